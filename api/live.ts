@@ -1,0 +1,113 @@
+/** What is heard on the event exchange, told on to whoever waits for one task. */
+import { getLogger } from "@logtape/logtape";
+import type { Broker, Message, Subscription } from "../shared/broker/broker.ts";
+import { decodeEvents, EVENT_EXCHANGE, type HeardEvent } from "../shared/celery/event.ts";
+import { Unavailable } from "../shared/errors.ts";
+import type { Service } from "../shared/service.ts";
+
+/** Before another attempt to listen, when the exchange is not there yet. */
+const RETRY_MS = 5000;
+
+const log = getLogger(["celeriac", "api"]);
+
+/** Hears the events of one task, or of all. Must not throw and must not wait. */
+export type LiveListener = (event: HeardEvent) => void;
+
+/** Callers that may wait at once: each holds a connection and re-reads the store. */
+const LISTENERS_MAX = 10_000;
+
+/** Events are worth hearing while they are fresh only; Celery's own queues of events drop them as soon. */
+const QUEUE_ARGUMENTS = { "x-message-ttl": 5000, "x-max-length": 100_000 };
+
+/** Overhears task events. Best effort, as events are: who waits must re-read the store as well. */
+export class Live implements Service {
+  readonly #broker: Pick<Broker, "listen">;
+  readonly #listeners = new Map<string, Set<LiveListener>>();
+  readonly #overhearers = new Set<LiveListener>();
+  #listening: Promise<void> | undefined;
+  #subscription: Subscription | undefined;
+  #retry: number | undefined;
+  #stopped = false;
+  #count = 0;
+
+  constructor({ broker }: { broker: Pick<Broker, "listen"> }) {
+    this.#broker = broker;
+  }
+
+  /** Begins to listen; does not wait for a broker that is not there yet. */
+  start(): Promise<void> {
+    this.#stopped = false;
+    this.#listening ??= this.#listen();
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#retry);
+    await this.#subscription?.close();
+    this.#subscription = this.#listening = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  /** Resolves when the first attempt to listen is over. */
+  async ready(): Promise<void> {
+    await this.#listening;
+  }
+
+  /** Hears the events of one task until disposed.
+   *
+   * @throws {Unavailable} when too many wait already */
+  subscribe(id: string, listener: LiveListener): Disposable {
+    if (this.#count >= LISTENERS_MAX) {
+      throw new Unavailable(`Cannot wait as ${LISTENERS_MAX} callers wait already: ask again later`);
+    }
+    this.#count++;
+    const listeners = this.#listeners.get(id) ?? new Set();
+    this.#listeners.set(id, listeners.add(listener));
+    return {
+      [Symbol.dispose]: () => {
+        if (!listeners.delete(listener)) return;
+        this.#count--;
+        if (listeners.size === 0 && this.#listeners.get(id) === listeners) this.#listeners.delete(id);
+      },
+    };
+  }
+
+  /** Hears the events of all tasks until disposed. */
+  overhear(listener: LiveListener): Disposable {
+    this.#overhearers.add(listener);
+    return { [Symbol.dispose]: () => this.#overhearers.delete(listener) };
+  }
+
+  async #listen(): Promise<void> {
+    try {
+      const options = { keys: ["task.#"], arguments: QUEUE_ARGUMENTS };
+      const heard = (message: Message) => this.#hear(message);
+      const subscription = await this.#broker.listen(EVENT_EXCHANGE, heard, options);
+      if (this.#stopped) await subscription.close();
+      else this.#subscription = subscription;
+    } catch (error) {
+      if (this.#stopped) return;
+      log.warn("Cannot hear task events, so the store is read instead: {error}", { error });
+      this.#retry = setTimeout(() => this.#listen(), RETRY_MS);
+    }
+  }
+
+  #hear(message: Message): void {
+    let events: HeardEvent[];
+    try {
+      events = decodeEvents(message);
+    } catch (error) {
+      log.debug("Cannot read an event: {error}", { error });
+      return;
+    }
+    for (const event of events) {
+      if (event.uuid === null) continue;
+      for (const listener of this.#overhearers) listener(event);
+      for (const listener of this.#listeners.get(event.uuid) ?? []) listener(event);
+    }
+  }
+}

@@ -1,0 +1,127 @@
+/** Puts the API together: HTTP in, messages out. */
+import { getLogger } from "@logtape/logtape";
+import type { Broker } from "../shared/broker/broker.ts";
+import type { Database } from "../shared/database/database.ts";
+import { pending } from "../shared/database/migrate.ts";
+import { ConfigurationError } from "../shared/errors.ts";
+import { brokerCheck, databaseCheck } from "../shared/health.ts";
+import { Maintenance } from "../shared/maintenance.ts";
+import { Metrics } from "../shared/metrics.ts";
+import { Outbox } from "../shared/outbox.ts";
+import { Publisher } from "../shared/publisher.ts";
+import type { Registry } from "../shared/registry.ts";
+import { Relay } from "../shared/relay.ts";
+import { Idempotency } from "../shared/results/idempotency.ts";
+import { PostgresResultStore } from "../shared/results/postgres_store.ts";
+import { submissionBatch } from "../shared/results/submissions.ts";
+import type { Service } from "../shared/service.ts";
+import type { Config } from "../shared/settings.ts";
+import { declarationFor } from "../shared/topology.ts";
+import { createApp } from "./app.ts";
+import { Live } from "./live.ts";
+import { VERSION } from "../shared/version.ts";
+
+/** What the composition is given; the caller starts and stops broker and database. */
+export interface ApiParts {
+  readonly config: Config;
+  readonly registry: Registry;
+  readonly broker: Broker;
+  readonly database: Database;
+}
+
+/** Lines of one batch. */
+const BATCH_LIMIT = 10_000;
+
+/** Addresses that only this machine reaches. */
+const LOOPBACK = /^(127(\.\d+){3}|::1|localhost)$/;
+
+/** The API as a service, with everything it needs but broker and database. */
+export class Api implements Service {
+  readonly #parts: ApiParts;
+  readonly #services: Service[];
+  readonly #app: ReturnType<typeof createApp>;
+  #server: Deno.HttpServer<Deno.NetAddr> | undefined;
+
+  /** @throws {ConfigurationError} when it would be open to the world by oversight */
+  constructor(parts: ApiParts) {
+    const { config, registry, broker, database } = parts;
+    if (!LOOPBACK.test(config.host) && !config.apiToken && !config.open) {
+      throw new ConfigurationError(
+        `Cannot listen on ${config.host} without a token as everybody could submit tasks: set CELERIAC_API_TOKEN (or _FILE), or CELERIAC_OPEN=1 if that is meant`,
+      );
+    }
+    this.#parts = parts;
+    const outbox = new Outbox({ database });
+    const store = new PostgresResultStore(database);
+    const submissions = submissionBatch(store);
+    const live = new Live({ broker });
+    const metrics = new Metrics();
+    metrics.watchBroker(broker);
+    metrics.gauge("celeriac_outbox_entries", "Messages that wait in the outbox", () => outbox.depth());
+    this.#services = [
+      submissions,
+      live,
+      new Relay({ database, broker }),
+      new Maintenance({ database, retention: config.retention }),
+    ];
+    this.#app = createApp({
+      registry,
+      broker,
+      store,
+      submissions,
+      live,
+      metrics,
+      publisher: new Publisher({ broker, outbox, origin: origin() }),
+      idempotency: new Idempotency({ database }),
+      checks: { live: [], ready: [brokerCheck(broker), databaseCheck(() => pending(database))] },
+      settings: {
+        foreignQueues: config.foreignQueues,
+        resultCache: config.resultCache,
+        maxWait: config.maxWait,
+        batchLimit: BATCH_LIMIT,
+        version: VERSION,
+        ...(config.apiToken ? { token: config.apiToken } : {}),
+      },
+    });
+  }
+
+  /** Where it listens, once started. */
+  get url(): string {
+    const { hostname, port } = this.#server!.addr;
+    const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+    return `http://${host}:${port}`;
+  }
+
+  /** Listens at once: with the broker away the outbox takes what comes. */
+  async start(): Promise<void> {
+    if (this.#server) return;
+    const { config, registry, broker } = this.#parts;
+    declare(broker, registry.queues);
+    for (const service of this.#services) await service.start();
+    this.#server = Deno.serve(
+      { hostname: config.host, port: config.port, onListen: () => {} },
+      this.#app.fetch,
+    );
+  }
+
+  async stop(): Promise<void> {
+    await this.#server?.shutdown();
+    for (const service of this.#services) await service.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+/** Not awaited: the broker may be away, and readiness tells what is missing. */
+function declare(broker: Broker, queues: readonly string[]): void {
+  broker.connected()
+    .then(() => broker.declare(declarationFor("api", queues)))
+    .catch((error) => getLogger(["celeriac", "api"]).error("{error}", { error: error.message }));
+}
+
+/** The sender's name in Celery's manner: `gen<pid>@<host>`. */
+function origin(): string {
+  return `gen${Deno.pid}@${Deno.hostname()}`;
+}

@@ -1,0 +1,128 @@
+/** The `options` of a submission: what a caller may say about how a task is sent. */
+import { z } from "zod";
+import { closest } from "../shared/closest.ts";
+import type { Headers, HeaderValue } from "../shared/broker/broker.ts";
+import { isReservedHeader } from "../shared/celery/message.ts";
+import type { SignatureOptions } from "../shared/celery/signature.ts";
+import { type FieldError, Problem } from "./problem.ts";
+
+/** Seconds of 100 years: what lies further off is a mistake. */
+const COUNTDOWN_MAX = 100 * 366 * 86_400;
+
+/** Seconds that fit the timers of JavaScript and of Celery (2^31 - 1 ms). */
+const LIMIT_MAX = 2_147_483;
+
+/** Bytes of all user headers as JSON: RabbitMQ's frame for all headers holds 128 KiB, ours are in there too. */
+const HEADERS_MAX = 32 * 1024;
+
+/** Characters of a header's name (AMQP 0-9-1, field tables). */
+const HEADER_NAME_MAX = 128;
+
+const isoWithZone = (name: string) =>
+  z.iso.datetime({
+    offset: true,
+    error: `expected ISO 8601 with seconds and a zone, such as 2030-01-02T03:04:05+00:00, for ${name}`,
+  });
+
+/** The schema, also of the OpenAPI document. */
+export const Options = z.strictObject({
+  task_id: z.string().min(1).max(255).regex(/^\P{Cc}*$/u, "expected no control characters")
+    .describe("Id of the task; a UUIDv7 is made when absent"),
+  queue: z.string().min(1).max(255)
+    .describe("Another queue than the contract's: a contract's, or one of CELERIAC_FOREIGN_QUEUES"),
+  priority: z.int().min(0).max(255).describe("RabbitMQ 4: 5 and above goes first"),
+  countdown: z.number().min(0).max(COUNTDOWN_MAX).describe("Seconds to wait; not with `eta`"),
+  eta: isoWithZone("eta").describe("Not to run before; not with `countdown`"),
+  expires: z.union([z.number().min(0).max(COUNTDOWN_MAX), isoWithZone("expires")], {
+    error: "expected seconds, or ISO 8601 with a zone such as 2030-01-02T03:04:05+00:00",
+  }).describe("Not to run after: seconds from now, or a time; what expires is REVOKED"),
+  retries: z.int().min(0).max(1_000_000).describe("Failed attempts that count already"),
+  time_limit: z.number().positive().max(LIMIT_MAX)
+    .describe("Seconds after which an attempt is ended"),
+  soft_time_limit: z.number().positive().max(LIMIT_MAX)
+    .describe("Seconds after which an attempt is asked to end"),
+  headers: z.record(z.string(), z.json())
+    .describe("Headers of yours; not CC, BCC, x-* or a name of Celery's protocol"),
+  ignore_result: z.boolean().describe("Keep no record of it"),
+}).partial();
+
+/** Names of all options. */
+export const OPTION_NAMES: readonly string[] = Object.keys(Options.shape);
+
+/** Reads `options` as given.
+ *
+ * @throws {Problem} `invalid-input` naming every option that does not fit
+ *
+ * @example
+ * ```ts
+ * import { readOptions } from "./options.ts";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * assertEquals(readOptions({ countdown: 5 }), { countdown: 5 });
+ * assertThrows(() => readOptions({ countdwon: 5 }), Error, "did you mean 'countdown'");
+ * ```
+ */
+export function readOptions(given: unknown): SignatureOptions {
+  const parsed = Options.safeParse(given);
+  if (!parsed.success) throw refusal(parsed.error.issues.flatMap(optionErrors));
+  const { task_id, eta, expires, time_limit, soft_time_limit, ignore_result, headers, ...same } =
+    parsed.data;
+  if (eta !== undefined && same.countdown !== undefined) {
+    const message = "expected either `eta` or `countdown`, not both";
+    throw refusal([{ field: "options.eta", message }, { field: "options.countdown", message }]);
+  }
+  return {
+    ...same,
+    ...(task_id !== undefined && { taskId: task_id }),
+    ...(eta !== undefined && { eta: new Date(eta) }),
+    ...(expires !== undefined && { expires: typeof expires === "string" ? new Date(expires) : expires }),
+    ...(time_limit !== undefined && { timeLimit: time_limit }),
+    ...(soft_time_limit !== undefined && { softTimeLimit: soft_time_limit }),
+    ...(ignore_result !== undefined && { ignoreResult: ignore_result }),
+    ...(headers !== undefined && { headers: readHeaders(headers) }),
+  };
+}
+
+function refusal(errors: FieldError[]): Problem {
+  const told = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
+  return new Problem("invalid-input", `Cannot accept the options: ${told}`, { errors });
+}
+
+function optionErrors(issue: z.core.$ZodIssue): FieldError[] {
+  if (issue.code !== "unrecognized_keys") {
+    return [{ field: ["options", ...issue.path].join("."), message: issue.message }];
+  }
+  return issue.keys.map((key) => {
+    const near = closest(key, OPTION_NAMES);
+    const hint = near ? `: did you mean '${near}'?` : "";
+    return { field: `options.${key}`, message: `there is no such option${hint}`, allowed: OPTION_NAMES };
+  });
+}
+
+function readHeaders(headers: Record<string, unknown>): Headers {
+  const errors: FieldError[] = [];
+  for (const [name, value] of Object.entries(headers)) {
+    const why = nameRefused(name) ?? (hasWideInteger(value) ? "expected integers from -2^31 to 2^53 - 1" : undefined);
+    if (why) errors.push({ field: `options.headers.${name}`, message: why });
+  }
+  if (JSON.stringify(headers).length > HEADERS_MAX) {
+    errors.push({ field: "options.headers", message: `expected at most ${HEADERS_MAX} bytes in all` });
+  }
+  if (errors.length > 0) throw refusal(errors);
+  return headers as Record<string, HeaderValue>;
+}
+
+function nameRefused(name: string): string | undefined {
+  if (name === "" || name.length > HEADER_NAME_MAX) {
+    return `expected a name of 1 to ${HEADER_NAME_MAX} characters`;
+  }
+  if (/^(cc|bcc|x-.*)$/i.test(name)) return "'CC', 'BCC' and 'x-*' steer the broker: choose another name";
+  if (isReservedHeader(name)) return "Celery's protocol owns this name: choose another";
+  return undefined;
+}
+
+/** AMQP writes integers below -2^31 in a form that Celery's client reads wrongly. */
+function hasWideInteger(value: unknown): boolean {
+  if (typeof value === "number") return Number.isInteger(value) && value < -(2 ** 31);
+  return typeof value === "object" && value !== null && Object.values(value).some(hasWideInteger);
+}

@@ -1,0 +1,156 @@
+/** Errors as the API answers them: RFC 9457 problem documents. */
+import { getLogger } from "@logtape/logtape";
+import type { ErrorHandler } from "hono";
+import { HTTPException } from "hono/http-exception";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import {
+  BrokerUnavailable,
+  CeleriacError,
+  DatabaseUnavailable,
+  InvalidInput,
+  TopologyMissing,
+  Unavailable,
+  Unroutable,
+} from "../shared/errors.ts";
+
+/** Media type of a problem (RFC 9457, section 3). */
+export const PROBLEM_TYPE = "application/problem+json";
+
+/** Seconds after which a caller that met a 503 may try again. */
+export const RETRY_AFTER = 2;
+
+/** Every kind of problem: the last part of its `type`, its status and its title. */
+export const PROBLEMS = {
+  "invalid-json": { status: 400, title: "The body is not JSON" },
+  "invalid-input": { status: 422, title: "The request does not fit" },
+  "unauthorized": { status: 401, title: "No valid token" },
+  "cross-site": { status: 403, title: "Sent by a page of another site" },
+  "unknown-route": { status: 404, title: "No such route" },
+  "unknown-task": { status: 404, title: "No such task" },
+  "no-record": { status: 404, title: "No record of this id" },
+  "method-not-allowed": { status: 405, title: "Method not allowed" },
+  "not-revocable": { status: 409, title: "Too late to revoke" },
+  "body-too-large": { status: 413, title: "The body is too large" },
+  "unsupported-content-type": { status: 415, title: "The body is not of a type that is read here" },
+  "idempotency-mismatch": { status: 422, title: "The Idempotency-Key belongs to another request" },
+  "unroutable": { status: 503, title: "The queue does not exist on the broker" },
+  "unavailable": { status: 503, title: "Neither broker nor database can take it" },
+  "internal": { status: 500, title: "Something broke here" },
+} as const satisfies Record<string, { status: ContentfulStatusCode; title: string }>;
+
+/** A kind of problem. */
+export type ProblemKind = keyof typeof PROBLEMS;
+
+/** What is wrong with one field. */
+export interface FieldError {
+  /** Dotted path, such as `kwargs.items.0.price`, or the name of a query parameter or header. */
+  readonly field: string;
+  readonly message: string;
+  /** What would have fitted, where it can be listed. */
+  readonly allowed?: readonly string[];
+}
+
+/** A problem document. */
+export interface ProblemBody {
+  readonly type: string;
+  readonly title: string;
+  readonly status: ContentfulStatusCode;
+  readonly detail: string;
+  readonly errors?: readonly FieldError[];
+}
+
+/** A problem that a route chose to answer with. Caught by {@linkcode answerError}. */
+export class Problem extends CeleriacError {
+  readonly errors: readonly FieldError[];
+  readonly headers: Readonly<Record<string, string>>;
+
+  /** @param options.errors what is wrong, field by field
+   * @param options.headers of the answer */
+  constructor(
+    readonly kind: ProblemKind,
+    detail: string,
+    options: ErrorOptions & {
+      errors?: readonly FieldError[];
+      headers?: Readonly<Record<string, string>>;
+    } = {},
+  ) {
+    super(detail, options);
+    this.errors = options.errors ?? [];
+    this.headers = options.headers ?? {};
+  }
+
+  get status(): ContentfulStatusCode {
+    return PROBLEMS[this.kind].status;
+  }
+
+  /** The document to send. */
+  get body(): ProblemBody {
+    return {
+      type: `/problems/${this.kind}`,
+      title: PROBLEMS[this.kind].title,
+      status: this.status,
+      detail: this.message,
+      ...(this.errors.length > 0 && { errors: this.errors }),
+    };
+  }
+}
+
+/** A problem with one field. */
+export function fieldProblem(field: string, message: string, allowed?: readonly string[]): Problem {
+  return new Problem("invalid-input", `Cannot accept '${field}': ${message}`, {
+    errors: [{ field, message, ...(allowed && { allowed }) }],
+  });
+}
+
+/** Finds the problem in whatever was thrown; what nobody foresaw is logged and told without its insides.
+ *
+ * @example
+ * ```ts
+ * import { toProblem } from "./problem.ts";
+ * import { Unavailable } from "../shared/errors.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(toProblem(new Unavailable("both are down")).status, 503);
+ * assertEquals(toProblem(new TypeError("x is undefined")).body.detail.includes("x is"), false);
+ * ```
+ */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof InvalidInput) {
+    const errors = error.field === undefined
+      ? []
+      : [{ field: error.field, message: error.message }];
+    return new Problem("invalid-input", error.message, { cause: error, errors });
+  }
+  if (error instanceof Unroutable || error instanceof TopologyMissing) {
+    return new Problem("unroutable", error.message, { cause: error });
+  }
+  if (
+    error instanceof Unavailable || error instanceof DatabaseUnavailable ||
+    error instanceof BrokerUnavailable
+  ) {
+    const headers = { "retry-after": String(RETRY_AFTER) };
+    return new Problem("unavailable", error.message, { cause: error, headers });
+  }
+  if (error instanceof HTTPException && error.status === 403) {
+    return new Problem(
+      "cross-site",
+      "Cannot accept a form from another site: send JSON with Content-Type: application/json",
+      { cause: error },
+    );
+  }
+  getLogger(["celeriac", "api"]).error("Cannot answer a request as {error}", { error });
+  return new Problem(
+    "internal",
+    "Cannot answer as of an error that the log of this process tells",
+    {
+      cause: error,
+    },
+  );
+}
+
+/** The one error handler. */
+export const answerError: ErrorHandler = (error, c) => {
+  const problem = toProblem(error);
+  return c.json(problem.body, problem.status, { ...problem.headers, "content-type": PROBLEM_TYPE });
+};

@@ -1,0 +1,56 @@
+/** Query parameters and path parameters that are what they seem. */
+import { closest } from "../shared/closest.ts";
+import { type FieldError, Problem } from "./problem.ts";
+
+/** Takes query parameters that are known and given once.
+ *
+ * @throws {Problem} `invalid-input` naming every one that is not
+ *
+ * @example
+ * ```ts
+ * import { readQuery } from "./query.ts";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * assertEquals(readQuery({ wait: ["5"] }, ["wait"]), { wait: "5" });
+ * assertThrows(() => readQuery({ wiat: ["5"] }, ["wait"]), Error, "did you mean 'wait'");
+ * ```
+ */
+export function readQuery(
+  given: Readonly<Record<string, readonly string[]>>,
+  known: readonly string[],
+): Record<string, string> {
+  const errors: FieldError[] = [];
+  const query: Record<string, string> = {};
+  for (const [name, [first = "", ...more]] of Object.entries(given)) {
+    if (!known.includes(name)) {
+      const near = closest(name, known);
+      const hint = near ? `: did you mean '${near}'?` : "";
+      errors.push({ field: name, message: `there is no such query parameter${hint}`, allowed: known });
+    } else if (more.length > 0) {
+      errors.push({ field: name, message: "expected once only" });
+    } else {
+      query[name] = first;
+    }
+  }
+  if (errors.length > 0) throw queryProblem(errors);
+  return query;
+}
+
+/** The problem of query parameters that do not fit. */
+export function queryProblem(errors: readonly FieldError[]): Problem {
+  const told = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
+  return new Problem("invalid-input", `Cannot accept the query: ${told}`, { errors });
+}
+
+/** Whether a text can be the id of a task at all; the database would refuse a NUL. */
+export function isPossibleId(id: string): boolean {
+  return /^\P{Cc}{1,255}$/u.test(id);
+}
+
+/** The problem of an id of which nothing is known. */
+export function noRecord(id: string): Problem {
+  return new Problem(
+    "no-record",
+    `Cannot find a record of task '${id.slice(0, 255)}': it was never submitted here, keeps no result, or is older than the retention`,
+  );
+}

@@ -1,0 +1,117 @@
+/** Records as the API answers them: snake_case, times in ISO 8601 with zone. */
+import { parseJson } from "../shared/celery/json.ts";
+import type { ResultMeta } from "../shared/celery/result.ts";
+import type { ExceptionMeta } from "../shared/celery/exception.ts";
+import type { State, TaskRecord } from "../shared/results/result.ts";
+import { validate, version } from "uuid";
+
+/** Milliseconds within which an id of ours without a record is one whose record is still being written. */
+export const YOUNG_MS = 10_000;
+
+/** Writes a record as JSON.
+ *
+ * @example
+ * ```ts
+ * import { pendingRecord, recordJson } from "./record.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const record = { ...pendingRecord("a", new Date(0)), state: "SUCCESS" as const, result: "[1, 2]" };
+ * assertEquals(JSON.parse(recordJson(record)).result, [1, 2]);
+ * ```
+ */
+export function recordJson(record: TaskRecord): string {
+  const inProgress = record.state === "PROGRESS";
+  const head = JSON.stringify({
+    id: record.id,
+    name: record.name,
+    state: record.state,
+    queue: record.queue,
+    worker: record.worker,
+    args: record.argsRepr,
+    kwargs: record.kwargsRepr,
+    error: record.exception && errorBody(record.exception),
+    traceback: record.traceback,
+    retries: record.retries,
+    attempts: attempts(record),
+    deliveries: record.deliveries,
+    submitted_at: record.submittedAt,
+    started_at: record.startedAt,
+    finished_at: record.finishedAt,
+    updated_at: record.updatedAt,
+  });
+  // The result is JSON text already; parsing it would cost time and the digits of long integers.
+  const result = record.result === null ? "null" : validJson(record.result);
+  const tail = inProgress ? `,"result":null,"progress":${result}}` : `,"result":${result}}`;
+  return head.slice(0, -1) + tail;
+}
+
+/** What a direct reply tells, as a record: what only the store knows is `null`. */
+export function replyRecord(meta: ResultMeta, submitted: { name: string; queue: string; at: Date }): TaskRecord {
+  const now = meta.finishedAt ?? new Date();
+  return {
+    ...pendingRecord(meta.id, now),
+    name: submitted.name,
+    queue: submitted.queue,
+    state: meta.state as State,
+    result: meta.result,
+    exception: meta.exception,
+    traceback: meta.traceback,
+    submittedAt: submitted.at,
+    finishedAt: now,
+  };
+}
+
+/** The record of a task of which nothing is written yet. */
+export function pendingRecord(id: string, now: Date): TaskRecord {
+  return {
+    id,
+    name: null,
+    state: "PENDING",
+    queue: null,
+    worker: null,
+    argsRepr: null,
+    kwargsRepr: null,
+    result: null,
+    exception: null,
+    traceback: null,
+    retries: 0,
+    deliveries: 0,
+    submittedAt: null,
+    startedAt: null,
+    finishedAt: null,
+    updatedAt: now,
+  };
+}
+
+/** Whether an id is a UUIDv7 made so short a time ago that its record may still be on its way. */
+export function isYoung(id: string, nowMs: number): boolean {
+  if (!validate(id) || version(id) !== 7) return false;
+  const madeMs = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+  return Math.abs(nowMs - madeMs) < YOUNG_MS;
+}
+
+/** Runs of the handler so far, the present one included. */
+function attempts({ state, retries, startedAt }: TaskRecord): number {
+  const counted = startedAt === null || state === "PENDING" || state === "RETRY";
+  return counted ? retries : retries + 1;
+}
+
+function errorBody(meta: ExceptionMeta): object {
+  const [first = ""] = meta.exc_message;
+  return {
+    type: meta.exc_type,
+    message: typeof first === "string" ? first : JSON.stringify(first),
+    module: meta.exc_module,
+    args: meta.exc_message,
+  };
+}
+
+/** Python writes `NaN` and `Infinity`, which are no JSON. */
+function validJson(text: string): string {
+  try {
+    JSON.parse(text);
+    return text;
+  } catch {
+    return JSON.stringify(parseJson(text), (_name, value) => typeof value === "bigint" ? String(value) : value);
+  }
+}

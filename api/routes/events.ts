@@ -1,0 +1,102 @@
+/** `GET /v1/tasks/{id}/events`: a task's life as server-sent events. */
+import { Hono } from "hono";
+import { type SSEStreamingApi, streamSSE } from "hono/streaming";
+import type { HeardEvent } from "../../shared/celery/event.ts";
+import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
+import type { ResultStore } from "../../shared/results/store.ts";
+import type { Live } from "../live.ts";
+import { isPossibleId, noRecord } from "../query.ts";
+import { isYoung, pendingRecord, recordJson } from "../record.ts";
+import { watch } from "../watch.ts";
+
+/** Comments that keep proxies from closing a silent stream, milliseconds. */
+const HEARTBEAT_MS = 15_000;
+
+/** Id of the last event of a stream. A browser that comes back with it is told not to come again. */
+const END_ID = "end";
+
+/** What the route works with. */
+export interface EventParts {
+  readonly store: Pick<ResultStore, "find">;
+  readonly live: Live;
+  /** Milliseconds between heartbeats; default 15 s. */
+  readonly heartbeatMs?: number;
+}
+
+/** Streams `state` events, each with the whole record, and `progress` events.
+ *
+ * A stream begins with the present state, so nothing need be replayed to who comes back. It ends after the final state. */
+export function eventRoutes({ store, live, heartbeatMs = HEARTBEAT_MS }: EventParts): Hono {
+  return new Hono().get("/tasks/:id/events", async (c) => {
+    const id = c.req.param("id");
+    if (c.req.header("last-event-id") === END_ID) return c.body(null, 204);
+    const known = isPossibleId(id) && (await store.find(id) !== undefined || isYoung(id, Date.now()));
+    if (!known) throw noRecord(id);
+    c.header("x-accel-buffering", "no");
+    return streamSSE(c, async (stream) => {
+      const gone = new AbortController();
+      stream.onAbort(() => gone.abort());
+      const heartbeat = setInterval(() => stream.write(": still here\n\n"), heartbeatMs);
+      const teller = new Teller(id, stream);
+      const onEvent = (event: HeardEvent) => teller.hear(event);
+      try {
+        for await (const record of watch(id, { store, live, signal: gone.signal, onEvent })) {
+          await teller.tell(record ?? pendingRecord(id, new Date()));
+        }
+      } finally {
+        clearInterval(heartbeat);
+        gone.abort();
+      }
+    });
+  });
+}
+
+/** Writes what changed, and only that. */
+class Teller {
+  readonly #id: string;
+  readonly #stream: SSEStreamingApi;
+  #state = "";
+  #progress = "";
+  #unsent: string | undefined;
+  #sending = false;
+
+  constructor(id: string, stream: SSEStreamingApi) {
+    this.#id = id;
+    this.#stream = stream;
+  }
+
+  async tell(record: TaskRecord): Promise<void> {
+    const state = `${record.state} ${record.retries} ${record.startedAt?.getTime()}`;
+    if (state !== this.#state) {
+      this.#state = state;
+      if (record.state === "PROGRESS" && record.result !== null) this.#progress = canonical(record.result);
+      const end = isFinal(record.state) ? { id: END_ID } : {};
+      await this.#stream.writeSSE({ event: "state", data: recordJson(record), ...end });
+    } else if (record.state === "PROGRESS" && record.result !== null) {
+      await this.#tellProgress(canonical(record.result));
+    }
+  }
+
+  /** Progress is told as it is heard: its record may be written later, or not at all. */
+  hear(event: HeardEvent): void {
+    if (event.type === "task-progress") void this.#tellProgress(JSON.stringify(event["progress"] ?? null));
+  }
+
+  /** While one is being written only the newest waits: a slow reader skips what is old. */
+  async #tellProgress(progress: string): Promise<void> {
+    if (progress === this.#progress) return;
+    this.#progress = this.#unsent = progress;
+    if (this.#sending) return;
+    this.#sending = true;
+    while (this.#unsent !== undefined) {
+      const data = `{"id":${JSON.stringify(this.#id)},"progress":${this.#unsent}}`;
+      this.#unsent = undefined;
+      await this.#stream.writeSSE({ event: "progress", data });
+    }
+    this.#sending = false;
+  }
+}
+
+function canonical(json: string): string {
+  return JSON.stringify(JSON.parse(json));
+}

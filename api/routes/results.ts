@@ -1,0 +1,113 @@
+/** `GET /v1/tasks/{id}` and `GET /v1/tasks`: what became of tasks. */
+import { type Context, Hono } from "hono";
+import { z } from "zod";
+import { isFinal, type RecordFilter, STATES, type TaskRecord } from "../../shared/results/result.ts";
+import type { ResultStore } from "../../shared/results/store.ts";
+import { etagOf, type FinalAnswer, type ResultCache } from "../cache.ts";
+import type { Live } from "../live.ts";
+import { queriedWait } from "../preferences.ts";
+import { isPossibleId, noRecord, queryProblem, readQuery } from "../query.ts";
+import { isYoung, pendingRecord, recordJson } from "../record.ts";
+import { watch } from "../watch.ts";
+
+/** What the routes work with. */
+export interface ResultParts {
+  readonly store: Pick<ResultStore, "find" | "list">;
+  readonly live: Live;
+  readonly cache: ResultCache;
+  /** Seconds. */
+  readonly maxWait: number;
+}
+
+const text = z.string().regex(/^\P{Cc}{1,255}$/u, "expected 1 to 255 characters, none a control character");
+const time = z.iso.datetime({
+  offset: true,
+  error: "expected ISO 8601 with seconds and a zone, such as 2030-01-02T03:04:05Z",
+});
+
+/** Query of the list, also of the OpenAPI document. */
+export const ListQuery = z.object({
+  name: text.describe("Name of the task"),
+  state: z.enum(STATES).describe("State now"),
+  queue: text.describe("Queue it was sent to"),
+  worker: text.describe("Node name of the worker that wrote last"),
+  since: time.describe("Last change at or after"),
+  until: time.describe("Last change before"),
+  limit: z.coerce.number().int().min(1).max(1000).describe("Records in one answer; default 50"),
+  cursor: z.string().max(1024).describe("`next` of the answer before"),
+}).partial();
+
+const LIST_NAMES = Object.keys(ListQuery.shape);
+
+/** Answers with records. */
+export function resultRoutes({ store, live, cache, maxWait }: ResultParts): Hono {
+  async function read(id: string, seconds: number, gone: AbortSignal): Promise<TaskRecord | undefined> {
+    if (seconds === 0) return await store.find(id);
+    const over = new AbortController();
+    const timer = setTimeout(() => over.abort(), seconds * 1000);
+    let last: TaskRecord | undefined;
+    try {
+      for await (last of watch(id, { store, live, signal: AbortSignal.any([gone, over.signal]) })) {
+        if (!last && !isYoung(id, Date.now())) break;
+      }
+      return last;
+    } finally {
+      clearTimeout(timer);
+      over.abort();
+    }
+  }
+
+  return new Hono()
+    .get("/tasks/:id", async (c) => {
+      const id = c.req.param("id");
+      const { wait } = readQuery(c.req.queries(), ["wait"]);
+      const seconds = queriedWait(wait, maxWait);
+      const cached = cache.get(id);
+      if (cached) return finalAnswer(c, cached);
+      const record = isPossibleId(id) ? await read(id, seconds, c.req.raw.signal) : undefined;
+      if (!record && !isYoung(id, Date.now())) throw noRecord(id);
+      const json = recordJson(record ?? pendingRecord(id, new Date()));
+      if (!record || !isFinal(record.state)) return jsonAnswer(c, json);
+      const answer = { json, etag: etagOf(json) };
+      cache.set(id, answer);
+      return finalAnswer(c, answer);
+    })
+    .get("/tasks", async (c) => {
+      const given = readQuery(c.req.queries(), LIST_NAMES);
+      const parsed = ListQuery.safeParse(given);
+      if (!parsed.success) {
+        throw queryProblem(parsed.error.issues.map(({ path, message }) => ({
+          field: path.join("."),
+          message,
+          ...(path[0] === "state" && { allowed: STATES }),
+        })));
+      }
+      const { limit = 50, cursor, since, until, ...filter } = parsed.data;
+      const page = await store.list(
+        {
+          ...filter as RecordFilter,
+          ...(since !== undefined && { since: new Date(since) }),
+          ...(until !== undefined && { until: new Date(until) }),
+        },
+        { limit, ...(cursor !== undefined && { cursor }) },
+      );
+      if (page.next !== null) {
+        const next = new URLSearchParams({ ...given, cursor: page.next });
+        c.header("link", `</v1/tasks?${next}>; rel="next"`);
+      }
+      const tasks = page.records.map(recordJson).join(",");
+      return jsonAnswer(c, `{"tasks":[${tasks}],"next":${JSON.stringify(page.next)}}`);
+    });
+}
+
+function jsonAnswer(c: Context, json: string): Response {
+  return c.body(json, 200, { "content-type": "application/json", "cache-control": "no-store" });
+}
+
+/** A final result may be kept by the caller, who must ask whether it still stands: its record can be dropped. */
+function finalAnswer(c: Context, { json, etag }: FinalAnswer): Response {
+  const headers = { etag, "cache-control": "private, no-cache" };
+  const known = c.req.header("if-none-match")?.split(",").map((tag) => tag.trim().replace(/^W\//, ""));
+  if (known?.some((tag) => tag === etag || tag === "*")) return c.body(null, 304, headers);
+  return c.body(json, 200, { ...headers, "content-type": "application/json" });
+}

@@ -1,0 +1,70 @@
+/** `POST /v1/tasks` and `POST /v1/tasks/{name}`: the hot path. */
+import { type Context, Hono } from "hono";
+import { DEFAULT_BODY_LIMIT } from "../../shared/task.ts";
+import { readJsonText, tooLarge } from "../body.ts";
+import { parseStrict } from "../json.ts";
+import { idempotencyKey, preferredWait } from "../preferences.ts";
+import { recordJson } from "../record.ts";
+import { type CheckedSubmission, checkSubmission, type SubmissionRules, takeName } from "../submission.ts";
+import type { Accepted, Submitter } from "../submitter.ts";
+import { submitAndWait, type WaitParts } from "../wait.ts";
+
+/** What the routes work with. */
+export interface SubmitParts extends WaitParts {
+  readonly rules: SubmissionRules;
+  readonly submitter: Submitter;
+  /** Seconds. */
+  readonly maxWait: number;
+}
+
+/** Accepts tasks one by one. */
+export function submitRoutes(parts: SubmitParts): Hono {
+  const { rules, submitter, maxWait } = parts;
+  const largest = Math.max(DEFAULT_BODY_LIMIT, ...Array.from(rules.registry, ({ bodyLimit }) => bodyLimit));
+
+  async function answer(c: Context, checked: CheckedSubmission): Promise<Response> {
+    const key = idempotencyKey(c.req.header("idempotency-key"));
+    const seconds = checked.ignoreResult ? undefined : preferredWait(c.req.header("prefer"), maxWait);
+    if (seconds === undefined) return accepted(c, await submitter.submit(checked, { key }));
+    c.header("preference-applied", `wait=${seconds}`);
+    const submitted = await submitAndWait(parts, checked, { key, seconds, gone: c.req.raw.signal });
+    if (!submitted.record) return accepted(c, submitted.accepted);
+    return c.body(recordJson(submitted.record), 200, {
+      "content-type": "application/json",
+      "location": locationOf(submitted.accepted.id),
+    });
+  }
+
+  return new Hono()
+    .post("/tasks/:name", async (c) => {
+      const name = c.req.param("name");
+      const limit = rules.registry.get(name)?.bodyLimit ?? DEFAULT_BODY_LIMIT;
+      const text = await readJsonText(c.req.raw, limit);
+      return await answer(c, checkSubmission(name, text && parseStrict(text), rules));
+    })
+    .post("/tasks", async (c) => {
+      const text = await readJsonText(c.req.raw, largest);
+      const { name, rest } = takeName(text === undefined ? {} : parseStrict(text));
+      const limit = rules.registry.get(name)?.bodyLimit ?? DEFAULT_BODY_LIMIT;
+      if (text !== undefined && !fits(text, limit)) throw tooLarge(limit);
+      return await answer(c, checkSubmission(name, rest, rules));
+    });
+}
+
+/** What a 202 says of a submission. */
+export function acceptedBody({ id, name, queue }: Accepted): object {
+  return { id, state: "PENDING", name, queue };
+}
+
+/** Whether a text has at most so many bytes in UTF-8. */
+export function fits(text: string, limit: number): boolean {
+  return text.length <= limit && (text.length * 3 <= limit || new TextEncoder().encode(text).length <= limit);
+}
+
+function accepted(c: Context, submitted: Accepted): Response {
+  return c.json(acceptedBody(submitted), 202, { location: locationOf(submitted.id) });
+}
+
+function locationOf(id: string): string {
+  return `/v1/tasks/${encodeURIComponent(id)}`;
+}

@@ -1,0 +1,65 @@
+/** Submitting and waiting for the result in one request. */
+import type { Message } from "../shared/broker/broker.ts";
+import { decodeMeta } from "../shared/celery/result.ts";
+import { isFinal, type TaskRecord } from "../shared/results/result.ts";
+import { replyRecord } from "./record.ts";
+import type { CheckedSubmission } from "./submission.ts";
+import type { Accepted, Submitter } from "./submitter.ts";
+import { watchToEnd, type WatchOptions } from "./watch.ts";
+
+/** Milliseconds that a direct reply gets before the store is asked: it nearly always wins. */
+const REPLY_HEAD_START_MS = 1000;
+
+/** What waiting works with. */
+export interface WaitParts extends Pick<WatchOptions, "store" | "live"> {
+  readonly submitter: Submitter;
+}
+
+/** How long to wait, and for whom. */
+export interface Waiting {
+  readonly key: string | undefined;
+  readonly seconds: number;
+  /** The caller hung up. */
+  readonly gone: AbortSignal;
+}
+
+/** Publishes with a direct reply-to and waits for the reply.
+ *
+ * A reply cannot come by way of the outbox, and dies with its channel: so events and the store are
+ * watched as well, and whichever tells the end first wins.
+ *
+ * @returns the final record, if it came in time */
+export async function submitAndWait(
+  { submitter, store, live }: WaitParts,
+  checked: CheckedSubmission,
+  { key, seconds, gone }: Waiting,
+): Promise<{ accepted: Accepted; record?: TaskRecord }> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([gone, over.signal]);
+  const timer = setTimeout(() => over.abort(), seconds * 1000);
+  const replied = Promise.withResolvers<Message>();
+  const receive = (reply: Message): void => {
+    if (isFinal(decodeMeta(reply.body).state)) replied.resolve(reply);
+  };
+  try {
+    const accepted = await submitter.submit(checked, { key, reply: { signal, receive } });
+    const afterMs = accepted.via === "broker" ? REPLY_HEAD_START_MS : 0;
+    const record = await Promise.race([
+      replied.promise.then(({ body }) => {
+        const { name, queue, submittedAt: at } = accepted;
+        return replyRecord(decodeMeta(body), { name, queue, at });
+      }),
+      // A store that cannot be read is no reason to fail what is already accepted.
+      watchToEnd(accepted.id, { store, live, signal, afterMs }).catch(() => ended(signal)),
+    ]);
+    return record && isFinal(record.state) ? { accepted, record } : { accepted };
+  } finally {
+    clearTimeout(timer);
+    over.abort();
+  }
+}
+
+function ended(signal: AbortSignal): Promise<undefined> {
+  if (signal.aborted) return Promise.resolve(undefined);
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(undefined), { once: true }));
+}

@@ -1,0 +1,49 @@
+/** The command line: `cli.ts COMMAND`. See {@linkcode COMMANDS}, or `--help`.
+ *
+ * Exit codes: 0 done; 1 the task failed, or things differ; 2 wrong usage or configuration;
+ * 3 a server could not be reached; 4 no answer in time.
+ * @module
+ */
+import { loadConfig, parseFlags } from "./shared/config.ts";
+import { closest } from "./shared/closest.ts";
+import { ConfigurationError } from "./shared/errors.ts";
+import { COMMANDS } from "./cli/commands.ts";
+import { help, overview } from "./cli/help.ts";
+import { explain } from "./cli/exit.ts";
+
+/** Runs one command.
+ *
+ * @returns the exit code */
+export async function main(args: readonly string[]): Promise<number> {
+  const [name = "--help", ...given] = args;
+  if (["--help", "-h", "help"].includes(name)) {
+    console.log(overview());
+    return 0;
+  }
+  try {
+    const load = COMMANDS.get(name);
+    if (!load) {
+      const near = closest(name, COMMANDS.keys());
+      throw new ConfigurationError(
+        `Cannot run '${name}' as there is no such command${near ? `: did you mean '${near}'?` : ": see --help"}`,
+      );
+    }
+    const command = await load();
+    if (given.includes("--help") || given.includes("-h")) {
+      console.log(help(name, command));
+      return 0;
+    }
+    const takesValue = Object.fromEntries(
+      Object.entries(command.flags ?? {}).map(([flag, { value }]) => [flag, value !== undefined]),
+    );
+    const { flags, own, rest } = parseFlags(command.role, given, takesValue);
+    const config = command.role ? loadConfig(command.role, { flags }) : undefined;
+    return await command.run({ config, own, rest });
+  } catch (error) {
+    const { code, text } = explain(error);
+    console.error(`celeriac: ${text}`);
+    return code;
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,103 @@
+/** `cli.ts call`: submit a task and print its result. */
+import { ConfigurationError } from "../shared/errors.ts";
+import { ask, show } from "./client.ts";
+import { type Command, configOf } from "./command.ts";
+import { EXIT } from "./exit.ts";
+
+/** Seconds to wait for the result unless told otherwise. */
+const DEFAULT_WAIT = 30;
+
+/** Submits a task. */
+export const call: Command = {
+  summary: "submit a task and print its result",
+  usage: "NAME [KEY=VALUE ...] [FLAGS]",
+  details: [
+    "A value is JSON if it reads as JSON, otherwise text; KEY=@FILE takes the text of a file,",
+    "KEY=@base64:FILE its bytes in base64. One argument that is a JSON object gives all at once.",
+    "",
+    "  cli.ts call add x=2 y=3",
+    "  cli.ts call text.statistics text=@README.md",
+    "  cli.ts call image.thumbnail image=@base64:photo.jpg max_side=64",
+    "",
+    "exit codes: 0 success, 1 the task failed, 2 refused, 3 API not reachable, 4 not finished in time",
+  ].join("\n"),
+  role: "call",
+  flags: {
+    wait: { value: "SECONDS", help: `wait for the result this long [${DEFAULT_WAIT}; 0 prints the id only]` },
+    countdown: { value: "SECONDS", help: "start it so much later" },
+    queue: { value: "NAME", help: "send it to this queue" },
+    priority: { value: "N", help: "0 to 255" },
+    "idempotency-key": { value: "KEY", help: "the same key and input give the same task again" },
+    whole: { help: "print the whole record, not the result alone" },
+  },
+  async run(given) {
+    const config = configOf(given);
+    const [name, ...pairs] = given.rest;
+    if (!name) throw new ConfigurationError("Cannot call without a task's name: cli.ts call NAME [KEY=VALUE ...]");
+    const wait = number(given.own, "wait") ?? DEFAULT_WAIT;
+    const options = {
+      ...optional("countdown", number(given.own, "countdown")),
+      ...optional("queue", given.own.queue),
+      ...optional("priority", number(given.own, "priority")),
+    };
+    const answer = await ask(config, `/v1/tasks/${encodeURIComponent(name)}`, {
+      method: "POST",
+      body: JSON.stringify({ kwargs: argumentsOf(pairs), options }),
+      headers: {
+        ...(wait > 0 ? { prefer: `wait=${wait}` } : {}),
+        ...optional("idempotency-key", given.own["idempotency-key"]),
+      },
+    });
+    if (wait > 0) return show(answer, { whole: "whole" in given.own });
+    console.log(answer.id);
+    return EXIT.done;
+  },
+};
+
+/** `KEY=VALUE` pairs -> arguments by name. */
+export function argumentsOf(pairs: readonly string[]): Record<string, unknown> {
+  if (pairs.length === 1 && pairs[0]!.trimStart().startsWith("{")) {
+    try {
+      return JSON.parse(pairs[0]!);
+    } catch (cause) {
+      throw new ConfigurationError(`Cannot read the arguments as ${(cause as Error).message}: give one JSON object`, { cause });
+    }
+  }
+  return Object.fromEntries(pairs.map((pair) => {
+    const equals = pair.indexOf("=");
+    if (equals < 1) throw new ConfigurationError(`Cannot read argument '${pair}' as it is not KEY=VALUE: write ${pair}=...`);
+    return [pair.slice(0, equals), valueOf(pair.slice(equals + 1))];
+  }));
+}
+
+function valueOf(text: string): unknown {
+  if (text.startsWith("@base64:")) return read(text.slice(8)).toBase64();
+  if (text.startsWith("@")) return new TextDecoder().decode(read(text.slice(1)));
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function read(path: string): Uint8Array {
+  try {
+    return Deno.readFileSync(path);
+  } catch (cause) {
+    throw new ConfigurationError(`Cannot read '${path}' as ${(cause as Error).message}: check the path`, { cause });
+  }
+}
+
+function number(own: Readonly<Record<string, string>>, flag: string): number | undefined {
+  const text = own[flag];
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value) || value < 0) {
+    throw new ConfigurationError(`Cannot use '${text}' of --${flag} as it is not a number from 0 up`);
+  }
+  return value;
+}
+
+function optional<Value>(key: string, value: Value | undefined): Record<string, Value> {
+  return value === undefined ? {} : { [key]: value };
+}

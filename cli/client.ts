@@ -1,0 +1,68 @@
+/** The CLI as a client of the API. */
+import { CeleriacError, ConfigurationError, Unavailable } from "../shared/errors.ts";
+import type { Config } from "../shared/settings.ts";
+import { EXIT } from "./exit.ts";
+
+/** A record as the API gives it. */
+export interface Answer {
+  readonly id: string;
+  readonly state: string;
+  readonly [key: string]: unknown;
+}
+
+const FINAL = ["SUCCESS", "FAILURE", "REVOKED"];
+
+/** Asks the API.
+ *
+ * @throws {Unavailable} when it is not there
+ * @throws {ConfigurationError} when it refuses, with its problem */
+export async function ask(
+  { url, apiToken }: Config,
+  path: string,
+  init: { method?: string; body?: string; headers?: Record<string, string> } = {},
+): Promise<Answer> {
+  let response: Response;
+  try {
+    response = await fetch(new URL(path, url), {
+      ...init,
+      headers: {
+        ...init.headers,
+        ...(init.body === undefined ? {} : { "content-type": "application/json" }),
+        ...(apiToken ? { authorization: `Bearer ${apiToken}` } : {}),
+      },
+    });
+  } catch (cause) {
+    throw new Unavailable(`Cannot reach the API at ${url} as ${(cause as Error).message}: start it, or give --url`, { cause });
+  }
+  const body = await response.json().catch(() => ({}));
+  if (response.ok) return body;
+  const problem = [body.title ?? response.statusText, body.detail, ...(body.errors ?? []).map(fieldLine)]
+    .filter(Boolean).join("; ");
+  const Refusal = response.status >= 500 ? Unavailable : response.status === 404 ? CeleriacError : ConfigurationError;
+  throw new Refusal(`${response.status} ${problem}`);
+}
+
+/** Prints a record: the bare result of a success on standard output, everything else as what it is.
+ *
+ * @returns the exit code */
+export function show(answer: Answer, options: { whole: boolean }): number {
+  const final = FINAL.includes(answer.state);
+  if (options.whole || !final) console.log(JSON.stringify(answer, null, 2));
+  else if (answer.state === "SUCCESS") console.log(JSON.stringify(answer.result, null, 2));
+  else console.error(`celeriac: task ${answer.id} ended in ${answer.state}: ${errorLine(answer.error)}`);
+  if (!final) {
+    console.error(`celeriac: task ${answer.id} is ${answer.state}: ask again with \`cli.ts result ${answer.id}\``);
+    return EXIT.timeout;
+  }
+  return answer.state === "SUCCESS" ? EXIT.done : EXIT.failed;
+}
+
+function errorLine(error: unknown): string {
+  if (typeof error !== "object" || error === null) return "no reason given";
+  const { type = "Error", message = "" } = error as { type?: string; message?: string };
+  return `${type}: ${message}`;
+}
+
+function fieldLine({ field, message }: { field?: string; message?: string }): string {
+  return `${field ?? "body"}: ${message ?? "is wrong"}`;
+}

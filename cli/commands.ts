@@ -1,0 +1,26 @@
+/** All commands, each loaded when it is called. */
+import type { Command } from "./command.ts";
+
+/** Commands by name, in the order of `--help`. */
+export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ["dev", async () => (await import("./dev.ts")).dev],
+  ["api", async () => (await import("./api.ts")).api],
+  ["worker", async () => (await import("./worker.ts")).worker],
+  ["migrate", async () => (await import("./migrate.ts")).migrate],
+  ["definitions", async () => (await import("./definitions.ts")).definitions],
+  ["call", async () => (await import("./call.ts")).call],
+  ["result", async () => (await import("./result.ts")).result],
+  ["permissions", async () => (await import("./permissions.ts")).permissions],
+]);
+
+/** One line for each, for the overview. */
+export const SUMMARIES: ReadonlyMap<string, string> = new Map([
+  ["dev", "API and worker in one process, without any server"],
+  ["api", "take tasks over HTTP and publish them"],
+  ["worker", "consume tasks and run them"],
+  ["migrate", "bring the database to this version"],
+  ["definitions", "what RabbitMQ must hold: render, apply, diff"],
+  ["call", "submit a task and print its result"],
+  ["result", "print a task's record"],
+  ["permissions", "print the Deno flags that a role needs"],
+]);

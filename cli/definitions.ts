@@ -1,0 +1,95 @@
+/** `cli.ts definitions`: what RabbitMQ must hold. */
+import { Management } from "../shared/broker/management.ts";
+import { applyDefinitions, readDefinitions } from "../shared/definitions/apply.ts";
+import { describeDifference, type Difference, diffDefinitions } from "../shared/definitions/difference.ts";
+import { formatDefinitions } from "../shared/definitions/document.ts";
+import { DEFAULT_VHOST, renderDefinitions, templateDefinitions } from "../shared/definitions/render.ts";
+import type { SecretSource } from "../shared/definitions/secrets.ts";
+import { brokerUsers, type BrokerUser, projectUser, selectUsers } from "../shared/definitions/users.ts";
+import { ConfigurationError } from "../shared/errors.ts";
+import { topology } from "../shared/topology.ts";
+import { loadRegistry } from "./app.ts";
+import { type Command, configOf, type Given } from "./command.ts";
+import { EXIT } from "./exit.ts";
+
+const SECRETS: SecretSource = {
+  env: (name) => Deno.env.get(name),
+  readFile: (path) => Deno.readTextFile(path),
+};
+
+/** Renders, applies and compares definitions. */
+export const definitions: Command = {
+  summary: "what RabbitMQ must hold: render, apply, diff",
+  usage: "template|render|apply|diff [FLAGS]",
+  details: [
+    "template  without secrets, as infra/rabbitmq-definitions.json; not for import, as it would erase passwords",
+    "render    with a password hash for each user, ready to import",
+    "apply     import into the broker at --management-url; again changes nothing",
+    "diff      what the broker lacks or has otherwise (exit code 1 if anything)",
+    "",
+    "Passwords: CELERIAC_BROKER_PASSWORD_<ROLE>, the same with _FILE, or CELERIAC_BROKER_PASSWORD_HASH_<ROLE>;",
+    "for instance CELERIAC_BROKER_PASSWORD_WORKER for user celeriac-worker.",
+  ].join("\n"),
+  role: "definitions",
+  flags: {
+    vhost: { value: "NAME", help: `vhost [${DEFAULT_VHOST}]; one that exists keeps its metadata` },
+    users: { value: "ROLES", help: `only the users of these roles, with commas: ${brokerUsers().map(({ role }) => role).join(",")}` },
+    user: { value: "NAME", help: "one user of your own for a Celery project's vhost, instead of ours" },
+    tag: { value: "TAGS", help: "tags of --user, with commas" },
+    out: { value: "FILE", help: "write to this file instead of standard output" },
+  },
+  async run(given) {
+    const config = configOf(given);
+    const [action = ""] = given.rest;
+    const options = {
+      topology: topology((await loadRegistry(config)).queues),
+      vhost: given.own.vhost ?? DEFAULT_VHOST,
+      users: usersOf(given.own),
+    };
+    const management = () => new Management(config.managementUrl);
+    switch (action) {
+      case "template":
+        return await write(given, formatDefinitions(templateDefinitions(options)));
+      case "render":
+        return await write(given, formatDefinitions(await renderDefinitions({ ...options, secrets: SECRETS })));
+      case "apply": {
+        const stored = await readDefinitions(management(), [options.vhost]);
+        const wanted = await renderDefinitions({ ...options, secrets: SECRETS, stored });
+        const { changed, left } = await applyDefinitions(management(), wanted);
+        print("mended", changed);
+        if (changed.length === 0 && left.length === 0) console.log("nothing to change");
+        print("still not as wanted", left);
+        return left.length ? EXIT.failed : EXIT.done;
+      }
+      case "diff": {
+        const actual = await readDefinitions(management(), [options.vhost]);
+        const differences = diffDefinitions(templateDefinitions(options), actual);
+        for (const difference of differences) console.log(describeDifference(difference));
+        const wrong = differences.filter(({ kind }) => kind !== "extra");
+        if (wrong.length === 0) console.log("nothing is missing or different");
+        return wrong.length ? EXIT.failed : EXIT.done;
+      }
+      default:
+        throw new ConfigurationError(
+          `Cannot ${action || "do nothing"} with definitions: choose template, render, apply or diff`,
+        );
+    }
+  },
+};
+
+function usersOf(own: Given["own"]): BrokerUser[] {
+  const names = (text = "") => text.split(",").map((part) => part.trim()).filter(Boolean);
+  if (own.user) return [projectUser(own.user, names(own.tag))];
+  if (own.tag) throw new ConfigurationError("Cannot use --tag without a user: give --user=NAME too");
+  return own.users === undefined ? brokerUsers() : selectUsers(brokerUsers(), names(own.users));
+}
+
+async function write({ own }: Given, text: string): Promise<number> {
+  if (own.out) await Deno.writeTextFile(own.out, text, { mode: 0o600 });
+  else await Deno.stdout.write(new TextEncoder().encode(text));
+  return EXIT.done;
+}
+
+function print(word: string, differences: readonly Difference[]): void {
+  for (const difference of differences) console.log(`${word}: ${describeDifference(difference)}`);
+}

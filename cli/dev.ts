@@ -1,0 +1,74 @@
+/** `cli.ts dev`: API and worker in one process, on a broker in memory and an embedded Postgres. */
+import { Api } from "../api/main.ts";
+import { DatabaseJournal } from "../shared/broker/database_journal.ts";
+import { MemoryBroker } from "../shared/broker/memory.ts";
+import { migrate } from "../shared/database/migrate.ts";
+import { PgliteDatabase } from "../shared/database/pglite.ts";
+import { startLog } from "../shared/log.ts";
+import { declarationFor } from "../shared/topology.ts";
+import { WorkerNode } from "../workers/main.ts";
+import { loadHandlers, loadRegistry, modulesOf } from "./app.ts";
+import { type Command, configOf } from "./command.ts";
+import { EXIT } from "./exit.ts";
+import { stopSignal } from "./signals.ts";
+
+/** Runs everything without any server. */
+export const dev: Command = {
+  summary: "API and worker in one process, without any server",
+  role: "dev",
+  details: [
+    "Records, unfinished tasks and the outbox live in --data and outlive a restart;",
+    "--ephemeral keeps them in memory only. For one machine: servers are what production uses.",
+  ].join("\n"),
+  async run(given) {
+    const config = configOf(given);
+    await startLog({ level: config.logLevel, format: config.logFormat });
+    const registry = await loadRegistry(config);
+    const handlers = await loadHandlers(config, registry);
+    const folder = config.ephemeral ? undefined : `${config.data}/postgres`;
+    if (folder) await prepare(folder, config.reset);
+
+    await using database = new PgliteDatabase(folder === undefined ? {} : { folder });
+    await database.start();
+    await migrate(database);
+    await using broker = new MemoryBroker(
+      config.ephemeral ? {} : { journal: new DatabaseJournal({ database }) },
+    );
+    await broker.start();
+    await broker.declare(declarationFor("dev", registry.queues));
+
+    const worker = new WorkerNode({ config, registry, handlers, modules: modulesOf(config), broker, database });
+    const api = new Api({ config, registry, broker, database });
+    const stopped = stopSignal(() => worker.hurry());
+    await Promise.all([api.start(), worker.start()]);
+    console.log(`Celeriac dev ready at ${api.url} (reference: ${api.url}/docs)`);
+    console.log(firstSteps(api.url, config.ephemeral ? "nothing outlives this process" : `data in ${config.data}`));
+    await stopped;
+    await worker.stop();
+    await api.stop();
+    return EXIT.done;
+  },
+};
+
+async function prepare(folder: string, reset: boolean): Promise<void> {
+  if (reset) {
+    await Deno.remove(folder, { recursive: true }).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+  }
+  try {
+    await Deno.stat(folder);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    console.error(`Making an embedded database in ${folder} (once, about 3 s)`);
+    await Deno.mkdir(folder, { recursive: true });
+  }
+}
+
+function firstSteps(url: string, where: string): string {
+  const body = `{"kwargs": {"x": 2, "y": 3}}`;
+  return [
+    `Broker in memory, embedded Postgres: ${where}. Try:`,
+    `  curl -s ${url}/v1/tasks/add -H 'content-type: application/json' -H 'prefer: wait=5' -d '${body}'`,
+  ].join("\n");
+}

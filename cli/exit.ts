@@ -1,0 +1,35 @@
+/** Errors -> exit codes and one line for a person. */
+import {
+  BrokerUnavailable,
+  CeleriacError,
+  ConfigurationError,
+  DatabaseUnavailable,
+  InvalidInput,
+  TopologyMissing,
+  Unavailable,
+} from "../shared/errors.ts";
+
+/** Exit codes that scripts can rely on. */
+export const EXIT = { done: 0, failed: 1, usage: 2, unreachable: 3, timeout: 4 } as const;
+
+/** The exit code and the line for an error. Errors of ours carry their remedy; others are bugs and show their stack. */
+export function explain(error: unknown): { code: number; text: string } {
+  if (error instanceof ConfigurationError || error instanceof InvalidInput) {
+    return { code: EXIT.usage, text: error.message };
+  }
+  if (
+    error instanceof DatabaseUnavailable || error instanceof BrokerUnavailable ||
+    error instanceof Unavailable || error instanceof TopologyMissing
+  ) return { code: EXIT.unreachable, text: error.message };
+  if (error instanceof CeleriacError) return { code: EXIT.failed, text: error.message };
+  if (error instanceof Deno.errors.NotCapable) {
+    return {
+      code: EXIT.usage,
+      text: `${error.message}: \`cli.ts permissions ROLE\` prints the flags that a role needs`,
+    };
+  }
+  if (error instanceof Deno.errors.AddrInUse) {
+    return { code: EXIT.usage, text: `Cannot listen as the port is taken: give another with --port, or 0 for a free one` };
+  }
+  return { code: EXIT.failed, text: error instanceof Error ? error.stack ?? error.message : String(error) };
+}

@@ -1,0 +1,42 @@
+/** Files that are generated and checked in: `deno task generate` writes them, a test compares them.
+ *
+ * @module
+ */
+import { formatDefinitions } from "../shared/definitions/document.ts";
+import { templateDefinitions } from "../shared/definitions/render.ts";
+import { Registry } from "../shared/registry.ts";
+import { flagOf, type Setting, SETTINGS, type SettingKey } from "../shared/settings.ts";
+import * as contracts from "../shared/tasks/mod.ts";
+import { topology } from "../shared/topology.ts";
+import { defaultOf } from "./help.ts";
+
+const BEGIN = "<!-- settings: generated -->";
+const END = "<!-- /settings -->";
+
+/** Path and text of each generated file.
+ *
+ * @param read gives a file's present text, for those that are generated in part */
+export function generated(read: (path: string) => string): Map<string, string> {
+  const queues = Registry.fromModule(contracts, "the sample app").queues;
+  const page = "docs/configuration.md";
+  const [before = "", rest = ""] = read(page).split(BEGIN);
+  const after = rest.split(END)[1] ?? "";
+  return new Map([
+    ["infra/rabbitmq-definitions.json", formatDefinitions(templateDefinitions({ topology: topology(queues) }))],
+    [page, `${before}${BEGIN}\n\n${settingsTable()}\n\n${END}${after}`],
+  ]);
+}
+
+function settingsTable(): string {
+  const rows = (Object.entries(SETTINGS) as [SettingKey, Setting][]).map(([key, setting]) => {
+    const env = setting.secret ? `\`${setting.env}\`, \`${setting.env}_FILE\`` : `\`${setting.env}\``;
+    return `| ${env} | \`--${flagOf(key)}\` | ${setting.roles.join(", ")} | ${defaultOf(setting)} | ${setting.help} |`;
+  });
+  return ["| variable | flag | commands | default | meaning |", "|---|---|---|---|---|", ...rows].join("\n");
+}
+
+if (import.meta.main) {
+  const root = new URL("../", import.meta.url);
+  const files = generated((path) => Deno.readTextFileSync(new URL(path, root)));
+  for (const [path, text] of files) Deno.writeTextFileSync(new URL(path, root), text);
+}

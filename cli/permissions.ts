@@ -1,0 +1,110 @@
+/** `cli.ts permissions`: the Deno flags that a role needs, and no more. */
+import { dirname, fromFileUrl, resolve } from "@std/path";
+import { loadConfig, parseFlags } from "../shared/config.ts";
+import { ConfigurationError } from "../shared/errors.ts";
+import { closest } from "../shared/closest.ts";
+import { brokerUsers } from "../shared/definitions/users.ts";
+import { passwordVariable } from "../shared/definitions/secrets.ts";
+import { type Config, type Role, settingsOf } from "../shared/settings.ts";
+import { modulesOf } from "./app.ts";
+import type { Command } from "./command.ts";
+import { EXIT } from "./exit.ts";
+
+const ROLES: readonly Role[] = ["api", "worker", "dev", "migrate", "definitions", "call", "result"];
+
+/** Variables that libraries look at when they load or connect, beside our settings: postgres.js, and `supports-color` of LogTape and zod. */
+const LIBRARY_ENV = ["PGAPPNAME", "PGCONNECT_TIMEOUT", "PGDATABASE", "PGHOST", "PGIDLE_TIMEOUT", "PGMAX", "PGPASSWORD", "PGPORT", "PGSSL", "PGTARGETSESSIONATTRS", "PGUSERNAME", "PGUSER", "USER", "USERNAME", "LOGNAME", "NODE_DEBUG", "READABLE_STREAM", "LRU_CACHE_IGNORE_AC_WARNING"];
+
+/** Prints flags for `deno run`. */
+export const permissions: Command = {
+  summary: "print the Deno flags that a role needs",
+  usage: `${ROLES.join("|")} [THE ROLE'S FLAGS]`,
+  details: [
+    "Prints what to put between `deno run` and `cli.ts ROLE`, for the settings as they are now:",
+    "",
+    "  deno run $(deno run -A cli.ts permissions worker) cli.ts worker",
+  ].join("\n"),
+  run({ rest }) {
+    const [name = "", ...args] = rest;
+    const role = ROLES.find((known) => known === name);
+    if (!role) {
+      const near = closest(name, ROLES);
+      throw new ConfigurationError(
+        `Cannot tell the permissions of '${name}' as there is no such role: ${
+          near ? `did you mean '${near}'?` : `choose from ${ROLES.join(", ")}`
+        }`,
+      );
+    }
+    const { flags } = parseFlags(role, args);
+    console.log(permissionFlags(role, loadConfig(role, { flags })).join(" "));
+    return Promise.resolve(EXIT.done);
+  },
+};
+
+/** Flags of a role, each once. */
+export function permissionFlags(role: Role, config: Config): string[] {
+  const net = [...new Set(hosts(role, config))];
+  const read = [...new Set(folders(role, config))];
+  const flags = ["--no-prompt", `--allow-env=${variables(role).join(",")}`];
+  if (net.length) flags.push(`--allow-net=${net.join(",")}`);
+  if (read.length) flags.push(`--allow-read=${read.join(",")}`);
+  if (role === "dev" && !config.ephemeral) flags.push(`--allow-write=${resolve(config.data)}`);
+  if (["api", "worker", "dev"].includes(role)) flags.push("--allow-sys=hostname");
+  if (["worker", "dev"].includes(role)) flags.push(`--allow-run=${Deno.execPath()}`);
+  return flags;
+}
+
+function variables(role: Role): string[] {
+  const own = settingsOf(role).flatMap(([, { env, secret }]) => secret ? [env, `${env}_FILE`] : [env]);
+  const broker = role === "definitions" ? brokerUsers().map(passwordVariable) : [];
+  return [...own, ...broker.flatMap((name) => [name, `${name}_FILE`, name.replace("PASSWORD_", "PASSWORD_HASH_")]), ...LIBRARY_ENV];
+}
+
+function hosts(role: Role, config: Config): string[] {
+  const of = (url: string, port: number) => {
+    const { hostname, port: given } = new URL(url);
+    return `${hostname}:${given || port}`;
+  };
+  const amqp = of(config.amqpUrl, config.amqpUrl.startsWith("amqps") ? 5671 : 5672);
+  const postgres = of(config.databaseUrl, 5432);
+  switch (role) {
+    case "api":
+      return [`${config.host}:${config.port}`, amqp, postgres];
+    case "worker":
+      return [`${config.host}:${config.healthPort}`, amqp, postgres];
+    case "dev":
+      return [`${config.host}:${config.port}`];
+    case "migrate":
+      return [postgres];
+    case "definitions":
+      return [of(config.managementUrl, 15672)];
+    case "call":
+    case "result":
+      return [of(config.url, config.url.startsWith("https") ? 443 : 80)];
+  }
+}
+
+/** Folders of the app's modules, as they are imported by name at run time, and the embedded database with what it is made of. */
+function folders(role: Role, config: Config): string[] {
+  const { contracts, handlers } = modulesOf(config);
+  const local = (url: string) => url.startsWith("file:") ? [dirname(fromFileUrl(url))] : [];
+  switch (role) {
+    case "api":
+      return local(contracts);
+    case "worker":
+      return [...local(contracts), ...local(handlers)];
+    case "dev":
+      return [...local(contracts), ...local(handlers), resolve(config.data), Deno.cwd(), ...pglite()];
+    case "call":
+      return [Deno.cwd()];
+    case "definitions":
+      return [Deno.cwd(), ...local(contracts)];
+    default:
+      return [];
+  }
+}
+
+/** PGlite reads its WebAssembly from the package's own folder. */
+function pglite(): string[] {
+  return [dirname(fromFileUrl(import.meta.resolve("@electric-sql/pglite")))];
+}

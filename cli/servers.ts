@@ -1,0 +1,18 @@
+/** Connections to the two servers, from settings. */
+import { AmqpBroker } from "../shared/broker/amqp.ts";
+import { PostgresDatabase } from "../shared/database/postgres.ts";
+import type { Config } from "../shared/settings.ts";
+
+/** The broker of a role.
+ *
+ * @param name shown in RabbitMQ's management pages */
+export function brokerOf(config: Config, name: string): AmqpBroker {
+  return new AmqpBroker({ url: config.amqpUrl, name, confirmTimeoutMs: config.confirmTimeout * 1000 });
+}
+
+/** The database of a role.
+ *
+ * @param name shown in `pg_stat_activity` */
+export function databaseOf(config: Config, name: string): PostgresDatabase {
+  return new PostgresDatabase({ url: config.databaseUrl, name, max: config.databasePool });
+}

@@ -1,0 +1,41 @@
+/** `cli.ts worker`: consume tasks and run them. */
+import { startLog } from "../shared/log.ts";
+import { WorkerNode } from "../workers/main.ts";
+import { loadHandlers, loadRegistry, modulesOf } from "./app.ts";
+import { type Command, configOf } from "./command.ts";
+import { EXIT } from "./exit.ts";
+import { brokerOf, databaseOf } from "./servers.ts";
+import { stopSignal } from "./signals.ts";
+
+/** Runs a worker until it is told to stop. */
+export const worker: Command = {
+  summary: "consume tasks and run them",
+  role: "worker",
+  details:
+    "SIGTERM drains: running tasks get --grace seconds, the rest goes back to its queue. A second SIGTERM cuts the grace short.",
+  async run(given) {
+    const config = configOf(given);
+    await startLog({ level: config.logLevel, format: config.logFormat });
+    const registry = await loadRegistry(config);
+    const handlers = await loadHandlers(config, registry);
+    await using broker = brokerOf(config, "celeriac worker");
+    await using database = databaseOf(config, "celeriac worker");
+    const node = new WorkerNode({ config, registry, handlers, modules: modulesOf(config), broker, database });
+    await broker.start();
+    await database.start();
+    const stopped = stopSignal(() => node.hurry());
+    await using health = Deno.serve(
+      { hostname: config.host, port: config.healthPort, onListen: () => {} },
+      node.health().fetch,
+    );
+    const ready = node.start().then(() =>
+      console.log(
+        `Celeriac worker ${node.node} ready: consuming ${node.queues.join(", ")}; health at http://${health.addr.hostname}:${health.addr.port}/readyz`,
+      )
+    );
+    await Promise.race([stopped, ready]);
+    await stopped;
+    await node.stop();
+    return EXIT.done;
+  },
+};

@@ -1,0 +1,175 @@
+/** The broker of production: RabbitMQ over AMQP 0-9-1. */
+import { getLogger } from "@logtape/logtape";
+import type { ChannelModel } from "amqplib";
+import { BrokerUnavailable, TopologyMissing } from "../errors.ts";
+import { type AmqpAddress, parseAmqpUrl } from "./amqp_address.ts";
+import { AmqpConnection } from "./amqp_connection.ts";
+import { consumer } from "./amqp_consume.ts";
+import { declare } from "./amqp_declare.ts";
+import { listener } from "./amqp_listen.ts";
+import { AmqpPublisher } from "./amqp_publisher.ts";
+import { codeOf, explain } from "./amqp_reason.ts";
+import type { AmqpSubscription } from "./amqp_subscription.ts";
+import type {
+  Broker,
+  BrokerStatus,
+  ConsumeOptions,
+  Declaration,
+  Delivery,
+  ListenOptions,
+  Message,
+  PublishOptions,
+  Subscription,
+} from "./broker.ts";
+import { nameTaken } from "./refusal.ts";
+
+const log = getLogger(["celeriac", "broker"]);
+
+/** How to reach RabbitMQ. */
+export interface AmqpBrokerOptions {
+  /** `amqp://user:password@host:port/vhost`, or `amqps:`; `?heartbeat=` wins over {@linkcode heartbeat}. */
+  readonly url: string;
+  /** Name of the connections in the management UI. */
+  readonly name: string;
+  /** Milliseconds until a message counts as not taken. Default 5,000. */
+  readonly confirmTimeoutMs?: number;
+  /** Messages that may be with the broker and not confirmed. Default 2,000: keeps the broker busy over a millisecond's round trip, and bounds memory. */
+  readonly maxInFlight?: number;
+  /** Seconds; a silent broker is noticed after two to three of them. Default 6. */
+  readonly heartbeat?: number;
+  /** Milliseconds until an attempt to connect is given up. Default 5,000. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** Two connections, one that publishes and one that consumes: an alarm of the broker blocks only those that publish. */
+export class AmqpBroker implements Broker {
+  readonly #address: AmqpAddress;
+  readonly #publishing: AmqpConnection;
+  readonly #consuming: AmqpConnection;
+  readonly #publisher: AmqpPublisher;
+  readonly #subscriptions = new Set<AmqpSubscription>();
+  readonly #declared: Declaration[] = [];
+  #stopped = false;
+
+  /** @throws {ConfigurationError} when the URL cannot be one */
+  constructor(options: AmqpBrokerOptions) {
+    const { url, name, confirmTimeoutMs = 5000, maxInFlight = 2000 } = options;
+    this.#address = parseAmqpUrl(url);
+    const common = {
+      address: this.#address,
+      heartbeat: options.heartbeat ?? 6,
+      connectTimeoutMs: options.connectTimeoutMs ?? 5000,
+    };
+    this.#publisher = new AmqpPublisher({
+      confirmTimeoutMs,
+      maxInFlight,
+      status: () => this.#stopped ? { state: "stopped" } : this.#publishing.status,
+      broken: (reason) => this.#publishing.restart(reason),
+    });
+    this.#publishing = new AmqpConnection({
+      ...common,
+      name: `${name} (publishing)`,
+      onOpen: (connection) => this.#publisher.open(connection),
+      onLost: (reason) => this.#publisher.lost(reason),
+      onBlocked: (reason) => this.#publisher.blocked(reason),
+    });
+    this.#consuming = new AmqpConnection({
+      ...common,
+      name: `${name} (consuming)`,
+      onOpen: (connection) => this.#declareAgain(connection),
+      onLost: () => {},
+    });
+  }
+
+  get status(): BrokerStatus {
+    const worst = this.#consuming.status.state === "connected" ? this.#publishing : this.#consuming;
+    return worst.status;
+  }
+
+  start(): Promise<void> {
+    this.#publishing.start();
+    this.#consuming.start();
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#publisher.idle();
+    const ending = [...this.#subscriptions].map((subscription) => subscription.end());
+    await Promise.all([...ending, this.#consuming.stop(), this.#publishing.stop()]);
+    this.#subscriptions.clear();
+  }
+
+  async connected({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    await this.#consuming.opened(signal);
+    await this.#publishing.opened(signal);
+  }
+
+  async declare(declaration: Declaration): Promise<void> {
+    while (!await this.#declareOn(await this.#consuming.opened(), declaration));
+    this.#declared.push(declaration);
+  }
+
+  publish(message: Message, options?: PublishOptions): Promise<void> {
+    return this.#publisher.publish(message, options);
+  }
+
+  consume(
+    queue: string,
+    onDelivery: (delivery: Delivery) => void,
+    options: ConsumeOptions,
+  ): Promise<Subscription> {
+    return this.#begin(consumer(this.#consuming, queue, onDelivery, options));
+  }
+
+  listen(
+    exchange: string,
+    onMessage: (message: Message) => void,
+    options: ListenOptions,
+  ): Promise<Subscription> {
+    const { queue } = options;
+    if (queue !== undefined && [...this.#subscriptions].some((other) => other.queue === queue)) {
+      return Promise.reject(nameTaken(queue));
+    }
+    return this.#begin(listener(this.#consuming, exchange, onMessage, options));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #begin(subscription: AmqpSubscription): Promise<Subscription> {
+    const started = subscription.start();
+    this.#subscriptions.add(subscription);
+    subscription.ended.finally(() => this.#subscriptions.delete(subscription));
+    await started;
+    return subscription;
+  }
+
+  /** @returns `false` when the connection was lost meanwhile */
+  async #declareOn(connection: ChannelModel, declaration: Declaration): Promise<boolean> {
+    try {
+      await declare(connection, declaration);
+      return true;
+    } catch (error) {
+      if (error instanceof TopologyMissing) throw error;
+      // Only an answer of the broker has a number.
+      if (typeof codeOf(error) !== "number") return false;
+      throw new BrokerUnavailable(
+        `Cannot declare queues and exchanges as ${explain(error, this.#address)}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** What is not durable went with the broker, and what is durable may have been deleted. */
+  async #declareAgain(connection: ChannelModel): Promise<void> {
+    for (const declaration of this.#declared) {
+      try {
+        await this.#declareOn(connection, declaration);
+      } catch (error) {
+        log.warn("Cannot declare again: {error}", { error });
+      }
+    }
+  }
+}

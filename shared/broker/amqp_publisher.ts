@@ -1,0 +1,196 @@
+/** Publishing over one confirm channel, which also hears the direct replies. */
+import { Buffer } from "node:buffer";
+import { getLogger } from "@logtape/logtape";
+import type { ChannelModel, ConfirmChannel, Message as AmqpMessage } from "amqplib";
+import { BrokerUnavailable, InvalidInput } from "../errors.ts";
+import { fromAmqp, toPublishOptions } from "./amqp_message.ts";
+import { replyText } from "./amqp_reason.ts";
+import { channelClosed, refused, unavailable, unroutable, unsendable } from "./refusal.ts";
+import type { BrokerStatus, Message, PublishOptions } from "./broker.ts";
+import { Confirms, type Pending } from "./confirms.ts";
+import { DIRECT_REPLY, isDirectReply, Replies } from "./replies.ts";
+
+/** Milliseconds that messages in flight still have for their confirm once an alarm was raised: what the broker had read before is confirmed in that time. */
+const BLOCKED_GRACE_MS = 250;
+
+const log = getLogger(["celeriac", "broker"]);
+
+/** Bounds, and where the connection stands. */
+export interface AmqpPublisherOptions {
+  /** Milliseconds. */
+  readonly confirmTimeoutMs: number;
+  readonly maxInFlight: number;
+  status(): BrokerStatus;
+  /** Called when the channel cannot be opened again on this connection. */
+  broken(reason: string): void;
+}
+
+/** Publishes over whatever connection it is given. */
+export class AmqpPublisher {
+  readonly #options: AmqpPublisherOptions;
+  readonly #confirms: Confirms;
+  readonly #replies = new Replies();
+  readonly #prefix = crypto.randomUUID().slice(0, 8);
+  #published = 0;
+  #connection: ChannelModel | undefined;
+  #channel: ConfirmChannel | undefined;
+  /** What the broker closed the present channel for, and whether a single message was in flight then. */
+  #fault: { readonly error: Error; readonly alone: boolean } | undefined;
+
+  constructor(options: AmqpPublisherOptions) {
+    this.#options = options;
+    this.#confirms = new Confirms({
+      timeoutMs: options.confirmTimeoutMs,
+      maxInFlight: options.maxInFlight,
+      send: (pending, answer) => this.#send(pending, answer),
+      stalled: () => this.#renew(),
+    });
+  }
+
+  /** Opens the channel on a connection: a first one, or the next. */
+  async open(connection: ChannelModel): Promise<void> {
+    this.#connection = connection;
+    const channel = await connection.createConfirmChannel();
+    if (this.#connection !== connection) return;
+    this.#watch(channel, connection);
+    // Replies are heard only by a consumer on the channel that publishes the requests.
+    await channel.consume(DIRECT_REPLY, (message) => {
+      if (message) this.#replies.hear(fromAmqp(message));
+    }, { noAck: true });
+    this.#channel = channel;
+    this.#confirms.resume();
+  }
+
+  /** The connection is gone: what is in flight has failed by itself, what waits fails now. */
+  lost(reason: string): void {
+    this.#connection = undefined;
+    this.#channel = undefined;
+    this.#confirms.pause();
+    this.#confirms.refuse(() =>
+      new BrokerUnavailable(`Cannot publish as ${reason}: try again later`)
+    );
+  }
+
+  /** The broker takes no messages for the time being. */
+  blocked(reason: string): void {
+    this.#confirms.refuse(() =>
+      new BrokerUnavailable(
+        `Cannot publish as the broker takes no messages (${reason}): try again later`,
+      )
+    );
+    this.#confirms.hasten(BLOCKED_GRACE_MS);
+  }
+
+  /** Resolves when nothing is in flight, after the bound at the latest. */
+  idle(): Promise<void> {
+    return this.#confirms.idle();
+  }
+
+  publish(message: Message, options: PublishOptions = {}): Promise<void> {
+    const { signal, reply } = options;
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const status = this.#options.status();
+    if (status.state !== "connected") return Promise.reject(unavailable(message, status));
+    if (reply) {
+      const { correlationId } = message.properties;
+      if (correlationId === undefined) {
+        return Promise.reject(
+          new InvalidInput(
+            "Cannot wait for a reply as the message has no correlation id: set one",
+            "properties.correlationId",
+          ),
+        );
+      }
+      this.#replies.expect(correlationId, reply);
+    }
+    return this.#confirms.add(message, {
+      // Up to RabbitMQ 4.1 a mandatory direct reply is returned although it was delivered.
+      mandatory: (options.mandatory ?? true) && !isDirectReply(message),
+      replyTo: reply ? DIRECT_REPLY : undefined,
+      signal,
+    });
+  }
+
+  #send(pending: Pending, answer: (error: Error | undefined) => void): void {
+    const { message, mandatory, replyTo } = pending;
+    const channel = this.#channel;
+    if (!channel) throw unavailable(message, this.#options.status());
+    const { body, exchange, routingKey } = message;
+    if (mandatory) pending.messageId = message.properties.messageId ?? this.#nextId();
+    const options = { mandatory, replyTo, messageId: pending.messageId };
+    try {
+      channel.publish(
+        exchange,
+        routingKey,
+        Buffer.from(body.buffer, body.byteOffset, body.byteLength),
+        toPublishOptions(message, options),
+        (error) => answer(error ? this.#failure(pending, error) : pending.error),
+      );
+    } catch (error) {
+      throw unsendable(message, error);
+    }
+  }
+
+  #watch(channel: ConfirmChannel, connection: ChannelModel): void {
+    this.#fault = undefined;
+    channel.on("error", (error) => this.#fault = { error, alone: this.#confirms.size === 1 });
+    channel.on("return", (message) => this.#returned(message));
+    channel.on("handler-error", (error) => log.error("Cannot hand on a reply: {error}", { error }));
+    channel.on("close", () => {
+      if (this.#channel !== channel) return;
+      this.#channel = undefined;
+      this.#confirms.pause();
+      // If the whole connection is gone, that is said in this same turn of the loop.
+      queueMicrotask(() => this.#reopen(connection));
+    });
+  }
+
+  #reopen(connection: ChannelModel): void {
+    if (this.#connection !== connection) return;
+    if (this.#fault) {
+      log.warn("Channel for publishing was closed: {reason}", {
+        reason: replyText(this.#fault.error),
+      });
+    }
+    this.open(connection).catch((error) => {
+      if (this.#connection === connection) {
+        this.#options.broken(`no channel can be opened (${error})`);
+      }
+    });
+  }
+
+  /** As many messages as may be in flight were given up: leaves the channel to its fate and takes a new one. */
+  #renew(): void {
+    const channel = this.#channel;
+    this.#channel = undefined;
+    this.#confirms.abandon(() =>
+      new BrokerUnavailable("Cannot publish as the broker confirms nothing: try again later")
+    );
+    // It may never answer.
+    channel?.close().catch(() => {});
+    if (this.#connection) this.#reopen(this.#connection);
+  }
+
+  /** A return always comes before its confirm, and without a delivery tag. */
+  #returned({ fields, properties }: AmqpMessage): void {
+    for (const pending of this.#confirms.inFlight()) {
+      const { exchange, routingKey } = pending.message;
+      if (
+        pending.messageId === properties.messageId && !pending.error &&
+        exchange === fields.exchange && routingKey === fields.routingKey
+      ) {
+        pending.error = unroutable(pending.message);
+        return;
+      }
+    }
+  }
+
+  #failure(pending: Pending, error: Error): Error {
+    if (error.message === "message nacked") return refused(pending.message);
+    return channelClosed(pending.message, this.#fault?.error, this.#fault?.alone ?? false);
+  }
+
+  #nextId(): string {
+    return `${this.#prefix}-${(this.#published++).toString(36)}`;
+  }
+}

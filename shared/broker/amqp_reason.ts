@@ -1,0 +1,61 @@
+/** What an operator should read when a connection to RabbitMQ fails. */
+import type { AmqpAddress } from "./amqp_address.ts";
+
+/** Turns an error of the AMQP client into one readable sentence without a password.
+ *
+ * RabbitMQ refuses `connection.open` with one and the same answer for four causes, and amqplib drops its text; so all four are named.
+ *
+ * @example
+ * ```ts
+ * import { parseAmqpUrl } from "./amqp_address.ts";
+ * import { explain } from "./amqp_reason.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const address = parseAmqpUrl("amqp://me:secret@rabbit/jobs");
+ * const error = new Error('Handshake terminated by server: 403 (ACCESS-REFUSED) with message "…"');
+ * assertEquals(explain(error, address), "wrong user or password for user 'me'");
+ * ```
+ */
+export function explain(error: unknown, address: AmqpAddress): string {
+  if (error === undefined) return "the connection was closed";
+  const message = error instanceof Error ? error.message : String(error);
+  const code = codeOf(error);
+  if (message.includes("Expected ConnectionOpenOk")) {
+    return `the broker refused vhost '${address.vhost}' to user '${address.username}': the vhost does not exist, ` +
+      "or the user has no permissions in it, or the user's or the vhost's limit of connections is reached";
+  }
+  if (/Handshake terminated by server: 403/.test(message)) {
+    return `wrong user or password for user '${address.username}'`;
+  }
+  if (message.includes("abruptly during opening handshake")) {
+    return "the connection was closed during the handshake: no broker there, or one that expects TLS (amqps)";
+  }
+  if (message === "Heartbeat timeout") return "the broker went silent (no heartbeat)";
+  switch (code) {
+    case "ECONNREFUSED":
+      return "nothing listens there (connection refused)";
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return `the host name '${address.hostname}' cannot be resolved`;
+    case "ECONNRESET":
+    case "EPIPE":
+      return "the connection was reset";
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+      return "the host cannot be reached";
+  }
+  if (message === "connect ETIMEDOUT" || code === "ETIMEDOUT") return "no answer in time";
+  if (message === "Unexpected close") return "the broker closed the connection without a word";
+  return replyText(error);
+}
+
+/** What the broker said when it closed a channel or a connection (`NOT_FOUND - no queue 'x' in vhost 'y'`), or the error's own message. */
+export function replyText(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return /\(\S+\) with message "(.*)"$/s.exec(message)?.[1] ?? message;
+}
+
+/** The reply code (`404`) or the system's word (`ECONNREFUSED`) that an error bears. */
+export function codeOf(error: unknown): unknown {
+  return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+}

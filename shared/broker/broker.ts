@@ -1,0 +1,148 @@
+/** The seam to a message broker: AMQP 0-9-1 in production, memory in embedded mode. */
+import type { Service } from "../service.ts";
+import type { Binding, Exchange, Queue } from "../topology.ts";
+
+/** A value in a header table. Implementations write every integer as `I` or `l`, never as `s` or `b` (Celery's py-amqp misreads those). */
+export type HeaderValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | Date
+  | Uint8Array
+  | HeaderValue[]
+  | { [name: string]: HeaderValue };
+
+/** Headers by name. */
+export type Headers = Record<string, HeaderValue>;
+
+/** AMQP 0-9-1 basic properties. */
+export interface Properties {
+  contentType?: string;
+  contentEncoding?: string;
+  /** 1 = transient, 2 = persistent. Absent = 2. */
+  deliveryMode?: 1 | 2;
+  /** 0 to 255. */
+  priority?: number;
+  correlationId?: string;
+  replyTo?: string;
+  /** Milliseconds, as a string of digits. */
+  expiration?: string;
+  messageId?: string;
+  timestamp?: number;
+  type?: string;
+  userId?: string;
+  appId?: string;
+}
+
+/** A message on its way or arrived. */
+export interface Message {
+  /** `""` is the default exchange: the routing key names a queue. */
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly properties: Properties;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+}
+
+/** One message handed to one consumer and not yet answered. */
+export interface Delivery {
+  readonly message: Message;
+  readonly redelivered: boolean;
+  /** `false` once its channel is gone: then `ack` and `nack` do nothing, and the broker hands the message out again. */
+  readonly open: boolean;
+  ack(): void;
+  /** Gives the message back (`requeue: true`) or sets it aside as the queue's policy says. */
+  nack(options: { requeue: boolean }): void;
+}
+
+/** A consumer that outlives connections. */
+export interface Subscription extends AsyncDisposable {
+  readonly queue: string;
+  /** Whether the broker has accepted the present consume. */
+  readonly active: boolean;
+  /** Time of the last delivery or of the last accepted consume, milliseconds since the epoch. */
+  readonly lastActivity: number;
+  /** Stops fetching. The channel stays open, so that deliveries in hand can still be answered. */
+  cancel(): Promise<void>;
+  /** Cancels, then closes the channel: what is still unanswered goes back to the queue. */
+  close(): Promise<void>;
+}
+
+/** The answer to a message sent with {@linkcode PublishOptions.reply}. */
+export interface ReplyOptions {
+  /** Ends the waiting. */
+  readonly signal: AbortSignal;
+  /** Called at most once for each reply that bears the message's `correlationId`. */
+  receive(reply: Message): void;
+}
+
+/** How to publish. */
+export interface PublishOptions {
+  /** Gives up waiting for the confirm; the broker may take the message all the same. */
+  readonly signal?: AbortSignal;
+  /** Default `true`: a message for which there is no queue is an {@linkcode Unroutable} error. Must be `false` for direct replies. */
+  readonly mandatory?: boolean;
+  /** Sets `replyTo` to the direct reply-to of the very channel that publishes, and hears the replies. */
+  readonly reply?: ReplyOptions;
+}
+
+/** How to consume. */
+export interface ConsumeOptions {
+  /** Deliveries that may be unanswered at once. */
+  readonly prefetch: number;
+}
+
+/** How to overhear an exchange. */
+export interface ListenOptions {
+  /** Binding keys; `[""]` for a fanout. */
+  readonly keys: string[];
+  /** Name of the exclusive queue; the broker chooses one when absent. */
+  readonly queue?: string;
+  /** Arguments of the queue. */
+  readonly arguments?: Headers;
+}
+
+/** Where a broker stands. */
+export interface BrokerStatus {
+  /** `blocked`: consuming works, publishing waits (memory or disk alarm). */
+  readonly state: "stopped" | "connecting" | "connected" | "blocked";
+  /** What an operator should read; never holds a password. */
+  readonly reason?: string;
+}
+
+/** The least of a topology that a process needs. */
+export interface Declaration {
+  readonly exchanges: readonly Exchange[];
+  readonly queues: readonly Queue[];
+  readonly bindings: readonly Binding[];
+}
+
+/** A message broker. Subscriptions and declarations outlive connections: the implementation reconnects for ever, with backoff. */
+export interface Broker extends Service {
+  readonly status: BrokerStatus;
+  /** Resolves when connected; rejects with the signal's reason. */
+  connected(options?: { signal?: AbortSignal }): Promise<void>;
+  /** Makes what is missing if this user may configure, otherwise checks that it is there. Never changes what exists.
+   *
+   * @throws {TopologyMissing} naming what is missing and the command that mends it */
+  declare(declaration: Declaration): Promise<void>;
+  /** Resolves when the broker has taken responsibility.
+   *
+   * @throws {Unroutable} when no queue is bound for the routing key
+   * @throws {BrokerUnavailable} when it did not confirm in time, refused, or is not connected */
+  publish(message: Message, options?: PublishOptions): Promise<void>;
+  /** Resolves when the broker accepted the consumer for the first time. */
+  consume(
+    queue: string,
+    onDelivery: (delivery: Delivery) => void,
+    options: ConsumeOptions,
+  ): Promise<Subscription>;
+  /** Overhears an exchange through an exclusive queue that goes with the connection and comes back with the next; nothing to answer. */
+  listen(
+    exchange: string,
+    onMessage: (message: Message) => void,
+    options: ListenOptions,
+  ): Promise<Subscription>;
+}

@@ -1,0 +1,222 @@
+/** Messages on their way to a confirm: a ledger with a bound for each, in time and in number.
+ *
+ * Without a majority, with a frozen leader or under an alarm a confirm never comes, and no refusal either. So nobody waits for one
+ * longer than the bound; what is given up may still arrive later, as a duplicate.
+ * @module
+ */
+import { BrokerUnavailable } from "../errors.ts";
+import type { Message } from "./broker.ts";
+
+/** A message in the ledger. */
+export interface Pending {
+  readonly message: Message;
+  readonly mandatory: boolean;
+  readonly replyTo: string | undefined;
+  /** What a return of the message is known by. */
+  messageId: string | undefined;
+  /** Set once the broker has returned the message: its confirm then counts as this error. */
+  error: Error | undefined;
+}
+
+/** How long, how many, and what to do. */
+export interface ConfirmsOptions {
+  /** Milliseconds from {@linkcode Confirms.add} to the confirm. */
+  readonly timeoutMs: number;
+  /** Messages that may be with the broker and not confirmed; more wait for their turn. */
+  readonly maxInFlight: number;
+  /** Hands a message to the channel and calls `answer` with its confirm, or with the error that ends it. What it throws rejects the message. */
+  send(pending: Pending, answer: (error: Error | undefined) => void): void;
+  /** Called when as many messages as may be in flight were given up: their channel answers no more. */
+  stalled(): void;
+}
+
+type State = "waiting" | "sent" | "settled";
+
+/** The ledger. Knows no AMQP: it is told when it may send, and what the answer was. */
+export class Confirms {
+  readonly #options: ConfirmsOptions;
+  /** In the order of arrival, which is that of the deadlines. */
+  readonly #entries = new Set<Entry>();
+  #waiting: Entry[] = [];
+  #open = false;
+  /** With the broker and unanswered, those given up included. */
+  #sent = 0;
+  #givenUp = 0;
+  /** Counts channels: an answer from one before is of no interest. */
+  #epoch = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #idle: (() => void)[] = [];
+
+  constructor(options: ConfirmsOptions) {
+    this.#options = options;
+  }
+
+  /** Messages neither confirmed nor given up. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** The messages with the broker, oldest first. */
+  *inFlight(): Iterable<Pending> {
+    for (const entry of this.#entries) if (entry.state === "sent") yield entry;
+  }
+
+  /** Sends a message, or lets it wait until it can be sent.
+   *
+   * @throws {BrokerUnavailable} when the bound passes */
+  add(
+    message: Message,
+    options: { mandatory: boolean; replyTo?: string | undefined; signal?: AbortSignal | undefined },
+  ): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      const deadline = performance.now() + this.#options.timeoutMs;
+      const entry = new Entry(
+        message,
+        options.mandatory,
+        options.replyTo,
+        deadline,
+        resolve,
+        reject,
+      );
+      if (options.signal) this.#watch(entry, options.signal);
+      this.#entries.add(entry);
+      this.#timer ??= setInterval(() => this.#sweep(), Math.max(5, this.#options.timeoutMs / 20));
+      if (this.#open && this.#waiting.length === 0 && this.#sent < this.#options.maxInFlight) {
+        this.#send(entry);
+      } else this.#waiting.push(entry);
+    });
+  }
+
+  /** There is a channel: what waits is sent. */
+  resume(): void {
+    this.#open = true;
+    this.#pump();
+  }
+
+  /** There is no channel for the moment: what comes waits. */
+  pause(): void {
+    this.#open = false;
+  }
+
+  /** The channel is of no use any more: what is with the broker fails. What waits goes on waiting. */
+  abandon(error: () => Error): void {
+    this.#open = false;
+    this.#epoch++;
+    this.#sent = 0;
+    this.#givenUp = 0;
+    for (const entry of this.#entries) {
+      if (entry.state === "sent") this.#settle(entry, error());
+    }
+  }
+
+  /** Nothing will be sent in the near future: what waits fails at once. */
+  refuse(error: () => Error): void {
+    for (const entry of this.#waiting.splice(0)) {
+      if (entry.state === "waiting") this.#settle(entry, error());
+    }
+  }
+
+  /** What is with the broker has this much longer, at most. */
+  hasten(milliseconds: number): void {
+    const deadline = performance.now() + milliseconds;
+    for (const entry of this.#entries) {
+      if (entry.state === "sent" && entry.deadline > deadline) entry.deadline = deadline;
+    }
+  }
+
+  /** Resolves as soon as there is nothing in the ledger: after the bound at the latest. */
+  idle(): Promise<void> {
+    if (this.#entries.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  #send(entry: Entry): void {
+    entry.state = "sent";
+    this.#sent++;
+    const epoch = this.#epoch;
+    try {
+      this.#options.send(entry, (error) => {
+        if (epoch === this.#epoch) this.#answered(entry, error);
+      });
+    } catch (error) {
+      this.#sent--;
+      this.#settle(entry, error);
+    }
+  }
+
+  #answered(entry: Entry, error: Error | undefined): void {
+    this.#sent--;
+    if (entry.state === "sent") this.#settle(entry, error);
+    else this.#givenUp--;
+    this.#pump();
+  }
+
+  #pump(): void {
+    if (this.#waiting.length === 0) return;
+    let taken = 0;
+    while (
+      this.#open && taken < this.#waiting.length && this.#sent < this.#options.maxInFlight
+    ) {
+      const entry = this.#waiting[taken++];
+      if (entry?.state === "waiting") this.#send(entry);
+    }
+    this.#waiting.splice(0, taken);
+  }
+
+  #settle(entry: Entry, error: unknown): void {
+    entry.state = "settled";
+    this.#entries.delete(entry);
+    entry.unwatch?.();
+    if (error === undefined) entry.resolve();
+    else entry.reject(error);
+    if (this.#entries.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const entry of this.#entries) {
+      if (entry.deadline > now) break;
+      this.#giveUp(entry, tooLate(entry, this.#options.timeoutMs));
+    }
+    if (this.#givenUp >= this.#options.maxInFlight) this.#options.stalled();
+  }
+
+  #giveUp(entry: Entry, reason: unknown): void {
+    if (entry.state === "sent") this.#givenUp++;
+    this.#settle(entry, reason);
+  }
+
+  #watch(entry: Entry, signal: AbortSignal): void {
+    const abort = () => this.#giveUp(entry, signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    entry.unwatch = () => signal.removeEventListener("abort", abort);
+  }
+}
+
+class Entry implements Pending {
+  state: State = "waiting";
+  messageId: string | undefined = undefined;
+  error: Error | undefined = undefined;
+  unwatch: (() => void) | undefined = undefined;
+
+  constructor(
+    readonly message: Message,
+    readonly mandatory: boolean,
+    readonly replyTo: string | undefined,
+    public deadline: number,
+    readonly resolve: () => void,
+    readonly reject: (reason: unknown) => void,
+  ) {}
+}
+
+function tooLate(entry: Entry, timeoutMs: number): BrokerUnavailable {
+  const { exchange, routingKey } = entry.message;
+  const what = entry.state === "sent" ? "confirm it" : "take it";
+  return new BrokerUnavailable(
+    `Cannot publish to exchange '${exchange}' with routing key '${routingKey}' as the broker did not ${what} within ${timeoutMs} ms: ` +
+      "try again later; it may have been taken all the same",
+  );
+}

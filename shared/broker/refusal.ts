@@ -1,0 +1,129 @@
+/** Why a broker did not do what it was asked for, as errors of ours. */
+import {
+  BrokerUnavailable,
+  CeleriacError,
+  InvalidInput,
+  TopologyMissing,
+  Unroutable,
+} from "../errors.ts";
+import { codeOf, replyText } from "./amqp_reason.ts";
+import type { BrokerStatus, Message } from "./broker.ts";
+
+/** The command that makes what is missing on a broker. */
+export const REMEDY = "run `cli.ts definitions apply`";
+
+/** There is no connection that takes messages. */
+export function unavailable(message: Message, status: BrokerStatus): BrokerUnavailable {
+  const reason = status.reason ??
+    (status.state === "stopped" ? "the broker connection is stopped" : "it is not connected yet");
+  return new BrokerUnavailable(`${cannotPublish(message)} as ${reason}: try again later`);
+}
+
+/** The broker returned a mandatory message. */
+export function unroutable(message: Message): Unroutable {
+  const why = message.exchange === ""
+    ? `there is no queue '${message.routingKey}'`
+    : "no queue is bound for this routing key";
+  return new Unroutable(`${cannotPublish(message)} as ${why}: ${REMEDY}`);
+}
+
+/** amqplib could not send it: it does not fit the protocol, or the channel was closed a moment before. */
+export function unsendable(message: Message, error: unknown): Error {
+  if (error instanceof CeleriacError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  if (error instanceof RangeError) {
+    const remedy = "send less or simpler headers (64 KiB at most)";
+    return new InvalidInput(
+      `${cannotPublish(message)} as its headers cannot be encoded (${text}): ${remedy}`,
+      "headers",
+      {
+        cause: error,
+      },
+    );
+  }
+  if (error instanceof TypeError) {
+    return new InvalidInput(`${cannotPublish(message)} as ${text}: mend the message`, undefined, {
+      cause: error,
+    });
+  }
+  return new BrokerUnavailable(
+    `${cannotPublish(message)} as the channel was closed (${text}): try again later`,
+    {
+      cause: error,
+    },
+  );
+}
+
+/** The queue refused the message: its length limit is reached and it overflows by refusing. */
+export function refused(message: Message): BrokerUnavailable {
+  return new BrokerUnavailable(
+    `${
+      cannotPublish(message)
+    } as its queue refused it (full, or going down): try again later, or raise the queue's limit`,
+  );
+}
+
+/** The channel closed before the confirm. One bad message takes the confirms of all: the guilty one gets the true reason, the others may try again.
+ *
+ * @param fault what closed the channel; `undefined` when the whole connection was lost
+ * @param alone whether nothing else was in flight */
+export function channelClosed(message: Message, fault: unknown, alone: boolean): Error {
+  const text = fault === undefined ? "the connection was lost" : replyText(fault);
+  const { exchange } = message;
+  const named = text.includes(`exchange '${exchange === "" ? "amq.default" : exchange}'`);
+  const code = codeOf(fault);
+  if (code === 404 && named) {
+    return new TopologyMissing(
+      `${cannotPublish(message)} as there is no such exchange: ${REMEDY}`,
+      { cause: fault },
+    );
+  }
+  if (code === 403 && named) {
+    return new TopologyMissing(
+      `${cannotPublish(message)} as this user has no right to write there: ${REMEDY}`,
+      { cause: fault },
+    );
+  }
+  const tooLarge = /message size (\d+) is larger than configured max size (\d+)/.exec(text);
+  if (tooLarge && Number(tooLarge[1]) === message.body.length) {
+    return new InvalidInput(
+      `${cannotPublish(message)} as its body has ${tooLarge[1]} bytes and the broker takes ${
+        tooLarge[2]
+      }: send less`,
+      "body",
+      {
+        cause: fault,
+      },
+    );
+  }
+  if (code === 406 && alone) {
+    return new InvalidInput(
+      `${cannotPublish(message)} as the broker refuses it (${text}): mend the message`,
+      undefined,
+      { cause: fault },
+    );
+  }
+  return new BrokerUnavailable(
+    `${
+      cannotPublish(message)
+    } as its channel was closed before the confirm (${text}): try again later`,
+    {
+      cause: fault,
+    },
+  );
+}
+
+/** Another connection holds the exclusive queue of this name. */
+export function nameTaken(queue: string, cause?: unknown): InvalidInput {
+  return new InvalidInput(
+    `Cannot listen through queue '${queue}' as another connection holds that name: take another`,
+    "queue",
+    { cause },
+  );
+}
+
+function cannotPublish({ exchange, routingKey }: Message): string {
+  return exchange === ""
+    ? `Cannot publish to queue '${routingKey}'`
+    : `Cannot publish to exchange '${exchange}' with routing key '${routingKey}'`;
+}

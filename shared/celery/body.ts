@@ -1,0 +1,51 @@
+/** The text of a message's body, compressed or not. */
+import { brotliDecompressSync, inflateSync, zstdDecompressSync } from "node:zlib";
+import type { HeaderValue } from "../broker/broker.ts";
+import { Malformed } from "../errors.ts";
+
+/** Bytes that a body may have once decompressed: as many as RabbitMQ 3 takes in one message. */
+export const MAX_BODY_BYTES = 128 * 1024 * 1024;
+
+/** Names of kombu/compression.py; its `application/x-gzip` is a bare zlib stream, not a gzip file. */
+const DECOMPRESS: Readonly<Record<string, (body: Uint8Array) => Uint8Array>> = {
+  "application/x-gzip": (body) => inflateSync(body, { maxOutputLength: MAX_BODY_BYTES }),
+  "application/x-brotli": (body) => brotliDecompressSync(body, { maxOutputLength: MAX_BODY_BYTES }),
+  "application/zstd": (body) => zstdDecompressSync(body, { maxOutputLength: MAX_BODY_BYTES }),
+};
+
+/** Reads a body as text: UTF-8 whatever `content_encoding` says, as kombu's JSON does.
+ *
+ * @param compression the header of that name
+ * @throws {Malformed} when it is compressed in a way we cannot undo, broken, or no UTF-8
+ */
+export function readText(body: Uint8Array, compression: HeaderValue | undefined): string {
+  const bytes = compression ? decompress(body, compression) : body;
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new Malformed("Cannot read body as it is not UTF-8: send JSON in UTF-8", undefined, {
+      cause,
+    });
+  }
+}
+
+function decompress(body: Uint8Array, compression: HeaderValue): Uint8Array {
+  const name = String(compression);
+  const undo = Object.hasOwn(DECOMPRESS, name) ? DECOMPRESS[name] : undefined;
+  if (!undo) {
+    throw new Malformed(
+      `Cannot read body as its compression '${
+        name.slice(0, 64)
+      }' is not supported: use zlib, brotli, zstd or none`,
+    );
+  }
+  try {
+    return undo(body);
+  } catch (cause) {
+    throw new Malformed(
+      `Cannot read body as it cannot be decompressed as '${name}' to at most ${MAX_BODY_BYTES} bytes: send it whole`,
+      undefined,
+      { cause },
+    );
+  }
+}

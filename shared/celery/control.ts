@@ -1,0 +1,173 @@
+/** Celery's remote control: commands to workers, and their answers (kombu/pidbox.py). */
+import type { Message } from "../broker/broker.ts";
+import { Malformed } from "../errors.ts";
+import { readText } from "./body.ts";
+import { parseJson, stringifyJson } from "./json.ts";
+import { isObject } from "./shape.ts";
+
+/** The exchange of remote control: fanout, NOT durable. */
+export const CONTROL_EXCHANGE = "celery.pidbox";
+/** The exchange of its answers: direct, NOT durable. */
+export const REPLY_EXCHANGE = "reply.celery.pidbox";
+
+/** Characters of a pattern of node names. */
+const MAX_PATTERN = 255;
+
+/** A command to workers. */
+export interface ControlRequest {
+  readonly method: string;
+  readonly arguments: Record<string, unknown>;
+  /** Node names; `null` = all, or those that match the pattern. */
+  readonly destination: readonly string[] | null;
+  readonly pattern: string | null;
+  /** How to read the pattern: `glob` or `pcre`. */
+  readonly matcher: string | null;
+  /** To be repeated in the answer. */
+  readonly ticket: string | null;
+  /** Where the answer goes; `null` when none is wanted. */
+  readonly replyTo: { readonly exchange: string; readonly routingKey: string } | null;
+  /** The sender's Lamport clock. */
+  readonly clock: number | null;
+}
+
+/** How to revoke. */
+export interface RevokeOptions {
+  /** End it if it runs. Default `false`. */
+  readonly terminate?: boolean;
+  /** Default `SIGTERM`. */
+  readonly signal?: string;
+  /** The sender's Lamport clock. Default 1. */
+  readonly clock?: number;
+}
+
+/** Tells all workers, of whatever language, that tasks are not wanted any more.
+ *
+ * @example
+ * ```ts
+ * import { decodeControl, encodeRevoke, isForUs } from "./control.ts";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const request = decodeControl(encodeRevoke(["e6034684"]));
+ * assertEquals(request.method, "revoke");
+ * assert(isForUs(request, "celeriac@host"));
+ * ```
+ */
+export function encodeRevoke(
+  ids: readonly string[],
+  { terminate = false, signal = "SIGTERM", clock = 1 }: RevokeOptions = {},
+): Message {
+  const request = {
+    method: "revoke",
+    arguments: { task_id: ids, terminate, signal },
+    destination: null,
+    pattern: null,
+    matcher: null,
+  };
+  return message({ exchange: CONTROL_EXCHANGE, routingKey: "" }, { clock }, 2, request);
+}
+
+/** Reads a command.
+ *
+ * @throws {Malformed} when it names no method, or a part of it is not of its type
+ */
+export function decodeControl({ headers, body }: Message): ControlRequest {
+  const request = parseJson(readText(body, undefined));
+  if (!isObject(request)) throw malformed("it is no object");
+  const { method, arguments: given, destination, reply_to: replyTo } = request;
+  if (typeof method !== "string" || method === "") throw malformed("it names no 'method'");
+  if (!isObject(given ?? {})) throw malformed("its 'arguments' are no object");
+  return {
+    method,
+    arguments: (given ?? {}) as Record<string, unknown>,
+    destination: readDestination(destination),
+    pattern: text(request, "pattern"),
+    matcher: text(request, "matcher"),
+    ticket: text(request, "ticket"),
+    replyTo: isObject(replyTo)
+      ? {
+        exchange: text(replyTo, "exchange") ?? "",
+        routingKey: text(replyTo, "routing_key") ?? "",
+      }
+      : null,
+    clock: typeof headers["clock"] === "number" ? headers["clock"] : null,
+  };
+}
+
+/** Whether a command is meant for the node of this name, as kombu decides it: a destination goes before
+ * a pattern, and a pattern needs a matcher. A pattern that cannot be read matches nobody. */
+export function isForUs(request: ControlRequest, nodeName: string): boolean {
+  const { destination, pattern, matcher } = request;
+  if (destination) return destination.includes(nodeName);
+  if (!pattern || !matcher) return true;
+  if (pattern.length > MAX_PATTERN || !["glob", "pcre"].includes(matcher)) return false;
+  try {
+    // Python's fnmatch takes the whole name, its re.match only begins where the name begins.
+    const source = matcher === "pcre" ? `^(?:${pattern})` : `^${globSource(pattern)}$`;
+    return new RegExp(source, "s").test(nodeName);
+  } catch {
+    return false;
+  }
+}
+
+/** An answer to a command; `undefined` when none is wanted. Publish it with `mandatory: false`: whoever
+ * asked may be gone. */
+export function encodeReply(
+  { replyTo, ticket }: ControlRequest,
+  { nodeName, value, clock }: {
+    readonly nodeName: string;
+    /** JSON. */
+    readonly value: unknown;
+    /** Our Lamport clock. */
+    readonly clock: number;
+  },
+): Message | undefined {
+  if (!replyTo) return undefined;
+  return message(replyTo, { ticket, clock }, 1, { [nodeName]: value });
+}
+
+function message(
+  destination: { exchange: string; routingKey: string },
+  headers: Message["headers"],
+  deliveryMode: 1 | 2,
+  content: unknown,
+): Message {
+  return {
+    exchange: destination.exchange,
+    routingKey: destination.routingKey,
+    properties: {
+      contentType: "application/json",
+      contentEncoding: "utf-8",
+      deliveryMode,
+      priority: 0,
+    },
+    headers,
+    body: new TextEncoder().encode(stringifyJson(content)),
+  };
+}
+
+/** An empty list means all, as in Celery. */
+function readDestination(value: unknown): string[] | null {
+  if (value === null || value === undefined) return null;
+  const names = typeof value === "string" ? [value] : value;
+  if (!Array.isArray(names)) throw malformed("its 'destination' is no list");
+  return names.length === 0 ? null : names.filter((name) => typeof name === "string");
+}
+
+function globSource(glob: string): string {
+  return glob.replaceAll(/\[!?\]?[^\]]*\]|\*+|[^\w@]/g, (part) => {
+    if (part.startsWith("*")) return ".*";
+    if (part === "?") return ".";
+    if (part.length < 3) return `\\${part}`;
+    const set = part.slice(1, -1).replaceAll(/[\\[\]^]/g, "\\$&");
+    return set.startsWith("!") ? `[^${set.slice(1)}]` : `[${set}]`;
+  });
+}
+
+function text(value: Record<string, unknown>, key: string): string | null {
+  const found = value[key];
+  return typeof found === "string" ? found : null;
+}
+
+function malformed(reason: string): Malformed {
+  return new Malformed(`Cannot read control request as ${reason}: send kombu's pidbox message`);
+}

@@ -1,0 +1,180 @@
+/** Exceptions as Celery stores them. */
+import {
+  InvalidInput,
+  Reject,
+  Retry,
+  SoftTimeLimitExceeded,
+  TimeLimitExceeded,
+  WorkerLost,
+} from "../errors.ts";
+import { repr, REPR_BUDGET } from "./repr.ts";
+
+/** `exc_type`, `exc_message`, `exc_module` of Celery's `prepare_exception` (celery/backends/base.py). */
+export interface ExceptionMeta {
+  readonly exc_type: string;
+  /** The exception's arguments, JSON values; the first is its message. */
+  readonly exc_message: readonly unknown[];
+  readonly exc_module: string;
+}
+
+/** Module of errors that Python has no class for: it makes one of that name below `Exception`. */
+const MODULE = "celeriac";
+
+/** Characters of a message and of a traceback that are kept. */
+const MAX_MESSAGE = 8 * 1024;
+const MAX_TRACEBACK = 64 * 1024;
+
+/** Causes that a traceback follows. */
+const MAX_CAUSES = 10;
+
+/** Python's classes for JavaScript's own; all below `Exception`, or they would end whoever reads them. */
+const BUILTINS: ReadonlyMap<string, string> = new Map([
+  ["TypeError", "TypeError"],
+  ["RangeError", "ValueError"],
+  ["SyntaxError", "ValueError"],
+  ["URIError", "ValueError"],
+  ["ReferenceError", "NameError"],
+  ["TimeoutError", "TimeoutError"],
+]);
+
+/** Turns whatever was thrown into an exception that Python can rebuild.
+ *
+ * @example
+ * ```ts
+ * import { encodeException, pythonRepr } from "./exception.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const meta = encodeException(new RangeError("too big"));
+ * assertEquals(meta, { exc_type: "ValueError", exc_message: ["too big"], exc_module: "builtins" });
+ * assertEquals(pythonRepr(meta), "ValueError('too big')");
+ * ```
+ */
+export function encodeException(error: unknown): ExceptionMeta {
+  if (!(error instanceof Error)) return exception(MODULE, "Error", thrown(error));
+  const message = storable(String(error.message), MAX_MESSAGE);
+  if (error instanceof SoftTimeLimitExceeded) {
+    return exception("billiard.exceptions", "SoftTimeLimitExceeded");
+  }
+  if (error instanceof TimeLimitExceeded) {
+    return exception("billiard.exceptions", "TimeLimitExceeded", error.seconds);
+  }
+  if (error instanceof WorkerLost) {
+    return exception("billiard.exceptions", "WorkerLostError", message);
+  }
+  if (error instanceof Reject) return exception("celery.exceptions", "Reject", message, false);
+  if (error instanceof Retry) {
+    // Celery stores what made the task ask for another attempt.
+    if (error.cause !== undefined) return encodeException(error.cause);
+    return exception("celery.exceptions", "Retry", message);
+  }
+  if (error instanceof InvalidInput) return exception("builtins", "ValueError", message);
+  if ("issues" in error && Array.isArray(error.issues)) {
+    return exception("builtins", "ValueError", storable(issuesText(error.issues), MAX_MESSAGE));
+  }
+  const type = typeName(error);
+  const builtin = BUILTINS.get(type);
+  if (builtin) return exception("builtins", builtin, message);
+  return exception(MODULE, identifier(type), message);
+}
+
+/** An exception as Python's `repr` shows it: `ValueError('boom')`. */
+export function pythonRepr({ exc_type: type, exc_message: args }: ExceptionMeta): string {
+  const shown = args.map((arg) => typeof arg === "string" ? quoted(arg) : repr(arg));
+  return `${type.slice(type.lastIndexOf(".") + 1)}(${shown.join(", ")})`;
+}
+
+/** The stack of an error and its causes: storable, at most 64 Ki characters. */
+export function traceback(error: unknown): string {
+  const parts: string[] = [];
+  let cause = error;
+  for (let count = 0; count < MAX_CAUSES && cause !== undefined; count++) {
+    const isError = cause instanceof Error;
+    const stack = isError ? (cause as Error).stack || String(cause) : repr(cause);
+    parts.push(storable(stack, MAX_TRACEBACK));
+    cause = isError ? (cause as Error).cause : undefined;
+  }
+  return storable(parts.join("\nCaused by: "), MAX_TRACEBACK);
+}
+
+/** What the result of a revoked task holds.
+ *
+ * @param why `revoked`, `expired` or `terminated`
+ */
+export function revoked(why: string): ExceptionMeta {
+  return exception("celery.exceptions", "TaskRevokedError", why);
+}
+
+/** What the result of a task holds whose name no worker knows. */
+export function notRegistered(name: string): ExceptionMeta {
+  return exception("celery.exceptions", "NotRegistered", name);
+}
+
+function exception(module: string, type: string, ...args: unknown[]): ExceptionMeta {
+  return { exc_type: type, exc_message: args, exc_module: module };
+}
+
+/** JSON scalars as they are, anything else as text. */
+function thrown(value: unknown): unknown {
+  if (typeof value === "string") return storable(value, MAX_MESSAGE);
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  return typeof value === "boolean" || value === null ? value : repr(value);
+}
+
+/** The most telling name: a class that does not name its errors inherits the name of a built-in one. */
+function typeName(error: Error): string {
+  const { name, constructor } = error;
+  const inherited = name === "Error" || BUILTINS.has(name);
+  return inherited && constructor?.name ? constructor.name : String(name);
+}
+
+/** A name that Python can give to a class. */
+function identifier(name: string): string {
+  const plain = name.replaceAll(/[^A-Za-z0-9_.]/g, "_").slice(0, 255);
+  return /^[A-Za-z_]/.test(plain) ? plain : `_${plain}`;
+}
+
+/** A zod error's message is JSON of its issues; people want lines. */
+function issuesText(issues: readonly unknown[]): string {
+  return issues.map((issue) => {
+    const { path, message } = issue as { path?: unknown; message?: unknown };
+    const where = Array.isArray(path) && path.length > 0 ? `${path.map(String).join(".")}: ` : "";
+    return `${where}${message}`;
+  }).join("; ");
+}
+
+/** Text that Postgres stores: bounded, without NUL and lone surrogates. */
+function storable(text: string, length: number): string {
+  const bounded = text.length > length ? `${text.slice(0, length - 3)}...` : text;
+  return bounded.toWellFormed().replaceAll("\0", "\\x00");
+}
+
+/** A string as Python's `repr` writes it. */
+function quoted(text: string): string {
+  const bounded = text.length > REPR_BUDGET ? `${text.slice(0, REPR_BUDGET)}...` : text;
+  const quote = bounded.includes("'") && !bounded.includes('"') ? '"' : "'";
+  const escaped = bounded.replaceAll(
+    /[\\'"\n\r\t]|(?! )[\p{C}\p{Z}]/gu,
+    (character) => escape(character, quote),
+  );
+  return quote + escaped + quote;
+}
+
+function escape(character: string, quote: string): string {
+  switch (character) {
+    case "\n":
+      return "\\n";
+    case "\r":
+      return "\\r";
+    case "\t":
+      return "\\t";
+    case "\\":
+      return "\\\\";
+    case "'":
+    case '"':
+      return character === quote ? `\\${quote}` : character;
+  }
+  const code = character.codePointAt(0) ?? 0;
+  const hex = code.toString(16);
+  if (code < 0x100) return `\\x${hex.padStart(2, "0")}`;
+  return code < 0x10000 ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;
+}

@@ -1,0 +1,234 @@
+/** Task messages of Celery's protocol 2: written, and sent again. */
+import type { Headers, Message, Properties } from "../broker/broker.ts";
+import { InvalidInput, Malformed } from "../errors.ts";
+import { decodeTask } from "./decode.ts";
+import { isReservedHeader, withoutTransport } from "./headers.ts";
+import { stringifyJson } from "./json.ts";
+import { repr, reprArgs } from "./repr.ts";
+import { isCount, isName, isObject, isSeconds, MAX_NAME } from "./shape.ts";
+import type { Signature, SignatureOptions } from "./signature.ts";
+import { fromIso, toIso } from "./time.ts";
+
+export { decodeTask };
+
+/** What follows a task, as wire signatures. */
+export interface Embed {
+  readonly callbacks: readonly unknown[] | null;
+  readonly errbacks: readonly unknown[] | null;
+  /** In REVERSE order. */
+  readonly chain: readonly unknown[] | null;
+  readonly chord: unknown;
+}
+
+/** A task message, understood. Texts are storable: no NUL. */
+export interface TaskMessage {
+  readonly id: string;
+  readonly task: string;
+  readonly args: unknown[];
+  readonly kwargs: Record<string, unknown>;
+  /** Its typed values (`typed.ts`) are kept, so that Python reads them as it wrote them. */
+  readonly embed: Embed;
+  /** Failed attempts so far. */
+  readonly retries: number;
+  readonly eta: Date | null;
+  readonly expires: Date | null;
+  /** Seconds. */
+  readonly timeLimit: number | null;
+  /** Seconds. */
+  readonly softTimeLimit: number | null;
+  /** The task itself when the sender named none. */
+  readonly rootId: string;
+  readonly parentId: string | null;
+  readonly group: string | null;
+  readonly groupIndex: number | null;
+  readonly shadow: string | null;
+  /** The sender's, or ours where it sent none. */
+  readonly argsRepr: string;
+  readonly kwargsRepr: string;
+  readonly origin: string | null;
+  /** `null`: as the task says. */
+  readonly ignoreResult: boolean | null;
+  readonly replacedTaskNesting: number;
+  readonly stamps: Headers;
+  readonly replyTo: string | null;
+  readonly correlationId: string | null;
+  readonly priority: number | null;
+  /** What the sender added. */
+  readonly headers: Headers;
+}
+
+/** Where and when a message is made. */
+export interface EncodeContext {
+  /** `gen<pid>@<host>`, or the node's name. */
+  readonly origin: string;
+  readonly destination: { readonly exchange: string; readonly routingKey: string };
+  readonly now: Date;
+}
+
+/** A signature that has its id. */
+export type IdentifiedSignature = Signature & { options: { taskId: string } };
+
+/** Milliseconds that RabbitMQ takes as a message's `expiration` at most. */
+const MAX_EXPIRATION_MS = 2 ** 32 - 1;
+
+/** Writes a task message: all headers that Celery 5.7 sends, in its order, as some readers need more
+ * than `task` and `id`; body `[args, kwargs, embed]`.
+ *
+ * @throws {InvalidInput} when a Python worker would die of the message or lose it
+ *
+ * @example
+ * ```ts
+ * import { decodeTask, encodeTask } from "./message.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const message = encodeTask(
+ *   { task: "add", args: [2, 2], kwargs: {}, options: { taskId: "e6034684", retries: 1 } },
+ *   { origin: "gen1@host", destination: { exchange: "", routingKey: "celery" }, now: new Date() },
+ * );
+ * assertEquals(message.headers.argsrepr, "(2, 2)");
+ * assertEquals(decodeTask(message).retries, 1);
+ * ```
+ */
+export function encodeTask(signature: IdentifiedSignature, context: EncodeContext): Message {
+  const { task, args, kwargs, options } = signature;
+  check(signature);
+  const eta = options.eta ?? (options.countdown ? after(context.now, options.countdown) : null);
+  const expires = typeof options.expires === "number"
+    ? after(context.now, options.expires)
+    : options.expires;
+  const { callbacks = null, errbacks = null, chain = null, chord = null } = options;
+  const headers: Headers = {
+    lang: "js",
+    task,
+    id: options.taskId,
+    shadow: options.shadow ?? null,
+    eta: eta ? toIso(eta) : null,
+    expires: expires ? toIso(expires) : null,
+    group: options.group ?? null,
+    group_index: options.groupIndex ?? null,
+    retries: options.retries ?? 0,
+    timelimit: [options.timeLimit ?? null, options.softTimeLimit ?? null],
+    root_id: options.rootId ?? options.taskId,
+    parent_id: options.parentId ?? null,
+    argsrepr: reprArgs(args),
+    kwargsrepr: repr(kwargs),
+    origin: context.origin,
+    ignore_result: options.ignoreResult ?? null,
+    replaced_task_nesting: options.replacedTaskNesting ?? 0,
+    stamped_headers: options.stamps ? Object.keys(options.stamps) : null,
+    stamps: options.stamps ?? {},
+  };
+  for (const [name, value] of Object.entries(options.headers ?? {})) {
+    if (!isReservedHeader(name)) headers[name] = value;
+  }
+  return {
+    ...context.destination,
+    properties: {
+      contentType: "application/json",
+      contentEncoding: "utf-8",
+      deliveryMode: 2,
+      correlationId: options.taskId,
+      ...(options.replyTo ? { replyTo: options.replyTo } : {}),
+      ...(typeof options.priority === "number" ? { priority: options.priority } : {}),
+      ...(expires ? expiration(expires, context.now) : {}),
+    },
+    headers,
+    body: new TextEncoder().encode(
+      stringifyJson([args, kwargs, { callbacks, errbacks, chain, chord }]),
+    ),
+  };
+}
+
+/** What differs when a message is sent again. */
+export interface RetryChanges {
+  /** Failed attempts, this one included; the same number as before puts the message off instead. */
+  readonly retries: number;
+  /** Not to run before. Default: at once. */
+  readonly eta?: Date | null;
+  readonly now: Date;
+  /** Queue to send it to by its name, through the default exchange. Default: the way it came. */
+  readonly queue?: string;
+}
+
+/** The same message again: same id, body, priority, `reply_to` and headers, without what the broker
+ * added on its way. As in Celery a further attempt is its own parent. Protocol 1 becomes protocol 2.
+ *
+ * @throws {Malformed} when the message is no task message
+ */
+export function retryMessage(message: Message, changes: RetryChanges): Message {
+  if (!Object.hasOwn(message.headers, "task")) {
+    return retryMessage(upgraded(message, changes.now), changes);
+  }
+  const headers = withoutTransport(message.headers);
+  const { id, expires } = headers;
+  if (typeof id !== "string") {
+    throw new Malformed("Cannot send message again as its header 'id' is no text: send one");
+  }
+  if (changes.retries !== headers["retries"]) headers["parent_id"] = id;
+  headers["retries"] = changes.retries;
+  headers["eta"] = changes.eta ? toIso(changes.eta) : null;
+  // `userId` would have to be our own, and the broker took `expiration` for its own clock.
+  const { userId: _userId, expiration: _expiration, ...properties } = message.properties;
+  return {
+    exchange: changes.queue === undefined ? message.exchange : "",
+    routingKey: changes.queue ?? message.routingKey,
+    properties: {
+      ...properties,
+      ...(typeof expires === "string" ? expiration(fromIso(expires), changes.now) : {}),
+    },
+    headers,
+    body: message.body,
+  };
+}
+
+/** A message of protocol 1 as one of protocol 2. */
+function upgraded(message: Message, now: Date): Message {
+  const { id, task, args, kwargs, embed, ...rest } = decodeTask(message);
+  const options: SignatureOptions & { taskId: string } = {
+    ...rest,
+    ...embed,
+    taskId: id,
+    eta: rest.eta ?? undefined,
+    expires: rest.expires ?? undefined,
+    replyTo: rest.replyTo ?? undefined,
+  };
+  return encodeTask({ task, args, kwargs, options }, {
+    origin: rest.origin ?? "",
+    destination: { exchange: message.exchange, routingKey: message.routingKey },
+    now,
+  });
+}
+
+function after(now: Date, seconds: number): Date {
+  return new Date(now.getTime() + seconds * 1000);
+}
+
+/** The broker drops the message then; a time too far for it is left to the header. */
+function expiration(expires: Date, now: Date): Pick<Properties, "expiration"> {
+  const ms = Math.max(0, expires.getTime() - now.getTime());
+  return ms <= MAX_EXPIRATION_MS ? { expiration: String(Math.trunc(ms)) } : {};
+}
+
+/** Refuses what makes Python workers die of a message, or lose it (trap T15). */
+function check({ task, args, kwargs, options }: IdentifiedSignature): void {
+  const name = `a text of 1 to ${MAX_NAME} characters`;
+  const count = "a whole number from 0";
+  const seconds = "a number of seconds from 0";
+  const { priority, timeLimit, softTimeLimit } = options;
+  const rules: [field: string, fits: boolean, rule: string][] = [
+    ["task", isName(task), name],
+    ["args", Array.isArray(args), "a list"],
+    ["kwargs", isObject(kwargs), "an object"],
+    ["options.task_id", isName(options.taskId), name],
+    ["options.retries", isCount(options.retries ?? 0), count],
+    ["options.group_index", isCount(options.groupIndex ?? 0), count],
+    ["options.priority", isCount(priority ?? 0) && (priority ?? 0) <= 255, `${count} to 255`],
+    ["options.time_limit", isSeconds(timeLimit ?? 0), seconds],
+    ["options.soft_time_limit", isSeconds(softTimeLimit ?? 0), seconds],
+  ];
+  for (const [field, fits, rule] of rules) {
+    if (!fits) {
+      throw new InvalidInput(`Cannot send task as '${field}' is not ${rule}: correct it`, field);
+    }
+  }
+}

@@ -1,0 +1,127 @@
+/** States of a task on their way to whoever waits: `rpc://` and direct replies. */
+import type { Message } from "../broker/broker.ts";
+import { Malformed } from "../errors.ts";
+import type { ExceptionMeta } from "./exception.ts";
+import { readText } from "./body.ts";
+import { parseJson, stringifyJson } from "./json.ts";
+import { isObject } from "./shape.ts";
+import { fromIso, toIso } from "./time.ts";
+
+/** A state of a task. */
+export interface ResultMeta {
+  readonly id: string;
+  /** One of Celery's words, or a task's own. */
+  readonly state: string;
+  /** JSON text: what the task returned, or what a state of its own carries. */
+  readonly result: string | null;
+  /** Of RETRY, FAILURE and REVOKED. */
+  readonly exception: ExceptionMeta | null;
+  readonly traceback: string | null;
+  /** Result tuples of what the task sent. Default none. */
+  readonly children?: readonly unknown[];
+  /** `null` until the state is final. */
+  readonly finishedAt: Date | null;
+  readonly groupId?: string | null;
+  readonly parentId?: string | null;
+}
+
+/** States whose result is an exception (celery/states.py, EXCEPTION_STATES). */
+const EXCEPTIONAL: ReadonlySet<string> = new Set(["RETRY", "FAILURE", "REVOKED"]);
+
+/** Readers raise a RuntimeError where a failure holds no exception. */
+const UNKNOWN: ExceptionMeta = { exc_type: "Exception", exc_message: [], exc_module: "builtins" };
+
+/** Writes a state as Celery's generic meta, in UTF-8 JSON.
+ *
+ * @example
+ * ```ts
+ * import { decodeMeta, encodeMeta } from "./result.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const meta = { id: "1", state: "SUCCESS", result: "4", exception: null, traceback: null, finishedAt: null };
+ * assertEquals(decodeMeta(encodeMeta(meta)).result, "4");
+ * ```
+ */
+export function encodeMeta(meta: ResultMeta): Uint8Array {
+  const exceptional = EXCEPTIONAL.has(meta.state);
+  const absent = meta.state === "RETRY" ? null : UNKNOWN;
+  // The result is JSON already: it is put in as it is.
+  const result = exceptional ? stringifyJson(meta.exception ?? absent) : meta.result ?? "null";
+  const rest = stringifyJson({
+    traceback: meta.traceback,
+    children: meta.children ?? [],
+    date_done: meta.finishedAt && toIso(meta.finishedAt),
+    ...(meta.groupId ? { group_id: meta.groupId } : {}),
+    ...(meta.parentId ? { parent_id: meta.parentId } : {}),
+    task_id: meta.id,
+  });
+  const text = `{"status":${stringifyJson(meta.state)},"result":${result},${rest.slice(1)}`;
+  return new TextEncoder().encode(text);
+}
+
+/** The message that tells a state to the one who asked for it in the task's `reply_to`. Publish it with
+ * `mandatory: false`: the queue may be gone. */
+export function replyMessage(
+  meta: ResultMeta,
+  { replyTo, correlationId }: {
+    readonly replyTo: string;
+    /** Default: the task's id. */
+    readonly correlationId?: string | null;
+  },
+): Message {
+  return {
+    exchange: "",
+    routingKey: replyTo,
+    properties: {
+      contentType: "application/json",
+      contentEncoding: "utf-8",
+      deliveryMode: 1,
+      correlationId: correlationId ?? meta.id,
+    },
+    headers: {},
+    body: encodeMeta(meta),
+  };
+}
+
+/** Reads a state.
+ *
+ * @throws {Malformed} when it names no task and state
+ */
+export function decodeMeta(body: Uint8Array): ResultMeta {
+  const meta = parseJson(readText(body, undefined));
+  if (!isObject(meta)) throw malformed("it is no object");
+  const { task_id: id, status: state, result = null, children, date_done: date } = meta;
+  if (typeof id !== "string") throw malformed("it has no 'task_id'");
+  if (typeof state !== "string") throw malformed("it has no 'status'");
+  const exceptional = EXCEPTIONAL.has(state);
+  return {
+    id,
+    state,
+    result: exceptional || result === null && state !== "SUCCESS" ? null : stringifyJson(result),
+    exception: exceptional ? readException(result) : null,
+    traceback: text(meta["traceback"]),
+    children: Array.isArray(children) ? children : [],
+    finishedAt: typeof date === "string" ? fromIso(date) : null,
+    groupId: text(meta["group_id"]),
+    parentId: text(meta["parent_id"]),
+  };
+}
+
+/** Celery writes the message as a list, and reads a lone value as well. */
+function readException(value: unknown): ExceptionMeta | null {
+  if (!isObject(value)) return null;
+  const { exc_type: type, exc_message: message, exc_module: module } = value;
+  return {
+    exc_type: text(type) ?? UNKNOWN.exc_type,
+    exc_message: Array.isArray(message) ? message : message === undefined ? [] : [message],
+    exc_module: text(module) ?? UNKNOWN.exc_module,
+  };
+}
+
+function text(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+function malformed(reason: string): Malformed {
+  return new Malformed(`Cannot read result as ${reason}: send Celery's result meta`);
+}

@@ -1,0 +1,29 @@
+/** Shapes of the values that make up messages. */
+
+/** Characters that a name or id may have: what django-celery-results stores. */
+export const MAX_NAME = 255;
+
+/** An object that is no list. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Text that Postgres stores: without NUL. */
+export function isText(value: unknown): value is string {
+  return typeof value === "string" && !value.includes("\0");
+}
+
+/** A name or id: storable text of 1 to {@linkcode MAX_NAME} characters. */
+export function isName(value: unknown): value is string {
+  return isText(value) && value.length > 0 && value.length <= MAX_NAME;
+}
+
+/** A whole number from 0. */
+export function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** A duration: a finite number from 0. */
+export function isSeconds(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
+}

@@ -1,0 +1,23 @@
+/** "Did you mean": the nearest of the known words. */
+import { levenshteinDistance } from "@std/text";
+
+/** The candidate nearest to a word, or `undefined` when none is near (a third of its letters may differ, at least two).
+ *
+ * @example
+ * ```ts
+ * import { closest } from "./closest.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(closest("prot", ["port", "host"]), "port");
+ * assertEquals(closest("zebra", ["port", "host"]), undefined);
+ * ```
+ */
+export function closest(word: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  for (const candidate of candidates) {
+    const distance = levenshteinDistance(word.slice(0, 100), candidate);
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}

@@ -1,0 +1,126 @@
+/** Environment and flags -> a frozen {@linkcode Config}. Only entry points call it. */
+import { ConfigurationError } from "./errors.ts";
+import { closest } from "./closest.ts";
+import { type Config, flagOf, type Role, type Setting, SETTINGS, type SettingKey } from "./settings.ts";
+
+/** Where values come from. */
+export interface Sources {
+  /** Flags as given, by setting. They win over the environment. */
+  readonly flags: Partial<Record<SettingKey, string>>;
+  /** Reads an environment variable. Default: the process's own. */
+  readonly env?: (name: string) => string | undefined;
+  /** Reads a file named by a `_FILE` variable. Default: the file system. */
+  readonly readFile?: (path: string) => string;
+}
+
+/** Parses and checks all settings of a role.
+ *
+ * Other roles' settings take their defaults: what one role does not know cannot stop it.
+ *
+ * @throws {ConfigurationError} naming the flag or variable, what is wrong and what is allowed
+ */
+export function loadConfig(role: Role, sources: Sources): Config {
+  const env = sources.env ?? ((name) => Deno.env.get(name));
+  const readFile = sources.readFile ?? ((path) => Deno.readTextFileSync(path));
+  const config: Record<string, unknown> = {};
+  for (const [key, setting] of Object.entries(SETTINGS) as [SettingKey, Setting][]) {
+    const given = setting.roles.includes(role) ? lookUp(key, setting, { ...sources, env, readFile }) : undefined;
+    const parsed = setting.schema.safeParse(given?.value);
+    if (!parsed.success) {
+      const shown = setting.secret ? "the value" : `'${given?.value}'`;
+      const why = parsed.error.issues[0]?.message ?? "it is not valid";
+      throw new ConfigurationError(
+        `Cannot use ${shown} of ${given?.from} as it is no good: ${why} (${setting.help})`,
+      );
+    }
+    config[key] = parsed.data;
+  }
+  return Object.freeze(config) as Config;
+}
+
+function lookUp(
+  key: SettingKey,
+  setting: Setting,
+  { flags, env, readFile }: Required<Sources>,
+): { value: string; from: string } | undefined {
+  const fromFlag = flags[key];
+  if (fromFlag !== undefined) return { value: fromFlag, from: `--${flagOf(key)}` };
+  const fromEnv = env(setting.env);
+  if (fromEnv !== undefined && fromEnv !== "") return { value: fromEnv, from: setting.env };
+  const file = setting.secret ? env(`${setting.env}_FILE`) : undefined;
+  if (!file) return undefined;
+  try {
+    return { value: readFile(file).trim(), from: `the file named by ${setting.env}_FILE` };
+  } catch (cause) {
+    throw new ConfigurationError(
+      `Cannot read '${file}' as ${(cause as Error).message}: mend ${setting.env}_FILE`,
+      { cause },
+    );
+  }
+}
+
+/** Flags of a command line, for the settings of a role.
+ *
+ * @param extra flags of the command itself, without the dashes; `true` where one takes a value
+ * @returns the settings given, the command's own flags, and everything that is no flag
+ * @throws {ConfigurationError} for an unknown flag, with the nearest known one
+ *
+ * @example
+ * ```ts
+ * import { parseFlags } from "./config.ts";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * assertEquals(parseFlags("api", ["--port", "0"]).flags, { port: "0" });
+ * assertThrows(() => parseFlags("api", ["--prot=0"]), Error, "did you mean --port");
+ * ```
+ */
+export function parseFlags(
+  role: Role | undefined,
+  args: readonly string[],
+  extra: Readonly<Record<string, boolean>> = {},
+): { flags: Partial<Record<SettingKey, string>>; own: Record<string, string>; rest: string[] } {
+  const known = new Map<string, { key?: SettingKey; takesValue: boolean }>();
+  for (const [key, setting] of Object.entries(SETTINGS) as [SettingKey, Setting][]) {
+    if (role && setting.roles.includes(role)) {
+      known.set(flagOf(key), { key, takesValue: setting.value !== undefined });
+    }
+  }
+  for (const [name, takesValue] of Object.entries(extra)) known.set(name, { takesValue });
+
+  const flags: Partial<Record<SettingKey, string>> = {};
+  const own: Record<string, string> = {};
+  const rest: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (arg === "--") {
+      rest.push(...args.slice(i + 1));
+      break;
+    }
+    if (!arg.startsWith("--")) {
+      rest.push(arg);
+      continue;
+    }
+    const [name = "", ...joined] = arg.slice(2).split("=");
+    const flag = known.get(name);
+    if (!flag) {
+      const near = closest(name, known.keys());
+      throw new ConfigurationError(
+        `Cannot use flag --${name} as it is not known here${
+          near ? `: did you mean --${near}?` : ": see --help"
+        }`,
+      );
+    }
+    let value = joined.length ? joined.join("=") : undefined;
+    if (value === undefined) {
+      if (flag.takesValue) {
+        value = args[++i];
+        if (value === undefined || value.startsWith("--")) {
+          throw new ConfigurationError(`Cannot use flag --${name} as its value is missing: give --${name}=VALUE`);
+        }
+      } else value = "1";
+    }
+    if (flag.key) flags[flag.key] = value;
+    else own[name] = value;
+  }
+  return { flags, own, rest };
+}

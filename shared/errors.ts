@@ -1,0 +1,90 @@
+/** The one tree of errors. Each class says who may catch it.
+ *
+ * Messages follow one grammar: "Cannot DO THING as REASON: REMEDY".
+ * @module
+ */
+
+/** Root of all errors that Celeriac throws on purpose. */
+export class CeleriacError extends Error {
+  constructor(message?: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** A setting, flag or module given by the operator is wrong. Caught by the entry points only, which print it and exit with 2. */
+export class ConfigurationError extends CeleriacError {}
+
+/** What the caller gave does not fit: the API turns it into a 4xx. */
+export class InvalidInput extends CeleriacError {
+  /** @param field JSON path of what is wrong, such as `kwargs.x`, or `undefined` for the whole. */
+  constructor(message: string, readonly field?: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** The broker has no queue for this message. Caught by whoever publishes: waiting does not mend it. */
+export class Unroutable extends CeleriacError {}
+
+/** The broker did not take responsibility: down, blocked, refused by overflow, or the confirm came too late. Caught by the publisher, which turns to the outbox. */
+export class BrokerUnavailable extends CeleriacError {}
+
+/** The broker is there, but a queue or exchange that we need is not and we may not make it. Caught by the entry points and by readiness. */
+export class TopologyMissing extends CeleriacError {}
+
+/** The database cannot be reached. Caught where work can wait for it, and by the API, which answers 503. */
+export class DatabaseUnavailable extends CeleriacError {}
+
+/** The database refused a statement. Caught where the data may be at fault, to spare what was sent with it.
+ *
+ * @param code the SQLSTATE */
+export class DatabaseRefused extends CeleriacError {
+  constructor(message: string, readonly code: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** Neither the broker nor the outbox could take a message. Caught by the API, which answers 503 with `Retry-After`. */
+export class Unavailable extends CeleriacError {}
+
+/** A delivery that cannot be understood. Caught by the executor, which sends it to the dead letters.
+ *
+ * @param id the task's id where it could still be read */
+export class Malformed extends CeleriacError {
+  constructor(message: string, readonly id?: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** A delivery whose content type is not JSON, such as pickle. Caught as {@linkcode Malformed} is. */
+export class ContentTypeRefused extends Malformed {}
+
+/** A handler chooses another attempt. */
+export class Retry extends CeleriacError {
+  /** Seconds until the next attempt; the contract's policy decides when absent. */
+  readonly countdown?: number;
+  constructor(message = "Retry asked for by the handler", options: ErrorOptions & { countdown?: number } = {}) {
+    super(message, options);
+    if (options.countdown !== undefined) this.countdown = options.countdown;
+  }
+}
+
+/** A handler sets its message aside: dead letter, FAILURE, no further attempt. */
+export class Reject extends CeleriacError {}
+
+/** The soft time limit passed while the handler ran: the reason of `context.signal`. */
+export class SoftTimeLimitExceeded extends CeleriacError {
+  constructor(readonly seconds: number) {
+    super(`Soft time limit of ${seconds} s exceeded`);
+  }
+}
+
+/** The hard time limit passed: the run was ended. */
+export class TimeLimitExceeded extends CeleriacError {
+  constructor(readonly seconds: number) {
+    super(`Time limit of ${seconds} s exceeded`);
+  }
+}
+
+/** The child process that ran the task died. */
+export class WorkerLost extends CeleriacError {}

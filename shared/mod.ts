@@ -1,0 +1,35 @@
+/** The door for authors of tasks: contracts and what they are made of.
+ *
+ * @example
+ * ```ts
+ * import { defineTask, z } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const resize = defineTask({
+ *   name: "images.resize",
+ *   input: z.object({ url: z.url(), width: z.int().min(1) }),
+ *   retry: { maxAttempts: 5 },
+ * });
+ * assertEquals(resize.retry.maxAttempts, 5);
+ * ```
+ *
+ * @module
+ */
+export { z } from "zod";
+export {
+  DEFAULT_BODY_LIMIT,
+  DEFAULT_QUEUE,
+  defineTask,
+  type RunPlace,
+  type TaskContract,
+  type TaskDefinition,
+  type TimeLimit,
+} from "./task.ts";
+export type { RetryPolicy } from "./retry.ts";
+export {
+  CeleriacError,
+  ConfigurationError,
+  Reject,
+  Retry,
+  SoftTimeLimitExceeded,
+} from "./errors.ts";

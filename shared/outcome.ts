@@ -1,0 +1,33 @@
+/** What one run led to, as data: throwing is only how a handler chooses one. */
+import type { ExceptionMeta } from "./celery/exception.ts";
+
+/** The outcome of one delivery. The worker's settle answers each in its own way, always in the order store, publish, ack. */
+export type Outcome =
+  /** The handler returned; `result` is JSON text. */
+  | { readonly kind: "success"; readonly result: string }
+  /** The handler failed and has attempts left. */
+  | { readonly kind: "retry"; readonly error: Failure; readonly delay: number }
+  /** The handler failed for good. */
+  | { readonly kind: "failure"; readonly error: Failure }
+  /** The message cannot be worked on: dead letter with the reason, FAILURE where an id is known. */
+  | { readonly kind: "reject"; readonly reason: RejectReason; readonly error: Failure }
+  /** The message came too early: back through the outbox. */
+  | { readonly kind: "defer"; readonly until: Date }
+  /** Revoked or expired before it started. */
+  | { readonly kind: "revoked"; readonly why: "revoked" | "expired" | "terminated" }
+  /** Its record is final, or ahead of this message: nothing to run and nothing to store, only what follows and the ack. */
+  | { readonly kind: "known" };
+
+/** Why a message went to the dead letters; the value of its header `celeriac-reason`. */
+export type RejectReason =
+  | "malformed"
+  | "content-type"
+  | "unknown-task"
+  | "invalid-input"
+  | "rejected";
+
+/** An error as it is stored and sent. */
+export interface Failure {
+  readonly exception: ExceptionMeta;
+  readonly traceback: string | null;
+}

@@ -1,0 +1,99 @@
+/** Signature -> message -> broker -> confirm, or outbox. */
+import { v7 as newId } from "uuid";
+import type { Broker, Message, ReplyOptions } from "./broker/broker.ts";
+import { encodeTask } from "./celery/message.ts";
+import type { Signature } from "./celery/signature.ts";
+import { BrokerUnavailable, CeleriacError, DatabaseUnavailable, Unavailable } from "./errors.ts";
+import type { OutboxEntry } from "./outbox.ts";
+import { destinationOf } from "./topology.ts";
+
+/** A signature that says where it goes. */
+export type Submittable = Signature & { options: { queue: string } };
+
+/** Where a submission went. */
+export interface Submitted {
+  readonly id: string;
+  readonly queue: string;
+  /** Which of the two holds the message now. Direct replies only come by way of the broker. */
+  readonly via: "broker" | "outbox";
+  /** As in the message's headers. */
+  readonly argsRepr: string;
+  readonly kwargsRepr: string;
+}
+
+/** What a publisher works with. */
+export interface PublisherOptions {
+  readonly broker: Broker;
+  readonly outbox: { add(entries: readonly OutboxEntry[]): Promise<unknown> };
+  /** Who sends, for the header `origin`: `gen<pid>@<host>` in Celery's manner. */
+  readonly origin: string;
+}
+
+/** A message due later than this goes through the outbox; a shorter wait is the worker's. */
+const OUTBOX_FROM_MS = 1000;
+
+/** Puts signatures on the wire, and says so only when something durable holds them. */
+export class Publisher {
+  readonly #broker: Broker;
+  readonly #outbox: PublisherOptions["outbox"];
+  readonly #origin: string;
+
+  constructor({ broker, outbox, origin }: PublisherOptions) {
+    this.#broker = broker;
+    this.#outbox = outbox;
+    this.#origin = origin;
+  }
+
+  /** Resolves when the message is durable: confirmed by its queue, or committed to the outbox.
+   *
+   * @param options.reply hears the result by direct reply-to, if the message goes to the broker at once
+   * @throws {Unroutable} when its queue does not exist
+   * @throws {Unavailable} when neither broker nor database could take it */
+  async submit(signature: Submittable, options: { reply?: ReplyOptions } = {}): Promise<Submitted> {
+    const now = new Date();
+    const { queue, taskId: id = newId(), eta, countdown } = signature.options;
+    const dueAt = eta ?? (countdown ? new Date(now.getTime() + countdown * 1000) : now);
+    const message = encodeTask({ ...signature, options: { ...signature.options, taskId: id } }, {
+      origin: this.#origin,
+      destination: destinationOf(queue),
+      now,
+    });
+    const { argsrepr, kwargsrepr } = message.headers;
+    const submitted = { id, queue, argsRepr: String(argsrepr), kwargsRepr: String(kwargsrepr) };
+    const entry: OutboxEntry = { taskId: id, retries: signature.options.retries ?? 0, dueAt, message };
+
+    if (dueAt.getTime() - now.getTime() > OUTBOX_FROM_MS) {
+      try {
+        await this.#outbox.add([entry]);
+        return { ...submitted, via: "outbox" };
+      } catch (error) {
+        // Without a database the message still carries its eta: the worker puts it off.
+        if (!(error instanceof DatabaseUnavailable)) throw error;
+      }
+    }
+    return { ...submitted, via: await this.#publish(message, entry, options) };
+  }
+
+  async #publish(
+    message: Message,
+    entry: OutboxEntry,
+    options: { reply?: ReplyOptions },
+  ): Promise<"broker" | "outbox"> {
+    try {
+      await this.#broker.publish(message, options);
+      return "broker";
+    } catch (refused) {
+      if (!(refused instanceof BrokerUnavailable)) throw refused;
+      try {
+        await this.#outbox.add([entry]);
+        return "outbox";
+      } catch (cause) {
+        if (!(cause instanceof CeleriacError)) throw cause;
+        throw new Unavailable(
+          `Cannot accept task '${entry.taskId}' as neither broker nor database can hold it: ${refused.message}; ${cause.message}`,
+          { cause },
+        );
+      }
+    }
+  }
+}

@@ -1,0 +1,102 @@
+/** The record of a task, and its states. */
+import type { ExceptionMeta } from "../celery/exception.ts";
+import type { OutboxEntry } from "../outbox.ts";
+
+/** Celery's words (celery/states.py); `PROGRESS` is its custom-state convention. */
+export type State =
+  | "PENDING"
+  | "STARTED"
+  | "PROGRESS"
+  | "RETRY"
+  | "SUCCESS"
+  | "FAILURE"
+  | "REVOKED";
+
+/** All states, for filters and schemas. */
+export const STATES = ["PENDING", "STARTED", "PROGRESS", "RETRY", "SUCCESS", "FAILURE", "REVOKED"] as const;
+
+const FINAL: ReadonlySet<string> = new Set(["SUCCESS", "FAILURE", "REVOKED"]);
+
+/** Whether nothing may follow this state (Celery's READY_STATES). */
+export function isFinal(state: string): state is "SUCCESS" | "FAILURE" | "REVOKED" {
+  return FINAL.has(state);
+}
+
+/** A task as the store knows it. */
+export interface TaskRecord {
+  readonly id: string;
+  readonly name: string | null;
+  readonly state: State;
+  readonly queue: string | null;
+  /** Node name of the worker that wrote last. */
+  readonly worker: string | null;
+  /** Python-style representations, at most about 1,024 characters. */
+  readonly argsRepr: string | null;
+  readonly kwargsRepr: string | null;
+  /** JSON text: the result (SUCCESS), or what `progress()` was given (PROGRESS). */
+  readonly result: string | null;
+  readonly exception: ExceptionMeta | null;
+  readonly traceback: string | null;
+  /** Failed attempts. */
+  readonly retries: number;
+  /** Hand-outs by the broker. */
+  readonly deliveries: number;
+  readonly submittedAt: Date | null;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date | null;
+  readonly updatedAt: Date;
+}
+
+/** What the API writes of an accepted submission. */
+export interface Submission {
+  readonly id: string;
+  readonly name: string;
+  readonly queue: string;
+  readonly argsRepr: string;
+  readonly kwargsRepr: string;
+  readonly submittedAt: Date;
+}
+
+/** What a worker writes of a run. */
+export interface Settlement {
+  readonly id: string;
+  readonly name: string;
+  readonly queue: string;
+  readonly worker: string;
+  readonly state: Exclude<State, "PENDING">;
+  readonly argsRepr: string | null;
+  readonly kwargsRepr: string | null;
+  /** JSON text (SUCCESS, PROGRESS). */
+  readonly result: string | null;
+  readonly exception: ExceptionMeta | null;
+  readonly traceback: string | null;
+  readonly retries: number;
+  readonly startedAt: Date | null;
+  /** What must be in the outbox in the same transaction: the next attempt. */
+  readonly next: OutboxEntry | null;
+}
+
+/** What an executor must know before it runs a delivery. */
+export interface Claim {
+  readonly state: State;
+  readonly retries: number;
+  readonly deliveries: number;
+}
+
+/** Which records to list. */
+export interface RecordFilter {
+  readonly name?: string;
+  readonly state?: State;
+  readonly queue?: string;
+  readonly worker?: string;
+  /** Last change at or after. */
+  readonly since?: Date;
+  /** Last change before. */
+  readonly until?: Date;
+}
+
+/** A page of records, newest first, and the cursor of the next. */
+export interface RecordPage {
+  readonly records: TaskRecord[];
+  readonly next: string | null;
+}

@@ -1,0 +1,24 @@
+/** Where records live. One store; the SQL is given to it. */
+import type { Claim, RecordFilter, RecordPage, Settlement, Submission, TaskRecord } from "./result.ts";
+
+/** Reads and writes records. All writes take many at once: callers batch. */
+export interface ResultStore {
+  /** Writes PENDING records; those that exist are left alone. */
+  submitted(submissions: readonly Submission[]): Promise<void>;
+  /** Writes outcomes and their outbox entries in one transaction. The first final state wins.
+   *
+   * @returns for each settlement, in order, whether its state was taken */
+  settle(settlements: readonly Settlement[]): Promise<boolean[]>;
+  /** Reads what is known of deliveries about to run; counts a hand-out more for those that the broker hands out again.
+   *
+   * @returns for each, in order, the claim, or `undefined` when there is no record */
+  claim(deliveries: readonly { id: string; redelivered: boolean }[]): Promise<(Claim | undefined)[]>;
+  /** Makes a record that has not started REVOKED, creating it if need be.
+   *
+   * @returns the record's state before, and whether it was revoked */
+  revoke(id: string, why: string): Promise<{ revoked: boolean; state: string | null }>;
+  find(id: string): Promise<TaskRecord | undefined>;
+  /** @param options.limit 1 to 1,000
+   * @throws {InvalidInput} when the cursor is not one of ours */
+  list(filter: RecordFilter, options: { limit: number; cursor?: string }): Promise<RecordPage>;
+}

@@ -1,0 +1,128 @@
+/** Contracts: what a task is called, takes, gives and may cost. */
+import { z } from "zod";
+import { ConfigurationError } from "./errors.ts";
+import { type RetryPolicy, retryPolicy } from "./retry.ts";
+
+/** The queue of a task that names none. */
+export const DEFAULT_QUEUE = "celeriac.default";
+
+/** Bytes of a submitted body that a contract accepts unless it says otherwise: 1 MiB. */
+export const DEFAULT_BODY_LIMIT = 1024 * 1024;
+
+const CONTRACT = Symbol.for("celeriac.contract");
+const NAME = /^[A-Za-z_][\w.-]{0,254}$/;
+const QUEUE = /^celeriac\.[A-Za-z0-9][\w.-]{0,200}$/;
+
+/** Where a handler runs: in the worker's own event loop, or in a child process of its own. */
+export type RunPlace = "inline" | "process";
+
+/** Seconds that one attempt may take. */
+export interface TimeLimit {
+  /** After this `context.signal` aborts with a `SoftTimeLimitExceeded`. */
+  readonly soft?: number;
+  /** After this the attempt is ended: a child process by SIGKILL; an inline handler that awaits is abandoned. */
+  readonly hard?: number;
+}
+
+/** What {@linkcode defineTask} takes. */
+export interface TaskDefinition<Input extends z.ZodObject, Output extends z.ZodType> {
+  /** Unique in the app, as Celery names tasks: `orders.confirm`. */
+  name: string;
+  /** Arguments by name. Positional arguments from Celery are bound to its keys in their order. */
+  input: Input;
+  /** What the handler returns; unchecked when absent. */
+  output?: Output;
+  /** Broker name of the queue: `celeriac.` and a name of yours. Default {@linkcode DEFAULT_QUEUE}. */
+  queue?: string;
+  /** Default: no retry. `true` = 4 attempts with exponential backoff and jitter. */
+  retry?: Partial<RetryPolicy> | boolean;
+  /** Default: none. */
+  timeLimit?: TimeLimit;
+  /** Default `inline`. CPU-bound work belongs in a `process`: it would cost the worker its heartbeats. */
+  run?: RunPlace;
+  /** Bytes of a submission's body. Default {@linkcode DEFAULT_BODY_LIMIT}. */
+  bodyLimit?: number;
+  /** Keep no record at all. Default `false`. */
+  ignoreResult?: boolean;
+  /** One line for the reference page. */
+  summary?: string;
+  /** Input shown in the reference page and in `curl` lines. */
+  example?: z.input<Input>;
+}
+
+/** A task's contract: frozen, complete, shared by the API, which checks against it, and the worker, which checks again. */
+export interface TaskContract<
+  Input extends z.ZodObject = z.ZodObject,
+  Output extends z.ZodType = z.ZodType,
+> {
+  readonly name: string;
+  readonly input: Input;
+  readonly output?: Output;
+  readonly queue: string;
+  readonly retry: RetryPolicy;
+  readonly timeLimit: TimeLimit;
+  readonly run: RunPlace;
+  readonly bodyLimit: number;
+  readonly ignoreResult: boolean;
+  readonly summary?: string;
+  readonly example?: z.input<Input>;
+}
+
+/** Defines a task's contract.
+ *
+ * @throws {ConfigurationError} when a name, queue, limit or schema cannot work
+ *
+ * @example
+ * ```ts
+ * import { defineTask, z } from "./mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const greet = defineTask({ name: "greet", input: z.object({ who: z.string() }) });
+ * assertEquals(greet.queue, "celeriac.default");
+ * ```
+ */
+export function defineTask<Input extends z.ZodObject, Output extends z.ZodType = z.ZodType>(
+  definition: TaskDefinition<Input, Output>,
+): TaskContract<Input, Output> {
+  const { name, queue = DEFAULT_QUEUE, retry, timeLimit = {}, ...rest } = definition;
+  if (!NAME.test(name)) {
+    throw new ConfigurationError(
+      `Cannot define task '${name}' as its name is not 1 to 255 letters, digits, '_', '.' or '-', beginning with a letter: rename it`,
+    );
+  }
+  if (!QUEUE.test(queue) || queue === "celeriac.dead") {
+    throw new ConfigurationError(
+      `Cannot define task '${name}' as queue '${queue}' is not 'celeriac.' and a name (and not the dead letters): call it 'celeriac.${
+        queue.replaceAll(/[^\w.-]/g, "-")
+      }'`,
+    );
+  }
+  if (rest.input?.def?.type !== "object") {
+    throw new ConfigurationError(
+      `Cannot define task '${name}' as its input is not a zod object: wrap it in z.object({ ... })`,
+    );
+  }
+  for (const [kind, seconds] of Object.entries(timeLimit)) {
+    if (!(seconds > 0)) {
+      throw new ConfigurationError(
+        `Cannot define task '${name}' as its ${kind} time limit ${seconds} is not a positive number of seconds`,
+      );
+    }
+  }
+  return Object.freeze({
+    run: "inline" as const,
+    bodyLimit: DEFAULT_BODY_LIMIT,
+    ignoreResult: false,
+    ...rest,
+    name,
+    queue,
+    retry: retryPolicy(retry),
+    timeLimit: Object.freeze({ ...timeLimit }),
+    [CONTRACT]: true,
+  });
+}
+
+/** Whether a value, of whatever copy of this package, is a contract. */
+export function isContract(value: unknown): value is TaskContract {
+  return typeof value === "object" && value !== null && CONTRACT in value;
+}

@@ -1,0 +1,48 @@
+/** The least that a worker can do: consume, insert a row, ack. What Celeriac's worker is measured against.
+ *
+ *     deno run -A tests/bench/bare_worker.ts QUEUE PREFETCH
+ *
+ * Reads `AMQP_URL` and `DATABASE_URL`; runs until it is killed. Like the worker it gathers what has
+ * come while the last commit was under way and inserts it with one statement.
+ * @module
+ */
+import postgres from "postgres";
+import { rawChannel } from "../support/raw_amqp.ts";
+
+const [queue = "", prefetch = ""] = Deno.args;
+const sql = postgres(Deno.env.get("DATABASE_URL") ?? "", { onnotice: () => {} });
+const { channel } = await rawChannel(Deno.env.get("AMQP_URL") ?? "");
+
+const insert = `
+INSERT INTO bare (id, state, result)
+SELECT id, 'SUCCESS', result::json
+FROM unnest($1::text[], $2::text[]) AS settled (id, result)
+ON CONFLICT (id) DO NOTHING`;
+
+type Delivery = NonNullable<Parameters<Parameters<typeof channel.consume>[1]>[0]>;
+
+let gathered: Delivery[] = [];
+let committing = false;
+
+async function commit(): Promise<void> {
+  committing = true;
+  while (gathered.length > 0) {
+    const batch = gathered;
+    gathered = [];
+    const ids = batch.map((delivery) => String(delivery.properties.correlationId));
+    await sql.unsafe(insert, [ids, batch.map(() => "3")], { prepare: true });
+    for (const delivery of batch) channel.ack(delivery);
+  }
+  committing = false;
+}
+
+await sql`
+  CREATE TABLE bare (id text PRIMARY KEY, state text, result json, done timestamptz DEFAULT now())`;
+await channel.prefetch(Number(prefetch));
+await channel.consume(queue, (delivery) => {
+  if (!delivery) return;
+  gathered.push(delivery);
+  if (!committing) queueMicrotask(commit);
+  committing = true;
+});
+console.log("ready");

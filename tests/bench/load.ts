@@ -1,0 +1,25 @@
+/** The load generator: submits the task `add` again and again over keep-alive connections.
+ *
+ *     deno run -A tests/bench/load.ts URL CONNECTIONS REQUESTS
+ *
+ * Prints one line of JSON: requests a second, median and 99th percentile latency in milliseconds, and how many were not answered with 202.
+ * @module
+ */
+import autocannon from "autocannon";
+
+const [url = "", connections = "", amount = ""] = Deno.args;
+const result = await autocannon({
+  url: `${url}/v1/tasks/add`,
+  method: "POST",
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify({ args: [1, 2] }),
+  connections: Number(connections),
+  amount: Number(amount),
+});
+const accepted = result.statusCodeStats["202"]?.count ?? 0;
+console.log(JSON.stringify({
+  rate: accepted / ((result.finish.getTime() - result.start.getTime()) / 1000),
+  medianMs: result.latency.p50,
+  p99Ms: result.latency.p99,
+  refused: Number(amount) - accepted,
+}));

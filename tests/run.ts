@@ -1,0 +1,145 @@
+/** The test runner behind `deno task test`: finds or starts the servers, runs the suites, adds up their reports.
+ *
+ *     deno run -A tests/run.ts SUITE... [FILE...] [--broker RELEASE]... [FLAGS OF deno test]
+ *
+ * With `CELERIAC_TEST_BROKER`, a command that starts RabbitMQ of other releases, the suites that
+ * depend on the broker run again on each release of `--broker`, or of
+ * `CELERIAC_TEST_BROKER_RELEASES` (default "4.0 4.3").
+ * @module
+ */
+import { prepareGround } from "./support/ground.ts";
+import { ServersMissing } from "./support/packages.ts";
+import { startRelease } from "./support/releases.ts";
+import { isGood, lineOf, sum, type Tally } from "./support/report.ts";
+import { runSuite, type Suite } from "./support/suite.ts";
+
+interface ServedSuite extends Suite {
+  readonly needsServers: boolean;
+}
+
+const suites: readonly ServedSuite[] = [
+  { name: "unit", paths: ["tests/unit"], flags: ["-A", "--parallel"], needsServers: false },
+  {
+    name: "examples",
+    paths: ["shared", "api", "workers", "tests/support"],
+    flags: ["--doc", "--parallel"], // no permissions: what an example shows is pure
+    needsServers: false,
+  },
+  {
+    name: "integration",
+    paths: ["tests/integration"],
+    flags: ["-A", "--parallel"],
+    needsServers: true,
+  },
+  { name: "interop", paths: ["tests/interop"], flags: ["-A"], needsServers: true },
+];
+
+/** What is run again on brokers of other releases. */
+const brokerPaths = [
+  "tests/integration/broker",
+  "tests/integration/definitions",
+  "tests/integration/pipeline",
+];
+
+interface Order {
+  readonly suites: readonly ServedSuite[];
+  readonly releases: readonly string[];
+  readonly flags: readonly string[];
+}
+
+function parse(args: readonly string[]): Order {
+  const names: string[] = [];
+  const files: string[] = [];
+  const flags: string[] = [];
+  const releases: string[] = [];
+  for (let index = 0; index < args.length; index++) {
+    const argument = args[index] ?? "";
+    if (suites.some((suite) => suite.name === argument)) names.push(argument);
+    else if (argument === "--broker") releases.push(args[++index] ?? "");
+    else if (argument.startsWith("tests/")) files.push(argument.replace(/\/+$/, ""));
+    else flags.push(argument);
+  }
+  const chosen = suites
+    .filter((suite) => names.includes(suite.name))
+    .map((suite) => files.length === 0 ? suite : { ...suite, paths: within(suite, files) })
+    .filter((suite) => suite.paths.length > 0);
+  return { suites: chosen, releases, flags };
+}
+
+function within(suite: Suite, files: readonly string[]): string[] {
+  return files.filter((file) => suite.paths.some((path) => `${file}/`.startsWith(`${path}/`)));
+}
+
+function brokerSuite(order: Order, release: string): Suite | undefined {
+  const integration = order.suites.find((suite) => suite.name === "integration");
+  if (!integration) return undefined;
+  const all = integration.paths.includes("tests/integration");
+  const paths = all
+    ? brokerPaths
+    : integration.paths.filter((file) => brokerPaths.some((path) => file.startsWith(path)));
+  return paths.length === 0
+    ? undefined
+    : { name: `integration-rabbitmq-${release}`, paths, flags: integration.flags };
+}
+
+async function runOrder(order: Order, signal: AbortSignal): Promise<Tally> {
+  const tallies: Tally[] = [];
+  const options = { flags: order.flags, reports: "report", signal };
+  const runOne = async (suite: Suite, environment: Readonly<Record<string, string>>) => {
+    console.log(`\n== ${suite.name}`);
+    tallies.push(await runSuite(suite, { ...options, environment }));
+  };
+  for (const suite of order.suites.filter((one) => !one.needsServers)) await runOne(suite, {});
+  const served = order.suites.filter((one) => one.needsServers);
+  if (served.length === 0) return sum(tallies);
+  await using ground = await prepareGround(console.log, signal);
+  for (const suite of served) await runOne(suite, ground.environment);
+  const command = Deno.env.get("CELERIAC_TEST_BROKER");
+  if (!command) return sum(tallies);
+  for (const release of releasesOf(order)) {
+    const suite = brokerSuite(order, release);
+    if (!suite) continue;
+    const broker = await startRelease(command, release);
+    console.log(`\n${broker.description}`);
+    try {
+      await runOne(suite, { ...ground.environment, ...broker.environment });
+    } finally {
+      await broker.stop();
+    }
+  }
+  return sum(tallies);
+}
+
+function releasesOf(order: Order): readonly string[] {
+  if (order.releases.length > 0) return order.releases;
+  const releases = Deno.env.get("CELERIAC_TEST_BROKER_RELEASES") ?? "4.0 4.3";
+  return releases.split(/\s+/).filter(Boolean);
+}
+
+async function main(): Promise<number> {
+  Deno.chdir(new URL("..", import.meta.url));
+  const order = parse(Deno.args);
+  if (order.releases.length > 0 && !Deno.env.get("CELERIAC_TEST_BROKER")) {
+    console.error("Cannot start another broker as CELERIAC_TEST_BROKER is not set");
+    return 2;
+  }
+  const stopped = new AbortController();
+  const interrupt = () => stopped.abort(new DOMException("Interrupted", "AbortError"));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(signal, interrupt);
+  }
+  try {
+    const total = await runOrder(order, stopped.signal);
+    console.log(`\n${lineOf(total)}`);
+    return isGood(total) ? 0 : 1;
+  } catch (error) {
+    if (error instanceof ServersMissing) {
+      console.error(error.message);
+      return 2;
+    }
+    console.error(stopped.signal.aborted ? "Interrupted" : error);
+    return stopped.signal.aborted ? 130 : 1;
+  }
+}
+
+Deno.exit(await main());

@@ -1,0 +1,143 @@
+/** What a user of a broker may do: verbs of AMQP, tried one by one on channels of their own. */
+import { Buffer } from "node:buffer";
+import { type ChannelModel, type ConfirmChannel, connect } from "amqplib";
+import type { Declaration } from "../../shared/broker/broker.ts";
+
+/** One thing that a user tries. */
+export interface Attempt {
+  readonly name: string;
+  run(channel: ConfirmChannel): Promise<unknown>;
+}
+
+/** A connection that closes when disposed. */
+export async function connected(
+  url: string,
+): Promise<{ connection: ChannelModel } & AsyncDisposable> {
+  const connection = await connect(url, { timeout: 5000, noDelay: true });
+  return { connection, [Symbol.asyncDispose]: () => connection.close() };
+}
+
+/** What became of each attempt.
+ *
+ * @throws what an attempt fails of, if it is not a refusal of rights */
+export async function outcomes(
+  url: string,
+  attempts: readonly Attempt[],
+): Promise<Record<string, "allowed" | "refused">> {
+  await using broker = await connected(url);
+  const outcomes: Record<string, "allowed" | "refused"> = {};
+  for (const { name, run } of attempts) {
+    const channel = await broker.connection.createConfirmChannel();
+    const closed = new Promise<{ code?: number }>((resolve) => channel.once("error", resolve));
+    try {
+      await run(channel);
+      await channel.close();
+      outcomes[name] = "allowed";
+    } catch (error) {
+      if ((await closed).code !== 403) throw new Error(`Cannot ${name}`, { cause: error });
+      outcomes[name] = "refused";
+    }
+  }
+  return outcomes;
+}
+
+/** `exchange` may be `""`. */
+export function publish(exchange: string, key = ""): Attempt {
+  return {
+    name: `publish to '${exchange}' with '${key}'`,
+    async run(channel) {
+      channel.publish(exchange, key, Buffer.from("{}"));
+      await channel.waitForConfirms();
+    },
+  };
+}
+
+export function take(queue: string): Attempt {
+  return { name: `take from ${queue}`, run: (channel) => channel.get(queue, { noAck: true }) };
+}
+
+export function consume(queue: string): Attempt {
+  return { name: `consume ${queue}`, run: (channel) => channel.consume(queue, () => {}) };
+}
+
+export function purge(queue: string): Attempt {
+  return { name: `purge ${queue}`, run: (channel) => channel.purgeQueue(queue) };
+}
+
+export function measure(queue: string): Attempt {
+  return { name: `measure ${queue}`, run: (channel) => channel.checkQueue(queue) };
+}
+
+/** As Celery declares: a queue, an exchange of the same name, a binding. */
+export function declareWithExchange(queue: string): Attempt {
+  return {
+    name: `declare queue and exchange ${queue}`,
+    async run(channel) {
+      await channel.assertExchange(queue, "direct", { durable: true });
+      await channel.assertQueue(queue, { durable: true });
+      await channel.bindQueue(queue, queue, queue);
+    },
+  };
+}
+
+export function declareQueue(queue: string): Attempt {
+  return {
+    name: `declare queue ${queue}`,
+    run: (channel) => channel.assertQueue(queue, { arguments: { "x-queue-type": "quorum" } }),
+  };
+}
+
+export function deleteQueue(queue: string): Attempt {
+  return { name: `delete queue ${queue}`, run: (channel) => channel.deleteQueue(queue) };
+}
+
+export function declareExchange(name: string, type: string, durable: boolean): Attempt {
+  return {
+    name: `declare exchange ${name}`,
+    run: (channel) => channel.assertExchange(name, type, { durable }),
+  };
+}
+
+export function bind(queue: string, exchange: string): Attempt {
+  return {
+    name: `bind ${queue} to ${exchange}`,
+    run: (channel) => channel.bindQueue(queue, exchange, "#"),
+  };
+}
+
+/** Overhears an exchange through an exclusive queue.
+ *
+ * @param queue its name; the broker chooses one when absent */
+export function listen(exchange: string, key: string, queue = ""): Attempt {
+  return {
+    name: `listen on ${exchange} with '${key}' by '${queue}'`,
+    async run(channel) {
+      const own = await channel.assertQueue(queue, { exclusive: true, durable: false });
+      await channel.bindQueue(own.queue, exchange, key);
+      await channel.consume(own.queue, () => {}, { noAck: true });
+    },
+  };
+}
+
+/** A request and its answer over the direct reply-to. */
+export function directReply(exchange: string, key: string): Attempt {
+  return {
+    name: `ask by '${exchange}' with a direct reply-to`,
+    async run(channel) {
+      await channel.consume("amq.rabbitmq.reply-to", () => {}, { noAck: true });
+      channel.publish(exchange, key, Buffer.from("{}"), { replyTo: "amq.rabbitmq.reply-to" });
+      await channel.waitForConfirms();
+    },
+  };
+}
+
+/** Every exchange and queue of a declaration, checked without being made. */
+export function check(declaration: Declaration): Attempt[] {
+  return [
+    ...declaration.exchanges.map(({ name }) => ({
+      name: `check exchange ${name}`,
+      run: (channel: ConfirmChannel) => channel.checkExchange(name),
+    })),
+    ...declaration.queues.map(({ name }) => measure(name)),
+  ];
+}

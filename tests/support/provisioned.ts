@@ -1,0 +1,86 @@
+/** A vhost with Celeriac's topology and users, as an operator provisions it; everything goes with it. */
+import { Management } from "../../shared/broker/management.ts";
+import { applyDefinitions } from "../../shared/definitions/apply.ts";
+import { renderDefinitions, type RenderOptions } from "../../shared/definitions/render.ts";
+import { passwordVariable } from "../../shared/definitions/secrets.ts";
+import { type BrokerUser, brokerUsers, projectUser } from "../../shared/definitions/users.ts";
+import { topology } from "../../shared/topology.ts";
+import { management } from "./servers.ts";
+
+/** A provisioned vhost. */
+export interface Provisioned extends AsyncDisposable {
+  readonly vhost: string;
+  readonly users: readonly BrokerUser[];
+  /** Client of the management API, as the broker's own administrator. */
+  readonly management: Management;
+  /** Address of the management API with that administrator's credentials. */
+  readonly managementUrl: string;
+  /** What the definitions were rendered from. */
+  readonly options: RenderOptions;
+  /** AMQP URL of a role's user. */
+  url(role: BrokerUser["role"]): string;
+  /** Management URL of a role's user. */
+  managementUrlOf(role: BrokerUser["role"]): string;
+}
+
+/** Names and secrets of a vhost that nobody else uses; nothing is made yet.
+ *
+ * @param queues names of our queues */
+export function unprovisioned(queues: readonly string[]): Provisioned {
+  const id = crypto.randomUUID().replaceAll("-", "");
+  const vhost = `test_${id}`;
+  const prefix = `test-${id}-`;
+  const users = [...brokerUsers({ prefix }), projectUser(`${prefix}project`)];
+  const passwords = new Map(users.map((user) => [passwordVariable(user), crypto.randomUUID()]));
+  const managementUrl = setting("MANAGEMENT_URL").replace(/\/+$/, "");
+  const options: RenderOptions = {
+    topology: topology(queues),
+    users,
+    vhost,
+    secrets: { env: (name) => passwords.get(name), readFile: Deno.readTextFile },
+  };
+  const as = (base: string, role: BrokerUser["role"]) => {
+    const user = users.find((one) => one.role === role);
+    if (!user) throw new Error(`Cannot log in as ${role} as there is no such user`);
+    const url = new URL(base);
+    url.username = user.name;
+    url.password = passwords.get(passwordVariable(user)) ?? "";
+    return url;
+  };
+  return {
+    vhost,
+    users,
+    options,
+    managementUrl,
+    management: new Management(managementUrl),
+    url(role) {
+      const url = as(setting("AMQP_URL"), role);
+      url.pathname = `/${vhost}`;
+      return url.href;
+    },
+    managementUrlOf: (role) => as(managementUrl, role).href,
+    async [Symbol.asyncDispose]() {
+      const gone = (path: string) =>
+        management(managementUrl, "DELETE", path).catch((error: Error) => {
+          if (!error.message.includes("404")) throw error;
+        });
+      await gone(`/api/vhosts/${vhost}`);
+      for (const { name } of users) await gone(`/api/users/${name}`);
+    },
+  };
+}
+
+/** A vhost of one's own with our topology and users.
+ *
+ * @param queues names of our queues */
+export async function provisioned(queues: readonly string[]): Promise<Provisioned> {
+  const ground = unprovisioned(queues);
+  await applyDefinitions(ground.management, await renderDefinitions(ground.options));
+  return ground;
+}
+
+function setting(name: string): string {
+  const value = Deno.env.get(name);
+  if (!value) throw new Error(`Cannot run as ${name} is not set: run "deno task test"`);
+  return value;
+}

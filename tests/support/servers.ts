@@ -1,0 +1,118 @@
+/** The ground an integration test stands on: a vhost and a database of its own.
+ *
+ * The servers are those of `AMQP_URL`, `MANAGEMENT_URL` and `DATABASE_URL`; `deno task test` finds
+ * or starts them. A server that is missing fails the test: nothing is skipped.
+ * @module
+ */
+import postgres from "postgres";
+
+/** A vhost that nobody else uses; deleted when disposed. */
+export interface Vhost extends AsyncDisposable {
+  readonly name: string;
+  /** AMQP URL of the vhost, with full rights. */
+  readonly url: string;
+  /** Address and credentials of the management API, without a trailing slash. */
+  readonly managementUrl: string;
+}
+
+/** An empty database that nobody else uses; dropped when disposed. */
+export interface TestDatabase extends AsyncDisposable {
+  readonly name: string;
+  /** URL of the database, as a superuser. */
+  readonly url: string;
+}
+
+/** What a vhost is made with. */
+export interface VhostOptions {
+  /** The type of queues that are declared without one; default `quorum`. RabbitMQ before 4.0 knows only `classic`. */
+  defaultQueueType?: "quorum" | "classic";
+}
+
+/** Makes a vhost on the broker of `MANAGEMENT_URL`.
+ *
+ * @throws when a variable is missing or the broker refuses */
+export async function freshVhost(options: VhostOptions = {}): Promise<Vhost> {
+  const managementUrl = setting("MANAGEMENT_URL").replace(/\/+$/, "");
+  const url = new URL(setting("AMQP_URL"));
+  const name = freshName();
+  url.pathname = `/${name}`;
+  await management(managementUrl, "PUT", `/api/vhosts/${name}`, {
+    default_queue_type: options.defaultQueueType ?? "quorum",
+  });
+  const user = encodeURIComponent(decodeURIComponent(url.username));
+  await management(managementUrl, "PUT", `/api/permissions/${name}/${user}`, {
+    configure: ".*",
+    write: ".*",
+    read: ".*",
+  });
+  return {
+    name,
+    url: url.href,
+    managementUrl,
+    async [Symbol.asyncDispose]() {
+      await management(managementUrl, "DELETE", `/api/vhosts/${name}`);
+    },
+  };
+}
+
+/** Makes a database on the server of `DATABASE_URL`.
+ *
+ * @throws when the variable is missing or the server refuses */
+export async function freshDatabase(): Promise<TestDatabase> {
+  const server = setting("DATABASE_URL");
+  const name = freshName();
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  await statement(server, `CREATE DATABASE ${name} TEMPLATE template0`);
+  return {
+    name,
+    url: url.href,
+    async [Symbol.asyncDispose]() {
+      await statement(server, `DROP DATABASE ${name} WITH (FORCE)`);
+    },
+  };
+}
+
+/** One request to RabbitMQ's management API; its answer where it has one.
+ *
+ * @param url with credentials, such as {@linkcode Vhost.managementUrl}
+ * @throws on any status but 2xx */
+export async function management(
+  url: string,
+  method: "GET" | "PUT" | "POST" | "DELETE",
+  path: string,
+  body?: unknown,
+): Promise<unknown> {
+  const target = new URL(url);
+  const credentials = btoa(
+    `${decodeURIComponent(target.username)}:${decodeURIComponent(target.password)}`,
+  );
+  target.username = target.password = "";
+  const answer = await fetch(target.href.replace(/\/+$/, "") + path, {
+    method,
+    headers: { authorization: `Basic ${credentials}`, "content-type": "application/json" },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`Cannot ${method} ${path} as ${answer.status}: ${text}`);
+  return text === "" ? undefined : JSON.parse(text);
+}
+
+async function statement(server: string, text: string): Promise<void> {
+  const sql = postgres(server, { max: 1, onnotice: () => {} });
+  try {
+    await sql.unsafe(text);
+  } finally {
+    await sql.end();
+  }
+}
+
+function freshName(): string {
+  return `test_${crypto.randomUUID().replaceAll("-", "")}`;
+}
+
+function setting(name: string): string {
+  const value = Deno.env.get(name);
+  if (!value) throw new Error(`Cannot run as ${name} is not set: run "deno task test"`);
+  return value;
+}

@@ -1,0 +1,98 @@
+/** Runs one suite with `deno test` and reads the report it leaves.
+ * @module
+ */
+import { resolve } from "@std/path";
+import { Process } from "./process.ts";
+import { failureReport, reportedFiles, sum, type Tally, tally } from "./report.ts";
+
+/** A folder of tests and how it is run. */
+export interface Suite {
+  /** Names the report file. */
+  readonly name: string;
+  /** Files or folders, relative to the checkout. */
+  readonly paths: readonly string[];
+  /** Flags of `deno test`. */
+  readonly flags: readonly string[];
+}
+
+/** What a suite may need beside its own definition. */
+export interface SuiteOptions {
+  environment: Readonly<Record<string, string>>;
+  /** Flags from the command line, passed on. */
+  flags: readonly string[];
+  /** Folder for the JUnit reports. */
+  reports: string;
+  signal: AbortSignal;
+}
+
+/** A suite that takes longer hangs. */
+const timeLimitMs = 20 * 60_000;
+
+/** Runs a suite; what it prints goes to the console.
+ *
+ * A file that died before its tests ran, or a suite that left no report, counts as failed.
+ *
+ * @throws when the signal aborts; the suite and all its children are killed then */
+export async function runSuite(suite: Suite, options: SuiteOptions): Promise<Tally> {
+  const { environment, flags, reports, signal } = options;
+  signal.throwIfAborted();
+  const report = `${reports}/${suite.name}.xml`;
+  const died = `${reports}/${suite.name}-died.xml`;
+  await Deno.mkdir(reports, { recursive: true });
+  await removeFiles([report, died]);
+  const process = Process.start(
+    Deno.execPath(),
+    ["test", ...suite.flags, ...flags, `--junit-path=${report}`, ...suite.paths],
+    { env: { DENO_JOBS: "2", ...environment }, inherit: true, ownGroup: true },
+  );
+  const end = () => process.killGroup("SIGKILL");
+  const timer = setTimeout(end, timeLimitMs);
+  signal.addEventListener("abort", end);
+  const { success, code } = await process.status;
+  clearTimeout(timer);
+  signal.removeEventListener("abort", end);
+  end(); // whatever a test that failed left running
+  signal.throwIfAborted();
+  const xml = await Deno.readTextFile(report).catch(() => "");
+  const counted = tally(xml);
+  if (success) return counted;
+  const silent = await silentFiles(suite, xml, flags);
+  if (silent.length === 0 && counted.failed > 0) return counted;
+  const failures = silent.length > 0 ? silent : [`deno test ended with ${code}`];
+  const diedXml = failureReport(suite.name, failures);
+  await Deno.writeTextFile(died, diedXml);
+  return sum([counted, tally(diedXml)]);
+}
+
+/** The test files that the report does not tell of; unknowable when a filter may have emptied them. */
+async function silentFiles(
+  suite: Suite,
+  xml: string,
+  flags: readonly string[],
+): Promise<string[]> {
+  if (flags.length > 0 || suite.flags.includes("--doc")) return [];
+  const told = new Set(reportedFiles(xml).map((file) => resolve(file)));
+  const files = (await Promise.all(suite.paths.map(testFiles))).flat();
+  return files.filter((file) => !told.has(resolve(file)));
+}
+
+async function testFiles(path: string): Promise<string[]> {
+  const info = await Deno.stat(path).catch(() => undefined);
+  if (!info) return [path];
+  if (!info.isDirectory) return [path];
+  const files: string[] = [];
+  for await (const entry of Deno.readDir(path)) {
+    const inside = `${path}/${entry.name}`;
+    if (entry.isDirectory) files.push(...await testFiles(inside));
+    else if (entry.name.endsWith("_test.ts")) files.push(inside);
+  }
+  return files;
+}
+
+async function removeFiles(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    await Deno.remove(path).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+  }
+}

@@ -1,0 +1,197 @@
+/** The rules of docs/architecture.md that a machine can check. */
+import { assert, assertEquals } from "@std/assert";
+import { type Import, readModules, type SourceFile } from "../support/modules.ts";
+
+const checkout = new URL("../../", import.meta.url);
+const modules = await readModules(checkout);
+const files = [...modules.values()];
+const sources = files.filter((file) => !file.path.startsWith("tests/"));
+
+/** What each room may import from. */
+const allowedRooms: Readonly<Record<string, readonly string[]>> = {
+  shared: ["shared"],
+  api: ["api", "shared"],
+  workers: ["workers", "shared"],
+  cli: ["cli", "api", "workers", "shared"],
+  tests: ["tests", "cli", "api", "workers", "shared"],
+};
+
+/** Packages that hide behind a seam, and the one place that may know them. */
+const singleImporters: Readonly<Record<string, RegExp>> = {
+  amqplib: /^shared\/broker\/amqp\w*\.ts$/,
+  postgres: /^shared\/database\/postgres\.ts$/,
+  "@electric-sql/pglite": /^shared\/database\/pglite\w*\.ts$/,
+};
+
+/** The storeys of shared/: a file imports from its own or a lower one. All that is not named here is pure and lies at the bottom. */
+const storeys: readonly RegExp[] = [
+  /^shared\/(broker|database|definitions)\//,
+  /^shared\/(results\/|outbox|publisher|relay|lease)/,
+];
+
+/** The only files of shared/ that may read the environment. */
+const environmentReaders = ["shared/config.ts"];
+
+function room(path: string): string {
+  return path === "cli.ts" ? "cli" : path.split("/")[0] ?? "";
+}
+
+function storey(path: string): number {
+  return storeys.findIndex((pattern) => pattern.test(path)) + 1;
+}
+
+/** The code without comments, near enough for looking for names in it. */
+function code(file: SourceFile): string {
+  return file.text.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/^\s*\/\/.*$|\s\/\/ .*$/gm, "");
+}
+
+function importsWhere(
+  among: readonly SourceFile[],
+  wrong: (file: SourceFile, one: Import) => boolean,
+): string[] {
+  return among.flatMap((file) =>
+    file.imports
+      .filter((one) => wrong(file, one))
+      .map((one) => `${file.path} imports ${one.file ?? one.specifier}`)
+  );
+}
+
+function pathsWhere(
+  among: readonly SourceFile[],
+  wrong: (file: SourceFile) => boolean,
+): string[] {
+  return among.filter(wrong).map((file) => file.path);
+}
+
+Deno.test("imports go api -> shared <- workers, and only cli knows both", () => {
+  assertEquals(
+    importsWhere(files, (file, { file: target }) => {
+      return target !== undefined && !allowedRooms[room(file.path)]?.includes(room(target));
+    }),
+    [],
+  );
+});
+
+Deno.test("a file of shared/ imports nothing from a higher storey at run time", () => {
+  assertEquals(
+    importsWhere(
+      sources.filter((file) => room(file.path) === "shared"),
+      (file, { file: target, typeOnly }) =>
+        target !== undefined && !typeOnly && storey(target) > storey(file.path),
+    ),
+    [],
+  );
+});
+
+Deno.test("a package behind a seam has one importer", () => {
+  for (const [name, importer] of Object.entries(singleImporters)) {
+    const wrong = importsWhere(sources, (file, { specifier }) => {
+      const isIt = specifier === name || specifier.startsWith(`${name}/`);
+      return isIt && !importer.test(file.path);
+    });
+    assertEquals(wrong, []);
+    assert(sources.some((file) => importer.test(file.path)), `nobody imports ${name}`);
+  }
+});
+
+Deno.test("only the command line loads the configuration", () => {
+  assertEquals(
+    importsWhere(sources, (file, { file: target, typeOnly }) => {
+      return target === "shared/config.ts" && !typeOnly && room(file.path) !== "cli";
+    }),
+    [],
+  );
+});
+
+Deno.test("shared/ reads the environment in config.ts only", () => {
+  const readers = pathsWhere(
+    sources.filter((file) => room(file.path) === "shared"),
+    (file) => /\bDeno\.env\b|\bprocess\.env\b/.test(code(file)),
+  );
+  assertEquals(readers, environmentReaders);
+});
+
+Deno.test("modules form no cycle at run time", () => {
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (path: string, trail: readonly string[]) => {
+    if (trail.includes(path)) {
+      cycles.push([...trail.slice(trail.indexOf(path)), path].join(" -> "));
+      return;
+    }
+    if (done.has(path)) return;
+    for (const { file, typeOnly } of modules.get(path)?.imports ?? []) {
+      if (file && !typeOnly) visit(file, [...trail, path]);
+    }
+    done.add(path);
+  };
+  for (const path of modules.keys()) visit(path, []);
+  assertEquals(cycles, []);
+});
+
+Deno.test("a source has at most 300 lines, a test 600", () => {
+  assertEquals(
+    pathsWhere(files, (file) => {
+      const ceiling = file.path.startsWith("tests/") ? 600 : 300;
+      return file.text.split("\n").length - 1 > ceiling;
+    }),
+    [],
+  );
+});
+
+Deno.test("a file is named by its concept", () => {
+  const empty = /(^|\/)(utils?|helpers?|common|lib|types|index|managers?|misc)(_test)?(\.ts|\/)/;
+  assertEquals(pathsWhere(files, (file) => empty.test(file.path)), []);
+});
+
+Deno.test("every file is reachable from an entry point or a test", () => {
+  const manifest = Deno.readTextFileSync(new URL("deno.json", checkout));
+  const ci = Deno.readTextFileSync(new URL(".ci/run", checkout));
+  const named = (text: string) => text.match(/[\w./-]+\.ts\b/g) ?? [];
+  const reached = new Set<string>();
+  const reach = (path: string) => {
+    const file = modules.get(path);
+    if (!file || reached.has(path)) return;
+    reached.add(path);
+    for (const { file: target } of file.imports) if (target) reach(target);
+    const literals = code(file).match(/(?<=["'`])[\w./-]+\.ts(?=["'`])/g) ?? [];
+    for (const literal of literals) {
+      reach(literal);
+      reach(new URL(literal, new URL(path, checkout)).href.slice(checkout.href.length));
+    }
+  };
+  for (const path of [...named(manifest), ...named(ci)]) reach(path.replace(/^\.\//, ""));
+  for (const path of modules.keys()) if (path.endsWith("_test.ts")) reach(path);
+  assertEquals(pathsWhere(files, (file) => !reached.has(file.path)), []);
+});
+
+Deno.test("every test runs, and no check is switched off", () => {
+  const switches = [
+    /Deno\.test\.(ignore|only)\b/,
+    /\b(ignore|only): true/,
+    /\bsanitize(Ops|Resources|Exit): false/,
+    /@ts-(ignore|expect-error|nocheck)|deno-lint-ignore|deno-fmt-ignore/,
+  ];
+  const self = "tests/unit/architecture_test.ts";
+  assertEquals(
+    pathsWhere(files, (file) => {
+      return file.path !== self && switches.some((pattern) => pattern.test(file.text));
+    }),
+    [],
+  );
+});
+
+Deno.test("a module has no default export", () => {
+  assertEquals(pathsWhere(files, (file) => /^export default\b/m.test(code(file))), []);
+});
+
+Deno.test("only the command line and the tests write to the console", () => {
+  assertEquals(
+    pathsWhere(sources, (file) => room(file.path) !== "cli" && /\bconsole\./.test(code(file))),
+    [],
+  );
+});
+
+Deno.test("nothing is left to do in a comment", () => {
+  assertEquals(pathsWhere(sources, (file) => /\b(TODO|FIXME|XXX)\b/.test(file.text)), []);
+});

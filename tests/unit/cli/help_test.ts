@@ -1,0 +1,23 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { COMMANDS, SUMMARIES } from "../../../cli/commands.ts";
+import { help, overview } from "../../../cli/help.ts";
+import { flagOf, settingsOf } from "../../../shared/settings.ts";
+
+Deno.test("overview() has every command, with the summary that the command itself has", async () => {
+  assertEquals([...SUMMARIES.keys()], [...COMMANDS.keys()]);
+  for (const [name, load] of COMMANDS) {
+    assertEquals((await load()).summary, SUMMARIES.get(name));
+    assertStringIncludes(overview(), name);
+  }
+});
+
+Deno.test("help() lists every setting of the command's role", async () => {
+  for (const [name, load] of COMMANDS) {
+    const command = await load();
+    const text = help(name, command);
+    for (const [key, { env }] of command.role ? settingsOf(command.role) : []) {
+      assertStringIncludes(text, `--${flagOf(key)}`);
+      assertStringIncludes(text, env);
+    }
+  }
+});

@@ -1,0 +1,79 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { loadConfig, parseFlags } from "../../shared/config.ts";
+import { ConfigurationError } from "../../shared/errors.ts";
+import { flagOf, type SettingKey, SETTINGS, settingsOf } from "../../shared/settings.ts";
+
+const NOTHING = { flags: {}, env: () => undefined };
+
+function failure(work: () => unknown): string {
+  return assertThrows(work, ConfigurationError).message;
+}
+
+Deno.test("loadConfig() takes defaults when nothing is given", () => {
+  const config = loadConfig("api", NOTHING);
+  assertEquals(config.port, 8000);
+  assertEquals(config.host, "127.0.0.1");
+  assertEquals(config.foreignQueues, []);
+  assertEquals(config.apiToken, undefined);
+  assertEquals(Object.isFrozen(config), true);
+});
+
+Deno.test("loadConfig() prefers a flag to the environment", () => {
+  const env = (name: string) => ({ PORT: "9000", CELERIAC_FOREIGN_QUEUES: "celery, other" })[name];
+  assertEquals(loadConfig("api", { flags: {}, env }).port, 9000);
+  assertEquals(loadConfig("api", { flags: {}, env }).foreignQueues, ["celery", "other"]);
+  assertEquals(loadConfig("api", { flags: { port: "1" }, env }).port, 1);
+});
+
+Deno.test("loadConfig() names flag or variable and what is allowed when a value is no good", () => {
+  assertStringIncludes(failure(() => loadConfig("api", { ...NOTHING, flags: { port: "many" } })), "--port");
+  const env = (name: string) => name === "PORT" ? "70000" : undefined;
+  const message = failure(() => loadConfig("api", { flags: {}, env }));
+  assertStringIncludes(message, "'70000' of PORT");
+  assertStringIncludes(message, "65535");
+});
+
+Deno.test("loadConfig() never shows a secret when it is no good", () => {
+  const env = (name: string) => name === "AMQP_URL" ? "http://me:hunter2@host" : undefined;
+  const message = failure(() => loadConfig("api", { flags: {}, env }));
+  assertStringIncludes(message, "AMQP_URL");
+  assertEquals(message.includes("hunter2"), false);
+});
+
+Deno.test("loadConfig() reads a secret from the file that its _FILE variable names", () => {
+  const env = (name: string) => name === "CELERIAC_API_TOKEN_FILE" ? "/run/token" : undefined;
+  const readFile = (path: string) => path === "/run/token" ? "0123456789abcdef\n" : "";
+  assertEquals(loadConfig("api", { flags: {}, env, readFile }).apiToken, "0123456789abcdef");
+  const missing = () => {
+    throw new Deno.errors.NotFound("no such file");
+  };
+  assertStringIncludes(failure(() => loadConfig("api", { flags: {}, env, readFile: missing })), "CELERIAC_API_TOKEN_FILE");
+});
+
+Deno.test("loadConfig() leaves other roles' variables alone", () => {
+  const env = (name: string) => name === "HEALTH_PORT" ? "nonsense" : undefined;
+  assertEquals(loadConfig("api", { flags: {}, env }).healthPort, 0);
+});
+
+Deno.test("parseFlags() takes values joined and apart, and what is no flag", () => {
+  const { flags, own, rest } = parseFlags("api", ["add", "--port=0", "--host", "::1", "--open", "x=--y"], {});
+  assertEquals(flags, { port: "0", host: "::1", open: "1" });
+  assertEquals(own, {});
+  assertEquals(rest, ["add", "x=--y"]);
+});
+
+Deno.test("parseFlags() says what was meant when a flag is unknown", () => {
+  assertStringIncludes(failure(() => parseFlags("worker", ["--concurency=3"])), "did you mean --concurrency?");
+  assertStringIncludes(failure(() => parseFlags("worker", ["--zzzzzzzzzzzz"])), "see --help");
+  assertStringIncludes(failure(() => parseFlags("api", ["--port"])), "--port=VALUE");
+});
+
+Deno.test("SETTINGS have one flag and one variable each, and a word of help", () => {
+  const keys = Object.keys(SETTINGS) as SettingKey[];
+  assertEquals(new Set(keys.map(flagOf)).size, keys.length);
+  assertEquals(new Set(keys.map((key) => SETTINGS[key].env)).size, keys.length);
+  for (const [key, { env, roles }] of settingsOf("api")) {
+    assertEquals(env.startsWith("CELERIAC_") || ["AMQP_URL", "DATABASE_URL", "HOST", "PORT"].includes(env), true, key);
+    assertEquals(roles.length > 0, true);
+  }
+});

@@ -1,0 +1,37 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Process, run } from "../../support/process.ts";
+
+Deno.test("said() waits for the line and returns its match", async () => {
+  await using process = Process.start("sh", ["-c", "sleep 0.1; echo ready on 80; sleep 60"], {
+    ownGroup: true,
+  });
+  const [, port] = await process.said(/ready on (\d+)/);
+  assertEquals(port, "80");
+});
+
+Deno.test("said() fails with the output when the process ends first", async () => {
+  await using process = Process.start("sh", ["-c", "echo sorry >&2"]);
+  await assertRejects(() => process.said(/ready/), Error, "sorry");
+});
+
+Deno.test("said() fails when the time is up", async () => {
+  await using process = Process.start("sleep", ["60"]);
+  await assertRejects(() => process.said(/ready/, { timeoutMs: 50 }), Error, "within 50 ms");
+});
+
+Deno.test("exit() returns how it ended", async () => {
+  await using process = Process.start("sh", ["-c", "exit 3"]);
+  assertEquals((await process.exit()).code, 3);
+  assert(!process.running);
+});
+
+Deno.test("killGroup() ends the children too", async () => {
+  await using process = Process.start("sh", ["-c", "sleep 60 & echo $!; wait"], { ownGroup: true });
+  await process.said(/\d+/);
+  process.killGroup("SIGKILL");
+  await process.exit(); // its output ends only when the child, which shares it, has ended
+});
+
+Deno.test("run() fails with the output when the program does", async () => {
+  await assertRejects(() => run("sh", ["-c", "echo why; exit 1"]), Error, "why");
+});

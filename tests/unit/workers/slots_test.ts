@@ -1,0 +1,29 @@
+import { assertEquals } from "@std/assert";
+import { Slots } from "../../../workers/slots.ts";
+
+Deno.test("Slots.take() waits in line when all places are taken", async () => {
+  const slots = new Slots(1);
+  assertEquals(slots.take(), true);
+  const order: string[] = [];
+  const waiting = ["a", "b"].map(async (name) => {
+    await slots.take();
+    order.push(name);
+    slots.give();
+  });
+  assertEquals(slots.taken, 1);
+  slots.give();
+  await Promise.all(waiting);
+  assertEquals(order, ["a", "b"]);
+  assertEquals(slots.taken, 0);
+});
+
+Deno.test("Slots.close() sends those in line away and lets nobody in", async () => {
+  const slots = new Slots(1);
+  slots.take();
+  const waiting = slots.take();
+  slots.close();
+  assertEquals(await waiting, false);
+  assertEquals(slots.take(), false);
+  slots.give();
+  assertEquals(slots.taken, 0);
+});

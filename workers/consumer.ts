@@ -1,0 +1,70 @@
+/** Takes deliveries from one queue and keeps count of those in hand. Knows no tasks. */
+import type { Broker, Delivery, Subscription } from "../shared/broker/broker.ts";
+import type { Service } from "../shared/service.ts";
+
+/** How to make a {@linkcode Consumer}. */
+export interface ConsumerOptions {
+  readonly broker: Broker;
+  readonly queue: string;
+  /** Deliveries in hand at most. */
+  readonly prefetch: number;
+  /** Answers the delivery (ack or nack) before it resolves. Must not reject. */
+  onDelivery(delivery: Delivery): Promise<void>;
+}
+
+/** A consumer of one queue. */
+export class Consumer implements Service {
+  readonly #options: ConsumerOptions;
+  readonly #inHand = new Set<Promise<void>>();
+  #subscription: Promise<Subscription> | undefined;
+  #current: Subscription | undefined;
+
+  constructor(options: ConsumerOptions) {
+    this.#options = options;
+  }
+
+  get queue(): string {
+    return this.#options.queue;
+  }
+
+  /** Deliveries that are not answered yet. */
+  get inHand(): number {
+    return this.#inHand.size;
+  }
+
+  /** Whether the broker has accepted the consumer and it still stands. */
+  get active(): boolean {
+    return this.#current?.active ?? false;
+  }
+
+  /** Resolves when the broker has accepted the consumer for the first time. */
+  async start(): Promise<void> {
+    const { broker, queue, prefetch } = this.#options;
+    this.#subscription ??= broker.consume(queue, (delivery) => this.#take(delivery), { prefetch });
+    this.#current = await this.#subscription;
+  }
+
+  /** Stops fetching; what is in hand can still be answered. */
+  async cancel(): Promise<void> {
+    await this.#current?.cancel();
+  }
+
+  /** Resolves when nothing is in hand. */
+  async idle(): Promise<void> {
+    while (this.#inHand.size > 0) await Promise.all(this.#inHand);
+  }
+
+  /** Closes the channel: the broker takes back what is in hand. */
+  async stop(): Promise<void> {
+    await this.#current?.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #take(delivery: Delivery): void {
+    const answered = this.#options.onDelivery(delivery).finally(() => this.#inHand.delete(answered));
+    this.#inHand.add(answered);
+  }
+}

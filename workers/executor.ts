@@ -1,0 +1,211 @@
+/** One delivery -> one outcome: a list of steps that reads top to bottom in {@linkcode Executor.execute}. */
+import type { Delivery } from "../shared/broker/broker.ts";
+import { encodeException, notRegistered, traceback } from "../shared/celery/exception.ts";
+import { decodeTask, type TaskMessage } from "../shared/celery/message.ts";
+import { bindArguments, inputIssues } from "../shared/arguments.ts";
+import { ContentTypeRefused, InvalidInput, Malformed, Reject, Retry } from "../shared/errors.ts";
+import type { Events } from "../shared/events.ts";
+import type { Failure, Outcome } from "../shared/outcome.ts";
+import type { Registry } from "../shared/registry.ts";
+import { type Claim, isFinal } from "../shared/results/result.ts";
+import { NO_RETRY, retryDelay, retryPolicy } from "../shared/retry.ts";
+import type { TaskContract } from "../shared/task.ts";
+import { toIso } from "../shared/celery/time.ts";
+import type { Handler, Handlers } from "./handlers.ts";
+import type { Run } from "./run.ts";
+import type { Runner } from "./runner.ts";
+
+/** A message due sooner than this is held in hand; a later one goes through the outbox, as RabbitMQ closes channels whose deliveries stay unanswered too long. */
+const HOLD_MS = 1000;
+
+/** What an executor works with. */
+export interface ExecutorOptions {
+  readonly registry: Registry;
+  readonly handlers: Handlers;
+  readonly runner: Runner;
+  readonly events: Events;
+  /** Reads what the store knows of a delivery. */
+  readonly claims: { read(delivery: { id: string; redelivered: boolean }): Promise<Claim | undefined> };
+  /** Whether a revoke was heard for this id. */
+  isRevoked(id: string): boolean;
+}
+
+/** Turns deliveries into outcomes; stores and answers nothing. */
+export class Executor {
+  readonly #options: ExecutorOptions;
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+  }
+
+  /** Works a delivery up to its outcome.
+   *
+   * @returns `undefined` when the worker stopped before the handler could finish: the delivery is to be given back, no attempt is spent */
+  async execute(delivery: Delivery, queue: string): Promise<Run | undefined> {
+    const task = decode(delivery);
+    if (task instanceof Malformed) return unreadable(delivery, queue, task);
+    this.#received(delivery, queue, task);
+
+    const contract = this.#options.registry.get(task.task);
+    const ignoreResult = task.ignoreResult ?? contract?.ignoreResult ?? false;
+    const end = (outcome: Outcome, ran?: { startedAt: Date; runtime: number }): Run => ({
+      delivery,
+      queue,
+      task,
+      id: task.id,
+      outcome,
+      ignoreResult,
+      startedAt: ran?.startedAt ?? null,
+      runtime: ran?.runtime ?? null,
+    });
+
+    const claim = await this.#options.claims.read({ id: task.id, redelivered: delivery.redelivered });
+    const unwanted = known(task, claim) ?? this.#revoked(task) ?? expired(task) ?? early(task);
+    if (unwanted) return end(unwanted);
+
+    const handler = this.#options.handlers.get(task.task);
+    if (!contract || !handler) return end(unknown(task.task));
+    const input = validate(contract, task);
+    if (input.rejected) return end(input.rejected);
+
+    if (task.eta) await until(task.eta);
+    const slots = this.#options.runner.slots(contract.run);
+    const place = slots.take();
+    if (!(place === true || await place)) return undefined;
+    try {
+      const late = this.#revoked(task) ?? expired(task);
+      if (late) return end(late);
+      return await this.#run({ delivery, queue, task, contract, handler, ignoreResult }, input, claim, end);
+    } finally {
+      slots.give();
+    }
+  }
+
+  async #run(
+    work: { delivery: Delivery; queue: string; task: TaskMessage; contract: TaskContract; handler: Handler; ignoreResult: boolean },
+    input: { raw: Record<string, unknown>; parsed: Record<string, unknown> },
+    claim: Claim | undefined,
+    end: (outcome: Outcome, ran: { startedAt: Date; runtime: number }) => Run,
+  ): Promise<Run | undefined> {
+    const { task, contract } = work;
+    const startedAt = new Date();
+    const began = performance.now();
+    const ran = () => ({ startedAt, runtime: (performance.now() - began) / 1000 });
+    try {
+      const deliveries = claim?.deliveries ?? 1;
+      const result = await this.#options.runner.run({ ...work, ...input, deliveries, startedAt });
+      return result === undefined ? undefined : end({ kind: "success", result }, ran());
+    } catch (error) {
+      return end(outcomeOf(error, task, contract), ran());
+    }
+  }
+
+  #revoked(task: TaskMessage): Outcome | undefined {
+    return this.#options.isRevoked(task.id) ? { kind: "revoked", why: "revoked" } : undefined;
+  }
+
+  #received({ redelivered }: Delivery, queue: string, task: TaskMessage): void {
+    this.#options.events.emit({
+      type: "task-received",
+      id: task.id,
+      name: task.task,
+      queue,
+      args: task.argsRepr,
+      kwargs: task.kwargsRepr,
+      rootId: task.rootId,
+      parentId: task.parentId,
+      retries: task.retries,
+      eta: task.eta && toIso(task.eta),
+      expires: task.expires && toIso(task.expires),
+      redelivered,
+    });
+  }
+}
+
+function decode(delivery: Delivery): TaskMessage | Malformed {
+  try {
+    return decodeTask(delivery.message);
+  } catch (error) {
+    if (error instanceof Malformed) return error;
+    throw error;
+  }
+}
+
+function unreadable(delivery: Delivery, queue: string, error: Malformed): Run {
+  const reason = error instanceof ContentTypeRefused ? "content-type" : "malformed";
+  return {
+    delivery,
+    queue,
+    task: null,
+    id: error.id ?? null,
+    outcome: { kind: "reject", reason, error: failureOf(error) },
+    ignoreResult: false,
+    startedAt: null,
+    runtime: null,
+  };
+}
+
+/** A record that is final, or ahead of this message: a copy of something already done. */
+function known(task: TaskMessage, claim: Claim | undefined): Outcome | undefined {
+  if (!claim) return undefined;
+  if (claim.state === "REVOKED") return { kind: "revoked", why: "revoked" };
+  return isFinal(claim.state) || claim.retries > task.retries ? { kind: "known" } : undefined;
+}
+
+function expired(task: TaskMessage): Outcome | undefined {
+  return task.expires && task.expires.getTime() < Date.now()
+    ? { kind: "revoked", why: "expired" }
+    : undefined;
+}
+
+function early(task: TaskMessage): Outcome | undefined {
+  return task.eta && task.eta.getTime() - Date.now() > HOLD_MS
+    ? { kind: "defer", until: task.eta }
+    : undefined;
+}
+
+function until(time: Date): Promise<void> | undefined {
+  const ms = time.getTime() - Date.now();
+  return ms > 0 ? new Promise((resolve) => setTimeout(resolve, ms)) : undefined;
+}
+
+function unknown(name: string): Outcome {
+  const error = { exception: notRegistered(name), traceback: null };
+  return { kind: "reject", reason: "unknown-task", error };
+}
+
+function validate(
+  contract: TaskContract,
+  task: TaskMessage,
+): { raw: Record<string, unknown>; parsed: Record<string, unknown>; rejected?: Outcome } {
+  let raw: Record<string, unknown> = {};
+  try {
+    raw = bindArguments(contract, task.args, task.kwargs);
+    const parsed = contract.input.safeParse(raw);
+    if (parsed.success) return { raw, parsed: parsed.data };
+    const issues = inputIssues(contract, parsed.error, task.args.length);
+    throw new InvalidInput(
+      `Cannot run task '${contract.name}' as its input does not fit: ${
+        issues.map(({ field, message }) => `${field}: ${message}`).join("; ")
+      }`,
+    );
+  } catch (error) {
+    const failure = { exception: failureOf(error).exception, traceback: null };
+    return { raw, parsed: {}, rejected: { kind: "reject", reason: "invalid-input", error: failure } };
+  }
+}
+
+/** Throwing is how a handler chooses what follows. */
+function outcomeOf(error: unknown, task: TaskMessage, contract: TaskContract): Outcome {
+  const failure = failureOf(error);
+  if (error instanceof Reject) return { kind: "reject", reason: "rejected", error: failure };
+  const asked = error instanceof Retry;
+  const policy = asked && contract.retry === NO_RETRY ? retryPolicy(true) : contract.retry;
+  const delay = retryDelay(policy, task.retries, Math.random());
+  if (delay === undefined) return { kind: "failure", error: failure };
+  return { kind: "retry", error: failure, delay: (asked ? error.countdown : undefined) ?? delay };
+}
+
+function failureOf(error: unknown): Failure {
+  return { exception: encodeException(error), traceback: traceback(error) };
+}

@@ -1,0 +1,103 @@
+/** Handlers: the functions behind the contracts. */
+import type { z } from "zod";
+import { ConfigurationError } from "../shared/errors.ts";
+import type { Registry } from "../shared/registry.ts";
+import type { TaskContract } from "../shared/task.ts";
+import type { Context } from "./context.ts";
+
+const HANDLER = Symbol.for("celeriac.handler");
+
+/** A contract and the function that fulfils it. */
+export interface Handler<
+  Input extends z.ZodObject = z.ZodObject,
+  Output extends z.ZodType = z.ZodType,
+> {
+  readonly contract: TaskContract<Input, Output>;
+  /** Runs one attempt on input that the contract's schema has parsed. */
+  run(
+    input: z.output<Input>,
+    context: Context,
+  ): z.input<Output> | Promise<z.input<Output>>;
+}
+
+/** Ties a function to a contract.
+ *
+ * The function gets what the contract's input schema gives, and returns what its output schema takes, or a promise of it.
+ * It fails by throwing; {@linkcode Retry} and {@linkcode Reject} choose what follows.
+ *
+ * @example
+ * ```ts
+ * import { handle } from "./handlers.ts";
+ * import { defineTask, z } from "../shared/mod.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const greet = defineTask({ name: "greet", input: z.object({ who: z.string() }) });
+ * const handler = handle(greet, ({ who }) => `Hello, ${who}`);
+ * assertEquals(handler.contract.name, "greet");
+ * ```
+ */
+export function handle<Input extends z.ZodObject, Output extends z.ZodType>(
+  contract: TaskContract<Input, Output>,
+  fn: (
+    input: z.output<Input>,
+    context: Context,
+  ) => z.input<Output> | Promise<z.input<Output>>,
+): Handler<Input, Output> {
+  return Object.freeze({ contract, run: fn, [HANDLER]: true });
+}
+
+/** Whether a value, of whatever copy of this package, is a handler. */
+export function isHandler(value: unknown): value is Handler {
+  return typeof value === "object" && value !== null && HANDLER in value;
+}
+
+/** The handlers of one app, by the name of their task. */
+export class Handlers {
+  readonly #handlers = new Map<string, Handler>();
+
+  /** @throws {ConfigurationError} when two handlers are for one task */
+  constructor(handlers: Iterable<Handler>) {
+    for (const handler of handlers) {
+      const { name } = handler.contract;
+      const other = this.#handlers.get(name);
+      if (other === handler) continue;
+      if (other) {
+        throw new ConfigurationError(
+          `Cannot handle task '${name}' as two handlers are exported for it: remove one of them`,
+        );
+      }
+      this.#handlers.set(name, handler);
+    }
+  }
+
+  /** Collects every handler that a module exports, alone or in an array.
+   *
+   * @throws {ConfigurationError} when there is none, when two are for one task, or when one is for a contract that is not registered */
+  static fromModule(
+    exports: Record<string, unknown>,
+    specifier: string,
+    registry: Registry,
+  ): Handlers {
+    const found = Object.values(exports).flat().filter(isHandler);
+    if (found.length === 0) {
+      throw new ConfigurationError(
+        `Cannot use handlers module '${specifier}' as it exports no handler: export what handle() returns`,
+      );
+    }
+    for (const { contract } of found) {
+      if (registry.get(contract.name)) continue;
+      throw new ConfigurationError(
+        `Cannot use handlers module '${specifier}' as the contracts module has no task '${contract.name}': export its contract there`,
+      );
+    }
+    return new Handlers(found);
+  }
+
+  get(name: string): Handler | undefined {
+    return this.#handlers.get(name);
+  }
+
+  [Symbol.iterator](): Iterator<Handler> {
+    return this.#handlers.values();
+  }
+}

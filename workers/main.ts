@@ -1,0 +1,178 @@
+/** Puts a worker together: messages in, outcomes out. */
+import { getLogger } from "@logtape/logtape";
+import type { Broker } from "../shared/broker/broker.ts";
+import type { Database } from "../shared/database/database.ts";
+import { pending } from "../shared/database/migrate.ts";
+import { Events, type TaskEvent } from "../shared/events.ts";
+import { brokerCheck, databaseCheck, healthRoutes, type Verdict } from "../shared/health.ts";
+import { Metrics } from "../shared/metrics.ts";
+import { Outbox } from "../shared/outbox.ts";
+import type { Registry } from "../shared/registry.ts";
+import { PostgresResultStore } from "../shared/results/postgres_store.ts";
+import { ClaimReader, ResultWriter } from "../shared/results/writer.ts";
+import type { Service } from "../shared/service.ts";
+import type { Config } from "../shared/settings.ts";
+import { declarationFor } from "../shared/topology.ts";
+import { Announcer } from "./announcer.ts";
+import { Control } from "./control.ts";
+import { Executor } from "./executor.ts";
+import { Follower } from "./follow.ts";
+import type { Handlers } from "./handlers.ts";
+import { Runner } from "./runner.ts";
+import { ProcessPool } from "./sandbox/pool.ts";
+import { Settler } from "./settle.ts";
+import { Worker } from "./worker.ts";
+
+/** What the composition is given; the caller starts and stops broker and database. */
+export interface WorkerParts {
+  readonly config: Config;
+  readonly registry: Registry;
+  readonly handlers: Handlers;
+  /** Modules that a child process loads. */
+  readonly modules: { readonly contracts: string; readonly handlers: string };
+  readonly broker: Broker;
+  readonly database: Database;
+}
+
+/** A worker as a service, with everything it needs but broker and database. */
+export class WorkerNode implements Service {
+  /** Its node name, never the same twice. */
+  readonly node: string;
+  readonly queues: readonly string[];
+  readonly #parts: WorkerParts;
+  readonly #worker: Worker;
+  readonly #metrics = new Metrics();
+  readonly #helpers: Service[];
+
+  constructor(parts: WorkerParts) {
+    const { config, registry, handlers, modules, broker, database } = parts;
+    this.#parts = parts;
+    this.node = config.node ?? nodeName();
+    this.queues = config.queues.length ? config.queues : registry.queues;
+    const { node } = this;
+
+    const events = new Events();
+    events.on(this.#metrics.listener);
+    events.on(log);
+    const announcer = new Announcer({ broker, node });
+    if (config.events) events.on(announcer.announce);
+
+    const store = new PostgresResultStore(database);
+    const outbox = new Outbox({ database });
+    const writer = new ResultWriter(store);
+    const claims = new ClaimReader(store);
+    const pool = new ProcessPool({
+      size: config.processes,
+      heapMb: config.heapMb,
+      handlersModule: modules.handlers,
+      contractsModule: modules.contracts,
+    });
+    const control = new Control({ broker, node });
+    const runner = new Runner({
+      concurrency: config.concurrency,
+      processes: config.processes,
+      pool,
+      events,
+      node,
+      writer,
+    });
+    const executor = new Executor({
+      registry,
+      handlers,
+      runner,
+      events,
+      claims,
+      isRevoked: (id) => control.isRevoked(id),
+    });
+    const follower = new Follower({ broker, store });
+    this.#helpers = [writer, claims, pool, announcer];
+    this.#worker = new Worker({
+      broker,
+      declaration: declarationFor("worker", this.queues),
+      queues: this.queues,
+      prefetch: Math.ceil(config.concurrency * config.prefetchFactor),
+      executor,
+      runner,
+      settler: new Settler({ broker, writer, outbox, follower, events, node }),
+      control,
+      grace: config.grace,
+    });
+    this.#metrics.watchBroker(broker);
+    this.#metrics.gauge("celeriac_deliveries_in_hand", "Deliveries not answered yet", () => this.#worker.inHand);
+  }
+
+  /** Resolves when every queue is consumed: waits for servers that are away. */
+  async start(): Promise<void> {
+    this.#warn();
+    for (const helper of this.#helpers) await helper.start();
+    await this.#worker.start();
+  }
+
+  /** Drains: running handlers finish within the grace, the rest goes back. */
+  async stop(): Promise<void> {
+    await this.#worker.stop();
+    for (const helper of this.#helpers) await helper.stop();
+  }
+
+  /** Cuts the drain short. */
+  hurry(): void {
+    this.#worker.hurry();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  /** Routes of its health. */
+  health(): ReturnType<typeof healthRoutes> {
+    const { broker, database } = this.#parts;
+    return healthRoutes({
+      live: [],
+      ready: [
+        brokerCheck(broker, ["connected", "blocked"]),
+        databaseCheck(() => pending(database)),
+        { name: "consumers", look: () => this.#consumers() },
+      ],
+      metrics: this.#metrics,
+    });
+  }
+
+  #consumers(): Verdict {
+    if (this.#worker.stopping) return { ok: false, state: "draining", reason: "The worker is stopping" };
+    const silent = this.#worker.silent;
+    return silent.length === 0
+      ? { ok: true, state: "consuming" }
+      : { ok: false, state: "silent", reason: `Not consuming ${silent.join(", ")}` };
+  }
+
+  /** A contract whose queue is consumed but whose handler is not there is an error waiting to happen. */
+  #warn(): void {
+    const { registry, handlers } = this.#parts;
+    for (const { name, queue } of registry) {
+      if (this.queues.includes(queue) && !handlers.get(name)) {
+        logger.warn("Task {name} has no handler here, but its queue {queue} is consumed: its messages will be dead letters", { name, queue });
+      }
+    }
+  }
+}
+
+function nodeName(): string {
+  const random = crypto.getRandomValues(new Uint8Array(4)).toHex();
+  return `celeriac@${Deno.hostname().split(".")[0]}-${random}`;
+}
+
+/** What an operator wants to read without asking: what went wrong. The rest is for `debug`. */
+function log(event: TaskEvent): void {
+  switch (event.type) {
+    case "task-failed":
+      return logger.warn("Task {name} [{id}] failed: {exception}", { ...event });
+    case "task-rejected":
+      return logger.warn("Message of task {name} [{id}] went to the dead letters ({reason}): {message}", { ...event });
+    case "task-retried":
+      return logger.info("Task {name} [{id}] failed, again in {delay} s: {exception}", { ...event });
+    case "task-revoked":
+      return logger.info("Task {name} [{id}] did not run: revoked or expired", { ...event });
+  }
+}
+
+const logger = getLogger(["celeriac", "worker"]);

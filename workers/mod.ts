@@ -1,0 +1,18 @@
+/** The door for authors of handlers.
+ *
+ * @example
+ * ```ts
+ * import { handle } from "./mod.ts";
+ * import { defineTask, z } from "../shared/mod.ts";
+ * import { assert } from "@std/assert";
+ *
+ * const double = defineTask({ name: "double", input: z.object({ n: z.number() }), output: z.number() });
+ * export const doubleHandler = handle(double, ({ n }) => 2 * n);
+ * assert(doubleHandler.contract === double);
+ * ```
+ *
+ * @module
+ */
+export { handle, type Handler } from "./handlers.ts";
+export type { Context, TaskLog } from "./context.ts";
+export { Reject, Retry, SoftTimeLimitExceeded } from "../shared/errors.ts";

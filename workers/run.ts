@@ -1,0 +1,22 @@
+/** One delivery's way through the worker. */
+import type { Delivery } from "../shared/broker/broker.ts";
+import type { TaskMessage } from "../shared/celery/message.ts";
+import type { Outcome } from "../shared/outcome.ts";
+
+/** What is known of a delivery when its outcome is. */
+export interface Run {
+  readonly delivery: Delivery;
+  /** Queue that it was consumed from. */
+  readonly queue: string;
+  /** `null` when the message could not be understood. */
+  readonly task: TaskMessage | null;
+  /** The task's id, also where the message could not be understood but names one. */
+  readonly id: string | null;
+  readonly outcome: Outcome;
+  /** No record may be kept (the message or the contract says `ignore_result`). */
+  readonly ignoreResult: boolean;
+  /** When the handler was called; `null` if it never was. */
+  readonly startedAt: Date | null;
+  /** Seconds in the handler; `null` if it never ran. */
+  readonly runtime: number | null;
+}

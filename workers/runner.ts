@@ -1,0 +1,204 @@
+/** Calls handlers, inline or in a child process, and ends them in time. */
+import { getLogger, type Logger } from "@logtape/logtape";
+import type { TaskMessage } from "../shared/celery/message.ts";
+import { stringifyJson } from "../shared/celery/json.ts";
+import { SoftTimeLimitExceeded, TimeLimitExceeded } from "../shared/errors.ts";
+import type { Events } from "../shared/events.ts";
+import type { Settlement } from "../shared/results/result.ts";
+import type { RunPlace, TaskContract, TimeLimit } from "../shared/task.ts";
+import { createContext, type TaskLog } from "./context.ts";
+import type { Handler } from "./handlers.ts";
+import type { ProcessPool } from "./sandbox/pool.ts";
+import { Slots } from "./slots.ts";
+
+/** One attempt, ready to run. */
+export interface Attempt {
+  readonly task: TaskMessage;
+  readonly queue: string;
+  readonly contract: TaskContract;
+  readonly handler: Handler;
+  /** Arguments by name as they came; a child process parses them itself. */
+  readonly raw: Record<string, unknown>;
+  readonly parsed: Record<string, unknown>;
+  readonly deliveries: number;
+  readonly startedAt: Date;
+  readonly ignoreResult: boolean;
+}
+
+/** What a runner works with. */
+export interface RunnerOptions {
+  /** Inline handlers at once. */
+  readonly concurrency: number;
+  /** Children of the pool: handlers in child processes at once. */
+  readonly processes: number;
+  readonly pool: ProcessPool;
+  readonly events: Events;
+  readonly node: string;
+  /** Takes STARTED and PROGRESS; what comes of it is not awaited. */
+  readonly writer: { settle(settlement: Settlement): Promise<boolean> };
+}
+
+/** An attempt that runs now, and the means to end it. */
+interface Running {
+  readonly controller: AbortController;
+  /** Stops waiting for the handler: with an error, or (`undefined`) to give the delivery back. */
+  end(error: Error | undefined): void;
+}
+
+/** Runs attempts. */
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #inline: Slots;
+  readonly #process: Slots;
+  readonly #running = new Set<Running>();
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    this.#inline = new Slots(options.concurrency);
+    this.#process = new Slots(options.processes);
+  }
+
+  slots(place: RunPlace): Slots {
+    return place === "process" ? this.#process : this.#inline;
+  }
+
+  /** Lets nothing start any more. */
+  close(): void {
+    this.#inline.close();
+    this.#process.close();
+  }
+
+  /** Aborts the signals of all attempts and stops waiting for them: their deliveries go back. */
+  abandon(reason: Error): void {
+    for (const running of this.#running) {
+      running.controller.abort(reason);
+      running.end(undefined);
+    }
+  }
+
+  /** Runs one attempt.
+   *
+   * @returns JSON text of the result, or `undefined` when the attempt was abandoned
+   * @throws whatever the handler throws; {@linkcode TimeLimitExceeded} */
+  async run(attempt: Attempt): Promise<string | undefined> {
+    this.#started(attempt);
+    const controller = new AbortController();
+    const { promise: ended, resolve, reject } = Promise.withResolvers<undefined>();
+    const running: Running = {
+      controller,
+      end: (error) => error ? reject(error) : resolve(undefined),
+    };
+    const timers = this.#limit(attempt, running);
+    this.#running.add(running);
+    try {
+      const result = attempt.contract.run === "process"
+        ? this.#inChild(attempt, controller.signal)
+        : this.#inHouse(attempt, controller.signal);
+      return typeof result === "string" ? result : await Promise.race([result, ended]);
+    } finally {
+      this.#running.delete(running);
+      for (const timer of timers) clearTimeout(timer);
+    }
+  }
+
+  #inHouse(attempt: Attempt, signal: AbortSignal): string | Promise<string> {
+    const { task, contract, handler, parsed, deliveries } = attempt;
+    const context = createContext({
+      signal,
+      id: task.id,
+      attempt: task.retries + 1,
+      deliveries,
+      log: taskLog(task),
+      progress: (value) => this.#progress(attempt, value),
+    });
+    const serialise = (value: unknown) =>
+      stringifyJson(contract.output ? contract.output.parse(value) : value);
+    const returned: unknown = handler.run(parsed, context);
+    return returned instanceof Promise ? returned.then(serialise) : serialise(returned);
+  }
+
+  #inChild(attempt: Attempt, signal: AbortSignal): Promise<string> {
+    const { task, contract, raw, deliveries } = attempt;
+    const log = taskLog(task);
+    return this.#options.pool.run({
+      id: task.id,
+      name: contract.name,
+      input: raw,
+      attempt: task.retries + 1,
+      deliveries,
+      timeLimit: limits(attempt),
+    }, {
+      signal,
+      onProgress: (value) => this.#progress(attempt, value),
+      onLog: ({ level, message, properties }) => log[level](message, properties),
+    });
+  }
+
+  /** Timers of the limits of an inline handler; the pool keeps those of a child itself. */
+  #limit(attempt: Attempt, { controller, end }: Running): number[] {
+    if (attempt.contract.run === "process") return [];
+    const { soft, hard } = limits(attempt);
+    const timers: number[] = [];
+    if (soft !== undefined) {
+      timers.push(setTimeout(() => controller.abort(new SoftTimeLimitExceeded(soft)), soft * 1000));
+    }
+    if (hard !== undefined) {
+      timers.push(setTimeout(() => {
+        const error = new TimeLimitExceeded(hard);
+        controller.abort(error);
+        end(error);
+      }, hard * 1000));
+    }
+    return timers;
+  }
+
+  #started(attempt: Attempt): void {
+    const { task } = attempt;
+    this.#options.events.emit({ type: "task-started", id: task.id, name: task.task });
+    this.#note(attempt, "STARTED", null);
+  }
+
+  #progress(attempt: Attempt, value: unknown): void {
+    const { task } = attempt;
+    this.#options.events.emit({ type: "task-progress", id: task.id, name: task.task, progress: value });
+    this.#note(attempt, "PROGRESS", stringifyJson(value));
+  }
+
+  /** Not awaited: a state on the way is worth no waiting, and the final one replaces it. */
+  #note(attempt: Attempt, state: "STARTED" | "PROGRESS", result: string | null): void {
+    if (attempt.ignoreResult) return;
+    const { task, queue, startedAt } = attempt;
+    this.#options.writer.settle({
+      id: task.id,
+      name: task.task,
+      queue,
+      worker: this.#options.node,
+      state,
+      argsRepr: task.argsRepr,
+      kwargsRepr: task.kwargsRepr,
+      result,
+      exception: null,
+      traceback: null,
+      retries: task.retries,
+      startedAt,
+      next: null,
+    }).catch((error) => logger.warn("State {state} of task {id} was not stored: {error}", { state, id: task.id, error }));
+  }
+}
+
+/** The message's limits win over the contract's, as Celery's `apply_async(time_limit=)` does. */
+function limits({ task, contract }: Attempt): TimeLimit {
+  const soft = task.softTimeLimit ?? contract.timeLimit.soft;
+  const hard = task.timeLimit ?? contract.timeLimit.hard;
+  return { ...(soft === undefined ? {} : { soft }), ...(hard === undefined ? {} : { hard }) };
+}
+
+const logger: Logger = getLogger(["celeriac", "worker"]);
+
+function taskLog({ id, task }: TaskMessage): TaskLog {
+  const log = getLogger(["celeriac", "task", task]);
+  const line = (level: "debug" | "info" | "warn" | "error") =>
+  (message: string, properties: Record<string, unknown> = {}) =>
+    log[level](`[{id}] ${message}`, { ...properties, id });
+  return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
+}

@@ -1,0 +1,226 @@
+/** Outcome -> record -> what follows -> ack: the one place where order matters.
+ *
+ * Whatever the process dies between, the message comes back and finds what was done:
+ *
+ * - before the record: it runs again; at-least-once is the promise;
+ * - after the record, before what follows: the record is final, the run is skipped, what follows goes on;
+ * - after what follows, before the ack: it follows twice; receivers know the id.
+ *
+ * A rejected message is the exception: its copy must be among the dead letters before the record is final,
+ * or a crash between the two would leave no copy anywhere.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { Broker, Message } from "../shared/broker/broker.ts";
+import { encodeException, pythonRepr, revoked } from "../shared/celery/exception.ts";
+import { retryMessage } from "../shared/celery/message.ts";
+import { BrokerUnavailable } from "../shared/errors.ts";
+import type { Events } from "../shared/events.ts";
+import type { Outcome } from "../shared/outcome.ts";
+import type { OutboxEntry } from "../shared/outbox.ts";
+import type { ExceptionMeta } from "../shared/celery/exception.ts";
+import type { Settlement, State } from "../shared/results/result.ts";
+import { DEAD_EXCHANGE } from "../shared/topology.ts";
+import type { Follower } from "./follow.ts";
+import type { Run } from "./run.ts";
+
+/** Pause before a dead letter that the broker did not take is tried again. */
+const RETRY_PAUSE_MS = 500;
+
+/** What a settler works with. */
+export interface SettlerOptions {
+  readonly broker: Broker;
+  readonly writer: { settle(settlement: Settlement): Promise<boolean> };
+  readonly outbox: { add(entries: readonly OutboxEntry[]): Promise<unknown> };
+  readonly follower: Follower;
+  readonly events: Events;
+  readonly node: string;
+}
+
+type OutcomeOf<Kind extends Outcome["kind"]> = Extract<Outcome, { kind: Kind }>;
+
+/** What a record is made of besides the run. */
+interface Recorded {
+  readonly state: Exclude<State, "PENDING">;
+  readonly result?: string;
+  readonly exception?: ExceptionMeta;
+  readonly traceback?: string | null;
+  readonly next?: OutboxEntry;
+}
+
+/** Settles runs. */
+export class Settler {
+  readonly #options: SettlerOptions;
+
+  constructor(options: SettlerOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the delivery is answered. Waits as long as the database or the broker is away. */
+  async settle(run: Run): Promise<void> {
+    const { outcome } = run;
+    switch (outcome.kind) {
+      case "success":
+        return await this.#finish(run, { state: "SUCCESS", result: outcome.result });
+      case "failure":
+        return await this.#finish(run, { state: "FAILURE", ...outcome.error });
+      case "revoked":
+        return await this.#finish(run, { state: "REVOKED", exception: revoked(outcome.why) });
+      case "retry":
+        return await this.#again(run, outcome);
+      case "reject":
+        return await this.#setAside(run, outcome);
+      case "defer":
+        return await this.#putOff(run, outcome);
+      case "known":
+        await this.#options.follower.followKnown(run);
+        return run.delivery.ack();
+      default:
+        outcome satisfies never;
+    }
+  }
+
+  /** Final: record, what follows, ack, events. */
+  async #finish(run: Run, recorded: Recorded): Promise<void> {
+    const stored = await this.#store(run, recorded);
+    if (stored) this.#options.follower.follow(run, stored);
+    run.delivery.ack();
+    this.#emit(run, stored ?? recorded);
+  }
+
+  /** Another attempt: the RETRY record and the message in the outbox are one transaction. */
+  async #again(run: Run, { error, delay }: OutcomeOf<"retry">): Promise<void> {
+    if (!run.task) throw new TypeError("a message without a task cannot be tried again");
+    const now = new Date();
+    const dueAt = new Date(now.getTime() + delay * 1000);
+    const retries = run.task.retries + 1;
+    const message = retryMessage(run.delivery.message, { retries, eta: dueAt, now, queue: run.queue });
+    const next = { taskId: run.task.id, retries, dueAt, message };
+    if (run.ignoreResult) await this.#options.outbox.add([next]);
+    else await this.#store(run, { state: "RETRY", ...error, next });
+    run.delivery.ack();
+    this.#options.events.emit({
+      type: "task-retried",
+      id: run.task.id,
+      name: run.task.task,
+      exception: pythonRepr(error.exception),
+      traceback: error.traceback,
+      delay,
+    });
+  }
+
+  async #setAside(run: Run, { reason, error }: OutcomeOf<"reject">): Promise<void> {
+    const detail = pythonRepr(error.exception);
+    const headers = {
+      "celeriac-reason": reason,
+      "celeriac-detail": detail.slice(0, 2048),
+      "celeriac-queue": run.queue,
+      "celeriac-worker": this.#options.node,
+      "celeriac-rejected-at": new Date().toISOString(),
+    };
+    if (!await this.#deadLetter(run, headers)) return;
+    if (run.id !== null) {
+      const stored = await this.#store(run, { state: "FAILURE", ...error });
+      if (stored) this.#options.follower.follow(run, stored);
+    }
+    run.delivery.ack();
+    const name = run.task?.task ?? null;
+    this.#options.events.emit({ type: "task-rejected", id: run.id, name, reason, message: detail });
+  }
+
+  /** @returns `false` when the delivery's channel has gone meanwhile: the message comes again */
+  async #deadLetter({ delivery, queue }: Run, headers: Message["headers"]): Promise<boolean> {
+    const { expiration: _, ...properties } = delivery.message.properties;
+    const message = {
+      exchange: DEAD_EXCHANGE,
+      routingKey: queue,
+      properties: { ...properties, deliveryMode: 2 as const },
+      headers: { ...delivery.message.headers, ...headers },
+      body: delivery.message.body,
+    };
+    while (delivery.open) {
+      try {
+        await this.#options.broker.publish(message);
+        return true;
+      } catch (error) {
+        if (!(error instanceof BrokerUnavailable)) {
+          // Without a place for dead letters the queue's own policy is the net below.
+          logger.error("Dead letter without its reason: {error}", { error });
+          delivery.nack({ requeue: false });
+          return false;
+        }
+        await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS));
+      }
+    }
+    return false;
+  }
+
+  async #putOff(run: Run, { until }: OutcomeOf<"defer">): Promise<void> {
+    if (!run.task) throw new TypeError("a message without a task cannot be put off");
+    const { id, task, retries } = run.task;
+    const message = retryMessage(run.delivery.message, {
+      retries,
+      eta: until,
+      now: new Date(),
+      queue: run.queue,
+    });
+    await this.#options.outbox.add([{ taskId: id, retries, dueAt: until, message }]);
+    run.delivery.ack();
+    this.#options.events.emit({ type: "task-deferred", id, name: task, until });
+  }
+
+  /** @returns what the store has now; `undefined` when another final state was there first */
+  async #store(run: Run, recorded: Recorded): Promise<Recorded | undefined> {
+    if (run.ignoreResult) return recorded;
+    try {
+      return await this.#options.writer.settle(this.#settlement(run, recorded)) ? recorded : undefined;
+    } catch (error) {
+      // The database refuses this very row (the writer waits for a database that is away): say so in its place.
+      logger.error("Record of task {id} was refused: {error}", { id: run.id, error });
+      const refused: Recorded = { state: "FAILURE", exception: encodeException(error) };
+      return await this.#options.writer.settle(this.#settlement(run, refused)) ? refused : undefined;
+    }
+  }
+
+  #settlement(run: Run, recorded: Recorded): Settlement {
+    return {
+      id: run.id!,
+      name: run.task?.task ?? "",
+      queue: run.queue,
+      worker: this.#options.node,
+      state: recorded.state,
+      argsRepr: run.task?.argsRepr ?? null,
+      kwargsRepr: run.task?.kwargsRepr ?? null,
+      result: recorded.result ?? null,
+      exception: recorded.exception ?? null,
+      traceback: recorded.traceback ?? null,
+      retries: recorded.next?.retries ?? run.task?.retries ?? 0,
+      startedAt: run.startedAt,
+      next: recorded.next ?? null,
+    };
+  }
+
+  #emit(run: Run, { state, result, exception, traceback = null }: Recorded): void {
+    const { events } = this.#options;
+    const id = run.id!;
+    const name = run.task?.task ?? "";
+    if (state === "SUCCESS") {
+      events.emit({ type: "task-succeeded", id, name, result: result ?? "null", runtime: run.runtime ?? 0 });
+    } else if (state === "REVOKED") {
+      const expired = run.outcome.kind === "revoked" && run.outcome.why === "expired";
+      events.emit({ type: "task-revoked", id, name, expired, terminated: false });
+    } else if (exception) {
+      events.emit({
+        type: "task-failed",
+        id,
+        name,
+        exception: pythonRepr(exception),
+        traceback,
+        runtime: run.runtime,
+      });
+    }
+  }
+}
+
+const logger = getLogger(["celeriac", "worker"]);

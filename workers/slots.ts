@@ -1,0 +1,40 @@
+/** Places for running handlers: so many at once, the others wait in line. */
+
+/** A counting semaphore, first come first served, that can be closed. */
+export class Slots {
+  #free: number;
+  #closed = false;
+  readonly #line: ((granted: boolean) => void)[] = [];
+
+  constructor(readonly size: number) {
+    this.#free = size;
+  }
+
+  /** Handlers running now. */
+  get taken(): number {
+    return this.size - this.#free;
+  }
+
+  /** Takes a place at once if there is one, otherwise when it is one's turn. `false` = closed: there will be none. */
+  take(): boolean | Promise<boolean> {
+    if (this.#closed) return false;
+    if (this.#free > 0) {
+      this.#free--;
+      return true;
+    }
+    return new Promise((resolve) => this.#line.push(resolve));
+  }
+
+  /** Gives a place back: to the next in line. */
+  give(): void {
+    const next = this.#line.shift();
+    if (next) next(true);
+    else this.#free++;
+  }
+
+  /** Sends everybody in line away. Places taken stay taken until given back. */
+  close(): void {
+    this.#closed = true;
+    for (const resolve of this.#line.splice(0)) resolve(false);
+  }
+}
