@@ -9,7 +9,9 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 export function requireType(headers: Headers, allowed: readonly string[]): string | undefined {
   const given = headers.get("content-type");
   const encoding = headers.get("content-encoding");
-  const [type = "", ...parameters] = (given ?? "").toLowerCase().split(";").map((part) => part.trim());
+  const [type = "", ...parameters] = (given ?? "").toLowerCase().split(";").map((part) =>
+    part.trim()
+  );
   const charset = parameters.find((parameter) => parameter.startsWith("charset="));
   const wrong = encoding && encoding !== "identity"
     ? `Content-Encoding '${encoding}'`
@@ -54,7 +56,10 @@ export async function readBytes(request: Request, limit: number): Promise<Uint8A
 
 /** The problem of a body over its limit. */
 export function tooLarge(limit: number): Problem {
-  return new Problem("body-too-large", `Cannot accept a body of more than ${limit} bytes: send less`);
+  return new Problem(
+    "body-too-large",
+    `Cannot accept a body of more than ${limit} bytes: send less`,
+  );
 }
 
 /** Reads a JSON body as text; `undefined` when there is none.
@@ -73,6 +78,8 @@ export function decodeText(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch (cause) {
-    throw new Problem("invalid-json", "Cannot read the body as it is not UTF-8: encode it so", { cause });
+    throw new Problem("invalid-json", "Cannot read the body as it is not UTF-8: encode it so", {
+      cause,
+    });
   }
 }

@@ -4,27 +4,10 @@ import type { Check } from "../shared/health.ts";
 import type { Metrics } from "../shared/metrics.ts";
 import type { Publisher } from "../shared/publisher.ts";
 import type { Registry } from "../shared/registry.ts";
+import type { Idempotency } from "../shared/results/idempotency.ts";
 import type { Submission } from "../shared/results/result.ts";
 import type { ResultStore } from "../shared/results/store.ts";
 import type { Live } from "./live.ts";
-
-/** What was committed of an `Idempotency-Key` before publishing. */
-export interface Attempted {
-  /** Id of the task that the key belongs to. */
-  readonly id: string;
-  /** Whether this call wrote it. */
-  readonly fresh: boolean;
-  /** Whether its message is known to be published. */
-  readonly published: boolean;
-}
-
-/** Remembers keys; the store behind it is the database.
- *
- * @throws {DatabaseUnavailable} from both */
-export interface IdempotencyKeys {
-  begin(key: string, bodyHash: string, newId: string): Promise<Attempted | "mismatch">;
-  published(keys: readonly string[]): Promise<void>;
-}
 
 /** What an operator may set. */
 export interface ApiSettings {
@@ -50,7 +33,7 @@ export interface ApiDependencies {
   readonly store: Pick<ResultStore, "find" | "list" | "revoke">;
   /** Takes PENDING records off the hot path: best effort, not waited for. */
   readonly submissions: { add(submission: Submission): Promise<unknown> };
-  readonly idempotency: IdempotencyKeys;
+  readonly idempotency: Pick<Idempotency, "begin" | "published">;
   readonly live: Live;
   /** What liveness and readiness look at; any one of `ready` suffices, as either broker or database can hold a task. */
   readonly checks: { readonly live: readonly Check[]; readonly ready: readonly Check[] };

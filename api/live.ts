@@ -26,7 +26,7 @@ export class Live implements Service {
   readonly #overhearers = new Set<LiveListener>();
   #listening: Promise<void> | undefined;
   #subscription: Subscription | undefined;
-  #retry: number | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
   #count = 0;
 
@@ -62,7 +62,9 @@ export class Live implements Service {
    * @throws {Unavailable} when too many wait already */
   subscribe(id: string, listener: LiveListener): Disposable {
     if (this.#count >= LISTENERS_MAX) {
-      throw new Unavailable(`Cannot wait as ${LISTENERS_MAX} callers wait already: ask again later`);
+      throw new Unavailable(
+        `Cannot wait as ${LISTENERS_MAX} callers wait already: ask again later`,
+      );
     }
     this.#count++;
     const listeners = this.#listeners.get(id) ?? new Set();
@@ -71,7 +73,9 @@ export class Live implements Service {
       [Symbol.dispose]: () => {
         if (!listeners.delete(listener)) return;
         this.#count--;
-        if (listeners.size === 0 && this.#listeners.get(id) === listeners) this.#listeners.delete(id);
+        if (listeners.size === 0 && this.#listeners.get(id) === listeners) {
+          this.#listeners.delete(id);
+        }
       },
     };
   }

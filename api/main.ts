@@ -12,8 +12,8 @@ import { Publisher } from "../shared/publisher.ts";
 import type { Registry } from "../shared/registry.ts";
 import { Relay } from "../shared/relay.ts";
 import { Idempotency } from "../shared/results/idempotency.ts";
-import { PostgresResultStore } from "../shared/results/postgres_store.ts";
-import { submissionBatch } from "../shared/results/submissions.ts";
+import { PostgresResultStore } from "../shared/results/postgres.ts";
+import { SubmissionWriter } from "../shared/results/submissions.ts";
 import type { Service } from "../shared/service.ts";
 import type { Config } from "../shared/settings.ts";
 import { declarationFor } from "../shared/topology.ts";
@@ -52,12 +52,16 @@ export class Api implements Service {
     }
     this.#parts = parts;
     const outbox = new Outbox({ database });
-    const store = new PostgresResultStore(database);
-    const submissions = submissionBatch(store);
+    const store = new PostgresResultStore({ database });
+    const submissions = new SubmissionWriter({ store });
     const live = new Live({ broker });
     const metrics = new Metrics();
     metrics.watchBroker(broker);
-    metrics.gauge("celeriac_outbox_entries", "Messages that wait in the outbox", () => outbox.depth());
+    metrics.gauge(
+      "celeriac_outbox_entries",
+      "Messages that wait in the outbox",
+      async () => (await outbox.depth()).total,
+    );
     this.#services = [
       submissions,
       live,

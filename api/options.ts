@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { closest } from "../shared/closest.ts";
 import type { Headers, HeaderValue } from "../shared/broker/broker.ts";
-import { isReservedHeader } from "../shared/celery/message.ts";
+import { isReservedHeader } from "../shared/celery/headers.ts";
 import type { SignatureOptions } from "../shared/celery/signature.ts";
 import { type FieldError, Problem } from "./problem.ts";
 
@@ -21,7 +21,8 @@ const HEADER_NAME_MAX = 128;
 const isoWithZone = (name: string) =>
   z.iso.datetime({
     offset: true,
-    error: `expected ISO 8601 with seconds and a zone, such as 2030-01-02T03:04:05+00:00, for ${name}`,
+    error:
+      `expected ISO 8601 with seconds and a zone, such as 2030-01-02T03:04:05+00:00, for ${name}`,
   });
 
 /** The schema, also of the OpenAPI document. */
@@ -75,7 +76,8 @@ export function readOptions(given: unknown): SignatureOptions {
     ...same,
     ...(task_id !== undefined && { taskId: task_id }),
     ...(eta !== undefined && { eta: new Date(eta) }),
-    ...(expires !== undefined && { expires: typeof expires === "string" ? new Date(expires) : expires }),
+    ...(expires !== undefined &&
+      { expires: typeof expires === "string" ? new Date(expires) : expires }),
     ...(time_limit !== undefined && { timeLimit: time_limit }),
     ...(soft_time_limit !== undefined && { softTimeLimit: soft_time_limit }),
     ...(ignore_result !== undefined && { ignoreResult: ignore_result }),
@@ -95,18 +97,26 @@ function optionErrors(issue: z.core.$ZodIssue): FieldError[] {
   return issue.keys.map((key) => {
     const near = closest(key, OPTION_NAMES);
     const hint = near ? `: did you mean '${near}'?` : "";
-    return { field: `options.${key}`, message: `there is no such option${hint}`, allowed: OPTION_NAMES };
+    return {
+      field: `options.${key}`,
+      message: `there is no such option${hint}`,
+      allowed: OPTION_NAMES,
+    };
   });
 }
 
 function readHeaders(headers: Record<string, unknown>): Headers {
   const errors: FieldError[] = [];
   for (const [name, value] of Object.entries(headers)) {
-    const why = nameRefused(name) ?? (hasWideInteger(value) ? "expected integers from -2^31 to 2^53 - 1" : undefined);
+    const why = nameRefused(name) ??
+      (hasWideInteger(value) ? "expected integers from -2^31 to 2^53 - 1" : undefined);
     if (why) errors.push({ field: `options.headers.${name}`, message: why });
   }
   if (JSON.stringify(headers).length > HEADERS_MAX) {
-    errors.push({ field: "options.headers", message: `expected at most ${HEADERS_MAX} bytes in all` });
+    errors.push({
+      field: "options.headers",
+      message: `expected at most ${HEADERS_MAX} bytes in all`,
+    });
   }
   if (errors.length > 0) throw refusal(errors);
   return headers as Record<string, HeaderValue>;
@@ -116,9 +126,9 @@ function nameRefused(name: string): string | undefined {
   if (name === "" || name.length > HEADER_NAME_MAX) {
     return `expected a name of 1 to ${HEADER_NAME_MAX} characters`;
   }
-  if (/^(cc|bcc|x-.*)$/i.test(name)) return "'CC', 'BCC' and 'x-*' steer the broker: choose another name";
-  if (isReservedHeader(name)) return "Celery's protocol owns this name: choose another";
-  return undefined;
+  return isReservedHeader(name)
+    ? "'CC', 'BCC' and 'x-*' belong to the broker, and some names to Celery's protocol: choose another"
+    : undefined;
 }
 
 /** AMQP writes integers below -2^31 in a form that Celery's client reads wrongly. */

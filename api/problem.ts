@@ -1,7 +1,6 @@
 /** Errors as the API answers them: RFC 9457 problem documents. */
 import { getLogger } from "@logtape/logtape";
 import type { ErrorHandler } from "hono";
-import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import {
   BrokerUnavailable,
@@ -131,13 +130,6 @@ export function toProblem(error: unknown): Problem {
   ) {
     const headers = { "retry-after": String(RETRY_AFTER) };
     return new Problem("unavailable", error.message, { cause: error, headers });
-  }
-  if (error instanceof HTTPException && error.status === 403) {
-    return new Problem(
-      "cross-site",
-      "Cannot accept a form from another site: send JSON with Content-Type: application/json",
-      { cause: error },
-    );
   }
   getLogger(["celeriac", "api"]).error("Cannot answer a request as {error}", { error });
   return new Problem(

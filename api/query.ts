@@ -25,7 +25,11 @@ export function readQuery(
     if (!known.includes(name)) {
       const near = closest(name, known);
       const hint = near ? `: did you mean '${near}'?` : "";
-      errors.push({ field: name, message: `there is no such query parameter${hint}`, allowed: known });
+      errors.push({
+        field: name,
+        message: `there is no such query parameter${hint}`,
+        allowed: known,
+      });
     } else if (more.length > 0) {
       errors.push({ field: name, message: "expected once only" });
     } else {
@@ -51,6 +55,8 @@ export function isPossibleId(id: string): boolean {
 export function noRecord(id: string): Problem {
   return new Problem(
     "no-record",
-    `Cannot find a record of task '${id.slice(0, 255)}': it was never submitted here, keeps no result, or is older than the retention`,
+    `Cannot find a record of task '${
+      id.slice(0, 255)
+    }': it was never submitted here, keeps no result, or is older than the retention`,
   );
 }

@@ -1,9 +1,10 @@
 /** Records as the API answers them: snake_case, times in ISO 8601 with zone. */
-import { parseJson } from "../shared/celery/json.ts";
+import { parseJson, stringifyJson } from "../shared/celery/json.ts";
 import type { ResultMeta } from "../shared/celery/result.ts";
 import type { ExceptionMeta } from "../shared/celery/exception.ts";
+import { mayBeTyped } from "../shared/celery/typed.ts";
 import type { State, TaskRecord } from "../shared/results/result.ts";
-import { validate, version } from "uuid";
+import { timeOf } from "../shared/results/uuid_time.ts";
 
 /** Milliseconds within which an id of ours without a record is one whose record is still being written. */
 export const YOUNG_MS = 10_000;
@@ -40,13 +41,16 @@ export function recordJson(record: TaskRecord): string {
     updated_at: record.updatedAt,
   });
   // The result is JSON text already; parsing it would cost time and the digits of long integers.
-  const result = record.result === null ? "null" : validJson(record.result);
+  const result = record.result === null ? "null" : plainJson(record.result);
   const tail = inProgress ? `,"result":null,"progress":${result}}` : `,"result":${result}}`;
   return head.slice(0, -1) + tail;
 }
 
 /** What a direct reply tells, as a record: what only the store knows is `null`. */
-export function replyRecord(meta: ResultMeta, submitted: { name: string; queue: string; at: Date }): TaskRecord {
+export function replyRecord(
+  meta: ResultMeta,
+  submitted: { name: string; queue: string; at: Date },
+): TaskRecord {
   const now = meta.finishedAt ?? new Date();
   return {
     ...pendingRecord(meta.id, now),
@@ -85,9 +89,8 @@ export function pendingRecord(id: string, now: Date): TaskRecord {
 
 /** Whether an id is a UUIDv7 made so short a time ago that its record may still be on its way. */
 export function isYoung(id: string, nowMs: number): boolean {
-  if (!validate(id) || version(id) !== 7) return false;
-  const madeMs = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
-  return Math.abs(nowMs - madeMs) < YOUNG_MS;
+  const made = timeOf(id);
+  return made !== undefined && Math.abs(nowMs - made.getTime()) < YOUNG_MS;
 }
 
 /** Runs of the handler so far, the present one included. */
@@ -106,12 +109,17 @@ function errorBody(meta: ExceptionMeta): object {
   };
 }
 
-/** Python writes `NaN` and `Infinity`, which are no JSON. */
-function validJson(text: string): string {
+/** JSON that any client reads: Python writes `NaN`, `Infinity` and typed values as well. */
+export function plainJson(text: string): string {
   try {
     JSON.parse(text);
-    return text;
+    if (!mayBeTyped(text)) return text;
   } catch {
-    return JSON.stringify(parseJson(text), (_name, value) => typeof value === "bigint" ? String(value) : value);
+    // Read below, tolerantly.
+  }
+  try {
+    return stringifyJson(parseJson(text));
+  } catch {
+    return JSON.stringify(text);
   }
 }

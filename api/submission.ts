@@ -45,7 +45,11 @@ export function takeName(body: unknown): { name: string; rest: unknown } {
  *
  * @param body parsed JSON; `undefined` is as good as `{}`
  * @throws {Problem} `unknown-task`, or `invalid-input` naming every field that does not fit */
-export function checkSubmission(name: string, body: unknown, rules: SubmissionRules): CheckedSubmission {
+export function checkSubmission(
+  name: string,
+  body: unknown,
+  rules: SubmissionRules,
+): CheckedSubmission {
   const contract = rules.registry.get(name);
   const { args = [], kwargs = {}, options: given, ...unknown } = object(body ?? {}, "");
   refuseUnknown(unknown, contract);
@@ -67,10 +71,16 @@ export function checkSubmission(name: string, body: unknown, rules: SubmissionRu
   };
 }
 
-function checkInput(contract: TaskContract, args: unknown[], kwargs: Record<string, unknown>): void {
+function checkInput(
+  contract: TaskContract,
+  args: unknown[],
+  kwargs: Record<string, unknown>,
+): void {
   const bound = bindArguments(contract, args, kwargs);
   const { shape, def } = contract.input;
-  const strangers = def.catchall ? [] : Object.keys(kwargs).filter((key) => !Object.hasOwn(shape, key));
+  const strangers = def.catchall
+    ? []
+    : Object.keys(kwargs).filter((key) => !Object.hasOwn(shape, key));
   const parsed = contract.input.safeParse(bound);
   if (parsed.success && strangers.length === 0) return;
   const allowed = Object.keys(shape);
@@ -81,7 +91,11 @@ function checkInput(contract: TaskContract, args: unknown[], kwargs: Record<stri
   });
   if (parsed.error) errors.push(...inputIssues(contract, parsed.error, args.length));
   const told = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
-  throw new Problem("invalid-input", `Cannot accept the input of task '${contract.name}': ${told}`, { errors });
+  throw new Problem(
+    "invalid-input",
+    `Cannot accept the input of task '${contract.name}': ${told}`,
+    { errors },
+  );
 }
 
 function object(value: unknown, field: string): Record<string, unknown> {
@@ -101,7 +115,11 @@ function refuseUnknown(unknown: Record<string, unknown>, contract: TaskContract 
       : near
       ? `: did you mean '${near}'?`
       : "";
-    return { field: name, message: `nothing of this name is known here${hint}`, allowed: BODY_NAMES };
+    return {
+      field: name,
+      message: `nothing of this name is known here${hint}`,
+      allowed: BODY_NAMES,
+    };
   });
   const told = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
   throw new Problem("invalid-input", `Cannot accept the body: ${told}`, { errors });
@@ -114,9 +132,17 @@ function unknownTask(name: string, { registry, foreignQueues }: SubmissionRules)
     : foreignQueues.size > 0
     ? "a task of another system needs 'options.queue'"
     : "see /openapi.json";
-  return new Problem("unknown-task", `Cannot submit task '${name}' as no contract has that name: ${remedy}`, {
-    errors: [{ field: "name", message: remedy, allowed: Array.from(registry, (contract) => contract.name) }],
-  });
+  return new Problem(
+    "unknown-task",
+    `Cannot submit task '${name}' as no contract has that name: ${remedy}`,
+    {
+      errors: [{
+        field: "name",
+        message: remedy,
+        allowed: Array.from(registry, (contract) => contract.name),
+      }],
+    },
+  );
 }
 
 function refusedQueue(queue: string, { queues, foreignQueues }: SubmissionRules): Problem {

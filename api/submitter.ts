@@ -31,7 +31,9 @@ export interface SubmitOptions {
 export class Submitter {
   readonly #parts: Pick<ApiDependencies, "publisher" | "submissions" | "idempotency" | "metrics">;
 
-  constructor(parts: Pick<ApiDependencies, "publisher" | "submissions" | "idempotency" | "metrics">) {
+  constructor(
+    parts: Pick<ApiDependencies, "publisher" | "submissions" | "idempotency" | "metrics">,
+  ) {
     this.#parts = parts;
   }
 
@@ -75,7 +77,10 @@ export class Submitter {
     const identified = taskId === undefined
       ? signature
       : { ...signature, options: { ...signature.options, taskId } };
-    const { id, queue, via, argsRepr, kwargsRepr } = await publisher.submit(identified, reply && { reply });
+    const { id, queue, via, argsRepr, kwargsRepr } = await publisher.submit(
+      identified,
+      reply && { reply },
+    );
     const name = signature.task;
     metrics.countSubmission(contract ? name : "foreign", via);
     if (!ignoreResult) {

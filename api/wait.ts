@@ -5,7 +5,7 @@ import { isFinal, type TaskRecord } from "../shared/results/result.ts";
 import { replyRecord } from "./record.ts";
 import type { CheckedSubmission } from "./submission.ts";
 import type { Accepted, Submitter } from "./submitter.ts";
-import { watchToEnd, type WatchOptions } from "./watch.ts";
+import { type WatchOptions, watchToEnd } from "./watch.ts";
 
 /** Milliseconds that a direct reply gets before the store is asked: it nearly always wins. */
 const REPLY_HEAD_START_MS = 1000;
@@ -61,5 +61,7 @@ export async function submitAndWait(
 
 function ended(signal: AbortSignal): Promise<undefined> {
   if (signal.aborted) return Promise.resolve(undefined);
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(undefined), { once: true }));
+  return new Promise((resolve) =>
+    signal.addEventListener("abort", () => resolve(undefined), { once: true })
+  );
 }

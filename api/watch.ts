@@ -23,7 +23,10 @@ export interface WatchOptions {
  *
  * @throws {Unavailable} when too many watch already
  * @throws {DatabaseUnavailable} when the store cannot be read */
-export async function* watch(id: string, options: WatchOptions): AsyncGenerator<TaskRecord | undefined> {
+export async function* watch(
+  id: string,
+  options: WatchOptions,
+): AsyncGenerator<TaskRecord | undefined> {
   const { store, live, signal, afterMs = 0, onEvent } = options;
   const bell = new Bell(signal);
   using _subscription = live.subscribe(id, (event) => {
@@ -42,7 +45,10 @@ export async function* watch(id: string, options: WatchOptions): AsyncGenerator<
 /** Watches until the record is final or the signal ends it.
  *
  * @returns the last that was read */
-export async function watchToEnd(id: string, options: WatchOptions): Promise<TaskRecord | undefined> {
+export async function watchToEnd(
+  id: string,
+  options: WatchOptions,
+): Promise<TaskRecord | undefined> {
   let last: TaskRecord | undefined;
   for await (const record of watch(id, options)) last = record;
   return last;

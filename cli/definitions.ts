@@ -1,7 +1,7 @@
 /** `cli.ts definitions`: what RabbitMQ must hold. */
 import { Management } from "../shared/broker/management.ts";
 import { applyDefinitions, readDefinitions } from "../shared/definitions/apply.ts";
-import { describeDifference, type Difference, diffDefinitions } from "../shared/definitions/difference.ts";
+import { describeDifference, diffDefinitions } from "../shared/definitions/difference.ts";
 import { formatDefinitions } from "../shared/definitions/document.ts";
 import { DEFAULT_VHOST, renderDefinitions, templateDefinitions } from "../shared/definitions/render.ts";
 import type { SecretSource } from "../shared/definitions/secrets.ts";
@@ -44,7 +44,9 @@ export const definitions: Command = {
     const options = {
       topology: topology((await loadRegistry(config)).queues),
       vhost: given.own.vhost ?? DEFAULT_VHOST,
-      users: usersOf(given.own),
+      users: usersOf(given.own, config.foreignQueues),
+      // In a Celery project's own vhost its queues must stay what Celery declares.
+      ...(given.own.user ? { defaultQueueType: "classic" as const } : {}),
     };
     const management = () => new Management(config.managementUrl);
     switch (action) {
@@ -56,9 +58,9 @@ export const definitions: Command = {
         const stored = await readDefinitions(management(), [options.vhost]);
         const wanted = await renderDefinitions({ ...options, secrets: SECRETS, stored });
         const { changed, left } = await applyDefinitions(management(), wanted);
-        print("mended", changed);
+        for (const { object } of changed) console.log(`applied: ${object}`);
+        for (const difference of left) console.log(`still ${describeDifference(difference)}`);
         if (changed.length === 0 && left.length === 0) console.log("nothing to change");
-        print("still not as wanted", left);
         return left.length ? EXIT.failed : EXIT.done;
       }
       case "diff": {
@@ -77,19 +79,16 @@ export const definitions: Command = {
   },
 };
 
-function usersOf(own: Given["own"]): BrokerUser[] {
+function usersOf(own: Given["own"], foreignQueues: string[]): BrokerUser[] {
   const names = (text = "") => text.split(",").map((part) => part.trim()).filter(Boolean);
   if (own.user) return [projectUser(own.user, names(own.tag))];
   if (own.tag) throw new ConfigurationError("Cannot use --tag without a user: give --user=NAME too");
-  return own.users === undefined ? brokerUsers() : selectUsers(brokerUsers(), names(own.users));
+  const users = brokerUsers(foreignQueues.length ? { foreignQueues } : {});
+  return own.users === undefined ? users : selectUsers(users, names(own.users));
 }
 
 async function write({ own }: Given, text: string): Promise<number> {
   if (own.out) await Deno.writeTextFile(own.out, text, { mode: 0o600 });
   else await Deno.stdout.write(new TextEncoder().encode(text));
   return EXIT.done;
-}
-
-function print(word: string, differences: readonly Difference[]): void {
-  for (const difference of differences) console.log(`${word}: ${describeDifference(difference)}`);
 }

@@ -36,7 +36,9 @@ const CHECK_LIMIT_MS = 2000;
 /** Routes that answer 200 when well and 503 when not, with the state and reason of each part. */
 export function healthRoutes({ live, ready, readyWhen = "all", metrics }: HealthOptions): Hono {
   const answer = async (checks: readonly Check[], when: "all" | "any") => {
-    const verdicts = await Promise.all(checks.map(async (check) => [check.name, await bounded(check)] as const));
+    const verdicts = await Promise.all(
+      checks.map(async (check) => [check.name, await bounded(check)] as const),
+    );
     const well = checks.length === 0 ||
       (when === "all" ? verdicts.every(([, { ok }]) => ok) : verdicts.some(([, { ok }]) => ok));
     const body = JSON.stringify({ ok: well, checks: Object.fromEntries(verdicts) });
@@ -46,13 +48,21 @@ export function healthRoutes({ live, ready, readyWhen = "all", metrics }: Health
   return new Hono()
     .get("/livez", () => answer(live, "all"))
     .get("/readyz", () => answer(ready, readyWhen))
-    .get("/metrics", async (c) => c.body(await metrics.render(), 200, { "content-type": metrics.contentType }));
+    .get(
+      "/metrics",
+      async (c) => c.body(await metrics.render(), 200, { "content-type": metrics.contentType }),
+    );
 }
 
 async function bounded(check: Check): Promise<Verdict> {
   const late = Promise.withResolvers<Verdict>();
   const timer = setTimeout(
-    () => late.resolve({ ok: false, state: "silent", reason: `No answer within ${CHECK_LIMIT_MS / 1000} s` }),
+    () =>
+      late.resolve({
+        ok: false,
+        state: "silent",
+        reason: `No answer within ${CHECK_LIMIT_MS / 1000} s`,
+      }),
     CHECK_LIMIT_MS,
   );
   try {
@@ -81,7 +91,10 @@ export function brokerCheck(
   broker: { readonly status: BrokerStatus },
   fine: readonly BrokerStatus["state"][] = ["connected"],
 ): Check {
-  return { name: "broker", look: () => ({ ok: fine.includes(broker.status.state), ...broker.status }) };
+  return {
+    name: "broker",
+    look: () => ({ ok: fine.includes(broker.status.state), ...broker.status }),
+  };
 }
 
 /** Looks at a database: whether it answers, and whether its tables are those that this program knows.
@@ -93,7 +106,9 @@ export function databaseCheck(pending: () => Promise<readonly string[]>): Check 
     async look() {
       const names = await pending();
       if (names.length === 0) return { ok: true, state: "connected" };
-      const reason = `Cannot use the database as migrations are missing (${names.join(", ")}): run \`cli.ts migrate\``;
+      const reason = `Cannot use the database as migrations are missing (${
+        names.join(", ")
+      }): run \`cli.ts migrate\``;
       return { ok: false, state: "not migrated", reason };
     },
   };

@@ -4,14 +4,36 @@ import type { BrokerStatus } from "./broker/broker.ts";
 import type { EventListener, TaskEvent } from "./events.ts";
 
 /** Buckets of durations, seconds: from a cached answer to a long task. */
-const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+const SECONDS = [
+  0.001,
+  0.0025,
+  0.005,
+  0.01,
+  0.025,
+  0.05,
+  0.1,
+  0.25,
+  0.5,
+  1,
+  2.5,
+  5,
+  10,
+  30,
+  60,
+  300,
+];
 
 /** Task names that get a series of their own. Names come from outside: what comes later is counted as {@linkcode OTHER}. */
 const NAMES_MAX = 500;
 
 const OTHER = "other";
 
-const BROKER_STATES: readonly BrokerStatus["state"][] = ["stopped", "connecting", "connected", "blocked"];
+const BROKER_STATES: readonly BrokerStatus["state"][] = [
+  "stopped",
+  "connecting",
+  "connected",
+  "blocked",
+];
 
 /** What {@linkcode Metrics} counts of one request. */
 export interface RequestObservation {
@@ -94,7 +116,11 @@ export class Metrics {
       registers,
     });
     this.gauge("celeriac_tasks_running", "Handlers running", () => this.#running.size);
-    this.gauge("celeriac_resident_memory_bytes", "Memory of this process", () => Deno.memoryUsage().rss);
+    this.gauge(
+      "celeriac_resident_memory_bytes",
+      "Memory of this process",
+      () => Deno.memoryUsage().rss,
+    );
   }
 
   /** Adds a gauge that is read when asked for; `NaN` when it cannot be read.
@@ -123,7 +149,9 @@ export class Metrics {
       labelNames: ["state"],
       registers: [this.#registry],
       collect() {
-        for (const state of BROKER_STATES) this.set({ state }, state === broker.status.state ? 1 : 0);
+        for (const state of BROKER_STATES) {
+          this.set({ state }, state === broker.status.state ? 1 : 0);
+        }
       },
     });
   }

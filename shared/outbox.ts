@@ -4,6 +4,9 @@
  * @module
  */
 import type { Message } from "./broker/broker.ts";
+import type { Sql } from "./database/database.ts";
+import { storable } from "./database/storable.ts";
+import { toStored } from "./stored_message.ts";
 
 /** A message and when it is due. Unique by (task id, retries): a second copy of one attempt is not stored. */
 export interface OutboxEntry {
@@ -12,4 +15,81 @@ export interface OutboxEntry {
   readonly retries: number;
   readonly dueAt: Date;
   readonly message: Message;
+}
+
+/** What waits in the outbox. */
+export interface OutboxDepth {
+  /** Entries in all. */
+  readonly total: number;
+  /** Entries whose time has come: more than a moment's worth means that the broker or the relay is away. */
+  readonly due: number;
+  /** Seconds that the longest due entry has been waiting; 0 when none is due. */
+  readonly lag: number;
+}
+
+/** Columns of {@linkcode entriesJson}, as the source of an insert. */
+export const ENTRY_COLUMNS =
+  "task_id text, retries integer, due_at timestamptz, exchange text, routing_key text, properties text, headers text, body text";
+
+/** Turns {@linkcode ENTRY_COLUMNS} of a source called `entry` into columns of the table. */
+export const ENTRY_VALUES =
+  "entry.task_id, entry.retries, entry.due_at, entry.exchange, entry.routing_key, entry.properties::json, entry.headers::json, decode(entry.body, 'base64')";
+
+const ADD = `
+  insert into celeriac.outbox (task_id, retries, due_at, exchange, routing_key, properties, headers, body)
+  select ${ENTRY_VALUES} from json_to_recordset($1::text::json) as entry (${ENTRY_COLUMNS})
+  on conflict do nothing`;
+
+const DEPTH = `
+  select count(*)::float8 as total,
+    (count(*) filter (where due_at <= now()))::float8 as due,
+    greatest(extract(epoch from now() - min(due_at)), 0)::float8 as lag
+  from celeriac.outbox`;
+
+const CANCEL = "delete from celeriac.outbox where task_id = $1 returning retries";
+
+/** The table of waiting messages. Relays drain it. */
+export class Outbox {
+  readonly #database: Sql;
+
+  constructor({ database }: { database: Sql }) {
+    this.#database = database;
+  }
+
+  /** Resolves when the entries are committed; those already there are left alone.
+   *
+   * @param sql a transaction that they belong to
+   * @throws {DatabaseUnavailable} when they may or may not have been stored */
+  async add(entries: readonly OutboxEntry[], sql: Sql = this.#database): Promise<void> {
+    if (entries.length > 0) await sql.query(ADD, [entriesJson(entries)]);
+  }
+
+  /** @throws {DatabaseUnavailable} */
+  async depth(): Promise<OutboxDepth> {
+    const [depth] = await this.#database.query<{ total: number; due: number; lag: number | null }>(DEPTH);
+    return { total: depth?.total ?? 0, due: depth?.due ?? 0, lag: depth?.lag ?? 0 };
+  }
+
+  /** Removes the entries of a task that no relay has published yet.
+   *
+   * @returns how many there were
+   * @throws {DatabaseUnavailable} */
+  async cancel(taskId: string): Promise<number> {
+    return (await this.#database.query(CANCEL, [storable(taskId)])).length;
+  }
+}
+
+/** Entries as one JSON text, for `json_to_recordset`. */
+export function entriesJson(entries: readonly OutboxEntry[]): string {
+  return JSON.stringify(entries.map(({ taskId, retries, dueAt, message }) => {
+    const stored = toStored(message);
+    return {
+      ...stored,
+      task_id: storable(taskId),
+      retries,
+      due_at: dueAt.toISOString(),
+      exchange: storable(stored.exchange),
+      routing_key: storable(stored.routing_key),
+    };
+  }));
 }

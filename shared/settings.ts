@@ -134,7 +134,7 @@ export const SETTINGS = {
     env: "CELERIAC_FOREIGN_QUEUES",
     schema: list.default([]),
     value: "NAMES",
-    roles: ["api", "dev"],
+    roles: ["api", "dev", "definitions"],
     help: "queues of other systems (Celery's) that callers may name, with commas",
   }),
   queues: setting({

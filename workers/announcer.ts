@@ -14,7 +14,7 @@ export class Announcer implements Service {
   readonly #broker: Broker;
   readonly #node: { hostname: string; pid: number; clock(): number };
   #gathered: TimedEvent[] = [];
-  #timer: number | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #sending: Promise<void> = Promise.resolve();
 
   constructor({ broker, node }: { broker: Broker; node: string }) {

@@ -25,7 +25,7 @@ export interface ExecutorOptions {
   readonly runner: Runner;
   readonly events: Events;
   /** Reads what the store knows of a delivery. */
-  readonly claims: { read(delivery: { id: string; redelivered: boolean }): Promise<Claim | undefined> };
+  readonly claims: { claim(delivery: { id: string; redelivered: boolean }): Promise<Claim | undefined> };
   /** Whether a revoke was heard for this id. */
   isRevoked(id: string): boolean;
 }
@@ -59,7 +59,7 @@ export class Executor {
       runtime: ran?.runtime ?? null,
     });
 
-    const claim = await this.#options.claims.read({ id: task.id, redelivered: delivery.redelivered });
+    const claim = await this.#options.claims.claim({ id: task.id, redelivered: delivery.redelivered });
     const unwanted = known(task, claim) ?? this.#revoked(task) ?? expired(task) ?? early(task);
     if (unwanted) return end(unwanted);
 

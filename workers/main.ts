@@ -8,8 +8,9 @@ import { brokerCheck, databaseCheck, healthRoutes, type Verdict } from "../share
 import { Metrics } from "../shared/metrics.ts";
 import { Outbox } from "../shared/outbox.ts";
 import type { Registry } from "../shared/registry.ts";
-import { PostgresResultStore } from "../shared/results/postgres_store.ts";
-import { ClaimReader, ResultWriter } from "../shared/results/writer.ts";
+import { ClaimReader } from "../shared/results/claims.ts";
+import { PostgresResultStore } from "../shared/results/postgres.ts";
+import { ResultWriter } from "../shared/results/writer.ts";
 import type { Service } from "../shared/service.ts";
 import type { Config } from "../shared/settings.ts";
 import { declarationFor } from "../shared/topology.ts";
@@ -52,15 +53,15 @@ export class WorkerNode implements Service {
     const { node } = this;
 
     const events = new Events();
-    events.on(this.#metrics.listener);
+    events.on(this.#metrics.observe);
     events.on(log);
     const announcer = new Announcer({ broker, node });
     if (config.events) events.on(announcer.announce);
 
-    const store = new PostgresResultStore(database);
+    const store = new PostgresResultStore({ database });
     const outbox = new Outbox({ database });
-    const writer = new ResultWriter(store);
-    const claims = new ClaimReader(store);
+    const writer = new ResultWriter({ store });
+    const claims = new ClaimReader({ store });
     const pool = new ProcessPool({
       size: config.processes,
       heapMb: config.heapMb,

@@ -135,10 +135,10 @@ export class Runner {
   }
 
   /** Timers of the limits of an inline handler; the pool keeps those of a child itself. */
-  #limit(attempt: Attempt, { controller, end }: Running): number[] {
+  #limit(attempt: Attempt, { controller, end }: Running): ReturnType<typeof setTimeout>[] {
     if (attempt.contract.run === "process") return [];
     const { soft, hard } = limits(attempt);
-    const timers: number[] = [];
+    const timers: ReturnType<typeof setTimeout>[] = [];
     if (soft !== undefined) {
       timers.push(setTimeout(() => controller.abort(new SoftTimeLimitExceeded(soft)), soft * 1000));
     }

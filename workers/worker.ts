@@ -98,14 +98,14 @@ export class Worker implements Service {
 
   async #stop(): Promise<void> {
     const { runner, grace, control } = this.#options;
-    await Promise.all(this.#consumers.map((consumer) => consumer.cancel()));
     runner.close();
+    await Promise.all(this.#consumers.map((consumer) => consumer.cancel()));
     const idle = Promise.all(this.#consumers.map((consumer) => consumer.idle()));
-    await Promise.race([idle, pause(grace * 1000), this.#hurried.promise]);
+    await within(grace * 1000, idle, this.#hurried.promise);
     if (this.inHand > 0) {
       logger.warn("Giving back {count} deliveries that did not finish in time", { count: this.inHand });
       runner.abandon(new Stopping("The worker is stopping"));
-      await Promise.race([idle, pause(SETTLE_MS)]);
+      await within(SETTLE_MS, idle);
     }
     await Promise.all(this.#consumers.map((consumer) => consumer.stop()));
     await control.stop();
@@ -119,14 +119,18 @@ export class Worker implements Service {
       else delivery.nack({ requeue: true });
     } catch (error) {
       logger.error("Delivery from {queue} goes back as it could not be settled: {error}", { queue, error });
-      await pause(GIVE_BACK_MS);
+      await within(GIVE_BACK_MS);
       delivery.nack({ requeue: true });
     }
   }
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, ms)));
+/** Waits for the first of these, at most so long. */
+async function within(ms: number, ...events: Promise<unknown>[]): Promise<void> {
+  const over = Promise.withResolvers<void>();
+  const timer = setTimeout(over.resolve, ms);
+  await Promise.race([...events, over.promise]);
+  clearTimeout(timer);
 }
 
 const logger = getLogger(["celeriac", "worker"]);

@@ -2,11 +2,12 @@
 import { Hono } from "hono";
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import type { HeardEvent } from "../../shared/celery/event.ts";
+import { parseJson, stringifyJson } from "../../shared/celery/json.ts";
 import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
 import type { Live } from "../live.ts";
 import { isPossibleId, noRecord } from "../query.ts";
-import { isYoung, pendingRecord, recordJson } from "../record.ts";
+import { isYoung, pendingRecord, plainJson, recordJson } from "../record.ts";
 import { watch } from "../watch.ts";
 
 /** Comments that keep proxies from closing a silent stream, milliseconds. */
@@ -30,7 +31,8 @@ export function eventRoutes({ store, live, heartbeatMs = HEARTBEAT_MS }: EventPa
   return new Hono().get("/tasks/:id/events", async (c) => {
     const id = c.req.param("id");
     if (c.req.header("last-event-id") === END_ID) return c.body(null, 204);
-    const known = isPossibleId(id) && (await store.find(id) !== undefined || isYoung(id, Date.now()));
+    const known = isPossibleId(id) &&
+      (await store.find(id) !== undefined || isYoung(id, Date.now()));
     if (!known) throw noRecord(id);
     c.header("x-accel-buffering", "no");
     return streamSSE(c, async (stream) => {
@@ -69,7 +71,9 @@ class Teller {
     const state = `${record.state} ${record.retries} ${record.startedAt?.getTime()}`;
     if (state !== this.#state) {
       this.#state = state;
-      if (record.state === "PROGRESS" && record.result !== null) this.#progress = canonical(record.result);
+      if (record.state === "PROGRESS" && record.result !== null) {
+        this.#progress = canonical(record.result);
+      }
       const end = isFinal(record.state) ? { id: END_ID } : {};
       await this.#stream.writeSSE({ event: "state", data: recordJson(record), ...end });
     } else if (record.state === "PROGRESS" && record.result !== null) {
@@ -79,7 +83,7 @@ class Teller {
 
   /** Progress is told as it is heard: its record may be written later, or not at all. */
   hear(event: HeardEvent): void {
-    if (event.type === "task-progress") void this.#tellProgress(JSON.stringify(event["progress"] ?? null));
+    if (event.type === "task-progress") void this.#tellProgress(stringifyJson(event["progress"]));
   }
 
   /** While one is being written only the newest waits: a slow reader skips what is old. */
@@ -97,6 +101,7 @@ class Teller {
   }
 }
 
+/** The store may have laid the same JSON out differently. */
 function canonical(json: string): string {
-  return JSON.stringify(JSON.parse(json));
+  return stringifyJson(parseJson(plainJson(json)));
 }

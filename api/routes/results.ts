@@ -1,7 +1,12 @@
 /** `GET /v1/tasks/{id}` and `GET /v1/tasks`: what became of tasks. */
 import { type Context, Hono } from "hono";
 import { z } from "zod";
-import { isFinal, type RecordFilter, STATES, type TaskRecord } from "../../shared/results/result.ts";
+import {
+  isFinal,
+  type RecordFilter,
+  STATES,
+  type TaskRecord,
+} from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
 import { etagOf, type FinalAnswer, type ResultCache } from "../cache.ts";
 import type { Live } from "../live.ts";
@@ -19,7 +24,10 @@ export interface ResultParts {
   readonly maxWait: number;
 }
 
-const text = z.string().regex(/^\P{Cc}{1,255}$/u, "expected 1 to 255 characters, none a control character");
+const text = z.string().regex(
+  /^\P{Cc}{1,255}$/u,
+  "expected 1 to 255 characters, none a control character",
+);
 const time = z.iso.datetime({
   offset: true,
   error: "expected ISO 8601 with seconds and a zone, such as 2030-01-02T03:04:05Z",
@@ -41,7 +49,11 @@ const LIST_NAMES = Object.keys(ListQuery.shape);
 
 /** Answers with records. */
 export function resultRoutes({ store, live, cache, maxWait }: ResultParts): Hono {
-  async function read(id: string, seconds: number, gone: AbortSignal): Promise<TaskRecord | undefined> {
+  async function read(
+    id: string,
+    seconds: number,
+    gone: AbortSignal,
+  ): Promise<TaskRecord | undefined> {
     if (seconds === 0) return await store.find(id);
     const over = new AbortController();
     const timer = setTimeout(() => over.abort(), seconds * 1000);
@@ -107,7 +119,9 @@ function jsonAnswer(c: Context, json: string): Response {
 /** A final result may be kept by the caller, who must ask whether it still stands: its record can be dropped. */
 function finalAnswer(c: Context, { json, etag }: FinalAnswer): Response {
   const headers = { etag, "cache-control": "private, no-cache" };
-  const known = c.req.header("if-none-match")?.split(",").map((tag) => tag.trim().replace(/^W\//, ""));
+  const known = c.req.header("if-none-match")?.split(",").map((tag) =>
+    tag.trim().replace(/^W\//, "")
+  );
   if (known?.some((tag) => tag === etag || tag === "*")) return c.body(null, 304, headers);
   return c.body(json, 200, { ...headers, "content-type": "application/json" });
 }

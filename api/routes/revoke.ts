@@ -40,9 +40,16 @@ export function revokeRoutes({ store, broker, cache }: RevokeParts): Hono {
     }
     cache.drop(id);
     await broker.publish(encodeRevoke([id]), { mandatory: false }).catch((error) => {
-      getLogger(["celeriac", "api"]).info("Cannot broadcast the revoke of {id}: {error}", { id, error });
+      getLogger(["celeriac", "api"]).info("Cannot broadcast the revoke of {id}: {error}", {
+        id,
+        error,
+      });
     });
-    const record = await store.find(id) ?? { ...pendingRecord(id, new Date()), state: "REVOKED" as const };
-    return c.body(recordJson(record), 200, { "content-type": "application/json", "cache-control": "no-store" });
+    const record = await store.find(id) ??
+      { ...pendingRecord(id, new Date()), state: "REVOKED" as const };
+    return c.body(recordJson(record), 200, {
+      "content-type": "application/json",
+      "cache-control": "no-store",
+    });
   });
 }

@@ -5,7 +5,12 @@ import { readJsonText, tooLarge } from "../body.ts";
 import { parseStrict } from "../json.ts";
 import { idempotencyKey, preferredWait } from "../preferences.ts";
 import { recordJson } from "../record.ts";
-import { type CheckedSubmission, checkSubmission, type SubmissionRules, takeName } from "../submission.ts";
+import {
+  type CheckedSubmission,
+  checkSubmission,
+  type SubmissionRules,
+  takeName,
+} from "../submission.ts";
 import type { Accepted, Submitter } from "../submitter.ts";
 import { submitAndWait, type WaitParts } from "../wait.ts";
 
@@ -20,11 +25,16 @@ export interface SubmitParts extends WaitParts {
 /** Accepts tasks one by one. */
 export function submitRoutes(parts: SubmitParts): Hono {
   const { rules, submitter, maxWait } = parts;
-  const largest = Math.max(DEFAULT_BODY_LIMIT, ...Array.from(rules.registry, ({ bodyLimit }) => bodyLimit));
+  const largest = Math.max(
+    DEFAULT_BODY_LIMIT,
+    ...Array.from(rules.registry, ({ bodyLimit }) => bodyLimit),
+  );
 
   async function answer(c: Context, checked: CheckedSubmission): Promise<Response> {
     const key = idempotencyKey(c.req.header("idempotency-key"));
-    const seconds = checked.ignoreResult ? undefined : preferredWait(c.req.header("prefer"), maxWait);
+    const seconds = checked.ignoreResult
+      ? undefined
+      : preferredWait(c.req.header("prefer"), maxWait);
     if (seconds === undefined) return accepted(c, await submitter.submit(checked, { key }));
     c.header("preference-applied", `wait=${seconds}`);
     const submitted = await submitAndWait(parts, checked, { key, seconds, gone: c.req.raw.signal });
@@ -58,7 +68,8 @@ export function acceptedBody({ id, name, queue }: Accepted): object {
 
 /** Whether a text has at most so many bytes in UTF-8. */
 export function fits(text: string, limit: number): boolean {
-  return text.length <= limit && (text.length * 3 <= limit || new TextEncoder().encode(text).length <= limit);
+  return text.length <= limit &&
+    (text.length * 3 <= limit || new TextEncoder().encode(text).length <= limit);
 }
 
 function accepted(c: Context, submitted: Accepted): Response {

@@ -21,7 +21,7 @@ import type {
   PublishOptions,
   Subscription,
 } from "./broker.ts";
-import { nameTaken } from "./refusal.ts";
+import { nameTaken, stopped } from "./refusal.ts";
 
 const log = getLogger(["celeriac", "broker"]);
 
@@ -139,6 +139,8 @@ export class AmqpBroker implements Broker {
   }
 
   async #begin(subscription: AmqpSubscription): Promise<Subscription> {
+    // One that can never start would wait for ever.
+    if (this.#stopped) throw stopped();
     const started = subscription.start();
     this.#subscriptions.add(subscription);
     subscription.ended.finally(() => this.#subscriptions.delete(subscription));

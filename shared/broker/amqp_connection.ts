@@ -7,12 +7,12 @@ import "./amqp_decoder.ts";
 import { getLogger } from "@logtape/logtape";
 import amqp from "amqplib";
 import type { ChannelModel, SocketOptions } from "amqplib";
-import { BrokerUnavailable } from "../errors.ts";
 import { retryDelay, type RetryPolicy } from "../retry.ts";
 import type { AmqpAddress } from "./amqp_address.ts";
 import { explain } from "./amqp_reason.ts";
 import type { BrokerStatus } from "./broker.ts";
 import { Latch } from "./latch.ts";
+import { stopped } from "./refusal.ts";
 
 /** Seconds between attempts: the first at once, then from 0.1 doubling to 5, spread so that many processes do not come at once. */
 export const RECONNECT: RetryPolicy = Object.freeze({
@@ -73,7 +73,6 @@ export class AmqpConnection {
 
   /** Resolves with the connection as soon as it is usable; rejects when stopped. */
   opened(signal?: AbortSignal): Promise<ChannelModel> {
-    if (this.#stopping.signal.aborted) return Promise.reject(this.#stopped());
     return this.#opened.wait(signal);
   }
 
@@ -87,7 +86,7 @@ export class AmqpConnection {
   /** Closes in order where the broker answers, otherwise after 2 s without it. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#opened.fail(this.#stopped());
+    this.#opened.fail(stopped());
     if (this.#connection) await this.#close(this.#connection);
     else this.#socket.abort();
     await this.#running;
@@ -215,12 +214,6 @@ export class AmqpConnection {
 
   #reason(): string {
     return explain(this.#fault, this.#options.address);
-  }
-
-  #stopped(): BrokerUnavailable {
-    return new BrokerUnavailable(
-      `Cannot use the connection to ${this.#options.address.label} as it was stopped`,
-    );
   }
 
   #pause(milliseconds: number): Promise<void> {

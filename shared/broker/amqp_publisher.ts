@@ -2,10 +2,17 @@
 import { Buffer } from "node:buffer";
 import { getLogger } from "@logtape/logtape";
 import type { ChannelModel, ConfirmChannel, Message as AmqpMessage } from "amqplib";
-import { BrokerUnavailable, InvalidInput } from "../errors.ts";
+import { BrokerUnavailable } from "../errors.ts";
 import { fromAmqp, toPublishOptions } from "./amqp_message.ts";
 import { replyText } from "./amqp_reason.ts";
-import { channelClosed, refused, unavailable, unroutable, unsendable } from "./refusal.ts";
+import {
+  channelClosed,
+  refused,
+  unavailable,
+  uncorrelated,
+  unroutable,
+  unsendable,
+} from "./refusal.ts";
 import type { BrokerStatus, Message, PublishOptions } from "./broker.ts";
 import { Confirms, type Pending } from "./confirms.ts";
 import { DIRECT_REPLY, isDirectReply, Replies } from "./replies.ts";
@@ -93,14 +100,7 @@ export class AmqpPublisher {
     if (status.state !== "connected") return Promise.reject(unavailable(message, status));
     if (reply) {
       const { correlationId } = message.properties;
-      if (correlationId === undefined) {
-        return Promise.reject(
-          new InvalidInput(
-            "Cannot wait for a reply as the message has no correlation id: set one",
-            "properties.correlationId",
-          ),
-        );
-      }
+      if (correlationId === undefined) return Promise.reject(uncorrelated());
       this.#replies.expect(correlationId, reply);
     }
     return this.#confirms.add(message, {

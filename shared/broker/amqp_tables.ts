@@ -1,7 +1,7 @@
 /** Field tables: what headers are on the wire. Encodes for amqplib, decodes bytes itself. */
 import { Buffer } from "node:buffer";
-import { InvalidInput } from "../errors.ts";
 import type { Headers, HeaderValue } from "./broker.ts";
+import { carriedInteger, carriedNumber, carriedSeconds } from "./headers.ts";
 
 /** A table as amqplib's encoder takes it: `{ "!": tag, value }` fixes the type of a value. */
 export type EncodedTable = { [name: string]: unknown };
@@ -12,7 +12,6 @@ const MAX_DEPTH = 64;
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 const INT32 = 2 ** 31;
-const INT64 = 2n ** 63n;
 
 /** Prepares headers for amqplib so that every Celery reads them right.
  *
@@ -20,7 +19,7 @@ const INT64 = 2n ** 63n;
  * stops every worker of its queue. So each integer is written as `I`, beyond 32 bits as `l`, and a negative one beyond 32 bits as a
  * double, which is exact to 2^53. Other numbers are doubles; `undefined` is left out; Date is a timestamp of whole seconds.
  *
- * @throws {InvalidInput} for what no tag can hold: integers outside 64 bits, negative ones below -2^53, dates before 1970
+ * @throws {InvalidInput} for what cannot be carried (headers.ts)
  *
  * @example
  * ```ts
@@ -47,15 +46,19 @@ function encode(value: HeaderValue, path: string): unknown {
     case "boolean":
       return value;
     case "number":
-      return encodeNumber(value);
-    case "bigint":
-      return encodeBigint(value, path);
+      return encodeNumber(carriedNumber(value, path));
+    case "bigint": {
+      const integer = carriedInteger(value, path);
+      return typeof integer === "number" ? encodeNumber(integer) : { "!": "int64", value };
+    }
   }
   if (value === null) return null;
   if (Array.isArray(value)) {
     return value.map((item, index) => encode(item ?? null, `${path}[${index}]`));
   }
-  if (value instanceof Date) return encodeDate(value, path);
+  if (value instanceof Date) {
+    return { "!": "timestamp", value: carriedSeconds(value, path) };
+  }
   if (value instanceof Uint8Array) {
     return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   }
@@ -70,25 +73,6 @@ function encode(value: HeaderValue, path: string): unknown {
 function encodeNumber(value: number): unknown {
   if (!Number.isSafeInteger(value) || value < -INT32) return { "!": "double", value };
   return { "!": value < INT32 ? "int32" : "int64", value };
-}
-
-function encodeBigint(value: bigint, path: string): unknown {
-  const number = Number(value);
-  if (Number.isSafeInteger(number)) return encodeNumber(number);
-  if (value > 0n && value < INT64) return { "!": "int64", value };
-  throw new InvalidInput(
-    `Cannot send header '${path}' as ${value} fits no integer that every client reads right: send it as text`,
-    path,
-  );
-}
-
-function encodeDate(value: Date, path: string): unknown {
-  const seconds = Math.floor(value.getTime() / 1000);
-  if (seconds >= 0) return { "!": "timestamp", value: seconds };
-  throw new InvalidInput(
-    `Cannot send header '${path}' as its date is invalid or before 1970: send it as text`,
-    path,
-  );
 }
 
 /** Reads the fields of a table, without its length prefix, into plain values: integers beyond 2^53 as bigint, timestamps as Date.

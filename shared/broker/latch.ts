@@ -22,6 +22,7 @@ interface Waiter<Value> {
  */
 export class Latch<Value> {
   #value: Value | undefined;
+  #failure: { readonly reason: unknown } | undefined;
   readonly #waiters = new Set<Waiter<Value>>();
 
   /** The value, or `undefined` while there is none. */
@@ -40,15 +41,17 @@ export class Latch<Value> {
     this.#value = undefined;
   }
 
-  /** Takes the value away and ends all waiting. */
+  /** Takes the value away and ends all waiting, now and later. */
   fail(reason: unknown): void {
     this.#value = undefined;
+    this.#failure = { reason };
     for (const waiter of this.#take()) waiter.reject(reason);
   }
 
   /** Resolves with the value as soon as there is one; rejects with the signal's reason, or with that of {@linkcode fail}. */
   wait(signal?: AbortSignal): Promise<Value> {
     if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#failure) return Promise.reject(this.#failure.reason);
     if (this.#value !== undefined) return Promise.resolve(this.#value);
     return new Promise<Value>((resolve, reject) => {
       const abort = () => {

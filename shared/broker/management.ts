@@ -80,9 +80,10 @@ export class Management {
       status = answer.status;
       text = await answer.text();
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
       throw new BrokerUnavailable(
-        `Cannot reach the management API at ${this.address} as ${why}: start the broker with its management plugin, or mend MANAGEMENT_URL`,
+        `Cannot reach the management API at ${this.address} as ${
+          failureIn(cause)
+        }: start the broker with its management plugin, or mend MANAGEMENT_URL`,
         { cause },
       );
     }
@@ -103,6 +104,13 @@ export class Management {
     }
     return new ConfigurationError(`${asked} the broker refused it (${status}): ${reason}`);
   }
+}
+
+/** `fetch` keeps the reason in the cause of what it throws. */
+function failureIn(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  const { message } = thrown.cause instanceof Error ? thrown.cause : thrown;
+  return message.replace(/^error sending request for url \(.*?\): /, "");
 }
 
 function reasonIn(text: string): string {

@@ -19,12 +19,40 @@ export function unavailable(message: Message, status: BrokerStatus): BrokerUnava
   return new BrokerUnavailable(`${cannotPublish(message)} as ${reason}: try again later`);
 }
 
+/** The broker was told to stop, and does not start again. */
+export function stopped(): BrokerUnavailable {
+  return new BrokerUnavailable("Cannot use the broker as it is stopped");
+}
+
 /** The broker returned a mandatory message. */
 export function unroutable(message: Message): Unroutable {
   const why = message.exchange === ""
     ? `there is no queue '${message.routingKey}'`
     : "no queue is bound for this routing key";
   return new Unroutable(`${cannotPublish(message)} as ${why}: ${REMEDY}`);
+}
+
+/** There is no exchange of that name. */
+export function missingExchange(message: Message, cause?: unknown): TopologyMissing {
+  return new TopologyMissing(`${cannotPublish(message)} as there is no such exchange: ${REMEDY}`, {
+    cause,
+  });
+}
+
+/** A reply could not be told from others. */
+export function uncorrelated(): InvalidInput {
+  return new InvalidInput(
+    "Cannot wait for a reply as the message has no correlation id: set one",
+    "properties.correlationId",
+  );
+}
+
+/** The journal of a broker in memory did not take the message. */
+export function unjournaled(message: Message, cause: unknown): BrokerUnavailable {
+  return new BrokerUnavailable(
+    `${cannotPublish(message)} as the journal did not take it: try again later`,
+    { cause },
+  );
 }
 
 /** amqplib could not send it: it does not fit the protocol, or the channel was closed a moment before. */
@@ -72,12 +100,7 @@ export function channelClosed(message: Message, fault: unknown, alone: boolean):
   const { exchange } = message;
   const named = text.includes(`exchange '${exchange === "" ? "amq.default" : exchange}'`);
   const code = codeOf(fault);
-  if (code === 404 && named) {
-    return new TopologyMissing(
-      `${cannotPublish(message)} as there is no such exchange: ${REMEDY}`,
-      { cause: fault },
-    );
-  }
+  if (code === 404 && named) return missingExchange(message, fault);
   if (code === 403 && named) {
     return new TopologyMissing(
       `${cannotPublish(message)} as this user has no right to write there: ${REMEDY}`,

@@ -37,8 +37,8 @@ export function decodeTask(message: Message): TaskMessage {
       isName(headers["id"]) ? headers["id"] : undefined,
     );
   }
-  if (!Object.hasOwn(headers, "task")) return decodeV1(message);
-  return identified(headers["id"], () => decodeV2(message));
+  const decode = Object.hasOwn(headers, "task") ? decodeV2 : decodeV1;
+  return identified(headers["id"], () => decode(message));
 }
 
 /** Protocol 2: all about the task in the headers, body `[args, kwargs, embed]`. */
@@ -189,7 +189,7 @@ function identified<Result>(id: unknown, work: () => Result): Result {
   try {
     return work();
   } catch (error) {
-    if (!(error instanceof Malformed) || !isName(id)) throw error;
+    if (!(error instanceof Malformed) || error.id !== undefined || !isName(id)) throw error;
     throw new Malformed(error.message, id, { cause: error });
   }
 }

@@ -37,6 +37,18 @@ const BUILTINS: ReadonlyMap<string, string> = new Map([
   ["TimeoutError", "TimeoutError"],
 ]);
 
+/** Names that classes of users inherit. */
+const INHERITED: ReadonlySet<string> = new Set([
+  "Error",
+  "TypeError",
+  "RangeError",
+  "SyntaxError",
+  "URIError",
+  "ReferenceError",
+  "EvalError",
+  "AggregateError",
+]);
+
 /** Turns whatever was thrown into an exception that Python can rebuild.
  *
  * @example
@@ -123,8 +135,7 @@ function thrown(value: unknown): unknown {
 /** The most telling name: a class that does not name its errors inherits the name of a built-in one. */
 function typeName(error: Error): string {
   const { name, constructor } = error;
-  const inherited = name === "Error" || BUILTINS.has(name);
-  return inherited && constructor?.name ? constructor.name : String(name);
+  return INHERITED.has(name) && constructor?.name ? constructor.name : String(name);
 }
 
 /** A name that Python can give to a class. */

@@ -133,8 +133,8 @@ function revive(_key: string, value: unknown, context?: { readonly source?: stri
   return BigInt(source);
 }
 
-/** Writes JSON that Python and Postgres read: bigint as an integer, `Uint8Array` as base64, Date as ISO
- * 8601 with `Z`, NaN and infinities as `null`, lone surrogates as U+FFFD, `undefined` at the top as
+/** Writes JSON that Python and Postgres read: bigint as an integer, numbers beyond 2^53 as the floats that
+ * they are (`1e+20`), `Uint8Array` as base64, Date as ISO 8601 with `Z`, NaN and infinities as `null`, lone surrogates as U+FFFD, `undefined` at the top as
  * `null`. NUL stays escaped (`\u0000`), which columns of type `json` and `text` hold.
  *
  * @throws {InvalidInput} when it is circular or nested deeper than {@linkcode MAX_DEPTH}, when a
@@ -158,6 +158,7 @@ export function stringifyJson(value: unknown): string {
 
 /** Whether a value holds what `JSON.stringify` alone would get wrong. */
 function needsReplacing(value: unknown, depth: number): boolean {
+  if (typeof value === "number") return isBigFloat(value);
   if (typeof value !== "object" || value === null) return typeof value === "bigint";
   if (value instanceof Date) return false;
   if (value instanceof Uint8Array || "toJSON" in value) return true;
@@ -176,14 +177,21 @@ function needsReplacing(value: unknown, depth: number): boolean {
 }
 
 function replace(this: unknown, key: string, value: unknown): unknown {
-  if (typeof value === "bigint") return (JSON as JSON & RawJson).rawJSON(String(value));
+  if (typeof value === "bigint") return raw(String(value));
+  if (typeof value === "number") return isBigFloat(value) ? raw(value.toExponential()) : value;
   // `this` holds the value as it was: Buffer has a `toJSON`, and the replacer is called after it.
   const original = (this as Record<string, unknown>)[key];
   return original instanceof Uint8Array ? original.toBase64() : value;
 }
 
-interface RawJson {
-  rawJSON(text: string): unknown;
+/** A number that would be written with the digits of an integer, and read as one, but is not that exact. */
+function isBigFloat(value: number): boolean {
+  return Number.isInteger(value) && !Number.isSafeInteger(value);
+}
+
+/** A number in the digits given. TypeScript does not know `JSON.rawJSON` yet. */
+function raw(number: string): unknown {
+  return (JSON as JSON & { rawJSON(text: string): unknown }).rawJSON(number);
 }
 
 function wellFormed(escape: string, surrogate: string | undefined): string {

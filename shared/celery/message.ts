@@ -68,7 +68,7 @@ export interface EncodeContext {
 /** A signature that has its id. */
 export type IdentifiedSignature = Signature & { options: { taskId: string } };
 
-/** Milliseconds that RabbitMQ takes as a message's `expiration` at most. */
+/** Milliseconds that every RabbitMQ takes as `expiration`; at ten years and more 3.10 closes the channel. */
 const MAX_EXPIRATION_MS = 2 ** 32 - 1;
 
 /** Writes a task message: all headers that Celery 5.7 sends, in its order, as some readers need more

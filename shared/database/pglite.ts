@@ -10,8 +10,6 @@ export interface PgliteOptions {
 }
 
 const BIGINT = 20;
-/** The state of a transaction in which a statement failed (`in_failed_sql_transaction`). */
-const FAILED_TRANSACTION = "25P02";
 
 /** One connection to a Postgres of our own: transactions and statements wait for each other. */
 export class PgliteDatabase implements Database {

@@ -100,9 +100,13 @@ export function parseDefinitions(value: unknown): Definitions {
   return document.parse(value);
 }
 
-/** The document as text, ready for a file: the same text for the same definitions. */
+/** The document as JSON with one row a line, so that versions compare well; the same text for the same definitions. */
 export function formatDefinitions(definitions: Definitions): string {
-  return `${JSON.stringify(definitions, null, 2)}\n`;
+  const sections = Object.entries(definitions).map(([key, rows]) => {
+    const lines = rows.map((row) => `    ${JSON.stringify(row)}`);
+    return `  "${key}": [${lines.length === 0 ? "" : `\n${lines.join(",\n")}\n  `}]`;
+  });
+  return `{\n${sections.join(",\n")}\n}\n`;
 }
 
 /** Vhosts that a document speaks of. */

@@ -39,8 +39,9 @@ export interface TaskRecord {
   readonly traceback: string | null;
   /** Failed attempts. */
   readonly retries: number;
-  /** Hand-outs by the broker. */
+  /** Hand-outs of the present attempt's message by the broker, as far as they were counted. */
   readonly deliveries: number;
+  /** Where the API did not write it, the time in the id, if that is a UUIDv7. */
   readonly submittedAt: Date | null;
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
@@ -70,7 +71,9 @@ export interface Settlement {
   readonly result: string | null;
   readonly exception: ExceptionMeta | null;
   readonly traceback: string | null;
+  /** Failed attempts. With RETRY the one that led to it counts, as in the message of `next`. */
   readonly retries: number;
+  /** By the worker's clock. The store only takes the time since then from it. */
   readonly startedAt: Date | null;
   /** What must be in the outbox in the same transaction: the next attempt. */
   readonly next: OutboxEntry | null;
@@ -89,13 +92,15 @@ export interface RecordFilter {
   readonly state?: State;
   readonly queue?: string;
   readonly worker?: string;
-  /** Last change at or after. */
+  /** First heard of at or after: the time that lists are in the order of, and that never changes. */
   readonly since?: Date;
-  /** Last change before. */
+  /** First heard of before. */
   readonly until?: Date;
 }
 
-/** A page of records, newest first, and the cursor of the next. */
+/** A page of records, newest first, and the cursor of the next; `null` when there is none.
+ *
+ * A page may be short, or empty, and still have a next one: looking for what is rare takes more than one request. */
 export interface RecordPage {
   readonly records: TaskRecord[];
   readonly next: string | null;

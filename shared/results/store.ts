@@ -5,11 +5,14 @@ import type { Claim, RecordFilter, RecordPage, Settlement, Submission, TaskRecor
 export interface ResultStore {
   /** Writes PENDING records; those that exist are left alone. */
   submitted(submissions: readonly Submission[]): Promise<void>;
-  /** Writes outcomes and their outbox entries in one transaction. The first final state wins.
+  /** Writes outcomes, each with its outbox entry in one transaction. The first final state wins; nothing goes back to an earlier attempt.
+   * May be repeated when it is not known whether it went through: what this worker wrote before counts as taken.
    *
-   * @returns for each settlement, in order, whether its state was taken */
+   * @returns for each settlement, in order, whether its state was taken
+   * @throws {DatabaseRefused} when one of them cannot be stored; `isDataFault` tells, and then none of them may be */
   settle(settlements: readonly Settlement[]): Promise<boolean[]>;
-  /** Reads what is known of deliveries about to run; counts a hand-out more for those that the broker hands out again.
+  /** Reads what is known of deliveries about to run; counts a hand-out more for those that the broker hands out again, making a PENDING
+   * record without a name where there is none.
    *
    * @returns for each, in order, the claim, or `undefined` when there is no record */
   claim(deliveries: readonly { id: string; redelivered: boolean }[]): Promise<(Claim | undefined)[]>;

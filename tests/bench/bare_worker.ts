@@ -6,11 +6,12 @@
  * come while the last commit was under way and inserts it with one statement.
  * @module
  */
-import postgres from "postgres";
+import pg from "pg";
 import { rawChannel } from "../support/raw_amqp.ts";
 
 const [queue = "", prefetch = ""] = Deno.args;
-const sql = postgres(Deno.env.get("DATABASE_URL") ?? "", { onnotice: () => {} });
+const database = new pg.Client(Deno.env.get("DATABASE_URL"));
+await database.connect();
 const { channel } = await rawChannel(Deno.env.get("AMQP_URL") ?? "");
 
 const insert = `
@@ -30,14 +31,16 @@ async function commit(): Promise<void> {
     const batch = gathered;
     gathered = [];
     const ids = batch.map((delivery) => String(delivery.properties.correlationId));
-    await sql.unsafe(insert, [ids, batch.map(() => "3")], { prepare: true });
+    const values = [ids, batch.map(() => "3")];
+    await database.query({ name: "insert", text: insert, values });
     for (const delivery of batch) channel.ack(delivery);
   }
   committing = false;
 }
 
-await sql`
-  CREATE TABLE bare (id text PRIMARY KEY, state text, result json, done timestamptz DEFAULT now())`;
+await database.query(
+  "CREATE TABLE bare (id text PRIMARY KEY, state text, result json, done timestamptz DEFAULT now())",
+);
 await channel.prefetch(Number(prefetch));
 await channel.consume(queue, (delivery) => {
   if (!delivery) return;

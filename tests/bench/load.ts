@@ -1,25 +1,25 @@
 /** The load generator: submits the task `add` again and again over keep-alive connections.
  *
- *     deno run -A tests/bench/load.ts URL CONNECTIONS REQUESTS
+ *     deno run -A tests/bench/load.ts URL CONNECTIONS SECONDS
  *
  * Prints one line of JSON: requests a second, median and 99th percentile latency in milliseconds, and how many were not answered with 202.
  * @module
  */
 import autocannon from "autocannon";
 
-const [url = "", connections = "", amount = ""] = Deno.args;
+const [url = "", connections = "", seconds = ""] = Deno.args;
 const result = await autocannon({
   url: `${url}/v1/tasks/add`,
   method: "POST",
   headers: { "content-type": "application/json" },
   body: JSON.stringify({ args: [1, 2] }),
   connections: Number(connections),
-  amount: Number(amount),
+  duration: Number(seconds),
 });
 const accepted = result.statusCodeStats["202"]?.count ?? 0;
 console.log(JSON.stringify({
-  rate: accepted / ((result.finish.getTime() - result.start.getTime()) / 1000),
+  rate: accepted / result.duration,
   medianMs: result.latency.p50,
   p99Ms: result.latency.p99,
-  refused: Number(amount) - accepted,
+  refused: result.requests.total - accepted + result.errors + result.timeouts,
 }));

@@ -1,7 +1,7 @@
 /** Postgres for a test run: one that is named by a variable, or a private one.
  * @module
  */
-import postgres from "postgres";
+import pg from "pg";
 import { freePorts } from "./ports.ts";
 import { Process, run } from "./process.ts";
 import { folderWith, pathFolders, type Server, untilUp, versionFolders } from "./server.ts";
@@ -111,11 +111,12 @@ async function ordinaryUser(): Promise<{ uid: number; gid: number } | undefined>
 }
 
 async function releaseOf(url: string): Promise<string> {
-  const sql = postgres(url, { max: 1, connect_timeout: 5, onnotice: () => {} });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  await client.connect();
   try {
-    const [row] = await sql<{ server_version: string }[]>`SHOW server_version`;
-    return row?.server_version.split(" ")[0] ?? "";
+    const { rows } = await client.query<{ server_version: string }>("SHOW server_version");
+    return rows[0]?.server_version.split(" ")[0] ?? "";
   } finally {
-    await sql.end();
+    await client.end();
   }
 }

@@ -4,7 +4,7 @@
  * or starts them. A server that is missing fails the test: nothing is skipped.
  * @module
  */
-import postgres from "postgres";
+import pg from "pg";
 
 /** A vhost that nobody else uses; deleted when disposed. */
 export interface Vhost extends AsyncDisposable {
@@ -99,11 +99,12 @@ export async function management(
 }
 
 async function statement(server: string, text: string): Promise<void> {
-  const sql = postgres(server, { max: 1, onnotice: () => {} });
+  const client = new pg.Client(server);
+  await client.connect();
   try {
-    await sql.unsafe(text);
+    await client.query(text);
   } finally {
-    await sql.end();
+    await client.end();
   }
 }
 

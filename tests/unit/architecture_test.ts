@@ -19,7 +19,7 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
 /** Packages that hide behind a seam, and the one place that may know them. */
 const singleImporters: Readonly<Record<string, RegExp>> = {
   amqplib: /^shared\/broker\/amqp\w*\.ts$/,
-  postgres: /^shared\/database\/postgres\.ts$/,
+  pg: /^shared\/database\/postgres\.ts$/,
   "@electric-sql/pglite": /^shared\/database\/pglite\w*\.ts$/,
 };
 

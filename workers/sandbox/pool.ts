@@ -1,73 +1,171 @@
 /** Warm child processes that run handlers apart from the worker. */
+import { getLogger } from "@logtape/logtape";
+import { WorkerLost } from "../../shared/errors.ts";
 import type { Service } from "../../shared/service.ts";
-import type { TimeLimit } from "../../shared/task.ts";
+import type { ChildOptions } from "./command.ts";
+import { NeverStarted, Sandbox, type SandboxRunOptions, type SandboxTask } from "./sandbox.ts";
+
+/** MiB of JavaScript heap that a child has unless told otherwise: enough for a body of 8 MiB many times over. */
+const DEFAULT_HEAP_MB = 256;
+
+/** Milliseconds before a child that never got ready is replaced: doubled with each failure in a row, up to the second. */
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 10_000;
 
 /** How to make a {@linkcode ProcessPool}. */
-export interface ProcessPoolOptions {
+export interface ProcessPoolOptions extends Omit<ChildOptions, "heapMb"> {
   /** Children kept warm, each running one task at a time. */
   readonly size: number;
-  /** URL of the module that exports the handlers. */
-  readonly handlersModule: string;
-  /** URL of the module that exports the contracts. */
-  readonly contractsModule: string;
-  /** Path of the `deno.json` by which the two modules resolve their imports. */
-  readonly configFile?: string;
-  /** MiB of JavaScript heap a child may have. Default 256. */
+  /** MiB of JavaScript heap that a child may have. Default 256. Buffers lie outside of it. */
   readonly heapMb?: number;
 }
 
-/** One attempt for a child to run. */
-export interface SandboxTask {
-  readonly id: string;
-  readonly name: string;
-  /** Arguments by name as they came, not yet parsed: the child parses them, as only so transformed values (dates, sets) reach the handler. */
-  readonly input: Record<string, unknown>;
-  readonly attempt: number;
-  readonly deliveries: number;
-  readonly timeLimit: TimeLimit;
+interface Waiting {
+  readonly take: (sandbox: Sandbox) => void;
+  readonly leave: (reason: unknown) => void;
 }
 
-/** A log line of a handler in a child. */
-export interface SandboxLogLine {
-  readonly level: "debug" | "info" | "warn" | "error";
-  readonly message: string;
-  readonly properties: Record<string, unknown>;
-}
-
-/** How to run a task. */
-export interface SandboxRunOptions {
-  /** Aborts `context.signal` in the child with the same name and message; does not end the run by itself. */
-  readonly signal?: AbortSignal;
-  /** Hears what the handler gives to `context.progress`. */
-  onProgress?(value: unknown): void;
-  /** Hears what the handler gives to `context.log`. */
-  onLog?(line: SandboxLogLine): void;
-}
-
-/** Child processes kept warm, and a waiting line when all are busy. */
+/** Child processes kept warm, and a waiting line when all are busy. A child that dies is replaced. */
 export class ProcessPool implements Service {
-  readonly #options: ProcessPoolOptions;
+  readonly #size: number;
+  readonly #options: ChildOptions;
+  readonly #stopping = new AbortController();
+  readonly #sandboxes = new Set<Sandbox>();
+  readonly #line: Waiting[] = [];
+  #idle: Sandbox[] = [];
+  #started: Promise<void> | undefined;
+  #places: Promise<void>[] = [];
 
-  constructor(options: ProcessPoolOptions) {
-    this.#options = options;
+  constructor({ size, heapMb = DEFAULT_HEAP_MB, ...modules }: ProcessPoolOptions) {
+    this.#size = size;
+    this.#options = { ...modules, heapMb };
   }
 
-  async start(): Promise<void> {}
+  /** Process ids of the children that live. */
+  get pids(): number[] {
+    return Array.from(this.#sandboxes, ({ pid }) => pid);
+  }
+
+  /** Resolves when every child has loaded the app's modules.
+   *
+   * @throws {ConfigurationError} when they cannot be loaded */
+  start(): Promise<void> {
+    return this.#started ??= this.#start();
+  }
 
   /** Runs a task in the next free child.
    *
    * @returns JSON text of what the handler returned
    * @throws the handler's own error, with its name, message and stack; {@linkcode Retry} and {@linkcode Reject} as such
-   * @throws {InvalidInput} when the contract does not take the input
    * @throws {TimeLimitExceeded} when the hard limit passed
-   * @throws {WorkerLost} when the child died */
-  run(task: SandboxTask, _options: SandboxRunOptions = {}): Promise<string> {
-    throw new Error(`${task.name} ${this.#options.size}`);
+   * @throws {WorkerLost} when the child died, or the pool is stopped
+   * @throws the reason of `options.signal` when it aborted before a child was free */
+  async run(task: SandboxTask, options: SandboxRunOptions = {}): Promise<string> {
+    for (let again = true;; again = false) {
+      const sandbox = await this.#take(options.signal);
+      try {
+        return await sandbox.run(task, options);
+      } catch (error) {
+        if (!(again && error instanceof NeverStarted)) throw error;
+      } finally {
+        if (sandbox.usable) this.#give(sandbox);
+      }
+    }
   }
 
-  async stop(): Promise<void> {}
+  /** Ends all children at once. What runs or waits is rejected with {@linkcode WorkerLost}: drain first. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(stopped());
+    for (const { leave } of this.#line.splice(0)) leave(stopped());
+    for (const sandbox of this.#sandboxes) sandbox.kill(stopped());
+    await Promise.all(this.#places);
+  }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
+
+  async #start(): Promise<void> {
+    const first = Array.from({ length: this.#size }, () => Promise.withResolvers<void>());
+    this.#places = first.map((ready) => this.#keep(ready));
+    try {
+      await Promise.all(first.map(({ promise }) => promise));
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Keeps one place taken by a living child until the pool stops. */
+  async #keep(first: PromiseWithResolvers<void>): Promise<void> {
+    const { signal } = this.#stopping;
+    for (let failures = 0; !signal.aborted; failures++) {
+      try {
+        if (failures > 0) await pause(failures, signal);
+        const sandbox = await Sandbox.start(this.#options);
+        this.#sandboxes.add(sandbox);
+        if (signal.aborted) sandbox.kill(stopped());
+        try {
+          await sandbox.ready;
+          failures = -1;
+          first.resolve();
+          this.#give(sandbox);
+        } finally {
+          await sandbox.ended;
+          this.#sandboxes.delete(sandbox);
+          this.#idle = this.#idle.filter((other) => other !== sandbox);
+        }
+      } catch (error) {
+        first.reject(error);
+        if (!signal.aborted) logger.error("No child process gets ready: {error}", { error });
+      }
+    }
+    first.resolve();
+  }
+
+  #take(signal?: AbortSignal): Promise<Sandbox> {
+    const { promise, resolve, reject } = Promise.withResolvers<Sandbox>();
+    const over = this.#stopping.signal.aborted ? this.#stopping.signal : signal;
+    const sandbox = over?.aborted ? undefined : this.#idle.shift();
+    if (over?.aborted) reject(over.reason);
+    else if (sandbox) resolve(sandbox);
+    else {
+      const onAbort = () => {
+        this.#line.splice(this.#line.indexOf(waiting), 1);
+        reject(signal?.reason);
+      };
+      const done = () => signal?.removeEventListener("abort", onAbort);
+      const waiting: Waiting = {
+        take: (next) => (done(), resolve(next)),
+        leave: (reason) => (done(), reject(reason)),
+      };
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#line.push(waiting);
+    }
+    return promise;
+  }
+
+  #give(sandbox: Sandbox): void {
+    const next = this.#line.shift();
+    if (next) next.take(sandbox);
+    else this.#idle.push(sandbox);
+  }
 }
+
+function stopped(): WorkerLost {
+  return new WorkerLost("Cannot run tasks in child processes as the worker is stopping");
+}
+
+function pause(failures: number, signal: AbortSignal): Promise<void> {
+  const milliseconds = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, milliseconds);
+  const end = () => resolve();
+  signal.addEventListener("abort", end);
+  return promise.finally(() => {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", end);
+  });
+}
+
+const logger = getLogger(["celeriac", "sandbox"]);

@@ -1,0 +1,78 @@
+/** Picks the parts of the API. */
+import { Hono } from "hono";
+import { secureHeaders } from "hono/secure-headers";
+import { healthRoutes } from "../shared/health.ts";
+import { ResultCache } from "./cache.ts";
+import type { ApiDependencies } from "./dependencies.ts";
+import { requireToken } from "./middleware/auth.ts";
+import { refuseCrossSite } from "./middleware/cross_site.ts";
+import { refuseOtherMethods } from "./middleware/methods.ts";
+import { countRequests } from "./middleware/observe.ts";
+import { answerError, Problem } from "./problem.ts";
+import { batchRoutes } from "./routes/batch.ts";
+import { docsRoutes, STYLE_SOURCE } from "./routes/docs.ts";
+import { eventRoutes } from "./routes/events.ts";
+import { resultRoutes } from "./routes/results.ts";
+import { revokeRoutes } from "./routes/revoke.ts";
+import { submitRoutes } from "./routes/submit.ts";
+import { Submitter } from "./submitter.ts";
+
+/** Headers that cost nothing and keep browsers from guessing; the rest of the set speaks of pages and of TLS. */
+const SECURITY = {
+  crossOriginOpenerPolicy: false,
+  originAgentCluster: false,
+  strictTransportSecurity: false,
+  xDnsPrefetchControl: false,
+  xDownloadOptions: false,
+  xFrameOptions: "DENY",
+  xPermittedCrossDomainPolicies: false,
+  xXssProtection: false,
+} as const;
+
+/** What the reference page may do: show itself. */
+const PAGE_SECURITY = {
+  ...SECURITY,
+  contentSecurityPolicy: {
+    defaultSrc: ["'none'"],
+    styleSrc: [STYLE_SOURCE],
+    imgSrc: ["data:"],
+    baseUri: ["'none'"],
+    formAction: ["'none'"],
+    frameAncestors: ["'none'"],
+  },
+};
+
+/** Makes the API. It answers whatever its parts can: nothing is started or stopped here. */
+export function createApp(dependencies: ApiDependencies): Hono {
+  const { registry, store, live, broker, checks, settings, metrics } = dependencies;
+  const { maxWait, batchLimit, token, version } = settings;
+  const submitter = new Submitter(dependencies);
+  const rules = {
+    registry,
+    queues: new Set(registry.queues),
+    foreignQueues: new Set(settings.foreignQueues),
+  };
+  const cache = new ResultCache(settings.resultCache);
+  live.overhear(({ uuid }) => cache.drop(uuid!));
+
+  const app = new Hono();
+  app.onError(answerError);
+  app.notFound((c) =>
+    answerError(new Problem("unknown-route", `Cannot find ${c.req.path}: see /docs`), c)
+  );
+  app.use(countRequests(metrics), secureHeaders(SECURITY), refuseCrossSite);
+  app.use("/docs", secureHeaders(PAGE_SECURITY));
+  if (token !== undefined) app.use(requireToken(token));
+  app.route("/v1", submitRoutes({ rules, submitter, store, live, maxWait }));
+  app.route("/v1", batchRoutes({ rules, submitter, batchLimit }));
+  app.route("/v1", resultRoutes({ store, live, cache, maxWait }));
+  app.route("/v1", eventRoutes({ store, live }));
+  app.route("/v1", revokeRoutes({ store, broker, cache }));
+  app.route("/", healthRoutes({ ...checks, readyWhen: "any", metrics }));
+  app.route(
+    "/",
+    docsRoutes({ registry, secured: token !== undefined, maxWait, batchLimit, version }),
+  );
+  refuseOtherMethods(app);
+  return app;
+}

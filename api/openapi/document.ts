@@ -1,0 +1,156 @@
+/** The OpenAPI 3.1 document of an app: derived from its contracts, so that it cannot lag behind them.
+ *
+ * It is put together by hand from the JSON Schema that zod itself writes: that is what OpenAPI 3.1 has for
+ * schemas, and routes stay plain ones.
+ * @module
+ */
+import type { Registry } from "../../shared/registry.ts";
+import type { TaskContract } from "../../shared/task.ts";
+import {
+  type Operation,
+  problems,
+  sharedParameters,
+  sharedPaths,
+  SUBMISSION_PARAMETERS,
+  submissionAnswers,
+} from "./routes.ts";
+import { servicePaths } from "./service_routes.ts";
+import {
+  documentSchema,
+  inputSchema,
+  type JsonSchema,
+  schemaRef,
+  sharedSchemas,
+  submissionSchema,
+} from "./schemas.ts";
+
+/** What the document tells. */
+export interface DocumentOptions {
+  readonly registry: Registry;
+  /** Whether a token is needed. */
+  readonly secured: boolean;
+  /** Seconds that a caller may wait. */
+  readonly maxWait: number;
+  /** Lines of one batch. */
+  readonly batchLimit: number;
+  readonly version: string;
+}
+
+/** Operations by path and method. */
+export type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+
+/** An OpenAPI 3.1 document. */
+export interface OpenApiDocument {
+  readonly openapi: string;
+  readonly info: { readonly title: string; readonly version: string; readonly description: string };
+  readonly paths: Paths;
+  readonly components: {
+    readonly schemas: Readonly<Record<string, JsonSchema>>;
+    readonly [kind: string]: unknown;
+  };
+  readonly [field: string]: unknown;
+}
+
+/** Writes the document.
+ *
+ * @example
+ * ```ts
+ * import { openApiDocument } from "./document.ts";
+ * import { Registry } from "../../shared/registry.ts";
+ * import { defineTask, z } from "../../shared/mod.ts";
+ * import { assert } from "@std/assert";
+ *
+ * const registry = new Registry([defineTask({ name: "add", input: z.object({ x: z.number() }) })]);
+ * const document = openApiDocument({ registry, secured: false, maxWait: 60, batchLimit: 10, version: "1.0.0" });
+ * assert(document.paths["/v1/tasks/add"]?.post);
+ * ```
+ */
+export function openApiDocument(options: DocumentOptions): OpenApiDocument {
+  const contracts = Array.from(options.registry);
+  const paths = {
+    ...Object.fromEntries(
+      contracts.map((contract) => [`/v1/tasks/${contract.name}`, taskPath(contract)]),
+    ),
+    ...sharedPaths(options),
+    ...servicePaths(),
+  };
+  const token = { type: "http", scheme: "bearer", description: "CELERIAC_API_TOKEN" };
+  return {
+    openapi: "3.1.1",
+    jsonSchemaDialect: "https://json-schema.org/draft/2020-12/schema",
+    info: {
+      title: "Celeriac",
+      version: options.version,
+      description: "Submit tasks, follow them, read what became of them.",
+    },
+    servers: [{ url: "/" }],
+    tags: [
+      { name: "tasks", description: "One path for each task" },
+      { name: "submit", description: "Any task" },
+      { name: "results", description: "What became of tasks" },
+      { name: "health", description: "For machines" },
+      { name: "reference", description: "This description" },
+    ],
+    ...(options.secured && { security: [{ token: [] }] }),
+    paths: options.secured ? guarded(paths) : paths,
+    components: {
+      schemas: { ...sharedSchemas(), ...Object.assign({}, ...contracts.map(taskSchemas)) },
+      parameters: sharedParameters(options.maxWait),
+      ...(options.secured && { securitySchemes: { token } }),
+    },
+  };
+}
+
+function taskSchemas(contract: TaskContract): Record<string, JsonSchema> {
+  const { name, output } = contract;
+  return {
+    [`${name}.input`]: inputSchema(contract),
+    ...(output && { [`${name}.output`]: documentSchema(`${name}.output`, output, "output") }),
+  };
+}
+
+function taskPath(contract: TaskContract): Record<string, Operation> {
+  const { name, summary, example, queue, bodyLimit, output } = contract;
+  const result = output &&
+    { properties: { result: { anyOf: [schemaRef(`${name}.output`), { type: "null" }] } } };
+  return {
+    post: {
+      operationId: `submit.${name}`,
+      tags: ["tasks"],
+      summary: summary ?? `Submit ${name}`,
+      description: `Queue \`${queue}\`; a body of at most ${bodyLimit} bytes.`,
+      parameters: SUBMISSION_PARAMETERS,
+      requestBody: {
+        content: {
+          "application/json": {
+            schema: submissionSchema(contract),
+            ...(example && { example: { kwargs: example } }),
+          },
+        },
+      },
+      responses: submissionAnswers(
+        result ? { allOf: [schemaRef("Record"), result] } : schemaRef("Record"),
+      ),
+    },
+  };
+}
+
+/** Adds the answer to a missing token, except where none is needed. */
+function guarded(paths: Paths): Paths {
+  const refused = {
+    ...problems("unauthorized")[401],
+    headers: { "WWW-Authenticate": { schema: { type: "string" } } },
+  };
+  const guard = (operation: Operation): Operation =>
+    "security" in operation
+      ? operation
+      : { ...operation, responses: { ...operation["responses"] as object, 401: refused } };
+  return mapValues(paths, (path) => mapValues(path, guard));
+}
+
+function mapValues<Value, Result>(
+  values: Readonly<Record<string, Value>>,
+  change: (value: Value) => Result,
+): Record<string, Result> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, change(value)]));
+}

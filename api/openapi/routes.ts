@@ -1,0 +1,227 @@
+/** Operations of the OpenAPI document that are the same in every app. */
+import { documentSchema, type JsonSchema, schemaRef } from "./schemas.ts";
+import { PROBLEM_TYPE, type ProblemKind, PROBLEMS } from "../problem.ts";
+import { ListQuery } from "../routes/results.ts";
+
+/** An OpenAPI operation. */
+export type Operation = Record<string, unknown>;
+
+const json = (schema: JsonSchema, example?: unknown) => ({
+  "application/json": { schema, ...(example !== undefined && { example }) },
+});
+
+/** An answer that holds JSON. */
+export function jsonAnswer(description: string, schema: JsonSchema, headers?: object): object {
+  return { description, content: json(schema), ...(headers && { headers }) };
+}
+
+/** Answers that are problems, by status. */
+export function problems(...kinds: ProblemKind[]): Record<string, object> {
+  const answers: Record<string, object> = {};
+  for (const status of new Set(kinds.map((kind) => PROBLEMS[kind].status))) {
+    const same = kinds.filter((kind) => PROBLEMS[kind].status === status);
+    answers[status] = {
+      description: same.map((kind) => PROBLEMS[kind].title).join("; "),
+      content: { [PROBLEM_TYPE]: { schema: schemaRef("Problem") } },
+      ...(status === 503 && { headers: { "Retry-After": textHeader("Seconds") } }),
+      ...(status === 405 && { headers: { Allow: textHeader("Methods of this path") } }),
+    };
+  }
+  return answers;
+}
+
+/** Problems that any submission may meet. */
+export const SUBMISSION_PROBLEMS = [
+  "invalid-json",
+  "unknown-task",
+  "body-too-large",
+  "unsupported-content-type",
+  "invalid-input",
+  "idempotency-mismatch",
+  "unroutable",
+  "unavailable",
+] as const satisfies ProblemKind[];
+
+/** What a submission may say in its headers. */
+export const SUBMISSION_PARAMETERS = [
+  { $ref: "#/components/parameters/prefer" },
+  { $ref: "#/components/parameters/idempotency-key" },
+];
+
+/** How a submission is answered.
+ *
+ * @param record schema of the record that `Prefer: wait` brings */
+export function submissionAnswers(record: JsonSchema): Record<string, object> {
+  return {
+    200: jsonAnswer("With `Prefer: wait`: it ended in time", record, {
+      "Location": textHeader("Where its record is"),
+      "Preference-Applied": textHeader("`wait=N`"),
+    }),
+    202: jsonAnswer("Accepted, and durable", schemaRef("Accepted"), {
+      Location: textHeader("Where its record is"),
+    }),
+    ...problems(...SUBMISSION_PROBLEMS),
+  };
+}
+
+const textHeader = (description: string) => ({ description, schema: { type: "string" } });
+const query = (name: string, schema: JsonSchema) => ({ name, in: "query", schema });
+const taskId = { $ref: "#/components/parameters/id" };
+
+/** Parameters that several operations share.
+ *
+ * @param maxWait seconds */
+export function sharedParameters(maxWait: number): Record<string, object> {
+  return {
+    "id": {
+      name: "id",
+      in: "path",
+      required: true,
+      schema: { type: "string", minLength: 1, maxLength: 255 },
+    },
+    "prefer": {
+      name: "Prefer",
+      in: "header",
+      description:
+        `\`wait=N\`: answer with the result if it comes within N seconds, at most ${maxWait} (RFC 7240)`,
+      schema: { type: "string" },
+    },
+    "idempotency-key": {
+      name: "Idempotency-Key",
+      in: "header",
+      description:
+        "1 to 255 visible ASCII characters. The same key with the same task and body gives the same id again, without a second task; with another task or body 422",
+      schema: { type: "string", pattern: "^[!-~]{1,255}$" },
+    },
+  };
+}
+
+/** Paths besides those of single tasks.
+ *
+ * @param limits seconds that a caller may wait, lines of a batch */
+export function sharedPaths(
+  limits: { maxWait: number; batchLimit: number },
+): Record<string, Record<string, Operation>> {
+  const listSchema = documentSchema("ListQuery", ListQuery, "input")["properties"] as Record<
+    string,
+    JsonSchema
+  >;
+  const list = Object.entries(listSchema).map(([name, schema]) => query(name, schema));
+  return {
+    "/v1/tasks": {
+      post: {
+        operationId: "submitByName",
+        tags: ["submit"],
+        summary: "Submit a task whose name is in the body",
+        parameters: SUBMISSION_PARAMETERS,
+        requestBody: { required: true, content: json(schemaRef("Submission")) },
+        responses: submissionAnswers(schemaRef("Record")),
+      },
+      get: {
+        operationId: "listTasks",
+        tags: ["results"],
+        summary: "List records, the newest first",
+        parameters: list,
+        responses: {
+          200: jsonAnswer("One page", schemaRef("Page"), {
+            Link: textHeader('`rel="next"`: the next page'),
+          }),
+          ...problems("invalid-input", "unavailable"),
+        },
+      },
+    },
+    "/v1/tasks:batch": {
+      post: {
+        operationId: "submitBatch",
+        tags: ["submit"],
+        summary: `Submit up to ${limits.batchLimit} tasks`,
+        description:
+          "NDJSON or an array, at most 64 MiB. Answered line by line, in the same form and order. Nothing is published unless the whole body has arrived and is well formed.",
+        requestBody: {
+          required: true,
+          content: {
+            "application/x-ndjson": { schema: schemaRef("Submission") },
+            ...json({ type: "array", maxItems: limits.batchLimit, items: schemaRef("Submission") }),
+          },
+        },
+        responses: {
+          200: {
+            description: "What became of each line",
+            content: {
+              "application/x-ndjson": { schema: schemaRef("BatchAnswer") },
+              ...json({ type: "array", items: schemaRef("BatchAnswer") }),
+            },
+          },
+          ...problems(
+            "invalid-json",
+            "body-too-large",
+            "unsupported-content-type",
+            "invalid-input",
+          ),
+        },
+      },
+    },
+    "/v1/tasks/{id}": {
+      get: {
+        operationId: "readTask",
+        tags: ["results"],
+        summary: "Read the record of a task",
+        parameters: [
+          taskId,
+          query("wait", {
+            type: "number",
+            minimum: 0,
+            description: `Seconds to wait for the end; at most ${limits.maxWait} count`,
+          }),
+          { name: "If-None-Match", in: "header", schema: { type: "string" } },
+        ],
+        responses: {
+          200: jsonAnswer("The record; an ETag once it is final", schemaRef("Record"), {
+            "ETag": textHeader("Strong validator of a final record"),
+            "Cache-Control": textHeader("`no-store`; `private, no-cache` once it is final"),
+          }),
+          304: { description: "Still the same" },
+          ...problems("no-record", "invalid-input", "unavailable"),
+        },
+      },
+      delete: {
+        operationId: "revokeTask",
+        tags: ["results"],
+        summary: "Revoke a task that has not started",
+        parameters: [
+          taskId,
+          query("unrecorded", {
+            type: "boolean",
+            default: false,
+            description:
+              "Revoke an id of which there is no record: a task that another system has queued",
+          }),
+        ],
+        responses: {
+          200: jsonAnswer("Its record, REVOKED", schemaRef("Record")),
+          ...problems("no-record", "not-revocable", "invalid-input", "unavailable"),
+        },
+      },
+    },
+    "/v1/tasks/{id}/events": {
+      get: {
+        operationId: "followTask",
+        tags: ["results"],
+        summary: "Follow a task as server-sent events",
+        parameters: [taskId, { name: "Last-Event-ID", in: "header", schema: { type: "string" } }],
+        description:
+          "`state` events hold the whole record, the present one first; `progress` events hold `{id, progress}`. A comment every 15 s keeps the line open. The stream ends after the final state.",
+        responses: {
+          200: {
+            description: "The stream",
+            content: { "text/event-stream": { schema: { type: "string" } } },
+          },
+          204: {
+            description: "The stream has ended before: `Last-Event-ID` is that of its last event",
+          },
+          ...problems("no-record", "unavailable"),
+        },
+      },
+    },
+  };
+}

@@ -1,0 +1,118 @@
+/** `POST /v1/tasks:batch`: many tasks in one request. */
+import { Hono } from "hono";
+import { DEFAULT_BODY_LIMIT } from "../../shared/task.ts";
+import { decodeText, readBytes, requireType, tooLarge } from "../body.ts";
+import { parseStrict } from "../json.ts";
+import { fieldProblem, Problem, toProblem } from "../problem.ts";
+import { checkSubmission, type SubmissionRules, takeName } from "../submission.ts";
+import type { Submitter } from "../submitter.ts";
+import { acceptedBody, fits } from "./submit.ts";
+
+/** Bytes of a batch: 64 MiB. */
+const BODY_LIMIT = 64 * 1024 * 1024;
+
+/** Submissions of one batch that are on their way at once: enough to keep the broker busy. */
+const PARALLEL = 500;
+
+const NDJSON = "application/x-ndjson";
+const JSON_TYPE = "application/json";
+
+/** What the route works with. */
+export interface BatchParts {
+  readonly rules: SubmissionRules;
+  readonly submitter: Submitter;
+  /** Lines of one batch. */
+  readonly batchLimit: number;
+}
+
+/** One submission of a batch, not yet looked at. */
+interface Line {
+  readonly line: number;
+  read(): unknown;
+  /** Whether it is within the limit of its contract. */
+  fits(limit: number): boolean;
+}
+
+/** Accepts an array, or NDJSON: one submission a line, each with its `name`. Answers in the same form and order.
+ *
+ * The whole body is read before the first line is published: a connection that breaks half-way, too many
+ * lines or a broken array leave nothing half-done. */
+export function batchRoutes({ rules, submitter, batchLimit }: BatchParts): Hono {
+  async function submit({ line, read, fits }: Line): Promise<object> {
+    try {
+      const { name, rest } = takeName(read());
+      const limit = rules.registry.get(name)?.bodyLimit ?? DEFAULT_BODY_LIMIT;
+      if (!fits(limit)) throw tooLarge(limit);
+      const accepted = await submitter.submit(checkSubmission(name, rest, rules));
+      return { line, status: 202, ...acceptedBody(accepted) };
+    } catch (error) {
+      return { line, ...toProblem(error).body };
+    }
+  }
+
+  return new Hono().post("/tasks:batch", async (c) => {
+    const type = requireType(c.req.raw.headers, [NDJSON, JSON_TYPE]) ?? JSON_TYPE;
+    if (c.req.header("idempotency-key") !== undefined) {
+      throw fieldProblem(
+        "Idempotency-Key",
+        "a batch takes none: give each line its 'options.task_id'",
+      );
+    }
+    const text = decodeText(await readBytes(c.req.raw, BODY_LIMIT));
+    const lines = type === NDJSON ? ndjsonLines(text, batchLimit) : arrayItems(text, batchLimit);
+    const answers = await mapBounded(lines, submit);
+    const body = type === NDJSON
+      ? answers.map((answer) => JSON.stringify(answer) + "\n").join("")
+      : JSON.stringify(answers);
+    return c.body(body, 200, { "content-type": type });
+  });
+}
+
+function ndjsonLines(text: string, limit: number): Line[] {
+  const lines = text.split("\n", limit + 2);
+  if (lines.at(-1) === "") lines.pop();
+  if (lines.length > limit) throw tooMany(limit);
+  return lines.flatMap((given, index) =>
+    given.trim() === "" ? [] : [{
+      line: index + 1,
+      read: () => parseStrict(given),
+      fits: (bytes: number) => fits(given, bytes),
+    }]
+  );
+}
+
+function arrayItems(text: string, limit: number): Line[] {
+  const items = parseStrict(text === "" ? "[]" : text);
+  if (!Array.isArray(items)) {
+    throw fieldProblem(
+      "body",
+      "expected an array, or NDJSON with Content-Type: application/x-ndjson",
+    );
+  }
+  if (items.length > limit) throw tooMany(limit);
+  return items.map((item: unknown, index) => ({
+    line: index + 1,
+    read: () => item,
+    fits: (bytes: number) => fits(text, bytes) || fits(JSON.stringify(item), bytes),
+  }));
+}
+
+function tooMany(limit: number): Problem {
+  return new Problem(
+    "body-too-large",
+    `Cannot accept more than ${limit} lines: send them in parts`,
+  );
+}
+
+async function mapBounded(
+  lines: readonly Line[],
+  submit: (line: Line) => Promise<object>,
+): Promise<object[]> {
+  const answers: object[] = [];
+  const queue = lines.entries();
+  const work = async () => {
+    for (const [index, line] of queue) answers[index] = await submit(line);
+  };
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, lines.length) }, work));
+  return answers;
+}

@@ -1,0 +1,31 @@
+-- Who may do what, for those roles that exist (infra/database-roles.sql makes them). Applied after each migration.
+do $$
+begin
+  revoke all on schema celeriac from public;
+  revoke execute on all functions in schema celeriac from public;
+
+  if to_regrole('celeriac_api') is not null then
+    revoke all on all tables in schema celeriac from celeriac_api;
+    grant usage on schema celeriac to celeriac_api;
+    grant select on celeriac.migration, celeriac.task to celeriac_api;
+    -- PENDING is the state's default, and the only one that the API can give a row.
+    grant insert (id, name, queue, args_repr, kwargs_repr, submitted_at) on celeriac.task to celeriac_api;
+    grant select, insert, delete, update (due_at, attempts, last_error) on celeriac.outbox to celeriac_api;
+    grant select, insert, update (published) on celeriac.idempotency to celeriac_api;
+    grant execute on function
+      celeriac.revoke(text, json),
+      celeriac.make_partitions(integer),
+      celeriac.expire(interval, integer, interval),
+      celeriac.expire_keys(interval, integer)
+      to celeriac_api;
+  end if;
+
+  if to_regrole('celeriac_worker') is not null then
+    revoke all on all tables in schema celeriac from celeriac_worker;
+    grant usage on schema celeriac to celeriac_worker;
+    grant select on celeriac.migration to celeriac_worker;
+    grant select, insert, update on celeriac.task to celeriac_worker;
+    grant insert on celeriac.outbox to celeriac_worker;
+  end if;
+end
+$$;

@@ -1,0 +1,124 @@
+/** Brings a database to the schema that this program works with. */
+import { ConfigurationError } from "../errors.ts";
+import type { Database, Sql } from "./database.ts";
+import grants from "./grants.sql" with { type: "text" };
+import task from "./migrations/0001_task.sql" with { type: "text" };
+import outbox from "./migrations/0002_outbox.sql" with { type: "text" };
+import idempotency from "./migrations/0003_idempotency.sql" with { type: "text" };
+import upkeep from "./migrations/0004_upkeep.sql" with { type: "text" };
+
+/** One step of the schema; its place in {@linkcode MIGRATIONS} is its version, from 1. */
+export interface Migration {
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** A migration that was applied now. */
+export interface Applied {
+  readonly version: number;
+  readonly name: string;
+}
+
+/** All steps, in order. Those released never change: the next change is the next file. */
+export const MIGRATIONS: readonly Migration[] = [
+  { name: "task", sql: task },
+  { name: "outbox", sql: outbox },
+  { name: "idempotency", sql: idempotency },
+  { name: "upkeep", sql: upkeep },
+];
+
+/** Partitions made ahead, so that a week without upkeep costs nothing. */
+export const DAYS_AHEAD = 7;
+
+const LOCK = "select pg_advisory_xact_lock(hashtext('celeriac'), hashtext('migrate'))";
+
+/** Tables and functions belong to `celeriac_migrate` where it may own them, whoever of its members runs this. */
+const BECOME_OWNER = `
+  do $$
+  begin
+    if to_regrole('celeriac_migrate') is not null
+      and pg_has_role('celeriac_migrate', 'member')
+      and has_database_privilege('celeriac_migrate', current_database(), 'create')
+      and coalesce((select nspowner = to_regrole('celeriac_migrate') from pg_namespace where nspname = 'celeriac'), true)
+    then
+      set local role celeriac_migrate;
+    end if;
+  end
+  $$`;
+
+const HISTORY = `
+  create schema if not exists celeriac;
+  create table if not exists celeriac.migration (
+    version integer primary key,
+    name text not null,
+    checksum text not null,
+    applied_at timestamptz not null default now()
+  )`;
+
+const APPLIED = "select version, name, checksum from celeriac.migration order by version";
+
+const RECORD = "insert into celeriac.migration (version, name, checksum) values ($1, $2, $3)";
+
+const MAKE_PARTITIONS = "select celeriac.make_partitions($1)";
+
+const EXISTS = "select to_regclass('celeriac.migration') is not null as found";
+
+/** Applies what is missing, in one transaction: all of it or nothing. Then grants and partitions are brought up to date.
+ * May run many times, and in many processes at once.
+ *
+ * @throws {ConfigurationError} when the database is newer than this program, or was migrated with other files
+ * @throws {DatabaseUnavailable} when it cannot be reached */
+export async function migrate(
+  database: Database,
+  options: { migrations?: readonly Migration[] } = {},
+): Promise<Applied[]> {
+  const { migrations = MIGRATIONS } = options;
+  return await database.transaction(async (sql) => {
+    await sql.query(LOCK);
+    await sql.script(BECOME_OWNER);
+    await sql.script(HISTORY);
+    const applied: Applied[] = [];
+    const done = await compare(sql, migrations, database.address);
+    for (const [index, { name, sql: statements }] of [...migrations.entries()].slice(done)) {
+      await sql.script(statements);
+      await sql.query(RECORD, [index + 1, name, await checksum(statements)]);
+      applied.push({ version: index + 1, name });
+    }
+    await sql.script(grants);
+    await sql.query(MAKE_PARTITIONS, [DAYS_AHEAD]);
+    return applied;
+  });
+}
+
+/** Names of the migrations that the database still lacks; none when it is as new as this program, or newer.
+ *
+ * @throws {DatabaseUnavailable} when it cannot be reached */
+export async function pending(database: Sql): Promise<string[]> {
+  const [history] = await database.query<{ found: boolean }>(EXISTS);
+  const rows = history?.found ? await database.query(APPLIED) : [];
+  return MIGRATIONS.slice(rows.length).map(({ name }) => name);
+}
+
+/** How many migrations were applied before, if they were these. */
+async function compare(sql: Sql, migrations: readonly Migration[], address: string): Promise<number> {
+  const history = await sql.query<{ version: number; name: string; checksum: string }>(APPLIED);
+  if (history.length > migrations.length) {
+    throw new ConfigurationError(
+      `Cannot migrate the database at ${address} as its schema is of version ${history.length} and this program knows ${migrations.length}: run the newer program`,
+    );
+  }
+  for (const [index, { version, name, checksum: stored }] of history.entries()) {
+    const { sql: statements } = migrations[index]!;
+    if (version === index + 1 && stored === await checksum(statements)) continue;
+    throw new ConfigurationError(
+      `Cannot migrate the database at ${address} as its migration ${version} (${name}) is not the one this program has: run the release that made the database, or give Celeriac a database of its own`,
+    );
+  }
+  return history.length;
+}
+
+/** Hex of the SHA-256 of a migration, whatever its line ends. */
+async function checksum(statements: string): Promise<string> {
+  const bytes = new TextEncoder().encode(statements.replaceAll("\r\n", "\n"));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}

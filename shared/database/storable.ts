@@ -1,0 +1,18 @@
+/** Text that Postgres can store. */
+
+const REPLACEMENT = "\u{fffd}";
+
+/** Replaces NUL and lone surrogates by U+FFFD: Postgres has no place for them in `text`.
+ *
+ * @example
+ * ```ts
+ * import { storable } from "./storable.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(storable("a\0b\ud800"), "a\u{fffd}b\u{fffd}");
+ * assertEquals(storable(null), null);
+ * ```
+ */
+export function storable<Text extends string | null>(text: Text): Text {
+  return text === null ? text : text.toWellFormed().replaceAll("\0", REPLACEMENT) as Text;
+}

@@ -1,0 +1,96 @@
+/** Upkeep of the tables: partitions ahead, expiry behind. Any number may run: Postgres lets one of them work at a time. */
+import { getLogger } from "@logtape/logtape";
+import type { Database } from "./database/database.ts";
+import { DAYS_AHEAD } from "./database/migrate.ts";
+import { Loop } from "./loop.ts";
+import type { Service } from "./service.ts";
+
+/** What to keep, and how long. All in seconds. */
+export interface MaintenanceOptions {
+  readonly database: Database;
+  /** From one round to the next. Default 300. */
+  readonly every?: number;
+  /** How long final results are kept. Default 7 days; one minute at least. */
+  readonly retention?: number;
+  /** How long records are kept that never became final and that nothing changes. Default 90 days. */
+  readonly abandonment?: number;
+  /** How long an `Idempotency-Key` means the same task. Default 1 day. */
+  readonly keyRetention?: number;
+}
+
+const DAY = 86_400;
+/** Rows deleted in one transaction: short locks, and room for others between. */
+const BATCH = 5000;
+/** Batches in one round; the rest waits for the next. */
+const BATCHES = 100;
+
+const MAKE_PARTITIONS = "select celeriac.make_partitions($1) as made";
+
+const EXPIRE = `
+  select dropped, deleted
+  from celeriac.expire($1 * interval '1 second', $2, $3 * interval '1 second')`;
+
+const EXPIRE_KEYS = "select celeriac.expire_keys($1 * interval '1 second', $2) as deleted";
+
+/** Calls the upkeep functions of the schema, now and at each interval. */
+export class Maintenance implements Service {
+  readonly #options: Required<MaintenanceOptions>;
+  readonly #log = getLogger(["celeriac", "maintenance"]);
+  readonly #loop = new Loop({
+    name: "maintenance",
+    round: () => this.#round(),
+    recoveryMs: 10_000,
+  });
+
+  constructor(
+    { database, every = 300, retention = 7 * DAY, abandonment = 90 * DAY, keyRetention = DAY }: MaintenanceOptions,
+  ) {
+    this.#options = { database, every, retention, abandonment, keyRetention };
+  }
+
+  start(): Promise<void> {
+    return this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #round(): Promise<number> {
+    const { every } = this.#options;
+    const { made, dropped, deleted, keys } = await this.run();
+    if (made + dropped + deleted + keys > 0) {
+      this.#log.info(
+        "Upkeep made {made} partitions, dropped {dropped}, deleted {deleted} expired records and {keys} keys",
+        { made, dropped, deleted, keys },
+      );
+    }
+    return every * 1000;
+  }
+
+  /** One round of upkeep. Zeroes while another process is at it.
+   *
+   * @throws {DatabaseUnavailable} */
+  async run(): Promise<{ made: number; dropped: number; deleted: number; keys: number }> {
+    const { database, retention, abandonment, keyRetention } = this.#options;
+    const total = { made: 0, dropped: 0, deleted: 0, keys: 0 };
+    const [partitions] = await database.query<{ made: number }>(MAKE_PARTITIONS, [DAYS_AHEAD]);
+    total.made = partitions?.made ?? 0;
+    for (let batch = 0; batch < BATCHES; batch++) {
+      const [expired] = await database.query<{ dropped: number; deleted: number }>(EXPIRE, [retention, BATCH, abandonment]);
+      total.dropped += expired?.dropped ?? 0;
+      total.deleted += expired?.deleted ?? 0;
+      if ((expired?.deleted ?? 0) < BATCH) break;
+    }
+    for (let batch = 0; batch < BATCHES; batch++) {
+      const [expired] = await database.query<{ deleted: number }>(EXPIRE_KEYS, [keyRetention, BATCH]);
+      total.keys += expired?.deleted ?? 0;
+      if ((expired?.deleted ?? 0) < BATCH) break;
+    }
+    return total;
+  }
+}

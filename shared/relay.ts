@@ -1,0 +1,144 @@
+/** The loop that drains the outbox. Any number may run: they share the table by `SKIP LOCKED`. */
+import { getLogger } from "@logtape/logtape";
+import type { Broker, Properties } from "./broker/broker.ts";
+import type { Database } from "./database/database.ts";
+import { storable } from "./database/storable.ts";
+import { Loop } from "./loop.ts";
+import { retryDelay, retryPolicy } from "./retry.ts";
+import type { Service } from "./service.ts";
+import { fromStored } from "./stored_message.ts";
+
+/** What a relay works with. */
+export interface RelayOptions {
+  readonly database: Database;
+  readonly broker: Broker;
+  /** Milliseconds between looks at the table while nothing is due. Default 200. */
+  readonly pollMs?: number;
+}
+
+/** Entries taken at once. */
+const BATCH = 200;
+/** Bytes of bodies taken at once, the last entry's not counted. */
+const BATCH_BYTES = 16 * 1024 * 1024;
+/** Seconds after which another relay takes over what this one took: longer than any confirm may take. */
+const LEASE_SECONDS = 60;
+/** A message that its queue refuses, or that has no queue, is tried again for ever: someone will mend the topology. */
+const PATIENCE = retryPolicy({ maxAttempts: Infinity, base: 1, cap: 300, jitter: 0.2 });
+/** Another relay may be about to take what is due: looking again at once would be a busy loop. */
+const SHORTEST_REST_MS = 5;
+
+// No transaction stays open while the broker is asked: the lease in due_at does what a lock would, and a single connection (PGlite) stays free.
+const TAKE = `
+  with due as materialized (
+    select id, due_at, octet_length(body) as size from celeriac.outbox
+    where due_at <= now() order by due_at, id limit $1 for update skip locked
+  ), taken as (
+    select id, due_at, sum(size) over (order by due_at, id) - size as before from due
+  )
+  update celeriac.outbox as entry set due_at = now() + $2 * interval '1 second'
+  from taken where entry.id = taken.id and taken.before < $3
+  returning entry.id, taken.due_at, entry.task_id, entry.exchange, entry.routing_key,
+    entry.properties, entry.headers, entry.body, entry.attempts`;
+
+const REMOVE = "delete from celeriac.outbox where id = any($1::bigint[])";
+
+const PUT_BACK = `
+  update celeriac.outbox as entry
+  set due_at = coalesce(failed.due_at, now() + failed.delay * interval '1 second'),
+    attempts = failed.attempts, last_error = failed.error
+  from json_to_recordset($1::text::json)
+    as failed (id bigint, due_at timestamptz, delay float8, attempts integer, error text)
+  where entry.id = failed.id`;
+
+const NEXT_DUE =
+  "select (extract(epoch from min(due_at) - clock_timestamp()) * 1000)::float8 as ms from celeriac.outbox";
+
+interface Entry {
+  readonly id: string;
+  readonly due_at: Date;
+  readonly task_id: string;
+  readonly exchange: string;
+  readonly routing_key: string;
+  readonly properties: Properties;
+  readonly headers: unknown;
+  readonly body: Uint8Array;
+  readonly attempts: number;
+}
+
+/** Publishes what is due, in the order of its time, and removes what the broker has confirmed. */
+export class Relay implements Service {
+  readonly #database: Database;
+  readonly #broker: Broker;
+  readonly #pollMs: number;
+  readonly #log = getLogger(["celeriac", "relay"]);
+  readonly #loop = new Loop({ name: "relay", round: () => this.#round() });
+
+  constructor({ database, broker, pollMs = 200 }: RelayOptions) {
+    this.#database = database;
+    this.#broker = broker;
+    this.#pollMs = pollMs;
+  }
+
+  start(): Promise<void> {
+    return this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** Looks at the table now: something was added in this process. */
+  wake(): void {
+    this.#loop.wake();
+  }
+
+  async #round(): Promise<number> {
+    if (this.#broker.status.state !== "connected") return this.#pollMs;
+    const entries = await this.#database.query<Entry>(TAKE, [BATCH, LEASE_SECONDS, BATCH_BYTES]);
+    if (entries.length === 0) return await this.#untilNext();
+    entries.sort((one, other) => +one.due_at - +other.due_at || Number(one.id) - Number(other.id));
+    const outcomes = await Promise.allSettled(entries.map((entry) => this.#publish(entry)));
+    await this.#remove(entries.filter((_, index) => outcomes[index]!.status === "fulfilled"));
+    const failed = entries.flatMap((entry, index) => {
+      const outcome = outcomes[index]!;
+      return outcome.status === "rejected" ? [{ entry, reason: outcome.reason }] : [];
+    });
+    if (failed.length > 0) await this.#putBack(failed);
+    return 0;
+  }
+
+  // An async function, so that an entry that cannot even be read fails alone.
+  async #publish(entry: Entry): Promise<void> {
+    await this.#broker.publish(fromStored(entry));
+  }
+
+  async #remove(entries: readonly Entry[]): Promise<void> {
+    if (entries.length > 0) await this.#database.query(REMOVE, [entries.map(({ id }) => id)]);
+  }
+
+  /** Without a broker entries keep their turn; if it is there and does not take one, that one waits longer each time. */
+  async #putBack(failed: readonly { entry: Entry; reason: unknown }[]): Promise<void> {
+    const connected = this.#broker.status.state === "connected";
+    const rows = failed.map(({ entry: { id, due_at, attempts }, reason }) => {
+      const error = storable(reason instanceof Error ? reason.message : String(reason));
+      if (!connected) return { id, due_at, attempts, error };
+      const delay = retryDelay(PATIENCE, attempts, Math.random());
+      return { id, delay, attempts: attempts + 1, error };
+    });
+    await this.#database.query(PUT_BACK, [JSON.stringify(rows)]);
+    this.#log.warn("{count} messages stay in the outbox, the first for task {task}: {reason}", {
+      count: failed.length,
+      task: failed[0]?.entry.task_id,
+      reason: rows[0]?.error,
+    });
+  }
+
+  async #untilNext(): Promise<number> {
+    const [next] = await this.#database.query<{ ms: number | null }>(NEXT_DUE);
+    return Math.max(SHORTEST_REST_MS, Math.min(this.#pollMs, next?.ms ?? Infinity));
+  }
+}

@@ -1,0 +1,208 @@
+/** Records in Postgres, on our own schema. */
+import type { ExceptionMeta } from "../celery/exception.ts";
+import type { Database } from "../database/database.ts";
+import { storable } from "../database/storable.ts";
+import { InvalidInput } from "../errors.ts";
+import { entriesJson } from "../outbox.ts";
+import { readCursor, writeCursor } from "./cursor.ts";
+import { CLAIM, FIND, listing, type Position, RECLAIM, REVOKE, SETTLE, SETTLED_BEFORE, SUBMITTED } from "./native.sql.ts";
+import type { Claim, RecordFilter, RecordPage, Settlement, State, Submission, TaskRecord } from "./result.ts";
+import { STATES } from "./result.ts";
+import type { ResultStore } from "./store.ts";
+import { timeOf } from "./uuid_time.ts";
+
+interface Row {
+  readonly id: string;
+  readonly name: string | null;
+  readonly state: State;
+  readonly queue: string | null;
+  readonly worker: string | null;
+  readonly args_repr: string | null;
+  readonly kwargs_repr: string | null;
+  readonly result: string | null;
+  readonly exception: ExceptionMeta | null;
+  readonly traceback: string | null;
+  readonly retries: number;
+  readonly deliveries: number;
+  readonly submitted_at: Date | null;
+  readonly started_at: Date | null;
+  readonly finished_at: Date | null;
+  readonly updated_at: Date;
+}
+
+/** A row of a list; only `last_time`, `last_id` and `seen` are there where nothing fits. */
+interface ListedRow extends Omit<Row, "id"> {
+  readonly id: string | null;
+  readonly time: string;
+  readonly last_time: string;
+  readonly last_id: string;
+  readonly seen: number;
+}
+
+/** Rows looked at in one statement when a filter has no index. */
+const WINDOW = 20_000;
+/** Milliseconds of looking after which a page is given back as it is. */
+const PATIENCE_MS = 1000;
+
+/** Reads and writes records in the tables that `migrate` makes. */
+export class PostgresResultStore implements ResultStore {
+  readonly #database: Database;
+
+  constructor({ database }: { database: Database }) {
+    this.#database = database;
+  }
+
+  async submitted(submissions: readonly Submission[]): Promise<void> {
+    if (submissions.length === 0) return;
+    await this.#database.query(SUBMITTED, [JSON.stringify(submissions.map((submission) => ({
+      id: storable(submission.id),
+      name: storable(submission.name),
+      queue: storable(submission.queue),
+      args_repr: storable(submission.argsRepr),
+      kwargs_repr: storable(submission.kwargsRepr),
+      submitted_at: submission.submittedAt.toISOString(),
+    })))]);
+  }
+
+  async settle(settlements: readonly Settlement[]): Promise<boolean[]> {
+    const taken = settlements.map(() => false);
+    for (const round of rounds(settlements)) {
+      const ids = await this.#settleOnce(round.map((index) => settlements[index]!));
+      for (const index of round) taken[index] = ids.has(storable(settlements[index]!.id));
+    }
+    return taken;
+  }
+
+  /** Writes settlements of which no two have the same id; returns the ids of those taken. */
+  async #settleOnce(settlements: readonly Settlement[]): Promise<Set<string>> {
+    const rows = settlements.map(toRow);
+    const entries = entriesJson(settlements.flatMap(({ next }) => next ?? []));
+    const taken = await this.#database.query<{ id: string }>(SETTLE, [JSON.stringify(rows), entries]);
+    const ids = new Set(taken.map(({ id }) => id));
+    if (ids.size < rows.length) {
+      const refused = rows.filter(({ id }) => !ids.has(id))
+        .map(({ id, state, worker, retries }) => ({ id, state, worker, retries }));
+      for (const { id } of await this.#database.query<{ id: string }>(SETTLED_BEFORE, [JSON.stringify(refused)])) {
+        ids.add(id);
+      }
+    }
+    return ids;
+  }
+
+  async claim(
+    deliveries: readonly { id: string; redelivered: boolean }[],
+  ): Promise<(Claim | undefined)[]> {
+    const ids = [...new Set(deliveries.map(({ id }) => storable(id)))];
+    const again = [...new Set(deliveries.flatMap(({ id, redelivered }) => redelivered ? storable(id) : []))];
+    const rows = again.length > 0
+      ? await this.#database.query<Claim & { id: string }>(RECLAIM, [ids, again])
+      : await this.#database.query<Claim & { id: string }>(CLAIM, [ids]);
+    const claims = new Map(rows.map(({ id, ...claim }) => [id, claim]));
+    return deliveries.map(({ id }) => claims.get(storable(id)));
+  }
+
+  async revoke(id: string, why: string): Promise<{ revoked: boolean; state: string | null }> {
+    // The shape that Celery's own workers store (celery/worker/request.py, TaskRevokedError).
+    const exception: ExceptionMeta = {
+      exc_type: "TaskRevokedError",
+      exc_message: [why],
+      exc_module: "celery.exceptions",
+    };
+    const [answer] = await this.#database.query<{ revoked: boolean; state: string | null }>(
+      REVOKE,
+      [storable(id), JSON.stringify(exception)],
+    );
+    return answer ?? { revoked: false, state: null };
+  }
+
+  async find(id: string): Promise<TaskRecord | undefined> {
+    const [row] = await this.#database.query<Row>(FIND, [storable(id)]);
+    return row && toRecord(row);
+  }
+
+  async list(filter: RecordFilter, { limit, cursor }: { limit: number; cursor?: string }): Promise<RecordPage> {
+    check(filter, limit);
+    const scanning = filter.name !== undefined || filter.queue !== undefined || filter.worker !== undefined;
+    const deadline = Date.now() + PATIENCE_MS;
+    const records: TaskRecord[] = [];
+    let after: Position | undefined = cursor === undefined ? undefined : readCursor(cursor);
+    for (;;) {
+      // One more than asked for tells whether there is a next page.
+      const wanted = limit - records.length + 1;
+      const window = scanning ? WINDOW : wanted;
+      const { statement, parameters } = listing({ filter, window, limit: wanted, after });
+      const rows = await this.#database.query<ListedRow>(statement, parameters);
+      for (const { id, ...row } of rows) {
+        if (id === null) continue;
+        if (records.length === limit) return { records, next: after ? writeCursor(after) : null };
+        records.push(toRecord({ ...row, id }));
+        after = { time: row.time, id };
+      }
+      const [edge] = rows;
+      if (!edge || edge.seen < window) return { records, next: null };
+      after = { time: edge.last_time, id: edge.last_id };
+      if (Date.now() > deadline) return { records, next: writeCursor(after) };
+    }
+  }
+}
+
+/** Indexes of settlements, in rounds that name each id once and keep each id's order. */
+function rounds(settlements: readonly Settlement[]): number[][] {
+  const seen = new Map<string, number>();
+  const result: number[][] = [];
+  for (const [index, { id }] of settlements.entries()) {
+    const round = seen.get(id) ?? 0;
+    seen.set(id, round + 1);
+    (result[round] ??= []).push(index);
+  }
+  return result;
+}
+
+function toRow(settlement: Settlement) {
+  const { state, retries, next, startedAt } = settlement;
+  return {
+    id: storable(settlement.id),
+    name: storable(settlement.name),
+    state,
+    queue: storable(settlement.queue),
+    worker: storable(settlement.worker),
+    args_repr: storable(settlement.argsRepr),
+    kwargs_repr: storable(settlement.kwargsRepr),
+    // JSON text that holds NUL or half a surrogate pair holds it escaped: the column keeps it as it is.
+    result: settlement.result,
+    exception: settlement.exception && JSON.stringify(settlement.exception),
+    traceback: storable(settlement.traceback),
+    retries: Math.max(retries, next?.retries ?? 0),
+    age: startedAt && (Date.now() - startedAt.getTime()) / 1000,
+  };
+}
+
+function toRecord(row: Row): TaskRecord {
+  return {
+    id: row.id,
+    name: row.name,
+    state: row.state,
+    queue: row.queue,
+    worker: row.worker,
+    argsRepr: row.args_repr,
+    kwargsRepr: row.kwargs_repr,
+    result: row.result,
+    exception: row.exception,
+    traceback: row.traceback,
+    retries: row.retries,
+    deliveries: row.deliveries,
+    submittedAt: row.submitted_at ?? timeOf(row.id) ?? null,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    updatedAt: row.updated_at,
+  };
+}
+
+function check({ state }: RecordFilter, limit: number): void {
+  if (state !== undefined && !STATES.includes(state)) {
+    throw new InvalidInput(`Cannot list tasks in state '${state}' as there is no such state: use one of ${STATES.join(", ")}`, "state");
+  }
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
+    throw new InvalidInput(`Cannot list ${limit} tasks as a page has 1 to 1,000: ask for so many`, "limit");
+  }
+}

@@ -1,0 +1,18 @@
+/** The time in an id of ours. */
+
+const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
+
+/** When a UUIDv7 was made, to the millisecond (RFC 9562, section 5.7); `undefined` for any other id.
+ *
+ * @example
+ * ```ts
+ * import { timeOf } from "./uuid_time.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(timeOf("017f22e2-79b0-7cc3-98c4-dc0c0c07398f"), new Date("2022-02-22T19:22:22Z"));
+ * assertEquals(timeOf("order-17"), undefined);
+ * ```
+ */
+export function timeOf(id: string): Date | undefined {
+  return UUID_V7.test(id) ? new Date(parseInt(id.slice(0, 8) + id.slice(9, 13), 16)) : undefined;
+}

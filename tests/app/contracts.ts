@@ -1,0 +1,173 @@
+/** Contracts of an app that misbehaves on request: for every suite.
+ * @module
+ */
+import { defineTask, z } from "../../shared/mod.ts";
+
+const sleepShape = {
+  input: z.object({ seconds: z.number().min(0).max(3600) }),
+  output: z.object({ slept: z.number() }),
+};
+
+/** Waits; ends early when its signal aborts. */
+export const sleep = defineTask({ name: "test.sleep", ...sleepShape });
+
+/** The same in a child process. */
+export const sleepProcess = defineTask({
+  name: "test.sleep_process",
+  ...sleepShape,
+  run: "process",
+});
+
+/** Throws a `Refusal` with a cause, always; attempted once. */
+export const fail = defineTask({
+  name: "test.fail",
+  input: z.object({ message: z.string().default("refused") }),
+});
+
+/** The same in a child process. */
+export const failProcess = defineTask({
+  name: "test.fail_process",
+  input: fail.input,
+  run: "process",
+});
+
+/** Fails so many attempts, then returns the number of the attempt. 5 attempts, 50, 100, 200 and 400 ms apart. */
+export const flaky = defineTask({
+  name: "test.flaky",
+  input: z.object({ failures: z.int().min(0) }),
+  output: z.object({ attempt: z.int() }),
+  retry: { maxAttempts: 5, base: 0.05, jitter: 0 },
+});
+
+const retryShape = {
+  input: z.object({ countdown: z.number().optional() }),
+  output: z.object({ attempt: z.int() }),
+};
+
+/** Throws `Retry` on its first attempt, then returns the number of the attempt. */
+export const retry = defineTask({ name: "test.retry", ...retryShape });
+
+/** The same in a child process. */
+export const retryProcess = defineTask({
+  name: "test.retry_process",
+  ...retryShape,
+  run: "process",
+});
+
+/** Throws `Reject`. */
+export const reject = defineTask({
+  name: "test.reject",
+  input: z.object({ message: z.string().default("set aside") }),
+});
+
+/** The same in a child process. */
+export const rejectProcess = defineTask({
+  name: "test.reject_process",
+  input: reject.input,
+  run: "process",
+});
+
+/** Holds its child process with a busy loop: for ever unless `seconds` is given. */
+export const block = defineTask({
+  name: "test.block",
+  input: z.object({ seconds: z.number().min(0).optional() }),
+  run: "process",
+});
+
+/** Holds the worker's own event loop. */
+export const blockInline = defineTask({
+  name: "test.block_inline",
+  input: z.object({ milliseconds: z.int().min(0).max(60_000) }),
+});
+
+/** Ends its child process with an exit code. */
+export const exit = defineTask({
+  name: "test.exit",
+  input: z.object({ code: z.int().min(0).max(255).default(3) }),
+  run: "process",
+});
+
+/** Fills the heap of its child process until it dies. */
+export const hoard = defineTask({ name: "test.hoard", input: z.object({}), run: "process" });
+
+/** Ends the worker with SIGKILL on the first hand-out of its first attempt (or on each, with `always`). */
+export const crash = defineTask({
+  name: "test.crash",
+  input: z.object({ always: z.boolean().default(false) }),
+});
+
+/** Appends a line to a file: what else a task did can be counted there. */
+export const count = defineTask({
+  name: "test.count",
+  input: z.object({ file: z.string(), line: z.string().default("ran") }),
+});
+
+/** Returns what it is given. */
+export const echo = defineTask({ name: "test.echo", input: z.object({ value: z.unknown() }) });
+
+/** The same in a child process. */
+export const echoProcess = defineTask({
+  name: "test.echo_process",
+  input: echo.input,
+  run: "process",
+});
+
+const bigShape = {
+  input: z.object({ bytes: z.int().min(0).max(100_000_000) }),
+  output: z.string(),
+};
+
+/** Returns a text of so many bytes. */
+export const big = defineTask({ name: "test.big", ...bigShape });
+
+/** The same in a child process. */
+export const bigProcess = defineTask({ name: "test.big_process", ...bigShape, run: "process" });
+
+/** Takes what only zod can say: formats, defaults, transformed values, a rule over two fields. */
+export const typed = defineTask({
+  name: "test.typed",
+  input: z.object({
+    email: z.email(),
+    since: z.iso.datetime({ offset: true }).transform((text) => new Date(text)),
+    copies: z.int().min(1).max(10).default(1),
+    tags: z.array(z.string().min(1)).max(3).default([]),
+    from: z.number(),
+    to: z.number(),
+  }).refine(({ from, to }) => from <= to, { message: "must not be below 'from'", path: ["to"] }),
+  output: z.object({
+    email: z.string(),
+    since: z.string(),
+    copies: z.int(),
+    tags: z.array(z.string()),
+  }),
+  run: "process",
+});
+
+const progressShape = {
+  input: z.object({ steps: z.int().min(1).max(1000), milliseconds: z.int().min(0).default(10) }),
+  output: z.object({ steps: z.int() }),
+};
+
+/** Tells its progress in so many steps, then returns their number. */
+export const progress = defineTask({ name: "test.progress", ...progressShape });
+
+/** The same in a child process, without a pause between the steps. */
+export const progressProcess = defineTask({
+  name: "test.progress_process",
+  ...progressShape,
+  run: "process",
+});
+
+/** Writes to every place where output goes, and to its log. */
+export const print = defineTask({
+  name: "test.print",
+  input: z.object({ text: z.string() }),
+  run: "process",
+});
+
+/** Tells what its process may do. */
+export const permissions = defineTask({
+  name: "test.permissions",
+  input: z.object({}),
+  run: "process",
+});

@@ -1,0 +1,120 @@
+/** Handlers of an app that misbehaves on request.
+ * @module
+ */
+import process from "node:process";
+import { type Context, handle, Reject, Retry } from "../../workers/mod.ts";
+import * as contracts from "./contracts.ts";
+
+/** What `test.fail` throws. */
+class Refusal extends Error {}
+
+async function sleep({ seconds }: { seconds: number }, { signal, log }: Context) {
+  log.debug("asleep");
+  const began = performance.now();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, seconds * 1000);
+  const abort = () => reject(signal.reason);
+  signal.addEventListener("abort", abort);
+  try {
+    signal.throwIfAborted();
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
+  }
+  return { slept: (performance.now() - began) / 1000 };
+}
+
+function fail({ message }: { message: string }): never {
+  throw new Refusal(message, { cause: new TypeError("the cause") });
+}
+
+function retry({ countdown }: { countdown?: number | undefined }, { attempt }: Context) {
+  if (attempt > 1) return { attempt };
+  throw new Retry("not yet", countdown === undefined ? {} : { countdown });
+}
+
+function reject({ message }: { message: string }): never {
+  throw new Reject(message);
+}
+
+function holdUntil(time: number): void {
+  while (performance.now() < time);
+}
+
+export const sleepHandler = handle(contracts.sleep, sleep);
+export const sleepProcessHandler = handle(contracts.sleepProcess, sleep);
+export const failHandler = handle(contracts.fail, fail);
+export const failProcessHandler = handle(contracts.failProcess, fail);
+export const retryHandler = handle(contracts.retry, retry);
+export const retryProcessHandler = handle(contracts.retryProcess, retry);
+export const rejectHandler = handle(contracts.reject, reject);
+export const rejectProcessHandler = handle(contracts.rejectProcess, reject);
+
+export const flakyHandler = handle(contracts.flaky, ({ failures }, { attempt }) => {
+  if (attempt <= failures) throw new Refusal(`attempt ${attempt} of ${failures} that fail`);
+  return { attempt };
+});
+
+export const blockHandler = handle(contracts.block, ({ seconds = Infinity }) => {
+  holdUntil(performance.now() + seconds * 1000);
+});
+
+export const blockInlineHandler = handle(contracts.blockInline, ({ milliseconds }) => {
+  holdUntil(performance.now() + milliseconds);
+});
+
+export const exitHandler = handle(contracts.exit, ({ code }) => Deno.exit(code));
+
+export const hoardHandler = handle(contracts.hoard, () => {
+  const hoard: unknown[] = [];
+  while (true) hoard.push(new Array(1000).fill({}));
+});
+
+export const crashHandler = handle(contracts.crash, ({ always }, { attempt, deliveries }) => {
+  if (always || attempt === 1 && deliveries === 1) Deno.kill(Deno.pid, "SIGKILL");
+  return { deliveries };
+});
+
+export const countHandler = handle(contracts.count, async ({ file, line }) => {
+  await Deno.writeTextFile(file, `${line}\n`, { append: true });
+});
+
+export const echoHandler = handle(contracts.echo, ({ value }) => value);
+export const echoProcessHandler = handle(contracts.echoProcess, ({ value }) => value);
+export const bigHandler = handle(contracts.big, ({ bytes }) => "x".repeat(bytes));
+export const bigProcessHandler = handle(contracts.bigProcess, ({ bytes }) => "x".repeat(bytes));
+
+export const typedHandler = handle(contracts.typed, ({ email, since, copies, tags }) => {
+  return { email, since: since.toISOString(), copies, tags };
+});
+
+export const progressHandler = handle(contracts.progress, async (input, { progress }) => {
+  const { steps, milliseconds } = input;
+  for (let step = 1; step <= steps; step++) {
+    progress({ step, steps });
+    await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  }
+  return { steps };
+});
+
+export const progressProcessHandler = handle(contracts.progressProcess, ({ steps }, context) => {
+  for (let step = 1; step <= steps; step++) context.progress({ step, steps });
+  return { steps };
+});
+
+export const printHandler = handle(contracts.print, async ({ text }, { log }) => {
+  console.log(text);
+  console.table([{ text }]);
+  await Deno.stdout.write(new TextEncoder().encode(`${text}\n`));
+  process.stdout.write(`${text}\n`);
+  log.warn("printed {text}", { text });
+});
+
+export const permissionsHandler = handle(contracts.permissions, async () => {
+  const names = ["read", "write", "net", "env", "run", "sys", "ffi"] as const;
+  const states = names.map(async (name) => {
+    return [name, (await Deno.permissions.query({ name })).state];
+  });
+  return Object.fromEntries(await Promise.all(states));
+});

@@ -1,0 +1,218 @@
+/** The measurements: each runs its rounds, Celeriac and baseline in turn, and gives the medians.
+ * @module
+ */
+import pg from "pg";
+import { Process, run } from "../support/process.ts";
+import { publishRaw, rawChannel, rawTask } from "../support/raw_amqp.ts";
+import { checkout, migrate, startApi, startWorker } from "../support/roles.ts";
+import { freshDatabase, freshVhost } from "../support/servers.ts";
+import type { Row } from "./table.ts";
+
+/** How much is measured. */
+export interface Effort {
+  /** Messages consumed in a round. */
+  readonly tasks: number;
+  /** Rounds; the median counts. */
+  readonly rounds: number;
+  /** Seconds of HTTP load in a round. */
+  readonly seconds: number;
+}
+
+type Say = (line: string) => void;
+
+const queue = "celeriac.default";
+
+/** Deliveries in hand: the worker's default, concurrency 32 times 4, also for the baseline. */
+const prefetch = 128;
+
+/** Connections of the load generator. */
+const connections = 64;
+
+/** Consume, run, commit, ack: worker against a bare amqplib loop. */
+export async function measureWorker(effort: Effort, say: Say): Promise<Row> {
+  const bare: number[] = [];
+  const ours: number[] = [];
+  for (let round = 0; round < effort.rounds; round++) {
+    bare.push(await rateOf(effort, startBareWorker, "bare", "done"));
+    ours.push(await rateOf(effort, startOwnWorker, "celeriac.task", "finished_at"));
+    say(`worker ${Math.round(ours.at(-1) ?? 0)}/s, bare loop ${Math.round(bare.at(-1) ?? 0)}/s`);
+  }
+  return {
+    what: "worker: consume, run, commit, ack",
+    measured: median(ours),
+    unit: "tasks/s",
+    baseline: median(bare),
+    target: { ratio: 0.6 },
+  };
+}
+
+/** Submission over HTTP: API against a bare Hono handler with one confirmed publish. */
+export async function measureSubmission(effort: Effort, say: Say): Promise<Row> {
+  const bare: number[] = [];
+  const ours: number[] = [];
+  for (let round = 0; round < effort.rounds; round++) {
+    for (const [start, rates] of [[startBareApi, bare], [startOwnApi, ours]] as const) {
+      await using servers = await freshServers();
+      await using api = await start(servers.env);
+      const [, url = ""] = await api.said(/ready at (http:\S+)/);
+      await load(url, 2); // warm
+      rates.push(await load(url, effort.seconds));
+    }
+    say(`API ${Math.round(ours.at(-1) ?? 0)}/s, bare handler ${Math.round(bare.at(-1) ?? 0)}/s`);
+  }
+  return {
+    what: "API: submission over HTTP",
+    measured: median(ours),
+    unit: "requests/s",
+    baseline: median(bare),
+    target: { ratio: 0.6 },
+  };
+}
+
+/** From a batch of submissions to the last committed result, with one API and one worker. */
+export async function measureBatch(effort: Effort, say: Say): Promise<Row> {
+  const tasks = 5_000;
+  const line = `{"name":"add","args":[1,2]}\n`;
+  const rates: number[] = [];
+  for (let round = 0; round < effort.rounds; round++) {
+    await using servers = await freshServers();
+    const { api, url } = await startApi(servers);
+    await using _api = api;
+    await using _worker = await startWorker(servers);
+    const start = Date.now();
+    const answer = await fetch(`${url}/v1/tasks:batch`, {
+      method: "POST",
+      headers: { "content-type": "application/x-ndjson" },
+      body: line.repeat(tasks),
+    });
+    const refused = (await answer.text()).split("\n").filter((text) => text.includes(`"title"`));
+    if (!answer.ok || refused.length > 0) {
+      throw new Error(`Refused: ${answer.status} ${refused[0]}`);
+    }
+    await allDone(servers, "celeriac.task", tasks);
+    const { rows } = await servers.client.query<{ last: Date }>(
+      "SELECT max(finished_at) AS last FROM celeriac.task",
+    );
+    rates.push(tasks / (((rows[0]?.last.getTime() ?? NaN) - start) / 1000));
+    say(`batch of ${tasks}: ${Math.round(rates.at(-1) ?? 0)}/s to the last result`);
+  }
+  return { what: "end to end: batch of 5,000", measured: median(rates), unit: "tasks/s" };
+}
+
+/** Memory of a worker that waits for its first task. */
+export async function measureIdle(_effort: Effort, say: Say): Promise<Row> {
+  await using servers = await freshServers();
+  await using worker = await startWorker(servers);
+  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  const kibibytes = Number(await run("ps", ["-o", "rss=", "-p", `${worker.pid}`]));
+  say(`idle worker ${Math.round(kibibytes / 1024)} MiB`);
+  return {
+    what: "idle worker: resident memory",
+    measured: kibibytes / 1024,
+    unit: "MiB",
+    target: { atMost: 100 },
+  };
+}
+
+interface Servers extends AsyncDisposable {
+  readonly env: Readonly<Record<string, string>>;
+  readonly client: pg.Client;
+  readonly amqpUrl: string;
+}
+
+async function freshServers(): Promise<Servers> {
+  await using stack = new AsyncDisposableStack();
+  const vhost = stack.use(await freshVhost());
+  const database = stack.use(await freshDatabase());
+  await migrate(database.url);
+  const client = new pg.Client(database.url);
+  await client.connect();
+  stack.defer(() => client.end());
+  const owned = stack.move();
+  return {
+    env: { AMQP_URL: vhost.url, DATABASE_URL: database.url },
+    client,
+    amqpUrl: vhost.url,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+type Start = (env: Readonly<Record<string, string>>) => Promise<Process>;
+
+const startBareWorker: Start = async (env) => {
+  const worker = startProgram("bare_worker.ts", [queue, `${prefetch}`], env);
+  await worker.said(/ready/);
+  return worker;
+};
+
+const startOwnWorker: Start = (env) => startWorker({ env });
+
+const startBareApi: Start = async (env) => {
+  await using amqp = await rawChannel(env.AMQP_URL ?? "");
+  await declareQueue(amqp.channel);
+  return startProgram("bare_api.ts", [queue], env);
+};
+
+const startOwnApi: Start = async (env) => (await startApi({ env })).api;
+
+function startProgram(name: string, args: string[], env: Readonly<Record<string, string>>) {
+  const program = ["run", "-A", `${checkout}tests/bench/${name}`, ...args];
+  return Process.start(Deno.execPath(), program, { env: { ...env }, cwd: checkout });
+}
+
+/** Fills a queue, then lets a worker empty it: the rate between its first and its last commit. */
+async function rateOf(
+  { tasks }: Effort,
+  start: Start,
+  relation: string,
+  column: string,
+): Promise<number> {
+  await using servers = await freshServers();
+  {
+    await using amqp = await rawChannel(servers.amqpUrl);
+    await declareQueue(amqp.channel);
+    const messages = Array.from(
+      { length: tasks },
+      (_, index) => rawTask("add", crypto.randomUUID(), { args: [index, 1] }),
+    );
+    await publishRaw(amqp, "", queue, messages);
+  }
+  await using _worker = await start(servers.env);
+  await allDone(servers, relation, tasks);
+  const { rows } = await servers.client.query<{ seconds: number }>(
+    `SELECT extract(epoch FROM max(${column}) - min(${column}))::float8 AS seconds FROM ${relation}`,
+  );
+  return tasks / (rows[0]?.seconds ?? NaN);
+}
+
+/** Looks seldom: counting costs the measured program time. */
+async function allDone({ client }: Servers, relation: string, tasks: number): Promise<void> {
+  const deadline = Date.now() + 120_000;
+  while (Date.now() < deadline) {
+    const { rows } = await client.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM ${relation} WHERE state = 'SUCCESS'`,
+    );
+    if (rows[0]?.count === tasks) return;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  throw new Error(`Not all of ${tasks} tasks were done within 2 minutes`);
+}
+
+async function declareQueue(
+  channel: Awaited<ReturnType<typeof rawChannel>>["channel"],
+): Promise<void> {
+  await channel.assertQueue(queue, { durable: true, arguments: { "x-queue-type": "quorum" } });
+}
+
+async function load(url: string, seconds: number): Promise<number> {
+  const args = ["run", "-A", `${checkout}tests/bench/load.ts`, url, `${connections}`, `${seconds}`];
+  const output = await run(Deno.execPath(), args, { cwd: checkout });
+  const { rate, refused } = JSON.parse(output.slice(output.indexOf("{")));
+  if (refused > 0) throw new Error(`${refused} submissions were not accepted: ${output}`);
+  return rate;
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+}

@@ -1,0 +1,56 @@
+/** What the pipeline costs: Celeriac's worker and API against the least that could do the same, on the same servers, one after the other.
+ *
+ *     deno task bench [--tasks 20000] [--rounds 3] [--seconds 8] [--json FILE]
+ *
+ * Every measured program is a process of its own; servers are found or started as for the tests.
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { prepareGround } from "../support/ground.ts";
+import { ServersMissing } from "../support/packages.ts";
+import {
+  type Effort,
+  measureBatch,
+  measureIdle,
+  measureSubmission,
+  measureWorker,
+} from "./measures.ts";
+import { type Row, table } from "./table.ts";
+
+async function main(signal: AbortSignal): Promise<number> {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      tasks: { type: "string", default: "20000" },
+      rounds: { type: "string", default: "3" },
+      seconds: { type: "string", default: "8" },
+      json: { type: "string" },
+    },
+  });
+  const effort: Effort = {
+    tasks: Number(values.tasks),
+    rounds: Number(values.rounds),
+    seconds: Number(values.seconds),
+  };
+  await using ground = await prepareGround(console.log, signal);
+  for (const [name, value] of Object.entries(ground.environment)) Deno.env.set(name, value);
+  const rows: Row[] = [];
+  for (const measure of [measureWorker, measureSubmission, measureBatch, measureIdle]) {
+    signal.throwIfAborted();
+    rows.push(await measure(effort, (line) => console.log(`  ${line}`)));
+  }
+  console.log(`\n${table(rows)}`);
+  if (values.json) await Deno.writeTextFile(values.json, JSON.stringify({ effort, rows }, null, 2));
+  return 0;
+}
+
+const stopped = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  Deno.addSignalListener(name, () => stopped.abort(new DOMException("Interrupted", "AbortError")));
+}
+try {
+  Deno.exit(await main(stopped.signal));
+} catch (error) {
+  console.error(error instanceof ServersMissing ? error.message : error);
+  Deno.exit(error instanceof ServersMissing ? 2 : 1);
+}

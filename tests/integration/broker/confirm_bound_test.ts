@@ -1,0 +1,145 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { BrokerUnavailable, InvalidInput, TopologyMissing } from "../../../shared/errors.ts";
+import { message, queues, started } from "../../support/broker_ground.ts";
+import { eventually } from "../../support/eventually.ts";
+import { TcpProxy } from "../../support/proxy.ts";
+import { freshVhost, management } from "../../support/servers.ts";
+
+Deno.test("publish() gives up on a confirm that does not come in time", async () => {
+  await using vhost = await freshVhost();
+  await using proxy = TcpProxy.of(vhost.url);
+  await using broker = new AmqpBroker({
+    url: proxy.through(vhost.url),
+    name: "bound",
+    confirmTimeoutMs: 300,
+  });
+  await started(broker, queues("celeriac.q"));
+  proxy.swallow();
+  const began = performance.now();
+  await assertRejects(
+    () => broker.publish(message("", "celeriac.q")),
+    BrokerUnavailable,
+    "did not confirm it within 300 ms",
+  );
+  const took = performance.now() - began;
+  assert(took >= 300 && took < 3000, `${took} ms`);
+  proxy.pass();
+  await broker.publish(message("", "celeriac.q"));
+});
+
+Deno.test("publish() lets more than may be in flight wait, no longer than the bound", async () => {
+  await using vhost = await freshVhost();
+  await using proxy = TcpProxy.of(vhost.url);
+  await using broker = new AmqpBroker({
+    url: proxy.through(vhost.url),
+    name: "slots",
+    confirmTimeoutMs: 500,
+    maxInFlight: 10,
+  });
+  await started(broker, queues("celeriac.q"));
+  await Promise.all(Array.from({ length: 100 }, () => broker.publish(message("", "celeriac.q"))));
+  proxy.swallow();
+  const results = await Promise.allSettled(
+    Array.from({ length: 30 }, () => broker.publish(message("", "celeriac.q"))),
+  );
+  const reasons = results.map((result) =>
+    result.status === "rejected" ? String(result.reason) : ""
+  );
+  assertEquals(reasons.filter((reason) => reason.includes("did not confirm it")).length, 10);
+  assertEquals(reasons.filter((reason) => reason.includes("did not take it")).length, 20);
+  proxy.pass();
+  // The channel that confirmed nothing was given up for another.
+  await eventually(
+    "a confirm",
+    () => broker.publish(message("", "celeriac.q")).then(() => true, () => false),
+  );
+});
+
+Deno.test("a silent broker is left for a new connection", async () => {
+  await using vhost = await freshVhost();
+  await using proxy = TcpProxy.of(vhost.url);
+  await using broker = new AmqpBroker({
+    url: proxy.through(vhost.url),
+    name: "silent",
+    heartbeat: 1,
+  });
+  await started(broker, queues("celeriac.q"));
+  proxy.swallow();
+  await eventually("the loss", () => broker.status.state === "connecting");
+  assertStringIncludes(broker.status.reason ?? "", "no heartbeat");
+  proxy.pass();
+  await broker.connected();
+  await broker.publish(message("", "celeriac.q"));
+});
+
+Deno.test("publish() tells the message that closes the channel from its neighbours", async () => {
+  await using vhost = await freshVhost();
+  await using broker = new AmqpBroker({ url: vhost.url, name: "guilty" });
+  await started(broker, queues("celeriac.q"));
+  const results = await Promise.allSettled([
+    broker.publish(message("", "celeriac.q")),
+    broker.publish(message("gone", "celeriac.q")),
+    broker.publish(message("", "celeriac.q")),
+  ]);
+  const [, guilty, innocent] = results.map((result) =>
+    result.status === "rejected" ? result.reason : undefined
+  );
+  assert(guilty instanceof TopologyMissing);
+  assertStringIncludes(guilty.message, "'gone'");
+  assert(innocent instanceof BrokerUnavailable);
+  await broker.publish(message("", "celeriac.q"));
+});
+
+Deno.test("publish() says what does not fit the protocol, and goes on", async () => {
+  await using vhost = await freshVhost();
+  await using broker = new AmqpBroker({ url: vhost.url, name: "unfit" });
+  await started(broker, queues("celeriac.q"));
+  const unfit = [
+    { ...message("", "celeriac.q"), headers: { long: "x".repeat(70_000) } },
+    { ...message("", "celeriac.q"), headers: { ["k".repeat(300)]: 1 } },
+    { ...message("", "celeriac.q"), properties: { correlationId: "x".repeat(300) } },
+    { ...message("", "celeriac.q"), properties: { userId: "somebody else" } },
+    message("", "k".repeat(300)),
+  ];
+  for (const bad of unfit) {
+    await assertRejects(() => broker.publish(bad), InvalidInput, "Cannot publish to queue");
+  }
+  await broker.publish(message("", "celeriac.q"));
+});
+
+Deno.test("publish() is refused by a queue that is full", async () => {
+  await using vhost = await freshVhost();
+  await using broker = new AmqpBroker({ url: vhost.url, name: "full" });
+  await started(broker, queues("celeriac.q"));
+  await management(vhost.managementUrl, "PUT", `/api/policies/${vhost.name}/short`, {
+    pattern: "^celeriac\\.q$",
+    "apply-to": "queues",
+    definition: { "max-length": 1, overflow: "reject-publish" },
+  });
+  const error = await eventually(
+    "the refusal",
+    () => broker.publish(message("", "celeriac.q")).then(() => undefined, (error) => error),
+  );
+  assert(error instanceof BrokerUnavailable);
+  assertStringIncludes(error.message, "refused it");
+});
+
+Deno.test("publish() stops waiting when its signal says so", async () => {
+  await using vhost = await freshVhost();
+  await using proxy = TcpProxy.of(vhost.url);
+  await using broker = new AmqpBroker({
+    url: proxy.through(vhost.url),
+    name: "signal",
+    confirmTimeoutMs: 1000,
+  });
+  await started(broker, queues("celeriac.q"));
+  proxy.swallow();
+  const stopping = new AbortController();
+  const publishing = broker.publish(message("", "celeriac.q"), { signal: stopping.signal });
+  const reason = new Error("no longer needed");
+  stopping.abort(reason);
+  assertEquals(await publishing.catch((error) => error), reason);
+  proxy.pass();
+  await broker.publish(message("", "celeriac.q"), { signal: new AbortController().signal });
+});

@@ -1,0 +1,29 @@
+import { assertEquals } from "@std/assert";
+import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { consumed, message, queues, started } from "../../support/broker_ground.ts";
+import { TcpProxy } from "../../support/proxy.ts";
+import { freshVhost } from "../../support/servers.ts";
+
+Deno.test("AmqpBroker reads integers as py-amqp writes them, under tag L", async () => {
+  await using vhost = await freshVhost();
+  // What goes out under tag l is under L when the broker reads it.
+  await using proxy = TcpProxy.of(vhost.url, {
+    rewrite: (bytes) => replace(bytes, "\x03epol", "\x03epoL"),
+  });
+  await using sender = new AmqpBroker({ url: proxy.through(vhost.url), name: "sender" });
+  await using receiver = new AmqpBroker({ url: vhost.url, name: "receiver" });
+  await started(sender, queues("celeriac.q"));
+  await started(receiver, queues());
+  const inbox = await consumed(receiver, "celeriac.q");
+  for (const epo of [2 ** 40, 2n ** 60n]) {
+    await sender.publish({ ...message("", "celeriac.q"), headers: { epo, after: "x" } });
+    const { message: { headers } } = await inbox.next();
+    assertEquals(headers, { epo, after: "x" });
+  }
+});
+
+/** Replaces text of one length by another in bytes. */
+function replace(bytes: Uint8Array, from: string, to: string): void {
+  const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  bytes.set(Array.from(text.replaceAll(from, to), (letter) => letter.charCodeAt(0)));
+}

@@ -1,0 +1,100 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { eventually } from "../../support/eventually.ts";
+import { freshVhost, management } from "../../support/servers.ts";
+
+Deno.test("status names a wrong password, and never holds it", async () => {
+  await using vhost = await freshVhost();
+  const url = new URL(vhost.url);
+  url.password = "s3cret";
+  const reason = await reasonOf(url.href);
+  assertEquals(reason, `wrong user or password for user '${url.username}'`);
+});
+
+Deno.test("status names the causes for which a vhost is refused", async () => {
+  await using vhost = await freshVhost();
+  const reason = await reasonOf(`${vhost.url}_gone`);
+  assertStringIncludes(reason, `vhost '${vhost.name}_gone'`);
+  assertStringIncludes(reason, "does not exist, or the user has no permissions in it");
+});
+
+Deno.test("status says that nothing listens, or that a name is unknown", async () => {
+  const nobody = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = nobody.addr;
+  nobody.close();
+  assertEquals(
+    await reasonOf(`amqp://127.0.0.1:${port}/`),
+    "nothing listens there (connection refused)",
+  );
+  assertEquals(
+    await reasonOf("amqp://no-such-host.invalid/"),
+    "the host name 'no-such-host.invalid' cannot be resolved",
+  );
+});
+
+Deno.test("status tells a server that is silent from one that speaks something else", async () => {
+  const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  assertEquals(
+    await reasonOf(`amqp://127.0.0.1:${silent.addr.port}/`, { connectTimeoutMs: 200 }),
+    "no answer in time",
+  );
+  silent.close();
+  const abrupt = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const closing = (async () => {
+    for await (const connection of abrupt) {
+      await connection.read(new Uint8Array(8));
+      connection.close();
+    }
+  })();
+  assertStringIncludes(
+    await reasonOf(`amqp://127.0.0.1:${abrupt.addr.port}/`),
+    "during the handshake",
+  );
+  abrupt.close();
+  await closing;
+  const http = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => new Response(),
+  );
+  assertStringIncludes(await reasonOf(`amqp://127.0.0.1:${http.addr.port}/`), "no AMQP");
+  await http.shutdown();
+});
+
+Deno.test("AmqpBroker connects with a password and to a vhost beyond ASCII", async () => {
+  await using vhost = await freshVhost();
+  const user = vhost.name;
+  const password = "p%ä:/@世";
+  const other = `${vhost.name} ü/%41`;
+  const path = encodeURIComponent(other);
+  await management(vhost.managementUrl, "PUT", `/api/users/${user}`, { password, tags: "" });
+  await management(vhost.managementUrl, "PUT", `/api/vhosts/${path}`, {});
+  await management(vhost.managementUrl, "PUT", `/api/permissions/${path}/${user}`, {
+    configure: "",
+    write: "",
+    read: "",
+  });
+  try {
+    const { host } = new URL(vhost.url);
+    const url = `amqp://${user}:${encodeURIComponent(password)}@${host}/${path}`;
+    await using broker = new AmqpBroker({ url, name: "letters" });
+    await broker.start();
+    await broker.connected({ signal: AbortSignal.timeout(10_000) });
+    assertEquals(broker.status.state, "connected");
+  } finally {
+    await management(vhost.managementUrl, "DELETE", `/api/users/${user}`);
+    await management(vhost.managementUrl, "DELETE", `/api/vhosts/${path}`);
+  }
+});
+
+/** What the status says when a connection cannot be had. */
+async function reasonOf(url: string, options: { connectTimeoutMs?: number } = {}): Promise<string> {
+  await using broker = new AmqpBroker({ url, name: "reasons", ...options });
+  await broker.start();
+  const { reason } = await eventually(
+    "a reason",
+    () => broker.status.reason ? broker.status : undefined,
+  );
+  assertEquals(broker.status.state, "connecting");
+  assert(!reason?.includes("s3cret"));
+  return reason ?? "";
+}

@@ -1,0 +1,158 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import type { Delivery, Message } from "../../../shared/broker/broker.ts";
+import { BrokerUnavailable, InvalidInput } from "../../../shared/errors.ts";
+import { consumed, message, queues, started, text } from "../../support/broker_ground.ts";
+import { eventually } from "../../support/eventually.ts";
+import { Inbox } from "../../support/inbox.ts";
+import { TcpProxy } from "../../support/proxy.ts";
+import { freshVhost, management, type Vhost } from "../../support/servers.ts";
+
+Deno.test("AmqpBroker goes on when the broker closes its connections", async () => {
+  await using vhost = await freshVhost();
+  await using broker = new AmqpBroker({ url: vhost.url, name: "closed" });
+  await started(broker, {
+    ...queues("celeriac.q"),
+    exchanges: [{ name: "events", type: "topic", durable: true }],
+  });
+  const deliveries = await consumed(broker, "celeriac.q");
+  const heard = new Inbox<Message>();
+  const listener = await broker.listen("events", heard.put, { keys: ["#"] });
+  const { queue } = listener;
+  await broker.publish(message("", "celeriac.q", "held"));
+  const held = await deliveries.next();
+
+  await closeConnections(vhost);
+  await eventually("the loss", () => !held.open && !listener.active);
+  held.ack();
+  await broker.connected();
+
+  const again = await deliveries.next();
+  assertEquals([text(again.message), again.redelivered], ["held", true]);
+  again.ack();
+  await broker.publish(message("", "celeriac.q", "new"));
+  assertEquals(text((await deliveries.next()).message), "new");
+  await eventually("the listener", () => listener.active);
+  await broker.publish(message("events", "k", "event"));
+  assertEquals(text(await heard.next()), "event");
+  assert(listener.queue !== queue);
+});
+
+Deno.test("AmqpBroker declares again what went with the broker", async () => {
+  await using vhost = await freshVhost();
+  await using broker = new AmqpBroker({ url: vhost.url, name: "again" });
+  await started(broker, {
+    ...queues("celeriac.q"),
+    exchanges: [{ name: "pidbox", type: "fanout", durable: false }],
+  });
+  await management(vhost.managementUrl, "DELETE", `/api/exchanges/${vhost.name}/pidbox`);
+  await management(vhost.managementUrl, "DELETE", `/api/queues/${vhost.name}/celeriac.q`);
+  await closeConnections(vhost);
+  await eventually("the loss", () => broker.status.state === "connecting");
+  await broker.connected();
+  await broker.publish(message("pidbox", ""), { mandatory: false });
+  await broker.publish(message("", "celeriac.q"));
+});
+
+Deno.test("consume() comes back when its queue was deleted and made again", async () => {
+  await using vhost = await freshVhost();
+  await using broker = new AmqpBroker({ url: vhost.url, name: "deleted" });
+  await started(broker, queues("celeriac.q"));
+  const inbox = new Inbox<Delivery>();
+  const subscription = await broker.consume("celeriac.q", inbox.put, { prefetch: 1 });
+  await management(vhost.managementUrl, "DELETE", `/api/queues/${vhost.name}/celeriac.q`);
+  await eventually("the cancel", () => !subscription.active);
+  await broker.declare(queues("celeriac.q"));
+  await broker.publish(message("", "celeriac.q", "here again"));
+  const delivery = await inbox.next();
+  assertEquals(text(delivery.message), "here again");
+  delivery.ack();
+  await eventually("the accepted consumer", () => subscription.active);
+});
+
+Deno.test("listen() refuses a name that another connection holds", async () => {
+  await using vhost = await freshVhost();
+  await using one = new AmqpBroker({ url: vhost.url, name: "one" });
+  await using other = new AmqpBroker({ url: vhost.url, name: "other" });
+  const declaration = {
+    ...queues(),
+    exchanges: [{ name: "pidbox", type: "fanout" as const, durable: false }],
+  };
+  await started(one, declaration);
+  await started(other, declaration);
+  const options = { keys: [""], queue: "me.pidbox" };
+  await one.listen("pidbox", () => {}, options);
+  await assertRejects(() => other.listen("pidbox", () => {}, options), InvalidInput, "me.pidbox");
+});
+
+Deno.test("publish() settles every message when the socket dies under it, and goes on", async () => {
+  await using vhost = await freshVhost();
+  await using proxy = TcpProxy.of(vhost.url);
+  await using broker = new AmqpBroker({ url: proxy.through(vhost.url), name: "cut" });
+  await started(broker, queues("celeriac.q"));
+  const inbox = await consumed(broker, "celeriac.q", 5000);
+  for (let round = 0; round < 3; round++) {
+    await broker.connected();
+    const publishing = Array.from(
+      { length: 1000 },
+      (_, index) =>
+        broker.publish({
+          ...message("", "celeriac.q", `${round}-${index}`),
+          body: new Uint8Array(5000),
+        }),
+    );
+    await publishing[0];
+    proxy.cut();
+    const results = await Promise.allSettled(publishing);
+    const lost = results.filter((result) => result.status === "rejected");
+    assert(lost.length > 0);
+    for (const { reason } of lost) assert(reason instanceof BrokerUnavailable, String(reason));
+  }
+  await broker.connected();
+  await broker.publish(message("", "celeriac.q", "last"));
+  while (text((await inbox.next()).message) !== "last");
+});
+
+Deno.test("stop() returns when the broker answers no more", async () => {
+  await using vhost = await freshVhost();
+  await using proxy = TcpProxy.of(vhost.url);
+  const broker = new AmqpBroker({ url: proxy.through(vhost.url), name: "frozen" });
+  await started(broker, queues("celeriac.q"));
+  const subscription = await broker.consume("celeriac.q", () => {}, { prefetch: 1 });
+  proxy.swallow();
+  await broker.stop();
+  await subscription.close();
+  assertEquals(broker.status.state, "stopped");
+});
+
+Deno.test("stop() returns while nothing listens", async () => {
+  const broker = new AmqpBroker({ url: "amqp://127.0.0.1:1/", name: "alone" });
+  await broker.start();
+  const connected = broker.connected();
+  const consuming = broker.consume("celeriac.q", () => {}, { prefetch: 1 });
+  await eventually("the reason", () => broker.status.reason);
+  await broker.stop();
+  await assertRejects(() => connected, BrokerUnavailable);
+  await assertRejects(() => consuming, BrokerUnavailable);
+  await assertRejects(
+    () => broker.consume("q", () => {}, { prefetch: 1 }),
+    BrokerUnavailable,
+    "stopped",
+  );
+});
+
+/** Closes all connections to a vhost from the broker's side. */
+async function closeConnections(vhost: Vhost): Promise<void> {
+  const names = await eventually("the statistics", async () => {
+    const found = await management(
+      vhost.managementUrl,
+      "GET",
+      `/api/vhosts/${vhost.name}/connections`,
+    );
+    const names = (found as { name: string }[]).map(({ name }) => name);
+    return names.length === 2 && names;
+  });
+  for (const name of names) {
+    await management(vhost.managementUrl, "DELETE", `/api/connections/${encodeURIComponent(name)}`);
+  }
+}

@@ -1,0 +1,157 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { PostgresDatabase } from "../../../shared/database/postgres.ts";
+import { ConfigurationError, DatabaseRefused, DatabaseUnavailable } from "../../../shared/errors.ts";
+import { testDatabase } from "../../support/database_conformance.ts";
+import { freshDatabase } from "../../support/servers.ts";
+
+testDatabase("PostgresDatabase", async () => {
+  const ground = await freshDatabase();
+  const database = new PostgresDatabase({ url: ground.url });
+  return {
+    database,
+    async [Symbol.asyncDispose]() {
+      await database.stop();
+      await ground[Symbol.asyncDispose]();
+    },
+  };
+});
+
+const BACKEND = "select pg_backend_pid() as pid";
+
+Deno.test("PostgresDatabase.transaction() is unavailable when its connection is cut, and the next one works", async () => {
+  await using ground = await freshDatabase();
+  await using database = new PostgresDatabase({ url: ground.url, max: 2 });
+  await using killer = new PostgresDatabase({ url: ground.url, max: 1 });
+  await database.start();
+  await killer.start();
+  await database.script("create table cut (n integer)");
+
+  // Between two statements: the driver learns of it from an event, not from a statement.
+  await assertRejects(() =>
+    database.transaction(async (sql) => {
+      await sql.query("insert into cut values (1)");
+      const [backend] = await sql.query<{ pid: number }>(BACKEND);
+      await killer.query("select pg_terminate_backend($1)", [backend!.pid]);
+      for (;;) await sql.query("select 1");
+    }), DatabaseUnavailable);
+
+  // In the middle of one.
+  await assertRejects(() =>
+    database.transaction(async (sql) => {
+      const [backend] = await sql.query<{ pid: number }>(BACKEND);
+      const sleeping = sql.query("select pg_sleep(60)");
+      const [, outcome] = await Promise.allSettled([
+        killer.query("select pg_terminate_backend($1)", [backend!.pid]),
+        sleeping,
+      ]);
+      if (outcome.status === "rejected") throw outcome.reason;
+    }), DatabaseUnavailable);
+
+  assertEquals(await database.query("select n from cut"), []);
+});
+
+Deno.test("PostgresDatabase.query() survives the loss of an idle connection", async () => {
+  await using ground = await freshDatabase();
+  await using database = new PostgresDatabase({ url: ground.url, max: 1, name: "idle one" });
+  await using killer = new PostgresDatabase({ url: ground.url, max: 1 });
+  await database.start();
+  await killer.start();
+  await database.query("select 1");
+  await killer.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'idle one'");
+  for (;;) {
+    try {
+      assertEquals(await database.query("select 1 as one"), [{ one: 1 }]);
+      return;
+    } catch (error) {
+      assert(error instanceof DatabaseUnavailable);
+    }
+  }
+});
+
+Deno.test("PostgresDatabase.query() is unavailable where nothing listens, where nobody may enter, and where no database is", async () => {
+  await using ground = await freshDatabase();
+  const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = closed.addr;
+  closed.close();
+  const nobody = new URL(ground.url);
+  nobody.username = "nobody_here";
+  nobody.password = "s3cret";
+  const nowhere = new URL(ground.url);
+  nowhere.pathname = "/no_such_database";
+  for (
+    const [url, reason] of [
+      [`postgres://user:s3cret@127.0.0.1:${port}/name`, "ECONNREFUSED"],
+      [nobody.href, "nobody_here"],
+      [nowhere.href, "no_such_database"],
+    ] as const
+  ) {
+    await using database = new PostgresDatabase({ url });
+    await database.start();
+    const error = await assertRejects(() => database.query("select 1"), DatabaseUnavailable);
+    assertStringIncludes(error.message, reason);
+    assert(!error.message.includes("s3cret"));
+    assert(!database.address.includes("s3cret"));
+  }
+});
+
+Deno.test("PostgresDatabase.query() is unavailable when the server accepts and then says nothing", async () => {
+  const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const accepted = (async () => {
+    const connections: Deno.Conn[] = [];
+    for await (const connection of silent) connections.push(connection);
+    for (const connection of connections) connection.close();
+  })();
+  await using database = new PostgresDatabase({ url: `postgres://user@127.0.0.1:${silent.addr.port}/name` });
+  await database.start();
+  await assertRejects(() => database.query("select 1"), DatabaseUnavailable);
+  silent.close();
+  await accepted;
+});
+
+Deno.test("PostgresDatabase.query() gives up a statement that takes too long, with its connection", async () => {
+  await using ground = await freshDatabase();
+  await using database = new PostgresDatabase({ url: ground.url, max: 1, timeoutMs: 200 });
+  await database.start();
+  const [before] = await database.query<{ pid: number }>(BACKEND);
+  await assertRejects(() => database.query("select pg_sleep(60)"), DatabaseUnavailable);
+  const [after] = await database.query<{ pid: number }>(BACKEND);
+  assert(before!.pid !== after!.pid);
+});
+
+Deno.test("PostgresDatabase.query() counts a primary turned replica as unavailable", async () => {
+  await using ground = await freshDatabase();
+  await using database = new PostgresDatabase({ url: ground.url });
+  await database.start();
+  await database.script("create table written (n integer)");
+  await assertRejects(() =>
+    database.transaction(async (sql) => {
+      await sql.query("set transaction read only");
+      await sql.query("insert into written values (1)");
+    }), DatabaseUnavailable);
+});
+
+Deno.test("PostgresDatabase.query() passes on what the server refuses for want of rights", async () => {
+  await using ground = await freshDatabase();
+  await using database = new PostgresDatabase({ url: ground.url });
+  await database.start();
+  const error = await assertRejects(() =>
+    database.transaction(async (sql) => {
+      await sql.query("set local role pg_monitor");
+      await sql.query("create schema mine");
+    }), DatabaseRefused);
+  assertEquals(error.code, "42501");
+});
+
+Deno.test("PostgresDatabase() refuses what is not a URL of Postgres, without repeating it", () => {
+  for (const url of ["", "mysql://u:s3cret@h/db", "postgres//u:s3cret@h/db"]) {
+    const error = assertThrows(() => new PostgresDatabase({ url }), ConfigurationError);
+    assert(!error.message.includes("s3cret"));
+  }
+});
+
+Deno.test("PostgresDatabase.address names host, port and database", () => {
+  const address = (url: string) => new PostgresDatabase({ url }).address;
+  assertEquals(address("postgres://u:p@db.example:6432/app?sslmode=require"), "db.example:6432/app");
+  assertEquals(address("postgresql://u:p@db.example/app"), "db.example:5432/app");
+  assertEquals(address("postgres:///app?host=/run/postgresql"), "/run/postgresql:5432/app");
+});

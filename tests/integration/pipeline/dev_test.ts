@@ -1,0 +1,59 @@
+import { assert, assertEquals } from "@std/assert";
+import { Process, run } from "../../support/process.ts";
+import { checkout } from "../../support/roles.ts";
+
+/** What a clone does not hold. */
+const leftOut = [".git", ".celeriac", ".venv", "node_modules", "report"];
+
+async function copyTree(from: string, to: string): Promise<void> {
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    if (leftOut.includes(name)) continue;
+    if (!isDirectory) {
+      await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+      continue;
+    }
+    await Deno.mkdir(`${to}/${name}`);
+    await copyTree(`${from}/${name}`, `${to}/${name}`);
+  }
+}
+
+/** Starts it as the README says, and says how long it took. */
+async function startDev(folder: string, stack: AsyncDisposableStack): Promise<Process> {
+  const start = performance.now();
+  const dev = stack.use(Process.start(Deno.execPath(), ["task", "dev"], {
+    cwd: folder,
+    env: { PORT: "0", NO_COLOR: "1" },
+    ownGroup: true,
+  }));
+  await dev.said(/^ *curl .*\n/m, { timeoutMs: 60_000 });
+  console.log(`deno task dev: ready after ${Math.round(performance.now() - start)} ms`);
+  return dev;
+}
+
+function printed(dev: Process, pattern: RegExp): string {
+  return pattern.exec(dev.output)?.[1] ?? "";
+}
+
+async function stop(dev: Process): Promise<void> {
+  dev.kill("SIGTERM");
+  assertEquals((await dev.exit()).code, 0, dev.output);
+}
+
+Deno.test("deno task dev in a fresh copy prints a curl line that works, and keeps its data", async () => {
+  await using stack = new AsyncDisposableStack();
+  const folder = await Deno.makeTempDir();
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  await copyTree(checkout, folder);
+
+  const first = await startDev(folder, stack);
+  const answer = JSON.parse(await run("sh", ["-c", printed(first, /^ *(curl .*)$/m)]));
+  assertEquals({ state: answer.state, result: answer.result }, { state: "SUCCESS", result: 5 });
+  await stop(first);
+
+  const second = await startDev(folder, stack);
+  const url = printed(second, /ready at (http:\S+)/);
+  const kept = await (await fetch(`${url}/v1/tasks/${answer.id}`)).json();
+  assertEquals({ id: kept.id, result: kept.result }, { id: answer.id, result: 5 });
+  await stop(second);
+  assert((await Deno.stat(`${folder}/.celeriac`)).isDirectory);
+});

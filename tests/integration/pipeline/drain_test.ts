@@ -1,0 +1,48 @@
+import { assertEquals } from "@std/assert";
+import { eventually } from "../../support/eventually.ts";
+import { freshPipeline } from "../../support/pipeline.ts";
+import { startWorker } from "../../support/roles.ts";
+import { publishRaw, rawChannel, rawTask } from "../../support/raw_amqp.ts";
+
+const queue = "celeriac.default";
+
+Deno.test("SIGTERM lets running tasks finish, gives the rest back and exits with 0", async () => {
+  await using pipeline = await freshPipeline();
+  await using amqp = await rawChannel(pipeline.vhost.url);
+  const env = { ...pipeline.env, CELERIAC_CONCURRENCY: "2" };
+  await using worker = await startWorker({ env });
+  const tasks = Array.from(
+    { length: 5 },
+    (_, index) => rawTask("test.sleep", `task-${index}`, { args: [1] }),
+  );
+  await publishRaw(amqp, "", queue, tasks);
+  await eventually("two that run", async () => await pipeline.count("STARTED") === 2);
+
+  worker.kill("SIGTERM");
+  assertEquals((await worker.exit()).code, 0, worker.output);
+
+  assertEquals(await pipeline.count("SUCCESS"), 2);
+  assertEquals((await amqp.channel.checkQueue(queue)).messageCount, 3);
+});
+
+Deno.test("a second SIGTERM does not wait for running tasks and loses none", async () => {
+  await using pipeline = await freshPipeline();
+  await using amqp = await rawChannel(pipeline.vhost.url);
+  await using worker = await startWorker({ env: { ...pipeline.env, CELERIAC_GRACE: "600" } });
+  await publishRaw(amqp, "", queue, [rawTask("test.sleep", "long", { args: [300] })]);
+  await eventually("it runs", async () => await pipeline.count("STARTED") === 1);
+
+  worker.kill("SIGTERM");
+  await eventually(
+    "it drains",
+    async () => (await amqp.channel.checkQueue(queue)).consumerCount === 0,
+  );
+  worker.kill("SIGTERM");
+  await worker.exit();
+
+  await eventually(
+    "it is back",
+    async () => (await amqp.channel.checkQueue(queue)).messageCount === 1,
+  );
+  assertEquals(await pipeline.count("SUCCESS") + await pipeline.count("FAILURE"), 0);
+});

@@ -1,0 +1,55 @@
+import { assert, assertEquals, assertFalse } from "@std/assert";
+import { Forwarder } from "../../support/forwarder.ts";
+import { freshPipeline, type Pipeline, submit } from "../../support/pipeline.ts";
+import { freePorts } from "../../support/ports.ts";
+import { startApi, startRole } from "../../support/roles.ts";
+import { management } from "../../support/servers.ts";
+
+const password = "do-not-print-me";
+
+/** Variables that lead to the pipeline's servers by way of a loopback port where nobody listens yet. */
+async function detour(pipeline: Pipeline, port: number): Promise<Record<string, string>> {
+  const { name, managementUrl } = pipeline.vhost;
+  await management(managementUrl, "PUT", `/api/users/${name}`, { password, tags: "" });
+  const all = { configure: ".*", write: ".*", read: ".*" };
+  await management(managementUrl, "PUT", `/api/permissions/${name}/${name}`, all);
+  return { ...pipeline.env, AMQP_URL: `amqp://${name}:${password}@127.0.0.1:${port}/${name}` };
+}
+
+Deno.test("a worker without a broker says so in a line and comes up when the broker does", async () => {
+  await using pipeline = await freshPipeline();
+  const [port = 0] = freePorts(1);
+  const env = await detour(pipeline, port);
+  await using worker = await startRole("worker", { env });
+  await worker.said(new RegExp(`127\\.0\\.0\\.1:${port}.*\n`));
+  assert(worker.running);
+  assertFalse(worker.output.includes(password), worker.output);
+  assertFalse(/^\s+at /m.test(worker.output), worker.output);
+
+  await using _broker = Forwarder.listen(port, pipeline.vhost.url, 5672);
+  await worker.said(/ready: consuming/);
+  const { api, url } = await startApi(pipeline);
+  await using _api = api;
+  const { state } = await submit(url, "test.sleep", { args: [0] }, { prefer: "wait=5" });
+  assertEquals(state, "SUCCESS");
+  await management(pipeline.vhost.managementUrl, "DELETE", `/api/users/${pipeline.vhost.name}`);
+});
+
+Deno.test("an API without a database says so in a line and comes up when the database does", async () => {
+  await using pipeline = await freshPipeline();
+  const [port = 0] = freePorts(1);
+  const address = new URL(pipeline.database.url);
+  const secret = address.password || password;
+  const detoured = new URL(address);
+  detoured.port = `${port}`;
+  detoured.password = secret; // a server that trusts loopback does not look at it
+  const env = { ...pipeline.env, DATABASE_URL: detoured.href, PORT: "0" };
+  await using api = await startRole("api", { env });
+  await api.said(new RegExp(`127\\.0\\.0\\.1:${port}.*\n`));
+  assert(api.running);
+  assertFalse(api.output.includes(secret), api.output);
+  assertFalse(/^\s+at /m.test(api.output), api.output);
+
+  await using _database = Forwarder.listen(port, address.href, 5432);
+  await api.said(/ready at http:/);
+});

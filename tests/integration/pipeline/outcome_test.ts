@@ -1,0 +1,94 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { eventually } from "../../support/eventually.ts";
+import { freshPipeline, submit } from "../../support/pipeline.ts";
+import { startApi, startWorker } from "../../support/roles.ts";
+import { publishRaw, rawChannel, rawTask } from "../../support/raw_amqp.ts";
+
+Deno.test("a pipeline of real processes answers what its tasks do", async (t) => {
+  await using pipeline = await freshPipeline();
+  const { api, url } = await startApi(pipeline);
+  await using _api = api;
+  await using _worker = await startWorker(pipeline);
+  await using amqp = await rawChannel(pipeline.vhost.url);
+
+  await t.step("a task that fails is tried again through the outbox", async () => {
+    const { id } = await submit(url, "test.flaky", { kwargs: { failures: 2 } });
+    const { state, result, retries } = await pipeline.final(id);
+    assertEquals({ state, result, retries }, { state: "SUCCESS", result: 3, retries: 2 });
+  });
+
+  await t.step("a task with no attempt left fails with its error", async () => {
+    const { id } = await submit(url, "test.fail", { kwargs: { message: "no luck" } });
+    const { state, exception } = await pipeline.final(id);
+    assertEquals(state, "FAILURE");
+    assertEquals(exception?.exc_message, ["no luck"]);
+  });
+
+  await t.step("a task that blocks its process leaves the others alone", async () => {
+    const slow = await submit(url, "test.block", { kwargs: { seconds: 1 } });
+    const quick = await submit(url, "test.sleep", { args: [0] }, { prefer: "wait=5" });
+    assertEquals(quick.state, "SUCCESS");
+    assertEquals(await pipeline.count("STARTED"), 1);
+    assertEquals((await pipeline.final(slow.id)).result, 1);
+  });
+
+  await t.step("a task that never ends is ended at its time limit", async () => {
+    const { id } = await submit(url, "test.spin", {});
+    const { state, exception } = await pipeline.final(id);
+    assertEquals({ state, type: exception?.exc_type }, {
+      state: "FAILURE",
+      type: "TimeLimitExceeded",
+    });
+  });
+
+  await t.step("a task that ends its process fails and leaves the worker up", async () => {
+    const { id } = await submit(url, "test.crash", {});
+    const { state, exception } = await pipeline.final(id);
+    assertEquals({ state, type: exception?.exc_type }, {
+      state: "FAILURE",
+      type: "WorkerLostError",
+    });
+  });
+
+  const dead = async () => {
+    const letter = await eventually(
+      "a dead letter",
+      async () => await amqp.channel.get("celeriac.dead", { noAck: true }),
+    );
+    return letter.properties.headers ?? {};
+  };
+
+  await t.step("a task that nobody knows becomes a dead letter and a failure", async () => {
+    await publishRaw(amqp, "", "celeriac.default", [rawTask("no.such", "unknown", {})]);
+    assertEquals((await pipeline.final("unknown")).exception?.exc_type, "NotRegistered");
+    const headers = await dead();
+    assertEquals({ id: headers.id, reason: headers["celeriac-reason"] }, {
+      id: "unknown",
+      reason: "unknown_task",
+    });
+  });
+
+  await t.step("arguments that the schema refuses become a dead letter and a failure", async () => {
+    const task = rawTask("test.sleep", "misfit", { kwargs: { seconds: "long" } });
+    await publishRaw(amqp, "", "celeriac.default", [task]);
+    assertEquals((await pipeline.final("misfit")).state, "FAILURE");
+    assertMatch(String((await dead())["celeriac-reason"]), /invalid/);
+  });
+
+  await t.step("pickle becomes a dead letter and a failure", async () => {
+    const { options } = rawTask("test.sleep", "pickled", {});
+    const body = Uint8Array.of(0x80, 4, 0x4e, 0x2e);
+    const contentType = "application/x-python-serialize";
+    await publishRaw(amqp, "", "celeriac.default", [{
+      body,
+      options: { ...options, contentType },
+    }]);
+    assertEquals((await pipeline.final("pickled")).state, "FAILURE");
+    assertEquals((await dead()).id, "pickled");
+  });
+
+  await t.step("after all that both are still up", async () => {
+    const { result } = await submit(url, "test.sleep", { args: [0.001] }, { prefer: "wait=5" });
+    assertEquals(result, 0.001);
+  });
+});

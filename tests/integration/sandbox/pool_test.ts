@@ -1,0 +1,271 @@
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import type { z } from "../../../shared/mod.ts";
+import {
+  ConfigurationError,
+  Reject,
+  Retry,
+  SoftTimeLimitExceeded,
+  TimeLimitExceeded,
+  WorkerLost,
+} from "../../../shared/errors.ts";
+import type { TaskContract } from "../../../shared/task.ts";
+import { ProcessPool, type ProcessPoolOptions } from "../../../workers/sandbox/pool.ts";
+import type { SandboxLogLine } from "../../../workers/sandbox/messages.ts";
+import type { SandboxTask } from "../../../workers/sandbox/sandbox.ts";
+import * as app from "../../app/contracts.ts";
+
+const MODULES = {
+  contractsModule: import.meta.resolve("../../app/contracts.ts"),
+  handlersModule: import.meta.resolve("../../app/handlers.ts"),
+};
+
+async function started(options: Partial<ProcessPoolOptions> = {}): Promise<ProcessPool> {
+  const pool = new ProcessPool({ size: 1, ...MODULES, ...options });
+  await pool.start();
+  return pool;
+}
+
+function task(
+  contract: TaskContract,
+  input: Record<string, unknown> = {},
+  rest: Partial<SandboxTask> = {},
+): SandboxTask {
+  const { name, timeLimit } = contract;
+  return { id: crypto.randomUUID(), name, input, attempt: 1, deliveries: 1, timeLimit, ...rest };
+}
+
+function lives(pid: number): boolean {
+  try {
+    Deno.kill(pid, "SIGCONT");
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Waits for a rejection; takes hold of the promise at once. */
+function rejection<E extends Error = Error>(
+  promise: Promise<unknown>,
+  ErrorClass?: new (...args: never[]) => E,
+): Promise<E> {
+  return assertRejects(() => promise, ErrorClass ?? Error) as Promise<E>;
+}
+
+Deno.test("run() gives the result as JSON text", async () => {
+  await using pool = await started();
+  const value = { text: "ไทย 🎉\u0000", list: [1, 2.5, null, true], nested: { a: {} } };
+  assertEquals(JSON.parse(await pool.run(task(app.echoProcess, { value }))), value);
+});
+
+Deno.test("run() keeps integers beyond 2^53 both ways", async () => {
+  await using pool = await started();
+  const result = await pool.run(task(app.echoProcess, { value: [2n ** 63n - 1n] }));
+  assertEquals(result, "[9223372036854775807]");
+});
+
+Deno.test("run() gives null when the handler returns nothing", async () => {
+  await using pool = await started();
+  assertEquals(await pool.run(task(app.block, { seconds: 0 })), "null");
+});
+
+Deno.test("run() passes 20 MiB in and out", async () => {
+  await using pool = await started();
+  const value = "x".repeat(20 * 1024 * 1024);
+  assertEquals((await pool.run(task(app.echoProcess, { value }))).length, value.length + 2);
+});
+
+Deno.test("run() fails the task alone when its result is too large for a frame", async () => {
+  await using pool = await started();
+  const [pid] = pool.pids;
+  const error = await rejection(pool.run(task(app.bigProcess, { bytes: 70_000_000 })));
+  assertEquals(error.name, "RangeError");
+  assertEquals(await pool.run(task(app.echoProcess, { value: 1 })), "1");
+  assertEquals(pool.pids, [pid]);
+});
+
+Deno.test("run() parses the raw input with the contract's schema in the child", async () => {
+  await using pool = await started();
+  const input = { email: "a@example.org", since: "2026-01-02T03:04:05+02:00", from: 1, to: 2 };
+  assertEquals(JSON.parse(await pool.run(task(app.typed, input))), {
+    email: "a@example.org",
+    since: "2026-01-02T01:04:05.000Z",
+    copies: 1,
+    tags: [],
+  });
+  const error = await rejection(pool.run(task(app.typed, { ...input, to: 0 })));
+  assertEquals(error.name, "ZodError");
+  assertEquals(
+    (error as z.ZodError).issues,
+    [{ path: ["to"], message: "must not be below 'from'" }] as unknown,
+  );
+});
+
+Deno.test("run() keeps class, message, stack and cause of what the handler throws", async () => {
+  await using pool = await started();
+  const error = await rejection(pool.run(task(app.failProcess, { message: "no\nmore" })));
+  assertEquals([error.name, error.constructor.name], ["Refusal", "Refusal"]);
+  assertEquals(error.message, "no\nmore");
+  assertStringIncludes(error.stack ?? "", "tests/app/handlers.ts");
+  assertStringIncludes(String(error.cause), "TypeError: the cause");
+});
+
+Deno.test("run() keeps the meaning of Retry and Reject", async () => {
+  await using pool = await started();
+  const retry = await rejection(pool.run(task(app.retryProcess, { countdown: 7 })), Retry);
+  assertEquals(retry.countdown, 7);
+  const again = await pool.run(task(app.retryProcess, {}, { attempt: 2 }));
+  assertEquals(JSON.parse(again), { attempt: 2 });
+  const reject = await rejection(pool.run(task(app.rejectProcess)), Reject);
+  assertEquals(reject.message, "set aside");
+});
+
+Deno.test("run() passes progress on, in its order, from a handler that never awaits", async () => {
+  await using pool = await started();
+  const heard: unknown[] = [];
+  await pool.run(task(app.progressProcess, { steps: 500 }), {
+    onProgress: (value) => heard.push(value),
+  });
+  assertEquals(heard, Array.from({ length: 500 }, (_, index) => ({ step: index + 1, steps: 500 })));
+});
+
+Deno.test("run() is not disturbed when a handler prints, and passes its log on", async () => {
+  await using pool = await started();
+  const lines: SandboxLogLine[] = [];
+  const text = "\0\0\0\x05hello";
+  await pool.run(task(app.print, { text }), { onLog: (line) => lines.push(line) });
+  assertEquals(lines, [{ level: "warn", message: "printed {text}", properties: { text } }]);
+  assertEquals(await pool.run(task(app.echoProcess, { value: "after" })), '"after"');
+});
+
+Deno.test("run() gives handlers no permission at all", async () => {
+  await using pool = await started();
+  const states = JSON.parse(await pool.run(task(app.permissions)));
+  assertEquals(new Set(Object.values(states)), new Set(["prompt"])); // asked for, nobody answers
+  assertEquals(Object.keys(states).length, 7);
+});
+
+Deno.test("run() ends an endless loop at the hard limit and replaces the child", async () => {
+  await using pool = await started();
+  const [pid] = pool.pids;
+  const endless = task(app.block, {}, { timeLimit: { hard: 0.2 } });
+  const error = await rejection(pool.run(endless), TimeLimitExceeded);
+  assertEquals(error.seconds, 0.2);
+  assertEquals(lives(pid!), false);
+  assertEquals(await pool.run(task(app.echoProcess, { value: 1 })), "1");
+  assert(pool.pids[0] !== pid);
+});
+
+Deno.test("run() aborts the handler's signal at the soft limit", async () => {
+  await using pool = await started();
+  const [pid] = pool.pids;
+  const long = task(app.sleepProcess, { seconds: 3600 }, { timeLimit: { soft: 0.1, hard: 60 } });
+  const error = await rejection(pool.run(long), SoftTimeLimitExceeded);
+  assertEquals(error.seconds, 0.1);
+  assertEquals(pool.pids, [pid]);
+});
+
+Deno.test("run() aborts the handler's signal when the caller's aborts", async () => {
+  await using pool = await started();
+  const controller = new AbortController();
+  const sleeping = task(app.sleepProcess, { seconds: 3600 });
+  const running = rejection(
+    pool.run(sleeping, {
+      signal: controller.signal,
+      onLog: () => controller.abort(new RangeError("enough")),
+    }),
+  );
+  const error = await running;
+  assertEquals([error.name, error.message], ["RangeError", "enough"]);
+});
+
+Deno.test("run() leaves the line with the signal's reason when no child was free", async () => {
+  await using pool = await started();
+  const blocked = pool.run(task(app.block, { seconds: 0.3 }));
+  const reason = new Error("left");
+  const controller = new AbortController();
+  const waiting = rejection(pool.run(task(app.hoard), { signal: controller.signal }));
+  controller.abort(reason);
+  assertEquals(await waiting, reason);
+  await blocked;
+  assertEquals(await pool.run(task(app.echoProcess, { value: 1 })), "1");
+});
+
+Deno.test("run() blames a heap that is full on its task alone", async () => {
+  await using pool = await started({ size: 2, heapMb: 64 });
+  const [lost, slept] = await Promise.all([
+    rejection(pool.run(task(app.hoard)), WorkerLost),
+    pool.run(task(app.sleepProcess, { seconds: 1 })),
+  ]);
+  assertStringIncludes(lost.message, "ran out of its 64 MiB of heap");
+  assert(JSON.parse(slept).slept >= 1);
+});
+
+Deno.test("run() tells the exit code when a handler ends its process", async () => {
+  await using pool = await started();
+  const lost = await rejection(pool.run(task(app.exit, { code: 5 })), WorkerLost);
+  assertStringIncludes(lost.message, "'test.exit'");
+  assertStringIncludes(lost.message, "exit code 5");
+  assertEquals(await pool.run(task(app.echoProcess, { value: 1 })), "1");
+});
+
+Deno.test("run() gives a task to another child when its own died before it began", async () => {
+  await using pool = await started();
+  const [pid] = pool.pids;
+  Deno.kill(pid!, "SIGKILL"); // the pool cannot know yet
+  assertEquals(await pool.run(task(app.echoProcess, { value: 1 })), "1");
+});
+
+Deno.test("run() serves 50 tasks with 2 children, each its own result", async () => {
+  await using pool = await started({ size: 2 });
+  const pids = pool.pids;
+  const results = await Promise.all(
+    Array.from({ length: 50 }, (_, value) => pool.run(task(app.echoProcess, { value }))),
+  );
+  assertEquals(results, Array.from({ length: 50 }, (_, value) => String(value)));
+  assertEquals(pool.pids, pids);
+});
+
+Deno.test("start() says what a module lacks that cannot be loaded", async () => {
+  const source = `export const home = Deno.env.get("HOME");`;
+  const pool = new ProcessPool({
+    ...MODULES,
+    size: 2,
+    handlersModule: `data:text/javascript,${encodeURIComponent(source)}`,
+  });
+  const error = await assertRejects(() => pool.start(), ConfigurationError);
+  assertStringIncludes(error.message, "NotCapable");
+  assertEquals(pool.pids, []);
+  await assertRejects(() => pool.run(task(app.echoProcess, { value: 1 })), WorkerLost);
+});
+
+Deno.test("stop() rejects what runs and what waits, and leaves no process behind", async () => {
+  const pool = await started({ size: 2 });
+  const pids = pool.pids;
+  assertEquals(pids.map(lives), [true, true]);
+  const running = [1, 2, 3].map(() => rejection(pool.run(task(app.block)), WorkerLost));
+  await pool.stop();
+  await Promise.all(running);
+  assertEquals(pids.map(lives), [false, false]);
+  assertEquals(pool.pids, []);
+  await assertRejects(() => pool.run(task(app.echoProcess, { value: 1 })), WorkerLost);
+});
+
+Deno.test("stop() may come twice, before start() and while it starts", async () => {
+  const early = new ProcessPool({ size: 1, ...MODULES });
+  await early.stop();
+  await early.start();
+  assertEquals(early.pids, []);
+
+  const pool = new ProcessPool({ size: 2, ...MODULES });
+  const start = pool.start();
+  await Promise.all([pool.stop(), pool.stop()]);
+  await start.catch((error) => assert(error instanceof WorkerLost));
+  assertEquals(pool.pids, []);
+});

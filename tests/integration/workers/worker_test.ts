@@ -1,0 +1,276 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { Message } from "../../../shared/broker/broker.ts";
+import { encodeRevoke } from "../../../shared/celery/control.ts";
+import { defineTask, Reject, Retry, z } from "../../../shared/mod.ts";
+import { handle } from "../../../workers/handlers.ts";
+import { eventually } from "../../support/eventually.ts";
+import { house } from "../../support/house.ts";
+
+const add = defineTask({
+  name: "add",
+  input: z.object({ x: z.number(), y: z.number() }),
+  output: z.number(),
+});
+const addHandler = handle(add, ({ x, y }) => x + y);
+
+function text(body: Uint8Array): unknown {
+  return JSON.parse(new TextDecoder().decode(body));
+}
+
+function byHand(parts: { headers?: Message["headers"]; body?: string; contentType?: string }): Message {
+  return {
+    exchange: "",
+    routingKey: "celeriac.default",
+    properties: { contentType: parts.contentType ?? "application/json", contentEncoding: "utf-8" },
+    headers: parts.headers ?? {},
+    body: new TextEncoder().encode(parts.body ?? "[[], {}, {}]"),
+  };
+}
+
+Deno.test("Worker runs a task and stores its result, by name and by position", async () => {
+  await using home = await house([addHandler]);
+  const byName = await home.final(await home.submit("add", { x: 2, y: 3 }));
+  assertEquals(
+    [byName.state, byName.result, byName.name, byName.queue, byName.worker, byName.retries],
+    ["SUCCESS", "5", "add", "celeriac.default", home.worker.node, 0],
+  );
+  assert(byName.startedAt && byName.finishedAt);
+  const byPosition = await home.final(await home.submit("add", {}, { args: [2, 40] }));
+  assertEquals(byPosition.result, "42");
+});
+
+Deno.test("Worker runs a message of two headers that any AMQP client could send", async () => {
+  await using home = await house([addHandler]);
+  await home.broker.publish(byHand({ headers: { task: "add", id: "by-hand" }, body: "[[1], {\"y\": 1}, {}]" }));
+  assertEquals((await home.final("by-hand")).result, "2");
+});
+
+Deno.test("Worker sets aside what it cannot work on, with the reason, and stays up", async (t) => {
+  const refusing = defineTask({ name: "refuse", input: z.object({}) });
+  await using home = await house([
+    addHandler,
+    handle(refusing, () => {
+      throw new Reject("not today");
+    }),
+  ]);
+  const cases: [string, Message, { reason: string; id?: string; detail: string; type?: string }][] = [
+    ["pickle", byHand({ headers: { task: "add", id: "p" }, contentType: "application/x-python-serialize", body: "\x80\x04." }), {
+      reason: "content-type",
+      id: "p",
+      detail: "application/x-python-serialize",
+    }],
+    ["no headers", byHand({}), { reason: "malformed", detail: "" }],
+    ["not JSON", byHand({ headers: { task: "add", id: "j" }, body: "[[1, 2" }), { reason: "malformed", id: "j", detail: "" }],
+    ["a body of two", byHand({ headers: { task: "add", id: "b" }, body: "[[1], {}]" }), { reason: "malformed", id: "b", detail: "" }],
+    ["an unknown task", byHand({ headers: { task: "no.such", id: "u" } }), {
+      reason: "unknown-task",
+      id: "u",
+      detail: "no.such",
+      type: "NotRegistered",
+    }],
+    ["an input that does not fit", byHand({ headers: { task: "add", id: "i" }, body: '[["2", 3], {}, {}]' }), {
+      reason: "invalid-input",
+      id: "i",
+      detail: "args.0",
+    }],
+    ["a handler that rejects", byHand({ headers: { task: "refuse", id: "r" } }), {
+      reason: "rejected",
+      id: "r",
+      detail: "not today",
+      type: "Reject",
+    }],
+  ];
+  for (const [name, message, { reason, id, detail, type }] of cases) {
+    await t.step(name, async () => {
+      await home.broker.publish(message);
+      const { headers, body } = (await home.deadLetter()).message;
+      assertEquals(headers["celeriac-reason"], reason);
+      assertEquals(headers["celeriac-queue"], "celeriac.default");
+      assertStringIncludes(String(headers["celeriac-detail"]), detail);
+      assertEquals(body, message.body);
+      if (id === undefined) return;
+      const record = await home.final(id);
+      assertEquals(record.state, "FAILURE");
+      if (type) assertEquals(record.exception?.exc_type, type);
+    });
+  }
+  assertEquals((await home.final(await home.submit("add", { x: 1, y: 1 }))).state, "SUCCESS");
+});
+
+Deno.test("Worker tries again through the outbox, and fails for good when attempts are used up", async () => {
+  const attempts: number[] = [];
+  const flaky = defineTask({ name: "flaky", input: z.object({ until: z.number() }), retry: { maxAttempts: 3, base: 0.05 } });
+  await using home = await house([handle(flaky, ({ until }, { attempt }) => {
+    attempts.push(attempt);
+    if (attempt < until) throw new RangeError(`attempt ${attempt}`);
+    return attempt;
+  })]);
+  const good = await home.final(await home.submit("flaky", { until: 3 }));
+  assertEquals([good.state, good.result, good.retries], ["SUCCESS", "3", 2]);
+  const bad = await home.final(await home.submit("flaky", { until: 9 }));
+  assertEquals([bad.state, bad.retries, bad.exception?.exc_message], ["FAILURE", 2, ["attempt 3"]]);
+  assertStringIncludes(bad.traceback ?? "", "worker_test.ts");
+  assertEquals(attempts, [1, 2, 3, 1, 2, 3]);
+  assertEquals((await home.outbox.depth()).total, 0);
+});
+
+Deno.test("Worker shows RETRY while the next attempt waits, and obeys Retry's countdown", async () => {
+  const asking = defineTask({ name: "ask", input: z.object({}) });
+  await using home = await house([handle(asking, (_, { attempt }) => {
+    if (attempt === 1) throw new Retry("later", { countdown: 0.6 });
+    return attempt;
+  })]);
+  const id = await home.submit("ask", {});
+  const waiting = await eventually("RETRY", async () => {
+    const record = await home.store.find(id);
+    return record?.state === "RETRY" && record;
+  });
+  assertEquals([waiting.retries, waiting.exception?.exc_type], [1, "Retry"]);
+  const record = await home.final(id);
+  assertEquals(record.state, "SUCCESS");
+  assert(record.startedAt!.getTime() - waiting.updatedAt.getTime() >= 550, "not before its time");
+});
+
+Deno.test("Worker shows STARTED and PROGRESS while a handler runs", async () => {
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const slow = defineTask({ name: "slow", input: z.object({}) });
+  await using home = await house([handle(slow, async (_, { progress }) => {
+    await gates[0]!.promise;
+    progress({ done: 1, of: 2 });
+    await gates[1]!.promise;
+    return "done";
+  })]);
+  const id = await home.submit("slow", {});
+  const state = (wanted: string) =>
+    eventually(wanted, async () => {
+      const record = await home.store.find(id);
+      return record?.state === wanted && record;
+    });
+  assertEquals((await state("STARTED")).worker, home.worker.node);
+  gates[0]!.resolve();
+  assertEquals((await state("PROGRESS")).result, '{"done":1,"of":2}');
+  gates[1]!.resolve();
+  assertEquals((await home.final(id)).result, '"done"');
+});
+
+Deno.test("Worker does not run what is revoked, expired or already final", async () => {
+  let runs = 0;
+  const counted = defineTask({ name: "count", input: z.object({}) });
+  await using home = await house([handle(counted, () => ++runs)]);
+
+  await home.store.revoke("revoked-before", "revoked");
+  await home.submit("count", {}, { taskId: "revoked-before" });
+  await home.broker.publish(encodeRevoke(["revoked-by-word"]), { mandatory: false });
+  const expired = await home.final(await home.submit("count", {}, { expires: new Date(Date.now() - 1000) }));
+  assertEquals([expired.state, expired.exception?.exc_message], ["REVOKED", ["expired"]]);
+  await home.submit("count", {}, { taskId: "revoked-by-word" });
+  assertEquals((await home.final("revoked-by-word")).state, "REVOKED");
+  assertEquals((await home.final("revoked-before")).state, "REVOKED");
+  assertEquals(runs, 0);
+
+  const id = await home.submit("count", {});
+  assertEquals((await home.final(id)).result, "1");
+  await home.submit("count", {}, { taskId: id });
+  await home.submit("count", {}, { taskId: "after-the-copy" });
+  assertEquals((await home.final("after-the-copy")).result, "2");
+  assertEquals((await home.final(id)).result, "1");
+});
+
+Deno.test("Worker puts off what comes too early through the outbox, and holds what is almost due", async () => {
+  await using home = await house([addHandler]);
+  const start = Date.now();
+  const eta = new Date(start + 1500).toISOString().replace("Z", "000+00:00");
+  await home.broker.publish(byHand({ headers: { task: "add", id: "later", eta }, body: "[[1, 1], {}, {}]" }));
+  await eventually("an entry in the outbox", async () => (await home.outbox.depth()).total === 1);
+  const later = await home.final("later");
+  assert(later.startedAt!.getTime() >= start + 1500, "not before its time");
+  const soon = new Date(Date.now() + 300);
+  await home.submit("add", { x: 1, y: 1 }, { taskId: "soon", eta: soon });
+  assert((await home.final("soon")).startedAt!.getTime() >= soon.getTime());
+});
+
+Deno.test("Worker keeps no record of a task that ignores its result", async () => {
+  let runs = 0;
+  const silent = defineTask({ name: "silent", input: z.object({}), ignoreResult: true });
+  await using home = await house([handle(silent, () => ++runs), addHandler]);
+  const id = await home.submit("silent", {});
+  await eventually("a run", () => runs === 1);
+  const ignored = await home.submit("add", { x: 1, y: 1 }, { ignoreResult: true });
+  await home.final(await home.submit("add", { x: 1, y: 1 }));
+  assertEquals(await home.store.find(id), undefined);
+  assertEquals(await home.store.find(ignored), undefined);
+});
+
+Deno.test("Worker ends inline handlers that await at their hard limit, and warns them at the soft one", async () => {
+  const forever = defineTask({ name: "forever", input: z.object({}), timeLimit: { soft: 0.1, hard: 0.3 } });
+  const obedient = defineTask({ name: "obedient", input: z.object({}), timeLimit: { soft: 0.1 } });
+  await using home = await house([
+    handle(forever, () => new Promise<never>(() => {})),
+    handle(obedient, (_, { signal }) =>
+      new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))),
+  ]);
+  const hard = await home.final(await home.submit("forever", {}));
+  assertEquals([hard.state, hard.exception?.exc_type, hard.exception?.exc_message], ["FAILURE", "TimeLimitExceeded", [0.3]]);
+  const soft = await home.final(await home.submit("obedient", {}));
+  assertEquals([soft.state, soft.exception?.exc_type], ["FAILURE", "SoftTimeLimitExceeded"]);
+});
+
+Deno.test("Worker lets running handlers finish when it stops, and gives the rest back with no attempt spent", async () => {
+  const gate = Promise.withResolvers<void>();
+  const started: string[] = [];
+  const slow = defineTask({ name: "slow", input: z.object({}) });
+  await using home = await house([handle(slow, async (_, { id, attempt }) => {
+    started.push(id);
+    await gate.promise;
+    return attempt;
+  })], { concurrency: "2" });
+  const ids = [];
+  for (let i = 0; i < 6; i++) ids.push(await home.submit("slow", {}));
+  await eventually("two runs", () => started.length === 2);
+  const stopped = home.worker.stop();
+  gate.resolve();
+  await stopped;
+  assertEquals(started.length, 2);
+  for (const id of started) assertEquals((await home.store.find(id))?.state, "SUCCESS");
+
+  const back: unknown[] = [];
+  await home.broker.consume("celeriac.default", ({ message }) => void back.push(message.headers.retries), { prefetch: 10 });
+  await eventually("four given back", () => back.length === 4);
+  assertEquals(back, [0, 0, 0, 0]);
+});
+
+Deno.test("Worker.hurry() abandons what still runs: its delivery goes back, its record is not final", async () => {
+  let reason: unknown;
+  const stuck = defineTask({ name: "stuck", input: z.object({}) });
+  await using home = await house([handle(stuck, (_, { signal }) => {
+    signal.addEventListener("abort", () => reason = signal.reason);
+    return new Promise<never>(() => {});
+  })]);
+  const id = await home.submit("stuck", {});
+  await eventually("STARTED", async () => (await home.store.find(id))?.state === "STARTED");
+  const stopped = home.worker.stop();
+  home.worker.hurry();
+  await stopped;
+  assertEquals((reason as Error).name, "Stopping");
+  assertEquals((await home.store.find(id))?.state, "STARTED");
+  let back = 0;
+  await home.broker.consume("celeriac.default", () => void back++, { prefetch: 10 });
+  await eventually("the delivery", () => back === 1);
+});
+
+Deno.test("Worker replies to whoever asked, also for a copy of a finished task", async () => {
+  await using home = await house([addHandler]);
+  const ask = async () => {
+    const answer = Promise.withResolvers<unknown>();
+    const signal = AbortSignal.timeout(10_000);
+    await home.broker.publish({
+      ...byHand({ headers: { task: "add", id: "asked" }, body: "[[4, 5], {}, {}]" }),
+      properties: { contentType: "application/json", contentEncoding: "utf-8", correlationId: "asked" },
+    }, { reply: { signal, receive: ({ body }) => answer.resolve(text(body)) } });
+    return await answer.promise as { status: string; result: unknown; task_id: string };
+  };
+  for (const _ of ["first", "copy"]) {
+    const { status, result, task_id } = await ask();
+    assertEquals([status, result, task_id], ["SUCCESS", 9, "asked"]);
+  }
+});

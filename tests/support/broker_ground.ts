@@ -1,0 +1,67 @@
+/** Words that the broker's suites share. */
+import type { Broker, Declaration, Delivery, Message } from "../../shared/broker/broker.ts";
+import { Inbox } from "./inbox.ts";
+
+/** A message for tests. */
+export function message(exchange: string, routingKey: string, body = ""): Message {
+  return {
+    exchange,
+    routingKey,
+    properties: {},
+    headers: {},
+    body: new TextEncoder().encode(body),
+  };
+}
+
+/** The body as text. */
+export function text({ body }: Message): string {
+  return new TextDecoder().decode(body);
+}
+
+/** Quorum queues and nothing else. */
+export function queues(...names: string[]): Declaration {
+  return { exchanges: [], queues: names.map((name) => ({ name, type: "quorum" })), bindings: [] };
+}
+
+/** Starts a broker and declares. */
+export async function started(broker: Broker, declaration: Declaration): Promise<void> {
+  await broker.start();
+  await broker.connected();
+  await broker.declare(declaration);
+}
+
+/** Consumes from a queue until the broker stops. */
+export async function consumed(
+  broker: Broker,
+  queue: string,
+  prefetch = 2000,
+): Promise<Inbox<Delivery>> {
+  const inbox = new Inbox<Delivery>();
+  await broker.consume(queue, inbox.put, { prefetch });
+  return inbox;
+}
+
+/** The next bodies, each acked. */
+export async function texts(inbox: Inbox<Delivery>, count: number): Promise<string[]> {
+  return (await inbox.take(count)).map((delivery) => {
+    delivery.ack();
+    return text(delivery.message);
+  });
+}
+
+/** All bodies in a queue: those before a last one that is put in here. */
+export async function queued(broker: Broker, queue: string): Promise<string[]> {
+  const last = crypto.randomUUID();
+  await broker.publish(message("", queue, last));
+  const inbox = new Inbox<Delivery>();
+  const subscription = await broker.consume(queue, inbox.put, { prefetch: 2000 });
+  const found: string[] = [];
+  for (;;) {
+    const delivery = await inbox.next();
+    delivery.ack();
+    if (text(delivery.message) === last) break;
+    found.push(text(delivery.message));
+  }
+  await subscription.close();
+  return found;
+}

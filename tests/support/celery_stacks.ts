@@ -1,0 +1,105 @@
+/** Real Celery, old and new, each in a virtual environment under `.venv/` that is made once and kept.
+ * @module
+ */
+import { fromFileUrl } from "@std/path";
+import { Process, run } from "./process.ts";
+
+/** `c57`: the newest of 2026. `c52`: what Debian 12 has, with the py-amqp that misreads integers. */
+export type StackName = "c52" | "c57";
+
+/** Names of all stacks. */
+export const STACKS: readonly StackName[] = ["c52", "c57"];
+
+/** Celery does not pin kombu and py-amqp from above: without these an old one gets the new ones. */
+const requirements: Readonly<Record<StackName, readonly string[]>> = {
+  c52: ["celery==5.2.7", "kombu==5.2.4", "amqp==5.1.1", "vine==5.0.0", "setuptools<80"],
+  c57: ["celery==5.7.0", "kombu==5.7.0", "amqp==5.4.2"],
+};
+
+/** Celery 5.2.7 needs 3.11 or older; the newest runs on any. */
+const pythons: Readonly<Record<StackName, readonly string[]>> = {
+  c52: ["python3.11", "python3.10", "python3.9"],
+  c57: ["python3.11", "python3.12", "python3.13", "python3"],
+};
+
+const folder = fromFileUrl(new URL("../../.venv/", import.meta.url));
+const installTimeoutMs = 5 * 60_000;
+
+/** Python programs of the tests, run by one stack. */
+export class CeleryStack {
+  readonly name: StackName;
+  readonly #python: string;
+
+  constructor(name: StackName, python: string) {
+    this.name = name;
+    this.#python = python;
+  }
+
+  /** Runs a script to its end and returns what it said.
+   *
+   * @param script URL of the file
+   * @throws when it does not exit with 0 */
+  async run(script: URL, args: readonly string[] = []): Promise<string> {
+    return await run(this.#python, [fromFileUrl(script), ...args]);
+  }
+
+  /** Starts a worker of one process on the app of a script, and waits until it consumes.
+   *
+   * @param options.url AMQP URL with its vhost
+   * @param options.flags more flags of `celery worker` */
+  async worker(
+    script: URL,
+    options: { url: string; flags?: readonly string[] },
+  ): Promise<Process> {
+    const file = fromFileUrl(script);
+    const app = file.slice(file.lastIndexOf("/") + 1, -".py".length);
+    const worker = Process.start(
+      this.#python,
+      ["-m", "celery", "-A", app, "worker", "-c", "1", "-l", "INFO", ...options.flags ?? []],
+      {
+        cwd: fromFileUrl(new URL(".", script)),
+        env: { BROKER: options.url, C_FORCE_ROOT: "1", PYTHONDONTWRITEBYTECODE: "1" },
+        ownGroup: true,
+      },
+    );
+    try {
+      await worker.said(/ ready\./, { timeoutMs: 60_000 });
+      return worker;
+    } catch (error) {
+      await worker[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+}
+
+/** Finds or makes the environment of a stack; making it takes half a minute and a network.
+ *
+ * @throws when there is no fitting Python, or pip fails */
+export async function celeryStack(name: StackName): Promise<CeleryStack> {
+  const home = `${folder}${name}`;
+  const python = `${home}/bin/python`;
+  const wanted = requirements[name].join("\n");
+  const done = `${home}/requirements.txt`;
+  await Deno.mkdir(folder, { recursive: true });
+  using lock = await Deno.open(`${folder}${name}.lock`, { create: true, write: true });
+  await lock.lock(true); // another test file may be about to make it, too
+  if (await Deno.readTextFile(done).catch(() => "") !== wanted) {
+    await Deno.remove(home, { recursive: true }).catch(() => {});
+    await run(await findPython(name), ["-m", "venv", home], { timeoutMs: installTimeoutMs });
+    const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    await run(python, [...pip, ...requirements[name]], { timeoutMs: installTimeoutMs });
+    await Deno.writeTextFile(done, wanted);
+  }
+  return new CeleryStack(name, python);
+}
+
+async function findPython(name: StackName): Promise<string> {
+  for (const python of pythons[name]) {
+    const found = await run(python, ["--version"]).then(() => true, () => false);
+    if (found) return python;
+  }
+  throw new Error(
+    `Cannot make the Celery stack ${name} as there is none of ${pythons[name].join(", ")}: ` +
+      "install one, on Debian with: apt-get install python3.11 python3.11-venv",
+  );
+}

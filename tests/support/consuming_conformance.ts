@@ -1,0 +1,267 @@
+/** What every broker must do when it starts, stops, declares and consumes. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { Broker, Declaration, Delivery, Message } from "../../shared/broker/broker.ts";
+import { BrokerUnavailable, InvalidInput } from "../../shared/errors.ts";
+import { consumed, message, queued, queues, started, text } from "./broker_ground.ts";
+import { Inbox } from "./inbox.ts";
+
+/** Cases by title. */
+export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
+  async "start() may come twice, connected() resolves, stop() may come twice"(broker) {
+    assertEquals(broker.status.state, "stopped");
+    await broker.start();
+    await broker.start();
+    await broker.connected();
+    assertEquals(broker.status, { state: "connected" });
+    await broker.stop();
+    await broker.stop();
+    assertEquals(broker.status.state, "stopped");
+    await assertRejects(
+      () => broker.publish(message("", "celeriac.q")),
+      BrokerUnavailable,
+      "stopped",
+    );
+  },
+
+  async "stop() may come before start()"(broker) {
+    await broker.stop();
+    assertEquals(broker.status.state, "stopped");
+  },
+
+  async "connected() and publish() reject with the reason of their signal"(broker) {
+    const reason = new Error("no more");
+    const signal = AbortSignal.abort(reason);
+    assertEquals(await broker.connected({ signal }).catch((error) => error), reason);
+    await started(broker, queues("celeriac.q"));
+    const publishing = broker.publish(message("", "celeriac.q"), { signal });
+    assertEquals(await publishing.catch((error) => error), reason);
+  },
+
+  async "publish() before start() says that it is stopped"(broker) {
+    await assertRejects(
+      () => broker.publish(message("", "celeriac.q")),
+      BrokerUnavailable,
+      "stopped",
+    );
+  },
+
+  async "declare() leaves what exists as it is, and may come twice"(broker) {
+    const declaration: Declaration = {
+      ...queues("celeriac.q"),
+      exchanges: [{ name: "x", type: "fanout", durable: true }],
+      bindings: [{ exchange: "x", queue: "celeriac.q", routingKey: "" }],
+    };
+    await started(broker, declaration);
+    await broker.declare({
+      ...declaration,
+      exchanges: [{ name: "x", type: "direct", durable: false }],
+      queues: [{ name: "celeriac.q", type: "classic" }],
+    });
+    await broker.publish(message("x", "any key", "fanned out"));
+    assertEquals(await queued(broker, "celeriac.q"), ["fanned out"]);
+  },
+
+  async "consume() hands out no more than prefetch"(broker) {
+    await started(broker, queues("celeriac.q"));
+    for (const number of ["1", "2", "3", "4", "5"]) {
+      await broker.publish(message("", "celeriac.q", number));
+    }
+    const first = new Inbox<Delivery>();
+    await broker.consume("celeriac.q", first.put, { prefetch: 2 });
+    const held = await first.take(2);
+    const second = new Inbox<Delivery>();
+    await broker.consume("celeriac.q", second.put, { prefetch: 10 });
+    assertEquals((await second.take(3)).map(({ message }) => text(message)), ["3", "4", "5"]);
+    assertEquals(first.size, 0);
+    for (const delivery of held) delivery.ack();
+    await broker.publish(message("", "celeriac.q", "6"));
+    await broker.publish(message("", "celeriac.q", "7"));
+    const more = await Promise.race([first.next(), second.next()]);
+    assert(["6", "7"].includes(text(more.message)));
+  },
+
+  async "consume() gives a slot free by an ack to the next message"(broker) {
+    await started(broker, queues("celeriac.q"));
+    const inbox = await consumed(broker, "celeriac.q", 1);
+    for (const number of ["1", "2", "3"]) await broker.publish(message("", "celeriac.q", number));
+    for (const number of ["1", "2", "3"]) {
+      const delivery = await inbox.next();
+      assertEquals(text(delivery.message), number);
+      assertEquals(inbox.size, 0);
+      delivery.ack();
+    }
+  },
+
+  async "consume() waits for a queue that is not there yet"(broker) {
+    await started(broker, queues());
+    const inbox = new Inbox<Delivery>();
+    const consuming = broker.consume("celeriac.late", inbox.put, { prefetch: 1 });
+    await broker.declare(queues("celeriac.late"));
+    const subscription = await consuming;
+    assert(subscription.active);
+    await broker.publish(message("", "celeriac.late", "here"));
+    assertEquals(text((await inbox.next()).message), "here");
+  },
+
+  async "consume() says which queue, whether active and since when"(broker) {
+    await started(broker, queues("celeriac.q"));
+    const before = Date.now();
+    const inbox = new Inbox<Delivery>();
+    const subscription = await broker.consume("celeriac.q", inbox.put, { prefetch: 1 });
+    assertEquals([subscription.queue, subscription.active], ["celeriac.q", true]);
+    assert(subscription.lastActivity >= before && subscription.lastActivity <= Date.now());
+    await subscription.close();
+    assertEquals(subscription.active, false);
+    await subscription.close();
+  },
+
+  async "ack() is for good, nack() with requeue comes back as redelivered"(broker) {
+    await started(broker, queues("celeriac.q"));
+    const first = new Inbox<Delivery>();
+    const subscription = await broker.consume("celeriac.q", first.put, { prefetch: 10 });
+    await broker.publish(message("", "celeriac.q", "done"));
+    await broker.publish(message("", "celeriac.q", "back"));
+    const [done, back] = await first.take(2);
+    done?.ack();
+    back?.nack({ requeue: true });
+    const again = await first.next();
+    assertEquals([text(again.message), again.redelivered], ["back", true]);
+    again.ack();
+    await subscription.close();
+    assertEquals(await queued(broker, "celeriac.q"), []);
+  },
+
+  async "nack() without requeue sets the message aside, with where it came from"(broker) {
+    await started(broker, {
+      ...queues("celeriac.q", "celeriac.dead"),
+      exchanges: [{ name: "dlx.celeriac", type: "fanout", durable: true }],
+      bindings: [{ exchange: "dlx.celeriac", queue: "celeriac.dead", routingKey: "" }],
+    });
+    const inbox = await consumed(broker, "celeriac.q");
+    await broker.publish({ ...message("", "celeriac.q", "bad"), headers: { id: "7" } });
+    (await inbox.next()).nack({ requeue: false });
+    const dead = await consumed(broker, "celeriac.dead");
+    const { message: arrived } = await dead.next();
+    assertEquals([text(arrived), arrived.routingKey], ["bad", "celeriac.q"]);
+    const { id, "x-first-death-queue": queue, "x-first-death-reason": reason } = arrived.headers;
+    assertEquals([id, queue, reason], ["7", "celeriac.q", "rejected"]);
+    const [death] = arrived.headers["x-death"] as Record<string, unknown>[];
+    assertEquals([death?.["queue"], death?.["reason"], death?.["count"]], [
+      "celeriac.q",
+      "rejected",
+      1,
+    ]);
+  },
+
+  async "a second answer and one after close() do nothing"(broker) {
+    await started(broker, queues("celeriac.q"));
+    const inbox = new Inbox<Delivery>();
+    const subscription = await broker.consume("celeriac.q", inbox.put, { prefetch: 10 });
+    await broker.publish(message("", "celeriac.q", "1"));
+    await broker.publish(message("", "celeriac.q", "2"));
+    const [one, two] = await inbox.take(2);
+    one?.ack();
+    one?.ack();
+    one?.nack({ requeue: true });
+    assertEquals([one?.open, two?.open], [true, true]);
+    await subscription.close();
+    assertEquals(two?.open, false);
+    two?.ack();
+    two?.nack({ requeue: false });
+    assertEquals(await queued(broker, "celeriac.q"), ["2"]);
+  },
+
+  async "cancel() stops fetching and leaves deliveries to be answered"(broker) {
+    await started(broker, queues("celeriac.q"));
+    const inbox = new Inbox<Delivery>();
+    const subscription = await broker.consume("celeriac.q", inbox.put, { prefetch: 2 });
+    for (const number of ["1", "2", "3"]) await broker.publish(message("", "celeriac.q", number));
+    const [one, two] = await inbox.take(2);
+    await subscription.cancel();
+    assertEquals([one?.open, two?.open, subscription.active], [true, true, false]);
+    one?.ack();
+    const other = await consumed(broker, "celeriac.q");
+    assertEquals(text((await other.next()).message), "3");
+    assertEquals(inbox.size, 0);
+    await subscription.close();
+    const given = await other.next();
+    assertEquals([text(given.message), given.redelivered], ["2", true]);
+  },
+
+  async "close() gives back what is not answered, in order"(broker) {
+    await started(broker, queues("celeriac.q"));
+    const inbox = new Inbox<Delivery>();
+    const subscription = await broker.consume("celeriac.q", inbox.put, { prefetch: 2 });
+    for (const number of ["1", "2", "3"]) await broker.publish(message("", "celeriac.q", number));
+    await inbox.take(2);
+    await subscription.close();
+    const again = await (await consumed(broker, "celeriac.q")).take(3);
+    assertEquals(
+      again.map(({ message, redelivered }) => [text(message), redelivered]),
+      [["1", true], ["2", true], ["3", false]],
+    );
+  },
+
+  async "two consumers share a queue"(broker) {
+    await started(broker, queues("celeriac.q"));
+    const one = await consumed(broker, "celeriac.q", 1);
+    const two = await consumed(broker, "celeriac.q", 1);
+    await broker.publish(message("", "celeriac.q", "1"));
+    await broker.publish(message("", "celeriac.q", "2"));
+    const both = [await one.next(), await two.next()];
+    assertEquals(both.map(({ message }) => text(message)).sort(), ["1", "2"]);
+  },
+
+  async "listen() hears what its keys match, and nothing after close()"(broker) {
+    await started(broker, {
+      ...queues("celeriac.mark"),
+      exchanges: [{ name: "events", type: "topic", durable: true }],
+      bindings: [{ exchange: "events", queue: "celeriac.mark", routingKey: "#" }],
+    });
+    const inbox = new Inbox<Message>();
+    const subscription = await broker.listen("events", inbox.put, { keys: ["task.*", "worker.#"] });
+    assert(subscription.active && subscription.queue !== "");
+    for (const key of ["other", "task.a", "task.a.b", "worker.x.y"]) {
+      await broker.publish(message("events", key, key));
+    }
+    assertEquals([text(await inbox.next()), text(await inbox.next())], ["task.a", "worker.x.y"]);
+    await subscription.close();
+    await broker.publish(message("events", "task.b"));
+    assertEquals([inbox.size, subscription.active], [0, false]);
+  },
+
+  async "listen() to a fanout through a queue of a given name, which is taken then"(broker) {
+    await started(broker, {
+      exchanges: [{ name: "pidbox", type: "fanout", durable: false }],
+      queues: [],
+      bindings: [],
+    });
+    const inbox = new Inbox<Message>();
+    const options = { keys: [""], queue: "me.pidbox", arguments: { "x-message-ttl": 300_000 } };
+    const subscription = await broker.listen("pidbox", inbox.put, options);
+    assertEquals(subscription.queue, "me.pidbox");
+    await broker.publish(message("pidbox", "", "to all"));
+    await broker.publish(message("", "me.pidbox", "to me"));
+    assertEquals([text(await inbox.next()), text(await inbox.next())], ["to all", "to me"]);
+    await assertRejects(
+      () => broker.listen("pidbox", inbox.put, options),
+      InvalidInput,
+      "me.pidbox",
+    );
+    await subscription.close();
+    await (await broker.listen("pidbox", inbox.put, options)).close();
+  },
+
+  async "stop() ends subscriptions and leaves their deliveries without effect"(broker) {
+    await started(broker, queues("celeriac.q"));
+    const inbox = new Inbox<Delivery>();
+    const subscription = await broker.consume("celeriac.q", inbox.put, { prefetch: 1 });
+    await broker.publish(message("", "celeriac.q"));
+    const delivery = await inbox.next();
+    await broker.stop();
+    assertEquals([delivery.open, subscription.active], [false, false]);
+    delivery.ack();
+    await subscription.cancel();
+    await subscription.close();
+  },
+};

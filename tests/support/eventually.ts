@@ -1,0 +1,21 @@
+/** Waits for a condition, not for a time. */
+
+/** Resolves with the first value that is neither `undefined`, `null` nor `false`.
+ *
+ * @param options.within seconds until it gives up. Default 20
+ * @throws when the time is over, with what was waited for */
+export async function eventually<Value>(
+  what: string,
+  look: () => Value | Promise<Value>,
+  { within = 20 }: { within?: number } = {},
+): Promise<NonNullable<Exclude<Value, false>>> {
+  const end = Date.now() + within * 1000;
+  while (true) {
+    const value = await look();
+    if (value !== undefined && value !== null && value !== false) {
+      return value as NonNullable<Exclude<Value, false>>;
+    }
+    if (Date.now() > end) throw new Error(`${what} did not happen within ${within} s`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

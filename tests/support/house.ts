@@ -1,0 +1,111 @@
+/** A worker, a publisher and a relay in this process, on servers of their own. */
+import { AmqpBroker } from "../../shared/broker/amqp.ts";
+import type { Delivery } from "../../shared/broker/broker.ts";
+import type { SignatureOptions } from "../../shared/celery/signature.ts";
+import { loadConfig } from "../../shared/config.ts";
+import { migrate } from "../../shared/database/migrate.ts";
+import { PostgresDatabase } from "../../shared/database/postgres.ts";
+import { Outbox } from "../../shared/outbox.ts";
+import { Publisher } from "../../shared/publisher.ts";
+import { Registry } from "../../shared/registry.ts";
+import { Relay } from "../../shared/relay.ts";
+import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
+import { PostgresResultStore } from "../../shared/results/postgres.ts";
+import type { SettingKey } from "../../shared/settings.ts";
+import { DEAD_QUEUE, declarationFor } from "../../shared/topology.ts";
+import { type Handler, Handlers } from "../../workers/handlers.ts";
+import { WorkerNode } from "../../workers/main.ts";
+import { eventually } from "./eventually.ts";
+import { freshDatabase, freshVhost } from "./servers.ts";
+
+/** What a test needs of the house. */
+export interface House extends AsyncDisposable {
+  readonly broker: AmqpBroker;
+  readonly database: PostgresDatabase;
+  readonly store: PostgresResultStore;
+  readonly outbox: Outbox;
+  readonly worker: WorkerNode;
+  /** Submits to the contract's queue. @returns the id */
+  submit(
+    task: string,
+    kwargs: Record<string, unknown>,
+    options?: SignatureOptions & { args?: unknown[] },
+  ): Promise<string>;
+  /** The record, once its state is final. */
+  final(id: string): Promise<TaskRecord>;
+  /** The next dead letter, acknowledged. */
+  deadLetter(): Promise<Delivery>;
+}
+
+/** Modules for the worker's children: the tests' own app. */
+const MODULES = {
+  contracts: import.meta.resolve("../app/contracts.ts"),
+  handlers: import.meta.resolve("../app/handlers.ts"),
+};
+
+/** Builds and starts one.
+ *
+ * @param flags settings of the worker, as on a command line */
+export async function house(
+  handlers: readonly Handler[],
+  flags: Partial<Record<SettingKey, string>> = {},
+): Promise<House> {
+  const stack = new AsyncDisposableStack();
+  const vhost = stack.use(await freshVhost());
+  const fresh = stack.use(await freshDatabase());
+  const database = stack.use(new PostgresDatabase({ url: fresh.url, name: "test" }));
+  await database.start();
+  await migrate(database);
+  const broker = stack.use(new AmqpBroker({ url: vhost.url, name: "test" }));
+  await broker.start();
+  await broker.connected();
+  const registry = new Registry(handlers.map(({ contract }) => contract));
+  await broker.declare(declarationFor("dev", registry.queues));
+  const config = loadConfig("worker", {
+    flags: { processes: "1", grace: "10", ...flags },
+    env: () => undefined,
+  });
+  const store = new PostgresResultStore({ database });
+  const outbox = new Outbox({ database });
+  const publisher = new Publisher({ broker, outbox, origin: "gen1@test" });
+  const relay = stack.use(new Relay({ database, broker }));
+  await relay.start();
+  const worker = stack.use(
+    new WorkerNode({
+      config,
+      registry,
+      handlers: new Handlers(handlers),
+      modules: MODULES,
+      broker,
+      database,
+    }),
+  );
+  await worker.start();
+
+  const dead: Delivery[] = [];
+  await broker.consume(DEAD_QUEUE, (delivery) => void dead.push(delivery), { prefetch: 100 });
+  return {
+    broker,
+    database,
+    store,
+    outbox,
+    worker,
+    async submit(task, kwargs, { args = [], ...options } = {}) {
+      const queue: string | undefined = options.queue ?? registry.get(task)?.queue;
+      if (queue === undefined) throw new TypeError(`task ${task} has no queue`);
+      const { id } = await publisher.submit({ task, args, kwargs, options: { ...options, queue } });
+      return id;
+    },
+    final: (id) =>
+      eventually(`final state of ${id}`, async () => {
+        const record = await store.find(id);
+        return record && isFinal(record.state) ? record : undefined;
+      }),
+    async deadLetter() {
+      const delivery = await eventually("a dead letter", () => dead.shift());
+      delivery.ack();
+      return delivery;
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}

@@ -1,0 +1,97 @@
+/** Servers for a pipeline of real processes, and the two ways a test looks at it: HTTP and SQL.
+ * @module
+ */
+import pg from "pg";
+import { eventually } from "./eventually.ts";
+import { migrate, testApp } from "./roles.ts";
+import { freshDatabase, freshVhost, type TestDatabase, type Vhost } from "./servers.ts";
+
+/** A vhost and a migrated database of its own; both go when it is disposed. */
+export interface Pipeline extends AsyncDisposable {
+  readonly vhost: Vhost;
+  readonly database: TestDatabase;
+  /** Variables that lead a role there and make it run the tests' own tasks. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Runs one statement as a superuser. */
+  rows<Row extends object>(statement: string, values?: unknown[]): Promise<Row[]>;
+  /** How many tasks are in a state. */
+  count(state: string): Promise<number>;
+  /** The row of a task, once its state is final. */
+  final(id: string): Promise<TaskRow>;
+}
+
+/** Columns of `celeriac.task` that tests look at. */
+export interface TaskRow {
+  readonly id: string;
+  readonly state: string;
+  readonly result: unknown;
+  readonly exception: { exc_type: string; exc_message: string[] } | null;
+  readonly retries: number;
+}
+
+const selectTask = `
+SELECT id, state, result, exception, retries
+FROM celeriac.task
+WHERE id = $1 AND state IN ('SUCCESS', 'FAILURE', 'REVOKED')`;
+
+const countState = `SELECT count(*)::int AS count FROM celeriac.task WHERE state = $1`;
+
+/** Makes the servers ready. */
+export async function freshPipeline(): Promise<Pipeline> {
+  await using stack = new AsyncDisposableStack();
+  const vhost = stack.use(await freshVhost());
+  const database = stack.use(await freshDatabase());
+  await migrate(database.url);
+  const client = new pg.Client(database.url);
+  await client.connect();
+  stack.defer(() => client.end());
+  const owned = stack.move();
+  const rows = async <Row extends object>(statement: string, values: unknown[] = []) => {
+    return (await client.query<Row>(statement, values)).rows;
+  };
+  return {
+    vhost,
+    database,
+    env: { AMQP_URL: vhost.url, DATABASE_URL: database.url, ...testApp },
+    rows,
+    async count(state) {
+      const [row] = await rows<{ count: number }>(countState, [state]);
+      return row?.count ?? 0;
+    },
+    final(id) {
+      return eventually(
+        `a final state of ${id}`,
+        async () => (await rows<TaskRow>(selectTask, [id]))[0],
+      );
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** What the API answers of a task. */
+export interface TaskAnswer {
+  readonly id: string;
+  readonly state: string;
+  readonly result: unknown;
+}
+
+/** Submits a task.
+ *
+ * @param url the API's
+ * @param headers for instance `{ prefer: "wait=5" }`
+ * @throws when it is not accepted */
+export async function submit(
+  url: string,
+  task: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<TaskAnswer> {
+  const answer = await fetch(`${url}/v1/tasks/${task}`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`The API answered ${answer.status}: ${text}`);
+  return JSON.parse(text);
+}

@@ -1,0 +1,68 @@
+/** Starts API and worker as the command line does, each in a process of its own and with exactly the permissions that `cli.ts permissions` prints.
+ * @module
+ */
+import { fromFileUrl } from "@std/path";
+import { Process, type ProcessOptions, run } from "./process.ts";
+
+/** The checkout's folder, with a trailing slash. */
+export const checkout: string = fromFileUrl(new URL("../../", import.meta.url));
+
+/** Variables that make a role run the tests' own tasks. */
+export const testApp: Readonly<Record<string, string>> = {
+  CELERIAC_CONTRACTS: `${checkout}tests/app/contracts.ts`,
+  CELERIAC_HANDLERS: `${checkout}tests/app/handlers.ts`,
+};
+
+/** What a role is started with. */
+export interface RoleOptions extends Pick<ProcessOptions, "cwd"> {
+  /** Added to this process's own variables. */
+  env: Readonly<Record<string, string>>;
+  /** Permissions beyond those that the role needs for itself. */
+  permissions?: readonly string[];
+}
+
+/** Starts the API on a free port and waits until it is ready.
+ *
+ * @returns its process and the URL it printed */
+export async function startApi(options: RoleOptions): Promise<{ api: Process; url: string }> {
+  const api = await startRole("api", { ...options, env: { PORT: "0", ...options.env } });
+  const [, url = ""] = await ready(api, /ready at (http:\S+)/);
+  return { api, url };
+}
+
+/** Starts a worker and waits until it consumes. */
+export async function startWorker(options: RoleOptions): Promise<Process> {
+  const worker = await startRole("worker", options);
+  await ready(worker, /ready: consuming/);
+  return worker;
+}
+
+/** Starts a role; it may not be ready yet. */
+export async function startRole(role: "api" | "worker", options: RoleOptions): Promise<Process> {
+  const { env, cwd = checkout, permissions = [] } = options;
+  const cli = `${checkout}cli.ts`;
+  const environment = { HEALTH_PORT: "0", NO_COLOR: "1", ...env };
+  const flags = await run(Deno.execPath(), ["run", "-A", cli, "permissions", role], {
+    env: environment,
+    cwd,
+  });
+  const args = ["run", ...flags.trim().split(/\s+/), ...permissions, cli, role];
+  return Process.start(Deno.execPath(), args, { env: environment, cwd });
+}
+
+/** Brings a database to the version of this checkout. */
+export async function migrate(databaseUrl: string): Promise<void> {
+  await run(Deno.execPath(), ["run", "-A", `${checkout}cli.ts`, "migrate"], {
+    env: { DATABASE_URL: databaseUrl, NO_COLOR: "1" },
+    cwd: checkout,
+  });
+}
+
+async function ready(process: Process, line: RegExp): Promise<RegExpExecArray> {
+  try {
+    return await process.said(line);
+  } catch (error) {
+    await process[Symbol.asyncDispose]();
+    throw error;
+  }
+}

@@ -1,0 +1,285 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { type Ground, ground } from "./ground.ts";
+
+/** A request that must come to nothing. */
+interface Case {
+  readonly path?: string;
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+  readonly status: number;
+  /** `type` of the problem, without its folder. */
+  readonly kind: string;
+  /** The field named in `errors`. */
+  readonly field?: string;
+  /** What the detail tells besides. */
+  readonly says?: string;
+}
+
+const options = (given: Record<string, unknown>) => ({ kwargs: { x: 1, y: 2 }, options: given });
+const nested = (depth: number) => `{"kwargs":{"x":${"[".repeat(depth)}${"]".repeat(depth)}}}`;
+const invalid = { status: 422, kind: "invalid-input" };
+
+const CASES: Record<string, Case> = {
+  "not JSON": { body: "{", status: 400, kind: "invalid-json" },
+  "not UTF-8": { body: new Uint8Array([0x22, 0xff, 0x22]), status: 400, kind: "invalid-json" },
+  "no object": { body: [1, 2], ...invalid, field: "body" },
+  "a form": {
+    body: "x=1",
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+    status: 415,
+    kind: "unsupported-content-type",
+    says: "application/json",
+  },
+  "another character set": {
+    body: "{}",
+    headers: { "content-type": "application/json; charset=latin1" },
+    status: 415,
+    kind: "unsupported-content-type",
+  },
+  "a compressed body": {
+    body: "{}",
+    headers: { "content-encoding": "gzip" },
+    status: 415,
+    kind: "unsupported-content-type",
+  },
+  "over the contract's limit": {
+    path: "/v1/tasks/text.shout",
+    body: { kwargs: { text: "a".repeat(300) } },
+    status: 413,
+    kind: "body-too-large",
+    says: "300 bytes",
+  },
+  "over the limit by its Content-Length": {
+    path: "/v1/tasks/text.shout",
+    body: {},
+    headers: { "content-length": "301" },
+    status: 413,
+    kind: "body-too-large",
+  },
+  "over the contract's limit, the name in the body": {
+    path: "/v1/tasks",
+    body: { name: "text.shout", kwargs: { text: "ä".repeat(140) } },
+    status: 413,
+    kind: "body-too-large",
+  },
+  "over the default limit": {
+    body: { kwargs: { x: 1, y: 2, z: "a".repeat(1024 * 1024) } },
+    status: 413,
+    kind: "body-too-large",
+  },
+  "an unknown task": {
+    path: "/v1/tasks/addd",
+    body: {},
+    status: 404,
+    kind: "unknown-task",
+    says: "did you mean 'add'?",
+  },
+  "an unknown task, the name in the body": {
+    path: "/v1/tasks",
+    body: { name: "nothing.like.it" },
+    status: 404,
+    kind: "unknown-task",
+  },
+  "no name": { path: "/v1/tasks", body: {}, ...invalid, field: "name" },
+  "the name under another name": {
+    path: "/v1/tasks",
+    body: { task: "add" },
+    ...invalid,
+    field: "name",
+    says: "not 'task'",
+  },
+  "a wrong type": { body: { kwargs: { x: "1", y: 2 } }, ...invalid, field: "kwargs.x" },
+  "a wrong type by position": { body: { args: [1, "2"] }, ...invalid, field: "args.1" },
+  "a missing argument": { body: { kwargs: { x: 1 } }, ...invalid, field: "kwargs.y" },
+  "no body where arguments are needed": { body: "", ...invalid, field: "kwargs.x" },
+  "a wrong type deep down": {
+    path: "/v1/tasks/text.shout",
+    body: { kwargs: { text: "a", tags: [{ word: "b" }, { word: 1 }] } },
+    ...invalid,
+    field: "kwargs.tags.1.word",
+  },
+  "too many arguments": { body: { args: [1, 2, 3] }, ...invalid, field: "args.2" },
+  "an argument given twice": { body: { args: [1], kwargs: { x: 1, y: 2 } }, ...invalid, field: "kwargs.x" },
+  "an unknown argument": {
+    path: "/v1/tasks/text.shout",
+    body: { kwargs: { text: "a", time: 2 } },
+    ...invalid,
+    field: "kwargs.time",
+    says: "did you mean 'times'?",
+  },
+  "args that are no array": { body: { args: { x: 1 } }, ...invalid, field: "args" },
+  "kwargs that are no object": { body: { kwargs: [1, 2] }, ...invalid, field: "kwargs" },
+  "options that are no object": { body: { args: [1, 2], options: 5 }, ...invalid, field: "options" },
+  "arguments beside kwargs": { body: { x: 1, y: 2 }, ...invalid, field: "x", says: "'kwargs'" },
+  "an unknown key": { body: { kwarg: {} }, ...invalid, field: "kwarg", says: "did you mean 'kwargs'?" },
+  "an unknown option": {
+    body: options({ countdwon: 1 }),
+    ...invalid,
+    field: "options.countdwon",
+    says: "did you mean 'countdown'?",
+  },
+  "a negative countdown": { body: options({ countdown: -1 }), ...invalid, field: "options.countdown" },
+  "a countdown of centuries": { body: options({ countdown: 1e12 }), ...invalid, field: "options.countdown" },
+  "an eta without zone": {
+    body: options({ eta: "2030-01-02T03:04:05" }),
+    ...invalid,
+    field: "options.eta",
+    says: "zone",
+  },
+  "an eta that is no day": { body: options({ eta: "2030-02-30T00:00:00Z" }), ...invalid, field: "options.eta" },
+  "eta and countdown": {
+    body: options({ eta: "2030-01-02T03:04:05Z", countdown: 1 }),
+    ...invalid,
+    field: "options.eta",
+  },
+  "expires without zone": {
+    body: options({ expires: "2030-01-02T03:04:05" }),
+    ...invalid,
+    field: "options.expires",
+    says: "zone",
+  },
+  "a negative expires": { body: options({ expires: -1 }), ...invalid, field: "options.expires" },
+  "a priority of 256": { body: options({ priority: 256 }), ...invalid, field: "options.priority" },
+  "a fraction of a retry": { body: options({ retries: 0.5 }), ...invalid, field: "options.retries" },
+  "a time limit of nothing": { body: options({ time_limit: 0 }), ...invalid, field: "options.time_limit" },
+  "a soft time limit in words": {
+    body: options({ soft_time_limit: "5" }),
+    ...invalid,
+    field: "options.soft_time_limit",
+  },
+  "an empty id": { body: options({ task_id: "" }), ...invalid, field: "options.task_id" },
+  "an id with a line break": { body: options({ task_id: "a\nb" }), ...invalid, field: "options.task_id" },
+  "an id of 256 characters": { body: options({ task_id: "a".repeat(256) }), ...invalid, field: "options.task_id" },
+  "a result that is maybe ignored": { body: options({ ignore_result: "yes" }), ...invalid, field: "options.ignore_result" },
+  "another's queue": {
+    body: options({ queue: "billing" }),
+    ...invalid,
+    field: "options.queue",
+    says: "CELERIAC_FOREIGN_QUEUES",
+  },
+  "the dead letters as queue": { body: options({ queue: "celeriac.dead" }), ...invalid, field: "options.queue" },
+  "header CC": { body: options({ headers: { CC: ["a"] } }), ...invalid, field: "options.headers.CC" },
+  "header BCC": { body: options({ headers: { BCC: ["a"] } }), ...invalid, field: "options.headers.BCC" },
+  "header x-delay": { body: options({ headers: { "x-delay": 5 } }), ...invalid, field: "options.headers.x-delay" },
+  "header retries": { body: options({ headers: { retries: 5 } }), ...invalid, field: "options.headers.retries" },
+  "header task": { body: options({ headers: { task: "other" } }), ...invalid, field: "options.headers.task" },
+  "a header without name": { body: options({ headers: { "": 5 } }), ...invalid, field: "options.headers." },
+  "a header far below zero": {
+    body: options({ headers: { debt: -(2 ** 31) - 1 } }),
+    ...invalid,
+    field: "options.headers.debt",
+  },
+  "headers of a megabyte": {
+    body: options({ headers: { big: "a".repeat(40_000) } }),
+    ...invalid,
+    field: "options.headers",
+  },
+  "absurd depth": { body: nested(5000), ...invalid, says: "nested deeper" },
+  "a NUL": { body: '{"kwargs":{"x":"\\u0000"}}', ...invalid, field: "kwargs.x", says: "NUL" },
+  "a lone surrogate": { body: '{"kwargs":{"x":"\\ud800"}}', ...invalid, field: "kwargs.x", says: "surrogate" },
+  "an integer past 2^53": {
+    body: '{"kwargs":{"x":9007199254740993,"y":1}}',
+    ...invalid,
+    field: "kwargs.x",
+    says: "9007199254740991",
+  },
+  "a name twice": { body: '{"kwargs":{"x":1,"x":2,"y":1}}', ...invalid, field: "x" },
+  "typed JSON that Python would die of": {
+    path: "/v1/tasks/loose",
+    body: { kwargs: { x: 1, when: { __type__: "nonsense", __value__: 1 } } },
+    ...invalid,
+  },
+  "an Idempotency-Key with a space": {
+    body: { args: [1, 2] },
+    headers: { "idempotency-key": "a b" },
+    ...invalid,
+    field: "Idempotency-Key",
+  },
+  "an Idempotency-Key of 256 characters": {
+    body: { args: [1, 2] },
+    headers: { "idempotency-key": "a".repeat(256) },
+    ...invalid,
+    field: "Idempotency-Key",
+  },
+  "a page of another site": {
+    body: { args: [1, 2] },
+    headers: { "sec-fetch-site": "cross-site" },
+    status: 403,
+    kind: "cross-site",
+  },
+};
+
+async function send(home: Ground, { path = "/v1/tasks/add", body, headers }: Case): Promise<Response> {
+  if (!(body instanceof Uint8Array)) return await home.post(path, body, headers);
+  const sent = { method: "POST", body: body as BodyInit, headers: { "content-type": "application/json" } };
+  return await home.app.request(path, sent);
+}
+
+Deno.test("the API answers bad input with a problem and publishes nothing", async (t) => {
+  await using home = await ground();
+  for (const [name, wrong] of Object.entries(CASES)) {
+    await t.step(name, async () => {
+      const answer = await send(home, wrong);
+      const problem = await answer.json();
+      assertEquals(answer.status, wrong.status, JSON.stringify(problem));
+      assertEquals(answer.headers.get("content-type"), "application/problem+json");
+      assertEquals(problem.type, `/problems/${wrong.kind}`);
+      assertEquals(problem.status, wrong.status);
+      assert(problem.title.length > 0 && problem.detail.startsWith("Cannot "), problem.detail);
+      if (wrong.field !== undefined) {
+        const fields = problem.errors.map((error: { field: string }) => error.field);
+        assert(fields.includes(wrong.field), `${wrong.field} is not among ${fields}`);
+      }
+      if (wrong.says) assertStringIncludes(problem.detail, wrong.says);
+    });
+  }
+  for (const queue of ["celeriac.default", "celeriac.text", "celery"]) {
+    assertEquals(await home.published(queue), []);
+  }
+  assertEquals([home.outbox, home.records.records.size], [[], 0]);
+});
+
+Deno.test("the API refuses a body that grows past the limit while it is read", async () => {
+  await using home = await ground();
+  let cancelled = false;
+  const endless = new ReadableStream({
+    pull: (controller) => controller.enqueue(new Uint8Array(100).fill(32)),
+    cancel: () => {
+      cancelled = true;
+    },
+  });
+  const answer = await home.app.request("/v1/tasks/text.shout", {
+    method: "POST",
+    body: endless,
+    headers: { "content-type": "application/json" },
+  });
+  assertEquals([answer.status, cancelled], [413, true]);
+  await answer.body?.cancel();
+});
+
+Deno.test("the API names every field that is wrong, and what is allowed", async () => {
+  await using home = await ground();
+  const answer = await home.post("/v1/tasks/add", { options: { queu: "a", priority: 300, countdown: -1 } });
+  const { errors } = await answer.json();
+  const fields = errors.map(({ field }: { field: string }) => field).sort();
+  assertEquals(fields, ["options.countdown", "options.priority", "options.queu"]);
+  const unknown = errors.find(({ field }: { field: string }) => field === "options.queu");
+  assert(unknown.allowed.includes("queue"));
+});
+
+Deno.test("the API answers an unknown route and a wrong method with problems", async () => {
+  await using home = await ground();
+  const missing = await home.app.request("/v2/tasks");
+  assertEquals([missing.status, (await missing.json()).type], [404, "/problems/unknown-route"]);
+  const cases: [string, string, string][] = [
+    ["PUT", "/v1/tasks/add", "DELETE, GET, HEAD, POST"],
+    ["PATCH", "/v1/tasks", "GET, HEAD, POST"],
+    ["GET", "/v1/tasks:batch", "POST"],
+    ["POST", "/openapi.json", "GET, HEAD"],
+  ];
+  for (const [method, path, allow] of cases) {
+    const answer = await home.app.request(path, { method });
+    assertEquals([answer.status, answer.headers.get("allow")], [405, allow], path);
+    assertEquals((await answer.json()).type, "/problems/method-not-allowed");
+  }
+});

@@ -1,0 +1,197 @@
+/** The API on parts that need no server. */
+import { createApp } from "../../../api/app.ts";
+import type { ApiDependencies, ApiSettings } from "../../../api/dependencies.ts";
+import { Live } from "../../../api/live.ts";
+import { pendingRecord } from "../../../api/record.ts";
+import type { Message } from "../../../shared/broker/broker.ts";
+import { MemoryBroker } from "../../../shared/broker/memory.ts";
+import { InvalidInput } from "../../../shared/errors.ts";
+import { brokerCheck } from "../../../shared/health.ts";
+import { Metrics } from "../../../shared/metrics.ts";
+import { defineTask, z } from "../../../shared/mod.ts";
+import type { OutboxEntry } from "../../../shared/outbox.ts";
+import { Publisher } from "../../../shared/publisher.ts";
+import { Registry } from "../../../shared/registry.ts";
+import {
+  isFinal,
+  type RecordFilter,
+  type RecordPage,
+  type Submission,
+  type TaskRecord,
+} from "../../../shared/results/result.ts";
+import type { Idempotency } from "../../../shared/results/idempotency.ts";
+import { declarationFor } from "../../../shared/topology.ts";
+
+/** Contracts that between them have everything the API looks at. */
+export const CONTRACTS = [
+  defineTask({
+    name: "add",
+    summary: "Adds two numbers",
+    input: z.object({ x: z.number(), y: z.number() }),
+    output: z.number(),
+    example: { x: 2, y: 3 },
+  }),
+  defineTask({ name: "ping", input: z.object({}) }),
+  defineTask({ name: "silent", input: z.object({}), ignoreResult: true }),
+  defineTask({
+    name: "text.shout",
+    input: z.object({
+      text: z.string().max(1000),
+      times: z.int().min(1).optional(),
+      tags: z.array(z.object({ word: z.string() })).optional(),
+    }),
+    queue: "celeriac.text",
+    bodyLimit: 300,
+  }),
+  defineTask({ name: "loose", input: z.looseObject({ x: z.number() }) }),
+];
+
+/** Records in memory, with the rules of the real store that the API leans on. */
+export class MemoryRecords {
+  readonly records = new Map<string, TaskRecord>();
+  reads = 0;
+
+  put(record: Partial<TaskRecord> & { id: string }): void {
+    const now = new Date();
+    this.records.set(record.id, { ...pendingRecord(record.id, now), submittedAt: now, ...record });
+  }
+
+  find(id: string): Promise<TaskRecord | undefined> {
+    this.reads++;
+    return Promise.resolve(this.records.get(id));
+  }
+
+  list(
+    filter: RecordFilter,
+    { limit, cursor = "0" }: { limit: number; cursor?: string },
+  ): Promise<RecordPage> {
+    if (!/^\d+$/.test(cursor)) throw new InvalidInput("Cannot read the cursor: use `next`", "cursor");
+    const all = [...this.records.values()].filter(({ name, state, queue }) =>
+      (filter.name ?? name) === name && (filter.state ?? state) === state &&
+      (filter.queue ?? queue) === queue
+    );
+    const end = Number(cursor) + limit;
+    const next = end < all.length ? String(end) : null;
+    return Promise.resolve({ records: all.slice(Number(cursor), end), next });
+  }
+
+  revoke(id: string): Promise<{ revoked: boolean; state: string | null }> {
+    const state = this.records.get(id)?.state ?? null;
+    const revoked = state === null || (!isFinal(state) && state !== "STARTED");
+    if (revoked) this.put({ ...this.records.get(id), id, state: "REVOKED" });
+    return Promise.resolve({ revoked, state });
+  }
+
+  add(submission: Submission): Promise<void> {
+    if (!this.records.has(submission.id)) this.put({ ...submission, state: "PENDING" });
+    return Promise.resolve();
+  }
+}
+
+class MemoryKeys implements Pick<Idempotency, "begin" | "published"> {
+  readonly #keys = new Map<string, { id: string; bodyHash: string; published: boolean }>();
+
+  begin(key: string, bodyHash: string, newId: string) {
+    const known = this.#keys.get(key);
+    if (known && known.bodyHash !== bodyHash) return Promise.resolve("mismatch" as const);
+    const entry = known ?? { id: newId, bodyHash, published: false };
+    this.#keys.set(key, entry);
+    return Promise.resolve({ id: entry.id, fresh: !known, published: entry.published });
+  }
+
+  published(keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.#keys.get(key)!.published = true;
+    return Promise.resolve();
+  }
+}
+
+/** An API and all that stands behind it. */
+export interface Ground extends AsyncDisposable {
+  readonly app: ReturnType<typeof createApp>;
+  readonly broker: MemoryBroker;
+  readonly live: Live;
+  readonly records: MemoryRecords;
+  readonly outbox: OutboxEntry[];
+  readonly metrics: Metrics;
+  /** Messages that arrived in a queue so far. */
+  published(queue?: string): Promise<Message[]>;
+  /** POSTs JSON. */
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+}
+
+/** Makes an API.
+ *
+ * @param settings those that differ
+ * @param parts that take the place of the usual ones */
+export async function ground(
+  settings: Partial<ApiSettings> = {},
+  parts: Partial<ApiDependencies> = {},
+): Promise<Ground> {
+  const registry = new Registry(CONTRACTS);
+  const broker = new MemoryBroker();
+  await broker.start();
+  const foreignQueues = ["celery"];
+  const declaration = declarationFor("api", registry.queues);
+  await broker.declare({
+    ...declaration,
+    queues: [...declaration.queues, { name: "celery", type: "classic" }],
+  });
+  const live = new Live({ broker });
+  await live.start();
+  await live.ready();
+  const records = new MemoryRecords();
+  const outbox: OutboxEntry[] = [];
+  const metrics = new Metrics();
+  const app = createApp({
+    registry,
+    broker,
+    live,
+    metrics,
+    store: records,
+    submissions: records,
+    idempotency: new MemoryKeys(),
+    publisher: new Publisher({
+      broker,
+      outbox: { add: (entries) => Promise.resolve(outbox.push(...entries)) },
+      origin: "gen1@test",
+    }),
+    checks: { live: [], ready: [brokerCheck(broker)] },
+    settings: { foreignQueues, resultCache: 100, maxWait: 60, batchLimit: 10, version: "1.2.3", ...settings },
+    ...parts,
+  });
+  return {
+    app,
+    broker,
+    live,
+    records,
+    outbox,
+    metrics,
+    published: (queue = "celeriac.default") => drain(broker, queue),
+    post: async (path, body, headers = {}) =>
+      await app.request(path, {
+        method: "POST",
+        body: typeof body === "string" ? body : JSON.stringify(body),
+        headers: { "content-type": "application/json", ...headers },
+      }),
+    async [Symbol.asyncDispose]() {
+      await live.stop();
+      await broker.stop();
+    },
+  };
+}
+
+/** Takes whatever is in a queue: everything published and confirmed before the call. */
+async function drain(broker: MemoryBroker, queue: string): Promise<Message[]> {
+  const found: Message[] = [];
+  const marker = { exchange: "", routingKey: queue, properties: { type: "end" }, headers: {}, body: new Uint8Array() };
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const subscription = await broker.consume(queue, (delivery) => {
+    if (delivery.message.properties.type === "end") resolve();
+    else found.push(delivery.message);
+    delivery.ack();
+  }, { prefetch: 1000 });
+  await broker.publish(marker);
+  await promise;
+  await subscription.close();
+  return found;
+}

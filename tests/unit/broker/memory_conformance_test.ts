@@ -1,0 +1,7 @@
+import { MemoryBroker } from "../../../shared/broker/memory.ts";
+import { testBroker } from "../../support/broker_conformance.ts";
+
+testBroker("MemoryBroker", () => {
+  const broker = new MemoryBroker();
+  return Promise.resolve({ broker, [Symbol.asyncDispose]: () => broker.stop() });
+});

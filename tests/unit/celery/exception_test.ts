@@ -1,0 +1,133 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import fc from "fast-check";
+import { z } from "zod";
+import {
+  encodeException,
+  type ExceptionMeta,
+  notRegistered,
+  pythonRepr,
+  revoked,
+  traceback,
+} from "../../../shared/celery/exception.ts";
+import {
+  InvalidInput,
+  Malformed,
+  Reject,
+  Retry,
+  SoftTimeLimitExceeded,
+  TimeLimitExceeded,
+  WorkerLost,
+} from "../../../shared/errors.ts";
+
+class PaymentRefused extends Error {}
+
+class Named extends Error {
+  override name = "Out of stock!";
+}
+
+function meta(module: string, type: string, ...args: unknown[]): ExceptionMeta {
+  return { exc_type: type, exc_message: args, exc_module: module };
+}
+
+Deno.test("encodeException() names Python's class for each error that has one", () => {
+  const cases: [unknown, ExceptionMeta][] = [
+    [new TypeError("t"), meta("builtins", "TypeError", "t")],
+    [new RangeError("r"), meta("builtins", "ValueError", "r")],
+    [new SyntaxError("s"), meta("builtins", "ValueError", "s")],
+    [new ReferenceError("n"), meta("builtins", "NameError", "n")],
+    [new DOMException("late", "TimeoutError"), meta("builtins", "TimeoutError", "late")],
+    [new InvalidInput("bad", "kwargs.x"), meta("builtins", "ValueError", "bad")],
+    [new SoftTimeLimitExceeded(5), meta("billiard.exceptions", "SoftTimeLimitExceeded")],
+    [new TimeLimitExceeded(5), meta("billiard.exceptions", "TimeLimitExceeded", 5)],
+    [new WorkerLost("gone"), meta("billiard.exceptions", "WorkerLostError", "gone")],
+    [new Reject("no"), meta("celery.exceptions", "Reject", "no", false)],
+    [new Retry("again"), meta("celery.exceptions", "Retry", "again")],
+    [new Retry("again", { cause: new TypeError("t") }), meta("builtins", "TypeError", "t")],
+  ];
+  for (const [error, expected] of cases) assertEquals(encodeException(error), expected);
+});
+
+Deno.test("encodeException() puts other errors into a module of ours under a name Python can use", () => {
+  const cases: [unknown, ExceptionMeta][] = [
+    [new Error("e"), meta("celeriac", "Error", "e")],
+    [new PaymentRefused("p"), meta("celeriac", "PaymentRefused", "p")],
+    [new Named("n"), meta("celeriac", "Out_of_stock_", "n")],
+    [new Malformed("m"), meta("celeriac", "Malformed", "m")],
+    [new DOMException("stop", "AbortError"), meta("celeriac", "AbortError", "stop")],
+    [new Deno.errors.NotFound("f"), meta("celeriac", "NotFound", "f")],
+    [Object.assign(new Error("k"), { name: "os.system" }), meta("celeriac", "os.system", "k")],
+    [Object.assign(new Error("k"), { name: "1ü" }), meta("celeriac", "_1_", "k")],
+    [Object.assign(new Error("k"), { name: "" }), meta("celeriac", "_", "k")],
+    ["text", meta("celeriac", "Error", "text")],
+    [42, meta("celeriac", "Error", 42)],
+    [null, meta("celeriac", "Error", null)],
+    [undefined, meta("celeriac", "Error", "None")],
+    [{ code: 1 }, meta("celeriac", "Error", "{'code': 1}")],
+  ];
+  for (const [error, expected] of cases) assertEquals(encodeException(error), expected);
+});
+
+Deno.test("encodeException() tells a zod error by its fields", () => {
+  const { error } = z.object({ x: z.number(), y: z.object({ z: z.string() }) }).safeParse({
+    y: {},
+  });
+  const { exc_message: [message], ...rest } = encodeException(error);
+  assertEquals(rest, { exc_type: "ValueError", exc_module: "builtins" });
+  assertMatch(String(message), /^x: .+; y\.z: .+$/);
+});
+
+Deno.test("encodeException() keeps messages bounded and storable", () => {
+  const { exc_message: [message] } = encodeException(new Error(`a\0\ud800${"x".repeat(1e6)}`));
+  assert(String(message).startsWith("a\\x00\ufffd"));
+  assert(String(message).length < 9000);
+});
+
+Deno.test("encodeException() never names what would end a Python reader", () => {
+  const harmless = new Set(["TypeError", "ValueError", "NameError", "TimeoutError"]);
+  fc.assert(fc.property(fc.string(), fc.string(), (name, message) => {
+    const error = Object.assign(new Error(message), { name });
+    const { exc_type: type, exc_module: module } = encodeException(error);
+    assertMatch(type, /^[A-Za-z_][A-Za-z0-9_.]*$/);
+    assert(module === "celeriac" || harmless.has(type));
+  }));
+});
+
+Deno.test("pythonRepr() writes what Python's repr() writes", () => {
+  const cases: [ExceptionMeta, string][] = [
+    [meta("builtins", "ValueError", "boom"), "ValueError('boom')"],
+    [meta("builtins", "KeyError", "it's"), `KeyError("it's")`],
+    [meta("builtins", "KeyError", `'"`), `KeyError('\\'"')`],
+    [
+      meta("celeriac", "a.B", "\n\t\\\x00\x7f\xa0ü\u200b😀\u{e0001}"),
+      "B('\\n\\t\\\\\\x00\\x7f\\xa0ü\\u200b😀\\U000e0001')",
+    ],
+    [meta("celery.exceptions", "Reject", "no", false), "Reject('no', False)"],
+    [meta("billiard.exceptions", "TimeLimitExceeded", 2), "TimeLimitExceeded(2)"],
+    [meta("billiard.exceptions", "SoftTimeLimitExceeded"), "SoftTimeLimitExceeded()"],
+    [meta("celeriac", "E", { a: [null] }), "E({'a': [None]})"],
+  ];
+  for (const [exception, expected] of cases) assertEquals(pythonRepr(exception), expected);
+  assert(pythonRepr(meta("celeriac", "E", "x".repeat(1e6))).length < 2000);
+});
+
+Deno.test("traceback() follows causes, within bounds", () => {
+  const inner = new TypeError("inner");
+  const text = traceback(new Error("outer", { cause: inner }));
+  assertMatch(text, /^Error: outer\n +at .+\nCaused by: TypeError: inner\n +at /s);
+
+  const circular = new Error("round");
+  circular.cause = circular;
+  assert(traceback(circular).split("Caused by: ").length <= 10);
+  assertEquals(traceback(new Error("e", { cause: "c" })).split("\n").at(-1), "Caused by: 'c'");
+
+  const huge = new Error(`\0\udc00${"x".repeat(1e6)}`);
+  assert(traceback(huge).length <= 64 * 1024);
+  assert(traceback(huge).startsWith("Error: \\x00\ufffd"));
+  assertEquals(traceback("thrown"), "'thrown'");
+  assertEquals(traceback(Object.assign(new Error("bare"), { stack: "" })), "Error: bare");
+});
+
+Deno.test("revoked() and notRegistered() are Celery's own", () => {
+  assertEquals(revoked("expired"), meta("celery.exceptions", "TaskRevokedError", "expired"));
+  assertEquals(notRegistered("no.such"), meta("celery.exceptions", "NotRegistered", "no.such"));
+});

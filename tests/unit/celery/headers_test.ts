@@ -1,0 +1,34 @@
+import { assert, assertEquals } from "@std/assert";
+import { isReservedHeader, userHeaders, withoutTransport } from "../../../shared/celery/headers.ts";
+import { CAPTURED_HEADERS } from "./messages.ts";
+
+Deno.test("isReservedHeader() covers the protocol, the broker's headers and Celery's request", () => {
+  const reserved = [
+    ...Object.keys(CAPTURED_HEADERS),
+    "compression",
+    "meth",
+    "called_directly",
+    "delivery_info",
+    "x-death",
+    "X-Anything",
+    "CC",
+    "BCC",
+    "bcc",
+    "__proto__",
+  ];
+  for (const name of reserved) assert(isReservedHeader(name), name);
+  for (const name of ["tenant", "ccx", "traceparent", "periodic_task_name"]) {
+    assert(!isReservedHeader(name), name);
+  }
+});
+
+Deno.test("userHeaders() keeps what is neither the protocol's nor of one journey", () => {
+  const headers = { ...CAPTURED_HEADERS, tenant: "a", "x-own": 1, "x-death": [], CC: ["q"] };
+  assertEquals(userHeaders(headers), { tenant: "a", "x-own": 1 });
+});
+
+Deno.test("withoutTransport() copies and does not touch the original", () => {
+  const headers = { ...CAPTURED_HEADERS, "x-last-death-reason": "expired", "x-death-count": 1 };
+  assertEquals(withoutTransport(headers), { ...CAPTURED_HEADERS, "x-death-count": 1 });
+  assertEquals(headers["x-last-death-reason"], "expired");
+});

@@ -1,0 +1,106 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Declaration } from "../../shared/broker/broker.ts";
+import { declarationFor, destinationOf, topology } from "../../shared/topology.ts";
+
+const QUEUES = ["celeriac.default", "celeriac.images"];
+
+function names(declaration: Declaration) {
+  return {
+    exchanges: declaration.exchanges.map(({ name }) => name),
+    queues: declaration.queues.map(({ name }) => name),
+    bindings: declaration.bindings.map(({ exchange, queue }) => `${exchange} -> ${queue}`),
+  };
+}
+
+Deno.test("topology() has exchanges of all four types, durable but for remote control", () => {
+  const { exchanges } = topology(QUEUES);
+  assertEquals(
+    exchanges.map(({ name, type, durable }) => `${name} ${type} ${durable}`),
+    [
+      "celeriac direct true",
+      "match.celeriac headers true",
+      "dlx.celeriac fanout true",
+      "celeryev topic true",
+      "celery.pidbox fanout false",
+      "reply.celery.pidbox direct false",
+    ],
+  );
+});
+
+Deno.test("topology() binds each queue by its name and by its header, the dead letters by neither", () => {
+  assertEquals(topology(["celeriac.images"]).bindings, [
+    { exchange: "celeriac", queue: "celeriac.images", routingKey: "celeriac.images" },
+    {
+      exchange: "match.celeriac",
+      queue: "celeriac.images",
+      routingKey: "",
+      arguments: { "x-match": "all", "celeriac-queue": "celeriac.images" },
+    },
+    { exchange: "dlx.celeriac", queue: "celeriac.dead", routingKey: "" },
+  ]);
+});
+
+Deno.test("topology() names no exchange like a queue", () => {
+  for (const { name } of topology(QUEUES).exchanges) assert(!name.startsWith("celeriac."), name);
+});
+
+Deno.test("topology() has a policy for every queue, never two, and no tie", () => {
+  const { policies, queues } = topology(QUEUES);
+  for (const { name } of queues) {
+    const applying = policies.filter(({ pattern }) => new RegExp(pattern).test(name));
+    assertEquals(applying.length, 1, name);
+  }
+  assertEquals(new Set(policies.map(({ priority }) => priority)).size, policies.length);
+});
+
+Deno.test("topology() leaves the queues of others alone", () => {
+  for (const { pattern } of topology(QUEUES).policies) {
+    for (const name of ["celery", "celeriac", "xceleriac.default", "my.celeriac.dead"]) {
+      assert(!new RegExp(pattern).test(name), name);
+    }
+  }
+});
+
+Deno.test("topology() dead-letters at least once", () => {
+  assertEquals(topology(QUEUES).policies[0]?.definition, {
+    "dead-letter-exchange": "dlx.celeriac",
+    "dead-letter-strategy": "at-least-once",
+    "overflow": "reject-publish",
+    "delivery-limit": 100,
+  });
+});
+
+Deno.test("declarationFor() spares the API the dead letters", () => {
+  assertEquals(names(declarationFor("api", ["celeriac.default"])), {
+    exchanges: ["celeriac", "celeryev", "celery.pidbox", "reply.celery.pidbox"],
+    queues: ["celeriac.default"],
+    bindings: ["celeriac -> celeriac.default"],
+  });
+});
+
+Deno.test("declarationFor() gives a worker the dead letters' exchange and queue", () => {
+  assertEquals(names(declarationFor("worker", ["celeriac.default"])), {
+    exchanges: ["celeriac", "dlx.celeriac", "celeryev", "celery.pidbox", "reply.celery.pidbox"],
+    queues: ["celeriac.default", "celeriac.dead"],
+    bindings: ["celeriac -> celeriac.default", "dlx.celeriac -> celeriac.dead"],
+  });
+});
+
+Deno.test("declarationFor() gives beat the task exchange alone", () => {
+  assertEquals(names(declarationFor("beat", QUEUES)), {
+    exchanges: ["celeriac"],
+    queues: [],
+    bindings: [],
+  });
+});
+
+Deno.test("declarationFor() gives embedded mode everything but policies", () => {
+  const { policies: _, ...everything } = topology(QUEUES);
+  assertEquals(declarationFor("dev", QUEUES), everything);
+});
+
+Deno.test("destinationOf() reaches the queues of others by the default exchange", () => {
+  for (const queue of ["celery", "celeriac", "emails"]) {
+    assertEquals(destinationOf(queue), { exchange: "", routingKey: queue });
+  }
+});

@@ -1,0 +1,129 @@
+/** What runs in a child process: one attempt at a time, told over the channel. */
+import { parseJson, stringifyJson } from "../../shared/celery/json.ts";
+import { InvalidInput } from "../../shared/errors.ts";
+import { Registry } from "../../shared/registry.ts";
+import { createContext, type TaskLog } from "../context.ts";
+import { Handlers } from "../handlers.ts";
+import { type Channel, takeChannel } from "./channel.ts";
+import { recordError, reviveError } from "./error_record.ts";
+import type { SandboxLogLine, ToChild } from "./messages.ts";
+
+/** Characters of a log line, and of each property that is shown as text. */
+const MAX_TEXT = 16 * 1024;
+
+type Exports = Record<string, unknown>;
+type Run = Extract<ToChild, { type: "run" }>;
+
+/** URL of the main module of a child.
+ *
+ * It is a `data:` module whose imports are written out: Deno reads such modules without any permission,
+ * which it asks for when the name of a module is only known at run time. */
+export function childModule(contractsModule: string, handlersModule: string): string {
+  const source = `import { serve } from ${JSON.stringify(import.meta.url)};
+await serve(() => Promise.all([
+  import(${JSON.stringify(contractsModule)}),
+  import(${JSON.stringify(handlersModule)}),
+]));`;
+  return `data:text/javascript,${encodeURIComponent(source)}`;
+}
+
+/** Serves the worker until it closes the channel.
+ *
+ * @param load imports the app's contracts and handlers; called once the channel is safe from what they print */
+export async function serve(load: () => Promise<[Exports, Exports]>): Promise<void> {
+  const channel = takeChannel();
+  try {
+    const [contracts, handlers] = await load();
+    const registry = Registry.fromModule(contracts, "contracts");
+    const attempts = new Attempts(Handlers.fromModule(handlers, "handlers", registry), channel);
+    channel.send({ type: "ready" });
+    for await (const message of channel.messages) attempts.hear(message);
+  } catch (error) {
+    channel.send({ type: "unusable", error: recordError(error) });
+  }
+  Deno.exit();
+}
+
+/** The attempt that runs. */
+class Attempts {
+  readonly #handlers: Handlers;
+  readonly #channel: Channel;
+  #current: { readonly run: number; readonly controller: AbortController } | undefined;
+
+  constructor(handlers: Handlers, channel: Channel) {
+    this.#handlers = handlers;
+    this.#channel = channel;
+  }
+
+  hear(message: ToChild): void {
+    switch (message.type) {
+      case "run":
+        void this.#run(message);
+        return;
+      case "abort":
+        if (this.#current?.run !== message.run) return;
+        this.#current.controller.abort(reviveError(message.reason));
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  async #run(message: Run): Promise<void> {
+    const { run } = message;
+    const controller = new AbortController();
+    this.#current = { run, controller };
+    this.#channel.send({ type: "started", run });
+    try {
+      const result = await this.#perform(message, controller.signal);
+      this.#channel.send({ type: "done", run, result });
+    } catch (error) {
+      this.#channel.send({ type: "failed", run, error: recordError(error) });
+    }
+  }
+
+  async #perform(message: Run, signal: AbortSignal): Promise<string> {
+    const { run, id, name, attempt, deliveries } = message;
+    const handler = this.#handlers.get(name);
+    if (!handler) {
+      throw new InvalidInput(
+        `Cannot run task '${name}' as no handler is exported for it: write one`,
+      );
+    }
+    const { input, output } = handler.contract;
+    const log = taskLog((line) => this.#channel.send({ type: "log", run, line }));
+    const context = createContext({
+      signal,
+      id,
+      attempt,
+      deliveries,
+      log,
+      progress: (value) => {
+        try {
+          this.#channel.send({ type: "progress", run, value: stringifyJson(value) });
+        } catch (error) {
+          log.warn("Progress is left out: {error}", { error: String(error) });
+        }
+      },
+    });
+    const parsed = input.parse(parseJson(message.input, { typed: "keep" }));
+    const returned: unknown = await handler.run(parsed, context);
+    return stringifyJson(output ? output.parse(returned) : returned);
+  }
+}
+
+function taskLog(write: (line: SandboxLogLine) => void): TaskLog {
+  const at = (level: SandboxLogLine["level"]): TaskLog["info"] => (message, properties = {}) =>
+    write({ level, message: String(message).slice(0, MAX_TEXT), properties: plain(properties) });
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+/** Properties that are no JSON are shown as text: a log line must never fail a task. */
+function plain(properties: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(properties).map(([name, value]) => {
+      const isPlain = value === null || ["string", "number", "boolean"].includes(typeof value);
+      return [name, isPlain ? value : Deno.inspect(value).slice(0, MAX_TEXT)];
+    }),
+  );
+}

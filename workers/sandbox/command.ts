@@ -1,0 +1,58 @@
+/** How a child process is started. */
+import { dirname, fromFileUrl, join } from "@std/path";
+import { childModule } from "./child.ts";
+import { CHILD_FLAGS, childEnvironment } from "./permissions.ts";
+
+/** What a child runs, and how much heap it has. */
+export interface ChildOptions {
+  readonly handlersModule: string;
+  readonly contractsModule: string;
+  /** Path of the `deno.json` by which the two modules resolve their imports. Default: the nearest one above the handlers, else ours. */
+  readonly configFile?: string;
+  /** MiB of JavaScript heap. */
+  readonly heapMb: number;
+}
+
+/** Makes the command that starts a child with its three standard streams piped. */
+export async function childCommand(options: ChildOptions): Promise<Deno.Command> {
+  const { handlersModule, contractsModule, heapMb } = options;
+  const config = options.configFile ?? await nearestConfig(handlersModule) ??
+    await nearestConfig(import.meta.url);
+  return new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      ...CHILD_FLAGS,
+      ...(config === undefined ? [] : ["--config", config]),
+      `--v8-flags=--max-old-space-size=${heapMb}`,
+      childModule(contractsModule, handlersModule),
+    ],
+    clearEnv: true,
+    env: childEnvironment(),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+/** Deno looks for a configuration above a main module that is a file; ours is none. */
+async function nearestConfig(module: string): Promise<string | undefined> {
+  if (!module.startsWith("file:")) return undefined;
+  let folder = dirname(fromFileUrl(module));
+  while (true) {
+    for (const name of ["deno.json", "deno.jsonc"]) {
+      const path = join(folder, name);
+      if (await isFile(path)) return path;
+    }
+    const above = dirname(folder);
+    if (above === folder) return undefined;
+    folder = above;
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch {
+    return false;
+  }
+}
