@@ -33,6 +33,7 @@ export async function main(args: readonly string[]): Promise<number> {
       console.log(help(name, command));
       return 0;
     }
+    if (command.verbatim) return await command.run({ config: undefined, own: {}, rest: given });
     const takesValue = Object.fromEntries(
       Object.entries(command.flags ?? {}).map(([flag, { value }]) => [flag, value !== undefined]),
     );

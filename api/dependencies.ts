@@ -32,7 +32,7 @@ export interface ApiDependencies {
   readonly broker: Pick<Broker, "publish">;
   readonly store: Pick<ResultStore, "find" | "list" | "revoke">;
   /** Takes PENDING records off the hot path: best effort, not waited for. */
-  readonly submissions: { add(submission: Submission): Promise<unknown> };
+  readonly submissions: { write(submission: Submission): void };
   readonly idempotency: Pick<Idempotency, "begin" | "published">;
   readonly live: Live;
   /** What liveness and readiness look at; any one of `ready` suffices, as either broker or database can hold a task. */

@@ -27,7 +27,7 @@ export class Live implements Service {
   #listening: Promise<void> | undefined;
   #subscription: Subscription | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #stopped = false;
+  #closing = new AbortController();
   #count = 0;
 
   constructor({ broker }: { broker: Pick<Broker, "listen"> }) {
@@ -36,13 +36,14 @@ export class Live implements Service {
 
   /** Begins to listen; does not wait for a broker that is not there yet. */
   start(): Promise<void> {
-    this.#stopped = false;
+    if (this.#closing.signal.aborted) this.#closing = new AbortController();
     this.#listening ??= this.#listen();
     return Promise.resolve();
   }
 
+  /** Ends all waiting as well, so that a server can shut down: stop this first. */
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#closing.abort();
     clearTimeout(this.#retry);
     await this.#subscription?.close();
     this.#subscription = this.#listening = undefined;
@@ -50,6 +51,11 @@ export class Live implements Service {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  /** Aborts when listening is stopped. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
   }
 
   /** Resolves when the first attempt to listen is over. */
@@ -87,14 +93,15 @@ export class Live implements Service {
   }
 
   async #listen(): Promise<void> {
+    const closing = this.closing;
     try {
       const options = { keys: ["task.#"], arguments: QUEUE_ARGUMENTS };
       const heard = (message: Message) => this.#hear(message);
       const subscription = await this.#broker.listen(EVENT_EXCHANGE, heard, options);
-      if (this.#stopped) await subscription.close();
+      if (closing.aborted) await subscription.close();
       else this.#subscription = subscription;
     } catch (error) {
-      if (this.#stopped) return;
+      if (closing.aborted) return;
       log.warn("Cannot hear task events, so the store is read instead: {error}", { error });
       this.#retry = setTimeout(() => this.#listen(), RETRY_MS);
     }

@@ -39,6 +39,7 @@ const LOOPBACK = /^(127(\.\d+){3}|::1|localhost)$/;
 export class Api implements Service {
   readonly #parts: ApiParts;
   readonly #services: Service[];
+  readonly #live: Live;
   readonly #app: ReturnType<typeof createApp>;
   #server: Deno.HttpServer<Deno.NetAddr> | undefined;
 
@@ -54,7 +55,7 @@ export class Api implements Service {
     const outbox = new Outbox({ database });
     const store = new PostgresResultStore({ database });
     const submissions = new SubmissionWriter({ store });
-    const live = new Live({ broker });
+    const live = this.#live = new Live({ broker });
     const metrics = new Metrics();
     metrics.watchBroker(broker);
     metrics.gauge(
@@ -109,6 +110,8 @@ export class Api implements Service {
   }
 
   async stop(): Promise<void> {
+    // Callers that wait, and streams, would hold the server open.
+    await this.#live.stop();
     await this.#server?.shutdown();
     for (const service of this.#services) await service.stop();
   }

@@ -49,18 +49,17 @@ export function recordJson(record: TaskRecord): string {
 /** What a direct reply tells, as a record: what only the store knows is `null`. */
 export function replyRecord(
   meta: ResultMeta,
-  submitted: { name: string; queue: string; at: Date },
+  submitted: Pick<TaskRecord, "name" | "queue" | "argsRepr" | "kwargsRepr" | "submittedAt">,
 ): TaskRecord {
   const now = meta.finishedAt ?? new Date();
   return {
     ...pendingRecord(meta.id, now),
-    name: submitted.name,
-    queue: submitted.queue,
+    ...submitted,
+    ...meta.run,
     state: meta.state as State,
     result: meta.result,
     exception: meta.exception,
     traceback: meta.traceback,
-    submittedAt: submitted.at,
     finishedAt: now,
   };
 }

@@ -17,6 +17,9 @@ export interface Accepted {
   /** What holds the message; `earlier`: a former request with the same key has published it. */
   readonly via: "broker" | "outbox" | "earlier";
   readonly submittedAt: Date;
+  /** `null` for an earlier submission. */
+  readonly argsRepr: string | null;
+  readonly kwargsRepr: string | null;
 }
 
 /** How to submit. */
@@ -57,7 +60,7 @@ export class Submitter {
     }
     if (begun.published) {
       const { task: name, options: { queue } } = checked.signature;
-      return { id: begun.id, name, queue, via: "earlier", submittedAt: new Date() };
+      return { id: begun.id, name, queue, via: "earlier", submittedAt: new Date(), argsRepr: null, kwargsRepr: null };
     }
     const accepted = await this.#publish(checked, begun.id, reply);
     await idempotency.published([key]).catch((error) => {
@@ -83,12 +86,8 @@ export class Submitter {
     );
     const name = signature.task;
     metrics.countSubmission(contract ? name : "foreign", via);
-    if (!ignoreResult) {
-      submissions.add({ id, name, queue, argsRepr, kwargsRepr, submittedAt }).catch((error) => {
-        log.debug("Cannot write the PENDING record of {id}: {error}", { id, error });
-      });
-    }
-    return { id, name, queue, via, submittedAt };
+    if (!ignoreResult) submissions.write({ id, name, queue, argsRepr, kwargsRepr, submittedAt });
+    return { id, name, queue, via, submittedAt, argsRepr, kwargsRepr };
   }
 }
 

@@ -1,6 +1,6 @@
 /** Submitting and waiting for the result in one request. */
 import type { Message } from "../shared/broker/broker.ts";
-import { decodeMeta } from "../shared/celery/result.ts";
+import { decodeMeta, type ResultMeta } from "../shared/celery/result.ts";
 import { isFinal, type TaskRecord } from "../shared/results/result.ts";
 import { replyRecord } from "./record.ts";
 import type { CheckedSubmission } from "./submission.ts";
@@ -35,19 +35,20 @@ export async function submitAndWait(
   { key, seconds, gone }: Waiting,
 ): Promise<{ accepted: Accepted; record?: TaskRecord }> {
   const over = new AbortController();
-  const signal = AbortSignal.any([gone, over.signal]);
+  const signal = AbortSignal.any([gone, over.signal, live.closing]);
   const timer = setTimeout(() => over.abort(), seconds * 1000);
-  const replied = Promise.withResolvers<Message>();
-  const receive = (reply: Message): void => {
-    if (isFinal(decodeMeta(reply.body).state)) replied.resolve(reply);
+  const replied = Promise.withResolvers<ResultMeta>();
+  const receive = ({ body }: Message): void => {
+    const meta = readMeta(body);
+    if (meta && isFinal(meta.state)) replied.resolve(meta);
   };
   try {
     const accepted = await submitter.submit(checked, { key, reply: { signal, receive } });
     const afterMs = accepted.via === "broker" ? REPLY_HEAD_START_MS : 0;
     const record = await Promise.race([
-      replied.promise.then(({ body }) => {
-        const { name, queue, submittedAt: at } = accepted;
-        return replyRecord(decodeMeta(body), { name, queue, at });
+      replied.promise.then((meta) => {
+        const { name, queue, argsRepr, kwargsRepr, submittedAt } = accepted;
+        return replyRecord(meta, { name, queue, argsRepr, kwargsRepr, submittedAt });
       }),
       // A store that cannot be read is no reason to fail what is already accepted.
       watchToEnd(accepted.id, { store, live, signal, afterMs }).catch(() => ended(signal)),
@@ -56,6 +57,15 @@ export async function submitAndWait(
   } finally {
     clearTimeout(timer);
     over.abort();
+  }
+}
+
+/** A reply that cannot be read is no reply: the store will tell. */
+function readMeta(body: Uint8Array): ResultMeta | undefined {
+  try {
+    return decodeMeta(body);
+  } catch {
+    return undefined;
   }
 }
 

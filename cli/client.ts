@@ -36,8 +36,7 @@ export async function ask(
   }
   const body = await response.json().catch(() => ({}));
   if (response.ok) return body;
-  const problem = [body.title ?? response.statusText, body.detail, ...(body.errors ?? []).map(fieldLine)]
-    .filter(Boolean).join("; ");
+  const problem = body.detail ?? body.title ?? response.statusText;
   const Refusal = response.status >= 500 ? Unavailable : response.status === 404 ? CeleriacError : ConfigurationError;
   throw new Refusal(`${response.status} ${problem}`);
 }
@@ -61,8 +60,4 @@ function errorLine(error: unknown): string {
   if (typeof error !== "object" || error === null) return "no reason given";
   const { type = "Error", message = "" } = error as { type?: string; message?: string };
   return `${type}: ${message}`;
-}
-
-function fieldLine({ field, message }: { field?: string; message?: string }): string {
-  return `${field ?? "body"}: ${message ?? "is wrong"}`;
 }

@@ -22,6 +22,8 @@ export interface Command {
   readonly role?: Role;
   /** Flags that are no settings. */
   readonly flags?: Readonly<Record<string, { value?: string; help: string }>>;
+  /** Its arguments reach it as they are, in `rest`: they are those of another command. */
+  readonly verbatim?: true;
   /** @returns the exit code */
   run(given: Given): Promise<number>;
 }

@@ -6,14 +6,15 @@ import { closest } from "../shared/closest.ts";
 import { brokerUsers } from "../shared/definitions/users.ts";
 import { passwordVariable } from "../shared/definitions/secrets.ts";
 import { type Config, type Role, settingsOf } from "../shared/settings.ts";
+import { CHILD_VARIABLES } from "../workers/sandbox/permissions.ts";
 import { modulesOf } from "./app.ts";
 import type { Command } from "./command.ts";
 import { EXIT } from "./exit.ts";
 
 const ROLES: readonly Role[] = ["api", "worker", "dev", "migrate", "definitions", "call", "result"];
 
-/** Variables that libraries look at when they load or connect, beside our settings: postgres.js, and `supports-color` of LogTape and zod. */
-const LIBRARY_ENV = ["PGAPPNAME", "PGCONNECT_TIMEOUT", "PGDATABASE", "PGHOST", "PGIDLE_TIMEOUT", "PGMAX", "PGPASSWORD", "PGPORT", "PGSSL", "PGTARGETSESSIONATTRS", "PGUSERNAME", "PGUSER", "USER", "USERNAME", "LOGNAME", "NODE_DEBUG", "READABLE_STREAM", "LRU_CACHE_IGNORE_AC_WARNING"];
+/** Variables that libraries look at when they load or connect, beside our settings: pg, and what Node's modules and lru-cache ask for. */
+const LIBRARY_ENV = ["PG*", "USER", "USERNAME", "NODE_DEBUG", "READABLE_STREAM", "LRU_CACHE_IGNORE_AC_WARNING"];
 
 /** Prints flags for `deno run`. */
 export const permissions: Command = {
@@ -24,6 +25,7 @@ export const permissions: Command = {
     "",
     "  deno run $(deno run -A cli.ts permissions worker) cli.ts worker",
   ].join("\n"),
+  verbatim: true,
   run({ rest }) {
     const [name = "", ...args] = rest;
     const role = ROLES.find((known) => known === name);
@@ -45,7 +47,8 @@ export const permissions: Command = {
 export function permissionFlags(role: Role, config: Config): string[] {
   const net = [...new Set(hosts(role, config))];
   const read = [...new Set(folders(role, config))];
-  const flags = ["--no-prompt", `--allow-env=${variables(role).join(",")}`];
+  // Without it Deno aborts a request's signal also when all went well, and says so at length.
+  const flags = ["--no-prompt", "--unstable-no-legacy-abort", `--allow-env=${variables(role).join(",")}`];
   if (net.length) flags.push(`--allow-net=${net.join(",")}`);
   if (read.length) flags.push(`--allow-read=${read.join(",")}`);
   if (role === "dev" && !config.ephemeral) flags.push(`--allow-write=${resolve(config.data)}`);
@@ -57,7 +60,8 @@ export function permissionFlags(role: Role, config: Config): string[] {
 function variables(role: Role): string[] {
   const own = settingsOf(role).flatMap(([, { env, secret }]) => secret ? [env, `${env}_FILE`] : [env]);
   const broker = role === "definitions" ? brokerUsers().map(passwordVariable) : [];
-  return [...own, ...broker.flatMap((name) => [name, `${name}_FILE`, name.replace("PASSWORD_", "PASSWORD_HASH_")]), ...LIBRARY_ENV];
+  const child = role === "worker" || role === "dev" ? CHILD_VARIABLES : [];
+  return [...own, ...child, ...broker.flatMap((name) => [name, `${name}_FILE`, name.replace("PASSWORD_", "PASSWORD_HASH_")]), ...LIBRARY_ENV];
 }
 
 function hosts(role: Role, config: Config): string[] {
@@ -88,13 +92,15 @@ function hosts(role: Role, config: Config): string[] {
 function folders(role: Role, config: Config): string[] {
   const { contracts, handlers } = modulesOf(config);
   const local = (url: string) => url.startsWith("file:") ? [dirname(fromFileUrl(url))] : [];
+  // Modules that are named at run time import ours, which in a checkout are files like any other.
+  const ours = config.contracts || config.handlers ? local(import.meta.resolve("../deno.json")) : [];
   switch (role) {
     case "api":
-      return local(contracts);
+      return [...local(contracts), ...ours];
     case "worker":
-      return [...local(contracts), ...local(handlers)];
+      return [...local(contracts), ...local(handlers), ...ours];
     case "dev":
-      return [...local(contracts), ...local(handlers), resolve(config.data), Deno.cwd(), ...pglite()];
+      return [...local(contracts), ...local(handlers), ...ours, resolve(config.data), Deno.cwd(), ...pglite()];
     case "call":
       return [Deno.cwd()];
     case "definitions":

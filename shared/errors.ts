@@ -6,6 +6,7 @@
 
 /** Root of all errors that Celeriac throws on purpose. */
 export class CeleriacError extends Error {
+  /** Takes a message of the form "Cannot DO THING as REASON: REMEDY". */
   constructor(message?: string, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;
@@ -63,6 +64,7 @@ export class ContentTypeRefused extends Malformed {}
 export class Retry extends CeleriacError {
   /** Seconds until the next attempt; the contract's policy decides when absent. */
   readonly countdown?: number;
+  /** Takes the seconds until the next attempt in `options.countdown`. */
   constructor(message = "Retry asked for by the handler", options: ErrorOptions & { countdown?: number } = {}) {
     super(message, options);
     if (options.countdown !== undefined) this.countdown = options.countdown;
@@ -74,6 +76,7 @@ export class Reject extends CeleriacError {}
 
 /** The soft time limit passed while the handler ran: the reason of `context.signal`. */
 export class SoftTimeLimitExceeded extends CeleriacError {
+  /** Takes the limit in seconds. */
   constructor(readonly seconds: number) {
     super(`Soft time limit of ${seconds} s exceeded`);
   }

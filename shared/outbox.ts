@@ -8,7 +8,7 @@ import type { Sql } from "./database/database.ts";
 import { storable } from "./database/storable.ts";
 import { toStored } from "./stored_message.ts";
 
-/** A message and when it is due. Unique by (task id, retries): a second copy of one attempt is not stored. */
+/** A message and when it is due. Unique by (task id, retries) until it is offered to the broker: a second copy of one attempt is not stored. */
 export interface OutboxEntry {
   readonly taskId: string;
   /** Failed attempts that the message counts (its header `retries`). */
@@ -70,7 +70,7 @@ export class Outbox {
     return { total: depth?.total ?? 0, due: depth?.due ?? 0, lag: depth?.lag ?? 0 };
   }
 
-  /** Removes the entries of a task that no relay has published yet.
+  /** Removes the entries of a task. One that a relay is publishing at this moment may go out all the same.
    *
    * @returns how many there were
    * @throws {DatabaseUnavailable} */

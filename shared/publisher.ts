@@ -5,7 +5,7 @@ import { encodeTask } from "./celery/message.ts";
 import type { Signature } from "./celery/signature.ts";
 import { BrokerUnavailable, CeleriacError, DatabaseUnavailable, Unavailable } from "./errors.ts";
 import type { OutboxEntry } from "./outbox.ts";
-import { destinationOf } from "./topology.ts";
+import { destinationOf, TASK_EXCHANGE } from "./topology.ts";
 
 /** A signature that says where it goes. */
 export type Submittable = Signature & { options: { queue: string } };
@@ -53,11 +53,13 @@ export class Publisher {
     const now = new Date();
     const { queue, taskId: id = newId(), eta, countdown } = signature.options;
     const dueAt = eta ?? (countdown ? new Date(now.getTime() + countdown * 1000) : now);
-    const message = encodeTask({ ...signature, options: { ...signature.options, taskId: id } }, {
+    const destination = destinationOf(queue);
+    const encoded = encodeTask({ ...signature, options: { ...signature.options, taskId: id } }, {
       origin: this.#origin,
-      destination: destinationOf(queue),
+      destination,
       now,
     });
+    const message = destination.exchange === TASK_EXCHANGE ? unexpiring(encoded) : encoded;
     const { argsrepr, kwargsrepr } = message.headers;
     const submitted = { id, queue, argsRepr: String(argsrepr), kwargsRepr: String(kwargsrepr) };
     const entry: OutboxEntry = { taskId: id, retries: signature.options.retries ?? 0, dueAt, message };
@@ -96,4 +98,10 @@ export class Publisher {
       }
     }
   }
+}
+
+/** On our own queues the header `expires` is enough: were the broker to drop the message, nobody would write REVOKED. */
+function unexpiring(message: Message): Message {
+  const { expiration: _, ...properties } = message.properties;
+  return { ...message, properties };
 }

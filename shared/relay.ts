@@ -35,7 +35,7 @@ const TAKE = `
   ), taken as (
     select id, due_at, sum(size) over (order by due_at, id) - size as before from due
   )
-  update celeriac.outbox as entry set due_at = now() + $2 * interval '1 second'
+  update celeriac.outbox as entry set due_at = now() + $2 * interval '1 second', offer = entry.id
   from taken where entry.id = taken.id and taken.before < $3
   returning entry.id, taken.due_at, entry.task_id, entry.exchange, entry.routing_key,
     entry.properties, entry.headers, entry.body, entry.attempts`;

@@ -55,16 +55,27 @@ export interface TaskContract<
   Input extends z.ZodObject = z.ZodObject,
   Output extends z.ZodType = z.ZodType,
 > {
+  /** As {@linkcode TaskDefinition.name}. */
   readonly name: string;
+  /** Schema of the arguments. */
   readonly input: Input;
+  /** Schema of the result. */
   readonly output?: Output;
+  /** Broker name of the queue. */
   readonly queue: string;
+  /** When a failed attempt is tried again. */
   readonly retry: RetryPolicy;
+  /** Seconds that one attempt may take. */
   readonly timeLimit: TimeLimit;
+  /** Where its handler runs. */
   readonly run: RunPlace;
+  /** Bytes of a submission's body. */
   readonly bodyLimit: number;
+  /** Whether no record is kept. */
   readonly ignoreResult: boolean;
+  /** One line for the reference page. */
   readonly summary?: string;
+  /** Input shown in the reference page. */
   readonly example?: z.input<Input>;
 }
 

@@ -2,9 +2,13 @@
 
 /** Writes log lines that bear the task's name and id. A LogTape logger fits. */
 export interface TaskLog {
+  /** For whoever looks for a fault. */
   debug(message: string, properties?: Record<string, unknown>): void;
+  /** What is as it should be. */
   info(message: string, properties?: Record<string, unknown>): void;
+  /** What is not, and did not stop the task. */
   warn(message: string, properties?: Record<string, unknown>): void;
+  /** What went wrong. */
   error(message: string, properties?: Record<string, unknown>): void;
 }
 
@@ -18,6 +22,7 @@ export interface Context {
   readonly attempt: number;
   /** Times the broker handed this attempt out: above 1, an earlier run may have died half-way. */
   readonly deliveries: number;
+  /** Log lines that bear the task's name and id. */
   readonly log: TaskLog;
   /** Tells how far the attempt is: any JSON value. Never waits and never throws; the worker may skip values that come too fast. */
   progress(value: unknown): void;

@@ -11,9 +11,9 @@ import { type Claim, isFinal } from "../shared/results/result.ts";
 import { NO_RETRY, retryDelay, retryPolicy } from "../shared/retry.ts";
 import type { TaskContract } from "../shared/task.ts";
 import { toIso } from "../shared/celery/time.ts";
-import type { Handler, Handlers } from "./handlers.ts";
+import type { Handlers } from "./handlers.ts";
 import type { Run } from "./run.ts";
-import type { Runner } from "./runner.ts";
+import type { Attempt, Runner } from "./runner.ts";
 
 /** A message due sooner than this is held in hand; a later one goes through the outbox, as RabbitMQ closes channels whose deliveries stay unanswered too long. */
 const HOLD_MS = 1000;
@@ -48,6 +48,8 @@ export class Executor {
 
     const contract = this.#options.registry.get(task.task);
     const ignoreResult = task.ignoreResult ?? contract?.ignoreResult ?? false;
+    const claim = await this.#options.claims.claim({ id: task.id, redelivered: delivery.redelivered });
+    const deliveries = claim?.deliveries ?? 1;
     const end = (outcome: Outcome, ran?: { startedAt: Date; runtime: number }): Run => ({
       delivery,
       queue,
@@ -55,18 +57,18 @@ export class Executor {
       id: task.id,
       outcome,
       ignoreResult,
+      deliveries,
       startedAt: ran?.startedAt ?? null,
       runtime: ran?.runtime ?? null,
     });
 
-    const claim = await this.#options.claims.claim({ id: task.id, redelivered: delivery.redelivered });
     const unwanted = known(task, claim) ?? this.#revoked(task) ?? expired(task) ?? early(task);
     if (unwanted) return end(unwanted);
 
     const handler = this.#options.handlers.get(task.task);
     if (!contract || !handler) return end(unknown(task.task));
     const input = validate(contract, task);
-    if (input.rejected) return end(input.rejected);
+    if ("rejected" in input) return end(input.rejected);
 
     if (task.eta) await until(task.eta);
     const slots = this.#options.runner.slots(contract.run);
@@ -75,28 +77,24 @@ export class Executor {
     try {
       const late = this.#revoked(task) ?? expired(task);
       if (late) return end(late);
-      return await this.#run({ delivery, queue, task, contract, handler, ignoreResult }, input, claim, end);
+      return await this.#run({ queue, task, contract, handler, ignoreResult, deliveries, ...input }, end);
     } finally {
       slots.give();
     }
   }
 
   async #run(
-    work: { delivery: Delivery; queue: string; task: TaskMessage; contract: TaskContract; handler: Handler; ignoreResult: boolean },
-    input: { raw: Record<string, unknown>; parsed: Record<string, unknown> },
-    claim: Claim | undefined,
+    attempt: Omit<Attempt, "startedAt">,
     end: (outcome: Outcome, ran: { startedAt: Date; runtime: number }) => Run,
   ): Promise<Run | undefined> {
-    const { task, contract } = work;
     const startedAt = new Date();
     const began = performance.now();
     const ran = () => ({ startedAt, runtime: (performance.now() - began) / 1000 });
     try {
-      const deliveries = claim?.deliveries ?? 1;
-      const result = await this.#options.runner.run({ ...work, ...input, deliveries, startedAt });
+      const result = await this.#options.runner.run({ ...attempt, startedAt });
       return result === undefined ? undefined : end({ kind: "success", result }, ran());
     } catch (error) {
-      return end(outcomeOf(error, task, contract), ran());
+      return end(outcomeOf(error, attempt.task, attempt.contract), ran());
     }
   }
 
@@ -140,6 +138,7 @@ function unreadable(delivery: Delivery, queue: string, error: Malformed): Run {
     id: error.id ?? null,
     outcome: { kind: "reject", reason, error: failureOf(error) },
     ignoreResult: false,
+    deliveries: 1,
     startedAt: null,
     runtime: null,
   };
@@ -177,10 +176,9 @@ function unknown(name: string): Outcome {
 function validate(
   contract: TaskContract,
   task: TaskMessage,
-): { raw: Record<string, unknown>; parsed: Record<string, unknown>; rejected?: Outcome } {
-  let raw: Record<string, unknown> = {};
+): { raw: Record<string, unknown>; parsed: Record<string, unknown> } | { rejected: Outcome } {
   try {
-    raw = bindArguments(contract, task.args, task.kwargs);
+    const raw = bindArguments(contract, task.args, task.kwargs);
     const parsed = contract.input.safeParse(raw);
     if (parsed.success) return { raw, parsed: parsed.data };
     const issues = inputIssues(contract, parsed.error, task.args.length);
@@ -191,7 +189,7 @@ function validate(
     );
   } catch (error) {
     const failure = { exception: failureOf(error).exception, traceback: null };
-    return { raw, parsed: {}, rejected: { kind: "reject", reason: "invalid-input", error: failure } };
+    return { rejected: { kind: "reject", reason: "invalid-input", error: failure } };
   }
 }
 

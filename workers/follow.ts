@@ -18,6 +18,7 @@ export interface Final {
 export interface FollowerOptions {
   readonly broker: Broker;
   readonly store: { find(id: string): Promise<TaskRecord | undefined> };
+  readonly node: string;
 }
 
 /** Publishes what follows a run. */
@@ -29,7 +30,7 @@ export class Follower {
   }
 
   /** Replies. Not awaited: the caller may be gone (Celery names a reply queue in every message), and the record has the result. */
-  follow({ task }: Run, final: Final): void {
+  follow({ task, queue, deliveries, startedAt }: Run, final: Final): void {
     if (!task?.replyTo) return;
     const meta = {
       id: task.id,
@@ -40,6 +41,7 @@ export class Follower {
       finishedAt: new Date(),
       groupId: task.group,
       parentId: task.parentId,
+      run: { worker: this.#options.node, retries: task.retries, queue, deliveries, startedAt },
     };
     const reply = replyMessage(meta, { replyTo: task.replyTo, correlationId: task.correlationId });
     this.#options.broker.publish(reply, { mandatory: false }).catch((error) =>

@@ -12,6 +12,7 @@ export interface Handler<
   Input extends z.ZodObject = z.ZodObject,
   Output extends z.ZodType = z.ZodType,
 > {
+  /** What it fulfils. */
   readonly contract: TaskContract<Input, Output>;
   /** Runs one attempt on input that the contract's schema has parsed. */
   run(

@@ -85,8 +85,10 @@ export class WorkerNode implements Service {
       claims,
       isRevoked: (id) => control.isRevoked(id),
     });
-    const follower = new Follower({ broker, store });
-    this.#helpers = [writer, claims, pool, announcer];
+    const follower = new Follower({ broker, store, node });
+    // Children cost memory: without a task for them none is started.
+    const children = [...registry].some(({ run }) => run === "process") ? [pool] : [];
+    this.#helpers = [writer, claims, ...children, announcer];
     this.#worker = new Worker({
       broker,
       declaration: declarationFor("worker", this.queues),

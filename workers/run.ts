@@ -15,6 +15,8 @@ export interface Run {
   readonly outcome: Outcome;
   /** No record may be kept (the message or the contract says `ignore_result`). */
   readonly ignoreResult: boolean;
+  /** Hand-outs by the broker, as far as the store knows. */
+  readonly deliveries: number;
   /** When the handler was called; `null` if it never was. */
   readonly startedAt: Date | null;
   /** Seconds in the handler; `null` if it never ran. */

@@ -140,14 +140,14 @@ export class Runner {
     const { soft, hard } = limits(attempt);
     const timers: ReturnType<typeof setTimeout>[] = [];
     if (soft !== undefined) {
-      timers.push(setTimeout(() => controller.abort(new SoftTimeLimitExceeded(soft)), soft * 1000));
+      timers.push(after(soft, () => controller.abort(new SoftTimeLimitExceeded(soft))));
     }
     if (hard !== undefined) {
-      timers.push(setTimeout(() => {
+      timers.push(after(hard, () => {
         const error = new TimeLimitExceeded(hard);
         controller.abort(error);
         end(error);
-      }, hard * 1000));
+      }));
     }
     return timers;
   }
@@ -191,6 +191,13 @@ function limits({ task, contract }: Attempt): TimeLimit {
   const soft = task.softTimeLimit ?? contract.timeLimit.soft;
   const hard = task.timeLimit ?? contract.timeLimit.hard;
   return { ...(soft === undefined ? {} : { soft }), ...(hard === undefined ? {} : { hard }) };
+}
+
+/** A longer time than timers can tell (24.8 days) would fire at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+function after(seconds: number, act: () => void): ReturnType<typeof setTimeout> {
+  return setTimeout(act, Math.min(seconds * 1000, TIMER_MAX_MS));
 }
 
 const logger: Logger = getLogger(["celeriac", "worker"]);

@@ -110,7 +110,7 @@ function taskSchemas(contract: TaskContract): Record<string, JsonSchema> {
 }
 
 function taskPath(contract: TaskContract): Record<string, Operation> {
-  const { name, summary, example, queue, bodyLimit, output } = contract;
+  const { name, summary, example, queue, bodyLimit, output, ignoreResult } = contract;
   const result = output &&
     { properties: { result: { anyOf: [schemaRef(`${name}.output`), { type: "null" }] } } };
   return {
@@ -118,7 +118,9 @@ function taskPath(contract: TaskContract): Record<string, Operation> {
       operationId: `submit.${name}`,
       tags: ["tasks"],
       summary: summary ?? `Submit ${name}`,
-      description: `Queue \`${queue}\`; a body of at most ${bodyLimit} bytes.`,
+      description: `Queue \`${queue}\`; a body of at most ${bodyLimit} bytes.${
+        ignoreResult ? " Keeps no record." : ""
+      }`,
       parameters: SUBMISSION_PARAMETERS,
       requestBody: {
         content: {

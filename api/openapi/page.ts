@@ -171,7 +171,15 @@ function schemaView(schema: JsonSchema): Markup {
       <pre>${JSON.stringify(schema, null, 2)}</pre>
     </details>
   `;
-  if (!properties) return html`<p>${kindOf(schema)} ${code(schema["description"])}</p>${source}`;
+  if (!properties) {
+    const told = schema["description"]
+      ? html`
+        <span class="soft">– ${code(schema["description"])}</span>
+      `
+      : "";
+    return html`<p>${kindOf(schema)}${told}</p>${source}`;
+  }
+  if (Object.keys(properties).length === 0) return html`<p>nothing</p>${source}`;
   const rows = Object.entries(properties).map(([name, property]) =>
     html`
       <tr>

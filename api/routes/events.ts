@@ -42,7 +42,9 @@ export function eventRoutes({ store, live, heartbeatMs = HEARTBEAT_MS }: EventPa
       const teller = new Teller(id, stream);
       const onEvent = (event: HeardEvent) => teller.hear(event);
       try {
-        for await (const record of watch(id, { store, live, signal: gone.signal, onEvent })) {
+        for await (
+          const record of watch(id, { store, live, signal: gone.signal, beginnings: true, onEvent })
+        ) {
           await teller.tell(record ?? pendingRecord(id, new Date()));
         }
       } finally {

@@ -25,6 +25,9 @@ import { nameTaken, stopped } from "./refusal.ts";
 
 const log = getLogger(["celeriac", "broker"]);
 
+/** Milliseconds between the loss of a connection amid a declare and the next try. */
+const DECLARE_AGAIN_MS = 100;
+
 /** How to reach RabbitMQ. */
 export interface AmqpBrokerOptions {
   /** `amqp://user:password@host:port/vhost`, or `amqps:`; `?heartbeat=` wins over {@linkcode heartbeat}. */
@@ -106,7 +109,9 @@ export class AmqpBroker implements Broker {
   }
 
   async declare(declaration: Declaration): Promise<void> {
-    while (!await this.#declareOn(await this.#consuming.opened(), declaration));
+    while (!await this.#declareOn(await this.#consuming.opened(), declaration)) {
+      await new Promise((resolve) => setTimeout(resolve, DECLARE_AGAIN_MS));
+    }
     this.#declared.push(declaration);
   }
 

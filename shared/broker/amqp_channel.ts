@@ -179,6 +179,7 @@ export class KeptChannel {
     const opened = await connection.opened(this.#ending.signal);
     const live = this.#live = new LiveChannel(await opened.createChannel());
     try {
+      this.#ending.signal.throwIfAborted();
       await live.answer(setUp(live));
     } catch (error) {
       await live.close();

@@ -1,6 +1,6 @@
 /** Messages as amqplib has them, and back. */
-import type { Message as AmqpMessage, MessageProperties, Options } from "amqplib";
-import { encodeHeaders } from "./amqp_tables.ts";
+import type { Message as AmqpMessage, MessageProperties } from "amqplib";
+import { type EncodedTable, encodeHeaders } from "./amqp_tables.ts";
 import type { Message, Properties } from "./broker.ts";
 
 /** What a publisher adds to a message of ours. */
@@ -10,37 +10,36 @@ export interface Additions {
   readonly replyTo?: string | undefined;
 }
 
-/** Options for amqplib's `publish`. Persistent unless the message says otherwise.
+/** Fields of `basic.publish` and properties, in one object as amqplib's encoder reads them. */
+export interface PublishFields extends Properties {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly mandatory: boolean;
+  readonly immediate: false;
+  readonly headers: EncodedTable;
+}
+
+/** What amqplib puts on the wire for a message. Persistent unless the message says otherwise.
  *
  * @throws {InvalidInput} when a header cannot be sent */
-export function toPublishOptions(message: Message, additions: Additions): Options.Publish {
-  const { properties } = message;
-  const options: Options.Publish = {
+export function toFields(message: Message, additions: Additions): PublishFields {
+  const { exchange, routingKey, properties } = message;
+  const fields: PublishFields = {
+    ...properties,
+    exchange,
+    routingKey,
     mandatory: additions.mandatory,
+    immediate: false,
     headers: encodeHeaders(message.headers),
     deliveryMode: properties.deliveryMode ?? 2,
   };
-  const messageId = properties.messageId ?? additions.messageId;
-  const replyTo = additions.replyTo ?? properties.replyTo;
-  if (messageId !== undefined) options.messageId = messageId;
-  if (replyTo !== undefined) options.replyTo = replyTo;
-  if (properties.contentType !== undefined) options.contentType = properties.contentType;
-  if (properties.contentEncoding !== undefined) {
-    options.contentEncoding = properties.contentEncoding;
-  }
-  if (properties.priority !== undefined) options.priority = properties.priority;
-  if (properties.correlationId !== undefined) options.correlationId = properties.correlationId;
-  if (properties.expiration !== undefined) options.expiration = properties.expiration;
-  if (properties.timestamp !== undefined) options.timestamp = properties.timestamp;
-  if (properties.type !== undefined) options.type = properties.type;
-  if (properties.userId !== undefined) options.userId = properties.userId;
-  if (properties.appId !== undefined) options.appId = properties.appId;
-  return options;
+  if (additions.messageId !== undefined) fields.messageId = additions.messageId;
+  if (additions.replyTo !== undefined) fields.replyTo = additions.replyTo;
+  return fields;
 }
 
 /** A message as it arrived. Its headers are plain already: our decoder read them. */
-export function fromAmqp(message: AmqpMessage): Message {
-  const { content, fields, properties } = message;
+export function fromAmqp({ content, fields, properties }: AmqpMessage): Message {
   return {
     exchange: fields.exchange,
     routingKey: fields.routingKey,

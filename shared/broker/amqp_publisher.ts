@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { getLogger } from "@logtape/logtape";
 import type { ChannelModel, ConfirmChannel, Message as AmqpMessage } from "amqplib";
 import { BrokerUnavailable } from "../errors.ts";
-import { fromAmqp, toPublishOptions } from "./amqp_message.ts";
+import { fromAmqp, type PublishFields, toFields } from "./amqp_message.ts";
 import { replyText } from "./amqp_reason.ts";
 import {
   channelClosed,
@@ -21,6 +21,12 @@ import { DIRECT_REPLY, isDirectReply, Replies } from "./replies.ts";
 const BLOCKED_GRACE_MS = 250;
 
 const log = getLogger(["celeriac", "broker"]);
+
+/** A confirm channel with what lies under its `publish`: that makes a prototype of each message's headers, which costs V8 a third of the whole publish. */
+interface PublishChannel extends ConfirmChannel {
+  sendMessage(method: PublishFields, properties: PublishFields, content: Buffer): boolean;
+  pushConfirmCallback(callback: (error: Error | null) => void): void;
+}
 
 /** Bounds, and where the connection stands. */
 export interface AmqpPublisherOptions {
@@ -40,7 +46,7 @@ export class AmqpPublisher {
   readonly #prefix = crypto.randomUUID().slice(0, 8);
   #published = 0;
   #connection: ChannelModel | undefined;
-  #channel: ConfirmChannel | undefined;
+  #channel: PublishChannel | undefined;
   /** What the broker closed the present channel for, and whether a single message was in flight then. */
   #fault: { readonly error: Error; readonly alone: boolean } | undefined;
 
@@ -57,7 +63,7 @@ export class AmqpPublisher {
   /** Opens the channel on a connection: a first one, or the next. */
   async open(connection: ChannelModel): Promise<void> {
     this.#connection = connection;
-    const channel = await connection.createConfirmChannel();
+    const channel = await connection.createConfirmChannel() as PublishChannel;
     if (this.#connection !== connection) return;
     this.#watch(channel, connection);
     // Replies are heard only by a consumer on the channel that publishes the requests.
@@ -115,23 +121,25 @@ export class AmqpPublisher {
     const { message, mandatory, replyTo } = pending;
     const channel = this.#channel;
     if (!channel) throw unavailable(message, this.#options.status());
-    const { body, exchange, routingKey } = message;
+    const { body } = message;
     if (mandatory) pending.messageId = message.properties.messageId ?? this.#nextId();
-    const options = { mandatory, replyTo, messageId: pending.messageId };
+    const additions = { mandatory, replyTo, messageId: pending.messageId };
     try {
-      channel.publish(
-        exchange,
-        routingKey,
+      const fields = toFields(message, additions);
+      channel.sendMessage(
+        fields,
+        fields,
         Buffer.from(body.buffer, body.byteOffset, body.byteLength),
-        toPublishOptions(message, options),
-        (error) => answer(error ? this.#failure(pending, error) : pending.error),
+      );
+      channel.pushConfirmCallback((error) =>
+        answer(error ? this.#failure(pending, error) : pending.error)
       );
     } catch (error) {
       throw unsendable(message, error);
     }
   }
 
-  #watch(channel: ConfirmChannel, connection: ChannelModel): void {
+  #watch(channel: PublishChannel, connection: ChannelModel): void {
     this.#fault = undefined;
     channel.on("error", (error) => this.#fault = { error, alone: this.#confirms.size === 1 });
     channel.on("return", (message) => this.#returned(message));

@@ -30,6 +30,12 @@ export function explain(error: unknown, address: AmqpAddress): string {
   if (message.includes("abruptly during opening handshake")) {
     return "the connection was closed during the handshake: no broker there, or one that expects TLS (amqps)";
   }
+  if (/^(Frame size \d+ exceeds|Invalid frame|Unknown frame type)/.test(message)) {
+    return "what answers there speaks no AMQP 0-9-1";
+  }
+  if (message.includes("wrong version number")) {
+    return "what answers there speaks no TLS: use amqp://";
+  }
   if (message === "Heartbeat timeout") return "the broker went silent (no heartbeat)";
   switch (code) {
     case "ECONNREFUSED":

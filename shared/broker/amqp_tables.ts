@@ -9,8 +9,6 @@ export type EncodedTable = { [name: string]: unknown };
 /** Tables and arrays within each other that are still read; deeper ones come out empty. */
 const MAX_DEPTH = 64;
 
-const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
-
 const INT32 = 2 ** 31;
 
 /** Prepares headers for amqplib so that every Celery reads them right.
@@ -93,13 +91,13 @@ export function decodeFields(bytes: Uint8Array): Record<string, HeaderValue> {
 }
 
 class FieldReader {
-  readonly #bytes: Uint8Array;
+  readonly #bytes: Buffer;
   readonly #view: DataView;
   #offset = 0;
 
   constructor(bytes: Uint8Array) {
-    // A Buffer's slice would be no copy.
-    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    // Its toString() takes a third of a TextDecoder's time on strings as short as these.
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -144,7 +142,7 @@ class FieldReader {
     if (tag === 0x53) return this.#text(length);
     if (tag === 0x78) {
       this.#offset = until;
-      return this.#bytes.slice(until - length, until);
+      return new Uint8Array(this.#bytes.subarray(until - length, until));
     }
     if (depth >= MAX_DEPTH) {
       this.#offset = until;
@@ -198,28 +196,17 @@ class FieldReader {
   #text(length: number): string {
     const from = this.#offset;
     this.#offset += length;
-    return UTF8.decode(this.#bytes.subarray(from, this.#offset));
+    return this.#bytes.toString("utf8", from, this.#offset);
   }
 }
 
-/** Bytes after the tag, for the tags whose values have one size. */
-const SIZES: Readonly<Record<number, number>> = {
-  0x74: 1,
-  0x62: 1,
-  0x42: 1,
-  0x73: 2,
-  0x55: 2,
-  0x75: 2,
-  0x49: 4,
-  0x69: 4,
-  0x6c: 8,
-  0x4c: 8,
-  0x66: 4,
-  0x64: 8,
-  0x44: 5,
-  0x54: 8,
-  0x56: 0,
-};
+/** Bytes after the tag, by tag, for those whose values have one size. */
+const SIZES: readonly (number | undefined)[] = Object.entries(
+  { t: 1, b: 1, B: 1, s: 2, U: 2, u: 2, I: 4, i: 4, l: 8, L: 8, f: 4, d: 8, D: 5, T: 8, V: 0 },
+).reduce<(number | undefined)[]>(
+  (sizes, [tag, size]) => sizes.with(tag.charCodeAt(0), size),
+  new Array(256).fill(undefined),
+);
 
 /** `S`, `x`, `A`, `F`: a length of four bytes, then the value. */
 const PREFIXED: ReadonlySet<number> = new Set([0x53, 0x78, 0x41, 0x46]);

@@ -4,8 +4,8 @@
  * longer than the bound; what is given up may still arrive later, as a duplicate.
  * @module
  */
-import { BrokerUnavailable } from "../errors.ts";
 import type { Message } from "./broker.ts";
+import { tooLate } from "./refusal.ts";
 
 /** A message in the ledger. */
 export interface Pending {
@@ -63,21 +63,15 @@ export class Confirms {
 
   /** Sends a message, or lets it wait until it can be sent.
    *
-   * @throws {BrokerUnavailable} when the bound passes */
+   * @throws {BrokerUnavailable} when the bound passes, and what ended it otherwise */
   add(
     message: Message,
     options: { mandatory: boolean; replyTo?: string | undefined; signal?: AbortSignal | undefined },
   ): Promise<void> {
     return new Promise<void>((resolve, reject) => {
-      const deadline = performance.now() + this.#options.timeoutMs;
-      const entry = new Entry(
-        message,
-        options.mandatory,
-        options.replyTo,
-        deadline,
-        resolve,
-        reject,
-      );
+      const since = performance.now();
+      const entry = new Entry(message, options.mandatory, options.replyTo, since, resolve, reject);
+      entry.deadline = since + this.#options.timeoutMs;
       if (options.signal) this.#watch(entry, options.signal);
       this.#entries.add(entry);
       this.#timer ??= setInterval(() => this.#sweep(), Math.max(5, this.#options.timeoutMs / 20));
@@ -179,7 +173,7 @@ export class Confirms {
     const now = performance.now();
     for (const entry of this.#entries) {
       if (entry.deadline > now) break;
-      this.#giveUp(entry, tooLate(entry, this.#options.timeoutMs));
+      this.#giveUp(entry, tooLate(entry.message, entry.state === "sent", now - entry.since));
     }
     if (this.#givenUp >= this.#options.maxInFlight) this.#options.stalled();
   }
@@ -198,6 +192,7 @@ export class Confirms {
 
 class Entry implements Pending {
   state: State = "waiting";
+  deadline = Infinity;
   messageId: string | undefined = undefined;
   error: Error | undefined = undefined;
   unwatch: (() => void) | undefined = undefined;
@@ -206,17 +201,8 @@ class Entry implements Pending {
     readonly message: Message,
     readonly mandatory: boolean,
     readonly replyTo: string | undefined,
-    public deadline: number,
+    readonly since: number,
     readonly resolve: () => void,
     readonly reject: (reason: unknown) => void,
   ) {}
-}
-
-function tooLate(entry: Entry, timeoutMs: number): BrokerUnavailable {
-  const { exchange, routingKey } = entry.message;
-  const what = entry.state === "sent" ? "confirm it" : "take it";
-  return new BrokerUnavailable(
-    `Cannot publish to exchange '${exchange}' with routing key '${routingKey}' as the broker did not ${what} within ${timeoutMs} ms: ` +
-      "try again later; it may have been taken all the same",
-  );
 }

@@ -82,6 +82,17 @@ export function unsendable(message: Message, error: unknown): Error {
   );
 }
 
+/** The bound passed before the broker confirmed the message, or before it could be sent at all. */
+export function tooLate(message: Message, sent: boolean, waitedMs: number): BrokerUnavailable {
+  const what = sent ? "confirm it" : "take it";
+  const also = sent ? "; it may have been taken all the same" : "";
+  return new BrokerUnavailable(
+    `${cannotPublish(message)} as the broker did not ${what} within ${
+      Math.round(waitedMs)
+    } ms: try again later${also}`,
+  );
+}
+
 /** The queue refused the message: its length limit is reached and it overflows by refusing. */
 export function refused(message: Message): BrokerUnavailable {
   return new BrokerUnavailable(

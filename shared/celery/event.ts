@@ -16,6 +16,10 @@ const MAX_TRACEBACK = 8 * 1024;
 /** Characters of JSON beyond which an event shows the beginning only. */
 const MAX_JSON = 16 * 1024;
 
+/** Celery has no such event, and would make a state of `task-deferred` that later events do not change:
+ * under another prefix its watchers leave it aside. */
+const DEFERRED = "celeriac-deferred";
+
 /** A task event and when it happened. */
 export interface TimedEvent {
   readonly event: TaskEvent;
@@ -84,7 +88,8 @@ export function encodeEvents(events: readonly TimedEvent[], node: EventNode): Me
   for (const { event, timestamp } of events) {
     if (event.id === null) continue;
     const { hostname, pid } = node;
-    const common = { type: event.type, uuid: event.id, hostname, pid, timestamp };
+    const type = event.type === "task-deferred" ? DEFERRED : event.type;
+    const common = { type, uuid: event.id, hostname, pid, timestamp };
     texts.push(stringifyJson({ ...common, clock: node.clock(), ...fields(event) }));
   }
   return message("task.multi", `[${texts.join(",")}]`, node);
@@ -109,7 +114,8 @@ export function decodeEvents({ body }: Message): HeardEvent[] {
   const heard: HeardEvent[] = [];
   for (const event of Array.isArray(events) ? events : [events]) {
     if (!isObject(event)) continue;
-    const { type, uuid, hostname, timestamp } = event;
+    const { uuid, hostname, timestamp } = event;
+    const type = event["type"] === DEFERRED ? "task-deferred" : event["type"];
     if (typeof type !== "string" || typeof hostname !== "string") continue;
     if (typeof timestamp !== "number") continue;
     heard.push({

@@ -195,7 +195,7 @@ function raw(number: string): unknown {
 }
 
 function wellFormed(escape: string, surrogate: string | undefined): string {
-  return surrogate ? "\\ufffd" : escape;
+  return surrogate ? "\ufffd" : escape;
 }
 
 function refuseUntyped(text: string): void {

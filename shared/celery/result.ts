@@ -23,6 +23,21 @@ export interface ResultMeta {
   readonly finishedAt: Date | null;
   readonly groupId?: string | null;
   readonly parentId?: string | null;
+  /** How it came about; absent where the sender does not tell. */
+  readonly run?: ResultRun;
+}
+
+/** The run behind a state. `worker`, `retries` and `queue` are keys of Celery's own with `result_extended`; it ignores the others. */
+export interface ResultRun {
+  /** Node name. */
+  readonly worker: string;
+  /** Failed attempts. */
+  readonly retries: number;
+  readonly queue: string;
+  /** Hand-outs by the broker. */
+  readonly deliveries: number;
+  /** `null` when the handler was never called. */
+  readonly startedAt: Date | null;
 }
 
 /** States whose result is an exception (celery/states.py, EXCEPTION_STATES). */
@@ -53,6 +68,7 @@ export function encodeMeta(meta: ResultMeta): Uint8Array {
     date_done: meta.finishedAt && toIso(meta.finishedAt),
     ...(meta.groupId ? { group_id: meta.groupId } : {}),
     ...(meta.parentId ? { parent_id: meta.parentId } : {}),
+    ...(meta.run ? runKeys(meta.run) : {}),
     task_id: meta.id,
   });
   const text = `{"status":${stringifyJson(meta.state)},"result":${result},${rest.slice(1)}`;
@@ -104,6 +120,25 @@ export function decodeMeta(body: Uint8Array): ResultMeta {
     finishedAt: typeof date === "string" ? fromIso(date) : null,
     groupId: text(meta["group_id"]),
     parentId: text(meta["parent_id"]),
+    ...readRun(meta),
+  };
+}
+
+function runKeys({ worker, retries, queue, deliveries, startedAt }: ResultRun): Record<string, unknown> {
+  return { worker, retries, queue, deliveries, date_started: startedAt && toIso(startedAt) };
+}
+
+function readRun(meta: Record<string, unknown>): { run?: ResultRun } {
+  const { worker, retries, queue, deliveries, date_started: started } = meta;
+  if (typeof worker !== "string" || typeof retries !== "number" || typeof queue !== "string") return {};
+  return {
+    run: {
+      worker,
+      retries,
+      queue,
+      deliveries: typeof deliveries === "number" ? deliveries : 1,
+      startedAt: typeof started === "string" ? fromIso(started) : null,
+    },
   };
 }
 

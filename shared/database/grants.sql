@@ -10,7 +10,7 @@ begin
     grant select on celeriac.migration, celeriac.task to celeriac_api;
     -- PENDING is the state's default, and the only one that the API can give a row.
     grant insert (id, name, queue, args_repr, kwargs_repr, submitted_at) on celeriac.task to celeriac_api;
-    grant select, insert, delete, update (due_at, attempts, last_error) on celeriac.outbox to celeriac_api;
+    grant select, insert, delete, update (due_at, offer, attempts, last_error) on celeriac.outbox to celeriac_api;
     grant select, insert, update (published) on celeriac.idempotency to celeriac_api;
     grant execute on function
       celeriac.revoke(text, json),

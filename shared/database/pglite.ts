@@ -81,6 +81,7 @@ export class PgliteDatabase implements Database {
 /** The engine is megabytes of WebAssembly: only those who open one load it. */
 async function open(folder: string | undefined): Promise<PGlite> {
   const { PGlite } = await import("@electric-sql/pglite");
+  if (folder !== undefined) await Deno.mkdir(folder, { recursive: true });
   return await PGlite.create({
     ...(folder === undefined ? {} : { dataDir: folder }),
     parsers: { [BIGINT]: (value: string) => value },

@@ -114,20 +114,20 @@ export class PostgresDatabase implements Database {
 
   transaction<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {
     return this.#use(async (client) => {
-      await this.#send(client, { text: "begin" });
+      await this.#send(client, "begin");
       try {
         const result = await work({
           query: (statement, parameters = []) => this.#run(client, statement, parameters),
           script: (statements) => this.#script(client, statements),
         });
-        const { command } = await this.#send(client, { text: "commit" });
+        const { command } = await this.#send(client, "commit");
         if (command === "COMMIT") return result;
         throw new DatabaseRefused(
           "Cannot commit the transaction as a statement in it failed: let its error pass through",
           FAILED_TRANSACTION,
         );
       } catch (error) {
-        if (!(error instanceof DatabaseUnavailable)) await this.#send(client, { text: "rollback" });
+        if (!(error instanceof DatabaseUnavailable)) await this.#send(client, "rollback");
         throw error;
       }
     });
@@ -138,21 +138,23 @@ export class PostgresDatabase implements Database {
     text: string,
     parameters: readonly Parameter[],
   ): Promise<Row[]> {
-    const statement = { text, values: [...parameters], queryMode: "extended", query_timeout: this.#timeoutMs };
-    const { rows } = await this.#send<Row>(
-      client,
-      parameters.length > 0 ? { ...statement, name: this.#name(text) } : statement,
-    );
+    const prepared = parameters.length > 0 ? { name: this.#name(text) } : {};
+    const options = { values: [...parameters], queryMode: "extended", ...prepared };
+    const { rows } = await this.#send<Row>(client, text, options);
     return rows;
   }
 
   async #script(client: pg.PoolClient, text: string): Promise<void> {
-    await this.#send(client, { text });
+    await this.#send(client, text, { query_timeout: 0 });
   }
 
-  async #send<Row extends object>(client: pg.PoolClient, config: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
+  async #send<Row extends object>(
+    client: pg.PoolClient,
+    text: string,
+    options: Partial<pg.QueryConfig> & { query_timeout?: number } = {},
+  ): Promise<pg.QueryResult<Row>> {
     try {
-      return await client.query<Row>(config);
+      return await client.query<Row>({ text, query_timeout: this.#timeoutMs, ...options });
     } catch (error) {
       throw this.#translate(error);
     }

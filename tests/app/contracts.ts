@@ -90,6 +90,12 @@ export const exit = defineTask({
 /** Fills the heap of its child process until it dies. */
 export const hoard = defineTask({ name: "test.hoard", input: z.object({}), run: "process" });
 
+/** Leaves a promise behind that is rejected after the task's end: that ends its child process. */
+export const stray = defineTask({ name: "test.stray", input: z.object({}), run: "process" });
+
+/** Writes bytes of its own to the channel between its child process and the worker. */
+export const corrupt = defineTask({ name: "test.corrupt", input: z.object({}), run: "process" });
+
 /** Ends the worker with SIGKILL on the first hand-out of its first attempt (or on each, with `always`). */
 export const crash = defineTask({
   name: "test.crash",

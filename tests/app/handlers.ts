@@ -1,6 +1,7 @@
 /** Handlers of an app that misbehaves on request.
  * @module
  */
+import { writeSync } from "node:fs";
 import process from "node:process";
 import { type Context, handle, Reject, Retry } from "../../workers/mod.ts";
 import * as contracts from "./contracts.ts";
@@ -69,6 +70,15 @@ export const exitHandler = handle(contracts.exit, ({ code }) => Deno.exit(code))
 export const hoardHandler = handle(contracts.hoard, () => {
   const hoard: unknown[] = [];
   while (true) hoard.push(new Array(1000).fill({}));
+});
+
+export const strayHandler = handle(contracts.stray, () => {
+  setTimeout(() => Promise.reject(new Error("stray")));
+});
+
+export const corruptHandler = handle(contracts.corrupt, async (_input, { signal }) => {
+  writeSync(1, "not a frame");
+  await new Promise((resolve) => signal.addEventListener("abort", resolve));
 });
 
 export const crashHandler = handle(contracts.crash, ({ always }, { attempt, deliveries }) => {

@@ -22,6 +22,7 @@ const pythons: Readonly<Record<StackName, readonly string[]>> = {
   c57: ["python3.11", "python3.12", "python3.13", "python3"],
 };
 
+const environment = { C_FORCE_ROOT: "1", PYTHONDONTWRITEBYTECODE: "1" };
 const folder = fromFileUrl(new URL("../../.venv/", import.meta.url));
 const installTimeoutMs = 5 * 60_000;
 
@@ -38,18 +39,25 @@ export class CeleryStack {
   /** Runs a script to its end and returns what it said.
    *
    * @param script URL of the file
+   * @param options.url AMQP URL with its vhost, as the variable `BROKER`
    * @throws when it does not exit with 0 */
-  async run(script: URL, args: readonly string[] = []): Promise<string> {
-    return await run(this.#python, [fromFileUrl(script), ...args]);
+  async run(
+    script: URL,
+    args: readonly string[],
+    options: { url?: string } = {},
+  ): Promise<string> {
+    const env = { ...environment, ...options.url ? { BROKER: options.url } : {} };
+    return await run(this.#python, [fromFileUrl(script), ...args], { env });
   }
 
   /** Starts a worker of one process on the app of a script, and waits until it consumes.
    *
    * @param options.url AMQP URL with its vhost
-   * @param options.flags more flags of `celery worker` */
+   * @param options.flags more flags of `celery worker`
+   * @param options.env more variables */
   async worker(
     script: URL,
-    options: { url: string; flags?: readonly string[] },
+    options: { url: string; flags?: readonly string[]; env?: Record<string, string> },
   ): Promise<Process> {
     const file = fromFileUrl(script);
     const app = file.slice(file.lastIndexOf("/") + 1, -".py".length);
@@ -58,7 +66,7 @@ export class CeleryStack {
       ["-m", "celery", "-A", app, "worker", "-c", "1", "-l", "INFO", ...options.flags ?? []],
       {
         cwd: fromFileUrl(new URL(".", script)),
-        env: { BROKER: options.url, C_FORCE_ROOT: "1", PYTHONDONTWRITEBYTECODE: "1" },
+        env: { ...environment, ...options.env, BROKER: options.url },
         ownGroup: true,
       },
     );

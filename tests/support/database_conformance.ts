@@ -3,7 +3,7 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import type { Database } from "../../shared/database/database.ts";
 import { DatabaseRefused, DatabaseUnavailable } from "../../shared/errors.ts";
 
-/** A database on ground of its own: empty, and not started. */
+/** A database that is not started, and in which nobody has made the tables of the suite's present case. */
 export interface DatabaseUnderTest extends AsyncDisposable {
   readonly database: Database;
 }
@@ -26,7 +26,15 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     const [row] = await database.query<Record<string, unknown>>(
       `select $1::text as text, $2::integer as integer, $3::float8 as float, $4::boolean as boolean, $5::text as nothing,
         $6::timestamptz as time, $7::bytea as bytes, 9007199254740993::bigint as big, '{"a": [1, null]}'::json as json`,
-      ["ein \"Wörtchen\" \\ '🥕'", 42, 1.5, true, null, new Date(1_700_000_000_123), new Uint8Array([0, 1, 255])],
+      [
+        "ein \"Wörtchen\" \\ '🥕'",
+        42,
+        1.5,
+        true,
+        null,
+        new Date(1_700_000_000_123),
+        new Uint8Array([0, 1, 255]),
+      ],
     );
     assertEquals(row, {
       text: "ein \"Wörtchen\" \\ '🥕'",
@@ -43,7 +51,17 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
 
   async "query() takes arrays of text and of numbers"(database) {
     await database.start();
-    const words = ["", "plain", 'quo"te', "back\\slash", "com,ma", "{brace}", "NULL", "🥕", "tab\t"];
+    const words = [
+      "",
+      "plain",
+      'quo"te',
+      "back\\slash",
+      "com,ma",
+      "{brace}",
+      "NULL",
+      "🥕",
+      "tab\t",
+    ];
     const rows = await database.query(
       "select word, number from unnest($1::text[], $2::integer[]) as pair (word, number)",
       [words, words.map((_, index) => index - 1)],
@@ -92,7 +110,10 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
       DatabaseRefused,
     );
     assertEquals(twice.code, "23505");
-    const nul = await assertRejects(() => database.query("select $1::text", ["a\0b"]), DatabaseRefused);
+    const nul = await assertRejects(
+      () => database.query("select $1::text", ["a\0b"]),
+      DatabaseRefused,
+    );
     assertEquals(nul.code, "22021");
     assertEquals(await database.query("select 1 as one"), [{ one: 1 }]);
   },
@@ -185,7 +206,9 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     assertEquals(await database.query("select n from hidden"), [{ n: 1 }]);
   },
 
-  async "query() is unavailable before start() and after stop(); both may be called again"(database) {
+  async "query() is unavailable before start() and after stop(); both may be called again"(
+    database,
+  ) {
     await assertRejects(() => database.query("select 1"), DatabaseUnavailable);
     await database.stop();
     await database.start();

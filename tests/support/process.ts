@@ -19,6 +19,9 @@ export interface ProcessOptions {
 
 const keptCharacters = 4_000_000;
 
+/** For looking at a test that fails: show what its processes say as they say it. */
+const echo = Deno.env.get("CELERIAC_TEST_ECHO") === "1";
+
 /** A running program and what it has said. Disposing kills it. */
 export class Process implements AsyncDisposable {
   readonly pid: number;
@@ -137,6 +140,7 @@ export class Process implements AsyncDisposable {
     try {
       for await (const text of stream.pipeThrough(new TextDecoderStream(), { signal })) {
         this.#output = (this.#output + text).slice(-keptCharacters);
+        if (echo) console.error(text.trimEnd());
         this.#wake();
       }
     } catch (error) {
@@ -163,7 +167,8 @@ export class Process implements AsyncDisposable {
   }
 
   #error(what: string): Error {
-    return new Error(`"${this.#name}" ${what}; it said:\n${this.#output.slice(-8_000)}`);
+    const name = this.#name.length > 100 ? `…${this.#name.slice(-100)}` : this.#name;
+    return new Error(`"${name}" ${what}; it said:\n${this.#output.slice(-8_000)}`);
   }
 }
 

@@ -8,7 +8,7 @@
 export const CHILD_FLAGS: readonly string[] = ["--no-prompt", "--cached-only"];
 
 /** Variables that a child is given, if the worker has them: where Deno keeps its cache. */
-const CHILD_VARIABLES: readonly string[] = [
+export const CHILD_VARIABLES: readonly string[] = [
   "DENO_DIR",
   "HOME",
   "LOCALAPPDATA",

@@ -11,6 +11,7 @@ import type { TimeLimit } from "../../shared/task.ts";
 import { childCommand, type ChildOptions } from "./command.ts";
 import { type ErrorRecord, recordError, reviveError } from "./error_record.ts";
 import { encodeFrame, FrameDecoder } from "./frames.ts";
+import { LastWords } from "./last_words.ts";
 import { readLines } from "./lines.ts";
 import type { FromChild, SandboxLogLine, ToChild } from "./messages.ts";
 
@@ -45,13 +46,8 @@ const READY_MS = 60_000;
 /** Characters of a line on standard error. */
 const MAX_LINE = 8 * 1024;
 
-/** Last lines on standard error that tell why a child died. */
-const KEPT_LINES = 5;
-
 /** The longest time that a timer can be set to, milliseconds. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-
-const OUT_OF_MEMORY = /JavaScript out of memory|JavaScript heap out of memory/;
 
 interface Attempt {
   readonly run: number;
@@ -69,12 +65,10 @@ export class Sandbox {
   readonly ready: Promise<void>;
   /** Resolves when the process is gone. */
   readonly ended: Promise<void>;
-  readonly #heapMb: number;
   readonly #process: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #ready = Promise.withResolvers<void>();
-  readonly #lastLines: string[] = [];
-  #outOfMemory = false;
+  readonly #lastWords: LastWords;
   #runs = 0;
   #attempt: Attempt | undefined;
   #killed: Error | undefined;
@@ -82,7 +76,7 @@ export class Sandbox {
 
   private constructor(process: Deno.ChildProcess, heapMb: number) {
     this.#process = process;
-    this.#heapMb = heapMb;
+    this.#lastWords = new LastWords({ heapMb });
     this.#writer = process.stdin.getWriter();
     this.pid = process.pid;
     this.ready = this.#ready.promise;
@@ -92,9 +86,19 @@ export class Sandbox {
 
   /** Starts a child.
    *
-   * @throws {Deno.errors.NotCapable} when this process may not run Deno */
+   * @throws {ConfigurationError} when this process may not run Deno */
   static async start(options: ChildOptions): Promise<Sandbox> {
-    return new Sandbox((await childCommand(options)).spawn(), options.heapMb);
+    const command = await childCommand(options);
+    try {
+      return new Sandbox(command.spawn(), options.heapMb);
+    } catch (cause) {
+      if (!(cause instanceof Deno.errors.NotCapable)) throw cause;
+      const path = Deno.execPath();
+      throw new ConfigurationError(
+        `Cannot start a child process as '${path}' may not be run: add --allow-run=${path}`,
+        { cause },
+      );
+    }
   }
 
   /** Whether it can take another task. */
@@ -106,7 +110,11 @@ export class Sandbox {
   kill(why: Error): void {
     if (!this.usable) return;
     this.#killed = why;
-    this.#process.kill("SIGKILL");
+    try {
+      this.#process.kill("SIGKILL");
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // it has just ended by itself
+    }
   }
 
   /** Runs a task; the last one must be over.
@@ -127,8 +135,10 @@ export class Sandbox {
     };
     const frame = encodeFrame(order);
     this.#attempt = { run, task, options, resolve, reject, started: false };
-    this.#lastLines.length = 0;
-    if (this.#gone) reject(this.#lost());
+    this.#lastWords.clear();
+    if (this.#gone) {
+      reject(new NeverStarted(`Cannot start task '${name}' as its child process is gone`));
+    }
     this.#write(frame);
     const abort = (reason: unknown) =>
       this.#send({ type: "abort", run, reason: recordError(reason) });
@@ -180,6 +190,7 @@ export class Sandbox {
     await this.#writer.close().catch(() => {});
     this.#gone = true;
     const lost = this.#lost(status);
+    if (!this.#killed) logger.warn("{message}", { message: lost.message, pid: this.pid });
     this.#ready.reject(lost);
     this.#attempt?.reject(lost);
   }
@@ -235,26 +246,17 @@ export class Sandbox {
 
   async #forward(): Promise<void> {
     for await (const line of readLines(this.#process.stderr, MAX_LINE)) {
-      this.#lastLines.push(line);
-      if (this.#lastLines.length > KEPT_LINES) this.#lastLines.shift();
-      this.#outOfMemory ||= OUT_OF_MEMORY.test(line);
+      this.#lastWords.add(line);
       const { id, name } = this.#attempt?.task ?? {};
       logger.info("{line}", { line, pid: this.pid, id, name });
     }
   }
 
-  #lost(status?: Deno.CommandStatus): Error {
+  #lost(status: Deno.CommandStatus): Error {
     if (this.#killed) return this.#killed;
     const { task, started } = this.#attempt ?? {};
     const what = task ? `finish task '${task.name}'` : "use a child process";
-    const how = status?.signal
-      ? `was ended by ${status.signal}`
-      : `ended with exit code ${status?.code}`;
-    const message = this.#outOfMemory
-      ? `Cannot ${what} as its child process ran out of its ${this.#heapMb} MiB of heap: give it less to do at once or raise the heap`
-      : `Cannot ${what} as its child process ${how}: see what it wrote last: ${
-        this.#lastLines.join(" | ") || "nothing"
-      }`;
+    const message = `Cannot ${what} as ${this.#lastWords.explain(status)}`;
     return started === false ? new NeverStarted(message) : new WorkerLost(message);
   }
 }

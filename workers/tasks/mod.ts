@@ -3,3 +3,6 @@
  * @module
  */
 export { addHandler } from "./add.ts";
+export { csvSummaryHandler } from "./csv_summary.ts";
+export { imageThumbnailHandler } from "./image_thumbnail.ts";
+export { textStatisticsHandler } from "./text_statistics.ts";

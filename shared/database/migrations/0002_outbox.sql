@@ -13,8 +13,11 @@ create table celeriac.outbox (
   attempts integer not null default 0,
   last_error text,
   created_at timestamptz not null default now(),
-  -- A second copy of one attempt is not stored.
-  unique (task_id, retries)
+  -- 0, and the row's own id once a relay has offered it to the broker.
+  offer bigint not null default 0,
+  -- A second copy of one attempt is not stored. But what comes back from a worker (too early by its clock) while the relay has yet to
+  -- remove what it published is another row: else the relay would remove the only copy.
+  unique (task_id, retries, offer)
 ) with (
   -- Rows come and go; the dead ones at the head of the index are in the way of every relay.
   autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0

@@ -20,7 +20,7 @@ Deno.test("publish() gives up on a confirm that does not come in time", async ()
   await assertRejects(
     () => broker.publish(message("", "celeriac.q")),
     BrokerUnavailable,
-    "did not confirm it within 300 ms",
+    "did not confirm it within ",
   );
   const took = performance.now() - began;
   assert(took >= 300 && took < 3000, `${took} ms`);

@@ -1,7 +1,10 @@
+import { configure, type LogRecord, reset } from "@logtape/logtape";
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { ConfigurationError, DatabaseRefused, DatabaseUnavailable } from "../../../shared/errors.ts";
 import { testDatabase } from "../../support/database_conformance.ts";
+import { Forwarder } from "../../support/forwarder.ts";
+import { TcpProxy } from "../../support/proxy.ts";
 import { freshDatabase } from "../../support/servers.ts";
 
 testDatabase("PostgresDatabase", async () => {
@@ -116,6 +119,57 @@ Deno.test("PostgresDatabase.query() gives up a statement that takes too long, wi
   await assertRejects(() => database.query("select pg_sleep(60)"), DatabaseUnavailable);
   const [after] = await database.query<{ pid: number }>(BACKEND);
   assert(before!.pid !== after!.pid);
+});
+
+Deno.test("PostgresDatabase gives up a server that froze in the middle of a transaction, and stops", async () => {
+  await using ground = await freshDatabase();
+  await using proxy = TcpProxy.of(ground.url);
+  await using database = new PostgresDatabase({ url: proxy.through(ground.url), timeoutMs: 200 });
+  await database.start();
+  await Promise.all([database.query("select 1"), database.query("select 1")]);
+  await assertRejects(() =>
+    database.transaction(async (sql) => {
+      await sql.query("select 1");
+      proxy.swallow();
+    }), DatabaseUnavailable);
+  await database.stop();
+});
+
+Deno.test("PostgresDatabase says once that the server is away, and once that it is back", async () => {
+  await using ground = await freshDatabase();
+  const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = free.addr;
+  free.close();
+  const url = new URL(ground.url);
+  url.hostname = "127.0.0.1";
+  url.port = String(port);
+  url.password = "s3cret";
+  const records: LogRecord[] = [];
+  await configure({
+    sinks: { kept: (record) => void records.push(record) },
+    loggers: [
+      { category: ["logtape"], lowestLevel: "error" },
+      { category: ["celeriac", "database"], sinks: ["kept"] },
+    ],
+  });
+  try {
+    await using database = new PostgresDatabase({ url: url.href });
+    await database.start();
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await assertRejects(() => database.query("select 1"), DatabaseUnavailable);
+    }
+    await using _forwarder = Forwarder.listen(port, ground.url, 5432);
+    assertEquals(await database.query("select 1 as one"), [{ one: 1 }]);
+    await database.query("select 1");
+    await database.stop();
+    assertEquals(records.map(({ level }) => level), ["warning", "info"]);
+    for (const { message } of records) {
+      assertStringIncludes(message.join(""), database.address);
+      assert(!message.join("").includes("s3cret"));
+    }
+  } finally {
+    await reset();
+  }
 });
 
 Deno.test("PostgresDatabase.query() counts a primary turned replica as unavailable", async () => {

@@ -8,10 +8,10 @@ Deno.test("a message published by hand in Celery's protocol 2 is executed", asyn
   await using _worker = await startWorker(pipeline);
   await using amqp = await rawChannel(pipeline.vhost.url);
   await publishRaw(amqp, "", "celeriac.default", [
-    rawTask("test.sleep", "by-position", { args: [0] }),
-    rawTask("test.sleep", "by-name", { kwargs: { seconds: 0.01 } }),
+    rawTask("test.echo", "by-position", { args: [[1, "zwei", null]] }),
+    rawTask("test.echo", "by-name", { kwargs: { value: 0.5 } }),
   ]);
   const { state, result } = await pipeline.final("by-position");
-  assertEquals({ state, result }, { state: "SUCCESS", result: 0 });
-  assertEquals((await pipeline.final("by-name")).result, 0.01);
+  assertEquals({ state, result }, { state: "SUCCESS", result: [1, "zwei", null] });
+  assertEquals((await pipeline.final("by-name")).result, 0.5);
 });

@@ -1,10 +1,4 @@
-import {
-  assert,
-  assertEquals,
-  assertInstanceOf,
-  assertRejects,
-  assertStringIncludes,
-} from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { z } from "../../../shared/mod.ts";
 import {
   ConfigurationError,
@@ -222,6 +216,23 @@ Deno.test("run() gives a task to another child when its own died before it began
   assertEquals(await pool.run(task(app.echoProcess, { value: 1 })), "1");
 });
 
+Deno.test("run() loses a child alone that writes to its channel", async () => {
+  await using pool = await started();
+  const lost = await rejection(pool.run(task(app.corrupt)), WorkerLost);
+  assertStringIncludes(lost.message, "file descriptor 1");
+  assertEquals(await pool.run(task(app.echoProcess, { value: 1 })), "1");
+});
+
+Deno.test("run() does not make a task answer for what the one before left behind", async () => {
+  await using pool = await started();
+  for (let round = 0; round < 3; round++) {
+    assertEquals(await pool.run(task(app.stray)), "null");
+    const [pid] = pool.pids;
+    while (pool.pids[0] === pid) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assertEquals(await pool.run(task(app.echoProcess, { value: 1 })), "1");
+});
+
 Deno.test("run() serves 50 tasks with 2 children, each its own result", async () => {
   await using pool = await started({ size: 2 });
   const pids = pool.pids;
@@ -243,6 +254,13 @@ Deno.test("start() says what a module lacks that cannot be loaded", async () => 
   assertStringIncludes(error.message, "NotCapable");
   assertEquals(pool.pids, []);
   await assertRejects(() => pool.run(task(app.echoProcess, { value: 1 })), WorkerLost);
+});
+
+Deno.test("start() says which flag is missing when it may not run Deno", {
+  permissions: { run: false, read: true, env: true },
+}, async () => {
+  const error = await assertRejects(() => started(), ConfigurationError);
+  assertStringIncludes(error.message, `--allow-run=${Deno.execPath()}`);
 });
 
 Deno.test("stop() rejects what runs and what waits, and leaves no process behind", async () => {

@@ -11,7 +11,7 @@ from celery.events.state import State
 from celery.utils.saferepr import saferepr
 from kombu.utils.json import loads
 
-app = Celery("codec", backend="cache+memory://")
+app = Celery("codec")
 
 
 def read_events(events):

@@ -99,7 +99,11 @@ const CASES: Record<string, Case> = {
     field: "kwargs.tags.1.word",
   },
   "too many arguments": { body: { args: [1, 2, 3] }, ...invalid, field: "args.2" },
-  "an argument given twice": { body: { args: [1], kwargs: { x: 1, y: 2 } }, ...invalid, field: "kwargs.x" },
+  "an argument given twice": {
+    body: { args: [1], kwargs: { x: 1, y: 2 } },
+    ...invalid,
+    field: "kwargs.x",
+  },
   "an unknown argument": {
     path: "/v1/tasks/text.shout",
     body: { kwargs: { text: "a", time: 2 } },
@@ -109,24 +113,45 @@ const CASES: Record<string, Case> = {
   },
   "args that are no array": { body: { args: { x: 1 } }, ...invalid, field: "args" },
   "kwargs that are no object": { body: { kwargs: [1, 2] }, ...invalid, field: "kwargs" },
-  "options that are no object": { body: { args: [1, 2], options: 5 }, ...invalid, field: "options" },
+  "options that are no object": {
+    body: { args: [1, 2], options: 5 },
+    ...invalid,
+    field: "options",
+  },
   "arguments beside kwargs": { body: { x: 1, y: 2 }, ...invalid, field: "x", says: "'kwargs'" },
-  "an unknown key": { body: { kwarg: {} }, ...invalid, field: "kwarg", says: "did you mean 'kwargs'?" },
+  "an unknown key": {
+    body: { kwarg: {} },
+    ...invalid,
+    field: "kwarg",
+    says: "did you mean 'kwargs'?",
+  },
   "an unknown option": {
     body: options({ countdwon: 1 }),
     ...invalid,
     field: "options.countdwon",
     says: "did you mean 'countdown'?",
   },
-  "a negative countdown": { body: options({ countdown: -1 }), ...invalid, field: "options.countdown" },
-  "a countdown of centuries": { body: options({ countdown: 1e12 }), ...invalid, field: "options.countdown" },
+  "a negative countdown": {
+    body: options({ countdown: -1 }),
+    ...invalid,
+    field: "options.countdown",
+  },
+  "a countdown of centuries": {
+    body: options({ countdown: 1e12 }),
+    ...invalid,
+    field: "options.countdown",
+  },
   "an eta without zone": {
     body: options({ eta: "2030-01-02T03:04:05" }),
     ...invalid,
     field: "options.eta",
     says: "zone",
   },
-  "an eta that is no day": { body: options({ eta: "2030-02-30T00:00:00Z" }), ...invalid, field: "options.eta" },
+  "an eta that is no day": {
+    body: options({ eta: "2030-02-30T00:00:00Z" }),
+    ...invalid,
+    field: "options.eta",
+  },
   "eta and countdown": {
     body: options({ eta: "2030-01-02T03:04:05Z", countdown: 1 }),
     ...invalid,
@@ -140,30 +165,78 @@ const CASES: Record<string, Case> = {
   },
   "a negative expires": { body: options({ expires: -1 }), ...invalid, field: "options.expires" },
   "a priority of 256": { body: options({ priority: 256 }), ...invalid, field: "options.priority" },
-  "a fraction of a retry": { body: options({ retries: 0.5 }), ...invalid, field: "options.retries" },
-  "a time limit of nothing": { body: options({ time_limit: 0 }), ...invalid, field: "options.time_limit" },
+  "a fraction of a retry": {
+    body: options({ retries: 0.5 }),
+    ...invalid,
+    field: "options.retries",
+  },
+  "a time limit of nothing": {
+    body: options({ time_limit: 0 }),
+    ...invalid,
+    field: "options.time_limit",
+  },
   "a soft time limit in words": {
     body: options({ soft_time_limit: "5" }),
     ...invalid,
     field: "options.soft_time_limit",
   },
   "an empty id": { body: options({ task_id: "" }), ...invalid, field: "options.task_id" },
-  "an id with a line break": { body: options({ task_id: "a\nb" }), ...invalid, field: "options.task_id" },
-  "an id of 256 characters": { body: options({ task_id: "a".repeat(256) }), ...invalid, field: "options.task_id" },
-  "a result that is maybe ignored": { body: options({ ignore_result: "yes" }), ...invalid, field: "options.ignore_result" },
+  "an id with a line break": {
+    body: options({ task_id: "a\nb" }),
+    ...invalid,
+    field: "options.task_id",
+  },
+  "an id of 256 characters": {
+    body: options({ task_id: "a".repeat(256) }),
+    ...invalid,
+    field: "options.task_id",
+  },
+  "a result that is maybe ignored": {
+    body: options({ ignore_result: "yes" }),
+    ...invalid,
+    field: "options.ignore_result",
+  },
   "another's queue": {
     body: options({ queue: "billing" }),
     ...invalid,
     field: "options.queue",
     says: "CELERIAC_FOREIGN_QUEUES",
   },
-  "the dead letters as queue": { body: options({ queue: "celeriac.dead" }), ...invalid, field: "options.queue" },
-  "header CC": { body: options({ headers: { CC: ["a"] } }), ...invalid, field: "options.headers.CC" },
-  "header BCC": { body: options({ headers: { BCC: ["a"] } }), ...invalid, field: "options.headers.BCC" },
-  "header x-delay": { body: options({ headers: { "x-delay": 5 } }), ...invalid, field: "options.headers.x-delay" },
-  "header retries": { body: options({ headers: { retries: 5 } }), ...invalid, field: "options.headers.retries" },
-  "header task": { body: options({ headers: { task: "other" } }), ...invalid, field: "options.headers.task" },
-  "a header without name": { body: options({ headers: { "": 5 } }), ...invalid, field: "options.headers." },
+  "the dead letters as queue": {
+    body: options({ queue: "celeriac.dead" }),
+    ...invalid,
+    field: "options.queue",
+  },
+  "header CC": {
+    body: options({ headers: { CC: ["a"] } }),
+    ...invalid,
+    field: "options.headers.CC",
+  },
+  "header BCC": {
+    body: options({ headers: { BCC: ["a"] } }),
+    ...invalid,
+    field: "options.headers.BCC",
+  },
+  "header x-delay": {
+    body: options({ headers: { "x-delay": 5 } }),
+    ...invalid,
+    field: "options.headers.x-delay",
+  },
+  "header retries": {
+    body: options({ headers: { retries: 5 } }),
+    ...invalid,
+    field: "options.headers.retries",
+  },
+  "header task": {
+    body: options({ headers: { task: "other" } }),
+    ...invalid,
+    field: "options.headers.task",
+  },
+  "a header without name": {
+    body: options({ headers: { "": 5 } }),
+    ...invalid,
+    field: "options.headers.",
+  },
   "a header far below zero": {
     body: options({ headers: { debt: -(2 ** 31) - 1 } }),
     ...invalid,
@@ -176,7 +249,12 @@ const CASES: Record<string, Case> = {
   },
   "absurd depth": { body: nested(5000), ...invalid, says: "nested deeper" },
   "a NUL": { body: '{"kwargs":{"x":"\\u0000"}}', ...invalid, field: "kwargs.x", says: "NUL" },
-  "a lone surrogate": { body: '{"kwargs":{"x":"\\ud800"}}', ...invalid, field: "kwargs.x", says: "surrogate" },
+  "a lone surrogate": {
+    body: '{"kwargs":{"x":"\\ud800"}}',
+    ...invalid,
+    field: "kwargs.x",
+    says: "surrogate",
+  },
   "an integer past 2^53": {
     body: '{"kwargs":{"x":9007199254740993,"y":1}}',
     ...invalid,
@@ -209,9 +287,16 @@ const CASES: Record<string, Case> = {
   },
 };
 
-async function send(home: Ground, { path = "/v1/tasks/add", body, headers }: Case): Promise<Response> {
+async function send(
+  home: Ground,
+  { path = "/v1/tasks/add", body, headers }: Case,
+): Promise<Response> {
   if (!(body instanceof Uint8Array)) return await home.post(path, body, headers);
-  const sent = { method: "POST", body: body as BodyInit, headers: { "content-type": "application/json" } };
+  const sent = {
+    method: "POST",
+    body: body as BodyInit,
+    headers: { "content-type": "application/json" },
+  };
   return await home.app.request(path, sent);
 }
 
@@ -259,7 +344,9 @@ Deno.test("the API refuses a body that grows past the limit while it is read", a
 
 Deno.test("the API names every field that is wrong, and what is allowed", async () => {
   await using home = await ground();
-  const answer = await home.post("/v1/tasks/add", { options: { queu: "a", priority: 300, countdown: -1 } });
+  const answer = await home.post("/v1/tasks/add", {
+    options: { queu: "a", priority: 300, countdown: -1 },
+  });
   const { errors } = await answer.json();
   const fields = errors.map(({ field }: { field: string }) => field).sort();
   assertEquals(fields, ["options.countdown", "options.priority", "options.queu"]);

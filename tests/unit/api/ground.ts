@@ -65,7 +65,9 @@ export class MemoryRecords {
     filter: RecordFilter,
     { limit, cursor = "0" }: { limit: number; cursor?: string },
   ): Promise<RecordPage> {
-    if (!/^\d+$/.test(cursor)) throw new InvalidInput("Cannot read the cursor: use `next`", "cursor");
+    if (!/^\d+$/.test(cursor)) {
+      throw new InvalidInput("Cannot read the cursor: use `next`", "cursor");
+    }
     const all = [...this.records.values()].filter(({ name, state, queue }) =>
       (filter.name ?? name) === name && (filter.state ?? state) === state &&
       (filter.queue ?? queue) === queue
@@ -82,9 +84,8 @@ export class MemoryRecords {
     return Promise.resolve({ revoked, state });
   }
 
-  add(submission: Submission): Promise<void> {
+  write(submission: Submission): void {
     if (!this.records.has(submission.id)) this.put({ ...submission, state: "PENDING" });
-    return Promise.resolve();
   }
 }
 
@@ -156,7 +157,14 @@ export async function ground(
       origin: "gen1@test",
     }),
     checks: { live: [], ready: [brokerCheck(broker)] },
-    settings: { foreignQueues, resultCache: 100, maxWait: 60, batchLimit: 10, version: "1.2.3", ...settings },
+    settings: {
+      foreignQueues,
+      resultCache: 100,
+      maxWait: 60,
+      batchLimit: 10,
+      version: "1.2.3",
+      ...settings,
+    },
     ...parts,
   });
   return {
@@ -183,7 +191,13 @@ export async function ground(
 /** Takes whatever is in a queue: everything published and confirmed before the call. */
 async function drain(broker: MemoryBroker, queue: string): Promise<Message[]> {
   const found: Message[] = [];
-  const marker = { exchange: "", routingKey: queue, properties: { type: "end" }, headers: {}, body: new Uint8Array() };
+  const marker = {
+    exchange: "",
+    routingKey: queue,
+    properties: { type: "end" },
+    headers: {},
+    body: new Uint8Array(),
+  };
   const { promise, resolve } = Promise.withResolvers<void>();
   const subscription = await broker.consume(queue, (delivery) => {
     if (delivery.message.properties.type === "end") resolve();

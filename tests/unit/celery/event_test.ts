@@ -138,6 +138,13 @@ Deno.test("encodeEvents() writes the fields of each type and never utcoffset", (
   }
 });
 
+Deno.test("encodeEvents() hides deferrals from watchers who would make a state of them", () => {
+  const event: TaskEvent = { type: "task-deferred", id: "1", name: "add", until: new Date(0) };
+  const message = encodeEvents([{ event, timestamp: 1 }], node());
+  assertEquals(JSON.parse(new TextDecoder().decode(message.body))[0]["type"], "celeriac-deferred");
+  assertEquals(decodeEvents(message)[0]?.type, "task-deferred");
+});
+
 Deno.test("encodeEvents() leaves out tasks without an id", () => {
   const event: TaskEvent = {
     type: "task-rejected",

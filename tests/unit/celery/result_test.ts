@@ -112,3 +112,19 @@ Deno.test("decodeMeta() reads back what encodeMeta() wrote", () => {
     });
   }));
 });
+
+Deno.test("decodeMeta() throws nothing but Malformed", () => {
+  const meta = fc.record({
+    task_id: fc.oneof(fc.string(), fc.jsonValue()),
+    status: fc.oneof(fc.constantFrom("SUCCESS", "FAILURE"), fc.jsonValue()),
+    result: fc.jsonValue(),
+    date_done: fc.oneof(fc.string(), fc.jsonValue()),
+  }, { requiredKeys: [] }).map((meta) => bytes(JSON.stringify(meta)));
+  fc.assert(fc.property(fc.oneof(meta, fc.uint8Array()), (body) => {
+    try {
+      decodeMeta(body);
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error;
+    }
+  }));
+});

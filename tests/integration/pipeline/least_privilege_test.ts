@@ -1,0 +1,63 @@
+import { assertEquals } from "@std/assert";
+import { databaseUsers } from "../../support/database_users.ts";
+import { eventually } from "../../support/eventually.ts";
+import { submit } from "../../support/pipeline.ts";
+import { provisioned } from "../../support/provisioned.ts";
+import { publishRaw, rawChannel, rawTask } from "../../support/raw_amqp.ts";
+import { migrate, startApi, startWorker, testApp } from "../../support/roles.ts";
+
+Deno.test("API and worker do all their work with the least rights on broker and database", async (t) => {
+  await using broker = await provisioned(["celeriac.default"]);
+  await using database = await databaseUsers();
+  await migrate(database.url("migrate"));
+  const envOf = (role: "api" | "worker") => ({
+    ...testApp,
+    AMQP_URL: broker.url(role),
+    DATABASE_URL: database.url(role),
+  });
+  const { api, url } = await startApi({ env: envOf("api") });
+  await using _api = api;
+  await using worker = await startWorker({ env: envOf("worker") });
+
+  await t.step("a task is submitted, run and answered", async () => {
+    const { result } = await submit(url, "test.echo", { args: [1] }, { prefer: "wait=10" });
+    assertEquals(result, 1);
+  });
+
+  await t.step("a failed attempt comes back by way of the outbox", async () => {
+    const { id } = await submit(url, "test.flaky", { kwargs: { failures: 1 } });
+    const record = await eventually("a final state", async () => {
+      const answer = await (await fetch(`${url}/v1/tasks/${id}?wait=5`)).json();
+      return answer.state === "SUCCESS" && answer;
+    });
+    assertEquals(record.result, { attempt: 2 });
+  });
+
+  await t.step("a message that nobody can run reaches the dead letters", async () => {
+    await using amqp = await rawChannel(broker.url("api"));
+    await publishRaw(amqp, "celeriac", "celeriac.default", [rawTask("no.such", "unknown", {})]);
+    const record = await eventually("a final state", async () => {
+      const answer = await fetch(`${url}/v1/tasks/unknown`);
+      const body = await answer.json();
+      return body.state === "FAILURE" && body;
+    });
+    assertEquals(record.error.type, "NotRegistered");
+    await using dead = await rawChannel(broker.url("dead"));
+    const letter = await eventually("a dead letter", () => dead.channel.get("celeriac.dead"));
+    assertEquals(letter.properties.headers?.["celeriac-reason"], "unknown-task");
+    dead.channel.ack(letter);
+  });
+
+  await t.step("a task that waits is revoked", async () => {
+    const { id } = await submit(url, "test.echo", { args: [1], options: { countdown: 60 } });
+    const answer = await fetch(`${url}/v1/tasks/${id}`, { method: "DELETE" });
+    await answer.body?.cancel();
+    const record = await (await fetch(`${url}/v1/tasks/${id}`)).json();
+    assertEquals(record.state, "REVOKED");
+  });
+
+  await t.step("nobody was refused anything", () => {
+    const refusals = /.*(ACCESS_REFUSED|permission denied|NotCapable|Requires .* access).*/g;
+    assertEquals([...`${api.output}${worker.output}`.matchAll(refusals)].map(([line]) => line), []);
+  });
+});

@@ -1,0 +1,98 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { AmqpBroker } from "../../shared/broker/amqp.ts";
+import type { Message } from "../../shared/broker/broker.ts";
+import { migrate } from "../../shared/database/migrate.ts";
+import { PostgresDatabase } from "../../shared/database/postgres.ts";
+import { Unavailable, Unroutable } from "../../shared/errors.ts";
+import { Outbox } from "../../shared/outbox.ts";
+import { Publisher } from "../../shared/publisher.ts";
+import { declarationFor } from "../../shared/topology.ts";
+import { eventually } from "../support/eventually.ts";
+import { freePorts } from "../support/ports.ts";
+import { freshDatabase, freshVhost } from "../support/servers.ts";
+
+const QUEUE = "celeriac.default";
+const add = { task: "add", args: [1, 2], kwargs: {}, options: { queue: QUEUE } };
+
+interface Ground extends AsyncDisposable {
+  readonly publisher: Publisher;
+  readonly outbox: Outbox;
+  /** What came out of the queue. */
+  readonly arrived: Message[];
+}
+
+/** @param servers which of the two are there */
+async function ground(servers: { broker: boolean; database: boolean }): Promise<Ground> {
+  const stack = new AsyncDisposableStack();
+  const nowhere = `127.0.0.1:${freePorts(1)[0]}`;
+  const vhost = stack.use(await freshVhost());
+  const fresh = stack.use(await freshDatabase());
+  const url = servers.database ? fresh.url : `postgres://nobody@${nowhere}/none`;
+  const database = stack.use(new PostgresDatabase({ url, name: "test" }));
+  await database.start();
+  if (servers.database) await migrate(database);
+  const amqp = servers.broker ? vhost.url : `amqp://guest:guest@${nowhere}/`;
+  const broker = stack.use(new AmqpBroker({ url: amqp, name: "test" }));
+  await broker.start();
+  const arrived: Message[] = [];
+  if (servers.broker) {
+    await broker.connected();
+    await broker.declare(declarationFor("dev", [QUEUE]));
+    await broker.consume(QUEUE, (delivery) => {
+      arrived.push(delivery.message);
+      delivery.ack();
+    }, { prefetch: 10 });
+  }
+  const outbox = new Outbox({ database });
+  return {
+    outbox,
+    arrived,
+    publisher: new Publisher({ broker, outbox, origin: "gen1@test" }),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+Deno.test("Publisher.submit() sends at once what is due, through the broker", async () => {
+  await using home = await ground({ broker: true, database: true });
+  const { id, via } = await home.publisher.submit(add);
+  assertEquals(via, "broker");
+  const message = await eventually("a message", () => home.arrived[0]);
+  assertEquals([message.headers.id, message.headers.task, message.exchange], [id, "add", "celeriac"]);
+  assertEquals([message.properties.deliveryMode, message.properties.correlationId], [2, id]);
+});
+
+Deno.test("Publisher.submit() leaves expiring to the worker on our own queues, and tells the broker on others", async () => {
+  await using home = await ground({ broker: true, database: true });
+  await home.publisher.submit({ ...add, options: { queue: QUEUE, expires: 60 } });
+  const message = await eventually("a message", () => home.arrived[0]);
+  assert(message.headers.expires);
+  assertEquals(message.properties.expiration, undefined);
+});
+
+Deno.test("Publisher.submit() puts what is due later into the outbox, and sends it with its eta when there is no database", async () => {
+  const later = { ...add, options: { queue: QUEUE, countdown: 60 } };
+  await using whole = await ground({ broker: true, database: true });
+  assertEquals((await whole.publisher.submit(later)).via, "outbox");
+  assertEquals((await whole.outbox.depth()).total, 1);
+  assertEquals(whole.arrived.length, 0);
+
+  await using half = await ground({ broker: true, database: false });
+  assertEquals((await half.publisher.submit(later)).via, "broker");
+  const message = await eventually("a message", () => half.arrived[0]);
+  assert(new Date(String(message.headers.eta)).getTime() > Date.now() + 50_000);
+});
+
+Deno.test("Publisher.submit() turns to the outbox when the broker is away, and gives up when both are", async () => {
+  await using half = await ground({ broker: false, database: true });
+  assertEquals((await half.publisher.submit(add)).via, "outbox");
+  assertEquals((await half.outbox.depth()).due, 1);
+  await using none = await ground({ broker: false, database: false });
+  await assertRejects(() => none.publisher.submit(add), Unavailable, "neither broker nor database");
+});
+
+Deno.test("Publisher.submit() says so when there is no such queue", async () => {
+  await using home = await ground({ broker: true, database: true });
+  const lost = { ...add, options: { queue: "celeriac.nowhere" } };
+  await assertRejects(() => home.publisher.submit(lost), Unroutable, "celeriac.nowhere");
+  assertEquals((await home.outbox.depth()).total, 0);
+});

@@ -1,0 +1,119 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Database, Parameter } from "../../../shared/database/database.ts";
+import { CLAIM, FIND, listing, RECLAIM, SETTLED_BEFORE } from "../../../shared/results/native.sql.ts";
+import { PostgresResultStore } from "../../../shared/results/postgres.ts";
+import type { RecordFilter, State } from "../../../shared/results/result.ts";
+import { migratedPostgres } from "../../support/migrated.ts";
+
+/** Ids of records made `seconds` apart, the newest first; every third is not a UUIDv7, and five at a time are of one moment. */
+const FILL = `
+  insert into celeriac.task (id, name, state, queue, worker, created_at, finished_at)
+  select
+    case when n % 3 = 0 then md5(n::text)::uuid::text
+      else '0' || substr(celeriac.day_bound((now() at time zone 'UTC')::date), 2) || '-7' || lpad(to_hex(n), 3, '0') || '-8000-' || lpad(to_hex(n), 12, '0') end,
+    'task.' || n % 4, (array['SUCCESS', 'FAILURE', 'PENDING'])[1 + n % 3], 'celeriac.q' || n % 2, 'w' || n % 5,
+    timestamptz '2026-01-01 00:00:00.000001Z' + (n / 5) * interval '1 second', now()
+  from generate_series(0, $1 - 1) as n`;
+
+async function all(store: PostgresResultStore, filter: RecordFilter, limit: number): Promise<string[]> {
+  const ids: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await store.list(filter, cursor === undefined ? { limit } : { limit, cursor });
+    assert(page.records.length <= limit);
+    ids.push(...page.records.map(({ id }) => id));
+    cursor = page.next ?? undefined;
+  } while (cursor !== undefined);
+  return ids;
+}
+
+async function expected(database: Database, condition: string): Promise<string[]> {
+  const rows = await database.query<{ id: string }>(
+    `select id from celeriac.task where ${condition} order by created_at desc, id desc`,
+  );
+  return rows.map(({ id }) => id);
+}
+
+Deno.test("list() gives each record once, newest first, whatever the page", async () => {
+  await using ground = await migratedPostgres();
+  const { database } = ground;
+  const store = new PostgresResultStore({ database });
+  assertEquals(await store.list({}, { limit: 10 }), { records: [], next: null });
+  await database.query(FILL, [120]);
+  const ids = await expected(database, "true");
+  assertEquals(ids.length, 120);
+  for (const limit of [1, 7, 119, 120, 121, 1000]) assertEquals(await all(store, {}, limit), ids);
+  const page = await store.list({}, { limit: 120 });
+  assertEquals(page.next, null);
+});
+
+Deno.test("list() filters by name, state, queue, worker and time, alone and together", async () => {
+  await using ground = await migratedPostgres();
+  const { database } = ground;
+  const store = new PostgresResultStore({ database });
+  await database.query(FILL, [120]);
+  const since = new Date("2026-01-01T00:00:05Z");
+  const until = new Date("2026-01-01T00:00:15.001Z");
+  const cases: [RecordFilter, string][] = [
+    [{ name: "task.1" }, "name = 'task.1'"],
+    [{ queue: "celeriac.q1" }, "queue = 'celeriac.q1'"],
+    [{ worker: "w4" }, "worker = 'w4'"],
+    [{ name: "task.1", worker: "w4", state: "FAILURE" }, "name = 'task.1' and worker = 'w4' and state = 'FAILURE'"],
+    [{ since }, "created_at >= '2026-01-01 00:00:05Z'"],
+    [{ until }, "created_at < '2026-01-01 00:00:15.001Z'"],
+    [
+      { since, until, queue: "celeriac.q0", state: "PENDING" },
+      "created_at >= '2026-01-01 00:00:05Z' and created_at < '2026-01-01 00:00:15.001Z' and queue = 'celeriac.q0' and state = 'PENDING'",
+    ],
+    [{ name: "nothing" }, "false"],
+    [{ name: "'; drop table celeriac.task; --" }, "false"],
+    ...(["SUCCESS", "FAILURE", "PENDING", "RETRY"] satisfies State[])
+      .map((state): [RecordFilter, string] => [{ state }, `state = '${state}'`]),
+  ];
+  for (const [filter, condition] of cases) {
+    const ids = await expected(database, condition);
+    for (const limit of [3, 50]) assertEquals(await all(store, filter, limit), ids, condition);
+  }
+});
+
+Deno.test("list() finds the few among many, and gives up no page for it", async () => {
+  await using ground = await migratedPostgres();
+  const { database } = ground;
+  const store = new PostgresResultStore({ database });
+  await database.query(FILL, [60_000]);
+  await database.script(`
+    update celeriac.task set name = 'rare' where id in (
+      (select id from celeriac.task order by created_at limit 2)
+      union all (select id from celeriac.task order by created_at offset 30000 limit 1)
+    )`);
+  const ids = await expected(database, "name = 'rare'");
+  assertEquals(ids.length, 3);
+  assertEquals(await all(store, { name: "rare" }, 2), ids);
+  assertEquals(await all(store, { name: "nobody" }, 2), []);
+});
+
+Deno.test("the store's statements read by index where a table is large", async () => {
+  await using ground = await migratedPostgres();
+  const { database } = ground;
+  await database.query(FILL, [30_000]);
+  await database.script("update celeriac.task set state = 'SUCCESS' where worker <> 'w1' or state <> 'FAILURE'");
+  await database.query("vacuum analyze celeriac.task");
+  const ids = (await expected(database, "worker = 'w1'")).slice(0, 500);
+  const page = { window: 100, limit: 100, after: { time: "2026-01-01T00:05:00.000000Z", id: "x" } };
+  const statements: { statement: string; parameters: Parameter[] }[] = [
+    listing({ ...page, filter: {} }),
+    listing({ ...page, filter: { state: "FAILURE" } }),
+    { statement: FIND, parameters: [ids[0]!] },
+    { statement: CLAIM, parameters: [ids] },
+    { statement: RECLAIM, parameters: [ids, ids.slice(0, 10)] },
+    {
+      statement: SETTLED_BEFORE,
+      parameters: [JSON.stringify(ids.map((id) => ({ id, state: "SUCCESS", worker: "w1", retries: 0 })))],
+    },
+  ];
+  for (const { statement, parameters } of statements) {
+    const plan = await database.query<{ "QUERY PLAN": string }>(`explain ${statement}`, parameters);
+    const lines = plan.map((row) => row["QUERY PLAN"]);
+    assertEquals(lines.filter((line) => /Seq Scan on task_(\d{8}|foreign_high)/.test(line)), [], lines.join("\n"));
+  }
+});

@@ -1,0 +1,51 @@
+/** Database users with no more rights than their role, as infra/database-roles.sql describes them.
+ * @module
+ */
+import pg from "pg";
+import { freshDatabase } from "./servers.ts";
+import { checkout } from "./roles.ts";
+
+const roles = ["migrate", "api", "worker"] as const;
+
+/** Part of the house that logs in with a user of its own. */
+export type DatabaseRole = typeof roles[number];
+
+/** An empty database and a user for each role; all go when it is disposed. */
+export interface OwnedDatabase extends AsyncDisposable {
+  /** URL of the database as a role's user. */
+  url(role: DatabaseRole): string;
+}
+
+/** Makes them as an operator does. */
+export async function databaseUsers(): Promise<OwnedDatabase> {
+  await using stack = new AsyncDisposableStack();
+  const password = crypto.randomUUID();
+  const administrator = new pg.Client(Deno.env.get("DATABASE_URL"));
+  await administrator.connect();
+  stack.defer(() => administrator.end());
+  const prefix = `test_${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`;
+  stack.defer(async () => {
+    for (const role of roles) await administrator.query(`DROP ROLE IF EXISTS ${prefix}_${role}`);
+  });
+  const database = stack.use(await freshDatabase());
+
+  const owner = new pg.Client(database.url);
+  await owner.connect();
+  await owner.query(await Deno.readTextFile(`${checkout}infra/database-roles.sql`));
+  await owner.end();
+  for (const role of roles) {
+    await administrator.query(
+      `CREATE ROLE ${prefix}_${role} LOGIN PASSWORD '${password}' IN ROLE celeriac_${role}`,
+    );
+  }
+  const owned = stack.move();
+  return {
+    url(role) {
+      const url = new URL(database.url);
+      url.username = `${prefix}_${role}`;
+      url.password = password;
+      return url.href;
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

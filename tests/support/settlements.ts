@@ -1,0 +1,42 @@
+/** Settlements and entries to test with. */
+import { v4 } from "uuid";
+import type { Message } from "../../shared/broker/broker.ts";
+import type { OutboxEntry } from "../../shared/outbox.ts";
+import type { Settlement } from "../../shared/results/result.ts";
+
+/** A success of task `add`, or whatever else is asked for. */
+export function settlement(given: Partial<Settlement> = {}): Settlement {
+  return {
+    id: v4(),
+    name: "add",
+    queue: "celeriac.default",
+    worker: "celeriac@test-1",
+    state: "SUCCESS",
+    argsRepr: "()",
+    kwargsRepr: "{'x': 1, 'y': 2}",
+    result: given.state === undefined || given.state === "SUCCESS" ? "3" : null,
+    exception: null,
+    traceback: null,
+    retries: 0,
+    startedAt: null,
+    next: null,
+    ...given,
+  };
+}
+
+/** A message for a queue of tests. */
+export function message(given: Partial<Message> = {}): Message {
+  return {
+    exchange: "celeriac",
+    routingKey: "celeriac.default",
+    properties: { contentType: "application/json", contentEncoding: "utf-8" },
+    headers: { id: "1", task: "add" },
+    body: new TextEncoder().encode("[[], {}, {}]"),
+    ...given,
+  };
+}
+
+/** An entry of the outbox that is due. */
+export function entry(taskId: string, given: Partial<OutboxEntry> = {}): OutboxEntry {
+  return { taskId, retries: 0, dueAt: new Date(Date.now() - 1000), message: message(), ...given };
+}

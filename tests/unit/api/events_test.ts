@@ -1,0 +1,122 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { v7 } from "uuid";
+import { eventRoutes } from "../../../api/routes/events.ts";
+import { encodeEvents } from "../../../shared/celery/event.ts";
+import type { TaskEvent } from "../../../shared/events.ts";
+import { type Ground, ground } from "./ground.ts";
+
+interface Sent {
+  readonly event?: string;
+  readonly id?: string;
+  readonly data?: { state?: string; progress?: unknown; result?: unknown };
+  readonly comment?: string;
+}
+
+/** Reads a stream, message by message. */
+async function* messages(answer: Response): AsyncGenerator<Sent> {
+  let text = "";
+  for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    for (let end = text.indexOf("\n\n"); end !== -1; end = text.indexOf("\n\n")) {
+      const fields = text.slice(0, end).split("\n").map((line): [string, unknown] => {
+        const [name = "", value = ""] = line.split(/: (.*)/);
+        return [name || "comment", name === "data" ? JSON.parse(value) : value];
+      });
+      yield Object.fromEntries(fields);
+      text = text.slice(end + 2);
+    }
+  }
+}
+
+async function announce(home: Ground, ...events: TaskEvent[]): Promise<void> {
+  const node = { hostname: "celeriac@test", pid: 1, clock: () => 1 };
+  const timed = events.map((event) => ({ event, timestamp: 1 }));
+  await home.broker.publish(encodeEvents(timed, node), { mandatory: false });
+}
+
+Deno.test("GET /v1/tasks/{id}/events tells the present state, each change, and ends with the task", async () => {
+  await using home = await ground();
+  home.records.put({ id: "a", name: "add", state: "PENDING" });
+  const answer = await home.app.request("/v1/tasks/a/events");
+  assertMatch(answer.headers.get("content-type")!, /^text\/event-stream/);
+  const stream = messages(answer);
+  const next = async () => (await stream.next()).value;
+
+  const first = await next();
+  assertEquals([first?.event, first?.data?.state], ["state", "PENDING"]);
+  home.records.put({ id: "a", name: "add", state: "STARTED", startedAt: new Date() });
+  await announce(home, { type: "task-started", id: "a", name: "add" });
+  assertEquals((await next())?.data?.state, "STARTED");
+  await announce(home, { type: "task-progress", id: "a", name: "add", progress: { done: 1 } });
+  const progress = await next();
+  assertEquals([progress?.event, progress?.data], ["progress", { id: "a", progress: { done: 1 } }]);
+  home.records.put({ id: "a", name: "add", state: "SUCCESS", result: "3" });
+  await announce(home, { type: "task-succeeded", id: "a", name: "add", result: "3", runtime: 1 });
+  const last = await next();
+  assertEquals([last?.data?.state, last?.data?.result, last?.id], ["SUCCESS", 3, "end"]);
+  assertEquals((await stream.next()).done, true);
+});
+
+Deno.test("GET /v1/tasks/{id}/events notices changes and progress without events", async () => {
+  await using home = await ground();
+  home.records.put({ id: "a", state: "PROGRESS", result: '{"done":1}' });
+  const stream = messages(await home.app.request("/v1/tasks/a/events"));
+  assertEquals((await stream.next()).value?.data?.progress, { done: 1 });
+  home.records.put({ id: "a", state: "PROGRESS", result: '{"done":2}' });
+  const progress = (await stream.next()).value;
+  assertEquals([progress?.event, progress?.data?.progress], ["progress", { done: 2 }]);
+  home.records.put({ id: "a", state: "FAILURE" });
+  assertEquals((await stream.next()).value?.data?.state, "FAILURE");
+});
+
+Deno.test("GET /v1/tasks/{id}/events tells the same progress once", async () => {
+  await using home = await ground();
+  home.records.put({ id: "a", state: "STARTED" });
+  const stream = messages(await home.app.request("/v1/tasks/a/events"));
+  await stream.next();
+  const progress = (done: number) =>
+    ({ type: "task-progress", id: "a", name: "add", progress: { done } }) as const;
+  await announce(home, progress(1), progress(1));
+  assertEquals((await stream.next()).value?.data?.progress, { done: 1 });
+  home.records.put({ id: "a", state: "PROGRESS", result: '{ "done": 1 }' });
+  await announce(home, { type: "task-started", id: "a", name: "add" });
+  assertEquals((await stream.next()).value?.data?.state, "PROGRESS");
+  await announce(home, progress(1), progress(2));
+  assertEquals((await stream.next()).value?.data?.progress, { done: 2 });
+  home.records.put({ id: "a", state: "SUCCESS", result: "1" });
+  await announce(home, { type: "task-succeeded", id: "a", name: "add", result: "1", runtime: 1 });
+  assertEquals((await stream.next()).value?.data?.state, "SUCCESS");
+});
+
+Deno.test("GET /v1/tasks/{id}/events keeps a silent line open with comments, and stops when the caller leaves", async () => {
+  await using home = await ground();
+  home.records.put({ id: "a", state: "STARTED" });
+  const routes = eventRoutes({ store: home.records, live: home.live, heartbeatMs: 5 });
+  const stream = messages(await routes.request("/tasks/a/events"));
+  await stream.next();
+  assertEquals((await stream.next()).value, { comment: "still here" });
+  await stream.return(undefined);
+});
+
+Deno.test("GET /v1/tasks/{id}/events tells a browser that comes back after the end not to come again", async () => {
+  await using home = await ground();
+  home.records.put({ id: "a", state: "SUCCESS", result: "1" });
+  const again = await home.app.request("/v1/tasks/a/events", {
+    headers: { "last-event-id": "end" },
+  });
+  assertEquals([again.status, await again.text()], [204, ""]);
+  const anew = await home.app.request("/v1/tasks/a/events");
+  const sent = await Array.fromAsync(messages(anew));
+  assertEquals(sent.map(({ data }) => data?.state), ["SUCCESS"]);
+});
+
+Deno.test("GET /v1/tasks/{id}/events answers 404 for an id without record, unless it is young", async () => {
+  await using home = await ground();
+  const unknown = await home.app.request("/v1/tasks/order-17/events");
+  assertEquals([unknown.status, (await unknown.json()).type], [404, "/problems/no-record"]);
+  const id = v7();
+  const stream = messages(await home.app.request(`/v1/tasks/${id}/events`));
+  assertEquals((await stream.next()).value?.data?.state, "PENDING");
+  home.records.put({ id, state: "REVOKED" });
+  assertEquals((await stream.next()).value?.data?.state, "REVOKED");
+});

@@ -1,0 +1,239 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { v4, v7 } from "uuid";
+import { encodeEvents } from "../../../shared/celery/event.ts";
+import { DatabaseUnavailable } from "../../../shared/errors.ts";
+import { type Ground, ground } from "./ground.ts";
+
+const TIME = new Date("2026-01-02T03:04:05.678Z");
+
+async function announce(home: Ground, id: string): Promise<void> {
+  const event = { type: "task-succeeded", id, name: "add", result: "3", runtime: 0 } as const;
+  const node = { hostname: "celeriac@test", pid: 1, clock: () => 1 };
+  await home.broker.publish(encodeEvents([{ event, timestamp: 1 }], node), { mandatory: false });
+}
+
+Deno.test("GET /v1/tasks/{id} answers with the record", async () => {
+  await using home = await ground();
+  home.records.put({
+    id: "a",
+    name: "add",
+    state: "RETRY",
+    queue: "celeriac.default",
+    worker: "celeriac@w",
+    argsRepr: "(1, 2)",
+    kwargsRepr: "{}",
+    exception: { exc_type: "ValueError", exc_message: ["boom", 2], exc_module: "builtins" },
+    traceback: "at line 1",
+    retries: 2,
+    deliveries: 3,
+    submittedAt: TIME,
+    startedAt: TIME,
+    updatedAt: TIME,
+  });
+  const answer = await home.app.request("/v1/tasks/a");
+  assertEquals(answer.headers.get("cache-control"), "no-store");
+  assertEquals(await answer.json(), {
+    id: "a",
+    name: "add",
+    state: "RETRY",
+    queue: "celeriac.default",
+    worker: "celeriac@w",
+    args: "(1, 2)",
+    kwargs: "{}",
+    result: null,
+    error: { type: "ValueError", message: "boom", module: "builtins", args: ["boom", 2] },
+    traceback: "at line 1",
+    retries: 2,
+    attempts: 2,
+    deliveries: 3,
+    submitted_at: "2026-01-02T03:04:05.678Z",
+    started_at: "2026-01-02T03:04:05.678Z",
+    finished_at: null,
+    updated_at: "2026-01-02T03:04:05.678Z",
+  });
+});
+
+Deno.test("GET /v1/tasks/{id} tells progress while there is any", async () => {
+  await using home = await ground();
+  home.records.put({ id: "a", state: "PROGRESS", result: '{"done": 1}', startedAt: TIME });
+  const { progress, result, attempts } = await (await home.app.request("/v1/tasks/a")).json();
+  assertEquals([progress, result, attempts], [{ done: 1 }, null, 1]);
+});
+
+Deno.test("GET /v1/tasks/{id} gives results of Python as JSON, long integers digit by digit", async () => {
+  await using home = await ground();
+  const cases: [string, string][] = [
+    ["12345678901234567890", "12345678901234567890"],
+    ["[NaN, 12345678901234567890]", "[null,12345678901234567890]"],
+    ['{"__type__": "decimal", "__value__": "1.50"}', '"1.50"'],
+    ["not json", '"not json"'],
+  ];
+  for (const [index, [result, expected]] of cases.entries()) {
+    home.records.put({ id: `r${index}`, state: "SUCCESS", result });
+    const text = await (await home.app.request(`/v1/tasks/r${index}`)).text();
+    assert(text.includes(`"result":${expected}}`), text);
+  }
+});
+
+Deno.test("GET /v1/tasks/{id} tells a young id of ours PENDING and any other unknown id 404", async () => {
+  await using home = await ground();
+  const young = v7();
+  const pending = await home.app.request(`/v1/tasks/${young}`);
+  const { id, state, submitted_at } = await pending.json();
+  assertEquals([pending.status, id, state, submitted_at], [200, young, "PENDING", null]);
+  const old = v7({ msecs: Date.now() - 11_000 });
+  for (const unknown of [v4(), old, "order-17", "a%00b", "a".repeat(300)]) {
+    const answer = await home.app.request(`/v1/tasks/${unknown}?wait=30`);
+    const problem = await answer.json();
+    assertEquals([answer.status, problem.type], [404, "/problems/no-record"], unknown);
+  }
+});
+
+Deno.test("GET /v1/tasks/{id} finds ids that need escaping in a URL", async () => {
+  await using home = await ground();
+  home.records.put({ id: "order 17/ä", state: "SUCCESS", result: "1" });
+  const answer = await home.app.request(`/v1/tasks/${encodeURIComponent("order 17/ä")}`);
+  assertEquals((await answer.json()).id, "order 17/ä");
+});
+
+Deno.test("GET /v1/tasks/{id} gives final results an ETag and honours If-None-Match", async () => {
+  await using home = await ground();
+  home.records.put({ id: "a", state: "SUCCESS", result: "3" });
+  home.records.put({ id: "b", state: "SUCCESS", result: "4" });
+  const first = await home.app.request("/v1/tasks/a");
+  const etag = first.headers.get("etag")!;
+  await first.body?.cancel();
+  assert(/^"[\w-]+"$/.test(etag), etag);
+  assertEquals(first.headers.get("cache-control"), "private, no-cache");
+  for (const header of [etag, `"other", W/${etag}`, "*"]) {
+    const again = await home.app.request("/v1/tasks/a", { headers: { "if-none-match": header } });
+    assertEquals([again.status, again.headers.get("etag"), await again.text()], [304, etag, ""]);
+  }
+  const other = await home.app.request("/v1/tasks/b", { headers: { "if-none-match": etag } });
+  assertEquals(other.status, 200);
+  assertNotEquals(other.headers.get("etag"), etag);
+  await other.body?.cancel();
+});
+
+Deno.test("GET /v1/tasks/{id} reads a final record once, and again when an event tells of the task", async () => {
+  await using home = await ground();
+  home.records.put({ id: "a", state: "SUCCESS", result: "3" });
+  home.records.put({ id: "b", state: "STARTED" });
+  const read = async (id: string) =>
+    (await (await home.app.request(`/v1/tasks/${id}`)).json()).state;
+  for (let time = 0; time < 3; time++) {
+    assertEquals([await read("a"), await read("b")], ["SUCCESS", "STARTED"]);
+  }
+  assertEquals(home.records.reads, 1 + 3);
+
+  home.records.put({ id: "a", state: "REVOKED" });
+  const heard = Promise.withResolvers<void>();
+  using _subscription = home.live.subscribe("a", () => heard.resolve());
+  await announce(home, "a");
+  await heard.promise;
+  assertEquals(await read("a"), "REVOKED");
+});
+
+Deno.test("GET /v1/tasks/{id} reads the store each time when the cache is off", async () => {
+  await using home = await ground({ resultCache: 0 });
+  home.records.put({ id: "a", state: "SUCCESS", result: "3" });
+  for (let time = 0; time < 3; time++) await (await home.app.request("/v1/tasks/a")).body?.cancel();
+  assertEquals(home.records.reads, 3);
+});
+
+Deno.test("GET /v1/tasks/{id}?wait= answers when an event tells of the end", async () => {
+  await using home = await ground();
+  home.records.put({ id: "a", state: "STARTED" });
+  const answering = home.app.request("/v1/tasks/a?wait=20");
+  home.records.put({ id: "a", state: "SUCCESS", result: "3" });
+  await announce(home, "a");
+  const answer = await answering;
+  assertEquals([(await answer.json()).result, answer.headers.has("etag")], [3, true]);
+});
+
+Deno.test("GET /v1/tasks/{id}?wait= notices without an event, and answers with what is when the time is over", async () => {
+  await using home = await ground();
+  home.records.put({ id: "a", state: "STARTED" });
+  const answering = home.app.request("/v1/tasks/a?wait=20");
+  home.records.put({ id: "a", state: "FAILURE" });
+  assertEquals((await (await answering).json()).state, "FAILURE");
+  home.records.put({ id: "b", state: "STARTED" });
+  assertEquals((await (await home.app.request("/v1/tasks/b?wait=0.05")).json()).state, "STARTED");
+});
+
+Deno.test("GET /v1/tasks/{id}?wait= ends when the caller goes away", async () => {
+  await using home = await ground();
+  home.records.put({ id: "a", state: "STARTED" });
+  const caller = new AbortController();
+  const answering = home.app.request(
+    new Request("http://localhost/v1/tasks/a?wait=60", { signal: caller.signal }),
+  );
+  caller.abort();
+  assertEquals((await (await answering).json()).state, "STARTED");
+});
+
+Deno.test("GET /v1/tasks/{id} refuses what it does not understand", async () => {
+  await using home = await ground();
+  home.records.put({ id: "a", state: "STARTED" });
+  for (const query of ["wait=soon", "wait=-1", "wait=", "wiat=5", "wait=1&wait=2"]) {
+    const answer = await home.app.request(`/v1/tasks/a?${query}`);
+    assertEquals(
+      [answer.status, (await answer.json()).type],
+      [422, "/problems/invalid-input"],
+      query,
+    );
+  }
+});
+
+Deno.test("GET /v1/tasks/{id} answers 503 without a database", async () => {
+  const down = () => Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
+  await using home = await ground({}, { store: { find: down, list: down, revoke: down } });
+  for (const path of ["/v1/tasks/a", "/v1/tasks/a?wait=5", "/v1/tasks", "/v1/tasks/a/events"]) {
+    const answer = await home.app.request(path);
+    assertEquals([answer.status, answer.headers.get("retry-after")], [503, "2"], path);
+    await answer.body?.cancel();
+  }
+});
+
+Deno.test("GET /v1/tasks lists by filters and goes on from page to page", async () => {
+  await using home = await ground();
+  for (let n = 0; n < 5; n++) {
+    home.records.put({ id: `a${n}`, name: "add", state: "SUCCESS", result: "1" });
+  }
+  home.records.put({ id: "b", name: "ping", state: "FAILURE" });
+  const seen: string[] = [];
+  let path: string | undefined = "/v1/tasks?name=add&limit=2";
+  while (path) {
+    const answer = await home.app.request(path);
+    const { tasks, next } = await answer.json();
+    seen.push(...tasks.map(({ id }: { id: string }) => id));
+    const link = answer.headers.get("link");
+    assertEquals(link === null, next === null);
+    path = link?.match(/^<(.+)>; rel="next"$/)?.[1];
+  }
+  assertEquals(seen, ["a0", "a1", "a2", "a3", "a4"]);
+  const failed = await (await home.app.request("/v1/tasks?state=FAILURE")).json();
+  assertEquals([failed.tasks.length, failed.tasks[0].id, failed.next], [1, "b", null]);
+});
+
+Deno.test("GET /v1/tasks refuses filters that do not fit and names them", async () => {
+  await using home = await ground();
+  const cases: [string, string][] = [
+    ["state=DONE", "state"],
+    ["limit=0", "limit"],
+    ["limit=1001", "limit"],
+    ["limit=many", "limit"],
+    ["since=yesterday", "since"],
+    ["until=2026-01-02T03:04:05", "until"],
+    ["nmae=add", "nmae"],
+    ["name=a%00b", "name"],
+    ["cursor=nonsense", "cursor"],
+  ];
+  for (const [query, field] of cases) {
+    const answer = await home.app.request(`/v1/tasks?${query}`);
+    const { errors } = await answer.json();
+    assertEquals([answer.status, errors[0].field], [422, field], query);
+  }
+  const { errors } = await (await home.app.request("/v1/tasks?state=DONE")).json();
+  assert(errors[0].allowed.includes("SUCCESS"));
+});

@@ -1,0 +1,63 @@
+import { assertEquals } from "@std/assert";
+import { v7 } from "uuid";
+import type { Message } from "../../../shared/broker/broker.ts";
+import { CONTROL_EXCHANGE, decodeControl } from "../../../shared/celery/control.ts";
+import { BrokerUnavailable } from "../../../shared/errors.ts";
+import { type Ground, ground } from "./ground.ts";
+
+async function revoke(home: Ground, path: string): Promise<[number, Record<string, unknown>]> {
+  const answer = await home.app.request(`/v1/tasks/${path}`, { method: "DELETE" });
+  return [answer.status, await answer.json()];
+}
+
+Deno.test("DELETE /v1/tasks/{id} revokes what has not started and tells all workers", async () => {
+  await using home = await ground();
+  const heard = Promise.withResolvers<Message>();
+  await using _workers = await home.broker.listen(CONTROL_EXCHANGE, heard.resolve, { keys: [""] });
+  home.records.put({ id: "a", name: "add", state: "PENDING" });
+  const [status, record] = await revoke(home, "a");
+  assertEquals([status, record["state"], record["name"]], [200, "REVOKED", "add"]);
+  const { method, arguments: given } = decodeControl(await heard.promise);
+  assertEquals([method, given["task_id"], given["terminate"]], ["revoke", ["a"], false]);
+});
+
+Deno.test("DELETE /v1/tasks/{id} refuses what has started or ended", async () => {
+  await using home = await ground();
+  for (const state of ["STARTED", "SUCCESS", "FAILURE", "REVOKED"] as const) {
+    home.records.put({ id: state, state });
+    const [status, problem] = await revoke(home, state);
+    assertEquals([status, problem["type"]], [409, "/problems/not-revocable"], state);
+    assertEquals(home.records.records.get(state)!.state, state);
+  }
+});
+
+Deno.test("DELETE /v1/tasks/{id} takes an unknown id only when told so, or young", async () => {
+  await using home = await ground();
+  const [unknown] = await revoke(home, "order-17");
+  assertEquals([unknown, home.records.records.size], [404, 0]);
+  const [told, record] = await revoke(home, "order-17?unrecorded=true");
+  assertEquals([told, record["state"]], [200, "REVOKED"]);
+  const [young] = await revoke(home, v7());
+  assertEquals(young, 200);
+  const [refused] = await revoke(home, "a?unrecorded=perhaps");
+  assertEquals(refused, 422);
+  const [impossible] = await revoke(home, "a%00b?unrecorded=true");
+  assertEquals(impossible, 404);
+});
+
+Deno.test("DELETE /v1/tasks/{id} holds without a broker, as workers read the record", async () => {
+  const broker = {
+    publish: () => Promise.reject(new BrokerUnavailable("Cannot publish as it is down")),
+  };
+  await using home = await ground({}, { broker });
+  home.records.put({ id: "a", state: "RETRY" });
+  assertEquals((await revoke(home, "a"))[0], 200);
+  assertEquals(home.records.records.get("a")!.state, "REVOKED");
+});
+
+Deno.test("DELETE /v1/tasks/{id} of a task whose final result was answered before is a 409 still", async () => {
+  await using home = await ground();
+  home.records.put({ id: "a", state: "SUCCESS", result: "3" });
+  await (await home.app.request("/v1/tasks/a")).body?.cancel();
+  assertEquals((await revoke(home, "a"))[0], 409);
+});

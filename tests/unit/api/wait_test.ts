@@ -1,0 +1,143 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Delivery } from "../../../shared/broker/broker.ts";
+import { encodeEvents } from "../../../shared/celery/event.ts";
+import { decodeTask } from "../../../shared/celery/message.ts";
+import { replyMessage } from "../../../shared/celery/result.ts";
+import { DatabaseUnavailable } from "../../../shared/errors.ts";
+import type { State } from "../../../shared/results/result.ts";
+import { type Ground, ground } from "./ground.ts";
+
+const WAIT = { prefer: "respond-async, wait=20" };
+
+/** Consumes the default queue by hand. */
+function work(home: Ground, onTask: (delivery: Delivery, id: string) => Promise<void>) {
+  return home.broker.consume("celeriac.default", async (delivery) => {
+    delivery.ack();
+    await onTask(delivery, decodeTask(delivery.message).id);
+  }, { prefetch: 10 });
+}
+
+async function reply(
+  home: Ground,
+  { message }: Delivery,
+  state: State,
+  result: string | null,
+): Promise<void> {
+  const { id, replyTo } = decodeTask(message);
+  const exception = state === "FAILURE"
+    ? { exc_type: "ValueError", exc_message: ["boom"], exc_module: "builtins" }
+    : null;
+  const meta = { id, state, result, exception, traceback: null, finishedAt: new Date() };
+  await home.broker.publish(replyMessage(meta, { replyTo: replyTo! }), { mandatory: false });
+}
+
+async function announce(home: Ground, id: string): Promise<void> {
+  const event = { type: "task-succeeded", id, name: "add", result: "3", runtime: 0 } as const;
+  const node = { hostname: "celeriac@test", pid: 1, clock: () => 1 };
+  await home.broker.publish(encodeEvents([{ event, timestamp: 1 }], node), { mandatory: false });
+}
+
+Deno.test("Prefer: wait answers with the result that the worker replies", async () => {
+  await using home = await ground();
+  await using _worker = await work(home, async (delivery) => {
+    await reply(home, delivery, "STARTED", null);
+    await reply(home, delivery, "SUCCESS", "[3]");
+  });
+  const answer = await home.post("/v1/tasks/add", { args: [1, 2] }, WAIT);
+  const record = await answer.json();
+  assertEquals([answer.status, answer.headers.get("preference-applied")], [200, "wait=20"]);
+  assertEquals([record.state, record.result, record.name, record.queue], [
+    "SUCCESS",
+    [3],
+    "add",
+    "celeriac.default",
+  ]);
+  assertEquals(answer.headers.get("location"), `/v1/tasks/${record.id}`);
+  assert(Date.parse(record.finished_at) > 0);
+  assertEquals(home.records.reads, 0);
+});
+
+Deno.test("Prefer: wait answers with the error of a task that failed", async () => {
+  await using home = await ground();
+  await using _worker = await work(home, (delivery) => reply(home, delivery, "FAILURE", null));
+  const answer = await home.post("/v1/tasks/add", { args: [1, 2] }, WAIT);
+  const { state, error, result } = await answer.json();
+  assertEquals([answer.status, state, result], [200, "FAILURE", null]);
+  assertEquals(error, { type: "ValueError", message: "boom", module: "builtins", args: ["boom"] });
+});
+
+Deno.test("Prefer: wait answers 202 when the time is over", async () => {
+  await using home = await ground({ maxWait: 0.05 });
+  const answer = await home.post("/v1/tasks/add", { args: [1, 2] }, WAIT);
+  assertEquals([answer.status, (await answer.json()).state], [202, "PENDING"]);
+  assertEquals((await home.published()).length, 1);
+});
+
+Deno.test("Prefer: wait re-reads the store when neither reply nor event comes", async () => {
+  await using home = await ground();
+  await using _worker = await work(home, (_delivery, id) => {
+    home.records.put({ id, state: "SUCCESS", result: "3" });
+    return Promise.resolve();
+  });
+  const answer = await home.post("/v1/tasks/add", { args: [1, 2] }, WAIT);
+  assertEquals([answer.status, (await answer.json()).result], [200, 3]);
+});
+
+Deno.test("Prefer: wait watches a task that went through the outbox", async () => {
+  await using home = await ground();
+  const answering = home.post("/v1/tasks/add", {
+    args: [1, 2],
+    options: { countdown: 60, task_id: "later" },
+  }, WAIT);
+  home.records.put({ id: "later", state: "SUCCESS", result: "3" });
+  const answer = await answering;
+  assertEquals([answer.status, (await answer.json()).result], [200, 3]);
+});
+
+Deno.test("Prefer: wait goes on without a database", async () => {
+  const down = () => Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
+  await using home = await ground({}, { store: { find: down, list: down, revoke: down } });
+  const asked = Promise.withResolvers<Delivery>();
+  await using _worker = await work(home, (delivery) => Promise.resolve(asked.resolve(delivery)));
+  const answering = home.post("/v1/tasks/add", { args: [1, 2] }, WAIT);
+  const delivery = await asked.promise;
+  await announce(home, decodeTask(delivery.message).id);
+  await reply(home, delivery, "SUCCESS", "3");
+  const answer = await answering;
+  assertEquals([answer.status, (await answer.json()).result], [200, 3]);
+});
+
+Deno.test("Prefer: wait does not wait for a result that is ignored", async () => {
+  await using home = await ground();
+  const answer = await home.post("/v1/tasks/silent", {}, WAIT);
+  assertEquals([answer.status, answer.headers.get("preference-applied")], [202, null]);
+  await answer.body?.cancel();
+});
+
+Deno.test("Prefer: wait ends with the caller", async () => {
+  await using home = await ground();
+  const caller = new AbortController();
+  const answering = home.app.request(
+    new Request("http://localhost/v1/tasks/add", {
+      method: "POST",
+      body: '{"args":[1,2]}',
+      headers: { "content-type": "application/json", ...WAIT },
+      signal: caller.signal,
+    }),
+  );
+  caller.abort();
+  const answer = await answering;
+  assertEquals(answer.status, 202);
+  await answer.body?.cancel();
+});
+
+Deno.test("Prefer: wait with a known Idempotency-Key waits for the first task", async () => {
+  await using home = await ground();
+  const headers = { "idempotency-key": "k" };
+  const { id } = await (await home.post("/v1/tasks/add", { args: [1, 2] }, headers)).json();
+  home.records.put({ id, state: "SUCCESS", result: "3" });
+  const answer = await home.post("/v1/tasks/add", { args: [1, 2] }, { ...headers, ...WAIT });
+  const record = await answer.json();
+  assertEquals([answer.status, record.id, record.result], [200, id, 3]);
+  assertEquals((await home.published()).length, 1);
+});

@@ -1,0 +1,181 @@
+import { Buffer } from "node:buffer";
+import { createRequire } from "node:module";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { decodeFields, encodeHeaders } from "../../../shared/broker/amqp_tables.ts";
+import type { Headers } from "../../../shared/broker/broker.ts";
+import { InvalidInput } from "../../../shared/errors.ts";
+
+interface Codec {
+  encodeTable(buffer: Uint8Array, table: unknown, offset: number): number;
+}
+
+const { encodeTable }: Codec = createRequire(import.meta.resolve("amqplib"))("./lib/codec.js");
+
+/** The fields as amqplib puts them on the wire, without the length prefix. */
+function wire(headers: Headers): Uint8Array {
+  const buffer = Buffer.alloc(65536);
+  const length = encodeTable(buffer, encodeHeaders(headers), 0);
+  return new Uint8Array(buffer.subarray(4, length));
+}
+
+/** The tag of a single header whose name has one letter. */
+function tagOf(value: Headers[string]): string {
+  return String.fromCharCode(wire({ x: value })[2] ?? 0);
+}
+
+const bytes = (...parts: (number | string)[]) =>
+  new Uint8Array(
+    parts.flatMap((part) =>
+      typeof part === "number" ? [part] : Array.from(part, (letter) => letter.charCodeAt(0))
+    ),
+  );
+
+Deno.test("encodeHeaders() writes integers under I, beyond 32 bits under l, negative ones as doubles", () => {
+  for (
+    const integer of [
+      0,
+      -0,
+      1,
+      -1,
+      127,
+      128,
+      -129,
+      200,
+      300,
+      32767,
+      -32768,
+      2 ** 31 - 1,
+      -(2 ** 31),
+      5n,
+    ]
+  ) {
+    assertEquals(tagOf(integer), "I", String(integer));
+  }
+  for (const integer of [2 ** 31, 2 ** 40, Number.MAX_SAFE_INTEGER, 2n ** 62n]) {
+    assertEquals(tagOf(integer), "l", String(integer));
+  }
+  for (const number of [-(2 ** 31) - 1, Number.MIN_SAFE_INTEGER, 1.5, 2 ** 60, -1e300]) {
+    assertEquals(tagOf(number), "d", String(number));
+  }
+});
+
+Deno.test("encodeHeaders() never writes a tag that py-amqp misreads, at any depth", () => {
+  const integers = [];
+  for (let exponent = 0; exponent <= 53; exponent++) {
+    for (const near of [-1, 0, 1]) integers.push(2 ** exponent + near, -(2 ** exponent) + near);
+  }
+  const sent = integers.filter((integer) => Number.isSafeInteger(integer));
+  for (const integer of sent) {
+    const encoded = wire({ k: { k: [integer, [integer, { k: integer }]] } });
+    const tag = String.fromCharCode(encoded[14] ?? 0);
+    assert(tag === "I" || tag === "l" || tag === "d", `${tag} for ${integer}`);
+    const inner = String.fromCharCode(encoded[14 + 1 + (tag === "I" ? 4 : 8) + 5] ?? 0);
+    assertEquals(inner, tag);
+    assertEquals(decodeFields(encoded), { k: { k: [integer, [integer, { k: integer }]] } });
+  }
+});
+
+Deno.test("encodeHeaders() leaves amqplib no table to take for a typed value", () => {
+  const headers = { x: { "!": "int32", value: "no number" }, list: [{ "!": "timestamp" }] };
+  assertEquals(decodeFields(wire(headers)), headers);
+});
+
+Deno.test("encodeHeaders() names what it cannot carry", () => {
+  for (
+    const bad of [NaN, Infinity, -Infinity, 2n ** 63n, -(2n ** 53n), new Date(NaN), new Date(-1)]
+  ) {
+    const error = assertThrows(() => encodeHeaders({ a: { b: [bad] } }), InvalidInput);
+    assertEquals(error.field, "a.b[0]");
+  }
+});
+
+Deno.test("decodeFields() reads every tag of RabbitMQ and of the specification", () => {
+  const tables: [Uint8Array, Headers[string]][] = [
+    [bytes("t", 1), true],
+    [bytes("b", 0xff), -1],
+    [bytes("B", 0xff), 255],
+    [bytes("s", 0xff, 0xfe), -2],
+    [bytes("U", 0xff, 0xfe), -2],
+    [bytes("u", 0xff, 0xfe), 65534],
+    [bytes("I", 0xff, 0xff, 0xff, 0xff), -1],
+    [bytes("i", 0xff, 0xff, 0xff, 0xff), 2 ** 32 - 1],
+    [bytes("l", 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), -1],
+    [bytes("L", 0, 0, 1, 0, 0, 0, 0, 0), 2 ** 40],
+    [bytes("L", 0xff, 0xff, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff), -(2 ** 40) - 1],
+    [bytes("L", 0x40, 0, 0, 0, 0, 0, 0, 0), 2n ** 62n],
+    [bytes("f", 0x3f, 0xc0, 0, 0), 1.5],
+    [bytes("d", 0x3f, 0xf8, 0, 0, 0, 0, 0, 0), 1.5],
+    [bytes("D", 2, 0, 0, 1, 0x3b), 3.15],
+    [bytes("T", 0, 0, 0, 0, 0x65, 0x53, 0xf1, 0), new Date(1_700_000_000_000)],
+    [bytes("T", 0x7f, 0, 0, 0, 0, 0, 0, 0), 0x7f00000000000000n],
+    [bytes("V"), null],
+    [bytes("S", 0, 0, 0, 2, 0xc3, 0xa4), "ä"],
+    [bytes("x", 0, 0, 0, 2, 0, 255), new Uint8Array([0, 255])],
+    [bytes("A", 0, 0, 0, 3, "t", 0, "V"), [false, null]],
+    [bytes("F", 0, 0, 0, 3, 1, "k", "V"), { k: null }],
+  ];
+  for (const [value, expected] of tables) {
+    const tag = String.fromCharCode(value[0] ?? 0);
+    const after = bytes(1, "z", "t", 1);
+    assertEquals(decodeFields(new Uint8Array([1, 0x78, ...value, ...after])), {
+      x: expected,
+      z: true,
+    }, tag);
+    assertEquals(decodeFields(Buffer.from([1, 0x78, ...value])), { x: expected }, tag);
+  }
+});
+
+Deno.test("decodeFields() fails on no bytes whatever", () => {
+  const whole = wire({
+    a: 1,
+    list: [1, "two", { three: null }],
+    text: "x".repeat(50),
+    date: new Date(0),
+    bytes: new Uint8Array(5),
+  });
+  for (let length = 0; length <= whole.length; length++) decodeFields(whole.subarray(0, length));
+  for (let at = 0; at < whole.length; at++) {
+    for (const byte of [0, 0x41, 0x46, 0x53, 0x7a, 0xff]) decodeFields(whole.with(at, byte));
+  }
+});
+
+Deno.test("decodeFields() leaves out what follows an unknown tag, in the innermost table only", () => {
+  const inner = bytes(1, "a", "t", 1, 1, "b", "?", 1, 2, 3);
+  const table = new Uint8Array([
+    1,
+    0x78,
+    0x46,
+    0,
+    0,
+    0,
+    inner.length,
+    ...inner,
+    ...bytes(1, "y", "t", 1),
+  ]);
+  assertEquals(decodeFields(table), { x: { a: true }, y: true });
+});
+
+Deno.test("decodeFields() does not follow tables without end", () => {
+  let nested = new Uint8Array();
+  for (let depth = 0; depth < 20_000; depth++) {
+    const length = new Uint8Array(5);
+    length[0] = 0x41;
+    new DataView(length.buffer).setUint32(1, nested.length);
+    if (depth % 1000 === 0) nested = new Uint8Array([...length, ...nested]);
+    else {
+      const next = new Uint8Array(5 + nested.length);
+      next.set(length);
+      next.set(nested, 5);
+      nested = next;
+    }
+  }
+  const fields = decodeFields(new Uint8Array([1, 0x78, ...nested, ...bytes(1, "y", "t", 1)]));
+  assertEquals(fields["y"], true);
+  assert(Array.isArray(fields["x"]));
+});
+
+Deno.test("decodeFields() takes a header called __proto__ for a header", () => {
+  const fields = decodeFields(bytes(9, "__proto__", "F", 0, 0, 0, 4, 1, "x", "t", 1));
+  assertEquals(Object.getPrototypeOf(fields), Object.prototype);
+  assertEquals(Object.keys(fields), ["__proto__"]);
+});

@@ -1,0 +1,164 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Confirms, type Pending } from "../../../shared/broker/confirms.ts";
+import { BrokerUnavailable } from "../../../shared/errors.ts";
+import { message, text } from "../../support/broker_ground.ts";
+import { eventually } from "../../support/eventually.ts";
+
+interface Sent {
+  readonly pending: Pending;
+  answer(error?: Error): void;
+}
+
+/** A ledger, and what it sent. */
+function ledger(options: { timeoutMs?: number; maxInFlight?: number } = {}) {
+  const sent: Sent[] = [];
+  const counts = { stalled: 0 };
+  const confirms = new Confirms({
+    timeoutMs: options.timeoutMs ?? 10_000,
+    maxInFlight: options.maxInFlight ?? 2,
+    send: (pending, answer) => {
+      if (text(pending.message) === "unfit") throw new TypeError("unfit");
+      sent.push({ pending, answer });
+    },
+    stalled: () => {
+      counts.stalled++;
+      confirms.abandon(() => new BrokerUnavailable("stalled"));
+    },
+  });
+  const add = (body: string, signal?: AbortSignal) =>
+    confirms.add(message("", "q", body), { mandatory: true, signal });
+  return {
+    confirms,
+    sent,
+    add,
+    counts,
+    bodies: () => sent.map(({ pending }) => text(pending.message)),
+  };
+}
+
+Deno.test("add() waits for a channel, and sends in order", async () => {
+  const { confirms, add, sent, bodies } = ledger();
+  const both = Promise.all([add("1"), add("2")]);
+  assertEquals(bodies(), []);
+  confirms.resume();
+  assertEquals(bodies(), ["1", "2"]);
+  for (const { answer } of sent) answer();
+  await both;
+  assertEquals(confirms.size, 0);
+});
+
+Deno.test("add() has no more in flight than allowed, whatever the order of the answers", async () => {
+  const { confirms, add, sent, bodies } = ledger({ maxInFlight: 2 });
+  confirms.resume();
+  const all = Promise.all(["1", "2", "3", "4"].map((body) => add(body)));
+  assertEquals(bodies(), ["1", "2"]);
+  sent[1]?.answer();
+  assertEquals(bodies(), ["1", "2", "3"]);
+  const late = add("5");
+  sent[0]?.answer();
+  sent[2]?.answer();
+  assertEquals(bodies(), ["1", "2", "3", "4", "5"]);
+  sent[3]?.answer();
+  sent[4]?.answer();
+  await Promise.all([all, late]);
+});
+
+Deno.test("add() rejects with the answer's error, and with what send() throws", async () => {
+  const { confirms, add, sent } = ledger();
+  confirms.resume();
+  const refused = add("1");
+  sent[0]?.answer(new BrokerUnavailable("full"));
+  await assertRejects(() => refused, BrokerUnavailable, "full");
+  await assertRejects(() => add("unfit"), TypeError, "unfit");
+  assertEquals(confirms.size, 0);
+});
+
+Deno.test("add() gives up after the bound, sent or not, and frees no slot before the answer", async () => {
+  const { confirms, add, sent, bodies, counts } = ledger({ timeoutMs: 30, maxInFlight: 2 });
+  confirms.resume();
+  const first = add("1");
+  const results = await Promise.allSettled([first]);
+  assertEquals(results[0]?.status, "rejected");
+  const second = add("2");
+  const third = add("3");
+  assertEquals(bodies(), ["1", "2"]);
+  // The answer that comes late still frees its slot.
+  sent[0]?.answer();
+  assertEquals(bodies(), ["1", "2", "3"]);
+  sent[1]?.answer();
+  sent[2]?.answer();
+  await Promise.all([second, third]);
+  confirms.pause();
+  await assertRejects(() => add("4"), BrokerUnavailable, "did not take it within ");
+  assertEquals(counts.stalled, 0);
+});
+
+Deno.test("a channel that answers nothing is reported, and its late answers do no harm", async () => {
+  const { confirms, add, sent, counts, bodies } = ledger({ timeoutMs: 20, maxInFlight: 2 });
+  confirms.resume();
+  await Promise.allSettled([add("1"), add("2")]);
+  await eventually("the report", () => counts.stalled === 1);
+  confirms.resume();
+  const next = add("3");
+  sent[0]?.answer();
+  sent[1]?.answer(new Error("channel closed"));
+  assertEquals(bodies(), ["1", "2", "3"]);
+  sent[2]?.answer();
+  await next;
+});
+
+Deno.test("refuse() fails what waits, abandon() what was sent", async () => {
+  const { confirms, add, sent } = ledger({ maxInFlight: 1 });
+  confirms.resume();
+  const was = add("sent");
+  const waits = add("waits");
+  confirms.refuse(() => new BrokerUnavailable("refused"));
+  await assertRejects(() => waits, BrokerUnavailable, "refused");
+  confirms.abandon(() => new BrokerUnavailable("abandoned"));
+  await assertRejects(() => was, BrokerUnavailable, "abandoned");
+  assertEquals([confirms.size, sent.length], [0, 1]);
+});
+
+Deno.test("hasten() shortens the bound of what was sent only", async () => {
+  const { confirms, add } = ledger({ maxInFlight: 1 });
+  confirms.resume();
+  const was = add("sent");
+  const waits = add("waits");
+  confirms.hasten(0);
+  confirms.abandon(() => new BrokerUnavailable("over"));
+  await assertRejects(() => was, BrokerUnavailable);
+  assertEquals(confirms.size, 1);
+  confirms.refuse(() => new BrokerUnavailable("over"));
+  await assertRejects(() => waits, BrokerUnavailable);
+});
+
+Deno.test("add() ends with its signal, wherever the message is", async () => {
+  const { confirms, add, sent } = ledger({ maxInFlight: 1 });
+  confirms.resume();
+  const reason = new Error("enough");
+  const stopping = new AbortController();
+  const was = add("sent", stopping.signal);
+  const waits = add("waits", stopping.signal);
+  stopping.abort(reason);
+  assertEquals(await was.catch((error) => error), reason);
+  assertEquals(await waits.catch((error) => error), reason);
+  await confirms.idle();
+  const next = add("next");
+  sent[0]?.answer();
+  assertEquals(sent.length, 2);
+  sent[1]?.answer();
+  await next;
+});
+
+Deno.test("idle() waits until the ledger is empty", async () => {
+  const { confirms, add, sent } = ledger();
+  await confirms.idle();
+  confirms.resume();
+  const adding = add("1");
+  let idle = false;
+  const waiting = confirms.idle().then(() => idle = true);
+  await Promise.resolve();
+  assert(!idle);
+  sent[0]?.answer();
+  await Promise.all([waiting, adding]);
+});

@@ -1,0 +1,71 @@
+import { assertEquals } from "@std/assert";
+import { MemoryBroker } from "../../../shared/broker/memory.ts";
+import { consumed, message, queues, started, text } from "../../support/broker_ground.ts";
+
+Deno.test("MemoryBroker counts returns in x-delivery-count as RabbitMQ 3.10 to 4.2 do", async () => {
+  await using broker = new MemoryBroker();
+  await started(broker, queues("celeriac.q"));
+  const inbox = await consumed(broker, "celeriac.q");
+  await broker.publish(message("", "celeriac.q"));
+  for (const count of [undefined, 1, 2]) {
+    const delivery = await inbox.next();
+    assertEquals(delivery.message.headers["x-delivery-count"], count);
+    delivery.nack({ requeue: true });
+  }
+});
+
+Deno.test("MemoryBroker gives a message back to its place in the queue", async () => {
+  await using broker = new MemoryBroker();
+  await started(broker, queues("celeriac.q"));
+  for (const body of ["1", "2", "3"]) await broker.publish(message("", "celeriac.q", body));
+  const inbox = await consumed(broker, "celeriac.q", 2);
+  const [one, two] = await inbox.take(2);
+  two?.nack({ requeue: true });
+  one?.nack({ requeue: true });
+  const order = await Promise.all([inbox.next(), inbox.next()]);
+  assertEquals(order.map(({ message }) => text(message)).sort(), ["1", "2"]);
+});
+
+Deno.test("MemoryBroker drops what the dead letters refuse, and sets expired messages aside", async () => {
+  await using broker = new MemoryBroker();
+  await started(broker, {
+    ...queues("celeriac.q", "celeriac.dead"),
+    exchanges: [{ name: "dlx.celeriac", type: "fanout", durable: true }],
+    bindings: [{ exchange: "dlx.celeriac", queue: "celeriac.dead", routingKey: "" }],
+  });
+  await broker.publish({ ...message("", "celeriac.q", "late"), properties: { expiration: "0" } });
+  await consumed(broker, "celeriac.q");
+  const dead = await consumed(broker, "celeriac.dead", 1);
+  const delivery = await dead.next();
+  assertEquals(delivery.message.headers["x-first-death-reason"], "expired");
+  delivery.nack({ requeue: false });
+  await broker.publish(message("", "celeriac.dead", "next"));
+  assertEquals(text((await dead.next()).message), "next");
+});
+
+Deno.test("MemoryBroker hands out a copy: what the publisher changes later changes nothing", async () => {
+  await using broker = new MemoryBroker();
+  await started(broker, queues("celeriac.q"));
+  const sent = { ...message("", "celeriac.q", "a"), headers: { list: [1] } };
+  await broker.publish(sent);
+  sent.body[0] = 0;
+  sent.headers.list.push(2);
+  const { message: arrived } = await (await consumed(broker, "celeriac.q")).next();
+  assertEquals([text(arrived), arrived.headers], ["a", { list: [1] }]);
+});
+
+Deno.test("MemoryBroker survives a consumer that throws", async () => {
+  await using broker = new MemoryBroker();
+  await started(broker, queues("celeriac.q"));
+  const seen: string[] = [];
+  const over = Promise.withResolvers<void>();
+  await broker.consume("celeriac.q", ({ message }) => {
+    seen.push(text(message));
+    if (seen.length === 2) over.resolve();
+    throw new Error("a mistake");
+  }, { prefetch: 2 });
+  await broker.publish(message("", "celeriac.q", "1"));
+  await broker.publish(message("", "celeriac.q", "2"));
+  await over.promise;
+  assertEquals(seen, ["1", "2"]);
+});
