@@ -61,16 +61,16 @@ export interface ProblemBody {
 /** A problem that a route chose to answer with. Caught by {@linkcode answerError}. */
 export class Problem extends CeleriacError {
   readonly errors: readonly FieldError[];
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | string[]>>;
 
   /** @param options.errors what is wrong, field by field
-   * @param options.headers of the answer */
+   * @param options.headers of the answer; a list becomes as many lines */
   constructor(
     readonly kind: ProblemKind,
     detail: string,
     options: ErrorOptions & {
       errors?: readonly FieldError[];
-      headers?: Readonly<Record<string, string>>;
+      headers?: Readonly<Record<string, string | string[]>>;
     } = {},
   ) {
     super(detail, options);

@@ -88,25 +88,40 @@ function hosts(role: Role, config: Config): string[] {
   }
 }
 
-/** Folders of the app's modules, as they are imported by name at run time, and the embedded database with what it is made of. */
+/** Folders of the app, as its modules are imported by name at run time, and the embedded database with what it is made of. */
 function folders(role: Role, config: Config): string[] {
   const { contracts, handlers } = modulesOf(config);
-  const local = (url: string) => url.startsWith("file:") ? [dirname(fromFileUrl(url))] : [];
-  // Modules that are named at run time import ours, which in a checkout are files like any other.
-  const ours = config.contracts || config.handlers ? local(import.meta.resolve("../deno.json")) : [];
   switch (role) {
     case "api":
-      return [...local(contracts), ...ours];
+      return appFolder(contracts);
     case "worker":
-      return [...local(contracts), ...local(handlers), ...ours];
+      return [...appFolder(contracts), ...appFolder(handlers)];
     case "dev":
-      return [...local(contracts), ...local(handlers), ...ours, resolve(config.data), Deno.cwd(), ...pglite()];
+      return [...appFolder(contracts), ...appFolder(handlers), resolve(config.data), Deno.cwd(), ...pglite()];
     case "call":
       return [Deno.cwd()];
     case "definitions":
-      return [Deno.cwd(), ...local(contracts)];
+      return [Deno.cwd(), ...appFolder(contracts)];
     default:
       return [];
+  }
+}
+
+/** Where a module's `deno.json` is, which child processes are started with; otherwise the module's own folder. */
+function appFolder(url: string): string[] {
+  if (!url.startsWith("file:")) return [];
+  const own = dirname(fromFileUrl(url));
+  for (let folder = own; folder !== dirname(folder); folder = dirname(folder)) {
+    if (["deno.json", "deno.jsonc"].some((name) => exists(`${folder}/${name}`))) return [folder];
+  }
+  return [own];
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
   }
 }
 

@@ -17,11 +17,13 @@ export function requireToken(token: string): MiddlewareHandler {
     if (reading && OPEN.has(path)) return await next();
     const shown = shownToken(c.req.header("authorization") ?? "", reading);
     if (shown !== undefined && timingSafeEqual(digest(shown), expected)) return await next();
-    const basic = reading ? ', Basic realm="celeriac", charset="UTF-8"' : "";
+    // A line each: browsers read only the first challenge of a line.
+    const challenges = ['Bearer realm="celeriac"'];
+    if (reading) challenges.push('Basic realm="celeriac", charset="UTF-8"');
     throw new Problem(
       "unauthorized",
       "Cannot answer without the token of this API: send it as 'Authorization: Bearer <token>'",
-      { headers: { "www-authenticate": `Bearer realm="celeriac"${basic}` } },
+      { headers: { "www-authenticate": challenges } },
     );
   };
 }

@@ -13,6 +13,7 @@ begin
     grant select, insert, delete, update (due_at, offer, attempts, last_error) on celeriac.outbox to celeriac_api;
     grant select, insert, update (published) on celeriac.idempotency to celeriac_api;
     grant execute on function
+      celeriac.tasks(text[]),
       celeriac.revoke(text, json),
       celeriac.make_partitions(integer),
       celeriac.expire(interval, integer, interval),
@@ -26,6 +27,7 @@ begin
     grant select on celeriac.migration to celeriac_worker;
     grant select, insert, update on celeriac.task to celeriac_worker;
     grant insert on celeriac.outbox to celeriac_worker;
+    grant execute on function celeriac.tasks(text[]) to celeriac_worker;
   end if;
 end
 $$;

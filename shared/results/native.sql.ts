@@ -65,25 +65,17 @@ export const SETTLE = `
   )
   select id from taken`;
 
-// Where rows are looked up by many ids, `limit 1` keeps the planner from reading whole partitions to join them: it does not see that each id
-// is looked for in one partition only.
-
 /** `$1`: settlements that were not taken. Returns the ids whose row says the very same: they were taken before, and the answer got lost. */
 export const SETTLED_BEFORE = `
-  select known.id
-  from json_to_recordset($1::text::json) as settlement (id text, state text, worker text, retries integer)
-  cross join lateral (
-    select id, state, worker, retries from celeriac.task where task.id = settlement.id limit 1
-  ) as known
+  with settlement as materialized (
+    select * from json_to_recordset($1::text::json) as settlement (id text, state text, worker text, retries integer)
+  )
+  select settlement.id
+  from settlement join celeriac.tasks((select array_agg(id) from settlement)) as known using (id)
   where known.state = settlement.state and known.worker = settlement.worker and known.retries >= settlement.retries`;
 
-/** `$1`: ids. */
-export const CLAIM = `
-  select known.id, known.state, known.retries, known.deliveries
-  from unnest($1::text[]) as delivery (id)
-  cross join lateral (
-    select id, state, retries, greatest(deliveries, 1) as deliveries from celeriac.task where task.id = delivery.id limit 1
-  ) as known`;
+/** `$1`: ids, each once. */
+export const CLAIM = "select id, state, retries, greatest(deliveries, 1) as deliveries from celeriac.tasks($1::text[])";
 
 /** `$1`: ids, each once; `$2`: those handed out again. A row is made where there is none: a task that kills its worker must be counted. */
 export const RECLAIM = `
@@ -102,7 +94,7 @@ export const RECLAIM = `
 export const REVOKE = "select revoked, state from celeriac.revoke($1, $2::text::json)";
 
 /** `$1`: id. */
-export const FIND = `select ${RECORD} from celeriac.task where id = $1`;
+export const FIND = `select ${RECORD} from celeriac.tasks(array[$1::text])`;
 
 /** A row's place in a list: the time it was made, to the microsecond, and its id. */
 export interface Position {
@@ -141,15 +133,14 @@ export function listing({ filter, window, limit, after }: Stretch): { statement:
       select id, created_at, name, queue, worker from celeriac.task ${where(within)}
       order by created_at desc, id desc limit ${given(window)}
     ), page as (
-      select id, created_at from seen ${where(fitting)} order by created_at desc, id desc limit ${given(limit)}
+      select id from seen ${where(fitting)} order by created_at desc, id desc limit ${given(limit)}
     ), edge as (
       select ${time("created_at")} as last_time, id as last_id, (select count(*) from seen)::integer as seen
       from seen order by created_at, id limit 1
     )
     select edge.*, record.*
     from edge left join (
-      select task.*, ${time("page.created_at")} as time
-      from page cross join lateral (select ${RECORD} from celeriac.task where task.id = page.id limit 1) as task
+      select ${RECORD}, ${time("created_at")} as time from celeriac.tasks((select array_agg(id) from page))
     ) as record on true
     order by record.time desc, record.id desc`;
   return { statement, parameters };

@@ -118,6 +118,8 @@ Deno.test("the API takes a batch of 2,000 lines, each of them routed", async () 
 
 Deno.test("the API takes tasks while the broker is away, by way of the outbox, and says so", async () => {
   await using home = await ground();
+  await (await home.post("/v1/tasks/ping", {})).body?.cancel();
+  await home.take();
   await home.own.stop();
   const ready = await fetch(`${home.url}/readyz`);
   const { ok, checks } = await ready.json();
