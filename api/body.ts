@@ -35,23 +35,36 @@ function unsupported(why: string, allowed: readonly string[]): Problem {
 /** Reads all of a body, up to a limit.
  *
  * @param limit bytes
- * @throws {Problem} `body-too-large`, by Content-Length before reading, else as soon as it is passed */
+ * @throws {Problem} `body-too-large`, by Content-Length before reading, else as soon as it is passed;
+ * `incomplete-body` when the caller hangs up */
 export async function readBytes(request: Request, limit: number): Promise<Uint8Array<ArrayBuffer>> {
-  const declared = Number(request.headers.get("content-length") ?? Number.NaN);
-  if (declared > limit) throw tooLarge(limit);
-  if (declared >= 0) {
+  const declared = request.headers.get("content-length");
+  if (Number(declared) > limit) throw tooLarge(limit);
+  try {
+    if (declared === null) return await collect(request.body ?? [], limit);
     const bytes = new Uint8Array(await request.arrayBuffer());
     if (bytes.length > limit) throw tooLarge(limit);
     return bytes;
+  } catch (cause) {
+    if (cause instanceof Problem) throw cause;
+    throw new Problem("incomplete-body", "Cannot read the body as it ended early: send all of it", {
+      cause,
+    });
   }
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
+}
+
+async function collect(
+  chunks: AsyncIterable<Uint8Array<ArrayBuffer>> | Iterable<never>,
+  limit: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const collected: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
-  for await (const chunk of request.body ?? []) {
+  for await (const chunk of chunks) {
     length += chunk.length;
     if (length > limit) throw tooLarge(limit);
-    chunks.push(chunk);
+    collected.push(chunk);
   }
-  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+  return new Uint8Array(await new Blob(collected).arrayBuffer());
 }
 
 /** The problem of a body over its limit. */

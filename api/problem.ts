@@ -21,6 +21,7 @@ export const RETRY_AFTER = 2;
 /** Every kind of problem: the last part of its `type`, its status and its title. */
 export const PROBLEMS = {
   "invalid-json": { status: 400, title: "The body is not JSON" },
+  "incomplete-body": { status: 400, title: "The body ended early" },
   "invalid-input": { status: 422, title: "The request does not fit" },
   "unauthorized": { status: 401, title: "No valid token" },
   "cross-site": { status: 403, title: "Sent by a page of another site" },

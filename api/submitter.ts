@@ -60,7 +60,15 @@ export class Submitter {
     }
     if (begun.published) {
       const { task: name, options: { queue } } = checked.signature;
-      return { id: begun.id, name, queue, via: "earlier", submittedAt: new Date(), argsRepr: null, kwargsRepr: null };
+      return {
+        id: begun.id,
+        name,
+        queue,
+        via: "earlier",
+        submittedAt: new Date(),
+        argsRepr: null,
+        kwargsRepr: null,
+      };
     }
     const accepted = await this.#publish(checked, begun.id, reply);
     await idempotency.published([key]).catch((error) => {

@@ -91,13 +91,15 @@ function hosts(role: Role, config: Config): string[] {
 /** Folders of the app, as its modules are imported by name at run time, and the embedded database with what it is made of. */
 function folders(role: Role, config: Config): string[] {
   const { contracts, handlers } = modulesOf(config);
+  // Modules that are named at run time import ours, which in a linked checkout are files like any other.
+  const ours = config.contracts || config.handlers ? appFolder(import.meta.url) : [];
   switch (role) {
     case "api":
-      return appFolder(contracts);
+      return [...appFolder(contracts), ...ours];
     case "worker":
-      return [...appFolder(contracts), ...appFolder(handlers)];
+      return [...appFolder(contracts), ...appFolder(handlers), ...ours];
     case "dev":
-      return [...appFolder(contracts), ...appFolder(handlers), resolve(config.data), Deno.cwd(), ...pglite()];
+      return [...appFolder(contracts), ...appFolder(handlers), ...ours, resolve(config.data), Deno.cwd(), ...pglite()];
     case "call":
       return [Deno.cwd()];
     case "definitions":

@@ -19,6 +19,8 @@ export interface MaintenanceOptions {
 }
 
 const DAY = 86_400;
+/** Seconds after a round that failed. */
+const LONGEST_RECOVERY = 10;
 /** Rows deleted in one transaction: short locks, and room for others between. */
 const BATCH = 5000;
 /** Batches in one round; the rest waits for the next. */
@@ -36,16 +38,17 @@ const EXPIRE_KEYS = "select celeriac.expire_keys($1 * interval '1 second', $2) a
 export class Maintenance implements Service {
   readonly #options: Required<MaintenanceOptions>;
   readonly #log = getLogger(["celeriac", "maintenance"]);
-  readonly #loop = new Loop({
-    name: "maintenance",
-    round: () => this.#round(),
-    recoveryMs: 10_000,
-  });
+  readonly #loop: Loop;
 
   constructor(
     { database, every = 300, retention = 7 * DAY, abandonment = 90 * DAY, keyRetention = DAY }: MaintenanceOptions,
   ) {
     this.#options = { database, every, retention, abandonment, keyRetention };
+    this.#loop = new Loop({
+      name: "maintenance",
+      round: () => this.#round(),
+      recoveryMs: Math.min(every, LONGEST_RECOVERY) * 1000,
+    });
   }
 
   start(): Promise<void> {

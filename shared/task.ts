@@ -1,5 +1,5 @@
 /** Contracts: what a task is called, takes, gives and may cost. */
-import { z } from "zod";
+import type { z } from "zod";
 import { ConfigurationError } from "./errors.ts";
 import { type RetryPolicy, retryPolicy } from "./retry.ts";
 

@@ -17,9 +17,9 @@ export function requireToken(token: string): MiddlewareHandler {
     if (reading && OPEN.has(path)) return await next();
     const shown = shownToken(c.req.header("authorization") ?? "", reading);
     if (shown !== undefined && timingSafeEqual(digest(shown), expected)) return await next();
-    // A line each: browsers read only the first challenge of a line.
+    // A line each and Basic first: Chromium asks for a password only so.
     const challenges = ['Bearer realm="celeriac"'];
-    if (reading) challenges.push('Basic realm="celeriac", charset="UTF-8"');
+    if (reading) challenges.unshift('Basic realm="celeriac", charset="UTF-8"');
     throw new Problem(
       "unauthorized",
       "Cannot answer without the token of this API: send it as 'Authorization: Bearer <token>'",

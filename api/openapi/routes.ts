@@ -33,6 +33,7 @@ export function problems(...kinds: ProblemKind[]): Record<string, object> {
 /** Problems that any submission may meet. */
 export const SUBMISSION_PROBLEMS = [
   "invalid-json",
+  "incomplete-body",
   "unknown-task",
   "body-too-large",
   "unsupported-content-type",

@@ -1,4 +1,5 @@
 /** `GET /v1/tasks/{id}/events`: a task's life as server-sent events. */
+import { getLogger } from "@logtape/logtape";
 import { Hono } from "hono";
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import type { HeardEvent } from "../../shared/celery/event.ts";
@@ -15,6 +16,8 @@ const HEARTBEAT_MS = 15_000;
 
 /** Id of the last event of a stream. A browser that comes back with it is told not to come again. */
 const END_ID = "end";
+
+const log = getLogger(["celeriac", "api"]);
 
 /** What the route works with. */
 export interface EventParts {
@@ -35,6 +38,8 @@ export function eventRoutes({ store, live, heartbeatMs = HEARTBEAT_MS }: EventPa
       (await store.find(id) !== undefined || isYoung(id, Date.now()));
     if (!known) throw noRecord(id);
     c.header("x-accel-buffering", "no");
+    // Nobody would read, or end, the stream of a HEAD.
+    if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
     return streamSSE(c, async (stream) => {
       const gone = new AbortController();
       stream.onAbort(() => gone.abort());
@@ -47,6 +52,8 @@ export function eventRoutes({ store, live, heartbeatMs = HEARTBEAT_MS }: EventPa
         ) {
           await teller.tell(record ?? pendingRecord(id, new Date()));
         }
+      } catch (error) {
+        log.info("Cannot go on telling of {id}, so its stream ends early: {error}", { id, error });
       } finally {
         clearInterval(heartbeat);
         gone.abort();

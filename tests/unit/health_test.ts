@@ -3,7 +3,10 @@ import { type Check, databaseCheck, healthRoutes } from "../../shared/health.ts"
 import { Metrics } from "../../shared/metrics.ts";
 
 const well: Check = { name: "well", look: () => ({ ok: true, state: "connected" }) };
-const ill: Check = { name: "ill", look: () => ({ ok: false, state: "connecting", reason: "Cannot reach it" }) };
+const ill: Check = {
+  name: "ill",
+  look: () => ({ ok: false, state: "connecting", reason: "Cannot reach it" }),
+};
 const broken: Check = { name: "broken", look: () => Promise.reject(new Error("Cannot look")) };
 const metrics = new Metrics();
 
@@ -41,7 +44,10 @@ Deno.test("healthRoutes() tells of a check that fails itself", async () => {
 Deno.test("healthRoutes() does not wait for a check that never answers", async () => {
   const silent: Check = { name: "silent", look: () => new Promise(() => {}) };
   const [status, body] = await ready([silent, well], "all");
-  assertEquals([status, (body as { checks: { silent: { state: string } } }).checks.silent.state], [503, "silent"]);
+  assertEquals([status, (body as { checks: { silent: { state: string } } }).checks.silent.state], [
+    503,
+    "silent",
+  ]);
 });
 
 Deno.test("healthRoutes() serves liveness and metrics", async () => {
@@ -55,7 +61,10 @@ Deno.test("healthRoutes() serves liveness and metrics", async () => {
 });
 
 Deno.test("databaseCheck() names missing migrations and the command", async () => {
-  assertEquals(await databaseCheck(() => Promise.resolve([])).look(), { ok: true, state: "connected" });
+  assertEquals(await databaseCheck(() => Promise.resolve([])).look(), {
+    ok: true,
+    state: "connected",
+  });
   const { ok, reason } = await databaseCheck(() => Promise.resolve(["0002_outbox"])).look();
   assertEquals(ok, false);
   assertStringIncludes(reason!, "0002_outbox");

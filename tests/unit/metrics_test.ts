@@ -34,14 +34,24 @@ Deno.test("Metrics.observe() counts tasks, their outcomes and those that run", a
   assertEquals(await sample(metrics, "celeriac_tasks_running"), "4");
   events.emit({ type: "task-progress", id: "a", name, progress: 1 });
   events.emit({ type: "task-succeeded", id: "a", name, result: "1", runtime: 0.2 });
-  events.emit({ type: "task-failed", id: "b", name, exception: "E()", traceback: null, runtime: 0.3 });
+  events.emit({
+    type: "task-failed",
+    id: "b",
+    name,
+    exception: "E()",
+    traceback: null,
+    runtime: 0.3,
+  });
   events.emit({ type: "task-retried", id: "c", name, exception: "E()", traceback: null, delay: 1 });
   events.emit({ type: "task-revoked", id: "never ran", name, expired: true, terminated: false });
   events.emit({ type: "task-rejected", id: null, name: null, reason: "malformed", message: "" });
   assertEquals(await sample(metrics, "celeriac_tasks_running"), "1");
   assertEquals(await sample(metrics, 'celeriac_tasks_received_total{task="add",queue="q"}'), "4");
   for (const outcome of ["success", "failure", "retry", "revoked"]) {
-    assertEquals(await sample(metrics, `celeriac_tasks_finished_total{task="add",outcome="${outcome}"}`), "1");
+    assertEquals(
+      await sample(metrics, `celeriac_tasks_finished_total{task="add",outcome="${outcome}"}`),
+      "1",
+    );
   }
   assertEquals(await sample(metrics, 'celeriac_tasks_rejected_total{reason="malformed"}'), "1");
   assertEquals(await sample(metrics, 'celeriac_task_seconds_count{task="add"}'), "2");
@@ -52,7 +62,10 @@ Deno.test("Metrics bounds the number of task names that come from outside", asyn
   for (let n = 0; n < 600; n++) metrics.observe(received(`id-${n}`, `task-${n}`));
   const series = (await metrics.render()).match(/celeriac_tasks_received_total\{/g)!.length;
   assertEquals(series, 501);
-  assertEquals(await sample(metrics, 'celeriac_tasks_received_total{task="other",queue="q"}'), "100");
+  assertEquals(
+    await sample(metrics, 'celeriac_tasks_received_total{task="other",queue="q"}'),
+    "100",
+  );
 });
 
 Deno.test("Metrics.gauge() reads when asked, and says NaN when it cannot", async () => {
@@ -78,6 +91,8 @@ Deno.test("Metrics of two instances know nothing of each other, and all names be
   one.countRequest({ method: "GET", route: "/v1/tasks", status: 200, seconds: 0.01 });
   assertStringIncludes(await one.render(), 'route="/v1/tasks"');
   assert(!(await other.render()).includes('route="/v1/tasks"'));
-  const names = (await one.render()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  const names = (await one.render()).split("\n").filter((line) =>
+    line !== "" && !line.startsWith("#")
+  );
   assertEquals(names.filter((line) => !line.startsWith("celeriac_")), []);
 });

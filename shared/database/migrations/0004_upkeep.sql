@@ -1,5 +1,6 @@
 -- Partitions come and go through these functions only: their owner may run DDL, their callers need not.
--- Each takes the transaction-level lock below and returns at once when another process is at it.
+-- Each takes the transaction-level lock below and returns at once when another process is at it. None waits long for a table lock:
+-- whoever comes later would wait behind it.
 
 create function celeriac.upkeep_lock() returns boolean
 language sql set search_path = celeriac, pg_temp
@@ -32,7 +33,7 @@ begin
     partition := 'task_' || to_char(day, 'YYYYMMDD');
     continue when to_regclass('celeriac.' || partition) is not null;
     begin
-      set local lock_timeout = '2s';
+      set local lock_timeout = '500ms';
       lock table only celeriac.task in share update exclusive mode;
       lock table celeriac.task_default in access exclusive mode;
       select count(*) into strays from (
@@ -99,7 +100,7 @@ begin
       ) into alive;
       if not alive then
         begin
-          set local lock_timeout = '2s';
+          set local lock_timeout = '250ms';
           lock table only celeriac.task in access exclusive mode;
           -- Final rows stay final, so only a row inserted since the look above can matter; an hour is more than any insert takes.
           execute format(

@@ -143,7 +143,7 @@ Deno.test("PostgresDatabase says once that the server is away, and once that it 
   const url = new URL(ground.url);
   url.hostname = "127.0.0.1";
   url.port = String(port);
-  url.password = "s3cret";
+  url.password ||= "s3cret"; // a server that trusts loopback does not look at it
   const records: LogRecord[] = [];
   await configure({
     sinks: { kept: (record) => void records.push(record) },
@@ -165,7 +165,7 @@ Deno.test("PostgresDatabase says once that the server is away, and once that it 
     assertEquals(records.map(({ level }) => level), ["warning", "info"]);
     for (const { message } of records) {
       assertStringIncludes(message.join(""), database.address);
-      assert(!message.join("").includes("s3cret"));
+      assert(!message.join("").includes(url.password));
     }
   } finally {
     await reset();

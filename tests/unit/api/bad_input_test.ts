@@ -342,6 +342,26 @@ Deno.test("the API refuses a body that grows past the limit while it is read", a
   await answer.body?.cancel();
 });
 
+Deno.test("the API takes nothing of a caller who hangs up while sending", async () => {
+  await using home = await ground();
+  for (const headers of [{}, { "content-length": "1000" }]) {
+    let chunks = 0;
+    const broken = new ReadableStream({
+      pull(controller) {
+        if (chunks++ > 0) controller.error(new Error("connection reset"));
+        else controller.enqueue(new TextEncoder().encode('{"args":[1,2]}'));
+      },
+    });
+    const answer = await home.app.request("/v1/tasks/add", {
+      method: "POST",
+      body: broken,
+      headers: { "content-type": "application/json", ...headers },
+    });
+    assertEquals([answer.status, (await answer.json()).type], [400, "/problems/incomplete-body"]);
+  }
+  assertEquals(await home.published(), []);
+});
+
 Deno.test("the API names every field that is wrong, and what is allowed", async () => {
   await using home = await ground();
   const answer = await home.post("/v1/tasks/add", {

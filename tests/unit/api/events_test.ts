@@ -2,6 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { v7 } from "uuid";
 import { eventRoutes } from "../../../api/routes/events.ts";
 import { encodeEvents } from "../../../shared/celery/event.ts";
+import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import type { TaskEvent } from "../../../shared/events.ts";
 import { type Ground, ground } from "./ground.ts";
 
@@ -119,4 +120,34 @@ Deno.test("GET /v1/tasks/{id}/events answers 404 for an id without record, unles
   assertEquals((await stream.next()).value?.data?.state, "PENDING");
   home.records.put({ id, state: "REVOKED" });
   assertEquals((await stream.next()).value?.data?.state, "REVOKED");
+});
+
+Deno.test("GET /v1/tasks/{id}/events ends when the store cannot be read any more", async () => {
+  await using home = await ground();
+  home.records.put({ id: "a", state: "STARTED" });
+  let reads = 0;
+  const find = (id: string) =>
+    reads++ < 2
+      ? home.records.find(id)
+      : Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
+  const routes = eventRoutes({ store: { find }, live: home.live });
+  const stream = messages(await routes.request("/tasks/a/events"));
+  assertEquals((await stream.next()).value?.data?.state, "STARTED");
+  await announce(home, {
+    type: "task-failed",
+    id: "a",
+    name: "add",
+    exception: "",
+    traceback: null,
+    runtime: 0,
+  });
+  assertEquals((await stream.next()).done, true);
+});
+
+Deno.test("HEAD /v1/tasks/{id}/events leaves nothing behind", async () => {
+  await using home = await ground();
+  home.records.put({ id: "a", state: "STARTED" });
+  const answer = await home.app.request("/v1/tasks/a/events", { method: "HEAD" });
+  assertEquals([answer.status, await answer.text()], [200, ""]);
+  assertEquals(home.records.reads, 1);
 });

@@ -1,0 +1,192 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { v7 } from "uuid";
+import { MemoryBroker } from "../../../shared/broker/memory.ts";
+import type { Sql } from "../../../shared/database/database.ts";
+import { migrate, pending } from "../../../shared/database/migrate.ts";
+import { PostgresDatabase } from "../../../shared/database/postgres.ts";
+import { DatabaseRefused } from "../../../shared/errors.ts";
+import { Maintenance } from "../../../shared/maintenance.ts";
+import { Outbox } from "../../../shared/outbox.ts";
+import { Relay } from "../../../shared/relay.ts";
+import { Idempotency } from "../../../shared/results/idempotency.ts";
+import { PostgresResultStore } from "../../../shared/results/postgres.ts";
+import { consumed, queues, started } from "../../support/broker_ground.ts";
+import { freshDatabase } from "../../support/servers.ts";
+import { entry, message, settlement } from "../../support/settlements.ts";
+
+const ROLES = await Deno.readTextFile(new URL("../../../infra/database-roles.sql", import.meta.url));
+
+interface Users extends AsyncDisposable {
+  readonly admin: PostgresDatabase;
+  readonly migrator: PostgresDatabase;
+  readonly api: PostgresDatabase;
+  readonly worker: PostgresDatabase;
+}
+
+/** A database migrated by a user who is a member of celeriac_migrate, and users who are members of the others. */
+async function users(): Promise<Users> {
+  await using stack = new AsyncDisposableStack();
+  const ground = stack.use(await freshDatabase());
+  const open = async (name?: string) => {
+    const url = new URL(ground.url);
+    if (name) [url.username, url.password] = [name, "s3cret"];
+    const database = stack.use(new PostgresDatabase({ url: url.href, max: 2 }));
+    await database.start();
+    return database;
+  };
+  const admin = await open();
+  await admin.script(ROLES);
+  await admin.script(ROLES);
+  const member = async (role: string) => {
+    const name = `test_${crypto.randomUUID().replaceAll("-", "")}`;
+    await admin.script(`create role ${name} login password 's3cret' in role ${role}`);
+    stack.defer(() => admin.script(`drop role ${name}`));
+    return await open(name);
+  };
+  const migrator = await member("celeriac_migrate");
+  await migrate(migrator);
+  const [api, worker] = [await member("celeriac_api"), await member("celeriac_worker")];
+  const owned = stack.move();
+  return { admin, migrator, api, worker, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function forbidden(sql: Sql, statements: readonly string[]): Promise<void> {
+  for (const statement of statements) {
+    const error = await assertRejects(() => sql.query(statement), DatabaseRefused, undefined, statement);
+    assertEquals(error.code, "42501", `${statement}: ${error.message}`);
+  }
+}
+
+Deno.test("celeriac_migrate owns the schema, whichever of its members migrates", async () => {
+  await using ground = await users();
+  const { admin, migrator } = ground;
+  const owners = await admin.query(
+    `select distinct pg_get_userbyid(relowner) as owner from pg_class where relnamespace = 'celeriac'::regnamespace
+     union select distinct pg_get_userbyid(proowner) from pg_proc where pronamespace = 'celeriac'::regnamespace
+     union select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'celeriac'`,
+  );
+  assertEquals(owners, [{ owner: "celeriac_migrate" }]);
+  assertEquals(await migrate(migrator), []);
+  assertEquals(await migrate(admin), []);
+});
+
+Deno.test("celeriac_api can do what the API does, relay and upkeep included", async () => {
+  await using ground = await users();
+  const { api, worker } = ground;
+  const store = new PostgresResultStore({ database: api });
+  const outbox = new Outbox({ database: api });
+  const keys = new Idempotency({ database: api });
+  const id = v7();
+
+  assertEquals(await pending(api), []);
+  const submission = { name: "add", queue: "celeriac.default", argsRepr: "()", kwargsRepr: "{}", submittedAt: new Date() };
+  await store.submitted([{ ...submission, id }]);
+  await store.submitted([{ ...submission, id }]);
+  assertEquals((await store.find(id))?.state, "PENDING");
+  assertEquals((await store.list({ name: "add" }, { limit: 5 })).records.length, 1);
+  assertEquals(await store.revoke(id, "revoked"), { revoked: true, state: "PENDING" });
+  assertEquals(await keys.begin("key", "hash", id), { id, fresh: true, published: false });
+  await keys.published(["key"]);
+  assertEquals(await keys.begin("key", "hash", "other"), { id, fresh: false, published: true });
+
+  await using broker = new MemoryBroker();
+  await started(broker, queues("celeriac.here"));
+  const inbox = await consumed(broker, "celeriac.here");
+  await outbox.add([
+    entry("a", { message: message({ exchange: "", routingKey: "celeriac.here" }) }),
+    entry("b", { message: message({ exchange: "", routingKey: "celeriac.nowhere" }) }),
+    entry("c", { dueAt: new Date(Date.now() + 3_600_000) }),
+  ]);
+  // What a worker put there is the API's to publish.
+  const retry = entry("d", { retries: 1, message: message({ exchange: "", routingKey: "celeriac.here" }) });
+  await new PostgresResultStore({ database: worker }).settle([
+    settlement({ id: "d", state: "RETRY", next: retry }),
+  ]);
+  await using relay = new Relay({ database: api, broker });
+  await relay.start();
+  await inbox.take(2);
+  await relay.stop();
+  assertEquals((await outbox.depth()).total, 2);
+  assertEquals(await outbox.cancel("c"), 1);
+
+  await new Maintenance({ database: api }).run();
+});
+
+Deno.test("celeriac_api is refused everything else", async () => {
+  await using ground = await users();
+  await forbidden(ground.api, [
+    "insert into celeriac.task (id, state) values ('x', 'SUCCESS')",
+    "insert into celeriac.task (id, result) values ('x', '1')",
+    "update celeriac.task set state = 'SUCCESS'",
+    "delete from celeriac.task",
+    "truncate celeriac.task",
+    "drop table celeriac.task",
+    "select * from celeriac.task_default",
+    "update celeriac.outbox set body = ''",
+    "truncate celeriac.outbox",
+    "delete from celeriac.idempotency",
+    "update celeriac.idempotency set task_id = 'other'",
+    "delete from celeriac.migration",
+    "create table celeriac.mine (n integer)",
+    "create schema mine",
+    "alter function celeriac.revoke(text, json) owner to current_user",
+    "set role celeriac_migrate",
+  ]);
+});
+
+Deno.test("celeriac_worker can do what the worker does", async () => {
+  await using ground = await users();
+  const { worker: database } = ground;
+  const store = new PostgresResultStore({ database });
+  const id = v7();
+  assertEquals(await pending(database), []);
+  assertEquals(await store.claim([{ id, redelivered: false }]), [undefined]);
+  await store.claim([{ id, redelivered: true }]);
+  const retry = settlement({ id, state: "RETRY", next: entry(id, { retries: 1 }) });
+  assertEquals(await store.settle([retry]), [true]);
+  assertEquals(await store.settle([retry]), [true]);
+  assertEquals(await store.settle([settlement({ id, retries: 1 })]), [true]);
+  assertEquals((await store.find(id))?.state, "SUCCESS");
+  await new Outbox({ database }).add([entry("later"), entry("later")]);
+});
+
+Deno.test("celeriac_worker is refused everything else", async () => {
+  await using ground = await users();
+  await forbidden(ground.worker, [
+    "delete from celeriac.task",
+    "truncate celeriac.task",
+    "select * from celeriac.task_default",
+    "select * from celeriac.outbox",
+    "update celeriac.outbox set due_at = now()",
+    "delete from celeriac.outbox",
+    "select * from celeriac.idempotency",
+    "insert into celeriac.idempotency (key, body_hash, task_id) values ('a', 'b', 'c')",
+    "select celeriac.revoke('x', '{}')",
+    "select celeriac.make_partitions(400)",
+    "select celeriac.expire('1 hour', 1, '1 hour')",
+    "select celeriac.expire_keys('1 hour', 1)",
+    "create table celeriac.mine (n integer)",
+    "set role celeriac_migrate",
+  ]);
+});
+
+Deno.test("a user without a role is refused everything", async () => {
+  await using ground = await users();
+  const { admin } = ground;
+  await admin.transaction(async (sql) => {
+    await sql.script("set local role pg_monitor");
+    const error = await assertRejects(() => sql.query("select celeriac.revoke('x', '{}')"), DatabaseRefused);
+    assertEquals(error.code, "42501");
+    throw new Error("the end");
+  }).catch((error) => assertEquals(error.message, "the end"));
+});
+
+Deno.test("functions that run as their owner are not led astray by what their caller makes", async () => {
+  await using ground = await users();
+  const { admin } = ground;
+  const unpinned = await admin.query(
+    `select proname from pg_proc where pronamespace = 'celeriac'::regnamespace
+     and not coalesce(proconfig, '{}') @> array['search_path=celeriac, pg_temp']`,
+  );
+  assertEquals(unpinned, []);
+});

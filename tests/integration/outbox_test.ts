@@ -1,0 +1,102 @@
+import { assert, assertEquals } from "@std/assert";
+import type { HeaderValue } from "../../shared/broker/broker.ts";
+import type { Database } from "../../shared/database/database.ts";
+import { Outbox } from "../../shared/outbox.ts";
+import { fromStored } from "../../shared/stored_message.ts";
+import { type Migrated, migratedPglite, migratedPostgres } from "../support/migrated.ts";
+import { entry, message } from "../support/settlements.ts";
+
+const STORED = "select exchange, routing_key, properties, headers, body from celeriac.outbox where task_id = $1";
+
+const HEADERS: Record<string, HeaderValue> = {
+  text: 'quotes " and \\ and 🥕',
+  awkward: "nul \0 and half a pair \ud800",
+  integer: 42,
+  float: 0.1,
+  big: 2n ** 62n,
+  negative: -(2n ** 62n),
+  endless: Infinity,
+  yes: true,
+  nothing: null,
+  time: new Date(1_700_000_000_123),
+  bytes: new Uint8Array([0, 1, 254, 255]),
+  list: [1, "a", null, new Date(0), [2n], { deep: new Uint8Array([7]) }],
+  table: { $date: 5 },
+  tables: { $object: { $bytes: "AA==" }, other: { $bigint: "1", $date: 2 } },
+  timelimit: [null, null],
+};
+
+const CASES: Record<string, (database: Database) => Promise<void>> = {
+  async "add() stores messages to the byte, and their headers to the type"(database) {
+    const sent = message({
+      exchange: "some exchange",
+      routingKey: "some.key",
+      properties: { contentType: "application/json", deliveryMode: 2, priority: 3, correlationId: "a", replyTo: "b", timestamp: 1 },
+      headers: HEADERS,
+      body: crypto.getRandomValues(new Uint8Array(50_000)),
+    });
+    await new Outbox({ database }).add([entry("kept", { message: sent })]);
+    const [row] = await database.query<Parameters<typeof fromStored>[0]>(STORED, ["kept"]);
+    assertEquals(fromStored(row!), sent);
+    const endless = await database.query("delete from celeriac.outbox returning task_id");
+    assertEquals(endless, [{ task_id: "kept" }]);
+  },
+
+  async "add() keeps the first entry of an attempt"(database) {
+    const outbox = new Outbox({ database });
+    await outbox.add([entry("once"), entry("once", { retries: 1 }), entry("once")]);
+    await outbox.add([entry("once", { message: message({ routingKey: "other" }) })]);
+    const rows = await database.query(
+      "delete from celeriac.outbox returning task_id, retries, routing_key",
+    );
+    assertEquals(rows, [
+      { task_id: "once", retries: 0, routing_key: "celeriac.default" },
+      { task_id: "once", retries: 1, routing_key: "celeriac.default" },
+    ]);
+    await outbox.add([]);
+  },
+
+  async "add() belongs to the transaction it is given"(database) {
+    const outbox = new Outbox({ database });
+    const undone = database.transaction(async (sql) => {
+      await outbox.add([entry("undone")], sql);
+      throw new Error("undo");
+    });
+    await undone.catch(() => {});
+    assertEquals(await outbox.depth(), { total: 0, due: 0, lag: 0 });
+    await database.transaction((sql) => outbox.add([entry("done")], sql));
+    assertEquals(await outbox.cancel("done"), 1);
+  },
+
+  async "depth() counts what waits, what is due, and how long it has been"(database) {
+    const outbox = new Outbox({ database });
+    await outbox.add([
+      entry("a", { dueAt: new Date(Date.now() - 60_000) }),
+      entry("b", { dueAt: new Date(Date.now() - 1000) }),
+      entry("c", { dueAt: new Date(Date.now() + 60_000) }),
+    ]);
+    const { total, due, lag } = await outbox.depth();
+    assertEquals([total, due], [3, 2]);
+    assert(lag > 59 && lag < 70, String(lag));
+  },
+
+  async "cancel() removes what waits for a task, and nothing else"(database) {
+    const outbox = new Outbox({ database });
+    assertEquals(await outbox.cancel("a"), 1);
+    assertEquals(await outbox.cancel("a"), 0);
+    assertEquals(await outbox.cancel("nul\0"), 0);
+    assertEquals((await outbox.depth()).total, 2);
+  },
+};
+
+for (
+  const [name, open] of [
+    ["Postgres", migratedPostgres],
+    ["PGlite", migratedPglite],
+  ] as [string, () => Promise<Migrated<Database>>][]
+) {
+  Deno.test(`Outbox on ${name}`, async (test) => {
+    await using ground = await open();
+    for (const [title, run] of Object.entries(CASES)) await test.step(title, () => run(ground.database));
+  });
+}

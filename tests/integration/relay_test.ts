@@ -1,0 +1,282 @@
+import { assert, assertEquals } from "@std/assert";
+import { AmqpBroker } from "../../shared/broker/amqp.ts";
+import type { Broker, Delivery, Message } from "../../shared/broker/broker.ts";
+import { DatabaseJournal } from "../../shared/broker/database_journal.ts";
+import { MemoryBroker } from "../../shared/broker/memory.ts";
+import type { Database } from "../../shared/database/database.ts";
+import { PostgresDatabase } from "../../shared/database/postgres.ts";
+import { Outbox, type OutboxEntry } from "../../shared/outbox.ts";
+import { Relay } from "../../shared/relay.ts";
+import { consumed, queues, started, text, texts } from "../support/broker_ground.ts";
+import { eventually } from "../support/eventually.ts";
+import type { Inbox } from "../support/inbox.ts";
+import { migratedPglite, migratedPostgres } from "../support/migrated.ts";
+import { TcpProxy } from "../support/proxy.ts";
+import { freshVhost } from "../support/servers.ts";
+import { entry, message } from "../support/settlements.ts";
+
+const QUEUE = "celeriac.relayed";
+
+/** A message for the queue of these tests, its body a number. */
+function numbered(number: number, given: Partial<OutboxEntry> = {}): OutboxEntry {
+  const body = new TextEncoder().encode(String(number));
+  return entry(`task-${number}`, { message: message({ exchange: "", routingKey: QUEUE, body }), ...given });
+}
+
+async function numbers(inbox: Inbox<Delivery>, count: number): Promise<number[]> {
+  return (await texts(inbox, count)).map(Number);
+}
+
+function emptied(database: Database): Promise<boolean> {
+  const outbox = new Outbox({ database });
+  return eventually("an empty outbox", async () => (await outbox.depth()).total === 0);
+}
+
+/** RabbitMQ with the queue, and Postgres. */
+async function ground() {
+  await using stack = new AsyncDisposableStack();
+  const vhost = stack.use(await freshVhost());
+  const { database, url } = stack.use(await migratedPostgres());
+  const proxy = stack.use(TcpProxy.of(vhost.url));
+  const broker = stack.use(new AmqpBroker({ url: proxy.through(vhost.url), name: "relay test" }));
+  await started(broker, queues(QUEUE));
+  const inbox = await consumed(broker, QUEUE);
+  const owned = stack.move();
+  return {
+    vhost,
+    url,
+    database,
+    proxy,
+    broker,
+    inbox,
+    outbox: new Outbox({ database }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+Deno.test("Relay publishes what is due, in the order of its time, as it was given, and removes it", async () => {
+  await using here = await ground();
+  const { database, broker, outbox, inbox } = here;
+  const base = Date.now() - 60_000;
+  const entries = Array.from({ length: 20 }, (_, n) => numbered(n, { dueAt: new Date(base + n * 1000) }));
+  await outbox.add(entries.toReversed());
+  const headers = {
+    id: "x",
+    // Past its time: that is for the worker to say.
+    expires: "2020-01-01T00:00:00+00:00",
+    at: new Date(1_700_000_000_000),
+    big: 2n ** 40n,
+    raw: new Uint8Array([1, 255]),
+    timelimit: [null, 30],
+  };
+  const properties = { contentType: "application/json", contentEncoding: "utf-8", priority: 4, correlationId: "x", deliveryMode: 2 as const };
+  const body = crypto.getRandomValues(new Uint8Array(50_000));
+  await outbox.add([entry("x", { message: { exchange: "", routingKey: QUEUE, properties, headers, body } })]);
+
+  await using relay = new Relay({ database, broker });
+  await relay.start();
+  await relay.start();
+  assertEquals(await numbers(inbox, 20), Array.from({ length: 20 }, (_, n) => n));
+  const last = (await inbox.next()).message;
+  assertEquals(last.body, body);
+  assertEquals(last.properties, properties);
+  assertEquals(last.headers.expires, headers.expires);
+  assertEquals(last.headers.at, headers.at);
+  assertEquals(last.headers.raw, headers.raw);
+  assertEquals(last.headers.timelimit, headers.timelimit);
+  assertEquals(BigInt(Number(last.headers.big)), headers.big);
+  await emptied(database);
+});
+
+Deno.test("Relay shares the outbox with another: each of 1,000 entries is published exactly once", async () => {
+  await using here = await ground();
+  const { database, url, broker, outbox, inbox } = here;
+  await using own = new PostgresDatabase({ url });
+  await own.start();
+  await outbox.add(Array.from({ length: 1000 }, (_, n) => numbered(n)));
+  await using one = new Relay({ database, broker });
+  await using other = new Relay({ database: own, broker });
+  await Promise.all([one.start(), other.start()]);
+  const seen = await numbers(inbox, 1000);
+  await emptied(database);
+  await one.stop();
+  await other.stop();
+  await broker.publish(numbered(-1).message);
+  assertEquals(await numbers(inbox, 1), [-1]);
+  assertEquals(inbox.size, 0);
+  assertEquals(new Set(seen).size, 1000);
+});
+
+Deno.test("Relay drains thousands without resting between rounds", async () => {
+  await using here = await ground();
+  const { database, broker, outbox, inbox } = here;
+  await outbox.add(Array.from({ length: 2000 }, (_, n) => numbered(n)));
+  // With rests of a minute only one round would come in time.
+  await using relay = new Relay({ database, broker, pollMs: 60_000 });
+  await relay.start();
+  assertEquals(new Set(await numbers(inbox, 2000)).size, 2000);
+  await emptied(database);
+});
+
+Deno.test("Relay publishes an entry when its time comes, not before and not at the next poll", async () => {
+  await using here = await ground();
+  const { database, broker, outbox, inbox } = here;
+  const dueAt = new Date(Date.now() + 500);
+  await outbox.add([numbered(1, { dueAt }), numbered(2, { dueAt: new Date(Date.now() + 3_600_000) })]);
+  await using relay = new Relay({ database, broker, pollMs: 60_000 });
+  await relay.start();
+  await inbox.next();
+  const late = Date.now() - dueAt.getTime();
+  assert(late >= 0 && late < 10_000, `${late} ms`);
+  await eventually("one removed", async () => (await outbox.depth()).total === 1);
+});
+
+Deno.test("wake() makes the relay look at once", async () => {
+  await using here = await ground();
+  const { database, broker, outbox, inbox } = here;
+  await using relay = new Relay({ database, broker, pollMs: 60_000 });
+  await relay.start();
+  for (let n = 0; n < 5; n++) {
+    await outbox.add([numbered(n)]);
+    relay.wake();
+    assertEquals(await numbers(inbox, 1), [n]);
+  }
+});
+
+Deno.test("Relay keeps what has no queue, tries it again later, and lets the rest pass", async () => {
+  await using here = await ground();
+  const { database, broker, outbox, inbox } = here;
+  const lost = message({ exchange: "", routingKey: "celeriac.later", body: new TextEncoder().encode("7") });
+  await outbox.add([entry("lost", { message: lost }), numbered(1)]);
+  await using relay = new Relay({ database, broker });
+  await relay.start();
+  assertEquals(await numbers(inbox, 1), [1]);
+  const row = await eventually("an attempt that failed", async () => {
+    const [row] = await database.query<{ attempts: number; last_error: string; ahead: boolean }>(
+      "select attempts, last_error, due_at > created_at as ahead from celeriac.outbox where attempts > 1",
+    );
+    return row;
+  });
+  assert(row.last_error.includes("celeriac.later"), row.last_error);
+  assert(row.ahead);
+  await broker.declare(queues("celeriac.later"));
+  const later = await consumed(broker, "celeriac.later");
+  await database.query("update celeriac.outbox set due_at = now()");
+  relay.wake();
+  assertEquals(text((await later.next()).message), "7");
+  await emptied(database);
+});
+
+Deno.test("Relay waits for a broker that is away, costing its entries neither attempts nor their turn", async () => {
+  await using here = await ground();
+  const { database, broker, outbox, inbox, proxy } = here;
+  await using relay = new Relay({ database, broker });
+  await relay.start();
+  proxy.swallow();
+  const dueAt = new Date(Date.now() - 1000);
+  await outbox.add(Array.from({ length: 10 }, (_, n) => numbered(n, { dueAt })));
+  await eventually("the entries in the relay's hands", async () => {
+    const [row] = await database.query<{ taken: string }>(
+      "select count(*) as taken from celeriac.outbox where offer > 0",
+    );
+    return row?.taken === "10";
+  });
+  proxy.cut();
+  await eventually("entries put back", async () => {
+    const rows = await database.query<{ due_at: Date; attempts: number }>(
+      "select due_at, attempts from celeriac.outbox where last_error is not null",
+    );
+    return rows.length === 10 && rows.every((row) => +row.due_at === +dueAt && row.attempts === 0);
+  });
+  proxy.pass();
+  await broker.connected();
+  const seen = await numbers(inbox, 10);
+  assertEquals(new Set(seen).size, 10);
+  await emptied(database);
+});
+
+Deno.test("Relay outlives a database that is away", async () => {
+  await using here = await ground();
+  const { url, broker, outbox, inbox } = here;
+  await using own = new PostgresDatabase({ url });
+  await using relay = new Relay({ database: own, broker });
+  await relay.start();
+  await outbox.add([numbered(1)]);
+  await own.start();
+  assertEquals(await numbers(inbox, 1), [1]);
+});
+
+/** A broker that does something before it takes a message. */
+function before(broker: Broker, act: (message: Message) => Promise<unknown>): Broker {
+  return new Proxy(broker, {
+    get(target, property) {
+      if (property === "publish") {
+        return async (message: Message) => {
+          await act(message);
+          await target.publish(message);
+        };
+      }
+      const value = Reflect.get(target, property, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+Deno.test("Relay does not lose what a worker puts back before the relay has removed it", async () => {
+  await using here = await ground();
+  const { database, broker, outbox, inbox } = here;
+  await outbox.add([numbered(1)]);
+  let putBack = false;
+  await using relay = new Relay({
+    database,
+    broker: before(broker, async () => {
+      if (!putBack) await outbox.add([numbered(1)]);
+      putBack = true;
+    }),
+  });
+  await relay.start();
+  assertEquals(await numbers(inbox, 2), [1, 1]);
+  await emptied(database);
+});
+
+Deno.test("Relay takes over what another took and never finished", async () => {
+  await using here = await ground();
+  const { database, broker, outbox, inbox } = here;
+  await outbox.add([numbered(1)]);
+  const stuck = Promise.withResolvers<void>();
+  const taken = Promise.withResolvers<void>();
+  await using first = new Relay({
+    database,
+    broker: before(broker, () => {
+      taken.resolve();
+      return stuck.promise;
+    }),
+  });
+  await first.start();
+  await taken.promise;
+  const [lease] = await database.query<{ seconds: number }>(
+    "select extract(epoch from due_at - now())::float8 as seconds from celeriac.outbox",
+  );
+  assert(lease!.seconds > 30 && lease!.seconds <= 60, String(lease!.seconds));
+  await database.query("update celeriac.outbox set due_at = now()");
+  await using second = new Relay({ database, broker });
+  await second.start();
+  assertEquals(await numbers(inbox, 1), [1]);
+  await emptied(database);
+  stuck.resolve();
+});
+
+Deno.test("Relay works in embedded mode, where broker and outbox share one connection", async () => {
+  await using here = await migratedPglite();
+  const { database } = here;
+  await using broker = new MemoryBroker({ journal: new DatabaseJournal({ database }) });
+  await started(broker, queues(QUEUE));
+  const inbox = await consumed(broker, QUEUE);
+  const outbox = new Outbox({ database });
+  await outbox.add(Array.from({ length: 300 }, (_, n) => numbered(n)));
+  await using relay = new Relay({ database, broker });
+  await relay.start();
+  assertEquals(new Set(await numbers(inbox, 300)).size, 300);
+  await emptied(database);
+  await relay.stop();
+});
