@@ -60,10 +60,14 @@ export class Batch<Item, Result> implements Service {
   add(item: Item): Promise<Result> {
     const { name, limit = Infinity, size = 500, delayMs = 2, flushes = 1 } = this.#options;
     if (this.#stopping) {
-      return Promise.reject(new CeleriacError(`Cannot add to ${name} as they are being stopped: add earlier`));
+      return Promise.reject(
+        new CeleriacError(`Cannot add to ${name} as they are being stopped: add earlier`),
+      );
     }
     if (this.#waiting.length >= limit) {
-      return Promise.reject(new CeleriacError(`Cannot add to ${name} as ${limit} wait already: add later`));
+      return Promise.reject(
+        new CeleriacError(`Cannot add to ${name} as ${limit} wait already: add later`),
+      );
     }
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     this.#waiting.push({ item, resolve, reject });

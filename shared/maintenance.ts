@@ -41,7 +41,8 @@ export class Maintenance implements Service {
   readonly #loop: Loop;
 
   constructor(
-    { database, every = 300, retention = 7 * DAY, abandonment = 90 * DAY, keyRetention = DAY }: MaintenanceOptions,
+    { database, every = 300, retention = 7 * DAY, abandonment = 90 * DAY, keyRetention = DAY }:
+      MaintenanceOptions,
   ) {
     this.#options = { database, every, retention, abandonment, keyRetention };
     this.#loop = new Loop({
@@ -84,13 +85,20 @@ export class Maintenance implements Service {
     const [partitions] = await database.query<{ made: number }>(MAKE_PARTITIONS, [DAYS_AHEAD]);
     total.made = partitions?.made ?? 0;
     for (let batch = 0; batch < BATCHES; batch++) {
-      const [expired] = await database.query<{ dropped: number; deleted: number }>(EXPIRE, [retention, BATCH, abandonment]);
+      const [expired] = await database.query<{ dropped: number; deleted: number }>(EXPIRE, [
+        retention,
+        BATCH,
+        abandonment,
+      ]);
       total.dropped += expired?.dropped ?? 0;
       total.deleted += expired?.deleted ?? 0;
       if ((expired?.deleted ?? 0) < BATCH) break;
     }
     for (let batch = 0; batch < BATCHES; batch++) {
-      const [expired] = await database.query<{ deleted: number }>(EXPIRE_KEYS, [keyRetention, BATCH]);
+      const [expired] = await database.query<{ deleted: number }>(EXPIRE_KEYS, [
+        keyRetention,
+        BATCH,
+      ]);
       total.keys += expired?.deleted ?? 0;
       if ((expired?.deleted ?? 0) < BATCH) break;
     }

@@ -66,7 +66,9 @@ export class Outbox {
 
   /** @throws {DatabaseUnavailable} */
   async depth(): Promise<OutboxDepth> {
-    const [depth] = await this.#database.query<{ total: number; due: number; lag: number | null }>(DEPTH);
+    const [depth] = await this.#database.query<{ total: number; due: number; lag: number | null }>(
+      DEPTH,
+    );
     return { total: depth?.total ?? 0, due: depth?.due ?? 0, lag: depth?.lag ?? 0 };
   }
 

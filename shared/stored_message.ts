@@ -32,7 +32,9 @@ const TAGS = ["$date", "$bigint", "$bytes", "$number", "$object"] as const;
  * assertEquals(fromStored(read), message);
  * ```
  */
-export function toStored({ exchange, routingKey, properties, headers, body }: Message): StoredMessage {
+export function toStored(
+  { exchange, routingKey, properties, headers, body }: Message,
+): StoredMessage {
   return {
     exchange,
     routing_key: routingKey,
@@ -44,7 +46,13 @@ export function toStored({ exchange, routingKey, properties, headers, body }: Me
 
 /** Reads what {@linkcode toStored} wrote, its JSON parsed and its body decoded. */
 export function fromStored(
-  stored: { exchange: string; routing_key: string; properties: Properties; headers: unknown; body: Uint8Array },
+  stored: {
+    exchange: string;
+    routing_key: string;
+    properties: Properties;
+    headers: unknown;
+    body: Uint8Array;
+  },
 ): Message {
   return {
     exchange: stored.exchange,

@@ -73,8 +73,8 @@ export class AmqpBroker implements Broker {
       ...common,
       name: `${name} (publishing)`,
       onOpen: (connection) => this.#publisher.open(connection),
-      onLost: (reason) => this.#publisher.lost(reason),
-      onBlocked: (reason) => this.#publisher.blocked(reason),
+      onLost: () => this.#publisher.lost(),
+      onBlocked: () => this.#publisher.blocked(),
     });
     this.#consuming = new AmqpConnection({
       ...common,
@@ -110,6 +110,7 @@ export class AmqpBroker implements Broker {
 
   async declare(declaration: Declaration): Promise<void> {
     while (!await this.#declareOn(await this.#consuming.opened(), declaration)) {
+      if (this.#stopped) throw stopped();
       await new Promise((resolve) => setTimeout(resolve, DECLARE_AGAIN_MS));
     }
     this.#declared.push(declaration);

@@ -4,7 +4,7 @@ import type { Channel } from "amqplib";
 import { BrokerUnavailable } from "../errors.ts";
 import { retryDelay } from "../retry.ts";
 import { type AmqpConnection, RECONNECT } from "./amqp_connection.ts";
-import { replyText } from "./amqp_reason.ts";
+import { codeOf, replyText } from "./amqp_reason.ts";
 
 /** Milliseconds until a broker that does not answer (no majority) is asked again, on another channel. */
 const ANSWER_MS = 15_000;
@@ -19,7 +19,7 @@ export class LiveChannel {
   /** Resolves when the channel is gone. */
   readonly closed: Promise<void>;
   readonly #close: () => void;
-  #fault: unknown = new BrokerUnavailable("the channel was closed");
+  #fault: unknown;
   #open = true;
 
   constructor(readonly channel: Channel) {
@@ -42,7 +42,7 @@ export class LiveChannel {
     return this.#open;
   }
 
-  /** What ended it. */
+  /** What ended it; `undefined` when the whole connection did. */
   get fault(): unknown {
     return this.#fault;
   }
@@ -161,7 +161,8 @@ export class KeptChannel {
           this.#first.reject(fatal);
           return;
         }
-        if (this.#again) this.#complain(error);
+        // Of a lost connection its own supervisor tells.
+        if (this.#again && isAnswer(error)) this.#complain(error);
       }
       attempt = performance.now() - began > STEADY_MS ? 0 : attempt + 1;
       if (attempt > 0) await this.pause(attempt - 1);
@@ -202,4 +203,9 @@ export class KeptChannel {
       reason,
     });
   }
+}
+
+/** Whether it was the broker that refused, or that did not answer. */
+function isAnswer(error: unknown): boolean {
+  return typeof codeOf(error) === "number" || error instanceof BrokerUnavailable;
 }

@@ -42,9 +42,9 @@ export interface AmqpConnectionOptions {
   /** Makes the connection usable; it counts as connected only afterwards. */
   onOpen(connection: ChannelModel): Promise<void>;
   /** Called when a connection that was opened, or being opened, is gone. */
-  onLost(reason: string): void;
+  onLost(): void;
   /** Called when the broker stops (`blocked`) and starts again to take what this connection publishes. */
-  onBlocked?(reason: string): void;
+  onBlocked?(): void;
 }
 
 /** Keeps one connection open, for ever, with backoff. */
@@ -104,7 +104,6 @@ export class AmqpConnection {
     while (!this.#stopping.signal.aborted) {
       const steady = await this.#session();
       if (this.#stopping.signal.aborted) return;
-      this.#lost(attempt);
       if (steady) attempt = 0;
       else await this.#pause(1000 * (retryDelay(RECONNECT, attempt++, Math.random()) ?? 0));
     }
@@ -136,7 +135,8 @@ export class AmqpConnection {
     socket.abort();
     this.#connection = undefined;
     this.#opened.clear();
-    this.#options.onLost(this.#reason());
+    this.#lost();
+    this.#options.onLost();
     return performance.now() - since >= STEADY_MS;
   }
 
@@ -167,7 +167,7 @@ export class AmqpConnection {
     connection.on("handler-error", (error) => log.error("Listener failed: {error}", { error }));
     connection.on("blocked", (reason) => {
       this.#set({ state: "blocked", reason: `the broker takes no messages (${reason})` });
-      this.#options.onBlocked?.(reason);
+      this.#options.onBlocked?.();
     });
     connection.on("unblocked", () => this.#set({ state: "connected" }));
     return new Promise((resolve) =>
@@ -197,9 +197,11 @@ export class AmqpConnection {
     this.#opened.set(connection);
   }
 
-  #lost(attempt: number): void {
-    const reason = this.#reason();
-    if (attempt > 0 && reason === this.#status.reason) return;
+  /** Says so once, and again when the reason changes. */
+  #lost(): void {
+    const { address } = this.#options;
+    const reason = `there is no connection to ${address.label}: ${explain(this.#fault, address)}`;
+    if (this.#stopping.signal.aborted || reason === this.#status.reason) return;
     this.#set({ state: "connecting", reason });
   }
 
@@ -208,12 +210,8 @@ export class AmqpConnection {
     const fields = { name: this.#options.name, address: this.#options.address.label, ...status };
     if (status.state === "connected") log.info("{name} is connected to {address}", fields);
     else if (status.state === "blocked") {
-      log.warn("{name} is blocked at {address}: {reason}", fields);
-    } else log.warn("{name} is not connected to {address}: {reason}", fields);
-  }
-
-  #reason(): string {
-    return explain(this.#fault, this.#options.address);
+      log.warn("{name} cannot publish to {address}: {reason}", fields);
+    } else log.warn("{name}: {reason}", fields);
   }
 
   #pause(milliseconds: number): Promise<void> {

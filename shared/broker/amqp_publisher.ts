@@ -2,12 +2,12 @@
 import { Buffer } from "node:buffer";
 import { getLogger } from "@logtape/logtape";
 import type { ChannelModel, ConfirmChannel, Message as AmqpMessage } from "amqplib";
-import { BrokerUnavailable } from "../errors.ts";
 import { fromAmqp, type PublishFields, toFields } from "./amqp_message.ts";
 import { replyText } from "./amqp_reason.ts";
 import {
   channelClosed,
   refused,
+  unanswered,
   unavailable,
   uncorrelated,
   unroutable,
@@ -75,22 +75,16 @@ export class AmqpPublisher {
   }
 
   /** The connection is gone: what is in flight has failed by itself, what waits fails now. */
-  lost(reason: string): void {
+  lost(): void {
     this.#connection = undefined;
     this.#channel = undefined;
     this.#confirms.pause();
-    this.#confirms.refuse(() =>
-      new BrokerUnavailable(`Cannot publish as ${reason}: try again later`)
-    );
+    this.#confirms.refuse((message) => unavailable(message, this.#options.status()));
   }
 
   /** The broker takes no messages for the time being. */
-  blocked(reason: string): void {
-    this.#confirms.refuse(() =>
-      new BrokerUnavailable(
-        `Cannot publish as the broker takes no messages (${reason}): try again later`,
-      )
-    );
+  blocked(): void {
+    this.#confirms.refuse((message) => unavailable(message, this.#options.status()));
     this.#confirms.hasten(BLOCKED_GRACE_MS);
   }
 
@@ -171,9 +165,7 @@ export class AmqpPublisher {
   #renew(): void {
     const channel = this.#channel;
     this.#channel = undefined;
-    this.#confirms.abandon(() =>
-      new BrokerUnavailable("Cannot publish as the broker confirms nothing: try again later")
-    );
+    this.#confirms.abandon(unanswered);
     // It may never answer.
     channel?.close().catch(() => {});
     if (this.#connection) this.#reopen(this.#connection);

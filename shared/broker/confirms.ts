@@ -93,20 +93,20 @@ export class Confirms {
   }
 
   /** The channel is of no use any more: what is with the broker fails. What waits goes on waiting. */
-  abandon(error: () => Error): void {
+  abandon(error: (message: Message) => Error): void {
     this.#open = false;
     this.#epoch++;
     this.#sent = 0;
     this.#givenUp = 0;
     for (const entry of this.#entries) {
-      if (entry.state === "sent") this.#settle(entry, error());
+      if (entry.state === "sent") this.#settle(entry, error(entry.message));
     }
   }
 
   /** Nothing will be sent in the near future: what waits fails at once. */
-  refuse(error: () => Error): void {
+  refuse(error: (message: Message) => Error): void {
     for (const entry of this.#waiting.splice(0)) {
-      if (entry.state === "waiting") this.#settle(entry, error());
+      if (entry.state === "waiting") this.#settle(entry, error(entry.message));
     }
   }
 

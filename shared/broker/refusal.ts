@@ -93,6 +93,13 @@ export function tooLate(message: Message, sent: boolean, waitedMs: number): Brok
   );
 }
 
+/** The channel was given up: it confirmed nothing of all that was in flight. */
+export function unanswered(message: Message): BrokerUnavailable {
+  return new BrokerUnavailable(
+    `${cannotPublish(message)} as the broker confirms nothing: try again later`,
+  );
+}
+
 /** The queue refused the message: its length limit is reached and it overflows by refusing. */
 export function refused(message: Message): BrokerUnavailable {
   return new BrokerUnavailable(

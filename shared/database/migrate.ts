@@ -100,7 +100,11 @@ export async function pending(database: Sql): Promise<string[]> {
 }
 
 /** How many migrations were applied before, if they were these. */
-async function compare(sql: Sql, migrations: readonly Migration[], address: string): Promise<number> {
+async function compare(
+  sql: Sql,
+  migrations: readonly Migration[],
+  address: string,
+): Promise<number> {
   const history = await sql.query<{ version: number; name: string; checksum: string }>(APPLIED);
   if (history.length > migrations.length) {
     throw new ConfigurationError(

@@ -30,7 +30,9 @@ export class PgliteDatabase implements Database {
     } catch (cause) {
       this.#engine = undefined;
       throw new DatabaseUnavailable(
-        `Cannot open the database in '${this.address}' as ${String(cause)}: use another folder, or none`,
+        `Cannot open the database in '${this.address}' as ${
+          String(cause)
+        }: use another folder, or none`,
         { cause },
       );
     }
@@ -46,7 +48,10 @@ export class PgliteDatabase implements Database {
     return this.stop();
   }
 
-  async query<Row extends object>(statement: string, parameters: readonly Parameter[] = []): Promise<Row[]> {
+  async query<Row extends object>(
+    statement: string,
+    parameters: readonly Parameter[] = [],
+  ): Promise<Row[]> {
     return await queryOf(await this.#started(), statement, parameters);
   }
 

@@ -104,7 +104,10 @@ export class PostgresDatabase implements Database {
     return this.stop();
   }
 
-  query<Row extends object>(statement: string, parameters: readonly Parameter[] = []): Promise<Row[]> {
+  query<Row extends object>(
+    statement: string,
+    parameters: readonly Parameter[] = [],
+  ): Promise<Row[]> {
     return this.#use((client) => this.#run(client, statement, parameters));
   }
 
@@ -191,7 +194,9 @@ export class PostgresDatabase implements Database {
     }
     try {
       const client = await this.#pool.connect();
-      if (this.#away) this.#log.info("The database at {address} is back", { address: this.address });
+      if (this.#away) {
+        this.#log.info("The database at {address} is back", { address: this.address });
+      }
       this.#away = false;
       return client;
     } catch (error) {
@@ -212,7 +217,9 @@ export class PostgresDatabase implements Database {
   #lost(cause: unknown): DatabaseUnavailable {
     const { address } = this;
     const reason = reasonOf(cause);
-    if (!this.#away) this.#log.warn("The database at {address} is away: {reason}", { address, reason });
+    if (!this.#away) {
+      this.#log.warn("The database at {address} is away: {reason}", { address, reason });
+    }
     this.#away = true;
     return new DatabaseUnavailable(
       `Cannot reach the database at ${address} as ${reason}: check that it runs and that DATABASE_URL is right`,

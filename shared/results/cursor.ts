@@ -14,7 +14,10 @@ const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
  * ```
  */
 export function writeCursor({ time, id }: Position): string {
-  return new TextEncoder().encode(`${time}|${id}`).toBase64({ alphabet: "base64url", omitPadding: true });
+  return new TextEncoder().encode(`${time}|${id}`).toBase64({
+    alphabet: "base64url",
+    omitPadding: true,
+  });
 }
 
 /** @throws {InvalidInput} when {@linkcode writeCursor} did not write it */
@@ -23,7 +26,9 @@ export function readCursor(cursor: string): Position {
     const bytes = Uint8Array.fromBase64(cursor, { alphabet: "base64url" });
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     const [time = "", id] = [text.slice(0, text.indexOf("|")), text.slice(text.indexOf("|") + 1)];
-    if (TIME.test(time) && !Number.isNaN(Date.parse(time)) && !id.includes("\0")) return { time, id };
+    if (TIME.test(time) && !Number.isNaN(Date.parse(time)) && !id.includes("\0")) {
+      return { time, id };
+    }
   } catch {
     // Neither base64url nor UTF-8: refused below.
   }

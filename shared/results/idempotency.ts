@@ -37,7 +37,9 @@ export class Idempotency {
     for (;;) {
       const inserted = await this.#database.query(BEGIN, [key, bodyHash, newId]);
       if (inserted.length > 0) return { id: newId, fresh: true, published: false };
-      const [known] = await this.#database.query<{ body_hash: string; task_id: string; published: boolean }>(
+      const [known] = await this.#database.query<
+        { body_hash: string; task_id: string; published: boolean }
+      >(
         KNOWN,
         [key],
       );

@@ -75,7 +75,8 @@ export const SETTLED_BEFORE = `
   where known.state = settlement.state and known.worker = settlement.worker and known.retries >= settlement.retries`;
 
 /** `$1`: ids, each once. */
-export const CLAIM = "select id, state, retries, greatest(deliveries, 1) as deliveries from celeriac.tasks($1::text[])";
+export const CLAIM =
+  "select id, state, retries, greatest(deliveries, 1) as deliveries from celeriac.tasks($1::text[])";
 
 /** `$1`: ids, each once; `$2`: those handed out again. A row is made where there is none: a task that kills its worker must be counted. */
 export const RECLAIM = `
@@ -116,12 +117,16 @@ export interface Stretch {
  * and the place of the last (`last_time`, `last_id`).
  *
  * A state is written into the statement, not given to it: only so can the planner use the index of what is not a success. */
-export function listing({ filter, window, limit, after }: Stretch): { statement: string; parameters: (string | number)[] } {
+export function listing(
+  { filter, window, limit, after }: Stretch,
+): { statement: string; parameters: (string | number)[] } {
   const parameters: (string | number)[] = [];
   const given = (value: string | number) => `$${parameters.push(value)}`;
   const within: string[] = [];
   if (filter.state) within.push(`state = '${filter.state}'`);
-  if (after) within.push(`(created_at, id) < (${given(after.time)}::timestamptz, ${given(after.id)})`);
+  if (after) {
+    within.push(`(created_at, id) < (${given(after.time)}::timestamptz, ${given(after.id)})`);
+  }
   if (filter.since) within.push(`created_at >= ${given(filter.since.toISOString())}::timestamptz`);
   if (filter.until) within.push(`created_at < ${given(filter.until.toISOString())}::timestamptz`);
   const fitting: string[] = [];
@@ -135,12 +140,16 @@ export function listing({ filter, window, limit, after }: Stretch): { statement:
     ), page as (
       select id from seen ${where(fitting)} order by created_at desc, id desc limit ${given(limit)}
     ), edge as (
-      select ${time("created_at")} as last_time, id as last_id, (select count(*) from seen)::integer as seen
+      select ${
+    time("created_at")
+  } as last_time, id as last_id, (select count(*) from seen)::integer as seen
       from seen order by created_at, id limit 1
     )
     select edge.*, record.*
     from edge left join (
-      select ${RECORD}, ${time("created_at")} as time from celeriac.tasks((select array_agg(id) from page))
+      select ${RECORD}, ${
+    time("created_at")
+  } as time from celeriac.tasks((select array_agg(id) from page))
     ) as record on true
     order by record.time desc, record.id desc`;
   return { statement, parameters };

@@ -28,7 +28,11 @@ export function persevere(what: string, error: unknown, attempt: number): Verdic
   const pauseMs = Math.min(LONGEST_PAUSE_MS, 50 * 2 ** Math.min(attempt, 16));
   // The database says itself that it is away, once.
   if (!(error instanceof DatabaseUnavailable)) {
-    getLogger(["celeriac", "results"]).warn("The {what} wait, after {attempt} attempts: {error}", { what, attempt, error });
+    getLogger(["celeriac", "results"]).warn("The {what} wait, after {attempt} attempts: {error}", {
+      what,
+      attempt,
+      error,
+    });
   }
   return pauseMs;
 }

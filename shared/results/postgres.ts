@@ -5,8 +5,26 @@ import { storable } from "../database/storable.ts";
 import { InvalidInput } from "../errors.ts";
 import { entriesJson } from "../outbox.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
-import { CLAIM, FIND, listing, type Position, RECLAIM, REVOKE, SETTLE, SETTLED_BEFORE, SUBMITTED } from "./native.sql.ts";
-import type { Claim, RecordFilter, RecordPage, Settlement, State, Submission, TaskRecord } from "./result.ts";
+import {
+  CLAIM,
+  FIND,
+  listing,
+  type Position,
+  RECLAIM,
+  REVOKE,
+  SETTLE,
+  SETTLED_BEFORE,
+  SUBMITTED,
+} from "./native.sql.ts";
+import type {
+  Claim,
+  RecordFilter,
+  RecordPage,
+  Settlement,
+  State,
+  Submission,
+  TaskRecord,
+} from "./result.ts";
 import { STATES } from "./result.ts";
 import type { ResultStore } from "./store.ts";
 import { timeOf } from "./uuid_time.ts";
@@ -77,12 +95,19 @@ export class PostgresResultStore implements ResultStore {
   async #settleOnce(settlements: readonly Settlement[]): Promise<Set<string>> {
     const rows = settlements.map(toRow);
     const entries = entriesJson(settlements.flatMap(({ next }) => next ?? []));
-    const taken = await this.#database.query<{ id: string }>(SETTLE, [JSON.stringify(rows), entries]);
+    const taken = await this.#database.query<{ id: string }>(SETTLE, [
+      JSON.stringify(rows),
+      entries,
+    ]);
     const ids = new Set(taken.map(({ id }) => id));
     if (ids.size < rows.length) {
       const refused = rows.filter(({ id }) => !ids.has(id))
         .map(({ id, state, worker, retries }) => ({ id, state, worker, retries }));
-      for (const { id } of await this.#database.query<{ id: string }>(SETTLED_BEFORE, [JSON.stringify(refused)])) {
+      for (
+        const { id } of await this.#database.query<{ id: string }>(SETTLED_BEFORE, [
+          JSON.stringify(refused),
+        ])
+      ) {
         ids.add(id);
       }
     }
@@ -93,7 +118,9 @@ export class PostgresResultStore implements ResultStore {
     deliveries: readonly { id: string; redelivered: boolean }[],
   ): Promise<(Claim | undefined)[]> {
     const ids = [...new Set(deliveries.map(({ id }) => storable(id)))];
-    const again = [...new Set(deliveries.flatMap(({ id, redelivered }) => redelivered ? storable(id) : []))];
+    const again = [
+      ...new Set(deliveries.flatMap(({ id, redelivered }) => redelivered ? storable(id) : [])),
+    ];
     const rows = again.length > 0
       ? await this.#database.query<Claim & { id: string }>(RECLAIM, [ids, again])
       : await this.#database.query<Claim & { id: string }>(CLAIM, [ids]);
@@ -120,9 +147,13 @@ export class PostgresResultStore implements ResultStore {
     return row && toRecord(row);
   }
 
-  async list(filter: RecordFilter, { limit, cursor }: { limit: number; cursor?: string }): Promise<RecordPage> {
+  async list(
+    filter: RecordFilter,
+    { limit, cursor }: { limit: number; cursor?: string },
+  ): Promise<RecordPage> {
     check(filter, limit);
-    const scanning = filter.name !== undefined || filter.queue !== undefined || filter.worker !== undefined;
+    const scanning = filter.name !== undefined || filter.queue !== undefined ||
+      filter.worker !== undefined;
     const deadline = Date.now() + PATIENCE_MS;
     const records: TaskRecord[] = [];
     let after: Position | undefined = cursor === undefined ? undefined : readCursor(cursor);
@@ -200,9 +231,17 @@ function toRecord(row: Row): TaskRecord {
 
 function check({ state }: RecordFilter, limit: number): void {
   if (state !== undefined && !STATES.includes(state)) {
-    throw new InvalidInput(`Cannot list tasks in state '${state}' as there is no such state: use one of ${STATES.join(", ")}`, "state");
+    throw new InvalidInput(
+      `Cannot list tasks in state '${state}' as there is no such state: use one of ${
+        STATES.join(", ")
+      }`,
+      "state",
+    );
   }
   if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
-    throw new InvalidInput(`Cannot list ${limit} tasks as a page has 1 to 1,000: ask for so many`, "limit");
+    throw new InvalidInput(
+      `Cannot list ${limit} tasks as a page has 1 to 1,000: ask for so many`,
+      "limit",
+    );
   }
 }

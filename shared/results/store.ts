@@ -1,5 +1,12 @@
 /** Where records live. One store; the SQL is given to it. */
-import type { Claim, RecordFilter, RecordPage, Settlement, Submission, TaskRecord } from "./result.ts";
+import type {
+  Claim,
+  RecordFilter,
+  RecordPage,
+  Settlement,
+  Submission,
+  TaskRecord,
+} from "./result.ts";
 
 /** Reads and writes records. All writes take many at once: callers batch. */
 export interface ResultStore {
@@ -15,7 +22,9 @@ export interface ResultStore {
    * record without a name where there is none.
    *
    * @returns for each, in order, the claim, or `undefined` when there is no record */
-  claim(deliveries: readonly { id: string; redelivered: boolean }[]): Promise<(Claim | undefined)[]>;
+  claim(
+    deliveries: readonly { id: string; redelivered: boolean }[],
+  ): Promise<(Claim | undefined)[]>;
   /** Makes a record that has not started REVOKED, creating it if need be.
    *
    * @returns the record's state before, and whether it was revoked */

@@ -31,7 +31,9 @@ export class SubmissionWriter implements Service {
   #lost = 0;
   #told = 0;
 
-  constructor({ store, limit = 10_000, attempts = 5, dropped = () => {} }: SubmissionWriterOptions) {
+  constructor(
+    { store, limit = 10_000, attempts = 5, dropped = () => {} }: SubmissionWriterOptions,
+  ) {
     this.#attempts = attempts;
     this.#dropped = dropped;
     this.#batch = new Batch<Submission, void>({
@@ -74,10 +76,13 @@ export class SubmissionWriter implements Service {
     this.#lost++;
     if (Date.now() - this.#told < QUIET_MS) return;
     this.#told = Date.now();
-    this.#log.warn("{count} records of submissions were dropped; the tasks themselves are not: {error}", {
-      count: this.#lost,
-      error,
-    });
+    this.#log.warn(
+      "{count} records of submissions were dropped; the tasks themselves are not: {error}",
+      {
+        count: this.#lost,
+        error,
+      },
+    );
     this.#lost = 0;
   }
 }

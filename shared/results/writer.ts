@@ -93,5 +93,6 @@ function merge(earlier: Settlement, later: Settlement): Settlement {
 }
 
 function weigh({ result, traceback, next }: Settlement): number {
-  return 1000 + (result?.length ?? 0) + (traceback?.length ?? 0) + (next?.message.body.length ?? 0) * 4 / 3;
+  return 1000 + (result?.length ?? 0) + (traceback?.length ?? 0) +
+    (next?.message.body.length ?? 0) * 4 / 3;
 }

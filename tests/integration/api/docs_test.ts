@@ -39,42 +39,37 @@ async function startBrowser(): Promise<Browser> {
   return await chromium.launch({ executablePath, args: QUIET });
 }
 
-// The browser's driver keeps timers and pipes of its own.
-Deno.test({
-  name: "the reference page shows in a browser without a request elsewhere and without an error",
+Deno.test("the reference page shows in a browser without a request elsewhere and without an error", async () => {
+  const token = "right-token-of-old";
+  await using home = await ground({ apiToken: token });
+  const browser = await startBrowser();
+  try {
+    const context = await browser.newContext({
+      httpCredentials: { username: "me", password: token },
+    });
+    const page = await context.newPage();
+    const requests: string[] = [];
+    const errors: string[] = [];
+    page.on("request", (request) => requests.push(request.url()));
+    page.on("console", (message) => errors.push(`${message.type()}: ${message.text()}`));
+    page.on("pageerror", (error) => errors.push(error.message));
+    const answer = await page.goto(`${home.url}/`, { waitUntil: "networkidle" });
 
-  async fn() {
-    const token = "right-token-of-old";
-    await using home = await ground({ apiToken: token });
-    const browser = await startBrowser();
-    try {
-      const context = await browser.newContext({
-        httpCredentials: { username: "me", password: token },
-      });
-      const page = await context.newPage();
-      const requests: string[] = [];
-      const errors: string[] = [];
-      page.on("request", (request) => requests.push(request.url()));
-      page.on("console", (message) => errors.push(`${message.type()}: ${message.text()}`));
-      page.on("pageerror", (error) => errors.push(error.message));
-      const answer = await page.goto(`${home.url}/`, { waitUntil: "networkidle" });
-
-      assertEquals([answer?.status(), page.url()], [200, `${home.url}/docs`]);
-      assertEquals(
-        requests.filter((url) => !url.startsWith(`${home.url}/`) && !url.startsWith("data:")),
-        [],
-      );
-      assertEquals(errors, []);
-      assertEquals(await page.locator("h1").textContent(), "Celeriac");
-      const styled = await page.evaluate(
-        "getComputedStyle(document.querySelector('nav')).position",
-      );
-      assertEquals(styled, "sticky");
-      await page.getByRole("link", { name: "add", exact: true }).click();
-      assert(page.url().endsWith("#submit.add"));
-      assert(await page.getByText(`curl -X POST '${home.url}/v1/tasks/add'`).isVisible());
-    } finally {
-      await browser.close();
-    }
-  },
+    assertEquals([answer?.status(), page.url()], [200, `${home.url}/docs`]);
+    assertEquals(
+      requests.filter((url) => !url.startsWith(`${home.url}/`) && !url.startsWith("data:")),
+      [],
+    );
+    assertEquals(errors, []);
+    assertEquals(await page.locator("h1").textContent(), "Celeriac");
+    const styled = await page.evaluate(
+      "getComputedStyle(document.querySelector('nav')).position",
+    );
+    assertEquals(styled, "sticky");
+    await page.getByRole("link", { name: "add", exact: true }).click();
+    assert(page.url().endsWith("#submit.add"));
+    assert(await page.getByText(`curl -X POST '${home.url}/v1/tasks/add'`).isVisible());
+  } finally {
+    await browser.close();
+  }
 });

@@ -59,14 +59,19 @@ Deno.test("migrate() applies each step once when many processes run it at a time
 Deno.test("migrate() leaves nothing behind when a step fails", async () => {
   await using ground = await freshDatabase();
   await using database = await open(ground.url);
-  const broken = { name: "broken", sql: "create table celeriac.half_done (n integer); select nonsense" };
+  const broken = {
+    name: "broken",
+    sql: "create table celeriac.half_done (n integer); select nonsense",
+  };
   await assertRejects(
     () => migrate(database, { migrations: [...MIGRATIONS, broken] }),
     DatabaseRefused,
     "nonsense",
   );
   assertEquals(await pending(database), NAMES);
-  assertEquals(await database.query("select to_regnamespace('celeriac') as schema"), [{ schema: null }]);
+  assertEquals(await database.query("select to_regnamespace('celeriac') as schema"), [{
+    schema: null,
+  }]);
 });
 
 Deno.test("migrate() applies only what is new to a database of an older release", async () => {
@@ -87,9 +92,18 @@ Deno.test("migrate() refuses a database that was migrated with other files", asy
   await using ground = await freshDatabase();
   await using database = await open(ground.url);
   await migrate(database);
-  const altered = MIGRATIONS.map(({ name, sql }) => ({ name, sql: name === "outbox" ? `${sql}\n` : sql }));
-  const error = await assertRejects(() => migrate(database, { migrations: altered }), ConfigurationError);
+  const altered = MIGRATIONS.map(({ name, sql }) => ({
+    name,
+    sql: name === "outbox" ? `${sql}\n` : sql,
+  }));
+  const error = await assertRejects(
+    () => migrate(database, { migrations: altered }),
+    ConfigurationError,
+  );
   assert(error.message.includes("2 (outbox)"));
-  const otherLineEnds = MIGRATIONS.map(({ name, sql }) => ({ name, sql: sql.replaceAll("\n", "\r\n") }));
+  const otherLineEnds = MIGRATIONS.map(({ name, sql }) => ({
+    name,
+    sql: sql.replaceAll("\n", "\r\n"),
+  }));
   assertEquals(await migrate(database, { migrations: otherLineEnds }), []);
 });

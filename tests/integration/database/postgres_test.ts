@@ -1,7 +1,17 @@
 import { configure, type LogRecord, reset } from "@logtape/logtape";
-import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
-import { ConfigurationError, DatabaseRefused, DatabaseUnavailable } from "../../../shared/errors.ts";
+import {
+  ConfigurationError,
+  DatabaseRefused,
+  DatabaseUnavailable,
+} from "../../../shared/errors.ts";
 import { testDatabase } from "../../support/database_conformance.ts";
 import { Forwarder } from "../../support/forwarder.ts";
 import { TcpProxy } from "../../support/proxy.ts";
@@ -60,7 +70,9 @@ Deno.test("PostgresDatabase.query() survives the loss of an idle connection", as
   await database.start();
   await killer.start();
   await database.query("select 1");
-  await killer.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'idle one'");
+  await killer.query(
+    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'idle one'",
+  );
   for (;;) {
     try {
       assertEquals(await database.query("select 1 as one"), [{ one: 1 }]);
@@ -104,7 +116,9 @@ Deno.test("PostgresDatabase.query() is unavailable when the server accepts and t
     for await (const connection of silent) connections.push(connection);
     for (const connection of connections) connection.close();
   })();
-  await using database = new PostgresDatabase({ url: `postgres://user@127.0.0.1:${silent.addr.port}/name` });
+  await using database = new PostgresDatabase({
+    url: `postgres://user@127.0.0.1:${silent.addr.port}/name`,
+  });
   await database.start();
   await assertRejects(() => database.query("select 1"), DatabaseUnavailable);
   silent.close();
@@ -205,7 +219,10 @@ Deno.test("PostgresDatabase() refuses what is not a URL of Postgres, without rep
 
 Deno.test("PostgresDatabase.address names host, port and database", () => {
   const address = (url: string) => new PostgresDatabase({ url }).address;
-  assertEquals(address("postgres://u:p@db.example:6432/app?sslmode=require"), "db.example:6432/app");
+  assertEquals(
+    address("postgres://u:p@db.example:6432/app?sslmode=require"),
+    "db.example:6432/app",
+  );
   assertEquals(address("postgresql://u:p@db.example/app"), "db.example:5432/app");
   assertEquals(address("postgres:///app?host=/run/postgresql"), "/run/postgresql:5432/app");
 });

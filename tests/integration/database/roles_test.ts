@@ -14,7 +14,9 @@ import { consumed, queues, started } from "../../support/broker_ground.ts";
 import { freshDatabase } from "../../support/servers.ts";
 import { entry, message, settlement } from "../../support/settlements.ts";
 
-const ROLES = await Deno.readTextFile(new URL("../../../infra/database-roles.sql", import.meta.url));
+const ROLES = await Deno.readTextFile(
+  new URL("../../../infra/database-roles.sql", import.meta.url),
+);
 
 interface Users extends AsyncDisposable {
   readonly admin: PostgresDatabase;
@@ -52,7 +54,12 @@ async function users(): Promise<Users> {
 
 async function forbidden(sql: Sql, statements: readonly string[]): Promise<void> {
   for (const statement of statements) {
-    const error = await assertRejects(() => sql.query(statement), DatabaseRefused, undefined, statement);
+    const error = await assertRejects(
+      () => sql.query(statement),
+      DatabaseRefused,
+      undefined,
+      statement,
+    );
     assertEquals(error.code, "42501", `${statement}: ${error.message}`);
   }
 }
@@ -79,7 +86,13 @@ Deno.test("celeriac_api can do what the API does, relay and upkeep included", as
   const id = v7();
 
   assertEquals(await pending(api), []);
-  const submission = { name: "add", queue: "celeriac.default", argsRepr: "()", kwargsRepr: "{}", submittedAt: new Date() };
+  const submission = {
+    name: "add",
+    queue: "celeriac.default",
+    argsRepr: "()",
+    kwargsRepr: "{}",
+    submittedAt: new Date(),
+  };
   await store.submitted([{ ...submission, id }]);
   await store.submitted([{ ...submission, id }]);
   assertEquals((await store.find(id))?.state, "PENDING");
@@ -98,7 +111,10 @@ Deno.test("celeriac_api can do what the API does, relay and upkeep included", as
     entry("c", { dueAt: new Date(Date.now() + 3_600_000) }),
   ]);
   // What a worker put there is the API's to publish.
-  const retry = entry("d", { retries: 1, message: message({ exchange: "", routingKey: "celeriac.here" }) });
+  const retry = entry("d", {
+    retries: 1,
+    message: message({ exchange: "", routingKey: "celeriac.here" }),
+  });
   await new PostgresResultStore({ database: worker }).settle([
     settlement({ id: "d", state: "RETRY", next: retry }),
   ]);
@@ -175,7 +191,10 @@ Deno.test("a user without a role is refused everything", async () => {
   const { admin } = ground;
   await admin.transaction(async (sql) => {
     await sql.script("set local role pg_monitor");
-    const error = await assertRejects(() => sql.query("select celeriac.revoke('x', '{}')"), DatabaseRefused);
+    const error = await assertRejects(
+      () => sql.query("select celeriac.revoke('x', '{}')"),
+      DatabaseRefused,
+    );
     assertEquals(error.code, "42501");
     throw new Error("the end");
   }).catch((error) => assertEquals(error.message, "the end"));

@@ -15,7 +15,11 @@ const FILL = `
     timestamptz '2026-01-01 00:00:00.000001Z' + (n / 5) * interval '1 second', now()
   from generate_series(0, $1 - 1) as n`;
 
-async function all(store: PostgresResultStore, filter: RecordFilter, limit: number): Promise<string[]> {
+async function all(
+  store: PostgresResultStore,
+  filter: RecordFilter,
+  limit: number,
+): Promise<string[]> {
   const ids: string[] = [];
   let cursor: string | undefined;
   do {
@@ -58,7 +62,10 @@ Deno.test("list() filters by name, state, queue, worker and time, alone and toge
     [{ name: "task.1" }, "name = 'task.1'"],
     [{ queue: "celeriac.q1" }, "queue = 'celeriac.q1'"],
     [{ worker: "w4" }, "worker = 'w4'"],
-    [{ name: "task.1", worker: "w4", state: "FAILURE" }, "name = 'task.1' and worker = 'w4' and state = 'FAILURE'"],
+    [
+      { name: "task.1", worker: "w4", state: "FAILURE" },
+      "name = 'task.1' and worker = 'w4' and state = 'FAILURE'",
+    ],
     [{ since }, "created_at >= '2026-01-01 00:00:05Z'"],
     [{ until }, "created_at < '2026-01-01 00:00:15.001Z'"],
     [
@@ -96,15 +103,22 @@ Deno.test("list() reads the newest, and what is not a success, by an index of it
   await using ground = await migratedPostgres();
   const { database } = ground;
   await database.query(FILL, [30_000]);
-  await database.script("update celeriac.task set state = 'SUCCESS' where worker <> 'w1' or state <> 'FAILURE'");
+  await database.script(
+    "update celeriac.task set state = 'SUCCESS' where worker <> 'w1' or state <> 'FAILURE'",
+  );
   await database.query("vacuum analyze celeriac.task");
   const after = { time: "2026-01-01T00:05:00.000000Z", id: "x" };
   for (const filter of [{}, { state: "FAILURE" }] satisfies RecordFilter[]) {
     const { statement, parameters } = listing({ filter, window: 100, limit: 100, after });
     const plan = await database.query<{ line: string }>(`explain ${statement}`, parameters);
-    const today = plan.map((row) => Object.values(row).join()).filter((line) => /Scan.*task_foreign_high/.test(line));
+    const today = plan.map((row) => Object.values(row).join()).filter((line) =>
+      /Scan.*task_foreign_high/.test(line)
+    );
     assertEquals(today.length, 1);
-    assert(today[0]!.includes(filter.state ? "created_at_id_idx1" : "created_at_id_idx "), today[0]);
+    assert(
+      today[0]!.includes(filter.state ? "created_at_id_idx1" : "created_at_id_idx "),
+      today[0],
+    );
   }
 });
 

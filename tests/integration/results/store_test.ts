@@ -115,7 +115,9 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
       const id = v7();
       await store.settle([settlement({ id, state: first })]);
       const before = await store.find(id);
-      for (const later of ["SUCCESS", "FAILURE", "REVOKED", "RETRY", "STARTED", "PROGRESS"] as const) {
+      for (
+        const later of ["SUCCESS", "FAILURE", "REVOKED", "RETRY", "STARTED", "PROGRESS"] as const
+      ) {
         const other = settlement({ id, state: later, retries: 5, worker: "celeriac@other" });
         assertEquals(await store.settle([other]), [false]);
       }
@@ -123,7 +125,9 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     }
   },
 
-  async "settle() counts as taken what this worker wrote before, as it may ask again after a lost answer"({ store }) {
+  async "settle() counts as taken what this worker wrote before, as it may ask again after a lost answer"(
+    { store },
+  ) {
     const done = settlement();
     const again = settlement({ state: "RETRY", retries: 1 });
     assertEquals(await store.settle([done, again]), [true, true]);
@@ -173,7 +177,9 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     assertEquals((await store.find(id))?.result, '"kept"');
   },
 
-  async "settle() puts the next attempt into the outbox if its state was taken, and once"({ store, database }) {
+  async "settle() puts the next attempt into the outbox if its state was taken, and once"(
+    { store, database },
+  ) {
     const id = v7();
     const retry = settlement({ id, state: "RETRY", retries: 0, next: entry(id, { retries: 1 }) });
     await store.settle([retry]);
@@ -181,7 +187,12 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     await store.settle([retry]);
     const final = settlement({ id: v7() });
     await store.settle([final]);
-    await store.settle([{ ...retry, id: final.id, worker: "late", next: entry(final.id, { retries: 1 }) }]);
+    await store.settle([{
+      ...retry,
+      id: final.id,
+      worker: "late",
+      next: entry(final.id, { retries: 1 }),
+    }]);
     const rows = await database.query<{ task_id: string; retries: number }>(
       "select task_id, retries from celeriac.outbox where task_id = any($1::text[])",
       [[id, final.id]],
@@ -215,7 +226,9 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     assertEquals(record?.exception, dirty.exception);
   },
 
-  async "settle() stores none of a batch in which one cannot be stored, and says that the data is at fault"({ store }) {
+  async "settle() stores none of a batch in which one cannot be stored, and says that the data is at fault"(
+    { store },
+  ) {
     const good = settlement();
     for (
       const bad of [
@@ -237,7 +250,10 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     const retried = settlement({ id: v4(), state: "RETRY", retries: 2 });
     const done = settlement({ id: v7() });
     await store.settle([retried, done]);
-    const deliveries = [v7(), done.id, pending.id, retried.id, done.id].map((id) => ({ id, redelivered: false }));
+    const deliveries = [v7(), done.id, pending.id, retried.id, done.id].map((id) => ({
+      id,
+      redelivered: false,
+    }));
     assertEquals(await store.claim(deliveries), [
       undefined,
       { state: "SUCCESS", retries: 0, deliveries: 1 },
@@ -247,7 +263,9 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     ]);
   },
 
-  async "claim() counts hand-outs of what is handed out again, also of what has no record, not of what is final"({ store }) {
+  async "claim() counts hand-outs of what is handed out again, also of what has no record, not of what is final"(
+    { store },
+  ) {
     const pending = submission();
     await store.submitted([pending]);
     const done = settlement();
@@ -314,13 +332,26 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     const id = v7();
     await store.settle([settlement({ id })]);
     assert(near((await store.find(id))?.submittedAt, now()));
-    for (const unknown of [v7(), "", "a\0b", "'; drop table celeriac.task; --", "x".repeat(10_000)]) {
+    for (
+      const unknown of [v7(), "", "a\0b", "'; drop table celeriac.task; --", "x".repeat(10_000)]
+    ) {
       assertEquals(await store.find(unknown), undefined);
     }
   },
 
-  async "list() refuses a cursor that is not one of ours, a state that is none, a limit without sense"({ store }) {
-    for (const cursor of ["", "x", "%", btoa("2026-11-23T18:30:00.000000Z"), btoa("|"), btoa("yesterday|id")]) {
+  async "list() refuses a cursor that is not one of ours, a state that is none, a limit without sense"(
+    { store },
+  ) {
+    for (
+      const cursor of [
+        "",
+        "x",
+        "%",
+        btoa("2026-11-23T18:30:00.000000Z"),
+        btoa("|"),
+        btoa("yesterday|id"),
+      ]
+    ) {
       await assertRejects(() => store.list({}, { limit: 10, cursor }), InvalidInput, "cursor");
     }
     for (const limit of [0, 1001, 1.5, NaN]) {

@@ -1,0 +1,39 @@
+import { assertEquals } from "@std/assert";
+import { Idempotency } from "../../../shared/results/idempotency.ts";
+import { migratedPostgres } from "../../support/migrated.ts";
+
+Deno.test("begin() gives a key's first id again, and tells another body from the same", async () => {
+  await using ground = await migratedPostgres();
+  const keys = new Idempotency(ground);
+  assertEquals(await keys.begin("k", "hash", "one"), { id: "one", fresh: true, published: false });
+  assertEquals(await keys.begin("k", "hash", "two"), { id: "one", fresh: false, published: false });
+  assertEquals(await keys.begin("k", "other", "three"), "mismatch");
+  assertEquals(await keys.begin("K", "other", "four"), {
+    id: "four",
+    fresh: true,
+    published: false,
+  });
+  await keys.published(["k", "unknown"]);
+  await keys.published([]);
+  assertEquals(await keys.begin("k", "hash", "five"), { id: "one", fresh: false, published: true });
+});
+
+Deno.test("begin() gives one id when many ask at a time", async () => {
+  await using ground = await migratedPostgres();
+  const keys = new Idempotency(ground);
+  const answers = await Promise.all(
+    Array.from({ length: 30 }, (_, index) => keys.begin("k", "hash", `id-${index}`)),
+  );
+  const ids = new Set(answers.map((answer) => answer === "mismatch" ? answer : answer.id));
+  assertEquals(ids.size, 1);
+  assertEquals(answers.filter((answer) => answer !== "mismatch" && answer.fresh).length, 1);
+});
+
+Deno.test("begin() takes a key as new again once it has expired", async () => {
+  await using ground = await migratedPostgres();
+  const { database } = ground;
+  const keys = new Idempotency({ database });
+  await keys.begin("k", "hash", "one");
+  await database.query("select celeriac.expire_keys('0 s', 10)");
+  assertEquals(await keys.begin("k", "other", "two"), { id: "two", fresh: true, published: false });
+});

@@ -1,0 +1,98 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { v7 } from "uuid";
+import { PostgresDatabase } from "../../../shared/database/postgres.ts";
+import { DatabaseRefused, DatabaseUnavailable } from "../../../shared/errors.ts";
+import { ClaimReader } from "../../../shared/results/claims.ts";
+import { PostgresResultStore } from "../../../shared/results/postgres.ts";
+import { ResultWriter } from "../../../shared/results/writer.ts";
+import { migratedPostgres } from "../../support/migrated.ts";
+import { TcpProxy } from "../../support/proxy.ts";
+import { entry, settlement } from "../../support/settlements.ts";
+
+async function ground() {
+  await using stack = new AsyncDisposableStack();
+  const { database, url } = stack.use(await migratedPostgres());
+  const proxy = stack.use(TcpProxy.of(url));
+  const own = stack.use(new PostgresDatabase({ url: proxy.through(url), max: 3, timeoutMs: 1000 }));
+  await own.start();
+  const store = new PostgresResultStore({ database: own });
+  const owned = stack.move();
+  return { database, proxy, store, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+Deno.test("ResultWriter.settle() stores the innocent when one of them cannot be stored", async () => {
+  await using here = await ground();
+  await using writer = new ResultWriter(here);
+  const good = Array.from({ length: 99 }, () => settlement({ id: v7() }));
+  const bad = settlement({ id: v7(), result: "{not json" });
+  const all = [...good.slice(0, 40), bad, ...good.slice(40)];
+  const results = await Promise.allSettled(all.map((one) => writer.settle(one)));
+  assertEquals(results.filter(({ status }) => status === "fulfilled").length, 99);
+  const [rejected] = results.filter((result) => result.status === "rejected");
+  await assertRejects(() => Promise.reject(rejected?.reason), DatabaseRefused);
+  const [stored] = await here.database.query<{ n: number }>(
+    "select count(*)::integer as n from celeriac.task where state = 'SUCCESS'",
+  );
+  assertEquals(stored?.n, 99);
+});
+
+Deno.test("ResultWriter.settle() loses nothing, and tells the truth, while the database comes and goes", async () => {
+  await using here = await ground();
+  await using writer = new ResultWriter({ ...here, size: 20, delayMs: 1 });
+  const all = Array.from({ length: 400 }, () => settlement({ id: v7() }));
+  const answers: Promise<boolean>[] = [];
+  for (const [index, one] of all.entries()) {
+    answers.push(writer.settle(one));
+    if (index % 10 === 9) await new Promise((resolve) => setTimeout(resolve, 1));
+    // Some statements were committed, and their answers lost: asked again, the store knows them.
+    if (index % 100 === 99) here.proxy.cut();
+  }
+  assertEquals(new Set(await Promise.all(answers)), new Set([true]));
+  const [stored] = await here.database.query<{ n: number }>(
+    "select count(*)::integer as n from celeriac.task where state = 'SUCCESS'",
+  );
+  assertEquals(stored?.n, 400);
+});
+
+Deno.test("ResultWriter.settle() takes a commit whose answer was lost for its own", async () => {
+  await using here = await ground();
+  let calls = 0;
+  await using writer = new ResultWriter({
+    store: {
+      async settle(settlements) {
+        const taken = await here.store.settle(settlements);
+        if (++calls === 1) throw new DatabaseUnavailable("the answer was lost");
+        return taken;
+      },
+    },
+  });
+  const id = v7();
+  const retry = settlement({ id: v7(), state: "RETRY", next: entry(id, { retries: 1 }) });
+  assertEquals(await Promise.all([settlement({ id }), retry].map((one) => writer.settle(one))), [
+    true,
+    true,
+  ]);
+  assertEquals(calls, 2);
+});
+
+Deno.test("ClaimReader.claim() answers each of many, and waits for a database that is away", async () => {
+  await using here = await ground();
+  await using claims = new ClaimReader(here);
+  const done = settlement({ id: v7() });
+  await here.store.settle([done]);
+  const [known, unknown, again] = await Promise.all([
+    claims.claim({ id: done.id, redelivered: false }),
+    claims.claim({ id: v7(), redelivered: false }),
+    claims.claim({ id: v7(), redelivered: true }),
+  ]);
+  assertEquals(known?.state, "SUCCESS");
+  assertEquals(unknown, undefined);
+  assertEquals(again, { state: "PENDING", retries: 0, deliveries: 2 });
+
+  here.proxy.cut();
+  here.proxy.swallow();
+  const waiting = claims.claim({ id: done.id, redelivered: false });
+  here.proxy.cut();
+  here.proxy.pass();
+  assertEquals((await waiting)?.state, "SUCCESS");
+});

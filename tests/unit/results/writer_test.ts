@@ -1,0 +1,137 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { DatabaseRefused, DatabaseUnavailable } from "../../../shared/errors.ts";
+import type { Settlement } from "../../../shared/results/result.ts";
+import { ResultWriter } from "../../../shared/results/writer.ts";
+import { entry, settlement } from "../../support/settlements.ts";
+
+/** Keeps what it is given; each call waits for the gate. */
+class KeepingStore {
+  readonly batches: (readonly Settlement[])[] = [];
+  gate: Promise<unknown> = Promise.resolve();
+
+  async settle(settlements: readonly Settlement[]): Promise<boolean[]> {
+    this.batches.push(settlements);
+    await this.gate;
+    return settlements.map(({ state }) => state !== "REVOKED");
+  }
+}
+
+Deno.test("settle() writes what comes together in one batch, and answers each", async () => {
+  const store = new KeepingStore();
+  await using writer = new ResultWriter({ store });
+  const given = [settlement(), settlement({ state: "REVOKED" }), settlement({ state: "FAILURE" })];
+  assertEquals(await Promise.all(given.map((one) => writer.settle(one))), [true, false, true]);
+  assertEquals(store.batches, [given]);
+});
+
+Deno.test("settle() writes only the last of STARTED, PROGRESS and what follows, and answers all", async () => {
+  const store = new KeepingStore();
+  await using writer = new ResultWriter({ store });
+  const startedAt = new Date(5000);
+  const id = "a";
+  const started = settlement({ id, state: "STARTED", startedAt });
+  const progress = settlement({ id, state: "PROGRESS", result: "0.5", argsRepr: null });
+  const success = settlement({ id, kwargsRepr: null });
+  const answers = await Promise.all(
+    [started, progress, settlement(), success].map((one) => writer.settle(one)),
+  );
+  assertEquals(answers, [true, true, true, true]);
+  assertEquals(store.batches.map((batch) => batch.length), [2]);
+  assertEquals(store.batches[0]![0], { ...success, startedAt, kwargsRepr: started.kwargsRepr });
+});
+
+Deno.test("settle() loses neither a RETRY with its message, nor anything final, nor a later attempt", async () => {
+  const store = new KeepingStore();
+  await using writer = new ResultWriter({ store });
+  const id = "a";
+  const given = [
+    settlement({ id, state: "RETRY", retries: 1, next: entry(id, { retries: 1 }) }),
+    settlement({ id, state: "STARTED", retries: 1 }),
+    settlement({ id, state: "STARTED", retries: 0 }),
+    settlement({ id, state: "SUCCESS", retries: 1 }),
+    settlement({ id, state: "FAILURE", retries: 1 }),
+  ];
+  await Promise.all(given.map((one) => writer.settle(one)));
+  const [retry, first, , success, failure] = given;
+  // The stale STARTED could be overtaken; the one before it could not, by a stale one.
+  assertEquals(store.batches.flat(), [retry, first, success, failure]);
+});
+
+Deno.test("settle() does not change what is already being written", async () => {
+  const store = new KeepingStore();
+  await using writer = new ResultWriter({ store, delayMs: 0 });
+  const gate = Promise.withResolvers<void>();
+  store.gate = gate.promise;
+  const started = writer.settle(settlement({ id: "a", state: "STARTED" }));
+  while (store.batches.length === 0) await new Promise((resolve) => setTimeout(resolve));
+  const success = writer.settle(settlement({ id: "a" }));
+  gate.resolve();
+  await Promise.all([started, success]);
+  assertEquals(store.batches.map(([one]) => one?.state), ["STARTED", "SUCCESS"]);
+});
+
+Deno.test("settle() singles out what cannot be stored, and waits for a database that is away", async () => {
+  let calls = 0;
+  const stored: string[] = [];
+  await using writer = new ResultWriter({
+    store: {
+      settle(settlements) {
+        if (++calls <= 2) return Promise.reject(new DatabaseUnavailable("away"));
+        if (settlements.some(({ id }) => id === "bad")) {
+          return Promise.reject(new DatabaseRefused("invalid input syntax for type json", "22P02"));
+        }
+        stored.push(...settlements.map(({ id }) => id));
+        return Promise.resolve(settlements.map(() => true));
+      },
+    },
+  });
+  const ids = ["a", "b", "bad", "c", "d"];
+  const results = await Promise.allSettled(ids.map((id) => writer.settle(settlement({ id }))));
+  assertEquals(results.map(({ status }) => status), [
+    "fulfilled",
+    "fulfilled",
+    "rejected",
+    "fulfilled",
+    "fulfilled",
+  ]);
+  const [, , bad] = results;
+  assert(bad?.status === "rejected" && bad.reason instanceof DatabaseRefused);
+  assertEquals(stored, ["a", "b", "c", "d"]);
+});
+
+Deno.test("settle() goes on trying for reasons that an operator can mend", async () => {
+  let calls = 0;
+  await using writer = new ResultWriter({
+    store: {
+      settle: (settlements) =>
+        ++calls < 3
+          ? Promise.reject(new DatabaseRefused("relation does not exist", "42P01"))
+          : Promise.resolve(settlements.map(() => true)),
+    },
+  });
+  assertEquals(await writer.settle(settlement()), true);
+});
+
+Deno.test("stop() rejects what cannot be written now", async () => {
+  const tried = Promise.withResolvers<void>();
+  const writer = new ResultWriter({
+    store: {
+      settle() {
+        tried.resolve();
+        return Promise.reject(new DatabaseUnavailable("away"));
+      },
+    },
+  });
+  const waiting = assertRejects(() => writer.settle(settlement()), DatabaseUnavailable);
+  await tried.promise;
+  await writer.stop();
+  await waiting;
+});
+
+Deno.test("a batch is bounded by what its results weigh", async () => {
+  const store = new KeepingStore();
+  await using writer = new ResultWriter({ store });
+  const result = JSON.stringify("x".repeat(3 * 1024 * 1024));
+  await Promise.all(Array.from({ length: 4 }, () => writer.settle(settlement({ result }))));
+  assertEquals(store.batches.map((batch) => batch.length), [2, 2]);
+});
