@@ -21,7 +21,7 @@ import type {
   PublishOptions,
   Subscription,
 } from "./broker.ts";
-import { nameTaken, stopped } from "./refusal.ts";
+import { checkPrefetch, nameTaken, stopped } from "./refusal.ts";
 
 const log = getLogger(["celeriac", "broker"]);
 
@@ -120,12 +120,13 @@ export class AmqpBroker implements Broker {
     return this.#publisher.publish(message, options);
   }
 
-  consume(
+  async consume(
     queue: string,
     onDelivery: (delivery: Delivery) => void,
     options: ConsumeOptions,
   ): Promise<Subscription> {
-    return this.#begin(consumer(this.#consuming, queue, onDelivery, options));
+    checkPrefetch(queue, options.prefetch);
+    return await this.#begin(consumer(this.#consuming, queue, onDelivery, options));
   }
 
   listen(

@@ -163,6 +163,7 @@ export class KeptChannel {
         }
         // Of a lost connection its own supervisor tells.
         if (this.#again && isAnswer(error)) this.#complain(error);
+        else log.debug("Left {purpose}: {error}", { purpose: this.#options.purpose, error });
       }
       attempt = performance.now() - began > STEADY_MS ? 0 : attempt + 1;
       if (attempt > 0) await this.pause(attempt - 1);

@@ -74,12 +74,13 @@ export class AmqpPublisher {
     this.#confirms.resume();
   }
 
-  /** The connection is gone: what is in flight has failed by itself, what waits fails now. */
+  /** The connection is gone: whatever is in flight or waits fails at once. */
   lost(): void {
     this.#connection = undefined;
     this.#channel = undefined;
-    this.#confirms.pause();
-    this.#confirms.refuse((message) => unavailable(message, this.#options.status()));
+    const error = (message: Message) => unavailable(message, this.#options.status());
+    this.#confirms.abandon(error);
+    this.#confirms.refuse(error);
   }
 
   /** The broker takes no messages for the time being. */
@@ -135,7 +136,10 @@ export class AmqpPublisher {
 
   #watch(channel: PublishChannel, connection: ChannelModel): void {
     this.#fault = undefined;
-    channel.on("error", (error) => this.#fault = { error, alone: this.#confirms.size === 1 });
+    channel.on("error", (error) => {
+      if (this.#channel !== channel) return;
+      this.#fault = { error, alone: this.#confirms.size === 1 };
+    });
     channel.on("return", (message) => this.#returned(message));
     channel.on("handler-error", (error) => log.error("Cannot hand on a reply: {error}", { error }));
     channel.on("close", () => {

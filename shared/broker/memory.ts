@@ -19,6 +19,7 @@ import { MemoryQueue, type QueuedMessage } from "./memory_queue.ts";
 import { MemorySubscription } from "./memory_subscription.ts";
 import { MemoryTopology } from "./memory_topology.ts";
 import {
+  checkPrefetch,
   missingExchange,
   nameTaken,
   stopped,
@@ -125,6 +126,7 @@ export class MemoryBroker implements Broker {
     onDelivery: (delivery: Delivery) => void,
     { prefetch }: ConsumeOptions,
   ): Promise<Subscription> {
+    checkPrefetch(name, prefetch);
     await this.#ready.wait();
     const queue = await this.#topology.queue(name).wait();
     return this.#subscribe(queue, prefetch, onDelivery);

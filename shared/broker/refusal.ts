@@ -12,6 +12,9 @@ import type { BrokerStatus, Message } from "./broker.ts";
 /** The command that makes what is missing on a broker. */
 export const REMEDY = "run `cli.ts definitions apply`";
 
+/** Deliveries that a consumer may hold at most. */
+export const MAX_PREFETCH = 65_535;
+
 /** There is no connection that takes messages. */
 export function unavailable(message: Message, status: BrokerStatus): BrokerUnavailable {
   const reason = status.reason ??
@@ -151,6 +154,17 @@ export function channelClosed(message: Message, fault: unknown, alone: boolean):
     {
       cause: fault,
     },
+  );
+}
+
+/** Refuses a prefetch that does not fit AMQP's 16 bits, and 0, which there means "no bound".
+ *
+ * @throws {InvalidInput} */
+export function checkPrefetch(queue: string, prefetch: number): void {
+  if (Number.isInteger(prefetch) && prefetch >= 1 && prefetch <= MAX_PREFETCH) return;
+  throw new InvalidInput(
+    `Cannot consume from queue '${queue}' as a prefetch of ${prefetch} is no whole number from 1 to ${MAX_PREFETCH}: choose another`,
+    "prefetch",
   );
 }
 

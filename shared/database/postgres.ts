@@ -205,6 +205,8 @@ export class PostgresDatabase implements Database {
   }
 
   #translate(error: unknown): unknown {
+    // A parameter that cannot be sent is the caller's mistake, not the server's absence.
+    if (error instanceof TypeError || error instanceof RangeError) return error;
     if (!(error instanceof pg.DatabaseError) || error.code === undefined) return this.#lost(error);
     if (isUnavailable(error.code)) return this.#lost(error);
     return new DatabaseRefused(
