@@ -25,7 +25,9 @@ export async function main(args: readonly string[]): Promise<number> {
     if (!load) {
       const near = closest(name, COMMANDS.keys());
       throw new ConfigurationError(
-        `Cannot run '${name}' as there is no such command${near ? `: did you mean '${near}'?` : ": see --help"}`,
+        `Cannot run '${name}' as there is no such command${
+          near ? `: did you mean '${near}'?` : ": see --help"
+        }`,
       );
     }
     const command = await load();

@@ -19,34 +19,42 @@ const LISTENERS_MAX = 10_000;
 /** Events are worth hearing while they are fresh only; Celery's own queues of events drop them as soon. */
 const QUEUE_ARGUMENTS = { "x-message-ttl": 5000, "x-max-length": 100_000 };
 
-/** Overhears task events. Best effort, as events are: who waits must re-read the store as well. */
+/** How long to go on listening when nobody waits any more: workers say nothing while nobody listens, and that saves much. */
+const LINGER_MS = 30_000;
+
+/** Overhears task events while somebody waits for one. Best effort, as events are: who waits must re-read the store as well. */
 export class Live implements Service {
   readonly #broker: Pick<Broker, "listen">;
+  readonly #lingerMs: number;
   readonly #listeners = new Map<string, Set<LiveListener>>();
   readonly #overhearers = new Set<LiveListener>();
-  #listening: Promise<void> | undefined;
-  #subscription: Subscription | undefined;
-  #retry: ReturnType<typeof setTimeout> | undefined;
+  #listening: Listening | undefined;
+  #linger: ReturnType<typeof setTimeout> | undefined;
+  #started = false;
   #closing = new AbortController();
   #count = 0;
 
-  constructor({ broker }: { broker: Pick<Broker, "listen"> }) {
-    this.#broker = broker;
+  /** @param options.lingerMs for how long to go on listening when nobody waits any more. Default 30 s */
+  constructor(options: { broker: Pick<Broker, "listen">; lingerMs?: number }) {
+    this.#broker = options.broker;
+    this.#lingerMs = options.lingerMs ?? LINGER_MS;
   }
 
   /** Begins to listen; does not wait for a broker that is not there yet. */
   start(): Promise<void> {
     if (this.#closing.signal.aborted) this.#closing = new AbortController();
-    this.#listening ??= this.#listen();
+    this.#started = true;
+    this.#wake();
+    this.#rest();
     return Promise.resolve();
   }
 
   /** Ends all waiting as well, so that a server can shut down: stop this first. */
   async stop(): Promise<void> {
     this.#closing.abort();
-    clearTimeout(this.#retry);
-    await this.#subscription?.close();
-    this.#subscription = this.#listening = undefined;
+    this.#started = false;
+    clearTimeout(this.#linger);
+    await this.#hush();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -60,7 +68,7 @@ export class Live implements Service {
 
   /** Resolves when the first attempt to listen is over. */
   async ready(): Promise<void> {
-    await this.#listening;
+    await this.#listening?.tried;
   }
 
   /** Hears the events of one task until disposed.
@@ -73,6 +81,7 @@ export class Live implements Service {
       );
     }
     this.#count++;
+    this.#wake();
     const listeners = this.#listeners.get(id) ?? new Set();
     this.#listeners.set(id, listeners.add(listener));
     return {
@@ -82,6 +91,7 @@ export class Live implements Service {
         if (listeners.size === 0 && this.#listeners.get(id) === listeners) {
           this.#listeners.delete(id);
         }
+        this.#rest();
       },
     };
   }
@@ -92,19 +102,25 @@ export class Live implements Service {
     return { [Symbol.dispose]: () => this.#overhearers.delete(listener) };
   }
 
-  async #listen(): Promise<void> {
-    const closing = this.closing;
-    try {
-      const options = { keys: ["task.#"], arguments: QUEUE_ARGUMENTS };
-      const heard = (message: Message) => this.#hear(message);
-      const subscription = await this.#broker.listen(EVENT_EXCHANGE, heard, options);
-      if (closing.aborted) await subscription.close();
-      else this.#subscription = subscription;
-    } catch (error) {
-      if (closing.aborted) return;
-      log.warn("Cannot hear task events, so the store is read instead: {error}", { error });
-      this.#retry = setTimeout(() => this.#listen(), RETRY_MS);
+  #wake(): void {
+    clearTimeout(this.#linger);
+    if (this.#started) {
+      this.#listening ??= new Listening(this.#broker, (message) => this.#hear(message));
     }
+  }
+
+  /** Stops listening after a while in which nobody waited. */
+  #rest(): void {
+    if (this.#count > 0 || !this.#started) return;
+    clearTimeout(this.#linger);
+    this.#linger = setTimeout(() => this.#hush(), this.#lingerMs);
+    Deno.unrefTimer(this.#linger);
+  }
+
+  async #hush(): Promise<void> {
+    const listening = this.#listening;
+    this.#listening = undefined;
+    await listening?.end();
   }
 
   #hear(message: Message): void {
@@ -119,6 +135,41 @@ export class Live implements Service {
       if (event.uuid === null) continue;
       for (const listener of this.#overhearers) listener(event);
       for (const listener of this.#listeners.get(event.uuid) ?? []) listener(event);
+    }
+  }
+}
+
+/** One stretch of listening; begins when made. */
+class Listening {
+  /** Resolves when the first attempt is over. */
+  readonly tried: Promise<void>;
+  #ended = false;
+  #subscription: Subscription | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    readonly broker: Pick<Broker, "listen">,
+    readonly heard: (message: Message) => void,
+  ) {
+    this.tried = this.#listen();
+  }
+
+  async end(): Promise<void> {
+    this.#ended = true;
+    clearTimeout(this.#retry);
+    await this.#subscription?.close();
+  }
+
+  async #listen(): Promise<void> {
+    try {
+      const options = { keys: ["task.#"], arguments: QUEUE_ARGUMENTS };
+      const subscription = await this.broker.listen(EVENT_EXCHANGE, this.heard, options);
+      if (this.#ended) await subscription.close();
+      else this.#subscription = subscription;
+    } catch (error) {
+      if (this.#ended) return;
+      log.warn("Cannot hear task events, so the store is read instead: {error}", { error });
+      this.#retry = setTimeout(() => this.#listen(), RETRY_MS);
     }
   }
 }

@@ -23,7 +23,10 @@ export const call: Command = {
   ].join("\n"),
   role: "call",
   flags: {
-    wait: { value: "SECONDS", help: `wait for the result this long [${DEFAULT_WAIT}; 0 prints the id only]` },
+    wait: {
+      value: "SECONDS",
+      help: `wait for the result this long [${DEFAULT_WAIT}; 0 prints the id only]`,
+    },
     countdown: { value: "SECONDS", help: "start it so much later" },
     queue: { value: "NAME", help: "send it to this queue" },
     priority: { value: "N", help: "0 to 255" },
@@ -33,7 +36,11 @@ export const call: Command = {
   async run(given) {
     const config = configOf(given);
     const [name, ...pairs] = given.rest;
-    if (!name) throw new ConfigurationError("Cannot call without a task's name: cli.ts call NAME [KEY=VALUE ...]");
+    if (!name) {
+      throw new ConfigurationError(
+        "Cannot call without a task's name: cli.ts call NAME [KEY=VALUE ...]",
+      );
+    }
     const wait = number(given.own, "wait") ?? DEFAULT_WAIT;
     const options = {
       ...optional("countdown", number(given.own, "countdown")),
@@ -60,12 +67,19 @@ export function argumentsOf(pairs: readonly string[]): Record<string, unknown> {
     try {
       return JSON.parse(pairs[0]!);
     } catch (cause) {
-      throw new ConfigurationError(`Cannot read the arguments as ${(cause as Error).message}: give one JSON object`, { cause });
+      throw new ConfigurationError(
+        `Cannot read the arguments as ${(cause as Error).message}: give one JSON object`,
+        { cause },
+      );
     }
   }
   return Object.fromEntries(pairs.map((pair) => {
     const equals = pair.indexOf("=");
-    if (equals < 1) throw new ConfigurationError(`Cannot read argument '${pair}' as it is not KEY=VALUE: write ${pair}=...`);
+    if (equals < 1) {
+      throw new ConfigurationError(
+        `Cannot read argument '${pair}' as it is not KEY=VALUE: write ${pair}=...`,
+      );
+    }
     return [pair.slice(0, equals), valueOf(pair.slice(equals + 1))];
   }));
 }
@@ -84,7 +98,10 @@ function read(path: string): Uint8Array {
   try {
     return Deno.readFileSync(path);
   } catch (cause) {
-    throw new ConfigurationError(`Cannot read '${path}' as ${(cause as Error).message}: check the path`, { cause });
+    throw new ConfigurationError(
+      `Cannot read '${path}' as ${(cause as Error).message}: check the path`,
+      { cause },
+    );
   }
 }
 
@@ -93,7 +110,9 @@ function number(own: Readonly<Record<string, string>>, flag: string): number | u
   if (text === undefined) return undefined;
   const value = Number(text);
   if (text.trim() === "" || !Number.isFinite(value) || value < 0) {
-    throw new ConfigurationError(`Cannot use '${text}' of --${flag} as it is not a number from 0 up`);
+    throw new ConfigurationError(
+      `Cannot use '${text}' of --${flag} as it is not a number from 0 up`,
+    );
   }
   return value;
 }

@@ -32,12 +32,19 @@ export async function ask(
       },
     });
   } catch (cause) {
-    throw new Unavailable(`Cannot reach the API at ${url} as ${(cause as Error).message}: start it, or give --url`, { cause });
+    throw new Unavailable(
+      `Cannot reach the API at ${url} as ${(cause as Error).message}: start it, or give --url`,
+      { cause },
+    );
   }
   const body = await response.json().catch(() => ({}));
   if (response.ok) return body;
   const problem = body.detail ?? body.title ?? response.statusText;
-  const Refusal = response.status >= 500 ? Unavailable : response.status === 404 ? CeleriacError : ConfigurationError;
+  const Refusal = response.status >= 500
+    ? Unavailable
+    : response.status === 404
+    ? CeleriacError
+    : ConfigurationError;
   throw new Refusal(`${response.status} ${problem}`);
 }
 
@@ -48,9 +55,13 @@ export function show(answer: Answer, options: { whole: boolean }): number {
   const final = FINAL.includes(answer.state);
   if (options.whole || !final) console.log(JSON.stringify(answer, null, 2));
   else if (answer.state === "SUCCESS") console.log(JSON.stringify(answer.result, null, 2));
-  else console.error(`celeriac: task ${answer.id} ended in ${answer.state}: ${errorLine(answer.error)}`);
+  else {console.error(
+      `celeriac: task ${answer.id} ended in ${answer.state}: ${errorLine(answer.error)}`,
+    );}
   if (!final) {
-    console.error(`celeriac: task ${answer.id} is ${answer.state}: ask again with \`cli.ts result ${answer.id}\``);
+    console.error(
+      `celeriac: task ${answer.id} is ${answer.state}: ask again with \`cli.ts result ${answer.id}\``,
+    );
     return EXIT.timeout;
   }
   return answer.state === "SUCCESS" ? EXIT.done : EXIT.failed;

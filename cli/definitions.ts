@@ -3,9 +3,18 @@ import { Management } from "../shared/broker/management.ts";
 import { applyDefinitions, readDefinitions } from "../shared/definitions/apply.ts";
 import { describeDifference, diffDefinitions } from "../shared/definitions/difference.ts";
 import { formatDefinitions } from "../shared/definitions/document.ts";
-import { DEFAULT_VHOST, renderDefinitions, templateDefinitions } from "../shared/definitions/render.ts";
+import {
+  DEFAULT_VHOST,
+  renderDefinitions,
+  templateDefinitions,
+} from "../shared/definitions/render.ts";
 import type { SecretSource } from "../shared/definitions/secrets.ts";
-import { brokerUsers, type BrokerUser, projectUser, selectUsers } from "../shared/definitions/users.ts";
+import {
+  type BrokerUser,
+  brokerUsers,
+  projectUser,
+  selectUsers,
+} from "../shared/definitions/users.ts";
 import { ConfigurationError } from "../shared/errors.ts";
 import { topology } from "../shared/topology.ts";
 import { loadRegistry } from "./app.ts";
@@ -33,8 +42,16 @@ export const definitions: Command = {
   role: "definitions",
   flags: {
     vhost: { value: "NAME", help: `vhost [${DEFAULT_VHOST}]; one that exists keeps its metadata` },
-    users: { value: "ROLES", help: `only the users of these roles, with commas: ${brokerUsers().map(({ role }) => role).join(",")}` },
-    user: { value: "NAME", help: "one user of your own for a Celery project's vhost, instead of ours" },
+    users: {
+      value: "ROLES",
+      help: `only the users of these roles, with commas: ${
+        brokerUsers().map(({ role }) => role).join(",")
+      }`,
+    },
+    user: {
+      value: "NAME",
+      help: "one user of your own for a Celery project's vhost, instead of ours",
+    },
     tag: { value: "TAGS", help: "tags of --user, with commas" },
     out: { value: "FILE", help: "write to this file instead of standard output" },
   },
@@ -53,7 +70,10 @@ export const definitions: Command = {
       case "template":
         return await write(given, formatDefinitions(templateDefinitions(options)));
       case "render":
-        return await write(given, formatDefinitions(await renderDefinitions({ ...options, secrets: SECRETS })));
+        return await write(
+          given,
+          formatDefinitions(await renderDefinitions({ ...options, secrets: SECRETS })),
+        );
       case "apply": {
         const stored = await readDefinitions(management(), [options.vhost]);
         const wanted = await renderDefinitions({ ...options, secrets: SECRETS, stored });
@@ -73,7 +93,9 @@ export const definitions: Command = {
       }
       default:
         throw new ConfigurationError(
-          `Cannot ${action || "do nothing"} with definitions: choose template, render, apply or diff`,
+          `Cannot ${
+            action || "do nothing"
+          } with definitions: choose template, render, apply or diff`,
         );
     }
   },
@@ -82,7 +104,9 @@ export const definitions: Command = {
 function usersOf(own: Given["own"], foreignQueues: string[]): BrokerUser[] {
   const names = (text = "") => text.split(",").map((part) => part.trim()).filter(Boolean);
   if (own.user) return [projectUser(own.user, names(own.tag))];
-  if (own.tag) throw new ConfigurationError("Cannot use --tag without a user: give --user=NAME too");
+  if (own.tag) {
+    throw new ConfigurationError("Cannot use --tag without a user: give --user=NAME too");
+  }
   const users = brokerUsers(foreignQueues.length ? { foreignQueues } : {});
   return own.users === undefined ? users : selectUsers(users, names(own.users));
 }

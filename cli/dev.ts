@@ -37,12 +37,24 @@ export const dev: Command = {
     await broker.start();
     await broker.declare(declarationFor("dev", registry.queues));
 
-    const worker = new WorkerNode({ config, registry, handlers, modules: modulesOf(config), broker, database });
+    const worker = new WorkerNode({
+      config,
+      registry,
+      handlers,
+      modules: modulesOf(config),
+      broker,
+      database,
+    });
     const api = new Api({ config, registry, broker, database });
     const stopped = stopSignal(() => worker.hurry());
     await Promise.all([api.start(), worker.start()]);
     console.log(`Celeriac dev ready at ${api.url} (reference: ${api.url}/docs)`);
-    console.log(firstSteps(api.url, config.ephemeral ? "nothing outlives this process" : `data in ${config.data}`));
+    console.log(
+      firstSteps(
+        api.url,
+        config.ephemeral ? "nothing outlives this process" : `data in ${config.data}`,
+      ),
+    );
     await stopped;
     await worker.stop();
     await api.stop();

@@ -29,7 +29,13 @@ export function explain(error: unknown): { code: number; text: string } {
     };
   }
   if (error instanceof Deno.errors.AddrInUse) {
-    return { code: EXIT.usage, text: `Cannot listen as the port is taken: give another with --port, or 0 for a free one` };
+    return {
+      code: EXIT.usage,
+      text: `Cannot listen as the port is taken: give another with --port, or 0 for a free one`,
+    };
   }
-  return { code: EXIT.failed, text: error instanceof Error ? error.stack ?? error.message : String(error) };
+  return {
+    code: EXIT.failed,
+    text: error instanceof Error ? error.stack ?? error.message : String(error),
+  };
 }

@@ -5,7 +5,7 @@
 import { formatDefinitions } from "../shared/definitions/document.ts";
 import { templateDefinitions } from "../shared/definitions/render.ts";
 import { Registry } from "../shared/registry.ts";
-import { flagOf, type Setting, SETTINGS, type SettingKey } from "../shared/settings.ts";
+import { flagOf, type Setting, type SettingKey, SETTINGS } from "../shared/settings.ts";
 import * as contracts from "../shared/tasks/mod.ts";
 import { topology } from "../shared/topology.ts";
 import { defaultOf } from "./help.ts";
@@ -22,17 +22,25 @@ export function generated(read: (path: string) => string): Map<string, string> {
   const [before = "", rest = ""] = read(page).split(BEGIN);
   const after = rest.split(END)[1] ?? "";
   return new Map([
-    ["infra/rabbitmq-definitions.json", formatDefinitions(templateDefinitions({ topology: topology(queues) }))],
+    [
+      "infra/rabbitmq-definitions.json",
+      formatDefinitions(templateDefinitions({ topology: topology(queues) })),
+    ],
     [page, `${before}${BEGIN}\n\n${settingsTable()}\n\n${END}${after}`],
   ]);
 }
 
 function settingsTable(): string {
   const rows = (Object.entries(SETTINGS) as [SettingKey, Setting][]).map(([key, setting]) => {
-    const env = setting.secret ? `\`${setting.env}\`, \`${setting.env}_FILE\`` : `\`${setting.env}\``;
-    return `| ${env} | \`--${flagOf(key)}\` | ${setting.roles.join(", ")} | ${defaultOf(setting)} | ${setting.help} |`;
+    const env = setting.secret
+      ? `\`${setting.env}\`, \`${setting.env}_FILE\``
+      : `\`${setting.env}\``;
+    return `| ${env} | \`--${flagOf(key)}\` | ${setting.roles.join(", ")} | ${
+      defaultOf(setting)
+    } | ${setting.help} |`;
   });
-  return ["| variable | flag | commands | default | meaning |", "|---|---|---|---|---|", ...rows].join("\n");
+  return ["| variable | flag | commands | default | meaning |", "|---|---|---|---|---|", ...rows]
+    .join("\n");
 }
 
 if (import.meta.main) {

@@ -6,18 +6,32 @@ import { SUMMARIES } from "./commands.ts";
 /** All commands, a line each. */
 export function overview(): string {
   const rows = [...SUMMARIES].map(([name, summary]) => `  ${name.padEnd(12)} ${summary}`);
-  return ["celeriac: Celery's job, done on Deno", "", "usage: cli.ts COMMAND [FLAGS]", "", ...rows, "", "cli.ts COMMAND --help tells more of each."]
+  return [
+    "celeriac: Celery's job, done on Deno",
+    "",
+    "usage: cli.ts COMMAND [FLAGS]",
+    "",
+    ...rows,
+    "",
+    "cli.ts COMMAND --help tells more of each.",
+  ]
     .join("\n");
 }
 
 /** One command: usage, flags, settings with their variables and defaults. */
 export function help(name: string, command: Command): string {
-  const lines = [`${name}: ${command.summary}`, "", `usage: cli.ts ${name} ${command.usage ?? "[FLAGS]"}`];
+  const lines = [
+    `${name}: ${command.summary}`,
+    "",
+    `usage: cli.ts ${name} ${command.usage ?? "[FLAGS]"}`,
+  ];
   if (command.details) lines.push("", command.details);
   const own = Object.entries(command.flags ?? {});
   if (own.length) {
     lines.push("", "flags:");
-    for (const [flag, { value, help }] of own) lines.push(row(`--${flag}${value ? `=${value}` : ""}`, help));
+    for (const [flag, { value, help }] of own) {
+      lines.push(row(`--${flag}${value ? `=${value}` : ""}`, help));
+    }
   }
   const settings = command.role ? settingsOf(command.role) : [];
   if (settings.length) {
@@ -31,7 +45,9 @@ export function help(name: string, command: Command): string {
 }
 
 /** The default of a setting as `--help` and the documentation show it. */
-export function defaultOf(setting: { defaultText?: string; schema: { safeParse(value: unknown): { data?: unknown } } }): string {
+export function defaultOf(
+  setting: { defaultText?: string; schema: { safeParse(value: unknown): { data?: unknown } } },
+): string {
   if (setting.defaultText) return setting.defaultText;
   const value = setting.schema.safeParse(undefined).data;
   if (Array.isArray(value)) return value.join(",") || "none";

@@ -9,7 +9,8 @@ import { databaseOf } from "./servers.ts";
 export const migrate: Command = {
   summary: "bring the database to this version",
   role: "migrate",
-  details: "Safe to run by many at once and again. Grants follow for the roles of infra/database-roles.sql, where they exist.",
+  details:
+    "Safe to run by many at once and again. Grants follow for the roles of infra/database-roles.sql, where they exist.",
   async run(given) {
     const config = configOf(given);
     await startLog({ level: config.logLevel, format: config.logFormat });

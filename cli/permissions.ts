@@ -14,7 +14,14 @@ import { EXIT } from "./exit.ts";
 const ROLES: readonly Role[] = ["api", "worker", "dev", "migrate", "definitions", "call", "result"];
 
 /** Variables that libraries look at when they load or connect, beside our settings: pg, and what Node's modules and lru-cache ask for. */
-const LIBRARY_ENV = ["PG*", "USER", "USERNAME", "NODE_DEBUG", "READABLE_STREAM", "LRU_CACHE_IGNORE_AC_WARNING"];
+const LIBRARY_ENV = [
+  "PG*",
+  "USER",
+  "USERNAME",
+  "NODE_DEBUG",
+  "READABLE_STREAM",
+  "LRU_CACHE_IGNORE_AC_WARNING",
+];
 
 /** Prints flags for `deno run`. */
 export const permissions: Command = {
@@ -48,7 +55,11 @@ export function permissionFlags(role: Role, config: Config): string[] {
   const net = [...new Set(hosts(role, config))];
   const read = [...new Set(folders(role, config))];
   // Without it Deno aborts a request's signal also when all went well, and says so at length.
-  const flags = ["--no-prompt", "--unstable-no-legacy-abort", `--allow-env=${variables(role).join(",")}`];
+  const flags = [
+    "--no-prompt",
+    "--unstable-no-legacy-abort",
+    `--allow-env=${variables(role).join(",")}`,
+  ];
   if (net.length) flags.push(`--allow-net=${net.join(",")}`);
   if (read.length) flags.push(`--allow-read=${read.join(",")}`);
   if (role === "dev" && !config.ephemeral) flags.push(`--allow-write=${resolve(config.data)}`);
@@ -58,10 +69,19 @@ export function permissionFlags(role: Role, config: Config): string[] {
 }
 
 function variables(role: Role): string[] {
-  const own = settingsOf(role).flatMap(([, { env, secret }]) => secret ? [env, `${env}_FILE`] : [env]);
+  const own = settingsOf(role).flatMap(([, { env, secret }]) =>
+    secret ? [env, `${env}_FILE`] : [env]
+  );
   const broker = role === "definitions" ? brokerUsers().map(passwordVariable) : [];
   const child = role === "worker" || role === "dev" ? CHILD_VARIABLES : [];
-  return [...own, ...child, ...broker.flatMap((name) => [name, `${name}_FILE`, name.replace("PASSWORD_", "PASSWORD_HASH_")]), ...LIBRARY_ENV];
+  return [
+    ...own,
+    ...child,
+    ...broker.flatMap((
+      name,
+    ) => [name, `${name}_FILE`, name.replace("PASSWORD_", "PASSWORD_HASH_")]),
+    ...LIBRARY_ENV,
+  ];
 }
 
 function hosts(role: Role, config: Config): string[] {
@@ -99,7 +119,14 @@ function folders(role: Role, config: Config): string[] {
     case "worker":
       return [...appFolder(contracts), ...appFolder(handlers), ...ours];
     case "dev":
-      return [...appFolder(contracts), ...appFolder(handlers), ...ours, resolve(config.data), Deno.cwd(), ...pglite()];
+      return [
+        ...appFolder(contracts),
+        ...appFolder(handlers),
+        ...ours,
+        resolve(config.data),
+        Deno.cwd(),
+        ...pglite(),
+      ];
     case "call":
       return [Deno.cwd()];
     case "definitions":

@@ -7,7 +7,8 @@ import { type Command, configOf } from "./command.ts";
 export const result: Command = {
   summary: "print a task's record",
   usage: "ID [FLAGS]",
-  details: "exit codes: 0 success, 1 the task failed or is not known, 2 refused, 3 API not reachable, 4 not finished yet",
+  details:
+    "exit codes: 0 success, 1 the task failed or is not known, 2 refused, 3 API not reachable, 4 not finished yet",
   role: "result",
   flags: {
     wait: { value: "SECONDS", help: "wait for the final state this long" },
@@ -15,7 +16,9 @@ export const result: Command = {
   },
   async run(given) {
     const [id] = given.rest;
-    if (!id) throw new ConfigurationError("Cannot look up a record without an id: cli.ts result ID");
+    if (!id) {
+      throw new ConfigurationError("Cannot look up a record without an id: cli.ts result ID");
+    }
     const wait = given.own.wait;
     const query = wait === undefined ? "" : `?wait=${encodeURIComponent(wait)}`;
     const answer = await ask(configOf(given), `/v1/tasks/${encodeURIComponent(id)}${query}`);

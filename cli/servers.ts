@@ -7,7 +7,11 @@ import type { Config } from "../shared/settings.ts";
  *
  * @param name shown in RabbitMQ's management pages */
 export function brokerOf(config: Config, name: string): AmqpBroker {
-  return new AmqpBroker({ url: config.amqpUrl, name, confirmTimeoutMs: config.confirmTimeout * 1000 });
+  return new AmqpBroker({
+    url: config.amqpUrl,
+    name,
+    confirmTimeoutMs: config.confirmTimeout * 1000,
+  });
 }
 
 /** The database of a role.

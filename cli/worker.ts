@@ -20,7 +20,14 @@ export const worker: Command = {
     const handlers = await loadHandlers(config, registry);
     await using broker = brokerOf(config, "celeriac worker");
     await using database = databaseOf(config, "celeriac worker");
-    const node = new WorkerNode({ config, registry, handlers, modules: modulesOf(config), broker, database });
+    const node = new WorkerNode({
+      config,
+      registry,
+      handlers,
+      modules: modulesOf(config),
+      broker,
+      database,
+    });
     await broker.start();
     await database.start();
     const stopped = stopSignal(() => node.hurry());
@@ -30,7 +37,9 @@ export const worker: Command = {
     );
     const ready = node.start().then(() =>
       console.log(
-        `Celeriac worker ${node.node} ready: consuming ${node.queues.join(", ")}; health at http://${health.addr.hostname}:${health.addr.port}/readyz`,
+        `Celeriac worker ${node.node} ready: consuming ${
+          node.queues.join(", ")
+        }; health at http://${health.addr.hostname}:${health.addr.port}/readyz`,
       )
     );
     await Promise.race([stopped, ready]);

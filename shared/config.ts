@@ -1,7 +1,14 @@
 /** Environment and flags -> a frozen {@linkcode Config}. Only entry points call it. */
 import { ConfigurationError } from "./errors.ts";
 import { closest } from "./closest.ts";
-import { type Config, flagOf, type Role, type Setting, SETTINGS, type SettingKey } from "./settings.ts";
+import {
+  type Config,
+  flagOf,
+  type Role,
+  type Setting,
+  type SettingKey,
+  SETTINGS,
+} from "./settings.ts";
 
 /** Where values come from. */
 export interface Sources {
@@ -24,7 +31,9 @@ export function loadConfig(role: Role, sources: Sources): Config {
   const readFile = sources.readFile ?? ((path) => Deno.readTextFileSync(path));
   const config: Record<string, unknown> = {};
   for (const [key, setting] of Object.entries(SETTINGS) as [SettingKey, Setting][]) {
-    const given = setting.roles.includes(role) ? lookUp(key, setting, { ...sources, env, readFile }) : undefined;
+    const given = setting.roles.includes(role)
+      ? lookUp(key, setting, { ...sources, env, readFile })
+      : undefined;
     const parsed = setting.schema.safeParse(given?.value);
     if (!parsed.success) {
       const shown = setting.secret ? "the value" : `'${given?.value}'`;
@@ -115,7 +124,9 @@ export function parseFlags(
       if (flag.takesValue) {
         value = args[++i];
         if (value === undefined || value.startsWith("--")) {
-          throw new ConfigurationError(`Cannot use flag --${name} as its value is missing: give --${name}=VALUE`);
+          throw new ConfigurationError(
+            `Cannot use flag --${name} as its value is missing: give --${name}=VALUE`,
+          );
         }
       } else value = "1";
     }

@@ -65,7 +65,10 @@ export class Retry extends CeleriacError {
   /** Seconds until the next attempt; the contract's policy decides when absent. */
   readonly countdown?: number;
   /** Takes the seconds until the next attempt in `options.countdown`. */
-  constructor(message = "Retry asked for by the handler", options: ErrorOptions & { countdown?: number } = {}) {
+  constructor(
+    message = "Retry asked for by the handler",
+    options: ErrorOptions & { countdown?: number } = {},
+  ) {
     super(message, options);
     if (options.countdown !== undefined) this.countdown = options.countdown;
   }

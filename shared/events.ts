@@ -2,15 +2,70 @@
 
 /** Something that happened to a task in a worker; the names are Celery's (celery/events/event.py), in our spelling. */
 export type TaskEvent =
-  | { readonly type: "task-received"; readonly id: string; readonly name: string; readonly queue: string; readonly args: string | null; readonly kwargs: string | null; readonly rootId: string; readonly parentId: string | null; readonly retries: number; readonly eta: string | null; readonly expires: string | null; readonly redelivered: boolean }
+  | {
+    readonly type: "task-received";
+    readonly id: string;
+    readonly name: string;
+    readonly queue: string;
+    readonly args: string | null;
+    readonly kwargs: string | null;
+    readonly rootId: string;
+    readonly parentId: string | null;
+    readonly retries: number;
+    readonly eta: string | null;
+    readonly expires: string | null;
+    readonly redelivered: boolean;
+  }
   | { readonly type: "task-started"; readonly id: string; readonly name: string }
-  | { readonly type: "task-progress"; readonly id: string; readonly name: string; readonly progress: unknown }
-  | { readonly type: "task-succeeded"; readonly id: string; readonly name: string; readonly result: string; readonly runtime: number }
-  | { readonly type: "task-failed"; readonly id: string; readonly name: string; readonly exception: string; readonly traceback: string | null; readonly runtime: number | null }
-  | { readonly type: "task-retried"; readonly id: string; readonly name: string; readonly exception: string; readonly traceback: string | null; readonly delay: number }
-  | { readonly type: "task-revoked"; readonly id: string; readonly name: string; readonly expired: boolean; readonly terminated: boolean }
-  | { readonly type: "task-deferred"; readonly id: string; readonly name: string; readonly until: Date }
-  | { readonly type: "task-rejected"; readonly id: string | null; readonly name: string | null; readonly reason: string; readonly message: string };
+  | {
+    readonly type: "task-progress";
+    readonly id: string;
+    readonly name: string;
+    readonly progress: unknown;
+  }
+  | {
+    readonly type: "task-succeeded";
+    readonly id: string;
+    readonly name: string;
+    readonly result: string;
+    readonly runtime: number;
+  }
+  | {
+    readonly type: "task-failed";
+    readonly id: string;
+    readonly name: string;
+    readonly exception: string;
+    readonly traceback: string | null;
+    readonly runtime: number | null;
+  }
+  | {
+    readonly type: "task-retried";
+    readonly id: string;
+    readonly name: string;
+    readonly exception: string;
+    readonly traceback: string | null;
+    readonly delay: number;
+  }
+  | {
+    readonly type: "task-revoked";
+    readonly id: string;
+    readonly name: string;
+    readonly expired: boolean;
+    readonly terminated: boolean;
+  }
+  | {
+    readonly type: "task-deferred";
+    readonly id: string;
+    readonly name: string;
+    readonly until: Date;
+  }
+  | {
+    readonly type: "task-rejected";
+    readonly id: string | null;
+    readonly name: string | null;
+    readonly reason: string;
+    readonly message: string;
+  };
 
 /** Hears events. Must not throw and must not wait. */
 export type EventListener = (event: TaskEvent) => void;

@@ -8,7 +8,9 @@ import {
 } from "@logtape/logtape";
 
 /** Sends every record of Celeriac to standard error. Called once, by the entry point. */
-export async function startLog(options: { level: LogLevel; format: "text" | "json" }): Promise<void> {
+export async function startLog(
+  options: { level: LogLevel; format: "text" | "json" },
+): Promise<void> {
   const encoder = new TextEncoder();
   const format = options.format === "json" ? jsonLinesFormatter : line;
   await configure({
@@ -22,9 +24,12 @@ export async function startLog(options: { level: LogLevel; format: "text" | "jso
 }
 
 function line(record: LogRecord): string {
-  const text = record.message.map((part) => typeof part === "string" ? part : Deno.inspect(part)).join("");
+  const text = record.message.map((part) => typeof part === "string" ? part : Deno.inspect(part))
+    .join("");
   const time = new Date(record.timestamp).toISOString();
-  return `${time} ${record.level.padEnd(7)} ${record.category.slice(1).join(".")}: ${text.replaceAll("\n", " | ")}\n`;
+  return `${time} ${record.level.padEnd(7)} ${record.category.slice(1).join(".")}: ${
+    text.replaceAll("\n", " | ")
+  }\n`;
 }
 
 export { getLogger };

@@ -62,7 +62,12 @@ export class Publisher {
     const message = destination.exchange === TASK_EXCHANGE ? unexpiring(encoded) : encoded;
     const { argsrepr, kwargsrepr } = message.headers;
     const submitted = { id, queue, argsRepr: String(argsrepr), kwargsRepr: String(kwargsrepr) };
-    const entry: OutboxEntry = { taskId: id, retries: signature.options.retries ?? 0, dueAt, message };
+    const entry: OutboxEntry = {
+      taskId: id,
+      retries: signature.options.retries ?? 0,
+      dueAt,
+      message,
+    };
 
     if (dueAt.getTime() - now.getTime() > OUTBOX_FROM_MS) {
       try {

@@ -13,7 +13,12 @@ export interface RetryPolicy {
 }
 
 /** Never again: the default, as a task is only known to be safe to repeat when its author says so. */
-export const NO_RETRY: RetryPolicy = Object.freeze({ maxAttempts: 1, base: 1, cap: 600, jitter: 1 });
+export const NO_RETRY: RetryPolicy = Object.freeze({
+  maxAttempts: 1,
+  base: 1,
+  cap: 600,
+  jitter: 1,
+});
 
 /** Fills what a contract leaves out. `true` and `{}` mean 3 more attempts after 1, 2 and 4 s, fully jittered, at most 600 s (Celery's `retry_backoff_max`). */
 export function retryPolicy(policy?: Partial<RetryPolicy> | boolean): RetryPolicy {
@@ -38,7 +43,11 @@ export function retryPolicy(policy?: Partial<RetryPolicy> | boolean): RetryPolic
  * assertEquals(retryDelay(policy, 2, 0.5), undefined);
  * ```
  */
-export function retryDelay(policy: RetryPolicy, retries: number, random: number): number | undefined {
+export function retryDelay(
+  policy: RetryPolicy,
+  retries: number,
+  random: number,
+): number | undefined {
   if (retries + 1 >= policy.maxAttempts) return undefined;
   const full = Math.min(policy.cap, policy.base * 2 ** Math.min(retries, 64));
   return full * (1 - policy.jitter * random);

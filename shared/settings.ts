@@ -42,7 +42,10 @@ const RUNNING = ["api", "worker", "dev"] as const;
 export const SETTINGS = {
   amqpUrl: setting({
     env: "AMQP_URL",
-    schema: z.url({ protocol: /^amqps?$/, error: "must look like amqp://user:password@host:5672/vhost" })
+    schema: z.url({
+      protocol: /^amqps?$/,
+      error: "must look like amqp://user:password@host:5672/vhost",
+    })
       .default("amqp://guest:guest@127.0.0.1:5672"),
     value: "URL",
     secret: true,
@@ -192,7 +195,8 @@ export const SETTINGS = {
     env: "CELERIAC_EVENTS",
     schema: flag.default(true),
     roles: ["worker"],
-    help: "publish task events on 'celeryev'; without them a waiting caller is answered up to a second later",
+    help:
+      "publish task events on 'celeryev'; without them a waiting caller is answered up to a second later",
   }),
   confirmTimeout: setting({
     env: "CELERIAC_CONFIRM_TIMEOUT",

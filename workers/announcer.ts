@@ -1,6 +1,7 @@
 /** Tells the world what happens to tasks, on Celery's event exchange, many in one message. */
 import type { Broker } from "../shared/broker/broker.ts";
 import { encodeEvents, type TimedEvent } from "../shared/celery/event.ts";
+import { Unroutable } from "../shared/errors.ts";
 import type { TaskEvent } from "../shared/events.ts";
 import type { Service } from "../shared/service.ts";
 
@@ -9,15 +10,23 @@ const GATHER_MS = 20;
 /** Events in one message at most. */
 const BATCH_MAX = 500;
 
-/** Publishes events; those that the broker does not take are lost, as events are best effort everywhere in Celery. */
+/** How long to say nothing when nobody listens: as long as a listener may miss what goes on when it comes. */
+const QUIET_MS = 1000;
+
+/** Publishes events while somebody listens; those that the broker does not take are lost, as events are best effort everywhere in Celery.
+ *
+ * Telling nobody would cost the broker as much as all the tasks do: a message that finds no queue comes back (`mandatory`), and
+ * silence follows until the next try. */
 export class Announcer implements Service {
-  readonly #broker: Broker;
+  readonly #broker: Pick<Broker, "publish">;
   readonly #node: { hostname: string; pid: number; clock(): number };
   #gathered: TimedEvent[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sending: Promise<void> = Promise.resolve();
+  /** Milliseconds since the epoch. */
+  #quietUntil = 0;
 
-  constructor({ broker, node }: { broker: Broker; node: string }) {
+  constructor({ broker, node }: { broker: Pick<Broker, "publish">; node: string }) {
     let clock = 0;
     this.#broker = broker;
     this.#node = { hostname: node, pid: Deno.pid, clock: () => ++clock };
@@ -25,7 +34,9 @@ export class Announcer implements Service {
 
   /** Listens to {@linkcode Events}. */
   readonly announce = (event: TaskEvent): void => {
-    this.#gathered.push({ event, timestamp: Date.now() / 1000 });
+    const now = Date.now();
+    if (now < this.#quietUntil) return;
+    this.#gathered.push({ event, timestamp: now / 1000 });
     if (this.#gathered.length >= BATCH_MAX) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
   };
@@ -47,7 +58,9 @@ export class Announcer implements Service {
     const events = this.#gathered;
     if (events.length === 0) return;
     this.#gathered = [];
-    const sent = this.#broker.publish(encodeEvents(events, this.#node), { mandatory: false }).catch(() => {});
+    const sent = this.#broker.publish(encodeEvents(events, this.#node)).catch((error) => {
+      if (error instanceof Unroutable) this.#quietUntil = Date.now() + QUIET_MS;
+    });
     this.#sending = this.#sending.then(() => sent);
   }
 }

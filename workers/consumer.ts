@@ -64,7 +64,9 @@ export class Consumer implements Service {
   }
 
   #take(delivery: Delivery): void {
-    const answered = this.#options.onDelivery(delivery).finally(() => this.#inHand.delete(answered));
+    const answered = this.#options.onDelivery(delivery).finally(() =>
+      this.#inHand.delete(answered)
+    );
     this.#inHand.add(answered);
   }
 }

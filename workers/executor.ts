@@ -25,7 +25,9 @@ export interface ExecutorOptions {
   readonly runner: Runner;
   readonly events: Events;
   /** Reads what the store knows of a delivery. */
-  readonly claims: { claim(delivery: { id: string; redelivered: boolean }): Promise<Claim | undefined> };
+  readonly claims: {
+    claim(delivery: { id: string; redelivered: boolean }): Promise<Claim | undefined>;
+  };
   /** Whether a revoke was heard for this id. */
   isRevoked(id: string): boolean;
 }
@@ -48,7 +50,10 @@ export class Executor {
 
     const contract = this.#options.registry.get(task.task);
     const ignoreResult = task.ignoreResult ?? contract?.ignoreResult ?? false;
-    const claim = await this.#options.claims.claim({ id: task.id, redelivered: delivery.redelivered });
+    const claim = await this.#options.claims.claim({
+      id: task.id,
+      redelivered: delivery.redelivered,
+    });
     const deliveries = claim?.deliveries ?? 1;
     const end = (outcome: Outcome, ran?: { startedAt: Date; runtime: number }): Run => ({
       delivery,
@@ -77,7 +82,10 @@ export class Executor {
     try {
       const late = this.#revoked(task) ?? expired(task);
       if (late) return end(late);
-      return await this.#run({ queue, task, contract, handler, ignoreResult, deliveries, ...input }, end);
+      return await this.#run(
+        { queue, task, contract, handler, ignoreResult, deliveries, ...input },
+        end,
+      );
     } finally {
       slots.give();
     }

@@ -101,7 +101,11 @@ export class WorkerNode implements Service {
       grace: config.grace,
     });
     this.#metrics.watchBroker(broker);
-    this.#metrics.gauge("celeriac_deliveries_in_hand", "Deliveries not answered yet", () => this.#worker.inHand);
+    this.#metrics.gauge(
+      "celeriac_deliveries_in_hand",
+      "Deliveries not answered yet",
+      () => this.#worker.inHand,
+    );
   }
 
   /** Resolves when every queue is consumed: waits for servers that are away. */
@@ -141,7 +145,9 @@ export class WorkerNode implements Service {
   }
 
   #consumers(): Verdict {
-    if (this.#worker.stopping) return { ok: false, state: "draining", reason: "The worker is stopping" };
+    if (this.#worker.stopping) {
+      return { ok: false, state: "draining", reason: "The worker is stopping" };
+    }
     const silent = this.#worker.silent;
     return silent.length === 0
       ? { ok: true, state: "consuming" }
@@ -153,7 +159,10 @@ export class WorkerNode implements Service {
     const { registry, handlers } = this.#parts;
     for (const { name, queue } of registry) {
       if (this.queues.includes(queue) && !handlers.get(name)) {
-        logger.warn("Task {name} has no handler here, but its queue {queue} is consumed: its messages will be dead letters", { name, queue });
+        logger.warn(
+          "Task {name} has no handler here, but its queue {queue} is consumed: its messages will be dead letters",
+          { name, queue },
+        );
       }
     }
   }
@@ -170,9 +179,14 @@ function log(event: TaskEvent): void {
     case "task-failed":
       return logger.warn("Task {name} [{id}] failed: {exception}", { ...event });
     case "task-rejected":
-      return logger.warn("Message of task {name} [{id}] went to the dead letters ({reason}): {message}", { ...event });
+      return logger.warn(
+        "Message of task {name} [{id}] went to the dead letters ({reason}): {message}",
+        { ...event },
+      );
     case "task-retried":
-      return logger.info("Task {name} [{id}] failed, again in {delay} s: {exception}", { ...event });
+      return logger.info("Task {name} [{id}] failed, again in {delay} s: {exception}", {
+        ...event,
+      });
     case "task-revoked":
       return logger.info("Task {name} [{id}] did not run: revoked or expired", { ...event });
   }

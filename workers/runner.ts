@@ -160,7 +160,12 @@ export class Runner {
 
   #progress(attempt: Attempt, value: unknown): void {
     const { task } = attempt;
-    this.#options.events.emit({ type: "task-progress", id: task.id, name: task.task, progress: value });
+    this.#options.events.emit({
+      type: "task-progress",
+      id: task.id,
+      name: task.task,
+      progress: value,
+    });
     this.#note(attempt, "PROGRESS", stringifyJson(value));
   }
 
@@ -182,7 +187,13 @@ export class Runner {
       retries: task.retries,
       startedAt,
       next: null,
-    }).catch((error) => logger.warn("State {state} of task {id} was not stored: {error}", { state, id: task.id, error }));
+    }).catch((error) =>
+      logger.warn("State {state} of task {id} was not stored: {error}", {
+        state,
+        id: task.id,
+        error,
+      })
+    );
   }
 }
 
@@ -202,10 +213,11 @@ function after(seconds: number, act: () => void): ReturnType<typeof setTimeout> 
 
 const logger: Logger = getLogger(["celeriac", "worker"]);
 
+/** The logger is looked up when a line is written: most attempts write none. */
 function taskLog({ id, task }: TaskMessage): TaskLog {
-  const log = getLogger(["celeriac", "task", task]);
-  const line = (level: "debug" | "info" | "warn" | "error") =>
-  (message: string, properties: Record<string, unknown> = {}) =>
-    log[level](`[{id}] ${message}`, { ...properties, id });
+  const line =
+    (level: "debug" | "info" | "warn" | "error") =>
+    (message: string, properties: Record<string, unknown> = {}) =>
+      getLogger(["celeriac", "task", task])[level](`[{id}] ${message}`, { ...properties, id });
   return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
 }

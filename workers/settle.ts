@@ -95,7 +95,12 @@ export class Settler {
     const now = new Date();
     const dueAt = new Date(now.getTime() + delay * 1000);
     const retries = run.task.retries + 1;
-    const message = retryMessage(run.delivery.message, { retries, eta: dueAt, now, queue: run.queue });
+    const message = retryMessage(run.delivery.message, {
+      retries,
+      eta: dueAt,
+      now,
+      queue: run.queue,
+    });
     const next = { taskId: run.task.id, retries, dueAt, message };
     if (run.ignoreResult) await this.#options.outbox.add([next]);
     else await this.#store(run, { state: "RETRY", ...error, next });
@@ -174,12 +179,16 @@ export class Settler {
   async #store(run: Run, recorded: Recorded): Promise<Recorded | undefined> {
     if (run.ignoreResult) return recorded;
     try {
-      return await this.#options.writer.settle(this.#settlement(run, recorded)) ? recorded : undefined;
+      return await this.#options.writer.settle(this.#settlement(run, recorded))
+        ? recorded
+        : undefined;
     } catch (error) {
       // The database refuses this very row (the writer waits for a database that is away): say so in its place.
       logger.error("Record of task {id} was refused: {error}", { id: run.id, error });
       const refused: Recorded = { state: "FAILURE", exception: encodeException(error) };
-      return await this.#options.writer.settle(this.#settlement(run, refused)) ? refused : undefined;
+      return await this.#options.writer.settle(this.#settlement(run, refused))
+        ? refused
+        : undefined;
     }
   }
 
@@ -206,7 +215,13 @@ export class Settler {
     const id = run.id!;
     const name = run.task?.task ?? "";
     if (state === "SUCCESS") {
-      events.emit({ type: "task-succeeded", id, name, result: result ?? "null", runtime: run.runtime ?? 0 });
+      events.emit({
+        type: "task-succeeded",
+        id,
+        name,
+        result: result ?? "null",
+        runtime: run.runtime ?? 0,
+      });
     } else if (state === "REVOKED") {
       const expired = run.outcome.kind === "revoked" && run.outcome.why === "expired";
       events.emit({ type: "task-revoked", id, name, expired, terminated: false });

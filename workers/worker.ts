@@ -46,7 +46,12 @@ export class Worker implements Service {
     const { broker, queues, prefetch } = options;
     this.#options = options;
     this.#consumers = queues.map((queue) =>
-      new Consumer({ broker, queue, prefetch, onDelivery: (delivery) => this.#work(delivery, queue) })
+      new Consumer({
+        broker,
+        queue,
+        prefetch,
+        onDelivery: (delivery) => this.#work(delivery, queue),
+      })
     );
   }
 
@@ -103,7 +108,9 @@ export class Worker implements Service {
     const idle = Promise.all(this.#consumers.map((consumer) => consumer.idle()));
     await within(grace * 1000, idle, this.#hurried.promise);
     if (this.inHand > 0) {
-      logger.warn("Giving back {count} deliveries that did not finish in time", { count: this.inHand });
+      logger.warn("Giving back {count} deliveries that did not finish in time", {
+        count: this.inHand,
+      });
       runner.abandon(new Stopping("The worker is stopping"));
       await within(SETTLE_MS, idle);
     }
@@ -118,7 +125,10 @@ export class Worker implements Service {
       if (run) await this.#options.settler.settle(run);
       else delivery.nack({ requeue: true });
     } catch (error) {
-      logger.error("Delivery from {queue} goes back as it could not be settled: {error}", { queue, error });
+      logger.error("Delivery from {queue} goes back as it could not be settled: {error}", {
+        queue,
+        error,
+      });
       await within(GIVE_BACK_MS);
       delivery.nack({ requeue: true });
     }

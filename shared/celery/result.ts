@@ -124,13 +124,17 @@ export function decodeMeta(body: Uint8Array): ResultMeta {
   };
 }
 
-function runKeys({ worker, retries, queue, deliveries, startedAt }: ResultRun): Record<string, unknown> {
+function runKeys(
+  { worker, retries, queue, deliveries, startedAt }: ResultRun,
+): Record<string, unknown> {
   return { worker, retries, queue, deliveries, date_started: startedAt && toIso(startedAt) };
 }
 
 function readRun(meta: Record<string, unknown>): { run?: ResultRun } {
   const { worker, retries, queue, deliveries, date_started: started } = meta;
-  if (typeof worker !== "string" || typeof retries !== "number" || typeof queue !== "string") return {};
+  if (typeof worker !== "string" || typeof retries !== "number" || typeof queue !== "string") {
+    return {};
+  }
   return {
     run: {
       worker,

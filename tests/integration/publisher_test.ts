@@ -57,7 +57,11 @@ Deno.test("Publisher.submit() sends at once what is due, through the broker", as
   const { id, via } = await home.publisher.submit(add);
   assertEquals(via, "broker");
   const message = await eventually("a message", () => home.arrived[0]);
-  assertEquals([message.headers.id, message.headers.task, message.exchange], [id, "add", "celeriac"]);
+  assertEquals([message.headers.id, message.headers.task, message.exchange], [
+    id,
+    "add",
+    "celeriac",
+  ]);
   assertEquals([message.properties.deliveryMode, message.properties.correlationId], [2, id]);
 });
 

@@ -44,7 +44,7 @@ export async function readModules(root: URL): Promise<ReadonlyMap<string, Source
     env: { NO_COLOR: "1" },
   });
   await Deno.remove(roots);
-  const graph = JSON.parse(json.slice(json.indexOf("{"))) as Graph;
+  const graph = JSON.parse(json) as Graph;
   const dependencies = new Map(graph.modules.map((one) => [one.specifier, one.dependencies ?? []]));
   return new Map(paths.map((path) => {
     const url = new URL(path, root);

@@ -22,6 +22,10 @@ const keptCharacters = 4_000_000;
 /** For looking at a test that fails: show what its processes say as they say it. */
 const echo = Deno.env.get("CELERIAC_TEST_ECHO") === "1";
 
+function kept(text: string): string {
+  return text.slice(-keptCharacters);
+}
+
 /** A running program and what it has said. Disposing kills it. */
 export class Process implements AsyncDisposable {
   readonly pid: number;
@@ -34,6 +38,7 @@ export class Process implements AsyncDisposable {
   readonly #ownGroup: boolean;
   readonly #closing = new AbortController();
   #output = "";
+  #stdout = "";
   #running = true;
   #over = false;
 
@@ -43,7 +48,10 @@ export class Process implements AsyncDisposable {
     this.#name = name;
     this.#ownGroup = ownGroup;
     this.pid = child.pid;
-    const streams = inherit ? [] : [this.#keep(child.stdout), this.#keep(child.stderr)];
+    const streams = inherit ? [] : [
+      this.#keep(child.stdout, (text) => this.#stdout = kept(this.#stdout + text)),
+      this.#keep(child.stderr),
+    ];
     this.status = child.status.then((status) => {
       this.#running = false;
       return status;
@@ -76,6 +84,11 @@ export class Process implements AsyncDisposable {
   /** All it wrote to standard output and standard error, in the order it came. */
   get output(): string {
     return this.#output;
+  }
+
+  /** What it wrote to standard output alone. */
+  get stdout(): string {
+    return this.#stdout;
   }
 
   get running(): boolean {
@@ -135,11 +148,15 @@ export class Process implements AsyncDisposable {
     await this.#ended;
   }
 
-  async #keep(stream: ReadableStream<Uint8Array>): Promise<void> {
+  async #keep(
+    stream: ReadableStream<Uint8Array>,
+    also: (text: string) => void = () => {},
+  ): Promise<void> {
     const { signal } = this.#closing;
     try {
       for await (const text of stream.pipeThrough(new TextDecoderStream(), { signal })) {
-        this.#output = (this.#output + text).slice(-keptCharacters);
+        this.#output = kept(this.#output + text);
+        also(text);
         if (echo) console.error(text.trimEnd());
         this.#wake();
       }
@@ -172,7 +189,7 @@ export class Process implements AsyncDisposable {
   }
 }
 
-/** Runs a program to its end and returns what it said.
+/** Runs a program to its end and returns what it wrote to standard output.
  *
  * @throws when it does not exit with 0 */
 export async function run(
@@ -182,7 +199,7 @@ export async function run(
 ): Promise<string> {
   await using process = Process.start(program, args, options);
   const status = await process.exit(options);
-  if (status.success) return process.output;
+  if (status.success) return process.stdout;
   throw new Error(
     `"${program} ${args.join(" ")}" ended with ${status.code}:\n${process.output}`,
   );

@@ -1,7 +1,7 @@
 /** Runs one suite with `deno test` and reads the report it leaves.
  * @module
  */
-import { resolve } from "@std/path";
+import { dirname, join, resolve } from "@std/path";
 import { Process } from "./process.ts";
 import { failureReport, reportedFiles, sum, type Tally, tally } from "./report.ts";
 
@@ -22,19 +22,21 @@ export interface SuiteOptions {
   flags: readonly string[];
   /** Folder for the JUnit reports. */
   reports: string;
+  /** Keep what it prints off the console; default false. */
+  quiet?: boolean;
   signal: AbortSignal;
 }
 
 /** A suite that takes longer hangs. */
 const timeLimitMs = 20 * 60_000;
 
-/** Runs a suite; what it prints goes to the console.
+/** Runs a suite.
  *
  * A file that died before its tests ran, or a suite that left no report, counts as failed.
  *
  * @throws when the signal aborts; the suite and all its children are killed then */
 export async function runSuite(suite: Suite, options: SuiteOptions): Promise<Tally> {
-  const { environment, flags, reports, signal } = options;
+  const { environment, flags, reports, quiet = false, signal } = options;
   signal.throwIfAborted();
   const report = `${reports}/${suite.name}.xml`;
   const died = `${reports}/${suite.name}-died.xml`;
@@ -43,7 +45,7 @@ export async function runSuite(suite: Suite, options: SuiteOptions): Promise<Tal
   const process = Process.start(
     Deno.execPath(),
     ["test", ...suite.flags, ...flags, `--junit-path=${report}`, ...suite.paths],
-    { env: { DENO_JOBS: "2", ...environment }, inherit: true, ownGroup: true },
+    { env: { DENO_JOBS: "2", ...environment }, inherit: !quiet, ownGroup: true },
   );
   const end = () => process.killGroup("SIGKILL");
   const timer = setTimeout(end, timeLimitMs);
@@ -73,7 +75,13 @@ async function silentFiles(
   if (flags.length > 0 || suite.flags.includes("--doc")) return [];
   const told = new Set(reportedFiles(xml).map((file) => resolve(file)));
   const files = (await Promise.all(suite.paths.map(testFiles))).flat();
-  return files.filter((file) => !told.has(resolve(file)));
+  return files.filter((file) => ![file, ...importsOf(file)].some((one) => told.has(resolve(one))));
+}
+
+/** What a file imports by path: tests that such a module registers are told of under its name. */
+function importsOf(file: string): string[] {
+  const text = Deno.readTextFileSync(file);
+  return [...text.matchAll(/from "(\.[^"]+)"/g)].map(([, path]) => join(dirname(file), path ?? ""));
 }
 
 async function testFiles(path: string): Promise<string[]> {

@@ -26,7 +26,10 @@ Deno.test("loadConfig() prefers a flag to the environment", () => {
 });
 
 Deno.test("loadConfig() names flag or variable and what is allowed when a value is no good", () => {
-  assertStringIncludes(failure(() => loadConfig("api", { ...NOTHING, flags: { port: "many" } })), "--port");
+  assertStringIncludes(
+    failure(() => loadConfig("api", { ...NOTHING, flags: { port: "many" } })),
+    "--port",
+  );
   const env = (name: string) => name === "PORT" ? "70000" : undefined;
   const message = failure(() => loadConfig("api", { flags: {}, env }));
   assertStringIncludes(message, "'70000' of PORT");
@@ -47,7 +50,10 @@ Deno.test("loadConfig() reads a secret from the file that its _FILE variable nam
   const missing = () => {
     throw new Deno.errors.NotFound("no such file");
   };
-  assertStringIncludes(failure(() => loadConfig("api", { flags: {}, env, readFile: missing })), "CELERIAC_API_TOKEN_FILE");
+  assertStringIncludes(
+    failure(() => loadConfig("api", { flags: {}, env, readFile: missing })),
+    "CELERIAC_API_TOKEN_FILE",
+  );
 });
 
 Deno.test("loadConfig() leaves other roles' variables alone", () => {
@@ -56,14 +62,24 @@ Deno.test("loadConfig() leaves other roles' variables alone", () => {
 });
 
 Deno.test("parseFlags() takes values joined and apart, and what is no flag", () => {
-  const { flags, own, rest } = parseFlags("api", ["add", "--port=0", "--host", "::1", "--open", "x=--y"], {});
+  const { flags, own, rest } = parseFlags("api", [
+    "add",
+    "--port=0",
+    "--host",
+    "::1",
+    "--open",
+    "x=--y",
+  ], {});
   assertEquals(flags, { port: "0", host: "::1", open: "1" });
   assertEquals(own, {});
   assertEquals(rest, ["add", "x=--y"]);
 });
 
 Deno.test("parseFlags() says what was meant when a flag is unknown", () => {
-  assertStringIncludes(failure(() => parseFlags("worker", ["--concurency=3"])), "did you mean --concurrency?");
+  assertStringIncludes(
+    failure(() => parseFlags("worker", ["--concurency=3"])),
+    "did you mean --concurrency?",
+  );
   assertStringIncludes(failure(() => parseFlags("worker", ["--zzzzzzzzzzzz"])), "see --help");
   assertStringIncludes(failure(() => parseFlags("api", ["--port"])), "--port=VALUE");
 });
@@ -73,7 +89,11 @@ Deno.test("SETTINGS have one flag and one variable each, and a word of help", ()
   assertEquals(new Set(keys.map(flagOf)).size, keys.length);
   assertEquals(new Set(keys.map((key) => SETTINGS[key].env)).size, keys.length);
   for (const [key, { env, roles }] of settingsOf("api")) {
-    assertEquals(env.startsWith("CELERIAC_") || ["AMQP_URL", "DATABASE_URL", "HOST", "PORT"].includes(env), true, key);
+    assertEquals(
+      env.startsWith("CELERIAC_") || ["AMQP_URL", "DATABASE_URL", "HOST", "PORT"].includes(env),
+      true,
+      key,
+    );
     assertEquals(roles.length > 0, true);
   }
 });

@@ -7,10 +7,20 @@ import type { TaskDefinition } from "../../shared/task.ts";
 const input = z.object({ x: z.number() });
 
 Deno.test("defineTask() fills what is left out", () => {
-  const { queue, run, retry, bodyLimit, ignoreResult, timeLimit } = defineTask({ name: "a.b", input });
+  const { queue, run, retry, bodyLimit, ignoreResult, timeLimit } = defineTask({
+    name: "a.b",
+    input,
+  });
   assertEquals(
     { queue, run, attempts: retry.maxAttempts, bodyLimit, ignoreResult, timeLimit },
-    { queue: "celeriac.default", run: "inline", attempts: 1, bodyLimit: 1 << 20, ignoreResult: false, timeLimit: {} },
+    {
+      queue: "celeriac.default",
+      run: "inline",
+      attempts: 1,
+      bodyLimit: 1 << 20,
+      ignoreResult: false,
+      timeLimit: {},
+    },
   );
   assertEquals(defineTask({ name: "a", input, retry: true }).retry.maxAttempts, 4);
 });
@@ -27,14 +37,23 @@ Deno.test("defineTask() refuses what cannot work, naming the task", () => {
     { input: z.array(z.number()) as unknown as typeof input },
   ];
   for (const part of wrong) {
-    const { message } = assertThrows(() => defineTask({ name: "resize", input, ...part }), ConfigurationError);
+    const { message } = assertThrows(
+      () => defineTask({ name: "resize", input, ...part }),
+      ConfigurationError,
+    );
     assertStringIncludes(message, `task '${part.name ?? "resize"}'`);
   }
 });
 
 Deno.test("Registry.fromModule() collects contracts alone and in arrays, each once", () => {
-  const [a, b] = [defineTask({ name: "a", input }), defineTask({ name: "b", input, queue: "celeriac.b" })];
-  const registry = Registry.fromModule({ a, all: [a, b], other: 7, nothing: null }, "file:///contracts.ts");
+  const [a, b] = [
+    defineTask({ name: "a", input }),
+    defineTask({ name: "b", input, queue: "celeriac.b" }),
+  ];
+  const registry = Registry.fromModule(
+    { a, all: [a, b], other: 7, nothing: null },
+    "file:///contracts.ts",
+  );
   assertEquals([...registry].map(({ name }) => name), ["a", "b"]);
   assertEquals(registry.queues, ["celeriac.b", "celeriac.default"]);
 });

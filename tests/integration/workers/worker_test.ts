@@ -17,7 +17,9 @@ function text(body: Uint8Array): unknown {
   return JSON.parse(new TextDecoder().decode(body));
 }
 
-function byHand(parts: { headers?: Message["headers"]; body?: string; contentType?: string }): Message {
+function byHand(
+  parts: { headers?: Message["headers"]; body?: string; contentType?: string },
+): Message {
   return {
     exchange: "",
     routingKey: "celeriac.default",
@@ -41,7 +43,9 @@ Deno.test("Worker runs a task and stores its result, by name and by position", a
 
 Deno.test("Worker runs a message of two headers that any AMQP client could send", async () => {
   await using home = await house([addHandler]);
-  await home.broker.publish(byHand({ headers: { task: "add", id: "by-hand" }, body: "[[1], {\"y\": 1}, {}]" }));
+  await home.broker.publish(
+    byHand({ headers: { task: "add", id: "by-hand" }, body: '[[1], {"y": 1}, {}]' }),
+  );
   assertEquals((await home.final("by-hand")).result, "2");
 });
 
@@ -53,33 +57,54 @@ Deno.test("Worker sets aside what it cannot work on, with the reason, and stays 
       throw new Reject("not today");
     }),
   ]);
-  const cases: [string, Message, { reason: string; id?: string; detail: string; type?: string }][] = [
-    ["pickle", byHand({ headers: { task: "add", id: "p" }, contentType: "application/x-python-serialize", body: "\x80\x04." }), {
-      reason: "content-type",
-      id: "p",
-      detail: "application/x-python-serialize",
-    }],
-    ["no headers", byHand({}), { reason: "malformed", detail: "" }],
-    ["not JSON", byHand({ headers: { task: "add", id: "j" }, body: "[[1, 2" }), { reason: "malformed", id: "j", detail: "" }],
-    ["a body of two", byHand({ headers: { task: "add", id: "b" }, body: "[[1], {}]" }), { reason: "malformed", id: "b", detail: "" }],
-    ["an unknown task", byHand({ headers: { task: "no.such", id: "u" } }), {
-      reason: "unknown-task",
-      id: "u",
-      detail: "no.such",
-      type: "NotRegistered",
-    }],
-    ["an input that does not fit", byHand({ headers: { task: "add", id: "i" }, body: '[["2", 3], {}, {}]' }), {
-      reason: "invalid-input",
-      id: "i",
-      detail: "args.0",
-    }],
-    ["a handler that rejects", byHand({ headers: { task: "refuse", id: "r" } }), {
-      reason: "rejected",
-      id: "r",
-      detail: "not today",
-      type: "Reject",
-    }],
-  ];
+  const cases: [string, Message, { reason: string; id?: string; detail: string; type?: string }][] =
+    [
+      [
+        "pickle",
+        byHand({
+          headers: { task: "add", id: "p" },
+          contentType: "application/x-python-serialize",
+          body: "\x80\x04.",
+        }),
+        {
+          reason: "content-type",
+          id: "p",
+          detail: "application/x-python-serialize",
+        },
+      ],
+      ["no headers", byHand({}), { reason: "malformed", detail: "" }],
+      ["not JSON", byHand({ headers: { task: "add", id: "j" }, body: "[[1, 2" }), {
+        reason: "malformed",
+        id: "j",
+        detail: "",
+      }],
+      ["a body of two", byHand({ headers: { task: "add", id: "b" }, body: "[[1], {}]" }), {
+        reason: "malformed",
+        id: "b",
+        detail: "",
+      }],
+      ["an unknown task", byHand({ headers: { task: "no.such", id: "u" } }), {
+        reason: "unknown-task",
+        id: "u",
+        detail: "no.such",
+        type: "NotRegistered",
+      }],
+      [
+        "an input that does not fit",
+        byHand({ headers: { task: "add", id: "i" }, body: '[["2", 3], {}, {}]' }),
+        {
+          reason: "invalid-input",
+          id: "i",
+          detail: "args.0",
+        },
+      ],
+      ["a handler that rejects", byHand({ headers: { task: "refuse", id: "r" } }), {
+        reason: "rejected",
+        id: "r",
+        detail: "not today",
+        type: "Reject",
+      }],
+    ];
   for (const [name, message, { reason, id, detail, type }] of cases) {
     await t.step(name, async () => {
       await home.broker.publish(message);
@@ -99,7 +124,11 @@ Deno.test("Worker sets aside what it cannot work on, with the reason, and stays 
 
 Deno.test("Worker tries again through the outbox, and fails for good when attempts are used up", async () => {
   const attempts: number[] = [];
-  const flaky = defineTask({ name: "flaky", input: z.object({ until: z.number() }), retry: { maxAttempts: 3, base: 0.05 } });
+  const flaky = defineTask({
+    name: "flaky",
+    input: z.object({ until: z.number() }),
+    retry: { maxAttempts: 3, base: 0.05 },
+  });
   await using home = await house([handle(flaky, ({ until }, { attempt }) => {
     attempts.push(attempt);
     if (attempt < until) throw new RangeError(`attempt ${attempt}`);
@@ -161,7 +190,9 @@ Deno.test("Worker does not run what is revoked, expired or already final", async
   await home.store.revoke("revoked-before", "revoked");
   await home.submit("count", {}, { taskId: "revoked-before" });
   await home.broker.publish(encodeRevoke(["revoked-by-word"]), { mandatory: false });
-  const expired = await home.final(await home.submit("count", {}, { expires: new Date(Date.now() - 1000) }));
+  const expired = await home.final(
+    await home.submit("count", {}, { expires: new Date(Date.now() - 1000) }),
+  );
   assertEquals([expired.state, expired.exception?.exc_message], ["REVOKED", ["expired"]]);
   await home.submit("count", {}, { taskId: "revoked-by-word" });
   assertEquals((await home.final("revoked-by-word")).state, "REVOKED");
@@ -180,7 +211,9 @@ Deno.test("Worker puts off what comes too early through the outbox, and holds wh
   await using home = await house([addHandler]);
   const start = Date.now();
   const eta = new Date(start + 1500).toISOString().replace("Z", "000+00:00");
-  await home.broker.publish(byHand({ headers: { task: "add", id: "later", eta }, body: "[[1, 1], {}, {}]" }));
+  await home.broker.publish(
+    byHand({ headers: { task: "add", id: "later", eta }, body: "[[1, 1], {}, {}]" }),
+  );
   await eventually("an entry in the outbox", async () => (await home.outbox.depth()).total === 1);
   const later = await home.final("later");
   assert(later.startedAt!.getTime() >= start + 1500, "not before its time");
@@ -202,15 +235,28 @@ Deno.test("Worker keeps no record of a task that ignores its result", async () =
 });
 
 Deno.test("Worker ends inline handlers that await at their hard limit, and warns them at the soft one", async () => {
-  const forever = defineTask({ name: "forever", input: z.object({}), timeLimit: { soft: 0.1, hard: 0.3 } });
+  const forever = defineTask({
+    name: "forever",
+    input: z.object({}),
+    timeLimit: { soft: 0.1, hard: 0.3 },
+  });
   const obedient = defineTask({ name: "obedient", input: z.object({}), timeLimit: { soft: 0.1 } });
   await using home = await house([
     handle(forever, () => new Promise<never>(() => {})),
-    handle(obedient, (_, { signal }) =>
-      new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))),
+    handle(
+      obedient,
+      (_, { signal }) =>
+        new Promise<never>((_, reject) =>
+          signal.addEventListener("abort", () => reject(signal.reason))
+        ),
+    ),
   ]);
   const hard = await home.final(await home.submit("forever", {}));
-  assertEquals([hard.state, hard.exception?.exc_type, hard.exception?.exc_message], ["FAILURE", "TimeLimitExceeded", [0.3]]);
+  assertEquals([hard.state, hard.exception?.exc_type, hard.exception?.exc_message], [
+    "FAILURE",
+    "TimeLimitExceeded",
+    [0.3],
+  ]);
   const soft = await home.final(await home.submit("obedient", {}));
   assertEquals([soft.state, soft.exception?.exc_type], ["FAILURE", "SoftTimeLimitExceeded"]);
 });
@@ -234,7 +280,11 @@ Deno.test("Worker lets running handlers finish when it stops, and gives the rest
   for (const id of started) assertEquals((await home.store.find(id))?.state, "SUCCESS");
 
   const back: unknown[] = [];
-  await home.broker.consume("celeriac.default", ({ message }) => void back.push(message.headers.retries), { prefetch: 10 });
+  await home.broker.consume(
+    "celeriac.default",
+    ({ message }) => void back.push(message.headers.retries),
+    { prefetch: 10 },
+  );
   await eventually("four given back", () => back.length === 4);
   assertEquals(back, [0, 0, 0, 0]);
 });
@@ -265,7 +315,11 @@ Deno.test("Worker replies to whoever asked, also for a copy of a finished task",
     const signal = AbortSignal.timeout(10_000);
     await home.broker.publish({
       ...byHand({ headers: { task: "add", id: "asked" }, body: "[[4, 5], {}, {}]" }),
-      properties: { contentType: "application/json", contentEncoding: "utf-8", correlationId: "asked" },
+      properties: {
+        contentType: "application/json",
+        contentEncoding: "utf-8",
+        correlationId: "asked",
+      },
     }, { reply: { signal, receive: ({ body }) => answer.resolve(text(body)) } });
     return await answer.promise as { status: string; result: unknown; task_id: string };
   };

@@ -5,6 +5,7 @@ import { MemoryBroker } from "../../../shared/broker/memory.ts";
 import { encodeEvents, EVENT_EXCHANGE } from "../../../shared/celery/event.ts";
 import { Unavailable } from "../../../shared/errors.ts";
 import { declarationFor } from "../../../shared/topology.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const NODE = { hostname: "celeriac@test", pid: 1, clock: () => 1 };
 
@@ -72,4 +73,18 @@ Deno.test("Live.start() does not wait for the broker, and stop() not either", as
   arriving.resolve(subscription);
   await live.ready();
   assertEquals(closed, 1);
+});
+
+Deno.test("Live listens while somebody waits, and for a while after, so that workers may be silent", async () => {
+  await using broker = await brokerWithEvents();
+  await using live = new Live({ broker, lingerMs: 20 });
+  await live.start();
+  const somebodyListens = () => broker.publish(started("a")).then(() => true, () => false);
+  await eventually("silence", async () => !await somebodyListens());
+  const heard: (string | null)[] = [];
+  const subscription = live.subscribe("a", ({ uuid }) => heard.push(uuid));
+  await live.ready();
+  await eventually("an event", async () => await somebodyListens() && heard.length > 0);
+  subscription[Symbol.dispose]();
+  await eventually("silence", async () => !await somebodyListens());
 });

@@ -32,7 +32,11 @@ async function spoken() {
   await live.start();
   await live.ready();
   const node = { hostname: "celeriac@test", pid: 1, clock: () => 1 };
-  return { live, say: (event: TaskEvent) => tell(encodeEvents([{ event, timestamp: 1 }], node)) };
+  return {
+    live,
+    say: (event: TaskEvent) => tell(encodeEvents([{ event, timestamp: 1 }], node)),
+    [Symbol.asyncDispose]: () => live.stop(),
+  };
 }
 
 const started = { type: "task-started", id: "a", name: "add" } as const;
@@ -45,7 +49,8 @@ const succeeded = {
 } as const;
 
 Deno.test("watch() reads at once and after each event that may have changed the record", async () => {
-  const { live, say } = await spoken();
+  await using stage = await spoken();
+  const { live, say } = stage;
   const store = new MemoryRecords();
   const { signal } = new AbortController();
   const heard: string[] = [];
@@ -65,7 +70,8 @@ Deno.test("watch() reads at once and after each event that may have changed the 
 });
 
 Deno.test("watchToEnd() lets beginnings and progress pass without a read", async () => {
-  const { live, say } = await spoken();
+  await using stage = await spoken();
+  const { live, say } = stage;
   const store = new MemoryRecords();
   store.put({ id: "a", state: "PENDING" });
   const watching = watchToEnd("a", {
@@ -84,7 +90,8 @@ Deno.test("watchToEnd() lets beginnings and progress pass without a read", async
 });
 
 Deno.test("watchToEnd() reads again and again when no event comes", async () => {
-  const { live } = await spoken();
+  await using stage = await spoken();
+  const { live } = stage;
   const store = new MemoryRecords();
   const find = async (id: string) => {
     if (store.reads === 5) store.put({ id, state: "SUCCESS" });
@@ -99,7 +106,8 @@ Deno.test("watchToEnd() reads again and again when no event comes", async () => 
 });
 
 Deno.test("watchToEnd() ends with its signal, and when the live stream is stopped", async () => {
-  const { live } = await spoken();
+  await using stage = await spoken();
+  const { live } = stage;
   const store = new MemoryRecords();
   store.put({ id: "a", state: "STARTED" });
   const caller = new AbortController();
@@ -118,7 +126,8 @@ Deno.test("watchToEnd() ends with its signal, and when the live stream is stoppe
 });
 
 Deno.test("watchToEnd() reads nothing before its time when it is ended first", async () => {
-  const { live } = await spoken();
+  await using stage = await spoken();
+  const { live } = stage;
   const store = new MemoryRecords();
   const caller = new AbortController();
   const watching = watchToEnd("a", { store, live, signal: caller.signal, afterMs: NEVER_MS });
@@ -127,7 +136,8 @@ Deno.test("watchToEnd() reads nothing before its time when it is ended first", a
 });
 
 Deno.test("watchToEnd() tells when the store cannot be read", async () => {
-  const { live } = await spoken();
+  await using stage = await spoken();
+  const { live } = stage;
   const store = {
     find: () => Promise.reject(new DatabaseUnavailable("Cannot reach the database")),
   };

@@ -14,7 +14,13 @@ async function outcomeOf(
     }
     const suite = { name: "sample", paths: [folder], flags: ["--no-check", "--quiet"] };
     return lineOf(
-      await runSuite(suite, { environment: {}, flags: [], reports: `${folder}/report`, signal }),
+      await runSuite(suite, {
+        environment: {},
+        flags: [],
+        reports: `${folder}/report`,
+        quiet: true,
+        signal,
+      }),
     );
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -50,4 +56,13 @@ Deno.test("runSuite() ends a suite when told to", async () => {
     () => outcomeOf({ "a_test.ts": endless }, AbortSignal.timeout(1_000)),
     DOMException,
   );
+});
+
+Deno.test("runSuite() knows files whose tests another module registers", async () => {
+  const suite = {
+    "shared.ts": `export const register = () => Deno.test("shared", () => {});`,
+    "a_test.ts": `import { register } from "./shared.ts";\nregister();`,
+    "b_test.ts": `Deno.test("fails", () => { throw new Error("no"); });`,
+  };
+  assertEquals(await outcomeOf(suite), "1 passed, 1 failed, 0 skipped");
 });
