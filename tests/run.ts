@@ -8,7 +8,7 @@
  * @module
  */
 import { prepareGround } from "./support/ground.ts";
-import { ServersMissing } from "./support/packages.ts";
+import { NoServer } from "./support/server.ts";
 import { startRelease } from "./support/releases.ts";
 import { isGood, lineOf, sum, type Tally } from "./support/report.ts";
 import { runSuite, type Suite } from "./support/suite.ts";
@@ -133,7 +133,7 @@ async function main(): Promise<number> {
     console.log(`\n${lineOf(total)}`);
     return isGood(total) ? 0 : 1;
   } catch (error) {
-    if (error instanceof ServersMissing) {
+    if (error instanceof NoServer) {
       console.error(error.message);
       return 2;
     }

@@ -1,5 +1,7 @@
 /** Consuming from a queue and answering deliveries. */
+import { setImmediate } from "node:timers";
 import type { ConsumeMessage } from "amqplib";
+import { Acks } from "./acks.ts";
 import type { LiveChannel } from "./amqp_channel.ts";
 import type { AmqpConnection } from "./amqp_connection.ts";
 import { fromAmqp } from "./amqp_message.ts";
@@ -13,56 +15,92 @@ export function consumer(
   onDelivery: (delivery: Delivery) => void,
   { prefetch }: ConsumeOptions,
 ): AmqpSubscription {
+  let answers: Answers | undefined;
   return new AmqpSubscription({
     connection,
     queue,
     purpose: `consume from queue '${queue}'`,
-    async consume({ channel }, receive) {
-      await channel.prefetch(prefetch);
-      const { consumerTag } = await channel.consume(queue, receive);
+    async consume(live, receive) {
+      // A channel may consume again after its consumer was ended: its tags go on.
+      if (answers?.live !== live) answers = new Answers(live);
+      await live.channel.prefetch(prefetch);
+      const { consumerTag } = await live.channel.consume(queue, receive);
       return { queue, tag: consumerTag };
     },
-    deliver: (live, message) => onDelivery(new AmqpDelivery(live, message)),
-    tooLate: (live, message) => new AmqpDelivery(live, message).nack({ requeue: true }),
+    deliver: (_live, message) => onDelivery(new AmqpDelivery(answers!, message)),
+    tooLate: (_live, message) => new AmqpDelivery(answers!, message).nack({ requeue: true }),
+    closing: () => answers?.flush(),
   });
+}
+
+/** Answers the deliveries of one channel. On a channel that is gone nothing happens: the broker hands the messages out again. */
+class Answers {
+  readonly live: LiveChannel;
+  readonly #acks: Acks;
+
+  constructor(live: LiveChannel) {
+    this.live = live;
+    this.#acks = new Acks((tag, multiple) => live.channel.ack(ofTag(tag), multiple));
+  }
+
+  ack(tag: number): void {
+    if (!this.#acks.waiting) setImmediate(() => this.flush());
+    this.#acks.ack(tag);
+  }
+
+  nack(tag: number, requeue: boolean): void {
+    this.#guard(() => this.live.channel.nack(ofTag(tag), false, requeue));
+    this.#acks.answered(tag);
+  }
+
+  flush(): void {
+    this.#guard(() => this.#acks.flush());
+  }
+
+  #guard(send: () => void): void {
+    if (!this.live.open) return;
+    try {
+      send();
+    } catch {
+      // amqplib throws when the connection is just being closed.
+    }
+  }
+}
+
+/** All that amqplib reads of a message that is answered. */
+function ofTag(deliveryTag: number): ConsumeMessage {
+  return { fields: { deliveryTag } } as ConsumeMessage;
 }
 
 class AmqpDelivery implements Delivery {
   readonly message: Message;
-  readonly #live: LiveChannel;
-  readonly #raw: ConsumeMessage;
+  readonly redelivered: boolean;
+  readonly #answers: Answers;
+  readonly #tag: number;
   #answered = false;
 
-  constructor(live: LiveChannel, raw: ConsumeMessage) {
-    this.#live = live;
-    this.#raw = raw;
+  constructor(answers: Answers, raw: ConsumeMessage) {
+    this.#answers = answers;
+    this.#tag = raw.fields.deliveryTag;
+    this.redelivered = raw.fields.redelivered;
     this.message = fromAmqp(raw);
   }
 
-  get redelivered(): boolean {
-    return this.#raw.fields.redelivered;
-  }
-
   get open(): boolean {
-    return this.#live.open;
+    return this.#answers.live.open;
   }
 
   ack(): void {
-    this.#answer(() => this.#live.channel.ack(this.#raw));
+    if (this.#once()) this.#answers.ack(this.#tag);
   }
 
   nack({ requeue }: { requeue: boolean }): void {
-    this.#answer(() => this.#live.channel.nack(this.#raw, false, requeue));
+    if (this.#once()) this.#answers.nack(this.#tag, requeue);
   }
 
   /** A second answer would make the broker close the channel. */
-  #answer(send: () => void): void {
-    if (this.#answered || !this.#live.open) return;
-    this.#answered = true;
-    try {
-      send();
-    } catch {
-      // amqplib throws when the connection is just being closed: the broker hands the message out again.
-    }
+  #once(): boolean {
+    if (this.#answered || !this.open) return false;
+    return this.#answered = true;
   }
 }

@@ -20,6 +20,8 @@ export interface AmqpSubscriptionOptions {
   deliver(live: LiveChannel, message: ConsumeMessage): void;
   /** Takes what still came after the consumer was cancelled. */
   tooLate(live: LiveChannel, message: ConsumeMessage): void;
+  /** The last moment to answer: the channel is about to be closed. */
+  closing?(): void;
   /** An error for the caller that ends everything, where trying again makes no sense. */
   fatal?(error: unknown): Error | undefined;
 }
@@ -73,6 +75,7 @@ export class AmqpSubscription implements Subscription {
 
   async close(): Promise<void> {
     await this.cancel();
+    this.#options.closing?.();
     await this.#channel.close();
   }
 

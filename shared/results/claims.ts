@@ -31,6 +31,7 @@ export class ClaimReader implements Service {
       failed: (error, attempt) => persevere("claims", error, attempt),
       size,
       delayMs,
+      flushes: 2,
     });
   }
 

@@ -29,7 +29,7 @@ export class ResultWriter implements Service {
   readonly #pending = new Map<string, Pending>();
   readonly #batch: Batch<Pending, boolean>;
 
-  constructor({ store, size = 500, delayMs = 2 }: ResultWriterOptions) {
+  constructor({ store, size = 500, delayMs = 0 }: ResultWriterOptions) {
     this.#batch = new Batch<Pending, boolean>({
       name: "results",
       flush: (batch) => {

@@ -7,7 +7,7 @@
  */
 import { parseArgs } from "node:util";
 import { prepareGround } from "../support/ground.ts";
-import { ServersMissing } from "../support/packages.ts";
+import { NoServer } from "../support/server.ts";
 import {
   type Effort,
   measureBatch,
@@ -51,6 +51,6 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
 try {
   Deno.exit(await main(stopped.signal));
 } catch (error) {
-  console.error(error instanceof ServersMissing ? error.message : error);
-  Deno.exit(error instanceof ServersMissing ? 2 : 1);
+  console.error(error instanceof NoServer ? error.message : error);
+  Deno.exit(error instanceof NoServer ? 2 : 1);
 }

@@ -2,9 +2,10 @@
  * @module
  */
 import { Process } from "./process.ts";
+import { NoServer } from "./server.ts";
 
-/** No server, and no way for us to get one. The message says what a person can do. */
-export class ServersMissing extends Error {
+/** No server, and no way for us to get one. */
+export class ServersMissing extends NoServer {
   constructor(missing: readonly string[]) {
     super(`Cannot run as this machine has no ${missing.join(" and no ")}. Install it:
 

@@ -4,16 +4,26 @@
 import pg from "pg";
 import { freePorts } from "./ports.ts";
 import { Process, run } from "./process.ts";
-import { folderWith, pathFolders, type Server, untilUp, versionFolders } from "./server.ts";
+import {
+  folderWith,
+  pathFolders,
+  type Server,
+  unreachable,
+  untilUp,
+  versionFolders,
+} from "./server.ts";
 
 /** The server of `DATABASE_URL`, or `undefined` when that is not set.
  *
- * @throws when it does not answer */
+ * @throws {NoServer} when it does not answer */
 export async function namedPostgres(): Promise<Server | undefined> {
   const url = Deno.env.get("DATABASE_URL");
   if (!url) return undefined;
+  const release = await releaseOf(url).catch((error) => {
+    throw unreachable("DATABASE_URL", url, error);
+  });
   return {
-    description: `Postgres ${await releaseOf(url)} of DATABASE_URL at ${new URL(url).host}`,
+    description: `Postgres ${release} of DATABASE_URL at ${new URL(url).host}`,
     environment: { DATABASE_URL: url },
     stop: () => Promise.resolve(),
   };

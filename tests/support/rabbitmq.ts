@@ -3,20 +3,22 @@
  */
 import { freePorts } from "./ports.ts";
 import { Process, type ProcessOptions } from "./process.ts";
-import { folderWith, pathFolders, type Server, untilUp } from "./server.ts";
+import { folderWith, NoServer, pathFolders, type Server, unreachable, untilUp } from "./server.ts";
 import { management } from "./servers.ts";
 
 /** The broker of `AMQP_URL` and `MANAGEMENT_URL`, or `undefined` when neither is set.
  *
- * @throws when only one is set, or when it does not answer */
+ * @throws {NoServer} when only one is set, or when it does not answer */
 export async function namedRabbitmq(): Promise<Server | undefined> {
   const url = Deno.env.get("AMQP_URL");
   const managementUrl = Deno.env.get("MANAGEMENT_URL");
   if (!url && !managementUrl) return undefined;
   if (!url || !managementUrl) {
-    throw new Error("Cannot use AMQP_URL without MANAGEMENT_URL: set both, or neither");
+    throw new NoServer("Cannot use AMQP_URL without MANAGEMENT_URL: set both, or neither");
   }
-  const release = await releaseOf(managementUrl);
+  const release = await releaseOf(managementUrl).catch((error) => {
+    throw unreachable("MANAGEMENT_URL", managementUrl, error);
+  });
   return {
     description: `RabbitMQ ${release} of AMQP_URL at ${new URL(url).host}`,
     environment: { AMQP_URL: url, MANAGEMENT_URL: managementUrl },

@@ -10,6 +10,18 @@ export interface Server {
   stop(): Promise<void>;
 }
 
+/** There is no server to run on. The message says what a person can do. */
+export class NoServer extends Error {}
+
+/** Makes a failure to reach a server that a variable names into one line. */
+export function unreachable(variable: string, url: string, cause: unknown): NoServer {
+  const reason = cause instanceof Error ? cause.message || cause.name : String(cause);
+  return new NoServer(
+    `Cannot use ${new URL(url).host} of ${variable} as ${reason}: start it, or unset ${variable}`,
+    { cause },
+  );
+}
+
 /** Asks a server that is starting until it answers.
  *
  * @param ask throws while there is no answer

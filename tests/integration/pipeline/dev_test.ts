@@ -23,7 +23,6 @@ async function startDev(folder: string, stack: AsyncDisposableStack): Promise<Pr
   const dev = stack.use(Process.start(Deno.execPath(), ["task", "dev"], {
     cwd: folder,
     env: { PORT: "0", NO_COLOR: "1" },
-    ownGroup: true,
   }));
   await dev.said(/^ *curl .*\n/m, { timeoutMs: 60_000 });
   console.log(`deno task dev: ready after ${Math.round(performance.now() - start)} ms`);

@@ -1,0 +1,56 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { Acks } from "../../../shared/broker/acks.ts";
+
+/** What a broker makes of ack frames: a second answer to one delivery would close the channel. */
+class Unanswered {
+  readonly tags = new Set<number>();
+  readonly acked = new Set<number>();
+
+  ack(tag: number, multiple: boolean): void {
+    const covered = multiple ? [...this.tags].filter((other) => other <= tag) : [tag];
+    if (!this.tags.has(tag)) throw new Error(`unknown delivery tag ${tag}`);
+    for (const each of covered) {
+      this.tags.delete(each);
+      this.acked.add(each);
+    }
+  }
+}
+
+Deno.test("Acks cover exactly what was acked, in whatever order answers and flushes come", () => {
+  const answers = fc.array(fc.record({ nack: fc.boolean(), flush: fc.boolean(), pick: fc.nat() }), {
+    maxLength: 60,
+  });
+  fc.assert(fc.property(answers, (given) => {
+    const broker = new Unanswered();
+    const acks = new Acks((tag, multiple) => broker.ack(tag, multiple));
+    const open = given.map((_, index) => index + 1);
+    for (const tag of open) broker.tags.add(tag);
+    const wanted = new Set<number>();
+    for (const { nack, flush, pick } of given) {
+      const [tag = 0] = open.splice(pick % open.length, 1);
+      if (nack) {
+        broker.tags.delete(tag);
+        acks.answered(tag);
+      } else {
+        wanted.add(tag);
+        acks.ack(tag);
+      }
+      if (flush) acks.flush();
+    }
+    acks.flush();
+    assertEquals(broker.acked, wanted);
+    assertEquals(acks.waiting, false);
+  }));
+});
+
+Deno.test("Acks need one frame for a whole run, and none when nothing was gathered", () => {
+  const frames: [number, boolean][] = [];
+  const acks = new Acks((tag, multiple) => frames.push([tag, multiple]));
+  acks.flush();
+  for (let tag = 500; tag > 0; tag--) acks.ack(tag);
+  acks.flush();
+  acks.ack(501);
+  acks.flush();
+  assertEquals(frames, [[500, true], [501, false]]);
+});
