@@ -71,8 +71,9 @@ export class ResultWriter implements Service {
       return before.taken;
     }
     const pending: Pending = { settlement, taken: Promise.resolve(false) };
-    pending.taken = this.#batch.add(pending);
+    // First: a batch that this one fills is flushed at once, and what is flushed must not be overtaken any more.
     this.#pending.set(settlement.id, pending);
+    pending.taken = this.#batch.add(pending);
     return pending.taken;
   }
 }

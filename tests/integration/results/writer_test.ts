@@ -96,3 +96,15 @@ Deno.test("ClaimReader.claim() answers each of many, and waits for a database th
   here.proxy.pass();
   assertEquals((await waiting)?.state, "SUCCESS");
 });
+
+Deno.test("ResultWriter.settle() writes the final state of a task whose STARTED filled a batch", async () => {
+  await using ground = await migratedPostgres();
+  const store = new PostgresResultStore({ database: ground.database });
+  await using writer = new ResultWriter({ store, size: 1 });
+  await writer.start();
+  const id = v7();
+  const started = writer.settle(settlement({ id, state: "STARTED", result: null }));
+  const finished = writer.settle(settlement({ id, state: "SUCCESS" }));
+  assertEquals(await Promise.all([started, finished]), [true, true]);
+  assertEquals((await store.find(id))?.state, "SUCCESS");
+});
