@@ -7,6 +7,9 @@ import { EXIT } from "./exit.ts";
 /** Seconds to wait for the result unless told otherwise. */
 const DEFAULT_WAIT = 30;
 
+/** When to say that it takes a while. */
+const SLOW_MS = 1000;
+
 /** Submits a task. */
 export const call: Command = {
   summary: "submit a task and print its result",
@@ -47,14 +50,19 @@ export const call: Command = {
       ...optional("queue", given.own.queue),
       ...optional("priority", number(given.own, "priority")),
     };
+    const kwargs = argumentsOf(pairs);
+    const patience = setTimeout(
+      () => console.error(`celeriac: waiting for '${name}', up to ${wait} s`),
+      SLOW_MS,
+    );
     const answer = await ask(config, `/v1/tasks/${encodeURIComponent(name)}`, {
       method: "POST",
-      body: JSON.stringify({ kwargs: argumentsOf(pairs), options }),
+      body: JSON.stringify({ kwargs, options }),
       headers: {
         ...(wait > 0 ? { prefer: `wait=${wait}` } : {}),
         ...optional("idempotency-key", given.own["idempotency-key"]),
       },
-    });
+    }).finally(() => clearTimeout(patience));
     if (wait > 0) return show(answer, { whole: "whole" in given.own });
     console.log(answer.id);
     return EXIT.done;
