@@ -128,7 +128,13 @@ export class Process implements AsyncDisposable {
 
   /** Sends a signal; nothing when it has ended. */
   kill(signal: Deno.Signal): void {
-    if (this.#running) this.#child.kill(signal);
+    if (!this.#running) return;
+    try {
+      this.#child.kill(signal);
+    } catch (error) {
+      // it has just ended, and its status is on the way
+      if (!(error instanceof TypeError)) throw error;
+    }
   }
 
   /** Sends a signal to it and all its children; needs `ownGroup`. */
@@ -136,7 +142,9 @@ export class Process implements AsyncDisposable {
     try {
       Deno.kill(-this.pid, signal);
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      // macOS refuses where nothing but the dead are left
+      const gone = [Deno.errors.NotFound, Deno.errors.PermissionDenied];
+      if (!gone.some((kind) => error instanceof kind)) throw error;
     }
   }
 

@@ -25,6 +25,14 @@ Deno.test("exit() returns how it ended", async () => {
   assert(!process.running);
 });
 
+Deno.test("kill() does nothing to a process that has ended, known or not", async () => {
+  await using process = Process.start("true", []);
+  const end = performance.now() + 200;
+  while (performance.now() < end) process.kill("SIGCONT"); // nobody hears of the end meanwhile
+  await process.exit();
+  process.kill("SIGTERM");
+});
+
 Deno.test("killGroup() ends the children too", async () => {
   await using process = Process.start("sh", ["-c", "sleep 60 & echo $!; wait"], { ownGroup: true });
   await process.said(/\d+/);
