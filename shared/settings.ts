@@ -157,10 +157,11 @@ export const SETTINGS = {
   }),
   prefetchFactor: setting({
     env: "CELERIAC_PREFETCH_FACTOR",
-    schema: z.coerce.number().min(1).max(100).default(4),
+    schema: z.coerce.number().min(1).max(100).default(8),
     value: "N",
     roles: ["worker", "dev"],
-    help: "deliveries in hand per running handler: prefetch = concurrency x this",
+    help:
+      "deliveries in hand per running handler: prefetch = concurrency x this; lower it where messages are large",
   }),
   processes: setting({
     env: "CELERIAC_PROCESSES",

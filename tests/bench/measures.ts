@@ -2,6 +2,7 @@
  * @module
  */
 import pg from "pg";
+import { v7 } from "uuid";
 import { Process, run } from "../support/process.ts";
 import { publishRaw, rawChannel, rawTask } from "../support/raw_amqp.ts";
 import { checkout, migrate, startApi, startWorker } from "../support/roles.ts";
@@ -22,8 +23,8 @@ type Say = (line: string) => void;
 
 const queue = "celeriac.default";
 
-/** Deliveries in hand: the worker's default, concurrency 32 times 4, also for the baseline. */
-const prefetch = 128;
+/** Deliveries in hand: the worker's default, concurrency 32 times 8, also for the baseline. */
+const prefetch = 256;
 
 /** Connections of the load generator. */
 const connections = 64;
@@ -181,7 +182,7 @@ async function rateOf(
     await declareQueue(amqp.channel);
     const messages = Array.from(
       { length: tasks },
-      (_, index) => rawTask("add", crypto.randomUUID(), { args: [index, 1] }),
+      (_, index) => rawTask("add", v7(), { args: [index, 1] }),
     );
     await publishRaw(amqp, "", queue, messages);
   }
