@@ -1,0 +1,36 @@
+/** Settings of the app that a role works for. */
+import { list, seconds, setting, text } from "./setting.ts";
+
+/** Settings of the app that a role works for. Durations are seconds. */
+export const APP_SETTINGS = {
+  contracts: setting({
+    env: "CELERIAC_CONTRACTS",
+    schema: text.optional(),
+    defaultText: "the sample app",
+    value: "MODULE",
+    roles: ["api", "worker", "dev", "definitions"],
+    help: "module that exports your contracts",
+  }),
+  handlers: setting({
+    env: "CELERIAC_HANDLERS",
+    schema: text.optional(),
+    defaultText: "the sample app",
+    value: "MODULE",
+    roles: ["worker", "dev"],
+    help: "module that exports your handlers",
+  }),
+  foreignQueues: setting({
+    env: "CELERIAC_FOREIGN_QUEUES",
+    schema: list.default([]),
+    value: "NAMES",
+    roles: ["api", "dev", "definitions"],
+    help: "queues of other systems (Celery's) that callers may name, with commas",
+  }),
+  retention: setting({
+    env: "CELERIAC_RETENTION",
+    schema: seconds.min(60).default(7 * 24 * 3600),
+    value: "SECONDS",
+    roles: ["api", "dev"],
+    help: "age at which final records are dropped",
+  }),
+} as const;

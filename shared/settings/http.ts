@@ -1,0 +1,64 @@
+/** Settings of what listens, and of who calls it. */
+import { z } from "zod";
+import { flag, port, RUNNING, seconds, setting, text } from "./setting.ts";
+
+/** Settings of what listens, and of who calls it. Durations are seconds. */
+export const HTTP_SETTINGS = {
+  host: setting({
+    env: "HOST",
+    schema: text.default("127.0.0.1"),
+    value: "ADDRESS",
+    roles: RUNNING,
+    help: "address to listen on; beyond loopback the API wants a token or --open",
+  }),
+  port: setting({
+    env: "PORT",
+    schema: port.default(8000),
+    value: "PORT",
+    roles: ["api", "dev"],
+    help: "port of the API; 0 takes a free one",
+  }),
+  healthPort: setting({
+    env: "HEALTH_PORT",
+    schema: port.default(0),
+    value: "PORT",
+    roles: ["worker"],
+    help: "port of the worker's /livez, /readyz and /metrics; 0 takes a free one",
+  }),
+  apiToken: setting({
+    env: "CELERIAC_API_TOKEN",
+    schema: text.min(16, "must have at least 16 characters").optional(),
+    defaultText: "none",
+    value: "TOKEN",
+    secret: true,
+    roles: ["api", "dev", "call", "result"],
+    help: "bearer token that callers must show",
+  }),
+  open: setting({
+    env: "CELERIAC_OPEN",
+    schema: flag.default(false),
+    roles: ["api", "dev"],
+    help: "serve beyond loopback without a token",
+  }),
+  url: setting({
+    env: "CELERIAC_URL",
+    schema: z.url({ protocol: /^https?$/ }).default("http://127.0.0.1:8000"),
+    value: "URL",
+    roles: ["call", "result"],
+    help: "where the API is",
+  }),
+  maxWait: setting({
+    env: "CELERIAC_MAX_WAIT",
+    schema: seconds.default(60),
+    value: "SECONDS",
+    roles: ["api", "dev"],
+    help: "longest ?wait= and Prefer: wait=",
+  }),
+  resultCache: setting({
+    env: "CELERIAC_RESULT_CACHE",
+    schema: z.coerce.number().int().min(0).default(10_000),
+    value: "N",
+    roles: ["api", "dev"],
+    help: "final results kept in memory; 0 turns the cache off",
+  }),
+} as const;

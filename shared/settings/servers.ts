@@ -1,0 +1,55 @@
+/** Settings of the servers that a role connects to. */
+import { z } from "zod";
+import { count, seconds, SERVERS, setting } from "./setting.ts";
+
+/** Settings of the servers that a role connects to. Durations are seconds. */
+export const SERVER_SETTINGS = {
+  amqpUrl: setting({
+    env: "AMQP_URL",
+    schema: z.url({
+      protocol: /^amqps?$/,
+      error: "must look like amqp://user:password@host:5672/vhost",
+    })
+      .default("amqp://guest:guest@127.0.0.1:5672"),
+    value: "URL",
+    secret: true,
+    roles: ["api", "worker"],
+    help: "RabbitMQ to publish to and consume from",
+  }),
+  databaseUrl: setting({
+    env: "DATABASE_URL",
+    schema: z.url({
+      protocol: /^postgres(ql)?$/,
+      error: "must look like postgres://user:password@host:5432/database",
+    }).default("postgres://postgres@127.0.0.1:5432/postgres"),
+    value: "URL",
+    secret: true,
+    roles: SERVERS,
+    help: "Postgres that holds records and the outbox",
+  }),
+  managementUrl: setting({
+    env: "MANAGEMENT_URL",
+    schema: z.url({
+      protocol: /^https?$/,
+      error: "must look like http://user:password@host:15672",
+    }).default("http://guest:guest@127.0.0.1:15672"),
+    value: "URL",
+    secret: true,
+    roles: ["definitions"],
+    help: "RabbitMQ's management API, as an administrator",
+  }),
+  confirmTimeout: setting({
+    env: "CELERIAC_CONFIRM_TIMEOUT",
+    schema: seconds.min(0.1).default(5),
+    value: "SECONDS",
+    roles: ["api", "worker"],
+    help: "wait for the broker's confirm; after it the outbox takes the message",
+  }),
+  databasePool: setting({
+    env: "CELERIAC_DATABASE_POOL",
+    schema: count.max(1000).default(8),
+    value: "N",
+    roles: ["api", "worker"],
+    help: "connections to Postgres at most",
+  }),
+} as const;

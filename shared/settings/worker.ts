@@ -1,0 +1,66 @@
+/** Settings of workers. */
+import { z } from "zod";
+import { count, flag, list, seconds, setting, text } from "./setting.ts";
+
+/** Settings of workers. Durations are seconds. */
+export const WORKER_SETTINGS = {
+  queues: setting({
+    env: "CELERIAC_QUEUES",
+    schema: list.default([]),
+    defaultText: "those of the contracts",
+    value: "NAMES",
+    roles: ["worker"],
+    help: "queues to consume, with commas",
+  }),
+  concurrency: setting({
+    env: "CELERIAC_CONCURRENCY",
+    schema: count.max(10_000).default(32),
+    value: "N",
+    roles: ["worker", "dev"],
+    help: "handlers that run at once in one worker",
+  }),
+  prefetchFactor: setting({
+    env: "CELERIAC_PREFETCH_FACTOR",
+    schema: z.coerce.number().min(1).max(100).default(8),
+    value: "N",
+    roles: ["worker", "dev"],
+    help:
+      "deliveries in hand per running handler: prefetch = concurrency x this; lower it where messages are large",
+  }),
+  processes: setting({
+    env: "CELERIAC_PROCESSES",
+    schema: count.max(256).default(2),
+    value: "N",
+    roles: ["worker", "dev"],
+    help: "warm child processes for tasks that run in a process",
+  }),
+  heapMb: setting({
+    env: "CELERIAC_HEAP_MB",
+    schema: count.min(16).default(256),
+    value: "MIB",
+    roles: ["worker", "dev"],
+    help: "heap of each child process, MiB",
+  }),
+  grace: setting({
+    env: "CELERIAC_GRACE",
+    schema: seconds.default(25),
+    value: "SECONDS",
+    roles: ["worker", "dev"],
+    help: "time that running tasks get to finish after SIGTERM",
+  }),
+  node: setting({
+    env: "CELERIAC_NODE",
+    schema: text.max(100).regex(/^[^\s@]+@[^\s@]+$/, "must look like name@host").optional(),
+    defaultText: "celeriac@<host>-<random>",
+    value: "NAME",
+    roles: ["worker", "dev"],
+    help: "the worker's node name; never let two be alike",
+  }),
+  events: setting({
+    env: "CELERIAC_EVENTS",
+    schema: flag.default(true),
+    roles: ["worker"],
+    help:
+      "publish task events on 'celeryev'; without them a waiting caller is answered up to a second later",
+  }),
+} as const;
