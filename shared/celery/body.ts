@@ -2,6 +2,7 @@
 import { brotliDecompressSync, inflateSync, zstdDecompressSync } from "node:zlib";
 import type { HeaderValue } from "../broker/broker.ts";
 import { Malformed } from "../errors.ts";
+import { repr } from "./repr.ts";
 
 /** Bytes that a body may have once decompressed: as many as RabbitMQ 3 takes in one message. */
 export const MAX_BODY_BYTES = 128 * 1024 * 1024;
@@ -30,7 +31,7 @@ export function readText(body: Uint8Array, compression: HeaderValue | undefined)
 }
 
 function decompress(body: Uint8Array, compression: HeaderValue): Uint8Array {
-  const name = String(compression);
+  const name = typeof compression === "string" ? compression : repr(compression);
   const undo = Object.hasOwn(DECOMPRESS, name) ? DECOMPRESS[name] : undefined;
   if (!undo) {
     throw new Malformed(

@@ -63,7 +63,7 @@ const INHERITED: ReadonlySet<string> = new Set([
  */
 export function encodeException(error: unknown): ExceptionMeta {
   if (!(error instanceof Error)) return exception(MODULE, "Error", thrown(error));
-  const message = storable(String(error.message), MAX_MESSAGE);
+  const message = storable(textOf(error.message), MAX_MESSAGE);
   if (error instanceof SoftTimeLimitExceeded) {
     return exception("billiard.exceptions", "SoftTimeLimitExceeded");
   }
@@ -101,7 +101,7 @@ export function traceback(error: unknown): string {
   let cause = error;
   for (let count = 0; count < MAX_CAUSES && cause !== undefined; count++) {
     const isError = cause instanceof Error;
-    const stack = isError ? (cause as Error).stack || String(cause) : repr(cause);
+    const stack = isError ? stackOf(cause as Error) : repr(cause);
     parts.push(storable(stack, MAX_TRACEBACK));
     cause = isError ? (cause as Error).cause : undefined;
   }
@@ -125,6 +125,15 @@ function exception(module: string, type: string, ...args: unknown[]): ExceptionM
   return { exc_type: type, exc_message: args, exc_module: module };
 }
 
+/** A property that should be text; an error of a user's may hold anything there. */
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : repr(value);
+}
+
+function stackOf(error: Error): string {
+  return textOf(error.stack || `${textOf(error.name)}: ${textOf(error.message)}`);
+}
+
 /** JSON scalars as they are, anything else as text. */
 function thrown(value: unknown): unknown {
   if (typeof value === "string") return storable(value, MAX_MESSAGE);
@@ -135,7 +144,7 @@ function thrown(value: unknown): unknown {
 /** The most telling name: a class that does not name its errors inherits the name of a built-in one. */
 function typeName(error: Error): string {
   const { name, constructor } = error;
-  return INHERITED.has(name) && constructor?.name ? constructor.name : String(name);
+  return INHERITED.has(name) && constructor?.name ? constructor.name : textOf(name);
 }
 
 /** A name that Python can give to a class. */

@@ -220,6 +220,7 @@ Deno.test("decodeTask() refuses each header that a Python worker dies of or reje
     { compression: "application/x-lzma" },
     { compression: "toString" },
     { compression: 5 },
+    { compression: { toString: false } },
     { compression: "application/x-gzip" }, // and is not
   ];
   for (const varied of headers) {

@@ -131,3 +131,9 @@ Deno.test("revoked() and notRegistered() are Celery's own", () => {
   assertEquals(revoked("expired"), meta("celery.exceptions", "TaskRevokedError", "expired"));
   assertEquals(notRegistered("no.such"), meta("celery.exceptions", "NotRegistered", "no.such"));
 });
+
+Deno.test("encodeException() and traceback() take errors whose properties are not text", () => {
+  const error = Object.assign(new Error(), { message: { toString: false }, name: 5, stack: "" });
+  assertEquals(encodeException(error).exc_message, ["{'toString': False}"]);
+  assertEquals(traceback(error), "5: {'toString': False}");
+});
