@@ -2,12 +2,12 @@
 
 /** Resolves with the first value that is neither `undefined`, `null` nor `false`.
  *
- * @param options.within seconds until it gives up. Default 20
+ * @param options.within seconds until it gives up. Default 60
  * @throws when the time is over, with what was waited for */
 export async function eventually<Value>(
   what: string,
   look: () => Value | Promise<Value>,
-  { within = 20 }: { within?: number } = {},
+  { within = 60 }: { within?: number } = {},
 ): Promise<NonNullable<Exclude<Value, false>>> {
   const end = Date.now() + within * 1000;
   while (true) {

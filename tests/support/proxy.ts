@@ -1,7 +1,20 @@
-/** A TCP proxy that can go bad: swallow, cut, rewrite. */
+/** A TCP proxy that can come late and go bad: swallow, cut, rewrite. */
 
 /** Changes bytes on their way to the server, in place. */
 export type Rewrite = (bytes: Uint8Array) => void;
+
+const DEFAULT_PORTS: Readonly<Record<string, number>> = {
+  "amqp:": 5672,
+  "postgres:": 5432,
+  "postgresql:": 5432,
+};
+
+/** How a proxy behaves. */
+export interface ProxyOptions {
+  readonly rewrite?: Rewrite;
+  /** Where it listens on loopback; default any free port. */
+  readonly port?: number;
+}
 
 /** Stands between a client and a server. */
 export class TcpProxy implements AsyncDisposable {
@@ -14,17 +27,17 @@ export class TcpProxy implements AsyncDisposable {
   /** Pending while the proxy swallows. */
   #passing: PromiseWithResolvers<void> | undefined;
 
-  constructor(target: Deno.ConnectOptions, options: { rewrite?: Rewrite } = {}) {
+  constructor(target: Deno.ConnectOptions, { rewrite, port = 0 }: ProxyOptions = {}) {
     this.#target = target;
-    this.#rewrite = options.rewrite;
-    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    this.#rewrite = rewrite;
+    this.#listener = Deno.listen({ hostname: "127.0.0.1", port });
     this.#accepting = this.#accept();
   }
 
   /** A proxy for the server of a URL. */
-  static of(url: string, options: { rewrite?: Rewrite } = {}): TcpProxy {
-    const { hostname, port } = new URL(url);
-    return new TcpProxy({ hostname, port: Number(port) }, options);
+  static of(url: string, options: ProxyOptions = {}): TcpProxy {
+    const { hostname, port, protocol } = new URL(url);
+    return new TcpProxy({ hostname, port: Number(port || DEFAULT_PORTS[protocol]) }, options);
   }
 
   /** The URL, through this proxy. */
@@ -64,13 +77,17 @@ export class TcpProxy implements AsyncDisposable {
   async #accept(): Promise<void> {
     try {
       for await (const client of this.#listener) {
-        const server = await Deno.connect(this.#target);
+        const server = await Deno.connect(this.#target).catch(() => undefined);
+        if (!server) {
+          close(client);
+          continue;
+        }
         this.#connections.add(client).add(server);
         this.#start(this.#pump(client, server, this.#rewrite));
         this.#start(this.#pump(server, client));
       }
     } catch {
-      // The listener was closed, or the server is away.
+      // The listener was closed.
     }
   }
 

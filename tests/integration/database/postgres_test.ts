@@ -13,7 +13,6 @@ import {
   DatabaseUnavailable,
 } from "../../../shared/errors.ts";
 import { testDatabase } from "../../support/database_conformance.ts";
-import { Forwarder } from "../../support/forwarder.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { freshDatabase } from "../../support/servers.ts";
 
@@ -172,7 +171,7 @@ Deno.test("PostgresDatabase says once that the server is away, and once that it 
     for (let attempt = 0; attempt < 3; attempt++) {
       await assertRejects(() => database.query("select 1"), DatabaseUnavailable);
     }
-    await using _forwarder = Forwarder.listen(port, ground.url, 5432);
+    await using _server = TcpProxy.of(ground.url, { port });
     assertEquals(await database.query("select 1 as one"), [{ one: 1 }]);
     await database.query("select 1");
     await database.stop();

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
-import { Forwarder } from "../../support/forwarder.ts";
+import { TcpProxy } from "../../support/proxy.ts";
 import { freshPipeline, type Pipeline, submit } from "../../support/pipeline.ts";
 import { freePorts } from "../../support/ports.ts";
 import { startApi, startRole } from "../../support/roles.ts";
@@ -26,7 +26,7 @@ Deno.test("a worker without a broker says so in a line and comes up when the bro
   assertFalse(worker.output.includes(password), worker.output);
   assertFalse(/^\s+at /m.test(worker.output), worker.output);
 
-  await using _broker = Forwarder.listen(port, pipeline.vhost.url, 5672);
+  await using _broker = TcpProxy.of(pipeline.vhost.url, { port });
   await worker.said(/ready: consuming/);
   const { api, url } = await startApi(pipeline);
   await using _api = api;
@@ -50,6 +50,6 @@ Deno.test("an API without a database says so in a line and comes up when the dat
   assertFalse(api.output.includes(secret), api.output);
   assertFalse(/^\s+at /m.test(api.output), api.output);
 
-  await using _database = Forwarder.listen(port, address.href, 5432);
+  await using _database = TcpProxy.of(address.href, { port });
   await api.said(/ready at http:/);
 });
