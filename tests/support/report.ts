@@ -2,8 +2,12 @@
  *
  *     deno run --allow-read=report tests/support/report.ts FOLDER [FAILED STEP...]
  *
- * As a program it prints one line for all reports of a folder and exits with 1 unless something
- * passed and nothing failed. Steps that failed without a report that says so count as one each.
+ * As a program it prints what failed and one line for all reports of a folder, and exits with 1
+ * unless something passed and nothing failed. Steps that failed without a report that says so count
+ * as one each.
+ *
+ * A report `NAME.again.xml` tells of a second run of the files that failed in `NAME.xml`. What
+ * passed there counts as passed and is named as unsteady.
  * @module
  */
 
@@ -35,6 +39,59 @@ export function tally(xml: string): Tally {
       return { passed: attribute(tag, "tests") - failed - skipped, failed, skipped };
     }),
   );
+}
+
+/** A test that did not pass. */
+export interface Failure {
+  readonly file: string;
+  readonly name: string;
+  /** What the test said, cut to 2,000 characters. */
+  readonly message: string;
+}
+
+/** The tests that failed, in order.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { failures } from "./report.ts";
+ *
+ * const xml = `<testcase name="a &lt; b" classname="./a_test.ts" time="0.1">
+ *   <failure message="no">Error: no</failure>
+ * </testcase>`;
+ * assertEquals(failures(xml), [{ file: "./a_test.ts", name: "a < b", message: "no" }]);
+ * ```
+ */
+export function failures(xml: string): Failure[] {
+  return cases(xml).flatMap(({ message, ...test }) =>
+    message === undefined ? [] : { ...test, message }
+  );
+}
+
+/** What two runs of a suite come to.
+ *
+ * @param again the report of the second run, of the files that failed in the first */
+export function settled(first: string, again: string): {
+  readonly tally: Tally;
+  readonly failed: readonly Failure[];
+  /** Failed first, passed then. */
+  readonly unsteady: readonly Failure[];
+} {
+  const key = ({ file, name }: { file: string; name: string }) => `${file}\n${name}`;
+  const passed = new Set(cases(again).filter(({ message }) => message === undefined).map(key));
+  const told = failures(first);
+  const unsteady = told.filter((failure) => passed.has(key(failure)));
+  const failed = told.filter((failure) => !passed.has(key(failure)));
+  const counted = tally(first);
+  return {
+    tally: {
+      ...counted,
+      passed: counted.passed + unsteady.length,
+      failed: counted.failed - unsteady.length,
+    },
+    failed,
+    unsteady,
+  };
 }
 
 /** The files that a report of `deno test` tells of, as it writes them (`./tests/a_test.ts`). */
@@ -77,6 +134,17 @@ export function isGood({ passed, failed }: Tally): boolean {
   return passed > 0 && failed === 0;
 }
 
+function cases(xml: string): { file: string; name: string; message?: string }[] {
+  const all = xml.matchAll(/<testcase ([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g);
+  return [...all].map(([, attributes = "", inside = ""]) => {
+    const [, name = ""] = /(?:^| )name="([^"]*)"/.exec(attributes) ?? [];
+    const [, file = ""] = / classname="([^"]*)"/.exec(attributes) ?? [];
+    const wrong = /<(?:failure|error) message="([^"]*)"/.exec(inside);
+    const message = wrong ? { message: unescaped(wrong[1] ?? "").slice(0, 2_000) } : {};
+    return { file: unescaped(file), name: unescaped(name), ...message };
+  });
+}
+
 function opening(xml: string, element: string): string[] {
   return xml.match(new RegExp(`<${element} [^>]*>`, "g")) ?? [];
 }
@@ -89,13 +157,38 @@ function escaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 }
 
+function unescaped(text: string): string {
+  const characters: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'" };
+  return text
+    .replaceAll(/&(lt|gt|quot|apos);/g, (_, name) => characters[name] ?? "")
+    .replaceAll(/&#(\d+);/g, (_, code) => String.fromCodePoint(Number(code)))
+    .replaceAll("&amp;", "&");
+}
+
+function print(title: string, all: readonly Failure[]): void {
+  for (const { file, name, message } of all) {
+    console.log(`\n${title}: ${name} (${file})\n${message.replaceAll(/^/gm, "    ")}`);
+  }
+}
+
 if (import.meta.main) {
   const [folder = "report", ...steps] = Deno.args;
-  const reports = [...Deno.readDirSync(folder)].filter((entry) => entry.name.endsWith(".xml"));
-  const told = sum(
-    reports.map((entry) => tally(Deno.readTextFileSync(`${folder}/${entry.name}`))),
-  );
+  const read = (name: string) => {
+    try {
+      return Deno.readTextFileSync(`${folder}/${name}`);
+    } catch {
+      return "";
+    }
+  };
+  const results = [...Deno.readDirSync(folder)]
+    .filter(({ name }) => name.endsWith(".xml") && !name.endsWith(".again.xml"))
+    .map(({ name }) => settled(read(name), read(name.replace(/xml$/, "again.xml"))));
+  for (const { failed, unsteady } of results) {
+    print("UNSTEADY, passed only the second time", unsteady);
+    print("FAILED", failed);
+  }
+  const told = sum(results.map(({ tally }) => tally));
   const total = { ...told, failed: told.failed || steps.length };
-  console.log(lineOf(total));
+  console.log(`\n${lineOf(total)}`);
   Deno.exit(isGood(total) ? 0 : 1);
 }

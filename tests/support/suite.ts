@@ -3,7 +3,15 @@
  */
 import { dirname, join, resolve } from "@std/path";
 import { Process } from "./process.ts";
-import { failureReport, reportedFiles, sum, type Tally, tally } from "./report.ts";
+import {
+  failureReport,
+  failures,
+  reportedFiles,
+  settled,
+  sum,
+  type Tally,
+  tally,
+} from "./report.ts";
 
 /** A folder of tests and how it is run. */
 export interface Suite {
@@ -30,40 +38,72 @@ export interface SuiteOptions {
 /** A suite that takes longer hangs. */
 const timeLimitMs = 20 * 60_000;
 
+/** More files than these are not unsteady, but broken. */
+const maxFilesAgain = 3;
+
 /** Runs a suite.
  *
- * A file that died before its tests ran, or a suite that left no report, counts as failed.
+ * A file that died before its tests ran, or a suite that left no report, counts as failed. Up to
+ * three files with failed tests run a second time, by themselves; what passes then counts as
+ * passed, and the report names it as unsteady.
  *
  * @throws when the signal aborts; the suite and all its children are killed then */
 export async function runSuite(suite: Suite, options: SuiteOptions): Promise<Tally> {
-  const { environment, flags, reports, quiet = false, signal } = options;
-  signal.throwIfAborted();
+  const { flags, reports } = options;
+  options.signal.throwIfAborted();
   const report = `${reports}/${suite.name}.xml`;
   const died = `${reports}/${suite.name}-died.xml`;
+  const again = `${reports}/${suite.name}.again.xml`;
   await Deno.mkdir(reports, { recursive: true });
-  await removeFiles([report, died]);
+  await removeFiles([report, died, again]);
+  const { success, code } = await runTests(suite.paths, suite.flags, report, options);
+  const xml = await read(report);
+  const counted = tally(xml);
+  if (success) return counted;
+  const silent = await silentFiles(suite, xml, flags);
+  if (silent.length === 0 && counted.failed > 0) {
+    const files = [...new Set(failures(xml).map(({ file }) => file))];
+    if (suite.flags.includes("--doc") || files.length > maxFilesAgain) return counted;
+    const registering = await filesRegistering(suite, files);
+    console.log(`\n== ${suite.name}, again: ${registering.join(" ")}`);
+    await runTests(
+      registering,
+      suite.flags.filter((flag) => flag !== "--parallel"),
+      again,
+      options,
+    );
+    return settled(xml, await read(again)).tally;
+  }
+  const missing = silent.length > 0 ? silent : [`deno test ended with ${code}`];
+  const diedXml = failureReport(suite.name, missing);
+  await Deno.writeTextFile(died, diedXml);
+  return sum([counted, tally(diedXml)]);
+}
+
+async function runTests(
+  paths: readonly string[],
+  flags: readonly string[],
+  report: string,
+  { environment, flags: added, quiet = false, signal }: SuiteOptions,
+): Promise<Deno.CommandStatus> {
   const process = Process.start(
     Deno.execPath(),
-    ["test", ...suite.flags, ...flags, `--junit-path=${report}`, ...suite.paths],
+    ["test", ...flags, ...added, `--junit-path=${report}`, ...paths],
     { env: { DENO_JOBS: "2", ...environment }, inherit: !quiet, ownGroup: true },
   );
   const end = () => process.killGroup("SIGKILL");
   const timer = setTimeout(end, timeLimitMs);
   signal.addEventListener("abort", end);
-  const { success, code } = await process.status;
+  const status = await process.status;
   clearTimeout(timer);
   signal.removeEventListener("abort", end);
   end(); // whatever a test that failed left running
   signal.throwIfAborted();
-  const xml = await Deno.readTextFile(report).catch(() => "");
-  const counted = tally(xml);
-  if (success) return counted;
-  const silent = await silentFiles(suite, xml, flags);
-  if (silent.length === 0 && counted.failed > 0) return counted;
-  const failures = silent.length > 0 ? silent : [`deno test ended with ${code}`];
-  const diedXml = failureReport(suite.name, failures);
-  await Deno.writeTextFile(died, diedXml);
-  return sum([counted, tally(diedXml)]);
+  return status;
+}
+
+function read(file: string): Promise<string> {
+  return Deno.readTextFile(file).catch(() => "");
 }
 
 /** The test files that the report does not tell of; unknowable when a filter may have emptied them. */
@@ -76,6 +116,13 @@ async function silentFiles(
   const told = new Set(reportedFiles(xml).map((file) => resolve(file)));
   const files = (await Promise.all(suite.paths.map(testFiles))).flat();
   return files.filter((file) => ![file, ...importsOf(file)].some((one) => told.has(resolve(one))));
+}
+
+/** The test files whose run reports these: themselves, or what imports the module that registers. */
+async function filesRegistering(suite: Suite, reported: readonly string[]): Promise<string[]> {
+  const told = new Set(reported.map((file) => resolve(file)));
+  const files = (await Promise.all(suite.paths.map(testFiles))).flat();
+  return files.filter((file) => [file, ...importsOf(file)].some((one) => told.has(resolve(one))));
 }
 
 /** What a file imports by path: tests that such a module registers are told of under its name. */

@@ -12,7 +12,7 @@ async function outcomeOf(
     for (const [name, text] of Object.entries(texts)) {
       await Deno.writeTextFile(`${folder}/${name}`, text);
     }
-    const suite = { name: "sample", paths: [folder], flags: ["--no-check", "--quiet"] };
+    const suite = { name: "sample", paths: [folder], flags: ["-A", "--no-check", "--quiet"] };
     return lineOf(
       await runSuite(suite, {
         environment: {},
@@ -65,4 +65,30 @@ Deno.test("runSuite() knows files whose tests another module registers", async (
     "b_test.ts": `Deno.test("fails", () => { throw new Error("no"); });`,
   };
   assertEquals(await outcomeOf(suite), "1 passed, 1 failed, 0 skipped");
+});
+
+Deno.test("runSuite() gives a test that failed a second try", async () => {
+  const marker = await Deno.makeTempFile();
+  await Deno.remove(marker);
+  const unsteady = `Deno.test("fails once", () => {
+    const marker = ${JSON.stringify(marker)};
+    try {
+      Deno.writeTextFileSync(marker, "tried", { createNew: true });
+    } catch {
+      return;
+    }
+    throw new Error("no");
+  });`;
+  try {
+    assertEquals(
+      await outcomeOf({
+        "a_test.ts": passing,
+        "registering.ts": `export function register() {\n${unsteady}\n}`,
+        "b_test.ts": `import { register } from "./registering.ts";\nregister();`,
+      }),
+      "2 passed, 0 failed, 0 skipped",
+    );
+  } finally {
+    await Deno.remove(marker);
+  }
 });
