@@ -1,24 +1,40 @@
-/** Real Celery, old and new, each in a virtual environment under `.venv/` that is made once and kept.
+/** Real Celery, old and new, each in a virtual environment under `.venv/` that is made once and kept. Its folder is named after what is
+ * in it: checkouts that want other packages leave each other's alone.
  * @module
  */
 import { fromFileUrl } from "@std/path";
 import { Process, run } from "./process.ts";
 
-/** `c57`: the newest of 2026. `c52`: what Debian 12 has, with the py-amqp that misreads integers. */
-export type StackName = "c52" | "c57";
+/** `c57`: the newest of 2026. `c52`: what Debian 12 has, with the py-amqp that misreads integers. `c56`: the release whose workers write
+ * REVOKED over whatever is there. */
+export type StackName = "c52" | "c56" | "c57";
 
-/** Names of all stacks. */
-export const STACKS: readonly StackName[] = ["c52", "c57"];
+/** The stacks that every claim is shown for; the others are for what only they do. */
+export const STACKS = ["c52", "c57"] as const;
 
-/** Celery does not pin kombu and py-amqp from above: without these an old one gets the new ones. */
+/** Celery does not pin kombu and py-amqp from above: without these an old one gets the new ones. Django and its companions come with
+ * all, Flower with the newest. */
 const requirements: Readonly<Record<StackName, readonly string[]>> = {
-  c52: ["celery==5.2.7", "kombu==5.2.4", "amqp==5.1.1", "vine==5.0.0", "setuptools<80"],
-  c57: ["celery==5.7.0", "kombu==5.7.0", "amqp==5.4.2"],
+  c52: [
+    ...["celery==5.2.7", "kombu==5.2.4", "amqp==5.1.1", "vine==5.0.0", "setuptools<80"],
+    ...["Django==3.2.25", "django-celery-results==2.4.0", "django-celery-beat==2.4.0"],
+    ...["psycopg2-binary==2.9.13", "pytz"],
+  ],
+  c56: [
+    ...["celery==5.6.3", "kombu==5.6.2", "amqp==5.3.1"],
+    ...["Django==5.2.19", "django-celery-results==2.6.0", "psycopg[binary]==3.3.9"],
+  ],
+  c57: [
+    ...["celery==5.7.0", "kombu==5.7.0", "amqp==5.4.2", "flower==2.2.0"],
+    ...["Django==5.2.19", "django-celery-results==2.6.0", "django-celery-beat==2.9.0"],
+    ...["psycopg[binary]==3.3.9"],
+  ],
 };
 
-/** Celery 5.2.7 needs 3.11 or older; the newest runs on any. */
+/** Celery 5.2.7 needs 3.11 or older; the newer ones run on any. */
 const pythons: Readonly<Record<StackName, readonly string[]>> = {
   c52: ["python3.11", "python3.10", "python3.9"],
+  c56: ["python3.11", "python3.12", "python3.13"],
   c57: ["python3.11", "python3.12", "python3.13", "python3"],
 };
 
@@ -40,14 +56,17 @@ export class CeleryStack {
    *
    * @param script URL of the file
    * @param options.url AMQP URL with its vhost, as the variable `BROKER`
+   * @param options.env more variables
+   * @param options.timeoutMs default 30,000
    * @throws when it does not exit with 0 */
   async run(
     script: URL,
     args: readonly string[],
-    options: { url?: string } = {},
+    options: { url?: string; env?: Record<string, string>; timeoutMs?: number } = {},
   ): Promise<string> {
-    const env = { ...environment, ...options.url ? { BROKER: options.url } : {} };
-    return await run(this.#python, [fromFileUrl(script), ...args], { env });
+    const { url, timeoutMs = 30_000 } = options;
+    const env = { ...environment, ...url === undefined ? {} : { BROKER: url }, ...options.env };
+    return await run(this.#python, [fromFileUrl(script), ...args], { env, timeoutMs });
   }
 
   /** Starts a worker of one process on the app of a script, and waits until it consumes.
@@ -84,12 +103,12 @@ export class CeleryStack {
  *
  * @throws when there is no fitting Python, or pip fails */
 export async function celeryStack(name: StackName): Promise<CeleryStack> {
-  const home = `${folder}${name}`;
-  const python = `${home}/bin/python`;
   const wanted = requirements[name].join("\n");
+  const home = `${folder}${name}-${await digest(wanted)}`;
+  const python = `${home}/bin/python`;
   const done = `${home}/requirements.txt`;
   await Deno.mkdir(folder, { recursive: true });
-  using lock = await Deno.open(`${folder}${name}.lock`, { create: true, write: true });
+  using lock = await Deno.open(`${home}.lock`, { create: true, write: true });
   await lock.lock(true); // another test file may be about to make it, too
   if (await Deno.readTextFile(done).catch(() => "") !== wanted) {
     await Deno.remove(home, { recursive: true }).catch(() => {});
@@ -99,6 +118,12 @@ export async function celeryStack(name: StackName): Promise<CeleryStack> {
     await Deno.writeTextFile(done, wanted);
   }
   return new CeleryStack(name, python);
+}
+
+/** The first characters of a text's SHA-256, in hexadecimal. */
+async function digest(text: string): Promise<string> {
+  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return new Uint8Array(bytes).toHex().slice(0, 8);
 }
 
 async function findPython(name: StackName): Promise<string> {
