@@ -10,6 +10,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["definitions", async () => (await import("./definitions.ts")).definitions],
   ["call", async () => (await import("./call.ts")).call],
   ["result", async () => (await import("./result.ts")).result],
+  ["revoke", async () => (await import("./revoke.ts")).revoke],
   ["permissions", async () => (await import("./permissions.ts")).permissions],
 ]);
 
@@ -22,5 +23,6 @@ export const SUMMARIES: ReadonlyMap<string, string> = new Map([
   ["definitions", "what RabbitMQ must hold: render, apply, diff"],
   ["call", "submit a task and print its result"],
   ["result", "print a task's record"],
+  ["revoke", "call a task off, or end it while it runs"],
   ["permissions", "print the Deno flags that a role needs"],
 ]);

@@ -92,5 +92,12 @@ export class TimeLimitExceeded extends CeleriacError {
   }
 }
 
+/** The attempt was ended while it ran, as somebody asked for it: its outcome is `revoked`. */
+export class Terminated extends CeleriacError {
+  constructor(message = "Ended on request") {
+    super(message);
+  }
+}
+
 /** The child process that ran the task died. */
 export class WorkerLost extends CeleriacError {}

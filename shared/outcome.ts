@@ -13,7 +13,7 @@ export type Outcome =
   | { readonly kind: "reject"; readonly reason: RejectReason; readonly error: Failure }
   /** The message came too early: back through the outbox. */
   | { readonly kind: "defer"; readonly until: Date }
-  /** Revoked or expired before it started. */
+  /** Revoked or expired before it started, or terminated while it ran. */
   | { readonly kind: "revoked"; readonly why: "revoked" | "expired" | "terminated" }
   /** Its record is final, or ahead of this message: nothing to run and nothing to store, only what follows and the ack. */
   | { readonly kind: "known" };

@@ -15,12 +15,19 @@ const QUEUE_ARGUMENTS = { "x-message-ttl": 300_000, "x-expires": 10_000 };
 export class Control implements Service {
   readonly #broker: Broker;
   readonly #node: string;
+  readonly #terminate: (id: string) => boolean;
   readonly #revoked = new Set<string>();
   #subscription: Promise<Subscription> | undefined;
 
-  constructor({ broker, node }: { broker: Broker; node: string }) {
+  /** @param options.terminate ends what runs of a task */
+  constructor({ broker, node, terminate }: {
+    broker: Broker;
+    node: string;
+    terminate(id: string): boolean;
+  }) {
     this.#broker = broker;
     this.#node = node;
+    this.#terminate = terminate;
   }
 
   isRevoked(id: string): boolean {
@@ -49,8 +56,12 @@ export class Control implements Service {
     try {
       const request = decodeControl(message);
       if (request.method !== "revoke" || !isForUs(request, this.#node)) return;
-      const ids = [request.arguments.task_id].flat();
-      for (const id of ids) if (typeof id === "string") this.#revoke(id);
+      const { task_id: ids, terminate } = request.arguments;
+      for (const id of [ids].flat()) {
+        if (typeof id !== "string") continue;
+        this.#revoke(id);
+        if (terminate === true && this.#terminate(id)) logger.info("Task {id} is ended", { id });
+      }
     } catch (error) {
       if (!(error instanceof Malformed)) throw error;
       logger.warn("Control message was not understood: {error}", { error });

@@ -3,7 +3,14 @@ import type { Delivery } from "../shared/broker/broker.ts";
 import { encodeException, notRegistered, traceback } from "../shared/celery/exception.ts";
 import { decodeTask, type TaskMessage } from "../shared/celery/message.ts";
 import { bindArguments, inputIssues } from "../shared/arguments.ts";
-import { ContentTypeRefused, InvalidInput, Malformed, Reject, Retry } from "../shared/errors.ts";
+import {
+  ContentTypeRefused,
+  InvalidInput,
+  Malformed,
+  Reject,
+  Retry,
+  Terminated,
+} from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Failure, Outcome } from "../shared/outcome.ts";
 import type { Registry } from "../shared/registry.ts";
@@ -203,6 +210,7 @@ function validate(
 
 /** Throwing is how a handler chooses what follows. */
 function outcomeOf(error: unknown, task: TaskMessage, contract: TaskContract): Outcome {
+  if (error instanceof Terminated) return { kind: "revoked", why: "terminated" };
   const failure = failureOf(error);
   if (error instanceof Reject) return { kind: "reject", reason: "rejected", error: failure };
   const asked = error instanceof Retry;

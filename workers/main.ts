@@ -68,7 +68,7 @@ export class WorkerNode implements Service {
       handlersModule: modules.handlers,
       contractsModule: modules.contracts,
     });
-    const control = new Control({ broker, node });
+    const control = new Control({ broker, node, terminate: (id) => runner.terminate(id) });
     const runner = new Runner({
       concurrency: config.concurrency,
       processes: config.processes,
@@ -188,7 +188,10 @@ function log(event: TaskEvent): void {
         ...event,
       });
     case "task-revoked":
-      return logger.info("Task {name} [{id}] did not run: revoked or expired", { ...event });
+      return logger.info("Task {name} [{id}] {how}", {
+        ...event,
+        how: event.terminated ? "was ended on request" : "did not run: revoked or expired",
+      });
   }
 }
 

@@ -2,7 +2,7 @@
 import { getLogger, type Logger } from "@logtape/logtape";
 import type { TaskMessage } from "../shared/celery/message.ts";
 import { stringifyJson } from "../shared/celery/json.ts";
-import { SoftTimeLimitExceeded, TimeLimitExceeded } from "../shared/errors.ts";
+import { SoftTimeLimitExceeded, Terminated, TimeLimitExceeded } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Settlement } from "../shared/results/result.ts";
 import type { RunPlace, TaskContract, TimeLimit } from "../shared/task.ts";
@@ -40,9 +40,11 @@ export interface RunnerOptions {
 
 /** An attempt that runs now, and the means to end it. */
 interface Running {
-  readonly controller: AbortController;
-  /** Stops waiting for the handler: with an error, or (`undefined`) to give the delivery back. */
-  end(error: Error | undefined): void;
+  readonly id: string;
+  /** Aborts its signal and stops waiting for it: the delivery goes back. */
+  abandon(reason: Error): void;
+  /** Ends it with an error: its child by SIGKILL; an inline handler is told by its signal and not waited for. */
+  end(error: Error): void;
 }
 
 /** Runs attempts. */
@@ -70,29 +72,49 @@ export class Runner {
 
   /** Aborts the signals of all attempts and stops waiting for them: their deliveries go back. */
   abandon(reason: Error): void {
+    for (const running of this.#running) running.abandon(reason);
+  }
+
+  /** Ends what runs of a task: its child by SIGKILL; an inline handler is told by its signal and not waited for. The outcome is `revoked`.
+   *
+   * @returns whether anything ran */
+  terminate(id: string, reason: Terminated = new Terminated()): boolean {
+    let found = false;
     for (const running of this.#running) {
-      running.controller.abort(reason);
-      running.end(undefined);
+      if (running.id !== id) continue;
+      found = true;
+      running.end(reason);
     }
+    return found;
   }
 
   /** Runs one attempt.
    *
    * @returns JSON text of the result, or `undefined` when the attempt was abandoned
-   * @throws whatever the handler throws; {@linkcode TimeLimitExceeded} */
+   * @throws whatever the handler throws; {@linkcode TimeLimitExceeded}; {@linkcode Terminated} */
   async run(attempt: Attempt): Promise<string | undefined> {
     this.#started(attempt);
     const controller = new AbortController();
     const { promise: ended, resolve, reject } = Promise.withResolvers<undefined>();
+    const inChild = attempt.contract.run === "process";
+    const terminator = inChild ? new AbortController() : undefined;
     const running: Running = {
-      controller,
-      end: (error) => error ? reject(error) : resolve(undefined),
+      id: attempt.task.id,
+      abandon: (reason) => {
+        controller.abort(reason);
+        resolve(undefined);
+      },
+      end: (error) => {
+        if (terminator) return terminator.abort(error);
+        reject(error); // first: what the handler makes of its signal counts no more
+        controller.abort(error);
+      },
     };
-    const timers = this.#limit(attempt, running);
+    const timers = inChild ? [] : limit(attempt, running, controller);
     this.#running.add(running);
     try {
-      const result = attempt.contract.run === "process"
-        ? this.#inChild(attempt, controller.signal)
+      const result = terminator
+        ? this.#inChild(attempt, controller.signal, terminator.signal)
         : this.#inHouse(attempt, controller.signal);
       return typeof result === "string" ? result : await Promise.race([result, ended]);
     } finally {
@@ -117,7 +139,7 @@ export class Runner {
     return returned instanceof Promise ? returned.then(serialise) : serialise(returned);
   }
 
-  #inChild(attempt: Attempt, signal: AbortSignal): Promise<string> {
+  #inChild(attempt: Attempt, signal: AbortSignal, terminate: AbortSignal): Promise<string> {
     const { task, contract, raw, deliveries } = attempt;
     const log = taskLog(task);
     return this.#options.pool.run({
@@ -129,27 +151,10 @@ export class Runner {
       timeLimit: limits(attempt),
     }, {
       signal,
+      terminate,
       onProgress: (value) => this.#progress(attempt, value),
       onLog: ({ level, message, properties }) => log[level](message, properties),
     });
-  }
-
-  /** Timers of the limits of an inline handler; the pool keeps those of a child itself. */
-  #limit(attempt: Attempt, { controller, end }: Running): ReturnType<typeof setTimeout>[] {
-    if (attempt.contract.run === "process") return [];
-    const { soft, hard } = limits(attempt);
-    const timers: ReturnType<typeof setTimeout>[] = [];
-    if (soft !== undefined) {
-      timers.push(after(soft, () => controller.abort(new SoftTimeLimitExceeded(soft))));
-    }
-    if (hard !== undefined) {
-      timers.push(after(hard, () => {
-        const error = new TimeLimitExceeded(hard);
-        controller.abort(error);
-        end(error);
-      }));
-    }
-    return timers;
   }
 
   #started(attempt: Attempt): void {
@@ -202,6 +207,21 @@ function limits({ task, contract }: Attempt): TimeLimit {
   const soft = task.softTimeLimit ?? contract.timeLimit.soft;
   const hard = task.timeLimit ?? contract.timeLimit.hard;
   return { ...(soft === undefined ? {} : { soft }), ...(hard === undefined ? {} : { hard }) };
+}
+
+/** Timers of the limits of an inline handler; the pool keeps those of a child itself. */
+function limit(
+  attempt: Attempt,
+  running: Running,
+  controller: AbortController,
+): ReturnType<typeof setTimeout>[] {
+  const { soft, hard } = limits(attempt);
+  return [
+    ...(soft === undefined
+      ? []
+      : [after(soft, () => controller.abort(new SoftTimeLimitExceeded(soft)))]),
+    ...(hard === undefined ? [] : [after(hard, () => running.end(new TimeLimitExceeded(hard)))]),
+  ];
 }
 
 /** A longer time than timers can tell (24.8 days) would fire at once. */

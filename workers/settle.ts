@@ -223,8 +223,14 @@ export class Settler {
         runtime: run.runtime ?? 0,
       });
     } else if (state === "REVOKED") {
-      const expired = run.outcome.kind === "revoked" && run.outcome.why === "expired";
-      events.emit({ type: "task-revoked", id, name, expired, terminated: false });
+      const why = run.outcome.kind === "revoked" ? run.outcome.why : "revoked";
+      events.emit({
+        type: "task-revoked",
+        id,
+        name,
+        expired: why === "expired",
+        terminated: why === "terminated",
+      });
     } else if (exception) {
       events.emit({
         type: "task-failed",

@@ -188,7 +188,7 @@ export function sharedPaths(
       delete: {
         operationId: "revokeTask",
         tags: ["results"],
-        summary: "Revoke a task that has not started",
+        summary: "Revoke a task that has not started, or end one that runs",
         parameters: [
           taskId,
           query("unrecorded", {
@@ -197,9 +197,19 @@ export function sharedPaths(
             description:
               "Revoke an id of which there is no record: a task that another system has queued",
           }),
+          query("terminate", {
+            type: "boolean",
+            default: false,
+            description:
+              "End it if it runs: a child process by SIGKILL, an inline handler by its signal",
+          }),
         ],
         responses: {
           200: jsonAnswer("Its record, REVOKED", schemaRef("Record")),
+          202: jsonAnswer(
+            "With `terminate`: its record as it is; its worker is told to end it and will write REVOKED",
+            schemaRef("Record"),
+          ),
           ...problems("no-record", "not-revocable", "invalid-input", "unavailable"),
         },
       },

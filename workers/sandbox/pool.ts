@@ -59,10 +59,10 @@ export class ProcessPool implements Service {
    * @throws the handler's own error, with its name, message and stack; {@linkcode Retry} and {@linkcode Reject} as such
    * @throws {TimeLimitExceeded} when the hard limit passed
    * @throws {WorkerLost} when the child died, or the pool is stopped
-   * @throws the reason of `options.signal` when it aborted before a child was free */
+   * @throws the reason of `options.terminate`, or that of `options.signal` when it aborted before a child was free */
   async run(task: SandboxTask, options: SandboxRunOptions = {}): Promise<string> {
     for (let again = true;; again = false) {
-      const sandbox = await this.#take(options.signal);
+      const sandbox = await this.#take(leaving(options));
       try {
         return await sandbox.run(task, options);
       } catch (error) {
@@ -150,6 +150,11 @@ export class ProcessPool implements Service {
     if (next) next.take(sandbox);
     else this.#idle.push(sandbox);
   }
+}
+
+/** What makes a task leave the line. */
+function leaving({ signal, terminate }: SandboxRunOptions): AbortSignal | undefined {
+  return signal && terminate ? AbortSignal.any([signal, terminate]) : signal ?? terminate;
 }
 
 function stopped(): WorkerLost {

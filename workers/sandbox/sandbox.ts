@@ -31,6 +31,8 @@ export interface SandboxTask {
 export interface SandboxRunOptions {
   /** Aborts `context.signal` in the child for the same reason. A task that still waits for a child is rejected with the reason; one that runs is not ended by it. */
   readonly signal?: AbortSignal;
+  /** Ends the task wherever it is, its child with SIGKILL: it is rejected with this signal's reason, an error. */
+  readonly terminate?: AbortSignal;
   /** Hears what the handler gives to `context.progress`. */
   onProgress?(value: unknown): void;
   /** Hears what the handler gives to `context.log`. */
@@ -144,12 +146,16 @@ export class Sandbox {
       this.#send({ type: "abort", run, reason: recordError(reason) });
     const timers = this.#limit(task.timeLimit, abort);
     const onAbort = () => abort(options.signal?.reason);
+    const onTerminate = () => this.kill(options.terminate?.reason);
     options.signal?.addEventListener("abort", onAbort);
+    options.terminate?.addEventListener("abort", onTerminate);
+    if (options.terminate?.aborted) onTerminate();
     try {
       return await promise;
     } finally {
       this.#attempt = undefined;
       options.signal?.removeEventListener("abort", onAbort);
+      options.terminate?.removeEventListener("abort", onTerminate);
       for (const timer of timers) clearTimeout(timer);
     }
   }

@@ -61,3 +61,33 @@ Deno.test("DELETE /v1/tasks/{id} of a task whose final result was answered befor
   await (await home.app.request("/v1/tasks/a")).body?.cancel();
   assertEquals((await revoke(home, "a"))[0], 409);
 });
+
+Deno.test("DELETE /v1/tasks/{id}?terminate=true tells the worker of what runs, and answers 202", async () => {
+  await using home = await ground();
+  const heard = Promise.withResolvers<Message>();
+  await using _workers = await home.broker.listen(CONTROL_EXCHANGE, heard.resolve, { keys: [""] });
+  home.records.put({ id: "a", name: "add", state: "STARTED" });
+  const [status, record] = await revoke(home, "a?terminate=true");
+  assertEquals([status, record["state"]], [202, "STARTED"]);
+  const { arguments: given } = decodeControl(await heard.promise);
+  assertEquals([given["task_id"], given["terminate"]], [["a"], true]);
+});
+
+Deno.test("DELETE /v1/tasks/{id}?terminate=true revokes what waits, and refuses what has ended", async () => {
+  await using home = await ground();
+  home.records.put({ id: "a", state: "PENDING" });
+  assertEquals((await revoke(home, "a?terminate=true"))[0], 200);
+  home.records.put({ id: "b", state: "SUCCESS" });
+  assertEquals((await revoke(home, "b?terminate=true"))[0], 409);
+  assertEquals((await revoke(home, "b?terminate=yes"))[0], 422);
+});
+
+Deno.test("DELETE /v1/tasks/{id}?terminate=true is a 503 when no worker can be told", async () => {
+  const broker = {
+    publish: () => Promise.reject(new BrokerUnavailable("Cannot publish as it is down")),
+  };
+  await using home = await ground({}, { broker });
+  home.records.put({ id: "a", state: "STARTED" });
+  const [status, problem] = await revoke(home, "a?terminate=true");
+  assertEquals([status, problem["type"]], [503, "/problems/unavailable"]);
+});
