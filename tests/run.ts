@@ -32,6 +32,8 @@ const suites: readonly ServedSuite[] = [
     needsServers: true,
   },
   { name: "interop", paths: ["tests/interop"], flags: ["-A"], needsServers: true },
+  // Its servers are its own: they are mistreated.
+  { name: "chaos", paths: ["tests/chaos"], flags: ["-A"], needsServers: false },
 ];
 
 /** What is run again on brokers of other releases. */

@@ -23,16 +23,26 @@ export interface Provisioned extends AsyncDisposable {
   managementUrlOf(role: BrokerUser["role"]): string;
 }
 
+/** A broker and its administrator. */
+export interface BrokerUrls {
+  readonly url: string;
+  readonly managementUrl: string;
+}
+
 /** Names and secrets of a vhost that nobody else uses; nothing is made yet.
  *
- * @param queues names of our queues */
-export function unprovisioned(queues: readonly string[]): Provisioned {
+ * @param queues names of our queues
+ * @param broker default: that of `AMQP_URL` and `MANAGEMENT_URL` */
+export function unprovisioned(
+  queues: readonly string[],
+  broker: BrokerUrls = { url: setting("AMQP_URL"), managementUrl: setting("MANAGEMENT_URL") },
+): Provisioned {
   const id = crypto.randomUUID().replaceAll("-", "");
   const vhost = `test_${id}`;
   const prefix = `test-${id}-`;
   const users = [...brokerUsers({ prefix }), projectUser(`${prefix}project`)];
   const passwords = new Map(users.map((user) => [passwordVariable(user), crypto.randomUUID()]));
-  const managementUrl = setting("MANAGEMENT_URL").replace(/\/+$/, "");
+  const managementUrl = broker.managementUrl.replace(/\/+$/, "");
   const options: RenderOptions = {
     topology: topology(queues),
     users,
@@ -54,7 +64,7 @@ export function unprovisioned(queues: readonly string[]): Provisioned {
     managementUrl,
     management: new Management(managementUrl),
     url(role) {
-      const url = as(setting("AMQP_URL"), role);
+      const url = as(broker.url, role);
       url.pathname = `/${vhost}`;
       return url.href;
     },
@@ -72,9 +82,13 @@ export function unprovisioned(queues: readonly string[]): Provisioned {
 
 /** A vhost of one's own with our topology and users.
  *
- * @param queues names of our queues */
-export async function provisioned(queues: readonly string[]): Promise<Provisioned> {
-  const ground = unprovisioned(queues);
+ * @param queues names of our queues
+ * @param broker default: that of `AMQP_URL` and `MANAGEMENT_URL` */
+export async function provisioned(
+  queues: readonly string[],
+  broker?: BrokerUrls,
+): Promise<Provisioned> {
+  const ground = unprovisioned(queues, broker);
   await applyDefinitions(ground.management, await renderDefinitions(ground.options));
   return ground;
 }

@@ -1,7 +1,10 @@
-/** A TCP proxy that can come late and go bad: swallow, cut, rewrite. */
+/** A TCP proxy that can come late and go bad: swallow in one direction or both, strand, cut, rewrite. */
 
 /** Changes bytes on their way to the server, in place. */
 export type Rewrite = (bytes: Uint8Array) => void;
+
+/** Which way bytes go. */
+export type Direction = "to server" | "to client";
 
 const DEFAULT_PORTS: Readonly<Record<string, number>> = {
   "amqp:": 5672,
@@ -16,16 +19,17 @@ export interface ProxyOptions {
   readonly port?: number;
 }
 
+const BOTH: readonly Direction[] = ["to server", "to client"];
+
 /** Stands between a client and a server. */
 export class TcpProxy implements AsyncDisposable {
   readonly #target: Deno.ConnectOptions;
   readonly #rewrite: Rewrite | undefined;
   readonly #listener: Deno.TcpListener;
-  readonly #connections = new Set<Deno.Conn>();
-  readonly #pumps = new Set<Promise<void>>();
+  readonly #links = new Set<Link>();
+  readonly #work = new Set<Promise<void>>();
   readonly #accepting: Promise<void>;
-  /** Pending while the proxy swallows. */
-  #passing: PromiseWithResolvers<void> | undefined;
+  #held: readonly Direction[] = [];
 
   constructor(target: Deno.ConnectOptions, { rewrite, port = 0 }: ProxyOptions = {}) {
     this.#target = target;
@@ -49,69 +53,128 @@ export class TcpProxy implements AsyncDisposable {
     return through.href;
   }
 
-  /** Nothing passes any more, and nobody is told. */
-  swallow(): void {
-    this.#passing ??= Promise.withResolvers();
+  /** Nothing passes any more that way, not even the end of a connection, and nobody is told. */
+  swallow(...directions: Direction[]): void {
+    this.#held = directions.length > 0 ? directions : BOTH;
+    for (const link of this.#links) link.hold(this.#held);
   }
 
   /** Everything passes again, what was held back first. */
   pass(): void {
-    this.#passing?.resolve();
-    this.#passing = undefined;
+    this.#held = [];
+    for (const link of this.#links) link.pass();
+  }
+
+  /** The connections there are hear nothing any more that way, for ever; new ones are well. So it is after a router forgot them. */
+  strand(...directions: Direction[]): void {
+    for (const link of this.#links) link.strand(directions.length > 0 ? directions : BOTH);
   }
 
   /** Closes all connections, in the middle of whatever they say. */
   cut(): void {
-    for (const connection of this.#connections) close(connection);
-    this.#connections.clear();
+    for (const link of this.#links) link.close();
+    this.#links.clear();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
-    this.pass();
     this.cut();
     await this.#accepting;
-    await Promise.all(this.#pumps);
+    await Promise.all(this.#work);
   }
 
   async #accept(): Promise<void> {
     try {
       for await (const client of this.#listener) {
-        const server = await Deno.connect(this.#target).catch(() => undefined);
-        if (!server) {
-          close(client);
-          continue;
-        }
-        this.#connections.add(client).add(server);
-        this.#start(this.#pump(client, server, this.#rewrite));
-        this.#start(this.#pump(server, client));
+        const done = this.#serve(client).finally(() => this.#work.delete(done));
+        this.#work.add(done);
       }
     } catch {
       // The listener was closed.
     }
   }
 
-  #start(pump: Promise<void>): void {
-    const done = pump.finally(() => this.#pumps.delete(done));
-    this.#pumps.add(done);
+  async #serve(client: Deno.Conn): Promise<void> {
+    let server: Deno.Conn;
+    try {
+      server = await Deno.connect(this.#target);
+    } catch {
+      return close(client); // The server is away.
+    }
+    const link = new Link(client, server, this.#held);
+    this.#links.add(link);
+    await link.carry(this.#rewrite);
+    this.#links.delete(link);
+  }
+}
+
+/** One connection through the proxy. */
+class Link {
+  readonly #client: Deno.Conn;
+  readonly #server: Deno.Conn;
+  readonly #gates = new Map<Direction, PromiseWithResolvers<void>>();
+  #stranded = false;
+
+  constructor(client: Deno.Conn, server: Deno.Conn, held: readonly Direction[]) {
+    this.#client = client;
+    this.#server = server;
+    this.hold(held);
   }
 
-  async #pump(from: Deno.Conn, to: Deno.Conn, rewrite?: Rewrite): Promise<void> {
+  hold(directions: readonly Direction[]): void {
+    for (const direction of directions) {
+      if (!this.#gates.has(direction)) this.#gates.set(direction, Promise.withResolvers());
+    }
+  }
+
+  pass(): void {
+    if (!this.#stranded) this.#open();
+  }
+
+  strand(directions: readonly Direction[]): void {
+    this.hold(directions);
+    this.#stranded = true;
+  }
+
+  close(): void {
+    close(this.#client);
+    close(this.#server);
+    this.#open();
+  }
+
+  async carry(rewrite: Rewrite | undefined): Promise<void> {
+    await Promise.all([
+      this.#pump(this.#client, this.#server, "to server", rewrite),
+      this.#pump(this.#server, this.#client, "to client"),
+    ]);
+  }
+
+  #open(): void {
+    for (const gate of this.#gates.values()) gate.resolve();
+    this.#gates.clear();
+  }
+
+  async #pump(
+    from: Deno.Conn,
+    to: Deno.Conn,
+    direction: Direction,
+    rewrite?: Rewrite,
+  ): Promise<void> {
     const buffer = new Uint8Array(65536);
     try {
-      for (let count; (count = await from.read(buffer)) !== null;) {
-        await this.#passing?.promise;
+      while (true) {
+        const count = await from.read(buffer);
+        await this.#gates.get(direction)?.promise;
+        if (count === null) break;
         const bytes = buffer.subarray(0, count);
         rewrite?.(bytes);
         for (let sent = 0; sent < count;) sent += await to.write(bytes.subarray(sent));
       }
     } catch {
       // One of them was closed.
+      await this.#gates.get(direction)?.promise;
     }
-    for (const connection of [from, to]) {
-      this.#connections.delete(connection);
-      close(connection);
-    }
+    this.close();
   }
 }
 

@@ -7,13 +7,15 @@
 import { run } from "./process.ts";
 import type { Server } from "./server.ts";
 
-/** Tells our instance from those that others start with the same command. */
-const instance = "tests";
-
 /** Starts a broker of a release.
  *
+ * @param instance tells it from others of the release
  * @throws when the command fails or does not say where the broker is */
-export async function startRelease(command: string, release: string): Promise<Server> {
+export async function startRelease(
+  command: string,
+  release: string,
+  instance = "tests",
+): Promise<Server> {
   const stop = async () => {
     await run(command, ["down", release, instance], { ownGroup: true });
   };

@@ -1,0 +1,128 @@
+/** A client of the API that knows nothing else of the system, and keeps a ledger of what was accepted.
+ *
+ *     deno run --allow-net --allow-write client.ts LEDGER RATE COUNT URL...
+ *
+ * Submits `RATE` tasks a second, COUNT at least, until SIGTERM. Every task has an id of its own; one
+ * that was refused (503) or not answered is submitted again under the same id, at the next URL, until
+ * it is accepted. The ledger has one line of JSON for each answer that counts; the last line of
+ * standard output is a {@linkcode Summary}.
+ * @module
+ */
+import { v7 as newId } from "uuid";
+
+/** A line of the ledger: a task was accepted (202), or answered with something that no fault excuses. */
+export interface LedgerLine {
+  readonly id: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly status: number;
+  /** Of an answer that is neither 202 nor 503. */
+  readonly body?: string;
+}
+
+/** What the client has to say at its end. */
+export interface Summary {
+  readonly accepted: number;
+  /** Answers 503. */
+  readonly refused: number;
+  /** Requests that broke or took longer than 15 s. */
+  readonly unanswered: number;
+  /** Milliseconds that the slowest request took that was answered. */
+  readonly slowestMs: number;
+}
+
+/** Requests under way at once; more wait. */
+const PARALLEL = 1000;
+const ANSWER_MS = 15_000;
+const TICK_MS = 20;
+
+class Client {
+  readonly #ledger: Deno.FsFile;
+  readonly #urls: readonly string[];
+  readonly #under = new Set<Promise<void>>();
+  #next = 0;
+  #submitted = 0;
+  #accepted = 0;
+  #refused = 0;
+  #unanswered = 0;
+  #slowestMs = 0;
+
+  constructor(ledger: Deno.FsFile, urls: readonly string[]) {
+    this.#ledger = ledger;
+    this.#urls = urls;
+  }
+
+  async run(rate: number, count: number, enough: () => boolean): Promise<Summary> {
+    const began = performance.now();
+    while (this.#submitted < count || !enough()) {
+      const due = (performance.now() - began) / 1000 * rate;
+      while (this.#submitted < due && this.#under.size < PARALLEL) this.#begin();
+      await pause(TICK_MS);
+    }
+    await Promise.all(this.#under);
+    return {
+      accepted: this.#accepted,
+      refused: this.#refused,
+      unanswered: this.#unanswered,
+      slowestMs: Math.round(this.#slowestMs),
+    };
+  }
+
+  #begin(): void {
+    const done = this.#submit(newId(), this.#submitted++).finally(() => this.#under.delete(done));
+    this.#under.add(done);
+  }
+
+  async #submit(id: string, number: number): Promise<void> {
+    while (!await this.#try(id, number)) await pause(100 + 200 * Math.random());
+  }
+
+  /** @returns whether the task needs no further try */
+  async #try(id: string, number: number): Promise<boolean> {
+    const url = this.#urls[this.#next++ % this.#urls.length];
+    const began = performance.now();
+    let status: number;
+    let body: string;
+    try {
+      const answer = await fetch(`${url}/v1/tasks/chaos.work`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ args: [number], options: { task_id: id } }),
+        signal: AbortSignal.timeout(ANSWER_MS),
+      });
+      status = answer.status;
+      body = await answer.text();
+    } catch {
+      this.#unanswered++;
+      return false;
+    }
+    this.#slowestMs = Math.max(this.#slowestMs, performance.now() - began);
+    if (status === 503) {
+      this.#refused++;
+      return false;
+    }
+    if (status === 202) this.#accepted++;
+    this.#note({ id, at: Date.now(), status, ...(status === 202 ? {} : { body }) });
+    return true;
+  }
+
+  #note(line: LedgerLine): void {
+    this.#ledger.writeSync(new TextEncoder().encode(JSON.stringify(line) + "\n"));
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+if (import.meta.main) {
+  const [path = "", rate = "", count = "", ...urls] = Deno.args;
+  let stopped = false;
+  Deno.addSignalListener("SIGTERM", () => stopped = true);
+  using ledger = await Deno.open(path, { write: true, create: true, append: true });
+  const client = new Client(ledger, urls);
+  console.log("submitting");
+  const summary = await client.run(Number(rate), Number(count), () => stopped);
+  console.log(JSON.stringify(summary));
+  Deno.exit(0);
+}

@@ -1,0 +1,107 @@
+/** The fault matrix: every fault under load, and nothing that was accepted is lost.
+ *
+ * `CELERIAC_CHAOS_FAULTS` chooses rows by parts of their names, with commas; `CELERIAC_CHAOS_SOAK=1`
+ * does each a hundred times.
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { type ChaosBroker, ownBroker, releasedBroker } from "./broker.ts";
+import type { Fault } from "./fault.ts";
+import { FAULTS } from "./faults/all.ts";
+import { report } from "./report.ts";
+import { autopsy, type Load, type Observation, RECOVERY_LIMIT, runFault } from "./run.ts";
+import { Supervisor } from "./supervisor.ts";
+
+const soak = Deno.env.get("CELERIAC_CHAOS_SOAK") === "1";
+const chosen = (Deno.env.get("CELERIAC_CHAOS_FAULTS") ?? "").split(",").map((part) => part.trim());
+const command = Deno.env.get("CELERIAC_TEST_BROKER");
+const releases = (Deno.env.get("CELERIAC_CHAOS_RELEASES") ?? "4.3").split(/\s+/).filter(Boolean);
+
+const COUNT = 5000;
+const RATE = 400;
+const SOAK_CYCLES = 100;
+/** Milliseconds that a run may take at most, and each of its cycles besides. */
+const RUN_MS = 120_000;
+const CYCLE_MS = 60_000;
+
+const rows = FAULTS.filter(({ name }) => chosen.some((part) => name.includes(part)));
+const observations: Observation[] = [];
+
+Deno.test("no fault loses what was accepted, on this machine's RabbitMQ", async (test) => {
+  await onBroker(test, rows, (folder, signal) => ownBroker(folder, signal));
+});
+
+for (const release of command ? releases : []) {
+  Deno.test(`no fault of the broker loses what was accepted, on RabbitMQ ${release}`, async (test) => {
+    const ofBroker = rows.filter(({ broker }) => broker);
+    await onBroker(test, ofBroker, () => releasedBroker(command!, release));
+  });
+}
+
+async function onBroker(
+  test: Deno.TestContext,
+  faults: readonly Fault[],
+  open: (folder: string, signal: AbortSignal) => Promise<ChaosBroker>,
+): Promise<void> {
+  if (faults.length === 0) return;
+  await using stack = new AsyncDisposableStack();
+  const folder = await Deno.makeTempDir({ prefix: "celeriac-chaos-" });
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  await Deno.chmod(folder, 0o755); // Postgres runs as another user when we are root
+  const over = new AbortController();
+  const brokerFolder = `${folder}/broker`;
+  await Deno.mkdir(brokerFolder);
+  const broker = stack.use(await open(brokerFolder, over.signal));
+  let system: Supervisor | undefined;
+  stack.defer(async () => await system?.[Symbol.asyncDispose]());
+  for (const [index, fault] of faults.entries()) {
+    const good = await test.step(fault.name, async () => {
+      if (!system) {
+        const own = `${folder}/${index}`;
+        await Deno.mkdir(own);
+        system = await Supervisor.start({ broker, folder: own });
+      }
+      const load = { count: COUNT, rate: RATE, cycles: soak ? SOAK_CYCLES : fault.cycles ?? 3 };
+      await observe(system, fault, load);
+    });
+    if (good) continue;
+    // The next fault finds a sound system.
+    await system?.[Symbol.asyncDispose]();
+    system = undefined;
+  }
+}
+
+async function observe(system: Supervisor, fault: Fault, load: Load): Promise<void> {
+  const running = runFault(system, fault, load);
+  const late = Promise.withResolvers<never>();
+  const limitMs = RUN_MS + load.cycles * CYCLE_MS;
+  const timer = setTimeout(() => late.reject(new Error(`No end after ${limitMs} ms`)), limitMs);
+  let seen: Observation;
+  try {
+    seen = await Promise.race([running, late.promise]);
+  } catch (error) {
+    console.error(await autopsy(system));
+    // Without its processes the run comes to an end.
+    await system[Symbol.asyncDispose]();
+    await running.catch(() => {});
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+  observations.push(seen);
+  await report(observations);
+  console.log(seen);
+  try {
+    assert(seen.accepted >= load.count, `only ${seen.accepted} were accepted`);
+    assertEquals(
+      [seen.lost, seen.failed, seen.deadLetters],
+      [0, 0, 0],
+      "lost, failed, dead letters",
+    );
+    const slowest = Math.max(...seen.recoveries);
+    assert(slowest <= RECOVERY_LIMIT, `recovery took ${slowest} s`);
+  } catch (error) {
+    console.error(await autopsy(system));
+    throw error;
+  }
+}

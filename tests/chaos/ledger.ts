@@ -1,0 +1,23 @@
+/** What the client was promised, held against what the system has.
+ * @module
+ */
+import type { LedgerLine } from "./client.ts";
+
+/** The ledger of one run. */
+export interface Ledger {
+  /** Ids of accepted tasks. */
+  readonly accepted: readonly string[];
+  /** Answers that no fault excuses. */
+  readonly problems: readonly LedgerLine[];
+}
+
+/** Reads a ledger; a line that is still being written does not count. */
+export async function readLedger(path: string): Promise<Ledger> {
+  const text = await Deno.readTextFile(path);
+  const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n").filter(Boolean)
+    .map((line): LedgerLine => JSON.parse(line));
+  return {
+    accepted: lines.filter(({ status }) => status === 202).map(({ id }) => id),
+    problems: lines.filter(({ status }) => status !== 202),
+  };
+}

@@ -1,0 +1,71 @@
+/** One process of the system under test, started again by us as an orchestrator would.
+ * @module
+ */
+import type { Process } from "../support/process.ts";
+
+/** A started process, and the line by which it said that it is ready. */
+export interface Started {
+  readonly process: Process;
+  /** A worker's node name, an API's URL. */
+  readonly name: string;
+}
+
+/** A role that lives longer than its processes. */
+export class Role implements AsyncDisposable {
+  readonly #start: () => Promise<Started>;
+  readonly #said: string[] = [];
+  #started: Started | undefined;
+
+  constructor(start: () => Promise<Started>) {
+    this.#start = start;
+  }
+
+  /** Name of the present process. */
+  get name(): string {
+    return this.#started?.name ?? "";
+  }
+
+  get running(): boolean {
+    return this.#started?.process.running ?? false;
+  }
+
+  /** The last words of all its processes. */
+  get lastWords(): string {
+    return [...this.#said, this.#started?.process.output.slice(-3000) ?? ""].join("\n--\n");
+  }
+
+  /** Starts a process; resolves when it is ready. */
+  async start(): Promise<void> {
+    await this.#end();
+    this.#started = await this.#start();
+  }
+
+  /** Ends the process without a warning. */
+  async kill(): Promise<void> {
+    this.signal("SIGKILL");
+    await this.#started?.process.status;
+  }
+
+  /** Asks the process to stop and waits until it has.
+   *
+   * @returns its exit code */
+  async drain(): Promise<number> {
+    this.signal("SIGTERM");
+    return (await this.#started?.process.exit({ timeoutMs: 60_000 }))?.code ?? -1;
+  }
+
+  signal(signal: Deno.Signal): void {
+    this.#started?.process.kill(signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
+    if (!this.#started) return;
+    this.#said.push(this.#started.process.output.slice(-3000));
+    await this.#started.process[Symbol.asyncDispose]();
+    this.#started = undefined;
+  }
+}

@@ -1,0 +1,218 @@
+/** One run of the matrix: load, a fault in cycles, and the reckoning.
+ * @module
+ */
+import { DEAD_QUEUE } from "../../shared/topology.ts";
+import { eventually } from "../support/eventually.ts";
+import { Process } from "../support/process.ts";
+import { management } from "../support/servers.ts";
+import { checkout } from "../support/roles.ts";
+import type { Summary } from "./client.ts";
+import type { Fault } from "./fault.ts";
+import { readLedger } from "./ledger.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+/** How a run is loaded. */
+export interface Load {
+  /** Tasks submitted at least. */
+  readonly count: number;
+  /** Tasks a second. */
+  readonly rate: number;
+  readonly cycles: number;
+}
+
+/** What a run showed. */
+export interface Observation {
+  readonly fault: string;
+  readonly broker: string;
+  readonly accepted: number;
+  /** Of those: with a final record. */
+  readonly final: number;
+  readonly lost: number;
+  /** Final, but not SUCCESS. */
+  readonly failed: number;
+  readonly deadLetters: number;
+  /** Requests answered 503, or not at all, and tried again by the client. */
+  readonly refused: number;
+  readonly unanswered: number;
+  /** Longest time without any task being finished, seconds. */
+  readonly longestPause: number;
+  /** For each cycle: seconds from the fault's end until each worker had finished a task again. */
+  readonly recoveries: readonly number[];
+  /** Seconds from the end of the load until all that was accepted was final. */
+  readonly settled: number;
+}
+
+/** Seconds in which every worker consumes again. */
+export const RECOVERY_LIMIT = 15;
+/** Seconds that a recovery is waited for: a number beyond the limit says more than none. */
+const PATIENCE = 60;
+
+const FINAL = "('SUCCESS', 'FAILURE', 'REVOKED')";
+const selectNow = "select now() as now";
+const selectRecovered = `
+  select worker, extract(epoch from min(finished_at) - $1::timestamptz)::float8 as seconds
+  from celeriac.task where created_at > $2::timestamptz and finished_at > $1::timestamptz
+  group by worker`;
+const selectStates = `
+  select state, count(*)::int as count from celeriac.task where id = any($1::text[]) group by state`;
+const selectMissing = `
+  select wanted.id from unnest($1::text[]) as wanted (id)
+  left join celeriac.task on task.id = wanted.id and task.state in ${FINAL}
+  where task.id is null`;
+const selectPause = `
+  select coalesce(max(extract(epoch from gap)), 0)::float8 as seconds from (
+    select finished_at - lag(finished_at) over (order by finished_at) as gap
+    from celeriac.task where id = any($1::text[]) and state in ${FINAL}
+  ) as gaps`;
+
+/** Runs a fault under load.
+ *
+ * @throws when the system does not come to rest, with what was seen */
+export async function runFault(
+  system: Supervisor,
+  fault: Fault,
+  load: Load,
+): Promise<Observation> {
+  const folder = await Deno.makeTempDir({ prefix: "celeriac-ledger-" });
+  try {
+    const path = `${folder}/ledger`;
+    await using client = startClient(system, path, load);
+    await client.said(/submitting/);
+    const since = await now(system);
+    await finishedSome(system, since, 200);
+    const recoveries: number[] = [];
+    for (let cycle = 0; cycle < load.cycles; cycle++) {
+      await fault.provoke(system);
+      recoveries.push(await recovery(system, fault, since));
+    }
+    client.kill("SIGTERM");
+    await client.exit({ timeoutMs: 120_000 });
+    const summary: Summary = JSON.parse(client.stdout.trimEnd().split("\n").at(-1) ?? "");
+    const ended = performance.now();
+    const { accepted, problems } = await readLedger(path);
+    if (problems.length > 0) {
+      throw new Error(`The API answered what no fault excuses: ${JSON.stringify(problems[0])}`);
+    }
+    const missing = await atRest(system, accepted);
+    const settled = (performance.now() - ended) / 1000;
+    const states = await system.rows<{ state: string; count: number }>(selectStates, [accepted]);
+    const [pause] = await system.rows<{ seconds: number }>(selectPause, [accepted]);
+    const succeeded = states.find(({ state }) => state === "SUCCESS")?.count ?? 0;
+    const final = accepted.length - missing.length;
+    return {
+      fault: fault.name,
+      broker: system.broker.release,
+      accepted: accepted.length,
+      final,
+      lost: missing.length,
+      failed: final - succeeded,
+      deadLetters: await depth(system, DEAD_QUEUE),
+      refused: summary.refused,
+      unanswered: summary.unanswered,
+      longestPause: pause?.seconds ?? 0,
+      recoveries,
+      settled,
+    };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** What a person wants to see of a system that did not do as it should. */
+export async function autopsy(system: Supervisor): Promise<string> {
+  const told = async (what: string, look: () => Promise<unknown>) => {
+    const seen = await look().catch((error: Error) => error.message);
+    return `${what}: ${typeof seen === "string" ? seen : JSON.stringify(seen)}`;
+  };
+  const parts = [
+    await told(
+      "states",
+      () =>
+        system.rows(
+          "select state, worker, count(*)::int, max(finished_at) from celeriac.task group by 1, 2",
+        ),
+    ),
+    await told(
+      "outbox",
+      () => system.rows("select count(*)::int, min(due_at), max(last_error) from celeriac.outbox"),
+    ),
+    await told("queues", () =>
+      management(
+        system.broker.managementUrl,
+        "GET",
+        `/api/queues/${system.vhost.vhost}?columns=name,messages_ready,messages_unacknowledged,consumers`,
+      )),
+  ];
+  const roles = [...system.apis, ...system.workers];
+  return [...parts, ...roles.map((role) => `== ${role.name}\n${role.lastWords}`)].join("\n");
+}
+
+function startClient(system: Supervisor, path: string, { rate, count }: Load): Process {
+  const urls = system.apis.map(({ name }) => name);
+  return Process.start(Deno.execPath(), [
+    "run",
+    "--allow-net",
+    `--allow-write=${path}`,
+    `${checkout}tests/chaos/client.ts`,
+    path,
+    `${rate}`,
+    `${count}`,
+    ...urls,
+  ], { cwd: checkout, env: { NO_COLOR: "1" } });
+}
+
+async function now(system: Supervisor): Promise<Date> {
+  const [row] = await system.rows<{ now: Date }>(selectNow);
+  return row!.now;
+}
+
+async function finishedSome(system: Supervisor, since: Date, count: number): Promise<void> {
+  await eventually(`${count} tasks that are finished before the fault`, async () => {
+    const [row] = await system.rows<{ count: number }>(
+      "select count(*)::int as count from celeriac.task where created_at > $1 and finished_at is not null",
+      [since],
+    );
+    return (row?.count ?? 0) >= count;
+  }, { within: PATIENCE });
+}
+
+/** Seconds from the fault's end until each worker has finished a task. */
+async function recovery(system: Supervisor, fault: Fault, since: Date): Promise<number> {
+  const ended = new Date();
+  await fault.mend?.(system);
+  const recovered = await eventually(
+    `a task finished by each worker after "${fault.name}"`,
+    async () => {
+      try {
+        const rows = await system.rows<{ worker: string; seconds: number }>(selectRecovered, [
+          ended,
+          since,
+        ]);
+        const each = system.workers.map(({ name }) => rows.find(({ worker }) => worker === name));
+        return each.every((row) => row !== undefined) && each.map((row) => row!.seconds);
+      } catch {
+        return false; // Postgres may need a moment.
+      }
+    },
+    { within: PATIENCE },
+  );
+  return Math.max(...recovered);
+}
+
+/** Waits until all accepted tasks are final, or nothing is under way any more.
+ *
+ * @returns ids of those that are not */
+async function atRest(system: Supervisor, accepted: readonly string[]): Promise<string[]> {
+  const deadline = performance.now() + PATIENCE * 1000;
+  while (true) {
+    const missing = await system.rows<{ id: string }>(selectMissing, [accepted]);
+    if (missing.length === 0 || performance.now() > deadline) return missing.map(({ id }) => id);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+async function depth(system: Supervisor, queue: string): Promise<number> {
+  const path = `/api/queues/${system.vhost.vhost}/${queue}`;
+  const found = await management(system.broker.managementUrl, "GET", path);
+  return (found as { messages?: number }).messages ?? 0;
+}

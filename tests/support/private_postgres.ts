@@ -1,0 +1,136 @@
+/** A Postgres of our own, that can be stopped and started again on the same data.
+ * @module
+ */
+import pg from "pg";
+import { freePorts } from "./ports.ts";
+import { Process, type ProcessOptions, run } from "./process.ts";
+import { untilUp } from "./server.ts";
+
+/** How it ends: `fast` rolls back what is open and writes all to disk; `immediate` drops everything as a crash would. */
+export type Ending = "fast" | "immediate";
+
+const SIGNALS = { fast: "SIGINT", immediate: "SIGQUIT" } as const;
+
+/** One server on a free loopback port. It forgoes syncing to disk: a test's data need not survive a power cut. */
+export class PrivatePostgres {
+  readonly url: string;
+  readonly #programs: string;
+  readonly #data: string;
+  readonly #settings: Readonly<Record<string, string>>;
+  readonly #options: ProcessOptions;
+  #server: Process | undefined;
+
+  private constructor(
+    parts: { programs: string; data: string; password: string; options: ProcessOptions },
+    settings: Readonly<Record<string, string>>,
+  ) {
+    const [port] = freePorts(1);
+    this.url = `postgres://postgres:${parts.password}@127.0.0.1:${port}/postgres`;
+    this.#programs = parts.programs;
+    this.#data = parts.data;
+    this.#options = parts.options;
+    this.#settings = {
+      port: `${port}`,
+      listen_addresses: "127.0.0.1",
+      unix_socket_directories: "",
+      max_connections: "300",
+      fsync: "off",
+      full_page_writes: "off",
+      ...settings,
+    };
+  }
+
+  /** Makes its data; nothing is started yet.
+   *
+   * @param programs folder of Postgres' programs
+   * @param folder empty, absolute; holds all it writes
+   * @param settings of the server, beside ours */
+  static async create(
+    programs: string,
+    folder: string,
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<PrivatePostgres> {
+    const password = crypto.randomUUID();
+    const passwordFile = `${folder}/password`;
+    const data = `${folder}/data`;
+    const user = await ordinaryUser();
+    await Deno.writeTextFile(passwordFile, password, { mode: 0o600 });
+    if (user) {
+      await Deno.chown(folder, user.uid, user.gid);
+      await Deno.chown(passwordFile, user.uid, user.gid);
+    }
+    const options = {
+      cwd: folder,
+      ownGroup: true,
+      env: { LC_ALL: "C" },
+      ...(user ? { user } : {}),
+    };
+    await run(`${programs}/initdb`, [
+      "--no-sync",
+      "--username=postgres",
+      `--pwfile=${passwordFile}`,
+      "--auth=scram-sha-256",
+      "--encoding=UTF8",
+      "--locale=C",
+      `--pgdata=${data}`,
+    ], { ...options, timeoutMs: 120_000 });
+    return new PrivatePostgres({ programs, data, password, options }, settings);
+  }
+
+  /** Whether its process runs. */
+  get running(): boolean {
+    return this.#server?.running ?? false;
+  }
+
+  /** Starts it, on the data that it left if it ran before.
+   *
+   * @returns its release, once it takes connections */
+  async start(signal: AbortSignal): Promise<string> {
+    const settings = Object.entries(this.#settings).flatMap(([name, value]) => [
+      "-c",
+      `${name}=${value}`,
+    ]);
+    const args = ["-D", this.#data, ...settings];
+    const server = Process.start(`${this.#programs}/postgres`, args, this.#options);
+    this.#server = server;
+    try {
+      return await untilUp(server, () => releaseOf(this.url), { timeoutMs: 60_000, signal });
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Ends it, without waiting for clients; returns when it is gone. */
+  async stop(ending: Ending = "fast"): Promise<void> {
+    const server = this.#server;
+    if (!server) return;
+    server.kill(SIGNALS[ending]);
+    await server.exit({ timeoutMs: 20_000 }).catch(() => server.killGroup("SIGKILL"));
+    await server.status;
+  }
+}
+
+/** Asks a server for its release.
+ *
+ * @throws when it does not answer */
+export async function releaseOf(url: string): Promise<string> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ server_version: string }>("SHOW server_version");
+    return rows[0]?.server_version.split(" ")[0] ?? "";
+  } finally {
+    await client.end();
+  }
+}
+
+/** Postgres refuses to run as root, so root lends it an ordinary user. */
+async function ordinaryUser(): Promise<{ uid: number; gid: number } | undefined> {
+  if (Deno.uid() !== 0) return undefined;
+  const users = (await Deno.readTextFile("/etc/passwd")).split("\n").map((line) => line.split(":"));
+  const user = users.find(([name]) => name === "postgres") ??
+    users.find(([name]) => name === "nobody");
+  if (!user) throw new Error("Cannot start Postgres as root: there is no user postgres or nobody");
+  return { uid: Number(user[2]), gid: Number(user[3]) };
+}

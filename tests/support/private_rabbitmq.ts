@@ -1,0 +1,145 @@
+/** A RabbitMQ of our own, that can be killed, frozen and started again on the same data.
+ * @module
+ */
+import { freePorts } from "./ports.ts";
+import { Process, type ProcessOptions, run } from "./process.ts";
+import { pathFolders, untilUp } from "./server.ts";
+import { management } from "./servers.ts";
+
+/** One node on free loopback ports. */
+export class PrivateRabbitmq {
+  readonly url: string;
+  readonly managementUrl: string;
+  readonly #programs: string;
+  readonly #options: ProcessOptions;
+  #server: Process | undefined;
+
+  private constructor(programs: string, folder: string, ports: readonly number[]) {
+    const [amqp, http, , epmd, distribution] = ports;
+    this.url = `amqp://guest:guest@127.0.0.1:${amqp}`;
+    this.managementUrl = `http://guest:guest@127.0.0.1:${http}`;
+    this.#programs = programs;
+    this.#options = {
+      clearEnv: true, // a stray RABBITMQ_* variable is configuration
+      cwd: folder,
+      ownGroup: true,
+      env: {
+        PATH: [...pathFolders(), "/usr/bin", "/bin"].join(":"),
+        LANG: "C.UTF-8",
+        HOME: `${folder}/home`,
+        ERL_EPMD_PORT: `${epmd}`,
+        ERL_EPMD_ADDRESS: "127.0.0.1",
+        ERL_CRASH_DUMP: "/dev/null",
+        RABBITMQ_NODENAME: `test${amqp}@localhost`,
+        RABBITMQ_NODE_IP_ADDRESS: "127.0.0.1",
+        RABBITMQ_NODE_PORT: `${amqp}`,
+        RABBITMQ_DIST_PORT: `${distribution}`,
+        RABBITMQ_MNESIA_BASE: `${folder}/data`,
+        RABBITMQ_LOG_BASE: `${folder}/log`,
+        RABBITMQ_PID_FILE: `${folder}/pid`,
+        RABBITMQ_CONFIG_FILE: `${folder}/rabbitmq.conf`,
+        RABBITMQ_CONFIG_FILES: `${folder}/conf.d`,
+        RABBITMQ_ADVANCED_CONFIG_FILE: `${folder}/advanced.config`,
+        RABBITMQ_CONF_ENV_FILE: `${folder}/env.conf`,
+        RABBITMQ_ENABLED_PLUGINS_FILE: `${folder}/enabled_plugins`,
+        RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
+          "+S 2:2 +sbwt none -kernel inet_dist_use_interface {127,0,0,1}",
+      },
+    };
+  }
+
+  /** Writes its configuration; nothing is started yet.
+   *
+   * @param programs folder of RabbitMQ's programs
+   * @param folder empty, absolute; holds all it writes */
+  static async create(programs: string, folder: string): Promise<PrivateRabbitmq> {
+    const ports = freePorts(5);
+    const [amqp, http, prometheus] = ports;
+    await Deno.mkdir(`${folder}/home`);
+    await Deno.mkdir(`${folder}/conf.d`);
+    await Deno.writeTextFile(`${folder}/home/.erlang.cookie`, crypto.randomUUID(), { mode: 0o400 });
+    await Deno.writeTextFile(`${folder}/env.conf`, "");
+    await Deno.writeTextFile(
+      `${folder}/enabled_plugins`,
+      "[rabbitmq_management,rabbitmq_prometheus].\n",
+    );
+    await Deno.writeTextFile(
+      `${folder}/rabbitmq.conf`,
+      `listeners.tcp.1 = 127.0.0.1:${amqp}
+management.tcp.ip = 127.0.0.1
+management.tcp.port = ${http}
+prometheus.tcp.ip = 127.0.0.1
+prometheus.tcp.port = ${prometheus}
+`,
+    );
+    return new PrivateRabbitmq(programs, folder, ports);
+  }
+
+  /** Starts it, on the data that it left if it ran before.
+   *
+   * @returns its release, once clients can connect */
+  async start(signal: AbortSignal): Promise<string> {
+    const server = Process.start(`${this.#programs}/rabbitmq-server`, [], this.#options);
+    this.#server = server;
+    try {
+      return await untilUp(server, () => releaseOf(this.managementUrl), {
+        timeoutMs: 90_000,
+        signal,
+      });
+    } catch (error) {
+      await this.kill();
+      throw error;
+    }
+  }
+
+  /** Ends it as a power cut would; returns when it is gone. */
+  async kill(): Promise<void> {
+    this.#server?.killGroup("SIGKILL");
+    await this.#server?.status;
+    this.#server = undefined;
+    await this.#endPortMapper();
+  }
+
+  /** Freezes it: its sockets stay open and nobody answers. */
+  pause(): void {
+    this.#server?.killGroup("SIGSTOP");
+  }
+
+  /** Ends the freezing. */
+  resume(): void {
+    this.#server?.killGroup("SIGCONT");
+  }
+
+  /** Runs `rabbitmqctl`. @returns what it printed */
+  control(args: readonly string[]): Promise<string> {
+    return run(`${this.#programs}/rabbitmqctl`, ["-q", ...args], {
+      ...this.#options,
+      timeoutMs: 60_000,
+    });
+  }
+
+  /** epmd outlives its nodes by design; this one has a port of its own, so it is ours alone. It refuses to go until it has noticed that the node is gone. */
+  async #endPortMapper(): Promise<void> {
+    for (let attempt = 0; attempt < 100; attempt++) {
+      await using epmd = Process.start("epmd", ["-kill"], this.#options);
+      await epmd.exit();
+      if (!epmd.output.includes("living nodes")) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+/** Asks a broker for its release.
+ *
+ * @throws when it does not answer, or does not take AMQP connections yet */
+export async function releaseOf(managementUrl: string): Promise<string> {
+  const overview = await management(managementUrl, "GET", "/api/overview");
+  const { rabbitmq_version, listeners } = overview as {
+    rabbitmq_version: string;
+    listeners: { protocol: string }[];
+  };
+  if (!listeners.some(({ protocol }) => protocol.startsWith("amqp"))) {
+    throw new Error("RabbitMQ does not listen yet");
+  }
+  return rabbitmq_version;
+}
