@@ -1,6 +1,6 @@
 /** The test runner behind `deno task test`: finds or starts the servers, runs the suites, adds up their reports.
  *
- *     deno run -A tests/run.ts SUITE... [FILE...] [--broker RELEASE]... [FLAGS OF deno test]
+ *     deno run -A tests/run.ts SUITE... [FILE...] [--broker RELEASE]... [--soak] [FLAGS OF deno test]
  *
  * With `CELERIAC_TEST_BROKER`, a command that starts RabbitMQ of other releases, the suites that
  * depend on the broker run again on each release of `--broker`, or of
@@ -36,6 +36,10 @@ const suites: readonly ServedSuite[] = [
   { name: "chaos", paths: ["tests/chaos"], flags: ["-A"], needsServers: false },
 ];
 
+/** Tells the fault matrix to do each fault a hundred times. */
+const SOAK = { CELERIAC_CHAOS_SOAK: "1" };
+const SOAK_LIMIT_MS = 24 * 3600_000;
+
 /** What is run again on brokers of other releases. */
 const brokerPaths = [
   "tests/integration/broker",
@@ -47,6 +51,8 @@ interface Order {
   readonly suites: readonly ServedSuite[];
   readonly releases: readonly string[];
   readonly flags: readonly string[];
+  /** Do each fault a hundred times. */
+  readonly soak: boolean;
 }
 
 function parse(args: readonly string[]): Order {
@@ -54,9 +60,11 @@ function parse(args: readonly string[]): Order {
   const files: string[] = [];
   const flags: string[] = [];
   const releases: string[] = [];
+  let soak = false;
   for (let index = 0; index < args.length; index++) {
     const argument = args[index] ?? "";
     if (suites.some((suite) => suite.name === argument)) names.push(argument);
+    else if (argument === "--soak") soak = true;
     else if (argument === "--broker") releases.push(args[++index] ?? "");
     else if (argument.startsWith("tests/")) files.push(argument.replace(/\/+$/, ""));
     else flags.push(argument);
@@ -65,7 +73,7 @@ function parse(args: readonly string[]): Order {
     .filter((suite) => names.includes(suite.name))
     .map((suite) => files.length === 0 ? suite : { ...suite, paths: within(suite, files) })
     .filter((suite) => suite.paths.length > 0);
-  return { suites: chosen, releases, flags };
+  return { suites: chosen, releases, flags, soak };
 }
 
 function within(suite: Suite, files: readonly string[]): string[] {
@@ -91,7 +99,10 @@ async function runOrder(order: Order, signal: AbortSignal): Promise<Tally> {
     console.log(`\n== ${suite.name}`);
     tallies.push(await runSuite(suite, { ...options, environment }));
   };
-  for (const suite of order.suites.filter((one) => !one.needsServers)) await runOne(suite, {});
+  for (const suite of order.suites.filter((one) => !one.needsServers)) {
+    if (order.soak) await runOne({ ...suite, timeLimitMs: SOAK_LIMIT_MS }, SOAK);
+    else await runOne(suite, {});
+  }
   const served = order.suites.filter((one) => one.needsServers);
   if (served.length === 0) return sum(tallies);
   await using ground = await prepareGround(console.log, signal);

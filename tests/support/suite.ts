@@ -21,6 +21,8 @@ export interface Suite {
   readonly paths: readonly string[];
   /** Flags of `deno test`. */
   readonly flags: readonly string[];
+  /** Milliseconds; one that takes longer hangs. Default 20 minutes. */
+  readonly timeLimitMs?: number;
 }
 
 /** What a suite may need beside its own definition. */
@@ -34,9 +36,6 @@ export interface SuiteOptions {
   quiet?: boolean;
   signal: AbortSignal;
 }
-
-/** A suite that takes longer hangs. */
-const timeLimitMs = 20 * 60_000;
 
 /** More files than these are not unsteady, but broken. */
 const maxFilesAgain = 3;
@@ -56,7 +55,7 @@ export async function runSuite(suite: Suite, options: SuiteOptions): Promise<Tal
   const again = `${reports}/${suite.name}.again.xml`;
   await Deno.mkdir(reports, { recursive: true });
   await removeFiles([report, died, again]);
-  const { success, code } = await runTests(suite.paths, suite.flags, report, options);
+  const { success, code } = await runTests(suite, report, options);
   const xml = await read(report);
   const counted = tally(xml);
   if (success) return counted;
@@ -66,12 +65,8 @@ export async function runSuite(suite: Suite, options: SuiteOptions): Promise<Tal
     if (suite.flags.includes("--doc") || files.length > maxFilesAgain) return counted;
     const registering = await filesRegistering(suite, files);
     console.log(`\n== ${suite.name}, again: ${registering.join(" ")}`);
-    await runTests(
-      registering,
-      suite.flags.filter((flag) => flag !== "--parallel"),
-      again,
-      options,
-    );
+    const serial = suite.flags.filter((flag) => flag !== "--parallel");
+    await runTests({ ...suite, paths: registering, flags: serial }, again, options);
     return settled(xml, await read(again)).tally;
   }
   const missing = silent.length > 0 ? silent : [`deno test ended with ${code}`];
@@ -81,8 +76,7 @@ export async function runSuite(suite: Suite, options: SuiteOptions): Promise<Tal
 }
 
 async function runTests(
-  paths: readonly string[],
-  flags: readonly string[],
+  { paths, flags, timeLimitMs = 20 * 60_000 }: Suite,
   report: string,
   { environment, flags: added, quiet = false, signal }: SuiteOptions,
 ): Promise<Deno.CommandStatus> {
