@@ -146,8 +146,8 @@ function readRun(meta: Record<string, unknown>): { run?: ResultRun } {
   };
 }
 
-/** Celery writes the message as a list, and reads a lone value as well. */
-function readException(value: unknown): ExceptionMeta | null {
+/** An exception as Celery stores it; `null` for anything else. Celery writes the message as a list, and reads a lone value as well. */
+export function readException(value: unknown): ExceptionMeta | null {
   if (!isObject(value)) return null;
   const { exc_type: type, exc_message: message, exc_module: module } = value;
   return {

@@ -6,6 +6,7 @@ import task from "./migrations/0001_task.sql" with { type: "text" };
 import outbox from "./migrations/0002_outbox.sql" with { type: "text" };
 import idempotency from "./migrations/0003_idempotency.sql" with { type: "text" };
 import upkeep from "./migrations/0004_upkeep.sql" with { type: "text" };
+import django from "./migrations/0020_django.sql" with { type: "text" };
 
 /** One step of the schema; its place in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -25,6 +26,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "outbox", sql: outbox },
   { name: "idempotency", sql: idempotency },
   { name: "upkeep", sql: upkeep },
+  { name: "django", sql: django },
 ];
 
 /** Partitions made ahead, so that a week without upkeep costs nothing. */

@@ -1,6 +1,6 @@
 /** Cursors: a place in a list, as text that a client only hands back. */
 import { InvalidInput } from "../errors.ts";
-import type { Position } from "./native.sql.ts";
+import type { Position } from "./statements.ts";
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 

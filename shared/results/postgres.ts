@@ -1,21 +1,12 @@
-/** Records in Postgres, on our own schema. */
+/** Records in Postgres, on our own schema or on another set of tables. */
 import type { ExceptionMeta } from "../celery/exception.ts";
+import { readException } from "../celery/result.ts";
 import type { Database } from "../database/database.ts";
 import { storable } from "../database/storable.ts";
 import { InvalidInput } from "../errors.ts";
 import { entriesJson } from "../outbox.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
-import {
-  CLAIM,
-  FIND,
-  listing,
-  type Position,
-  RECLAIM,
-  REVOKE,
-  SETTLE,
-  SETTLED_BEFORE,
-  SUBMITTED,
-} from "./native.sql.ts";
+import { NATIVE } from "./native.sql.ts";
 import type {
   Claim,
   RecordFilter,
@@ -27,6 +18,7 @@ import type {
 } from "./result.ts";
 import { STATES } from "./result.ts";
 import type { ResultStore } from "./store.ts";
+import type { Position, Statements, Tables } from "./statements.ts";
 import { timeOf } from "./uuid_time.ts";
 
 interface Row {
@@ -38,7 +30,8 @@ interface Row {
   readonly args_repr: string | null;
   readonly kwargs_repr: string | null;
   readonly result: string | null;
-  readonly exception: ExceptionMeta | null;
+  /** As it was written, by us or by Python. */
+  readonly exception: unknown;
   readonly traceback: string | null;
   readonly retries: number;
   readonly deliveries: number;
@@ -62,17 +55,27 @@ const WINDOW = 20_000;
 /** Milliseconds of looking after which a page is given back as it is. */
 const PATIENCE_MS = 1000;
 
-/** Reads and writes records in the tables that `migrate` makes. */
+/** What a store works with. */
+export interface PostgresResultStoreOptions {
+  readonly database: Database;
+  /** Where the records are. Default: our own schema. */
+  readonly tables?: Tables;
+}
+
+/** Reads and writes records. */
 export class PostgresResultStore implements ResultStore {
   readonly #database: Database;
+  readonly #tables: Tables;
 
-  constructor({ database }: { database: Database }) {
+  constructor({ database, tables = NATIVE }: PostgresResultStoreOptions) {
     this.#database = database;
+    this.#tables = tables;
   }
 
   async submitted(submissions: readonly Submission[]): Promise<void> {
     if (submissions.length === 0) return;
-    await this.#database.query(SUBMITTED, [JSON.stringify(submissions.map((submission) => ({
+    const { submitted } = await this.#statements();
+    await this.#database.query(submitted, [JSON.stringify(submissions.map((submission) => ({
       id: storable(submission.id),
       name: storable(submission.name),
       queue: storable(submission.queue),
@@ -93,9 +96,10 @@ export class PostgresResultStore implements ResultStore {
 
   /** Writes settlements of which no two have the same id; returns the ids of those taken. */
   async #settleOnce(settlements: readonly Settlement[]): Promise<Set<string>> {
+    const { settle, settledBefore } = await this.#statements();
     const rows = settlements.map(toRow);
     const entries = entriesJson(settlements.flatMap(({ next }) => next ?? []));
-    const taken = await this.#database.query<{ id: string }>(SETTLE, [
+    const taken = await this.#database.query<{ id: string }>(settle, [
       JSON.stringify(rows),
       entries,
     ]);
@@ -104,7 +108,7 @@ export class PostgresResultStore implements ResultStore {
       const refused = rows.filter(({ id }) => !ids.has(id))
         .map(({ id, state, worker, retries }) => ({ id, state, worker, retries }));
       for (
-        const { id } of await this.#database.query<{ id: string }>(SETTLED_BEFORE, [
+        const { id } of await this.#database.query<{ id: string }>(settledBefore, [
           JSON.stringify(refused),
         ])
       ) {
@@ -121,9 +125,10 @@ export class PostgresResultStore implements ResultStore {
     const again = [
       ...new Set(deliveries.flatMap(({ id, redelivered }) => redelivered ? storable(id) : [])),
     ];
+    const { claim, reclaim } = await this.#statements();
     const rows = again.length > 0
-      ? await this.#database.query<Claim & { id: string }>(RECLAIM, [ids, again])
-      : await this.#database.query<Claim & { id: string }>(CLAIM, [ids]);
+      ? await this.#database.query<Claim & { id: string }>(reclaim, [ids, again])
+      : await this.#database.query<Claim & { id: string }>(claim, [ids]);
     const claims = new Map(rows.map(({ id, ...claim }) => [id, claim]));
     return deliveries.map(({ id }) => claims.get(storable(id)));
   }
@@ -135,15 +140,17 @@ export class PostgresResultStore implements ResultStore {
       exc_message: [why],
       exc_module: "celery.exceptions",
     };
+    const { revoke } = await this.#statements();
     const [answer] = await this.#database.query<{ revoked: boolean; state: string | null }>(
-      REVOKE,
+      revoke,
       [storable(id), JSON.stringify(exception)],
     );
     return answer ?? { revoked: false, state: null };
   }
 
   async find(id: string): Promise<TaskRecord | undefined> {
-    const [row] = await this.#database.query<Row>(FIND, [storable(id)]);
+    const { find } = await this.#statements();
+    const [row] = await this.#database.query<Row>(find, [storable(id)]);
     return row && toRecord(row);
   }
 
@@ -152,6 +159,7 @@ export class PostgresResultStore implements ResultStore {
     { limit, cursor }: { limit: number; cursor?: string },
   ): Promise<RecordPage> {
     check(filter, limit);
+    const { listing } = await this.#statements();
     const scanning = filter.name !== undefined || filter.queue !== undefined ||
       filter.worker !== undefined;
     const deadline = Date.now() + PATIENCE_MS;
@@ -174,6 +182,10 @@ export class PostgresResultStore implements ResultStore {
       after = { time: edge.last_time, id: edge.last_id };
       if (Date.now() > deadline) return { records, next: writeCursor(after) };
     }
+  }
+
+  async #statements(): Promise<Statements> {
+    return await this.#tables.statements(this.#database);
   }
 }
 
@@ -205,6 +217,8 @@ function toRow(settlement: Settlement) {
     traceback: storable(settlement.traceback),
     retries: Math.max(retries, next?.retries ?? 0),
     age: startedAt && (Date.now() - startedAt.getTime()) / 1000,
+    periodic_task_name: storable(settlement.periodicTaskName ?? null),
+    pid: Deno.pid,
   };
 }
 
@@ -218,7 +232,7 @@ function toRecord(row: Row): TaskRecord {
     argsRepr: row.args_repr,
     kwargsRepr: row.kwargs_repr,
     result: row.result,
-    exception: row.exception,
+    exception: row.exception && readException(row.exception),
     traceback: row.traceback,
     retries: row.retries,
     deliveries: row.deliveries,

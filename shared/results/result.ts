@@ -85,6 +85,8 @@ export interface Settlement {
   readonly startedAt: Date | null;
   /** What must be in the outbox in the same transaction: the next attempt. */
   readonly next: OutboxEntry | null;
+  /** The schedule that sent it, as django-celery-beat names it in a header. Only Django's tables have a place for it. */
+  readonly periodicTaskName?: string;
 }
 
 /** What an executor must know before it runs a delivery. */

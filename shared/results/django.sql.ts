@@ -1,0 +1,222 @@
+/** The store's statements for django-celery-results' tables, column for column as its own backend fills them
+ * (django_celery_results/backends/database.py).
+ *
+ * What those tables have no column for (attempts, hand-outs, queue, times) lies in `meta`, which is JSON that Celery's readers take
+ * whatever they do not know of, under the key `celeriac`. Rows that a Python worker wrote lack it.
+ *
+ * @module
+ */
+import { ENTRY_COLUMNS, ENTRY_VALUES } from "../outbox.ts";
+import type { State } from "./result.ts";
+import { listingOf, type Statements } from "./statements.ts";
+
+/** The table of tasks, found by the connection's `search_path`, as Django finds it. */
+export const TASK_TABLE = "django_celery_results_taskresult";
+
+/** How this installation's table differs from others. */
+export interface DjangoShape {
+  /** Characters of `task_id` and of `task_name`: 255, or `DJANGO_CELERY_RESULTS_TASK_ID_MAX_LENGTH`. */
+  readonly nameLength: number;
+  /** Whether it has `date_started` (django-celery-results 2.6 and newer). */
+  readonly dateStarted: boolean;
+}
+
+const FINAL = "('SUCCESS', 'FAILURE', 'REVOKED')";
+/** States whose result is an exception (celery/states.py, EXCEPTION_STATES). */
+const EXCEPTIONAL = "('RETRY', 'FAILURE', 'REVOKED')";
+/** States before any run; Python writes RECEIVED and REJECTED seldom, and waits all the same. */
+const WAITING = "('PENDING', 'RECEIVED', 'REJECTED')";
+/** A failure without an exception would make every reader raise a RuntimeError. */
+const UNKNOWN = '{"exc_type": "Exception", "exc_message": [], "exc_module": "builtins"}';
+
+const CODED = "'application/json', 'utf-8'";
+
+/** Rows as records. A state of a task's own is PROGRESS here; a result in pickle stays unread, and says so. */
+const RECORDS = (dateStarted: boolean) => `(
+  select task_id::text as id, task_name::text as name,
+    case when status in ${WAITING} then 'PENDING'
+      when status in ${FINAL} or status in ('STARTED', 'RETRY') then status else 'PROGRESS' end as state,
+    kept ->> 'queue' as queue, worker::text as worker,
+    celeriac.shown(task_args) as args_repr, celeriac.shown(task_kwargs) as kwargs_repr,
+    case when legible and status not in ${EXCEPTIONAL} and status <> 'STARTED' then result end as result,
+    case when legible and status in ${EXCEPTIONAL} then celeriac.readable(result) end as exception,
+    case when legible or result is null then traceback
+      else 'Cannot read this result as it is stored as ' || content_type ||
+        ': set CELERY_RESULT_SERIALIZER to ''json''' end as traceback,
+    coalesce((kept ->> 'retries')::integer, 0) as retries,
+    coalesce((kept ->> 'deliveries')::integer, case when status in ${WAITING} then 0 else 1 end) as deliveries,
+    date_created as created_at, (kept ->> 'submitted_at')::timestamptz as submitted_at,
+    coalesce((kept ->> 'started_at')::timestamptz${dateStarted ? ", date_started" : ""}) as started_at,
+    case when status in ${FINAL} then date_done end as finished_at, date_done as updated_at
+  from ${TASK_TABLE}
+  cross join lateral (
+    select celeriac.kept(meta) as kept,
+      content_type = 'application/json' and content_encoding = 'utf-8' as legible
+  ) as read
+) as record`;
+
+const SUBMITTED = (nameLength: number) => `
+  insert into ${TASK_TABLE} (
+    task_id, status, content_type, content_encoding, meta, task_name, task_args, task_kwargs, date_created, date_done
+  )
+  select id, 'PENDING', ${CODED},
+    json_build_object('children', '[]'::json, 'celeriac', json_build_object('queue', queue, 'submitted_at', submitted_at))::text,
+    left(name, ${nameLength}), to_json(args_repr)::text, to_json(kwargs_repr)::text, now(), now()
+  from json_to_recordset($1::text::json) as submission (
+    id text, name text, queue text, args_repr text, kwargs_repr text, submitted_at timestamptz
+  )
+  on conflict do nothing`;
+
+/** A number that we keep of a row. */
+const kept = (row: string, key: string) =>
+  `coalesce((celeriac.kept(${row}.meta) ->> '${key}')::integer, 0)`;
+
+/** A final row is never touched, whoever wrote it, and a row only goes forward, as in our own schema. All times are the database's. */
+const SETTLE = ({ nameLength, dateStarted }: DjangoShape) => `
+  with taken as (
+    insert into ${TASK_TABLE} as task (
+      task_id, status, content_type, content_encoding, result, traceback, meta, task_name, task_args, task_kwargs,
+      worker, periodic_task_name, date_created, date_done${dateStarted ? ", date_started" : ""}
+    )
+    select id, state, ${CODED},
+      (case
+        when state = 'STARTED' then json_build_object('pid', pid, 'hostname', worker)
+        when state = 'RETRY' then coalesce(exception::json, 'null')
+        when state in ${EXCEPTIONAL} then coalesce(exception::json, '${UNKNOWN}')
+        else coalesce(result::json, 'null') end)::text,
+      traceback,
+      json_build_object('children', '[]'::json, 'celeriac', jsonb_strip_nulls(jsonb_build_object(
+        'queue', queue, 'retries', retries, 'deliveries', case state when 'RETRY' then 0 else 1 end,
+        'started_at', now() - age * interval '1 second'
+      )))::text,
+      left(name, ${nameLength}), to_json(args_repr)::text, to_json(kwargs_repr)::text, left(worker, 100),
+      left(periodic_task_name, 255), now(), now()${
+  dateStarted ? ", now() - age * interval '1 second'" : ""
+}
+    from json_to_recordset($1::text::json) as settlement (
+      id text, name text, state text, queue text, worker text, args_repr text, kwargs_repr text,
+      result text, exception text, traceback text, retries integer, age float8, periodic_task_name text, pid integer
+    )
+    on conflict (task_id) do update set
+      status = excluded.status,
+      content_type = excluded.content_type,
+      content_encoding = excluded.content_encoding,
+      result = excluded.result,
+      traceback = excluded.traceback,
+      meta = json_build_object(
+        'children', celeriac.readable(excluded.meta) -> 'children',
+        'celeriac', celeriac.kept(task.meta) || celeriac.kept(excluded.meta) || jsonb_build_object(
+          'retries', greatest(${kept("excluded", "retries")}, ${kept("task", "retries")}),
+          'deliveries', case excluded.status when 'RETRY' then 0 else greatest(${
+  kept("task", "deliveries")
+}, 1) end
+        )
+      )::text,
+      task_name = coalesce(nullif(excluded.task_name, ''), task.task_name),
+      task_args = coalesce(excluded.task_args, task.task_args),
+      task_kwargs = coalesce(excluded.task_kwargs, task.task_kwargs),
+      worker = excluded.worker,
+      periodic_task_name = coalesce(excluded.periodic_task_name, task.periodic_task_name),
+      date_done = excluded.date_done${
+  dateStarted ? ",\n      date_started = coalesce(excluded.date_started, task.date_started)" : ""
+}
+    where task.status not in ${FINAL} and (
+      excluded.status in ${FINAL}
+      or ${kept("excluded", "retries")} > ${kept("task", "retries")}
+      or ${kept("excluded", "retries")} = ${kept("task", "retries")}
+        and (excluded.status <> 'RETRY' or task.status in ${WAITING})
+    )
+    returning task_id::text as id
+  ), queued as (
+    insert into celeriac.outbox (task_id, retries, due_at, exchange, routing_key, properties, headers, body)
+    select ${ENTRY_VALUES}
+    from json_to_recordset($2::text::json) as entry (${ENTRY_COLUMNS})
+    join taken on taken.id = entry.task_id
+    on conflict do nothing
+  )
+  select id from taken`;
+
+const SETTLED_BEFORE = (records: string) => `
+  select settlement.id
+  from json_to_recordset($1::text::json) as settlement (id text, state text, worker text, retries integer)
+  cross join lateral (select * from ${records} where record.id = settlement.id limit 1) as known
+  where known.state = settlement.state and known.worker = left(settlement.worker, 100)
+    and known.retries >= settlement.retries`;
+
+/** Looked up one by one: a row of statistics must never make it read the table from end to end. */
+const CLAIM = (records: string) => `
+  select known.id, known.state, known.retries, greatest(known.deliveries, 1) as deliveries
+  from unnest($1::text[]) as wanted (id)
+  cross join lateral (select * from ${records} where record.id = wanted.id limit 1) as known`;
+
+const RECLAIM = (records: string) => `
+  with counted as (
+    insert into ${TASK_TABLE} as task (task_id, status, content_type, content_encoding, meta, date_created, date_done)
+    select id, 'PENDING', ${CODED}, '{"children": [], "celeriac": {"deliveries": 2}}', now(), now()
+    from unnest($2::text[]) as redelivered (id)
+    on conflict (task_id) do update set
+      meta = json_build_object(
+        'children', coalesce(celeriac.readable(task.meta) -> 'children', '[]'),
+        'celeriac', celeriac.kept(task.meta) ||
+          jsonb_build_object('deliveries', greatest(${kept("task", "deliveries")}, 1) + 1)
+      )::text,
+      date_done = now()
+    where task.status not in ${FINAL}
+    returning task_id::text as id, status as state, ${kept("task", "retries")} as retries,
+      ${kept("task", "deliveries")} as deliveries
+  ), known as (${CLAIM(records)})
+  select id, state, retries, deliveries from counted
+  union all
+  select id, state, retries, deliveries from known where not exists (select from counted where counted.id = known.id)`;
+
+/** The state is that of the moment before: of two at once, one may be told what the other has just changed. */
+const REVOKE = `
+  with before as (
+    select status::text as state from ${TASK_TABLE} where task_id = $1
+  ), written as (
+    insert into ${TASK_TABLE} as task (
+      task_id, status, content_type, content_encoding, result, meta, date_created, date_done
+    )
+    values ($1, 'REVOKED', ${CODED}, $2::text::json::text, '{"children": []}', now(), now())
+    on conflict (task_id) do update set
+      status = 'REVOKED', content_type = excluded.content_type, content_encoding = excluded.content_encoding,
+      result = excluded.result, date_done = excluded.date_done
+    where task.status in ${WAITING} or task.status = 'RETRY'
+    returning task_id
+  )
+  select exists (select from written) as revoked, (select state from before) as state`;
+
+/** On the column itself, which has an index, and not on what it is shown as. */
+function inState(state: State): string {
+  switch (state) {
+    case "PENDING":
+      return `status in ${WAITING}`;
+    case "PROGRESS":
+      return `status not in ${FINAL} and status not in ${WAITING} and status not in ('STARTED', 'RETRY')`;
+    default:
+      return `status = '${state}'`;
+  }
+}
+
+/** Statements for a table of this shape. */
+export function djangoStatements(shape: DjangoShape): Statements {
+  const records = RECORDS(shape.dateStarted);
+  return {
+    submitted: SUBMITTED(shape.nameLength),
+    settle: SETTLE(shape),
+    settledBefore: SETTLED_BEFORE(records),
+    claim: CLAIM(records),
+    reclaim: RECLAIM(records),
+    revoke: REVOKE,
+    find: `select * from ${records} where record.id = $1`,
+    listing: listingOf({
+      source: `(
+        select task_id::text as id, date_created as created_at, task_name as name,
+          celeriac.kept(meta) ->> 'queue' as queue, worker, status
+        from ${TASK_TABLE}
+      ) as task`,
+      records: (ids) => `(select record.* from (${ids}) as page join ${records} using (id)) as record`,
+      inState,
+    }),
+  };
+}
