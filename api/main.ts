@@ -12,7 +12,7 @@ import { Publisher } from "../shared/publisher.ts";
 import type { Registry } from "../shared/registry.ts";
 import { Relay } from "../shared/relay.ts";
 import { Idempotency } from "../shared/results/idempotency.ts";
-import { PostgresResultStore } from "../shared/results/postgres.ts";
+import { resultStore } from "../shared/results/choice.ts";
 import { SubmissionWriter } from "../shared/results/submissions.ts";
 import type { Service } from "../shared/service.ts";
 import type { Config } from "../shared/settings.ts";
@@ -53,7 +53,7 @@ export class Api implements Service {
     }
     this.#parts = parts;
     const outbox = new Outbox({ database });
-    const store = new PostgresResultStore({ database });
+    const store = resultStore(config.results, database);
     const submissions = new SubmissionWriter({ store });
     const live = this.#live = new Live({ broker });
     const metrics = new Metrics();
@@ -78,7 +78,10 @@ export class Api implements Service {
       metrics,
       publisher: new Publisher({ broker, outbox, origin: origin() }),
       idempotency: new Idempotency({ database }),
-      checks: { live: [], ready: [brokerCheck(broker), databaseCheck(() => pending(database))] },
+      checks: {
+        live: [],
+        ready: [brokerCheck(broker), databaseCheck(() => pending(database, config))],
+      },
       settings: {
         foreignQueues: config.foreignQueues,
         resultCache: config.resultCache,

@@ -2,6 +2,7 @@
 import { Api } from "../api/main.ts";
 import { DatabaseJournal } from "../shared/broker/database_journal.ts";
 import { MemoryBroker } from "../shared/broker/memory.ts";
+import { makeDjangoTables } from "../shared/database/django.ts";
 import { migrate } from "../shared/database/migrate.ts";
 import { PgliteDatabase } from "../shared/database/pglite.ts";
 import { startLog } from "../shared/log.ts";
@@ -31,6 +32,7 @@ export const dev: Command = {
     await using database = new PgliteDatabase(folder === undefined ? {} : { folder });
     await database.start();
     await migrate(database);
+    if (config.results === "django") await makeDjangoTables(database);
     await using broker = new MemoryBroker(
       config.ephemeral ? {} : { journal: new DatabaseJournal({ database }) },
     );

@@ -9,7 +9,7 @@ import { Metrics } from "../shared/metrics.ts";
 import { Outbox } from "../shared/outbox.ts";
 import type { Registry } from "../shared/registry.ts";
 import { ClaimReader } from "../shared/results/claims.ts";
-import { PostgresResultStore } from "../shared/results/postgres.ts";
+import { resultStore } from "../shared/results/choice.ts";
 import { ResultWriter } from "../shared/results/writer.ts";
 import type { Service } from "../shared/service.ts";
 import type { Config } from "../shared/settings.ts";
@@ -58,7 +58,7 @@ export class WorkerNode implements Service {
     const announcer = new Announcer({ broker, node });
     if (config.events) events.on(announcer.announce);
 
-    const store = new PostgresResultStore({ database });
+    const store = resultStore(config.results, database);
     const outbox = new Outbox({ database });
     const writer = new ResultWriter({ store });
     const claims = new ClaimReader({ store });
@@ -132,12 +132,12 @@ export class WorkerNode implements Service {
 
   /** Routes of its health. */
   health(): ReturnType<typeof healthRoutes> {
-    const { broker, database } = this.#parts;
+    const { config, broker, database } = this.#parts;
     return healthRoutes({
       live: [],
       ready: [
         brokerCheck(broker, ["connected", "blocked"]),
-        databaseCheck(() => pending(database)),
+        databaseCheck(() => pending(database, config)),
         { name: "consumers", look: () => this.#consumers() },
       ],
       metrics: this.#metrics,

@@ -2,7 +2,6 @@
 import type { Database, Sql } from "./database.ts";
 import grants from "./django/grants.sql" with { type: "text" };
 import tables from "./django/tables.sql" with { type: "text" };
-import { becomeOwner } from "./migrate.ts";
 
 /** What became of Django's tables. */
 export interface DjangoTablesMade {
@@ -40,10 +39,7 @@ export async function makeDjangoTables(database: Database): Promise<DjangoTables
   return await database.transaction(async (sql) => {
     await sql.query(LOCK);
     const made = !await hasDjangoTables(sql);
-    if (made) {
-      await becomeOwner(sql);
-      await sql.script(tables);
-    }
+    if (made) await sql.script(tables);
     await sql.script(grants);
     const refused = await sql.query<{ role: string; relation: string }>(REFUSED);
     const missing = refused.map(({ role, relation }) =>

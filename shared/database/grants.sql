@@ -14,6 +14,9 @@ begin
     grant select, insert, update (published) on celeriac.idempotency to celeriac_api;
     grant execute on function
       celeriac.tasks(text[]),
+      celeriac.readable(text),
+      celeriac.shown(text),
+      celeriac.kept(text),
       celeriac.revoke(text, json),
       celeriac.make_partitions(integer),
       celeriac.expire(interval, integer, interval),
@@ -27,7 +30,12 @@ begin
     grant select on celeriac.migration to celeriac_worker;
     grant select, insert, update on celeriac.task to celeriac_worker;
     grant insert on celeriac.outbox to celeriac_worker;
-    grant execute on function celeriac.tasks(text[]) to celeriac_worker;
+    grant execute on function
+      celeriac.tasks(text[]),
+      celeriac.readable(text),
+      celeriac.shown(text),
+      celeriac.kept(text)
+      to celeriac_worker;
   end if;
 end
 $$;

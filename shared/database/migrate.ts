@@ -1,6 +1,7 @@
 /** Brings a database to the schema that this program works with. */
 import { ConfigurationError } from "../errors.ts";
 import type { Database, Sql } from "./database.ts";
+import { hasDjangoTables } from "./django.ts";
 import grants from "./grants.sql" with { type: "text" };
 import task from "./migrations/0001_task.sql" with { type: "text" };
 import outbox from "./migrations/0002_outbox.sql" with { type: "text" };
@@ -94,11 +95,17 @@ export async function migrate(
 
 /** Names of the migrations that the database still lacks; none when it is as new as this program, or newer.
  *
+ * @param options.results `django` where Django's tables must be there, too
  * @throws {DatabaseUnavailable} when it cannot be reached */
-export async function pending(database: Sql): Promise<string[]> {
+export async function pending(
+  database: Sql,
+  { results = "native" }: { results?: "native" | "django" } = {},
+): Promise<string[]> {
   const [history] = await database.query<{ found: boolean }>(EXISTS);
   const rows = history?.found ? await database.query(APPLIED) : [];
-  return MIGRATIONS.slice(rows.length).map(({ name }) => name);
+  const names = MIGRATIONS.slice(rows.length).map(({ name }) => name);
+  if (results === "django" && !await hasDjangoTables(database)) names.push("django_celery_results");
+  return names;
 }
 
 /** How many migrations were applied before, if they were these. */

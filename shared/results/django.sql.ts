@@ -32,7 +32,8 @@ const UNKNOWN = '{"exc_type": "Exception", "exc_message": [], "exc_module": "bui
 const CODED = "'application/json', 'utf-8'";
 
 /** Rows as records. A state of a task's own is PROGRESS here; a result in pickle stays unread, and says so. */
-const RECORDS = (dateStarted: boolean) => `(
+const RECORDS = (dateStarted: boolean) =>
+  `(
   select task_id::text as id, task_name::text as name,
     case when status in ${WAITING} then 'PENDING'
       when status in ${FINAL} or status in ('STARTED', 'RETRY') then status else 'PROGRESS' end as state,
@@ -46,7 +47,9 @@ const RECORDS = (dateStarted: boolean) => `(
     coalesce((kept ->> 'retries')::integer, 0) as retries,
     coalesce((kept ->> 'deliveries')::integer, case when status in ${WAITING} then 0 else 1 end) as deliveries,
     date_created as created_at, (kept ->> 'submitted_at')::timestamptz as submitted_at,
-    coalesce((kept ->> 'started_at')::timestamptz${dateStarted ? ", date_started" : ""}) as started_at,
+    coalesce((kept ->> 'started_at')::timestamptz${
+    dateStarted ? ", date_started" : ""
+  }) as started_at,
     case when status in ${FINAL} then date_done end as finished_at, date_done as updated_at
   from ${TASK_TABLE}
   cross join lateral (
@@ -215,7 +218,8 @@ export function djangoStatements(shape: DjangoShape): Statements {
           celeriac.kept(meta) ->> 'queue' as queue, worker, status
         from ${TASK_TABLE}
       ) as task`,
-      records: (ids) => `(select record.* from (${ids}) as page join ${records} using (id)) as record`,
+      records: (ids) =>
+        `(select record.* from (${ids}) as page join ${records} using (id)) as record`,
       inState,
     }),
   };

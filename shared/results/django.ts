@@ -1,6 +1,6 @@
 /** django-celery-results' tables as a place for records. */
 import type { Sql } from "../database/database.ts";
-import { djangoStatements, type DjangoShape, TASK_TABLE } from "./django.sql.ts";
+import { type DjangoShape, djangoStatements, TASK_TABLE } from "./django.sql.ts";
 import type { Statements, Tables } from "./statements.ts";
 
 /** Milliseconds after which the table is looked at anew: Django may have migrated it. */
@@ -27,7 +27,9 @@ export class DjangoTables implements Tables {
     if (!row || row.name_length === null) return djangoStatements(NEWEST);
     const shape = { nameLength: row.name_length, dateStarted: row.date_started };
     const key = JSON.stringify(shape);
-    const statements = this.#known?.shape === key ? this.#known.statements : djangoStatements(shape);
+    const statements = this.#known?.shape === key
+      ? this.#known.statements
+      : djangoStatements(shape);
     this.#known = { statements, shape: key, until: now + FRESH_MS };
     return statements;
   }

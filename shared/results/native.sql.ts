@@ -88,7 +88,7 @@ const REVOKE = "select revoked, state from celeriac.revoke($1, $2::text::json)";
 
 const FIND = `select ${RECORD} from celeriac.tasks(array[$1::text])`;
 
-const STATEMENTS: Statements = {
+const STATEMENTS = {
   submitted: SUBMITTED,
   settle: SETTLE,
   settledBefore: SETTLED_BEFORE,
@@ -98,11 +98,10 @@ const STATEMENTS: Statements = {
   find: FIND,
   listing: listingOf({
     source: "celeriac.task",
-    records: (ids) =>
-      `(select ${RECORD}, created_at from celeriac.tasks(array(${ids}))) as record`,
+    records: (ids) => `(select ${RECORD}, created_at from celeriac.tasks(array(${ids}))) as record`,
     inState: (state) => `state = '${state}'`,
   }),
-};
+} satisfies Statements;
 
 /** Our own schema. */
-export const NATIVE: Tables = { statements: () => STATEMENTS };
+export const NATIVE = { statements: () => STATEMENTS } satisfies Tables;

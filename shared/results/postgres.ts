@@ -232,7 +232,7 @@ function toRecord(row: Row): TaskRecord {
     argsRepr: row.args_repr,
     kwargsRepr: row.kwargs_repr,
     result: row.result,
-    exception: row.exception && readException(row.exception),
+    exception: readException(row.exception),
     traceback: row.traceback,
     retries: row.retries,
     deliveries: row.deliveries,

@@ -68,7 +68,9 @@ export function listingOf({ source, records, inState }: Listed): Statements["lis
     if (after) {
       within.push(`(created_at, id) < (${given(after.time)}::timestamptz, ${given(after.id)})`);
     }
-    if (filter.since) within.push(`created_at >= ${given(filter.since.toISOString())}::timestamptz`);
+    if (filter.since) {
+      within.push(`created_at >= ${given(filter.since.toISOString())}::timestamptz`);
+    }
     if (filter.until) within.push(`created_at < ${given(filter.until.toISOString())}::timestamptz`);
     const fitting: string[] = [];
     for (const column of ["name", "queue", "worker"] as const) {
@@ -80,7 +82,9 @@ export function listingOf({ source, records, inState }: Listed): Statements["lis
         select id, created_at, name, queue, worker from ${source} ${where(within)}
         order by created_at desc, id desc limit ${given(window)}
       ), page as (
-        select id from seen ${where(fitting)} order by created_at desc, id desc limit ${given(limit)}
+        select id from seen ${where(fitting)} order by created_at desc, id desc limit ${
+      given(limit)
+    }
       ), edge as (
         select ${time("created_at")} as last_time, id as last_id,
           (select count(*) from seen)::integer as seen

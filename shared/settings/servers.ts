@@ -38,6 +38,13 @@ export const SERVER_SETTINGS = {
     roles: ["definitions"],
     help: "RabbitMQ's management API, as an administrator",
   }),
+  results: setting({
+    env: "CELERIAC_RESULTS",
+    schema: z.enum(["native", "django"]).default("native"),
+    value: "TABLES",
+    roles: [...SERVERS, "dev"],
+    help: "where records are: native (our own tables) or django (django-celery-results')",
+  }),
   confirmTimeout: setting({
     env: "CELERIAC_CONFIRM_TIMEOUT",
     schema: seconds.min(0.1).default(5),

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Database, Sql } from "../../../shared/database/database.ts";
-import { CLAIM, listing } from "../../../shared/results/native.sql.ts";
+import { NATIVE } from "../../../shared/results/native.sql.ts";
 import { PostgresResultStore } from "../../../shared/results/postgres.ts";
 import type { RecordFilter, State } from "../../../shared/results/result.ts";
 import { migratedPostgres } from "../../support/migrated.ts";
@@ -109,7 +109,12 @@ Deno.test("list() reads the newest, and what is not a success, by an index of it
   await database.query("vacuum analyze celeriac.task");
   const after = { time: "2026-01-01T00:05:00.000000Z", id: "x" };
   for (const filter of [{}, { state: "FAILURE" }] satisfies RecordFilter[]) {
-    const { statement, parameters } = listing({ filter, window: 100, limit: 100, after });
+    const { statement, parameters } = NATIVE.statements().listing({
+      filter,
+      window: 100,
+      limit: 100,
+      after,
+    });
     const plan = await database.query<{ line: string }>(`explain ${statement}`, parameters);
     const today = plan.map((row) => Object.values(row).join()).filter((line) =>
       /Scan.*task_foreign_high/.test(line)
@@ -134,10 +139,10 @@ Deno.test("celeriac.tasks() looks into an index, also when it was planned while 
     return Number(row?.scans);
   };
   await database.transaction(async (sql) => {
-    for (let round = 0; round < 10; round++) await sql.query(CLAIM, [[id]]);
+    for (let round = 0; round < 10; round++) await sql.query(NATIVE.statements().claim, [[id]]);
     await sql.query(FILL, [2000]);
     const before = await read(sql);
-    await sql.query(CLAIM, [[id]]);
+    await sql.query(NATIVE.statements().claim, [[id]]);
     assertEquals(await read(sql), before);
     await sql.query("select from celeriac.task where name = 'x'");
     assert(await read(sql) > before, "the measure measures nothing");

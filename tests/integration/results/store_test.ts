@@ -4,8 +4,11 @@ import type { Database } from "../../../shared/database/database.ts";
 import { isDataFault } from "../../../shared/database/sqlstate.ts";
 import { DatabaseRefused, InvalidInput } from "../../../shared/errors.ts";
 import { Outbox } from "../../../shared/outbox.ts";
+import { DjangoTables } from "../../../shared/results/django.ts";
+import { NATIVE } from "../../../shared/results/native.sql.ts";
 import { PostgresResultStore } from "../../../shared/results/postgres.ts";
 import type { State, Submission } from "../../../shared/results/result.ts";
+import type { Tables } from "../../../shared/results/statements.ts";
 import { type Migrated, migratedPglite, migratedPostgres } from "../../support/migrated.ts";
 import { entry, settlement } from "../../support/settlements.ts";
 
@@ -361,16 +364,31 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
   },
 };
 
+/** As django-celery-results 2.4 leaves its table, with the shorter ids that its setting allows. */
+const OLD_DJANGO = `
+  alter table django_celery_results_taskresult drop column date_started;
+  alter table django_celery_results_taskresult alter task_id type varchar(191), alter task_name type varchar(191)`;
+
+const native = () => NATIVE;
+const django = () => new DjangoTables();
+
 for (
-  const [name, open] of [
-    ["Postgres", migratedPostgres],
-    ["PGlite", migratedPglite],
-  ] as [string, () => Promise<Migrated<Database>>][]
+  const [name, tables, open] of [
+    ["Postgres", native, () => migratedPostgres()],
+    ["PGlite", native, () => migratedPglite()],
+    ["Postgres with Django's tables", django, () => migratedPostgres({ django: true })],
+    ["PGlite with Django's tables", django, () => migratedPglite({ django: true })],
+    [
+      "Postgres with Django's tables of an older release",
+      django,
+      () => migratedPostgres({ django: true, script: OLD_DJANGO }),
+    ],
+  ] as [string, () => Tables, () => Promise<Migrated<Database>>][]
 ) {
   Deno.test(`PostgresResultStore on ${name}`, async (test) => {
     await using ground = await open();
     const { database } = ground;
-    const store = new PostgresResultStore({ database });
+    const store = new PostgresResultStore({ database, tables: tables() });
     for (const [title, run] of Object.entries(CASES)) {
       await test.step(title, () => run({ database, store }));
     }
