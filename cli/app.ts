@@ -1,6 +1,7 @@
 /** The app that a role works for: its contracts and handlers. */
 import { importModule, moduleUrl } from "../shared/modules.ts";
 import { Registry } from "../shared/registry.ts";
+import { type CodeSchedule, schedulesOf } from "../shared/schedule.ts";
 import type { Config } from "../shared/settings.ts";
 import { Handlers } from "../workers/handlers.ts";
 
@@ -22,11 +23,21 @@ export function modulesOf(config: Config): { contracts: string; handlers: string
  *
  * @throws {ConfigurationError} when the module cannot be loaded or exports none */
 export async function loadRegistry(config: Config): Promise<Registry> {
+  return Registry.fromModule(await contractsModule(config), modulesOf(config).contracts);
+}
+
+/** Loads the schedules that the contracts module defines.
+ *
+ * @throws {ConfigurationError} when the module cannot be loaded */
+export async function loadSchedules(config: Config): Promise<CodeSchedule[]> {
+  return schedulesOf(await contractsModule(config));
+}
+
+async function contractsModule(config: Config): Promise<Record<string, unknown>> {
   const { contracts } = modulesOf(config);
-  const module = contracts === SAMPLE.contracts
+  return contracts === SAMPLE.contracts
     ? await import("../shared/tasks/mod.ts")
     : await importModule(contracts, "contracts");
-  return Registry.fromModule(module, contracts);
 }
 
 /** Loads the handlers.

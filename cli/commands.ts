@@ -6,6 +6,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["dev", async () => (await import("./dev.ts")).dev],
   ["api", async () => (await import("./api.ts")).api],
   ["worker", async () => (await import("./worker.ts")).worker],
+  ["beat", async () => (await import("./beat.ts")).beat],
   ["migrate", async () => (await import("./migrate.ts")).migrate],
   ["definitions", async () => (await import("./definitions.ts")).definitions],
   ["call", async () => (await import("./call.ts")).call],
@@ -16,9 +17,10 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
 
 /** One line for each, for the overview. */
 export const SUMMARIES: ReadonlyMap<string, string> = new Map([
-  ["dev", "API and worker in one process, without any server"],
+  ["dev", "API, worker and beat in one process, without any server"],
   ["api", "take tasks over HTTP and publish them"],
   ["worker", "consume tasks and run them"],
+  ["beat", "send what schedules say, when they say"],
   ["migrate", "bring the database to this version"],
   ["definitions", "what RabbitMQ must hold: render, apply, diff"],
   ["call", "submit a task and print its result"],

@@ -1,5 +1,6 @@
-/** `cli.ts dev`: API and worker in one process, on a broker in memory and an embedded Postgres. */
+/** `cli.ts dev`: API, worker and beat in one process, on a broker in memory and an embedded Postgres. */
 import { Api } from "../api/main.ts";
+import { Beat } from "../beat/main.ts";
 import { DatabaseJournal } from "../shared/broker/database_journal.ts";
 import { MemoryBroker } from "../shared/broker/memory.ts";
 import { makeDjangoTables } from "../shared/database/django.ts";
@@ -8,14 +9,14 @@ import { PgliteDatabase } from "../shared/database/pglite.ts";
 import { startLog } from "../shared/log.ts";
 import { declarationFor } from "../shared/topology.ts";
 import { WorkerNode } from "../workers/main.ts";
-import { loadHandlers, loadRegistry, modulesOf } from "./app.ts";
+import { loadHandlers, loadRegistry, loadSchedules, modulesOf } from "./app.ts";
 import { type Command, configOf } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { stopSignal } from "./signals.ts";
 
 /** Runs everything without any server. */
 export const dev: Command = {
-  summary: "API and worker in one process, without any server",
+  summary: "API, worker and beat in one process, without any server",
   role: "dev",
   details: [
     "Records, unfinished tasks and the outbox live in --data and outlive a restart;",
@@ -26,6 +27,7 @@ export const dev: Command = {
     await startLog({ level: config.logLevel, format: config.logFormat });
     const registry = await loadRegistry(config);
     const handlers = await loadHandlers(config, registry);
+    const schedules = await loadSchedules(config);
     const folder = config.ephemeral ? undefined : `${config.data}/postgres`;
     if (folder) await prepare(folder, config.reset);
 
@@ -48,8 +50,9 @@ export const dev: Command = {
       database,
     });
     const api = new Api({ config, registry, broker, database });
+    const beat = new Beat({ config, registry, schedules, broker, database, relayed: true });
     const stopped = stopSignal(() => worker.hurry());
-    await Promise.all([api.start(), worker.start()]);
+    await Promise.all([api.start(), worker.start(), beat.start()]);
     console.log(`Celeriac dev ready at ${api.url} (reference: ${api.url}/docs)`);
     console.log(
       firstSteps(
@@ -58,6 +61,7 @@ export const dev: Command = {
       ),
     );
     await stopped;
+    await beat.stop();
     await worker.stop();
     await api.stop();
     return EXIT.done;

@@ -11,7 +11,16 @@ import { modulesOf } from "./app.ts";
 import type { Command } from "./command.ts";
 import { EXIT } from "./exit.ts";
 
-const ROLES: readonly Role[] = ["api", "worker", "dev", "migrate", "definitions", "call", "result"];
+const ROLES: readonly Role[] = [
+  "api",
+  "worker",
+  "beat",
+  "dev",
+  "migrate",
+  "definitions",
+  "call",
+  "result",
+];
 
 /** Variables that libraries look at when they load or connect, beside our settings: pg, and what Node's modules and lru-cache ask for. */
 const LIBRARY_ENV = [
@@ -63,7 +72,7 @@ export function permissionFlags(role: Role, config: Config): string[] {
   if (net.length) flags.push(`--allow-net=${net.join(",")}`);
   if (read.length) flags.push(`--allow-read=${read.join(",")}`);
   if (role === "dev" && !config.ephemeral) flags.push(`--allow-write=${resolve(config.data)}`);
-  if (["api", "worker", "dev"].includes(role)) flags.push("--allow-sys=hostname");
+  if (["api", "worker", "beat", "dev"].includes(role)) flags.push("--allow-sys=hostname");
   if (["worker", "dev"].includes(role)) flags.push(`--allow-run=${Deno.execPath()}`);
   return flags;
 }
@@ -95,6 +104,7 @@ function hosts(role: Role, config: Config): string[] {
     case "api":
       return [`${config.host}:${config.port}`, amqp, postgres];
     case "worker":
+    case "beat":
       return [`${config.host}:${config.healthPort}`, amqp, postgres];
     case "dev":
       return [`${config.host}:${config.port}`];
@@ -115,6 +125,7 @@ function folders(role: Role, config: Config): string[] {
   const ours = config.contracts || config.handlers ? appFolder(import.meta.url) : [];
   switch (role) {
     case "api":
+    case "beat":
       return [...appFolder(contracts), ...ours];
     case "worker":
       return [...appFolder(contracts), ...appFolder(handlers), ...ours];

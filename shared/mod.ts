@@ -27,6 +27,13 @@ export {
 } from "./task.ts";
 export type { RetryPolicy } from "./retry.ts";
 export {
+  type CodeSchedule,
+  type MissedPolicy,
+  schedule,
+  type ScheduleDefinition,
+  type ScheduleOptions,
+} from "./schedule.ts";
+export {
   CeleriacError,
   ConfigurationError,
   Reject,

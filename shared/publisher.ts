@@ -1,7 +1,7 @@
 /** Signature -> message -> broker -> confirm, or outbox. */
 import { v7 as newId } from "uuid";
 import type { Broker, Message, ReplyOptions } from "./broker/broker.ts";
-import { encodeTask } from "./celery/message.ts";
+import { encodeTask, type IdentifiedSignature } from "./celery/message.ts";
 import type { Signature } from "./celery/signature.ts";
 import { BrokerUnavailable, CeleriacError, DatabaseUnavailable, Unavailable } from "./errors.ts";
 import type { OutboxEntry } from "./outbox.ts";
@@ -51,23 +51,12 @@ export class Publisher {
    * @throws {Unavailable} when neither broker nor database could take it */
   async submit(signature: Submittable, options: { reply?: ReplyOptions } = {}): Promise<Submitted> {
     const now = new Date();
-    const { queue, taskId: id = newId(), eta, countdown } = signature.options;
-    const dueAt = eta ?? (countdown ? new Date(now.getTime() + countdown * 1000) : now);
-    const destination = destinationOf(queue);
-    const encoded = encodeTask({ ...signature, options: { ...signature.options, taskId: id } }, {
-      origin: this.#origin,
-      destination,
-      now,
-    });
-    const message = destination.exchange === TASK_EXCHANGE ? unexpiring(encoded) : encoded;
+    const { queue, taskId: id = newId() } = signature.options;
+    const identified = { ...signature, options: { ...signature.options, taskId: id } };
+    const entry = entryOf(identified, { origin: this.#origin, now });
+    const { message, dueAt } = entry;
     const { argsrepr, kwargsrepr } = message.headers;
     const submitted = { id, queue, argsRepr: String(argsrepr), kwargsRepr: String(kwargsrepr) };
-    const entry: OutboxEntry = {
-      taskId: id,
-      retries: signature.options.retries ?? 0,
-      dueAt,
-      message,
-    };
 
     if (dueAt.getTime() - now.getTime() > OUTBOX_FROM_MS) {
       try {
@@ -103,6 +92,27 @@ export class Publisher {
       }
     }
   }
+}
+
+/** The message of a signature, and when it is due, as the outbox takes it.
+ *
+ * @param context who sends it, in Celery's manner, and when
+ * @throws {InvalidInput} when a Python worker would die of the message or lose it */
+export function entryOf(
+  signature: Submittable & IdentifiedSignature,
+  { origin, now }: { origin: string; now: Date },
+): OutboxEntry {
+  const { queue, taskId, exchange, routingKey, eta, countdown, retries = 0 } = signature.options;
+  const destination = exchange === undefined
+    ? destinationOf(queue)
+    : { exchange, routingKey: routingKey ?? queue };
+  const encoded = encodeTask(signature, { origin, destination, now });
+  return {
+    taskId,
+    retries,
+    dueAt: eta ?? (countdown ? new Date(now.getTime() + countdown * 1000) : now),
+    message: destination.exchange === TASK_EXCHANGE ? unexpiring(encoded) : encoded,
+  };
 }
 
 /** On our own queues the header `expires` is enough: were the broker to drop the message, nobody would write REVOKED. */

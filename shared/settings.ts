@@ -4,6 +4,7 @@
  */
 import type { z } from "zod";
 import { APP_SETTINGS } from "./settings/app.ts";
+import { BEAT_SETTINGS } from "./settings/beat.ts";
 import { DEV_SETTINGS } from "./settings/dev.ts";
 import { HTTP_SETTINGS } from "./settings/http.ts";
 import { LOG_SETTINGS } from "./settings/log.ts";
@@ -19,6 +20,7 @@ export const SETTINGS = {
   ...HTTP_SETTINGS,
   ...APP_SETTINGS,
   ...WORKER_SETTINGS,
+  ...BEAT_SETTINGS,
   ...DEV_SETTINGS,
   ...LOG_SETTINGS,
 } as const;

@@ -21,7 +21,7 @@ const suites: readonly ServedSuite[] = [
   { name: "unit", paths: ["tests/unit"], flags: ["-A", "--parallel"], needsServers: false },
   {
     name: "examples",
-    paths: ["shared", "api", "workers", "tests/support"],
+    paths: ["shared", "api", "beat", "workers", "tests/support"],
     flags: ["--doc", "--parallel"], // no permissions: what an example shows is pure
     needsServers: false,
   },

@@ -17,7 +17,7 @@ const FOUND = "select to_regclass('django_celery_results_taskresult') is not nul
 
 const REFUSED = `
   select role, relation::text from
-    unnest(array['celeriac_api', 'celeriac_worker']) as role,
+    unnest(array['celeriac_api', 'celeriac_beat', 'celeriac_worker']) as role,
     unnest(array[
       to_regclass('django_celery_results_taskresult'),
       to_regclass('django_celery_results_chordcounter'),

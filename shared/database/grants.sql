@@ -12,6 +12,8 @@ begin
     grant insert (id, name, queue, args_repr, kwargs_repr, submitted_at) on celeriac.task to celeriac_api;
     grant select, insert, delete, update (due_at, offer, attempts, last_error) on celeriac.outbox to celeriac_api;
     grant select, insert, update (published) on celeriac.idempotency to celeriac_api;
+    grant select, insert, delete, update (paused, updated_at, problem, after_at, next_at) on celeriac.schedule to celeriac_api;
+    grant select on celeriac.lease to celeriac_api;
     grant execute on function
       celeriac.tasks(text[]),
       celeriac.readable(text),
@@ -22,6 +24,16 @@ begin
       celeriac.expire(interval, integer, interval),
       celeriac.expire_keys(interval, integer)
       to celeriac_api;
+  end if;
+
+  if to_regrole('celeriac_beat') is not null then
+    revoke all on all tables in schema celeriac from celeriac_beat;
+    grant usage on schema celeriac to celeriac_beat;
+    grant select on celeriac.migration to celeriac_beat;
+    grant insert (id, name, queue, args_repr, kwargs_repr, submitted_at) on celeriac.task to celeriac_beat;
+    grant select, insert, delete, update (due_at, offer, attempts, last_error) on celeriac.outbox to celeriac_beat;
+    grant select, insert, update, delete on celeriac.schedule to celeriac_beat;
+    grant select, insert, update on celeriac.lease to celeriac_beat;
   end if;
 
   if to_regrole('celeriac_worker') is not null then

@@ -8,6 +8,7 @@ import outbox from "./migrations/0002_outbox.sql" with { type: "text" };
 import idempotency from "./migrations/0003_idempotency.sql" with { type: "text" };
 import upkeep from "./migrations/0004_upkeep.sql" with { type: "text" };
 import django from "./migrations/0020_django.sql" with { type: "text" };
+import schedule from "./migrations/0030_schedule.sql" with { type: "text" };
 
 /** One step of the schema; its place in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -28,6 +29,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "idempotency", sql: idempotency },
   { name: "upkeep", sql: upkeep },
   { name: "django", sql: django },
+  { name: "schedule", sql: schedule },
 ];
 
 /** Partitions made ahead, so that a week without upkeep costs nothing. */

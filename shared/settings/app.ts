@@ -8,7 +8,7 @@ export const APP_SETTINGS = {
     schema: text.optional(),
     defaultText: "the sample app",
     value: "MODULE",
-    roles: ["api", "worker", "dev", "definitions"],
+    roles: ["api", "worker", "beat", "dev", "definitions"],
     help: "module that exports your contracts",
   }),
   handlers: setting({

@@ -22,8 +22,8 @@ export const HTTP_SETTINGS = {
     env: "HEALTH_PORT",
     schema: port.default(0),
     value: "PORT",
-    roles: ["worker"],
-    help: "port of the worker's /livez, /readyz and /metrics; 0 takes a free one",
+    roles: ["worker", "beat"],
+    help: "port of /livez, /readyz and /metrics; 0 takes a free one",
   }),
   apiToken: setting({
     env: "CELERIAC_API_TOKEN",

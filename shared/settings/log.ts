@@ -8,14 +8,14 @@ export const LOG_SETTINGS = {
     env: "CELERIAC_LOG_LEVEL",
     schema: z.enum(["debug", "info", "warning", "error"]).default("info"),
     value: "LEVEL",
-    roles: ["api", "worker", "dev", "migrate"],
+    roles: ["api", "worker", "beat", "dev", "migrate"],
     help: "debug, info, warning or error",
   }),
   logFormat: setting({
     env: "CELERIAC_LOG_FORMAT",
     schema: z.enum(["text", "json"]).default("text"),
     value: "FORMAT",
-    roles: ["api", "worker", "dev", "migrate"],
+    roles: ["api", "worker", "beat", "dev", "migrate"],
     help: "text or json, one line a record, on standard error",
   }),
 } as const;

@@ -13,7 +13,7 @@ export const SERVER_SETTINGS = {
       .default("amqp://guest:guest@127.0.0.1:5672"),
     value: "URL",
     secret: true,
-    roles: ["api", "worker"],
+    roles: ["api", "worker", "beat"],
     help: "RabbitMQ to publish to and consume from",
   }),
   databaseUrl: setting({
@@ -49,14 +49,14 @@ export const SERVER_SETTINGS = {
     env: "CELERIAC_CONFIRM_TIMEOUT",
     schema: seconds.min(0.1).default(5),
     value: "SECONDS",
-    roles: ["api", "worker"],
+    roles: ["api", "worker", "beat"],
     help: "wait for the broker's confirm; after it the outbox takes the message",
   }),
   databasePool: setting({
     env: "CELERIAC_DATABASE_POOL",
     schema: count.max(1000).default(8),
     value: "N",
-    roles: ["api", "worker"],
+    roles: ["api", "worker", "beat"],
     help: "connections to Postgres at most",
   }),
 } as const;

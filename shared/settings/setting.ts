@@ -2,7 +2,15 @@
 import { z } from "zod";
 
 /** The commands that settings belong to. */
-export type Role = "api" | "worker" | "dev" | "migrate" | "definitions" | "call" | "result";
+export type Role =
+  | "api"
+  | "worker"
+  | "beat"
+  | "dev"
+  | "migrate"
+  | "definitions"
+  | "call"
+  | "result";
 
 /** One setting. Its flag is its key in kebab-case. */
 export interface Setting<Schema extends z.ZodType = z.ZodType> {
@@ -40,6 +48,6 @@ export const count = z.coerce.number().int().min(1);
 export const setting = <Schema extends z.ZodType>(entry: Setting<Schema>): Setting<Schema> => entry;
 
 /** Roles that connect to Postgres. */
-export const SERVERS = ["api", "worker", "migrate"] as const;
+export const SERVERS = ["api", "worker", "beat", "migrate"] as const;
 /** Roles that run until they are stopped. */
-export const RUNNING = ["api", "worker", "dev"] as const;
+export const RUNNING = ["api", "worker", "beat", "dev"] as const;

@@ -37,8 +37,20 @@ export async function startWorker(options: RoleOptions): Promise<Process> {
   return worker;
 }
 
+/** Starts a beat and waits until it is ready.
+ *
+ * @returns its process, and where its health is */
+export async function startBeat(options: RoleOptions): Promise<{ beat: Process; health: string }> {
+  const beat = await startRole("beat", options);
+  const [, health = ""] = await ready(beat, /ready; health at (http:\S+)\/readyz/);
+  return { beat, health };
+}
+
 /** Starts a role; it may not be ready yet. */
-export async function startRole(role: "api" | "worker", options: RoleOptions): Promise<Process> {
+export async function startRole(
+  role: "api" | "beat" | "worker",
+  options: RoleOptions,
+): Promise<Process> {
   const { env, cwd = checkout, permissions = [] } = options;
   const cli = `${checkout}cli.ts`;
   const environment = { HEALTH_PORT: "0", NO_COLOR: "1", ...env };

@@ -5,7 +5,7 @@ declare
   relation regclass;
   generator text;
 begin
-  foreach role in array array['celeriac_api', 'celeriac_worker'] loop
+  foreach role in array array['celeriac_api', 'celeriac_beat', 'celeriac_worker'] loop
     continue when to_regrole(role) is null;
     for relation in
       select oid from pg_class

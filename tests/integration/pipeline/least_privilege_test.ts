@@ -4,13 +4,16 @@ import { eventually } from "../../support/eventually.ts";
 import { submit } from "../../support/pipeline.ts";
 import { provisioned } from "../../support/provisioned.ts";
 import { publishRaw, rawChannel, rawTask } from "../../support/raw_amqp.ts";
-import { migrate, startApi, startWorker, testApp } from "../../support/roles.ts";
+import { migrate, startApi, startBeat, startWorker, testApp } from "../../support/roles.ts";
+import { PostgresDatabase } from "../../../shared/database/postgres.ts";
+import { ScheduleStore } from "../../../shared/schedules/store.ts";
+import { newSchedule } from "../../support/schedules.ts";
 
-Deno.test("API and worker do all their work with the least rights on broker and database", async (t) => {
+Deno.test("API, beat and worker do all their work with the least rights on broker and database", async (t) => {
   await using broker = await provisioned(["celeriac.default"]);
   await using database = await databaseUsers();
   await migrate(database.url("migrate"));
-  const envOf = (role: "api" | "worker") => ({
+  const envOf = (role: "api" | "beat" | "worker") => ({
     ...testApp,
     AMQP_URL: broker.url(role),
     DATABASE_URL: database.url(role),
@@ -18,6 +21,24 @@ Deno.test("API and worker do all their work with the least rights on broker and 
   const { api, url } = await startApi({ env: envOf("api") });
   await using _api = api;
   await using worker = await startWorker({ env: envOf("worker") });
+
+  const { beat } = await startBeat({ env: envOf("beat") });
+  await using _beat = beat;
+
+  await t.step("a schedule ticks, and its task runs", async () => {
+    await using sql = new PostgresDatabase({ url: database.url("api") });
+    await sql.start();
+    const store = new ScheduleStore({ database: sql });
+    const signature = { task: "test.echo", args: [1], kwargs: {}, options: {} };
+    await store.add(newSchedule({ name: "often", every: 1, signature }));
+    const ticked = await eventually("a tick", async () => {
+      const schedule = await store.find("often");
+      return schedule?.lastId;
+    });
+    const record = await (await fetch(`${url}/v1/tasks/${ticked}?wait=20`)).json();
+    assertEquals([record.state, record.result], ["SUCCESS", 1]);
+    assertEquals(await store.remove("often"), true);
+  });
 
   await t.step("a task is submitted, run and answered", async () => {
     const { result } = await submit(url, "test.echo", { args: [1] }, { prefer: "wait=10" });
@@ -58,6 +79,9 @@ Deno.test("API and worker do all their work with the least rights on broker and 
 
   await t.step("nobody was refused anything", () => {
     const refusals = /.*(ACCESS_REFUSED|permission denied|NotCapable|Requires .* access).*/g;
-    assertEquals([...`${api.output}${worker.output}`.matchAll(refusals)].map(([line]) => line), []);
+    assertEquals(
+      [...`${api.output}${beat.output}${worker.output}`.matchAll(refusals)].map(([line]) => line),
+      [],
+    );
   });
 });

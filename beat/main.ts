@@ -1,0 +1,146 @@
+/** Puts beat together: schedules in, messages out. */
+import { getLogger } from "@logtape/logtape";
+import type { Broker } from "../shared/broker/broker.ts";
+import type { Database } from "../shared/database/database.ts";
+import { pending } from "../shared/database/migrate.ts";
+import { brokerCheck, databaseCheck, healthRoutes } from "../shared/health.ts";
+import { Lease } from "../shared/lease.ts";
+import { Metrics } from "../shared/metrics.ts";
+import { Outbox } from "../shared/outbox.ts";
+import type { Registry } from "../shared/registry.ts";
+import { Relay } from "../shared/relay.ts";
+import { resultStore } from "../shared/results/choice.ts";
+import { SubmissionWriter } from "../shared/results/submissions.ts";
+import type { CodeSchedule } from "../shared/schedule.ts";
+import { SCHEDULER_LEASE, ScheduleStore } from "../shared/schedules/store.ts";
+import type { Service } from "../shared/service.ts";
+import type { Config } from "../shared/settings.ts";
+import { declarationFor } from "../shared/topology.ts";
+import type { SentTick } from "./book.ts";
+import { OwnBook } from "./own_book.ts";
+import { Scheduler } from "./scheduler.ts";
+
+/** What the composition is given; the caller starts and stops broker and database. */
+export interface BeatParts {
+  readonly config: Config;
+  readonly registry: Registry;
+  /** Those that the app defines. */
+  readonly schedules: readonly CodeSchedule[];
+  readonly broker: Broker;
+  readonly database: Database;
+  /** Whether another part of the process drains the outbox. Default `false`. */
+  readonly relayed?: boolean;
+}
+
+/** A beat as a service, with everything it needs but broker and database. */
+export class Beat implements Service {
+  /** Its name among the schedulers, never the same twice. */
+  readonly node: string;
+  readonly #parts: BeatParts;
+  readonly #metrics = new Metrics();
+  readonly #services: Service[];
+  readonly #scheduler: Scheduler;
+  readonly #submissions: SubmissionWriter;
+  readonly #relay: Relay;
+
+  constructor(parts: BeatParts) {
+    const { config, registry, broker, database, relayed = false } = parts;
+    this.#parts = parts;
+    const host = Deno.hostname();
+    this.node = `beat@${host.split(".")[0]}-${crypto.getRandomValues(new Uint8Array(4)).toHex()}`;
+    const outbox = new Outbox({ database });
+    this.#submissions = new SubmissionWriter({ store: resultStore(config.results, database) });
+    this.#relay = new Relay({ database, broker });
+    this.#scheduler = new Scheduler({
+      lease: new Lease({
+        database,
+        name: SCHEDULER_LEASE,
+        holder: this.node,
+        seconds: config.beatLease,
+      }),
+      leaseSeconds: config.beatLease,
+      prepare: () => this.#sync(),
+      books: [new OwnBook({ database, registry, origin: `gen${Deno.pid}@${host}` })],
+      sent: (tick) => this.#sent(tick),
+    });
+    this.#services = [
+      this.#submissions,
+      ...(relayed ? [] : [this.#relay]),
+      this.#scheduler,
+    ];
+    this.#metrics.watchBroker(broker);
+    this.#metrics.gauge(
+      "celeriac_beat_leads",
+      "1 in the process that sends what is due",
+      () => this.#scheduler.leads ? 1 : 0,
+    );
+    this.#metrics.gauge(
+      "celeriac_outbox_entries",
+      "Messages that wait in the outbox",
+      async () => (await outbox.depth()).total,
+    );
+  }
+
+  /** Begins at once: servers that are away are waited for. */
+  async start(): Promise<void> {
+    const { broker, registry, relayed } = this.#parts;
+    if (!relayed) {
+      broker.connected()
+        .then(() => broker.declare(declarationFor("beat", registry.queues)))
+        .catch((error) => logger.error("{error}", { error: error.message }));
+    }
+    for (const service of this.#services) await service.start();
+  }
+
+  async stop(): Promise<void> {
+    for (const service of this.#services.toReversed()) await service.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  /** Routes of its health. */
+  health(): ReturnType<typeof healthRoutes> {
+    const { broker, database } = this.#parts;
+    const scheduler = { name: "scheduler", look: () => this.#scheduler.look() };
+    return healthRoutes({
+      live: [scheduler],
+      ready: [
+        scheduler,
+        brokerCheck(broker, ["connected", "blocked"]),
+        databaseCheck(() => pending(database)),
+      ],
+      metrics: this.#metrics,
+    });
+  }
+
+  /** Brings the database's copy of the app's schedules up to date. */
+  async #sync(): Promise<void> {
+    const { database, schedules } = this.#parts;
+    const { taken, gone } = await new ScheduleStore({ database }).sync(schedules);
+    for (const name of gone) {
+      logger.info("Schedule {name} is gone, as the app defines it no more", { name });
+    }
+    for (const name of taken) {
+      logger.error(
+        "Cannot use schedule '{name}' of the app as the database has one of that name: remove it with `cli.ts schedules remove {name}`, or rename one",
+        { name },
+      );
+    }
+  }
+
+  #sent({ schedule, task, dueAt, entry, submission }: SentTick): void {
+    logger.info("Schedule {schedule} sent task {task} [{id}], due at {dueAt}", {
+      schedule,
+      task,
+      id: entry.taskId,
+      dueAt: dueAt.toISOString(),
+    });
+    this.#metrics.countSubmission(task, "outbox");
+    if (submission) this.#submissions.write(submission);
+    this.#relay.wake();
+  }
+}
+
+const logger = getLogger(["celeriac", "beat"]);

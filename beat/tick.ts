@@ -1,0 +1,102 @@
+/** Ticks: which are due, and what each of them sends. Pure. */
+import { createHash } from "node:crypto";
+import type { OutboxEntry } from "../shared/outbox.ts";
+import { entryOf } from "../shared/publisher.ts";
+import type { Submission } from "../shared/results/result.ts";
+import { MISSED_AFTER, MISSED_LIMIT, type MissedPolicy } from "../shared/schedule.ts";
+import type { ScheduledTask } from "../shared/schedules/submittable.ts";
+import { missed, type Next } from "../shared/timing.ts";
+
+/** What a schedule is to do now. */
+export interface Plan {
+  /** Due times to send for, the oldest first. */
+  readonly times: readonly Date[];
+  /** Every tick up to here has been dealt with. */
+  readonly after: Date;
+  /** The next tick; `undefined` when there will be none. */
+  readonly next: Date | undefined;
+}
+
+/** Decides what becomes of all that fell due since `after`.
+ *
+ * @example
+ * ```ts
+ * import { planTicks } from "./tick.ts";
+ * import { nextOf } from "../shared/timing.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const at = (minute: number) => new Date(Date.UTC(2026, 0, 1, 0, minute));
+ * const next = nextOf({ every: 600, anchor: at(0) });
+ * const plan = planTicks({ next, after: at(0), policy: "once" }, at(35));
+ * assertEquals(plan, { times: [at(30)], after: at(30), next: at(40) });
+ * ```
+ */
+export function planTicks(
+  { next, after, policy }: { next: Next; after: Date; policy: MissedPolicy },
+  now: Date,
+): Plan {
+  const due = missed(next, after, now, policy === "all" ? MISSED_LIMIT : 1);
+  const newest = due.at(-1);
+  if (!newest) return { times: [], after, next: next(after) };
+  const late = now.getTime() - newest.getTime() > MISSED_AFTER * 1000;
+  return { times: policy === "skip" && late ? [] : due, after: newest, next: next(newest) };
+}
+
+/** The id of a tick's task: a UUIDv7 of its due time, the same in every scheduler and at every attempt.
+ *
+ * @example
+ * ```ts
+ * import { tickId } from "./tick.ts";
+ * import { assertEquals, assertNotEquals } from "@std/assert";
+ *
+ * const due = new Date("2026-11-23T00:00:00Z");
+ * assertEquals(tickId("nightly", due), tickId("nightly", due));
+ * assertNotEquals(tickId("nightly", due), tickId("hourly", due));
+ * ```
+ */
+export function tickId(schedule: string, dueAt: Date): string {
+  const bytes = createHash("sha256").update(`${dueAt.toISOString()} ${schedule}`).digest();
+  const time = dueAt.getTime().toString(16).padStart(12, "0");
+  const version = 0x70 | bytes[0]! & 0x0f;
+  const variant = 0x80 | bytes[2]! & 0x3f;
+  const random = [version, bytes[1]!, variant, ...bytes.subarray(3, 10)];
+  const hex = time + random.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+/** A tick, ready to be stored. */
+export interface Tick {
+  readonly dueAt: Date;
+  readonly entry: OutboxEntry;
+  /** The PENDING record; absent when the task keeps none. */
+  readonly submission?: Submission;
+}
+
+/** Makes the message of one tick.
+ *
+ * @param schedule what its ids are made of
+ * @throws {InvalidInput} when a Python worker would die of the message or lose it */
+export function tickOf(
+  schedule: string,
+  { signature, ignoreResult }: ScheduledTask,
+  dueAt: Date,
+  context: { origin: string; now: Date },
+): Tick {
+  const id = tickId(schedule, dueAt);
+  const { queue } = signature.options;
+  const entry = entryOf(
+    { ...signature, options: { ...signature.options, taskId: id } },
+    context,
+  );
+  if (ignoreResult) return { dueAt, entry };
+  const { argsrepr, kwargsrepr } = entry.message.headers;
+  const submission = {
+    id,
+    name: signature.task,
+    queue,
+    argsRepr: String(argsrepr),
+    kwargsRepr: String(kwargsrepr),
+    submittedAt: context.now,
+  };
+  return { dueAt, entry, submission };
+}

@@ -1,0 +1,41 @@
+/** `cli.ts beat`: send what schedules say, when they say. */
+import { Beat } from "../beat/main.ts";
+import { startLog } from "../shared/log.ts";
+import { loadRegistry, loadSchedules } from "./app.ts";
+import { type Command, configOf } from "./command.ts";
+import { EXIT } from "./exit.ts";
+import { brokerOf, databaseOf } from "./servers.ts";
+import { stopSignal } from "./signals.ts";
+
+/** Runs a scheduler until it is told to stop. */
+export const beat: Command = {
+  summary: "send what schedules say, when they say",
+  role: "beat",
+  details: [
+    "Run as many as you like: one of them sends, another takes over when it is gone. Schedules come",
+    "from the contracts module and from `cli.ts schedules add`.",
+  ].join("\n"),
+  async run(given) {
+    const config = configOf(given);
+    await startLog({ level: config.logLevel, format: config.logFormat });
+    const registry = await loadRegistry(config);
+    const schedules = await loadSchedules(config);
+    await using broker = brokerOf(config, "celeriac beat");
+    await using database = databaseOf(config, "celeriac beat");
+    const node = new Beat({ config, registry, schedules, broker, database });
+    await broker.start();
+    await database.start();
+    const stopped = stopSignal(() => Deno.exit(EXIT.failed));
+    await using health = Deno.serve(
+      { hostname: config.host, port: config.healthPort, onListen: () => {} },
+      node.health().fetch,
+    );
+    await node.start();
+    console.log(
+      `Celeriac beat ${node.node} ready; health at http://${health.addr.hostname}:${health.addr.port}/readyz`,
+    );
+    await stopped;
+    await node.stop();
+    return EXIT.done;
+  },
+};

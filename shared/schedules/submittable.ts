@@ -1,0 +1,46 @@
+/** What a schedule sends, ready to be sent. */
+import type { Signature } from "../celery/signature.ts";
+import { InvalidInput } from "../errors.ts";
+import type { Submittable } from "../publisher.ts";
+import type { Registry } from "../registry.ts";
+import type { TaskContract } from "../task.ts";
+
+/** A signature that says where it goes. */
+export interface ScheduledTask {
+  readonly signature: Submittable;
+  /** Absent for a task of another system. */
+  readonly contract?: TaskContract;
+  readonly ignoreResult: boolean;
+}
+
+/** Finds the queue, and names the schedule in the headers, as django-celery-beat does: django-celery-results stores it.
+ *
+ * @param elsewhere queue of tasks that are not ours and name none
+ * @throws {InvalidInput} when nothing says where it goes */
+export function submittable(
+  schedule: string,
+  signature: Signature,
+  { registry, elsewhere }: { registry: Registry; elsewhere?: string | undefined },
+): ScheduledTask {
+  const contract = registry.get(signature.task);
+  const queue = signature.options.queue ?? contract?.queue ?? elsewhere;
+  if (queue === undefined) {
+    const near = registry.suggest(signature.task);
+    throw new InvalidInput(
+      `Cannot send task '${signature.task}' of schedule '${schedule}' as no contract has that name and no queue is given: ${
+        near ? `did you mean '${near}'?` : "export its contract, or give the schedule a queue"
+      }`,
+      "task",
+    );
+  }
+  const headers = {
+    ...signature.options.headers,
+    periodic_task_name: schedule,
+    celery_beat_task: true,
+  };
+  return {
+    signature: { ...signature, options: { ...signature.options, queue, headers } },
+    ...(contract && { contract }),
+    ignoreResult: signature.options.ignoreResult ?? contract?.ignoreResult ?? false,
+  };
+}

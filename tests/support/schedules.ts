@@ -1,0 +1,34 @@
+/** Schedules in a database, and what came of them. */
+import type { Sql } from "../../shared/database/database.ts";
+import { fromStored } from "../../shared/stored_message.ts";
+import { decodeTask, type TaskMessage } from "../../shared/celery/message.ts";
+import type { NewSchedule } from "../../shared/schedules/store.ts";
+
+/** A schedule of the tests' task `add`, once an hour unless it says otherwise. */
+export function newSchedule(given: Partial<NewSchedule> & { name: string }): NewSchedule {
+  return {
+    signature: { task: "add", args: [], kwargs: { x: 1, y: 2 }, options: {} },
+    cron: null,
+    timezone: given.cron ? "UTC" : null,
+    every: given.cron ? null : 3600,
+    missed: "once",
+    ...given,
+  };
+}
+
+/** Moves schedules into the past, as if so many seconds had gone by since they were made. */
+export async function age(sql: Sql, seconds: number): Promise<void> {
+  await sql.query(
+    `update celeriac.schedule set anchor_at = anchor_at - $1 * interval '1 second',
+       after_at = after_at - $1 * interval '1 second', next_at = null`,
+    [seconds],
+  );
+}
+
+/** Task messages in the outbox, in the order they came. */
+export async function waiting(sql: Sql): Promise<TaskMessage[]> {
+  const rows = await sql.query<Parameters<typeof fromStored>[0]>(
+    "select exchange, routing_key, properties, headers, body from celeriac.outbox order by id",
+  );
+  return rows.map((row) => decodeTask(fromStored(row)));
+}
