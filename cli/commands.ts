@@ -12,6 +12,8 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["call", async () => (await import("./call.ts")).call],
   ["result", async () => (await import("./result.ts")).result],
   ["revoke", async () => (await import("./revoke.ts")).revoke],
+  ["inspect", async () => (await import("./inspect.ts")).inspect],
+  ["control", async () => (await import("./control.ts")).control],
   ["permissions", async () => (await import("./permissions.ts")).permissions],
 ]);
 
@@ -26,5 +28,7 @@ export const SUMMARIES: ReadonlyMap<string, string> = new Map([
   ["call", "submit a task and print its result"],
   ["result", "print a task's record"],
   ["revoke", "call a task off, or end it while it runs"],
+  ["inspect", "ask workers what they do"],
+  ["control", "tell workers what to do"],
   ["permissions", "print the Deno flags that a role needs"],
 ]);

@@ -60,7 +60,7 @@ export const dev: Command = {
         config.ephemeral ? "nothing outlives this process" : `data in ${config.data}`,
       ),
     );
-    await stopped;
+    await Promise.race([stopped, worker.askedToStop]);
     await beat.stop();
     await worker.stop();
     await api.stop();

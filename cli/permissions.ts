@@ -20,6 +20,7 @@ const ROLES: readonly Role[] = [
   "definitions",
   "call",
   "result",
+  "inspect",
 ];
 
 /** Variables that libraries look at when they load or connect, beside our settings: pg, and what Node's modules and lru-cache ask for. */
@@ -72,7 +73,8 @@ export function permissionFlags(role: Role, config: Config): string[] {
   if (net.length) flags.push(`--allow-net=${net.join(",")}`);
   if (read.length) flags.push(`--allow-read=${read.join(",")}`);
   if (role === "dev" && !config.ephemeral) flags.push(`--allow-write=${resolve(config.data)}`);
-  if (["api", "worker", "beat", "dev"].includes(role)) flags.push("--allow-sys=hostname");
+  if (["api", "beat"].includes(role)) flags.push("--allow-sys=hostname");
+  if (["worker", "dev"].includes(role)) flags.push("--allow-sys=hostname,loadavg");
   if (["worker", "dev"].includes(role)) flags.push(`--allow-run=${Deno.execPath()}`);
   return flags;
 }
@@ -108,6 +110,8 @@ function hosts(role: Role, config: Config): string[] {
       return [`${config.host}:${config.healthPort}`, amqp, postgres];
     case "dev":
       return [`${config.host}:${config.port}`];
+    case "inspect":
+      return [amqp];
     case "migrate":
       return [postgres];
     case "definitions":

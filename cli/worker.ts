@@ -1,4 +1,5 @@
 /** `cli.ts worker`: consume tasks and run them. */
+import { parseAmqpUrl } from "../shared/broker/amqp_address.ts";
 import { startLog } from "../shared/log.ts";
 import { WorkerNode } from "../workers/main.ts";
 import { loadHandlers, loadRegistry, modulesOf } from "./app.ts";
@@ -26,6 +27,7 @@ export const worker: Command = {
       handlers,
       modules: modulesOf(config),
       broker,
+      address: parseAmqpUrl(config.amqpUrl),
       database,
     });
     await broker.start();
@@ -42,8 +44,9 @@ export const worker: Command = {
         }; health at http://${health.addr.hostname}:${health.addr.port}/readyz`,
       )
     );
-    await Promise.race([stopped, ready]);
-    await stopped;
+    const over = Promise.race([stopped, node.askedToStop]);
+    await Promise.race([over, ready]);
+    await over;
     await node.stop();
     return EXIT.done;
   },

@@ -1,6 +1,7 @@
 /** Contracts: what a task is called, takes, gives and may cost. */
 import type { z } from "zod";
-import { ConfigurationError } from "./errors.ts";
+import { ConfigurationError, InvalidInput } from "./errors.ts";
+import { parseRate } from "./rate.ts";
 import { type RetryPolicy, retryPolicy } from "./retry.ts";
 
 /** The queue of a task that names none. */
@@ -38,6 +39,8 @@ export interface TaskDefinition<Input extends z.ZodObject, Output extends z.ZodT
   retry?: Partial<RetryPolicy> | boolean;
   /** Default: none. */
   timeLimit?: TimeLimit;
+  /** How often one worker starts it, evenly spaced: `"10/s"`, `"10/m"` or `"10/h"`. Default: no limit. */
+  rateLimit?: string;
   /** Default `inline`. CPU-bound work belongs in a `process`: it would cost the worker its heartbeats. */
   run?: RunPlace;
   /** Bytes of a submission's body. Default {@linkcode DEFAULT_BODY_LIMIT}. */
@@ -67,6 +70,8 @@ export interface TaskContract<
   readonly retry: RetryPolicy;
   /** Seconds that one attempt may take. */
   readonly timeLimit: TimeLimit;
+  /** How often one worker starts it; no limit when absent. */
+  readonly rateLimit?: string;
   /** Where its handler runs. */
   readonly run: RunPlace;
   /** Bytes of a submission's body. */
@@ -119,6 +124,14 @@ export function defineTask<Input extends z.ZodObject, Output extends z.ZodType =
         `Cannot define task '${name}' as its ${kind} time limit ${seconds} is not a positive number of seconds`,
       );
     }
+  }
+  try {
+    parseRate(rest.rateLimit);
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    throw new ConfigurationError(`Cannot define task '${name}': ${error.message}`, {
+      cause: error,
+    });
   }
   return Object.freeze({
     run: "inline" as const,

@@ -130,7 +130,7 @@ export function topology(queues: readonly string[]): Topology {
  *
  * @param queues names of the queues that the process publishes to or consumes */
 export function declarationFor(
-  role: "api" | "worker" | "beat" | "dev",
+  role: "api" | "worker" | "beat" | "dev" | "inspect",
   queues: readonly string[],
 ): Declaration {
   switch (role) {
@@ -148,6 +148,8 @@ export function declarationFor(
       };
     case "beat":
       return { exchanges: [TASKS], queues: [], bindings: [] };
+    case "inspect":
+      return { exchanges: [CONTROL, REPLIES], queues: [], bindings: [] };
     case "dev": {
       const { exchanges, queues: all, bindings } = topology(queues);
       return { exchanges, queues: all, bindings };

@@ -1,6 +1,6 @@
 /** Tells the world what happens to tasks, on Celery's event exchange, many in one message. */
 import type { Broker } from "../shared/broker/broker.ts";
-import { encodeEvents, type TimedEvent } from "../shared/celery/event.ts";
+import { encodeEvents, type EventNode, type TimedEvent } from "../shared/celery/event.ts";
 import { Unroutable } from "../shared/errors.ts";
 import type { TaskEvent } from "../shared/events.ts";
 import type { Service } from "../shared/service.ts";
@@ -19,21 +19,31 @@ const QUIET_MS = 1000;
  * silence follows until the next try. */
 export class Announcer implements Service {
   readonly #broker: Pick<Broker, "publish">;
-  readonly #node: { hostname: string; pid: number; clock(): number };
+  readonly #node: EventNode;
   #gathered: TimedEvent[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sending: Promise<void> = Promise.resolve();
   /** Milliseconds since the epoch. */
   #quietUntil = 0;
 
-  constructor({ broker, node }: { broker: Pick<Broker, "publish">; node: string }) {
-    let clock = 0;
+  /** Whether it says anything at all: Celery's remote control may change it. */
+  enabled: boolean;
+
+  constructor(
+    { broker, node, enabled }: {
+      broker: Pick<Broker, "publish">;
+      node: EventNode;
+      enabled: boolean;
+    },
+  ) {
     this.#broker = broker;
-    this.#node = { hostname: node, pid: Deno.pid, clock: () => ++clock };
+    this.#node = node;
+    this.enabled = enabled;
   }
 
   /** Listens to {@linkcode Events}. */
   readonly announce = (event: TaskEvent): void => {
+    if (!this.enabled) return;
     const now = Date.now();
     if (now < this.#quietUntil) return;
     this.#gathered.push({ event, timestamp: now / 1000 });

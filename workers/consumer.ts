@@ -18,6 +18,7 @@ export class Consumer implements Service {
   readonly #inHand = new Set<Promise<void>>();
   #subscription: Promise<Subscription> | undefined;
   #current: Subscription | undefined;
+  #cancelled = false;
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
@@ -25,6 +26,11 @@ export class Consumer implements Service {
 
   get queue(): string {
     return this.#options.queue;
+  }
+
+  /** Deliveries in hand at most. */
+  get prefetch(): number {
+    return this.#options.prefetch;
   }
 
   /** Deliveries that are not answered yet. */
@@ -41,11 +47,14 @@ export class Consumer implements Service {
   async start(): Promise<void> {
     const { broker, queue, prefetch } = this.#options;
     this.#subscription ??= broker.consume(queue, (delivery) => this.#take(delivery), { prefetch });
-    this.#current = await this.#subscription;
+    const subscription = await this.#subscription;
+    if (this.#cancelled) await subscription.close();
+    else this.#current = subscription;
   }
 
   /** Stops fetching; what is in hand can still be answered. */
   async cancel(): Promise<void> {
+    this.#cancelled = true;
     await this.#current?.cancel();
   }
 

@@ -13,12 +13,12 @@ import {
 } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Failure, Outcome } from "../shared/outcome.ts";
-import type { Registry } from "../shared/registry.ts";
 import { type Claim, isFinal } from "../shared/results/result.ts";
 import { NO_RETRY, retryDelay, retryPolicy } from "../shared/retry.ts";
 import type { TaskContract } from "../shared/task.ts";
 import { toIso } from "../shared/celery/time.ts";
 import type { Handlers } from "./handlers.ts";
+import type { InHand } from "./in_hand.ts";
 import type { Run } from "./run.ts";
 import type { Attempt, Runner } from "./runner.ts";
 
@@ -27,7 +27,7 @@ const HOLD_MS = 1000;
 
 /** What an executor works with. */
 export interface ExecutorOptions {
-  readonly registry: Registry;
+  readonly contracts: { get(name: string): TaskContract | undefined };
   readonly handlers: Handlers;
   readonly runner: Runner;
   readonly events: Events;
@@ -35,8 +35,12 @@ export interface ExecutorOptions {
   readonly claims: {
     claim(delivery: { id: string; redelivered: boolean }): Promise<Claim | undefined>;
   };
-  /** Whether a revoke was heard for this id. */
-  isRevoked(id: string): boolean;
+  /** Told what is understood, and what runs. */
+  readonly inHand: Pick<InHand, "take" | "started">;
+  /** Says when a task whose rate is limited may start; `false` = give the delivery back. */
+  readonly rates: { turn(name: string, id: string): boolean | Promise<boolean> };
+  /** Whether a revoke was heard for this task. */
+  isRevoked(task: TaskMessage): boolean;
 }
 
 /** Turns deliveries into outcomes; stores and answers nothing. */
@@ -55,7 +59,7 @@ export class Executor {
     if (task instanceof Malformed) return unreadable(delivery, queue, task);
     this.#received(delivery, queue, task);
 
-    const contract = this.#options.registry.get(task.task);
+    const contract = this.#options.contracts.get(task.task);
     const ignoreResult = task.ignoreResult ?? contract?.ignoreResult ?? false;
     const claim = await this.#options.claims.claim({
       id: task.id,
@@ -83,12 +87,15 @@ export class Executor {
     if ("rejected" in input) return end(input.rejected);
 
     if (task.eta) await until(task.eta);
+    const turn = this.#options.rates.turn(task.task, task.id);
+    if (!(turn === true || await turn)) return undefined;
     const slots = this.#options.runner.slots(contract.run);
     const place = slots.take();
     if (!(place === true || await place)) return undefined;
     try {
       const late = this.#revoked(task) ?? expired(task);
       if (late) return end(late);
+      this.#options.inHand.started(delivery);
       return await this.#run(
         { queue, task, contract, handler, ignoreResult, deliveries, ...input },
         end,
@@ -114,10 +121,11 @@ export class Executor {
   }
 
   #revoked(task: TaskMessage): Outcome | undefined {
-    return this.#options.isRevoked(task.id) ? { kind: "revoked", why: "revoked" } : undefined;
+    return this.#options.isRevoked(task) ? { kind: "revoked", why: "revoked" } : undefined;
   }
 
-  #received({ redelivered }: Delivery, queue: string, task: TaskMessage): void {
+  #received(delivery: Delivery, queue: string, task: TaskMessage): void {
+    this.#options.inHand.take(delivery, queue, task);
     this.#options.events.emit({
       type: "task-received",
       id: task.id,
@@ -130,7 +138,7 @@ export class Executor {
       retries: task.retries,
       eta: task.eta && toIso(task.eta),
       expires: task.expires && toIso(task.expires),
-      redelivered,
+      redelivered: delivery.redelivered,
     });
   }
 }

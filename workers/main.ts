@@ -1,12 +1,15 @@
 /** Puts a worker together: messages in, outcomes out. */
 import { getLogger } from "@logtape/logtape";
+import type { AmqpAddress } from "../shared/broker/amqp_address.ts";
 import type { Broker } from "../shared/broker/broker.ts";
+import { LamportClock } from "../shared/celery/clock.ts";
 import type { Database } from "../shared/database/database.ts";
 import { pending } from "../shared/database/migrate.ts";
 import { Events, type TaskEvent } from "../shared/events.ts";
 import { brokerCheck, databaseCheck, healthRoutes, type Verdict } from "../shared/health.ts";
 import { Metrics } from "../shared/metrics.ts";
 import { Outbox } from "../shared/outbox.ts";
+import { parseRate } from "../shared/rate.ts";
 import type { Registry } from "../shared/registry.ts";
 import { ClaimReader } from "../shared/results/claims.ts";
 import { resultStore } from "../shared/results/choice.ts";
@@ -15,10 +18,17 @@ import type { Service } from "../shared/service.ts";
 import type { Config } from "../shared/settings.ts";
 import { declarationFor } from "../shared/topology.ts";
 import { Announcer } from "./announcer.ts";
-import { Control } from "./control.ts";
+import { Control } from "./control/control.ts";
+import { Facts } from "./control/facts.ts";
+import { LimitedContracts } from "./control/limits.ts";
+import { Presence } from "./control/presence.ts";
+import { RateLimits } from "./control/rate_limits.ts";
+import { Revocations } from "./control/revocations.ts";
+import { Tally } from "./control/tally.ts";
 import { Executor } from "./executor.ts";
 import { Follower } from "./follow.ts";
 import type { Handlers } from "./handlers.ts";
+import { InHand } from "./in_hand.ts";
 import { Runner } from "./runner.ts";
 import { ProcessPool } from "./sandbox/pool.ts";
 import { Settler } from "./settle.ts";
@@ -32,6 +42,8 @@ export interface WorkerParts {
   /** Modules that a child process loads. */
   readonly modules: { readonly contracts: string; readonly handlers: string };
   readonly broker: Broker;
+  /** Where the broker is, for those who ask the worker; absent when it is in this process. */
+  readonly address?: AmqpAddress;
   readonly database: Database;
 }
 
@@ -44,6 +56,8 @@ export class WorkerNode implements Service {
   readonly #worker: Worker;
   readonly #metrics = new Metrics();
   readonly #helpers: Service[];
+  readonly #presence: Presence;
+  readonly #shutDown = Promise.withResolvers<void>();
 
   constructor(parts: WorkerParts) {
     const { config, registry, handlers, modules, broker, database } = parts;
@@ -55,8 +69,12 @@ export class WorkerNode implements Service {
     const events = new Events();
     events.on(this.#metrics.observe);
     events.on(log);
-    const announcer = new Announcer({ broker, node });
-    if (config.events) events.on(announcer.announce);
+    const clock = new LamportClock();
+    const teller = { hostname: node, pid: Deno.pid, clock: () => clock.tick() };
+    const announcer = new Announcer({ broker, node: teller, enabled: config.events });
+    events.on(announcer.announce);
+    const tally = new Tally();
+    events.on(tally.observe);
 
     const store = resultStore(config.results, database);
     const outbox = new Outbox({ database });
@@ -68,7 +86,11 @@ export class WorkerNode implements Service {
       handlersModule: modules.handlers,
       contractsModule: modules.contracts,
     });
-    const control = new Control({ broker, node, terminate: (id) => runner.terminate(id) });
+    const contracts = new LimitedContracts(registry);
+    const revocations = new Revocations();
+    const inHand = new InHand();
+    const rates = new RateLimits();
+    for (const { name, rateLimit } of registry) rates.set(name, parseRate(rateLimit));
     const runner = new Runner({
       concurrency: config.concurrency,
       processes: config.processes,
@@ -78,25 +100,53 @@ export class WorkerNode implements Service {
       writer,
     });
     const executor = new Executor({
-      registry,
+      contracts,
       handlers,
       runner,
       events,
       claims,
-      isRevoked: (id) => control.isRevoked(id),
+      inHand,
+      rates,
+      isRevoked: (task) => revocations.has(task),
     });
     const follower = new Follower({ broker, store, node });
     // Children cost memory: without a task for them none is started.
     const children = [...registry].some(({ run }) => run === "process") ? [pool] : [];
     this.#helpers = [writer, claims, ...children, announcer];
+    this.#presence = new Presence({
+      broker,
+      node: teller,
+      active: () => runner.slots("inline").taken + runner.slots("process").taken,
+      processed: () => tally.all,
+    });
+    const control = new Control({
+      broker,
+      node: {
+        name: node,
+        clock,
+        inHand,
+        contracts,
+        rates,
+        revocations,
+        tally,
+        facts: new Facts({ ...parts, children: () => pool.pids }),
+        announcer,
+        presence: this.#presence,
+        crew: () => this.#worker,
+        terminate: (id) => runner.terminate(id),
+        shutDown: () => this.#shutDown.resolve(),
+      },
+    });
     this.#worker = new Worker({
       broker,
       declaration: declarationFor("worker", this.queues),
       queues: this.queues,
-      prefetch: Math.ceil(config.concurrency * config.prefetchFactor),
+      prefetchFactor: config.prefetchFactor,
       executor,
       runner,
       settler: new Settler({ broker, writer, outbox, follower, events, node }),
+      inHand,
+      rates,
       control,
       grace: config.grace,
     });
@@ -113,12 +163,19 @@ export class WorkerNode implements Service {
     this.#warn();
     for (const helper of this.#helpers) await helper.start();
     await this.#worker.start();
+    await this.#presence.start();
+  }
+
+  /** Resolves when remote control asks this worker to shut down. */
+  get askedToStop(): Promise<void> {
+    return this.#shutDown.promise;
   }
 
   /** Drains: running handlers finish within the grace, the rest goes back. */
   async stop(): Promise<void> {
     await this.#worker.stop();
     for (const helper of this.#helpers) await helper.stop();
+    await this.#presence.stop();
   }
 
   /** Cuts the drain short. */

@@ -1,18 +1,36 @@
 /** Places for running handlers: so many at once, the others wait in line. */
 
-/** A counting semaphore, first come first served, that can be closed. */
+/** A counting semaphore, first come first served, that can be resized and closed. */
 export class Slots {
+  #size: number;
+  /** Below zero while more are taken than there are since it shrank. */
   #free: number;
   #closed = false;
   readonly #line: ((granted: boolean) => void)[] = [];
 
-  constructor(readonly size: number) {
+  constructor(size: number) {
+    this.#size = size;
     this.#free = size;
+  }
+
+  /** Handlers at once. */
+  get size(): number {
+    return this.#size;
   }
 
   /** Handlers running now. */
   get taken(): number {
-    return this.size - this.#free;
+    return this.#size - this.#free;
+  }
+
+  /** Makes places, or lets them go as they are given back. */
+  resize(size: number): void {
+    this.#free += size - this.#size;
+    this.#size = size;
+    while (this.#free > 0 && this.#line.length > 0) {
+      this.#free--;
+      this.#line.shift()?.(true);
+    }
   }
 
   /** Takes a place at once if there is one, otherwise when it is one's turn. `false` = closed: there will be none. */
@@ -27,7 +45,7 @@ export class Slots {
 
   /** Gives a place back: to the next in line. */
   give(): void {
-    const next = this.#line.shift();
+    const next = this.#free < 0 ? undefined : this.#line.shift();
     if (next) next(true);
     else this.#free++;
   }

@@ -1,10 +1,14 @@
 /** The worker: one consumer a queue, one executor, one settler. */
 import { getLogger } from "@logtape/logtape";
 import type { Broker, Declaration, Delivery } from "../shared/broker/broker.ts";
+import { BrokerUnavailable } from "../shared/errors.ts";
 import type { Service } from "../shared/service.ts";
+import { declarationFor, QUEUE_PREFIX } from "../shared/topology.ts";
+import { MAX_PREFETCH } from "../shared/broker/refusal.ts";
 import { Consumer } from "./consumer.ts";
-import type { Control } from "./control.ts";
+import type { Crew } from "./control/node.ts";
 import type { Executor } from "./executor.ts";
+import type { InHand } from "./in_hand.ts";
 import type { Run } from "./run.ts";
 import type { Runner } from "./runner.ts";
 
@@ -19,12 +23,14 @@ export interface WorkerOptions {
   /** What it needs on the broker: made where it may be, otherwise checked. */
   readonly declaration: Declaration;
   readonly queues: readonly string[];
-  /** Deliveries in hand, a queue. */
-  readonly prefetch: number;
+  /** Deliveries in hand for each inline handler that may run, a queue. */
+  readonly prefetchFactor: number;
   readonly executor: Executor;
   readonly runner: Runner;
   readonly settler: { settle(run: Run): Promise<void> };
-  readonly control: Control;
+  readonly inHand: Pick<InHand, "answered">;
+  readonly rates: { close(): void };
+  readonly control: Service;
   /** Seconds that running handlers get when the worker stops. */
   readonly grace: number;
 }
@@ -35,34 +41,41 @@ class Stopping extends Error {
 }
 
 /** Consumes, runs and settles until it is stopped. */
-export class Worker implements Service {
+export class Worker implements Service, Crew {
   readonly #options: WorkerOptions;
-  readonly #consumers: Consumer[];
+  /** By queue. */
+  readonly #consumers = new Map<string, Consumer>();
+  /** They fetch no more, and still have deliveries in hand. */
+  readonly #retiring = new Set<Consumer>();
+  #changing: Promise<void> = Promise.resolve();
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   readonly #hurried = Promise.withResolvers<void>();
 
   constructor(options: WorkerOptions) {
-    const { broker, queues, prefetch } = options;
     this.#options = options;
-    this.#consumers = queues.map((queue) =>
-      new Consumer({
-        broker,
-        queue,
-        prefetch,
-        onDelivery: (delivery) => this.#work(delivery, queue),
-      })
-    );
+    for (const queue of options.queues) this.#consumers.set(queue, this.#consumer(queue));
   }
 
-  /** Whether every queue is being consumed. */
-  get consuming(): boolean {
-    return this.#consumers.every((consumer) => consumer.active);
+  /** Queues that are consumed, or would be if the broker let it. */
+  get queues(): string[] {
+    return [...this.#consumers.keys()];
   }
 
   /** Queues that are not being consumed now. */
   get silent(): string[] {
-    return this.#consumers.filter((consumer) => !consumer.active).map(({ queue }) => queue);
+    return [...this.#consumers.values()].filter((consumer) => !consumer.active)
+      .map(({ queue }) => queue);
+  }
+
+  /** Inline handlers at once. */
+  get concurrency(): number {
+    return this.#options.runner.slots("inline").size;
+  }
+
+  /** Deliveries in hand at most, a queue. */
+  get prefetch(): number {
+    return Math.min(MAX_PREFETCH, Math.ceil(this.concurrency * this.#options.prefetchFactor));
   }
 
   get stopping(): boolean {
@@ -71,7 +84,7 @@ export class Worker implements Service {
 
   /** Deliveries not answered yet. */
   get inHand(): number {
-    return this.#consumers.reduce((sum, consumer) => sum + consumer.inHand, 0);
+    return this.#all.reduce((sum, consumer) => sum + consumer.inHand, 0);
   }
 
   /** Resolves when every queue is consumed: waits for a broker that is away. */
@@ -93,19 +106,99 @@ export class Worker implements Service {
     await this.stop();
   }
 
+  /** Begins to consume a queue; resolves when the broker has accepted.
+   *
+   * @throws {TopologyMissing} when it is one of ours, is not there and may not be made
+   * @throws the signal's reason; then it is not consumed */
+  add(queue: string, { signal }: { signal: AbortSignal }): Promise<void> {
+    return this.#change(async () => {
+      if (this.#consumers.has(queue)) return;
+      // Another system's queue is its own to make.
+      if (queue.startsWith(QUEUE_PREFIX)) {
+        await this.#options.broker.declare(declarationFor("worker", [queue]));
+      }
+      const consumer = this.#consumer(queue);
+      this.#consumers.set(queue, consumer);
+      try {
+        await unlessAborted(consumer.start(), signal);
+      } catch (error) {
+        this.#retire(consumer);
+        throw error;
+      }
+    });
+  }
+
+  /** Stops fetching from a queue; what is in hand is finished. */
+  remove(queue: string): Promise<void> {
+    return this.#change(async () => {
+      const consumer = this.#consumers.get(queue);
+      if (consumer) await this.#retire(consumer);
+    });
+  }
+
+  /** Changes how many inline handlers run at once, and the prefetch with it: that of a consumer is fixed, so another takes its place. */
+  resize(concurrency: number): Promise<void> {
+    return this.#change(async () => {
+      this.#options.runner.slots("inline").resize(concurrency);
+      const outdated = [...this.#consumers.values()].filter((one) =>
+        one.prefetch !== this.prefetch
+      );
+      await Promise.all(outdated.map(async (consumer) => {
+        const next = this.#consumer(consumer.queue);
+        this.#retiring.add(next); // so that a stop meanwhile reaches it
+        await next.start();
+        this.#retiring.delete(next);
+        this.#consumers.set(next.queue, next);
+        await this.#retire(consumer);
+      }));
+    });
+  }
+
+  get #all(): Consumer[] {
+    return [...this.#consumers.values(), ...this.#retiring];
+  }
+
+  #consumer(queue: string): Consumer {
+    return new Consumer({
+      broker: this.#options.broker,
+      queue,
+      prefetch: this.prefetch,
+      onDelivery: (delivery) => this.#work(delivery, queue),
+    });
+  }
+
+  async #retire(consumer: Consumer): Promise<void> {
+    if (this.#consumers.get(consumer.queue) === consumer) this.#consumers.delete(consumer.queue);
+    this.#retiring.add(consumer);
+    await consumer.cancel();
+    consumer.idle().then(() => consumer.stop()).finally(() => this.#retiring.delete(consumer));
+  }
+
+  /** One change of the consumers at a time. */
+  #change(act: () => Promise<void>): Promise<void> {
+    const changed = this.#changing.then(() => {
+      if (!this.stopping) return act();
+      throw new BrokerUnavailable("Cannot change what is consumed as the worker is stopping");
+    });
+    this.#changing = changed.catch(() => {});
+    return changed;
+  }
+
   async #start(): Promise<void> {
     const { broker, declaration, control } = this.#options;
     await broker.connected();
     await broker.declare(declaration);
     await control.start();
-    await Promise.all(this.#consumers.map((consumer) => consumer.start()));
+    await Promise.all(this.#all.map((consumer) => consumer.start()));
   }
 
   async #stop(): Promise<void> {
-    const { runner, grace, control } = this.#options;
+    const { runner, rates, grace, control } = this.#options;
     runner.close();
-    await Promise.all(this.#consumers.map((consumer) => consumer.cancel()));
-    const idle = Promise.all(this.#consumers.map((consumer) => consumer.idle()));
+    rates.close();
+    const consumers = this.#all;
+    await Promise.all(consumers.map((consumer) => consumer.cancel()));
+    const idle = Promise.all(consumers.map((consumer) => consumer.idle()));
     await within(grace * 1000, idle, this.#hurried.promise);
     if (this.inHand > 0) {
       logger.warn("Giving back {count} deliveries that did not finish in time", {
@@ -114,7 +207,7 @@ export class Worker implements Service {
       runner.abandon(new Stopping("The worker is stopping"));
       await within(SETTLE_MS, idle);
     }
-    await Promise.all(this.#consumers.map((consumer) => consumer.stop()));
+    await Promise.all(consumers.map((consumer) => consumer.stop()));
     await control.stop();
   }
 
@@ -131,6 +224,8 @@ export class Worker implements Service {
       });
       await within(GIVE_BACK_MS);
       delivery.nack({ requeue: true });
+    } finally {
+      this.#options.inHand.answered(delivery);
     }
   }
 }
@@ -141,6 +236,19 @@ async function within(ms: number, ...events: Promise<unknown>[]): Promise<void> 
   const timer = setTimeout(over.resolve, ms);
   await Promise.race([...events, over.promise]);
   clearTimeout(timer);
+}
+
+/** Resolves or rejects as the work does, unless the signal comes first. */
+async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+    work.catch(() => {});
+  }
 }
 
 const logger = getLogger(["celeriac", "worker"]);

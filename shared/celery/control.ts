@@ -30,6 +30,20 @@ export interface ControlRequest {
   readonly clock: number | null;
 }
 
+/** What to ask of workers. */
+export interface Question {
+  /** Name of the command, such as `ping`. */
+  readonly method: string;
+  /** Arguments by name. Default none. */
+  readonly arguments?: Record<string, unknown>;
+  /** Node names. Default: all. */
+  readonly destination?: readonly string[];
+  /** Where answers go, and what they repeat. Default: none is wanted. */
+  readonly answer?: { readonly routingKey: string; readonly ticket: string };
+  /** The sender's Lamport clock. Default 1. */
+  readonly clock?: number;
+}
+
 /** How to revoke. */
 export interface RevokeOptions {
   /** End it if it runs. Default `false`. */
@@ -56,12 +70,23 @@ export function encodeRevoke(
   ids: readonly string[],
   { terminate = false, signal = "SIGTERM", clock = 1 }: RevokeOptions = {},
 ): Message {
+  return encodeRequest({ method: "revoke", arguments: { task_id: ids, terminate, signal }, clock });
+}
+
+/** Writes a command, as kombu does: fanned out to all nodes, of which those that are meant answer to the reply exchange. */
+export function encodeRequest(
+  { method, arguments: given = {}, destination, answer, clock = 1 }: Question,
+): Message {
   const request = {
-    method: "revoke",
-    arguments: { task_id: ids, terminate, signal },
-    destination: null,
+    method,
+    arguments: given,
+    destination: destination?.length ? destination : null,
     pattern: null,
     matcher: null,
+    ...(answer && {
+      ticket: answer.ticket,
+      reply_to: { exchange: REPLY_EXCHANGE, routing_key: answer.routingKey },
+    }),
   };
   return message({ exchange: CONTROL_EXCHANGE, routingKey: "" }, { clock }, 2, request);
 }
@@ -123,6 +148,18 @@ export function encodeReply(
 ): Message | undefined {
   if (!replyTo) return undefined;
   return message(replyTo, { ticket, clock }, 1, { [nodeName]: value });
+}
+
+/** Reads an answer: what each node that it names says.
+ *
+ * @throws {Malformed} when it is no object */
+export function decodeReply(
+  { headers, body }: Message,
+): { readonly ticket: string | null; readonly values: readonly (readonly [string, unknown])[] } {
+  const reply = parseJson(readText(body, undefined));
+  if (!isObject(reply)) throw new Malformed("Cannot read control reply as it is no object");
+  const ticket = headers["ticket"];
+  return { ticket: typeof ticket === "string" ? ticket : null, values: Object.entries(reply) };
 }
 
 function message(

@@ -13,7 +13,7 @@ export const SERVER_SETTINGS = {
       .default("amqp://guest:guest@127.0.0.1:5672"),
     value: "URL",
     secret: true,
-    roles: ["api", "worker", "beat"],
+    roles: ["api", "worker", "beat", "inspect"],
     help: "RabbitMQ to publish to and consume from",
   }),
   databaseUrl: setting({
@@ -49,7 +49,7 @@ export const SERVER_SETTINGS = {
     env: "CELERIAC_CONFIRM_TIMEOUT",
     schema: seconds.min(0.1).default(5),
     value: "SECONDS",
-    roles: ["api", "worker", "beat"],
+    roles: ["api", "worker", "beat", "inspect"],
     help: "wait for the broker's confirm; after it the outbox takes the message",
   }),
   databasePool: setting({

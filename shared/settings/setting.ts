@@ -10,7 +10,8 @@ export type Role =
   | "migrate"
   | "definitions"
   | "call"
-  | "result";
+  | "result"
+  | "inspect";
 
 /** One setting. Its flag is its key in kebab-case. */
 export interface Setting<Schema extends z.ZodType = z.ZodType> {

@@ -4,7 +4,9 @@ import type { Headers, Message } from "../../../shared/broker/broker.ts";
 import {
   type ControlRequest,
   decodeControl,
+  decodeReply,
   encodeReply,
+  encodeRequest,
   encodeRevoke,
   isForUs,
 } from "../../../shared/celery/control.ts";
@@ -147,4 +149,19 @@ Deno.test("encodeReply() answers where and as the request says", () => {
   assertEquals(reply?.headers, { ticket: "dec8b182", clock: 13 });
   assertEquals(reply?.properties.deliveryMode, 1);
   assertEquals(reply && read(reply), { "celeriac@host": { ok: "pong" } });
+});
+
+Deno.test("encodeRequest() asks as kombu does, and decodeReply() reads what comes", () => {
+  const message = encodeRequest({
+    method: "ping",
+    destination: ["ev@h"],
+    answer: { routingKey: "fc5e04cd", ticket: "dec8b182" },
+  });
+  assertEquals(read(message), PING);
+  const asked = decodeControl(message);
+  const value = { ok: "pong" };
+  const reply = encodeReply(asked, { nodeName: "ev@h", value, clock: 3 });
+  assertEquals(reply && decodeReply(reply), { ticket: "dec8b182", values: [["ev@h", value]] });
+  assertEquals(read(encodeRequest({ method: "ping", destination: [] })).destination, null);
+  assertThrows(() => decodeReply(request("[]")), Malformed);
 });

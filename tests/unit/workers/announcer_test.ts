@@ -10,6 +10,7 @@ Deno.test("Announcer is silent while nobody listens, and speaks again when someb
   await using broker = new MemoryBroker();
   await broker.start();
   await broker.declare(declarationFor("worker", []));
+  const node = { hostname: "celeriac@test", pid: 1, clock: () => 1 };
   const published: Message[] = [];
   const counting = {
     publish: (message: Message) => {
@@ -17,7 +18,7 @@ Deno.test("Announcer is silent while nobody listens, and speaks again when someb
       return broker.publish(message);
     },
   };
-  await using announcer = new Announcer({ broker: counting, node: "celeriac@test" });
+  await using announcer = new Announcer({ broker: counting, node, enabled: true });
   const say = (id: string) => announcer.announce({ type: "task-started", id, name: "add" });
 
   say("unheard");

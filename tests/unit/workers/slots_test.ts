@@ -27,3 +27,19 @@ Deno.test("Slots.close() sends those in line away and lets nobody in", async () 
   slots.give();
   assertEquals(slots.taken, 0);
 });
+
+Deno.test("Slots.resize() makes places for those in line, and lets places go as they are given back", async () => {
+  const slots = new Slots(1);
+  slots.take();
+  const waiting = slots.take();
+  const last = slots.take();
+  slots.resize(2);
+  assertEquals(await waiting, true);
+  assertEquals([slots.size, slots.taken], [2, 2]);
+  slots.resize(1);
+  slots.give();
+  assertEquals(slots.taken, 1);
+  slots.give();
+  assertEquals(await last, true);
+  assertEquals(slots.taken, 1);
+});

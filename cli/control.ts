@@ -1,0 +1,28 @@
+/** `cli.ts control`: tell workers what to do. */
+import type { Command } from "./command.ts";
+import { remote, REMOTE_FLAGS, remoteDetails, type Signatures } from "./remote.ts";
+
+const ORDERS: Signatures = {
+  revoke: "task_id...",
+  terminate: "task_id...",
+  rate_limit: "task_name rate_limit",
+  time_limit: "task_name hard#? soft#?",
+  add_consumer: "queue",
+  cancel_consumer: "queue",
+  pool_grow: "n#?",
+  pool_shrink: "n#?",
+  enable_events: "",
+  disable_events: "",
+  heartbeat: "",
+  shutdown: "",
+};
+
+/** Steers workers. */
+export const control: Command = {
+  summary: "tell workers what to do",
+  usage: "ORDER [ARGUMENT ...] [FLAGS]",
+  details: remoteDetails(ORDERS),
+  role: "inspect",
+  flags: REMOTE_FLAGS,
+  run: (given) => remote(given, "control", ORDERS),
+};

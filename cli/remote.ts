@@ -1,0 +1,129 @@
+/** Celery's remote control from the command line: what `inspect` and `control` share. */
+import type { AmqpBroker } from "../shared/broker/amqp.ts";
+import { closest } from "../shared/closest.ts";
+import { BrokerUnavailable, ConfigurationError } from "../shared/errors.ts";
+import { inquire } from "../shared/inquiry.ts";
+import { declarationFor } from "../shared/topology.ts";
+import { configOf, type Given } from "./command.ts";
+import { EXIT } from "./exit.ts";
+import { brokerOf } from "./servers.ts";
+
+/** How long the broker may take to let us in. */
+const CONNECT_MS = 5000;
+
+/** Remote commands and the names of their arguments, in the order they are given: `name?` may be left out, `name...` takes all that is left,
+ * `name#` is a number. */
+export type Signatures = Readonly<Record<string, string>>;
+
+/** Flags of both commands. */
+export const REMOTE_FLAGS = {
+  node: { value: "NAMES", help: "nodes that are meant, with commas [all]" },
+  timeout: { value: "SECONDS", help: "how long to wait for answers [1]" },
+} as const;
+
+/** Help in words: each remote command with its arguments. */
+export function remoteDetails(signatures: Signatures): string {
+  return [
+    "Prints what each node answers, as JSON by its name; workers of Celery answer, too.",
+    "",
+    ...Object.keys(signatures).map((method) => `  ${usage(method, signatures)}`),
+    "",
+    "exit codes: 0 answered, 1 a node cannot, 2 wrong usage, 3 broker not reachable, 4 nobody answered",
+  ].join("\n");
+}
+
+/** Sends one remote command and prints the answers.
+ *
+ * @param verb the command's own name
+ * @returns the exit code
+ * @throws {ConfigurationError} for an unknown command, or arguments that do not fit */
+export async function remote(given: Given, verb: string, signatures: Signatures): Promise<number> {
+  const { rest: [method = "", ...values], own } = given;
+  if (!Object.hasOwn(signatures, method)) {
+    const near = closest(method, Object.keys(signatures));
+    throw new ConfigurationError(
+      `Cannot ${verb} '${method}' as there is no such command: ${
+        near ? `did you mean '${near}'?` : `choose from ${Object.keys(signatures).join(", ")}`
+      }`,
+    );
+  }
+  const question = {
+    method,
+    arguments: bindRemote(method, values, signatures),
+    destination: (own.node ?? "").split(",").filter((name) => name !== ""),
+  };
+  const timeoutMs = 1000 * numberOf("--timeout", own.timeout ?? "1");
+  await using broker = brokerOf(configOf(given), `celeriac ${verb}`);
+  await connect(broker);
+  const answers = await inquire(broker, question, { timeoutMs });
+  console.log(JSON.stringify(answers, null, 2));
+  const said = Object.values(answers);
+  if (said.some(isError)) return EXIT.failed;
+  // A worker that is told to shut down does so without a word.
+  return said.length > 0 || method === "shutdown" ? EXIT.done : EXIT.timeout;
+}
+
+/** Arguments by position -> by name.
+ *
+ * @throws {ConfigurationError} when there are too few or too many, or one is no number */
+export function bindRemote(
+  method: string,
+  values: readonly string[],
+  signatures: Signatures,
+): Record<string, unknown> {
+  const bound: Record<string, unknown> = {};
+  const left = [...values];
+  for (const parameter of (signatures[method] ?? "").split(" ").filter(Boolean)) {
+    const [name = "", mark = ""] = parameter.split(/(?=[?#.])/, 2);
+    if (left.length === 0 && !parameter.includes("?")) throw misfit(method, signatures);
+    if (mark.startsWith(".")) bound[name] = left.splice(0);
+    else {
+      const value = left.shift();
+      if (value === undefined) continue;
+      bound[name] = parameter.includes("#") ? numberOf(name, value) : value;
+    }
+  }
+  if (left.length > 0) throw misfit(method, signatures);
+  return bound;
+}
+
+async function connect(broker: AmqpBroker): Promise<void> {
+  await broker.start();
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), CONNECT_MS);
+  try {
+    await broker.connected({ signal: late.signal });
+  } catch (cause) {
+    const { reason = "it does not answer" } = broker.status;
+    throw new BrokerUnavailable(`Cannot reach the broker as ${reason}: see AMQP_URL`, { cause });
+  } finally {
+    clearTimeout(timer);
+  }
+  await broker.declare(declarationFor("inspect", []));
+}
+
+function usage(method: string, signatures: Signatures): string {
+  const parameters = (signatures[method] ?? "").split(" ").filter(Boolean).map((parameter) => {
+    const name = parameter.replaceAll(/[?#]/g, "").toUpperCase();
+    return parameter.includes("?") ? `[${name}]` : name;
+  });
+  return [method, ...parameters].join(" ");
+}
+
+function misfit(method: string, signatures: Signatures): ConfigurationError {
+  return new ConfigurationError(
+    `Cannot run '${method}' as its arguments do not fit: give ${usage(method, signatures)}`,
+  );
+}
+
+function numberOf(name: string, value: string): number {
+  const number = Number(value);
+  if (value.trim() !== "" && Number.isFinite(number) && number >= 0) return number;
+  throw new ConfigurationError(
+    `Cannot use '${value}' of ${name} as it is not a number: give one that is not below 0`,
+  );
+}
+
+function isError(answer: unknown): boolean {
+  return typeof answer === "object" && answer !== null && "error" in answer;
+}

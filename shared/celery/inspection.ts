@@ -1,0 +1,91 @@
+/** What Celery's nodes answer when they are inspected: one task, one queue (celery/worker/request.py, kombu/entity.py). */
+import type { Properties } from "../broker/broker.ts";
+import type { TaskMessage } from "./message.ts";
+
+/** Characters of arguments beyond which their representation stands for them: hundreds of tasks share one answer. */
+const ARGUMENTS_MAX = 1024;
+
+/** A task that a worker has in hand. */
+export interface TaskInHand {
+  readonly task: TaskMessage;
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly properties: Properties;
+  readonly redelivered: boolean;
+  /** Bytes of the message's body. */
+  readonly size: number;
+  /** When its handler was called, milliseconds since the epoch; `null` if it was not yet. */
+  readonly startedAt: number | null;
+}
+
+/** A task as `inspect active` and its like show it.
+ *
+ * @param options.safe show the representations instead of the arguments
+ * @returns JSON; Flower wants every field */
+export function taskInfo(
+  { task, exchange, routingKey, properties, redelivered, size, startedAt }: TaskInHand,
+  { node, pid, safe = false }: { node: string; pid: number; safe?: boolean },
+): Record<string, unknown> {
+  const short = safe || size > ARGUMENTS_MAX;
+  return {
+    id: task.id,
+    name: task.shadow ?? task.task,
+    args: short ? task.argsRepr : task.args,
+    kwargs: short ? task.kwargsRepr : task.kwargs,
+    type: task.task,
+    hostname: node,
+    time_start: startedAt === null ? null : startedAt / 1000,
+    // A delivery is acked when it is settled, never before.
+    acknowledged: false,
+    delivery_info: {
+      exchange,
+      routing_key: routingKey,
+      priority: properties.priority ?? null,
+      redelivered,
+    },
+    worker_pid: pid,
+  };
+}
+
+/** A queue as `inspect active_queues` shows it; one page of Flower fails for every worker when a field is missing.
+ *
+ * @example
+ * ```ts
+ * import { queueInfo } from "./inspection.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { name, routing_key } = queueInfo("celeriac.images", "celeriac");
+ * assertEquals([name, routing_key], ["celeriac.images", "celeriac.images"]);
+ * ```
+ */
+export function queueInfo(name: string, exchange: string): Record<string, unknown> {
+  return {
+    name,
+    exchange: {
+      name: exchange,
+      type: "direct",
+      arguments: null,
+      durable: true,
+      passive: false,
+      auto_delete: false,
+      delivery_mode: null,
+      no_declare: false,
+    },
+    routing_key: name,
+    queue_arguments: null,
+    binding_arguments: null,
+    consumer_arguments: null,
+    durable: true,
+    exclusive: false,
+    auto_delete: false,
+    no_ack: false,
+    alias: null,
+    bindings: [],
+    no_declare: null,
+    expires: null,
+    message_ttl: null,
+    max_length: null,
+    max_length_bytes: null,
+    max_priority: null,
+  };
+}

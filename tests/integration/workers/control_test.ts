@@ -1,0 +1,312 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { decodeEvents, EVENT_EXCHANGE, type HeardEvent } from "../../../shared/celery/event.ts";
+import { InvalidInput } from "../../../shared/errors.ts";
+import { inquire } from "../../../shared/inquiry.ts";
+import { defineTask, z } from "../../../shared/mod.ts";
+import { declarationFor } from "../../../shared/topology.ts";
+import { handle } from "../../../workers/handlers.ts";
+import { eventually } from "../../support/eventually.ts";
+import { type House, house } from "../../support/house.ts";
+
+const quick = defineTask({ name: "quick", input: z.object({ n: z.number().default(0) }) });
+const quickHandler = handle(quick, ({ n }) => n);
+const limited = defineTask({ name: "limited", input: z.object({}), rateLimit: "5/s" });
+
+const waiting = defineTask({ name: "waiting", input: z.object({}) });
+const waitingHandler = handle(waiting, (_input, { signal }) =>
+  new Promise((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+  }));
+
+async function ask(home: House, method: string, given: Record<string, unknown> = {}) {
+  const { node } = home.worker;
+  const question = { method, arguments: given, destination: [node] };
+  const answers = await inquire(home.broker, question, { timeoutMs: 30_000 });
+  assertEquals(Object.keys(answers), [node]);
+  return answers[node];
+}
+
+function hear(home: House): Promise<HeardEvent[]> {
+  const heard: HeardEvent[] = [];
+  const take = (message: Parameters<typeof decodeEvents>[0]) =>
+    heard.push(...decodeEvents(message));
+  return home.broker.listen(EVENT_EXCHANGE, take, { keys: ["#"] }).then(() => heard);
+}
+
+Deno.test("Control answers what it is asked and says what is wrong with the rest", async () => {
+  await using home = await house([quickHandler]);
+  assertEquals(await ask(home, "ping"), { ok: "pong" });
+  assertEquals(await ask(home, "dump_tasks"), ["quick"]);
+  assertEquals(await ask(home, "heartbeat"), null);
+  const errors = [
+    await ask(home, "pong"),
+    await ask(home, "rate_limit", { task_name: "quik", rate_limit: "1/s" }),
+    await ask(home, "rate_limit", { task_name: "quick", rate_limit: "often" }),
+    await ask(home, "rate_limit"),
+    await ask(home, "time_limit", { task_name: "quick", hard: -1 }),
+    await ask(home, "revoke", { task_id: [1] }),
+    await ask(home, "pool_shrink", { n: 1000 }),
+    await ask(home, "add_consumer", { queue: "celeriac.dead" }),
+    await ask(home, "autoscale", { max: 3, min: 1 }),
+  ] as { error: string }[];
+  assertEquals(errors.map(({ error }) => error), [
+    "Cannot run 'pong' as there is no such command: did you mean 'ping'?",
+    "unknown task 'quik': did you mean 'quick'?",
+    "Cannot use 'often' as a rate limit as it is not of the form '10/s', '10/m' or '10/h': give such a one, or 0 for none",
+    "Cannot run 'rate_limit' as its argument 'task_name' is not a text: give 'task_name'",
+    "Cannot run 'time_limit' as its argument 'hard' is not a number above 0: give 'hard'",
+    "Cannot run 'revoke' as its argument 'task_id' is not a text or a list of them: give 'task_id'",
+    "Cannot change the concurrency from 32 to -968 as it must be a whole number from 1 to 10000: give another 'n'",
+    "Cannot consume from queue 'celeriac.dead' as it holds the dead letters: name another",
+    "Cannot autoscale as this worker's concurrency is fixed: use pool_grow and pool_shrink, or scale the number of workers",
+  ]);
+});
+
+Deno.test("Control survives answers to places that are not there", async () => {
+  await using home = await house([quickHandler]);
+  const body = {
+    method: "ping",
+    ticket: "t",
+    reply_to: { exchange: "no.such.exchange", routing_key: "k" },
+  };
+  const message = {
+    exchange: "celery.pidbox",
+    routingKey: "",
+    properties: { contentType: "application/json" },
+    headers: {},
+  };
+  for (const text of [JSON.stringify(body), "no JSON", "[]", '{"method": 1}']) {
+    await home.broker.publish({ ...message, body: new TextEncoder().encode(text) });
+  }
+  assertEquals(await ask(home, "ping"), { ok: "pong" });
+  assertEquals((await home.final(await home.submit("quick", { n: 7 }))).result, "7");
+});
+
+Deno.test("Control shows what is active, reserved and scheduled", async () => {
+  await using home = await house([waitingHandler, quickHandler], { concurrency: "1", grace: "0" });
+  await ask(home, "rate_limit", { task_name: "quick", rate_limit: "1/h" });
+  const active = await home.submit("waiting", {});
+  const reserved = await home.submit("waiting", {});
+  const query = async (ids: string[]) => {
+    const found = await ask(home, "query_task", { ids }) as Record<string, [string, unknown]>;
+    return Object.entries(found).map(([id, [standing]]) => [id, standing]);
+  };
+  await eventually("both are in hand", async () => (await query([active, reserved])).length === 2);
+  await home.submit("quick", { n: 1 }); // the one turn that there is
+  const scheduled = await home.submit("quick", { n: 2 });
+  await eventually("the last is in hand", async () => (await query([scheduled])).length === 1);
+  assertEquals(
+    (await query([active, reserved, scheduled, "unknown"])).map(([, standing]) => standing),
+    ["active", "reserved", "scheduled"],
+  );
+  const [task] = await ask(home, "active", { safe: true }) as Record<string, unknown>[];
+  assertEquals([task?.["id"], task?.["name"], task?.["args"]], [active, "waiting", "()"]);
+  assert(Math.abs(Number(task?.["time_start"]) - Date.now() / 1000) < 60);
+  const [later] = await ask(home, "scheduled") as { eta: string; request: { id: string } }[];
+  assertEquals(later?.request.id, scheduled);
+  const inSeconds = (Date.parse(later?.eta ?? "") - Date.now()) / 1000;
+  assert(inSeconds > 3000 && inSeconds <= 3600, `${inSeconds}`);
+});
+
+Deno.test("Control ends what is revoked, held back by its rate or running", async () => {
+  await using home = await house([waitingHandler, quickHandler], { grace: "0" });
+  const events = await hear(home);
+  await ask(home, "rate_limit", { task_name: "quick", rate_limit: "1/h" });
+  await home.final(await home.submit("quick", {}));
+  const held = await home.submit("quick", {});
+  const running = await home.submit("waiting", {});
+  await eventually("one is held, one runs", async () => {
+    const found = await ask(home, "query_task", { ids: [held, running] }) as Record<
+      string,
+      [string]
+    >;
+    return found[held]?.[0] === "scheduled" && found[running]?.[0] === "active";
+  });
+  assertEquals(await ask(home, "revoke", { task_id: held }), {
+    ok: `tasks ${held} flagged as revoked`,
+  });
+  assertEquals((await home.final(held)).state, "REVOKED");
+  const ended = await ask(home, "revoke", { task_id: [running], terminate: true });
+  assertEquals(ended, { ok: `terminate: ${running}` });
+  const record = await home.final(running);
+  assertEquals([record.state, record.exception?.exc_message], ["REVOKED", ["terminated"]]);
+  assertEquals(await ask(home, "terminate", { task_id: "gone", signal: "SIGKILL" }), {
+    ok: "terminate: tasks unknown",
+  });
+  assertEquals(await ask(home, "revoked"), [held, running, "gone"]);
+  const revoked = await eventually("both events", () => {
+    const found = events.filter(({ type }) => type === "task-revoked");
+    return found.length === 2 && found;
+  });
+  assertEquals(revoked.map(({ uuid, terminated }) => [uuid, terminated]), [
+    [held, false],
+    [running, true],
+  ]);
+});
+
+Deno.test("Control ends tasks by their stamps", async () => {
+  await using home = await house([waitingHandler], { grace: "0" });
+  const id = await home.submit("waiting", {}, { stamps: { tenant: "a" } });
+  const other = await home.submit("waiting", {}, { stamps: { tenant: "b" } });
+  const activeIds = async () =>
+    (await ask(home, "active") as { id: string }[]).map((task) => task.id);
+  await eventually("both run", async () => (await activeIds()).length === 2);
+  const headers = { tenant: ["a"] };
+  await ask(home, "revoke_by_stamped_headers", { headers, terminate: true });
+  assertEquals((await home.final(id)).state, "REVOKED");
+  assertEquals(await activeIds(), [other]);
+});
+
+Deno.test("a rate limit spaces the starts of a task, of the contract or of control", async () => {
+  const starts: number[] = [];
+  const handler = handle(limited, () => void starts.push(performance.now()));
+  await using home = await house([handler]);
+  assertEquals(await ask(home, "registered"), ["limited [rate_limit=5/s]"]);
+  const run = async (count: number) => {
+    starts.length = 0;
+    const ids = await Promise.all(Array.from({ length: count }, () => home.submit("limited", {})));
+    for (const id of ids) await home.final(id);
+  };
+  /** Milliseconds from the first start to the last; the slack is for a first that was held up on its way. */
+  const took = (count: number, interval: number) => {
+    assertEquals(starts.length, count);
+    const ms = (starts.at(-1) ?? 0) - (starts[0] ?? 0);
+    assert(ms >= (count - 1) * interval * 0.8, `${ms} ms`);
+  };
+  await run(6);
+  took(6, 200);
+  const faster = { task_name: "limited", rate_limit: "20/s" };
+  assertEquals(await ask(home, "rate_limit", faster), { ok: "new rate limit set successfully" });
+  await run(21);
+  took(21, 50);
+  assertEquals(await ask(home, "rate_limit", { task_name: "limited", rate_limit: 0 }), {
+    ok: "rate limit disabled successfully",
+  });
+  await run(50);
+  took(50, 0);
+});
+
+Deno.test("time limits of control hold for attempts to come", async () => {
+  await using home = await house([waitingHandler]);
+  const given = { task_name: "waiting", soft: null, hard: 0.2 };
+  assertEquals(await ask(home, "time_limit", given), { ok: "time limits set successfully" });
+  const { exception } = await home.final(await home.submit("waiting", {}));
+  assertEquals([exception?.exc_type, exception?.exc_message], ["TimeLimitExceeded", [0.2]]);
+});
+
+Deno.test("Control adds and removes queues, and loses nothing of what is in hand", async () => {
+  await using home = await house([quickHandler]);
+  const more = "celeriac.more";
+  await home.broker.declare(declarationFor("dev", [more]));
+  assertEquals(await ask(home, "add_consumer", { queue: more }), { ok: `add consumer ${more}` });
+  const names = async () =>
+    (await ask(home, "active_queues") as { name: string }[]).map(({ name }) => name);
+  assertEquals(await names(), ["celeriac.default", more]);
+  assertEquals(
+    (await home.final(await home.submit("quick", { n: 3 }, { queue: more }))).result,
+    "3",
+  );
+  const ids = await Promise.all(
+    Array.from({ length: 100 }, (_, n) => home.submit("quick", { n }, { queue: more })),
+  );
+  assertEquals(await ask(home, "cancel_consumer", { queue: more }), {
+    ok: `no longer consuming from ${more}`,
+  });
+  assertEquals(await names(), ["celeriac.default"]);
+  const left = await home.submit("quick", { n: 4 }, { queue: more });
+  assertEquals(await ask(home, "query_task", { ids: [left] }), {});
+  await ask(home, "add_consumer", { queue: more });
+  for (const id of [...ids, left]) assertEquals((await home.final(id)).state, "SUCCESS");
+});
+
+Deno.test("pool_grow and pool_shrink change concurrency and prefetch under load", async () => {
+  await using home = await house([quickHandler, waitingHandler], {
+    concurrency: "2",
+    prefetchFactor: "4",
+    grace: "0",
+  });
+  const stats = async () => {
+    const { pool, prefetch_count } = await ask(home, "stats") as {
+      pool: { "max-concurrency": number };
+      prefetch_count: number;
+    };
+    return [pool["max-concurrency"], prefetch_count];
+  };
+  const active = async () => (await ask(home, "active") as unknown[]).length;
+  assertEquals(await stats(), [2, 8]);
+  for (let i = 0; i < 4; i++) await home.submit("waiting", {});
+  await eventually("two run", async () => await active() === 2);
+  assertEquals(await ask(home, "pool_grow", { n: 3 }), { ok: "pool will grow" });
+  assertEquals(await stats(), [5, 20]);
+  await eventually("four run", async () => await active() === 4);
+  const ids = await Promise.all(Array.from({ length: 50 }, (_, n) => home.submit("quick", { n })));
+  assertEquals(await ask(home, "pool_grow"), { ok: "pool will grow" });
+  assertEquals(await ask(home, "pool_shrink"), { ok: "pool will shrink" });
+  for (const id of ids) assertEquals((await home.final(id)).state, "SUCCESS");
+  assertEquals(await stats(), [5, 20]);
+});
+
+Deno.test("a worker tells that it comes, lives and goes, and of tasks while events are enabled", async () => {
+  const home = await house([quickHandler]);
+  await using rest = new AsyncDisposableStack();
+  rest.defer(() => home[Symbol.asyncDispose]());
+  const events = await hear(home);
+  const types = () => events.map(({ type }) => type);
+  const told = (type: string, count = 1) =>
+    eventually(`${count} of ${type}`, () => types().filter((one) => one === type).length >= count);
+  await ask(home, "heartbeat");
+  await told("worker-heartbeat");
+  assertEquals(await ask(home, "enable_events"), { ok: "task events already enabled" });
+  assertEquals(await ask(home, "disable_events"), { ok: "task events disabled" });
+  await home.final(await home.submit("quick", {}));
+  assertEquals(await ask(home, "enable_events"), { ok: "task events enabled" });
+  await eventually("task events", async () => {
+    await home.final(await home.submit("quick", {}));
+    return types().includes("task-succeeded");
+  });
+  await home.worker.stop();
+  await told("worker-offline");
+  assertEquals(types().at(-1), "worker-offline");
+  const clocks = events.map(({ clock }) => Number(clock));
+  assertEquals(clocks, clocks.toSorted((a, b) => a - b));
+  const last = events.at(-1);
+  assertEquals([last?.["freq"], last?.["active"], last?.["sw_ident"]], [5, 0, "celeriac"]);
+  assert(Number(last?.["processed"]) >= 2);
+});
+
+Deno.test("a worker that asks its neighbours learns what is revoked, and theirs is learnt", async () => {
+  await using home = await house([quickHandler]);
+  await ask(home, "revoke", { task_id: "mine" });
+  const told = await ask(home, "hello", { from_node: "celery@b", revoked: ["theirs"] }) as {
+    revoked: string[];
+    clock: number;
+  };
+  assertEquals(told.revoked, ["mine"]);
+  assert(Number.isInteger(told.clock));
+  await ask(home, "hello", { from_node: "celery@old", revoked: { older: [5.5, "older"] } });
+  assertEquals(await ask(home, "hello", { from_node: home.worker.node, revoked: null }), null);
+  assertEquals(await ask(home, "revoked"), ["mine", "theirs", "older"]);
+  const id = await home.submit("quick", {}, { taskId: "theirs" });
+  assertEquals((await home.final(id)).state, "REVOKED");
+});
+
+Deno.test("a worker refuses a node name that another holds", async () => {
+  await using home = await house([quickHandler], { node: "celeriac@taken" });
+  const queue = "celeriac@taken.celery.pidbox";
+  await assertRejects(
+    () => home.broker.listen("celery.pidbox", () => {}, { keys: [""], queue }),
+    InvalidInput,
+    "another connection holds that name",
+  );
+});
+
+Deno.test("a worker asked to shut down says so, and stats tell nothing secret", async () => {
+  await using home = await house([quickHandler]);
+  for (const method of ["stats", "conf", "report"]) {
+    const text = JSON.stringify(await ask(home, method));
+    assert(!/guest:guest|password/.test(text), text);
+  }
+  assertMatch(JSON.stringify(await ask(home, "conf")), /"broker_url":/);
+  await inquire(home.broker, { method: "shutdown" }, { timeoutMs: 100 });
+  await home.worker.askedToStop;
+});

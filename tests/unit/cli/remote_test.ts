@@ -1,0 +1,25 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { bindRemote } from "../../../cli/remote.ts";
+import { ConfigurationError } from "../../../shared/errors.ts";
+
+const SIGNATURES = { ping: "", revoke: "task_id...", limit: "name hard#? soft#?", grow: "n#?" };
+
+Deno.test("bindRemote() gives arguments their names", () => {
+  assertEquals(bindRemote("ping", [], SIGNATURES), {});
+  assertEquals(bindRemote("revoke", ["a", "b"], SIGNATURES), { task_id: ["a", "b"] });
+  assertEquals(bindRemote("limit", ["add", "2.5"], SIGNATURES), { name: "add", hard: 2.5 });
+  assertEquals(bindRemote("grow", [], SIGNATURES), {});
+});
+
+Deno.test("bindRemote() refuses what does not fit, and says what would", () => {
+  const cases: [string, string[], string][] = [
+    ["ping", ["me"], "Cannot run 'ping' as its arguments do not fit: give ping"],
+    ["revoke", [], "give revoke TASK_ID..."],
+    ["limit", [], "give limit NAME [HARD] [SOFT]"],
+    ["limit", ["add", "1", "2", "3"], "do not fit"],
+    ["grow", ["much"], "Cannot use 'much' of n as it is not a number"],
+  ];
+  for (const [method, values, message] of cases) {
+    assertThrows(() => bindRemote(method, values, SIGNATURES), ConfigurationError, message);
+  }
+});

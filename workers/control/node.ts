@@ -1,0 +1,54 @@
+/** What control commands work with, and what they are. */
+import type { LamportClock } from "../../shared/celery/clock.ts";
+import type { InHand } from "../in_hand.ts";
+import type { Arguments } from "./arguments.ts";
+import type { Facts } from "./facts.ts";
+import type { LimitedContracts } from "./limits.ts";
+import type { RateLimits } from "./rate_limits.ts";
+import type { Revocations } from "./revocations.ts";
+import type { Tally } from "./tally.ts";
+
+/** One worker, as remote control sees it. */
+export interface Node {
+  /** Its name. */
+  readonly name: string;
+  readonly clock: LamportClock;
+  readonly inHand: InHand;
+  readonly contracts: LimitedContracts;
+  readonly rates: RateLimits;
+  readonly revocations: Revocations;
+  readonly tally: Tally;
+  readonly facts: Facts;
+  readonly announcer: { enabled: boolean };
+  readonly presence: { beat(): void };
+  crew(): Crew;
+  /** Ends what runs of a task. @returns whether anything did */
+  terminate(id: string): boolean;
+  /** Asks the process to stop as SIGTERM does. */
+  shutDown(): void;
+}
+
+/** The working side of a worker. */
+export interface Crew {
+  /** Queues that are consumed. */
+  readonly queues: readonly string[];
+  /** Deliveries in hand at most, a queue. */
+  readonly prefetch: number;
+  /** Inline handlers at once. */
+  readonly concurrency: number;
+  /** Changes how many inline handlers run at once, and the prefetch with it. */
+  resize(concurrency: number): Promise<void>;
+  /** Begins to consume a queue; resolves once the broker has accepted. */
+  add(queue: string, options: { signal: AbortSignal }): Promise<void>;
+  /** Stops fetching from a queue; what is in hand is finished. */
+  remove(queue: string): Promise<void>;
+}
+
+/** A command leaves out its answer by returning this. */
+export const SILENT = Symbol("no answer");
+
+/** A command of Celery's remote control.
+ *
+ * @returns JSON; `undefined` becomes `null`
+ * @throws {CeleriacError} whose message becomes the answer `{"error": ...}` */
+export type Command = (given: Arguments, node: Node) => unknown;

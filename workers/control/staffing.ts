@@ -1,0 +1,77 @@
+/** Commands that change what a worker consumes and how much at once (celery/worker/control.py). */
+import { InvalidInput } from "../../shared/errors.ts";
+import { DEAD_QUEUE } from "../../shared/topology.ts";
+import type { Arguments } from "./arguments.ts";
+import type { Command, Crew, Node } from "./node.ts";
+
+/** How long the broker may take to accept a new consumer. */
+const CONSUME_MS = 5000;
+
+/** As many as the settings allow. */
+const CONCURRENCY_MAX = 10_000;
+
+/** Commands by name. */
+export const STAFFING: ReadonlyMap<string, Command> = new Map<string, Command>([
+  ["add_consumer", addConsumer],
+  ["cancel_consumer", cancelConsumer],
+  ["pool_grow", async (given, { crew }) => {
+    await resize(crew(), given.number("n", 1));
+    return { ok: "pool will grow" };
+  }],
+  ["pool_shrink", async (given, { crew }) => {
+    await resize(crew(), -given.number("n", 1));
+    return { ok: "pool will shrink" };
+  }],
+  ["autoscale", () => {
+    throw new InvalidInput(
+      "Cannot autoscale as this worker's concurrency is fixed: use pool_grow and pool_shrink, or scale the number of workers",
+    );
+  }],
+  ["pool_restart", () => {
+    throw new InvalidInput("Cannot restart the pool as that is not supported: restart the worker");
+  }],
+]);
+
+async function addConsumer(given: Arguments, { crew }: Node): Promise<unknown> {
+  const queue = given.text("queue");
+  if (queue === DEAD_QUEUE) {
+    throw new InvalidInput(
+      `Cannot consume from queue '${queue}' as it holds the dead letters: name another`,
+      "queue",
+    );
+  }
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(tooLate(queue)), CONSUME_MS);
+  try {
+    await crew().add(queue, { signal: late.signal });
+  } finally {
+    clearTimeout(timer);
+  }
+  return { ok: `add consumer ${queue}` };
+}
+
+async function cancelConsumer(given: Arguments, { crew }: Node): Promise<unknown> {
+  const queue = given.text("queue");
+  await crew().remove(queue);
+  return { ok: `no longer consuming from ${queue}` };
+}
+
+async function resize(crew: Crew, by: number): Promise<void> {
+  const wanted = crew.concurrency + by;
+  if (Number.isInteger(wanted) && wanted >= 1 && wanted <= CONCURRENCY_MAX) {
+    return await crew.resize(wanted);
+  }
+  throw new InvalidInput(
+    `Cannot change the concurrency from ${crew.concurrency} to ${wanted} as it must be a whole number from 1 to ${CONCURRENCY_MAX}: give another 'n'`,
+    "n",
+  );
+}
+
+function tooLate(queue: string): InvalidInput {
+  return new InvalidInput(
+    `Cannot consume from queue '${queue}' as the broker did not accept it within ${
+      CONSUME_MS / 1000
+    } s: make the queue, and see the worker's log`,
+    "queue",
+  );
+}

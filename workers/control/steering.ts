@@ -1,0 +1,107 @@
+/** Commands that change what a worker does with tasks (celery/worker/control.py). */
+import { InvalidInput } from "../../shared/errors.ts";
+import { isObject } from "../../shared/celery/shape.ts";
+import { parseRate } from "../../shared/rate.ts";
+import type { TimeLimit } from "../../shared/task.ts";
+import type { Arguments } from "./arguments.ts";
+import { type Command, type Node, SILENT } from "./node.ts";
+
+/** Commands by name. */
+export const STEERING: ReadonlyMap<string, Command> = new Map<string, Command>([
+  ["revoke", revoke],
+  ["terminate", terminate],
+  ["revoke_by_stamped_headers", revokeByStamps],
+  ["rate_limit", limitRate],
+  ["time_limit", limitTime],
+  ["enable_events", (_, { announcer }) => switchEvents(announcer, true)],
+  ["disable_events", (_, { announcer }) => switchEvents(announcer, false)],
+  ["shutdown", (_, node) => {
+    node.shutDown();
+    return SILENT;
+  }],
+  // An election of Celery's gossip: nobody here wants to be elected.
+  ["election", () => SILENT],
+]);
+
+/** With `terminate` also what runs is ended: which signal is asked for makes no difference, as a child process is killed and an
+ * inline handler's signal aborts. */
+function revoke(given: Arguments, node: Node): unknown {
+  const ids = given.texts("task_id");
+  flag(ids, node);
+  if (given.flag("terminate")) return end(ids, node);
+  return { ok: `tasks ${ids.join(", ")} flagged as revoked` };
+}
+
+function terminate(given: Arguments, node: Node): unknown {
+  const ids = given.texts("task_id");
+  flag(ids, node);
+  return end(ids, node);
+}
+
+function flag(ids: readonly string[], { revocations, rates }: Node): void {
+  revocations.add(ids);
+  rates.release(new Set(ids));
+}
+
+function end(ids: readonly string[], { inHand, ...node }: Node): unknown {
+  const held = new Set(Array.from(inHand, ({ task }) => task.id));
+  const known = ids.filter((id) => node.terminate(id) || held.has(id));
+  return { ok: `terminate: ${known.length ? known.join(", ") : "tasks unknown"}` };
+}
+
+function revokeByStamps(given: Arguments, node: Node): unknown {
+  const headers = given.raw("headers");
+  if (!isObject(headers)) {
+    throw new InvalidInput(
+      "Cannot run 'revoke_by_stamped_headers' as its argument 'headers' is no object: give values by the stamp's name",
+      "headers",
+    );
+  }
+  for (const [name, values] of Object.entries(headers)) {
+    node.revocations.addStamps(name, [values].flat());
+  }
+  const ids = Array.from(node.inHand, ({ task }) => task)
+    .filter((task) => node.revocations.has(task)).map(({ id }) => id);
+  node.rates.release(new Set(ids));
+  if (given.flag("terminate")) return end(ids, node);
+  return { ok: `headers ${JSON.stringify(headers)} flagged as revoked, but not terminated` };
+}
+
+function limitRate(given: Arguments, { contracts, rates }: Node): unknown {
+  const name = given.text("task_name");
+  const rate = given.raw("rate_limit");
+  if (!contracts.get(name)) return unknownTask(name, contracts.suggest(name));
+  const perSecond = parseRate(rate);
+  rates.set(name, perSecond);
+  contracts.setRateLimit(name, perSecond === undefined ? undefined : String(rate));
+  return {
+    ok: perSecond === undefined
+      ? "rate limit disabled successfully"
+      : "new rate limit set successfully",
+  };
+}
+
+function limitTime(given: Arguments, { contracts }: Node): unknown {
+  const name = given.text("task_name");
+  if (!contracts.get(name)) return unknownTask(name, contracts.suggest(name));
+  const hard = given.optionalNumber("hard");
+  const soft = given.optionalNumber("soft");
+  const limit: TimeLimit = {
+    ...(soft === undefined ? {} : { soft }),
+    ...(hard === undefined ? {} : { hard }),
+  };
+  contracts.setTimeLimit(name, limit);
+  return { ok: "time limits set successfully" };
+}
+
+/** Flower shows the words after `error`, Celery's own begin alike. */
+function unknownTask(name: string, near: string | undefined): unknown {
+  return { error: `unknown task '${name}'${near ? `: did you mean '${near}'?` : ""}` };
+}
+
+function switchEvents(announcer: Node["announcer"], on: boolean): unknown {
+  const word = on ? "enabled" : "disabled";
+  if (announcer.enabled === on) return { ok: `task events already ${word}` };
+  announcer.enabled = on;
+  return { ok: `task events ${word}` };
+}

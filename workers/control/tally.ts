@@ -1,0 +1,23 @@
+/** How many tasks this worker has begun, by name. */
+import type { TaskEvent } from "../../shared/events.ts";
+
+/** Counts starts of handlers. */
+export class Tally {
+  readonly #started = new Map<string, number>();
+  #all = 0;
+
+  /** Listens to {@linkcode Events}. */
+  readonly observe = (event: TaskEvent): void => {
+    if (event.type !== "task-started") return;
+    this.#all++;
+    this.#started.set(event.name, (this.#started.get(event.name) ?? 0) + 1);
+  };
+
+  get all(): number {
+    return this.#all;
+  }
+
+  get byName(): Record<string, number> {
+    return Object.fromEntries(this.#started);
+  }
+}
