@@ -3,7 +3,7 @@
  * amqplib's own recovery can hang for ever on a socket that died while it set up, so it is not used.
  * @module
  */
-import "./amqp_decoder.ts";
+import "./amqp_codec.ts";
 import { getLogger } from "@logtape/logtape";
 import amqp from "amqplib";
 import type { ChannelModel, SocketOptions } from "amqplib";

@@ -4,7 +4,6 @@ import type { Channel, ChannelModel } from "amqplib";
 import { TopologyMissing } from "../errors.ts";
 import type { Exchange, Queue } from "../topology.ts";
 import { codeOf } from "./amqp_reason.ts";
-import { encodeHeaders } from "./amqp_tables.ts";
 import type { Declaration } from "./broker.ts";
 import { REMEDY } from "./refusal.ts";
 
@@ -72,7 +71,7 @@ async function exists(
 async function bind(scratch: Scratch, { bindings }: Declaration): Promise<void> {
   for (const { exchange, queue, routingKey, arguments: given } of bindings) {
     const bound = await scratch.may((channel) =>
-      channel.bindQueue(queue, exchange, routingKey, encodeHeaders(given ?? {}))
+      channel.bindQueue(queue, exchange, routingKey, { ...given })
     );
     if (bound) continue;
     log.debug("This user may not bind: trusting that the bindings are there");

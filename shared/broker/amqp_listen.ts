@@ -3,7 +3,6 @@ import type { AmqpConnection } from "./amqp_connection.ts";
 import { fromAmqp } from "./amqp_message.ts";
 import { codeOf } from "./amqp_reason.ts";
 import { AmqpSubscription } from "./amqp_subscription.ts";
-import { encodeHeaders } from "./amqp_tables.ts";
 import type { ListenOptions, Message } from "./broker.ts";
 import { nameTaken } from "./refusal.ts";
 
@@ -26,7 +25,7 @@ export function listener(
         durable: false,
         exclusive: true,
         autoDelete: true,
-        arguments: encodeHeaders(options.arguments ?? {}),
+        arguments: { ...options.arguments },
       });
       for (const key of keys) await channel.bindQueue(queue, exchange, key);
       const { consumerTag } = await channel.consume(queue, receive, { noAck: true });

@@ -1,6 +1,6 @@
 /** Messages as amqplib has them, and back. */
 import type { Message as AmqpMessage, MessageProperties } from "amqplib";
-import { type EncodedTable, encodeHeaders } from "./amqp_tables.ts";
+import { FieldTable } from "./amqp_field_writer.ts";
 import type { Message, Properties } from "./broker.ts";
 
 /** What a publisher adds to a message of ours. */
@@ -16,12 +16,10 @@ export interface PublishFields extends Properties {
   readonly routingKey: string;
   readonly mandatory: boolean;
   readonly immediate: false;
-  readonly headers: EncodedTable;
+  readonly headers: FieldTable;
 }
 
-/** What amqplib puts on the wire for a message. Persistent unless the message says otherwise.
- *
- * @throws {InvalidInput} when a header cannot be sent */
+/** What amqplib puts on the wire for a message. Persistent unless the message says otherwise. */
 export function toFields(message: Message, additions: Additions): PublishFields {
   const { exchange, routingKey, properties } = message;
   const fields: PublishFields = {
@@ -30,7 +28,7 @@ export function toFields(message: Message, additions: Additions): PublishFields 
     routingKey,
     mandatory: additions.mandatory,
     immediate: false,
-    headers: encodeHeaders(message.headers),
+    headers: new FieldTable(message.headers),
     deliveryMode: properties.deliveryMode ?? 2,
   };
   if (additions.messageId !== undefined) fields.messageId = additions.messageId;

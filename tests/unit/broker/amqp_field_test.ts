@@ -1,20 +1,14 @@
 import { Buffer } from "node:buffer";
-import { createRequire } from "node:module";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { decodeFields, encodeHeaders } from "../../../shared/broker/amqp_tables.ts";
+import { decodeFields } from "../../../shared/broker/amqp_field_reader.ts";
+import { FieldTable } from "../../../shared/broker/amqp_field_writer.ts";
 import type { Headers } from "../../../shared/broker/broker.ts";
 import { InvalidInput } from "../../../shared/errors.ts";
 
-interface Codec {
-  encodeTable(buffer: Uint8Array, table: unknown, offset: number): number;
-}
-
-const { encodeTable }: Codec = createRequire(import.meta.resolve("amqplib"))("./lib/codec.js");
-
-/** The fields as amqplib puts them on the wire, without the length prefix. */
+/** The fields on the wire, without the length prefix. */
 function wire(headers: Headers): Uint8Array {
   const buffer = Buffer.alloc(65536);
-  const length = encodeTable(buffer, encodeHeaders(headers), 0);
+  const length = new FieldTable(headers).write(buffer, 0);
   return new Uint8Array(buffer.subarray(4, length));
 }
 
@@ -30,7 +24,7 @@ const bytes = (...parts: (number | string)[]) =>
     ),
   );
 
-Deno.test("encodeHeaders() writes integers under I, beyond 32 bits under l, negative ones as doubles", () => {
+Deno.test("FieldTable writes integers under I, beyond 32 bits under l, negative ones as doubles", () => {
   for (
     const integer of [
       0,
@@ -59,7 +53,7 @@ Deno.test("encodeHeaders() writes integers under I, beyond 32 bits under l, nega
   }
 });
 
-Deno.test("encodeHeaders() never writes a tag that py-amqp misreads, at any depth", () => {
+Deno.test("FieldTable never writes a tag that py-amqp misreads, at any depth", () => {
   const integers = [];
   for (let exponent = 0; exponent <= 53; exponent++) {
     for (const near of [-1, 0, 1]) integers.push(2 ** exponent + near, -(2 ** exponent) + near);
@@ -75,16 +69,40 @@ Deno.test("encodeHeaders() never writes a tag that py-amqp misreads, at any dept
   }
 });
 
-Deno.test("encodeHeaders() leaves amqplib no table to take for a typed value", () => {
-  const headers = { x: { "!": "int32", value: "no number" }, list: [{ "!": "timestamp" }] };
+Deno.test("FieldTable writes what decodeFields() reads", () => {
+  const long = "long text, ".repeat(20);
+  const headers = {
+    "": null,
+    "ключ": "значение",
+    "__proto__x": [],
+    mixed: `${"a".repeat(60)}ä`,
+    long,
+    wide: `${long}é😀`,
+    table: { "!": "int32", value: "no number", empty: {} },
+    list: [{ "!": "timestamp" }, true, false, 1.5, 2n ** 62n],
+    date: new Date(1_700_000_000_000),
+    bytes: new Uint8Array([0, 255]),
+  };
   assertEquals(decodeFields(wire(headers)), headers);
 });
 
-Deno.test("encodeHeaders() names what it cannot carry", () => {
+Deno.test("FieldTable takes no more room than there is, and no name over 255 bytes", () => {
+  const table = new FieldTable({ text: "x".repeat(100), list: [1] });
+  const size = table.write(Buffer.alloc(200), 0);
+  assertEquals(table.write(Buffer.alloc(size + 3), 3), size);
+  for (let room = 0; room < size; room++) {
+    assertThrows(() => table.write(Buffer.alloc(room), 0), RangeError);
+  }
+  for (const name of ["n".repeat(256), "ä".repeat(128)]) {
+    assertThrows(() => wire({ [name]: 1 }), RangeError, "too long");
+  }
+});
+
+Deno.test("FieldTable names what it cannot carry", () => {
   for (
     const bad of [NaN, Infinity, -Infinity, 2n ** 63n, -(2n ** 53n), new Date(NaN), new Date(-1)]
   ) {
-    const error = assertThrows(() => encodeHeaders({ a: { b: [bad] } }), InvalidInput);
+    const error = assertThrows(() => wire({ a: { b: [bad] } }), InvalidInput);
     assertEquals(error.field, "a.b[0]");
   }
 });

@@ -1,10 +1,11 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 
 const AMQP = import.meta.resolve("../../../shared/broker/amqp.ts");
-const DECODER = import.meta.resolve("../../../shared/broker/amqp_decoder.ts");
+const CODEC = import.meta.resolve("../../../shared/broker/amqp_codec.ts");
+const WRITER = import.meta.resolve("../../../shared/broker/amqp_field_writer.ts");
 const CONFIG = new URL(import.meta.resolve("../../../deno.json")).pathname;
 
-Deno.test("amqplib decodes with our decoder once amqp.ts is imported", async () => {
+Deno.test("amqplib reads fields as we do once amqp.ts is imported", async () => {
   const { code, stdout } = await run(`
     import "${AMQP}";
     import { createRequire } from "node:module";
@@ -15,8 +16,20 @@ Deno.test("amqplib decodes with our decoder once amqp.ts is imported", async () 
   assertEquals([code, stdout.trim()], [0, '{"x":1099511627776}']);
 });
 
-Deno.test("amqp_decoder.ts refuses to come too late", async () => {
-  const { code, stderr } = await run(`import "amqplib"; await import("${DECODER}");`);
+Deno.test("amqplib writes headers as we do once amqp.ts is imported", async () => {
+  const { code, stdout } = await run(`
+    import "${AMQP}";
+    import { FieldTable } from "${WRITER}";
+    import { createRequire } from "node:module";
+    const { encodeProperties, info, BasicProperties } = createRequire(import.meta.resolve("amqplib"))("./lib/defs.js");
+    const headers = new FieldTable({ x: 5 });
+    console.log(encodeProperties(BasicProperties, 1, 0, { headers }).subarray(21, -1).toString("hex"));
+  `);
+  assertEquals([code, stdout.trim()], [0, "00000007017849" + "00000005"]);
+});
+
+Deno.test("amqp_codec.ts refuses to come too late", async () => {
+  const { code, stderr } = await run(`import "amqplib"; await import("${CODEC}");`);
   assertEquals(code, 1);
   assertStringIncludes(stderr, "import shared/broker/amqp.ts first");
 });

@@ -1,77 +1,9 @@
-/** Field tables: what headers are on the wire. Encodes for amqplib, decodes bytes itself. */
+/** Reads field tables: what headers are on the wire. */
 import { Buffer } from "node:buffer";
-import type { Headers, HeaderValue } from "./broker.ts";
-import { carriedInteger, carriedNumber, carriedSeconds } from "./headers.ts";
-
-/** A table as amqplib's encoder takes it: `{ "!": tag, value }` fixes the type of a value. */
-export type EncodedTable = { [name: string]: unknown };
+import type { HeaderValue } from "./broker.ts";
 
 /** Tables and arrays within each other that are still read; deeper ones come out empty. */
 const MAX_DEPTH = 64;
-
-const INT32 = 2 ** 31;
-
-/** Prepares headers for amqplib so that every Celery reads them right.
- *
- * py-amqp up to 5.3.1 takes tag `s` for a string, `b` for unsigned, and `l` for unsigned; one message with such a header
- * stops every worker of its queue. So each integer is written as `I`, beyond 32 bits as `l`, and a negative one beyond 32 bits as a
- * double, which is exact to 2^53. Other numbers are doubles; `undefined` is left out; Date is a timestamp of whole seconds.
- *
- * @throws {InvalidInput} for what cannot be carried (headers.ts)
- *
- * @example
- * ```ts
- * import { encodeHeaders } from "./amqp_tables.ts";
- * import { assertEquals } from "@std/assert";
- *
- * assertEquals(encodeHeaders({ retries: 200 }), { retries: { "!": "int32", value: 200 } });
- * ```
- */
-export function encodeHeaders(headers: Headers): EncodedTable {
-  const encoded: EncodedTable = {};
-  for (const name in headers) {
-    const value = headers[name];
-    if (value !== undefined) {
-      encoded[name] = typeof value === "string" ? value : encode(value, name);
-    }
-  }
-  return encoded;
-}
-
-function encode(value: HeaderValue, path: string): unknown {
-  switch (typeof value) {
-    case "string":
-    case "boolean":
-      return value;
-    case "number":
-      return encodeNumber(carriedNumber(value, path));
-    case "bigint": {
-      const integer = carriedInteger(value, path);
-      return typeof integer === "number" ? encodeNumber(integer) : { "!": "int64", value };
-    }
-  }
-  if (value === null) return null;
-  if (Array.isArray(value)) {
-    return value.map((item, index) => encode(item ?? null, `${path}[${index}]`));
-  }
-  if (value instanceof Date) {
-    return { "!": "timestamp", value: carriedSeconds(value, path) };
-  }
-  if (value instanceof Uint8Array) {
-    return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  }
-  const table: EncodedTable = {};
-  for (const [name, item] of Object.entries(value)) {
-    if (item !== undefined) table[name] = encode(item, `${path}.${name}`);
-  }
-  // amqplib takes a table with a key "!" of its own for a typed value, but also writes inherited keys.
-  return "!" in table ? Object.create(table) : table;
-}
-
-function encodeNumber(value: number): unknown {
-  if (!Number.isSafeInteger(value) || value < -INT32) return { "!": "double", value };
-  return { "!": value < INT32 ? "int32" : "int64", value };
-}
 
 /** Reads the fields of a table, without its length prefix, into plain values: integers beyond 2^53 as bigint, timestamps as Date.
  *
@@ -80,7 +12,7 @@ function encodeNumber(value: number): unknown {
  *
  * @example
  * ```ts
- * import { decodeFields } from "./amqp_tables.ts";
+ * import { decodeFields } from "./amqp_field_reader.ts";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(decodeFields(new Uint8Array([1, 0x78, 0x4c, 0, 0, 1, 0, 0, 0, 0, 0])), { x: 2 ** 40 });
