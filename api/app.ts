@@ -17,14 +17,16 @@ import { revokeRoutes } from "./routes/revoke.ts";
 import { submitRoutes } from "./routes/submit.ts";
 import { Submitter } from "./submitter.ts";
 
-/** Headers that cost nothing and keep browsers from guessing; the rest of the set speaks of pages and of TLS. */
+/** What keeps browsers from guessing at data; the rest of the set speaks of pages and of TLS, and each header is paid for by every submission. */
 const SECURITY = {
   crossOriginOpenerPolicy: false,
   originAgentCluster: false,
+  referrerPolicy: false,
+  removePoweredBy: false,
   strictTransportSecurity: false,
   xDnsPrefetchControl: false,
   xDownloadOptions: false,
-  xFrameOptions: "DENY",
+  xFrameOptions: false,
   xPermittedCrossDomainPolicies: false,
   xXssProtection: false,
 } as const;
@@ -32,6 +34,8 @@ const SECURITY = {
 /** What the reference page may do: show itself. */
 const PAGE_SECURITY = {
   ...SECURITY,
+  referrerPolicy: true,
+  xFrameOptions: "DENY",
   contentSecurityPolicy: {
     defaultSrc: ["'none'"],
     styleSrc: [STYLE_SOURCE],

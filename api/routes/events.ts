@@ -31,8 +31,8 @@ export interface EventParts {
  *
  * A stream begins with the present state, so nothing need be replayed to who comes back. It ends after the final state. */
 export function eventRoutes({ store, live, heartbeatMs = HEARTBEAT_MS }: EventParts): Hono {
-  return new Hono().get("/tasks/:id/events", async (c) => {
-    const id = c.req.param("id");
+  return new Hono().get("/tasks/:task/events", async (c) => {
+    const id = c.req.param("task");
     if (c.req.header("last-event-id") === END_ID) return c.body(null, 204);
     const known = isPossibleId(id) &&
       (await store.find(id) !== undefined || isYoung(id, Date.now()));

@@ -70,8 +70,8 @@ export function resultRoutes({ store, live, cache, maxWait }: ResultParts): Hono
   }
 
   return new Hono()
-    .get("/tasks/:id", async (c) => {
-      const id = c.req.param("id");
+    .get("/tasks/:task", async (c) => {
+      const id = c.req.param("task");
       const { wait } = readQuery(c.req.queries(), ["wait"]);
       const seconds = queriedWait(wait, maxWait);
       const cached = cache.get(id);

@@ -23,8 +23,8 @@ export interface RevokeParts {
  * system has queued. With `?terminate=true` a task that runs is ended by its worker, which then writes the
  * record: the answer is 202, and a 503 when the broadcast could not be sent, as here it is all there is. */
 export function revokeRoutes({ store, broker, cache }: RevokeParts): Hono {
-  return new Hono().delete("/tasks/:id", async (c) => {
-    const id = c.req.param("id");
+  return new Hono().delete("/tasks/:task", async (c) => {
+    const id = c.req.param("task");
     const query = readQuery(c.req.queries(), ["unrecorded", "terminate"]);
     const unrecorded = isTrue("unrecorded", query.unrecorded);
     const terminate = isTrue("terminate", query.terminate);

@@ -46,8 +46,8 @@ export function submitRoutes(parts: SubmitParts): Hono {
   }
 
   return new Hono()
-    .post("/tasks/:name", async (c) => {
-      const name = c.req.param("name");
+    .post("/tasks/:task", async (c) => {
+      const name = c.req.param("task");
       const limit = rules.registry.get(name)?.bodyLimit ?? DEFAULT_BODY_LIMIT;
       const text = await readJsonText(c.req.raw, limit);
       return await answer(c, checkSubmission(name, text && parseStrict(text), rules));

@@ -22,6 +22,12 @@ import { DIRECT_REPLY, isDirectReply, Replies } from "./replies.ts";
 /** Milliseconds that messages in flight still have for their confirm once an alarm was raised: what the broker had read before is confirmed in that time. */
 const BLOCKED_GRACE_MS = 250;
 
+/** With this many in flight frames wait for each other, {@linkcode GATHER_MS} at most: larger writes, and larger runs of confirms. */
+const BUSY = 16;
+
+/** Milliseconds. */
+const GATHER_MS = 1;
+
 const log = getLogger(["celeriac", "broker"]);
 
 /** A confirm channel with what lies under its `publish`: that makes a prototype of each message's headers, which costs V8 a third of the whole publish. */
@@ -115,17 +121,20 @@ export class AmqpPublisher {
     });
   }
 
-  /** Frames of one turn of the event loop leave in one write: a system call for each costs as much as all the rest of a publish.
-   * amqplib hands them to the socket in an immediate of its own, which comes before this one. */
+  /** Frames of one turn of the event loop leave in one write, under load those of a millisecond: a system call for each costs as
+   * much as all the rest of a publish. amqplib hands
+   * them to the socket in an immediate of its own, which comes before this one. */
   #gather(): void {
     if (this.#gathering || !this.#connection) return;
     const { stream } = this.#connection.connection as unknown as { stream: Socket };
     this.#gathering = true;
     stream.cork();
-    setImmediate(() => {
+    const leave = () => {
       this.#gathering = false;
       stream.uncork();
-    });
+    };
+    if (this.#confirms.size < BUSY) setImmediate(leave);
+    else setTimeout(leave, GATHER_MS);
   }
 
   #send(pending: Pending, answer: (error: Error | undefined) => void): void {

@@ -87,7 +87,8 @@ Deno.test("openApiDocument() names every route that the API serves", async () =>
   );
   assert(served.length > 10);
   for (const { method, path } of served) {
-    const template = path === "/v1/tasks/:name" ? "/v1/tasks/add" : path.replace("/:id", "/{id}");
+    const submitting = method === "POST" && path === "/v1/tasks/:task";
+    const template = submitting ? "/v1/tasks/add" : path.replace("/:task", "/{id}");
     assert(paths[template]?.[method.toLowerCase()], `${method} ${path}`);
   }
 });
