@@ -38,7 +38,7 @@ export interface AmqpBrokerOptions {
   readonly confirmTimeoutMs?: number;
   /** Messages that may be with the broker and not confirmed. Default 2,000: keeps the broker busy over a millisecond's round trip, and bounds memory. */
   readonly maxInFlight?: number;
-  /** Seconds; a silent broker is noticed after two to three of them. Default 6. */
+  /** Seconds; a silent broker is noticed after two to three of them: so that another connection consumes within 15 s. Default 4. */
   readonly heartbeat?: number;
   /** Milliseconds until an attempt to connect is given up. Default 5,000. */
   readonly connectTimeoutMs?: number;
@@ -60,7 +60,7 @@ export class AmqpBroker implements Broker {
     this.#address = parseAmqpUrl(url);
     const common = {
       address: this.#address,
-      heartbeat: options.heartbeat ?? 6,
+      heartbeat: options.heartbeat ?? 4,
       connectTimeoutMs: options.connectTimeoutMs ?? 5000,
     };
     this.#publisher = new AmqpPublisher({

@@ -1,6 +1,8 @@
 /** A fault: what is done to the system, and what it may cost.
  * @module
  */
+import type { Load } from "./load.ts";
+import type { Observation } from "./observation.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** A way to mistreat the system. */
@@ -11,10 +13,18 @@ export interface Fault {
   readonly broker: boolean;
   /** How often it is done in one run. Default 3. */
   readonly cycles?: number;
+  /** Tasks submitted at least; default 5,000. */
+  readonly count?: number;
+  /** Tasks a second; default 400. */
+  readonly rate?: number;
+  /** Seconds in which workers finish what they had in hand before: only what is finished later shows that they consume. Default 0. */
+  readonly inHand?: number;
   /** Does it; resolves at the moment from which nothing stands in the way any more. */
-  provoke(system: Supervisor): Promise<void>;
+  provoke(system: Supervisor, load: Load): Promise<void>;
   /** What an orchestrator does then: starts what fell. */
   mend?(system: Supervisor): Promise<void>;
+  /** Whether the fault hit at all, where that can be missed. */
+  hit?(seen: Observation): boolean;
 }
 
 /** Lets a fault last. */

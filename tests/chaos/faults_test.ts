@@ -9,7 +9,9 @@ import { type ChaosBroker, ownBroker, releasedBroker } from "./broker.ts";
 import type { Fault } from "./fault.ts";
 import { FAULTS } from "./faults/all.ts";
 import { report } from "./report.ts";
-import { autopsy, type Load, type Observation, RECOVERY_LIMIT, runFault } from "./run.ts";
+import type { LoadOptions } from "./load.ts";
+import type { Observation } from "./observation.ts";
+import { autopsy, RECOVERY_LIMIT, runFault } from "./run.ts";
 import { Supervisor } from "./supervisor.ts";
 
 const soak = Deno.env.get("CELERIAC_CHAOS_SOAK") === "1";
@@ -19,9 +21,10 @@ const releases = (Deno.env.get("CELERIAC_CHAOS_RELEASES") ?? "4.3").split(/\s+/)
 
 const COUNT = 5000;
 const RATE = 400;
+const CYCLES = 3;
 const SOAK_CYCLES = 100;
 /** Milliseconds that a run may take at most, and each of its cycles besides. */
-const RUN_MS = 120_000;
+const RUN_MS = 240_000;
 const CYCLE_MS = 60_000;
 
 const rows = FAULTS.filter(({ name }) => chosen.some((part) => name.includes(part)));
@@ -61,8 +64,8 @@ async function onBroker(
         await Deno.mkdir(own);
         system = await Supervisor.start({ broker, folder: own });
       }
-      const load = { count: COUNT, rate: RATE, cycles: soak ? SOAK_CYCLES : fault.cycles ?? 3 };
-      await observe(system, fault, load);
+      const { count = COUNT, rate = RATE, cycles = CYCLES } = fault;
+      await observe(system, fault, { count, rate, cycles: soak ? SOAK_CYCLES : cycles });
     });
     if (good) continue;
     // The next fault finds a sound system.
@@ -71,7 +74,11 @@ async function onBroker(
   }
 }
 
-async function observe(system: Supervisor, fault: Fault, load: Load): Promise<void> {
+async function observe(
+  system: Supervisor,
+  fault: Fault,
+  load: LoadOptions & { cycles: number },
+): Promise<void> {
   const running = runFault(system, fault, load);
   const late = Promise.withResolvers<never>();
   const limitMs = RUN_MS + load.cycles * CYCLE_MS;
@@ -92,6 +99,7 @@ async function observe(system: Supervisor, fault: Fault, load: Load): Promise<vo
   await report(observations);
   console.log(seen);
   try {
+    assert(fault.hit?.(seen) ?? true, "the fault did not hit");
     assert(seen.accepted >= load.count, `only ${seen.accepted} were accepted`);
     assertEquals(
       [seen.lost, seen.failed, seen.deadLetters],

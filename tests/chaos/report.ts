@@ -5,7 +5,7 @@
  * As a program it writes the last run's table into docs/reliability.md.
  * @module
  */
-import type { Observation } from "./run.ts";
+import type { Observation } from "./observation.ts";
 
 const JSON_PATH = "report/chaos.json";
 const TABLE_PATH = "report/chaos.md";

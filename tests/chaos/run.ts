@@ -3,55 +3,26 @@
  */
 import { DEAD_QUEUE } from "../../shared/topology.ts";
 import { eventually } from "../support/eventually.ts";
-import { Process } from "../support/process.ts";
 import { management } from "../support/servers.ts";
-import { checkout } from "../support/roles.ts";
-import type { Summary } from "./client.ts";
 import type { Fault } from "./fault.ts";
 import { readLedger } from "./ledger.ts";
+import { Load, type LoadOptions } from "./load.ts";
+import type { Observation } from "./observation.ts";
 import type { Supervisor } from "./supervisor.ts";
-
-/** How a run is loaded. */
-export interface Load {
-  /** Tasks submitted at least. */
-  readonly count: number;
-  /** Tasks a second. */
-  readonly rate: number;
-  readonly cycles: number;
-}
-
-/** What a run showed. */
-export interface Observation {
-  readonly fault: string;
-  readonly broker: string;
-  readonly accepted: number;
-  /** Of those: with a final record. */
-  readonly final: number;
-  readonly lost: number;
-  /** Final, but not SUCCESS. */
-  readonly failed: number;
-  readonly deadLetters: number;
-  /** Requests answered 503, or not at all, and tried again by the client. */
-  readonly refused: number;
-  readonly unanswered: number;
-  /** Longest time without any task being finished, seconds. */
-  readonly longestPause: number;
-  /** For each cycle: seconds from the fault's end until each worker had finished a task again. */
-  readonly recoveries: readonly number[];
-  /** Seconds from the end of the load until all that was accepted was final. */
-  readonly settled: number;
-}
 
 /** Seconds in which every worker consumes again. */
 export const RECOVERY_LIMIT = 15;
 /** Seconds that a recovery is waited for: a number beyond the limit says more than none. */
 const PATIENCE = 60;
+/** Seconds that the whole backlog may take. */
+const REST_LIMIT = 120;
 
 const FINAL = "('SUCCESS', 'FAILURE', 'REVOKED')";
 const selectNow = "select now() as now";
 const selectRecovered = `
   select worker, extract(epoch from min(finished_at) - $1::timestamptz)::float8 as seconds
-  from celeriac.task where created_at > $2::timestamptz and finished_at > $1::timestamptz
+  from celeriac.task
+  where created_at > $2::timestamptz and finished_at > $1::timestamptz + $3 * interval '1 second'
   group by worker`;
 const selectStates = `
   select state, count(*)::int as count from celeriac.task where id = any($1::text[]) group by state`;
@@ -71,23 +42,20 @@ const selectPause = `
 export async function runFault(
   system: Supervisor,
   fault: Fault,
-  load: Load,
+  { cycles, ...options }: LoadOptions & { cycles: number },
 ): Promise<Observation> {
   const folder = await Deno.makeTempDir({ prefix: "celeriac-ledger-" });
   try {
     const path = `${folder}/ledger`;
-    await using client = startClient(system, path, load);
-    await client.said(/submitting/);
     const since = await now(system);
+    await using load = await Load.start(system, path, options);
     await finishedSome(system, since, 200);
     const recoveries: number[] = [];
-    for (let cycle = 0; cycle < load.cycles; cycle++) {
-      await fault.provoke(system);
+    for (let cycle = 0; cycle < cycles; cycle++) {
+      await fault.provoke(system, load);
       recoveries.push(await recovery(system, fault, since));
     }
-    client.kill("SIGTERM");
-    await client.exit({ timeoutMs: 120_000 });
-    const summary: Summary = JSON.parse(client.stdout.trimEnd().split("\n").at(-1) ?? "");
+    const summary = await load.stop();
     const ended = performance.now();
     const { accepted, problems } = await readLedger(path);
     if (problems.length > 0) {
@@ -109,6 +77,7 @@ export async function runFault(
       deadLetters: await depth(system, DEAD_QUEUE),
       refused: summary.refused,
       unanswered: summary.unanswered,
+      slowestMs: summary.slowestMs,
       longestPause: pause?.seconds ?? 0,
       recoveries,
       settled,
@@ -147,20 +116,6 @@ export async function autopsy(system: Supervisor): Promise<string> {
   return [...parts, ...roles.map((role) => `== ${role.name}\n${role.lastWords}`)].join("\n");
 }
 
-function startClient(system: Supervisor, path: string, { rate, count }: Load): Process {
-  const urls = system.apis.map(({ name }) => name);
-  return Process.start(Deno.execPath(), [
-    "run",
-    "--allow-net",
-    `--allow-write=${path}`,
-    `${checkout}tests/chaos/client.ts`,
-    path,
-    `${rate}`,
-    `${count}`,
-    ...urls,
-  ], { cwd: checkout, env: { NO_COLOR: "1" } });
-}
-
 async function now(system: Supervisor): Promise<Date> {
   const [row] = await system.rows<{ now: Date }>(selectNow);
   return row!.now;
@@ -187,6 +142,7 @@ async function recovery(system: Supervisor, fault: Fault, since: Date): Promise<
         const rows = await system.rows<{ worker: string; seconds: number }>(selectRecovered, [
           ended,
           since,
+          fault.inHand ?? 0,
         ]);
         const each = system.workers.map(({ name }) => rows.find(({ worker }) => worker === name));
         return each.every((row) => row !== undefined) && each.map((row) => row!.seconds);
@@ -203,7 +159,7 @@ async function recovery(system: Supervisor, fault: Fault, since: Date): Promise<
  *
  * @returns ids of those that are not */
 async function atRest(system: Supervisor, accepted: readonly string[]): Promise<string[]> {
-  const deadline = performance.now() + PATIENCE * 1000;
+  const deadline = performance.now() + REST_LIMIT * 1000;
   while (true) {
     const missing = await system.rows<{ id: string }>(selectMissing, [accepted]);
     if (missing.length === 0 || performance.now() > deadline) return missing.map(({ id }) => id);

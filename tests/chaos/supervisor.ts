@@ -9,6 +9,7 @@ import { type Provisioned, provisioned } from "../support/provisioned.ts";
 import { TcpProxy } from "../support/proxy.ts";
 import { checkout, migrate, startApi, startWorker } from "../support/roles.ts";
 import type { ChaosBroker } from "./broker.ts";
+import { Disk } from "./disk.ts";
 import { Role } from "./role.ts";
 
 /** The queue of the matrix' task. */
@@ -26,6 +27,18 @@ export interface Site {
   readonly folder: string;
 }
 
+/** What stands between. */
+export interface Proxies {
+  /** Client and first API. */
+  readonly http: TcpProxy;
+  /** APIs and broker. */
+  readonly apiAmqp: TcpProxy;
+  /** Workers and broker. */
+  readonly workerAmqp: TcpProxy;
+  /** APIs, workers and Postgres. */
+  readonly database: TcpProxy;
+}
+
 /** Starts and ends everything but the broker. */
 export class Supervisor implements AsyncDisposable {
   readonly #owned = new AsyncDisposableStack();
@@ -33,18 +46,32 @@ export class Supervisor implements AsyncDisposable {
   private constructor(
     readonly broker: ChaosBroker,
     readonly postgres: PrivatePostgres,
+    readonly disk: Disk,
     readonly vhost: Provisioned,
-    /** Between the APIs, the workers and their servers. */
-    readonly proxies: { apiAmqp: TcpProxy; workerAmqp: TcpProxy; database: TcpProxy },
+    readonly proxies: Proxies,
     readonly apis: readonly Role[],
     readonly workers: readonly Role[],
   ) {}
+
+  /** Where clients reach the APIs. */
+  get urls(): string[] {
+    const [first, second] = this.apis.map(({ name }) => name);
+    return [this.proxies.http.through(first ?? "").replace(/\/$/, ""), second ?? ""];
+  }
+
+  /** The vhost, as an administrator. */
+  get adminUrl(): string {
+    const url = new URL(this.broker.url);
+    url.pathname = `/${this.vhost.vhost}`;
+    return url.href;
+  }
 
   /** Resolves when both APIs and both workers are ready. */
   static async start({ broker, folder }: Site): Promise<Supervisor> {
     await using stack = new AsyncDisposableStack();
     const programs = await findPostgres();
     if (!programs) throw new Error("Cannot run as there is no Postgres here: install postgresql");
+    const disk = stack.use(await Disk.mount(folder));
     const postgres = await PrivatePostgres.create(programs, folder, {
       max_wal_size: "64MB",
       min_wal_size: "32MB",
@@ -53,13 +80,15 @@ export class Supervisor implements AsyncDisposable {
     stack.defer(() => postgres.stop("immediate"));
     await migrate(postgres.url);
     const vhost = stack.use(await provisioned([QUEUE], broker));
+    const ports = freePorts(2);
     const proxies = {
+      http: stack.use(new TcpProxy({ hostname: "127.0.0.1", port: ports[0]! })),
       apiAmqp: stack.use(TcpProxy.of(broker.url)),
       workerAmqp: stack.use(TcpProxy.of(broker.url)),
       database: stack.use(TcpProxy.of(postgres.url)),
     };
     const common = { ...APP, DATABASE_URL: proxies.database.through(postgres.url) };
-    const apis = freePorts(2).map((port) => {
+    const apis = ports.map((port) => {
       const env = {
         ...common,
         PORT: `${port}`,
@@ -80,19 +109,9 @@ export class Supervisor implements AsyncDisposable {
     });
     for (const role of [...apis, ...workers]) stack.use(role);
     await Promise.all([...apis, ...workers].map((role) => role.start()));
-    const supervisor = new Supervisor(broker, postgres, vhost, proxies, apis, workers);
+    const supervisor = new Supervisor(broker, postgres, disk, vhost, proxies, apis, workers);
     supervisor.#owned.use(stack.move());
     return supervisor;
-  }
-
-  /** Every process that a fault could have ended runs again. */
-  async mend(): Promise<void> {
-    this.proxies.apiAmqp.pass();
-    this.proxies.workerAmqp.pass();
-    this.proxies.database.pass();
-    if (!this.postgres.running) await this.postgres.start(AbortSignal.timeout(60_000));
-    const fallen = [...this.apis, ...this.workers].filter((role) => !role.running);
-    await Promise.all(fallen.map((role) => role.start()));
   }
 
   /** Runs one statement as a superuser, past the proxy. */

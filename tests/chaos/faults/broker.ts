@@ -1,7 +1,11 @@
 /** Faults of the broker.
  * @module
  */
-import type { Fault } from "../fault.ts";
+import { applyDefinitions } from "../../../shared/definitions/apply.ts";
+import { renderDefinitions } from "../../../shared/definitions/render.ts";
+import { management } from "../../support/servers.ts";
+import { type Fault, lasting } from "../fault.ts";
+import { QUEUE, type Supervisor } from "../supervisor.ts";
 
 export const brokerKilled: Fault = {
   name: "SIGKILL of RabbitMQ, and its restart",
@@ -12,9 +16,64 @@ export const brokerKilled: Fault = {
   },
 };
 
+export const brokerFrozen: Fault = {
+  name: "SIGSTOP of RabbitMQ past the heartbeat, then SIGCONT",
+  broker: true,
+  cycles: 1,
+  async provoke({ broker }) {
+    await broker.pause();
+    await lasting(15);
+    await broker.resume();
+  },
+};
+
+export const memoryAlarm: Fault = {
+  name: "memory alarm on and off",
+  broker: true,
+  cycles: 2,
+  async provoke({ broker }) {
+    await broker.control("set_vm_memory_high_watermark", "absolute", "1000000");
+    await lasting(5);
+    await broker.control("set_vm_memory_high_watermark", "0.6");
+  },
+};
+
 export const connectionsClosed: Fault = {
   name: "close_all_connections",
   broker: true,
   provoke: ({ broker, vhost }) =>
     broker.control("close_all_connections", "--vhost", vhost.vhost, "maintenance"),
 };
+
+/** The queue is empty when it goes: what is in a queue goes with it. */
+export const consumersCancelled: Fault = {
+  name: "consumers cancelled: queue deleted and made again at once",
+  broker: true,
+  async provoke(system, load) {
+    await load.pause();
+    await withoutQueue(system, () => load.resume());
+  },
+};
+
+/** Publishing meets a queue that is not there; the client tries again until it is. */
+export const queueDeleted: Fault = {
+  name: "queue deleted, and made again 3 s later",
+  broker: true,
+  async provoke(system, load) {
+    await load.pause();
+    await withoutQueue(system, async () => {
+      load.resume();
+      await lasting(3);
+    });
+  },
+  hit: ({ refused }) => refused > 0,
+};
+
+async function withoutQueue(
+  { vhost }: Supervisor,
+  meanwhile: () => void | Promise<void>,
+): Promise<void> {
+  await management(vhost.managementUrl, "DELETE", `/api/queues/${vhost.vhost}/${QUEUE}`);
+  await meanwhile();
+  await applyDefinitions(vhost.management, await renderDefinitions(vhost.options));
+}

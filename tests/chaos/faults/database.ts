@@ -1,0 +1,77 @@
+/** Faults of Postgres.
+ * @module
+ */
+import { eventually } from "../../support/eventually.ts";
+import { type Fault, lasting } from "../fault.ts";
+import type { Supervisor } from "../supervisor.ts";
+
+/** What is committed in the last moment nobody hears of. */
+export const databaseRestarted: Fault = {
+  name: "immediate restart of Postgres amid commits",
+  broker: false,
+  async provoke({ postgres, proxies }) {
+    proxies.database.swallow("to client");
+    await lasting(0.3);
+    await postgres.stop("immediate");
+    proxies.database.cut();
+    proxies.database.pass();
+    await postgres.start(AbortSignal.timeout(60_000));
+  },
+};
+
+export const databaseDown: Fault = {
+  name: "Postgres down for 20 s",
+  broker: false,
+  cycles: 1,
+  async provoke({ postgres }) {
+    await postgres.stop();
+    await lasting(20);
+    await postgres.start(AbortSignal.timeout(60_000));
+  },
+};
+
+/** Postgres may fail statements or fall; what fell is started when there is room again. */
+export const diskFull: Fault = {
+  name: "Postgres' disk full for 5 s",
+  broker: false,
+  cycles: 1,
+  async provoke({ disk, postgres }) {
+    disk.fill();
+    await lasting(5);
+    disk.free();
+    if (!await answers(postgres)) {
+      await postgres.stop("immediate");
+      await postgres.start(AbortSignal.timeout(60_000));
+    }
+  },
+};
+
+const OUTAGE = 20_000;
+
+/** The broker is away until so many messages wait; then two relays drain them. */
+export const outboxDrained: Fault = {
+  name: `outbox of ${OUTAGE.toLocaleString("en")} drained`,
+  broker: false,
+  cycles: 1,
+  count: OUTAGE + 2000,
+  rate: 800,
+  async provoke(system) {
+    await system.broker.kill();
+    await eventually(`${OUTAGE} messages in the outbox`, () => waiting(system, OUTAGE));
+    await system.broker.start();
+  },
+};
+
+async function waiting(system: Supervisor, count: number): Promise<boolean> {
+  await lasting(0.2);
+  const [row] = await system.rows<{ count: number }>(
+    "select count(*)::int as count from celeriac.outbox",
+  );
+  return (row?.count ?? 0) >= count;
+}
+
+async function answers(postgres: Supervisor["postgres"]): Promise<boolean> {
+  if (!postgres.running) return false;
+  await lasting(1); // What falls, falls in the first moment.
+  return postgres.running;
+}
