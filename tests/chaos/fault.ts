@@ -11,7 +11,7 @@ export interface Fault {
   readonly name: string;
   /** Whether it is the broker's: then it runs on every release of RabbitMQ. */
   readonly broker: boolean;
-  /** How often it is done in one run. Default 3. */
+  /** How often it is done in one run at most. Default 3. */
   readonly cycles?: number;
   /** Tasks submitted at least; default 5,000. */
   readonly count?: number;

@@ -10,6 +10,7 @@ import { QUEUE, type Supervisor } from "../supervisor.ts";
 export const brokerKilled: Fault = {
   name: "SIGKILL of RabbitMQ, and its restart",
   broker: true,
+  cycles: 2,
   async provoke({ broker }) {
     await broker.kill();
     await broker.start();
