@@ -35,7 +35,10 @@ export async function main(args: readonly string[]): Promise<number> {
       console.log(help(name, command));
       return 0;
     }
-    if (command.verbatim) return await command.run({ config: undefined, own: {}, rest: given });
+    if (command.verbatim) {
+      const peer = (other: string) => COMMANDS.get(other)?.();
+      return await command.run({ config: undefined, own: {}, rest: given, peer });
+    }
     const takesValue = Object.fromEntries(
       Object.entries(command.flags ?? {}).map(([flag, { value }]) => [flag, value !== undefined]),
     );

@@ -2,6 +2,7 @@
 import type { Database } from "../shared/database/database.ts";
 import { makeDjangoTables } from "../shared/database/django.ts";
 import { migrate as bring } from "../shared/database/migrate.ts";
+import { ConfigurationError, DatabaseUnavailable } from "../shared/errors.ts";
 import { startLog } from "../shared/log.ts";
 import { type Command, configOf } from "./command.ts";
 import { EXIT } from "./exit.ts";
@@ -11,6 +12,9 @@ import { databaseOf } from "./servers.ts";
 export const migrate: Command = {
   summary: "bring the database to this version",
   role: "migrate",
+  flags: {
+    wait: { value: "SECONDS", help: "wait for a database that is away this long [0]" },
+  },
   details: [
     "Safe to run by many at once and again. Grants follow for the roles of infra/database-roles.sql, where they exist.",
     "With --results=django also django-celery-results' tables, unless Django has made them.",
@@ -20,7 +24,7 @@ export const migrate: Command = {
     await startLog({ level: config.logLevel, format: config.logFormat });
     await using database = databaseOf(config, "celeriac migrate");
     await database.start();
-    const applied = await bring(database);
+    const applied = await patiently(secondsOf(given.own.wait), () => bring(database));
     for (const { version, name } of applied) console.log(`applied ${version} ${name}`);
     if (config.results === "django") await prepareDjango(database);
     console.log(`Database ${database.address} is up to date`);
@@ -38,4 +42,28 @@ async function prepareDjango(database: Database): Promise<void> {
     console.log("still to be run by the owner of Django's tables:");
     for (const statement of missing) console.log(`  ${statement}`);
   }
+}
+
+/** Milliseconds between two tries. */
+const PAUSE_MS = 1000;
+
+/** Tries again while the database is away: the pool has said so once, and why. */
+async function patiently<Result>(seconds: number, act: () => Promise<Result>): Promise<Result> {
+  const end = Date.now() + seconds * 1000;
+  while (true) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof DatabaseUnavailable) || Date.now() >= end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  }
+}
+
+function secondsOf(text = "0"): number {
+  const seconds = Number(text);
+  if (text.trim() !== "" && Number.isFinite(seconds) && seconds >= 0) return seconds;
+  throw new ConfigurationError(
+    `Cannot use '${text}' of --wait as it is not a number from 0 up: give seconds`,
+  );
 }

@@ -43,7 +43,7 @@ export const permissions: Command = {
     "  deno run $(deno run -A cli.ts permissions worker) cli.ts worker",
   ].join("\n"),
   verbatim: true,
-  run({ rest }) {
+  async run({ rest, peer }) {
     const [name = "", ...args] = rest;
     const role = ROLES.find((known) => known === name);
     if (!role) {
@@ -54,16 +54,26 @@ export const permissions: Command = {
         }`,
       );
     }
-    const { flags } = parseFlags(role, args);
-    console.log(permissionFlags(role, loadConfig(role, { flags })).join(" "));
-    return Promise.resolve(EXIT.done);
+    const command = await peer?.(role);
+    const takesValue = Object.fromEntries(
+      Object.entries(command?.flags ?? {}).map(([flag, { value }]) => [flag, value !== undefined]),
+    );
+    const { flags, own } = parseFlags(role, args, takesValue);
+    console.log(permissionFlags(role, loadConfig(role, { flags }), own).join(" "));
+    return EXIT.done;
   },
 };
 
-/** Flags of a role, each once. */
-export function permissionFlags(role: Role, config: Config): string[] {
+/** Flags of a role, each once.
+ *
+ * @param own flags of the command itself */
+export function permissionFlags(
+  role: Role,
+  config: Config,
+  own: Readonly<Record<string, string>> = {},
+): string[] {
   const net = [...new Set(hosts(role, config))];
-  const read = [...new Set(folders(role, config))];
+  const read = [...new Set([...folders(role, config), ...secretFiles(role)])];
   // Without it Deno aborts a request's signal also when all went well, and says so at length.
   const flags = [
     "--no-prompt",
@@ -75,6 +85,7 @@ export function permissionFlags(role: Role, config: Config): string[] {
   if (role === "dev" && !config.ephemeral) flags.push(`--allow-write=${resolve(config.data)}`);
   if (["api", "beat"].includes(role)) flags.push("--allow-sys=hostname");
   if (["worker", "dev"].includes(role)) flags.push("--allow-sys=hostname,loadavg");
+  if (own.out) flags.push(`--allow-write=${resolve(own.out)}`);
   if (["worker", "dev"].includes(role)) flags.push(`--allow-run=${Deno.execPath()}`);
   return flags;
 }
@@ -88,11 +99,19 @@ function variables(role: Role): string[] {
   return [
     ...own,
     ...child,
-    ...broker.flatMap((
-      name,
-    ) => [name, `${name}_FILE`, name.replace("PASSWORD_", "PASSWORD_HASH_")]),
+    ...broker.flatMap((name) => {
+      const hash = name.replace("PASSWORD_", "PASSWORD_HASH_");
+      return [name, `${name}_FILE`, hash, `${hash}_FILE`];
+    }),
     ...LIBRARY_ENV,
   ];
+}
+
+/** Files that hold secrets, as the environment names them. */
+function secretFiles(role: Role): string[] {
+  return variables(role)
+    .filter((name) => name.endsWith("_FILE"))
+    .flatMap((name) => Deno.env.get(name) || []);
 }
 
 function hosts(role: Role, config: Config): string[] {

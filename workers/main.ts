@@ -4,7 +4,7 @@ import type { AmqpAddress } from "../shared/broker/amqp_address.ts";
 import type { Broker } from "../shared/broker/broker.ts";
 import { LamportClock } from "../shared/celery/clock.ts";
 import type { Database } from "../shared/database/database.ts";
-import { pending } from "../shared/database/migrate.ts";
+import { migrated, pending } from "../shared/database/migrate.ts";
 import { Events, type TaskEvent } from "../shared/events.ts";
 import { brokerCheck, databaseCheck, healthRoutes, type Verdict } from "../shared/health.ts";
 import { Metrics } from "../shared/metrics.ts";
@@ -58,6 +58,7 @@ export class WorkerNode implements Service {
   readonly #helpers: Service[];
   readonly #presence: Presence;
   readonly #shutDown = Promise.withResolvers<void>();
+  readonly #stopped = new AbortController();
 
   constructor(parts: WorkerParts) {
     const { config, registry, handlers, modules, broker, database } = parts;
@@ -158,9 +159,10 @@ export class WorkerNode implements Service {
     );
   }
 
-  /** Resolves when every queue is consumed: waits for servers that are away. */
+  /** Resolves when every queue is consumed: waits for servers that are away, and for the database's migrations. */
   async start(): Promise<void> {
     this.#warn();
+    if (!await migrated(this.#parts.database, this.#stopped.signal)) return;
     for (const helper of this.#helpers) await helper.start();
     await this.#worker.start();
     await this.#presence.start();
@@ -173,6 +175,7 @@ export class WorkerNode implements Service {
 
   /** Drains: running handlers finish within the grace, the rest goes back. */
   async stop(): Promise<void> {
+    this.#stopped.abort();
     await this.#worker.stop();
     for (const helper of this.#helpers) await helper.stop();
     await this.#presence.stop();

@@ -1,5 +1,6 @@
 /** Brings a database to the schema that this program works with. */
-import { ConfigurationError } from "../errors.ts";
+import { getLogger } from "@logtape/logtape";
+import { ConfigurationError, DatabaseUnavailable } from "../errors.ts";
 import type { Database, Sql } from "./database.ts";
 import { hasDjangoTables } from "./django.ts";
 import grants from "./grants.sql" with { type: "text" };
@@ -110,6 +111,36 @@ export async function pending(
   return names;
 }
 
+/** Milliseconds between two looks at a schema that is not there yet. */
+const LOOK_MS = 1000;
+
+/** Waits until the database has this program's schema; one that is away is waited for too.
+ *
+ * @returns false when the signal came first */
+export async function migrated(database: Sql, signal: AbortSignal): Promise<boolean> {
+  let told = false;
+  while (!signal.aborted) {
+    try {
+      const names = await pending(database);
+      if (names.length === 0) return true;
+      if (!told) {
+        log.warn("Waiting for the database's migrations {names}: run `cli.ts migrate`", {
+          names: names.join(", "),
+        });
+      }
+      told = true;
+    } catch (error) {
+      if (!(error instanceof DatabaseUnavailable)) throw error;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, LOOK_MS);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    await promise;
+    clearTimeout(timer);
+  }
+  return false;
+}
+
 /** How many migrations were applied before, if they were these. */
 async function compare(
   sql: Sql,
@@ -137,3 +168,5 @@ async function checksum(statements: string): Promise<string> {
   const bytes = new TextEncoder().encode(statements.replaceAll("\r\n", "\n"));
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
+
+const log = getLogger(["celeriac", "database"]);

@@ -1,0 +1,194 @@
+/** `cli.ts secrets`: the Secrets that the manifests of infra/k8s mount. */
+import { closest } from "../shared/closest.ts";
+import { brokerUsers } from "../shared/definitions/users.ts";
+import { DEFAULT_VHOST } from "../shared/definitions/render.ts";
+import { ConfigurationError } from "../shared/errors.ts";
+import type { Command } from "./command.ts";
+import { EXIT } from "./exit.ts";
+
+/** Broker users that are made: those of Celeriac itself. */
+const BROKER_ROLES = ["admin", "api", "worker", "beat", "dead", "monitor", "keda"] as const;
+/** Logins of the database; `postgres` is the superuser of the component for development. */
+const DATABASE_ROLES = ["postgres", "migrate", "api", "worker", "beat"] as const;
+/** What `--rotate` takes beside roles. */
+const TOKEN = "token";
+
+/** Bytes of a password. In hexadecimal, as URLs of every client take it. */
+const PASSWORD_BYTES = 24;
+
+/** Where the servers are, as pods reach them. */
+export interface Servers {
+  readonly broker: string;
+  readonly management: string;
+  readonly database: string;
+}
+
+/** What to write. */
+export interface SecretOptions extends Servers {
+  readonly namespace: string;
+  /** Secret and key -> the value that stays. */
+  readonly kept?: ReadonlyMap<string, string>;
+}
+
+/** A Secret as the API server takes it. */
+export interface SecretManifest {
+  readonly apiVersion: "v1";
+  readonly kind: "Secret";
+  readonly metadata: { name: string; namespace: string; labels: Record<string, string> };
+  readonly type: "Opaque";
+  readonly stringData: Readonly<Record<string, string>>;
+}
+
+/** Prints Secrets for `kubectl create -f -`. */
+export const secrets: Command = {
+  summary: "the Secrets that the Kubernetes manifests mount",
+  details: [
+    "Once, for a new cluster:",
+    "",
+    "  cli.ts secrets | kubectl create -f -",
+    "",
+    "--rotate changes some and keeps the rest of what it reads from standard input:",
+    "",
+    "  kubectl -n celeriac get secret -o json | cli.ts secrets --rotate=worker | kubectl apply -f -",
+    "",
+    `NAMES: ${[...new Set([...BROKER_ROLES, ...DATABASE_ROLES, TOKEN])].join(", ")}`,
+  ].join("\n"),
+  flags: {
+    namespace: { value: "NAME", help: "namespace of the Secrets [celeriac]" },
+    broker: { value: "URL", help: "RabbitMQ without a user [amqp://rabbitmq:5672/celeriac]" },
+    management: { value: "URL", help: "its management API [http://rabbitmq:15672]" },
+    database: { value: "URL", help: "Postgres without a user [postgres://postgres:5432/celeriac]" },
+    rotate: { value: "NAMES", help: "new passwords for these roles only, with commas" },
+  },
+  async run({ own }) {
+    const options = {
+      namespace: own.namespace ?? "celeriac",
+      broker: address("broker", own.broker ?? `amqp://rabbitmq:5672/${DEFAULT_VHOST}`, /^amqps?:$/),
+      management: address("management", own.management ?? "http://rabbitmq:15672", /^https?:$/),
+      database: address(
+        "database",
+        own.database ?? "postgres://postgres:5432/celeriac",
+        /^postgres(ql)?:$/,
+      ),
+    };
+    const kept = own.rotate === undefined ? {} : { kept: await keptBut(own.rotate) };
+    const items = secretManifests({ ...options, ...kept });
+    console.log(JSON.stringify({ apiVersion: "v1", kind: "List", items }, null, 2));
+    return EXIT.done;
+  },
+};
+
+/** All Secrets. Each process gets its own, with nothing that another one needs. */
+export function secretManifests({ namespace, kept, ...servers }: SecretOptions): SecretManifest[] {
+  const value = (secret: string, key: string) => kept?.get(`${secret}/${key}`) ?? password();
+  const broker = Object.fromEntries(
+    BROKER_ROLES.map((role) => [role, value("celeriac-broker", role)]),
+  );
+  const database = Object.fromEntries(
+    DATABASE_ROLES.map((role) => [role, value("celeriac-postgres", role)]),
+  );
+  const userOf = (role: string) => brokerUsers().find((user) => user.role === role)!.name;
+  const amqp = (role: string) => signed(servers.broker, userOf(role), broker[role]!);
+  const postgres = (role: string) => signed(servers.database, `app_${role}`, database[role]!);
+  const manifest = (name: string, stringData: Record<string, string>): SecretManifest => ({
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name, namespace, labels: { "app.kubernetes.io/part-of": "celeriac" } },
+    type: "Opaque",
+    stringData,
+  });
+  return [
+    manifest("celeriac-api", {
+      "amqp-url": amqp("api"),
+      "database-url": postgres("api"),
+      token: value("celeriac-api", TOKEN),
+    }),
+    manifest("celeriac-worker", {
+      "amqp-url": amqp("worker"),
+      "database-url": postgres("worker"),
+    }),
+    manifest("celeriac-beat", { "amqp-url": amqp("beat"), "database-url": postgres("beat") }),
+    manifest("celeriac-migrate", { "database-url": postgres("migrate") }),
+    manifest("celeriac-broker", {
+      ...broker,
+      "management-url": signed(servers.management, userOf("admin"), broker.admin!),
+      "erlang-cookie": value("celeriac-broker", "erlang-cookie"),
+    }),
+    manifest("celeriac-postgres", database),
+    manifest("celeriac-keda", {
+      host: servers.management,
+      username: userOf("keda"),
+      password: broker.keda!,
+    }),
+  ];
+}
+
+/** What standard input has of Secrets, without those that get a new value. */
+async function keptBut(names: string): Promise<Map<string, string>> {
+  const known = [...new Set<string>([...BROKER_ROLES, ...DATABASE_ROLES, TOKEN])];
+  const rotated = names.split(",").map((name) => name.trim()).filter(Boolean);
+  for (const name of rotated) {
+    if (known.includes(name)) continue;
+    const near = closest(name, known);
+    throw new ConfigurationError(
+      `Cannot rotate '${name}' as there is no such role: ${
+        near ? `did you mean '${near}'?` : `choose from ${known.join(", ")}`
+      }`,
+    );
+  }
+  const present = presentSecrets(await new Response(Deno.stdin.readable).text());
+  return new Map([...present].filter(([key]) => !rotated.includes(key.split("/")[1]!)));
+}
+
+/** Secret and key -> value, of what `kubectl get secret -o json` prints.
+ *
+ * @throws {ConfigurationError} when it is something else */
+export function presentSecrets(text: string): Map<string, string> {
+  try {
+    const { items } = JSON.parse(text) as {
+      items: { metadata: { name: string }; data?: Record<string, string> }[];
+    };
+    const values = items
+      .filter(({ metadata }) => metadata.name.startsWith("celeriac-"))
+      .flatMap(({ metadata, data = {} }) =>
+        Object.entries(data).map(([key, base64]): [string, string] => [
+          `${metadata.name}/${key}`,
+          new TextDecoder().decode(Uint8Array.fromBase64(base64)),
+        ])
+      );
+    if (values.length > 0) return new Map(values);
+  } catch (cause) {
+    throw new ConfigurationError(
+      `Cannot read the present Secrets as ${
+        (cause as Error).message
+      }: pipe \`kubectl get secret -o json\` in`,
+      { cause },
+    );
+  }
+  throw new ConfigurationError(
+    "Cannot rotate as there is no Secret named celeriac-... in what was read: make them with `cli.ts secrets | kubectl create -f -`",
+  );
+}
+
+function address(flag: string, text: string, protocol: RegExp): string {
+  const url = URL.parse(text);
+  if (!url || !protocol.test(url.protocol) || url.hostname === "") {
+    throw new ConfigurationError(
+      `Cannot use '${text}' of --${flag} as it is no such URL: see \`cli.ts secrets --help\``,
+    );
+  }
+  if (url.username || url.password) {
+    throw new ConfigurationError(
+      `Cannot use the URL of --${flag} as it names a user: each role gets a user of its own, so leave it out`,
+    );
+  }
+  return text;
+}
+
+function signed(base: string, user: string, secret: string): string {
+  return base.replace("://", `://${user}:${secret}@`);
+}
+
+function password(): string {
+  return crypto.getRandomValues(new Uint8Array(PASSWORD_BYTES)).toHex();
+}

@@ -1,0 +1,86 @@
+import { assertEquals, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
+import { presentSecrets, secretManifests } from "../../../cli/secrets.ts";
+import { ConfigurationError } from "../../../shared/errors.ts";
+import { run } from "../../support/process.ts";
+import { checkout } from "../../support/roles.ts";
+
+const servers = {
+  namespace: "celeriac",
+  broker: "amqps://rabbit.example.com/celeriac",
+  management: "https://rabbit.example.com",
+  database: "postgres://db.example.com/celeriac?sslmode=verify-full",
+};
+
+const values = (manifests: ReturnType<typeof secretManifests>) =>
+  new Map(
+    manifests.flatMap(({ metadata, stringData }) =>
+      Object.entries(stringData).map(([key, value]) => [`${metadata.name}/${key}`, value])
+    ),
+  );
+
+/** As the API server gives Secrets back. */
+const stored = (manifests: ReturnType<typeof secretManifests>) =>
+  JSON.stringify({
+    items: manifests.map(({ metadata, stringData }) => ({
+      metadata,
+      data: Object.fromEntries(
+        Object.entries(stringData).map(([key, value]) => [
+          key,
+          new TextEncoder().encode(value).toBase64(),
+        ]),
+      ),
+    })),
+  });
+
+Deno.test("secretManifests() gives each role a URL with a user and password of its own", () => {
+  const made = values(secretManifests(servers));
+  const worker = made.get("celeriac-broker/worker");
+  assertEquals(
+    made.get("celeriac-worker/amqp-url"),
+    `amqps://celeriac-worker:${worker}@rabbit.example.com/celeriac`,
+  );
+  assertEquals(
+    made.get("celeriac-migrate/database-url"),
+    `postgres://app_migrate:${
+      made.get("celeriac-postgres/migrate")
+    }@db.example.com/celeriac?sslmode=verify-full`,
+  );
+  const passwords = [...made].filter(([key]) => /broker|postgres/.test(key)).filter(([key]) =>
+    !key.endsWith("-url")
+  );
+  for (const [, password] of passwords) assertMatch(password, /^[0-9a-f]{48}$/);
+  assertEquals(new Set(passwords.map(([, password]) => password)).size, passwords.length);
+});
+
+Deno.test("secretManifests() makes new passwords each time, and keeps those it is given", () => {
+  const first = secretManifests(servers);
+  assertNotEquals(values(first), values(secretManifests(servers)));
+  const kept = presentSecrets(stored(first));
+  assertEquals(values(secretManifests({ ...servers, kept })), values(first));
+});
+
+Deno.test("secrets --rotate changes a role's passwords and the URLs made of them, and nothing else", async () => {
+  const first = secretManifests(servers);
+  const file = await Deno.makeTempFile();
+  await Deno.writeTextFile(file, stored(first));
+  const flags =
+    `--broker=${servers.broker} --management=${servers.management} --database='${servers.database}'`;
+  const text = await run("sh", [
+    "-c",
+    `"${Deno.execPath()}" run ${checkout}cli.ts secrets --rotate=worker ${flags} < ${file}`,
+  ]);
+  await Deno.remove(file);
+  const before = values(first);
+  const after = values(JSON.parse(text).items);
+  assertEquals([...after].filter(([key, value]) => before.get(key) !== value).map(([key]) => key), [
+    "celeriac-worker/amqp-url",
+    "celeriac-worker/database-url",
+    "celeriac-broker/worker",
+    "celeriac-postgres/worker",
+  ]);
+});
+
+Deno.test("presentSecrets() refuses what is not a list of our Secrets", () => {
+  assertThrows(() => presentSecrets("no"), ConfigurationError, "pipe `kubectl get secret");
+  assertThrows(() => presentSecrets('{"items":[]}'), ConfigurationError, "no Secret named");
+});
