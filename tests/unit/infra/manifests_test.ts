@@ -7,6 +7,7 @@ import {
   type Manifest,
   nameOf,
   OVERLAYS,
+  parseManifests,
   podsOf,
   readManifests,
 } from "../../support/manifests.ts";
