@@ -2,13 +2,14 @@
 --
 --   psql "$ADMIN_DATABASE_URL" -v ON_ERROR_STOP=1 -f infra/database-roles.sql
 --
--- It may be run again: what is there stays. The four roles cannot log in; each process logs in as a user of its own that is a member of
+-- It may be run again: what is there stays. The roles cannot log in; each process logs in as a user of its own that is a member of
 -- one of them. Choose passwords of your own and keep them out of files that are checked in:
 --
 --   create role app_migrate login password '...' in role celeriac_migrate;   -- cli.ts migrate
 --   create role app_api     login password '...' in role celeriac_api;       -- cli.ts api
 --   create role app_beat    login password '...' in role celeriac_beat;      -- cli.ts beat
 --   create role app_worker  login password '...' in role celeriac_worker;    -- cli.ts worker
+--   grant celeriac_submit to shop;                                           -- an app that submits with celeriac.submit()
 --
 -- What each may do is granted by `cli.ts migrate` (shared/database/grants.sql), after every migration:
 --
@@ -18,12 +19,13 @@
 --                     schedules
 --   celeriac_beat     reads and moves schedules; inserts PENDING tasks; outbox
 --   celeriac_worker   reads and writes tasks; inserts into the outbox
+--   celeriac_submit   calls celeriac.submit(), and sees nothing
 
 do $$
 declare
   role text;
 begin
-  foreach role in array array['celeriac_migrate', 'celeriac_api', 'celeriac_beat', 'celeriac_worker'] loop
+  foreach role in array array['celeriac_migrate', 'celeriac_api', 'celeriac_beat', 'celeriac_worker', 'celeriac_submit'] loop
     begin
       execute format('create role %I nologin', role);
     exception when duplicate_object or unique_violation then
@@ -31,6 +33,6 @@ begin
     end;
   end loop;
   execute format('grant connect, create on database %I to celeriac_migrate', current_database());
-  execute format('grant connect on database %I to celeriac_api, celeriac_beat, celeriac_worker', current_database());
+  execute format('grant connect on database %I to celeriac_api, celeriac_beat, celeriac_worker, celeriac_submit', current_database());
 end
 $$;

@@ -1,4 +1,5 @@
 /** What a handler is given besides its input. The same in the worker's own process and in a child. */
+import type { Completion, CompletionSql } from "./completion.ts";
 
 /** Writes log lines that bear the task's name and id. A LogTape logger fits. */
 export interface TaskLog {
@@ -26,10 +27,20 @@ export interface Context {
   readonly log: TaskLog;
   /** Tells how far the attempt is: any JSON value. Never waits and never throws; the worker may skip values that come too fast. */
   progress(value: unknown): void;
+  /** Puts SQL into the transaction that makes the result final; return what it gives: `return context.complete(async (sql) => ...)`.
+   *
+   * `work` gets statements on the worker's own database and returns the result. If it throws, or another attempt has made the record final,
+   * nothing of it is committed; if it commits, its effects are there exactly once for this id, whatever crashes.
+   * It may run more than once, and must not idle 15 s between two statements.
+   *
+   * @throws {InvalidInput} in a child process, which has no database, and where no record is kept */
+  complete<Result>(
+    work: (sql: CompletionSql) => Result | Promise<Result>,
+  ): Completion<Result>;
 }
 
 /** Makes a context that a handler cannot change and whose `progress` and `log` may be taken off it. */
 export function createContext(parts: Context): Context {
-  const { signal, id, attempt, deliveries, log, progress } = parts;
-  return Object.freeze({ signal, id, attempt, deliveries, log, progress });
+  const { signal, id, attempt, deliveries, log, progress, complete } = parts;
+  return Object.freeze({ signal, id, attempt, deliveries, log, progress, complete });
 }

@@ -112,11 +112,16 @@ export class Executor {
     const startedAt = new Date();
     const began = performance.now();
     const ran = () => ({ startedAt, runtime: (performance.now() - began) / 1000 });
+    const failed = (error: unknown) => outcomeOf(error, attempt.task, attempt.contract);
     try {
       const result = await this.#options.runner.run({ ...attempt, startedAt });
-      return result === undefined ? undefined : end({ kind: "success", result }, ran());
+      if (result === undefined) return undefined;
+      const outcome: Outcome = typeof result === "string"
+        ? { kind: "success", result }
+        : { kind: "complete", finish: result, failed };
+      return end(outcome, ran());
     } catch (error) {
-      return end(outcomeOf(error, attempt.task, attempt.contract), ran());
+      return end(failed(error), ran());
     }
   }
 

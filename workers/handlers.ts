@@ -3,14 +3,22 @@ import type { z } from "zod";
 import { ConfigurationError } from "../shared/errors.ts";
 import type { Registry } from "../shared/registry.ts";
 import type { TaskContract } from "../shared/task.ts";
+import type { Completion } from "./completion.ts";
 import type { Context } from "./context.ts";
 
 const HANDLER = Symbol.for("celeriac.handler");
+
+/** What a handler may return: the result, or what `context.complete()` gave; or a promise of either. */
+export type Answer<Output extends z.ZodType> =
+  | z.input<Output>
+  | Completion<z.input<Output>>
+  | Promise<z.input<Output> | Completion<z.input<Output>>>;
 
 /** A contract and the function that fulfils it. */
 export interface Handler<
   Input extends z.ZodObject = z.ZodObject,
   Output extends z.ZodType = z.ZodType,
+  Returned = Answer<Output>,
 > {
   /** What it fulfils. */
   readonly contract: TaskContract<Input, Output>;
@@ -18,7 +26,7 @@ export interface Handler<
   run(
     input: z.output<Input>,
     context: Context,
-  ): z.input<Output> | Promise<z.input<Output>>;
+  ): Returned;
 }
 
 /** Ties a function to a contract.
@@ -37,13 +45,17 @@ export interface Handler<
  * assertEquals(handler.contract.name, "greet");
  * ```
  */
-export function handle<Input extends z.ZodObject, Output extends z.ZodType>(
+export function handle<
+  Input extends z.ZodObject,
+  Output extends z.ZodType,
+  Returned extends Answer<Output>,
+>(
   contract: TaskContract<Input, Output>,
   fn: (
     input: z.output<Input>,
     context: Context,
-  ) => z.input<Output> | Promise<z.input<Output>>,
-): Handler<Input, Output> {
+  ) => Returned,
+): Handler<Input, Output, Returned> {
   return Object.freeze({ contract, run: fn, [HANDLER]: true });
 }
 

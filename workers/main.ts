@@ -18,6 +18,7 @@ import type { Service } from "../shared/service.ts";
 import type { Config } from "../shared/settings.ts";
 import { declarationFor } from "../shared/topology.ts";
 import { Announcer } from "./announcer.ts";
+import { Completer } from "./completer.ts";
 import { Control } from "./control/control.ts";
 import { Facts } from "./control/facts.ts";
 import { LimitedContracts } from "./control/limits.ts";
@@ -81,6 +82,10 @@ export class WorkerNode implements Service {
     const outbox = new Outbox({ database });
     const writer = new ResultWriter({ store });
     const claims = new ClaimReader({ store });
+    const completer = new Completer({
+      database,
+      store: (sql) => resultStore(config.results, sql),
+    });
     const pool = new ProcessPool({
       size: config.processes,
       heapMb: config.heapMb,
@@ -113,7 +118,7 @@ export class WorkerNode implements Service {
     const follower = new Follower({ broker, store, node });
     // Children cost memory: without a task for them none is started.
     const children = [...registry].some(({ run }) => run === "process") ? [pool] : [];
-    this.#helpers = [writer, claims, ...children, announcer];
+    this.#helpers = [writer, claims, completer, ...children, announcer];
     this.#presence = new Presence({
       broker,
       node: teller,
@@ -145,7 +150,7 @@ export class WorkerNode implements Service {
       prefetchFactor: config.prefetchFactor,
       executor,
       runner,
-      settler: new Settler({ broker, writer, outbox, follower, events, node }),
+      settler: new Settler({ broker, writer, completer, outbox, follower, events, node }),
       inHand,
       rates,
       control,

@@ -2,10 +2,17 @@
 import { getLogger, type Logger } from "@logtape/logtape";
 import type { TaskMessage } from "../shared/celery/message.ts";
 import { stringifyJson } from "../shared/celery/json.ts";
-import { SoftTimeLimitExceeded, Terminated, TimeLimitExceeded } from "../shared/errors.ts";
+import type { Sql } from "../shared/database/database.ts";
+import {
+  InvalidInput,
+  SoftTimeLimitExceeded,
+  Terminated,
+  TimeLimitExceeded,
+} from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Settlement } from "../shared/results/result.ts";
 import type { RunPlace, TaskContract, TimeLimit } from "../shared/task.ts";
+import { completion, isCompletion } from "./completion.ts";
 import { createContext, type TaskLog } from "./context.ts";
 import type { Handler } from "./handlers.ts";
 import type { ProcessPool } from "./sandbox/pool.ts";
@@ -46,6 +53,9 @@ interface Running {
   /** Ends it with an error: its child by SIGKILL; an inline handler is told by its signal and not waited for. */
   end(error: Error): void;
 }
+
+/** JSON text of a result, or what gives it in the transaction that makes it final. */
+export type Returned = string | ((sql: Sql) => Promise<string>);
 
 /** Runs attempts. */
 export class Runner {
@@ -90,9 +100,9 @@ export class Runner {
 
   /** Runs one attempt.
    *
-   * @returns JSON text of the result, or `undefined` when the attempt was abandoned
+   * @returns JSON text of the result, or how to get it in the final transaction, or `undefined` when the attempt was abandoned
    * @throws whatever the handler throws; {@linkcode TimeLimitExceeded}; {@linkcode Terminated} */
-  async run(attempt: Attempt): Promise<string | undefined> {
+  async run(attempt: Attempt): Promise<Returned | undefined> {
     this.#started(attempt);
     const controller = new AbortController();
     const { promise: ended, resolve, reject } = Promise.withResolvers<undefined>();
@@ -116,15 +126,16 @@ export class Runner {
       const result = terminator
         ? this.#inChild(attempt, controller.signal, terminator.signal)
         : this.#inHouse(attempt, controller.signal);
-      return typeof result === "string" ? result : await Promise.race([result, ended]);
+      return result instanceof Promise ? await Promise.race([result, ended]) : result;
     } finally {
       this.#running.delete(running);
       for (const timer of timers) clearTimeout(timer);
     }
   }
 
-  #inHouse(attempt: Attempt, signal: AbortSignal): string | Promise<string> {
-    const { task, contract, handler, parsed, deliveries } = attempt;
+  #inHouse(attempt: Attempt, signal: AbortSignal): Returned | Promise<Returned> {
+    const { task, contract, handler, parsed, deliveries, ignoreResult } = attempt;
+    let pledged: unknown;
     const context = createContext({
       signal,
       id: task.id,
@@ -132,9 +143,22 @@ export class Runner {
       deliveries,
       log: taskLog(task),
       progress: (value) => this.#progress(attempt, value),
+      complete: (work) => {
+        if (!ignoreResult) return pledged = completion(work);
+        throw new InvalidInput(
+          `Cannot complete task '${task.task}' in a transaction as no record of it is kept: leave ignoreResult out`,
+        );
+      },
     });
-    const serialise = (value: unknown) =>
+    const toJson = (value: unknown) =>
       stringifyJson(contract.output ? contract.output.parse(value) : value);
+    const serialise = (value: unknown): Returned => {
+      if (isCompletion(value)) return async (sql) => toJson(await value.work(sql));
+      if (pledged === undefined) return toJson(value);
+      throw new InvalidInput(
+        `Cannot finish task '${task.task}' as its handler called context.complete() and returned something else: return what it gave`,
+      );
+    };
     const returned: unknown = handler.run(parsed, context);
     return returned instanceof Promise ? returned.then(serialise) : serialise(returned);
   }

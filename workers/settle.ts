@@ -15,13 +15,14 @@ import { getLogger } from "@logtape/logtape";
 import type { Broker, Message } from "../shared/broker/broker.ts";
 import { encodeException, pythonRepr, revoked } from "../shared/celery/exception.ts";
 import { retryMessage } from "../shared/celery/message.ts";
-import { BrokerUnavailable } from "../shared/errors.ts";
+import { BrokerUnavailable, DatabaseUnavailable } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Outcome } from "../shared/outcome.ts";
 import type { OutboxEntry } from "../shared/outbox.ts";
 import type { ExceptionMeta } from "../shared/celery/exception.ts";
 import type { Settlement, State } from "../shared/results/result.ts";
 import { DEAD_EXCHANGE } from "../shared/topology.ts";
+import type { Completer } from "./completer.ts";
 import type { Follower } from "./follow.ts";
 import type { Run } from "./run.ts";
 
@@ -32,6 +33,7 @@ const RETRY_PAUSE_MS = 500;
 export interface SettlerOptions {
   readonly broker: Broker;
   readonly writer: { settle(settlement: Settlement): Promise<boolean> };
+  readonly completer: Pick<Completer, "complete">;
   readonly outbox: { add(entries: readonly OutboxEntry[]): Promise<unknown> };
   readonly follower: Follower;
   readonly events: Events;
@@ -63,6 +65,8 @@ export class Settler {
     switch (outcome.kind) {
       case "success":
         return await this.#finish(run, { state: "SUCCESS", result: outcome.result });
+      case "complete":
+        return await this.#complete(run, outcome);
       case "failure":
         return await this.#finish(run, { state: "FAILURE", ...outcome.error });
       case "revoked":
@@ -74,8 +78,7 @@ export class Settler {
       case "defer":
         return await this.#putOff(run, outcome);
       case "known":
-        await this.#options.follower.followKnown(run);
-        return run.delivery.ack();
+        return await this.#answer(run, undefined);
       default:
         outcome satisfies never;
     }
@@ -83,10 +86,31 @@ export class Settler {
 
   /** Final: record, what follows, ack, events. */
   async #finish(run: Run, recorded: Recorded): Promise<void> {
-    const stored = await this.#store(run, recorded);
+    await this.#answer(run, await this.#store(run, recorded));
+  }
+
+  /** Final, in one transaction with what the handler writes. */
+  async #complete(run: Run, { finish, failed }: OutcomeOf<"complete">): Promise<void> {
+    const settlement = this.#settlement(run, { state: "SUCCESS" });
+    let recorded: Recorded | undefined;
+    try {
+      const completed = await this.#options.completer.complete(settlement, finish);
+      recorded = completed && { state: "SUCCESS", ...completed };
+    } catch (error) {
+      if (error instanceof DatabaseUnavailable) throw error;
+      return await this.settle({ ...run, outcome: failed(error) });
+    }
+    await this.#answer(run, recorded);
+  }
+
+  /** What follows, ack, events.
+   *
+   * @param stored `undefined` when another attempt's state came first: it may have died before what follows, so that is seen to here as well */
+  async #answer(run: Run, stored: Recorded | undefined): Promise<void> {
     if (stored) this.#options.follower.follow(run, stored);
+    else await this.#options.follower.followKnown(run);
     run.delivery.ack();
-    this.#emit(run, stored ?? recorded);
+    if (stored) this.#emit(run, stored);
   }
 
   /** Another attempt: the RETRY record and the message in the outbox are one transaction. */
@@ -103,7 +127,9 @@ export class Settler {
     });
     const next = { taskId: run.task.id, retries, dueAt, message };
     if (run.ignoreResult) await this.#options.outbox.add([next]);
-    else await this.#store(run, { state: "RETRY", ...error, next });
+    else if (!await this.#store(run, { state: "RETRY", ...error, next })) {
+      return await this.#answer(run, undefined);
+    }
     run.delivery.ack();
     this.#options.events.emit({
       type: "task-retried",

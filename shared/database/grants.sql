@@ -46,8 +46,17 @@ begin
       celeriac.tasks(text[]),
       celeriac.readable(text),
       celeriac.shown(text),
-      celeriac.kept(text)
+      celeriac.kept(text),
+      celeriac.submit(text, json, json, text, text, timestamptz, timestamptz)
       to celeriac_worker;
+  end if;
+
+  if to_regrole('celeriac_submit') is not null then
+    revoke all on all tables in schema celeriac from celeriac_submit;
+    grant usage on schema celeriac to celeriac_submit;
+    grant execute on function
+      celeriac.submit(text, json, json, text, text, timestamptz, timestamptz)
+      to celeriac_submit;
   end if;
 end
 $$;

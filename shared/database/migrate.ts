@@ -10,6 +10,7 @@ import idempotency from "./migrations/0003_idempotency.sql" with { type: "text" 
 import upkeep from "./migrations/0004_upkeep.sql" with { type: "text" };
 import django from "./migrations/0020_django.sql" with { type: "text" };
 import schedule from "./migrations/0030_schedule.sql" with { type: "text" };
+import submit from "./migrations/0040_submit.sql" with { type: "text" };
 
 /** One step of the schema; its place in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -31,6 +32,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "upkeep", sql: upkeep },
   { name: "django", sql: django },
   { name: "schedule", sql: schedule },
+  { name: "submit", sql: submit },
 ];
 
 /** Partitions made ahead, so that a week without upkeep costs nothing. */

@@ -1,5 +1,5 @@
 /** Which tables the records are in. */
-import type { Database } from "../database/database.ts";
+import type { Sql } from "../database/database.ts";
 import { DjangoTables } from "./django.ts";
 import { NATIVE } from "./native.sql.ts";
 import { PostgresResultStore } from "./postgres.ts";
@@ -8,7 +8,7 @@ import { PostgresResultStore } from "./postgres.ts";
 export type Results = "native" | "django";
 
 /** The store of this choice. */
-export function resultStore(results: Results, database: Database): PostgresResultStore {
+export function resultStore(results: Results, database: Sql): PostgresResultStore {
   const tables = results === "django" ? new DjangoTables() : NATIVE;
   return new PostgresResultStore({ database, tables });
 }

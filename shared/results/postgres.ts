@@ -1,7 +1,7 @@
 /** Records in Postgres, on our own schema or on another set of tables. */
 import type { ExceptionMeta } from "../celery/exception.ts";
 import { readException } from "../celery/result.ts";
-import type { Database } from "../database/database.ts";
+import type { Sql } from "../database/database.ts";
 import { storable } from "../database/storable.ts";
 import { InvalidInput } from "../errors.ts";
 import { entriesJson } from "../outbox.ts";
@@ -57,14 +57,15 @@ const PATIENCE_MS = 1000;
 
 /** What a store works with. */
 export interface PostgresResultStoreOptions {
-  readonly database: Database;
+  /** May be a transaction. */
+  readonly database: Sql;
   /** Where the records are. Default: our own schema. */
   readonly tables?: Tables;
 }
 
 /** Reads and writes records. */
 export class PostgresResultStore implements ResultStore {
-  readonly #database: Database;
+  readonly #database: Sql;
   readonly #tables: Tables;
 
   constructor({ database, tables = NATIVE }: PostgresResultStoreOptions) {

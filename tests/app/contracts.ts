@@ -177,3 +177,16 @@ export const permissions = defineTask({
   input: z.object({}),
   run: "process",
 });
+
+/** Writes its id into table `ledger` in the transaction that makes its result final, and submits a follower there. */
+export const complete = defineTask({
+  name: "test.complete",
+  input: z.object({ seconds: z.number().default(0), then: z.string().optional() }),
+});
+
+/** Asks for what a child process cannot have. */
+export const completeProcess = defineTask({
+  name: "test.complete_process",
+  input: z.object({}),
+  run: "process",
+});

@@ -128,3 +128,18 @@ export const permissionsHandler = handle(contracts.permissions, async () => {
   });
   return Object.fromEntries(await Promise.all(states));
 });
+
+export const completeHandler = handle(contracts.complete, async (input, context) => {
+  const { seconds, then } = input;
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  const { id, deliveries } = context;
+  return context.complete(async (sql) => {
+    await sql.query("insert into ledger (id) values ($1)", [id]);
+    if (then) await sql.query("select celeriac.submit('test.complete', id => $1)", [then]);
+    return { deliveries };
+  });
+});
+
+export const completeProcessHandler = handle(contracts.completeProcess, (_input, { complete }) => {
+  return complete(() => 1);
+});

@@ -5,7 +5,7 @@ import pg from "pg";
 import { freshDatabase } from "./servers.ts";
 import { checkout } from "./roles.ts";
 
-const roles = ["migrate", "api", "beat", "worker"] as const;
+const roles = ["migrate", "api", "beat", "worker", "submit"] as const;
 
 /** Part of the house that logs in with a user of its own. */
 export type DatabaseRole = typeof roles[number];

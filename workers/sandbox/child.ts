@@ -105,6 +105,11 @@ class Attempts {
           log.warn("Progress is left out: {error}", { error: String(error) });
         }
       },
+      complete: () => {
+        throw new InvalidInput(
+          `Cannot complete task '${name}' in a transaction as it runs in a child process, which has no database: set run: "inline"`,
+        );
+      },
     });
     const parsed = input.parse(parseJson(message.input, { typed: "keep" }));
     const returned: unknown = await handler.run(parsed, context);

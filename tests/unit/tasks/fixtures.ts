@@ -1,6 +1,7 @@
 /** Real input for the sample tasks, and what a handler run by itself needs.
  * @module
  */
+import { completion } from "../../../workers/completion.ts";
 import { createContext } from "../../../workers/context.ts";
 
 const FIXTURES = new URL("../../fixtures/", import.meta.url);
@@ -19,5 +20,13 @@ export async function readText(path: string): Promise<string> {
 export function context(signal: AbortSignal = new AbortController().signal) {
   const skip = () => {};
   const log = { debug: skip, info: skip, warn: skip, error: skip };
-  return createContext({ signal, id: "1", attempt: 1, deliveries: 1, log, progress: skip });
+  return createContext({
+    signal,
+    id: "1",
+    attempt: 1,
+    deliveries: 1,
+    log,
+    progress: skip,
+    complete: completion,
+  });
 }

@@ -1,3 +1,4 @@
+import { completion } from "../../../workers/completion.ts";
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ConfigurationError } from "../../../shared/errors.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
@@ -47,7 +48,15 @@ Deno.test("createContext() gives parts that may be taken off it and not be chang
   const log = { debug: skip, info: skip, warn: skip, error: skip };
   const { signal } = new AbortController();
   const progress = (value: unknown) => void heard.push(value);
-  const context = createContext({ signal, id: "1", attempt: 1, deliveries: 1, log, progress });
+  const context = createContext({
+    signal,
+    id: "1",
+    attempt: 1,
+    deliveries: 1,
+    log,
+    progress,
+    complete: completion,
+  });
   const { progress: taken } = context;
   taken(5);
   assertEquals(heard, [5]);

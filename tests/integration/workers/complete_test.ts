@@ -1,0 +1,120 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { Message } from "../../../shared/broker/broker.ts";
+import { defineTask, z } from "../../../shared/mod.ts";
+import { destinationOf } from "../../../shared/topology.ts";
+import { handle } from "../../../workers/mod.ts";
+import { eventually } from "../../support/eventually.ts";
+import { completeProcessHandler } from "../../app/handlers.ts";
+import { house } from "../../support/house.ts";
+
+const INSERT = "insert into ledger (id, attempt) values ($1, $2)";
+const input = z.object({});
+
+const pay = defineTask({ name: "pay", input, output: z.number(), retry: { base: 0.05 } });
+const payHandler = handle(
+  pay,
+  (_, { complete, id, attempt }) =>
+    complete(async (sql) => {
+      await sql.query(INSERT, [id, attempt]);
+      if (attempt < 3) throw new Error("not enough");
+      const [row] = await sql.query<{ n: number }>("select count(*)::int as n from ledger");
+      return row!.n;
+    }),
+);
+
+function copy(task: string, id: string): Message {
+  return {
+    ...destinationOf("celeriac.default"),
+    properties: { contentType: "application/json", contentEncoding: "utf-8" },
+    headers: { task, id },
+    body: new TextEncoder().encode("[[], {}, {}]"),
+  };
+}
+
+async function ledger(home: Awaited<ReturnType<typeof house>>): Promise<void> {
+  await home.database.script("create table ledger (id text, attempt integer)");
+}
+
+const rows = "select id, attempt from ledger";
+
+Deno.test("complete() commits SQL and result together, and neither when the work throws", async () => {
+  await using home = await house([payHandler]);
+  await ledger(home);
+  const { id, state, result, retries } = await home.final(await home.submit("pay", {}));
+  assertEquals({ state, result, retries }, { state: "SUCCESS", result: "1", retries: 2 });
+  assertEquals(await home.database.query(rows), [{ id, attempt: 3 }]);
+});
+
+Deno.test("complete() leaves one effect of many copies that run at once", async () => {
+  const started = Promise.withResolvers<void>();
+  let running = 0;
+  const once = defineTask({ name: "once", input });
+  await using home = await house([
+    handle(once, async (_, { complete, id, attempt }) => {
+      if (++running === 4) started.resolve();
+      await started.promise;
+      return complete(async (sql) => {
+        await sql.query(INSERT, [id, attempt]);
+        await sql.query("select pg_sleep(0.1)");
+        return running;
+      });
+    }),
+  ]);
+  await ledger(home);
+  for (let n = 0; n < 4; n++) await home.broker.publish(copy("once", "same"));
+  const record = await home.final("same");
+  await eventually("all copies answered", async () => await inHand(home) === 0);
+  assertEquals(record.state, "SUCCESS");
+  assertEquals(await home.database.query(rows), [{ id: "same", attempt: 1 }]);
+});
+
+async function inHand(home: Awaited<ReturnType<typeof house>>): Promise<number> {
+  const answer = await home.worker.health().request("/metrics");
+  return Number(/^celeriac_deliveries_in_hand (\d+)/m.exec(await answer.text())?.[1] ?? NaN);
+}
+
+Deno.test("complete() is refused where it could not keep its word", async (t) => {
+  const forgetful = defineTask({ name: "forgetful", input });
+  const unrecorded = defineTask({ name: "unrecorded", input, ignoreResult: true });
+  const refusals: unknown[] = [];
+  await using home = await house([
+    handle(forgetful, (_, { complete }) => {
+      complete(() => 1);
+      return 2;
+    }),
+    handle(unrecorded, (_, { complete }) => {
+      try {
+        return complete(() => 1);
+      } catch (error) {
+        refusals.push(error);
+        throw error;
+      }
+    }),
+    completeProcessHandler,
+  ]);
+  await t.step("when what it gave is not returned", async () => {
+    const { state, exception } = await home.final(await home.submit("forgetful", {}));
+    assertEquals(state, "FAILURE");
+    assertStringIncludes(String(exception?.exc_message[0]), "return what it gave");
+  });
+  await t.step("when no record is kept", async () => {
+    await home.submit("unrecorded", {});
+    const refusal = await eventually("the refusal", () => refusals[0]);
+    assertStringIncludes(String(refusal), "no record of it is kept");
+  });
+  await t.step("in a child process", async () => {
+    const { state, exception } = await home.final(await home.submit("test.complete_process", {}));
+    assertEquals(state, "FAILURE");
+    assertStringIncludes(String(exception?.exc_message[0]), 'set run: "inline"');
+  });
+});
+
+Deno.test("complete() ends as a failure when the database refuses the SQL", async () => {
+  const wrong = defineTask({ name: "wrong", input });
+  await using home = await house([
+    handle(wrong, (_, { complete }) => complete((sql) => sql.query("select no_such_thing"))),
+  ]);
+  const { state, exception } = await home.final(await home.submit("wrong", {}));
+  assertEquals([state, exception?.exc_type], ["FAILURE", "DatabaseRefused"]);
+  assertStringIncludes(String(exception?.exc_message[0]), "no_such_thing");
+});
