@@ -15,10 +15,10 @@
 --
 --   celeriac_migrate  owns the schema `celeriac`
 --   celeriac_api      reads tasks; inserts PENDING ones; revokes, expires and makes partitions through functions;
---                     outbox; idempotency keys
+--                     outbox; idempotency keys; workflows and the chords they open
 --                     schedules
 --   celeriac_beat     reads and moves schedules; inserts PENDING tasks; outbox
---   celeriac_worker   reads and writes tasks; inserts into the outbox
+--   celeriac_worker   reads and writes tasks and chords; inserts into the outbox
 --   celeriac_submit   calls celeriac.submit(), and sees nothing
 
 do $$

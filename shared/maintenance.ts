@@ -34,6 +34,9 @@ const EXPIRE = `
 
 const EXPIRE_KEYS = "select celeriac.expire_keys($1 * interval '1 second', $2) as deleted";
 
+const EXPIRE_CANVAS = `
+  select celeriac.expire_canvas($1 * interval '1 second', $2, $3 * interval '1 second') as deleted`;
+
 /** Calls the upkeep functions of the schema, now and at each interval. */
 export class Maintenance implements Service {
   readonly #options: Required<MaintenanceOptions>;
@@ -100,6 +103,14 @@ export class Maintenance implements Service {
         BATCH,
       ]);
       total.keys += expired?.deleted ?? 0;
+      if ((expired?.deleted ?? 0) < BATCH) break;
+    }
+    for (let batch = 0; batch < BATCHES; batch++) {
+      const [expired] = await database.query<{ deleted: number }>(EXPIRE_CANVAS, [
+        retention,
+        BATCH,
+        abandonment,
+      ]);
       if ((expired?.deleted ?? 0) < BATCH) break;
     }
     return total;

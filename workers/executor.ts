@@ -1,6 +1,7 @@
 /** One delivery -> one outcome: a list of steps that reads top to bottom in {@linkcode Executor.execute}. */
 import type { Delivery } from "../shared/broker/broker.ts";
 import { encodeException, notRegistered, traceback } from "../shared/celery/exception.ts";
+import { checkEmbed, chordOf, isFollowed } from "../shared/celery/following.ts";
 import { decodeTask, type TaskMessage } from "../shared/celery/message.ts";
 import { bindArguments, inputIssues } from "../shared/arguments.ts";
 import {
@@ -17,6 +18,7 @@ import { type Claim, isFinal } from "../shared/results/result.ts";
 import { NO_RETRY, retryDelay, retryPolicy } from "../shared/retry.ts";
 import type { TaskContract } from "../shared/task.ts";
 import { toIso } from "../shared/celery/time.ts";
+import { type Call, type Calls, callsOf } from "./calls.ts";
 import type { Handlers } from "./handlers.ts";
 import type { InHand } from "./in_hand.ts";
 import type { Run } from "./run.ts";
@@ -59,8 +61,12 @@ export class Executor {
     if (task instanceof Malformed) return unreadable(delivery, queue, task);
     this.#received(delivery, queue, task);
 
-    const contract = this.#options.contracts.get(task.task);
-    const ignoreResult = task.ignoreResult ?? contract?.ignoreResult ?? false;
+    const asked = read(task);
+    const { name } = asked;
+    const contract = this.#options.contracts.get(name);
+    // The body of a chord waits for the records of its members.
+    const ignoreResult = chordOf(task) === null &&
+      (task.ignoreResult ?? contract?.ignoreResult ?? false);
     const claim = await this.#options.claims.claim({
       id: task.id,
       redelivered: delivery.redelivered,
@@ -81,13 +87,14 @@ export class Executor {
     const unwanted = known(task, claim) ?? this.#revoked(task) ?? expired(task) ?? early(task);
     if (unwanted) return end(unwanted);
 
-    const handler = this.#options.handlers.get(task.task);
-    if (!contract || !handler) return end(unknown(task.task));
-    const input = validate(contract, task);
-    if ("rejected" in input) return end(input.rejected);
+    if (asked.rejected) return end(asked.rejected);
+    const handler = this.#options.handlers.get(name);
+    if (!contract || !handler) return end(unknown(name));
+    const inputs = validate(contract, asked.calls);
+    if ("rejected" in inputs) return end(inputs.rejected);
 
     if (task.eta) await until(task.eta);
-    const turn = this.#options.rates.turn(task.task, task.id);
+    const turn = this.#options.rates.turn(name, task.id);
     if (!(turn === true || await turn)) return undefined;
     const slots = this.#options.runner.slots(contract.run);
     const place = slots.take();
@@ -97,7 +104,8 @@ export class Executor {
       if (late) return end(late);
       this.#options.inHand.started(delivery);
       return await this.#run(
-        { queue, task, contract, handler, ignoreResult, deliveries, ...input },
+        { queue, task, contract, handler, ignoreResult, deliveries },
+        asked.series ? inputs : inputs[0]!,
         end,
       );
     } finally {
@@ -106,7 +114,8 @@ export class Executor {
   }
 
   async #run(
-    attempt: Omit<Attempt, "startedAt">,
+    attempt: Omit<Attempt, "startedAt" | keyof Input>,
+    inputs: Input | readonly Input[],
     end: (outcome: Outcome, ran: { startedAt: Date; runtime: number }) => Run,
   ): Promise<Run | undefined> {
     const startedAt = new Date();
@@ -114,7 +123,10 @@ export class Executor {
     const ran = () => ({ startedAt, runtime: (performance.now() - began) / 1000 });
     const failed = (error: unknown) => outcomeOf(error, attempt.task, attempt.contract);
     try {
-      const result = await this.#options.runner.run({ ...attempt, startedAt });
+      const { runner } = this.#options;
+      const result = Array.isArray(inputs)
+        ? await inSeries(inputs, (input) => runner.run({ ...attempt, ...input, startedAt }))
+        : await runner.run({ ...attempt, ...inputs as Input, startedAt });
       if (result === undefined) return undefined;
       const outcome: Outcome = typeof result === "string"
         ? { kind: "success", result }
@@ -149,11 +161,17 @@ export class Executor {
 }
 
 function decode(delivery: Delivery): TaskMessage | Malformed {
+  let id: string | undefined;
   try {
-    return decodeTask(delivery.message);
+    const task = decodeTask(delivery.message);
+    id = task.id;
+    if (isFollowed(task.embed)) checkEmbed(task.embed);
+    return task;
   } catch (error) {
-    if (error instanceof Malformed) return error;
-    throw error;
+    if (!(error instanceof Malformed)) throw error;
+    return error.id === undefined && id !== undefined
+      ? new Malformed(error.message, id, { cause: error })
+      : error;
   }
 }
 
@@ -201,24 +219,60 @@ function unknown(name: string): Outcome {
   return { kind: "reject", reason: "unknown-task", error };
 }
 
+/** Arguments of one call: as they came, and as the contract's schema reads them. */
+type Input = Pick<Attempt, "raw" | "parsed">;
+
+function read(task: TaskMessage): Calls & { rejected?: Outcome } {
+  try {
+    return callsOf(task);
+  } catch (error) {
+    return { name: task.task, calls: [], series: false, rejected: invalid(error) };
+  }
+}
+
 function validate(
   contract: TaskContract,
-  task: TaskMessage,
-): { raw: Record<string, unknown>; parsed: Record<string, unknown> } | { rejected: Outcome } {
+  calls: readonly Call[],
+): readonly Input[] | { rejected: Outcome } {
   try {
-    const raw = bindArguments(contract, task.args, task.kwargs);
-    const parsed = contract.input.safeParse(raw);
-    if (parsed.success) return { raw, parsed: parsed.data };
-    const issues = inputIssues(contract, parsed.error, task.args.length);
-    throw new InvalidInput(
-      `Cannot run task '${contract.name}' as its input does not fit: ${
-        issues.map(({ field, message }) => `${field}: ${message}`).join("; ")
-      }`,
-    );
+    return calls.map(({ args, kwargs }) => {
+      const raw = bindArguments(contract, args, kwargs);
+      const parsed = contract.input.safeParse(raw);
+      if (parsed.success) return { raw, parsed: parsed.data };
+      const issues = inputIssues(contract, parsed.error, args.length);
+      throw new InvalidInput(
+        `Cannot run task '${contract.name}' as its input does not fit: ${
+          issues.map(({ field, message }) => `${field}: ${message}`).join("; ")
+        }`,
+      );
+    });
   } catch (error) {
-    const failure = { exception: failureOf(error).exception, traceback: null };
-    return { rejected: { kind: "reject", reason: "invalid-input", error: failure } };
+    return { rejected: invalid(error) };
   }
+}
+
+function invalid(error: unknown): Outcome {
+  const failure = { exception: failureOf(error).exception, traceback: null };
+  return { kind: "reject", reason: "invalid-input", error: failure };
+}
+
+/** @returns JSON text of the list of results; `undefined` when a run was abandoned */
+async function inSeries(
+  inputs: readonly Input[],
+  run: (input: Input) => Promise<Awaited<ReturnType<Runner["run"]>>>,
+): Promise<string | undefined> {
+  const results: string[] = [];
+  for (const input of inputs) {
+    const result = await run(input);
+    if (result === undefined) return undefined;
+    if (typeof result !== "string") {
+      throw new Reject(
+        "Cannot complete a task within a map as each completion is a transaction of its own: send them as a group",
+      );
+    }
+    results.push(result);
+  }
+  return `[${results.join(",")}]`;
 }
 
 /** Throwing is how a handler chooses what follows. */

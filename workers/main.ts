@@ -10,10 +10,13 @@ import { brokerCheck, databaseCheck, healthRoutes, type Verdict } from "../share
 import { Metrics } from "../shared/metrics.ts";
 import { Outbox } from "../shared/outbox.ts";
 import { parseRate } from "../shared/rate.ts";
+import { Publisher } from "../shared/publisher.ts";
 import type { Registry } from "../shared/registry.ts";
+import { NativeChords } from "../shared/results/chords.ts";
 import { ClaimReader } from "../shared/results/claims.ts";
 import { resultStore } from "../shared/results/choice.ts";
 import { ResultWriter } from "../shared/results/writer.ts";
+import { Routes } from "../shared/routes.ts";
 import type { Service } from "../shared/service.ts";
 import type { Config } from "../shared/settings.ts";
 import { declarationFor } from "../shared/topology.ts";
@@ -115,7 +118,15 @@ export class WorkerNode implements Service {
       rates,
       isRevoked: (task) => revocations.has(task),
     });
-    const follower = new Follower({ broker, store, node });
+    const follower = new Follower({
+      broker,
+      publisher: new Publisher({ broker, outbox, origin: node }),
+      routes: new Routes(registry, config.routes),
+      chords: new NativeChords({ database }),
+      store,
+      writer,
+      node,
+    });
     // Children cost memory: without a task for them none is started.
     const children = [...registry].some(({ run }) => run === "process") ? [pool] : [];
     this.#helpers = [writer, claims, completer, ...children, announcer];

@@ -13,6 +13,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Broker, Message } from "../shared/broker/broker.ts";
+import type { ResultTuple } from "../shared/celery/dispatch.ts";
 import { encodeException, pythonRepr, revoked } from "../shared/celery/exception.ts";
 import { retryMessage } from "../shared/celery/message.ts";
 import { BrokerUnavailable, DatabaseUnavailable } from "../shared/errors.ts";
@@ -48,6 +49,7 @@ interface Recorded {
   readonly result?: string;
   readonly exception?: ExceptionMeta;
   readonly traceback?: string | null;
+  readonly children?: readonly ResultTuple[];
   readonly next?: OutboxEntry;
 }
 
@@ -64,7 +66,11 @@ export class Settler {
     const { outcome } = run;
     switch (outcome.kind) {
       case "success":
-        return await this.#finish(run, { state: "SUCCESS", result: outcome.result });
+        return await this.#finish(run, {
+          state: "SUCCESS",
+          result: outcome.result,
+          children: this.#options.follower.children(run, outcome.result),
+        });
       case "complete":
         return await this.#complete(run, outcome);
       case "failure":
@@ -107,10 +113,15 @@ export class Settler {
    *
    * @param stored `undefined` when another attempt's state came first: it may have died before what follows, so that is seen to here as well */
   async #answer(run: Run, stored: Recorded | undefined): Promise<void> {
-    if (stored) this.#options.follower.follow(run, stored);
-    else await this.#options.follower.followKnown(run);
+    await this.#follow(run, stored);
     run.delivery.ack();
     if (stored) this.#emit(run, stored);
+  }
+
+  /** Where another final state was first (a task revoked before it started), what follows is what follows that one. */
+  async #follow(run: Run, stored: Recorded | undefined): Promise<void> {
+    const { follower } = this.#options;
+    await (stored ? follower.follow(run, stored) : follower.followKnown(run));
   }
 
   /** Another attempt: the RETRY record and the message in the outbox are one transaction. */
@@ -152,8 +163,7 @@ export class Settler {
     };
     if (!await this.#deadLetter(run, headers)) return;
     if (run.id !== null) {
-      const stored = await this.#store(run, { state: "FAILURE", ...error });
-      if (stored) this.#options.follower.follow(run, stored);
+      await this.#follow(run, await this.#store(run, { state: "FAILURE", ...error }));
     }
     run.delivery.ack();
     const name = run.task?.task ?? null;
@@ -230,6 +240,7 @@ export class Settler {
       result: recorded.result ?? null,
       exception: recorded.exception ?? null,
       traceback: recorded.traceback ?? null,
+      ...(recorded.children && { children: recorded.children }),
       retries: recorded.next?.retries ?? run.task?.retries ?? 0,
       startedAt: run.startedAt,
       next: recorded.next ?? null,

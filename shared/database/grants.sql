@@ -14,7 +14,9 @@ begin
     grant select, insert, update (published) on celeriac.idempotency to celeriac_api;
     grant select, insert, delete, update (paused, updated_at, problem, after_at, next_at) on celeriac.schedule to celeriac_api;
     grant select on celeriac.lease to celeriac_api;
+    grant select, insert on celeriac.chord, celeriac.workflow to celeriac_api;
     grant execute on function
+      celeriac.expire_canvas(interval, integer, interval),
       celeriac.tasks(text[]),
       celeriac.readable(text),
       celeriac.shown(text),
@@ -42,8 +44,10 @@ begin
     grant select on celeriac.migration to celeriac_worker;
     grant select, insert, update on celeriac.task to celeriac_worker;
     grant insert on celeriac.outbox to celeriac_worker;
+    grant select, insert, update on celeriac.chord, celeriac.chord_member to celeriac_worker;
     grant execute on function
       celeriac.tasks(text[]),
+      celeriac.count_member(text, text),
       celeriac.readable(text),
       celeriac.shown(text),
       celeriac.kept(text),

@@ -11,6 +11,7 @@ import upkeep from "./migrations/0004_upkeep.sql" with { type: "text" };
 import django from "./migrations/0020_django.sql" with { type: "text" };
 import schedule from "./migrations/0030_schedule.sql" with { type: "text" };
 import submit from "./migrations/0040_submit.sql" with { type: "text" };
+import canvas from "./migrations/0025_canvas.sql" with { type: "text" };
 
 /** One step of the schema; its place in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -33,6 +34,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "django", sql: django },
   { name: "schedule", sql: schedule },
   { name: "submit", sql: submit },
+  { name: "canvas", sql: canvas },
 ];
 
 /** Partitions made ahead, so that a week without upkeep costs nothing. */

@@ -44,6 +44,7 @@ const RECORDS = (dateStarted: boolean) =>
     case when legible or result is null then traceback
       else 'Cannot read this result as it is stored as ' || content_type ||
         ': set CELERY_RESULT_SERIALIZER to ''json''' end as traceback,
+    celeriac.readable(meta) -> 'children' as children,
     coalesce((kept ->> 'retries')::integer, 0) as retries,
     coalesce((kept ->> 'deliveries')::integer, case when status in ${WAITING} then 0 else 1 end) as deliveries,
     date_created as created_at, (kept ->> 'submitted_at')::timestamptz as submitted_at,
@@ -88,7 +89,7 @@ const SETTLE = ({ nameLength, dateStarted }: DjangoShape) => `
         when state in ${EXCEPTIONAL} then coalesce(exception::json, '${UNKNOWN}')
         else coalesce(result::json, 'null') end)::text,
       traceback,
-      json_build_object('children', '[]'::json, 'celeriac', jsonb_strip_nulls(jsonb_build_object(
+      json_build_object('children', coalesce(children, '[]'), 'celeriac', jsonb_strip_nulls(jsonb_build_object(
         'queue', queue, 'retries', retries, 'deliveries', case state when 'RETRY' then 0 else 1 end,
         'started_at', now() - age * interval '1 second'
       )))::text,
@@ -98,7 +99,7 @@ const SETTLE = ({ nameLength, dateStarted }: DjangoShape) => `
 }
     from json_to_recordset($1::text::json) as settlement (
       id text, name text, state text, queue text, worker text, args_repr text, kwargs_repr text,
-      result text, exception text, traceback text, retries integer, age float8, periodic_task_name text, pid integer
+      result text, exception text, traceback text, children json, retries integer, age float8, periodic_task_name text, pid integer
     )
     on conflict (task_id) do update set
       status = excluded.status,
@@ -172,6 +173,11 @@ const RECLAIM = (records: string) => `
   union all
   select id, state, retries, deliveries from known where not exists (select from counted where counted.id = known.id)`;
 
+/** Looked up one by one, as {@linkcode CLAIM} does. */
+const many = (records: string, columns: string) => `
+  select known.* from unnest($1::text[]) as wanted (wanted)
+  cross join lateral (select ${columns} from ${records} where record.id = wanted.wanted limit 1) as known`;
+
 /** The state is that of the moment before: of two at once, one may be told what the other has just changed. */
 const REVOKE = `
   with before as (
@@ -212,6 +218,8 @@ export function djangoStatements(shape: DjangoShape): Statements {
     reclaim: RECLAIM(records),
     revoke: REVOKE,
     find: `select * from ${records} where record.id = $1`,
+    outcomes: many(records, "id, state, result, exception"),
+    states: many(records, "id, state"),
     listing: listingOf({
       source: `(
         select task_id::text as id, date_created as created_at, task_name as name,

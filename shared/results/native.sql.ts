@@ -4,7 +4,7 @@ import { listingOf, type Statements, type Tables } from "./statements.ts";
 
 /** The columns of a record, in a shape that survives the way to JavaScript. */
 const RECORD = `
-  id, name, state, queue, worker, args_repr, kwargs_repr, result::text as result, exception, traceback,
+  id, name, state, queue, worker, args_repr, kwargs_repr, result::text as result, exception, traceback, children,
   retries, deliveries, submitted_at, started_at, finished_at, updated_at`;
 
 const SUBMITTED = `
@@ -22,14 +22,14 @@ const SETTLE = `
   with taken as (
     insert into celeriac.task as task (
       id, name, state, queue, worker, args_repr, kwargs_repr, result, exception, traceback,
-      retries, deliveries, started_at, finished_at, updated_at
+      children, retries, deliveries, started_at, finished_at, updated_at
     )
     select id, name, state, queue, worker, args_repr, kwargs_repr, result::json, exception::json, traceback,
-      retries, 1, now() - age * interval '1 second',
+      children, retries, 1, now() - age * interval '1 second',
       case when state in ('SUCCESS', 'FAILURE', 'REVOKED') then now() end, now()
     from json_to_recordset($1::text::json) as settlement (
       id text, name text, state text, queue text, worker text, args_repr text, kwargs_repr text,
-      result text, exception text, traceback text, retries integer, age float8
+      result text, exception text, traceback text, children json, retries integer, age float8
     )
     on conflict (id) do update set
       name = coalesce(excluded.name, task.name),
@@ -41,6 +41,7 @@ const SETTLE = `
       result = excluded.result,
       exception = excluded.exception,
       traceback = excluded.traceback,
+      children = excluded.children,
       retries = greatest(excluded.retries, task.retries),
       deliveries = case excluded.state when 'RETRY' then 0 else greatest(task.deliveries, 1) end,
       started_at = coalesce(excluded.started_at, task.started_at),
@@ -96,6 +97,8 @@ const STATEMENTS = {
   reclaim: RECLAIM,
   revoke: REVOKE,
   find: FIND,
+  outcomes: "select id, state, result::text as result, exception from celeriac.tasks($1::text[])",
+  states: "select id, state from celeriac.tasks($1::text[])",
   listing: listingOf({
     source: "celeriac.task",
     records: (ids) => `(select ${RECORD}, created_at from celeriac.tasks(array(${ids}))) as record`,

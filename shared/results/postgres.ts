@@ -1,4 +1,5 @@
 /** Records in Postgres, on our own schema or on another set of tables. */
+import type { ResultTuple } from "../celery/dispatch.ts";
 import type { ExceptionMeta } from "../celery/exception.ts";
 import { readException } from "../celery/result.ts";
 import type { Sql } from "../database/database.ts";
@@ -14,6 +15,7 @@ import type {
   Settlement,
   State,
   Submission,
+  TaskOutcome,
   TaskRecord,
 } from "./result.ts";
 import { STATES } from "./result.ts";
@@ -33,6 +35,7 @@ interface Row {
   /** As it was written, by us or by Python. */
   readonly exception: unknown;
   readonly traceback: string | null;
+  readonly children: readonly ResultTuple[] | null;
   readonly retries: number;
   readonly deliveries: number;
   readonly submitted_at: Date | null;
@@ -155,6 +158,22 @@ export class PostgresResultStore implements ResultStore {
     return row && toRecord(row);
   }
 
+  async outcomes(ids: readonly string[]): Promise<TaskOutcome[]> {
+    const { outcomes } = await this.#statements();
+    const rows = await this.#database.query<Pick<Row, keyof TaskOutcome>>(outcomes, [
+      ids.map((id) => storable(id)),
+    ]);
+    return rows.map((row) => ({ ...row, exception: readException(row.exception) }));
+  }
+
+  async states(ids: readonly string[]): Promise<Map<string, State>> {
+    const { states } = await this.#statements();
+    const rows = await this.#database.query<{ id: string; state: State }>(states, [
+      ids.map((id) => storable(id)),
+    ]);
+    return new Map(rows.map(({ id, state }) => [id, state]));
+  }
+
   async list(
     filter: RecordFilter,
     { limit, cursor }: { limit: number; cursor?: string },
@@ -216,6 +235,7 @@ function toRow(settlement: Settlement) {
     result: settlement.result,
     exception: settlement.exception && JSON.stringify(settlement.exception),
     traceback: storable(settlement.traceback),
+    children: settlement.children?.length ? settlement.children : null,
     retries: Math.max(retries, next?.retries ?? 0),
     age: startedAt && (Date.now() - startedAt.getTime()) / 1000,
     periodic_task_name: storable(settlement.periodicTaskName ?? null),
@@ -235,6 +255,7 @@ function toRecord(row: Row): TaskRecord {
     result: row.result,
     exception: readException(row.exception),
     traceback: row.traceback,
+    ...(row.children?.length && { children: row.children }),
     retries: row.retries,
     deliveries: row.deliveries,
     submittedAt: row.submitted_at ?? timeOf(row.id) ?? null,

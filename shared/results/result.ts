@@ -1,5 +1,6 @@
 /** The record of a task, and its states. */
 import type { ExceptionMeta } from "../celery/exception.ts";
+import type { ResultTuple } from "../celery/dispatch.ts";
 import type { OutboxEntry } from "../outbox.ts";
 
 /** Celery's words (celery/states.py); `PROGRESS` is its custom-state convention. */
@@ -45,6 +46,8 @@ export interface TaskRecord {
   readonly result: string | null;
   readonly exception: ExceptionMeta | null;
   readonly traceback: string | null;
+  /** Results of what it started, as Celery writes them. Default none. */
+  readonly children?: readonly ResultTuple[];
   /** Failed attempts. */
   readonly retries: number;
   /** Hand-outs of the present attempt's message by the broker, as far as they were counted. */
@@ -55,6 +58,9 @@ export interface TaskRecord {
   readonly finishedAt: Date | null;
   readonly updatedAt: Date;
 }
+
+/** What a task led to, as those need it who wait for many. */
+export type TaskOutcome = Pick<TaskRecord, "id" | "state" | "result" | "exception">;
 
 /** What the API writes of an accepted submission. */
 export interface Submission {
@@ -70,7 +76,8 @@ export interface Submission {
 export interface Settlement {
   readonly id: string;
   readonly name: string;
-  readonly queue: string;
+  /** `null` where it never was in one. */
+  readonly queue: string | null;
   readonly worker: string;
   readonly state: Exclude<State, "PENDING">;
   readonly argsRepr: string | null;
@@ -83,6 +90,8 @@ export interface Settlement {
   readonly retries: number;
   /** By the worker's clock. The store only takes the time since then from it. */
   readonly startedAt: Date | null;
+  /** Results of what it started, as Celery writes them. Default none. */
+  readonly children?: readonly ResultTuple[];
   /** What must be in the outbox in the same transaction: the next attempt. */
   readonly next: OutboxEntry | null;
   /** The schedule that sent it, as django-celery-beat names it in a header. Only Django's tables have a place for it. */

@@ -18,6 +18,10 @@ export interface Statements {
   readonly revoke: string;
   /** `$1`: id. Returns its record. */
   readonly find: string;
+  /** `$1`: ids. Returns id, state, result and exception of those that there are. */
+  readonly outcomes: string;
+  /** `$1`: ids. Returns id and state of those that there are. */
+  readonly states: string;
   /** Lists one stretch. Each row is a record with its place (`null` where nothing fits), and bears how many rows were looked at (`seen`)
    * and the place of the last (`last_time`, `last_id`). */
   listing(stretch: Stretch): { statement: string; parameters: (string | number)[] };

@@ -4,7 +4,9 @@ import type {
   RecordFilter,
   RecordPage,
   Settlement,
+  State,
   Submission,
+  TaskOutcome,
   TaskRecord,
 } from "./result.ts";
 
@@ -30,6 +32,10 @@ export interface ResultStore {
    * @returns the record's state before, and whether it was revoked */
   revoke(id: string, why: string): Promise<{ revoked: boolean; state: string | null }>;
   find(id: string): Promise<TaskRecord | undefined>;
+  /** What many tasks led to; those without a record are left out. */
+  outcomes(ids: readonly string[]): Promise<TaskOutcome[]>;
+  /** States of many tasks; those without a record are left out. */
+  states(ids: readonly string[]): Promise<Map<string, State>>;
   /** @param options.limit 1 to 1,000
    * @throws {InvalidInput} when the cursor is not one of ours */
   list(filter: RecordFilter, options: { limit: number; cursor?: string }): Promise<RecordPage>;

@@ -26,6 +26,14 @@ export const APP_SETTINGS = {
     roles: ["api", "dev", "definitions"],
     help: "queues of other systems (Celery's) that callers may name, with commas",
   }),
+  routes: setting({
+    env: "CELERIAC_ROUTES",
+    schema: list.default([]),
+    defaultText: "all to celery",
+    value: "ROUTES",
+    roles: ["api", "worker", "dev"],
+    help: "queues of other systems' tasks that nobody named one for: PATTERN=QUEUE, with commas",
+  }),
   retention: setting({
     env: "CELERIAC_RETENTION",
     schema: seconds.min(60).default(7 * 24 * 3600),

@@ -93,6 +93,29 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     assert(near(record?.updatedAt, now()));
   },
 
+  async "settle() keeps what a task started"({ store }) {
+    const id = v7();
+    const children = [[["b", null], null], [["g", null], [[["c", null], null]]]] as const;
+    await store.settle([settlement({ id, children })]);
+    assertEquals((await store.find(id))?.children, children);
+  },
+
+  async "outcomes() and states() tell of many tasks at once"({ store }) {
+    const [done, failed, absent] = [v7(), v4(), v7()];
+    const exception = { exc_type: "E", exc_message: ["x"], exc_module: "m" };
+    await store.settle([
+      settlement({ id: done, result: "[1152921504606846976]" }),
+      settlement({ id: failed, state: "FAILURE", result: null, exception }),
+    ]);
+    const outcomes = await store.outcomes([failed, absent, done]);
+    assertEquals(Object.fromEntries(outcomes.map((outcome) => [outcome.id, outcome])), {
+      [failed]: { id: failed, state: "FAILURE", result: null, exception },
+      [done]: { id: done, state: "SUCCESS", result: "[1152921504606846976]", exception: null },
+    });
+    const states = await store.states([failed, absent, done]);
+    assertEquals(Object.fromEntries(states), { [failed]: "FAILURE", [done]: "SUCCESS" });
+  },
+
   async "settle() completes what was submitted"({ store }) {
     const submitted = submission();
     await store.submitted([submitted]);

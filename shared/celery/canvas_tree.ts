@@ -1,0 +1,156 @@
+/** The tree that a canvas is, and changes to its tasks. Nothing is changed in place.
+ * @module
+ */
+import type { Signature } from "./signature.ts";
+
+/** One task. */
+export interface Step {
+  readonly kind: "task";
+  readonly signature: Signature;
+}
+
+/** One after the other, each given the result of the one before. Only the last may be a group. */
+export interface Chain {
+  readonly kind: "chain";
+  readonly steps: readonly Canvas[];
+}
+
+/** Side by side. */
+export interface Group {
+  readonly kind: "group";
+  readonly id?: string | undefined;
+  readonly members: readonly Canvas[];
+}
+
+/** Side by side, then a body that is given the list of their results. */
+export interface Chord {
+  readonly kind: "chord";
+  /** Id of the header's group. */
+  readonly id?: string | undefined;
+  readonly header: readonly Canvas[];
+  readonly body: Canvas;
+}
+
+/** Any of them. */
+export type Canvas = Step | Chain | Group | Chord;
+
+/** What becomes of a task's signature. */
+export type Change = (signature: Signature) => Signature;
+
+/** Changes the tasks that are given the result of what comes before. */
+export function leading(canvas: Canvas, change: Change): Canvas {
+  switch (canvas.kind) {
+    case "task":
+      return { ...canvas, signature: change(canvas.signature) };
+    case "chain":
+      return {
+        ...canvas,
+        steps: canvas.steps.map((step, index) => index === 0 ? leading(step, change) : step),
+      };
+    case "group":
+      return { ...canvas, members: canvas.members.map((member) => leading(member, change)) };
+    case "chord":
+      return { ...canvas, header: canvas.header.map((member) => leading(member, change)) };
+  }
+}
+
+/** Changes the tasks that a canvas ends with: whoever waits for it waits for them.
+ *
+ * @example
+ * ```ts
+ * import { ending, steps } from "./canvas_tree.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const task = (name: string) =>
+ *   ({ kind: "task", signature: { task: name, args: [], kwargs: {}, options: {} } }) as const;
+ * const chain = { kind: "chain", steps: [task("a"), task("b")] } as const;
+ * const changed = ending(chain, (signature) => ({ ...signature, immutable: true }));
+ * assertEquals(steps(changed).map(({ immutable }) => immutable), [undefined, true]);
+ * ```
+ */
+export function ending(canvas: Canvas, change: Change): Canvas {
+  switch (canvas.kind) {
+    case "task":
+      return { ...canvas, signature: change(canvas.signature) };
+    case "chain":
+      return {
+        ...canvas,
+        steps: canvas.steps.map((step, index) =>
+          index === canvas.steps.length - 1 ? ending(step, change) : step
+        ),
+      };
+    case "group":
+      return { ...canvas, members: canvas.members.map((member) => ending(member, change)) };
+    case "chord":
+      return { ...canvas, body: ending(canvas.body, change) };
+  }
+}
+
+/** Changes every task but the members of a chord's header. */
+export function each(canvas: Canvas, change: Change): Canvas {
+  switch (canvas.kind) {
+    case "task":
+      return { ...canvas, signature: change(canvas.signature) };
+    case "chain":
+      return { ...canvas, steps: canvas.steps.map((step) => each(step, change)) };
+    case "group":
+      return { ...canvas, members: canvas.members.map((member) => each(member, change)) };
+    case "chord":
+      return { ...canvas, body: each(canvas.body, change) };
+  }
+}
+
+/** Puts arguments before those that the leading tasks have; immutable ones take none. */
+export function given(canvas: Canvas, args: readonly unknown[]): Canvas {
+  return leading(
+    canvas,
+    (signature) =>
+      signature.immutable ? signature : { ...signature, args: [...args, ...signature.args] },
+  );
+}
+
+/** Gives every task and group that has none its id. */
+export function identified(canvas: Canvas, newId: () => string): Canvas {
+  switch (canvas.kind) {
+    case "task": {
+      const { signature } = canvas;
+      const taskId = signature.options.taskId ?? newId();
+      return { ...canvas, signature: { ...signature, options: { ...signature.options, taskId } } };
+    }
+    case "chain":
+      return { ...canvas, steps: canvas.steps.map((step) => identified(step, newId)) };
+    case "group": {
+      const id = canvas.id ?? newId();
+      return { ...canvas, id, members: canvas.members.map((member) => identified(member, newId)) };
+    }
+    case "chord": {
+      const id = canvas.id ?? newId();
+      const header = canvas.header.map((member) => identified(member, newId));
+      return { ...canvas, id, header, body: identified(canvas.body, newId) };
+    }
+  }
+}
+
+/** Every task of a canvas, those of headers included. */
+export function steps(canvas: Canvas): Signature[] {
+  switch (canvas.kind) {
+    case "task":
+      return [canvas.signature];
+    case "chain":
+      return canvas.steps.flatMap(steps);
+    case "group":
+      return canvas.members.flatMap(steps);
+    case "chord":
+      return [...canvas.header, canvas.body].flatMap(steps);
+  }
+}
+
+/** The tasks that a canvas ends with. */
+export function endings(canvas: Canvas): Signature[] {
+  const found: Signature[] = [];
+  ending(canvas, (signature) => {
+    found.push(signature);
+    return signature;
+  });
+  return found;
+}

@@ -1,0 +1,42 @@
+/** Ids fixed in advance: whoever follows a task twice sends the same ids twice, and the second copy finds its record final. */
+import { createHash } from "node:crypto";
+
+const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
+
+/** Derives ids from the id of what comes before: the same ones, in the same order, every time.
+ *
+ * A UUIDv7 hands on its time, so that the records of a workflow lie together and expire together; from any other id come UUIDs of
+ * version 8 (RFC 9562, section 5.8).
+ *
+ * @param parent id of the task, chord or workflow
+ * @param label what follows it
+ *
+ * @example
+ * ```ts
+ * import { childIds } from "./child_id.ts";
+ * import { assertEquals, assertNotEquals } from "@std/assert";
+ *
+ * const [one, again] = [childIds("parent", "chain"), childIds("parent", "chain")];
+ * const first = one();
+ * assertEquals(again(), first);
+ * assertNotEquals(one(), first);
+ * ```
+ */
+export function childIds(parent: string, label: string): () => string {
+  let count = 0;
+  return () => {
+    const hash = createHash("sha256").update(`${parent}\0${label}\0${count++}`).digest("hex");
+    const ordered = UUID_V7.test(parent);
+    const time = ordered
+      ? parent.replaceAll("-", "").slice(0, 12).toLowerCase()
+      : hash.slice(0, 12);
+    const variant = (parseInt(hash.slice(15, 16), 16) & 3 | 8).toString(16);
+    return [
+      time.slice(0, 8),
+      time.slice(8),
+      `${ordered ? 7 : 8}${hash.slice(12, 15)}`,
+      variant + hash.slice(16, 19),
+      hash.slice(20, 32),
+    ].join("-");
+  };
+}

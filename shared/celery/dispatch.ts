@@ -1,0 +1,162 @@
+/** Canvas -> the messages to send now, and the chords to open before them. Pure. */
+import { inTurn, writeCanvas } from "./canvas.ts";
+import { type Canvas, type Chain, type Chord, ending, given, type Step } from "./canvas_tree.ts";
+import type { IdentifiedSignature } from "./message.ts";
+import type { Signature, SignatureOptions } from "./signature.ts";
+
+/** A result as Celery writes it: `[[id, parent], members]` (celery/result.py, `as_tuple`). */
+export type ResultTuple = readonly [
+  readonly [id: string, parent: ResultTuple | null],
+  readonly ResultTuple[] | null,
+];
+
+/** A chord about to start. */
+export interface OpenedChord {
+  /** Id of the header's group. */
+  readonly id: string;
+  /** Results of the header's members, in their order: the body is given their values. */
+  readonly members: readonly ResultTuple[];
+}
+
+/** What starting a canvas takes. Chords must be open before their members are sent. */
+export interface Dispatch {
+  readonly chords: readonly OpenedChord[];
+  readonly messages: readonly IdentifiedSignature[];
+}
+
+/** What a task is told of where it comes from. */
+export type Origin = Pick<SignatureOptions, "rootId" | "parentId">;
+
+/** Starts a canvas.
+ *
+ * @param canvas with all ids (`identified()`)
+ *
+ * @example
+ * ```ts
+ * import { dispatch } from "./dispatch.ts";
+ * import { identified } from "./canvas_tree.ts";
+ * import { childIds } from "./child_id.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const task = (name: string) =>
+ *   ({ kind: "task", signature: { task: name, args: [], kwargs: {}, options: {} } }) as const;
+ * const chord = { kind: "chord", header: [task("a"), task("b")], body: task("sum") } as const;
+ * const { chords, messages } = dispatch(identified(chord, childIds("w", "tasks")), {});
+ * assertEquals(chords[0]?.members.length, 2);
+ * assertEquals(messages.map(({ task }) => task), ["a", "b"]);
+ * ```
+ */
+export function dispatch(canvas: Canvas, origin: Origin): Dispatch {
+  switch (canvas.kind) {
+    case "task":
+      return { chords: [], messages: [message(canvas, origin)] };
+    case "group":
+      return together(canvas.members.map((member, index) =>
+        dispatch(
+          ending(member, (signature) => inGroup(signature, canvas.id, index)),
+          origin,
+        )
+      ));
+    case "chain": {
+      const [first, ...others] = canvas.steps;
+      return first === undefined ? NOTHING : dispatch(followed(first, others), origin);
+    }
+    case "chord":
+      return openChord(canvas, origin);
+  }
+}
+
+/** The group of a chord that waits for this very task counts more than another. */
+function inGroup(signature: Signature, group: string | undefined, groupIndex: number): Signature {
+  if (signature.options.chord) return signature;
+  return { ...signature, options: { ...signature.options, group, groupIndex } };
+}
+
+const NOTHING: Dispatch = { chords: [], messages: [] };
+
+function together(parts: readonly Dispatch[]): Dispatch {
+  return {
+    chords: parts.flatMap(({ chords }) => chords),
+    messages: parts.flatMap(({ messages }) => messages),
+  };
+}
+
+/** What comes after a step travels with it; after a chord, with its body (as Celery 5.7 does it). */
+function followed(first: Canvas, others: readonly Canvas[]): Canvas {
+  if (others.length === 0) return first;
+  if (first.kind === "task") {
+    const chain = [...others.map(writeCanvas).reverse(), ...first.signature.options.chain ?? []];
+    const { signature } = first;
+    return { ...first, signature: { ...signature, options: { ...signature.options, chain } } };
+  }
+  if (first.kind === "chord") return { ...first, body: inTurn([first.body, ...others]) };
+  return inTurn([first, ...others]);
+}
+
+function openChord(chord: Chord, origin: Origin): Dispatch {
+  const { header, id } = chord;
+  if (header.length === 0) return dispatch(given(chord.body, [[]]), origin);
+  const wire = writeCanvas(bodyOf(chord.body));
+  let index = 0;
+  const members = header.map((member) =>
+    ending(member, (signature) => ({
+      ...signature,
+      options: { ...signature.options, group: id, groupIndex: index++, chord: wire },
+    }))
+  );
+  const opened = { id: id!, members: members.flatMap((member) => results(member)) };
+  const started = together(members.map((member) => dispatch(member, origin)));
+  return { chords: [opened, ...started.chords], messages: started.messages };
+}
+
+/** A chain travels as its first step that bears the others: so does Celery 5.7 send it, and every version takes it. */
+function bodyOf(body: Canvas): Canvas {
+  if (body.kind !== "chain") return body;
+  const [first, ...others] = (body as Chain).steps;
+  return first === undefined ? body : followed(first, others);
+}
+
+function message({ signature }: Step, { rootId, parentId }: Origin): IdentifiedSignature {
+  const { options } = signature;
+  return {
+    ...signature,
+    options: {
+      ...options,
+      taskId: options.taskId!,
+      rootId: rootId ?? options.rootId ?? options.taskId,
+      parentId: parentId ?? options.parentId,
+    },
+  };
+}
+
+/** What a canvas is to who waits for it: one tuple, of a group one with its members.
+ *
+ * @param parent result of what comes before */
+export function resultOf(canvas: Canvas, parent: ResultTuple | null = null): ResultTuple {
+  switch (canvas.kind) {
+    case "task":
+      return [[canvas.signature.options.taskId!, parent], null];
+    case "chain":
+      return canvas.steps.reduce<ResultTuple | null>(
+        (before, step) => resultOf(step, before),
+        parent,
+      )!;
+    case "group":
+      return [[canvas.id!, parent], canvas.members.map((member) => resultOf(member))];
+    case "chord":
+      return resultOf(canvas.body, [
+        [canvas.id!, parent],
+        canvas.header.map((member) => resultOf(member)),
+      ]);
+  }
+}
+
+/** The results that a chord waits for: one for each task that a member ends with. */
+function results(member: Canvas): ResultTuple[] {
+  const result = resultOf(member);
+  return result[1] === null ? [result] : result[1].flatMap(flat);
+}
+
+function flat(result: ResultTuple): ResultTuple[] {
+  return result[1] === null ? [result] : result[1].flatMap(flat);
+}

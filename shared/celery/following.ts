@@ -1,0 +1,165 @@
+/** What follows the end of a task, by what its message brought: the next step, callbacks, errbacks, steps that are lost. Pure.
+ *
+ * Ids are derived from the task's own: following twice sends the same messages twice.
+ * @module
+ */
+import { inTurn, readCanvas, sideBySide } from "./canvas.ts";
+import { type Canvas, endings, given, identified, steps } from "./canvas_tree.ts";
+import { childIds } from "./child_id.ts";
+import { type Dispatch, dispatch, resultOf, type ResultTuple } from "./dispatch.ts";
+import type { Embed, TaskMessage } from "./message.ts";
+import { fromWire } from "./signature.ts";
+
+/** What starts when a task has succeeded. */
+export interface Following extends Dispatch {
+  /** Results of what starts, for the record's `children`. */
+  readonly children: readonly ResultTuple[];
+}
+
+/** A task that will never run. */
+export interface LostTask {
+  readonly id: string;
+  readonly name: string;
+  /** The chord that waits for it. */
+  readonly chord: PendingChord | null;
+}
+
+/** A chord as a member of its header knows it. */
+export interface PendingChord {
+  readonly group: string;
+  /** Its body as it travels. */
+  readonly body: unknown;
+  readonly rootId: string | null;
+}
+
+/** Whether anything follows this task, in any case. */
+export function isFollowed({ callbacks, errbacks, chain, chord }: Embed): boolean {
+  return Boolean(callbacks?.length || errbacks?.length || chain?.length || chord);
+}
+
+/** Whether all that follows can be understood.
+ *
+ * @throws {Malformed} when it cannot */
+export function checkEmbed({ callbacks, errbacks, chain, chord }: Embed): void {
+  for (const wire of [...callbacks ?? [], ...errbacks ?? [], ...chain ?? []]) readCanvas(wire);
+  if (chord) readCanvas(chord);
+}
+
+/** The chord that this task is a member of. */
+export function chordOf({ embed, group, rootId }: TaskMessage): PendingChord | null {
+  return embed.chord && group !== null ? { group, body: embed.chord, rootId } : null;
+}
+
+/** What starts when a task has returned `value`: callbacks, then the next step of its chain.
+ *
+ * Several plain callbacks are a group (celery/app/trace.py).
+ *
+ * @param value parsed, typed values as they travel
+ *
+ * @example
+ * ```ts
+ * import { afterSuccess } from "./following.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const add = { task: "add", args: [4], kwargs: {}, options: { task_id: "b" } };
+ * const embed = { callbacks: null, errbacks: null, chain: [add], chord: null };
+ * const { messages } = afterSuccess({ id: "a", rootId: "a", embed }, 3);
+ * assertEquals(messages.map(({ args }) => args), [[3, 4]]);
+ * ```
+ */
+export function afterSuccess(
+  { id, rootId, embed }: Pick<TaskMessage, "id" | "rootId" | "embed">,
+  value: unknown,
+): Following {
+  const callbacks = (embed.callbacks ?? []).map(readCanvas);
+  const plain = callbacks.filter(({ kind }) => kind !== "group");
+  const parts = [
+    ...callbacks.filter(({ kind }) => kind === "group"),
+    ...(plain.length > 1 ? [sideBySide(plain)] : plain),
+  ].map((part) => identified(part, childIds(id, "link")));
+  const next = rest(id, embed);
+  return started([...parts, ...(next ? [next] : [])], [value], { rootId, parentId: id });
+}
+
+/** What starts when a task has failed: errbacks, each given the id of the task.
+ *
+ * In Celery an errback of two or more arguments may run in the failing worker (trap T8); one that crosses languages takes the id. */
+export function afterFailure(
+  { id, rootId, embed }: { id: string; rootId: string; embed: Pick<Embed, "errbacks"> },
+): Following {
+  const errbacks = (embed.errbacks ?? []).map(readCanvas);
+  if (errbacks.length === 0) return started([], [], {});
+  const all = identified(sideBySide(errbacks), childIds(id, "link_error"));
+  return started([all], [id], { rootId, parentId: id });
+}
+
+/** What will never run as this task did not succeed: the rest of its chain. */
+export function lostAfter({ id, embed }: Pick<TaskMessage, "id" | "embed">): LostTask[] {
+  const next = rest(id, embed);
+  return next ? lost(next) : [];
+}
+
+/** A chord's body, ready to start or to be lost. */
+export function bodyOf({ group, body }: PendingChord): Canvas {
+  return identified(readCanvas(body), childIds(group, "body"));
+}
+
+/** What starts when all members of a chord have succeeded.
+ *
+ * @param values of the members, in their order */
+export function afterHeader(
+  chord: PendingChord,
+  values: readonly unknown[],
+  parentId: string,
+): Following {
+  return started([bodyOf(chord)], [values], { rootId: chord.rootId, parentId });
+}
+
+/** What will never run as a member of the chord did not succeed, and whom to tell.
+ *
+ * @returns `id`: what Celery calls the body's own, that of a chain is its last task's */
+export function withoutHeader(
+  chord: PendingChord,
+): { lost: LostTask[]; errbacks: Following; id: string } {
+  const body = bodyOf(chord);
+  const [first] = steps(body);
+  const { taskId: id = first?.options.taskId ?? chord.group } = fromWire(chord.body).options;
+  const errbacks = first?.options.errbacks ?? null;
+  return {
+    id,
+    lost: lost(body),
+    errbacks: afterFailure({ id, rootId: chord.rootId ?? id, embed: { errbacks } }),
+  };
+}
+
+function rest(id: string, { chain }: Pick<Embed, "chain">): Canvas | undefined {
+  if (!chain || chain.length === 0) return undefined;
+  return identified(inTurn(chain.toReversed().map(readCanvas)), childIds(id, "chain"));
+}
+
+function started(
+  parts: readonly Canvas[],
+  args: readonly unknown[],
+  origin: { rootId?: string | null; parentId?: string },
+): Following {
+  const started = parts.map((part) => dispatch(given(part, args), origin));
+  return {
+    chords: started.flatMap(({ chords }) => chords),
+    messages: started.flatMap(({ messages }) => messages),
+    children: parts.map((part) => resultOf(part)),
+  };
+}
+
+/** Every task of a canvas. Chords wait for what it ends with; a chord within it was never opened. */
+function lost(canvas: Canvas): LostTask[] {
+  const waited = new Set(endings(canvas));
+  return steps(canvas).map((signature) => {
+    const { taskId, chord, group, rootId = null } = signature.options;
+    const waiting = chord && group && waited.has(signature);
+    return {
+      id: taskId!,
+      name: signature.task,
+      chord: waiting ? { group, body: chord, rootId } : null,
+    };
+  });
+}

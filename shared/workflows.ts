@@ -1,0 +1,128 @@
+/** Workflows: canvases that were submitted as a whole, and what became of them.
+ *
+ * A workflow is one transaction: its own record, the chords that it opens and, in the outbox, the messages that start it. So it is accepted
+ * as a whole or not at all, and submitting it again under the same id changes nothing.
+ * @module
+ */
+import { readCanvas, writeCanvas } from "./celery/canvas.ts";
+import { type Canvas, endings, steps } from "./celery/canvas_tree.ts";
+import { dispatch, resultOf } from "./celery/dispatch.ts";
+import type { ExceptionMeta } from "./celery/exception.ts";
+import { stringifyJson } from "./celery/json.ts";
+import type { Signature } from "./celery/signature.ts";
+import type { Database } from "./database/database.ts";
+import type { Outbox } from "./outbox.ts";
+import { entryOf } from "./publisher.ts";
+import { type ChordStore, failedMember, valueOf } from "./results/chords.ts";
+import { isFinal, type State, type TaskOutcome } from "./results/result.ts";
+import type { ResultStore } from "./results/store.ts";
+import type { Routes } from "./routes.ts";
+
+/** What workflows work with. */
+export interface WorkflowsOptions {
+  readonly database: Database;
+  readonly outbox: Outbox;
+  /** Who sends, for the header `origin`. */
+  readonly origin: string;
+  readonly chords: ChordStore;
+  readonly store: Pick<ResultStore, "outcomes" | "states">;
+  readonly routes: Routes;
+  /** Called when something was added to the outbox. */
+  added?(): void;
+}
+
+/** A task of a workflow. */
+export interface WorkflowTask {
+  readonly id: string;
+  readonly name: string;
+  readonly state: State;
+}
+
+/** A workflow as callers see it. */
+export interface WorkflowRecord {
+  readonly id: string;
+  /** `SUCCESS`, `FAILURE` or `REVOKED` once everything that it ends with is final; before, `STARTED` as soon as a task is. */
+  readonly state: State;
+  /** JSON text of what it ends with: a value, of a group a list; `null` until it has succeeded. */
+  readonly result: string | null;
+  readonly exception: ExceptionMeta | null;
+  /** In their order, members of headers before bodies. */
+  readonly tasks: readonly WorkflowTask[];
+  readonly createdAt: Date;
+}
+
+const ADD = `
+  insert into celeriac.workflow (id, canvas) values ($1, $2::text::json)
+  on conflict do nothing returning id`;
+
+const FIND = "select canvas::text as canvas, created_at from celeriac.workflow where id = $1";
+
+/** Starts workflows and tells of them. */
+export class Workflows {
+  readonly #options: WorkflowsOptions;
+
+  constructor(options: WorkflowsOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the workflow is committed. Nothing happens where it was before.
+   *
+   * @param canvas with all ids (`identified()`)
+   * @throws {InvalidInput} when a message of it cannot be sent
+   * @throws {DatabaseUnavailable} */
+  async start(id: string, canvas: Canvas): Promise<void> {
+    const { database, outbox, origin, chords, routes, added } = this.#options;
+    const { chords: opened, messages } = dispatch(canvas, {});
+    const now = new Date();
+    const entries = messages.map((message) =>
+      entryOf({
+        ...message,
+        options: { ...message.options, queue: routes.queueOf(message) },
+      }, { origin, now })
+    );
+    const text = stringifyJson(writeCanvas(canvas));
+    await database.transaction(async (sql) => {
+      const fresh = await sql.query(ADD, [id, text]);
+      if (fresh.length === 0) return;
+      await chords.open(opened, sql);
+      await outbox.add(entries, sql);
+    });
+    added?.();
+  }
+
+  /** @throws {DatabaseUnavailable} */
+  async find(id: string): Promise<WorkflowRecord | undefined> {
+    const { database, store } = this.#options;
+    const [row] = await database.query<{ canvas: string; created_at: Date }>(FIND, [id]);
+    if (!row) return undefined;
+    const canvas = readCanvas(JSON.parse(row.canvas));
+    const signatures = steps(canvas);
+    const states = await store.states(signatures.map(idOf));
+    const tasks = signatures.map((signature) => ({
+      id: idOf(signature),
+      name: signature.task,
+      state: states.get(idOf(signature)) ?? "PENDING" as const,
+    }));
+    const last = endings(canvas).map(idOf);
+    const done = last.every((one) => isFinal(states.get(one) ?? "PENDING"));
+    const base = { id, tasks, createdAt: row.created_at, result: null, exception: null };
+    if (!done) {
+      const begun = tasks.some(({ state }) => state !== "PENDING");
+      return { ...base, state: begun ? "STARTED" : "PENDING" };
+    }
+    const members = await store.outcomes(last);
+    const records = new Map<string, TaskOutcome>(members.map((member) => [member.id, member]));
+    const failed = failedMember(last, records);
+    if (!failed) {
+      const result = stringifyJson(valueOf(resultOf(canvas), records));
+      return { ...base, state: "SUCCESS", result };
+    }
+    const revoked = members.every(({ state }) => state === "SUCCESS" || state === "REVOKED");
+    const state = revoked ? "REVOKED" : "FAILURE";
+    return { ...base, state, exception: failed.record?.exception ?? null };
+  }
+}
+
+function idOf({ options }: Signature): string {
+  return options.taskId!;
+}

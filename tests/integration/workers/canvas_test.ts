@@ -1,0 +1,317 @@
+/** What follows a task: chains, groups, chords, callbacks and errbacks, whatever dies between. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { v7 as newId } from "uuid";
+import { inTurn, seriesStep, sideBySide } from "../../../shared/celery/canvas.ts";
+import { type Canvas, identified, type Step, steps } from "../../../shared/celery/canvas_tree.ts";
+import { childIds } from "../../../shared/celery/child_id.ts";
+import { toWire } from "../../../shared/celery/signature.ts";
+import type { SignatureOptions } from "../../../shared/celery/signature.ts";
+import { defineTask, z } from "../../../shared/mod.ts";
+import { Registry } from "../../../shared/registry.ts";
+import { NativeChords } from "../../../shared/results/chords.ts";
+import { isFinal } from "../../../shared/results/result.ts";
+import { Routes } from "../../../shared/routes.ts";
+import { type WorkflowRecord, Workflows } from "../../../shared/workflows.ts";
+import { handle } from "../../../workers/handlers.ts";
+import { eventually } from "../../support/eventually.ts";
+import { type House, house } from "../../support/house.ts";
+
+const add = defineTask({
+  name: "add",
+  input: z.object({ x: z.number(), y: z.number() }),
+  output: z.number(),
+});
+const sum = defineTask({
+  name: "sum",
+  input: z.object({ numbers: z.array(z.number()), more: z.number().default(0) }),
+  output: z.number(),
+});
+const list = defineTask({ name: "list", input: z.object({ items: z.array(z.unknown()) }) });
+const fail = defineTask({ name: "fail", input: z.object({ given: z.unknown().optional() }) });
+const note = defineTask({ name: "note", input: z.object({ id: z.string() }) });
+const silent = defineTask({
+  name: "silent",
+  input: z.object({ x: z.number() }),
+  ignoreResult: true,
+});
+
+function handlers() {
+  const notes: string[] = [];
+  const runs: string[] = [];
+  const all = [
+    handle(add, ({ x, y }, { id }) => {
+      runs.push(id);
+      return x + y;
+    }),
+    handle(sum, ({ numbers, more }, { id }) => {
+      runs.push(id);
+      return numbers.reduce((total, number) => total + number, more);
+    }),
+    handle(list, ({ items }) => items),
+    handle(fail, () => {
+      throw new RangeError("boom");
+    }),
+    handle(note, ({ id }) => void notes.push(id)),
+    handle(silent, ({ x }) => x),
+  ];
+  return { all, notes, runs };
+}
+
+function task(
+  { name }: { name: string },
+  args: unknown[] = [],
+  options: SignatureOptions & { immutable?: boolean } = {},
+): Step {
+  const { immutable, ...own } = options;
+  return {
+    kind: "task",
+    signature: { task: name, args, kwargs: {}, options: own, ...(immutable && { immutable }) },
+  };
+}
+
+const chord = (header: Canvas[], body: Canvas): Canvas => ({ kind: "chord", header, body });
+
+interface Ground extends AsyncDisposable {
+  readonly home: House;
+  readonly notes: string[];
+  readonly runs: string[];
+  readonly chords: NativeChords;
+  start(canvas: Canvas): Promise<{ id: string; canvas: Canvas }>;
+  /** The workflow, once it has ended. */
+  ended(canvas: Canvas): Promise<WorkflowRecord>;
+}
+
+async function ground(): Promise<Ground> {
+  const { all, notes, runs } = handlers();
+  const home = await house(all);
+  const { database, outbox } = home;
+  const chords = new NativeChords({ database });
+  const registry = new Registry(all.map(({ contract }) => contract));
+  const workflows = new Workflows({
+    database,
+    outbox,
+    chords,
+    store: home.store,
+    origin: "gen1@test",
+    routes: new Routes(registry, []),
+  });
+  const start = async (canvas: Canvas) => {
+    const id = newId();
+    const fixed = identified(canvas, childIds(id, "workflow"));
+    await workflows.start(id, fixed);
+    return { id, canvas: fixed };
+  };
+  return {
+    home,
+    notes,
+    runs,
+    chords,
+    start,
+    async ended(canvas) {
+      const { id } = await start(canvas);
+      return await eventually(`the end of workflow ${id}`, async () => {
+        const record = await workflows.find(id);
+        return record && isFinal(record.state) ? record : undefined;
+      });
+    },
+    [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
+  };
+}
+
+Deno.test("Follower works every shape of canvas to its result", async (t) => {
+  await using ground_ = await ground();
+  const shapes: [string, Canvas, unknown][] = [
+    ["a chain hands on results", inTurn([task(add, [2, 2]), task(add, [4]), task(add, [8])]), 16],
+    [
+      "immutable steps take none",
+      inTurn([task(add, [2, 2]), task(add, [1, 1], { immutable: true })]),
+      2,
+    ],
+    ["a group", sideBySide([task(add, [1, 1]), task(add, [2, 2])]), [2, 4]],
+    [
+      "a group at the end of a chain",
+      inTurn([task(add, [1, 1]), sideBySide([task(add, [1]), task(add, [2])])]),
+      [3, 4],
+    ],
+    ["a chord", chord([task(add, [1, 1]), task(add, [2, 2])], task(sum)), 6],
+    [
+      "a chord of 200",
+      chord(Array.from({ length: 200 }, (_, index) => task(add, [index, 1])), task(sum)),
+      20100,
+    ],
+    ["a chord without members", chord([], task(sum)), 0],
+    [
+      "a chord of chains",
+      chord([inTurn([task(add, [1, 1]), task(add, [1])]), task(add, [2, 2])], task(sum)),
+      7,
+    ],
+    [
+      "a chord within a chain",
+      inTurn([
+        task(add, [1, 1]),
+        sideBySide([task(add, [1]), task(add, [2])]),
+        task(sum),
+        task(add, [100]),
+      ]),
+      107,
+    ],
+    [
+      "a chord within a chord, its body a chain",
+      chord(
+        [
+          chord([task(add, [1, 1]), task(add, [2, 2])], inTurn([task(sum), task(add, [10])])),
+          task(add, [3, 3]),
+        ],
+        inTurn([task(sum), task(add, [1000])]),
+      ),
+      1022,
+    ],
+    [
+      "groups that follow one another",
+      inTurn([
+        sideBySide([task(add, [1, 1]), task(add, [2, 2])]),
+        sideBySide([task(sum, [], {}), task(list)]),
+        task(list),
+      ]),
+      [6, [2, 4]],
+    ],
+    ["a member that keeps no record of its own", chord([task(silent, [3])], task(list)), [3]],
+    ["a map", seriesStep("map", toWire(task(fail).signature), []), []],
+    ["a starmap", seriesStep("starmap", toWire(task(add).signature), [[1, 2], [3, 4]]), [3, 7]],
+  ];
+  for (const [name, canvas, expected] of shapes) {
+    await t.step(name, async () => {
+      const { state, result, exception } = await ground_.ended(canvas);
+      assertEquals([state, exception], ["SUCCESS", null]);
+      assertEquals(JSON.parse(result!), expected);
+    });
+  }
+});
+
+Deno.test("Follower ends what waits for a failure, and tells the errbacks", async (t) => {
+  await using ground_ = await ground();
+  const told = { errbacks: [toWire(task(note).signature)] };
+
+  await t.step("the middle of a chain", async () => {
+    const record = await ground_.ended(
+      inTurn([task(add, [1, 1]), task(fail, [], told), task(add, [1]), task(add, [1])]),
+    );
+    assertEquals(record.state, "FAILURE");
+    assertEquals(record.tasks.map(({ state }) => state), [
+      "SUCCESS",
+      "FAILURE",
+      "FAILURE",
+      "FAILURE",
+    ]);
+    assertEquals(record.exception?.exc_message, ["boom"]);
+    await eventually("the errback", () => ground_.notes.includes(record.tasks[1]!.id) || undefined);
+  });
+
+  await t.step("a member of a chord", async () => {
+    const record = await ground_.ended(
+      chord([task(add, [1, 1]), task(fail)], inTurn([task(sum, [], told), task(add, [1])])),
+    );
+    assertEquals(record.state, "FAILURE");
+    assertEquals(record.exception?.exc_type, "ChordError");
+    assertStringIncludes(String(record.exception?.exc_message[0]), "raised ValueError('boom')");
+    const [, , body] = record.tasks;
+    await eventually("the errback", () => ground_.notes.includes(body!.id) || undefined);
+  });
+
+  await t.step("the first step of a member that is a chain", async () => {
+    const member = inTurn([task(fail), task(add, [1]), task(add, [1])]);
+    const record = await ground_.ended(chord([member, task(add, [1, 1])], task(sum)));
+    assertEquals(record.state, "FAILURE");
+    assertEquals(record.exception?.exc_type, "ChordError");
+  });
+
+  await t.step("a step whose queue does not exist", async () => {
+    const record = await ground_.ended(
+      inTurn([task(add, [1, 1]), task({ name: "proj.far" }, [], { queue: "nowhere" }), task(list)]),
+    );
+    assertEquals(record.tasks.map(({ state }) => state), ["SUCCESS", "FAILURE", "FAILURE"]);
+    assertStringIncludes(String(record.exception?.exc_message[0]), "nowhere");
+  });
+
+  await t.step("a revoked step", async () => {
+    const { id, canvas } = await ground_.start(
+      inTurn([task(add, [1, 1]), task(add, [1], { countdown: 2 }), task(add, [1])]),
+    );
+    const [, second, third] = steps(canvas).map(({ options }) => options.taskId!);
+    assert((await ground_.home.store.revoke(second!, "revoked")).revoked, `workflow ${id}`);
+    assertEquals((await ground_.home.final(third!)).state, "REVOKED");
+  });
+});
+
+Deno.test("Follower counts a member once, however often its message comes", async () => {
+  await using ground_ = await ground();
+  const { home, chords, runs } = ground_;
+  const body = task(sum, [], { taskId: newId() });
+  const [one, two] = [newId(), newId()];
+  const group = newId();
+  const options = { group, chord: toWire(body.signature) };
+  await chords.open([{ id: group, members: [[[one, null], null], [[two, null], null]] }]);
+  const first = () => home.submit("add", { x: 1, y: 1 }, { ...options, taskId: one });
+  await first();
+  await home.final(one);
+  await Promise.all([first(), first(), first()]);
+  await home.submit("add", { x: 2, y: 2 }, { ...options, taskId: two });
+  assertEquals((await home.final(body.signature.options.taskId!)).result, "6");
+  await Promise.all([first(), first()]);
+  // A task sent after the copies ends after them: one queue, one worker.
+  await home.final(await home.submit("add", { x: 0, y: 0 }));
+  assertEquals(runs.filter((id) => id === one), [one]);
+  assertEquals(runs.filter((id) => id === body.signature.options.taskId).length, 1);
+});
+
+Deno.test("Follower goes on where a worker died between record and what follows", async () => {
+  await using ground_ = await ground();
+  const { home, chords } = ground_;
+  const [id, next, group] = [newId(), newId(), newId()];
+  const body = task(sum, [], { taskId: newId() });
+  await chords.open([{ id: group, members: [[[id, null], null]] }]);
+  // As it is left by a worker that committed the record and died.
+  await home.store.settle([{
+    id,
+    name: "add",
+    queue: "celeriac.default",
+    worker: "celeriac@dead",
+    state: "SUCCESS",
+    argsRepr: null,
+    kwargsRepr: null,
+    result: "40",
+    exception: null,
+    traceback: null,
+    retries: 0,
+    startedAt: null,
+    next: null,
+  }]);
+  await home.submit("add", { x: 1, y: 1 }, {
+    taskId: id,
+    group,
+    chord: toWire(body.signature),
+    callbacks: [toWire(task(add, [2], { taskId: next }).signature)],
+  });
+  assertEquals((await home.final(next)).result, "42");
+  assertEquals((await home.final(body.signature.options.taskId!)).result, "40");
+});
+
+Deno.test("Worker records what a task started", async () => {
+  await using ground_ = await ground();
+  const { canvas } = await ground_.start(
+    inTurn([task(add, [1, 1]), sideBySide([task(add, [1]), task(add, [2])])]),
+  );
+  const [first, ...members] = steps(canvas).map(({ options }) => options.taskId!);
+  const { children } = await ground_.home.final(first!);
+  assertEquals(children?.length, 1);
+  assertEquals(children?.[0]?.[1]?.map(([[id]]) => id), members);
+});
+
+Deno.test("Worker sets aside a task whose followers cannot be read", async () => {
+  await using ground_ = await ground();
+  const { home } = ground_;
+  const id = await home.submit("add", { x: 1, y: 1 }, { callbacks: [{ args: [] }] });
+  const { message } = await home.deadLetter();
+  assertEquals(message.headers["celeriac-reason"], "malformed");
+  assertEquals((await home.final(id)).state, "FAILURE");
+});
