@@ -32,6 +32,9 @@ export interface ApiParts {
 /** Lines of one batch. */
 const BATCH_LIMIT = 10_000;
 
+/** Milliseconds that the first answer waits for queues and exchanges. */
+const DECLARE_MS = 2_000;
+
 /** Addresses that only this machine reaches. */
 const LOOPBACK = /^(127(\.\d+){3}|::1|localhost)$/;
 
@@ -100,11 +103,12 @@ export class Api implements Service {
     return `http://${host}:${port}`;
   }
 
-  /** Listens at once: with the broker away the outbox takes what comes. */
+  /** Listens as soon as the queues are there, so that the first task finds its own; with the broker away after
+   * {@linkcode DECLARE_MS}, as then the outbox takes what comes. */
   async start(): Promise<void> {
     if (this.#server) return;
     const { config, registry, broker } = this.#parts;
-    declare(broker, registry.queues);
+    await declare(broker, registry.queues);
     for (const service of this.#services) await service.start();
     this.#server = Deno.serve(
       { hostname: config.host, port: config.port, onListen: () => {} },
@@ -124,11 +128,15 @@ export class Api implements Service {
   }
 }
 
-/** Not awaited: the broker may be away, and readiness tells what is missing. */
-function declare(broker: Broker, queues: readonly string[]): void {
-  broker.connected()
+/** Resolves when all is declared, or after a moment and goes on: readiness tells what is missing. */
+async function declare(broker: Broker, queues: readonly string[]): Promise<void> {
+  const moment = Promise.withResolvers<void>();
+  const timer = setTimeout(moment.resolve, DECLARE_MS);
+  const declared = broker.connected()
     .then(() => broker.declare(declarationFor("api", queues)))
     .catch((error) => getLogger(["celeriac", "api"]).error("{error}", { error: error.message }));
+  await Promise.race([declared, moment.promise]);
+  clearTimeout(timer);
 }
 
 /** The sender's name in Celery's manner: `gen<pid>@<host>`. */

@@ -2,7 +2,7 @@
  *
  *     deno run -A tests/bench/load.ts URL CONNECTIONS SECONDS
  *
- * Prints one line of JSON: requests a second, median and 99th percentile latency in milliseconds, and how many were not answered with 202.
+ * Prints one line of JSON: requests a second, median and 99th percentile latency in milliseconds, how many were not answered with 202, and with what.
  * @module
  */
 import autocannon from "autocannon";
@@ -22,4 +22,7 @@ console.log(JSON.stringify({
   medianMs: result.latency.p50,
   p99Ms: result.latency.p99,
   refused: result.requests.total - accepted + result.errors + result.timeouts,
+  statuses: result.statusCodeStats,
+  errors: result.errors,
+  timeouts: result.timeouts,
 }));
