@@ -37,6 +37,20 @@ const BUILTINS: ReadonlyMap<string, string> = new Map([
   ["TimeoutError", "TimeoutError"],
 ]);
 
+/** Python's own exceptions that an error may name itself after. Others would end whoever reads them (`SystemExit`), or are no exceptions. */
+const NAMEABLE: ReadonlySet<string> = new Set([
+  ...["ArithmeticError", "AssertionError", "AttributeError", "BlockingIOError", "BufferError"],
+  ...["ConnectionError", "ConnectionRefusedError", "ConnectionResetError", "EOFError", "Exception"],
+  ...["FileExistsError", "FileNotFoundError", "ImportError", "IndexError", "InterruptedError"],
+  ...["IsADirectoryError", "KeyError", "LookupError", "MemoryError", "NameError"],
+  ...["NotADirectoryError", "NotImplementedError", "OSError", "OverflowError", "PermissionError"],
+  ...["RecursionError", "RuntimeError", "TimeoutError", "TypeError", "ValueError"],
+  ...["ZeroDivisionError"],
+]);
+
+/** A module and a class in it. */
+const DOTTED = /^([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\.([A-Za-z_]\w*)$/;
+
 /** Names that classes of users inherit. */
 const INHERITED: ReadonlySet<string> = new Set([
   "Error",
@@ -50,6 +64,9 @@ const INHERITED: ReadonlySet<string> = new Set([
 ]);
 
 /** Turns whatever was thrown into an exception that Python can rebuild.
+ *
+ * An error names its Python class itself by a property `pythonClass`, such as `shop.errors.NotServed`: whoever reads the result with that
+ * module loaded gets this class, called with the message.
  *
  * @example
  * ```ts
@@ -83,6 +100,8 @@ export function encodeException(error: unknown): ExceptionMeta {
   if ("issues" in error && Array.isArray(error.issues)) {
     return exception("builtins", "ValueError", storable(issuesText(error.issues), MAX_MESSAGE));
   }
+  const named = pythonClass(error);
+  if (named) return exception(...named, message);
   const type = typeName(error);
   const builtin = BUILTINS.get(type);
   if (builtin) return exception("builtins", builtin, message);
@@ -139,6 +158,14 @@ function thrown(value: unknown): unknown {
   if (typeof value === "string") return storable(value, MAX_MESSAGE);
   if (typeof value === "number" && Number.isFinite(value)) return value;
   return typeof value === "boolean" || value === null ? value : repr(value);
+}
+
+/** The class that an error names itself after, if it is one that does no harm. */
+function pythonClass(error: Error): [module: string, type: string] | undefined {
+  if (!("pythonClass" in error) || typeof error.pythonClass !== "string") return undefined;
+  const [, module = "", type = ""] = DOTTED.exec(error.pythonClass) ?? [];
+  if (type === "" || module === "builtins" && !NAMEABLE.has(type)) return undefined;
+  return [module, type];
 }
 
 /** The most telling name: a class that does not name its errors inherits the name of a built-in one. */

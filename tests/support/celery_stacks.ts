@@ -73,18 +73,27 @@ export class CeleryStack {
    *
    * @param options.url AMQP URL with its vhost
    * @param options.flags more flags of `celery worker`
+   * @param options.app module of the app; default the script's name
+   * @param options.cwd default the script's folder
    * @param options.env more variables */
   async worker(
     script: URL,
-    options: { url: string; flags?: readonly string[]; env?: Record<string, string> },
+    options: {
+      url: string;
+      flags?: readonly string[];
+      app?: string;
+      cwd?: string;
+      env?: Record<string, string>;
+    },
   ): Promise<Process> {
     const file = fromFileUrl(script);
-    const app = file.slice(file.lastIndexOf("/") + 1, -".py".length);
+    const { app = file.slice(file.lastIndexOf("/") + 1, -".py".length) } = options;
+    const { cwd = fromFileUrl(new URL(".", script)) } = options;
     const worker = Process.start(
       this.#python,
       ["-m", "celery", "-A", app, "worker", "-c", "1", "-l", "INFO", ...options.flags ?? []],
       {
-        cwd: fromFileUrl(new URL(".", script)),
+        cwd,
         env: { ...environment, ...options.env, BROKER: options.url },
         ownGroup: true,
       },

@@ -42,10 +42,15 @@ export async function freshPipeline(): Promise<Pipeline> {
   const vhost = stack.use(await freshVhost());
   const database = stack.use(await freshDatabase());
   await migrate(database.url);
+  const pipeline = stack.use(await pipelineOn(vhost, database));
+  const owned = stack.move();
+  return { ...pipeline, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** A pipeline on servers that somebody else has made, and removes. */
+export async function pipelineOn(vhost: Vhost, database: TestDatabase): Promise<Pipeline> {
   const client = new pg.Client(database.url);
   await client.connect();
-  stack.defer(() => client.end());
-  const owned = stack.move();
   const rows = async <Row extends object>(statement: string, values: unknown[] = []) => {
     return (await client.query<Row>(statement, values)).rows;
   };
@@ -64,7 +69,7 @@ export async function freshPipeline(): Promise<Pipeline> {
         async () => (await rows<TaskRow>(selectTask, [id]))[0],
       );
     },
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    [Symbol.asyncDispose]: () => client.end(),
   };
 }
 

@@ -63,9 +63,12 @@ export async function startRole(
 }
 
 /** Brings a database to the version of this checkout. */
-export async function migrate(databaseUrl: string): Promise<void> {
+export async function migrate(
+  databaseUrl: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
   await run(Deno.execPath(), ["run", "-A", `${checkout}cli.ts`, "migrate"], {
-    env: { DATABASE_URL: databaseUrl, NO_COLOR: "1" },
+    env: { DATABASE_URL: databaseUrl, NO_COLOR: "1", ...env },
     cwd: checkout,
   });
 }

@@ -25,6 +25,8 @@ export interface ErrorRecord {
   readonly seconds?: number;
   /** {@linkcode InvalidInput}: path of what is wrong. */
   readonly field?: string;
+  /** The class that it names itself after in Python. */
+  readonly pythonClass?: string;
   /** A zod error's list. */
   readonly issues?: readonly unknown[];
   /** Whether the class is one of `shared/errors.ts`, and not one of that name only. */
@@ -71,6 +73,9 @@ export function recordError(error: unknown, depth = 0): ErrorRecord {
       : {}),
     ...(error instanceof InvalidInput && error.field !== undefined ? { field: error.field } : {}),
     ...("seconds" in error && typeof error.seconds === "number" ? { seconds: error.seconds } : {}),
+    ...("pythonClass" in error && typeof error.pythonClass === "string"
+      ? { pythonClass: error.pythonClass }
+      : {}),
     ...("issues" in error && Array.isArray(error.issues)
       ? { issues: plainIssues(error.issues) }
       : {}),
@@ -80,12 +85,13 @@ export function recordError(error: unknown, depth = 0): ErrorRecord {
 /** Makes an error of a record: of its own class if that is one of ours, otherwise of a class of that name. What was no error comes back as it was. */
 export function reviveError(record: ErrorRecord): unknown {
   if ("thrown" in record) return record.thrown;
-  const { name, message, stack, cause, issues } = record;
+  const { name, message, stack, cause, issues, pythonClass } = record;
   const make = record.ours ? OURS.get(name) : undefined;
   const error = make ? make(message, record) : new (classNamed(name))(message);
   define(error, "name", name);
   define(error, "stack", stack ?? `${name}: ${message}`);
   if (cause) define(error, "cause", reviveError(cause));
+  if (pythonClass !== undefined) define(error, "pythonClass", pythonClass);
   if (issues) define(error, "issues", issues);
   return error;
 }

@@ -47,6 +47,18 @@ Deno.test("encodeException() names Python's class for each error that has one", 
   for (const [error, expected] of cases) assertEquals(encodeException(error), expected);
 });
 
+Deno.test("encodeException() takes the class that an error names, unless it would do harm", () => {
+  const named = (pythonClass: unknown) => Object.assign(new TypeError("m"), { pythonClass });
+  const cases: [unknown, ExceptionMeta][] = [
+    [named("shop.errors.NotServed"), meta("shop.errors", "NotServed", "m")],
+    [named("errors.E"), meta("errors", "E", "m")],
+    [named("builtins.KeyError"), meta("builtins", "KeyError", "m")],
+    ...["builtins.SystemExit", "builtins.int", "NotServed", "a..b", "a b.c", "", "a.b.", 1, null]
+      .map((name): [unknown, ExceptionMeta] => [named(name), meta("builtins", "TypeError", "m")]),
+  ];
+  for (const [error, expected] of cases) assertEquals(encodeException(error), expected);
+});
+
 Deno.test("encodeException() puts other errors into a module of ours under a name Python can use", () => {
   const cases: [unknown, ExceptionMeta][] = [
     [new Error("e"), meta("celeriac", "Error", "e")],

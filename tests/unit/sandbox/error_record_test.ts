@@ -27,6 +27,15 @@ Deno.test("reviveError() makes an error of the same name, message and stack", ()
   }
 });
 
+Deno.test("reviveError() keeps the class that an error names itself after in Python", () => {
+  const error = Object.assign(new OutOfStock("none"), { pythonClass: "shop.errors.OutOfStock" });
+  assertEquals(encodeException(crossed(error)), {
+    exc_type: "OutOfStock",
+    exc_message: ["none"],
+    exc_module: "shop.errors",
+  });
+});
+
 Deno.test("reviveError() keeps the class and the fields of our own errors", () => {
   const errors = [
     new Retry("later", { countdown: 3 }),

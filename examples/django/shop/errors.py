@@ -1,0 +1,2 @@
+class NotServed(Exception):
+    """There is no way to send goods there."""

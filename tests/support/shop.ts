@@ -1,0 +1,96 @@
+/** The Django project of `examples/django/` on servers of its own, in one release of Celery and Django, and our roles beside it.
+ * @module
+ */
+import { fromFileUrl } from "@std/path";
+import { type CeleryStack, celeryStack, type StackName } from "./celery_stacks.ts";
+import { type Pipeline, pipelineOn } from "./pipeline.ts";
+import type { Process } from "./process.ts";
+import { checkout, migrate, startApi, startWorker } from "./roles.ts";
+import { freshDatabase, freshVhost } from "./servers.ts";
+
+/** Who makes django-celery-results' tables. */
+export type TablesBy = "django" | "celeriac";
+
+/** The shop. */
+export interface Shop extends AsyncDisposable {
+  readonly stack: CeleryStack;
+  readonly pipeline: Pipeline;
+  /** Variables of our roles. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Runs `manage.py`. @returns what it said */
+  manage(...args: string[]): Promise<string>;
+  /** Runs a script with the project's modules. @returns what it said
+   *
+   * @param timeoutMs default 120,000 */
+  script(file: URL, args?: readonly string[], timeoutMs?: number): Promise<string>;
+  /** Starts a Python worker of the project. */
+  pythonWorker(...flags: string[]): Promise<Process>;
+}
+
+const project = `${checkout}examples/django`;
+const url = (path: string) => new URL(`../../${path}`, import.meta.url);
+
+/** Variables of the project's Python processes. */
+const django = { DJANGO_SETTINGS_MODULE: "shop.settings", PYTHONPATH: project };
+
+/** Makes a vhost as Celery projects have them, a database with Django's tables and ours, and nothing that runs.
+ *
+ * @param options.tables who makes the tables of results; default Django */
+export async function freshShop(
+  name: StackName,
+  { tables = "django" }: { tables?: TablesBy } = {},
+): Promise<Shop> {
+  await using parts = new AsyncDisposableStack();
+  const stack = await celeryStack(name);
+  const vhost = parts.use(await freshVhost({ defaultQueueType: "classic" }));
+  const database = parts.use(await freshDatabase());
+  const python = { ...django, CELERY_BROKER_URL: vhost.url, DATABASE_URL: database.url };
+  const manage = (...args: string[]) =>
+    stack.run(url("examples/django/manage.py"), args, { env: python, timeoutMs: 120_000 });
+  if (tables === "celeriac") {
+    await migrate(database.url, { CELERIAC_RESULTS: "django" });
+    await manage("migrate", "--fake", "django_celery_results", "-v", "0");
+  }
+  await manage("migrate", "-v", "0");
+  if (tables === "django") await migrate(database.url, { CELERIAC_RESULTS: "django" });
+  const pipeline = parts.use(await pipelineOn(vhost, database));
+  const owned = parts.move();
+  return {
+    stack,
+    pipeline,
+    env: {
+      ...pipeline.env,
+      CELERIAC_RESULTS: "django",
+      CELERIAC_CONTRACTS: fromFileUrl(url("tests/interop/django/contracts.ts")),
+      CELERIAC_HANDLERS: fromFileUrl(url("tests/interop/django/handlers.ts")),
+    },
+    manage,
+    script: (file, args = [], timeoutMs = 120_000) =>
+      stack.run(file, args, { env: python, timeoutMs }),
+    pythonWorker: (...flags) =>
+      stack.worker(url("examples/django/shop/celery.py"), {
+        url: vhost.url,
+        app: "shop",
+        cwd: project,
+        env: python,
+        flags,
+      }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Starts an API and a worker of ours for the shop; both end when it is disposed.
+ *
+ * @returns the API's URL and the worker's process */
+export async function openShop(
+  shop: Shop,
+  env: Readonly<Record<string, string>> = {},
+): Promise<AsyncDisposable & { url: string; worker: Process }> {
+  await using parts = new AsyncDisposableStack();
+  const options = { env: { ...shop.env, ...env } };
+  const { api, url } = await startApi(options);
+  parts.use(api);
+  const worker = parts.use(await startWorker(options));
+  const owned = parts.move();
+  return { url, worker, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
