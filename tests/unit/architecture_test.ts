@@ -14,7 +14,9 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
   workers: ["workers", "shared"],
   beat: ["beat", "shared"],
   cli: ["cli", "api", "workers", "beat", "shared"],
-  tests: ["tests", "cli", "api", "workers", "beat", "shared"],
+  // As an app of a user would: the two doors.
+  examples: ["examples", "workers", "shared"],
+  tests: ["tests", "examples", "cli", "api", "workers", "beat", "shared"],
 };
 
 /** Packages that hide behind a seam, and the one place that may know them. */
