@@ -14,6 +14,7 @@ import { docsRoutes, STYLE_SOURCE } from "./routes/docs.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { revokeRoutes } from "./routes/revoke.ts";
+import { scheduleRoutes } from "./routes/schedules.ts";
 import { submitRoutes } from "./routes/submit.ts";
 import { Submitter } from "./submitter.ts";
 
@@ -72,6 +73,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
   app.route("/v1", resultRoutes({ store, live, cache, maxWait }));
   app.route("/v1", eventRoutes({ store, live }));
   app.route("/v1", revokeRoutes({ store, broker, cache }));
+  app.route("/v1", scheduleRoutes({ schedules: dependencies.schedules, rules, submitter }));
   app.route("/", healthRoutes({ ...checks, readyWhen: "any", metrics }));
   app.route(
     "/",

@@ -8,6 +8,7 @@ import type { Idempotency } from "../shared/results/idempotency.ts";
 import type { Submission } from "../shared/results/result.ts";
 import type { ResultStore } from "../shared/results/store.ts";
 import type { Live } from "./live.ts";
+import type { Schedules } from "./routes/schedules.ts";
 
 /** What an operator may set. */
 export interface ApiSettings {
@@ -34,6 +35,7 @@ export interface ApiDependencies {
   /** Takes PENDING records off the hot path: best effort, not waited for. */
   readonly submissions: { write(submission: Submission): void };
   readonly idempotency: Pick<Idempotency, "begin" | "published">;
+  readonly schedules: Schedules;
   readonly live: Live;
   /** What liveness and readiness look at; any one of `ready` suffices, as either broker or database can hold a task. */
   readonly checks: { readonly live: readonly Check[]; readonly ready: readonly Check[] };

@@ -14,6 +14,7 @@ import { Relay } from "../shared/relay.ts";
 import { Idempotency } from "../shared/results/idempotency.ts";
 import { resultStore } from "../shared/results/choice.ts";
 import { SubmissionWriter } from "../shared/results/submissions.ts";
+import { ScheduleStore } from "../shared/schedules/store.ts";
 import type { Service } from "../shared/service.ts";
 import type { Config } from "../shared/settings.ts";
 import { declarationFor } from "../shared/topology.ts";
@@ -80,6 +81,7 @@ export class Api implements Service {
       live,
       metrics,
       publisher: new Publisher({ broker, outbox, origin: origin() }),
+      schedules: new ScheduleStore({ database }),
       idempotency: new Idempotency({ database }),
       checks: {
         live: [],

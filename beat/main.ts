@@ -102,14 +102,14 @@ export class Beat implements Service {
 
   /** Routes of its health. */
   health(): ReturnType<typeof healthRoutes> {
-    const { broker, database } = this.#parts;
+    const { config, broker, database } = this.#parts;
     const scheduler = { name: "scheduler", look: () => this.#scheduler.look() };
     return healthRoutes({
       live: [scheduler],
       ready: [
         scheduler,
         brokerCheck(broker, ["connected", "blocked"]),
-        databaseCheck(() => pending(database)),
+        databaseCheck(() => pending(database, config)),
       ],
       metrics: this.#metrics,
     });

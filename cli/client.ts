@@ -12,15 +12,29 @@ export interface Answer {
 
 const FINAL = ["SUCCESS", "FAILURE", "REVOKED"];
 
-/** Asks the API.
+interface RequestOptions {
+  readonly method?: string;
+  readonly body?: string;
+  readonly headers?: Record<string, string>;
+}
+
+/** Asks the API for a record.
  *
  * @throws {Unavailable} when it is not there
  * @throws {ConfigurationError} when it refuses, with its problem */
-export async function ask(
+export function ask(config: Config, path: string, init: RequestOptions = {}): Promise<Answer> {
+  return request<Answer>(config, path, init);
+}
+
+/** Asks the API for anything.
+ *
+ * @throws {Unavailable} when it is not there
+ * @throws {ConfigurationError} when it refuses, with its problem */
+export async function request<Body>(
   { url, apiToken }: Config,
   path: string,
-  init: { method?: string; body?: string; headers?: Record<string, string> } = {},
-): Promise<Answer> {
+  init: RequestOptions = {},
+): Promise<Body> {
   let response: Response;
   try {
     response = await fetch(new URL(path, url), {

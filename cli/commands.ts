@@ -15,6 +15,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["revoke", async () => (await import("./revoke.ts")).revoke],
   ["inspect", async () => (await import("./inspect.ts")).inspect],
   ["control", async () => (await import("./control.ts")).control],
+  ["schedules", async () => (await import("./schedules.ts")).schedules],
   ["permissions", async () => (await import("./permissions.ts")).permissions],
 ]);
 
@@ -32,5 +33,6 @@ export const SUMMARIES: ReadonlyMap<string, string> = new Map([
   ["revoke", "call a task off, or end it while it runs"],
   ["inspect", "ask workers what they do"],
   ["control", "tell workers what to do"],
+  ["schedules", "list, add, pause, resume, trigger and remove schedules"],
   ["permissions", "print the Deno flags that a role needs"],
 ]);

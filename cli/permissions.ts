@@ -20,6 +20,7 @@ const ROLES: readonly Role[] = [
   "definitions",
   "call",
   "result",
+  "schedules",
   "inspect",
 ];
 
@@ -137,6 +138,7 @@ function hosts(role: Role, config: Config): string[] {
       return [of(config.managementUrl, 15672)];
     case "call":
     case "result":
+    case "schedules":
       return [of(config.url, config.url.startsWith("https") ? 443 : 80)];
   }
 }
@@ -162,6 +164,7 @@ function folders(role: Role, config: Config): string[] {
         ...pglite(),
       ];
     case "call":
+    case "schedules":
       return [Deno.cwd()];
     case "definitions":
       return [Deno.cwd(), ...appFolder(contracts)];

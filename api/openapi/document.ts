@@ -14,6 +14,7 @@ import {
   SUBMISSION_PARAMETERS,
   submissionAnswers,
 } from "./routes.ts";
+import { schedulePaths, scheduleSchemas } from "./schedule_routes.ts";
 import { servicePaths } from "./service_routes.ts";
 import {
   documentSchema,
@@ -72,6 +73,7 @@ export function openApiDocument(options: DocumentOptions): OpenApiDocument {
       contracts.map((contract) => [`/v1/tasks/${contract.name}`, taskPath(contract)]),
     ),
     ...sharedPaths(options),
+    ...schedulePaths(),
     ...servicePaths(),
   };
   const token = { type: "http", scheme: "bearer", description: "CELERIAC_API_TOKEN" };
@@ -88,13 +90,18 @@ export function openApiDocument(options: DocumentOptions): OpenApiDocument {
       { name: "tasks", description: "One path for each task" },
       { name: "submit", description: "Any task" },
       { name: "results", description: "What became of tasks" },
+      { name: "schedules", description: "What is sent again and again" },
       { name: "health", description: "For machines" },
       { name: "reference", description: "This description" },
     ],
     ...(options.secured && { security: [{ token: [] }] }),
     paths: options.secured ? guarded(paths) : paths,
     components: {
-      schemas: { ...sharedSchemas(), ...Object.assign({}, ...contracts.map(taskSchemas)) },
+      schemas: {
+        ...sharedSchemas(),
+        ...scheduleSchemas(),
+        ...Object.assign({}, ...contracts.map(taskSchemas)),
+      },
       parameters: sharedParameters(options.maxWait),
       ...(options.secured && { securitySchemes: { token } }),
     },

@@ -11,6 +11,7 @@ export type Role =
   | "definitions"
   | "call"
   | "result"
+  | "schedules"
   | "inspect";
 
 /** One setting. Its flag is its key in kebab-case. */

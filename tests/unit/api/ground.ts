@@ -5,7 +5,7 @@ import { Live } from "../../../api/live.ts";
 import { pendingRecord } from "../../../api/record.ts";
 import type { Message } from "../../../shared/broker/broker.ts";
 import { MemoryBroker } from "../../../shared/broker/memory.ts";
-import { InvalidInput } from "../../../shared/errors.ts";
+import { DatabaseUnavailable, InvalidInput } from "../../../shared/errors.ts";
 import { brokerCheck } from "../../../shared/health.ts";
 import { Metrics } from "../../../shared/metrics.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
@@ -20,6 +20,7 @@ import {
   type TaskRecord,
 } from "../../../shared/results/result.ts";
 import type { Idempotency } from "../../../shared/results/idempotency.ts";
+import { ScheduleStore } from "../../../shared/schedules/store.ts";
 import { declarationFor } from "../../../shared/topology.ts";
 
 /** Contracts that between them have everything the API looks at. */
@@ -106,6 +107,14 @@ class MemoryKeys implements Pick<Idempotency, "begin" | "published"> {
   }
 }
 
+/** Whatever reaches the database fails: these tests need none. */
+const noDatabase = {
+  query: () =>
+    Promise.reject(new DatabaseUnavailable("Cannot reach the database as there is none")),
+  script: () =>
+    Promise.reject(new DatabaseUnavailable("Cannot reach the database as there is none")),
+};
+
 /** An API and all that stands behind it. */
 export interface Ground extends AsyncDisposable {
   readonly app: ReturnType<typeof createApp>;
@@ -151,6 +160,7 @@ export async function ground(
     store: records,
     submissions: records,
     idempotency: new MemoryKeys(),
+    schedules: new ScheduleStore({ database: noDatabase }),
     publisher: new Publisher({
       broker,
       outbox: { add: (entries) => Promise.resolve(outbox.push(...entries)) },

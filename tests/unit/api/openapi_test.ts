@@ -88,7 +88,9 @@ Deno.test("openApiDocument() names every route that the API serves", async () =>
   assert(served.length > 10);
   for (const { method, path } of served) {
     const submitting = method === "POST" && path === "/v1/tasks/:task";
-    const template = submitting ? "/v1/tasks/add" : path.replace("/:task", "/{id}");
+    const template = submitting
+      ? "/v1/tasks/add"
+      : path.replace("/:task", "/{id}").replace(/\/:(\w+)/, "/{$1}");
     assert(paths[template]?.[method.toLowerCase()], `${method} ${path}`);
   }
 });

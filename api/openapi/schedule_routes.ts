@@ -1,0 +1,177 @@
+/** Operations of the OpenAPI document that are about schedules. */
+import { ScheduleQuery, SchedulesQuery } from "../routes/schedules.ts";
+import { ScheduleBody } from "../schedule.ts";
+import { jsonAnswer, type Operation, problems } from "./routes.ts";
+import { documentSchema, type JsonSchema, schemaRef } from "./schemas.ts";
+
+const name = {
+  name: "schedule",
+  in: "path",
+  required: true,
+  schema: { type: "string", minLength: 1, maxLength: 200 },
+};
+
+const one = (description: string) => jsonAnswer(description, schemaRef("Schedule"));
+
+/** Paths of schedules. */
+export function schedulePaths(): Record<string, Record<string, Operation>> {
+  return {
+    "/v1/schedules": {
+      get: {
+        operationId: "listSchedules",
+        tags: ["schedules"],
+        summary: "List schedules by name",
+        parameters: parameters(SchedulesQuery),
+        responses: {
+          200: jsonAnswer("One page", schemaRef("Schedules")),
+          ...problems("invalid-input", "unavailable"),
+        },
+      },
+      post: {
+        operationId: "addSchedule",
+        tags: ["schedules"],
+        summary: "Make a schedule",
+        description: "`cron` or `every`. Its first tick is the first after now.",
+        requestBody: {
+          required: true,
+          content: {
+            "application/json": {
+              schema: schemaRef("NewSchedule"),
+              example: {
+                name: "morning",
+                task: "add",
+                cron: "0 6 * * mon-fri",
+                timezone: "Asia/Seoul",
+                kwargs: { x: 2, y: 3 },
+              },
+            },
+          },
+        },
+        responses: {
+          201: one("It is stored"),
+          ...problems(
+            "invalid-json",
+            "incomplete-body",
+            "schedule-exists",
+            "body-too-large",
+            "unsupported-content-type",
+            "invalid-input",
+            "unavailable",
+          ),
+        },
+      },
+    },
+    "/v1/schedules/{schedule}": {
+      get: {
+        operationId: "readSchedule",
+        tags: ["schedules"],
+        summary: "Read a schedule and its next due times",
+        parameters: [name, ...parameters(ScheduleQuery)],
+        responses: {
+          200: one("The schedule"),
+          ...problems("no-schedule", "invalid-input", "unavailable"),
+        },
+      },
+      delete: {
+        operationId: "removeSchedule",
+        tags: ["schedules"],
+        summary: "Remove a schedule that the app's code does not define",
+        parameters: [name],
+        responses: {
+          204: { description: "It is gone" },
+          ...problems("no-schedule", "schedule-in-code", "unavailable"),
+        },
+      },
+    },
+    "/v1/schedules/{schedule}/pause": step("pause", "Send nothing until it is resumed"),
+    "/v1/schedules/{schedule}/resume": step(
+      "resume",
+      "Go on; what fell due meanwhile is not made up for",
+    ),
+    "/v1/schedules/{schedule}/trigger": {
+      post: {
+        operationId: "triggerSchedule",
+        tags: ["schedules"],
+        summary: "Send its task now, besides its ticks",
+        parameters: [name],
+        responses: {
+          202: jsonAnswer("Accepted, and durable", schemaRef("Accepted")),
+          ...problems("no-schedule", "invalid-input", "unroutable", "unavailable"),
+        },
+      },
+    },
+  };
+}
+
+function step(verb: "pause" | "resume", summary: string): Record<string, Operation> {
+  return {
+    post: {
+      operationId: `${verb}Schedule`,
+      tags: ["schedules"],
+      summary,
+      parameters: [name],
+      responses: {
+        200: one("The schedule as it is now"),
+        ...problems("no-schedule", "unavailable"),
+      },
+    },
+  };
+}
+
+function parameters(query: typeof SchedulesQuery | typeof ScheduleQuery): object[] {
+  const schemas = documentSchema("Query", query, "input")["properties"] as Record<
+    string,
+    JsonSchema
+  >;
+  return Object.entries(schemas).map(([name, schema]) => ({ name, in: "query", schema }));
+}
+
+/** Schemas of schedules. */
+export function scheduleSchemas(): Record<string, JsonSchema> {
+  const body = documentSchema("NewSchedule", ScheduleBody, "input");
+  const properties = body["properties"] as Record<string, JsonSchema>;
+  const orNull = (schema: JsonSchema | undefined) => ({ anyOf: [schema ?? {}, { type: "null" }] });
+  const time = (description: string) => ({
+    type: ["string", "null"],
+    format: "date-time",
+    description,
+  });
+  const { cron, timezone, every, ...same } = properties;
+  return {
+    NewSchedule: body,
+    Schedule: {
+      type: "object",
+      required: [...Object.keys(properties), "source", "ticks", "next_runs"],
+      properties: {
+        ...same,
+        cron: orNull(cron),
+        timezone: orNull(timezone),
+        every: orNull(every),
+        source: { enum: ["code", "database"], description: "`code`: the app defines it" },
+        ticks: { type: "integer", description: "Ticks sent" },
+        last_at: time("Due time of the newest tick"),
+        last_task: { type: ["string", "null"], description: "Id of the task that it became" },
+        next_at: time("Next due time; null while it is paused"),
+        next_runs: { type: "array", items: { type: "string", format: "date-time" } },
+        problem: { type: ["string", "null"], description: "Why it cannot tick" },
+        created_at: time("When it was made"),
+        updated_at: time("When it was last changed"),
+      },
+    },
+    Schedules: {
+      type: "object",
+      required: ["schedules", "next", "scheduler"],
+      properties: {
+        schedules: { type: "array", items: schemaRef("Schedule") },
+        next: {
+          type: ["string", "null"],
+          description: "Give it as `cursor`; null on the last page",
+        },
+        scheduler: {
+          type: ["string", "null"],
+          description: "The scheduler that sends; null when none runs: then nothing is sent",
+        },
+      },
+    },
+  };
+}

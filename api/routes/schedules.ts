@@ -1,0 +1,132 @@
+/** `/v1/schedules`: what is sent again and again. */
+import { Hono } from "hono";
+import { z } from "zod";
+import type { ScheduleStore } from "../../shared/schedules/store.ts";
+import type { StoredSchedule } from "../../shared/schedules/stored_schedule.ts";
+import { submittable } from "../../shared/schedules/submittable.ts";
+import { DEFAULT_BODY_LIMIT } from "../../shared/task.ts";
+import { readJsonText } from "../body.ts";
+import { parseStrict } from "../json.ts";
+import { Problem } from "../problem.ts";
+import { queryProblem, readQuery } from "../query.ts";
+import { readSchedule, scheduleBody } from "../schedule.ts";
+import type { SubmissionRules } from "../submission.ts";
+import type { Submitter } from "../submitter.ts";
+import { acceptedBody } from "./submit.ts";
+
+/** What the routes work with. */
+export interface ScheduleParts {
+  readonly schedules: Schedules;
+  readonly rules: SubmissionRules;
+  readonly submitter: Submitter;
+}
+
+/** The table. */
+export type Schedules = Pick<
+  ScheduleStore,
+  "list" | "find" | "add" | "remove" | "pause" | "leader"
+>;
+
+const runs = z.coerce.number().int().min(0).max(1000);
+
+/** Query of the list, also of the OpenAPI document. */
+export const SchedulesQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(1000).describe("Schedules in one answer; default 100"),
+  cursor: z.string().max(200).describe("`next` of the answer before"),
+}).partial();
+
+/** Query of one schedule, also of the OpenAPI document. */
+export const ScheduleQuery = z.object({
+  runs: runs.describe("How many of its next due times to tell; default 5"),
+}).partial();
+
+/** Makes, lists, pauses, resumes, triggers and removes schedules; a scheduler (`cli.ts beat`) sends them. */
+export function scheduleRoutes({ schedules, rules, submitter }: ScheduleParts): Hono {
+  const find = async (name: string): Promise<StoredSchedule> => {
+    const schedule = await schedules.find(name);
+    if (!schedule) throw noSchedule(name);
+    return schedule;
+  };
+  const json = (schedule: StoredSchedule, runs = 5) =>
+    scheduleBody(schedule, { now: new Date(), runs });
+  const pause = async (name: string, paused: boolean) => {
+    const schedule = await schedules.pause(name, paused);
+    if (!schedule) throw noSchedule(name);
+    return json(schedule);
+  };
+
+  return new Hono()
+    .get("/schedules", async (c) => {
+      const { limit = 100, cursor = "" } = query(SchedulesQuery, c.req.queries());
+      const page = await schedules.list({ after: cursor, limit: limit + 1 });
+      const shown = page.slice(0, limit);
+      return c.json(
+        {
+          schedules: shown.map((schedule) => json(schedule, 1)),
+          next: page.length > limit ? shown.at(-1)!.name : null,
+          scheduler: await schedules.leader() ?? null,
+        },
+        200,
+        NO_STORE,
+      );
+    })
+    .post("/schedules", async (c) => {
+      const text = await readJsonText(c.req.raw, DEFAULT_BODY_LIMIT);
+      const given = readSchedule(text === undefined ? {} : parseStrict(text), rules);
+      const schedule = await schedules.add(given);
+      if (!schedule) {
+        throw new Problem(
+          "schedule-exists",
+          `Cannot make schedule '${given.name}' as there is one of that name: remove it first, or choose another name`,
+          { errors: [{ field: "name", message: "it is taken" }] },
+        );
+      }
+      const location = `/v1/schedules/${encodeURIComponent(given.name)}`;
+      return c.json(json(schedule), 201, { ...NO_STORE, location });
+    })
+    .get("/schedules/:schedule", async (c) => {
+      const { runs = 5 } = query(ScheduleQuery, c.req.queries());
+      return c.json(json(await find(c.req.param("schedule")), runs), 200, NO_STORE);
+    })
+    .delete("/schedules/:schedule", async (c) => {
+      const name = c.req.param("schedule");
+      if (await schedules.remove(name)) return c.body(null, 204);
+      await find(name);
+      throw new Problem(
+        "schedule-in-code",
+        `Cannot remove schedule '${name}' as the app's contracts module defines it: remove it there, or pause it`,
+      );
+    })
+    .post("/schedules/:schedule/pause", async (c) => {
+      return c.json(await pause(c.req.param("schedule"), true), 200, NO_STORE);
+    })
+    .post("/schedules/:schedule/resume", async (c) => {
+      return c.json(await pause(c.req.param("schedule"), false), 200, NO_STORE);
+    })
+    .post("/schedules/:schedule/trigger", async (c) => {
+      const { name, signature } = await find(c.req.param("schedule"));
+      const accepted = await submitter.submit(submittable(name, signature, rules));
+      const location = `/v1/tasks/${encodeURIComponent(accepted.id)}`;
+      return c.json(acceptedBody(accepted), 202, { location });
+    });
+}
+
+const NO_STORE = { "cache-control": "no-store" };
+
+function query<Shape extends z.ZodObject>(
+  schema: Shape,
+  given: Readonly<Record<string, readonly string[]>>,
+): z.output<Shape> {
+  const parsed = schema.safeParse(readQuery(given, Object.keys(schema.shape)));
+  if (parsed.success) return parsed.data;
+  throw queryProblem(
+    parsed.error.issues.map(({ path, message }) => ({ field: path.join("."), message })),
+  );
+}
+
+function noSchedule(name: string): Problem {
+  return new Problem(
+    "no-schedule",
+    `Cannot find schedule '${name.slice(0, 200)}': GET /v1/schedules lists those there are`,
+  );
+}
