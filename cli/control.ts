@@ -6,7 +6,7 @@ const ORDERS: Signatures = {
   revoke: "task_id...",
   terminate: "task_id...",
   rate_limit: "task_name rate_limit",
-  time_limit: "task_name hard#? soft#?",
+  time_limit: "task_name soft#? hard#?",
   add_consumer: "queue",
   cancel_consumer: "queue",
   pool_grow: "n#?",

@@ -38,18 +38,20 @@ const pythons: Readonly<Record<StackName, readonly string[]>> = {
   c57: ["python3.11", "python3.12", "python3.13", "python3"],
 };
 
-const environment = { C_FORCE_ROOT: "1", PYTHONDONTWRITEBYTECODE: "1" };
+/** Variables of every Python program. */
+export const PYTHON_ENVIRONMENT = { C_FORCE_ROOT: "1", PYTHONDONTWRITEBYTECODE: "1" };
 const folder = fromFileUrl(new URL("../../.venv/", import.meta.url));
 const installTimeoutMs = 5 * 60_000;
 
 /** Python programs of the tests, run by one stack. */
 export class CeleryStack {
   readonly name: StackName;
-  readonly #python: string;
+  /** Path of its interpreter. */
+  readonly python: string;
 
   constructor(name: StackName, python: string) {
     this.name = name;
-    this.#python = python;
+    this.python = python;
   }
 
   /** Runs a script to its end and returns what it said.
@@ -65,8 +67,12 @@ export class CeleryStack {
     options: { url?: string; env?: Record<string, string>; timeoutMs?: number } = {},
   ): Promise<string> {
     const { url, timeoutMs = 30_000 } = options;
-    const env = { ...environment, ...url === undefined ? {} : { BROKER: url }, ...options.env };
-    return await run(this.#python, [fromFileUrl(script), ...args], { env, timeoutMs });
+    const env = {
+      ...PYTHON_ENVIRONMENT,
+      ...url === undefined ? {} : { BROKER: url },
+      ...options.env,
+    };
+    return await run(this.python, [fromFileUrl(script), ...args], { env, timeoutMs });
   }
 
   /** Starts a worker of one process on the app of a script, and waits until it consumes.
@@ -90,11 +96,11 @@ export class CeleryStack {
     const { app = file.slice(file.lastIndexOf("/") + 1, -".py".length) } = options;
     const { cwd = fromFileUrl(new URL(".", script)) } = options;
     const worker = Process.start(
-      this.#python,
+      this.python,
       ["-m", "celery", "-A", app, "worker", "-c", "1", "-l", "INFO", ...options.flags ?? []],
       {
         cwd,
-        env: { ...environment, ...options.env, BROKER: options.url },
+        env: { ...PYTHON_ENVIRONMENT, ...options.env, BROKER: options.url },
         ownGroup: true,
       },
     );
