@@ -32,6 +32,7 @@ export function recordJson(record: TaskRecord): string {
     kwargs: record.kwargsRepr,
     error: record.exception && errorBody(record.exception),
     traceback: record.traceback,
+    meta: record.meta ?? null,
     retries: record.retries,
     attempts: attempts(record),
     deliveries: record.deliveries,

@@ -7,6 +7,7 @@ import { brokerUsers } from "../shared/definitions/users.ts";
 import { passwordVariable } from "../shared/definitions/secrets.ts";
 import { type Config, type Role, settingsOf } from "../shared/settings.ts";
 import { CHILD_VARIABLES } from "../workers/sandbox/permissions.ts";
+import { SHELL } from "../workers/sandbox/warden.ts";
 import { modulesOf } from "./app.ts";
 import type { Command } from "./command.ts";
 import { EXIT } from "./exit.ts";
@@ -87,7 +88,7 @@ export function permissionFlags(
   if (["api", "beat"].includes(role)) flags.push("--allow-sys=hostname");
   if (["worker", "dev"].includes(role)) flags.push("--allow-sys=hostname,loadavg");
   if (own.out) flags.push(`--allow-write=${resolve(own.out)}`);
-  if (["worker", "dev"].includes(role)) flags.push(`--allow-run=${Deno.execPath()}`);
+  if (["worker", "dev"].includes(role)) flags.push(`--allow-run=${Deno.execPath()},${SHELL}`);
   return flags;
 }
 

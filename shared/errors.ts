@@ -99,5 +99,41 @@ export class Terminated extends CeleriacError {
   }
 }
 
+/** What a task did that its contract does not allow: access of a kind, or more than its share. */
+export type Violation =
+  | "read"
+  | "write"
+  | "net"
+  | "env"
+  | "sys"
+  | "run"
+  | "ffi"
+  | "import"
+  | "memory"
+  | "cpu"
+  | "time"
+  | "output"
+  | "channel"
+  | "timers"
+  | "intrinsics"
+  | "unhandled";
+
+/** Access that was denied, not a share that was used up: another attempt would do the same. */
+const DENIED: ReadonlySet<Violation> = new Set<Violation>([
+  ...["read", "write", "net", "env", "sys", "run", "ffi", "import", "channel"] as const,
+]);
+
+/** A task in a child process did what its contract does not allow: it was denied, or the child was ended. */
+export class PolicyViolation extends CeleriacError {
+  constructor(message: string, readonly violation: Violation, options?: ErrorOptions) {
+    super(message, options);
+  }
+
+  /** Whether another attempt is of no use. */
+  get denied(): boolean {
+    return DENIED.has(this.violation);
+  }
+}
+
 /** The child process that ran the task died. */
 export class WorkerLost extends CeleriacError {}

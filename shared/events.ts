@@ -65,6 +65,22 @@ export type TaskEvent =
     readonly name: string | null;
     readonly reason: string;
     readonly message: string;
+  }
+  /** It did what its contract does not allow, and was denied or ended for it. */
+  | {
+    readonly type: "task-violated";
+    readonly id: string;
+    readonly name: string;
+    readonly violation: string;
+    readonly what: string;
+  }
+  /** Its handler held the worker's event loop so many seconds; not `sure` when others ran beside it. */
+  | {
+    readonly type: "task-blocked";
+    readonly id: string;
+    readonly name: string;
+    readonly seconds: number;
+    readonly sure: boolean;
   };
 
 /** Hears events. Must not throw and must not wait. */

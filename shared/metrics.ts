@@ -2,6 +2,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { BrokerStatus } from "./broker/broker.ts";
 import type { EventListener, TaskEvent } from "./events.ts";
+import { SandboxMetrics } from "./sandbox_metrics.ts";
 
 /** Buckets of durations, seconds: from a cached answer to a long task. */
 const SECONDS = [
@@ -68,6 +69,10 @@ export class Metrics {
   readonly #finished: Counter;
   readonly #rejected: Counter;
   readonly #taskSeconds: Histogram;
+  readonly #violations: Counter;
+  readonly #blockedSeconds: Counter;
+  /** Of child processes. */
+  readonly sandbox = new SandboxMetrics(this.#registry);
 
   constructor() {
     const registers = [this.#registry];
@@ -113,6 +118,18 @@ export class Metrics {
       help: "Seconds that handlers ran",
       labelNames: ["task"],
       buckets: SECONDS,
+      registers,
+    });
+    this.#violations = new Counter({
+      name: "celeriac_policy_violations_total",
+      help: "Times that a task did what its contract does not allow, by what",
+      labelNames: ["task", "violation"],
+      registers,
+    });
+    this.#blockedSeconds = new Counter({
+      name: "celeriac_loop_blocked_seconds_total",
+      help: "Seconds that an inline handler held the event loop beyond the bound",
+      labelNames: ["task"],
       registers,
     });
     this.gauge("celeriac_tasks_running", "Handlers running", () => this.#running.size);
@@ -188,6 +205,13 @@ export class Metrics {
       case "task-rejected":
         if (event.id !== null) this.#running.delete(event.id);
         return this.#rejected.inc({ reason: event.reason });
+      case "task-violated":
+        return this.#violations.inc({
+          task: this.#name(event.name),
+          violation: event.violation,
+        });
+      case "task-blocked":
+        return this.#blockedSeconds.inc({ task: this.#name(event.name) }, event.seconds);
       case "task-progress":
         return;
       default:

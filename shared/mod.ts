@@ -26,6 +26,7 @@ export {
   type TimeLimit,
 } from "./task.ts";
 export type { RetryPolicy } from "./retry.ts";
+export type { Permissions, SandboxDefinition, SandboxLimits } from "./sandbox.ts";
 export {
   type CodeSchedule,
   type MissedPolicy,

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { ConfigurationError, InvalidInput } from "./errors.ts";
 import { parseRate } from "./rate.ts";
 import { type RetryPolicy, retryPolicy } from "./retry.ts";
+import { type SandboxDefinition, type SandboxLimits, sandboxLimits } from "./sandbox.ts";
 
 /** The queue of a task that names none. */
 export const DEFAULT_QUEUE = "celeriac.default";
@@ -43,6 +44,8 @@ export interface TaskDefinition<Input extends z.ZodObject, Output extends z.ZodT
   rateLimit?: string;
   /** Default `inline`. CPU-bound work belongs in a `process`: it would cost the worker its heartbeats. */
   run?: RunPlace;
+  /** What its child process may do and use; only with `run: "process"`. Default: compute, and nothing else. */
+  sandbox?: SandboxDefinition;
   /** Bytes of a submission's body. Default {@linkcode DEFAULT_BODY_LIMIT}. */
   bodyLimit?: number;
   /** Keep no record at all. Default `false`. */
@@ -74,6 +77,8 @@ export interface TaskContract<
   readonly rateLimit?: string;
   /** Where its handler runs. */
   readonly run: RunPlace;
+  /** What its child process may do and use. */
+  readonly sandbox: SandboxLimits;
   /** Bytes of a submission's body. */
   readonly bodyLimit: number;
   /** Whether no record is kept. */
@@ -100,7 +105,7 @@ export interface TaskContract<
 export function defineTask<Input extends z.ZodObject, Output extends z.ZodType = z.ZodType>(
   definition: TaskDefinition<Input, Output>,
 ): TaskContract<Input, Output> {
-  const { name, queue = DEFAULT_QUEUE, retry, timeLimit = {}, ...rest } = definition;
+  const { name, queue = DEFAULT_QUEUE, retry, timeLimit = {}, sandbox, ...rest } = definition;
   if (!NAME.test(name)) {
     throw new ConfigurationError(
       `Cannot define task '${name}' as its name is not 1 to 255 letters, digits, '_', '.' or '-', beginning with a letter: rename it`,
@@ -133,6 +138,11 @@ export function defineTask<Input extends z.ZodObject, Output extends z.ZodType =
       cause: error,
     });
   }
+  if (sandbox && rest.run !== "process") {
+    throw new ConfigurationError(
+      `Cannot define task '${name}' with a sandbox as it runs inline, where nothing can hold it: add run: "process"`,
+    );
+  }
   return Object.freeze({
     run: "inline" as const,
     bodyLimit: DEFAULT_BODY_LIMIT,
@@ -142,6 +152,7 @@ export function defineTask<Input extends z.ZodObject, Output extends z.ZodType =
     queue,
     retry: retryPolicy(retry),
     timeLimit: Object.freeze({ ...timeLimit }),
+    sandbox: sandboxLimits(name, sandbox),
     [CONTRACT]: true,
   });
 }

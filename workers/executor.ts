@@ -8,13 +8,14 @@ import {
   ContentTypeRefused,
   InvalidInput,
   Malformed,
+  PolicyViolation,
   Reject,
   Retry,
   Terminated,
 } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Failure, Outcome } from "../shared/outcome.ts";
-import { type Claim, isFinal } from "../shared/results/result.ts";
+import { type Claim, isFinal, type Meta } from "../shared/results/result.ts";
 import { NO_RETRY, retryDelay, retryPolicy } from "../shared/retry.ts";
 import type { TaskContract } from "../shared/task.ts";
 import { toIso } from "../shared/celery/time.ts";
@@ -45,6 +46,9 @@ export interface ExecutorOptions {
   isRevoked(task: TaskMessage): boolean;
 }
 
+/** A run of the handler. */
+type Ran = { readonly startedAt: Date; readonly runtime: number; readonly meta: Meta };
+
 /** Turns deliveries into outcomes; stores and answers nothing. */
 export class Executor {
   readonly #options: ExecutorOptions;
@@ -72,7 +76,7 @@ export class Executor {
       redelivered: delivery.redelivered,
     });
     const deliveries = claim?.deliveries ?? 1;
-    const end = (outcome: Outcome, ran?: { startedAt: Date; runtime: number }): Run => ({
+    const end = (outcome: Outcome, ran?: Ran): Run => ({
       delivery,
       queue,
       task,
@@ -82,6 +86,7 @@ export class Executor {
       deliveries,
       startedAt: ran?.startedAt ?? null,
       runtime: ran?.runtime ?? null,
+      ...(ran && { meta: ran.meta }),
     });
 
     const unwanted = known(task, claim) ?? this.#revoked(task) ?? expired(task) ?? early(task);
@@ -96,7 +101,7 @@ export class Executor {
     if (task.eta) await until(task.eta);
     const turn = this.#options.rates.turn(name, task.id);
     if (!(turn === true || await turn)) return undefined;
-    const slots = this.#options.runner.slots(contract.run);
+    const slots = this.#options.runner.slots(contract);
     const place = slots.take();
     if (!(place === true || await place)) return undefined;
     try {
@@ -114,19 +119,20 @@ export class Executor {
   }
 
   async #run(
-    attempt: Omit<Attempt, "startedAt" | keyof Input>,
+    attempt: Omit<Attempt, "startedAt" | "meta" | keyof Input>,
     inputs: Input | readonly Input[],
-    end: (outcome: Outcome, ran: { startedAt: Date; runtime: number }) => Run,
+    end: (outcome: Outcome, ran: Ran) => Run,
   ): Promise<Run | undefined> {
     const startedAt = new Date();
     const began = performance.now();
-    const ran = () => ({ startedAt, runtime: (performance.now() - began) / 1000 });
+    const meta: Meta = {};
+    const ran = () => ({ startedAt, runtime: (performance.now() - began) / 1000, meta });
     const failed = (error: unknown) => outcomeOf(error, attempt.task, attempt.contract);
     try {
       const { runner } = this.#options;
       const result = Array.isArray(inputs)
-        ? await inSeries(inputs, (input) => runner.run({ ...attempt, ...input, startedAt }))
-        : await runner.run({ ...attempt, ...inputs as Input, startedAt });
+        ? await inSeries(inputs, (input) => runner.run({ ...attempt, ...input, startedAt, meta }))
+        : await runner.run({ ...attempt, ...inputs as Input, startedAt, meta });
       if (result === undefined) return undefined;
       const outcome: Outcome = typeof result === "string"
         ? { kind: "success", result }
@@ -280,6 +286,7 @@ function outcomeOf(error: unknown, task: TaskMessage, contract: TaskContract): O
   if (error instanceof Terminated) return { kind: "revoked", why: "terminated" };
   const failure = failureOf(error);
   if (error instanceof Reject) return { kind: "reject", reason: "rejected", error: failure };
+  if (error instanceof PolicyViolation && error.denied) return { kind: "failure", error: failure };
   const asked = error instanceof Retry;
   const policy = asked && contract.retry === NO_RETRY ? retryPolicy(true) : contract.retry;
   const delay = retryDelay(policy, task.retries, Math.random());

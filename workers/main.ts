@@ -34,7 +34,7 @@ import { Follower } from "./follow.ts";
 import type { Handlers } from "./handlers.ts";
 import { InHand } from "./in_hand.ts";
 import { Runner } from "./runner.ts";
-import { ProcessPool } from "./sandbox/pool.ts";
+import { Pools } from "./sandbox/pools.ts";
 import { Settler } from "./settle.ts";
 import { Worker } from "./worker.ts";
 
@@ -89,9 +89,15 @@ export class WorkerNode implements Service {
       database,
       store: (sql) => resultStore(config.results, sql),
     });
-    const pool = new ProcessPool({
+    const pools = new Pools({
+      warm: [...registry].filter(({ name, queue }) =>
+        this.queues.includes(queue) && handlers.get(name)
+      ),
       size: config.processes,
       heapMb: config.heapMb,
+      maxTasks: config.childTasks,
+      folder: config.sandboxFolder,
+      monitor: this.#metrics.sandbox,
       handlersModule: modules.handlers,
       contractsModule: modules.contracts,
     });
@@ -102,8 +108,7 @@ export class WorkerNode implements Service {
     for (const { name, rateLimit } of registry) rates.set(name, parseRate(rateLimit));
     const runner = new Runner({
       concurrency: config.concurrency,
-      processes: config.processes,
-      pool,
+      pools,
       events,
       node,
       writer,
@@ -127,13 +132,11 @@ export class WorkerNode implements Service {
       writer,
       node,
     });
-    // Children cost memory: without a task for them none is started.
-    const children = [...registry].some(({ run }) => run === "process") ? [pool] : [];
-    this.#helpers = [writer, claims, completer, ...children, announcer];
+    this.#helpers = [writer, claims, completer, pools, announcer];
     this.#presence = new Presence({
       broker,
       node: teller,
-      active: () => runner.slots("inline").taken + runner.slots("process").taken,
+      active: () => runner.taken,
       processed: () => tally.all,
     });
     const control = new Control({
@@ -146,7 +149,10 @@ export class WorkerNode implements Service {
         rates,
         revocations,
         tally,
-        facts: new Facts({ ...parts, children: () => pool.pids }),
+        facts: new Facts({
+          ...parts,
+          children: () => Array.from(pools.children(), ({ pid }) => pid),
+        }),
         announcer,
         presence: this.#presence,
         crew: () => this.#worker,
@@ -167,6 +173,7 @@ export class WorkerNode implements Service {
       control,
       grace: config.grace,
     });
+    this.#metrics.sandbox.watch(pools);
     this.#metrics.watchBroker(broker);
     this.#metrics.gauge(
       "celeriac_deliveries_in_hand",
@@ -263,6 +270,16 @@ function log(event: TaskEvent): void {
       return logger.info("Task {name} [{id}] failed, again in {delay} s: {exception}", {
         ...event,
       });
+    case "task-violated":
+      return logger.warn(
+        "Task {name} [{id}] did what its contract does not allow ({violation}): {what}",
+        { ...event },
+      );
+    case "task-blocked":
+      return logger.warn(
+        'Task {name} [{id}] held the event loop for {seconds} s{maybe}: let it await, or move it to run: "process"',
+        { ...event, maybe: event.sure ? "" : " (or another that ran beside it)" },
+      );
     case "task-revoked":
       return logger.info("Task {name} [{id}] {how}", {
         ...event,

@@ -2,6 +2,7 @@
 import type { Delivery } from "../shared/broker/broker.ts";
 import type { TaskMessage } from "../shared/celery/message.ts";
 import type { Outcome } from "../shared/outcome.ts";
+import type { Meta } from "../shared/results/result.ts";
 
 /** What is known of a delivery when its outcome is. */
 export interface Run {
@@ -19,6 +20,8 @@ export interface Run {
   readonly deliveries: number;
   /** When the handler was called; `null` if it never was. */
   readonly startedAt: Date | null;
+  /** What else is known of the run. */
+  readonly meta?: Meta;
   /** Seconds in the handler; `null` if it never ran. */
   readonly runtime: number | null;
 }

@@ -8,14 +8,15 @@ import {
   SoftTimeLimitExceeded,
   Terminated,
   TimeLimitExceeded,
+  type Violation,
 } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
-import type { Settlement } from "../shared/results/result.ts";
-import type { RunPlace, TaskContract, TimeLimit } from "../shared/task.ts";
+import type { Meta, Settlement } from "../shared/results/result.ts";
+import type { TaskContract, TimeLimit } from "../shared/task.ts";
 import { completion, isCompletion } from "./completion.ts";
 import { createContext, type TaskLog } from "./context.ts";
 import type { Handler } from "./handlers.ts";
-import type { ProcessPool } from "./sandbox/pool.ts";
+import type { Pools } from "./sandbox/pools.ts";
 import { Slots } from "./slots.ts";
 
 /** One attempt, ready to run. */
@@ -30,15 +31,15 @@ export interface Attempt {
   readonly deliveries: number;
   readonly startedAt: Date;
   readonly ignoreResult: boolean;
+  /** What is worth knowing of the run beside its outcome; kept in the record. */
+  readonly meta: Meta;
 }
 
 /** What a runner works with. */
 export interface RunnerOptions {
   /** Inline handlers at once. */
   readonly concurrency: number;
-  /** Children of the pool: handlers in child processes at once. */
-  readonly processes: number;
-  readonly pool: ProcessPool;
+  readonly pools: Pools;
   readonly events: Events;
   readonly node: string;
   /** Takes STARTED and PROGRESS; what comes of it is not awaited. */
@@ -61,23 +62,32 @@ export type Returned = string | ((sql: Sql) => Promise<string>);
 export class Runner {
   readonly #options: RunnerOptions;
   readonly #inline: Slots;
-  readonly #process: Slots;
   readonly #running = new Set<Running>();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
     this.#inline = new Slots(options.concurrency);
-    this.#process = new Slots(options.processes);
   }
 
-  slots(place: RunPlace): Slots {
-    return place === "process" ? this.#process : this.#inline;
+  /** Places for inline handlers. */
+  get inline(): Slots {
+    return this.#inline;
+  }
+
+  /** Handlers running now. */
+  get taken(): number {
+    return this.#inline.taken + this.#options.pools.taken;
+  }
+
+  /** Places for attempts of a contract. */
+  slots(contract: TaskContract): Slots {
+    return contract.run === "process" ? this.#options.pools.slots(contract) : this.#inline;
   }
 
   /** Lets nothing start any more. */
   close(): void {
     this.#inline.close();
-    this.#process.close();
+    this.#options.pools.close();
   }
 
   /** Aborts the signals of all attempts and stops waiting for them: their deliveries go back. */
@@ -166,7 +176,7 @@ export class Runner {
   #inChild(attempt: Attempt, signal: AbortSignal, terminate: AbortSignal): Promise<string> {
     const { task, contract, raw, deliveries } = attempt;
     const log = taskLog(task);
-    return this.#options.pool.run({
+    return this.#options.pools.run(contract, {
       id: task.id,
       name: contract.name,
       input: raw,
@@ -177,7 +187,19 @@ export class Runner {
       signal,
       terminate,
       onProgress: (value) => this.#progress(attempt, value),
+      onViolation: (violation, what) => this.#violated(attempt, violation, what),
       onLog: ({ level, message, properties }) => log[level](message, properties),
+    });
+  }
+
+  #violated({ task, meta }: Attempt, violation: Violation, what: string): void {
+    (meta.violations ??= []).push({ violation, what });
+    this.#options.events.emit({
+      type: "task-violated",
+      id: task.id,
+      name: task.task,
+      violation,
+      what,
     });
   }
 

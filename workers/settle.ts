@@ -241,6 +241,7 @@ export class Settler {
       exception: recorded.exception ?? null,
       traceback: recorded.traceback ?? null,
       ...(recorded.children && { children: recorded.children }),
+      ...(run.meta && { meta: run.meta }),
       retries: recorded.next?.retries ?? run.task?.retries ?? 0,
       startedAt: run.startedAt,
       next: recorded.next ?? null,

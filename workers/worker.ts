@@ -70,7 +70,7 @@ export class Worker implements Service, Crew {
 
   /** Inline handlers at once. */
   get concurrency(): number {
-    return this.#options.runner.slots("inline").size;
+    return this.#options.runner.inline.size;
   }
 
   /** Deliveries in hand at most, a queue. */
@@ -139,7 +139,7 @@ export class Worker implements Service, Crew {
   /** Changes how many inline handlers run at once, and the prefetch with it: that of a consumer is fixed, so another takes its place. */
   resize(concurrency: number): Promise<void> {
     return this.#change(async () => {
-      this.#options.runner.slots("inline").resize(concurrency);
+      this.#options.runner.inline.resize(concurrency);
       const outdated = [...this.#consumers.values()].filter((one) =>
         one.prefetch !== this.prefetch
       );

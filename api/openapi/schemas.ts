@@ -158,6 +158,10 @@ export function sharedSchemas(): Record<string, JsonSchema> {
           },
         },
         traceback: nullable("string", "Stack of the error"),
+        meta: nullable(
+          "object",
+          "What else is known of the last run: `violations` of its sandbox, the seconds that it `blocked` the event loop",
+        ),
         retries: { type: "integer", description: "Failed attempts" },
         attempts: { type: "integer", description: "Runs, the present one included" },
         deliveries: { type: "integer", description: "Times the broker handed it out" },

@@ -164,6 +164,10 @@ function fields(event: TaskEvent): Record<string, unknown> {
       return { name, until: event.until };
     case "task-rejected":
       return { name, requeue: false, reason: event.reason, message: event.message };
+    case "task-violated":
+      return { name, violation: event.violation, what: event.what };
+    case "task-blocked":
+      return { name, seconds: event.seconds, sure: event.sure };
   }
 }
 

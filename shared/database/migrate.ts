@@ -8,6 +8,7 @@ import task from "./migrations/0001_task.sql" with { type: "text" };
 import outbox from "./migrations/0002_outbox.sql" with { type: "text" };
 import idempotency from "./migrations/0003_idempotency.sql" with { type: "text" };
 import upkeep from "./migrations/0004_upkeep.sql" with { type: "text" };
+import meta from "./migrations/0010_meta.sql" with { type: "text" };
 import django from "./migrations/0020_django.sql" with { type: "text" };
 import schedule from "./migrations/0030_schedule.sql" with { type: "text" };
 import submit from "./migrations/0040_submit.sql" with { type: "text" };
@@ -31,6 +32,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "outbox", sql: outbox },
   { name: "idempotency", sql: idempotency },
   { name: "upkeep", sql: upkeep },
+  { name: "meta", sql: meta },
   { name: "django", sql: django },
   { name: "schedule", sql: schedule },
   { name: "submit", sql: submit },

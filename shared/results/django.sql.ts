@@ -47,7 +47,7 @@ const RECORDS = (dateStarted: boolean) =>
     celeriac.readable(meta) -> 'children' as children,
     coalesce((kept ->> 'retries')::integer, 0) as retries,
     coalesce((kept ->> 'deliveries')::integer, case when status in ${WAITING} then 0 else 1 end) as deliveries,
-    date_created as created_at, (kept ->> 'submitted_at')::timestamptz as submitted_at,
+    kept -> 'meta' as meta, date_created as created_at, (kept ->> 'submitted_at')::timestamptz as submitted_at,
     coalesce((kept ->> 'started_at')::timestamptz${
     dateStarted ? ", date_started" : ""
   }) as started_at,
@@ -91,7 +91,7 @@ const SETTLE = ({ nameLength, dateStarted }: DjangoShape) => `
       traceback,
       json_build_object('children', coalesce(children, '[]'), 'celeriac', jsonb_strip_nulls(jsonb_build_object(
         'queue', queue, 'retries', retries, 'deliveries', case state when 'RETRY' then 0 else 1 end,
-        'started_at', now() - age * interval '1 second'
+        'started_at', now() - age * interval '1 second', 'meta', settlement.meta::jsonb
       )))::text,
       left(name, ${nameLength}), to_json(args_repr)::text, to_json(kwargs_repr)::text, left(worker, 100),
       left(periodic_task_name, 255), now(), now()${
@@ -99,7 +99,8 @@ const SETTLE = ({ nameLength, dateStarted }: DjangoShape) => `
 }
     from json_to_recordset($1::text::json) as settlement (
       id text, name text, state text, queue text, worker text, args_repr text, kwargs_repr text,
-      result text, exception text, traceback text, children json, retries integer, age float8, periodic_task_name text, pid integer
+      result text, exception text, traceback text, children json, retries integer, age float8, meta text, periodic_task_name text,
+      pid integer
     )
     on conflict (task_id) do update set
       status = excluded.status,
@@ -110,6 +111,7 @@ const SETTLE = ({ nameLength, dateStarted }: DjangoShape) => `
       meta = json_build_object(
         'children', celeriac.readable(excluded.meta) -> 'children',
         'celeriac', celeriac.kept(task.meta) || celeriac.kept(excluded.meta) || jsonb_build_object(
+          'meta', celeriac.kept(excluded.meta) -> 'meta',
           'retries', greatest(${kept("excluded", "retries")}, ${kept("task", "retries")}),
           'deliveries', case excluded.status when 'RETRY' then 0 else greatest(${
   kept("task", "deliveries")

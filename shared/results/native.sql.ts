@@ -4,7 +4,7 @@ import { listingOf, type Statements, type Tables } from "./statements.ts";
 
 /** The columns of a record, in a shape that survives the way to JavaScript. */
 const RECORD = `
-  id, name, state, queue, worker, args_repr, kwargs_repr, result::text as result, exception, traceback, children,
+  id, name, state, queue, worker, args_repr, kwargs_repr, result::text as result, exception, traceback, meta, children,
   retries, deliveries, submitted_at, started_at, finished_at, updated_at`;
 
 const SUBMITTED = `
@@ -21,15 +21,15 @@ const SUBMITTED = `
 const SETTLE = `
   with taken as (
     insert into celeriac.task as task (
-      id, name, state, queue, worker, args_repr, kwargs_repr, result, exception, traceback,
+      id, name, state, queue, worker, args_repr, kwargs_repr, result, exception, traceback, meta,
       children, retries, deliveries, started_at, finished_at, updated_at
     )
-    select id, name, state, queue, worker, args_repr, kwargs_repr, result::json, exception::json, traceback,
+    select id, name, state, queue, worker, args_repr, kwargs_repr, result::json, exception::json, traceback, meta::json,
       children, retries, 1, now() - age * interval '1 second',
       case when state in ('SUCCESS', 'FAILURE', 'REVOKED') then now() end, now()
     from json_to_recordset($1::text::json) as settlement (
       id text, name text, state text, queue text, worker text, args_repr text, kwargs_repr text,
-      result text, exception text, traceback text, children json, retries integer, age float8
+      result text, exception text, traceback text, meta text, children json, retries integer, age float8
     )
     on conflict (id) do update set
       name = coalesce(excluded.name, task.name),
@@ -42,6 +42,7 @@ const SETTLE = `
       exception = excluded.exception,
       traceback = excluded.traceback,
       children = excluded.children,
+      meta = excluded.meta,
       retries = greatest(excluded.retries, task.retries),
       deliveries = case excluded.state when 'RETRY' then 0 else greatest(task.deliveries, 1) end,
       started_at = coalesce(excluded.started_at, task.started_at),

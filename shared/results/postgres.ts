@@ -10,6 +10,7 @@ import { readCursor, writeCursor } from "./cursor.ts";
 import { NATIVE } from "./native.sql.ts";
 import type {
   Claim,
+  Meta,
   RecordFilter,
   RecordPage,
   Settlement,
@@ -36,6 +37,7 @@ interface Row {
   readonly exception: unknown;
   readonly traceback: string | null;
   readonly children: readonly ResultTuple[] | null;
+  readonly meta: Meta | null;
   readonly retries: number;
   readonly deliveries: number;
   readonly submitted_at: Date | null;
@@ -236,11 +238,21 @@ function toRow(settlement: Settlement) {
     exception: settlement.exception && JSON.stringify(settlement.exception),
     traceback: storable(settlement.traceback),
     children: settlement.children?.length ? settlement.children : null,
+    meta: metaJson(settlement.meta),
     retries: Math.max(retries, next?.retries ?? 0),
     age: startedAt && (Date.now() - startedAt.getTime()) / 1000,
     periodic_task_name: storable(settlement.periodicTaskName ?? null),
     pid: Deno.pid,
   };
+}
+
+/** `null` when there is nothing to know. */
+function metaJson(meta: Meta | null | undefined): string | null {
+  const json = JSON.stringify(
+    meta ?? {},
+    (_key, value) => typeof value === "string" ? storable(value) : value,
+  );
+  return json === "{}" ? null : json;
 }
 
 function toRecord(row: Row): TaskRecord {
@@ -256,6 +268,7 @@ function toRecord(row: Row): TaskRecord {
     exception: readException(row.exception),
     traceback: row.traceback,
     ...(row.children?.length && { children: row.children }),
+    meta: row.meta,
     retries: row.retries,
     deliveries: row.deliveries,
     submittedAt: row.submitted_at ?? timeOf(row.id) ?? null,

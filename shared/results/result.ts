@@ -31,6 +31,14 @@ export function isFinal(state: string): state is "SUCCESS" | "FAILURE" | "REVOKE
   return FINAL.has(state);
 }
 
+/** What is worth knowing of a run beside its outcome. */
+export interface Meta {
+  /** What it did that its contract does not allow. */
+  violations?: { readonly violation: string; readonly what: string }[];
+  /** Seconds that its handler held the worker's event loop; `sure` unless others ran beside it. */
+  blocked?: { readonly seconds: number; readonly sure: boolean };
+}
+
 /** A task as the store knows it. */
 export interface TaskRecord {
   readonly id: string;
@@ -48,6 +56,8 @@ export interface TaskRecord {
   readonly traceback: string | null;
   /** Results of what it started, as Celery writes them. Default none. */
   readonly children?: readonly ResultTuple[];
+  /** Of the last run, if there is anything to know. */
+  readonly meta?: Meta | null;
   /** Failed attempts. */
   readonly retries: number;
   /** Hand-outs of the present attempt's message by the broker, as far as they were counted. */
@@ -86,6 +96,7 @@ export interface Settlement {
   readonly result: string | null;
   readonly exception: ExceptionMeta | null;
   readonly traceback: string | null;
+  readonly meta?: Meta | null;
   /** Failed attempts. With RETRY the one that led to it counts, as in the message of `next`. */
   readonly retries: number;
   /** By the worker's clock. The store only takes the time since then from it. */

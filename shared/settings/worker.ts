@@ -32,7 +32,7 @@ export const WORKER_SETTINGS = {
     schema: count.max(256).default(2),
     value: "N",
     roles: ["worker", "dev"],
-    help: "warm child processes for tasks that run in a process",
+    help: "warm child processes for each set of permissions among tasks that run in a process",
   }),
   heapMb: setting({
     env: "CELERIAC_HEAP_MB",
@@ -40,6 +40,20 @@ export const WORKER_SETTINGS = {
     value: "MIB",
     roles: ["worker", "dev"],
     help: "heap of each child process, MiB",
+  }),
+  childTasks: setting({
+    env: "CELERIAC_CHILD_TASKS",
+    schema: count.default(10_000),
+    value: "N",
+    roles: ["worker", "dev"],
+    help: "tasks after which a child process is replaced",
+  }),
+  sandboxFolder: setting({
+    env: "CELERIAC_SANDBOX_FOLDER",
+    schema: text.regex(/^\//, "must be an absolute path").default("/tmp/celeriac"),
+    value: "FOLDER",
+    roles: ["worker", "dev"],
+    help: "where child processes get a folder of their own, if their contract asks for one",
   }),
   grace: setting({
     env: "CELERIAC_GRACE",

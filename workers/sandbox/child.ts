@@ -1,15 +1,19 @@
 /** What runs in a child process: one attempt at a time, told over the channel. */
 import { parseJson, stringifyJson } from "../../shared/celery/json.ts";
-import { InvalidInput } from "../../shared/errors.ts";
+import { InvalidInput, PolicyViolation, type Violation } from "../../shared/errors.ts";
 import { Registry } from "../../shared/registry.ts";
 import { createContext, type TaskLog } from "../context.ts";
 import { Handlers } from "../handlers.ts";
 import { type Channel, takeChannel } from "./channel.ts";
 import { recordError, reviveError } from "./error_record.ts";
+import { Guard, violationOf } from "./guard.ts";
 import type { SandboxLogLine, ToChild } from "./messages.ts";
 
 /** Characters of a log line, and of each property that is shown as text. */
 const MAX_TEXT = 16 * 1024;
+
+/** Characters of what a violation was about. */
+const MAX_WHAT = 1024;
 
 type Exports = Record<string, unknown>;
 type Run = Extract<ToChild, { type: "run" }>;
@@ -32,10 +36,11 @@ await serve(() => Promise.all([
  * @param load imports the app's contracts and handlers; called once the channel is safe from what they print */
 export async function serve(load: () => Promise<[Exports, Exports]>): Promise<void> {
   const channel = takeChannel();
+  const attempts = new Attempts(channel);
   try {
     const [contracts, handlers] = await load();
     const registry = Registry.fromModule(contracts, "contracts");
-    const attempts = new Attempts(Handlers.fromModule(handlers, "handlers", registry), channel);
+    attempts.ready(Handlers.fromModule(handlers, "handlers", registry));
     channel.send({ type: "ready" });
     for await (const message of channel.messages) attempts.hear(message);
   } catch (error) {
@@ -44,15 +49,39 @@ export async function serve(load: () => Promise<[Exports, Exports]>): Promise<vo
   Deno.exit();
 }
 
-/** The attempt that runs. */
-class Attempts {
-  readonly #handlers: Handlers;
-  readonly #channel: Channel;
-  #current: { readonly run: number; readonly controller: AbortController } | undefined;
+/** An attempt that runs. */
+interface Current {
+  readonly run: string;
+  readonly name: string;
+  readonly controller: AbortController;
+  readonly violations: Set<string>;
+}
 
-  constructor(handlers: Handlers, channel: Channel) {
-    this.#handlers = handlers;
+/** The attempts of this child, one after the other. */
+class Attempts {
+  readonly #channel: Channel;
+  readonly #guard: Guard;
+  #handlers: Handlers | undefined;
+  #current: Current | undefined;
+
+  constructor(channel: Channel) {
     this.#channel = channel;
+    this.#guard = new Guard((violation, what) => this.#report(violation, what));
+    globalThis.addEventListener("unhandledrejection", (event) => {
+      if (!this.#current) return; // Deno ends the process, with the reason on standard error
+      event.preventDefault();
+      this.#unhandled(event.reason);
+    });
+    globalThis.addEventListener("error", (event) => {
+      if (!this.#current) return;
+      event.preventDefault();
+      this.#unhandled(event.error);
+    });
+  }
+
+  ready(handlers: Handlers): void {
+    this.#handlers = handlers;
+    this.#guard.ready();
   }
 
   hear(message: ToChild): void {
@@ -70,21 +99,54 @@ class Attempts {
   }
 
   async #run(message: Run): Promise<void> {
-    const { run } = message;
+    const { run, name } = message;
     const controller = new AbortController();
-    this.#current = { run, controller };
+    const current = { run, name, controller, violations: new Set<string>() };
+    this.#current = current;
     this.#channel.send({ type: "started", run });
     try {
       const result = await this.#perform(message, controller.signal);
-      this.#channel.send({ type: "done", run, result });
+      if (this.#current !== current) return;
+      const clean = this.#guard.clean();
+      this.#channel.send({ type: "done", run, result, clean });
     } catch (error) {
-      this.#channel.send({ type: "failed", run, error: recordError(error) });
+      if (this.#current !== current) return;
+      const denial = violationOf(error, name);
+      if (denial && !current.violations.has(denial.violation)) {
+        this.#report(denial.violation, denial.message);
+      }
+      const clean = this.#guard.clean();
+      this.#channel.send({ type: "failed", run, error: recordError(denial ?? error), clean });
     }
+    this.#current = undefined;
+  }
+
+  /** Each kind once an attempt: a loop of denials must not fill the channel. */
+  #report(violation: Violation, what: string): void {
+    if (!this.#current || this.#current.violations.has(violation)) return;
+    this.#current.violations.add(violation);
+    const { run } = this.#current;
+    this.#channel.send({ type: "violation", run, violation, what: what.slice(0, MAX_WHAT) });
+  }
+
+  /** What nobody caught ends the attempt; the child is not used again. */
+  #unhandled(reason: unknown): void {
+    const { run, name } = this.#current!;
+    const error = violationOf(reason, name) ?? new PolicyViolation(
+      `Cannot go on with task '${name}' as it left an error uncaught (${
+        describe(reason)
+      }): await every promise, or catch its rejection`,
+      "unhandled",
+      { cause: reason },
+    );
+    this.#report(error.violation, error.message);
+    this.#current = undefined;
+    this.#channel.send({ type: "failed", run, error: recordError(error), clean: false });
   }
 
   async #perform(message: Run, signal: AbortSignal): Promise<string> {
     const { run, id, name, attempt, deliveries } = message;
-    const handler = this.#handlers.get(name);
+    const handler = this.#handlers?.get(name);
     if (!handler) {
       throw new InvalidInput(
         `Cannot run task '${name}' as no handler is exported for it: write one`,
@@ -115,6 +177,11 @@ class Attempts {
     const returned: unknown = await handler.run(parsed, context);
     return stringifyJson(output ? output.parse(returned) : returned);
   }
+}
+
+function describe(error: unknown): string {
+  return (error instanceof Error ? `${error.name}: ${error.message}` : Deno.inspect(error))
+    .slice(0, MAX_WHAT);
 }
 
 function taskLog(write: (line: SandboxLogLine) => void): TaskLog {

@@ -1,7 +1,8 @@
 /** How a child process is started. */
 import { dirname, fromFileUrl, join } from "@std/path";
 import { childModule } from "./child.ts";
-import { CHILD_FLAGS, childEnvironment } from "./permissions.ts";
+import type { Permissions } from "../../shared/sandbox.ts";
+import { childEnvironment, childFlags } from "./permissions.ts";
 
 /** What a child runs, and how much heap it has. */
 export interface ChildOptions {
@@ -11,23 +12,27 @@ export interface ChildOptions {
   readonly configFile?: string;
   /** MiB of JavaScript heap. */
   readonly heapMb: number;
+  readonly permissions: Permissions;
 }
 
-/** Makes the command that starts a child with its three standard streams piped. */
-export async function childCommand(options: ChildOptions): Promise<Deno.Command> {
-  const { handlersModule, contractsModule, heapMb } = options;
+/** Makes the command that starts a child with its three standard streams piped.
+ *
+ * @param folder its working directory; without one it is `/`, which it may not read */
+export async function childCommand(options: ChildOptions, folder?: string): Promise<Deno.Command> {
+  const { handlersModule, contractsModule, heapMb, permissions } = options;
   const config = options.configFile ?? await nearestConfig(handlersModule) ??
     await nearestConfig(import.meta.url);
   return new Deno.Command(Deno.execPath(), {
     args: [
       "run",
-      ...CHILD_FLAGS,
+      ...childFlags(permissions, folder),
       ...(config === undefined ? [] : ["--config", config]),
       `--v8-flags=--max-old-space-size=${heapMb}`,
       childModule(contractsModule, handlersModule),
     ],
+    cwd: folder ?? "/",
     clearEnv: true,
-    env: childEnvironment(),
+    env: childEnvironment(permissions),
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",

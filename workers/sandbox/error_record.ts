@@ -3,10 +3,12 @@ import {
   CeleriacError,
   ConfigurationError,
   InvalidInput,
+  PolicyViolation,
   Reject,
   Retry,
   SoftTimeLimitExceeded,
   TimeLimitExceeded,
+  type Violation,
 } from "../../shared/errors.ts";
 
 /** Causes that are taken along; a chain may be circular. */
@@ -27,6 +29,8 @@ export interface ErrorRecord {
   readonly field?: string;
   /** The class that it names itself after in Python. */
   readonly pythonClass?: string;
+  /** {@linkcode PolicyViolation}: of what kind. */
+  readonly violation?: Violation;
   /** A zod error's list. */
   readonly issues?: readonly unknown[];
   /** Whether the class is one of `shared/errors.ts`, and not one of that name only. */
@@ -42,6 +46,10 @@ const OURS: ReadonlyMap<string, (message: string, record: ErrorRecord) => Error>
   ],
   ["Reject", (message) => new Reject(message)],
   ["InvalidInput", (message, { field }) => new InvalidInput(message, field)],
+  [
+    "PolicyViolation",
+    (message, { violation = "channel" }) => new PolicyViolation(message, violation),
+  ],
   ["ConfigurationError", (message) => new ConfigurationError(message)],
   ["SoftTimeLimitExceeded", (_message, { seconds = 0 }) => new SoftTimeLimitExceeded(seconds)],
   ["TimeLimitExceeded", (_message, { seconds = 0 }) => new TimeLimitExceeded(seconds)],
@@ -72,6 +80,7 @@ export function recordError(error: unknown, depth = 0): ErrorRecord {
       ? { countdown: error.countdown }
       : {}),
     ...(error instanceof InvalidInput && error.field !== undefined ? { field: error.field } : {}),
+    ...(error instanceof PolicyViolation ? { violation: error.violation } : {}),
     ...("seconds" in error && typeof error.seconds === "number" ? { seconds: error.seconds } : {}),
     ...("pythonClass" in error && typeof error.pythonClass === "string"
       ? { pythonClass: error.pythonClass }

@@ -36,6 +36,11 @@ export class LastWords {
     this.#outOfMemory ||= OUT_OF_MEMORY.test(line);
   }
 
+  /** Whether the heap was full. */
+  get outOfMemory(): boolean {
+    return this.#outOfMemory;
+  }
+
   /** Forgets what an earlier task wrote. */
   clear(): void {
     this.#lines.length = 0;

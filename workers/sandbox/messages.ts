@@ -1,4 +1,5 @@
 /** What a worker and its child processes say to one another. Values of tasks travel as JSON text, so that integers beyond 2^53 survive. */
+import type { Violation } from "../../shared/errors.ts";
 import type { ErrorRecord } from "./error_record.ts";
 
 /** A log line of a handler in a child. */
@@ -8,11 +9,11 @@ export interface SandboxLogLine {
   readonly properties: Record<string, unknown>;
 }
 
-/** From the worker. `run` numbers the attempts of one child: what comes late bears an old number. */
+/** From the worker. `run` names an attempt of one child by a secret: what comes late bears an old one, and what is forged none. */
 export type ToChild =
   | {
     readonly type: "run";
-    readonly run: number;
+    readonly run: string;
     readonly id: string;
     readonly name: string;
     /** JSON text of the arguments by name, unparsed by the contract. */
@@ -20,14 +21,30 @@ export type ToChild =
     readonly attempt: number;
     readonly deliveries: number;
   }
-  | { readonly type: "abort"; readonly run: number; readonly reason: ErrorRecord };
+  | { readonly type: "abort"; readonly run: string; readonly reason: ErrorRecord };
 
 /** From a child. */
 export type FromChild =
   | { readonly type: "ready" }
   | { readonly type: "unusable"; readonly error: ErrorRecord }
-  | { readonly type: "started"; readonly run: number }
-  | { readonly type: "progress"; readonly run: number; readonly value: string }
-  | { readonly type: "log"; readonly run: number; readonly line: SandboxLogLine }
-  | { readonly type: "done"; readonly run: number; readonly result: string }
-  | { readonly type: "failed"; readonly run: number; readonly error: ErrorRecord };
+  | { readonly type: "started"; readonly run: string }
+  | { readonly type: "progress"; readonly run: string; readonly value: string }
+  | { readonly type: "log"; readonly run: string; readonly line: SandboxLogLine }
+  | {
+    readonly type: "violation";
+    readonly run: string;
+    readonly violation: Violation;
+    readonly what: string;
+  }
+  | {
+    readonly type: "done";
+    readonly run: string;
+    readonly result: string;
+    readonly clean: boolean;
+  }
+  | {
+    readonly type: "failed";
+    readonly run: string;
+    readonly error: ErrorRecord;
+    readonly clean: boolean;
+  };

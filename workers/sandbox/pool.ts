@@ -1,23 +1,49 @@
 /** Warm child processes that run handlers apart from the worker. */
 import { getLogger } from "@logtape/logtape";
-import { WorkerLost } from "../../shared/errors.ts";
+import { type SandboxLimits, sandboxLimits } from "../../shared/sandbox.ts";
 import type { Service } from "../../shared/service.ts";
+import type { SandboxRunOptions, SandboxTask } from "./attempt.ts";
 import type { ChildOptions } from "./command.ts";
-import { NeverStarted, Sandbox, type SandboxRunOptions, type SandboxTask } from "./sandbox.ts";
+import { type ChildEnd, endOf, NeverStarted, Stopped } from "./ends.ts";
+import { Sandbox, type SandboxOptions } from "./sandbox.ts";
 
 /** MiB of JavaScript heap that a child has unless told otherwise: enough for a body of 8 MiB many times over. */
 const DEFAULT_HEAP_MB = 256;
+
+/** MiB beyond its heap that a child may hold: Deno itself takes 60, buffers lie outside of the heap. */
+const BESIDES_HEAP_MB = 256;
+
+/** Share of the memory it may hold at which a child is replaced between two tasks. */
+const RECYCLE_SHARE = 0.75;
+
+/** Tasks after which a child is replaced unless told otherwise. */
+const DEFAULT_MAX_TASKS = 10_000;
 
 /** Milliseconds before a child that never got ready is replaced: doubled with each failure in a row, up to the second. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
 
+/** Hears of children. */
+export interface ChildMonitor {
+  /** One is ready, so many seconds after it was asked for. */
+  spawned(seconds: number): void;
+  ended(why: ChildEnd): void;
+}
+
 /** How to make a {@linkcode ProcessPool}. */
-export interface ProcessPoolOptions extends Omit<ChildOptions, "heapMb"> {
+export interface ProcessPoolOptions
+  extends Pick<ChildOptions, "handlersModule" | "contractsModule" | "configFile"> {
   /** Children kept warm, each running one task at a time. */
   readonly size: number;
-  /** MiB of JavaScript heap that a child may have. Default 256. Buffers lie outside of it. */
+  /** MiB of JavaScript heap that a child may have unless `sandbox` says. Default 256. Buffers lie outside of it. */
   readonly heapMb?: number;
+  /** Tasks after which a child is replaced unless `sandbox` says. Default 10,000. */
+  readonly maxTasks?: number;
+  /** What a child may do and use. Default: compute, and nothing else. */
+  readonly sandbox?: SandboxLimits;
+  /** Where children that want one get their folder. Default `/tmp/celeriac`. */
+  readonly folder?: string;
+  readonly monitor?: ChildMonitor;
 }
 
 interface Waiting {
@@ -28,7 +54,8 @@ interface Waiting {
 /** Child processes kept warm, and a waiting line when all are busy. A child that dies is replaced. */
 export class ProcessPool implements Service {
   readonly #size: number;
-  readonly #options: ChildOptions;
+  readonly #options: SandboxOptions;
+  readonly #monitor: ChildMonitor | undefined;
   readonly #stopping = new AbortController();
   readonly #sandboxes = new Set<Sandbox>();
   readonly #line: Waiting[] = [];
@@ -36,9 +63,15 @@ export class ProcessPool implements Service {
   #started: Promise<void> | undefined;
   #places: Promise<void>[] = [];
 
-  constructor({ size, heapMb = DEFAULT_HEAP_MB, ...modules }: ProcessPoolOptions) {
+  constructor({ size, monitor, ...options }: ProcessPoolOptions) {
     this.#size = size;
-    this.#options = { ...modules, heapMb };
+    this.#monitor = monitor;
+    this.#options = sandboxOptions(options);
+  }
+
+  /** The children that live. */
+  get children(): ReadonlySet<Sandbox> {
+    return this.#sandboxes;
   }
 
   /** Process ids of the children that live. */
@@ -58,6 +91,7 @@ export class ProcessPool implements Service {
    * @returns JSON text of what the handler returned
    * @throws the handler's own error, with its name, message and stack; {@linkcode Retry} and {@linkcode Reject} as such
    * @throws {TimeLimitExceeded} when the hard limit passed
+   * @throws {PolicyViolation} when it was denied something, or used more than its share
    * @throws {WorkerLost} when the child died, or the pool is stopped
    * @throws the reason of `options.terminate`, or that of `options.signal` when it aborted before a child was free */
   async run(task: SandboxTask, options: SandboxRunOptions = {}): Promise<string> {
@@ -102,11 +136,13 @@ export class ProcessPool implements Service {
     for (let failures = 0; !signal.aborted; failures++) {
       try {
         if (failures > 0) await pause(failures, signal);
+        const began = performance.now();
         const sandbox = await Sandbox.start(this.#options);
         this.#sandboxes.add(sandbox);
         if (signal.aborted) sandbox.kill(stopped());
         try {
           await sandbox.ready;
+          this.#monitor?.spawned((performance.now() - began) / 1000);
           failures = -1;
           first.resolve();
           this.#give(sandbox);
@@ -114,6 +150,7 @@ export class ProcessPool implements Service {
           await sandbox.ended;
           this.#sandboxes.delete(sandbox);
           this.#idle = this.#idle.filter((other) => other !== sandbox);
+          this.#monitor?.ended(endOf(sandbox.killed));
         }
       } catch (error) {
         first.reject(error);
@@ -157,8 +194,31 @@ function leaving({ signal, terminate }: SandboxRunOptions): AbortSignal | undefi
   return signal && terminate ? AbortSignal.any([signal, terminate]) : signal ?? terminate;
 }
 
-function stopped(): WorkerLost {
-  return new WorkerLost("Cannot run tasks in child processes as the worker is stopping");
+function sandboxOptions(
+  {
+    heapMb = DEFAULT_HEAP_MB,
+    maxTasks = DEFAULT_MAX_TASKS,
+    sandbox = sandboxLimits("any"),
+    folder = "/tmp/celeriac",
+    ...modules
+  }: Omit<ProcessPoolOptions, "size" | "monitor">,
+): SandboxOptions {
+  const heap = sandbox.memoryMb ?? heapMb;
+  const residentMb = sandbox.residentMb ?? heap + BESIDES_HEAP_MB;
+  return {
+    ...modules,
+    permissions: sandbox.permissions,
+    heapMb: heap,
+    residentMb,
+    recycleMb: residentMb * RECYCLE_SHARE,
+    maxTasks: sandbox.maxTasks ?? maxTasks,
+    nice: sandbox.nice,
+    folder,
+  };
+}
+
+function stopped(): Stopped {
+  return new Stopped("Cannot run tasks in child processes as the worker is stopping");
 }
 
 function pause(failures: number, signal: AbortSignal): Promise<void> {

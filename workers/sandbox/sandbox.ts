@@ -1,46 +1,33 @@
 /** One warm child process, seen from the worker. */
 import { getLogger } from "@logtape/logtape";
 import { parseJson, stringifyJson } from "../../shared/celery/json.ts";
-import {
-  ConfigurationError,
-  SoftTimeLimitExceeded,
-  TimeLimitExceeded,
-  WorkerLost,
-} from "../../shared/errors.ts";
-import type { TimeLimit } from "../../shared/task.ts";
+import { ConfigurationError, PolicyViolation, WorkerLost } from "../../shared/errors.ts";
+import { Attempt, type SandboxRunOptions, type SandboxTask } from "./attempt.ts";
 import { childCommand, type ChildOptions } from "./command.ts";
-import { type ErrorRecord, recordError, reviveError } from "./error_record.ts";
+import { misused, NeverStarted, Recycled, unusable } from "./ends.ts";
+import { recordError, reviveError } from "./error_record.ts";
+import { Folder } from "./folder.ts";
 import { encodeFrame, FrameDecoder } from "./frames.ts";
 import { LastWords } from "./last_words.ts";
 import { readLines } from "./lines.ts";
-import type { FromChild, SandboxLogLine, ToChild } from "./messages.ts";
+import type { FromChild, ToChild } from "./messages.ts";
+import { hasFolder } from "./permissions.ts";
+import { lowerPriority } from "./priority.ts";
+import type { Usage } from "./warden.ts";
 
-/** One attempt for a child to run. */
-export interface SandboxTask {
-  readonly id: string;
-  readonly name: string;
-  /** Arguments by name as they came: the child parses them itself, as only so what a schema makes of them (dates, sets) reaches the handler. */
-  readonly input: Record<string, unknown>;
-  readonly attempt: number;
-  readonly deliveries: number;
-  /** Counted from when a child takes the task. */
-  readonly timeLimit: TimeLimit;
+/** A child, and when it is used up. */
+export interface SandboxOptions extends ChildOptions {
+  /** MiB of resident memory that a task may lead it to. */
+  readonly residentMb: number;
+  /** MiB of resident memory after a task from which on it is replaced. */
+  readonly recycleMb: number;
+  /** Tasks after which it is replaced. */
+  readonly maxTasks: number;
+  /** Niceness. */
+  readonly nice: number;
+  /** Where its own folder is made, if it has one. */
+  readonly folder: string;
 }
-
-/** How to run a task. */
-export interface SandboxRunOptions {
-  /** Aborts `context.signal` in the child for the same reason. A task that still waits for a child is rejected with the reason; one that runs is not ended by it. */
-  readonly signal?: AbortSignal;
-  /** Ends the task wherever it is, its child with SIGKILL: it is rejected with this signal's reason, an error. */
-  readonly terminate?: AbortSignal;
-  /** Hears what the handler gives to `context.progress`. */
-  onProgress?(value: unknown): void;
-  /** Hears what the handler gives to `context.log`. */
-  onLog?(line: SandboxLogLine): void;
-}
-
-/** The child died before it began with the task, which may so be given to another. */
-export class NeverStarted extends WorkerLost {}
 
 /** Milliseconds in which a child must have loaded the app's modules. */
 const READY_MS = 60_000;
@@ -48,17 +35,8 @@ const READY_MS = 60_000;
 /** Characters of a line on standard error. */
 const MAX_LINE = 8 * 1024;
 
-/** The longest time that a timer can be set to, milliseconds. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
-interface Attempt {
-  readonly run: number;
-  readonly task: SandboxTask;
-  readonly options: SandboxRunOptions;
-  readonly resolve: (result: string) => void;
-  readonly reject: (error: unknown) => void;
-  started: boolean;
-}
+/** Attempts whose late messages are still known for what they are. */
+const PAST_MAX = 16;
 
 /** A child process that runs one task at a time. */
 export class Sandbox {
@@ -68,17 +46,23 @@ export class Sandbox {
   /** Resolves when the process is gone. */
   readonly ended: Promise<void>;
   readonly #process: Deno.ChildProcess;
+  readonly #options: SandboxOptions;
+  readonly #folder: Folder | undefined;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #ready = Promise.withResolvers<void>();
   readonly #lastWords: LastWords;
-  #runs = 0;
+  readonly #past = new Set<string>();
+  #tasks = 0;
+  #usage: Usage | undefined;
   #attempt: Attempt | undefined;
   #killed: Error | undefined;
   #gone = false;
 
-  private constructor(process: Deno.ChildProcess, heapMb: number) {
+  private constructor(process: Deno.ChildProcess, options: SandboxOptions, folder?: Folder) {
     this.#process = process;
-    this.#lastWords = new LastWords({ heapMb });
+    this.#options = options;
+    this.#folder = folder;
+    this.#lastWords = new LastWords(options);
     this.#writer = process.stdin.getWriter();
     this.pid = process.pid;
     this.ready = this.#ready.promise;
@@ -88,12 +72,17 @@ export class Sandbox {
 
   /** Starts a child.
    *
-   * @throws {ConfigurationError} when this process may not run Deno */
-  static async start(options: ChildOptions): Promise<Sandbox> {
-    const command = await childCommand(options);
+   * @throws {ConfigurationError} when this process may not run Deno, lower a priority or make a folder */
+  static async start(options: SandboxOptions): Promise<Sandbox> {
+    const folder = hasFolder(options.permissions) ? await Folder.make(options.folder) : undefined;
+    const command = await childCommand(options, folder?.path);
     try {
-      return new Sandbox(command.spawn(), options.heapMb);
+      const process = command.spawn();
+      const sandbox = new Sandbox(process, options, folder);
+      if (options.nice > 0) lowerPriority(process.pid, options.nice, sandbox);
+      return sandbox;
     } catch (cause) {
+      await folder?.remove();
       if (!(cause instanceof Deno.errors.NotCapable)) throw cause;
       const path = Deno.execPath();
       throw new ConfigurationError(
@@ -108,10 +97,26 @@ export class Sandbox {
     return !this.#gone && this.#killed === undefined;
   }
 
+  /** Whether it runs a task now. */
+  get busy(): boolean {
+    return this.#attempt !== undefined;
+  }
+
+  /** Why it was ended; `undefined` when it was not. */
+  get killed(): Error | undefined {
+    return this.#killed;
+  }
+
+  /** Bytes of resident memory when it was last looked at; 0 where the platform does not tell. */
+  get resident(): number {
+    return this.#usage?.resident ?? 0;
+  }
+
   /** Ends the process at once, whatever it does; what runs is rejected with the error given. */
   kill(why: Error): void {
     if (!this.usable) return;
     this.#killed = why;
+    this.#attempt?.ended(why);
     try {
       this.#process.kill("SIGKILL");
     } catch (error) {
@@ -119,57 +124,66 @@ export class Sandbox {
     }
   }
 
+  /** It was looked at: more than it may use ends it. */
+  measured(usage: Usage): void {
+    this.#usage = usage;
+    const { residentMb } = this.#options;
+    this.#attempt?.used(usage.cpu);
+    if (usage.resident > residentMb * 2 ** 20) this.#attempt?.outgrew(residentMb);
+  }
+
   /** Runs a task; the last one must be over.
    *
    * @throws as `ProcessPool.run` does, and {@linkcode NeverStarted} */
   async run(task: SandboxTask, options: SandboxRunOptions): Promise<string> {
-    const run = ++this.#runs;
-    const { id, name, attempt, deliveries } = task;
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const order: ToChild = {
-      type: "run",
-      run,
-      id,
-      name,
-      input: stringifyJson(task.input),
-      attempt,
-      deliveries,
-    };
-    const frame = encodeFrame(order);
-    this.#attempt = { run, task, options, resolve, reject, started: false };
+    const { id, name, attempt: number, deliveries } = task;
+    const attempt = new Attempt(task, options, {
+      abort: (reason) =>
+        this.#send({ type: "abort", run: attempt.run, reason: recordError(reason) }),
+      kill: (why) => this.kill(why),
+    });
+    const frame = encodeFrame(
+      {
+        type: "run",
+        run: attempt.run,
+        id,
+        name,
+        input: stringifyJson(task.input),
+        attempt: number,
+        deliveries,
+      } satisfies ToChild,
+    );
+    this.#attempt = attempt;
     this.#lastWords.clear();
+    if (this.#usage) attempt.used(this.#usage.cpu);
     if (this.#gone) {
-      reject(new NeverStarted(`Cannot start task '${name}' as its child process is gone`));
+      attempt.reject(new NeverStarted(`Cannot start task '${name}' as its child process is gone`));
     }
     this.#write(frame);
-    const abort = (reason: unknown) =>
-      this.#send({ type: "abort", run, reason: recordError(reason) });
-    const timers = this.#limit(task.timeLimit, abort);
-    const onAbort = () => abort(options.signal?.reason);
-    const onTerminate = () => this.kill(options.terminate?.reason);
-    options.signal?.addEventListener("abort", onAbort);
-    options.terminate?.addEventListener("abort", onTerminate);
-    if (options.terminate?.aborted) onTerminate();
+    attempt.open();
     try {
-      return await promise;
+      return await attempt.outcome;
     } finally {
+      attempt.close();
       this.#attempt = undefined;
-      options.signal?.removeEventListener("abort", onAbort);
-      options.terminate?.removeEventListener("abort", onTerminate);
-      for (const timer of timers) clearTimeout(timer);
+      await this.#afterwards(attempt.run);
     }
   }
 
-  #limit(
-    { soft, hard }: TimeLimit,
-    abort: (reason: Error) => void,
-  ): ReturnType<typeof setTimeout>[] {
-    const timer = (seconds: number, act: () => void) =>
-      setTimeout(act, Math.min(seconds * 1000, MAX_TIMER_MS));
-    return [
-      ...(soft === undefined ? [] : [timer(soft, () => abort(new SoftTimeLimitExceeded(soft)))]),
-      ...(hard === undefined ? [] : [timer(hard, () => this.kill(new TimeLimitExceeded(hard)))]),
-    ];
+  /** Makes sure that the next task finds nothing of this one. */
+  async #afterwards(run: string): Promise<void> {
+    this.#past.add(run);
+    const [oldest] = this.#past;
+    if (oldest !== undefined && this.#past.size > PAST_MAX) this.#past.delete(oldest);
+    const { maxTasks, recycleMb } = this.#options;
+    if (++this.#tasks >= maxTasks) this.kill(new Recycled(`It has run ${maxTasks} tasks`));
+    if (this.resident > recycleMb * 2 ** 20) {
+      this.kill(new Recycled(`It holds more than ${recycleMb} MiB`));
+    }
+    if (!this.usable) return;
+    await this.#folder?.empty().catch((error) =>
+      this.kill(new Recycled(`Its folder could not be emptied: ${error.message}`))
+    );
   }
 
   #send(message: ToChild): void {
@@ -199,26 +213,24 @@ export class Sandbox {
     if (!this.#killed) logger.warn("{message}", { message: lost.message, pid: this.pid });
     this.#ready.reject(lost);
     this.#attempt?.reject(lost);
+    await this.#folder?.remove();
   }
 
   async #listen(): Promise<void> {
     const decoder = new FrameDecoder();
     for await (const chunk of this.#process.stdout) {
       if (this.#killed) continue; // drained, so that the pipe closes
+      this.#attempt?.wrote(chunk.length);
       try {
         for (const message of decoder.push(chunk)) this.#hear(message as FromChild);
       } catch (cause) {
-        this.kill(
-          new WorkerLost(
-            `Cannot go on with child process ${this.pid} as it wrote to the channel of its worker: a handler must not write to file descriptor 1`,
-            { cause },
-          ),
-        );
+        this.kill(misused(this.pid, cause));
       }
     }
   }
 
   #hear(message: FromChild): void {
+    if (this.#killed) return;
     switch (message.type) {
       case "ready":
         this.#ready.resolve();
@@ -228,7 +240,11 @@ export class Sandbox {
         return;
     }
     const attempt = this.#attempt;
-    if (attempt?.run !== message.run) return; // what an earlier attempt left behind
+    if (attempt?.run !== message.run) {
+      // What an earlier attempt left behind is let pass; a name that was never given is forged.
+      if (!this.#past.has(message.run)) this.kill(misused(this.pid, message.type));
+      return;
+    }
     switch (message.type) {
       case "started":
         attempt.started = true;
@@ -237,22 +253,32 @@ export class Sandbox {
         attempt.options.onProgress?.(parseJson(message.value, { typed: "keep" }));
         return;
       case "log":
+        attempt.wrote(0, 1);
         attempt.options.onLog?.(message.line);
+        return;
+      case "violation":
+        attempt.options.onViolation?.(message.violation, message.what);
         return;
       case "done":
         attempt.resolve(message.result);
-        return;
+        return this.#discard(message.clean);
       case "failed":
         attempt.reject(reviveError(message.error));
-        return;
+        return this.#discard(message.clean);
       default:
         throw new TypeError(`Unknown message ${JSON.stringify(message satisfies never)}`);
     }
   }
 
+  #discard(clean: boolean): void {
+    if (!clean) this.kill(new Recycled("A task left something behind in it"));
+  }
+
   async #forward(): Promise<void> {
     for await (const line of readLines(this.#process.stderr, MAX_LINE)) {
       this.#lastWords.add(line);
+      if (this.#killed) continue;
+      this.#attempt?.wrote(line.length, 1);
       const { id, name } = this.#attempt?.task ?? {};
       logger.info("{line}", { line, pid: this.pid, id, name });
     }
@@ -263,17 +289,12 @@ export class Sandbox {
     const { task, started } = this.#attempt ?? {};
     const what = task ? `finish task '${task.name}'` : "use a child process";
     const message = `Cannot ${what} as ${this.#lastWords.explain(status)}`;
-    return started === false ? new NeverStarted(message) : new WorkerLost(message);
+    if (started === false) return new NeverStarted(message);
+    if (!this.#lastWords.outOfMemory) return new WorkerLost(message);
+    const error = new PolicyViolation(message, "memory");
+    this.#attempt?.ended(error);
+    return error;
   }
-}
-
-function unusable(record: ErrorRecord): Error {
-  const error = reviveError(record);
-  if (error instanceof ConfigurationError) return error;
-  return new ConfigurationError(
-    `Cannot load the app's modules in a child process as ${record.name}: ${record.message}: a child has no permissions, so keep what needs them out of the top level`,
-    { cause: error },
-  );
 }
 
 const logger = getLogger(["celeriac", "sandbox"]);

@@ -48,6 +48,7 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
       result: null,
       exception: null,
       traceback: null,
+      meta: null,
       retries: 0,
       deliveries: 0,
       startedAt: null,
@@ -80,6 +81,7 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
         result: "3",
         exception: null,
         traceback: null,
+        meta: null,
         retries: 0,
         deliveries: 1,
         submittedAt: null,
@@ -126,6 +128,7 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
       kwargsRepr: null,
       exception: { exc_type: "ValueError", exc_message: ["no", 2], exc_module: "builtins" },
       traceback: "line 1\nline 2",
+      meta: { violations: [{ violation: "read", what: "a file\0" }] },
     });
     await store.settle([failed]);
     const record = await store.find(submitted.id);
@@ -133,6 +136,7 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     assertEquals(record?.submittedAt, submitted.submittedAt);
     assertEquals(record?.exception, failed.exception);
     assertEquals(record?.traceback, failed.traceback);
+    assertEquals(record?.meta, { violations: [{ violation: "read", what: "a file\u{fffd}" }] });
     assertEquals(record?.state, "FAILURE");
   },
 

@@ -1,12 +1,23 @@
-/** A worker's pool that does nothing: prints the process ids of its children and waits.
+/** A worker's children that never end by themselves: prints their process ids, then waits.
  * @module
  */
-import { ProcessPool } from "../../../workers/sandbox/pool.ts";
+import { Pools } from "../../../workers/sandbox/pools.ts";
+import { block, sleepProcess } from "../../app/contracts.ts";
 
-const pool = new ProcessPool({
+const pools = new Pools({
   size: 2,
   contractsModule: import.meta.resolve("../../app/contracts.ts"),
   handlersModule: import.meta.resolve("../../app/handlers.ts"),
+  warm: [sleepProcess],
 });
-await pool.start();
-console.log(`children ${pool.pids.join(" ")}.`);
+await pools.start();
+const started = Promise.withResolvers<void>();
+const task = { id: "a", attempt: 1, deliveries: 1, timeLimit: {} };
+// One of them is busy for ever, and hears nothing of its worker's end.
+void pools.run(sleepProcess, { ...task, name: sleepProcess.name, input: { seconds: 0 } }, {
+  onLog: () => started.resolve(),
+});
+await started.promise;
+void pools.run(block, { ...task, name: block.name, input: {} });
+await new Promise((resolve) => setTimeout(resolve, 500));
+console.log(`children ${Array.from(pools.children(), ({ pid }) => pid).join(" ")}.`);

@@ -43,6 +43,7 @@ Deno.test("GET /v1/tasks/{id} answers with the record", async () => {
     result: null,
     error: { type: "ValueError", message: "boom", module: "builtins", args: ["boom", 2] },
     traceback: "at line 1",
+    meta: null,
     retries: 2,
     attempts: 2,
     deliveries: 3,

@@ -1,0 +1,66 @@
+/** Contracts of tasks that try what their sandbox forbids.
+ * @module
+ */
+import { defineTask, type SandboxDefinition, z } from "../../shared/mod.ts";
+import type { TimeLimit } from "../../shared/task.ts";
+
+function attack(
+  name: string,
+  options: { sandbox?: SandboxDefinition; timeLimit?: TimeLimit } = {},
+) {
+  return defineTask({
+    name: `hostile.${name}`,
+    input: z.object({ target: z.string().default("") }),
+    run: "process",
+    queue: "celeriac.hostile",
+    ...options,
+  });
+}
+
+export const readFile = attack("read_file");
+export const swallowedRead = attack("swallowed_read");
+export const writeFile = attack("write_file");
+export const environment = attack("environment");
+export const connect = attack("connect");
+export const fetchUrl = attack("fetch_url");
+export const subprocess = attack("subprocess");
+export const signalParent = attack("signal_parent");
+export const library = attack("library");
+export const importRemote = attack("import_remote");
+export const machine = attack("machine");
+export const store = attack("store");
+export const timerBomb = attack("timer_bomb", { sandbox: { memoryMb: 64 } });
+export const leftTimers = attack("left_timers");
+export const writeChannel = attack("write_channel");
+export const forgeResult = attack("forge_result");
+export const pollute = attack("pollute");
+export const waitForEver = attack("wait_for_ever", { timeLimit: { hard: 0.5 } });
+export const unhandled = attack("unhandled");
+export const uncaught = attack("uncaught");
+export const endlessOutput = attack("endless_output", { sandbox: { outputMb: 2 } });
+export const endlessProgress = attack("endless_progress", { sandbox: { outputMb: 1 } });
+export const bigResult = attack("big_result", { sandbox: { outputMb: 1 } });
+export const heapBomb = attack("heap_bomb", { sandbox: { memoryMb: 64 } });
+export const bufferBomb = attack("buffer_bomb", { sandbox: { memoryMb: 64, residentMb: 256 } });
+export const burn = attack("burn", { sandbox: { cpu: 0.3 } });
+export const workers = attack("workers", { sandbox: { memoryMb: 64, residentMb: 256 } });
+
+/** What is allowed, and nothing beside it. */
+export const granted = attack("granted", {
+  sandbox: {
+    permissions: {
+      net: ["127.0.0.1"],
+      read: ["."],
+      write: ["."],
+      env: ["CELERIAC_TEST_GRANTED"],
+      sys: ["hostname"],
+    },
+    nice: 5,
+  },
+});
+
+/** A process of its own for each task. */
+export const fresh = attack("fresh", { sandbox: { maxTasks: 1 } });
+
+/** Says where it runs and what it finds there. */
+export const innocent = attack("innocent");

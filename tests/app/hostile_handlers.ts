@@ -1,0 +1,185 @@
+/** Handlers that try what their sandbox forbids.
+ * @module
+ */
+import { writeSync } from "node:fs";
+import process from "node:process";
+import { handle } from "../../workers/mod.ts";
+import * as contracts from "./hostile_contracts.ts";
+
+const never = new Promise<never>(() => {});
+let counter = 0;
+
+export const readFile = handle(contracts.readFile, ({ target }) => Deno.readTextFile(target));
+
+export const swallowedRead = handle(contracts.swallowedRead, ({ target }) => {
+  try {
+    return Deno.readTextFileSync(target);
+  } catch {
+    return "nothing to see";
+  }
+});
+
+export const writeFile = handle(
+  contracts.writeFile,
+  ({ target }) => Deno.writeTextFile(target, "here I was"),
+);
+
+export const environment = handle(contracts.environment, ({ target }) => Deno.env.get(target));
+
+export const connect = handle(contracts.connect, async ({ target }) => {
+  const [hostname = "", port] = target.split(":");
+  using connection = await Deno.connect({ hostname, port: Number(port) });
+  return connection.remoteAddr;
+});
+
+export const fetchUrl = handle(contracts.fetchUrl, async ({ target }) => {
+  return await (await fetch(target)).text();
+});
+
+export const subprocess = handle(contracts.subprocess, ({ target }) => {
+  return new TextDecoder().decode(new Deno.Command(target).outputSync().stdout);
+});
+
+export const signalParent = handle(contracts.signalParent, () => process.kill(process.ppid, 9));
+
+export const library = handle(contracts.library, ({ target }) => {
+  Deno.dlopen(target, {});
+});
+
+export const importRemote = handle(contracts.importRemote, ({ target }) => import(target));
+
+export const machine = handle(contracts.machine, () => Deno.hostname());
+
+export const store = handle(contracts.store, () => {
+  const names = ["localStorage", "sessionStorage", "caches", "BroadcastChannel"];
+  return names.filter((name) => name in globalThis);
+});
+
+export const timerBomb = handle(contracts.timerBomb, () => {
+  const bomb = () => {
+    setTimeout(bomb);
+    setTimeout(bomb);
+    const ballast = new Array(1000).fill(0);
+    setTimeout(() => bomb.call(ballast));
+  };
+  bomb();
+  return never;
+});
+
+export const leftTimers = handle(contracts.leftTimers, () => {
+  for (let count = 0; count < 1000; count++) setInterval(() => counter++);
+  return "gone";
+});
+
+export const writeChannel = handle(contracts.writeChannel, () => {
+  writeSync(1, "\0\0\0\x04true");
+  return never;
+});
+
+/** Leaves code behind that answers for the next task. */
+export const forgeResult = handle(contracts.forgeResult, () => {
+  const body = new TextEncoder().encode(
+    JSON.stringify({ type: "done", run: "2", result: '"forged"', clean: true }),
+  );
+  const frame = new Uint8Array(4 + body.length);
+  new DataView(frame.buffer).setUint32(0, body.length);
+  frame.set(body, 4);
+  const forge = () => {
+    writeSync(1, frame);
+    void Promise.resolve().then(() => queueMicrotask(() => {}));
+  };
+  const loop = async () => {
+    for (let round = 0; round < 50; round++) {
+      await new Promise((resolve) => {
+        const port = new MessageChannel();
+        port.port1.onmessage = () => {
+          port.port1.close();
+          resolve(undefined);
+        };
+        port.port2.postMessage(null);
+      });
+      if (round > 2) forge();
+    }
+  };
+  void loop();
+  return "left something";
+});
+
+export const pollute = handle(contracts.pollute, () => {
+  Reflect.set(Object.prototype, "isAdmin", true);
+  return "polluted";
+});
+
+export const waitForEver = handle(contracts.waitForEver, () => {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+});
+
+export const unhandled = handle(contracts.unhandled, () => {
+  void Promise.reject(new RangeError("nobody listens"));
+  return never;
+});
+
+export const uncaught = handle(contracts.uncaught, () => {
+  setTimeout(() => {
+    throw new RangeError("nobody catches");
+  });
+  return never;
+});
+
+export const endlessOutput = handle(contracts.endlessOutput, () => {
+  while (true) console.log("x".repeat(4000));
+});
+
+export const endlessProgress = handle(contracts.endlessProgress, (_input, { progress }) => {
+  for (let step = 0;; step++) progress({ step });
+});
+
+export const bigResult = handle(contracts.bigResult, () => "x".repeat(3 * 2 ** 20));
+
+export const heapBomb = handle(contracts.heapBomb, () => {
+  const hoard: unknown[] = [];
+  while (true) hoard.push(new Array(1000).fill({}));
+});
+
+export const bufferBomb = handle(contracts.bufferBomb, async () => {
+  const hoard: Uint8Array[] = [];
+  while (true) {
+    hoard.push(new Uint8Array(2 ** 20).fill(1));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+});
+
+export const burn = handle(contracts.burn, () => {
+  while (true);
+});
+
+export const workers = handle(contracts.workers, () => {
+  const source = `const hoard = []; while (true) hoard.push(new Uint8Array(2 ** 20).fill(1));`;
+  for (let count = 0; count < 4; count++) {
+    new Worker(`data:text/javascript,${encodeURIComponent(source)}`, { type: "module" });
+  }
+  return never;
+});
+
+export const granted = handle(contracts.granted, async ({ target }) => {
+  const before = Array.from(Deno.readDirSync("."), ({ name }) => name);
+  await Deno.writeTextFile("note.txt", "mine");
+  const answer = target && await (await fetch(target)).text();
+  return {
+    before,
+    note: await Deno.readTextFile("note.txt"),
+    folder: Deno.cwd(),
+    variable: Deno.env.get("CELERIAC_TEST_GRANTED"),
+    hostname: Deno.hostname(),
+    answer,
+  };
+});
+
+export const fresh = handle(contracts.fresh, () => ({ pid: Deno.pid, count: ++counter }));
+
+export const innocent = handle(contracts.innocent, () => ({
+  pid: Deno.pid,
+  count: counter,
+  isAdmin: Reflect.get({}, "isAdmin") ?? false,
+  folder: Deno.cwd(),
+}));

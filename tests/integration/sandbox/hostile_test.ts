@@ -1,0 +1,223 @@
+/** Tasks that try what their sandbox forbids: each is denied or ended, told of, and alone in its trouble. */
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { PolicyViolation, TimeLimitExceeded, type Violation } from "../../../shared/errors.ts";
+import type { TaskContract } from "../../../shared/task.ts";
+import type { SandboxRunOptions } from "../../../workers/sandbox/attempt.ts";
+import { Pools } from "../../../workers/sandbox/pools.ts";
+import * as hostile from "../../app/hostile_contracts.ts";
+import { eventually } from "../../support/eventually.ts";
+
+const MODULES = {
+  contractsModule: import.meta.resolve("../../app/hostile_contracts.ts"),
+  handlersModule: import.meta.resolve("../../app/hostile_handlers.ts"),
+};
+
+function pools(size = 1): Pools {
+  return new Pools({ ...MODULES, size, warm: [hostile.innocent] });
+}
+
+/** What came of it. */
+interface Trial {
+  readonly result?: unknown;
+  readonly error?: Error;
+  readonly violations: Violation[];
+}
+
+async function attempt(home: Pools, contract: TaskContract, target = ""): Promise<Trial> {
+  const violations: Violation[] = [];
+  const options: SandboxRunOptions = { onViolation: (violation) => violations.push(violation) };
+  const { name, timeLimit } = contract;
+  const id = crypto.randomUUID();
+  const task = { id, name, input: { target }, attempt: 1, deliveries: 1, timeLimit };
+  try {
+    return { result: JSON.parse(await home.run(contract, task, options)), violations };
+  } catch (error) {
+    return { error: error as Error, violations };
+  }
+}
+
+function violated({ error, violations }: Trial) {
+  if (error instanceof PolicyViolation) return { error, violations };
+  throw new TypeError(`not a violation: ${error ?? "it succeeded"}`);
+}
+
+const DENIED: readonly [string, TaskContract, string, Violation][] = [
+  ["a file of the system", hostile.readFile, "/etc/passwd", "read"],
+  ["what the kernel tells of its parent", hostile.readFile, `/proc/${Deno.pid}/environ`, "read"],
+  ["its own environment in /proc", hostile.readFile, "/proc/self/environ", "read"],
+  ["the app's own source", hostile.readFile, import.meta.filename ?? "", "read"],
+  ["writing a file", hostile.writeFile, "/tmp/celeriac-was-here", "write"],
+  ["a secret of the worker", hostile.environment, "DATABASE_URL", "env"],
+  ["its home", hostile.environment, "HOME", "env"],
+  ["the broker", hostile.connect, "127.0.0.1:5672", "net"],
+  ["the database", hostile.connect, "127.0.0.1:5432", "net"],
+  ["another host", hostile.connect, "192.0.2.1:443", "net"],
+  ["the cloud's metadata", hostile.fetchUrl, "http://169.254.169.254/latest/meta-data", "net"],
+  ["a subprocess", hostile.subprocess, "/bin/true", "run"],
+  ["killing its worker", hostile.signalParent, "", "run"],
+  ["a native library", hostile.library, "libc.so.6", "ffi"],
+  ["a remote module", hostile.importRemote, "https://example.org/evil.js", "import"],
+  ["a package", hostile.importRemote, "npm:left-pad@1.0.0", "import"],
+  ["a local module", hostile.importRemote, "file:///etc/passwd", "read"],
+  ["the machine's name", hostile.machine, "", "sys"],
+];
+
+Deno.test("a task is denied what its contract does not declare", async (t) => {
+  await using home = pools();
+  await home.start();
+  for (const [what, contract, target, violation] of DENIED) {
+    await t.step(what, async () => {
+      const { error, violations } = violated(await attempt(home, contract, target));
+      assertEquals([error.violation, error.denied, violations], [violation, true, [violation]]);
+      assertStringIncludes(error.message, `'${contract.name}'`);
+    });
+  }
+});
+
+Deno.test("a denial is told of also when the task swallows it", async () => {
+  await using home = pools();
+  const { result, violations } = await attempt(home, hostile.swallowedRead, "/etc/passwd");
+  assertEquals([result, violations], ["nothing to see", ["read"]]);
+});
+
+Deno.test("a task finds no storage that outlives it", async () => {
+  await using home = pools();
+  assertEquals((await attempt(home, hostile.store)).result, []);
+});
+
+const ENDED: readonly [string, TaskContract, Violation][] = [
+  ["a heap bomb", hostile.heapBomb, "memory"],
+  ["a bomb of buffers outside of the heap", hostile.bufferBomb, "memory"],
+  ["threads that hoard", hostile.workers, "memory"],
+  ["timers that start timers", hostile.timerBomb, "memory"],
+  ["a loop that burns the processor", hostile.burn, "cpu"],
+  ["output without end", hostile.endlessOutput, "output"],
+  ["progress without end", hostile.endlessProgress, "output"],
+  ["a result that is too large", hostile.bigResult, "output"],
+  ["bytes of its own on the channel", hostile.writeChannel, "channel"],
+  ["a rejection that nobody handles", hostile.unhandled, "unhandled"],
+  ["an error that nobody catches", hostile.uncaught, "unhandled"],
+];
+
+Deno.test("a task that uses more than its share is ended", async (t) => {
+  await using home = pools();
+  for (const [what, contract, violation] of ENDED) {
+    await t.step(what, async () => {
+      const { error, violations } = violated(await attempt(home, contract));
+      assertEquals([error.violation, violations], [violation, [violation]]);
+      const next = await attempt(home, hostile.innocent);
+      assertEquals([next.error, next.violations], [undefined, []]);
+    });
+  }
+});
+
+Deno.test("a task that waits for ever is ended at its hard limit", async () => {
+  await using home = pools();
+  const { error, violations } = await attempt(home, hostile.waitForEver);
+  assertInstanceOf(error, TimeLimitExceeded);
+  assertEquals(violations, ["time"]);
+});
+
+Deno.test("a task cannot change what the next one of its child finds", async () => {
+  await using home = pools();
+  const { result, violations } = await attempt(home, hostile.pollute);
+  assertEquals([result, violations], ["polluted", ["intrinsics"]]);
+  const next = await attempt(home, hostile.innocent);
+  assertEquals((next.result as { isAdmin: boolean }).isAdmin, false);
+
+  const left = await attempt(home, hostile.leftTimers);
+  assertEquals([left.result, left.violations], ["gone", ["timers"]]);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assertEquals(((await attempt(home, hostile.innocent)).result as { count: number }).count, 0);
+});
+
+Deno.test("a task cannot answer for another", async () => {
+  await using home = pools();
+  await attempt(home, hostile.forgeResult);
+  for (let round = 0; round < 5; round++) {
+    const { result } = await attempt(home, hostile.innocent);
+    assert(result !== "forged");
+  }
+  const { result } = await attempt(home, hostile.innocent);
+  assertEquals((result as { isAdmin: boolean }).isAdmin, false);
+});
+
+Deno.test("a task has what its contract declares: a host, a variable, an empty folder of its own", async () => {
+  await using server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    () => new Response("reached"),
+  );
+  Deno.env.set("CELERIAC_TEST_GRANTED", "a value");
+  await using home = pools();
+  const address = server.addr as Deno.NetAddr;
+  const url = `http://127.0.0.1:${address.port}/`;
+  for (let round = 0; round < 2; round++) {
+    const { result, error } = await attempt(home, hostile.granted, url);
+    assertEquals(error, undefined);
+    const { before, note, folder, variable, answer } = result as Record<string, unknown>;
+    assertEquals([before, note, variable, answer], [[], "mine", "a value", "reached"]);
+    assert(String(folder).startsWith("/tmp/celeriac/sandbox-"));
+  }
+  const { error } = await attempt(home, hostile.granted, "http://192.0.2.1/");
+  assertEquals((error as PolicyViolation).violation, "net");
+  const [child] = home.children().filter(({ pid }) => niceness(pid) === 5);
+  const folder = Deno.readLinkSync(`/proc/${child!.pid}/cwd`);
+  await home.stop();
+  await assertRejects(() => Deno.stat(folder), Deno.errors.NotFound);
+});
+
+Deno.test("a child inherits no descriptor and no environment of its worker", async () => {
+  Deno.env.set("CELERIAC_TEST_SECRET", "s3cret");
+  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  await using home = pools();
+  await home.start();
+  const [child] = home.children();
+  const environment = Deno.readTextFileSync(`/proc/${child!.pid}/environ`);
+  assertEquals(environment.includes("s3cret"), false);
+  const own = new Set(sockets(child!.pid));
+  const inherited = sockets(Deno.pid);
+  assert(inherited.length > 0);
+  assertEquals(inherited.filter((link) => own.has(link)), []);
+  listener.close();
+});
+
+Deno.test("a child is replaced after as many tasks as its contract says", async () => {
+  await using home = pools();
+  const runs: { pid: number; count: number }[] = [];
+  for (let round = 0; round < 3; round++) {
+    runs.push((await attempt(home, hostile.fresh)).result as { pid: number; count: number });
+  }
+  assertEquals(new Set(runs.map(({ pid }) => pid)).size, 3);
+  assertEquals(runs.map(({ count }) => count), [1, 1, 1]);
+});
+
+Deno.test("children with other permissions are other children", async () => {
+  await using home = pools();
+  const before = (await attempt(home, hostile.innocent)).result as { pid: number };
+  await attempt(home, hostile.granted);
+  const [first, ...others] = Array.from(home.children(), ({ pid }) => pid);
+  assertEquals([first, others.length], [before.pid, 1]);
+  await eventually("memory is measured", async () => await home.resident() > 0 || undefined);
+});
+
+/** The sockets that a process has open. */
+function sockets(pid: number): string[] {
+  return Array.from(Deno.readDirSync(`/proc/${pid}/fd`), ({ name }) => {
+    try {
+      return Deno.readLinkSync(`/proc/${pid}/fd/${name}`);
+    } catch {
+      return ""; // closed meanwhile
+    }
+  }).filter((link) => link.startsWith("socket:"));
+}
+
+function niceness(pid: number): number {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[16]);
+}

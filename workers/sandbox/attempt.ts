@@ -1,0 +1,168 @@
+/** One attempt in a child process, seen from the worker: its limits, and how much of them is used. */
+import {
+  PolicyViolation,
+  SoftTimeLimitExceeded,
+  Terminated,
+  TimeLimitExceeded,
+  type Violation,
+} from "../../shared/errors.ts";
+import type { TimeLimit } from "../../shared/task.ts";
+import type { SandboxLogLine } from "./messages.ts";
+
+/** One attempt for a child to run. */
+export interface SandboxTask {
+  readonly id: string;
+  readonly name: string;
+  /** Arguments by name as they came: the child parses them itself, as only so what a schema makes of them (dates, sets) reaches the handler. */
+  readonly input: Record<string, unknown>;
+  readonly attempt: number;
+  readonly deliveries: number;
+  /** Counted from when a child takes the task. */
+  readonly timeLimit: TimeLimit;
+  /** Seconds of processor time. */
+  readonly cpu?: number;
+  /** MiB that it may write. Default 64. */
+  readonly outputMb?: number;
+}
+
+/** How to run a task. */
+export interface SandboxRunOptions {
+  /** Aborts `context.signal` in the child for the same reason. A task that still waits for a child is rejected with the reason; one that runs is not ended by it. */
+  readonly signal?: AbortSignal;
+  /** Ends the task wherever it is, its child with SIGKILL: it is rejected with this signal's reason, an error. */
+  readonly terminate?: AbortSignal;
+  /** Hears what the handler gives to `context.progress`. */
+  onProgress?(value: unknown): void;
+  /** Hears what the handler gives to `context.log`. */
+  onLog?(line: SandboxLogLine): void;
+  /** Hears what the task did that it may not, whether it was denied or ended for it. */
+  onViolation?(violation: Violation, what: string): void;
+}
+
+/** MiB that an attempt may write unless told otherwise: room for any body that the API takes, and its result. */
+const DEFAULT_OUTPUT_MB = 64;
+
+/** Lines of log and standard error in one attempt: each costs the worker time. */
+const LINES_MAX = 10_000;
+
+/** The longest time that a timer can be set to, milliseconds. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+/** What an attempt needs of its child. */
+export interface Hold {
+  /** Aborts its signal. */
+  abort(reason: unknown): void;
+  /** Ends the process, and the attempt with this error. */
+  kill(why: Error): void;
+}
+
+/** Runs from its making to {@linkcode Attempt.close}. */
+export class Attempt {
+  /** Names it to the child: nobody else knows. */
+  readonly run = crypto.randomUUID();
+  readonly task: SandboxTask;
+  readonly options: SandboxRunOptions;
+  readonly #hold: Hold;
+  readonly #settled = Promise.withResolvers<string>();
+  readonly #timers: ReturnType<typeof setTimeout>[] = [];
+  /** The child has begun with it. */
+  started = false;
+  #bytes = 0;
+  #lines = 0;
+  /** Processor seconds of the child when it began. */
+  #cpuBefore: number | undefined;
+
+  constructor(task: SandboxTask, options: SandboxRunOptions, hold: Hold) {
+    this.task = task;
+    this.options = options;
+    this.#hold = hold;
+  }
+
+  /** What it led to: JSON text of the result. */
+  get outcome(): Promise<string> {
+    return this.#settled.promise;
+  }
+
+  resolve(result: string): void {
+    this.#settled.resolve(result);
+  }
+
+  reject(error: unknown): void {
+    this.#settled.reject(error);
+  }
+
+  /** Sets the clocks going. */
+  open(): void {
+    const { soft, hard } = this.task.timeLimit;
+    const { signal, terminate } = this.options;
+    if (soft !== undefined) {
+      this.#after(soft, () => this.#hold.abort(new SoftTimeLimitExceeded(soft)));
+    }
+    if (hard !== undefined) this.#after(hard, () => this.#hold.kill(new TimeLimitExceeded(hard)));
+    signal?.addEventListener("abort", this.#abort);
+    terminate?.addEventListener("abort", this.#end);
+    if (terminate?.aborted) this.#end();
+  }
+
+  /** Stops the clocks. */
+  close(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.options.signal?.removeEventListener("abort", this.#abort);
+    this.options.terminate?.removeEventListener("abort", this.#end);
+  }
+
+  /** It wrote so much more. */
+  wrote(bytes: number, lines = 0): void {
+    this.#bytes += bytes;
+    this.#lines += lines;
+    const mostMb = this.task.outputMb ?? DEFAULT_OUTPUT_MB;
+    const much = this.#bytes > mostMb * 2 ** 20 ? `${mostMb} MiB` : `${LINES_MAX} lines`;
+    if (this.#bytes > mostMb * 2 ** 20 || this.#lines > LINES_MAX) {
+      this.#exceeded("output", `it wrote more than ${much}: write less, or raise sandbox.outputMb`);
+    }
+  }
+
+  /** Its child has used so much processor time since it was started, seconds. */
+  used(cpu: number): void {
+    this.#cpuBefore ??= cpu;
+    const most = this.task.cpu;
+    if (most !== undefined && cpu - this.#cpuBefore > most) {
+      this.#exceeded(
+        "cpu",
+        `it used more than ${most} s of processor time: give it less to do, or raise sandbox.cpu`,
+      );
+    }
+  }
+
+  /** Its child holds more memory than it may, MiB. */
+  outgrew(mostMb: number): void {
+    this.#exceeded(
+      "memory",
+      `its child process held more than ${mostMb} MiB: give it less to do at once, or raise sandbox.residentMb`,
+    );
+  }
+
+  /** The child is ended for this reason. */
+  ended(why: Error): void {
+    const { onViolation } = this.options;
+    if (why instanceof PolicyViolation) onViolation?.(why.violation, why.message);
+    if (why instanceof TimeLimitExceeded) onViolation?.("time", why.message);
+  }
+
+  readonly #abort = (): void => this.#hold.abort(this.options.signal?.reason);
+
+  readonly #end = (): void => {
+    const why = this.options.terminate?.reason;
+    this.#hold.kill(why instanceof Error ? why : new Terminated());
+  };
+
+  #exceeded(violation: Violation, reason: string): void {
+    this.#hold.kill(
+      new PolicyViolation(`Cannot go on with task '${this.task.name}' as ${reason}`, violation),
+    );
+  }
+
+  #after(seconds: number, act: () => void): void {
+    this.#timers.push(setTimeout(act, Math.min(seconds * 1000, TIMER_MAX_MS)));
+  }
+}

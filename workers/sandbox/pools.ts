@@ -1,0 +1,108 @@
+/** The children of one worker: a pool for each set of permissions and limits, and one warden over all. */
+import type { SandboxLimits } from "../../shared/sandbox.ts";
+import type { Service } from "../../shared/service.ts";
+import type { TaskContract } from "../../shared/task.ts";
+import { Slots } from "../slots.ts";
+import type { SandboxRunOptions, SandboxTask } from "./attempt.ts";
+import { ProcessPool, type ProcessPoolOptions } from "./pool.ts";
+import type { Sandbox } from "./sandbox.ts";
+import { Warden } from "./warden.ts";
+
+/** How to make {@linkcode Pools}. */
+export interface PoolsOptions extends Omit<ProcessPoolOptions, "sandbox"> {
+  /** Contracts whose children are warm before the first task comes; those of others are started when one does. */
+  readonly warm: Iterable<TaskContract>;
+}
+
+interface Kept {
+  readonly pool: ProcessPool;
+  /** Places for tasks: as many as it has children. */
+  readonly slots: Slots;
+}
+
+/** Runs tasks in children that may do exactly what their contracts declare. */
+export class Pools implements Service {
+  readonly #options: Omit<PoolsOptions, "warm">;
+  readonly #kept = new Map<string, Kept>();
+  readonly #warden = new Warden({ children: () => this.children() });
+  #closed = false;
+
+  constructor({ warm, ...options }: PoolsOptions) {
+    this.#options = options;
+    for (const { run, sandbox } of warm) if (run === "process") this.#of(sandbox);
+  }
+
+  /** Tasks that run in children now. */
+  get taken(): number {
+    return this.#kept.values().reduce((sum, { slots }) => sum + slots.taken, 0);
+  }
+
+  /** Bytes of resident memory of all children; 0 where the platform does not tell. */
+  async resident(): Promise<number> {
+    await this.#warden.look();
+    return this.children().reduce((sum, { resident }) => sum + resident, 0);
+  }
+
+  /** The children that live. */
+  children(): IteratorObject<Sandbox> {
+    return this.#kept.values().flatMap(({ pool }) => pool.children.values());
+  }
+
+  /** Places for tasks of a contract. */
+  slots({ sandbox }: TaskContract): Slots {
+    return this.#of(sandbox).slots;
+  }
+
+  /** Resolves when every warm child has loaded the app's modules.
+   *
+   * @throws {ConfigurationError} when one cannot be started as its contract declares */
+  async start(): Promise<void> {
+    if (this.#kept.size === 0) return;
+    await this.#warden.start();
+    await Promise.all(this.#kept.values().map(({ pool }) => pool.start()));
+    await this.#warden.look();
+  }
+
+  /** Runs a task as `ProcessPool.run` does. */
+  async run(
+    { sandbox }: TaskContract,
+    task: Omit<SandboxTask, "cpu" | "outputMb">,
+    options: SandboxRunOptions = {},
+  ): Promise<string> {
+    const { pool } = this.#of(sandbox);
+    await Promise.all([this.#warden.start(), pool.start()]);
+    const { cpu, outputMb } = sandbox;
+    return await pool.run({ ...task, ...(cpu === undefined ? {} : { cpu }), outputMb }, options);
+  }
+
+  /** Lets nothing start any more. */
+  close(): void {
+    this.#closed = true;
+    for (const { slots } of this.#kept.values()) slots.close();
+  }
+
+  /** Ends all children at once. */
+  async stop(): Promise<void> {
+    this.close();
+    await Promise.all(this.#kept.values().map(({ pool }) => pool.stop()));
+    await this.#warden.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  /** Limits that are kept for each attempt do not part children. */
+  #of(sandbox: SandboxLimits): Kept {
+    const { cpu: _, outputMb: __, ...child } = sandbox;
+    const key = JSON.stringify(child, Object.keys({ ...child, ...child.permissions }).sort());
+    let kept = this.#kept.get(key);
+    if (!kept) {
+      const { size } = this.#options;
+      kept = { pool: new ProcessPool({ ...this.#options, sandbox }), slots: new Slots(size) };
+      if (this.#closed) kept.slots.close();
+      this.#kept.set(key, kept);
+    }
+    return kept;
+  }
+}
