@@ -13,6 +13,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Broker, Message } from "../shared/broker/broker.ts";
+import { isDataFault } from "../shared/database/sqlstate.ts";
 import type { ResultTuple } from "../shared/celery/dispatch.ts";
 import { encodeException, pythonRepr, revoked } from "../shared/celery/exception.ts";
 import { retryMessage } from "../shared/celery/message.ts";
@@ -222,9 +223,23 @@ export class Settler {
       // The database refuses this very row (the writer waits for a database that is away): say so in its place.
       logger.error("Record of task {id} was refused: {error}", { id: run.id, error });
       const refused: Recorded = { state: "FAILURE", exception: encodeException(error) };
-      return await this.#options.writer.settle(this.#settlement(run, refused))
-        ? refused
-        : undefined;
+      return await this.#storeInstead(run, refused, recorded);
+    }
+  }
+
+  /** @returns `recorded` when no row with this id can be stored: it goes on as with an ignored result, or the message would come for ever */
+  async #storeInstead(run: Run, refused: Recorded, recorded: Recorded) {
+    try {
+      const taken = await this.#options.writer.settle(this.#settlement(run, refused));
+      return taken ? refused : undefined;
+    } catch (error) {
+      if (!isDataFault(error)) throw error;
+      logger.error("Task {id} has no record, as none can be stored: {error}", {
+        id: run.id,
+        error,
+      });
+      if (recorded.next) await this.#options.outbox.add([recorded.next]);
+      return recorded;
     }
   }
 

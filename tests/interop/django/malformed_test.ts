@@ -1,0 +1,76 @@
+/** Messages that are no tasks, sent by Python's own AMQP client: each is set aside with its reason, and harms nobody. */
+import { assert, assertEquals } from "@std/assert";
+import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import type { Message } from "../../../shared/broker/broker.ts";
+import { DEAD_QUEUE } from "../../../shared/topology.ts";
+import { STACKS } from "../../support/celery_stacks.ts";
+import { eventually } from "../../support/eventually.ts";
+import { management } from "../../support/servers.ts";
+import { freshShop, openShop } from "../../support/shop.ts";
+
+interface Sent {
+  readonly good: readonly string[];
+  /** Name -> reason. */
+  readonly bad: Readonly<Record<string, string>>;
+  /** Name -> id. */
+  readonly fine: Readonly<Record<string, string>>;
+  readonly bare: number;
+}
+
+const STATES = `
+  select task_id as id, status from django_celery_results_taskresult where task_id = any($1::text[])`;
+
+for (const name of STACKS) {
+  Deno.test(`what py-amqp (${name}) sends and is no task is set aside with its reason`, async () => {
+    await using shop = await freshShop(name);
+    await using roles = await openShop(shop);
+    const { pipeline: { vhost, rows } } = shop;
+    await using broker = new AmqpBroker({ url: vhost.url, name: "malformed test" });
+    await broker.start();
+    await broker.connected();
+    const dead: Message[] = [];
+    await broker.consume(DEAD_QUEUE, (delivery) => {
+      dead.push(delivery.message);
+      delivery.ack();
+    }, { prefetch: 100 });
+
+    const script = new URL("malformed.py", import.meta.url);
+    const sent: Sent = JSON.parse(await shop.script(script, ["celeriac.default"]));
+    const states = async (ids: readonly string[]) => {
+      const found = await rows<{ id: string; status: string }>(STATES, [ids]);
+      return new Map(found.map(({ id, status }) => [id, status]));
+    };
+    const runs = [...sent.good, ...Object.values(sent.fine)];
+    const worked = await eventually("every good message is worked", async () => {
+      const found = await states(runs);
+      const final = [...found.values()].filter((status) => !/PENDING|STARTED/.test(status));
+      return final.length === runs.length && found;
+    });
+    assertEquals(runs.filter((id) => worked.get(id) !== "SUCCESS"), []);
+
+    const expected = Object.keys(sent.bad).length + sent.bare;
+    await eventually("every bad one is a dead letter", () => dead.length >= expected);
+    const reasons = dead.filter(({ headers }) => headers["bad"] !== undefined)
+      .map(({ headers }) => [headers["bad"], headers["celeriac-reason"]]);
+    assertEquals(Object.fromEntries(reasons), sent.bad);
+    assertEquals(dead.length, expected);
+    for (const { headers } of dead) {
+      assert(String(headers["celeriac-detail"]).length > 20, JSON.stringify(headers["bad"]));
+    }
+    const named = dead.map(({ headers }) => headers["id"])
+      .filter((id): id is string => typeof id === "string" && /^.{1,255}$/.test(id));
+    const failed = await eventually("every one that has an id has failed", async () => {
+      const found = await states(named);
+      return found.size === named.length && found;
+    });
+    assertEquals([...new Set(failed.values())], ["FAILURE"]);
+
+    await roles.worker.said(/y{200} has no record/);
+    await eventually("nothing is left in the queue", async () => {
+      const path = `/api/queues/${vhost.name}/celeriac.default`;
+      const queue = await management(vhost.managementUrl, "GET", path) as { messages?: number };
+      return queue.messages === 0;
+    });
+    assert(roles.worker.running);
+  });
+}
