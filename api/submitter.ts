@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import { v7 as newId } from "uuid";
 import type { ReplyOptions } from "../shared/broker/broker.ts";
+import { DatabaseUnavailable } from "../shared/errors.ts";
 import type { ApiDependencies } from "./dependencies.ts";
 import { Problem } from "./problem.ts";
 import type { CheckedSubmission } from "./submission.ts";
@@ -30,6 +31,9 @@ export interface SubmitOptions {
   readonly reply?: ReplyOptions | undefined;
 }
 
+/** Milliseconds for remembering a key, past which a caller does better to try again. */
+const ANSWER_MS = 1500;
+
 /** Publishes submissions. */
 export class Submitter {
   readonly #parts: Pick<ApiDependencies, "publisher" | "submissions" | "idempotency" | "metrics">;
@@ -50,7 +54,9 @@ export class Submitter {
     if (key === undefined) return await this.#publish(checked, undefined, reply);
     const { idempotency } = this.#parts;
     const hash = hashOf(checked);
-    const begun = await idempotency.begin(key, hash, checked.signature.options.taskId ?? newId());
+    const begun = await answered(
+      idempotency.begin(key, hash, checked.signature.options.taskId ?? newId()),
+    );
     if (begun === "mismatch") {
       throw new Problem(
         "idempotency-mismatch",
@@ -96,6 +102,22 @@ export class Submitter {
     metrics.countSubmission(contract ? name : "foreign", via);
     if (!ignoreResult) submissions.write({ id, name, queue, argsRepr, kwargsRepr, submittedAt });
     return { id, name, queue, via, submittedAt, argsRepr, kwargsRepr };
+  }
+}
+
+/** Bounds the wait for the database.
+ *
+ * @throws {DatabaseUnavailable} when it is over */
+async function answered<Answer>(asked: Promise<Answer>): Promise<Answer> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const reason = `the database did not answer within ${ANSWER_MS} ms`;
+    late.reject(new DatabaseUnavailable(`Cannot look up the Idempotency-Key as ${reason}`));
+  }, ANSWER_MS);
+  try {
+    return await Promise.race([asked, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -3,6 +3,9 @@ import { AmqpBroker } from "../shared/broker/amqp.ts";
 import { PostgresDatabase } from "../shared/database/postgres.ts";
 import type { Config } from "../shared/settings.ts";
 
+/** Messages turn to the outbox when none was confirmed for so long: a caller waits 2 s at most when the database is gone as well. */
+const SILENCE_MS = 1000;
+
 /** The broker of a role.
  *
  * @param name shown in RabbitMQ's management pages */
@@ -11,6 +14,7 @@ export function brokerOf(config: Config, name: string): AmqpBroker {
     url: config.amqpUrl,
     name,
     confirmTimeoutMs: config.confirmTimeout * 1000,
+    silenceMs: SILENCE_MS,
   });
 }
 

@@ -56,8 +56,9 @@ export class Batch<Item, Result> implements Service {
     return this.#waiting.length;
   }
 
-  /** @throws {CeleriacError} when too many wait, or when stopped; else whatever ended the item's flush */
-  add(item: Item): Promise<Result> {
+  /** @param signal ends the waiting: an item that is not being flushed yet is taken out, one that is may be written all the same
+   * @throws {CeleriacError} when too many wait, or when stopped; else whatever ended the item's flush, or the signal's reason */
+  add(item: Item, signal?: AbortSignal): Promise<Result> {
     const { name, limit = Infinity, size = 500, delayMs = 2, flushes = 1 } = this.#options;
     if (this.#stopping) {
       return Promise.reject(
@@ -70,7 +71,13 @@ export class Batch<Item, Result> implements Service {
       );
     }
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
-    this.#waiting.push({ item, resolve, reject });
+    const waiting = { item, resolve, reject };
+    this.#waiting.push(waiting);
+    signal?.addEventListener("abort", () => {
+      const index = this.#waiting.indexOf(waiting);
+      if (index >= 0) this.#waiting.splice(index, 1);
+      reject(signal.reason);
+    }, { once: true });
     if (this.#waiting.length >= size) this.#next();
     else if (this.#flushing < flushes) this.#timer ??= setTimeout(() => this.#next(), delayMs);
     return promise;

@@ -1,9 +1,11 @@
 /** Signature -> message -> broker -> confirm, or outbox. */
 import { v7 as newId } from "uuid";
+import { Batch } from "./batch.ts";
 import type { Broker, Message, ReplyOptions } from "./broker/broker.ts";
 import { encodeTask, type IdentifiedSignature } from "./celery/message.ts";
 import type { Signature } from "./celery/signature.ts";
 import { BrokerUnavailable, CeleriacError, DatabaseUnavailable, Unavailable } from "./errors.ts";
+import { isDataFault } from "./database/sqlstate.ts";
 import type { OutboxEntry } from "./outbox.ts";
 import { destinationOf, TASK_EXCHANGE } from "./topology.ts";
 
@@ -32,16 +34,38 @@ export interface PublisherOptions {
 /** A message due later than this goes through the outbox; a shorter wait is the worker's. */
 const OUTBOX_FROM_MS = 1000;
 
+/** Milliseconds after which a caller hears that nothing could hold the task: Retry-After serves it better than waiting. */
+const ANSWER_MS = 1900;
+/** Milliseconds that the database has in any case, when the broker took long to fail. */
+const LEAST_MS = 600;
+/** Milliseconds that the database has for a message that can go to the broker as well. */
+const DELAYED_MS = 1000;
+/** Messages that may wait for the database: bounds memory while both servers are away. */
+const HOLD_MAX = 10_000;
+/** Bytes of bodies written at once. */
+const HOLD_BYTES = 4 * 1024 * 1024;
+
 /** Puts signatures on the wire, and says so only when something durable holds them. */
 export class Publisher {
   readonly #broker: Broker;
-  readonly #outbox: PublisherOptions["outbox"];
+  readonly #held: Batch<OutboxEntry, void>;
   readonly #origin: string;
 
   constructor({ broker, outbox, origin }: PublisherOptions) {
     this.#broker = broker;
-    this.#outbox = outbox;
     this.#origin = origin;
+    this.#held = new Batch<OutboxEntry, void>({
+      name: "messages for the outbox",
+      flush: async (entries) => {
+        await outbox.add(entries);
+        return entries.map(() => {});
+      },
+      failed: (error) => isDataFault(error) ? "split" : "reject",
+      weigh: ({ message }) => message.body.length,
+      weight: HOLD_BYTES,
+      flushes: 4,
+      limit: HOLD_MAX,
+    });
   }
 
   /** Resolves when the message is durable: confirmed by its queue, or committed to the outbox.
@@ -60,7 +84,7 @@ export class Publisher {
 
     if (dueAt.getTime() - now.getTime() > OUTBOX_FROM_MS) {
       try {
-        await this.#outbox.add([entry]);
+        await this.#hold(entry, DELAYED_MS);
         return { ...submitted, via: "outbox" };
       } catch (error) {
         // Without a database the message still carries its eta: the worker puts it off.
@@ -75,13 +99,14 @@ export class Publisher {
     entry: OutboxEntry,
     options: { reply?: ReplyOptions },
   ): Promise<"broker" | "outbox"> {
+    const began = performance.now();
     try {
       await this.#broker.publish(message, options);
       return "broker";
     } catch (refused) {
       if (!(refused instanceof BrokerUnavailable)) throw refused;
       try {
-        await this.#outbox.add([entry]);
+        await this.#hold(entry, Math.max(LEAST_MS, ANSWER_MS - (performance.now() - began)));
         return "outbox";
       } catch (cause) {
         if (!(cause instanceof CeleriacError)) throw cause;
@@ -90,6 +115,22 @@ export class Publisher {
           { cause },
         );
       }
+    }
+  }
+
+  /** Resolves when the outbox has it.
+   *
+   * @throws {DatabaseUnavailable} also when it took too long; it may have been stored all the same */
+  async #hold(entry: OutboxEntry, limitMs: number): Promise<void> {
+    const late = new AbortController();
+    const timer = setTimeout(() => {
+      const reason = `it did not answer within ${Math.round(limitMs)} ms`;
+      late.abort(new DatabaseUnavailable(`Cannot store the message as ${reason}: try again later`));
+    }, limitMs);
+    try {
+      await this.#held.add(entry, late.signal);
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

@@ -28,6 +28,8 @@ const log = getLogger(["celeriac", "broker"]);
 /** Milliseconds between the loss of a connection amid a declare and the next try. */
 const DECLARE_AGAIN_MS = 100;
 
+const SILENT: BrokerStatus = { state: "blocked", reason: "the broker confirms nothing" };
+
 /** How to reach RabbitMQ. */
 export interface AmqpBrokerOptions {
   /** `amqp://user:password@host:port/vhost`, or `amqps:`; `?heartbeat=` wins over {@linkcode heartbeat}. */
@@ -36,6 +38,8 @@ export interface AmqpBrokerOptions {
   readonly name: string;
   /** Milliseconds until a message counts as not taken. Default 5,000. */
   readonly confirmTimeoutMs?: number;
+  /** Milliseconds without any confirm after which publishing counts as `blocked`: nobody waits for the bound then. Default: never. */
+  readonly silenceMs?: number;
   /** Messages that may be with the broker and not confirmed. Default 2,000: keeps the broker busy over a millisecond's round trip, and bounds memory. */
   readonly maxInFlight?: number;
   /** Seconds; a silent broker is noticed after two to three of them: so that another connection consumes within 15 s. Default 4. */
@@ -66,7 +70,8 @@ export class AmqpBroker implements Broker {
     this.#publisher = new AmqpPublisher({
       confirmTimeoutMs,
       maxInFlight,
-      status: () => this.#stopped ? { state: "stopped" } : this.#publishing.status,
+      silenceMs: options.silenceMs,
+      status: () => this.#stopped ? { state: "stopped" } : this.#publishingStatus,
       broken: (reason) => this.#publishing.restart(reason),
     });
     this.#publishing = new AmqpConnection({
@@ -85,8 +90,13 @@ export class AmqpBroker implements Broker {
   }
 
   get status(): BrokerStatus {
-    const worst = this.#consuming.status.state === "connected" ? this.#publishing : this.#consuming;
-    return worst.status;
+    const consuming = this.#consuming.status;
+    return consuming.state === "connected" ? this.#publishingStatus : consuming;
+  }
+
+  get #publishingStatus(): BrokerStatus {
+    const { status } = this.#publishing;
+    return status.state === "connected" && this.#publisher.silent ? SILENT : status;
   }
 
   start(): Promise<void> {

@@ -41,6 +41,8 @@ export interface AmqpPublisherOptions {
   /** Milliseconds. */
   readonly confirmTimeoutMs: number;
   readonly maxInFlight: number;
+  /** Milliseconds; see {@linkcode ConfirmsOptions.silenceMs}. */
+  readonly silenceMs?: number | undefined;
   status(): BrokerStatus;
   /** Called when the channel cannot be opened again on this connection. */
   broken(reason: string): void;
@@ -64,9 +66,15 @@ export class AmqpPublisher {
     this.#confirms = new Confirms({
       timeoutMs: options.confirmTimeoutMs,
       maxInFlight: options.maxInFlight,
+      silenceMs: options.silenceMs,
       send: (pending, answer) => this.#send(pending, answer),
       stalled: () => this.#renew(),
     });
+  }
+
+  /** Whether the broker confirms nothing for the moment. */
+  get silent(): boolean {
+    return this.#confirms.silent;
   }
 
   /** Opens the channel on a connection: a first one, or the next. */

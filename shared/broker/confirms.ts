@@ -5,7 +5,7 @@
  * @module
  */
 import type { Message } from "./broker.ts";
-import { tooLate } from "./refusal.ts";
+import { tooLate, unanswered } from "./refusal.ts";
 
 /** A message in the ledger. */
 export interface Pending {
@@ -24,11 +24,19 @@ export interface ConfirmsOptions {
   readonly timeoutMs: number;
   /** Messages that may be with the broker and not confirmed; more wait for their turn. */
   readonly maxInFlight: number;
+  /** Milliseconds without any answer, while messages wait for one, after which all of them are given up at once. Default: never, each has its own bound. */
+  readonly silenceMs?: number | undefined;
   /** Hands a message to the channel and calls `answer` with its confirm, or with the error that ends it. What it throws rejects the message. */
   send(pending: Pending, answer: (error: Error | undefined) => void): void;
   /** Called when as many messages as may be in flight were given up: their channel answers no more. */
   stalled(): void;
 }
+
+/** Looks at the ledger within the time of silence. Looks are counted, not milliseconds: a busy event loop delays answers and looks alike. */
+const LOOKS = 5;
+
+/** Milliseconds between the declaring of silence and the next try. */
+const TRY_AGAIN_MS = 2000;
 
 type State = "waiting" | "sent" | "settled";
 
@@ -45,6 +53,9 @@ export class Confirms {
   /** Counts channels: an answer from one before is of no interest. */
   #epoch = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
+  /** Looks since the last answer. */
+  #looks = 0;
+  #silentUntil = 0;
   #idle: (() => void)[] = [];
 
   constructor(options: ConfirmsOptions) {
@@ -54,6 +65,11 @@ export class Confirms {
   /** Messages neither confirmed nor given up. */
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Whether the broker was found to answer nothing, a moment ago. */
+  get silent(): boolean {
+    return this.#silentUntil > 0 && this.#silentUntil > performance.now();
   }
 
   /** The messages with the broker, oldest first. */
@@ -74,7 +90,7 @@ export class Confirms {
       entry.deadline = since + this.#options.timeoutMs;
       if (options.signal) this.#watch(entry, options.signal);
       this.#entries.add(entry);
-      this.#timer ??= setInterval(() => this.#sweep(), Math.max(5, this.#options.timeoutMs / 20));
+      if (this.#timer === undefined) this.#look();
       if (this.#open && this.#waiting.length === 0 && this.#sent < this.#options.maxInFlight) {
         this.#send(entry);
       } else this.#waiting.push(entry);
@@ -84,6 +100,7 @@ export class Confirms {
   /** There is a channel: what waits is sent. */
   resume(): void {
     this.#open = true;
+    this.#silentUntil = 0;
     this.#pump();
   }
 
@@ -124,6 +141,15 @@ export class Confirms {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
+  #look(): void {
+    const { timeoutMs, silenceMs = Infinity } = this.#options;
+    this.#looks = 0;
+    this.#timer = setInterval(
+      () => this.#sweep(),
+      Math.max(5, Math.min(timeoutMs / 20, silenceMs / LOOKS)),
+    );
+  }
+
   #send(entry: Entry): void {
     entry.state = "sent";
     this.#sent++;
@@ -140,6 +166,8 @@ export class Confirms {
 
   #answered(entry: Entry, error: Error | undefined): void {
     this.#sent--;
+    this.#looks = 0;
+    this.#silentUntil = 0;
     if (entry.state === "sent") this.#settle(entry, error);
     else this.#givenUp--;
     this.#pump();
@@ -175,7 +203,16 @@ export class Confirms {
       if (entry.deadline > now) break;
       this.#giveUp(entry, tooLate(entry.message, entry.state === "sent", now - entry.since));
     }
+    if (this.#options.silenceMs !== undefined && ++this.#looks > LOOKS) this.#fallSilent();
     if (this.#givenUp >= this.#options.maxInFlight) this.#options.stalled();
+  }
+
+  /** Nobody waits for the bound when no message at all is answered. */
+  #fallSilent(): void {
+    this.#looks = 0;
+    this.#silentUntil = performance.now() + TRY_AGAIN_MS;
+    for (const entry of this.#entries) this.#giveUp(entry, unanswered(entry.message));
+    this.#waiting = [];
   }
 
   #giveUp(entry: Entry, reason: unknown): void {

@@ -9,42 +9,59 @@ import { Publisher } from "../../shared/publisher.ts";
 import { declarationFor } from "../../shared/topology.ts";
 import { eventually } from "../support/eventually.ts";
 import { freePorts } from "../support/ports.ts";
-import { freshDatabase, freshVhost } from "../support/servers.ts";
+import { TcpProxy } from "../support/proxy.ts";
+import { freshDatabase, freshVhost, management, type Vhost } from "../support/servers.ts";
 
 const QUEUE = "celeriac.default";
 const add = { task: "add", args: [1, 2], kwargs: {}, options: { queue: QUEUE } };
 
 interface Ground extends AsyncDisposable {
   readonly publisher: Publisher;
+  readonly vhost: Vhost;
+  readonly brokerProxy: TcpProxy;
+  readonly databaseProxy: TcpProxy;
   readonly outbox: Outbox;
   /** What came out of the queue. */
   readonly arrived: Message[];
 }
 
-/** @param servers which of the two are there */
-async function ground(servers: { broker: boolean; database: boolean }): Promise<Ground> {
+/** @param servers which of the two are there; `frozen`: the broker counts as silent after a second without a confirm */
+async function ground(
+  servers: { broker: boolean; database: boolean; frozen?: boolean; consumed?: boolean },
+): Promise<Ground> {
   const stack = new AsyncDisposableStack();
   const nowhere = `127.0.0.1:${freePorts(1)[0]}`;
   const vhost = stack.use(await freshVhost());
   const fresh = stack.use(await freshDatabase());
-  const url = servers.database ? fresh.url : `postgres://nobody@${nowhere}/none`;
+  const databaseProxy = stack.use(TcpProxy.of(fresh.url));
+  const brokerProxy = stack.use(TcpProxy.of(vhost.url));
+  const url = servers.database
+    ? databaseProxy.through(fresh.url)
+    : `postgres://nobody@${nowhere}/none`;
   const database = stack.use(new PostgresDatabase({ url, name: "test" }));
   await database.start();
   if (servers.database) await migrate(database);
-  const amqp = servers.broker ? vhost.url : `amqp://guest:guest@${nowhere}/`;
-  const broker = stack.use(new AmqpBroker({ url: amqp, name: "test" }));
+  const amqp = servers.broker ? brokerProxy.through(vhost.url) : `amqp://guest:guest@${nowhere}/`;
+  const broker = stack.use(
+    new AmqpBroker({ url: amqp, name: "test", ...(servers.frozen ? { silenceMs: 1000 } : {}) }),
+  );
   await broker.start();
   const arrived: Message[] = [];
   if (servers.broker) {
     await broker.connected();
     await broker.declare(declarationFor("dev", [QUEUE]));
-    await broker.consume(QUEUE, (delivery) => {
-      arrived.push(delivery.message);
-      delivery.ack();
-    }, { prefetch: 10 });
+    if (servers.consumed ?? true) {
+      await broker.consume(QUEUE, (delivery) => {
+        arrived.push(delivery.message);
+        delivery.ack();
+      }, { prefetch: 10 });
+    }
   }
   const outbox = new Outbox({ database });
   return {
+    vhost,
+    brokerProxy,
+    databaseProxy,
     outbox,
     arrived,
     publisher: new Publisher({ broker, outbox, origin: "gen1@test" }),
@@ -99,4 +116,44 @@ Deno.test("Publisher.submit() says so when there is no such queue", async () => 
   const lost = { ...add, options: { queue: "celeriac.nowhere" } };
   await assertRejects(() => home.publisher.submit(lost), Unroutable, "celeriac.nowhere");
   assertEquals((await home.outbox.depth()).total, 0);
+});
+
+Deno.test("Publisher.submit() turns to the outbox when the queue refuses the message as it is full", async () => {
+  await using home = await ground({ broker: true, database: true, consumed: false });
+  const { name, managementUrl } = home.vhost;
+  await management(managementUrl, "PUT", `/api/policies/${name}/short`, {
+    pattern: `^${QUEUE.replace(".", "\\.")}$`,
+    "apply-to": "queues",
+    definition: { "max-length": 1, overflow: "reject-publish" },
+  });
+  await eventually("a refusal", async () => (await home.publisher.submit(add)).via === "outbox");
+  assert((await home.outbox.depth()).total > 0);
+});
+
+Deno.test("Publisher.submit() turns to the outbox when the broker falls silent, and back when it speaks again", async () => {
+  await using home = await ground({ broker: true, database: true, frozen: true });
+  assertEquals((await home.publisher.submit(add)).via, "broker");
+  home.brokerProxy.swallow("to client");
+  const all = await Promise.all(Array.from({ length: 5000 }, () => home.publisher.submit(add)));
+  assertEquals(all.filter(({ via }) => via === "outbox").length, 5000);
+  assertEquals((await home.outbox.depth()).total, 5000);
+  home.brokerProxy.pass();
+  await eventually("a confirm", async () => (await home.publisher.submit(add)).via === "broker");
+});
+
+Deno.test("Publisher.submit() says within seconds that both servers fell silent", async () => {
+  await using home = await ground({ broker: true, database: true, frozen: true });
+  await home.publisher.submit({ ...add, options: { queue: QUEUE, countdown: 60 } });
+  home.brokerProxy.swallow("to client");
+  home.databaseProxy.swallow("to client");
+  const began = performance.now();
+  const refused = Array.from(
+    { length: 100 },
+    () => assertRejects(() => home.publisher.submit(add), Unavailable, "neither"),
+  );
+  await Promise.all(refused);
+  // The promise is 2 s; the drivers' own bounds, which must not be waited for, are 5 s and 30 s.
+  const took = performance.now() - began;
+  assert(took < 4500, `${took} ms`);
+  home.databaseProxy.cut();
 });

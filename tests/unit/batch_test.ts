@@ -214,3 +214,19 @@ Deno.test("stop() before start() and without items returns at once", async () =>
   assertEquals(await batch.add(1), 2);
   await batch.stop();
 });
+
+Deno.test("add() ends with its signal: what waits is not flushed any more, what is under way may be", async () => {
+  const gate = gated();
+  await using batch = new Batch<number, number>({ name: "numbers", flush: gate.flush, size: 1 });
+  const stopping = new AbortController();
+  const [first, second] = [batch.add(1, stopping.signal), batch.add(2, stopping.signal)];
+  const third = batch.add(3);
+  const reason = new Error("too late");
+  stopping.abort(reason);
+  for (const one of [first, second]) assertEquals(await one.catch((error) => error), reason);
+  (await gate.nth(0)).go();
+  const flush = await gate.nth(1);
+  assertEquals(flush.items, [3]);
+  flush.go();
+  assertEquals(await third, 3);
+});

@@ -11,7 +11,13 @@ import {
   memoryAlarm,
   queueDeleted,
 } from "./broker.ts";
-import { databaseDown, databaseRestarted, diskFull, outboxDrained } from "./database.ts";
+import {
+  bothSilent,
+  databaseDown,
+  databaseRestarted,
+  diskFull,
+  outboxDrained,
+} from "./database.ts";
 import { deaf, mute } from "./network.ts";
 import { workerDrained, workerFrozen, workerKilled } from "./worker.ts";
 
@@ -32,5 +38,6 @@ export const FAULTS: readonly Fault[] = [
   databaseRestarted,
   databaseDown,
   diskFull,
+  bothSilent,
   outboxDrained,
 ];

@@ -30,6 +30,21 @@ export const databaseDown: Fault = {
   },
 };
 
+/** Nothing can hold a task: callers hear so in time, and try again. */
+export const bothSilent: Fault = {
+  name: "RabbitMQ and Postgres both silent for 8 s",
+  broker: false,
+  cycles: 1,
+  async provoke({ broker, proxies }) {
+    await broker.pause();
+    proxies.database.swallow();
+    await lasting(8);
+    proxies.database.pass();
+    await broker.resume();
+  },
+  hit: ({ refused }) => refused > 0,
+};
+
 /** Postgres may fail statements or fall; what fell is started when there is room again. */
 export const diskFull: Fault = {
   name: "Postgres' disk full for 5 s",

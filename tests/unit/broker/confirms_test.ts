@@ -10,12 +10,13 @@ interface Sent {
 }
 
 /** A ledger, and what it sent. */
-function ledger(options: { timeoutMs?: number; maxInFlight?: number } = {}) {
+function ledger(options: { timeoutMs?: number; maxInFlight?: number; silenceMs?: number } = {}) {
   const sent: Sent[] = [];
   const counts = { stalled: 0 };
   const confirms = new Confirms({
     timeoutMs: options.timeoutMs ?? 10_000,
     maxInFlight: options.maxInFlight ?? 2,
+    silenceMs: options.silenceMs,
     send: (pending, answer) => {
       if (text(pending.message) === "unfit") throw new TypeError("unfit");
       sent.push({ pending, answer });
@@ -161,4 +162,31 @@ Deno.test("idle() waits until the ledger is empty", async () => {
   assert(!idle);
   sent[0]?.answer();
   await Promise.all([waiting, adding]);
+});
+
+Deno.test("add() gives everything up at once when nothing at all is answered, long before the bound", async () => {
+  const { confirms, add, sent } = ledger({ maxInFlight: 2, silenceMs: 50 });
+  confirms.resume();
+  const all = [add("1"), add("2"), add("waits")];
+  for (const one of all) await assertRejects(() => one, BrokerUnavailable, "confirms nothing");
+  assertEquals([confirms.silent, confirms.size], [true, 0]);
+  sent[0]?.answer();
+  assertEquals(confirms.silent, false);
+  const next = add("4");
+  sent.at(-1)?.answer();
+  await next;
+});
+
+Deno.test("add() waits for its own bound while others are answered", async () => {
+  const { confirms, add, sent } = ledger({ timeoutMs: 1000, maxInFlight: 100, silenceMs: 100 });
+  confirms.resume();
+  const slow = add("slow");
+  const neighbours: Promise<void>[] = [];
+  const timer = setInterval(() => {
+    neighbours.push(add("quick"));
+    sent.at(-1)?.answer();
+  }, 5);
+  await assertRejects(() => slow, BrokerUnavailable, "did not confirm it within 1");
+  clearInterval(timer);
+  await Promise.all(neighbours);
 });
