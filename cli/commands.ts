@@ -16,6 +16,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["inspect", async () => (await import("./inspect.ts")).inspect],
   ["control", async () => (await import("./control.ts")).control],
   ["schedules", async () => (await import("./schedules.ts")).schedules],
+  ["tasks", async () => (await import("./tasks.ts")).tasks],
   ["permissions", async () => (await import("./permissions.ts")).permissions],
 ]);
 
@@ -34,5 +35,6 @@ export const SUMMARIES: ReadonlyMap<string, string> = new Map([
   ["inspect", "ask workers what they do"],
   ["control", "tell workers what to do"],
   ["schedules", "list, add, pause, resume, trigger and remove schedules"],
+  ["tasks", "print what each task may do, or the egress that they need"],
   ["permissions", "print the Deno flags that a role needs"],
 ]);

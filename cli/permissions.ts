@@ -5,10 +5,11 @@ import { ConfigurationError } from "../shared/errors.ts";
 import { closest } from "../shared/closest.ts";
 import { brokerUsers } from "../shared/definitions/users.ts";
 import { passwordVariable } from "../shared/definitions/secrets.ts";
+import type { SandboxLimits } from "../shared/sandbox.ts";
 import { type Config, type Role, settingsOf } from "../shared/settings.ts";
-import { CHILD_VARIABLES } from "../workers/sandbox/permissions.ts";
+import { CHILD_VARIABLES, hasFolder } from "../workers/sandbox/permissions.ts";
 import { SHELL } from "../workers/sandbox/warden.ts";
-import { modulesOf } from "./app.ts";
+import { loadRegistry, modulesOf } from "./app.ts";
 import type { Command } from "./command.ts";
 import { EXIT } from "./exit.ts";
 
@@ -61,33 +62,48 @@ export const permissions: Command = {
       Object.entries(command?.flags ?? {}).map(([flag, { value }]) => [flag, value !== undefined]),
     );
     const { flags, own } = parseFlags(role, args, takesValue);
-    console.log(permissionFlags(role, loadConfig(role, { flags }), own).join(" "));
+    const config = loadConfig(role, { flags });
+    const sandboxes = role === "worker" || role === "dev"
+      ? Array.from(await loadRegistry(config), ({ sandbox }) => sandbox)
+      : [];
+    console.log(permissionFlags(role, config, own, sandboxes).join(" "));
     return EXIT.done;
   },
 };
 
 /** Flags of a role, each once.
  *
- * @param own flags of the command itself */
+ * @param own flags of the command itself
+ * @param sandboxes what the tasks' child processes may do, as far as their worker must be able to give it */
 export function permissionFlags(
   role: Role,
   config: Config,
   own: Readonly<Record<string, string>> = {},
+  sandboxes: readonly SandboxLimits[] = [],
 ): string[] {
   const net = [...new Set(hosts(role, config))];
-  const read = [...new Set([...folders(role, config), ...secretFiles(role)])];
+  const scratch = sandboxes.some(({ permissions }) => hasFolder(permissions))
+    ? [config.sandboxFolder]
+    : [];
+  const read = [...new Set([...folders(role, config), ...secretFiles(role), ...scratch])];
+  const write = [
+    ...(role === "dev" && !config.ephemeral ? [resolve(config.data)] : []),
+    ...(own.out ? [resolve(own.out)] : []),
+    ...scratch,
+  ];
+  const given = sandboxes.flatMap(({ permissions }) => permissions.env);
+  const priority = sandboxes.some(({ nice }) => nice > 0) ? ",setPriority" : "";
   // Without it Deno aborts a request's signal also when all went well, and says so at length.
   const flags = [
     "--no-prompt",
     "--unstable-no-legacy-abort",
-    `--allow-env=${variables(role).join(",")}`,
+    `--allow-env=${[...new Set([...variables(role), ...given])].join(",")}`,
   ];
   if (net.length) flags.push(`--allow-net=${net.join(",")}`);
   if (read.length) flags.push(`--allow-read=${read.join(",")}`);
-  if (role === "dev" && !config.ephemeral) flags.push(`--allow-write=${resolve(config.data)}`);
+  if (write.length) flags.push(`--allow-write=${write.join(",")}`);
   if (["api", "beat"].includes(role)) flags.push("--allow-sys=hostname");
-  if (["worker", "dev"].includes(role)) flags.push("--allow-sys=hostname,loadavg");
-  if (own.out) flags.push(`--allow-write=${resolve(own.out)}`);
+  if (["worker", "dev"].includes(role)) flags.push(`--allow-sys=hostname,loadavg${priority}`);
   if (["worker", "dev"].includes(role)) flags.push(`--allow-run=${Deno.execPath()},${SHELL}`);
   return flags;
 }

@@ -36,6 +36,7 @@ import { InHand } from "./in_hand.ts";
 import { Runner } from "./runner.ts";
 import { Pools } from "./sandbox/pools.ts";
 import { Settler } from "./settle.ts";
+import { Watchdog } from "./watchdog.ts";
 import { Worker } from "./worker.ts";
 
 /** What the composition is given; the caller starts and stops broker and database. */
@@ -106,9 +107,11 @@ export class WorkerNode implements Service {
     const inHand = new InHand();
     const rates = new RateLimits();
     for (const { name, rateLimit } of registry) rates.set(name, parseRate(rateLimit));
+    const watchdog = new Watchdog({ events, bound: config.loopBound });
     const runner = new Runner({
       concurrency: config.concurrency,
       pools,
+      watchdog,
       events,
       node,
       writer,
@@ -132,7 +135,7 @@ export class WorkerNode implements Service {
       writer,
       node,
     });
-    this.#helpers = [writer, claims, completer, pools, announcer];
+    this.#helpers = [writer, claims, completer, pools, watchdog, announcer];
     this.#presence = new Presence({
       broker,
       node: teller,

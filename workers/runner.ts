@@ -18,6 +18,7 @@ import { createContext, type TaskLog } from "./context.ts";
 import type { Handler } from "./handlers.ts";
 import type { Pools } from "./sandbox/pools.ts";
 import { Slots } from "./slots.ts";
+import type { Watchdog } from "./watchdog.ts";
 
 /** One attempt, ready to run. */
 export interface Attempt {
@@ -40,6 +41,7 @@ export interface RunnerOptions {
   /** Inline handlers at once. */
   readonly concurrency: number;
   readonly pools: Pools;
+  readonly watchdog: Pick<Watchdog, "enter" | "leave">;
   readonly events: Events;
   readonly node: string;
   /** Takes STARTED and PROGRESS; what comes of it is not awaited. */
@@ -139,6 +141,7 @@ export class Runner {
       return result instanceof Promise ? await Promise.race([result, ended]) : result;
     } finally {
       this.#running.delete(running);
+      if (!inChild) this.#options.watchdog.leave(attempt);
       for (const timer of timers) clearTimeout(timer);
     }
   }
@@ -169,7 +172,8 @@ export class Runner {
         `Cannot finish task '${task.task}' as its handler called context.complete() and returned something else: return what it gave`,
       );
     };
-    const returned: unknown = handler.run(parsed, context);
+    const { watchdog } = this.#options;
+    const returned: unknown = watchdog.enter(attempt, () => handler.run(parsed, context));
     return returned instanceof Promise ? returned.then(serialise) : serialise(returned);
   }
 

@@ -41,6 +41,13 @@ export const WORKER_SETTINGS = {
     roles: ["worker", "dev"],
     help: "heap of each child process, MiB",
   }),
+  loopBound: setting({
+    env: "CELERIAC_LOOP_BOUND",
+    schema: seconds.min(0.05).default(0.5),
+    value: "SECONDS",
+    roles: ["worker", "dev"],
+    help: "an inline handler that holds the event loop longer is named in log, metric and record",
+  }),
   childTasks: setting({
     env: "CELERIAC_CHILD_TASKS",
     schema: count.default(10_000),

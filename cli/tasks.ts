@@ -1,0 +1,37 @@
+/** `cli.ts tasks`: what each task may do. */
+import { ConfigurationError } from "../shared/errors.ts";
+import { egressRules, manifestRows } from "../shared/manifest.ts";
+import { loadRegistry } from "./app.ts";
+import { type Command, configOf } from "./command.ts";
+import { EXIT } from "./exit.ts";
+
+/** Prints the permissions and limits of all tasks. */
+export const tasks: Command = {
+  summary: "print what each task may do, or the egress that they need",
+  usage: "[egress] [FLAGS]",
+  details: [
+    "`egress` prints the `egress` rules of a Kubernetes NetworkPolicy as JSON, which YAML takes as it is.",
+    "A name of a host outside of the cluster becomes all public addresses on its port.",
+  ].join("\n"),
+  role: "worker",
+  async run(given) {
+    const [what, ...more] = given.rest;
+    if (more.length > 0 || what !== undefined && what !== "egress") {
+      throw new ConfigurationError(
+        `Cannot print '${given.rest.join(" ")}' of the tasks: give nothing, or egress`,
+      );
+    }
+    const registry = await loadRegistry(configOf(given));
+    if (what === "egress") console.log(JSON.stringify(egressRules(registry), null, 2));
+    else console.log(table([["task", "runs", "may", "limits"], ...manifestRows(registry)]));
+    return EXIT.done;
+  },
+};
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd()
+  )
+    .join("\n");
+}
