@@ -16,6 +16,7 @@ import { resultRoutes } from "./routes/results.ts";
 import { revokeRoutes } from "./routes/revoke.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { submitRoutes } from "./routes/submit.ts";
+import { workflowRoutes } from "./routes/workflows.ts";
 import { Submitter } from "./submitter.ts";
 
 /** What keeps browsers from guessing at data; the rest of the set speaks of pages and of TLS, and each header is paid for by every submission. */
@@ -70,6 +71,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
   if (token !== undefined) app.use(requireToken(token));
   app.route("/v1", submitRoutes({ rules, submitter, store, live, maxWait }));
   app.route("/v1", batchRoutes({ rules, submitter, batchLimit }));
+  app.route("/v1", workflowRoutes({ ...dependencies, rules, maxWait }));
   app.route("/v1", resultRoutes({ store, live, cache, maxWait }));
   app.route("/v1", eventRoutes({ store, live }));
   app.route("/v1", revokeRoutes({ store, broker, cache }));

@@ -7,6 +7,8 @@ import type { Registry } from "../shared/registry.ts";
 import type { Idempotency } from "../shared/results/idempotency.ts";
 import type { Submission } from "../shared/results/result.ts";
 import type { ResultStore } from "../shared/results/store.ts";
+import type { Routes } from "../shared/routes.ts";
+import type { Workflows } from "../shared/workflows.ts";
 import type { Live } from "./live.ts";
 import type { Schedules } from "./routes/schedules.ts";
 
@@ -36,6 +38,9 @@ export interface ApiDependencies {
   readonly submissions: { write(submission: Submission): void };
   readonly idempotency: Pick<Idempotency, "begin" | "published">;
   readonly schedules: Schedules;
+  readonly workflows: Pick<Workflows, "start" | "find">;
+  /** Where tasks go that nobody named a queue for. */
+  readonly routes: Routes;
   readonly live: Live;
   /** What liveness and readiness look at; any one of `ready` suffices, as either broker or database can hold a task. */
   readonly checks: { readonly live: readonly Check[]; readonly ready: readonly Check[] };

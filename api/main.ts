@@ -12,12 +12,14 @@ import { Publisher } from "../shared/publisher.ts";
 import type { Registry } from "../shared/registry.ts";
 import { Relay } from "../shared/relay.ts";
 import { Idempotency } from "../shared/results/idempotency.ts";
-import { resultStore } from "../shared/results/choice.ts";
+import { chordStore, resultStore } from "../shared/results/choice.ts";
 import { SubmissionWriter } from "../shared/results/submissions.ts";
 import { ScheduleStore } from "../shared/schedules/store.ts";
+import { Routes } from "../shared/routes.ts";
 import type { Service } from "../shared/service.ts";
 import type { Config } from "../shared/settings.ts";
 import { declarationFor } from "../shared/topology.ts";
+import { Workflows } from "../shared/workflows.ts";
 import { createApp } from "./app.ts";
 import { Live } from "./live.ts";
 import { VERSION } from "../shared/version.ts";
@@ -67,10 +69,12 @@ export class Api implements Service {
       "Messages that wait in the outbox",
       async () => (await outbox.depth()).total,
     );
+    const relay = new Relay({ database, broker });
+    const routes = new Routes(registry, config.routes);
     this.#services = [
       submissions,
       live,
-      new Relay({ database, broker }),
+      relay,
       new Maintenance({ database, retention: config.retention }),
     ];
     this.#app = createApp({
@@ -83,6 +87,16 @@ export class Api implements Service {
       publisher: new Publisher({ broker, outbox, origin: origin() }),
       schedules: new ScheduleStore({ database }),
       idempotency: new Idempotency({ database }),
+      routes,
+      workflows: new Workflows({
+        database,
+        outbox,
+        store,
+        routes,
+        chords: chordStore(config.results, database),
+        origin: origin(),
+        added: () => relay.wake(),
+      }),
       checks: {
         live: [],
         ready: [brokerCheck(broker), databaseCheck(() => pending(database, config))],

@@ -99,7 +99,8 @@ function attempts({ state, retries, startedAt }: TaskRecord): number {
   return counted ? retries : retries + 1;
 }
 
-function errorBody(meta: ExceptionMeta): object {
+/** An error as callers see it. */
+export function errorBody(meta: ExceptionMeta): object {
   const [first = ""] = meta.exc_message;
   return {
     type: meta.exc_type,

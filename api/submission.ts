@@ -44,11 +44,13 @@ export function takeName(body: unknown): { name: string; rest: unknown } {
 /** Checks all of a submission.
  *
  * @param body parsed JSON; `undefined` is as good as `{}`
+ * @param options.given how many leading arguments it will be given by what comes before; default 0
  * @throws {Problem} `unknown-task`, or `invalid-input` naming every field that does not fit */
 export function checkSubmission(
   name: string,
   body: unknown,
   rules: SubmissionRules,
+  { given: before = 0 }: { given?: number } = {},
 ): CheckedSubmission {
   const contract = rules.registry.get(name);
   const { args = [], kwargs = {}, options: given, ...unknown } = object(body ?? {}, "");
@@ -63,7 +65,7 @@ export function checkSubmission(
   }
   if (!Array.isArray(args)) throw fieldProblem("args", "expected an array");
   const named = object(kwargs, "kwargs");
-  if (contract) checkInput(contract, args, named);
+  if (contract) checkInput(contract, args, named, before);
   return {
     ...(contract && { contract }),
     signature: { task: name, args, kwargs: named, options: { ...options, queue } },
@@ -75,21 +77,25 @@ function checkInput(
   contract: TaskContract,
   args: unknown[],
   kwargs: Record<string, unknown>,
+  before: number,
 ): void {
-  const bound = bindArguments(contract, args, kwargs);
+  const bound = bindArguments(contract, [...Array(before), ...args], kwargs);
   const { shape, def } = contract.input;
   const strangers = def.catchall
     ? []
     : Object.keys(kwargs).filter((key) => !Object.hasOwn(shape, key));
-  const parsed = contract.input.safeParse(bound);
-  if (parsed.success && strangers.length === 0) return;
+  const { error } = contract.input.safeParse(bound);
+  // What is to come cannot be checked yet: the worker does.
+  const coming = Object.keys(shape).slice(0, before);
+  const issues = error?.issues.filter(({ path: [key] }) => !coming.includes(String(key))) ?? [];
+  if (issues.length === 0 && strangers.length === 0) return;
   const allowed = Object.keys(shape);
   const errors: FieldError[] = strangers.map((key) => {
     const near = closest(key, allowed);
     const hint = near ? `: did you mean '${near}'?` : "";
     return { field: `kwargs.${key}`, message: `the task takes no such argument${hint}`, allowed };
   });
-  if (parsed.error) errors.push(...inputIssues(contract, parsed.error, args.length));
+  errors.push(...inputIssues(contract, { issues }, args.length, before));
   const told = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
   throw new Problem(
     "invalid-input",

@@ -55,16 +55,22 @@ export interface InputIssue {
 
 /** Lists what zod found, by field.
  *
- * @param args how many arguments were given by position: these are named `args.N` */
-export function inputIssues(contract: TaskContract, error: z.ZodError, args: number): InputIssue[] {
+ * @param args how many arguments were given by position: these are named `args.N`
+ * @param before how many leading keys others provide */
+export function inputIssues(
+  contract: TaskContract,
+  { issues }: Pick<z.ZodError, "issues">,
+  args: number,
+  before = 0,
+): InputIssue[] {
   const keys = Object.keys(contract.input.shape);
-  return error.issues.map(({ path, message }) => {
+  return issues.map(({ path, message }) => {
     const [key, ...deeper] = path.map(String);
     const position = key === undefined ? -1 : keys.indexOf(key);
     const field = key === undefined
       ? ["kwargs"]
-      : position >= 0 && position < args
-      ? ["args", String(position), ...deeper]
+      : position >= before && position < before + args
+      ? ["args", String(position - before), ...deeper]
       : ["kwargs", key, ...deeper];
     return { field: field.join("."), message };
   });

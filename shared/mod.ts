@@ -25,6 +25,23 @@ export {
   type TaskDefinition,
   type TimeLimit,
 } from "./task.ts";
+export {
+  chain,
+  type ChainNode,
+  chord,
+  type ChordNode,
+  chunks,
+  type ChunksNode,
+  group,
+  type GroupNode,
+  map,
+  type MapNode,
+  signature,
+  starmap,
+  type StarmapNode,
+  type TaskNode,
+  type WorkflowNode,
+} from "./canvas.ts";
 export type { RetryPolicy } from "./retry.ts";
 export type { Permissions, SandboxDefinition, SandboxLimits } from "./sandbox.ts";
 export {

@@ -12,9 +12,8 @@ import { Outbox } from "../shared/outbox.ts";
 import { parseRate } from "../shared/rate.ts";
 import { Publisher } from "../shared/publisher.ts";
 import type { Registry } from "../shared/registry.ts";
-import { NativeChords } from "../shared/results/chords.ts";
 import { ClaimReader } from "../shared/results/claims.ts";
-import { resultStore } from "../shared/results/choice.ts";
+import { chordStore, resultStore } from "../shared/results/choice.ts";
 import { ResultWriter } from "../shared/results/writer.ts";
 import { Routes } from "../shared/routes.ts";
 import type { Service } from "../shared/service.ts";
@@ -130,7 +129,7 @@ export class WorkerNode implements Service {
       broker,
       publisher: new Publisher({ broker, outbox, origin: node }),
       routes: new Routes(registry, config.routes),
-      chords: new NativeChords({ database }),
+      chords: chordStore(config.results, database),
       store,
       writer,
       node,

@@ -16,6 +16,7 @@ import {
 } from "./routes.ts";
 import { schedulePaths, scheduleSchemas } from "./schedule_routes.ts";
 import { servicePaths } from "./service_routes.ts";
+import { workflowPaths, workflowSchemas } from "./workflow_routes.ts";
 import {
   documentSchema,
   inputSchema,
@@ -74,6 +75,7 @@ export function openApiDocument(options: DocumentOptions): OpenApiDocument {
     ),
     ...sharedPaths(options),
     ...schedulePaths(),
+    ...workflowPaths(),
     ...servicePaths(),
   };
   const token = { type: "http", scheme: "bearer", description: "CELERIAC_API_TOKEN" };
@@ -89,6 +91,7 @@ export function openApiDocument(options: DocumentOptions): OpenApiDocument {
     tags: [
       { name: "tasks", description: "One path for each task" },
       { name: "submit", description: "Any task" },
+      { name: "workflows", description: "Tasks that follow one another" },
       { name: "results", description: "What became of tasks" },
       { name: "schedules", description: "What is sent again and again" },
       { name: "health", description: "For machines" },
@@ -100,6 +103,7 @@ export function openApiDocument(options: DocumentOptions): OpenApiDocument {
       schemas: {
         ...sharedSchemas(),
         ...scheduleSchemas(),
+        ...workflowSchemas(),
         ...Object.assign({}, ...contracts.map(taskSchemas)),
       },
       parameters: sharedParameters(options.maxWait),

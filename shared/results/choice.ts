@@ -1,6 +1,8 @@
 /** Which tables the records are in. */
-import type { Sql } from "../database/database.ts";
+import type { Database, Sql } from "../database/database.ts";
+import { type ChordStore, NativeChords } from "./chords.ts";
 import { DjangoTables } from "./django.ts";
+import { DjangoChords } from "./django_chords.ts";
 import { NATIVE } from "./native.sql.ts";
 import { PostgresResultStore } from "./postgres.ts";
 
@@ -11,4 +13,9 @@ export type Results = "native" | "django";
 export function resultStore(results: Results, database: Sql): PostgresResultStore {
   const tables = results === "django" ? new DjangoTables() : NATIVE;
   return new PostgresResultStore({ database, tables });
+}
+
+/** Where the chords of this choice are counted. */
+export function chordStore(results: Results, database: Database): ChordStore {
+  return results === "django" ? new DjangoChords({ database }) : new NativeChords({ database });
 }

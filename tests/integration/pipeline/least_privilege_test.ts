@@ -54,6 +54,23 @@ Deno.test("API, beat and worker do all their work with the least rights on broke
     assertEquals(record.result, { attempt: 2 });
   });
 
+  await t.step("a workflow is submitted, followed and counted", async () => {
+    const echo = (value: number) => ({ name: "test.echo", args: [value] });
+    const body = JSON.stringify({
+      chain: [echo(1), { group: [{ name: "test.echo" }, { name: "test.echo" }] }, {
+        name: "test.echo",
+      }],
+    });
+    const headers = { "content-type": "application/json" };
+    const accepted = await fetch(`${url}/v1/workflows`, { method: "POST", headers, body });
+    const { id } = await accepted.json();
+    const record = await eventually("a final state", async () => {
+      const answer = await (await fetch(`${url}/v1/workflows/${id}?wait=5`)).json();
+      return answer.state === "SUCCESS" && answer;
+    });
+    assertEquals(record.result, [1, 1]);
+  });
+
   await t.step("a message that nobody can run reaches the dead letters", async () => {
     await using amqp = await rawChannel(broker.url("api"));
     await publishRaw(amqp, "celeriac", "celeriac.default", [rawTask("no.such", "unknown", {})]);

@@ -4,6 +4,7 @@ import type { ApiDependencies, ApiSettings } from "../../../api/dependencies.ts"
 import { Live } from "../../../api/live.ts";
 import { pendingRecord } from "../../../api/record.ts";
 import type { Message } from "../../../shared/broker/broker.ts";
+import { type Canvas, steps } from "../../../shared/celery/canvas_tree.ts";
 import { MemoryBroker } from "../../../shared/broker/memory.ts";
 import { DatabaseUnavailable, InvalidInput } from "../../../shared/errors.ts";
 import { brokerCheck } from "../../../shared/health.ts";
@@ -21,6 +22,8 @@ import {
 } from "../../../shared/results/result.ts";
 import type { Idempotency } from "../../../shared/results/idempotency.ts";
 import { ScheduleStore } from "../../../shared/schedules/store.ts";
+import { Routes } from "../../../shared/routes.ts";
+import type { WorkflowRecord, Workflows } from "../../../shared/workflows.ts";
 import { declarationFor } from "../../../shared/topology.ts";
 
 /** Contracts that between them have everything the API looks at. */
@@ -114,6 +117,34 @@ const noDatabase = {
   script: () =>
     Promise.reject(new DatabaseUnavailable("Cannot reach the database as there is none")),
 };
+/** Workflows that were started; they never end. */
+export class MemoryWorkflows implements Pick<Workflows, "start" | "find"> {
+  readonly started = new Map<string, Canvas>();
+
+  start(id: string, canvas: Canvas): Promise<void> {
+    if (!this.started.has(id)) this.started.set(id, canvas);
+    return Promise.resolve();
+  }
+
+  find(id: string): Promise<WorkflowRecord | undefined> {
+    const canvas = this.started.get(id);
+    if (!canvas) return Promise.resolve(undefined);
+    const tasks = steps(canvas).map(({ task, options }) => ({
+      id: options.taskId!,
+      name: task,
+      state: "PENDING" as const,
+    }));
+    const createdAt = new Date();
+    return Promise.resolve({
+      id,
+      state: "PENDING",
+      result: null,
+      exception: null,
+      tasks,
+      createdAt,
+    });
+  }
+}
 
 /** An API and all that stands behind it. */
 export interface Ground extends AsyncDisposable {
@@ -122,6 +153,7 @@ export interface Ground extends AsyncDisposable {
   readonly live: Live;
   readonly records: MemoryRecords;
   readonly outbox: OutboxEntry[];
+  readonly workflows: MemoryWorkflows;
   readonly metrics: Metrics;
   /** Messages that arrived in a queue so far. */
   published(queue?: string): Promise<Message[]>;
@@ -152,6 +184,7 @@ export async function ground(
   const records = new MemoryRecords();
   const outbox: OutboxEntry[] = [];
   const metrics = new Metrics();
+  const workflows = new MemoryWorkflows();
   const app = createApp({
     registry,
     broker,
@@ -161,6 +194,8 @@ export async function ground(
     submissions: records,
     idempotency: new MemoryKeys(),
     schedules: new ScheduleStore({ database: noDatabase }),
+    routes: new Routes(registry, []),
+    workflows,
     publisher: new Publisher({
       broker,
       outbox: { add: (entries) => Promise.resolve(outbox.push(...entries)) },
@@ -183,6 +218,7 @@ export async function ground(
     live,
     records,
     outbox,
+    workflows,
     metrics,
     published: (queue = "celeriac.default") => drain(broker, queue),
     post: async (path, body, headers = {}) =>

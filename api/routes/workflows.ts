@@ -1,0 +1,133 @@
+/** `POST /v1/workflows` and `GET /v1/workflows/{id}`: tasks that follow one another, as one submission. */
+import { createHash } from "node:crypto";
+import { Hono } from "hono";
+import { v7 as newId } from "uuid";
+import { identified, steps } from "../../shared/celery/canvas_tree.ts";
+import { childIds } from "../../shared/celery/child_id.ts";
+import { writeCanvas } from "../../shared/celery/canvas.ts";
+import { stringifyJson } from "../../shared/celery/json.ts";
+import { repr, reprArgs } from "../../shared/celery/repr.ts";
+import type { Signature } from "../../shared/celery/signature.ts";
+import { isFinal } from "../../shared/results/result.ts";
+import type { Routes } from "../../shared/routes.ts";
+import type { WorkflowRecord, Workflows } from "../../shared/workflows.ts";
+import { readJsonText } from "../body.ts";
+import type { ApiDependencies } from "../dependencies.ts";
+import { parseStrict } from "../json.ts";
+import { idempotencyKey, queriedWait } from "../preferences.ts";
+import { fieldProblem, Problem } from "../problem.ts";
+import { isPossibleId, noRecord, readQuery } from "../query.ts";
+import { errorBody, plainJson } from "../record.ts";
+import type { SubmissionRules } from "../submission.ts";
+import { checkWorkflow } from "../workflow.ts";
+
+/** Bytes of a workflow: 16 MiB. */
+const BODY_LIMIT = 16 * 1024 * 1024;
+
+/** Milliseconds between two looks at a workflow that somebody waits for. */
+const LOOK_MS = 250;
+
+/** What the routes work with. */
+export interface WorkflowParts {
+  readonly rules: SubmissionRules;
+  readonly workflows: Pick<Workflows, "start" | "find">;
+  readonly routes: Routes;
+  readonly submissions: ApiDependencies["submissions"];
+  readonly idempotency: ApiDependencies["idempotency"];
+  /** Seconds. */
+  readonly maxWait: number;
+}
+
+/** Accepts workflows and tells of them. */
+export function workflowRoutes(parts: WorkflowParts): Hono {
+  const { rules, workflows, routes, submissions, idempotency, maxWait } = parts;
+
+  async function read(
+    id: string,
+    seconds: number,
+    gone: AbortSignal,
+  ): Promise<WorkflowRecord | undefined> {
+    const end = Date.now() + seconds * 1000;
+    for (;;) {
+      const record = await workflows.find(id);
+      const left = end - Date.now();
+      if (!record || isFinal(record.state) || left <= 0 || gone.aborted) return record;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(LOOK_MS, left)));
+    }
+  }
+
+  /** Every task shows as PENDING until it starts, however long it waits for others. */
+  function note(signature: Signature): void {
+    submissions.write({
+      id: signature.options.taskId!,
+      name: signature.task,
+      queue: routes.queueOf(signature),
+      argsRepr: reprArgs(signature.args),
+      kwargsRepr: repr(signature.kwargs),
+      submittedAt: new Date(),
+    });
+  }
+
+  return new Hono()
+    .post("/workflows", async (c) => {
+      const key = idempotencyKey(c.req.header("idempotency-key"));
+      const text = await readJsonText(c.req.raw, BODY_LIMIT);
+      if (text === undefined) throw fieldProblem("body", "expected a workflow");
+      const checked = checkWorkflow(parseStrict(text), rules);
+      let id: string = newId();
+      if (key !== undefined) {
+        const hash = createHash("sha256").update(stringifyJson(writeCanvas(checked))).digest("hex");
+        const begun = await idempotency.begin(key, hash, id);
+        if (begun === "mismatch") throw mismatch();
+        id = begun.id;
+      }
+      // From one id come all: the same key gives the same tasks.
+      const canvas = identified(checked, childIds(id, "workflow"));
+      await workflows.start(id, canvas);
+      const tasks = steps(canvas);
+      tasks.filter(({ options }) => !options.ignoreResult).forEach(note);
+      const body = {
+        id,
+        state: "PENDING",
+        tasks: tasks.map(({ task, options }) => ({
+          id: options.taskId,
+          name: task,
+          state: "PENDING",
+        })),
+      };
+      return c.json(body, 202, { location: `/v1/workflows/${id}` });
+    })
+    .get("/workflows/:id", async (c) => {
+      const id = c.req.param("id");
+      const { wait } = readQuery(c.req.queries(), ["wait"]);
+      const seconds = queriedWait(wait, maxWait);
+      const record = isPossibleId(id) ? await read(id, seconds, c.req.raw.signal) : undefined;
+      if (!record) throw noRecord(id);
+      return c.body(workflowJson(record), 200, {
+        "content-type": "application/json",
+        "cache-control": "no-store",
+      });
+    });
+}
+
+/** The result is JSON text already. */
+function workflowJson({ id, state, result, exception, tasks, createdAt }: WorkflowRecord): string {
+  const head = JSON.stringify({
+    id,
+    state,
+    error: exception && errorBody(exception),
+    done: tasks.filter((task) => isFinal(task.state)).length,
+    total: tasks.length,
+    tasks,
+    submitted_at: createdAt,
+  });
+  return `${head.slice(0, -1)},"result":${result === null ? "null" : plainJson(result)}}`;
+}
+
+function mismatch(): Problem {
+  return new Problem(
+    "idempotency-mismatch",
+    "Cannot accept the request as its Idempotency-Key was used with another body: take a new key",
+    { errors: [{ field: "Idempotency-Key", message: "used with another body" }] },
+  );
+}

@@ -1,0 +1,116 @@
+/** Both places where chords are counted keep the same rules. */
+import { assertEquals } from "@std/assert";
+import { v7 } from "uuid";
+import type { ResultTuple } from "../../../shared/celery/dispatch.ts";
+import { makeDjangoTables } from "../../../shared/database/django.ts";
+import { migrate } from "../../../shared/database/migrate.ts";
+import { PostgresDatabase } from "../../../shared/database/postgres.ts";
+import { Maintenance } from "../../../shared/maintenance.ts";
+import { type ChordStore, NativeChords } from "../../../shared/results/chords.ts";
+import { DjangoChords } from "../../../shared/results/django_chords.ts";
+import { freshDatabase } from "../../support/servers.ts";
+
+const tuple = (id: string): ResultTuple => [[id, null], null];
+
+async function ground() {
+  const stack = new AsyncDisposableStack();
+  const fresh = stack.use(await freshDatabase());
+  const database = stack.use(new PostgresDatabase({ url: fresh.url, name: "test" }));
+  await database.start();
+  await migrate(database);
+  await makeDjangoTables(database);
+  return { database, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+const stores: Record<string, (database: PostgresDatabase) => ChordStore> = {
+  NativeChords: (database) => new NativeChords({ database }),
+  DjangoChords: (database) => new DjangoChords({ database, patienceMs: 0 }),
+};
+
+for (const [name, make] of Object.entries(stores)) {
+  Deno.test(`${name} counts each member once, and says when all have come until the body is sent`, async () => {
+    await using home = await ground();
+    const chords = make(home.database);
+    const id = v7();
+    const members = [tuple("a"), tuple("b"), tuple("c")];
+    await chords.open([{ id, members }]);
+    await chords.open([{ id, members: [] }, { id, members }]);
+    assertEquals(await chords.count(id, "a"), { state: "waiting" });
+    assertEquals(await chords.count(id, "a"), { state: "waiting" });
+    assertEquals(await chords.count(id, "b"), { state: "waiting" });
+    const complete = { state: "complete" as const, members };
+    assertEquals(await chords.count(id, "c"), complete);
+    // The worker died before it sent the body: whoever comes next is told again.
+    assertEquals(await chords.count(id, "c"), complete);
+    assertEquals(await chords.count(id, "a"), complete);
+    await chords.close(id);
+    assertEquals(await chords.count(id, "c"), { state: "closed" });
+    // A copy of what opened it does not open it again.
+    await chords.open([{ id, members }]);
+    assertEquals(await chords.count(id, "b"), { state: "closed" });
+    assertEquals(await chords.count(v7(), "a"), { state: "unknown" });
+  });
+
+  Deno.test(`${name} completes a chord once when many members end at once`, async () => {
+    await using home = await ground();
+    const chords = make(home.database);
+    const id = v7();
+    const ids = Array.from({ length: 40 }, (_, index) => `m${index}`);
+    await chords.open([{ id, members: ids.map(tuple) }]);
+    const counts = await Promise.all(ids.map((member) => chords.count(id, member)));
+    assertEquals(counts.filter(({ state }) => state === "complete").length, 1);
+    assertEquals(counts.filter(({ state }) => state === "waiting").length, 39);
+  });
+}
+
+Deno.test("DjangoChords counts down the row that Python made, and leaves it to Python to finish", async () => {
+  await using home = await ground();
+  const { database } = home;
+  const chords = new DjangoChords({ database, patienceMs: 0 });
+  const row = `insert into django_celery_results_chordcounter (group_id, sub_tasks, count)
+    values ($1, '[[["ours", null], null], [["theirs", null], null]]', 2)`;
+  await database.query(row, ["g"]);
+  assertEquals(await chords.count("g", "ours"), { state: "waiting" });
+  const left = "select count from django_celery_results_chordcounter where group_id = 'g'";
+  assertEquals(await database.query(left), [{ count: 1 }]);
+  // Python's worker counts the last one and takes the row away.
+  await database.query("delete from django_celery_results_chordcounter");
+  assertEquals(await chords.count("g", "ours"), { state: "closed" });
+});
+
+Deno.test("DjangoChords waits for a counter whose transaction is still open", async () => {
+  await using home = await ground();
+  const { database } = home;
+  const chords = new DjangoChords({ database, patienceMs: 60_000 });
+  const counting = chords.count("g", "ours");
+  const row = `insert into django_celery_results_chordcounter (group_id, sub_tasks, count)
+    values ('g', '[[["ours", null], null]]', 1)`;
+  await database.transaction(async (sql) => {
+    await sql.query(row);
+    await sql.query("select pg_sleep(0.5)");
+  });
+  assertEquals(await counting, { state: "complete", members: [tuple("ours")] });
+});
+
+Deno.test("Maintenance forgets chords and workflows that are over, and keeps those that wait", async () => {
+  await using home = await ground();
+  const { database } = home;
+  const chords = new NativeChords({ database });
+  for (const id of ["over", "waiting"]) await chords.open([{ id, members: [tuple("a")] }]);
+  await chords.count("over", "a");
+  await chords.close("over");
+  await database.script(`
+    insert into celeriac.workflow (id, canvas) values ('old', '{}'), ('new', '{}');
+    update celeriac.workflow set created_at = now() - interval '1 hour' where id = 'old';
+    update celeriac.chord set created_at = now() - interval '1 hour', closed_at = closed_at - interval '1 hour';
+    update celeriac.chord_member set counted_at = now() - interval '1 hour'`);
+  const maintenance = new Maintenance({ database, retention: 60 });
+  await maintenance.run();
+  await maintenance.run();
+  const left = async (table: string) =>
+    (await database.query<{ id: string }>(`select id from celeriac.${table} order by id`))
+      .map(({ id }) => id);
+  assertEquals(await left("chord"), ["waiting"]);
+  assertEquals(await left("workflow"), ["new"]);
+  assertEquals(await database.query("select task from celeriac.chord_member"), []);
+});

@@ -1,0 +1,120 @@
+/** Canvas across languages: Celery and our worker on one broker and on Django's tables, each with half of the tasks. */
+import { assertEquals } from "@std/assert";
+import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { loadConfig } from "../../../shared/config.ts";
+import { migrate } from "../../../shared/database/migrate.ts";
+import { PostgresDatabase } from "../../../shared/database/postgres.ts";
+import { defineTask, z } from "../../../shared/mod.ts";
+import { Registry } from "../../../shared/registry.ts";
+import { Relay } from "../../../shared/relay.ts";
+import { declarationFor } from "../../../shared/topology.ts";
+import { handle, Handlers } from "../../../workers/handlers.ts";
+import { WorkerNode } from "../../../workers/main.ts";
+import { celeryStack, STACKS } from "../../support/celery_stacks.ts";
+import { freshDatabase, freshVhost } from "../../support/servers.ts";
+
+const two = z.object({ x: z.number(), y: z.number() });
+const handlers = [
+  handle(defineTask({ name: "deno.add", input: two }), ({ x, y }) => x + y),
+  handle(defineTask({ name: "deno.slow_add", input: two }), async ({ x, y }) => {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    return x + y;
+  }),
+  handle(
+    defineTask({ name: "deno.sum", input: z.object({ numbers: z.array(z.number()) }) }),
+    ({ numbers }) => numbers.reduce((total, number) => total + number, 0),
+  ),
+  handle(
+    defineTask({ name: "deno.fail", input: z.object({ given: z.unknown().optional() }) }),
+    () => {
+      throw new RangeError("boom");
+    },
+  ),
+  handle(defineTask({ name: "deno.note", input: z.object({ id: z.string() }) }), ({ id }) => id),
+];
+
+const BOOM = ["ValueError", "boom"];
+const expected: Record<string, unknown> = {
+  chain_both_sides: [11, ["SUCCESS", "SUCCESS", "SUCCESS", "SUCCESS"]],
+  chain_immutable: 10,
+  chain_partial_keywords: 42,
+  chain_fails_in_the_middle: [BOOM, ["FAILURE", "FAILURE", "FAILURE", "SUCCESS"]],
+  chain_fails_in_python: [BOOM, ["FAILURE", "FAILURE", "SUCCESS"]],
+  group_both_sides: [[0, 2, 4, 6, 8, 10, 12, 14, 16, 18], [0, 2, 4, 6, 8, 10, 12, 14, 16, 18]],
+  chord_python_last: 6,
+  chord_ours_last: 6,
+  chord_of_200: 20100,
+  chord_empty_header: 0,
+  chord_body_a_chain: 116,
+  chord_then_steps: 1007,
+  chord_nested: 12,
+  chord_of_chains: 8,
+  chord_opened_by_us: 7,
+  starmap: [3, 7],
+  map: [3, 7],
+  chunks: [[[[0, 2], [4]]], {}],
+  link: [2, [3, 4]],
+  link_error_in_python: [BOOM, true],
+  link_error_of_ours: [BOOM, true],
+};
+
+for (const name of STACKS) {
+  Deno.test(`canvas: Celery (${name}) and our worker work every shape together`, async (t) => {
+    const stack = await celeryStack(name);
+    await using ground = new AsyncDisposableStack();
+    const vhost = ground.use(await freshVhost({ defaultQueueType: "classic" }));
+    const fresh = ground.use(await freshDatabase());
+    const script = (file: string) => new URL(file, import.meta.url);
+    const env = { DATABASE: fresh.url };
+    await stack.run(script("proj.py"), ["migrate"], { url: vhost.url, env, timeoutMs: 120_000 });
+
+    const database = ground.use(new PostgresDatabase({ url: fresh.url, name: "test" }));
+    await database.start();
+    await migrate(database);
+    const broker = ground.use(new AmqpBroker({ url: vhost.url, name: "test" }));
+    await broker.start();
+    await broker.connected();
+    const registry = new Registry(handlers.map(({ contract }) => contract));
+    await broker.declare(declarationFor("dev", registry.queues));
+    const relay = ground.use(new Relay({ database, broker }));
+    await relay.start();
+    const modules = {
+      contracts: import.meta.resolve("../../app/contracts.ts"),
+      handlers: import.meta.resolve("../../app/handlers.ts"),
+    };
+    const config = loadConfig("worker", { flags: { results: "django" }, env: () => undefined });
+    const worker = ground.use(
+      new WorkerNode({
+        config,
+        registry,
+        handlers: new Handlers(handlers),
+        modules,
+        broker,
+        database,
+      }),
+    );
+    await worker.start();
+    await using _python = await stack.worker(script("proj.py"), { url: vhost.url, env });
+
+    const said = await stack.run(script("send.py"), [], {
+      url: vhost.url,
+      env,
+      timeoutMs: 240_000,
+    });
+    const found = JSON.parse(said) as Record<string, unknown>;
+    for (const [shape, outcome] of Object.entries(expected)) {
+      await t.step(shape, () => assertEquals(found[shape], outcome));
+    }
+    await t.step("a failing member fails the chord's body", () => {
+      for (const shape of ["chord_member_fails", "chord_python_member_fails"]) {
+        const [type, message] = found[shape] as [string, string];
+        assertEquals(type, "ChordError");
+        assertEquals(/ValueError\('boom'\)/.test(message), true, message);
+      }
+    });
+    await t.step("no counter stays behind", async () => {
+      const left = await database.query("select group_id from django_celery_results_chordcounter");
+      assertEquals(left, []);
+    });
+  });
+}

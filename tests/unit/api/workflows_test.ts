@@ -1,0 +1,122 @@
+import { assert, assertEquals } from "@std/assert";
+import { chain, chord, chunks, group, map, signature, starmap } from "../../../shared/mod.ts";
+import { steps } from "../../../shared/celery/canvas_tree.ts";
+import { ground } from "./ground.ts";
+
+const add = "add";
+const ping = "ping";
+
+Deno.test("POST /v1/workflows fixes every id and answers with them", async () => {
+  await using api = await ground();
+  const body = chain(
+    signature(add, { x: 1, y: 2 }),
+    group(signature(add, { y: 3 }), signature(add, {}, { args: [4] })),
+    signature("proj.sum", {}, { options: { queue: "celery" } }),
+  );
+  const answer = await api.post("/v1/workflows", body);
+  assertEquals(answer.status, 202, await answer.clone().text());
+  const { id, state, tasks } = await answer.json();
+  assertEquals(answer.headers.get("location"), `/v1/workflows/${id}`);
+  assertEquals([state, tasks.length], ["PENDING", 4]);
+  const started = steps(api.workflows.started.get(id)!);
+  assertEquals(
+    started.map(({ options }) => options.taskId),
+    tasks.map((task: { id: string }) => task.id),
+  );
+  for (const task of tasks) assertEquals(api.records.records.get(task.id)?.state, "PENDING");
+  const read = await api.app.request(`/v1/workflows/${id}`);
+  assertEquals([read.status, (await read.json()).total], [200, 4]);
+});
+
+Deno.test("POST /v1/workflows takes every shape", async () => {
+  await using api = await ground();
+  const one = signature(add, { x: 1, y: 2 });
+  const shapes = [
+    one,
+    group(one, one),
+    chord([one, one], signature("text.shout")),
+    chord([], signature("text.shout")),
+    map("text.shout", ["a", "b"]),
+    starmap(add, [[1, 2], [3, 4]]),
+    chunks(add, [[1, 2], [3, 4], [5, 6]], 2),
+    chain(one, signature(ping, {}, { immutable: true })),
+    signature(add, { x: 1, y: 2 }, {
+      link: [signature(add, { y: 1 })],
+      link_error: [signature("loose")],
+    }),
+  ];
+  for (const shape of shapes) {
+    const answer = await api.post("/v1/workflows", shape);
+    assertEquals(answer.status, 202, await answer.text());
+  }
+});
+
+Deno.test("POST /v1/workflows says what does not fit, and where", async () => {
+  await using api = await ground();
+  const one = signature(add, { x: 1, y: 2 });
+  const cases: [unknown, string][] = [
+    [[], "body"],
+    [{}, "body"],
+    [{ chain: [one], group: [one] }, "body"],
+    [{ chian: [one] }, "body"],
+    [{ chain: [] }, "chain"],
+    [{ chain: [one, { ...one, kwargs: { y: "2" } }] }, "chain.1.kwargs.y"],
+    [{ chain: [one, one] }, "chain.1.kwargs.x"],
+    [{ chain: [one, signature("ping")] }, "chain.1.args.0"],
+    [{ chain: [one, { name: "add", args: ["3"] }] }, "chain.1.args.0"],
+    [{ group: [{ ...one, options: { countdwon: 5 } }] }, "group.0.options.countdwon"],
+    [{ group: [one], more: 1 }, "more"],
+    [{ group: [] }, "body"],
+    [{ chord: { header: [one] } }, "chord.body"],
+    [{ chord: { header: [one], body: one, bdy: 1 } }, "chord.bdy"],
+    [{ starmap: { name: "add", items: [[1, 2], [1, "2"]] } }, "starmap.items.1.args.1"],
+    [{ chunks: { name: "add", items: [[1, 2]], size: 0 } }, "chunks.size"],
+    [{ ...one, immutable: 1 }, "immutable"],
+    [{ ...one, link: [{ name: "add", kwargs: {} }] }, "link.0.kwargs.y"],
+    [
+      { group: [{ ...one, options: { task_id: "a" } }, { ...one, options: { task_id: "a" } }] },
+      "body",
+    ],
+  ];
+  for (const [body, field] of cases) {
+    const answer = await api.post("/v1/workflows", body);
+    const problem = await answer.json();
+    assertEquals(answer.status, 422, JSON.stringify(problem));
+    assertEquals(problem.errors[0].field, field, JSON.stringify(problem));
+  }
+  const unknown = await api.post("/v1/workflows", chain(one, signature("ad")));
+  assertEquals(unknown.status, 404);
+  assert((await unknown.json()).detail.includes("chain.1"));
+  assertEquals(api.workflows.started.size, 0);
+});
+
+Deno.test("POST /v1/workflows gives the same ids for the same Idempotency-Key", async () => {
+  await using api = await ground();
+  const body = chain(signature(add, { x: 1, y: 2 }), signature(add, { y: 3 }));
+  const key = { "idempotency-key": "k" };
+  const [first, again] = [
+    await api.post("/v1/workflows", body, key),
+    await api.post("/v1/workflows", body, key),
+  ];
+  assertEquals(await again!.json(), await first!.json());
+  assertEquals(api.workflows.started.size, 1);
+  const other = await api.post("/v1/workflows", group(), key);
+  assertEquals(other.status, 422);
+});
+
+Deno.test("GET /v1/workflows/{id} knows no other ids", async () => {
+  await using api = await ground();
+  assertEquals((await api.app.request("/v1/workflows/none")).status, 404);
+  assertEquals((await api.app.request("/v1/workflows/none?wiat=1")).status, 422);
+});
+
+Deno.test("POST /v1/workflows takes every example of docs/workflows.md", async () => {
+  await using api = await ground();
+  const page = await Deno.readTextFile(new URL("../../../docs/workflows.md", import.meta.url));
+  const examples = [...page.matchAll(/```json\n(.*?)```/gs)].map(([, text = ""]) => text);
+  assert(examples.length >= 5);
+  for (const example of examples) {
+    const answer = await api.post("/v1/workflows", example);
+    assertEquals(answer.status, 202, `${example}: ${await answer.text()}`);
+  }
+});
