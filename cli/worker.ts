@@ -48,6 +48,7 @@ export const worker: Command = {
     await Promise.race([over, ready]);
     await over;
     await node.stop();
+    console.log(`Celeriac worker ${node.node} stopped`);
     return EXIT.done;
   },
 };

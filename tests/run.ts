@@ -7,6 +7,7 @@
  * `CELERIAC_TEST_BROKER_RELEASES` (default "4.0 4.3").
  * @module
  */
+import { prepareCluster } from "./support/cluster.ts";
 import { prepareGround } from "./support/ground.ts";
 import { NoServer } from "./support/server.ts";
 import { startRelease } from "./support/releases.ts";
@@ -15,6 +16,7 @@ import { runSuite, type Suite } from "./support/suite.ts";
 
 interface ServedSuite extends Suite {
   readonly needsServers: boolean;
+  readonly needsCluster?: true;
 }
 
 const suites: readonly ServedSuite[] = [
@@ -34,6 +36,7 @@ const suites: readonly ServedSuite[] = [
   { name: "interop", paths: ["tests/interop"], flags: ["-A"], needsServers: true },
   // Its servers are its own: they are mistreated.
   { name: "chaos", paths: ["tests/chaos"], flags: ["-A"], needsServers: false },
+  { name: "e2e", paths: ["tests/e2e"], flags: ["-A"], needsServers: false, needsCluster: true },
 ];
 
 /** Tells the fault matrix to do each fault a hundred times. */
@@ -100,7 +103,15 @@ async function runOrder(order: Order, signal: AbortSignal): Promise<Tally> {
     tallies.push(await runSuite(suite, { ...options, environment }));
   };
   for (const suite of order.suites.filter((one) => !one.needsServers)) {
-    if (order.soak) await runOne({ ...suite, timeLimitMs: SOAK_LIMIT_MS }, SOAK);
+    if (suite.needsCluster) {
+      const cluster = await prepareCluster(console.log, signal);
+      console.log(cluster.description);
+      try {
+        await runOne(suite, cluster.environment);
+      } finally {
+        await cluster.stop();
+      }
+    } else if (order.soak) await runOne({ ...suite, timeLimitMs: SOAK_LIMIT_MS }, SOAK);
     else await runOne(suite, {});
   }
   const served = order.suites.filter((one) => one.needsServers);

@@ -269,7 +269,6 @@ export const CHECKS: readonly Check[] = [
       ["Deployment"],
       (one) => field(one, "spec.strategy.type") !== "RollingUpdate",
     ),
-    excused: { "Deployment/beat": "two at once are safe by its lease, but of no use" },
   },
   {
     name: "deployment-replicas: more than one",

@@ -8,9 +8,8 @@
 run_sql() { psql -v ON_ERROR_STOP=1 -q -U postgres -d celeriac "$@"; }
 
 run_sql -f /roles/database-roles.sql
-for login in migrate:migrate api:api worker:worker beat:api; do
-  role=${login%:*}
-  run_sql -v login="app_$role" -v parent="celeriac_${login#*:}" -v password="$(cat "/run/secrets/postgres/$role")" <<'SQL'
+for role in migrate api worker beat; do
+  run_sql -v login="app_$role" -v parent="celeriac_$role" -v password="$(cat "/run/secrets/postgres/$role")" <<'SQL'
 select format('create role %I login', :'login') where to_regrole(:'login') is null
 \gexec
 select format('grant %I to %I', :'parent', :'login')

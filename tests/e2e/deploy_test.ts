@@ -1,0 +1,87 @@
+/** One command in: the overlay for development on a cluster that has nothing but the images. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  applyDefinitions,
+  client,
+  deploy,
+  forward,
+  get,
+  kubectl,
+  secret,
+} from "../support/deployment.ts";
+import { OVERLAYS, readManifests } from "../support/manifests.ts";
+import { checkout } from "../support/roles.ts";
+
+/** Seconds from apply to ready that are promised where the images are present. */
+const PROMISED = 90;
+
+Deno.test("kubectl apply -k makes everything ready in time, without a restart on the way", async () => {
+  const began = performance.now();
+  await deploy("infra/k8s/overlays/dev");
+  const seconds = (performance.now() - began) / 1000;
+  console.log(`Ready ${Math.round(seconds)} s after apply`);
+  const { items } = await get("pods") as {
+    items: { status: { containerStatuses: Restarts; initContainerStatuses?: Restarts } }[];
+  };
+  const restarts = items.flatMap(({ status }) =>
+    [...status.containerStatuses, ...status.initContainerStatuses ?? []].map((one) =>
+      one.restartCount
+    )
+  );
+  assertEquals(Math.max(...restarts), 0);
+  assert(seconds < PROMISED, `${seconds} s`);
+});
+
+type Restarts = { restartCount: number }[];
+
+Deno.test("a task submitted over HTTP has its result", async () => {
+  await using way = await forward("service/api", 80);
+  const token = await secret("celeriac-api", "token");
+  const answer = await fetch(`http://127.0.0.1:${way.port}/v1/tasks/add`, {
+    method: "POST",
+    headers: {
+      "authorization": `Bearer ${token}`,
+      "content-type": "application/json",
+      "prefer": "wait=20",
+    },
+    body: '{"kwargs": {"x": 2, "y": 3}}',
+  });
+  const { state, result } = await answer.json();
+  assertEquals({ state, result }, { state: "SUCCESS", result: 5 });
+});
+
+Deno.test("a task that runs in a child process has its result: no network, nothing to write to", async () => {
+  await using pod = await client("child");
+  const token = await secret("celeriac-api", "token");
+  const call = [
+    `CELERIAC_API_TOKEN=${token}`,
+    "celeriac",
+    "call",
+    "text.statistics",
+    "text=one two",
+    "--url=http://api",
+  ];
+  assertStringIncludes(await pod.exec("env", ...call), '"words": 2');
+});
+
+Deno.test("importing the definitions again changes nothing", async () => {
+  assertStringIncludes(await applyDefinitions(), "nothing to change");
+});
+
+Deno.test("the rendered manifests are what the overlays say, and a real API server takes them", async () => {
+  for (const overlay of OVERLAYS) {
+    const text = await kubectl("kustomize", `${checkout}infra/k8s/overlays/${overlay}`);
+    const file = `${checkout}infra/manifests/${overlay}.yaml`;
+    assertEquals(await Deno.readTextFile(file), text, `run deno task manifests`);
+    const served = await kubectl("api-resources", "-o", "name");
+    if (!served.includes("scaledobjects.keda.sh") && needsKeda(overlay)) {
+      console.warn(`WARNING: no KEDA on this cluster: ${overlay} is not tried`);
+      continue;
+    }
+    await kubectl("apply", "--dry-run=server", "--validate=strict", "-f", file);
+  }
+});
+
+function needsKeda(overlay: string): boolean {
+  return readManifests(overlay).some(({ apiVersion }) => apiVersion.startsWith("keda.sh/"));
+}

@@ -1,0 +1,151 @@
+/** A Kubernetes cluster under the end-to-end tests: one that a variable leads to, or one that is made for them.
+ * @module
+ */
+import { dirname } from "@std/path";
+import { run } from "./process.ts";
+import { NoServer, type Server } from "./server.ts";
+
+/** Name of the cluster that `kind` makes. */
+const KIND = "celeriac-e2e";
+
+/** Making a cluster from nothing fetches and unpacks a lot. */
+const MAKE_MS = 900_000;
+
+/** The images under test: tag and Dockerfile, each built on the one before. */
+const IMAGES = [
+  ["celeriac:dev", "infra/Dockerfile"],
+  ["celeriac-test:dev", "tests/e2e/Dockerfile"],
+] as const;
+
+/** Finds or makes a cluster that holds the images.
+ *
+ * | there is | then |
+ * |---|---|
+ * | `CELERIAC_TEST_CLUSTER` | a command: `up` makes a cluster, `kubeconfig` prints the path of its configuration, `status` fails where there is none, `autoscaling` adds KEDA, `down` ends it |
+ * | `KUBECONFIG` | that cluster; only the namespace `celeriac` in it is used |
+ * | `kind` and `docker` | a cluster of its own, without KEDA |
+ *
+ * With `CELERIAC_TEST_IMAGES`, a command, `base` puts the public images into the cluster and
+ * `build TAG CONTEXT DOCKERFILE` builds one; otherwise a named cluster must have them.
+ *
+ * @param say takes one line for each step
+ * @throws {NoServer} when there is no cluster to be had */
+export async function prepareCluster(
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<Server> {
+  signal.throwIfAborted();
+  const command = Deno.env.get("CELERIAC_TEST_CLUSTER");
+  const named = Deno.env.get("KUBECONFIG");
+  if (command) return await commanded(command, say);
+  if (named) {
+    await buildImages(say);
+    return await server(`The cluster of ${named}`, named, () => Promise.resolve());
+  }
+  if (await succeeds("kind", ["version"]) && await succeeds("docker", ["version"])) {
+    return await made(say);
+  }
+  throw new NoServer(
+    "Cannot run the end-to-end tests as there is no Kubernetes cluster here: install kind and docker, or set KUBECONFIG to a cluster that has the images celeriac:dev and celeriac-test:dev",
+  );
+}
+
+async function commanded(command: string, say: (line: string) => void): Promise<Server> {
+  const before = await succeeds(command, ["status"]);
+  if (!before) say(`Starting a cluster with ${command}`);
+  const stop = async () => {
+    if (!before) await run(command, ["down"], { ownGroup: true, timeoutMs: MAKE_MS });
+  };
+  try {
+    if (!before) await run(command, ["up"], { ownGroup: true, timeoutMs: MAKE_MS });
+    const config = (await run(command, ["kubeconfig"])).trim();
+    await buildImages(say);
+    say("Adding KEDA");
+    await run(command, ["autoscaling"], { ownGroup: true, timeoutMs: MAKE_MS });
+    return await server(`A cluster by ${command}`, config, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function buildImages(say: (line: string) => void): Promise<void> {
+  const command = Deno.env.get("CELERIAC_TEST_IMAGES");
+  if (!command) return;
+  say(`Building the images with ${command}`);
+  await run(command, ["base"], { ownGroup: true, timeoutMs: MAKE_MS });
+  for (const [tag, dockerfile] of IMAGES) {
+    await run(command, ["build", tag, ".", dockerfile], { ownGroup: true, timeoutMs: MAKE_MS });
+  }
+}
+
+async function made(say: (line: string) => void): Promise<Server> {
+  say("Making a cluster with kind");
+  const folder = await Deno.makeTempDir({ prefix: "celeriac-kind-" });
+  const config = `${folder}/kubeconfig`;
+  const options = { ownGroup: true, timeoutMs: MAKE_MS };
+  const stop = async () => {
+    await run("kind", ["delete", "cluster", "--name", KIND], options);
+    await Deno.remove(folder, { recursive: true });
+  };
+  try {
+    await run("kind", ["create", "cluster", "--name", KIND, "--kubeconfig", config], options);
+    for (const [tag, dockerfile] of IMAGES) {
+      say(`Building ${tag}`);
+      await run("docker", ["build", "-t", tag, "-f", dockerfile, "."], options);
+      await run("kind", ["load", "docker-image", tag, "--name", KIND], options);
+    }
+    return await server("A cluster by kind", config, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The namespace goes in any case: what a run left must not be found by the next one. */
+async function server(
+  description: string,
+  config: string,
+  end: () => Promise<void>,
+): Promise<Server> {
+  const kubectl = await findKubectl(config);
+  const environment = { KUBECONFIG: config, KUBECTL: kubectl };
+  const clean = async () => {
+    const names = ["namespace", "celeriac", "celeriac-outside", "--ignore-not-found"];
+    await run(kubectl, ["delete", ...names], {
+      env: environment,
+      ownGroup: true,
+      timeoutMs: 300_000,
+    });
+  };
+  await clean();
+  return {
+    description,
+    environment,
+    async stop() {
+      try {
+        await clean();
+      } finally {
+        await end();
+      }
+    },
+  };
+}
+
+/** `KUBECTL`, one on the path, or one that lies beside the cluster's configuration. */
+async function findKubectl(config: string): Promise<string> {
+  const candidates = [Deno.env.get("KUBECTL"), "kubectl", `${dirname(config)}/bin/kubectl`];
+  for (const program of candidates) {
+    if (program && await succeeds(program, ["version", "--client"])) return program;
+  }
+  throw new NoServer("Cannot run the end-to-end tests without kubectl: install it, or set KUBECTL");
+}
+
+async function succeeds(program: string, args: readonly string[]): Promise<boolean> {
+  try {
+    await run(program, args, { ownGroup: true, timeoutMs: 60_000 });
+    return true;
+  } catch {
+    return false;
+  }
+}
