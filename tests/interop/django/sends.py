@@ -18,7 +18,7 @@ from celery.exceptions import TimeoutError as Waited  # noqa: E402
 from django.contrib.auth.models import User  # noqa: E402
 from django.test import Client  # noqa: E402
 from django_celery_results.models import TaskResult  # noqa: E402
-from kombu import Queue  # noqa: E402
+from kombu import Exchange, Queue  # noqa: E402
 
 import shop.errors  # noqa: E402, F401
 from shop.celery import app  # noqa: E402
@@ -116,6 +116,31 @@ app.control.revoke(running.id, terminate=True)
 app.conf.task_protocol = 1
 sent["protocol1"] = app.send_task("test.echo", args=("old",), queue=ours, countdown=1)
 app.conf.task_protocol = 2
+
+# A record that says REVOKED before the message is there, as a worker of 5.7 leaves it.
+TaskResult.objects.create(
+    task_id="revoked-before", status="REVOKED", content_type="application/json", content_encoding="utf-8",
+    result='{"exc_type": "TaskRevokedError", "exc_message": ["revoked"], "exc_module": "celery.exceptions"}',
+)
+send("revoked_before", "test.echo", "never", task_id="revoked-before")
+
+# The queue by its name alone: Celery declares it as its own, and the broker refuses.
+try:
+    with app.connection_for_write() as connection:
+        shipping.apply_async((2, "KR"), queue="celeriac.default", connection=connection)
+    report["declared"] = "taken"
+except Exception as error:
+    report["declared"] = type(error).__name__
+
+# A project of quorum queues and topic exchanges delays messages in the broker, but not to a direct exchange.
+if new:
+    quorum = Celery("quorum", broker=os.environ["CELERY_BROKER_URL"], set_as_current=False)
+    quorum.conf.update(task_default_queue="theirs", task_default_queue_type="quorum", task_default_exchange_type="topic")
+    tasks = Exchange("celeriac", type="direct", no_declare=True)
+    direct = Queue("celeriac.default", tasks, routing_key="celeriac.default", no_declare=True)
+    for name, countdown in (("quorum", 2), ("quorum_soon", 0.5)):
+        made = quorum.send_task("test.echo", args=(name,), queue=direct, countdown=countdown)
+        sent[name] = AsyncResult(made.id, app=app)
 
 # The same task in both worlds.
 sent["there"] = total.delay([1, 2.5])

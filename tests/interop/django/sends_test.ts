@@ -28,6 +28,8 @@ interface Report {
   readonly rows: { there: Row; here: Row };
   readonly pages: Record<string, string[]>;
   readonly listed: boolean;
+  /** What became of a message to our queue by its bare name. */
+  readonly declared: string;
   readonly ignored_rows: number;
   readonly pickled: { status: string; result: string };
   readonly nan: string;
@@ -121,6 +123,21 @@ for (const name of STACKS) {
       }
       assertEquals(report.ignored_rows, 0);
     });
+
+    await test.step("a record that says REVOKED keeps its message from running", () => {
+      assertEquals(results["revoked_before"]?.state, "REVOKED");
+    });
+
+    await test.step("a queue of ours that Celery would declare is refused by the broker", () => {
+      assertEquals(report.declared, "PreconditionFailed");
+    });
+
+    if (name === "c57") {
+      await test.step("a project that delays in the broker reaches us, too", () => {
+        assertEquals(results["quorum"]?.value, "quorum");
+        assertEquals(results["quorum_soon"]?.value, "quorum_soon");
+      });
+    }
 
     await test.step("rpc:// is answered, too", () => {
       assertEquals(report.rpc, { value: "reply", error: "Refusal('no reply',)" });
