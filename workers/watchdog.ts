@@ -54,6 +54,7 @@ export class Watchdog implements Service {
 
   /** Calls a handler and watches it until {@linkcode Watchdog.leave}. */
   enter<Returned>(suspect: Suspect, call: () => Returned): Returned {
+    this.#look(); // what was late before is none of its doing
     this.#running.add(suspect);
     const began = performance.now();
     try {
