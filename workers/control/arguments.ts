@@ -41,9 +41,9 @@ export class Arguments {
     throw this.#wrong(name, "a number above 0");
   }
 
-  /** Whether something is asked for. */
+  /** Whether something is asked for, in Python's sense: Flower sends 1 for true. */
   flag(name: string): boolean {
-    return this.#given[name] === true;
+    return Boolean(this.#given[name]);
   }
 
   /** As it was given. */

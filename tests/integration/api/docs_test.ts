@@ -1,43 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { type Browser, chromium } from "playwright-core";
-import { canInstall, installPackages } from "../../support/packages.ts";
+import { startBrowser } from "../../support/browser.ts";
 import { ground } from "./ground.ts";
-
-/** Where Chromium and its kin are. */
-const BROWSERS = [
-  "/usr/bin/chromium",
-  "/usr/bin/chromium-browser",
-  "/usr/bin/google-chrome",
-  "/Applications/Chromium.app/Contents/MacOS/Chromium",
-  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-];
-
-/** Keeps a browser that is started for a test from calling home. */
-const QUIET = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--no-first-run",
-];
-
-async function startBrowser(): Promise<Browser> {
-  const found = async () => {
-    for (const path of BROWSERS) {
-      if (await Deno.stat(path).then(() => true, () => false)) return path;
-    }
-  };
-  let executablePath = await found();
-  if (!executablePath && await canInstall()) {
-    await installPackages(["chromium"], AbortSignal.timeout(300_000));
-    executablePath = await found();
-  }
-  if (!executablePath) {
-    throw new Error("Cannot look at the reference page as no browser is here: install Chromium");
-  }
-  return await chromium.launch({ executablePath, args: QUIET });
-}
 
 Deno.test("the reference page shows in a browser without a request elsewhere and without an error", async () => {
   const token = "right-token-of-old";

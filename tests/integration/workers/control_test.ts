@@ -126,7 +126,7 @@ Deno.test("Control ends what is revoked, held back by its rate or running", asyn
     ok: `tasks ${held} flagged as revoked`,
   });
   assertEquals((await home.final(held)).state, "REVOKED");
-  const ended = await ask(home, "revoke", { task_id: [running], terminate: true });
+  const ended = await ask(home, "revoke", { task_id: [running], terminate: 1 }); // as Flower says it
   assertEquals(ended, { ok: `terminate: ${running}` });
   const record = await home.final(running);
   assertEquals([record.state, record.exception?.exc_message], ["REVOKED", ["terminated"]]);

@@ -11,3 +11,9 @@ app.conf.update(broker_connection_retry_on_startup=True)
 @app.task(name="proj.add")
 def add(x, y):
     return x + y
+
+
+@app.task(name="test.echo")
+def echo(value):
+    """Declared only: Flower limits the tasks that its own app knows. It runs on workers of ours."""
+    raise NotImplementedError
