@@ -104,11 +104,14 @@ async function observe(
   try {
     assert(fault.hit?.(seen) ?? true, "the fault did not hit");
     assert(seen.accepted >= load.count, `only ${seen.accepted} were accepted`);
-    assertEquals(
-      [seen.lost, seen.failed, seen.deadLetters],
-      [0, 0, 0],
-      "lost, failed, dead letters",
-    );
+    const { lost, failed, deadLetters, doubled, withoutEffect } = seen;
+    assertEquals({ lost, failed, deadLetters, doubled, withoutEffect }, {
+      lost: 0,
+      failed: 0,
+      deadLetters: 0,
+      doubled: 0,
+      withoutEffect: 0,
+    });
     const slowest = Math.max(...seen.recoveries);
     assert(slowest <= RECOVERY_LIMIT, `recovery took ${slowest} s`);
   } catch (error) {

@@ -9,6 +9,10 @@ export interface Observation {
   readonly lost: number;
   /** Final, but not SUCCESS. */
   readonly failed: number;
+  /** Effects beyond the first of a task. */
+  readonly doubled: number;
+  /** SUCCESS, but no effect to be found. */
+  readonly withoutEffect: number;
   readonly deadLetters: number;
   /** Requests answered 503, or not at all, and tried again by the client. */
   readonly refused: number;

@@ -32,6 +32,7 @@ export function table(observations: readonly Observation[]): string {
     number(seen.final),
     `${seen.lost}`,
     `${seen.failed + seen.deadLetters}`,
+    `${seen.doubled}`,
     seconds(seen.longestPause),
     seconds(Math.max(...seen.recoveries)),
   ]);
@@ -43,6 +44,7 @@ export function table(observations: readonly Observation[]): string {
     "final",
     "lost",
     "failed",
+    "doubled effects",
     "longest pause",
     "slowest recovery",
   ];

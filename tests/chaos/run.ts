@@ -15,7 +15,7 @@ export const RECOVERY_LIMIT = 15;
 /** Seconds that a recovery is waited for: a number beyond the limit says more than none. */
 const PATIENCE = 60;
 /** Seconds that the whole backlog may take. */
-const REST_LIMIT = 120;
+const REST_LIMIT = 180;
 
 const FINAL = "('SUCCESS', 'FAILURE', 'REVOKED')";
 const selectNow = "select now() as now";
@@ -30,6 +30,9 @@ const selectMissing = `
   select wanted.id from unnest($1::text[]) as wanted (id)
   left join celeriac.task on task.id = wanted.id and task.state in ${FINAL}
   where task.id is null`;
+const selectEffects = `
+  select (count(*) - count(distinct task_id))::int as doubled, count(distinct task_id)::int as done
+  from chaos_effect where task_id = any($1::text[])`;
 const selectPause = `
   select coalesce(max(extract(epoch from gap)), 0)::float8 as seconds from (
     select finished_at - lag(finished_at) over (order by finished_at) as gap
@@ -65,6 +68,9 @@ export async function runFault(
     const settled = (performance.now() - ended) / 1000;
     const states = await system.rows<{ state: string; count: number }>(selectStates, [accepted]);
     const [pause] = await system.rows<{ seconds: number }>(selectPause, [accepted]);
+    const [effects] = await system.rows<{ doubled: number; done: number }>(selectEffects, [
+      accepted,
+    ]);
     const succeeded = states.find(({ state }) => state === "SUCCESS")?.count ?? 0;
     const final = accepted.length - missing.length;
     return {
@@ -74,6 +80,8 @@ export async function runFault(
       final,
       lost: missing.length,
       failed: final - succeeded,
+      doubled: effects?.doubled ?? 0,
+      withoutEffect: succeeded - (effects?.done ?? 0),
       deadLetters: await depth(system, DEAD_QUEUE),
       refused: summary.refused,
       unanswered: summary.unanswered,

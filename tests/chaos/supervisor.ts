@@ -20,6 +20,9 @@ const APP = {
   CELERIAC_HANDLERS: `${checkout}tests/chaos/app/handlers.ts`,
 };
 
+/** Without a key: what happens twice is there twice. */
+const createEffects = "create table chaos_effect (task_id text not null)";
+
 /** Where the system runs. */
 export interface Site {
   readonly broker: ChaosBroker;
@@ -110,6 +113,7 @@ export class Supervisor implements AsyncDisposable {
     for (const role of [...apis, ...workers]) stack.use(role);
     await Promise.all([...apis, ...workers].map((role) => role.start()));
     const supervisor = new Supervisor(broker, postgres, disk, vhost, proxies, apis, workers);
+    await supervisor.rows(createEffects);
     supervisor.#owned.use(stack.move());
     return supervisor;
   }

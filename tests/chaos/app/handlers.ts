@@ -4,7 +4,12 @@
 import { handle } from "../../../workers/mod.ts";
 import * as contracts from "./contracts.ts";
 
-export const workHandler = handle(contracts.work, async ({ number, milliseconds }) => {
-  await new Promise((resolve) => setTimeout(resolve, milliseconds));
-  return number;
+const insertEffect = "insert into chaos_effect (task_id) values ($1)";
+
+export const workHandler = handle(contracts.work, async (input, { id, complete }) => {
+  await new Promise((resolve) => setTimeout(resolve, input.milliseconds));
+  return complete(async (sql) => {
+    await sql.query(insertEffect, [id]);
+    return input.number;
+  });
 });
