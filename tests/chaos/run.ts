@@ -31,8 +31,15 @@ const selectMissing = `
   left join celeriac.task on task.id = wanted.id and task.state in ${FINAL}
   where task.id is null`;
 const selectEffects = `
-  select (count(*) - count(distinct task_id))::int as doubled, count(distinct task_id)::int as done
-  from chaos_effect where task_id = any($1::text[])`;
+  with finished as (
+    select id from celeriac.task
+    where id = any($1::text[]) and state = 'SUCCESS' and (result #>> '{}')::int % 5 = 0
+  ), effects as (
+    select task_id, count(*) as times from chaos_effect where task_id = any($1::text[]) group by 1
+  )
+  select coalesce(sum(times - 1), 0)::int as doubled,
+    (count(*) filter (where times is null))::int as missing
+  from finished full join effects on effects.task_id = finished.id`;
 const selectPause = `
   select coalesce(max(extract(epoch from gap)), 0)::float8 as seconds from (
     select finished_at - lag(finished_at) over (order by finished_at) as gap
@@ -68,7 +75,7 @@ export async function runFault(
     const settled = (performance.now() - ended) / 1000;
     const states = await system.rows<{ state: string; count: number }>(selectStates, [accepted]);
     const [pause] = await system.rows<{ seconds: number }>(selectPause, [accepted]);
-    const [effects] = await system.rows<{ doubled: number; done: number }>(selectEffects, [
+    const [effects] = await system.rows<{ doubled: number; missing: number }>(selectEffects, [
       accepted,
     ]);
     const succeeded = states.find(({ state }) => state === "SUCCESS")?.count ?? 0;
@@ -81,7 +88,7 @@ export async function runFault(
       lost: missing.length,
       failed: final - succeeded,
       doubled: effects?.doubled ?? 0,
-      withoutEffect: succeeded - (effects?.done ?? 0),
+      withoutEffect: effects?.missing ?? 0,
       deadLetters: await depth(system, DEAD_QUEUE),
       refused: summary.refused,
       unanswered: summary.unanswered,
