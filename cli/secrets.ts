@@ -56,7 +56,7 @@ export const secrets: Command = {
   flags: {
     namespace: { value: "NAME", help: "namespace of the Secrets [celeriac]" },
     broker: { value: "URL", help: "RabbitMQ without a user [amqp://rabbitmq:5672/celeriac]" },
-    management: { value: "URL", help: "its management API [http://rabbitmq:15672]" },
+    management: { value: "URL", help: "its management API [http://rabbitmq.celeriac.svc:15672]" },
     database: { value: "URL", help: "Postgres without a user [postgres://postgres:5432/celeriac]" },
     rotate: { value: "NAMES", help: "new passwords for these roles only, with commas" },
   },
@@ -64,7 +64,12 @@ export const secrets: Command = {
     const options = {
       namespace: own.namespace ?? "celeriac",
       broker: address("broker", own.broker ?? `amqp://rabbitmq:5672/${DEFAULT_VHOST}`, /^amqps?:$/),
-      management: address("management", own.management ?? "http://rabbitmq:15672", /^https?:$/),
+      management: address(
+        "management",
+        // The whole name: KEDA asks from another namespace.
+        own.management ?? `http://rabbitmq.${own.namespace ?? "celeriac"}.svc:15672`,
+        /^https?:$/,
+      ),
       database: address(
         "database",
         own.database ?? "postgres://postgres:5432/celeriac",
