@@ -17,6 +17,7 @@ import type { Service } from "../shared/service.ts";
 import type { Config } from "../shared/settings.ts";
 import { declarationFor } from "../shared/topology.ts";
 import type { SentTick } from "./book.ts";
+import { DjangoBook } from "./django_book.ts";
 import { OwnBook } from "./own_book.ts";
 import { Scheduler } from "./scheduler.ts";
 
@@ -48,6 +49,8 @@ export class Beat implements Service {
     this.#parts = parts;
     const host = Deno.hostname();
     this.node = `beat@${host.split(".")[0]}-${crypto.getRandomValues(new Uint8Array(4)).toHex()}`;
+    const origin = `gen${Deno.pid}@${host}`;
+    const queue = config.djangoSchedules;
     const outbox = new Outbox({ database });
     this.#submissions = new SubmissionWriter({ store: resultStore(config.results, database) });
     this.#relay = new Relay({ database, broker });
@@ -60,7 +63,10 @@ export class Beat implements Service {
       }),
       leaseSeconds: config.beatLease,
       prepare: () => this.#sync(),
-      books: [new OwnBook({ database, registry, origin: `gen${Deno.pid}@${host}` })],
+      books: [
+        new OwnBook({ database, registry, origin }),
+        ...(queue === undefined ? [] : [new DjangoBook({ database, registry, origin, queue })]),
+      ],
       sent: (tick) => this.#sent(tick),
     });
     this.#services = [

@@ -75,6 +75,21 @@ export class CeleryStack {
     return await run(this.python, [fromFileUrl(script), ...args], { env, timeoutMs });
   }
 
+  /** Starts one of Celery's programs, such as `beat`.
+   *
+   * @param options.env more variables */
+  start(
+    args: readonly string[],
+    { cwd, env }: { cwd: string; env: Record<string, string> },
+  ): Process {
+    const command = ["-m", "celery", ...args];
+    return Process.start(this.python, command, {
+      cwd,
+      env: { ...PYTHON_ENVIRONMENT, ...env },
+      ownGroup: true,
+    });
+  }
+
   /** Starts a worker of one process on the app of a script, and waits until it consumes.
    *
    * @param options.url AMQP URL with its vhost

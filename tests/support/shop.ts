@@ -25,26 +25,41 @@ export interface Shop extends AsyncDisposable {
   script(file: URL, args?: readonly string[], timeoutMs?: number): Promise<string>;
   /** Starts a Python worker of the project. */
   pythonWorker(...flags: string[]): Promise<Process>;
+  /** Starts another of Celery's programs on the project, such as `beat`. */
+  celery(...args: string[]): Process;
 }
 
 const project = `${checkout}examples/django`;
 const url = (path: string) => new URL(`../../${path}`, import.meta.url);
 
-/** Variables of the project's Python processes. */
-const django = { DJANGO_SETTINGS_MODULE: "shop.settings", PYTHONPATH: project };
+/** Variables of the project's Python processes.
+ *
+ * @param settings file of other settings than the project's own */
+function djangoOf(settings?: URL): { DJANGO_SETTINGS_MODULE: string; PYTHONPATH: string } {
+  if (!settings) return { DJANGO_SETTINGS_MODULE: "shop.settings", PYTHONPATH: project };
+  const file = fromFileUrl(settings);
+  const module = file.slice(file.lastIndexOf("/") + 1, -".py".length);
+  const folder = fromFileUrl(new URL(".", settings));
+  return { DJANGO_SETTINGS_MODULE: module, PYTHONPATH: `${project}:${folder}` };
+}
 
 /** Makes a vhost as Celery projects have them, a database with Django's tables and ours, and nothing that runs.
  *
- * @param options.tables who makes the tables of results; default Django */
+ * @param options.tables who makes the tables of results; default Django
+ * @param options.settings file of other settings than the project's own */
 export async function freshShop(
   name: StackName,
-  { tables = "django" }: { tables?: TablesBy } = {},
+  { tables = "django", settings }: { tables?: TablesBy; settings?: URL } = {},
 ): Promise<Shop> {
   await using parts = new AsyncDisposableStack();
   const stack = await celeryStack(name);
   const vhost = parts.use(await freshVhost({ defaultQueueType: "classic" }));
   const database = parts.use(await freshDatabase());
-  const python = { ...django, CELERY_BROKER_URL: vhost.url, DATABASE_URL: database.url };
+  const python = {
+    ...djangoOf(settings),
+    CELERY_BROKER_URL: vhost.url,
+    DATABASE_URL: database.url,
+  };
   const manage = (...args: string[]) =>
     stack.run(url("examples/django/manage.py"), args, { env: python, timeoutMs: 120_000 });
   if (tables === "celeriac") {
@@ -75,6 +90,7 @@ export async function freshShop(
         env: python,
         flags,
       }),
+    celery: (...args) => stack.start(["-A", "shop", ...args], { cwd: project, env: python }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
