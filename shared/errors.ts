@@ -74,6 +74,15 @@ export class Retry extends CeleriacError {
   }
 }
 
+/** A handler wants its attempt to leave no trace, as Celery's `Ignore`: acknowledged, its record stays as it is (`STARTED`, or what
+ * `progress()` said last), nothing follows. */
+export class Ignore extends CeleriacError {
+  /** Says why, for whoever reads the code. */
+  constructor(message = "Ignored by the handler", options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
 /** A handler sets its message aside: dead letter, FAILURE, no further attempt. */
 export class Reject extends CeleriacError {}
 

@@ -42,7 +42,7 @@ export {
   type TaskNode,
   type WorkflowNode,
 } from "./canvas.ts";
-export type { RetryPolicy } from "./retry.ts";
+export type { ErrorKind, RetryOptions, RetryPolicy } from "./retry.ts";
 export type { Permissions, SandboxDefinition, SandboxLimits } from "./sandbox.ts";
 export {
   type CodeSchedule,
@@ -54,6 +54,7 @@ export {
 export {
   CeleriacError,
   ConfigurationError,
+  Ignore,
   Reject,
   Retry,
   SoftTimeLimitExceeded,

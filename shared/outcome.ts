@@ -19,6 +19,8 @@ export type Outcome =
   | { readonly kind: "failure"; readonly error: Failure }
   /** The message cannot be worked on: dead letter with the reason, FAILURE where an id is known. */
   | { readonly kind: "reject"; readonly reason: RejectReason; readonly error: Failure }
+  /** The handler wants nothing stored, and nothing to follow: only the ack. */
+  | { readonly kind: "ignore" }
   /** The message came too early: back through the outbox. */
   | { readonly kind: "defer"; readonly until: Date }
   /** Revoked or expired before it started, or terminated while it ran. */
@@ -32,7 +34,8 @@ export type RejectReason =
   | "content-type"
   | "unknown-task"
   | "invalid-input"
-  | "rejected";
+  | "rejected"
+  | "poison";
 
 /** An error as it is stored and sent. */
 export interface Failure {

@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import { ConfigurationError, InvalidInput } from "./errors.ts";
 import { parseRate } from "./rate.ts";
-import { type RetryPolicy, retryPolicy } from "./retry.ts";
+import { type RetryOptions, type RetryPolicy, retryPolicy } from "./retry.ts";
 import { type SandboxDefinition, type SandboxLimits, sandboxLimits } from "./sandbox.ts";
 
 /** The queue of a task that names none. */
@@ -37,7 +37,7 @@ export interface TaskDefinition<Input extends z.ZodObject, Output extends z.ZodT
   /** Broker name of the queue: `celeriac.` and a name of yours. Default {@linkcode DEFAULT_QUEUE}. */
   queue?: string;
   /** Default: no retry. `true` = 4 attempts with exponential backoff and jitter. */
-  retry?: Partial<RetryPolicy> | boolean;
+  retry?: RetryOptions | boolean;
   /** Default: none. */
   timeLimit?: TimeLimit;
   /** How often one worker starts it, evenly spaced: `"10/s"`, `"10/m"` or `"10/h"`. Default: no limit. */

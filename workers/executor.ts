@@ -1,32 +1,31 @@
 /** One delivery -> one outcome: a list of steps that reads top to bottom in {@linkcode Executor.execute}. */
 import type { Delivery } from "../shared/broker/broker.ts";
-import { encodeException, notRegistered, traceback } from "../shared/celery/exception.ts";
 import { checkEmbed, chordOf, isFollowed } from "../shared/celery/following.ts";
 import { decodeTask, type TaskMessage } from "../shared/celery/message.ts";
 import { bindArguments, inputIssues } from "../shared/arguments.ts";
-import {
-  ContentTypeRefused,
-  InvalidInput,
-  Malformed,
-  PolicyViolation,
-  Reject,
-  Retry,
-  Terminated,
-} from "../shared/errors.ts";
+import { ContentTypeRefused, InvalidInput, Malformed, Reject } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
-import type { Failure, Outcome } from "../shared/outcome.ts";
-import { type Claim, isFinal, type Meta } from "../shared/results/result.ts";
-import { NO_RETRY, retryDelay, retryPolicy } from "../shared/retry.ts";
+import type { Outcome } from "../shared/outcome.ts";
+import type { Claim, Meta } from "../shared/results/result.ts";
 import type { TaskContract } from "../shared/task.ts";
 import { toIso } from "../shared/celery/time.ts";
 import { type Call, type Calls, callsOf } from "./calls.ts";
+import type { Company } from "./company.ts";
+import type { Crashes } from "./crashes.ts";
 import type { Handlers } from "./handlers.ts";
 import type { InHand } from "./in_hand.ts";
 import type { Run } from "./run.ts";
 import type { Attempt, Runner } from "./runner.ts";
-
-/** A message due sooner than this is held in hand; a later one goes through the outbox, as RabbitMQ closes channels whose deliveries stay unanswered too long. */
-const HOLD_MS = 1000;
+import {
+  early,
+  expired,
+  failureOf,
+  invalid,
+  known,
+  outcomeOf,
+  poison,
+  unknown,
+} from "./verdicts.ts";
 
 /** What an executor works with. */
 export interface ExecutorOptions {
@@ -38,6 +37,10 @@ export interface ExecutorOptions {
   readonly claims: {
     claim(delivery: { id: string; redelivered: boolean }): Promise<Claim | undefined>;
   };
+  /** Asked about, and told of, messages that come again. */
+  readonly crashes: Pick<Crashes, "suspicion" | "began" | "spared" | "over">;
+  /** Whom attempts run beside. */
+  readonly company: Pick<Company, "enter" | "leave">;
   /** Told what is understood, and what runs. */
   readonly inHand: Pick<InHand, "take" | "started">;
   /** Says when a task whose rate is limited may start; `false` = give the delivery back. */
@@ -91,6 +94,8 @@ export class Executor {
 
     const unwanted = known(task, claim) ?? this.#revoked(task) ?? expired(task) ?? early(task);
     if (unwanted) return end(unwanted);
+    const suspicion = delivery.redelivered ? await this.#options.crashes.suspicion(task) : "none";
+    if (suspicion === "poison") return end(poison(task));
 
     if (asked.rejected) return end(asked.rejected);
     const handler = this.#options.handlers.get(name);
@@ -105,17 +110,31 @@ export class Executor {
     const place = slots.take();
     if (!(place === true || await place)) return undefined;
     try {
-      const late = this.#revoked(task) ?? expired(task);
-      if (late) return end(late);
-      this.#options.inHand.started(delivery);
-      return await this.#run(
-        { queue, task, contract, handler, ignoreResult, deliveries },
-        asked.series ? inputs : inputs[0]!,
-        end,
-      );
+      const admitted = this.#options.company.enter(suspicion === "alone");
+      if (!(admitted === true || await admitted)) return undefined;
+      try {
+        const late = this.#revoked(task) ?? expired(task);
+        if (late) return end(late);
+        this.#options.inHand.started(delivery);
+        const attempt = { queue, task, contract, handler, ignoreResult, deliveries };
+        const run = () => this.#run(attempt, asked.series ? inputs : inputs[0]!, end);
+        return delivery.redelivered ? await this.#watch(task, run) : await run();
+      } finally {
+        this.#options.company.leave();
+      }
     } finally {
       slots.give();
     }
+  }
+
+  /** Runs what came again, on record: if the worker dies of it, somebody will know. */
+  async #watch(task: TaskMessage, run: () => Promise<Run | undefined>): Promise<Run | undefined> {
+    const { crashes } = this.#options;
+    await crashes.began(task);
+    const ended = await run();
+    if (ended) crashes.over(task);
+    else await crashes.spared(task);
+    return ended;
   }
 
   async #run(
@@ -196,33 +215,9 @@ function unreadable(delivery: Delivery, queue: string, error: Malformed): Run {
   };
 }
 
-/** A record that is final, or ahead of this message: a copy of something already done. */
-function known(task: TaskMessage, claim: Claim | undefined): Outcome | undefined {
-  if (!claim) return undefined;
-  if (claim.state === "REVOKED") return { kind: "revoked", why: "revoked" };
-  return isFinal(claim.state) || claim.retries > task.retries ? { kind: "known" } : undefined;
-}
-
-function expired(task: TaskMessage): Outcome | undefined {
-  return task.expires && task.expires.getTime() < Date.now()
-    ? { kind: "revoked", why: "expired" }
-    : undefined;
-}
-
-function early(task: TaskMessage): Outcome | undefined {
-  return task.eta && task.eta.getTime() - Date.now() > HOLD_MS
-    ? { kind: "defer", until: task.eta }
-    : undefined;
-}
-
 function until(time: Date): Promise<void> | undefined {
   const ms = time.getTime() - Date.now();
   return ms > 0 ? new Promise((resolve) => setTimeout(resolve, ms)) : undefined;
-}
-
-function unknown(name: string): Outcome {
-  const error = { exception: notRegistered(name), traceback: null };
-  return { kind: "reject", reason: "unknown-task", error };
 }
 
 /** Arguments of one call: as they came, and as the contract's schema reads them. */
@@ -257,11 +252,6 @@ function validate(
   }
 }
 
-function invalid(error: unknown): Outcome {
-  const failure = { exception: failureOf(error).exception, traceback: null };
-  return { kind: "reject", reason: "invalid-input", error: failure };
-}
-
 /** @returns JSON text of the list of results; `undefined` when a run was abandoned */
 async function inSeries(
   inputs: readonly Input[],
@@ -279,21 +269,4 @@ async function inSeries(
     results.push(result);
   }
   return `[${results.join(",")}]`;
-}
-
-/** Throwing is how a handler chooses what follows. */
-function outcomeOf(error: unknown, task: TaskMessage, contract: TaskContract): Outcome {
-  if (error instanceof Terminated) return { kind: "revoked", why: "terminated" };
-  const failure = failureOf(error);
-  if (error instanceof Reject) return { kind: "reject", reason: "rejected", error: failure };
-  if (error instanceof PolicyViolation && error.denied) return { kind: "failure", error: failure };
-  const asked = error instanceof Retry;
-  const policy = asked && contract.retry === NO_RETRY ? retryPolicy(true) : contract.retry;
-  const delay = retryDelay(policy, task.retries, Math.random());
-  if (delay === undefined) return { kind: "failure", error: failure };
-  return { kind: "retry", error: failure, delay: (asked ? error.countdown : undefined) ?? delay };
-}
-
-function failureOf(error: unknown): Failure {
-  return { exception: encodeException(error), traceback: traceback(error) };
 }

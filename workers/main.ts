@@ -28,6 +28,7 @@ import { Presence } from "./control/presence.ts";
 import { RateLimits } from "./control/rate_limits.ts";
 import { Revocations } from "./control/revocations.ts";
 import { Tally } from "./control/tally.ts";
+import { Crashes } from "./crashes.ts";
 import { Executor } from "./executor.ts";
 import { Follower } from "./follow.ts";
 import type { Handlers } from "./handlers.ts";
@@ -115,7 +116,10 @@ export class WorkerNode implements Service {
       node,
       writer,
     });
+    const crashes = new Crashes({ database });
     const executor = new Executor({
+      crashes,
+      company: runner.company,
       contracts,
       handlers,
       runner,
@@ -134,7 +138,7 @@ export class WorkerNode implements Service {
       writer,
       node,
     });
-    this.#helpers = [writer, claims, completer, pools, watchdog, announcer];
+    this.#helpers = [writer, claims, completer, crashes, pools, watchdog, announcer];
     this.#presence = new Presence({
       broker,
       node: teller,

@@ -17,4 +17,4 @@ export { type Answer, handle, type Handler } from "./handlers.ts";
 export type { Completion, CompletionSql } from "./completion.ts";
 export type { Parameter } from "../shared/database/database.ts";
 export type { Context, TaskLog } from "./context.ts";
-export { Reject, Retry, SoftTimeLimitExceeded } from "../shared/errors.ts";
+export { Ignore, Reject, Retry, SoftTimeLimitExceeded } from "../shared/errors.ts";

@@ -13,6 +13,7 @@ import {
 import type { Events } from "../shared/events.ts";
 import type { Meta, Settlement } from "../shared/results/result.ts";
 import type { TaskContract, TimeLimit } from "../shared/task.ts";
+import { Company } from "./company.ts";
 import { completion, isCompletion } from "./completion.ts";
 import { createContext, type TaskLog } from "./context.ts";
 import type { Handler } from "./handlers.ts";
@@ -71,6 +72,9 @@ export class Runner {
     this.#inline = new Slots(options.concurrency);
   }
 
+  /** Who runs beside whom. */
+  readonly company: Company = new Company();
+
   /** Places for inline handlers. */
   get inline(): Slots {
     return this.#inline;
@@ -88,6 +92,7 @@ export class Runner {
 
   /** Lets nothing start any more. */
   close(): void {
+    this.company.close();
     this.#inline.close();
     this.#options.pools.close();
   }

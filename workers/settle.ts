@@ -12,24 +12,21 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { Broker, Message } from "../shared/broker/broker.ts";
+import type { Broker } from "../shared/broker/broker.ts";
 import { isDataFault } from "../shared/database/sqlstate.ts";
 import type { ResultTuple } from "../shared/celery/dispatch.ts";
 import { encodeException, pythonRepr, revoked } from "../shared/celery/exception.ts";
 import { retryMessage } from "../shared/celery/message.ts";
-import { BrokerUnavailable, DatabaseUnavailable } from "../shared/errors.ts";
+import { DatabaseUnavailable } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Outcome } from "../shared/outcome.ts";
 import type { OutboxEntry } from "../shared/outbox.ts";
 import type { ExceptionMeta } from "../shared/celery/exception.ts";
 import type { Settlement, State } from "../shared/results/result.ts";
-import { DEAD_EXCHANGE } from "../shared/topology.ts";
 import type { Completer } from "./completer.ts";
 import type { Follower } from "./follow.ts";
 import type { Run } from "./run.ts";
-
-/** Pause before a dead letter that the broker did not take is tried again. */
-const RETRY_PAUSE_MS = 500;
+import { setAside } from "./set_aside.ts";
 
 /** What a settler works with. */
 export interface SettlerOptions {
@@ -80,6 +77,8 @@ export class Settler {
         return await this.#finish(run, { state: "REVOKED", exception: revoked(outcome.why) });
       case "retry":
         return await this.#again(run, outcome);
+      case "ignore":
+        return run.delivery.ack();
       case "reject":
         return await this.#setAside(run, outcome);
       case "defer":
@@ -155,47 +154,14 @@ export class Settler {
 
   async #setAside(run: Run, { reason, error }: OutcomeOf<"reject">): Promise<void> {
     const detail = pythonRepr(error.exception);
-    const headers = {
-      "celeriac-reason": reason,
-      "celeriac-detail": detail.slice(0, 2048),
-      "celeriac-queue": run.queue,
-      "celeriac-worker": this.#options.node,
-      "celeriac-rejected-at": new Date().toISOString(),
-    };
-    if (!await this.#deadLetter(run, headers)) return;
+    const { broker, node } = this.#options;
+    if (!await setAside(broker, run, { reason, detail, node, at: new Date() })) return;
     if (run.id !== null) {
       await this.#follow(run, await this.#store(run, { state: "FAILURE", ...error }));
     }
     run.delivery.ack();
     const name = run.task?.task ?? null;
     this.#options.events.emit({ type: "task-rejected", id: run.id, name, reason, message: detail });
-  }
-
-  /** @returns `false` when the delivery's channel has gone meanwhile: the message comes again */
-  async #deadLetter({ delivery, queue }: Run, headers: Message["headers"]): Promise<boolean> {
-    const { expiration: _, ...properties } = delivery.message.properties;
-    const message = {
-      exchange: DEAD_EXCHANGE,
-      routingKey: queue,
-      properties: { ...properties, deliveryMode: 2 as const },
-      headers: { ...delivery.message.headers, ...headers },
-      body: delivery.message.body,
-    };
-    while (delivery.open) {
-      try {
-        await this.#options.broker.publish(message);
-        return true;
-      } catch (error) {
-        if (!(error instanceof BrokerUnavailable)) {
-          // Without a place for dead letters the queue's own policy is the net below.
-          logger.error("Dead letter without its reason: {error}", { error });
-          delivery.nack({ requeue: false });
-          return false;
-        }
-        await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS));
-      }
-    }
-    return false;
   }
 
   async #putOff(run: Run, { until }: OutcomeOf<"defer">): Promise<void> {

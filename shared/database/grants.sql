@@ -45,6 +45,7 @@ begin
     grant select, insert, update on celeriac.task to celeriac_worker;
     grant insert on celeriac.outbox to celeriac_worker;
     grant select, insert, update on celeriac.chord, celeriac.chord_member to celeriac_worker;
+    grant select, insert, update, delete on celeriac.crash to celeriac_worker;
     grant execute on function
       celeriac.tasks(text[]),
       celeriac.count_member(text, text),

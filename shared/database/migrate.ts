@@ -13,6 +13,7 @@ import django from "./migrations/0020_django.sql" with { type: "text" };
 import schedule from "./migrations/0030_schedule.sql" with { type: "text" };
 import submit from "./migrations/0040_submit.sql" with { type: "text" };
 import canvas from "./migrations/0025_canvas.sql" with { type: "text" };
+import crash from "./migrations/0041_crash.sql" with { type: "text" };
 
 /** One step of the schema; its place in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -37,6 +38,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "schedule", sql: schedule },
   { name: "submit", sql: submit },
   { name: "canvas", sql: canvas },
+  { name: "crash", sql: crash },
 ];
 
 /** Partitions made ahead, so that a week without upkeep costs nothing. */

@@ -190,3 +190,10 @@ export const completeProcess = defineTask({
   input: z.object({}),
   run: "process",
 });
+
+/** Ends the worker with SIGKILL on each of its runs, after so many seconds. */
+export const poison = defineTask({
+  name: "test.poison",
+  input: z.object({ seconds: z.number().default(0.2) }),
+  retry: true,
+});

@@ -143,3 +143,8 @@ export const completeHandler = handle(contracts.complete, async (input, context)
 export const completeProcessHandler = handle(contracts.completeProcess, (_input, { complete }) => {
   return complete(() => 1);
 });
+
+export const poisonHandler = handle(contracts.poison, async ({ seconds }) => {
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  Deno.kill(Deno.pid, "SIGKILL");
+});

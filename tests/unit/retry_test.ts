@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { NO_RETRY, retryDelay, retryPolicy } from "../../shared/retry.ts";
+import { ConfigurationError } from "../../shared/errors.ts";
+import { isWorthRetrying, NO_RETRY, retryDelay, retryPolicy } from "../../shared/retry.ts";
 
 Deno.test("retryDelay() doubles up to the cap when there is no jitter", () => {
   const policy = retryPolicy({ maxAttempts: 10, base: 1, cap: 5, jitter: 0 });
@@ -21,4 +22,33 @@ Deno.test("retryDelay() stays between nothing and the full delay whatever the po
       return delay >= 0 && delay <= cap;
     },
   ));
+});
+
+class Refused extends TypeError {}
+
+Deno.test("isWorthRetrying() knows errors by class, by base class and by the name they give themselves", () => {
+  const named = Object.assign(new Error("busy"), { name: "Busy" });
+  const cases: [Parameters<typeof retryPolicy>[0], unknown, boolean][] = [
+    [true, "no error at all", true],
+    [{ only: [TypeError] }, new Refused(), true],
+    [{ only: ["Refused"] }, new TypeError(), false],
+    [{ only: ["Busy"] }, named, true],
+    [{ only: ["Busy"] }, "Busy", false],
+    [{ never: [TypeError] }, new Refused(), false],
+    [{ never: [Refused] }, new TypeError(), true],
+    [{ only: [Error], never: ["Busy"] }, named, false],
+  ];
+  for (const [policy, error, expected] of cases) {
+    assertEquals(isWorthRetrying(retryPolicy(policy), error), expected, JSON.stringify(policy));
+  }
+});
+
+Deno.test("retryPolicy() refuses numbers that it could not work with", () => {
+  for (
+    const policy of [{ maxAttempts: 0 }, { maxAttempts: 1.5 }, { base: -1 }, { cap: NaN }, {
+      jitter: 2,
+    }]
+  ) {
+    assertThrows(() => retryPolicy(policy), ConfigurationError, Object.keys(policy)[0]);
+  }
 });

@@ -2,6 +2,7 @@
 import {
   CeleriacError,
   ConfigurationError,
+  Ignore,
   InvalidInput,
   PolicyViolation,
   Reject,
@@ -45,6 +46,7 @@ const OURS: ReadonlyMap<string, (message: string, record: ErrorRecord) => Error>
     (message, { countdown }) => new Retry(message, countdown === undefined ? {} : { countdown }),
   ],
   ["Reject", (message) => new Reject(message)],
+  ["Ignore", (message) => new Ignore(message)],
   ["InvalidInput", (message, { field }) => new InvalidInput(message, field)],
   [
     "PolicyViolation",

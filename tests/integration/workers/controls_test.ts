@@ -1,0 +1,41 @@
+import { assertEquals } from "@std/assert";
+import { defineTask, Ignore, z } from "../../../shared/mod.ts";
+import { handle } from "../../../workers/mod.ts";
+import { eventually } from "../../support/eventually.ts";
+import { house } from "../../support/house.ts";
+
+const input = z.object({});
+
+Deno.test("Worker acknowledges what its handler ignores, and leaves the record as it is", async () => {
+  const ignored = defineTask({ name: "ignored", input });
+  const after = defineTask({ name: "after", input });
+  await using home = await house([
+    handle(ignored, () => {
+      throw new Ignore("not today");
+    }),
+    handle(after, () => "done"),
+  ], { concurrency: "1" });
+  const id = await home.submit("ignored", {});
+  await home.final(await home.submit("after", {}));
+  const record = await eventually("its record", () => home.store.find(id));
+  assertEquals([record.state, record.result, record.exception], ["STARTED", null, null]);
+  assertEquals((await home.outbox.depth()).total, 0);
+});
+
+Deno.test("Worker tries again only what the policy says", async () => {
+  class Busy extends Error {}
+  class Broken extends Busy {}
+  const choosy = defineTask({
+    name: "choosy",
+    input: z.object({ broken: z.boolean() }),
+    retry: { maxAttempts: 3, base: 0.01, only: [Busy], never: [Broken] },
+  });
+  await using home = await house([
+    handle(choosy, ({ broken }) => {
+      throw broken ? new Broken("for good") : new Busy("later");
+    }),
+  ]);
+  const retries = async (broken: boolean) =>
+    (await home.final(await home.submit("choosy", { broken }))).retries;
+  assertEquals([await retries(false), await retries(true)], [2, 0]);
+});

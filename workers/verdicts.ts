@@ -1,0 +1,80 @@
+/** What a delivery leads to without a run, or after one that threw. */
+import { encodeException, notRegistered, traceback } from "../shared/celery/exception.ts";
+import type { TaskMessage } from "../shared/celery/message.ts";
+import {
+  Ignore,
+  PolicyViolation,
+  Reject,
+  Retry,
+  Terminated,
+  WorkerLost,
+} from "../shared/errors.ts";
+import type { Failure, Outcome } from "../shared/outcome.ts";
+import { type Claim, isFinal } from "../shared/results/result.ts";
+import { isWorthRetrying, NO_RETRY, retryDelay, retryPolicy } from "../shared/retry.ts";
+import type { TaskContract } from "../shared/task.ts";
+
+/** A message due sooner than this is held in hand; a later one goes through the outbox, as RabbitMQ closes channels whose deliveries stay unanswered too long. */
+const HOLD_MS = 1000;
+
+/** A record that is final, or ahead of this message: a copy of something already done. */
+export function known(task: TaskMessage, claim: Claim | undefined): Outcome | undefined {
+  if (!claim) return undefined;
+  if (claim.state === "REVOKED") return { kind: "revoked", why: "revoked" };
+  return isFinal(claim.state) || claim.retries > task.retries ? { kind: "known" } : undefined;
+}
+
+/** Past the time that the sender set. */
+export function expired(task: TaskMessage): Outcome | undefined {
+  return task.expires && task.expires.getTime() < Date.now()
+    ? { kind: "revoked", why: "expired" }
+    : undefined;
+}
+
+/** Too far ahead of its time to be held. */
+export function early(task: TaskMessage): Outcome | undefined {
+  return task.eta && task.eta.getTime() - Date.now() > HOLD_MS
+    ? { kind: "defer", until: task.eta }
+    : undefined;
+}
+
+/** There is no such task here. */
+export function unknown(name: string): Outcome {
+  const error = { exception: notRegistered(name), traceback: null };
+  return { kind: "reject", reason: "unknown-task", error };
+}
+
+/** Its workers died of it. */
+export function poison(task: TaskMessage): Outcome {
+  const error = new WorkerLost(
+    `Cannot run task '${task.task}' again as its workers died of it, also while nothing else ran: mend the handler, then redrive the dead letter`,
+  );
+  return { kind: "reject", reason: "poison", error: { ...failureOf(error), traceback: null } };
+}
+
+/** Its arguments do not fit. */
+export function invalid(error: unknown): Outcome {
+  const failure = { exception: failureOf(error).exception, traceback: null };
+  return { kind: "reject", reason: "invalid-input", error: failure };
+}
+
+/** Throwing is how a handler chooses what follows. */
+export function outcomeOf(error: unknown, task: TaskMessage, contract: TaskContract): Outcome {
+  if (error instanceof Terminated) return { kind: "revoked", why: "terminated" };
+  const failure = failureOf(error);
+  if (error instanceof Ignore) return { kind: "ignore" };
+  if (error instanceof Reject) return { kind: "reject", reason: "rejected", error: failure };
+  if (error instanceof PolicyViolation && error.denied) return { kind: "failure", error: failure };
+  const asked = error instanceof Retry;
+  const policy = asked && contract.retry === NO_RETRY ? retryPolicy(true) : contract.retry;
+  const delay = asked || isWorthRetrying(policy, error)
+    ? retryDelay(policy, task.retries, Math.random())
+    : undefined;
+  if (delay === undefined) return { kind: "failure", error: failure };
+  return { kind: "retry", error: failure, delay: (asked ? error.countdown : undefined) ?? delay };
+}
+
+/** An error as it is stored and sent. */
+export function failureOf(error: unknown): Failure {
+  return { exception: encodeException(error), traceback: traceback(error) };
+}
