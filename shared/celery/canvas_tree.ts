@@ -58,12 +58,13 @@ export function leading(canvas: Canvas, change: Change): Canvas {
  *
  * @example
  * ```ts
- * import { ending, steps } from "./canvas_tree.ts";
+ * import { type Canvas, ending, steps } from "./canvas_tree.ts";
  * import { assertEquals } from "@std/assert";
  *
- * const task = (name: string) =>
- *   ({ kind: "task", signature: { task: name, args: [], kwargs: {}, options: {} } }) as const;
- * const chain = { kind: "chain", steps: [task("a"), task("b")] } as const;
+ * const step = (task: string): Canvas => (
+ *   { kind: "task", signature: { task, args: [], kwargs: {}, options: {} } }
+ * );
+ * const chain: Canvas = { kind: "chain", steps: [step("a"), step("b")] };
  * const changed = ending(chain, (signature) => ({ ...signature, immutable: true }));
  * assertEquals(steps(changed).map(({ immutable }) => immutable), [undefined, true]);
  * ```

@@ -34,13 +34,14 @@ export type Origin = Pick<SignatureOptions, "rootId" | "parentId">;
  * @example
  * ```ts
  * import { dispatch } from "./dispatch.ts";
- * import { identified } from "./canvas_tree.ts";
+ * import { type Canvas, identified } from "./canvas_tree.ts";
  * import { childIds } from "./child_id.ts";
  * import { assertEquals } from "@std/assert";
  *
- * const task = (name: string) =>
- *   ({ kind: "task", signature: { task: name, args: [], kwargs: {}, options: {} } }) as const;
- * const chord = { kind: "chord", header: [task("a"), task("b")], body: task("sum") } as const;
+ * const step = (task: string): Canvas => (
+ *   { kind: "task", signature: { task, args: [], kwargs: {}, options: {} } }
+ * );
+ * const chord: Canvas = { kind: "chord", header: [step("a"), step("b")], body: step("sum") };
  * const { chords, messages } = dispatch(identified(chord, childIds("w", "tasks")), {});
  * assertEquals(chords[0]?.members.length, 2);
  * assertEquals(messages.map(({ task }) => task), ["a", "b"]);
