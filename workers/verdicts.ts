@@ -47,7 +47,7 @@ export function unknown(name: string): Outcome {
 /** Its workers died of it. */
 export function poison(task: TaskMessage): Outcome {
   const error = new WorkerLost(
-    `Cannot run task '${task.task}' again as its workers died of it, also while nothing else ran: mend the handler, then redrive the dead letter`,
+    `Cannot run task '${task.task}' again as its workers died of it, also while nothing else ran: mend the handler, then submit the task again`,
   );
   return { kind: "reject", reason: "poison", error: { ...failureOf(error), traceback: null } };
 }
