@@ -129,9 +129,8 @@ export class AmqpPublisher {
     });
   }
 
-  /** Frames of one turn of the event loop leave in one write, under load those of a millisecond: a system call for each costs as
-   * much as all the rest of a publish. amqplib hands
-   * them to the socket in an immediate of its own, which comes before this one. */
+  /** Frames of one turn of the event loop leave in one write, under load those of a millisecond: a system call for each costs as much
+   * as all the rest of a publish. amqplib hands them to the socket in an immediate of its own, which comes before this one. */
   #gather(): void {
     if (this.#gathering || !this.#connection) return;
     const { stream } = this.#connection.connection as unknown as { stream: Socket };
@@ -142,7 +141,7 @@ export class AmqpPublisher {
       stream.uncork();
     };
     if (this.#confirms.size < BUSY) setImmediate(leave);
-    else setTimeout(leave, GATHER_MS);
+    else setTimeout(() => setImmediate(leave), GATHER_MS);
   }
 
   #send(pending: Pending, answer: (error: Error | undefined) => void): void {
