@@ -4,6 +4,14 @@ import { BrokerUnavailable, ConfigurationError } from "../errors.ts";
 /** Seconds that a request may take. A cluster without a majority answers after 30 s. */
 const DEFAULT_TIMEOUT = 40;
 
+/** Times that a failing broker is asked for what it holds. */
+const READS = 3;
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
 /** How to ask. */
 export interface ManagementOptions {
   /** Seconds that each request may take. Default 40. */
@@ -67,9 +75,17 @@ export class Management {
     method: "GET" | "POST",
     path: string,
     body?: string,
-  ): Promise<{ status: number; text: string }> {
-    let status: number;
-    let text: string;
+  ): Promise<Answer> {
+    let { status, text } = await this.#send(method, path, body);
+    // RabbitMQ 4.0 fails to list what is being deleted at that moment.
+    for (let sent = 1; method === "GET" && status === 500 && sent < READS; sent++) {
+      ({ status, text } = await this.#send(method, path, body));
+    }
+    if (status >= 400 && status !== 404) throw this.#refused(method, path, status, text);
+    return { status, text };
+  }
+
+  async #send(method: "GET" | "POST", path: string, body?: string): Promise<Answer> {
     try {
       const answer = await fetch(`${this.address}/api${path}`, {
         method,
@@ -77,8 +93,7 @@ export class Management {
         signal: AbortSignal.timeout(this.#timeoutMs),
         ...(body === undefined ? {} : { body }),
       });
-      status = answer.status;
-      text = await answer.text();
+      return { status: answer.status, text: await answer.text() };
     } catch (cause) {
       throw new BrokerUnavailable(
         `Cannot reach the management API at ${this.address} as ${
@@ -87,8 +102,6 @@ export class Management {
         { cause },
       );
     }
-    if (status >= 400 && status !== 404) throw this.#refused(method, path, status, text);
-    return { status, text };
   }
 
   #refused(method: string, path: string, status: number, text: string): Error {

@@ -86,3 +86,19 @@ Deno.test("Management.get() says when it is not the management API that answers"
   assertEquals(management.address, `http://127.0.0.1:${server.addr.port}/rabbit`);
   await assertRejects(() => management.get("/overview"), ConfigurationError, "is no JSON");
 });
+
+Deno.test("Management reads again what the broker failed to list, and posts once", async () => {
+  const asked: string[] = [];
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    ({ method }) => {
+      asked.push(method);
+      const fails = method === "POST" || asked.length < 3;
+      return fails ? new Response("", { status: 500 }) : Response.json([]);
+    },
+  );
+  const management = new Management(`http://127.0.0.1:${server.addr.port}`);
+  assertEquals(await management.get("/users"), []);
+  await assertRejects(() => management.post("/definitions", {}), BrokerUnavailable, "500");
+  assertEquals(asked, ["GET", "GET", "GET", "POST"]);
+});
