@@ -7,6 +7,10 @@ import { Malformed, Unroutable } from "./errors.ts";
 export interface InquiryOptions {
   /** Milliseconds in which answers are gathered; less when every node of the question's destination has answered. */
   readonly timeoutMs: number;
+  /** Name of the exclusive queue that answers come to; the broker chooses one when absent. */
+  readonly queue?: string;
+  /** Ends the gathering early: what has been answered so far counts. */
+  readonly signal?: AbortSignal;
 }
 
 /** Asks, and gathers what each node answers.
@@ -16,7 +20,7 @@ export interface InquiryOptions {
 export async function inquire(
   broker: Pick<Broker, "listen" | "publish">,
   question: Omit<Question, "answer">,
-  { timeoutMs }: InquiryOptions,
+  { timeoutMs, queue, signal }: InquiryOptions,
 ): Promise<Record<string, unknown>> {
   const answer = { routingKey: crypto.randomUUID(), ticket: crypto.randomUUID() };
   const wanted = new Set(question.destination);
@@ -34,8 +38,10 @@ export async function inquire(
     } catch (error) {
       if (!(error instanceof Malformed)) throw error;
     }
-  }, { keys: [answer.routingKey] });
+  }, { keys: [answer.routingKey], ...(queue === undefined ? {} : { queue }) });
   const timer = setTimeout(over.resolve, timeoutMs);
+  signal?.addEventListener("abort", () => over.resolve(), { once: true });
+  if (signal?.aborted) over.resolve();
   try {
     await broker.publish(encodeRequest({ ...question, answer }));
     await over.promise;

@@ -2,9 +2,10 @@
  *
  *     deno run -A tests/run.ts SUITE... [FILE...] [--broker RELEASE]... [--soak] [FLAGS OF deno test]
  *
- * With `CELERIAC_TEST_BROKER`, a command that starts RabbitMQ of other releases, the suites that
+ * With `CELERIAC_TEST_BROKER`, a command that starts RabbitMQ of other releases, the tests that
  * depend on the broker run again on each release of `--broker`, or of
- * `CELERIAC_TEST_BROKER_RELEASES` (default "4.0 4.3").
+ * `CELERIAC_TEST_BROKER_RELEASES` (default "4.0 4.3"); those with real Celery by default on 4.3 only,
+ * the first that refuses what older Celery declares.
  * @module
  */
 import { prepareCluster } from "./support/cluster.ts";
@@ -44,10 +45,37 @@ const SOAK = { CELERIAC_CHAOS_SOAK: "1" };
 const SOAK_LIMIT_MS = 24 * 3600_000;
 
 /** What is run again on brokers of other releases. */
-const brokerPaths = [
-  "tests/integration/broker",
-  "tests/integration/definitions",
-  "tests/integration/pipeline",
+interface Again {
+  readonly suite: string;
+  readonly paths: readonly string[];
+  /** Where nobody says otherwise. Default: on all. */
+  readonly release?: string;
+}
+
+const again: readonly Again[] = [
+  {
+    suite: "integration",
+    paths: [
+      "tests/integration/broker",
+      "tests/integration/definitions",
+      "tests/integration/pipeline",
+    ],
+  },
+  {
+    suite: "interop",
+    paths: [
+      "tests/interop/beat/django_test.ts",
+      "tests/interop/canvas",
+      "tests/interop/celery/wire_test.ts",
+      "tests/interop/control",
+      "tests/interop/django/malformed_test.ts",
+      "tests/interop/django/ours_test.ts",
+      "tests/interop/django/sends_test.ts",
+      "tests/interop/flower",
+      "tests/interop/queues",
+    ],
+    release: "4.3",
+  },
 ];
 
 interface Order {
@@ -79,20 +107,20 @@ function parse(args: readonly string[]): Order {
   return { suites: chosen, releases, flags, soak };
 }
 
-function within(suite: Suite, files: readonly string[]): string[] {
+function within(suite: Pick<Suite, "paths">, files: readonly string[]): string[] {
   return files.filter((file) => suite.paths.some((path) => `${file}/`.startsWith(`${path}/`)));
 }
 
-function brokerSuite(order: Order, release: string): Suite | undefined {
-  const integration = order.suites.find((suite) => suite.name === "integration");
-  if (!integration) return undefined;
-  const all = integration.paths.includes("tests/integration");
-  const paths = all
-    ? brokerPaths
-    : integration.paths.filter((file) => brokerPaths.some((path) => file.startsWith(path)));
-  return paths.length === 0
-    ? undefined
-    : { name: `integration-rabbitmq-${release}`, paths, flags: integration.flags };
+/** What of an order depends on the broker. */
+function suitesAgain(order: Order, release: string): Suite[] {
+  return order.suites.flatMap(({ name, paths, flags }) => {
+    const found = again.find(({ suite }) => suite === name);
+    const chosen = order.releases.length > 0 || !found?.release || found.release === release;
+    if (!found || !chosen) return [];
+    const all = paths.includes(`tests/${name}`);
+    const some = all ? found.paths : within(found, paths);
+    return some.length === 0 ? [] : [{ name: `${name}-rabbitmq-${release}`, paths: some, flags }];
+  });
 }
 
 async function runOrder(order: Order, signal: AbortSignal): Promise<Tally> {
@@ -121,12 +149,14 @@ async function runOrder(order: Order, signal: AbortSignal): Promise<Tally> {
   const command = Deno.env.get("CELERIAC_TEST_BROKER");
   if (!command) return sum(tallies);
   for (const release of releasesOf(order)) {
-    const suite = brokerSuite(order, release);
-    if (!suite) continue;
+    const suites = suitesAgain(order, release);
+    if (suites.length === 0) continue;
     const broker = await startRelease(command, release);
     console.log(`\n${broker.description}`);
     try {
-      await runOne(suite, { ...ground.environment, ...broker.environment });
+      for (const suite of suites) {
+        await runOne(suite, { ...ground.environment, ...broker.environment });
+      }
     } finally {
       await broker.stop();
     }

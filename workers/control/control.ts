@@ -14,6 +14,7 @@ import { CeleriacError, InvalidInput, Malformed } from "../../shared/errors.ts";
 import type { Service } from "../../shared/service.ts";
 import { Arguments } from "./arguments.ts";
 import { INSPECTING } from "./inspecting.ts";
+import { hasNeighbours, mingle } from "./mingle.ts";
 import { type Command, type Node, SILENT } from "./node.ts";
 import { STAFFING } from "./staffing.ts";
 import { STEERING } from "./steering.ts";
@@ -41,6 +42,8 @@ export class Control implements Service {
   readonly #broker: Broker;
   readonly #node: Node;
   readonly #answering = new Set<Promise<void>>();
+  readonly #stopping = new AbortController();
+  #started: Promise<void> | undefined;
   #subscription: Promise<Subscription> | undefined;
 
   constructor({ broker, node }: { broker: Broker; node: Node }) {
@@ -48,17 +51,15 @@ export class Control implements Service {
     this.#node = node;
   }
 
-  /** @throws {InvalidInput} when another connection holds the node's name */
-  async start(): Promise<void> {
-    this.#subscription ??= this.#broker.listen(CONTROL_EXCHANGE, (message) => this.#hear(message), {
-      keys: [""],
-      queue: `${this.#node.name}.celery.pidbox`,
-      arguments: QUEUE_ARGUMENTS,
-    });
-    await this.#subscription;
+  /** Resolves once commands are heard, and what other workers know to be revoked is known here too.
+   *
+   * @throws {InvalidInput} when another connection holds the node's name */
+  start(): Promise<void> {
+    return this.#started ??= this.#start();
   }
 
   async stop(): Promise<void> {
+    this.#stopping.abort();
     const subscription = await this.#subscription;
     await subscription?.close();
     await Promise.all(this.#answering);
@@ -66,6 +67,17 @@ export class Control implements Service {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  async #start(): Promise<void> {
+    const asks = await hasNeighbours(this.#broker, this.#node);
+    this.#subscription = this.#broker.listen(CONTROL_EXCHANGE, (message) => this.#hear(message), {
+      keys: [""],
+      queue: `${this.#node.name}.celery.pidbox`,
+      arguments: QUEUE_ARGUMENTS,
+    });
+    await this.#subscription;
+    if (asks) await mingle(this.#broker, this.#node, this.#stopping.signal);
   }
 
   #hear(message: Message): void {

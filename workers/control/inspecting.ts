@@ -1,10 +1,10 @@
 /** Commands that only look: what `celery inspect` and Flower ask (celery/worker/control.py). */
 import { queueInfo, taskInfo } from "../../shared/celery/inspection.ts";
-import { isObject } from "../../shared/celery/shape.ts";
 import type { TaskContract } from "../../shared/task.ts";
 import { destinationOf } from "../../shared/topology.ts";
 import type { Held } from "../in_hand.ts";
 import type { Arguments } from "./arguments.ts";
+import { revokedIds } from "./mingle.ts";
 import type { Command, Node } from "./node.ts";
 
 /** Priority that Celery's timer gives what it holds. */
@@ -100,13 +100,10 @@ function queryTask(given: Arguments, node: Node): Record<string, unknown> {
   );
 }
 
-/** A worker that starts asks its neighbours what has been revoked, and tells what it knows: a list of ids, or before Celery 5.7 an
- * object by id. */
+/** A worker that starts asks its neighbours what has been revoked, and tells what it knows. */
 function hello(given: Arguments, { name, clock, revocations }: Node): unknown {
   if (given.raw("from_node") === name) return undefined;
-  const told = given.raw("revoked");
-  const ids = Array.isArray(told) ? told : isObject(told) ? Object.keys(told) : [];
   const known = revocations.ids;
-  revocations.add(ids.filter((id) => typeof id === "string"));
+  revocations.add(revokedIds(given.raw("revoked")));
   return { revoked: known, clock: clock.tick() };
 }

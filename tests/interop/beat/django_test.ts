@@ -1,10 +1,11 @@
 /** django-celery-beat: its own scheduler with our worker, and its rows with our schedulers. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { type StackName, STACKS } from "../../support/celery_stacks.ts";
+import type { StackName } from "../../support/celery_stacks.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { Process } from "../../support/process.ts";
 import { startBeat, startWorker } from "../../support/roles.ts";
 import { freshShop, type Shop } from "../../support/shop.ts";
+import { stacksHere } from "../../support/stacks_here.ts";
 
 const SETTINGS = new URL("beat_settings.py", import.meta.url);
 const ROWS = new URL("rows.py", import.meta.url);
@@ -41,7 +42,7 @@ function shopOf(name: StackName): Promise<Shop> {
   return freshShop(name, { settings: SETTINGS });
 }
 
-for (const name of STACKS) {
+for (const name of await stacksHere()) {
   Deno.test(`celery beat -S django (${name}) schedules tasks of ours`, async () => {
     await using shop = await shopOf(name);
     await shop.script(ROWS, ["one"]);

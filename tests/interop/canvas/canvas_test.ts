@@ -10,8 +10,9 @@ import { Relay } from "../../../shared/relay.ts";
 import { declarationFor } from "../../../shared/topology.ts";
 import { handle, Handlers } from "../../../workers/handlers.ts";
 import { WorkerNode } from "../../../workers/main.ts";
-import { celeryStack, STACKS } from "../../support/celery_stacks.ts";
+import { celeryStack } from "../../support/celery_stacks.ts";
 import { freshDatabase, freshVhost } from "../../support/servers.ts";
+import { stacksHere } from "../../support/stacks_here.ts";
 
 const two = z.object({ x: z.number(), y: z.number() });
 const handlers = [
@@ -58,7 +59,7 @@ const expected: Record<string, unknown> = {
   link_error_of_ours: [BOOM, true],
 };
 
-for (const name of STACKS) {
+for (const name of await stacksHere()) {
   Deno.test(`canvas: Celery (${name}) and our worker work every shape together`, async (t) => {
     const stack = await celeryStack(name);
     await using ground = new AsyncDisposableStack();

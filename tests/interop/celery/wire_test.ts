@@ -12,9 +12,10 @@ import { decodeMeta, type ResultMeta } from "../../../shared/celery/result.ts";
 import { type SignatureOptions, toWire } from "../../../shared/celery/signature.ts";
 import { InvalidInput, TimeLimitExceeded, WorkerLost } from "../../../shared/errors.ts";
 import type { TaskEvent } from "../../../shared/events.ts";
-import { celeryStack, STACKS } from "../../support/celery_stacks.ts";
+import { celeryStack } from "../../support/celery_stacks.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { freshVhost } from "../../support/servers.ts";
+import { stacksHere } from "../../support/stacks_here.ts";
 
 const script = (name: string) => new URL(name, import.meta.url);
 
@@ -97,7 +98,7 @@ const load = {
 };
 const parsed = ({ body }: Message) => JSON.parse(new TextDecoder().decode(body));
 
-for (const name of STACKS) {
+for (const name of await stacksHere()) {
   Deno.test(`values of ours are read by Celery (${name}) as its own`, async () => {
     const stack = await celeryStack(name);
     const { short, long } = values();

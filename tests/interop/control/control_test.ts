@@ -2,13 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import pg from "pg";
-import {
-  type CeleryStack,
-  celeryStack,
-  PYTHON_ENVIRONMENT,
-  type StackName,
-  STACKS,
-} from "../../support/celery_stacks.ts";
+import { type CeleryStack, celeryStack, PYTHON_ENVIRONMENT } from "../../support/celery_stacks.ts";
 import { eventually } from "../../support/eventually.ts";
 import { Process } from "../../support/process.ts";
 import { applyDefinitions } from "../../../shared/definitions/apply.ts";
@@ -16,6 +10,7 @@ import { renderDefinitions } from "../../../shared/definitions/render.ts";
 import { unprovisioned } from "../../support/provisioned.ts";
 import { migrate, startRole, startWorker, testApp } from "../../support/roles.ts";
 import { freshDatabase, management } from "../../support/servers.ts";
+import { stacksHere } from "../../support/stacks_here.ts";
 import { CeleryShell } from "./shell.ts";
 
 const NODE = "celeriac@interop";
@@ -26,16 +21,6 @@ const selectTask = `SELECT state, result, exception FROM celeriac.task WHERE id 
 interface Row {
   state: string;
   exception: { exc_type: string; exc_message: unknown[] } | null;
-}
-
-/** RabbitMQ from 4.3 refuses the queues that Celery before 5.7 wants for remote control. */
-async function stacksHere(): Promise<readonly StackName[]> {
-  const url = Deno.env.get("MANAGEMENT_URL") ?? "";
-  const { rabbitmq_version } = await management(url, "GET", "/api/overview") as {
-    rabbitmq_version: string;
-  };
-  const [major = 0, minor = 0] = rabbitmq_version.split(".").map(Number);
-  return major > 4 || major === 4 && minor >= 3 ? ["c57"] : STACKS;
 }
 
 async function dump(stack: CeleryStack, url: string): Promise<Process> {
@@ -245,6 +230,23 @@ for (const name of await stacksHere()) {
         assertMatch(clash.output, /celery@beside\.celery\.pidbox.*take another/s);
         assert(beside.running);
       }
+    });
+
+    await t.step("a worker of ours that starts later hears what is revoked (mingle)", async () => {
+      const later = { ...env, CELERIAC_NODE: "celeriac@later" };
+      await using _later = await startWorker({ env: later });
+      const known = await shell.inspect("celeriac@later", "revoked") as string[];
+      assert(known.includes("not-yet"), known.join());
+    });
+
+    await t.step("a Python worker that takes our name ends, and ours stays (T16)", async () => {
+      const flags = ["-n", NODE, "-Q", "celery", "-P", "solo"];
+      const cwd = fromFileUrl(new URL(".", app));
+      const args = ["-A", "app", "worker", "-l", "INFO", ...flags];
+      await using twin = celery.start(args, { cwd, env: { BROKER: ground.url("python") } });
+      await twin.exit({ timeoutMs: 60_000 });
+      assertMatch(twin.output, /RESOURCE_LOCKED|ResourceLocked/);
+      assertEquals(await inspect("ping"), { ok: "pong" });
     });
 
     await t.step("our own command line asks the same", async () => {

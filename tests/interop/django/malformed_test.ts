@@ -3,10 +3,10 @@ import { assert, assertEquals } from "@std/assert";
 import { AmqpBroker } from "../../../shared/broker/amqp.ts";
 import type { Message } from "../../../shared/broker/broker.ts";
 import { DEAD_QUEUE } from "../../../shared/topology.ts";
-import { STACKS } from "../../support/celery_stacks.ts";
 import { eventually } from "../../support/eventually.ts";
 import { management } from "../../support/servers.ts";
 import { freshShop, openShop } from "../../support/shop.ts";
+import { stacksHere } from "../../support/stacks_here.ts";
 
 interface Sent {
   readonly good: readonly string[];
@@ -20,7 +20,7 @@ interface Sent {
 const STATES = `
   select task_id as id, status from django_celery_results_taskresult where task_id = any($1::text[])`;
 
-for (const name of STACKS) {
+for (const name of await stacksHere()) {
   Deno.test(`what py-amqp (${name}) sends and is no task is set aside with its reason`, async () => {
     await using shop = await freshShop(name);
     await using roles = await openShop(shop);

@@ -1,10 +1,10 @@
 /** We send, Python works: from our HTTP API to a queue that Celery owns, and back through Django's tables. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { STACKS } from "../../support/celery_stacks.ts";
 import { eventually } from "../../support/eventually.ts";
 import { startApi } from "../../support/roles.ts";
 import { management } from "../../support/servers.ts";
 import { freshShop } from "../../support/shop.ts";
+import { stacksHere } from "../../support/stacks_here.ts";
 
 interface Answer {
   readonly id: string;
@@ -18,7 +18,7 @@ interface Answer {
   readonly finished_at: string | null;
 }
 
-for (const name of STACKS) {
+for (const name of await stacksHere()) {
   Deno.test(`tasks that we send to Celery (${name}) are worked there`, async (test) => {
     await using shop = await freshShop(name);
     const { managementUrl, name: vhost } = shop.pipeline.vhost;

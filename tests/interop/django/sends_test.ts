@@ -1,7 +1,7 @@
 /** Django sends, we work: what AsyncResult and the admin of old and new releases see of it. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { STACKS } from "../../support/celery_stacks.ts";
 import { freshShop, openShop } from "../../support/shop.ts";
+import { stacksHere } from "../../support/stacks_here.ts";
 
 /** What AsyncResult tells. */
 interface Seen {
@@ -67,7 +67,7 @@ const RAISED: Record<string, [state: string, module: string, name: string, first
   terminated: ["REVOKED", "celery.exceptions", "TaskRevokedError", /^'terminated'$/],
 };
 
-for (const name of STACKS) {
+for (const name of await stacksHere()) {
   // The older release finds tables as Django makes them, the newer one as we make them.
   const tables = name === "c52" ? "django" : "celeriac";
 

@@ -1,0 +1,70 @@
+import { assertEquals } from "@std/assert";
+import { MemoryBroker } from "../../../../shared/broker/memory.ts";
+import { LamportClock } from "../../../../shared/celery/clock.ts";
+import {
+  CONTROL_EXCHANGE,
+  decodeControl,
+  encodeReply,
+  isForUs,
+} from "../../../../shared/celery/control.ts";
+import { declarationFor } from "../../../../shared/topology.ts";
+import { hasNeighbours, mingle, revokedIds } from "../../../../workers/control/mingle.ts";
+import { Revocations } from "../../../../workers/control/revocations.ts";
+
+async function startedBroker(): Promise<MemoryBroker> {
+  const broker = new MemoryBroker();
+  await broker.start();
+  await broker.declare(declarationFor("inspect", []));
+  return broker;
+}
+
+function mingler(name: string) {
+  return { name, clock: new LamportClock(), revocations: new Revocations() };
+}
+
+Deno.test("hasNeighbours() is false while nobody listens, and asks nobody to do anything", async () => {
+  await using broker = await startedBroker();
+  assertEquals(await hasNeighbours(broker, mingler("a")), false);
+  const meant: boolean[] = [];
+  await broker.listen(CONTROL_EXCHANGE, (message) => {
+    meant.push(isForUs(decodeControl(message), "b"));
+  }, { keys: [""] });
+  assertEquals(await hasNeighbours(broker, mingler("a")), true);
+  assertEquals(meant, [false]);
+});
+
+Deno.test("mingle() tells what is revoked, and takes over ids and clocks of those who answer", async () => {
+  await using broker = await startedBroker();
+  const told: unknown[] = [];
+  await broker.listen(CONTROL_EXCHANGE, (message) => {
+    const request = decodeControl(message);
+    told.push(request.arguments);
+    const answers = {
+      b: { revoked: ["x"], clock: 40 },
+      "celery@old": { revoked: { y: [5.5, "y"] }, clock: 7 },
+      odd: { revoked: 5, clock: "late" },
+      failed: { error: "KeyError('hello')" },
+      a: null, // what a worker answers to itself
+    };
+    for (const [nodeName, value] of Object.entries(answers)) {
+      broker.publish(encodeReply(request, { nodeName, value, clock: 1 })!, { mandatory: false });
+    }
+  }, { keys: [""] });
+  const self = mingler("a");
+  self.revocations.add(["mine"]);
+  await mingle(broker, self, new AbortController().signal);
+  assertEquals(told, [{ from_node: "a", revoked: ["mine"] }]);
+  assertEquals(self.revocations.ids, ["mine", "x", "y"]);
+  assertEquals(self.clock.value > 40, true);
+});
+
+Deno.test("mingle() ends early when the worker stops", async () => {
+  await using broker = await startedBroker();
+  await mingle(broker, mingler("a"), AbortSignal.abort());
+});
+
+Deno.test("revokedIds() reads the lists of new releases and the objects of old ones", () => {
+  assertEquals(revokedIds(["a", 5, "b"]), ["a", "b"]);
+  assertEquals(revokedIds({ a: [1.5, "a"] }), ["a"]);
+  assertEquals(revokedIds(null), []);
+});
