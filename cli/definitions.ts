@@ -7,6 +7,7 @@ import {
   DEFAULT_VHOST,
   renderDefinitions,
   templateDefinitions,
+  type TemplateOptions,
 } from "../shared/definitions/render.ts";
 import type { SecretSource } from "../shared/definitions/secrets.ts";
 import {
@@ -53,6 +54,11 @@ export const definitions: Command = {
       help: "one user of your own for a Celery project's vhost, instead of ours",
     },
     tag: { value: "TAGS", help: "tags of --user, with commas" },
+    "delay-levels": {
+      value: "TYPE",
+      help:
+        "also the levels in which Celery 5.5 and later delay messages inside the broker, of quorum or classic queues; Celery's own workers make them when they start",
+    },
     out: { value: "FILE", help: "write to this file instead of standard output" },
   },
   async run(given) {
@@ -61,6 +67,7 @@ export const definitions: Command = {
     const options = {
       topology: topology((await loadRegistry(config)).queues),
       vhost: given.own.vhost ?? DEFAULT_VHOST,
+      ...delaysOf(given.own),
       users: usersOf(given.own, config.foreignQueues),
       // In a Celery project's own vhost its queues must stay what Celery declares.
       ...(given.own.user ? { defaultQueueType: "classic" as const } : {}),
@@ -109,6 +116,15 @@ function usersOf(own: Given["own"], foreignQueues: string[]): BrokerUser[] {
   }
   const users = brokerUsers(foreignQueues.length ? { foreignQueues } : {});
   return own.users === undefined ? users : selectUsers(users, names(own.users));
+}
+
+function delaysOf(own: Given["own"]): Pick<TemplateOptions, "delayLevels"> {
+  const type = own["delay-levels"];
+  if (type === undefined) return {};
+  if (type === "quorum" || type === "classic") return { delayLevels: type };
+  throw new ConfigurationError(
+    `Cannot make delay levels of queues of type '${type}': choose quorum or classic`,
+  );
 }
 
 async function write({ own }: Given, text: string): Promise<number> {

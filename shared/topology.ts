@@ -8,6 +8,7 @@
  * | `celeryev` | topic | Celery's events |
  * | `celery.pidbox` | fanout | Celery's remote control, to every worker |
  * | `reply.celery.pidbox` | direct | its answers |
+ * | `celery_delayed_delivery` | topic | tasks that Celery (from 5.5) has delayed inside the broker, once they are due |
  *
  * No exchange is named like a queue (`celeriac.<name>`): RabbitMQ's permission patterns match both alike.
  * @module
@@ -60,6 +61,9 @@ export const MATCH_EXCHANGE = "match.celeriac";
 export const MATCH_HEADER = "celeriac-queue";
 /** Exchange of dead letters. */
 export const DEAD_EXCHANGE = "dlx.celeriac";
+/** Where messages come out that Celery has delayed inside the broker (kombu/transport/native_delayed_delivery.py): their routing key is
+ * the delay in binary digits, then that of the queue. */
+export const DELAYED_EXCHANGE = "celery_delayed_delivery";
 /** Queue of dead letters. */
 export const DEAD_QUEUE = "celeriac.dead";
 /** What the names of our queues begin with. */
@@ -79,6 +83,7 @@ const DEAD_LETTERS: Exchange = { name: DEAD_EXCHANGE, type: "fanout", durable: t
 const EVENTS: Exchange = { name: EVENT_EXCHANGE, type: "topic", durable: true };
 const CONTROL: Exchange = { name: CONTROL_EXCHANGE, type: "fanout", durable: false };
 const REPLIES: Exchange = { name: REPLY_EXCHANGE, type: "direct", durable: false };
+const DELAYED: Exchange = { name: DELAYED_EXCHANGE, type: "topic", durable: true };
 
 const POLICIES: readonly Policy[] = [
   {
@@ -117,9 +122,12 @@ const POLICIES: readonly Policy[] = [
  */
 export function topology(queues: readonly string[]): Topology {
   return {
-    exchanges: [TASKS, MATCHES, DEAD_LETTERS, EVENTS, CONTROL, REPLIES],
+    exchanges: [TASKS, MATCHES, DEAD_LETTERS, EVENTS, CONTROL, REPLIES, DELAYED],
     queues: [...queues, DEAD_QUEUE].map(quorum),
-    bindings: [...queues.flatMap((queue) => [byKey(queue), byHeader(queue)]), DEAD_BINDING],
+    bindings: [
+      ...queues.flatMap((queue) => [byKey(queue), byHeader(queue), whenDue(queue)]),
+      DEAD_BINDING,
+    ],
     policies: POLICIES,
   };
 }
@@ -142,9 +150,9 @@ export function declarationFor(
       };
     case "worker":
       return {
-        exchanges: [TASKS, DEAD_LETTERS, EVENTS, CONTROL, REPLIES],
+        exchanges: [TASKS, DEAD_LETTERS, EVENTS, CONTROL, REPLIES, DELAYED],
         queues: [...queues, DEAD_QUEUE].map(quorum),
-        bindings: [...queues.map(byKey), DEAD_BINDING],
+        bindings: [...queues.flatMap((queue) => [byKey(queue), whenDue(queue)]), DEAD_BINDING],
       };
     case "beat":
       return { exchanges: [TASKS], queues: [], bindings: [] };
@@ -180,6 +188,11 @@ function quorum(name: string): Queue {
 
 function byKey(queue: string): Binding {
   return { exchange: TASK_EXCHANGE, queue, routingKey: queue };
+}
+
+/** As a worker of Celery's binds its own queues. */
+function whenDue(queue: string): Binding {
+  return { exchange: DELAYED_EXCHANGE, queue, routingKey: `#.${queue}` };
 }
 
 function byHeader(queue: string): Binding {

@@ -173,6 +173,7 @@ export class WorkerNode implements Service {
       prefetchFactor: config.prefetchFactor,
       executor,
       runner,
+      pools,
       settler: new Settler({ broker, writer, completer, outbox, follower, events, node }),
       inHand,
       rates,

@@ -11,6 +11,7 @@ import type { Executor } from "./executor.ts";
 import type { InHand } from "./in_hand.ts";
 import type { Run } from "./run.ts";
 import type { Runner } from "./runner.ts";
+import type { Pools } from "./sandbox/pools.ts";
 
 /** Once handlers are abandoned: time to answer their deliveries before the channels close, which also gives them back. */
 const SETTLE_MS = 5000;
@@ -27,6 +28,7 @@ export interface WorkerOptions {
   readonly prefetchFactor: number;
   readonly executor: Executor;
   readonly runner: Runner;
+  readonly pools: Pick<Pools, "size" | "resize">;
   readonly settler: { settle(run: Run): Promise<void> };
   readonly inHand: Pick<InHand, "answered">;
   readonly rates: { close(): void };
@@ -71,6 +73,11 @@ export class Worker implements Service, Crew {
   /** Inline handlers at once. */
   get concurrency(): number {
     return this.#options.runner.inline.size;
+  }
+
+  /** Child processes for each set of permissions. */
+  get children(): number {
+    return this.#options.pools.size;
   }
 
   /** Deliveries in hand at most, a queue. */
@@ -136,10 +143,11 @@ export class Worker implements Service, Crew {
     });
   }
 
-  /** Changes how many inline handlers run at once, and the prefetch with it: that of a consumer is fixed, so another takes its place. */
-  resize(concurrency: number): Promise<void> {
+  /** Changes how many handlers run at once, and the prefetch with it: that of a consumer is fixed, so another takes its place. */
+  resize({ inline, children }: { inline: number; children: number }): Promise<void> {
     return this.#change(async () => {
-      this.#options.runner.inline.resize(concurrency);
+      this.#options.runner.inline.resize(inline);
+      this.#options.pools.resize(children);
       const outdated = [...this.#consumers.values()].filter((one) =>
         one.prefetch !== this.prefetch
       );

@@ -1,6 +1,7 @@
 /** Topology and users -> RabbitMQ's definitions document, without secrets (the template) or with them. */
 import { ConfigurationError } from "../errors.ts";
 import type { Topology } from "../topology.ts";
+import { delayLevels, type DelayQueueType } from "./delays.ts";
 import type { Definitions } from "./document.ts";
 import { hashFor, passwordVariable, type SecretSource } from "./secrets.ts";
 import { type BrokerUser, brokerUsers } from "./users.ts";
@@ -18,6 +19,9 @@ export interface TemplateOptions {
   /** Type of queues declared without one, in a vhost that does not exist yet. Default `quorum`; `classic` for a project of Celery's, whose
    * own queues older workers only read when they are classic. RabbitMQ before 4.0 knows only `classic`. */
   readonly defaultQueueType?: "quorum" | "classic";
+  /** Also the levels in which Celery delays messages inside the broker, made of queues of this type. Default: none, as Celery's own
+   * workers make them. */
+  readonly delayLevels?: DelayQueueType;
 }
 
 /** What to render. */
@@ -47,6 +51,7 @@ export function templateDefinitions(options: TemplateOptions): Definitions {
     vhost = DEFAULT_VHOST,
     defaultQueueType = "quorum",
   } = options;
+  const delays = options.delayLevels && delayLevels(vhost, options.delayLevels);
   return {
     users: users.map(({ name, tags }) => ({ name, tags: [...tags] })),
     vhosts: [{
@@ -69,30 +74,39 @@ export function templateDefinitions(options: TemplateOptions): Definitions {
       priority,
       definition: { ...definition },
     })),
-    exchanges: topology.exchanges.map(({ name, type, durable }) => ({
-      vhost,
-      name,
-      type,
-      durable,
-      auto_delete: false,
-      internal: false,
-      arguments: {},
-    })),
-    queues: topology.queues.map(({ name, type }) => ({
-      vhost,
-      name,
-      durable: true,
-      auto_delete: false,
-      arguments: { "x-queue-type": type },
-    })),
-    bindings: topology.bindings.map((binding) => ({
-      vhost,
-      source: binding.exchange,
-      destination: binding.queue,
-      destination_type: "queue",
-      routing_key: binding.routingKey,
-      arguments: { ...binding.arguments },
-    })),
+    exchanges: [
+      ...topology.exchanges.map(({ name, type, durable }) => ({
+        vhost,
+        name,
+        type,
+        durable,
+        auto_delete: false,
+        internal: false,
+        arguments: {},
+      })),
+      ...delays?.exchanges ?? [],
+    ],
+    queues: [
+      ...topology.queues.map(({ name, type }) => ({
+        vhost,
+        name,
+        durable: true,
+        auto_delete: false,
+        arguments: { "x-queue-type": type },
+      })),
+      ...delays?.queues ?? [],
+    ],
+    bindings: [
+      ...topology.bindings.map((binding) => ({
+        vhost,
+        source: binding.exchange,
+        destination: binding.queue,
+        destination_type: "queue",
+        routing_key: binding.routingKey,
+        arguments: { ...binding.arguments },
+      })),
+      ...delays?.bindings ?? [],
+    ],
   };
 }
 

@@ -81,7 +81,15 @@ export function brokerUsers(options: BrokerUsersOptions = {}): BrokerUser[] {
 
 function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
   const foreign = foreignQueues.map(escaped);
-  const python = oneOf(...foreign, String.raw`celeryev(\..*)?`, String.raw`.*celery\.pidbox`);
+  // Where Celery delays messages inside the broker: its workers make it, its senders send to its ends.
+  const delays = String.raw`celery_delayed_\w+`;
+  const delayEnds = "celery_delayed_(27|delivery)";
+  const python = oneOf(
+    ...foreign,
+    String.raw`celeryev(\..*)?`,
+    String.raw`.*celery\.pidbox`,
+    delays,
+  );
   return {
     admin: { tags: ["administrator"], configure: ".*", write: ".*", read: ".*" },
     api: {
@@ -126,12 +134,13 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
         String.raw`celeryev(\..*)?`,
         String.raw`.*celery\.pidbox`,
         String.raw`amq\.default`,
+        delays,
       ),
       read: python,
     },
     django: {
       configure: oneOf(...foreign),
-      write: oneOf(String.raw`amq\.default`, ...foreign),
+      write: oneOf(String.raw`amq\.default`, delayEnds, ...foreign),
       read: oneOf(...foreign),
     },
     flower: {

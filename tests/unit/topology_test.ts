@@ -23,6 +23,7 @@ Deno.test("topology() has exchanges of all four types, durable but for remote co
       "celeryev topic true",
       "celery.pidbox fanout false",
       "reply.celery.pidbox direct false",
+      "celery_delayed_delivery topic true",
     ],
   );
 });
@@ -35,6 +36,11 @@ Deno.test("topology() binds each queue by its name and by its header, the dead l
       queue: "celeriac.images",
       routingKey: "",
       arguments: { "x-match": "all", "celeriac-queue": "celeriac.images" },
+    },
+    {
+      exchange: "celery_delayed_delivery",
+      queue: "celeriac.images",
+      routingKey: "#.celeriac.images",
     },
     { exchange: "dlx.celeriac", queue: "celeriac.dead", routingKey: "" },
   ]);
@@ -80,9 +86,20 @@ Deno.test("declarationFor() spares the API the dead letters", () => {
 
 Deno.test("declarationFor() gives a worker the dead letters' exchange and queue", () => {
   assertEquals(names(declarationFor("worker", ["celeriac.default"])), {
-    exchanges: ["celeriac", "dlx.celeriac", "celeryev", "celery.pidbox", "reply.celery.pidbox"],
+    exchanges: [
+      "celeriac",
+      "dlx.celeriac",
+      "celeryev",
+      "celery.pidbox",
+      "reply.celery.pidbox",
+      "celery_delayed_delivery",
+    ],
     queues: ["celeriac.default", "celeriac.dead"],
-    bindings: ["celeriac -> celeriac.default", "dlx.celeriac -> celeriac.dead"],
+    bindings: [
+      "celeriac -> celeriac.default",
+      "celery_delayed_delivery -> celeriac.default",
+      "dlx.celeriac -> celeriac.dead",
+    ],
   });
 });
 

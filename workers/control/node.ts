@@ -36,8 +36,10 @@ export interface Crew {
   readonly prefetch: number;
   /** Inline handlers at once. */
   readonly concurrency: number;
-  /** Changes how many inline handlers run at once, and the prefetch with it. */
-  resize(concurrency: number): Promise<void>;
+  /** Child processes for each set of permissions. */
+  readonly children: number;
+  /** Changes how many handlers run at once, inline and in children, and the prefetch with it. */
+  resize(places: { readonly inline: number; readonly children: number }): Promise<void>;
   /** Begins to consume a queue; resolves once the broker has accepted. */
   add(queue: string, options: { signal: AbortSignal }): Promise<void>;
   /** Stops fetching from a queue; what is in hand is finished. */

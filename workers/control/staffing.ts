@@ -9,6 +9,7 @@ const CONSUME_MS = 5000;
 
 /** As many as the settings allow. */
 const CONCURRENCY_MAX = 10_000;
+const CHILDREN_MAX = 256;
 
 /** Commands by name. */
 export const STAFFING: ReadonlyMap<string, Command> = new Map<string, Command>([
@@ -22,6 +23,7 @@ export const STAFFING: ReadonlyMap<string, Command> = new Map<string, Command>([
     await resize(crew(), -given.number("n", 1));
     return { ok: "pool will shrink" };
   }],
+  // Errors, as Celery's workers answer that run without autoscaler or with `worker_pool_restarts` off.
   ["autoscale", () => {
     throw new InvalidInput(
       "Cannot autoscale as this worker's concurrency is fixed: use pool_grow and pool_shrink, or scale the number of workers",
@@ -56,13 +58,17 @@ async function cancelConsumer(given: Arguments, { crew }: Node): Promise<unknown
   return { ok: `no longer consuming from ${queue}` };
 }
 
+/** Like Celery's pool, which is made of processes, both kinds of places grow and shrink by as many; a child of each pool stays. */
 async function resize(crew: Crew, by: number): Promise<void> {
-  const wanted = crew.concurrency + by;
-  if (Number.isInteger(wanted) && wanted >= 1 && wanted <= CONCURRENCY_MAX) {
-    return await crew.resize(wanted);
+  const inline = crew.concurrency + by;
+  if (Number.isInteger(inline) && inline >= 1 && inline <= CONCURRENCY_MAX) {
+    return await crew.resize({
+      inline,
+      children: Math.min(CHILDREN_MAX, Math.max(1, crew.children + by)),
+    });
   }
   throw new InvalidInput(
-    `Cannot change the concurrency from ${crew.concurrency} to ${wanted} as it must be a whole number from 1 to ${CONCURRENCY_MAX}: give another 'n'`,
+    `Cannot change the concurrency from ${crew.concurrency} to ${inline} as it must be a whole number from 1 to ${CONCURRENCY_MAX}: give another 'n'`,
     "n",
   );
 }

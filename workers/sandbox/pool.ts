@@ -53,11 +53,14 @@ interface Waiting {
 
 /** Child processes kept warm, and a waiting line when all are busy. A child that dies is replaced. */
 export class ProcessPool implements Service {
-  readonly #size: number;
+  #size: number;
+  /** Children too many since it shrank: each goes as it becomes free. */
+  #surplus = 0;
   readonly #options: SandboxOptions;
   readonly #monitor: ChildMonitor | undefined;
   readonly #stopping = new AbortController();
   readonly #sandboxes = new Set<Sandbox>();
+  readonly #dismissed = new Set<Sandbox>();
   readonly #line: Waiting[] = [];
   #idle: Sandbox[] = [];
   #started: Promise<void> | undefined;
@@ -84,6 +87,20 @@ export class ProcessPool implements Service {
    * @throws {ConfigurationError} when they cannot be loaded */
   start(): Promise<void> {
     return this.#started ??= this.#start();
+  }
+
+  /** Keeps so many children: new ones are started, those too many go once they run nothing. */
+  resize(size: number): void {
+    const more = size - this.#size;
+    this.#size = size;
+    if (!this.#started || this.#stopping.signal.aborted) return;
+    this.#surplus -= more;
+    for (; this.#surplus < 0; this.#surplus++) {
+      const ready = Promise.withResolvers<void>();
+      ready.promise.catch(() => {}); // told in the log
+      this.#places.push(this.#keep(ready));
+    }
+    while (this.#surplus > 0 && this.#idle.length > 0) this.#dismiss(this.#idle.shift()!);
   }
 
   /** Runs a task in the next free child.
@@ -136,6 +153,10 @@ export class ProcessPool implements Service {
     for (let failures = 0; !signal.aborted; failures++) {
       try {
         if (failures > 0) await pause(failures, signal);
+        if (this.#surplus > 0) {
+          this.#surplus--;
+          break;
+        }
         const began = performance.now();
         const sandbox = await Sandbox.start(this.#options);
         this.#sandboxes.add(sandbox);
@@ -152,6 +173,7 @@ export class ProcessPool implements Service {
           this.#idle = this.#idle.filter((other) => other !== sandbox);
           this.#monitor?.ended(endOf(sandbox.killed));
         }
+        if (this.#dismissed.delete(sandbox)) break;
       } catch (error) {
         first.reject(error);
         if (!signal.aborted) logger.error("No child process gets ready: {error}", { error });
@@ -182,7 +204,15 @@ export class ProcessPool implements Service {
     return promise;
   }
 
+  /** Lets a child go that runs nothing, and its place with it. */
+  #dismiss(sandbox: Sandbox): void {
+    this.#surplus--;
+    this.#dismissed.add(sandbox);
+    sandbox.kill(new Stopped("Cannot run more tasks as there are fewer children now"));
+  }
+
   #give(sandbox: Sandbox): void {
+    if (this.#surplus > 0) return this.#dismiss(sandbox);
     const next = this.#line.shift();
     if (next) next.take(sandbox);
     else this.#idle.push(sandbox);

@@ -24,12 +24,28 @@ interface Kept {
 export class Pools implements Service {
   readonly #options: Omit<PoolsOptions, "warm">;
   readonly #kept = new Map<string, Kept>();
+  #size: number;
   readonly #warden = new Warden({ children: () => this.children() });
   #closed = false;
 
   constructor({ warm, ...options }: PoolsOptions) {
     this.#options = options;
+    this.#size = options.size;
     for (const { run, sandbox } of warm) if (run === "process") this.#of(sandbox);
+  }
+
+  /** Children of each pool. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Changes how many children each pool has, and so how many tasks run in them at once; none that runs is disturbed. */
+  resize(size: number): void {
+    this.#size = size;
+    for (const { pool, slots } of this.#kept.values()) {
+      pool.resize(size);
+      slots.resize(size);
+    }
   }
 
   /** Tasks that run in children now. */
@@ -98,8 +114,8 @@ export class Pools implements Service {
     const key = JSON.stringify(child, Object.keys({ ...child, ...child.permissions }).sort());
     let kept = this.#kept.get(key);
     if (!kept) {
-      const { size } = this.#options;
-      kept = { pool: new ProcessPool({ ...this.#options, sandbox }), slots: new Slots(size) };
+      const size = this.#size;
+      kept = { pool: new ProcessPool({ ...this.#options, size, sandbox }), slots: new Slots(size) };
       if (this.#closed) kept.slots.close();
       this.#kept.set(key, kept);
     }

@@ -160,10 +160,24 @@ Deno.test("readDefinitions() shows what is beyond the definitions under our name
   const flower = ground.users.find(({ role }) => role === "flower")?.name;
   assertEquals(found, [
     `extra: binding of queue 'celeriac.images' to exchange 'celeriac' ${where} (key 'celeriac.images')`,
+    `extra: binding of queue 'celeriac.images' to exchange 'celery_delayed_delivery' ${where} (key '#.celeriac.images')`,
     `extra: binding of queue 'celeriac.images' to exchange 'match.celeriac' ${where} (key '', arguments {"celeriac-queue":"celeriac.images","x-match":"all"})`,
     `extra: permission of user '${flower}' ${where}`,
     `extra: queue 'celeriac.images' ${where}`,
   ]);
+});
+
+Deno.test("applyDefinitions() makes the levels in which Celery delays, once", async () => {
+  await using ground = unprovisioned(QUEUES);
+  for (const delayLevels of ["quorum", "quorum"] as const) {
+    const options = { ...ground.options, delayLevels };
+    const wanted = await renderDefinitions(options);
+    const { left } = await applyDefinitions(ground.management, wanted);
+    assertEquals(left, []);
+  }
+  const { queues } = await readDefinitions(ground.management, [ground.vhost]);
+  const longest = queues.find(({ name }) => name === "celery_delayed_27");
+  assertEquals(longest?.arguments["x-message-ttl"], 2 ** 27 * 1000);
 });
 
 Deno.test("readDefinitions() needs an administrator", async () => {

@@ -53,6 +53,7 @@ Deno.test("declarationFor() is made where the user may", async () => {
   assertEquals(exchanges.map(({ name }) => name).sort(), [
     "celeriac",
     "celery.pidbox",
+    "celery_delayed_delivery",
     "celeryev",
     "dlx.celeriac",
     "reply.celery.pidbox",
@@ -61,6 +62,8 @@ Deno.test("declarationFor() is made where the user may", async () => {
   assertEquals(bindings.map(({ source, destination }) => `${source} -> ${destination}`).sort(), [
     "celeriac -> celeriac.default",
     "celeriac -> celeriac.images",
+    "celery_delayed_delivery -> celeriac.default",
+    "celery_delayed_delivery -> celeriac.images",
     "dlx.celeriac -> celeriac.dead",
   ]);
 });

@@ -14,6 +14,7 @@ import { ProcessPool, type ProcessPoolOptions } from "../../../workers/sandbox/p
 import type { SandboxLogLine } from "../../../workers/sandbox/messages.ts";
 import type { SandboxTask } from "../../../workers/sandbox/attempt.ts";
 import * as app from "../../app/contracts.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const MODULES = {
   contractsModule: import.meta.resolve("../../app/contracts.ts"),
@@ -249,6 +250,31 @@ Deno.test("run() serves 50 tasks with 2 children, each its own result", async ()
   );
   assertEquals(results, Array.from({ length: 50 }, (_, value) => String(value)));
   assertEquals(pids(pool), before);
+});
+
+Deno.test("resize() starts more children, and lets those go that are too many once they run nothing", async () => {
+  await using pool = await started({ size: 1 });
+  const [first = 0] = pids(pool);
+  pool.resize(3);
+  await eventually("three children", () => pids(pool).length === 3);
+  const busy = Array.from({ length: 3 }, () => pool.run(task(app.sleepProcess, { seconds: 1 })));
+  pool.resize(1);
+  assertEquals(pids(pool).length, 3);
+  assertEquals((await Promise.allSettled(busy)).map(({ status }) => status), [
+    "fulfilled",
+    "fulfilled",
+    "fulfilled",
+  ]);
+  await eventually("one child is left", () => pids(pool).length === 1);
+  assertStringIncludes(await pool.run(task(app.sleepProcess, { seconds: 0 })), "slept");
+  pool.resize(2);
+  pool.resize(1);
+  pool.resize(2);
+  await eventually("two children", () => pids(pool).length === 2);
+  const both = Array.from({ length: 2 }, () => pool.run(task(app.sleepProcess, { seconds: 0 })));
+  for (const slept of await Promise.all(both)) assertStringIncludes(slept, "slept");
+  await pool.stop();
+  await eventually("none is left behind", () => pids(pool).length === 0 && !lives(first));
 });
 
 Deno.test("start() says what a module lacks that cannot be loaded", async () => {

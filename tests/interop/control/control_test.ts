@@ -187,11 +187,22 @@ for (const name of await stacksHere()) {
         };
         return [pool["max-concurrency"], prefetch_count];
       };
+      const children = async (count: number) => {
+        return await eventually(`${count} child processes`, async () => {
+          const { pool } = await inspect("stats") as { pool: { processes: number[] } };
+          return pool.processes.length === 1 + count;
+        }, WITHIN);
+      };
+      await children(1);
       await control("pool_grow", "2");
       assertEquals(await concurrency(), [6, 48]);
+      await children(3);
       await control("pool_shrink", "3");
       assertEquals(await concurrency(), [3, 24]);
-      assertMatch(await control("autoscale", "5", "2"), /Cannot autoscale/);
+      await children(1);
+      // As a Celery worker without autoscaler, and without `worker_pool_restarts`: with an error.
+      assertMatch(await control("autoscale", "5", "2"), /ERROR[^]*Cannot autoscale/);
+      assertMatch(await control("pool_restart"), /ERROR[^]*Cannot restart the pool/);
       assertEquals((await final(await shell.send("test.echo", { value: 2 }))).state, "SUCCESS");
     });
 

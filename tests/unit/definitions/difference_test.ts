@@ -57,10 +57,12 @@ Deno.test("diffDefinitions() names everything that an empty broker lacks", () =>
     "missing: exchange 'celeryev' in vhost 'celeriac'",
     "missing: exchange 'celery.pidbox' in vhost 'celeriac'",
     "missing: exchange 'reply.celery.pidbox' in vhost 'celeriac'",
+    "missing: exchange 'celery_delayed_delivery' in vhost 'celeriac'",
     "missing: queue 'celeriac.default' in vhost 'celeriac'",
     "missing: queue 'celeriac.dead' in vhost 'celeriac'",
     "missing: binding of queue 'celeriac.default' to exchange 'celeriac' in vhost 'celeriac' (key 'celeriac.default')",
     `missing: binding of queue 'celeriac.default' to exchange 'match.celeriac' in vhost 'celeriac' (key '', arguments {"celeriac-queue":"celeriac.default","x-match":"all"})`,
+    "missing: binding of queue 'celeriac.default' to exchange 'celery_delayed_delivery' in vhost 'celeriac' (key '#.celeriac.default')",
     "missing: binding of queue 'celeriac.dead' to exchange 'dlx.celeriac' in vhost 'celeriac' (key '')",
   ]);
 });

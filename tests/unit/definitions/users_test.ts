@@ -51,6 +51,15 @@ Deno.test("brokerUsers() opens the foreign queues that are named, letter by lett
   assert(may(django, "configure", "e.mails") && !may(django, "configure", "celery"));
 });
 
+Deno.test("brokerUsers() lets Celery delay inside the broker: its workers make the levels, its senders send", () => {
+  const of = (role: string) => brokerUsers().find((user) => user.role === role);
+  for (const name of ["celery_delayed_27", "celery_delayed_0", "celery_delayed_delivery"]) {
+    assert(may(of("python"), "configure", name) && may(of("python"), "read", name), name);
+    assertEquals(may(of("django"), "write", name), name !== "celery_delayed_0", name);
+    assert(!may(of("django"), "configure", name) && !may(of("worker"), "write", name), name);
+  }
+});
+
 Deno.test("brokerUsers() without foreign queues opens none", () => {
   const users = brokerUsers({ foreignQueues: [] });
   const django = users.find(({ role }) => role === "django");

@@ -1,0 +1,110 @@
+/** A Celery project of quorum queues, which delays its messages inside the broker, with the rights that the definitions give. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import pg from "pg";
+import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import type { Message } from "../../../shared/broker/broker.ts";
+import { encodeTask } from "../../../shared/celery/message.ts";
+import { decodeMeta } from "../../../shared/celery/result.ts";
+import { applyDefinitions } from "../../../shared/definitions/apply.ts";
+import { renderDefinitions } from "../../../shared/definitions/render.ts";
+import { inquire } from "../../../shared/inquiry.ts";
+import { celeryStack } from "../../support/celery_stacks.ts";
+import { eventually } from "../../support/eventually.ts";
+import { unprovisioned } from "../../support/provisioned.ts";
+import { migrate, startApi, startWorker, testApp } from "../../support/roles.ts";
+import { freshDatabase, management } from "../../support/servers.ts";
+
+const NODE = "celeriac@delayed";
+const DELAYED_KEY = /^([01]\.){28}celeriac\.default$/;
+const selectTask = `
+SELECT state, extract(epoch FROM started_at)::float AS started, retries
+FROM celeriac.task
+WHERE id = $1`;
+
+interface Row {
+  readonly state: string;
+  readonly started: number | null;
+  readonly retries: number;
+}
+
+Deno.test("what Celery (c57) delays inside the broker reaches our worker when it is due (T12)", async (t) => {
+  await using parts = new AsyncDisposableStack();
+  const stack = await celeryStack("c57");
+  const ground = parts.use(unprovisioned(["celeriac.default"]));
+  const options = { ...ground.options, delayLevels: "quorum" } as const;
+  await applyDefinitions(ground.management, await renderDefinitions(options));
+  const fresh = parts.use(await freshDatabase());
+  await migrate(fresh.url);
+  const database = new pg.Client(fresh.url);
+  await database.connect();
+  parts.defer(() => database.end());
+  const row = async (id: string) => (await database.query<Row>(selectTask, [id])).rows[0];
+  const script = (name: string) => new URL(name, import.meta.url);
+  const env = { ...testApp, DATABASE_URL: fresh.url, CELERIAC_NODE: NODE, CELERIAC_PROCESSES: "1" };
+  parts.use(await startWorker({ env: { ...env, AMQP_URL: ground.url("worker") } }));
+  parts.use((await startApi({ env: { ...env, AMQP_URL: ground.url("api") } })).api); // it relays
+  const python = parts.use(
+    await stack.worker(script("quorum_app.py"), {
+      url: ground.url("python"),
+      env: { RESULTS: "rpc://" },
+    }),
+  );
+  const broker = parts.use(new AmqpBroker({ url: ground.url("api"), name: "delayed test" }));
+  await broker.start();
+  await broker.connected();
+
+  await t.step("Celery's worker finds the levels as it would make them", async () => {
+    const vhost = encodeURIComponent(ground.vhost);
+    const path = `/api/bindings/${vhost}/e/celery_delayed_delivery/e/celery`;
+    await eventually("it has bound its own exchange", async () => {
+      const bindings = await management(ground.managementUrl, "GET", path) as unknown[];
+      return bindings.length > 0;
+    });
+    assert(!/Failed to|PRECONDITION_FAILED|not be available|Traceback/.test(python.output));
+  });
+
+  const said = await stack.run(script("delayed_send.py"), [], { url: ground.url("django") });
+  const sent: Record<string, { id: string; due: number }> = JSON.parse(said);
+  const reached = (name: string, state: string) =>
+    eventually(`'${name}' to be ${state}`, async () => {
+      const found = await row(sent[name]!.id);
+      return found?.state === state && found;
+    }, { within: 60 });
+
+  await t.step("nothing runs before its time, and a retry finds its way", async () => {
+    for (
+      const [name, state] of [["at once", "SUCCESS"], ["soon", "SUCCESS"], ["later", "STARTED"]]
+    ) {
+      const { started } = await reached(name!, state!);
+      assert(started !== null && started >= sent[name!]!.due, `${name}: ${started}`);
+    }
+    const { retries } = await reached("again", "SUCCESS");
+    assertEquals(retries, 1);
+  });
+
+  await t.step("it has waited in the broker", async () => {
+    const question = { method: "active", destination: [NODE] };
+    const answers = await inquire(broker, question, { timeoutMs: 30_000 });
+    const [task] = answers[NODE] as { id: string; delivery_info: { routing_key: string } }[];
+    assertEquals(task?.id, sent["later"]?.id);
+    assertMatch(task?.delivery_info.routing_key ?? "", DELAYED_KEY);
+  });
+
+  await t.step("and a task of ours is worked from their quorum queue", async () => {
+    const message = encodeTask({
+      task: "proj.add",
+      args: [2, 2],
+      kwargs: {},
+      options: { taskId: "ours" },
+    }, {
+      origin: "gen1@host",
+      destination: { exchange: "", routingKey: "celery" },
+      now: new Date(),
+    });
+    const answered = Promise.withResolvers<Message>();
+    const { signal } = new AbortController();
+    await broker.publish(message, { reply: { signal, receive: answered.resolve } });
+    const { state, result } = decodeMeta((await answered.promise).body);
+    assertEquals([state, result], ["SUCCESS", "4"]);
+  });
+});

@@ -1,0 +1,27 @@
+"""A Celery project of quorum queues and topic exchanges, which therefore delays messages inside the broker."""
+
+import os
+
+from celery import Celery
+from kombu import Exchange, Queue
+
+app = Celery("quorum_app", broker=os.environ["BROKER"], backend=os.environ.get("RESULTS"))
+app.conf.update(
+    task_default_queue="celery",
+    task_default_queue_type="quorum",
+    task_default_exchange_type="topic",
+    result_persistent=False,
+)
+
+# What is not delayed goes to our queue through the exchange where delayed messages come out.
+OURS = Queue(
+    "celeriac.default",
+    Exchange("celery_delayed_delivery", type="topic", no_declare=True),
+    routing_key="celeriac.default",
+    no_declare=True,
+)
+
+
+@app.task(name="proj.add")
+def add(x, y):
+    return x + y
