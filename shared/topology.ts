@@ -136,7 +136,7 @@ export function topology(queues: readonly string[]): Topology {
  *
  * The exchanges of remote control are not durable: a restart of the broker takes them away, so they are declared with every connection.
  *
- * @param queues names of the queues that the process publishes to or consumes */
+ * @param queues names of the queues that the process publishes to or consumes; those of other systems are theirs to make */
 export function declarationFor(
   role: "api" | "worker" | "beat" | "dev" | "inspect",
   queues: readonly string[],
@@ -148,12 +148,14 @@ export function declarationFor(
         queues: queues.map(quorum),
         bindings: queues.map(byKey),
       };
-    case "worker":
+    case "worker": {
+      const own = queues.filter((queue) => queue.startsWith(QUEUE_PREFIX));
       return {
         exchanges: [TASKS, DEAD_LETTERS, EVENTS, CONTROL, REPLIES, DELAYED],
-        queues: [...queues, DEAD_QUEUE].map(quorum),
-        bindings: [...queues.flatMap((queue) => [byKey(queue), whenDue(queue)]), DEAD_BINDING],
+        queues: [...own, DEAD_QUEUE].map(quorum),
+        bindings: [...own.flatMap((queue) => [byKey(queue), whenDue(queue)]), DEAD_BINDING],
       };
+    }
     case "beat":
       return { exchanges: [TASKS], queues: [], bindings: [] };
     case "inspect":

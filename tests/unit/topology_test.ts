@@ -84,8 +84,8 @@ Deno.test("declarationFor() spares the API the dead letters", () => {
   });
 });
 
-Deno.test("declarationFor() gives a worker the dead letters' exchange and queue", () => {
-  assertEquals(names(declarationFor("worker", ["celeriac.default"])), {
+Deno.test("declarationFor() gives a worker the dead letters' exchange and queue, and nothing of others'", () => {
+  assertEquals(names(declarationFor("worker", ["celeriac.default", "celery"])), {
     exchanges: [
       "celeriac",
       "dlx.celeriac",

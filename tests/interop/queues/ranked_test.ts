@@ -1,0 +1,93 @@
+/** A queue with priorities that Celery declares, worked by us and by Celery: the urgent first. */
+import { assert, assertEquals } from "@std/assert";
+import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { encodeTask } from "../../../shared/celery/message.ts";
+import { decodeMeta } from "../../../shared/celery/result.ts";
+import { celeryStack } from "../../support/celery_stacks.ts";
+import { eventually } from "../../support/eventually.ts";
+import { pipelineOn } from "../../support/pipeline.ts";
+import { migrate, startRole, startWorker } from "../../support/roles.ts";
+import { freshDatabase, freshVhost, management } from "../../support/servers.ts";
+import { stacksHere } from "../../support/stacks_here.ts";
+
+const PRIORITIES = [1, 9, 5, 0, 7];
+const ORDER = [9, 7, 5, 1, 0];
+const selectIds = `SELECT id FROM celeriac.task WHERE state = 'SUCCESS' ORDER BY started_at`;
+
+for (const name of await stacksHere()) {
+  Deno.test(`a queue of Celery's (${name}) with priorities is worked by both sides, the urgent first`, async (t) => {
+    await using parts = new AsyncDisposableStack();
+    const celery = await celeryStack(name);
+    const vhost = parts.use(await freshVhost({ defaultQueueType: "classic" }));
+    const database = parts.use(await freshDatabase());
+    await migrate(database.url);
+    const pipeline = parts.use(await pipelineOn(vhost, database));
+    const app = new URL("ranked_app.py", import.meta.url);
+    const env = {
+      ...pipeline.env,
+      CELERIAC_QUEUES: "ranked",
+      CELERIAC_CONCURRENCY: "1",
+      CELERIAC_PREFETCH_FACTOR: "1",
+    };
+    const ranked = async () => {
+      const queues = await management(vhost.managementUrl, "GET", `/api/queues/${vhost.name}`);
+      return (queues as { name: string; arguments: unknown }[]).find((one) =>
+        one.name === "ranked"
+      );
+    };
+
+    await t.step("our worker waits for a queue that is not its own to make", async () => {
+      await using early = await startRole("worker", { env });
+      await early.said(/ranked/);
+      assertEquals(await ranked(), undefined);
+      await celery.run(app, ["declare"], { url: vhost.url });
+      await early.said(/ready: consuming/, { timeoutMs: 60_000 });
+      early.kill("SIGTERM");
+      await early.exit({ timeoutMs: 60_000 });
+      assertEquals((await ranked())?.arguments, { "x-max-priority": 10 });
+    });
+
+    await t.step("Celery sends, we work", async () => {
+      const args = ["test.sleep", ...PRIORITIES.map(String)];
+      const ids: string[] = JSON.parse(await celery.run(app, args, { url: vhost.url }));
+      await using _worker = await startWorker({ env });
+      const worked = await eventually("all to be worked", async () => {
+        const rows = await pipeline.rows<{ id: string }>(selectIds);
+        return rows.length === ids.length && rows.map(({ id }) => PRIORITIES[ids.indexOf(id)]);
+      });
+      assertEquals(worked, ORDER);
+    });
+
+    await t.step("we send, Celery works", async () => {
+      await using broker = new AmqpBroker({ url: vhost.url, name: "ranked test" });
+      await broker.start();
+      await broker.connected();
+      const worked: unknown[] = [];
+      const over = new AbortController();
+      for (const priority of PRIORITIES) {
+        const message = encodeTask({
+          task: "proj.rank",
+          args: [priority],
+          kwargs: {},
+          options: { taskId: `rank-${priority}`, priority },
+        }, {
+          origin: "gen1@host",
+          destination: { exchange: "", routingKey: "ranked" },
+          now: new Date(),
+        });
+        const receive = (reply: { body: Uint8Array }) => {
+          const { state, result } = decodeMeta(reply.body);
+          if (state === "SUCCESS") worked.push(Number(result));
+        };
+        await broker.publish(message, { reply: { signal: over.signal, receive } });
+      }
+      const flags = ["-P", "solo", "--without-mingle", "--without-gossip"];
+      const told = { RESULTS: "rpc://" };
+      await using worker = await celery.worker(app, { url: vhost.url, flags, env: told });
+      await eventually("all to be worked", () => worked.length === PRIORITIES.length);
+      over.abort();
+      assertEquals(worked, ORDER);
+      assert(worker.running);
+    });
+  });
+}
