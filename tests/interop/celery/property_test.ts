@@ -1,4 +1,4 @@
-/** No message of ours breaks a Python worker: whatever is in its headers and its body, an old one runs it and stays up. */
+/** No message of ours breaks a Python worker: whatever is in its headers and its body, an old one and a new one run it and stay up. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { AmqpBroker } from "../../../shared/broker/amqp.ts";
@@ -8,7 +8,7 @@ import { encodeTask } from "../../../shared/celery/message.ts";
 import { decodeMeta, type ResultMeta } from "../../../shared/celery/result.ts";
 import type { SignatureOptions } from "../../../shared/celery/signature.ts";
 import { InvalidInput } from "../../../shared/errors.ts";
-import { celeryStack } from "../../support/celery_stacks.ts";
+import { celeryStack, STACKS } from "../../support/celery_stacks.ts";
 import { freshVhost } from "../../support/servers.ts";
 
 const RUNS = 400;
@@ -16,7 +16,7 @@ const RUNS = 400;
 const SEED = Number(Deno.env.get("CELERIAC_TEST_SEED") ?? 57);
 
 const text = fc.string({ unit: "binary", maxLength: 40 });
-const name = fc.string({ minLength: 1, maxLength: 20, unit: "grapheme-ascii" });
+const word = fc.string({ minLength: 1, maxLength: 20, unit: "grapheme-ascii" });
 const json = fc.jsonValue({ maxDepth: 4, stringUnit: "binary" });
 
 /** Integers where the ways to write them change, and what lies beside. */
@@ -49,7 +49,7 @@ const { header } = fc.letrec<{ header: HeaderValue }>((tie) => ({
     fc.boolean(),
     fc.constant(null),
     fc.array(tie("header"), { maxLength: 4 }),
-    fc.dictionary(name, tie("header"), { maxKeys: 4 }),
+    fc.dictionary(word, tie("header"), { maxKeys: 4 }),
   ),
 }));
 
@@ -57,11 +57,11 @@ const count = fc.integer({ min: 0, max: 100_000 });
 const seconds = fc.oneof(count.map((n) => n + 60), fc.double({ min: 60, max: 1e6, noNaN: true }));
 const options: fc.Arbitrary<SignatureOptions> = fc.record({
   retries: count,
-  group: name,
+  group: word,
   groupIndex: count,
   priority: fc.integer({ min: 0, max: 255 }),
-  rootId: name,
-  parentId: name,
+  rootId: word,
+  parentId: word,
   shadow: text,
   timeLimit: seconds,
   softTimeLimit: seconds,
@@ -71,48 +71,50 @@ const options: fc.Arbitrary<SignatureOptions> = fc.record({
     fc.date({ min: new Date("2030-01-01"), max: new Date("2035-01-01"), noInvalidDate: true }),
   ),
   eta: fc.date({ min: new Date("2000-01-01"), max: new Date("2026-01-01"), noInvalidDate: true }),
-  stamps: fc.dictionary(name, header, { maxKeys: 3 }),
-  headers: fc.dictionary(name, header, { maxKeys: 5 }),
+  stamps: fc.dictionary(word, header, { maxKeys: 3 }),
+  headers: fc.dictionary(word, header, { maxKeys: 5 }),
 }, { requiredKeys: [] });
 
-Deno.test("an old worker runs whatever we send, and stays up", async () => {
-  const stack = await celeryStack("c52");
-  await using vhost = await freshVhost({ defaultQueueType: "classic" });
-  await using broker = new AmqpBroker({ url: vhost.url, name: "property test" });
-  await broker.start();
-  await broker.connected();
-  await using worker = await stack.worker(new URL("app.py", import.meta.url), {
-    url: vhost.url,
-    flags: ["-E", "--without-mingle", "--without-gossip"],
-    env: { CONTROL: "0" },
+for (const name of STACKS) {
+  Deno.test(`a worker of Celery (${name}) runs whatever we send, and stays up`, async () => {
+    const stack = await celeryStack(name);
+    await using vhost = await freshVhost({ defaultQueueType: "classic" });
+    await using broker = new AmqpBroker({ url: vhost.url, name: "property test" });
+    await broker.start();
+    await broker.connected();
+    await using worker = await stack.worker(new URL("app.py", import.meta.url), {
+      url: vhost.url,
+      flags: ["-E", "--without-mingle", "--without-gossip"],
+      env: { CONTROL: "0" },
+    });
+    let sent = 0;
+    let refused = 0;
+
+    const call = fc.tuple(
+      fc.array(json, { maxLength: 5 }),
+      fc.dictionary(word, json, { maxKeys: 4 }),
+      options,
+    );
+    await fc.assert(
+      fc.asyncProperty(call, async ([args, kwargs, given]) => {
+        const taskId = `property-${++sent}`;
+        const message = encodedOrRefused(args, kwargs, { ...given, taskId });
+        if (!message) return void refused++;
+        const meta = await answered(broker, message);
+        assertEquals(meta.state, "SUCCESS", `${JSON.stringify(given)} ${meta.traceback}`);
+        assertEquals(parseJson(meta.result!), parseJson(stringifyJson([args, kwargs])));
+      }),
+      { numRuns: RUNS, seed: SEED, endOnFailure: true },
+    );
+
+    assert(
+      sent === RUNS && refused < RUNS / 10,
+      `${refused} of ${sent} were refused: the property tells little`,
+    );
+    assert(worker.running);
+    assert(!/Unrecoverable error|Connection to broker lost/.test(worker.output), worker.output);
   });
-  let sent = 0;
-  let refused = 0;
-
-  const call = fc.tuple(
-    fc.array(json, { maxLength: 5 }),
-    fc.dictionary(name, json, { maxKeys: 4 }),
-    options,
-  );
-  await fc.assert(
-    fc.asyncProperty(call, async ([args, kwargs, given]) => {
-      const taskId = `property-${++sent}`;
-      const message = encodedOrRefused(args, kwargs, { ...given, taskId });
-      if (!message) return void refused++;
-      const meta = await answered(broker, message);
-      assertEquals(meta.state, "SUCCESS", `${JSON.stringify(given)} ${meta.traceback}`);
-      assertEquals(parseJson(meta.result!), parseJson(stringifyJson([args, kwargs])));
-    }),
-    { numRuns: RUNS, seed: SEED, endOnFailure: true },
-  );
-
-  assert(
-    sent === RUNS && refused < RUNS / 10,
-    `${refused} of ${sent} were refused: the property tells little`,
-  );
-  assert(worker.running);
-  assert(!/Unrecoverable error|Connection to broker lost/.test(worker.output), worker.output);
-});
+}
 
 function encodedOrRefused(
   args: unknown[],

@@ -37,6 +37,10 @@ sent["chained"] = (add.s(2, 2).set(**to) | add.s(4) | add.s(8)).apply_async()
 sent["member"] = add.apply_async(
     (1, 1), group_id="g1", group_index=1, chord=echo.s().set(task_id="body"), **to
 )
+signature = add.s(2, 2)
+if new:
+    signature.stamp(tenant="a")
+sent["stamped"] = signature.apply_async(**to)
 values = [
     datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc),
     date(2026, 1, 2),
