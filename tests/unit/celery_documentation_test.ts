@@ -1,5 +1,6 @@
 /** docs/celery.md names a test for each claim; the files must be there. */
 import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 
 const checkout = new URL("../../", import.meta.url);
 
@@ -15,4 +16,26 @@ Deno.test("docs/celery.md names tests that exist, for every trap", async () => {
     const row = text.split("\n").find((line) => line.startsWith(`| T${trap}:`));
     assert(row && /_test\.ts/.test(row), `trap T${trap} has no row that names a test`);
   }
+});
+
+Deno.test("docs/celery.md names a test for every feature", async () => {
+  const text = await Deno.readTextFile(new URL("docs/celery.md", checkout));
+  const [, features = ""] = /## Features\n([^]*?)\n## /.exec(text) ?? [];
+  const rows = features.split("\n").filter((line) => line.startsWith("| ")).slice(2);
+  assert(rows.length > 35, String(rows.length));
+  assertEquals(rows.filter((row) => !/\| tests\/[^|]+_test\.ts +\|$/.test(row)), []);
+});
+
+Deno.test("docs/celery.md names every test with real Celery", async () => {
+  const text = await Deno.readTextFile(new URL("docs/celery.md", checkout));
+  const folder = fromFileUrl(new URL("tests/interop/", checkout));
+  const files: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (!isDirectory) continue;
+    for await (const file of Deno.readDir(`${folder}${name}`)) {
+      if (file.name.endsWith("_test.ts")) files.push(`tests/interop/${name}/${file.name}`);
+    }
+  }
+  assert(files.length >= 10, files.join());
+  assertEquals(files.filter((file) => !text.includes(file)), []);
 });

@@ -17,6 +17,7 @@ const NODE = "celeriac@interop";
 const WITHIN = { within: 60 };
 const app = new URL("app.py", import.meta.url);
 const selectTask = `SELECT state, result, exception FROM celeriac.task WHERE id = $1`;
+const selectWaiting = `SELECT 1 FROM celeriac.outbox WHERE task_id = $1`;
 
 interface Row {
   state: string;
@@ -163,6 +164,15 @@ for (const name of await stacksHere()) {
       }, WITHIN);
       await control("rate_limit", "test.echo", "0");
       assertEquals((await final(held)).state, "SUCCESS");
+    });
+
+    await t.step("what is due later waits in the outbox, and is no worker's", async () => {
+      const id = await shell.send("test.echo", { value: 7 }, { countdown: 600 });
+      await eventually("it is in the outbox", async () => {
+        const { rows } = await database.query(selectWaiting, [id]);
+        return rows.length === 1;
+      }, WITHIN);
+      assertEquals(await inspect("scheduled"), []);
     });
 
     await t.step("time_limit ends what blocks", async () => {
