@@ -5,34 +5,24 @@ import {
   client,
   deploy,
   forward,
-  get,
   kubectl,
+  restarts,
   secret,
 } from "../support/deployment.ts";
 import { OVERLAYS, readManifests } from "../support/manifests.ts";
 import { checkout } from "../support/roles.ts";
 
-/** Seconds from apply to ready: 90 are promised where the images are present, and a loaded machine gets as much again. */
-const BOUND = 180;
+/** Seconds from apply to ready that are promised where the images are present. */
+const BOUND = 90;
 
 Deno.test("kubectl apply -k makes everything ready in time, without a restart on the way", async () => {
   const began = performance.now();
   await deploy("infra/k8s/overlays/dev");
   const seconds = (performance.now() - began) / 1000;
   console.log(`Ready ${Math.round(seconds)} s after apply`);
-  const { items } = await get("pods") as {
-    items: { status: { containerStatuses: Restarts; initContainerStatuses?: Restarts } }[];
-  };
-  const restarts = items.flatMap(({ status }) =>
-    [...status.containerStatuses, ...status.initContainerStatuses ?? []].map((one) =>
-      one.restartCount
-    )
-  );
-  assertEquals(Math.max(...restarts), 0);
+  assertEquals(await restarts(), 0);
   assert(seconds < BOUND, `${seconds} s`);
 });
-
-type Restarts = { restartCount: number }[];
 
 Deno.test("a task submitted over HTTP has its result", async () => {
   await using way = await forward("service/api", 80);

@@ -1,56 +1,116 @@
-/** Each broker user that the Secrets make, against what is not its own. */
-import { assertEquals } from "@std/assert";
+/** Each broker user that the Secrets make, against every verb that is not its own. */
+import { assert, assertEquals } from "@std/assert";
+import { type BrokerUser, brokerUsers } from "../../shared/definitions/users.ts";
 import {
   type Attempt,
   bind,
+  bindExchange,
   consume,
   declareExchange,
   declareQueue,
+  deleteExchange,
   deleteQueue,
   outcomes,
   publish,
   purge,
   take,
+  unbind,
 } from "../support/amqp_rights.ts";
 import { deploy, forward, secret } from "../support/deployment.ts";
+import { management } from "../support/servers.ts";
 
-const QUEUE = "celeriac.default";
+/** Users that the deployment makes, beside its administrator. */
+const ROLES = ["api", "worker", "beat", "dead", "monitor", "keda"];
 
-/** Nobody but the administrator changes what the definitions made. */
-const making: readonly Attempt[] = [
-  declareQueue("celeriac.new"),
-  deleteQueue(QUEUE),
-  deleteQueue("celeriac.dead"),
-  declareExchange("dlx.celeriac", "fanout", true),
-  bind("celeriac.dead", "celeriac"),
-  purge(QUEUE),
-  purge("celeriac.dead"),
-];
+/** What an attempt needs: a right on a name, each. */
+interface Tried {
+  readonly attempt: Attempt;
+  readonly configure?: string;
+  readonly write?: string;
+  readonly read?: string;
+}
 
-const forbidden: Readonly<Record<string, readonly Attempt[]>> = {
-  api: [...making, take(QUEUE), consume(QUEUE), take("celeriac.dead"), publish("dlx.celeriac")],
-  worker: [
-    ...making.filter(({ name }) => name !== purge(QUEUE).name),
-    take("celeriac.dead"),
-    publish("match.celeriac"),
-  ],
-  beat: [...making, take(QUEUE), take("celeriac.dead"), publish("dlx.celeriac")],
-  dead: [
-    ...making.filter(({ name }) => name !== purge("celeriac.dead").name),
-    take(QUEUE),
-    publish("", QUEUE),
-  ],
-  monitor: [...making, take(QUEUE), take("celeriac.dead"), publish("celeriac", QUEUE)],
-  keda: [...making, take(QUEUE), take("celeriac.dead"), publish("celeriac", QUEUE)],
-};
+/** Every verb on every name. */
+function everything(queues: readonly string[], exchanges: readonly string[]): Tried[] {
+  return [
+    ...queues.flatMap((queue) => [
+      { attempt: declareQueue(queue), configure: queue },
+      { attempt: deleteQueue(queue), configure: queue },
+      { attempt: purge(queue), read: queue },
+      { attempt: take(queue), read: queue },
+      { attempt: consume(queue), read: queue },
+      { attempt: publish("", queue), write: "amq.default" },
+    ]),
+    ...exchanges.flatMap((exchange) => [
+      { attempt: declareExchange(exchange, "fanout", true), configure: exchange },
+      { attempt: deleteExchange(exchange), configure: exchange },
+      { attempt: publish(exchange), write: exchange },
+      ...queues.flatMap((queue) => [
+        { attempt: bind(queue, exchange), write: queue, read: exchange },
+        { attempt: unbind(queue, exchange), write: queue, read: exchange },
+      ]),
+      ...exchanges.map((source) => ({
+        attempt: bindExchange(exchange, source),
+        write: exchange,
+        read: source,
+      })),
+    ]),
+  ];
+}
 
-Deno.test("each broker user is refused what its role does not need", async () => {
+function outside(tried: Tried, { permission }: BrokerUser): boolean {
+  return (["configure", "write", "read"] as const).some((right) => {
+    const name = tried[right];
+    return name !== undefined && !new RegExp(permission[right]).test(name);
+  });
+}
+
+/** What the management API answers to requests that change nothing where they are refused. */
+async function asked(url: string): Promise<number[]> {
+  const { origin, username, password } = new URL(url);
+  const authorization = `Basic ${btoa(`${username}:${password}`)}`;
+  const requests = [
+    ["GET", "/api/definitions"],
+    ["PUT", "/api/users/celeriac-stranger", { password: "x", tags: "administrator" }],
+    ["PUT", "/api/vhosts/stranger", {}],
+    ["PUT", `/api/permissions/celeriac/${username}`, { configure: ".*", write: ".*", read: ".*" }],
+    ["PUT", "/api/policies/celeriac/stranger", { pattern: ".*", definition: { "max-length": 1 } }],
+    ["DELETE", "/api/users/celeriac-admin"],
+    ["DELETE", "/api/connections/username/celeriac-worker"],
+    ["DELETE", "/api/queues/celeriac/celeriac.default"],
+  ] as const;
+  return await Promise.all(requests.map(async ([method, path, body]) => {
+    const headers = { authorization, "content-type": "application/json" };
+    const init = body ? { body: JSON.stringify(body) } : {};
+    const answer = await fetch(`${origin}${path}`, { method, headers, ...init });
+    await answer.body?.cancel();
+    return answer.status;
+  }));
+}
+
+Deno.test("each broker user is refused every verb outside its grant", async () => {
   await deploy("tests/e2e/overlay");
-  await using way = await forward("service/rabbitmq", 5672);
-  for (const [role, attempts] of Object.entries(forbidden)) {
-    const password = await secret("celeriac-broker", role);
-    const url = `amqp://celeriac-${role}:${password}@127.0.0.1:${way.port}/celeriac`;
+  await using amqp = await forward("pod/rabbitmq-0", 5672);
+  await using http = await forward("pod/rabbitmq-0", 15672);
+  const admin = await secret("celeriac-broker", "admin");
+  const administration = `http://celeriac-admin:${admin}@127.0.0.1:${http.port}`;
+  const names = (list: unknown) => (list as { name: string }[]).map(({ name }) => name);
+  const there = names(await management(administration, "GET", "/api/queues/celeriac"))
+    .filter((name) => !name.startsWith("amq."));
+  const queues = [...there, "celeriac.new"];
+  const exchanges = names(await management(administration, "GET", "/api/exchanges/celeriac"))
+    .filter((name) => name === "amq.topic" || name !== "" && !name.startsWith("amq."));
+  const all = everything(queues, exchanges);
+  for (const user of brokerUsers().filter(({ role }) => ROLES.includes(role))) {
+    const password = await secret("celeriac-broker", user.role);
+    const url = `amqp://${user.name}:${password}@127.0.0.1:${amqp.port}/celeriac`;
+    const attempts = all.filter((tried) => outside(tried, user)).map(({ attempt }) => attempt);
     const wanted = Object.fromEntries(attempts.map(({ name }) => [name, "refused"]));
-    assertEquals(await outcomes(url, attempts), wanted, role);
+    assertEquals(await outcomes(url, attempts), wanted, user.role);
+    const answers = await asked(`http://${user.name}:${password}@127.0.0.1:${http.port}`);
+    assert(answers.every((status) => status === 401 || status === 403), `${user.role}: ${answers}`);
+    console.log(`${user.role}: ${attempts.length} of ${all.length} verbs are not its own`);
   }
+  const after = names(await management(administration, "GET", "/api/queues/celeriac"));
+  assertEquals(after.filter((name) => there.includes(name)), there);
 });

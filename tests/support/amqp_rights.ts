@@ -105,6 +105,24 @@ export function bind(queue: string, exchange: string): Attempt {
   };
 }
 
+export function unbind(queue: string, exchange: string): Attempt {
+  return {
+    name: `unbind ${queue} from ${exchange}`,
+    run: (channel) => channel.unbindQueue(queue, exchange, "#"),
+  };
+}
+
+export function bindExchange(destination: string, source: string): Attempt {
+  return {
+    name: `bind exchange ${destination} to ${source}`,
+    run: (channel) => channel.bindExchange(destination, source, "#"),
+  };
+}
+
+export function deleteExchange(name: string): Attempt {
+  return { name: `delete exchange ${name}`, run: (channel) => channel.deleteExchange(name) };
+}
+
 /** Overhears an exchange through an exclusive queue.
  *
  * @param queue its name; the broker chooses one when absent */

@@ -82,6 +82,18 @@ export async function settled(): Promise<void> {
   }
 }
 
+/** How often a container of ours was started again, of all the pods there are now. */
+export async function restarts(): Promise<number> {
+  type Containers = { restartCount: number }[];
+  const { items } = await get("pods") as {
+    items: { status: { containerStatuses?: Containers; initContainerStatuses?: Containers } }[];
+  };
+  return items
+    .flatMap(({ status }) => [status.containerStatuses ?? [], status.initContainerStatuses ?? []])
+    .flat()
+    .reduce((sum, { restartCount }) => sum + restartCount, 0);
+}
+
 /** Waits until a rollout is over. */
 export async function rolledOut(what: string): Promise<void> {
   await kubectl("rollout", "status", what, `--timeout=${PATIENCE}s`);
