@@ -5,6 +5,7 @@ import { DEFAULT_VHOST } from "../shared/definitions/render.ts";
 import { ConfigurationError } from "../shared/errors.ts";
 import type { Command } from "./command.ts";
 import { EXIT } from "./exit.ts";
+import { readSecretFolder, writeSecretFolder } from "./secret_folder.ts";
 
 /** Broker users that are made: those of Celeriac itself. */
 const BROKER_ROLES = ["admin", "api", "worker", "beat", "dead", "monitor", "keda"] as const;
@@ -51,6 +52,11 @@ export const secrets: Command = {
     "",
     "  kubectl -n celeriac get secret -o json | cli.ts secrets --rotate=worker | kubectl apply -f -",
     "",
+    "--folder writes them as files, FOLDER/SECRET/KEY, which infra/compose.yaml mounts, and rotates them there:",
+    "",
+    "  cli.ts secrets --folder=infra/secrets",
+    "  cli.ts secrets --folder=infra/secrets --rotate=worker",
+    "",
     `NAMES: ${[...new Set([...BROKER_ROLES, ...DATABASE_ROLES, TOKEN])].join(", ")}`,
   ].join("\n"),
   flags: {
@@ -58,6 +64,7 @@ export const secrets: Command = {
     broker: { value: "URL", help: "RabbitMQ without a user [amqp://rabbitmq:5672/celeriac]" },
     management: { value: "URL", help: "its management API [http://rabbitmq.celeriac.svc:15672]" },
     database: { value: "URL", help: "Postgres without a user [postgres://postgres:5432/celeriac]" },
+    folder: { value: "FOLDER", help: "write files there instead of printing" },
     rotate: { value: "NAMES", help: "new passwords for these roles only, with commas" },
   },
   async run({ own }) {
@@ -67,7 +74,10 @@ export const secrets: Command = {
       management: address(
         "management",
         // The whole name: KEDA asks from another namespace.
-        own.management ?? `http://rabbitmq.${own.namespace ?? "celeriac"}.svc:15672`,
+        own.management ??
+          (own.folder === undefined
+            ? `http://rabbitmq.${own.namespace ?? "celeriac"}.svc:15672`
+            : "http://rabbitmq:15672"),
         /^https?:$/,
       ),
       database: address(
@@ -76,7 +86,16 @@ export const secrets: Command = {
         /^postgres(ql)?:$/,
       ),
     };
-    const kept = own.rotate === undefined ? {} : { kept: await keptBut(own.rotate) };
+    if (own.folder !== undefined) {
+      await writeFolder(own.folder, own.rotate, options);
+      return EXIT.done;
+    }
+    const kept = own.rotate === undefined ? {} : {
+      kept: keptBut(
+        own.rotate,
+        presentSecrets(await new Response(Deno.stdin.readable).text()),
+      ),
+    };
     const items = secretManifests({ ...options, ...kept });
     console.log(JSON.stringify({ apiVersion: "v1", kind: "List", items }, null, 2));
     return EXIT.done;
@@ -128,8 +147,29 @@ export function secretManifests({ namespace, kept, ...servers }: SecretOptions):
   ];
 }
 
-/** What standard input has of Secrets, without those that get a new value. */
-async function keptBut(names: string): Promise<Map<string, string>> {
+/** Makes the files of a folder, or changes some of those that are there. */
+async function writeFolder(
+  folder: string,
+  rotate: string | undefined,
+  options: SecretOptions,
+): Promise<void> {
+  const present = await readSecretFolder(folder);
+  if (rotate === undefined && present.size > 0) {
+    throw new ConfigurationError(
+      `Cannot make secrets in ${folder} as there are some: change them with --rotate=NAMES, or remove the folder`,
+    );
+  }
+  if (rotate !== undefined && present.size === 0) {
+    throw new ConfigurationError(
+      `Cannot rotate as there are no secrets in ${folder}: make them first, without --rotate`,
+    );
+  }
+  const kept = rotate === undefined ? {} : { kept: keptBut(rotate, present) };
+  await writeSecretFolder(folder, secretManifests({ ...options, ...kept }));
+}
+
+/** What is present, without those that get a new value. */
+function keptBut(names: string, present: ReadonlyMap<string, string>): Map<string, string> {
   const known = [...new Set<string>([...BROKER_ROLES, ...DATABASE_ROLES, TOKEN])];
   const rotated = names.split(",").map((name) => name.trim()).filter(Boolean);
   for (const name of rotated) {
@@ -141,7 +181,6 @@ async function keptBut(names: string): Promise<Map<string, string>> {
       }`,
     );
   }
-  const present = presentSecrets(await new Response(Deno.stdin.readable).text());
   return new Map([...present].filter(([key]) => !rotated.includes(key.split("/")[1]!)));
 }
 

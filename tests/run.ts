@@ -35,6 +35,8 @@ const suites: readonly ServedSuite[] = [
     needsServers: true,
   },
   { name: "interop", paths: ["tests/interop"], flags: ["-A"], needsServers: true },
+  // Programs of others, which the first run fetches.
+  { name: "audit", paths: ["tests/audit"], flags: ["-A"], needsServers: false },
   // Its servers are its own: they are mistreated.
   { name: "chaos", paths: ["tests/chaos"], flags: ["-A"], needsServers: false },
   { name: "e2e", paths: ["tests/e2e"], flags: ["-A"], needsServers: false, needsCluster: true },

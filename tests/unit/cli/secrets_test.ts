@@ -1,5 +1,12 @@
-import { assertEquals, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { presentSecrets, secretManifests } from "../../../cli/secrets.ts";
+import { readSecretFolder } from "../../../cli/secret_folder.ts";
 import { ConfigurationError } from "../../../shared/errors.ts";
 import { run } from "../../support/process.ts";
 import { checkout } from "../../support/roles.ts";
@@ -83,4 +90,35 @@ Deno.test("secrets --rotate changes a role's passwords and the URLs made of them
 Deno.test("presentSecrets() refuses what is not a list of our Secrets", () => {
   assertThrows(() => presentSecrets("no"), ConfigurationError, "pipe `kubectl get secret");
   assertThrows(() => presentSecrets('{"items":[]}'), ConfigurationError, "no Secret named");
+});
+
+Deno.test("secrets --folder writes a file for each value, and --rotate changes a role's", async () => {
+  const parent = await Deno.makeTempDir();
+  const folder = `${parent}/secrets`;
+  const make = (...flags: string[]) =>
+    run(Deno.execPath(), [
+      "run",
+      `--allow-read=${folder}`,
+      `--allow-write=${folder}`,
+      `${checkout}cli.ts`,
+      "secrets",
+      `--folder=${folder}`,
+      ...flags,
+    ]);
+  await assertRejects(() => make("--rotate=worker"), Error, "make them first");
+  await make();
+  const before = await readSecretFolder(folder);
+  const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
+  assertEquals([mode(folder), mode(`${folder}/celeriac-api/token`)], [0o700, 0o644]);
+  assertEquals(
+    before.get("celeriac-broker/management-url"),
+    `http://celeriac-admin:${before.get("celeriac-broker/admin")}@rabbitmq:15672`,
+  );
+  await assertRejects(() => make(), Error, "--rotate=NAMES");
+  await make("--rotate=token");
+  const after = await readSecretFolder(folder);
+  await Deno.remove(parent, { recursive: true });
+  assertEquals([...after.keys()], [...before.keys()]);
+  const changed = [...after].filter(([key, value]) => before.get(key) !== value);
+  assertEquals(changed.map(([key]) => key), ["celeriac-api/token"]);
 });

@@ -1,0 +1,69 @@
+/** What kube-score and checkov find fault with and what stays as it is: the table of exceptions.
+ * @module
+ */
+
+/** One finding of one tool about one object of one overlay. */
+export interface Finding {
+  /** The tool's name of the check. */
+  readonly check: string;
+  /** `Kind/name`. */
+  readonly object: string;
+}
+
+/** Why a finding is accepted. */
+export interface Exception {
+  /** The check's name in either tool, or in both. */
+  readonly checks: readonly string[];
+  /** The objects that are excused, by `Kind/name`. */
+  readonly objects: RegExp;
+  readonly reason: string;
+}
+
+const PODS = /^(Deployment|StatefulSet|CronJob)\//;
+
+/** The table. */
+export const EXCEPTIONS: readonly Exception[] = [
+  {
+    checks: ["container-image-pull-policy", "CKV_K8S_15"],
+    objects: PODS,
+    reason:
+      "a tag is never moved; Always needs the registry for each restart, and breaks a kind cluster",
+  },
+  {
+    checks: ["container-security-context-user-group-id", "CKV_K8S_40"],
+    objects: PODS,
+    reason: "the image's own user (1993, 999) owns the image's files and the volumes",
+  },
+  {
+    checks: ["CKV_K8S_11"],
+    objects: PODS,
+    reason: "a CPU limit throttles, which delays heartbeats and probes; requests share fairly",
+  },
+  {
+    checks: ["CKV_K8S_43"],
+    objects: PODS,
+    reason:
+      "a digest belongs to the image that somebody pushed: an overlay of one's own sets it under `images`",
+  },
+  {
+    checks: ["pod-probes", "CKV_K8S_8"],
+    objects: /^StatefulSet\/rabbitmq$/,
+    reason: "a broker that is slow, drains or has an alarm must not be restarted",
+  },
+  {
+    checks: ["deployment-has-host-podantiaffinity", "statefulset-has-host-podantiaffinity"],
+    objects: /^(Deployment|StatefulSet)\//,
+    reason:
+      "topologySpreadConstraints spread over nodes and zones; the tool knows only the older way",
+  },
+  {
+    checks: ["networkpolicy-targets-pod"],
+    objects: /^NetworkPolicy\/api-client$/,
+    reason: "for the pods of others that submit tasks",
+  },
+];
+
+/** The exception that takes a finding. */
+export function exceptionFor({ check, object }: Finding): Exception | undefined {
+  return EXCEPTIONS.find(({ checks, objects }) => checks.includes(check) && objects.test(object));
+}

@@ -1,0 +1,54 @@
+/** Programs that judge manifests, each made once under `.venv/` and kept. Its folder is named after its release.
+ * @module
+ */
+import { fromFileUrl } from "@std/path";
+import { run } from "./process.ts";
+
+/** What is installed: of Go's module proxy, or of the Python package index. */
+const programs = {
+  "kube-score": { go: "github.com/zegl/kube-score/cmd/kube-score", version: "v1.20.0" },
+  "compose-go": { go: "github.com/compose-spec/compose-go/v2/cmd", version: "v2.16.2" },
+  "checkov": { python: "checkov", version: "3.3.30" },
+} as const;
+
+/** Name of a program. */
+export type AuditTool = keyof typeof programs;
+
+const folder = fromFileUrl(new URL("../../.venv/", import.meta.url));
+const installTimeoutMs = 15 * 60_000;
+
+/** Finds or makes a program, and returns its path; making it takes a minute or two and a network.
+ *
+ * @throws when there is no Go or Python to make it with, or it cannot be fetched */
+export async function auditTool(name: AuditTool): Promise<string> {
+  const program = programs[name];
+  const home = `${folder}${name}-${program.version}`;
+  const path = "go" in program ? `${home}/${program.go.split("/").at(-1)}` : `${home}/bin/${name}`;
+  const done = `${home}/made`;
+  await Deno.mkdir(folder, { recursive: true });
+  using lock = await Deno.open(`${home}.lock`, { create: true, write: true });
+  await lock.lock(true); // another test file may be about to make it, too
+  if (await Deno.stat(done).then(() => true, () => false)) return path;
+  await Deno.remove(home, { recursive: true }).catch(() => {});
+  const options = { timeoutMs: installTimeoutMs, ownGroup: true };
+  if ("go" in program) {
+    await need("go", ["version"], name, "https://go.dev/dl");
+    const env = { GOBIN: home };
+    await run("go", ["install", `${program.go}@${program.version}`], { ...options, env });
+  } else {
+    await need("python3", ["--version"], name, "apt-get install python3 python3-venv");
+    await run("python3", ["-m", "venv", home], options);
+    const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    const wanted = `${program.python}==${program.version}`;
+    await run(`${home}/bin/python`, [...pip, wanted], options);
+  }
+  await Deno.writeTextFile(done, "");
+  return path;
+}
+
+async function need(command: string, args: string[], tool: AuditTool, remedy: string) {
+  const found = await run(command, args).then(() => true, () => false);
+  if (!found) {
+    throw new Error(`Cannot make ${tool} as there is no ${command} here: install it (${remedy})`);
+  }
+}
