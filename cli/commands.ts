@@ -35,6 +35,6 @@ export const SUMMARIES: ReadonlyMap<string, string> = new Map([
   ["inspect", "ask workers what they do"],
   ["control", "tell workers what to do"],
   ["schedules", "list, add, pause, resume, trigger and remove schedules"],
-  ["tasks", "print what each task may do, or the egress that they need"],
+  ["tasks", "print what each task may do, or the NetworkPolicy that they need"],
   ["permissions", "print the Deno flags that a role needs"],
 ]);

@@ -4,6 +4,7 @@
  */
 import { formatDefinitions } from "../shared/definitions/document.ts";
 import { templateDefinitions } from "../shared/definitions/render.ts";
+import { egressPolicy } from "../shared/manifest.ts";
 import { Registry } from "../shared/registry.ts";
 import { flagOf, type Setting, type SettingKey, SETTINGS } from "../shared/settings.ts";
 import * as contracts from "../shared/tasks/mod.ts";
@@ -17,15 +18,16 @@ const END = "<!-- /settings -->";
  *
  * @param read gives a file's present text, for those that are generated in part */
 export function generated(read: (path: string) => string): Map<string, string> {
-  const queues = Registry.fromModule(contracts, "the sample app").queues;
+  const sample = Registry.fromModule(contracts, "the sample app");
   const page = "docs/configuration.md";
   const [before = "", rest = ""] = read(page).split(BEGIN);
   const after = rest.split(END)[1] ?? "";
   return new Map([
     [
       "infra/rabbitmq-definitions.json",
-      formatDefinitions(templateDefinitions({ topology: topology(queues) })),
+      formatDefinitions(templateDefinitions({ topology: topology(sample.queues) })),
     ],
+    ["infra/k8s/base/worker-tasks.json", `${JSON.stringify(egressPolicy(sample), null, 2)}\n`],
     [page, `${before}${BEGIN}\n\n${settingsTable()}\n\n${END}${after}`],
   ]);
 }

@@ -1,16 +1,16 @@
 /** `cli.ts tasks`: what each task may do. */
 import { ConfigurationError } from "../shared/errors.ts";
-import { egressRules, manifestRows } from "../shared/manifest.ts";
+import { egressPolicy, manifestRows } from "../shared/manifest.ts";
 import { loadRegistry } from "./app.ts";
 import { type Command, configOf } from "./command.ts";
 import { EXIT } from "./exit.ts";
 
 /** Prints the permissions and limits of all tasks. */
 export const tasks: Command = {
-  summary: "print what each task may do, or the egress that they need",
+  summary: "print what each task may do, or the NetworkPolicy that they need",
   usage: "[egress] [FLAGS]",
   details: [
-    "`egress` prints the `egress` rules of a Kubernetes NetworkPolicy as JSON, which YAML takes as it is.",
+    "`egress` prints a Kubernetes NetworkPolicy for the workers, as JSON, which YAML takes as it is.",
     "A name of a host outside of the cluster becomes all public addresses on its port.",
   ].join("\n"),
   role: "worker",
@@ -22,7 +22,7 @@ export const tasks: Command = {
       );
     }
     const registry = await loadRegistry(configOf(given));
-    if (what === "egress") console.log(JSON.stringify(egressRules(registry), null, 2));
+    if (what === "egress") console.log(JSON.stringify(egressPolicy(registry), null, 2));
     else console.log(table([["task", "runs", "may", "limits"], ...manifestRows(registry)]));
     return EXIT.done;
   },

@@ -14,6 +14,18 @@ export interface EgressRule {
   readonly ports?: readonly { readonly protocol: "TCP"; readonly port: number }[];
 }
 
+/** A NetworkPolicy of the workers' pods (networking.k8s.io/v1). */
+export interface EgressPolicy {
+  readonly apiVersion: "networking.k8s.io/v1";
+  readonly kind: "NetworkPolicy";
+  readonly metadata: { readonly name: string };
+  readonly spec: {
+    readonly podSelector: { readonly matchLabels: Readonly<Record<string, string>> };
+    readonly policyTypes: readonly ["Egress"];
+    readonly egress: readonly EgressRule[];
+  };
+}
+
 /** Addresses that are no public host: loopback, private and shared networks, link-local with the clouds' metadata. */
 const NOT_PUBLIC = [
   "0.0.0.0/8",
@@ -70,6 +82,25 @@ export function egressRules(contracts: Iterable<Permitted>): EgressRule[] {
   );
   const rules = entries.map((entry) => JSON.stringify(ruleOf(entry)));
   return [...new Set(rules)].sort().map((rule) => JSON.parse(rule));
+}
+
+/** The NetworkPolicy that lets the workers' pods of infra/k8s reach what the tasks declare, beside the broker and
+ * the database; one without rules lets them reach nothing. */
+export function egressPolicy(contracts: Iterable<Permitted>): EgressPolicy {
+  const matchLabels = {
+    "app.kubernetes.io/name": "celeriac",
+    "app.kubernetes.io/component": "worker",
+  };
+  return {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "NetworkPolicy",
+    metadata: { name: "worker-tasks" },
+    spec: {
+      podSelector: { matchLabels },
+      policyTypes: ["Egress"],
+      egress: egressRules(contracts),
+    },
+  };
 }
 
 function ruleOf(entry: string): EgressRule {

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ConfigurationError } from "../../shared/errors.ts";
-import { egressRules, manifestRows } from "../../shared/manifest.ts";
+import { egressPolicy, egressRules, manifestRows } from "../../shared/manifest.ts";
 import { defineTask, type SandboxDefinition, z } from "../../shared/mod.ts";
 
 const input = z.object({});
@@ -39,6 +39,17 @@ Deno.test("egressRules() makes one rule for each destination, and none for inlin
   }]);
   const [open] = rules.filter(({ to }) => JSON.stringify(to).includes("0.0.0.0/0"));
   assertEquals(JSON.stringify(open).includes("169.254.0.0/16"), true); // never the cloud's metadata
+});
+
+Deno.test("egressPolicy() selects the workers, and holds the rules of all tasks, or none", () => {
+  const task = sandboxed("a", { permissions: { net: ["192.0.2.1:443"] } });
+  const { kind, spec } = egressPolicy([task]);
+  assertEquals(kind, "NetworkPolicy");
+  assertEquals(spec.podSelector.matchLabels["app.kubernetes.io/component"], "worker");
+  assertEquals(spec.policyTypes, ["Egress"]);
+  assertEquals(spec.egress, egressRules([task]));
+  assertEquals(spec.egress.length, 1);
+  assertEquals(egressPolicy([]).spec.egress, []);
 });
 
 Deno.test("defineTask() refuses a sandbox that cannot work", () => {

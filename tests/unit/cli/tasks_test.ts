@@ -1,0 +1,16 @@
+import { assertEquals } from "@std/assert";
+import { egressPolicy } from "../../../shared/manifest.ts";
+import { Registry } from "../../../shared/registry.ts";
+import * as hostile from "../../app/hostile_contracts.ts";
+import { run } from "../../support/process.ts";
+import { checkout } from "../../support/roles.ts";
+
+Deno.test("tasks egress prints a NetworkPolicy of what an app's tasks may reach", async () => {
+  const contracts = `--contracts=${checkout}tests/app/hostile_contracts.ts`;
+  const text = await run(Deno.execPath(), [
+    ...["run", "-A", `${checkout}cli.ts`, "tasks", "egress", contracts],
+  ]);
+  const policy = JSON.parse(text);
+  assertEquals(policy, egressPolicy(Registry.fromModule(hostile, "the test")));
+  assertEquals(policy.spec.egress, [{ to: [{ ipBlock: { cidr: "127.0.0.1/32" } }] }]);
+});
