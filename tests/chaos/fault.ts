@@ -11,8 +11,10 @@ export interface Fault {
   readonly name: string;
   /** Whether it is the broker's: then it runs on every release of RabbitMQ. */
   readonly broker: boolean;
-  /** How often it is done in one run at most. Default 3. */
+  /** How often it is done in a short run at most, where it needs none of its own. Default 3. */
   readonly cycles?: number;
+  /** Whether it must cost no task an attempt, nor count as a crash. Default false. */
+  readonly free?: true;
   /** Tasks submitted at least; default 5,000. */
   readonly count?: number;
   /** Tasks a second; default 400. */

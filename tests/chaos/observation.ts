@@ -1,3 +1,6 @@
+/** Seconds from a fault's end in which every worker consumes again. */
+export const RECOVERY_LIMIT = 15;
+
 /** What a run showed. */
 export interface Observation {
   readonly fault: string;
@@ -13,6 +16,8 @@ export interface Observation {
   readonly doubled: number;
   /** SUCCESS, but no effect to be found. */
   readonly withoutEffect: number;
+  /** Tasks that an attempt was counted for, or a crash. */
+  readonly spent: number;
   readonly deadLetters: number;
   /** Requests answered 503, or not at all, and tried again by the client. */
   readonly refused: number;

@@ -1,17 +1,17 @@
-/** The matrix' report: JSON for machines, a table for people, and the table in docs/reliability.md.
+/** The matrix' report: JSON for machines, a table for people, and the tables in docs/reliability.md.
  *
  *     deno run --allow-read --allow-write=docs tests/chaos/report.ts
  *
- * As a program it writes the last run's table into docs/reliability.md.
+ * As a program it writes the tables of the last run and of the soak into docs/reliability.md, as far
+ * as there are reports of them.
  * @module
  */
-import type { Observation } from "./observation.ts";
+import { type Observation, RECOVERY_LIMIT } from "./observation.ts";
 
 const JSON_PATH = "report/chaos.json";
 const TABLE_PATH = "report/chaos.md";
 const PAGE = "docs/reliability.md";
-const BEGIN = "<!-- matrix -->";
-const END = "<!-- /matrix -->";
+const SOAK_PATH = "report/soak.json";
 
 /** Renders the table.
  *
@@ -36,7 +36,7 @@ export function table(observations: readonly Observation[]): string {
     seconds(seen.longestPause),
     seconds(Math.max(...seen.recoveries)),
   ]);
-  const head = [
+  return markdown([
     "fault",
     "RabbitMQ",
     "times",
@@ -47,9 +47,46 @@ export function table(observations: readonly Observation[]): string {
     "doubled effects",
     "longest pause",
     "slowest recovery",
-  ];
-  const rule = head.map((_, column) => column < 2 ? "---" : "--:");
-  return [head, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  ], rows);
+}
+
+/** Renders the table of a soak: how many of its cycles ended in time.
+ *
+ * @example
+ * ```ts
+ * import { soakTable } from "./report.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(soakTable([]).split("\n").length, 2);
+ * ```
+ */
+export function soakTable(observations: readonly Observation[]): string {
+  const rows = observations.map((seen) => {
+    const sorted = seen.recoveries.toSorted((one, other) => one - other);
+    const inTime = sorted.filter((value) => value <= RECOVERY_LIMIT).length;
+    return [
+      seen.fault,
+      seen.broker,
+      `${inTime} of ${sorted.length}`,
+      number(seen.accepted),
+      `${seen.lost}`,
+      `${seen.failed + seen.deadLetters}`,
+      `${seen.doubled}`,
+      seconds(sorted[Math.floor(sorted.length / 2)] ?? 0),
+      seconds(sorted.at(-1) ?? 0),
+    ];
+  });
+  return markdown([
+    "fault",
+    "RabbitMQ",
+    `within ${RECOVERY_LIMIT} s`,
+    "accepted",
+    "lost",
+    "failed",
+    "doubled effects",
+    "median recovery",
+    "slowest recovery",
+  ], rows);
 }
 
 /** Adds an observation to the report of this run. */
@@ -57,6 +94,37 @@ export async function report(observations: readonly Observation[]): Promise<void
   await Deno.mkdir("report", { recursive: true });
   await Deno.writeTextFile(JSON_PATH, JSON.stringify(observations, null, 2) + "\n");
   await Deno.writeTextFile(TABLE_PATH, table(observations) + "\n");
+}
+
+/** Adds to the report of the soak, in the place of what it had of this fault: a soak is long, and may be run in parts. */
+export async function reportSoak(seen: Observation): Promise<void> {
+  const others = (await observed(SOAK_PATH) ?? [])
+    .filter(({ fault, broker }) => fault !== seen.fault || broker !== seen.broker);
+  await Deno.mkdir("report", { recursive: true });
+  await Deno.writeTextFile(SOAK_PATH, JSON.stringify([...others, seen], null, 2) + "\n");
+}
+
+async function observed(path: string): Promise<Observation[] | undefined> {
+  try {
+    return JSON.parse(await Deno.readTextFile(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const rule = head.map((_, column) => column < 2 ? "---" : "--:");
+  return [head, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+function written(page: string, name: string, content: string): string {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const [before, after] = [page.indexOf(begin), page.indexOf(end)];
+  if (before < 0 || after < before) {
+    throw new Error(`Cannot write ${PAGE} as it lacks ${begin} and ${end}: add both`);
+  }
+  return `${page.slice(0, before + begin.length)}\n\n${content}\n\n${page.slice(after)}`;
 }
 
 function number(value: number): string {
@@ -68,12 +136,13 @@ function seconds(value: number): string {
 }
 
 if (import.meta.main) {
-  const observations: Observation[] = JSON.parse(await Deno.readTextFile(JSON_PATH));
-  const page = await Deno.readTextFile(PAGE);
-  const [before, after] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (before < 0 || after < before) {
-    throw new Error(`Cannot write ${PAGE}: it lacks ${BEGIN} and ${END}`);
+  let page = await Deno.readTextFile(PAGE);
+  const matrix = await observed(JSON_PATH);
+  const soak = await observed(SOAK_PATH);
+  if (!matrix && !soak) {
+    throw new Error(`Cannot write ${PAGE} as there is no report: run deno task test:chaos`);
   }
-  const head = page.slice(0, before + BEGIN.length);
-  await Deno.writeTextFile(PAGE, `${head}\n\n${table(observations)}\n\n${page.slice(after)}`);
+  if (matrix) page = written(page, "matrix", table(matrix));
+  if (soak) page = written(page, "soak", soakTable(soak));
+  await Deno.writeTextFile(PAGE, page);
 }

@@ -10,8 +10,6 @@ import { Load, type LoadOptions } from "./load.ts";
 import type { Observation } from "./observation.ts";
 import type { Supervisor } from "./supervisor.ts";
 
-/** Seconds in which every worker consumes again. */
-export const RECOVERY_LIMIT = 15;
 /** Seconds that a recovery is waited for: a number beyond the limit says more than none. */
 const PATIENCE = 60;
 /** Seconds that the whole backlog may take. */
@@ -40,6 +38,11 @@ const selectEffects = `
   select coalesce(sum(times - 1), 0)::int as doubled,
     (count(*) filter (where times is null))::int as missing
   from finished full join effects on effects.task_id = finished.id`;
+const selectSpent = `
+  select count(*)::int as count from celeriac.task
+  where id = any($1::text[]) and (
+    retries > 0 or id in (select task_id from celeriac.crash where runs > 0)
+  )`;
 const selectPause = `
   select coalesce(max(extract(epoch from gap)), 0)::float8 as seconds from (
     select finished_at - lag(finished_at) over (order by finished_at) as gap
@@ -78,6 +81,7 @@ export async function runFault(
     const [effects] = await system.rows<{ doubled: number; missing: number }>(selectEffects, [
       accepted,
     ]);
+    const [spent] = await system.rows<{ count: number }>(selectSpent, [accepted]);
     const succeeded = states.find(({ state }) => state === "SUCCESS")?.count ?? 0;
     const final = accepted.length - missing.length;
     return {
@@ -89,6 +93,7 @@ export async function runFault(
       failed: final - succeeded,
       doubled: effects?.doubled ?? 0,
       withoutEffect: effects?.missing ?? 0,
+      spent: spent?.count ?? 0,
       deadLetters: await depth(system, DEAD_QUEUE),
       refused: summary.refused,
       unanswered: summary.unanswered,

@@ -23,6 +23,8 @@ export interface Suite {
   readonly flags: readonly string[];
   /** Milliseconds; one that takes longer hangs. Default 20 minutes. */
   readonly timeLimitMs?: number;
+  /** Whether what failed runs a second time; default true. */
+  readonly secondTry?: boolean;
 }
 
 /** What a suite may need beside its own definition. */
@@ -62,7 +64,8 @@ export async function runSuite(suite: Suite, options: SuiteOptions): Promise<Tal
   const silent = await silentFiles(suite, xml, flags);
   if (silent.length === 0 && counted.failed > 0) {
     const files = [...new Set(failures(xml).map(({ file }) => file))];
-    if (suite.flags.includes("--doc") || files.length > maxFilesAgain) return counted;
+    const hopeless = suite.flags.includes("--doc") || files.length > maxFilesAgain;
+    if (hopeless || suite.secondTry === false) return counted;
     const registering = await filesRegistering(suite, files);
     console.log(`\n== ${suite.name}, again: ${registering.join(" ")}`);
     const serial = suite.flags.filter((flag) => flag !== "--parallel");

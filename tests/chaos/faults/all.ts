@@ -8,8 +8,10 @@ import {
   brokerKilled,
   connectionsClosed,
   consumersCancelled,
+  diskAlarm,
   memoryAlarm,
   queueDeleted,
+  queueOverflown,
 } from "./broker.ts";
 import {
   bothSilent,
@@ -19,17 +21,20 @@ import {
   outboxDrained,
 } from "./database.ts";
 import { deaf, mute } from "./network.ts";
-import { workerDrained, workerFrozen, workerKilled } from "./worker.ts";
+import { workerDrained, workerFrozen, workerKilled, workersUpdated } from "./worker.ts";
 
 /** Every fault. */
 export const FAULTS: readonly Fault[] = [
   workerKilled,
   workerDrained,
+  workersUpdated,
   workerFrozen,
   apiKilled,
   brokerKilled,
   brokerFrozen,
   memoryAlarm,
+  diskAlarm,
+  queueOverflown,
   connectionsClosed,
   consumersCancelled,
   queueDeleted,

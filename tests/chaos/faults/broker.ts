@@ -5,12 +5,15 @@ import { applyDefinitions } from "../../../shared/definitions/apply.ts";
 import { renderDefinitions } from "../../../shared/definitions/render.ts";
 import { management } from "../../support/servers.ts";
 import { type Fault, lasting } from "../fault.ts";
+import { waitingInOutbox } from "../outbox.ts";
 import { QUEUE, type Supervisor } from "../supervisor.ts";
+
+/** Messages that the broker must not have taken before a fault has hit. */
+const REFUSED = 200;
 
 export const brokerKilled: Fault = {
   name: "SIGKILL of RabbitMQ, and its restart",
   broker: true,
-  cycles: 2,
   async provoke({ broker }) {
     await broker.kill();
     await broker.start();
@@ -20,7 +23,6 @@ export const brokerKilled: Fault = {
 export const brokerFrozen: Fault = {
   name: "SIGSTOP of RabbitMQ past the heartbeat, then SIGCONT",
   broker: true,
-  cycles: 1,
   async provoke({ broker }) {
     await broker.pause();
     await lasting(15);
@@ -31,17 +33,44 @@ export const brokerFrozen: Fault = {
 export const memoryAlarm: Fault = {
   name: "memory alarm on and off",
   broker: true,
-  cycles: 2,
-  async provoke({ broker }) {
-    await broker.control("set_vm_memory_high_watermark", "absolute", "1000000");
-    await lasting(5);
-    await broker.control("set_vm_memory_high_watermark", "0.6");
+  async provoke(system) {
+    await system.broker.control("set_vm_memory_high_watermark", "absolute", "1000000");
+    await waitingInOutbox(system, REFUSED);
+    await system.broker.control("set_vm_memory_high_watermark", "0.6");
+  },
+};
+
+export const diskAlarm: Fault = {
+  name: "disk alarm on and off",
+  broker: true,
+  async provoke(system) {
+    await system.broker.control("set_disk_free_limit", "9000GB");
+    await waitingInOutbox(system, REFUSED);
+    await system.broker.control("set_disk_free_limit", "50MB");
+  },
+};
+
+/** Nobody takes anything from a short queue, until it answers publishes with nack. */
+export const queueOverflown: Fault = {
+  name: "queue full: publishes nacked",
+  broker: true,
+  inHand: 1,
+  async provoke(system) {
+    const { broker, vhost, workers } = system;
+    const policy = ["--vhost", vhost.vhost, "short"];
+    const definition = JSON.stringify({ "max-length": 100 });
+    await broker.control("set_operator_policy", ...policy, `^${QUEUE}$`, definition);
+    for (const worker of workers) worker.signal("SIGSTOP");
+    await waitingInOutbox(system, REFUSED);
+    for (const worker of workers) worker.signal("SIGCONT");
+    await broker.control("clear_operator_policy", ...policy);
   },
 };
 
 export const connectionsClosed: Fault = {
   name: "close_all_connections",
   broker: true,
+  inHand: 1,
   provoke: ({ broker, vhost }) =>
     broker.control("close_all_connections", "--vhost", vhost.vhost, "maintenance"),
 };

@@ -1,8 +1,8 @@
 /** Faults of Postgres.
  * @module
  */
-import { eventually } from "../../support/eventually.ts";
 import { type Fault, lasting } from "../fault.ts";
+import { waitingInOutbox } from "../outbox.ts";
 import type { Supervisor } from "../supervisor.ts";
 
 /** What is committed in the last moment nobody hears of. */
@@ -34,7 +34,6 @@ export const databaseDown: Fault = {
 export const bothSilent: Fault = {
   name: "RabbitMQ and Postgres both silent for 8 s",
   broker: false,
-  cycles: 1,
   async provoke({ broker, proxies }) {
     await broker.pause();
     proxies.database.swallow();
@@ -49,7 +48,6 @@ export const bothSilent: Fault = {
 export const diskFull: Fault = {
   name: "Postgres' disk full for 5 s",
   broker: false,
-  cycles: 1,
   async provoke({ disk, postgres }) {
     disk.fill();
     await lasting(5);
@@ -72,18 +70,10 @@ export const outboxDrained: Fault = {
   rate: 800,
   async provoke(system) {
     await system.broker.kill();
-    await eventually(`${OUTAGE} messages in the outbox`, () => waiting(system, OUTAGE));
+    await waitingInOutbox(system, OUTAGE);
     await system.broker.start();
   },
 };
-
-async function waiting(system: Supervisor, count: number): Promise<boolean> {
-  await lasting(0.2);
-  const [row] = await system.rows<{ count: number }>(
-    "select count(*)::int as count from celeriac.outbox",
-  );
-  return (row?.count ?? 0) >= count;
-}
 
 async function answers(postgres: Supervisor["postgres"]): Promise<boolean> {
   if (!postgres.running) return false;

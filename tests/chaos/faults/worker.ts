@@ -2,6 +2,7 @@
  * @module
  */
 import { type Fault, lasting } from "../fault.ts";
+import type { Role } from "../role.ts";
 
 export const workerKilled: Fault = {
   name: "SIGKILL of a worker",
@@ -14,7 +15,7 @@ export const workerKilled: Fault = {
 export const workerFrozen: Fault = {
   name: "SIGSTOP of a worker past redelivery, then SIGCONT",
   broker: false,
-  cycles: 1,
+  inHand: 3,
   async provoke({ workers }) {
     workers[0]!.signal("SIGSTOP");
     await lasting(15);
@@ -25,9 +26,25 @@ export const workerFrozen: Fault = {
 export const workerDrained: Fault = {
   name: "SIGTERM of a worker under load",
   broker: false,
-  async provoke({ workers }) {
-    const code = await workers[0]!.drain();
-    if (code !== 0) throw new Error(`The worker ended with ${code} after SIGTERM`);
-  },
+  free: true,
+  provoke: ({ workers }) => drained(workers[0]!),
   mend: ({ workers }) => workers[0]!.start(),
 };
+
+/** One after the other, as a Deployment does it. */
+export const workersUpdated: Fault = {
+  name: "rolling update of all workers under load",
+  broker: false,
+  free: true,
+  async provoke({ workers }) {
+    for (const worker of workers) {
+      await drained(worker);
+      await worker.start();
+    }
+  },
+};
+
+async function drained(worker: Role): Promise<void> {
+  const code = await worker.drain();
+  if (code !== 0) throw new Error(`The worker ended with ${code} after SIGTERM`);
+}
