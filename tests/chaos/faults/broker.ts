@@ -50,12 +50,14 @@ export const diskAlarm: Fault = {
   },
 };
 
-/** Nobody takes anything from a short queue, until it answers publishes with nack. */
+/** Nobody takes anything from a short queue, until it answers publishes with nack.
+ *
+ * Its limit goes when it is empty: RabbitMQ 3.10 does not tell channels that a queue without a limit
+ * is no longer full, and nacks what they publish for as long as they live. */
 export const queueOverflown: Fault = {
   name: "queue full: publishes nacked",
   broker: true,
-  inHand: 1,
-  async provoke(system) {
+  async provoke(system, load) {
     const { broker, vhost, workers } = system;
     const policy = ["--vhost", vhost.vhost, "short"];
     const definition = JSON.stringify({ "max-length": 100 });
@@ -63,7 +65,9 @@ export const queueOverflown: Fault = {
     for (const worker of workers) worker.signal("SIGSTOP");
     await waitingInOutbox(system, REFUSED);
     for (const worker of workers) worker.signal("SIGCONT");
+    await load.pause();
     await broker.control("clear_operator_policy", ...policy);
+    load.resume();
   },
 };
 
