@@ -2,8 +2,8 @@
  *
  *     deno run --allow-read --allow-write=docs tests/chaos/report.ts
  *
- * As a program it writes the tables of the last run and of the soak into docs/reliability.md, as far
- * as there are reports of them.
+ * As a program it writes what the last run and the soak measured into the tables of
+ * docs/reliability.md, as far as there are reports of them; other rows stay.
  * @module
  */
 import { type Observation, RECOVERY_LIMIT } from "./observation.ts";
@@ -118,13 +118,25 @@ function markdown(head: readonly string[], rows: readonly (readonly string[])[])
   return [head, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
+/** Puts rows into a table of the page: in the place of what it had of a fault on a release, else at its end. */
 function written(page: string, name: string, content: string): string {
   const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
   const [before, after] = [page.indexOf(begin), page.indexOf(end)];
   if (before < 0 || after < before) {
     throw new Error(`Cannot write ${PAGE} as it lacks ${begin} and ${end}: add both`);
   }
-  return `${page.slice(0, before + begin.length)}\n\n${content}\n\n${page.slice(after)}`;
+  const start = before + begin.length;
+  const [head = "", rule = "", ...rows] = content.split("\n");
+  const had = page.slice(start, after).split("\n").filter((line) => line.startsWith("|")).slice(2);
+  const all = new Map([...had, ...rows].map((row) => [measured(row), row]));
+  return `${page.slice(0, start)}\n\n${[head, rule, ...all.values()].join("\n")}\n\n${
+    page.slice(after)
+  }`;
+}
+
+/** Fault and release of a row. */
+function measured(row: string): string {
+  return row.split("|").slice(1, 3).map((cell) => cell.trim()).join("|");
 }
 
 function number(value: number): string {
