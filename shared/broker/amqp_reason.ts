@@ -13,7 +13,7 @@ import type { AmqpAddress } from "./amqp_address.ts";
  *
  * const address = parseAmqpUrl("amqp://me:secret@rabbit/jobs");
  * const error = new Error('Handshake terminated by server: 403 (ACCESS-REFUSED) with message "…"');
- * assertEquals(explain(error, address), "wrong user or password for user 'me'");
+ * assertEquals(explain(error, address), "wrong user or password for user 'me': give AMQP_URL the broker's, or run `cli.ts definitions apply`");
  * ```
  */
 export function explain(error: unknown, address: AmqpAddress): string {
@@ -22,10 +22,10 @@ export function explain(error: unknown, address: AmqpAddress): string {
   const code = codeOf(error);
   if (message.includes("Expected ConnectionOpenOk")) {
     return `the broker refused vhost '${address.vhost}' to user '${address.username}': the vhost does not exist, ` +
-      "or the user has no permissions in it, or the user's or the vhost's limit of connections is reached";
+      "or the user has no permissions in it, or the user's or the vhost's limit of connections is reached: run `cli.ts definitions apply`, or mend AMQP_URL";
   }
   if (/Handshake terminated by server: 403/.test(message)) {
-    return `wrong user or password for user '${address.username}'`;
+    return `wrong user or password for user '${address.username}': give AMQP_URL the broker's, or run \`cli.ts definitions apply\``;
   }
   if (message.includes("abruptly during opening handshake")) {
     return "the connection was closed during the handshake: no broker there, or one that expects TLS (amqps)";

@@ -1,0 +1,131 @@
+/** What is wrong is said where an operator looks, and once it is mended all goes on. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  applyDefinitions,
+  applyText,
+  client,
+  deploy,
+  forward,
+  get,
+  kubectl,
+  podsOf,
+  readiness,
+  restarts,
+  rolledOut,
+  secret,
+  seen,
+  settled,
+} from "../support/deployment.ts";
+import { management } from "../support/servers.ts";
+
+const HEALTH = 9000;
+
+/** Does something to the broker as its administrator. */
+async function administer(work: (url: string) => Promise<unknown>): Promise<void> {
+  await using way = await forward("pod/rabbitmq-0", 15672);
+  const password = await secret("celeriac-broker", "admin");
+  await work(`http://celeriac-admin:${password}@127.0.0.1:${way.port}`);
+}
+
+/** Does something to the database as its superuser. */
+async function sql(text: string): Promise<void> {
+  const psql = ["psql", "-qU", "postgres", "-d", "celeriac", "-v", "ON_ERROR_STOP=1", "-c", text];
+  await kubectl("exec", "postgres-0", "--", ...psql);
+}
+
+/** Waits until the readiness of a worker gives this reason, and its log holds it too. */
+async function workerSays(reason: string): Promise<void> {
+  await seen(`"${reason}" in the readiness and the log of a worker`, async () => {
+    const quietly = () => ""; // it may not have started yet
+    for (const pod of await podsOf("worker")) {
+      const told = await readiness(pod, HEALTH).catch(quietly);
+      const logged = await kubectl("logs", pod).catch(quietly);
+      if (told.includes(reason) && logged.includes(reason)) return true;
+    }
+  });
+}
+
+/** Waits until every role is ready, without a restart on the way. */
+async function ready(): Promise<void> {
+  const before = await restarts();
+  await settled();
+  assertEquals(await restarts(), before);
+}
+
+Deno.test("a Secret that is missing is named, and its coming is enough", async () => {
+  await deploy("tests/e2e/overlay");
+  const { metadata: { name, namespace }, data, type } = await get("secret", "celeriac-worker") as {
+    metadata: { name: string; namespace: string };
+    data: unknown;
+    type: string;
+  };
+  await kubectl("delete", "secret", name);
+  const [old = ""] = await podsOf("worker");
+  await kubectl("delete", "pod", old, "--wait=false");
+  await seen(`an event that names ${name}`, async () => {
+    const events = await kubectl("get", "events", "--field-selector=reason=FailedMount");
+    return events.includes(`secret "${name}" not found`);
+  });
+  await applyText(
+    "create",
+    JSON.stringify({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace }, data, type }),
+  );
+  await rolledOut("deployment/worker");
+});
+
+Deno.test("a wrong password is said, and its import from the Secret is enough", async () => {
+  await administer(async (url) => {
+    const user = { password: "wrong", tags: "" };
+    await management(url, "PUT", "/api/users/celeriac-worker", user);
+    await management(url, "DELETE", "/api/connections/username/celeriac-worker");
+  });
+  await workerSays("wrong user or password");
+  await applyDefinitions();
+  await ready();
+});
+
+Deno.test("a vhost that is missing is said, and its import is enough", async () => {
+  await administer((url) => management(url, "DELETE", "/api/vhosts/celeriac"));
+  await workerSays("vhost");
+  await applyDefinitions();
+  await ready();
+});
+
+Deno.test("a wrong password of the database is said, and mending it is enough", async () => {
+  await sql("alter role app_worker password 'wrong'");
+  const [old = ""] = await podsOf("worker");
+  await kubectl("delete", "pod", old, "--wait=false");
+  await workerSays("password authentication failed");
+  await kubectl("exec", "postgres-0", "--", "bash", "/docker-entrypoint-initdb.d/logins.sh");
+  await ready();
+});
+
+Deno.test("an image without the task module says so, and the pods before it go on", async () => {
+  const variable = "CELERIAC_HANDLERS";
+  await kubectl("set", "env", "deployment/worker", `${variable}=/app/nowhere.ts`);
+  await seen("the reason in a pod's state", async () => {
+    const text = JSON.stringify(await get("pods", "-l", "app.kubernetes.io/component=worker"));
+    return text.includes("Cannot load handlers module 'file:///app/nowhere.ts'");
+  });
+  const { status } = await get("deployment", "worker") as { status: { readyReplicas?: number } };
+  assertEquals(status.readyReplicas, 2);
+  await kubectl("set", "env", "deployment/worker", `${variable}-`);
+  await rolledOut("deployment/worker");
+});
+
+Deno.test("a database without migrations is said, and migrating is enough", async () => {
+  await sql("drop schema celeriac cascade");
+  const [old = ""] = await podsOf("worker");
+  await kubectl("delete", "pod", old, "--wait=false");
+  await workerSays("run `cli.ts migrate`");
+  await kubectl("rollout", "restart", "deployment/api");
+  await rolledOut("deployment/api");
+  await ready();
+});
+
+Deno.test("after all of this a task has its result", async () => {
+  await using pod = await client("mended");
+  const token = await secret("celeriac-api", "token");
+  const call = ["celeriac", "call", "test.echo", "value=mended", "--url=http://api"];
+  assertStringIncludes(await pod.exec("env", `CELERIAC_API_TOKEN=${token}`, ...call), "mended");
+});
