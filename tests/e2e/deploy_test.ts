@@ -54,6 +54,30 @@ Deno.test("a task that runs in a child process has its result: no network, nothi
   assertStringIncludes(await pod.exec("env", ...call), '"words": 2');
 });
 
+Deno.test("a container has no privileges, no more permissions than its role, and no package of the tests", async () => {
+  for (const role of ["api", "worker", "beat"]) {
+    const inside = (script: string) =>
+      kubectl("exec", `deployment/${role}`, "-c", role, "--", "sh", "-c", script);
+    assertEquals((await inside("id -u")).trim(), "1993");
+    assertEquals((await inside("touch /app/new 2> /dev/null || echo refused")).trim(), "refused");
+    const command = (await inside("tr '\\0' ' ' < /proc/1/cmdline")).split(" ");
+    const port = role === "api" ? 8000 : 9000;
+    assert(
+      command.includes(`--allow-net=0.0.0.0:${port},rabbitmq:5672,postgres:5432`),
+      `${command}`,
+    );
+    assert(command.includes("--cached-only") && command.includes("--no-prompt"), `${command}`);
+    for (const flag of ["-A", "--allow-all", "--allow-write", "--allow-env", "--allow-ffi"]) {
+      assert(!command.includes(flag), `${command}`);
+    }
+    const packages = (await inside("ls /deno-dir/npm/*")).split("\n");
+    assert(packages.includes("amqplib"), `${packages}`);
+    for (const name of ["autocannon", "fast-check", "kubernetes-models", "playwright-core"]) {
+      assert(!packages.includes(name), name);
+    }
+  }
+});
+
 Deno.test("importing the definitions again changes nothing", async () => {
   assertStringIncludes(await applyDefinitions(), "nothing to change");
 });
