@@ -19,6 +19,7 @@ import { Routes } from "../shared/routes.ts";
 import type { Service } from "../shared/service.ts";
 import type { Config } from "../shared/settings.ts";
 import { declarationFor } from "../shared/topology.ts";
+import { within } from "../shared/waits.ts";
 import { Workflows } from "../shared/workflows.ts";
 import { createApp } from "./app.ts";
 import { Live } from "./live.ts";
@@ -146,13 +147,10 @@ export class Api implements Service {
 
 /** Resolves when all is declared, or after a moment and goes on: readiness tells what is missing. */
 async function declare(broker: Broker, queues: readonly string[]): Promise<void> {
-  const moment = Promise.withResolvers<void>();
-  const timer = setTimeout(moment.resolve, DECLARE_MS);
   const declared = broker.connected()
     .then(() => broker.declare(declarationFor("api", queues)))
     .catch((error) => getLogger(["celeriac", "api"]).error("{error}", { error: error.message }));
-  await Promise.race([declared, moment.promise]);
-  clearTimeout(timer);
+  await within(DECLARE_MS, declared);
 }
 
 /** The sender's name in Celery's manner: `gen<pid>@<host>`. */

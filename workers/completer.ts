@@ -5,6 +5,7 @@ import { DatabaseRefused, DatabaseUnavailable } from "../shared/errors.ts";
 import { type Claim, isFinal, type Settlement } from "../shared/results/result.ts";
 import type { ResultStore } from "../shared/results/store.ts";
 import type { Service } from "../shared/service.ts";
+import { pause } from "../shared/waits.ts";
 import { Slots } from "./slots.ts";
 
 /** What a completer works with. */
@@ -105,7 +106,8 @@ export class Completer implements Service {
           error,
         });
       }
-      await this.#pause(Math.min(LONGEST_PAUSE_MS, 50 * 2 ** Math.min(attempt, 16)));
+      const ms = Math.min(LONGEST_PAUSE_MS, 50 * 2 ** Math.min(attempt, 16));
+      await pause(ms, this.#stopped.signal);
     }
   }
 
@@ -114,15 +116,6 @@ export class Completer implements Service {
     // A statement of its own: it must see what was committed while the lock was waited for.
     const [claim] = await this.#options.store(sql).claim([{ id, redelivered: false }]);
     return claim;
-  }
-
-  async #pause(ms: number): Promise<void> {
-    const { signal } = this.#stopped;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    await promise;
-    clearTimeout(timer);
   }
 }
 

@@ -3,6 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Broker, Declaration, Delivery } from "../shared/broker/broker.ts";
 import { BrokerUnavailable } from "../shared/errors.ts";
 import type { Service } from "../shared/service.ts";
+import { unlessAborted, within } from "../shared/waits.ts";
 import { declarationFor, QUEUE_PREFIX } from "../shared/topology.ts";
 import { MAX_PREFETCH } from "../shared/broker/refusal.ts";
 import { Consumer } from "./consumer.ts";
@@ -235,27 +236,6 @@ export class Worker implements Service, Crew {
     } finally {
       this.#options.inHand.answered(delivery);
     }
-  }
-}
-
-/** Waits for the first of these, at most so long. */
-async function within(ms: number, ...events: Promise<unknown>[]): Promise<void> {
-  const over = Promise.withResolvers<void>();
-  const timer = setTimeout(over.resolve, ms);
-  await Promise.race([...events, over.promise]);
-  clearTimeout(timer);
-}
-
-/** Resolves or rejects as the work does, unless the signal comes first. */
-async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-    work.catch(() => {});
   }
 }
 

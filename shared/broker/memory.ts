@@ -11,6 +11,7 @@ import type {
   PublishOptions,
   Subscription,
 } from "./broker.ts";
+import { unlessAborted } from "../waits.ts";
 import { deadLetter, type Death } from "./dead_letter.ts";
 import { carried } from "./headers.ts";
 import type { Journal } from "./journal.ts";
@@ -118,7 +119,8 @@ export class MemoryBroker implements Broker {
     const queues = this.#topology.route(copy);
     if (!queues) throw missingExchange(message);
     if (queues.length === 0 && mandatory) throw unroutable(message);
-    await unlessAborted(this.#put(copy, queues), signal);
+    const put = this.#put(copy, queues);
+    await (signal ? unlessAborted(put, signal) : put);
   }
 
   async consume(
@@ -245,17 +247,4 @@ function copied(message: Message, replyTo: string | undefined): Message {
     headers: carried(headers),
     body: new Uint8Array(body),
   };
-}
-
-/** Resolves or rejects as the work does, unless the signal comes first. */
-async function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (!signal) return await work;
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }

@@ -1,6 +1,7 @@
 /** Brings a database to the schema that this program works with. */
 import { getLogger } from "@logtape/logtape";
 import { ConfigurationError, DatabaseUnavailable } from "../errors.ts";
+import { pause } from "../waits.ts";
 import type { Database, Sql } from "./database.ts";
 import { hasDjangoTables } from "./django.ts";
 import grants from "./grants.sql" with { type: "text" };
@@ -140,11 +141,7 @@ export async function migrated(database: Sql, signal: AbortSignal): Promise<bool
     } catch (error) {
       if (!(error instanceof DatabaseUnavailable)) throw error;
     }
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, LOOK_MS);
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    await promise;
-    clearTimeout(timer);
+    await pause(LOOK_MS, signal);
   }
   return false;
 }

@@ -2,6 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { type SandboxLimits, sandboxLimits } from "../../shared/sandbox.ts";
 import type { Service } from "../../shared/service.ts";
+import { pause } from "../../shared/waits.ts";
 import type { SandboxRunOptions, SandboxTask } from "./attempt.ts";
 import type { ChildOptions } from "./command.ts";
 import { type ChildEnd, endOf, NeverStarted, Stopped } from "./ends.ts";
@@ -152,7 +153,7 @@ export class ProcessPool implements Service {
     const { signal } = this.#stopping;
     for (let failures = 0; !signal.aborted; failures++) {
       try {
-        if (failures > 0) await pause(failures, signal);
+        if (failures > 0) await pause(restMs(failures), signal);
         if (this.#surplus > 0) {
           this.#surplus--;
           break;
@@ -251,16 +252,8 @@ function stopped(): Stopped {
   return new Stopped("Cannot run tasks in child processes as the worker is stopping");
 }
 
-function pause(failures: number, signal: AbortSignal): Promise<void> {
-  const milliseconds = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, milliseconds);
-  const end = () => resolve();
-  signal.addEventListener("abort", end);
-  return promise.finally(() => {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", end);
-  });
+function restMs(failures: number): number {
+  return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
 }
 
 const logger = getLogger(["celeriac", "sandbox"]);
