@@ -43,6 +43,11 @@ export class Consumer implements Service {
     return this.#current?.active ?? false;
   }
 
+  /** Milliseconds since the last delivery, or since the broker accepted the consumer; 0 where it does not stand. */
+  get quietMs(): number {
+    return this.#current?.active ? Date.now() - this.#current.lastActivity : 0;
+  }
+
   /** Resolves when the broker has accepted the consumer for the first time. */
   async start(): Promise<void> {
     const { broker, queue, prefetch } = this.#options;

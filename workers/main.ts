@@ -32,6 +32,7 @@ import { Crashes } from "./crashes.ts";
 import { Executor } from "./executor.ts";
 import { Follower } from "./follow.ts";
 import type { Handlers } from "./handlers.ts";
+import { hearing } from "./hearing.ts";
 import { InHand } from "./in_hand.ts";
 import { Runner } from "./runner.ts";
 import { Pools } from "./sandbox/pools.ts";
@@ -180,6 +181,7 @@ export class WorkerNode implements Service {
       control,
       grace: config.grace,
     });
+    this.#helpers.push(hearing(this.#worker, config.renew));
     this.#metrics.sandbox.watch(pools);
     this.#metrics.watchBroker(broker);
     this.#metrics.gauge(

@@ -144,6 +144,22 @@ export class Worker implements Service, Crew {
     });
   }
 
+  /** Puts another consumer in the place of each that could take more and has heard nothing for so long.
+   *
+   * A broker may count messages as handed over that never arrive, and tell nobody: where a quorum queue is deleted with deliveries in
+   * hand and made again at once, RabbitMQ 3.10 carries the consumer over to the new queue and drops the first of its messages on the
+   * way. The end of the old channel gives them back.
+   *
+   * Does nothing while the worker stops; where the signal comes first the consumers stay as they are. */
+  renew(quietMs: number, { signal }: { signal: AbortSignal }): Promise<void> {
+    if (this.stopping) return Promise.resolve();
+    return this.#change(async () => {
+      const quiet = [...this.#consumers.values()]
+        .filter((one) => one.quietMs >= quietMs && one.inHand < one.prefetch);
+      await Promise.all(quiet.map((consumer) => this.#replace(consumer, signal)));
+    });
+  }
+
   /** Changes how many handlers run at once, and the prefetch with it: that of a consumer is fixed, so another takes its place. */
   resize({ inline, children }: { inline: number; children: number }): Promise<void> {
     return this.#change(async () => {
@@ -152,14 +168,7 @@ export class Worker implements Service, Crew {
       const outdated = [...this.#consumers.values()].filter((one) =>
         one.prefetch !== this.prefetch
       );
-      await Promise.all(outdated.map(async (consumer) => {
-        const next = this.#consumer(consumer.queue);
-        this.#retiring.add(next); // so that a stop meanwhile reaches it
-        await next.start();
-        this.#retiring.delete(next);
-        this.#consumers.set(next.queue, next);
-        await this.#retire(consumer);
-      }));
+      await Promise.all(outdated.map((consumer) => this.#replace(consumer)));
     });
   }
 
@@ -174,6 +183,21 @@ export class Worker implements Service, Crew {
       prefetch: this.prefetch,
       onDelivery: (delivery) => this.#work(delivery, queue),
     });
+  }
+
+  async #replace(consumer: Consumer, signal?: AbortSignal): Promise<void> {
+    const next = this.#consumer(consumer.queue);
+    this.#retiring.add(next); // so that a stop meanwhile reaches it
+    const started = next.start();
+    try {
+      await (signal ? unlessAborted(started, signal) : started);
+    } catch {
+      await this.#retire(next); // the broker is away: what there is comes back by itself
+      return;
+    }
+    this.#retiring.delete(next);
+    this.#consumers.set(next.queue, next);
+    await this.#retire(consumer);
   }
 
   async #retire(consumer: Consumer): Promise<void> {

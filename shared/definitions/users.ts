@@ -5,6 +5,7 @@
  */
 import { closest } from "../closest.ts";
 import { ConfigurationError } from "../errors.ts";
+import { DELAYED_EXCHANGE } from "../topology.ts";
 
 /** What a user of the broker is for. */
 export type UserRole =
@@ -116,7 +117,13 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
         String.raw`celeriac\.dead`,
         String.raw`(.+\.)?celery\.pidbox`,
       ),
-      read: oneOf(String.raw`celeriac\.(?!dead$).+`, ...foreign, String.raw`(.+\.)?celery\.pidbox`),
+      // The exchange: from RabbitMQ 4.3 nobody without a right on it may see that it is there.
+      read: oneOf(
+        String.raw`celeriac\.(?!dead$).+`,
+        ...foreign,
+        String.raw`(.+\.)?celery\.pidbox`,
+        DELAYED_EXCHANGE,
+      ),
       topics: [{ exchange: "celeryev", write: String.raw`^(worker|task)\..*$`, read: NOTHING }],
     },
     beat: {

@@ -27,6 +27,14 @@ export const WORKER_SETTINGS = {
     help:
       "deliveries in hand per running handler: prefetch = concurrency x this; lower it where messages are large",
   }),
+  renew: setting({
+    env: "CELERIAC_RENEW",
+    schema: seconds.min(1).max(3600).default(10),
+    value: "SECONDS",
+    roles: ["worker", "dev"],
+    help:
+      "a consumer that could take more and has heard nothing for so long takes a fresh channel, on which comes what the broker kept by mistake",
+  }),
   processes: setting({
     env: "CELERIAC_PROCESSES",
     schema: count.max(256).default(2),

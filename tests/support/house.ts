@@ -16,7 +16,7 @@ import { DEAD_QUEUE, declarationFor } from "../../shared/topology.ts";
 import { type Handler, Handlers } from "../../workers/handlers.ts";
 import { WorkerNode } from "../../workers/main.ts";
 import { eventually } from "./eventually.ts";
-import { freshDatabase, freshVhost } from "./servers.ts";
+import { freshDatabase, freshVhost, management } from "./servers.ts";
 
 /** What a test needs of the house. */
 export interface House extends AsyncDisposable {
@@ -33,6 +33,8 @@ export interface House extends AsyncDisposable {
   ): Promise<string>;
   /** The record, once its state is final. */
   final(id: string): Promise<TaskRecord>;
+  /** Deletes a queue with all that is in it and in hand, and makes it again at once. */
+  replaceQueue(queue: string): Promise<void>;
   /** The next dead letter, acknowledged. */
   deadLetter(): Promise<Delivery>;
 }
@@ -101,6 +103,10 @@ export async function house(
         const record = await store.find(id);
         return record && isFinal(record.state) ? record : undefined;
       }),
+    async replaceQueue(queue) {
+      await management(vhost.managementUrl, "DELETE", `/api/queues/${vhost.name}/${queue}`);
+      await broker.declare(declarationFor("dev", [queue]));
+    },
     async deadLetter() {
       const delivery = await eventually("a dead letter", () => dead.shift());
       delivery.ack();

@@ -41,6 +41,29 @@ Deno.test("Worker runs a task and stores its result, by name and by position", a
   assertEquals(byPosition.result, "42");
 });
 
+Deno.test("Worker works on after its queue went with deliveries in hand and was made again", async () => {
+  const opened = Promise.withResolvers<void>();
+  const wait = defineTask({ name: "wait", input: z.object({}) });
+  let held = 0;
+  const holding = handle(wait, async () => {
+    held++;
+    await opened.promise;
+  });
+  const flags = { concurrency: "4", prefetchFactor: "1", renew: "1" };
+  await using home = await house([addHandler, holding], flags);
+  const waits = [];
+  for (let index = 0; index < 4; index++) waits.push(await home.submit("wait", {}));
+  await eventually("a full hand", () => held === 4);
+  await home.replaceQueue("celeriac.default");
+  opened.resolve();
+  for (const id of waits) assertEquals((await home.final(id)).state, "SUCCESS");
+  const ids = [];
+  for (let index = 0; index < 10; index++) ids.push(await home.submit("add", { x: index, y: 1 }));
+  for (const [index, id] of ids.entries()) {
+    assertEquals((await home.final(id)).result, `${index + 1}`);
+  }
+});
+
 Deno.test("Worker runs a message of two headers that any AMQP client could send", async () => {
   await using home = await house([addHandler]);
   await home.broker.publish(
