@@ -14,6 +14,7 @@ import type { Events } from "../shared/events.ts";
 import type { Meta, Settlement } from "../shared/results/result.ts";
 import type { TaskContract, TimeLimit } from "../shared/task.ts";
 import { Company } from "./company.ts";
+import { abortReason } from "./abort_reason.ts";
 import { completion, isCompletion } from "./completion.ts";
 import { createContext, type TaskLog } from "./context.ts";
 import type { Handler } from "./handlers.ts";
@@ -179,7 +180,8 @@ export class Runner {
     };
     const { watchdog } = this.#options;
     const returned: unknown = watchdog.enter(attempt, () => handler.run(parsed, context));
-    return returned instanceof Promise ? returned.then(serialise) : serialise(returned);
+    if (!(returned instanceof Promise)) return serialise(returned);
+    return returned.then(serialise, (error) => Promise.reject(abortReason(error, signal)));
   }
 
   #inChild(attempt: Attempt, signal: AbortSignal, terminate: AbortSignal): Promise<string> {

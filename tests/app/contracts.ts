@@ -18,6 +18,13 @@ export const sleepProcess = defineTask({
   run: "process",
 });
 
+/** Sleeps by a library that throws an `AbortError` of its own when it is told to stop. */
+export const pauseProcess = defineTask({
+  name: "test.pause_process",
+  ...sleepShape,
+  run: "process",
+});
+
 /** Throws a `Refusal` with a cause, always; attempted once. */
 export const fail = defineTask({
   name: "test.fail",

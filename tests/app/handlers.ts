@@ -3,6 +3,7 @@
  */
 import { writeSync } from "node:fs";
 import process from "node:process";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Context, handle, Reject, Retry } from "../../workers/mod.ts";
 import * as contracts from "./contracts.ts";
 
@@ -45,6 +46,13 @@ function holdUntil(time: number): void {
 
 export const sleepHandler = handle(contracts.sleep, sleep);
 export const sleepProcessHandler = handle(contracts.sleepProcess, sleep);
+export const pauseProcessHandler = handle(
+  contracts.pauseProcess,
+  async ({ seconds }, { signal }) => {
+    await delay(seconds * 1000, undefined, { signal });
+    return { slept: seconds };
+  },
+);
 export const failHandler = handle(contracts.fail, fail);
 export const failProcessHandler = handle(contracts.failProcess, fail);
 export const retryHandler = handle(contracts.retry, retry);

@@ -2,6 +2,7 @@
 import { parseJson, stringifyJson } from "../../shared/celery/json.ts";
 import { InvalidInput, PolicyViolation, type Violation } from "../../shared/errors.ts";
 import { Registry } from "../../shared/registry.ts";
+import { abortReason } from "../abort_reason.ts";
 import { createContext, type TaskLog } from "../context.ts";
 import { Handlers } from "../handlers.ts";
 import { type Channel, takeChannel } from "./channel.ts";
@@ -109,8 +110,9 @@ class Attempts {
       if (this.#current !== current) return;
       const clean = this.#guard.clean();
       this.#channel.send({ type: "done", run, result, clean });
-    } catch (error) {
+    } catch (thrown) {
       if (this.#current !== current) return;
+      const error = abortReason(thrown, controller.signal);
       const denial = violationOf(error, name);
       if (denial && !current.violations.has(denial.violation)) {
         this.#report(denial.violation, denial.message);

@@ -171,6 +171,12 @@ Deno.test("run() aborts the handler's signal at the soft limit", async () => {
   assertEquals(pids(pool), [pid]);
 });
 
+Deno.test("run() names the soft limit where a library threw an AbortError of its own", async () => {
+  await using pool = await started();
+  const long = task(app.pauseProcess, { seconds: 3600 }, { timeLimit: { soft: 0.1, hard: 60 } });
+  await rejection(pool.run(long), SoftTimeLimitExceeded);
+});
+
 Deno.test("run() aborts the handler's signal when the caller's aborts", async () => {
   await using pool = await started();
   const controller = new AbortController();

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Message } from "../../../shared/broker/broker.ts";
 import { encodeRevoke } from "../../../shared/celery/control.ts";
@@ -263,9 +264,12 @@ Deno.test("Worker ends inline handlers that await at their hard limit, and warns
     input: z.object({}),
     timeLimit: { soft: 0.1, hard: 0.3 },
   });
-  const obedient = defineTask({ name: "obedient", input: z.object({}), timeLimit: { soft: 0.1 } });
+  const soft = { input: z.object({}), timeLimit: { soft: 0.1 } };
+  const obedient = defineTask({ name: "obedient", ...soft });
+  const library = defineTask({ name: "library", ...soft });
   await using home = await house([
     handle(forever, () => new Promise<never>(() => {})),
+    handle(library, (_, { signal }) => delay(60_000, undefined, { signal })),
     handle(
       obedient,
       (_, { signal }) =>
@@ -280,8 +284,10 @@ Deno.test("Worker ends inline handlers that await at their hard limit, and warns
     "TimeLimitExceeded",
     [0.3],
   ]);
-  const soft = await home.final(await home.submit("obedient", {}));
-  assertEquals([soft.state, soft.exception?.exc_type], ["FAILURE", "SoftTimeLimitExceeded"]);
+  for (const name of ["obedient", "library"]) {
+    const { state, exception } = await home.final(await home.submit(name, {}));
+    assertEquals([state, exception?.exc_type], ["FAILURE", "SoftTimeLimitExceeded"]);
+  }
 });
 
 Deno.test("Worker lets running handlers finish when it stops, and gives the rest back with no attempt spent", async () => {
