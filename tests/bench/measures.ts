@@ -11,7 +11,7 @@ import type { Row } from "./table.ts";
 
 /** How much is measured. */
 export interface Effort {
-  /** Messages consumed in a round. */
+  /** Messages consumed in a round: some seconds of them, as the first ones pay for the compiler. */
   readonly tasks: number;
   /** Rounds; the median counts. */
   readonly rounds: number;

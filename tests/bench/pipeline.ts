@@ -1,6 +1,6 @@
 /** What the pipeline costs: Celeriac's worker and API against the least that could do the same, on the same servers, one after the other.
  *
- *     deno task bench [--tasks 20000] [--rounds 3] [--seconds 8] [--json FILE]
+ *     deno task bench [--tasks 60000] [--rounds 3] [--seconds 8] [--json FILE]
  *
  * Every measured program is a process of its own; servers are found or started as for the tests.
  * @module
@@ -21,7 +21,7 @@ async function main(signal: AbortSignal): Promise<number> {
   const { values } = parseArgs({
     args: Deno.args,
     options: {
-      tasks: { type: "string", default: "20000" },
+      tasks: { type: "string", default: "60000" },
       rounds: { type: "string", default: "3" },
       seconds: { type: "string", default: "8" },
       json: { type: "string" },
