@@ -9,12 +9,12 @@ import task from "./migrations/0001_task.sql" with { type: "text" };
 import outbox from "./migrations/0002_outbox.sql" with { type: "text" };
 import idempotency from "./migrations/0003_idempotency.sql" with { type: "text" };
 import upkeep from "./migrations/0004_upkeep.sql" with { type: "text" };
-import meta from "./migrations/0010_meta.sql" with { type: "text" };
-import django from "./migrations/0020_django.sql" with { type: "text" };
-import schedule from "./migrations/0030_schedule.sql" with { type: "text" };
-import submit from "./migrations/0040_submit.sql" with { type: "text" };
-import canvas from "./migrations/0025_canvas.sql" with { type: "text" };
-import crash from "./migrations/0041_crash.sql" with { type: "text" };
+import meta from "./migrations/0005_meta.sql" with { type: "text" };
+import django from "./migrations/0006_django.sql" with { type: "text" };
+import schedule from "./migrations/0007_schedule.sql" with { type: "text" };
+import submit from "./migrations/0008_submit.sql" with { type: "text" };
+import canvas from "./migrations/0009_canvas.sql" with { type: "text" };
+import crash from "./migrations/0010_crash.sql" with { type: "text" };
 
 /** One step of the schema; its place in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
