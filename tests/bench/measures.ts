@@ -4,6 +4,7 @@
 import pg from "pg";
 import { v7 } from "uuid";
 import { Process, run } from "../support/process.ts";
+import { residentMebibytes } from "../support/resident.ts";
 import { publishRaw, rawChannel, rawTask } from "../support/raw_amqp.ts";
 import { checkout, migrate, startApi, startWorker } from "../support/roles.ts";
 import { freshDatabase, freshVhost } from "../support/servers.ts";
@@ -105,7 +106,7 @@ export async function measureIdle(_effort: Effort, say: Say): Promise<Row> {
   await using servers = await freshServers();
   await using worker = await startWorker(servers);
   await new Promise((resolve) => setTimeout(resolve, 5_000));
-  const mebibytes = await residentKibibytes(worker.pid) / 1024;
+  const mebibytes = await residentMebibytes(worker.pid);
   say(`idle worker ${Math.round(mebibytes)} MiB`);
   return {
     what: "idle worker: resident memory",
@@ -113,14 +114,6 @@ export async function measureIdle(_effort: Effort, say: Say): Promise<Row> {
     unit: "MiB",
     target: { atMost: 100 },
   };
-}
-
-async function residentKibibytes(pid: number): Promise<number> {
-  if (Deno.build.os !== "linux") {
-    return Number(await run("ps", ["-o", "rss=", "-p", `${pid}`]));
-  }
-  const status = await Deno.readTextFile(`/proc/${pid}/status`);
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]);
 }
 
 interface Servers extends AsyncDisposable {

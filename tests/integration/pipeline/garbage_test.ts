@@ -1,0 +1,166 @@
+/** Whatever anybody puts into a queue is set aside with a reason; the worker neither falls over nor grows. */
+import { assert, assertEquals } from "@std/assert";
+import { eventually } from "../../support/eventually.ts";
+import { freshPipeline } from "../../support/pipeline.ts";
+import { startWorker } from "../../support/roles.ts";
+import {
+  publishRaw,
+  type RawChannel,
+  rawChannel,
+  type RawTask,
+  rawTask,
+} from "../../support/raw_amqp.ts";
+import { residentMebibytes } from "../../support/resident.ts";
+
+const QUEUE = "celeriac.default";
+const DEAD = "celeriac.dead";
+const COUNT = 20_000;
+/** Messages after which the worker counts as warm: V8's heap has found its size (60,000 end where 10,000 do, near 230 MiB). */
+const WARM = 10_000;
+/** MiB that a worker may have more after the other 10,000: what V8 leaves uncollected for a while. */
+const FLAT_MIB = 64;
+const LARGE = 16 * 1024 * 1024;
+
+/** A value of each type that a header may have (AMQP 0-9-1, 4.2.1 with RabbitMQ's errata). */
+const VALUES: readonly unknown[] = [
+  { "!": "int8", value: -128 },
+  { "!": "int16", value: 32_767 },
+  { "!": "int32", value: -2_147_483_648 },
+  { "!": "int64", value: 9_007_199_254_740_991 },
+  { "!": "float", value: 0.5 },
+  { "!": "double", value: -1e300 },
+  { "!": "decimal", value: { digits: 314, places: 2 } },
+  { "!": "timestamp", value: 1_700_000_000 },
+  true,
+  false,
+  null,
+  "",
+  "\u0000\uffff\u{1f33f}",
+  new Uint8Array([0, 255, 128]),
+  [],
+  [1, [2, ["x", null]], { deep: { deeper: [true] } }],
+  {},
+  { a: { b: { c: { d: "e" } } } },
+];
+
+const NAMES = [
+  "id",
+  "task",
+  "lang",
+  "retries",
+  "eta",
+  "expires",
+  "timelimit",
+  "root_id",
+  "x",
+  "compression",
+];
+const TYPES = [
+  "application/json",
+  "application/x-python-serialize",
+  "text/plain",
+  "application/data",
+  undefined,
+];
+const BODIES = [
+  "",
+  "[]",
+  "null",
+  "{}",
+  '[[], {}, {"chain": 7}]',
+  "[[1], [2], [3]]",
+  '"x"',
+  "[[[[",
+  "\\u0000",
+];
+
+/** Numbers that look random and are the same in each run (mulberry32). */
+function dice(seed: number): (sides: number) => number {
+  return (sides) => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let bits = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
+    return ((bits ^ (bits >>> 14)) >>> 0) % sides;
+  };
+}
+
+/** No task is called like any of its names, so none of it can be run. */
+function garbage(index: number): RawTask {
+  const roll = dice(index);
+  const pick = <Value>(values: readonly Value[]): Value => values[roll(values.length)]!;
+  const headers: Record<string, unknown> = { number: index };
+  for (let count = roll(5); count > 0; count--) headers[pick(NAMES)] = pick(VALUES);
+  const contentType = pick(TYPES);
+  const noise = Uint8Array.from({ length: roll(1024) }, () => roll(256));
+  return {
+    body: roll(2) === 0 ? noise : new TextEncoder().encode(pick(BODIES)),
+    options: { persistent: true, headers, ...(contentType && { contentType }) },
+  };
+}
+
+async function deadLetters({ channel }: RawChannel): Promise<number> {
+  return (await channel.checkQueue(DEAD)).messageCount;
+}
+
+Deno.test("a worker sets aside 10,000 messages of garbage twice with their reasons, and does not grow", async () => {
+  await using pipeline = await freshPipeline();
+  await using worker = await startWorker(pipeline);
+  await using amqp = await rawChannel(pipeline.vhost.url);
+  const send = (from: number, to: number) =>
+    publishRaw(
+      amqp,
+      "",
+      QUEUE,
+      Array.from({ length: to - from }, (_, index) => garbage(from + index)),
+    );
+  const until = (count: number) =>
+    eventually(`${count} dead letters`, async () => await deadLetters(amqp) === count, {
+      within: 180,
+    });
+
+  await send(0, WARM);
+  await until(WARM);
+  const warm = await residentMebibytes(worker.pid);
+  await send(WARM, COUNT);
+  await until(COUNT);
+  const grown = await residentMebibytes(worker.pid) - warm;
+  assert(grown < FLAT_MIB, `grew by ${grown} MiB from ${warm} MiB`);
+
+  const seen = new Set<unknown>();
+  const unreasoned: unknown[] = [];
+  await amqp.channel.consume(DEAD, (letter) => {
+    const { number, "celeriac-reason": reason, "celeriac-detail": detail } =
+      letter?.properties.headers ?? {};
+    seen.add(number);
+    if (!reason || !detail) unreasoned.push(number);
+  }, { noAck: true });
+  await eventually("all of them to be read", () => seen.size === COUNT, { within: 120 });
+  assertEquals(unreasoned, []);
+
+  await publishRaw(amqp, "", QUEUE, [rawTask("test.echo", "after", { kwargs: { value: 1 } })]);
+  assertEquals((await pipeline.final("after")).state, "SUCCESS");
+});
+
+Deno.test("a worker sets aside bodies of 16 MiB that are no task's, and runs what comes after", async () => {
+  await using pipeline = await freshPipeline();
+  await using _worker = await startWorker(pipeline);
+  await using amqp = await rawChannel(pipeline.vhost.url);
+  const options = { persistent: true, contentType: "application/json" };
+  const headers = { task: "test.sleep", id: "large" };
+  const frame = JSON.stringify([[""], {}, {}]);
+  const json = frame.replace('""', `"${"x".repeat(LARGE - frame.length)}"`);
+  await publishRaw(amqp, "", QUEUE, [
+    { body: new Uint8Array(LARGE), options },
+    {
+      body: new Uint8Array(LARGE).fill(0x5b),
+      options: { ...options, headers: { ...headers, id: "deep" } },
+    },
+    { body: new TextEncoder().encode(json), options: { ...options, headers } },
+    rawTask("test.echo", "after", { kwargs: { value: 1 } }),
+  ]);
+  assertEquals((await pipeline.final("after")).state, "SUCCESS");
+  assertEquals((await pipeline.final("large")).state, "FAILURE");
+  await eventually("all dead letters", async () => await deadLetters(amqp) === 3, {
+    within: 120,
+  });
+});

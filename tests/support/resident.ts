@@ -1,0 +1,10 @@
+import { run } from "./process.ts";
+
+/** Memory of a process that is in RAM, MiB. */
+export async function residentMebibytes(pid: number): Promise<number> {
+  if (Deno.build.os !== "linux") {
+    return Number(await run("ps", ["-o", "rss=", "-p", `${pid}`])) / 1024;
+  }
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+}
