@@ -18,7 +18,7 @@ const IMAGES = [
 ] as const;
 
 /** What the tests make, and what goes before and after them. */
-const NAMESPACES = ["celeriac", "celeriac-outside"];
+const NAMESPACES = ["celeriac", "celeriac-outside", "celeriac-tried"];
 
 /** Finds or makes a cluster that holds the images.
  *

@@ -1,0 +1,39 @@
+/** Every overlay and every component is applied for good, not as a trial, on a real API server. */
+import { assert, assertEquals } from "@std/assert";
+import { get, kubectl } from "../support/deployment.ts";
+import { nameOf, parseManifests } from "../support/manifests.ts";
+import { checkout } from "../support/roles.ts";
+
+const where = ["--namespace", "celeriac-tried"];
+
+for (const overlay of ["dev", "fallback", "managed", "production"]) {
+  Deno.test(`kubectl apply -k of ${overlay}: the API server takes every object, and again`, async () => {
+    const folder = `${checkout}tests/e2e/tried/${overlay}`;
+    const objects = parseManifests(await kubectl("kustomize", folder));
+    const served = await kubectl("api-resources", "-o", "name");
+    if (
+      objects.some(({ kind }) => kind === "ScaledObject") &&
+      !served.includes("scaledobjects.keda.sh")
+    ) {
+      console.warn(`WARNING: no KEDA on this cluster: ${overlay} IS NOT TRIED`);
+      return;
+    }
+    try {
+      await kubectl(...where, "apply", "--validate=strict", "-k", folder);
+      const again = await kubectl(...where, "apply", "--validate=strict", "-k", folder);
+      const lines = again.trim().split("\n");
+      assertEquals(lines.length, objects.length);
+      for (const one of objects.filter(({ kind }) => kind !== "Namespace")) {
+        const [group, version] = one.apiVersion.includes("/")
+          ? one.apiVersion.split("/")
+          : ["", "v1"];
+        const resource = group ? `${one.kind}.${version}.${group}` : one.kind;
+        const stored = await get(...where, resource, one.metadata.name);
+        assertEquals(stored.kind, one.kind, nameOf(one));
+      }
+      assert(objects.length > 20);
+    } finally {
+      await kubectl("delete", "namespace", "celeriac-tried", "--ignore-not-found");
+    }
+  });
+}
