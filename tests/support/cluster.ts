@@ -18,7 +18,7 @@ const IMAGES = [
 ] as const;
 
 /** What the tests make, and what goes before and after them. */
-const NAMESPACES = ["celeriac", "celeriac-outside", "celeriac-tried"];
+const NAMESPACES = ["celeriac", "celeriac-outside", "celeriac-tried", "celeriac-nodes"];
 
 /** Finds or makes a cluster that holds the images.
  *
