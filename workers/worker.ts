@@ -6,7 +6,7 @@ import type { Service } from "../shared/service.ts";
 import { unlessAborted, within } from "../shared/waits.ts";
 import { declarationFor, QUEUE_PREFIX } from "../shared/topology.ts";
 import { MAX_PREFETCH } from "../shared/broker/refusal.ts";
-import { Consumer } from "./consumer.ts";
+import { Consumer } from "../shared/broker/consumer.ts";
 import type { Crew } from "./control/node.ts";
 import type { Executor } from "./executor.ts";
 import type { InHand } from "./in_hand.ts";

@@ -1,6 +1,6 @@
 /** Takes deliveries from one queue and keeps count of those in hand. Knows no tasks. */
-import type { Broker, Delivery, Subscription } from "../shared/broker/broker.ts";
-import type { Service } from "../shared/service.ts";
+import type { Broker, Delivery, Subscription } from "./broker.ts";
+import type { Service } from "../service.ts";
 
 /** How to make a {@linkcode Consumer}. */
 export interface ConsumerOptions {
