@@ -10,6 +10,7 @@ import { refuseOtherMethods } from "./middleware/methods.ts";
 import { countRequests } from "./middleware/observe.ts";
 import { answerError, Problem } from "./problem.ts";
 import { batchRoutes } from "./routes/batch.ts";
+import { deadLetterRoutes } from "./routes/dead_letters.ts";
 import { docsRoutes, STYLE_SOURCE } from "./routes/docs.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { resultRoutes } from "./routes/results.ts";
@@ -76,6 +77,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
   app.route("/v1", eventRoutes({ store, live }));
   app.route("/v1", revokeRoutes({ store, broker, cache }));
   app.route("/v1", scheduleRoutes({ schedules: dependencies.schedules, rules, submitter }));
+  app.route("/v1", deadLetterRoutes(dependencies));
   app.route("/", healthRoutes({ ...checks, readyWhen: "any", metrics }));
   app.route(
     "/",

@@ -1,6 +1,7 @@
 /** What the API is made of. */
 import type { Broker } from "../shared/broker/broker.ts";
 import type { Check } from "../shared/health.ts";
+import type { DeadLetters } from "../shared/dead_letters/store.ts";
 import type { Metrics } from "../shared/metrics.ts";
 import type { Publisher } from "../shared/publisher.ts";
 import type { Registry } from "../shared/registry.ts";
@@ -38,6 +39,7 @@ export interface ApiDependencies {
   readonly submissions: { write(submission: Submission): void };
   readonly idempotency: Pick<Idempotency, "begin" | "published">;
   readonly schedules: Schedules;
+  readonly deadLetters: Pick<DeadLetters, "list" | "find" | "count" | "redrive" | "purge">;
   readonly workflows: Pick<Workflows, "start" | "find">;
   /** Where tasks go that nobody named a queue for. */
   readonly routes: Routes;

@@ -3,6 +3,8 @@ import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
 import type { Database } from "../shared/database/database.ts";
 import { pending } from "../shared/database/migrate.ts";
+import { Collector } from "../shared/dead_letters/collector.ts";
+import { DeadLetters } from "../shared/dead_letters/store.ts";
 import { ConfigurationError } from "../shared/errors.ts";
 import { brokerCheck, databaseCheck } from "../shared/health.ts";
 import { Maintenance } from "../shared/maintenance.ts";
@@ -70,12 +72,19 @@ export class Api implements Service {
       "Messages that wait in the outbox",
       async () => (await outbox.depth()).total,
     );
+    const deadLetters = new DeadLetters({ database, outbox, store });
+    metrics.gauge(
+      "celeriac_dead_letters",
+      "Messages that nobody could work on, neither sent again nor purged",
+      () => deadLetters.count(),
+    );
     const relay = new Relay({ database, broker });
     const routes = new Routes(registry, config.routes);
     this.#services = [
       submissions,
       live,
       relay,
+      new Collector({ broker, letters: deadLetters }),
       new Maintenance({ database, retention: config.retention }),
     ];
     this.#app = createApp({
@@ -87,6 +96,7 @@ export class Api implements Service {
       metrics,
       publisher: new Publisher({ broker, outbox, origin: origin() }),
       schedules: new ScheduleStore({ database }),
+      deadLetters,
       idempotency: new Idempotency({ database }),
       routes,
       workflows: new Workflows({

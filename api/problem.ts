@@ -29,6 +29,7 @@ export const PROBLEMS = {
   "unknown-task": { status: 404, title: "No such task" },
   "no-record": { status: 404, title: "No record of this id" },
   "no-schedule": { status: 404, title: "No such schedule" },
+  "no-dead-letter": { status: 404, title: "No such dead letter" },
   "method-not-allowed": { status: 405, title: "Method not allowed" },
   "not-revocable": { status: 409, title: "Too late to revoke" },
   "schedule-exists": { status: 409, title: "The name is taken" },

@@ -16,6 +16,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["inspect", async () => (await import("./inspect.ts")).inspect],
   ["control", async () => (await import("./control.ts")).control],
   ["schedules", async () => (await import("./schedules.ts")).schedules],
+  ["dead", async () => (await import("./dead.ts")).dead],
   ["tasks", async () => (await import("./tasks.ts")).tasks],
   ["permissions", async () => (await import("./permissions.ts")).permissions],
 ]);
@@ -35,6 +36,7 @@ export const SUMMARIES: ReadonlyMap<string, string> = new Map([
   ["inspect", "ask workers what they do"],
   ["control", "tell workers what to do"],
   ["schedules", "list, add, pause, resume, trigger and remove schedules"],
+  ["dead", "list, show, redrive and purge dead letters"],
   ["tasks", "print what each task may do, or the NetworkPolicy that they need"],
   ["permissions", "print the Deno flags that a role needs"],
 ]);

@@ -23,6 +23,7 @@ const ROLES: readonly Role[] = [
   "call",
   "result",
   "schedules",
+  "dead",
   "inspect",
 ];
 
@@ -156,6 +157,7 @@ function hosts(role: Role, config: Config): string[] {
     case "call":
     case "result":
     case "schedules":
+    case "dead":
       return [of(config.url, config.url.startsWith("https") ? 443 : 80)];
   }
 }

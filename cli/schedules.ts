@@ -3,6 +3,7 @@ import { closest } from "../shared/closest.ts";
 import { ConfigurationError } from "../shared/errors.ts";
 import { argumentsOf } from "./call.ts";
 import { request } from "./client.ts";
+import { columns } from "./columns.ts";
 import { type Command, configOf, type Given } from "./command.ts";
 import { EXIT } from "./exit.ts";
 
@@ -255,16 +256,9 @@ function table(all: readonly Schedule[]): string {
       ? "problem"
       : schedule.paused
       ? "paused"
-      : schedule.next_at?.slice(0, 19) + "Z",
+      : `${schedule.next_at?.slice(0, 19)}Z`,
     schedule.last_at ? `${schedule.last_at.slice(0, 19)}Z` : "never",
     schedule.source,
   ]);
-  const lines = [["NAME", "TASK", "WHEN", "NEXT", "LAST", "SOURCE"], ...rows];
-  const widths = lines[0]!.map((_, column) =>
-    Math.max(...lines.map((line) => line[column]!.length))
-  );
-  return lines.map((line) =>
-    line.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd()
-  )
-    .join("\n");
+  return columns(["NAME", "TASK", "WHEN", "NEXT", "LAST", "SOURCE"], rows);
 }

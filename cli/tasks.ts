@@ -2,6 +2,7 @@
 import { ConfigurationError } from "../shared/errors.ts";
 import { egressPolicy, manifestRows } from "../shared/manifest.ts";
 import { loadRegistry } from "./app.ts";
+import { columns } from "./columns.ts";
 import { type Command, configOf } from "./command.ts";
 import { EXIT } from "./exit.ts";
 
@@ -23,15 +24,7 @@ export const tasks: Command = {
     }
     const registry = await loadRegistry(configOf(given));
     if (what === "egress") console.log(JSON.stringify(egressPolicy(registry), null, 2));
-    else console.log(table([["task", "runs", "may", "limits"], ...manifestRows(registry)]));
+    else console.log(columns(["task", "runs", "may", "limits"], manifestRows(registry)));
     return EXIT.done;
   },
 };
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd()
-  )
-    .join("\n");
-}

@@ -40,6 +40,9 @@ const ADD = `
   select ${ENTRY_VALUES} from json_to_recordset($1::text::json) as entry (${ENTRY_COLUMNS})
   on conflict do nothing`;
 
+/** Apart from the other, as a worker may only insert. */
+const ADD_FRESH = `${ADD} returning task_id, retries`;
+
 const DEPTH = `
   select count(*)::float8 as total,
     (count(*) filter (where due_at <= now()))::float8 as due,
@@ -62,6 +65,20 @@ export class Outbox {
    * @throws {DatabaseUnavailable} when they may or may not have been stored */
   async add(entries: readonly OutboxEntry[], sql: Sql = this.#database): Promise<void> {
     if (entries.length > 0) await sql.query(ADD, [entriesJson(entries)]);
+  }
+
+  /** Adds entries and tells which were not there before.
+   *
+   * @param sql the transaction that they belong to
+   * @throws {DatabaseUnavailable} */
+  async addFresh(
+    entries: readonly OutboxEntry[],
+    sql: Sql,
+  ): Promise<Pick<OutboxEntry, "taskId" | "retries">[]> {
+    const added = await sql.query<{ task_id: string; retries: number }>(ADD_FRESH, [
+      entriesJson(entries),
+    ]);
+    return added.map(({ task_id, retries }) => ({ taskId: task_id, retries }));
   }
 
   /** @throws {DatabaseUnavailable} */

@@ -132,7 +132,7 @@ export function topology(queues: readonly string[]): Topology {
   };
 }
 
-/** What a process declares, or checks, when it connects. The API has no business with dead letters; nobody but an administrator sets policies.
+/** What a process declares, or checks, when it connects. The API takes dead letters in and sends none; nobody but an administrator sets policies.
  *
  * The exchanges of remote control are not durable: a restart of the broker takes them away, so they are declared with every connection.
  *
@@ -145,7 +145,7 @@ export function declarationFor(
     case "api":
       return {
         exchanges: [TASKS, EVENTS, CONTROL, REPLIES],
-        queues: queues.map(quorum),
+        queues: [...queues, DEAD_QUEUE].map(quorum),
         bindings: queues.map(byKey),
       };
     case "worker": {

@@ -1,24 +1,13 @@
 /** Sends what cannot be worked on to the dead letters, with the reason. */
 import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
+import { type Grounds, groundsHeaders } from "../shared/dead_letters/letter.ts";
 import { BrokerUnavailable } from "../shared/errors.ts";
-import type { RejectReason } from "../shared/outcome.ts";
 import { DEAD_EXCHANGE } from "../shared/topology.ts";
 import type { Run } from "./run.ts";
 
 /** Pause before a dead letter that the broker did not take is tried again. */
 const RETRY_PAUSE_MS = 500;
-
-/** Characters of a detail: headers have to fit into one frame. */
-const DETAIL_MAX = 2048;
-
-/** Why a message is set aside, by whom and when. */
-export interface Grounds {
-  readonly reason: RejectReason;
-  readonly detail: string;
-  readonly node: string;
-  readonly at: Date;
-}
 
 /** Publishes a copy with its reason in headers, and resolves when it is confirmed.
  *
@@ -26,7 +15,7 @@ export interface Grounds {
 export async function setAside(
   broker: Pick<Broker, "publish">,
   { delivery, queue }: Pick<Run, "delivery" | "queue">,
-  { reason, detail, node, at }: Grounds,
+  grounds: Omit<Grounds, "queue">,
 ): Promise<boolean> {
   // Without `userId`, which would have to be our own, and `expiration`, by which the letter would vanish.
   const { expiration: _expiration, userId: _userId, ...properties } = delivery.message.properties;
@@ -34,14 +23,7 @@ export async function setAside(
     exchange: DEAD_EXCHANGE,
     routingKey: queue,
     properties: { ...properties, deliveryMode: 2 as const },
-    headers: {
-      ...delivery.message.headers,
-      "celeriac-reason": reason,
-      "celeriac-detail": detail.slice(0, DETAIL_MAX),
-      "celeriac-queue": queue,
-      "celeriac-worker": node,
-      "celeriac-rejected-at": at.toISOString(),
-    },
+    headers: { ...delivery.message.headers, ...groundsHeaders({ ...grounds, queue }) },
     body: delivery.message.body,
   };
   while (delivery.open) {

@@ -155,7 +155,8 @@ export class Settler {
   async #setAside(run: Run, { reason, error }: OutcomeOf<"reject">): Promise<void> {
     const detail = pythonRepr(error.exception);
     const { broker, node } = this.#options;
-    if (!await setAside(broker, run, { reason, detail, node, at: new Date() })) return;
+    const grounds = { reason, detail, worker: node, diedAt: new Date() };
+    if (!await setAside(broker, run, grounds)) return;
     if (run.id !== null) {
       await this.#follow(run, await this.#store(run, { state: "FAILURE", ...error }));
     }

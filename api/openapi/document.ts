@@ -6,6 +6,7 @@
  */
 import type { Registry } from "../../shared/registry.ts";
 import type { TaskContract } from "../../shared/task.ts";
+import { deadLetterPaths, deadLetterSchemas } from "./dead_letter_routes.ts";
 import {
   type Operation,
   problems,
@@ -76,6 +77,7 @@ export function openApiDocument(options: DocumentOptions): OpenApiDocument {
     ...sharedPaths(options),
     ...schedulePaths(),
     ...workflowPaths(),
+    ...deadLetterPaths(),
     ...servicePaths(),
   };
   const token = { type: "http", scheme: "bearer", description: "CELERIAC_API_TOKEN" };
@@ -94,6 +96,7 @@ export function openApiDocument(options: DocumentOptions): OpenApiDocument {
       { name: "workflows", description: "Tasks that follow one another" },
       { name: "results", description: "What became of tasks" },
       { name: "schedules", description: "What is sent again and again" },
+      { name: "dead letters", description: "What nobody could work on" },
       { name: "health", description: "For machines" },
       { name: "reference", description: "This description" },
     ],
@@ -104,6 +107,7 @@ export function openApiDocument(options: DocumentOptions): OpenApiDocument {
         ...sharedSchemas(),
         ...scheduleSchemas(),
         ...workflowSchemas(),
+        ...deadLetterSchemas(),
         ...Object.assign({}, ...contracts.map(taskSchemas)),
       },
       parameters: sharedParameters(options.maxWait),

@@ -81,7 +81,8 @@ export function resultRoutes({ store, live, cache, maxWait }: ResultParts): Hono
       const json = recordJson(record ?? pendingRecord(id, new Date()));
       if (!record || !isFinal(record.state)) return jsonAnswer(c, json);
       const answer = { json, etag: etagOf(json) };
-      cache.set(id, answer);
+      // A failure may be reopened, in another process: its dead letter is sent again.
+      if (record.state !== "FAILURE") cache.set(id, answer);
       return finalAnswer(c, answer);
     })
     .get("/tasks", async (c) => {

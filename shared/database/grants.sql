@@ -15,6 +15,9 @@ begin
     grant select, insert, delete, update (paused, updated_at, problem, after_at, next_at) on celeriac.schedule to celeriac_api;
     grant select on celeriac.lease to celeriac_api;
     grant select, insert on celeriac.chord, celeriac.workflow to celeriac_api;
+    -- Nothing of a letter is ever changed: who locks a row must be allowed to.
+    grant select, insert, delete, update (id) on celeriac.dead_letter to celeriac_api;
+    grant select (task_id), delete on celeriac.crash to celeriac_api;
     grant execute on function
       celeriac.expire_canvas(interval, integer, interval),
       celeriac.tasks(text[]),
@@ -22,6 +25,7 @@ begin
       celeriac.shown(text),
       celeriac.kept(text),
       celeriac.revoke(text, json),
+      celeriac.reopen(json),
       celeriac.make_partitions(integer),
       celeriac.expire(interval, integer, interval),
       celeriac.expire_keys(interval, integer)

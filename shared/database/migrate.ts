@@ -15,6 +15,7 @@ import schedule from "./migrations/0007_schedule.sql" with { type: "text" };
 import submit from "./migrations/0008_submit.sql" with { type: "text" };
 import canvas from "./migrations/0009_canvas.sql" with { type: "text" };
 import crash from "./migrations/0010_crash.sql" with { type: "text" };
+import deadLetter from "./migrations/0011_dead_letter.sql" with { type: "text" };
 
 /** One step of the schema; its place in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -40,6 +41,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "submit", sql: submit },
   { name: "canvas", sql: canvas },
   { name: "crash", sql: crash },
+  { name: "dead letter", sql: deadLetter },
 ];
 
 /** Partitions made ahead, so that a week without upkeep costs nothing. */

@@ -104,7 +104,12 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
         String.raw`celeriac\..+`,
         ...foreign,
       ),
-      read: oneOf(String.raw`amq\.gen-.*`, "celeryev", String.raw`reply\.celery\.pidbox`),
+      read: oneOf(
+        String.raw`amq\.gen-.*`,
+        "celeryev",
+        String.raw`reply\.celery\.pidbox`,
+        String.raw`celeriac\.dead`,
+      ),
     },
     worker: {
       configure: String.raw`^(.+\.)?celery\.pidbox$`,

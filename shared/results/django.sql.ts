@@ -197,6 +197,20 @@ const REVOKE = `
   )
   select exists (select from written) as revoked, (select state from before) as state`;
 
+const REOPEN = ({ dateStarted }: DjangoShape) => `
+  update ${TASK_TABLE} as task
+  set status = 'PENDING', content_type = 'application/json', content_encoding = 'utf-8', result = null, traceback = null,
+    worker = null, date_done = now()${dateStarted ? ", date_started = null" : ""},
+    meta = json_build_object(
+      'children', '[]'::json,
+      'celeriac', celeriac.kept(task.meta) - 'started_at' - 'meta' || jsonb_build_object(
+        'deliveries', 0, 'retries', least(message.retries, ${kept("task", "retries")})
+      )
+    )::text
+  from json_to_recordset($1::text::json) as message (id text, retries integer)
+  where task.task_id = message.id and task.status = 'FAILURE'
+  returning task.task_id::text as id`;
+
 /** On the column itself, which has an index, and not on what it is shown as. */
 function inState(state: State): string {
   switch (state) {
@@ -219,6 +233,7 @@ export function djangoStatements(shape: DjangoShape): Statements {
     claim: CLAIM(records),
     reclaim: RECLAIM(records),
     revoke: REVOKE,
+    reopen: REOPEN(shape),
     find: `select * from ${records} where record.id = $1`,
     outcomes: many(records, "id, state, result, exception"),
     states: many(records, "id, state"),

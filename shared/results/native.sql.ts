@@ -88,6 +88,8 @@ const RECLAIM = `
 
 const REVOKE = "select revoked, state from celeriac.revoke($1, $2::text::json)";
 
+const REOPEN = "select reopened as id from celeriac.reopen($1::text::json) as reopened";
+
 const FIND = `select ${RECORD} from celeriac.tasks(array[$1::text])`;
 
 const STATEMENTS = {
@@ -97,6 +99,7 @@ const STATEMENTS = {
   claim: CLAIM,
   reclaim: RECLAIM,
   revoke: REVOKE,
+  reopen: REOPEN,
   find: FIND,
   outcomes: "select id, state, result::text as result, exception from celeriac.tasks($1::text[])",
   states: "select id, state from celeriac.tasks($1::text[])",

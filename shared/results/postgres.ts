@@ -1,5 +1,4 @@
 /** Records in Postgres, on our own schema or on another set of tables. */
-import type { ResultTuple } from "../celery/dispatch.ts";
 import type { ExceptionMeta } from "../celery/exception.ts";
 import { readException } from "../celery/result.ts";
 import type { Sql } from "../database/database.ts";
@@ -8,9 +7,9 @@ import { InvalidInput } from "../errors.ts";
 import { entriesJson } from "../outbox.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
 import { NATIVE } from "./native.sql.ts";
+import { type Row, toRecord, toRow } from "./row.ts";
 import type {
   Claim,
-  Meta,
   RecordFilter,
   RecordPage,
   Settlement,
@@ -22,29 +21,6 @@ import type {
 import { STATES } from "./result.ts";
 import type { ResultStore } from "./store.ts";
 import type { Position, Statements, Tables } from "./statements.ts";
-import { timeOf } from "./uuid_time.ts";
-
-interface Row {
-  readonly id: string;
-  readonly name: string | null;
-  readonly state: State;
-  readonly queue: string | null;
-  readonly worker: string | null;
-  readonly args_repr: string | null;
-  readonly kwargs_repr: string | null;
-  readonly result: string | null;
-  /** As it was written, by us or by Python. */
-  readonly exception: unknown;
-  readonly traceback: string | null;
-  readonly children: readonly ResultTuple[] | null;
-  readonly meta: Meta | null;
-  readonly retries: number;
-  readonly deliveries: number;
-  readonly submitted_at: Date | null;
-  readonly started_at: Date | null;
-  readonly finished_at: Date | null;
-  readonly updated_at: Date;
-}
 
 /** A row of a list; only `last_time`, `last_id` and `seen` are there where nothing fits. */
 interface ListedRow extends Omit<Row, "id"> {
@@ -154,6 +130,13 @@ export class PostgresResultStore implements ResultStore {
     return answer ?? { revoked: false, state: null };
   }
 
+  async reopen(tasks: readonly { id: string; retries: number }[], sql: Sql): Promise<void> {
+    if (tasks.length === 0) return;
+    const { reopen } = await this.#tables.statements(sql);
+    const rows = tasks.map(({ id, retries }) => ({ id: storable(id), retries }));
+    await sql.query(reopen, [JSON.stringify(rows)]);
+  }
+
   async find(id: string): Promise<TaskRecord | undefined> {
     const { find } = await this.#statements();
     const [row] = await this.#database.query<Row>(find, [storable(id)]);
@@ -221,61 +204,6 @@ function rounds(settlements: readonly Settlement[]): number[][] {
     (result[round] ??= []).push(index);
   }
   return result;
-}
-
-function toRow(settlement: Settlement) {
-  const { state, retries, next, startedAt } = settlement;
-  return {
-    id: storable(settlement.id),
-    name: storable(settlement.name),
-    state,
-    queue: storable(settlement.queue),
-    worker: storable(settlement.worker),
-    args_repr: storable(settlement.argsRepr),
-    kwargs_repr: storable(settlement.kwargsRepr),
-    // JSON text that holds NUL or half a surrogate pair holds it escaped: the column keeps it as it is.
-    result: settlement.result,
-    exception: settlement.exception && JSON.stringify(settlement.exception),
-    traceback: storable(settlement.traceback),
-    children: settlement.children?.length ? settlement.children : null,
-    meta: metaJson(settlement.meta),
-    retries: Math.max(retries, next?.retries ?? 0),
-    age: startedAt && (Date.now() - startedAt.getTime()) / 1000,
-    periodic_task_name: storable(settlement.periodicTaskName ?? null),
-    pid: Deno.pid,
-  };
-}
-
-/** `null` when there is nothing to know. */
-function metaJson(meta: Meta | null | undefined): string | null {
-  const json = JSON.stringify(
-    meta ?? {},
-    (_key, value) => typeof value === "string" ? storable(value) : value,
-  );
-  return json === "{}" ? null : json;
-}
-
-function toRecord(row: Row): TaskRecord {
-  return {
-    id: row.id,
-    name: row.name,
-    state: row.state,
-    queue: row.queue,
-    worker: row.worker,
-    argsRepr: row.args_repr,
-    kwargsRepr: row.kwargs_repr,
-    result: row.result,
-    exception: readException(row.exception),
-    traceback: row.traceback,
-    ...(row.children?.length && { children: row.children }),
-    meta: row.meta,
-    retries: row.retries,
-    deliveries: row.deliveries,
-    submittedAt: row.submitted_at ?? timeOf(row.id) ?? null,
-    startedAt: row.started_at,
-    finishedAt: row.finished_at,
-    updatedAt: row.updated_at,
-  };
 }
 
 function check({ state }: RecordFilter, limit: number): void {

@@ -16,6 +16,8 @@ export interface Statements {
   readonly reclaim: string;
   /** `$1`: id; `$2`: exception, JSON text. Returns the state before and whether the task is revoked now. */
   readonly revoke: string;
+  /** `$1`: ids, and the retries of the message that is sent again for each. Makes those that failed PENDING, and returns their ids. */
+  readonly reopen: string;
   /** `$1`: id. Returns its record. */
   readonly find: string;
   /** `$1`: ids. Returns id, state, result and exception of those that there are. */

@@ -1,4 +1,5 @@
 /** Where records live. One store; the SQL is given to it. */
+import type { Sql } from "../database/database.ts";
 import type {
   Claim,
   RecordFilter,
@@ -31,6 +32,11 @@ export interface ResultStore {
    *
    * @returns the record's state before, and whether it was revoked */
   revoke(id: string, why: string): Promise<{ revoked: boolean; state: string | null }>;
+  /** Makes records that are FAILURE PENDING again, whose messages are sent once more; all others stay as they are.
+   *
+   * @param tasks with the failed attempts that the message counts
+   * @param sql the transaction that sends the messages */
+  reopen(tasks: readonly { id: string; retries: number }[], sql: Sql): Promise<void>;
   find(id: string): Promise<TaskRecord | undefined>;
   /** What many tasks led to; those without a record are left out. */
   outcomes(ids: readonly string[]): Promise<TaskOutcome[]>;

@@ -31,7 +31,7 @@ export const HTTP_SETTINGS = {
     defaultText: "none",
     value: "TOKEN",
     secret: true,
-    roles: ["api", "dev", "call", "result", "schedules"],
+    roles: ["api", "dev", "call", "result", "schedules", "dead"],
     help: "bearer token that callers must show",
   }),
   open: setting({
@@ -44,7 +44,7 @@ export const HTTP_SETTINGS = {
     env: "CELERIAC_URL",
     schema: z.url({ protocol: /^https?$/ }).default("http://127.0.0.1:8000"),
     value: "URL",
-    roles: ["call", "result", "schedules"],
+    roles: ["call", "result", "schedules", "dead"],
     help: "where the API is",
   }),
   maxWait: setting({

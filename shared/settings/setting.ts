@@ -12,6 +12,7 @@ export type Role =
   | "call"
   | "result"
   | "schedules"
+  | "dead"
   | "inspect";
 
 /** One setting. Its flag is its key in kebab-case. */

@@ -43,6 +43,7 @@ const selectSpent = `
   where id = any($1::text[]) and (
     retries > 0 or id in (select task_id from celeriac.crash where runs > 0)
   )`;
+const selectLetters = "select count(*)::int as count from celeriac.dead_letter";
 const selectPause = `
   select coalesce(max(extract(epoch from gap)), 0)::float8 as seconds from (
     select finished_at - lag(finished_at) over (order by finished_at) as gap
@@ -82,6 +83,7 @@ export async function runFault(
       accepted,
     ]);
     const [spent] = await system.rows<{ count: number }>(selectSpent, [accepted]);
+    const [letters] = await system.rows<{ count: number }>(selectLetters);
     const succeeded = states.find(({ state }) => state === "SUCCESS")?.count ?? 0;
     const final = accepted.length - missing.length;
     return {
@@ -94,7 +96,7 @@ export async function runFault(
       doubled: effects?.doubled ?? 0,
       withoutEffect: effects?.missing ?? 0,
       spent: spent?.count ?? 0,
-      deadLetters: await depth(system, DEAD_QUEUE),
+      deadLetters: await depth(system, DEAD_QUEUE) + (letters?.count ?? 0),
       refused: summary.refused,
       unanswered: summary.unanswered,
       slowestMs: summary.slowestMs,

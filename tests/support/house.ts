@@ -85,7 +85,7 @@ export async function house(
   await worker.start();
 
   const dead: Delivery[] = [];
-  await broker.consume(DEAD_QUEUE, (delivery) => void dead.push(delivery), { prefetch: 100 });
+  let reading: Promise<unknown> | undefined;
   return {
     broker,
     database,
@@ -108,6 +108,8 @@ export async function house(
       await broker.declare(declarationFor("dev", [queue]));
     },
     async deadLetter() {
+      reading ??= broker.consume(DEAD_QUEUE, (letter) => void dead.push(letter), { prefetch: 100 });
+      await reading;
       const delivery = await eventually("a dead letter", () => dead.shift());
       delivery.ack();
       return delivery;

@@ -18,6 +18,14 @@ export interface Pipeline extends AsyncDisposable {
   count(state: string): Promise<number>;
   /** The row of a task, once its state is final. */
   final(id: string): Promise<TaskRow>;
+  /** The dead letters of a task that an API has collected, once there is one. */
+  letters(id: string): Promise<LetterRow[]>;
+}
+
+/** Columns of `celeriac.dead_letter` that tests look at. */
+export interface LetterRow {
+  readonly id: string;
+  readonly reason: string;
 }
 
 /** Columns of `celeriac.task` that tests look at. */
@@ -33,6 +41,8 @@ const selectTask = `
 SELECT id, state, result, exception, retries
 FROM celeriac.task
 WHERE id = $1 AND state IN ('SUCCESS', 'FAILURE', 'REVOKED')`;
+
+const selectLetters = "SELECT id, reason FROM celeriac.dead_letter WHERE task_id = $1";
 
 const countState = `SELECT count(*)::int AS count FROM celeriac.task WHERE state = $1`;
 
@@ -68,6 +78,12 @@ export async function pipelineOn(vhost: Vhost, database: TestDatabase): Promise<
         `a final state of ${id}`,
         async () => (await rows<TaskRow>(selectTask, [id]))[0],
       );
+    },
+    letters(id) {
+      return eventually(`a dead letter of ${id}`, async () => {
+        const letters = await rows<LetterRow>(selectLetters, [id]);
+        return letters.length > 0 && letters;
+      });
     },
     [Symbol.asyncDispose]: () => client.end(),
   };

@@ -76,10 +76,10 @@ Deno.test("topology() dead-letters at least once", () => {
   });
 });
 
-Deno.test("declarationFor() spares the API the dead letters", () => {
+Deno.test("declarationFor() gives the API the dead letters' queue, and not the way there", () => {
   assertEquals(names(declarationFor("api", ["celeriac.default"])), {
     exchanges: ["celeriac", "celeryev", "celery.pidbox", "reply.celery.pidbox"],
-    queues: ["celeriac.default"],
+    queues: ["celeriac.default", "celeriac.dead"],
     bindings: ["celeriac -> celeriac.default"],
   });
 });

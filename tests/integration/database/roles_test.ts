@@ -6,6 +6,8 @@ import { migrate, pending } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { DatabaseRefused } from "../../../shared/errors.ts";
 import { Maintenance } from "../../../shared/maintenance.ts";
+import { readLetter } from "../../../shared/dead_letters/letter.ts";
+import { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import { Outbox } from "../../../shared/outbox.ts";
 import { Relay } from "../../../shared/relay.ts";
 import { Idempotency } from "../../../shared/results/idempotency.ts";
@@ -125,6 +127,12 @@ Deno.test("celeriac_api can do what the API does, relay and upkeep included", as
   assertEquals((await outbox.depth()).total, 2);
   assertEquals(await outbox.cancel("c"), 1);
 
+  const letters = new DeadLetters({ database: api, outbox, store });
+  await letters.add([readLetter(message()), readLetter(message({ headers: {} }))]);
+  assertEquals((await letters.list({}, { limit: 5 })).letters.length, 2);
+  assertEquals((await letters.redrive({ task: "add" }, { rate: 1, limit: 5 })).redriven, 1);
+  assertEquals(await letters.purge({}), 1);
+
   await new Maintenance({ database: api }).run();
 });
 
@@ -139,6 +147,8 @@ Deno.test("celeriac_api is refused everything else", async () => {
     "drop table celeriac.task",
     "select * from celeriac.task_default",
     "update celeriac.outbox set body = ''",
+    "update celeriac.dead_letter set body = ''",
+    "update celeriac.crash set runs = 0",
     "truncate celeriac.outbox",
     "delete from celeriac.idempotency",
     "update celeriac.idempotency set task_id = 'other'",
@@ -176,6 +186,8 @@ Deno.test("celeriac_worker is refused everything else", async () => {
     "update celeriac.outbox set due_at = now()",
     "delete from celeriac.outbox",
     "select * from celeriac.idempotency",
+    "select * from celeriac.dead_letter",
+    "select celeriac.reopen('[]')",
     "insert into celeriac.idempotency (key, body_hash, task_id) values ('a', 'b', 'c')",
     "select celeriac.revoke('x', '{}')",
     "select celeriac.make_partitions(400)",

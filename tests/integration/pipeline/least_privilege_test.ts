@@ -80,10 +80,24 @@ Deno.test("API, beat and worker do all their work with the least rights on broke
       return body.state === "FAILURE" && body;
     });
     assertEquals(record.error.type, "NotRegistered");
-    await using dead = await rawChannel(broker.url("dead"));
-    const letter = await eventually("a dead letter", () => dead.channel.get("celeriac.dead"));
-    assertEquals(letter.properties.headers?.["celeriac-reason"], "unknown-task");
-    dead.channel.ack(letter);
+    const letter = await eventually("the dead letter", async () => {
+      const answer = await fetch(`${url}/v1/dead-letters?task_id=unknown`);
+      return (await answer.json()).dead_letters[0];
+    });
+    assertEquals(letter.reason, "unknown-task");
+  });
+
+  await t.step("it is sent again, and dies once more", async () => {
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ filter: { task_id: "unknown" } });
+    const answer = await fetch(`${url}/v1/dead-letters:redrive`, { method: "POST", headers, body });
+    assertEquals((await answer.json()).redriven, 1);
+    await eventually("another dead letter", async () => {
+      const answer = await fetch(`${url}/v1/dead-letters?task_id=unknown`);
+      return (await answer.json()).dead_letters.length === 1;
+    });
+    const purge = await fetch(`${url}/v1/dead-letters:purge`, { method: "POST", headers, body });
+    assertEquals((await purge.json()).purged, 1);
   });
 
   await t.step("a task that waits is revoked", async () => {

@@ -1,14 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../../support/eventually.ts";
 import { freshPipeline, submit } from "../../support/pipeline.ts";
-import { rawChannel } from "../../support/raw_amqp.ts";
 import { startApi, startWorker } from "../../support/roles.ts";
 
 Deno.test("a message that kills its workers goes to the dead letters, its neighbours do not", async () => {
   await using pipeline = await freshPipeline();
   const { api, url } = await startApi(pipeline);
   await using _api = api;
-  await using amqp = await rawChannel(pipeline.vhost.url);
   const neighbours: string[] = [];
   // The API is ready before its queues are, as a database is enough to accept.
   const accepted = (task: string, body: unknown) =>
@@ -44,13 +42,8 @@ Deno.test("a message that kills its workers goes to the dead letters, its neighb
     retries: 0,
     type: "WorkerLostError",
   });
-  const letter = await eventually(
-    "the dead letter",
-    async () => await amqp.channel.get("celeriac.dead", { noAck: true }),
-  );
-  assertEquals(letter.properties.headers?.["celeriac-reason"], "poison");
-  assertEquals(letter.properties.headers?.id, poison);
-  assertEquals(await amqp.channel.get("celeriac.dead", { noAck: true }), false);
+  assertEquals((await pipeline.letters(poison)).map(({ reason }) => reason), ["poison"]);
+  assertEquals((await pipeline.rows("SELECT id FROM celeriac.dead_letter")).length, 1);
 });
 
 Deno.test("workers that are stopped over a task, again and again, do not make it poison", async () => {

@@ -118,6 +118,49 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     assertEquals(Object.fromEntries(states), { [failed]: "FAILURE", [done]: "SUCCESS" });
   },
 
+  async "reopen() makes failures PENDING, which can then be settled once more, and leaves all else alone"(
+    { database, store },
+  ) {
+    const [failed, done, absent] = [submission(), v7(), v4()];
+    const exception = { exc_type: "E", exc_message: ["x"], exc_module: "m" };
+    await store.submitted([failed]);
+    await store.settle([
+      settlement({
+        id: failed.id,
+        state: "FAILURE",
+        retries: 3,
+        exception,
+        traceback: "line 1",
+        startedAt: new Date(),
+      }),
+      settlement({ id: done }),
+    ]);
+    await store.reopen([failed.id, done, absent].map((id) => ({ id, retries: 1 })), database);
+    await store.reopen([], database);
+    const record = await store.find(failed.id);
+    assertEquals(record, {
+      ...failed,
+      name: "add",
+      argsRepr: record!.argsRepr,
+      kwargsRepr: record!.kwargsRepr,
+      state: "PENDING",
+      worker: null,
+      result: null,
+      exception: null,
+      traceback: null,
+      meta: null,
+      retries: 1,
+      deliveries: 0,
+      startedAt: null,
+      finishedAt: null,
+      updatedAt: record!.updatedAt,
+    });
+    assertEquals((await store.find(done))?.state, "SUCCESS");
+    assertEquals(await store.find(absent), undefined);
+    assertEquals(await store.settle([settlement({ id: failed.id, retries: 1 })]), [true]);
+    assertEquals((await store.find(failed.id))?.state, "SUCCESS");
+  },
+
   async "settle() completes what was submitted"({ store }) {
     const submitted = submission();
     await store.submitted([submitted]);

@@ -6,6 +6,7 @@ import { pendingRecord } from "../../../api/record.ts";
 import type { Message } from "../../../shared/broker/broker.ts";
 import { type Canvas, steps } from "../../../shared/celery/canvas_tree.ts";
 import { MemoryBroker } from "../../../shared/broker/memory.ts";
+import { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import { DatabaseUnavailable, InvalidInput } from "../../../shared/errors.ts";
 import { brokerCheck } from "../../../shared/health.ts";
 import { Metrics } from "../../../shared/metrics.ts";
@@ -111,12 +112,11 @@ class MemoryKeys implements Pick<Idempotency, "begin" | "published"> {
 }
 
 /** Whatever reaches the database fails: these tests need none. */
-const noDatabase = {
-  query: () =>
-    Promise.reject(new DatabaseUnavailable("Cannot reach the database as there is none")),
-  script: () =>
-    Promise.reject(new DatabaseUnavailable("Cannot reach the database as there is none")),
-};
+const nowhere = () =>
+  Promise.reject(new DatabaseUnavailable("Cannot reach the database as there is none"));
+
+const noDatabase = { query: nowhere, script: nowhere, transaction: nowhere };
+
 /** Workflows that were started; they never end. */
 export class MemoryWorkflows implements Pick<Workflows, "start" | "find"> {
   readonly started = new Map<string, Canvas>();
@@ -194,6 +194,11 @@ export async function ground(
     submissions: records,
     idempotency: new MemoryKeys(),
     schedules: new ScheduleStore({ database: noDatabase }),
+    deadLetters: new DeadLetters({
+      database: noDatabase,
+      outbox: { addFresh: nowhere },
+      store: { reopen: nowhere },
+    }),
     routes: new Routes(registry, []),
     workflows,
     publisher: new Publisher({

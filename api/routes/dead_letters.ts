@@ -1,0 +1,91 @@
+/** `/v1/dead-letters`: messages that nobody could work on. */
+import { Hono } from "hono";
+import { validate } from "uuid";
+import { z } from "zod";
+import { DEFAULT_BODY_LIMIT } from "../../shared/task.ts";
+import { readJsonText } from "../body.ts";
+import {
+  letterBody,
+  LetterFilterBody,
+  PurgeBody,
+  readLetterBody,
+  RedriveBody,
+  summaryBody,
+  toFilter,
+} from "../dead_letter.ts";
+import type { ApiDependencies } from "../dependencies.ts";
+import { parseStrict } from "../json.ts";
+import { Problem } from "../problem.ts";
+import { queryProblem, readQuery } from "../query.ts";
+
+/** Query of the list, also of the OpenAPI document. */
+export const LettersQuery = LetterFilterBody.extend({
+  limit: z.coerce.number().int().min(1).max(1000).describe("Letters in one answer; default 50"),
+  cursor: z.string().max(1024).describe("`next` of the answer before"),
+}).partial();
+
+const QUERY_NAMES = Object.keys(LettersQuery.shape);
+
+const RATE = 100;
+const LIMIT = 10_000;
+
+const NO_STORE = { "cache-control": "no-store" };
+
+/** Lists, shows, sends again and purges dead letters. */
+export function deadLetterRoutes({ deadLetters }: Pick<ApiDependencies, "deadLetters">): Hono {
+  return new Hono()
+    .get("/dead-letters", async (c) => {
+      const parsed = LettersQuery.safeParse(readQuery(c.req.queries(), QUERY_NAMES));
+      if (!parsed.success) {
+        throw queryProblem(
+          parsed.error.issues.map(({ path, message }) => ({ field: path.join("."), message })),
+        );
+      }
+      const { limit = 50, cursor, ...filter } = parsed.data;
+      const page = await deadLetters.list(toFilter(filter), {
+        limit,
+        ...(cursor !== undefined && { cursor }),
+      });
+      return c.json(
+        { dead_letters: page.letters.map(summaryBody), next: page.next },
+        200,
+        NO_STORE,
+      );
+    })
+    .get("/dead-letters/:letter", async (c) => {
+      readQuery(c.req.queries(), []);
+      const id = c.req.param("letter");
+      const letter = validate(id) ? await deadLetters.find(id) : undefined;
+      if (letter) return c.json(letterBody(letter), 200, NO_STORE);
+      throw new Problem(
+        "no-dead-letter",
+        `Cannot find dead letter '${
+          id.slice(0, 200)
+        }': it was sent again or purged, or never was (GET /v1/dead-letters lists those there are)`,
+      );
+    })
+    .post("/dead-letters:redrive", async (c) => {
+      const { filter: given, dry_run = false, rate = RATE, limit = LIMIT } = readLetterBody(
+        RedriveBody,
+        await body(c.req.raw),
+      );
+      const filter = toFilter(given);
+      const matched = await deadLetters.count(filter);
+      const { redriven, waiting, lastDueAt } = dry_run
+        ? { redriven: 0, waiting: 0, lastDueAt: null }
+        : await deadLetters.redrive(filter, { rate, limit });
+      return c.json({ dry_run, matched, redriven, waiting, last_due_at: lastDueAt }, 200, NO_STORE);
+    })
+    .post("/dead-letters:purge", async (c) => {
+      const { filter: given, dry_run = false } = readLetterBody(PurgeBody, await body(c.req.raw));
+      const filter = toFilter(given);
+      const matched = await deadLetters.count(filter);
+      const purged = dry_run ? 0 : await deadLetters.purge(filter);
+      return c.json({ dry_run, matched, purged }, 200, NO_STORE);
+    });
+}
+
+async function body(request: Request): Promise<unknown> {
+  const text = await readJsonText(request, DEFAULT_BODY_LIMIT);
+  return text === undefined ? {} : parseStrict(text);
+}

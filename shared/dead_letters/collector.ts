@@ -1,0 +1,79 @@
+/** Takes dead letters from their queue into the table. Any number may run. */
+import { getLogger } from "@logtape/logtape";
+import { Batch } from "../batch.ts";
+import type { Broker, Delivery } from "../broker/broker.ts";
+import { Consumer } from "../broker/consumer.ts";
+import { persevere } from "../results/patience.ts";
+import type { Service } from "../service.ts";
+import { DEAD_QUEUE } from "../topology.ts";
+import { type DeadLetter, readLetter } from "./letter.ts";
+import type { DeadLetters } from "./store.ts";
+
+/** What a collector works with. */
+export interface CollectorOptions {
+  readonly broker: Broker;
+  readonly letters: Pick<DeadLetters, "add">;
+}
+
+/** Letters in hand at most: each may be as large as a message can be, 16 MiB. */
+const PREFETCH = 16;
+/** Bytes in one statement, the last letter's not counted. */
+const BATCH_BYTES = 4 * 1024 * 1024;
+
+/** Stores each letter, then acks it: what comes again is known by its id. */
+export class Collector implements Service {
+  readonly #consumer: Consumer;
+  readonly #batch: Batch<DeadLetter, void>;
+
+  constructor({ broker, letters }: CollectorOptions) {
+    this.#batch = new Batch<DeadLetter, void>({
+      name: "dead letters",
+      weight: BATCH_BYTES,
+      weigh: ({ message }) => message.body.length,
+      failed: (error, attempt) => persevere("dead letters", error, attempt),
+      flush: async (batch) => {
+        await letters.add(batch);
+        return batch.map(() => undefined);
+      },
+    });
+    this.#consumer = new Consumer({
+      broker,
+      queue: DEAD_QUEUE,
+      prefetch: PREFETCH,
+      onDelivery: (delivery) => this.#collect(delivery),
+    });
+  }
+
+  /** Does not wait for a broker that is away, or for a queue that is missing. */
+  async start(): Promise<void> {
+    await this.#batch.start();
+    this.#consumer.start().catch((error) =>
+      log.error("Dead letters are not collected: {error}", { error })
+    );
+  }
+
+  /** Stores what is in hand; the broker takes back what cannot be stored now. */
+  async stop(): Promise<void> {
+    await this.#consumer.cancel();
+    await this.#batch.stop();
+    await this.#consumer.idle();
+    await this.#consumer.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #collect(delivery: Delivery): Promise<void> {
+    try {
+      await this.#batch.add(readLetter(delivery.message));
+    } catch (error) {
+      // Not answered: it stays with the broker, and comes again with the next connection.
+      log.error("A dead letter is not stored: {error}", { error });
+      return;
+    }
+    delivery.ack();
+  }
+}
+
+const log = getLogger(["celeriac", "dead-letters"]);

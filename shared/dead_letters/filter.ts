@@ -1,0 +1,50 @@
+/** Which letters are meant, for people and for Postgres. */
+import type { Parameter } from "../database/database.ts";
+import { storable } from "../database/storable.ts";
+
+/** Which letters. All that is given must hold; nothing given means all. */
+export interface LetterFilter {
+  readonly id?: string;
+  readonly taskId?: string;
+  readonly task?: string;
+  readonly queue?: string;
+  readonly reason?: string;
+  /** Collected at or after. */
+  readonly since?: Date;
+  /** Collected before. */
+  readonly until?: Date;
+}
+
+/** Conditions, and the parameters that they name. */
+export class Conditions {
+  readonly #conditions: string[] = [];
+  readonly parameters: Parameter[] = [];
+
+  /** @param condition is given the placeholder of each value */
+  add(condition: (...placeholders: string[]) => string, ...values: Parameter[]): void {
+    this.#conditions.push(condition(...values.map((value) => `$${this.parameters.push(value)}`)));
+  }
+
+  get where(): string {
+    return this.#conditions.length > 0 ? `where ${this.#conditions.join(" and ")}` : "";
+  }
+}
+
+/** What a filter says. */
+export function conditions(filter: LetterFilter): Conditions {
+  const given = new Conditions();
+  const { id, since, until } = filter;
+  if (id !== undefined) given.add((value) => `id = ${value}::uuid`, id);
+  const texts = {
+    task_id: filter.taskId,
+    task: filter.task,
+    queue: filter.queue,
+    reason: filter.reason,
+  };
+  for (const [column, value] of Object.entries(texts)) {
+    if (value !== undefined) given.add((text) => `${column} = ${text}`, storable(value));
+  }
+  if (since) given.add((time) => `collected_at >= ${time}::timestamptz`, since);
+  if (until) given.add((time) => `collected_at < ${time}::timestamptz`, until);
+  return given;
+}

@@ -1,0 +1,176 @@
+/** Dead letters: what the broker tells of a message that nobody could work on, and the message as it is sent again. Pure.
+ *
+ * A worker says in headers why it set a message aside (`celeriac-…`); a queue's own policy leaves RabbitMQ's
+ * `x-first-death-queue`, `x-first-death-reason` and `x-death` (RabbitMQ documentation, "Dead Letter Exchanges").
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { v5, v7, validate } from "uuid";
+import type { Headers, HeaderValue, Message } from "../broker/broker.ts";
+import { decodeTask } from "../celery/decode.ts";
+import { withoutTransport } from "../celery/headers.ts";
+import { isCount, isName } from "../celery/shape.ts";
+import { storable } from "../database/storable.ts";
+import { Malformed } from "../errors.ts";
+import { toStored } from "../stored_message.ts";
+import { destinationOf } from "../topology.ts";
+
+/** Why a message was set aside, by whom and when. */
+export interface Grounds {
+  /** One word: one of `RejectReason`, or what RabbitMQ calls it (`delivery_limit`, `expired`, `maxlen`, `rejected`). */
+  readonly reason: string;
+  readonly detail: string | null;
+  /** Queue that it was set aside from. */
+  readonly queue: string;
+  /** Node that did it; `null` where the broker did. */
+  readonly worker: string | null;
+  readonly diedAt: Date | null;
+}
+
+/** A message that nobody could work on. All texts are storable. */
+export interface DeadLetter extends Grounds {
+  /** A UUID. The same message handed out again has the same. */
+  readonly id: string;
+  /** `null` where the message tells none. */
+  readonly taskId: string | null;
+  readonly task: string | null;
+  /** Failed attempts that the message counts. */
+  readonly retries: number;
+  readonly message: Message;
+}
+
+/** Headers that a worker adds. */
+const HEADERS = {
+  id: "celeriac-letter",
+  reason: "celeriac-reason",
+  detail: "celeriac-detail",
+  queue: "celeriac-queue",
+  worker: "celeriac-worker",
+  diedAt: "celeriac-rejected-at",
+} as const;
+
+const OURS: ReadonlySet<string> = new Set(Object.values(HEADERS));
+
+/** Characters of a detail: headers have to fit into one frame. */
+const DETAIL_MAX = 2048;
+
+/** Of all letters that bear no id: there is nothing else to tell them apart. */
+const NAMESPACE = "6c1f6f0c-3f56-4a0e-8d0b-6d8a5a8b2f4e";
+
+/** Most that the column holds. */
+const INTEGER_MAX = 2 ** 31 - 1;
+
+/** Headers that say on which grounds a message is set aside, with an id of the letter's own. */
+export function groundsHeaders(
+  { reason, detail, queue, worker, diedAt }: Grounds,
+): Record<string, string> {
+  return {
+    [HEADERS.id]: v7(),
+    [HEADERS.reason]: reason,
+    [HEADERS.detail]: (detail ?? "").slice(0, DETAIL_MAX),
+    [HEADERS.queue]: queue,
+    [HEADERS.worker]: worker ?? "",
+    [HEADERS.diedAt]: (diedAt ?? new Date()).toISOString(),
+  };
+}
+
+/** Reads a message as it comes from the queue of dead letters, whatever it is.
+ *
+ * @example
+ * ```ts
+ * import { groundsHeaders, readLetter, resent } from "./letter.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const grounds = { reason: "unknown-task", detail: "no handler", queue: "celeriac.images", worker: "w1", diedAt: new Date(0) };
+ * const message = {
+ *   exchange: "dlx.celeriac",
+ *   routingKey: "celeriac.images",
+ *   properties: { contentType: "application/json" },
+ *   headers: { id: "a", task: "crop", ...groundsHeaders(grounds) },
+ *   body: new TextEncoder().encode("[[], {}, {}]"),
+ * };
+ * const letter = readLetter(message);
+ * assertEquals([letter.taskId, letter.task, letter.reason], ["a", "crop", "unknown-task"]);
+ * assertEquals(resent(letter).headers, { id: "a", task: "crop" });
+ * ```
+ */
+export function readLetter(message: Message): DeadLetter {
+  const { headers } = message;
+  const id = headers[HEADERS.id];
+  const [death] = Array.isArray(headers["x-death"]) ? headers["x-death"] : [];
+  const { time, reason } = isTable(death) ? death : {};
+  return {
+    id: typeof id === "string" && validate(id) ? id : idOf(message),
+    ...identity(message),
+    reason: text(headers[HEADERS.reason]) ?? text(headers["x-first-death-reason"]) ??
+      text(reason) ?? "unknown",
+    detail: text(headers[HEADERS.detail]),
+    queue: text(headers[HEADERS.queue]) ?? text(headers["x-first-death-queue"]) ??
+      storable(message.routingKey),
+    worker: text(headers[HEADERS.worker]),
+    diedAt: date(headers[HEADERS.diedAt]) ?? date(time),
+    message,
+  };
+}
+
+/** The message as it is sent again: to the queue that it was set aside from, without what was added on the way to the dead letters.
+ *
+ * It bears no `expiration`: one that has passed would bring it back at once. */
+export function resent({ queue, message }: Pick<DeadLetter, "queue" | "message">): Message {
+  // `userId` would have to be our own.
+  const { expiration: _expiration, userId: _userId, ...properties } = message.properties;
+  const headers = Object.entries(withoutTransport(message.headers))
+    .filter(([name]) => !OURS.has(name));
+  return {
+    ...destinationOf(queue),
+    properties: { ...properties, deliveryMode: 2 },
+    headers: Object.fromEntries(headers),
+    body: message.body,
+  };
+}
+
+/** Protocol 1 has it all in the body. */
+function identity(message: Message): Pick<DeadLetter, "taskId" | "task" | "retries"> {
+  const { id, task, retries } = message.headers;
+  if (id !== undefined || task !== undefined) return told(id, task, retries);
+  try {
+    const decoded = decodeTask(message);
+    return told(decoded.id, decoded.task, decoded.retries);
+  } catch (error) {
+    return told(error instanceof Malformed ? error.id : undefined, undefined, 0);
+  }
+}
+
+function told(
+  id: unknown,
+  task: unknown,
+  retries: unknown,
+): Pick<DeadLetter, "taskId" | "task" | "retries"> {
+  return {
+    taskId: isName(id) ? storable(id) : null,
+    task: isName(task) ? storable(task) : null,
+    retries: isCount(retries) ? Math.min(retries, INTEGER_MAX) : 0,
+  };
+}
+
+/** Letters alike in everything, the second of their death included, are one. */
+function idOf(message: Message): string {
+  const { body, ...rest } = toStored(message);
+  const digest = createHash("sha256").update(JSON.stringify(rest)).update(body).digest("hex");
+  return v5(digest, NAMESPACE);
+}
+
+function text(value: unknown): string | null {
+  return typeof value === "string" && value !== "" ? storable(value) : null;
+}
+
+function date(value: unknown): Date | null {
+  if (value instanceof Date) return value;
+  const read = typeof value === "string" ? new Date(value) : undefined;
+  return read && !Number.isNaN(read.getTime()) ? read : null;
+}
+
+function isTable(value: HeaderValue | undefined): value is Headers {
+  return typeof value === "object" && value !== null &&
+    Object.getPrototypeOf(value) === Object.prototype;
+}

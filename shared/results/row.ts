@@ -1,0 +1,86 @@
+/** Records as rows: what the store's statements take and give. */
+import type { ResultTuple } from "../celery/dispatch.ts";
+import { readException } from "../celery/result.ts";
+import { storable } from "../database/storable.ts";
+import type { Meta, Settlement, State, TaskRecord } from "./result.ts";
+import { timeOf } from "./uuid_time.ts";
+
+/** A record, in columns. */
+export interface Row {
+  readonly id: string;
+  readonly name: string | null;
+  readonly state: State;
+  readonly queue: string | null;
+  readonly worker: string | null;
+  readonly args_repr: string | null;
+  readonly kwargs_repr: string | null;
+  readonly result: string | null;
+  /** As it was written, by us or by Python. */
+  readonly exception: unknown;
+  readonly traceback: string | null;
+  readonly children: readonly ResultTuple[] | null;
+  readonly meta: Meta | null;
+  readonly retries: number;
+  readonly deliveries: number;
+  readonly submitted_at: Date | null;
+  readonly started_at: Date | null;
+  readonly finished_at: Date | null;
+  readonly updated_at: Date;
+}
+
+/** A settlement as the statement `settle` takes it. */
+export function toRow(settlement: Settlement) {
+  const { state, retries, next, startedAt } = settlement;
+  return {
+    id: storable(settlement.id),
+    name: storable(settlement.name),
+    state,
+    queue: storable(settlement.queue),
+    worker: storable(settlement.worker),
+    args_repr: storable(settlement.argsRepr),
+    kwargs_repr: storable(settlement.kwargsRepr),
+    // JSON text that holds NUL or half a surrogate pair holds it escaped: the column keeps it as it is.
+    result: settlement.result,
+    exception: settlement.exception && JSON.stringify(settlement.exception),
+    traceback: storable(settlement.traceback),
+    children: settlement.children?.length ? settlement.children : null,
+    meta: metaJson(settlement.meta),
+    retries: Math.max(retries, next?.retries ?? 0),
+    age: startedAt && (Date.now() - startedAt.getTime()) / 1000,
+    periodic_task_name: storable(settlement.periodicTaskName ?? null),
+    pid: Deno.pid,
+  };
+}
+
+/** `null` when there is nothing to know. */
+function metaJson(meta: Meta | null | undefined): string | null {
+  const json = JSON.stringify(
+    meta ?? {},
+    (_key, value) => typeof value === "string" ? storable(value) : value,
+  );
+  return json === "{}" ? null : json;
+}
+
+/** A record as the statements give it. */
+export function toRecord(row: Row): TaskRecord {
+  return {
+    id: row.id,
+    name: row.name,
+    state: row.state,
+    queue: row.queue,
+    worker: row.worker,
+    argsRepr: row.args_repr,
+    kwargsRepr: row.kwargs_repr,
+    result: row.result,
+    exception: readException(row.exception),
+    traceback: row.traceback,
+    ...(row.children?.length && { children: row.children }),
+    meta: row.meta,
+    retries: row.retries,
+    deliveries: row.deliveries,
+    submittedAt: row.submitted_at ?? timeOf(row.id) ?? null,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    updatedAt: row.updated_at,
+  };
+}

@@ -1,0 +1,85 @@
+/** From a handler's refusal to its success: the letter collected, sent again and run. */
+import { assertEquals } from "@std/assert";
+import { Collector } from "../../../shared/dead_letters/collector.ts";
+import { groundsHeaders } from "../../../shared/dead_letters/letter.ts";
+import { DeadLetters } from "../../../shared/dead_letters/store.ts";
+import { defineTask, Reject, z } from "../../../shared/mod.ts";
+import { DEAD_EXCHANGE } from "../../../shared/topology.ts";
+import { handle } from "../../../workers/handlers.ts";
+import { eventually } from "../../support/eventually.ts";
+import { type House, house } from "../../support/house.ts";
+import { message } from "../../support/settlements.ts";
+
+const contract = defineTask({ name: "fussy", input: z.object({}) });
+
+function lettersOf({ database, outbox, store }: House): DeadLetters {
+  return new DeadLetters({ database, outbox, store });
+}
+
+Deno.test("a letter that is sent again finds its task PENDING, and it ends well", async () => {
+  let content = false;
+  await using home = await house([handle(contract, () => {
+    if (!content) throw new Reject("not today");
+    return "fine";
+  })]);
+  const letters = lettersOf(home);
+  await using collector = new Collector({ broker: home.broker, letters });
+  await collector.start();
+  const id = await home.submit("fussy", {});
+  assertEquals((await home.final(id)).state, "FAILURE");
+  await eventually("its letter", async () => await letters.count({ taskId: id }) === 1);
+
+  content = true;
+  const { redriven } = await letters.redrive({ taskId: id }, { rate: 100, limit: 10 });
+  assertEquals(redriven, 1);
+  const { state, result } = await home.final(id);
+  assertEquals({ state, result }, { state: "SUCCESS", result: '"fine"' });
+  assertEquals(await letters.count(), 0);
+});
+
+Deno.test("a collector that could not ack stores nothing twice, and one without a database nothing at all", async () => {
+  await using home = await house([handle(contract, () => {})]);
+  const letters = lettersOf(home);
+  const grounds = {
+    reason: "poison",
+    detail: "",
+    queue: "celeriac.default",
+    worker: "w",
+    diedAt: new Date(),
+  };
+  const death = message({
+    exchange: DEAD_EXCHANGE,
+    headers: { id: "a", task: "fussy", ...groundsHeaders(grounds) },
+  });
+  {
+    // Stores, and is gone before it can say so.
+    const stored = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    await using collector = new Collector({
+      broker: home.broker,
+      letters: {
+        add: async (batch) => {
+          await letters.add(batch);
+          stored.resolve();
+          await held.promise;
+          throw new Error("the connection broke");
+        },
+      },
+    });
+    await collector.start();
+    await home.broker.publish(death);
+    await stored.promise;
+    held.resolve();
+  }
+  assertEquals(await letters.count(), 1);
+  const before = await letters.list({}, { limit: 1 });
+  await using collector = new Collector({ broker: home.broker, letters });
+  await collector.start();
+  await home.broker.publish({
+    ...death,
+    headers: { ...death.headers, ...groundsHeaders(grounds) },
+  });
+  await eventually("the second letter", async () => await letters.count() === 2);
+  const both = await letters.list({ taskId: "a" }, { limit: 10 });
+  assertEquals(both.letters.at(-1), before.letters[0]);
+});

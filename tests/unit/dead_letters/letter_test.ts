@@ -1,0 +1,122 @@
+import { assertEquals, assertNotEquals } from "@std/assert";
+import type { Message } from "../../../shared/broker/broker.ts";
+import { groundsHeaders, readLetter, resent } from "../../../shared/dead_letters/letter.ts";
+import { message } from "../../support/settlements.ts";
+
+const GROUNDS = {
+  reason: "poison",
+  detail: "killed 4 workers",
+  queue: "celeriac.images",
+  worker: "celeriac@pod-1",
+  diedAt: new Date("2026-01-02T03:04:05.678Z"),
+};
+
+function letter(given: Partial<Message> = {}): Message {
+  return message({
+    exchange: "dlx.celeriac",
+    headers: { id: "a", task: "add", retries: 2, ...groundsHeaders(GROUNDS) },
+    ...given,
+  });
+}
+
+/** As RabbitMQ 3.10 hands out a message that passed the delivery limit. */
+const BY_POLICY = letter({
+  headers: {
+    id: "a",
+    task: "add",
+    tenant: "t",
+    "x-delivery-count": 101,
+    "x-first-death-exchange": "celeriac",
+    "x-first-death-queue": "celeriac.images",
+    "x-first-death-reason": "delivery_limit",
+    "x-death": [{
+      count: 1,
+      exchange: "celeriac",
+      queue: "celeriac.images",
+      reason: "delivery_limit",
+      "routing-keys": ["celeriac.images"],
+      time: new Date(1_700_000_000_000),
+    }],
+  },
+});
+
+Deno.test("readLetter() reads what a worker wrote", () => {
+  const { message: _message, id, ...rest } = readLetter(letter());
+  assertEquals(rest, { ...GROUNDS, taskId: "a", task: "add", retries: 2 });
+  assertNotEquals(id, readLetter(letter()).id, "each copy is a letter of its own");
+});
+
+Deno.test("readLetter() knows a letter that comes again", () => {
+  for (const given of [letter(), BY_POLICY, letter({ headers: {} })]) {
+    assertEquals(readLetter(given).id, readLetter(structuredClone(given)).id);
+  }
+  const later = structuredClone(BY_POLICY);
+  (later.headers["x-death"] as { time: Date }[])[0]!.time = new Date(1_700_000_001_000);
+  assertNotEquals(readLetter(BY_POLICY).id, readLetter(later).id);
+});
+
+Deno.test("readLetter() reads what the broker tells where no worker did", () => {
+  const { reason, detail, queue, worker, diedAt } = readLetter(BY_POLICY);
+  assertEquals({ reason, detail, queue, worker, diedAt }, {
+    reason: "delivery_limit",
+    detail: null,
+    queue: "celeriac.images",
+    worker: null,
+    diedAt: new Date(1_700_000_000_000),
+  });
+});
+
+Deno.test("readLetter() reads ids of protocol 1 in the body", () => {
+  const body = new TextEncoder().encode(
+    JSON.stringify({ id: "old", task: "add", args: [1], kwargs: {}, retries: 1 }),
+  );
+  const { taskId, task, retries } = readLetter(letter({ headers: {}, body }));
+  assertEquals([taskId, task, retries], ["old", "add", 1]);
+});
+
+Deno.test("readLetter() takes whatever comes", () => {
+  const odd: Record<string, Message["headers"]> = {
+    "nothing": {},
+    "other types": {
+      id: 7,
+      task: ["x"],
+      retries: "many",
+      "celeriac-reason": 1,
+      "celeriac-rejected-at": "soon",
+      "celeriac-letter": "me",
+      "x-death": "yes",
+    },
+    "what cannot be stored": { id: "a\0b", "celeriac-reason": "r\0", task: "x".repeat(300) },
+    "huge counts": { id: "a", retries: 2 ** 52 },
+  };
+  for (const [name, headers] of Object.entries(odd)) {
+    const { taskId, task, reason, queue, retries } = readLetter(letter({ headers }));
+    assertEquals([task, queue], [null, "celeriac.default"], name);
+    assertEquals(taskId, name === "huge counts" ? "a" : null, name);
+    assertEquals(retries, name === "huge counts" ? 2 ** 31 - 1 : 0, name);
+    assertEquals(reason, name === "what cannot be stored" ? "r\u{fffd}" : "unknown", name);
+  }
+});
+
+Deno.test("resent() is the message as it was, on the way to its queue", () => {
+  const original = message({
+    properties: { contentType: "application/json", priority: 5, replyTo: "q", correlationId: "a" },
+    headers: { id: "a", task: "add", tenant: "t", retries: 1 },
+  });
+  const dead = {
+    ...original,
+    exchange: "dlx.celeriac",
+    properties: { ...original.properties, expiration: "5", userId: "celeriac-worker" },
+    headers: { ...BY_POLICY.headers, ...original.headers, ...groundsHeaders(GROUNDS) },
+  };
+  assertEquals(resent(readLetter(dead)), {
+    ...original,
+    routingKey: "celeriac.images",
+    properties: { ...original.properties, deliveryMode: 2 },
+  });
+  const foreign = { ...GROUNDS, queue: "celery" };
+  const { exchange, routingKey } = resent(
+    readLetter(letter({ headers: groundsHeaders(foreign) })),
+  );
+  assertEquals([exchange, routingKey], ["", "celery"]);
+});
