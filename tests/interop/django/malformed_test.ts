@@ -1,8 +1,5 @@
 /** Messages that are no tasks, sent by Python's own AMQP client: each is set aside with its reason, and harms nobody. */
 import { assert, assertEquals } from "@std/assert";
-import { AmqpBroker } from "../../../shared/broker/amqp.ts";
-import type { Message } from "../../../shared/broker/broker.ts";
-import { DEAD_QUEUE } from "../../../shared/topology.ts";
 import { eventually } from "../../support/eventually.ts";
 import { management } from "../../support/servers.ts";
 import { freshShop, openShop } from "../../support/shop.ts";
@@ -20,19 +17,13 @@ interface Sent {
 const STATES = `
   select task_id as id, status from django_celery_results_taskresult where task_id = any($1::text[])`;
 
+const LETTERS = "select headers from celeriac.dead_letter";
+
 for (const name of await stacksHere()) {
   Deno.test(`what py-amqp (${name}) sends and is no task is set aside with its reason`, async () => {
     await using shop = await freshShop(name);
     await using roles = await openShop(shop);
     const { pipeline: { vhost, rows } } = shop;
-    await using broker = new AmqpBroker({ url: vhost.url, name: "malformed test" });
-    await broker.start();
-    await broker.connected();
-    const dead: Message[] = [];
-    await broker.consume(DEAD_QUEUE, (delivery) => {
-      dead.push(delivery.message);
-      delivery.ack();
-    }, { prefetch: 100 });
 
     const script = new URL("malformed.py", import.meta.url);
     const sent: Sent = JSON.parse(await shop.script(script, ["celeriac.default"]));
@@ -49,7 +40,10 @@ for (const name of await stacksHere()) {
     assertEquals(runs.filter((id) => worked.get(id) !== "SUCCESS"), []);
 
     const expected = Object.keys(sent.bad).length + sent.bare;
-    await eventually("every bad one is a dead letter", () => dead.length >= expected);
+    const dead = await eventually("every bad one is a dead letter", async () => {
+      const found = await rows<{ headers: Record<string, unknown> }>(LETTERS);
+      return found.length >= expected && found;
+    });
     const reasons = dead.filter(({ headers }) => headers["bad"] !== undefined)
       .map(({ headers }) => [headers["bad"], headers["celeriac-reason"]]);
     assertEquals(Object.fromEntries(reasons), sent.bad);
