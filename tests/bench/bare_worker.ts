@@ -1,24 +1,39 @@
 /** The least that a worker can do: consume, insert a row, ack. What Celeriac's worker is measured against.
  *
- *     deno run -A tests/bench/bare_worker.ts QUEUE PREFETCH
+ *     deno run -A tests/bench/bare_worker.ts QUEUE PREFETCH record|row
  *
  * Reads `AMQP_URL` and `DATABASE_URL`; runs until it is killed. Like the worker it gathers what has
- * come while the last commit was under way and inserts it with one statement.
+ * come while the last commit was under way and inserts it with one statement: as the record that the
+ * worker writes, into the worker's own table, or as a row of three columns into a table without
+ * partitions and further indexes.
  * @module
  */
 import pg from "pg";
 import { rawChannel } from "../support/raw_amqp.ts";
 
-const [queue = "", prefetch = ""] = Deno.args;
+const [queue = "", prefetch = "", kind = ""] = Deno.args;
 const database = new pg.Client(Deno.env.get("DATABASE_URL"));
 await database.connect();
 const { channel } = await rawChannel(Deno.env.get("AMQP_URL") ?? "");
 
-const insert = `
+const intoRow = `
 INSERT INTO bare (id, state, result)
 SELECT id, 'SUCCESS', result::json
 FROM unnest($1::text[], $2::text[]) AS settled (id, result)
 ON CONFLICT (id) DO NOTHING`;
+
+const intoRecord = `
+INSERT INTO celeriac.task (
+  id, name, state, queue, worker, args_repr, kwargs_repr, result, deliveries, started_at, finished_at
+)
+SELECT id, 'add', 'SUCCESS', 'celeriac.default', 'bare@localhost', '(1, 1)', '{}', result::json, 1, now(), now()
+FROM unnest($1::text[], $2::text[]) AS settled (id, result)
+ON CONFLICT (id) DO NOTHING`;
+
+const makeTable =
+  "CREATE TABLE bare (id text PRIMARY KEY, state text, result json, finished_at timestamptz DEFAULT now())";
+
+const insert = kind === "record" ? intoRecord : intoRow;
 
 type Delivery = NonNullable<Parameters<Parameters<typeof channel.consume>[1]>[0]>;
 
@@ -38,9 +53,7 @@ async function commit(): Promise<void> {
   committing = false;
 }
 
-await database.query(
-  "CREATE TABLE bare (id text PRIMARY KEY, state text, result json, done timestamptz DEFAULT now())",
-);
+if (kind !== "record") await database.query(makeTable);
 await channel.prefetch(Number(prefetch));
 await channel.consume(queue, (delivery) => {
   if (!delivery) return;

@@ -37,7 +37,7 @@ async function main(signal: AbortSignal): Promise<number> {
   const rows: Row[] = [];
   for (const measure of [measureWorker, measureSubmission, measureBatch, measureIdle]) {
     signal.throwIfAborted();
-    rows.push(await measure(effort, (line) => console.log(`  ${line}`)));
+    rows.push(...[await measure(effort, (line) => console.log(`  ${line}`))].flat());
   }
   console.log(`\n${table(rows)}`);
   if (values.json) await Deno.writeTextFile(values.json, JSON.stringify({ effort, rows }, null, 2));
