@@ -1,6 +1,7 @@
 /** Sees to it that no consumer stays deaf.
  * @module
  */
+import type { Verdict } from "../shared/health.ts";
 import { Loop } from "../shared/loop.ts";
 import type { Worker } from "./worker.ts";
 
@@ -16,4 +17,13 @@ export function hearing(worker: Pick<Worker, "renew">, seconds: number): Loop {
       return seconds * 200;
     },
   });
+}
+
+/** Whether a worker hears what its queues hold. One that does not, although the broker has accepted fresh consumers, only a restart can help. */
+export function hearingOf({ deaf }: Pick<Worker, "deaf">): Verdict {
+  if (deaf.length === 0) return { ok: true, state: "hearing" };
+  const reason = `Messages wait in ${
+    deaf.join(", ")
+  }, and consumers that the broker has accepted bring none`;
+  return { ok: false, state: "deaf", reason };
 }

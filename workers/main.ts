@@ -32,7 +32,7 @@ import { Crashes } from "./crashes.ts";
 import { Executor } from "./executor.ts";
 import { Follower } from "./follow.ts";
 import type { Handlers } from "./handlers.ts";
-import { hearing } from "./hearing.ts";
+import { hearing, hearingOf } from "./hearing.ts";
 import { InHand } from "./in_hand.ts";
 import { Runner } from "./runner.ts";
 import { Pools } from "./sandbox/pools.ts";
@@ -226,7 +226,7 @@ export class WorkerNode implements Service {
   health(): ReturnType<typeof healthRoutes> {
     const { config, broker, database } = this.#parts;
     return healthRoutes({
-      live: [],
+      live: [{ name: "hearing", look: () => hearingOf(this.#worker) }],
       ready: [
         brokerCheck(broker, ["connected", "blocked"]),
         databaseCheck(() => pending(database, config)),

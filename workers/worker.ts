@@ -16,6 +16,8 @@ import type { Pools } from "./sandbox/pools.ts";
 
 /** Once handlers are abandoned: time to answer their deliveries before the channels close, which also gives them back. */
 const SETTLE_MS = 5000;
+/** Consumers that bring nothing, one after the other, before the worker counts as deaf. */
+const UNHEARD_MAX = 2;
 /** Pause before a delivery goes back that could not be settled, lest it spin. */
 const GIVE_BACK_MS = 1000;
 
@@ -68,6 +70,12 @@ export class Worker implements Service, Crew {
   /** Queues that are not being consumed now. */
   get silent(): string[] {
     return [...this.#consumers.values()].filter((consumer) => !consumer.active)
+      .map(({ queue }) => queue);
+  }
+
+  /** Queues in which messages wait, of which two consumers that the broker has accepted brought none, one after the other. */
+  get deaf(): string[] {
+    return [...this.#consumers.values()].filter(({ unheard }) => unheard >= UNHEARD_MAX)
       .map(({ queue }) => queue);
   }
 
@@ -156,7 +164,11 @@ export class Worker implements Service, Crew {
     return this.#change(async () => {
       const quiet = [...this.#consumers.values()]
         .filter((one) => one.quietMs >= quietMs && one.inHand < one.prefetch);
-      await Promise.all(quiet.map((consumer) => this.#replace(consumer, signal)));
+      await Promise.all(quiet.map(async (consumer) => {
+        // Where it cannot be counted just now, the broker is about to say why.
+        const unheard = await unlessAborted(consumer.unheardNow(), signal).catch(() => 0);
+        await this.#replace(consumer, { signal, unheard });
+      }));
     });
   }
 
@@ -176,8 +188,9 @@ export class Worker implements Service, Crew {
     return [...this.#consumers.values(), ...this.#retiring];
   }
 
-  #consumer(queue: string): Consumer {
+  #consumer(queue: string, unheard = 0): Consumer {
     return new Consumer({
+      unheard,
       broker: this.#options.broker,
       queue,
       prefetch: this.prefetch,
@@ -185,8 +198,11 @@ export class Worker implements Service, Crew {
     });
   }
 
-  async #replace(consumer: Consumer, signal?: AbortSignal): Promise<void> {
-    const next = this.#consumer(consumer.queue);
+  async #replace(
+    consumer: Consumer,
+    { signal, unheard }: { signal?: AbortSignal; unheard?: number } = {},
+  ): Promise<void> {
+    const next = this.#consumer(consumer.queue, unheard);
     this.#retiring.add(next); // so that a stop meanwhile reaches it
     const started = next.start();
     try {

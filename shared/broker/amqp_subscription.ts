@@ -1,5 +1,6 @@
 /** A consumer that outlives connections, cancels and deletions. */
 import type { ConsumeMessage } from "amqplib";
+import { BrokerUnavailable } from "../errors.ts";
 import { KeptChannel, type LiveChannel } from "./amqp_channel.ts";
 import type { AmqpConnection } from "./amqp_connection.ts";
 import type { Subscription } from "./broker.ts";
@@ -51,6 +52,16 @@ export class AmqpSubscription implements Subscription {
 
   get lastActivity(): number {
     return this.#lastActivity;
+  }
+
+  async ready(): Promise<number> {
+    const live = this.#consumer?.live;
+    if (!live?.open) {
+      throw new BrokerUnavailable(
+        `Cannot count messages of queue '${this.#queue}' as it is not consumed`,
+      );
+    }
+    return (await live.answer(live.channel.checkQueue(this.#queue))).messageCount;
   }
 
   /** Resolves when the broker accepted the consumer for the first time. */

@@ -64,6 +64,10 @@ export interface Subscription extends AsyncDisposable {
   readonly active: boolean;
   /** Time of the last delivery or of the last accepted consume, milliseconds since the epoch. */
   readonly lastActivity: number;
+  /** Messages that wait in the queue for any consumer, as the broker counts them.
+   *
+   * @throws {BrokerUnavailable} while the consume does not stand */
+  ready(): Promise<number>;
   /** Stops fetching. The channel stays open, so that deliveries in hand can still be answered. */
   cancel(): Promise<void>;
   /** Cancels, then closes the channel: what is still unanswered goes back to the queue. */

@@ -8,6 +8,8 @@ export interface ConsumerOptions {
   readonly queue: string;
   /** Deliveries in hand at most. */
   readonly prefetch: number;
+  /** Consumers before this one that were accepted one after the other and brought nothing, though messages waited. Default 0. */
+  readonly unheard?: number;
   /** Answers the delivery (ack or nack) before it resolves. Must not reject. */
   onDelivery(delivery: Delivery): Promise<void>;
 }
@@ -19,6 +21,7 @@ export class Consumer implements Service {
   #subscription: Promise<Subscription> | undefined;
   #current: Subscription | undefined;
   #cancelled = false;
+  #hasHeard = false;
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
@@ -46,6 +49,17 @@ export class Consumer implements Service {
   /** Milliseconds since the last delivery, or since the broker accepted the consumer; 0 where it does not stand. */
   get quietMs(): number {
     return this.#current?.active ? Date.now() - this.#current.lastActivity : 0;
+  }
+
+  /** Consumers before this one that brought nothing though messages waited, until this one brings something. */
+  get unheard(): number {
+    return this.#hasHeard ? 0 : this.#options.unheard ?? 0;
+  }
+
+  /** How often a consumer that takes this one's place comes after one that brought nothing though messages wait. */
+  async unheardNow(): Promise<number> {
+    if (this.#hasHeard || !this.#current?.active) return 0;
+    return await this.#current.ready() > 0 ? this.unheard + 1 : 0;
   }
 
   /** Resolves when the broker has accepted the consumer for the first time. */
@@ -78,6 +92,7 @@ export class Consumer implements Service {
   }
 
   #take(delivery: Delivery): void {
+    this.#hasHeard = true;
     const answered = this.#options.onDelivery(delivery).finally(() =>
       this.#inHand.delete(answered)
     );

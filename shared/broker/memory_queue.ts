@@ -44,6 +44,11 @@ export class MemoryQueue {
     this.#setAside = setAside;
   }
 
+  /** Messages that wait. */
+  get ready(): number {
+    return this.#ready.length - this.#gone;
+  }
+
   /** Puts a new message in at the end. */
   put(queued: QueuedMessage): void {
     this.#ready.push(queued);

@@ -1,5 +1,6 @@
 /** A consumer of a queue in memory. */
 import { getLogger } from "@logtape/logtape";
+import { BrokerUnavailable } from "../errors.ts";
 import type { Delivery, Message, Subscription } from "./broker.ts";
 import type { MemoryQueue, QueueConsumer, QueuedMessage } from "./memory_queue.ts";
 
@@ -48,6 +49,14 @@ export class MemorySubscription implements Subscription, QueueConsumer {
 
   get lastActivity(): number {
     return this.#lastActivity;
+  }
+
+  ready(): Promise<number> {
+    const { queue } = this.#options;
+    if (this.#active) return Promise.resolve(queue.ready);
+    return Promise.reject(
+      new BrokerUnavailable(`Cannot count messages of queue '${queue.name}' as it is not consumed`),
+    );
   }
 
   get hasRoom(): boolean {

@@ -77,6 +77,17 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     assertEquals(held.map(({ message }) => text(message)), ["1", "2"]);
   },
 
+  async "ready() counts what no consumer has yet, while its own stands"(broker) {
+    await started(broker, queues("celeriac.q"));
+    for (const number of ["1", "2", "3"]) await broker.publish(message("", "celeriac.q", number));
+    const inbox = new Inbox<Delivery>();
+    const subscription = await broker.consume("celeriac.q", inbox.put, { prefetch: 1 });
+    await inbox.take(1);
+    await eventually("two to wait", async () => await subscription.ready() === 2);
+    await subscription.close();
+    await assertRejects(() => subscription.ready(), BrokerUnavailable, "not consumed");
+  },
+
   async "consume() gives a slot free by an ack to the next message"(broker) {
     await started(broker, queues("celeriac.q"));
     const inbox = await consumed(broker, "celeriac.q", 1);

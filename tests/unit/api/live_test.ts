@@ -66,6 +66,7 @@ Deno.test("Live.start() does not wait for the broker, and stop() not either", as
     queue: EVENT_EXCHANGE,
     active: true,
     lastActivity: 0,
+    ready: () => Promise.resolve(0),
     cancel: () => Promise.resolve(),
     close: () => Promise.resolve(void closed++),
     [Symbol.asyncDispose]: () => Promise.resolve(),

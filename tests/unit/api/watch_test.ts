@@ -22,6 +22,7 @@ async function spoken() {
           queue: exchange,
           active: true,
           lastActivity: 0,
+          ready: () => Promise.resolve(0),
           cancel: rest,
           close: rest,
         };
