@@ -35,7 +35,7 @@ export interface PublisherOptions {
 const OUTBOX_FROM_MS = 1000;
 
 /** Milliseconds after which a caller hears that nothing could hold the task: Retry-After serves it better than waiting. */
-const ANSWER_MS = 1900;
+const ANSWER_MS = 1600;
 /** Milliseconds that the database has in any case, when the broker took long to fail. */
 const LEAST_MS = 600;
 /** Milliseconds that the database has for a message that can go to the broker as well. */

@@ -4,6 +4,7 @@
 import pg from "pg";
 import { v7 } from "uuid";
 import { Process, run } from "../support/process.ts";
+import { TcpProxy } from "../support/proxy.ts";
 import { residentMebibytes } from "../support/resident.ts";
 import { publishRaw, rawChannel, rawTask } from "../support/raw_amqp.ts";
 import { checkout, migrate, startApi, startWorker } from "../support/roles.ts";
@@ -120,6 +121,43 @@ export async function measureIdle(_effort: Effort, say: Say): Promise<Row> {
     measured: mebibytes,
     unit: "MiB",
     target: { atMost: 100 },
+  };
+}
+
+/** How long callers wait for their 503 when broker and database accept connections and answer nothing. */
+export async function measureRefusal(_effort: Effort, say: Say): Promise<Row> {
+  await using servers = await freshServers();
+  const { AMQP_URL = "", DATABASE_URL = "" } = servers.env;
+  await using broker = TcpProxy.of(AMQP_URL);
+  await using database = TcpProxy.of(DATABASE_URL);
+  const env = {
+    AMQP_URL: broker.through(AMQP_URL),
+    DATABASE_URL: database.through(DATABASE_URL),
+  };
+  const { api, url } = await startApi({ env });
+  await using _api = api;
+  const submit = async (status: number) => {
+    const began = performance.now();
+    const answer = await fetch(`${url}/v1/tasks/add`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: `{"args": [1, 2]}`,
+    });
+    await answer.body?.cancel();
+    if (answer.status !== status) throw new Error(`Expected ${status}, got ${answer.status}`);
+    return performance.now() - began;
+  };
+  for (let count = 0; count < 50; count++) await submit(202);
+  for (const proxy of [broker, database]) proxy.swallow("to client");
+  const all = await Promise.all(Array.from({ length: 200 }, () => submit(503)));
+  for (const proxy of [broker, database]) proxy.cut();
+  const worst = Math.max(...all);
+  say(`200 callers at once refused within ${Math.round(worst)} ms`);
+  return {
+    what: "API: 503 when both servers are silent",
+    measured: worst,
+    unit: "ms",
+    target: { atMost: 2000 },
   };
 }
 

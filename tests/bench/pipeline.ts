@@ -12,6 +12,7 @@ import {
   type Effort,
   measureBatch,
   measureIdle,
+  measureRefusal,
   measureSubmission,
   measureWorker,
 } from "./measures.ts";
@@ -35,7 +36,9 @@ async function main(signal: AbortSignal): Promise<number> {
   await using ground = await prepareGround(console.log, signal);
   for (const [name, value] of Object.entries(ground.environment)) Deno.env.set(name, value);
   const rows: Row[] = [];
-  for (const measure of [measureWorker, measureSubmission, measureBatch, measureIdle]) {
+  for (
+    const measure of [measureWorker, measureSubmission, measureBatch, measureRefusal, measureIdle]
+  ) {
     signal.throwIfAborted();
     rows.push(...[await measure(effort, (line) => console.log(`  ${line}`))].flat());
   }
