@@ -2,12 +2,9 @@
 import { z } from "zod";
 import type { LetterFilter } from "../shared/dead_letters/filter.ts";
 import type { LetterSummary, StoredLetter } from "../shared/dead_letters/row.ts";
+import { label } from "./label.ts";
 import { fieldProblem, Problem } from "./problem.ts";
 
-const text = z.string().regex(
-  /^\P{Cc}{1,255}$/u,
-  "expected 1 to 255 characters, none a control character",
-);
 const time = z.iso.datetime({
   offset: true,
   error: "expected ISO 8601 with seconds and a zone, such as 2030-01-02T03:04:05Z",
@@ -16,10 +13,10 @@ const time = z.iso.datetime({
 /** Which letters, also of the OpenAPI document. All that is given must hold. */
 export const LetterFilterBody = z.strictObject({
   id: z.uuid("expected a letter's id, a UUID").describe("The letter's own id"),
-  task_id: text.describe("Id of the task"),
-  task: text.describe("Name of the task"),
-  queue: text.describe("Queue that it was set aside from"),
-  reason: text.describe("Why, such as `poison`, `unknown-task` or `delivery_limit`"),
+  task_id: label.describe("Id of the task"),
+  task: label.describe("Name of the task"),
+  queue: label.describe("Queue that it was set aside from"),
+  reason: label.describe("Why, such as `poison`, `unknown-task` or `delivery_limit`"),
   since: time.describe("Collected at or after"),
   until: time.describe("Collected before"),
 }).partial();

@@ -4,6 +4,7 @@ import { closest } from "../shared/closest.ts";
 import type { Headers, HeaderValue } from "../shared/broker/broker.ts";
 import { isReservedHeader } from "../shared/celery/headers.ts";
 import type { SignatureOptions } from "../shared/celery/signature.ts";
+import { label } from "./label.ts";
 import { type FieldError, Problem } from "./problem.ts";
 
 /** Seconds of 100 years: what lies further off is a mistake. */
@@ -27,7 +28,7 @@ const isoWithZone = (name: string) =>
 
 /** The schema, also of the OpenAPI document. */
 export const Options = z.strictObject({
-  task_id: z.string().min(1).max(255).regex(/^\P{Cc}*$/u, "expected no control characters")
+  task_id: label
     .describe("Id of the task; a UUIDv7 is made when absent"),
   queue: z.string().min(1).max(255)
     .describe("Another queue than the contract's: a contract's, or one of CELERIAC_FOREIGN_QUEUES"),

@@ -46,11 +46,6 @@ export function queryProblem(errors: readonly FieldError[]): Problem {
   return new Problem("invalid-input", `Cannot accept the query: ${told}`, { errors });
 }
 
-/** Whether a text can be the id of a task at all; the database would refuse a NUL. */
-export function isPossibleId(id: string): boolean {
-  return /^\P{Cc}{1,255}$/u.test(id);
-}
-
 /** The problem of an id of which nothing is known. */
 export function noRecord(id: string): Problem {
   return new Problem(

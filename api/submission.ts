@@ -4,6 +4,7 @@ import { closest } from "../shared/closest.ts";
 import type { Submittable } from "../shared/publisher.ts";
 import type { Registry } from "../shared/registry.ts";
 import type { TaskContract } from "../shared/task.ts";
+import { isLabel } from "./label.ts";
 import { readOptions } from "./options.ts";
 import { type FieldError, fieldProblem, Problem } from "./problem.ts";
 
@@ -27,9 +28,6 @@ export interface CheckedSubmission {
 
 /** Names in a body; `name` only where the path has none. */
 export const BODY_NAMES: readonly string[] = ["args", "kwargs", "options"];
-
-/** Any name may be that of another system's task, as long as a header can hold it. */
-const FOREIGN_NAME = /^\P{Cc}{1,255}$/u;
 
 /** Takes the task's name out of a body that holds it.
  *
@@ -60,7 +58,8 @@ export function checkSubmission(
   const foreign = rules.foreignQueues.has(queue);
   if (!contract && !foreign) throw unknownTask(name, rules);
   if (!foreign && !rules.queues.has(queue)) throw refusedQueue(queue, rules);
-  if (!contract && !FOREIGN_NAME.test(name)) {
+  // Any name may be that of another system's task, as long as a header can hold it.
+  if (!contract && !isLabel(name)) {
     throw fieldProblem("name", "expected 1 to 255 characters, none of them a control character");
   }
   if (!Array.isArray(args)) throw fieldProblem("args", "expected an array");

@@ -67,15 +67,15 @@ function read(value: unknown, place: Place): Canvas {
 function composite(kind: Exclude<Kind, "name">, value: unknown, place: Place): Canvas {
   switch (kind) {
     case "chain": {
-      const parts = list(value, place.path);
-      if (parts.length === 0) throw fieldProblem(place.path, "expected at least one part");
-      return inTurn(parts.map((part, index) =>
+      const parts = list(value, place.path).map((part, index) =>
         read(part, {
           ...place,
           path: join(place.path, index),
           given: place.given || index > 0,
         })
-      ));
+      );
+      if (parts.every(isEmpty)) throw fieldProblem(place.path, "expected at least one task");
+      return inTurn(parts);
     }
     case "group":
       return sideBySide(many(value, place));
@@ -92,6 +92,10 @@ function composite(kind: Exclude<Kind, "name">, value: unknown, place: Place): C
     default:
       return series(kind, value, place);
   }
+}
+
+function isEmpty(part: Canvas): boolean {
+  return part.kind === "group" && part.members.length === 0;
 }
 
 function many(value: unknown, place: Place): Canvas[] {

@@ -36,7 +36,7 @@ const suites: readonly ServedSuite[] = [
   },
   { name: "interop", paths: ["tests/interop"], flags: ["-A"], needsServers: true },
   // Programs of others, which the first run fetches.
-  { name: "audit", paths: ["tests/audit"], flags: ["-A"], needsServers: false },
+  { name: "audit", paths: ["tests/audit"], flags: ["-A"], needsServers: true },
   // Its servers are its own: they are mistreated.
   {
     name: "chaos",

@@ -7,7 +7,8 @@ import { parseJson, stringifyJson } from "../../shared/celery/json.ts";
 import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
 import type { Live } from "../live.ts";
-import { isPossibleId, noRecord } from "../query.ts";
+import { isLabel } from "../label.ts";
+import { noRecord } from "../query.ts";
 import { isYoung, pendingRecord, plainJson, recordJson } from "../record.ts";
 import { watch } from "../watch.ts";
 
@@ -34,7 +35,7 @@ export function eventRoutes({ store, live, heartbeatMs = HEARTBEAT_MS }: EventPa
   return new Hono().get("/tasks/:task/events", async (c) => {
     const id = c.req.param("task");
     if (c.req.header("last-event-id") === END_ID) return c.body(null, 204);
-    const known = isPossibleId(id) &&
+    const known = isLabel(id) &&
       (await store.find(id) !== undefined || isYoung(id, Date.now()));
     if (!known) throw noRecord(id);
     c.header("x-accel-buffering", "no");

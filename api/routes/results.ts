@@ -9,9 +9,10 @@ import {
 } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
 import { etagOf, type FinalAnswer, type ResultCache } from "../cache.ts";
+import { isLabel, label } from "../label.ts";
 import type { Live } from "../live.ts";
 import { queriedWait } from "../preferences.ts";
-import { isPossibleId, noRecord, queryProblem, readQuery } from "../query.ts";
+import { noRecord, queryProblem, readQuery } from "../query.ts";
 import { isYoung, pendingRecord, recordJson } from "../record.ts";
 import { watch } from "../watch.ts";
 
@@ -24,10 +25,6 @@ export interface ResultParts {
   readonly maxWait: number;
 }
 
-const text = z.string().regex(
-  /^\P{Cc}{1,255}$/u,
-  "expected 1 to 255 characters, none a control character",
-);
 const time = z.iso.datetime({
   offset: true,
   error: "expected ISO 8601 with seconds and a zone, such as 2030-01-02T03:04:05Z",
@@ -35,10 +32,10 @@ const time = z.iso.datetime({
 
 /** Query of the list, also of the OpenAPI document. */
 export const ListQuery = z.object({
-  name: text.describe("Name of the task"),
+  name: label.describe("Name of the task"),
   state: z.enum(STATES).describe("State now"),
-  queue: text.describe("Queue it was sent to"),
-  worker: text.describe("Node name of the worker that wrote last"),
+  queue: label.describe("Queue it was sent to"),
+  worker: label.describe("Node name of the worker that wrote last"),
   since: time.describe("Last change at or after"),
   until: time.describe("Last change before"),
   limit: z.coerce.number().int().min(1).max(1000).describe("Records in one answer; default 50"),
@@ -76,7 +73,7 @@ export function resultRoutes({ store, live, cache, maxWait }: ResultParts): Hono
       const seconds = queriedWait(wait, maxWait);
       const cached = cache.get(id);
       if (cached) return finalAnswer(c, cached);
-      const record = isPossibleId(id) ? await read(id, seconds, c.req.raw.signal) : undefined;
+      const record = isLabel(id) ? await read(id, seconds, c.req.raw.signal) : undefined;
       if (!record && !isYoung(id, Date.now())) throw noRecord(id);
       const json = recordJson(record ?? pendingRecord(id, new Date()));
       if (!record || !isFinal(record.state)) return jsonAnswer(c, json);

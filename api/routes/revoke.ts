@@ -7,7 +7,8 @@ import { isFinal } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
 import type { ResultCache } from "../cache.ts";
 import { fieldProblem, Problem } from "../problem.ts";
-import { isPossibleId, noRecord, readQuery } from "../query.ts";
+import { isLabel } from "../label.ts";
+import { noRecord, readQuery } from "../query.ts";
 import { isYoung, pendingRecord, recordJson } from "../record.ts";
 
 /** What the route works with. */
@@ -28,7 +29,7 @@ export function revokeRoutes({ store, broker, cache }: RevokeParts): Hono {
     const query = readQuery(c.req.queries(), ["unrecorded", "terminate"]);
     const unrecorded = isTrue("unrecorded", query.unrecorded);
     const terminate = isTrue("terminate", query.terminate);
-    if (!isPossibleId(id)) throw noRecord(id);
+    if (!isLabel(id)) throw noRecord(id);
     const mayBeNew = unrecorded || isYoung(id, Date.now());
     if (!mayBeNew && !(await store.find(id))) throw noRecord(id);
 

@@ -16,7 +16,8 @@ import type { ApiDependencies } from "../dependencies.ts";
 import { parseStrict } from "../json.ts";
 import { idempotencyKey, queriedWait } from "../preferences.ts";
 import { fieldProblem, Problem } from "../problem.ts";
-import { isPossibleId, noRecord, readQuery } from "../query.ts";
+import { isLabel } from "../label.ts";
+import { noRecord, readQuery } from "../query.ts";
 import { errorBody, plainJson } from "../record.ts";
 import type { SubmissionRules } from "../submission.ts";
 import { checkWorkflow } from "../workflow.ts";
@@ -101,7 +102,7 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
       const id = c.req.param("id");
       const { wait } = readQuery(c.req.queries(), ["wait"]);
       const seconds = queriedWait(wait, maxWait);
-      const record = isPossibleId(id) ? await read(id, seconds, c.req.raw.signal) : undefined;
+      const record = isLabel(id) ? await read(id, seconds, c.req.raw.signal) : undefined;
       if (!record) throw noRecord(id);
       return c.body(workflowJson(record), 200, {
         "content-type": "application/json",

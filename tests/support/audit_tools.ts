@@ -1,4 +1,4 @@
-/** Programs that judge manifests, each made once under `.venv/` and kept. Its folder is named after its release.
+/** Programs that judge manifests and the HTTP API, each made once under `.venv/` and kept. Its folder is named after its release.
  * @module
  */
 import { fromFileUrl } from "@std/path";
@@ -9,6 +9,7 @@ const programs = {
   "kube-score": { go: "github.com/zegl/kube-score/cmd/kube-score", version: "v1.20.0" },
   "compose-go": { go: "github.com/compose-spec/compose-go/v2/cmd", version: "v2.16.2" },
   "checkov": { python: "checkov", version: "3.3.30" },
+  "schemathesis": { python: "schemathesis", version: "4.32.5" },
 } as const;
 
 /** Name of a program. */

@@ -60,6 +60,7 @@ Deno.test("POST /v1/workflows says what does not fit, and where", async () => {
     [{ chain: [one], group: [one] }, "body"],
     [{ chian: [one] }, "body"],
     [{ chain: [] }, "chain"],
+    [{ chain: [{ group: [] }, { group: [] }] }, "chain"],
     [{ chain: [one, { ...one, kwargs: { y: "2" } }] }, "chain.1.kwargs.y"],
     [{ chain: [one, one] }, "chain.1.kwargs.x"],
     [{ chain: [one, signature("ping")] }, "chain.1.args.0"],

@@ -1,0 +1,52 @@
+/** The API, fuzzed from its own OpenAPI document by schemathesis: no 5xx, and no answer that the document does not tell of.
+ *
+ * Not checked is whether all that fits the schemas is accepted: a queue must exist, a key must be known, which no schema says. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { auditTool } from "../support/audit_tools.ts";
+import { freshPipeline } from "../support/pipeline.ts";
+import { Process } from "../support/process.ts";
+import { startApi, startWorker } from "../support/roles.ts";
+
+const CHECKS = [
+  "not_a_server_error",
+  "status_code_conformance",
+  "content_type_conformance",
+  "response_headers_conformance",
+  "response_schema_conformance",
+  "unsupported_method",
+];
+
+Deno.test("thousands of requests made of the OpenAPI document meet neither a 5xx nor an undocumented answer", async () => {
+  const schemathesis = await auditTool("schemathesis");
+  await using pipeline = await freshPipeline();
+  const { AMQP_URL = "", DATABASE_URL = "" } = pipeline.env;
+  // The sample app; nobody waits long for what will not come.
+  const env = { AMQP_URL, DATABASE_URL, CELERIAC_MAX_WAIT: "0.1" };
+  const { api, url } = await startApi({ env });
+  await using _api = api;
+  await using worker = await startWorker({ env });
+  const folder = await Deno.makeTempDir({ prefix: "celeriac-fuzz-" });
+  try {
+    const args = [
+      "--seed=1",
+      "--max-examples=25",
+      "--phases=examples,coverage,fuzzing,stateful",
+      `--checks=${CHECKS.join(",")}`,
+      "--request-timeout=30",
+      "--no-color",
+    ];
+    await using fuzzer = Process.start(
+      schemathesis,
+      ["run", `${url}/openapi.json`, ...args],
+      { cwd: folder }, // it keeps what it has learnt beside it
+    );
+    const { code } = await fuzzer.exit({ timeoutMs: 300_000 });
+    assertEquals(code, 0, fuzzer.output.slice(-10_000));
+    const [, passed = "0"] = /(\d+) generated, \d+ passed/.exec(fuzzer.output) ?? [];
+    assert(Number(passed) > 1000, fuzzer.output.slice(-2000));
+    assertMatch(fuzzer.output, /(\d+) selected \/ \1 total/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+  assert(api.running && worker.running);
+});
