@@ -3,6 +3,7 @@ import { AmqpBroker } from "../../shared/broker/amqp.ts";
 import type { Delivery } from "../../shared/broker/broker.ts";
 import type { SignatureOptions } from "../../shared/celery/signature.ts";
 import { loadConfig } from "../../shared/config.ts";
+import { makeDjangoTables } from "../../shared/database/django.ts";
 import { migrate } from "../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../shared/database/postgres.ts";
 import { Outbox } from "../../shared/outbox.ts";
@@ -10,7 +11,8 @@ import { Publisher } from "../../shared/publisher.ts";
 import { Registry } from "../../shared/registry.ts";
 import { Relay } from "../../shared/relay.ts";
 import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
-import { PostgresResultStore } from "../../shared/results/postgres.ts";
+import { resultStore } from "../../shared/results/choice.ts";
+import type { PostgresResultStore } from "../../shared/results/postgres.ts";
 import type { SettingKey } from "../../shared/settings.ts";
 import { DEAD_QUEUE, declarationFor } from "../../shared/topology.ts";
 import { type Handler, Handlers } from "../../workers/handlers.ts";
@@ -58,6 +60,7 @@ export async function house(
   const database = stack.use(new PostgresDatabase({ url: fresh.url, name: "test" }));
   await database.start();
   await migrate(database);
+  if (flags.results === "django") await makeDjangoTables(database);
   const broker = stack.use(new AmqpBroker({ url: vhost.url, name: "test" }));
   await broker.start();
   await broker.connected();
@@ -67,7 +70,7 @@ export async function house(
     flags: { processes: "1", grace: "10", ...flags },
     env: () => undefined,
   });
-  const store = new PostgresResultStore({ database });
+  const store = resultStore(config.results, database);
   const outbox = new Outbox({ database });
   const publisher = new Publisher({ broker, outbox, origin: "gen1@test" });
   const relay = stack.use(new Relay({ database, broker }));

@@ -37,36 +37,38 @@ async function ledger(home: Awaited<ReturnType<typeof house>>): Promise<void> {
 
 const rows = "select id, attempt from ledger";
 
-Deno.test("complete() commits SQL and result together, and neither when the work throws", async () => {
-  await using home = await house([payHandler]);
-  await ledger(home);
-  const { id, state, result, retries } = await home.final(await home.submit("pay", {}));
-  assertEquals({ state, result, retries }, { state: "SUCCESS", result: "1", retries: 2 });
-  assertEquals(await home.database.query(rows), [{ id, attempt: 3 }]);
-});
+for (const results of ["native", "django"]) {
+  Deno.test(`complete() commits SQL and result together, and neither when the work throws (${results})`, async () => {
+    await using home = await house([payHandler], { results });
+    await ledger(home);
+    const { id, state, result, retries } = await home.final(await home.submit("pay", {}));
+    assertEquals({ state, result, retries }, { state: "SUCCESS", result: "1", retries: 2 });
+    assertEquals(await home.database.query(rows), [{ id, attempt: 3 }]);
+  });
 
-Deno.test("complete() leaves one effect of many copies that run at once", async () => {
-  const started = Promise.withResolvers<void>();
-  let running = 0;
-  const once = defineTask({ name: "once", input });
-  await using home = await house([
-    handle(once, async (_, { complete, id, attempt }) => {
-      if (++running === 4) started.resolve();
-      await started.promise;
-      return complete(async (sql) => {
-        await sql.query(INSERT, [id, attempt]);
-        await sql.query("select pg_sleep(0.1)");
-        return running;
-      });
-    }),
-  ]);
-  await ledger(home);
-  for (let n = 0; n < 4; n++) await home.broker.publish(copy("once", "same"));
-  const record = await home.final("same");
-  await eventually("all copies answered", async () => await inHand(home) === 0);
-  assertEquals(record.state, "SUCCESS");
-  assertEquals(await home.database.query(rows), [{ id: "same", attempt: 1 }]);
-});
+  Deno.test(`complete() leaves one effect of many copies that run at once (${results})`, async () => {
+    const started = Promise.withResolvers<void>();
+    let running = 0;
+    const once = defineTask({ name: "once", input });
+    await using home = await house([
+      handle(once, async (_, { complete, id, attempt }) => {
+        if (++running === 4) started.resolve();
+        await started.promise;
+        return complete(async (sql) => {
+          await sql.query(INSERT, [id, attempt]);
+          await sql.query("select pg_sleep(0.1)");
+          return running;
+        });
+      }),
+    ], { results });
+    await ledger(home);
+    for (let n = 0; n < 4; n++) await home.broker.publish(copy("once", "same"));
+    const record = await home.final("same");
+    await eventually("all copies answered", async () => await inHand(home) === 0);
+    assertEquals(record.state, "SUCCESS");
+    assertEquals(await home.database.query(rows), [{ id: "same", attempt: 1 }]);
+  });
+}
 
 async function inHand(home: Awaited<ReturnType<typeof house>>): Promise<number> {
   const answer = await home.worker.health().request("/metrics");
