@@ -1,5 +1,6 @@
 /** Records as the API answers them: snake_case, times in ISO 8601 with zone. */
 import { parseJson, stringifyJson } from "../shared/celery/json.ts";
+import type { ResultTuple } from "../shared/celery/dispatch.ts";
 import type { ResultMeta } from "../shared/celery/result.ts";
 import type { ExceptionMeta } from "../shared/celery/exception.ts";
 import { mayBeTyped } from "../shared/celery/typed.ts";
@@ -33,6 +34,7 @@ export function recordJson(record: TaskRecord): string {
     error: record.exception && errorBody(record.exception),
     traceback: record.traceback,
     meta: record.meta ?? null,
+    children: childBodies(record.children),
     retries: record.retries,
     attempts: attempts(record),
     deliveries: record.deliveries,
@@ -45,6 +47,23 @@ export function recordJson(record: TaskRecord): string {
   const result = record.result === null ? "null" : plainJson(record.result);
   const tail = inProgress ? `,"result":null,"progress":${result}}` : `,"result":${result}}`;
   return head.slice(0, -1) + tail;
+}
+
+/** A task that another one started, or a group with its members. */
+interface ChildBody {
+  readonly id: string;
+  readonly members?: readonly ChildBody[];
+}
+
+/** Reads result tuples, `[[id, parent], members]`, as far as they are some: Python workers write them as well. */
+function childBodies(tuples: unknown): ChildBody[] {
+  if (!Array.isArray(tuples)) return [];
+  return tuples.flatMap((tuple) => {
+    const [named, members] = Array.isArray(tuple) ? tuple : [];
+    const [id] = Array.isArray(named) ? named : [];
+    if (typeof id !== "string") return [];
+    return [Array.isArray(members) ? { id, members: childBodies(members) } : { id }];
+  });
 }
 
 /** What a direct reply tells, as a record: what only the store knows is `null`. */
@@ -61,6 +80,7 @@ export function replyRecord(
     result: meta.result,
     exception: meta.exception,
     traceback: meta.traceback,
+    children: (meta.children ?? []) as readonly ResultTuple[],
     finishedAt: now,
   };
 }

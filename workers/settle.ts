@@ -41,6 +41,9 @@ export interface SettlerOptions {
 
 type OutcomeOf<Kind extends Outcome["kind"]> = Extract<Outcome, { kind: Kind }>;
 
+/** Header that names the schedule which sent a task (django_celery_beat/schedulers.py). */
+const SCHEDULE_HEADER = "periodic_task_name";
+
 /** What a record is made of besides the run. */
 interface Recorded {
   readonly state: Exclude<State, "PENDING">;
@@ -211,6 +214,7 @@ export class Settler {
   }
 
   #settlement(run: Run, recorded: Recorded): Settlement {
+    const schedule = run.task?.headers[SCHEDULE_HEADER];
     return {
       id: run.id!,
       name: run.task?.task ?? "",
@@ -224,6 +228,7 @@ export class Settler {
       traceback: recorded.traceback ?? null,
       ...(recorded.children && { children: recorded.children }),
       ...(run.meta && { meta: run.meta }),
+      ...(typeof schedule === "string" && { periodicTaskName: schedule }),
       retries: recorded.next?.retries ?? run.task?.retries ?? 0,
       startedAt: run.startedAt,
       next: recorded.next ?? null,

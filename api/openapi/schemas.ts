@@ -162,6 +162,11 @@ export function sharedSchemas(): Record<string, JsonSchema> {
           "object",
           "What else is known of the last run: `violations` of its sandbox, the seconds that it `blocked` the event loop",
         ),
+        children: {
+          type: "array",
+          description: "Tasks that it started once SUCCESS, and groups with their `members`",
+          items: schemaRef("Child"),
+        },
         retries: { type: "integer", description: "Failed attempts" },
         attempts: { type: "integer", description: "Runs, the present one included" },
         deliveries: { type: "integer", description: "Times the broker handed it out" },
@@ -169,6 +174,14 @@ export function sharedSchemas(): Record<string, JsonSchema> {
         started_at: time("When the last attempt began"),
         finished_at: time("When it became final"),
         updated_at: time("Last change"),
+      },
+    },
+    Child: {
+      type: "object",
+      required: ["id"],
+      properties: {
+        id: { type: "string" },
+        members: { type: "array", items: schemaRef("Child") },
       },
     },
     Page: {

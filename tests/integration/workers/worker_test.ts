@@ -357,3 +357,13 @@ Deno.test("Worker replies to whoever asked, also for a copy of a finished task",
     assertEquals([status, result, task_id], ["SUCCESS", 9, "asked"]);
   }
 });
+
+Deno.test("Worker names the schedule that sent a task in Django's table", async () => {
+  await using home = await house([addHandler], { results: "django" });
+  const headers = { task: "add", id: "tick", periodic_task_name: "nightly" };
+  await home.broker.publish(byHand({ headers, body: "[[2, 3], {}, {}]" }));
+  assertEquals((await home.final("tick")).state, "SUCCESS");
+  const row =
+    "select periodic_task_name as name from django_celery_results_taskresult where task_id = $1";
+  assertEquals(await home.database.query(row, ["tick"]), [{ name: "nightly" }]);
+});

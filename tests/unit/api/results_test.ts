@@ -44,6 +44,7 @@ Deno.test("GET /v1/tasks/{id} answers with the record", async () => {
     error: { type: "ValueError", message: "boom", module: "builtins", args: ["boom", 2] },
     traceback: "at line 1",
     meta: null,
+    children: [],
     retries: 2,
     attempts: 2,
     deliveries: 3,
@@ -237,4 +238,26 @@ Deno.test("GET /v1/tasks refuses filters that do not fit and names them", async 
   }
   const { errors } = await (await home.app.request("/v1/tasks?state=DONE")).json();
   assert(errors[0].allowed.includes("SUCCESS"));
+});
+
+Deno.test("GET /v1/tasks/{id} tells what a task started, groups with their members", async () => {
+  await using home = await ground();
+  const group = [["g", null], [[["b", null], null], [["c", null], null]]] as const;
+  home.records.put({
+    id: "a",
+    state: "SUCCESS",
+    result: "3",
+    children: [[["n", null], null], group],
+  });
+  home.records.put({ id: "none", state: "SUCCESS", result: "3" });
+  const odd = ["x", [7, null], [["y"]]] as unknown as (typeof group)[];
+  home.records.put({ id: "odd", state: "SUCCESS", result: "3", children: odd });
+  const children = async (id: string) =>
+    (await (await home.app.request(`/v1/tasks/${id}`)).json()).children;
+  assertEquals(await children("a"), [
+    { id: "n" },
+    { id: "g", members: [{ id: "b" }, { id: "c" }] },
+  ]);
+  assertEquals(await children("none"), []);
+  assertEquals(await children("odd"), [{ id: "y" }]);
 });
