@@ -4,11 +4,7 @@ import type { LetterFilter } from "../shared/dead_letters/filter.ts";
 import type { LetterSummary, StoredLetter } from "../shared/dead_letters/row.ts";
 import { label } from "./label.ts";
 import { fieldProblem, Problem } from "./problem.ts";
-
-const time = z.iso.datetime({
-  offset: true,
-  error: "expected ISO 8601 with seconds and a zone, such as 2030-01-02T03:04:05Z",
-});
+import { time } from "./time.ts";
 
 /** Which letters, also of the OpenAPI document. All that is given must hold. */
 export const LetterFilterBody = z.strictObject({

@@ -6,6 +6,7 @@ import { isReservedHeader } from "../shared/celery/headers.ts";
 import type { SignatureOptions } from "../shared/celery/signature.ts";
 import { label } from "./label.ts";
 import { type FieldError, Problem } from "./problem.ts";
+import { time } from "./time.ts";
 
 /** Seconds of 100 years: what lies further off is a mistake. */
 const COUNTDOWN_MAX = 100 * 366 * 86_400;
@@ -19,13 +20,6 @@ const HEADERS_MAX = 32 * 1024;
 /** Characters of a header's name (AMQP 0-9-1, field tables). */
 const HEADER_NAME_MAX = 128;
 
-const isoWithZone = (name: string) =>
-  z.iso.datetime({
-    offset: true,
-    error:
-      `expected ISO 8601 with seconds and a zone, such as 2030-01-02T03:04:05+00:00, for ${name}`,
-  });
-
 /** The schema, also of the OpenAPI document. */
 export const Options = z.strictObject({
   task_id: label
@@ -34,8 +28,8 @@ export const Options = z.strictObject({
     .describe("Another queue than the contract's: a contract's, or one of CELERIAC_FOREIGN_QUEUES"),
   priority: z.int().min(0).max(255).describe("RabbitMQ 4: 5 and above goes first"),
   countdown: z.number().min(0).max(COUNTDOWN_MAX).describe("Seconds to wait; not with `eta`"),
-  eta: isoWithZone("eta").describe("Not to run before; not with `countdown`"),
-  expires: z.union([z.number().min(0).max(COUNTDOWN_MAX), isoWithZone("expires")], {
+  eta: time.describe("Not to run before; not with `countdown`"),
+  expires: z.union([z.number().min(0).max(COUNTDOWN_MAX), time], {
     error: "expected seconds, or ISO 8601 with a zone such as 2030-01-02T03:04:05+00:00",
   }).describe("Not to run after: seconds from now, or a time; what expires is REVOKED"),
   retries: z.int().min(0).max(1_000_000).describe("Failed attempts that count already"),

@@ -1,4 +1,5 @@
 /** Query parameters and path parameters that are what they seem. */
+import type { z } from "zod";
 import { closest } from "../shared/closest.ts";
 import { type FieldError, Problem } from "./problem.ts";
 
@@ -40,8 +41,37 @@ export function readQuery(
   return query;
 }
 
-/** The problem of query parameters that do not fit. */
-export function queryProblem(errors: readonly FieldError[]): Problem {
+/** Takes the query parameters that a schema names.
+ *
+ * @throws {Problem} `invalid-input` naming every one that is unknown, given twice or does not fit
+ *
+ * @example
+ * ```ts
+ * import { parseQuery } from "./query.ts";
+ * import { z } from "zod";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * const List = z.object({ limit: z.coerce.number().max(1000) }).partial();
+ * assertEquals(parseQuery(List, { limit: ["5"] }), { limit: 5 });
+ * assertThrows(() => parseQuery(List, { limit: ["5000"] }), Error, "limit");
+ * ```
+ */
+export function parseQuery<Shape extends z.ZodObject>(
+  schema: Shape,
+  given: Readonly<Record<string, readonly string[]>>,
+): z.output<Shape> {
+  const parsed = schema.safeParse(readQuery(given, Object.keys(schema.shape)));
+  if (parsed.success) return parsed.data;
+  throw queryProblem(
+    parsed.error.issues.map((issue) => ({
+      field: issue.path.join("."),
+      message: issue.message,
+      ...("values" in issue && { allowed: issue.values.map(String) }),
+    })),
+  );
+}
+
+function queryProblem(errors: readonly FieldError[]): Problem {
   const told = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
   return new Problem("invalid-input", `Cannot accept the query: ${told}`, { errors });
 }

@@ -3,6 +3,7 @@ import { ConfigurationError } from "../shared/errors.ts";
 import { ask, show } from "./client.ts";
 import { type Command, configOf } from "./command.ts";
 import { EXIT } from "./exit.ts";
+import { numbersOf } from "./words.ts";
 
 /** Seconds to wait for the result unless told otherwise. */
 const DEFAULT_WAIT = 30;
@@ -44,11 +45,11 @@ export const call: Command = {
         "Cannot call without a task's name: cli.ts call NAME [KEY=VALUE ...]",
       );
     }
-    const wait = number(given.own, "wait") ?? DEFAULT_WAIT;
+    const { wait = DEFAULT_WAIT } = numbersOf(given.own, "wait");
+    const { queue, "idempotency-key": key } = given.own;
     const options = {
-      ...optional("countdown", number(given.own, "countdown")),
-      ...optional("queue", given.own.queue),
-      ...optional("priority", number(given.own, "priority")),
+      ...numbersOf(given.own, "countdown", "priority"),
+      ...(queue !== undefined && { queue }),
     };
     const kwargs = argumentsOf(pairs);
     const patience = setTimeout(
@@ -59,8 +60,8 @@ export const call: Command = {
       method: "POST",
       body: JSON.stringify({ kwargs, options }),
       headers: {
-        ...(wait > 0 ? { prefer: `wait=${wait}` } : {}),
-        ...optional("idempotency-key", given.own["idempotency-key"]),
+        ...(wait > 0 && { prefer: `wait=${wait}` }),
+        ...(key !== undefined && { "idempotency-key": key }),
       },
     }).finally(() => clearTimeout(patience));
     if (wait > 0) return show(answer, { whole: "whole" in given.own });
@@ -111,20 +112,4 @@ function read(path: string): Uint8Array {
       { cause },
     );
   }
-}
-
-function number(own: Readonly<Record<string, string>>, flag: string): number | undefined {
-  const text = own[flag];
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value) || value < 0) {
-    throw new ConfigurationError(
-      `Cannot use '${text}' of --${flag} as it is not a number from 0 up`,
-    );
-  }
-  return value;
-}
-
-function optional<Value>(key: string, value: Value | undefined): Record<string, Value> {
-  return value === undefined ? {} : { [key]: value };
 }

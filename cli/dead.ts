@@ -1,10 +1,11 @@
 /** `cli.ts dead`: messages that nobody could work on. */
-import { closest } from "../shared/closest.ts";
 import { ConfigurationError } from "../shared/errors.ts";
 import { request } from "./client.ts";
+import { columns } from "./columns.ts";
 import { type Command, configOf, type Given } from "./command.ts";
 import { EXIT } from "./exit.ts";
-import { columns } from "./columns.ts";
+import { printJson, tell } from "./print.ts";
+import { numbersOf, wordOf } from "./words.ts";
 
 /** A letter as the API lists it, as far as it is shown here. */
 interface Letter {
@@ -69,7 +70,7 @@ export const dead: Command = {
   },
   async run(given) {
     const [verb = "list", id] = given.rest;
-    switch (verbOf(verb)) {
+    switch (wordOf(verb, VERBS, "dead letters")) {
       case "list":
         return await list(given);
       case "show":
@@ -82,23 +83,12 @@ export const dead: Command = {
   },
 };
 
-function verbOf(verb: string): typeof VERBS[number] {
-  const known = VERBS.find((one) => one === verb);
-  if (known) return known;
-  const near = closest(verb, VERBS);
-  throw new ConfigurationError(
-    `Cannot '${verb}' dead letters as there is no such word: ${
-      near ? `did you mean '${near}'?` : `choose from ${VERBS.join(", ")}`
-    }`,
-  );
-}
-
 async function list(given: Given): Promise<number> {
   const query = new URLSearchParams(filterOf(given));
   query.set("limit", given.own["limit"] ?? String(LIST_LIMIT));
   const page = await request<Page>(configOf(given), `/v1/dead-letters?${query}`);
   if ("json" in given.own) {
-    print(page);
+    printJson(page);
     return EXIT.done;
   }
   if (page.dead_letters.length === 0) {
@@ -124,7 +114,7 @@ async function show(given: Given, id: string | undefined): Promise<number> {
   if (!id) {
     throw new ConfigurationError("Cannot show a dead letter without its id: cli.ts dead show ID");
   }
-  print(await request(configOf(given), `/v1/dead-letters/${encodeURIComponent(id)}`));
+  printJson(await request(configOf(given), `/v1/dead-letters/${encodeURIComponent(id)}`));
   return EXIT.done;
 }
 
@@ -132,14 +122,18 @@ async function redrive(given: Given): Promise<number> {
   const answer = await post<{ redriven: number; waiting: number; last_due_at: string | null }>(
     given,
     "redrive",
-    { ...numeric(given, "rate"), ...numeric(given, "limit") },
+    numbersOf(given.own, "rate", "limit"),
   );
   const { dry_run, matched, redriven, waiting, last_due_at } = answer;
-  return tell(given, answer, [
-    dry_run ? `${matched} would be sent again` : `${redriven} of ${matched} are sent again`,
-    ...(last_due_at ? [`the last at ${last_due_at}`] : []),
-    ...(waiting > 0 ? [`${waiting} stay, as the outbox holds the same attempt already`] : []),
-  ]);
+  return tell(
+    given,
+    answer,
+    [
+      dry_run ? `${matched} would be sent again` : `${redriven} of ${matched} are sent again`,
+      ...(last_due_at ? [`the last at ${last_due_at}`] : []),
+      ...(waiting > 0 ? [`${waiting} stay, as the outbox holds the same attempt already`] : []),
+    ].join("; "),
+  );
 }
 
 async function purge(given: Given): Promise<number> {
@@ -150,13 +144,13 @@ async function purge(given: Given): Promise<number> {
   }
   const answer = await post<{ purged: number }>(given, "purge", {});
   const { dry_run, matched, purged } = answer;
-  return tell(given, answer, [dry_run ? `${matched} would be purged` : `${purged} are purged`]);
+  return tell(given, answer, dry_run ? `${matched} would be purged` : `${purged} are purged`);
 }
 
 async function post<Answer>(
   given: Given,
   verb: "redrive" | "purge",
-  options: Record<string, number>,
+  options: Partial<Record<string, number>>,
 ): Promise<Answer & { dry_run: boolean; matched: number }> {
   const filter = filterOf(given);
   if (Object.keys(filter).length === 0 && !("all" in given.own)) {
@@ -177,22 +171,4 @@ function filterOf({ own }: Given): Record<string, string> {
       return value === undefined ? [] : [[name, value]];
     }),
   );
-}
-
-function numeric({ own }: Given, flag: "rate" | "limit"): Record<string, number> {
-  const text = own[flag];
-  if (text === undefined) return {};
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isFinite(value)) return { [flag]: value };
-  throw new ConfigurationError(`Cannot use '${text}' of --${flag} as it is not a number`);
-}
-
-function tell(given: Given, answer: unknown, told: readonly string[]): number {
-  if ("json" in given.own) print(answer);
-  else console.log(told.join("; "));
-  return EXIT.done;
-}
-
-function print(value: unknown): void {
-  console.log(JSON.stringify(value, null, 2));
 }

@@ -6,6 +6,7 @@ import { inquire } from "../shared/inquiry.ts";
 import { declarationFor } from "../shared/topology.ts";
 import { configOf, type Given } from "./command.ts";
 import { EXIT } from "./exit.ts";
+import { printJson } from "./print.ts";
 import { brokerOf } from "./servers.ts";
 
 /** How long the broker may take to let us in. */
@@ -56,7 +57,7 @@ export async function remote(given: Given, verb: string, signatures: Signatures)
   await using broker = brokerOf(configOf(given), `celeriac ${verb}`);
   await connect(broker);
   const answers = await inquire(broker, question, { timeoutMs });
-  console.log(JSON.stringify(answers, null, 2));
+  printJson(answers);
   const said = Object.values(answers);
   if (said.some(isError)) return EXIT.failed;
   // A worker that is told to shut down does so without a word.

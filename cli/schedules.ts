@@ -1,11 +1,12 @@
 /** `cli.ts schedules`: what is sent again and again. */
-import { closest } from "../shared/closest.ts";
 import { ConfigurationError } from "../shared/errors.ts";
 import { argumentsOf } from "./call.ts";
 import { request } from "./client.ts";
 import { columns } from "./columns.ts";
 import { type Command, configOf, type Given } from "./command.ts";
 import { EXIT } from "./exit.ts";
+import { printJson, tell } from "./print.ts";
+import { numbersOf, wordOf } from "./words.ts";
 
 /** A schedule as the API gives it, as far as it is shown here. */
 interface Schedule {
@@ -78,11 +79,11 @@ export const schedules: Command = {
   },
   async run(given) {
     const [verb = "list", name, ...rest] = given.rest;
-    switch (verbOf(verb)) {
+    switch (wordOf(verb, Object.keys(VERBS) as Verb[], "schedules")) {
       case "list":
         return await list(given);
       case "show":
-        print(await one(given, named(verb, name)));
+        printJson(await one(given, named(verb, name)));
         return EXIT.done;
       case "next":
         return await next(given, named(verb, name));
@@ -112,18 +113,6 @@ export const schedules: Command = {
     }
   },
 };
-
-function verbOf(verb: string): Verb {
-  const verbs = Object.keys(VERBS) as Verb[];
-  const known = verbs.find((one) => one === verb);
-  if (known) return known;
-  const near = closest(verb, verbs);
-  throw new ConfigurationError(
-    `Cannot '${verb}' schedules as there is no such word: ${
-      near ? `did you mean '${near}'?` : `choose from ${verbs.join(", ")}`
-    }`,
-  );
-}
 
 function named(verb: string, name: string | undefined): string {
   if (name) return name;
@@ -161,11 +150,9 @@ async function list(given: Given): Promise<number> {
     page = await ask<Page>(given, `/v1/schedules?limit=1000${cursor}`);
     all.push(...page.schedules);
   } while (page.next);
-  if ("json" in given.own) print(all);
+  if ("json" in given.own) printJson(all);
   else if (all.length > 0) console.log(table(all));
-  else {console.error(
-      "celeriac: there are no schedules: `cli.ts schedules add --help` tells how to make one",
-    );}
+  else console.error("celeriac: there are no schedules: see `cli.ts schedules add --help`");
   if (page.scheduler === null && all.length > 0) {
     console.error("celeriac: no scheduler runs, so nothing is sent: start `cli.ts beat`");
   }
@@ -174,7 +161,7 @@ async function list(given: Given): Promise<number> {
 
 async function next(given: Given, name: string): Promise<number> {
   const schedule = await one(given, name, given.own.runs ?? String(RUNS));
-  if ("json" in given.own) print(schedule.next_runs);
+  if ("json" in given.own) printJson(schedule.next_runs);
   else for (const time of schedule.next_runs) console.log(local(time, schedule.timezone));
   if (schedule.next_runs.length === 0) {
     console.error(`celeriac: schedule ${name} ${nextLine(schedule)}`);
@@ -192,11 +179,10 @@ async function add(
       `Cannot add schedule '${name}' without a task: cli.ts schedules add ${VERBS.add}`,
     );
   }
-  const { cron, timezone, every, missed, queue, priority, expires } = given.own;
+  const { cron, timezone, missed, queue } = given.own;
   const options = {
     ...(queue === undefined ? {} : { queue }),
-    ...numeric("priority", priority),
-    ...numeric("expires", expires),
+    ...numbersOf(given.own, "priority", "expires"),
   };
   const schedule = await ask<Schedule>(given, "/v1/schedules", "POST", {
     name,
@@ -205,28 +191,11 @@ async function add(
     options,
     ...(cron === undefined ? {} : { cron }),
     ...(timezone === undefined ? {} : { timezone }),
-    ...numeric("every", every),
+    ...numbersOf(given.own, "every"),
     ...(missed === undefined ? {} : { missed }),
     ...("paused" in given.own ? { paused: true } : {}),
   });
   return tell(given, schedule, `schedule ${name} ${nextLine(schedule)}`);
-}
-
-function numeric(key: string, text: string | undefined): Record<string, number> {
-  if (text === undefined) return {};
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isFinite(value)) return { [key]: value };
-  throw new ConfigurationError(`Cannot use '${text}' of --${key} as it is not a number`);
-}
-
-function tell(given: Given, answer: unknown, line: string): number {
-  if ("json" in given.own) print(answer);
-  else console.log(line);
-  return EXIT.done;
-}
-
-function print(value: unknown): void {
-  console.log(JSON.stringify(value, null, 2));
 }
 
 function nextLine({ next_at, timezone, paused, problem }: Schedule): string {

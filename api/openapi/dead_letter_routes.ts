@@ -1,22 +1,25 @@
 /** Operations of the OpenAPI document that are about dead letters. */
 import { PurgeBody, RedriveBody } from "../dead_letter.ts";
 import { LettersQuery } from "../routes/dead_letters.ts";
-import { jsonAnswer, type Operation, problems } from "./routes.ts";
-import { documentSchema, type JsonSchema, schemaRef } from "./schemas.ts";
+import { jsonAnswer, type Operation, problems, queryParameters } from "./routes.ts";
+import {
+  documentSchema,
+  type JsonSchema,
+  nextCursor,
+  nullable,
+  schemaRef,
+  time,
+} from "./schemas.ts";
 
 /** Paths of dead letters. */
 export function deadLetterPaths(): Record<string, Record<string, Operation>> {
-  const query = documentSchema("Query", LettersQuery, "input")["properties"] as Record<
-    string,
-    JsonSchema
-  >;
   return {
     "/v1/dead-letters": {
       get: {
         operationId: "listDeadLetters",
         tags: ["dead letters"],
         summary: "List messages that nobody could work on, newest first",
-        parameters: Object.entries(query).map(([name, schema]) => ({ name, in: "query", schema })),
+        parameters: queryParameters(LettersQuery),
         responses: {
           200: jsonAnswer("One page", schemaRef("DeadLetters")),
           ...problems("invalid-input", "unavailable"),
@@ -92,12 +95,7 @@ function refusals() {
 
 /** Schemas of dead letters. */
 export function deadLetterSchemas(): Record<string, JsonSchema> {
-  const textOrNull = (description: string) => ({ type: ["string", "null"], description });
-  const time = (description: string) => ({
-    type: ["string", "null"],
-    format: "date-time",
-    description,
-  });
+  const textOrNull = (description: string) => nullable("string", description);
   const count = (description: string) => ({ type: "integer", minimum: 0, description });
   const summary = {
     id: { type: "string", format: "uuid" },
@@ -145,10 +143,7 @@ export function deadLetterSchemas(): Record<string, JsonSchema> {
       required: ["dead_letters", "next"],
       properties: {
         dead_letters: { type: "array", items: schemaRef("DeadLetter") },
-        next: {
-          type: ["string", "null"],
-          description: "Give it as `cursor`; null on the last page",
-        },
+        next: nextCursor,
       },
     },
     Redrive: documentSchema("Redrive", RedriveBody, "input"),

@@ -1,4 +1,5 @@
 /** Operations of the OpenAPI document that are the same in every app. */
+import type { z } from "zod";
 import { documentSchema, type JsonSchema, schemaRef } from "./schemas.ts";
 import { PROBLEM_TYPE, type ProblemKind, PROBLEMS } from "../problem.ts";
 import { ListQuery } from "../routes/results.ts";
@@ -65,6 +66,15 @@ export function submissionAnswers(record: JsonSchema): Record<string, object> {
   };
 }
 
+/** The parameters that a query's schema names. */
+export function queryParameters(query: z.ZodType): object[] {
+  const schemas = documentSchema("Query", query, "input")["properties"] as Record<
+    string,
+    JsonSchema
+  >;
+  return Object.entries(schemas).map(([name, schema]) => ({ name, in: "query", schema }));
+}
+
 const textHeader = (description: string) => ({ description, schema: { type: "string" } });
 const query = (name: string, schema: JsonSchema) => ({ name, in: "query", schema });
 const taskId = { $ref: "#/components/parameters/id" };
@@ -103,11 +113,6 @@ export function sharedParameters(maxWait: number): Record<string, object> {
 export function sharedPaths(
   limits: { maxWait: number; batchLimit: number },
 ): Record<string, Record<string, Operation>> {
-  const listSchema = documentSchema("ListQuery", ListQuery, "input")["properties"] as Record<
-    string,
-    JsonSchema
-  >;
-  const list = Object.entries(listSchema).map(([name, schema]) => query(name, schema));
   return {
     "/v1/tasks": {
       post: {
@@ -122,7 +127,7 @@ export function sharedPaths(
         operationId: "listTasks",
         tags: ["results"],
         summary: "List records, the newest first",
-        parameters: list,
+        parameters: queryParameters(ListQuery),
         responses: {
           200: jsonAnswer("One page", schemaRef("Page"), {
             Link: textHeader('`rel="next"`: the next page'),

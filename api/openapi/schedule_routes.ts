@@ -1,8 +1,15 @@
 /** Operations of the OpenAPI document that are about schedules. */
 import { ScheduleQuery, SchedulesQuery } from "../routes/schedules.ts";
 import { ScheduleBody } from "../schedule.ts";
-import { jsonAnswer, type Operation, problems } from "./routes.ts";
-import { documentSchema, type JsonSchema, schemaRef } from "./schemas.ts";
+import { jsonAnswer, type Operation, problems, queryParameters } from "./routes.ts";
+import {
+  documentSchema,
+  type JsonSchema,
+  nextCursor,
+  nullable,
+  schemaRef,
+  time,
+} from "./schemas.ts";
 
 const name = {
   name: "schedule",
@@ -21,7 +28,7 @@ export function schedulePaths(): Record<string, Record<string, Operation>> {
         operationId: "listSchedules",
         tags: ["schedules"],
         summary: "List schedules by name",
-        parameters: parameters(SchedulesQuery),
+        parameters: queryParameters(SchedulesQuery),
         responses: {
           200: jsonAnswer("One page", schemaRef("Schedules")),
           ...problems("invalid-input", "unavailable"),
@@ -66,7 +73,7 @@ export function schedulePaths(): Record<string, Record<string, Operation>> {
         operationId: "readSchedule",
         tags: ["schedules"],
         summary: "Read a schedule and its next due times",
-        parameters: [name, ...parameters(ScheduleQuery)],
+        parameters: [name, ...queryParameters(ScheduleQuery)],
         responses: {
           200: one("The schedule"),
           ...problems("no-schedule", "invalid-input", "unavailable"),
@@ -118,24 +125,11 @@ function step(verb: "pause" | "resume", summary: string): Record<string, Operati
   };
 }
 
-function parameters(query: typeof SchedulesQuery | typeof ScheduleQuery): object[] {
-  const schemas = documentSchema("Query", query, "input")["properties"] as Record<
-    string,
-    JsonSchema
-  >;
-  return Object.entries(schemas).map(([name, schema]) => ({ name, in: "query", schema }));
-}
-
 /** Schemas of schedules. */
 export function scheduleSchemas(): Record<string, JsonSchema> {
   const body = documentSchema("NewSchedule", ScheduleBody, "input");
   const properties = body["properties"] as Record<string, JsonSchema>;
   const orNull = (schema: JsonSchema | undefined) => ({ anyOf: [schema ?? {}, { type: "null" }] });
-  const time = (description: string) => ({
-    type: ["string", "null"],
-    format: "date-time",
-    description,
-  });
   const { cron, timezone, every, ...same } = properties;
   return {
     NewSchedule: body,
@@ -150,10 +144,10 @@ export function scheduleSchemas(): Record<string, JsonSchema> {
         source: { enum: ["code", "database"], description: "`code`: the app defines it" },
         ticks: { type: "integer", description: "Ticks sent" },
         last_at: time("Due time of the newest tick"),
-        last_task: { type: ["string", "null"], description: "Id of the task that it became" },
+        last_task: nullable("string", "Id of the task that it became"),
         next_at: time("Next due time; null while it is paused"),
         next_runs: { type: "array", items: { type: "string", format: "date-time" } },
-        problem: { type: ["string", "null"], description: "Why it cannot tick" },
+        problem: nullable("string", "Why it cannot tick"),
         created_at: time("When it was made"),
         updated_at: time("When it was last changed"),
       },
@@ -163,14 +157,11 @@ export function scheduleSchemas(): Record<string, JsonSchema> {
       required: ["schedules", "next", "scheduler"],
       properties: {
         schedules: { type: "array", items: schemaRef("Schedule") },
-        next: {
-          type: ["string", "null"],
-          description: "Give it as `cursor`; null on the last page",
-        },
-        scheduler: {
-          type: ["string", "null"],
-          description: "The scheduler that sends; null when none runs: then nothing is sent",
-        },
+        next: nextCursor,
+        scheduler: nullable(
+          "string",
+          "The scheduler that sends; null when none runs: then nothing is sent",
+        ),
       },
     },
   };

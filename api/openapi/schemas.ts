@@ -87,12 +87,19 @@ export function submissionSchema(contract: TaskContract): JsonSchema {
   };
 }
 
-const nullable = (type: string, description: string, more: JsonSchema = {}): JsonSchema => ({
-  type: [type, "null"],
-  description,
-  ...more,
-});
-const time = (description: string) => nullable("string", description, { format: "date-time" });
+/** A schema that allows null, too. */
+export const nullable = (
+  type: string,
+  description: string,
+  more: JsonSchema = {},
+): JsonSchema => ({ type: [type, "null"], description, ...more });
+
+/** The schema of a time, or null. */
+export const time = (description: string): JsonSchema =>
+  nullable("string", description, { format: "date-time" });
+
+/** The schema of a page's key to the next. */
+export const nextCursor = nullable("string", "Give it as `cursor`; null on the last page");
 
 /** Schemas that all tasks share. */
 export function sharedSchemas(): Record<string, JsonSchema> {
@@ -189,7 +196,7 @@ export function sharedSchemas(): Record<string, JsonSchema> {
       required: ["tasks", "next"],
       properties: {
         tasks: { type: "array", items: schemaRef("Record") },
-        next: nullable("string", "Give it as `cursor`; null on the last page"),
+        next: nextCursor,
       },
     },
     Problem: {

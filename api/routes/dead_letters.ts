@@ -16,15 +16,13 @@ import {
 import type { ApiDependencies } from "../dependencies.ts";
 import { parseStrict } from "../json.ts";
 import { Problem } from "../problem.ts";
-import { queryProblem, readQuery } from "../query.ts";
+import { parseQuery, readQuery } from "../query.ts";
 
 /** Query of the list, also of the OpenAPI document. */
 export const LettersQuery = LetterFilterBody.extend({
   limit: z.coerce.number().int().min(1).max(1000).describe("Letters in one answer; default 50"),
   cursor: z.string().max(1024).describe("`next` of the answer before"),
 }).partial();
-
-const QUERY_NAMES = Object.keys(LettersQuery.shape);
 
 const RATE = 100;
 const LIMIT = 10_000;
@@ -35,13 +33,7 @@ const NO_STORE = { "cache-control": "no-store" };
 export function deadLetterRoutes({ deadLetters }: Pick<ApiDependencies, "deadLetters">): Hono {
   return new Hono()
     .get("/dead-letters", async (c) => {
-      const parsed = LettersQuery.safeParse(readQuery(c.req.queries(), QUERY_NAMES));
-      if (!parsed.success) {
-        throw queryProblem(
-          parsed.error.issues.map(({ path, message }) => ({ field: path.join("."), message })),
-        );
-      }
-      const { limit = 50, cursor, ...filter } = parsed.data;
+      const { limit = 50, cursor, ...filter } = parseQuery(LettersQuery, c.req.queries());
       const page = await deadLetters.list(toFilter(filter), {
         limit,
         ...(cursor !== undefined && { cursor }),

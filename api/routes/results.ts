@@ -12,8 +12,9 @@ import { etagOf, type FinalAnswer, type ResultCache } from "../cache.ts";
 import { isLabel, label } from "../label.ts";
 import type { Live } from "../live.ts";
 import { queriedWait } from "../preferences.ts";
-import { noRecord, queryProblem, readQuery } from "../query.ts";
+import { noRecord, parseQuery, readQuery } from "../query.ts";
 import { isYoung, pendingRecord, recordJson } from "../record.ts";
+import { time } from "../time.ts";
 import { watch } from "../watch.ts";
 
 /** What the routes work with. */
@@ -24,11 +25,6 @@ export interface ResultParts {
   /** Seconds. */
   readonly maxWait: number;
 }
-
-const time = z.iso.datetime({
-  offset: true,
-  error: "expected ISO 8601 with seconds and a zone, such as 2030-01-02T03:04:05Z",
-});
 
 /** Query of the list, also of the OpenAPI document. */
 export const ListQuery = z.object({
@@ -41,8 +37,6 @@ export const ListQuery = z.object({
   limit: z.coerce.number().int().min(1).max(1000).describe("Records in one answer; default 50"),
   cursor: z.string().max(1024).describe("`next` of the answer before"),
 }).partial();
-
-const LIST_NAMES = Object.keys(ListQuery.shape);
 
 /** Answers with records. */
 export function resultRoutes({ store, live, cache, maxWait }: ResultParts): Hono {
@@ -83,16 +77,10 @@ export function resultRoutes({ store, live, cache, maxWait }: ResultParts): Hono
       return finalAnswer(c, answer);
     })
     .get("/tasks", async (c) => {
-      const given = readQuery(c.req.queries(), LIST_NAMES);
-      const parsed = ListQuery.safeParse(given);
-      if (!parsed.success) {
-        throw queryProblem(parsed.error.issues.map(({ path, message }) => ({
-          field: path.join("."),
-          message,
-          ...(path[0] === "state" && { allowed: STATES }),
-        })));
-      }
-      const { limit = 50, cursor, since, until, ...filter } = parsed.data;
+      const { limit = 50, cursor, since, until, ...filter } = parseQuery(
+        ListQuery,
+        c.req.queries(),
+      );
       const page = await store.list(
         {
           ...filter as RecordFilter,
@@ -102,7 +90,7 @@ export function resultRoutes({ store, live, cache, maxWait }: ResultParts): Hono
         { limit, ...(cursor !== undefined && { cursor }) },
       );
       if (page.next !== null) {
-        const next = new URLSearchParams({ ...given, cursor: page.next });
+        const next = new URLSearchParams({ ...c.req.query(), cursor: page.next });
         c.header("link", `</v1/tasks?${next}>; rel="next"`);
       }
       const tasks = page.records.map(recordJson).join(",");

@@ -8,7 +8,7 @@ import { DEFAULT_BODY_LIMIT } from "../../shared/task.ts";
 import { readJsonText } from "../body.ts";
 import { parseStrict } from "../json.ts";
 import { Problem } from "../problem.ts";
-import { queryProblem, readQuery } from "../query.ts";
+import { parseQuery } from "../query.ts";
 import { readSchedule, scheduleBody } from "../schedule.ts";
 import type { SubmissionRules } from "../submission.ts";
 import type { Submitter } from "../submitter.ts";
@@ -57,7 +57,7 @@ export function scheduleRoutes({ schedules, rules, submitter }: ScheduleParts): 
 
   return new Hono()
     .get("/schedules", async (c) => {
-      const { limit = 100, cursor = "" } = query(SchedulesQuery, c.req.queries());
+      const { limit = 100, cursor = "" } = parseQuery(SchedulesQuery, c.req.queries());
       const page = await schedules.list({ after: cursor, limit: limit + 1 });
       const shown = page.slice(0, limit);
       return c.json(
@@ -85,7 +85,7 @@ export function scheduleRoutes({ schedules, rules, submitter }: ScheduleParts): 
       return c.json(json(schedule), 201, { ...NO_STORE, location });
     })
     .get("/schedules/:schedule", async (c) => {
-      const { runs = 5 } = query(ScheduleQuery, c.req.queries());
+      const { runs = 5 } = parseQuery(ScheduleQuery, c.req.queries());
       return c.json(json(await find(c.req.param("schedule")), runs), 200, NO_STORE);
     })
     .delete("/schedules/:schedule", async (c) => {
@@ -112,17 +112,6 @@ export function scheduleRoutes({ schedules, rules, submitter }: ScheduleParts): 
 }
 
 const NO_STORE = { "cache-control": "no-store" };
-
-function query<Shape extends z.ZodObject>(
-  schema: Shape,
-  given: Readonly<Record<string, readonly string[]>>,
-): z.output<Shape> {
-  const parsed = schema.safeParse(readQuery(given, Object.keys(schema.shape)));
-  if (parsed.success) return parsed.data;
-  throw queryProblem(
-    parsed.error.issues.map(({ path, message }) => ({ field: path.join("."), message })),
-  );
-}
 
 function noSchedule(name: string): Problem {
   return new Problem(

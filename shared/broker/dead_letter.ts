@@ -1,5 +1,6 @@
 /** What a message becomes when its queue sets it aside, as RabbitMQ has it. Pure. */
 import type { HeaderValue, Message } from "./broker.ts";
+import { isTable } from "./headers.ts";
 
 /** Why a queue set a message aside. */
 export type Death = "rejected" | "expired";
@@ -48,9 +49,4 @@ export function deadLetter(
       "x-death": [death, ...before.filter((other) => other !== same)],
     },
   };
-}
-
-function isTable(value: HeaderValue): value is Record<string, HeaderValue> {
-  return typeof value === "object" && value !== null &&
-    Object.getPrototypeOf(value) === Object.prototype;
 }

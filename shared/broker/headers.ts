@@ -31,6 +31,12 @@ export function carriedSeconds(date: Date, path: string): number {
   throw uncarried(path, "its date is invalid or before 1970");
 }
 
+/** Whether a header is a table of headers. */
+export function isTable(value: HeaderValue | undefined): value is Headers {
+  return typeof value === "object" && value !== null &&
+    Object.getPrototypeOf(value) === Object.prototype;
+}
+
 /** Headers as they arrive at the other end: a copy without what is undefined, dates in whole seconds.
  *
  * @throws {InvalidInput} for what cannot be carried

@@ -6,7 +6,8 @@
  */
 import { createHash } from "node:crypto";
 import { v5, v7, validate } from "uuid";
-import type { Headers, HeaderValue, Message } from "../broker/broker.ts";
+import type { Message } from "../broker/broker.ts";
+import { isTable } from "../broker/headers.ts";
 import { decodeTask } from "../celery/decode.ts";
 import { withoutTransport } from "../celery/headers.ts";
 import { isCount, isName } from "../celery/shape.ts";
@@ -168,9 +169,4 @@ function date(value: unknown): Date | null {
   if (value instanceof Date) return value;
   const read = typeof value === "string" ? new Date(value) : undefined;
   return read && !Number.isNaN(read.getTime()) ? read : null;
-}
-
-function isTable(value: HeaderValue | undefined): value is Headers {
-  return typeof value === "object" && value !== null &&
-    Object.getPrototypeOf(value) === Object.prototype;
 }

@@ -1,22 +1,15 @@
 /** `cli.ts schedules` against a beat of real processes. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { commandLine } from "../../support/command_line.ts";
 import { eventually } from "../../support/eventually.ts";
 import { freshPipeline } from "../../support/pipeline.ts";
-import { Process } from "../../support/process.ts";
-import { checkout, startApi, startBeat, startWorker } from "../../support/roles.ts";
+import { startApi, startBeat, startWorker } from "../../support/roles.ts";
 
 Deno.test("cli.ts schedules adds what beat sends, and steers it", async () => {
   await using pipeline = await freshPipeline();
   const { api, url } = await startApi(pipeline);
   await using _api = api;
-  const schedules = async (...args: string[]) => {
-    const command = ["run", "-A", `${checkout}cli.ts`, "schedules", ...args];
-    await using process = Process.start(Deno.execPath(), command, {
-      env: { CELERIAC_URL: url, NO_COLOR: "1" },
-    });
-    const { code } = await process.exit({ timeoutMs: 60_000 });
-    return { code, output: process.output };
-  };
+  const schedules = commandLine("schedules", url);
 
   const added = await schedules("add", "pulse", "test.echo", "value=7", "--every=1");
   assertEquals(added.code, 0, added.output);

@@ -1,22 +1,15 @@
 /** `cli.ts dead` against an API and a worker of real processes. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { commandLine } from "../../support/command_line.ts";
 import { freshPipeline } from "../../support/pipeline.ts";
-import { Process } from "../../support/process.ts";
 import { publishRaw, rawChannel, rawTask } from "../../support/raw_amqp.ts";
-import { checkout, startApi, startWorker } from "../../support/roles.ts";
+import { startApi, startWorker } from "../../support/roles.ts";
 
 Deno.test("cli.ts dead lists, shows, sends again and purges", async () => {
   await using pipeline = await freshPipeline();
   const { api, url } = await startApi(pipeline);
   await using _api = api;
-  const dead = async (...args: string[]) => {
-    const command = ["run", "-A", `${checkout}cli.ts`, "dead", ...args];
-    await using process = Process.start(Deno.execPath(), command, {
-      env: { CELERIAC_URL: url, NO_COLOR: "1" },
-    });
-    const { code } = await process.exit({ timeoutMs: 60_000 });
-    return { code, output: process.output };
-  };
+  const dead = commandLine("dead", url);
 
   const none = await dead("list");
   assertEquals(none.code, 0);
