@@ -14,6 +14,8 @@ const DECOMPRESS: Readonly<Record<string, (body: Uint8Array) => Uint8Array>> = {
   "application/zstd": (body) => zstdDecompressSync(body, { maxOutputLength: MAX_BODY_BYTES }),
 };
 
+const UTF_8 = new TextDecoder("utf-8", { fatal: true });
+
 /** Reads a body as text: UTF-8 whatever `content_encoding` says, as kombu's JSON does.
  *
  * @param compression the header of that name
@@ -22,7 +24,7 @@ const DECOMPRESS: Readonly<Record<string, (body: Uint8Array) => Uint8Array>> = {
 export function readText(body: Uint8Array, compression: HeaderValue | undefined): string {
   const bytes = compression ? decompress(body, compression) : body;
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return UTF_8.decode(bytes);
   } catch (cause) {
     throw new Malformed("Cannot read body as it is not UTF-8: send JSON in UTF-8", undefined, {
       cause,
