@@ -8,12 +8,13 @@
  * the first that refuses what older Celery declares.
  * @module
  */
+import { celeryTable } from "./support/celery_table.ts";
 import { prepareCluster } from "./support/cluster.ts";
 import { prepareGround } from "./support/ground.ts";
 import { NoServer } from "./support/server.ts";
 import { startRelease } from "./support/releases.ts";
 import { isGood, lineOf, sum, type Tally } from "./support/report.ts";
-import { runSuite, type Suite } from "./support/suite.ts";
+import { readReport, runSuite, type Suite } from "./support/suite.ts";
 
 interface ServedSuite extends Suite {
   readonly needsServers: boolean;
@@ -47,6 +48,9 @@ const suites: readonly ServedSuite[] = [
   },
   { name: "e2e", paths: ["tests/e2e"], flags: ["-A"], needsServers: false, needsCluster: true },
 ];
+
+/** Folder of the reports. */
+const REPORTS = "report";
 
 /** Tells the fault matrix to do each fault a hundred times. */
 const SOAK = { CELERIAC_CHAOS_SOAK: "1" };
@@ -131,12 +135,18 @@ function suitesAgain(order: Order, release: string): Suite[] {
   });
 }
 
-async function runOrder(order: Order, signal: AbortSignal): Promise<Tally> {
+/** @returns how all of it ended, and the names of the suites that ran */
+async function runOrder(
+  order: Order,
+  signal: AbortSignal,
+): Promise<{ total: Tally; ran: readonly string[] }> {
   const tallies: Tally[] = [];
-  const options = { flags: order.flags, reports: "report", signal };
+  const ran: string[] = [];
+  const options = { flags: order.flags, reports: REPORTS, signal };
   const runOne = async (suite: Suite, environment: Readonly<Record<string, string>>) => {
     console.log(`\n== ${suite.name}`);
     tallies.push(await runSuite(suite, { ...options, environment }));
+    ran.push(suite.name);
   };
   for (const suite of order.suites.filter((one) => !one.needsServers)) {
     if (suite.needsCluster) {
@@ -152,11 +162,11 @@ async function runOrder(order: Order, signal: AbortSignal): Promise<Tally> {
     } else await runOne(suite, {});
   }
   const served = order.suites.filter((one) => one.needsServers);
-  if (served.length === 0) return sum(tallies);
+  if (served.length === 0) return { total: sum(tallies), ran };
   await using ground = await prepareGround(console.log, signal);
   for (const suite of served) await runOne(suite, ground.environment);
   const command = Deno.env.get("CELERIAC_TEST_BROKER");
-  if (!command) return sum(tallies);
+  if (!command) return { total: sum(tallies), ran };
   for (const release of releasesOf(order)) {
     const suites = suitesAgain(order, release);
     if (suites.length === 0) continue;
@@ -170,7 +180,15 @@ async function runOrder(order: Order, signal: AbortSignal): Promise<Tally> {
       await broker.stop();
     }
   }
-  return sum(tallies);
+  return { total: sum(tallies), ran };
+}
+
+async function celeryRows(ran: readonly string[]): Promise<string> {
+  const reports = ran.map(async (suite) => [suite, await readReport(REPORTS, suite)] as const);
+  return celeryTable(
+    await Deno.readTextFile("docs/celery.md"),
+    new Map(await Promise.all(reports)),
+  );
 }
 
 function releasesOf(order: Order): readonly string[] {
@@ -192,7 +210,8 @@ async function main(): Promise<number> {
     Deno.addSignalListener(signal, interrupt);
   }
   try {
-    const total = await runOrder(order, stopped.signal);
+    const { total, ran } = await runOrder(order, stopped.signal);
+    if (ran.includes("interop")) console.log(`\n${await celeryRows(ran)}`);
     console.log(`\n${lineOf(total)}`);
     return isGood(total) ? 0 : 1;
   } catch (error) {

@@ -134,7 +134,8 @@ export function isGood({ passed, failed }: Tally): boolean {
   return passed > 0 && failed === 0;
 }
 
-function cases(xml: string): { file: string; name: string; message?: string }[] {
+/** Every test and step that a report tells of. */
+export function cases(xml: string): { file: string; name: string; message?: string }[] {
   const all = xml.matchAll(/<testcase ([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g);
   return [...all].map(([, attributes = "", inside = ""]) => {
     const [, name = ""] = /(?:^| )name="([^"]*)"/.exec(attributes) ?? [];

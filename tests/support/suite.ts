@@ -99,6 +99,11 @@ async function runTests(
   return status;
 }
 
+/** The report of a suite, and that of its second try after it; empty where there is none. */
+export async function readReport(reports: string, suite: string): Promise<string> {
+  return await read(`${reports}/${suite}.xml`) + await read(`${reports}/${suite}.again.xml`);
+}
+
 function read(file: string): Promise<string> {
   return Deno.readTextFile(file).catch(() => "");
 }

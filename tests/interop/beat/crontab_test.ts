@@ -31,7 +31,7 @@ const LINES = fc.record({
   ),
 }).map(({ minute, hour, day, month, weekday }) => `${minute} ${hour} ${day} ${month} ${weekday}`);
 
-Deno.test("cron() is due when Celery's crontab is, but in the hour after clocks change", async () => {
+Deno.test("cron() is due when Celery's (c57) crontab is, but in the hour after clocks change", async () => {
   const stack = await celeryStack("c57");
   const lines = [
     "30 2 * * *",

@@ -64,7 +64,7 @@ for (const name of await stacksHere()) {
   });
 }
 
-Deno.test("rows of django-celery-beat fire once with two schedulers of ours, whoever leads", async (test) => {
+Deno.test("rows of django-celery-beat (c57) fire once with two schedulers of ours, whoever leads", async (test) => {
   await using shop = await shopOf("c57");
   await shop.script(ROWS, ["all"]);
   await using _worker = await startWorker({ env: shop.env });

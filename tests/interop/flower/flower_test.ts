@@ -29,7 +29,7 @@ function watch(page: Page): string[] {
   return faults;
 }
 
-Deno.test("Flower shows workers and tasks of ours, and its buttons work", async (t) => {
+Deno.test("Flower (c57) shows workers and tasks of ours, and its buttons work", async (t) => {
   await using stack = new AsyncDisposableStack();
   const celery = await celeryStack("c57");
   const ground = stack.use(unprovisioned(["celeriac.default"]));
