@@ -13,6 +13,11 @@ import { type Row, table } from "./table.ts";
 const CHILDREN = 2;
 const ROUNDS = 10;
 const LIMIT_MS = 200;
+/** Callers whose tasks come one after the other while another task is killed. */
+const NEIGHBOURS = 50;
+/** Milliseconds from a neighbour's answer to its next task. */
+const PAUSE_MS = 100;
+const SECONDS = 10;
 
 const spawns: number[] = [];
 const pools = new Pools({
@@ -59,8 +64,43 @@ async function kills(): Promise<number> {
   return worst;
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+/** Milliseconds that 99 of 100 tasks of the neighbours take, the way to a child and back. */
+async function neighbours(): Promise<number> {
+  const took: number[] = [];
+  const end = performance.now() + SECONDS * 1000;
+  await Promise.all(Array.from({ length: NEIGHBOURS }, async (_, index) => {
+    await pause(index * PAUSE_MS / NEIGHBOURS);
+    while (performance.now() < end) {
+      const began = performance.now();
+      await run(app.echoProcess, { value: 1 });
+      took.push(performance.now() - began);
+      await pause(PAUSE_MS);
+    }
+  }));
+  return quantile(took, 0.99);
+}
+
+/** Once a second a task overruns its limit, holding a child and a core until it is killed. */
+async function besideKills<Value>(measure: Promise<Value>): Promise<Value> {
+  let measuring = true;
+  const kills = (async () => {
+    while (measuring) {
+      await overrun();
+      await pause(1000 - LIMIT_MS);
+    }
+  })();
+  const value = await measure;
+  measuring = false;
+  await kills;
+  return value;
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+function quantile(values: readonly number[], part: number): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length * part)] ?? NaN;
 }
 
 await pools.start();
@@ -70,6 +110,8 @@ const inChildren = await rate(2000, () => run(app.block, { seconds: 0.001 }));
 const inline = await rate(2000, () => Promise.resolve(hold(1)));
 const resident = await pools.resident() / CHILDREN / 2 ** 20;
 const worst = await kills();
+const alone = await neighbours();
+const beside = await besideKills(neighbours());
 await pools.stop();
 
 const rows: Row[] = [
@@ -81,13 +123,19 @@ const rows: Row[] = [
     baseline: inline,
     target: { ratio: 0.5 },
   },
-  { what: "start of a child until it is ready, median", measured: median(spawns), unit: "ms" },
+  {
+    what: "start of a child until it is ready, median",
+    measured: quantile(spawns, 0.5),
+    unit: "ms",
+  },
   {
     what: `kill at the hard limit, worst of ${ROUNDS}`,
     measured: worst,
     unit: "ms late",
     target: { atMost: 100 },
   },
+  { what: `${NEIGHBOURS} neighbours, 99 of 100 tasks`, measured: alone, unit: "ms" },
+  { what: "the same while a task is killed each second", measured: beside, unit: "ms" },
   { what: "memory of a child", measured: resident, unit: "MiB" },
 ];
 console.log(table(rows));
