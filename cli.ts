@@ -9,7 +9,8 @@ import { closest } from "./shared/closest.ts";
 import { ConfigurationError } from "./shared/errors.ts";
 import { COMMANDS } from "./cli/commands.ts";
 import { help, overview } from "./cli/help.ts";
-import { explain } from "./cli/exit.ts";
+import { EXIT, explain } from "./cli/exit.ts";
+import { SERVING, unready } from "./cli/unready.ts";
 
 /** Runs one command.
  *
@@ -48,6 +49,9 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     const { code, text } = explain(error);
     console.error(`celeriac: ${text}`);
+    // A container asks for its role's permissions before it starts the role.
+    const role = SERVING.find((one) => one === (name === "permissions" ? given[0] : name));
+    if (role && code === EXIT.usage) await unready(role, text);
     return code;
   }
 }

@@ -3,7 +3,14 @@
 set -euf
 case ${1:---help} in
 -*) flags= ;;
-*) flags=$(deno run --no-prompt --cached-only --allow-env --allow-read /app/cli.ts permissions "$@") ;;
+*)
+  set -- permissions "$@"
+  look="deno run --no-prompt --cached-only --allow-env --allow-read"
+  # Where that fails the role cannot start either: then it is said once more, to probes as well.
+  flags=$($look /app/cli.ts "$@" 2>/dev/null) ||
+    exec $look "--allow-net=${HOST:-127.0.0.1}" /app/cli.ts "$@"
+  shift
+  ;;
 esac
 # shellcheck disable=SC2086 # the flags are words
 exec deno run --cached-only $flags /app/cli.ts "$@"

@@ -27,30 +27,38 @@ export interface Sources {
  * @throws {ConfigurationError} naming the flag or variable, what is wrong and what is allowed
  */
 export function loadConfig(role: Role, sources: Sources): Config {
-  const env = sources.env ?? ((name) => Deno.env.get(name));
-  const readFile = sources.readFile ?? ((path) => Deno.readTextFileSync(path));
   const config: Record<string, unknown> = {};
   for (const [key, setting] of Object.entries(SETTINGS) as [SettingKey, Setting][]) {
-    const given = setting.roles.includes(role)
-      ? lookUp(key, setting, { ...sources, env, readFile })
-      : undefined;
-    const parsed = setting.schema.safeParse(given?.value);
-    if (!parsed.success) {
-      const shown = setting.secret ? "the value" : `'${given?.value}'`;
-      const why = parsed.error.issues[0]?.message ?? "it is not valid";
-      throw new ConfigurationError(
-        `Cannot use ${shown} of ${given?.from} as it is no good: ${why} (${setting.help})`,
-      );
-    }
-    config[key] = parsed.data;
+    config[key] = setting.roles.includes(role)
+      ? loadSetting(key, sources)
+      : setting.schema.parse(undefined);
   }
   return Object.freeze(config) as Config;
+}
+
+/** Parses and checks one setting, whatever the others are.
+ *
+ * @throws {ConfigurationError} naming the flag or variable, what is wrong and what is allowed */
+export function loadSetting<Key extends SettingKey>(key: Key, sources: Sources): Config[Key] {
+  const setting: Setting = SETTINGS[key];
+  const given = lookUp(key, setting, sources);
+  const parsed = setting.schema.safeParse(given?.value);
+  if (parsed.success) return parsed.data as Config[Key];
+  const shown = setting.secret ? "the value" : `'${given?.value}'`;
+  const why = parsed.error.issues[0]?.message ?? "it is not valid";
+  throw new ConfigurationError(
+    `Cannot use ${shown} of ${given?.from} as it is no good: ${why} (${setting.help})`,
+  );
 }
 
 function lookUp(
   key: SettingKey,
   setting: Setting,
-  { flags, env, readFile }: Required<Sources>,
+  {
+    flags,
+    env = (name) => Deno.env.get(name),
+    readFile = (path) => Deno.readTextFileSync(path),
+  }: Sources,
 ): { value: string; from: string } | undefined {
   const fromFlag = flags[key];
   if (fromFlag !== undefined) return { value: fromFlag, from: `--${flagOf(key)}` };
@@ -62,7 +70,9 @@ function lookUp(
     return { value: readFile(file).trim(), from: `the file named by ${setting.env}_FILE` };
   } catch (cause) {
     throw new ConfigurationError(
-      `Cannot read '${file}' as ${(cause as Error).message}: mend ${setting.env}_FILE`,
+      `Cannot read '${file}' as ${
+        (cause as Error).message
+      }: put there what ${setting.env} is to be, or mend ${setting.env}_FILE (on Kubernetes: make the Secrets by \`cli.ts secrets\`)`,
       { cause },
     );
   }

@@ -25,6 +25,14 @@ export const HTTP_SETTINGS = {
     roles: ["worker", "beat"],
     help: "port of /livez, /readyz and /metrics; 0 takes a free one",
   }),
+  explain: setting({
+    env: "CELERIAC_EXPLAIN",
+    schema: seconds.default(0),
+    value: "SECONDS",
+    roles: ["api", "worker", "beat"],
+    help:
+      "how long a role that cannot start as it is configured answers /readyz with the reason before it ends; for containers",
+  }),
   apiToken: setting({
     env: "CELERIAC_API_TOKEN",
     schema: text.min(16, "must have at least 16 characters").optional(),

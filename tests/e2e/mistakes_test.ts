@@ -52,7 +52,7 @@ async function ready(): Promise<void> {
   assertEquals(await restarts(), before);
 }
 
-Deno.test("a Secret that is missing is named, and its coming is enough", async () => {
+Deno.test("a Secret that is missing is said, and its coming is enough", async () => {
   await deploy("tests/e2e/overlay");
   const { metadata: { name, namespace }, data, type } = await get("secret", "celeriac-worker") as {
     metadata: { name: string; namespace: string };
@@ -62,10 +62,7 @@ Deno.test("a Secret that is missing is named, and its coming is enough", async (
   await kubectl("delete", "secret", name);
   const [old = ""] = await podsOf("worker");
   await kubectl("delete", "pod", old, "--wait=false");
-  await seen(`an event that names ${name}`, async () => {
-    const events = await kubectl("get", "events", "--field-selector=reason=FailedMount");
-    return events.includes(`secret "${name}" not found`);
-  });
+  await workerSays("make the Secrets by `cli.ts secrets`");
   await applyText(
     "create",
     JSON.stringify({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace }, data, type }),
@@ -103,10 +100,7 @@ Deno.test("a wrong password of the database is said, and mending it is enough", 
 Deno.test("an image without the task module says so, and the pods before it go on", async () => {
   const variable = "CELERIAC_HANDLERS";
   await kubectl("set", "env", "deployment/worker", `${variable}=/app/nowhere.ts`);
-  await seen("the reason in a pod's state", async () => {
-    const text = JSON.stringify(await get("pods", "-l", "app.kubernetes.io/component=worker"));
-    return text.includes("Cannot load handlers module 'file:///app/nowhere.ts'");
-  });
+  await workerSays("Cannot load handlers module 'file:///app/nowhere.ts'");
   const { status } = await get("deployment", "worker") as { status: { readyReplicas?: number } };
   assertEquals(status.readyReplicas, 2);
   await kubectl("set", "env", "deployment/worker", `${variable}-`);

@@ -1,0 +1,42 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { eventually } from "../../support/eventually.ts";
+import { freePorts } from "../../support/ports.ts";
+import { Process } from "../../support/process.ts";
+import { checkout } from "../../support/roles.ts";
+
+const wrong = [
+  { role: "worker", args: ["worker"], env: { CELERIAC_HANDLERS: "/nowhere.ts" } },
+  { role: "beat", args: ["beat"], env: { AMQP_URL_FILE: "/nowhere" } },
+  { role: "api", args: ["api"], env: { CELERIAC_CONTRACTS: "/nowhere.ts" } },
+  { role: "api", args: ["permissions", "api"], env: { DATABASE_URL_FILE: "/nowhere" } },
+] as const;
+
+for (const { role, args, env } of wrong) {
+  Deno.test(`${args.join(" ")} tells probes why it cannot start when it is to explain, until it is told to stop`, async () => {
+    const port = String(freePorts(1)[0]);
+    const command = ["run", "-A", `${checkout}cli.ts`, ...args];
+    await using process = Process.start(Deno.execPath(), command, {
+      env: { ...env, PORT: port, HEALTH_PORT: port, CELERIAC_EXPLAIN: "60", NO_COLOR: "1" },
+    });
+    const url = `http://127.0.0.1:${port}`;
+    const answer = await eventually(`the ${role}'s readiness`, async () => {
+      return await fetch(`${url}/readyz`).catch(() => undefined);
+    });
+    const { checks: { configuration } } = await answer.json();
+    assertEquals([answer.status, configuration.ok, configuration.state], [503, false, "wrong"]);
+    assertStringIncludes(configuration.reason, "/nowhere");
+    assertStringIncludes(process.output, configuration.reason);
+    const live = await fetch(`${url}/livez`);
+    await live.body?.cancel();
+    assertEquals(live.status, 200);
+    process.kill("SIGTERM");
+    assertEquals((await process.exit()).code, 2);
+  });
+}
+
+Deno.test("a role that cannot start ends at once when nothing is told of explaining", async () => {
+  const command = ["run", "-A", `${checkout}cli.ts`, "worker", "--handlers=/nowhere.ts"];
+  await using process = Process.start(Deno.execPath(), command, { env: { NO_COLOR: "1" } });
+  assertEquals((await process.exit({ timeoutMs: 30_000 })).code, 2);
+  assertStringIncludes(process.output, "Cannot load handlers module");
+});
