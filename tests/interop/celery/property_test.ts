@@ -8,8 +8,9 @@ import { encodeTask } from "../../../shared/celery/message.ts";
 import { decodeMeta, type ResultMeta } from "../../../shared/celery/result.ts";
 import type { SignatureOptions } from "../../../shared/celery/signature.ts";
 import { InvalidInput } from "../../../shared/errors.ts";
-import { celeryStack, STACKS } from "../../support/celery_stacks.ts";
+import { celeryStack } from "../../support/celery_stacks.ts";
 import { freshVhost } from "../../support/servers.ts";
+import { stacksHere } from "../../support/stacks_here.ts";
 
 const RUNS = 400;
 /** The same messages each time: a check-in is no place for luck. Another number tries others. */
@@ -75,7 +76,7 @@ const options: fc.Arbitrary<SignatureOptions> = fc.record({
   headers: fc.dictionary(word, header, { maxKeys: 5 }),
 }, { requiredKeys: [] });
 
-for (const name of STACKS) {
+for (const name of await stacksHere()) {
   Deno.test(`a worker of Celery (${name}) runs whatever we send, and stays up`, async () => {
     const stack = await celeryStack(name);
     await using vhost = await freshVhost({ defaultQueueType: "classic" });
