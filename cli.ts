@@ -10,7 +10,6 @@ import { ConfigurationError } from "./shared/errors.ts";
 import { COMMANDS } from "./cli/commands.ts";
 import { help, overview } from "./cli/help.ts";
 import { EXIT, explain } from "./cli/exit.ts";
-import { SERVING, unready } from "./cli/unready.ts";
 
 /** Runs one command.
  *
@@ -49,9 +48,11 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     const { code, text } = explain(error);
     console.error(`celeriac: ${text}`);
-    // A container asks for its role's permissions before it starts the role.
-    const role = SERVING.find((one) => one === (name === "permissions" ? given[0] : name));
-    if (role && code === EXIT.usage) await unready(role, text);
+    if (code === EXIT.usage) {
+      const { unready } = await import("./cli/unready.ts");
+      // A container asks for its role's permissions before it starts the role.
+      await unready(name === "permissions" ? given[0] : name, text);
+    }
     return code;
   }
 }
