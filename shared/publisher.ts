@@ -8,6 +8,7 @@ import { BrokerUnavailable, CeleriacError, DatabaseUnavailable, Unavailable } fr
 import { isDataFault } from "./database/sqlstate.ts";
 import type { OutboxEntry } from "./outbox.ts";
 import { destinationOf, TASK_EXCHANGE } from "./topology.ts";
+import { traceSent, tracing } from "./tracing.ts";
 
 /** A signature that says where it goes. */
 export type Submittable = Signature & { options: { queue: string } };
@@ -147,13 +148,24 @@ export function entryOf(
   const destination = exchange === undefined
     ? destinationOf(queue)
     : { exchange, routingKey: routingKey ?? queue };
-  const encoded = encodeTask(signature, { origin, destination, now });
+  const encoded = encodeTask(tracing ? traced(signature) : signature, {
+    origin,
+    destination,
+    now,
+  });
   return {
     taskId,
     retries,
     dueAt: eta ?? (countdown ? new Date(now.getTime() + countdown * 1000) : now),
     message: destination.exchange === TASK_EXCHANGE ? unexpiring(encoded) : encoded,
   };
+}
+
+/** Headers of the sender's own win: they may carry a trace already. */
+function traced<Sent extends Submittable & IdentifiedSignature>(signature: Sent): Sent {
+  const { task, options } = signature;
+  const headers = { ...traceSent(task, options.queue, options.taskId), ...options.headers };
+  return { ...signature, options: { ...options, headers } };
 }
 
 /** On our own queues the header `expires` is enough: were the broker to drop the message, nobody would write REVOKED. */

@@ -13,6 +13,7 @@ import type { InHand } from "./in_hand.ts";
 import type { Run } from "./run.ts";
 import type { Runner } from "./runner.ts";
 import type { Pools } from "./sandbox/pools.ts";
+import { traceDelivery, traceOutcome } from "./tracing.ts";
 
 /** Once handlers are abandoned: time to answer their deliveries before the channels close, which also gives them back. */
 const SETTLE_MS = 5000;
@@ -194,7 +195,7 @@ export class Worker implements Service, Crew {
       broker: this.#options.broker,
       queue,
       prefetch: this.prefetch,
-      onDelivery: (delivery) => this.#work(delivery, queue),
+      onDelivery: (delivery) => traceDelivery(delivery, queue, () => this.#work(delivery, queue)),
     });
   }
 
@@ -263,6 +264,7 @@ export class Worker implements Service, Crew {
   async #work(delivery: Delivery, queue: string): Promise<void> {
     try {
       const run = await this.#options.executor.execute(delivery, queue);
+      if (run) traceOutcome(run);
       // nack and never reject: from RabbitMQ 4.3 on it costs the message no delivery.
       if (run) await this.#options.settler.settle(run);
       else delivery.nack({ requeue: true });

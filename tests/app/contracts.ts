@@ -156,6 +156,18 @@ export const typed = defineTask({
   run: "process",
 });
 
+const spanShape = { input: z.object({ name: z.string() }) };
+
+/** Makes a span of its own. */
+export const span = defineTask({ name: "test.span", ...spanShape });
+
+/** The same in a child process. */
+export const spanProcess = defineTask({
+  name: "test.span_process",
+  ...spanShape,
+  run: "process",
+});
+
 const progressShape = {
   input: z.object({ steps: z.int().min(1).max(1000), milliseconds: z.int().min(0).default(10) }),
   output: z.object({ steps: z.int() }),

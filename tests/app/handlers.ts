@@ -1,6 +1,7 @@
 /** Handlers of an app that misbehaves on request.
  * @module
  */
+import { trace } from "@opentelemetry/api";
 import { writeSync } from "node:fs";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
@@ -106,6 +107,13 @@ export const bigProcessHandler = handle(contracts.bigProcess, ({ bytes }) => "x"
 export const typedHandler = handle(contracts.typed, ({ email, since, copies, tags }) => {
   return { email, since: since.toISOString(), copies, tags };
 });
+
+function span({ name }: { name: string }): void {
+  trace.getTracer("app").startSpan(name).end();
+}
+
+export const spanHandler = handle(contracts.span, span);
+export const spanProcessHandler = handle(contracts.spanProcess, span);
 
 export const progressHandler = handle(contracts.progress, async (input, { progress }) => {
   const { steps, milliseconds } = input;

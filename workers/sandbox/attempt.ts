@@ -1,4 +1,5 @@
 /** One attempt in a child process, seen from the worker: its limits, and how much of them is used. */
+import { stringifyJson } from "../../shared/celery/json.ts";
 import {
   PolicyViolation,
   SoftTimeLimitExceeded,
@@ -7,7 +8,8 @@ import {
   type Violation,
 } from "../../shared/errors.ts";
 import type { TimeLimit } from "../../shared/task.ts";
-import type { SandboxLogLine } from "./messages.ts";
+import { presentTrace } from "../../shared/tracing.ts";
+import type { SandboxLogLine, ToChild } from "./messages.ts";
 
 /** One attempt for a child to run. */
 export interface SandboxTask {
@@ -76,6 +78,22 @@ export class Attempt {
     this.task = task;
     this.options = options;
     this.#hold = hold;
+  }
+
+  /** What the child is told. */
+  order(): ToChild {
+    const { id, name, input, attempt, deliveries } = this.task;
+    const trace = presentTrace();
+    return {
+      type: "run",
+      run: this.run,
+      id,
+      name,
+      input: stringifyJson(input),
+      attempt,
+      deliveries,
+      ...(trace && { trace }),
+    };
   }
 
   /** What it led to: JSON text of the result. */

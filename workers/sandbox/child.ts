@@ -2,6 +2,7 @@
 import { parseJson, stringifyJson } from "../../shared/celery/json.ts";
 import { InvalidInput, PolicyViolation, type Violation } from "../../shared/errors.ts";
 import { Registry } from "../../shared/registry.ts";
+import { traced } from "../../shared/tracing.ts";
 import { abortReason } from "../abort_reason.ts";
 import { createContext, type TaskLog } from "../context.ts";
 import { Handlers } from "../handlers.ts";
@@ -106,7 +107,9 @@ class Attempts {
     this.#current = current;
     this.#channel.send({ type: "started", run });
     try {
-      const result = await this.#perform(message, controller.signal);
+      const subject = { kind: "run", task: name, id: message.id } as const;
+      const perform = () => this.#perform(message, controller.signal);
+      const result = await traced(subject, message.trace, perform);
       if (this.#current !== current) return;
       const clean = this.#guard.clean();
       this.#channel.send({ type: "done", run, result, clean });

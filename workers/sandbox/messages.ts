@@ -1,5 +1,6 @@
 /** What a worker and its child processes say to one another. Values of tasks travel as JSON text, so that integers beyond 2^53 survive. */
 import type { Violation } from "../../shared/errors.ts";
+import type { Carrier } from "../../shared/tracing.ts";
 import type { ErrorRecord } from "./error_record.ts";
 
 /** A log line of a handler in a child. */
@@ -20,6 +21,8 @@ export type ToChild =
     readonly input: string;
     readonly attempt: number;
     readonly deliveries: number;
+    /** The trace that it is part of. */
+    readonly trace?: Carrier;
   }
   | { readonly type: "abort"; readonly run: string; readonly reason: ErrorRecord };
 

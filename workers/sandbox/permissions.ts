@@ -1,9 +1,12 @@
 /** What a child process may: nothing but compute, and what its contract declares. */
 import type { Permissions } from "../../shared/sandbox.ts";
 import { GRANTS } from "../../shared/sandbox.ts";
+import { TRACING_VARIABLES } from "../../shared/tracing.ts";
 
-/** Variables that a child is given, if the worker has them: where Deno keeps its cache. A handler sees none of them. */
+/** Variables that a child is given, if the worker has them: where Deno keeps its cache, and whether it traces. A handler sees none of
+ * them. */
 export const CHILD_VARIABLES: readonly string[] = [
+  ...TRACING_VARIABLES,
   "DENO_DIR",
   "HOME",
   "LOCALAPPDATA",

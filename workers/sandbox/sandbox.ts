@@ -1,6 +1,6 @@
 /** One warm child process, seen from the worker. */
 import { getLogger } from "@logtape/logtape";
-import { parseJson, stringifyJson } from "../../shared/celery/json.ts";
+import { parseJson } from "../../shared/celery/json.ts";
 import { ConfigurationError, PolicyViolation, WorkerLost } from "../../shared/errors.ts";
 import { Attempt, type SandboxRunOptions, type SandboxTask } from "./attempt.ts";
 import { childCommand, type ChildOptions } from "./command.ts";
@@ -136,28 +136,19 @@ export class Sandbox {
    *
    * @throws as `ProcessPool.run` does, and {@linkcode NeverStarted} */
   async run(task: SandboxTask, options: SandboxRunOptions): Promise<string> {
-    const { id, name, attempt: number, deliveries } = task;
     const attempt = new Attempt(task, options, {
       abort: (reason) =>
         this.#send({ type: "abort", run: attempt.run, reason: recordError(reason) }),
       kill: (why) => this.kill(why),
     });
-    const frame = encodeFrame(
-      {
-        type: "run",
-        run: attempt.run,
-        id,
-        name,
-        input: stringifyJson(task.input),
-        attempt: number,
-        deliveries,
-      } satisfies ToChild,
-    );
+    const frame = encodeFrame(attempt.order());
     this.#attempt = attempt;
     this.#lastWords.clear();
     if (this.#usage) attempt.used(this.#usage.cpu);
     if (this.#gone) {
-      attempt.reject(new NeverStarted(`Cannot start task '${name}' as its child process is gone`));
+      attempt.reject(
+        new NeverStarted(`Cannot start task '${task.name}' as its child process is gone`),
+      );
     }
     this.#write(frame);
     attempt.open();
