@@ -11,6 +11,8 @@ app.conf.update(
     task_default_queue_type="quorum",
     task_default_exchange_type="topic",
     result_persistent=False,
+    # Otherwise a program that ends after its last message may take it along.
+    broker_transport_options={"confirm_publish": True},
 )
 
 # What is not delayed goes to our queue through the exchange where delayed messages come out.

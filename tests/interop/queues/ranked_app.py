@@ -13,6 +13,8 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     result_persistent=False,
     broker_connection_retry_on_startup=True,
+    # Otherwise a program that ends after its last message may take it along.
+    broker_transport_options={"confirm_publish": True},
 )
 
 
