@@ -20,41 +20,46 @@ export async function main(args: readonly string[]): Promise<number> {
     console.log(overview());
     return 0;
   }
-  try {
-    const load = COMMANDS.get(name);
-    if (!load) {
-      const near = closest(name, COMMANDS.keys());
-      throw new ConfigurationError(
-        `Cannot run '${name}' as there is no such command${
-          near ? `: did you mean '${near}'?` : ": see --help"
-        }`,
-      );
-    }
-    const command = await load();
-    if (given.includes("--help") || given.includes("-h")) {
-      console.log(help(name, command));
-      return 0;
-    }
-    if (command.verbatim) {
-      const peer = (other: string) => COMMANDS.get(other)?.();
-      return await command.run({ config: undefined, own: {}, rest: given, peer });
-    }
-    const takesValue = Object.fromEntries(
-      Object.entries(command.flags ?? {}).map(([flag, { value }]) => [flag, value !== undefined]),
-    );
-    const { flags, own, rest } = parseFlags(command.role, given, takesValue);
-    const config = command.role ? loadConfig(command.role, { flags }) : undefined;
-    return await command.run({ config, own, rest });
-  } catch (error) {
-    const { code, text } = explain(error);
-    console.error(`celeriac: ${text}`);
-    if (code === EXIT.usage) {
+  while (true) {
+    try {
+      return await runCommand(name, given);
+    } catch (error) {
+      const { code, text } = explain(error);
+      console.error(`celeriac: ${text}`);
+      if (code !== EXIT.usage) return code;
       const { unready } = await import("./cli/unready.ts");
       // A container asks for its role's permissions before it starts the role.
-      await unready(name === "permissions" ? given[0] : name, text);
+      const role = name === "permissions" ? given[0] : name;
+      if (!await unready(role ?? "", error)) return code;
     }
-    return code;
   }
+}
+
+async function runCommand(name: string, given: readonly string[]): Promise<number> {
+  const load = COMMANDS.get(name);
+  if (!load) {
+    const near = closest(name, COMMANDS.keys());
+    throw new ConfigurationError(
+      `Cannot run '${name}' as there is no such command${
+        near ? `: did you mean '${near}'?` : ": see --help"
+      }`,
+    );
+  }
+  const command = await load();
+  if (given.includes("--help") || given.includes("-h")) {
+    console.log(help(name, command));
+    return 0;
+  }
+  if (command.verbatim) {
+    const peer = (other: string) => COMMANDS.get(other)?.();
+    return await command.run({ config: undefined, own: {}, rest: given, peer });
+  }
+  const takesValue = Object.fromEntries(
+    Object.entries(command.flags ?? {}).map(([flag, { value }]) => [flag, value !== undefined]),
+  );
+  const { flags, own, rest } = parseFlags(command.role, given, takesValue);
+  const config = command.role ? loadConfig(command.role, { flags }) : undefined;
+  return await command.run({ config, own, rest });
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -44,8 +44,9 @@ export interface SecretManifest {
 export const secrets: Command = {
   summary: "the Secrets that the Kubernetes manifests mount",
   details: [
-    "Once, for a new cluster:",
+    "Once, for a new cluster, in a namespace that is there:",
     "",
+    "  kubectl apply -f infra/k8s/base/namespace.yaml",
     "  cli.ts secrets | kubectl create -f -",
     "",
     "--rotate changes some and keeps the rest of what it reads from standard input:",

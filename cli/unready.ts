@@ -1,10 +1,12 @@
-/** What a role does in a container when it cannot start as it is configured: it says why where probes look, and ends. Started again, it
- * finds what was mended. */
+/** What a role does in a container when it cannot start as it is configured: it says why where probes look, and ends; started again, it
+ * finds what was mended. For a secret's file that is not there yet it waits. */
 import { getLogger } from "@logtape/logtape";
 import { loadSetting } from "../shared/config.ts";
+import { SecretMissing } from "../shared/errors.ts";
 import { healthRoutes } from "../shared/health.ts";
 import { Metrics } from "../shared/metrics.ts";
-import { within } from "../shared/waits.ts";
+import { pause, within } from "../shared/waits.ts";
+import { explain } from "./exit.ts";
 import { stopSignal } from "./signals.ts";
 
 /** Where probes look at a role, as the environment says: it is other settings that may be wrong. */
@@ -14,28 +16,53 @@ const PORTS: Readonly<Record<string, "port" | "healthPort">> = {
   beat: "healthPort",
 };
 
-/** Answers `/readyz` with the reason for `CELERIAC_EXPLAIN` seconds, or until told to stop. Does nothing for a command that no probe looks
- * at, or where it may or can not listen: the reason is in the log already. */
-export async function unready(command: string | undefined, reason: string): Promise<void> {
-  const key = PORTS[command ?? ""];
-  if (!key) return;
+/** Milliseconds between two looks for a file. */
+const LOOK_MS = 500;
+
+/** Explains for `CELERIAC_EXPLAIN` seconds, or until told to stop; where a secret's file is missing, until it is there. Does nothing where
+ * nothing is to be explained: the reason is in the log already.
+ *
+ * @param command the role
+ * @returns whether the role may start now */
+export async function unready(command: string, error: unknown): Promise<boolean> {
   try {
-    await answer(key, reason);
-  } catch (error) {
-    getLogger(["celeriac"]).debug("Cannot tell probes why: {error}", { error });
+    const seconds = loadSetting("explain", { flags: {} });
+    if (seconds === 0) return false;
+    const stopped = stopSignal();
+    await using server = answering(command, error);
+    if (!(error instanceof SecretMissing)) {
+      if (server) await within(seconds * 1000, stopped);
+      return false;
+    }
+    return await appears(error.path, stopped);
+  } catch (cause) {
+    getLogger(["celeriac"]).debug("Cannot tell probes why: {cause}", { cause });
+    return false;
   }
 }
 
-async function answer(key: "port" | "healthPort", reason: string): Promise<void> {
-  const sources = { flags: {} };
-  const seconds = loadSetting("explain", sources);
-  const hostname = loadSetting("host", sources);
-  const port = loadSetting(key, sources);
+/** Answers `/readyz` with the reason, for a role that probes look at and where it may listen. */
+function answering(command: string, error: unknown): Deno.HttpServer | null {
+  const key = PORTS[command];
+  if (!key) return null;
+  const hostname = loadSetting("host", { flags: {} });
+  const port = loadSetting(key, { flags: {} });
   const net = { name: "net", host: `${hostname}:${port}` } as const;
-  if (seconds === 0 || Deno.permissions.querySync(net).state !== "granted") return;
+  if (Deno.permissions.querySync(net).state !== "granted") return null;
+  const { text: reason } = explain(error);
   const look = () => ({ ok: false, state: "wrong", reason });
   const ready = [{ name: "configuration", look }];
   const health = healthRoutes({ live: [], ready, metrics: new Metrics() });
-  await using _server = Deno.serve({ hostname, port, onListen: () => {} }, health.fetch);
-  await within(seconds * 1000, stopSignal());
+  return Deno.serve({ hostname, port, onListen: () => {} }, health.fetch);
+}
+
+/** @returns whether the file came before the signal */
+async function appears(path: string, stopped: Promise<void>): Promise<boolean> {
+  const stop = new AbortController();
+  void stopped.then(() => stop.abort());
+  while (!stop.signal.aborted) {
+    if (await Deno.stat(path).then(() => true, () => false)) return true;
+    await pause(LOOK_MS, stop.signal);
+  }
+  return false;
 }

@@ -6,9 +6,14 @@ case ${1:---help} in
 *)
   set -- permissions "$@"
   look="deno run --no-prompt --cached-only --allow-env --allow-read"
-  # Where that fails the role cannot start either: then it is said once more, to probes as well.
-  flags=$($look /app/cli.ts "$@" 2>/dev/null) ||
-    exec $look "--allow-net=${HOST:-127.0.0.1}" /app/cli.ts "$@"
+  # Where that fails the role cannot start either. It is said once more, to probes as well, until the role is to be
+  # started anew, by whoever looks after the container, or here: what was missing is there.
+  until flags=$(CELERIAC_EXPLAIN=0 $look /app/cli.ts "$@" 2>/dev/null); do
+    $look "--allow-net=${HOST:-127.0.0.1}" /app/cli.ts "$@" >/dev/null &
+    trap "kill -TERM $!" TERM INT
+    wait $!
+    trap - TERM INT
+  done
   shift
   ;;
 esac

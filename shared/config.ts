@@ -1,5 +1,6 @@
 /** Environment and flags -> a frozen {@linkcode Config}. Only entry points call it. */
 import { ConfigurationError } from "./errors.ts";
+import { unreadable } from "./secret_file.ts";
 import { closest } from "./closest.ts";
 import {
   type Config,
@@ -38,7 +39,8 @@ export function loadConfig(role: Role, sources: Sources): Config {
 
 /** Parses and checks one setting, whatever the others are.
  *
- * @throws {ConfigurationError} naming the flag or variable, what is wrong and what is allowed */
+ * @throws {ConfigurationError} naming the flag or variable, what is wrong and what is allowed
+ * @throws {SecretMissing} when the file that a `_FILE` variable names is not there */
 export function loadSetting<Key extends SettingKey>(key: Key, sources: Sources): Config[Key] {
   const setting: Setting = SETTINGS[key];
   const given = lookUp(key, setting, sources);
@@ -69,12 +71,7 @@ function lookUp(
   try {
     return { value: readFile(file).trim(), from: `the file named by ${setting.env}_FILE` };
   } catch (cause) {
-    throw new ConfigurationError(
-      `Cannot read '${file}' as ${
-        (cause as Error).message
-      }: put there what ${setting.env} is to be, or mend ${setting.env}_FILE (on Kubernetes: make the Secrets by \`cli.ts secrets\`)`,
-      { cause },
-    );
+    throw unreadable(file, setting.env, cause);
   }
 }
 

@@ -16,6 +16,14 @@ export class CeleriacError extends Error {
 /** A setting, flag or module given by the operator is wrong. Caught by the entry points only, which print it and exit with 2. */
 export class ConfigurationError extends CeleriacError {}
 
+/** A file that a `_FILE` variable names is not there. Caught by the command line, which in a container waits for it. */
+export class SecretMissing extends ConfigurationError {
+  /** @param path of the file */
+  constructor(message: string, readonly path: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
 /** What the caller gave does not fit: the API turns it into a 4xx. */
 export class InvalidInput extends CeleriacError {
   /** @param field JSON path of what is wrong, such as `kwargs.x`, or `undefined` for the whole. */

@@ -1,5 +1,6 @@
 /** Passwords of broker users, from environment values or the files that they name. */
 import { ConfigurationError } from "../errors.ts";
+import { unreadable } from "../secret_file.ts";
 import { hashPassword, isHashOf, parseHash, type PasswordHash } from "./password.ts";
 import type { BrokerUser } from "./users.ts";
 
@@ -30,7 +31,8 @@ export function passwordVariable(user: BrokerUser): string {
 /** The hash to store for a user, or `undefined` when no variable gives one. Empty values count as not given.
  *
  * @param stored what the broker has now: kept when it was made of the same password, so that nothing changes
- * @throws {ConfigurationError} when two variables speak for one user, a file cannot be read or a hash is none */
+ * @throws {ConfigurationError} when two variables speak for one user, a file cannot be read or a hash is none
+ * @throws {SecretMissing} when a file is not there */
 export async function hashFor(
   user: BrokerUser,
   source: SecretSource,
@@ -66,8 +68,7 @@ async function secretOf(name: string, source: SecretSource): Promise<string> {
   try {
     text = (await source.readFile(value)).replace(/\r?\n$/, "");
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new ConfigurationError(`Cannot read '${value}' as ${why}: mend ${name}`, { cause });
+    throw unreadable(value, name.slice(0, -"_FILE".length), cause);
   }
   if (text === "") {
     throw new ConfigurationError(

@@ -29,9 +29,9 @@ export const HTTP_SETTINGS = {
     env: "CELERIAC_EXPLAIN",
     schema: seconds.default(0),
     value: "SECONDS",
-    roles: ["api", "worker", "beat"],
+    roles: ["api", "worker", "beat", "migrate", "definitions"],
     help:
-      "how long a role that cannot start as it is configured answers /readyz with the reason before it ends; for containers",
+      "how long a role that cannot start as it is configured answers /readyz with the reason before it ends, or, if not 0, that a secret's file that is missing is waited for; by the variable only, for containers",
   }),
   apiToken: setting({
     env: "CELERIAC_API_TOKEN",

@@ -52,7 +52,7 @@ async function ready(): Promise<void> {
   assertEquals(await restarts(), before);
 }
 
-Deno.test("a Secret that is missing is named, and its coming is enough", async () => {
+Deno.test("a Secret that is missing is said, and its coming is enough", async () => {
   await deploy("tests/e2e/overlay");
   const { metadata: { name, namespace }, data, type } = await get("secret", "celeriac-worker") as {
     metadata: { name: string; namespace: string };
@@ -62,15 +62,12 @@ Deno.test("a Secret that is missing is named, and its coming is enough", async (
   await kubectl("delete", "secret", name);
   const [old = ""] = await podsOf("worker");
   await kubectl("delete", "pod", old, "--wait=false");
-  await seen(`an event that names ${name}`, async () => {
-    const events = await kubectl("get", "events", "--field-selector=reason=FailedMount");
-    return events.includes(`secret "${name}" not found`);
-  });
+  await workerSays("make the Secrets by `cli.ts secrets`");
   await applyText(
     "create",
     JSON.stringify({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace }, data, type }),
   );
-  await rolledOut("deployment/worker");
+  await ready();
 });
 
 Deno.test("a wrong password is said, and its import from the Secret is enough", async () => {

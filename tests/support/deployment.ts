@@ -55,11 +55,11 @@ export async function secret(name: string, key: string): Promise<string> {
   return new TextDecoder().decode(Uint8Array.fromBase64(data[key] ?? ""));
 }
 
-/** Applies an overlay, makes the Secrets where there are none, and waits until everything is ready.
+/** Makes the namespace, and the Secrets where there are none, applies an overlay, and waits until everything is ready.
  *
  * @param overlay folder relative to the checkout */
 export async function deploy(overlay: string): Promise<void> {
-  await kubectl("apply", "-k", `${checkout}${overlay}`);
+  await kubectl("apply", "-f", `${checkout}infra/k8s/base/namespace.yaml`);
   const present = await kubectl(
     "get",
     "secret",
@@ -71,6 +71,7 @@ export async function deploy(overlay: string): Promise<void> {
   if (!present) {
     await applyText("create", await run(Deno.execPath(), ["run", `${checkout}cli.ts`, "secrets"]));
   }
+  await kubectl("apply", "-k", `${checkout}${overlay}`);
   await settled();
 }
 

@@ -69,6 +69,13 @@ export const CHECKS: readonly Check[] = [
     wrong: (manifests) => of(manifests, "Secret").map(nameOf),
   },
   {
+    name: "a Secret that is missing is told by the container, which waits for it",
+    wrong: pods(({ spec }) =>
+      (spec.volumes ?? []).some(({ secret }) => secret && secret.optional !== true)
+    ),
+    excused: { "StatefulSet/postgres": "the image's own start does not wait: the kubelet does" },
+  },
+  {
     name: "pod security restricted is enforced",
     wrong: objects(
       ["Namespace"],

@@ -6,7 +6,7 @@ import { checkout } from "../../support/roles.ts";
 
 const wrong = [
   { role: "worker", args: ["worker"], env: { CELERIAC_HANDLERS: "/nowhere.ts" } },
-  { role: "beat", args: ["beat"], env: { AMQP_URL_FILE: "/nowhere" } },
+  { role: "beat", args: ["beat"], env: { CELERIAC_CONTRACTS: "/nowhere.ts" } },
   { role: "api", args: ["api"], env: { CELERIAC_CONTRACTS: "/nowhere.ts" } },
   { role: "api", args: ["permissions", "api"], env: { DATABASE_URL_FILE: "/nowhere" } },
 ] as const;
@@ -32,6 +32,46 @@ for (const { role, args, env } of wrong) {
     process.kill("SIGTERM");
     assertEquals((await process.exit()).code, 2);
   });
+}
+
+Deno.test("permissions waits for a secret's file, tells probes so, and prints the flags when it is there", async () => {
+  await using folder = await emptyFolder();
+  const file = `${folder.path}/url`;
+  const port = String(freePorts(1)[0]);
+  await using process = explaining(["permissions", "worker"], {
+    DATABASE_URL_FILE: file,
+    HEALTH_PORT: port,
+  });
+  const answer = await eventually("the readiness", async () => {
+    return await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
+  });
+  assertStringIncludes(await answer.text(), "cli.ts secrets");
+  await process.said(/Cannot read .*url' as/);
+  await new Promise((resolve) => setTimeout(resolve, 1500)); // longer than it would explain
+  assertEquals(process.running, true);
+  await Deno.writeTextFile(file, "postgres://there:1/shop");
+  assertEquals((await process.exit({ timeoutMs: 30_000 })).code, 0);
+  assertStringIncludes(process.stdout, "there:1");
+});
+
+Deno.test("a command that no probe looks at waits for a secret's file, too", async () => {
+  await using folder = await emptyFolder();
+  const file = `${folder.path}/url`;
+  await using process = explaining(["migrate"], { DATABASE_URL_FILE: file });
+  await process.said(/DATABASE_URL_FILE/);
+  await Deno.writeTextFile(file, `postgres://127.0.0.1:${freePorts(1)[0]}/shop`);
+  assertEquals((await process.exit({ timeoutMs: 30_000 })).code, 3, "nobody listens there");
+});
+
+function explaining(args: readonly string[], env: Record<string, string>): Process {
+  return Process.start(Deno.execPath(), ["run", "-A", `${checkout}cli.ts`, ...args], {
+    env: { ...env, CELERIAC_EXPLAIN: "1", NO_COLOR: "1" },
+  });
+}
+
+async function emptyFolder(): Promise<AsyncDisposable & { path: string }> {
+  const path = await Deno.makeTempDir();
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
 
 Deno.test("a role that cannot start ends at once when nothing is told of explaining", async () => {

@@ -65,7 +65,7 @@ const refusals: Record<string, [SecretSource, string]> = {
   ],
   "a file that is not there": [
     source({ CELERIAC_BROKER_PASSWORD_API_FILE: "/nowhere" }),
-    "Cannot read '/nowhere' as No such file: mend CELERIAC_BROKER_PASSWORD_API_FILE",
+    "Cannot read '/nowhere' as No such file: put there what CELERIAC_BROKER_PASSWORD_API is to be",
   ],
   "an empty file": [
     source({ CELERIAC_BROKER_PASSWORD_API_FILE: "empty" }, { empty: "\n" }),
