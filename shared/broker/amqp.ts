@@ -40,6 +40,8 @@ export interface AmqpBrokerOptions {
   readonly confirmTimeoutMs?: number;
   /** Milliseconds without any confirm after which publishing counts as `blocked`: nobody waits for the bound then. Default: never. */
   readonly silenceMs?: number;
+  /** Milliseconds of nothing but refusals (nacks) by one queue after which it is asked over a fresh channel. Default 5,000. */
+  readonly refusalMs?: number;
   /** Messages that may be with the broker and not confirmed. Default 2,000: keeps the broker busy over a millisecond's round trip, and bounds memory. */
   readonly maxInFlight?: number;
   /** Seconds; a silent broker is noticed after two to three of them: so that another connection consumes within 15 s. Default 4. */
@@ -71,6 +73,7 @@ export class AmqpBroker implements Broker {
       confirmTimeoutMs,
       maxInFlight,
       silenceMs: options.silenceMs,
+      refusalMs: options.refusalMs ?? 5000,
       status: () => this.#stopped ? { state: "stopped" } : this.#publishingStatus,
       broken: (reason) => this.#publishing.restart(reason),
     });

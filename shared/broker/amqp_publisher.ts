@@ -17,6 +17,7 @@ import {
 } from "./refusal.ts";
 import type { BrokerStatus, Message, PublishOptions } from "./broker.ts";
 import { Confirms, type Pending } from "./confirms.ts";
+import { Refusals } from "./refusals.ts";
 import { DIRECT_REPLY, isDirectReply, Replies } from "./replies.ts";
 
 /** Milliseconds that messages in flight still have for their confirm once an alarm was raised: what the broker had read before is confirmed in that time. */
@@ -43,6 +44,8 @@ export interface AmqpPublisherOptions {
   readonly maxInFlight: number;
   /** Milliseconds; see {@linkcode ConfirmsOptions.silenceMs}. */
   readonly silenceMs?: number | undefined;
+  /** Milliseconds of nothing but refusals by a destination after which it is asked over a fresh channel. */
+  readonly refusalMs: number;
   status(): BrokerStatus;
   /** Called when the channel cannot be opened again on this connection. */
   broken(reason: string): void;
@@ -52,17 +55,21 @@ export interface AmqpPublisherOptions {
 export class AmqpPublisher {
   readonly #options: AmqpPublisherOptions;
   readonly #confirms: Confirms;
+  readonly #refusals: Refusals;
   readonly #replies = new Replies();
   readonly #prefix = crypto.randomUUID().slice(0, 8);
   #published = 0;
   #gathering = false;
   #connection: ChannelModel | undefined;
   #channel: PublishChannel | undefined;
+  /** The channel before, of the same connection, if it was left for a fresh one. */
+  #former: PublishChannel | undefined;
   /** What the broker closed the present channel for, and whether a single message was in flight then. */
   #fault: { readonly error: Error; readonly alone: boolean } | undefined;
 
   constructor(options: AmqpPublisherOptions) {
     this.#options = options;
+    this.#refusals = new Refusals(options.refusalMs);
     this.#confirms = new Confirms({
       timeoutMs: options.confirmTimeoutMs,
       maxInFlight: options.maxInFlight,
@@ -95,6 +102,7 @@ export class AmqpPublisher {
   lost(): void {
     this.#connection = undefined;
     this.#channel = undefined;
+    this.#former = undefined;
     const error = (message: Message) => unavailable(message, this.#options.status());
     this.#confirms.abandon(error);
     this.#confirms.refuse(error);
@@ -158,9 +166,10 @@ export class AmqpPublisher {
         fields,
         Buffer.from(body.buffer, body.byteOffset, body.byteLength),
       );
-      channel.pushConfirmCallback((error) =>
-        answer(error ? this.#failure(pending, error) : pending.error)
-      );
+      channel.pushConfirmCallback((error) => {
+        if (!error) this.#refusals.taken(message);
+        answer(error ? this.#failure(pending, error) : pending.error);
+      });
       this.#gather();
     } catch (error) {
       throw unsendable(message, error);
@@ -208,6 +217,14 @@ export class AmqpPublisher {
     if (this.#connection) this.#reopen(this.#connection);
   }
 
+  /** Takes a fresh channel. The present one stays until the next is left: confirms and replies may be on their way to it. */
+  #refresh(): void {
+    this.#former?.close().catch(() => {});
+    this.#former = this.#channel;
+    log.info("Asking over a fresh channel, as a queue refuses everything");
+    if (this.#connection) this.#reopen(this.#connection);
+  }
+
   /** A return always comes before its confirm, and without a delivery tag. */
   #returned({ fields, properties }: AmqpMessage): void {
     for (const pending of this.#confirms.inFlight()) {
@@ -223,7 +240,10 @@ export class AmqpPublisher {
   }
 
   #failure(pending: Pending, error: Error): Error {
-    if (error.message === "message nacked") return refused(pending.message);
+    if (error.message === "message nacked") {
+      if (this.#refusals.refused(pending.message, performance.now())) this.#refresh();
+      return refused(pending.message);
+    }
     return channelClosed(pending.message, this.#fault?.error, this.#fault?.alone ?? false);
   }
 

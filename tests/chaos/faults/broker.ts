@@ -50,14 +50,12 @@ export const diskAlarm: Fault = {
   },
 };
 
-/** Nobody takes anything from a short queue, until it answers publishes with nack.
- *
- * Its limit goes when it is empty: RabbitMQ 3.10 does not tell channels that a queue without a limit
- * is no longer full, and nacks what they publish for as long as they live. */
+/** Nobody takes anything from a short queue, until it answers publishes with nack; then its limit goes. RabbitMQ 3.10 does not tell
+ * channels that it is no longer full. */
 export const queueOverflown: Fault = {
   name: "queue full: publishes nacked",
   broker: true,
-  async provoke(system, load) {
+  async provoke(system) {
     const { broker, vhost, workers } = system;
     const policy = ["--vhost", vhost.vhost, "short"];
     const definition = JSON.stringify({ "max-length": 100 });
@@ -65,9 +63,7 @@ export const queueOverflown: Fault = {
     for (const worker of workers) worker.signal("SIGSTOP");
     await waitingInOutbox(system, REFUSED);
     for (const worker of workers) worker.signal("SIGCONT");
-    await load.pause();
     await broker.control("clear_operator_policy", ...policy);
-    load.resume();
   },
 };
 

@@ -108,11 +108,12 @@ Deno.test("publish() says what does not fit the protocol, and goes on", async ()
   await broker.publish(message("", "celeriac.q"));
 });
 
-Deno.test("publish() is refused by a queue that is full", async () => {
+Deno.test("publish() is refused by a queue that is full, and heard again when its limit is gone", async () => {
   await using vhost = await freshVhost();
-  await using broker = new AmqpBroker({ url: vhost.url, name: "full" });
-  await started(broker, queues("celeriac.q"));
-  await management(vhost.managementUrl, "PUT", `/api/policies/${vhost.name}/short`, {
+  await using broker = new AmqpBroker({ url: vhost.url, name: "full", refusalMs: 500 });
+  await started(broker, queues("celeriac.q", "celeriac.other"));
+  const policy = `/api/policies/${vhost.name}/short`;
+  await management(vhost.managementUrl, "PUT", policy, {
     pattern: "^celeriac\\.q$",
     "apply-to": "queues",
     definition: { "max-length": 1, overflow: "reject-publish" },
@@ -123,6 +124,11 @@ Deno.test("publish() is refused by a queue that is full", async () => {
   );
   assert(error instanceof BrokerUnavailable);
   assertStringIncludes(error.message, "refused it");
+  await management(vhost.managementUrl, "DELETE", policy);
+  await eventually("a confirm", async () => {
+    await broker.publish(message("", "celeriac.other")); // never refused
+    return await broker.publish(message("", "celeriac.q")).then(() => true, () => false);
+  });
 });
 
 Deno.test("publish() stops waiting when its signal says so", async () => {
