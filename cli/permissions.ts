@@ -144,22 +144,27 @@ function hosts(role: Role, config: Config): string[] {
     case "api":
       return [`${config.host}:${config.port}`, amqp, postgres];
     case "worker":
+      return [`${config.host}:${config.healthPort}`, amqp, postgres, ...config.inlineNet];
     case "beat":
       return [`${config.host}:${config.healthPort}`, amqp, postgres];
     case "dev":
-      return [`${config.host}:${config.port}`];
+      return [`${config.host}:${config.port}`, ...config.inlineNet];
     case "inspect":
       return [amqp];
     case "migrate":
       return [postgres];
     case "definitions":
-      return [of(config.managementUrl, 15672)];
+      return [of(config.managementUrl, httpPort(config.managementUrl))];
     case "call":
     case "result":
     case "schedules":
     case "dead":
-      return [of(config.url, config.url.startsWith("https") ? 443 : 80)];
+      return [of(config.url, httpPort(config.url))];
   }
+}
+
+function httpPort(url: string): number {
+  return url.startsWith("https:") ? 443 : 80;
 }
 
 /** Folders of the app, as its modules are imported by name at run time, and the embedded database with what it is made of. */

@@ -3,7 +3,7 @@ import { closest } from "../shared/closest.ts";
 import { brokerUsers } from "../shared/definitions/users.ts";
 import { DEFAULT_VHOST } from "../shared/definitions/render.ts";
 import { ConfigurationError } from "../shared/errors.ts";
-import type { Command } from "./command.ts";
+import type { Command, Given } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { readSecretFolder, writeSecretFolder } from "./secret_folder.ts";
 
@@ -49,7 +49,7 @@ export const secrets: Command = {
     "  kubectl apply -f infra/k8s/base/namespace.yaml",
     "  cli.ts secrets | kubectl create -f -",
     "",
-    "--rotate changes some and keeps the rest of what it reads from standard input:",
+    "--rotate changes some and keeps the rest of what it reads from standard input, addresses of servers included:",
     "",
     "  kubectl -n celeriac get secret -o json | cli.ts secrets --rotate=worker | kubectl apply -f -",
     "",
@@ -69,39 +69,55 @@ export const secrets: Command = {
     rotate: { value: "NAMES", help: "new passwords for these roles only, with commas" },
   },
   async run({ own }) {
-    const options = {
-      namespace: own.namespace ?? "celeriac",
-      broker: address("broker", own.broker ?? `amqp://rabbitmq:5672/${DEFAULT_VHOST}`, /^amqps?:$/),
-      management: address(
-        "management",
-        // The whole name: KEDA asks from another namespace.
-        own.management ??
-          (own.folder === undefined
-            ? `http://rabbitmq.${own.namespace ?? "celeriac"}.svc:15672`
-            : "http://rabbitmq:15672"),
-        /^https?:$/,
-      ),
-      database: address(
-        "database",
-        own.database ?? "postgres://postgres:5432/celeriac",
-        /^postgres(ql)?:$/,
-      ),
-    };
     if (own.folder !== undefined) {
-      await writeFolder(own.folder, own.rotate, options);
+      await writeFolder(own.folder, own);
       return EXIT.done;
     }
-    const kept = own.rotate === undefined ? {} : {
-      kept: keptBut(
-        own.rotate,
-        presentSecrets(await new Response(Deno.stdin.readable).text()),
-      ),
-    };
-    const items = secretManifests({ ...options, ...kept });
+    let options = optionsOf(own);
+    if (own.rotate !== undefined) {
+      const { namespace, values } = presentSecrets(
+        await new Response(Deno.stdin.readable).text(),
+      );
+      options = {
+        ...optionsOf({ namespace, ...addresses(values), ...own }),
+        kept: keptBut(own.rotate, values),
+      };
+    }
+    const items = secretManifests(options);
     console.log(JSON.stringify({ apiVersion: "v1", kind: "List", items }, null, 2));
     return EXIT.done;
   },
 };
+
+/** Where the servers are, by the flags. */
+function optionsOf({ namespace = "celeriac", folder, ...own }: Given["own"]): SecretOptions {
+  const {
+    broker = `amqp://rabbitmq:5672/${DEFAULT_VHOST}`,
+    // The whole name: KEDA asks from another namespace.
+    management = `http://rabbitmq${folder === undefined ? `.${namespace}.svc` : ""}:15672`,
+    database = "postgres://postgres:5432/celeriac",
+  } = own;
+  return {
+    namespace,
+    broker: address("broker", broker, /^amqps?:$/),
+    management: address("management", management, /^https?:$/),
+    database: address("database", database, /^postgres(ql)?:$/),
+  };
+}
+
+/** Where the servers are, by the Secrets there are. */
+function addresses(present: ReadonlyMap<string, string>): Partial<Servers> {
+  const found = {
+    broker: present.get("celeriac-api/amqp-url"),
+    management: present.get("celeriac-broker/management-url"),
+    database: present.get("celeriac-api/database-url"),
+  };
+  return Object.fromEntries(
+    Object.entries(found).flatMap(([name, url]) =>
+      url ? [[name, url.replace(/\/\/[^/@]*@/, "//")]] : []
+    ),
+  );
+}
 
 /** All Secrets. Each process gets its own, with nothing that another one needs. */
 export function secretManifests({ namespace, kept, ...servers }: SecretOptions): SecretManifest[] {
@@ -149,11 +165,8 @@ export function secretManifests({ namespace, kept, ...servers }: SecretOptions):
 }
 
 /** Makes the files of a folder, or changes some of those that are there. */
-async function writeFolder(
-  folder: string,
-  rotate: string | undefined,
-  options: SecretOptions,
-): Promise<void> {
+async function writeFolder(folder: string, own: Given["own"]): Promise<void> {
+  const { rotate } = own;
   const present = await readSecretFolder(folder);
   if (rotate === undefined && present.size > 0) {
     throw new ConfigurationError(
@@ -165,6 +178,7 @@ async function writeFolder(
       `Cannot rotate as there are no secrets in ${folder}: make them first, without --rotate`,
     );
   }
+  const options = optionsOf({ ...addresses(present), ...own });
   const kept = rotate === undefined ? {} : { kept: keptBut(rotate, present) };
   await writeSecretFolder(folder, secretManifests({ ...options, ...kept }));
 }
@@ -185,23 +199,26 @@ function keptBut(names: string, present: ReadonlyMap<string, string>): Map<strin
   return new Map([...present].filter(([key]) => !rotated.includes(key.split("/")[1]!)));
 }
 
-/** Secret and key -> value, of what `kubectl get secret -o json` prints.
+/** What `kubectl get secret -o json` prints: the namespace, and secret and key -> value.
  *
  * @throws {ConfigurationError} when it is something else */
-export function presentSecrets(text: string): Map<string, string> {
+export function presentSecrets(
+  text: string,
+): { namespace: string; values: Map<string, string> } {
   try {
     const { items } = JSON.parse(text) as {
-      items: { metadata: { name: string }; data?: Record<string, string> }[];
+      items: { metadata: { name: string; namespace: string }; data?: Record<string, string> }[];
     };
-    const values = items
-      .filter(({ metadata }) => metadata.name.startsWith("celeriac-"))
-      .flatMap(({ metadata, data = {} }) =>
-        Object.entries(data).map(([key, base64]): [string, string] => [
-          `${metadata.name}/${key}`,
-          new TextDecoder().decode(Uint8Array.fromBase64(base64)),
-        ])
-      );
-    if (values.length > 0) return new Map(values);
+    const ours = items.filter(({ metadata }) => metadata.name.startsWith("celeriac-"));
+    const values = ours.flatMap(({ metadata, data = {} }) =>
+      Object.entries(data).map(([key, base64]): [string, string] => [
+        `${metadata.name}/${key}`,
+        new TextDecoder().decode(Uint8Array.fromBase64(base64)),
+      ])
+    );
+    if (values.length > 0) {
+      return { namespace: ours[0]!.metadata.namespace, values: new Map(values) };
+    }
   } catch (cause) {
     throw new ConfigurationError(
       `Cannot read the present Secrets as ${

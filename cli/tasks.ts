@@ -11,7 +11,8 @@ export const tasks: Command = {
   summary: "print what each task may do, or the NetworkPolicy that they need",
   usage: "[egress] [FLAGS]",
   details: [
-    "`egress` prints a Kubernetes NetworkPolicy for the workers, as JSON, which YAML takes as it is.",
+    "`egress` prints a Kubernetes NetworkPolicy for the workers, as JSON, which YAML takes as it is:",
+    "for what contracts declare, and for --inline-net.",
     "A name of a host outside of the cluster becomes all public addresses on its port.",
   ].join("\n"),
   role: "worker",
@@ -22,9 +23,11 @@ export const tasks: Command = {
         `Cannot print '${given.rest.join(" ")}' of the tasks: give nothing, or egress`,
       );
     }
-    const registry = await loadRegistry(configOf(given));
-    if (what === "egress") console.log(JSON.stringify(egressPolicy(registry), null, 2));
-    else console.log(columns(["task", "runs", "may", "limits"], manifestRows(registry)));
+    const config = configOf(given);
+    const registry = await loadRegistry(config);
+    if (what === "egress") {
+      console.log(JSON.stringify(egressPolicy(registry, config.inlineNet), null, 2));
+    } else console.log(columns(["task", "runs", "may", "limits"], manifestRows(registry)));
     return EXIT.done;
   },
 };

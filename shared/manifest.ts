@@ -63,6 +63,8 @@ export function manifestRows(contracts: Iterable<Permitted>): string[][] {
  * A NetworkPolicy knows addresses and no names: a name of a service in the cluster becomes its namespace, any
  * other name all public addresses on its port. Deno's own permission still holds the child to the name.
  *
+ * @param inlineNet what inline handlers connect to, beside
+ *
  * @example
  * ```ts
  * import { egressRules } from "./manifest.ts";
@@ -76,17 +78,25 @@ export function manifestRows(contracts: Iterable<Permitted>): string[][] {
  * }]);
  * ```
  */
-export function egressRules(contracts: Iterable<Permitted>): EgressRule[] {
+export function egressRules(
+  contracts: Iterable<Permitted>,
+  inlineNet: readonly string[] = [],
+): EgressRule[] {
   const entries = Array.from(contracts).flatMap(({ run, sandbox }) =>
     run === "process" ? sandbox.permissions.net : []
   );
-  const rules = entries.map((entry) => JSON.stringify(ruleOf(entry)));
+  const rules = [...entries, ...inlineNet].map((entry) => JSON.stringify(ruleOf(entry)));
   return [...new Set(rules)].sort().map((rule) => JSON.parse(rule));
 }
 
 /** The NetworkPolicy that lets the workers' pods of infra/k8s reach what the tasks declare, beside the broker and
- * the database; one without rules lets them reach nothing. */
-export function egressPolicy(contracts: Iterable<Permitted>): EgressPolicy {
+ * the database; one without rules lets them reach nothing.
+ *
+ * @param inlineNet what inline handlers connect to, beside */
+export function egressPolicy(
+  contracts: Iterable<Permitted>,
+  inlineNet: readonly string[] = [],
+): EgressPolicy {
   const matchLabels = {
     "app.kubernetes.io/name": "celeriac",
     "app.kubernetes.io/component": "worker",
@@ -98,7 +108,7 @@ export function egressPolicy(contracts: Iterable<Permitted>): EgressPolicy {
     spec: {
       podSelector: { matchLabels },
       policyTypes: ["Egress"],
-      egress: egressRules(contracts),
+      egress: egressRules(contracts, inlineNet),
     },
   };
 }

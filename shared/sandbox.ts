@@ -52,8 +52,11 @@ const LIMITS: Readonly<Record<string, readonly [least: number, most: number]>> =
   nice: [0, 19],
 };
 
+/** A destination as Deno's `--allow-net` takes it: a host, or a host and a port. */
+export const DESTINATION = /^(?:[\w.-]+|\[[\da-fA-F:]+\])(?::\d{1,5})?$/;
+
 const ENTRIES: Readonly<Record<keyof Permissions, readonly [RegExp, string]>> = {
-  net: [/^(?:[\w.-]+|\[[\da-fA-F:]+\])(?::\d{1,5})?$/, "a host or host:port"],
+  net: [DESTINATION, "a host or host:port"],
   read: [/^(?:\.|\/[^,]+)$/, "an absolute path, or '.' for a folder of its own"],
   write: [/^(?:\.|\/[^,]+)$/, "an absolute path, or '.' for a folder of its own"],
   env: [/^[A-Za-z_]\w*$/, "the name of one variable"],

@@ -19,13 +19,16 @@ const IMAGES = [
 
 /** What the tests make, and what goes before and after them. */
 const NAMESPACES = ["celeriac", "celeriac-outside", "celeriac-tried", "celeriac-nodes"];
+/** The one that somebody else may have, and what tells ours from theirs. */
+const MARKED = "celeriac";
+const MARK = "celeriac-tests";
 
 /** Finds or makes a cluster that holds the images.
  *
  * | there is | then |
  * |---|---|
  * | `CELERIAC_TEST_CLUSTER` | a command: `up` makes a cluster, `kubeconfig` prints the path of its configuration, `status` fails where there is none, `autoscaling` adds KEDA, `down` ends it |
- * | `KUBECONFIG` | that cluster; only the namespace `celeriac` in it is used |
+ * | `KUBECONFIG` | that cluster; its namespaces `celeriac` and `celeriac-...` are made and deleted, unless somebody else made `celeriac` |
  * | `kind` and `docker` | a cluster of its own, without KEDA |
  *
  * With `CELERIAC_TEST_IMAGES`, a command, `base` puts the public images into the cluster and
@@ -137,7 +140,10 @@ async function server(
   const environment = { KUBECONFIG: config, KUBECTL: program };
   const kubectl: Kubectl = (...args) =>
     run(program, args, { env: environment, ownGroup: true, timeoutMs: 300_000 });
+  await refuseOthers(kubectl);
   await removeNamespaces(kubectl);
+  await kubectl("create", "namespace", MARKED);
+  await kubectl("label", "namespace", MARKED, `${MARK}=true`);
   return {
     description,
     environment,
@@ -152,6 +158,20 @@ async function server(
 }
 
 type Kubectl = (...args: readonly string[]) => Promise<string>;
+
+/** Whoever has Celeriac in this cluster keeps it.
+ *
+ * @throws {NoServer} when its namespace is there and no test made it */
+async function refuseOthers(kubectl: Kubectl): Promise<void> {
+  const found = await kubectl("get", "namespaces", "-o", "name");
+  const ours = await kubectl("get", "namespaces", "-l", `${MARK}=true`, "-o", "name");
+  const name = `namespace/${MARKED}`;
+  const there = (names: string) => names.split("\n").includes(name);
+  if (!there(found) || there(ours)) return;
+  throw new NoServer(
+    `Cannot run the end-to-end tests as the cluster has a ${name} that they did not make, and would delete: name another cluster in KUBECONFIG, or delete it yourself`,
+  );
+}
 
 /** In a namespace that is going no pod comes back, and none of ours has anything left to finish. */
 async function removeNamespaces(kubectl: Kubectl): Promise<void> {

@@ -50,6 +50,7 @@ Deno.test("egressPolicy() selects the workers, and holds the rules of all tasks,
   assertEquals(spec.egress, egressRules([task]));
   assertEquals(spec.egress.length, 1);
   assertEquals(egressPolicy([]).spec.egress, []);
+  assertEquals(egressPolicy([], ["192.0.2.1:443"]).spec.egress, spec.egress);
 });
 
 Deno.test("defineTask() refuses a sandbox that cannot work", () => {
