@@ -1,7 +1,6 @@
 /** Picks the parts of the API. */
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
-import { healthRoutes } from "../shared/health.ts";
 import { ResultCache } from "./cache.ts";
 import type { ApiDependencies } from "./dependencies.ts";
 import { requireToken } from "./middleware/auth.ts";
@@ -51,7 +50,7 @@ const PAGE_SECURITY = {
 
 /** Makes the API. It answers whatever its parts can: nothing is started or stopped here. */
 export function createApp(dependencies: ApiDependencies): Hono {
-  const { registry, store, live, broker, checks, settings, metrics } = dependencies;
+  const { registry, store, live, broker, settings, metrics } = dependencies;
   const { maxWait, batchLimit, token, version } = settings;
   const submitter = new Submitter(dependencies);
   const rules = {
@@ -78,7 +77,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
   app.route("/v1", revokeRoutes({ store, broker, cache }));
   app.route("/v1", scheduleRoutes({ schedules: dependencies.schedules, rules, submitter }));
   app.route("/v1", deadLetterRoutes(dependencies));
-  app.route("/", healthRoutes({ ...checks, readyWhen: "any", metrics }));
+  app.route("/", dependencies.health);
   app.route(
     "/",
     docsRoutes({ registry, secured: token !== undefined, maxWait, batchLimit, version }),

@@ -1,6 +1,6 @@
 /** What the API is made of. */
+import type { Hono } from "hono";
 import type { Broker } from "../shared/broker/broker.ts";
-import type { Check } from "../shared/health.ts";
 import type { DeadLetters } from "../shared/dead_letters/store.ts";
 import type { Metrics } from "../shared/metrics.ts";
 import type { Publisher } from "../shared/publisher.ts";
@@ -44,8 +44,8 @@ export interface ApiDependencies {
   /** Where tasks go that nobody named a queue for. */
   readonly routes: Routes;
   readonly live: Live;
-  /** What liveness and readiness look at; any one of `ready` suffices, as either broker or database can hold a task. */
-  readonly checks: { readonly live: readonly Check[]; readonly ready: readonly Check[] };
+  /** Routes of liveness, readiness and metrics. */
+  readonly health: Hono;
   readonly settings: ApiSettings;
   readonly metrics: Metrics;
 }

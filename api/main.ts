@@ -6,7 +6,7 @@ import { pending } from "../shared/database/migrate.ts";
 import { Collector } from "../shared/dead_letters/collector.ts";
 import { DeadLetters } from "../shared/dead_letters/store.ts";
 import { ConfigurationError } from "../shared/errors.ts";
-import { brokerCheck, databaseCheck } from "../shared/health.ts";
+import { brokerCheck, databaseCheck, healthRoutes } from "../shared/health.ts";
 import { Maintenance } from "../shared/maintenance.ts";
 import { Metrics } from "../shared/metrics.ts";
 import { Outbox } from "../shared/outbox.ts";
@@ -50,7 +50,9 @@ export class Api implements Service {
   readonly #services: Service[];
   readonly #live: Live;
   readonly #app: ReturnType<typeof createApp>;
+  readonly #health: ReturnType<typeof healthRoutes>;
   #server: Deno.HttpServer<Deno.NetAddr> | undefined;
+  #healthServer: Deno.HttpServer<Deno.NetAddr> | undefined;
 
   /** @throws {ConfigurationError} when it would be open to the world by oversight */
   constructor(parts: ApiParts) {
@@ -80,6 +82,13 @@ export class Api implements Service {
     );
     const relay = new Relay({ database, broker });
     const routes = new Routes(registry, config.routes);
+    // Any one of them suffices, as either can hold a task.
+    const health = this.#health = healthRoutes({
+      live: [],
+      ready: [brokerCheck(broker), databaseCheck(() => pending(database, config))],
+      readyWhen: "any",
+      metrics,
+    });
     this.#services = [
       submissions,
       live,
@@ -94,6 +103,7 @@ export class Api implements Service {
       submissions,
       live,
       metrics,
+      health,
       publisher: new Publisher({ broker, outbox, origin: origin() }),
       schedules: new ScheduleStore({ database }),
       deadLetters,
@@ -108,10 +118,6 @@ export class Api implements Service {
         origin: origin(),
         added: () => relay.wake(),
       }),
-      checks: {
-        live: [],
-        ready: [brokerCheck(broker), databaseCheck(() => pending(database, config))],
-      },
       settings: {
         foreignQueues: config.foreignQueues,
         resultCache: config.resultCache,
@@ -137,22 +143,26 @@ export class Api implements Service {
     const { config, registry, broker } = this.#parts;
     await declare(broker, registry.queues);
     for (const service of this.#services) await service.start();
-    this.#server = Deno.serve(
-      { hostname: config.host, port: config.port, onListen: () => {} },
-      this.#app.fetch,
-    );
+    this.#server = listen(config.host, config.port, this.#app.fetch);
+    if (config.healthPort > 0) {
+      this.#healthServer = listen(config.host, config.healthPort, this.#health.fetch);
+    }
   }
 
   async stop(): Promise<void> {
     // Callers that wait, and streams, would hold the server open.
     await this.#live.stop();
-    await this.#server?.shutdown();
+    await Promise.all([this.#server?.shutdown(), this.#healthServer?.shutdown()]);
     for (const service of this.#services) await service.stop();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
+}
+
+function listen(hostname: string, port: number, answer: Deno.ServeHandler) {
+  return Deno.serve({ hostname, port, onListen: () => {} }, answer);
 }
 
 /** Resolves when all is declared, or after a moment and goes on: readiness tells what is missing. */

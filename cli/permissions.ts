@@ -142,7 +142,12 @@ function hosts(role: Role, config: Config): string[] {
   const postgres = of(config.databaseUrl, 5432);
   switch (role) {
     case "api":
-      return [`${config.host}:${config.port}`, amqp, postgres];
+      return [
+        `${config.host}:${config.port}`,
+        ...(config.healthPort > 0 ? [`${config.host}:${config.healthPort}`] : []),
+        amqp,
+        postgres,
+      ];
     case "worker":
       return [`${config.host}:${config.healthPort}`, amqp, postgres, ...config.inlineNet];
     case "beat":

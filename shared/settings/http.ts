@@ -22,8 +22,9 @@ export const HTTP_SETTINGS = {
     env: "HEALTH_PORT",
     schema: port.default(0),
     value: "PORT",
-    roles: ["worker", "beat"],
-    help: "port of /livez, /readyz and /metrics; 0 takes a free one",
+    roles: ["api", "worker", "beat"],
+    help:
+      "port of /livez, /readyz and /metrics; 0 takes a free one, but none for the API, which has them at PORT, too, /metrics for holders of the token",
   }),
   explain: setting({
     env: "CELERIAC_EXPLAIN",

@@ -1,5 +1,5 @@
 /** Every flow that is needed is open, and every other one closed. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   applyText,
   deploy,
@@ -125,6 +125,7 @@ Deno.test("the flows of our own pods are those they need", async () => {
 Deno.test("the flows of pods that are not ours are closed, but to the API and to metrics for who may", async () => {
   await deploy("tests/e2e/overlay");
   const worker = await health("worker");
+  const apiHealth = await health("api");
   const closed = { [amqp]: false, [management]: false, [postgres]: false };
   await using stranger = await idlePod("stranger", {});
   await flows("a stranger", byDeno(stranger.exec), {
@@ -138,6 +139,7 @@ Deno.test("the flows of pods that are not ours are closed, but to the API and to
   await flows("a client", byDeno(client.exec), {
     ...closed,
     [api]: true,
+    [apiHealth]: false,
     [worker]: false,
     [WORLD]: false,
   });
@@ -154,8 +156,13 @@ Deno.test("the flows of pods that are not ours are closed, but to the API and to
   await using prometheus = await idlePod("prometheus", {}, MONITORING);
   await flows("a pod that monitors", byDeno(prometheus.exec), {
     ...closed,
-    [api]: true,
+    [api]: false,
+    [apiHealth]: true,
     [worker]: true,
     [brokerMetrics]: true,
   });
+  for (const [address, metric] of [[apiHealth, "celeriac_dead_letters"], [worker, "celeriac_"]]) {
+    const ask = `console.log(await (await fetch("http://${address}/metrics")).text())`;
+    assertStringIncludes(await prometheus.exec("deno", "eval", ask), metric!);
+  }
 });

@@ -29,6 +29,11 @@ export function startKubectl(...args: readonly string[]): Process {
   return Process.start(program(), ["--namespace", NAMESPACE, ...args]);
 }
 
+/** Whether the cluster knows KEDA's objects. */
+export async function hasKeda(): Promise<boolean> {
+  return (await kubectl("api-resources", "-o", "name")).includes("scaledobjects.keda.sh");
+}
+
 /** Applies a text as kubectl does with a file. */
 export async function applyText(
   verb: "create" | "apply",
@@ -57,21 +62,21 @@ export async function secret(name: string, key: string): Promise<string> {
 
 /** Makes the namespace, and the Secrets where there are none, applies an overlay, and waits until everything is ready.
  *
+ * Where there is a broker already, it gets the queues of this overlay's app as after an upgrade: by the job.
+ *
  * @param overlay folder relative to the checkout */
 export async function deploy(overlay: string): Promise<void> {
+  const there = (what: string) => kubectl("get", what, "--ignore-not-found", "-o", "name");
   await kubectl("apply", "-f", `${checkout}infra/k8s/base/namespace.yaml`);
-  const present = await kubectl(
-    "get",
-    "secret",
-    "celeriac-api",
-    "--ignore-not-found",
-    "-o",
-    "name",
-  );
-  if (!present) {
+  if (!await there("secret/celeriac-api")) {
     await applyText("create", await run(Deno.execPath(), ["run", `${checkout}cli.ts`, "secrets"]));
   }
+  const broker = await there("statefulset/rabbitmq");
   await kubectl("apply", "-k", `${checkout}${overlay}`);
+  if (broker) {
+    await rolledOut("statefulset/rabbitmq");
+    await applyDefinitions();
+  }
   await settled();
 }
 

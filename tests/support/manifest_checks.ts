@@ -328,6 +328,15 @@ export const CHECKS: readonly Check[] = [
       )),
   },
   {
+    name: "an app's new image restarts no server",
+    wrong: objects(
+      ["StatefulSet"],
+      (one) =>
+        Number(field(one, "spec.updateStrategy.rollingUpdate.partition") ?? 0) <
+          Number(field(one, "spec.replicas") ?? 1),
+    ),
+  },
+  {
     name: "statefulset-has-servicename: a headless Service of that name",
     wrong: objects(
       ["StatefulSet"],

@@ -12,7 +12,7 @@ import { Sandbox, type SandboxOptions } from "./sandbox.ts";
 const DEFAULT_HEAP_MB = 256;
 
 /** MiB beyond its heap that a child may hold: Deno itself takes 60, buffers lie outside of the heap. */
-const BESIDES_HEAP_MB = 256;
+export const BESIDES_HEAP_MB = 256;
 
 /** Share of the memory it may hold at which a child is replaced between two tasks. */
 const RECYCLE_SHARE = 0.75;

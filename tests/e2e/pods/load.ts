@@ -2,7 +2,8 @@
  *
  *     load.ts TOKEN AT_LEAST PER_SECOND STOP_FILE
  *
- * Prints one line of JSON: how many were accepted, and how many of them are in which state.
+ * Prints one line of JSON: how many were accepted, how many of them are in which state, and when a request was refused or
+ * got no answer (milliseconds since the epoch).
  * @module
  */
 
@@ -13,6 +14,8 @@ const headers = { "authorization": `Bearer ${token}`, "content-type": "applicati
 const AGAIN_MS = 500;
 const FINAL = ["SUCCESS", "FAILURE", "REVOKED"];
 const PATIENCE_MS = 240_000;
+
+const failures: number[] = [];
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -31,6 +34,7 @@ async function ask(
     } catch (error) {
       if (Date.now() > end) throw error;
     }
+    failures.push(Date.now());
     await pause(AGAIN_MS);
   }
 }
@@ -76,4 +80,4 @@ await Promise.all(Array.from({ length: 16 }, async () => {
     states[state] = (states[state] ?? 0) + 1;
   }
 }));
-console.log(JSON.stringify({ accepted: new Set(ids).size, states }));
+console.log(JSON.stringify({ accepted: new Set(ids).size, states, failures }));

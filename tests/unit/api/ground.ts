@@ -8,7 +8,7 @@ import { type Canvas, steps } from "../../../shared/celery/canvas_tree.ts";
 import { MemoryBroker } from "../../../shared/broker/memory.ts";
 import { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import { DatabaseUnavailable, InvalidInput } from "../../../shared/errors.ts";
-import { brokerCheck } from "../../../shared/health.ts";
+import { brokerCheck, healthRoutes } from "../../../shared/health.ts";
 import { Metrics } from "../../../shared/metrics.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import type { OutboxEntry } from "../../../shared/outbox.ts";
@@ -206,7 +206,7 @@ export async function ground(
       outbox: { add: (entries) => Promise.resolve(outbox.push(...entries)) },
       origin: "gen1@test",
     }),
-    checks: { live: [], ready: [brokerCheck(broker)] },
+    health: healthRoutes({ live: [], ready: [brokerCheck(broker)], readyWhen: "any", metrics }),
     settings: {
       foreignQueues,
       resultCache: 100,

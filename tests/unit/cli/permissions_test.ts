@@ -27,6 +27,16 @@ Deno.test("permissionFlags() lets a worker reach its servers and what inline han
   assertEquals(net("beat", variables), ["0.0.0.0:9000", "rabbit:5671", "db:5432"]);
 });
 
+Deno.test("permissionFlags() lets an API listen for probes beside its callers, if it is to", () => {
+  const servers = ["localhost:5672", "localhost:5432"];
+  assertEquals(net("api", { HEALTH_PORT: "9000" }), [
+    "127.0.0.1:8000",
+    "127.0.0.1:9000",
+    ...servers,
+  ]);
+  assertEquals(net("api", {}), ["127.0.0.1:8000", ...servers]);
+});
+
 Deno.test("permissionFlags() lets definitions reach the management API on the port that its URL means", () => {
   const at = (url: string) => net("definitions", { MANAGEMENT_URL: url });
   assertEquals(at("https://u:p@rabbit.example.com"), ["rabbit.example.com:443"]);

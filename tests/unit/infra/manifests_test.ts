@@ -1,4 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
+import { loadConfig } from "../../../shared/config.ts";
+import { BESIDES_HEAP_MB } from "../../../workers/sandbox/pool.ts";
 import { Registry } from "../../../shared/registry.ts";
 import * as sample from "../../../shared/tasks/mod.ts";
 import { secretManifests } from "../../../cli/secrets.ts";
@@ -12,6 +14,9 @@ import {
   readManifests,
 } from "../../support/manifests.ts";
 import { CHECKS } from "../../support/manifest_checks.ts";
+
+/** What a worker itself holds, with room for bodies in hand. */
+const workerMb = 256;
 
 /** Seconds after the grace in which a worker settles and closes. */
 const settling = 15;
@@ -40,6 +45,19 @@ for (const overlay of OVERLAYS) {
     );
     assertEquals(missing, []);
     assert(secretFiles(manifests).length > 10);
+  });
+
+  Deno.test(`${overlay}: a worker's pod has the memory that its children may hold`, () => {
+    const worker = podsOf(manifests).find(({ owner }) => nameOf(owner) === "Deployment/worker");
+    const [, size, unit] = /^(\d+)([MG])i$/.exec(
+      `${worker?.containers[0]?.resources?.limits?.memory}`,
+    ) ?? [];
+    const limitMb = Number(size) * (unit === "G" ? 1024 : 1);
+    const { heapMb, processes } = loadConfig("worker", {
+      flags: {},
+      env: (name) => settingsOf(manifests)[name],
+    });
+    assert(limitMb >= workerMb + processes * (heapMb + BESIDES_HEAP_MB), `${limitMb} MiB`);
   });
 
   Deno.test(`${overlay}: a worker's pod outlives its grace, and the grace every hard limit`, () => {
