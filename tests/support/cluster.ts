@@ -18,7 +18,7 @@ const IMAGES = [
 ] as const;
 
 /** What the tests make, and what goes before and after them. */
-const NAMESPACES = ["celeriac", "celeriac-outside", "celeriac-tried", "celeriac-nodes"];
+const NAMESPACES = ["celeriac", "celeriac-outside", "celeriac-tried", "celeriac-production"];
 /** The one that somebody else may have, and what tells ours from theirs. */
 const MARKED = "celeriac";
 const MARK = "celeriac-tests";

@@ -54,9 +54,17 @@ export async function get(...what: readonly string[]): Promise<Record<string, un
   return JSON.parse(await kubectl("get", ...what, "-o", "json"));
 }
 
-/** A value of a Secret. */
-export async function secret(name: string, key: string): Promise<string> {
-  const { data } = await get("secret", name) as { data: Record<string, string> };
+/** A value of a Secret.
+ *
+ * @param namespace default ours */
+export async function secret(
+  name: string,
+  key: string,
+  namespace: string = NAMESPACE,
+): Promise<string> {
+  const { data } = await get("--namespace", namespace, "secret", name) as {
+    data: Record<string, string>;
+  };
   return new TextDecoder().decode(Uint8Array.fromBase64(data[key] ?? ""));
 }
 
