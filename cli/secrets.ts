@@ -27,6 +27,8 @@ export interface Servers {
 /** What to write. */
 export interface SecretOptions extends Servers {
   readonly namespace: string;
+  /** Certificate of the authority that the servers' own certificates are from, PEM; default: those that Deno knows. */
+  readonly ca?: string;
   /** Secret and key -> the value that stays. */
   readonly kept?: ReadonlyMap<string, string>;
 }
@@ -65,6 +67,7 @@ export const secrets: Command = {
     broker: { value: "URL", help: "RabbitMQ without a user [amqp://rabbitmq:5672/celeriac]" },
     management: { value: "URL", help: "its management API [http://rabbitmq.celeriac.svc:15672]" },
     database: { value: "URL", help: "Postgres without a user [postgres://postgres:5432/celeriac]" },
+    ca: { value: "FILE", help: "certificate (PEM) of the servers' own authority" },
     folder: { value: "FOLDER", help: "write files there instead of printing" },
     rotate: { value: "NAMES", help: "new passwords for these roles only, with commas" },
   },
@@ -73,13 +76,13 @@ export const secrets: Command = {
       await writeFolder(own.folder, own);
       return EXIT.done;
     }
-    let options = optionsOf(own);
+    let options = await optionsOf(own);
     if (own.rotate !== undefined) {
       const { namespace, values } = presentSecrets(
         await new Response(Deno.stdin.readable).text(),
       );
       options = {
-        ...optionsOf({ namespace, ...addresses(values), ...own }),
+        ...await optionsOf({ namespace, ...addresses(values), ...own }),
         kept: keptBut(own.rotate, values),
       };
     }
@@ -89,8 +92,10 @@ export const secrets: Command = {
   },
 };
 
-/** Where the servers are, by the flags. */
-function optionsOf({ namespace = "celeriac", folder, ...own }: Given["own"]): SecretOptions {
+/** Where the servers are, and who vouches for them, by the flags. */
+async function optionsOf(
+  { namespace = "celeriac", folder, ...own }: Given["own"],
+): Promise<SecretOptions> {
   const {
     broker = `amqp://rabbitmq:5672/${DEFAULT_VHOST}`,
     // The whole name: KEDA asks from another namespace.
@@ -102,7 +107,23 @@ function optionsOf({ namespace = "celeriac", folder, ...own }: Given["own"]): Se
     broker: address("broker", broker, /^amqps?:$/),
     management: address("management", management, /^https?:$/),
     database: address("database", database, /^postgres(ql)?:$/),
+    ...(own.ca === undefined ? {} : { ca: await certificate(own.ca) }),
   };
+}
+
+async function certificate(path: string): Promise<string> {
+  try {
+    const text = await Deno.readTextFile(path);
+    if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
+  } catch (cause) {
+    const why = (cause as Error).message;
+    throw new ConfigurationError(`Cannot read '${path}' of --ca as ${why}: check the path`, {
+      cause,
+    });
+  }
+  throw new ConfigurationError(
+    `Cannot use '${path}' of --ca as it holds no certificate: give a PEM file`,
+  );
 }
 
 /** Where the servers are, by the Secrets there are. */
@@ -120,7 +141,9 @@ function addresses(present: ReadonlyMap<string, string>): Partial<Servers> {
 }
 
 /** All Secrets. Each process gets its own, with nothing that another one needs. */
-export function secretManifests({ namespace, kept, ...servers }: SecretOptions): SecretManifest[] {
+export function secretManifests(
+  { namespace, kept, ca, ...servers }: SecretOptions,
+): SecretManifest[] {
   const value = (secret: string, key: string) => kept?.get(`${secret}/${key}`) ?? password();
   const broker = Object.fromEntries(
     BROKER_ROLES.map((role) => [role, value("celeriac-broker", role)]),
@@ -138,19 +161,28 @@ export function secretManifests({ namespace, kept, ...servers }: SecretOptions):
     type: "Opaque",
     stringData,
   });
+  const authority = ca ?? kept?.get("celeriac-api/ca.crt");
+  const trusted = authority === undefined ? {} : { "ca.crt": authority };
   return [
     manifest("celeriac-api", {
+      ...trusted,
       "amqp-url": amqp("api"),
       "database-url": postgres("api"),
       token: value("celeriac-api", TOKEN),
     }),
     manifest("celeriac-worker", {
+      ...trusted,
       "amqp-url": amqp("worker"),
       "database-url": postgres("worker"),
     }),
-    manifest("celeriac-beat", { "amqp-url": amqp("beat"), "database-url": postgres("beat") }),
-    manifest("celeriac-migrate", { "database-url": postgres("migrate") }),
+    manifest("celeriac-beat", {
+      ...trusted,
+      "amqp-url": amqp("beat"),
+      "database-url": postgres("beat"),
+    }),
+    manifest("celeriac-migrate", { ...trusted, "database-url": postgres("migrate") }),
     manifest("celeriac-broker", {
+      ...trusted,
       ...broker,
       "management-url": signed(servers.management, userOf("admin"), broker.admin!),
       "erlang-cookie": value("celeriac-broker", "erlang-cookie"),
@@ -178,7 +210,7 @@ async function writeFolder(folder: string, own: Given["own"]): Promise<void> {
       `Cannot rotate as there are no secrets in ${folder}: make them first, without --rotate`,
     );
   }
-  const options = optionsOf({ ...addresses(present), ...own });
+  const options = await optionsOf({ ...addresses(present), ...own });
   const kept = rotate === undefined ? {} : { kept: keptBut(rotate, present) };
   await writeSecretFolder(folder, secretManifests({ ...options, ...kept }));
 }

@@ -1,6 +1,8 @@
 #!/bin/sh
 # Runs a command of Celeriac with exactly the Deno permissions that it needs: `celeriac worker`.
 set -euf
+ca=/run/secrets/celeriac/ca.crt
+if [ -s "$ca" ]; then export "DENO_CERT=${DENO_CERT:-$ca}"; fi
 case ${1:---help} in
 -*) flags= ;;
 *)

@@ -7,6 +7,7 @@ import { TRACING_VARIABLES } from "../../shared/tracing.ts";
  * them. */
 export const CHILD_VARIABLES: readonly string[] = [
   ...TRACING_VARIABLES,
+  "DENO_CERT",
   "DENO_DIR",
   "HOME",
   "LOCALAPPDATA",

@@ -87,6 +87,15 @@ Deno.test("secrets --rotate changes a role's passwords and the URLs made of them
   ]);
 });
 
+Deno.test("secretManifests() gives the servers' authority to each role that connects, and keeps it", () => {
+  const first = secretManifests({ ...servers, ca: "-----BEGIN CERTIFICATE-----" });
+  const trusting = [...values(first).keys()].filter((key) => key.endsWith("/ca.crt"));
+  const roles = ["api", "worker", "beat", "migrate", "broker"];
+  assertEquals(trusting, roles.map((role) => `celeriac-${role}/ca.crt`));
+  const { values: kept } = presentSecrets(stored(first));
+  assertEquals(values(secretManifests({ ...servers, kept })), values(first));
+});
+
 Deno.test("presentSecrets() refuses what is not a list of our Secrets", () => {
   assertThrows(() => presentSecrets("no"), ConfigurationError, "pipe `kubectl get secret");
   assertThrows(() => presentSecrets('{"items":[]}'), ConfigurationError, "no Secret named");
