@@ -31,6 +31,10 @@ export interface Summary {
   readonly slowestMs: number;
 }
 
+/** Each so many-th task, the last of them, is long: a fault meets it while it runs. */
+export const LONG_EVERY = 100;
+/** Milliseconds that it works. */
+const LONG_MS = 5000;
 /** Requests under way at once; more wait. */
 const PARALLEL = 1000;
 const ANSWER_MS = 15_000;
@@ -87,7 +91,7 @@ class Client {
       const answer = await fetch(`${url}/v1/tasks/chaos.work`, {
         method: "POST",
         headers: { "content-type": "application/json" },
-        body: JSON.stringify({ args: [number], options: { task_id: id } }),
+        body: JSON.stringify({ args: argsOf(number), options: { task_id: id } }),
         signal: AbortSignal.timeout(ANSWER_MS),
       });
       status = answer.status;
@@ -109,6 +113,10 @@ class Client {
   #note(line: LedgerLine): void {
     this.#ledger.writeSync(new TextEncoder().encode(JSON.stringify(line) + "\n"));
   }
+}
+
+function argsOf(number: number): number[] {
+  return number % LONG_EVERY === LONG_EVERY - 1 ? [number, LONG_MS] : [number];
 }
 
 function pause(ms: number): Promise<void> {
