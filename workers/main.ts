@@ -191,7 +191,7 @@ export class WorkerNode implements Service {
     );
   }
 
-  /** Resolves when every queue is consumed: waits for servers that are away, and for the database's migrations. */
+  /** Resolves when every queue is consumed: waits for servers that are away, for queues and for the database's migrations. */
   async start(): Promise<void> {
     this.#warn();
     if (!await migrated(this.#parts.database, this.#stopped.signal)) return;
@@ -240,7 +240,8 @@ export class WorkerNode implements Service {
     if (this.#worker.stopping) {
       return { ok: false, state: "draining", reason: "The worker is stopping" };
     }
-    const silent = this.#worker.silent;
+    const { silent, missing } = this.#worker;
+    if (missing !== undefined) return { ok: false, state: "missing", reason: missing };
     return silent.length === 0
       ? { ok: true, state: "consuming" }
       : { ok: false, state: "silent", reason: `Not consuming ${silent.join(", ")}` };

@@ -8,6 +8,7 @@ import { declarationFor, QUEUE_PREFIX } from "../shared/topology.ts";
 import { MAX_PREFETCH } from "../shared/broker/refusal.ts";
 import { Consumer } from "../shared/broker/consumer.ts";
 import type { Crew } from "./control/node.ts";
+import { declared } from "./declared.ts";
 import type { Executor } from "./executor.ts";
 import type { InHand } from "./in_hand.ts";
 import type { Run } from "./run.ts";
@@ -56,6 +57,8 @@ export class Worker implements Service, Crew {
   #changing: Promise<void> = Promise.resolve();
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
+  #missing: string | undefined;
+  readonly #ending = new AbortController();
   readonly #hurried = Promise.withResolvers<void>();
 
   constructor(options: WorkerOptions) {
@@ -95,6 +98,11 @@ export class Worker implements Service, Crew {
     return Math.min(MAX_PREFETCH, Math.ceil(this.concurrency * this.#options.prefetchFactor));
   }
 
+  /** What the broker lacks, and how to mend that, while the worker waits for it. */
+  get missing(): string | undefined {
+    return this.#missing;
+  }
+
   get stopping(): boolean {
     return this.#stopping !== undefined;
   }
@@ -104,7 +112,7 @@ export class Worker implements Service, Crew {
     return this.#all.reduce((sum, consumer) => sum + consumer.inHand, 0);
   }
 
-  /** Resolves when every queue is consumed: waits for a broker that is away. */
+  /** Resolves when every queue is consumed: waits for a broker that is away, and for its queues. */
   start(): Promise<void> {
     return this.#starting ??= this.#start();
   }
@@ -237,13 +245,15 @@ export class Worker implements Service, Crew {
   async #start(): Promise<void> {
     const { broker, declaration, control } = this.#options;
     await broker.connected();
-    await broker.declare(declaration);
+    const told = (missing: string | undefined) => this.#missing = missing;
+    if (!await declared(broker, declaration, { signal: this.#ending.signal, told })) return;
     await control.start();
     await Promise.all(this.#all.map((consumer) => consumer.start()));
   }
 
   async #stop(): Promise<void> {
     const { runner, rates, grace, control } = this.#options;
+    this.#ending.abort();
     runner.close();
     rates.close();
     const consumers = this.#all;

@@ -7,6 +7,7 @@ import {
   inImage,
   kubectl,
   PATIENCE,
+  restarts,
   secret,
   seen,
 } from "../support/deployment.ts";
@@ -72,9 +73,9 @@ async function deployProduction(): Promise<void> {
   const { items } = JSON.parse(text) as { items: { metadata: { name: string } }[] };
   const logins = items.find(({ metadata }) => metadata.name === "celeriac-postgres")!;
   const metadata = { ...logins.metadata, namespace: OUTSIDE };
-  await kubectl("apply", "-k", `${checkout}tests/e2e/outside`);
+  await kubectl("--namespace", OUTSIDE, "apply", "-k", `${checkout}tests/e2e/outside`);
   await applyText("create", JSON.stringify({ ...logins, metadata }), OUTSIDE);
-  await kubectl("apply", "-k", `${checkout}tests/e2e/production`);
+  await kubectl(...where, "apply", "-k", `${checkout}tests/e2e/production`);
   await rolledOut("statefulset/postgres", OUTSIDE);
   for (const what of ["statefulset/rabbitmq", "deployment/api"]) await rolledOut(what);
   for (const what of ["deployment/worker", "deployment/beat"]) await rolledOut(what);
@@ -87,6 +88,7 @@ Deno.test({
   async fn() {
     try {
       await deployProduction();
+      assertEquals(await restarts(PRODUCTION), 0);
       const names = [0, 1, 2].map((node) =>
         `rabbit@rabbitmq-${node}.rabbitmq-nodes.${PRODUCTION}.svc.cluster.local`
       );

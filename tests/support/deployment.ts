@@ -96,10 +96,12 @@ export async function settled(): Promise<void> {
   }
 }
 
-/** How often a container of ours was started again, of all the pods there are now. */
-export async function restarts(): Promise<number> {
+/** How often a container was started again, of all the pods there are now.
+ *
+ * @param namespace default ours */
+export async function restarts(namespace: string = NAMESPACE): Promise<number> {
   type Containers = { restartCount: number }[];
-  const { items } = await get("pods") as {
+  const { items } = await get("--namespace", namespace, "pods") as {
     items: { status: { containerStatuses?: Containers; initContainerStatuses?: Containers } }[];
   };
   return items

@@ -1,12 +1,23 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { databaseUsers } from "../../support/database_users.ts";
 import { eventually } from "../../support/eventually.ts";
 import { submit } from "../../support/pipeline.ts";
-import { provisioned } from "../../support/provisioned.ts";
+import { freePorts } from "../../support/ports.ts";
+import { type Provisioned, provisioned } from "../../support/provisioned.ts";
 import { publishRaw, rawChannel, rawTask } from "../../support/raw_amqp.ts";
-import { migrate, startApi, startBeat, startWorker, testApp } from "../../support/roles.ts";
+import {
+  migrate,
+  startApi,
+  startBeat,
+  startRole,
+  startWorker,
+  testApp,
+} from "../../support/roles.ts";
+import { applyDefinitions } from "../../../shared/definitions/apply.ts";
+import { renderDefinitions } from "../../../shared/definitions/render.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { ScheduleStore } from "../../../shared/schedules/store.ts";
+import { management } from "../../support/servers.ts";
 import { newSchedule } from "../../support/schedules.ts";
 
 Deno.test("API, beat and worker do all their work with the least rights on broker and database", async (t) => {
@@ -116,3 +127,44 @@ Deno.test("API, beat and worker do all their work with the least rights on broke
     );
   });
 });
+
+Deno.test("a worker waits for queues that it may not make, and says so", async () => {
+  await using broker = await provisioned(["celeriac.default"]);
+  await using database = await databaseUsers();
+  await migrate(database.url("migrate"));
+  await withoutQueue(broker);
+  const [port] = freePorts(1);
+  const env = {
+    ...testApp,
+    HEALTH_PORT: `${port}`,
+    AMQP_URL: broker.url("worker"),
+    DATABASE_URL: database.url("worker"),
+  };
+  await using worker = await startRole("worker", { env });
+  const ready = `http://127.0.0.1:${port}/readyz`;
+  const consumers = await eventually("a readiness that names the queue", async () => {
+    const answer = await fetch(ready).catch(() => undefined);
+    const { checks } = await answer?.json() ?? {};
+    return checks?.consumers.state === "missing" && checks.consumers;
+  });
+  assertStringIncludes(consumers.reason, "celeriac.default");
+  assertStringIncludes(consumers.reason, "cli.ts definitions apply");
+  await applyDefinitions(broker.management, await renderDefinitions(broker.options));
+  await worker.said(/ready: consuming/);
+});
+
+Deno.test("a worker that waits for queues stops when it is told to", async () => {
+  await using broker = await provisioned(["celeriac.default"]);
+  await using database = await databaseUsers();
+  await migrate(database.url("migrate"));
+  await withoutQueue(broker);
+  const env = { ...testApp, AMQP_URL: broker.url("worker"), DATABASE_URL: database.url("worker") };
+  await using worker = await startRole("worker", { env });
+  await worker.said(/definitions apply.*: waiting/);
+  worker.kill("SIGTERM");
+  assertEquals((await worker.exit({ timeoutMs: 30_000 })).code, 0);
+});
+
+async function withoutQueue({ managementUrl, vhost }: Provisioned): Promise<void> {
+  await management(managementUrl, "DELETE", `/api/queues/${vhost}/celeriac.default`);
+}
