@@ -67,6 +67,8 @@ Deno.test("a Secret that is missing is said, and its coming is enough", async ()
     "create",
     JSON.stringify({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace }, data, type }),
   );
+  // The kubelet would look by itself, within a minute and a half.
+  await kubectl("annotate", "pod", "--all", "--overwrite", `refreshed=${Date.now()}`);
   await ready();
 });
 
