@@ -1,8 +1,6 @@
 #!/bin/sh
 # Runs a command of Celeriac with exactly the Deno permissions that it needs: `celeriac worker`.
 set -euf
-ca=/run/secrets/celeriac/ca.crt
-if [ -s "$ca" ]; then export "DENO_CERT=${DENO_CERT:-$ca}"; fi
 case ${1:---help} in
 -*) flags= ;;
 *)
@@ -20,5 +18,8 @@ case ${1:---help} in
   shift
   ;;
 esac
+# The authority of the servers' certificates, by `cli.ts secrets --ca`.
+ca=/run/secrets/celeriac/ca.crt
+if [ -s "$ca" ]; then export "DENO_CERT=${DENO_CERT:-$ca}"; fi
 # shellcheck disable=SC2086 # the flags are words
 exec deno run --cached-only $flags /app/cli.ts "$@"
