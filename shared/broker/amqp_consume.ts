@@ -43,6 +43,10 @@ class Answers {
     this.#acks = new Acks((tag, multiple) => live.channel.ack(ofTag(tag), multiple));
   }
 
+  delivered(tag: number): void {
+    this.#acks.delivered(tag);
+  }
+
   ack(tag: number): void {
     if (!this.#acks.waiting) setImmediate(() => this.flush());
     this.#acks.ack(tag);
@@ -82,6 +86,7 @@ class AmqpDelivery implements Delivery {
   constructor(answers: Answers, raw: ConsumeMessage) {
     this.#answers = answers;
     this.#tag = raw.fields.deliveryTag;
+    answers.delivered(this.#tag);
     this.redelivered = raw.fields.redelivered;
     this.message = fromAmqp(raw);
   }

@@ -25,7 +25,10 @@ Deno.test("Acks cover exactly what was acked, in whatever order answers and flus
     const broker = new Unanswered();
     const acks = new Acks((tag, multiple) => broker.ack(tag, multiple));
     const open = given.map((_, index) => index + 1);
-    for (const tag of open) broker.tags.add(tag);
+    for (const tag of open) {
+      broker.tags.add(tag);
+      acks.delivered(tag);
+    }
     const wanted = new Set<number>();
     for (const { nack, flush, pick } of given) {
       const [tag = 0] = open.splice(pick % open.length, 1);
@@ -40,7 +43,7 @@ Deno.test("Acks cover exactly what was acked, in whatever order answers and flus
     }
     acks.flush();
     assertEquals(broker.acked, wanted);
-    assertEquals(acks.waiting, false);
+    assertEquals([acks.waiting, acks.unanswered], [false, 0]);
   }));
 });
 
@@ -48,9 +51,29 @@ Deno.test("Acks need one frame for a whole run, and none when nothing was gather
   const frames: [number, boolean][] = [];
   const acks = new Acks((tag, multiple) => frames.push([tag, multiple]));
   acks.flush();
+  for (let tag = 1; tag <= 501; tag++) acks.delivered(tag);
   for (let tag = 500; tag > 0; tag--) acks.ack(tag);
   acks.flush();
   acks.ack(501);
   acks.flush();
   assertEquals(frames, [[500, true], [501, false]]);
+});
+
+Deno.test("Acks remember only what is unanswered, however many pass one slow delivery", () => {
+  const frames: [number, boolean][] = [];
+  const acks = new Acks((tag, multiple) => frames.push([tag, multiple]));
+  acks.delivered(1);
+  const count = 100_000;
+  for (let tag = 2; tag < count; tag++) {
+    acks.delivered(tag);
+    acks.ack(tag);
+    acks.flush();
+    frames.pop();
+  }
+  assertEquals(acks.unanswered, 1);
+  acks.delivered(count);
+  acks.ack(count);
+  acks.ack(1);
+  acks.flush();
+  assertEquals(frames, [[count, true]]);
 });
