@@ -3,10 +3,11 @@ import { getLogger } from "@logtape/logtape";
 import { Batch } from "../batch.ts";
 import type { Broker, Delivery } from "../broker/broker.ts";
 import { Consumer } from "../broker/consumer.ts";
+import { isDataFault } from "../database/sqlstate.ts";
 import { persevere } from "../results/patience.ts";
 import type { Service } from "../service.ts";
 import { DEAD_QUEUE } from "../topology.ts";
-import { type DeadLetter, readLetter } from "./letter.ts";
+import { bare, type DeadLetter, readLetter } from "./letter.ts";
 import type { DeadLetters } from "./store.ts";
 
 /** What a collector works with. */
@@ -66,13 +67,27 @@ export class Collector implements Service {
 
   async #collect(delivery: Delivery): Promise<void> {
     try {
-      await this.#batch.add(readLetter(delivery.message));
+      await this.#store(readLetter(delivery.message));
     } catch (error) {
       // Not answered: it stays with the broker, and comes again with the next connection.
       log.error("A dead letter is not stored: {error}", { error });
       return;
     }
     delivery.ack();
+  }
+
+  /** Whatever a letter holds, it must not stay in hand: as many as may be there would end all collecting. */
+  async #store(letter: DeadLetter): Promise<void> {
+    try {
+      await this.#batch.add(letter);
+    } catch (error) {
+      if (!isDataFault(error)) throw error;
+      log.warn("Dead letter {id} is kept without headers and properties: {error}", {
+        id: letter.id,
+        error,
+      });
+      await this.#batch.add(bare(letter, error.message));
+    }
   }
 }
 

@@ -114,6 +114,26 @@ export function readLetter(message: Message): DeadLetter {
   };
 }
 
+/** What can be kept of a letter in any case: the body, and texts that are storable.
+ *
+ * @param fault why it cannot be kept whole */
+export function bare(letter: DeadLetter, fault: string): DeadLetter {
+  const { id, reason, queue, message } = letter;
+  const detail = `kept without headers and properties as the database refused them: ${fault}`;
+  return {
+    id,
+    taskId: null,
+    task: null,
+    retries: 0,
+    reason,
+    detail: storable(detail.slice(0, DETAIL_MAX)),
+    queue,
+    worker: null,
+    diedAt: null,
+    message: { ...message, properties: {}, headers: {} },
+  };
+}
+
 /** The message as it is sent again: to the queue that it was set aside from, without what was added on the way to the dead letters.
  *
  * It bears no `expiration`: one that has passed would bring it back at once. */
@@ -165,8 +185,10 @@ function text(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? storable(value) : null;
 }
 
+/** Only years that are written the same everywhere: a timestamp sent in milliseconds is of the year 55,000. */
 function date(value: unknown): Date | null {
-  if (value instanceof Date) return value;
-  const read = typeof value === "string" ? new Date(value) : undefined;
-  return read && !Number.isNaN(read.getTime()) ? read : null;
+  const read = typeof value === "string" ? new Date(value) : value;
+  if (!(read instanceof Date)) return null;
+  const year = read.getUTCFullYear();
+  return year >= 1 && year <= 9999 ? read : null;
 }

@@ -23,6 +23,8 @@ import { freshDatabase, freshVhost, management } from "./servers.ts";
 /** What a test needs of the house. */
 export interface House extends AsyncDisposable {
   readonly broker: AmqpBroker;
+  /** Where the broker is. */
+  readonly url: string;
   readonly database: PostgresDatabase;
   readonly store: PostgresResultStore;
   readonly outbox: Outbox;
@@ -91,6 +93,7 @@ export async function house(
   let reading: Promise<unknown> | undefined;
   return {
     broker,
+    url: vhost.url,
     database,
     store,
     outbox,

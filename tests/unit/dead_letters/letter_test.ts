@@ -98,6 +98,16 @@ Deno.test("readLetter() takes whatever comes", () => {
   }
 });
 
+Deno.test("readLetter() takes dates of the years 1 to 9999 only", () => {
+  const diedAt = (date: string | Date) =>
+    readLetter(letter({ headers: { "celeriac-rejected-at": date } })).diedAt?.toISOString();
+  const first = "0001-01-01T00:00:00.000Z";
+  const last = "9999-12-31T23:59:59.999Z";
+  assertEquals([first, last, new Date(last)].map(diedAt), [first, last, last]);
+  const odd = ["0000-12-31T23:59:59Z", "+010000-01-01T00:00:00Z", new Date(1.7e15), "soon"];
+  assertEquals(odd.map(diedAt), odd.map(() => undefined));
+});
+
 Deno.test("resent() is the message as it was, on the way to its queue", () => {
   const original = message({
     properties: { contentType: "application/json", priority: 5, replyTo: "q", correlationId: "a" },
