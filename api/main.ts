@@ -93,7 +93,7 @@ export class Api implements Service {
       submissions,
       live,
       relay,
-      new Collector({ broker, letters: deadLetters }),
+      new Collector({ broker, letters: deadLetters, renew: config.renew }),
       new Maintenance({ database, retention: config.retention }),
     ];
     this.#app = createApp({

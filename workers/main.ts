@@ -2,6 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { AmqpAddress } from "../shared/broker/amqp_address.ts";
 import type { Broker } from "../shared/broker/broker.ts";
+import { hearing, hearingOf } from "../shared/broker/hearing.ts";
 import { LamportClock } from "../shared/celery/clock.ts";
 import type { Database } from "../shared/database/database.ts";
 import { migrated, pending } from "../shared/database/migrate.ts";
@@ -32,7 +33,6 @@ import { Crashes } from "./crashes.ts";
 import { Executor } from "./executor.ts";
 import { Follower } from "./follow.ts";
 import type { Handlers } from "./handlers.ts";
-import { hearing, hearingOf } from "./hearing.ts";
 import { InHand } from "./in_hand.ts";
 import { Runner } from "./runner.ts";
 import { Pools } from "./sandbox/pools.ts";
@@ -181,7 +181,7 @@ export class WorkerNode implements Service {
       control,
       grace: config.grace,
     });
-    this.#helpers.push(hearing(this.#worker, config.renew));
+    this.#helpers.push(hearing(this.#worker, { name: "worker", seconds: config.renew }));
     this.#metrics.sandbox.watch(pools);
     this.#metrics.watchBroker(broker);
     this.#metrics.gauge(

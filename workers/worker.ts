@@ -1,12 +1,12 @@
 /** The worker: one consumer a queue, one executor, one settler. */
 import { getLogger } from "@logtape/logtape";
 import type { Broker, Declaration, Delivery } from "../shared/broker/broker.ts";
-import { BrokerUnavailable } from "../shared/errors.ts";
 import type { Service } from "../shared/service.ts";
-import { unlessAborted, within } from "../shared/waits.ts";
+import { within } from "../shared/waits.ts";
 import { declarationFor, QUEUE_PREFIX } from "../shared/topology.ts";
 import { MAX_PREFETCH } from "../shared/broker/refusal.ts";
 import { Consumer } from "../shared/broker/consumer.ts";
+import { Consumers } from "../shared/broker/consumers.ts";
 import type { Crew } from "./control/node.ts";
 import { declared } from "./declared.ts";
 import type { Executor } from "./executor.ts";
@@ -18,8 +18,6 @@ import { traceDelivery, traceOutcome } from "./tracing.ts";
 
 /** Once handlers are abandoned: time to answer their deliveries before the channels close, which also gives them back. */
 const SETTLE_MS = 5000;
-/** Consumers that bring nothing, one after the other, before the worker counts as deaf. */
-const UNHEARD_MAX = 2;
 /** Pause before a delivery goes back that could not be settled, lest it spin. */
 const GIVE_BACK_MS = 1000;
 
@@ -50,11 +48,7 @@ class Stopping extends Error {
 /** Consumes, runs and settles until it is stopped. */
 export class Worker implements Service, Crew {
   readonly #options: WorkerOptions;
-  /** By queue. */
-  readonly #consumers = new Map<string, Consumer>();
-  /** They fetch no more, and still have deliveries in hand. */
-  readonly #retiring = new Set<Consumer>();
-  #changing: Promise<void> = Promise.resolve();
+  readonly #consumers: Consumers;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #missing: string | undefined;
@@ -63,24 +57,25 @@ export class Worker implements Service, Crew {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    for (const queue of options.queues) this.#consumers.set(queue, this.#consumer(queue));
+    this.#consumers = new Consumers(
+      options.queues,
+      (queue, unheard) => this.#consumer(queue, unheard),
+    );
   }
 
   /** Queues that are consumed, or would be if the broker let it. */
   get queues(): string[] {
-    return [...this.#consumers.keys()];
+    return this.#consumers.queues;
   }
 
   /** Queues that are not being consumed now. */
   get silent(): string[] {
-    return [...this.#consumers.values()].filter((consumer) => !consumer.active)
-      .map(({ queue }) => queue);
+    return this.#consumers.silent;
   }
 
   /** Queues in which messages wait, of which two consumers that the broker has accepted brought none, one after the other. */
   get deaf(): string[] {
-    return [...this.#consumers.values()].filter(({ unheard }) => unheard >= UNHEARD_MAX)
-      .map(({ queue }) => queue);
+    return this.#consumers.deaf;
   }
 
   /** Inline handlers at once. */
@@ -109,7 +104,7 @@ export class Worker implements Service, Crew {
 
   /** Deliveries not answered yet. */
   get inHand(): number {
-    return this.#all.reduce((sum, consumer) => sum + consumer.inHand, 0);
+    return this.#consumers.inHand;
   }
 
   /** Resolves when every queue is consumed: waits for a broker that is away, and for its queues. */
@@ -135,69 +130,37 @@ export class Worker implements Service, Crew {
    *
    * @throws {TopologyMissing} when it is one of ours, is not there and may not be made
    * @throws the signal's reason; then it is not consumed */
-  add(queue: string, { signal }: { signal: AbortSignal }): Promise<void> {
-    return this.#change(async () => {
-      if (this.#consumers.has(queue)) return;
-      // Another system's queue is its own to make.
-      if (queue.startsWith(QUEUE_PREFIX)) {
-        await this.#options.broker.declare(declarationFor("worker", [queue]));
-      }
-      const consumer = this.#consumer(queue);
-      this.#consumers.set(queue, consumer);
-      try {
-        await unlessAborted(consumer.start(), signal);
-      } catch (error) {
-        this.#retire(consumer);
-        throw error;
-      }
-    });
+  async add(queue: string, { signal }: { signal: AbortSignal }): Promise<void> {
+    // Another system's queue is its own to make.
+    if (queue.startsWith(QUEUE_PREFIX) && !this.queues.includes(queue)) {
+      await this.#options.broker.declare(declarationFor("worker", [queue]));
+    }
+    await this.#consumers.add(queue, { signal });
   }
 
   /** Stops fetching from a queue; what is in hand is finished. */
   remove(queue: string): Promise<void> {
-    return this.#change(async () => {
-      const consumer = this.#consumers.get(queue);
-      if (consumer) await this.#retire(consumer);
-    });
+    return this.#consumers.remove(queue);
   }
 
-  /** Puts another consumer in the place of each that could take more and has heard nothing for so long.
-   *
-   * A broker may count messages as handed over that never arrive, and tell nobody: where a quorum queue is deleted with deliveries in
-   * hand and made again at once, RabbitMQ 3.10 carries the consumer over to the new queue and drops the first of its messages on the
-   * way. The end of the old channel gives them back.
-   *
-   * Does nothing while the worker stops; where the signal comes first the consumers stay as they are. */
-  renew(quietMs: number, { signal }: { signal: AbortSignal }): Promise<void> {
-    if (this.stopping) return Promise.resolve();
-    return this.#change(async () => {
-      const quiet = [...this.#consumers.values()]
-        .filter((one) => one.quietMs >= quietMs && one.inHand < one.prefetch);
-      await Promise.all(quiet.map(async (consumer) => {
-        // Where it cannot be counted just now, the broker is about to say why.
-        const unheard = await unlessAborted(consumer.unheardNow(), signal).catch(() => 0);
-        await this.#replace(consumer, { signal, unheard });
-      }));
-    });
+  /** Puts another consumer in the place of each that could take more and has heard nothing for so long. */
+  renew(quietMs: number, options: { signal: AbortSignal }): Promise<void> {
+    return this.#consumers.renew(quietMs, options);
   }
 
   /** Changes how many handlers run at once, and the prefetch with it: that of a consumer is fixed, so another takes its place. */
   resize({ inline, children }: { inline: number; children: number }): Promise<void> {
-    return this.#change(async () => {
-      this.#options.runner.inline.resize(inline);
-      this.#options.pools.resize(children);
-      const outdated = [...this.#consumers.values()].filter((one) =>
-        one.prefetch !== this.prefetch
-      );
-      await Promise.all(outdated.map((consumer) => this.#replace(consumer)));
+    const { runner, pools } = this.#options;
+    return this.#consumers.replace({
+      before() {
+        runner.inline.resize(inline);
+        pools.resize(children);
+      },
+      outdated: ({ prefetch }) => prefetch !== this.prefetch,
     });
   }
 
-  get #all(): Consumer[] {
-    return [...this.#consumers.values(), ...this.#retiring];
-  }
-
-  #consumer(queue: string, unheard = 0): Consumer {
+  #consumer(queue: string, unheard: number): Consumer {
     return new Consumer({
       unheard,
       broker: this.#options.broker,
@@ -207,48 +170,13 @@ export class Worker implements Service, Crew {
     });
   }
 
-  async #replace(
-    consumer: Consumer,
-    { signal, unheard }: { signal?: AbortSignal; unheard?: number } = {},
-  ): Promise<void> {
-    const next = this.#consumer(consumer.queue, unheard);
-    this.#retiring.add(next); // so that a stop meanwhile reaches it
-    const started = next.start();
-    try {
-      await (signal ? unlessAborted(started, signal) : started);
-    } catch {
-      await this.#retire(next); // the broker is away: what there is comes back by itself
-      return;
-    }
-    this.#retiring.delete(next);
-    this.#consumers.set(next.queue, next);
-    await this.#retire(consumer);
-  }
-
-  async #retire(consumer: Consumer): Promise<void> {
-    if (this.#consumers.get(consumer.queue) === consumer) this.#consumers.delete(consumer.queue);
-    this.#retiring.add(consumer);
-    await consumer.cancel();
-    consumer.idle().then(() => consumer.stop()).finally(() => this.#retiring.delete(consumer));
-  }
-
-  /** One change of the consumers at a time. */
-  #change(act: () => Promise<void>): Promise<void> {
-    const changed = this.#changing.then(() => {
-      if (!this.stopping) return act();
-      throw new BrokerUnavailable("Cannot change what is consumed as the worker is stopping");
-    });
-    this.#changing = changed.catch(() => {});
-    return changed;
-  }
-
   async #start(): Promise<void> {
     const { broker, declaration, control } = this.#options;
     await broker.connected();
     const told = (missing: string | undefined) => this.#missing = missing;
     if (!await declared(broker, declaration, { signal: this.#ending.signal, told })) return;
     await control.start();
-    await Promise.all(this.#all.map((consumer) => consumer.start()));
+    await this.#consumers.start();
   }
 
   async #stop(): Promise<void> {
@@ -256,9 +184,8 @@ export class Worker implements Service, Crew {
     this.#ending.abort();
     runner.close();
     rates.close();
-    const consumers = this.#all;
-    await Promise.all(consumers.map((consumer) => consumer.cancel()));
-    const idle = Promise.all(consumers.map((consumer) => consumer.idle()));
+    await this.#consumers.cancel();
+    const idle = this.#consumers.idle();
     await within(grace * 1000, idle, this.#hurried.promise);
     if (this.inHand > 0) {
       logger.warn("Giving back {count} deliveries that did not finish in time", {
@@ -267,7 +194,7 @@ export class Worker implements Service, Crew {
       runner.abandon(new Stopping("The worker is stopping"));
       await within(SETTLE_MS, idle);
     }
-    await Promise.all(consumers.map((consumer) => consumer.stop()));
+    await this.#consumers.stop();
     await control.stop();
   }
 

@@ -3,6 +3,8 @@ import { getLogger } from "@logtape/logtape";
 import { Batch } from "../batch.ts";
 import type { Broker, Delivery } from "../broker/broker.ts";
 import { Consumer } from "../broker/consumer.ts";
+import { Consumers } from "../broker/consumers.ts";
+import { hearing } from "../broker/hearing.ts";
 import { isDataFault } from "../database/sqlstate.ts";
 import { persevere } from "../results/patience.ts";
 import type { Service } from "../service.ts";
@@ -14,6 +16,8 @@ import type { DeadLetters } from "./store.ts";
 export interface CollectorOptions {
   readonly broker: Broker;
   readonly letters: Pick<DeadLetters, "add">;
+  /** Seconds without a letter after which the consumer takes a fresh channel. */
+  readonly renew: number;
 }
 
 /** Letters in hand at most: each may be as large as a message can be, 16 MiB. */
@@ -23,10 +27,11 @@ const BATCH_BYTES = 4 * 1024 * 1024;
 
 /** Stores each letter, then acks it: what comes again is known by its id. */
 export class Collector implements Service {
-  readonly #consumer: Consumer;
+  readonly #consumers: Consumers;
+  readonly #hearing: Service;
   readonly #batch: Batch<DeadLetter, void>;
 
-  constructor({ broker, letters }: CollectorOptions) {
+  constructor({ broker, letters, renew }: CollectorOptions) {
     this.#batch = new Batch<DeadLetter, void>({
       name: "dead letters",
       weight: BATCH_BYTES,
@@ -37,28 +42,33 @@ export class Collector implements Service {
         return batch.map(() => undefined);
       },
     });
-    this.#consumer = new Consumer({
-      broker,
-      queue: DEAD_QUEUE,
-      prefetch: PREFETCH,
-      onDelivery: (delivery) => this.#collect(delivery),
-    });
+    this.#consumers = new Consumers([DEAD_QUEUE], (queue, unheard) =>
+      new Consumer({
+        broker,
+        queue,
+        prefetch: PREFETCH,
+        unheard,
+        onDelivery: (delivery) => this.#collect(delivery),
+      }));
+    this.#hearing = hearing(this.#consumers, { name: "dead-letters", seconds: renew });
   }
 
   /** Does not wait for a broker that is away, or for a queue that is missing. */
   async start(): Promise<void> {
     await this.#batch.start();
-    this.#consumer.start().catch((error) =>
+    this.#consumers.start().catch((error) =>
       log.error("Dead letters are not collected: {error}", { error })
     );
+    await this.#hearing.start();
   }
 
   /** Stores what is in hand; the broker takes back what cannot be stored now. */
   async stop(): Promise<void> {
-    await this.#consumer.cancel();
+    await this.#consumers.cancel();
+    await this.#hearing.stop();
     await this.#batch.stop();
-    await this.#consumer.idle();
-    await this.#consumer.stop();
+    await this.#consumers.idle();
+    await this.#consumers.stop();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

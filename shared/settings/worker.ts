@@ -32,7 +32,7 @@ export const WORKER_SETTINGS = {
     env: "CELERIAC_RENEW",
     schema: seconds.min(1).max(3600).default(10),
     value: "SECONDS",
-    roles: ["worker", "dev"],
+    roles: ["api", "worker", "dev"],
     help:
       "a consumer that could take more and has heard nothing for so long takes a fresh channel, on which comes what the broker kept by mistake",
   }),

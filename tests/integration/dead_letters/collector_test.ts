@@ -89,7 +89,7 @@ Deno.test("a collector stores whatever comes, and has nothing in hand afterwards
   const letters = lettersOf(home);
   const all = garbage();
   {
-    await using collector = new Collector({ broker: home.broker, letters });
+    await using collector = new Collector({ broker: home.broker, letters, renew: 10 });
     await collector.start();
     await publishRaw(amqp, "", DEAD_QUEUE, all);
     await eventually("all of them", async () => await letters.count() === all.length, {
@@ -111,7 +111,7 @@ Deno.test("a collector keeps the body of a letter that the database refuses", as
     "alter table celeriac.dead_letter add constraint no_w check (worker is distinct from 'w')",
   );
   {
-    await using collector = new Collector({ broker: home.broker, letters });
+    await using collector = new Collector({ broker: home.broker, letters, renew: 10 });
     await collector.start();
     // More than it may have in hand.
     await publishRaw(
@@ -136,4 +136,45 @@ Deno.test("a collector keeps the body of a letter that the database refuses", as
   const { body, headers, detail } = (await letters.find(refused[0]!.id))!;
   assertEquals([body.length, headers], [1, {}]);
   assertStringIncludes(detail!, "no_w");
+});
+
+Deno.test("a collector goes on after its queue went with letters in hand and was made again", async () => {
+  await using home = await house([]);
+  await using amqp = await rawChannel(home.url);
+  const letters = lettersOf(home);
+  const opened = Promise.withResolvers<void>();
+  let held = 0;
+  await using collector = new Collector({
+    broker: home.broker,
+    renew: 1,
+    letters: {
+      async add(batch) {
+        held += batch.length;
+        await opened.promise;
+        await letters.add(batch);
+      },
+    },
+  });
+  await collector.start();
+  const send = (reason: string, count: number) =>
+    publishRaw(
+      amqp,
+      "",
+      DEAD_QUEUE,
+      Array.from({ length: count }, (_, number) => ({
+        body: new Uint8Array(),
+        options: { headers: { number, "celeriac-reason": reason } },
+      })),
+    );
+  await send("before", 16);
+  await eventually("letters in hand", () => held > 0);
+  // As many as it may have: the broker drops that many of the new queue's.
+  await eventually("a full hand", async () => await waiting(amqp) === 0);
+  await home.replaceQueue(DEAD_QUEUE);
+  opened.resolve();
+  await eventually("those in hand", async () => await letters.count({ reason: "before" }) === 16);
+  await send("after", 10);
+  await eventually("those after", async () => await letters.count({ reason: "after" }) === 10, {
+    within: 20,
+  });
 });

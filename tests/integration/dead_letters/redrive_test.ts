@@ -23,7 +23,7 @@ Deno.test("a letter that is sent again finds its task PENDING, and it ends well"
     return "fine";
   })]);
   const letters = lettersOf(home);
-  await using collector = new Collector({ broker: home.broker, letters });
+  await using collector = new Collector({ broker: home.broker, letters, renew: 10 });
   await collector.start();
   const id = await home.submit("fussy", {});
   assertEquals((await home.final(id)).state, "FAILURE");
@@ -57,6 +57,7 @@ Deno.test("a collector that could not ack stores nothing twice, and one without 
     const held = Promise.withResolvers<void>();
     await using collector = new Collector({
       broker: home.broker,
+      renew: 10,
       letters: {
         add: async (batch) => {
           await letters.add(batch);
@@ -73,7 +74,7 @@ Deno.test("a collector that could not ack stores nothing twice, and one without 
   }
   assertEquals(await letters.count(), 1);
   const before = await letters.list({}, { limit: 1 });
-  await using collector = new Collector({ broker: home.broker, letters });
+  await using collector = new Collector({ broker: home.broker, letters, renew: 10 });
   await collector.start();
   await home.broker.publish({
     ...death,

@@ -1,0 +1,75 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import type { Delivery } from "../../../shared/broker/broker.ts";
+import { Consumer } from "../../../shared/broker/consumer.ts";
+import { Consumers } from "../../../shared/broker/consumers.ts";
+import { MemoryBroker } from "../../../shared/broker/memory.ts";
+import { BrokerUnavailable } from "../../../shared/errors.ts";
+import { message, queues, started, text } from "../../support/broker_ground.ts";
+import { Inbox } from "../../support/inbox.ts";
+
+const signal = new AbortController().signal;
+
+/** Consumers whose deliveries stay in hand until they are acked. */
+function holding(broker: MemoryBroker, prefetch: number) {
+  const inbox = new Inbox<{ delivery: Delivery; ack(): void }>();
+  const consumers = new Consumers(["q"], (queue, unheard) =>
+    new Consumer({
+      broker,
+      queue,
+      prefetch,
+      unheard,
+      onDelivery(delivery) {
+        const acked = Promise.withResolvers<void>();
+        inbox.put({
+          delivery,
+          ack() {
+            delivery.ack();
+            acked.resolve();
+          },
+        });
+        return acked.promise;
+      },
+    }));
+  return { consumers, inbox };
+}
+
+Deno.test("renew() counts what is in hand of the consumers before", async () => {
+  await using broker = new MemoryBroker();
+  await started(broker, queues("q"));
+  const { consumers, inbox } = holding(broker, 2);
+  await consumers.start();
+  const held = [];
+  for (const body of ["1", "2", "3"]) {
+    await broker.publish(message("", "q", body));
+    held.push(await inbox.next());
+    await consumers.renew(0, { signal });
+  }
+  assertEquals(held.map(({ delivery }) => text(delivery.message)), ["1", "2", "3"]);
+  for (const body of ["4", "5"]) {
+    await broker.publish(message("", "q", body));
+    await consumers.renew(0, { signal });
+  }
+  assertEquals([consumers.inHand, inbox.size], [3, 0]);
+
+  for (const { ack } of held) ack();
+  for (const body of ["4", "5"]) {
+    const { delivery, ack } = await inbox.next();
+    assertEquals(text(delivery.message), body);
+    ack();
+  }
+  await consumers.cancel();
+  await consumers.idle();
+  await consumers.stop();
+});
+
+Deno.test("nothing changes any more once all consuming ends", async () => {
+  await using broker = new MemoryBroker();
+  await started(broker, queues("q", "other"));
+  const { consumers } = holding(broker, 1);
+  await consumers.start();
+  await consumers.cancel();
+  await consumers.renew(0, { signal });
+  await assertRejects(() => consumers.add("other", { signal }), BrokerUnavailable, "ends");
+  assertEquals(consumers.queues, ["q"]);
+  await consumers.stop();
+});
