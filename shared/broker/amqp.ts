@@ -184,14 +184,16 @@ export class AmqpBroker implements Broker {
     }
   }
 
-  /** What is not durable went with the broker, and what is durable may have been deleted. */
+  /** What is not durable went with the broker, and what is durable may have been deleted.
+   *
+   * @throws when the connection was lost meanwhile; what the broker refuses is logged */
   async #declareAgain(connection: ChannelModel): Promise<void> {
     for (const declaration of this.#declared) {
-      try {
-        await this.#declareOn(connection, declaration);
-      } catch (error) {
+      const lived = await this.#declareOn(connection, declaration).catch((error) => {
         log.warn("Cannot declare again: {error}", { error });
-      }
+        return true;
+      });
+      if (!lived) throw new Error("the connection was lost while queues were declared");
     }
   }
 }

@@ -119,6 +119,7 @@ export class AmqpConnection {
     try {
       const connection = await this.#connect(socket.signal);
       const closed = this.#watch(connection);
+      if (isOver(connection)) throw new Error("the broker closed the connection at once");
       this.#connection = connection;
       if (this.#stopping.signal.aborted) await this.#close(connection);
       const opening = this.#options.onOpen(connection);
@@ -227,4 +228,9 @@ export class AmqpConnection {
       if (signal.aborted) done();
     });
   }
+}
+
+/** amqplib reads on before it gives a connection out: of a close that came with the last word of the handshake nobody is told. */
+function isOver({ connection }: ChannelModel): boolean {
+  return (connection as unknown as { expectSocketClose: boolean }).expectSocketClose;
 }

@@ -1,7 +1,12 @@
-/** A TCP proxy that can come late and go bad: swallow in one direction or both, strand, cut, rewrite. */
+/** A TCP proxy that can come late and go bad: swallow in one direction or both, strand, cut, rewrite, add. */
+
+import { Buffer } from "node:buffer";
 
 /** Changes bytes on their way to the server, in place. */
 export type Rewrite = (bytes: Uint8Array) => void;
+
+/** What follows bytes on their way to the client, in the same write. */
+export type Add = (bytes: Uint8Array) => Uint8Array;
 
 /** Which way bytes go. */
 export type Direction = "to server" | "to client";
@@ -15,6 +20,7 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = {
 /** How a proxy behaves. */
 export interface ProxyOptions {
   readonly rewrite?: Rewrite;
+  readonly add?: Add;
   /** Where it listens on loopback; default any free port. */
   readonly port?: number;
 }
@@ -25,15 +31,17 @@ const BOTH: readonly Direction[] = ["to server", "to client"];
 export class TcpProxy implements AsyncDisposable {
   readonly #target: Deno.ConnectOptions;
   readonly #rewrite: Rewrite | undefined;
+  readonly #add: Add | undefined;
   readonly #listener: Deno.TcpListener;
   readonly #links = new Set<Link>();
   readonly #work = new Set<Promise<void>>();
   readonly #accepting: Promise<void>;
   #held: readonly Direction[] = [];
 
-  constructor(target: Deno.ConnectOptions, { rewrite, port = 0 }: ProxyOptions = {}) {
+  constructor(target: Deno.ConnectOptions, { rewrite, add, port = 0 }: ProxyOptions = {}) {
     this.#target = target;
     this.#rewrite = rewrite;
+    this.#add = add;
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port });
     this.#accepting = this.#accept();
   }
@@ -103,7 +111,7 @@ export class TcpProxy implements AsyncDisposable {
     }
     const link = new Link(client, server, this.#held);
     this.#links.add(link);
-    await link.carry(this.#rewrite);
+    await link.carry(this.#rewrite, this.#add);
     this.#links.delete(link);
   }
 }
@@ -142,10 +150,18 @@ class Link {
     this.#open();
   }
 
-  async carry(rewrite: Rewrite | undefined): Promise<void> {
+  async carry(rewrite: Rewrite | undefined, add: Add | undefined): Promise<void> {
     await Promise.all([
-      this.#pump(this.#client, this.#server, "to server", rewrite),
-      this.#pump(this.#server, this.#client, "to client"),
+      this.#pump(this.#client, this.#server, "to server", (bytes) => {
+        rewrite?.(bytes);
+        return bytes;
+      }),
+      this.#pump(
+        this.#server,
+        this.#client,
+        "to client",
+        (bytes) => add ? Buffer.concat([bytes, add(bytes)]) : bytes,
+      ),
     ]);
   }
 
@@ -158,7 +174,7 @@ class Link {
     from: Deno.Conn,
     to: Deno.Conn,
     direction: Direction,
-    rewrite?: Rewrite,
+    change: (bytes: Uint8Array) => Uint8Array,
   ): Promise<void> {
     const buffer = new Uint8Array(65536);
     try {
@@ -166,9 +182,8 @@ class Link {
         const count = await from.read(buffer);
         await this.#gates.get(direction)?.promise;
         if (count === null) break;
-        const bytes = buffer.subarray(0, count);
-        rewrite?.(bytes);
-        for (let sent = 0; sent < count;) sent += await to.write(bytes.subarray(sent));
+        const bytes = change(buffer.subarray(0, count));
+        for (let sent = 0; sent < bytes.length;) sent += await to.write(bytes.subarray(sent));
       }
     } catch {
       // One of them was closed.

@@ -1,7 +1,9 @@
+import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { AmqpBroker } from "../../../shared/broker/amqp.ts";
 import type { Delivery, Message } from "../../../shared/broker/broker.ts";
 import { BrokerUnavailable, InvalidInput } from "../../../shared/errors.ts";
+import { unlessAborted } from "../../../shared/waits.ts";
 import { consumed, message, queues, started, text } from "../../support/broker_ground.ts";
 import { eventually } from "../../support/eventually.ts";
 import { Inbox } from "../../support/inbox.ts";
@@ -140,6 +142,40 @@ Deno.test("stop() returns while nothing listens", async () => {
     "stopped",
   );
 });
+
+Deno.test("AmqpBroker leaves a connection that is closed with the last word of its handshake", async () => {
+  await using vhost = await freshVhost();
+  let closes = 2;
+  await using proxy = TcpProxy.of(vhost.url, {
+    add: (bytes) =>
+      OPEN_OK.equals(bytes.slice(-OPEN_OK.length)) && closes-- > 0 ? CLOSE : new Uint8Array(),
+  });
+  await using broker = new AmqpBroker({ url: proxy.through(vhost.url), name: "forced" });
+  const consuming = started(broker, queues("celeriac.q"))
+    .then(() => consumed(broker, "celeriac.q"));
+  const inbox = await unlessAborted(consuming, AbortSignal.timeout(20_000));
+  assert(closes <= 0);
+  await broker.publish(message("", "celeriac.q", "first"));
+  assertEquals(text((await inbox.next()).message), "first");
+
+  // With something to declare again.
+  closes = 2;
+  proxy.cut();
+  await eventually("the loss", () => broker.status.state === "connecting");
+  await broker.connected();
+  await broker.publish(message("", "celeriac.q", "second"));
+  while (text((await inbox.next()).message) !== "second");
+  assert(closes <= 0);
+});
+
+/** `connection.open-ok`, and `connection.close` with 320 as an administrator's close has it (AMQP 0-9-1, 4.2.3 and 1.4). */
+const OPEN_OK = frame(0, 10, 0, 41, 0);
+const CLOSE = frame(0, 10, 0, 50, 320 >> 8, 320 & 255, 0, 0, 0, 0, 0);
+
+/** A frame of a method, on channel 0. */
+function frame(...payload: number[]): Buffer {
+  return Buffer.from([1, 0, 0, 0, 0, 0, payload.length, ...payload, 0xce]);
+}
 
 /** Closes all connections to a vhost from the broker's side. */
 async function closeConnections(vhost: Vhost): Promise<void> {
