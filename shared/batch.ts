@@ -1,5 +1,5 @@
 /** Micro-batches: many small writes become a few large ones, and each caller still gets an answer of its own. */
-import { CeleriacError } from "./errors.ts";
+import { CeleriacError, Unavailable } from "./errors.ts";
 import type { Service } from "./service.ts";
 
 /** What to do with items whose flush failed: try them all again after so many milliseconds, try each half of them alone, or reject them. */
@@ -28,6 +28,8 @@ export interface BatchOptions<Item, Result> {
   readonly flushes?: number;
   /** Items that may wait; more are refused. Default: no limit. */
   readonly limit?: number;
+  /** Weight that may wait, the last item's not counted; more is refused. Default: no limit. */
+  readonly limitWeight?: number;
 }
 
 interface Waiting<Item, Result> {
@@ -40,6 +42,7 @@ interface Waiting<Item, Result> {
 export class Batch<Item, Result> implements Service {
   readonly #options: BatchOptions<Item, Result>;
   #waiting: Waiting<Item, Result>[] = [];
+  #weight = 0;
   #flushing = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopping = false;
@@ -57,25 +60,31 @@ export class Batch<Item, Result> implements Service {
   }
 
   /** @param signal ends the waiting: an item that is not being flushed yet is taken out, one that is may be written all the same
-   * @throws {CeleriacError} when too many wait, or when stopped; else whatever ended the item's flush, or the signal's reason */
+   * @throws {Unavailable} when too much waits
+   * @throws {CeleriacError} when stopped; else whatever ended the item's flush, or the signal's reason */
   add(item: Item, signal?: AbortSignal): Promise<Result> {
-    const { name, limit = Infinity, size = 500, delayMs = 2, flushes = 1 } = this.#options;
+    const { name, size = 500, delayMs = 2, flushes = 1, weigh = () => 0 } = this.#options;
+    const { limit = Infinity, limitWeight = Infinity } = this.#options;
     if (this.#stopping) {
       return Promise.reject(
         new CeleriacError(`Cannot add to ${name} as they are being stopped: add earlier`),
       );
     }
-    if (this.#waiting.length >= limit) {
+    if (this.#waiting.length >= limit || this.#weight >= limitWeight) {
       return Promise.reject(
-        new CeleriacError(`Cannot add to ${name} as ${limit} wait already: add later`),
+        new Unavailable(`Cannot add to ${name} as too much waits already: add later`),
       );
     }
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     const waiting = { item, resolve, reject };
     this.#waiting.push(waiting);
+    this.#weight += weigh(item);
     signal?.addEventListener("abort", () => {
       const index = this.#waiting.indexOf(waiting);
-      if (index >= 0) this.#waiting.splice(index, 1);
+      if (index >= 0) {
+        this.#waiting.splice(index, 1);
+        this.#weight -= weigh(item);
+      }
       reject(signal.reason);
     }, { once: true });
     if (this.#waiting.length >= size) this.#next();
@@ -119,12 +128,14 @@ export class Batch<Item, Result> implements Service {
   #take(): Waiting<Item, Result>[] {
     const { size = 500, weight = Infinity, weigh = () => 0 } = this.#options;
     let count = 0;
-    let weighed = 0;
+    let taken = 0;
     for (const { item } of this.#waiting) {
-      weighed += weigh(item);
+      const weighed = taken + weigh(item);
       if (count === size || (count > 0 && weighed > weight)) break;
+      taken = weighed;
       count++;
     }
+    this.#weight -= taken;
     return this.#waiting.splice(0, count);
   }
 

@@ -53,7 +53,7 @@ export class DatabaseRefused extends CeleriacError {
   }
 }
 
-/** Neither the broker nor the outbox could take a message. Caught by the API, which answers 503 with `Retry-After`. */
+/** Neither the broker nor the outbox could take a message, or too much waits for one of them already. Caught by the API, which answers 503 with `Retry-After`. */
 export class Unavailable extends CeleriacError {}
 
 /** A delivery that cannot be understood. Caught by the executor, which sends it to the dead letters.

@@ -43,6 +43,8 @@ const LEAST_MS = 600;
 const DELAYED_MS = 1000;
 /** Messages that may wait for the database: bounds memory while both servers are away. */
 const HOLD_MAX = 10_000;
+/** Bytes of their bodies, the last one's not counted: some seconds' work of a database, and a small part of what an API may use. */
+const HOLD_MAX_BYTES = 32 * 1024 * 1024;
 /** Bytes of bodies written at once. */
 const HOLD_BYTES = 4 * 1024 * 1024;
 
@@ -66,6 +68,7 @@ export class Publisher {
       weight: HOLD_BYTES,
       flushes: 4,
       limit: HOLD_MAX,
+      limitWeight: HOLD_MAX_BYTES,
     });
   }
 
@@ -89,7 +92,7 @@ export class Publisher {
         return { ...submitted, via: "outbox" };
       } catch (error) {
         // Without a database the message still carries its eta: the worker puts it off.
-        if (!(error instanceof DatabaseUnavailable)) throw error;
+        if (!(error instanceof DatabaseUnavailable || error instanceof Unavailable)) throw error;
       }
     }
     return { ...submitted, via: await this.#publish(message, entry, options) };

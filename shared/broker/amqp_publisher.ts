@@ -17,11 +17,18 @@ import {
 } from "./refusal.ts";
 import type { BrokerStatus, Message, PublishOptions } from "./broker.ts";
 import { Confirms, type Pending } from "./confirms.ts";
+import type { Bound } from "./load.ts";
 import { Refusals } from "./refusals.ts";
 import { DIRECT_REPLY, isDirectReply, Replies } from "./replies.ts";
 
 /** Milliseconds that messages in flight still have for their confirm once an alarm was raised: what the broker had read before is confirmed in that time. */
 const BLOCKED_GRACE_MS = 250;
+
+/** Bytes of bodies in flight: a disk that takes 300 MB/s and confirms after 50 ms is kept busy. */
+const IN_FLIGHT_BYTES = 16 * 1024 * 1024;
+
+/** What waits while the broker is busy: more than a broker confirms within the bound; the bodies of a whole batch of the API's. */
+const WAITING: Bound = { messages: 20_000, bytes: 64 * 1024 * 1024 };
 
 /** With this many in flight frames wait for each other, {@linkcode GATHER_MS} at most: larger writes, and larger runs of confirms. */
 const BUSY = 16;
@@ -41,6 +48,7 @@ interface PublishChannel extends ConfirmChannel {
 export interface AmqpPublisherOptions {
   /** Milliseconds. */
   readonly confirmTimeoutMs: number;
+  /** Messages; see {@linkcode ConfirmsOptions.inFlight}. */
   readonly maxInFlight: number;
   /** Milliseconds; see {@linkcode ConfirmsOptions.silenceMs}. */
   readonly silenceMs?: number | undefined;
@@ -72,7 +80,8 @@ export class AmqpPublisher {
     this.#refusals = new Refusals(options.refusalMs);
     this.#confirms = new Confirms({
       timeoutMs: options.confirmTimeoutMs,
-      maxInFlight: options.maxInFlight,
+      inFlight: { messages: options.maxInFlight, bytes: IN_FLIGHT_BYTES },
+      waiting: WAITING,
       silenceMs: options.silenceMs,
       send: (pending, answer) => this.#send(pending, answer),
       stalled: () => this.#renew(),
@@ -207,7 +216,7 @@ export class AmqpPublisher {
     });
   }
 
-  /** As many messages as may be in flight were given up: leaves the channel to its fate and takes a new one. */
+  /** As much as may be in flight was given up: leaves the channel to its fate and takes a new one. */
   #renew(): void {
     const channel = this.#channel;
     this.#channel = undefined;

@@ -1,11 +1,12 @@
-/** Messages on their way to a confirm: a ledger with a bound for each, in time and in number.
+/** Messages on their way to a confirm: a ledger with a bound for each in time, and for all in number and in bytes.
  *
  * Without a majority, with a frozen leader or under an alarm a confirm never comes, and no refusal either. So nobody waits for one
  * longer than the bound; what is given up may still arrive later, as a duplicate.
  * @module
  */
 import type { Message } from "./broker.ts";
-import { tooLate, unanswered } from "./refusal.ts";
+import { type Bound, Load } from "./load.ts";
+import { crowded, tooLate, unanswered } from "./refusal.ts";
 
 /** A message in the ledger. */
 export interface Pending {
@@ -22,13 +23,15 @@ export interface Pending {
 export interface ConfirmsOptions {
   /** Milliseconds from {@linkcode Confirms.add} to the confirm. */
   readonly timeoutMs: number;
-  /** Messages that may be with the broker and not confirmed; more wait for their turn. */
-  readonly maxInFlight: number;
+  /** What may be with the broker and not confirmed; more waits for its turn. */
+  readonly inFlight: Bound;
+  /** What may wait; more is refused. */
+  readonly waiting: Bound;
   /** Milliseconds without any answer, while messages wait for one, after which all of them are given up at once. Default: never, each has its own bound. */
   readonly silenceMs?: number | undefined;
   /** Hands a message to the channel and calls `answer` with its confirm, or with the error that ends it. What it throws rejects the message. */
   send(pending: Pending, answer: (error: Error | undefined) => void): void;
-  /** Called when as many messages as may be in flight were given up: their channel answers no more. */
+  /** Called when as much as may be in flight was given up: its channel answers no more. */
   stalled(): void;
 }
 
@@ -47,9 +50,10 @@ export class Confirms {
   readonly #entries = new Set<Entry>();
   #waiting: Entry[] = [];
   #open = false;
-  /** With the broker and unanswered, those given up included. */
-  #sent = 0;
-  #givenUp = 0;
+  readonly #waitingLoad = new Load();
+  /** With the broker and unanswered, those given up included: their bodies stay in memory as long. */
+  readonly #sent = new Load();
+  readonly #givenUp = new Load();
   /** Counts channels: an answer from one before is of no interest. */
   #epoch = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -79,11 +83,16 @@ export class Confirms {
 
   /** Sends a message, or lets it wait until it can be sent.
    *
-   * @throws {BrokerUnavailable} when the bound passes, and what ended it otherwise */
+   * @throws {BrokerUnavailable} when the bound passes, or too much waits; and what ended it otherwise */
   add(
     message: Message,
     options: { mandatory: boolean; replyTo?: string | undefined; signal?: AbortSignal | undefined },
   ): Promise<void> {
+    const atOnce = this.#open && this.#waitingLoad.messages === 0 &&
+      !this.#sent.reaches(this.#options.inFlight);
+    if (!atOnce && this.#waitingLoad.reaches(this.#options.waiting)) {
+      return Promise.reject(crowded(message));
+    }
     return new Promise<void>((resolve, reject) => {
       const since = performance.now();
       const entry = new Entry(message, options.mandatory, options.replyTo, since, resolve, reject);
@@ -91,9 +100,9 @@ export class Confirms {
       if (options.signal) this.#watch(entry, options.signal);
       this.#entries.add(entry);
       if (this.#timer === undefined) this.#look();
-      if (this.#open && this.#waiting.length === 0 && this.#sent < this.#options.maxInFlight) {
-        this.#send(entry);
-      } else this.#waiting.push(entry);
+      if (atOnce) return this.#send(entry);
+      this.#waiting.push(entry);
+      this.#waitingLoad.add(message);
     });
   }
 
@@ -113,8 +122,8 @@ export class Confirms {
   abandon(error: (message: Message) => Error): void {
     this.#open = false;
     this.#epoch++;
-    this.#sent = 0;
-    this.#givenUp = 0;
+    this.#sent.clear();
+    this.#givenUp.clear();
     for (const entry of this.#entries) {
       if (entry.state === "sent") this.#settle(entry, error(entry.message));
     }
@@ -152,24 +161,24 @@ export class Confirms {
 
   #send(entry: Entry): void {
     entry.state = "sent";
-    this.#sent++;
+    this.#sent.add(entry.message);
     const epoch = this.#epoch;
     try {
       this.#options.send(entry, (error) => {
         if (epoch === this.#epoch) this.#answered(entry, error);
       });
     } catch (error) {
-      this.#sent--;
+      this.#sent.remove(entry.message);
       this.#settle(entry, error);
     }
   }
 
   #answered(entry: Entry, error: Error | undefined): void {
-    this.#sent--;
+    this.#sent.remove(entry.message);
     this.#looks = 0;
     this.#silentUntil = 0;
     if (entry.state === "sent") this.#settle(entry, error);
-    else this.#givenUp--;
+    else this.#givenUp.remove(entry.message);
     this.#pump();
   }
 
@@ -177,21 +186,25 @@ export class Confirms {
     if (this.#waiting.length === 0) return;
     let taken = 0;
     while (
-      this.#open && taken < this.#waiting.length && this.#sent < this.#options.maxInFlight
+      this.#open && taken < this.#waiting.length && !this.#sent.reaches(this.#options.inFlight)
     ) {
       const entry = this.#waiting[taken++];
-      if (entry?.state === "waiting") this.#send(entry);
+      if (entry?.state !== "waiting") continue;
+      this.#waitingLoad.remove(entry.message);
+      this.#send(entry);
     }
     this.#waiting.splice(0, taken);
   }
 
   #settle(entry: Entry, error: unknown): void {
+    if (entry.state === "waiting") this.#waitingLoad.remove(entry.message);
     entry.state = "settled";
     this.#entries.delete(entry);
     entry.unwatch?.();
     if (error === undefined) entry.resolve();
     else entry.reject(error);
     if (this.#entries.size > 0) return;
+    this.#waiting = [];
     clearInterval(this.#timer);
     this.#timer = undefined;
     for (const resolve of this.#idle.splice(0)) resolve();
@@ -204,7 +217,11 @@ export class Confirms {
       this.#giveUp(entry, tooLate(entry.message, entry.state === "sent", now - entry.since));
     }
     if (this.#options.silenceMs !== undefined && ++this.#looks > LOOKS) this.#fallSilent();
-    if (this.#givenUp >= this.#options.maxInFlight) this.#options.stalled();
+    // Those given up would stay in memory until there is a channel to send them over.
+    if (this.#waiting.length > this.#waitingLoad.messages) {
+      this.#waiting = this.#waiting.filter(({ state }) => state === "waiting");
+    }
+    if (this.#givenUp.reaches(this.#options.inFlight)) this.#options.stalled();
   }
 
   /** Nobody waits for the bound when no message at all is answered. */
@@ -216,7 +233,7 @@ export class Confirms {
   }
 
   #giveUp(entry: Entry, reason: unknown): void {
-    if (entry.state === "sent") this.#givenUp++;
+    if (entry.state === "sent") this.#givenUp.add(entry.message);
     this.#settle(entry, reason);
   }
 

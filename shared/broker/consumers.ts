@@ -6,6 +6,10 @@ import type { Consumer } from "./consumer.ts";
 /** Consumers that bring nothing, one after the other, before their queue counts as deaf. */
 const UNHEARD_MAX = 2;
 
+/** Consumers of a queue, retiring ones included, with which one of them is still renewed: each keeps a channel open as long as its
+ * slowest delivery is in hand. */
+const RENEWABLE_MAX = 4;
+
 /** Makes a consumer of a queue, not started yet.
  *
  * @param unheard as {@linkcode Consumer.unheard} of the one before */
@@ -88,7 +92,8 @@ export class Consumers {
     });
   }
 
-  /** Puts another consumer in the place of each that could take more and has heard nothing for so long.
+  /** Puts another consumer in the place of each that could take more and has heard nothing for so long. Not while too many before it
+   * still have deliveries in hand.
    *
    * A broker may count messages as handed over that never arrive, and tell nobody: where a quorum queue is deleted with deliveries in
    * hand and made again at once, RabbitMQ 3.10 carries the consumer over to the new queue and drops the first of its messages on the
@@ -99,7 +104,7 @@ export class Consumers {
     if (this.#cancelled) return Promise.resolve();
     return this.#change(async () => {
       const quiet = [...this.#consumers.values()]
-        .filter((one) => one.quietMs >= quietMs && this.#inHandOf(one.queue) < one.prefetch);
+        .filter((one) => one.quietMs >= quietMs && this.#couldTakeMore(one));
       await Promise.all(quiet.map(async (consumer) => {
         // Where it cannot be counted just now, the broker is about to say why.
         const unheard = await unlessAborted(consumer.unheardNow(), signal).catch(() => 0);
@@ -139,9 +144,11 @@ export class Consumers {
     return [...this.#consumers.values(), ...this.#retiring];
   }
 
-  /** With what those before still have: otherwise slow work would gather, a little from each consumer. */
-  #inHandOf(queue: string): number {
-    return inHand(this.#all.filter((consumer) => consumer.queue === queue));
+  /** Whether the queue could be given more if one consumer held all of its deliveries: what those before it still hold counts, too, or
+   * each renewal would fetch a whole prefetch beside it. */
+  #couldTakeMore({ queue, prefetch }: Consumer): boolean {
+    const held = this.#all.filter((one) => one.queue === queue);
+    return held.length <= RENEWABLE_MAX && inHand(held) < prefetch;
   }
 
   async #replace(

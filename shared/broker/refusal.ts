@@ -96,6 +96,13 @@ export function tooLate(message: Message, sent: boolean, waitedMs: number): Brok
   );
 }
 
+/** Too much waits for its turn already. */
+export function crowded(message: Message): BrokerUnavailable {
+  return new BrokerUnavailable(
+    `${cannotPublish(message)} as too much waits for the broker already: try again later`,
+  );
+}
+
 /** The channel was given up: it confirmed nothing of all that was in flight. */
 export function unanswered(message: Message): BrokerUnavailable {
   return new BrokerUnavailable(

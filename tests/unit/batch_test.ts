@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Batch, type BatchOptions } from "../../shared/batch.ts";
-import { CeleriacError } from "../../shared/errors.ts";
+import { CeleriacError, Unavailable } from "../../shared/errors.ts";
 
 /** A flush that waits to be let go, and knows what it was given. */
 function gated() {
@@ -161,10 +161,38 @@ Deno.test("add() refuses more than may wait", async () => {
   const accepted = [batch.add(1)];
   const running = await gate.nth(0);
   accepted.push(batch.add(2), batch.add(3));
-  await assertRejects(() => batch.add(4), CeleriacError, "numbers");
+  await assertRejects(() => batch.add(4), Unavailable, "numbers");
   running.go();
   (await gate.nth(1)).go();
   assertEquals(await Promise.all(accepted), [1, 2, 3]);
+  await batch.stop();
+});
+
+Deno.test("add() refuses more weight than may wait, and takes again what leaves room", async () => {
+  const gate = gated();
+  const batch = new Batch<number, number>({
+    name: "numbers",
+    flush: gate.flush,
+    delayMs: 0,
+    weigh: (item) => item,
+    limitWeight: 10,
+  });
+  const accepted = [batch.add(50)];
+  const running = await gate.nth(0);
+  const leaving = new AbortController();
+  const left = batch.add(4, leaving.signal);
+  accepted.push(batch.add(8));
+  await assertRejects(() => batch.add(1), Unavailable, "numbers");
+  leaving.abort(new Error("enough"));
+  await assertRejects(() => left, Error, "enough");
+  accepted.push(batch.add(7));
+  await assertRejects(() => batch.add(1), Unavailable, "numbers");
+  running.go();
+  const next = await gate.nth(1);
+  accepted.push(batch.add(1));
+  next.go();
+  (await gate.nth(2)).go();
+  assertEquals(await Promise.all(accepted), [50, 8, 7, 1]);
   await batch.stop();
 });
 

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Confirms, type Pending } from "../../../shared/broker/confirms.ts";
+import type { Bound } from "../../../shared/broker/load.ts";
 import { BrokerUnavailable } from "../../../shared/errors.ts";
 import { message, text } from "../../support/broker_ground.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -10,12 +11,21 @@ interface Sent {
 }
 
 /** A ledger, and what it sent. */
-function ledger(options: { timeoutMs?: number; maxInFlight?: number; silenceMs?: number } = {}) {
+function ledger(
+  options: {
+    timeoutMs?: number;
+    maxInFlight?: number;
+    bytesInFlight?: number;
+    waiting?: Bound;
+    silenceMs?: number;
+  } = {},
+) {
   const sent: Sent[] = [];
   const counts = { stalled: 0 };
   const confirms = new Confirms({
     timeoutMs: options.timeoutMs ?? 10_000,
-    maxInFlight: options.maxInFlight ?? 2,
+    inFlight: { messages: options.maxInFlight ?? 2, bytes: options.bytesInFlight ?? 1000 },
+    waiting: options.waiting ?? { messages: 1000, bytes: 1000 },
     silenceMs: options.silenceMs,
     send: (pending, answer) => {
       if (text(pending.message) === "unfit") throw new TypeError("unfit");
@@ -189,4 +199,47 @@ Deno.test("add() waits for its own bound while others are answered", async () =>
   await assertRejects(() => slow, BrokerUnavailable, "did not confirm it within 1");
   clearInterval(timer);
   await Promise.all(neighbours);
+});
+
+Deno.test("add() has no more bytes in flight than allowed, and one body of any size", async () => {
+  const { confirms, add, sent, bodies } = ledger({ maxInFlight: 100, bytesInFlight: 4 });
+  confirms.resume();
+  const all = [add("123456789"), add("a"), add("bc"), add("def"), add("g")];
+  assertEquals(bodies(), ["123456789"]);
+  sent[0]?.answer();
+  assertEquals(bodies(), ["123456789", "a", "bc", "def"]);
+  sent[3]?.answer();
+  assertEquals(bodies().at(-1), "g");
+  for (const index of [1, 2, 4]) sent[index]?.answer();
+  await Promise.all(all);
+});
+
+Deno.test("add() refuses at once what too much waits before, in number and in bytes", async () => {
+  for (const waiting of [{ messages: 2, bytes: 1000 }, { messages: 100, bytes: 4 }]) {
+    const { confirms, add, sent } = ledger({ maxInFlight: 1, waiting });
+    confirms.resume();
+    const stopping = new AbortController();
+    const held = [add("sent"), add("two")];
+    const leaving = add("three", stopping.signal);
+    await assertRejects(() => add("late"), BrokerUnavailable, "too much waits");
+    stopping.abort(new Error("enough"));
+    await assertRejects(() => leaving, Error, "enough");
+    held.push(add("in its place"));
+    await assertRejects(() => add("late"), BrokerUnavailable, "too much waits");
+    for (const index of [0, 1, 2]) sent[index]?.answer();
+    await Promise.all(held);
+    assertEquals(confirms.size, 0);
+  }
+});
+
+Deno.test("a channel whose bytes in flight were all given up is reported", async () => {
+  const { confirms, add, counts, bodies } = ledger({
+    timeoutMs: 20,
+    maxInFlight: 100,
+    bytesInFlight: 4,
+  });
+  confirms.resume();
+  await Promise.allSettled([add("large"), add("waits")]);
+  await eventually("the report", () => counts.stalled === 1);
+  assertEquals(bodies(), ["large"]);
 });
