@@ -80,7 +80,7 @@ export class Api implements Service {
       "Messages that nobody could work on, neither sent again nor purged",
       () => deadLetters.count(),
     );
-    const relay = new Relay({ database, broker });
+    const relay = new Relay({ database, broker, letters: deadLetters, store });
     const routes = new Routes(registry, config.routes);
     // Any one of them suffices, as either can hold a task.
     const health = this.#health = healthRoutes({

@@ -2,7 +2,10 @@
 import { z } from "zod";
 import { closest } from "../shared/closest.ts";
 import type { Headers, HeaderValue } from "../shared/broker/broker.ts";
+import { checkHeaders } from "../shared/broker/header_limit.ts";
 import { isReservedHeader } from "../shared/celery/headers.ts";
+import { fitsProperty, MAX_PROPERTY } from "../shared/celery/shape.ts";
+import { InvalidInput } from "../shared/errors.ts";
 import type { SignatureOptions } from "../shared/celery/signature.ts";
 import { label } from "./label.ts";
 import { type FieldError, Problem } from "./problem.ts";
@@ -14,7 +17,7 @@ const COUNTDOWN_MAX = 100 * 366 * 86_400;
 /** Seconds that fit the timers of JavaScript and of Celery (2^31 - 1 ms). */
 const LIMIT_MAX = 2_147_483;
 
-/** Bytes of all user headers as JSON: RabbitMQ's frame for all headers holds 128 KiB, ours are in there too. */
+/** Bytes of all user headers on the wire: half of what a message has room for, as ours are in there too, and a dead letter's grounds. */
 const HEADERS_MAX = 32 * 1024;
 
 /** Characters of a header's name (AMQP 0-9-1, field tables). */
@@ -23,6 +26,7 @@ const HEADER_NAME_MAX = 128;
 /** The schema, also of the OpenAPI document. */
 export const Options = z.strictObject({
   task_id: label
+    .refine(fitsProperty, `expected at most ${MAX_PROPERTY} bytes in UTF-8`)
     .describe("Id of the task; a UUIDv7 is made when absent"),
   queue: z.string().min(1).max(255)
     .describe("Another queue than the contract's: a contract's, or one of CELERIAC_FOREIGN_QUEUES"),
@@ -107,19 +111,20 @@ function readHeaders(headers: Record<string, unknown>): Headers {
       (hasWideInteger(value) ? "expected integers from -2^31 to 2^53 - 1" : undefined);
     if (why) errors.push({ field: `options.headers.${name}`, message: why });
   }
-  if (JSON.stringify(headers).length > HEADERS_MAX) {
-    errors.push({
-      field: "options.headers",
-      message: `expected at most ${HEADERS_MAX} bytes in all`,
-    });
-  }
   if (errors.length > 0) throw refusal(errors);
+  try {
+    checkHeaders(headers as Headers, HEADERS_MAX);
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    const message = `expected at most ${HEADERS_MAX} bytes in all, as AMQP writes them`;
+    throw refusal([{ field: "options.headers", message }]);
+  }
   return headers as Record<string, HeaderValue>;
 }
 
 function nameRefused(name: string): string | undefined {
-  if (name === "" || name.length > HEADER_NAME_MAX) {
-    return `expected a name of 1 to ${HEADER_NAME_MAX} characters`;
+  if (name === "" || name.length > HEADER_NAME_MAX || !fitsProperty(name)) {
+    return `expected a name of 1 to ${HEADER_NAME_MAX} characters, ${MAX_PROPERTY} bytes at most`;
   }
   return isReservedHeader(name)
     ? "'CC', 'BCC' and 'x-*' belong to the broker, and some names to Celery's protocol: choose another"

@@ -3,6 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
 import type { Database } from "../shared/database/database.ts";
 import { pending } from "../shared/database/migrate.ts";
+import { DeadLetters } from "../shared/dead_letters/store.ts";
 import { brokerCheck, databaseCheck, healthRoutes } from "../shared/health.ts";
 import { Lease } from "../shared/lease.ts";
 import { Metrics } from "../shared/metrics.ts";
@@ -52,8 +53,10 @@ export class Beat implements Service {
     const origin = `gen${Deno.pid}@${host}`;
     const queue = config.djangoSchedules;
     const outbox = new Outbox({ database });
-    this.#submissions = new SubmissionWriter({ store: resultStore(config.results, database) });
-    this.#relay = new Relay({ database, broker });
+    const store = resultStore(config.results, database);
+    this.#submissions = new SubmissionWriter({ store });
+    const letters = new DeadLetters({ database, outbox, store });
+    this.#relay = new Relay({ database, broker, letters, store });
     this.#scheduler = new Scheduler({
       lease: new Lease({
         database,

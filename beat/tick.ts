@@ -1,5 +1,6 @@
 /** Ticks: which are due, and what each of them sends. Pure. */
 import { createHash } from "node:crypto";
+import { checkHeaders } from "../shared/broker/header_limit.ts";
 import type { OutboxEntry } from "../shared/outbox.ts";
 import { entryOf } from "../shared/publisher.ts";
 import type { Submission } from "../shared/results/result.ts";
@@ -75,7 +76,7 @@ export interface Tick {
 /** Makes the message of one tick.
  *
  * @param schedule what its ids are made of
- * @throws {InvalidInput} when a Python worker would die of the message or lose it */
+ * @throws {InvalidInput} when a Python worker would die of the message or lose it, or it could never be sent */
 export function tickOf(
   schedule: string,
   { signature, ignoreResult }: ScheduledTask,
@@ -88,6 +89,7 @@ export function tickOf(
     { ...signature, options: { ...signature.options, taskId: id } },
     context,
   );
+  checkHeaders(entry.message.headers);
   if (ignoreResult) return { dueAt, entry };
   const { argsrepr, kwargsrepr } = entry.message.headers;
   const submission = {

@@ -16,8 +16,8 @@
 --   celeriac_migrate  owns the schema `celeriac`
 --   celeriac_api      reads tasks; inserts PENDING ones; revokes, expires and makes partitions through functions;
 --                     outbox; idempotency keys; workflows and the chords they open
---                     schedules
---   celeriac_beat     reads and moves schedules; inserts PENDING tasks; outbox
+--                     schedules; dead letters
+--   celeriac_beat     reads and moves schedules; inserts PENDING tasks; outbox; inserts dead letters
 --   celeriac_worker   reads and writes tasks and chords; inserts into the outbox
 --   celeriac_submit   calls celeriac.submit(), and sees nothing
 

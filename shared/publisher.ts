@@ -2,6 +2,7 @@
 import { v7 as newId } from "uuid";
 import { Batch } from "./batch.ts";
 import type { Broker, Message, ReplyOptions } from "./broker/broker.ts";
+import { checkHeaders } from "./broker/header_limit.ts";
 import { encodeTask, type IdentifiedSignature } from "./celery/message.ts";
 import type { Signature } from "./celery/signature.ts";
 import { BrokerUnavailable, CeleriacError, DatabaseUnavailable, Unavailable } from "./errors.ts";
@@ -124,8 +125,10 @@ export class Publisher {
 
   /** Resolves when the outbox has it.
    *
+   * @throws {InvalidInput} when it could never be sent: the broker, which would say so, is not asked
    * @throws {DatabaseUnavailable} also when it took too long; it may have been stored all the same */
   async #hold(entry: OutboxEntry, limitMs: number): Promise<void> {
+    checkHeaders(entry.message.headers);
     const late = new AbortController();
     const timer = setTimeout(() => {
       const reason = `it did not answer within ${Math.round(limitMs)} ms`;

@@ -1,9 +1,14 @@
 /** The loop that drains the outbox. Any number may run: they share the table by `SKIP LOCKED`. */
 import { getLogger } from "@logtape/logtape";
 import type { Broker, Properties } from "./broker/broker.ts";
+import { encodeException } from "./celery/exception.ts";
 import type { Database } from "./database/database.ts";
 import { storable } from "./database/storable.ts";
+import { type DeadLetter, letterOf } from "./dead_letters/letter.ts";
+import type { DeadLetters } from "./dead_letters/store.ts";
+import { InvalidInput } from "./errors.ts";
 import { Loop } from "./loop.ts";
+import type { ResultStore } from "./results/store.ts";
 import { retryDelay, retryPolicy } from "./retry.ts";
 import type { Service } from "./service.ts";
 import { fromStored } from "./stored_message.ts";
@@ -12,6 +17,10 @@ import { fromStored } from "./stored_message.ts";
 export interface RelayOptions {
   readonly database: Database;
   readonly broker: Broker;
+  /** Takes what can never be sent. */
+  readonly letters: Pick<DeadLetters, "add">;
+  /** Told of it. */
+  readonly store: Pick<ResultStore, "fail">;
   /** Milliseconds between looks at the table while nothing is due. Default 200. */
   readonly pollMs?: number;
 }
@@ -37,10 +46,13 @@ const TAKE = `
   )
   update celeriac.outbox as entry set due_at = now() + $2 * interval '1 second', offer = entry.id
   from taken where entry.id = taken.id and taken.before < $3
-  returning entry.id, taken.due_at, entry.task_id, entry.exchange, entry.routing_key,
+  returning entry.id, taken.due_at, entry.task_id, entry.retries, entry.exchange, entry.routing_key,
     entry.properties, entry.headers, entry.body, entry.attempts`;
 
 const REMOVE = "delete from celeriac.outbox where id = any($1::bigint[])";
+
+/** Apart from the other, as another relay may have taken over and removed it. */
+const GIVE_UP = `${REMOVE} returning id`;
 
 const PUT_BACK = `
   update celeriac.outbox as entry
@@ -57,6 +69,7 @@ interface Entry {
   readonly id: string;
   readonly due_at: Date;
   readonly task_id: string;
+  readonly retries: number;
   readonly exchange: string;
   readonly routing_key: string;
   readonly properties: Properties;
@@ -65,17 +78,27 @@ interface Entry {
   readonly attempts: number;
 }
 
+/** An entry that was not published, and why. */
+interface Failed {
+  readonly entry: Entry;
+  readonly reason: unknown;
+}
+
 /** Publishes what is due, in the order of its time, and removes what the broker has confirmed. */
 export class Relay implements Service {
   readonly #database: Database;
   readonly #broker: Broker;
+  readonly #letters: RelayOptions["letters"];
+  readonly #store: RelayOptions["store"];
   readonly #pollMs: number;
   readonly #log = getLogger(["celeriac", "relay"]);
   readonly #loop = new Loop({ name: "relay", round: () => this.#round() });
 
-  constructor({ database, broker, pollMs = 200 }: RelayOptions) {
+  constructor({ database, broker, letters, store, pollMs = 200 }: RelayOptions) {
     this.#database = database;
     this.#broker = broker;
+    this.#letters = letters;
+    this.#store = store;
     this.#pollMs = pollMs;
   }
 
@@ -103,11 +126,14 @@ export class Relay implements Service {
     entries.sort((one, other) => +one.due_at - +other.due_at || Number(one.id) - Number(other.id));
     const outcomes = await Promise.allSettled(entries.map((entry) => this.#publish(entry)));
     await this.#remove(entries.filter((_, index) => outcomes[index]!.status === "fulfilled"));
-    const failed = entries.flatMap((entry, index) => {
+    const failed = entries.flatMap((entry, index): Failed[] => {
       const outcome = outcomes[index]!;
       return outcome.status === "rejected" ? [{ entry, reason: outcome.reason }] : [];
     });
-    if (failed.length > 0) await this.#putBack(failed);
+    const hopeless = failed.filter(({ reason }) => reason instanceof InvalidInput);
+    const rest = failed.filter(({ reason }) => !(reason instanceof InvalidInput));
+    if (hopeless.length > 0) await this.#giveUp(hopeless);
+    if (rest.length > 0) await this.#putBack(rest);
     return 0;
   }
 
@@ -120,8 +146,35 @@ export class Relay implements Service {
     if (entries.length > 0) await this.#database.query(REMOVE, [entries.map(({ id }) => id)]);
   }
 
+  /** What is wrong with the message itself no waiting mends: it becomes a dead letter, and its record FAILURE. */
+  async #giveUp(failed: readonly Failed[]): Promise<void> {
+    await this.#database.transaction(async (sql) => {
+      const removed = await sql.query<{ id: string }>(GIVE_UP, [
+        failed.map(({ entry }) => entry.id),
+      ]);
+      const ids = new Set(removed.map(({ id }) => id));
+      const gone = failed.filter(({ entry }) => ids.has(entry.id));
+      await this.#letters.add(gone.map(letter), sql);
+      const failures = gone.map(({ entry: { task_id: id, retries }, reason }) => ({
+        id,
+        retries,
+        exception: encodeException(reason),
+      }));
+      await this.#store.fail(failures, sql);
+    });
+    for (const { entry, reason } of failed) {
+      this.#log.error(
+        "Message of task {task} can never be sent, and is a dead letter now: {reason}",
+        {
+          task: entry.task_id,
+          reason: String(reason),
+        },
+      );
+    }
+  }
+
   /** Without a broker entries keep their turn; if it is there and does not take one, that one waits longer each time. */
-  async #putBack(failed: readonly { entry: Entry; reason: unknown }[]): Promise<void> {
+  async #putBack(failed: readonly Failed[]): Promise<void> {
     const connected = this.#broker.status.state === "connected";
     const rows = failed.map(({ entry: { id, due_at, attempts }, reason }) => {
       const error = storable(reason instanceof Error ? reason.message : String(reason));
@@ -141,4 +194,14 @@ export class Relay implements Service {
     const [next] = await this.#database.query<{ ms: number | null }>(NEXT_DUE);
     return Math.max(SHORTEST_REST_MS, Math.min(this.#pollMs, next?.ms ?? Infinity));
   }
+}
+
+function letter({ entry, reason }: Failed): DeadLetter {
+  return letterOf(fromStored(entry), {
+    reason: "unsendable",
+    detail: reason instanceof Error ? reason.message : String(reason),
+    queue: entry.routing_key,
+    worker: null,
+    diedAt: new Date(),
+  });
 }

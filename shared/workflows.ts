@@ -4,6 +4,7 @@
  * as a whole or not at all, and submitting it again under the same id changes nothing.
  * @module
  */
+import { checkHeaders } from "./broker/header_limit.ts";
 import { readCanvas, writeCanvas } from "./celery/canvas.ts";
 import { type Canvas, endings, steps } from "./celery/canvas_tree.ts";
 import { dispatch, resultOf } from "./celery/dispatch.ts";
@@ -80,6 +81,7 @@ export class Workflows {
         options: { ...message.options, queue: routes.queueOf(message) },
       }, { origin, now })
     );
+    for (const { message } of entries) checkHeaders(message.headers);
     const text = stringifyJson(writeCanvas(canvas));
     await database.transaction(async (sql) => {
       const fresh = await sql.query(ADD, [id, text]);

@@ -5,7 +5,15 @@ import { decodeTask } from "./decode.ts";
 import { isReservedHeader, withoutTransport } from "./headers.ts";
 import { stringifyJson } from "./json.ts";
 import { repr, reprArgs } from "./repr.ts";
-import { isCount, isName, isObject, isSeconds, MAX_NAME } from "./shape.ts";
+import {
+  fitsProperty,
+  isCount,
+  isName,
+  isObject,
+  isSeconds,
+  MAX_NAME,
+  MAX_PROPERTY,
+} from "./shape.ts";
 import type { Signature, SignatureOptions } from "./signature.ts";
 import { fromIso, toIso } from "./time.ts";
 
@@ -74,7 +82,7 @@ const MAX_EXPIRATION_MS = 2 ** 32 - 1;
 /** Writes a task message: all headers that Celery 5.7 sends, in its order, as some readers need more
  * than `task` and `id`; body `[args, kwargs, embed]`.
  *
- * @throws {InvalidInput} when a Python worker would die of the message or lose it
+ * @throws {InvalidInput} when a Python worker would die of the message or lose it, or a property has no room for its text
  *
  * @example
  * ```ts
@@ -209,17 +217,19 @@ function expiration(expires: Date, now: Date): Pick<Properties, "expiration"> {
   return ms <= MAX_EXPIRATION_MS ? { expiration: String(Math.trunc(ms)) } : {};
 }
 
-/** Refuses what makes Python workers die of a message, or lose it (trap T15). */
+/** Refuses what makes Python workers die of a message, or lose it (trap T15), and what AMQP has no room for. */
 function check({ task, args, kwargs, options }: IdentifiedSignature): void {
   const name = `a text of 1 to ${MAX_NAME} characters`;
+  const property = `a text of 1 to ${MAX_PROPERTY} bytes`;
   const count = "a whole number from 0";
   const seconds = "a number of seconds from 0";
-  const { priority, timeLimit, softTimeLimit } = options;
+  const { taskId, replyTo, priority, timeLimit, softTimeLimit } = options;
   const rules: [field: string, fits: boolean, rule: string][] = [
     ["task", isName(task), name],
     ["args", Array.isArray(args), "a list"],
     ["kwargs", isObject(kwargs), "an object"],
-    ["options.task_id", isName(options.taskId), name],
+    ["options.task_id", isName(taskId) && fitsProperty(taskId), property],
+    ["options.reply_to", fitsProperty(replyTo ?? ""), property],
     ["options.retries", isCount(options.retries ?? 0), count],
     ["options.group_index", isCount(options.groupIndex ?? 0), count],
     ["options.priority", isCount(priority ?? 0) && (priority ?? 0) <= 255, `${count} to 255`],

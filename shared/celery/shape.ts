@@ -3,6 +3,9 @@
 /** Characters that a name or id may have: what django-celery-results stores. */
 export const MAX_NAME = 255;
 
+/** Bytes that a property of a message may have (AMQP 0-9-1, short strings). */
+export const MAX_PROPERTY = 255;
+
 /** An object that is no list. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -16,6 +19,12 @@ export function isText(value: unknown): value is string {
 /** A name or id: storable text of 1 to {@linkcode MAX_NAME} characters. */
 export function isName(value: unknown): value is string {
   return isText(value) && value.length > 0 && value.length <= MAX_NAME;
+}
+
+/** Whether a text can be a property of a message: at most {@linkcode MAX_PROPERTY} bytes in UTF-8. */
+export function fitsProperty(text: string): boolean {
+  return text.length * 3 <= MAX_PROPERTY ||
+    new TextEncoder().encode(text).length <= MAX_PROPERTY;
 }
 
 /** A whole number from 0. */

@@ -26,6 +26,7 @@ begin
       celeriac.kept(text),
       celeriac.revoke(text, json),
       celeriac.reopen(json),
+      celeriac.fail(json),
       celeriac.make_partitions(integer),
       celeriac.expire(interval, integer, interval),
       celeriac.expire_keys(interval, integer)
@@ -40,6 +41,9 @@ begin
     grant select, insert, delete, update (due_at, offer, attempts, last_error) on celeriac.outbox to celeriac_beat;
     grant select, insert, update, delete on celeriac.schedule to celeriac_beat;
     grant select, insert, update on celeriac.lease to celeriac_beat;
+    -- Its relay gives up what can never be sent.
+    grant insert on celeriac.dead_letter to celeriac_beat;
+    grant execute on function celeriac.fail(json) to celeriac_beat;
   end if;
 
   if to_regrole('celeriac_worker') is not null then

@@ -16,6 +16,7 @@ import submit from "./migrations/0008_submit.sql" with { type: "text" };
 import canvas from "./migrations/0009_canvas.sql" with { type: "text" };
 import crash from "./migrations/0010_crash.sql" with { type: "text" };
 import deadLetter from "./migrations/0011_dead_letter.sql" with { type: "text" };
+import unsendable from "./migrations/0012_unsendable.sql" with { type: "text" };
 
 /** One step of the schema; its place in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -42,6 +43,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "canvas", sql: canvas },
   { name: "crash", sql: crash },
   { name: "dead letter", sql: deadLetter },
+  { name: "unsendable", sql: unsendable },
 ];
 
 /** Partitions made ahead, so that a week without upkeep costs nothing. */

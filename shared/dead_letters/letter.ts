@@ -134,6 +134,12 @@ export function bare(letter: DeadLetter, fault: string): DeadLetter {
   };
 }
 
+/** A letter of a message that never came as far as the queue of dead letters. */
+export function letterOf(message: Message, grounds: Grounds): DeadLetter {
+  const detail = grounds.detail && storable(grounds.detail.slice(0, DETAIL_MAX));
+  return { id: v7(), ...identity(message), ...grounds, detail, message };
+}
+
 /** The message as it is sent again: to the queue that it was set aside from, without what was added on the way to the dead letters.
  *
  * It bears no `expiration`: one that has passed would bring it back at once. */

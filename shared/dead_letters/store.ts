@@ -42,7 +42,7 @@ export interface Redriven {
 
 /** What a store works with. */
 export interface DeadLettersOptions {
-  readonly database: Pick<Database, "query" | "transaction">;
+  readonly database: Database;
   readonly outbox: Pick<Outbox, "addFresh">;
   readonly store: Pick<ResultStore, "reopen">;
 }
@@ -94,9 +94,10 @@ export class DeadLetters {
 
   /** Resolves when the letters are committed; those already there are left alone.
    *
+   * @param sql a transaction that they belong to
    * @throws {DatabaseUnavailable} */
-  async add(letters: readonly DeadLetter[]): Promise<void> {
-    await this.#options.database.query(ADD, [JSON.stringify(letters.map(toRow))]);
+  async add(letters: readonly DeadLetter[], sql: Sql = this.#options.database): Promise<void> {
+    await sql.query(ADD, [JSON.stringify(letters.map(toRow))]);
   }
 
   /** How many fit.

@@ -211,6 +211,16 @@ const REOPEN = ({ dateStarted }: DjangoShape) => `
   where task.task_id = message.id and task.status = 'FAILURE'
   returning task.task_id::text as id`;
 
+const FAIL = `
+  update ${TASK_TABLE} as task
+  set status = 'FAILURE', content_type = 'application/json', content_encoding = 'utf-8', result = failure.exception::text,
+    traceback = null, worker = null, date_done = now()
+  from json_to_recordset($1::text::json) as failure (id text, retries integer, exception json)
+  where task.task_id = failure.id and task.status not in ${FINAL} and ${
+  kept("task", "retries")
+} <= failure.retries
+  returning task.task_id::text as id`;
+
 /** On the column itself, which has an index, and not on what it is shown as. */
 function inState(state: State): string {
   switch (state) {
@@ -234,6 +244,7 @@ export function djangoStatements(shape: DjangoShape): Statements {
     reclaim: RECLAIM(records),
     revoke: REVOKE,
     reopen: REOPEN(shape),
+    fail: FAIL,
     find: `select * from ${records} where record.id = $1`,
     outcomes: many(records, "id, state, result, exception"),
     states: many(records, "id, state"),

@@ -90,6 +90,8 @@ const REVOKE = "select revoked, state from celeriac.revoke($1, $2::text::json)";
 
 const REOPEN = "select reopened as id from celeriac.reopen($1::text::json) as reopened";
 
+const FAIL = "select failed as id from celeriac.fail($1::text::json) as failed";
+
 const FIND = `select ${RECORD} from celeriac.tasks(array[$1::text])`;
 
 const STATEMENTS = {
@@ -100,6 +102,7 @@ const STATEMENTS = {
   reclaim: RECLAIM,
   revoke: REVOKE,
   reopen: REOPEN,
+  fail: FAIL,
   find: FIND,
   outcomes: "select id, state, result::text as result, exception from celeriac.tasks($1::text[])",
   states: "select id, state from celeriac.tasks($1::text[])",

@@ -137,6 +137,15 @@ export class PostgresResultStore implements ResultStore {
     await sql.query(reopen, [JSON.stringify(rows)]);
   }
 
+  async fail(
+    tasks: readonly { id: string; retries: number; exception: ExceptionMeta }[],
+    sql: Sql,
+  ): Promise<void> {
+    const { fail } = await this.#tables.statements(sql);
+    const rows = tasks.map((task) => ({ ...task, id: storable(task.id) }));
+    await sql.query(fail, [JSON.stringify(rows)]);
+  }
+
   async find(id: string): Promise<TaskRecord | undefined> {
     const { find } = await this.#statements();
     const [row] = await this.#database.query<Row>(find, [storable(id)]);

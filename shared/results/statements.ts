@@ -18,6 +18,9 @@ export interface Statements {
   readonly revoke: string;
   /** `$1`: ids, and the retries of the message that is sent again for each. Makes those that failed PENDING, and returns their ids. */
   readonly reopen: string;
+  /** `$1`: ids, the retries of the message that is given up for each, and the exception. Makes those FAILURE that are neither final nor at
+   * a later attempt. */
+  readonly fail: string;
   /** `$1`: id. Returns its record. */
   readonly find: string;
   /** `$1`: ids. Returns id, state, result and exception of those that there are. */

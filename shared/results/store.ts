@@ -1,4 +1,5 @@
 /** Where records live. One store; the SQL is given to it. */
+import type { ExceptionMeta } from "../celery/exception.ts";
 import type { Sql } from "../database/database.ts";
 import type {
   Claim,
@@ -37,6 +38,14 @@ export interface ResultStore {
    * @param tasks with the failed attempts that the message counts
    * @param sql the transaction that sends the messages */
   reopen(tasks: readonly { id: string; retries: number }[], sql: Sql): Promise<void>;
+  /** Makes records FAILURE whose messages are given up; those that are final or at a later attempt stay as they are.
+   *
+   * @param tasks with the failed attempts that the message counts
+   * @param sql the transaction that gives the messages up */
+  fail(
+    tasks: readonly { id: string; retries: number; exception: ExceptionMeta }[],
+    sql: Sql,
+  ): Promise<void>;
   find(id: string): Promise<TaskRecord | undefined>;
   /** What many tasks led to; those without a record are left out. */
   outcomes(ids: readonly string[]): Promise<TaskOutcome[]>;

@@ -1,19 +1,22 @@
 import { assert, assertEquals, assertObjectMatch } from "@std/assert";
 import { AmqpBroker } from "../../shared/broker/amqp.ts";
 import type { Broker, Delivery, Message } from "../../shared/broker/broker.ts";
+import { makeDjangoTables } from "../../shared/database/django.ts";
 import { DatabaseJournal } from "../../shared/broker/database_journal.ts";
 import { MemoryBroker } from "../../shared/broker/memory.ts";
 import type { Database } from "../../shared/database/database.ts";
 import { PostgresDatabase } from "../../shared/database/postgres.ts";
+import { DeadLetters } from "../../shared/dead_letters/store.ts";
 import { Outbox, type OutboxEntry } from "../../shared/outbox.ts";
-import { Relay } from "../../shared/relay.ts";
+import { resultStore } from "../../shared/results/choice.ts";
 import { consumed, queues, started, text, texts } from "../support/broker_ground.ts";
 import { eventually } from "../support/eventually.ts";
 import type { Inbox } from "../support/inbox.ts";
 import { migratedPglite, migratedPostgres } from "../support/migrated.ts";
 import { TcpProxy } from "../support/proxy.ts";
+import { relayOf } from "../support/relay.ts";
 import { freshVhost } from "../support/servers.ts";
-import { entry, message } from "../support/settlements.ts";
+import { entry, message, settlement, submission } from "../support/settlements.ts";
 
 const QUEUE = "celeriac.relayed";
 
@@ -87,7 +90,7 @@ Deno.test("Relay publishes what is due, in the order of its time, as it was give
     entry("x", { message: { exchange: "", routingKey: QUEUE, properties, headers, body } }),
   ]);
 
-  await using relay = new Relay({ database, broker });
+  await using relay = relayOf({ database, broker });
   await relay.start();
   await relay.start();
   assertEquals(await numbers(inbox, 20), Array.from({ length: 20 }, (_, n) => n));
@@ -108,8 +111,8 @@ Deno.test("Relay shares the outbox with another: each of 1,000 entries is publis
   await using own = new PostgresDatabase({ url });
   await own.start();
   await outbox.add(Array.from({ length: 1000 }, (_, n) => numbered(n)));
-  await using one = new Relay({ database, broker });
-  await using other = new Relay({ database: own, broker });
+  await using one = relayOf({ database, broker });
+  await using other = relayOf({ database: own, broker });
   await Promise.all([one.start(), other.start()]);
   const seen = await numbers(inbox, 1000);
   await emptied(database);
@@ -126,7 +129,7 @@ Deno.test("Relay drains thousands without resting between rounds", async () => {
   const { database, broker, outbox, inbox } = here;
   await outbox.add(Array.from({ length: 2000 }, (_, n) => numbered(n)));
   // With rests of a minute only one round would come in time.
-  await using relay = new Relay({ database, broker, pollMs: 60_000 });
+  await using relay = relayOf({ database, broker, pollMs: 60_000 });
   await relay.start();
   assertEquals(new Set(await numbers(inbox, 2000)).size, 2000);
   await emptied(database);
@@ -140,7 +143,7 @@ Deno.test("Relay publishes an entry when its time comes, not before and not at t
     numbered(1, { dueAt }),
     numbered(2, { dueAt: new Date(Date.now() + 3_600_000) }),
   ]);
-  await using relay = new Relay({ database, broker, pollMs: 60_000 });
+  await using relay = relayOf({ database, broker, pollMs: 60_000 });
   await relay.start();
   await inbox.next();
   const late = Date.now() - dueAt.getTime();
@@ -151,7 +154,7 @@ Deno.test("Relay publishes an entry when its time comes, not before and not at t
 Deno.test("wake() makes the relay look at once", async () => {
   await using here = await ground();
   const { database, broker, outbox, inbox } = here;
-  await using relay = new Relay({ database, broker, pollMs: 60_000 });
+  await using relay = relayOf({ database, broker, pollMs: 60_000 });
   await relay.start();
   for (let n = 0; n < 5; n++) {
     await outbox.add([numbered(n)]);
@@ -169,7 +172,7 @@ Deno.test("Relay keeps what has no queue, tries it again later, and lets the res
     body: new TextEncoder().encode("7"),
   });
   await outbox.add([entry("lost", { message: lost }), numbered(1)]);
-  await using relay = new Relay({ database, broker });
+  await using relay = relayOf({ database, broker });
   await relay.start();
   assertEquals(await numbers(inbox, 1), [1]);
   const row = await eventually("an attempt that failed", async () => {
@@ -188,10 +191,74 @@ Deno.test("Relay keeps what has no queue, tries it again later, and lets the res
   await emptied(database);
 });
 
+for (const results of ["native", "django"] as const) {
+  Deno.test(`Relay makes a dead letter of what can never be sent, and FAILURE of its record (${results})`, async () => {
+    await using here = await ground();
+    const { database, broker, outbox, inbox } = here;
+    if (results === "django") await makeDjangoTables(database);
+    const store = resultStore(results, database);
+    const letters = new DeadLetters({ database, outbox, store });
+    const failed = { state: "RETRY", retries: 2 } as const;
+    await store.submitted(["too-long", "too-large"].map((id) => submission({ id })));
+    await store.settle([
+      settlement({ id: "done", state: "SUCCESS" }),
+      settlement({ id: "ahead", ...failed }),
+    ]);
+    const large = { note: "語".repeat(25_000) };
+    const unsendable = (id: string, given: Partial<Message>) =>
+      entry(id, {
+        message: message({
+          exchange: "",
+          routingKey: QUEUE,
+          headers: { id, task: "add", ...large },
+          ...given,
+        }),
+      });
+    await outbox.add([
+      unsendable("too-long", {
+        properties: { contentType: "application/json", correlationId: "é".repeat(200) },
+        headers: { id: "too-long", task: "add" },
+      }),
+      unsendable("too-large", {}),
+      unsendable("too-low", { headers: { id: "too-low", task: "add", n: -(2n ** 60n) } }),
+      unsendable("done", {}),
+      unsendable("ahead", {}),
+      numbered(1),
+    ]);
+    await using relay = relayOf({ database, broker, results });
+    await relay.start();
+    assertEquals(await numbers(inbox, 1), [1]);
+    await emptied(database);
+
+    const states = await store.states(["too-long", "too-large", "too-low", "done", "ahead"]);
+    assertEquals(Object.fromEntries(states), {
+      "too-long": "FAILURE",
+      "too-large": "FAILURE",
+      "done": "SUCCESS",
+      "ahead": "RETRY",
+    });
+    const { exception, finishedAt } = (await store.find("too-large"))!;
+    assertEquals(exception?.exc_type, "ValueError");
+    assert(finishedAt);
+    const { letters: kept } = await letters.list({ reason: "unsendable" }, { limit: 10 });
+    assertEquals(kept.map(({ taskId }) => taskId).sort(), [
+      "ahead",
+      "done",
+      "too-large",
+      "too-long",
+      "too-low",
+    ]);
+    const { queue, worker, detail, id } = kept.find(({ taskId }) => taskId === "too-large")!;
+    assertEquals([queue, worker], [QUEUE, null]);
+    assert(detail?.includes("headers"), detail!);
+    assertEquals((await letters.find(id))?.headers["note"], large.note);
+  });
+}
+
 Deno.test("Relay waits for a broker that is away, costing its entries neither attempts nor their turn", async () => {
   await using here = await ground();
   const { database, broker, outbox, inbox, proxy } = here;
-  await using relay = new Relay({ database, broker });
+  await using relay = relayOf({ database, broker });
   await relay.start();
   proxy.swallow();
   const dueAt = new Date(Date.now() - 1000);
@@ -220,7 +287,7 @@ Deno.test("Relay outlives a database that is away", async () => {
   await using here = await ground();
   const { url, broker, outbox, inbox } = here;
   await using own = new PostgresDatabase({ url });
-  await using relay = new Relay({ database: own, broker });
+  await using relay = relayOf({ database: own, broker });
   await relay.start();
   await outbox.add([numbered(1)]);
   await own.start();
@@ -248,7 +315,7 @@ Deno.test("Relay does not lose what a worker puts back before the relay has remo
   const { database, broker, outbox, inbox } = here;
   await outbox.add([numbered(1)]);
   let putBack = false;
-  await using relay = new Relay({
+  await using relay = relayOf({
     database,
     broker: before(broker, async () => {
       if (!putBack) await outbox.add([numbered(1)]);
@@ -266,7 +333,7 @@ Deno.test("Relay takes over what another took and never finished", async () => {
   await outbox.add([numbered(1)]);
   const stuck = Promise.withResolvers<void>();
   const taken = Promise.withResolvers<void>();
-  await using first = new Relay({
+  await using first = relayOf({
     database,
     broker: before(broker, () => {
       taken.resolve();
@@ -280,7 +347,7 @@ Deno.test("Relay takes over what another took and never finished", async () => {
   );
   assert(lease!.seconds > 30 && lease!.seconds <= 60, String(lease!.seconds));
   await database.query("update celeriac.outbox set due_at = now()");
-  await using second = new Relay({ database, broker });
+  await using second = relayOf({ database, broker });
   await second.start();
   assertEquals(await numbers(inbox, 1), [1]);
   await emptied(database);
@@ -295,7 +362,7 @@ Deno.test("Relay works in embedded mode, where broker and outbox share one conne
   const inbox = await consumed(broker, QUEUE);
   const outbox = new Outbox({ database });
   await outbox.add(Array.from({ length: 300 }, (_, n) => numbered(n)));
-  await using relay = new Relay({ database, broker });
+  await using relay = relayOf({ database, broker });
   await relay.start();
   assertEquals(new Set(await numbers(inbox, 300)).size, 300);
   await emptied(database);

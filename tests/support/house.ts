@@ -9,7 +9,6 @@ import { PostgresDatabase } from "../../shared/database/postgres.ts";
 import { Outbox } from "../../shared/outbox.ts";
 import { Publisher } from "../../shared/publisher.ts";
 import { Registry } from "../../shared/registry.ts";
-import { Relay } from "../../shared/relay.ts";
 import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
 import { resultStore } from "../../shared/results/choice.ts";
 import type { PostgresResultStore } from "../../shared/results/postgres.ts";
@@ -18,6 +17,7 @@ import { DEAD_QUEUE, declarationFor } from "../../shared/topology.ts";
 import { type Handler, Handlers } from "../../workers/handlers.ts";
 import { WorkerNode } from "../../workers/main.ts";
 import { eventually } from "./eventually.ts";
+import { relayOf } from "./relay.ts";
 import { freshDatabase, freshVhost, management } from "./servers.ts";
 
 /** What a test needs of the house. */
@@ -75,7 +75,7 @@ export async function house(
   const store = resultStore(config.results, database);
   const outbox = new Outbox({ database });
   const publisher = new Publisher({ broker, outbox, origin: "gen1@test" });
-  const relay = stack.use(new Relay({ database, broker }));
+  const relay = stack.use(relayOf({ database, broker, results: config.results }));
   await relay.start();
   const worker = stack.use(
     new WorkerNode({

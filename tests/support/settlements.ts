@@ -2,7 +2,7 @@
 import { v4 } from "uuid";
 import type { Message } from "../../shared/broker/broker.ts";
 import type { OutboxEntry } from "../../shared/outbox.ts";
-import type { Settlement } from "../../shared/results/result.ts";
+import type { Settlement, Submission } from "../../shared/results/result.ts";
 
 /** A success of task `add`, or whatever else is asked for. */
 export function settlement(given: Partial<Settlement> = {}): Settlement {
@@ -20,6 +20,19 @@ export function settlement(given: Partial<Settlement> = {}): Settlement {
     retries: 0,
     startedAt: null,
     next: null,
+    ...given,
+  };
+}
+
+/** A submission of task `add`. */
+export function submission(given: Partial<Submission> = {}): Submission {
+  return {
+    id: v4(),
+    name: "add",
+    queue: "celeriac.default",
+    argsRepr: "()",
+    kwargsRepr: "{'x': 1, 'y': 2}",
+    submittedAt: new Date(),
     ...given,
   };
 }

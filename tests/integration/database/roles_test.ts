@@ -9,22 +9,25 @@ import { Maintenance } from "../../../shared/maintenance.ts";
 import { readLetter } from "../../../shared/dead_letters/letter.ts";
 import { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import { Outbox } from "../../../shared/outbox.ts";
-import { Relay } from "../../../shared/relay.ts";
 import { Idempotency } from "../../../shared/results/idempotency.ts";
 import { PostgresResultStore } from "../../../shared/results/postgres.ts";
 import { consumed, queues, started } from "../../support/broker_ground.ts";
+import { relayOf } from "../../support/relay.ts";
 import { freshDatabase } from "../../support/servers.ts";
-import { entry, message, settlement } from "../../support/settlements.ts";
+import { entry, message, settlement, submission } from "../../support/settlements.ts";
 
 const ROLES = await Deno.readTextFile(
   new URL("../../../infra/database-roles.sql", import.meta.url),
 );
+
+const UNSENDABLE = message({ headers: { id: "u", far: -(2n ** 60n) } });
 
 interface Users extends AsyncDisposable {
   readonly admin: PostgresDatabase;
   readonly migrator: PostgresDatabase;
   readonly api: PostgresDatabase;
   readonly worker: PostgresDatabase;
+  readonly beat: PostgresDatabase;
 }
 
 /** A database migrated by a user who is a member of celeriac_migrate, and users who are members of the others. */
@@ -49,9 +52,11 @@ async function users(): Promise<Users> {
   };
   const migrator = await member("celeriac_migrate");
   await migrate(migrator);
-  const [api, worker] = [await member("celeriac_api"), await member("celeriac_worker")];
+  const api = await member("celeriac_api");
+  const worker = await member("celeriac_worker");
+  const beat = await member("celeriac_beat");
   const owned = stack.move();
-  return { admin, migrator, api, worker, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { admin, migrator, api, worker, beat, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 async function forbidden(sql: Sql, statements: readonly string[]): Promise<void> {
@@ -110,6 +115,7 @@ Deno.test("celeriac_api can do what the API does, relay and upkeep included", as
   await outbox.add([
     entry("a", { message: message({ exchange: "", routingKey: "celeriac.here" }) }),
     entry("b", { message: message({ exchange: "", routingKey: "celeriac.nowhere" }) }),
+    entry("u", { message: UNSENDABLE }),
     entry("c", { dueAt: new Date(Date.now() + 3_600_000) }),
   ]);
   // What a worker put there is the API's to publish.
@@ -120,7 +126,7 @@ Deno.test("celeriac_api can do what the API does, relay and upkeep included", as
   await new PostgresResultStore({ database: worker }).settle([
     settlement({ id: "d", state: "RETRY", next: retry }),
   ]);
-  await using relay = new Relay({ database: api, broker });
+  await using relay = relayOf({ database: api, broker });
   await relay.start();
   await inbox.take(2);
   await relay.stop();
@@ -129,9 +135,9 @@ Deno.test("celeriac_api can do what the API does, relay and upkeep included", as
 
   const letters = new DeadLetters({ database: api, outbox, store });
   await letters.add([readLetter(message()), readLetter(message({ headers: {} }))]);
-  assertEquals((await letters.list({}, { limit: 5 })).letters.length, 2);
+  assertEquals((await letters.list({}, { limit: 5 })).letters.length, 3);
   assertEquals((await letters.redrive({ task: "add" }, { rate: 1, limit: 5 })).redriven, 1);
-  assertEquals(await letters.purge({}), 1);
+  assertEquals(await letters.purge({}), 2);
 
   await new Maintenance({ database: api }).run();
 });
@@ -158,6 +164,26 @@ Deno.test("celeriac_api is refused everything else", async () => {
     "alter function celeriac.revoke(text, json) owner to current_user",
     "set role celeriac_migrate",
   ]);
+});
+
+Deno.test("celeriac_beat can relay, and give up what can never be sent", async () => {
+  await using ground = await users();
+  const { admin, beat } = ground;
+  await using broker = new MemoryBroker();
+  await started(broker, queues("celeriac.here"));
+  const inbox = await consumed(broker, "celeriac.here");
+  const outbox = new Outbox({ database: beat });
+  const store = new PostgresResultStore({ database: beat });
+  await store.submitted([submission({ id: "u" })]);
+  const sendable = message({ exchange: "", routingKey: "celeriac.here" });
+  await outbox.add([entry("u", { message: UNSENDABLE }), entry("a", { message: sendable })]);
+  await using relay = relayOf({ database: beat, broker });
+  await relay.start();
+  await inbox.take(1);
+  await relay.stop();
+  assertEquals((await outbox.depth()).total, 0);
+  const states = await new PostgresResultStore({ database: admin }).states(["u"]);
+  assertEquals(states.get("u"), "FAILURE");
 });
 
 Deno.test("celeriac_worker can do what the worker does", async () => {
@@ -188,6 +214,7 @@ Deno.test("celeriac_worker is refused everything else", async () => {
     "select * from celeriac.idempotency",
     "select * from celeriac.dead_letter",
     "select celeriac.reopen('[]')",
+    "select celeriac.fail('[]')",
     "insert into celeriac.idempotency (key, body_hash, task_id) values ('a', 'b', 'c')",
     "select celeriac.revoke('x', '{}')",
     "select celeriac.make_partitions(400)",

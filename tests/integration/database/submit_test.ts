@@ -63,7 +63,12 @@ Deno.test("celeriac.submit() sends one task for an id, when it is due, and names
     ["celeriac.submit('echo', '{}', '{}')", "args must be a JSON array"],
     ["celeriac.submit('echo', queue => 'celeriac.dead')", "queue must be 'celeriac.' and a name"],
     ["celeriac.submit('echo', queue => 'celeriac.a b')", "queue must be 'celeriac.' and a name"],
-    ["celeriac.submit('echo', id => '')", "id must be a text of 1 to 255 characters"],
+    ["celeriac.submit('echo', id => '')", "id must be a text of 1 to 255 bytes"],
+    ["celeriac.submit('echo', id => repeat('é', 200))", "id must be a text of 1 to 255 bytes"],
+    [
+      "celeriac.submit('echo', queue => repeat('é', 200))",
+      "queue must be a name of 1 to 255 bytes",
+    ],
   ];
   for (const [call, message] of wrong) {
     const error = await assertRejects(() => database.query(`select ${call}`), Error);

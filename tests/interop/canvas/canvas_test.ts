@@ -6,11 +6,11 @@ import { migrate } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import { Registry } from "../../../shared/registry.ts";
-import { Relay } from "../../../shared/relay.ts";
 import { declarationFor } from "../../../shared/topology.ts";
 import { handle, Handlers } from "../../../workers/handlers.ts";
 import { WorkerNode } from "../../../workers/main.ts";
 import { celeryStack } from "../../support/celery_stacks.ts";
+import { relayOf } from "../../support/relay.ts";
 import { freshDatabase, freshVhost } from "../../support/servers.ts";
 import { stacksHere } from "../../support/stacks_here.ts";
 
@@ -77,7 +77,7 @@ for (const name of await stacksHere()) {
     await broker.connected();
     const registry = new Registry(handlers.map(({ contract }) => contract));
     await broker.declare(declarationFor("dev", registry.queues));
-    const relay = ground.use(new Relay({ database, broker }));
+    const relay = ground.use(relayOf({ database, broker, results: config.results }));
     await relay.start();
     const modules = {
       contracts: import.meta.resolve("../../app/contracts.ts"),

@@ -125,6 +125,28 @@ const CASES: Record<string, Case> = {
     field: "kwarg",
     says: "did you mean 'kwargs'?",
   },
+  "an id of too many bytes": {
+    body: options({ task_id: "é".repeat(200), countdown: 2 }),
+    ...invalid,
+    field: "options.task_id",
+    says: "255 bytes",
+  },
+  "headers of too many bytes": {
+    body: options({ headers: { note: "語".repeat(25_000) }, countdown: 2 }),
+    ...invalid,
+    field: "options.headers",
+    says: "32768 bytes",
+  },
+  "headers that are short as JSON and long on the wire": {
+    body: options({ headers: { numbers: Array(16_000).fill(1) } }),
+    ...invalid,
+    field: "options.headers",
+  },
+  "a header's name of too many bytes": {
+    body: options({ headers: { ["語".repeat(90)]: 1 } }),
+    ...invalid,
+    field: `options.headers.${"語".repeat(90)}`,
+  },
   "an unknown option": {
     body: options({ countdwon: 1 }),
     ...invalid,

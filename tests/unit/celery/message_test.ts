@@ -115,6 +115,8 @@ Deno.test("encodeTask() refuses what Python workers die of, naming the field", (
     ["options.task_id", { options: { taskId: "" } }],
     ["options.task_id", { options: { taskId: name } }],
     ["options.task_id", { options: { taskId: "a\0b" } }],
+    ["options.task_id", { options: { taskId: "é".repeat(200) } }],
+    ["options.reply_to", { options: { taskId: "1", replyTo: "é".repeat(200) } }],
     ["options.retries", { options: { taskId: "1", retries: -1 } }],
     ["options.retries", { options: { taskId: "1", retries: 0.5 } }],
     ["options.group_index", { options: { taskId: "1", groupIndex: -1 } }],
