@@ -15,7 +15,7 @@ import {
   MAX_PROPERTY,
 } from "./shape.ts";
 import type { Signature, SignatureOptions } from "./signature.ts";
-import { fromIso, toIso } from "./time.ts";
+import { toIso } from "./time.ts";
 
 export { decodeTask };
 
@@ -160,6 +160,7 @@ export interface RetryChanges {
 
 /** The same message again: same id, body, priority, `reply_to` and headers, without what the broker
  * added on its way. As in Celery a further attempt is its own parent. Protocol 1 becomes protocol 2.
+ * When it expires only the header says: were the broker to drop it, its record would stay as it is for ever.
  *
  * @throws {Malformed} when the message is no task message
  */
@@ -168,22 +169,19 @@ export function retryMessage(message: Message, changes: RetryChanges): Message {
     return retryMessage(upgraded(message, changes.now), changes);
   }
   const headers = withoutTransport(message.headers);
-  const { id, expires } = headers;
+  const { id } = headers;
   if (typeof id !== "string") {
     throw new Malformed("Cannot send message again as its header 'id' is no text: send one");
   }
   if (changes.retries !== headers["retries"]) headers["parent_id"] = id;
   headers["retries"] = changes.retries;
   headers["eta"] = changes.eta ? toIso(changes.eta) : null;
-  // `userId` would have to be our own, and the broker took `expiration` for its own clock.
+  // `userId` would have to be our own.
   const { userId: _userId, expiration: _expiration, ...properties } = message.properties;
   return {
     exchange: changes.queue === undefined ? message.exchange : "",
     routingKey: changes.queue ?? message.routingKey,
-    properties: {
-      ...properties,
-      ...(typeof expires === "string" ? expiration(fromIso(expires), changes.now) : {}),
-    },
+    properties,
     headers,
     body: message.body,
   };
