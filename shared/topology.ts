@@ -182,6 +182,11 @@ export function destinationOf(queue: string): Pick<Message, "exchange" | "routin
   return { exchange: queue.startsWith(QUEUE_PREFIX) ? TASK_EXCHANGE : "", routingKey: queue };
 }
 
+/** Whether an exchange is one that we see to: the broker's default exchange, or one of {@linkcode topology}. */
+export function isOurExchange(name: string): boolean {
+  return name === "" || topology([]).exchanges.some((exchange) => exchange.name === name);
+}
+
 const DEAD_BINDING: Binding = { exchange: DEAD_EXCHANGE, queue: DEAD_QUEUE, routingKey: "" };
 
 function quorum(name: string): Queue {

@@ -26,6 +26,7 @@ import {
   BrokerUnavailable,
   DatabaseUnavailable,
   InvalidInput,
+  TopologyMissing,
   Unavailable,
   Unroutable,
 } from "../shared/errors.ts";
@@ -34,6 +35,7 @@ import { type ChordStore, failedMember, taskIds, valueOf } from "../shared/resul
 import { isFinal, type Settlement, type TaskOutcome } from "../shared/results/result.ts";
 import type { ResultStore } from "../shared/results/store.ts";
 import type { Routes } from "../shared/routes.ts";
+import { isOurExchange } from "../shared/topology.ts";
 import type { Run } from "./run.ts";
 
 /** Pause before what neither broker nor database could take is tried again. */
@@ -136,7 +138,7 @@ export class Follower {
     try {
       await this.#options.publisher.submit({ ...message, options: { ...options, queue } });
     } catch (error) {
-      if (!(error instanceof Unroutable || error instanceof InvalidInput)) throw error;
+      if (!isHopeless(error, options.exchange)) throw error;
       logger.error("Task {name} [{id}] is lost: {error}", {
         name: message.task,
         id: options.taskId,
@@ -246,6 +248,12 @@ function value(result: string): unknown {
 function isPassing(error: unknown): boolean {
   return error instanceof Unavailable || error instanceof DatabaseUnavailable ||
     error instanceof BrokerUnavailable;
+}
+
+/** Whether no waiting mends it. An exchange that the signature names is its sender's own, and nobody's task to make; ours are. */
+function isHopeless(error: unknown, exchange: string | undefined): boolean {
+  return error instanceof Unroutable || error instanceof InvalidInput ||
+    error instanceof TopologyMissing && exchange !== undefined && !isOurExchange(exchange);
 }
 
 /** Why the body cannot run, in Celery's words. */

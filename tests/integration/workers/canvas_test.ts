@@ -233,6 +233,13 @@ Deno.test("Follower ends what waits for a failure, and tells the errbacks", asyn
     assertStringIncludes(String(record.exception?.exc_message[0]), "nowhere");
   });
 
+  await t.step("a step whose exchange does not exist", async () => {
+    const elsewhere = task({ name: "proj.far" }, [], { queue: "far", exchange: "other" });
+    const record = await ground_.ended(inTurn([task(add, [1, 1]), elsewhere, task(list)]));
+    assertEquals(record.tasks.map(({ state }) => state), ["SUCCESS", "FAILURE", "FAILURE"]);
+    assertStringIncludes(String(record.exception?.exc_message[0]), "'other'");
+  });
+
   await t.step("a revoked step", async () => {
     const { id, canvas } = await ground_.start(
       inTurn([task(add, [1, 1]), task(add, [1], { countdown: 2 }), task(add, [1])]),

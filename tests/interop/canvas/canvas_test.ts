@@ -77,7 +77,7 @@ for (const name of await stacksHere()) {
     await broker.connected();
     const registry = new Registry(handlers.map(({ contract }) => contract));
     await broker.declare(declarationFor("dev", registry.queues));
-    const relay = ground.use(relayOf({ database, broker, results: config.results }));
+    const relay = ground.use(relayOf({ database, broker, results: "django" }));
     await relay.start();
     const modules = {
       contracts: import.meta.resolve("../../app/contracts.ts"),
