@@ -35,6 +35,7 @@ export type RejectReason =
   | "unknown-task"
   | "invalid-input"
   | "rejected"
+  | "unsendable"
   | "poison";
 
 /** An error as it is stored and sent. */

@@ -1,46 +1,60 @@
 /** Sends what cannot be worked on to the dead letters, with the reason. */
 import { getLogger } from "@logtape/logtape";
-import type { Broker } from "../shared/broker/broker.ts";
+import type { Broker, Headers } from "../shared/broker/broker.ts";
 import { type Grounds, groundsHeaders } from "../shared/dead_letters/letter.ts";
-import { BrokerUnavailable } from "../shared/errors.ts";
+import { BrokerUnavailable, InvalidInput } from "../shared/errors.ts";
 import { DEAD_EXCHANGE } from "../shared/topology.ts";
 import type { Run } from "./run.ts";
 
 /** Pause before a dead letter that the broker did not take is tried again. */
 const RETRY_PAUSE_MS = 500;
 
+/** What became of a message: a copy is among the dead letters, and the delivery still to be acked; no copy could be made, and the
+ * delivery was left to its queue's policy; or its channel has gone meanwhile, and it comes again. */
+export type SetAside = "copied" | "dropped" | "gone";
+
+/** Headers without which nobody knows whose body it is, or can read it. */
+const NAMING: ReadonlySet<string> = new Set(["id", "task", "retries", "compression"]);
+
 /** Publishes a copy with its reason in headers, and resolves when it is confirmed.
  *
- * @returns `false` when the delivery was answered otherwise, or its channel has gone meanwhile: then the message comes again */
+ * Where the message's own headers cannot be sent, the copy bears only those that say which task it is. */
 export async function setAside(
   broker: Pick<Broker, "publish">,
   { delivery, queue }: Pick<Run, "delivery" | "queue">,
   grounds: Omit<Grounds, "queue">,
-): Promise<boolean> {
+): Promise<SetAside> {
   // Without `userId`, which would have to be our own, and `expiration`, by which the letter would vanish.
   const { expiration: _expiration, userId: _userId, ...properties } = delivery.message.properties;
-  const message = {
+  const { headers } = delivery.message;
+  const naming = Object.entries(headers).filter(([name]) => NAMING.has(name));
+  const told = groundsHeaders({ ...grounds, queue });
+  const copy = (headers: Headers) => ({
     exchange: DEAD_EXCHANGE,
     routingKey: queue,
     properties: { ...properties, deliveryMode: 2 as const },
-    headers: { ...delivery.message.headers, ...groundsHeaders({ ...grounds, queue }) },
+    headers: { ...headers, ...told },
     body: delivery.message.body,
-  };
+  });
+  const copies = [copy(headers), copy(Object.fromEntries(naming))];
   while (delivery.open) {
     try {
-      await broker.publish(message);
-      return true;
+      await broker.publish(copies[0]!);
+      return "copied";
     } catch (error) {
-      if (!(error instanceof BrokerUnavailable)) {
+      if (error instanceof InvalidInput && copies.length > 1) {
+        copies.shift();
+      } else if (error instanceof BrokerUnavailable) {
+        await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS));
+      } else {
         // Without a place for dead letters the queue's own policy is the net below.
         logger.error("Dead letter without its reason: {error}", { error });
         delivery.nack({ requeue: false });
-        return false;
+        return "dropped";
       }
-      await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS));
     }
   }
-  return false;
+  return "gone";
 }
 
 const logger = getLogger(["celeriac", "worker"]);

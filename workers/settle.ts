@@ -13,11 +13,12 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
+import { checkHeaders } from "../shared/broker/header_limit.ts";
 import { isDataFault } from "../shared/database/sqlstate.ts";
 import type { ResultTuple } from "../shared/celery/dispatch.ts";
 import { encodeException, pythonRepr, revoked } from "../shared/celery/exception.ts";
-import { retryMessage } from "../shared/celery/message.ts";
-import { DatabaseUnavailable } from "../shared/errors.ts";
+import { retryMessage, type TaskMessage } from "../shared/celery/message.ts";
+import { DatabaseUnavailable, InvalidInput } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Outcome } from "../shared/outcome.ts";
 import type { OutboxEntry } from "../shared/outbox.ts";
@@ -130,16 +131,9 @@ export class Settler {
   /** Another attempt: the RETRY record and the message in the outbox are one transaction. */
   async #again(run: Run, { error, delay }: OutcomeOf<"retry">): Promise<void> {
     if (!run.task) throw new TypeError("a message without a task cannot be tried again");
-    const now = new Date();
-    const dueAt = new Date(now.getTime() + delay * 1000);
-    const retries = run.task.retries + 1;
-    const message = retryMessage(run.delivery.message, {
-      retries,
-      eta: dueAt,
-      now,
-      queue: run.queue,
-    });
-    const next = { taskId: run.task.id, retries, dueAt, message };
+    const dueAt = new Date(Date.now() + delay * 1000);
+    const next = copyOf(run, run.task, run.task.retries + 1, dueAt);
+    if ("kind" in next) return await this.#setAside(run, next);
     if (run.ignoreResult) await this.#options.outbox.add([next]);
     else if (!await this.#store(run, { state: "RETRY", ...error, next })) {
       return await this.#answer(run, undefined);
@@ -159,11 +153,12 @@ export class Settler {
     const detail = pythonRepr(error.exception);
     const { broker, node } = this.#options;
     const grounds = { reason, detail, worker: node, diedAt: new Date() };
-    if (!await setAside(broker, run, grounds)) return;
+    const became = await setAside(broker, run, grounds);
+    if (became === "gone") return;
     if (run.id !== null) {
       await this.#follow(run, await this.#store(run, { state: "FAILURE", ...error }));
     }
-    run.delivery.ack();
+    if (became === "copied") run.delivery.ack();
     const name = run.task?.task ?? null;
     this.#options.events.emit({ type: "task-rejected", id: run.id, name, reason, message: detail });
   }
@@ -171,13 +166,9 @@ export class Settler {
   async #putOff(run: Run, { until }: OutcomeOf<"defer">): Promise<void> {
     if (!run.task) throw new TypeError("a message without a task cannot be put off");
     const { id, task, retries } = run.task;
-    const message = retryMessage(run.delivery.message, {
-      retries,
-      eta: until,
-      now: new Date(),
-      queue: run.queue,
-    });
-    await this.#options.outbox.add([{ taskId: id, retries, dueAt: until, message }]);
+    const next = copyOf(run, run.task, retries, until);
+    if ("kind" in next) return await this.#setAside(run, next);
+    await this.#options.outbox.add([next]);
     run.delivery.ack();
     this.#options.events.emit({ type: "task-deferred", id, name: task, until });
   }
@@ -266,6 +257,26 @@ export class Settler {
         runtime: run.runtime,
       });
     }
+  }
+}
+
+/** The message once more, as the outbox takes it; or, where what is added to its headers makes them too large, or they hold what other
+ * clients can send and we cannot, what that leads to. */
+function copyOf(
+  { delivery, queue }: Run,
+  { id }: TaskMessage,
+  retries: number,
+  dueAt: Date,
+): OutboxEntry | OutcomeOf<"reject"> {
+  try {
+    const changes = { retries, eta: dueAt, now: new Date(), queue };
+    const message = retryMessage(delivery.message, changes);
+    checkHeaders(message.headers);
+    return { taskId: id, retries, dueAt, message };
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    const failure = { exception: encodeException(error), traceback: null };
+    return { kind: "reject", reason: "unsendable", error: failure };
   }
 }
 

@@ -146,6 +146,40 @@ Deno.test("Worker sets aside what it cannot work on, with the reason, and stays 
   assertEquals((await home.final(await home.submit("add", { x: 1, y: 1 }))).state, "SUCCESS");
 });
 
+Deno.test("Worker fails what it cannot send again, and what it cannot set aside whole", async (t) => {
+  const flaky = defineTask({ name: "flaky", input: z.object({}), retry: true });
+  await using home = await house([
+    handle(flaky, () => {
+      throw new Error("not this time");
+    }),
+  ]);
+  const id = () => crypto.randomUUID();
+  // So many that the message can come, and a copy with more headers cannot go.
+  const note = "a".repeat(65_400);
+  const eta = new Date(Date.now() + 3_600_000).toISOString();
+  const cases: [string, Message["headers"] & { id: string }, string][] = [
+    ["another attempt", { task: "flaky", id: id(), note }, "unsendable"],
+    ["what comes too early", { task: "flaky", id: id(), eta, note }, "unsendable"],
+    ["an unknown task", { task: "no.such", id: id(), note }, "unknown-task"],
+  ];
+  for (const [name, headers, reason] of cases) {
+    await t.step(name, async () => {
+      await home.broker.publish(byHand({ headers }));
+      const { message } = await home.deadLetter();
+      const { id, task, note } = message.headers;
+      assertEquals([id, task, note], [headers.id, String(headers["task"]), undefined]);
+      assertEquals(message.headers["celeriac-reason"], reason);
+      assertEquals((await home.final(headers.id)).state, "FAILURE");
+      assertEquals((await home.outbox.depth()).total, 0);
+    });
+  }
+  await t.step("what is too large by its very name", async () => {
+    const headers = { task: note, id: id() };
+    await home.broker.publish(byHand({ headers }));
+    assertEquals((await home.final(headers.id)).state, "FAILURE");
+  });
+});
+
 Deno.test("Worker tries again through the outbox, and fails for good when attempts are used up", async () => {
   const attempts: number[] = [];
   const flaky = defineTask({
