@@ -1,45 +1,99 @@
 /** Who runs beside whom: most attempts with any others, a suspect alone. */
 
-/** A lock for sharing: first come first served, so that who wants to be alone does not wait for ever. */
+/** A suspect that waits for all others to leave. */
+interface Suspect {
+  /** Whether it keeps others out meanwhile. */
+  patient: boolean;
+  answer(answer: "admitted" | "crowded" | "closed"): void;
+}
+
+/** Times its patience that a suspect waits on, the door open again. */
+const OPEN_TIMES = 4;
+
+/** A door. A suspect that waits keeps it shut, or it might wait for ever; but not for long, or others would wait for the longest of those
+ * inside. */
 export class Company {
   #present = 0;
   #alone = false;
   #closed = false;
-  readonly #line: { alone: boolean; admit(admitted: boolean): void }[] = [];
+  readonly #line: ((admitted: boolean) => void)[] = [];
+  /** In the order they came. */
+  readonly #suspects = new Set<Suspect>();
 
   /** Admits at once where that is possible, otherwise when it is one's turn. `false` = closed: nobody is admitted any more. */
-  enter(alone: boolean): boolean | Promise<boolean> {
+  enter(): boolean | Promise<boolean> {
     if (this.#closed) return false;
-    if (this.#line.length === 0 && this.#admits(alone)) {
-      this.#take(alone);
+    if (!this.#shut) {
+      this.#present++;
       return true;
     }
-    return new Promise((admit) => this.#line.push({ alone, admit }));
+    return new Promise((admit) => this.#line.push(admit));
+  }
+
+  /** Admits when nobody else is present. The first that waits keeps others out for so long; then it lets them pass four times as long,
+   * and waits on.
+   *
+   * @returns `crowded` when all that was in vain, `closed` when nobody is admitted any more */
+  async enterAlone(patienceMs: number): Promise<"admitted" | "crowded" | "closed"> {
+    if (this.#closed) return "closed";
+    const { promise, resolve } = Promise.withResolvers<"admitted" | "crowded" | "closed">();
+    const suspect: Suspect = { patient: true, answer: resolve };
+    this.#suspects.add(suspect);
+    this.#admit();
+    const opening = setTimeout(() => {
+      suspect.patient = false;
+      this.#admit();
+    }, patienceMs);
+    const leaving = setTimeout(() => {
+      this.#suspects.delete(suspect);
+      suspect.answer("crowded");
+      this.#admit();
+    }, patienceMs * (1 + OPEN_TIMES));
+    const answer = await promise;
+    clearTimeout(opening);
+    clearTimeout(leaving);
+    return answer;
   }
 
   /** Leaves again, once for each time admitted. */
   leave(): void {
     this.#present--;
-    this.#alone = false;
-    while (this.#line.length > 0 && this.#admits(this.#line[0]!.alone)) {
-      const { alone, admit } = this.#line.shift()!;
-      this.#take(alone);
-      admit(true);
+    // Those that a suspect has kept waiting come before the next suspect.
+    if (this.#alone) {
+      this.#alone = false;
+      this.#open();
     }
+    this.#admit();
   }
 
-  /** Sends everybody in line away. */
+  /** Sends everybody who waits away. */
   close(): void {
     this.#closed = true;
-    for (const { admit } of this.#line.splice(0)) admit(false);
+    for (const admit of this.#line.splice(0)) admit(false);
+    for (const { answer } of this.#suspects) answer("closed");
+    this.#suspects.clear();
   }
 
-  #admits(alone: boolean): boolean {
-    return alone ? this.#present === 0 : !this.#alone;
+  get #shut(): boolean {
+    if (this.#alone) return true;
+    for (const { patient } of this.#suspects) return patient;
+    return false;
   }
 
-  #take(alone: boolean): void {
-    this.#present++;
-    this.#alone = alone;
+  #admit(): void {
+    const [suspect] = this.#suspects;
+    if (suspect && this.#present === 0) {
+      this.#suspects.delete(suspect);
+      this.#present++;
+      this.#alone = true;
+      suspect.answer("admitted");
+    } else if (!this.#shut) this.#open();
+  }
+
+  #open(): void {
+    for (const admit of this.#line.splice(0)) {
+      this.#present++;
+      admit(true);
+    }
   }
 }

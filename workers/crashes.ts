@@ -36,7 +36,7 @@ const BEGAN = `
     retries = excluded.retries, updated_at = now()`;
 
 const SPARED = `
-  update celeriac.crash set runs = crash.runs - spared.count
+  update celeriac.crash set runs = greatest(crash.runs - spared.count, 0)
   from (select id, retries, count(*) from json_to_recordset($1::text::json) ${COLUMNS} group by id, retries) as spared
   where crash.task_id = spared.id and crash.retries = spared.retries`;
 
@@ -117,17 +117,20 @@ export class Crashes implements Service {
     return this.#changes.began.add(suspect);
   }
 
-  /** Takes {@linkcode Crashes.began} back: the worker stops, and gives the message back unfinished. */
+  /** Takes {@linkcode Crashes.began} back: the message comes again for another reason than its worker's death. Does not reject: what is
+   * lost here costs at most a run alone. */
   spared(suspect: Suspect): Promise<void> {
-    return this.#changes.spared.add(suspect);
+    return this.#changes.spared.add(suspect).catch((error) => stays(suspect, error));
   }
 
   /** The run ended by itself, well or badly. Not awaited: what is lost here costs at most a run alone. */
   over(suspect: Suspect): void {
-    this.#changes.over.add(suspect).catch((error) =>
-      logger.warn("Task {id} stays under suspicion: {error}", { id: suspect.id, error })
-    );
+    this.#changes.over.add(suspect).catch((error) => stays(suspect, error));
   }
+}
+
+function stays({ id }: Suspect, error: unknown): void {
+  logger.warn("Task {id} stays under suspicion: {error}", { id, error });
 }
 
 function toJson(suspects: readonly Suspect[]): string {

@@ -9,9 +9,9 @@ import type { Outcome } from "../shared/outcome.ts";
 import type { Claim, Meta } from "../shared/results/result.ts";
 import type { TaskContract } from "../shared/task.ts";
 import { toIso } from "../shared/celery/time.ts";
+import { Admission } from "./admission.ts";
 import { type Call, type Calls, callsOf } from "./calls.ts";
-import type { Company } from "./company.ts";
-import type { Crashes } from "./crashes.ts";
+import type { Crashes, Suspicion } from "./crashes.ts";
 import type { Handlers } from "./handlers.ts";
 import type { InHand } from "./in_hand.ts";
 import type { Run } from "./run.ts";
@@ -39,8 +39,6 @@ export interface ExecutorOptions {
   };
   /** Asked about, and told of, messages that come again. */
   readonly crashes: Pick<Crashes, "suspicion" | "began" | "spared" | "over">;
-  /** Whom attempts run beside. */
-  readonly company: Pick<Company, "enter" | "leave">;
   /** Told what is understood, and what runs. */
   readonly inHand: Pick<InHand, "take" | "started">;
   /** Says when a task whose rate is limited may start; `false` = give the delivery back. */
@@ -55,9 +53,11 @@ type Ran = { readonly startedAt: Date; readonly runtime: number; readonly meta: 
 /** Turns deliveries into outcomes; stores and answers nothing. */
 export class Executor {
   readonly #options: ExecutorOptions;
+  readonly #admission: Admission;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
+    this.#admission = new Admission(options.runner);
   }
 
   /** Works a delivery up to its outcome.
@@ -106,35 +106,50 @@ export class Executor {
     if (task.eta) await until(task.eta);
     const turn = this.#options.rates.turn(name, task.id);
     if (!(turn === true || await turn)) return undefined;
-    const slots = this.#options.runner.slots(contract);
-    const place = slots.take();
-    if (!(place === true || await place)) return undefined;
+    const entering = suspicion === "alone"
+      ? this.#admission.enterAlone(contract, () => this.#suspected(delivery, task))
+      : this.#admission.enter(contract);
+    const admitted = entering instanceof Promise ? await entering : entering;
+    if (!admitted) return undefined;
     try {
-      const admitted = this.#options.company.enter(suspicion === "alone");
-      if (!(admitted === true || await admitted)) return undefined;
-      try {
-        const late = this.#revoked(task) ?? expired(task);
-        if (late) return end(late);
-        this.#options.inHand.started(delivery);
-        const attempt = { queue, task, contract, handler, ignoreResult, deliveries };
-        const run = () => this.#run(attempt, asked.series ? inputs : inputs[0]!, end);
-        return delivery.redelivered ? await this.#watch(task, run) : await run();
-      } finally {
-        this.#options.company.leave();
-      }
+      // It comes again, or has come again already.
+      if (!delivery.open) return undefined;
+      const late = this.#revoked(task) ?? expired(task);
+      if (late) return end(late);
+      this.#options.inHand.started(delivery);
+      const attempt = { queue, task, contract, handler, ignoreResult, deliveries };
+      const run = () => this.#run(attempt, asked.series ? inputs : inputs[0]!, end);
+      return delivery.redelivered ? await this.#watch(delivery, task, run) : await run();
     } finally {
-      slots.give();
+      admitted.leave();
     }
   }
 
-  /** Runs what came again, on record: if the worker dies of it, somebody will know. */
-  async #watch(task: TaskMessage, run: () => Promise<Run | undefined>): Promise<Run | undefined> {
+  /** How a delivery that waits in vain to be alone is suspected now; `undefined` when it is in vain for good, as its channel is gone. */
+  async #suspected(delivery: Delivery, task: TaskMessage): Promise<Suspicion | undefined> {
+    return delivery.open ? await this.#options.crashes.suspicion(task) : undefined;
+  }
+
+  /** Runs what came again, on record: if the worker dies of it, somebody will know. A worker that sees the channel go lives: what comes
+   * again then is under no suspicion. */
+  async #watch(
+    { gone }: Delivery,
+    task: TaskMessage,
+    run: () => Promise<Run | undefined>,
+  ): Promise<Run | undefined> {
     const { crashes } = this.#options;
     await crashes.began(task);
-    const ended = await run();
-    if (ended) crashes.over(task);
-    else await crashes.spared(task);
-    return ended;
+    let sparing: Promise<void> | undefined;
+    const spare = () => sparing ??= crashes.spared(task);
+    gone.addEventListener("abort", spare);
+    try {
+      const ended = gone.aborted ? undefined : await run();
+      if (!ended || sparing) await spare();
+      else crashes.over(task);
+      return ended;
+    } finally {
+      gone.removeEventListener("abort", spare);
+    }
   }
 
   async #run(

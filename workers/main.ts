@@ -120,7 +120,6 @@ export class WorkerNode implements Service {
     const crashes = new Crashes({ database });
     const executor = new Executor({
       crashes,
-      company: runner.company,
       contracts,
       handlers,
       runner,

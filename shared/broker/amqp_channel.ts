@@ -19,6 +19,7 @@ export class LiveChannel {
   /** Resolves when the channel is gone. */
   readonly closed: Promise<void>;
   readonly #close: () => void;
+  readonly #gone = new AbortController();
   #fault: unknown;
   #open = true;
 
@@ -26,7 +27,7 @@ export class LiveChannel {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     this.#close = () => {
-      this.#open = false;
+      this.#leave();
       resolve();
     };
     channel.on("error", (error) => this.#fault = error);
@@ -40,6 +41,11 @@ export class LiveChannel {
   /** Never becomes `true` again: what follows is another channel. */
   get open(): boolean {
     return this.#open;
+  }
+
+  /** Aborts as {@linkcode LiveChannel.open} becomes `false`. */
+  get gone(): AbortSignal {
+    return this.#gone.signal;
   }
 
   /** What ended it; `undefined` when the whole connection did. */
@@ -60,8 +66,13 @@ export class LiveChannel {
   /** Closes it; returns when it is closed. */
   async close(): Promise<void> {
     if (!this.#open) return;
-    this.#open = false;
+    this.#leave();
     await Promise.race([this.channel.close().catch(() => {}), this.closed]);
+  }
+
+  #leave(): void {
+    this.#open = false;
+    this.#gone.abort();
   }
 
   #giveUp(): void {

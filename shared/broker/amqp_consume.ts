@@ -95,6 +95,10 @@ class AmqpDelivery implements Delivery {
     return this.#answers.live.open;
   }
 
+  get gone(): AbortSignal {
+    return this.#answers.live.gone;
+  }
+
   ack(): void {
     if (this.#once()) this.#answers.ack(this.#tag);
   }

@@ -25,8 +25,8 @@ export interface MemorySubscriptionOptions {
 export class MemorySubscription implements Subscription, QueueConsumer {
   readonly #options: MemorySubscriptionOptions;
   readonly #unanswered = new Set<QueuedMessage>();
+  readonly #gone = new AbortController();
   #active = true;
-  #open = true;
   #lastActivity = Date.now();
 
   constructor(options: MemorySubscriptionOptions) {
@@ -44,7 +44,12 @@ export class MemorySubscription implements Subscription, QueueConsumer {
 
   /** `false` once closed: its deliveries are in the queue again. */
   get open(): boolean {
-    return this.#open;
+    return !this.#gone.signal.aborted;
+  }
+
+  /** Aborts when it is closed. */
+  get gone(): AbortSignal {
+    return this.#gone.signal;
   }
 
   get lastActivity(): number {
@@ -94,7 +99,7 @@ export class MemorySubscription implements Subscription, QueueConsumer {
 
   async close(): Promise<void> {
     await this.cancel();
-    this.#open = false;
+    this.#gone.abort();
     const returned = [...this.#unanswered];
     this.#unanswered.clear();
     this.#options.queue.giveBack(returned);
@@ -125,6 +130,10 @@ class MemoryDelivery implements Delivery {
 
   get open(): boolean {
     return this.#subscription.open;
+  }
+
+  get gone(): AbortSignal {
+    return this.#subscription.gone;
   }
 
   ack(): void {

@@ -183,8 +183,11 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     one?.ack();
     one?.nack({ requeue: true });
     assertEquals([one?.open, two?.open], [true, true]);
+    let told = 0;
+    two?.gone.addEventListener("abort", () => told++);
+    assertEquals(told, 0);
     await subscription.close();
-    assertEquals(two?.open, false);
+    assertEquals([two?.open, two?.gone.aborted, told], [false, true, 1]);
     two?.ack();
     two?.nack({ requeue: false });
     assertEquals(await queued(broker, "celeriac.q"), ["2"]);

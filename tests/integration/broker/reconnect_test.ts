@@ -23,8 +23,11 @@ Deno.test("AmqpBroker goes on when the broker closes its connections", async () 
   const { queue } = listener;
   await broker.publish(message("", "celeriac.q", "held"));
   const held = await deliveries.next();
+  const gone = Promise.withResolvers<void>();
+  held.gone.addEventListener("abort", () => gone.resolve());
 
   await closeConnections(vhost);
+  await gone.promise;
   await eventually("the loss", () => !held.open && !listener.active);
   held.ack();
   await broker.connected();

@@ -1,0 +1,43 @@
+/** A worker that loses its connection has not died: what it ran is under no suspicion, and holds nobody up. */
+import { assertEquals } from "@std/assert";
+import { eventually } from "../../support/eventually.ts";
+import { freshPipeline, submit } from "../../support/pipeline.ts";
+import { TcpProxy } from "../../support/proxy.ts";
+import { startApi, startWorker } from "../../support/roles.ts";
+
+const handOuts = "SELECT deliveries FROM celeriac.task WHERE id = $1";
+const blamed = "SELECT runs FROM celeriac.crash WHERE task_id = $1 AND runs > 0";
+
+Deno.test("a task whose connection is lost again and again is no poison, and its neighbours go on", async () => {
+  await using pipeline = await freshPipeline();
+  await using proxy = TcpProxy.of(pipeline.vhost.url);
+  const { api, url } = await startApi(pipeline);
+  await using _api = api;
+  const env = {
+    ...pipeline.env,
+    AMQP_URL: proxy.through(pipeline.vhost.url),
+    CELERIAC_GRACE: "0.1",
+  };
+  await using _worker = await startWorker({ env });
+  // It is there so that nobody is ever alone.
+  await submit(url, "test.sleep", { args: [600] });
+  const { id } = await submit(url, "test.sleep", { args: [20] });
+
+  for (let lost = 1; lost <= 5; lost++) {
+    await eventually("a run", async () => {
+      const [row] = await pipeline.rows<{ deliveries: number }>(handOuts, [id]);
+      return row?.deliveries === lost;
+    });
+    const { state } = await submit(url, "test.echo", { args: [lost] }, { prefer: "wait=5" });
+    assertEquals(state, "SUCCESS", `a neighbour after ${lost - 1} losses`);
+    proxy.cut();
+  }
+
+  const { state, retries } = await pipeline.final(id);
+  assertEquals({ state, retries }, { state: "SUCCESS", retries: 0 });
+  assertEquals(await pipeline.rows("SELECT id FROM celeriac.dead_letter"), []);
+  // The first of its runs has ended; the last one, which is counted, has not yet.
+  await eventually("no suspicion", async () => {
+    return (await pipeline.rows(blamed, [id])).length === 0;
+  });
+});
