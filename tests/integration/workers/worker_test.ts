@@ -65,6 +65,26 @@ Deno.test("Worker works on after its queue went with deliveries in hand and was 
   }
 });
 
+Deno.test("Worker does not fetch more and more by renewing consumers beside tasks that last", async () => {
+  const opened = Promise.withResolvers<void>();
+  const wait = defineTask({ name: "wait", input: z.object({}) });
+  const holding = handle(wait, () => opened.promise);
+  await using home = await house([holding], { concurrency: "2", prefetchFactor: "1", renew: "1" });
+  const waits = [];
+  const inHand = [];
+  for (let index = 0; index < 6; index++) {
+    waits.push(await home.submit("wait", {}));
+    // Longer than a consumer may be quiet: one that could take more is renewed.
+    await delay(1500);
+    const metrics = await (await home.worker.health().request("/metrics")).text();
+    inHand.push(Number(/^celeriac_deliveries_in_hand (\d+)/m.exec(metrics)?.[1]));
+  }
+  // What a retired consumer holds, short of the prefetch, and the prefetch of its successor.
+  assert(inHand.every((count) => count < 2 * 2), `in hand: ${inHand.join(", ")}`);
+  opened.resolve();
+  for (const id of waits) assertEquals((await home.final(id)).state, "SUCCESS");
+});
+
 Deno.test("Worker runs a message of two headers that any AMQP client could send", async () => {
   await using home = await house([addHandler]);
   await home.broker.publish(
