@@ -27,6 +27,9 @@ import {
   unknown,
 } from "./verdicts.ts";
 
+/** Milliseconds after which what was read of a delivery is read again before it runs: a revoke that was not heard is in the store only. */
+const STALE_MS = 1000;
+
 /** What an executor works with. */
 export interface ExecutorOptions {
   readonly contracts: { get(name: string): TaskContract | undefined };
@@ -78,6 +81,7 @@ export class Executor {
       id: task.id,
       redelivered: delivery.redelivered,
     });
+    const claimedAt = performance.now();
     const deliveries = claim?.deliveries ?? 1;
     const end = (outcome: Outcome, ran?: Ran): Run => ({
       delivery,
@@ -112,9 +116,11 @@ export class Executor {
     const admitted = entering instanceof Promise ? await entering : entering;
     if (!admitted) return undefined;
     try {
+      const stale = performance.now() - claimedAt > STALE_MS;
+      const overtaken = stale ? known(task, await this.#look(task)) : undefined;
       // It comes again, or has come again already.
       if (!delivery.open) return undefined;
-      const late = this.#revoked(task) ?? expired(task);
+      const late = overtaken ?? this.#revoked(task) ?? expired(task);
       if (late) return end(late);
       this.#options.inHand.started(delivery);
       const attempt = { queue, task, contract, handler, ignoreResult, deliveries };
@@ -123,6 +129,11 @@ export class Executor {
     } finally {
       admitted.leave();
     }
+  }
+
+  /** What the store knows by now of a delivery that it has counted already. */
+  #look({ id }: TaskMessage): Promise<Claim | undefined> {
+    return this.#options.claims.claim({ id, redelivered: false });
   }
 
   /** How a delivery that waits in vain to be alone is suspected now; `undefined` when it is in vain for good, as its channel is gone. */

@@ -285,6 +285,37 @@ Deno.test("Worker does not run what is revoked, expired or already final", async
   assertEquals((await home.final(id)).result, "1");
 });
 
+Deno.test("Worker does not run what is revoked while it waits for a place, also where the word of it is lost", async () => {
+  const holding = Promise.withResolvers<void>();
+  const opened = Promise.withResolvers<void>();
+  const hold = defineTask({ name: "hold", input: z.object({}) });
+  let runs = 0;
+  const counted = defineTask({ name: "count", input: z.object({}) });
+  await using home = await house(
+    [
+      handle(hold, () => {
+        holding.resolve();
+        return opened.promise;
+      }),
+      handle(counted, () => ++runs),
+    ],
+    { concurrency: "1" },
+  );
+  await home.submit("hold", {});
+  await holding.promise;
+  const id = await home.submit("count", {});
+  await eventually("both in hand", async () => {
+    const metrics = await (await home.worker.health().request("/metrics")).text();
+    return metrics.includes("celeriac_deliveries_in_hand 2");
+  });
+  // Long enough that what was read of it when it came no longer counts.
+  await delay(1500);
+  assertEquals((await home.store.revoke(id, "revoked")).revoked, true);
+  opened.resolve();
+  assertEquals((await home.final(await home.submit("count", {}))).state, "SUCCESS");
+  assertEquals([(await home.final(id)).state, runs], ["REVOKED", 1]);
+});
+
 Deno.test("Worker puts off what comes too early through the outbox, and holds what is almost due", async () => {
   await using home = await house([addHandler]);
   const start = Date.now();
