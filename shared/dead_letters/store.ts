@@ -42,7 +42,7 @@ export interface Redriven {
 
 /** What a store works with. */
 export interface DeadLettersOptions {
-  readonly database: Database;
+  readonly database: Sql & Pick<Database, "transaction">;
   readonly outbox: Pick<Outbox, "addFresh">;
   readonly store: Pick<ResultStore, "reopen">;
 }
