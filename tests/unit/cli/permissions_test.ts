@@ -28,7 +28,7 @@ Deno.test("permissionFlags() lets a worker reach its servers and what inline han
 });
 
 Deno.test("permissionFlags() lets an API listen for probes beside its callers, if it is to", () => {
-  const servers = ["localhost:5672", "localhost:5432"];
+  const servers = ["127.0.0.1:5672", "127.0.0.1:5432"];
   assertEquals(net("api", { HEALTH_PORT: "9000" }), [
     "127.0.0.1:8000",
     "127.0.0.1:9000",
