@@ -42,7 +42,7 @@ export interface Redriven {
 
 /** What a store works with. */
 export interface DeadLettersOptions {
-  readonly database: Sql & Pick<Database, "transaction">;
+  readonly database: Pick<Database, "query" | "transaction">;
   readonly outbox: Pick<Outbox, "addFresh">;
   readonly store: Pick<ResultStore, "reopen">;
 }
@@ -96,7 +96,10 @@ export class DeadLetters {
    *
    * @param sql a transaction that they belong to
    * @throws {DatabaseUnavailable} */
-  async add(letters: readonly DeadLetter[], sql: Sql = this.#options.database): Promise<void> {
+  async add(
+    letters: readonly DeadLetter[],
+    sql: Pick<Sql, "query"> = this.#options.database,
+  ): Promise<void> {
     await sql.query(ADD, [JSON.stringify(letters.map(toRow))]);
   }
 
