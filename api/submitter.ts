@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import { v7 as newId } from "uuid";
 import type { ReplyOptions } from "../shared/broker/broker.ts";
-import { DatabaseUnavailable } from "../shared/errors.ts";
+import { answered } from "./answer_bound.ts";
 import type { ApiDependencies } from "./dependencies.ts";
 import { Problem } from "./problem.ts";
 import type { CheckedSubmission } from "./submission.ts";
@@ -31,9 +31,6 @@ export interface SubmitOptions {
   readonly reply?: ReplyOptions | undefined;
 }
 
-/** Milliseconds for remembering a key, past which a caller does better to try again. */
-const ANSWER_MS = 1500;
-
 /** Publishes submissions. */
 export class Submitter {
   readonly #parts: Pick<ApiDependencies, "publisher" | "submissions" | "idempotency" | "metrics">;
@@ -55,6 +52,7 @@ export class Submitter {
     const { idempotency } = this.#parts;
     const hash = hashOf(checked);
     const begun = await answered(
+      "look up the Idempotency-Key",
       idempotency.begin(key, hash, checked.signature.options.taskId ?? newId()),
     );
     if (begun === "mismatch") {
@@ -77,7 +75,8 @@ export class Submitter {
       };
     }
     const accepted = await this.#publish(checked, begun.id, reply);
-    await idempotency.published([key]).catch((error) => {
+    // Not awaited: the message is durable.
+    idempotency.published([key]).catch((error) => {
       // The next request with this key publishes again, under the same id: a duplicate that ids make harmless.
       log.warn("Cannot remember that {id} is published: {error}", { id: begun.id, error });
     });
@@ -102,22 +101,6 @@ export class Submitter {
     metrics.countSubmission(contract ? name : "foreign", via);
     if (!ignoreResult) submissions.write({ id, name, queue, argsRepr, kwargsRepr, submittedAt });
     return { id, name, queue, via, submittedAt, argsRepr, kwargsRepr };
-  }
-}
-
-/** Bounds the wait for the database.
- *
- * @throws {DatabaseUnavailable} when it is over */
-async function answered<Answer>(asked: Promise<Answer>): Promise<Answer> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    const reason = `the database did not answer within ${ANSWER_MS} ms`;
-    late.reject(new DatabaseUnavailable(`Cannot look up the Idempotency-Key as ${reason}`));
-  }, ANSWER_MS);
-  try {
-    return await Promise.race([asked, late.promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

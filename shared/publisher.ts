@@ -1,11 +1,17 @@
 /** Signature -> message -> broker -> confirm, or outbox. */
 import { v7 as newId } from "uuid";
 import { Batch } from "./batch.ts";
-import type { Broker, Message, ReplyOptions } from "./broker/broker.ts";
+import type { Broker, Message, PublishOptions, ReplyOptions } from "./broker/broker.ts";
 import { checkHeaders } from "./broker/header_limit.ts";
 import { encodeTask, type IdentifiedSignature } from "./celery/message.ts";
 import type { Signature } from "./celery/signature.ts";
-import { BrokerUnavailable, CeleriacError, DatabaseUnavailable, Unavailable } from "./errors.ts";
+import {
+  BrokerUnavailable,
+  CeleriacError,
+  DatabaseUnavailable,
+  InvalidInput,
+  Unavailable,
+} from "./errors.ts";
 import { isDataFault } from "./database/sqlstate.ts";
 import type { OutboxEntry } from "./outbox.ts";
 import { destinationOf, TASK_EXCHANGE } from "./topology.ts";
@@ -87,38 +93,45 @@ export class Publisher {
     const { argsrepr, kwargsrepr } = message.headers;
     const submitted = { id, queue, argsRepr: String(argsrepr), kwargsRepr: String(kwargsrepr) };
 
-    if (dueAt.getTime() - now.getTime() > OUTBOX_FROM_MS) {
-      try {
-        await this.#hold(entry, DELAYED_MS);
-        return { ...submitted, via: "outbox" };
-      } catch (error) {
-        // Without a database the message still carries its eta: the worker puts it off.
-        if (!(error instanceof DatabaseUnavailable || error instanceof Unavailable)) throw error;
-      }
-    }
-    return { ...submitted, via: await this.#publish(message, entry, options) };
+    const late = dueAt.getTime() - now.getTime() > OUTBOX_FROM_MS;
+    const via = late ? await this.#later(entry, options) : await this.#now(entry, options);
+    return { ...submitted, via };
   }
 
-  async #publish(
-    message: Message,
-    entry: OutboxEntry,
-    options: { reply?: ReplyOptions },
-  ): Promise<"broker" | "outbox"> {
+  /** By the broker, else by the outbox. */
+  async #now(entry: OutboxEntry, options: PublishOptions): Promise<"broker" | "outbox"> {
     const began = performance.now();
     try {
-      await this.#broker.publish(message, options);
+      await this.#broker.publish(entry.message, options);
       return "broker";
     } catch (refused) {
       if (!(refused instanceof BrokerUnavailable)) throw refused;
       try {
         await this.#hold(entry, Math.max(LEAST_MS, ANSWER_MS - (performance.now() - began)));
         return "outbox";
-      } catch (cause) {
-        if (!(cause instanceof CeleriacError)) throw cause;
-        throw new Unavailable(
-          `Cannot accept task '${entry.taskId}' as neither broker nor database can hold it: ${refused.message}; ${cause.message}`,
-          { cause },
+      } catch (unheld) {
+        throw isUnheld(unheld) ? neither(entry, refused, unheld) : unheld;
+      }
+    }
+  }
+
+  /** By the outbox, else by the broker: the message carries its eta, and the worker puts it off. */
+  async #later(entry: OutboxEntry, options: PublishOptions): Promise<"broker" | "outbox"> {
+    const began = performance.now();
+    try {
+      await this.#hold(entry, DELAYED_MS);
+      return "outbox";
+    } catch (unheld) {
+      if (!isUnheld(unheld)) throw unheld;
+      try {
+        await bounded(
+          ANSWER_MS - (performance.now() - began),
+          (ms) => new BrokerUnavailable(`the broker did not confirm the message within ${ms} ms`),
+          (signal) => this.#broker.publish(entry.message, { ...options, signal }),
         );
+        return "broker";
+      } catch (refused) {
+        throw refused instanceof BrokerUnavailable ? neither(entry, refused, unheld) : refused;
       }
     }
   }
@@ -129,17 +142,42 @@ export class Publisher {
    * @throws {DatabaseUnavailable} also when it took too long; it may have been stored all the same */
   async #hold(entry: OutboxEntry, limitMs: number): Promise<void> {
     checkHeaders(entry.message.headers);
-    const late = new AbortController();
-    const timer = setTimeout(() => {
-      const reason = `it did not answer within ${Math.round(limitMs)} ms`;
-      late.abort(new DatabaseUnavailable(`Cannot store the message as ${reason}: try again later`));
-    }, limitMs);
-    try {
-      await this.#held.add(entry, late.signal);
-    } finally {
-      clearTimeout(timer);
-    }
+    await bounded(
+      limitMs,
+      (ms) =>
+        new DatabaseUnavailable(
+          `Cannot store the message as it did not answer within ${ms} ms: try again later`,
+        ),
+      (signal) => this.#held.add(entry, signal),
+    );
   }
+}
+
+/** Does what a signal ends when the time is over. */
+async function bounded(
+  limitMs: number,
+  late: (ms: number) => Error,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(late(Math.round(limitMs))), limitMs);
+  try {
+    await work(over.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Whether the outbox could not take a message for reasons of its own, too many that wait for it among them. */
+function isUnheld(error: unknown): error is CeleriacError {
+  return error instanceof CeleriacError && !(error instanceof InvalidInput);
+}
+
+function neither({ taskId }: OutboxEntry, refused: Error, unheld: Error): Unavailable {
+  return new Unavailable(
+    `Cannot accept task '${taskId}' as neither broker nor database can hold it: ${refused.message}; ${unheld.message}`,
+    { cause: unheld },
+  );
 }
 
 /** The message of a signature, and when it is due, as the outbox takes it.

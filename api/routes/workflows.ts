@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { Hono } from "hono";
 import { v7 as newId } from "uuid";
-import { identified, steps } from "../../shared/celery/canvas_tree.ts";
+import { type Canvas, identified, steps } from "../../shared/celery/canvas_tree.ts";
 import { childIds } from "../../shared/celery/child_id.ts";
 import { writeCanvas } from "../../shared/celery/canvas.ts";
 import { stringifyJson } from "../../shared/celery/json.ts";
@@ -11,6 +11,7 @@ import type { Signature } from "../../shared/celery/signature.ts";
 import { isFinal } from "../../shared/results/result.ts";
 import type { Routes } from "../../shared/routes.ts";
 import type { WorkflowRecord, Workflows } from "../../shared/workflows.ts";
+import { answered } from "../answer_bound.ts";
 import { readJsonText } from "../body.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { parseStrict } from "../json.ts";
@@ -24,6 +25,9 @@ import { checkWorkflow } from "../workflow.ts";
 
 /** Bytes of a workflow: 16 MiB. */
 const BODY_LIMIT = 16 * 1024 * 1024;
+
+/** Milliseconds more that a workflow has for each of its tasks: thousands of them take a healthy database seconds. */
+const TASK_MS = 1;
 
 /** Milliseconds between two looks at a workflow that somebody waits for. */
 const LOOK_MS = 250;
@@ -57,6 +61,24 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
     }
   }
 
+  /** Commits a workflow, and its key if it has one. */
+  async function accept(
+    checked: Canvas,
+    key: string | undefined,
+  ): Promise<{ id: string; canvas: Canvas }> {
+    let id: string = newId();
+    if (key !== undefined) {
+      const hash = createHash("sha256").update(stringifyJson(writeCanvas(checked))).digest("hex");
+      const begun = await idempotency.begin(key, hash, id);
+      if (begun === "mismatch") throw mismatch();
+      id = begun.id;
+    }
+    // From one id come all: the same key gives the same tasks.
+    const canvas = identified(checked, childIds(id, "workflow"));
+    await workflows.start(id, canvas);
+    return { id, canvas };
+  }
+
   /** Every task shows as PENDING until it starts, however long it waits for others. */
   function note(signature: Signature): void {
     submissions.write({
@@ -75,16 +97,11 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
       const text = await readJsonText(c.req.raw, BODY_LIMIT);
       if (text === undefined) throw fieldProblem("body", "expected a workflow");
       const checked = checkWorkflow(parseStrict(text), rules);
-      let id: string = newId();
-      if (key !== undefined) {
-        const hash = createHash("sha256").update(stringifyJson(writeCanvas(checked))).digest("hex");
-        const begun = await idempotency.begin(key, hash, id);
-        if (begun === "mismatch") throw mismatch();
-        id = begun.id;
-      }
-      // From one id come all: the same key gives the same tasks.
-      const canvas = identified(checked, childIds(id, "workflow"));
-      await workflows.start(id, canvas);
+      const { id, canvas } = await answered(
+        "accept the workflow",
+        accept(checked, key),
+        { extraMs: steps(checked).length * TASK_MS },
+      );
       const tasks = steps(canvas);
       tasks.filter(({ options }) => !options.ignoreResult).forEach(note);
       const body = {

@@ -215,6 +215,16 @@ Deno.test("Idempotency-Key publishes again, under the same id, what was not know
   assertEquals((await home.published()).map(({ headers }) => headers["id"]), ["fixed", "fixed"]);
 });
 
+Deno.test("Idempotency-Key lets no 202 wait for the note that its message is durable", async () => {
+  const idempotency = {
+    begin: () => Promise.resolve({ id: "fixed", fresh: true, published: false }),
+    published: () => new Promise<void>(() => {}),
+  };
+  await using home = await ground({}, { idempotency });
+  const answer = await home.post("/v1/tasks/add", { args: [1, 2] }, { "idempotency-key": "k" });
+  assertEquals([answer.status, (await answer.json()).id], [202, "fixed"]);
+});
+
 Deno.test("Idempotency-Key without a database is a 503 and publishes nothing", async () => {
   const down = () => Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
   await using home = await ground({}, { idempotency: { begin: down, published: down } });

@@ -1,0 +1,37 @@
+/** How long the API waits for the database before it says so. */
+import { DatabaseUnavailable } from "../shared/errors.ts";
+
+/** Milliseconds after which a caller does better to try again. */
+const ANSWER_MS = 1500;
+
+/** Resolves or rejects as the database does, if that is in time; it may do what it was asked for all the same.
+ *
+ * @param purpose what it is asked for, such as `look up the Idempotency-Key`
+ * @param options.extraMs milliseconds that it may take longer. Default 0
+ * @throws {DatabaseUnavailable} when the time is over
+ *
+ * @example
+ * ```ts
+ * import { answered } from "./answer_bound.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(await answered("count", Promise.resolve(1)), 1);
+ * ```
+ */
+export async function answered<Answer>(
+  purpose: string,
+  asked: Promise<Answer>,
+  { extraMs = 0 }: { extraMs?: number } = {},
+): Promise<Answer> {
+  const late = Promise.withResolvers<never>();
+  const ms = ANSWER_MS + extraMs;
+  const timer = setTimeout(() => {
+    const reason = `the database did not answer within ${ms} ms`;
+    late.reject(new DatabaseUnavailable(`Cannot ${purpose} as ${reason}: try again later`));
+  }, ms);
+  try {
+    return await Promise.race([asked, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
