@@ -131,7 +131,11 @@ async function redrive(given: Given): Promise<number> {
     [
       dry_run ? `${matched} would be sent again` : `${redriven} of ${matched} are sent again`,
       ...(last_due_at ? [`the last at ${last_due_at}`] : []),
-      ...(waiting > 0 ? [`${waiting} stay, as the outbox holds the same attempt already`] : []),
+      ...(waiting > 0
+        ? [
+          `${waiting} stay, as the outbox holds the same attempt already, or their worker has yet to record the failure`,
+        ]
+        : []),
     ].join("; "),
   );
 }

@@ -21,14 +21,16 @@ const NAMING: ReadonlySet<string> = new Set(["id", "task", "retries", "compressi
  * Where the message's own headers cannot be sent, the copy bears only those that say which task it is. */
 export async function setAside(
   broker: Pick<Broker, "publish">,
-  { delivery, queue }: Pick<Run, "delivery" | "queue">,
+  { delivery, queue, id, ignoreResult }: Pick<Run, "delivery" | "queue" | "id" | "ignoreResult">,
   grounds: Omit<Grounds, "queue">,
 ): Promise<SetAside> {
   // Without `userId`, which would have to be our own, and `expiration`, by which the letter would vanish.
   const { expiration: _expiration, userId: _userId, ...properties } = delivery.message.properties;
   const { headers } = delivery.message;
   const naming = Object.entries(headers).filter(([name]) => NAMING.has(name));
-  const told = groundsHeaders({ ...grounds, queue });
+  const told = groundsHeaders({ ...grounds, queue }, {
+    failing: id !== null && !ignoreResult,
+  });
   const copy = (headers: Headers) => ({
     exchange: DEAD_EXCHANGE,
     routingKey: queue,

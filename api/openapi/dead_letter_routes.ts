@@ -150,7 +150,7 @@ export function deadLetterSchemas(): Record<string, JsonSchema> {
     Redriven: outcome({
       redriven: count("Letters sent again"),
       waiting: count(
-        "Letters left alone, as the outbox still holds the same attempt of the same task",
+        "Letters left alone, as the outbox still holds the same attempt of the same task, or a worker has yet to make its record FAILURE",
       ),
       last_due_at: time("When the last is due"),
     }),

@@ -48,6 +48,7 @@ const HEADERS = {
   queue: "celeriac-queue",
   worker: "celeriac-worker",
   diedAt: "celeriac-rejected-at",
+  record: "celeriac-record",
 } as const;
 
 const OURS: ReadonlySet<string> = new Set(Object.values(HEADERS));
@@ -61,9 +62,12 @@ const NAMESPACE = "6c1f6f0c-3f56-4a0e-8d0b-6d8a5a8b2f4e";
 /** Most that the column holds. */
 const INTEGER_MAX = 2 ** 31 - 1;
 
-/** Headers that say on which grounds a message is set aside, with an id of the letter's own. */
+/** Headers that say on which grounds a message is set aside, with an id of the letter's own.
+ *
+ * @param options.failing whether who sets it aside makes its record FAILURE next. Default `false` */
 export function groundsHeaders(
   { reason, detail, queue, worker, diedAt }: Grounds,
+  { failing = false }: { failing?: boolean } = {},
 ): Record<string, string> {
   return {
     [HEADERS.id]: v7(),
@@ -72,7 +76,13 @@ export function groundsHeaders(
     [HEADERS.queue]: queue,
     [HEADERS.worker]: worker ?? "",
     [HEADERS.diedAt]: (diedAt ?? new Date()).toISOString(),
+    ...(failing && { [HEADERS.record]: "FAILURE" }),
   };
+}
+
+/** Whether who set the message aside makes its record FAILURE next, if it has not yet. */
+export function isFailing(headers: Readonly<Record<string, unknown>>): boolean {
+  return headers[HEADERS.record] === "FAILURE";
 }
 
 /** Reads a message as it comes from the queue of dead letters, whatever it is.

@@ -4,10 +4,11 @@ import type { Database, Sql } from "../database/database.ts";
 import { InvalidInput } from "../errors.ts";
 import type { Outbox } from "../outbox.ts";
 import { readCursor, writeCursor } from "../results/cursor.ts";
+import { isFinal } from "../results/result.ts";
 import type { ResultStore } from "../results/store.ts";
 import { fromStored } from "../stored_message.ts";
 import { conditions, type LetterFilter } from "./filter.ts";
-import { type DeadLetter, resent } from "./letter.ts";
+import { type DeadLetter, isFailing, resent } from "./letter.ts";
 import {
   type LetterSummary,
   type Row,
@@ -34,7 +35,7 @@ export interface RedriveOptions {
 /** What became of a redrive. */
 export interface Redriven {
   readonly redriven: number;
-  /** Left alone, as the outbox still holds the same attempt of the same task. */
+  /** Left alone, as the outbox still holds the same attempt of the same task, or a worker has yet to make its record FAILURE. */
   readonly waiting: number;
   /** When the last is due; `null` when none was sent. */
   readonly lastDueAt: Date | null;
@@ -44,7 +45,7 @@ export interface Redriven {
 export interface DeadLettersOptions {
   readonly database: Pick<Database, "query" | "transaction">;
   readonly outbox: Pick<Outbox, "addFresh">;
-  readonly store: Pick<ResultStore, "reopen">;
+  readonly store: Pick<ResultStore, "reopen" | "states">;
 }
 
 /** Letters sent again in one transaction. */
@@ -53,6 +54,9 @@ const BATCH = 200;
 const BATCH_BYTES = 16 * 1024 * 1024;
 /** Letters purged in one transaction. */
 const PURGE_BATCH = 1000;
+
+/** Milliseconds after which a record that should be FAILURE and is not will not become it: its worker has died, or it has expired. */
+const FAILING_MS = 3_600_000;
 
 const SUMMARY = `
   id, collected_at, to_char(collected_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as time,
@@ -182,7 +186,8 @@ export class DeadLetters {
       const batch = await database.transaction(async (sql) => {
         const rows = await sql.query<Row>(taking, given.parameters);
         const dueAt = (index: number) => new Date(start + (redriven + index) * 1000 / rate);
-        return { rows, sent: await this.#send(rows, dueAt, sql) };
+        const ready = await this.#ready(rows, sql);
+        return { rows, sent: await this.#send(ready, dueAt, sql) };
       });
       if (batch.rows.length === 0) break;
       after = batch.rows.at(-1)!;
@@ -217,6 +222,24 @@ export class DeadLetters {
     const [now] = await this.#options.database.query<{ bound: Date }>(NOW);
     const until = filter.until && filter.until < now!.bound ? filter.until : now!.bound;
     return { ...filter, until };
+  }
+
+  /** A worker sends the letter first and then makes the record FAILURE: a message that was sent again in between would find it final.
+   *
+   * @returns all but letters to which this could happen */
+  async #ready(rows: readonly Row[], sql: Sql): Promise<readonly Row[]> {
+    const since = Date.now() - FAILING_MS;
+    const failing = new Map<Row, string>();
+    for (const row of rows) {
+      const recent = row.collected_at.getTime() > since;
+      if (row.task_id !== null && recent && isFailing(row.headers)) failing.set(row, row.task_id);
+    }
+    if (failing.size === 0) return rows;
+    const states = await this.#options.store.states([...new Set(failing.values())], sql);
+    return rows.filter((row) => {
+      const id = failing.get(row);
+      return id === undefined || isFinal(states.get(id) ?? "PENDING");
+    });
   }
 
   /** @returns those that the outbox has taken */

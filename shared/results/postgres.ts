@@ -160,9 +160,12 @@ export class PostgresResultStore implements ResultStore {
     return rows.map((row) => ({ ...row, exception: readException(row.exception) }));
   }
 
-  async states(ids: readonly string[]): Promise<Map<string, State>> {
-    const { states } = await this.#statements();
-    const rows = await this.#database.query<{ id: string; state: State }>(states, [
+  async states(
+    ids: readonly string[],
+    sql: Sql = this.#database,
+  ): Promise<Map<string, State>> {
+    const { states } = await this.#tables.statements(sql);
+    const rows = await sql.query<{ id: string; state: State }>(states, [
       ids.map((id) => storable(id)),
     ]);
     return new Map(rows.map(({ id, state }) => [id, state]));

@@ -49,8 +49,10 @@ export interface ResultStore {
   find(id: string): Promise<TaskRecord | undefined>;
   /** What many tasks led to; those without a record are left out. */
   outcomes(ids: readonly string[]): Promise<TaskOutcome[]>;
-  /** States of many tasks; those without a record are left out. */
-  states(ids: readonly string[]): Promise<Map<string, State>>;
+  /** States of many tasks; those without a record are left out.
+   *
+   * @param sql a transaction to read them in */
+  states(ids: readonly string[], sql?: Sql): Promise<Map<string, State>>;
   /** @param options.limit 1 to 1,000
    * @throws {InvalidInput} when the cursor is not one of ours */
   list(filter: RecordFilter, options: { limit: number; cursor?: string }): Promise<RecordPage>;

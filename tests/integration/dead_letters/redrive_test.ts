@@ -8,7 +8,7 @@ import { DEAD_EXCHANGE } from "../../../shared/topology.ts";
 import { handle } from "../../../workers/handlers.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type House, house } from "../../support/house.ts";
-import { message } from "../../support/settlements.ts";
+import { message, submission } from "../../support/settlements.ts";
 
 const contract = defineTask({ name: "fussy", input: z.object({}) });
 
@@ -35,6 +35,37 @@ Deno.test("a letter that is sent again finds its task PENDING, and it ends well"
   const { state, result } = await home.final(id);
   assertEquals({ state, result }, { state: "SUCCESS", result: '"fine"' });
   assertEquals(await letters.count(), 0);
+});
+
+Deno.test("a letter is not sent again before its worker has made the record FAILURE", async () => {
+  const released = Promise.withResolvers<void>();
+  let attempts = 0;
+  await using home = await house([handle(contract, async (_, { id }) => {
+    if (attempts++ > 0) return "fine";
+    // Holds back the worker's statement for its record, and not the letter.
+    const held = Promise.withResolvers<void>();
+    home.database.transaction(async (sql) => {
+      await sql.query("select from celeriac.task where id = $1 for update", [id]);
+      held.resolve();
+      await released.promise;
+    });
+    await held.promise;
+    throw new Reject("not today");
+  })]);
+  const letters = lettersOf(home);
+  await using collector = new Collector({ broker: home.broker, letters });
+  await collector.start();
+  const { id } = submission();
+  await home.store.submitted([submission({ id, name: "fussy" })]);
+  await home.submit("fussy", {}, { taskId: id });
+  await eventually("its letter", async () => await letters.count({ taskId: id }) === 1);
+
+  const redrive = () => letters.redrive({ taskId: id }, { rate: 100, limit: 10 });
+  const early = await redrive().finally(() => released.resolve());
+  assertEquals([early.redriven, early.waiting], [0, 1]);
+  assertEquals((await home.final(id)).state, "FAILURE");
+  assertEquals((await redrive()).redriven, 1);
+  assertEquals((await home.final(id)).state, "SUCCESS");
 });
 
 Deno.test("a collector that could not ack stores nothing twice, and one without a database nothing at all", async () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { v7 } from "uuid";
-import type { Message } from "../../../shared/broker/broker.ts";
+import type { Headers, Message } from "../../../shared/broker/broker.ts";
 import type { Database } from "../../../shared/database/database.ts";
 import {
   type DeadLetter,
@@ -39,6 +39,18 @@ function letter(
   });
   const own = taskId === null ? {} : { id: taskId, task: "add", retries: 0 };
   return readLetter(message({ headers: { ...own, ...headers }, ...given }));
+}
+
+/** Headers of a letter whose worker is about to write FAILURE. */
+function announced(id: string): Headers {
+  const grounds = {
+    reason: "poison",
+    detail: null,
+    queue: "celeriac.default",
+    worker: "w",
+    diedAt: null,
+  };
+  return { id, task: "add", retries: 0, ...groundsHeaders(grounds, { failing: true }) };
 }
 
 async function waiting({ database }: Ground) {
@@ -141,12 +153,37 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     const broken = new DeadLetters({
       database,
       outbox: new Outbox({ database }),
-      store: { reopen: () => Promise.reject(new Error("the server went away")) },
+      store: {
+        reopen: () => Promise.reject(new Error("the server went away")),
+        states: () => Promise.resolve(new Map()),
+      },
     });
     await database.query("delete from celeriac.outbox");
     await assertRejects(() => broken.redrive({}, RATE), Error, "went away");
     assertEquals([await letters.count(), (await waiting(ground)).length], [1, 0]);
     assertEquals((await results.find("failed"))?.state, "FAILURE");
+  },
+
+  async "redrive() leaves what its worker is about to make FAILURE, for an hour at most"(ground) {
+    const { letters, results, database } = ground;
+    const ids = ["unheard", "runs", "failed", "old"];
+    await letters.add(ids.map((id) => letter(id, {}, { headers: announced(id) })));
+    await letters.add([letter("ignored")]);
+    const failure = { state: "FAILURE", worker: "w" } as const;
+    await results.settle([
+      settlement({ id: "runs", state: "STARTED" }),
+      settlement({ id: "failed", ...failure }),
+    ]);
+    await database.query(
+      "update celeriac.dead_letter set collected_at = now() - interval '61 minutes' where task_id = 'old'",
+    );
+    const first = await letters.redrive({}, RATE);
+    assertEquals([first.redriven, first.waiting], [3, 2]);
+    const sent = (await waiting(ground)).map(({ task_id }) => task_id);
+    assertEquals(sent.sort(), ["failed", "ignored", "old"]);
+    await results.settle(["unheard", "runs"].map((id) => settlement({ id, ...failure })));
+    assertEquals((await letters.redrive({}, RATE)).redriven, 2);
+    assertEquals((await results.find("runs"))?.state, "PENDING");
   },
 
   async "redrive() leaves what the outbox still holds, and swallows nothing"(ground) {

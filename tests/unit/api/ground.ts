@@ -197,7 +197,7 @@ export async function ground(
     deadLetters: new DeadLetters({
       database: noDatabase,
       outbox: { addFresh: nowhere },
-      store: { reopen: nowhere },
+      store: { reopen: nowhere, states: nowhere },
     }),
     routes: new Routes(registry, []),
     workflows,
