@@ -69,6 +69,8 @@ export class AmqpPublisher {
   #published = 0;
   #gathering = false;
   #connection: ChannelModel | undefined;
+  /** The connection on which a channel is being opened: whoever wants a fresh one then waits for that one. */
+  #opening: ChannelModel | undefined;
   #channel: PublishChannel | undefined;
   /** The channel before, of the same connection, if it was left for a fresh one. */
   #former: PublishChannel | undefined;
@@ -95,15 +97,20 @@ export class AmqpPublisher {
 
   /** Opens the channel on a connection: a first one, or the next. */
   async open(connection: ChannelModel): Promise<void> {
-    this.#connection = connection;
-    const channel = await connection.createConfirmChannel() as PublishChannel;
-    if (this.#connection !== connection) return;
-    this.#watch(channel, connection);
-    // Replies are heard only by a consumer on the channel that publishes the requests.
-    await channel.consume(DIRECT_REPLY, (message) => {
-      if (message) this.#replies.hear(fromAmqp(message));
-    }, { noAck: true });
-    this.#channel = channel;
+    this.#connection = this.#opening = connection;
+    try {
+      const channel = await connection.createConfirmChannel() as PublishChannel;
+      if (this.#connection !== connection) return;
+      this.#watch(channel, connection);
+      // Replies are heard only by a consumer on the channel that publishes the requests.
+      await channel.consume(DIRECT_REPLY, (message) => {
+        if (message) this.#replies.hear(fromAmqp(message));
+      }, { noAck: true });
+      if (this.#connection !== connection) return;
+      this.#channel = channel;
+    } finally {
+      if (this.#opening === connection) this.#opening = undefined;
+    }
     this.#confirms.resume();
   }
 
@@ -203,7 +210,7 @@ export class AmqpPublisher {
   }
 
   #reopen(connection: ChannelModel): void {
-    if (this.#connection !== connection) return;
+    if (this.#connection !== connection || this.#opening) return;
     if (this.#fault) {
       log.warn("Channel for publishing was closed: {reason}", {
         reason: replyText(this.#fault.error),
@@ -228,10 +235,11 @@ export class AmqpPublisher {
 
   /** Takes a fresh channel. The present one stays until the next is left: confirms and replies may be on their way to it. */
   #refresh(): void {
+    if (!this.#connection || this.#opening) return;
     this.#former?.close().catch(() => {});
     this.#former = this.#channel;
     log.info("Asking over a fresh channel, as a queue refuses everything");
-    if (this.#connection) this.#reopen(this.#connection);
+    this.#reopen(this.#connection);
   }
 
   /** A return always comes before its confirm, and without a delivery tag. */

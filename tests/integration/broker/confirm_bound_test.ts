@@ -131,6 +131,30 @@ Deno.test("publish() is refused by a queue that is full, and heard again when it
   });
 });
 
+Deno.test("publish() keeps two channels at most, however many queues refuse everything", async () => {
+  await using vhost = await freshVhost();
+  await using broker = new AmqpBroker({ url: vhost.url, name: "two", refusalMs: 50 });
+  const names = ["celeriac.one", "celeriac.two", "celeriac.three"];
+  await started(broker, queues(...names));
+  const { managementUrl, name } = vhost;
+  await management(managementUrl, "PUT", `/api/policies/${name}/short`, {
+    pattern: "^celeriac\\.",
+    "apply-to": "queues",
+    definition: { "max-length": 1, overflow: "reject-publish" },
+  });
+  let refusals = 0;
+  await eventually("many refusals", async () => {
+    const sent = await Promise.allSettled(names.map((queue) => broker.publish(message("", queue))));
+    refusals += sent.filter(({ status }) => status === "rejected").length;
+    return refusals > 300;
+  });
+  await eventually("two channels", async () => {
+    const found = await management(managementUrl, "GET", `/api/vhosts/${name}/channels`);
+    const channels = found as { connection_details: object }[];
+    return channels.length > 0 && channels.length <= 2;
+  }, { within: 20 });
+});
+
 Deno.test("publish() stops waiting when its signal says so", async () => {
   await using vhost = await freshVhost();
   await using proxy = TcpProxy.of(vhost.url);
