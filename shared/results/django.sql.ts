@@ -8,7 +8,7 @@
  */
 import { ENTRY_COLUMNS, ENTRY_VALUES } from "../outbox.ts";
 import type { State } from "./result.ts";
-import { listingOf, type Statements } from "./statements.ts";
+import { listingOf, SAME_VALUE, type Statements } from "./statements.ts";
 
 /** The table of tasks, found by the connection's `search_path`, as Django finds it. */
 export const TASK_TABLE = "django_celery_results_taskresult";
@@ -144,10 +144,12 @@ const SETTLE = ({ nameLength, dateStarted }: DjangoShape) => `
 
 const SETTLED_BEFORE = (records: string) => `
   select settlement.id
-  from json_to_recordset($1::text::json) as settlement (id text, state text, worker text, retries integer)
+  from json_to_recordset($1::text::json) as settlement (
+    id text, state text, worker text, retries integer, result text, exception text
+  )
   cross join lateral (select * from ${records} where record.id = settlement.id limit 1) as known
   where known.state = settlement.state and known.worker = left(settlement.worker, 100)
-    and known.retries >= settlement.retries`;
+    and known.retries >= settlement.retries and ${SAME_VALUE}`;
 
 /** Looked up one by one: a row of statistics must never make it read the table from end to end. */
 const CLAIM = (records: string) => `

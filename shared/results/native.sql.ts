@@ -1,6 +1,6 @@
 /** The store's statements for our own schema (database/migrations). */
 import { ENTRY_COLUMNS, ENTRY_VALUES } from "../outbox.ts";
-import { listingOf, type Statements, type Tables } from "./statements.ts";
+import { listingOf, SAME_VALUE, type Statements, type Tables } from "./statements.ts";
 
 /** The columns of a record, in a shape that survives the way to JavaScript. */
 const RECORD = `
@@ -65,11 +65,14 @@ const SETTLE = `
 
 const SETTLED_BEFORE = `
   with settlement as materialized (
-    select * from json_to_recordset($1::text::json) as settlement (id text, state text, worker text, retries integer)
+    select * from json_to_recordset($1::text::json) as settlement (
+      id text, state text, worker text, retries integer, result text, exception text
+    )
   )
   select settlement.id
   from settlement join celeriac.tasks((select array_agg(id) from settlement)) as known using (id)
-  where known.state = settlement.state and known.worker = settlement.worker and known.retries >= settlement.retries`;
+  where known.state = settlement.state and known.worker = settlement.worker and known.retries >= settlement.retries
+    and ${SAME_VALUE}`;
 
 const CLAIM =
   "select id, state, retries, greatest(deliveries, 1) as deliveries from celeriac.tasks($1::text[])";

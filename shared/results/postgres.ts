@@ -88,7 +88,9 @@ export class PostgresResultStore implements ResultStore {
     const ids = new Set(taken.map(({ id }) => id));
     if (ids.size < rows.length) {
       const refused = rows.filter(({ id }) => !ids.has(id))
-        .map(({ id, state, worker, retries }) => ({ id, state, worker, retries }));
+        .map(({ id, state, worker, retries, result, exception }) => {
+          return { id, state, worker, retries, result, exception };
+        });
       for (
         const { id } of await this.#database.query<{ id: string }>(settledBefore, [
           JSON.stringify(refused),

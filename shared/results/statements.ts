@@ -32,6 +32,12 @@ export interface Statements {
   listing(stretch: Stretch): { statement: string; parameters: (string | number)[] };
 }
 
+/** A condition of `settledBefore`, on a record `known` and a `settlement`: both columns keep JSON text as it came. Runs of one task may overlap
+ * in one worker, where the connection is lost under the first; what one returned is not what the other did. */
+export const SAME_VALUE = `
+    coalesce(known.result::text, 'null') = coalesce(settlement.result, 'null')
+    and coalesce(known.exception::text, 'null') = coalesce(settlement.exception, 'null')`;
+
 /** A set of tables. */
 export interface Tables {
   /** Its statements, which may depend on what the tables look like.

@@ -17,7 +17,8 @@ export interface ResultStore {
   /** Writes PENDING records; those that exist are left alone. */
   submitted(submissions: readonly Submission[]): Promise<void>;
   /** Writes outcomes, each with its outbox entry in one transaction. The first final state wins; nothing goes back to an earlier attempt.
-   * May be repeated when it is not known whether it went through: what this worker wrote before counts as taken.
+   * May be repeated when it is not known whether it went through: what this worker wrote before counts as taken,
+   * unless another of its runs wrote another value.
    *
    * @returns for each settlement, in order, whether its state was taken
    * @throws {DatabaseRefused} when one of them cannot be stored; `isDataFault` tells, and then none of them may be */

@@ -209,6 +209,22 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     assertEquals(await store.settle([other, settlement()]), [false, true]);
   },
 
+  async "settle() does not count as taken what another run in this worker wrote before"(
+    { store },
+  ) {
+    const done = settlement({ result: '"first"' });
+    const exception = { exc_type: "First", exc_message: ["\0, \ud800"], exc_module: "celeriac" };
+    const failed = settlement({ state: "FAILURE", exception });
+    assertEquals(await store.settle([done, failed]), [true, true]);
+    assertEquals(await store.settle([done, failed]), [true, true]);
+    const others = [
+      { ...done, result: '"second"' },
+      { ...failed, exception: { ...exception, exc_type: "Second" } },
+    ];
+    assertEquals(await store.settle(others), [false, false]);
+    assertEquals((await store.find(done.id))?.result, '"first"');
+  },
+
   async "settle() never goes back to an earlier attempt, nor within one"({ store }) {
     const id = v7();
     const states: [State, number, boolean][] = [
