@@ -6,11 +6,11 @@ import type { Sql } from "./database/database.ts";
 export type Outcome =
   /** The handler returned; `result` is JSON text. */
   | { readonly kind: "success"; readonly result: string }
-  /** The handler returned what is to be done in the transaction that makes its result final: `finish` gives JSON text of the result,
-   * `failed` says what follows if it throws. */
+  /** The handler returned what is to be done in the transaction that makes its result final: `finish` gives JSON text of the result
+   * unless its signal comes first, `failed` says what follows if it throws. */
   | {
     readonly kind: "complete";
-    finish(sql: Sql): Promise<string>;
+    finish(sql: Sql, signal: AbortSignal): Promise<string>;
     failed(error: unknown): Outcome;
   }
   /** The handler failed and has attempts left. */

@@ -175,6 +175,7 @@ export class WorkerNode implements Service {
       runner,
       pools,
       settler: new Settler({ broker, writer, completer, outbox, follower, events, node }),
+      completer,
       inHand,
       rates,
       control,

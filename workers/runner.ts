@@ -3,16 +3,10 @@ import { getLogger, type Logger } from "@logtape/logtape";
 import type { TaskMessage } from "../shared/celery/message.ts";
 import { stringifyJson } from "../shared/celery/json.ts";
 import type { Sql } from "../shared/database/database.ts";
-import {
-  InvalidInput,
-  SoftTimeLimitExceeded,
-  Terminated,
-  TimeLimitExceeded,
-  type Violation,
-} from "../shared/errors.ts";
+import { InvalidInput, Terminated, type Violation } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Meta, Settlement } from "../shared/results/result.ts";
-import type { TaskContract, TimeLimit } from "../shared/task.ts";
+import type { TaskContract } from "../shared/task.ts";
 import { Company } from "./company.ts";
 import { abortReason } from "./abort_reason.ts";
 import { completion, isCompletion } from "./completion.ts";
@@ -20,6 +14,7 @@ import { createContext, type TaskLog } from "./context.ts";
 import type { Handler } from "./handlers.ts";
 import type { Pools } from "./sandbox/pools.ts";
 import { Slots } from "./slots.ts";
+import { inTime, limits, startTimers } from "./time_limit.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 /** One attempt, ready to run. */
@@ -60,7 +55,7 @@ interface Running {
 }
 
 /** JSON text of a result, or what gives it in the transaction that makes it final. */
-export type Returned = string | ((sql: Sql) => Promise<string>);
+export type Returned = string | ((sql: Sql, signal: AbortSignal) => Promise<string>);
 
 /** Runs attempts. */
 export class Runner {
@@ -119,7 +114,7 @@ export class Runner {
   /** Runs one attempt.
    *
    * @returns JSON text of the result, or how to get it in the final transaction, or `undefined` when the attempt was abandoned
-   * @throws whatever the handler throws; {@linkcode TimeLimitExceeded}; {@linkcode Terminated} */
+   * @throws whatever the handler throws; `TimeLimitExceeded`; {@linkcode Terminated} */
   async run(attempt: Attempt): Promise<Returned | undefined> {
     this.#started(attempt);
     const controller = new AbortController();
@@ -138,7 +133,7 @@ export class Runner {
         controller.abort(error);
       },
     };
-    const timers = inChild ? [] : limit(attempt, running, controller);
+    const timers = inChild ? [] : startTimers(attempt, running, controller);
     this.#running.add(running);
     try {
       const result = terminator
@@ -172,7 +167,9 @@ export class Runner {
     const toJson = (value: unknown) =>
       stringifyJson(contract.output ? contract.output.parse(value) : value);
     const serialise = (value: unknown): Returned => {
-      if (isCompletion(value)) return async (sql) => toJson(await value.work(sql));
+      if (isCompletion(value)) {
+        return async (sql, signal) => toJson(await inTime(attempt, signal, () => value.work(sql)));
+      }
       if (pledged === undefined) return toJson(value);
       throw new InvalidInput(
         `Cannot finish task '${task.task}' as its handler called context.complete() and returned something else: return what it gave`,
@@ -257,35 +254,6 @@ export class Runner {
       })
     );
   }
-}
-
-/** The message's limits win over the contract's, as Celery's `apply_async(time_limit=)` does. */
-function limits({ task, contract }: Attempt): TimeLimit {
-  const soft = task.softTimeLimit ?? contract.timeLimit.soft;
-  const hard = task.timeLimit ?? contract.timeLimit.hard;
-  return { ...(soft === undefined ? {} : { soft }), ...(hard === undefined ? {} : { hard }) };
-}
-
-/** Timers of the limits of an inline handler; the pool keeps those of a child itself. */
-function limit(
-  attempt: Attempt,
-  running: Running,
-  controller: AbortController,
-): ReturnType<typeof setTimeout>[] {
-  const { soft, hard } = limits(attempt);
-  return [
-    ...(soft === undefined
-      ? []
-      : [after(soft, () => controller.abort(new SoftTimeLimitExceeded(soft)))]),
-    ...(hard === undefined ? [] : [after(hard, () => running.end(new TimeLimitExceeded(hard)))]),
-  ];
-}
-
-/** A longer time than timers can tell (24.8 days) would fire at once. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
-
-function after(seconds: number, act: () => void): ReturnType<typeof setTimeout> {
-  return setTimeout(act, Math.min(seconds * 1000, TIMER_MAX_MS));
 }
 
 const logger: Logger = getLogger(["celeriac", "worker"]);

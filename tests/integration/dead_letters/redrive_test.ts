@@ -53,7 +53,7 @@ Deno.test("a letter is not sent again before its worker has made the record FAIL
     throw new Reject("not today");
   })]);
   const letters = lettersOf(home);
-  await using collector = new Collector({ broker: home.broker, letters });
+  await using collector = new Collector({ broker: home.broker, letters, renew: 10 });
   await collector.start();
   const { id } = submission();
   await home.store.submitted([submission({ id, name: "fussy" })]);

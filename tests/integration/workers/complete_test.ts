@@ -120,3 +120,58 @@ Deno.test("complete() ends as a failure when the database refuses the SQL", asyn
   assertEquals([state, exception?.exc_type], ["FAILURE", "DatabaseRefused"]);
   assertStringIncludes(String(exception?.exc_message[0]), "no_such_thing");
 });
+
+Deno.test("complete() ends at the hard time limit when its work does not, which then can write no more", async () => {
+  const limited = defineTask({ name: "limited", input, timeLimit: { hard: 1 } });
+  const released = Promise.withResolvers<void>();
+  const late = Promise.withResolvers<unknown>();
+  await using home = await house([
+    handle(limited, (_, { complete, id, attempt }) =>
+      complete(async (sql) => {
+        await released.promise;
+        await sql.query(INSERT, [id, attempt]).catch(late.resolve);
+      })),
+  ]);
+  await ledger(home);
+  const { state, exception } = await home.final(await home.submit("limited", {}));
+  assertEquals([state, exception?.exc_type], ["FAILURE", "TimeLimitExceeded"]);
+  released.resolve();
+  assertStringIncludes(String(await late.promise), "its transaction is over");
+  assertEquals(await home.database.query(rows), []);
+});
+
+Deno.test("complete() fails when its work loses the connection again and again", async () => {
+  const losing = defineTask({ name: "losing", input });
+  await using home = await house([
+    handle(
+      losing,
+      (_, { complete }) =>
+        complete((sql) => sql.query("select pg_terminate_backend(pg_backend_pid())")),
+    ),
+  ]);
+  const { state, exception } = await home.final(await home.submit("losing", {}));
+  assertEquals([state, exception?.exc_type], ["FAILURE", "ConnectionLost"]);
+});
+
+Deno.test("complete() is given back with its transaction when the worker stops and its work does not end", async () => {
+  const endless = defineTask({ name: "endless", input });
+  const working = Promise.withResolvers<void>();
+  await using home = await house([
+    handle(endless, (_, { complete }) =>
+      complete(async (sql) => {
+        await sql.query("select 1");
+        working.resolve();
+        await new Promise(() => {});
+      })),
+  ], { grace: "0.1" });
+  const id = await home.submit("endless", {});
+  await working.promise;
+  await home.worker.stop();
+  await eventually("no transaction left open", async () => {
+    const open = await home.database.query(
+      "select from pg_stat_activity where datname = current_database() and state = 'idle in transaction'",
+    );
+    return open.length === 0;
+  }, { within: 10 });
+  assertEquals((await home.store.find(id))?.state, "STARTED");
+});
