@@ -1,7 +1,7 @@
 /** Metrics for Prometheus: one registry an instance, so that two can live in one process. */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { BrokerStatus } from "./broker/broker.ts";
-import type { EventListener, TaskEvent } from "./events.ts";
+import type { EventListener } from "./events.ts";
 import { SandboxMetrics } from "./sandbox_metrics.ts";
 
 /** Buckets of durations, seconds: from a cached answer to a long task. */
@@ -61,7 +61,6 @@ export interface RequestObservation {
 export class Metrics {
   readonly #registry = new Registry();
   readonly #names = new Set<string>();
-  readonly #running = new Set<string>();
   readonly #requests: Counter;
   readonly #requestSeconds: Histogram;
   readonly #submitted: Counter;
@@ -132,7 +131,6 @@ export class Metrics {
       labelNames: ["task"],
       registers,
     });
-    this.gauge("celeriac_tasks_running", "Handlers running", () => this.#running.size);
     this.gauge(
       "celeriac_resident_memory_bytes",
       "Memory of this process",
@@ -173,6 +171,15 @@ export class Metrics {
     });
   }
 
+  /** Adds what a worker holds, and what of it runs: read where it is known, as not every run ends with an event. */
+  watchWorker(
+    worker: { readonly inHand: number },
+    runner: { readonly running: number },
+  ): void {
+    this.gauge("celeriac_deliveries_in_hand", "Deliveries not answered yet", () => worker.inHand);
+    this.gauge("celeriac_tasks_running", "Handlers running", () => runner.running);
+  }
+
   /** Counts a request. */
   countRequest({ method, route, status, seconds }: RequestObservation): void {
     this.#requests.inc({ method, route, status: String(status) });
@@ -189,9 +196,6 @@ export class Metrics {
     switch (event.type) {
       case "task-received":
         return this.#received.inc({ task: this.#name(event.name), queue: event.queue });
-      case "task-started":
-        this.#running.add(event.id);
-        return;
       case "task-succeeded":
         return this.#end(event, "success", event.runtime);
       case "task-failed":
@@ -203,7 +207,6 @@ export class Metrics {
       case "task-deferred":
         return this.#end(event, "defer", null);
       case "task-rejected":
-        if (event.id !== null) this.#running.delete(event.id);
         return this.#rejected.inc({ reason: event.reason });
       case "task-violated":
         return this.#violations.inc({
@@ -212,6 +215,7 @@ export class Metrics {
         });
       case "task-blocked":
         return this.#blockedSeconds.inc({ task: this.#name(event.name) }, event.seconds);
+      case "task-started":
       case "task-progress":
         return;
       default:
@@ -229,8 +233,7 @@ export class Metrics {
     return this.#registry.metrics();
   }
 
-  #end({ id, name }: TaskEvent & { name: string }, outcome: string, runtime: number | null): void {
-    this.#running.delete(id!);
+  #end({ name }: { name: string }, outcome: string, runtime: number | null): void {
     const task = this.#name(name);
     this.#finished.inc({ task, outcome });
     if (runtime !== null) this.#taskSeconds.observe({ task }, runtime);

@@ -142,7 +142,7 @@ export class WorkerNode implements Service {
     this.#presence = new Presence({
       broker,
       node: teller,
-      active: () => runner.taken,
+      active: () => runner.running,
       processed: () => tally.all,
     });
     const control = new Control({
@@ -184,11 +184,7 @@ export class WorkerNode implements Service {
     this.#helpers.push(hearing(this.#worker, { name: "worker", seconds: config.renew }));
     this.#metrics.sandbox.watch(pools);
     this.#metrics.watchBroker(broker);
-    this.#metrics.gauge(
-      "celeriac_deliveries_in_hand",
-      "Deliveries not answered yet",
-      () => this.#worker.inHand,
-    );
+    this.#metrics.watchWorker(this.#worker, runner);
   }
 
   /** Resolves when every queue is consumed: waits for servers that are away, for queues and for the database's migrations. */

@@ -77,8 +77,8 @@ export class Runner {
   }
 
   /** Handlers running now. */
-  get taken(): number {
-    return this.#inline.taken + this.#options.pools.taken;
+  get running(): number {
+    return this.#running.size;
   }
 
   /** Places for attempts of a contract. */

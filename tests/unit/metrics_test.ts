@@ -22,7 +22,7 @@ const received = (id: string, name = "add"): TaskEvent => ({
   redelivered: false,
 });
 
-Deno.test("Metrics.observe() counts tasks, their outcomes and those that run", async () => {
+Deno.test("Metrics.observe() counts tasks and their outcomes", async () => {
   const metrics = new Metrics();
   const events = new Events();
   events.on(metrics.observe);
@@ -31,7 +31,6 @@ Deno.test("Metrics.observe() counts tasks, their outcomes and those that run", a
     events.emit(received(id));
     events.emit({ type: "task-started", id, name });
   }
-  assertEquals(await sample(metrics, "celeriac_tasks_running"), "4");
   events.emit({ type: "task-progress", id: "a", name, progress: 1 });
   events.emit({ type: "task-succeeded", id: "a", name, result: "1", runtime: 0.2 });
   events.emit({
@@ -45,7 +44,6 @@ Deno.test("Metrics.observe() counts tasks, their outcomes and those that run", a
   events.emit({ type: "task-retried", id: "c", name, exception: "E()", traceback: null, delay: 1 });
   events.emit({ type: "task-revoked", id: "never ran", name, expired: true, terminated: false });
   events.emit({ type: "task-rejected", id: null, name: null, reason: "malformed", message: "" });
-  assertEquals(await sample(metrics, "celeriac_tasks_running"), "1");
   assertEquals(await sample(metrics, 'celeriac_tasks_received_total{task="add",queue="q"}'), "4");
   for (const outcome of ["success", "failure", "retry", "revoked"]) {
     assertEquals(

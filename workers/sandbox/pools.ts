@@ -48,11 +48,6 @@ export class Pools implements Service {
     }
   }
 
-  /** Tasks that run in children now. */
-  get taken(): number {
-    return this.#kept.values().reduce((sum, { slots }) => sum + slots.taken, 0);
-  }
-
   /** Bytes of resident memory of all children; 0 where the platform does not tell. */
   async resident(): Promise<number> {
     await this.#warden.look();

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { defineTask, Ignore, z } from "../../../shared/mod.ts";
 import { handle } from "../../../workers/mod.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -17,6 +17,8 @@ Deno.test("Worker acknowledges what its handler ignores, and leaves the record a
   ], { concurrency: "1" });
   const id = await home.submit("ignored", {});
   await home.final(await home.submit("after", {}));
+  const metrics = await (await home.worker.health().request("/metrics")).text();
+  assertStringIncludes(metrics, "celeriac_tasks_running 0");
   const record = await eventually("its record", () => home.store.find(id));
   assertEquals([record.state, record.result, record.exception], ["STARTED", null, null]);
   assertEquals((await home.outbox.depth()).total, 0);
