@@ -134,9 +134,10 @@ Deno.test("Publisher.submit() turns to the outbox when the broker falls silent, 
   await using home = await ground({ broker: true, database: true, frozen: true });
   assertEquals((await home.publisher.submit(add)).via, "broker");
   home.brokerProxy.swallow("to client");
-  const all = await Promise.all(Array.from({ length: 5000 }, () => home.publisher.submit(add)));
-  assertEquals(all.filter(({ via }) => via === "outbox").length, 5000);
-  assertEquals((await home.outbox.depth()).total, 5000);
+  // More than may be in flight.
+  const all = await Promise.all(Array.from({ length: 2500 }, () => home.publisher.submit(add)));
+  assertEquals(all.filter(({ via }) => via === "outbox").length, 2500);
+  assertEquals((await home.outbox.depth()).total, 2500);
   home.brokerProxy.pass();
   await eventually("a confirm", async () => (await home.publisher.submit(add)).via === "broker");
 });
