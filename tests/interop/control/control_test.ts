@@ -115,9 +115,9 @@ for (const name of await stacksHere()) {
     await t.step("a running task is seen, and ended by revoke --terminate", async () => {
       const inline = await shell.send("test.sleep", { seconds: 600 });
       const child = await shell.send("test.block");
-      const behind = await shell.send("test.sleep_process", { seconds: 0 });
       await runs(inline);
       await runs(child);
+      const behind = await shell.send("test.sleep_process", { seconds: 0 });
       await runs(behind, "reserved");
       const [found] = Object.values(
         await inspect("query_task", child) as Record<string, [string, Record<string, unknown>]>,
