@@ -116,7 +116,8 @@ async function certificate(path: string): Promise<string> {
     const text = await Deno.readTextFile(path);
     if (text.includes("-----BEGIN CERTIFICATE-----")) return text;
   } catch (cause) {
-    const why = (cause as Error).message;
+    const missing = cause instanceof Deno.errors.NotFound;
+    const why = missing ? "there is no such file" : (cause as Error).message;
     throw new ConfigurationError(`Cannot read '${path}' of --ca as ${why}: check the path`, {
       cause,
     });
