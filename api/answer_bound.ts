@@ -1,5 +1,6 @@
 /** How long the API waits for the database before it says so. */
 import { DatabaseUnavailable } from "../shared/errors.ts";
+import { inTime } from "../shared/waits.ts";
 
 /** Milliseconds after which a caller does better to try again. */
 const ANSWER_MS = 1500;
@@ -23,15 +24,8 @@ export async function answered<Answer>(
   asked: Promise<Answer>,
   { extraMs = 0 }: { extraMs?: number } = {},
 ): Promise<Answer> {
-  const late = Promise.withResolvers<never>();
   const ms = ANSWER_MS + extraMs;
-  const timer = setTimeout(() => {
-    const reason = `the database did not answer within ${ms} ms`;
-    late.reject(new DatabaseUnavailable(`Cannot ${purpose} as ${reason}: try again later`));
-  }, ms);
-  try {
-    return await Promise.race([asked, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const reason = `the database did not answer within ${ms} ms`;
+  const late = () => new DatabaseUnavailable(`Cannot ${purpose} as ${reason}: try again later`);
+  return await inTime(ms, late, () => asked);
 }

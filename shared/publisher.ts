@@ -16,6 +16,7 @@ import { isDataFault } from "./database/sqlstate.ts";
 import type { OutboxEntry } from "./outbox.ts";
 import { destinationOf, TASK_EXCHANGE } from "./topology.ts";
 import { traceSent, tracing } from "./tracing.ts";
+import { inTime } from "./waits.ts";
 
 /** A signature that says where it goes. */
 export type Submittable = Signature & { options: { queue: string } };
@@ -124,9 +125,10 @@ export class Publisher {
     } catch (unheld) {
       if (!isUnheld(unheld)) throw unheld;
       try {
-        await bounded(
-          ANSWER_MS - (performance.now() - began),
-          (ms) => new BrokerUnavailable(`the broker did not confirm the message within ${ms} ms`),
+        const ms = Math.round(ANSWER_MS - (performance.now() - began));
+        await inTime(
+          ms,
+          () => new BrokerUnavailable(`the broker did not confirm the message within ${ms} ms`),
           (signal) => this.#broker.publish(entry.message, { ...options, signal }),
         );
         return "broker";
@@ -142,29 +144,15 @@ export class Publisher {
    * @throws {DatabaseUnavailable} also when it took too long; it may have been stored all the same */
   async #hold(entry: OutboxEntry, limitMs: number): Promise<void> {
     checkHeaders(entry.message.headers);
-    await bounded(
-      limitMs,
-      (ms) =>
+    const ms = Math.round(limitMs);
+    await inTime(
+      ms,
+      () =>
         new DatabaseUnavailable(
           `Cannot store the message as it did not answer within ${ms} ms: try again later`,
         ),
       (signal) => this.#held.add(entry, signal),
     );
-  }
-}
-
-/** Does what a signal ends when the time is over. */
-async function bounded(
-  limitMs: number,
-  late: (ms: number) => Error,
-  work: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const over = new AbortController();
-  const timer = setTimeout(() => over.abort(late(Math.round(limitMs))), limitMs);
-  try {
-    await work(over.signal);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

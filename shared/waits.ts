@@ -68,3 +68,29 @@ export async function unlessAborted<Result>(
     work.catch(() => {});
   }
 }
+
+/** Resolves or rejects as the work does, if that is in time; a signal tells the work when it is not, and it may go on all the same.
+ *
+ * @param late makes the error for work that takes longer
+ * @throws what `late` makes
+ * @example
+ * ```ts
+ * import { inTime } from "./waits.ts";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await assertRejects(() => inTime(0, () => new Error("late"), () => new Promise(() => {})), Error, "late");
+ * ```
+ */
+export async function inTime<Result>(
+  ms: number,
+  late: () => Error,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(late()), ms);
+  try {
+    return await unlessAborted(work(over.signal), over.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -14,7 +14,7 @@ import { createContext, type TaskLog } from "./context.ts";
 import type { Handler } from "./handlers.ts";
 import type { Pools } from "./sandbox/pools.ts";
 import { Slots } from "./slots.ts";
-import { inTime, limits, startTimers } from "./time_limit.ts";
+import { limits, startTimers, withinLimit } from "./time_limit.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 /** One attempt, ready to run. */
@@ -168,7 +168,8 @@ export class Runner {
       stringifyJson(contract.output ? contract.output.parse(value) : value);
     const serialise = (value: unknown): Returned => {
       if (isCompletion(value)) {
-        return async (sql, signal) => toJson(await inTime(attempt, signal, () => value.work(sql)));
+        return async (sql, signal) =>
+          toJson(await withinLimit(attempt, signal, () => value.work(sql)));
       }
       if (pledged === undefined) return toJson(value);
       throw new InvalidInput(

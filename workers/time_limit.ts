@@ -1,7 +1,7 @@
 /** Ends in time what runs in the worker itself; the pool keeps the limits of a child. */
 import { SoftTimeLimitExceeded, TimeLimitExceeded } from "../shared/errors.ts";
 import type { TimeLimit } from "../shared/task.ts";
-import { unlessAborted } from "../shared/waits.ts";
+import { inTime, unlessAborted } from "../shared/waits.ts";
 import type { Attempt } from "./runner.ts";
 
 /** Seconds that the work of a completion has where its task has no hard limit: it holds a connection of the few there are. */
@@ -36,7 +36,7 @@ export function startTimers(
  *
  * @throws the signal's reason
  * @throws {TimeLimitExceeded} then; the work may go on all the same, and nobody hears of it */
-export async function inTime<Result>(
+export async function withinLimit<Result>(
   attempt: Limited,
   signal: AbortSignal,
   work: () => Result | Promise<Result>,
@@ -44,18 +44,18 @@ export async function inTime<Result>(
   const { hard } = limits(attempt);
   const past = (Date.now() - attempt.startedAt.getTime()) / 1000;
   const seconds = hard === undefined ? COMPLETION_SECONDS : Math.max(hard - past, 1);
-  const late = Promise.withResolvers<never>();
-  const timer = after(seconds, () => late.reject(new TimeLimitExceeded(hard ?? seconds)));
-  try {
-    return await unlessAborted(Promise.race([work(), late.promise]), signal);
-  } finally {
-    clearTimeout(timer);
-  }
+  const late = () => new TimeLimitExceeded(hard ?? seconds);
+  const worked = async () => await work();
+  return await inTime(timerMs(seconds), late, () => unlessAborted(worked(), signal));
 }
 
 /** A longer time than timers can tell (24.8 days) would fire at once. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
+function timerMs(seconds: number): number {
+  return Math.min(seconds * 1000, TIMER_MAX_MS);
+}
+
 function after(seconds: number, act: () => void): ReturnType<typeof setTimeout> {
-  return setTimeout(act, Math.min(seconds * 1000, TIMER_MAX_MS));
+  return setTimeout(act, timerMs(seconds));
 }

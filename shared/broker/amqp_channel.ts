@@ -21,13 +21,12 @@ export class LiveChannel {
   readonly #close: () => void;
   readonly #gone = new AbortController();
   #fault: unknown;
-  #open = true;
 
   constructor(readonly channel: Channel) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     this.#close = () => {
-      this.#leave();
+      this.#gone.abort();
       resolve();
     };
     channel.on("error", (error) => this.#fault = error);
@@ -40,7 +39,7 @@ export class LiveChannel {
 
   /** Never becomes `true` again: what follows is another channel. */
   get open(): boolean {
-    return this.#open;
+    return !this.#gone.signal.aborted;
   }
 
   /** Aborts as {@linkcode LiveChannel.open} becomes `false`. */
@@ -65,14 +64,9 @@ export class LiveChannel {
 
   /** Closes it; returns when it is closed. */
   async close(): Promise<void> {
-    if (!this.#open) return;
-    this.#leave();
-    await Promise.race([this.channel.close().catch(() => {}), this.closed]);
-  }
-
-  #leave(): void {
-    this.#open = false;
+    if (!this.open) return;
     this.#gone.abort();
+    await Promise.race([this.channel.close().catch(() => {}), this.closed]);
   }
 
   #giveUp(): void {
