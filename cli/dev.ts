@@ -11,6 +11,7 @@ import { declarationFor } from "../shared/topology.ts";
 import { WorkerNode } from "../workers/main.ts";
 import { loadHandlers, loadRegistry, loadSchedules, modulesOf } from "./app.ts";
 import { type Command, configOf } from "./command.ts";
+import { firstStep } from "./dev/first_steps.ts";
 import { EXIT } from "./exit.ts";
 import { stopSignal } from "./signals.ts";
 
@@ -54,12 +55,9 @@ export const dev: Command = {
     const stopped = stopSignal(() => worker.hurry());
     await Promise.all([api.start(), worker.start(), beat.start()]);
     console.log(`Celeriac dev ready at ${api.url} (reference: ${api.url}/docs)`);
-    console.log(
-      firstSteps(
-        api.url,
-        config.ephemeral ? "nothing outlives this process" : `data in ${config.data}`,
-      ),
-    );
+    const where = config.ephemeral ? "nothing outlives this process" : `data in ${config.data}`;
+    console.log(`Broker in memory, embedded Postgres: ${where}. Try:`);
+    console.log(`  ${firstStep(api.url, registry)}`);
     await Promise.race([stopped, worker.askedToStop]);
     await beat.stop();
     await worker.stop();
@@ -81,12 +79,4 @@ async function prepare(folder: string, reset: boolean): Promise<void> {
     console.error(`Making an embedded database in ${folder} (once, about 3 s)`);
     await Deno.mkdir(folder, { recursive: true });
   }
-}
-
-function firstSteps(url: string, where: string): string {
-  const body = `{"kwargs": {"x": 2, "y": 3}}`;
-  return [
-    `Broker in memory, embedded Postgres: ${where}. Try:`,
-    `  curl -s ${url}/v1/tasks/add -H 'content-type: application/json' -H 'prefer: wait=5' -d '${body}'`,
-  ].join("\n");
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { html, raw } from "hono/html";
+import { shellQuote } from "../../shared/shell_quote.ts";
 import { PROBLEMS } from "../problem.ts";
 import type { OpenApiDocument } from "./document.ts";
 import type { Operation } from "./routes.ts";
@@ -109,9 +110,7 @@ function taskSection(
   const example = exampleOf(operation);
   const body = example === undefined
     ? ""
-    : ` \\\n  -H 'Content-Type: application/json' \\\n  -d '${
-      shellQuoted(JSON.stringify(example))
-    }'`;
+    : ` \\\n  -H 'Content-Type: application/json' \\\n  -d ${shellQuote(JSON.stringify(example))}`;
   const output = schemas[`${name}.output`];
   return html`<section id="${anchor(operation["operationId"])}">
 <h3>${name}</h3>
@@ -261,9 +260,4 @@ function exampleOf(operation: Operation): unknown {
 function resolved(document: OpenApiDocument, reference: string): Parameter {
   const name = reference.split("/").at(-1)!;
   return (document.components["parameters"] as Record<string, Parameter>)[name]!;
-}
-
-/** Safe between single quotes of a POSIX shell. */
-function shellQuoted(text: string): string {
-  return text.replaceAll("'", `'\\''`);
 }
