@@ -1,4 +1,4 @@
-/** The command line: `cli.ts COMMAND`. See {@linkcode COMMANDS}, or `--help`.
+/** The command line: `deno task cli COMMAND`. See {@linkcode COMMANDS}, or `--help`.
  *
  * Exit codes: 0 done; 1 the task failed, or things differ; 2 wrong usage or configuration;
  * 3 a server could not be reached; 4 no answer in time.
@@ -24,7 +24,7 @@ export async function main(args: readonly string[]): Promise<number> {
     try {
       return await runCommand(name, given);
     } catch (error) {
-      const { code, text } = explain(error);
+      const { code, text } = explain(error, name);
       console.error(`celeriac: ${text}`);
       if (code !== EXIT.usage) return code;
       const { unready } = await import("./cli/unready.ts");
@@ -51,8 +51,7 @@ async function runCommand(name: string, given: readonly string[]): Promise<numbe
     return 0;
   }
   if (command.verbatim) {
-    const peer = (other: string) => COMMANDS.get(other)?.();
-    return await command.run({ config: undefined, own: {}, rest: given, peer });
+    return await command.run({ config: undefined, own: {}, rest: given, peers: COMMANDS });
   }
   const takesValue = Object.fromEntries(
     Object.entries(command.flags ?? {}).map(([flag, { value }]) => [flag, value !== undefined]),

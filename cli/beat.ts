@@ -13,7 +13,7 @@ export const beat: Command = {
   role: "beat",
   details: [
     "Run as many as you like: one of them sends, another takes over when it is gone. Schedules come",
-    "from the contracts module and from `cli.ts schedules add`.",
+    "from the contracts module and from `deno task cli schedules add`.",
   ].join("\n"),
   async run(given) {
     const config = configOf(given);

@@ -19,9 +19,9 @@ export const call: Command = {
     "A value is JSON if it reads as JSON, otherwise text; KEY=@FILE takes the text of a file,",
     "KEY=@base64:FILE its bytes in base64. One argument that is a JSON object gives all at once.",
     "",
-    "  cli.ts call add x=2 y=3",
-    "  cli.ts call text.statistics text=@README.md",
-    "  cli.ts call image.thumbnail image=@base64:photo.jpg max_side=64",
+    "  deno task cli call add x=2 y=3",
+    "  deno task cli call text.statistics text=@README.md",
+    "  deno task cli call image.thumbnail image=@base64:photo.jpg max_side=64",
     "",
     "exit codes: 0 success, 1 the task failed, 2 refused, 3 API not reachable, 4 not finished in time",
   ].join("\n"),
@@ -42,7 +42,7 @@ export const call: Command = {
     const [name, ...pairs] = given.rest;
     if (!name) {
       throw new ConfigurationError(
-        "Cannot call without a task's name: cli.ts call NAME [KEY=VALUE ...]",
+        "Cannot call without a task's name: deno task cli call NAME [KEY=VALUE ...]",
       );
     }
     const { wait = DEFAULT_WAIT } = numbersOf(given.own, "wait");

@@ -74,7 +74,7 @@ export function show(answer: Answer, options: { whole: boolean }): number {
     );}
   if (!final) {
     console.error(
-      `celeriac: task ${answer.id} is ${answer.state}: ask again with \`cli.ts result ${answer.id}\``,
+      `celeriac: task ${answer.id} is ${answer.state}: ask again with \`deno task cli result ${answer.id}\``,
     );
     return EXIT.timeout;
   }

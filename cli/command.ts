@@ -9,8 +9,8 @@ export interface Given {
   readonly own: Readonly<Record<string, string>>;
   /** Everything that is no flag. */
   readonly rest: readonly string[];
-  /** Another command, for one that speaks of others. */
-  readonly peer?: (name: string) => Promise<Command> | undefined;
+  /** All commands, for one that describes others. */
+  readonly peers?: ReadonlyMap<string, () => Promise<Command>>;
 }
 
 /** One command. */

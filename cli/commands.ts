@@ -38,5 +38,5 @@ export const SUMMARIES: ReadonlyMap<string, string> = new Map([
   ["schedules", "list, add, pause, resume, trigger and remove schedules"],
   ["dead", "list, show, redrive and purge dead letters"],
   ["tasks", "print what each task may do, or the NetworkPolicy that they need"],
-  ["permissions", "print the Deno flags that a role needs"],
+  ["permissions", "print the Deno flags that a command needs"],
 ]);

@@ -47,9 +47,9 @@ export const dead: Command = {
     "A message that nobody could work on is kept until it is sent again (redrive) or purged. Both take",
     "what the flags choose, or --all, and --dry-run only counts.",
     "",
-    "  cli.ts dead list --reason=unknown-task",
-    "  cli.ts dead redrive --reason=unknown-task --queue=celeriac.default --rate=10 --dry-run",
-    "  cli.ts dead purge --until=2026-01-01T00:00:00Z",
+    "  deno task cli dead list --reason=unknown-task",
+    "  deno task cli dead redrive --reason=unknown-task --queue=celeriac.default --rate=10 --dry-run",
+    "  deno task cli dead purge --until=2026-01-01T00:00:00Z",
     "",
     "exit codes: 0 done, 1 no such letter, 2 refused, 3 API not reachable",
   ].join("\n"),
@@ -112,7 +112,9 @@ async function list(given: Given): Promise<number> {
 
 async function show(given: Given, id: string | undefined): Promise<number> {
   if (!id) {
-    throw new ConfigurationError("Cannot show a dead letter without its id: cli.ts dead show ID");
+    throw new ConfigurationError(
+      "Cannot show a dead letter without its id: deno task cli dead show ID",
+    );
   }
   printJson(await request(configOf(given), `/v1/dead-letters/${encodeURIComponent(id)}`));
   return EXIT.done;

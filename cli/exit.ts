@@ -12,8 +12,10 @@ import {
 /** Exit codes that scripts can rely on. */
 export const EXIT = { done: 0, failed: 1, usage: 2, unreachable: 3, timeout: 4 } as const;
 
-/** The exit code and the line for an error. Errors of ours carry their remedy; others are bugs and show their stack. */
-export function explain(error: unknown): { code: number; text: string } {
+/** The exit code and the line for an error. Errors of ours carry their remedy; others are bugs and show their stack.
+ *
+ * @param command the command that failed */
+export function explain(error: unknown, command: string): { code: number; text: string } {
   if (error instanceof ConfigurationError || error instanceof InvalidInput) {
     return { code: EXIT.usage, text: error.message };
   }
@@ -23,9 +25,11 @@ export function explain(error: unknown): { code: number; text: string } {
   ) return { code: EXIT.unreachable, text: error.message };
   if (error instanceof CeleriacError) return { code: EXIT.failed, text: error.message };
   if (error instanceof Deno.errors.NotCapable) {
+    const lacking = error.message.replace(/, run again with .*/s, "");
     return {
       code: EXIT.usage,
-      text: `${error.message}: \`cli.ts permissions ROLE\` prints the flags that a role needs`,
+      text:
+        `Cannot run '${command}' because Deno denies it a permission (${lacking}): start it with the flags that \`deno task cli permissions ${command}\` prints for the same arguments`,
     };
   }
   if (error instanceof Deno.errors.AddrInUse) {

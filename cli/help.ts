@@ -9,11 +9,11 @@ export function overview(): string {
   return [
     "celeriac: Celery's job, done on Deno",
     "",
-    "usage: cli.ts COMMAND [FLAGS]",
+    "usage: deno task cli COMMAND [FLAGS]",
     "",
     ...rows,
     "",
-    "cli.ts COMMAND --help tells more of each.",
+    "deno task cli COMMAND --help tells more of each.",
   ]
     .join("\n");
 }
@@ -23,7 +23,7 @@ export function help(name: string, command: Command): string {
   const lines = [
     `${name}: ${command.summary}`,
     "",
-    `usage: cli.ts ${name} ${command.usage ?? "[FLAGS]"}`,
+    `usage: deno task cli ${name} ${command.usage ?? "[FLAGS]"}`,
   ];
   if (command.details) lines.push("", command.details);
   const own = Object.entries(command.flags ?? {});

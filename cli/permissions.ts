@@ -13,20 +13,6 @@ import { loadRegistry, modulesOf } from "./app.ts";
 import type { Command } from "./command.ts";
 import { EXIT } from "./exit.ts";
 
-const ROLES: readonly Role[] = [
-  "api",
-  "worker",
-  "beat",
-  "dev",
-  "migrate",
-  "definitions",
-  "call",
-  "result",
-  "schedules",
-  "dead",
-  "inspect",
-];
-
 /** Variables that libraries look at when they load or connect, beside our settings: pg, and what Node's modules and lru-cache ask for. */
 const LIBRARY_ENV = [
   "PG*",
@@ -39,30 +25,35 @@ const LIBRARY_ENV = [
 
 /** Prints flags for `deno run`. */
 export const permissions: Command = {
-  summary: "print the Deno flags that a role needs",
-  usage: `${ROLES.join("|")} [THE ROLE'S FLAGS]`,
+  summary: "print the Deno flags that a command needs",
+  usage: "COMMAND [ITS FLAGS]",
   details: [
-    "Prints what to put between `deno run` and `cli.ts ROLE`, for the settings as they are now:",
+    "Prints what belongs between `deno run` and `cli.ts COMMAND`, for the current settings:",
     "",
     "  deno run $(deno run -A cli.ts permissions worker) cli.ts worker",
   ].join("\n"),
   verbatim: true,
-  async run({ rest, peer }) {
+  async run({ rest, peers }) {
     const [name = "", ...args] = rest;
-    const role = ROLES.find((known) => known === name);
-    if (!role) {
-      const near = closest(name, ROLES);
+    const names = [...peers?.keys() ?? []].filter((other) => other !== "permissions");
+    const command = names.includes(name) ? await peers?.get(name)?.() : undefined;
+    if (!command) {
+      const near = closest(name, names);
       throw new ConfigurationError(
-        `Cannot tell the permissions of '${name}' as there is no such role: ${
-          near ? `did you mean '${near}'?` : `choose from ${ROLES.join(", ")}`
+        `Cannot print the permissions of '${name}' because there is no such command: ${
+          near ? `did you mean '${near}'?` : `choose from ${names.join(", ")}`
         }`,
       );
     }
-    const command = await peer?.(role);
+    const { role } = command;
     const takesValue = Object.fromEntries(
-      Object.entries(command?.flags ?? {}).map(([flag, { value }]) => [flag, value !== undefined]),
+      Object.entries(command.flags ?? {}).map(([flag, { value }]) => [flag, value !== undefined]),
     );
     const { flags, own } = parseFlags(role, args, takesValue);
+    if (role === undefined) {
+      console.log(fileFlags(own).join(" "));
+      return EXIT.done;
+    }
     const config = loadConfig(role, { flags });
     const sandboxes = role === "worker" || role === "dev"
       ? Array.from(await loadRegistry(config), ({ sandbox }) => sandbox)
@@ -71,6 +62,17 @@ export const permissions: Command = {
     return EXIT.done;
   },
 };
+
+/** Flags of a command without settings: the files that its own flags name. */
+export function fileFlags({ ca, folder }: Readonly<Record<string, string>>): string[] {
+  const read = [folder, ca].flatMap((path) => path === undefined ? [] : resolve(path));
+  const write = folder === undefined ? [] : [resolve(folder)];
+  return [
+    "--no-prompt",
+    ...(read.length ? [`--allow-read=${read.join(",")}`] : []),
+    ...(write.length ? [`--allow-write=${write.join(",")}`] : []),
+  ];
+}
 
 /** Flags of a role, each once.
  *

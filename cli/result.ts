@@ -17,7 +17,9 @@ export const result: Command = {
   async run(given) {
     const [id] = given.rest;
     if (!id) {
-      throw new ConfigurationError("Cannot look up a record without an id: cli.ts result ID");
+      throw new ConfigurationError(
+        "Cannot look up a record without an id: deno task cli result ID",
+      );
     }
     const wait = given.own.wait;
     const query = wait === undefined ? "" : `?wait=${encodeURIComponent(wait)}`;

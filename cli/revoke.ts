@@ -20,7 +20,7 @@ export const revoke: Command = {
   },
   async run(given) {
     const [id] = given.rest;
-    if (!id) throw new ConfigurationError("Cannot revoke without an id: cli.ts revoke ID");
+    if (!id) throw new ConfigurationError("Cannot revoke without an id: deno task cli revoke ID");
     const query = ["terminate", "unrecorded"].filter((flag) => flag in given.own)
       .map((flag) => `${flag}=true`).join("&");
     const { state } = await ask(

@@ -52,12 +52,12 @@ export const schedules: Command = {
   usage:
     "list | show NAME | next NAME | add NAME TASK [KEY=VALUE ...] | pause|resume|trigger|remove NAME",
   details: [
-    "A beat sends them (`cli.ts beat`, or `cli.ts dev`). `next` shows the next runs; `trigger` sends",
+    "A beat sends them (`deno task beat`, or `deno task dev`). `next` shows the next runs; `trigger` sends",
     "the task now, besides.",
     "",
-    "  cli.ts schedules add morning add x=2 y=3 --cron='0 6 * * mon-fri' --timezone=Asia/Seoul",
-    "  cli.ts schedules add pulse add x=2 y=3 --every=30",
-    "  cli.ts schedules next morning --runs=5",
+    "  deno task cli schedules add morning add x=2 y=3 --cron='0 6 * * mon-fri' --timezone=Asia/Seoul",
+    "  deno task cli schedules add pulse add x=2 y=3 --every=30",
+    "  deno task cli schedules next morning --runs=5",
     "",
     "exit codes: 0 done, 1 no such schedule, 2 refused, 3 API not reachable",
   ].join("\n"),
@@ -117,7 +117,9 @@ export const schedules: Command = {
 function named(verb: string, name: string | undefined): string {
   if (name) return name;
   throw new ConfigurationError(
-    `Cannot ${verb} a schedule without its name: cli.ts schedules ${verb} ${VERBS[verb as Verb]}`,
+    `Cannot ${verb} a schedule without its name: deno task cli schedules ${verb} ${
+      VERBS[verb as Verb]
+    }`,
   );
 }
 
@@ -152,9 +154,9 @@ async function list(given: Given): Promise<number> {
   } while (page.next);
   if ("json" in given.own) printJson(all);
   else if (all.length > 0) console.log(table(all));
-  else console.error("celeriac: there are no schedules: see `cli.ts schedules add --help`");
+  else console.error("celeriac: there are no schedules: see `deno task cli schedules add --help`");
   if (page.scheduler === null && all.length > 0) {
-    console.error("celeriac: no scheduler runs, so nothing is sent: start `cli.ts beat`");
+    console.error("celeriac: no scheduler runs, so nothing is sent: start `deno task beat`");
   }
   return EXIT.done;
 }
@@ -176,7 +178,7 @@ async function add(
 ): Promise<number> {
   if (!task) {
     throw new ConfigurationError(
-      `Cannot add schedule '${name}' without a task: cli.ts schedules add ${VERBS.add}`,
+      `Cannot add schedule '${name}' without a task: deno task cli schedules add ${VERBS.add}`,
     );
   }
   const { cron, timezone, missed, queue } = given.own;

@@ -38,10 +38,11 @@ export async function writeSecretFolder(
       }
     }
   } catch (cause) {
+    if (cause instanceof Deno.errors.NotCapable) throw cause;
     throw new ConfigurationError(
-      `Cannot write secrets to ${folder} as ${
+      `Cannot write secrets to ${folder} because of '${
         (cause as Error).message
-      }: allow it with --allow-write=${folder}`,
+      }': name another folder with --folder`,
       { cause },
     );
   }
@@ -50,8 +51,14 @@ export async function writeSecretFolder(
 async function namesIn(folder: string): Promise<string[]> {
   try {
     return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) return [];
+    if (cause instanceof Deno.errors.NotCapable) throw cause;
+    throw new ConfigurationError(
+      `Cannot read secrets from ${folder} because of '${
+        (cause as Error).message
+      }': name a folder that 'secrets' has made`,
+      { cause },
+    );
   }
 }

@@ -49,16 +49,16 @@ export const secrets: Command = {
     "Once, for a new cluster, in a namespace that is there:",
     "",
     "  kubectl apply -f infra/k8s/base/namespace.yaml",
-    "  cli.ts secrets | kubectl create -f -",
+    "  deno task -q secrets | kubectl create -f -",
     "",
     "--rotate changes some and keeps the rest of what it reads from standard input, addresses of servers included:",
     "",
-    "  kubectl -n celeriac get secret -o json | cli.ts secrets --rotate=worker | kubectl apply -f -",
+    "  kubectl -n celeriac get secret -o json | deno task -q secrets --rotate=worker | kubectl apply -f -",
     "",
     "--folder writes them as files, FOLDER/SECRET/KEY, which infra/compose.yaml mounts, and rotates them there:",
     "",
-    "  cli.ts secrets --folder=infra/secrets",
-    "  cli.ts secrets --folder=infra/secrets --rotate=worker",
+    "  deno task secrets --folder=infra/secrets",
+    "  deno task secrets --folder=infra/secrets --rotate=worker",
     "",
     `NAMES: ${[...new Set([...BROKER_ROLES, ...DATABASE_ROLES, TOKEN])].join(", ")}`,
   ].join("\n"),
@@ -261,7 +261,7 @@ export function presentSecrets(
     );
   }
   throw new ConfigurationError(
-    "Cannot rotate as there is no Secret named celeriac-... in what was read: make them with `cli.ts secrets | kubectl create -f -`",
+    "Cannot rotate as there is no Secret named celeriac-... in what was read: make them with `deno task -q secrets | kubectl create -f -`",
   );
 }
 
@@ -269,7 +269,7 @@ function address(flag: string, text: string, protocol: RegExp): string {
   const url = URL.parse(text);
   if (!url || !protocol.test(url.protocol) || url.hostname === "") {
     throw new ConfigurationError(
-      `Cannot use '${text}' of --${flag} as it is no such URL: see \`cli.ts secrets --help\``,
+      `Cannot use '${text}' of --${flag} as it is no such URL: see \`deno task secrets --help\``,
     );
   }
   if (url.username || url.password) {

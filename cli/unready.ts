@@ -49,7 +49,7 @@ function answering(command: string, error: unknown): Deno.HttpServer | null {
   const port = loadSetting(key, { flags: {} });
   const net = { name: "net", host: `${hostname}:${port}` } as const;
   if (Deno.permissions.querySync(net).state !== "granted") return null;
-  const { text: reason } = explain(error);
+  const { text: reason } = explain(error, command);
   const look = () => ({ ok: false, state: "wrong", reason });
   const ready = [{ name: "configuration", look }];
   const health = healthRoutes({ live: [], ready, metrics: new Metrics() });

@@ -5,13 +5,13 @@
 -- It may be run again: what is there stays. The roles cannot log in; each process logs in as a user of its own that is a member of
 -- one of them. Choose passwords of your own and keep them out of files that are checked in:
 --
---   create role app_migrate login password '...' in role celeriac_migrate;   -- cli.ts migrate
---   create role app_api     login password '...' in role celeriac_api;       -- cli.ts api
---   create role app_beat    login password '...' in role celeriac_beat;      -- cli.ts beat
---   create role app_worker  login password '...' in role celeriac_worker;    -- cli.ts worker
+--   create role app_migrate login password '...' in role celeriac_migrate;   -- deno task migrate
+--   create role app_api     login password '...' in role celeriac_api;       -- deno task api
+--   create role app_beat    login password '...' in role celeriac_beat;      -- deno task beat
+--   create role app_worker  login password '...' in role celeriac_worker;    -- deno task worker
 --   grant celeriac_submit to shop;                                           -- an app that submits with celeriac.submit()
 --
--- What each may do is granted by `cli.ts migrate` (shared/database/grants.sql), after every migration:
+-- What each may do is granted by `deno task migrate` (shared/database/grants.sql), after every migration:
 --
 --   celeriac_migrate  owns the schema `celeriac`
 --   celeriac_api      reads tasks; inserts PENDING ones; revokes, expires and makes partitions through functions;

@@ -18,7 +18,7 @@ case ${1:---help} in
   shift
   ;;
 esac
-# The authority of the servers' certificates, by `cli.ts secrets --ca`.
+# The authority of the servers' certificates, by `deno task secrets --ca`.
 ca=/run/secrets/celeriac/ca.crt
 if [ -s "$ca" ]; then export "DENO_CERT=${DENO_CERT:-$ca}"; fi
 # shellcheck disable=SC2086 # the flags are words

@@ -108,7 +108,7 @@ export function databaseCheck(pending: () => Promise<readonly string[]>): Check 
       if (names.length === 0) return { ok: true, state: "connected" };
       const reason = `Cannot use the database as migrations are missing (${
         names.join(", ")
-      }): run \`cli.ts migrate\``;
+      }): run \`deno task migrate\``;
       return { ok: false, state: "not migrated", reason };
     },
   };

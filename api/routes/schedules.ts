@@ -40,7 +40,7 @@ export const ScheduleQuery = z.object({
   runs: runs.describe("How many of its next due times to tell; default 5"),
 }).partial();
 
-/** Makes, lists, pauses, resumes, triggers and removes schedules; a scheduler (`cli.ts beat`) sends them. */
+/** Makes, lists, pauses, resumes, triggers and removes schedules; a scheduler (`deno task beat`) sends them. */
 export function scheduleRoutes({ schedules, rules, submitter }: ScheduleParts): Hono {
   const find = async (name: string): Promise<StoredSchedule> => {
     const schedule = await schedules.find(name);

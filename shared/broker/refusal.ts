@@ -10,7 +10,7 @@ import { codeOf, replyText } from "./amqp_reason.ts";
 import type { BrokerStatus, Message } from "./broker.ts";
 
 /** The command that makes what is missing on a broker. */
-export const REMEDY = "run `cli.ts definitions apply`";
+export const REMEDY = "run `deno task definitions apply`";
 
 /** Deliveries that a consumer may hold at most. */
 export const MAX_PREFETCH = 65_535;

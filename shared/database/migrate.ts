@@ -137,7 +137,7 @@ export async function migrated(database: Sql, signal: AbortSignal): Promise<bool
       const names = await pending(database);
       if (names.length === 0) return true;
       if (!told) {
-        log.warn("Waiting for the database's migrations {names}: run `cli.ts migrate`", {
+        log.warn("Waiting for the database's migrations {names}: run `deno task migrate`", {
           names: names.join(", "),
         });
       }

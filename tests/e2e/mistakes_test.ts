@@ -62,7 +62,7 @@ Deno.test("a Secret that is missing is said, and its coming is enough", async ()
   await kubectl("delete", "secret", name);
   const [old = ""] = await podsOf("worker");
   await kubectl("delete", "pod", old, "--wait=false");
-  await workerSays("make the Secrets by `cli.ts secrets`");
+  await workerSays("make the Secrets by `deno task secrets`");
   await applyText(
     "create",
     JSON.stringify({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace }, data, type }),
@@ -113,7 +113,7 @@ Deno.test("a database without migrations is said, and migrating is enough", asyn
   await sql("drop schema celeriac cascade");
   const [old = ""] = await podsOf("worker");
   await kubectl("delete", "pod", old, "--wait=false");
-  await workerSays("run `cli.ts migrate`");
+  await workerSays("run `deno task migrate`");
   await kubectl("rollout", "restart", "deployment/api");
   await rolledOut("deployment/api");
   await ready();

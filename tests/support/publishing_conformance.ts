@@ -129,7 +129,7 @@ export const PUBLISHING: Record<string, (broker: Broker) => Promise<void>> = {
     });
     const error = await assertRejects(() => broker.publish(message("x", "images")), Unroutable);
     assertStringIncludes(error.message, "'images'");
-    assertStringIncludes(error.message, "cli.ts definitions apply");
+    assertStringIncludes(error.message, "deno task definitions apply");
     await assertRejects(
       () => broker.publish(message("", "celeriac.none")),
       Unroutable,

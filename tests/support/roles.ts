@@ -1,4 +1,4 @@
-/** Starts API and worker as the command line does, each in a process of its own and with exactly the permissions that `cli.ts permissions` prints.
+/** Starts API and worker as the command line does, each in a process of its own and with exactly the permissions that `cli permissions` prints.
  * @module
  */
 import { fromFileUrl } from "@std/path";

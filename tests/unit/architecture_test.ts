@@ -202,3 +202,15 @@ Deno.test("only the command line and the tests write to the console", () => {
 Deno.test("nothing is left to do in a comment", () => {
   assertEquals(pathsWhere(sources, (file) => /\b(TODO|FIXME|XXX)\b/.test(file.text)), []);
 });
+
+Deno.test("a command that a person is shown works as it is pasted", () => {
+  const manifest = JSON.parse(Deno.readTextFileSync(new URL("deno.json", checkout)));
+  const known = [...Object.keys(manifest.tasks), "-q"];
+  const wrong = (text: string) =>
+    [
+      ...text.matchAll(/^.*(?<!deno run .*)(?<![\w./])cli\.ts (?:[a-z]+|\$\{).*$/gm),
+      ...text.matchAll(/deno task ([\w:-]+)/g).filter(([, task = ""]) => !known.includes(task)),
+    ].map(([found]) => found);
+  const shown = sources.flatMap((file) => wrong(code(file)).map((line) => `${file.path}: ${line}`));
+  assertEquals(shown, []);
+});

@@ -68,5 +68,5 @@ Deno.test("databaseCheck() names missing migrations and the command", async () =
   const { ok, reason } = await databaseCheck(() => Promise.resolve(["0002_outbox"])).look();
   assertEquals(ok, false);
   assertStringIncludes(reason!, "0002_outbox");
-  assertStringIncludes(reason!, "cli.ts migrate");
+  assertStringIncludes(reason!, "deno task migrate");
 });

@@ -52,7 +52,7 @@ Deno.test("cli.ts dead lists, shows, sends again and purges", async () => {
       [["purge", "--all", "--limit=5"], 2, "Cannot purge by --limit"],
       [["list", "--since=monday"], 2, "since"],
       [["redirve"], 2, "did you mean 'redrive'?"],
-      [["show"], 2, "cli.ts dead show ID"],
+      [["show"], 2, "deno task cli dead show ID"],
       [["show", letter!.id], 1, "Cannot find dead letter"],
     ] as [string[], number, string][]
   ) {

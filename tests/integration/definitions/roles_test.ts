@@ -36,7 +36,7 @@ for (const [role, queue] of [["api", "celeriac.images"], ["worker", "celeriac.de
     const error = await assertRejects(
       () => process.declare(declarationFor(role, QUEUES)),
       TopologyMissing,
-      "cli.ts definitions apply",
+      "deno task definitions apply",
     );
     assertEquals(error.message.includes(`queue '${queue}' is missing`), true, error.message);
   });

@@ -148,7 +148,7 @@ Deno.test("a worker waits for queues that it may not make, and says so", async (
     return checks?.consumers.state === "missing" && checks.consumers;
   });
   assertStringIncludes(consumers.reason, "celeriac.default");
-  assertStringIncludes(consumers.reason, "cli.ts definitions apply");
+  assertStringIncludes(consumers.reason, "deno task definitions apply");
   await applyDefinitions(broker.management, await renderDefinitions(broker.options));
   await worker.said(/ready: consuming/);
 });

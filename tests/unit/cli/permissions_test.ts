@@ -1,7 +1,12 @@
-import { assertEquals } from "@std/assert";
-import { permissionFlags } from "../../../cli/permissions.ts";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { dirname, fromFileUrl, resolve } from "@std/path";
+import config from "../../../deno.json" with { type: "json" };
+import { COMMANDS } from "../../../cli/commands.ts";
+import { fileFlags, permissionFlags } from "../../../cli/permissions.ts";
 import { loadConfig } from "../../../shared/config.ts";
 import type { Role } from "../../../shared/settings.ts";
+import { Process } from "../../support/process.ts";
+import { checkout } from "../../support/roles.ts";
 
 function net(role: Role, variables: Record<string, string>): string[] {
   const config = loadConfig(role, { flags: {}, env: (name) => variables[name] });
@@ -42,4 +47,97 @@ Deno.test("permissionFlags() lets definitions reach the management API on the po
   assertEquals(at("https://u:p@rabbit.example.com"), ["rabbit.example.com:443"]);
   assertEquals(at("http://u:p@rabbit.example.com"), ["rabbit.example.com:80"]);
   assertEquals(at("http://u:p@rabbit:15672"), ["rabbit:15672"]);
+});
+
+/** The values of each `--allow-KIND` flag; none where everything of the kind is allowed. */
+function granted(flags: readonly string[]): Map<string, string[]> {
+  return new Map(
+    flags.flatMap((flag) => {
+      const [, kind, values] = /^--allow-(\w+)(?:=(.*))?$/.exec(flag) ?? [];
+      return kind === undefined ? [] : [[kind, values?.split(",") ?? []]];
+    }),
+  );
+}
+
+/** The flags of a task in deno.json, with its `$(...)` replaced by what those print. */
+function taskFlags(command: string): string[] {
+  const pglite = dirname(fromFileUrl(import.meta.resolve("@electric-sql/pglite")));
+  return command
+    .replaceAll(/\$\(deno eval -p .*?pglite.*?\"\)/g, pglite)
+    .replaceAll("$(deno eval -p 'Deno.execPath()')", Deno.execPath())
+    .split(" ");
+}
+
+const covers: Readonly<Record<string, (held: string, wanted: string) => boolean>> = {
+  env: (held, wanted) =>
+    held.endsWith("*") ? wanted.startsWith(held.slice(0, -1)) : held === wanted,
+  read: (held, wanted) => `${resolve(checkout, wanted)}/`.startsWith(`${resolve(checkout, held)}/`),
+  write: (held, wanted) => resolve(checkout, held) === resolve(checkout, wanted),
+};
+
+for (const role of ["dev", "api", "worker", "beat", "migrate", "definitions"] as const) {
+  Deno.test(`deno task ${role} grants every permission that the role needs, and no variable beyond`, () => {
+    const settings = loadConfig(role, { flags: {}, env: () => undefined });
+    const needed = granted(permissionFlags(role, settings));
+    const held = granted(taskFlags(config.tasks[role]));
+    const lacking = [...needed].flatMap(([kind, values]) => {
+      const given = held.get(kind);
+      const covered = covers[kind] ?? ((one, other) => one === other);
+      return values
+        .filter((wanted) => given?.length !== 0 && !given?.some((one) => covered(one, wanted)))
+        .map((wanted) => `--allow-${kind}=${wanted}`);
+    });
+    assertEquals(lacking, []);
+    const variables = needed.get("env") ?? [];
+    const beyond = held.get("env")?.filter((one) =>
+      !variables.some((name) => covers.env!(one, name) || one === name)
+    );
+    assertEquals(beyond, []);
+    assertEquals(config.tasks[role].split(" ").slice(-2), ["cli.ts", role]);
+  });
+}
+
+Deno.test("fileFlags() grants the files that the command's own flags name", () => {
+  assertEquals(fileFlags({}), ["--no-prompt"]);
+  assertEquals(fileFlags({ folder: "/srv/secrets", ca: "/srv/ca.pem" }), [
+    "--no-prompt",
+    "--allow-read=/srv/secrets,/srv/ca.pem",
+    "--allow-write=/srv/secrets",
+  ]);
+});
+
+Deno.test("a command that Deno denies a permission names the command that prints its flags", async () => {
+  const folder = await Deno.makeTempDir();
+  const start = (flags: readonly string[], args: readonly string[]) =>
+    Process.start(Deno.execPath(), ["run", ...flags, `${checkout}cli.ts`, ...args], {
+      env: { NO_COLOR: "1" },
+    });
+  const secrets = ["secrets", `--folder=${folder}/new`];
+  await using denied = start(["--no-prompt"], secrets);
+  assertEquals((await denied.exit()).code, 2);
+  assertStringIncludes(denied.output, "`deno task cli permissions secrets` prints");
+  await using asked = start(["-A"], ["permissions", ...secrets]);
+  await asked.exit();
+  await using allowed = start(asked.stdout.trim().split(" "), secrets);
+  assertEquals((await allowed.exit()).code, 0, allowed.output);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("permissions knows every command but itself", async () => {
+  const permissions = await COMMANDS.get("permissions")!();
+  const print = console.log;
+  const lines: string[] = [];
+  console.log = (line: string) => lines.push(line);
+  try {
+    const others = [...COMMANDS.keys()].filter((name) => name !== "permissions");
+    for (const name of others) {
+      assertEquals(
+        await permissions.run({ config: undefined, own: {}, rest: [name], peers: COMMANDS }),
+        0,
+      );
+    }
+    assertEquals(lines.filter((line) => line.startsWith("--no-prompt")).length, others.length);
+  } finally {
+    console.log = print;
+  }
 });

@@ -45,7 +45,7 @@ Deno.test("permissions waits for a secret's file, tells probes so, and prints th
   const answer = await eventually("the readiness", async () => {
     return await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
   });
-  assertStringIncludes(await answer.text(), "cli.ts secrets");
+  assertStringIncludes(await answer.text(), "deno task secrets");
   await process.said(/Cannot read .*url' as/);
   await new Promise((resolve) => setTimeout(resolve, 1500)); // longer than it would explain
   assertEquals(process.running, true);
