@@ -1,5 +1,6 @@
 /** When to try again: values in, values out. */
 import { ConfigurationError } from "./errors.ts";
+import { isError, nameOf, property, textOf } from "./thrown.ts";
 
 /** How often and how soon a failed task is tried again. */
 export interface RetryPolicy {
@@ -46,8 +47,8 @@ export function retryPolicy(policy?: RetryOptions | boolean): RetryPolicy {
   check(numbers);
   return Object.freeze({
     ...numbers,
-    ...(only ? { only: only.map(nameOf) } : {}),
-    ...(never ? { never: never.map(nameOf) } : {}),
+    ...(only ? { only: only.map(kindName) } : {}),
+    ...(never ? { never: never.map(kindName) } : {}),
   });
 }
 
@@ -102,15 +103,15 @@ export function retryDelay(
 
 /** The names of an error's class and of the classes that it extends, and the name that it gives itself. */
 function kindsOf(error: unknown): Set<string> {
-  if (!(error instanceof Error)) return new Set();
-  const kinds = new Set([String(error.name)]);
+  if (!isError(error)) return new Set();
+  const kinds = new Set([nameOf(error), textOf(property(error, "name"))]);
   for (let kind = Object.getPrototypeOf(error); kind; kind = Object.getPrototypeOf(kind)) {
     kinds.add(String(kind.constructor?.name));
   }
   return kinds;
 }
 
-function nameOf(kind: ErrorKind): string {
+function kindName(kind: ErrorKind): string {
   return typeof kind === "string" ? kind : kind.name;
 }
 

@@ -1,6 +1,7 @@
 /** What a handler's error says about its signal.
  * @module
  */
+import { isError, property } from "../shared/thrown.ts";
 
 /** The reason of the signal where the error is only a library's word for it: many throw an `AbortError` of their own when their
  * signal aborts, in place of its reason, and a soft time limit must be seen as one. Other errors stay what they are.
@@ -17,7 +18,7 @@
  * ```
  */
 export function abortReason(error: unknown, signal: AbortSignal): unknown {
-  return signal.aborted && error instanceof Error && error.name === "AbortError"
+  return signal.aborted && isError(error) && property(error, "name") === "AbortError"
     ? signal.reason
     : error;
 }

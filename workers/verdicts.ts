@@ -13,6 +13,7 @@ import type { Failure, Outcome } from "../shared/outcome.ts";
 import { type Claim, isFinal } from "../shared/results/result.ts";
 import { isWorthRetrying, NO_RETRY, retryDelay, retryPolicy } from "../shared/retry.ts";
 import type { TaskContract } from "../shared/task.ts";
+import { isError, unreadable } from "../shared/thrown.ts";
 
 /** A message due sooner than this is held in hand; a later one goes through the outbox, as RabbitMQ closes channels whose deliveries stay unanswered too long. */
 const HOLD_MS = 1000;
@@ -59,19 +60,42 @@ export function invalid(error: unknown): Outcome {
 }
 
 /** Throwing is how a handler chooses what follows. */
-export function outcomeOf(error: unknown, task: TaskMessage, contract: TaskContract): Outcome {
+export function outcomeOf(thrown: unknown, task: TaskMessage, contract: TaskContract): Outcome {
+  try {
+    return chosen(thrown, task, contract);
+  } catch (cause) {
+    // A proxy, say, whose traps throw: a handler must not escape its outcome by what it throws.
+    return chosen(unreadable(cause), task, contract);
+  }
+}
+
+function chosen(error: unknown, task: TaskMessage, contract: TaskContract): Outcome {
+  if (!isError(error)) return tried(undefined, error, task, contract);
   if (error instanceof Terminated) return { kind: "revoked", why: "terminated" };
-  const failure = failureOf(error);
   if (error instanceof Ignore) return { kind: "ignore" };
-  if (error instanceof Reject) return { kind: "reject", reason: "rejected", error: failure };
-  if (error instanceof PolicyViolation && error.denied) return { kind: "failure", error: failure };
-  const asked = error instanceof Retry;
+  if (error instanceof Reject) {
+    return { kind: "reject", reason: "rejected", error: failureOf(error) };
+  }
+  if (error instanceof PolicyViolation && error.denied) {
+    return { kind: "failure", error: failureOf(error) };
+  }
+  return tried(error instanceof Retry ? error : undefined, error, task, contract);
+}
+
+/** Another attempt where one was asked for or the policy allows it, otherwise a failure. */
+function tried(
+  asked: Retry | undefined,
+  error: unknown,
+  task: TaskMessage,
+  contract: TaskContract,
+): Outcome {
+  const failure = failureOf(error);
   const policy = asked && contract.retry === NO_RETRY ? retryPolicy(true) : contract.retry;
   const delay = asked || isWorthRetrying(policy, error)
     ? retryDelay(policy, task.retries, Math.random())
     : undefined;
   if (delay === undefined) return { kind: "failure", error: failure };
-  return { kind: "retry", error: failure, delay: (asked ? error.countdown : undefined) ?? delay };
+  return { kind: "retry", error: failure, delay: asked?.countdown ?? delay };
 }
 
 /** An error as it is stored and sent. */

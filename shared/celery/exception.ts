@@ -7,6 +7,16 @@ import {
   TimeLimitExceeded,
   WorkerLost,
 } from "../errors.ts";
+import {
+  isError,
+  nameOf,
+  plainIssues,
+  plainThrown,
+  property,
+  reasonsOf,
+  summaryOf,
+  textOf,
+} from "../thrown.ts";
 import { repr, REPR_BUDGET } from "./repr.ts";
 
 /** `exc_type`, `exc_message`, `exc_module` of Celery's `prepare_exception` (celery/backends/base.py). */
@@ -24,7 +34,7 @@ const MODULE = "celeriac";
 const MAX_MESSAGE = 8 * 1024;
 const MAX_TRACEBACK = 64 * 1024;
 
-/** Causes that a traceback follows. */
+/** Causes and reasons that a traceback shows. */
 const MAX_CAUSES = 10;
 
 /** Python's classes for JavaScript's own; all below `Exception`, or they would end whoever reads them. */
@@ -51,18 +61,6 @@ const NAMEABLE: ReadonlySet<string> = new Set([
 /** A module and a class in it. */
 const DOTTED = /^([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\.([A-Za-z_]\w*)$/;
 
-/** Names that classes of users inherit. */
-const INHERITED: ReadonlySet<string> = new Set([
-  "Error",
-  "TypeError",
-  "RangeError",
-  "SyntaxError",
-  "URIError",
-  "ReferenceError",
-  "EvalError",
-  "AggregateError",
-]);
-
 /** Turns whatever was thrown into an exception that Python can rebuild.
  *
  * An error names its Python class itself by a property `pythonClass`, such as `shop.errors.NotServed`: whoever reads the result with that
@@ -79,8 +77,12 @@ const INHERITED: ReadonlySet<string> = new Set([
  * ```
  */
 export function encodeException(error: unknown): ExceptionMeta {
-  if (!(error instanceof Error)) return exception(MODULE, "Error", thrown(error));
-  const message = storable(textOf(error.message), MAX_MESSAGE);
+  return encode(error, 0);
+}
+
+function encode(error: unknown, depth: number): ExceptionMeta {
+  if (!isError(error)) return exception(MODULE, "Error", thrown(error));
+  const message = storable(messageOf(error), MAX_MESSAGE);
   if (error instanceof SoftTimeLimitExceeded) {
     return exception("billiard.exceptions", "SoftTimeLimitExceeded");
   }
@@ -93,16 +95,18 @@ export function encodeException(error: unknown): ExceptionMeta {
   if (error instanceof Reject) return exception("celery.exceptions", "Reject", message, false);
   if (error instanceof Retry) {
     // Celery stores what made the task ask for another attempt.
-    if (error.cause !== undefined) return encodeException(error.cause);
+    const cause = property(error, "cause");
+    if (cause !== undefined && depth < MAX_CAUSES) return encode(cause, depth + 1);
     return exception("celery.exceptions", "Retry", message);
   }
   if (error instanceof InvalidInput) return exception("builtins", "ValueError", message);
-  if ("issues" in error && Array.isArray(error.issues)) {
-    return exception("builtins", "ValueError", storable(issuesText(error.issues), MAX_MESSAGE));
+  const issues = property(error, "issues");
+  if (Array.isArray(issues) && issues.length > 0) {
+    return exception("builtins", "ValueError", storable(issuesText(issues), MAX_MESSAGE));
   }
   const named = pythonClass(error);
   if (named) return exception(...named, message);
-  const type = typeName(error);
+  const type = nameOf(error);
   const builtin = BUILTINS.get(type);
   if (builtin) return exception("builtins", builtin, message);
   return exception(MODULE, identifier(type), message);
@@ -114,17 +118,22 @@ export function pythonRepr({ exc_type: type, exc_message: args }: ExceptionMeta)
   return `${type.slice(type.lastIndexOf(".") + 1)}(${shown.join(", ")})`;
 }
 
-/** The stack of an error and its causes: storable, at most 64 Ki characters. */
+/** The stack of an error, its causes and the reasons that it gathers: storable, at most 64 Ki characters. */
 export function traceback(error: unknown): string {
   const parts: string[] = [];
-  let cause = error;
-  for (let count = 0; count < MAX_CAUSES && cause !== undefined; count++) {
-    const isError = cause instanceof Error;
-    const stack = isError ? stackOf(cause as Error) : repr(cause);
-    parts.push(storable(stack, MAX_TRACEBACK));
-    cause = isError ? (cause as Error).cause : undefined;
-  }
-  return storable(parts.join("\nCaused by: "), MAX_TRACEBACK);
+  const seen = new Set<unknown>();
+  const add = (intro: string, thrown: unknown): void => {
+    if (parts.length >= MAX_CAUSES || seen.has(thrown)) return;
+    seen.add(thrown);
+    const stack = isError(thrown) ? stackOf(thrown) : textOf(plainThrown(thrown));
+    parts.push(intro + storable(stack, MAX_TRACEBACK));
+    if (!isError(thrown)) return;
+    for (const reason of reasonsOf(thrown).slice(0, MAX_CAUSES)) add("Reason: ", reason);
+    const cause = property(thrown, "cause");
+    if (cause !== undefined) add("Caused by: ", cause);
+  };
+  add("", error);
+  return storable(parts.join("\n"), MAX_TRACEBACK);
 }
 
 /** What the result of a revoked task holds.
@@ -144,34 +153,31 @@ function exception(module: string, type: string, ...args: unknown[]): ExceptionM
   return { exc_type: type, exc_message: args, exc_module: module };
 }
 
-/** A property that should be text; an error of a user's may hold anything there. */
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : repr(value);
+/** The message of an error; of one that gathers others, what these say as well. */
+function messageOf(error: Error): string {
+  const message = textOf(property(error, "message"));
+  const reasons = reasonsOf(error).slice(0, MAX_CAUSES).map(summaryOf);
+  return [...message === "" ? [] : [message], ...reasons.length ? [reasons.join("; ")] : []]
+    .join(": ");
 }
 
 function stackOf(error: Error): string {
-  return textOf(error.stack || `${textOf(error.name)}: ${textOf(error.message)}`);
+  return textOf(property(error, "stack") || summaryOf(error));
 }
 
 /** JSON scalars as they are, anything else as text. */
 function thrown(value: unknown): unknown {
-  if (typeof value === "string") return storable(value, MAX_MESSAGE);
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  return typeof value === "boolean" || value === null ? value : repr(value);
+  const plain = plainThrown(value);
+  return typeof plain === "string" ? storable(plain, MAX_MESSAGE) : plain;
 }
 
 /** The class that an error names itself after, if it is one that does no harm. */
 function pythonClass(error: Error): [module: string, type: string] | undefined {
-  if (!("pythonClass" in error) || typeof error.pythonClass !== "string") return undefined;
-  const [, module = "", type = ""] = DOTTED.exec(error.pythonClass) ?? [];
+  const name = property(error, "pythonClass");
+  if (typeof name !== "string") return undefined;
+  const [, module = "", type = ""] = DOTTED.exec(name) ?? [];
   if (type === "" || module === "builtins" && !NAMEABLE.has(type)) return undefined;
   return [module, type];
-}
-
-/** The most telling name: a class that does not name its errors inherits the name of a built-in one. */
-function typeName(error: Error): string {
-  const { name, constructor } = error;
-  return INHERITED.has(name) && constructor?.name ? constructor.name : textOf(name);
 }
 
 /** A name that Python can give to a class. */
@@ -182,11 +188,9 @@ function identifier(name: string): string {
 
 /** A zod error's message is JSON of its issues; people want lines. */
 function issuesText(issues: readonly unknown[]): string {
-  return issues.map((issue) => {
-    const { path, message } = issue as { path?: unknown; message?: unknown };
-    const where = Array.isArray(path) && path.length > 0 ? `${path.map(String).join(".")}: ` : "";
-    return `${where}${message}`;
-  }).join("; ");
+  return plainIssues(issues).map(({ path, message }) =>
+    path.length > 0 ? `${path.join(".")}: ${message}` : message
+  ).join("; ");
 }
 
 /** Text that Postgres stores: bounded, without NUL and lone surrogates. */

@@ -97,6 +97,19 @@ export const exit = defineTask({
 /** Fills the heap of its child process until it dies. */
 export const hoard = defineTask({ name: "test.hoard", input: z.object({}), run: "process" });
 
+/** Throws one of the values of `support/unreadable.ts`. */
+export const unreadable = defineTask({
+  name: "test.unreadable",
+  input: z.object({ what: z.string() }),
+});
+
+/** The same in a child process. */
+export const unreadableProcess = defineTask({
+  name: "test.unreadable_process",
+  input: unreadable.input,
+  run: "process",
+});
+
 /** Leaves a promise behind that is rejected after the task's end: that ends its child process. */
 export const stray = defineTask({ name: "test.stray", input: z.object({}), run: "process" });
 

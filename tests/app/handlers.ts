@@ -6,6 +6,7 @@ import { writeSync } from "node:fs";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Context, handle, Reject, Retry } from "../../workers/mod.ts";
+import { UNREADABLE } from "../support/unreadable.ts";
 import * as contracts from "./contracts.ts";
 
 /** What `test.fail` throws. */
@@ -80,6 +81,13 @@ export const hoardHandler = handle(contracts.hoard, () => {
   const hoard: unknown[] = [];
   while (true) hoard.push(new Array(1000).fill({}));
 });
+
+function unreadable({ what }: { what: string }): never {
+  throw UNREADABLE[what]!();
+}
+
+export const unreadableHandler = handle(contracts.unreadable, unreadable);
+export const unreadableProcessHandler = handle(contracts.unreadableProcess, unreadable);
 
 export const strayHandler = handle(contracts.stray, () => {
   setTimeout(() => Promise.reject(new Error("stray")));

@@ -11,9 +11,20 @@ import {
   TimeLimitExceeded,
   type Violation,
 } from "../../shared/errors.ts";
+import {
+  isError,
+  nameOf,
+  plainIssues,
+  plainThrown,
+  property,
+  reasonsOf,
+  textOf,
+  unreadable,
+} from "../../shared/thrown.ts";
 
-/** Causes that are taken along; a chain may be circular. */
+/** Causes and reasons that are taken along, in depth and side by side; a chain may be circular. */
 const MAX_CAUSES = 10;
+const MAX_DEPTH = 4;
 
 /** An error as data. */
 export interface ErrorRecord {
@@ -32,6 +43,8 @@ export interface ErrorRecord {
   readonly pythonClass?: string;
   /** {@linkcode PolicyViolation}: of what kind. */
   readonly violation?: Violation;
+  /** What an `AggregateError` gathers. */
+  readonly reasons?: readonly ErrorRecord[];
   /** A zod error's list. */
   readonly issues?: readonly unknown[];
   /** Whether the class is one of `shared/errors.ts`, and not one of that name only. */
@@ -69,36 +82,53 @@ const OURS: ReadonlyMap<string, (message: string, record: ErrorRecord) => Error>
  * assert(revived instanceof Retry && revived.countdown === 5);
  * ```
  */
-export function recordError(error: unknown, depth = 0): ErrorRecord {
-  if (!(error instanceof Error)) return { name: "Error", ours: false, ...plain(error) };
-  const { message, stack, cause } = error;
+export function recordError(error: unknown): ErrorRecord {
+  try {
+    return written(error, 0);
+  } catch (cause) {
+    return written(unreadable(cause), 0);
+  }
+}
+
+function written(error: unknown, depth: number): ErrorRecord {
+  if (!isError(error)) {
+    const thrown = plainThrown(error);
+    return { name: "Error", message: String(thrown), ours: false, thrown };
+  }
+  const stack = property(error, "stack");
+  const cause = property(error, "cause");
+  const seconds = property(error, "seconds");
+  const pythonClass = property(error, "pythonClass");
+  const issues = property(error, "issues");
+  const reasons = depth < MAX_DEPTH ? reasonsOf(error).slice(0, MAX_CAUSES) : [];
   return {
     name: nameOf(error),
-    message: String(message),
+    message: textOf(property(error, "message")),
     ours: error instanceof CeleriacError,
-    ...(stack === undefined ? {} : { stack: String(stack) }),
-    ...(cause === undefined || depth >= MAX_CAUSES ? {} : { cause: recordError(cause, depth + 1) }),
+    ...(stack === undefined ? {} : { stack: textOf(stack) }),
+    ...(cause === undefined || depth >= MAX_CAUSES ? {} : { cause: written(cause, depth + 1) }),
+    ...(reasons.length && { reasons: reasons.map((reason) => written(reason, depth + 1)) }),
     ...(error instanceof Retry && error.countdown !== undefined
       ? { countdown: error.countdown }
       : {}),
     ...(error instanceof InvalidInput && error.field !== undefined ? { field: error.field } : {}),
     ...(error instanceof PolicyViolation ? { violation: error.violation } : {}),
-    ...("seconds" in error && typeof error.seconds === "number" ? { seconds: error.seconds } : {}),
-    ...("pythonClass" in error && typeof error.pythonClass === "string"
-      ? { pythonClass: error.pythonClass }
-      : {}),
-    ...("issues" in error && Array.isArray(error.issues)
-      ? { issues: plainIssues(error.issues) }
-      : {}),
+    ...(typeof seconds === "number" ? { seconds } : {}),
+    ...(typeof pythonClass === "string" ? { pythonClass } : {}),
+    ...(Array.isArray(issues) ? { issues: plainIssues(issues) } : {}),
   };
 }
 
 /** Makes an error of a record: of its own class if that is one of ours, otherwise of a class of that name. What was no error comes back as it was. */
 export function reviveError(record: ErrorRecord): unknown {
   if ("thrown" in record) return record.thrown;
-  const { name, message, stack, cause, issues, pythonClass } = record;
+  const { name, message, stack, cause, reasons, issues, pythonClass } = record;
   const make = record.ours ? OURS.get(name) : undefined;
-  const error = make ? make(message, record) : new (classNamed(name))(message);
+  const error = make
+    ? make(message, record)
+    : reasons
+    ? new (aggregateNamed(name))(reasons.map(reviveError), message)
+    : new (classNamed(name))(message);
   define(error, "name", name);
   define(error, "stack", stack ?? `${name}: ${message}`);
   if (cause) define(error, "cause", reviveError(cause));
@@ -107,29 +137,14 @@ export function reviveError(record: ErrorRecord): unknown {
   return error;
 }
 
-/** The most telling name: a class that gives its errors no name inherits that of a built-in one. */
-function nameOf({ name, constructor }: Error): string {
-  const inherited = name === "Error" || Object.hasOwn(globalThis, name);
-  return String(inherited && constructor?.name || name);
-}
-
 function classNamed(name: string): new (message: string) => Error {
   return { [name]: class extends Error {} }[name] ?? Error;
 }
 
+function aggregateNamed(name: string): new (errors: unknown[], message: string) => Error {
+  return { [name]: class extends AggregateError {} }[name] ?? AggregateError;
+}
+
 function define(error: Error, property: string, value: unknown): void {
   Object.defineProperty(error, property, { value, configurable: true, writable: true });
-}
-
-function plain(value: unknown): { message: string; thrown: unknown } {
-  const isPlain = value === null || ["string", "number", "boolean"].includes(typeof value);
-  const thrown = isPlain ? value : Deno.inspect(value);
-  return { message: String(thrown), thrown };
-}
-
-function plainIssues(issues: readonly unknown[]): unknown[] {
-  return issues.map((issue) => {
-    const { path, message } = issue as { path?: unknown; message?: unknown };
-    return { path: Array.isArray(path) ? path.map(String) : [], message: String(message) };
-  });
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { PolicyViolation, type Violation } from "../../shared/errors.ts";
+import { isError, property, textOf } from "../../shared/thrown.ts";
 import { Intrinsics } from "./intrinsics.ts";
 import { Timers } from "./timers.ts";
 
@@ -78,9 +79,9 @@ export class Guard {
 
 /** What a handler threw, as a violation if it was denied something. */
 export function violationOf(error: unknown, name: string): PolicyViolation | undefined {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 10; depth++) {
-    const { message } = cause;
+  for (let cause = error, depth = 0; isError(cause) && depth < 10; depth++) {
     if (cause instanceof PolicyViolation) return cause;
+    const message = textOf(property(cause, "message"));
     if (
       cause instanceof Deno.errors.NotCapable || REQUIRES.test(message) || NOT_CACHED.test(message)
     ) {
@@ -93,7 +94,7 @@ export function violationOf(error: unknown, name: string): PolicyViolation | und
         { cause: error },
       );
     }
-    cause = cause.cause;
+    cause = property(cause, "cause");
   }
   return undefined;
 }

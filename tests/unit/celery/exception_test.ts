@@ -69,11 +69,11 @@ Deno.test("encodeException() puts other errors into a module of ours under a nam
     [new Deno.errors.NotFound("f"), meta("celeriac", "NotFound", "f")],
     [Object.assign(new Error("k"), { name: "os.system" }), meta("celeriac", "os.system", "k")],
     [Object.assign(new Error("k"), { name: "1ü" }), meta("celeriac", "_1_", "k")],
-    [Object.assign(new Error("k"), { name: "" }), meta("celeriac", "_", "k")],
+    [Object.assign(new Error("k"), { name: "" }), meta("celeriac", "Error", "k")],
     ["text", meta("celeriac", "Error", "text")],
     [42, meta("celeriac", "Error", 42)],
     [null, meta("celeriac", "Error", null)],
-    [undefined, meta("celeriac", "Error", "None")],
+    [undefined, meta("celeriac", "Error", "undefined")],
     [{ code: 1 }, meta("celeriac", "Error", "{'code': 1}")],
   ];
   for (const [error, expected] of cases) assertEquals(encodeException(error), expected);
@@ -130,12 +130,13 @@ Deno.test("traceback() follows causes, within bounds", () => {
   const circular = new Error("round");
   circular.cause = circular;
   assert(traceback(circular).split("Caused by: ").length <= 10);
-  assertEquals(traceback(new Error("e", { cause: "c" })).split("\n").at(-1), "Caused by: 'c'");
+  assertEquals(traceback(new Error("e", { cause: "c" })).split("\n").at(-1), "Caused by: c");
 
   const huge = new Error(`\0\udc00${"x".repeat(1e6)}`);
   assert(traceback(huge).length <= 64 * 1024);
   assert(traceback(huge).startsWith("Error: \\x00\ufffd"));
-  assertEquals(traceback("thrown"), "'thrown'");
+  assertEquals(traceback("thrown"), "thrown");
+  assertEquals([undefined, null].map(traceback), ["undefined", "None"]);
   assertEquals(traceback(Object.assign(new Error("bare"), { stack: "" })), "Error: bare");
 });
 
@@ -147,5 +148,25 @@ Deno.test("revoked() and notRegistered() are Celery's own", () => {
 Deno.test("encodeException() and traceback() take errors whose properties are not text", () => {
   const error = Object.assign(new Error(), { message: { toString: false }, name: 5, stack: "" });
   assertEquals(encodeException(error).exc_message, ["{'toString': False}"]);
-  assertEquals(traceback(error), "5: {'toString': False}");
+  assertEquals(traceback(error), "Error: {'toString': False}");
+});
+
+Deno.test("encodeException() and traceback() keep the reasons inside an error that gathers them", () => {
+  const reasons = [new TypeError("first"), "second", new AggregateError([new Error("deep")])];
+  const error = new AggregateError(reasons, "all failed");
+  const { exc_type, exc_message } = encodeException(error);
+  assertEquals(exc_type, "AggregateError");
+  assertEquals(exc_message, ["all failed: TypeError: first; second; AggregateError"]);
+  const text = traceback(error);
+  for (const part of ["TypeError: first\n    at", "Reason: second", "Reason: Error: deep"]) {
+    assert(text.includes(part), text);
+  }
+  assertEquals(encodeException(new AggregateError([1, 2])).exc_message, ["1; 2"]);
+  const disposal = new SuppressedError(new Error("closing"), new Error("working"), "both failed");
+  assertEquals(encodeException(disposal).exc_message, [
+    "both failed: Error: closing; Error: working",
+  ]);
+  const own = new AggregateError([]);
+  own.errors.push(own);
+  assert(traceback(own).length < 64 * 1024);
 });

@@ -70,14 +70,19 @@ Deno.test("reviveError() keeps causes, and ends where they go in a circle", () =
 
 Deno.test("reviveError() gives back what was thrown and is no error", () => {
   for (const thrown of ["text", 7, null, false]) assertEquals(crossed(thrown), thrown);
-  assertEquals(crossed({ code: 1 }), "{ code: 1 }");
+  assertEquals(crossed({ code: 1 }), "{'code': 1}");
   assertEquals(crossed(undefined), "undefined");
 });
 
 Deno.test("reviveError() keeps what Celery is told of an error", () => {
   const invalid = z.object({ x: z.number() }).safeParse({ x: "a" }).error;
   for (
-    const error of [new OutOfStock("o"), new RangeError("r"), new Reject("j"), invalid, "text"]
+    const error of [
+      ...[new OutOfStock("o"), new RangeError("r"), new Reject("j"), invalid],
+      ...["text", 7, NaN, null, undefined, false, { code: 1 }, Symbol("s"), 2n ** 70n],
+      new AggregateError([new TypeError("one"), "two", null], "both"),
+      new SuppressedError(new Error("closing"), new Error("working"), "m"),
+    ]
   ) {
     assertEquals(encodeException(crossed(error)), encodeException(error));
   }
