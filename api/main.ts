@@ -51,6 +51,8 @@ export class Api implements Service {
   readonly #live: Live;
   readonly #app: ReturnType<typeof createApp>;
   readonly #health: ReturnType<typeof healthRoutes>;
+  #running = false;
+  readonly #started = Promise.withResolvers<void>();
   #server: Deno.HttpServer<Deno.NetAddr> | undefined;
   #healthServer: Deno.HttpServer<Deno.NetAddr> | undefined;
 
@@ -129,21 +131,34 @@ export class Api implements Service {
     });
   }
 
-  /** Where it listens, once started. */
+  /** Where it listens, once it does. */
   get url(): string {
     const { hostname, port } = this.#server!.addr;
     const host = hostname.includes(":") ? `[${hostname}]` : hostname;
     return `http://${host}:${port}`;
   }
 
-  /** Listens as soon as the queues are there, so that the first task finds its own; with the broker away after
+  /** Takes the port before the start. Requests wait until it has started.
+   *
+   * @throws {Deno.errors.AddrInUse} when the port is taken */
+  listen(): void {
+    const { config } = this.#parts;
+    this.#server ??= listen(config.host, config.port, async (request, info) => {
+      await this.#started.promise;
+      return await this.#app.fetch(request, info);
+    });
+  }
+
+  /** Answers as soon as the queues are there, so that the first task finds its own; with the broker away after
    * {@linkcode DECLARE_MS}, as then the outbox takes what comes. */
   async start(): Promise<void> {
-    if (this.#server) return;
+    if (this.#running) return;
+    this.#running = true;
     const { config, registry, broker } = this.#parts;
     await declare(broker, registry.queues);
     for (const service of this.#services) await service.start();
-    this.#server = listen(config.host, config.port, this.#app.fetch);
+    this.listen();
+    this.#started.resolve();
     if (config.healthPort > 0) {
       this.#healthServer = listen(config.host, config.healthPort, this.#health.fetch);
     }
@@ -151,6 +166,7 @@ export class Api implements Service {
 
   async stop(): Promise<void> {
     // Callers that wait, and streams, would hold the server open.
+    this.#started.resolve();
     await this.#live.stop();
     await Promise.all([this.#server?.shutdown(), this.#healthServer?.shutdown()]);
     for (const service of this.#services) await service.stop();

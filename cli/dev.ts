@@ -1,16 +1,12 @@
 /** `cli.ts dev`: API, worker and beat in one process, on a broker in memory and an embedded Postgres. */
 import { Api } from "../api/main.ts";
 import { Beat } from "../beat/main.ts";
-import { DatabaseJournal } from "../shared/broker/database_journal.ts";
-import { MemoryBroker } from "../shared/broker/memory.ts";
-import { makeDjangoTables } from "../shared/database/django.ts";
-import { migrate } from "../shared/database/migrate.ts";
-import { PgliteDatabase } from "../shared/database/pglite.ts";
 import { startLog } from "../shared/log.ts";
 import { declarationFor } from "../shared/topology.ts";
 import { WorkerNode } from "../workers/main.ts";
 import { loadHandlers, loadRegistry, loadSchedules, modulesOf } from "./app.ts";
 import { type Command, configOf } from "./command.ts";
+import { Embedded } from "./dev/embedded.ts";
 import { firstStep } from "./dev/first_steps.ts";
 import { EXIT } from "./exit.ts";
 import { stopSignal } from "./signals.ts";
@@ -29,17 +25,11 @@ export const dev: Command = {
     const registry = await loadRegistry(config);
     const handlers = await loadHandlers(config, registry);
     const schedules = await loadSchedules(config);
-    const folder = config.ephemeral ? undefined : `${config.data}/postgres`;
-    if (folder) await prepare(folder, config.reset);
-
-    await using database = new PgliteDatabase(folder === undefined ? {} : { folder });
-    await database.start();
-    await migrate(database);
-    if (config.results === "django") await makeDjangoTables(database);
-    await using broker = new MemoryBroker(
-      config.ephemeral ? {} : { journal: new DatabaseJournal({ database }) },
-    );
-    await broker.start();
+    await using embedded = await Embedded.claim(config);
+    const { broker, database } = embedded;
+    const api = new Api({ config, registry, broker, database });
+    api.listen();
+    await embedded.open(api.url);
     await broker.declare(declarationFor("dev", registry.queues));
 
     const worker = new WorkerNode({
@@ -50,7 +40,6 @@ export const dev: Command = {
       broker,
       database,
     });
-    const api = new Api({ config, registry, broker, database });
     const beat = new Beat({ config, registry, schedules, broker, database, relayed: true });
     const stopped = stopSignal(() => worker.hurry());
     await Promise.all([api.start(), worker.start(), beat.start()]);
@@ -65,18 +54,3 @@ export const dev: Command = {
     return EXIT.done;
   },
 };
-
-async function prepare(folder: string, reset: boolean): Promise<void> {
-  if (reset) {
-    await Deno.remove(folder, { recursive: true }).catch((error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    });
-  }
-  try {
-    await Deno.stat(folder);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    console.error(`Making an embedded database in ${folder} (once, about 3 s)`);
-    await Deno.mkdir(folder, { recursive: true });
-  }
-}

@@ -30,9 +30,9 @@ export class PgliteDatabase implements Database {
     } catch (cause) {
       this.#engine = undefined;
       throw new DatabaseUnavailable(
-        `Cannot open the database in '${this.address}' as ${
-          String(cause)
-        }: use another folder, or none`,
+        `Cannot open the database in '${this.address}' because ${
+          cause instanceof Error ? cause.message : String(cause)
+        }: choose another folder with --data=FOLDER, or replace this database by an empty one with --reset`,
         { cause },
       );
     }
@@ -87,10 +87,21 @@ export class PgliteDatabase implements Database {
 async function open(folder: string | undefined): Promise<PGlite> {
   const { PGlite } = await import("@electric-sql/pglite");
   if (folder !== undefined) await Deno.mkdir(folder, { recursive: true });
-  return await PGlite.create({
-    ...(folder === undefined ? {} : { dataDir: folder }),
-    parsers: { [BIGINT]: (value: string) => value },
-  });
+  const reasons: string[] = [];
+  try {
+    return await PGlite.create({
+      ...(folder === undefined ? {} : { dataDir: folder }),
+      parsers: { [BIGINT]: (value: string) => value },
+      onStderr: (text) => {
+        const [, reason] = /\b(?:FATAL|PANIC): +(.*)/.exec(text) ?? [];
+        if (reason) reasons.push(reason);
+        return true;
+      },
+    });
+  } catch (cause) {
+    // PGlite's own error says only that the WebAssembly ended.
+    throw reasons.length > 0 ? new Error(reasons.join(", "), { cause }) : cause;
+  }
 }
 
 async function queryOf<Row extends object>(

@@ -1,4 +1,4 @@
-/** Starts API and worker as the command line does, each in a process of its own and with exactly the permissions that `cli permissions` prints.
+/** Starts roles as the command line does, each in a process of its own and with exactly the permissions that `cli permissions` prints.
  * @module
  */
 import { fromFileUrl } from "@std/path";
@@ -46,9 +46,18 @@ export async function startBeat(options: RoleOptions): Promise<{ beat: Process; 
   return { beat, health };
 }
 
+/** Starts everything in one process, on a free port, and waits until it is ready.
+ *
+ * @returns its process and the URL it printed */
+export async function startDev(options: RoleOptions): Promise<{ dev: Process; url: string }> {
+  const dev = await startRole("dev", { ...options, env: { PORT: "0", ...options.env } });
+  const [, url = ""] = await ready(dev, /dev ready at (http:\S+)/);
+  return { dev, url };
+}
+
 /** Starts a role; it may not be ready yet. */
 export async function startRole(
-  role: "api" | "beat" | "worker",
+  role: "api" | "beat" | "dev" | "worker",
   options: RoleOptions,
 ): Promise<Process> {
   const { env, cwd = checkout, permissions = [] } = options;
@@ -75,7 +84,7 @@ export async function migrate(
 
 async function ready(process: Process, line: RegExp): Promise<RegExpExecArray> {
   try {
-    return await process.said(line);
+    return await process.said(line, { timeoutMs: 60_000 });
   } catch (error) {
     await process[Symbol.asyncDispose]();
     throw error;

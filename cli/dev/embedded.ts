@@ -1,0 +1,65 @@
+/** The broker and the database of `cli dev`: both in this process, kept in one folder. */
+import { DatabaseJournal } from "../../shared/broker/database_journal.ts";
+import { MemoryBroker } from "../../shared/broker/memory.ts";
+import { DataFolder } from "../../shared/database/data_folder.ts";
+import { makeDjangoTables } from "../../shared/database/django.ts";
+import { migrate } from "../../shared/database/migrate.ts";
+import { PgliteDatabase } from "../../shared/database/pglite.ts";
+import type { Config } from "../../shared/settings.ts";
+
+/** Broker and database of one `dev` process. */
+export class Embedded implements AsyncDisposable {
+  readonly database: PgliteDatabase;
+  readonly broker: MemoryBroker;
+  readonly #config: Config;
+  readonly #folder: DataFolder | undefined;
+
+  private constructor(config: Config, folder: DataFolder | undefined) {
+    this.#config = config;
+    this.#folder = folder;
+    this.database = new PgliteDatabase(folder ? { folder: folder.database } : {});
+    this.broker = new MemoryBroker(
+      folder ? { journal: new DatabaseJournal({ database: this.database }) } : {},
+    );
+  }
+
+  /** Locks the data folder, unless everything is to stay in memory. Nothing is opened yet.
+   *
+   * @throws {ConfigurationError} when another process uses the folder */
+  static async claim(config: Config): Promise<Embedded> {
+    return new Embedded(
+      config,
+      config.ephemeral ? undefined : await DataFolder.claim(config.data),
+    );
+  }
+
+  /** Opens the database, migrates it, and starts the broker.
+   *
+   * @param url where the API serves: shown to whoever tries to use the same folder
+   * @throws {ConfigurationError} when the folder holds something else, or the database was made by another release
+   * @throws {DatabaseUnavailable} when the database cannot be opened */
+  async open(url: string): Promise<void> {
+    const { database } = this;
+    await this.#openDatabase(url);
+    await migrate(database);
+    if (this.#config.results === "django") await makeDjangoTables(database);
+    await this.broker.start();
+  }
+
+  async #openDatabase(url: string): Promise<void> {
+    const folder = this.#folder;
+    if (!folder) return await this.database.start();
+    await folder.announce(url);
+    const fresh = await folder.prepare({ reset: this.#config.reset });
+    if (fresh) console.error(`Making an embedded database in ${folder.database} (once, about 3 s)`);
+    await this.database.start();
+    await folder.opened();
+  }
+
+  /** Stops the broker, closes the database and releases the folder. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.broker.stop();
+    await this.database.stop();
+    await this.#folder?.[Symbol.asyncDispose]();
+  }
+}
