@@ -5,8 +5,9 @@ import { ConfigurationError } from "../shared/errors.ts";
 import { closest } from "../shared/closest.ts";
 import { brokerUsers } from "../shared/definitions/users.ts";
 import { passwordVariable } from "../shared/definitions/secrets.ts";
-import type { SandboxLimits } from "../shared/sandbox.ts";
+import type { GRANTS } from "../shared/permissions.ts";
 import { type Config, type Role, settingsOf } from "../shared/settings.ts";
+import type { TaskContract } from "../shared/task.ts";
 import { CHILD_VARIABLES, hasFolder } from "../workers/sandbox/permissions.ts";
 import { SHELL } from "../workers/sandbox/warden.ts";
 import { loadRegistry, modulesOf } from "./app.ts";
@@ -55,10 +56,8 @@ export const permissions: Command = {
       return EXIT.done;
     }
     const config = loadConfig(role, { flags });
-    const sandboxes = role === "worker" || role === "dev"
-      ? Array.from(await loadRegistry(config), ({ sandbox }) => sandbox)
-      : [];
-    console.log(permissionFlags(role, config, own, sandboxes).join(" "));
+    const contracts = role === "worker" || role === "dev" ? await loadRegistry(config) : [];
+    console.log(permissionFlags(role, config, own, contracts).join(" "));
     return EXIT.done;
   },
 };
@@ -77,38 +76,55 @@ export function fileFlags({ ca, folder }: Readonly<Record<string, string>>): str
 /** Flags of a role, each once.
  *
  * @param own flags of the command itself
- * @param sandboxes what the tasks' child processes may do, as far as their worker must be able to give it */
+ * @param contracts the tasks that the role runs: a worker needs what inline handlers may access. Of the others it
+ *   needs what is only read (`env`, `read`, `sys`), because it loads their modules too */
 export function permissionFlags(
   role: Role,
   config: Config,
   own: Readonly<Record<string, string>> = {},
-  sandboxes: readonly SandboxLimits[] = [],
+  contracts: Iterable<TaskContract> = [],
 ): string[] {
-  const net = [...new Set(hosts(role, config))];
-  const scratch = sandboxes.some(({ permissions }) => hasFolder(permissions))
+  const tasks = [...contracts];
+  const inline = tasks.filter(({ run }) => run === "inline");
+  const declared = (among: readonly TaskContract[], kind: typeof GRANTS[number]) =>
+    among.flatMap(({ permissions }) => permissions[kind]).filter((entry) => entry !== ".");
+  const net = unique([...hosts(role, config), ...declared(inline, "net")]);
+  const scratch = tasks.some(({ permissions }) => hasFolder(permissions))
     ? [config.sandboxFolder]
     : [];
-  const read = [...new Set([...folders(role, config), ...secretFiles(role), ...scratch])];
+  const read = unique([
+    ...folders(role, config),
+    ...secretFiles(role),
+    ...scratch,
+    ...declared(tasks, "read"),
+  ]);
   const write = [
     ...(role === "dev" && !config.ephemeral ? [resolve(config.data)] : []),
     ...(own.out ? [resolve(own.out)] : []),
     ...scratch,
+    ...declared(inline, "write"),
   ];
-  const given = sandboxes.flatMap(({ permissions }) => permissions.env);
-  const priority = sandboxes.some(({ nice }) => nice > 0) ? ",setPriority" : "";
   // Without it Deno aborts a request's signal also when all went well, and says so at length.
   const flags = [
     "--no-prompt",
     "--unstable-no-legacy-abort",
-    `--allow-env=${[...new Set([...variables(role), ...given])].join(",")}`,
+    `--allow-env=${unique([...variables(role), ...declared(tasks, "env")]).join(",")}`,
   ];
   if (net.length) flags.push(`--allow-net=${net.join(",")}`);
   if (read.length) flags.push(`--allow-read=${read.join(",")}`);
-  if (write.length) flags.push(`--allow-write=${write.join(",")}`);
+  if (write.length) flags.push(`--allow-write=${unique(write).join(",")}`);
   if (["api", "beat"].includes(role)) flags.push("--allow-sys=hostname");
-  if (["worker", "dev"].includes(role)) flags.push(`--allow-sys=hostname,loadavg${priority}`);
+  if (["worker", "dev"].includes(role)) {
+    const priority = tasks.some(({ sandbox }) => sandbox.nice > 0) ? ["setPriority"] : [];
+    const sys = unique(["hostname", "loadavg", ...priority, ...declared(tasks, "sys")]);
+    flags.push(`--allow-sys=${sys.join(",")}`);
+  }
   if (["worker", "dev"].includes(role)) flags.push(`--allow-run=${Deno.execPath()},${SHELL}`);
   return flags;
+}
+
+function unique(entries: readonly string[]): string[] {
+  return [...new Set(entries)];
 }
 
 function variables(role: Role): string[] {
@@ -151,11 +167,11 @@ function hosts(role: Role, config: Config): string[] {
         postgres,
       ];
     case "worker":
-      return [`${config.host}:${config.healthPort}`, amqp, postgres, ...config.inlineNet];
+      return [`${config.host}:${config.healthPort}`, amqp, postgres];
     case "beat":
       return [`${config.host}:${config.healthPort}`, amqp, postgres];
     case "dev":
-      return [`${config.host}:${config.port}`, ...config.inlineNet];
+      return [`${config.host}:${config.port}`];
     case "inspect":
       return [amqp];
     case "migrate":

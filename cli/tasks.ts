@@ -12,7 +12,7 @@ export const tasks: Command = {
   usage: "[egress] [FLAGS]",
   details: [
     "`egress` prints a Kubernetes NetworkPolicy for the workers, as JSON, which YAML takes as it is:",
-    "for what contracts declare, and for --inline-net.",
+    "for the hosts that the contracts declare.",
     "A name of a host outside of the cluster becomes all public addresses on its port.",
   ].join("\n"),
   role: "worker",
@@ -26,7 +26,7 @@ export const tasks: Command = {
     const config = configOf(given);
     const registry = await loadRegistry(config);
     if (what === "egress") {
-      console.log(JSON.stringify(egressPolicy(registry, config.inlineNet), null, 2));
+      console.log(JSON.stringify(egressPolicy(registry), null, 2));
     } else console.log(columns(["task", "runs", "may", "limits"], manifestRows(registry)));
     return EXIT.done;
   },

@@ -1,10 +1,12 @@
 /** What all tasks together may do: for people, and for the NetworkPolicy of the pods that run them. */
-import { GRANTS, type SandboxLimits } from "./sandbox.ts";
+import { GRANTS, type Permissions } from "./permissions.ts";
+import type { SandboxLimits } from "./sandbox.ts";
 
 /** What of a contract says where it runs and what it may. */
 export interface Permitted {
   readonly name: string;
   readonly run: string;
+  readonly permissions: Permissions;
   readonly sandbox: SandboxLimits;
 }
 
@@ -38,22 +40,21 @@ const NOT_PUBLIC = [
 ];
 
 /** A service's name within the cluster: `service.namespace.svc`. */
-const SERVICE = /^[\w-]+\.([\w-]+)\.svc(?:\..*)?$/;
+const SERVICE = /^(?:\*|[\w-]+)\.([\w-]+)\.svc(?:\..*)?$/;
 
 /** Rows of a table: a task, where it runs, what it may, its limits. */
 export function manifestRows(contracts: Iterable<Permitted>): string[][] {
-  return Array.from(contracts, ({ name, run, sandbox }) => {
-    if (run !== "process") return [name, run, "all that its worker may", ""];
-    const { permissions, ...limits } = sandbox;
+  return Array.from(contracts, ({ name, run, permissions, sandbox }) => {
     const granted = GRANTS.flatMap((kind) =>
       permissions[kind].length > 0 ? [`${kind}=${permissions[kind].join(",")}`] : []
     );
-    const shares = Object.entries(limits).filter(([, value]) => value !== 0);
+    if (permissions.ffi) granted.push("ffi (native code: no permission confines it)");
+    const limits = run === "process" ? Object.entries(sandbox) : [];
     return [
       name,
       run,
       granted.join(" ") || "nothing",
-      shares.map(([limit, value]) => `${limit}=${value}`).join(" "),
+      limits.flatMap(([limit, value]) => value === 0 ? [] : `${limit}=${value}`).join(" "),
     ];
   });
 }
@@ -61,42 +62,31 @@ export function manifestRows(contracts: Iterable<Permitted>): string[][] {
 /** Egress that the tasks' `net` permissions need, each rule once.
  *
  * A NetworkPolicy knows addresses and no names: a name of a service in the cluster becomes its namespace, any
- * other name all public addresses on its port. Deno's own permission still holds the child to the name.
- *
- * @param inlineNet what inline handlers connect to, beside
+ * other name all public addresses on its port. Deno's own permission still holds the process to the name.
  *
  * @example
  * ```ts
  * import { egressRules } from "./manifest.ts";
- * import { sandboxLimits } from "./sandbox.ts";
+ * import { defineTask, z } from "./mod.ts";
  * import { assertEquals } from "@std/assert";
  *
- * const sandbox = sandboxLimits("a", { permissions: { net: ["192.0.2.7:443"] } });
- * assertEquals(egressRules([{ name: "a", run: "process", sandbox }]), [{
+ * const permissions = { net: ["192.0.2.7:443"] };
+ * assertEquals(egressRules([defineTask({ name: "a", input: z.object({}), permissions })]), [{
  *   to: [{ ipBlock: { cidr: "192.0.2.7/32" } }],
  *   ports: [{ protocol: "TCP", port: 443 }],
  * }]);
  * ```
  */
-export function egressRules(
-  contracts: Iterable<Permitted>,
-  inlineNet: readonly string[] = [],
-): EgressRule[] {
-  const entries = Array.from(contracts).flatMap(({ run, sandbox }) =>
-    run === "process" ? sandbox.permissions.net : []
+export function egressRules(contracts: Iterable<Permitted>): EgressRule[] {
+  const rules = Array.from(contracts).flatMap(({ permissions }) =>
+    permissions.net.map((entry) => JSON.stringify(ruleOf(entry)))
   );
-  const rules = [...entries, ...inlineNet].map((entry) => JSON.stringify(ruleOf(entry)));
   return [...new Set(rules)].sort().map((rule) => JSON.parse(rule));
 }
 
 /** The NetworkPolicy that lets the workers' pods of infra/k8s reach what the tasks declare, beside the broker and
- * the database; one without rules lets them reach nothing.
- *
- * @param inlineNet what inline handlers connect to, beside */
-export function egressPolicy(
-  contracts: Iterable<Permitted>,
-  inlineNet: readonly string[] = [],
-): EgressPolicy {
+ * the database; one without rules lets them reach nothing. */
+export function egressPolicy(contracts: Iterable<Permitted>): EgressPolicy {
   const matchLabels = {
     "app.kubernetes.io/name": "celeriac",
     "app.kubernetes.io/component": "worker",
@@ -108,7 +98,7 @@ export function egressPolicy(
     spec: {
       podSelector: { matchLabels },
       policyTypes: ["Egress"],
-      egress: egressRules(contracts, inlineNet),
+      egress: egressRules(contracts),
     },
   };
 }

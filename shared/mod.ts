@@ -43,7 +43,8 @@ export {
   type WorkflowNode,
 } from "./canvas.ts";
 export type { ErrorKind, RetryOptions, RetryPolicy } from "./retry.ts";
-export type { Permissions, SandboxDefinition, SandboxLimits } from "./sandbox.ts";
+export type { Permissions, PermissionsDefinition } from "./permissions.ts";
+export type { SandboxDefinition, SandboxLimits } from "./sandbox.ts";
 export {
   type CodeSchedule,
   type MissedPolicy,

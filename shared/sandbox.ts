@@ -1,21 +1,8 @@
-/** What a handler in a child process may do and use, as its contract declares it. */
+/** What a handler in a child process may use, as its contract declares it. */
 import { ConfigurationError } from "./errors.ts";
-
-/** Access that can be granted. Programs (`run`) and native libraries (`ffi`) cannot: what they do, no permission binds. */
-export const GRANTS = ["net", "read", "write", "env", "sys"] as const;
-
-/** What is allowed, by kind; nothing else is.
- *
- * - `net`: `host` or `host:port`, exactly as the handler names them;
- * - `read`, `write`: absolute paths, or `.` for a folder of the child's own, which is its working directory and goes with it;
- * - `env`: names of variables, which the child gets from the worker if it has them;
- * - `sys`: what `Deno` can tell of the machine, such as `hostname`. */
-export type Permissions = Readonly<Record<typeof GRANTS[number], readonly string[]>>;
 
 /** What a contract declares. */
 export interface SandboxDefinition {
-  /** Default: none. */
-  readonly permissions?: Partial<Permissions>;
   /** MiB of JavaScript heap. Default: the worker's setting. */
   readonly memoryMb?: number;
   /** MiB of resident memory, buffers included; watched, where the platform tells it. Default: the heap and 256. */
@@ -31,9 +18,7 @@ export interface SandboxDefinition {
 }
 
 /** The same, checked and complete as far as a contract can be. */
-export interface SandboxLimits extends Omit<SandboxDefinition, "permissions"> {
-  /** What is allowed; nothing else is. */
-  readonly permissions: Permissions;
+export interface SandboxLimits extends SandboxDefinition {
   /** MiB that one attempt may write. */
   readonly outputMb: number;
   /** Niceness, 0 to 19. */
@@ -52,38 +37,22 @@ const LIMITS: Readonly<Record<string, readonly [least: number, most: number]>> =
   nice: [0, 19],
 };
 
-/** A destination as Deno's `--allow-net` takes it: a host, or a host and a port. */
-export const DESTINATION = /^(?:[\w.-]+|\[[\da-fA-F:]+\])(?::\d{1,5})?$/;
-
-const ENTRIES: Readonly<Record<keyof Permissions, readonly [RegExp, string]>> = {
-  net: [DESTINATION, "a host or host:port"],
-  read: [/^(?:\.|\/[^,]+)$/, "an absolute path, or '.' for a folder of its own"],
-  write: [/^(?:\.|\/[^,]+)$/, "an absolute path, or '.' for a folder of its own"],
-  env: [/^[A-Za-z_]\w*$/, "the name of one variable"],
-  sys: [/^[A-Za-z]+$/, "a name as of --allow-sys"],
-};
-
 /** Checks what a contract declares.
  *
  * @param task its name, for the message
- * @throws {ConfigurationError} when a permission or limit cannot work
+ * @throws {ConfigurationError} when a limit cannot work
  *
  * @example
  * ```ts
  * import { sandboxLimits } from "./sandbox.ts";
  * import { assertEquals, assertThrows } from "@std/assert";
  *
- * const { permissions } = sandboxLimits("fetch", { permissions: { net: ["api.example.com:443"] } });
- * assertEquals(permissions, { net: ["api.example.com:443"], read: [], write: [], env: [], sys: [] });
- * assertThrows(() => sandboxLimits("fetch", { permissions: { net: ["*"] } }));
+ * assertEquals(sandboxLimits("render", { cpu: 10 }), { cpu: 10, outputMb: 64, nice: 0 });
+ * assertThrows(() => sandboxLimits("render", { memoryMb: 1 }));
  * ```
  */
 export function sandboxLimits(task: string, definition: SandboxDefinition = {}): SandboxLimits {
-  const { permissions = {}, outputMb = DEFAULT_OUTPUT_MB, nice = 0, ...rest } = definition;
-  for (const kind of Object.keys(permissions)) {
-    if ((GRANTS as readonly string[]).includes(kind)) continue;
-    throw refusal(task, `permission '${kind}' cannot be granted: choose from ${GRANTS.join(", ")}`);
-  }
+  const { outputMb = DEFAULT_OUTPUT_MB, nice = 0, ...rest } = definition;
   for (const [name, value] of Object.entries({ ...rest, outputMb, nice })) {
     const [least, most] = LIMITS[name] ?? [NaN, NaN];
     if (value >= least && value <= most) continue;
@@ -94,27 +63,7 @@ export function sandboxLimits(task: string, definition: SandboxDefinition = {}):
         : `there is no limit '${name}': choose from ${Object.keys(LIMITS).join(", ")}`,
     );
   }
-  const granted = GRANTS.map((kind) => [kind, checked(task, kind, permissions[kind] ?? [])]);
-  return Object.freeze({
-    ...rest,
-    outputMb,
-    nice,
-    permissions: Object.freeze(Object.fromEntries(granted)) as Permissions,
-  });
-}
-
-/** Each once and in order, so that equal sets look alike. */
-function checked(
-  task: string,
-  kind: keyof Permissions,
-  entries: readonly string[],
-): readonly string[] {
-  const [pattern, what] = ENTRIES[kind];
-  for (const entry of entries) {
-    if (typeof entry === "string" && pattern.test(entry)) continue;
-    throw refusal(task, `${kind} permission '${entry}' is not ${what}`);
-  }
-  return Object.freeze([...new Set(entries)].sort());
+  return Object.freeze({ ...rest, outputMb, nice });
 }
 
 function refusal(task: string, reason: string): ConfigurationError {

@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import { ConfigurationError, InvalidInput } from "./errors.ts";
 import { parseRate } from "./rate.ts";
+import { checkedPermissions, type Permissions, type PermissionsDefinition } from "./permissions.ts";
 import { type RetryOptions, type RetryPolicy, retryPolicy } from "./retry.ts";
 import { type SandboxDefinition, type SandboxLimits, sandboxLimits } from "./sandbox.ts";
 
@@ -44,7 +45,9 @@ export interface TaskDefinition<Input extends z.ZodObject, Output extends z.ZodT
   rateLimit?: string;
   /** Default `inline`. CPU-bound work belongs in a `process`: it would cost the worker its heartbeats. */
   run?: RunPlace;
-  /** What its child process may do and use; only with `run: "process"`. Default: compute, and nothing else. */
+  /** What its handler may access. Default: nothing but its input. */
+  permissions?: PermissionsDefinition;
+  /** What its child process may use; only with `run: "process"`. */
   sandbox?: SandboxDefinition;
   /** Bytes of a submission's body. Default {@linkcode DEFAULT_BODY_LIMIT}. */
   bodyLimit?: number;
@@ -77,7 +80,9 @@ export interface TaskContract<
   readonly rateLimit?: string;
   /** Where its handler runs. */
   readonly run: RunPlace;
-  /** What its child process may do and use. */
+  /** What its handler may access. */
+  readonly permissions: Permissions;
+  /** What its child process may use. */
   readonly sandbox: SandboxLimits;
   /** Bytes of a submission's body. */
   readonly bodyLimit: number;
@@ -105,7 +110,8 @@ export interface TaskContract<
 export function defineTask<Input extends z.ZodObject, Output extends z.ZodType = z.ZodType>(
   definition: TaskDefinition<Input, Output>,
 ): TaskContract<Input, Output> {
-  const { name, queue = DEFAULT_QUEUE, retry, timeLimit = {}, sandbox, ...rest } = definition;
+  const { name, queue = DEFAULT_QUEUE, retry, timeLimit = {}, permissions = {}, sandbox, ...rest } =
+    definition;
   if (!NAME.test(name)) {
     throw new ConfigurationError(
       `Cannot define task '${name}' as its name is not 1 to 255 letters, digits, '_', '.' or '-', beginning with a letter: rename it`,
@@ -152,6 +158,7 @@ export function defineTask<Input extends z.ZodObject, Output extends z.ZodType =
     queue,
     retry: retryPolicy(retry),
     timeLimit: Object.freeze({ ...timeLimit }),
+    permissions: checkedPermissions(name, permissions, rest.run !== "process"),
     sandbox: sandboxLimits(name, sandbox),
     [CONTRACT]: true,
   });

@@ -1,6 +1,5 @@
 /** Settings of workers. */
 import { z } from "zod";
-import { DESTINATION } from "../sandbox.ts";
 import { count, flag, list, seconds, setting, text } from "./setting.ts";
 
 /** Settings of workers. Durations are seconds. */
@@ -70,18 +69,6 @@ export const WORKER_SETTINGS = {
     value: "FOLDER",
     roles: ["worker", "dev"],
     help: "where child processes get a folder of their own, if their contract asks for one",
-  }),
-  inlineNet: setting({
-    env: "CELERIAC_INLINE_NET",
-    schema: list.refine(
-      (entries) => entries.every((entry) => DESTINATION.test(entry)),
-      "must be hosts, or host:port, with commas",
-    ).default([]),
-    defaultText: "none",
-    value: "HOSTS",
-    roles: ["worker", "dev"],
-    help:
-      'what inline handlers connect to, such as `api.example.com:443`, with commas: for `permissions` and `tasks egress`; tasks of run: "process" declare it in their contract',
   }),
   grace: setting({
     env: "CELERIAC_GRACE",

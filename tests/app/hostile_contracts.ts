@@ -1,12 +1,21 @@
 /** Contracts of tasks that try what their sandbox forbids.
  * @module
  */
-import { defineTask, type SandboxDefinition, z } from "../../shared/mod.ts";
+import {
+  defineTask,
+  type PermissionsDefinition,
+  type SandboxDefinition,
+  z,
+} from "../../shared/mod.ts";
 import type { TimeLimit } from "../../shared/task.ts";
 
 function attack(
   name: string,
-  options: { sandbox?: SandboxDefinition; timeLimit?: TimeLimit } = {},
+  options: {
+    permissions?: PermissionsDefinition;
+    sandbox?: SandboxDefinition;
+    timeLimit?: TimeLimit;
+  } = {},
 ) {
   return defineTask({
     name: `hostile.${name}`,
@@ -47,16 +56,14 @@ export const workers = attack("workers", { sandbox: { memoryMb: 64, residentMb: 
 
 /** What is allowed, and nothing beside it. */
 export const granted = attack("granted", {
-  sandbox: {
-    permissions: {
-      net: ["127.0.0.1"],
-      read: ["."],
-      write: ["."],
-      env: ["CELERIAC_TEST_GRANTED"],
-      sys: ["hostname"],
-    },
-    nice: 5,
+  permissions: {
+    net: ["127.0.0.1"],
+    read: ["."],
+    write: ["."],
+    env: ["CELERIAC_TEST_GRANTED"],
+    sys: ["hostname"],
   },
+  sandbox: { nice: 5 },
 });
 
 /** A process of its own for each task. */

@@ -1,33 +1,53 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ConfigurationError } from "../../shared/errors.ts";
 import { egressPolicy, egressRules, manifestRows } from "../../shared/manifest.ts";
-import { defineTask, type SandboxDefinition, z } from "../../shared/mod.ts";
+import {
+  defineTask,
+  type PermissionsDefinition,
+  type SandboxDefinition,
+  z,
+} from "../../shared/mod.ts";
 
 const input = z.object({});
 
-function sandboxed(name: string, sandbox: SandboxDefinition) {
-  return defineTask({ name, input, run: "process", sandbox });
+function inChild(
+  name: string,
+  permissions: PermissionsDefinition,
+  sandbox: SandboxDefinition = {},
+) {
+  return defineTask({ name, input, run: "process", permissions, sandbox });
+}
+
+function inline(name: string, permissions: PermissionsDefinition) {
+  return defineTask({ name, input, permissions });
 }
 
 Deno.test("manifestRows() tells where each task runs, what it may and how much", () => {
   const rows = manifestRows([
     defineTask({ name: "a", input }),
     defineTask({ name: "b", input, run: "process" }),
-    sandboxed("c", { permissions: { net: ["x.example:443"], read: ["."] }, memoryMb: 64 }),
+    inChild("c", { net: ["x.example:443"], read: ["."], ffi: true }, { memoryMb: 64 }),
+    inline("d", { env: ["SHOP_URL"] }),
   ]);
   assertEquals(rows, [
-    ["a", "inline", "all that its worker may", ""],
+    ["a", "inline", "nothing", ""],
     ["b", "process", "nothing", "outputMb=64"],
-    ["c", "process", "net=x.example:443 read=.", "memoryMb=64 outputMb=64"],
+    [
+      "c",
+      "process",
+      "net=x.example:443 read=. ffi (native code: no permission confines it)",
+      "memoryMb=64 outputMb=64",
+    ],
+    ["d", "inline", "env=SHOP_URL", ""],
   ]);
 });
 
-Deno.test("egressRules() makes one rule for each destination, and none for inline tasks", () => {
+Deno.test("egressRules() makes one rule for each destination, wherever the task runs", () => {
   const rules = egressRules([
-    defineTask({ name: "inline", input }),
-    sandboxed("a", { permissions: { net: ["api.example.com:443", "[2001:db8::1]:80"] } }),
-    sandboxed("b", { permissions: { net: ["other.example.com:443", "192.0.2.1"] } }),
-    sandboxed("c", { permissions: { net: ["store.shop.svc.cluster.local:8080"] } }),
+    defineTask({ name: "nothing", input }),
+    inChild("a", { net: ["api.example.com:443", "[2001:db8::1]:80"] }),
+    inline("b", { net: ["other.example.com:443", "*.example.com:443", "192.0.2.1"] }),
+    inline("c", { net: ["store.shop.svc.cluster.local:8080"] }),
   ]);
   assertEquals(rules.length, 4);
   const shop = { matchLabels: { "kubernetes.io/metadata.name": "shop" } };
@@ -42,7 +62,7 @@ Deno.test("egressRules() makes one rule for each destination, and none for inlin
 });
 
 Deno.test("egressPolicy() selects the workers, and holds the rules of all tasks, or none", () => {
-  const task = sandboxed("a", { permissions: { net: ["192.0.2.1:443"] } });
+  const task = inline("a", { net: ["192.0.2.1:443"] });
   const { kind, spec } = egressPolicy([task]);
   assertEquals(kind, "NetworkPolicy");
   assertEquals(spec.podSelector.matchLabels["app.kubernetes.io/component"], "worker");
@@ -50,23 +70,49 @@ Deno.test("egressPolicy() selects the workers, and holds the rules of all tasks,
   assertEquals(spec.egress, egressRules([task]));
   assertEquals(spec.egress.length, 1);
   assertEquals(egressPolicy([]).spec.egress, []);
-  assertEquals(egressPolicy([], ["192.0.2.1:443"]).spec.egress, spec.egress);
+});
+
+Deno.test("defineTask() refuses permissions that cannot be granted, and says why", () => {
+  const bad: [PermissionsDefinition, string][] = [
+    [{ net: ["*"] }, "not a host or host:port"],
+    [{ net: ["https://example.com"] }, "leave scheme and path out"],
+    [{ net: ["example.com/path"] }, "leave scheme and path out"],
+    [{ net: ["example.com:99999"] }, "not a host or host:port"],
+    [{ net: ["a..example.com"] }, "not a host or host:port"],
+    [{ net: ["::1"] }, "not a host or host:port"],
+    [{ net: "example.com" as never }, 'net: ["example.com"]'],
+    [{ net: [443 as never] }, "not a host or host:port"],
+    [{ read: ["relative/path"] }, "import.meta.dirname"],
+    [{ read: ["./templates"] }, "import.meta.dirname"],
+    [{ read: ["/a,/b"] }, "without a comma"],
+    [{ read: ["/"] }, "an absolute path"],
+    [{ env: ["A_*"] }, "the name of one variable"],
+    [{ env: ["A", ""] }, "the name of one variable"],
+    [{ sys: ["--all"] }, "--allow-sys"],
+    [{ run: ["ls"] } as never, "'run' cannot be granted"],
+    [{ ffi: ["libc.so"] as never }, "write ffi: true"],
+  ];
+  for (const [permissions, reason] of bad) {
+    for (const define of [inChild, inline]) {
+      const error = assertThrows(() => define("bad", permissions), ConfigurationError);
+      assertStringIncludes(error.message, reason);
+      assertStringIncludes(error.message, "Cannot define task 'bad'");
+    }
+  }
+  for (const permissions of [{ read: ["."] }, { write: ["."] }, { ffi: true }]) {
+    const error = assertThrows(() => inline("bad", permissions), ConfigurationError);
+    assertStringIncludes(error.message, 'add run: "process"');
+    inChild("good", permissions);
+  }
 });
 
 Deno.test("defineTask() refuses a sandbox that cannot work", () => {
   const bad: SandboxDefinition[] = [
-    { permissions: { net: ["*"] } },
-    { permissions: { net: ["https://example.com"] } },
-    { permissions: { read: ["relative/path"] } },
-    { permissions: { read: ["/a,/b"] } },
-    { permissions: { read: ["/"] } },
-    { permissions: { env: ["A_*"] } },
-    { permissions: { run: ["ls"] } as never },
     { memoryMb: 1 },
     { nice: -5 },
     { cpu: 0 },
     { memory: 64 } as never,
   ];
-  for (const sandbox of bad) assertThrows(() => sandboxed("bad", sandbox), ConfigurationError);
+  for (const sandbox of bad) assertThrows(() => inChild("bad", {}, sandbox), ConfigurationError);
   assertThrows(() => defineTask({ name: "inline", input, sandbox: {} }), ConfigurationError);
 });

@@ -1,7 +1,7 @@
 /** How a child process is started. */
 import { dirname, fromFileUrl, join } from "@std/path";
 import { childModule } from "./child.ts";
-import type { Permissions } from "../../shared/sandbox.ts";
+import type { Permissions } from "../../shared/permissions.ts";
 import { childEnvironment, childFlags } from "./permissions.ts";
 
 /** What a child runs, and how much heap it has. */

@@ -89,7 +89,7 @@ export function violationOf(error: unknown, name: string): PolicyViolation | und
       return new PolicyViolation(
         `Cannot go on with task '${name}' as it was denied: ${
           message.split(", run again")[0]
-        }: declare it in sandbox.permissions if it should be allowed`,
+        }: declare it in permissions if it should be allowed`,
         kind,
         { cause: error },
       );

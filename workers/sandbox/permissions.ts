@@ -1,6 +1,5 @@
 /** What a child process may: nothing but compute, and what its contract declares. */
-import type { Permissions } from "../../shared/sandbox.ts";
-import { GRANTS } from "../../shared/sandbox.ts";
+import { GRANTS, type Permissions } from "../../shared/permissions.ts";
 import { TRACING_VARIABLES } from "../../shared/tracing.ts";
 
 /** Variables that a child is given, if the worker has them: where Deno keeps its cache, and whether it traces. A handler sees none of
@@ -28,7 +27,7 @@ export const CHILD_VARIABLES: readonly string[] = [
  * import { childFlags } from "./permissions.ts";
  * import { assertEquals } from "@std/assert";
  *
- * const none = { net: [], read: [], write: [], env: [], sys: [] };
+ * const none = { net: [], read: [], write: [], env: [], sys: [], ffi: false };
  * assertEquals(childFlags(none), ["--no-prompt", "--cached-only"]);
  * assertEquals(childFlags({ ...none, read: ["."] }, "/tmp/a").at(-1), "--allow-read=/tmp/a");
  * ```
@@ -38,7 +37,8 @@ export function childFlags(permissions: Permissions, folder?: string): string[] 
     const entries = permissions[kind].flatMap((entry) => entry === "." ? folder ?? [] : entry);
     return entries.length > 0 ? [`--allow-${kind}=${entries.join(",")}`] : [];
   });
-  return ["--no-prompt", "--cached-only", ...granted];
+  const native = permissions.ffi ? ["--allow-ffi"] : [];
+  return ["--no-prompt", "--cached-only", ...granted, ...native];
 }
 
 /** Whether a child has a folder of its own. */

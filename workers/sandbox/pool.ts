@@ -1,5 +1,6 @@
 /** Warm child processes that run handlers apart from the worker. */
 import { getLogger } from "@logtape/logtape";
+import { checkedPermissions, type Permissions } from "../../shared/permissions.ts";
 import { type SandboxLimits, sandboxLimits } from "../../shared/sandbox.ts";
 import type { Service } from "../../shared/service.ts";
 import { pause } from "../../shared/waits.ts";
@@ -40,7 +41,9 @@ export interface ProcessPoolOptions
   readonly heapMb?: number;
   /** Tasks after which a child is replaced unless `sandbox` says. Default 10,000. */
   readonly maxTasks?: number;
-  /** What a child may do and use. Default: compute, and nothing else. */
+  /** What a child may access. Default: nothing. */
+  readonly permissions?: Permissions;
+  /** What a child may use. */
   readonly sandbox?: SandboxLimits;
   /** Where children that want one get their folder. Default `/tmp/celeriac`. */
   readonly folder?: string;
@@ -229,6 +232,7 @@ function sandboxOptions(
   {
     heapMb = DEFAULT_HEAP_MB,
     maxTasks = DEFAULT_MAX_TASKS,
+    permissions = checkedPermissions("any", {}, false),
     sandbox = sandboxLimits("any"),
     folder = "/tmp/celeriac",
     ...modules
@@ -238,7 +242,7 @@ function sandboxOptions(
   const residentMb = sandbox.residentMb ?? heap + BESIDES_HEAP_MB;
   return {
     ...modules,
-    permissions: sandbox.permissions,
+    permissions,
     heapMb: heap,
     residentMb,
     recycleMb: residentMb * RECYCLE_SHARE,

@@ -1,5 +1,4 @@
 /** The children of one worker: a pool for each set of permissions and limits, and one warden over all. */
-import type { SandboxLimits } from "../../shared/sandbox.ts";
 import type { Service } from "../../shared/service.ts";
 import type { TaskContract } from "../../shared/task.ts";
 import { Slots } from "../slots.ts";
@@ -9,7 +8,7 @@ import type { Sandbox } from "./sandbox.ts";
 import { Warden } from "./warden.ts";
 
 /** How to make {@linkcode Pools}. */
-export interface PoolsOptions extends Omit<ProcessPoolOptions, "sandbox"> {
+export interface PoolsOptions extends Omit<ProcessPoolOptions, "permissions" | "sandbox"> {
   /** Contracts whose children are warm before the first task comes; those of others are started when one does. */
   readonly warm: Iterable<TaskContract>;
 }
@@ -31,7 +30,7 @@ export class Pools implements Service {
   constructor({ warm, ...options }: PoolsOptions) {
     this.#options = options;
     this.#size = options.size;
-    for (const { run, sandbox } of warm) if (run === "process") this.#of(sandbox);
+    for (const contract of warm) if (contract.run === "process") this.#of(contract);
   }
 
   /** Children of each pool. */
@@ -60,8 +59,8 @@ export class Pools implements Service {
   }
 
   /** Places for tasks of a contract. */
-  slots({ sandbox }: TaskContract): Slots {
-    return this.#of(sandbox).slots;
+  slots(contract: TaskContract): Slots {
+    return this.#of(contract).slots;
   }
 
   /** Resolves when every warm child has loaded the app's modules.
@@ -76,13 +75,13 @@ export class Pools implements Service {
 
   /** Runs a task as `ProcessPool.run` does. */
   async run(
-    { sandbox }: TaskContract,
+    contract: TaskContract,
     task: Omit<SandboxTask, "cpu" | "outputMb">,
     options: SandboxRunOptions = {},
   ): Promise<string> {
-    const { pool } = this.#of(sandbox);
+    const { pool } = this.#of(contract);
     await Promise.all([this.#warden.start(), pool.start()]);
-    const { cpu, outputMb } = sandbox;
+    const { cpu, outputMb } = contract.sandbox;
     return await pool.run({ ...task, ...(cpu === undefined ? {} : { cpu }), outputMb }, options);
   }
 
@@ -104,13 +103,14 @@ export class Pools implements Service {
   }
 
   /** Limits that are kept for each attempt do not part children. */
-  #of(sandbox: SandboxLimits): Kept {
+  #of({ permissions, sandbox }: TaskContract): Kept {
     const { cpu: _, outputMb: __, ...child } = sandbox;
-    const key = JSON.stringify(child, Object.keys({ ...child, ...child.permissions }).sort());
+    const key = JSON.stringify([permissions, Object.entries(child).sort()]);
     let kept = this.#kept.get(key);
     if (!kept) {
       const size = this.#size;
-      kept = { pool: new ProcessPool({ ...this.#options, size, sandbox }), slots: new Slots(size) };
+      const pool = new ProcessPool({ ...this.#options, size, permissions, sandbox });
+      kept = { pool, slots: new Slots(size) };
       if (this.#closed) kept.slots.close();
       this.#kept.set(key, kept);
     }

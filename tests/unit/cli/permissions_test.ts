@@ -4,30 +4,43 @@ import config from "../../../deno.json" with { type: "json" };
 import { COMMANDS } from "../../../cli/commands.ts";
 import { fileFlags, permissionFlags } from "../../../cli/permissions.ts";
 import { loadConfig } from "../../../shared/config.ts";
+import { defineTask, type PermissionsDefinition, z } from "../../../shared/mod.ts";
 import type { Role } from "../../../shared/settings.ts";
 import { Process } from "../../support/process.ts";
 import { checkout } from "../../support/roles.ts";
+import type { RunPlace, TaskContract } from "../../../shared/task.ts";
 
-function net(role: Role, variables: Record<string, string>): string[] {
+function granted(
+  kind: string,
+  role: Role,
+  variables: Record<string, string> = {},
+  contracts: readonly TaskContract[] = [],
+): string[] {
   const config = loadConfig(role, { flags: {}, env: (name) => variables[name] });
-  const flag = permissionFlags(role, config).find((one) => one.startsWith("--allow-net="));
-  return flag?.slice("--allow-net=".length).split(",") ?? [];
+  const prefix = `--allow-${kind}=`;
+  const flags = permissionFlags(role, config, {}, contracts);
+  return flags.find((one) => one.startsWith(prefix))?.slice(prefix.length).split(",") ?? [];
 }
 
-Deno.test("permissionFlags() lets a worker reach its servers and what inline handlers connect to", () => {
+function net(role: Role, variables: Record<string, string>): string[] {
+  return granted("net", role, variables);
+}
+
+function permitted(name: string, run: RunPlace, permissions: PermissionsDefinition): TaskContract {
+  return defineTask({ name, input: z.object({}), run, permissions });
+}
+
+Deno.test("permissionFlags() lets a worker reach its servers", () => {
   const variables = {
     HOST: "0.0.0.0",
     HEALTH_PORT: "9000",
     AMQP_URL: "amqps://u:p@rabbit/shop",
     DATABASE_URL: "postgres://u:p@db/shop",
-    CELERIAC_INLINE_NET: "api.example.com:443, [::1]:80",
   };
   assertEquals(net("worker", variables), [
     "0.0.0.0:9000",
     "rabbit:5671",
     "db:5432",
-    "api.example.com:443",
-    "[::1]:80",
   ]);
   assertEquals(net("beat", variables), ["0.0.0.0:9000", "rabbit:5671", "db:5432"]);
 });
@@ -50,7 +63,7 @@ Deno.test("permissionFlags() lets definitions reach the management API on the po
 });
 
 /** The values of each `--allow-KIND` flag; none where everything of the kind is allowed. */
-function granted(flags: readonly string[]): Map<string, string[]> {
+function values(flags: readonly string[]): Map<string, string[]> {
   return new Map(
     flags.flatMap((flag) => {
       const [, kind, values] = /^--allow-(\w+)(?:=(.*))?$/.exec(flag) ?? [];
@@ -78,8 +91,8 @@ const covers: Readonly<Record<string, (held: string, wanted: string) => boolean>
 for (const role of ["dev", "api", "worker", "beat", "migrate", "definitions"] as const) {
   Deno.test(`deno task ${role} grants every permission that the role needs, and no variable beyond`, () => {
     const settings = loadConfig(role, { flags: {}, env: () => undefined });
-    const needed = granted(permissionFlags(role, settings));
-    const held = granted(taskFlags(config.tasks[role]));
+    const needed = values(permissionFlags(role, settings));
+    const held = values(taskFlags(config.tasks[role]));
     const lacking = [...needed].flatMap(([kind, values]) => {
       const given = held.get(kind);
       const covered = covers[kind] ?? ((one, other) => one === other);
@@ -140,4 +153,45 @@ Deno.test("permissions knows every command but itself", async () => {
   } finally {
     console.log = print;
   }
+});
+Deno.test("permissionFlags() gives a worker what its inline handlers declare", () => {
+  const contracts = [
+    permitted("a", "inline", {
+      net: ["api.example.com:443", "[::1]:80"],
+      read: ["/srv/templates"],
+      write: ["/srv/out"],
+      env: ["SHOP_URL"],
+      sys: ["cpus"],
+    }),
+    permitted("b", "inline", { env: ["SHOP_URL"] }),
+  ];
+  for (const role of ["worker", "dev"] as const) {
+    const all = (kind: string) => granted(kind, role, {}, contracts);
+    const has = (kind: string, entry: string) =>
+      assertEquals(all(kind).filter((one) => one === entry), [entry], `${role} ${kind}`);
+    has("net", "api.example.com:443");
+    has("net", "[::1]:80");
+    has("read", "/srv/templates");
+    has("write", "/srv/out");
+    has("env", "SHOP_URL");
+    has("sys", "cpus");
+  }
+});
+
+Deno.test("permissionFlags() gives a worker of a child's permissions only what is read", () => {
+  const child = permitted("a", "process", {
+    net: ["api.example.com"],
+    read: [".", "/srv/fonts"],
+    write: [".", "/srv/out"],
+    env: ["API_KEY"],
+    sys: ["cpus"],
+    ffi: true,
+  });
+  const all = (kind: string) => granted(kind, "worker", {}, [child]);
+  assertEquals(all("net").includes("api.example.com"), false);
+  assertEquals(all("write"), ["/tmp/celeriac"]); // where its own folder is made
+  assertEquals(all("ffi"), []);
+  assertEquals(all("read").includes("/srv/fonts"), true);
+  assertEquals(all("env").includes("API_KEY"), true);
+  assertEquals(all("sys"), ["hostname", "loadavg", "cpus"]);
 });
