@@ -17,6 +17,8 @@ import { revokeRoutes } from "./routes/revoke.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { submitRoutes } from "./routes/submit.ts";
 import { workflowRoutes } from "./routes/workflows.ts";
+import { SharedReads } from "./shared_reads.ts";
+import { StatePolling } from "./state_polling.ts";
 import { Submitter } from "./submitter.ts";
 
 /** What keeps browsers from guessing at data; the rest of the set speaks of pages and of TLS, and each header is paid for by every submission. */
@@ -61,6 +63,10 @@ export function createApp(dependencies: ApiDependencies): Hono {
   const cache = new ResultCache(settings.resultCache);
   live.overhear(({ uuid }) => cache.drop(uuid!));
 
+  const reads = new SharedReads((id) => store.find(id));
+  const find = (id: string) => reads.read(id);
+  const watched = { store: { find }, live, polling: new StatePolling({ store }) };
+
   const app = new Hono();
   app.onError(answerError);
   app.notFound((c) =>
@@ -69,11 +75,19 @@ export function createApp(dependencies: ApiDependencies): Hono {
   app.use(countRequests(metrics), secureHeaders(SECURITY), refuseCrossSite);
   app.use("/docs", secureHeaders(PAGE_SECURITY));
   if (token !== undefined) app.use(requireToken(token));
-  app.route("/v1", submitRoutes({ rules, submitter, store, live, maxWait }));
+  app.route("/v1", submitRoutes({ ...watched, rules, submitter, maxWait }));
   app.route("/v1", batchRoutes({ rules, submitter, batchLimit }));
-  app.route("/v1", workflowRoutes({ ...dependencies, rules, maxWait }));
-  app.route("/v1", resultRoutes({ store, live, cache, maxWait }));
-  app.route("/v1", eventRoutes({ store, live }));
+  app.route("/v1", workflowRoutes({ ...dependencies, ...watched, rules, maxWait }));
+  app.route(
+    "/v1",
+    resultRoutes({
+      ...watched,
+      store: { find, list: (filter, options) => store.list(filter, options) },
+      cache,
+      maxWait,
+    }),
+  );
+  app.route("/v1", eventRoutes(watched));
   app.route("/v1", revokeRoutes({ store, broker, cache }));
   app.route("/v1", scheduleRoutes({ schedules: dependencies.schedules, rules, submitter }));
   app.route("/v1", deadLetterRoutes(dependencies));

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { LetterFilter } from "../shared/dead_letters/filter.ts";
 import type { LetterSummary, StoredLetter } from "../shared/dead_letters/row.ts";
 import { label } from "./label.ts";
-import { fieldProblem, Problem } from "./problem.ts";
+import { fieldProblem, refusal } from "./problem.ts";
 import { time } from "./time.ts";
 
 /** Which letters, also of the OpenAPI document. All that is given must hold. */
@@ -42,12 +42,10 @@ export function readLetterBody<Shape extends z.ZodObject>(
   }
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.map((issue) => ({
+  throw refusal("the body", parsed.error.issues, (issue) => ({
     field: [...issue.path, ...("keys" in issue ? issue.keys.slice(0, 1) : [])].join("."),
     message: issue.message,
   }));
-  const told = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
-  throw new Problem("invalid-input", `Cannot accept the body: ${told}`, { errors });
 }
 
 /** A filter as the table takes it. */

@@ -34,7 +34,7 @@ export interface ApiDependencies {
   readonly registry: Registry;
   readonly publisher: Pick<Publisher, "submit">;
   readonly broker: Pick<Broker, "publish">;
-  readonly store: Pick<ResultStore, "find" | "list" | "revoke">;
+  readonly store: Pick<ResultStore, "find" | "list" | "revoke" | "states">;
   /** Takes PENDING records off the hot path: best effort, not waited for. */
   readonly submissions: { write(submission: Submission): void };
   readonly idempotency: Pick<Idempotency, "begin" | "published">;

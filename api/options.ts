@@ -1,6 +1,5 @@
 /** The `options` of a submission: what a caller may say about how a task is sent. */
 import { z } from "zod";
-import { closest } from "../shared/closest.ts";
 import type { Headers, HeaderValue } from "../shared/broker/broker.ts";
 import { checkHeaders } from "../shared/broker/header_limit.ts";
 import { isReservedHeader } from "../shared/celery/headers.ts";
@@ -8,7 +7,8 @@ import { fitsProperty, MAX_PROPERTY } from "../shared/celery/shape.ts";
 import { InvalidInput } from "../shared/errors.ts";
 import type { SignatureOptions } from "../shared/celery/signature.ts";
 import { label } from "./label.ts";
-import { type FieldError, Problem } from "./problem.ts";
+import { refusal } from "./problem.ts";
+import { strictRefusal } from "./strict_object.ts";
 import { time } from "./time.ts";
 
 /** Seconds of 100 years: what lies further off is a mistake. */
@@ -46,6 +46,8 @@ export const Options = z.strictObject({
   ignore_result: z.boolean().describe("Keep no record of it"),
 }).partial();
 
+const WHAT = "the options";
+
 /** Names of all options. */
 export const OPTION_NAMES: readonly string[] = Object.keys(Options.shape);
 
@@ -64,12 +66,20 @@ export const OPTION_NAMES: readonly string[] = Object.keys(Options.shape);
  */
 export function readOptions(given: unknown): SignatureOptions {
   const parsed = Options.safeParse(given);
-  if (!parsed.success) throw refusal(parsed.error.issues.flatMap(optionErrors));
+  if (!parsed.success) {
+    throw strictRefusal(parsed.error, {
+      what: WHAT,
+      field: "options",
+      known: OPTION_NAMES,
+      unknown: "there is no such option",
+    });
+  }
   const { task_id, eta, expires, time_limit, soft_time_limit, ignore_result, headers, ...same } =
     parsed.data;
   if (eta !== undefined && same.countdown !== undefined) {
     const message = "expected either `eta` or `countdown`, not both";
-    throw refusal([{ field: "options.eta", message }, { field: "options.countdown", message }]);
+    const fields = ["options.eta", "options.countdown"];
+    throw refusal(WHAT, fields, (field) => ({ field, message }));
   }
   return {
     ...same,
@@ -84,40 +94,19 @@ export function readOptions(given: unknown): SignatureOptions {
   };
 }
 
-function refusal(errors: FieldError[]): Problem {
-  const told = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
-  return new Problem("invalid-input", `Cannot accept the options: ${told}`, { errors });
-}
-
-function optionErrors(issue: z.core.$ZodIssue): FieldError[] {
-  if (issue.code !== "unrecognized_keys") {
-    return [{ field: ["options", ...issue.path].join("."), message: issue.message }];
-  }
-  return issue.keys.map((key) => {
-    const near = closest(key, OPTION_NAMES);
-    const hint = near ? `: did you mean '${near}'?` : "";
-    return {
-      field: `options.${key}`,
-      message: `there is no such option${hint}`,
-      allowed: OPTION_NAMES,
-    };
-  });
-}
-
 function readHeaders(headers: Record<string, unknown>): Headers {
-  const errors: FieldError[] = [];
-  for (const [name, value] of Object.entries(headers)) {
+  const wrong = Object.entries(headers).flatMap(([name, value]) => {
     const why = nameRefused(name) ??
       (hasWideInteger(value) ? "expected integers from -2^31 to 2^53 - 1" : undefined);
-    if (why) errors.push({ field: `options.headers.${name}`, message: why });
-  }
-  if (errors.length > 0) throw refusal(errors);
+    return why === undefined ? [] : [{ field: `options.headers.${name}`, message: why }];
+  });
+  if (wrong.length > 0) throw refusal(WHAT, wrong, (error) => error);
   try {
     checkHeaders(headers as Headers, HEADERS_MAX);
   } catch (error) {
     if (!(error instanceof InvalidInput)) throw error;
     const message = `expected at most ${HEADERS_MAX} bytes in all, as AMQP writes them`;
-    throw refusal([{ field: "options.headers", message }]);
+    throw refusal(WHAT, [message], (message) => ({ field: "options.headers", message }));
   }
   return headers as Record<string, HeaderValue>;
 }

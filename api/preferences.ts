@@ -1,5 +1,7 @@
 /** What a request's headers and query ask for besides the route: waiting, and being safe to repeat. */
+import type { HonoRequest } from "hono";
 import { fieldProblem } from "./problem.ts";
+import { readQuery } from "./query.ts";
 
 /** Seconds that `Prefer: wait=N` asks for, or `undefined`. What cannot be read is ignored, as RFC 7240 (section 2) wants.
  *
@@ -32,6 +34,27 @@ export function queriedWait(given: string | undefined, maxWait: number): number 
     throw fieldProblem("wait", `expected seconds from 0 to ${maxWait}`);
   }
   return Math.min(seconds, maxWait);
+}
+
+/** How long a caller who submits waits for the end. */
+export interface SubmissionWait {
+  /** 0: not at all. */
+  readonly seconds: number;
+  /** Headers of the answer that say what was honoured. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What `?wait=N` asks for or, without it, `Prefer: wait=N`.
+ *
+ * @param maxWait seconds that no caller may pass
+ * @throws {Problem} `invalid-input` for any other query parameter */
+export function submissionWait(request: HonoRequest, maxWait: number): SubmissionWait {
+  // Nearly every submission comes without a query.
+  const { wait } = request.raw.url.includes("?") ? readQuery(request.queries(), ["wait"]) : {};
+  if (wait !== undefined) return { seconds: queriedWait(wait, maxWait), headers: {} };
+  const seconds = preferredWait(request.header("prefer"), maxWait);
+  if (seconds === undefined) return { seconds: 0, headers: {} };
+  return { seconds, headers: { "preference-applied": `wait=${seconds}` } };
 }
 
 /** The `Idempotency-Key` as given.

@@ -42,6 +42,16 @@ export const PROBLEMS = {
   "internal": { status: 500, title: "Something broke here" },
 } as const satisfies Record<string, { status: ContentfulStatusCode; title: string }>;
 
+/** Field errors that a problem lists: a caller reads a few, and an answer must not be larger than its request. */
+const ERRORS_MAX = 20;
+
+/** Values that `allowed` lists. */
+const ALLOWED_MAX = 50;
+
+/** Characters of a detail, and of a field or a message. */
+const DETAIL_MAX = 2000;
+const TEXT_MAX = 300;
+
 /** A kind of problem. */
 export type ProblemKind = keyof typeof PROBLEMS;
 
@@ -87,16 +97,66 @@ export class Problem extends CeleriacError {
     return PROBLEMS[this.kind].status;
   }
 
-  /** The document to send. */
+  /** The document to send: of bounded size, whatever the request held. */
   get body(): ProblemBody {
+    return this.#document(ERRORS_MAX, ALLOWED_MAX);
+  }
+
+  /** The same for one of many in one answer: the first errors, without what is allowed. */
+  get brief(): ProblemBody {
+    return this.#document(3, 0);
+  }
+
+  #document(errorsMax: number, allowedMax: number): ProblemBody {
+    const errors = this.errors.slice(0, errorsMax).map(({ field, message, allowed }) => ({
+      field: shortened(field, TEXT_MAX),
+      message: shortened(message, TEXT_MAX),
+      ...(allowed && allowedMax > 0 && {
+        allowed: allowed.slice(0, allowedMax).map((value) => shortened(value, TEXT_MAX)),
+      }),
+    }));
     return {
       type: `/problems/${this.kind}`,
       title: PROBLEMS[this.kind].title,
       status: this.status,
-      detail: this.message,
-      ...(this.errors.length > 0 && { errors: this.errors }),
+      detail: shortened(this.message, DETAIL_MAX),
+      ...(errors.length > 0 && { errors }),
     };
   }
+}
+
+function shortened(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length - 3).toWellFormed()}...` : text;
+}
+
+/** Refuses input for a list of reasons. Only the first are looked at and listed; the detail says how many more there are.
+ *
+ * @param what is refused, such as `the options`
+ * @param explain what is wrong, one reason at a time
+ *
+ * @example
+ * ```ts
+ * import { refusal } from "./problem.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const strangers = Array.from({ length: 22 }, (_, index) => `x${index}`);
+ * const problem = refusal("the query", strangers, (field) => ({ field, message: "unknown" }));
+ * assertEquals(problem.errors.length, 20);
+ * assertEquals(problem.message.endsWith("; and 2 more"), true);
+ * ```
+ */
+export function refusal<Reason>(
+  what: string,
+  reasons: readonly Reason[],
+  explain: (reason: Reason) => FieldError,
+): Problem {
+  const errors = reasons.slice(0, ERRORS_MAX).map(explain);
+  const listed = errors.map(({ field, message }) =>
+    `${shortened(field, TEXT_MAX)}: ${shortened(message, TEXT_MAX)}`
+  );
+  const shown = shortened(listed.join("; "), DETAIL_MAX - 200);
+  const rest = reasons.length > errors.length ? `; and ${reasons.length - errors.length} more` : "";
+  return new Problem("invalid-input", `Cannot accept ${what}: ${shown}${rest}`, { errors });
 }
 
 /** A problem with one field. */

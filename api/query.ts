@@ -1,7 +1,7 @@
 /** Query parameters and path parameters that are what they seem. */
 import type { z } from "zod";
 import { closest } from "../shared/closest.ts";
-import { type FieldError, Problem } from "./problem.ts";
+import { Problem, refusal } from "./problem.ts";
 
 /** Takes query parameters that are known and given once.
  *
@@ -20,25 +20,19 @@ export function readQuery(
   given: Readonly<Record<string, readonly string[]>>,
   known: readonly string[],
 ): Record<string, string> {
-  const errors: FieldError[] = [];
+  const wrong: string[] = [];
   const query: Record<string, string> = {};
   for (const [name, [first = "", ...more]] of Object.entries(given)) {
-    if (!known.includes(name)) {
-      const near = closest(name, known);
-      const hint = near ? `: did you mean '${near}'?` : "";
-      errors.push({
-        field: name,
-        message: `there is no such query parameter${hint}`,
-        allowed: known,
-      });
-    } else if (more.length > 0) {
-      errors.push({ field: name, message: "expected once only" });
-    } else {
-      query[name] = first;
-    }
+    if (!known.includes(name) || more.length > 0) wrong.push(name);
+    else query[name] = first;
   }
-  if (errors.length > 0) throw queryProblem(errors);
-  return query;
+  if (wrong.length === 0) return query;
+  throw refusal("the query", wrong, (name) => {
+    if (known.includes(name)) return { field: name, message: "expected once only" };
+    const near = closest(name, known);
+    const hint = near ? `: did you mean '${near}'?` : "";
+    return { field: name, message: `there is no such query parameter${hint}`, allowed: known };
+  });
 }
 
 /** Takes the query parameters that a schema names.
@@ -62,18 +56,11 @@ export function parseQuery<Shape extends z.ZodObject>(
 ): z.output<Shape> {
   const parsed = schema.safeParse(readQuery(given, Object.keys(schema.shape)));
   if (parsed.success) return parsed.data;
-  throw queryProblem(
-    parsed.error.issues.map((issue) => ({
-      field: issue.path.join("."),
-      message: issue.message,
-      ...("values" in issue && { allowed: issue.values.map(String) }),
-    })),
-  );
-}
-
-function queryProblem(errors: readonly FieldError[]): Problem {
-  const told = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
-  return new Problem("invalid-input", `Cannot accept the query: ${told}`, { errors });
+  throw refusal("the query", parsed.error.issues, (issue) => ({
+    field: issue.path.join("."),
+    message: issue.message,
+    ...("values" in issue && { allowed: issue.values.map(String) }),
+  }));
 }
 
 /** The problem of an id of which nothing is known. */

@@ -22,6 +22,17 @@ export const YOUNG_MS = 10_000;
  * ```
  */
 export function recordJson(record: TaskRecord): string {
+  const known = written.get(record);
+  if (known !== undefined) return known;
+  const json = write(record);
+  written.set(record, json);
+  return json;
+}
+
+/** Thousands may wait for one record: it is read once and written once. */
+const written = new WeakMap<TaskRecord, string>();
+
+function write(record: TaskRecord): string {
   const inProgress = record.state === "PROGRESS";
   const head = JSON.stringify({
     id: record.id,

@@ -1,13 +1,13 @@
 /** Schedules as the API takes and gives them. */
 import { z } from "zod";
 import { toWire } from "../shared/celery/signature.ts";
-import { closest } from "../shared/closest.ts";
 import { InvalidInput } from "../shared/errors.ts";
 import { checkName, checkTiming, MISSED_POLICIES } from "../shared/schedule.ts";
 import type { NewSchedule } from "../shared/schedules/store.ts";
 import { type StoredSchedule, timingOf } from "../shared/schedules/stored_schedule.ts";
 import { nextOf, upcoming } from "../shared/timing.ts";
-import { type FieldError, fieldProblem, Problem } from "./problem.ts";
+import { fieldProblem } from "./problem.ts";
+import { strictRefusal } from "./strict_object.ts";
 import { checkSubmission, type SubmissionRules } from "./submission.ts";
 
 /** What a caller says of a schedule, also of the OpenAPI document. */
@@ -37,7 +37,13 @@ const SINGULAR = ["taskId", "eta", "countdown", "retries"] as const;
  * @throws {Problem} `invalid-input` naming every field that does not fit */
 export function readSchedule(body: unknown, rules: SubmissionRules): NewSchedule {
   const parsed = ScheduleBody.safeParse(body);
-  if (!parsed.success) throw refusal(parsed.error.issues.flatMap(fieldErrors));
+  if (!parsed.success) {
+    throw strictRefusal(parsed.error, {
+      what: "the schedule",
+      known: NAMES,
+      unknown: "nothing of this name is known here",
+    });
+  }
   const { name, task, cron = null, every = null, missed = "once", paused = false } = parsed.data;
   if (every !== null && parsed.data.timezone !== undefined) {
     throw fieldProblem("timezone", "an interval has none: it is elapsed time, leave it out");
@@ -123,23 +129,4 @@ function checkTask(task: string, options: Record<string, unknown>, rules: Submis
     }`,
     Array.from(registry, (contract) => contract.name),
   );
-}
-
-function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
-  if (issue.code !== "unrecognized_keys") {
-    return [{ field: issue.path.join(".") || "body", message: issue.message }];
-  }
-  return issue.keys.map((key) => {
-    const near = closest(key, NAMES);
-    return {
-      field: key,
-      message: `nothing of this name is known here${near ? `: did you mean '${near}'?` : ""}`,
-      allowed: NAMES,
-    };
-  });
-}
-
-function refusal(errors: FieldError[]): Problem {
-  const told = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
-  return new Problem("invalid-input", `Cannot accept the schedule: ${told}`, { errors });
 }

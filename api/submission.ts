@@ -6,7 +6,7 @@ import type { Registry } from "../shared/registry.ts";
 import type { TaskContract } from "../shared/task.ts";
 import { isLabel } from "./label.ts";
 import { readOptions } from "./options.ts";
-import { type FieldError, fieldProblem, Problem } from "./problem.ts";
+import { type FieldError, fieldProblem, Problem, refusal } from "./problem.ts";
 
 /** What a submission is checked against. */
 export interface SubmissionRules {
@@ -89,18 +89,14 @@ function checkInput(
   const issues = error?.issues.filter(({ path: [key] }) => !coming.includes(String(key))) ?? [];
   if (issues.length === 0 && strangers.length === 0) return;
   const allowed = Object.keys(shape);
-  const errors: FieldError[] = strangers.map((key) => {
-    const near = closest(key, allowed);
+  const reasons = [...strangers, ...inputIssues(contract, { issues }, args.length, before)];
+  throw refusal(`the input of task '${contract.name}'`, reasons, (reason): FieldError => {
+    if (typeof reason !== "string") return reason;
+    const near = closest(reason, allowed);
     const hint = near ? `: did you mean '${near}'?` : "";
-    return { field: `kwargs.${key}`, message: `the task takes no such argument${hint}`, allowed };
+    const message = `the task takes no such argument${hint}`;
+    return { field: `kwargs.${reason}`, message, allowed };
   });
-  errors.push(...inputIssues(contract, { issues }, args.length, before));
-  const told = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
-  throw new Problem(
-    "invalid-input",
-    `Cannot accept the input of task '${contract.name}': ${told}`,
-    { errors },
-  );
 }
 
 function object(value: unknown, field: string): Record<string, unknown> {
@@ -113,7 +109,7 @@ function object(value: unknown, field: string): Record<string, unknown> {
 function refuseUnknown(unknown: Record<string, unknown>, contract: TaskContract | undefined): void {
   const names = Object.keys(unknown);
   if (names.length === 0) return;
-  const errors = names.map((name): FieldError => {
+  throw refusal("the body", names, (name) => {
     const near = closest(name, BODY_NAMES);
     const hint = contract && Object.hasOwn(contract.input.shape, name)
       ? ": arguments belong into 'kwargs'"
@@ -126,8 +122,6 @@ function refuseUnknown(unknown: Record<string, unknown>, contract: TaskContract 
       allowed: BODY_NAMES,
     };
   });
-  const told = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
-  throw new Problem("invalid-input", `Cannot accept the body: ${told}`, { errors });
 }
 
 function unknownTask(name: string, { registry, foreignQueues }: SubmissionRules): Problem {

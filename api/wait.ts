@@ -5,13 +5,13 @@ import { isFinal, type TaskRecord } from "../shared/results/result.ts";
 import { replyRecord } from "./record.ts";
 import type { CheckedSubmission } from "./submission.ts";
 import type { Accepted, Submitter } from "./submitter.ts";
-import { type WatchOptions, watchToEnd } from "./watch.ts";
+import { type WatchParts, watchToEnd } from "./watch.ts";
 
 /** Milliseconds that a direct reply gets before the store is asked: it nearly always wins. */
 const REPLY_HEAD_START_MS = 1000;
 
 /** What waiting works with. */
-export interface WaitParts extends Pick<WatchOptions, "store" | "live"> {
+export interface WaitParts extends WatchParts {
   readonly submitter: Submitter;
 }
 
@@ -30,12 +30,12 @@ export interface Waiting {
  *
  * @returns the final record, if it came in time */
 export async function submitAndWait(
-  { submitter, store, live }: WaitParts,
+  { submitter, ...watched }: WaitParts,
   checked: CheckedSubmission,
   { key, seconds, gone }: Waiting,
 ): Promise<{ accepted: Accepted; record?: TaskRecord }> {
   const over = new AbortController();
-  const signal = AbortSignal.any([gone, over.signal, live.closing]);
+  const signal = AbortSignal.any([gone, over.signal, watched.live.closing]);
   const timer = setTimeout(() => over.abort(), seconds * 1000);
   const replied = Promise.withResolvers<ResultMeta>();
   const receive = ({ body }: Message): void => {
@@ -51,7 +51,7 @@ export async function submitAndWait(
         return replyRecord(meta, { name, queue, argsRepr, kwargsRepr, submittedAt });
       }),
       // A store that cannot be read is no reason to fail what is already accepted.
-      watchToEnd(accepted.id, { store, live, signal, afterMs }).catch(() => ended(signal)),
+      watchToEnd(accepted.id, { ...watched, signal, afterMs }).catch(() => ended(signal)),
     ]);
     return record && isFinal(record.state) ? { accepted, record } : { accepted };
   } finally {

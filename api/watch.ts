@@ -1,22 +1,24 @@
 /** Watching one record: woken by events, never trusting them alone. */
 import type { HeardEvent } from "../shared/celery/event.ts";
-import { isFinal, type TaskRecord } from "../shared/results/result.ts";
+import { isFinal, type State, type TaskRecord } from "../shared/results/result.ts";
 import type { ResultStore } from "../shared/results/store.ts";
 import type { Live } from "./live.ts";
-
-/** Events are best effort: the store is re-read at least this often. */
-const READ_MS = 1000;
+import type { StatePolling } from "./state_polling.ts";
 
 const BEGINNINGS: ReadonlySet<string> = new Set(["task-sent", "task-received", "task-started"]);
 
-/** What watching takes. */
-export interface WatchOptions {
+/** What all watching works with. */
+export interface WatchParts {
+  /** Shares reads of one record. */
   readonly store: Pick<ResultStore, "find">;
   readonly live: Live;
+  readonly polling: StatePolling;
+}
+
+/** What watching takes. */
+export interface WatchOptions extends WatchParts {
   /** Ends the watching. */
   readonly signal: AbortSignal;
-  /** Milliseconds between two reads at most; default 1 s. */
-  readonly readMs?: number;
   /** Milliseconds before the first read; default none. */
   readonly afterMs?: number;
   /** Whether events that only tell of a beginning are a reason to read, too; default `false`. */
@@ -25,7 +27,9 @@ export interface WatchOptions {
   readonly onEvent?: (event: HeardEvent) => void;
 }
 
-/** Yields the record, or `undefined` while there is none: at once (in any case, unless told to begin later), after each event that may have changed it, and each `readMs`. Ends after a final one, with the signal, or when `live` is stopped.
+/** Yields the record, or `undefined` while there is none: at once (unless told to begin later), after each event that may have changed
+ * it, and when polling finds another state. Without events a second attempt is noticed by its next state. Ends after a final record, with
+ * the signal, or when `live` is stopped.
  *
  * @throws {Unavailable} when too many watch already
  * @throws {DatabaseUnavailable} when the store cannot be read */
@@ -33,23 +37,39 @@ export async function* watch(
   id: string,
   options: WatchOptions,
 ): AsyncGenerator<TaskRecord | undefined> {
-  const { store, live, readMs = READ_MS, afterMs = 0, beginnings = false, onEvent } = options;
+  const { store, live, polling, afterMs = 0, beginnings = false, onEvent } = options;
   const signal = AbortSignal.any([options.signal, live.closing]);
   const bell = new Bell(signal);
+  let record: TaskRecord | undefined;
+  let polled: { state: State | undefined; error: Error | undefined } | undefined;
   using _subscription = live.subscribe(id, (event) => {
     onEvent?.(event);
-    if (event.type !== "task-progress" && (beginnings || !BEGINNINGS.has(event.type))) bell.ring();
+    if (event.type === "task-progress" || (!beginnings && BEGINNINGS.has(event.type))) return;
+    polled = undefined;
+    bell.ring();
   });
   if (afterMs > 0) {
     await bell.rung(afterMs);
     if (signal.aborted) return;
   }
-  do {
-    const record = await store.find(id);
+  record = await store.find(id);
+  using _following = polling.follow(id, (state, error) => {
+    const progress = beginnings && state === "PROGRESS";
+    if (!error && state !== undefined && state === record?.state && !progress) return;
+    polled = { state, error };
+    bell.ring();
+  });
+  for (;;) {
     yield record;
     if (record && isFinal(record.state)) return;
-    await bell.rung(readMs);
-  } while (!signal.aborted);
+    await bell.rung();
+    if (signal.aborted) return;
+    const found = polled;
+    polled = undefined;
+    if (found?.error) throw found.error;
+    // What has no record yet needs no second read to say so.
+    record = found && found.state === undefined ? undefined : await store.find(id);
+  }
 }
 
 /** Watches until the record is final or the signal ends it.
@@ -81,10 +101,10 @@ class Bell {
   }
 
   /** Resolves at the next ring, after `limitMs`, or with the signal. */
-  async rung(limitMs: number): Promise<void> {
+  async rung(limitMs?: number): Promise<void> {
     if (!this.#rang && !this.#signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, limitMs);
+      const timer = limitMs === undefined ? undefined : setTimeout(resolve, limitMs);
       this.#wake = resolve;
       await promise;
       clearTimeout(timer);

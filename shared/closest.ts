@@ -15,8 +15,11 @@ import { levenshteinDistance } from "@std/text";
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  const given = word.slice(0, 100);
   for (const candidate of candidates) {
-    const distance = levenshteinDistance(word.slice(0, 100), candidate);
+    // Two words differ by the difference of their lengths at least: there may be thousands of candidates.
+    if (Math.abs(candidate.length - given.length) >= bestDistance) continue;
+    const distance = levenshteinDistance(given, candidate);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;

@@ -49,6 +49,8 @@ export interface WorkflowRecord {
   readonly exception: ExceptionMeta | null;
   /** In their order, members of headers before bodies. */
   readonly tasks: readonly WorkflowTask[];
+  /** Ids of the tasks that it ends with, as far as they are not final. */
+  readonly pending: readonly string[];
   readonly createdAt: Date;
 }
 
@@ -106,9 +108,9 @@ export class Workflows {
       state: states.get(idOf(signature)) ?? "PENDING" as const,
     }));
     const last = endings(canvas).map(idOf);
-    const done = last.every((one) => isFinal(states.get(one) ?? "PENDING"));
-    const base = { id, tasks, createdAt: row.created_at, result: null, exception: null };
-    if (!done) {
+    const pending = last.filter((one) => !isFinal(states.get(one) ?? "PENDING"));
+    const base = { id, tasks, pending, createdAt: row.created_at, result: null, exception: null };
+    if (pending.length > 0) {
       const begun = tasks.some(({ state }) => state !== "PENDING");
       return { ...base, state: begun ? "STARTED" : "PENDING" };
     }

@@ -44,23 +44,29 @@ export const SUBMISSION_PROBLEMS = [
   "unavailable",
 ] as const satisfies ProblemKind[];
 
-/** What a submission may say in its headers. */
+/** What a submission may say beside its body. */
 export const SUBMISSION_PARAMETERS = [
+  { $ref: "#/components/parameters/wait" },
   { $ref: "#/components/parameters/prefer" },
   { $ref: "#/components/parameters/idempotency-key" },
 ];
 
 /** How a submission is answered.
  *
- * @param record schema of the record that `Prefer: wait` brings */
-export function submissionAnswers(record: JsonSchema): Record<string, object> {
+ * @param record schema of the record that waiting brings
+ * @param accepted schema of what is accepted. Default that of a task */
+export function submissionAnswers(
+  record: JsonSchema,
+  accepted: JsonSchema = schemaRef("Accepted"),
+): Record<string, object> {
   return {
-    200: jsonAnswer("With `Prefer: wait`: it ended in time", record, {
+    200: jsonAnswer("With `wait`: it ended in time", record, {
       "Location": textHeader("Where its record is"),
-      "Preference-Applied": textHeader("`wait=N`"),
+      "Preference-Applied": textHeader("`wait=N`, if `Prefer` asked"),
     }),
-    202: jsonAnswer("Accepted, and durable", schemaRef("Accepted"), {
-      Location: textHeader("Where its record is"),
+    202: jsonAnswer("Accepted, and durable", accepted, {
+      "Location": textHeader("Where its record is"),
+      "Preference-Applied": textHeader("`wait=N`, if `Prefer` asked"),
     }),
     ...problems(...SUBMISSION_PROBLEMS),
   };
@@ -90,11 +96,16 @@ export function sharedParameters(maxWait: number): Record<string, object> {
       required: true,
       schema: { type: "string", minLength: 1, maxLength: 255 },
     },
+    "wait": {
+      name: "wait",
+      in: "query",
+      description: `Seconds to wait for the end; at most ${maxWait} count`,
+      schema: { type: "number", minimum: 0 },
+    },
     "prefer": {
       name: "Prefer",
       in: "header",
-      description:
-        `\`wait=N\`: answer with the result if it comes within N seconds, at most ${maxWait} (RFC 7240)`,
+      description: "`wait=N`: as the query parameter `wait`, which goes before it (RFC 7240)",
       schema: { type: "string" },
     },
     "idempotency-key": {
@@ -174,11 +185,7 @@ export function sharedPaths(
         summary: "Read the record of a task",
         parameters: [
           taskId,
-          query("wait", {
-            type: "number",
-            minimum: 0,
-            description: `Seconds to wait for the end; at most ${limits.maxWait} count`,
-          }),
+          { $ref: "#/components/parameters/wait" },
           { name: "If-None-Match", in: "header", schema: { type: "string" } },
         ],
         responses: {

@@ -1,6 +1,12 @@
 /** What the OpenAPI document tells of workflows. */
 import { STATES } from "../../shared/results/result.ts";
-import { jsonAnswer, type Operation, problems, SUBMISSION_PROBLEMS } from "./routes.ts";
+import {
+  jsonAnswer,
+  type Operation,
+  problems,
+  SUBMISSION_PARAMETERS,
+  submissionAnswers,
+} from "./routes.ts";
 import { type JsonSchema, schemaRef } from "./schemas.ts";
 
 /** Paths of workflows. */
@@ -13,7 +19,7 @@ export function workflowPaths(): Record<string, Record<string, Operation>> {
         summary: "Submit tasks that follow one another",
         description:
           "Accepted as a whole or not at all; needs the database. Every task's id is fixed with the answer.",
-        parameters: [{ $ref: "#/components/parameters/idempotency-key" }],
+        parameters: SUBMISSION_PARAMETERS,
         requestBody: {
           required: true,
           content: {
@@ -25,12 +31,7 @@ export function workflowPaths(): Record<string, Record<string, Operation>> {
             },
           },
         },
-        responses: {
-          202: jsonAnswer("Accepted, and durable", schemaRef("WorkflowAccepted"), {
-            Location: { description: "Where its record is", schema: { type: "string" } },
-          }),
-          ...problems(...SUBMISSION_PROBLEMS),
-        },
+        responses: submissionAnswers(schemaRef("WorkflowRecord"), schemaRef("WorkflowAccepted")),
       },
     },
     "/v1/workflows/{id}": {
@@ -40,11 +41,7 @@ export function workflowPaths(): Record<string, Record<string, Operation>> {
         summary: "Read what became of a workflow",
         parameters: [
           { $ref: "#/components/parameters/id" },
-          {
-            name: "wait",
-            in: "query",
-            schema: { type: "number", minimum: 0, description: "Seconds to wait for the end" },
-          },
+          { $ref: "#/components/parameters/wait" },
         ],
         responses: {
           200: jsonAnswer("The workflow and the states of its tasks", schemaRef("WorkflowRecord")),

@@ -4,6 +4,7 @@ import { DEFAULT_BODY_LIMIT } from "../../shared/task.ts";
 import { decodeText, readBytes, requireType, tooLarge } from "../body.ts";
 import { parseStrict } from "../json.ts";
 import { fieldProblem, Problem, toProblem } from "../problem.ts";
+import { readQuery } from "../query.ts";
 import { checkSubmission, type SubmissionRules, takeName } from "../submission.ts";
 import type { Submitter } from "../submitter.ts";
 import { acceptedBody, fits } from "./submit.ts";
@@ -46,11 +47,15 @@ export function batchRoutes({ rules, submitter, batchLimit }: BatchParts): Hono 
       const accepted = await submitter.submit(checkSubmission(name, rest, rules));
       return { line, status: 202, ...acceptedBody(accepted) };
     } catch (error) {
-      return { line, ...toProblem(error).body };
+      return { line, ...toProblem(error).brief };
     }
   }
 
   return new Hono().post("/tasks:batch", async (c) => {
+    if (c.req.query("wait") !== undefined) {
+      throw fieldProblem("wait", "a batch is answered once all of it is accepted: leave it out");
+    }
+    readQuery(c.req.queries(), []);
     const type = requireType(c.req.raw.headers, [NDJSON, JSON_TYPE]) ?? JSON_TYPE;
     if (c.req.header("idempotency-key") !== undefined) {
       throw fieldProblem(

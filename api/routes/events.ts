@@ -5,12 +5,10 @@ import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import type { HeardEvent } from "../../shared/celery/event.ts";
 import { parseJson, stringifyJson } from "../../shared/celery/json.ts";
 import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
-import type { ResultStore } from "../../shared/results/store.ts";
-import type { Live } from "../live.ts";
 import { isLabel } from "../label.ts";
 import { noRecord } from "../query.ts";
 import { isYoung, pendingRecord, plainJson, recordJson } from "../record.ts";
-import { watch } from "../watch.ts";
+import { watch, type WatchParts } from "../watch.ts";
 
 /** Comments that keep proxies from closing a silent stream, milliseconds. */
 const HEARTBEAT_MS = 15_000;
@@ -21,9 +19,7 @@ const END_ID = "end";
 const log = getLogger(["celeriac", "api"]);
 
 /** What the route works with. */
-export interface EventParts {
-  readonly store: Pick<ResultStore, "find">;
-  readonly live: Live;
+export interface EventParts extends WatchParts {
   /** Milliseconds between heartbeats; default 15 s. */
   readonly heartbeatMs?: number;
 }
@@ -31,12 +27,12 @@ export interface EventParts {
 /** Streams `state` events, each with the whole record, and `progress` events.
  *
  * A stream begins with the present state, so nothing need be replayed to who comes back. It ends after the final state. */
-export function eventRoutes({ store, live, heartbeatMs = HEARTBEAT_MS }: EventParts): Hono {
+export function eventRoutes({ heartbeatMs = HEARTBEAT_MS, ...watched }: EventParts): Hono {
   return new Hono().get("/tasks/:task/events", async (c) => {
     const id = c.req.param("task");
     if (c.req.header("last-event-id") === END_ID) return c.body(null, 204);
     const known = isLabel(id) &&
-      (await store.find(id) !== undefined || isYoung(id, Date.now()));
+      (await watched.store.find(id) !== undefined || isYoung(id, Date.now()));
     if (!known) throw noRecord(id);
     c.header("x-accel-buffering", "no");
     // Nobody would read, or end, the stream of a HEAD.
@@ -48,9 +44,8 @@ export function eventRoutes({ store, live, heartbeatMs = HEARTBEAT_MS }: EventPa
       const teller = new Teller(id, stream);
       const onEvent = (event: HeardEvent) => teller.hear(event);
       try {
-        for await (
-          const record of watch(id, { store, live, signal: gone.signal, beginnings: true, onEvent })
-        ) {
+        const { signal } = gone;
+        for await (const record of watch(id, { ...watched, signal, beginnings: true, onEvent })) {
           await teller.tell(record ?? pendingRecord(id, new Date()));
         }
       } catch (error) {

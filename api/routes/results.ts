@@ -10,17 +10,15 @@ import {
 import type { ResultStore } from "../../shared/results/store.ts";
 import { etagOf, type FinalAnswer, type ResultCache } from "../cache.ts";
 import { isLabel, label } from "../label.ts";
-import type { Live } from "../live.ts";
 import { queriedWait } from "../preferences.ts";
 import { noRecord, parseQuery, readQuery } from "../query.ts";
 import { isYoung, pendingRecord, recordJson } from "../record.ts";
 import { time } from "../time.ts";
-import { watch } from "../watch.ts";
+import { watch, type WatchParts } from "../watch.ts";
 
 /** What the routes work with. */
-export interface ResultParts {
+export interface ResultParts extends WatchParts {
   readonly store: Pick<ResultStore, "find" | "list">;
-  readonly live: Live;
   readonly cache: ResultCache;
   /** Seconds. */
   readonly maxWait: number;
@@ -39,7 +37,9 @@ export const ListQuery = z.object({
 }).partial();
 
 /** Answers with records. */
-export function resultRoutes({ store, live, cache, maxWait }: ResultParts): Hono {
+export function resultRoutes({ cache, maxWait, ...watched }: ResultParts): Hono {
+  const { store } = watched;
+
   async function read(
     id: string,
     seconds: number,
@@ -50,10 +50,12 @@ export function resultRoutes({ store, live, cache, maxWait }: ResultParts): Hono
     const timer = setTimeout(() => over.abort(), seconds * 1000);
     let last: TaskRecord | undefined;
     try {
-      for await (last of watch(id, { store, live, signal: AbortSignal.any([gone, over.signal]) })) {
+      const signal = AbortSignal.any([gone, over.signal]);
+      for await (last of watch(id, { ...watched, signal })) {
         if (!last && !isYoung(id, Date.now())) break;
       }
-      return last;
+      // The time may be over before the next poll: then this read has the news.
+      return over.signal.aborted && !gone.aborted ? await store.find(id) : last;
     } finally {
       clearTimeout(timer);
       over.abort();

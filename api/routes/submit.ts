@@ -3,7 +3,7 @@ import { type Context, Hono } from "hono";
 import { DEFAULT_BODY_LIMIT } from "../../shared/task.ts";
 import { readJsonText, tooLarge } from "../body.ts";
 import { parseStrict } from "../json.ts";
-import { idempotencyKey, preferredWait } from "../preferences.ts";
+import { idempotencyKey, type SubmissionWait, submissionWait } from "../preferences.ts";
 import { recordJson } from "../record.ts";
 import {
   type CheckedSubmission,
@@ -30,13 +30,16 @@ export function submitRoutes(parts: SubmitParts): Hono {
     ...Array.from(rules.registry, ({ bodyLimit }) => bodyLimit),
   );
 
-  async function answer(c: Context, checked: CheckedSubmission): Promise<Response> {
+  async function answer(
+    c: Context,
+    checked: CheckedSubmission,
+    { seconds, headers }: SubmissionWait,
+  ): Promise<Response> {
     const key = idempotencyKey(c.req.header("idempotency-key"));
-    const seconds = checked.ignoreResult
-      ? undefined
-      : preferredWait(c.req.header("prefer"), maxWait);
-    if (seconds === undefined) return accepted(c, await submitter.submit(checked, { key }));
-    c.header("preference-applied", `wait=${seconds}`);
+    if (seconds === 0 || checked.ignoreResult) {
+      return accepted(c, await submitter.submit(checked, { key }));
+    }
+    for (const [name, value] of Object.entries(headers)) c.header(name, value);
     const submitted = await submitAndWait(parts, checked, { key, seconds, gone: c.req.raw.signal });
     if (!submitted.record) return accepted(c, submitted.accepted);
     return c.body(recordJson(submitted.record), 200, {
@@ -47,17 +50,19 @@ export function submitRoutes(parts: SubmitParts): Hono {
 
   return new Hono()
     .post("/tasks/:task", async (c) => {
+      const wait = submissionWait(c.req, maxWait);
       const name = c.req.param("task");
       const limit = rules.registry.get(name)?.bodyLimit ?? DEFAULT_BODY_LIMIT;
       const text = await readJsonText(c.req.raw, limit);
-      return await answer(c, checkSubmission(name, text && parseStrict(text), rules));
+      return await answer(c, checkSubmission(name, text && parseStrict(text), rules), wait);
     })
     .post("/tasks", async (c) => {
+      const wait = submissionWait(c.req, maxWait);
       const text = await readJsonText(c.req.raw, largest);
       const { name, rest } = takeName(text === undefined ? {} : parseStrict(text));
       const limit = rules.registry.get(name)?.bodyLimit ?? DEFAULT_BODY_LIMIT;
       if (text !== undefined && !fits(text, limit)) throw tooLarge(limit);
-      return await answer(c, checkSubmission(name, rest, rules));
+      return await answer(c, checkSubmission(name, rest, rules), wait);
     });
 }
 

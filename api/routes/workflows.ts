@@ -10,17 +10,20 @@ import { repr, reprArgs } from "../../shared/celery/repr.ts";
 import type { Signature } from "../../shared/celery/signature.ts";
 import { isFinal } from "../../shared/results/result.ts";
 import type { Routes } from "../../shared/routes.ts";
+import { pause } from "../../shared/waits.ts";
 import type { WorkflowRecord, Workflows } from "../../shared/workflows.ts";
 import { answered } from "../answer_bound.ts";
 import { readJsonText } from "../body.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { parseStrict } from "../json.ts";
-import { idempotencyKey, queriedWait } from "../preferences.ts";
+import { idempotencyKey, queriedWait, submissionWait } from "../preferences.ts";
 import { fieldProblem, Problem } from "../problem.ts";
 import { isLabel } from "../label.ts";
 import { noRecord, readQuery } from "../query.ts";
 import { errorBody, plainJson } from "../record.ts";
 import type { SubmissionRules } from "../submission.ts";
+import { SharedReads } from "../shared_reads.ts";
+import { type WatchParts, watchToEnd } from "../watch.ts";
 import { checkWorkflow } from "../workflow.ts";
 
 /** Bytes of a workflow: 16 MiB. */
@@ -29,11 +32,13 @@ const BODY_LIMIT = 16 * 1024 * 1024;
 /** Milliseconds more that a workflow has for each of its tasks: thousands of them take a healthy database seconds. */
 const TASK_MS = 1;
 
-/** Milliseconds between two looks at a workflow that somebody waits for. */
+/** Milliseconds between two looks at a workflow that somebody waits for, at least: its last tasks may end one by one. */
 const LOOK_MS = 250;
 
+const JSON_TYPE = "application/json";
+
 /** What the routes work with. */
-export interface WorkflowParts {
+export interface WorkflowParts extends WatchParts {
   readonly rules: SubmissionRules;
   readonly workflows: Pick<Workflows, "start" | "find">;
   readonly routes: Routes;
@@ -46,18 +51,31 @@ export interface WorkflowParts {
 /** Accepts workflows and tells of them. */
 export function workflowRoutes(parts: WorkflowParts): Hono {
   const { rules, workflows, routes, submissions, idempotency, maxWait } = parts;
+  const watched = { store: parts.store, live: parts.live, polling: parts.polling };
+  const finds = new SharedReads((id) => workflows.find(id));
 
+  /** Reads a workflow once all of its last tasks have ended, or the time is over. */
   async function read(
     id: string,
     seconds: number,
     gone: AbortSignal,
   ): Promise<WorkflowRecord | undefined> {
-    const end = Date.now() + seconds * 1000;
-    for (;;) {
-      const record = await workflows.find(id);
-      const left = end - Date.now();
-      if (!record || isFinal(record.state) || left <= 0 || gone.aborted) return record;
-      await new Promise((resolve) => setTimeout(resolve, Math.min(LOOK_MS, left)));
+    const over = new AbortController();
+    const signal = AbortSignal.any([gone, over.signal, parts.live.closing]);
+    const timer = seconds > 0 ? setTimeout(() => over.abort(), seconds * 1000) : over.abort();
+    try {
+      for (;;) {
+        const record = await finds.read(id);
+        if (!record || isFinal(record.state) || signal.aborted) return record;
+        const last = record.pending.at(-1);
+        await Promise.all([
+          pause(LOOK_MS, signal),
+          last !== undefined && watchToEnd(last, { ...watched, signal }),
+        ]);
+      }
+    } finally {
+      clearTimeout(timer ?? undefined);
+      over.abort();
     }
   }
 
@@ -94,6 +112,7 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
   return new Hono()
     .post("/workflows", async (c) => {
       const key = idempotencyKey(c.req.header("idempotency-key"));
+      const wait = submissionWait(c.req, maxWait);
       const text = await readJsonText(c.req.raw, BODY_LIMIT);
       if (text === undefined) throw fieldProblem("body", "expected a workflow");
       const checked = checkWorkflow(parseStrict(text), rules);
@@ -104,6 +123,14 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
       );
       const tasks = steps(canvas);
       tasks.filter(({ options }) => !options.ignoreResult).forEach(note);
+      const headers = { ...wait.headers, location: `/v1/workflows/${id}` };
+      if (wait.seconds > 0) {
+        // It is accepted, whether its end can be read or not.
+        const record = await read(id, wait.seconds, c.req.raw.signal).catch(() => undefined);
+        if (record && isFinal(record.state)) {
+          return c.body(workflowJson(record), 200, { ...headers, "content-type": JSON_TYPE });
+        }
+      }
       const body = {
         id,
         state: "PENDING",
@@ -113,7 +140,7 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
           state: "PENDING",
         })),
       };
-      return c.json(body, 202, { location: `/v1/workflows/${id}` });
+      return c.json(body, 202, headers);
     })
     .get("/workflows/:id", async (c) => {
       const id = c.req.param("id");
@@ -122,7 +149,7 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
       const record = isLabel(id) ? await read(id, seconds, c.req.raw.signal) : undefined;
       if (!record) throw noRecord(id);
       return c.body(workflowJson(record), 200, {
-        "content-type": "application/json",
+        "content-type": JSON_TYPE,
         "cache-control": "no-store",
       });
     });

@@ -412,3 +412,43 @@ Deno.test("the API answers an unknown route and a wrong method with problems", a
     assertEquals((await answer.json()).type, "/problems/method-not-allowed");
   }
 });
+
+Deno.test("a problem stays small however much is wrong", async (t) => {
+  const many = (count: number, entry: (index: number) => [string, unknown]) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => entry(index)));
+  const long = "long".repeat(20_000);
+  const lines = Array.from({ length: 1000 }, () => `{"name":"adx","a":1,"b":1,"c":1,"d":1}\n`);
+  const cases: [string, string, string | object, number][] = [
+    ["unknown arguments", "/v1/tasks/add", { kwargs: many(60_000, (n) => [`x${n}`, 1]) }, 25_000],
+    ["a long unknown argument", "/v1/tasks/add", { kwargs: { [long]: 1 } }, 3000],
+    ["unknown options", "/v1/tasks/ping", { options: many(60_000, (n) => [`x${n}`, 1]) }, 25_000],
+    [
+      "refused headers",
+      "/v1/tasks/ping",
+      { options: { headers: many(20_000, (n) => [`x-${n}`, 1]) } },
+      25_000,
+    ],
+    ["unknown names", "/v1/tasks/ping", many(60_000, (n) => [`x${n}`, 1]), 25_000],
+    [
+      "items that do not fit",
+      "/v1/workflows",
+      { name: "text.shout", kwargs: { text: "a", tags: Array(60_000).fill(1) } },
+      25_000,
+    ],
+    ["names of a schedule", "/v1/schedules", many(60_000, (n) => [`x${n}`, 1]), 25_000],
+    ["a long queue", "/v1/tasks/ping", { options: { queue: long } }, 3000],
+    ["lines of a batch", "/v1/tasks:batch", lines.join(""), 700_000],
+  ];
+  await using home = await ground({ batchLimit: 1000 });
+  for (const [what, path, body, limit] of cases) {
+    await t.step(what, async () => {
+      const batch = path.endsWith(":batch");
+      const type = batch ? "application/x-ndjson" : "application/json";
+      const answer = await home.post(path, body, { "content-type": type });
+      const text = await answer.text();
+      assertEquals(answer.status, batch ? 200 : 422, text.slice(0, 300));
+      assert(text.length < limit, `${text.length} characters: ${text.slice(0, 300)}`);
+      assertEquals(text.includes(' more"'), limit === 25_000, text.slice(-300));
+    });
+  }
+});

@@ -1,10 +1,11 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { v7 } from "uuid";
 import { eventRoutes } from "../../../api/routes/events.ts";
+import { StatePolling } from "../../../api/state_polling.ts";
 import { encodeEvents } from "../../../shared/celery/event.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import type { TaskEvent } from "../../../shared/events.ts";
-import { type Ground, ground } from "./ground.ts";
+import { type Ground, ground, MemoryRecords } from "./ground.ts";
 
 interface Sent {
   readonly event?: string;
@@ -92,7 +93,9 @@ Deno.test("GET /v1/tasks/{id}/events tells the same progress once", async () => 
 Deno.test("GET /v1/tasks/{id}/events keeps a silent line open with comments, and stops when the caller leaves", async () => {
   await using home = await ground();
   home.records.put({ id: "a", state: "STARTED" });
-  const routes = eventRoutes({ store: home.records, live: home.live, heartbeatMs: 5 });
+  const { records: store, live } = home;
+  const polling = new StatePolling({ store });
+  const routes = eventRoutes({ store, live, polling, heartbeatMs: 5 });
   const stream = messages(await routes.request("/tasks/a/events"));
   await stream.next();
   assertEquals((await stream.next()).value, { comment: "still here" });
@@ -130,7 +133,8 @@ Deno.test("GET /v1/tasks/{id}/events ends when the store cannot be read any more
     reads++ < 2
       ? home.records.find(id)
       : Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
-  const routes = eventRoutes({ store: { find }, live: home.live });
+  const polling = new StatePolling({ store: home.records });
+  const routes = eventRoutes({ store: { find }, live: home.live, polling });
   const stream = messages(await routes.request("/tasks/a/events"));
   assertEquals((await stream.next()).value?.data?.state, "STARTED");
   await announce(home, {
@@ -150,4 +154,35 @@ Deno.test("HEAD /v1/tasks/{id}/events leaves nothing behind", async () => {
   const answer = await home.app.request("/v1/tasks/a/events", { method: "HEAD" });
   assertEquals([answer.status, await answer.text()], [200, ""]);
   assertEquals(home.records.reads, 1);
+});
+
+Deno.test("GET /v1/tasks/{id}/events shows two thousand followers of one task its end, by a few reads", async () => {
+  const records = new MemoryRecords();
+  let reading = 0;
+  let reads = 0;
+  const store = {
+    find: async (id: string) => {
+      reads++;
+      if (++reading > 5) throw new DatabaseUnavailable("Cannot get a connection");
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      reading--;
+      return await records.find(id);
+    },
+    states: (ids: readonly string[]) => records.states(ids),
+    list: () => Promise.reject(new Error("unused")),
+    revoke: () => Promise.reject(new Error("unused")),
+  };
+  await using home = await ground({}, { store });
+  records.put({ id: "a", state: "STARTED" });
+  const follow = async () => messages(await home.app.request("/v1/tasks/a/events"));
+  const streams = await Promise.all(Array.from({ length: 2000 }, follow));
+  const states = async () =>
+    await Promise.all(streams.map(async (stream) => (await stream.next()).value?.data?.state));
+  assertEquals(new Set(await states()), new Set(["STARTED"]));
+  records.put({ id: "a", state: "SUCCESS", result: "1" });
+  await announce(home, { type: "task-succeeded", id: "a", name: "add", result: "1", runtime: 1 });
+  assertEquals(new Set(await states()), new Set(["SUCCESS"]));
+  const ends = await Promise.all(streams.map((stream) => stream.next()));
+  assert(ends.every(({ done }) => done));
+  assert(reads < 20, `${reads} reads`);
 });

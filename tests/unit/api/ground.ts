@@ -18,6 +18,7 @@ import {
   isFinal,
   type RecordFilter,
   type RecordPage,
+  type State,
   type Submission,
   type TaskRecord,
 } from "../../../shared/results/result.ts";
@@ -55,6 +56,8 @@ export const CONTRACTS = [
 export class MemoryRecords {
   readonly records = new Map<string, TaskRecord>();
   reads = 0;
+  /** Ids of each statement that read states. */
+  readonly polled: string[][] = [];
 
   put(record: Partial<TaskRecord> & { id: string }): void {
     const now = new Date();
@@ -64,6 +67,12 @@ export class MemoryRecords {
   find(id: string): Promise<TaskRecord | undefined> {
     this.reads++;
     return Promise.resolve(this.records.get(id));
+  }
+
+  states(ids: readonly string[]): Promise<Map<string, State>> {
+    this.polled.push([...ids]);
+    const known = ids.filter((id) => this.records.has(id));
+    return Promise.resolve(new Map(known.map((id) => [id, this.records.get(id)!.state])));
   }
 
   list(
@@ -117,9 +126,15 @@ const nowhere = () =>
 
 const noDatabase = { query: nowhere, script: nowhere, transaction: nowhere };
 
-/** Workflows that were started; they never end. */
+/** Workflows that were started. They end, with `null`, when all records of their tasks are SUCCESS. */
 export class MemoryWorkflows implements Pick<Workflows, "start" | "find"> {
   readonly started = new Map<string, Canvas>();
+  readonly #records: MemoryRecords;
+  finds = 0;
+
+  constructor(records: MemoryRecords) {
+    this.#records = records;
+  }
 
   start(id: string, canvas: Canvas): Promise<void> {
     if (!this.started.has(id)) this.started.set(id, canvas);
@@ -127,21 +142,23 @@ export class MemoryWorkflows implements Pick<Workflows, "start" | "find"> {
   }
 
   find(id: string): Promise<WorkflowRecord | undefined> {
+    this.finds++;
     const canvas = this.started.get(id);
     if (!canvas) return Promise.resolve(undefined);
     const tasks = steps(canvas).map(({ task, options }) => ({
       id: options.taskId!,
       name: task,
-      state: "PENDING" as const,
+      state: this.#records.records.get(options.taskId!)?.state ?? "PENDING",
     }));
-    const createdAt = new Date();
+    const pending = tasks.flatMap((task) => isFinal(task.state) ? [] : [task.id]);
     return Promise.resolve({
       id,
-      state: "PENDING",
+      state: pending.length === 0 ? "SUCCESS" : "PENDING",
       result: null,
       exception: null,
       tasks,
-      createdAt,
+      pending,
+      createdAt: new Date(),
     });
   }
 }
@@ -184,7 +201,7 @@ export async function ground(
   const records = new MemoryRecords();
   const outbox: OutboxEntry[] = [];
   const metrics = new Metrics();
-  const workflows = new MemoryWorkflows();
+  const workflows = new MemoryWorkflows(records);
   const app = createApp({
     registry,
     broker,

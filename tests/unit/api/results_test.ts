@@ -189,7 +189,9 @@ Deno.test("GET /v1/tasks/{id} refuses what it does not understand", async () => 
 
 Deno.test("GET /v1/tasks/{id} answers 503 without a database", async () => {
   const down = () => Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
-  await using home = await ground({}, { store: { find: down, list: down, revoke: down } });
+  await using home = await ground({}, {
+    store: { find: down, list: down, revoke: down, states: down },
+  });
   for (const path of ["/v1/tasks/a", "/v1/tasks/a?wait=5", "/v1/tasks", "/v1/tasks/a/events"]) {
     const answer = await home.app.request(path);
     assertEquals([answer.status, answer.headers.get("retry-after")], [503, "2"], path);

@@ -96,7 +96,9 @@ Deno.test("Prefer: wait watches a task that went through the outbox", async () =
 
 Deno.test("Prefer: wait goes on without a database", async () => {
   const down = () => Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
-  await using home = await ground({}, { store: { find: down, list: down, revoke: down } });
+  await using home = await ground({}, {
+    store: { find: down, list: down, revoke: down, states: down },
+  });
   const asked = Promise.withResolvers<Delivery>();
   await using _worker = await work(home, (delivery) => Promise.resolve(asked.resolve(delivery)));
   const answering = home.post("/v1/tasks/add", { args: [1, 2] }, WAIT);
@@ -140,4 +142,41 @@ Deno.test("Prefer: wait with a known Idempotency-Key waits for the first task", 
   const record = await answer.json();
   assertEquals([answer.status, record.id, record.result], [200, id, 3]);
   assertEquals((await home.published()).length, 1);
+});
+
+Deno.test("POST /v1/tasks?wait= waits as Prefer: wait does, and goes before it", async () => {
+  await using home = await ground();
+  await using _worker = await work(home, async (delivery) => {
+    if (decodeTask(delivery.message).replyTo) await reply(home, delivery, "SUCCESS", "3");
+  });
+  for (const path of ["/v1/tasks/add", "/v1/tasks"]) {
+    const body = { ...(path === "/v1/tasks" && { name: "add" }), args: [1, 2] };
+    const answer = await home.post(`${path}?wait=20`, body, { prefer: "wait=1" });
+    assertEquals([answer.status, (await answer.json()).result], [200, 3]);
+    assertEquals(answer.headers.has("preference-applied"), false);
+  }
+  const now = await home.post("/v1/tasks/add?wait=0", { args: [1, 2] }, WAIT);
+  assertEquals([now.status, now.headers.has("preference-applied")], [202, false]);
+  const silent = await home.post("/v1/tasks/silent?wait=20", {});
+  assertEquals([silent.status, (await silent.json()).state], [202, "PENDING"]);
+});
+
+Deno.test("POST refuses a query that it does not know, before anything is published", async () => {
+  await using home = await ground();
+  const cases: [string, string][] = [
+    ["/v1/tasks/add?wiat=5", "wiat"],
+    ["/v1/tasks/add?wait=soon", "wait"],
+    ["/v1/tasks/add?wait=1&wait=2", "wait"],
+    ["/v1/tasks?wait=-1", "wait"],
+    ["/v1/tasks:batch?wait=5", "wait"],
+    ["/v1/tasks:batch?x=5", "x"],
+    ["/v1/workflows?wait=1e9", "wait"],
+  ];
+  for (const [path, field] of cases) {
+    const answer = await home.post(path, { name: "add", args: [1, 2] });
+    const { errors } = await answer.json();
+    assertEquals([answer.status, errors[0].field], [422, field], path);
+  }
+  assertEquals(await home.published(), []);
+  assertEquals(home.workflows.started.size, 0);
 });

@@ -1,14 +1,19 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Live } from "../../../api/live.ts";
+import { StatePolling } from "../../../api/state_polling.ts";
 import { watch, watchToEnd } from "../../../api/watch.ts";
 import type { Message } from "../../../shared/broker/broker.ts";
 import { encodeEvents } from "../../../shared/celery/event.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import type { TaskEvent } from "../../../shared/events.ts";
+import { eventually } from "../../support/eventually.ts";
 import { MemoryRecords } from "./ground.ts";
 
 /** So long that a test would fail of old age: whatever wakes it, it is not time. */
 const NEVER_MS = 2 ** 30;
+
+/** Polling that never comes to a read. */
+const never = (store: MemoryRecords) => new StatePolling({ store, everyMs: NEVER_MS });
 
 /** A live stream into which a test speaks. */
 async function spoken() {
@@ -56,7 +61,8 @@ Deno.test("watch() reads at once and after each event that may have changed the 
   const { signal } = new AbortController();
   const heard: string[] = [];
   const onEvent = ({ type }: { type: string }) => heard.push(type);
-  const watching = watch("a", { store, live, signal, readMs: NEVER_MS, beginnings: true, onEvent });
+  const polling = never(store);
+  const watching = watch("a", { store, live, polling, signal, beginnings: true, onEvent });
   assertEquals((await watching.next()).value, undefined);
   store.put({ id: "a", state: "STARTED" });
   say(started);
@@ -78,8 +84,8 @@ Deno.test("watchToEnd() lets beginnings and progress pass without a read", async
   const watching = watchToEnd("a", {
     store,
     live,
+    polling: never(store),
     signal: new AbortController().signal,
-    readMs: NEVER_MS,
   });
   await Promise.resolve();
   say(started);
@@ -90,20 +96,51 @@ Deno.test("watchToEnd() lets beginnings and progress pass without a read", async
   assertEquals(store.reads, 2);
 });
 
-Deno.test("watchToEnd() reads again and again when no event comes", async () => {
+Deno.test("watchToEnd() polls the state when no event comes, and reads the record when it changed", async () => {
   await using stage = await spoken();
   const { live } = stage;
   const store = new MemoryRecords();
-  const find = async (id: string) => {
-    if (store.reads === 5) store.put({ id, state: "SUCCESS" });
-    return await store.find(id);
+  store.put({ id: "a", state: "PENDING" });
+  const states = async (ids: readonly string[]) => {
+    if (store.polled.length === 5) store.put({ id: "a", state: "SUCCESS" });
+    return await store.states(ids);
   };
+  const polling = new StatePolling({ store: { states }, everyMs: 1 });
   const { signal } = new AbortController();
-  assertEquals(
-    (await watchToEnd("a", { store: { find }, live, signal, readMs: 1 }))?.state,
-    "SUCCESS",
-  );
-  assertEquals(store.reads, 6);
+  const record = await watchToEnd("a", { store, live, polling, signal });
+  assertEquals([record?.state, store.polled.length, store.reads], ["SUCCESS", 6, 2]);
+});
+
+Deno.test("watchToEnd() takes a thousand callers a statement, and none when they have left", async () => {
+  await using stage = await spoken();
+  const { live } = stage;
+  const store = new MemoryRecords();
+  const polling = new StatePolling({ store, everyMs: 1 });
+  const caller = new AbortController();
+  const { signal } = caller;
+  const watching = Array.from({ length: 5000 }, (_, index) => {
+    const id = `task ${index % 2500}`;
+    store.put({ id, state: "STARTED" });
+    return watchToEnd(id, { store, live, polling, signal });
+  });
+  await eventually("two rounds of polling", () => store.polled.length >= 6);
+  assertEquals(store.polled.slice(0, 3).map(({ length }) => length), [1000, 1000, 500]);
+  caller.abort();
+  const records = await Promise.all(watching);
+  assertEquals(records.filter((record) => record?.state === "STARTED").length, 5000);
+  const { length } = store.polled;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals(store.polled.length, length);
+});
+
+Deno.test("watchToEnd() tells when polling meets an error", async () => {
+  await using stage = await spoken();
+  const { live } = stage;
+  const store = new MemoryRecords();
+  const states = () => Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
+  const polling = new StatePolling({ store: { states }, everyMs: 1 });
+  const { signal } = new AbortController();
+  await assertRejects(() => watchToEnd("a", { store, live, polling, signal }), DatabaseUnavailable);
 });
 
 Deno.test("watchToEnd() ends with its signal, and when the live stream is stopped", async () => {
@@ -111,19 +148,21 @@ Deno.test("watchToEnd() ends with its signal, and when the live stream is stoppe
   const { live } = stage;
   const store = new MemoryRecords();
   store.put({ id: "a", state: "STARTED" });
+  const polling = never(store);
   const caller = new AbortController();
-  const left = watchToEnd("a", { store, live, signal: caller.signal, readMs: NEVER_MS });
+  const left = watchToEnd("a", { store, live, polling, signal: caller.signal });
   const stopped = watchToEnd("a", {
     store,
     live,
+    polling: never(store),
     signal: new AbortController().signal,
-    readMs: NEVER_MS,
   });
   caller.abort();
   assertEquals((await left)?.state, "STARTED");
   await live.stop();
   assertEquals((await stopped)?.state, "STARTED");
-  assertEquals((await watchToEnd("a", { store, live, signal: caller.signal }))?.state, "STARTED");
+  const late = await watchToEnd("a", { store, live, polling, signal: caller.signal });
+  assertEquals(late?.state, "STARTED");
 });
 
 Deno.test("watchToEnd() reads nothing before its time when it is ended first", async () => {
@@ -131,7 +170,9 @@ Deno.test("watchToEnd() reads nothing before its time when it is ended first", a
   const { live } = stage;
   const store = new MemoryRecords();
   const caller = new AbortController();
-  const watching = watchToEnd("a", { store, live, signal: caller.signal, afterMs: NEVER_MS });
+  const polling = never(store);
+  const { signal } = caller;
+  const watching = watchToEnd("a", { store, live, polling, signal, afterMs: NEVER_MS });
   caller.abort();
   assertEquals([await watching, store.reads], [undefined, 0]);
 });
@@ -143,5 +184,6 @@ Deno.test("watchToEnd() tells when the store cannot be read", async () => {
     find: () => Promise.reject(new DatabaseUnavailable("Cannot reach the database")),
   };
   const { signal } = new AbortController();
-  await assertRejects(() => watchToEnd("a", { store, live, signal }), DatabaseUnavailable);
+  const polling = never(new MemoryRecords());
+  await assertRejects(() => watchToEnd("a", { store, live, polling, signal }), DatabaseUnavailable);
 });

@@ -1,7 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { chain, chord, chunks, group, map, signature, starmap } from "../../../shared/mod.ts";
 import { steps } from "../../../shared/celery/canvas_tree.ts";
-import { ground } from "./ground.ts";
+import { encodeEvents } from "../../../shared/celery/event.ts";
+import { DatabaseUnavailable } from "../../../shared/errors.ts";
+import { eventually } from "../../support/eventually.ts";
+import { type Ground, ground } from "./ground.ts";
 
 const add = "add";
 const ping = "ping";
@@ -120,4 +123,54 @@ Deno.test("POST /v1/workflows takes every example of docs/workflows.md", async (
     const answer = await api.post("/v1/workflows", example);
     assertEquals(answer.status, 202, `${example}: ${await answer.text()}`);
   }
+});
+
+/** Ends all tasks of the workflow that is started next. */
+async function endNext(home: Ground): Promise<void> {
+  const canvas = await eventually("a workflow", () => [...home.workflows.started.values()].at(-1));
+  for (const { options } of steps(canvas)) {
+    const id = options.taskId!;
+    home.records.put({ id, state: "SUCCESS", result: "1" });
+    const event = { type: "task-succeeded", id, name: "add", result: "1", runtime: 0 } as const;
+    const node = { hostname: "celeriac@test", pid: 1, clock: () => 1 };
+    await home.broker.publish(encodeEvents([{ event, timestamp: 1 }], node), { mandatory: false });
+  }
+}
+
+Deno.test("POST /v1/workflows answers with the record to who waits and sees the end", async () => {
+  const body = chain(signature(add, { x: 1, y: 2 }), signature(add, { y: 3 }));
+  for (const [query, prefer] of [["?wait=60", ""], ["", "wait=60"]]) {
+    await using api = await ground();
+    const ending = endNext(api);
+    const answer = await api.post(`/v1/workflows${query}`, body, prefer ? { prefer } : {});
+    const { id, state, done, total } = await answer.json();
+    assertEquals([answer.status, state, done, total], [200, "SUCCESS", 2, 2]);
+    assertEquals(answer.headers.get("location"), `/v1/workflows/${id}`);
+    assertEquals(answer.headers.get("preference-applied"), prefer || null);
+    await ending;
+  }
+});
+
+Deno.test("POST /v1/workflows answers 202 when the time is over, and when the end cannot be read", async () => {
+  const body = signature(add, { x: 1, y: 2 });
+  await using api = await ground({ maxWait: 0.05 });
+  const late = await api.post("/v1/workflows?wait=60", body);
+  assertEquals([late.status, (await late.json()).state], [202, "PENDING"]);
+  const down = () => Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
+  const workflows = { start: () => Promise.resolve(), find: down };
+  await using broken = await ground({}, { workflows });
+  const blind = await broken.post("/v1/workflows", body, { prefer: "wait=60" });
+  assertEquals([blind.status, blind.headers.get("preference-applied")], [202, "wait=60"]);
+});
+
+Deno.test("GET /v1/workflows/{id}?wait= reads once for all who wait", async () => {
+  await using api = await ground();
+  const { id } = await (await api.post("/v1/workflows", signature(add, { x: 1, y: 2 }))).json();
+  const ask = async () => await (await api.app.request(`/v1/workflows/${id}?wait=60`)).json();
+  const waiting = Array.from({ length: 1000 }, ask);
+  await eventually("a poll", () => api.records.polled.length > 0);
+  await endNext(api);
+  const states = new Set((await Promise.all(waiting)).map(({ state }) => state));
+  assertEquals(states, new Set(["SUCCESS"]));
+  assert(api.workflows.finds < 20, `${api.workflows.finds} reads`);
 });
