@@ -1,23 +1,13 @@
 /** The overlay for production: three RabbitMQ nodes that are one cluster, a Postgres outside, three APIs, workers by KEDA. */
 import { assert, assertEquals } from "@std/assert";
-import {
-  applyText,
-  hasKeda,
-  idlePod,
-  inImage,
-  kubectl,
-  PATIENCE,
-  restarts,
-  secret,
-  seen,
-} from "../support/deployment.ts";
+import { applyText, hasKeda, kubectl, PATIENCE, restarts, seen } from "../support/deployment.ts";
+import { PodLoad } from "../support/pod_load.ts";
 import { run } from "../support/process.ts";
 import { checkout } from "../support/roles.ts";
 
 const PRODUCTION = "celeriac-production";
 const OUTSIDE = "celeriac-outside";
 const where = ["--namespace", PRODUCTION];
-const STOP_FILE = "/tmp/stop";
 
 /** What a command line tool says on one of the nodes, as JSON. */
 async function ask<Answer>(pod: string, ...command: readonly string[]): Promise<Answer> {
@@ -99,10 +89,11 @@ Deno.test({
         assertEquals([name, type, members.toSorted()], [name, "quorum", names]);
       }
 
-      await using pod = await idlePod("load", { "celeriac-api-client": "true" }, PRODUCTION);
-      const token = await secret("celeriac-api", "token", PRODUCTION);
-      const load = pod.exec(...inImage("tests/e2e/pods/load.ts"), token, "500", "10", STOP_FILE);
-      load.catch(() => {}); // looked at below
+      await using load = await PodLoad.start({
+        tasks: 500,
+        perSecond: 10,
+        namespace: PRODUCTION,
+      });
 
       const held = { updateStrategy: { rollingUpdate: { partition: 0 } } };
       const patch = ["patch", "statefulset", "rabbitmq", "-p", JSON.stringify({ spec: held })];
@@ -115,8 +106,7 @@ Deno.test({
       await rolledOut("statefulset/rabbitmq");
       assertEquals((await whole()).length, made.length);
 
-      await pod.exec("touch", STOP_FILE);
-      const { accepted, states, failures } = JSON.parse(await load);
+      const { accepted, states, failures } = await load.stop();
       console.log(`${accepted} accepted: ${JSON.stringify(states)}`);
       assertEquals(states, { SUCCESS: accepted });
       assertEquals(failures, []);

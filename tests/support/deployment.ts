@@ -24,6 +24,13 @@ export async function kubectl(...args: readonly string[]): Promise<string> {
   return await run(program(), ["--namespace", NAMESPACE, ...args], { timeoutMs: PATIENCE_MS });
 }
 
+/** Runs commands as the documentation shows them, with the kubectl and the Deno of the tests. */
+export async function paste(commands: string): Promise<void> {
+  const own = commands.replaceAll(/\bkubectl\b/g, program())
+    .replaceAll(/\bdeno\b/g, Deno.execPath());
+  await run("sh", ["-ec", own], { cwd: checkout, timeoutMs: PATIENCE_MS });
+}
+
 /** Starts kubectl in our namespace; kill it or let it end. */
 export function startKubectl(...args: readonly string[]): Process {
   return Process.start(program(), ["--namespace", NAMESPACE, ...args]);
@@ -191,9 +198,11 @@ export function inImage(path: string): string[] {
   return ["deno", "run", "-A", "--cached-only", `/app/${path}`];
 }
 
-/** A pod that may submit tasks. */
-export function client(name: string): ReturnType<typeof idlePod> {
-  return idlePod(name, { "celeriac-api-client": "true" });
+/** A pod that may submit tasks.
+ *
+ * @param namespace default ours */
+export function client(name: string, namespace?: string): ReturnType<typeof idlePod> {
+  return idlePod(name, { "celeriac-api-client": "true" }, namespace);
 }
 
 /** A way from here to a port of a Service, as long as its pod lives. */

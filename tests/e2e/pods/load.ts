@@ -1,26 +1,43 @@
 /** Runs in a pod: submits tasks through the Service until it is told to stop, then waits until each is final.
  *
- *     load.ts TOKEN AT_LEAST PER_SECOND STOP_FILE
+ *     load.ts TOKEN AT_LEAST PER_SECOND
  *
- * Prints one line of JSON: how many were accepted, how many of them are in which state, and when a request was refused or
- * got no answer (milliseconds since the epoch).
+ * Takes orders on the pod's loopback: `/steady` responds, with the number of requests that have failed
+ * so far, when everything sent before it was accepted and the next {@linkcode IN_A_ROW} submissions
+ * were accepted without a failure; `/stop` ends the submitting.
+ *
+ * Its last line of output is JSON: how many tasks were accepted, how many of them are in which state, and each
+ * request that was answered with 5xx or not at all, in order.
  * @module
  */
 
-const [token = "", atLeast = "", perSecond = "", stopFile = ""] = Deno.args;
+const [token = "", atLeast = "", perSecond = ""] = Deno.args;
 
 const API = "http://api";
+const ORDERS_PORT = 7000;
+/** Half of them with a key. */
+const IN_A_ROW = 40;
 const headers = { "authorization": `Bearer ${token}`, "content-type": "application/json" };
 const AGAIN_MS = 500;
 const FINAL = ["SUCCESS", "FAILURE", "REVOKED"];
 const PATIENCE_MS = 240_000;
 
-const failures: number[] = [];
+/** Request and cause. */
+const failures: string[] = [];
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Asks until there is an answer: pods come and go. Half of the tasks have a key, by which an answer that was lost does no harm. */
+function causeOf(status: number, body: string): string {
+  try {
+    return `${status} ${JSON.parse(body).type}`;
+  } catch {
+    return `${status} ${body.slice(0, 100)}`;
+  }
+}
+
+/** Asks until there is an answer: pods come and go. */
 async function ask(
+  what: string,
   path: string,
   init: RequestInit = {},
 ): Promise<{ status: number; body: string }> {
@@ -31,19 +48,22 @@ async function ask(
       const response = await fetch(`${API}${path}`, { ...init, signal });
       const body = await response.text();
       if (response.status < 500 || Date.now() > end) return { status: response.status, body };
+      failures.push(`${what}: ${causeOf(response.status, body)}`);
     } catch (error) {
+      failures.push(`${what}: ${error}`);
       if (Date.now() > end) throw error;
     }
-    failures.push(Date.now());
     await pause(AGAIN_MS);
   }
 }
 
+/** Half of the tasks have a key, by which an answer that was lost does no harm. */
 async function submit(index: number): Promise<string> {
-  const key: Record<string, string> = index % 2
+  const keyed = index % 2 === 1;
+  const key: Record<string, string> = keyed
     ? { "idempotency-key": `load-${Deno.pid}-${performance.timeOrigin}-${index}` }
     : {};
-  const { status, body } = await ask("/v1/tasks/test.sleep", {
+  const { status, body } = await ask(keyed ? "POST with a key" : "POST", "/v1/tasks/test.sleep", {
     method: "POST",
     headers: { ...headers, ...key },
     body: JSON.stringify({ kwargs: { seconds: 0.2 } }),
@@ -52,25 +72,39 @@ async function submit(index: number): Promise<string> {
   return JSON.parse(body).id;
 }
 
-async function stopped(): Promise<boolean> {
-  return await Deno.stat(stopFile).then(() => true, () => false);
-}
-
 async function stateOf(id: string, end: number): Promise<string> {
   while (true) {
-    const { status, body } = await ask(`/v1/tasks/${id}`, { headers });
+    const { status, body } = await ask("GET", `/v1/tasks/${id}`, { headers });
     const state = status === 200 ? JSON.parse(body).state : `status ${status}`;
     if (FINAL.includes(state) || Date.now() > end) return state;
     await pause(AGAIN_MS);
   }
 }
 
-const accepted: Promise<string>[] = [];
-while (accepted.length < Number(atLeast) || !await stopped()) {
-  accepted.push(submit(accepted.length));
+const submitted: Promise<string>[] = [];
+let stopped = false;
+
+async function steady(): Promise<number> {
+  while (true) {
+    await Promise.all(submitted);
+    const before = failures.length;
+    const enough = submitted.length + IN_A_ROW;
+    while (submitted.length < enough) await pause(10);
+    await Promise.all(submitted.slice(0, enough));
+    if (failures.length === before) return before;
+  }
+}
+
+const orders: Record<string, () => unknown> = { "/steady": steady, "/stop": () => stopped = true };
+const server = Deno.serve(
+  { hostname: "127.0.0.1", port: ORDERS_PORT, onListen: () => console.log("submitting") },
+  async ({ url }) => Response.json(await orders[new URL(url).pathname]?.()),
+);
+while (submitted.length < Number(atLeast) || !stopped) {
+  submitted.push(submit(submitted.length));
   await pause(1000 / Number(perSecond));
 }
-const ids = await Promise.all(accepted);
+const ids = await Promise.all(submitted);
 const states: Record<string, number> = {};
 const end = Date.now() + PATIENCE_MS;
 const waiting = [...ids];
@@ -80,4 +114,5 @@ await Promise.all(Array.from({ length: 16 }, async () => {
     states[state] = (states[state] ?? 0) + 1;
   }
 }));
+await server.shutdown();
 console.log(JSON.stringify({ accepted: new Set(ids).size, states, failures }));
