@@ -128,6 +128,9 @@ export const count = defineTask({
   input: z.object({ file: z.string(), line: z.string().default("ran") }),
 });
 
+/** Runs until there is a file. */
+export const hold = defineTask({ name: "test.hold", input: z.object({ file: z.string() }) });
+
 /** Returns what it is given. */
 export const echo = defineTask({ name: "test.echo", input: z.object({ value: z.unknown() }) });
 

@@ -107,6 +107,10 @@ export const countHandler = handle(contracts.count, async ({ file, line }) => {
   await Deno.writeTextFile(file, `${line}\n`, { append: true });
 });
 
+export const holdHandler = handle(contracts.hold, async ({ file }) => {
+  while (!await Deno.stat(file).then(() => true, () => false)) await delay(20);
+});
+
 export const echoHandler = handle(contracts.echo, ({ value }) => value);
 export const echoProcessHandler = handle(contracts.echoProcess, ({ value }) => value);
 export const bigHandler = handle(contracts.big, ({ bytes }) => "x".repeat(bytes));

@@ -32,7 +32,7 @@ Deno.test("a task submitted over HTTP has its result", async () => {
     headers: {
       "authorization": `Bearer ${token}`,
       "content-type": "application/json",
-      "prefer": "wait=20",
+      "prefer": "wait=30",
     },
     body: '{"kwargs": {"x": 2, "y": 3}}',
   });

@@ -19,12 +19,12 @@ export class Inbox<Item> {
 
   /** The next item.
    *
-   * @throws when none comes within 20 s */
+   * @throws when none comes within 60 s */
   next(): Promise<Item> {
     const item = this.#items.shift();
     if (item !== undefined) return Promise.resolve(item);
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error("Nothing arrived within 20 s")), 20_000);
+      const late = setTimeout(() => reject(new Error("Nothing arrived within 60 s")), 60_000);
       this.#waiting.push((arrived) => {
         clearTimeout(late);
         resolve(arrived);

@@ -19,6 +19,9 @@ export interface ProcessOptions {
 
 const keptCharacters = 4_000_000;
 
+/** Milliseconds that a loaded machine may take for what an idle one does at once. */
+const PATIENCE_MS = 120_000;
+
 /** For looking at a test that fails: show what its processes say as they say it. */
 const echo = Deno.env.get("CELERIAC_TEST_ECHO") === "1";
 
@@ -97,10 +100,10 @@ export class Process implements AsyncDisposable {
 
   /** Waits until its output matches.
    *
-   * @param options.timeoutMs default 30,000
+   * @param options.timeoutMs default 120,000
    * @throws when it ends first or the time is up; the message carries the output */
   async said(pattern: RegExp, options: { timeoutMs?: number } = {}): Promise<RegExpExecArray> {
-    const { timeoutMs = 30_000 } = options;
+    const { timeoutMs = PATIENCE_MS } = options;
     const deadline = Date.now() + timeoutMs;
     while (true) {
       const match = pattern.exec(this.#output);
@@ -114,10 +117,10 @@ export class Process implements AsyncDisposable {
 
   /** Waits until it has ended and all its output is in.
    *
-   * @param options.timeoutMs default 30,000
+   * @param options.timeoutMs default 120,000
    * @throws when it still runs then */
   async exit(options: { timeoutMs?: number } = {}): Promise<Deno.CommandStatus> {
-    const { timeoutMs = 30_000 } = options;
+    const { timeoutMs = PATIENCE_MS } = options;
     const { promise, resolve } = Promise.withResolvers<"late">();
     const timer = setTimeout(() => resolve("late"), timeoutMs);
     const first = await Promise.race([this.#ended, promise]);

@@ -17,7 +17,7 @@ Deno.test("the API waits for results and lists and revokes what is in Postgres",
   await using home = await ground();
 
   await t.step("Prefer: wait is answered by direct reply-to", async () => {
-    const answering = home.post("/v1/tasks/add", { args: [1, 2] }, { prefer: "wait=20" });
+    const answering = home.post("/v1/tasks/add", { args: [1, 2] }, { prefer: "wait=60" });
     const task = await home.take();
     assert(task.replyTo);
     await home.reply(task, "3");
@@ -27,7 +27,7 @@ Deno.test("the API waits for results and lists and revokes what is in Postgres",
   });
 
   await t.step("Prefer: wait is answered from the store when no reply comes", async () => {
-    const answering = home.post("/v1/tasks/add", { args: [1, 2] }, { prefer: "wait=20" });
+    const answering = home.post("/v1/tasks/add", { args: [1, 2] }, { prefer: "wait=60" });
     const task = await home.take();
     await home.settle(task, { result: "3" });
     const answer = await answering;
@@ -38,7 +38,7 @@ Deno.test("the API waits for results and lists and revokes what is in Postgres",
   await t.step("?wait= is woken by the event stream", async () => {
     const id = await submit(home);
     const task = await home.take();
-    const answering = read(home, `/${id}?wait=20`);
+    const answering = read(home, `/${id}?wait=60`);
     await home.settle(task, {
       state: "FAILURE",
       exception: { exc_type: "E", exc_message: ["boom"], exc_module: "m" },

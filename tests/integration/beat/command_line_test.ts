@@ -25,14 +25,14 @@ Deno.test("cli.ts schedules adds what beat sends, and steers it", async () => {
     const answer = await fetch(`${url}/v1/schedules/pulse`);
     return (await answer.json()).last_task;
   });
-  const record = await (await fetch(`${url}/v1/tasks/${id}?wait=20`)).json();
+  const record = await (await fetch(`${url}/v1/tasks/${id}?wait=30`)).json();
   assertEquals([record.state, record.result, record.name], ["SUCCESS", 7, "test.echo"]);
   assertEquals((await schedules("list")).output.includes("no scheduler runs"), false);
   assertStringIncludes((await schedules("pause", "pulse")).output, "is paused");
   assertStringIncludes((await schedules("next", "pulse")).output, "schedule pulse is paused");
 
   const triggered = (await schedules("trigger", "pulse")).output.trim();
-  const extra = await (await fetch(`${url}/v1/tasks/${triggered}?wait=20`)).json();
+  const extra = await (await fetch(`${url}/v1/tasks/${triggered}?wait=30`)).json();
   assertEquals([extra.state, extra.result], ["SUCCESS", 7]);
 
   const wrong = await schedules("pauze", "pulse");

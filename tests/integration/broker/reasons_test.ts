@@ -81,7 +81,7 @@ Deno.test("AmqpBroker connects with a password and to a vhost beyond ASCII", asy
     const url = `amqp://${user}:${encodeURIComponent(password)}@${host}/${path}`;
     await using broker = new AmqpBroker({ url, name: "letters" });
     await broker.start();
-    await broker.connected({ signal: AbortSignal.timeout(10_000) });
+    await broker.connected({ signal: AbortSignal.timeout(60_000) });
     assertEquals(broker.status.state, "connected");
   } finally {
     await management(vhost.managementUrl, "DELETE", `/api/users/${user}`);

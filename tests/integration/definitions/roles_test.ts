@@ -15,7 +15,7 @@ const ROLES = ["api", "worker", "beat"] as const;
 async function broker(url: string): Promise<AmqpBroker> {
   const broker = new AmqpBroker({ url, name: "roles test" });
   await broker.start();
-  await broker.connected({ signal: AbortSignal.timeout(20_000) });
+  await broker.connected({ signal: AbortSignal.timeout(60_000) });
   return broker;
 }
 

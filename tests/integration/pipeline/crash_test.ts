@@ -11,7 +11,7 @@ Deno.test("1,000 tasks end with 1,000 SUCCESS rows though the worker is killed h
   const env = { ...pipeline.env, CELERIAC_CONCURRENCY: "8" };
   await using victim = await startWorker({ env });
 
-  const lines = Array.from({ length: 1_000 }, () => `{"name":"test.sleep","args":[0.01]}\n`);
+  const lines = Array.from({ length: 1_000 }, () => `{"name":"test.sleep","args":[0.02]}\n`);
   const answer = await fetch(`${url}/v1/tasks:batch`, {
     method: "POST",
     headers: { "content-type": "application/x-ndjson" },

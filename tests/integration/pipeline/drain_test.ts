@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../../support/eventually.ts";
 import { freshPipeline } from "../../support/pipeline.ts";
 import { startWorker } from "../../support/roles.ts";
@@ -21,8 +21,10 @@ Deno.test("SIGTERM lets running tasks finish, gives the rest back and exits with
   worker.kill("SIGTERM");
   assertEquals((await worker.exit()).code, 0, worker.output);
 
-  assertEquals(await pipeline.count("SUCCESS"), 2);
-  assertEquals((await amqp.channel.checkQueue(queue)).messageCount, 3);
+  // Two, or two more where the first had ended before the signal came.
+  const finished = await pipeline.count("SUCCESS");
+  assert(finished === 2 || finished === 4, `${finished} finished`);
+  assertEquals((await amqp.channel.checkQueue(queue)).messageCount, 5 - finished);
 });
 
 Deno.test("a second SIGTERM does not wait for running tasks and loses none", async () => {

@@ -71,9 +71,9 @@ Deno.test("an app in a folder of its own runs on the package", async () => {
   const worker = await start("worker", both);
   await worker.said(/ready: consuming/);
 
-  const greeting = await submit(url, "greet", { kwargs: { who: "you" } }, { prefer: "wait=10" });
+  const greeting = await submit(url, "greet", { kwargs: { who: "you" } }, { prefer: "wait=30" });
   assertEquals(greeting.result, "Hello, you");
-  const shouted = await submit(url, "shout", { kwargs: { what: "hey" } }, { prefer: "wait=10" });
+  const shouted = await submit(url, "shout", { kwargs: { what: "hey" } }, { prefer: "wait=30" });
   assertEquals(shouted.result, "HEY");
 });
 

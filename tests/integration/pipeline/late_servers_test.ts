@@ -30,7 +30,7 @@ Deno.test("a worker without a broker says so in a line and comes up when the bro
   await worker.said(/ready: consuming/);
   const { api, url } = await startApi(pipeline);
   await using _api = api;
-  const { state } = await submit(url, "test.sleep", { args: [0] }, { prefer: "wait=5" });
+  const { state } = await submit(url, "test.sleep", { args: [0] }, { prefer: "wait=30" });
   assertEquals(state, "SUCCESS");
   await management(pipeline.vhost.managementUrl, "DELETE", `/api/users/${pipeline.vhost.name}`);
 });

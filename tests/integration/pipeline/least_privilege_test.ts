@@ -46,20 +46,20 @@ Deno.test("API, beat and worker do all their work with the least rights on broke
       const schedule = await store.find("often");
       return schedule?.lastId;
     });
-    const record = await (await fetch(`${url}/v1/tasks/${ticked}?wait=20`)).json();
+    const record = await (await fetch(`${url}/v1/tasks/${ticked}?wait=30`)).json();
     assertEquals([record.state, record.result], ["SUCCESS", 1]);
     assertEquals(await store.remove("often"), true);
   });
 
   await t.step("a task is submitted, run and answered", async () => {
-    const { result } = await submit(url, "test.echo", { args: [1] }, { prefer: "wait=10" });
+    const { result } = await submit(url, "test.echo", { args: [1] }, { prefer: "wait=30" });
     assertEquals(result, 1);
   });
 
   await t.step("a failed attempt comes back by way of the outbox", async () => {
     const { id } = await submit(url, "test.flaky", { kwargs: { failures: 1 } });
     const record = await eventually("a final state", async () => {
-      const answer = await (await fetch(`${url}/v1/tasks/${id}?wait=5`)).json();
+      const answer = await (await fetch(`${url}/v1/tasks/${id}?wait=30`)).json();
       return answer.state === "SUCCESS" && answer;
     });
     assertEquals(record.result, { attempt: 2 });
@@ -76,7 +76,7 @@ Deno.test("API, beat and worker do all their work with the least rights on broke
     const accepted = await fetch(`${url}/v1/workflows`, { method: "POST", headers, body });
     const { id } = await accepted.json();
     const record = await eventually("a final state", async () => {
-      const answer = await (await fetch(`${url}/v1/workflows/${id}?wait=5`)).json();
+      const answer = await (await fetch(`${url}/v1/workflows/${id}?wait=30`)).json();
       return answer.state === "SUCCESS" && answer;
     });
     assertEquals(record.result, [1, 1]);

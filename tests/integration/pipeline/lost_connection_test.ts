@@ -18,25 +18,33 @@ Deno.test("a task whose connection is lost again and again is no poison, and its
     AMQP_URL: proxy.through(pipeline.vhost.url),
     CELERIAC_GRACE: "0.1",
   };
-  await using _worker = await startWorker({ env });
+  const folder = await Deno.makeTempDir();
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const end = `${folder}/end`;
+  stack.use(await startWorker({ env, permissions: [`--allow-read=${folder}`] }));
   // It is there so that nobody is ever alone.
   await submit(url, "test.sleep", { args: [600] });
-  const { id } = await submit(url, "test.sleep", { args: [20] });
+  const { id } = await submit(url, "test.hold", { kwargs: { file: end } });
 
   for (let lost = 1; lost <= 5; lost++) {
     await eventually("a run", async () => {
       const [row] = await pipeline.rows<{ deliveries: number }>(handOuts, [id]);
       return row?.deliveries === lost;
     });
-    const { state } = await submit(url, "test.echo", { args: [lost] }, { prefer: "wait=5" });
+    const { state } = await submit(url, "test.echo", { args: [lost] }, { prefer: "wait=30" });
     assertEquals(state, "SUCCESS", `a neighbour after ${lost - 1} losses`);
     proxy.cut();
   }
+  await eventually("a run after the last loss", async () => {
+    const [row] = await pipeline.rows<{ deliveries: number }>(handOuts, [id]);
+    return row?.deliveries === 6;
+  });
+  await Deno.writeTextFile(end, "");
 
   const { state, retries } = await pipeline.final(id);
   assertEquals({ state, retries }, { state: "SUCCESS", retries: 0 });
   assertEquals(await pipeline.rows("SELECT id FROM celeriac.dead_letter"), []);
-  // The first of its runs has ended; the last one, which is counted, has not yet.
   await eventually("no suspicion", async () => {
     return (await pipeline.rows(blamed, [id])).length === 0;
   });

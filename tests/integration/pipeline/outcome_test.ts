@@ -1,4 +1,7 @@
 import { assertEquals } from "@std/assert";
+import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { encodeRevoke } from "../../../shared/celery/control.ts";
+import { eventually } from "../../support/eventually.ts";
 import { freshPipeline, submit } from "../../support/pipeline.ts";
 import { startApi, startWorker } from "../../support/roles.ts";
 import { publishRaw, rawChannel, rawTask } from "../../support/raw_amqp.ts";
@@ -9,6 +12,9 @@ Deno.test("a pipeline of real processes answers what its tasks do", async (t) =>
   await using _api = api;
   await using _worker = await startWorker(pipeline);
   await using amqp = await rawChannel(pipeline.vhost.url);
+  await using broker = new AmqpBroker({ url: pipeline.vhost.url, name: "test" });
+  await broker.start();
+  await broker.connected();
 
   await t.step("a task that fails is tried again through the outbox", async () => {
     const { id } = await submit(url, "test.flaky", { kwargs: { failures: 2 } });
@@ -28,11 +34,13 @@ Deno.test("a pipeline of real processes answers what its tasks do", async (t) =>
   });
 
   await t.step("a task that blocks its process leaves the others alone", async () => {
-    const slow = await submit(url, "test.block", { kwargs: { seconds: 1 } });
-    const quick = await submit(url, "test.sleep", { args: [0] }, { prefer: "wait=5" });
+    const { id } = await submit(url, "test.block", {});
+    await eventually("it runs", async () => await pipeline.count("STARTED") === 1);
+    const quick = await submit(url, "test.sleep", { args: [0] }, { prefer: "wait=30" });
     assertEquals(quick.state, "SUCCESS");
     assertEquals(await pipeline.count("STARTED"), 1);
-    assertEquals((await pipeline.final(slow.id)).state, "SUCCESS");
+    await broker.publish(encodeRevoke([id], { terminate: true }), { mandatory: false });
+    assertEquals((await pipeline.final(id)).state, "REVOKED");
   });
 
   await t.step("a task that never ends is ended at its time limit", async () => {
@@ -81,7 +89,7 @@ Deno.test("a pipeline of real processes answers what its tasks do", async (t) =>
   });
 
   await t.step("after all that both are still up", async () => {
-    const { result } = await submit(url, "test.echo", { args: ["up"] }, { prefer: "wait=5" });
+    const { result } = await submit(url, "test.echo", { args: ["up"] }, { prefer: "wait=30" });
     assertEquals(result, "up");
   });
 });

@@ -27,7 +27,7 @@ async function start(url: string, workflow: unknown, key?: string): Promise<Answ
 
 async function ended(url: string, id: string): Promise<Answer> {
   return await eventually(`the end of workflow ${id}`, async () => {
-    const answer: Answer = await (await fetch(`${url}/v1/workflows/${id}?wait=10`)).json();
+    const answer: Answer = await (await fetch(`${url}/v1/workflows/${id}?wait=30`)).json();
     return ["SUCCESS", "FAILURE", "REVOKED"].includes(answer.state) ? answer : undefined;
   });
 }

@@ -35,7 +35,7 @@ Deno.test("a worker that was frozen past redelivery cannot overwrite, nor do its
   await pipeline.final("follower");
   // A later task on the zombie shows that it is through with the old one.
   await eventually("the zombie works again", async () => {
-    const { id: probe } = await submit(url, "test.echo", { args: ["?"] }, { prefer: "wait=10" });
+    const { id: probe } = await submit(url, "test.echo", { args: ["?"] }, { prefer: "wait=30" });
     return (await look(probe))?.worker === "celeriac@zombie";
   }, { within: 60 });
   const after = await look(id);

@@ -242,7 +242,7 @@ Deno.test("Follower ends what waits for a failure, and tells the errbacks", asyn
 
   await t.step("a revoked step", async () => {
     const { id, canvas } = await ground_.start(
-      inTurn([task(add, [1, 1]), task(add, [1], { countdown: 2 }), task(add, [1])]),
+      inTurn([task(add, [1, 1]), task(add, [1], { countdown: 4 }), task(add, [1])]),
     );
     const [, second, third] = steps(canvas).map(({ options }) => options.taskId!);
     assert((await ground_.home.store.revoke(second!, "revoked")).revoked, `workflow ${id}`);

@@ -122,7 +122,7 @@ Deno.test("complete() ends as a failure when the database refuses the SQL", asyn
 });
 
 Deno.test("complete() ends at the hard time limit when its work does not, which then can write no more", async () => {
-  const limited = defineTask({ name: "limited", input, timeLimit: { hard: 1 } });
+  const limited = defineTask({ name: "limited", input, timeLimit: { hard: 2 } });
   const released = Promise.withResolvers<void>();
   const late = Promise.withResolvers<unknown>();
   await using home = await house([
@@ -172,6 +172,6 @@ Deno.test("complete() is given back with its transaction when the worker stops a
       "select from pg_stat_activity where datname = current_database() and state = 'idle in transaction'",
     );
     return open.length === 0;
-  }, { within: 10 });
+  });
   assertEquals((await home.store.find(id))?.state, "STARTED");
 });

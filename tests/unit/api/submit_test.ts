@@ -19,7 +19,7 @@ Deno.test("POST /v1/tasks/{name} publishes a persistent Celery message and answe
     queue: "celeriac.default",
   });
   assertEquals(answer.headers.get("location"), `/v1/tasks/${accepted.id}`);
-  assert(Math.abs(Date.now() - timeOf(accepted.id)!.getTime()) < 5000);
+  assert(Math.abs(Date.now() - timeOf(accepted.id)!.getTime()) < 60_000);
   const [message, ...more] = await home.published();
   assertEquals(more, []);
   assertEquals([message!.headers["task"], message!.headers["id"]], ["add", accepted.id]);
