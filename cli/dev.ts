@@ -21,7 +21,7 @@ export const dev: Command = {
   ].join("\n"),
   async run(given) {
     const config = configOf(given);
-    await startLog({ level: config.logLevel, format: config.logFormat });
+    const log = await startLog({ level: config.logLevel, format: config.logFormat });
     const registry = await loadRegistry(config);
     const handlers = await loadHandlers(config, registry);
     const schedules = await loadSchedules(config);
@@ -39,6 +39,7 @@ export const dev: Command = {
       modules: modulesOf(config),
       broker,
       database,
+      log,
     });
     const beat = new Beat({ config, registry, schedules, broker, database, relayed: true });
     const stopped = stopSignal(() => worker.hurry());

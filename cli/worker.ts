@@ -16,7 +16,7 @@ export const worker: Command = {
     "SIGTERM drains: running tasks get --grace seconds, the rest goes back to its queue. A second SIGTERM cuts the grace short.",
   async run(given) {
     const config = configOf(given);
-    await startLog({ level: config.logLevel, format: config.logFormat });
+    const log = await startLog({ level: config.logLevel, format: config.logFormat });
     const registry = await loadRegistry(config);
     const handlers = await loadHandlers(config, registry);
     await using broker = brokerOf(config, "celeriac worker");
@@ -29,6 +29,7 @@ export const worker: Command = {
       broker,
       address: parseAmqpUrl(config.amqpUrl),
       database,
+      log,
     });
     await broker.start();
     await database.start();

@@ -1,16 +1,19 @@
 /** What a handler is given besides its input. The same in the worker's own process and in a child. */
 import type { Completion, CompletionSql } from "./completion.ts";
 
-/** Writes log lines that bear the task's name and id. A LogTape logger fits. */
+/** Writes log lines that carry the task's name and id. A LogTape logger fits.
+ *
+ * `{name}` in a message stands for a property of the object that follows: `log.info("Paid {order}", { order })`. Whatever else is given
+ * is appended: further properties as `name=value`, errors with their stack, other values inspected. */
 export interface TaskLog {
-  /** For whoever looks for a fault. */
-  debug(message: string, properties?: Record<string, unknown>): void;
-  /** What is as it should be. */
-  info(message: string, properties?: Record<string, unknown>): void;
-  /** What is not, and did not stop the task. */
-  warn(message: string, properties?: Record<string, unknown>): void;
-  /** What went wrong. */
-  error(message: string, properties?: Record<string, unknown>): void;
+  /** Details for debugging. */
+  debug(message: string, ...values: readonly unknown[]): void;
+  /** Normal progress. */
+  info(message: string, ...values: readonly unknown[]): void;
+  /** A problem that did not stop the task. */
+  warn(message: string, ...values: readonly unknown[]): void;
+  /** A failure. */
+  error(message: string, ...values: readonly unknown[]): void;
 }
 
 /** One attempt, seen from its handler. */

@@ -6,8 +6,9 @@ import { hearing, hearingOf } from "../shared/broker/hearing.ts";
 import { LamportClock } from "../shared/celery/clock.ts";
 import type { Database } from "../shared/database/database.ts";
 import { migrated, pending } from "../shared/database/migrate.ts";
-import { Events, type TaskEvent } from "../shared/events.ts";
+import { Events } from "../shared/events.ts";
 import { brokerCheck, databaseCheck, healthRoutes, type Verdict } from "../shared/health.ts";
+import type { Log } from "../shared/log.ts";
 import { Metrics } from "../shared/metrics.ts";
 import { Outbox } from "../shared/outbox.ts";
 import { parseRate } from "../shared/rate.ts";
@@ -37,6 +38,7 @@ import { InHand } from "./in_hand.ts";
 import { Runner } from "./runner.ts";
 import { Pools } from "./sandbox/pools.ts";
 import { Settler } from "./settle.ts";
+import { taskLines } from "./task_lines.ts";
 import { Watchdog } from "./watchdog.ts";
 import { Worker } from "./worker.ts";
 
@@ -51,6 +53,8 @@ export interface WorkerParts {
   /** Where the broker is, for those who ask the worker; absent when it is in this process. */
   readonly address?: AmqpAddress;
   readonly database: Database;
+  /** Where a line is written when a task is received and when it ends; default nowhere. */
+  readonly log?: Log;
 }
 
 /** A worker as a service, with everything it needs but broker and database. */
@@ -75,7 +79,7 @@ export class WorkerNode implements Service {
 
     const events = new Events();
     events.on(this.#metrics.observe);
-    events.on(log);
+    if (parts.log) events.on(taskLines(parts.log));
     const clock = new LamportClock();
     const teller = { hostname: node, pid: Deno.pid, clock: () => clock.tick() };
     const announcer = new Announcer({ broker, node: teller, enabled: config.events });
@@ -260,38 +264,6 @@ export class WorkerNode implements Service {
 function nodeName(): string {
   const random = crypto.getRandomValues(new Uint8Array(4)).toHex();
   return `celeriac@${Deno.hostname().split(".")[0]}-${random}`;
-}
-
-/** What an operator wants to read without asking: what went wrong. The rest is for `debug`. */
-function log(event: TaskEvent): void {
-  switch (event.type) {
-    case "task-failed":
-      return logger.warn("Task {name} [{id}] failed: {exception}", { ...event });
-    case "task-rejected":
-      return logger.warn(
-        "Message of task {name} [{id}] went to the dead letters ({reason}): {message}",
-        { ...event },
-      );
-    case "task-retried":
-      return logger.info("Task {name} [{id}] failed, again in {delay} s: {exception}", {
-        ...event,
-      });
-    case "task-violated":
-      return logger.warn(
-        "Task {name} [{id}] did what its contract does not allow ({violation}): {what}",
-        { ...event },
-      );
-    case "task-blocked":
-      return logger.warn(
-        'Task {name} [{id}] held the event loop for {seconds} s{maybe}: let it await, or move it to run: "process"',
-        { ...event, maybe: event.sure ? "" : " (or another that ran beside it)" },
-      );
-    case "task-revoked":
-      return logger.info("Task {name} [{id}] {how}", {
-        ...event,
-        how: event.terminated ? "was ended on request" : "did not run: revoked or expired",
-      });
-  }
 }
 
 const logger = getLogger(["celeriac", "worker"]);

@@ -10,11 +10,12 @@ import type { TaskContract } from "../shared/task.ts";
 import { Company } from "./company.ts";
 import { abortReason } from "./abort_reason.ts";
 import { completion, isCompletion } from "./completion.ts";
-import { createContext, type TaskLog } from "./context.ts";
+import { createContext } from "./context.ts";
 import type { Handler } from "./handlers.ts";
 import type { Pools } from "./sandbox/pools.ts";
 import { Slots } from "./slots.ts";
 import { limits, startTimers, withinLimit } from "./time_limit.ts";
+import { taskLog } from "./task_log.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 /** One attempt, ready to run. */
@@ -155,7 +156,7 @@ export class Runner {
       id: task.id,
       attempt: task.retries + 1,
       deliveries,
-      log: taskLog(task),
+      log: taskLog({ id: task.id, task: task.task }),
       progress: (value) => this.#progress(attempt, value),
       complete: (work) => {
         if (!ignoreResult) return pledged = completion(work);
@@ -184,7 +185,7 @@ export class Runner {
 
   #inChild(attempt: Attempt, signal: AbortSignal, terminate: AbortSignal): Promise<string> {
     const { task, contract, raw, deliveries } = attempt;
-    const log = taskLog(task);
+    const log = taskLog({ id: task.id, task: task.task });
     return this.#options.pools.run(contract, {
       id: task.id,
       name: contract.name,
@@ -258,12 +259,3 @@ export class Runner {
 }
 
 const logger: Logger = getLogger(["celeriac", "worker"]);
-
-/** The logger is looked up when a line is written: most attempts write none. */
-function taskLog({ id, task }: TaskMessage): TaskLog {
-  const line =
-    (level: "debug" | "info" | "warn" | "error") =>
-    (message: string, properties: Record<string, unknown> = {}) =>
-      getLogger(["celeriac", "task", task])[level](`[{id}] ${message}`, { ...properties, id });
-  return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
-}

@@ -1,11 +1,13 @@
 /** What runs in a child process: one attempt at a time, told over the channel. */
 import { parseJson, stringifyJson } from "../../shared/celery/json.ts";
 import { InvalidInput, PolicyViolation, type Violation } from "../../shared/errors.ts";
+import { valueText } from "../../shared/log_format.ts";
 import { Registry } from "../../shared/registry.ts";
 import { traced } from "../../shared/tracing.ts";
 import { abortReason } from "../abort_reason.ts";
 import { createContext, type TaskLog } from "../context.ts";
 import { Handlers } from "../handlers.ts";
+import { logLine } from "../task_log.ts";
 import { type Channel, takeChannel } from "./channel.ts";
 import { recordError, reviveError } from "./error_record.ts";
 import { Guard, violationOf } from "./guard.ts";
@@ -190,17 +192,19 @@ function describe(error: unknown): string {
 }
 
 function taskLog(write: (line: SandboxLogLine) => void): TaskLog {
-  const at = (level: SandboxLogLine["level"]): TaskLog["info"] => (message, properties = {}) =>
-    write({ level, message: String(message).slice(0, MAX_TEXT), properties: plain(properties) });
+  const at = (level: SandboxLogLine["level"]) => (message: unknown, ...values: unknown[]) => {
+    const { template, properties } = logLine(message, values);
+    write({ level, message: template.slice(0, MAX_TEXT), properties: plain(properties) });
+  };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
 /** Properties that are no JSON are shown as text: a log line must never fail a task. */
-function plain(properties: Record<string, unknown>): Record<string, unknown> {
+function plain(properties: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(properties).map(([name, value]) => {
-      const isPlain = value === null || ["string", "number", "boolean"].includes(typeof value);
-      return [name, isPlain ? value : Deno.inspect(value).slice(0, MAX_TEXT)];
+      const isPlain = value === null || ["number", "boolean"].includes(typeof value);
+      return [name, isPlain ? value : valueText(value).slice(0, MAX_TEXT)];
     }),
   );
 }

@@ -1,0 +1,83 @@
+/** Log lines of a task's life, as Celery's workers print them: received, then how it ended. */
+import { formatDuration } from "../shared/duration.ts";
+import type { EventListener, TaskEvent } from "../shared/events.ts";
+import type { Log } from "../shared/log.ts";
+
+/** Characters of a result in a log line; the record has it whole. */
+const MAX_RESULT = 80;
+
+/** Makes a listener of {@linkcode Events} that logs them as `worker`. */
+export function taskLines(log: Log): EventListener {
+  return (event) => {
+    const line = lineOf(event);
+    if (!line) return;
+    const [level, message, more] = line;
+    const fields = { task: event.name, task_id: event.id, ...more };
+    log.write(
+      level,
+      "worker",
+      `${event.name ?? "message"}[${event.id ?? "no id"}] ${message}`,
+      fields,
+    );
+  };
+}
+
+type Line = readonly [Parameters<Log["write"]>[0], string, Record<string, unknown>];
+
+function lineOf(event: TaskEvent): Line | undefined {
+  switch (event.type) {
+    case "task-received":
+      return ["info", "received", { queue: event.queue }];
+    case "task-succeeded": {
+      const { runtime, result } = event;
+      return ["info", `succeeded in ${formatDuration(runtime)}: ${shortened(result)}`, { runtime }];
+    }
+    case "task-failed": {
+      const { runtime, exception, traceback } = event;
+      const after = runtime === null ? "" : ` after ${formatDuration(runtime)}`;
+      return ["error", `failed${after}: ${exception}${frames(traceback)}`, { runtime, exception }];
+    }
+    case "task-retried": {
+      const { delay, exception, traceback } = event;
+      const message = `failed, next attempt in ${formatDuration(delay)}: ${exception}`;
+      return ["warning", message + frames(traceback), { delay, exception }];
+    }
+    case "task-revoked": {
+      const reason = reasonOf(event);
+      return ["info", `revoked: ${reason}`, { reason }];
+    }
+    case "task-deferred": {
+      const due = event.until.toISOString();
+      return ["info", `stored until it is due at ${due}`, { due }];
+    }
+    case "task-rejected": {
+      const { reason, message } = event;
+      return ["error", `dead-lettered (${reason}): ${message}`, { reason }];
+    }
+    case "task-violated": {
+      const { violation, what } = event;
+      return ["warning", `exceeded its contract (${violation}): ${what}`, { violation, what }];
+    }
+    case "task-blocked": {
+      const { seconds, sure } = event;
+      const maybe = sure ? "" : " (or another task that ran beside it)";
+      const message = `blocked the event loop for ${formatDuration(seconds)}${maybe}`;
+      return ["warning", `${message}: make it await, or set run: "process"`, { seconds, sure }];
+    }
+  }
+}
+
+function reasonOf({ terminated, expired }: TaskEvent & { type: "task-revoked" }): string {
+  if (terminated) return "terminated on request";
+  return expired ? "expired before it started" : "revoked before it started";
+}
+
+function shortened(result: string): string {
+  return result.length <= MAX_RESULT ? result : `${result.slice(0, MAX_RESULT)}...`;
+}
+
+/** The stack below the message: its first line repeats the message. */
+function frames(traceback: string | null): string {
+  const first = traceback?.indexOf("\n    at ") ?? -1;
+  return first < 0 ? "" : traceback!.slice(first).replaceAll("\n    ", "\n");
+}
