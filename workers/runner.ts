@@ -11,6 +11,7 @@ import { Company } from "./company.ts";
 import { abortReason } from "./abort_reason.ts";
 import { completion, isCompletion } from "./completion.ts";
 import { createContext } from "./context.ts";
+import { violationOf } from "./denial.ts";
 import type { Handler } from "./handlers.ts";
 import type { Pools } from "./sandbox/pools.ts";
 import { Slots } from "./slots.ts";
@@ -141,6 +142,10 @@ export class Runner {
         ? this.#inChild(attempt, controller.signal, terminator.signal)
         : this.#inHouse(attempt, controller.signal);
       return result instanceof Promise ? await Promise.race([result, ended]) : result;
+    } catch (error) {
+      const denied = inChild ? undefined : violationOf(error, attempt.contract);
+      if (denied) this.#violated(attempt, denied.violation, denied.message);
+      throw denied ?? error;
     } finally {
       this.#running.delete(running);
       if (!inChild) this.#options.watchdog.leave(attempt);

@@ -1,18 +1,12 @@
 /** What a delivery leads to without a run, or after one that threw. */
 import { encodeException, notRegistered, traceback } from "../shared/celery/exception.ts";
 import type { TaskMessage } from "../shared/celery/message.ts";
-import {
-  Ignore,
-  PolicyViolation,
-  Reject,
-  Retry,
-  Terminated,
-  WorkerLost,
-} from "../shared/errors.ts";
+import { Ignore, Reject, Retry, Terminated, WorkerLost } from "../shared/errors.ts";
 import type { Failure, Outcome } from "../shared/outcome.ts";
 import { type Claim, isFinal } from "../shared/results/result.ts";
 import { isWorthRetrying, NO_RETRY, retryDelay, retryPolicy } from "../shared/retry.ts";
 import type { TaskContract } from "../shared/task.ts";
+import { violationOf } from "./denial.ts";
 import { isError, unreadable } from "../shared/thrown.ts";
 
 /** A message due sooner than this is held in hand; a later one goes through the outbox, as RabbitMQ closes channels whose deliveries stay unanswered too long. */
@@ -76,9 +70,8 @@ function chosen(error: unknown, task: TaskMessage, contract: TaskContract): Outc
   if (error instanceof Reject) {
     return { kind: "reject", reason: "rejected", error: failureOf(error) };
   }
-  if (error instanceof PolicyViolation && error.denied) {
-    return { kind: "failure", error: failureOf(error) };
-  }
+  const violation = violationOf(error, contract);
+  if (violation?.denied) return { kind: "failure", error: failureOf(violation) };
   return tried(error instanceof Retry ? error : undefined, error, task, contract);
 }
 

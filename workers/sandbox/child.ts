@@ -5,12 +5,13 @@ import { valueText } from "../../shared/log_format.ts";
 import { Registry } from "../../shared/registry.ts";
 import { traced } from "../../shared/tracing.ts";
 import { abortReason } from "../abort_reason.ts";
+import { violationOf } from "../denial.ts";
 import { createContext, type TaskLog } from "../context.ts";
 import { Handlers } from "../handlers.ts";
 import { logLine } from "../task_log.ts";
 import { type Channel, takeChannel } from "./channel.ts";
 import { recordError, reviveError } from "./error_record.ts";
-import { Guard, violationOf } from "./guard.ts";
+import { Guard } from "./guard.ts";
 import type { SandboxLogLine, ToChild } from "./messages.ts";
 
 /** Characters of a log line, and of each property that is shown as text. */
@@ -118,7 +119,7 @@ class Attempts {
     } catch (thrown) {
       if (this.#current !== current) return;
       const error = abortReason(thrown, controller.signal);
-      const denial = violationOf(error, name);
+      const denial = violationOf(error, { name, run: "process" });
       if (denial && !current.violations.has(denial.violation)) {
         this.#report(denial.violation, denial.message);
       }
@@ -139,7 +140,7 @@ class Attempts {
   /** What nobody caught ends the attempt; the child is not used again. */
   #unhandled(reason: unknown): void {
     const { run, name } = this.#current!;
-    const error = violationOf(reason, name) ?? new PolicyViolation(
+    const error = violationOf(reason, { name, run: "process" }) ?? new PolicyViolation(
       `Cannot go on with task '${name}' as it left an error uncaught (${
         describe(reason)
       }): await every promise, or catch its rejection`,

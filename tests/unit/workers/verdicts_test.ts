@@ -5,7 +5,7 @@ import { defineTask, z } from "../../../shared/mod.ts";
 import { outcomeOf } from "../../../workers/verdicts.ts";
 import { abortReason } from "../../../workers/abort_reason.ts";
 import { recordError, reviveError } from "../../../workers/sandbox/error_record.ts";
-import { violationOf } from "../../../workers/sandbox/guard.ts";
+import { violationOf } from "../../../workers/denial.ts";
 import { UNREADABLE } from "../../support/unreadable.ts";
 
 const once = defineTask({ name: "once", input: z.object({}) });
@@ -24,7 +24,7 @@ for (const [what, make] of Object.entries(UNREADABLE)) {
   Deno.test(`a child passes on ${what} that its handler throws`, () => {
     const aborted = AbortSignal.abort();
     const thrown = abortReason(make(), aborted);
-    assertEquals(violationOf(thrown, "once"), undefined);
+    assertEquals(violationOf(thrown, once), undefined);
     const crossed = reviveError(JSON.parse(JSON.stringify(recordError(thrown))));
     assert("error" in outcomeOf(crossed, task, once));
   });
