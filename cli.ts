@@ -10,6 +10,8 @@ import { ConfigurationError } from "./shared/errors.ts";
 import { COMMANDS } from "./cli/commands.ts";
 import { help, overview } from "./cli/help.ts";
 import { EXIT, explain } from "./cli/exit.ts";
+import { checkOwnVariables } from "./cli/variables.ts";
+import { refuseWords } from "./cli/words.ts";
 
 /** Runs one command.
  *
@@ -40,7 +42,7 @@ async function runCommand(name: string, given: readonly string[]): Promise<numbe
   if (!load) {
     const near = closest(name, COMMANDS.keys());
     throw new ConfigurationError(
-      `Cannot run '${name}' as there is no such command${
+      `Cannot run '${name}' because there is no such command${
         near ? `: did you mean '${near}'?` : ": see --help"
       }`,
     );
@@ -50,6 +52,7 @@ async function runCommand(name: string, given: readonly string[]): Promise<numbe
     console.log(help(name, command));
     return 0;
   }
+  checkOwnVariables();
   if (command.verbatim) {
     return await command.run({ config: undefined, own: {}, rest: given, peers: COMMANDS });
   }
@@ -57,6 +60,7 @@ async function runCommand(name: string, given: readonly string[]): Promise<numbe
     Object.entries(command.flags ?? {}).map(([flag, { value }]) => [flag, value !== undefined]),
   );
   const { flags, own, rest } = parseFlags(command.role, given, takesValue);
+  if (!command.usage) refuseWords(rest, name);
   const config = command.role ? loadConfig(command.role, { flags }) : undefined;
   return await command.run({ config, own, rest });
 }

@@ -1,7 +1,7 @@
 /** `cli.ts api`: take tasks over HTTP and publish them. */
 import { Api } from "../api/main.ts";
 import { startLog } from "../shared/log.ts";
-import { loadRegistry } from "./app.ts";
+import { loadRegistry, modulesOf } from "./app.ts";
 import { type Command, configOf } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { brokerOf, databaseOf } from "./servers.ts";
@@ -14,7 +14,7 @@ export const api: Command = {
   async run(given) {
     const config = configOf(given);
     await startLog({ level: config.logLevel, format: config.logFormat });
-    const registry = await loadRegistry(config);
+    const registry = await loadRegistry(modulesOf(config, "api"));
     await using broker = brokerOf(config, "celeriac api");
     await using database = databaseOf(config, "celeriac api");
     const server = new Api({ config, registry, broker, database });

@@ -1,7 +1,7 @@
 /** `cli.ts beat`: send what schedules say, when they say. */
 import { Beat } from "../beat/main.ts";
 import { startLog } from "../shared/log.ts";
-import { loadRegistry, loadSchedules } from "./app.ts";
+import { loadRegistry, loadSchedules, modulesOf } from "./app.ts";
 import { type Command, configOf } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { brokerOf, databaseOf } from "./servers.ts";
@@ -18,8 +18,9 @@ export const beat: Command = {
   async run(given) {
     const config = configOf(given);
     await startLog({ level: config.logLevel, format: config.logFormat });
-    const registry = await loadRegistry(config);
-    const schedules = await loadSchedules(config);
+    const modules = modulesOf(config, "beat");
+    const registry = await loadRegistry(modules);
+    const schedules = await loadSchedules(modules);
     await using broker = brokerOf(config, "celeriac beat");
     await using database = databaseOf(config, "celeriac beat");
     const node = new Beat({ config, registry, schedules, broker, database });

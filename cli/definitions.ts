@@ -17,8 +17,10 @@ import {
   selectUsers,
 } from "../shared/definitions/users.ts";
 import { ConfigurationError } from "../shared/errors.ts";
+import type { Config } from "../shared/settings.ts";
+import { DEFAULT_QUEUE } from "../shared/task.ts";
 import { topology } from "../shared/topology.ts";
-import { loadRegistry } from "./app.ts";
+import { loadRegistry, modulesOf } from "./app.ts";
 import { type Command, configOf, type Given } from "./command.ts";
 import { EXIT } from "./exit.ts";
 
@@ -65,7 +67,7 @@ export const definitions: Command = {
     const config = configOf(given);
     const [action = ""] = given.rest;
     const options = {
-      topology: topology((await loadRegistry(config)).queues),
+      topology: topology(await queuesOf(config)),
       vhost: given.own.vhost ?? DEFAULT_VHOST,
       ...delaysOf(given.own),
       users: usersOf(given.own, config.foreignQueues),
@@ -107,6 +109,12 @@ export const definitions: Command = {
     }
   },
 };
+
+/** Queues of the app; without one those of no app in particular. */
+async function queuesOf(config: Config): Promise<string[]> {
+  if (config.contracts === undefined) return [DEFAULT_QUEUE];
+  return (await loadRegistry(modulesOf(config, "definitions"))).queues;
+}
 
 function usersOf(own: Given["own"], foreignQueues: string[]): BrokerUser[] {
   const names = (text = "") => text.split(",").map((part) => part.trim()).filter(Boolean);

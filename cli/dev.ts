@@ -22,9 +22,10 @@ export const dev: Command = {
   async run(given) {
     const config = configOf(given);
     const log = await startLog({ level: config.logLevel, format: config.logFormat });
-    const registry = await loadRegistry(config);
-    const handlers = await loadHandlers(config, registry);
-    const schedules = await loadSchedules(config);
+    const modules = modulesOf(config, "dev");
+    const registry = await loadRegistry(modules);
+    const handlers = await loadHandlers(modules, registry);
+    const schedules = await loadSchedules(modules);
     await using embedded = await Embedded.claim(config);
     const { broker, database } = embedded;
     const api = new Api({ config, registry, broker, database });
@@ -36,7 +37,7 @@ export const dev: Command = {
       config,
       registry,
       handlers,
-      modules: modulesOf(config),
+      modules,
       broker,
       database,
       log,

@@ -4,13 +4,13 @@ import { loadConfig, parseFlags } from "../shared/config.ts";
 import { ConfigurationError } from "../shared/errors.ts";
 import { closest } from "../shared/closest.ts";
 import { brokerUsers } from "../shared/definitions/users.ts";
-import { passwordVariable } from "../shared/definitions/secrets.ts";
+import { passwordVariables } from "../shared/definitions/secrets.ts";
 import type { GRANTS } from "../shared/permissions.ts";
 import { type Config, type Role, settingsOf } from "../shared/settings.ts";
 import type { TaskContract } from "../shared/task.ts";
 import { CHILD_VARIABLES, hasFolder } from "../workers/sandbox/permissions.ts";
 import { SHELL } from "../workers/sandbox/warden.ts";
-import { loadRegistry, modulesOf } from "./app.ts";
+import { loadRegistry, type Modules, modulesOf } from "./app.ts";
 import type { Command } from "./command.ts";
 import { EXIT } from "./exit.ts";
 
@@ -31,7 +31,7 @@ export const permissions: Command = {
   details: [
     "Prints what belongs between `deno run` and `cli.ts COMMAND`, for the current settings:",
     "",
-    "  deno run $(deno run -A cli.ts permissions worker) cli.ts worker",
+    "  deno run $(deno run -A cli.ts permissions worker --sample) cli.ts worker --sample",
   ].join("\n"),
   verbatim: true,
   async run({ rest, peers }) {
@@ -56,7 +56,9 @@ export const permissions: Command = {
       return EXIT.done;
     }
     const config = loadConfig(role, { flags });
-    const contracts = role === "worker" || role === "dev" ? await loadRegistry(config) : [];
+    const contracts = role === "worker" || role === "dev"
+      ? await loadRegistry(modulesOf(config, role))
+      : [];
     console.log(permissionFlags(role, config, own, contracts).join(" "));
     return EXIT.done;
   },
@@ -131,15 +133,12 @@ function variables(role: Role): string[] {
   const own = settingsOf(role).flatMap(([, { env, secret }]) =>
     secret ? [env, `${env}_FILE`] : [env]
   );
-  const broker = role === "definitions" ? brokerUsers().map(passwordVariable) : [];
+  const broker = role === "definitions" ? brokerUsers().flatMap(passwordVariables) : [];
   const child = role === "worker" || role === "dev" ? CHILD_VARIABLES : [];
   return [
     ...own,
     ...child,
-    ...broker.flatMap((name) => {
-      const hash = name.replace("PASSWORD_", "PASSWORD_HASH_");
-      return [name, `${name}_FILE`, hash, `${hash}_FILE`];
-    }),
+    ...broker,
     ...LIBRARY_ENV,
   ];
 }
@@ -192,19 +191,18 @@ function httpPort(url: string): number {
 
 /** Folders of the app, as its modules are imported by name at run time, and the embedded database with what it is made of. */
 function folders(role: Role, config: Config): string[] {
-  const { contracts, handlers } = modulesOf(config);
+  const modules = () => modulesOf(config, role);
   // Modules that are named at run time import ours, which in a linked checkout are files like any other.
   const ours = config.contracts || config.handlers ? appFolder(import.meta.url) : [];
   switch (role) {
     case "api":
     case "beat":
-      return [...appFolder(contracts), ...ours];
+      return [...appFolder(modules().contracts), ...ours];
     case "worker":
-      return [...appFolder(contracts), ...appFolder(handlers), ...ours];
+      return [...appFolders(modules()), ...ours];
     case "dev":
       return [
-        ...appFolder(contracts),
-        ...appFolder(handlers),
+        ...appFolders(modules()),
         ...ours,
         resolve(config.data),
         Deno.cwd(),
@@ -214,10 +212,14 @@ function folders(role: Role, config: Config): string[] {
     case "schedules":
       return [Deno.cwd()];
     case "definitions":
-      return [Deno.cwd(), ...appFolder(contracts)];
+      return [Deno.cwd(), ...(config.contracts ? appFolder(modules().contracts) : [])];
     default:
       return [];
   }
+}
+
+function appFolders({ contracts, handlers }: Modules): string[] {
+  return [...appFolder(contracts), ...appFolder(handlers)];
 }
 
 /** Where a module's `deno.json` is, which child processes are started with; otherwise the module's own folder. */

@@ -1,7 +1,7 @@
 /** `cli.ts tasks`: what each task may do. */
 import { ConfigurationError } from "../shared/errors.ts";
 import { egressPolicy, manifestRows } from "../shared/manifest.ts";
-import { loadRegistry } from "./app.ts";
+import { loadRegistry, modulesOf } from "./app.ts";
 import { columns } from "./columns.ts";
 import { type Command, configOf } from "./command.ts";
 import { EXIT } from "./exit.ts";
@@ -24,7 +24,7 @@ export const tasks: Command = {
       );
     }
     const config = configOf(given);
-    const registry = await loadRegistry(config);
+    const registry = await loadRegistry(modulesOf(config, "api"));
     if (what === "egress") {
       console.log(JSON.stringify(egressPolicy(registry), null, 2));
     } else console.log(columns(["task", "runs", "may", "limits"], manifestRows(registry)));

@@ -25,7 +25,7 @@ export function wordOf<Word extends string>(
   if (word) return word;
   const near = closest(given, known);
   throw new ConfigurationError(
-    `Cannot '${given}' ${what} as there is no such word: ${
+    `Cannot '${given}' ${what} because there is no such word: ${
       near ? `did you mean '${near}'?` : `choose from ${known.join(", ")}`
     }`,
   );
@@ -54,10 +54,21 @@ export function numbersOf<Name extends string>(
     const value = Number(text);
     if (text.trim() === "" || !Number.isFinite(value) || value < 0) {
       throw new ConfigurationError(
-        `Cannot use '${text}' of --${name} as it is not a number from 0 up`,
+        `Cannot use '${text}' of --${name} because it is not a number from 0 up: correct it`,
       );
     }
     numbers[name] = value;
   }
   return numbers;
+}
+
+/** Refuses words after a command that takes flags only.
+ *
+ * @throws {ConfigurationError} for the first one */
+export function refuseWords([word]: readonly string[], command: string): void {
+  if (word === undefined) return;
+  const remedy = word.includes("=") ? `write --${word}` : `see \`deno task cli ${command} --help\``;
+  throw new ConfigurationError(
+    `Cannot use '${word}' because \`${command}\` takes flags only: ${remedy}`,
+  );
 }

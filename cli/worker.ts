@@ -17,15 +17,16 @@ export const worker: Command = {
   async run(given) {
     const config = configOf(given);
     const log = await startLog({ level: config.logLevel, format: config.logFormat });
-    const registry = await loadRegistry(config);
-    const handlers = await loadHandlers(config, registry);
+    const modules = modulesOf(config, "worker");
+    const registry = await loadRegistry(modules);
+    const handlers = await loadHandlers(modules, registry);
     await using broker = brokerOf(config, "celeriac worker");
     await using database = databaseOf(config, "celeriac worker");
     const node = new WorkerNode({
       config,
       registry,
       handlers,
-      modules: modulesOf(config),
+      modules,
       broker,
       address: parseAmqpUrl(config.amqpUrl),
       database,

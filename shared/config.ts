@@ -47,9 +47,9 @@ export function loadSetting<Key extends SettingKey>(key: Key, sources: Sources):
   const parsed = setting.schema.safeParse(given?.value);
   if (parsed.success) return parsed.data as Config[Key];
   const shown = setting.secret ? "the value" : `'${given?.value}'`;
-  const why = parsed.error.issues[0]?.message ?? "it is not valid";
+  const why = parsed.error.issues[0]?.message ?? "it is not valid: correct it";
   throw new ConfigurationError(
-    `Cannot use ${shown} of ${given?.from} as it is no good: ${why} (${setting.help})`,
+    `Cannot use ${shown} of ${given?.from} because ${why} (${setting.help})`,
   );
 }
 
@@ -112,27 +112,25 @@ export function parseFlags(
       rest.push(...args.slice(i + 1));
       break;
     }
+    if (/^-[A-Za-z]/.test(arg)) {
+      throw new ConfigurationError(
+        `Cannot use '${arg}' because flags begin with two dashes: see --help`,
+      );
+    }
     if (!arg.startsWith("--")) {
       rest.push(arg);
       continue;
     }
     const [name = "", ...joined] = arg.slice(2).split("=");
     const flag = known.get(name);
-    if (!flag) {
-      const near = closest(name, known.keys());
-      throw new ConfigurationError(
-        `Cannot use flag --${name} as it is not known here${
-          near ? `: did you mean --${near}?` : ": see --help"
-        }`,
-      );
-    }
+    if (!flag) throw unknownFlag(name, known.keys());
     let value = joined.length ? joined.join("=") : undefined;
     if (value === undefined) {
       if (flag.takesValue) {
         value = args[++i];
         if (value === undefined || value.startsWith("--")) {
           throw new ConfigurationError(
-            `Cannot use flag --${name} as its value is missing: give --${name}=VALUE`,
+            `Cannot use flag --${name} because its value is missing: give --${name}=VALUE`,
           );
         }
       } else value = "1";
@@ -141,4 +139,22 @@ export function parseFlags(
     else own[name] = value;
   }
   return { flags, own, rest };
+}
+
+function unknownFlag(name: string, known: Iterable<string>): ConfigurationError {
+  const near = closest(name, known);
+  if (near) {
+    return new ConfigurationError(
+      `Cannot use flag --${name} because this command has no such flag: did you mean --${near}?`,
+    );
+  }
+  const other = (Object.entries(SETTINGS) as [SettingKey, Setting][])
+    .find(([key]) => flagOf(key) === name);
+  return new ConfigurationError(
+    other
+      ? `Cannot use flag --${name} because it belongs to other commands (${
+        other[1].roles.join(", ")
+      }): leave it out`
+      : `Cannot use flag --${name} because this command has no such flag: see --help`,
+  );
 }

@@ -1,12 +1,12 @@
 /** The one tree of errors. Each class says who may catch it.
  *
- * Messages follow one grammar: "Cannot DO THING as REASON: REMEDY".
+ * Messages follow one grammar: "Cannot DO THING because REASON: REMEDY".
  * @module
  */
 
 /** Root of all errors that Celeriac throws on purpose. */
 export class CeleriacError extends Error {
-  /** Takes a message of the form "Cannot DO THING as REASON: REMEDY". */
+  /** Takes a message of the form "Cannot DO THING because REASON: REMEDY". */
   constructor(message?: string, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;

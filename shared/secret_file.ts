@@ -21,7 +21,7 @@ export function unreadable(path: string, variable: string, cause: unknown): Conf
   const missing = cause instanceof Deno.errors.NotFound;
   const why = missing ? "there is no such file" : (cause as Error).message;
   const text =
-    `Cannot read '${path}' as ${why}: put there what ${variable} is to be, or mend ${variable}_FILE (on Kubernetes: make the Secrets by \`deno task secrets\`)`;
+    `Cannot read '${path}' because ${why}: write the value of ${variable} to it, or correct ${variable}_FILE (on Kubernetes: make the Secrets by \`deno task secrets\`)`;
   return missing
     ? new SecretMissing(text, path, { cause })
     : new ConfigurationError(text, { cause });

@@ -28,6 +28,29 @@ export function passwordVariable(user: BrokerUser): string {
   return `CELERIAC_BROKER_PASSWORD_${suffix(user)}`;
 }
 
+/** All variables that may hold a user's password or its hash: one of them is to be set.
+ *
+ * @example
+ * ```ts
+ * import { passwordVariables } from "./secrets.ts";
+ * import { brokerUsers } from "./users.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [, api] = brokerUsers();
+ * assertEquals(passwordVariables(api!), [
+ *   "CELERIAC_BROKER_PASSWORD_API",
+ *   "CELERIAC_BROKER_PASSWORD_API_FILE",
+ *   "CELERIAC_BROKER_PASSWORD_HASH_API",
+ *   "CELERIAC_BROKER_PASSWORD_HASH_API_FILE",
+ * ]);
+ * ```
+ */
+export function passwordVariables(user: BrokerUser): string[] {
+  const password = passwordVariable(user);
+  const hash = hashVariable(user);
+  return [password, `${password}_FILE`, hash, `${hash}_FILE`];
+}
+
 /** The hash to store for a user, or `undefined` when no variable gives one. Empty values count as not given.
  *
  * @param stored what the broker has now: kept when it was made of the same password, so that nothing changes
@@ -39,15 +62,13 @@ export async function hashFor(
   stored?: PasswordHash,
 ): Promise<PasswordHash | undefined> {
   const password = passwordVariable(user);
-  const hash = `CELERIAC_BROKER_PASSWORD_HASH_${suffix(user)}`;
-  const names = [password, `${password}_FILE`, hash, `${hash}_FILE`].filter((name) =>
-    source.env(name)
-  );
+  const hash = hashVariable(user);
+  const names = passwordVariables(user).filter((name) => source.env(name));
   const [name, other] = names;
   if (name === undefined) return undefined;
   if (other !== undefined) {
     throw new ConfigurationError(
-      `Cannot choose the password of user '${user.name}' as ${name} and ${other} are both set: unset one`,
+      `Cannot choose the password of user '${user.name}' because ${name} and ${other} are both set: unset one`,
     );
   }
   const secret = await secretOf(name, source);
@@ -55,7 +76,7 @@ export async function hashFor(
     const ready = parseHash(secret);
     if (ready) return ready;
     throw new ConfigurationError(
-      `Cannot use ${name} as it is no RabbitMQ hash of SHA-256 or SHA-512 in base64: give the password in ${password} instead`,
+      `Cannot use ${name} because it is no RabbitMQ hash of SHA-256 or SHA-512 in base64: give the password in ${password} instead`,
     );
   }
   return stored && await isHashOf(secret, stored) ? stored : await hashPassword(secret);
@@ -72,10 +93,14 @@ async function secretOf(name: string, source: SecretSource): Promise<string> {
   }
   if (text === "") {
     throw new ConfigurationError(
-      `Cannot use the file of ${name} as it is empty: write the secret to it`,
+      `Cannot use the file of ${name} because it is empty: write the secret to it`,
     );
   }
   return text;
+}
+
+function hashVariable(user: BrokerUser): string {
+  return `CELERIAC_BROKER_PASSWORD_HASH_${suffix(user)}`;
 }
 
 function suffix({ role }: BrokerUser): string {

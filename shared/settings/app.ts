@@ -1,12 +1,12 @@
 /** Settings of the app that a role works for. */
-import { list, seconds, setting, text } from "./setting.ts";
+import { flag, list, seconds, setting, text } from "./setting.ts";
 
 /** Settings of the app that a role works for. Durations are seconds. */
 export const APP_SETTINGS = {
   contracts: setting({
     env: "CELERIAC_CONTRACTS",
     schema: text.optional(),
-    defaultText: "the sample app",
+    defaultText: "none; dev: the sample app",
     value: "MODULE",
     roles: ["api", "worker", "beat", "dev", "definitions"],
     help: "module that exports your contracts",
@@ -14,10 +14,16 @@ export const APP_SETTINGS = {
   handlers: setting({
     env: "CELERIAC_HANDLERS",
     schema: text.optional(),
-    defaultText: "the sample app",
+    defaultText: "none; dev: the sample app",
     value: "MODULE",
     roles: ["worker", "dev"],
     help: "module that exports your handlers",
+  }),
+  sample: setting({
+    env: "CELERIAC_SAMPLE",
+    schema: flag.default(false),
+    roles: ["api", "worker", "beat"],
+    help: "run the sample app if no contracts and no handlers are named",
   }),
   foreignQueues: setting({
     env: "CELERIAC_FOREIGN_QUEUES",
@@ -36,7 +42,7 @@ export const APP_SETTINGS = {
   }),
   retention: setting({
     env: "CELERIAC_RETENTION",
-    schema: seconds.min(60).default(7 * 24 * 3600),
+    schema: seconds({ min: 60 }).default(7 * 24 * 3600),
     value: "SECONDS",
     roles: ["api", "dev"],
     help: "age at which final records are dropped",

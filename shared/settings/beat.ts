@@ -5,7 +5,7 @@ import { seconds, setting, text } from "./setting.ts";
 export const BEAT_SETTINGS = {
   beatLease: setting({
     env: "CELERIAC_BEAT_LEASE",
-    schema: seconds.min(1).default(6),
+    schema: seconds({ min: 1 }).default(6),
     value: "SECONDS",
     roles: ["beat", "dev"],
     help: "time after which another scheduler takes over from one that is silent",

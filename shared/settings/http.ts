@@ -1,6 +1,5 @@
 /** Settings of what listens, and of who calls it. */
-import { z } from "zod";
-import { flag, port, RUNNING, seconds, setting, text } from "./setting.ts";
+import { count, flag, port, RUNNING, seconds, setting, text, url } from "./setting.ts";
 
 /** Settings of what listens, and of who calls it. Durations are seconds. */
 export const HTTP_SETTINGS = {
@@ -28,7 +27,7 @@ export const HTTP_SETTINGS = {
   }),
   explain: setting({
     env: "CELERIAC_EXPLAIN",
-    schema: seconds.default(0),
+    schema: seconds().default(0),
     value: "SECONDS",
     roles: ["api", "worker", "beat", "migrate", "definitions"],
     help:
@@ -36,7 +35,7 @@ export const HTTP_SETTINGS = {
   }),
   apiToken: setting({
     env: "CELERIAC_API_TOKEN",
-    schema: text.min(16, "must have at least 16 characters").optional(),
+    schema: text.min(16, "it has fewer than 16 characters: make a longer one").optional(),
     defaultText: "none",
     value: "TOKEN",
     secret: true,
@@ -51,21 +50,21 @@ export const HTTP_SETTINGS = {
   }),
   url: setting({
     env: "CELERIAC_URL",
-    schema: z.url({ protocol: /^https?$/ }).default("http://127.0.0.1:8000"),
+    schema: url(/^https?$/, "http://127.0.0.1:8000").default("http://127.0.0.1:8000"),
     value: "URL",
     roles: ["call", "result", "schedules", "dead"],
     help: "where the API is",
   }),
   maxWait: setting({
     env: "CELERIAC_MAX_WAIT",
-    schema: seconds.default(60),
+    schema: seconds().default(60),
     value: "SECONDS",
     roles: ["api", "dev"],
     help: "longest ?wait= and Prefer: wait=",
   }),
   resultCache: setting({
     env: "CELERIAC_RESULT_CACHE",
-    schema: z.coerce.number().int().min(0).default(10_000),
+    schema: count({ min: 0 }).default(10_000),
     value: "N",
     roles: ["api", "dev"],
     help: "final results kept in memory; 0 turns the cache off",

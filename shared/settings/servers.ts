@@ -1,15 +1,11 @@
 /** Settings of the servers that a role connects to. */
-import { z } from "zod";
-import { count, seconds, SERVERS, setting } from "./setting.ts";
+import { count, oneOf, seconds, SERVERS, setting, url } from "./setting.ts";
 
 /** Settings of the servers that a role connects to. Durations are seconds. */
 export const SERVER_SETTINGS = {
   amqpUrl: setting({
     env: "AMQP_URL",
-    schema: z.url({
-      protocol: /^amqps?$/,
-      error: "must look like amqp://user:password@host:5672/vhost",
-    })
+    schema: url(/^amqps?$/, "amqp://user:password@host:5672/vhost")
       .default("amqp://guest:guest@127.0.0.1:5672"),
     value: "URL",
     secret: true,
@@ -18,10 +14,8 @@ export const SERVER_SETTINGS = {
   }),
   databaseUrl: setting({
     env: "DATABASE_URL",
-    schema: z.url({
-      protocol: /^postgres(ql)?$/,
-      error: "must look like postgres://user:password@host:5432/database",
-    }).default("postgres://postgres@127.0.0.1:5432/postgres"),
+    schema: url(/^postgres(ql)?$/, "postgres://user:password@host:5432/database")
+      .default("postgres://postgres@127.0.0.1:5432/postgres"),
     value: "URL",
     secret: true,
     roles: SERVERS,
@@ -29,10 +23,8 @@ export const SERVER_SETTINGS = {
   }),
   managementUrl: setting({
     env: "MANAGEMENT_URL",
-    schema: z.url({
-      protocol: /^https?$/,
-      error: "must look like http://user:password@host:15672",
-    }).default("http://guest:guest@127.0.0.1:15672"),
+    schema: url(/^https?$/, "http://user:password@host:15672")
+      .default("http://guest:guest@127.0.0.1:15672"),
     value: "URL",
     secret: true,
     roles: ["definitions"],
@@ -40,21 +32,21 @@ export const SERVER_SETTINGS = {
   }),
   results: setting({
     env: "CELERIAC_RESULTS",
-    schema: z.enum(["native", "django"]).default("native"),
+    schema: oneOf(["native", "django"]).default("native"),
     value: "TABLES",
     roles: [...SERVERS, "dev"],
     help: "where records are: native (our own tables) or django (django-celery-results')",
   }),
   confirmTimeout: setting({
     env: "CELERIAC_CONFIRM_TIMEOUT",
-    schema: seconds.min(0.1).default(5),
+    schema: seconds({ min: 0.1 }).default(5),
     value: "SECONDS",
     roles: ["api", "worker", "beat", "inspect"],
     help: "wait for the broker's confirm; after it the outbox takes the message",
   }),
   databasePool: setting({
     env: "CELERIAC_DATABASE_POOL",
-    schema: count.max(1000).default(8),
+    schema: count({ max: 1000 }).default(8),
     value: "N",
     roles: ["api", "worker", "beat"],
     help: "connections to Postgres at most",

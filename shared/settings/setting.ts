@@ -1,5 +1,6 @@
 /** What a setting is, and how its text is read. */
 import { z } from "zod";
+import { closest } from "../closest.ts";
 
 /** The commands that settings belong to. */
 export type Role =
@@ -32,20 +33,70 @@ export interface Setting<Schema extends z.ZodType = z.ZodType> {
 }
 
 /** Some text. */
-export const text = z.string().min(1, "must not be empty");
-/** A port; 0 takes a free one. */
-export const port = z.coerce.number().int().min(0).max(65535);
+export const text = z.string().min(1, "it is empty: give some text, or leave it out");
 /** Texts with commas between. */
 export const list = z.string().transform((given) =>
   given.split(",").map((part) => part.trim()).filter((part) => part !== "")
 );
+
+const YES = ["1", "true", "yes", "on"];
+const NO = ["0", "false", "no", "off", ""];
+
 /** Yes or no. */
-export const flag = z.enum(["1", "true", "yes", "on", "0", "false", "no", "off", ""])
-  .transform((given) => ["1", "true", "yes", "on"].includes(given));
+export const flag = z.enum([...YES, ...NO], {
+  error: `it is neither yes nor no: give ${YES.join(", ")}, ${NO.filter(Boolean).join(", ")}`,
+}).transform((given) => YES.includes(given));
+
+/** One of several words. */
+export const oneOf = <const Words extends readonly [string, ...string[]]>(words: Words) =>
+  z.enum(words, {
+    error: ({ input }) => {
+      const near = closest(String(input), words);
+      return `it is not one of ${words.join(", ")}: ${
+        near ? `did you mean '${near}'?` : "choose one"
+      }`;
+    },
+  });
+
+/** A URL.
+ *
+ * @param looks what it looks like, such as `http://host:8000` */
+export const url = (protocol: RegExp, looks: string) =>
+  z.url({
+    protocol,
+    error: ({ input }) => {
+      const scheme = looks.slice(0, looks.indexOf(":"));
+      const bare = typeof input === "string" && !input.includes("://");
+      return bare
+        ? `it has no scheme: put ${scheme}:// before it, as in ${looks}`
+        : `it is not such a URL: write it as ${looks}`;
+    },
+  });
+
+const NUMBER = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i;
+
+interface Range {
+  readonly min: number;
+  readonly max?: number;
+}
+
+function number(kind: string, { min, max }: Range, fits: (value: number) => boolean) {
+  const range = max === undefined ? `${min} up` : `${min} to ${max}`;
+  const error = `it is not a ${kind} from ${range}: correct it`;
+  return z.string(error).regex(NUMBER, error).transform(Number)
+    .refine((value) => fits(value) && value >= min && (max === undefined || value <= max), error);
+}
+
+/** A number. */
+export const decimal = (range: Range) => number("number", range, Number.isFinite);
 /** A duration. */
-export const seconds = z.coerce.number().min(0);
-/** A whole number from 1. */
-export const count = z.coerce.number().int().min(1);
+export const seconds = (range: Range = { min: 0 }) =>
+  number("number of seconds", range, Number.isFinite);
+/** A whole number, from 1 unless told otherwise. */
+export const count = ({ min = 1, max }: Partial<Range> = {}) =>
+  number("whole number", { min, ...(max !== undefined && { max }) }, Number.isSafeInteger);
+/** A port; 0 takes a free one. */
+export const port = count({ min: 0, max: 65_535 });
 
 /** Keeps the type of a setting's schema. */
 export const setting = <Schema extends z.ZodType>(entry: Setting<Schema>): Setting<Schema> => entry;

@@ -1,6 +1,5 @@
 /** Settings of workers. */
-import { z } from "zod";
-import { count, flag, list, seconds, setting, text } from "./setting.ts";
+import { count, decimal, flag, list, seconds, setting, text } from "./setting.ts";
 
 /** Settings of workers. Durations are seconds. */
 export const WORKER_SETTINGS = {
@@ -14,14 +13,14 @@ export const WORKER_SETTINGS = {
   }),
   concurrency: setting({
     env: "CELERIAC_CONCURRENCY",
-    schema: count.max(10_000).default(32),
+    schema: count({ max: 10_000 }).default(32),
     value: "N",
     roles: ["worker", "dev"],
     help: "handlers that run at once in one worker",
   }),
   prefetchFactor: setting({
     env: "CELERIAC_PREFETCH_FACTOR",
-    schema: z.coerce.number().min(1).max(100).default(8),
+    schema: decimal({ min: 1, max: 100 }).default(8),
     value: "N",
     roles: ["worker", "dev"],
     help:
@@ -29,7 +28,7 @@ export const WORKER_SETTINGS = {
   }),
   renew: setting({
     env: "CELERIAC_RENEW",
-    schema: seconds.min(1).max(3600).default(10),
+    schema: seconds({ min: 1, max: 3600 }).default(10),
     value: "SECONDS",
     roles: ["api", "worker", "dev"],
     help:
@@ -37,49 +36,54 @@ export const WORKER_SETTINGS = {
   }),
   processes: setting({
     env: "CELERIAC_PROCESSES",
-    schema: count.max(256).default(2),
+    schema: count({ max: 256 }).default(2),
     value: "N",
     roles: ["worker", "dev"],
     help: "warm child processes for each set of permissions among tasks that run in a process",
   }),
   heapMb: setting({
     env: "CELERIAC_HEAP_MB",
-    schema: count.min(16).default(256),
+    schema: count({ min: 16 }).default(256),
     value: "MIB",
     roles: ["worker", "dev"],
     help: "heap of each child process, MiB",
   }),
   loopBound: setting({
     env: "CELERIAC_LOOP_BOUND",
-    schema: seconds.min(0.05).default(0.5),
+    schema: seconds({ min: 0.05 }).default(0.5),
     value: "SECONDS",
     roles: ["worker", "dev"],
     help: "an inline handler that holds the event loop longer is named in log, metric and record",
   }),
   childTasks: setting({
     env: "CELERIAC_CHILD_TASKS",
-    schema: count.default(10_000),
+    schema: count().default(10_000),
     value: "N",
     roles: ["worker", "dev"],
     help: "tasks after which a child process is replaced",
   }),
   sandboxFolder: setting({
     env: "CELERIAC_SANDBOX_FOLDER",
-    schema: text.regex(/^\//, "must be an absolute path").default("/tmp/celeriac"),
+    schema: text.regex(/^\//, "it is not an absolute path: begin it with /").default(
+      "/tmp/celeriac",
+    ),
     value: "FOLDER",
     roles: ["worker", "dev"],
     help: "where child processes get a folder of their own, if their contract asks for one",
   }),
   grace: setting({
     env: "CELERIAC_GRACE",
-    schema: seconds.default(25),
+    schema: seconds().default(25),
     value: "SECONDS",
     roles: ["worker", "dev"],
     help: "time that running tasks get to finish after SIGTERM",
   }),
   node: setting({
     env: "CELERIAC_NODE",
-    schema: text.max(100).regex(/^[^\s@]+@[^\s@]+$/, "must look like name@host").optional(),
+    schema: text.max(100, "it has more than 100 characters: shorten it").regex(
+      /^[^\s@]+@[^\s@]+$/,
+      "it is not like name@host: write celeriac@host-1",
+    ).optional(),
     defaultText: "celeriac@<host>-<random>",
     value: "NAME",
     roles: ["worker", "dev"],

@@ -5,7 +5,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { auditTool } from "../support/audit_tools.ts";
 import { freshPipeline } from "../support/pipeline.ts";
 import { Process } from "../support/process.ts";
-import { startApi, startWorker } from "../support/roles.ts";
+import { sampleApp, startApi, startWorker } from "../support/roles.ts";
 
 const CHECKS = [
   "not_a_server_error",
@@ -21,7 +21,7 @@ Deno.test("thousands of requests made of the OpenAPI document meet neither a 5xx
   await using pipeline = await freshPipeline();
   const { AMQP_URL = "", DATABASE_URL = "" } = pipeline.env;
   // The sample app; nobody waits long for what will not come.
-  const env = { AMQP_URL, DATABASE_URL, CELERIAC_MAX_WAIT: "0.1" };
+  const env = { ...sampleApp, AMQP_URL, DATABASE_URL, CELERIAC_MAX_WAIT: "0.1" };
   const { api, url } = await startApi({ env });
   await using _api = api;
   await using worker = await startWorker({ env });

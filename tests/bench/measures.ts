@@ -7,7 +7,7 @@ import { Process, run } from "../support/process.ts";
 import { TcpProxy } from "../support/proxy.ts";
 import { residentMebibytes } from "../support/resident.ts";
 import { publishRaw, rawChannel, rawTask } from "../support/raw_amqp.ts";
-import { checkout, migrate, startApi, startWorker } from "../support/roles.ts";
+import { checkout, migrate, sampleApp, startApi, startWorker } from "../support/roles.ts";
 import { freshDatabase, freshVhost } from "../support/servers.ts";
 import type { Row } from "./table.ts";
 
@@ -137,6 +137,7 @@ export async function measureRefusal(_effort: Effort, say: Say): Promise<Row> {
   await using broker = TcpProxy.of(AMQP_URL);
   await using database = TcpProxy.of(DATABASE_URL);
   const env = {
+    ...sampleApp,
     AMQP_URL: broker.through(AMQP_URL),
     DATABASE_URL: database.through(DATABASE_URL),
   };
@@ -183,7 +184,7 @@ async function freshServers(): Promise<Servers> {
   stack.defer(() => client.end());
   const owned = stack.move();
   return {
-    env: { AMQP_URL: vhost.url, DATABASE_URL: database.url },
+    env: { ...sampleApp, AMQP_URL: vhost.url, DATABASE_URL: database.url },
     client,
     amqpUrl: vhost.url,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

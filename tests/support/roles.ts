@@ -13,6 +13,9 @@ export const testApp: Readonly<Record<string, string>> = {
   CELERIAC_HANDLERS: `${checkout}tests/app/handlers.ts`,
 };
 
+/** Variables that make a role run the sample app. */
+export const sampleApp: Readonly<Record<string, string>> = { CELERIAC_SAMPLE: "1" };
+
 /** What a role is started with. */
 export interface RoleOptions extends Pick<ProcessOptions, "cwd"> {
   /** Added to this process's own variables. */

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { freshPipeline, submit } from "../../support/pipeline.ts";
 import { Process, run } from "../../support/process.ts";
 import { rawChannel } from "../../support/raw_amqp.ts";
-import { checkout, startApi } from "../../support/roles.ts";
+import { checkout, sampleApp, startApi } from "../../support/roles.ts";
 
 const contracts = `
 import { defineTask, z } from "@celeriac/celeriac";
@@ -84,7 +84,7 @@ Deno.test("the program of docs/workflows.md submits its workflow", async () => {
   await using amqp = await rawChannel(pipeline.vhost.url);
   await amqp.channel.assertQueue("celery", { durable: true });
   const { AMQP_URL = "", DATABASE_URL = "" } = pipeline.env;
-  const env = { AMQP_URL, DATABASE_URL, CELERIAC_FOREIGN_QUEUES: "celery" };
+  const env = { ...sampleApp, AMQP_URL, DATABASE_URL, CELERIAC_FOREIGN_QUEUES: "celery" };
   const { api, url } = await startApi({ env });
   await using _api = api;
   const contracts = `

@@ -2,13 +2,13 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { eventually } from "../../support/eventually.ts";
 import { freePorts } from "../../support/ports.ts";
 import { Process } from "../../support/process.ts";
-import { checkout } from "../../support/roles.ts";
+import { checkout, testApp } from "../../support/roles.ts";
 
 const wrong = [
-  { role: "worker", args: ["worker"], env: { CELERIAC_HANDLERS: "/nowhere.ts" } },
+  { role: "worker", args: ["worker"], env: { ...testApp, CELERIAC_HANDLERS: "/nowhere.ts" } },
   { role: "beat", args: ["beat"], env: { CELERIAC_CONTRACTS: "/nowhere.ts" } },
   { role: "api", args: ["api"], env: { CELERIAC_CONTRACTS: "/nowhere.ts" } },
-  { role: "api", args: ["permissions", "api"], env: { DATABASE_URL_FILE: "/nowhere" } },
+  { role: "api", args: ["permissions", "api"], env: { ...testApp, DATABASE_URL_FILE: "/nowhere" } },
 ] as const;
 
 for (const { role, args, env } of wrong) {
@@ -39,6 +39,7 @@ Deno.test("permissions waits for a secret's file, tells probes so, and prints th
   const file = `${folder.path}/url`;
   const port = String(freePorts(1)[0]);
   await using process = explaining(["permissions", "worker"], {
+    ...testApp,
     DATABASE_URL_FILE: file,
     HEALTH_PORT: port,
   });
@@ -46,7 +47,7 @@ Deno.test("permissions waits for a secret's file, tells probes so, and prints th
     return await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
   });
   assertStringIncludes(await answer.text(), "deno task secrets");
-  await process.said(/Cannot read .*url' as/);
+  await process.said(/Cannot read .*url' because/);
   await new Promise((resolve) => setTimeout(resolve, 1500)); // longer than it would explain
   assertEquals(process.running, true);
   await Deno.writeTextFile(file, "postgres://there:1/shop");
@@ -76,7 +77,9 @@ async function emptyFolder(): Promise<AsyncDisposable & { path: string }> {
 
 Deno.test("a role that cannot start ends at once when nothing is told of explaining", async () => {
   const command = ["run", "-A", `${checkout}cli.ts`, "worker", "--handlers=/nowhere.ts"];
-  await using process = Process.start(Deno.execPath(), command, { env: { NO_COLOR: "1" } });
+  await using process = Process.start(Deno.execPath(), command, {
+    env: { ...testApp, NO_COLOR: "1" },
+  });
   assertEquals((await process.exit({ timeoutMs: 30_000 })).code, 2);
   assertStringIncludes(process.output, "Cannot load handlers module");
 });
