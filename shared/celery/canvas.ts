@@ -78,17 +78,38 @@ function said(canvas: Canvas, own: Signature["options"], args: unknown[] | undef
   if (args && args.length > 0) result = given(result, args);
   if (canvas.kind === "group") return adding(result, { errbacks: own.errbacks });
   const { taskId, group, groupIndex, chord, callbacks, errbacks } = own;
-  const last = { taskId, group, groupIndex, chord };
+  if (taskId !== undefined) result = named(result, taskId);
+  const last = present({ group, groupIndex, chord });
   result = ending(result, (signature) => ({
     ...signature,
-    options: {
-      ...signature.options,
-      ...present(last),
-      ...present({ taskId: signature.options.taskId }),
-    },
+    options: { ...signature.options, ...last },
   }));
   result = ending(result, (signature) => added(signature, { callbacks }));
   return adding(result, { errbacks });
+}
+
+/** Gives an id to what a canvas ends with, unless it has one: a group there bears it, not each of its members. */
+function named(canvas: Canvas, id: string): Canvas {
+  switch (canvas.kind) {
+    case "task":
+      return canvas.signature.options.taskId === undefined
+        ? {
+          ...canvas,
+          signature: { ...canvas.signature, options: { ...canvas.signature.options, taskId: id } },
+        }
+        : canvas;
+    case "chain":
+      return {
+        ...canvas,
+        steps: canvas.steps.map((step, at) =>
+          at === canvas.steps.length - 1 ? named(step, id) : step
+        ),
+      };
+    case "group":
+      return { ...canvas, id: canvas.id ?? id };
+    case "chord":
+      return { ...canvas, body: named(canvas.body, id) };
+  }
 }
 
 function adding(canvas: Canvas, links: Links): Canvas {

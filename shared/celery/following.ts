@@ -8,7 +8,7 @@ import { type Canvas, endings, given, identified, steps } from "./canvas_tree.ts
 import { childIds } from "./child_id.ts";
 import { type Dispatch, dispatch, resultOf, type ResultTuple } from "./dispatch.ts";
 import type { Embed, TaskMessage } from "./message.ts";
-import { fromWire } from "./signature.ts";
+import { fromWire, type Signature } from "./signature.ts";
 
 /** What starts when a task has succeeded. */
 export interface Following extends Dispatch {
@@ -73,10 +73,11 @@ export function afterSuccess(
 ): Following {
   const callbacks = (embed.callbacks ?? []).map(readCanvas);
   const plain = callbacks.filter(({ kind }) => kind !== "group");
+  const newId = childIds(id, "link"); // one for all parts: no two ids are alike
   const parts = [
     ...callbacks.filter(({ kind }) => kind === "group"),
     ...(plain.length > 1 ? [sideBySide(plain)] : plain),
-  ].map((part) => identified(part, childIds(id, "link")));
+  ].map((part) => identified(part, newId));
   const next = rest(id, embed);
   return started([...parts, ...(next ? [next] : [])], [value], { rootId, parentId: id });
 }
@@ -115,20 +116,43 @@ export function afterHeader(
   return started([bodyOf(chord)], [values], { rootId: chord.rootId, parentId });
 }
 
-/** What will never run as a member of the chord did not succeed, and whom to tell.
+/** What will never run because a member of the chord did not succeed, and the errbacks to start.
  *
- * @returns `id`: what Celery calls the body's own, that of a chain is its last task's */
+ * The errbacks are those of the tasks that would have started the body, as in Celery: the first task of
+ * a chain, every member of a group; of a chord those of its header and its body. Each is given the id
+ * of its task; Celery gives those of a chain the id of its last task. */
 export function withoutHeader(
   chord: PendingChord,
-): { lost: LostTask[]; errbacks: Following; id: string } {
+): { lost: LostTask[]; errbacks: Following } {
   const body = bodyOf(chord);
-  const [first] = steps(body);
-  const { taskId: id = first?.options.taskId ?? chord.group } = fromWire(chord.body).options;
-  const errbacks = first?.options.errbacks ?? null;
+  const { taskId } = fromWire(chord.body).options;
+  const isOne = body.kind === "task" || body.kind === "chain";
+  const started = firsts(body).map(({ options: { taskId: own, errbacks = null } }) => {
+    const id = (isOne ? taskId : undefined) ?? own!;
+    return afterFailure({ id, rootId: chord.rootId ?? id, embed: { errbacks } });
+  });
+  return { lost: lost(body), errbacks: joined(started) };
+}
+
+/** The tasks whose errbacks stand for a canvas that does not start. */
+function firsts(canvas: Canvas): Signature[] {
+  switch (canvas.kind) {
+    case "task":
+      return [canvas.signature];
+    case "chain":
+      return canvas.steps.slice(0, 1).flatMap(firsts);
+    case "group":
+      return canvas.members.flatMap(firsts);
+    case "chord":
+      return [...canvas.header, canvas.body].flatMap(firsts);
+  }
+}
+
+function joined(parts: readonly Following[]): Following {
   return {
-    id,
-    lost: lost(body),
-    errbacks: afterFailure({ id, rootId: chord.rootId ?? id, embed: { errbacks } }),
+    chords: parts.flatMap(({ chords }) => chords),
+    messages: parts.flatMap(({ messages }) => messages),
+    children: parts.flatMap(({ children }) => children),
   };
 }
 

@@ -201,6 +201,21 @@ Deno.test("afterFailure() gives errbacks the task's id, immutable ones nothing",
   assertEquals(messages.map(({ options }) => options.parentId), ["t", "t"]);
 });
 
+Deno.test("withoutHeader() starts the errbacks of a body that is a group or a chord", () => {
+  const errback = (name: string) => ({ link_error: [wire(name)] });
+  const group = composite("group", { tasks: [wire("a", errback("ea")), wire("b", errback("eb"))] });
+  const chord = composite("chord", {
+    kwargs: {},
+    header: [wire("h", errback("eh"))],
+    body: wire("z", errback("ez")),
+  });
+  const started = (body: unknown) =>
+    withoutHeader({ group: "g", body, rootId: null }).errbacks.messages.map(({ task }) => task);
+  assertEquals(started(group), ["ea", "eb"]);
+  assertEquals(started(chord), ["eh", "ez"]);
+  assertEquals(started(composite("chain", { tasks: [wire("c", errback("ec")), group] })), ["ec"]);
+});
+
 Deno.test("resultOf() has the parents of a chain and the members of a group", () => {
   const canvas = inTurn([
     task("a", { taskId: "a" }),
