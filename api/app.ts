@@ -5,6 +5,7 @@ import { ResultCache } from "./cache.ts";
 import type { ApiDependencies } from "./dependencies.ts";
 import { requireToken } from "./middleware/auth.ts";
 import { refuseCrossSite } from "./middleware/cross_site.ts";
+import { requireHost } from "./middleware/hosts.ts";
 import { refuseOtherMethods } from "./middleware/methods.ts";
 import { countRequests } from "./middleware/observe.ts";
 import { answerError, Problem } from "./problem.ts";
@@ -53,7 +54,7 @@ const PAGE_SECURITY = {
 /** Makes the API. It answers whatever its parts can: nothing is started or stopped here. */
 export function createApp(dependencies: ApiDependencies): Hono {
   const { registry, store, live, broker, settings, metrics } = dependencies;
-  const { maxWait, batchLimit, token, version } = settings;
+  const { maxWait, batchLimit, token, version, hosts = [] } = settings;
   const submitter = new Submitter(dependencies);
   const rules = {
     registry,
@@ -72,7 +73,8 @@ export function createApp(dependencies: ApiDependencies): Hono {
   app.notFound((c) =>
     answerError(new Problem("unknown-route", `Cannot find ${c.req.path}: see /docs`), c)
   );
-  app.use(countRequests(metrics), secureHeaders(SECURITY), refuseCrossSite);
+  app.use(countRequests(metrics), secureHeaders(SECURITY), refuseCrossSite(hosts));
+  if (settings.onlyHosts) app.use(requireHost(hosts));
   app.use("/docs", secureHeaders(PAGE_SECURITY));
   if (token !== undefined) app.use(requireToken(token));
   app.route("/v1", submitRoutes({ ...watched, rules, submitter, maxWait }));

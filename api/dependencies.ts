@@ -21,6 +21,10 @@ export interface ApiSettings {
   readonly resultCache: number;
   /** Bearer token that callers must show; open to all when absent. */
   readonly token?: string;
+  /** Host names of this API besides loopback's. */
+  readonly hosts?: readonly string[];
+  /** Whether requests for any other host are refused. */
+  readonly onlyHosts?: boolean;
   /** Seconds that a caller may wait. */
   readonly maxWait: number;
   /** Lines of one batch. */

@@ -25,6 +25,7 @@ import { within } from "../shared/waits.ts";
 import { Workflows } from "../shared/workflows.ts";
 import { createApp } from "./app.ts";
 import { Live } from "./live.ts";
+import { isLoopback } from "./middleware/hosts.ts";
 import { VERSION } from "../shared/version.ts";
 
 /** What the composition is given; the caller starts and stops broker and database. */
@@ -41,9 +42,6 @@ const BATCH_LIMIT = 10_000;
 /** Milliseconds that the first answer waits for queues and exchanges. */
 const DECLARE_MS = 2_000;
 
-/** Addresses that only this machine reaches. */
-const LOOPBACK = /^(127(\.\d+){3}|::1|localhost)$/;
-
 /** The API as a service, with everything it needs but broker and database. */
 export class Api implements Service {
   readonly #parts: ApiParts;
@@ -59,7 +57,8 @@ export class Api implements Service {
   /** @throws {ConfigurationError} when it would be open to the world by oversight */
   constructor(parts: ApiParts) {
     const { config, registry, broker, database } = parts;
-    if (!LOOPBACK.test(config.host) && !config.apiToken && !config.open) {
+    const local = isLoopback(config.host.includes(":") ? `[${config.host}]` : config.host);
+    if (!local && !config.apiToken && !config.open) {
       throw new ConfigurationError(
         `Cannot listen on ${config.host} without a token as everybody could submit tasks: set CELERIAC_API_TOKEN (or _FILE), or CELERIAC_OPEN=1 if that is meant`,
       );
@@ -122,6 +121,9 @@ export class Api implements Service {
       }),
       settings: {
         foreignQueues: config.foreignQueues,
+        hosts: config.allowedHosts,
+        onlyHosts: !config.allowedHosts.includes("*") &&
+          (config.allowedHosts.length > 0 || (local && !config.apiToken)),
         resultCache: config.resultCache,
         maxWait: config.maxWait,
         batchLimit: BATCH_LIMIT,

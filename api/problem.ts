@@ -24,6 +24,7 @@ export const PROBLEMS = {
   "incomplete-body": { status: 400, title: "The body ended early" },
   "invalid-input": { status: 422, title: "The request does not fit" },
   "unauthorized": { status: 401, title: "No valid token" },
+  "wrong-host": { status: 421, title: "Not a host of this API" },
   "cross-site": { status: 403, title: "Sent by a page of another site" },
   "unknown-route": { status: 404, title: "No such route" },
   "unknown-task": { status: 404, title: "No such task" },

@@ -1,5 +1,6 @@
 /** Settings of what listens, and of who calls it. */
-import { count, flag, port, RUNNING, seconds, setting, text, url } from "./setting.ts";
+import { z } from "zod";
+import { count, flag, list, port, RUNNING, seconds, setting, text, url } from "./setting.ts";
 
 /** Settings of what listens, and of who calls it. Durations are seconds. */
 export const HTTP_SETTINGS = {
@@ -47,6 +48,20 @@ export const HTTP_SETTINGS = {
     schema: flag.default(false),
     roles: ["api", "dev"],
     help: "serve beyond loopback without a token",
+  }),
+  allowedHosts: setting({
+    env: "CELERIAC_ALLOWED_HOSTS",
+    schema: list.pipe(z.array(
+      z.string().regex(
+        /^(\*|[\w.-]+|\[[\da-fA-F:.]+\])$/,
+        "expected host names with commas between, without scheme and port, or *",
+      ),
+    )).default([]),
+    defaultText: "none",
+    value: "NAMES",
+    roles: ["api", "dev"],
+    help:
+      "host names that the API answers by, besides loopback's, comma-separated; every other `Host` is refused if this is set, or if the API is on loopback without a token; `*` allows all",
   }),
   url: setting({
     env: "CELERIAC_URL",
