@@ -1,5 +1,15 @@
 /** Reading a request's body: bounded, of one type, in UTF-8. */
+import { inTime } from "../shared/waits.ts";
 import { Problem } from "./problem.ts";
+
+/** Milliseconds that any body may take: a small one over the slowest line. */
+const GRACE_MS = 20_000;
+
+/** Bytes a millisecond that a body must bring after that. */
+const BYTES_PER_MS = 32;
+
+/** Bodies of up to so many bytes are read in one piece, which is the quickest: 1 MiB. */
+const QUICK_BYTES = 1024 * 1024;
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -32,17 +42,30 @@ function unsupported(why: string, allowed: readonly string[]): Problem {
   );
 }
 
+/** How a body is read. */
+export interface ReadOptions {
+  /** Milliseconds that any body may take; a large one gets more, at {@linkcode BYTES_PER_MS}. Default 20 s */
+  readonly graceMs?: number;
+}
+
 /** Reads all of a body, up to a limit.
  *
  * @param limit bytes
  * @throws {Problem} `body-too-large`, by Content-Length before reading, else as soon as it is passed;
- * `incomplete-body` when the caller hangs up */
-export async function readBytes(request: Request, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+ * `incomplete-body` when the caller hangs up; `body-too-slow` when it takes too long */
+export async function readBytes(
+  request: Request,
+  limit: number,
+  { graceMs = GRACE_MS }: ReadOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
   const declared = request.headers.get("content-length");
   if (Number(declared) > limit) throw tooLarge(limit);
   try {
-    if (declared === null) return await collect(request.body ?? [], limit);
-    const bytes = new Uint8Array(await request.arrayBuffer());
+    if (declared === null || Number(declared) > QUICK_BYTES) {
+      return await collect(request.body, limit, graceMs);
+    }
+    const ms = graceMs + Number(declared) / BYTES_PER_MS;
+    const bytes = new Uint8Array(await inTime(ms, tooSlow, () => request.arrayBuffer()));
     if (bytes.length > limit) throw tooLarge(limit);
     return bytes;
   } catch (cause) {
@@ -54,17 +77,36 @@ export async function readBytes(request: Request, limit: number): Promise<Uint8A
 }
 
 async function collect(
-  chunks: AsyncIterable<Uint8Array<ArrayBuffer>> | Iterable<never>,
+  body: ReadableStream<Uint8Array<ArrayBuffer>> | null,
   limit: number,
+  graceMs: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  if (body === null) return new Uint8Array();
   const collected: Uint8Array<ArrayBuffer>[] = [];
+  const reader = body.getReader();
+  const began = performance.now();
   let length = 0;
-  for await (const chunk of chunks) {
-    length += chunk.length;
-    if (length > limit) throw tooLarge(limit);
-    collected.push(chunk);
+  try {
+    for (;;) {
+      const leftMs = began + graceMs + length / BYTES_PER_MS - performance.now();
+      const { done, value } = await inTime(leftMs, tooSlow, () => reader.read());
+      if (done) return new Uint8Array(await new Blob(collected).arrayBuffer());
+      length += value.length;
+      if (length > limit) throw tooLarge(limit);
+      collected.push(value);
+    }
+  } catch (error) {
+    reader.cancel(error).catch(() => {});
+    throw error;
   }
-  return new Uint8Array(await new Blob(collected).arrayBuffer());
+}
+
+function tooSlow(): Problem {
+  return new Problem(
+    "body-too-slow",
+    `Cannot wait for the rest of the body because it arrives too slowly: send at least ${BYTES_PER_MS} kB a second`,
+    { headers: { connection: "close" } },
+  );
 }
 
 /** The problem of a body over its limit. */

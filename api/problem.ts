@@ -35,6 +35,7 @@ export const PROBLEMS = {
   "not-revocable": { status: 409, title: "Too late to revoke" },
   "schedule-exists": { status: 409, title: "The name is taken" },
   "schedule-in-code": { status: 409, title: "The app defines this schedule" },
+  "body-too-slow": { status: 408, title: "The body arrives too slowly" },
   "body-too-large": { status: 413, title: "The body is too large" },
   "unsupported-content-type": { status: 415, title: "The body is not of a type that is read here" },
   "idempotency-mismatch": { status: 422, title: "The Idempotency-Key belongs to another request" },

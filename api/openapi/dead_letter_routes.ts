@@ -86,6 +86,7 @@ function refusals() {
   return problems(
     "invalid-json",
     "incomplete-body",
+    "body-too-slow",
     "body-too-large",
     "unsupported-content-type",
     "invalid-input",

@@ -36,6 +36,7 @@ export const SUBMISSION_PROBLEMS = [
   "invalid-json",
   "incomplete-body",
   "unknown-task",
+  "body-too-slow",
   "body-too-large",
   "unsupported-content-type",
   "invalid-input",
@@ -171,6 +172,7 @@ export function sharedPaths(
           },
           ...problems(
             "invalid-json",
+            "body-too-slow",
             "body-too-large",
             "unsupported-content-type",
             "invalid-input",

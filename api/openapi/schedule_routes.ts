@@ -60,6 +60,7 @@ export function schedulePaths(): Record<string, Record<string, Operation>> {
             "invalid-json",
             "incomplete-body",
             "schedule-exists",
+            "body-too-slow",
             "body-too-large",
             "unsupported-content-type",
             "invalid-input",
