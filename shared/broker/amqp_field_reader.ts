@@ -39,8 +39,7 @@ class FieldReader {
       const name = this.#text(this.#length(1, end));
       const value = this.#offset < end ? this.#value(end, depth) : undefined;
       if (value === undefined) break;
-      // A plain assignment would change the prototype.
-      if (name === "__proto__") Object.defineProperty(fields, name, { value, enumerable: true });
+      if (name === "__proto__") define(fields, name, value);
       else fields[name] = value;
     }
     this.#offset = end;
@@ -130,6 +129,16 @@ class FieldReader {
     this.#offset += length;
     return this.#bytes.toString("utf8", from, this.#offset);
   }
+}
+
+/** A plain assignment would change the prototype. A table may hold a name twice: the last value counts, as with any other name. */
+function define(fields: Record<string, HeaderValue>, name: string, value: HeaderValue): void {
+  Object.defineProperty(fields, name, {
+    value,
+    enumerable: true,
+    configurable: true,
+    writable: true,
+  });
 }
 
 /** Bytes after the tag, by tag, for those whose values have one size. */

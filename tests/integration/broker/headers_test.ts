@@ -22,6 +22,33 @@ Deno.test("AmqpBroker reads integers as py-amqp writes them, under tag L", async
   }
 });
 
+Deno.test("AmqpBroker goes on when a table holds __proto__ twice", async () => {
+  await using vhost = await freshVhost();
+  await using proxy = TcpProxy.of(vhost.url, {
+    rewrite: (bytes) => {
+      replace(bytes, "__prota__", "__proto__");
+      replace(bytes, "__protb__", "__proto__");
+    },
+  });
+  await using sender = new AmqpBroker({ url: proxy.through(vhost.url), name: "sender" });
+  await using receiver = new AmqpBroker({ url: vhost.url, name: "receiver" });
+  await started(sender, queues("celeriac.q"));
+  await started(receiver, queues());
+  const inbox = await consumed(receiver, "celeriac.q");
+  const twice = { __prota__: { a: 1 }, __protb__: { b: 2 } };
+  const hostile = {
+    ...message("", "celeriac.q"),
+    headers: { nested: { ...twice }, list: [twice] },
+  };
+  await sender.publish(hostile);
+  const { message: { headers: { nested } } } = await inbox.next();
+  assertEquals(Object.keys(nested as object), ["__proto__"]);
+  await sender.publish({ ...message("", "celeriac.q"), headers: { after: "x" } });
+  const next = await inbox.next();
+  assertEquals(next.redelivered, false);
+  assertEquals(next.message.headers, { after: "x" });
+});
+
 /** Replaces text of one length by another in bytes. */
 function replace(bytes: Uint8Array, from: string, to: string): void {
   const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");

@@ -197,3 +197,62 @@ Deno.test("decodeFields() takes a header called __proto__ for a header", () => {
   assertEquals(Object.getPrototypeOf(fields), Object.prototype);
   assertEquals(Object.keys(fields), ["__proto__"]);
 });
+
+Deno.test("decodeFields() takes a name that comes twice, whatever it is", () => {
+  for (const name of ["__proto__", "constructor", "x", ""]) {
+    const field = [name.length, name, "t"];
+    const fields = decodeFields(bytes(...field, 0, ...field, 1));
+    assertEquals(Object.entries(fields), [[name, true]]);
+    assertEquals(Object.getPrototypeOf(fields), Object.prototype);
+  }
+});
+
+Deno.test("decodeFields() survives a million hostile tables", () => {
+  const seed = Math.floor(Math.random() * 2 ** 32);
+  const random = mulberry32(seed);
+  const table = new Uint8Array(96);
+  let at = 0;
+  try {
+    for (let count = 0; count < 1_000_000; count++) {
+      at = 0;
+      while (at < 64) at = hostileField(table, at, random);
+      // A few bytes changed at will: lengths that reach beyond the end, tags that nobody knows.
+      if (count % 2 === 0) table[random() % at] = random() & 255;
+      decodeFields(table.subarray(0, count % 3 === 0 ? random() % at : at));
+    }
+  } catch (cause) {
+    const hex = table.subarray(0, at).toHex();
+    throw new Error(`Cannot decode ${hex} (seed ${seed})`, { cause });
+  }
+});
+
+const NAMES = ["__proto__", "constructor", "x", ""];
+const TAGS = "tbBsUuIilLfdDTVSxAF?";
+
+/** Writes a field at `at`: a name that comes again soon, and a value of any tag, nested ones with the fields that follow in them. */
+function hostileField(table: Uint8Array, at: number, random: () => number): number {
+  const name = NAMES[random() & 3]!;
+  table[at++] = name.length;
+  for (let index = 0; index < name.length; index++) table[at++] = name.charCodeAt(index);
+  const tag = TAGS[random() % TAGS.length]!;
+  table[at++] = tag.charCodeAt(0);
+  if ("SxAF".includes(tag)) {
+    table.fill(0, at, at + 3);
+    table[at + 3] = random() & 31;
+    return at + 4;
+  }
+  const size = "tbB".includes(tag) ? 1 : "sUu".includes(tag) ? 2 : "Iif".includes(tag) ? 4 : 8;
+  for (let index = 0; index < size; index++) table[at + index] = random() & 255;
+  return at + (tag === "V" ? 0 : tag === "D" ? 5 : size);
+}
+
+/** A small generator of random numbers that a seed repeats. */
+function mulberry32(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return (mixed ^ (mixed >>> 14)) >>> 0;
+  };
+}
