@@ -18,7 +18,7 @@ export type Signatures = Readonly<Record<string, string>>;
 
 /** Flags of both commands. */
 export const REMOTE_FLAGS = {
-  node: { value: "NAMES", help: "nodes that are meant, with commas [all]" },
+  node: { value: "NAMES", help: "comma-separated node names [all]" },
   timeout: { value: "SECONDS", help: "how long to wait for answers [1]" },
 } as const;
 
@@ -29,7 +29,7 @@ export function remoteDetails(signatures: Signatures): string {
     "",
     ...Object.keys(signatures).map((method) => `  ${usage(method, signatures)}`),
     "",
-    "exit codes: 0 answered, 1 a node cannot, 2 wrong usage, 3 broker not reachable, 4 nobody answered",
+    "exit codes: 0 answered; 1 a node reports an error; 2 wrong usage; 3 broker not reachable; 4 no answer, or none from a node of --node",
   ].join("\n");
 }
 
@@ -48,20 +48,48 @@ export async function remote(given: Given, verb: string, signatures: Signatures)
       }`,
     );
   }
-  const question = {
-    method,
-    arguments: bindRemote(method, values, signatures),
-    destination: (own.node ?? "").split(",").filter((name) => name !== ""),
-  };
+  const bound = bindRemote(method, values, signatures);
+  const named = (own.node ?? "").split(",").map((name) => name.trim()).filter(Boolean);
   const timeoutMs = 1000 * numberOf("--timeout", own.timeout ?? "1");
   await using broker = brokerOf(configOf(given), `celeriac ${verb}`);
   await connect(broker);
-  const answers = await inquire(broker, question, { timeoutMs });
-  printJson(answers);
-  const said = Object.values(answers);
-  if (said.some(isError)) return EXIT.failed;
-  // A worker that is told to shut down does so without a word.
-  return said.length > 0 || method === "shutdown" ? EXIT.done : EXIT.timeout;
+  const send = (command: string, destination: readonly string[], args = {}) =>
+    inquire(broker, { method: command, arguments: args, destination }, { timeoutMs });
+
+  // A worker that shuts down does not answer, so ask first who is there.
+  const answers = await send(method === "shutdown" ? "ping" : method, named, bound);
+  const nodes = Object.keys(answers);
+  if (method === "shutdown" && nodes.length > 0) {
+    await inquire(broker, { method, arguments: {}, destination: nodes }, { timeoutMs: 0 });
+    console.error(`celeriac: sent shutdown to ${nodes.join(", ")}`);
+  } else printJson(answers);
+
+  const silent = named.filter((name) => !nodes.includes(name));
+  if (nodes.length === 0 || silent.length > 0) {
+    const others = named.length > 0 ? Object.keys(await send("ping", [])) : [];
+    console.error(`celeriac: ${describeSilence(verb, silent, others, timeoutMs)}`);
+    return EXIT.timeout;
+  }
+  return Object.values(answers).some(isError) ? EXIT.failed : EXIT.done;
+}
+
+/** Why there is no answer, and what to do.
+ *
+ * @param silent the nodes that were named and did not answer
+ * @param others the nodes that answer */
+export function describeSilence(
+  verb: string,
+  silent: readonly string[],
+  others: readonly string[],
+  timeoutMs: number,
+): string {
+  const whom = silent.length > 0 ? silent.map((name) => `'${name}'`).join(", ") : "any node";
+  const remedy = others.length > 0
+    ? `choose from the nodes that answer (${[...others].sort().join(", ")})`
+    : "start a worker on the broker and vhost of AMQP_URL";
+  return `Cannot ${verb} ${whom} because no answer came within ${
+    timeoutMs / 1000
+  } s: ${remedy}, or wait longer with --timeout`;
 }
 
 /** Arguments by position -> by name.

@@ -6,3 +6,4 @@ export { add } from "./add.ts";
 export { csvSummary } from "./csv_summary.ts";
 export { imageThumbnail } from "./image_thumbnail.ts";
 export { textStatistics } from "./text_statistics.ts";
+export { total } from "./total.ts";

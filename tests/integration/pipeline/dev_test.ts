@@ -1,21 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
+import { copyCheckout } from "../../support/checkout_copy.ts";
 import { Process, run } from "../../support/process.ts";
-import { checkout } from "../../support/roles.ts";
-
-/** What a clone does not hold. */
-const leftOut = [".git", ".celeriac", ".venv", "node_modules", "report"];
-
-async function copyTree(from: string, to: string): Promise<void> {
-  for await (const { name, isDirectory } of Deno.readDir(from)) {
-    if (leftOut.includes(name)) continue;
-    if (!isDirectory) {
-      await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
-      continue;
-    }
-    await Deno.mkdir(`${to}/${name}`);
-    await copyTree(`${from}/${name}`, `${to}/${name}`);
-  }
-}
 
 /** Starts it as the README says, and says how long it took. */
 async function startDev(folder: string, stack: AsyncDisposableStack): Promise<Process> {
@@ -40,9 +25,9 @@ async function stop(dev: Process): Promise<void> {
 
 Deno.test("deno task dev in a fresh copy prints a curl line that works, and keeps its data", async () => {
   await using stack = new AsyncDisposableStack();
-  const folder = await Deno.makeTempDir();
-  stack.defer(() => Deno.remove(folder, { recursive: true }));
-  await copyTree(checkout, folder);
+  const parent = await Deno.makeTempDir();
+  stack.defer(() => Deno.remove(parent, { recursive: true }));
+  const folder = await copyCheckout(parent);
 
   const first = await startDev(folder, stack);
   const answer = JSON.parse(await run("sh", ["-c", printed(first, /^ *(curl .*)$/m)]));

@@ -1,8 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { freshPipeline, submit } from "../../support/pipeline.ts";
 import { Process, run } from "../../support/process.ts";
-import { rawChannel } from "../../support/raw_amqp.ts";
-import { checkout, sampleApp, startApi } from "../../support/roles.ts";
+import { checkout } from "../../support/roles.ts";
 
 const contracts = `
 import { defineTask, z } from "@celeriac/celeriac";
@@ -75,36 +74,4 @@ Deno.test("an app in a folder of its own runs on the package", async () => {
   assertEquals(greeting.result, "Hello, you");
   const shouted = await submit(url, "shout", { kwargs: { what: "hey" } }, { prefer: "wait=30" });
   assertEquals(shouted.result, "HEY");
-});
-
-Deno.test("the program of docs/workflows.md submits its workflow", async () => {
-  const page = await Deno.readTextFile(`${checkout}docs/workflows.md`);
-  const [, program = ""] = /```ts\n(.*?)```/s.exec(page) ?? [];
-  await using pipeline = await freshPipeline();
-  await using amqp = await rawChannel(pipeline.vhost.url);
-  await amqp.channel.assertQueue("celery", { durable: true });
-  const { AMQP_URL = "", DATABASE_URL = "" } = pipeline.env;
-  const env = { ...sampleApp, AMQP_URL, DATABASE_URL, CELERIAC_FOREIGN_QUEUES: "celery" };
-  const { api, url } = await startApi({ env });
-  await using _api = api;
-  const contracts = `
-    import { defineTask, z } from "@celeriac/celeriac";
-    const input = z.object({ x: z.number(), y: z.number() });
-    export const add = defineTask({ name: "add", input, output: z.number() });
-  `;
-  const here = program.replace("http://127.0.0.1:8000", url);
-  await using app = await appFolder({ "contracts.ts": contracts, "workflow.ts": here });
-  const flags = ["--check", "--allow-net=127.0.0.1", "--allow-env", "--allow-read", "--quiet"];
-  const output = await run(Deno.execPath(), ["run", ...flags, "workflow.ts"], {
-    cwd: app.folder,
-    env: { NO_COLOR: "1" },
-  });
-  const [, id = ""] = /id: "([\w-]+)"/.exec(output) ?? [];
-  const answer = await (await fetch(`${url}/v1/workflows/${id}`)).json();
-  assertEquals(answer.tasks.map(({ name }: { name: string }) => name), [
-    "add",
-    "add",
-    "add",
-    "shop.total",
-  ]);
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { bindRemote } from "../../../cli/remote.ts";
+import { bindRemote, describeSilence } from "../../../cli/remote.ts";
 import { ConfigurationError } from "../../../shared/errors.ts";
 
 const SIGNATURES = { ping: "", revoke: "task_id...", limit: "name hard#? soft#?", grow: "n#?" };
@@ -22,4 +22,15 @@ Deno.test("bindRemote() refuses what does not fit, and says what would", () => {
   for (const [method, values, message] of cases) {
     assertThrows(() => bindRemote(method, values, SIGNATURES), ConfigurationError, message);
   }
+});
+
+Deno.test("describeSilence() names the silent nodes, those that answer, and what to do", () => {
+  assertEquals(
+    describeSilence("inspect", ["celeriac@web1"], ["celeriac@web-2", "celeriac@web-1"], 1000),
+    "Cannot inspect 'celeriac@web1' because no answer came within 1 s: choose from the nodes that answer (celeriac@web-1, celeriac@web-2), or wait longer with --timeout",
+  );
+  assertEquals(
+    describeSilence("control", [], [], 500),
+    "Cannot control any node because no answer came within 0.5 s: start a worker on the broker and vhost of AMQP_URL, or wait longer with --timeout",
+  );
 });

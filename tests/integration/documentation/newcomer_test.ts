@@ -1,0 +1,129 @@
+/** The README, followed from an empty folder with an empty cache; and the examples of docs/workflows.md, on what it has started. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { dirname } from "@std/path";
+import { copyCheckout, readmeApp } from "../../support/checkout_copy.ts";
+import { blocksOf, commandsOf } from "../../support/documentation.ts";
+import { Process, run } from "../../support/process.ts";
+import { BY_NEWCOMER } from "../../support/shown_commands.ts";
+
+/** Packages are fetched, and a database is made. */
+const FIRST_START_MS = 180_000;
+
+/** What the examples of docs/workflows.md end with, in their order. */
+const WORKFLOW_RESULTS = [8, 6, 2, 4, [[2, 4], [6]]];
+
+/** The contracts that the program of docs/workflows.md imports. */
+const CONTRACTS = `
+import { defineTask, z } from "@celeriac/celeriac";
+const output = z.number();
+export const add = defineTask({
+  name: "add",
+  input: z.object({ x: z.number(), y: z.number() }),
+  output,
+});
+export const total = defineTask({
+  name: "total",
+  input: z.object({ numbers: z.array(z.number()) }),
+  output,
+});
+`;
+
+async function ended(url: string, id: string): Promise<{ state: string; result: unknown }> {
+  return await (await fetch(`${url}/v1/workflows/${id}?wait=20`)).json();
+}
+
+async function hasProgram(name: string): Promise<boolean> {
+  const { success } = await new Deno.Command("sh", { args: ["-c", `command -v ${name}`] }).output();
+  return success;
+}
+
+Deno.test("the README works as written, from an empty folder with an empty cache", async (t) => {
+  await using stack = new AsyncDisposableStack();
+  const parent = await Deno.makeTempDir();
+  stack.defer(() => Deno.remove(parent, { recursive: true }));
+  const checkout = await copyCheckout(parent);
+  const readme = await Deno.readTextFile(`${checkout}/README.md`);
+  const shown = commandsOf("README.md", readme).map(({ text }) => text);
+  const [start = "", curl = "", startOwn = "", call = ""] = BY_NEWCOMER;
+  assertEquals(BY_NEWCOMER.filter((text) => !shown.includes(text)), []);
+
+  const env: Record<string, string> = {
+    DENO_DIR: `${parent}/cache`,
+    NO_COLOR: "1",
+    PATH: `${dirname(Deno.execPath())}:${Deno.env.get("PATH")}`,
+    PORT: "0",
+  };
+  const launch = async (text: string, cwd: string) => {
+    const options = { cwd, env, ownGroup: true };
+    const process = stack.use(Process.start("sh", ["-c", text], options));
+    const started = performance.now();
+    await process.said(/^ *curl .*\n/m, { timeoutMs: FIRST_START_MS });
+    console.log(`${text}: ready after ${Math.round((performance.now() - started) / 1000)} s`);
+    const [, url = ""] = /ready at (http:\S+)/.exec(process.output) ?? [];
+    return { url, printed: /^ *(curl .*)$/m.exec(process.output)?.[1] };
+  };
+
+  // "With Deno installed, put `deno` for `npx --yes deno@2.9`."
+  const command = await hasProgram("npx") ? start : start.replace("npx --yes deno@2.9", "deno");
+  const { url, printed } = await launch(command, checkout);
+
+  await t.step(
+    "the line that dev prints is the README's, and answers with the result",
+    async () => {
+      assertEquals(printed, curl.replace("http://127.0.0.1:8000", url));
+      const { state, result } = JSON.parse(await run("sh", ["-c", printed!]));
+      assertEquals({ state, result }, { state: "SUCCESS", result: 5 });
+      const reference = await (await fetch(`${url}/docs`)).text();
+      for (const task of ["text.statistics", "csv.summary", "image.thumbnail", "total"]) {
+        assertStringIncludes(reference, task);
+      }
+    },
+  );
+
+  const page = await Deno.readTextFile(`${checkout}/docs/workflows.md`);
+  const blocks = blocksOf("docs/workflows.md", page);
+
+  await t.step("the workflows of docs/workflows.md end as the page says", async () => {
+    const bodies = blocks.filter(({ language }) => language === "json").map(({ text }) => text);
+    const results = await Promise.all(bodies.map(async (body) => {
+      const headers = { "content-type": "application/json" };
+      const answer = await fetch(`${url}/v1/workflows`, { method: "POST", headers, body });
+      return (await ended(url, (await answer.json()).id)).result;
+    }));
+    assertEquals(results, WORKFLOW_RESULTS);
+  });
+
+  const app = await readmeApp();
+
+  await t.step("the program of docs/workflows.md submits its workflow", async () => {
+    const folder = `${parent}/workflow`;
+    await Deno.mkdir(folder);
+    const program = blocks.find(({ language }) => language === "ts")?.text ?? "";
+    await Deno.writeTextFile(`${folder}/deno.json`, app.get("deno.json")!);
+    await Deno.writeTextFile(`${folder}/contracts.ts`, CONTRACTS);
+    await Deno.writeTextFile(
+      `${folder}/workflow.ts`,
+      program.replace("http://127.0.0.1:8000", url),
+    );
+    const flags = ["--check", "--allow-net=127.0.0.1", "--allow-env", "--allow-read", "--quiet"];
+    const output = await run(Deno.execPath(), ["run", ...flags, "workflow.ts"], {
+      cwd: folder,
+      env,
+      timeoutMs: FIRST_START_MS,
+    });
+    const [, id = ""] = /id: "([\w-]+)"/.exec(output) ?? [];
+    assertEquals((await ended(url, id)).result, 11);
+  });
+
+  await t.step("a task of one's own runs in a folder of its own", async () => {
+    const folder = `${parent}/shop`;
+    await Deno.mkdir(folder);
+    for (const [name, text] of app) await Deno.writeTextFile(`${folder}/${name}`, text);
+    const own = await launch(startOwn, folder);
+    const output = await run("sh", ["-c", call], {
+      cwd: folder,
+      env: { ...env, CELERIAC_URL: own.url },
+    });
+    assertEquals(output.trim(), '"Hello, world!"');
+  });
+});

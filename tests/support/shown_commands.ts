@@ -1,0 +1,163 @@
+/** How each command of the documentation is tried: in which order, with what in place of its examples, and what it must say; or why not.
+ * @module
+ */
+
+/** A command that `tests/integration/documentation/servers_test.ts` runs in a copy of the checkout, on real servers. */
+export interface ExecutedCommand {
+  /** As the page shows it. */
+  readonly shown: string;
+  /** Text of the page -> the value of the test that stands for it. */
+  readonly fill?: Readonly<Record<string, string>>;
+  /** Variables beside those of the test. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Matches the output. */
+  readonly says: RegExp;
+  /** Run in a Django project with a `deno.json`; default: in the checkout. */
+  readonly project?: true;
+  /** The command keeps running: it is ready once it has said so. Otherwise it ends, and with code 0. */
+  readonly stays?: true;
+  /** Where it ends with another code, that code. */
+  readonly code?: number;
+}
+
+/** The README's app, in a folder of the copy. */
+const APP = { CELERIAC_CONTRACTS: "app/contracts.ts", CELERIAC_HANDLERS: "app/handlers.ts" };
+
+const runs = (
+  shown: string,
+  says: RegExp,
+  more: Partial<ExecutedCommand> = {},
+): ExecutedCommand => ({ shown, says, ...more });
+const stays = (shown: string, says: RegExp) => runs(shown, says, { stays: true });
+
+/** In the order in which they are run. */
+export const ON_SERVERS: readonly ExecutedCommand[] = [
+  runs("deno task migrate", /0001|migrat/i),
+  stays("deno task api", /ready at http:/),
+  stays("deno task worker", /ready: consuming/),
+  stays("deno task beat", /ready; health at/),
+  runs(
+    "deno run $(deno run -A cli.ts permissions worker --sample) cli.ts worker --sample",
+    /ready: consuming/,
+    { stays: true, env: { CELERIAC_NODE: "celeriac@web-1" } },
+  ),
+  stays(
+    "OTEL_DENO=true OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 deno task worker",
+    /ready: consuming/,
+  ),
+  runs("CELERIAC_API_TOKEN=$TOKEN deno task cli call add x=2 y=3", /^5$/m),
+  runs("deno task secrets --folder=infra/secrets", /^/),
+  runs(
+    "CELERIAC_API_TOKEN=$(cat infra/secrets/celeriac-api/token) deno task cli call add x=2 y=3",
+    /^5$/m,
+  ),
+  runs("deno task secrets --folder=infra/secrets --rotate=worker", /^/),
+  runs("deno task secrets", /"kind": "List"/),
+  runs("deno task -q secrets | kubectl create -f -", /^\{\n/, {
+    fill: { "kubectl create -f -": "kubectl" },
+  }),
+  runs(
+    "deno task secrets --broker=amqps://rabbit.example.com/celeriac --management=https://rabbit.example.com --database='postgres://db.example.com/celeriac?sslmode=verify-full' --ca=authority.pem",
+    /@db\.example\.com/,
+  ),
+
+  runs(
+    "deno task cli schedules add morning add x=2 y=3 --cron='0 6 * * mon-fri' --timezone=Asia/Seoul",
+    /morning/,
+  ),
+  runs("deno task cli schedules add pulse add x=2 y=3 --every=30", /pulse/),
+  runs("deno task cli schedules list", /morning[\s\S]*pulse/),
+  runs(
+    "deno task cli schedules next morning --runs=3",
+    /(\d{4}-\d\d-\d\d 06:00:00 Asia\/Seoul .*\n){3}/,
+  ),
+
+  runs("deno task cli inspect ping", /"ok": "pong"/),
+  runs("deno task cli inspect active --node=celeriac@web-1", /"celeriac@web-1": \[\]/),
+  runs("deno task cli control rate_limit add 10/m", /new rate limit/),
+  runs("deno task cli control terminate 01a20a7c-5977-7709-b73a-5760ae7a2f25", /"ok": /),
+  runs("deno task cli revoke ID --terminate", /is REVOKED/, { fill: { ID: "waiting task" } }),
+
+  runs("deno task cli dead list", /unknown-task/),
+  runs("deno task cli dead list --reason=unknown-task", /unknown-task/),
+  runs("deno task cli dead show 0199c6a4-5b0e-7c9b-a3a5-0d2f7f2b1c11", /"reason": "unknown-task"/, {
+    fill: { "0199c6a4-5b0e-7c9b-a3a5-0d2f7f2b1c11": "dead letter" },
+  }),
+  runs("deno task cli dead redrive --reason=unknown-task --rate=10 --dry-run", /1/),
+  runs("deno task cli dead redrive --task=NAME", /1/, { fill: { NAME: "unknown task" } }),
+  runs("deno task cli dead purge --until=2026-01-01T00:00:00Z", /0/),
+
+  runs("deno run -A @celeriac/celeriac/cli permissions api", /--allow-sys=hostname/, {
+    project: true,
+    env: { CELERIAC_CONTRACTS: "celeriac/contracts.ts" },
+  }),
+  runs(
+    "deno run -A @celeriac/celeriac/cli api --contracts=celeriac/contracts.ts --foreign-queues=celery",
+    /ready at http:/,
+    { project: true, stays: true },
+  ),
+  runs(
+    "deno run -A @celeriac/celeriac/cli worker --contracts=celeriac/contracts.ts --handlers=celeriac/handlers.ts",
+    /ready: consuming/,
+    { project: true, stays: true },
+  ),
+  runs(
+    'curl localhost:8000/v1/tasks/shop.tasks.total -H \'content-type: application/json\' -H \'prefer: wait=10\' -d \'{"args": [[1, 2.5]], "options": {"queue": "celery"}}\'',
+    /"state":"PENDING"/,
+    { fill: { "localhost:8000": "project's API" } },
+  ),
+
+  runs("deno task definitions apply --vhost=vhost --user=user --tag=management", /applied: /, {
+    fill: { "=vhost": "vhost", "=user": "user" },
+  }),
+  runs(
+    "deno task definitions diff --vhost=vhost --user=user --tag=management",
+    /nothing is missing or different/,
+    { fill: { "=vhost": "vhost", "=user": "user" } },
+  ),
+  runs(
+    "deno task definitions render --users=api,worker > definitions.json",
+    /^(Task.*\n)?$/,
+  ),
+  runs("deno task definitions diff --users=api,worker", /missing|different/, { code: 1 }),
+
+  runs("deno task cli tasks", /greet/, { env: APP }),
+  runs("deno task cli tasks egress", /"kind": "NetworkPolicy"/, { env: APP }),
+  runs(
+    "CELERIAC_CONTRACTS=app/contracts.ts CELERIAC_HANDLERS=app/handlers.ts deno task cli tasks egress > overlays/mine/worker-tasks.json",
+    /^(Task.*\n)?$/,
+  ),
+  runs("deno task cli permissions worker", /--allow-run=/, { env: APP }),
+  runs("deno task cli permissions ROLE", /--allow-sys=hostname/, {
+    fill: { ROLE: "api" },
+    env: APP,
+  }),
+  runs("deno task cli COMMAND --help", /usage: deno task cli call/, { fill: { COMMAND: "call" } }),
+  runs("deno task generate", /^/),
+];
+
+/** Run by `tests/integration/documentation/newcomer_test.ts`, from an empty folder and an empty cache. */
+export const BY_NEWCOMER: readonly string[] = [
+  "npx --yes deno@2.9 task dev",
+  `curl -s http://127.0.0.1:8000/v1/tasks/add -H 'content-type: application/json' -H 'prefer: wait=5' -d '{"kwargs":{"x":2,"y":3}}'`,
+  "deno task dev",
+  "deno run -A @celeriac/celeriac/cli call greet who=world",
+];
+
+/** Commands that no test runs as they are shown, with the reason. */
+export const NOT_EXECUTED: readonly (readonly [RegExp, string])[] = [
+  [/^(docker|kind) /, "needs Docker: tests/unit/infra and tests/audit check the files it reads"],
+  [/kubectl (?!create -f -$)/, "needs a cluster: tests/e2e does the same there"],
+  [/^export /, "the test sets these variables to its own servers"],
+  [/^celery /, "needs Celery: tests/interop runs it"],
+  [/^pip install /, "fetches from a registry of Python"],
+  [/^(npx --yes deno@2\.9|deno) task (check|test(:\w+)?)( --soak)?$/, "a suite: .ci/run runs it"],
+  [/^npx --yes deno@2\.9$/, "the beginning of a command"],
+  [/^deno task (bench(:sandbox)?|manifests)$/, "measures for minutes, or needs kubectl"],
+  [/tests\/chaos\/report\.ts$/, "writes what `deno task test:chaos` has left"],
+  [/^deno task (definitions|cli (inspect|control|permissions))$/, "the beginning of a command"],
+  [
+    /^deno task definitions apply( --users=api,worker| --delay-levels=quorum)?$/,
+    "changes users of the whole broker: tests/integration/definitions does it with its own",
+  ],
+];
