@@ -1,7 +1,9 @@
 /** `cli.ts migrate`: bring the database to this version. */
 import type { Database } from "../shared/database/database.ts";
+import { migrateApp } from "../shared/database/app_migrations.ts";
 import { makeDjangoTables } from "../shared/database/django.ts";
 import { migrate as bring } from "../shared/database/migrate.ts";
+import { readMigrations } from "../shared/database/migration_folder.ts";
 import { ConfigurationError, DatabaseUnavailable } from "../shared/errors.ts";
 import { startLog } from "../shared/log.ts";
 import { type Command, configOf } from "./command.ts";
@@ -17,16 +19,19 @@ export const migrate: Command = {
   },
   details: [
     "Safe to run by many at once and again. Grants follow for the roles of infra/database-roles.sql, where they exist.",
+    "With --migrations=FOLDER also the app's own tables, after Celeriac's.",
     "With --results=django also django-celery-results' tables, unless Django has made them.",
   ].join("\n"),
   async run(given) {
     const config = configOf(given);
     await startLog({ level: config.logLevel, format: config.logFormat });
+    const files = config.migrations === undefined ? [] : await readMigrations(config.migrations);
     await using database = databaseOf(config, "celeriac migrate");
     await database.start();
     const applied = await patiently(secondsOf(given.own.wait), () => bring(database));
     for (const { version, name } of applied) console.log(`applied ${version} ${name}`);
     if (config.results === "django") await prepareDjango(database);
+    for (const { name } of await migrateApp(database, files)) console.log(`applied ${name}`);
     console.log(`Database ${database.address} is up to date`);
     return EXIT.done;
   },

@@ -194,6 +194,7 @@ function folders(role: Role, config: Config): string[] {
   const modules = () => modulesOf(config, role);
   // Modules that are named at run time import ours, which in a linked checkout are files like any other.
   const ours = config.contracts || config.handlers ? appFolder(import.meta.url) : [];
+  const migrations = config.migrations === undefined ? [] : [resolve(config.migrations)];
   switch (role) {
     case "api":
     case "beat":
@@ -206,8 +207,11 @@ function folders(role: Role, config: Config): string[] {
         ...ours,
         resolve(config.data),
         Deno.cwd(),
+        ...migrations,
         ...pglite(),
       ];
+    case "migrate":
+      return migrations;
     case "call":
     case "schedules":
       return [Deno.cwd()];

@@ -2,10 +2,26 @@
 import { DatabaseJournal } from "../../shared/broker/database_journal.ts";
 import { MemoryBroker } from "../../shared/broker/memory.ts";
 import { DataFolder } from "../../shared/database/data_folder.ts";
+import { migrateApp } from "../../shared/database/app_migrations.ts";
 import { makeDjangoTables } from "../../shared/database/django.ts";
 import { migrate } from "../../shared/database/migrate.ts";
+import { readMigrations } from "../../shared/database/migration_folder.ts";
 import { PgliteDatabase } from "../../shared/database/pglite.ts";
 import type { Config } from "../../shared/settings.ts";
+
+/** The roles of infra/database-roles.sql, so that what an app's migrations grant to them can be granted here. */
+const MAKE_ROLES = `
+  do $$
+  declare
+    role text;
+  begin
+    foreach role in array array['celeriac_migrate', 'celeriac_api', 'celeriac_beat', 'celeriac_worker', 'celeriac_submit'] loop
+      if to_regrole(role) is null then
+        execute format('create role %I nologin', role);
+      end if;
+    end loop;
+  end
+  $$`;
 
 /** Broker and database of one `dev` process. */
 export class Embedded implements AsyncDisposable {
@@ -33,16 +49,23 @@ export class Embedded implements AsyncDisposable {
     );
   }
 
-  /** Opens the database, migrates it, and starts the broker.
+  /** Opens the database, migrates Celeriac's tables and the app's, and starts the broker.
    *
    * @param url where the API serves: shown to whoever tries to use the same folder
-   * @throws {ConfigurationError} when the folder holds something else, or the database was made by another release
+   * @throws {ConfigurationError} when the folder holds something else, the database was made by another release, or a
+   * migration of the app fails
    * @throws {DatabaseUnavailable} when the database cannot be opened */
   async open(url: string): Promise<void> {
     const { database } = this;
+    const { results, migrations } = this.#config;
+    const files = migrations === undefined ? [] : await readMigrations(migrations);
     await this.#openDatabase(url);
+    await database.script(MAKE_ROLES);
     await migrate(database);
-    if (this.#config.results === "django") await makeDjangoTables(database);
+    if (results === "django") await makeDjangoTables(database);
+    for (const { name } of await migrateApp(database, files, { alone: true })) {
+      console.error(`Applied ${name}`);
+    }
     await this.broker.start();
   }
 

@@ -3,6 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import { ConfigurationError, DatabaseUnavailable } from "../errors.ts";
 import { pause } from "../waits.ts";
 import type { Database, Sql } from "./database.ts";
+import { checksum } from "./checksum.ts";
 import { hasDjangoTables } from "./django.ts";
 import grants from "./grants.sql" with { type: "text" };
 import task from "./migrations/0001_task.sql" with { type: "text" };
@@ -17,6 +18,7 @@ import canvas from "./migrations/0009_canvas.sql" with { type: "text" };
 import crash from "./migrations/0010_crash.sql" with { type: "text" };
 import deadLetter from "./migrations/0011_dead_letter.sql" with { type: "text" };
 import unsendable from "./migrations/0012_unsendable.sql" with { type: "text" };
+import appMigration from "./migrations/0013_app_migration.sql" with { type: "text" };
 
 /** One step of the schema; its place in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -44,6 +46,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "crash", sql: crash },
   { name: "dead letter", sql: deadLetter },
   { name: "unsendable", sql: unsendable },
+  { name: "app migration", sql: appMigration },
 ];
 
 /** Partitions made ahead, so that a week without upkeep costs nothing. */
@@ -52,7 +55,7 @@ export const DAYS_AHEAD = 7;
 const LOCK = "select pg_advisory_xact_lock(hashtext('celeriac'), hashtext('migrate'))";
 
 /** Tables and functions belong to `celeriac_migrate` where it may own them, whoever of its members runs this. */
-const BECOME_OWNER = `
+export const BECOME_OWNER = `
   do $$
   begin
     if to_regrole('celeriac_migrate') is not null
@@ -170,12 +173,6 @@ async function compare(
     );
   }
   return history.length;
-}
-
-/** Hex of the SHA-256 of a migration, whatever its line ends. */
-async function checksum(statements: string): Promise<string> {
-  const bytes = new TextEncoder().encode(statements.replaceAll("\r\n", "\n"));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
 const log = getLogger(["celeriac", "database"]);

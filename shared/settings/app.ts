@@ -25,6 +25,14 @@ export const APP_SETTINGS = {
     roles: ["api", "worker", "beat"],
     help: "run the sample app if no contracts and no handlers are named",
   }),
+  migrations: setting({
+    env: "CELERIAC_MIGRATIONS",
+    schema: text.optional(),
+    defaultText: "none",
+    value: "FOLDER",
+    roles: ["dev", "migrate"],
+    help: "folder of the app's own migrations, such as 0001_orders.sql",
+  }),
   foreignQueues: setting({
     env: "CELERIAC_FOREIGN_QUEUES",
     schema: list.default([]),

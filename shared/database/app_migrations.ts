@@ -1,0 +1,136 @@
+/** Applies an app's own migrations, each once. */
+import { ConfigurationError, DatabaseRefused } from "../errors.ts";
+import { pause } from "../waits.ts";
+import { checksum } from "./checksum.ts";
+import type { Database, Sql } from "./database.ts";
+import { BECOME_OWNER } from "./migrate.ts";
+import type { MigrationFile } from "./migration_folder.ts";
+import type { SqlStatement } from "./sql_statements.ts";
+
+/** Milliseconds between two tries for the lock. */
+const LOCK_RETRY_MS = 250;
+
+/** Never waits inside the database: `create index concurrently` would wait for the waiting statement, and that for it. */
+const LOCK =
+  "select pg_try_advisory_xact_lock(hashtext('celeriac'), hashtext('app migrations')) as locked";
+
+/** The last query's portal keeps its snapshot until the next statement, and `create index concurrently` waits for older snapshots. */
+const CLOSE_PORTAL = "select";
+
+const APPLIED = "select version, name, checksum from celeriac.app_migration order by version";
+
+/** What a file has set for the session does not outlive it. */
+const RESET = "reset role; reset all";
+
+const RECORD = "insert into celeriac.app_migration (version, name, checksum) values ($1, $2, $3)";
+
+/** Applies what is missing, in order, each file in a transaction of its own unless it opts out. May run in many processes at once: one
+ * applies, the others wait. The schema `celeriac` must be up to date.
+ *
+ * @param options.alone whether no other process can use the database, as with an embedded one. Default false
+ * @returns the files applied now
+ * @throws {ConfigurationError} when a statement fails (file and line, and what the database said), when an applied file has changed, or
+ * when the database has files applied that are not there
+ * @throws {DatabaseUnavailable} when the database cannot be reached */
+export async function migrateApp(
+  database: Database,
+  files: readonly MigrationFile[],
+  { alone = false }: { alone?: boolean } = {},
+): Promise<MigrationFile[]> {
+  const applied: MigrationFile[] = [];
+  for (const file of files) {
+    if (await applyOnce(database, file, files, alone)) applied.push(file);
+  }
+  return applied;
+}
+
+/** @returns whether it was applied now */
+async function applyOnce(
+  database: Database,
+  file: MigrationFile,
+  files: readonly MigrationFile[],
+  alone: boolean,
+): Promise<boolean> {
+  if (!file.transaction && alone) {
+    if (await appliedOf(database, files) >= file.version) return false;
+    await run(database, file);
+    await database.transaction((sql) => record(sql, file));
+    return true;
+  }
+  while (true) {
+    const outcome = await database.transaction(async (sql) => {
+      const [lock] = await sql.query<{ locked: boolean }>(LOCK);
+      if (!lock?.locked) return "locked";
+      if (await appliedOf(sql, files) >= file.version) return "known";
+      if (file.transaction) await run(sql, file);
+      else {
+        await sql.script(CLOSE_PORTAL);
+        await run(database, file); // on another connection, while this one holds the lock
+      }
+      await record(sql, file);
+      return "applied";
+    });
+    if (outcome !== "locked") return outcome === "applied";
+    await pause(LOCK_RETRY_MS, new AbortController().signal);
+  }
+}
+
+async function run(sql: Sql, file: MigrationFile): Promise<void> {
+  for (const statement of file.statements) {
+    try {
+      await sql.script(statement.text);
+    } catch (error) {
+      if (!(error instanceof DatabaseRefused)) throw error;
+      throw refused(file, statement, error);
+    }
+  }
+}
+
+async function record(sql: Sql, file: MigrationFile): Promise<void> {
+  await sql.script(RESET);
+  await sql.script(BECOME_OWNER);
+  await sql.query(RECORD, [file.version, file.name, await checksum(file.text)]);
+}
+
+/** How many files were applied before, if they were these. */
+async function appliedOf(sql: Sql, files: readonly MigrationFile[]): Promise<number> {
+  const history = await sql.query<{ version: number; name: string; checksum: string }>(APPLIED);
+  for (const { version, name, checksum: stored } of history) {
+    const file = files[version - 1];
+    if (!file) {
+      throw new ConfigurationError(
+        `Cannot migrate the app's tables because the database has ${name} applied, which is not in the folder: use the folder of the newer version`,
+      );
+    }
+    if (stored === await checksum(file.text)) continue;
+    throw new ConfigurationError(
+      `Cannot migrate the app's tables because '${file.path}' has changed since it was applied: restore it and put the change into a new file (\`dev --reset\` starts with an empty database)`,
+    );
+  }
+  return history.length;
+}
+
+/** The database's refusal, with file and line. */
+function refused(
+  file: MigrationFile,
+  statement: SqlStatement,
+  error: DatabaseRefused,
+): ConfigurationError {
+  const { message = error.message, position, detail, hint } = (error.cause ?? {}) as {
+    message?: string;
+    position?: string;
+    detail?: string;
+    hint?: string;
+  };
+  // Postgres counts characters from 1, JavaScript UTF-16 units.
+  const before = [...statement.text].slice(0, Number(position ?? 1) - 1);
+  const line = statement.line + before.filter((character) => character === "\n").length;
+  const more = [detail, hint].filter(Boolean).map((text) => ` (${text})`).join("");
+  const kept = file.transaction
+    ? "nothing of the file is applied"
+    : "the statements before it stay applied";
+  return new ConfigurationError(
+    `Cannot apply '${file.path}:${line}' because the database refused it: ${message}${more} (SQLSTATE ${error.code}): correct the file, ${kept}`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,29 @@
+/** Folders of an app's migrations. */
+import { join } from "@std/path";
+
+/** A folder that goes when it is disposed. */
+export interface MigrationFolder extends AsyncDisposable {
+  readonly path: string;
+  /** Writes files; `null` removes one. */
+  write(files: Readonly<Record<string, string | Uint8Array | null>>): Promise<void>;
+}
+
+/** Makes a folder of these files. */
+export async function migrationFolder(
+  files: Readonly<Record<string, string | Uint8Array>> = {},
+): Promise<MigrationFolder> {
+  const path = await Deno.makeTempDir();
+  const folder: MigrationFolder = {
+    path,
+    async write(changes) {
+      for (const [name, content] of Object.entries(changes)) {
+        if (content === null) await Deno.remove(join(path, name));
+        else if (typeof content === "string") await Deno.writeTextFile(join(path, name), content);
+        else await Deno.writeFile(join(path, name), content);
+      }
+    },
+    [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }),
+  };
+  await folder.write(files);
+  return folder;
+}
