@@ -132,8 +132,7 @@ export type Violation =
   | "output"
   | "channel"
   | "timers"
-  | "intrinsics"
-  | "unhandled";
+  | "intrinsics";
 
 /** Access that was denied, not a share that was used up: another attempt would do the same. */
 const DENIED: ReadonlySet<Violation> = new Set<Violation>([
@@ -151,6 +150,9 @@ export class PolicyViolation extends CeleriacError {
     return DENIED.has(this.violation);
   }
 }
+
+/** The handler left an error uncaught while it ran: its cause. */
+export class UncaughtError extends CeleriacError {}
 
 /** The child process that ran the task died. */
 export class WorkerLost extends CeleriacError {}

@@ -81,6 +81,14 @@ export type TaskEvent =
     readonly name: string;
     readonly seconds: number;
     readonly sure: boolean;
+  }
+  /** Its handler left an error uncaught; `late` when the run was over by then. */
+  | {
+    readonly type: "task-uncaught";
+    readonly id: string;
+    readonly name: string;
+    readonly traceback: string;
+    readonly late: boolean;
   };
 
 /** Hears events. Must not throw and must not wait. */

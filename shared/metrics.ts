@@ -70,6 +70,7 @@ export class Metrics {
   readonly #taskSeconds: Histogram;
   readonly #violations: Counter;
   readonly #blockedSeconds: Counter;
+  readonly #uncaught: Counter;
   /** Of child processes. */
   readonly sandbox = new SandboxMetrics(this.#registry);
 
@@ -128,6 +129,12 @@ export class Metrics {
     this.#blockedSeconds = new Counter({
       name: "celeriac_loop_blocked_seconds_total",
       help: "Seconds that an inline handler held the event loop beyond the bound",
+      labelNames: ["task"],
+      registers,
+    });
+    this.#uncaught = new Counter({
+      name: "celeriac_uncaught_errors_total",
+      help: "Errors that handlers left uncaught, at most 5 of a run",
       labelNames: ["task"],
       registers,
     });
@@ -215,6 +222,8 @@ export class Metrics {
         });
       case "task-blocked":
         return this.#blockedSeconds.inc({ task: this.#name(event.name) }, event.seconds);
+      case "task-uncaught":
+        return this.#uncaught.inc({ task: this.#name(event.name) });
       case "task-started":
       case "task-progress":
         return;

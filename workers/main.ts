@@ -39,6 +39,7 @@ import { Runner } from "./runner.ts";
 import { Pools } from "./sandbox/pools.ts";
 import { Settler } from "./settle.ts";
 import { taskLines } from "./task_lines.ts";
+import { UncaughtErrors } from "./uncaught_errors.ts";
 import { Watchdog } from "./watchdog.ts";
 import { Worker } from "./worker.ts";
 
@@ -113,10 +114,12 @@ export class WorkerNode implements Service {
     const rates = new RateLimits();
     for (const { name, rateLimit } of registry) rates.set(name, parseRate(rateLimit));
     const watchdog = new Watchdog({ events, bound: config.loopBound });
+    const uncaught = new UncaughtErrors({ events, store, modules });
     const runner = new Runner({
       concurrency: config.concurrency,
       pools,
       watchdog,
+      uncaught,
       events,
       node,
       writer,
@@ -142,7 +145,7 @@ export class WorkerNode implements Service {
       writer,
       node,
     });
-    this.#helpers = [writer, claims, completer, crashes, pools, watchdog, announcer];
+    this.#helpers = [writer, claims, completer, crashes, uncaught, pools, watchdog, announcer];
     this.#presence = new Presence({
       broker,
       node: teller,

@@ -17,6 +17,8 @@ import type { Pools } from "./sandbox/pools.ts";
 import { Slots } from "./slots.ts";
 import { limits, startTimers, withinLimit } from "./time_limit.ts";
 import { taskLog } from "./task_log.ts";
+import { disowned, owned, type Owner } from "./uncaught.ts";
+import type { UncaughtErrors } from "./uncaught_errors.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 /** One attempt, ready to run. */
@@ -41,6 +43,7 @@ export interface RunnerOptions {
   readonly concurrency: number;
   readonly pools: Pools;
   readonly watchdog: Pick<Watchdog, "enter" | "leave">;
+  readonly uncaught: Pick<UncaughtErrors, "of">;
   readonly events: Events;
   readonly node: string;
   /** Takes STARTED and PROGRESS; what comes of it is not awaited. */
@@ -126,34 +129,37 @@ export class Runner {
     const running: Running = {
       id: attempt.task.id,
       abandon: (reason) => {
-        controller.abort(reason);
+        owned(owner, () => controller.abort(reason));
         resolve(undefined);
       },
       end: (error) => {
         if (terminator) return terminator.abort(error);
         reject(error); // first: what the handler makes of its signal counts no more
-        controller.abort(error);
+        owned(owner, () => controller.abort(error));
       },
     };
-    const timers = inChild ? [] : startTimers(attempt, running, controller);
+    // A child fails by its own word.
+    const owner = this.#options.uncaught.of(attempt, inChild ? () => {} : running.end);
+    const timers = inChild ? [] : owned(owner, () => startTimers(attempt, running, controller));
     this.#running.add(running);
     try {
       const result = terminator
-        ? this.#inChild(attempt, controller.signal, terminator.signal)
-        : this.#inHouse(attempt, controller.signal);
+        ? this.#inChild(attempt, owner, controller.signal, terminator.signal)
+        : this.#inHouse(attempt, owner, controller.signal);
       return result instanceof Promise ? await Promise.race([result, ended]) : result;
     } catch (error) {
       const denied = inChild ? undefined : violationOf(error, attempt.contract);
       if (denied) this.#violated(attempt, denied.violation, denied.message);
       throw denied ?? error;
     } finally {
+      owner.over();
       this.#running.delete(running);
       if (!inChild) this.#options.watchdog.leave(attempt);
       for (const timer of timers) clearTimeout(timer);
     }
   }
 
-  #inHouse(attempt: Attempt, signal: AbortSignal): Returned | Promise<Returned> {
+  #inHouse(attempt: Attempt, owner: Owner, signal: AbortSignal): Returned | Promise<Returned> {
     const { task, contract, handler, parsed, deliveries, ignoreResult } = attempt;
     let pledged: unknown;
     const context = createContext({
@@ -162,7 +168,7 @@ export class Runner {
       attempt: task.retries + 1,
       deliveries,
       log: taskLog({ id: task.id, task: task.task }),
-      progress: (value) => this.#progress(attempt, value),
+      progress: (value) => disowned(() => this.#progress(attempt, value)),
       complete: (work) => {
         if (!ignoreResult) return pledged = completion(work);
         throw new InvalidInput(
@@ -183,12 +189,20 @@ export class Runner {
       );
     };
     const { watchdog } = this.#options;
-    const returned: unknown = watchdog.enter(attempt, () => handler.run(parsed, context));
+    const returned: unknown = watchdog.enter(
+      attempt,
+      () => owned(owner, () => handler.run(parsed, context)),
+    );
     if (!(returned instanceof Promise)) return serialise(returned);
     return returned.then(serialise, (error) => Promise.reject(abortReason(error, signal)));
   }
 
-  #inChild(attempt: Attempt, signal: AbortSignal, terminate: AbortSignal): Promise<string> {
+  #inChild(
+    attempt: Attempt,
+    owner: Owner,
+    signal: AbortSignal,
+    terminate: AbortSignal,
+  ): Promise<string> {
     const { task, contract, raw, deliveries } = attempt;
     const log = taskLog({ id: task.id, task: task.task });
     return this.#options.pools.run(contract, {
@@ -202,6 +216,7 @@ export class Runner {
       signal,
       terminate,
       onProgress: (value) => this.#progress(attempt, value),
+      onUncaught: (error) => owner.uncaught(error),
       onViolation: (violation, what) => this.#violated(attempt, violation, what),
       onLog: ({ level, message, properties }) => log[level](message, properties),
     });

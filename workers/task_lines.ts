@@ -64,6 +64,13 @@ function lineOf(event: TaskEvent): Line | undefined {
       const message = `blocked the event loop for ${formatDuration(seconds)}${maybe}`;
       return ["warning", `${message}: make it await, or set run: "process"`, { seconds, sure }];
     }
+    case "task-uncaught": {
+      const { traceback, late } = event;
+      const when = late ? " after its run had ended" : "";
+      return ["error", `left an error uncaught${when}: ${traceback.replaceAll("\n    ", "\n")}`, {
+        late,
+      }];
+    }
   }
 }
 

@@ -167,7 +167,7 @@ export function sharedSchemas(): Record<string, JsonSchema> {
         traceback: nullable("string", "Stack of the error"),
         meta: nullable(
           "object",
-          "What else is known of the last run: `violations` of its sandbox, the seconds that it `blocked` the event loop",
+          "What else is known of the last run: `violations` of its sandbox, the seconds that it `blocked` the event loop, the errors that it left `uncaught`",
         ),
         children: {
           type: "array",

@@ -168,6 +168,8 @@ function fields(event: TaskEvent): Record<string, unknown> {
       return { name, violation: event.violation, what: event.what };
     case "task-blocked":
       return { name, seconds: event.seconds, sure: event.sure };
+    case "task-uncaught":
+      return { name, traceback: event.traceback.slice(0, MAX_TRACEBACK), late: event.late };
   }
 }
 

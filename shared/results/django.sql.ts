@@ -223,6 +223,16 @@ const FAIL = `
 } <= failure.retries
   returning task.task_id::text as id`;
 
+const ANNOTATE = `
+  update ${TASK_TABLE} as task
+  set meta = json_build_object(
+    'children', coalesce(celeriac.readable(meta) -> 'children', '[]'),
+    'celeriac', celeriac.kept(meta) || jsonb_build_object(
+      'meta', coalesce(nullif(celeriac.kept(meta) -> 'meta', 'null'), '{}') || $2::text::jsonb
+    )
+  )::text
+  where task_id = $1`;
+
 /** On the column itself, which has an index, and not on what it is shown as. */
 function inState(state: State): string {
   switch (state) {
@@ -247,6 +257,7 @@ export function djangoStatements(shape: DjangoShape): Statements {
     revoke: REVOKE,
     reopen: REOPEN(shape),
     fail: FAIL,
+    annotate: ANNOTATE,
     find: `select * from ${records} where record.id = $1`,
     outcomes: many(records, "id, state, result, exception"),
     states: many(records, "id, state"),

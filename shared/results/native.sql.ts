@@ -95,6 +95,9 @@ const REOPEN = "select reopened as id from celeriac.reopen($1::text::json) as re
 
 const FAIL = "select failed as id from celeriac.fail($1::text::json) as failed";
 
+const ANNOTATE = `
+  update celeriac.task set meta = (coalesce(meta::jsonb, '{}') || $2::text::jsonb)::json, updated_at = now() where id = $1`;
+
 const FIND = `select ${RECORD} from celeriac.tasks(array[$1::text])`;
 
 const STATEMENTS = {
@@ -106,6 +109,7 @@ const STATEMENTS = {
   revoke: REVOKE,
   reopen: REOPEN,
   fail: FAIL,
+  annotate: ANNOTATE,
   find: FIND,
   outcomes: "select id, state, result::text as result, exception from celeriac.tasks($1::text[])",
   states: "select id, state from celeriac.tasks($1::text[])",

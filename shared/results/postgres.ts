@@ -7,9 +7,10 @@ import { InvalidInput } from "../errors.ts";
 import { entriesJson } from "../outbox.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
 import { NATIVE } from "./native.sql.ts";
-import { type Row, toRecord, toRow } from "./row.ts";
+import { metaJson, type Row, toRecord, toRow } from "./row.ts";
 import type {
   Claim,
+  Meta,
   RecordFilter,
   RecordPage,
   Settlement,
@@ -146,6 +147,11 @@ export class PostgresResultStore implements ResultStore {
     const { fail } = await this.#tables.statements(sql);
     const rows = tasks.map((task) => ({ ...task, id: storable(task.id) }));
     await sql.query(fail, [JSON.stringify(rows)]);
+  }
+
+  async annotate(id: string, meta: Meta): Promise<void> {
+    const { annotate } = await this.#statements();
+    await this.#database.query(annotate, [storable(id), metaJson(meta) ?? "{}"]);
   }
 
   async find(id: string): Promise<TaskRecord | undefined> {

@@ -37,6 +37,8 @@ export interface Meta {
   violations?: { readonly violation: string; readonly what: string }[];
   /** Seconds that its handler held the worker's event loop; `sure` unless others ran beside it. */
   blocked?: { readonly seconds: number; readonly sure: boolean };
+  /** The first errors that it left uncaught; `late` where the run was over by then. */
+  uncaught?: { readonly error: string; readonly traceback: string; readonly late: boolean }[];
 }
 
 /** A task as the store knows it. */

@@ -53,7 +53,7 @@ export function toRow(settlement: Settlement) {
 }
 
 /** `undefined` when there is nothing to know. */
-function metaJson(meta: Meta): string | undefined {
+export function metaJson(meta: Meta): string | undefined {
   for (const _ in meta) {
     return JSON.stringify(
       meta,

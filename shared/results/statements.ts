@@ -21,6 +21,8 @@ export interface Statements {
   /** `$1`: ids, the retries of the message that is given up for each, and the exception. Makes those FAILURE that are neither final nor at
    * a later attempt. */
   readonly fail: string;
+  /** `$1`: id; `$2`: what else is known of its last run, a JSON object whose keys replace those of the same name. */
+  readonly annotate: string;
   /** `$1`: id. Returns its record. */
   readonly find: string;
   /** `$1`: ids. Returns id, state, result and exception of those that there are. */

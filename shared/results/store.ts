@@ -3,6 +3,7 @@ import type { ExceptionMeta } from "../celery/exception.ts";
 import type { Sql } from "../database/database.ts";
 import type {
   Claim,
+  Meta,
   RecordFilter,
   RecordPage,
   Settlement,
@@ -47,6 +48,8 @@ export interface ResultStore {
     tasks: readonly { id: string; retries: number; exception: ExceptionMeta }[],
     sql: Sql,
   ): Promise<void>;
+  /** Adds to what is known of a task's last run, whatever its state. */
+  annotate(id: string, meta: Meta): Promise<void>;
   find(id: string): Promise<TaskRecord | undefined>;
   /** What many tasks led to; those without a record are left out. */
   outcomes(ids: readonly string[]): Promise<TaskOutcome[]>;

@@ -97,6 +97,19 @@ export const exit = defineTask({
 /** Fills the heap of its child process until it dies. */
 export const hoard = defineTask({ name: "test.hoard", input: z.object({}), run: "process" });
 
+/** Leaves an error uncaught, in a timer of `node:timers` and in a promise: before its end (it waits for its signal then), or after. */
+export const uncaught = defineTask({
+  name: "test.uncaught",
+  input: z.object({ late: z.boolean().default(false), times: z.int().default(1) }),
+});
+
+/** The same in a child process. */
+export const uncaughtProcess = defineTask({
+  name: "test.uncaught_process",
+  input: uncaught.input,
+  run: "process",
+});
+
 /** Throws one of the values of `support/unreadable.ts`. */
 export const unreadable = defineTask({
   name: "test.unreadable",

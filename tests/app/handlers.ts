@@ -4,6 +4,7 @@
 import { trace } from "@opentelemetry/api";
 import { writeSync } from "node:fs";
 import process from "node:process";
+import { setTimeout as nodeTimeout } from "node:timers";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Context, handle, Reject, Retry } from "../../workers/mod.ts";
 import { UNREADABLE } from "../support/unreadable.ts";
@@ -81,6 +82,23 @@ export const hoardHandler = handle(contracts.hoard, () => {
   const hoard: unknown[] = [];
   while (true) hoard.push(new Array(1000).fill({}));
 });
+
+async function uncaught(
+  { late, times }: { late: boolean; times: number },
+  { signal }: Context,
+) {
+  for (let time = 1; time <= times; time++) {
+    nodeTimeout(() => {
+      throw new Refusal(`timer ${time}`);
+    }, 20);
+    nodeTimeout(() => void Promise.reject(new Refusal(`promise ${time}`)), 20);
+  }
+  if (!late) await new Promise((resolve) => signal.addEventListener("abort", resolve));
+  return "done";
+}
+
+export const uncaughtHandler = handle(contracts.uncaught, uncaught);
+export const uncaughtProcessHandler = handle(contracts.uncaughtProcess, uncaught);
 
 function unreadable({ what }: { what: string }): never {
   throw UNREADABLE[what]!();

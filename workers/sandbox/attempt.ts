@@ -37,6 +37,8 @@ export interface SandboxRunOptions {
   onProgress?(value: unknown): void;
   /** Hears what the handler gives to `context.log`. */
   onLog?(line: SandboxLogLine): void;
+  /** Hears what the task left uncaught, also after its end. */
+  onUncaught?(error: unknown): void;
   /** Hears what the task did that it may not, whether it was denied or ended for it. */
   onViolation?(violation: Violation, what: string): void;
 }

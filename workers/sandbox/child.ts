@@ -1,6 +1,6 @@
 /** What runs in a child process: one attempt at a time, told over the channel. */
 import { parseJson, stringifyJson } from "../../shared/celery/json.ts";
-import { InvalidInput, PolicyViolation, type Violation } from "../../shared/errors.ts";
+import { InvalidInput, type Violation } from "../../shared/errors.ts";
 import { valueText } from "../../shared/log_format.ts";
 import { Registry } from "../../shared/registry.ts";
 import { traced } from "../../shared/tracing.ts";
@@ -9,6 +9,8 @@ import { violationOf } from "../denial.ts";
 import { createContext, type TaskLog } from "../context.ts";
 import { Handlers } from "../handlers.ts";
 import { logLine } from "../task_log.ts";
+import { catchUncaught, owned, type Owner } from "../uncaught.ts";
+import { uncaughtError } from "../uncaught_error.ts";
 import { type Channel, takeChannel } from "./channel.ts";
 import { recordError, reviveError } from "./error_record.ts";
 import { Guard } from "./guard.ts";
@@ -19,6 +21,9 @@ const MAX_TEXT = 16 * 1024;
 
 /** Characters of what a violation was about. */
 const MAX_WHAT = 1024;
+
+/** Uncaught errors that the worker is told of, in the life of a child: after the first it is used up. */
+const MAX_LEFT = 10;
 
 type Exports = Record<string, unknown>;
 type Run = Extract<ToChild, { type: "run" }>;
@@ -55,7 +60,7 @@ export async function serve(load: () => Promise<[Exports, Exports]>): Promise<vo
 }
 
 /** An attempt that runs. */
-interface Current {
+interface Current extends Owner {
   readonly run: string;
   readonly name: string;
   readonly controller: AbortController;
@@ -68,19 +73,15 @@ class Attempts {
   readonly #guard: Guard;
   #handlers: Handlers | undefined;
   #current: Current | undefined;
+  /** Errors left uncaught that failed no attempt. */
+  #leftErrors = 0;
 
   constructor(channel: Channel) {
     this.#channel = channel;
     this.#guard = new Guard((violation, what) => this.#report(violation, what));
-    globalThis.addEventListener("unhandledrejection", (event) => {
-      if (!this.#current) return; // Deno ends the process, with the reason on standard error
-      event.preventDefault();
-      this.#unhandled(event.reason);
-    });
-    globalThis.addEventListener("error", (event) => {
-      if (!this.#current) return;
-      event.preventDefault();
-      this.#unhandled(event.error);
+    catchUncaught((error) => {
+      this.#left(null, error);
+      return true;
     });
   }
 
@@ -96,7 +97,7 @@ class Attempts {
         return;
       case "abort":
         if (this.#current?.run !== message.run) return;
-        this.#current.controller.abort(reviveError(message.reason));
+        this.#abort(this.#current, reviveError(message.reason));
         return;
       default:
         message satisfies never;
@@ -106,16 +107,21 @@ class Attempts {
   async #run(message: Run): Promise<void> {
     const { run, name } = message;
     const controller = new AbortController();
-    const current = { run, name, controller, violations: new Set<string>() };
+    const current: Current = {
+      run,
+      name,
+      controller,
+      violations: new Set(),
+      uncaught: (error) => this.#uncaught(current, error),
+    };
     this.#current = current;
     this.#channel.send({ type: "started", run });
     try {
       const subject = { kind: "run", task: name, id: message.id } as const;
-      const perform = () => this.#perform(message, controller.signal);
+      const perform = () => this.#perform(message, current);
       const result = await traced(subject, message.trace, perform);
       if (this.#current !== current) return;
-      const clean = this.#guard.clean();
-      this.#channel.send({ type: "done", run, result, clean });
+      this.#channel.send({ type: "done", run, result, clean: this.#clean() });
     } catch (thrown) {
       if (this.#current !== current) return;
       const error = abortReason(thrown, controller.signal);
@@ -123,7 +129,7 @@ class Attempts {
       if (denial && !current.violations.has(denial.violation)) {
         this.#report(denial.violation, denial.message);
       }
-      const clean = this.#guard.clean();
+      const clean = this.#clean();
       this.#channel.send({ type: "failed", run, error: recordError(denial ?? error), clean });
     }
     this.#current = undefined;
@@ -137,22 +143,35 @@ class Attempts {
     this.#channel.send({ type: "violation", run, violation, what: what.slice(0, MAX_WHAT) });
   }
 
-  /** What nobody caught ends the attempt; the child is not used again. */
-  #unhandled(reason: unknown): void {
-    const { run, name } = this.#current!;
-    const error = violationOf(reason, { name, run: "process" }) ?? new PolicyViolation(
-      `Cannot go on with task '${name}' as it left an error uncaught (${
-        describe(reason)
-      }): await every promise, or catch its rejection`,
-      "unhandled",
-      { cause: reason },
-    );
-    this.#report(error.violation, error.message);
+  /** An error that the attempt leaves uncaught ends it while it runs; the child is not used again. */
+  #uncaught(attempt: Current, thrown: unknown): void {
+    const { run, name } = attempt;
+    this.#left(run, thrown);
+    if (this.#current !== attempt) return;
+    const denial = violationOf(thrown, { name, run: "process" });
+    if (denial) this.#report(denial.violation, denial.message);
     this.#current = undefined;
-    this.#channel.send({ type: "failed", run, error: recordError(error), clean: false });
+    const error = recordError(denial ?? uncaughtError(name, thrown));
+    this.#channel.send({ type: "failed", run, error, clean: false });
   }
 
-  async #perform(message: Run, signal: AbortSignal): Promise<string> {
+  #left(run: string | null, thrown: unknown): void {
+    if (++this.#leftErrors > MAX_LEFT) return;
+    this.#channel.send({ type: "uncaught", run, error: recordError(thrown) });
+  }
+
+  /** Its listeners are the handler's. */
+  #abort(attempt: Current, reason: unknown): void {
+    owned(attempt, () => attempt.controller.abort(reason));
+  }
+
+  /** Whether the next task finds nothing of this one. */
+  #clean(): boolean {
+    return this.#guard.clean() && this.#leftErrors === 0;
+  }
+
+  async #perform(message: Run, current: Current): Promise<string> {
+    const { signal } = current.controller;
     const { run, id, name, attempt, deliveries } = message;
     const handler = this.#handlers?.get(name);
     if (!handler) {
@@ -182,14 +201,9 @@ class Attempts {
       },
     });
     const parsed = input.parse(parseJson(message.input, { typed: "keep" }));
-    const returned: unknown = await handler.run(parsed, context);
+    const returned: unknown = await owned(current, () => handler.run(parsed, context));
     return stringifyJson(output ? output.parse(returned) : returned);
   }
-}
-
-function describe(error: unknown): string {
-  return (error instanceof Error ? `${error.name}: ${error.message}` : Deno.inspect(error))
-    .slice(0, MAX_WHAT);
 }
 
 function taskLog(write: (line: SandboxLogLine) => void): TaskLog {

@@ -9,6 +9,7 @@ import {
   Retry,
   SoftTimeLimitExceeded,
   TimeLimitExceeded,
+  UncaughtError,
   type Violation,
 } from "../../shared/errors.ts";
 import {
@@ -65,6 +66,7 @@ const OURS: ReadonlyMap<string, (message: string, record: ErrorRecord) => Error>
     "PolicyViolation",
     (message, { violation = "channel" }) => new PolicyViolation(message, violation),
   ],
+  ["UncaughtError", (message) => new UncaughtError(message)],
   ["ConfigurationError", (message) => new ConfigurationError(message)],
   ["SoftTimeLimitExceeded", (_message, { seconds = 0 }) => new SoftTimeLimitExceeded(seconds)],
   ["TimeLimitExceeded", (_message, { seconds = 0 }) => new TimeLimitExceeded(seconds)],

@@ -39,6 +39,8 @@ export type FromChild =
     readonly violation: Violation;
     readonly what: string;
   }
+  /** A task left an error uncaught, also one that is over; `null` when it was none. */
+  | { readonly type: "uncaught"; readonly run: string | null; readonly error: ErrorRecord }
   | {
     readonly type: "done";
     readonly run: string;

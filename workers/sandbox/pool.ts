@@ -189,7 +189,7 @@ export class ProcessPool implements Service {
   #take(signal?: AbortSignal): Promise<Sandbox> {
     const { promise, resolve, reject } = Promise.withResolvers<Sandbox>();
     const over = this.#stopping.signal.aborted ? this.#stopping.signal : signal;
-    const sandbox = over?.aborted ? undefined : this.#idle.shift();
+    const sandbox = over?.aborted ? undefined : this.#free();
     if (over?.aborted) reject(over.reason);
     else if (sandbox) resolve(sandbox);
     else {
@@ -206,6 +206,14 @@ export class ProcessPool implements Service {
       this.#line.push(waiting);
     }
     return promise;
+  }
+
+  /** The next that runs nothing; one that has just been ended is no more. */
+  #free(): Sandbox | undefined {
+    for (;;) {
+      const sandbox = this.#idle.shift();
+      if (!sandbox || sandbox.usable) return sandbox;
+    }
   }
 
   /** Lets a child go that runs nothing, and its place with it. */

@@ -11,6 +11,7 @@ import { encodeFrame, FrameDecoder } from "./frames.ts";
 import { LastWords } from "./last_words.ts";
 import { readLines } from "./lines.ts";
 import type { FromChild, ToChild } from "./messages.ts";
+import { PastRuns } from "./past_runs.ts";
 import { hasFolder } from "./permissions.ts";
 import { lowerPriority } from "./priority.ts";
 import type { Usage } from "./warden.ts";
@@ -35,9 +36,6 @@ const READY_MS = 60_000;
 /** Characters of a line on standard error. */
 const MAX_LINE = 8 * 1024;
 
-/** Attempts whose late messages are still known for what they are. */
-const PAST_MAX = 16;
-
 /** A child process that runs one task at a time. */
 export class Sandbox {
   readonly pid: number;
@@ -51,7 +49,7 @@ export class Sandbox {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #ready = Promise.withResolvers<void>();
   readonly #lastWords: LastWords;
-  readonly #past = new Set<string>();
+  readonly #past = new PastRuns();
   #tasks = 0;
   #usage: Usage | undefined;
   #attempt: Attempt | undefined;
@@ -145,7 +143,7 @@ export class Sandbox {
     this.#attempt = attempt;
     this.#lastWords.clear();
     if (this.#usage) attempt.used(this.#usage.cpu);
-    if (this.#gone) {
+    if (!this.usable) {
       attempt.reject(
         new NeverStarted(`Cannot start task '${task.name}' as its child process is gone`),
       );
@@ -157,15 +155,13 @@ export class Sandbox {
     } finally {
       attempt.close();
       this.#attempt = undefined;
-      await this.#afterwards(attempt.run);
+      await this.#afterwards(attempt);
     }
   }
 
   /** Makes sure that the next task finds nothing of this one. */
-  async #afterwards(run: string): Promise<void> {
-    this.#past.add(run);
-    const [oldest] = this.#past;
-    if (oldest !== undefined && this.#past.size > PAST_MAX) this.#past.delete(oldest);
+  async #afterwards(attempt: Attempt): Promise<void> {
+    this.#past.add(attempt);
     const { maxTasks, recycleMb } = this.#options;
     if (++this.#tasks >= maxTasks) this.kill(new Recycled(`It has run ${maxTasks} tasks`));
     if (this.resident > recycleMb * 2 ** 20) {
@@ -229,6 +225,8 @@ export class Sandbox {
       case "unusable":
         this.kill(unusable(message.error));
         return;
+      case "uncaught":
+        return this.#uncaught(message.run, reviveError(message.error));
     }
     const attempt = this.#attempt;
     if (attempt?.run !== message.run) {
@@ -259,6 +257,16 @@ export class Sandbox {
       default:
         throw new TypeError(`Unknown message ${JSON.stringify(message satisfies never)}`);
     }
+  }
+
+  /** What a task has left running does not fail the next one; whichever comes then has a child of its own. */
+  #uncaught(run: string | null, error: unknown): void {
+    const attempt = this.#attempt;
+    attempt?.wrote(0, 1);
+    if (attempt?.run === run) attempt?.options.onUncaught?.(error);
+    else if (run === null || this.#past.has(run)) this.#past.uncaught(run, error);
+    else return this.kill(misused(this.pid, "uncaught"));
+    if (!attempt) this.kill(new Recycled("A task left something behind in it"));
   }
 
   #discard(clean: boolean): void {

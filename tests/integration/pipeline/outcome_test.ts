@@ -10,7 +10,7 @@ Deno.test("a pipeline of real processes answers what its tasks do", async (t) =>
   await using pipeline = await freshPipeline();
   const { api, url } = await startApi(pipeline);
   await using _api = api;
-  await using _worker = await startWorker(pipeline);
+  await using worker = await startWorker(pipeline);
   await using amqp = await rawChannel(pipeline.vhost.url);
   await using broker = new AmqpBroker({ url: pipeline.vhost.url, name: "test" });
   await broker.start();
@@ -86,6 +86,15 @@ Deno.test("a pipeline of real processes answers what its tasks do", async (t) =>
     }]);
     assertEquals((await pipeline.final("pickled")).state, "FAILURE");
     assertEquals(await reasons("pickled"), ["content-type"]);
+  });
+
+  await t.step("errors that nobody catches end no worker", async () => {
+    for (const late of [true, false]) {
+      const { id } = await submit(url, "test.uncaught", { kwargs: { late } });
+      assertEquals((await pipeline.final(id)).state, late ? "SUCCESS" : "FAILURE");
+    }
+    await worker.said(/uncaught after its run had ended: Error: timer 1/);
+    await worker.said(/uncaught after its run had ended: Error: promise 1/);
   });
 
   await t.step("after all that both are still up", async () => {

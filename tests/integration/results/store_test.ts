@@ -36,6 +36,25 @@ function near(time: Date | null | undefined, expected: number, withinMs = 10_000
 }
 
 const CASES: Record<string, (ground: Ground) => Promise<void>> = {
+  async "annotate() adds to what is known of a run, and makes no record"({ store }) {
+    const id = v7();
+    const uncaught = [{ error: "Error: late\0", traceback: "at f", late: true }];
+    await store.annotate(id, { uncaught });
+    assertEquals(await store.find(id), undefined);
+    await store.settle([settlement({ id, meta: { blocked: { seconds: 2, sure: true } } })]);
+    const before = await store.find(id);
+    await store.annotate(id, { uncaught });
+    const { meta, updatedAt: _, ...after } = (await store.find(id))!;
+    assertEquals(meta?.blocked, { seconds: 2, sure: true });
+    assertEquals(meta?.uncaught?.map(({ late }) => late), [true]);
+    const { meta: __, updatedAt: ___, ...same } = before!;
+    assertEquals(after, same);
+    const plain = settlement({ id: v7() });
+    await store.settle([plain]);
+    await store.annotate(plain.id, { uncaught });
+    assertEquals((await store.find(plain.id))?.meta?.uncaught?.length, 1);
+  },
+
   async "submitted() writes PENDING records and leaves those that exist alone"({ store }) {
     const first = submission();
     await store.submitted([first, submission({ id: first.id, name: "twice in one batch" })]);

@@ -6,7 +6,12 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { PolicyViolation, TimeLimitExceeded, type Violation } from "../../../shared/errors.ts";
+import {
+  PolicyViolation,
+  TimeLimitExceeded,
+  UncaughtError,
+  type Violation,
+} from "../../../shared/errors.ts";
 import type { TaskContract } from "../../../shared/task.ts";
 import type { SandboxRunOptions } from "../../../workers/sandbox/attempt.ts";
 import { Pools } from "../../../workers/sandbox/pools.ts";
@@ -101,8 +106,6 @@ const ENDED: readonly [string, TaskContract, Violation][] = [
   ["progress without end", hostile.endlessProgress, "output"],
   ["a result that is too large", hostile.bigResult, "output"],
   ["bytes of its own on the channel", hostile.writeChannel, "channel"],
-  ["a rejection that nobody handles", hostile.unhandled, "unhandled"],
-  ["an error that nobody catches", hostile.uncaught, "unhandled"],
 ];
 
 Deno.test("a task that uses more than its share is ended", async (t) => {
@@ -114,6 +117,17 @@ Deno.test("a task that uses more than its share is ended", async (t) => {
       const next = await attempt(home, hostile.innocent);
       assertEquals([next.error, next.violations], [undefined, []]);
     });
+  }
+});
+
+Deno.test("a task that leaves an error uncaught fails, and not the next one", async () => {
+  await using home = pools();
+  for (const contract of [hostile.unhandled, hostile.uncaught]) {
+    const { error, violations } = await attempt(home, contract);
+    assertInstanceOf(error, UncaughtError);
+    assertEquals(violations, []);
+    const next = await attempt(home, hostile.innocent);
+    assertEquals([next.error, next.violations], [undefined, []]);
   }
 });
 

@@ -1,5 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { defineTask, z } from "../../../shared/mod.ts";
+import { handle } from "../../../workers/mod.ts";
 import * as app from "../../app/handlers.ts";
+import { eventually } from "../../support/eventually.ts";
 import { house } from "../../support/house.ts";
 import { UNREADABLE } from "../../support/unreadable.ts";
 
@@ -21,4 +24,62 @@ Deno.test("a value that cannot be read is one failure after one run, inline as i
     // A proxy that throws when it is read is text at the other end.
     if (!what.includes("proxy")) assertEquals(child!.exception, inline!.exception, what);
   }
+});
+
+Deno.test("an error that nobody catches fails its own task while it runs, and is in its record when it comes later", async (t) => {
+  const neighbour = defineTask({ name: "neighbour", input: z.object({}) });
+  const released = Promise.withResolvers<void>();
+  await using home = await house([
+    app.uncaughtHandler,
+    app.uncaughtProcessHandler,
+    app.sleepProcessHandler,
+    handle(neighbour, () => released.promise),
+  ]);
+  const beside = await home.submit("neighbour", {});
+
+  for (const [name, most] of [["test.uncaught", 2], ["test.uncaught_process", 1]] as const) {
+    await t.step(`${name} while it runs`, async () => {
+      const { state, exception, traceback, meta, retries } = await home.final(
+        await home.submit(name, {}),
+      );
+      assertEquals([state, exception?.exc_type, retries], ["FAILURE", "UncaughtError", 0]);
+      assertStringIncludes(String(exception?.exc_message[0]), "await every promise");
+      assertMatch(traceback!, /Caused by: (Refusal|Error): timer 1\n.*tests\/app\/handlers.ts/s);
+      assertEquals(meta?.violations, undefined);
+      const { error, late } = meta!.uncaught![0]!;
+      assertEquals([error, late], ["Refusal: timer 1", false]);
+    });
+
+    await t.step(`${name} after it has ended`, async () => {
+      const id = await home.submit(name, { late: true });
+      // In the child that the error comes in.
+      const next = home.submit("test.sleep_process", { seconds: 0.3 });
+      const { state, result } = await home.final(id);
+      assertEquals([state, result], ["SUCCESS", '"done"']);
+      // A child that is idle is ended at the first.
+      const expected = ["Refusal: timer 1", "Refusal: promise 1"].slice(0, most);
+      const uncaught = await eventually("the errors in the record", async () => {
+        const { uncaught = [] } = (await home.store.find(id))?.meta ?? {};
+        return uncaught.length >= most && uncaught.slice(0, most);
+      });
+      assertEquals(uncaught.map(({ error }) => error), expected);
+      assertEquals(uncaught.every(({ late }) => late), true);
+      assertEquals((await home.final(await next)).state, "SUCCESS");
+    });
+  }
+
+  await t.step("of a thousand errors the first are kept", async () => {
+    const id = await home.submit("test.uncaught", { late: true, times: 500 });
+    const uncaught = await eventually("errors in the record", async () => {
+      return (await home.store.find(id))?.meta?.uncaught;
+    });
+    assertEquals(uncaught.length, 5);
+  });
+
+  released.resolve();
+  assertEquals((await home.final(beside)).state, "SUCCESS");
+  const metrics = await (await home.worker.health().request("/metrics")).text();
+  assertStringIncludes(metrics, 'celeriac_uncaught_errors_total{task="test.uncaught"}');
+  const counted = await home.database.query("select from celeriac.crash where runs > 0");
+  assertEquals(counted.length, 0);
 });
