@@ -1,0 +1,73 @@
+/** The blocks of code in README.md and docs/ that are no commands: TypeScript type-checks, JSON and YAML parse. */
+import { assertEquals } from "@std/assert";
+import { parse } from "yaml";
+import { type Block, blocksOf, pages } from "../support/documentation.ts";
+import { Process } from "../support/process.ts";
+import { checkout } from "../support/roles.ts";
+
+const blocks = [...await pages()].flatMap(([page, text]) => blocksOf(page, text));
+
+/** What an excerpt leaves out. */
+const CONTEXT = `
+import { defineTask, z } from "@celeriac/celeriac";
+import { type Context, handle } from "@celeriac/celeriac/worker";
+const input = z.object({ order: z.int() });
+const pay = defineTask({ name: "pay", input });
+declare function charge(order: number, options: { idempotencyKey: string }): Promise<string>;
+declare const log: Context["log"];
+declare const error: Error;
+export { charge, defineTask, error, handle, input, log, pay, z };
+`;
+
+/** What the modules of the app beside an excerpt export. */
+const APP = `
+import { defineTask, z } from "@celeriac/celeriac";
+export const greet = defineTask({
+  name: "greet",
+  input: z.object({ who: z.string() }),
+  output: z.string(),
+});
+export const add = defineTask({ name: "add", input: z.object({ x: z.number(), y: z.number() }) });
+export const total = defineTask({
+  name: "total",
+  input: z.object({ numbers: z.array(z.number()) }),
+});
+`;
+
+function whole({ text }: Block): string {
+  const excerpt = !/^import /m.test(text);
+  return excerpt
+    ? `import { charge, defineTask, error, handle, input, log, pay, z } from "./context.ts";\n${text}`
+    : text;
+}
+
+Deno.test("every TypeScript block of the pages type-checks", async () => {
+  const folder = await Deno.makeTempDir();
+  const shown = blocks.filter(({ language }) => language === "ts");
+  const files = shown.map(({ page, line }) => `${page.replaceAll(/\W/g, "_")}_${line}.ts`);
+  await Deno.writeTextFile(`${folder}/context.ts`, CONTEXT);
+  await Deno.writeTextFile(`${folder}/contracts.ts`, APP);
+  for (const [index, file] of files.entries()) {
+    await Deno.writeTextFile(`${folder}/${file}`, whole(shown[index]!));
+  }
+  const args = ["check", "--quiet", `--config=${checkout}deno.json`, ...files];
+  await using check = Process.start(Deno.execPath(), args, { cwd: folder, env: { NO_COLOR: "1" } });
+  const { code } = await check.exit({ timeoutMs: 120_000 });
+  await Deno.remove(folder, { recursive: true });
+  assertEquals(code, 0, check.output);
+  assertEquals(files.length >= 10, true);
+});
+
+Deno.test("every JSON and YAML block of the pages parses", () => {
+  const wrong = blocks.flatMap(({ page, line, language, text }) => {
+    try {
+      if (language === "json") JSON.parse(text);
+      if (language === "jsonc") JSON.parse(text.replaceAll(/^\s*\/\/.*$/gm, ""));
+      if (language === "yaml") parse(text);
+      return [];
+    } catch (error) {
+      return [`${page}:${line}: ${(error as Error).message}`];
+    }
+  });
+  assertEquals(wrong, []);
+});
