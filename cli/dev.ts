@@ -34,7 +34,7 @@ export const dev: Command = {
     await broker.declare(declarationFor("dev", registry.queues));
 
     const worker = new WorkerNode({
-      config,
+      config: { ...config, unknownTaskWait: 0 }, // there is no other worker
       registry,
       handlers,
       modules,

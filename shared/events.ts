@@ -58,6 +58,8 @@ export type TaskEvent =
     readonly id: string;
     readonly name: string;
     readonly until: Date;
+    /** Whether this worker does not know the task. */
+    readonly unknown: boolean;
   }
   | {
     readonly type: "task-rejected";

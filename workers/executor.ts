@@ -2,30 +2,21 @@
 import type { Delivery } from "../shared/broker/broker.ts";
 import { checkEmbed, chordOf, isFollowed } from "../shared/celery/following.ts";
 import { decodeTask, type TaskMessage } from "../shared/celery/message.ts";
-import { bindArguments, inputIssues } from "../shared/arguments.ts";
-import { ContentTypeRefused, InvalidInput, Malformed, Reject } from "../shared/errors.ts";
+import { ContentTypeRefused, Malformed, Reject } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Outcome } from "../shared/outcome.ts";
 import type { Claim, Meta } from "../shared/results/result.ts";
 import type { TaskContract } from "../shared/task.ts";
 import { toIso } from "../shared/celery/time.ts";
 import { Admission } from "./admission.ts";
-import { type Call, type Calls, callsOf } from "./calls.ts";
 import type { Crashes, Suspicion } from "./crashes.ts";
 import type { Handlers } from "./handlers.ts";
 import type { InHand } from "./in_hand.ts";
+import { type Input, readCalls, validateCalls } from "./inputs.ts";
 import type { Run } from "./run.ts";
 import type { Attempt, Runner } from "./runner.ts";
-import {
-  early,
-  expired,
-  failureOf,
-  invalid,
-  known,
-  outcomeOf,
-  poison,
-  unknown,
-} from "./verdicts.ts";
+import { unknownTask, wasUnknown } from "./unknown_task.ts";
+import { early, expired, failureOf, known, outcomeOf, poison } from "./verdicts.ts";
 
 /** Milliseconds after which what was read of a delivery is read again before it runs: a revoke that was not heard is in the store only. */
 const STALE_MS = 1000;
@@ -48,6 +39,8 @@ export interface ExecutorOptions {
   readonly rates: { turn(name: string, id: string): boolean | Promise<boolean> };
   /** Whether a revoke was heard for this task. */
   isRevoked(task: TaskMessage): boolean;
+  /** Seconds that a task which is not known here is offered to other workers. */
+  readonly unknownTaskWait: number;
 }
 
 /** A run of the handler. */
@@ -71,7 +64,7 @@ export class Executor {
     if (task instanceof Malformed) return unreadable(delivery, queue, task);
     this.#received(delivery, queue, task);
 
-    const asked = read(task);
+    const asked = readCalls(task);
     const { name } = asked;
     const contract = this.#options.contracts.get(name);
     // The body of a chord waits for the records of its members.
@@ -98,13 +91,17 @@ export class Executor {
 
     const unwanted = known(task, claim) ?? this.#revoked(task) ?? expired(task) ?? early(task);
     if (unwanted) return end(unwanted);
-    const suspicion = delivery.redelivered ? await this.#options.crashes.suspicion(task) : "none";
+    const { headers } = delivery.message;
+    const again = delivery.redelivered || wasUnknown(headers);
+    const suspicion = again ? await this.#options.crashes.suspicion(task) : "none";
     if (suspicion === "poison") return end(poison(task));
 
     if (asked.rejected) return end(asked.rejected);
     const handler = this.#options.handlers.get(name);
-    if (!contract || !handler) return end(unknown(name));
-    const inputs = validate(contract, asked.calls);
+    if (!contract || !handler) {
+      return end(unknownTask(name, headers, { wait: this.#options.unknownTaskWait }));
+    }
+    const inputs = validateCalls(contract, asked.calls);
     if ("rejected" in inputs) return end(inputs.rejected);
 
     if (task.eta) await until(task.eta);
@@ -125,7 +122,9 @@ export class Executor {
       this.#options.inHand.started(delivery);
       const attempt = { queue, task, contract, handler, ignoreResult, deliveries };
       const run = () => this.#run(attempt, asked.series ? inputs : inputs[0]!, end);
-      return delivery.redelivered ? await this.#watch(delivery, task, run) : await run();
+      return delivery.redelivered || suspicion !== "none"
+        ? await this.#watch(delivery, task, run)
+        : await run();
     } finally {
       admitted.leave();
     }
@@ -244,38 +243,6 @@ function unreadable(delivery: Delivery, queue: string, error: Malformed): Run {
 function until(time: Date): Promise<void> | undefined {
   const ms = time.getTime() - Date.now();
   return ms > 0 ? new Promise((resolve) => setTimeout(resolve, ms)) : undefined;
-}
-
-/** Arguments of one call: as they came, and as the contract's schema reads them. */
-type Input = Pick<Attempt, "raw" | "parsed">;
-
-function read(task: TaskMessage): Calls & { rejected?: Outcome } {
-  try {
-    return callsOf(task);
-  } catch (error) {
-    return { name: task.task, calls: [], series: false, rejected: invalid(error) };
-  }
-}
-
-function validate(
-  contract: TaskContract,
-  calls: readonly Call[],
-): readonly Input[] | { rejected: Outcome } {
-  try {
-    return calls.map(({ args, kwargs }) => {
-      const raw = bindArguments(contract, args, kwargs);
-      const parsed = contract.input.safeParse(raw);
-      if (parsed.success) return { raw, parsed: parsed.data };
-      const issues = inputIssues(contract, parsed.error, args.length);
-      throw new InvalidInput(
-        `Cannot run task '${contract.name}' as its input does not fit: ${
-          issues.map(({ field, message }) => `${field}: ${message}`).join("; ")
-        }`,
-      );
-    });
-  } catch (error) {
-    return { rejected: invalid(error) };
-  }
 }
 
 /** @returns JSON text of the list of results; `undefined` when a run was abandoned */

@@ -135,6 +135,7 @@ export class WorkerNode implements Service {
       inHand,
       rates,
       isRevoked: (task) => revocations.has(task),
+      unknownTaskWait: config.unknownTaskWait,
     });
     const follower = new Follower({
       broker,
@@ -252,12 +253,12 @@ export class WorkerNode implements Service {
 
   /** A contract whose queue is consumed but whose handler is not there is an error waiting to happen. */
   #warn(): void {
-    const { registry, handlers } = this.#parts;
+    const { config, registry, handlers } = this.#parts;
     for (const { name, queue } of registry) {
       if (this.queues.includes(queue) && !handlers.get(name)) {
         logger.warn(
-          "Task {name} has no handler here, but its queue {queue} is consumed: its messages will be dead letters",
-          { name, queue },
+          "Task {name} has no handler here, but its queue {queue} is consumed: its messages are offered to other workers, and dead-lettered after {seconds} s",
+          { name, queue, seconds: config.unknownTaskWait },
         );
       }
     }

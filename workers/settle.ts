@@ -163,14 +163,15 @@ export class Settler {
     this.#options.events.emit({ type: "task-rejected", id: run.id, name, reason, message: detail });
   }
 
-  async #putOff(run: Run, { until }: OutcomeOf<"defer">): Promise<void> {
+  async #putOff(run: Run, { until, unknownSince }: OutcomeOf<"defer">): Promise<void> {
     if (!run.task) throw new TypeError("a message without a task cannot be put off");
     const { id, task, retries } = run.task;
-    const next = copyOf(run, run.task, retries, until);
+    const next = copyOf(run, run.task, retries, until, unknownSince);
     if ("kind" in next) return await this.#setAside(run, next);
     await this.#options.outbox.add([next]);
     run.delivery.ack();
-    this.#options.events.emit({ type: "task-deferred", id, name: task, until });
+    const unknown = unknownSince !== undefined;
+    this.#options.events.emit({ type: "task-deferred", id, name: task, until, unknown });
   }
 
   /** @returns what the store has now; `undefined` when another final state was there first */
@@ -267,9 +268,10 @@ function copyOf(
   { id }: TaskMessage,
   retries: number,
   dueAt: Date,
+  unknownSince?: Date,
 ): OutboxEntry | OutcomeOf<"reject"> {
   try {
-    const changes = { retries, eta: dueAt, now: new Date(), queue };
+    const changes = { retries, eta: dueAt, now: new Date(), queue, unknownSince };
     const message = retryMessage(delivery.message, changes);
     checkHeaders(message.headers);
     return { taskId: id, retries, dueAt, message };

@@ -48,6 +48,10 @@ function lineOf(event: TaskEvent): Line | undefined {
     }
     case "task-deferred": {
       const due = event.until.toISOString();
+      if (event.unknown) {
+        const message = `is not known to this worker: offered to the others again at ${due}`;
+        return ["warning", message, { due }];
+      }
       return ["info", `stored until it is due at ${due}`, { due }];
     }
     case "task-rejected": {

@@ -1,5 +1,5 @@
 /** What a delivery leads to without a run, or after one that threw. */
-import { encodeException, notRegistered, traceback } from "../shared/celery/exception.ts";
+import { encodeException, traceback } from "../shared/celery/exception.ts";
 import type { TaskMessage } from "../shared/celery/message.ts";
 import { Ignore, Reject, Retry, Terminated, WorkerLost } from "../shared/errors.ts";
 import type { Failure, Outcome } from "../shared/outcome.ts";
@@ -31,12 +31,6 @@ export function early(task: TaskMessage): Outcome | undefined {
   return task.eta && task.eta.getTime() - Date.now() > HOLD_MS
     ? { kind: "defer", until: task.eta }
     : undefined;
-}
-
-/** There is no such task here. */
-export function unknown(name: string): Outcome {
-  const error = { exception: notRegistered(name), traceback: null };
-  return { kind: "reject", reason: "unknown-task", error };
 }
 
 /** Its workers died of it. */

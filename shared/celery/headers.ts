@@ -53,6 +53,9 @@ const PROTOCOL: ReadonlySet<string> = new Set([
 const BROKER =
   /^(?:x-death|x-(?:first|last)-death-(?:exchange|queue|reason)|x-delivery-count|x-acquired-count)$/;
 
+/** Since when workers meet the message that do not know its task, in ISO 8601: it goes on to others. */
+export const UNKNOWN_SINCE = "celeriac-unknown-since";
+
 /** Whether users may not set a header of this name: it is the protocol's, the broker's (`x-...`) or
  * would send copies elsewhere (`CC`, `BCC`).
  *
@@ -65,7 +68,7 @@ const BROKER =
  * ```
  */
 export function isReservedHeader(name: string): boolean {
-  return PROTOCOL.has(name) || /^(?:x-|b?cc$)/i.test(name);
+  return PROTOCOL.has(name) || name === UNKNOWN_SINCE || /^(?:x-|b?cc$)/i.test(name);
 }
 
 /** What the sender added to the protocol's headers. */
@@ -88,7 +91,8 @@ export function withoutTransport(headers: Headers): Headers {
   return kept;
 }
 
-/** Of one journey only: what the broker counted, and where copies went. */
+/** Of one journey only: what the broker counted, where copies went, and who did not know the task. */
 function isOfTransport(name: string): boolean {
-  return name === "CC" || name === "BCC" || name.startsWith("x-") && BROKER.test(name);
+  return name === UNKNOWN_SINCE || name === "CC" || name === "BCC" ||
+    name.startsWith("x-") && BROKER.test(name);
 }

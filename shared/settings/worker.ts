@@ -71,6 +71,14 @@ export const WORKER_SETTINGS = {
     roles: ["worker", "dev"],
     help: "where child processes get a folder of their own, if their contract asks for one",
   }),
+  unknownTaskWait: setting({
+    env: "CELERIAC_UNKNOWN_TASK_WAIT",
+    schema: seconds().default(600),
+    value: "SECONDS",
+    roles: ["worker"],
+    help:
+      "how long a task that a worker does not know is offered to other workers before it becomes a dead letter; above the time of a rolling update",
+  }),
   grace: setting({
     env: "CELERIAC_GRACE",
     schema: seconds().default(25),

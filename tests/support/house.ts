@@ -29,6 +29,8 @@ export interface House extends AsyncDisposable {
   readonly store: PostgresResultStore;
   readonly outbox: Outbox;
   readonly worker: WorkerNode;
+  /** Starts another worker on the same servers, with handlers of its own. */
+  beside(handlers: readonly Handler[]): Promise<WorkerNode>;
   /** Submits to the contract's queue. @returns the id */
   submit(
     task: string,
@@ -69,7 +71,7 @@ export async function house(
   const registry = new Registry(handlers.map(({ contract }) => contract));
   await broker.declare(declarationFor("dev", registry.queues));
   const config = loadConfig("worker", {
-    flags: { processes: "1", grace: "10", ...flags },
+    flags: { processes: "1", grace: "10", unknownTaskWait: "0", ...flags },
     env: () => undefined,
   });
   const store = resultStore(config.results, database);
@@ -77,17 +79,21 @@ export async function house(
   const publisher = new Publisher({ broker, outbox, origin: "gen1@test" });
   const relay = stack.use(relayOf({ database, broker, results: config.results }));
   await relay.start();
-  const worker = stack.use(
-    new WorkerNode({
-      config,
-      registry,
-      handlers: new Handlers(handlers),
-      modules: MODULES,
-      broker,
-      database,
-    }),
-  );
-  await worker.start();
+  const beside = async (known: readonly Handler[]) => {
+    const node = stack.use(
+      new WorkerNode({
+        config,
+        registry: new Registry(known.map(({ contract }) => contract)),
+        handlers: new Handlers(known),
+        modules: MODULES,
+        broker,
+        database,
+      }),
+    );
+    await node.start();
+    return node;
+  };
+  const worker = await beside(handlers);
 
   const dead: Delivery[] = [];
   let reading: Promise<unknown> | undefined;
@@ -98,6 +104,7 @@ export async function house(
     store,
     outbox,
     worker,
+    beside,
     async submit(task, kwargs, { args = [], ...options } = {}) {
       const queue: string | undefined = options.queue ?? registry.get(task)?.queue;
       if (queue === undefined) throw new TypeError(`task ${task} has no queue`);

@@ -11,6 +11,7 @@ export const checkout: string = fromFileUrl(new URL("../../", import.meta.url));
 export const testApp: Readonly<Record<string, string>> = {
   CELERIAC_CONTRACTS: `${checkout}tests/app/contracts.ts`,
   CELERIAC_HANDLERS: `${checkout}tests/app/handlers.ts`,
+  CELERIAC_UNKNOWN_TASK_WAIT: "0", // no other worker knows more tasks
 };
 
 /** Variables that make a role run the sample app. */

@@ -123,7 +123,9 @@ Deno.test("encodeEvents() writes the fields of each type and never utcoffset", (
       terminated: true,
       signum: 9,
     }],
-    [{ type: "task-deferred", id, name, until }, { until: "2026-01-02T03:04:05.000Z" }],
+    [{ type: "task-deferred", id, name, until, unknown: false }, {
+      until: "2026-01-02T03:04:05.000Z",
+    }],
     [{ type: "task-rejected", id, name, reason: "malformed", message: "m" }, {
       requeue: false,
       reason: "malformed",
@@ -139,7 +141,13 @@ Deno.test("encodeEvents() writes the fields of each type and never utcoffset", (
 });
 
 Deno.test("encodeEvents() hides deferrals from watchers who would make a state of them", () => {
-  const event: TaskEvent = { type: "task-deferred", id: "1", name: "add", until: new Date(0) };
+  const event: TaskEvent = {
+    type: "task-deferred",
+    id: "1",
+    name: "add",
+    until: new Date(0),
+    unknown: false,
+  };
   const message = encodeEvents([{ event, timestamp: 1 }], node());
   assertEquals(JSON.parse(new TextDecoder().decode(message.body))[0]["type"], "celeriac-deferred");
   assertEquals(decodeEvents(message)[0]?.type, "task-deferred");
