@@ -63,7 +63,7 @@ Deno.test("the README works as written, from an empty folder with an empty cache
     return { url, printed: /^ *(curl .*)$/m.exec(process.output)?.[1] };
   };
 
-  // "With Deno installed, put `deno` for `npx --yes deno@2.9`."
+  // "With Deno 2.9 installed use `deno`; otherwise put `npx --yes deno@2.9` in its place."
   const command = await hasProgram("npx") ? start : start.replace("npx --yes deno@2.9", "deno");
   const { url, printed } = await launch(command, checkout);
 
