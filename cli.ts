@@ -7,6 +7,7 @@
 import { loadConfig, parseFlags } from "./shared/config.ts";
 import { closest } from "./shared/closest.ts";
 import { ConfigurationError } from "./shared/errors.ts";
+import { ownFlags } from "./cli/command.ts";
 import { COMMANDS } from "./cli/commands.ts";
 import { help, overview } from "./cli/help.ts";
 import { EXIT, explain } from "./cli/exit.ts";
@@ -54,15 +55,18 @@ async function runCommand(name: string, given: readonly string[]): Promise<numbe
   }
   checkOwnVariables();
   if (command.verbatim) {
-    return await command.run({ config: undefined, own: {}, rest: given, peers: COMMANDS });
+    return await command.run({
+      config: undefined,
+      own: {},
+      rest: given,
+      args: given,
+      peers: COMMANDS,
+    });
   }
-  const takesValue = Object.fromEntries(
-    Object.entries(command.flags ?? {}).map(([flag, { value }]) => [flag, value !== undefined]),
-  );
-  const { flags, own, rest } = parseFlags(command.role, given, takesValue);
+  const { flags, own, rest } = parseFlags(command.role, given, ownFlags(command));
   if (!command.usage) refuseWords(rest, name);
   const config = command.role ? loadConfig(command.role, { flags }) : undefined;
-  return await command.run({ config, own, rest });
+  return await command.run({ config, own, rest, args: given });
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

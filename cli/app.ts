@@ -1,4 +1,5 @@
 /** The app that a role works for: its contracts and handlers. */
+import { join, toFileUrl } from "@std/path";
 import { ConfigurationError } from "../shared/errors.ts";
 import { importModule, moduleUrl } from "../shared/modules.ts";
 import { Registry } from "../shared/registry.ts";
@@ -18,15 +19,19 @@ export interface Modules {
   readonly handlers: string;
 }
 
-/** The app that the settings name.
+/** The app that the settings name; otherwise `contracts.ts` and `handlers.ts` of the working directory.
  *
- * @throws {ConfigurationError} when they name none, or one of two modules that the role needs */
+ * @throws {ConfigurationError} when there is none, or one of two modules that the role needs is not named */
 export function modulesOf(config: Config, role: Role): Modules {
   const { contracts, handlers } = config;
   const needed = SETTINGS.handlers.roles.includes(role) ? { contracts, handlers } : { contracts };
   const missing = Object.entries(needed).filter(([, module]) => !module).map(([kind]) => kind);
   const none = missing.length === Object.keys(needed).length;
-  if (none && (config.sample || role === "dev")) return SAMPLE;
+  if (none) {
+    const found = config.sample ? undefined : appOf(Deno.cwd());
+    if (found) return found;
+    if (config.sample || role === "dev") return SAMPLE;
+  }
   if (missing.length > 0) throw noModule(missing, none);
   const url = (module = "") => moduleUrl(module, Deno.cwd());
   return { contracts: url(contracts), handlers: url(handlers) };
@@ -63,11 +68,25 @@ async function contractsModule({ contracts }: Modules): Promise<Record<string, u
     : await importModule(contracts, "contracts");
 }
 
+/** The app in a folder that holds both modules, as far as this process may look. */
+function appOf(folder: string): Modules | undefined {
+  const contracts = join(folder, "contracts.ts");
+  const handlers = join(folder, "handlers.ts");
+  try {
+    if (![contracts, handlers].every((path) => Deno.statSync(path).isFile)) return undefined;
+  } catch {
+    return undefined;
+  }
+  return { contracts: toFileUrl(contracts).href, handlers: toFileUrl(handlers).href };
+}
+
 function noModule(missing: readonly string[], none: boolean): ConfigurationError {
   const what = missing.join(" and ");
   const variables = missing.map((kind) => `CELERIAC_${kind.toUpperCase()}`).join(" and ");
   const flags = missing.map((kind) => `--${kind}=./${kind}.ts`).join(" and ");
-  const sample = none ? " (--sample runs the sample app)" : "";
+  const sample = none
+    ? ", or start in a folder that holds contracts.ts and handlers.ts (--sample runs the sample app)"
+    : "";
   return new ConfigurationError(
     `Cannot load the app because no module of ${what} is named: set ${variables}, or give ${flags}${sample}`,
   );

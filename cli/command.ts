@@ -9,6 +9,8 @@ export interface Given {
   readonly own: Readonly<Record<string, string>>;
   /** Everything that is no flag. */
   readonly rest: readonly string[];
+  /** The arguments as they were given, for a command that starts itself again. */
+  readonly args: readonly string[];
   /** All commands, for one that describes others. */
   readonly peers?: ReadonlyMap<string, () => Promise<Command>>;
 }
@@ -34,4 +36,11 @@ export interface Command {
 export function configOf({ config }: Given): Config {
   if (!config) throw new TypeError("a command without a role has no settings");
   return config;
+}
+
+/** The command's own flags, and whether each takes a value. */
+export function ownFlags({ flags = {} }: Command): Record<string, boolean> {
+  return Object.fromEntries(
+    Object.entries(flags).map(([name, { value }]) => [name, value !== undefined]),
+  );
 }

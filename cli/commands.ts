@@ -19,6 +19,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["dead", async () => (await import("./dead.ts")).dead],
   ["tasks", async () => (await import("./tasks.ts")).tasks],
   ["permissions", async () => (await import("./permissions.ts")).permissions],
+  ["start", async () => (await import("./start.ts")).start],
 ]);
 
 /** One line for each, for the overview. */
@@ -39,4 +40,5 @@ export const SUMMARIES: ReadonlyMap<string, string> = new Map([
   ["dead", "list, show, redrive and purge dead letters"],
   ["tasks", "print what each task may do, or the NetworkPolicy that they need"],
   ["permissions", "print the Deno flags that a command needs"],
+  ["start", "start a command with exactly the permissions that it needs"],
 ]);

@@ -8,6 +8,8 @@ import { loadHandlers, loadRegistry, loadSchedules, modulesOf } from "./app.ts";
 import { type Command, configOf } from "./command.ts";
 import { Embedded } from "./dev/embedded.ts";
 import { firstStep } from "./dev/first_steps.ts";
+import { runReloading } from "./dev/reloader.ts";
+import { isUnrestricted } from "./launch/command_line.ts";
 import { EXIT } from "./exit.ts";
 import { stopSignal } from "./signals.ts";
 
@@ -18,14 +20,22 @@ export const dev: Command = {
   details: [
     "Records, unfinished tasks and the outbox live in --data and outlive a restart;",
     "--ephemeral keeps them in memory only. For one machine: servers are what production uses.",
+    "",
+    "Started with all permissions (`deno run -A`), it starts itself again with the permissions that it needs",
+    "(`permissions dev` prints them), watches the app's modules and what they import, and reloads them.",
   ].join("\n"),
+  flags: {
+    check: { help: "load the app, print what is wrong with it, and end" },
+  },
   async run(given) {
     const config = configOf(given);
+    if (isUnrestricted()) return await runReloading(config, given.args);
     const log = await startLog({ level: config.logLevel, format: config.logFormat });
     const modules = modulesOf(config, "dev");
     const registry = await loadRegistry(modules);
     const handlers = await loadHandlers(modules, registry);
     const schedules = await loadSchedules(modules);
+    if (given.own.check) return EXIT.done;
     await using embedded = await Embedded.claim(config);
     const { broker, database } = embedded;
     const api = new Api({ config, registry, broker, database });

@@ -3,6 +3,7 @@ import { dirname, fromFileUrl, resolve } from "@std/path";
 import { loadConfig, parseFlags } from "../shared/config.ts";
 import { ConfigurationError } from "../shared/errors.ts";
 import { closest } from "../shared/closest.ts";
+import { configFileOf } from "../shared/config_file.ts";
 import { brokerUsers } from "../shared/definitions/users.ts";
 import { passwordVariables } from "../shared/definitions/secrets.ts";
 import type { GRANTS } from "../shared/permissions.ts";
@@ -11,8 +12,9 @@ import type { TaskContract } from "../shared/task.ts";
 import { CHILD_VARIABLES, hasFolder } from "../workers/sandbox/permissions.ts";
 import { SHELL } from "../workers/sandbox/warden.ts";
 import { loadRegistry, type Modules, modulesOf } from "./app.ts";
-import type { Command } from "./command.ts";
+import { type Command, ownFlags } from "./command.ts";
 import { EXIT } from "./exit.ts";
+import { pathEntry } from "./permission_path.ts";
 
 /** Variables that libraries look at when they load or connect, beside our settings: pg, and what Node's modules and lru-cache ask for. */
 const LIBRARY_ENV = [
@@ -29,9 +31,11 @@ export const permissions: Command = {
   summary: "print the Deno flags that a command needs",
   usage: "COMMAND [ITS FLAGS]",
   details: [
-    "Prints what belongs between `deno run` and `cli.ts COMMAND`, for the current settings:",
+    "Prints what belongs between `deno run` and `cli.ts COMMAND`, for the current settings, one flag a line:",
     "",
     "  deno run $(deno run -A cli.ts permissions worker --sample) cli.ts worker --sample",
+    "",
+    "`start COMMAND` starts the command with them, also where a path contains spaces.",
   ].join("\n"),
   verbatim: true,
   async run({ rest, peers }) {
@@ -47,22 +51,30 @@ export const permissions: Command = {
       );
     }
     const { role } = command;
-    const takesValue = Object.fromEntries(
-      Object.entries(command.flags ?? {}).map(([flag, { value }]) => [flag, value !== undefined]),
-    );
-    const { flags, own } = parseFlags(role, args, takesValue);
+    const { flags, own } = parseFlags(role, args, ownFlags(command));
     if (role === undefined) {
-      console.log(fileFlags(own).join(" "));
+      console.log(fileFlags(own).join("\n"));
       return EXIT.done;
     }
     const config = loadConfig(role, { flags });
     const contracts = role === "worker" || role === "dev"
-      ? await loadRegistry(modulesOf(config, role))
+      ? await withoutOutput(() => loadRegistry(modulesOf(config, role)))
       : [];
-    console.log(permissionFlags(role, config, own, contracts).join(" "));
+    console.log(permissionFlags(role, config, own, contracts).join("\n"));
     return EXIT.done;
   },
 };
+
+/** Loads modules of the app; what they print goes to standard error, because standard output is for the flags. */
+async function withoutOutput<Loaded>(load: () => Promise<Loaded>): Promise<Loaded> {
+  const { log, info, debug, error } = console;
+  Object.assign(console, { log: error, info: error, debug: error });
+  try {
+    return await load();
+  } finally {
+    Object.assign(console, { log, info, debug });
+  }
+}
 
 /** Flags of a command without settings: the files that its own flags name. */
 export function fileFlags({ ca, folder }: Readonly<Record<string, string>>): string[] {
@@ -70,8 +82,8 @@ export function fileFlags({ ca, folder }: Readonly<Record<string, string>>): str
   const write = folder === undefined ? [] : [resolve(folder)];
   return [
     "--no-prompt",
-    ...(read.length ? [`--allow-read=${read.join(",")}`] : []),
-    ...(write.length ? [`--allow-write=${write.join(",")}`] : []),
+    ...(read.length ? [`--allow-read=${paths(read)}`] : []),
+    ...(write.length ? [`--allow-write=${paths(write)}`] : []),
   ];
 }
 
@@ -113,8 +125,8 @@ export function permissionFlags(
     `--allow-env=${unique([...variables(role), ...declared(tasks, "env")]).join(",")}`,
   ];
   if (net.length) flags.push(`--allow-net=${net.join(",")}`);
-  if (read.length) flags.push(`--allow-read=${read.join(",")}`);
-  if (write.length) flags.push(`--allow-write=${unique(write).join(",")}`);
+  if (read.length) flags.push(`--allow-read=${paths(read)}`);
+  if (write.length) flags.push(`--allow-write=${paths(unique(write))}`);
   if (["api", "beat"].includes(role)) flags.push("--allow-sys=hostname");
   if (["worker", "dev"].includes(role)) {
     const priority = tasks.some(({ sandbox }) => sandbox.nice > 0) ? ["setPriority"] : [];
@@ -127,6 +139,10 @@ export function permissionFlags(
 
 function unique(entries: readonly string[]): string[] {
   return [...new Set(entries)];
+}
+
+function paths(entries: readonly string[]): string {
+  return entries.map((entry) => pathEntry(entry, Deno.cwd())).join(",");
 }
 
 function variables(role: Role): string[] {
@@ -193,7 +209,7 @@ function httpPort(url: string): number {
 function folders(role: Role, config: Config): string[] {
   const modules = () => modulesOf(config, role);
   // Modules that are named at run time import ours, which in a linked checkout are files like any other.
-  const ours = config.contracts || config.handlers ? appFolder(import.meta.url) : [];
+  const ours = appFolder(import.meta.url);
   const migrations = config.migrations === undefined ? [] : [resolve(config.migrations)];
   switch (role) {
     case "api":
@@ -229,19 +245,7 @@ function appFolders({ contracts, handlers }: Modules): string[] {
 /** Where a module's `deno.json` is, which child processes are started with; otherwise the module's own folder. */
 function appFolder(url: string): string[] {
   if (!url.startsWith("file:")) return [];
-  const own = dirname(fromFileUrl(url));
-  for (let folder = own; folder !== dirname(folder); folder = dirname(folder)) {
-    if (["deno.json", "deno.jsonc"].some((name) => exists(`${folder}/${name}`))) return [folder];
-  }
-  return [own];
-}
-
-function exists(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
+  return [dirname(configFileOf(url) ?? fromFileUrl(url))];
 }
 
 /** PGlite reads its WebAssembly from the package's own folder. */

@@ -1,5 +1,6 @@
 /** Loading the two modules of an app: its contracts and its handlers. */
-import { isAbsolute, toFileUrl } from "@std/path";
+import { fromFileUrl, isAbsolute, toFileUrl } from "@std/path";
+import { codeFrame } from "./code_frame.ts";
 import { ConfigurationError } from "./errors.ts";
 
 /** Turns a path (from the working directory) or URL into a module URL. */
@@ -11,7 +12,8 @@ export function moduleUrl(specifier: string, workingDirectory: string): string {
 
 /** Imports a module of the app.
  *
- * @throws {ConfigurationError} saying which setting named it and why it cannot be loaded */
+ * @throws {ConfigurationError} saying which setting named it, why it cannot be loaded, and the file, line and column of the
+ * error where it has one */
 export async function importModule(
   url: string,
   setting: "contracts" | "handlers",
@@ -19,11 +21,22 @@ export async function importModule(
   try {
     return await import(url);
   } catch (cause) {
-    if (cause instanceof ConfigurationError) throw cause;
-    const why = (cause as Error).message?.split("\n")[0] ?? String(cause);
+    const frame = codeFrame(cause);
+    const place = frame ? `\n${frame}` : "";
+    if (cause instanceof ConfigurationError) {
+      throw new ConfigurationError(`${cause.message}${place}`, { cause });
+    }
+    const [why] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
     throw new ConfigurationError(
-      `Cannot load ${setting} module '${url}' as ${why}: mend the module or --${setting}`,
+      `Cannot load ${setting} module '${
+        shown(url)
+      }' because ${why}: fix the module or --${setting}${place}`,
       { cause },
     );
   }
+}
+
+/** A path is easier to read than its URL, where spaces are `%20`. */
+function shown(url: string): string {
+  return url.startsWith("file:") ? fromFileUrl(url) : url;
 }

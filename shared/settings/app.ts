@@ -6,7 +6,7 @@ export const APP_SETTINGS = {
   contracts: setting({
     env: "CELERIAC_CONTRACTS",
     schema: text.optional(),
-    defaultText: "none; dev: the sample app",
+    defaultText: "./contracts.ts if ./handlers.ts is there too; dev: else the sample app",
     value: "MODULE",
     roles: ["api", "worker", "beat", "dev", "definitions"],
     help: "module that exports your contracts",
@@ -14,7 +14,7 @@ export const APP_SETTINGS = {
   handlers: setting({
     env: "CELERIAC_HANDLERS",
     schema: text.optional(),
-    defaultText: "none; dev: the sample app",
+    defaultText: "./handlers.ts if ./contracts.ts is there too; dev: else the sample app",
     value: "MODULE",
     roles: ["worker", "dev"],
     help: "module that exports your handlers",

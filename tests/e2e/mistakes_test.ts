@@ -102,7 +102,7 @@ Deno.test("a wrong password of the database is said, and mending it is enough", 
 Deno.test("an image without the task module says so, and the pods before it go on", async () => {
   const variable = "CELERIAC_HANDLERS";
   await kubectl("set", "env", "deployment/worker", `${variable}=/app/nowhere.ts`);
-  await workerSays("Cannot load handlers module 'file:///app/nowhere.ts'");
+  await workerSays("Cannot load handlers module '/app/nowhere.ts'");
   const { status } = await get("deployment", "worker") as { status: { readyReplicas?: number } };
   assertEquals(status.readyReplicas, 2);
   await kubectl("set", "env", "deployment/worker", `${variable}-`);

@@ -1,5 +1,5 @@
 /** How a child process is started. */
-import { dirname, fromFileUrl, join } from "@std/path";
+import { configFileOf } from "../../shared/config_file.ts";
 import { childModule } from "./child.ts";
 import type { Permissions } from "../../shared/permissions.ts";
 import { childEnvironment, childFlags } from "./permissions.ts";
@@ -18,10 +18,11 @@ export interface ChildOptions {
 /** Makes the command that starts a child with its three standard streams piped.
  *
  * @param folder its working directory; without one it is `/`, which it may not read */
-export async function childCommand(options: ChildOptions, folder?: string): Promise<Deno.Command> {
+export function childCommand(options: ChildOptions, folder?: string): Deno.Command {
   const { handlersModule, contractsModule, heapMb, permissions } = options;
-  const config = options.configFile ?? await nearestConfig(handlersModule) ??
-    await nearestConfig(import.meta.url);
+  // Deno looks for a configuration above a main module that is a file; ours is none.
+  const config = options.configFile ?? configFileOf(handlersModule) ??
+    configFileOf(import.meta.url);
   return new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -37,27 +38,4 @@ export async function childCommand(options: ChildOptions, folder?: string): Prom
     stdout: "piped",
     stderr: "piped",
   });
-}
-
-/** Deno looks for a configuration above a main module that is a file; ours is none. */
-async function nearestConfig(module: string): Promise<string | undefined> {
-  if (!module.startsWith("file:")) return undefined;
-  let folder = dirname(fromFileUrl(module));
-  while (true) {
-    for (const name of ["deno.json", "deno.jsonc"]) {
-      const path = join(folder, name);
-      if (await isFile(path)) return path;
-    }
-    const above = dirname(folder);
-    if (above === folder) return undefined;
-    folder = above;
-  }
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch {
-    return false;
-  }
 }

@@ -9,7 +9,7 @@ async function startDev(folder: string, stack: AsyncDisposableStack): Promise<Pr
     cwd: folder,
     env: { PORT: "0", NO_COLOR: "1" },
   }));
-  await dev.said(/^ *curl .*\n/m, { timeoutMs: 60_000 });
+  await dev.said(/^ *curl .*\n/m, { timeoutMs: 180_000 });
   console.log(`deno task dev: ready after ${Math.round(performance.now() - start)} ms`);
   return dev;
 }

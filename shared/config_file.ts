@@ -1,0 +1,38 @@
+/** The `deno.json` by which a module resolves its imports. */
+import { dirname, fromFileUrl, join } from "@std/path";
+
+/** Returns the path of the nearest `deno.json` or `deno.jsonc` at or above a module.
+ *
+ * @param module its URL
+ * @returns `undefined` for a module that is no file, and when there is none
+ *
+ * @example
+ * ```ts
+ * import { configFileOf } from "./config_file.ts";
+ * import { assert } from "@std/assert";
+ *
+ * assert(configFileOf(import.meta.resolve("./mod.ts"))?.endsWith("deno.json"));
+ * ```
+ */
+export function configFileOf(module: string): string | undefined {
+  if (!module.startsWith("file:")) return undefined;
+  let folder = dirname(fromFileUrl(module));
+  while (true) {
+    for (const name of ["deno.json", "deno.jsonc"]) {
+      const path = join(folder, name);
+      if (isFile(path)) return path;
+    }
+    const above = dirname(folder);
+    if (above === folder) return undefined;
+    folder = above;
+  }
+}
+
+/** Whether there is such a file, as far as this process may look. */
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
