@@ -110,7 +110,7 @@ export const uncaughtProcess = defineTask({
   run: "process",
 });
 
-/** Throws one of the values of `support/unreadable.ts`. */
+/** Throws one of the values of `unreadable.ts`. */
 export const unreadable = defineTask({
   name: "test.unreadable",
   input: z.object({ what: z.string() }),

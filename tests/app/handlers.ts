@@ -7,7 +7,7 @@ import process from "node:process";
 import { setTimeout as nodeTimeout } from "node:timers";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Context, handle, Reject, Retry } from "../../workers/mod.ts";
-import { UNREADABLE } from "../support/unreadable.ts";
+import { UNREADABLE } from "./unreadable.ts";
 import * as contracts from "./contracts.ts";
 
 /** What `test.fail` throws. */

@@ -86,6 +86,16 @@ Deno.test("a file of shared/ imports nothing from a higher storey at run time", 
   );
 });
 
+Deno.test("the tests' app imports nothing else of tests/: its image holds tests/app alone", () => {
+  assertEquals(
+    importsWhere(
+      files.filter(({ path }) => path.startsWith("tests/app/")),
+      (_, { file: target }) => target?.startsWith("tests/") && !target.startsWith("tests/app/"),
+    ),
+    [],
+  );
+});
+
 Deno.test("a package behind a seam has one importer", () => {
   for (const [name, importer] of Object.entries(singleImporters)) {
     const wrong = importsWhere(sources, (file, { specifier }) => {

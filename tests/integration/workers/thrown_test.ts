@@ -4,7 +4,7 @@ import { handle } from "../../../workers/mod.ts";
 import * as app from "../../app/handlers.ts";
 import { eventually } from "../../support/eventually.ts";
 import { house } from "../../support/house.ts";
-import { UNREADABLE } from "../../support/unreadable.ts";
+import { UNREADABLE } from "../../app/unreadable.ts";
 
 Deno.test("a value that cannot be read is one failure after one run, inline as in a child", async () => {
   await using home = await house([app.unreadableHandler, app.unreadableProcessHandler]);

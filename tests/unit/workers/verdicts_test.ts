@@ -6,7 +6,7 @@ import { outcomeOf } from "../../../workers/verdicts.ts";
 import { abortReason } from "../../../workers/abort_reason.ts";
 import { recordError, reviveError } from "../../../workers/sandbox/error_record.ts";
 import { violationOf } from "../../../workers/denial.ts";
-import { UNREADABLE } from "../../support/unreadable.ts";
+import { UNREADABLE } from "../../app/unreadable.ts";
 
 const once = defineTask({ name: "once", input: z.object({}) });
 const picky = defineTask({ name: "picky", input: z.object({}), retry: { only: [TypeError] } });
