@@ -4,6 +4,7 @@
  * @module
  */
 import type { z } from "zod";
+import { refuseUnknownKeys } from "./known_keys.ts";
 import type { TaskContract } from "./task.ts";
 
 /** A task in a workflow. */
@@ -97,7 +98,11 @@ export function signature<Input extends z.ZodObject>(
   kwargs: Partial<z.input<Input>> = {},
   more: Omit<TaskNode, "name" | "kwargs"> = {},
 ): TaskNode {
-  return { name: nameOf(task), kwargs: { ...kwargs }, ...more };
+  const name = nameOf(task);
+  refuseUnknownKeys(more, ["args", "options", "immutable", "link", "link_error"], {
+    doing: `make a signature of '${name}'`,
+  });
+  return { name, kwargs: { ...kwargs }, ...more };
 }
 
 /** One after the other. */

@@ -1,5 +1,6 @@
 /** What a handler may access, as its contract declares it. */
 import { ConfigurationError } from "./errors.ts";
+import { refuseUnknownKeys } from "./known_keys.ts";
 
 /** Access that is granted entry by entry. */
 export const GRANTS = ["net", "read", "write", "env", "sys"] as const;
@@ -67,11 +68,11 @@ export function checkedPermissions(
   definition: PermissionsDefinition,
   inline: boolean,
 ): Permissions {
-  const known: readonly string[] = [...GRANTS, "ffi"];
-  for (const kind of Object.keys(definition)) {
-    if (known.includes(kind)) continue;
-    throw refusal(task, `'${kind}' cannot be granted: choose from ${known.join(", ")}`);
-  }
+  refuseUnknownKeys(definition, [...GRANTS, "ffi"], {
+    doing: `define task '${task}'`,
+    within: "permissions",
+    synonyms: { network: "net", files: "read", run: "ffi" },
+  });
   const { ffi = false } = definition;
   if (typeof ffi !== "boolean") throw refusal(task, "ffi is all or nothing: write ffi: true");
   if (inline && ffi) {

@@ -14,7 +14,7 @@ export class Registry {
       if (other === contract) continue;
       if (other) {
         throw new ConfigurationError(
-          `Cannot register task '${contract.name}' as another contract has that name: rename one of them`,
+          `Cannot register task '${contract.name}' because another contract has that name: rename one of them`,
         );
       }
       this.#contracts.set(contract.name, contract);
@@ -28,7 +28,7 @@ export class Registry {
     const found = Object.values(exports).flat().filter(isContract);
     if (found.length === 0) {
       throw new ConfigurationError(
-        `Cannot use contracts module '${specifier}' as it exports no contract: export what defineTask() returns`,
+        `Cannot use contracts module '${specifier}' because it exports no contract: export what defineTask() returns`,
       );
     }
     return new Registry(found);

@@ -127,7 +127,7 @@ function check(policy: Pick<RetryPolicy, "maxAttempts" | "base" | "cap" | "jitte
   for (const [name, value, fits, rule] of rules) {
     if (fits) continue;
     throw new ConfigurationError(
-      `Cannot retry by this policy as its ${name} ${value} is not ${rule}: correct it`,
+      `Cannot retry by this policy because its ${name} ${value} is not ${rule}: correct it`,
     );
   }
 }

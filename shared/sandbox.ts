@@ -1,5 +1,6 @@
 /** What a handler in a child process may use, as its contract declares it. */
 import { ConfigurationError } from "./errors.ts";
+import { refuseUnknownKeys } from "./known_keys.ts";
 
 /** What a contract declares. */
 export interface SandboxDefinition {
@@ -53,19 +54,21 @@ const LIMITS: Readonly<Record<string, readonly [least: number, most: number]>> =
  */
 export function sandboxLimits(task: string, definition: SandboxDefinition = {}): SandboxLimits {
   const { outputMb = DEFAULT_OUTPUT_MB, nice = 0, ...rest } = definition;
+  refuseUnknownKeys(definition, Object.keys(LIMITS), {
+    doing: `define task '${task}'`,
+    within: "sandbox",
+    synonyms: { memory: "memoryMb", permissions: "the task's own permissions" },
+  });
   for (const [name, value] of Object.entries({ ...rest, outputMb, nice })) {
-    const [least, most] = LIMITS[name] ?? [NaN, NaN];
+    const [least, most] = LIMITS[name]!;
     if (value >= least && value <= most) continue;
-    throw refusal(
-      task,
-      LIMITS[name]
-        ? `${name} ${value} is not from ${least} to ${most}`
-        : `there is no limit '${name}': choose from ${Object.keys(LIMITS).join(", ")}`,
-    );
+    throw refusal(task, `${name} ${value} is not from ${least} to ${most}`);
   }
   return Object.freeze({ ...rest, outputMb, nice });
 }
 
 function refusal(task: string, reason: string): ConfigurationError {
-  return new ConfigurationError(`Cannot define task '${task}' as its sandbox's ${reason}`);
+  return new ConfigurationError(
+    `Cannot define task '${task}' because its sandbox's ${reason}: correct it`,
+  );
 }

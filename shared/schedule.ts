@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { bindArguments, inputIssues } from "./arguments.ts";
 import type { Signature, SignatureOptions } from "./celery/signature.ts";
 import { ConfigurationError, InvalidInput } from "./errors.ts";
+import { refuseUnknownKeys } from "./known_keys.ts";
 import type { TaskContract } from "./task.ts";
 import { nextOf } from "./timing.ts";
 
@@ -93,6 +94,7 @@ const NAME = /^[A-Za-z0-9_][\w.:@-]{0,199}$/;
 export function schedule<Input extends z.ZodObject>(
   definition: ScheduleDefinition<Input>,
 ): CodeSchedule {
+  checkKeys(definition);
   const { name, task, args = [], kwargs = {}, options = {}, missed = "once" } = definition;
   const { cron = null, every = null } = definition;
   const timezone = cron === null ? null : definition.timezone ?? "UTC";
@@ -103,7 +105,10 @@ export function schedule<Input extends z.ZodObject>(
     else checkArguments(task, args, kwargs);
   } catch (cause) {
     if (!(cause instanceof InvalidInput)) throw cause;
-    throw new ConfigurationError(`Cannot define schedule '${name}': ${cause.message}`, { cause });
+    throw new ConfigurationError(
+      `Cannot define schedule '${name}' because of its ${cause.field}: ${cause.message}`,
+      { cause },
+    );
   }
   const signature = {
     task: typeof task === "string" ? task : task.name,
@@ -112,6 +117,44 @@ export function schedule<Input extends z.ZodObject>(
     options: { ...options },
   };
   return Object.freeze({ name, signature, cron, timezone, every, missed, [SCHEDULE]: true });
+}
+
+const KEYS: Readonly<Record<keyof ScheduleDefinition, true>> = {
+  name: true,
+  task: true,
+  cron: true,
+  timezone: true,
+  every: true,
+  args: true,
+  kwargs: true,
+  options: true,
+  missed: true,
+};
+
+const OPTIONS: Readonly<Record<keyof ScheduleOptions, true>> = {
+  queue: true,
+  priority: true,
+  timeLimit: true,
+  softTimeLimit: true,
+  headers: true,
+  ignoreResult: true,
+  expires: true,
+};
+
+function checkKeys(definition: Pick<ScheduleDefinition, "name" | "options" | "missed">): void {
+  const { name, options = {}, missed = "once" } = definition;
+  const doing = `define schedule '${name}'`;
+  refuseUnknownKeys(definition, Object.keys(KEYS), {
+    doing,
+    synonyms: { schedule: "cron", crontab: "cron", interval: "every", tz: "timezone" },
+  });
+  refuseUnknownKeys(options, Object.keys(OPTIONS), { doing, within: "options" });
+  if (MISSED_POLICIES.includes(missed)) return;
+  throw new ConfigurationError(
+    `Cannot ${doing} because missed '${missed}' is no policy: choose from ${
+      MISSED_POLICIES.join(", ")
+    }`,
+  );
 }
 
 /** Every schedule that a module exports, alone or in an array.
@@ -123,7 +166,7 @@ export function schedulesOf(exports: Record<string, unknown>): CodeSchedule[] {
     const other = found.get(one.name);
     if (other && other !== one) {
       throw new ConfigurationError(
-        `Cannot use schedule '${one.name}' as another one has that name: rename one of them`,
+        `Cannot use schedule '${one.name}' because another one has that name: rename one of them`,
       );
     }
     found.set(one.name, one);
@@ -141,7 +184,7 @@ export function checkName(name: string): void {
   throw new InvalidInput(
     `Cannot use name '${
       name.slice(0, 200)
-    }' as it is not 1 to 200 letters, digits, '_', '.', ':', '@' or '-': rename it`,
+    }' because it is not 1 to 200 letters, digits, '_', '.', ':', '@' or '-': rename it`,
     "name",
   );
 }
@@ -153,7 +196,7 @@ export function checkTiming(
   const { cron, timezone, every } = timing;
   if ((cron === null) === (every === null)) {
     throw new InvalidInput(
-      "Cannot tell when it is due as it says not just one of `cron` and `every`: give one of them",
+      "Cannot tell when it is due because it says not just one of `cron` and `every`: give one of them",
       "cron",
     );
   }
@@ -161,14 +204,17 @@ export function checkTiming(
     ? nextOf({ every: every!, anchor: new Date(0) })
     : nextOf({ cron, timezone: timezone ?? "UTC" });
   if (next(new Date(0)) === undefined) {
-    throw new InvalidInput(`Cannot use cron '${cron}' as no day is like that: correct it`, "cron");
+    throw new InvalidInput(
+      `Cannot use cron '${cron}' because no day is like that: correct it`,
+      "cron",
+    );
   }
 }
 
 function checkForeign(task: string, queue: string | undefined): void {
   if (queue !== undefined) return;
   throw new InvalidInput(
-    `Cannot send task '${task}' as it is named by text and no queue is given: give its contract, or options.queue`,
+    `Cannot send task '${task}' because it is named by text and no queue is given: give its contract, or options.queue`,
     "options.queue",
   );
 }
@@ -182,7 +228,7 @@ function checkArguments(
   if (parsed.success) return;
   const [issue] = inputIssues(contract, parsed.error, args.length);
   throw new InvalidInput(
-    `Cannot send task '${contract.name}' as ${issue?.field} does not fit: ${issue?.message}`,
+    `Cannot send task '${contract.name}' because ${issue?.field} does not fit: ${issue?.message}`,
     issue?.field,
   );
 }

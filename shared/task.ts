@@ -1,10 +1,9 @@
 /** Contracts: what a task is called, takes, gives and may cost. */
 import type { z } from "zod";
-import { ConfigurationError, InvalidInput } from "./errors.ts";
-import { parseRate } from "./rate.ts";
 import { checkedPermissions, type Permissions, type PermissionsDefinition } from "./permissions.ts";
 import { type RetryOptions, type RetryPolicy, retryPolicy } from "./retry.ts";
 import { type SandboxDefinition, type SandboxLimits, sandboxLimits } from "./sandbox.ts";
+import { checkDefinition } from "./task_definition.ts";
 
 /** The queue of a task that names none. */
 export const DEFAULT_QUEUE = "celeriac.default";
@@ -13,8 +12,6 @@ export const DEFAULT_QUEUE = "celeriac.default";
 export const DEFAULT_BODY_LIMIT = 1024 * 1024;
 
 const CONTRACT = Symbol.for("celeriac.contract");
-const NAME = /^[A-Za-z_][\w.-]{0,254}$/;
-const QUEUE = /^celeriac\.[A-Za-z0-9][\w.-]{0,200}$/;
 
 /** Where a handler runs: in the worker's own event loop, or in a child process of its own. */
 export type RunPlace = "inline" | "process";
@@ -110,45 +107,9 @@ export interface TaskContract<
 export function defineTask<Input extends z.ZodObject, Output extends z.ZodType = z.ZodType>(
   definition: TaskDefinition<Input, Output>,
 ): TaskContract<Input, Output> {
+  checkDefinition(definition as TaskDefinition<z.ZodObject, z.ZodType>);
   const { name, queue = DEFAULT_QUEUE, retry, timeLimit = {}, permissions = {}, sandbox, ...rest } =
     definition;
-  if (!NAME.test(name)) {
-    throw new ConfigurationError(
-      `Cannot define task '${name}' as its name is not 1 to 255 letters, digits, '_', '.' or '-', beginning with a letter: rename it`,
-    );
-  }
-  if (!QUEUE.test(queue) || queue === "celeriac.dead") {
-    throw new ConfigurationError(
-      `Cannot define task '${name}' as queue '${queue}' is not 'celeriac.' and a name (and not the dead letters): call it 'celeriac.${
-        queue.replaceAll(/[^\w.-]/g, "-")
-      }'`,
-    );
-  }
-  if (rest.input?.def?.type !== "object") {
-    throw new ConfigurationError(
-      `Cannot define task '${name}' as its input is not a zod object: wrap it in z.object({ ... })`,
-    );
-  }
-  for (const [kind, seconds] of Object.entries(timeLimit)) {
-    if (!(seconds > 0)) {
-      throw new ConfigurationError(
-        `Cannot define task '${name}' as its ${kind} time limit ${seconds} is not a positive number of seconds`,
-      );
-    }
-  }
-  try {
-    parseRate(rest.rateLimit);
-  } catch (error) {
-    if (!(error instanceof InvalidInput)) throw error;
-    throw new ConfigurationError(`Cannot define task '${name}': ${error.message}`, {
-      cause: error,
-    });
-  }
-  if (sandbox && rest.run !== "process") {
-    throw new ConfigurationError(
-      `Cannot define task '${name}' with a sandbox as it runs inline, where nothing can hold it: add run: "process"`,
-    );
-  }
   return Object.freeze({
     run: "inline" as const,
     bodyLimit: DEFAULT_BODY_LIMIT,

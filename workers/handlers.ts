@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import { ConfigurationError } from "../shared/errors.ts";
 import type { Registry } from "../shared/registry.ts";
-import type { TaskContract } from "../shared/task.ts";
+import { isContract, type TaskContract } from "../shared/task.ts";
 import type { Completion } from "./completion.ts";
 import type { Context } from "./context.ts";
 
@@ -56,6 +56,16 @@ export function handle<
     context: Context,
   ) => Returned,
 ): Handler<Input, Output, Returned> {
+  if (!isContract(contract)) {
+    throw new ConfigurationError(
+      "Cannot handle a task because the first argument is no contract: give what defineTask() returns",
+    );
+  }
+  if (typeof fn !== "function") {
+    throw new ConfigurationError(
+      `Cannot handle task '${contract.name}' because its handler is no function: give (input, context) => result`,
+    );
+  }
   return Object.freeze({ contract, run: fn, [HANDLER]: true });
 }
 
@@ -76,7 +86,7 @@ export class Handlers {
       if (other === handler) continue;
       if (other) {
         throw new ConfigurationError(
-          `Cannot handle task '${name}' as two handlers are exported for it: remove one of them`,
+          `Cannot handle task '${name}' because two handlers are exported for it: remove one of them`,
         );
       }
       this.#handlers.set(name, handler);
@@ -94,13 +104,13 @@ export class Handlers {
     const found = Object.values(exports).flat().filter(isHandler);
     if (found.length === 0) {
       throw new ConfigurationError(
-        `Cannot use handlers module '${specifier}' as it exports no handler: export what handle() returns`,
+        `Cannot use handlers module '${specifier}' because it exports no handler: export what handle() returns`,
       );
     }
     for (const { contract } of found) {
       if (registry.get(contract.name)) continue;
       throw new ConfigurationError(
-        `Cannot use handlers module '${specifier}' as the contracts module has no task '${contract.name}': export its contract there`,
+        `Cannot use handlers module '${specifier}' because the contracts module has no task '${contract.name}': export its contract there`,
       );
     }
     return new Handlers(found);

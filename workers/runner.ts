@@ -193,8 +193,10 @@ export class Runner {
       attempt,
       () => owned(owner, () => handler.run(parsed, context)),
     );
-    if (!(returned instanceof Promise)) return serialise(returned);
-    return returned.then(serialise, (error) => Promise.reject(abortReason(error, signal)));
+    if (!isThenable(returned)) return serialise(returned);
+    return Promise.resolve(returned).then(serialise, (error) => {
+      throw abortReason(error, signal);
+    });
   }
 
   #inChild(
@@ -279,3 +281,9 @@ export class Runner {
 }
 
 const logger: Logger = getLogger(["celeriac", "worker"]);
+
+/** A promise, or a query that begins when it is awaited, as query builders give. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value &&
+    typeof value.then === "function";
+}

@@ -1,5 +1,6 @@
 /** JSON as Python writes it, read and written without loss: bare `NaN` and `Infinity`, integers of any size, typed values. */
 import { InvalidInput, Malformed } from "../errors.ts";
+import { isUnwritable, unwritable } from "./plain_data.ts";
 import { decodeTyped, mayBeTyped } from "./typed.ts";
 
 /** Arrays and objects within one another that are still read and written. */
@@ -137,7 +138,8 @@ function revive(_key: string, value: unknown, context?: { readonly source?: stri
  * they are (`1e+20`), `Uint8Array` as base64, Date as ISO 8601 with `Z`, NaN and infinities as `null`, lone surrogates as U+FFFD, `undefined` at the top as
  * `null`. NUL stays escaped (`\u0000`), which columns of type `json` and `text` hold.
  *
- * @throws {InvalidInput} when it is circular or nested deeper than {@linkcode MAX_DEPTH}, when a
+ * @throws {InvalidInput} when it holds what JSON would lose (a `Map`, a `Set`, a class instance without `toJSON`, a function, a symbol, a
+ * promise), when it is circular or nested deeper than {@linkcode MAX_DEPTH}, when a
  * `toJSON` throws, or when an object has just the keys `__type__` and `__value__` and is not typed
  * JSON: Python would refuse the whole text
  */
@@ -146,9 +148,12 @@ export function stringifyJson(value: unknown): string {
   try {
     text = needsReplacing(value, 0) ? JSON.stringify(value, replace) : JSON.stringify(value);
   } catch (cause) {
+    if (cause instanceof Unwritable) throw unwritable(value, cause.part);
     if (cause instanceof InvalidInput) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new InvalidInput(`Cannot write JSON as ${reason}: give plain data`, undefined, { cause });
+    throw new InvalidInput(`Cannot write JSON because ${reason}: give plain data`, undefined, {
+      cause,
+    });
   }
   if (text === undefined) return "null";
   if (text.includes("\\ud")) text = text.replace(/\\(?:u(d[89a-f][0-9a-f]{2})|.)/g, wellFormed);
@@ -156,15 +161,21 @@ export function stringifyJson(value: unknown): string {
   return text;
 }
 
+/** Stops the search at what cannot be written. */
+class Unwritable {
+  constructor(readonly part: unknown) {}
+}
+
 /** Whether a value holds what `JSON.stringify` alone would get wrong. */
 function needsReplacing(value: unknown, depth: number): boolean {
   if (typeof value === "number") return isBigFloat(value);
+  if (isUnwritable(value)) throw new Unwritable(value);
   if (typeof value !== "object" || value === null) return typeof value === "bigint";
   if (value instanceof Date) return false;
   if (value instanceof Uint8Array || "toJSON" in value) return true;
   if (depth === MAX_DEPTH) {
     throw new InvalidInput(
-      `Cannot write JSON as it is circular or nested deeper than ${MAX_DEPTH}: flatten it`,
+      `Cannot write JSON because it is circular or nested deeper than ${MAX_DEPTH}: flatten it`,
     );
   }
   let needed = false;
@@ -179,6 +190,7 @@ function needsReplacing(value: unknown, depth: number): boolean {
 function replace(this: unknown, key: string, value: unknown): unknown {
   if (typeof value === "bigint") return raw(String(value));
   if (typeof value === "number") return isBigFloat(value) ? raw(value.toExponential()) : value;
+  if (isUnwritable(value)) throw new Unwritable(value);
   // `this` holds the value as it was: Buffer has a `toJSON`, and the replacer is called after it.
   const original = (this as Record<string, unknown>)[key];
   return original instanceof Uint8Array ? original.toBase64() : value;
@@ -203,7 +215,7 @@ function refuseUntyped(text: string): void {
     decodeTyped(JSON.parse(text));
   } catch (cause) {
     throw new InvalidInput(
-      "Cannot write JSON as an object of just the keys '__type__' and '__value__' is typed JSON to Python, which does not know this one: rename a key",
+      "Cannot write JSON because an object of just the keys '__type__' and '__value__' is typed JSON to Python, which does not know this one: rename a key",
       undefined,
       { cause },
     );

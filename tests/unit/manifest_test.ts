@@ -89,7 +89,7 @@ Deno.test("defineTask() refuses permissions that cannot be granted, and says why
     [{ env: ["A_*"] }, "the name of one variable"],
     [{ env: ["A", ""] }, "the name of one variable"],
     [{ sys: ["--all"] }, "--allow-sys"],
-    [{ run: ["ls"] } as never, "'run' cannot be granted"],
+    [{ run: ["ls"] } as never, "its 'permissions' has no key 'run'"],
     [{ ffi: ["libc.so"] as never }, "write ffi: true"],
   ];
   for (const [permissions, reason] of bad) {

@@ -452,3 +452,31 @@ Deno.test("Worker names the schedule that sent a task in Django's table", async 
     "select periodic_task_name as name from django_celery_results_taskresult where task_id = $1";
   assertEquals(await home.database.query(row, ["tick"]), [{ name: "nightly" }]);
 });
+
+Deno.test("Worker awaits a query that a handler returns, and fails what JSON would lose", async () => {
+  const query = {
+    then(resolve: (rows: unknown) => void) {
+      resolve([{ id: 1 }]);
+    },
+  };
+  const results: Record<string, unknown> = {
+    query,
+    nested: { rows: Promise.resolve([]) },
+    map: { tags: new Map([["a", 1]]) },
+  };
+  const give = defineTask({ name: "give", input: z.object({ what: z.string() }) });
+  await using home = await house([handle(give, ({ what }) => results[what])]);
+  const outcome = async (what: string) => {
+    const { result, exception } = await home.final(await home.submit("give", { what }));
+    return result ?? exception?.exc_message[0];
+  };
+  assertEquals(await outcome("query"), '[{"id":1}]');
+  assertEquals(
+    await outcome("nested"),
+    "Cannot write 'rows' as JSON because it is a promise, or a query, that was not awaited: await it",
+  );
+  assertEquals(
+    await outcome("map"),
+    "Cannot write 'tags' as JSON because it is a Map: give an object, such as Object.fromEntries(map)",
+  );
+});

@@ -128,7 +128,7 @@ Deno.test("stringifyJson() writes a number beyond 2^53 as the float it is", () =
 });
 
 Deno.test("stringifyJson() writes null when there is nothing to write", () => {
-  for (const value of [undefined, null, () => 1, Symbol("x"), NaN]) {
+  for (const value of [undefined, null, NaN, Infinity]) {
     assertEquals(stringifyJson(value), "null");
   }
 });
