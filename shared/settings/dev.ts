@@ -1,5 +1,8 @@
 /** Settings of embedded mode. */
-import { flag, setting, text } from "./setting.ts";
+import { flag, port, setting, text } from "./setting.ts";
+
+/** Where the embedded database serves. Any user of this machine can connect, and nobody else. */
+export const DATABASE_HOST = "127.0.0.1";
 
 /** Settings of embedded mode. Durations are seconds. */
 export const DEV_SETTINGS = {
@@ -9,6 +12,15 @@ export const DEV_SETTINGS = {
     value: "FOLDER",
     roles: ["dev"],
     help: "folder of the embedded database",
+  }),
+  databasePort: setting({
+    env: "CELERIAC_DATABASE_PORT",
+    schema: port.optional(),
+    defaultText: "none",
+    value: "PORT",
+    roles: ["dev"],
+    help:
+      `port of ${DATABASE_HOST} on which the embedded database serves psql and drivers; 0 takes a free one`,
   }),
   ephemeral: setting({
     env: "CELERIAC_EPHEMERAL",
