@@ -61,19 +61,19 @@ Deno.test("hashFor() gives nothing when no variable is set, empty ones included"
 const refusals: Record<string, [SecretSource, string]> = {
   "two variables": [
     source({ CELERIAC_BROKER_PASSWORD_API: "a", CELERIAC_BROKER_PASSWORD_API_FILE: "b" }),
-    "as CELERIAC_BROKER_PASSWORD_API and CELERIAC_BROKER_PASSWORD_API_FILE are both set",
+    "because CELERIAC_BROKER_PASSWORD_API and CELERIAC_BROKER_PASSWORD_API_FILE are both set",
   ],
   "a file that is not there": [
     source({ CELERIAC_BROKER_PASSWORD_API_FILE: "/nowhere" }),
-    "Cannot read '/nowhere' as No such file: put there what CELERIAC_BROKER_PASSWORD_API is to be",
+    "Cannot read '/nowhere' because No such file: write the value of CELERIAC_BROKER_PASSWORD_API",
   ],
   "an empty file": [
     source({ CELERIAC_BROKER_PASSWORD_API_FILE: "empty" }, { empty: "\n" }),
-    "Cannot use the file of CELERIAC_BROKER_PASSWORD_API_FILE as it is empty",
+    "Cannot use the file of CELERIAC_BROKER_PASSWORD_API_FILE because it is empty",
   ],
   "a hash that is none": [
     source({ CELERIAC_BROKER_PASSWORD_HASH_API: "hush-hush" }),
-    "Cannot use CELERIAC_BROKER_PASSWORD_HASH_API as it is no RabbitMQ hash",
+    "Cannot use CELERIAC_BROKER_PASSWORD_HASH_API because it is no RabbitMQ hash",
   ],
 };
 
