@@ -11,11 +11,11 @@ export interface Fault {
   readonly name: string;
   /** Whether it is the broker's: then it runs on every release of RabbitMQ. */
   readonly broker: boolean;
-  /** How often it is done in a short run at most, where it needs none of its own. Default 3. */
+  /** How often it is done in a short run at most. Default 3, on another release 1. */
   readonly cycles?: number;
   /** Whether it must cost no task an attempt, nor count as a crash. Default false. */
   readonly free?: true;
-  /** Tasks submitted at least; default 5,000. */
+  /** Tasks submitted at least; default 5,000, on another release 2,000. */
   readonly count?: number;
   /** Tasks a second; default 400. */
   readonly rate?: number;

@@ -14,7 +14,7 @@ import {
 } from "../support/deployment.ts";
 import type { Process } from "../support/process.ts";
 
-const TASKS = 5000;
+const TASKS = 2500;
 
 /** Keeps what every worker says to its end. */
 class Diary implements AsyncDisposable {

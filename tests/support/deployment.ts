@@ -77,7 +77,7 @@ export async function secret(
 
 /** Makes the namespace, and the Secrets where there are none, applies an overlay, and waits until everything is ready.
  *
- * Where there is a broker already, it gets the queues of this overlay's app as after an upgrade: by the job.
+ * Where another app was there, the broker gets the queues of this overlay's app as after an upgrade: by the job.
  *
  * @param overlay folder relative to the checkout */
 export async function deploy(overlay: string): Promise<void> {
@@ -86,9 +86,14 @@ export async function deploy(overlay: string): Promise<void> {
   if (!await there("secret/celeriac-api")) {
     await applyText("create", await run(Deno.execPath(), ["run", `${checkout}cli.ts`, "secrets"]));
   }
-  const broker = await there("statefulset/rabbitmq");
+  const image = () =>
+    kubectl(
+      ...["get", "deployment/worker", "--ignore-not-found"],
+      ...["-o", "jsonpath={.spec.template.spec.containers[0].image}"],
+    );
+  const before = await image();
   await kubectl("apply", "-k", `${checkout}${overlay}`);
-  if (broker) {
+  if (before && before !== await image()) {
     await rolledOut("statefulset/rabbitmq");
     await applyDefinitions();
   }

@@ -1,15 +1,19 @@
 /** Adds up the JUnit reports that the test runner wrote.
  *
- *     deno run --allow-read=report tests/support/report.ts FOLDER [FAILED STEP...]
+ *     deno run -A tests/support/report.ts FOLDER [--budget=NAME=SECONDS]... [--history=FILE] [FAILED STEP...]
  *
- * As a program it prints what failed and one line for all reports of a folder, and exits with 1
- * unless something passed and nothing failed. Steps that failed without a report that says so count
- * as one each.
+ * As a program it prints what failed, how long each suite took beside its budget, and one line for
+ * all reports of a folder. It exits with 1 unless something passed and nothing failed. Steps that
+ * failed without a report that says so count as one each, and so does a file that was unsteady in
+ * three of the last ten runs of the history.
  *
  * A report `NAME.again.xml` tells of a second run of the files that failed in `NAME.xml`. What
  * passed there counts as passed and is named as unsteady.
  * @module
  */
+import { parseArgs } from "node:util";
+import { compareBudgets, parseBudgets, readDurations } from "./durations.ts";
+import { recordRun } from "./unsteady.ts";
 
 /** How many tests ended how; a step of a test counts as a test. */
 export interface Tally {
@@ -172,8 +176,25 @@ function print(title: string, all: readonly Failure[]): void {
   }
 }
 
+/** A history that cannot be kept is no failure of the tests. */
+function recorded(history: string, files: readonly string[]): string[] {
+  try {
+    return recordRun(history, files);
+  } catch (error) {
+    console.log(`\nWARNING: Cannot keep the history of unsteady tests in ${history}: ${error}`);
+    return [];
+  }
+}
+
 if (import.meta.main) {
-  const [folder = "report", ...steps] = Deno.args;
+  const { values: { budget, history }, positionals: [folder = "report", ...steps] } = parseArgs({
+    args: Deno.args,
+    allowPositionals: true,
+    options: {
+      budget: { type: "string", multiple: true, default: [] },
+      history: { type: "string" },
+    },
+  });
   const read = (name: string) => {
     try {
       return Deno.readTextFileSync(`${folder}/${name}`);
@@ -188,8 +209,15 @@ if (import.meta.main) {
     print("UNSTEADY, passed only the second time", unsteady);
     print("FAILED", failed);
   }
+  const unsteady = results.flatMap(({ unsteady }) => unsteady.map(({ file }) => file));
+  const again = history ? recorded(history, unsteady) : [];
+  for (const file of again) {
+    console.log(`\nFAILED: ${file} needed a second try in three of the last ten runs (${history})`);
+  }
+  const { table, warnings } = compareBudgets(readDurations(folder), parseBudgets(budget));
+  console.log(`\n${[table, ...warnings].join("\n")}`);
   const told = sum(results.map(({ tally }) => tally));
-  const total = { ...told, failed: told.failed || steps.length };
+  const total = { ...told, failed: (told.failed || steps.length) + again.length };
   console.log(`\n${lineOf(total)}`);
   Deno.exit(isGood(total) ? 0 : 1);
 }

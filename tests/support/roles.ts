@@ -67,12 +67,27 @@ export async function startRole(
   const { env, cwd = checkout, permissions = [] } = options;
   const cli = `${checkout}cli.ts`;
   const environment = { HEALTH_PORT: "0", NO_COLOR: "1", ...env };
-  const flags = await run(Deno.execPath(), ["run", "-A", cli, "permissions", role], {
-    env: environment,
-    cwd,
-  });
+  const flags = await printedPermissions(role, environment, cwd);
   const args = ["run", ...flags.trim().split(/\s+/), ...permissions, cli, role];
   return Process.start(Deno.execPath(), args, { env: environment, cwd });
+}
+
+/** What `cli.ts permissions` has printed in this process: the same for the same settings. */
+const printed = new Map<string, Promise<string>>();
+
+function printedPermissions(
+  role: string,
+  env: Record<string, string>,
+  cwd: string,
+): Promise<string> {
+  const key = JSON.stringify([role, env, cwd]);
+  const known = printed.get(key);
+  if (known) return known;
+  const command = ["run", "-A", `${checkout}cli.ts`, "permissions", role];
+  const printing = run(Deno.execPath(), command, { env, cwd });
+  printed.set(key, printing);
+  printing.catch(() => printed.delete(key));
+  return printing;
 }
 
 /** Brings a database to the version of this checkout. */

@@ -1,0 +1,61 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { Process } from "../../support/process.ts";
+
+const program = fromFileUrl(import.meta.resolve("../../support/report.ts"));
+
+/** A suite of two tests, the second of which failed and then passed. */
+const first =
+  `<testsuites><testsuite name="./a_test.ts" tests="2" disabled="0" errors="0" failures="1">
+  <testcase name="one" classname="./a_test.ts" time="1"/>
+  <testcase name="two" classname="./a_test.ts" time="1"><failure message="no">no</failure></testcase>
+</testsuite></testsuites>`;
+const again =
+  `<testsuites><testsuite name="./a_test.ts" tests="1" disabled="0" errors="0" failures="0">
+  <testcase name="two" classname="./a_test.ts" time="1"/>
+</testsuite></testsuites>`;
+
+async function reported(...args: readonly string[]): Promise<{ code: number; lines: string[] }> {
+  await using report = Process.start(Deno.execPath(), ["run", "-A", program, ...args]);
+  const { code } = await report.exit();
+  return { code, lines: report.stdout.trimEnd().split("\n") };
+}
+
+async function withReports(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/a.xml`, first);
+    await Deno.writeTextFile(`${folder}/a.again.xml`, again);
+    await Deno.writeTextFile(`${folder}/a.seconds`, "61\n");
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("the report names a suite beyond its budget, and fails nothing", async () => {
+  await withReports(async (folder) => {
+    const { code, lines } = await reported(folder, "--budget=a=60", "--budget=b=5");
+    assertEquals([code, lines.at(-1)], [0, "2 passed, 0 failed, 0 skipped"]);
+    assert(lines.includes("WARNING: SUITE a TOOK 61 s, ITS BUDGET IS 60 s"), lines.join("\n"));
+    assert(!lines.some((line) => line.includes("SUITE b")), lines.join("\n"));
+  });
+});
+
+Deno.test("the report fails a file that is unsteady for the third time, and counts failed steps", async () => {
+  await withReports(async (folder) => {
+    const history = `--history=${folder}/cache/unsteady.json`;
+    for (const _ of ["first", "second"]) assertEquals((await reported(folder, history)).code, 0);
+    const { code, lines } = await reported(folder, history, "audit");
+    assertEquals([code, lines.at(-1)], [1, "2 passed, 2 failed, 0 skipped"]);
+    assertStringIncludes(lines.join("\n"), "FAILED: ./a_test.ts needed a second try");
+  });
+});
+
+Deno.test("the report ends with its line although the history cannot be kept", async () => {
+  await withReports(async (folder) => {
+    const { code, lines } = await reported(folder, `--history=${folder}/a.xml/unsteady.json`);
+    assertEquals([code, lines.at(-1)], [0, "2 passed, 0 failed, 0 skipped"]);
+    assertStringIncludes(lines.join("\n"), "WARNING: Cannot keep the history");
+  });
+});
