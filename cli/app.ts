@@ -5,7 +5,9 @@ import { importModule, moduleUrl } from "../shared/modules.ts";
 import { Registry } from "../shared/registry.ts";
 import { type CodeSchedule, schedulesOf } from "../shared/schedule.ts";
 import { type Config, type Role, SETTINGS } from "../shared/settings.ts";
+import { deniedAtLoad } from "../workers/denial.ts";
 import { Handlers } from "../workers/handlers.ts";
+import { tolerateUndeclaredVariables } from "../workers/package_environment.ts";
 
 /** The sample app: what `dev` runs when no modules are named, and other roles with `--sample`. */
 const SAMPLE: Modules = {
@@ -55,14 +57,18 @@ export async function loadSchedules(modules: Modules): Promise<CodeSchedule[]> {
  *
  * @throws {ConfigurationError} when the module cannot be loaded or exports none */
 export async function loadHandlers(modules: Modules, registry: Registry): Promise<Handlers> {
+  tolerateUndeclaredVariables();
   const { handlers } = modules;
   const module = handlers === SAMPLE.handlers
     ? await import("../workers/tasks/mod.ts")
-    : await importModule(handlers, "handlers");
+    : await importModule(handlers, "handlers").catch((error) => {
+      throw deniedAtLoad(error, `handlers module '${handlers}'`) ?? error;
+    });
   return Handlers.fromModule(module, handlers, registry);
 }
 
 async function contractsModule({ contracts }: Modules): Promise<Record<string, unknown>> {
+  tolerateUndeclaredVariables();
   return contracts === SAMPLE.contracts
     ? await import("../shared/tasks/mod.ts")
     : await importModule(contracts, "contracts");

@@ -222,7 +222,7 @@ function folders(role: Role, config: Config): string[] {
     case "beat":
       return [...appFolder(modules().contracts), ...ours];
     case "worker":
-      return [...appFolders(modules()), ...ours];
+      return [...appFolders(modules()), ...ours, ...packages(config)];
     case "dev":
       return [
         ...appFolders(modules()),
@@ -230,6 +230,7 @@ function folders(role: Role, config: Config): string[] {
         resolve(config.data),
         Deno.cwd(),
         ...migrations,
+        ...packages(config),
         ...pglite(),
       ];
     case "migrate":
@@ -252,6 +253,13 @@ function appFolders({ contracts, handlers }: Modules): string[] {
 function appFolder(url: string): string[] {
   if (!url.startsWith("file:")) return [];
   return [dirname(configFileOf(url) ?? fromFileUrl(url))];
+}
+
+/** Where npm packages lie, if inline handlers of an app may import some: packages read their own fonts and WebAssembly. */
+function packages(config: Config): string[] {
+  if (!config.handlers) return [];
+  const [folder] = /^.*?\/(?:node_modules|npm)(?=\/)/.exec(import.meta.resolve("zod")) ?? [];
+  return folder === undefined ? [] : [fromFileUrl(folder)];
 }
 
 /** PGlite reads its WebAssembly from the package's own folder. */

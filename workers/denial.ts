@@ -1,5 +1,11 @@
 /** What Deno denied a handler, and how its contract declares it. */
-import { Ignore, PolicyViolation, Reject, type Violation } from "../shared/errors.ts";
+import {
+  ConfigurationError,
+  Ignore,
+  PolicyViolation,
+  Reject,
+  type Violation,
+} from "../shared/errors.ts";
 import type { TaskContract } from "../shared/task.ts";
 import { isError, property, reasonsOf, textOf } from "../shared/thrown.ts";
 
@@ -22,7 +28,7 @@ const KINDS: ReadonlySet<string> = new Set<Violation>([
 /** An access that was denied. */
 interface Denial {
   readonly kind: Violation;
-  /** What was accessed, as Deno names it: a path, `host:port`, a variable; absent for all of the kind. */
+  /** What was accessed, as Deno names it: a path, `host:port`, a variable; absent for all of the kind. Of an import, why it failed. */
   readonly what?: string;
 }
 
@@ -52,26 +58,51 @@ export function violationOf(
   contract: Pick<TaskContract, "name" | "run">,
 ): PolicyViolation | undefined {
   if (!isError(error) || error instanceof Ignore || error instanceof Reject) return undefined;
+  const found = denialOf(error);
+  if (!found || found instanceof PolicyViolation) return found;
+  const { name, run } = contract;
+  return new PolicyViolation(
+    `Cannot run task '${name}' because it was denied ${accessOf(found)}: ${remedy(found, run)}`,
+    found.kind,
+    { cause: error },
+  );
+}
+
+/** Why modules cannot be loaded whose top level was denied an access; `undefined` if it was not.
+ *
+ * @param what the modules, and where they are loaded: `handlers module 'x'` */
+export function deniedAtLoad(error: unknown, what: string): ConfigurationError | undefined {
+  const found = denialOf(error);
+  if (!found || found instanceof PolicyViolation) return undefined;
+  const entry = JSON.stringify([found.what ?? "name"]);
+  const advice = found.kind === "ffi"
+    ? 'import the native package within the handler, by await import("npm:..."), and declare run: "process" and permissions: { ffi: true } in its contract'
+    : found.kind === "env" || found.kind === "read" || found.kind === "sys"
+    ? `declare permissions: { ${found.kind}: ${entry} } in the contracts of the module that needs it, and keep handlers that do not in other modules`
+    : "do it within the handler, whose contract declares it";
+  return new ConfigurationError(
+    `Cannot load ${what} because its top level was denied ${accessOf(found)}: ${advice}`,
+    { cause: error },
+  );
+}
+
+/** The denial that an error, one of its causes or one of the errors that it gathers is about. */
+function denialOf(error: unknown): Denial | PolicyViolation | undefined {
   const errors: unknown[] = [error];
   for (let index = 0; index < Math.min(errors.length, MAX_ERRORS); index++) {
     const found = errors[index];
     if (!isError(found)) continue;
     if (found instanceof PolicyViolation) return found;
-    const message = textOf(property(found, "message"));
-    const denial = denialIn(message) ??
-      (found instanceof Deno.errors.NotCapable ? { kind: "read" as const } : undefined);
-    if (denial) {
-      return new PolicyViolation(explained(denial, message, contract), denial.kind, {
-        cause: error,
-      });
-    }
+    const denial = denialIn(textOf(property(found, "message")));
+    if (denial) return denial;
+    if (found instanceof Deno.errors.NotCapable) return { kind: "read" };
     errors.push(property(found, "cause"), ...reasonsOf(found));
   }
   return undefined;
 }
 
 function denialIn(message: string): Denial | undefined {
-  if (NOT_CACHED.test(message)) return { kind: "import" };
+  if (NOT_CACHED.test(message)) return { kind: "import", what: message.split("\n")[0]! };
   const [, host] = UNRESOLVED.exec(message) ?? [];
   if (host !== undefined) return { kind: "net", what: host };
   const [found, kind = "", what] = REQUIRES.exec(message) ?? [];
@@ -79,16 +110,9 @@ function denialIn(message: string): Denial | undefined {
   return { kind: kind as Violation, ...(what && { what: what.replace(/^"(.*)"$/s, "$1") }) };
 }
 
-function explained(
-  denial: Denial,
-  message: string,
-  { name, run }: Pick<TaskContract, "name" | "run">,
-): string {
-  const { kind, what } = denial;
-  const access = kind === "import"
-    ? `the import of a module that its worker has not loaded (${message.split("\n")[0]})`
-    : `${kind} access${what === undefined ? "" : ` to ${what}`}`;
-  return `Cannot run task '${name}' because it was denied ${access}: ${remedy(denial, run)}`;
+function accessOf({ kind, what }: Denial): string {
+  if (kind === "import") return `the import of a module that its worker has not loaded (${what})`;
+  return `${kind} access${what === undefined ? "" : ` to ${what}`}`;
 }
 
 function remedy({ kind, what }: Denial, run: TaskContract["run"]): string {

@@ -36,6 +36,7 @@ import { Follower } from "./follow.ts";
 import type { Handlers } from "./handlers.ts";
 import { InHand } from "./in_hand.ts";
 import { Runner } from "./runner.ts";
+import { ChildModules } from "./sandbox/child_modules.ts";
 import { Pools } from "./sandbox/pools.ts";
 import { Settler } from "./settle.ts";
 import { taskLines } from "./task_lines.ts";
@@ -105,8 +106,8 @@ export class WorkerNode implements Service {
       maxTasks: config.childTasks,
       folder: config.sandboxFolder,
       monitor: this.#metrics.sandbox,
-      handlersModule: modules.handlers,
-      contractsModule: modules.contracts,
+      contracts: registry,
+      modules: new ChildModules(modules.handlers, handlers),
     });
     const contracts = new LimitedContracts(registry);
     const revocations = new Revocations();

@@ -6,6 +6,7 @@
  * @module
  */
 import type { TaskContract } from "../../shared/task.ts";
+import { ChildModules } from "../../workers/sandbox/child_modules.ts";
 import { Pools } from "../../workers/sandbox/pools.ts";
 import * as app from "../app/contracts.ts";
 import { type Row, table } from "./table.ts";
@@ -22,8 +23,8 @@ const SECONDS = 10;
 const spawns: number[] = [];
 const pools = new Pools({
   size: CHILDREN,
-  contractsModule: import.meta.resolve("../app/contracts.ts"),
-  handlersModule: import.meta.resolve("../app/handlers.ts"),
+  contracts: [],
+  modules: new ChildModules(import.meta.resolve("../app/handlers.ts")),
   warm: [app.block],
   monitor: { spawned: (seconds) => void spawns.push(seconds * 1000), ended() {} },
 });

@@ -2,13 +2,13 @@
 import { parseJson, stringifyJson } from "../../shared/celery/json.ts";
 import { InvalidInput, type Violation } from "../../shared/errors.ts";
 import { valueText } from "../../shared/log_format.ts";
-import { Registry } from "../../shared/registry.ts";
 import { traced } from "../../shared/tracing.ts";
 import { abortReason } from "../abort_reason.ts";
 import { violationOf } from "../denial.ts";
 import { createContext, type TaskLog } from "../context.ts";
-import { Handlers } from "../handlers.ts";
+import { Handlers, isHandler } from "../handlers.ts";
 import { logLine } from "../task_log.ts";
+import { tolerateUndeclaredVariables } from "../package_environment.ts";
 import { catchUncaught, owned, type Owner } from "../uncaught.ts";
 import { uncaughtError } from "../uncaught_error.ts";
 import { type Channel, takeChannel } from "./channel.ts";
@@ -32,25 +32,23 @@ type Run = Extract<ToChild, { type: "run" }>;
  *
  * It is a `data:` module whose imports are written out: Deno reads such modules without any permission,
  * which it asks for when the name of a module is only known at run time. */
-export function childModule(contractsModule: string, handlersModule: string): string {
+export function childModule(modules: readonly string[]): string {
+  const imports = modules.map((module) => `import(${JSON.stringify(module)})`);
   const source = `import { serve } from ${JSON.stringify(import.meta.url)};
-await serve(() => Promise.all([
-  import(${JSON.stringify(contractsModule)}),
-  import(${JSON.stringify(handlersModule)}),
-]));`;
+await serve(() => Promise.all([${imports.join(", ")}]));`;
   return `data:text/javascript,${encodeURIComponent(source)}`;
 }
 
 /** Serves the worker until it closes the channel.
  *
- * @param load imports the app's contracts and handlers; called once the channel is safe from what they print */
-export async function serve(load: () => Promise<[Exports, Exports]>): Promise<void> {
+ * @param load imports the modules of the handlers; called once the channel is safe from what they print */
+export async function serve(load: () => Promise<Exports[]>): Promise<void> {
   const channel = takeChannel();
+  tolerateUndeclaredVariables();
   const attempts = new Attempts(channel);
   try {
-    const [contracts, handlers] = await load();
-    const registry = Registry.fromModule(contracts, "contracts");
-    attempts.ready(Handlers.fromModule(handlers, "handlers", registry));
+    const modules = await load();
+    attempts.ready(new Handlers(modules.flatMap(Object.values).flat().filter(isHandler)));
     channel.send({ type: "ready" });
     for await (const message of channel.messages) attempts.hear(message);
   } catch (error) {

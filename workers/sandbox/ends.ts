@@ -6,6 +6,7 @@ import {
   TimeLimitExceeded,
   WorkerLost,
 } from "../../shared/errors.ts";
+import { deniedAtLoad } from "../denial.ts";
 import { type ErrorRecord, reviveError } from "./error_record.ts";
 
 /** As metrics name it. */
@@ -50,8 +51,9 @@ export function misused(pid: number, cause: unknown): PolicyViolation {
 export function unusable(record: ErrorRecord): Error {
   const error = reviveError(record);
   if (error instanceof ConfigurationError) return error;
-  return new ConfigurationError(
-    `Cannot load the app's modules in a child process as ${record.name}: ${record.message}: a child may only do what its task's sandbox declares, so keep what needs more out of the top level`,
+  const what = "the app's modules in a child process";
+  return deniedAtLoad(error, what) ?? new ConfigurationError(
+    `Cannot load ${what} because ${record.name}: ${record.message}: correct the module`,
     { cause: error },
   );
 }

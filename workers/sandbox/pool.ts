@@ -33,8 +33,7 @@ export interface ChildMonitor {
 }
 
 /** How to make a {@linkcode ProcessPool}. */
-export interface ProcessPoolOptions
-  extends Pick<ChildOptions, "handlersModule" | "contractsModule" | "configFile"> {
+export interface ProcessPoolOptions extends Pick<ChildOptions, "modules"> {
   /** Children kept warm, each running one task at a time. */
   readonly size: number;
   /** MiB of JavaScript heap that a child may have unless `sandbox` says. Default 256. Buffers lie outside of it. */

@@ -3,12 +3,18 @@ import type { Service } from "../../shared/service.ts";
 import type { TaskContract } from "../../shared/task.ts";
 import { Slots } from "../slots.ts";
 import type { SandboxRunOptions, SandboxTask } from "./attempt.ts";
+import type { ChildModules, LoadedModules } from "./child_modules.ts";
 import { ProcessPool, type ProcessPoolOptions } from "./pool.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { Warden } from "./warden.ts";
 
 /** How to make {@linkcode Pools}. */
-export interface PoolsOptions extends Omit<ProcessPoolOptions, "permissions" | "sandbox"> {
+export interface PoolsOptions
+  extends Omit<ProcessPoolOptions, "permissions" | "sandbox" | "modules"> {
+  /** The app's modules. */
+  readonly modules: Pick<ChildModules, "of">;
+  /** All contracts of the app. */
+  readonly contracts: Iterable<TaskContract>;
   /** Contracts whose children are warm before the first task comes; those of others are started when one does. */
   readonly warm: Iterable<TaskContract>;
 }
@@ -102,18 +108,32 @@ export class Pools implements Service {
     await this.stop();
   }
 
-  /** Limits that are kept for each attempt do not part children. */
-  #of({ permissions, sandbox }: TaskContract): Kept {
-    const { cpu: _, outputMb: __, ...child } = sandbox;
-    const key = JSON.stringify([permissions, Object.entries(child).sort()]);
+  #modulesOf(key: string): Promise<LoadedModules> {
+    const { contracts, modules } = this.#options;
+    const together = Array.from(contracts).filter((contract) =>
+      contract.run === "process" && keyOf(contract) === key
+    );
+    return modules.of(together);
+  }
+
+  #of(contract: TaskContract): Kept {
+    const { permissions, sandbox } = contract;
+    const key = keyOf(contract);
     let kept = this.#kept.get(key);
     if (!kept) {
       const size = this.#size;
-      const pool = new ProcessPool({ ...this.#options, size, permissions, sandbox });
+      const modules = () => this.#modulesOf(key);
+      const pool = new ProcessPool({ ...this.#options, modules, size, permissions, sandbox });
       kept = { pool, slots: new Slots(size) };
       if (this.#closed) kept.slots.close();
       this.#kept.set(key, kept);
     }
     return kept;
   }
+}
+
+/** Tasks of one key share children. Limits that are kept for each attempt are no part of it. */
+function keyOf({ permissions, sandbox }: TaskContract): string {
+  const { cpu: _, outputMb: __, ...child } = sandbox;
+  return JSON.stringify([permissions, Object.entries(child).sort()]);
 }

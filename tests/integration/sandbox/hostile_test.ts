@@ -14,13 +14,14 @@ import {
 } from "../../../shared/errors.ts";
 import type { TaskContract } from "../../../shared/task.ts";
 import type { SandboxRunOptions } from "../../../workers/sandbox/attempt.ts";
+import { ChildModules } from "../../../workers/sandbox/child_modules.ts";
 import { Pools } from "../../../workers/sandbox/pools.ts";
 import * as hostile from "../../app/hostile_contracts.ts";
 import { eventually } from "../../support/eventually.ts";
 
 const MODULES = {
-  contractsModule: import.meta.resolve("../../app/hostile_contracts.ts"),
-  handlersModule: import.meta.resolve("../../app/hostile_handlers.ts"),
+  contracts: [],
+  modules: new ChildModules(import.meta.resolve("../../app/hostile_handlers.ts")),
 };
 
 function pools(size = 1): Pools {

@@ -1,13 +1,14 @@
 /** A worker's children that never end by themselves: prints their process ids, then waits.
  * @module
  */
+import { ChildModules } from "../../../workers/sandbox/child_modules.ts";
 import { Pools } from "../../../workers/sandbox/pools.ts";
 import { block, sleepProcess } from "../../app/contracts.ts";
 
 const pools = new Pools({
   size: 2,
-  contractsModule: import.meta.resolve("../../app/contracts.ts"),
-  handlersModule: import.meta.resolve("../../app/handlers.ts"),
+  contracts: [],
+  modules: new ChildModules(import.meta.resolve("../../app/handlers.ts")),
   warm: [sleepProcess],
 });
 await pools.start();

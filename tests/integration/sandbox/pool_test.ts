@@ -10,16 +10,19 @@ import {
   WorkerLost,
 } from "../../../shared/errors.ts";
 import type { TaskContract } from "../../../shared/task.ts";
+import { ChildModules } from "../../../workers/sandbox/child_modules.ts";
 import { ProcessPool, type ProcessPoolOptions } from "../../../workers/sandbox/pool.ts";
 import type { SandboxLogLine } from "../../../workers/sandbox/messages.ts";
 import type { SandboxTask } from "../../../workers/sandbox/attempt.ts";
 import * as app from "../../app/contracts.ts";
 import { eventually } from "../../support/eventually.ts";
 
-const MODULES = {
-  contractsModule: import.meta.resolve("../../app/contracts.ts"),
-  handlersModule: import.meta.resolve("../../app/handlers.ts"),
-};
+const MODULES = modulesOf(import.meta.resolve("../../app/handlers.ts"));
+
+function modulesOf(entry: string): Pick<ProcessPoolOptions, "modules"> {
+  const modules = new ChildModules(entry);
+  return { modules: () => modules.of([]) };
+}
 
 async function started(options: Partial<ProcessPoolOptions> = {}): Promise<ProcessPool> {
   const pool = new ProcessPool({ size: 1, ...MODULES, ...options });
@@ -286,12 +289,12 @@ Deno.test("resize() starts more children, and lets those go that are too many on
 Deno.test("start() says what a module lacks that cannot be loaded", async () => {
   const source = `export const home = Deno.env.get("HOME");`;
   const pool = new ProcessPool({
-    ...MODULES,
+    ...modulesOf(`data:text/javascript,${encodeURIComponent(source)}`),
     size: 2,
-    handlersModule: `data:text/javascript,${encodeURIComponent(source)}`,
   });
   const error = await assertRejects(() => pool.start(), ConfigurationError);
-  assertStringIncludes(error.message, "NotCapable");
+  assertStringIncludes(error.message, `denied env access to HOME`);
+  assertStringIncludes(error.message, `permissions: { env: ["HOME"] }`);
   assertEquals(pids(pool), []);
   await assertRejects(() => pool.run(task(app.echoProcess, { value: 1 })), WorkerLost);
 });

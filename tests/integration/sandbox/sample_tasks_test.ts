@@ -1,14 +1,15 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { TaskContract } from "../../../shared/task.ts";
 import * as contracts from "../../../shared/tasks/mod.ts";
+import { ChildModules } from "../../../workers/sandbox/child_modules.ts";
 import { ProcessPool } from "../../../workers/sandbox/pool.ts";
 import { readBytes, readText } from "../../unit/tasks/fixtures.ts";
 
 async function started(): Promise<ProcessPool> {
+  const modules = new ChildModules(import.meta.resolve("../../../workers/tasks/mod.ts"));
   const pool = new ProcessPool({
     size: 1,
-    contractsModule: import.meta.resolve("../../../shared/tasks/mod.ts"),
-    handlersModule: import.meta.resolve("../../../workers/tasks/mod.ts"),
+    modules: () => modules.of([]),
   });
   await pool.start();
   return pool;
