@@ -258,8 +258,14 @@ function appFolder(url: string): string[] {
 /** Where npm packages lie, if inline handlers of an app may import some: packages read their own fonts and WebAssembly. */
 function packages(config: Config): string[] {
   if (!config.handlers) return [];
-  const [folder] = /^.*?\/(?:node_modules|npm)(?=\/)/.exec(import.meta.resolve("zod")) ?? [];
-  return folder === undefined ? [] : [fromFileUrl(folder)];
+  const url = import.meta.resolve("zod");
+  const layouts = [
+    /^(.*\/node_modules)\/\.deno\//,
+    /^(.*\/node_modules)\/zod\//,
+    /^(.*\/npm)\/[^/]+\/zod\//,
+  ];
+  const found = layouts.map((layout) => layout.exec(url)?.[1]).find((one) => one !== undefined);
+  return found === undefined ? [] : [fromFileUrl(found)];
 }
 
 /** PGlite reads its WebAssembly from the package's own folder. */

@@ -4,7 +4,7 @@ import process from "node:process";
 const TOLERANT = Symbol.for("celeriac.environment");
 
 /** Where npm packages lie: in Deno's cache, or in a folder of the app. */
-const PACKAGE = /\/(?:node_modules|npm\/[^/]+)\//;
+const PACKAGE = /\/(?:node_modules|npm\/[^/]+\.[^/]+)\//;
 
 /** Frames of a stack that only pass the access on. */
 const PASSING = /\((?:ext|node):|at (?:async )?(?:ext|node):|<anonymous>\)?$/;
