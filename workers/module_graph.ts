@@ -74,7 +74,8 @@ export class ModuleGraph {
       .filter((specifier) => /^(file|https?):/.test(specifier) && !packageFolder(specifier));
   }
 
-  /** Folders of the npm packages that these modules import, also dynamically and through other modules. */
+  /** Folders of the npm packages that these modules import, also dynamically and through other modules. Those whose path has a comma are
+   * left out: Deno separates paths by commas, and would permit other folders. */
   packageFolders(modules: readonly string[]): string[] {
     const { npmPackages = {} } = this.#info;
     const folders = new Set<string>();
@@ -96,7 +97,7 @@ export class ModuleGraph {
       folders.add(found.localPath);
       for (const dependency of found.dependencies) packages.add(dependency);
     }
-    return [...folders].sort();
+    return [...folders].filter((folder) => !folder.includes(",")).sort();
   }
 
   #resolved(specifier: string): string {

@@ -73,7 +73,7 @@ export class Sandbox {
    * @throws {ConfigurationError} when this process may not run Deno, lower a priority or make a folder */
   static async start(options: SandboxOptions): Promise<Sandbox> {
     const folder = hasFolder(options.permissions) ? await Folder.make(options.folder) : undefined;
-    const command = childCommand(options, folder?.path);
+    const command = await childCommand(options, folder?.path);
     try {
       const process = command.spawn();
       const sandbox = new Sandbox(process, options, folder);
