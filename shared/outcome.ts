@@ -1,18 +1,10 @@
 /** What one run led to, as data: throwing is only how a handler chooses one. */
 import type { ExceptionMeta } from "./celery/exception.ts";
-import type { Sql } from "./database/database.ts";
 
 /** The outcome of one delivery. The worker's settle answers each in its own way, always in the order store, publish, ack. */
 export type Outcome =
-  /** The handler returned; `result` is JSON text. */
-  | { readonly kind: "success"; readonly result: string }
-  /** The handler returned what is to be done in the transaction that makes its result final: `finish` gives JSON text of the result
-   * unless its signal comes first, `failed` says what follows if it throws. */
-  | {
-    readonly kind: "complete";
-    finish(sql: Sql, signal: AbortSignal): Promise<string>;
-    failed(error: unknown): Outcome;
-  }
+  /** The handler returned; `result` is JSON text. `stored`: its record was made final together with what the handler wrote. */
+  | { readonly kind: "success"; readonly result: string; readonly stored: boolean }
   /** The handler failed and has attempts left. */
   | { readonly kind: "retry"; readonly error: Failure; readonly delay: number }
   /** The handler failed for good. */

@@ -4,8 +4,11 @@ import type { Database, Sql } from "../shared/database/database.ts";
 import { DatabaseRefused, DatabaseUnavailable } from "../shared/errors.ts";
 import { type Claim, isFinal, type Settlement } from "../shared/results/result.ts";
 import type { ResultStore } from "../shared/results/store.ts";
-import type { Service } from "../shared/service.ts";
 import { pause } from "../shared/waits.ts";
+import type { Attempt } from "./attempt.ts";
+import type { CompletionSql } from "./completion.ts";
+import type { Follower } from "./follow.ts";
+import { settlementOf } from "./settlement.ts";
 import { Slots } from "./slots.ts";
 
 /** What a completer works with. */
@@ -13,6 +16,9 @@ export interface CompleterOptions {
   readonly database: Database;
   /** The store's statements on a transaction. */
   store(sql: Sql): Pick<ResultStore, "claim" | "settle">;
+  /** Tells what a success will start. */
+  readonly follower: Pick<Follower, "children">;
+  readonly node: string;
   /** Transactions at a time. Default 4: the rest of the pool is for the batches, which carry far more. */
   readonly transactions?: number;
   /** Milliseconds that a transaction may be idle between two statements before the server ends it: a frozen worker must not
@@ -20,11 +26,11 @@ export interface CompleterOptions {
   readonly idleMs?: number;
 }
 
-/** Gives JSON text of the result; ends with the signal's reason where that comes first. */
-export type Work = (sql: Sql, signal: AbortSignal) => Promise<string>;
+/** Whose record it is. */
+type Completed = Pick<Attempt, "task" | "queue" | "startedAt" | "meta">;
 
-/** How a completion ended: with the result's JSON text, or (`undefined`) with a record that somebody else had made final. */
-export type Completed = { readonly result: string } | undefined;
+/** Gives JSON text of the result. */
+export type Work = (sql: CompletionSql) => Promise<string>;
 
 /** Attempts of one at a time, by id: whoever comes second waits here, before any of its own statements, and then finds the record final.
  * The record's row is not locked meanwhile, as batches with other records would wait for it. */
@@ -41,126 +47,103 @@ const LONGEST_PAUSE_MS = 2000;
 const LOST_MAX = 5;
 
 /** Runs completions. Waits for a database that is away. */
-export class Completer implements Service {
+export class Completer {
   readonly #options: CompleterOptions;
   readonly #slots: Slots;
-  readonly #stopped = new AbortController();
 
   constructor(options: CompleterOptions) {
     this.#options = options;
     this.#slots = new Slots(options.transactions ?? 4);
   }
 
-  start(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  /** What waits for the database, or works in it, is rejected from now on. */
-  stop(): Promise<void> {
-    this.#slots.close();
-    this.#stopped.abort(
-      new DatabaseUnavailable(
-        "Cannot complete tasks as the worker is being stopped: they run again elsewhere",
-      ),
-    );
-    return Promise.resolve();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.stop();
-  }
-
   /** Commits what `work` writes and the record together, or neither. `work` may run again: whenever its transaction did not come to pass.
    *
-   * @param settlement the record with state SUCCESS; its result comes from `work`
+   * @param over aborts when the attempt is not waited for any longer
+   * @returns JSON text of the result; `undefined` when another run had made the record final
    * @throws whatever `work` throws; then nothing is committed
    * @throws {ConnectionLost} when the connection went too often while `work` ran
-   * @throws {DatabaseUnavailable} when stopped before there was an answer */
-  async complete(settlement: Settlement, work: Work): Promise<Completed> {
-    if (!await this.#slots.take()) {
-      throw new DatabaseUnavailable(
-        `Cannot complete task '${settlement.id}' as the worker is being stopped: it runs again elsewhere`,
-      );
-    }
+   * @throws the signal's reason */
+  async complete(attempt: Completed, over: AbortSignal, work: Work): Promise<string | undefined> {
+    await this.#slots.take();
     try {
-      return await this.#persevere(settlement, work);
+      return await this.#retry(attempt, over, work);
     } finally {
       this.#slots.give();
     }
   }
 
-  async #persevere(
-    settlement: Settlement,
-    work: Work,
-  ): Promise<Completed> {
+  async #retry(completed: Completed, over: AbortSignal, work: Work): Promise<string | undefined> {
+    const { id, retries } = completed.task;
     let offered: string | undefined;
     let lost = 0;
     for (let attempt = 1;; attempt++) {
+      over.throwIfAborted();
       let fault: { readonly error: unknown } | undefined;
       try {
         return await this.#options.database.transaction(async (sql) => {
           const store = this.#options.store(sql);
-          const claim = await this.#claim(sql, settlement);
+          const claim = await this.#claim(sql, id);
           // The answer to an earlier commit of ours may have got lost, the commit not.
           if (offered !== undefined && claim?.state === "SUCCESS") {
-            const [ours] = await store.settle([{ ...settlement, result: offered }]);
-            return ours ? { result: offered } : undefined;
+            const [ours] = await store.settle([this.#settlement(completed, offered)]);
+            return ours ? offered : undefined;
           }
-          if (claim && (isFinal(claim.state) || claim.retries > settlement.retries)) return;
-          const result = await this.#lend(sql, work).catch((error) => {
+          if (claim && (isFinal(claim.state) || claim.retries > retries)) return;
+          const result = await lend(sql, over, work).catch((error) => {
             fault = { error };
             throw error;
           });
-          const [taken] = await store.settle([{ ...settlement, result }]);
+          const [taken] = await store.settle([this.#settlement(completed, result)]);
           if (!taken) throw new Overtaken();
           offered = result;
-          return { result };
+          return result;
         });
       } catch (ended) {
         // What the work threw counts, also where rolling back failed.
         const error = fault ? fault.error : ended;
         if (error instanceof Overtaken) return undefined;
-        if (!isTransient(error, attempt) || this.#stopped.signal.aborted) throw error;
+        if (!isTransient(error, attempt)) throw error;
         if (fault && error instanceof DatabaseUnavailable && ++lost >= LOST_MAX) {
-          throw new ConnectionLost(settlement.id, { cause: error });
+          throw new ConnectionLost(id, { cause: error });
         }
-        logger.debug("Completion of task {id} is tried again: {error}", {
-          id: settlement.id,
-          error,
-        });
+        logger.debug("Completion of task {id} is tried again: {error}", { id, error });
       }
-      const ms = Math.min(LONGEST_PAUSE_MS, 50 * 2 ** Math.min(attempt, 16));
-      await pause(ms, this.#stopped.signal);
+      await pause(Math.min(LONGEST_PAUSE_MS, 50 * 2 ** Math.min(attempt, 16)), over);
     }
   }
 
-  /** Runs the work with a transaction that it has no longer than it is waited for: later it would write with whoever has the connection. */
-  async #lend(sql: Sql, work: Work): Promise<string> {
-    const { signal } = this.#stopped;
-    signal.throwIfAborted();
-    const lending = new AbortController();
-    const lent: Sql = {
-      query: async (statement, parameters) => {
-        lending.signal.throwIfAborted();
-        return await sql.query(statement, parameters);
-      },
-      script: async (statements) => {
-        lending.signal.throwIfAborted();
-        await sql.script(statements);
-      },
-    };
-    try {
-      return await work(lent, signal);
-    } finally {
-      lending.abort(new TransactionOver());
-    }
+  #settlement(completed: Completed, result: string): Settlement {
+    const { follower, node } = this.#options;
+    const { task } = completed;
+    const children = follower.children(task, result);
+    return settlementOf(
+      { ...completed, id: task.id },
+      { state: "SUCCESS", result, children },
+      node,
+    );
   }
 
-  async #claim(sql: Sql, { id }: Settlement): Promise<Claim | undefined> {
+  async #claim(sql: Sql, id: string): Promise<Claim | undefined> {
     await sql.query(ENTER, [id, String(this.#options.idleMs ?? 15_000)]);
     // A statement of its own: it must see what was committed while the lock was waited for.
     const [claim] = await this.#options.store(sql).claim([{ id, redelivered: false }]);
     return claim;
+  }
+}
+
+/** Runs the work with a transaction that it has no longer than it is waited for: later it would write with whoever has the connection. */
+async function lend(sql: Sql, over: AbortSignal, work: Work): Promise<string> {
+  over.throwIfAborted();
+  const lending = new AbortController();
+  try {
+    return await work({
+      query: async (statement, parameters) => {
+        lending.signal.throwIfAborted();
+        return await sql.query(statement, parameters);
+      },
+    });
+  } finally {
+    lending.abort(new TransactionOver());
   }
 }
 

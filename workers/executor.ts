@@ -2,19 +2,20 @@
 import type { Delivery } from "../shared/broker/broker.ts";
 import { checkEmbed, chordOf, isFollowed } from "../shared/celery/following.ts";
 import { decodeTask, type TaskMessage } from "../shared/celery/message.ts";
-import { ContentTypeRefused, Malformed, Reject } from "../shared/errors.ts";
+import { ContentTypeRefused, Malformed } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Outcome } from "../shared/outcome.ts";
 import type { Claim, Meta } from "../shared/results/result.ts";
 import type { TaskContract } from "../shared/task.ts";
 import { toIso } from "../shared/celery/time.ts";
 import { Admission } from "./admission.ts";
+import type { Attempt, Returned } from "./attempt.ts";
 import type { Crashes, Suspicion } from "./crashes.ts";
 import type { Handlers } from "./handlers.ts";
 import type { InHand } from "./in_hand.ts";
 import { type Input, readCalls, validateCalls } from "./inputs.ts";
 import type { Run } from "./run.ts";
-import type { Attempt, Runner } from "./runner.ts";
+import type { Runner } from "./runner.ts";
 import { unknownTask, wasUnknown } from "./unknown_task.ts";
 import { early, expired, failureOf, known, outcomeOf, poison } from "./verdicts.ts";
 
@@ -163,7 +164,7 @@ export class Executor {
   }
 
   async #run(
-    attempt: Omit<Attempt, "startedAt" | "meta" | keyof Input>,
+    attempt: Omit<Attempt, "startedAt" | "meta" | "inSeries" | keyof Input>,
     inputs: Input | readonly Input[],
     end: (outcome: Outcome, ran: Ran) => Run,
   ): Promise<Run | undefined> {
@@ -171,19 +172,19 @@ export class Executor {
     const began = performance.now();
     const meta: Meta = {};
     const ran = () => ({ startedAt, runtime: (performance.now() - began) / 1000, meta });
-    const failed = (error: unknown) => outcomeOf(error, attempt.task, attempt.contract);
     try {
-      const { runner } = this.#options;
+      const run = (input: Input, inSeries = false) =>
+        this.#options.runner.run({ ...attempt, ...input, startedAt, meta, inSeries });
       const result = Array.isArray(inputs)
-        ? await inSeries(inputs, (input) => runner.run({ ...attempt, ...input, startedAt, meta }))
-        : await runner.run({ ...attempt, ...inputs as Input, startedAt, meta });
+        ? await oneByOne(inputs, (input) => run(input, true))
+        : await run(inputs as Input);
       if (result === undefined) return undefined;
-      const outcome: Outcome = typeof result === "string"
-        ? { kind: "success", result }
-        : { kind: "complete", finish: result, failed };
-      return end(outcome, ran());
+      return end(
+        result === "overtaken" ? { kind: "known" } : { kind: "success", ...result },
+        ran(),
+      );
     } catch (error) {
-      return end(failed(error), ran());
+      return end(outcomeOf(error, attempt.task, attempt.contract), ran());
     }
   }
 
@@ -245,21 +246,16 @@ function until(time: Date): Promise<void> | undefined {
   return ms > 0 ? new Promise((resolve) => setTimeout(resolve, ms)) : undefined;
 }
 
-/** @returns JSON text of the list of results; `undefined` when a run was abandoned */
-async function inSeries(
+/** @returns the list of results; `undefined` when a run was abandoned */
+async function oneByOne(
   inputs: readonly Input[],
-  run: (input: Input) => Promise<Awaited<ReturnType<Runner["run"]>>>,
-): Promise<string | undefined> {
+  run: (input: Input) => Promise<Returned | undefined>,
+): Promise<Returned | undefined> {
   const results: string[] = [];
   for (const input of inputs) {
-    const result = await run(input);
-    if (result === undefined) return undefined;
-    if (typeof result !== "string") {
-      throw new Reject(
-        "Cannot complete a task within a map as each completion is a transaction of its own: send them as a group",
-      );
-    }
-    results.push(result);
+    const returned = await run(input);
+    if (returned === undefined || returned === "overtaken") return returned;
+    results.push(returned.result);
   }
-  return `[${results.join(",")}]`;
+  return { result: `[${results.join(",")}]`, stored: false };
 }

@@ -77,7 +77,7 @@ export class Follower {
   }
 
   /** Results of what a success will start. */
-  children({ task }: Run, result: string): readonly ResultTuple[] {
+  children(task: Run["task"], result: string): readonly ResultTuple[] {
     return task && isFollowed(task.embed) ? afterSuccess(task, value(result)).children : [];
   }
 

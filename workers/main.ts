@@ -93,10 +93,6 @@ export class WorkerNode implements Service {
     const outbox = new Outbox({ database });
     const writer = new ResultWriter({ store });
     const claims = new ClaimReader({ store });
-    const completer = new Completer({
-      database,
-      store: (sql) => resultStore(config.results, sql),
-    });
     const pools = new Pools({
       warm: [...registry].filter(({ name, queue }) =>
         this.queues.includes(queue) && handlers.get(name)
@@ -116,11 +112,27 @@ export class WorkerNode implements Service {
     for (const { name, rateLimit } of registry) rates.set(name, parseRate(rateLimit));
     const watchdog = new Watchdog({ events, bound: config.loopBound });
     const uncaught = new UncaughtErrors({ events, store, modules });
+    const follower = new Follower({
+      broker,
+      publisher: new Publisher({ broker, outbox, origin: node }),
+      routes: new Routes(registry, config.routes),
+      chords: chordStore(config.results, database),
+      store,
+      writer,
+      node,
+    });
+    const completer = new Completer({
+      database,
+      store: (sql) => resultStore(config.results, sql),
+      follower,
+      node,
+    });
     const runner = new Runner({
       concurrency: config.concurrency,
       pools,
       watchdog,
       uncaught,
+      completer,
       events,
       node,
       writer,
@@ -138,16 +150,7 @@ export class WorkerNode implements Service {
       isRevoked: (task) => revocations.has(task),
       unknownTaskWait: config.unknownTaskWait,
     });
-    const follower = new Follower({
-      broker,
-      publisher: new Publisher({ broker, outbox, origin: node }),
-      routes: new Routes(registry, config.routes),
-      chords: chordStore(config.results, database),
-      store,
-      writer,
-      node,
-    });
-    this.#helpers = [writer, claims, completer, crashes, uncaught, pools, watchdog, announcer];
+    this.#helpers = [writer, claims, crashes, uncaught, pools, watchdog, announcer];
     this.#presence = new Presence({
       broker,
       node: teller,
@@ -183,8 +186,7 @@ export class WorkerNode implements Service {
       executor,
       runner,
       pools,
-      settler: new Settler({ broker, writer, completer, outbox, follower, events, node }),
-      completer,
+      settler: new Settler({ broker, writer, outbox, follower, events, node }),
       inHand,
       rates,
       control,

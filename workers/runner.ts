@@ -1,41 +1,23 @@
 /** Calls handlers, inline or in a child process, and ends them in time. */
 import { getLogger, type Logger } from "@logtape/logtape";
-import type { TaskMessage } from "../shared/celery/message.ts";
 import { stringifyJson } from "../shared/celery/json.ts";
-import type { Sql } from "../shared/database/database.ts";
-import { InvalidInput, Terminated, type Violation } from "../shared/errors.ts";
+import { Terminated, type Violation } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
-import type { Meta, Settlement } from "../shared/results/result.ts";
+import type { Settlement } from "../shared/results/result.ts";
 import type { TaskContract } from "../shared/task.ts";
 import { Company } from "./company.ts";
-import { abortReason } from "./abort_reason.ts";
-import { completion, isCompletion } from "./completion.ts";
-import { createContext } from "./context.ts";
+import type { Attempt, Returned } from "./attempt.ts";
+import type { Completer } from "./completer.ts";
 import { violationOf } from "./denial.ts";
-import type { Handler } from "./handlers.ts";
+import { runInline } from "./inline_run.ts";
 import type { Pools } from "./sandbox/pools.ts";
 import { Slots } from "./slots.ts";
-import { limits, startTimers, withinLimit } from "./time_limit.ts";
+import { settlementOf } from "./settlement.ts";
+import { limits, startTimers } from "./time_limit.ts";
 import { taskLog } from "./task_log.ts";
-import { disowned, owned, type Owner } from "./uncaught.ts";
+import { owned, type Owner } from "./uncaught.ts";
 import type { UncaughtErrors } from "./uncaught_errors.ts";
 import type { Watchdog } from "./watchdog.ts";
-
-/** One attempt, ready to run. */
-export interface Attempt {
-  readonly task: TaskMessage;
-  readonly queue: string;
-  readonly contract: TaskContract;
-  readonly handler: Handler;
-  /** Arguments by name as they came; a child process parses them itself. */
-  readonly raw: Record<string, unknown>;
-  readonly parsed: Record<string, unknown>;
-  readonly deliveries: number;
-  readonly startedAt: Date;
-  readonly ignoreResult: boolean;
-  /** What is worth knowing of the run beside its outcome; kept in the record. */
-  readonly meta: Meta;
-}
 
 /** What a runner works with. */
 export interface RunnerOptions {
@@ -44,6 +26,7 @@ export interface RunnerOptions {
   readonly pools: Pools;
   readonly watchdog: Pick<Watchdog, "enter" | "leave">;
   readonly uncaught: Pick<UncaughtErrors, "of">;
+  readonly completer: Pick<Completer, "complete">;
   readonly events: Events;
   readonly node: string;
   /** Takes STARTED and PROGRESS; what comes of it is not awaited. */
@@ -58,9 +41,6 @@ interface Running {
   /** Ends it with an error: its child by SIGKILL; an inline handler is told by its signal and not waited for. */
   end(error: Error): void;
 }
-
-/** JSON text of a result, or what gives it in the transaction that makes it final. */
-export type Returned = string | ((sql: Sql, signal: AbortSignal) => Promise<string>);
 
 /** Runs attempts. */
 export class Runner {
@@ -118,34 +98,46 @@ export class Runner {
 
   /** Runs one attempt.
    *
-   * @returns JSON text of the result, or how to get it in the final transaction, or `undefined` when the attempt was abandoned
+   * @returns its result, or `undefined` when the attempt was abandoned
    * @throws whatever the handler throws; `TimeLimitExceeded`; {@linkcode Terminated} */
   async run(attempt: Attempt): Promise<Returned | undefined> {
     this.#started(attempt);
     const controller = new AbortController();
+    const over = new AbortController();
     const { promise: ended, resolve, reject } = Promise.withResolvers<undefined>();
     const inChild = attempt.contract.run === "process";
     const terminator = inChild ? new AbortController() : undefined;
     const running: Running = {
       id: attempt.task.id,
       abandon: (reason) => {
-        owned(owner, () => controller.abort(reason));
         resolve(undefined);
+        over.abort(reason);
+        owned(owner, () => controller.abort(reason));
       },
       end: (error) => {
         if (terminator) return terminator.abort(error);
         reject(error); // first: what the handler makes of its signal counts no more
+        over.abort(error);
         owned(owner, () => controller.abort(error));
       },
     };
     // A child fails by its own word.
     const owner = this.#options.uncaught.of(attempt, inChild ? () => {} : running.end);
-    const timers = inChild ? [] : owned(owner, () => startTimers(attempt, running, controller));
+    const timers = inChild
+      ? undefined
+      : owned(owner, () => startTimers(attempt, running, controller));
     this.#running.add(running);
     try {
       const result = terminator
         ? this.#inChild(attempt, owner, controller.signal, terminator.signal)
-        : this.#inHouse(attempt, owner, controller.signal);
+        : runInline(attempt, {
+          ...this.#options,
+          owner,
+          signal: controller.signal,
+          over: over.signal,
+          progress: (value) => this.#progress(attempt, value),
+          completing: () => clearTimeout(timers?.hard),
+        });
       return result instanceof Promise ? await Promise.race([result, ended]) : result;
     } catch (error) {
       const denied = inChild ? undefined : violationOf(error, attempt.contract);
@@ -155,59 +147,20 @@ export class Runner {
       owner.over();
       this.#running.delete(running);
       if (!inChild) this.#options.watchdog.leave(attempt);
-      for (const timer of timers) clearTimeout(timer);
+      clearTimeout(timers?.soft);
+      clearTimeout(timers?.hard);
     }
   }
 
-  #inHouse(attempt: Attempt, owner: Owner, signal: AbortSignal): Returned | Promise<Returned> {
-    const { task, contract, handler, parsed, deliveries, ignoreResult } = attempt;
-    let pledged: unknown;
-    const context = createContext({
-      signal,
-      id: task.id,
-      attempt: task.retries + 1,
-      deliveries,
-      log: taskLog({ id: task.id, task: task.task }),
-      progress: (value) => disowned(() => this.#progress(attempt, value)),
-      complete: (work) => {
-        if (!ignoreResult) return pledged = completion(work);
-        throw new InvalidInput(
-          `Cannot complete task '${task.task}' in a transaction as no record of it is kept: leave ignoreResult out`,
-        );
-      },
-    });
-    const toJson = (value: unknown) =>
-      stringifyJson(contract.output ? contract.output.parse(value) : value);
-    const serialise = (value: unknown): Returned => {
-      if (isCompletion(value)) {
-        return async (sql, signal) =>
-          toJson(await withinLimit(attempt, signal, () => value.work(sql)));
-      }
-      if (pledged === undefined) return toJson(value);
-      throw new InvalidInput(
-        `Cannot finish task '${task.task}' as its handler called context.complete() and returned something else: return what it gave`,
-      );
-    };
-    const { watchdog } = this.#options;
-    const returned: unknown = watchdog.enter(
-      attempt,
-      () => owned(owner, () => handler.run(parsed, context)),
-    );
-    if (!isThenable(returned)) return serialise(returned);
-    return Promise.resolve(returned).then(serialise, (error) => {
-      throw abortReason(error, signal);
-    });
-  }
-
-  #inChild(
+  async #inChild(
     attempt: Attempt,
     owner: Owner,
     signal: AbortSignal,
     terminate: AbortSignal,
-  ): Promise<string> {
+  ): Promise<Returned> {
     const { task, contract, raw, deliveries } = attempt;
     const log = taskLog({ id: task.id, task: task.task });
-    return this.#options.pools.run(contract, {
+    const result = await this.#options.pools.run(contract, {
       id: task.id,
       name: contract.name,
       input: raw,
@@ -218,10 +171,11 @@ export class Runner {
       signal,
       terminate,
       onProgress: (value) => this.#progress(attempt, value),
-      onUncaught: (error) => owner.uncaught(error),
+      onUncaught: (error, late) => owner.uncaught(error, late),
       onViolation: (violation, what) => this.#violated(attempt, violation, what),
       onLog: ({ level, message, properties }) => log[level](message, properties),
     });
+    return { result, stored: false };
   }
 
   #violated({ task, meta }: Attempt, violation: Violation, what: string): void {
@@ -256,21 +210,9 @@ export class Runner {
   #note(attempt: Attempt, state: "STARTED" | "PROGRESS", result: string | null): void {
     if (attempt.ignoreResult) return;
     const { task, queue, startedAt } = attempt;
-    this.#options.writer.settle({
-      id: task.id,
-      name: task.task,
-      queue,
-      worker: this.#options.node,
-      state,
-      argsRepr: task.argsRepr,
-      kwargsRepr: task.kwargsRepr,
-      result,
-      exception: null,
-      traceback: null,
-      retries: task.retries,
-      startedAt,
-      next: null,
-    }).catch((error) =>
+    const run = { task, id: task.id, queue, startedAt };
+    const settlement = settlementOf(run, { state, result }, this.#options.node);
+    this.#options.writer.settle(settlement).catch((error) =>
       logger.warn("State {state} of task {id} was not stored: {error}", {
         state,
         id: task.id,
@@ -281,9 +223,3 @@ export class Runner {
 }
 
 const logger: Logger = getLogger(["celeriac", "worker"]);
-
-/** A promise, or a query that begins when it is awaited, as query builders give. */
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value &&
-    typeof value.then === "function";
-}

@@ -15,25 +15,22 @@ import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
 import { checkHeaders } from "../shared/broker/header_limit.ts";
 import { isDataFault } from "../shared/database/sqlstate.ts";
-import type { ResultTuple } from "../shared/celery/dispatch.ts";
 import { encodeException, pythonRepr, revoked } from "../shared/celery/exception.ts";
 import { retryMessage, type TaskMessage } from "../shared/celery/message.ts";
-import { DatabaseUnavailable, InvalidInput } from "../shared/errors.ts";
+import { InvalidInput } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Outcome } from "../shared/outcome.ts";
 import type { OutboxEntry } from "../shared/outbox.ts";
-import type { ExceptionMeta } from "../shared/celery/exception.ts";
-import type { Settlement, State } from "../shared/results/result.ts";
-import type { Completer } from "./completer.ts";
+import type { Settlement } from "../shared/results/result.ts";
 import type { Follower } from "./follow.ts";
 import type { Run } from "./run.ts";
 import { setAside } from "./set_aside.ts";
+import { type Recorded, settlementOf } from "./settlement.ts";
 
 /** What a settler works with. */
 export interface SettlerOptions {
   readonly broker: Broker;
   readonly writer: { settle(settlement: Settlement): Promise<boolean> };
-  readonly completer: Pick<Completer, "complete">;
   readonly outbox: { add(entries: readonly OutboxEntry[]): Promise<unknown> };
   readonly follower: Follower;
   readonly events: Events;
@@ -41,19 +38,6 @@ export interface SettlerOptions {
 }
 
 type OutcomeOf<Kind extends Outcome["kind"]> = Extract<Outcome, { kind: Kind }>;
-
-/** Header that names the schedule which sent a task (django_celery_beat/schedulers.py). */
-const SCHEDULE_HEADER = "periodic_task_name";
-
-/** What a record is made of besides the run. */
-interface Recorded {
-  readonly state: Exclude<State, "PENDING">;
-  readonly result?: string;
-  readonly exception?: ExceptionMeta;
-  readonly traceback?: string | null;
-  readonly children?: readonly ResultTuple[];
-  readonly next?: OutboxEntry;
-}
 
 /** Settles runs. */
 export class Settler {
@@ -68,13 +52,7 @@ export class Settler {
     const { outcome } = run;
     switch (outcome.kind) {
       case "success":
-        return await this.#finish(run, {
-          state: "SUCCESS",
-          result: outcome.result,
-          children: this.#options.follower.children(run, outcome.result),
-        });
-      case "complete":
-        return await this.#complete(run, outcome);
+        return await this.#succeed(run, outcome);
       case "failure":
         return await this.#finish(run, { state: "FAILURE", ...outcome.error });
       case "revoked":
@@ -94,23 +72,15 @@ export class Settler {
     }
   }
 
+  async #succeed(run: Run, { result, stored }: OutcomeOf<"success">): Promise<void> {
+    if (stored) return await this.#answer(run, { state: "SUCCESS", result });
+    const children = this.#options.follower.children(run.task, result);
+    await this.#finish(run, { state: "SUCCESS", result, children });
+  }
+
   /** Final: record, what follows, ack, events. */
   async #finish(run: Run, recorded: Recorded): Promise<void> {
     await this.#answer(run, await this.#store(run, recorded));
-  }
-
-  /** Final, in one transaction with what the handler writes. */
-  async #complete(run: Run, { finish, failed }: OutcomeOf<"complete">): Promise<void> {
-    const settlement = this.#settlement(run, { state: "SUCCESS" });
-    let recorded: Recorded | undefined;
-    try {
-      const completed = await this.#options.completer.complete(settlement, finish);
-      recorded = completed && { state: "SUCCESS", ...completed };
-    } catch (error) {
-      if (error instanceof DatabaseUnavailable) throw error;
-      return await this.settle({ ...run, outcome: failed(error) });
-    }
-    await this.#answer(run, recorded);
   }
 
   /** What follows, ack, events.
@@ -206,25 +176,7 @@ export class Settler {
   }
 
   #settlement(run: Run, recorded: Recorded): Settlement {
-    const schedule = run.task?.headers[SCHEDULE_HEADER];
-    return {
-      id: run.id!,
-      name: run.task?.task ?? "",
-      queue: run.queue,
-      worker: this.#options.node,
-      state: recorded.state,
-      argsRepr: run.task?.argsRepr ?? null,
-      kwargsRepr: run.task?.kwargsRepr ?? null,
-      result: recorded.result ?? null,
-      exception: recorded.exception ?? null,
-      traceback: recorded.traceback ?? null,
-      ...(recorded.children && { children: recorded.children }),
-      ...(run.meta && { meta: run.meta }),
-      ...(typeof schedule === "string" && { periodicTaskName: schedule }),
-      retries: recorded.next?.retries ?? run.task?.retries ?? 0,
-      startedAt: run.startedAt,
-      next: recorded.next ?? null,
-    };
+    return settlementOf({ ...run, id: run.id! }, recorded, this.#options.node);
   }
 
   #emit(run: Run, { state, result, exception, traceback = null }: Recorded): void {

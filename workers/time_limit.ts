@@ -2,7 +2,7 @@
 import { SoftTimeLimitExceeded, TimeLimitExceeded } from "../shared/errors.ts";
 import type { TimeLimit } from "../shared/task.ts";
 import { inTime, unlessAborted } from "../shared/waits.ts";
-import type { Attempt } from "./runner.ts";
+import type { Attempt } from "./attempt.ts";
 
 /** Seconds that the work of a completion has where its task has no hard limit: it holds a connection of the few there are. */
 const COMPLETION_SECONDS = 300;
@@ -22,15 +22,19 @@ export function startTimers(
   attempt: Limited,
   running: { end(error: Error): void },
   controller: AbortController,
-): ReturnType<typeof setTimeout>[] {
+): { soft: Timer; hard: Timer } {
   const { soft, hard } = limits(attempt);
-  return [
-    ...(soft === undefined
-      ? []
-      : [after(soft, () => controller.abort(new SoftTimeLimitExceeded(soft)))]),
-    ...(hard === undefined ? [] : [after(hard, () => running.end(new TimeLimitExceeded(hard)))]),
-  ];
+  return {
+    soft: soft === undefined
+      ? undefined
+      : after(soft, () => controller.abort(new SoftTimeLimitExceeded(soft))),
+    hard: hard === undefined
+      ? undefined
+      : after(hard, () => running.end(new TimeLimitExceeded(hard))),
+  };
 }
+
+type Timer = ReturnType<typeof setTimeout> | undefined;
 
 /** Waits for the work of a completion: as long as its handler would still have had, and a second at least, as it may have to run again.
  *

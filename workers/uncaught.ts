@@ -8,8 +8,10 @@ import { setImmediate } from "node:timers";
 
 /** Takes the errors that its code leaves uncaught. */
 export interface Owner {
-  /** Must not throw. */
-  uncaught(error: unknown): void;
+  /** Must not throw.
+   *
+   * @param late its run is known to be over */
+  uncaught(error: unknown, late?: boolean): void;
 }
 
 const owners = new AsyncLocalStorage<Owner | undefined>();

@@ -85,16 +85,16 @@ export class UncaughtErrors implements Service {
       over() {
         over = true;
       },
-      uncaught: (thrown: unknown) => {
+      uncaught: (thrown: unknown, late = over) => {
         const errors = meta.uncaught ??= [];
         if (errors.length < MAX_ERRORS) {
           const error = summaryOf(thrown).slice(0, MAX_SUMMARY);
           const trace = traceback(thrown).slice(0, MAX_TRACEBACK);
-          errors.push({ error, traceback: trace, late: over });
-          events.emit({ type: "task-uncaught", id, name, traceback: trace, late: over });
+          errors.push({ error, traceback: trace, late });
+          events.emit({ type: "task-uncaught", id, name, traceback: trace, late });
           if (over && !ignoreResult) this.#note(id, { uncaught: errors });
         }
-        if (!over) fail(uncaughtError(name, thrown));
+        if (!late) fail(uncaughtError(name, thrown));
       },
     } satisfies Owner & { over(): void };
   }

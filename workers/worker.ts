@@ -33,8 +33,6 @@ export interface WorkerOptions {
   readonly runner: Runner;
   readonly pools: Pick<Pools, "size" | "resize">;
   readonly settler: { settle(run: Run): Promise<void> };
-  /** Works while a run is settled. */
-  readonly completer: Pick<Service, "stop">;
   readonly inHand: Pick<InHand, "answered">;
   readonly rates: { close(): void };
   readonly control: Service;
@@ -182,7 +180,7 @@ export class Worker implements Service, Crew {
   }
 
   async #stop(): Promise<void> {
-    const { runner, completer, rates, grace, control } = this.#options;
+    const { runner, rates, grace, control } = this.#options;
     this.#ending.abort();
     runner.close();
     rates.close();
@@ -194,7 +192,6 @@ export class Worker implements Service, Crew {
         count: this.inHand,
       });
       runner.abandon(new Stopping("The worker is stopping"));
-      await completer.stop();
       await within(SETTLE_MS, idle);
     }
     await this.#consumers.stop();

@@ -37,8 +37,8 @@ export interface SandboxRunOptions {
   onProgress?(value: unknown): void;
   /** Hears what the handler gives to `context.log`. */
   onLog?(line: SandboxLogLine): void;
-  /** Hears what the task left uncaught, also after its end. */
-  onUncaught?(error: unknown): void;
+  /** Hears what the task left uncaught, also after its end (`late`). */
+  onUncaught?(error: unknown, late: boolean): void;
   /** Hears what the task did that it may not, whether it was denied or ended for it. */
   onViolation?(violation: Violation, what: string): void;
 }
@@ -71,6 +71,8 @@ export class Attempt {
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   /** The child has begun with it. */
   started = false;
+  /** The child has said what it led to. */
+  settled = false;
   #bytes = 0;
   #lines = 0;
   /** Processor seconds of the child when it began. */
@@ -104,10 +106,12 @@ export class Attempt {
   }
 
   resolve(result: string): void {
+    this.settled = true;
     this.#settled.resolve(result);
   }
 
   reject(error: unknown): void {
+    this.settled = true;
     this.#settled.reject(error);
   }
 

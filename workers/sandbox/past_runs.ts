@@ -8,7 +8,7 @@ const MAX = 16;
 
 /** The last attempts of a child. */
 export class PastRuns {
-  readonly #runs = new Map<string, ((error: unknown) => void) | undefined>();
+  readonly #runs = new Map<string, ((error: unknown, late: boolean) => void) | undefined>();
 
   add({ run, options }: Pick<Attempt, "run" | "options">): void {
     this.#runs.set(run, options.onUncaught?.bind(options));
@@ -23,7 +23,7 @@ export class PastRuns {
 
   /** An attempt that is over left an error uncaught, or (`null`) the app's own code did. */
   uncaught(run: string | null, error: unknown): void {
-    if (run !== null) return this.#runs.get(run)?.(error);
+    if (run !== null) return this.#runs.get(run)?.(error, true);
     const trace = traceback(error);
     logger.error("The app left an error uncaught, outside of any task: {trace}", { trace });
   }

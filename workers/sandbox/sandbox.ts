@@ -263,7 +263,7 @@ export class Sandbox {
   #uncaught(run: string | null, error: unknown): void {
     const attempt = this.#attempt;
     attempt?.wrote(0, 1);
-    if (attempt?.run === run) attempt?.options.onUncaught?.(error);
+    if (attempt?.run === run) attempt?.options.onUncaught?.(error, attempt.settled);
     else if (run === null || this.#past.has(run)) this.#past.uncaught(run, error);
     else return this.kill(misused(this.pid, "uncaught"));
     if (!attempt) this.kill(new Recycled("A task left something behind in it"));

@@ -1,10 +1,13 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { v7 as newId } from "uuid";
 import type { Message } from "../../../shared/broker/broker.ts";
+import { encodeRevoke } from "../../../shared/celery/control.ts";
+import { toWire } from "../../../shared/celery/signature.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import { destinationOf } from "../../../shared/topology.ts";
 import { handle } from "../../../workers/mod.ts";
 import { eventually } from "../../support/eventually.ts";
-import { completeProcessHandler } from "../../app/handlers.ts";
+import { completeProcessHandler, echoHandler } from "../../app/handlers.ts";
 import { house } from "../../support/house.ts";
 
 const INSERT = "insert into ledger (id, attempt) values ($1, $2)";
@@ -174,4 +177,66 @@ Deno.test("complete() is given back with its transaction when the worker stops a
     return open.length === 0;
   });
   assertEquals((await home.store.find(id))?.state, "STARTED");
+});
+
+Deno.test("complete() is part of its attempt: terminate, errors that nobody catches and its children reach it", async (t) => {
+  const held = defineTask({ name: "held", input });
+  const careless = defineTask({ name: "careless", input });
+  const parent = defineTask({ name: "parent", input: z.object({}), output: z.number() });
+  const working = Promise.withResolvers<void>();
+  const written = Promise.withResolvers<void>();
+  await using home = await house([
+    handle(held, (_, { complete, id }) =>
+      complete(async (sql) => {
+        await sql.query(INSERT, [id, 1]);
+        working.resolve();
+        await new Promise(() => {});
+      })),
+    handle(careless, (_, { complete, id }) =>
+      complete(async (sql) => {
+        await sql.query(INSERT, [id, 1]);
+        written.resolve();
+        setTimeout(() => {
+          throw new RangeError("forgotten");
+        });
+        await new Promise(() => {});
+      })),
+    handle(parent, (_, { complete }) => complete(() => 7)),
+    echoHandler,
+  ]);
+  await ledger(home);
+
+  await t.step("terminate", async () => {
+    const id = await home.submit("held", {});
+    await working.promise;
+    const running = await (await home.worker.health().request("/metrics")).text();
+    assertStringIncludes(running, "celeriac_tasks_running 1");
+    await home.broker.publish(encodeRevoke([id], { terminate: true }), { mandatory: false });
+    const { state, exception } = await home.final(id);
+    assertEquals([state, exception?.exc_message], ["REVOKED", ["terminated"]]);
+  });
+
+  await t.step("an error that nobody catches", async () => {
+    const { state, exception } = await home.final(await home.submit("careless", {}));
+    await written.promise;
+    assertEquals([state, exception?.exc_type], ["FAILURE", "UncaughtError"]);
+  });
+
+  await t.step("nothing of either is committed", async () => {
+    await eventually("transactions are over", async () => {
+      const open = await home.database.query(
+        "select from pg_stat_activity where datname = current_database() and state = 'idle in transaction'",
+      );
+      return open.length === 0;
+    });
+    assertEquals(await home.database.query(rows), []);
+  });
+
+  await t.step("children", async () => {
+    const options = { taskId: newId(), queue: "celeriac.default" };
+    const callbacks = [toWire({ task: "test.echo", args: [], kwargs: {}, options })];
+    const id = await home.submit("parent", {}, { callbacks });
+    const { result, children } = await home.final(id);
+    assertEquals([result, children?.length], ["7", 1]);
+  });
 });
