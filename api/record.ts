@@ -3,6 +3,7 @@ import { parseJson, stringifyJson } from "../shared/celery/json.ts";
 import type { ResultTuple } from "../shared/celery/dispatch.ts";
 import type { ResultMeta } from "../shared/celery/result.ts";
 import type { ExceptionMeta } from "../shared/celery/exception.ts";
+import { reprJson } from "../shared/celery/read_repr.ts";
 import { mayBeTyped } from "../shared/celery/typed.ts";
 import type { State, TaskRecord } from "../shared/results/result.ts";
 import { timeOf } from "../shared/results/uuid_time.ts";
@@ -34,15 +35,19 @@ const written = new WeakMap<TaskRecord, string>();
 
 function write(record: TaskRecord): string {
   const inProgress = record.state === "PROGRESS";
+  const args = argumentsJson(record.argsRepr, "[");
+  const kwargs = argumentsJson(record.kwargsRepr, "{");
   const head = JSON.stringify({
     id: record.id,
     name: record.name,
     state: record.state,
     queue: record.queue,
     worker: record.worker,
-    args: record.argsRepr,
-    kwargs: record.kwargsRepr,
-    error: record.exception && errorBody(record.exception),
+    args_repr: record.argsRepr,
+    kwargs_repr: record.kwargsRepr,
+    truncated: (args === null && record.argsRepr !== null) ||
+      (kwargs === null && record.kwargsRepr !== null),
+    error: record.exception && errorBody(record.exception, record.traceback),
     traceback: record.traceback,
     meta: record.meta ?? null,
     children: childBodies(record.children),
@@ -56,8 +61,17 @@ function write(record: TaskRecord): string {
   });
   // The result is JSON text already; parsing it would cost time and the digits of long integers.
   const result = record.result === null ? "null" : plainJson(record.result);
+  const given = `,"args":${args},"kwargs":${kwargs}`;
   const tail = inProgress ? `,"result":null,"progress":${result}}` : `,"result":${result}}`;
-  return head.slice(0, -1) + tail;
+  return head.slice(0, -1) + given + tail;
+}
+
+/** Arguments as JSON text, as far as the record holds them; else `null`.
+ *
+ * @param begin how the JSON begins */
+function argumentsJson(repr: string | null, begin: "[" | "{"): string | null {
+  const json = repr === null ? undefined : reprJson(repr);
+  return json?.startsWith(begin) ? json : null;
 }
 
 /** A task that another one started, or a group with its members. */
@@ -130,15 +144,31 @@ function attempts({ state, retries, startedAt }: TaskRecord): number {
   return counted ? retries : retries + 1;
 }
 
-/** An error as callers see it. */
-export function errorBody(meta: ExceptionMeta): object {
+/** Where a traceback of Python begins. */
+const PYTHON = "Traceback (most recent call last)";
+
+/** An error as callers see it: JavaScript's name and stack beside Celery's class.
+ *
+ * @param traceback of the record, if it is known */
+export function errorBody(meta: ExceptionMeta, traceback: string | null): object {
   const [first = ""] = meta.exc_message;
+  const stack = traceback?.includes(PYTHON) ? null : traceback;
   return {
-    type: meta.exc_type,
+    name: stack === null ? null : className(stack, meta.exc_type),
     message: typeof first === "string" ? first : JSON.stringify(first),
+    stack,
+    type: meta.exc_type,
     module: meta.exc_module,
     args: meta.exc_message,
   };
+}
+
+/** The class that heads a stack; of a `Retry` with a cause that of the cause, as in Celery. */
+function className(stack: string, type: string): string | null {
+  if (!stack.includes("\n    at ")) return null;
+  const [head = null] = /^[\w$.]+(?=[:\n])/.exec(stack) ?? [];
+  if (head !== "Retry" || type === "Retry") return head;
+  return /\nCaused by: ([\w$.]+)[:\n]/.exec(stack)?.[1] ?? null;
 }
 
 /** JSON that any client reads: Python writes `NaN`, `Infinity` and typed values as well. */

@@ -160,7 +160,7 @@ function workflowJson({ id, state, result, exception, tasks, createdAt }: Workfl
   const head = JSON.stringify({
     id,
     state,
-    error: exception && errorBody(exception),
+    error: exception && errorBody(exception, null),
     done: tasks.filter((task) => isFinal(task.state)).length,
     total: tasks.length,
     tasks,

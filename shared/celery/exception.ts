@@ -161,8 +161,13 @@ function messageOf(error: Error): string {
     .join(": ");
 }
 
+/** V8 heads a stack by the name that an error has when it is made: `Error`, for a class that names itself later or not at all. */
 function stackOf(error: Error): string {
-  return textOf(property(error, "stack") || summaryOf(error));
+  const stack = textOf(property(error, "stack") || summaryOf(error));
+  return stack.replace(
+    /^\w+(?=:|\n|$)/,
+    (shown) => shown === "Error" ? identifier(nameOf(error)) : shown,
+  );
 }
 
 /** JSON scalars as they are, anything else as text. */

@@ -2,6 +2,8 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { v4, v7 } from "uuid";
 import { encodeEvents } from "../../../shared/celery/event.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
+import { encodeException, traceback } from "../../../shared/celery/exception.ts";
+import { Retry } from "../../../shared/errors.ts";
 import { type Ground, ground } from "./ground.ts";
 
 const TIME = new Date("2026-01-02T03:04:05.678Z");
@@ -38,10 +40,20 @@ Deno.test("GET /v1/tasks/{id} answers with the record", async () => {
     state: "RETRY",
     queue: "celeriac.default",
     worker: "celeriac@w",
-    args: "(1, 2)",
-    kwargs: "{}",
+    args: [1, 2],
+    kwargs: {},
+    args_repr: "(1, 2)",
+    kwargs_repr: "{}",
+    truncated: false,
     result: null,
-    error: { type: "ValueError", message: "boom", module: "builtins", args: ["boom", 2] },
+    error: {
+      name: null,
+      message: "boom",
+      stack: "at line 1",
+      type: "ValueError",
+      module: "builtins",
+      args: ["boom", 2],
+    },
     traceback: "at line 1",
     meta: null,
     children: [],
@@ -262,4 +274,49 @@ Deno.test("GET /v1/tasks/{id} tells what a task started, groups with their membe
   ]);
   assertEquals(await children("none"), []);
   assertEquals(await children("odd"), [{ id: "y" }]);
+});
+
+Deno.test("GET /v1/tasks/{id} gives null for arguments that the record does not hold", async () => {
+  await using home = await ground();
+  const cases: [string | null, string | null, unknown][] = [
+    ["(1, 'two')", "{'a': None}", [[1, "two"], { a: null }, false]],
+    ["(1, 'two...',)", "{}", [null, {}, true]],
+    ["(1,)", "{'when': datetime.date(2026, 1, 2)}", [[1], null, true]],
+    ["{}", "()", [null, null, true]],
+    [null, null, [null, null, false]],
+  ];
+  for (const [index, [argsRepr, kwargsRepr, expected]] of cases.entries()) {
+    home.records.put({ id: `a${index}`, state: "PENDING", argsRepr, kwargsRepr });
+    const { args, kwargs, truncated } = await (await home.app.request(`/v1/tasks/a${index}`))
+      .json();
+    assertEquals([args, kwargs, truncated], expected);
+  }
+});
+
+Deno.test("GET /v1/tasks/{id} names the class in JavaScript beside Celery's", async () => {
+  class OrderLost extends Error {}
+  class Renamed extends Error {
+    override name = "Renamed";
+    pythonClass = "shop.errors.NotServed";
+  }
+  const python = 'Traceback (most recent call last):\n  File "a.py", line 1\nKeyError: 1\n';
+  const cases: [unknown, string | null, string][] = [
+    [new RangeError("too large"), "RangeError", "ValueError"],
+    [new OrderLost("gone"), "OrderLost", "OrderLost"],
+    [new Renamed("no"), "Renamed", "NotServed"],
+    [new Retry("later", { cause: new SyntaxError("odd") }), "SyntaxError", "ValueError"],
+    [new Error(), "Error", "Error"],
+    ["only text", null, "Error"],
+  ];
+  await using home = await ground();
+  for (const [thrown, name, type] of cases) {
+    const [exception, stack] = [encodeException(thrown), traceback(thrown)];
+    home.records.put({ id: type, state: "RETRY", exception, traceback: stack });
+    const { error } = await (await home.app.request(`/v1/tasks/${type}`)).json();
+    assertEquals([error.name, error.type, error.stack], [name, type, stack]);
+  }
+  const exception = { exc_type: "KeyError", exc_message: [1], exc_module: "builtins" };
+  home.records.put({ id: "py", state: "FAILURE", exception, traceback: python });
+  const { error, traceback: told } = await (await home.app.request("/v1/tasks/py")).json();
+  assertEquals([error.name, error.stack, told], [null, null, python]);
 });

@@ -63,7 +63,14 @@ Deno.test("Prefer: wait answers with the error of a task that failed", async () 
   const answer = await home.post("/v1/tasks/add", { args: [1, 2] }, WAIT);
   const { state, error, result } = await answer.json();
   assertEquals([answer.status, state, result], [200, "FAILURE", null]);
-  assertEquals(error, { type: "ValueError", message: "boom", module: "builtins", args: ["boom"] });
+  assertEquals(error, {
+    name: null,
+    message: "boom",
+    stack: null,
+    type: "ValueError",
+    module: "builtins",
+    args: ["boom"],
+  });
 });
 
 Deno.test("Prefer: wait answers 202 when the time is over", async () => {
