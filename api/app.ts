@@ -36,7 +36,7 @@ const SECURITY = {
   xXssProtection: false,
 } as const;
 
-/** What the reference page may do: show itself. */
+/** What a page may do: show itself. */
 const PAGE_SECURITY = {
   ...SECURITY,
   referrerPolicy: true,
@@ -75,7 +75,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
   );
   app.use(countRequests(metrics), secureHeaders(SECURITY), refuseCrossSite(hosts));
   if (settings.onlyHosts) app.use(requireHost(hosts));
-  app.use("/docs", secureHeaders(PAGE_SECURITY));
+  for (const page of ["/", "/docs"]) app.use(page, secureHeaders(PAGE_SECURITY));
   if (token !== undefined) app.use(requireToken(token));
   app.route("/v1", submitRoutes({ ...watched, rules, submitter, maxWait }));
   app.route("/v1", batchRoutes({ rules, submitter, batchLimit }));

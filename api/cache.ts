@@ -1,40 +1,29 @@
 /** Final results in memory: they never change, so asking the database again is waste. */
-import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
+import type { Answer } from "./conditional.ts";
 
 /** Bytes of results kept, whatever their number: 32 MiB. */
 const BYTES_MAX = 32 * 1024 * 1024;
 
-/** An answer and its strong validator. */
-export interface FinalAnswer {
-  readonly json: string;
-  readonly etag: string;
-}
-
-/** The validator of an answer. */
-export function etagOf(json: string): string {
-  return `"${createHash("sha256").update(json).digest("base64url").slice(0, 22)}"`;
-}
-
 /** Answers by task id, the least recently used dropped first; bounded by number and by bytes. */
 export class ResultCache {
-  readonly #answers: LRUCache<string, FinalAnswer> | undefined;
+  readonly #answers: LRUCache<string, Answer> | undefined;
 
   /** @param entries 0 turns the cache off */
   constructor(entries: number) {
     if (entries === 0) return;
-    this.#answers = new LRUCache<string, FinalAnswer>({
+    this.#answers = new LRUCache<string, Answer>({
       max: entries,
       maxSize: BYTES_MAX,
-      sizeCalculation: ({ json }, id) => 2 * (json.length + id.length) + 64,
+      sizeCalculation: ({ body }, id) => 2 * (body.length + id.length) + 64,
     });
   }
 
-  get(id: string): FinalAnswer | undefined {
+  get(id: string): Answer | undefined {
     return this.#answers?.get(id);
   }
 
-  set(id: string, answer: FinalAnswer): void {
+  set(id: string, answer: Answer): void {
     this.#answers?.set(id, answer);
   }
 

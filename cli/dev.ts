@@ -8,7 +8,6 @@ import { loadHandlers, loadRegistry, loadSchedules, modulesOf } from "./app.ts";
 import { type Command, configOf } from "./command.ts";
 import { Embedded } from "./dev/embedded.ts";
 import { firstStep } from "./dev/first_steps.ts";
-import { ignoredServers } from "./dev/ignored_servers.ts";
 import { runReloading } from "./dev/reloader.ts";
 import { isUnrestricted } from "./launch/command_line.ts";
 import { EXIT } from "./exit.ts";
@@ -60,9 +59,6 @@ export const dev: Command = {
     const where = config.ephemeral ? "nothing outlives this process" : `data in ${config.data}`;
     console.log(`Broker in memory, embedded Postgres: ${where}. Try:`);
     console.log(`  ${firstStep(api.url, registry)}`);
-    if (embedded.databaseUrl) console.log(`Database: psql ${embedded.databaseUrl}`);
-    const warning = ignoredServers();
-    if (warning) console.error(warning);
     await Promise.race([stopped, worker.askedToStop]);
     await beat.stop();
     await worker.stop();

@@ -9,12 +9,10 @@ import { passwordVariables } from "../shared/definitions/secrets.ts";
 import type { GRANTS } from "../shared/permissions.ts";
 import { type Config, type Role, settingsOf } from "../shared/settings.ts";
 import type { TaskContract } from "../shared/task.ts";
-import { DATABASE_HOST } from "../shared/settings/dev.ts";
 import { CHILD_VARIABLES, hasFolder } from "../workers/sandbox/permissions.ts";
 import { SHELL } from "../workers/sandbox/warden.ts";
 import { loadRegistry, type Modules, modulesOf } from "./app.ts";
 import { type Command, ownFlags } from "./command.ts";
-import { IGNORED_VARIABLES } from "./dev/ignored_servers.ts";
 import { EXIT } from "./exit.ts";
 import { pathEntry } from "./permission_path.ts";
 
@@ -120,12 +118,11 @@ export function permissionFlags(
     ...scratch,
     ...declared(inline, "write"),
   ];
-  const ignored = role === "dev" ? IGNORED_VARIABLES : [];
   // Without it Deno aborts a request's signal also when all went well, and says so at length.
   const flags = [
     "--no-prompt",
     "--unstable-no-legacy-abort",
-    `--allow-env=${unique([...variables(role), ...ignored, ...declared(tasks, "env")]).join(",")}`,
+    `--allow-env=${unique([...variables(role), ...declared(tasks, "env")]).join(",")}`,
   ];
   if (net.length) flags.push(`--allow-net=${net.join(",")}`);
   if (read.length) flags.push(`--allow-read=${paths(read)}`);
@@ -189,10 +186,7 @@ function hosts(role: Role, config: Config): string[] {
     case "beat":
       return [`${config.host}:${config.healthPort}`, amqp, postgres];
     case "dev":
-      return [
-        `${config.host}:${config.port}`,
-        ...(config.databasePort === undefined ? [] : [`${DATABASE_HOST}:${config.databasePort}`]),
-      ];
+      return [`${config.host}:${config.port}`];
     case "inspect":
       return [amqp];
     case "migrate":

@@ -3,13 +3,15 @@ import { PurgeBody, RedriveBody } from "../dead_letter.ts";
 import { LettersQuery } from "../routes/dead_letters.ts";
 import { jsonAnswer, type Operation, problems, queryParameters } from "./routes.ts";
 import {
-  documentSchema,
+  documentSchemas,
   type JsonSchema,
-  nextCursor,
   nullable,
+  openObject,
+  record,
   schemaRef,
   time,
-} from "./schemas.ts";
+} from "./json_schema.ts";
+import { nextCursor } from "./schemas.ts";
 
 /** Paths of dead letters. */
 export function deadLetterPaths(): Record<string, Record<string, Operation>> {
@@ -111,43 +113,26 @@ export function deadLetterSchemas(): Record<string, JsonSchema> {
     collected_at: { type: "string", format: "date-time" },
     size: count("Bytes of its body"),
   };
-  const outcome = (properties: Record<string, JsonSchema>) => {
-    const all = {
-      dry_run: { type: "boolean" },
-      matched: count("Letters that fit"),
-      ...properties,
-    };
-    return { type: "object", required: Object.keys(all), properties: all };
-  };
+  const outcome = (properties: Record<string, JsonSchema>) =>
+    record({ dry_run: { type: "boolean" }, matched: count("Letters that fit"), ...properties });
   return {
-    DeadLetter: { type: "object", required: Object.keys(summary), properties: summary },
-    WholeDeadLetter: {
-      allOf: [schemaRef("DeadLetter"), {
-        type: "object",
-        required: ["exchange", "routing_key", "properties", "headers", "body", "body_encoding"],
-        properties: {
-          exchange: { type: "string" },
-          routing_key: { type: "string" },
-          properties: { type: "object", description: "AMQP's basic properties" },
-          headers: {
-            type: "object",
-            description:
-              "What JSON has no type for is an object of one key: `$date` (milliseconds), `$bytes` (base64), `$bigint`, `$number`",
-          },
-          body: { type: "string" },
-          body_encoding: { enum: ["utf-8", "base64"] },
-        },
-      }],
-    },
-    DeadLetters: {
-      type: "object",
-      required: ["dead_letters", "next"],
-      properties: {
-        dead_letters: { type: "array", items: schemaRef("DeadLetter") },
-        next: nextCursor,
-      },
-    },
-    Redrive: documentSchema("Redrive", RedriveBody, "input"),
+    DeadLetter: record(summary),
+    WholeDeadLetter: record({
+      ...summary,
+      exchange: { type: "string" },
+      routing_key: { type: "string" },
+      properties: openObject("AMQP's basic properties"),
+      headers: openObject(
+        "What JSON has no type for is an object of one key: `$date` (milliseconds), `$bytes` (base64), `$bigint`, `$number`",
+      ),
+      body: { type: "string" },
+      body_encoding: { type: "string", enum: ["utf-8", "base64"] },
+    }),
+    DeadLetters: record({
+      dead_letters: { type: "array", items: schemaRef("DeadLetter") },
+      next: nextCursor,
+    }),
+    ...documentSchemas("Redrive", RedriveBody, "input"),
     Redriven: outcome({
       redriven: count("Letters sent again"),
       waiting: count(
@@ -155,7 +140,7 @@ export function deadLetterSchemas(): Record<string, JsonSchema> {
       ),
       last_due_at: time("When the last is due"),
     }),
-    Purge: documentSchema("Purge", PurgeBody, "input"),
+    ...documentSchemas("Purge", PurgeBody, "input"),
     Purged: outcome({ purged: count("Letters deleted") }),
   };
 }

@@ -18,14 +18,8 @@ import {
 import { schedulePaths, scheduleSchemas } from "./schedule_routes.ts";
 import { servicePaths } from "./service_routes.ts";
 import { workflowPaths, workflowSchemas } from "./workflow_routes.ts";
-import {
-  documentSchema,
-  inputSchema,
-  type JsonSchema,
-  schemaRef,
-  sharedSchemas,
-  submissionSchema,
-} from "./schemas.ts";
+import { type JsonSchema, record, schemaRef } from "./json_schema.ts";
+import { sharedSchemas, submissionSchema, taskSchemas } from "./schemas.ts";
 
 /** What the document tells. */
 export interface DocumentOptions {
@@ -45,7 +39,14 @@ export type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>
 /** An OpenAPI 3.1 document. */
 export interface OpenApiDocument {
   readonly openapi: string;
-  readonly info: { readonly title: string; readonly version: string; readonly description: string };
+  readonly info: {
+    readonly title: string;
+    readonly version: string;
+    readonly description: string;
+    readonly license: object;
+  };
+  /** Empty where no token is needed. */
+  readonly security: readonly object[];
   readonly paths: Paths;
   readonly components: {
     readonly schemas: Readonly<Record<string, JsonSchema>>;
@@ -64,16 +65,24 @@ export interface OpenApiDocument {
  * import { assert } from "@std/assert";
  *
  * const registry = new Registry([defineTask({ name: "add", input: z.object({ x: z.number() }) })]);
- * const document = openApiDocument({ registry, secured: false, maxWait: 60, batchLimit: 10, version: "1.0.0" });
+ * const document = await openApiDocument({ registry, secured: false, maxWait: 60, batchLimit: 10, version: "1.0.0" });
  * assert(document.paths["/v1/tasks/add"]?.post);
  * ```
  */
-export function openApiDocument(options: DocumentOptions): OpenApiDocument {
-  const contracts = Array.from(options.registry);
+export async function openApiDocument(options: DocumentOptions): Promise<OpenApiDocument> {
+  const contracts = Array.from(options.registry).sort((a, b) => a.name < b.name ? -1 : 1);
+  const taskPaths: Record<string, Record<string, Operation>> = {};
+  const schemas: Record<string, JsonSchema> = {};
+  for (const [index, contract] of contracts.entries()) {
+    // A large app takes seconds: others get their turn between.
+    if (index % 20 === 19) await new Promise((resolve) => setTimeout(resolve));
+    const own = taskSchemas(contract);
+    const required = own[`${contract.name}.named`]?.["required"] !== undefined;
+    taskPaths[`/v1/tasks/${contract.name}`] = taskPath(contract, required);
+    Object.assign(schemas, own);
+  }
   const paths = {
-    ...Object.fromEntries(
-      contracts.map((contract) => [`/v1/tasks/${contract.name}`, taskPath(contract)]),
-    ),
+    ...taskPaths,
     ...sharedPaths(options),
     ...schedulePaths(),
     ...workflowPaths(),
@@ -88,6 +97,7 @@ export function openApiDocument(options: DocumentOptions): OpenApiDocument {
       title: "Celeriac",
       version: options.version,
       description: "Submit tasks, follow them, read what became of them.",
+      license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: "/" }],
     tags: [
@@ -100,15 +110,15 @@ export function openApiDocument(options: DocumentOptions): OpenApiDocument {
       { name: "health", description: "For machines" },
       { name: "reference", description: "This description" },
     ],
-    ...(options.secured && { security: [{ token: [] }] }),
-    paths: options.secured ? guarded(paths) : paths,
+    security: options.secured ? [{ token: [] }] : [],
+    paths: guarded(paths, options.secured),
     components: {
       schemas: {
         ...sharedSchemas(),
         ...scheduleSchemas(),
         ...workflowSchemas(),
         ...deadLetterSchemas(),
-        ...Object.assign({}, ...contracts.map(taskSchemas)),
+        ...schemas,
       },
       parameters: sharedParameters(options.maxWait),
       ...(options.secured && { securitySchemes: { token } }),
@@ -116,18 +126,10 @@ export function openApiDocument(options: DocumentOptions): OpenApiDocument {
   };
 }
 
-function taskSchemas(contract: TaskContract): Record<string, JsonSchema> {
-  const { name, output } = contract;
-  return {
-    [`${name}.input`]: inputSchema(contract),
-    ...(output && { [`${name}.output`]: documentSchema(`${name}.output`, output, "output") }),
-  };
-}
-
-function taskPath(contract: TaskContract): Record<string, Operation> {
+function taskPath(contract: TaskContract, required: boolean): Record<string, Operation> {
   const { name, summary, example, queue, bodyLimit, output, ignoreResult } = contract;
   const result = output &&
-    { properties: { result: { anyOf: [schemaRef(`${name}.output`), { type: "null" }] } } };
+    record({ result: { anyOf: [schemaRef(`${name}.output`), { type: "null" }] } });
   return {
     post: {
       operationId: `submit.${name}`,
@@ -138,6 +140,7 @@ function taskPath(contract: TaskContract): Record<string, Operation> {
       }`,
       parameters: SUBMISSION_PARAMETERS,
       requestBody: {
+        required,
         content: {
           "application/json": {
             schema: submissionSchema(contract),
@@ -152,16 +155,17 @@ function taskPath(contract: TaskContract): Record<string, Operation> {
   };
 }
 
-/** Adds the answer to a missing token, except where none is needed. */
-function guarded(paths: Paths): Paths {
+/** Adds what any request but a probe may be answered: for an unknown host and, where one is needed, without the token. */
+function guarded(paths: Paths, secured: boolean): Paths {
   const refused = {
     ...problems("unauthorized")[401],
     headers: { "WWW-Authenticate": { schema: { type: "string" } } },
   };
+  const answers = { ...problems("wrong-host"), ...(secured && { 401: refused }) };
   const guard = (operation: Operation): Operation =>
     "security" in operation
       ? operation
-      : { ...operation, responses: { ...operation["responses"] as object, 401: refused } };
+      : { ...operation, responses: { ...operation["responses"] as object, ...answers } };
   return mapValues(paths, (path) => mapValues(path, guard));
 }
 

@@ -5,11 +5,14 @@
  * @module
  */
 import { html, raw } from "hono/html";
+import { exampleInput } from "../../shared/example_input.ts";
+import type { Registry } from "../../shared/registry.ts";
 import { shellQuote } from "../../shared/shell_quote.ts";
 import { PROBLEMS } from "../problem.ts";
 import type { OpenApiDocument } from "./document.ts";
+import { anchor, fieldsOf, kindOf } from "./schema_fields.ts";
 import type { Operation } from "./routes.ts";
-import type { JsonSchema } from "./schemas.ts";
+import type { JsonSchema } from "./json_schema.ts";
 import { STYLE } from "./style.ts";
 
 type Markup = ReturnType<typeof html>;
@@ -27,37 +30,57 @@ interface Entry {
   readonly operation: Operation;
 }
 
-/** Draws the page.
- *
- * @param origin where callers reach the API, for the lines to paste */
-export function referencePage(document: OpenApiDocument, origin: string): Markup {
+/** What the page is drawn from. */
+export interface PageOptions {
+  readonly document: OpenApiDocument;
+  /** For examples, where contracts have none. */
+  readonly registry: Registry;
+  /** Where callers reach the API, for the lines to paste. */
+  readonly origin: string;
+}
+
+/** Draws the page. A large app takes seconds: others get their turn between. */
+export async function referencePage({ document, registry, origin }: PageOptions): Promise<string> {
   const entries = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]): Entry => ({ path, method, operation }))
   );
   const tasks = entries.filter(({ operation }) => tagOf(operation) === "tasks");
   const others = entries.filter(({ operation }) => tagOf(operation) !== "tasks");
-  const token = "security" in document
-    ? ' \\\n  -H "Authorization: Bearer $CELERIAC_API_TOKEN"'
-    : "";
+  const secured = document.security.length > 0;
+  const lineOf = ({ path }: Entry, kwargs: object | undefined) =>
+    kwargs && curlLine(origin + path, { kwargs }, secured);
+  const parts: string[] = [String(begin(document, tasks, others))];
+  for (const [index, entry] of tasks.entries()) {
+    if (index % 10 === 9) await new Promise((resolve) => setTimeout(resolve));
+    const contract = registry.get(nameOf(entry.path));
+    const kwargs = contract && exampleInput(contract);
+    parts.push(String(taskSection(entry, document, lineOf(entry, kwargs))));
+  }
+  parts.push(String(end(document, tasks, others)));
+  return parts.join("");
+}
+
+function begin(
+  { info }: OpenApiDocument,
+  tasks: readonly Entry[],
+  others: readonly Entry[],
+): Markup {
   return html`
     <!DOCTYPE html>
     <html lang="en">
       <head>
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>${document.info.title}: reference</title>
+        <title>${info.title}: reference</title>
         <link rel="icon" href="data:,">
         <style>${raw(STYLE)}</style>
       </head>
       <body>
         <div class="layout">
           <nav aria-label="Contents">
-            <a href="/docs"><strong>${document.info.title}</strong> <span class="soft">${document
-              .info.version}</span></a>
+            <a href="/"><strong>${info.title}</strong> <span class="soft">${info.version}</span></a>
             <h2>Tasks</h2>
-            <ul>${tasks.map(({ path, operation }) =>
-              link(operation, path.slice("/v1/tasks/".length))
-            )}</ul>
+            <ul>${tasks.map(({ path, operation }) => link(operation, nameOf(path)))}</ul>
             <h2>Routes</h2>
             <ul>${others.map(({ method, path, operation }) =>
               link(operation, `${method.toUpperCase()} ${path}`)
@@ -70,16 +93,31 @@ export function referencePage(document: OpenApiDocument, origin: string): Markup
             </ul>
           </nav>
           <main>
-    <h1>${document.info.title}</h1>
-    <p>${document.info.description}</p>
-    <h2 id="tasks">Tasks</h2>
-    ${tasks.map((entry) => taskSection(entry, document, origin + entry.path, token))}
-    <h2 id="routes">Routes</h2>
-    ${others.map((entry) => routeSection(entry, document))}
-    <h2 id="problems">Problems</h2>
-    <p>Whatever goes wrong is answered as <code>application/problem+json</code> (RFC 9457): <code>type</code>, <code>title</code>, <code>status</code>, <code>detail</code>, and <code>errors</code> with each <code>field</code>, its <code>message</code> and what is <code>allowed</code>.</p>
-    <table><tr><th>type</th><th>status</th><th>title</th></tr>
-    ${Object.entries(PROBLEMS).map(([kind, { status, title }]) =>
+            <h1>${info.title}</h1>
+            <p>${info.description}</p>
+            <h2 id="tasks">Tasks</h2>
+  `;
+}
+
+function end(
+  document: OpenApiDocument,
+  tasks: readonly Entry[],
+  others: readonly Entry[],
+): Markup {
+  // Those of a task are in its section, but for parts that contain themselves.
+  const shown = new Set(
+    tasks.flatMap(({ path }) =>
+      ["input", "named", "positional", "output"].map((kind) => `${nameOf(path)}.${kind}`)
+    ),
+  );
+  const schemas = Object.entries(document.components.schemas).filter(([name]) => !shown.has(name));
+  return html`<h2 id="routes">Routes</h2>
+${others.map((entry) => routeSection(entry, document))}
+<h2 id="problems">Problems</h2>
+<p>Whatever goes wrong is answered as <code>application/problem+json</code> (RFC 9457): <code>type</code>, <code>title</code>, <code>status</code>, <code>detail</code>, and <code>errors</code> with each <code>field</code>, its <code>message</code> and what is <code>allowed</code>.</p>
+<table><tr><th>type</th><th>status</th><th>title</th></tr>
+${
+    Object.entries(PROBLEMS).map(([kind, { status, title }]) =>
       html`
         <tr id="problem-${kind}">
           <td><code>/problems/${kind}</code></td>
@@ -87,39 +125,46 @@ export function referencePage(document: OpenApiDocument, origin: string): Markup
           <td>${title}</td>
         </tr>
       `
-    )}</table>
-    <h2 id="schemas">Schemas</h2>
-    ${Object.entries(document.components.schemas).map(([name, schema]) =>
-      html`<h3 id="${anchor(name)}">${name}</h3>${schemaView(schema)}`
-    )}
-          </main>
-        </div>
-      </body>
-    </html>
-  `;
+    )
+  }</table>
+<h2 id="schemas">Schemas</h2>
+${schemas.map(([name, schema]) => html`<h3 id="${anchor(name)}">${name}</h3>${schemaView(schema)}`)}
+</main>
+</div>
+</body>
+</html>`;
 }
 
 function taskSection(
   { path, operation }: Entry,
   document: OpenApiDocument,
-  url: string,
-  token: string,
+  line: string | undefined,
 ): Markup {
-  const name = path.slice("/v1/tasks/".length);
+  const name = nameOf(path);
   const { schemas } = document.components;
-  const example = exampleOf(operation);
-  const body = example === undefined
-    ? ""
-    : ` \\\n  -H 'Content-Type: application/json' \\\n  -d ${shellQuote(JSON.stringify(example))}`;
   const output = schemas[`${name}.output`];
-  return html`<section id="${anchor(operation["operationId"])}">
-<h3>${name}</h3>
-<p>${operation["summary"]}</p><p class="soft">${code(operation["description"])}</p>
-<pre>curl -X POST '${url}'${token} \\
-  -H 'Prefer: wait=10'${body}</pre>
-<h4>Takes</h4>${schemaView(schemas[`${name}.input`] ?? {})}
-${output ? html`<h4>Gives</h4>${schemaView(output)}` : ""}
-</section>`;
+  return html`
+    <section id="${anchor(operation["operationId"])}">
+    <h3>${name}</h3>
+    <p>${operation["summary"]}</p><p class="soft">${code(operation["description"])}</p>
+    ${line === undefined
+      ? html`<p>No valid example can be made from its schema: give the contract an <code>example</code>.</p>`
+      : html`<pre>${line}</pre>`}
+    <h4 id="${anchor(`${name}.input`)}">Takes</h4>${schemaView(schemas[`${name}.input`] ?? {})}
+    ${output ? html`<h4 id="${anchor(`${name}.output`)}">Gives</h4>${schemaView(output)}` : ""}
+    </section>
+  `;
+}
+
+/** A line for a POSIX shell that submits the example and waits. */
+function curlLine(url: string, body: object, secured: boolean): string {
+  return [
+    `curl -X POST ${shellQuote(url)}`,
+    ...(secured ? ['-H "Authorization: Bearer $CELERIAC_API_TOKEN"'] : []),
+    "-H 'Prefer: wait=10'",
+    "-H 'Content-Type: application/json'",
+    `-d ${shellQuote(JSON.stringify(body))}`,
+  ].join(" \\\n  ");
 }
 
 function routeSection({ method, path, operation }: Entry, document: OpenApiDocument): Markup {
@@ -162,76 +207,46 @@ ${
 }
 
 function schemaView(schema: JsonSchema): Markup {
-  const properties = schema["properties"] as Record<string, JsonSchema> | undefined;
-  const required = (schema["required"] ?? []) as string[];
   const source = html`
     <details>
       <summary>JSON Schema</summary>
       <pre>${JSON.stringify(schema, null, 2)}</pre>
     </details>
   `;
-  if (!properties) {
-    const told = schema["description"]
-      ? html`
-        <span class="soft">– ${code(schema["description"])}</span>
+  const fields = fieldsOf(schema);
+  if (fields.length > 0) {
+    const rows = fields.map(({ name, optional, schema }) =>
+      html`
+        <tr>
+          <td><code>${name}</code>${optional
+            ? html`
+              <span class="soft">optional</span>
+            `
+            : ""}</td>
+          <td>${kindOf(schema)}</td>
+          <td>${code(noteOf(schema))}</td>
+        </tr>
       `
-      : "";
-    return html`<p>${kindOf(schema)}${told}</p>${source}`;
+    );
+    return html`<table><tr><th>name</th><th>type</th><th></th></tr>${rows}</table>${source}`;
   }
-  if (Object.keys(properties).length === 0) return html`<p>nothing</p>${source}`;
-  const rows = Object.entries(properties).map(([name, property]) =>
-    html`
-      <tr>
-        <td><code>${name}</code>${required.includes(name) ? "" : html`
-          <span class="soft">optional</span>
-        `}</td>
-        <td>${kindOf(property)}</td>
-        <td>${code(property["description"])}</td>
-      </tr>
+  if (isEmptyObject(schema)) return html`<p>nothing</p>${source}`;
+  const told = schema["description"]
+    ? html`
+      <span class="soft">– ${code(schema["description"])}</span>
     `
-  );
-  return html`<table><tr><th>name</th><th>type</th><th></th></tr>${rows}</table>${source}`;
+    : "";
+  return html`<p>${kindOf(schema)}${told}</p>${source}`;
 }
 
-/** A type in a few words, linked where it has a name. */
-function kindOf(schema: JsonSchema): Markup | string {
-  const { $ref, type, format, enum: values, const: value, items, anyOf, oneOf } = schema;
-  if (typeof $ref === "string") {
-    const name = $ref.slice("#/components/schemas/".length);
-    return html`<a href="#${anchor(name)}">${name}</a>`;
-  }
-  if (Array.isArray(values)) return values.map((one) => JSON.stringify(one)).join(" | ");
-  if (value !== undefined) return JSON.stringify(value);
-  const options = anyOf ?? oneOf;
-  if (Array.isArray(options)) {
-    return html`${
-      options.map((option, index) => html`${index > 0 ? " | " : ""}${kindOf(option)}`)
-    }`;
-  }
-  if (type === "array" && items) return html`array of ${kindOf(items as JsonSchema)}`;
-  const named = Array.isArray(type) ? type.join(" | ") : String(type ?? "any");
-  const limits = Object.entries(LIMITS).filter(([key]) =>
-    schema[key] !== undefined && !isDefaultLimit(schema[key])
-  );
-  const told = [format, ...limits.map(([key, sign]) => `${sign} ${schema[key]}`)].filter(Boolean)
-    .join(", ");
-  return told ? `${named} (${told})` : named;
+function isEmptyObject({ type, properties, additionalProperties }: JsonSchema): boolean {
+  return type === "object" && !additionalProperties && Object.keys(properties ?? {}).length === 0;
 }
 
-const LIMITS = {
-  minimum: "≥",
-  exclusiveMinimum: ">",
-  maximum: "≤",
-  exclusiveMaximum: "<",
-  minLength: "length ≥",
-  maxLength: "length ≤",
-  minItems: "items ≥",
-  maxItems: "items ≤",
-};
-
-/** Zod bounds every integer by what a double holds. */
-function isDefaultLimit(limit: unknown): boolean {
-  return Math.abs(Number(limit)) === Number.MAX_SAFE_INTEGER;
+/** Description and default of a field. */
+function noteOf({ description, default: preset }: JsonSchema): string {
+  const parts = [description, preset !== undefined && `default \`${JSON.stringify(preset)}\``];
+  return parts.filter(Boolean).join("; ");
 }
 
 /** Text in which backquotes mark code. */
@@ -244,20 +259,15 @@ function link(operation: Operation, text: string): Markup {
   return html`<li><a href="#${anchor(operation["operationId"])}">${text}</a></li>`;
 }
 
-function anchor(name: unknown): string {
-  return String(name).replaceAll(/[^\w.-]/g, "-");
-}
-
 function tagOf(operation: Operation): unknown {
   return (operation["tags"] as string[])[0];
-}
-
-function exampleOf(operation: Operation): unknown {
-  const body = operation["requestBody"] as { content: Record<string, { example?: unknown }> };
-  return body.content["application/json"]?.example;
 }
 
 function resolved(document: OpenApiDocument, reference: string): Parameter {
   const name = reference.split("/").at(-1)!;
   return (document.components["parameters"] as Record<string, Parameter>)[name]!;
+}
+
+function nameOf(path: string): string {
+  return path.slice("/v1/tasks/".length);
 }

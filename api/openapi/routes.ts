@@ -1,6 +1,6 @@
 /** Operations of the OpenAPI document that are the same in every app. */
 import type { z } from "zod";
-import { documentSchema, type JsonSchema, schemaRef } from "./schemas.ts";
+import { documentSchemas, type JsonSchema, schemaRef } from "./json_schema.ts";
 import { PROBLEM_TYPE, type ProblemKind, PROBLEMS } from "../problem.ts";
 import { ListQuery } from "../routes/results.ts";
 
@@ -75,15 +75,24 @@ export function submissionAnswers(
 
 /** The parameters that a query's schema names. */
 export function queryParameters(query: z.ZodType): object[] {
-  const schemas = documentSchema("Query", query, "input")["properties"] as Record<
-    string,
-    JsonSchema
-  >;
-  return Object.entries(schemas).map(([name, schema]) => ({ name, in: "query", schema }));
+  const { properties } = documentSchemas("Query", query, "input")["Query"] as {
+    properties: Record<string, JsonSchema>;
+  };
+  return Object.entries(properties).map(([name, { description, ...schema }]) => ({
+    name,
+    in: "query",
+    ...(description !== undefined && { description }),
+    schema,
+  }));
 }
 
 const textHeader = (description: string) => ({ description, schema: { type: "string" } });
-const query = (name: string, schema: JsonSchema) => ({ name, in: "query", schema });
+const query = (name: string, description: string, schema: JsonSchema) => ({
+  name,
+  in: "query",
+  description,
+  schema,
+});
 const taskId = { $ref: "#/components/parameters/id" };
 
 /** Parameters that several operations share.
@@ -158,16 +167,16 @@ export function sharedPaths(
         requestBody: {
           required: true,
           content: {
-            "application/x-ndjson": { schema: schemaRef("Submission") },
             ...json({ type: "array", maxItems: limits.batchLimit, items: schemaRef("Submission") }),
+            "application/x-ndjson": { schema: schemaRef("Submission") },
           },
         },
         responses: {
           200: {
             description: "What became of each line",
             content: {
-              "application/x-ndjson": { schema: schemaRef("BatchAnswer") },
               ...json({ type: "array", items: schemaRef("BatchAnswer") }),
+              "application/x-ndjson": { schema: schemaRef("BatchAnswer") },
             },
           },
           ...problems(
@@ -205,18 +214,16 @@ export function sharedPaths(
         summary: "Revoke a task that has not started, or end one that runs",
         parameters: [
           taskId,
-          query("unrecorded", {
-            type: "boolean",
-            default: false,
-            description:
-              "Revoke an id of which there is no record: a task that another system has queued",
-          }),
-          query("terminate", {
-            type: "boolean",
-            default: false,
-            description:
-              "End it if it runs: a child process by SIGKILL, an inline handler by its signal",
-          }),
+          query(
+            "unrecorded",
+            "Revoke an id of which there is no record: a task that another system has queued",
+            { type: "boolean", default: false },
+          ),
+          query(
+            "terminate",
+            "End it if it runs: a child process by SIGKILL, an inline handler by its signal",
+            { type: "boolean", default: false },
+          ),
         ],
         responses: {
           200: jsonAnswer("Its record, REVOKED", schemaRef("Record")),
@@ -239,7 +246,7 @@ export function sharedPaths(
         responses: {
           200: {
             description: "The stream",
-            content: { "text/event-stream": {} },
+            content: { "text/event-stream": { schema: { type: "string" } } },
           },
           204: {
             description: "The stream has ended before: `Last-Event-ID` is that of its last event",

@@ -3,13 +3,14 @@ import { ScheduleQuery, SchedulesQuery } from "../routes/schedules.ts";
 import { ScheduleBody } from "../schedule.ts";
 import { jsonAnswer, type Operation, problems, queryParameters } from "./routes.ts";
 import {
-  documentSchema,
+  documentSchemas,
   type JsonSchema,
-  nextCursor,
   nullable,
+  record,
   schemaRef,
   time,
-} from "./schemas.ts";
+} from "./json_schema.ts";
+import { nextCursor } from "./schemas.ts";
 
 const name = {
   name: "schedule",
@@ -128,42 +129,38 @@ function step(verb: "pause" | "resume", summary: string): Record<string, Operati
 
 /** Schemas of schedules. */
 export function scheduleSchemas(): Record<string, JsonSchema> {
-  const body = documentSchema("NewSchedule", ScheduleBody, "input");
-  const properties = body["properties"] as Record<string, JsonSchema>;
+  const schemas = documentSchemas("NewSchedule", ScheduleBody, "input");
+  const { properties } = schemas["NewSchedule"] as { properties: Record<string, JsonSchema> };
   const orNull = (schema: JsonSchema | undefined) => ({ anyOf: [schema ?? {}, { type: "null" }] });
   const { cron, timezone, every, ...same } = properties;
   return {
-    NewSchedule: body,
-    Schedule: {
-      type: "object",
-      required: [...Object.keys(properties), "source", "ticks", "next_runs"],
-      properties: {
-        ...same,
-        cron: orNull(cron),
-        timezone: orNull(timezone),
-        every: orNull(every),
-        source: { enum: ["code", "database"], description: "`code`: the app defines it" },
-        ticks: { type: "integer", description: "Ticks sent" },
-        last_at: time("Due time of the newest tick"),
-        last_task: nullable("string", "Id of the task that it became"),
-        next_at: time("Next due time; null while it is paused"),
-        next_runs: { type: "array", items: { type: "string", format: "date-time" } },
-        problem: nullable("string", "Why it cannot tick"),
-        created_at: time("When it was made"),
-        updated_at: time("When it was last changed"),
+    ...schemas,
+    Schedule: record({
+      ...same,
+      cron: orNull(cron),
+      timezone: orNull(timezone),
+      every: orNull(every),
+      source: {
+        type: "string",
+        enum: ["code", "database"],
+        description: "`code`: the app defines it",
       },
-    },
-    Schedules: {
-      type: "object",
-      required: ["schedules", "next", "scheduler"],
-      properties: {
-        schedules: { type: "array", items: schemaRef("Schedule") },
-        next: nextCursor,
-        scheduler: nullable(
-          "string",
-          "The scheduler that sends; null when none runs: then nothing is sent",
-        ),
-      },
-    },
+      ticks: { type: "integer", description: "Ticks sent" },
+      last_at: time("Due time of the newest tick"),
+      last_task: nullable("string", "Id of the task that it became"),
+      next_at: time("Next due time; null while it is paused"),
+      next_runs: { type: "array", items: { type: "string", format: "date-time" } },
+      problem: nullable("string", "Why it cannot tick"),
+      created_at: time("When it was made"),
+      updated_at: time("When it was last changed"),
+    }),
+    Schedules: record({
+      schedules: { type: "array", items: schemaRef("Schedule") },
+      next: nextCursor,
+      scheduler: nullable(
+        "string",
+        "The scheduler that sends; null when none runs: then nothing is sent",
+      ),
+    }),
   };
 }

@@ -1,6 +1,6 @@
 /** Operations of the OpenAPI document that tell of the process, not of tasks. */
 import { jsonAnswer, type Operation } from "./routes.ts";
-import { schemaRef } from "./schemas.ts";
+import { openObject, schemaRef } from "./json_schema.ts";
 
 const health = {
   200: jsonAnswer("Well", schemaRef("Health")),
@@ -46,7 +46,23 @@ export function servicePaths(): Record<string, Record<string, Operation>> {
         operationId: "document",
         tags: ["reference"],
         summary: "This document",
-        responses: { 200: jsonAnswer("OpenAPI 3.1", { type: "object" }) },
+        responses: { 200: jsonAnswer("OpenAPI 3.1", openObject("The document")) },
+      },
+    },
+    "/": {
+      get: {
+        operationId: "index",
+        tags: ["reference"],
+        summary: "Tasks, and where to go on",
+        responses: {
+          200: {
+            description: "A page, or JSON for who accepts only that",
+            content: {
+              "text/html": { schema: { type: "string" } },
+              "application/json": { schema: schemaRef("Index") },
+            },
+          },
+        },
       },
     },
     "/docs": {

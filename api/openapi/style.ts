@@ -29,5 +29,17 @@ td:first-child { white-space: nowrap; }
 summary { cursor: pointer; color: var(--leaf); }
 .method { display: inline-block; min-width: 4.2em; font-weight: 700; color: var(--leaf); }
 .soft { color: var(--soft); }
-@media (max-width: 48rem) { .layout { display: block; } nav { position: static; max-height: none; } main { border: 0; } }
+section, main { min-width: 0; }
+@media (max-width: 48rem) {
+  .layout { display: block; }
+  nav { position: static; max-height: none; padding: 1rem; }
+  nav ul { max-height: 40vh; overflow: auto; }
+  nav a { padding: .3rem 0; }
+  main { padding: 1rem 1rem 4rem; border: 0; }
+  table, tbody, tr, td { display: block; }
+  th { display: none; }
+  tr { padding: .4rem 0; border-bottom: 1px solid var(--line); }
+  td { padding: .1rem 0; border: 0; overflow-wrap: anywhere; }
+  td:first-child { white-space: normal; }
+}
 `;

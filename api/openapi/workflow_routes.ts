@@ -1,5 +1,4 @@
 /** What the OpenAPI document tells of workflows. */
-import { STATES } from "../../shared/results/result.ts";
 import {
   jsonAnswer,
   type Operation,
@@ -7,7 +6,15 @@ import {
   SUBMISSION_PARAMETERS,
   submissionAnswers,
 } from "./routes.ts";
-import { type JsonSchema, schemaRef } from "./schemas.ts";
+import {
+  type JsonSchema,
+  nullableRef,
+  openArray,
+  openObject,
+  record,
+  schemaRef,
+} from "./json_schema.ts";
+import { state } from "./schemas.ts";
 
 /** Paths of workflows. */
 export function workflowPaths(): Record<string, Record<string, Operation>> {
@@ -52,83 +59,62 @@ export function workflowPaths(): Record<string, Record<string, Operation>> {
   };
 }
 
-/** Schemas of workflows. */
+/** Schemas of workflows: each kind of part has its own, so that generators give each a type. */
 export function workflowSchemas(): Record<string, JsonSchema> {
   const part = schemaRef("Workflow");
   const parts = { type: "array", items: part };
-  const only = (key: string, schema: JsonSchema): JsonSchema => ({
-    type: "object",
-    additionalProperties: false,
-    required: [key],
-    properties: { [key]: schema },
-  });
-  const series = (item: JsonSchema, more: Record<string, JsonSchema> = {}): JsonSchema => ({
-    type: "object",
-    additionalProperties: false,
-    required: ["name", "items", ...Object.keys(more)],
-    properties: { name: { type: "string" }, items: { type: "array", items: item }, ...more },
-  });
-  const lists = { type: "array", description: "Arguments by position" };
-  const task = {
-    type: "object",
-    required: ["id", "name", "state"],
-    properties: { id: { type: "string" }, name: { type: "string" }, state: { enum: STATES } },
-  };
+  const only = (key: string, schema: JsonSchema) =>
+    record({ [key]: schema }, { additionalProperties: false });
+  const name = { type: "string", description: "Name of the task" };
+  const series = (item: JsonSchema, more: Record<string, JsonSchema> = {}) =>
+    record({ name, items: { type: "array", items: item }, ...more }, {
+      additionalProperties: false,
+    });
+  const list = openArray("Arguments by position");
   const accepted = {
     id: { type: "string" },
-    state: { enum: STATES },
-    tasks: { type: "array", items: task },
+    state,
+    tasks: { type: "array", items: schemaRef("WorkflowTask") },
+  };
+  const kinds = {
+    TaskPart: record({
+      name,
+      args: openArray("Arguments by position, after the result of what comes before"),
+      kwargs: openObject("Arguments by name"),
+      options: schemaRef("Options"),
+      immutable: { type: "boolean", description: "Takes nothing from what comes before" },
+      link: { ...parts, description: "Started with the result" },
+      link_error: { ...parts, description: "Started with the task's id when it fails" },
+    }, {
+      optional: ["args", "kwargs", "options", "immutable", "link", "link_error"],
+      additionalProperties: false,
+    }),
+    ChainPart: only("chain", { ...parts, minItems: 1 }),
+    GroupPart: only("group", parts),
+    ChordPart: only("chord", schemaRef("Chord")),
+    MapPart: only("map", schemaRef("Map")),
+    StarmapPart: only("starmap", schemaRef("Starmap")),
+    ChunksPart: only("chunks", schemaRef("Chunks")),
   };
   return {
     Workflow: {
       description: "A task, or parts that follow one another",
-      oneOf: [
-        {
-          type: "object",
-          additionalProperties: false,
-          required: ["name"],
-          properties: {
-            name: { type: "string", description: "Name of the task" },
-            args: {
-              type: "array",
-              description: "Arguments by position, after the result of what comes before",
-            },
-            kwargs: { type: "object", description: "Arguments by name" },
-            options: schemaRef("Options"),
-            immutable: { type: "boolean", description: "Takes nothing from what comes before" },
-            link: { ...parts, description: "Started with the result" },
-            link_error: { ...parts, description: "Started with the task's id when it fails" },
-          },
-        },
-        only("chain", { ...parts, minItems: 1 }),
-        only("group", parts),
-        only("chord", {
-          type: "object",
-          additionalProperties: false,
-          required: ["header", "body"],
-          properties: { header: parts, body: part },
-        }),
-        only("map", series({ description: "The only argument" })),
-        only("starmap", series(lists)),
-        only("chunks", series(lists, { size: { type: "integer", minimum: 1 } })),
-      ],
+      oneOf: Object.keys(kinds).map(schemaRef),
     },
-    WorkflowAccepted: {
-      type: "object",
-      required: ["id", "state", "tasks"],
-      properties: accepted,
-    },
-    WorkflowRecord: {
-      type: "object",
-      required: ["id", "state", "error", "done", "total", "tasks", "submitted_at", "result"],
-      properties: {
-        ...accepted,
-        error: { type: ["object", "null"], description: "Why it did not succeed" },
-        done: { type: "integer", description: "Tasks whose state is final" },
-        total: { type: "integer", description: "Tasks in all" },
-        submitted_at: { type: "string", format: "date-time" },
-        result: { description: "What it ends with, of a group a list; null until SUCCESS" },
-      },
-    },
+    ...kinds,
+    Chord: record({ header: parts, body: part }, { additionalProperties: false }),
+    Map: series({ description: "The only argument" }),
+    Starmap: series(list),
+    Chunks: series(list, { size: { type: "integer", minimum: 1 } }),
+    WorkflowTask: record({ id: { type: "string" }, name: { type: "string" }, state }),
+    WorkflowAccepted: record(accepted),
+    WorkflowRecord: record({
+      ...accepted,
+      error: nullableRef("TaskError", "Why it did not succeed; without a name and a stack"),
+      done: { type: "integer", description: "Tasks whose state is final" },
+      total: { type: "integer", description: "Tasks in all" },
+      submitted_at: { type: "string", format: "date-time" },
+      result: { description: "What it ends with, of a group a list; null until SUCCESS" },
+    }),
   };
 }

@@ -8,7 +8,8 @@ import {
   type TaskRecord,
 } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
-import { etagOf, type FinalAnswer, type ResultCache } from "../cache.ts";
+import type { ResultCache } from "../cache.ts";
+import { type Answer, conditionalAnswer, etagOf } from "../conditional.ts";
 import { isLabel, label } from "../label.ts";
 import { queriedWait } from "../preferences.ts";
 import { noRecord, parseQuery, readQuery } from "../query.ts";
@@ -30,8 +31,8 @@ export const ListQuery = z.object({
   state: z.enum(STATES).describe("State now"),
   queue: label.describe("Queue it was sent to"),
   worker: label.describe("Node name of the worker that wrote last"),
-  since: time.describe("Last change at or after"),
-  until: time.describe("Last change before"),
+  since: time.describe("Submitted, or first seen, at or after"),
+  until: time.describe("Submitted, or first seen, before"),
   limit: z.coerce.number().int().min(1).max(1000).describe("Records in one answer; default 50"),
   cursor: z.string().max(1024).describe("`next` of the answer before"),
 }).partial();
@@ -73,7 +74,7 @@ export function resultRoutes({ cache, maxWait, ...watched }: ResultParts): Hono 
       if (!record && !isYoung(id, Date.now())) throw noRecord(id);
       const json = recordJson(record ?? pendingRecord(id, new Date()));
       if (!record || !isFinal(record.state)) return jsonAnswer(c, json);
-      const answer = { json, etag: etagOf(json) };
+      const answer = { body: json, etag: etagOf(json) };
       // A failure may be reopened, in another process: its dead letter is sent again.
       if (record.state !== "FAILURE") cache.set(id, answer);
       return finalAnswer(c, answer);
@@ -105,11 +106,9 @@ function jsonAnswer(c: Context, json: string): Response {
 }
 
 /** A final result may be kept by the caller, who must ask whether it still stands: its record can be dropped. */
-function finalAnswer(c: Context, { json, etag }: FinalAnswer): Response {
-  const headers = { etag, "cache-control": "private, no-cache" };
-  const known = c.req.header("if-none-match")?.split(",").map((tag) =>
-    tag.trim().replace(/^W\//, "")
-  );
-  if (known?.some((tag) => tag === etag || tag === "*")) return c.body(null, 304, headers);
-  return c.body(json, 200, { ...headers, "content-type": "application/json" });
+function finalAnswer(c: Context, answer: Answer): Response {
+  return conditionalAnswer(c, answer, {
+    "cache-control": "private, no-cache",
+    "content-type": "application/json",
+  });
 }

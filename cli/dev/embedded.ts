@@ -7,7 +7,6 @@ import { makeDjangoTables } from "../../shared/database/django.ts";
 import { migrate } from "../../shared/database/migrate.ts";
 import { readMigrations } from "../../shared/database/migration_folder.ts";
 import { PgliteDatabase } from "../../shared/database/pglite.ts";
-import type { PgliteServer } from "../../shared/database/pglite_server.ts";
 import type { Config } from "../../shared/settings.ts";
 
 /** The roles of infra/database-roles.sql, so that what an app's migrations grant to them can be granted here. */
@@ -30,7 +29,6 @@ export class Embedded implements AsyncDisposable {
   readonly broker: MemoryBroker;
   readonly #config: Config;
   readonly #folder: DataFolder | undefined;
-  #server: PgliteServer | undefined;
 
   private constructor(config: Config, folder: DataFolder | undefined) {
     this.#config = config;
@@ -51,7 +49,7 @@ export class Embedded implements AsyncDisposable {
     );
   }
 
-  /** Opens the database, migrates Celeriac's tables and the app's, and starts the broker and, with `--database-port`, the server for `psql`.
+  /** Opens the database, migrates Celeriac's tables and the app's, and starts the broker.
    *
    * @param url where the API serves: shown to whoever tries to use the same folder
    * @throws {ConfigurationError} when the folder holds something else, the database was made by another release, or a
@@ -69,20 +67,6 @@ export class Embedded implements AsyncDisposable {
       console.error(`Applied ${name}`);
     }
     await this.broker.start();
-    await this.#serve();
-  }
-
-  /** Where `psql` connects; `undefined` without `--database-port`. */
-  get databaseUrl(): string | undefined {
-    return this.#server?.url;
-  }
-
-  async #serve(): Promise<void> {
-    const { databasePort: port } = this.#config;
-    if (port === undefined) return;
-    const { PgliteServer } = await import("../../shared/database/pglite_server.ts");
-    this.#server = new PgliteServer({ database: this.database, port });
-    await this.#server.start();
   }
 
   async #openDatabase(url: string): Promise<void> {
@@ -95,10 +79,9 @@ export class Embedded implements AsyncDisposable {
     await folder.opened();
   }
 
-  /** Stops the broker and the connections, closes the database and releases the folder. */
+  /** Stops the broker, closes the database and releases the folder. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.broker.stop();
-    await this.#server?.stop();
     await this.database.stop();
     await this.#folder?.[Symbol.asyncDispose]();
   }

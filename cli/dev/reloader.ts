@@ -9,7 +9,6 @@ import { relative } from "@std/path";
 import type { Config } from "../../shared/settings.ts";
 import { modulesOf } from "../app.ts";
 import { EXIT } from "../exit.ts";
-import { DATABASE_HOST } from "../../shared/settings/dev.ts";
 import { appConfigFile } from "../launch/app_config.ts";
 import { denoArguments, permissionsOf, runDeno } from "../launch/command_line.ts";
 import { Launched, type StopTimes } from "../launch/launched.ts";
@@ -45,7 +44,7 @@ class Reloader {
   async run(): Promise<number> {
     using signals = new SignalRelay();
     const { stopping } = signals;
-    const command = [...this.#command, ...fixedPorts(this.#config)];
+    const command = [...this.#command, ...fixedPort(this.#config)];
     let files: ReadonlySet<string> = new Set<string>();
     let again: readonly string[] = [];
     while (true) {
@@ -102,15 +101,9 @@ class Reloader {
   }
 }
 
-/** Free ports stay the same from one version to the next. */
-function fixedPorts({ host, port, databasePort }: Config): string[] {
-  return [
-    ...(port === 0 ? [`--port=${freePort(host)}`] : []),
-    ...(databasePort === 0 ? [`--database-port=${freePort(DATABASE_HOST)}`] : []),
-  ];
-}
-
-function freePort(hostname: string): number {
-  using listener = Deno.listen({ hostname, port: 0 });
-  return listener.addr.port;
+/** A free port stays the same from one version to the next. */
+function fixedPort({ host, port }: Config): string[] {
+  if (port !== 0) return [];
+  using listener = Deno.listen({ hostname: host, port: 0 });
+  return [`--port=${listener.addr.port}`];
 }

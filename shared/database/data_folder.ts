@@ -18,9 +18,6 @@ const DATABASE = "postgres";
 const UNFINISHED = "postgres.unfinished";
 const OURS: ReadonlySet<string> = new Set([LOCK, DATABASE, UNFINISHED]);
 
-/** Milliseconds between two tries for the lock. */
-const LOCK_RETRY_MS = 100;
-
 /** More than a lock file ever holds. */
 const HOLDER_BYTES = 4096;
 
@@ -43,17 +40,13 @@ export class DataFolder implements AsyncDisposable {
 
   /** Makes the folder if it is missing and locks it. Nothing else in it is touched.
    *
-   * @param options.waitMs how long to wait for a process that is ending. Default 2000
    * @throws {ConfigurationError} when another process uses it (the message names that process), or it cannot be written */
-  static async claim(
-    path: string,
-    { waitMs = 2000 }: { waitMs?: number } = {},
-  ): Promise<DataFolder> {
+  static async claim(path: string): Promise<DataFolder> {
     return await explained(path, async () => {
       await makePrivate(path);
       const name = join(path, LOCK);
       const lock = await Deno.open(name, { create: true, read: true, write: true });
-      if (!await lockWithin(lock, waitMs)) {
+      if (!await lock.tryLock(true)) {
         using held = lock;
         throw inUse(path, await readHolder(held));
       }
@@ -113,16 +106,6 @@ export class DataFolder implements AsyncDisposable {
     if (await exists(this.database)) await makeTreePrivate(this.database);
     this.#lock.close();
   }
-}
-
-/** @returns whether the file is locked now */
-async function lockWithin(file: Deno.FsFile, waitMs: number): Promise<boolean> {
-  const end = performance.now() + waitMs;
-  while (!await file.tryLock(true)) {
-    if (performance.now() >= end) return false;
-    await new Promise((resolve) => setTimeout(resolve, LOCK_RETRY_MS));
-  }
-  return true;
 }
 
 /** Errors of the file system, with the folder and a remedy. */

@@ -1,7 +1,7 @@
 /** The folder of an app's own migrations: numbered files of SQL. */
 import { join } from "@std/path";
 import { ConfigurationError } from "../errors.ts";
-import { copiesFromClient, splitStatements, type SqlStatement } from "./sql_statements.ts";
+import { splitStatements, type SqlStatement } from "./sql_statements.ts";
 
 /** One file. Its number is its place in the folder, from 1. */
 export interface MigrationFile {
@@ -96,12 +96,6 @@ async function read(folder: string, name: string, version: number): Promise<Migr
     const word = CONTROL.exec(control.text)?.[1];
     throw new ConfigurationError(
       `Cannot use '${path}:${control.line}' because files may not control transactions: remove '${word}'; each file is one transaction already`,
-    );
-  }
-  const copy = statements.find(copiesFromClient);
-  if (copy) {
-    throw new ConfigurationError(
-      `Cannot use '${path}:${copy.line}' because COPY FROM STDIN needs a client that sends the rows: write INSERT statements`,
     );
   }
   return { version, name, path, text, statements, transaction };

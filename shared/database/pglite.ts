@@ -9,9 +9,6 @@ export interface PgliteOptions {
   readonly folder?: string;
 }
 
-/** Sends one message of the wire protocol and returns all that the engine answers. */
-export type SendMessage = (message: Uint8Array) => Promise<Uint8Array<ArrayBuffer>>;
-
 const BIGINT = 20;
 
 /** One connection to a Postgres of our own: transactions and statements wait for each other. */
@@ -75,16 +72,6 @@ export class PgliteDatabase implements Database {
     });
   }
 
-  /** Speaks the wire protocol to the engine while nobody else uses it. The engine is one session: what `work` leaves behind, such as an open
-   * transaction or a setting, meets whoever is next.
-   *
-   * @param work is given a function that sends one message and returns all that the engine answers */
-  async exclusive(work: (send: SendMessage) => Promise<void>): Promise<void> {
-    const engine = await this.#started();
-    // Unlike `runExclusive` this also waits for transactions, and they for it.
-    await engine._runExclusiveTransaction(() => work((message) => sendTo(engine, message)));
-  }
-
   async #started(): Promise<PGlite> {
     const engine = await this.#engine;
     if (!engine || engine.closed) {
@@ -115,12 +102,6 @@ async function open(folder: string | undefined): Promise<PGlite> {
     // PGlite's own error says only that the WebAssembly ended.
     throw reasons.length > 0 ? new Error(reasons.join(", "), { cause }) : cause;
   }
-}
-
-async function sendTo(engine: PGlite, message: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  await engine.execProtocolRawStream(message, { onRawData: (data) => chunks.push(data.slice()) });
-  return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
 
 async function queryOf<Row extends object>(

@@ -106,10 +106,3 @@ function endOfDollarQuote(sql: string, from: number, quote: string): number {
   const close = sql.indexOf(quote, from + quote.length);
   return close === -1 ? sql.length : close + quote.length;
 }
-
-const COPY_FROM_CLIENT = /^copy\b[^]*\bfrom(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)+stdin\b/i;
-
-/** Whether a statement reads rows that the client sends after it. */
-export function copiesFromClient({ text }: SqlStatement): boolean {
-  return COPY_FROM_CLIENT.test(text);
-}

@@ -1,8 +1,5 @@
 /** Settings of embedded mode. */
-import { flag, port, setting, text } from "./setting.ts";
-
-/** Where the embedded database serves. Any user of this machine can connect, and nobody else. */
-export const DATABASE_HOST = "127.0.0.1";
+import { flag, setting, text } from "./setting.ts";
 
 /** Settings of embedded mode. Durations are seconds. */
 export const DEV_SETTINGS = {
@@ -12,15 +9,6 @@ export const DEV_SETTINGS = {
     value: "FOLDER",
     roles: ["dev"],
     help: "folder of the embedded database",
-  }),
-  databasePort: setting({
-    env: "CELERIAC_DATABASE_PORT",
-    schema: port.optional(),
-    defaultText: "none",
-    value: "PORT",
-    roles: ["dev"],
-    help:
-      `port of ${DATABASE_HOST} on which the embedded database serves psql and drivers; 0 takes a free one`,
   }),
   ephemeral: setting({
     env: "CELERIAC_EPHEMERAL",

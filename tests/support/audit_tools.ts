@@ -9,6 +9,7 @@ const programs = {
   "kube-score": { go: "github.com/zegl/kube-score/cmd/kube-score", version: "v1.20.0" },
   "compose-go": { go: "github.com/compose-spec/compose-go/v2/cmd", version: "v2.16.2" },
   "checkov": { python: "checkov", version: "3.3.30" },
+  "openapi-python-client": { python: "openapi-python-client", version: "0.29.1" },
   "schemathesis": { python: "schemathesis", version: "4.32.5" },
 } as const;
 

@@ -103,7 +103,7 @@ export async function migrate(
 
 async function ready(process: Process, line: RegExp): Promise<RegExpExecArray> {
   try {
-    return await process.said(line, { timeoutMs: 120_000 });
+    return await process.said(line, { timeoutMs: 60_000 });
   } catch (error) {
     await process[Symbol.asyncDispose]();
     throw error;

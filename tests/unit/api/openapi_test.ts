@@ -43,13 +43,13 @@ function document(secured = false) {
 Deno.test("openApiDocument() writes valid OpenAPI 3.1 with and without a token", async () => {
   for (const secured of [false, true]) {
     const validator = new Validator();
-    const verdict = await validator.validate(structuredClone(document(secured)) as Json);
+    const verdict = await validator.validate(structuredClone(await document(secured)) as Json);
     assertEquals([verdict.valid, verdict.errors ?? [], validator.version], [true, [], "3.1"]);
   }
 });
 
-Deno.test("openApiDocument() has no reference that leads nowhere", () => {
-  const written = document(true);
+Deno.test("openApiDocument() has no reference that leads nowhere", async () => {
+  const written = await document(true);
   const references = new Set<string>();
   JSON.stringify(written, (key, value) => {
     if (key === "$ref") references.add(value);
@@ -65,8 +65,8 @@ Deno.test("openApiDocument() has no reference that leads nowhere", () => {
   }
 });
 
-Deno.test("openApiDocument() has one path for each task, with its schema and example", () => {
-  const { paths, components } = document();
+Deno.test("openApiDocument() has one path for each task, with its schema and example", async () => {
+  const { paths, components } = await document();
   for (const { name } of ODD) assert(paths[`/v1/tasks/${name}`]?.["post"], name);
   const body = paths["/v1/tasks/add"]!["post"]!["requestBody"] as { content: Record<string, Json> };
   assertEquals(body.content["application/json"]!["example"], { kwargs: { x: 2, y: 3 } });
@@ -81,9 +81,9 @@ Deno.test("openApiDocument() has one path for each task, with its schema and exa
 
 Deno.test("openApiDocument() names every route that the API serves", async () => {
   await using home = await ground();
-  const { paths } = document();
+  const { paths } = await document();
   const served = home.app.routes.filter(({ method, path }) =>
-    method !== "ALL" && !/^\/(problems|\*|$)/.test(path)
+    method !== "ALL" && !/^\/(problems|\*)/.test(path)
   );
   assert(served.length > 10);
   for (const { method, path } of served) {
@@ -95,8 +95,8 @@ Deno.test("openApiDocument() names every route that the API serves", async () =>
   }
 });
 
-Deno.test("openApiDocument() asks for the token everywhere but at the probes", () => {
-  const { paths, security } = document(true) as ReturnType<typeof document> & { security: unknown };
+Deno.test("openApiDocument() asks for the token everywhere but at the probes", async () => {
+  const { paths, security } = await document(true);
   assertEquals(security, [{ token: [] }]);
   for (const [path, methods] of Object.entries(paths)) {
     for (const operation of Object.values(methods)) {
@@ -107,13 +107,18 @@ Deno.test("openApiDocument() asks for the token everywhere but at the probes", (
   }
 });
 
-Deno.test("GET /openapi.json and / lead to the description", async () => {
+Deno.test("GET /openapi.json leads to the description, and is sent once", async () => {
   await using home = await ground();
   const answer = await home.app.request("/openapi.json");
   const served = await answer.json();
   assertEquals([served.openapi, served.info.version], ["3.1.1", "1.2.3"]);
-  const root = await home.app.request("/");
-  assertEquals([root.status, root.headers.get("location")], [302, "/docs"]);
+  for (const path of ["/openapi.json", "/docs"]) {
+    const first = await home.app.request(path);
+    await first.body?.cancel();
+    const headers = { "if-none-match": first.headers.get("etag")! };
+    const again = await home.app.request(path, { headers });
+    assertEquals([again.status, await again.text()], [304, ""]);
+  }
   const problem = await home.app.request("/problems/no-record");
   assertEquals(problem.headers.get("location"), "/docs#problem-no-record");
 });
@@ -131,7 +136,7 @@ Deno.test("GET /docs is one page without script or address outside, and shows li
   assertEquals(links.filter((href) => !/^(#|\/|data:,)/.test(href)), []);
   const anchors = new Set([...page.matchAll(/id="([^"]*)"/g)].map(([, id]) => `#${id}`));
   assertEquals(links.filter((href) => href.startsWith("#") && !anchors.has(href)), []);
-  assertStringIncludes(page, "curl -X POST 'http://example.test:8000/v1/tasks/add'");
+  assertStringIncludes(page, "curl -X POST &#39;http://example.test:8000/v1/tasks/add&#39;");
 });
 
 Deno.test("GET /docs escapes what contracts say", async () => {
@@ -147,4 +152,77 @@ Deno.test("GET /docs escapes what contracts say", async () => {
   const page = await (await home.app.request("/docs")).text();
   assert(!page.includes("<script") && !page.includes("<b>"));
   assertStringIncludes(page, "it&#39;\\&#39;&#39;s");
+});
+
+Deno.test("GET / shows a person the tasks and the way on, and a program the same as JSON", async () => {
+  await using home = await ground();
+  const page = await home.app.request("/", { headers: { accept: "text/html,*/*;q=0.8" } });
+  const text = await page.text();
+  assertStringIncludes(page.headers.get("content-security-policy")!, "default-src 'none'");
+  for (const name of CONTRACTS.map((contract) => contract.name)) {
+    assertStringIncludes(text, `href="/docs#submit.${name}"`);
+  }
+  for (const path of ["/docs", "/openapi.json", "/readyz"]) {
+    assertStringIncludes(text, `href="${path}"`);
+  }
+  const json = await home.app.request("/", { headers: { accept: "application/json" } });
+  const { name, version, tasks, links } = await json.json();
+  assertEquals([name, version, tasks.length], ["Celeriac", "1.2.3", CONTRACTS.length]);
+  assertEquals([links.docs, links.openapi], ["/docs", "/openapi.json"]);
+});
+
+Deno.test("GET /docs lists tasks by name, fields of nested objects, and a line for every task", async () => {
+  const registry = new Registry([
+    defineTask({ name: "zebra", input: z.object({}) }),
+    defineTask({
+      name: "order.place",
+      input: z.object({
+        customer: z.object({ address: z.object({ city: z.string().min(3) }) }),
+        items: z.array(z.object({ sku: z.string(), count: z.int().default(1) })).min(1),
+        pay: z.discriminatedUnion("by", [
+          z.object({ by: z.literal("card"), number: z.string() }),
+          z.object({ by: z.literal("bill"), days: z.int().optional() }),
+        ]).nullable(),
+      }),
+    }),
+    defineTask({ name: "Apple", input: z.object({ even: z.int().refine((n) => n % 7 === 3) }) }),
+  ]);
+  await using home = await ground({}, { registry });
+  const page = await (await home.app.request("/docs")).text();
+  const headings = [...page.matchAll(/<h3>([\w.]+)<\/h3>/g)].map(([, name]) => name);
+  assertEquals(headings, ["Apple", "order.place", "zebra"]);
+  for (
+    const field of [
+      "customer.address.city",
+      "items[].sku",
+      "items[].count",
+      "pay.by",
+      "pay.number",
+      "pay.days",
+    ]
+  ) {
+    assertStringIncludes(page, `<code>${field}</code>`);
+  }
+  assertEquals(page.match(/curl -X POST/g)?.length, 2);
+  assertStringIncludes(page, "No valid example can be made from its schema");
+});
+
+Deno.test("openApiDocument() lets others get their turn while it describes a large app", async () => {
+  const contracts = Array.from(
+    { length: 300 },
+    (_, index) => defineTask({ name: `t${index}`, input: z.object({ x: z.number() }) }),
+  );
+  const registry = new Registry(contracts);
+  let turns = 0;
+  const turn = setInterval(() => turns++, 0);
+  const written = await openApiDocument({
+    registry,
+    secured: false,
+    maxWait: 60,
+    batchLimit: 10,
+    version: "1",
+  });
+  clearInterval(turn);
+  assert(turns > 2, `${turns} turns`);
+  assert(written.paths["/v1/tasks/t299"]);
 });

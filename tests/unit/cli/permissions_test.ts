@@ -201,14 +201,3 @@ Deno.test("permissionFlags() gives a worker of a child's permissions only what i
   assertEquals(all("env").includes("API_KEY"), true);
   assertEquals(all("sys"), ["hostname", "loadavg", "cpus"]);
 });
-
-Deno.test("permissionFlags() lets dev serve psql, if it is to, and see which servers it ignores", () => {
-  assertEquals(net("dev", {}), ["127.0.0.1:8000"]);
-  assertEquals(net("dev", { CELERIAC_DATABASE_PORT: "54320" }), [
-    "127.0.0.1:8000",
-    "127.0.0.1:54320",
-  ]);
-  const config = loadConfig("dev", { flags: {}, env: () => undefined });
-  const env = permissionFlags("dev", config).find((flag) => flag.startsWith("--allow-env="));
-  assertEquals(/[=,]DATABASE_URL,/.test(env ?? ""), true);
-});

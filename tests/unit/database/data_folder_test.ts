@@ -30,15 +30,14 @@ async function initialise(folder: DataFolder): Promise<void> {
 Deno.test("DataFolder.claim() names the process that holds the folder, until it lets go", async () => {
   await using ground = await place();
   const first = await DataFolder.claim(ground.path);
-  const claim = () => DataFolder.claim(ground.path, { waitMs: 0 });
+  const claim = () => DataFolder.claim(ground.path);
   await assertRejects(claim, ConfigurationError, `process ${Deno.pid} uses it since 20`);
   await first.announce("http://127.0.0.1:8000");
   await assertRejects(claim, ConfigurationError, "at http://127.0.0.1:8000");
   await Deno.writeTextFile(join(ground.path, "lock"), '{"pid":');
   await assertRejects(claim, ConfigurationError, "another process uses it");
-  const second = DataFolder.claim(ground.path, { waitMs: 60_000 });
   await first[Symbol.asyncDispose]();
-  await using _second = await second;
+  await using _second = await claim();
 });
 
 Deno.test("DataFolder.prepare() keeps a whole database, and replaces an unfinished one or one to be reset", async () => {

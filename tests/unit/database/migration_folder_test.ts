@@ -60,13 +60,6 @@ Deno.test("readMigrations() refuses transaction control, which would end the fil
   }
 });
 
-Deno.test("readMigrations() refuses rows that psql would send", async () => {
-  assertEquals(
-    await refused({ "1_a.sql": "create table a (n int);\nCOPY a (n)\nFROM stdin;\n1\n\\.\n" }),
-    "Cannot use 'FOLDER/1_a.sql:2' because COPY FROM STDIN needs a client that sends the rows: write INSERT statements",
-  );
-});
-
 Deno.test("readMigrations() takes savepoints, and files that opt out", async () => {
   await using folder = await migrationFolder({
     "1_a.sql": "savepoint s; rollback to s; rollback work to savepoint s",
