@@ -9,7 +9,7 @@ import { checkout } from "../support/roles.ts";
 async function load(file: string): Promise<{ taken: boolean; said: string }> {
   const program = await auditTool("compose-go");
   await using loader = Process.start(program, ["-format=json", file]);
-  const { success } = await loader.exit({ timeoutMs: 60_000 });
+  const { success } = await loader.exit();
   return { taken: success, said: success ? loader.stdout : loader.output };
 }
 

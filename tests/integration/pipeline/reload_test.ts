@@ -129,7 +129,7 @@ Deno.test("cli dev ends with its exit code, and leaves no process behind when it
   );
   const flags = ["--contracts=./contracts.ts", "--handlers=./handlers.ts"];
   const broken = startDev(folder, stack, flags);
-  assertEquals((await broken.exit({ timeoutMs: 60_000 })).code, 2, broken.output);
+  assertEquals((await broken.exit()).code, 2, broken.output);
   assertStringIncludes(broken.output, "number.ts:1");
 
   await Deno.writeTextFile(`${folder}/number.ts`, "export const number = 4;");

@@ -29,7 +29,7 @@ async function dump(stack: CeleryStack, url: string): Promise<Process> {
   const cwd = fromFileUrl(new URL(".", app));
   const env = { ...PYTHON_ENVIRONMENT, BROKER: url };
   const process = Process.start(stack.python, args, { cwd, env, ownGroup: true });
-  return await process.said(/starting/i, { timeoutMs: 60_000 }).then(() => process);
+  return await process.said(/starting/i).then(() => process);
 }
 
 for (const name of await stacksHere()) {
@@ -222,14 +222,14 @@ for (const name of await stacksHere()) {
       const id = await eventually("a task seen from end to end", async () => {
         const sent = await shell.send("test.echo", { value: 1 });
         await final(sent);
-        await dumped.said(/worker-heartbeat|celeriac@interop/, { timeoutMs: 60_000 });
+        await dumped.said(/worker-heartbeat|celeriac@interop/);
         const { tasks } = await shell.watch();
         return tasks[sent]?.state === "SUCCESS" && sent;
       }, WITHIN);
       const { workers, tasks } = await shell.watch();
       assertEquals(workers[NODE], true);
       assertEquals(tasks[id], { name: "test.echo", state: "SUCCESS", worker: NODE });
-      await dumped.said(new RegExp(`task succeeded: test.echo\\(${id}\\)`), { timeoutMs: 60_000 });
+      await dumped.said(new RegExp(`task succeeded: test.echo\\(${id}\\)`));
       assert(dumped.running);
       assert(!/Traceback/.test(dumped.output), dumped.output);
     });
@@ -247,7 +247,7 @@ for (const name of await stacksHere()) {
           env: { ...env, CELERIAC_NODE: "celery@beside" },
         });
         await using _ended = clash;
-        assertEquals((await clash.exit({ timeoutMs: 60_000 })).success, false);
+        assertEquals((await clash.exit()).success, false);
         assertMatch(clash.output, /celery@beside\.celery\.pidbox.*take another/s);
         assert(beside.running);
       }
@@ -265,7 +265,7 @@ for (const name of await stacksHere()) {
       const cwd = fromFileUrl(new URL(".", app));
       const args = ["-A", "app", "worker", "-l", "INFO", ...flags];
       await using twin = celery.start(args, { cwd, env: { BROKER: ground.url("python") } });
-      await twin.exit({ timeoutMs: 60_000 });
+      await twin.exit();
       assertMatch(twin.output, /RESOURCE_LOCKED|ResourceLocked/);
       assertEquals(await inspect("ping"), { ok: "pong" });
     });
@@ -279,7 +279,7 @@ for (const name of await stacksHere()) {
           ["run", "-A", "cli.ts", ...args, `--node=${NODE}`, "--timeout=30"],
           { cwd, env: own },
         );
-        const { code } = await process.exit({ timeoutMs: 60_000 });
+        const { code } = await process.exit();
         return { code, stdout: process.stdout, output: process.output };
       };
       const asked = await cli("inspect", "ping");
@@ -295,7 +295,7 @@ for (const name of await stacksHere()) {
       await runs(running);
       const { code } = await shell.cli("control", "-d", NODE, "-t", "1", "shutdown");
       assertEquals(code, 69); // nobody answers to it
-      assertEquals((await worker.exit({ timeoutMs: 60_000 })).code, 0);
+      assertEquals((await worker.exit()).code, 0);
       assertEquals((await final(running)).state, "SUCCESS");
       await eventually("it is known to be gone", async () => {
         return (await shell.watch()).workers[NODE] === false;

@@ -177,7 +177,7 @@ Deno.test("Flower (c57) shows workers and tasks of ours, and its buttons work", 
   await t.step("shutdown", async () => {
     await page.click("#worker-group");
     await page.click("#worker-shutdown");
-    assertEquals((await worker.exit({ timeoutMs: 60_000 })).code, 0);
+    assertEquals((await worker.exit()).code, 0);
     await eventually("Flower to show it offline", async () => {
       await page.goto(`${url}/workers`);
       return /offline/i.test(await page.innerText("body"));

@@ -41,9 +41,9 @@ for (const name of await stacksHere()) {
       await early.said(/ranked/);
       assertEquals(await ranked(), undefined);
       await celery.run(app, ["declare"], { url: vhost.url });
-      await early.said(/ready: consuming/, { timeoutMs: 60_000 });
+      await early.said(/ready: consuming/);
       early.kill("SIGTERM");
-      await early.exit({ timeoutMs: 60_000 });
+      await early.exit();
       // 4.3 lists the type that a queue has by default, too.
       assertEquals((await ranked())?.arguments["x-max-priority"], 10);
     });

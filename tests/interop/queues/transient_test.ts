@@ -40,7 +40,7 @@ Deno.test("workers of ours, and of Celery (c56, c57) told to, declare no transie
       const nodes = `${NODE},celery@${name}`;
       const args = ["-A", "transient_app", "inspect", "-d", nodes, "-t", "30", "ping"];
       await using asked = celery.start(args, { cwd, env: { BROKER: vhost.url, ...told } });
-      assertEquals((await asked.exit({ timeoutMs: 60_000 })).code, 0, asked.output);
+      assertEquals((await asked.exit()).code, 0, asked.output);
       for (const node of nodes.split(",")) assertMatch(asked.output, new RegExp(`${node}: .*OK`));
       assertEquals(await shared(), []);
     });
@@ -62,10 +62,10 @@ Deno.test("workers of ours, and of Celery (c56, c57) told to, declare no transie
     const env = { ...PYTHON_ENVIRONMENT, BROKER: vhost.url };
     await using worker = celery.start(args, { cwd, env });
     if (await deniesTransientQueues()) {
-      await worker.said(/Feature `transient_nonexcl_queues` is deprecated/, { timeoutMs: 60_000 });
+      await worker.said(/Feature `transient_nonexcl_queues` is deprecated/);
       assert(!/ready\./.test(worker.output), worker.output);
     } else {
-      await worker.said(/ready\./, { timeoutMs: 60_000 });
+      await worker.said(/ready\./);
       await eventually("its shared queue", async () => {
         return (await shared()).some(({ name }) => name === "celery@plain.celery.pidbox");
       });

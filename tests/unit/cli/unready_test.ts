@@ -51,7 +51,7 @@ Deno.test("permissions waits for a secret's file, tells probes so, and prints th
   await new Promise((resolve) => setTimeout(resolve, 1500)); // longer than it would explain
   assertEquals(process.running, true);
   await Deno.writeTextFile(file, "postgres://there:1/shop");
-  assertEquals((await process.exit({ timeoutMs: 30_000 })).code, 0);
+  assertEquals((await process.exit()).code, 0);
   assertStringIncludes(process.stdout, "there:1");
 });
 
@@ -61,7 +61,7 @@ Deno.test("a command that no probe looks at waits for a secret's file, too", asy
   await using process = explaining(["migrate"], { DATABASE_URL_FILE: file });
   await process.said(/DATABASE_URL_FILE/);
   await Deno.writeTextFile(file, `postgres://127.0.0.1:${freePorts(1)[0]}/shop`);
-  assertEquals((await process.exit({ timeoutMs: 30_000 })).code, 3, "nobody listens there");
+  assertEquals((await process.exit()).code, 3, "nobody listens there");
 });
 
 function explaining(args: readonly string[], env: Record<string, string>): Process {
@@ -80,6 +80,6 @@ Deno.test("a role that cannot start ends at once when nothing is told of explain
   await using process = Process.start(Deno.execPath(), command, {
     env: { ...testApp, NO_COLOR: "1" },
   });
-  assertEquals((await process.exit({ timeoutMs: 30_000 })).code, 2);
+  assertEquals((await process.exit()).code, 2);
   assertStringIncludes(process.output, "Cannot load handlers module");
 });
