@@ -257,7 +257,12 @@ export class WorkerNode implements Service {
   /** A contract whose queue is consumed but whose handler is not there is an error waiting to happen. */
   #warn(): void {
     const { config, registry, handlers } = this.#parts;
-    for (const { name, queue } of registry) {
+    for (const { name, queue, permissions } of registry) {
+      if (permissions.ffi && handlers.get(name)) {
+        logger.warn("Task {name} may run native code (ffi), which no permission confines", {
+          name,
+        });
+      }
       if (this.queues.includes(queue) && !handlers.get(name)) {
         logger.warn(
           "Task {name} has no handler here, but its queue {queue} is consumed: its messages are offered to other workers, and dead-lettered after {seconds} s",
