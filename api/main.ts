@@ -7,6 +7,7 @@ import { Collector } from "../shared/dead_letters/collector.ts";
 import { DeadLetters } from "../shared/dead_letters/store.ts";
 import { ConfigurationError } from "../shared/errors.ts";
 import { brokerCheck, databaseCheck, healthRoutes } from "../shared/health.ts";
+import { listen } from "../shared/listen.ts";
 import { Maintenance } from "../shared/maintenance.ts";
 import { Metrics } from "../shared/metrics.ts";
 import { Outbox } from "../shared/outbox.ts";
@@ -142,13 +143,16 @@ export class Api implements Service {
 
   /** Takes the port before the start. Requests wait until it has started.
    *
-   * @throws {Deno.errors.AddrInUse} when the port is taken */
+   * @throws {ConfigurationError} when the port is taken */
   listen(): void {
     const { config } = this.#parts;
-    this.#server ??= listen(config.host, config.port, async (request, info) => {
-      await this.#started.promise;
-      return await this.#app.fetch(request, info);
-    });
+    this.#server ??= listen(
+      { hostname: config.host, port: config.port, flag: "--port" },
+      async (request, info) => {
+        await this.#started.promise;
+        return await this.#app.fetch(request, info);
+      },
+    );
   }
 
   /** Answers as soon as the queues are there, so that the first task finds its own; with the broker away after
@@ -162,7 +166,10 @@ export class Api implements Service {
     this.listen();
     this.#started.resolve();
     if (config.healthPort > 0) {
-      this.#healthServer = listen(config.host, config.healthPort, this.#health.fetch);
+      this.#healthServer = listen(
+        { hostname: config.host, port: config.healthPort, flag: "--health-port" },
+        this.#health.fetch,
+      );
     }
   }
 
@@ -177,10 +184,6 @@ export class Api implements Service {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
-}
-
-function listen(hostname: string, port: number, answer: Deno.ServeHandler) {
-  return Deno.serve({ hostname, port, onListen: () => {} }, answer);
 }
 
 /** Resolves when all is declared, or after a moment and goes on: readiness tells what is missing. */

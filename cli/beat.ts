@@ -1,5 +1,6 @@
 /** `cli.ts beat`: send what schedules say, when they say. */
 import { Beat } from "../beat/main.ts";
+import { listen } from "../shared/listen.ts";
 import { startLog } from "../shared/log.ts";
 import { loadRegistry, loadSchedules, modulesOf } from "./app.ts";
 import { type Command, configOf } from "./command.ts";
@@ -27,8 +28,8 @@ export const beat: Command = {
     await broker.start();
     await database.start();
     const stopped = stopSignal(() => Deno.exit(EXIT.failed));
-    await using health = Deno.serve(
-      { hostname: config.host, port: config.healthPort, onListen: () => {} },
+    await using health = listen(
+      { hostname: config.host, port: config.healthPort, flag: "--health-port" },
       node.health().fetch,
     );
     await node.start();

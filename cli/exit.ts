@@ -32,12 +32,6 @@ export function explain(error: unknown, command: string): { code: number; text: 
         `Cannot run '${command}' because Deno denies it a permission (${lacking}): start it with the flags that \`deno task cli permissions ${command}\` prints for the same arguments`,
     };
   }
-  if (error instanceof Deno.errors.AddrInUse) {
-    return {
-      code: EXIT.usage,
-      text: `Cannot listen as the port is taken: give another with --port, or 0 for a free one`,
-    };
-  }
   return {
     code: EXIT.failed,
     text: error instanceof Error ? error.stack ?? error.message : String(error),

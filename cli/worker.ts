@@ -1,5 +1,6 @@
 /** `cli.ts worker`: consume tasks and run them. */
 import { parseAmqpUrl } from "../shared/broker/amqp_address.ts";
+import { listen } from "../shared/listen.ts";
 import { startLog } from "../shared/log.ts";
 import { WorkerNode } from "../workers/main.ts";
 import { loadHandlers, loadRegistry, modulesOf } from "./app.ts";
@@ -35,12 +36,12 @@ export const worker: Command = {
     await broker.start();
     await database.start();
     const stopped = stopSignal(() => node.hurry());
-    await using health = Deno.serve(
-      { hostname: config.host, port: config.healthPort, onListen: () => {} },
+    await using health = listen(
+      { hostname: config.host, port: config.healthPort, flag: "--health-port" },
       node.health().fetch,
     );
-    const ready = node.start().then(() =>
-      console.log(
+    const ready = node.start().then(() => node.consuming()).then((consumes) =>
+      consumes && console.log(
         `Celeriac worker ${node.node} ready: consuming ${
           node.queues.join(", ")
         }; health at http://${health.addr.hostname}:${health.addr.port}/readyz`,

@@ -21,6 +21,7 @@ import { Routes } from "../shared/routes.ts";
 import type { Service } from "../shared/service.ts";
 import type { Config } from "../shared/settings.ts";
 import { declarationFor } from "../shared/topology.ts";
+import { pause } from "../shared/waits.ts";
 import { Announcer } from "./announcer.ts";
 import { Completer } from "./completer.ts";
 import { Control } from "./control/control.ts";
@@ -43,6 +44,9 @@ import { taskLines } from "./task_lines.ts";
 import { UncaughtErrors } from "./uncaught_errors.ts";
 import { Watchdog } from "./watchdog.ts";
 import { Worker } from "./worker.ts";
+
+/** Milliseconds between two looks at the consumers. */
+const LOOK_MS = 100;
 
 /** What the composition is given; the caller starts and stops broker and database. */
 export interface WorkerParts {
@@ -205,6 +209,15 @@ export class WorkerNode implements Service {
     for (const helper of this.#helpers) await helper.start();
     await this.#worker.start();
     await this.#presence.start();
+  }
+
+  /** Resolves when all queues are consumed; with `false` when it stops before that. */
+  async consuming(): Promise<boolean> {
+    while (!this.#stopped.signal.aborted) {
+      if (this.#consumers().ok) return true;
+      await pause(LOOK_MS, this.#stopped.signal);
+    }
+    return false;
   }
 
   /** Resolves when remote control asks this worker to shut down. */
