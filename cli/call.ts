@@ -77,7 +77,7 @@ export function argumentsOf(pairs: readonly string[]): Record<string, unknown> {
       return JSON.parse(pairs[0]!);
     } catch (cause) {
       throw new ConfigurationError(
-        `Cannot read the arguments as ${(cause as Error).message}: give one JSON object`,
+        `Cannot read the arguments because ${(cause as Error).message}: give one JSON object`,
         { cause },
       );
     }
@@ -86,7 +86,7 @@ export function argumentsOf(pairs: readonly string[]): Record<string, unknown> {
     const equals = pair.indexOf("=");
     if (equals < 1) {
       throw new ConfigurationError(
-        `Cannot read argument '${pair}' as it is not KEY=VALUE: write ${pair}=...`,
+        `Cannot read argument '${pair}' because it is not KEY=VALUE: write ${pair}=...`,
       );
     }
     return [pair.slice(0, equals), valueOf(pair.slice(equals + 1))];
@@ -108,7 +108,7 @@ function read(path: string): Uint8Array {
     return Deno.readFileSync(path);
   } catch (cause) {
     throw new ConfigurationError(
-      `Cannot read '${path}' as ${(cause as Error).message}: check the path`,
+      `Cannot read '${path}' because ${(cause as Error).message}: check the path`,
       { cause },
     );
   }

@@ -43,7 +43,7 @@ export async function remote(given: Given, verb: string, signatures: Signatures)
   if (!Object.hasOwn(signatures, method)) {
     const near = closest(method, Object.keys(signatures));
     throw new ConfigurationError(
-      `Cannot ${verb} '${method}' as there is no such command: ${
+      `Cannot ${verb} '${method}' because there is no such command: ${
         near ? `did you mean '${near}'?` : `choose from ${Object.keys(signatures).join(", ")}`
       }`,
     );
@@ -124,7 +124,9 @@ async function connect(broker: AmqpBroker): Promise<void> {
     await broker.connected({ signal: late.signal });
   } catch (cause) {
     const { reason = "it does not answer" } = broker.status;
-    throw new BrokerUnavailable(`Cannot reach the broker as ${reason}: see AMQP_URL`, { cause });
+    throw new BrokerUnavailable(`Cannot reach the broker because ${reason}: see AMQP_URL`, {
+      cause,
+    });
   } finally {
     clearTimeout(timer);
   }
@@ -141,7 +143,7 @@ function usage(method: string, signatures: Signatures): string {
 
 function misfit(method: string, signatures: Signatures): ConfigurationError {
   return new ConfigurationError(
-    `Cannot run '${method}' as its arguments do not fit: give ${usage(method, signatures)}`,
+    `Cannot run '${method}' because its arguments do not fit: give ${usage(method, signatures)}`,
   );
 }
 
@@ -149,7 +151,7 @@ function numberOf(name: string, value: string): number {
   const number = Number(value);
   if (value.trim() !== "" && Number.isFinite(number) && number >= 0) return number;
   throw new ConfigurationError(
-    `Cannot use '${value}' of ${name} as it is not a number: give one that is not below 0`,
+    `Cannot use '${value}' of ${name} because it is not a number: give one that is not below 0`,
   );
 }
 

@@ -203,12 +203,12 @@ async function writeFolder(folder: string, own: Given["own"]): Promise<void> {
   const present = await readSecretFolder(folder);
   if (rotate === undefined && present.size > 0) {
     throw new ConfigurationError(
-      `Cannot make secrets in ${folder} as there are some: change them with --rotate=NAMES, or remove the folder`,
+      `Cannot make secrets in ${folder} because there are some: change them with --rotate=NAMES, or remove the folder`,
     );
   }
   if (rotate !== undefined && present.size === 0) {
     throw new ConfigurationError(
-      `Cannot rotate as there are no secrets in ${folder}: make them first, without --rotate`,
+      `Cannot rotate because there are no secrets in ${folder}: make them first, without --rotate`,
     );
   }
   const options = await optionsOf({ ...addresses(present), ...own });
@@ -224,7 +224,7 @@ function keptBut(names: string, present: ReadonlyMap<string, string>): Map<strin
     if (known.includes(name)) continue;
     const near = closest(name, known);
     throw new ConfigurationError(
-      `Cannot rotate '${name}' as there is no such role: ${
+      `Cannot rotate '${name}' because there is no such role: ${
         near ? `did you mean '${near}'?` : `choose from ${known.join(", ")}`
       }`,
     );
@@ -254,14 +254,12 @@ export function presentSecrets(
     }
   } catch (cause) {
     throw new ConfigurationError(
-      `Cannot read the present Secrets as ${
-        (cause as Error).message
-      }: pipe \`kubectl get secret -o json\` in`,
+      `Cannot read the present Secrets because the input is no list of them: pipe \`kubectl get secret -o json\` in`,
       { cause },
     );
   }
   throw new ConfigurationError(
-    "Cannot rotate as there is no Secret named celeriac-... in what was read: make them with `deno task -q secrets | kubectl create -f -`",
+    "Cannot rotate because there is no Secret named celeriac-... in what was read: make them with `deno task -q secrets | kubectl create -f -`",
   );
 }
 
@@ -269,12 +267,12 @@ function address(flag: string, text: string, protocol: RegExp): string {
   const url = URL.parse(text);
   if (!url || !protocol.test(url.protocol) || url.hostname === "") {
     throw new ConfigurationError(
-      `Cannot use '${text}' of --${flag} as it is no such URL: see \`deno task secrets --help\``,
+      `Cannot use '${text}' of --${flag} because it is no such URL: see \`deno task secrets --help\``,
     );
   }
   if (url.username || url.password) {
     throw new ConfigurationError(
-      `Cannot use the URL of --${flag} as it names a user: each role gets a user of its own, so leave it out`,
+      `Cannot use the URL of --${flag} because it names a user: each role gets a user of its own, so leave it out`,
     );
   }
   return text;

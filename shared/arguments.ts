@@ -26,7 +26,7 @@ export function bindArguments(
   const keys = Object.keys(contract.input.shape);
   if (args.length > keys.length) {
     throw new InvalidInput(
-      `Cannot bind ${args.length} positional arguments to task '${contract.name}' as it takes ${keys.length} at most: ${
+      `Cannot bind ${args.length} positional arguments to task '${contract.name}' because it takes ${keys.length} at most: ${
         keys.join(", ") || "none"
       }`,
       `args.${keys.length}`,
@@ -37,7 +37,7 @@ export function bindArguments(
     const key = keys[position]!;
     if (Object.hasOwn(kwargs, key)) {
       throw new InvalidInput(
-        `Cannot bind argument '${key}' of task '${contract.name}' as it is given by position and by name: leave one out`,
+        `Cannot bind argument '${key}' of task '${contract.name}' because it is given by position and by name: leave one out`,
         `kwargs.${key}`,
       );
     }

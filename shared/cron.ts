@@ -86,7 +86,7 @@ export function checkTimezone(timezone: string): void {
     new Intl.DateTimeFormat("en", { timeZone: timezone });
   } catch (cause) {
     throw new InvalidInput(
-      `Cannot use timezone '${timezone}' as there is no such one: give an IANA name, such as Europe/Berlin or UTC`,
+      `Cannot use timezone '${timezone}' because there is no such one: give an IANA name, such as Europe/Berlin or UTC`,
       "timezone",
       { cause },
     );
@@ -152,5 +152,5 @@ function numberOf(line: string, field: Field, text: string): number {
 }
 
 function refused(line: string, reason: string, remedy: string): InvalidInput {
-  return new InvalidInput(`Cannot use cron '${line}' as ${reason}: ${remedy}`, "cron");
+  return new InvalidInput(`Cannot use cron '${line}' because ${reason}: ${remedy}`, "cron");
 }

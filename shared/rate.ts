@@ -22,7 +22,7 @@ export function parseRate(rate: unknown): number | undefined {
   const match = /^\s*(\d+(?:\.\d+)?|\.\d+)\s*(?:\/\s*([smh])\s*)?$/.exec(String(rate));
   if (!match || !["string", "number"].includes(typeof rate)) {
     throw new InvalidInput(
-      `Cannot use '${rate}' as a rate limit as it is not of the form '10/s', '10/m' or '10/h': give such a one, or 0 for none`,
+      `Cannot use '${rate}' as a rate limit because it is not of the form '10/s', '10/m' or '10/h': give such a one, or 0 for none`,
       "rate_limit",
     );
   }

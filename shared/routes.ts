@@ -36,7 +36,7 @@ export class Routes {
       const [pattern = "", queue = "", ...more] = route.split("=").map((part) => part.trim());
       if (pattern === "" || queue === "" || more.length > 0) {
         throw new ConfigurationError(
-          `Cannot use route '${route}' as it is not PATTERN=QUEUE: write it like shop.mail.*=mails`,
+          `Cannot use route '${route}' because it is not PATTERN=QUEUE: write it like shop.mail.*=mails`,
         );
       }
       const expression = pattern.split("*").map((part) => RegExp.escape(part)).join(".*");

@@ -51,10 +51,13 @@ export function checkDefinition(
   const refuse = (reason: string) => new ConfigurationError(`Cannot ${doing} because ${reason}`);
   refuseUnknownKeys(definition, Object.keys(KEYS), { doing, synonyms: SYNONYMS });
   const { queue, input, output, retry, timeLimit = {}, run = "inline", sandbox } = definition;
-  if (queue !== undefined && (!QUEUE.test(queue) || queue === "celeriac.dead")) {
+  if (queue === "celeriac.dead") {
+    throw refuse("queue 'celeriac.dead' holds the dead letters: choose another");
+  }
+  if (queue !== undefined && !QUEUE.test(queue)) {
     const near = `celeriac.${String(queue).replaceAll(/[^\w.-]/g, "-")}`;
     throw refuse(
-      `queue '${queue}' is not 'celeriac.' and a name (and not the dead letters): call it '${near}'`,
+      `queue '${queue}' is not 'celeriac.' and a name: call it '${near}'`,
     );
   }
   if (input?.def?.type !== "object") {

@@ -45,7 +45,7 @@ export function nextOf(timing: Timing): Next {
   const { every, anchor } = timing;
   if (!(every >= SHORTEST_INTERVAL && every <= LONGEST_INTERVAL)) {
     throw new InvalidInput(
-      `Cannot use interval ${every} as it is not ${SHORTEST_INTERVAL} to ${LONGEST_INTERVAL} seconds: correct it`,
+      `Cannot use interval ${every} because it is not ${SHORTEST_INTERVAL} to ${LONGEST_INTERVAL} seconds: correct it`,
       "every",
     );
   }

@@ -35,7 +35,7 @@ export function parseAmqpUrl(text: string): AmqpAddress {
   const url = URL.parse(text);
   if (!url || (url.protocol !== "amqp:" && url.protocol !== "amqps:") || url.hostname === "") {
     throw new ConfigurationError(
-      "Cannot use the broker's URL as it is not of the form amqp://user:password@host:port/vhost: mend AMQP_URL",
+      "Cannot use the broker's URL because it is not of the form amqp://user:password@host:port/vhost: correct AMQP_URL",
     );
   }
   const protocol = url.protocol === "amqps:" ? "amqps" : "amqp";
@@ -45,7 +45,7 @@ export function parseAmqpUrl(text: string): AmqpAddress {
   const heartbeat = url.searchParams.get("heartbeat");
   if (heartbeat !== null && !/^\d{1,5}$/.test(heartbeat)) {
     throw new ConfigurationError(
-      "Cannot use the broker's URL as its heartbeat is not a number of seconds: mend AMQP_URL",
+      "Cannot use the broker's URL because its heartbeat is not a number of seconds: correct AMQP_URL",
     );
   }
   return {
@@ -65,7 +65,7 @@ function decode(part: string, name: string): string {
     return decodeURIComponent(part);
   } catch {
     throw new ConfigurationError(
-      `Cannot use the broker's URL as its ${name} has a '%' that begins no escape: write '%25' for it in AMQP_URL`,
+      `Cannot use the broker's URL because its ${name} has a '%' that begins no escape: write '%25' for it in AMQP_URL`,
     );
   }
 }

@@ -192,7 +192,7 @@ export function selectUsers(users: readonly BrokerUser[], roles: readonly string
     if ((known as string[]).includes(role)) continue;
     const near = closest(role, known);
     throw new ConfigurationError(
-      `Cannot select user '${role}' as there is no such role: ${
+      `Cannot select user '${role}' because there is no such role: ${
         near ? `did you mean '${near}'?` : `choose from ${known.join(", ")}`
       }`,
     );

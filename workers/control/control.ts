@@ -133,7 +133,9 @@ function read(message: Message): ControlRequest | undefined {
 function unknownCommand(method: string): InvalidInput {
   const near = closest(method, COMMANDS.keys());
   return new InvalidInput(
-    `Cannot run '${method}' as there is no such command${near ? `: did you mean '${near}'?` : ""}`,
+    `Cannot run '${method}' because there is no such command${
+      near ? `: did you mean '${near}'?` : ""
+    }`,
   );
 }
 

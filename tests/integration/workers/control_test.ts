@@ -50,9 +50,9 @@ Deno.test("Control answers what it is asked and says what is wrong with the rest
     await ask(home, "autoscale", { max: 3, min: 1 }),
   ] as { error: string }[];
   assertEquals(errors.map(({ error }) => error), [
-    "Cannot run 'pong' as there is no such command: did you mean 'ping'?",
+    "Cannot run 'pong' because there is no such command: did you mean 'ping'?",
     "unknown task 'quik': did you mean 'quick'?",
-    "Cannot use 'often' as a rate limit as it is not of the form '10/s', '10/m' or '10/h': give such a one, or 0 for none",
+    "Cannot use 'often' as a rate limit because it is not of the form '10/s', '10/m' or '10/h': give such a one, or 0 for none",
     "Cannot run 'rate_limit' as its argument 'task_name' is not a text: give 'task_name'",
     "Cannot run 'time_limit' as its argument 'hard' is not a number above 0: give 'hard'",
     "Cannot run 'revoke' as its argument 'task_id' is not a text or a list of them: give 'task_id'",

@@ -150,7 +150,7 @@ Deno.test("rows of django-celery-beat (c57) fire once with two schedulers of our
     assertMatch(said, /'not json' .* is left out: Cannot send it as its args are not a JSON list/);
     assertMatch(
       said,
-      /'too often' .* is left out: Cannot use interval 0\.000005 as it is not 1 to/,
+      /'too often' .* is left out: Cannot use interval 0\.000005 because it is not 1 to/,
     );
   });
 
