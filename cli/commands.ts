@@ -3,6 +3,7 @@ import type { Command } from "./command.ts";
 
 /** Commands by name, in the order of `--help`. */
 export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ["init", async () => (await import("./init.ts")).init],
   ["dev", async () => (await import("./dev.ts")).dev],
   ["api", async () => (await import("./api.ts")).api],
   ["worker", async () => (await import("./worker.ts")).worker],
@@ -24,6 +25,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
 
 /** One line for each, for the overview. */
 export const SUMMARIES: ReadonlyMap<string, string> = new Map([
+  ["init", "write a new app: contracts, handlers, a test, and tasks for every role"],
   ["dev", "API, worker and beat in one process, without any server"],
   ["api", "take tasks over HTTP and publish them"],
   ["worker", "consume tasks and run them"],

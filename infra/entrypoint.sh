@@ -21,5 +21,8 @@ esac
 # The authority of the servers' certificates, by `deno task secrets --ca`.
 ca=/run/secrets/celeriac/ca.crt
 if [ -s "$ca" ]; then export "DENO_CERT=${DENO_CERT:-$ca}"; fi
-# shellcheck disable=SC2086 # the flags are words
+# The flags are lines: a path may contain spaces.
+IFS='
+'
+# shellcheck disable=SC2086
 exec deno run --cached-only $flags /app/cli.ts "$@"

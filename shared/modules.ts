@@ -28,9 +28,9 @@ export async function importModule(
     }
     const [why] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
     throw new ConfigurationError(
-      `Cannot load ${setting} module '${
-        shown(url)
-      }' because ${why}: fix the module or --${setting}${place}`,
+      `Cannot load ${setting} module '${shown(url)}' because ${
+        why?.replace(/\.$/, "")
+      }: fix the module or --${setting}${place}`,
       { cause },
     );
   }

@@ -1,6 +1,7 @@
 /** A copy of the checkout, as a clone has it.
  * @module
  */
+import { appTemplate } from "../../cli/init/app_template.ts";
 import { blocksOf } from "./documentation.ts";
 import { checkout } from "./roles.ts";
 
@@ -25,12 +26,13 @@ export async function copyTree(from: string, to: string): Promise<void> {
   }
 }
 
-/** The files of the README's app, each by the name that its first line gives it. */
+/** The modules of the README's app, each by the name that its first line gives it, and the `deno.json` of a new app in a
+ * folder beside the checkout. */
 export async function readmeApp(): Promise<ReadonlyMap<string, string>> {
   const readme = await Deno.readTextFile(`${checkout}README.md`);
   const files = blocksOf("README.md", readme).flatMap(({ text }) => {
     const [, name] = /^\/\/ ([\w.]+\.\w+)\b/.exec(text) ?? [];
     return name === undefined ? [] : [[name, text] as const];
   });
-  return new Map(files);
+  return new Map([...files, ["deno.json", appTemplate("../celeriac")["deno.json"]!]]);
 }

@@ -36,6 +36,7 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
   stays("deno task api", /ready at http:/),
   stays("deno task worker", /ready: consuming/),
   stays("deno task beat", /ready; health at/),
+  stays("deno task cli start worker --sample", /ready: consuming/),
   runs(
     "deno run $(deno run -A cli.ts permissions worker --sample) cli.ts worker --sample",
     /ready: consuming/,
@@ -128,6 +129,7 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
     /^(Task.*\n)?$/,
   ),
   runs("deno task cli permissions worker", /--allow-run=/, { env: APP }),
+  runs("deno task cli permissions dev", /--allow-write=/),
   runs("deno task cli permissions ROLE", /--allow-sys=hostname/, {
     fill: { ROLE: "api" },
     env: APP,
@@ -141,13 +143,15 @@ export const BY_NEWCOMER: readonly string[] = [
   "npx --yes deno@2.9 task dev",
   `curl -s http://127.0.0.1:8000/v1/tasks/add -H 'content-type: application/json' -H 'prefer: wait=5' -d '{"kwargs":{"x":2,"y":3}}'`,
   "deno task dev",
-  "deno run -A @celeriac/celeriac/cli call greet who=world",
+  "deno task call greet who=world",
+  "deno task cli init ../shop",
 ];
 
 /** Commands that no test runs as they are shown, with the reason. */
 export const NOT_EXECUTED: readonly (readonly [RegExp, string])[] = [
   [/^(docker|kind) /, "needs Docker: tests/unit/infra and tests/audit check the files it reads"],
   [/kubectl (?!create -f -$)/, "needs a cluster: tests/e2e does the same there"],
+  [/^cd /, "the test runs the commands that follow in that folder"],
   [/^export /, "the test sets these variables to its own servers"],
   [/^celery /, "needs Celery: tests/interop runs it"],
   [/^pip install /, "fetches from a registry of Python"],

@@ -45,7 +45,7 @@ Deno.test("the README works as written, from an empty folder with an empty cache
   const checkout = await copyCheckout(parent);
   const readme = await Deno.readTextFile(`${checkout}/README.md`);
   const shown = commandsOf("README.md", readme).map(({ text }) => text);
-  const [start = "", curl = "", startOwn = "", call = ""] = BY_NEWCOMER;
+  const [start = "", curl = "", startOwn = "", call = "", init = ""] = BY_NEWCOMER;
   assertEquals(BY_NEWCOMER.filter((text) => !shown.includes(text)), []);
 
   const env: Record<string, string> = {
@@ -57,6 +57,10 @@ Deno.test("the README works as written, from an empty folder with an empty cache
   const launch = async (text: string, cwd: string) => {
     const options = { cwd, env, ownGroup: true };
     const process = stack.use(Process.start("sh", ["-c", text], options));
+    stack.defer(async () => {
+      process.killGroup("SIGTERM");
+      await process.exit({ timeoutMs: 60_000 });
+    });
     const started = performance.now();
     await process.said(/^ *curl .*\n/m, { timeoutMs: FIRST_START_MS });
     console.log(`${text}: ready after ${Math.round((performance.now() - started) / 1000)} s`);
@@ -116,12 +120,13 @@ Deno.test("the README works as written, from an empty folder with an empty cache
   await t.step("a task of one's own runs in a folder of its own", async () => {
     const app = await readmeApp();
     const folder = `${parent}/shop`;
-    await Deno.mkdir(folder);
-    for (const [name, text] of app) await Deno.writeTextFile(`${folder}/${name}`, text);
+    await run("sh", ["-c", init], { cwd: checkout, env, timeoutMs: FIRST_START_MS });
+    await run("sh", ["-c", "deno task test"], { cwd: folder, env, timeoutMs: FIRST_START_MS });
     const own = await launch(startOwn, folder);
     const output = await run("sh", ["-c", call], {
       cwd: folder,
       env: { ...env, CELERIAC_URL: own.url },
+      timeoutMs: FIRST_START_MS,
     });
     assertEquals(output.trim(), '"Hello, world!"');
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
+import { appFolder } from "../../support/app_folder.ts";
 import { freshPipeline, submit } from "../../support/pipeline.ts";
 import { Process, run } from "../../support/process.ts";
-import { checkout } from "../../support/roles.ts";
 
 const contracts = `
 import { defineTask, z } from "@celeriac/celeriac";
@@ -26,21 +26,6 @@ import { greet, shout } from "./contracts.ts";
 export const greetHandler = handle(greet, ({ who }) => "Hello, " + who);
 export const shoutHandler = handle(shout, ({ what }) => what.toUpperCase());
 `;
-
-/** A folder with an app in it, which goes when disposed. */
-async function appFolder(
-  files: Readonly<Record<string, string>>,
-): Promise<AsyncDisposable & { readonly folder: string }> {
-  const folder = await Deno.makeTempDir();
-  const config = JSON.stringify({
-    imports: { "@celeriac/celeriac": "jsr:@celeriac/celeriac@^0.1.0" },
-    links: [checkout],
-  });
-  for (const [name, text] of Object.entries({ ...files, "deno.json": config })) {
-    await Deno.writeTextFile(`${folder}/${name}`, text);
-  }
-  return { folder, [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
-}
 
 const cli = "@celeriac/celeriac/cli";
 
