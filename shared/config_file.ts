@@ -9,9 +9,9 @@ import { dirname, fromFileUrl, join } from "@std/path";
  * @example
  * ```ts
  * import { configFileOf } from "./config_file.ts";
- * import { assert } from "@std/assert";
+ * import { assertEquals } from "@std/assert";
  *
- * assert(configFileOf(import.meta.resolve("./mod.ts"))?.endsWith("deno.json"));
+ * assertEquals(configFileOf("https://example.com/app/contracts.ts"), undefined);
  * ```
  */
 export function configFileOf(module: string): string | undefined {

@@ -13,7 +13,7 @@ import type { AmqpAddress } from "./amqp_address.ts";
  *
  * const address = parseAmqpUrl("amqp://me:secret@rabbit/jobs");
  * const error = new Error('Handshake terminated by server: 403 (ACCESS-REFUSED) with message "…"');
- * assertEquals(explain(error, address), "wrong user or password for user 'me': give AMQP_URL the broker's, or run `cli.ts definitions apply`");
+ * assertEquals(explain(error, address), "wrong user or password for user 'me': give AMQP_URL the broker's, or run `deno task definitions apply`");
  * ```
  */
 export function explain(error: unknown, address: AmqpAddress): string {
