@@ -246,7 +246,7 @@ export function sharedPaths(
         responses: {
           200: {
             description: "The stream",
-            content: { "text/event-stream": { schema: { type: "string" } } },
+            content: { "text/event-stream": {} },
           },
           204: {
             description: "The stream has ended before: `Last-Event-ID` is that of its last event",
