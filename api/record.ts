@@ -155,7 +155,7 @@ export function errorBody(meta: ExceptionMeta, traceback: string | null): object
   const stack = traceback?.includes(PYTHON) ? null : traceback;
   return {
     name: stack === null ? null : className(stack, meta.exc_type),
-    message: typeof first === "string" ? first : JSON.stringify(first),
+    message: messageOf(meta, first),
     stack,
     type: meta.exc_type,
     module: meta.exc_module,
@@ -169,6 +169,13 @@ function className(stack: string, type: string): string | null {
   const [head = null] = /^[\w$.]+(?=[:\n])/.exec(stack) ?? [];
   if (head !== "Retry" || type === "Retry") return head;
   return /\nCaused by: ([\w$.]+)[:\n]/.exec(stack)?.[1] ?? null;
+}
+
+/** Celery's own time limits say the seconds only, or nothing. */
+function messageOf({ exc_type: type }: ExceptionMeta, first: unknown): string {
+  if (type === "TimeLimitExceeded") return `Time limit of ${first} s exceeded`;
+  if (type === "SoftTimeLimitExceeded" && first === "") return "Soft time limit exceeded";
+  return typeof first === "string" ? first : JSON.stringify(first);
 }
 
 /** JSON that any client reads: Python writes `NaN`, `Infinity` and typed values as well. */

@@ -151,6 +151,9 @@ export class PolicyViolation extends CeleriacError {
   }
 }
 
+/** What a handler returned breaks the output of its contract. */
+export class InvalidOutput extends CeleriacError {}
+
 /** The handler left an error uncaught while it ran: its cause. */
 export class UncaughtError extends CeleriacError {}
 

@@ -1,11 +1,11 @@
 /** Calls a handler in the worker's own process, and completes it. */
-import { stringifyJson } from "../shared/celery/json.ts";
 import { InvalidInput, Reject } from "../shared/errors.ts";
 import { abortReason } from "./abort_reason.ts";
 import type { Attempt, Returned } from "./attempt.ts";
 import type { Completer } from "./completer.ts";
 import { type Completion, completion, type CompletionSql, isCompletion } from "./completion.ts";
 import { createContext } from "./context.ts";
+import { encodeOutput } from "./output.ts";
 import { taskLog } from "./task_log.ts";
 import { withinLimit } from "./time_limit.ts";
 import { disowned, owned, type Owner } from "./uncaught.ts";
@@ -47,8 +47,7 @@ export function runInline(
       return pledged = completion(work);
     },
   });
-  const toJson = (value: unknown) =>
-    stringifyJson(contract.output ? contract.output.parse(value) : value);
+  const toJson = (value: unknown) => encodeOutput(contract, value);
   const complete = async (pledge: Completion): Promise<Returned> => {
     completing();
     const result = await completer.complete(attempt, over, async (sql) => {

@@ -35,11 +35,12 @@ function lineOf(event: TaskEvent): Line | undefined {
     case "task-failed": {
       const { runtime, exception, traceback } = event;
       const after = runtime === null ? "" : ` after ${formatDuration(runtime)}`;
-      return ["error", `failed${after}: ${exception}${frames(traceback)}`, { runtime, exception }];
+      const message = `failed${after}: ${worded(exception)}${frames(traceback)}`;
+      return ["error", message, { runtime, exception }];
     }
     case "task-retried": {
       const { delay, exception, traceback } = event;
-      const message = `failed, next attempt in ${formatDuration(delay)}: ${exception}`;
+      const message = `failed, next attempt in ${formatDuration(delay)}: ${worded(exception)}`;
       return ["warning", message + frames(traceback), { delay, exception }];
     }
     case "task-revoked": {
@@ -85,6 +86,12 @@ function reasonOf({ terminated, expired }: TaskEvent & { type: "task-revoked" })
 
 function shortened(result: string): string {
   return result.length <= MAX_RESULT ? result : `${result.slice(0, MAX_RESULT)}...`;
+}
+
+/** Celery's class for a hard time limit bears the seconds only. */
+function worded(exception: string): string {
+  const [, seconds] = /^TimeLimitExceeded\(([\d.]+)\)$/.exec(exception) ?? [];
+  return seconds === undefined ? exception : `TimeLimitExceeded: it took more than ${seconds} s`;
 }
 
 /** The stack below the message: its first line repeats the message. */

@@ -9,6 +9,7 @@ import { createContext, type TaskLog } from "../context.ts";
 import { Handlers, isHandler } from "../handlers.ts";
 import { logLine } from "../task_log.ts";
 import { tolerateUndeclaredVariables } from "../package_environment.ts";
+import { encodeOutput } from "../output.ts";
 import { catchUncaught, owned, type Owner } from "../uncaught.ts";
 import { uncaughtError } from "../uncaught_error.ts";
 import { type Channel, takeChannel } from "./channel.ts";
@@ -44,6 +45,10 @@ await serve(() => Promise.all([${imports.join(", ")}]));`;
  * @param load imports the modules of the handlers; called once the channel is safe from what they print */
 export async function serve(load: () => Promise<Exports[]>): Promise<void> {
   const channel = takeChannel();
+  // A Ctrl-C or a service manager signals the whole group; it is for the worker to drain.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(signal, () => {});
+  }
   tolerateUndeclaredVariables();
   const attempts = new Attempts(channel);
   try {
@@ -177,7 +182,7 @@ class Attempts {
         `Cannot run task '${name}' as no handler is exported for it: write one`,
       );
     }
-    const { input, output } = handler.contract;
+    const { contract } = handler;
     const log = taskLog((line) => this.#channel.send({ type: "log", run, line }));
     const context = createContext({
       signal,
@@ -198,9 +203,9 @@ class Attempts {
         );
       },
     });
-    const parsed = input.parse(parseJson(message.input, { typed: "keep" }));
+    const parsed = contract.input.parse(parseJson(message.input, { typed: "keep" }));
     const returned: unknown = await owned(current, () => handler.run(parsed, context));
-    return stringifyJson(output ? output.parse(returned) : returned);
+    return encodeOutput(contract, returned);
   }
 }
 

@@ -3,6 +3,9 @@
 /** Last lines that are kept. */
 const KEPT_LINES = 5;
 
+/** What V8 writes first when it ends the process. */
+const DYING = /^<--- (Last few GCs|JS stacktrace) --->$|^# Fatal /;
+
 /** V8 writes one of these when the heap is full. */
 const OUT_OF_MEMORY = /JavaScript (heap )?out of memory/;
 
@@ -25,6 +28,7 @@ export class LastWords {
   readonly #heapMb: number;
   readonly #lines: string[] = [];
   #outOfMemory = false;
+  #dying = false;
 
   constructor({ heapMb }: { heapMb: number }) {
     this.#heapMb = heapMb;
@@ -34,6 +38,7 @@ export class LastWords {
     this.#lines.push(line);
     if (this.#lines.length > KEPT_LINES) this.#lines.shift();
     this.#outOfMemory ||= OUT_OF_MEMORY.test(line);
+    this.#dying ||= this.#outOfMemory || DYING.test(line);
   }
 
   /** Whether the heap was full. */
@@ -41,9 +46,15 @@ export class LastWords {
     return this.#outOfMemory;
   }
 
+  /** Whether V8 has begun to write why the process ends: for whoever mends V8. */
+  get dying(): boolean {
+    return this.#dying;
+  }
+
   /** Forgets what an earlier task wrote. */
   clear(): void {
     this.#lines.length = 0;
+    this.#dying = false;
   }
 
   /** Says why the child ended and what to do about it. */

@@ -279,7 +279,8 @@ export class Sandbox {
       if (this.#killed) continue;
       this.#attempt?.wrote(line.length, 1);
       const { id, name } = this.#attempt?.task ?? {};
-      logger.info("{line}", { line, pid: this.pid, id, name });
+      const level = this.#lastWords.dying ? "debug" : "info";
+      logger[level]("{line}", { line, pid: this.pid, id, name });
     }
   }
 

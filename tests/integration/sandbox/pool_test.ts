@@ -231,6 +231,15 @@ Deno.test("run() gives a task to another child when its own died before it began
   assertEquals(await pool.run(task(app.echoProcess, { value: 1 })), "1");
 });
 
+Deno.test("run() is not disturbed by the signals that a terminal sends to the whole group", async () => {
+  await using pool = await started();
+  const [pid = 0] = pids(pool);
+  const slept = pool.run(task(app.sleepProcess, { seconds: 0.3 }));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) Deno.kill(pid, signal);
+  assertStringIncludes(await slept, "slept");
+  assertEquals(pids(pool), [pid]);
+});
+
 Deno.test("run() loses a child alone that writes to its channel", async () => {
   await using pool = await started();
   const lost = await rejection(pool.run(task(app.corrupt)), PolicyViolation);

@@ -26,6 +26,15 @@ Deno.test("a value that cannot be read is one failure after one run, inline as i
   }
 });
 
+Deno.test("a result that breaks the contract's output is a failure that names the field", async () => {
+  const output = z.object({ lines: z.array(z.object({ price: z.number() })) });
+  const contract = defineTask({ name: "bill", input: z.object({}), output });
+  await using home = await house([handle(contract, () => ({ lines: [{ price: "7" }] }) as never)]);
+  const { state, exception } = await home.final(await home.submit("bill", {}));
+  assertEquals([state, exception?.exc_type], ["FAILURE", "InvalidOutput"]);
+  assertMatch(String(exception?.exc_message[0]), /contract's output \(result\.lines\.0\.price: /);
+});
+
 Deno.test("an error that nobody catches fails its own task while it runs, and is in its record when it comes later", async (t) => {
   const neighbour = defineTask({ name: "neighbour", input: z.object({}) });
   const released = Promise.withResolvers<void>();

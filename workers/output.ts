@@ -1,0 +1,38 @@
+/** What a handler returned, as its record holds it. */
+import { stringifyJson } from "../shared/celery/json.ts";
+import { InvalidOutput } from "../shared/errors.ts";
+import type { TaskContract } from "../shared/task.ts";
+
+/** Checks what a handler returned against its contract.
+ *
+ * @returns JSON text
+ * @throws {InvalidOutput} when it breaks the contract
+ *
+ * @example
+ * ```ts
+ * import { encodeOutput } from "./output.ts";
+ * import { defineTask, z } from "../shared/mod.ts";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * const output = z.object({ total: z.number() });
+ * const sum = defineTask({ name: "sum", input: z.object({}), output });
+ * assertEquals(encodeOutput(sum, { total: 3 }), '{"total":3}');
+ * assertThrows(() => encodeOutput(sum, { total: "3" }), Error, "result.total: ");
+ * ```
+ */
+export function encodeOutput(
+  { name, output }: Pick<TaskContract, "name" | "output">,
+  returned: unknown,
+): string {
+  if (!output) return stringifyJson(returned);
+  const { success, data, error } = output.safeParse(returned);
+  if (success) return stringifyJson(data);
+  const issues = error.issues.map(({ path, message }) =>
+    `${["result", ...path.map(String)].join(".")}: ${message}`
+  );
+  throw new InvalidOutput(
+    `Cannot finish task '${name}' because what its handler returned breaks the contract's output (${
+      issues.join("; ")
+    }): return what the contract declares`,
+  );
+}
