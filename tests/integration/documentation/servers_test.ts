@@ -99,6 +99,7 @@ Deno.test("the commands that the pages show work with real servers", async (t) =
       CELERIAC_BROKER_PASSWORD_API: unique,
       CELERIAC_BROKER_PASSWORD_WORKER: unique,
       CELERIAC_MAX_WAIT: "5",
+      CELERIAC_UNKNOWN_TASK_WAIT: "0", // no other worker is to take it
       HEALTH_PORT: "0",
       NO_COLOR: "1",
       PATH: `${dirname(Deno.execPath())}:${Deno.env.get("PATH")}`,
