@@ -9,7 +9,7 @@ import type { Idempotency } from "../shared/results/idempotency.ts";
 import type { Submission } from "../shared/results/result.ts";
 import type { ResultStore } from "../shared/results/store.ts";
 import type { Routes } from "../shared/routes.ts";
-import type { Workflows } from "../shared/workflows.ts";
+import type { Workflows } from "../shared/workflows/store.ts";
 import type { Live } from "./live.ts";
 import type { Schedules } from "./routes/schedules.ts";
 

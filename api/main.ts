@@ -23,7 +23,9 @@ import type { Service } from "../shared/service.ts";
 import type { Config } from "../shared/settings.ts";
 import { declarationFor } from "../shared/topology.ts";
 import { within } from "../shared/waits.ts";
-import { Workflows } from "../shared/workflows.ts";
+import { FollowUps } from "../shared/workflows/follow_ups.ts";
+import { givingUp, losing } from "../shared/workflows/give_up.ts";
+import { Workflows } from "../shared/workflows/store.ts";
 import { createApp } from "./app.ts";
 import { Live } from "./live.ts";
 import { isLoopback } from "./middleware/hosts.ts";
@@ -82,8 +84,24 @@ export class Api implements Service {
       "Messages that nobody could work on, neither sent again nor purged",
       () => deadLetters.count(),
     );
-    const relay = new Relay({ database, broker, letters: deadLetters, store });
     const routes = new Routes(registry, config.routes);
+    const chords = chordStore(config.results, database);
+    const publisher = new Publisher({ broker, outbox, origin: origin() });
+    const followUps = new FollowUps({
+      publisher,
+      routes,
+      chords,
+      store,
+      lose: losing({ database, store }),
+    });
+    const giveUp = givingUp({ database, store, followUps });
+    const relay = new Relay({
+      database,
+      broker,
+      letters: deadLetters,
+      giveUp,
+      unroutableSeconds: config.unroutable,
+    });
     // Any one of them suffices, as either can hold a task.
     const health = this.#health = healthRoutes({
       live: [],
@@ -95,7 +113,7 @@ export class Api implements Service {
       submissions,
       live,
       relay,
-      new Collector({ broker, letters: deadLetters, renew: config.renew }),
+      new Collector({ broker, letters: deadLetters, giveUp, renew: config.renew }),
       new Maintenance({ database, retention: config.retention }),
     ];
     this.#app = createApp({
@@ -106,7 +124,7 @@ export class Api implements Service {
       live,
       metrics,
       health,
-      publisher: new Publisher({ broker, outbox, origin: origin() }),
+      publisher,
       schedules: new ScheduleStore({ database }),
       deadLetters,
       idempotency: new Idempotency({ database }),
@@ -116,7 +134,7 @@ export class Api implements Service {
         outbox,
         store,
         routes,
-        chords: chordStore(config.results, database),
+        chords,
         origin: origin(),
         added: () => relay.wake(),
       }),

@@ -8,14 +8,18 @@ import { brokerCheck, databaseCheck, healthRoutes } from "../shared/health.ts";
 import { Lease } from "../shared/lease.ts";
 import { Metrics } from "../shared/metrics.ts";
 import { Outbox } from "../shared/outbox.ts";
+import { Publisher } from "../shared/publisher.ts";
 import type { Registry } from "../shared/registry.ts";
 import { Relay } from "../shared/relay.ts";
-import { resultStore } from "../shared/results/choice.ts";
+import { chordStore, resultStore } from "../shared/results/choice.ts";
+import { Routes } from "../shared/routes.ts";
 import { SubmissionWriter } from "../shared/results/submissions.ts";
 import type { CodeSchedule } from "../shared/schedule.ts";
 import { SCHEDULER_LEASE, ScheduleStore } from "../shared/schedules/store.ts";
 import type { Service } from "../shared/service.ts";
 import type { Config } from "../shared/settings.ts";
+import { FollowUps } from "../shared/workflows/follow_ups.ts";
+import { givingUp, losing } from "../shared/workflows/give_up.ts";
 import { declarationFor } from "../shared/topology.ts";
 import type { SentTick } from "./book.ts";
 import { DjangoBook } from "./django_book.ts";
@@ -56,7 +60,20 @@ export class Beat implements Service {
     const store = resultStore(config.results, database);
     this.#submissions = new SubmissionWriter({ store });
     const letters = new DeadLetters({ database, outbox, store });
-    this.#relay = new Relay({ database, broker, letters, store });
+    const followUps = new FollowUps({
+      publisher: new Publisher({ broker, outbox, origin }),
+      routes: new Routes(registry, config.routes),
+      chords: chordStore(config.results, database),
+      store,
+      lose: losing({ database, store }),
+    });
+    this.#relay = new Relay({
+      database,
+      broker,
+      letters,
+      giveUp: givingUp({ database, store, followUps }),
+      unroutableSeconds: config.unroutable,
+    });
     this.#scheduler = new Scheduler({
       lease: new Lease({
         database,

@@ -41,6 +41,9 @@ export class BrokerUnavailable extends CeleriacError {}
 /** The broker is there, but a queue or exchange that we need is not and we may not make it. Caught by the entry points and by readiness. */
 export class TopologyMissing extends CeleriacError {}
 
+/** RabbitMQ dead-lettered the message of a task: its queue's delivery limit, length limit or TTL. Stored in the task's record. */
+export class DeadLettered extends CeleriacError {}
+
 /** The database cannot be reached. Caught where work can wait for it, and by the API, which answers 503. */
 export class DatabaseUnavailable extends CeleriacError {}
 

@@ -10,7 +10,9 @@ import {
   CeleriacError,
   DatabaseUnavailable,
   InvalidInput,
+  TopologyMissing,
   Unavailable,
+  Unroutable,
 } from "./errors.ts";
 import { isDataFault } from "./database/sqlstate.ts";
 import type { OutboxEntry } from "./outbox.ts";
@@ -82,10 +84,14 @@ export class Publisher {
 
   /** Resolves when the message is durable: confirmed by its queue, or committed to the outbox.
    *
-   * @param options.reply hears the result by direct reply-to, if the message goes to the broker at once
-   * @throws {Unroutable} when its queue does not exist
+   * @param options.reply receives the result by direct reply-to, if the message goes to the broker at once
+   * @param options.patient stores a message whose queue or exchange does not exist, and the relay retries. Default `false`
+   * @throws {Unroutable} when its queue does not exist, unless `patient`
    * @throws {Unavailable} when neither broker nor database could take it */
-  async submit(signature: Submittable, options: { reply?: ReplyOptions } = {}): Promise<Submitted> {
+  async submit(
+    signature: Submittable,
+    options: { reply?: ReplyOptions; patient?: boolean } = {},
+  ): Promise<Submitted> {
     const now = new Date();
     const { queue, taskId: id = newId() } = signature.options;
     const identified = { ...signature, options: { ...signature.options, taskId: id } };
@@ -100,13 +106,16 @@ export class Publisher {
   }
 
   /** By the broker, else by the outbox. */
-  async #now(entry: OutboxEntry, options: PublishOptions): Promise<"broker" | "outbox"> {
+  async #now(
+    entry: OutboxEntry,
+    { patient = false, ...options }: PublishOptions & { patient?: boolean },
+  ): Promise<"broker" | "outbox"> {
     const began = performance.now();
     try {
       await this.#broker.publish(entry.message, options);
       return "broker";
     } catch (refused) {
-      if (!(refused instanceof BrokerUnavailable)) throw refused;
+      if (!isRefused(refused, patient)) throw refused;
       try {
         await this.#hold(entry, Math.max(LEAST_MS, ANSWER_MS - (performance.now() - began)));
         return "outbox";
@@ -154,6 +163,12 @@ export class Publisher {
       (signal) => this.#held.add(entry, signal),
     );
   }
+}
+
+/** Whether the broker did not take a message, and may take it later. */
+function isRefused(error: unknown, patient: boolean): error is CeleriacError {
+  return error instanceof BrokerUnavailable ||
+    patient && (error instanceof Unroutable || error instanceof TopologyMissing);
 }
 
 /** Whether the outbox could not take a message for reasons of its own, too many that wait for it among them. */

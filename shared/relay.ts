@@ -1,17 +1,16 @@
 /** The loop that drains the outbox. Any number may run: they share the table by `SKIP LOCKED`. */
 import { getLogger } from "@logtape/logtape";
 import type { Broker, Properties } from "./broker/broker.ts";
-import { encodeException } from "./celery/exception.ts";
 import type { Database } from "./database/database.ts";
 import { storable } from "./database/storable.ts";
 import { type DeadLetter, letterOf } from "./dead_letters/letter.ts";
 import type { DeadLetters } from "./dead_letters/store.ts";
-import { InvalidInput } from "./errors.ts";
+import { InvalidInput, TopologyMissing, Unroutable } from "./errors.ts";
 import { Loop } from "./loop.ts";
-import type { ResultStore } from "./results/store.ts";
 import { retryDelay, retryPolicy } from "./retry.ts";
 import type { Service } from "./service.ts";
 import { fromStored } from "./stored_message.ts";
+import type { GiveUp } from "./workflows/give_up.ts";
 
 /** What a relay works with. */
 export interface RelayOptions {
@@ -19,8 +18,10 @@ export interface RelayOptions {
   readonly broker: Broker;
   /** Takes what can never be sent. */
   readonly letters: Pick<DeadLetters, "add">;
-  /** Told of it. */
-  readonly store: Pick<ResultStore, "fail">;
+  /** Makes its record final, and sends what follows. */
+  readonly giveUp: GiveUp;
+  /** Seconds that a message waits for a queue or an exchange that does not exist while the broker is there. Default a day. */
+  readonly unroutableSeconds?: number;
   /** Milliseconds between looks at the table while nothing is due. Default 200. */
   readonly pollMs?: number;
 }
@@ -31,7 +32,9 @@ const BATCH = 200;
 const BATCH_BYTES = 16 * 1024 * 1024;
 /** Seconds after which another relay takes over what this one took: longer than any confirm may take. */
 const LEASE_SECONDS = 60;
-/** A message that its queue refuses, or that has no queue, is tried again for ever: someone will mend the topology. */
+/** Seconds that a message waits for its queue: long enough for a person to create it. */
+const UNROUTABLE_SECONDS = 24 * 3600;
+/** Backoff of a message that the broker does not take: one that its queue refuses is retried until it is taken. */
 const PATIENCE = retryPolicy({ maxAttempts: Infinity, base: 1, cap: 300, jitter: 0.2 });
 /** Another relay may be about to take what is due: looking again at once would be a busy loop. */
 const SHORTEST_REST_MS = 5;
@@ -89,16 +92,19 @@ export class Relay implements Service {
   readonly #database: Database;
   readonly #broker: Broker;
   readonly #letters: RelayOptions["letters"];
-  readonly #store: RelayOptions["store"];
+  readonly #giveUpTask: GiveUp;
+  readonly #unroutableAttempts: number;
   readonly #pollMs: number;
   readonly #log = getLogger(["celeriac", "relay"]);
   readonly #loop = new Loop({ name: "relay", round: () => this.#round() });
 
-  constructor({ database, broker, letters, store, pollMs = 200 }: RelayOptions) {
+  constructor(options: RelayOptions) {
+    const { database, broker, letters, giveUp, pollMs = 200 } = options;
     this.#database = database;
     this.#broker = broker;
     this.#letters = letters;
-    this.#store = store;
+    this.#giveUpTask = giveUp;
+    this.#unroutableAttempts = attemptsWithin(options.unroutableSeconds ?? UNROUTABLE_SECONDS);
     this.#pollMs = pollMs;
   }
 
@@ -130,11 +136,18 @@ export class Relay implements Service {
       const outcome = outcomes[index]!;
       return outcome.status === "rejected" ? [{ entry, reason: outcome.reason }] : [];
     });
-    const hopeless = failed.filter(({ reason }) => reason instanceof InvalidInput);
-    const rest = failed.filter(({ reason }) => !(reason instanceof InvalidInput));
-    if (hopeless.length > 0) await this.#giveUp(hopeless);
+    const hopeless = failed.filter((one) => this.#isHopeless(one));
+    const rest = failed.filter((one) => !hopeless.includes(one));
     if (rest.length > 0) await this.#putBack(rest);
+    if (hopeless.length > 0) await this.#giveUp(hopeless);
     return 0;
+  }
+
+  /** A message that cannot be sent, or whose queue has not existed for long. The broker was there at each of its attempts. */
+  #isHopeless({ entry, reason }: Failed): boolean {
+    if (reason instanceof InvalidInput) return true;
+    const isLost = reason instanceof Unroutable || reason instanceof TopologyMissing;
+    return isLost && entry.attempts >= this.#unroutableAttempts;
   }
 
   // An async function, so that an entry that cannot even be read fails alone.
@@ -146,8 +159,19 @@ export class Relay implements Service {
     if (entries.length > 0) await this.#database.query(REMOVE, [entries.map(({ id }) => id)]);
   }
 
-  /** What is wrong with the message itself no waiting mends: it becomes a dead letter, and its record FAILURE. */
-  async #giveUp(failed: readonly Failed[]): Promise<void> {
+  /** Makes each a dead letter, once its record is final and its workflow goes on: a relay that dies before leaves the entry to another. */
+  async #giveUp(hopeless: readonly Failed[]): Promise<void> {
+    const endings = await Promise.allSettled(
+      hopeless.map(({ entry, reason }) => this.#end(entry, reason)),
+    );
+    const failed = hopeless.filter((_, index) => endings[index]!.status === "fulfilled");
+    for (const ending of endings) {
+      if (ending.status === "rejected") {
+        this.#log.warn("A message that is given up stays in the outbox for now: {error}", {
+          error: ending.reason,
+        });
+      }
+    }
     await this.#database.transaction(async (sql) => {
       const removed = await sql.query<{ id: string }>(GIVE_UP, [
         failed.map(({ entry }) => entry.id),
@@ -155,22 +179,23 @@ export class Relay implements Service {
       const ids = new Set(removed.map(({ id }) => id));
       const gone = failed.filter(({ entry }) => ids.has(entry.id));
       await this.#letters.add(gone.map(letter), sql);
-      const failures = gone.map(({ entry: { task_id: id, retries }, reason }) => ({
-        id,
-        retries,
-        exception: encodeException(reason),
-      }));
-      await this.#store.fail(failures, sql);
     });
     for (const { entry, reason } of failed) {
       this.#log.error(
-        "Message of task {task} can never be sent, and is a dead letter now: {reason}",
+        "Message of task {task} is a dead letter, because it cannot be sent: {reason}",
         {
           task: entry.task_id,
           reason: String(reason),
         },
       );
     }
+  }
+
+  // An async function, so that an entry that cannot even be read fails alone.
+  async #end(entry: Entry, reason: unknown): Promise<void> {
+    const error = reason instanceof Error ? reason : new Error(String(reason));
+    const { task_id: taskId, retries } = entry;
+    await this.#giveUpTask({ message: fromStored(entry), taskId, retries }, error);
   }
 
   /** Without a broker entries keep their turn; if it is there and does not take one, that one waits longer each time. */
@@ -194,6 +219,15 @@ export class Relay implements Service {
     const [next] = await this.#database.query<{ ms: number | null }>(NEXT_DUE);
     return Math.max(SHORTEST_REST_MS, Math.min(this.#pollMs, next?.ms ?? Infinity));
   }
+}
+
+/** Attempts until so many seconds of backoff are over. */
+function attemptsWithin(seconds: number): number {
+  let attempts = 0;
+  for (let waited = 0; waited < seconds; attempts++) {
+    waited += retryDelay(PATIENCE, attempts, 0.5) ?? seconds;
+  }
+  return attempts;
 }
 
 function letter({ entry, reason }: Failed): DeadLetter {

@@ -18,6 +18,7 @@ import { ClaimReader } from "../shared/results/claims.ts";
 import { chordStore, resultStore } from "../shared/results/choice.ts";
 import { ResultWriter } from "../shared/results/writer.ts";
 import { Routes } from "../shared/routes.ts";
+import { FollowUps } from "../shared/workflows/follow_ups.ts";
 import type { Service } from "../shared/service.ts";
 import type { Config } from "../shared/settings.ts";
 import { declarationFor } from "../shared/topology.ts";
@@ -33,7 +34,7 @@ import { Revocations } from "./control/revocations.ts";
 import { Tally } from "./control/tally.ts";
 import { Crashes } from "./crashes.ts";
 import { Executor } from "./executor.ts";
-import { Follower } from "./follow.ts";
+import { Follower, loseWith } from "./follow.ts";
 import type { Handlers } from "./handlers.ts";
 import { InHand } from "./in_hand.ts";
 import { Runner } from "./runner.ts";
@@ -118,11 +119,14 @@ export class WorkerNode implements Service {
     const uncaught = new UncaughtErrors({ events, store, modules });
     const follower = new Follower({
       broker,
-      publisher: new Publisher({ broker, outbox, origin: node }),
-      routes: new Routes(registry, config.routes),
-      chords: chordStore(config.results, database),
+      followUps: new FollowUps({
+        publisher: new Publisher({ broker, outbox, origin: node }),
+        routes: new Routes(registry, config.routes),
+        chords: chordStore(config.results, database),
+        store,
+        lose: (records) => loseWith(writer, records, node),
+      }),
       store,
-      writer,
       node,
     });
     const completer = new Completer({

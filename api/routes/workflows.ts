@@ -11,7 +11,7 @@ import type { Signature } from "../../shared/celery/signature.ts";
 import { isFinal } from "../../shared/results/result.ts";
 import type { Routes } from "../../shared/routes.ts";
 import { pause } from "../../shared/waits.ts";
-import type { WorkflowRecord, Workflows } from "../../shared/workflows.ts";
+import type { WorkflowRecord, Workflows } from "../../shared/workflows/store.ts";
 import { answered } from "../answer_bound.ts";
 import { readJsonText } from "../body.ts";
 import type { ApiDependencies } from "../dependencies.ts";

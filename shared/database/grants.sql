@@ -14,7 +14,9 @@ begin
     grant select, insert, update (published) on celeriac.idempotency to celeriac_api;
     grant select, insert, delete, update (paused, updated_at, problem, after_at, next_at) on celeriac.schedule to celeriac_api;
     grant select on celeriac.lease to celeriac_api;
-    grant select, insert on celeriac.chord, celeriac.workflow to celeriac_api;
+    grant select, insert on celeriac.workflow to celeriac_api;
+    -- It gives up messages that will never run, and sends what follows.
+    grant select, insert, update on celeriac.chord, celeriac.chord_member to celeriac_api;
     -- Nothing of a letter is ever changed: who locks a row must be allowed to.
     grant select, insert, delete, update (id) on celeriac.dead_letter to celeriac_api;
     grant select (task_id), delete on celeriac.crash to celeriac_api;
@@ -27,6 +29,7 @@ begin
       celeriac.revoke(text, json),
       celeriac.reopen(json),
       celeriac.fail(json),
+      celeriac.count_member(text, text),
       celeriac.make_partitions(integer),
       celeriac.expire(interval, integer, interval),
       celeriac.expire_keys(interval, integer)
@@ -36,14 +39,22 @@ begin
   if to_regrole('celeriac_beat') is not null then
     revoke all on all tables in schema celeriac from celeriac_beat;
     grant usage on schema celeriac to celeriac_beat;
-    grant select on celeriac.migration to celeriac_beat;
+    grant select on celeriac.migration, celeriac.task to celeriac_beat;
     grant insert (id, name, queue, args_repr, kwargs_repr, submitted_at) on celeriac.task to celeriac_beat;
     grant select, insert, delete, update (due_at, offer, attempts, last_error) on celeriac.outbox to celeriac_beat;
     grant select, insert, update, delete on celeriac.schedule to celeriac_beat;
     grant select, insert, update on celeriac.lease to celeriac_beat;
     -- Its relay gives up what can never be sent.
     grant insert on celeriac.dead_letter to celeriac_beat;
-    grant execute on function celeriac.fail(json) to celeriac_beat;
+    grant select, insert, update on celeriac.chord, celeriac.chord_member to celeriac_beat;
+    grant execute on function
+      celeriac.fail(json),
+      celeriac.tasks(text[]),
+      celeriac.count_member(text, text),
+      celeriac.readable(text),
+      celeriac.shown(text),
+      celeriac.kept(text)
+      to celeriac_beat;
   end if;
 
   if to_regrole('celeriac_worker') is not null then

@@ -19,6 +19,7 @@ import crash from "./migrations/0010_crash.sql" with { type: "text" };
 import deadLetter from "./migrations/0011_dead_letter.sql" with { type: "text" };
 import unsendable from "./migrations/0012_unsendable.sql" with { type: "text" };
 import appMigration from "./migrations/0013_app_migration.sql" with { type: "text" };
+import giveUp from "./migrations/0014_give_up.sql" with { type: "text" };
 
 /** One step of the schema; its place in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -47,6 +48,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "dead letter", sql: deadLetter },
   { name: "unsendable", sql: unsendable },
   { name: "app migration", sql: appMigration },
+  { name: "give up", sql: giveUp },
 ];
 
 /** Partitions made ahead, so that a week without upkeep costs nothing. */

@@ -6,16 +6,22 @@ import { Consumer } from "../broker/consumer.ts";
 import { Consumers } from "../broker/consumers.ts";
 import { hearing } from "../broker/hearing.ts";
 import { isDataFault } from "../database/sqlstate.ts";
+import { DeadLettered } from "../errors.ts";
 import { persevere } from "../results/patience.ts";
 import type { Service } from "../service.ts";
 import { DEAD_QUEUE } from "../topology.ts";
-import { bare, type DeadLetter, readLetter } from "./letter.ts";
+import { pause } from "../waits.ts";
+import { bare, type DeadLetter, isSetAside, readLetter } from "./letter.ts";
+import type { GiveUp } from "../workflows/give_up.ts";
+import { isPassing } from "../workflows/follow_ups.ts";
 import type { DeadLetters } from "./store.ts";
 
 /** What a collector works with. */
 export interface CollectorOptions {
   readonly broker: Broker;
   readonly letters: Pick<DeadLetters, "add">;
+  /** Makes the record of a task final whose message the broker dead-lettered, and sends what follows. */
+  readonly giveUp: GiveUp;
   /** Seconds without a letter after which the consumer takes a fresh channel. */
   readonly renew: number;
 }
@@ -25,13 +31,19 @@ const PREFETCH = 16;
 /** Bytes in one statement, the last letter's not counted. */
 const BATCH_BYTES = 4 * 1024 * 1024;
 
-/** Stores each letter, then acks it: what comes again is known by its id. */
+/** Milliseconds before a letter whose record cannot be made final is tried again. */
+const RETRY_MS = 500;
+
+/** Makes final the records of tasks that the broker dead-lettered, stores each letter, then acks it: what comes again is known by its id. */
 export class Collector implements Service {
   readonly #consumers: Consumers;
   readonly #hearing: Service;
   readonly #batch: Batch<DeadLetter, void>;
+  readonly #giveUp: GiveUp;
+  readonly #stopped = new AbortController();
 
-  constructor({ broker, letters, renew }: CollectorOptions) {
+  constructor({ broker, letters, giveUp, renew }: CollectorOptions) {
+    this.#giveUp = giveUp;
     this.#batch = new Batch<DeadLetter, void>({
       name: "dead letters",
       weight: BATCH_BYTES,
@@ -64,6 +76,7 @@ export class Collector implements Service {
 
   /** Stores what is in hand; the broker takes back what cannot be stored now. */
   async stop(): Promise<void> {
+    this.#stopped.abort();
     await this.#consumers.cancel();
     await this.#hearing.stop();
     await this.#batch.stop();
@@ -77,13 +90,37 @@ export class Collector implements Service {
 
   async #collect(delivery: Delivery): Promise<void> {
     try {
-      await this.#store(readLetter(delivery.message));
+      const letter = readLetter(delivery.message);
+      if (!isSetAside(delivery.message.headers)) await this.#end(delivery, letter);
+      await this.#store(letter);
     } catch (error) {
       // Not answered: it stays with the broker, and comes again with the next connection.
       log.error("A dead letter is not stored: {error}", { error });
       return;
     }
     delivery.ack();
+  }
+
+  /** No worker has made its record final: without this, callers and chords would wait for ever. */
+  async #end(delivery: Delivery, letter: DeadLetter): Promise<void> {
+    const { reason, queue, task } = letter;
+    const error = new DeadLettered(
+      `Cannot run task '${task}' because RabbitMQ dead-lettered its message from queue '${queue}' (${reason}): see the dead letters`,
+    );
+    while (delivery.open && !this.#stopped.signal.aborted) {
+      try {
+        return await this.#giveUp(letter, error);
+      } catch (failure) {
+        if (!isPassing(failure)) throw failure;
+        log.warn("A dead letter waits, because its record cannot be made final: {error}", {
+          error: failure,
+        });
+        await pause(RETRY_MS, this.#stopped.signal);
+      }
+    }
+    throw new Error(
+      "the collector stopped, or the connection was lost, before its record was final",
+    );
   }
 
   /** Whatever a letter holds, it must not stay in hand: as many as may be there would end all collecting. */

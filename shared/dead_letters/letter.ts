@@ -85,6 +85,11 @@ export function isFailing(headers: Readonly<Record<string, unknown>>): boolean {
   return headers[HEADERS.record] === "FAILURE";
 }
 
+/** Whether a worker or a relay set the message aside, which makes its record final itself; else RabbitMQ did. */
+export function isSetAside(headers: Readonly<Record<string, unknown>>): boolean {
+  return typeof headers[HEADERS.reason] === "string";
+}
+
 /** Reads a message as it comes from the queue of dead letters, whatever it is.
  *
  * @example

@@ -213,14 +213,20 @@ const REOPEN = ({ dateStarted }: DjangoShape) => `
   where task.task_id = message.id and task.status = 'FAILURE'
   returning task.task_id::text as id`;
 
-const FAIL = `
-  update ${TASK_TABLE} as task
-  set status = 'FAILURE', content_type = 'application/json', content_encoding = 'utf-8', result = failure.exception::text,
-    traceback = null, worker = null, date_done = now()
-  from json_to_recordset($1::text::json) as failure (id text, retries integer, exception json)
-  where task.task_id = failure.id and task.status not in ${FINAL} and ${
-  kept("task", "retries")
-} <= failure.retries
+const FAIL = ({ nameLength }: DjangoShape) => `
+  insert into ${TASK_TABLE} as task (
+    task_id, status, content_type, content_encoding, result, meta, task_name, date_created, date_done
+  )
+  select distinct on (id) id, state, ${CODED}, exception::text,
+    json_build_object('children', '[]'::json, 'celeriac', json_build_object('retries', retries))::text,
+    left(name, ${nameLength}), now(), now()
+  from json_to_recordset($1::text::json) as failure (id text, name text, state text, retries integer, exception json)
+  order by id
+  on conflict (task_id) do update set
+    status = excluded.status, content_type = excluded.content_type, content_encoding = excluded.content_encoding,
+    result = excluded.result, traceback = null, worker = null, date_done = excluded.date_done,
+    task_name = coalesce(nullif(task.task_name, ''), excluded.task_name)
+  where task.status not in ${FINAL} and ${kept("task", "retries")} <= ${kept("excluded", "retries")}
   returning task.task_id::text as id`;
 
 const ANNOTATE = `
@@ -256,7 +262,7 @@ export function djangoStatements(shape: DjangoShape): Statements {
     reclaim: RECLAIM(records),
     revoke: REVOKE,
     reopen: REOPEN(shape),
-    fail: FAIL,
+    fail: FAIL(shape),
     annotate: ANNOTATE,
     find: `select * from ${records} where record.id = $1`,
     outcomes: many(records, "id, state, result, exception"),

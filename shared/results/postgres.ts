@@ -10,6 +10,7 @@ import { NATIVE } from "./native.sql.ts";
 import { metaJson, type Row, toRecord, toRow } from "./row.ts";
 import type {
   Claim,
+  GivenUp,
   Meta,
   RecordFilter,
   RecordPage,
@@ -140,12 +141,12 @@ export class PostgresResultStore implements ResultStore {
     await sql.query(reopen, [JSON.stringify(rows)]);
   }
 
-  async fail(
-    tasks: readonly { id: string; retries: number; exception: ExceptionMeta }[],
-    sql: Sql,
-  ): Promise<void> {
+  async fail(tasks: readonly GivenUp[], sql: Sql): Promise<void> {
+    if (tasks.length === 0) return;
     const { fail } = await this.#tables.statements(sql);
-    const rows = tasks.map((task) => ({ ...task, id: storable(task.id) }));
+    const rows = tasks.map(({ id, name, state, retries, exception }) => (
+      { id: storable(id), name: storable(name), state, retries, exception }
+    ));
     await sql.query(fail, [JSON.stringify(rows)]);
   }
 

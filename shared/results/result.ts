@@ -84,6 +84,16 @@ export interface Submission {
   readonly submittedAt: Date;
 }
 
+/** The end of a task whose message will never run. */
+export interface GivenUp {
+  readonly id: string;
+  readonly name: string;
+  readonly state: "FAILURE" | "REVOKED";
+  /** Failed attempts that its message counts. */
+  readonly retries: number;
+  readonly exception: ExceptionMeta;
+}
+
 /** What a worker writes of a run. */
 export interface Settlement {
   readonly id: string;

@@ -18,8 +18,7 @@ export interface Statements {
   readonly revoke: string;
   /** `$1`: ids, and the retries of the message that is sent again for each. Makes those that failed PENDING, and returns their ids. */
   readonly reopen: string;
-  /** `$1`: ids, the retries of the message that is given up for each, and the exception. Makes those FAILURE that are neither final nor at
-   * a later attempt. */
+  /** `$1`: {@linkcode GivenUp} tasks. Makes their records final, also where there is none, unless they are final or at a later attempt. */
   readonly fail: string;
   /** `$1`: id; `$2`: what else is known of its last run, a JSON object whose keys replace those of the same name. */
   readonly annotate: string;

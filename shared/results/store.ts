@@ -1,8 +1,8 @@
 /** Where records live. One store; the SQL is given to it. */
-import type { ExceptionMeta } from "../celery/exception.ts";
 import type { Sql } from "../database/database.ts";
 import type {
   Claim,
+  GivenUp,
   Meta,
   RecordFilter,
   RecordPage,
@@ -40,14 +40,10 @@ export interface ResultStore {
    * @param tasks with the failed attempts that the message counts
    * @param sql the transaction that sends the messages */
   reopen(tasks: readonly { id: string; retries: number }[], sql: Sql): Promise<void>;
-  /** Makes records FAILURE whose messages are given up; those that are final or at a later attempt stay as they are.
+  /** Makes records final whose messages are given up, also where there is none yet; those that are final or at a later attempt stay.
    *
-   * @param tasks with the failed attempts that the message counts
-   * @param sql the transaction that gives the messages up */
-  fail(
-    tasks: readonly { id: string; retries: number; exception: ExceptionMeta }[],
-    sql: Sql,
-  ): Promise<void>;
+   * @param sql where: a transaction, or the database */
+  fail(tasks: readonly GivenUp[], sql: Sql): Promise<void>;
   /** Adds to what is known of a task's last run, whatever its state. */
   annotate(id: string, meta: Meta): Promise<void>;
   find(id: string): Promise<TaskRecord | undefined>;

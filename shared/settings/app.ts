@@ -45,8 +45,16 @@ export const APP_SETTINGS = {
     schema: list.default([]),
     defaultText: "all to celery",
     value: "ROUTES",
-    roles: ["api", "worker", "dev"],
+    roles: ["api", "worker", "beat", "dev"],
     help: "queues of other systems' tasks that nobody named one for: PATTERN=QUEUE, with commas",
+  }),
+  unroutable: setting({
+    env: "CELERIAC_UNROUTABLE_TIMEOUT",
+    schema: seconds({ min: 1 }).default(24 * 3600),
+    value: "SECONDS",
+    roles: ["api", "beat", "dev"],
+    help:
+      "how long a message in the outbox waits for a queue that does not exist, while the broker is up; then it becomes a dead letter and its task FAILURE",
   }),
   retention: setting({
     env: "CELERIAC_RETENTION",

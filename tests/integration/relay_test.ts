@@ -234,6 +234,7 @@ for (const results of ["native", "django"] as const) {
     assertEquals(Object.fromEntries(states), {
       "too-long": "FAILURE",
       "too-large": "FAILURE",
+      "too-low": "FAILURE", // which had no record
       "done": "SUCCESS",
       "ahead": "RETRY",
     });

@@ -53,10 +53,12 @@ const MODULES = {
 
 /** Builds and starts one.
  *
- * @param flags settings of the worker, as on a command line */
+ * @param flags settings of the worker, as on a command line
+ * @param options.unroutableSeconds of its relay */
 export async function house(
   handlers: readonly Handler[],
   flags: Partial<Record<SettingKey, string>> = {},
+  options: { unroutableSeconds?: number } = {},
 ): Promise<House> {
   const stack = new AsyncDisposableStack();
   const vhost = stack.use(await freshVhost());
@@ -77,7 +79,7 @@ export async function house(
   const store = resultStore(config.results, database);
   const outbox = new Outbox({ database });
   const publisher = new Publisher({ broker, outbox, origin: "gen1@test" });
-  const relay = stack.use(relayOf({ database, broker, results: config.results }));
+  const relay = stack.use(relayOf({ database, broker, results: config.results, ...options }));
   await relay.start();
   const beside = async (known: readonly Handler[]) => {
     const node = stack.use(

@@ -10,9 +10,11 @@ import { readLetter } from "../../../shared/dead_letters/letter.ts";
 import { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import { Outbox } from "../../../shared/outbox.ts";
 import { Idempotency } from "../../../shared/results/idempotency.ts";
+import { entryOf } from "../../../shared/publisher.ts";
+import { NativeChords } from "../../../shared/results/chords.ts";
 import { PostgresResultStore } from "../../../shared/results/postgres.ts";
 import { consumed, queues, started } from "../../support/broker_ground.ts";
-import { relayOf } from "../../support/relay.ts";
+import { giveUpOf, relayOf } from "../../support/relay.ts";
 import { freshDatabase } from "../../support/servers.ts";
 import { entry, message, settlement, submission } from "../../support/settlements.ts";
 
@@ -184,6 +186,27 @@ Deno.test("celeriac_beat can relay, and give up what can never be sent", async (
   assertEquals((await outbox.depth()).total, 0);
   const states = await new PostgresResultStore({ database: admin }).states(["u"]);
   assertEquals(states.get("u"), "FAILURE");
+});
+
+Deno.test("celeriac_api and celeriac_beat can end the chord of a message that is given up", async () => {
+  await using ground = await users();
+  await using broker = new MemoryBroker();
+  await broker.start();
+  for (const database of [ground.api, ground.beat]) {
+    const [id, group, body] = [v7(), v7(), v7()];
+    await new NativeChords({ database }).open([{ id: group, members: [[[id, null], null]] }]);
+    const sum = { task: "sum", args: [], kwargs: {}, options: { task_id: body } };
+    const { message: given } = entryOf({
+      task: "add",
+      args: [],
+      kwargs: {},
+      options: { taskId: id, queue: "celeriac.here", group, chord: sum },
+    }, { origin: "gen1@test", now: new Date() });
+    const giveUp = giveUpOf({ database, broker });
+    await giveUp({ message: given, taskId: id, retries: 0 }, new Error("no queue"));
+    const states = await new PostgresResultStore({ database: ground.admin }).states([id, body]);
+    assertEquals([states.get(id), states.get(body)], ["FAILURE", "FAILURE"]);
+  }
 });
 
 Deno.test("celeriac_worker can do what the worker does", async () => {

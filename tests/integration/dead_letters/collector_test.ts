@@ -3,6 +3,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { Collector } from "../../../shared/dead_letters/collector.ts";
 import { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import { DEAD_QUEUE } from "../../../shared/topology.ts";
+import { giveUpOf } from "../../support/relay.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type House, house } from "../../support/house.ts";
 import { publishRaw, type RawChannel, rawChannel, type RawTask } from "../../support/raw_amqp.ts";
@@ -89,7 +90,12 @@ Deno.test("a collector stores whatever comes, and has nothing in hand afterwards
   const letters = lettersOf(home);
   const all = garbage();
   {
-    await using collector = new Collector({ broker: home.broker, letters, renew: 10 });
+    await using collector = new Collector({
+      broker: home.broker,
+      letters,
+      giveUp: giveUpOf(home),
+      renew: 10,
+    });
     await collector.start();
     await publishRaw(amqp, "", DEAD_QUEUE, all);
     await eventually("all of them", async () => await letters.count() === all.length);
@@ -109,7 +115,12 @@ Deno.test("a collector keeps the body of a letter that the database refuses", as
     "alter table celeriac.dead_letter add constraint no_w check (worker is distinct from 'w')",
   );
   {
-    await using collector = new Collector({ broker: home.broker, letters, renew: 10 });
+    await using collector = new Collector({
+      broker: home.broker,
+      letters,
+      giveUp: giveUpOf(home),
+      renew: 10,
+    });
     await collector.start();
     // More than it may have in hand.
     await publishRaw(
@@ -142,6 +153,7 @@ Deno.test("a collector goes on after its queue went with letters in hand and was
   let held = 0;
   await using collector = new Collector({
     broker: home.broker,
+    giveUp: giveUpOf(home),
     renew: 1,
     letters: {
       async add(batch) {

@@ -6,6 +6,7 @@ import { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import { defineTask, Reject, z } from "../../../shared/mod.ts";
 import { DEAD_EXCHANGE } from "../../../shared/topology.ts";
 import { handle } from "../../../workers/handlers.ts";
+import { giveUpOf } from "../../support/relay.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type House, house } from "../../support/house.ts";
 import { message, submission } from "../../support/settlements.ts";
@@ -23,7 +24,12 @@ Deno.test("a letter that is sent again finds its task PENDING, and it ends well"
     return "fine";
   })]);
   const letters = lettersOf(home);
-  await using collector = new Collector({ broker: home.broker, letters, renew: 10 });
+  await using collector = new Collector({
+    broker: home.broker,
+    letters,
+    giveUp: giveUpOf(home),
+    renew: 10,
+  });
   await collector.start();
   const id = await home.submit("fussy", {});
   assertEquals((await home.final(id)).state, "FAILURE");
@@ -53,7 +59,12 @@ Deno.test("a letter is not sent again before its worker has made the record FAIL
     throw new Reject("not today");
   })]);
   const letters = lettersOf(home);
-  await using collector = new Collector({ broker: home.broker, letters, renew: 10 });
+  await using collector = new Collector({
+    broker: home.broker,
+    letters,
+    giveUp: giveUpOf(home),
+    renew: 10,
+  });
   await collector.start();
   const { id } = submission();
   await home.store.submitted([submission({ id, name: "fussy" })]);
@@ -88,6 +99,7 @@ Deno.test("a collector that could not ack stores nothing twice, and one without 
     const held = Promise.withResolvers<void>();
     await using collector = new Collector({
       broker: home.broker,
+      giveUp: giveUpOf(home),
       renew: 10,
       letters: {
         add: async (batch) => {
@@ -105,7 +117,12 @@ Deno.test("a collector that could not ack stores nothing twice, and one without 
   }
   assertEquals(await letters.count(), 1);
   const before = await letters.list({}, { limit: 1 });
-  await using collector = new Collector({ broker: home.broker, letters, renew: 10 });
+  await using collector = new Collector({
+    broker: home.broker,
+    letters,
+    giveUp: giveUpOf(home),
+    renew: 10,
+  });
   await collector.start();
   await home.broker.publish({
     ...death,

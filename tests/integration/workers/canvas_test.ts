@@ -11,8 +11,9 @@ import { Registry } from "../../../shared/registry.ts";
 import { NativeChords } from "../../../shared/results/chords.ts";
 import { isFinal } from "../../../shared/results/result.ts";
 import { Routes } from "../../../shared/routes.ts";
-import { type WorkflowRecord, Workflows } from "../../../shared/workflows.ts";
+import { type WorkflowRecord, Workflows } from "../../../shared/workflows/store.ts";
 import { handle } from "../../../workers/handlers.ts";
+import { declarationFor } from "../../../shared/topology.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type House, house } from "../../support/house.ts";
 
@@ -81,9 +82,9 @@ interface Ground extends AsyncDisposable {
   ended(canvas: Canvas): Promise<WorkflowRecord>;
 }
 
-async function ground(): Promise<Ground> {
+async function ground(options: { unroutableSeconds?: number } = {}): Promise<Ground> {
   const { all, notes, runs } = handlers();
-  const home = await house(all);
+  const home = await house(all, {}, options);
   const { database, outbox } = home;
   const chords = new NativeChords({ database });
   const registry = new Registry(all.map(({ contract }) => contract));
@@ -189,7 +190,7 @@ Deno.test("Follower works every shape of canvas to its result", async (t) => {
 });
 
 Deno.test("Follower ends what waits for a failure, and tells the errbacks", async (t) => {
-  await using ground_ = await ground();
+  await using ground_ = await ground({ unroutableSeconds: 1 });
   const told = { errbacks: [toWire(task(note).signature)] };
 
   await t.step("the middle of a chain", async () => {
@@ -248,6 +249,32 @@ Deno.test("Follower ends what waits for a failure, and tells the errbacks", asyn
     assert((await ground_.home.store.revoke(second!, "revoked")).revoked, `workflow ${id}`);
     assertEquals((await ground_.home.final(third!)).state, "REVOKED");
   });
+});
+
+Deno.test("a follower whose queue is missing waits in the outbox until the queue is there", async () => {
+  await using ground_ = await ground();
+  const { home } = ground_;
+  const { canvas } = await ground_.start(
+    inTurn([task(add, [1, 1]), task(add, [1], { queue: "celeriac.late" }), task(add, [1])]),
+  );
+  const [, second, third] = steps(canvas).map(({ options }) => options.taskId!);
+  await eventually("an attempt to send it", async () => {
+    const [row] = await home.database.query<{ error: string | null }>(
+      "select last_error as error from celeriac.outbox where task_id = $1 and attempts > 0",
+      [second!],
+    );
+    return row?.error?.includes("celeriac.late") || undefined;
+  });
+  assertEquals(await home.store.find(third!), undefined);
+  await home.broker.declare(declarationFor("dev", ["celeriac.late"]));
+  const late = await home.broker.consume("celeriac.late", (delivery) => {
+    // Passed on to the queue that the worker consumes.
+    const { message } = delivery;
+    home.broker.publish({ ...message, exchange: "", routingKey: "celeriac.default" })
+      .then(() => delivery.ack());
+  }, { prefetch: 1 });
+  assertEquals((await home.final(third!)).result, "4");
+  await late.cancel();
 });
 
 Deno.test("Follower counts a member once, however often its message comes", async () => {

@@ -25,7 +25,7 @@ import {
 import type { Idempotency } from "../../../shared/results/idempotency.ts";
 import { ScheduleStore } from "../../../shared/schedules/store.ts";
 import { Routes } from "../../../shared/routes.ts";
-import type { WorkflowRecord, Workflows } from "../../../shared/workflows.ts";
+import type { WorkflowRecord, Workflows } from "../../../shared/workflows/store.ts";
 import { declarationFor } from "../../../shared/topology.ts";
 
 /** Contracts that between them have everything the API looks at. */

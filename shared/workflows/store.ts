@@ -4,20 +4,20 @@
  * as a whole or not at all, and submitting it again under the same id changes nothing.
  * @module
  */
-import { checkHeaders } from "./broker/header_limit.ts";
-import { readCanvas, writeCanvas } from "./celery/canvas.ts";
-import { type Canvas, endings, steps } from "./celery/canvas_tree.ts";
-import { dispatch, resultOf } from "./celery/dispatch.ts";
-import type { ExceptionMeta } from "./celery/exception.ts";
-import { stringifyJson } from "./celery/json.ts";
-import type { Signature } from "./celery/signature.ts";
-import type { Database } from "./database/database.ts";
-import type { Outbox } from "./outbox.ts";
-import { entryOf } from "./publisher.ts";
-import { type ChordStore, failedMember, valueOf } from "./results/chords.ts";
-import { isFinal, type State, type TaskOutcome } from "./results/result.ts";
-import type { ResultStore } from "./results/store.ts";
-import type { Routes } from "./routes.ts";
+import { checkHeaders } from "../broker/header_limit.ts";
+import { readCanvas, writeCanvas } from "../celery/canvas.ts";
+import { type Canvas, endings, steps } from "../celery/canvas_tree.ts";
+import { dispatch, resultOf } from "../celery/dispatch.ts";
+import type { ExceptionMeta } from "../celery/exception.ts";
+import { stringifyJson } from "../celery/json.ts";
+import type { Signature } from "../celery/signature.ts";
+import type { Database } from "../database/database.ts";
+import type { Outbox } from "../outbox.ts";
+import { entryOf } from "../publisher.ts";
+import { type ChordStore, failedMember, valueOf } from "../results/chords.ts";
+import { isFinal, type State, type TaskOutcome } from "../results/result.ts";
+import type { ResultStore } from "../results/store.ts";
+import type { Routes } from "../routes.ts";
 
 /** What workflows work with. */
 export interface WorkflowsOptions {

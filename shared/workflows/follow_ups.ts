@@ -1,0 +1,193 @@
+/** What follows a final state: the next step of a chain, callbacks, errbacks, a chord's body.
+ *
+ * All of it may come again: ids are derived from the task's own, a chord counts a member once, and a record that is final stays.
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { Dispatch, ResultTuple } from "../celery/dispatch.ts";
+import { encodeException, type ExceptionMeta, pythonRepr } from "../celery/exception.ts";
+import {
+  afterFailure,
+  afterHeader,
+  afterSuccess,
+  chordOf,
+  isFollowed,
+  lostAfter,
+  type LostTask,
+  type PendingChord,
+  withoutHeader,
+} from "../celery/following.ts";
+import { parseJson } from "../celery/json.ts";
+import type { IdentifiedSignature, TaskMessage } from "../celery/message.ts";
+import { BrokerUnavailable, DatabaseUnavailable, InvalidInput, Unavailable } from "../errors.ts";
+import type { Publisher } from "../publisher.ts";
+import { type ChordStore, failedMember, taskIds, valueOf } from "../results/chords.ts";
+import type { TaskOutcome } from "../results/result.ts";
+import type { ResultStore } from "../results/store.ts";
+import type { Routes } from "../routes.ts";
+
+/** A final state, as far as followers care. */
+export interface Final {
+  readonly state: string;
+  readonly result?: string | null;
+  readonly exception?: ExceptionMeta | null;
+  readonly traceback?: string | null;
+  readonly children?: readonly ResultTuple[];
+}
+
+/** The record of a task that will never run. */
+export interface LostRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly state: "FAILURE" | "REVOKED";
+  readonly exception: ExceptionMeta;
+  readonly traceback: string | null;
+}
+
+/** What follow-ups work with. */
+export interface FollowUpsOptions {
+  readonly publisher: Pick<Publisher, "submit">;
+  readonly routes: Routes;
+  readonly chords: ChordStore;
+  readonly store: Pick<ResultStore, "outcomes">;
+  /** Makes records final, unless they are. */
+  lose(records: readonly LostRecord[]): Promise<unknown>;
+}
+
+type Cause = Omit<LostRecord, "id" | "name">;
+
+/** Sends what follows a task. */
+export class FollowUps {
+  readonly #options: FollowUpsOptions;
+
+  constructor(options: FollowUpsOptions) {
+    this.#options = options;
+  }
+
+  /** Results of what a success will start. */
+  children(task: TaskMessage, result: string): readonly ResultTuple[] {
+    return isFollowed(task.embed) ? afterSuccess(task, value(result)).children : [];
+  }
+
+  /** Resolves when all that follows is durable.
+   *
+   * A follower whose queue does not exist waits in the outbox; one that can never be sent is lost, and with it whatever waits for it.
+   *
+   * @throws what {@linkcode isPassing} names, when neither broker nor database can take it now: try again */
+  async after(task: TaskMessage, final: Final): Promise<void> {
+    if (!isFollowed(task.embed)) return;
+    const { state, exception, traceback = null } = final;
+    if (state === "SUCCESS") {
+      await this.#start(afterSuccess(task, value(final.result ?? "null")));
+    } else {
+      const cause: Cause = {
+        state: state === "REVOKED" ? "REVOKED" : "FAILURE",
+        exception: exception ?? UNTOLD,
+        traceback,
+      };
+      await this.#lose(lostAfter(task), cause, task.id);
+      if (state === "FAILURE") await this.#start(afterFailure(task));
+    }
+    const chord = chordOf(task);
+    if (chord) await this.#count(chord, task.id);
+  }
+
+  async #start({ chords, messages }: Dispatch): Promise<void> {
+    await this.#options.chords.open(chords);
+    await Promise.all(messages.map((message) => this.#send(message)));
+  }
+
+  async #send(message: IdentifiedSignature): Promise<void> {
+    const { options } = message;
+    const queue = this.#options.routes.queueOf(message);
+    try {
+      await this.#options.publisher.submit(
+        { ...message, options: { ...options, queue } },
+        { patient: true },
+      );
+    } catch (error) {
+      if (!(error instanceof InvalidInput)) throw error;
+      logger.error("Task {name} [{id}] is lost: {error}", {
+        name: message.task,
+        id: options.taskId,
+        error,
+      });
+      const { taskId: id, parentId = null, chain = null, chord = null, group = null } = options;
+      const task = { id, rootId: options.rootId ?? id, group: group ?? null };
+      const embed = { callbacks: null, errbacks: options.errbacks ?? null, chain, chord };
+      const cause: Cause = {
+        state: "FAILURE",
+        exception: encodeException(error),
+        traceback: null,
+      };
+      const waiting = chord && group ? { group, body: chord, rootId: task.rootId } : null;
+      const lost = [{ id, name: message.task, chord: waiting }, ...lostAfter({ id, embed })];
+      await this.#lose(lost, cause, parentId ?? id);
+    }
+  }
+
+  async #lose(tasks: readonly LostTask[], cause: Cause, parentId: string): Promise<void> {
+    if (tasks.length === 0) return;
+    await this.#options.lose(tasks.map(({ id, name }) => ({ ...cause, id, name })));
+    await Promise.all(tasks.map(async ({ id, chord }) => {
+      if (chord) await this.#count(chord, id, parentId);
+    }));
+  }
+
+  /** Counts a member of a chord whose record is final; with the last one the chord ends. */
+  async #count(chord: PendingChord, member: string, parentId: string = member): Promise<void> {
+    const { chords } = this.#options;
+    const count = await chords.count(chord.group, member);
+    if (count.state === "unknown") {
+      logger.warn(
+        "Task {id} belongs to chord {chord}, of which there is no record: its body will not run",
+        {
+          id: member,
+          chord: chord.group,
+        },
+      );
+    }
+    if (count.state !== "complete") return;
+    const ids = count.members.flatMap(taskIds);
+    const records = new Map(
+      (await this.#options.store.outcomes(ids)).map((record) => [record.id, record]),
+    );
+    const failed = failedMember(ids, records);
+    if (!failed) {
+      const values = count.members.map((tuple) => valueOf(tuple, records));
+      await this.#start(afterHeader(chord, values, parentId));
+    } else {
+      const { lost, errbacks } = withoutHeader(chord);
+      const exception = { ...CHORD_ERROR, exc_message: [dependency(failed)] };
+      await this.#lose(lost, { state: "FAILURE", exception, traceback: null }, parentId);
+      await this.#start(errbacks);
+    }
+    await chords.close(chord.group);
+  }
+}
+
+/** Values of the contract's own making stay as they travel: Python reads them as it wrote them. */
+function value(result: string): unknown {
+  return parseJson(result, { typed: "keep" });
+}
+
+/** Whether trying again later may help. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof Unavailable || error instanceof DatabaseUnavailable ||
+    error instanceof BrokerUnavailable;
+}
+
+/** Why the body cannot run, in Celery's words. */
+function dependency(
+  { id, record }: { id: string; record: TaskOutcome | undefined },
+): string {
+  if (!record) return `Dependency ${id} has no record`;
+  return record.exception
+    ? `Dependency ${id} raised ${pythonRepr(record.exception)}`
+    : `Dependency ${id} is ${record.state}`;
+}
+
+const UNTOLD: ExceptionMeta = { exc_type: "Exception", exc_message: [], exc_module: "builtins" };
+const CHORD_ERROR = { exc_type: "ChordError", exc_module: "celery.exceptions" };
+
+const logger = getLogger(["celeriac", "workflows"]);

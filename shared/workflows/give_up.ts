@@ -1,0 +1,94 @@
+/** Messages that will never run: their record becomes final, and their workflow goes on with what follows a failure.
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { Message } from "../broker/broker.ts";
+import { decodeTask } from "../celery/decode.ts";
+import { encodeException, type ExceptionMeta, revoked } from "../celery/exception.ts";
+import { checkEmbed } from "../celery/following.ts";
+import type { TaskMessage } from "../celery/message.ts";
+import type { Database } from "../database/database.ts";
+import { isDataFault } from "../database/sqlstate.ts";
+import { Malformed } from "../errors.ts";
+import { isFinal } from "../results/result.ts";
+import type { ResultStore } from "../results/store.ts";
+import type { FollowUps, LostRecord } from "./follow_ups.ts";
+
+/** A message that will never run, and what is known of it where it cannot be read. */
+export interface Undeliverable {
+  readonly message: Message;
+  /** `null` where the message names none. */
+  readonly taskId: string | null;
+  /** Failed attempts that the message counts. */
+  readonly retries: number;
+}
+
+/** Gives up a message. */
+export type GiveUp = (given: Undeliverable, error: Error) => Promise<void>;
+
+/** What giving up works with. */
+export interface GiveUpOptions {
+  readonly database: Database;
+  readonly store: Pick<ResultStore, "fail" | "find">;
+  readonly followUps: FollowUps;
+}
+
+/** Makes the function that gives up messages.
+ *
+ * It resolves when the record is final and all that follows is durable; it may be called again for the same message. A task that
+ * expired is REVOKED, any other FAILURE; a record that was final before stays, and what follows is what follows that one. Of a
+ * message that cannot be read only the record ends.
+ *
+ * @throws {DatabaseUnavailable}, {Unavailable} when neither broker nor database can take it now: call it again */
+export function givingUp({ database, store, followUps }: GiveUpOptions): GiveUp {
+  return async (given, error) => {
+    const task = read(given.message);
+    const id = task?.id ?? given.taskId;
+    if (id === null) return;
+    const { retries } = given;
+    const failure = { id, name: task?.task ?? "", retries, ...finalOf(task, error) };
+    try {
+      await store.fail([failure], database);
+    } catch (refused) {
+      if (!isDataFault(refused)) throw refused;
+      logger.error("Task {id} has no record, as none can be stored: {error}", {
+        id,
+        error: refused,
+      });
+      if (task) await followUps.after(task, failure);
+      return;
+    }
+    if (!task) return;
+    const record = await store.find(id);
+    if (record && isFinal(record.state)) await followUps.after(task, record);
+  };
+}
+
+/** Makes the function that records what is lost with a message that is given up. */
+export function losing(
+  { database, store }: { database: Database; store: Pick<ResultStore, "fail"> },
+): (records: readonly LostRecord[]) => Promise<void> {
+  return (records) => store.fail(records.map((record) => ({ ...record, retries: 0 })), database);
+}
+
+function read(message: Message): TaskMessage | undefined {
+  try {
+    const task = decodeTask(message);
+    checkEmbed(task.embed);
+    return task;
+  } catch (error) {
+    if (error instanceof Malformed) return undefined;
+    throw error;
+  }
+}
+
+function finalOf(
+  task: TaskMessage | undefined,
+  error: Error,
+): { state: "FAILURE" | "REVOKED"; exception: ExceptionMeta } {
+  return task?.expires && task.expires.getTime() <= Date.now()
+    ? { state: "REVOKED", exception: revoked("expired") }
+    : { state: "FAILURE", exception: encodeException(error) };
+}
+
+const logger = getLogger(["celeriac", "workflows"]);
