@@ -41,6 +41,22 @@ function whole({ text }: Block): string {
     : text;
 }
 
+Deno.test("every JavaScript block of the pages parses: it imports what only its reader has", async () => {
+  const folder = await Deno.makeTempDir();
+  const shown = blocks.filter(({ language }) => language === "js");
+  const files = shown.map(({ page, line }) => `${page.replaceAll(/\W/g, "_")}_${line}.js`);
+  for (const [index, file] of files.entries()) {
+    await Deno.writeTextFile(`${folder}/${file}`, shown[index]!.text);
+  }
+  // Formatting fails where it cannot parse, and loads nothing.
+  const args = ["fmt", "--quiet", "--no-config", ...files];
+  await using fmt = Process.start(Deno.execPath(), args, { cwd: folder, env: { NO_COLOR: "1" } });
+  const { code } = await fmt.exit({ timeoutMs: 60_000 });
+  await Deno.remove(folder, { recursive: true });
+  assertEquals(code, 0, fmt.output);
+  assertEquals(files.length > 0, true);
+});
+
 Deno.test("every TypeScript block of the pages type-checks", async () => {
   const folder = await Deno.makeTempDir();
   const shown = blocks.filter(({ language }) => language === "ts");

@@ -24,6 +24,7 @@ Deno.test("commands stand in sh blocks, and every block is of a known language",
   const languages = [
     "",
     "dockerfile",
+    "js",
     "json",
     "jsonc",
     "python",
