@@ -49,8 +49,6 @@ const DEPTH = `
     greatest(extract(epoch from now() - min(due_at)), 0)::float8 as lag
   from celeriac.outbox`;
 
-const CANCEL = "delete from celeriac.outbox where task_id = $1 returning retries";
-
 /** The table of waiting messages. Relays drain it. */
 export class Outbox {
   readonly #database: Sql;
@@ -87,14 +85,6 @@ export class Outbox {
       DEPTH,
     );
     return { total: depth?.total ?? 0, due: depth?.due ?? 0, lag: depth?.lag ?? 0 };
-  }
-
-  /** Removes the entries of a task. One that a relay is publishing at this moment may go out all the same.
-   *
-   * @returns how many there were
-   * @throws {DatabaseUnavailable} */
-  async cancel(taskId: string): Promise<number> {
-    return (await this.#database.query(CANCEL, [storable(taskId)])).length;
   }
 }
 

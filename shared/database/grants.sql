@@ -27,6 +27,7 @@ begin
       celeriac.shown(text),
       celeriac.kept(text),
       celeriac.revoke(text, json),
+      celeriac.hasten(text[]),
       celeriac.reopen(json),
       celeriac.fail(json),
       celeriac.count_member(text, text),

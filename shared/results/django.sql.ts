@@ -197,7 +197,8 @@ const REVOKE = `
     where task.status in ${WAITING} or task.status = 'RETRY'
     returning task_id
   )
-  select exists (select from written) as revoked, (select state from before) as state`;
+  select exists (select from written) as revoked, (select state from before) as state,
+    celeriac.hasten(array(select task_id::text from written))::text as hastened`;
 
 const REOPEN = ({ dateStarted }: DjangoShape) => `
   update ${TASK_TABLE} as task

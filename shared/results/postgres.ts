@@ -131,7 +131,7 @@ export class PostgresResultStore implements ResultStore {
       revoke,
       [storable(id), JSON.stringify(exception)],
     );
-    return answer ?? { revoked: false, state: null };
+    return { revoked: answer?.revoked ?? false, state: answer?.state ?? null };
   }
 
   async reopen(tasks: readonly { id: string; retries: number }[], sql: Sql): Promise<void> {

@@ -306,7 +306,7 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
       [[id, final.id]],
     );
     assertEquals(rows, [{ task_id: id, retries: 1 }]);
-    await new Outbox({ database }).cancel(id);
+    await database.query("delete from celeriac.outbox where task_id = $1", [id]);
   },
 
   async "settle() keeps results to the letter and sanitises the rest"({ store }) {
@@ -434,6 +434,22 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
       assertEquals(await store.revoke(task.id, "revoked"), { revoked, state });
       assertEquals((await store.find(task.id))?.state, revoked ? "REVOKED" : state);
     }
+  },
+
+  async "revoke() makes due what waits in the outbox, so that it leaves it"({ store, database }) {
+    const [wanted, unwanted] = [v7(), v7()];
+    const dueAt = new Date(Date.now() + 3_600_000);
+    const outbox = new Outbox({ database });
+    await outbox.add([wanted, unwanted].map((id) => entry(id, { dueAt })));
+    await store.revoke(unwanted, "revoked");
+    const rows = await database.query<{ id: string; due: boolean }>(
+      "select task_id as id, due_at <= now() as due from celeriac.outbox where task_id = any($1)",
+      [[wanted, unwanted]],
+    );
+    assertEquals(Object.fromEntries(rows.map(({ id, due }) => [id, due])), {
+      [wanted]: false,
+      [unwanted]: true,
+    });
   },
 
   async "find() knows when an id of ours was made, and nothing of others"({ store }) {

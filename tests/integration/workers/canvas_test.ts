@@ -243,11 +243,22 @@ Deno.test("Follower ends what waits for a failure, and tells the errbacks", asyn
 
   await t.step("a revoked step", async () => {
     const { id, canvas } = await ground_.start(
-      inTurn([task(add, [1, 1]), task(add, [1], { countdown: 4 }), task(add, [1])]),
+      inTurn([task(add, [1, 1]), task(add, [1], { countdown: 3600 }), task(add, [1])]),
     );
     const [, second, third] = steps(canvas).map(({ options }) => options.taskId!);
+    await eventually(
+      "it waits in the outbox",
+      async () => {
+        const rows = await ground_.home.database.query(
+          "select from celeriac.outbox where task_id = $1",
+          [second!],
+        );
+        return rows.length === 1 || undefined;
+      },
+    );
     assert((await ground_.home.store.revoke(second!, "revoked")).revoked, `workflow ${id}`);
     assertEquals((await ground_.home.final(third!)).state, "REVOKED");
+    assertEquals((await ground_.home.outbox.depth()).total, 0);
   });
 });
 
