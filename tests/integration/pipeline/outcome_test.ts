@@ -93,8 +93,8 @@ Deno.test("a pipeline of real processes answers what its tasks do", async (t) =>
       const { id } = await submit(url, "test.uncaught", { kwargs: { late } });
       assertEquals((await pipeline.final(id)).state, late ? "SUCCESS" : "FAILURE");
     }
-    await worker.said(/uncaught after its run had ended: Error: timer 1/);
-    await worker.said(/uncaught after its run had ended: Error: promise 1/);
+    await worker.said(/uncaught after its run had ended: Refusal: timer 1/);
+    await worker.said(/uncaught after its run had ended: Refusal: promise 1/);
   });
 
   await t.step("after all that both are still up", async () => {
