@@ -17,6 +17,7 @@ import { Relay } from "../shared/relay.ts";
 import { Idempotency } from "../shared/results/idempotency.ts";
 import { chordStore, resultStore } from "../shared/results/choice.ts";
 import { SubmissionWriter } from "../shared/results/submissions.ts";
+import { RouteSync } from "../shared/route_sync.ts";
 import { ScheduleStore } from "../shared/schedules/store.ts";
 import { Routes } from "../shared/routes.ts";
 import type { Service } from "../shared/service.ts";
@@ -115,6 +116,7 @@ export class Api implements Service {
       relay,
       new Collector({ broker, letters: deadLetters, giveUp, renew: config.renew }),
       new Maintenance({ database, retention: config.retention }),
+      new RouteSync({ database, registry }),
     ];
     this.#app = createApp({
       registry,

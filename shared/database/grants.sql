@@ -14,6 +14,7 @@ begin
     grant select, insert, update (published) on celeriac.idempotency to celeriac_api;
     grant select, insert, delete, update (paused, updated_at, problem, after_at, next_at) on celeriac.schedule to celeriac_api;
     grant select on celeriac.lease to celeriac_api;
+    grant select, insert, update on celeriac.route to celeriac_api;
     grant select, insert on celeriac.workflow to celeriac_api;
     -- It gives up messages that will never run, and sends what follows.
     grant select, insert, update on celeriac.chord, celeriac.chord_member to celeriac_api;

@@ -20,6 +20,7 @@ import deadLetter from "./migrations/0011_dead_letter.sql" with { type: "text" }
 import unsendable from "./migrations/0012_unsendable.sql" with { type: "text" };
 import appMigration from "./migrations/0013_app_migration.sql" with { type: "text" };
 import giveUp from "./migrations/0014_give_up.sql" with { type: "text" };
+import route from "./migrations/0015_route.sql" with { type: "text" };
 import revoke from "./migrations/0016_revoke.sql" with { type: "text" };
 
 /** One step of the schema; its place in {@linkcode MIGRATIONS} is its version, from 1. */
@@ -50,6 +51,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "unsendable", sql: unsendable },
   { name: "app migration", sql: appMigration },
   { name: "give up", sql: giveUp },
+  { name: "route", sql: route },
   { name: "revoke", sql: revoke },
 ];
 

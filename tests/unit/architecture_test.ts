@@ -30,7 +30,7 @@ const singleImporters: Readonly<Record<string, RegExp>> = {
 /** The storeys of shared/: a file imports from its own or a lower one. All that is not named here is pure and lies at the bottom. */
 const storeys: readonly RegExp[] = [
   /^shared\/(broker|database|definitions)\//,
-  /^shared\/(dead_letters\/|results\/|schedules\/|lease|maintenance|outbox|publisher|relay|workflows)/,
+  /^shared\/(dead_letters\/|results\/|schedules\/|lease|maintenance|outbox|publisher|relay|route_sync|workflows)/,
 ];
 
 /** The only files of shared/ that may read the environment. */

@@ -8,11 +8,14 @@ import { DatabaseRefused } from "../../../shared/errors.ts";
 import { Maintenance } from "../../../shared/maintenance.ts";
 import { readLetter } from "../../../shared/dead_letters/letter.ts";
 import { DeadLetters } from "../../../shared/dead_letters/store.ts";
+import { defineTask, z } from "../../../shared/mod.ts";
 import { Outbox } from "../../../shared/outbox.ts";
+import { Registry } from "../../../shared/registry.ts";
 import { Idempotency } from "../../../shared/results/idempotency.ts";
 import { entryOf } from "../../../shared/publisher.ts";
 import { NativeChords } from "../../../shared/results/chords.ts";
 import { PostgresResultStore } from "../../../shared/results/postgres.ts";
+import { RouteSync } from "../../../shared/route_sync.ts";
 import { consumed, queues, started } from "../../support/broker_ground.ts";
 import { giveUpOf, relayOf } from "../../support/relay.ts";
 import { freshDatabase } from "../../support/servers.ts";
@@ -146,6 +149,14 @@ Deno.test("celeriac_api can do what the API does, relay and upkeep included", as
   assertEquals(await letters.purge({}), 2);
 
   await new Maintenance({ database: api }).run();
+
+  for (const queue of ["celeriac.one", "celeriac.two"]) {
+    const contract = defineTask({ name: "add", queue, input: z.object({}) });
+    await new RouteSync({ database: api, registry: new Registry([contract]) }).run();
+    assertEquals(await api.query("select task, queue from celeriac.route"), [
+      { task: "add", queue },
+    ]);
+  }
 });
 
 Deno.test("celeriac_api is refused everything else", async () => {
@@ -163,6 +174,7 @@ Deno.test("celeriac_api is refused everything else", async () => {
     "update celeriac.crash set runs = 0",
     "truncate celeriac.outbox",
     "delete from celeriac.idempotency",
+    "delete from celeriac.route",
     "update celeriac.idempotency set task_id = 'other'",
     "delete from celeriac.migration",
     "create table celeriac.mine (n integer)",
@@ -240,6 +252,8 @@ Deno.test("celeriac_worker is refused everything else", async () => {
     "delete from celeriac.outbox",
     "select * from celeriac.idempotency",
     "select * from celeriac.dead_letter",
+    "select * from celeriac.route",
+    "insert into celeriac.route (task, queue) values ('x', 'celeriac.x')",
     "select celeriac.reopen('[]')",
     "select celeriac.fail('[]')",
     "insert into celeriac.idempotency (key, body_hash, task_id) values ('a', 'b', 'c')",

@@ -1,9 +1,14 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import pg from "pg";
+import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
+import { Registry } from "../../../shared/registry.ts";
+import { RouteSync } from "../../../shared/route_sync.ts";
 import { handle } from "../../../workers/mod.ts";
 import { databaseUsers } from "../../support/database_users.ts";
+import { eventually } from "../../support/eventually.ts";
 import { house } from "../../support/house.ts";
+import { migratedPostgres } from "../../support/migrated.ts";
 import { run } from "../../support/process.ts";
 import { migrate } from "../../support/roles.ts";
 
@@ -76,6 +81,61 @@ Deno.test("celeriac.submit() sends one task for an id, when it is due, and names
   }
 });
 
+Deno.test("celeriac.submit() sends a task to its contract's queue when the caller names none", async () => {
+  const report = defineTask({ name: "report", queue: "celeriac.reports", input: z.object({}) });
+  await using home = await house([handle(report, () => null)]);
+  const { database } = home;
+  const routes = () => database.query("select task, queue from celeriac.route order by task");
+  const sentTo = async (values: string) => {
+    const [row] = await database.query<{ id: string }>(
+      `select celeriac.submit(${values}, due_at => now() + interval '1 hour') as id`,
+    );
+    const [sent] = await database.query(
+      "select queue, routing_key from celeriac.outbox join celeriac.task on task.id = task_id where task.id = $1",
+      [row!.id],
+    );
+    return sent;
+  };
+  const both = (queue: string) => ({ queue, routing_key: queue });
+  await new RouteSync({ database, registry: new Registry([report]) }).run();
+  const [row] = await database.query<{ id: string }>("select celeriac.submit('report') as id");
+  assertEquals((await home.final(row!.id)).state, "SUCCESS");
+  const named: [string, string][] = [
+    ["'report', queue => null", "celeriac.reports"],
+    ["'report', queue => 'celeriac.default'", "celeriac.default"],
+    ["'report', queue => 'celery'", "celery"],
+    ["'unknown'", "celeriac.default"],
+    ["'unknown', queue => null", "celeriac.default"],
+  ];
+  for (const [values, queue] of named) assertEquals(await sentTo(values), both(queue), values);
+
+  const moved = defineTask({ name: "report", queue: "celeriac.moved", input: z.object({}) });
+  await new RouteSync({ database, registry: new Registry([echo, moved]) }).run();
+  assertEquals(await sentTo("'report'"), both("celeriac.moved"));
+  await new RouteSync({ database, registry: new Registry([echo]) }).run();
+  assertEquals(await routes(), [
+    { task: "echo", queue: "celeriac.default" },
+    { task: "report", queue: "celeriac.moved" },
+  ]);
+});
+
+Deno.test("RouteSync writes at start and at each interval, also when the database is away at first", async () => {
+  await using ground = await migratedPostgres();
+  await using own = new PostgresDatabase({ url: ground.url });
+  await using sync = new RouteSync({ database: own, registry: new Registry([echo]), every: 0.02 });
+  await sync.start();
+  await own.start();
+  for (let round = 0; round < 2; round++) {
+    await ground.database.query("delete from celeriac.route");
+    await eventually(
+      "the route",
+      async () => (await ground.database.query("select from celeriac.route")).length > 0,
+    );
+  }
+  await sync.stop();
+  await sync.stop();
+});
+
 Deno.test("celeriac.submit() can be called by a user who can do nothing else, from psql", async () => {
   await using owned = await databaseUsers();
   await migrate(owned.url("migrate"));
@@ -97,6 +157,8 @@ Deno.test("celeriac.submit() can be called by a user who can do nothing else, fr
     const statement of [
       "select * from celeriac.task",
       "select * from celeriac.outbox",
+      "select * from celeriac.route",
+      "insert into celeriac.route (task, queue) values ('x', 'celeriac.x')",
       "insert into celeriac.outbox (task_id) values ('x')",
       "select celeriac.tasks('{}')",
       "select celeriac.revoke('x', '{}')",

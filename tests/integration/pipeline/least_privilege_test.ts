@@ -51,6 +51,17 @@ Deno.test("API, beat and worker do all their work with the least rights on broke
     assertEquals(await store.remove("often"), true);
   });
 
+  await t.step("the API writes the queues of its contracts for celeriac.submit()", async () => {
+    await using sql = new PostgresDatabase({ url: database.url("api") });
+    await sql.start();
+    const select = "select queue from celeriac.route where task = 'test.echo'";
+    const rows = await eventually("the route", async () => {
+      const found = await sql.query(select);
+      return found.length > 0 && found;
+    });
+    assertEquals(rows, [{ queue: "celeriac.default" }]);
+  });
+
   await t.step("a task is submitted, run and answered", async () => {
     const { result } = await submit(url, "test.echo", { args: [1] }, { prefer: "wait=30" });
     assertEquals(result, 1);
