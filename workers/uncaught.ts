@@ -12,6 +12,8 @@ export interface Owner {
    *
    * @param late its run is known to be over */
   uncaught(error: unknown, late?: boolean): void;
+  /** Its code ends the process now. Must not throw. */
+  exited?(): void;
 }
 
 const owners = new AsyncLocalStorage<Owner | undefined>();
@@ -41,12 +43,16 @@ export function catchUncaught(orphan: (error: unknown) => boolean): Disposable {
   // An event of a thread, or of a thrown `null`, has only a message.
   const onError = (event: ErrorEvent) => take(event, event.error ?? event.message);
   const onRejection = (event: PromiseRejectionEvent) => take(event, event.reason);
+  // Deno.exit() and process.exit() dispatch it where they are called.
+  const onUnload = () => owners.getStore()?.exited?.();
   globalThis.addEventListener("error", onError);
   globalThis.addEventListener("unhandledrejection", onRejection);
+  globalThis.addEventListener("unload", onUnload);
   return {
     [Symbol.dispose]() {
       globalThis.removeEventListener("error", onError);
       globalThis.removeEventListener("unhandledrejection", onRejection);
+      globalThis.removeEventListener("unload", onUnload);
     },
   };
 }

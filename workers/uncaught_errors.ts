@@ -96,6 +96,11 @@ export class UncaughtErrors implements Service {
         }
         if (!late) fail(uncaughtError(name, thrown));
       },
+      exited: () =>
+        logger.error(
+          'Task {name} [{id}] ended the process by Deno.exit() or process.exit(): throw an error instead, or set run: "process"',
+          { name, id },
+        ),
     } satisfies Owner & { over(): void };
   }
 

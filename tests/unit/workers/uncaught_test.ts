@@ -105,3 +105,25 @@ Deno.test("timers of an owner keep their arguments, and can be ended", async () 
     }));
   assertEquals(given, [1, "two"]);
 });
+
+Deno.test("catchUncaught() tells an owner whose code ends the process, and nobody else", async () => {
+  const said = async (code: string) => {
+    const script = `
+      import { catchUncaught, owned } from ${
+      JSON.stringify(import.meta.resolve("../../../workers/uncaught.ts"))
+    };
+      import process from "node:process";
+      catchUncaught(() => false);
+      const owner = { uncaught() {}, exited: () => console.log("exited") };
+      ${code}`;
+    const { code: exit, stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--no-lock", "--config", import.meta.dirname + "/../../../deno.json", script],
+    }).output();
+    return [exit, new TextDecoder().decode(stdout).trim()];
+  };
+  const later = "await new Promise((resolve) => setTimeout(resolve, 1));";
+  for (const exit of ["Deno.exit(3)", "process.exit(3)"]) {
+    assertEquals(await said(`owned(owner, async () => { ${later} ${exit}; });`), [3, "exited"]);
+  }
+  assertEquals(await said("Deno.exit(3)"), [3, ""]);
+});
