@@ -133,7 +133,7 @@ function unknownTask(name: string, { registry, foreignQueues }: SubmissionRules)
     : "see /openapi.json";
   return new Problem(
     "unknown-task",
-    `Cannot submit task '${name}' as no contract has that name: ${remedy}`,
+    `Cannot submit task '${name}' because no contract has that name: ${remedy}`,
     {
       errors: [{
         field: "name",

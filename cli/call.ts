@@ -16,8 +16,9 @@ export const call: Command = {
   summary: "submit a task and print its result",
   usage: "NAME [KEY=VALUE ...] [FLAGS]",
   details: [
-    "A value is JSON if it reads as JSON, otherwise text; KEY=@FILE takes the text of a file,",
-    "KEY=@base64:FILE its bytes in base64. One argument that is a JSON object gives all at once.",
+    "A value is JSON if it reads as JSON, otherwise text: who=123 is a number, 'who=\"123\"' a text.",
+    "KEY=@FILE takes the text of a file, KEY=@base64:FILE its bytes in base64.",
+    "One argument that is a JSON object gives all at once.",
     "",
     "  deno task cli call add x=2 y=3",
     "  deno task cli call text.statistics text=@README.md",

@@ -47,7 +47,7 @@ export async function request<Body>(
     });
   } catch (cause) {
     throw new Unavailable(
-      `Cannot reach the API at ${url} as ${(cause as Error).message}: start it, or give --url`,
+      `Cannot reach the API at ${url} because ${reasonOf(cause)}: start it, or give --url`,
       { cause },
     );
   }
@@ -85,4 +85,12 @@ function errorLine(error: unknown): string {
   if (typeof error !== "object" || error === null) return "no reason given";
   const { type = "Error", message = "" } = error as { type?: string; message?: string };
   return `${type}: ${message}`;
+}
+
+/** What Deno says of the connection, without the address, which the message has already. */
+function reasonOf(error: unknown): string {
+  let inner = error;
+  while (inner instanceof Error && inner.cause instanceof Error) inner = inner.cause;
+  const message = inner instanceof Error ? inner.message : String(inner);
+  return message.replace(/^.*client error \(\w+\): /, "");
 }

@@ -27,7 +27,7 @@ export function submittable(
   if (queue === undefined) {
     const near = registry.suggest(signature.task);
     throw new InvalidInput(
-      `Cannot send task '${signature.task}' of schedule '${schedule}' as no contract has that name and no queue is given: ${
+      `Cannot send task '${signature.task}' of schedule '${schedule}' because no contract has that name and no queue is given: ${
         near ? `did you mean '${near}'?` : "export its contract, or give the schedule a queue"
       }`,
       "task",

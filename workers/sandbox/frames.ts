@@ -86,6 +86,6 @@ function concatenate(chunks: readonly Uint8Array[], length: number): Uint8Array 
 
 function tooLarge(bytes: number): RangeError {
   return new RangeError(
-    `Cannot pass ${bytes} bytes between worker and child process as ${MAX_FRAME_BYTES} are allowed: pass a reference to stored data instead`,
+    `Cannot pass ${bytes} bytes between worker and child process because only ${MAX_FRAME_BYTES} are allowed: pass a reference to stored data instead`,
   );
 }

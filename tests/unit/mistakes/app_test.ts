@@ -303,9 +303,13 @@ const CONTRACTS: Mistake[] = [
 ];
 
 const REQUESTS: (readonly [message: string, path: string, body: unknown])[] = [
-  ["Cannot submit task 'ad' as no contract has that name: did you mean 'add'?", "/v1/tasks/ad", {
-    kwargs: { x: 1, y: 2 },
-  }],
+  [
+    "Cannot submit task 'ad' because no contract has that name: did you mean 'add'?",
+    "/v1/tasks/ad",
+    {
+      kwargs: { x: 1, y: 2 },
+    },
+  ],
   [
     "Cannot accept the body: x: nothing of this name is known here: arguments belong into 'kwargs'; y: nothing of this name is known here: arguments belong into 'kwargs'",
     "/v1/tasks/add",
