@@ -11,7 +11,8 @@ interface Answer {
   readonly name: string;
   readonly state: string;
   readonly result: unknown;
-  readonly args: string | null;
+  readonly args: readonly unknown[] | null;
+  readonly args_repr: string | null;
   readonly worker: string | null;
   readonly error: { type: string; module: string; message: string } | null;
   readonly submitted_at: string | null;
@@ -50,7 +51,7 @@ for (const name of await stacksHere()) {
     await test.step("the record is the row that the Python worker wrote", async () => {
       const done = await run("shop.tasks.total", { args: [[1, 2.5]], options: celery });
       assertEquals([done.state, done.result, done.name], ["SUCCESS", 3.5, "shop.tasks.total"]);
-      assertEquals(done.args, "([1, 2.5],)");
+      assertEquals([done.args, done.args_repr], [[[1, 2.5]], "([1, 2.5],)"]);
       assertMatch(done.worker ?? "", /^celery@/);
       const named = await run("shop.tasks.total", {
         kwargs: { prices: [1] },
