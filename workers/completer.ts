@@ -103,7 +103,7 @@ export class Completer {
         const error = fault ? fault.error : ended;
         if (error instanceof Overtaken) return undefined;
         if (!isTransient(error, attempt)) throw error;
-        if (fault && error instanceof DatabaseUnavailable && ++lost >= LOST_MAX) {
+        if (fault && isConnectionLost(error) && ++lost >= LOST_MAX) {
           throw new ConnectionLost(id, { cause: error });
         }
         logger.debug("Completion of task {id} is tried again: {error}", { id, error });
@@ -171,6 +171,13 @@ export class ConnectionLost extends Error {
       options,
     );
   }
+}
+
+/** A server that is out of disk, memory or connections (SQLSTATE class 53) answers, and the work is not at fault: it waits. */
+function isConnectionLost(error: unknown): boolean {
+  if (!(error instanceof DatabaseUnavailable)) return false;
+  const { code } = (error.cause ?? {}) as { code?: unknown };
+  return !(typeof code === "string" && code.startsWith("53"));
 }
 
 function isTransient(error: unknown, attempt: number): boolean {

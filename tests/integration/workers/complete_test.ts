@@ -240,3 +240,19 @@ Deno.test("complete() is part of its attempt: terminate, errors that nobody catc
     assertEquals([result, children?.length], ["7", 1]);
   });
 });
+
+Deno.test("complete() waits for a server that is out of disk, however often it says so", async () => {
+  const full = defineTask({ name: "full", input });
+  let refusals = 6; // one more than connections may be lost
+  await using home = await house([
+    handle(full, (_, { complete }) =>
+      complete(async (sql) => {
+        if (refusals-- > 0) {
+          await sql.query("do $$ begin raise 'no space' using errcode = 'disk_full'; end $$");
+        }
+        return "written";
+      })),
+  ]);
+  const { state, result, retries } = await home.final(await home.submit("full", {}));
+  assertEquals([state, result, retries], ["SUCCESS", '"written"', 0]);
+});
