@@ -9,7 +9,7 @@ import { type Command, configOf } from "./command.ts";
 import { Embedded } from "./dev/embedded.ts";
 import { firstStep } from "./dev/first_steps.ts";
 import { runReloading } from "./dev/reloader.ts";
-import { isUnrestricted } from "./launch/command_line.ts";
+import { mayLaunch } from "./launch/command_line.ts";
 import { EXIT } from "./exit.ts";
 import { stopSignal } from "./signals.ts";
 
@@ -21,15 +21,15 @@ export const dev: Command = {
     "Records, unfinished tasks and the outbox live in --data and outlive a restart;",
     "--ephemeral keeps them in memory only. For one machine: servers are what production uses.",
     "",
-    "Started with all permissions (`deno run -A`), it starts itself again with the permissions that it needs",
-    "(`permissions dev` prints them), watches the app's modules and what they import, and reloads them.",
+    "If it may read all files and the environment and run Deno, it starts the app in a child process with exactly the",
+    "permissions that `permissions dev` prints, watches the app's modules and their imports, and reloads them.",
   ].join("\n"),
   flags: {
-    check: { help: "load the app, print what is wrong with it, and end" },
+    check: { help: "load the app, print its errors, and end" },
   },
   async run(given) {
     const config = configOf(given);
-    if (isUnrestricted()) return await runReloading(config, given.args);
+    if (mayLaunch()) return await runReloading(config, given.args);
     const log = await startLog({ level: config.logLevel, format: config.logFormat });
     const modules = modulesOf(config, "dev");
     const registry = await loadRegistry(modules);

@@ -13,7 +13,7 @@ export function overview(): string {
     "",
     ...rows,
     "",
-    "deno task cli COMMAND --help tells more of each.",
+    "deno task cli COMMAND --help describes one command.",
   ]
     .join("\n");
 }

@@ -1,5 +1,6 @@
 /** How a log record becomes text: for people, or as JSON for log collectors. Pure. */
 import type { LogLevel, LogRecord } from "@logtape/logtape";
+import { isError } from "./thrown.ts";
 
 /** Characters of one record; the rest of a longer one is left out, and its length is given. */
 const MAX_TEXT = 64 * 1024;
@@ -186,15 +187,6 @@ const INSPECT = {
 } as const;
 
 const UNREADABLE = "(a value that cannot be read)";
-
-/** Whether a value is an error; a revoked proxy throws at `instanceof`. */
-export function isError(value: unknown): value is Error {
-  try {
-    return value instanceof Error;
-  } catch {
-    return false;
-  }
-}
 
 function readable(properties: Readonly<Record<string, unknown>>, name: string): unknown {
   try {

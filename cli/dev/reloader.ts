@@ -101,9 +101,10 @@ class Reloader {
   }
 }
 
-/** A free port stays the same from one version to the next. */
+/** A free port stays the same from one version to the next, if this process may look for one. */
 function fixedPort({ host, port }: Config): string[] {
   if (port !== 0) return [];
+  if (Deno.permissions.querySync({ name: "net", host: `${host}:0` }).state !== "granted") return [];
   using listener = Deno.listen({ hostname: host, port: 0 });
   return [`--port=${listener.addr.port}`];
 }

@@ -73,19 +73,23 @@ node_modules/
  *
  * @param checkout path of a checkout that the app is to use; without one the package comes from its registry */
 export function appTemplate(checkout: string | undefined): Record<string, string> {
-  const cli = "deno run -A @celeriac/celeriac/cli";
+  const cli = "@celeriac/celeriac/cli";
+  // A role is started with its own permissions, so what starts it needs few.
+  const run = "deno run --no-prompt --allow-env --allow-read";
+  const children = "--allow-run=$(deno eval -p 'Deno.execPath()'),/bin/sh";
+  const start = `${run} ${children} ${cli} start`;
   const config = {
     ...(checkout === undefined ? {} : { links: [checkout] }),
     imports: { "@celeriac/celeriac": `jsr:@celeriac/celeriac@^${VERSION}` },
     tasks: {
-      dev: `${cli} dev`,
+      dev: `${run} --allow-net=127.0.0.1:0 ${children} ${cli} dev`,
       test: "deno test -A",
-      call: `${cli} call`,
-      api: `${cli} start api`,
-      worker: `${cli} start worker`,
-      beat: `${cli} start beat`,
-      migrate: `${cli} start migrate`,
-      cli,
+      call: `deno run -A ${cli} call`,
+      api: `${start} api`,
+      worker: `${start} worker`,
+      beat: `${start} beat`,
+      migrate: `${start} migrate`,
+      cli: `deno run -A ${cli}`,
     },
   };
   return {

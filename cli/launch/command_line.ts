@@ -61,8 +61,13 @@ export async function permissionsOf(
   return { code, flags: code === 0 ? output.trim().split("\n") : [] };
 }
 
-/** Whether this process may do everything, as after `deno run -A`. */
-export function isUnrestricted(): boolean {
-  return (["read", "write", "run", "env", "net"] as const)
-    .every((name) => Deno.permissions.querySync({ name }).state === "granted");
+/** Whether this process may start a role with permissions of its own: read all files, the environment, and run Deno. A
+ * role itself never may, as it is given paths and names. */
+export function mayLaunch(): boolean {
+  const needed: Deno.PermissionDescriptor[] = [
+    { name: "read" },
+    { name: "env" },
+    { name: "run", command: Deno.execPath() },
+  ];
+  return needed.every((one) => Deno.permissions.querySync(one).state === "granted");
 }

@@ -93,12 +93,12 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
     env: { CELERIAC_CONTRACTS: "celeriac/contracts.ts" },
   }),
   runs(
-    "deno run -A @celeriac/celeriac/cli api --contracts=celeriac/contracts.ts --foreign-queues=celery",
+    "deno run --no-prompt --allow-env --allow-read --allow-run=$(deno eval -p 'Deno.execPath()'),/bin/sh @celeriac/celeriac/cli start api --contracts=celeriac/contracts.ts --foreign-queues=celery",
     /ready at http:/,
     { project: true, stays: true },
   ),
   runs(
-    "deno run -A @celeriac/celeriac/cli worker --contracts=celeriac/contracts.ts --handlers=celeriac/handlers.ts",
+    "deno run --no-prompt --allow-env --allow-read --allow-run=$(deno eval -p 'Deno.execPath()'),/bin/sh @celeriac/celeriac/cli start worker --contracts=celeriac/contracts.ts --handlers=celeriac/handlers.ts",
     /ready: consuming/,
     { project: true, stays: true },
   ),

@@ -2,6 +2,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { resolve } from "@std/path";
 import config from "../../../deno.json" with { type: "json" };
 import { COMMANDS } from "../../../cli/commands.ts";
+import { appTemplate } from "../../../cli/init/app_template.ts";
 import { fileFlags, permissionFlags } from "../../../cli/permissions.ts";
 import { loadConfig } from "../../../shared/config.ts";
 import { defineTask, type PermissionsDefinition, z } from "../../../shared/mod.ts";
@@ -200,4 +201,13 @@ Deno.test("permissionFlags() gives a worker of a child's permissions only what i
   assertEquals(all("read").includes("/srv/fonts"), true);
   assertEquals(all("env").includes("API_KEY"), true);
   assertEquals(all("sys"), ["hostname", "loadavg", "cpus"]);
+});
+
+Deno.test("no task that keeps running has every permission", () => {
+  const app = JSON.parse(appTemplate(undefined)["deno.json"]!) as typeof config;
+  for (const { tasks } of [config, app]) {
+    for (const name of ["dev", "api", "worker", "beat"] as const) {
+      assertEquals(/ (-A|--allow-all|--allow-run) /.test(tasks[name]), false, tasks[name]);
+    }
+  }
 });
