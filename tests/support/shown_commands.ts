@@ -157,7 +157,7 @@ export const NOT_EXECUTED: readonly (readonly [RegExp, string])[] = [
   [/^pip install /, "fetches from a registry of Python"],
   [/^(npx --yes deno@2\.9|deno) task (check|test(:\w+)?)( --soak)?$/, "a suite: .ci/run runs it"],
   [/^npx --yes deno@2\.9$/, "the beginning of a command"],
-  [/^deno task (bench(:sandbox)?|manifests)$/, "measures for minutes, or needs kubectl"],
+  [/^deno task (bench(:log|:sandbox)?|manifests)$/, "measures for minutes, or needs kubectl"],
   [/tests\/chaos\/report\.ts$/, "writes what `deno task test:chaos` has left"],
   [/^deno task (definitions|cli (inspect|control|permissions))$/, "the beginning of a command"],
   [

@@ -25,6 +25,7 @@ Deno.test("a worker without a broker says so in a line and comes up when the bro
   assert(worker.running);
   assertFalse(worker.output.includes(password), worker.output);
   assertFalse(/^\s+at /m.test(worker.output), worker.output);
+  assertFalse(/ready: consuming/.test(worker.output), worker.output);
 
   await using _broker = TcpProxy.of(pipeline.vhost.url, { port });
   await worker.said(/ready: consuming/);
@@ -33,6 +34,31 @@ Deno.test("a worker without a broker says so in a line and comes up when the bro
   const { state } = await submit(url, "test.sleep", { args: [0] }, { prefer: "wait=30" });
   assertEquals(state, "SUCCESS");
   await management(pipeline.vhost.managementUrl, "DELETE", `/api/users/${pipeline.vhost.name}`);
+});
+
+Deno.test("a worker that stops before it consumes never says that it is ready", async () => {
+  await using pipeline = await freshPipeline();
+  const [port = 0] = freePorts(1);
+  const env = await detour(pipeline, port);
+  await using worker = await startRole("worker", { env });
+  await worker.said(new RegExp(`127\\.0\\.0\\.1:${port}.*\n`));
+  worker.kill("SIGTERM");
+  const { code } = await worker.exit({ timeoutMs: 60_000 });
+  assertEquals(code, 0, worker.output);
+  assertFalse(/ready/.test(worker.output), worker.output);
+});
+
+Deno.test("a role whose port is taken names the port and its flag", async () => {
+  await using pipeline = await freshPipeline();
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr;
+  for (const [role, name] of [["worker", "HEALTH_PORT"], ["api", "PORT"]] as const) {
+    await using process = await startRole(role, { env: { ...pipeline.env, [name]: `${port}` } });
+    const { code } = await process.exit({ timeoutMs: 60_000 });
+    assertEquals(code, 2, process.output);
+    assert(process.output.includes(`${port}`), process.output);
+    assert(process.output.includes(`--${name.toLowerCase().replace("_", "-")}`), process.output);
+  }
 });
 
 Deno.test("an API without a database says so in a line and comes up when the database does", async () => {

@@ -320,3 +320,22 @@ Deno.test("GET /v1/tasks/{id} names the class in JavaScript beside Celery's", as
   const { error, traceback: told } = await (await home.app.request("/v1/tasks/py")).json();
   assertEquals([error.name, error.stack, told], [null, null, python]);
 });
+
+Deno.test("GET /v1/tasks/{id} says a time limit in words", async () => {
+  await using home = await ground();
+  for (
+    const [exc_type, exc_message, message] of [
+      ["TimeLimitExceeded", [2.5], "Time limit of 2.5 s exceeded"],
+      ["SoftTimeLimitExceeded", [], "Soft time limit exceeded"],
+    ] as const
+  ) {
+    const exception = {
+      exc_type,
+      exc_message: [...exc_message],
+      exc_module: "billiard.exceptions",
+    };
+    home.records.put({ id: exc_type, state: "FAILURE", exception });
+    const { error } = await (await home.app.request(`/v1/tasks/${exc_type}`)).json();
+    assertEquals(error.message, message);
+  }
+});

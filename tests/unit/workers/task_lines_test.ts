@@ -72,6 +72,21 @@ Deno.test("taskLines() writes a failure with file and line, and its message once
   );
 });
 
+Deno.test("taskLines() writes a hard time limit in words", () => {
+  const exception = "TimeLimitExceeded(2.5)";
+  const [line] = eventLines({
+    ...task,
+    type: "task-failed",
+    exception,
+    traceback: null,
+    runtime: 2.5,
+  });
+  assertEquals(
+    line,
+    "error worker: add[7] failed after 2.5 s: TimeLimitExceeded: it took more than 2.5 s\n",
+  );
+});
+
 Deno.test("taskLines() escapes an id and a name that come from outside", () => {
   const [line] = eventLines({ ...received, id: "a\nb\u001b[2J", name: "x\r" });
   assertEquals(line, "info  worker: x\\x0d[a\n    b\\x1b[2J] received\n");
