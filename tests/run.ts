@@ -9,6 +9,7 @@
  * refuses what older Celery declares.
  * @module
  */
+import { failedFaults } from "./chaos/second_try.ts";
 import { celeryTable } from "./support/celery_table.ts";
 import { prepareCluster } from "./support/cluster.ts";
 import { prepareGround } from "./support/ground.ts";
@@ -47,6 +48,7 @@ const suites: readonly ServedSuite[] = [
     flags: ["-A"],
     needsServers: false,
     timeLimitMs: 40 * 60_000,
+    secondTry: failedFaults,
   },
   { name: "e2e", paths: ["tests/e2e"], flags: ["-A"], needsServers: false, needsCluster: true },
 ];
@@ -189,7 +191,7 @@ async function runOrder(
         await cluster.stop();
       }
     } else if (order.soak) {
-      await runOne({ ...suite, timeLimitMs: SOAK_LIMIT_MS, secondTry: false }, SOAK);
+      await runOne({ ...suite, timeLimitMs: SOAK_LIMIT_MS, secondTry: () => undefined }, SOAK);
     } else await runOne(suite, {});
   }
   const served = order.suites.filter((one) => one.needsServers);

@@ -7,15 +7,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { type ChaosBroker, ownBroker, releasedBroker } from "./broker.ts";
 import type { Fault } from "./fault.ts";
-import { FAULTS } from "./faults/all.ts";
-import { report, reportSoak } from "./report.ts";
+import { chosenFaults } from "./faults/all.ts";
+import { report } from "./report.ts";
 import type { LoadOptions } from "./load.ts";
 import { type Observation, RECOVERY_LIMIT } from "./observation.ts";
 import { autopsy, runFault } from "./run.ts";
 import { Supervisor } from "./supervisor.ts";
 
 const soak = Deno.env.get("CELERIAC_CHAOS_SOAK") === "1";
-const chosen = (Deno.env.get("CELERIAC_CHAOS_FAULTS") ?? "").split(",").map((part) => part.trim());
 const command = Deno.env.get("CELERIAC_TEST_BROKER");
 const releases = (Deno.env.get("CELERIAC_CHAOS_RELEASES") ?? "4.3").split(/\s+/).filter(Boolean);
 
@@ -32,8 +31,7 @@ const SOAK_RATE = 100;
 const RUN_MS = 240_000;
 const CYCLE_MS = 60_000;
 
-const rows = FAULTS.filter(({ name }) => chosen.some((part) => name.includes(part)));
-const observations: Observation[] = [];
+const rows = chosenFaults(Deno.env.get("CELERIAC_CHAOS_FAULTS") ?? "");
 
 Deno.test("no fault loses what was accepted, on this machine's RabbitMQ", async (test) => {
   const load = { count: COUNT, cycles: CYCLES };
@@ -103,8 +101,7 @@ async function observe(
   } finally {
     clearTimeout(timer);
   }
-  observations.push(seen);
-  await (soak ? reportSoak(seen) : report(observations));
+  await report(seen, soak ? "soak" : "chaos");
   console.log(seen);
   try {
     assert(fault.hit?.(seen) ?? true, "the fault did not hit");

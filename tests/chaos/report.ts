@@ -89,19 +89,15 @@ export function soakTable(observations: readonly Observation[]): string {
   ], rows);
 }
 
-/** Adds an observation to the report of this run. */
-export async function report(observations: readonly Observation[]): Promise<void> {
+/** Adds an observation to a report, or replaces the report's earlier one of the same fault and release: a matrix may run in parts. */
+export async function report(seen: Observation, kind: "chaos" | "soak"): Promise<void> {
+  const path = kind === "soak" ? SOAK_PATH : JSON_PATH;
+  const before = await observed(path) ?? [];
+  const same = ({ fault, broker }: Observation) => fault === seen.fault && broker === seen.broker;
+  const all = before.some(same) ? before.map((one) => same(one) ? seen : one) : [...before, seen];
   await Deno.mkdir("report", { recursive: true });
-  await Deno.writeTextFile(JSON_PATH, JSON.stringify(observations, null, 2) + "\n");
-  await Deno.writeTextFile(TABLE_PATH, table(observations) + "\n");
-}
-
-/** Adds to the report of the soak, in the place of what it had of this fault: a soak is long, and may be run in parts. */
-export async function reportSoak(seen: Observation): Promise<void> {
-  const others = (await observed(SOAK_PATH) ?? [])
-    .filter(({ fault, broker }) => fault !== seen.fault || broker !== seen.broker);
-  await Deno.mkdir("report", { recursive: true });
-  await Deno.writeTextFile(SOAK_PATH, JSON.stringify([...others, seen], null, 2) + "\n");
+  await Deno.writeTextFile(path, JSON.stringify(all, null, 2) + "\n");
+  if (kind === "chaos") await Deno.writeTextFile(TABLE_PATH, table(all) + "\n");
 }
 
 async function observed(path: string): Promise<Observation[] | undefined> {

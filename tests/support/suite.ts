@@ -4,6 +4,7 @@
 import { dirname, join, resolve } from "@std/path";
 import { Process } from "./process.ts";
 import {
+  type Failure,
   failureReport,
   failures,
   reportedFiles,
@@ -23,8 +24,14 @@ export interface Suite {
   readonly flags: readonly string[];
   /** Milliseconds; one that takes longer hangs. Default 20 minutes. */
   readonly timeLimitMs?: number;
-  /** Whether what failed runs a second time; default true. */
-  readonly secondTry?: boolean;
+  /** What the second try of these failures runs. Default: {@linkcode wholeFiles}. */
+  readonly secondTry?: (failed: readonly Failure[]) => SecondTry | undefined;
+}
+
+/** How failed tests run again: in their files, with these flags and variables besides. */
+export interface SecondTry {
+  readonly flags: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** What a suite may need beside its own definition. */
@@ -41,6 +48,12 @@ export interface SuiteOptions {
 
 /** More files than these are not unsteady, but broken. */
 const maxFilesAgain = 3;
+
+/** Repeats every test of up to three files. */
+function wholeFiles(failed: readonly Failure[]): SecondTry | undefined {
+  const files = new Set(failed.map(({ file }) => file));
+  return files.size > maxFilesAgain ? undefined : { flags: [], environment: {} };
+}
 
 /** Runs a suite.
  *
@@ -63,13 +76,18 @@ export async function runSuite(suite: Suite, options: SuiteOptions): Promise<Tal
   if (success) return counted;
   const silent = await silentFiles(suite, xml, flags);
   if (silent.length === 0 && counted.failed > 0) {
-    const files = [...new Set(failures(xml).map(({ file }) => file))];
-    const hopeless = suite.flags.includes("--doc") || files.length > maxFilesAgain;
-    if (hopeless || suite.secondTry === false) return counted;
-    const registering = await filesRegistering(suite, files);
-    console.log(`\n== ${suite.name}, again: ${registering.join(" ")}`);
+    const failed = failures(xml);
+    const { secondTry = wholeFiles } = suite;
+    const narrowed = suite.flags.includes("--doc") ? undefined : secondTry(failed);
+    if (!narrowed) return counted;
+    const paths = await filesRegistering(suite, [...new Set(failed.map(({ file }) => file))]);
+    const what = [...paths, ...Object.values(narrowed.environment)].join(" ");
+    console.log(`\n== ${suite.name}, again: ${what}`);
     const serial = suite.flags.filter((flag) => flag !== "--parallel");
-    await runTests({ ...suite, paths: registering, flags: serial }, again, options);
+    await runTests({ ...suite, paths, flags: [...serial, ...narrowed.flags] }, again, {
+      ...options,
+      environment: { ...options.environment, ...narrowed.environment },
+    });
     return settled(xml, await read(again)).tally;
   }
   const missing = silent.length > 0 ? silent : [`deno test ended with ${code}`];

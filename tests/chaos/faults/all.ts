@@ -46,3 +46,9 @@ export const FAULTS: readonly Fault[] = [
   bothSilent,
   outboxDrained,
 ];
+
+/** The faults whose names contain one of these parts, which commas separate. */
+export function chosenFaults(parts: string): readonly Fault[] {
+  const wanted = parts.split(",").map((part) => part.trim());
+  return FAULTS.filter(({ name }) => wanted.some((part) => name.includes(part)));
+}

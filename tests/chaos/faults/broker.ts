@@ -12,7 +12,7 @@ import { QUEUE, type Supervisor } from "../supervisor.ts";
 const REFUSED = 200;
 
 export const brokerKilled: Fault = {
-  name: "SIGKILL of RabbitMQ, and its restart",
+  name: "SIGKILL and restart of RabbitMQ",
   broker: true,
   async provoke({ broker }) {
     await broker.kill();
@@ -21,7 +21,7 @@ export const brokerKilled: Fault = {
 };
 
 export const brokerFrozen: Fault = {
-  name: "SIGSTOP of RabbitMQ past the heartbeat, then SIGCONT",
+  name: "SIGSTOP of RabbitMQ past the heartbeat",
   broker: true,
   async provoke({ broker }) {
     await broker.pause();
@@ -77,7 +77,7 @@ export const connectionsClosed: Fault = {
 
 /** The queue is empty when it goes: what is in a queue goes with it. */
 export const consumersCancelled: Fault = {
-  name: "consumers cancelled: queue deleted and made again at once",
+  name: "consumers cancelled: queue deleted and declared again at once",
   broker: true,
   async provoke(system, load) {
     await load.pause();
@@ -87,7 +87,7 @@ export const consumersCancelled: Fault = {
 
 /** Publishing meets a queue that is not there; the client tries again until it is. */
 export const queueDeleted: Fault = {
-  name: "queue deleted, and made again 3 s later",
+  name: "queue deleted and declared again 3 s later",
   broker: true,
   async provoke(system, load) {
     await load.pause();

@@ -63,7 +63,7 @@ const OUTAGE = 20_000;
 
 /** The broker is away until so many messages wait; then two relays drain them. */
 export const outboxDrained: Fault = {
-  name: `outbox of ${OUTAGE.toLocaleString("en")} drained`,
+  name: "large outbox drained",
   broker: false,
   cycles: 1,
   count: OUTAGE + 2000,

@@ -13,7 +13,7 @@ export const workerKilled: Fault = {
 
 /** The broker gives up on it, hands its messages to the other worker, and then it goes on where it stood. */
 export const workerFrozen: Fault = {
-  name: "SIGSTOP of a worker past redelivery, then SIGCONT",
+  name: "SIGSTOP of a worker past redelivery",
   broker: false,
   inHand: 3,
   async provoke({ workers }) {

@@ -1,18 +1,25 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { lineOf } from "../../support/report.ts";
-import { runSuite } from "../../support/suite.ts";
+import { failedFaults } from "../../chaos/second_try.ts";
+import { runSuite, type Suite } from "../../support/suite.ts";
 
 /** Runs files of these texts as one suite, in a folder of their own. */
 async function outcomeOf(
   texts: Readonly<Record<string, string>>,
   signal = AbortSignal.timeout(60_000),
+  secondTry?: Suite["secondTry"],
 ): Promise<string> {
   const folder = await Deno.makeTempDir();
   try {
     for (const [name, text] of Object.entries(texts)) {
       await Deno.writeTextFile(`${folder}/${name}`, text);
     }
-    const suite = { name: "sample", paths: [folder], flags: ["-A", "--no-check", "--quiet"] };
+    const suite = {
+      name: "sample",
+      paths: [folder],
+      flags: ["-A", "--no-check", "--quiet"],
+      ...(secondTry && { secondTry }),
+    };
     return lineOf(
       await runSuite(suite, {
         environment: {},
@@ -90,5 +97,31 @@ Deno.test("runSuite() gives a test that failed a second try", async () => {
     );
   } finally {
     await Deno.remove(marker);
+  }
+});
+
+Deno.test("runSuite() repeats only the failed steps of a matrix", async () => {
+  const record = await Deno.makeTempFile();
+  const matrix = `
+    const chosen = (Deno.env.get("CELERIAC_CHAOS_FAULTS") ?? "one,two").split(",");
+    const runs = () => Deno.readTextFileSync(${JSON.stringify(record)});
+    for (const release of ["3.10", "4.3"]) {
+      Deno.test("on " + release, async (t) => {
+        for (const fault of chosen) {
+          await t.step(fault, () => {
+            Deno.writeTextFileSync(${
+    JSON.stringify(record)
+  }, release + fault + " ", { append: true });
+            if (release + fault === "4.3two" && runs().split("4.3two").length === 2) throw new Error("no");
+          });
+        }
+      });
+    }`;
+  try {
+    const outcome = await outcomeOf({ "a_test.ts": matrix }, undefined, failedFaults);
+    assertEquals(outcome, "6 passed, 0 failed, 0 skipped");
+    assertEquals(await Deno.readTextFile(record), "3.10one 3.10two 4.3one 4.3two 4.3two ");
+  } finally {
+    await Deno.remove(record);
   }
 });
