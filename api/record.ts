@@ -34,7 +34,16 @@ export function recordJson(record: TaskRecord): string {
 const written = new WeakMap<TaskRecord, string>();
 
 function write(record: TaskRecord): string {
-  const inProgress = record.state === "PROGRESS";
+  // The result is JSON text already; parsing it would cost time and the digits of long integers.
+  const result = record.result === null ? "null" : plainJson(record.result);
+  const tail = record.state === "PROGRESS"
+    ? `,"result":null,"progress":${result}}`
+    : `,"result":${result}}`;
+  return resultlessJson(record).slice(0, -1) + tail;
+}
+
+/** Writes a record as JSON, without `result` and `progress`. */
+export function resultlessJson(record: TaskRecord): string {
   const args = argumentsJson(record.argsRepr, "[");
   const kwargs = argumentsJson(record.kwargsRepr, "{");
   const head = JSON.stringify({
@@ -59,11 +68,7 @@ function write(record: TaskRecord): string {
     finished_at: record.finishedAt,
     updated_at: record.updatedAt,
   });
-  // The result is JSON text already; parsing it would cost time and the digits of long integers.
-  const result = record.result === null ? "null" : plainJson(record.result);
-  const given = `,"args":${args},"kwargs":${kwargs}`;
-  const tail = inProgress ? `,"result":null,"progress":${result}}` : `,"result":${result}}`;
-  return head.slice(0, -1) + given + tail;
+  return `${head.slice(0, -1)},"args":${args},"kwargs":${kwargs}}`;
 }
 
 /** Arguments as JSON text, as far as the record holds them; else `null`.

@@ -2,8 +2,9 @@
 import { CeleriacError, Unavailable } from "./errors.ts";
 import type { Service } from "./service.ts";
 
-/** What to do with items whose flush failed: try them all again after so many milliseconds, try each half of them alone, or reject them. */
-export type Verdict = number | "split" | "reject";
+/** What to do with items whose flush failed: try them all again after so many milliseconds, also while later items are flushed
+ * (`asideMs`), try each half of them alone, or reject them. */
+export type Verdict = number | { readonly asideMs: number } | "split" | "reject";
 
 /** How to batch. */
 export interface BatchOptions<Item, Result> {
@@ -44,6 +45,8 @@ export class Batch<Item, Result> implements Service {
   #waiting: Waiting<Item, Result>[] = [];
   #weight = 0;
   #flushing = 0;
+  /** Batches that are tried again while later ones are flushed. */
+  #aside = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopping = false;
   /** Ends the pauses between attempts. */
@@ -102,11 +105,15 @@ export class Batch<Item, Result> implements Service {
     this.#stopping = true;
     for (const go of this.#hurry) go();
     this.#next();
-    if (this.#flushing > 0) await new Promise<void>((resolve) => this.#rested.push(resolve));
+    if (this.#busy) await new Promise<void>((resolve) => this.#rested.push(resolve));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  get #busy(): boolean {
+    return this.#flushing > 0 || this.#aside > 0;
   }
 
   #next(): void {
@@ -120,7 +127,7 @@ export class Batch<Item, Result> implements Service {
         this.#next();
       });
     }
-    if (this.#flushing === 0) {
+    if (!this.#busy) {
       for (const resolve of this.#rested.splice(0)) resolve();
     }
   }
@@ -159,12 +166,22 @@ export class Batch<Item, Result> implements Service {
         return;
       }
       const last = this.#stopping;
-      if (typeof verdict !== "number" || last) {
+      if (typeof verdict === "string" || last) {
         for (const { reject } of batch) reject(error);
         return;
       }
+      if (typeof verdict === "object") return void this.#setAside(batch, verdict.asideMs);
       await this.#pause(verdict);
     }
+  }
+
+  /** Tries a batch again without keeping the place of a flush. */
+  async #setAside(batch: readonly Waiting<Item, Result>[], ms: number): Promise<void> {
+    this.#aside++;
+    await this.#pause(ms);
+    await this.#flush(batch);
+    this.#aside--;
+    this.#next();
   }
 
   async #pause(ms: number): Promise<void> {

@@ -157,6 +157,9 @@ export class PolicyViolation extends CeleriacError {
 /** What a handler returned breaks the output of its contract. */
 export class InvalidOutput extends CeleriacError {}
 
+/** A result is larger than the worker stores. No other attempt follows. */
+export class ResultTooLarge extends CeleriacError {}
+
 /** The handler left an error uncaught while it ran: its cause. */
 export class UncaughtError extends CeleriacError {}
 

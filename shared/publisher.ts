@@ -58,6 +58,9 @@ const HOLD_MAX_BYTES = 32 * 1024 * 1024;
 /** Bytes of bodies written at once. */
 const HOLD_BYTES = 4 * 1024 * 1024;
 
+/** Bytes of one message's body: 64 MiB, as much as any route of the API takes. A broker may take less, and then refuses it. */
+const BODY_MAX_BYTES = 64 * 1024 * 1024;
+
 /** Puts signatures on the wire, and says so only when something durable holds them. */
 export class Publisher {
   readonly #broker: Broker;
@@ -186,7 +189,7 @@ function neither({ taskId }: OutboxEntry, refused: Error, unheld: Error): Unavai
 /** The message of a signature, and when it is due, as the outbox takes it.
  *
  * @param context who sends it, in Celery's manner, and when
- * @throws {InvalidInput} when a Python worker would die of the message or lose it */
+ * @throws {InvalidInput} when a Python worker would die of the message or lose it, or its body is too large */
 export function entryOf(
   signature: Submittable & IdentifiedSignature,
   { origin, now }: { origin: string; now: Date },
@@ -200,6 +203,12 @@ export function entryOf(
     destination,
     now,
   });
+  if (encoded.body.length > BODY_MAX_BYTES) {
+    throw new InvalidInput(
+      `Cannot submit task '${signature.task}' because its message has ${encoded.body.length} bytes, and ${BODY_MAX_BYTES} are the most: pass less, or store it elsewhere and pass where`,
+      "args",
+    );
+  }
   return {
     taskId,
     retries,

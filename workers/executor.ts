@@ -14,6 +14,7 @@ import type { Crashes, Suspicion } from "./crashes.ts";
 import type { Handlers } from "./handlers.ts";
 import type { InHand } from "./in_hand.ts";
 import { type Input, readCalls, validateCalls } from "./inputs.ts";
+import { checkResultSize } from "./output.ts";
 import type { Run } from "./run.ts";
 import type { Runner } from "./runner.ts";
 import { unknownTask, wasUnknown } from "./unknown_task.ts";
@@ -42,6 +43,8 @@ export interface ExecutorOptions {
   isRevoked(task: TaskMessage): boolean;
   /** Seconds that a task which is not known here is offered to other workers. */
   readonly unknownTaskWait: number;
+  /** Bytes of JSON that a result may have. */
+  readonly resultMaxBytes: number;
 }
 
 /** A run of the handler. */
@@ -179,6 +182,9 @@ export class Executor {
         ? await oneByOne(inputs, (input) => run(input, true))
         : await run(inputs as Input);
       if (result === undefined) return undefined;
+      if (result !== "overtaken" && !result.stored) {
+        checkResultSize(attempt.task.task, result.result, this.#options.resultMaxBytes);
+      }
       return end(
         result === "overtaken" ? { kind: "known" } : { kind: "success", ...result },
         ran(),

@@ -5,7 +5,7 @@ import type { Attempt, Returned } from "./attempt.ts";
 import type { Completer } from "./completer.ts";
 import { type Completion, completion, type CompletionSql, isCompletion } from "./completion.ts";
 import { createContext } from "./context.ts";
-import { encodeOutput } from "./output.ts";
+import { checkResultSize, encodeOutput } from "./output.ts";
 import { taskLog } from "./task_log.ts";
 import { withinLimit } from "./time_limit.ts";
 import { disowned, owned, type Owner } from "./uncaught.ts";
@@ -24,6 +24,8 @@ export interface InlineRunOptions {
   progress(value: unknown): void;
   /** The handler has returned, and its completion has a time limit of its own: waiting for a database does not count. */
   completing(): void;
+  /** Bytes of JSON that a result may have. */
+  readonly resultMaxBytes: number;
 }
 
 /** Runs one attempt.
@@ -31,7 +33,8 @@ export interface InlineRunOptions {
  * @throws whatever the handler or its completion throws */
 export function runInline(
   attempt: Attempt,
-  { watchdog, completer, owner, signal, over, progress, completing }: InlineRunOptions,
+  { watchdog, completer, owner, signal, over, progress, completing, resultMaxBytes }:
+    InlineRunOptions,
 ): Returned | Promise<Returned> {
   const { task, contract, handler, parsed, deliveries } = attempt;
   let pledged: unknown;
@@ -54,7 +57,12 @@ export function runInline(
       const lent: CompletionSql = {
         query: (statement, parameters) => disowned(() => sql.query(statement, parameters)),
       };
-      return toJson(await withinLimit(attempt, over, () => owned(owner, () => pledge.work(lent))));
+      const json = toJson(
+        await withinLimit(attempt, over, () => owned(owner, () => pledge.work(lent))),
+      );
+      // Here, where the transaction can still be rolled back.
+      checkResultSize(task.task, json, resultMaxBytes);
+      return json;
     });
     return result === undefined ? "overtaken" : { result, stored: true };
   };

@@ -144,6 +144,7 @@ export class WorkerNode implements Service {
       events,
       node,
       writer,
+      resultMaxBytes: config.resultMaxBytes,
     });
     const crashes = new Crashes({ database });
     const executor = new Executor({
@@ -157,6 +158,7 @@ export class WorkerNode implements Service {
       rates,
       isRevoked: (task) => revocations.has(task),
       unknownTaskWait: config.unknownTaskWait,
+      resultMaxBytes: config.resultMaxBytes,
     });
     this.#helpers = [writer, claims, crashes, uncaught, pools, watchdog, announcer];
     this.#presence = new Presence({

@@ -1,6 +1,6 @@
 /** What a handler returned, as its record holds it. */
 import { stringifyJson } from "../shared/celery/json.ts";
-import { InvalidOutput } from "../shared/errors.ts";
+import { InvalidOutput, ResultTooLarge } from "../shared/errors.ts";
 import type { TaskContract } from "../shared/task.ts";
 
 /** Checks what a handler returned against its contract.
@@ -34,5 +34,28 @@ export function encodeOutput(
     `Cannot finish task '${name}' because what its handler returned breaks the contract's output (${
       issues.join("; ")
     }): return what the contract declares`,
+  );
+}
+
+/** Refuses a result that is larger than the worker stores.
+ *
+ * @param json text of the result
+ * @param maxBytes in UTF-8
+ * @throws {ResultTooLarge}
+ *
+ * @example
+ * ```ts
+ * import { checkResultSize } from "./output.ts";
+ * import { assertThrows } from "@std/assert";
+ *
+ * checkResultSize("total", "42", 2);
+ * assertThrows(() => checkResultSize("total", '"\u00e9"', 3), Error, "more than 3 bytes");
+ * ```
+ */
+export function checkResultSize(task: string, json: string, maxBytes: number): void {
+  if (json.length * 3 <= maxBytes) return;
+  if (json.length <= maxBytes && new TextEncoder().encode(json).length <= maxBytes) return;
+  throw new ResultTooLarge(
+    `Cannot finish task '${task}' because its result has more than ${maxBytes} bytes: return less, store it elsewhere and return where, or raise CELERIAC_RESULT_MAX_BYTES`,
   );
 }

@@ -10,6 +10,7 @@ import type { Attempt, Returned } from "./attempt.ts";
 import type { Completer } from "./completer.ts";
 import { violationOf } from "./denial.ts";
 import { runInline } from "./inline_run.ts";
+import { checkResultSize } from "./output.ts";
 import type { Pools } from "./sandbox/pools.ts";
 import { Slots } from "./slots.ts";
 import { settlementOf } from "./settlement.ts";
@@ -18,6 +19,9 @@ import { taskLog } from "./task_log.ts";
 import { owned, type Owner } from "./uncaught.ts";
 import type { UncaughtErrors } from "./uncaught_errors.ts";
 import type { Watchdog } from "./watchdog.ts";
+
+/** Violations of one run that its record names. */
+const MAX_VIOLATIONS = 100;
 
 /** What a runner works with. */
 export interface RunnerOptions {
@@ -31,6 +35,8 @@ export interface RunnerOptions {
   readonly node: string;
   /** Takes STARTED and PROGRESS; what comes of it is not awaited. */
   readonly writer: { settle(settlement: Settlement): Promise<boolean> };
+  /** Bytes of JSON that a result, or one report of progress, may have. */
+  readonly resultMaxBytes: number;
 }
 
 /** An attempt that runs now, and the means to end it. */
@@ -179,7 +185,8 @@ export class Runner {
   }
 
   #violated({ task, meta }: Attempt, violation: Violation, what: string): void {
-    (meta.violations ??= []).push({ violation, what });
+    const violations = meta.violations ??= [];
+    if (violations.length < MAX_VIOLATIONS) violations.push({ violation, what });
     this.#options.events.emit({
       type: "task-violated",
       id: task.id,
@@ -197,13 +204,19 @@ export class Runner {
 
   #progress(attempt: Attempt, value: unknown): void {
     const { task } = attempt;
+    const json = stringifyJson(value);
+    try {
+      checkResultSize(task.task, json, this.#options.resultMaxBytes);
+    } catch (error) {
+      return logger.warn("Progress of task {id} was not stored: {error}", { id: task.id, error });
+    }
     this.#options.events.emit({
       type: "task-progress",
       id: task.id,
       name: task.task,
       progress: value,
     });
-    this.#note(attempt, "PROGRESS", stringifyJson(value));
+    this.#note(attempt, "PROGRESS", json);
   }
 
   /** Not awaited: a state on the way is worth no waiting, and the final one replaces it. */

@@ -14,13 +14,13 @@
 import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
 import { checkHeaders } from "../shared/broker/header_limit.ts";
-import { isDataFault } from "../shared/database/sqlstate.ts";
 import { encodeException, pythonRepr, revoked } from "../shared/celery/exception.ts";
 import { retryMessage, type TaskMessage } from "../shared/celery/message.ts";
 import { InvalidInput } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Outcome } from "../shared/outcome.ts";
 import type { OutboxEntry } from "../shared/outbox.ts";
+import { isUnstorable } from "../shared/results/patience.ts";
 import type { Settlement } from "../shared/results/result.ts";
 import type { Follower } from "./follow.ts";
 import type { Run } from "./run.ts";
@@ -165,7 +165,7 @@ export class Settler {
       const taken = await this.#options.writer.settle(this.#settlement(run, refused));
       return taken ? refused : undefined;
     } catch (error) {
-      if (!isDataFault(error)) throw error;
+      if (!isUnstorable(error)) throw error;
       logger.error("Task {id} has no record, as none can be stored: {error}", {
         id: run.id,
         error,

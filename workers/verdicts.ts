@@ -1,7 +1,7 @@
 /** What a delivery leads to without a run, or after one that threw. */
 import { encodeException, traceback } from "../shared/celery/exception.ts";
 import type { TaskMessage } from "../shared/celery/message.ts";
-import { Ignore, Reject, Retry, Terminated, WorkerLost } from "../shared/errors.ts";
+import { Ignore, Reject, ResultTooLarge, Retry, Terminated, WorkerLost } from "../shared/errors.ts";
 import type { Failure, Outcome } from "../shared/outcome.ts";
 import { type Claim, isFinal } from "../shared/results/result.ts";
 import { isWorthRetrying, NO_RETRY, retryDelay, retryPolicy } from "../shared/retry.ts";
@@ -64,6 +64,7 @@ function chosen(error: unknown, task: TaskMessage, contract: TaskContract): Outc
   if (error instanceof Reject) {
     return { kind: "reject", reason: "rejected", error: failureOf(error) };
   }
+  if (error instanceof ResultTooLarge) return { kind: "failure", error: failureOf(error) };
   const violation = violationOf(error, contract);
   if (violation?.denied) return { kind: "failure", error: failureOf(violation) };
   return tried(error instanceof Retry ? error : undefined, error, task, contract);

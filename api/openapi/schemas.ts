@@ -92,7 +92,8 @@ export function sharedSchemas(): Record<string, JsonSchema> {
       description:
         "The task is durable: its queue has confirmed it, or the outbox has committed it",
     }),
-    Record: recordSchema(id),
+    Record: recordSchema(id, ["progress"]),
+    ListedRecord: recordSchema(id, ["progress", "result"]),
     TaskError: record({
       name: nullable("string", "Class of the error in JavaScript; null for an error from Python"),
       message: { type: "string" },
@@ -105,7 +106,7 @@ export function sharedSchemas(): Record<string, JsonSchema> {
       id: { type: "string" },
       members: { type: "array", items: schemaRef("Child") },
     }, { optional: ["members"] }),
-    Page: record({ tasks: { type: "array", items: schemaRef("Record") }, next: nextCursor }),
+    Page: record({ tasks: { type: "array", items: schemaRef("ListedRecord") }, next: nextCursor }),
     Problem: record(problem, { optional: ["errors"], description: "RFC 9457" }),
     FieldError: record({
       field: {
@@ -137,7 +138,7 @@ export function sharedSchemas(): Record<string, JsonSchema> {
   };
 }
 
-function recordSchema(id: JsonSchema): JsonSchema {
+function recordSchema(id: JsonSchema, optional: string[]): JsonSchema {
   const count = (description: string) => ({ type: "integer", minimum: 0, description });
   return record({
     id,
@@ -183,5 +184,5 @@ function recordSchema(id: JsonSchema): JsonSchema {
     started_at: time("When the last attempt began"),
     finished_at: time("When it became final"),
     updated_at: { type: "string", format: "date-time", description: "Last change" },
-  }, { optional: ["progress"] });
+  }, { optional });
 }

@@ -13,7 +13,7 @@ import { type Answer, conditionalAnswer, etagOf } from "../conditional.ts";
 import { isLabel, label } from "../label.ts";
 import { queriedWait } from "../preferences.ts";
 import { noRecord, parseQuery, readQuery } from "../query.ts";
-import { isYoung, pendingRecord, recordJson } from "../record.ts";
+import { isYoung, pendingRecord, recordJson, resultlessJson } from "../record.ts";
 import { time } from "../time.ts";
 import { watch, type WatchParts } from "../watch.ts";
 
@@ -34,6 +34,9 @@ export const ListQuery = z.object({
   since: time.describe("Submitted, or first seen, at or after"),
   until: time.describe("Submitted, or first seen, before"),
   limit: z.coerce.number().int().min(1).max(1000).describe("Records in one answer; default 50"),
+  results: z.enum(["true", "false"]).describe(
+    "Whether each record has its `result` and `progress`, which may be large; default false",
+  ),
   cursor: z.string().max(1024).describe("`next` of the answer before"),
 }).partial();
 
@@ -80,7 +83,7 @@ export function resultRoutes({ cache, maxWait, ...watched }: ResultParts): Hono 
       return finalAnswer(c, answer);
     })
     .get("/tasks", async (c) => {
-      const { limit = 50, cursor, since, until, ...filter } = parseQuery(
+      const { limit = 50, cursor, since, until, results, ...filter } = parseQuery(
         ListQuery,
         c.req.queries(),
       );
@@ -90,13 +93,13 @@ export function resultRoutes({ cache, maxWait, ...watched }: ResultParts): Hono 
           ...(since !== undefined && { since: new Date(since) }),
           ...(until !== undefined && { until: new Date(until) }),
         },
-        { limit, ...(cursor !== undefined && { cursor }) },
+        { limit, results: results === "true", ...(cursor !== undefined && { cursor }) },
       );
       if (page.next !== null) {
         const next = new URLSearchParams({ ...c.req.query(), cursor: page.next });
         c.header("link", `</v1/tasks?${next}>; rel="next"`);
       }
-      const tasks = page.records.map(recordJson).join(",");
+      const tasks = page.records.map(results === "true" ? recordJson : resultlessJson).join(",");
       return jsonAnswer(c, `{"tasks":[${tasks}],"next":${JSON.stringify(page.next)}}`);
     });
 }

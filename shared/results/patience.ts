@@ -7,6 +7,11 @@ import { DatabaseUnavailable } from "../errors.ts";
 /** Milliseconds: soon enough after a restart of the server, seldom enough for one that stays away. */
 const LONGEST_PAUSE_MS = 2000;
 
+/** Whether records cannot be written for what they are: the database refuses one, or together they make no statement. */
+export function isUnstorable(error: unknown): boolean {
+  return isDataFault(error) || error instanceof RangeError || error instanceof TypeError;
+}
+
 /** Judges a failed batch of records: data at fault is singled out, all else is tried again, for ever.
  *
  * An operator can mend missing tables and missing rights as well as a missing server; a lost result nobody can.
@@ -24,7 +29,7 @@ const LONGEST_PAUSE_MS = 2000;
  * ```
  */
 export function persevere(what: string, error: unknown, attempt: number): Verdict {
-  if (isDataFault(error)) return "split";
+  if (isUnstorable(error)) return "split";
   const pauseMs = Math.min(LONGEST_PAUSE_MS, 50 * 2 ** Math.min(attempt, 16));
   // The database says itself that it is away, once.
   if (!(error instanceof DatabaseUnavailable)) {

@@ -21,7 +21,7 @@ import type {
   TaskRecord,
 } from "./result.ts";
 import { STATES } from "./result.ts";
-import type { ResultStore } from "./store.ts";
+import type { ListOptions, ResultStore } from "./store.ts";
 import type { Position, Statements, Tables } from "./statements.ts";
 
 /** A row of a list; only `last_time`, `last_id` and `seen` are there where nothing fits. */
@@ -182,7 +182,7 @@ export class PostgresResultStore implements ResultStore {
 
   async list(
     filter: RecordFilter,
-    { limit, cursor }: { limit: number; cursor?: string },
+    { limit, cursor, results = true }: ListOptions,
   ): Promise<RecordPage> {
     check(filter, limit);
     const { listing } = await this.#statements();
@@ -195,7 +195,8 @@ export class PostgresResultStore implements ResultStore {
       // One more than asked for tells whether there is a next page.
       const wanted = limit - records.length + 1;
       const window = scanning ? WINDOW : wanted;
-      const { statement, parameters } = listing({ filter, window, limit: wanted, after });
+      const stretch = { filter, window, limit: wanted, after, results };
+      const { statement, parameters } = listing(stretch);
       const rows = await this.#database.query<ListedRow>(statement, parameters);
       for (const { id, ...row } of rows) {
         if (id === null) continue;

@@ -61,7 +61,34 @@ export interface Stretch {
   /** Rows to take of those that fit. */
   readonly limit: number;
   readonly after: Position | undefined;
+  /** Whether to read what the tasks returned or reported; each may be megabytes. */
+  readonly results: boolean;
 }
+
+/** Columns of a listed record, but for `result`. */
+const LISTED = [
+  "id",
+  "name",
+  "state",
+  "queue",
+  "worker",
+  "args_repr",
+  "kwargs_repr",
+  "exception",
+  "traceback",
+  "children",
+  "meta",
+]
+  .concat(
+    "retries",
+    "deliveries",
+    "submitted_at",
+    "started_at",
+    "finished_at",
+    "updated_at",
+    "time",
+  )
+  .map((column) => `record.${column}`).join(", ");
 
 /** How a set of tables is listed. */
 export interface Listed {
@@ -76,7 +103,7 @@ export interface Listed {
 
 /** Makes `listing` for a set of tables. */
 export function listingOf({ source, records, inState }: Listed): Statements["listing"] {
-  return ({ filter, window, limit, after }) => {
+  return ({ filter, window, limit, after, results }) => {
     const parameters: (string | number)[] = [];
     const given = (value: string | number) => `$${parameters.push(value)}`;
     const within: string[] = [];
@@ -106,7 +133,7 @@ export function listingOf({ source, records, inState }: Listed): Statements["lis
           (select count(*) from seen)::integer as seen
         from seen order by created_at, id limit 1
       )
-      select edge.*, record.*
+      select edge.*, ${LISTED}, ${results ? "record.result" : "null as result"}
       from edge left join (
         select *, ${time("created_at")} as time from ${records("select id from page")}
       ) as record on true

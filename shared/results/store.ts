@@ -13,6 +13,16 @@ import type {
   TaskRecord,
 } from "./result.ts";
 
+/** Which part of a list to read. */
+export interface ListOptions {
+  /** Records, 1 to 1,000. */
+  readonly limit: number;
+  /** `next` of the page before. */
+  readonly cursor?: string;
+  /** Whether to read `result`; `null` otherwise. Default `true`. */
+  readonly results?: boolean;
+}
+
 /** Reads and writes records. All writes take many at once: callers batch. */
 export interface ResultStore {
   /** Writes PENDING records; those that exist are left alone. */
@@ -53,7 +63,6 @@ export interface ResultStore {
    *
    * @param sql a transaction to read them in */
   states(ids: readonly string[], sql?: Sql): Promise<Map<string, State>>;
-  /** @param options.limit 1 to 1,000
-   * @throws {InvalidInput} when the cursor is not one of ours */
-  list(filter: RecordFilter, options: { limit: number; cursor?: string }): Promise<RecordPage>;
+  /** @throws {InvalidInput} when the limit is out of range, or the cursor is not one of ours */
+  list(filter: RecordFilter, options: ListOptions): Promise<RecordPage>;
 }

@@ -1,7 +1,7 @@
 /** Writes what runs led to, in micro-batches. Results are never best effort: the promise holds until they are committed. */
-import { Batch } from "../batch.ts";
+import { Batch, type Verdict } from "../batch.ts";
 import type { Service } from "../service.ts";
-import { persevere } from "./patience.ts";
+import { isUnstorable, persevere } from "./patience.ts";
 import type { Settlement } from "./result.ts";
 import type { ResultStore } from "./store.ts";
 
@@ -12,10 +12,15 @@ export interface ResultWriterOptions {
   readonly size?: number;
   /** Milliseconds that the first settlement waits for others. Default 2. */
   readonly delayMs?: number;
+  /** Milliseconds after which a statement that failed was too large or too slow. Default 10,000. */
+  readonly slowMs?: number;
 }
 
 /** Characters in one statement, so that large results do not pile up in memory at both ends. */
 const WEIGHT = 8 * 1024 * 1024;
+
+/** Milliseconds after which a statement that failed was too much for one: its settlements are written apart. */
+const SLOW_MS = 10_000;
 
 /** A settlement that waits, and may still be overtaken by a later one of its task. */
 interface Pending {
@@ -29,7 +34,7 @@ export class ResultWriter implements Service {
   readonly #pending = new Map<string, Pending>();
   readonly #batch: Batch<Pending, boolean>;
 
-  constructor({ store, size = 500, delayMs = 0 }: ResultWriterOptions) {
+  constructor({ store, size = 500, delayMs = 0, slowMs = SLOW_MS }: ResultWriterOptions) {
     this.#batch = new Batch<Pending, boolean>({
       name: "results",
       flush: (batch) => {
@@ -37,9 +42,9 @@ export class ResultWriter implements Service {
           const { id } = pending.settlement;
           if (this.#pending.get(id) === pending) this.#pending.delete(id);
         }
-        return store.settle(batch.map(({ settlement }) => settlement));
+        return inReasonableTime(slowMs, store.settle(batch.map(({ settlement }) => settlement)));
       },
-      failed: (error, attempt) => persevere("results", error, attempt),
+      failed: (error, attempt, batch) => judge(error, attempt, batch.length),
       weigh: ({ settlement }) => weigh(settlement),
       weight: WEIGHT,
       size,
@@ -96,4 +101,27 @@ function merge(earlier: Settlement, later: Settlement): Settlement {
 function weigh({ result, traceback, next }: Settlement): number {
   return 1000 + (result?.length ?? 0) + (traceback?.length ?? 0) +
     (next?.message.body.length ?? 0) * 4 / 3;
+}
+
+/** A statement that failed after a long time. Caught by {@linkcode judge}. */
+class TooSlow extends Error {
+  override readonly name = "TooSlow";
+}
+
+async function inReasonableTime<Value>(slowMs: number, work: Promise<Value>): Promise<Value> {
+  const began = performance.now();
+  try {
+    return await work;
+  } catch (cause) {
+    if (isUnstorable(cause) || performance.now() - began < slowMs) throw cause;
+    throw new TooSlow(`${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}
+
+/** Where a statement takes too long, all that it would write is tried apart: one settlement must not hold up the others. */
+function judge(error: unknown, attempt: number, settlements: number): Verdict {
+  if (!(error instanceof TooSlow)) return persevere("results", error, attempt);
+  if (settlements > 1) return "split";
+  const pause = persevere("results", error.cause, attempt);
+  return typeof pause === "number" ? { asideMs: pause } : pause;
 }

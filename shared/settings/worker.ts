@@ -79,6 +79,13 @@ export const WORKER_SETTINGS = {
     help:
       "how long a task that a worker does not know is offered to other workers before it becomes a dead letter; above the time of a rolling update",
   }),
+  resultMaxBytes: setting({
+    env: "CELERIAC_RESULT_MAX_BYTES",
+    schema: count({ min: 1024, max: 64 * 1024 * 1024 }).default(4 * 1024 * 1024),
+    value: "BYTES",
+    roles: ["worker", "dev"],
+    help: "largest result, as JSON; a task that returns more is FAILURE",
+  }),
   grace: setting({
     env: "CELERIAC_GRACE",
     schema: seconds().default(25),

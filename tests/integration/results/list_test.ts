@@ -114,6 +114,7 @@ Deno.test("list() reads the newest, and what is not a success, by an index of it
       window: 100,
       limit: 100,
       after,
+      results: false,
     });
     const plan = await database.query<{ line: string }>(`explain ${statement}`, parameters);
     const today = plan.map((row) => Object.values(row).join()).filter((line) =>

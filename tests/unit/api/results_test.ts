@@ -232,6 +232,25 @@ Deno.test("GET /v1/tasks lists by filters and goes on from page to page", async 
   assertEquals([failed.tasks.length, failed.tasks[0].id, failed.next], [1, "b", null]);
 });
 
+Deno.test("GET /v1/tasks leaves out results unless they are asked for", async () => {
+  await using home = await ground();
+  home.records.put({ id: "a", name: "add", state: "SUCCESS", result: '{"large":true}' });
+  home.records.put({ id: "b", name: "add", state: "PROGRESS", result: "0.5" });
+  const list = async (query: string) => {
+    const { tasks } = await (await home.app.request(`/v1/tasks${query}`)).json();
+    return tasks.map((task: Record<string, unknown>) => [
+      "result" in task,
+      "progress" in task,
+      task["result"] ?? task["progress"] ?? null,
+    ]);
+  };
+  const without = [[false, false, null], [false, false, null]];
+  assertEquals(await list(""), without);
+  assertEquals(await list("?results=false"), without);
+  assertEquals(await list("?results=true"), [[true, false, { large: true }], [true, true, 0.5]]);
+  assertEquals((await home.app.request("/v1/tasks?results=yes")).status, 422);
+});
+
 Deno.test("GET /v1/tasks refuses filters that do not fit and names them", async () => {
   await using home = await ground();
   const cases: [string, string][] = [

@@ -99,6 +99,48 @@ Deno.test("settle() singles out what cannot be stored, and waits for a database 
   assertEquals(stored, ["a", "b", "c", "d"]);
 });
 
+Deno.test("settle() singles out results that together are too large for a statement", async () => {
+  const store = new KeepingStore();
+  const settle = store.settle.bind(store);
+  store.settle = (settlements) => {
+    const length = settlements.reduce((sum, { result }) => sum + result!.length, 0);
+    return length > 100
+      ? Promise.reject(new RangeError("Invalid string length"))
+      : settle(settlements);
+  };
+  await using writer = new ResultWriter({ store });
+  const given = [settlement(), settlement({ result: "1".repeat(101) }), settlement()];
+  const results = await Promise.allSettled(given.map((one) => writer.settle(one)));
+  assertEquals(results.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
+});
+
+Deno.test("settle() does not let a result that takes too long hold up the others", async () => {
+  const stored: string[] = [];
+  const opened = Promise.withResolvers<void>();
+  let isOpen = false;
+  await using writer = new ResultWriter({
+    slowMs: 10,
+    store: {
+      async settle(settlements) {
+        if (!isOpen && settlements.some(({ id }) => id === "slow")) {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          throw new DatabaseUnavailable("no answer in time");
+        }
+        stored.push(...settlements.map(({ id }) => id));
+        if (stored.includes("later")) opened.resolve();
+        return settlements.map(() => true);
+      },
+    },
+  });
+  const first = ["a", "slow", "b"].map((id) => writer.settle(settlement({ id })));
+  await Promise.all([first[0], first[2]]);
+  assertEquals(await writer.settle(settlement({ id: "later" })), true);
+  await opened.promise;
+  isOpen = true;
+  assertEquals(await first[1], true);
+  assertEquals(stored, ["a", "b", "later", "slow"]);
+});
+
 Deno.test("settle() goes on trying for reasons that an operator can mend", async () => {
   let calls = 0;
   await using writer = new ResultWriter({
