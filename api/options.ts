@@ -116,7 +116,7 @@ function nameRefused(name: string): string | undefined {
     return `expected a name of 1 to ${HEADER_NAME_MAX} characters, ${MAX_PROPERTY} bytes at most`;
   }
   return isReservedHeader(name)
-    ? "'CC', 'BCC' and 'x-*' belong to the broker, and some names to Celery's protocol: choose another"
+    ? "'CC', 'BCC', 'x-death' and the like belong to the broker, and some names to Celery's protocol: choose another"
     : undefined;
 }
 

@@ -1,11 +1,11 @@
 /** Arguments by position and by name -> one object, checked against a contract. */
 import type { z } from "zod";
-import { InvalidInput } from "./errors.ts";
+import { WrongArguments } from "./errors.ts";
 import type { TaskContract } from "./task.ts";
 
 /** Binds positional arguments to the keys of the contract's input in their order, as Python binds parameters.
  *
- * @throws {InvalidInput} when there are too many, or one is given twice
+ * @throws {WrongArguments} when there are too many, or one is given twice
  *
  * @example
  * ```ts
@@ -25,7 +25,7 @@ export function bindArguments(
   if (args.length === 0) return kwargs;
   const keys = Object.keys(contract.input.shape);
   if (args.length > keys.length) {
-    throw new InvalidInput(
+    throw new WrongArguments(
       `Cannot bind ${args.length} positional arguments to task '${contract.name}' because it takes ${keys.length} at most: ${
         keys.join(", ") || "none"
       }`,
@@ -36,7 +36,7 @@ export function bindArguments(
   for (const [position, value] of args.entries()) {
     const key = keys[position]!;
     if (Object.hasOwn(kwargs, key)) {
-      throw new InvalidInput(
+      throw new WrongArguments(
         `Cannot bind argument '${key}' of task '${contract.name}' because it is given by position and by name: leave one out`,
         `kwargs.${key}`,
       );

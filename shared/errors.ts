@@ -32,6 +32,9 @@ export class InvalidInput extends CeleriacError {
   }
 }
 
+/** The arguments of a task do not fit its contract: Python raises `TypeError`, as for a function that is called wrongly. */
+export class WrongArguments extends InvalidInput {}
+
 /** The broker has no queue for this message. Caught by whoever publishes: waiting does not mend it. */
 export class Unroutable extends CeleriacError {}
 
@@ -96,6 +99,9 @@ export class Ignore extends CeleriacError {
 
 /** A handler sets its message aside: dead letter, FAILURE, no further attempt. */
 export class Reject extends CeleriacError {}
+
+/** A handler asked for another attempt by {@linkcode Retry}, named no cause, and there is no attempt left. */
+export class MaxRetriesExceeded extends CeleriacError {}
 
 /** The soft time limit passed while the handler ran: the reason of `context.signal`. */
 export class SoftTimeLimitExceeded extends CeleriacError {

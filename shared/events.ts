@@ -2,6 +2,22 @@
 
 /** Something that happened to a task in a worker; the names are Celery's (celery/events/event.py), in our spelling. */
 export type TaskEvent =
+  /** A task that a worker sent: what follows another one, or what a handler submitted. */
+  | {
+    readonly type: "task-sent";
+    readonly id: string;
+    readonly name: string;
+    readonly queue: string;
+    readonly args: string | null;
+    readonly kwargs: string | null;
+    readonly rootId: string;
+    readonly parentId: string | null;
+    readonly retries: number;
+    readonly eta: string | null;
+    readonly expires: string | null;
+    readonly exchange: string;
+    readonly routingKey: string;
+  }
   | {
     readonly type: "task-received";
     readonly id: string;

@@ -224,6 +224,7 @@ export class Metrics {
         return this.#blockedSeconds.inc({ task: this.#name(event.name) }, event.seconds);
       case "task-uncaught":
         return this.#uncaught.inc({ task: this.#name(event.name) });
+      case "task-sent":
       case "task-started":
       case "task-progress":
         return;

@@ -40,6 +40,8 @@ export interface PublisherOptions {
   readonly outbox: { add(entries: readonly OutboxEntry[]): Promise<unknown> };
   /** Who sends, for the header `origin`: `gen<pid>@<host>` in Celery's manner. */
   readonly origin: string;
+  /** Called with each message that is durable. */
+  sent?(message: Message, queue: string): void;
 }
 
 /** A message due later than this goes through the outbox; a shorter wait is the worker's. */
@@ -66,10 +68,12 @@ export class Publisher {
   readonly #broker: Broker;
   readonly #held: Batch<OutboxEntry, void>;
   readonly #origin: string;
+  readonly #sent: PublisherOptions["sent"];
 
-  constructor({ broker, outbox, origin }: PublisherOptions) {
+  constructor({ broker, outbox, origin, sent }: PublisherOptions) {
     this.#broker = broker;
     this.#origin = origin;
+    this.#sent = sent;
     this.#held = new Batch<OutboxEntry, void>({
       name: "messages for the outbox",
       flush: async (entries) => {
@@ -105,6 +109,7 @@ export class Publisher {
 
     const late = dueAt.getTime() - now.getTime() > OUTBOX_FROM_MS;
     const via = late ? await this.#later(entry, options) : await this.#now(entry, options);
+    this.#sent?.(message, queue);
     return { ...submitted, via };
   }
 

@@ -1,5 +1,6 @@
 /** Reads whatever was thrown. A handler may throw a value of any kind: also a revoked proxy, or an error whose properties throw when they
  * are read. Nothing here throws. */
+import { isDeepStrictEqual as equal } from "node:util";
 import { repr } from "./celery/repr.ts";
 
 /** Stands for a value that throws when it is read. */
@@ -68,6 +69,31 @@ export function nameOf(error: Error): string {
     // The name that it gives itself is all there is.
   }
   return textOf(name ?? "Error");
+}
+
+/** Arguments of an error that are taken along. */
+const MAX_ARGS = 32;
+
+/** What an error lists as its arguments in `args`, for Python's class: JSON values, and text in place of what JSON does not hold;
+ * `undefined` where it lists none. */
+export function argsOf(error: Error): unknown[] | undefined {
+  const args = property(error, "args");
+  try {
+    return Array.isArray(args) ? Array.from(args).slice(0, MAX_ARGS).map(plainArgument) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function plainArgument(value: unknown): unknown {
+  try {
+    const text = JSON.stringify(value);
+    const plain: unknown = text === undefined ? undefined : JSON.parse(text);
+    if (text !== undefined && equal(plain, value)) return plain;
+  } catch {
+    // Shown instead.
+  }
+  return textOf(value);
 }
 
 /** The errors that an `AggregateError` or a `SuppressedError` holds. */

@@ -2,7 +2,7 @@
  * (celery/app/builtins.py). They are routed like the task they run, so they arrive at our queues. */
 import type { TaskMessage } from "../shared/celery/message.ts";
 import { isObject } from "../shared/celery/shape.ts";
-import { InvalidInput } from "../shared/errors.ts";
+import { WrongArguments } from "../shared/errors.ts";
 
 /** One call of a task. */
 export interface Call {
@@ -21,7 +21,7 @@ export interface Calls {
 
 /** Reads what a message asks for: one call, or a series.
  *
- * @throws {InvalidInput} when a series is not one
+ * @throws {WrongArguments} when a series is not one
  *
  * @example
  * ```ts
@@ -41,14 +41,16 @@ export function callsOf(
   }
   const { task: inner, it } = kwargs;
   if (!isObject(inner) || typeof inner["task"] !== "string" || !Array.isArray(it)) {
-    throw new InvalidInput(
+    throw new WrongArguments(
       `Cannot run '${task}' as it has no signature 'task' and no list 'it': send both by name`,
     );
   }
   const calls = it.map((item: unknown): Call => {
     if (task === "celery.map") return { args: [item], kwargs: {} };
     if (Array.isArray(item)) return { args: item, kwargs: {} };
-    throw new InvalidInput("Cannot run 'celery.starmap' as an item of 'it' is no list: send lists");
+    throw new WrongArguments(
+      "Cannot run 'celery.starmap' as an item of 'it' is no list: send lists",
+    );
   });
   return { name: inner["task"], calls, series: true };
 }

@@ -1,7 +1,7 @@
 /** What a message asks for, bound to a contract and checked against it. */
 import { bindArguments, inputIssues } from "../shared/arguments.ts";
 import type { TaskMessage } from "../shared/celery/message.ts";
-import { InvalidInput } from "../shared/errors.ts";
+import { WrongArguments } from "../shared/errors.ts";
 import type { Outcome } from "../shared/outcome.ts";
 import type { TaskContract } from "../shared/task.ts";
 import { type Call, type Calls, callsOf } from "./calls.ts";
@@ -33,7 +33,7 @@ export function validateCalls(
       const parsed = contract.input.safeParse(raw);
       if (parsed.success) return { raw, parsed: parsed.data };
       const issues = inputIssues(contract, parsed.error, args.length);
-      throw new InvalidInput(
+      throw new WrongArguments(
         `Cannot run task '${contract.name}' because its input does not fit: ${
           issues.map(({ field, message }) => `${field}: ${message}`).join("; ")
         }`,

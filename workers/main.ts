@@ -12,7 +12,6 @@ import type { Log } from "../shared/log.ts";
 import { Metrics } from "../shared/metrics.ts";
 import { Outbox } from "../shared/outbox.ts";
 import { parseRate } from "../shared/rate.ts";
-import { Publisher } from "../shared/publisher.ts";
 import type { Registry } from "../shared/registry.ts";
 import { ClaimReader } from "../shared/results/claims.ts";
 import { chordStore, resultStore } from "../shared/results/choice.ts";
@@ -40,6 +39,7 @@ import { InHand } from "./in_hand.ts";
 import { Runner } from "./runner.ts";
 import { ChildModules } from "./sandbox/child_modules.ts";
 import { Pools } from "./sandbox/pools.ts";
+import { tellingPublisher } from "./sent.ts";
 import { Settler } from "./settle.ts";
 import { taskLines } from "./task_lines.ts";
 import { UncaughtErrors } from "./uncaught_errors.ts";
@@ -120,7 +120,7 @@ export class WorkerNode implements Service {
     const follower = new Follower({
       broker,
       followUps: new FollowUps({
-        publisher: new Publisher({ broker, outbox, origin: node }),
+        publisher: tellingPublisher({ broker, outbox, origin: node, events }),
         routes: new Routes(registry, config.routes),
         chords: chordStore(config.results, database),
         store,

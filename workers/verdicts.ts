@@ -1,7 +1,15 @@
 /** What a delivery leads to without a run, or after one that threw. */
 import { encodeException, traceback } from "../shared/celery/exception.ts";
 import type { TaskMessage } from "../shared/celery/message.ts";
-import { Ignore, Reject, ResultTooLarge, Retry, Terminated, WorkerLost } from "../shared/errors.ts";
+import {
+  Ignore,
+  MaxRetriesExceeded,
+  Reject,
+  ResultTooLarge,
+  Retry,
+  Terminated,
+  WorkerLost,
+} from "../shared/errors.ts";
 import type { Failure, Outcome } from "../shared/outcome.ts";
 import { type Claim, isFinal } from "../shared/results/result.ts";
 import { isWorthRetrying, NO_RETRY, retryDelay, retryPolicy } from "../shared/retry.ts";
@@ -82,8 +90,26 @@ function tried(
   const delay = asked || isWorthRetrying(policy, error)
     ? retryDelay(policy, task.retries, Math.random())
     : undefined;
-  if (delay === undefined) return { kind: "failure", error: failure };
+  if (delay === undefined) {
+    return { kind: "failure", error: asked ? exhausted(asked, task, failure) : failure };
+  }
   return { kind: "retry", error: failure, delay: asked?.countdown ?? delay };
+}
+
+/** What a task fails with that asks for an attempt which it no longer has: the cause that it named, or else Celery's exception for this.
+ * A `Retry` in a FAILURE would make a Python task that reads it wait for a retry of its own. */
+function exhausted(
+  asked: Retry,
+  { task, id, argsRepr, kwargsRepr }: TaskMessage,
+  failure: Failure,
+): Failure {
+  const { exc_module: module, exc_type: type } = failure.exception;
+  if (module !== "celery.exceptions" || type !== "Retry") return failure;
+  const error = new MaxRetriesExceeded(
+    `Can't retry ${task}[${id}] args:${argsRepr} kwargs:${kwargsRepr}`,
+    { cause: asked },
+  );
+  return failureOf(error);
 }
 
 /** An error as it is stored and sent. */

@@ -152,6 +152,35 @@ export function resultOf(canvas: Canvas, parent: ResultTuple | null = null): Res
   }
 }
 
+/** What starting a canvas adds to the `children` of the task that starts it, as Python workers write it: the task that is sent, or the
+ * group with its members. What comes after that is the child of those.
+ *
+ * @example
+ * ```ts
+ * import { childOf } from "./dispatch.ts";
+ * import type { Canvas } from "./canvas_tree.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const step = (taskId: string): Canvas => (
+ *   { kind: "task", signature: { task: "add", args: [], kwargs: {}, options: { taskId } } }
+ * );
+ * assertEquals(childOf({ kind: "chain", steps: [step("b"), step("c")] }), [["b", null], null]);
+ * ```
+ */
+export function childOf(canvas: Canvas): ResultTuple {
+  switch (canvas.kind) {
+    case "task":
+    case "group":
+      return resultOf(canvas);
+    case "chain":
+      return childOf(canvas.steps[0]!);
+    case "chord": {
+      const { id, header, body } = canvas;
+      return header.length === 0 ? childOf(body) : resultOf({ kind: "group", id, members: header });
+    }
+  }
+}
+
 /** The results that a chord waits for: one for each task that a member ends with. */
 function results(member: Canvas): ResultTuple[] {
   const result = resultOf(member);

@@ -133,6 +133,20 @@ export function decodeEvents({ body }: Message): HeardEvent[] {
 function fields(event: TaskEvent): Record<string, unknown> {
   const { name } = event;
   switch (event.type) {
+    case "task-sent":
+      return {
+        name,
+        args: event.args,
+        kwargs: event.kwargs,
+        root_id: event.rootId,
+        parent_id: event.parentId,
+        retries: event.retries,
+        eta: event.eta,
+        expires: event.expires,
+        queue: event.queue,
+        exchange: event.exchange,
+        routing_key: event.routingKey,
+      };
     case "task-received":
       return {
         name,

@@ -1,13 +1,16 @@
 /** Exceptions as Celery stores them. */
 import {
   InvalidInput,
+  MaxRetriesExceeded,
   Reject,
   Retry,
   SoftTimeLimitExceeded,
   TimeLimitExceeded,
   WorkerLost,
+  WrongArguments,
 } from "../errors.ts";
 import {
+  argsOf,
   isError,
   nameOf,
   plainIssues,
@@ -58,13 +61,16 @@ const NAMEABLE: ReadonlySet<string> = new Set([
   ...["ZeroDivisionError"],
 ]);
 
+/** Celery's exceptions by which a task chooses what follows: whoever reads one in a result would choose it in turn, and wait for ever. */
+const CHOICES: ReadonlySet<string> = new Set(["Ignore", "Reject", "Retry", "TaskPredicate"]);
+
 /** A module and a class in it. */
 const DOTTED = /^([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\.([A-Za-z_]\w*)$/;
 
 /** Turns whatever was thrown into an exception that Python can rebuild.
  *
  * An error names its Python class itself by a property `pythonClass`, such as `shop.errors.NotServed`: whoever reads the result with that
- * module loaded gets this class, called with the message.
+ * module loaded gets this class, called with the message; or with what a property `args` lists, JSON values.
  *
  * @example
  * ```ts
@@ -99,17 +105,22 @@ function encode(error: unknown, depth: number): ExceptionMeta {
     if (cause !== undefined && depth < MAX_CAUSES) return encode(cause, depth + 1);
     return exception("celery.exceptions", "Retry", message);
   }
+  if (error instanceof MaxRetriesExceeded) {
+    return exception("celery.exceptions", "MaxRetriesExceededError", message);
+  }
+  if (error instanceof WrongArguments) return exception("builtins", "TypeError", message);
   if (error instanceof InvalidInput) return exception("builtins", "ValueError", message);
   const issues = property(error, "issues");
   if (Array.isArray(issues) && issues.length > 0) {
     return exception("builtins", "ValueError", storable(issuesText(issues), MAX_MESSAGE));
   }
+  const args = argsOf(error)?.map(argument) ?? [message];
   const named = pythonClass(error);
-  if (named) return exception(...named, message);
+  if (named) return exception(...named, ...args);
   const type = nameOf(error);
   const builtin = BUILTINS.get(type);
-  if (builtin) return exception("builtins", builtin, message);
-  return exception(MODULE, identifier(type), message);
+  if (builtin) return exception("builtins", builtin, ...args);
+  return exception(MODULE, identifier(type), ...args);
 }
 
 /** An exception as Python's `repr` shows it: `ValueError('boom')`. */
@@ -170,6 +181,18 @@ function stackOf(error: Error): string {
   );
 }
 
+/** An argument as Postgres stores it; text in place of one that is too large. */
+function argument(value: unknown): unknown {
+  if (typeof value === "string") return storable(value, MAX_MESSAGE);
+  const json = JSON.stringify(value);
+  return json.length > MAX_MESSAGE || UNSTORABLE.test(json)
+    ? storable(textOf(value), MAX_MESSAGE)
+    : value;
+}
+
+/** NUL and lone surrogates within JSON. */
+const UNSTORABLE = /\\u(?:0000|d[89a-f])/i;
+
 /** JSON scalars as they are, anything else as text. */
 function thrown(value: unknown): unknown {
   const plain = plainThrown(value);
@@ -182,6 +205,7 @@ function pythonClass(error: Error): [module: string, type: string] | undefined {
   if (typeof name !== "string") return undefined;
   const [, module = "", type = ""] = DOTTED.exec(name) ?? [];
   if (type === "" || module === "builtins" && !NAMEABLE.has(type)) return undefined;
+  if (module === "celery.exceptions" && CHOICES.has(type)) return undefined;
   return [module, type];
 }
 

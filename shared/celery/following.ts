@@ -6,7 +6,7 @@
 import { inTurn, readCanvas, sideBySide } from "./canvas.ts";
 import { type Canvas, endings, given, identified, steps } from "./canvas_tree.ts";
 import { childIds } from "./child_id.ts";
-import { type Dispatch, dispatch, resultOf, type ResultTuple } from "./dispatch.ts";
+import { childOf, type Dispatch, dispatch, type ResultTuple } from "./dispatch.ts";
 import type { Embed, TaskMessage } from "./message.ts";
 import { fromWire, type Signature } from "./signature.ts";
 
@@ -76,7 +76,7 @@ export function afterSuccess(
   const newId = childIds(id, "link"); // one for all parts: no two ids are alike
   const parts = [
     ...callbacks.filter(({ kind }) => kind === "group"),
-    ...(plain.length > 1 ? [sideBySide(plain)] : plain),
+    ...(callbacks.length > 1 && plain.length > 0 ? [sideBySide(plain)] : plain),
   ].map((part) => identified(part, newId));
   const next = rest(id, embed);
   return started([...parts, ...(next ? [next] : [])], [value], { rootId, parentId: id });
@@ -170,7 +170,7 @@ function started(
   return {
     chords: started.flatMap(({ chords }) => chords),
     messages: started.flatMap(({ messages }) => messages),
-    children: parts.map((part) => resultOf(part)),
+    children: parts.map(childOf),
   };
 }
 

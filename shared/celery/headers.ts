@@ -56,19 +56,19 @@ const BROKER =
 /** Since when workers meet the message that do not know its task, in ISO 8601: it goes on to others. */
 export const UNKNOWN_SINCE = "celeriac-unknown-since";
 
-/** Whether users may not set a header of this name: it is the protocol's, the broker's (`x-...`) or
- * would send copies elsewhere (`CC`, `BCC`).
+/** Whether users may not set a header of this name: it is the protocol's, RabbitMQ counts a message's
+ * journey by it (`x-death` and the like) or it would send copies elsewhere (`CC`, `BCC`).
  *
  * @example
  * ```ts
  * import { isReservedHeader } from "./headers.ts";
  * import { assert } from "@std/assert";
  *
- * assert(isReservedHeader("retries") && isReservedHeader("x-delay") && !isReservedHeader("tenant"));
+ * assert(isReservedHeader("retries") && isReservedHeader("x-death") && !isReservedHeader("x-tenant"));
  * ```
  */
 export function isReservedHeader(name: string): boolean {
-  return PROTOCOL.has(name) || name === UNKNOWN_SINCE || /^(?:x-|b?cc$)/i.test(name);
+  return PROTOCOL.has(name) || name === UNKNOWN_SINCE || /^b?cc$/i.test(name) || BROKER.test(name);
 }
 
 /** What the sender added to the protocol's headers. */

@@ -13,6 +13,7 @@ import {
   type Violation,
 } from "../../shared/errors.ts";
 import {
+  argsOf,
   isError,
   nameOf,
   plainIssues,
@@ -42,6 +43,8 @@ export interface ErrorRecord {
   readonly field?: string;
   /** The class that it names itself after in Python. */
   readonly pythonClass?: string;
+  /** The arguments that it lists for that class. */
+  readonly args?: readonly unknown[];
   /** {@linkcode PolicyViolation}: of what kind. */
   readonly violation?: Violation;
   /** What an `AggregateError` gathers. */
@@ -101,6 +104,7 @@ function written(error: unknown, depth: number): ErrorRecord {
   const cause = property(error, "cause");
   const seconds = property(error, "seconds");
   const pythonClass = property(error, "pythonClass");
+  const args = argsOf(error);
   const issues = property(error, "issues");
   const reasons = depth < MAX_DEPTH ? reasonsOf(error).slice(0, MAX_CAUSES) : [];
   return {
@@ -117,6 +121,7 @@ function written(error: unknown, depth: number): ErrorRecord {
     ...(error instanceof PolicyViolation ? { violation: error.violation } : {}),
     ...(typeof seconds === "number" ? { seconds } : {}),
     ...(typeof pythonClass === "string" ? { pythonClass } : {}),
+    ...(args && { args }),
     ...(Array.isArray(issues) ? { issues: plainIssues(issues) } : {}),
   };
 }
@@ -124,7 +129,7 @@ function written(error: unknown, depth: number): ErrorRecord {
 /** Makes an error of a record: of its own class if that is one of ours, otherwise of a class of that name. What was no error comes back as it was. */
 export function reviveError(record: ErrorRecord): unknown {
   if ("thrown" in record) return record.thrown;
-  const { name, message, stack, cause, reasons, issues, pythonClass } = record;
+  const { name, message, stack, cause, reasons, issues, pythonClass, args } = record;
   const make = record.ours ? OURS.get(name) : undefined;
   const error = make
     ? make(message, record)
@@ -135,6 +140,7 @@ export function reviveError(record: ErrorRecord): unknown {
   define(error, "stack", stack ?? `${name}: ${message}`);
   if (cause) define(error, "cause", reviveError(cause));
   if (pythonClass !== undefined) define(error, "pythonClass", pythonClass);
+  if (args) define(error, "args", args);
   if (issues) define(error, "issues", issues);
   return error;
 }

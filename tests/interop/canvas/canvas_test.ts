@@ -4,7 +4,7 @@ import { AmqpBroker } from "../../../shared/broker/amqp.ts";
 import { loadConfig } from "../../../shared/config.ts";
 import { migrate } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
-import { defineTask, z } from "../../../shared/mod.ts";
+import { defineTask, Retry, z } from "../../../shared/mod.ts";
 import { Registry } from "../../../shared/registry.ts";
 import { declarationFor } from "../../../shared/topology.ts";
 import { handle, Handlers } from "../../../workers/handlers.ts";
@@ -31,6 +31,12 @@ const handlers = [
       throw new RangeError("boom");
     },
   ),
+  handle(defineTask({ name: "deno.refuse", input: z.object({}) }), () => {
+    throw Object.assign(new RangeError("card"), { args: ["card", 7, { code: [null] }] });
+  }),
+  handle(defineTask({ name: "deno.tired", input: z.object({}), retry: { maxAttempts: 1 } }), () => {
+    throw new Retry();
+  }),
   handle(defineTask({ name: "deno.note", input: z.object({ id: z.string() }) }), ({ id }) => id),
 ];
 
@@ -54,6 +60,9 @@ const expected: Record<string, unknown> = {
   starmap: [3, 7],
   map: [3, 7],
   chunks: [[[[0, 2], [4]]], {}],
+  several_arguments: ["card", 7, { code: [null] }],
+  wrong_arguments: "TypeError",
+  no_attempt_left: ["MaxRetriesExceededError", "MaxRetriesExceededError", "FAILURE"],
   link: [2, [3, 4]],
   link_error_in_python: [BOOM, true],
   link_error_of_ours: [BOOM, true],
@@ -113,6 +122,13 @@ for (const name of await stacksHere()) {
         assertEquals(/ValueError\('boom'\)/.test(message), true, message);
       }
     });
+    const { python, ours } = found["rows_of_both"] as Record<string, Record<string, unknown>>;
+    for (const shape of Object.keys(python!)) {
+      await t.step(
+        `${shape}: rows and graph are those of a Python worker`,
+        () => assertEquals(ours![shape], python![shape]),
+      );
+    }
     await t.step("no counter stays behind", async () => {
       const left = await database.query("select group_id from django_celery_results_chordcounter");
       assertEquals(left, []);

@@ -69,6 +69,14 @@ def fail(*args):
     raise ValueError("boom")
 
 
+@app.task(name="proj.join")
+def join(task):
+    from celery.result import allow_join_result
+
+    with allow_join_result():
+        return app.AsyncResult(task).get(timeout=60, interval=0.05)
+
+
 if __name__ == "__main__" and sys.argv[1:] == ["migrate"]:
     from django.core.management import call_command
 

@@ -2,7 +2,9 @@
 
 import json
 
-from proj import add, app, echo, fail, slow_add, xsum
+from proj import add, app, echo, fail, join, slow_add, xsum
+
+from trees import mixed, shapes as plain, tell
 
 from celery import chain, chord, group, uuid
 from celery.result import GroupResult
@@ -26,6 +28,13 @@ def failure(result):
         return ["no failure", result.get(follow_parents=False, **WAIT)]
     except Exception as error:  # noqa: BLE001
         return [type(error).__name__, str(error)]
+
+
+def exception(result):
+    try:
+        return result.get(**WAIT)
+    except Exception as error:  # noqa: BLE001
+        return error
 
 
 def states(result):
@@ -196,6 +205,36 @@ def link_error_of_ours():
     result = fail.apply_async(link_error=errback)
     told = app.AsyncResult(errback.options["task_id"])
     return lambda: [failure(result), value(told) == result.id]
+
+
+@shape
+def several_arguments():
+    result = deno("refuse").apply_async()
+    return lambda: exception(result).args
+
+
+@shape
+def wrong_arguments():
+    result = deno("add", 1, 2, 3).apply_async()
+    return lambda: type(exception(result)).__name__
+
+
+@shape
+def no_attempt_left():
+    result = deno("tired").apply_async()
+    joined = join.delay(result.id)
+    return lambda: [type(exception(result)).__name__, type(exception(joined)).__name__, joined.state]
+
+
+@shape
+def rows_of_both():
+    ours = lambda *args: deno("add", *args)  # noqa: E731
+    sides = {
+        "python": {**plain(add.s), **mixed(add.s, xsum.s)},
+        "ours": {**plain(ours), **mixed(ours, lambda: deno("sum"))},
+    }
+    running = {side: {name: one.apply_async() for name, one in all_.items()} for side, all_ in sides.items()}
+    return lambda: {side: {name: tell(one) for name, one in all_.items()} for side, all_ in running.items()}
 
 
 sent = {name: function() for name, function in shapes.items()}

@@ -54,8 +54,8 @@ const VALUES: Record<string, unknown> = {
 
 const RAISED: Record<string, [state: string, module: string, name: string, first?: RegExp]> = {
   refused: ["FAILURE", "shop.errors", "NotServed", /^'XX'$/],
-  misfit: ["FAILURE", "builtins", "ValueError", /args\.0: Too small/],
-  too_many: ["FAILURE", "builtins", "ValueError", /takes 2 at most: weight, country/],
+  misfit: ["FAILURE", "builtins", "TypeError", /args\.0: Too small/],
+  too_many: ["FAILURE", "builtins", "TypeError", /takes 2 at most: weight, country/],
   unknown: ["FAILURE", "celery.exceptions", "NotRegistered", /^'no\.such\.task'$/],
   rejected: ["FAILURE", "celery.exceptions", "Reject", /^'aside'$/],
   expired: ["REVOKED", "celery.exceptions", "TaskRevokedError", /^'expired'$/],

@@ -7,8 +7,10 @@ import {
   type HeardEvent,
   workerEvent,
 } from "../../../shared/celery/event.ts";
+import { encodeTask } from "../../../shared/celery/message.ts";
 import { Malformed } from "../../../shared/errors.ts";
 import type { TaskEvent } from "../../../shared/events.ts";
+import { sentEvent } from "../../../workers/sent.ts";
 
 function node(): EventNode {
   let clock = 0;
@@ -226,6 +228,36 @@ Deno.test("workerEvent() writes one object with the fields that watchers show", 
     sw_sys: "Linux",
   });
   assertEquals(decodeEvents(message)[0]?.uuid, null);
+});
+
+Deno.test("encodeEvents() tells of a message that was sent", () => {
+  const signature = {
+    task: "add",
+    args: [1],
+    kwargs: {},
+    options: { taskId: "b", rootId: "a", parentId: "a", countdown: 60 },
+  };
+  const destination = { exchange: "celeriac", routingKey: "celeriac.default" };
+  const now = new Date("2026-01-02T03:04:05Z");
+  const sent = encodeTask(signature, { origin: "o", destination, now });
+  const { clock: _, hostname: _host, pid: _pid, timestamp: _at, ...told } = heard(
+    sentEvent(sent, "celeriac.default"),
+  );
+  assertEquals(told, {
+    type: "task-sent",
+    uuid: "b",
+    name: "add",
+    args: "(1,)",
+    kwargs: "{}",
+    root_id: "a",
+    parent_id: "a",
+    retries: 0,
+    eta: "2026-01-02T03:05:05.000000+00:00",
+    expires: null,
+    queue: "celeriac.default",
+    exchange: "celeriac",
+    routing_key: "celeriac.default",
+  });
 });
 
 Deno.test("decodeEvents() reads one object and a list, and leaves out what names no type, host or time", () => {

@@ -12,11 +12,13 @@ import {
 import {
   InvalidInput,
   Malformed,
+  MaxRetriesExceeded,
   Reject,
   Retry,
   SoftTimeLimitExceeded,
   TimeLimitExceeded,
   WorkerLost,
+  WrongArguments,
 } from "../../../shared/errors.ts";
 
 class PaymentRefused extends Error {}
@@ -37,6 +39,8 @@ Deno.test("encodeException() names Python's class for each error that has one", 
     [new ReferenceError("n"), meta("builtins", "NameError", "n")],
     [new DOMException("late", "TimeoutError"), meta("builtins", "TimeoutError", "late")],
     [new InvalidInput("bad", "kwargs.x"), meta("builtins", "ValueError", "bad")],
+    [new WrongArguments("bad", "kwargs.x"), meta("builtins", "TypeError", "bad")],
+    [new MaxRetriesExceeded("m"), meta("celery.exceptions", "MaxRetriesExceededError", "m")],
     [new SoftTimeLimitExceeded(5), meta("billiard.exceptions", "SoftTimeLimitExceeded")],
     [new TimeLimitExceeded(5), meta("billiard.exceptions", "TimeLimitExceeded", 5)],
     [new WorkerLost("gone"), meta("billiard.exceptions", "WorkerLostError", "gone")],
@@ -53,10 +57,45 @@ Deno.test("encodeException() takes the class that an error names, unless it woul
     [named("shop.errors.NotServed"), meta("shop.errors", "NotServed", "m")],
     [named("errors.E"), meta("errors", "E", "m")],
     [named("builtins.KeyError"), meta("builtins", "KeyError", "m")],
-    ...["builtins.SystemExit", "builtins.int", "NotServed", "a..b", "a b.c", "", "a.b.", 1, null]
+    ...[
+      "builtins.SystemExit",
+      "builtins.int",
+      "NotServed",
+      "a..b",
+      "a b.c",
+      "",
+      "a.b.",
+      1,
+      null,
+      "celery.exceptions.Retry",
+      "celery.exceptions.Ignore",
+    ]
       .map((name): [unknown, ExceptionMeta] => [named(name), meta("builtins", "TypeError", "m")]),
   ];
   for (const [error, expected] of cases) assertEquals(encodeException(error), expected);
+});
+
+Deno.test("encodeException() keeps all arguments that an error lists", () => {
+  const listing = (args: unknown, more: object = {}) =>
+    encodeException(Object.assign(new PaymentRefused("p"), { args, ...more }));
+  const python = { pythonClass: "shop.errors.Refused" };
+  assertEquals(
+    listing(["card", 7, { code: [null, true] }], python),
+    meta("shop.errors", "Refused", "card", 7, { code: [null, true] }),
+  );
+  assertEquals(listing([]), meta("celeriac", "PaymentRefused"));
+  for (const none of ["text", 5, null, undefined, {}]) {
+    assertEquals(listing(none), meta("celeriac", "PaymentRefused", "p"));
+  }
+  // What JSON does not hold, and what Postgres does not, is text.
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const odd = [new Map(), 2n ** 64n, undefined, { nul: "\0" }, "x".repeat(1e6), proxy, () => 1];
+  const { exc_message: shown } = listing(odd);
+  assertEquals(shown.length, odd.length);
+  assert(shown.every((one) => typeof one === "string" && one.length < 9000), String(shown));
+  assertEquals(shown[1], "18446744073709551616");
+  assertEquals(listing(Array(100).fill(1)).exc_message.length, 32);
 });
 
 Deno.test("encodeException() puts other errors into a module of ours under a name Python can use", () => {

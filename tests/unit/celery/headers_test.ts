@@ -10,14 +10,15 @@ Deno.test("isReservedHeader() covers the protocol, the broker's headers and Cele
     "called_directly",
     "delivery_info",
     "x-death",
-    "X-Anything",
+    "x-delivery-count",
+    "x-first-death-queue",
     "CC",
     "BCC",
     "bcc",
     "__proto__",
   ];
   for (const name of reserved) assert(isReservedHeader(name), name);
-  for (const name of ["tenant", "ccx", "traceparent", "periodic_task_name"]) {
+  for (const name of ["tenant", "x-tenant", "X-Own", "ccx", "traceparent", "periodic_task_name"]) {
     assert(!isReservedHeader(name), name);
   }
 });

@@ -96,10 +96,15 @@ Deno.test("encodeTask() puts user headers beside the protocol's, which win", () 
   };
   const hidden = JSON.parse('{"__proto__":{"task":"other"}}') as Record<string, HeaderValue>;
   const { headers } = encodeTask(
-    add({ headers: { ...reserved, tenant: "a", when: 2 ** 40, ...hidden } }),
+    add({ headers: { ...reserved, tenant: "a", "x-tenant": "b", when: 2 ** 40, ...hidden } }),
     context,
   );
-  assertEquals(Object.keys(headers), [...Object.keys(CAPTURED_HEADERS), "tenant", "when"]);
+  assertEquals(Object.keys(headers), [
+    ...Object.keys(CAPTURED_HEADERS),
+    "tenant",
+    "x-tenant",
+    "when",
+  ]);
   assertEquals([headers["id"], headers["stamps"]], ["e6034684", {}]);
   assertEquals(Object.getPrototypeOf(headers), Object.prototype);
 });

@@ -1,12 +1,42 @@
 import { assert, assertEquals } from "@std/assert";
 import { pythonRepr } from "../../../shared/celery/exception.ts";
 import type { TaskMessage } from "../../../shared/celery/message.ts";
+import { Retry } from "../../../shared/errors.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
+import type { Failure } from "../../../shared/outcome.ts";
 import { outcomeOf } from "../../../workers/verdicts.ts";
 import { abortReason } from "../../../workers/abort_reason.ts";
 import { recordError, reviveError } from "../../../workers/sandbox/error_record.ts";
 import { violationOf } from "../../../workers/denial.ts";
 import { UNREADABLE } from "../../app/unreadable.ts";
+
+Deno.test("outcomeOf() names Celery's exception when Retry has no attempt left and no cause", () => {
+  const out = {
+    id: "i",
+    task: "once",
+    retries: 99,
+    argsRepr: "(1,)",
+    kwargsRepr: "{}",
+  } as TaskMessage;
+  const shown = (thrown: unknown) => {
+    const outcome = outcomeOf(thrown, out, once);
+    return outcome.kind === "failure" ? pythonRepr(outcome.error.exception) : outcome.kind;
+  };
+  const exhausted = `MaxRetriesExceededError("Can't retry once[i] args:(1,) kwargs:{}")`;
+  assertEquals(shown(new Retry()), exhausted);
+  assertEquals(shown(new Retry("later", { cause: new Retry() })), exhausted);
+  assertEquals(shown(new Retry("later", { cause: new RangeError("r") })), "ValueError('r')");
+  const { exception } =
+    (outcomeOf(new Retry(), { ...out, retries: 0 }, once) as { error: Failure }).error;
+  assertEquals(exception.exc_type, "Retry");
+});
+
+Deno.test("a child passes on the arguments that an error lists", () => {
+  const error = Object.assign(new TypeError("t"), { args: ["a", { b: 1 }] });
+  const crossed = reviveError(JSON.parse(JSON.stringify(recordError(error))));
+  const outcome = outcomeOf(crossed, task, once) as { error: Failure };
+  assertEquals(outcome.error.exception.exc_message, ["a", { b: 1 }]);
+});
 
 const once = defineTask({ name: "once", input: z.object({}) });
 const picky = defineTask({ name: "picky", input: z.object({}), retry: { only: [TypeError] } });

@@ -1,0 +1,43 @@
+/** Tells of the tasks that this worker sends. */
+import type { HeaderValue, Message } from "../shared/broker/broker.ts";
+import type { Events, TaskEvent } from "../shared/events.ts";
+import { Publisher, type PublisherOptions } from "../shared/publisher.ts";
+
+/** A publisher that emits `task-sent` for each message that is durable. */
+export function tellingPublisher(
+  { events, ...options }: Omit<PublisherOptions, "sent"> & { events: Events },
+): Publisher {
+  return new Publisher({
+    ...options,
+    sent: (message, queue) => events.emit(sentEvent(message, queue)),
+  });
+}
+
+/** Celery's `task-sent` of a message.
+ *
+ * @param queue that it goes to */
+export function sentEvent(
+  { headers, exchange, routingKey }: Message,
+  queue: string,
+): Extract<TaskEvent, { type: "task-sent" }> {
+  const { argsrepr, kwargsrepr, root_id, parent_id, eta, expires } = headers;
+  return {
+    type: "task-sent",
+    id: String(headers["id"]),
+    name: String(headers["task"]),
+    queue,
+    args: text(argsrepr),
+    kwargs: text(kwargsrepr),
+    rootId: String(root_id),
+    parentId: text(parent_id),
+    retries: Number(headers["retries"]),
+    eta: text(eta),
+    expires: text(expires),
+    exchange,
+    routingKey,
+  };
+}
+
+function text(value: HeaderValue | undefined): string | null {
+  return typeof value === "string" ? value : null;
+}
