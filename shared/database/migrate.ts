@@ -22,6 +22,7 @@ import appMigration from "./migrations/0013_app_migration.sql" with { type: "tex
 import giveUp from "./migrations/0014_give_up.sql" with { type: "text" };
 import route from "./migrations/0015_route.sql" with { type: "text" };
 import revoke from "./migrations/0016_revoke.sql" with { type: "text" };
+import index from "./migrations/0017_index.sql" with { type: "text" };
 
 /** One step of the schema; its place in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -53,6 +54,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "give up", sql: giveUp },
   { name: "route", sql: route },
   { name: "revoke", sql: revoke },
+  { name: "index", sql: index },
 ];
 
 /** Partitions made ahead, so that a week without upkeep costs nothing. */

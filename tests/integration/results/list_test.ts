@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Database, Sql } from "../../../shared/database/database.ts";
+import { DAYS_AHEAD } from "../../../shared/database/migrate.ts";
 import { NATIVE } from "../../../shared/results/native.sql.ts";
 import { PostgresResultStore } from "../../../shared/results/postgres.ts";
 import type { RecordFilter, State } from "../../../shared/results/result.ts";
@@ -147,5 +148,24 @@ Deno.test("celeriac.tasks() looks into an index, also when it was planned while 
     assertEquals(await read(sql), before);
     await sql.query("select from celeriac.task where name = 'x'");
     assert(await read(sql) > before, "the measure measures nothing");
+  });
+});
+
+Deno.test("one task is looked up by the primary key, also in partitions that were vacuumed while they were empty", async () => {
+  await using ground = await migratedPostgres();
+  const { database } = ground;
+  await database.query("vacuum analyze celeriac.task");
+  await database.transaction(async (sql) => {
+    // As in celeriac.tasks().
+    await sql.query("set local enable_seqscan = off");
+    const plan = await sql.query(
+      `explain select found.* from unnest(array['a', 'b']) as wanted (id)
+       cross join lateral (select * from celeriac.task where task.id = wanted.id limit 1) as found`,
+    );
+    const scans = plan.map((row) => Object.values(row).join()).filter((line) =>
+      /Scan.* on task/.test(line)
+    );
+    assert(scans.length > DAYS_AHEAD);
+    assertEquals(scans.filter((line) => !line.includes("_pkey")), []);
   });
 });
