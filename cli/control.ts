@@ -5,9 +5,10 @@ import { remote, REMOTE_FLAGS, remoteDetails, type Signatures } from "./remote.t
 const ORDERS: Signatures = {
   revoke: "task_id...",
   terminate: "task_id...",
+  revoke_by_stamped_headers: "headers...",
   rate_limit: "task_name rate_limit",
   time_limit: "task_name soft#? hard#?",
-  add_consumer: "queue",
+  add_consumer: "queue exchange? exchange_type? routing_key?",
   cancel_consumer: "queue",
   pool_grow: "n#?",
   pool_shrink: "n#?",

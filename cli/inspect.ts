@@ -8,7 +8,7 @@ const QUESTIONS: Signatures = {
   reserved: "",
   scheduled: "",
   revoked: "",
-  registered: "",
+  registered: "taskinfoitems...?",
   active_queues: "",
   stats: "",
   conf: "",

@@ -16,18 +16,22 @@
 import type { Declaration, Headers, Message } from "./broker/broker.ts";
 import { CONTROL_EXCHANGE, REPLY_EXCHANGE } from "./celery/control.ts";
 import { EVENT_EXCHANGE } from "./celery/event.ts";
+import { InvalidInput } from "./errors.ts";
+
+const EXCHANGE_TYPES = ["direct", "topic", "fanout", "headers"] as const;
 
 /** An exchange. */
 export interface Exchange {
   readonly name: string;
-  readonly type: "direct" | "topic" | "fanout" | "headers";
+  readonly type: typeof EXCHANGE_TYPES[number];
   readonly durable: boolean;
 }
 
 /** A queue. */
 export interface Queue {
   readonly name: string;
-  readonly type: "quorum" | "classic";
+  /** Default: the vhost's default type, as a Celery worker declares its queues. */
+  readonly type?: "quorum" | "classic";
 }
 
 /** A binding of a queue to an exchange. */
@@ -165,6 +169,56 @@ export function declarationFor(
       return { exchanges, queues: all, bindings };
     }
   }
+}
+
+/** How a queue is bound that a worker is told to consume at run time. */
+export interface ConsumedQueue {
+  /** Default: `celeriac` for our queues, an exchange of the queue's name for others, as in Celery. */
+  readonly exchange?: string | undefined;
+  /** Default `direct`. */
+  readonly exchangeType?: string | undefined;
+  /** Default: the queue's name. */
+  readonly routingKey?: string | undefined;
+}
+
+/** What a worker declares before it consumes one more queue (celery/app/amqp.py, `Queues.add_missing`).
+ *
+ * @throws {InvalidInput} when there is no such type of exchange
+ *
+ * @example
+ * ```ts
+ * import { consumedDeclaration } from "./topology.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { exchanges, queues } = consumedDeclaration("emails");
+ * assertEquals(exchanges, [{ name: "emails", type: "direct", durable: true }]);
+ * assertEquals(queues, [{ name: "emails" }]);
+ * ```
+ */
+export function consumedDeclaration(
+  queue: string,
+  { exchange, exchangeType = "direct", routingKey = queue }: ConsumedQueue = {},
+): Declaration {
+  const own = queue.startsWith(QUEUE_PREFIX) ? declarationFor("worker", [queue]) : undefined;
+  if (own && exchange === undefined) return own;
+  const name = exchange ?? queue;
+  if (!isExchangeType(exchangeType)) {
+    throw new InvalidInput(
+      `Cannot bind queue '${queue}' because '${exchangeType}' is not a type of exchange: use ${
+        EXCHANGE_TYPES.join(", ")
+      }`,
+      "exchange_type",
+    );
+  }
+  return {
+    exchanges: [...own?.exchanges ?? [], { name, type: exchangeType, durable: true }],
+    queues: own?.queues ?? [{ name: queue }],
+    bindings: [...own?.bindings ?? [], { exchange: name, queue, routingKey }],
+  };
+}
+
+function isExchangeType(text: string): text is Exchange["type"] {
+  return (EXCHANGE_TYPES as readonly string[]).includes(text);
 }
 
 /** How a queue is reached: ours by the task exchange, another system's by the default exchange.

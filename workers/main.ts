@@ -169,6 +169,7 @@ export class WorkerNode implements Service {
     });
     const control = new Control({
       broker,
+      allowed: config.remoteControl,
       node: {
         name: node,
         clock,

@@ -3,11 +3,11 @@ import { getLogger } from "@logtape/logtape";
 import type { Broker, Declaration, Delivery } from "../shared/broker/broker.ts";
 import type { Service } from "../shared/service.ts";
 import { within } from "../shared/waits.ts";
-import { declarationFor, QUEUE_PREFIX } from "../shared/topology.ts";
+import { consumedDeclaration } from "../shared/topology.ts";
 import { MAX_PREFETCH } from "../shared/broker/refusal.ts";
 import { Consumer } from "../shared/broker/consumer.ts";
 import { Consumers } from "../shared/broker/consumers.ts";
-import type { Crew } from "./control/node.ts";
+import type { AddOptions, Crew } from "./control/node.ts";
 import { declared } from "./declared.ts";
 import type { Executor } from "./executor.ts";
 import type { InHand } from "./in_hand.ts";
@@ -126,14 +126,13 @@ export class Worker implements Service, Crew {
     await this.stop();
   }
 
-  /** Begins to consume a queue; resolves when the broker has accepted.
+  /** Declares a queue where it is missing and consumes it; resolves when the broker has accepted.
    *
-   * @throws {TopologyMissing} when it is one of ours, is not there and may not be made
+   * @throws {TopologyMissing} when it is missing and this user may not declare it
    * @throws the signal's reason; then it is not consumed */
-  async add(queue: string, { signal }: { signal: AbortSignal }): Promise<void> {
-    // Another system's queue is its own to make.
-    if (queue.startsWith(QUEUE_PREFIX) && !this.queues.includes(queue)) {
-      await this.#options.broker.declare(declarationFor("worker", [queue]));
+  async add(queue: string, { signal, ...options }: AddOptions): Promise<void> {
+    if (!this.queues.includes(queue)) {
+      await this.#options.broker.declare(consumedDeclaration(queue, options));
     }
     await this.#consumers.add(queue, { signal });
   }

@@ -49,7 +49,10 @@ async function ensureExchange(
 async function ensureQueue(scratch: Scratch, { name, type }: Queue): Promise<boolean> {
   if (await exists(scratch, (channel) => channel.checkQueue(name))) return true;
   return await scratch.may((channel) =>
-    channel.assertQueue(name, { durable: true, arguments: { "x-queue-type": type } })
+    channel.assertQueue(name, {
+      durable: true,
+      arguments: type === undefined ? {} : { "x-queue-type": type },
+    })
   );
 }
 

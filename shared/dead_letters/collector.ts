@@ -11,7 +11,7 @@ import { persevere } from "../results/patience.ts";
 import type { Service } from "../service.ts";
 import { DEAD_QUEUE } from "../topology.ts";
 import { pause } from "../waits.ts";
-import { bare, type DeadLetter, isSetAside, readLetter } from "./letter.ts";
+import { bare, type DeadLetter, isDeadLettered, isSetAside, readLetter } from "./letter.ts";
 import type { GiveUp } from "../workflows/give_up.ts";
 import { isPassing } from "../workflows/follow_ups.ts";
 import type { DeadLetters } from "./store.ts";
@@ -90,8 +90,11 @@ export class Collector implements Service {
 
   async #collect(delivery: Delivery): Promise<void> {
     try {
-      const letter = readLetter(delivery.message);
-      if (!isSetAside(delivery.message.headers)) await this.#end(delivery, letter);
+      const { message } = delivery;
+      const letter = readLetter(message);
+      if (isDeadLettered(message) && !isSetAside(message.headers)) {
+        await this.#end(delivery, letter);
+      }
       await this.#store(letter);
     } catch (error) {
       // Not answered: it stays with the broker, and comes again with the next connection.

@@ -14,7 +14,7 @@ import { isCount, isName } from "../celery/shape.ts";
 import { storable } from "../database/storable.ts";
 import { Malformed } from "../errors.ts";
 import { toStored } from "../stored_message.ts";
-import { destinationOf } from "../topology.ts";
+import { DEAD_EXCHANGE, destinationOf } from "../topology.ts";
 
 /** Why a message was set aside, by whom and when. */
 export interface Grounds {
@@ -112,6 +112,11 @@ export function isSetAside(headers: Readonly<Record<string, unknown>>): boolean 
  */
 export function readLetter(message: Message): DeadLetter {
   const { headers } = message;
+  const queue = text(headers[HEADERS.queue]) ?? text(headers["x-first-death-queue"]) ??
+    storable(message.routingKey);
+  if (!isDeadLettered(message)) {
+    return { id: idOf(message), ...identity(message), ...UNVERIFIED, queue, message };
+  }
   const id = headers[HEADERS.id];
   const [death] = Array.isArray(headers["x-death"]) ? headers["x-death"] : [];
   const { time, reason } = isTable(death) ? death : {};
@@ -121,13 +126,27 @@ export function readLetter(message: Message): DeadLetter {
     reason: text(headers[HEADERS.reason]) ?? text(headers["x-first-death-reason"]) ??
       text(reason) ?? "unknown",
     detail: text(headers[HEADERS.detail]),
-    queue: text(headers[HEADERS.queue]) ?? text(headers["x-first-death-queue"]) ??
-      storable(message.routingKey),
+    queue,
     worker: text(headers[HEADERS.worker]),
     diedAt: date(headers[HEADERS.diedAt]) ?? date(time),
     message,
   };
 }
+
+/** Whether a message reached the dead-letter queue through the dead-letter exchange, to which only workers and the queues' own
+ * policies may send. Every user with a right on the default exchange can publish to the queue itself, with any headers. */
+export function isDeadLettered({ exchange }: Pick<Message, "exchange">): boolean {
+  return exchange === DEAD_EXCHANGE;
+}
+
+/** Of a message that was published to the dead-letter queue itself: what its headers claim is not believed. */
+const UNVERIFIED = {
+  reason: "unverified",
+  detail:
+    "It was published directly to the dead-letter queue: neither a worker nor the policy of a queue dead-lettered it.",
+  worker: null,
+  diedAt: null,
+} as const;
 
 /** What can be kept of a letter in any case: the body, and texts that are storable.
  *

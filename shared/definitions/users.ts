@@ -85,12 +85,11 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
   // Where Celery delays messages inside the broker: its workers make it, its senders send to its ends.
   const delays = String.raw`celery_delayed_\w+`;
   const delayEnds = "celery_delayed_(27|delivery)";
-  const python = oneOf(
-    ...foreign,
-    String.raw`celeryev(\..*)?`,
-    String.raw`.*celery\.pidbox`,
-    delays,
-  );
+  // The control exchange, the reply exchange, and each node's own queues.
+  const control = String.raw`(.+\.)?celery\.pidbox`;
+  // Without the control queue of a worker.
+  const controlClient = [String.raw`celery\.pidbox`, String.raw`(.+\.)?reply\.celery\.pidbox`];
+  const python = oneOf(...foreign, String.raw`celeryev(\..*)?`, control, delays);
   return {
     admin: { tags: ["administrator"], configure: ".*", write: ".*", read: ".*" },
     api: {
@@ -112,7 +111,7 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
       ),
     },
     worker: {
-      configure: String.raw`^(.+\.)?celery\.pidbox$`,
+      configure: oneOf(control),
       // `celeriac.dead` is there to see that the queue exists; it can be sent to by the default exchange anyway.
       write: oneOf(
         "celeriac",
@@ -120,13 +119,13 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
         "celeryev",
         String.raw`dlx\.celeriac`,
         String.raw`celeriac\.dead`,
-        String.raw`(.+\.)?celery\.pidbox`,
+        control,
       ),
       // The exchange: from RabbitMQ 4.3 nobody without a right on it may see that it is there.
       read: oneOf(
         String.raw`celeriac\.(?!dead$).+`,
         ...foreign,
-        String.raw`(.+\.)?celery\.pidbox`,
+        control,
         DELAYED_EXCHANGE,
       ),
       topics: [{ exchange: "celeryev", write: String.raw`^(worker|task)\..*$`, read: NOTHING }],
@@ -144,7 +143,7 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
       write: oneOf(
         ...foreign,
         String.raw`celeryev(\..*)?`,
-        String.raw`.*celery\.pidbox`,
+        control,
         String.raw`amq\.default`,
         delays,
       ),
@@ -157,9 +156,9 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
     },
     flower: {
       tags: ["monitoring"],
-      configure: oneOf(String.raw`celeryev(\..*)?`, String.raw`.*celery\.pidbox`),
-      write: oneOf(String.raw`celeryev\..*`, String.raw`.*celery\.pidbox`),
-      read: oneOf(String.raw`celeryev(\..*)?`, String.raw`.*celery\.pidbox`),
+      configure: oneOf(String.raw`celeryev(\..*)?`, ...controlClient),
+      write: oneOf(String.raw`celeryev\..*`, ...controlClient),
+      read: oneOf(String.raw`celeryev(\..*)?`, ...controlClient),
     },
   };
 }

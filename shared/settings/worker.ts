@@ -1,5 +1,5 @@
 /** Settings of workers. */
-import { count, decimal, flag, list, seconds, setting, text } from "./setting.ts";
+import { count, decimal, flag, list, oneOf, seconds, setting, text } from "./setting.ts";
 
 /** Settings of workers. Durations are seconds. */
 export const WORKER_SETTINGS = {
@@ -103,6 +103,14 @@ export const WORKER_SETTINGS = {
     value: "NAME",
     roles: ["worker", "dev"],
     help: "the worker's node name; never let two be alike",
+  }),
+  remoteControl: setting({
+    env: "CELERIAC_REMOTE_CONTROL",
+    schema: oneOf(["all", "inspect", "off"]).default("all"),
+    value: "COMMANDS",
+    roles: ["worker", "dev"],
+    help:
+      "which remote control commands this worker runs: all, inspect (those that only read) or off",
   }),
   events: setting({
     env: "CELERIAC_EVENTS",

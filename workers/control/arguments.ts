@@ -18,6 +18,13 @@ export class Arguments {
     throw this.#wrong(name, "a text");
   }
 
+  /** `undefined` when it is absent or empty.
+   *
+   * @throws {InvalidInput} when it is no text */
+  optionalText(name: string): string | undefined {
+    return (this.#given[name] ?? "") === "" ? undefined : this.text(name);
+  }
+
   /** One text or many; none when it is absent.
    *
    * @throws {InvalidInput} when there is anything else among them */
@@ -53,7 +60,7 @@ export class Arguments {
 
   #wrong(name: string, wanted: string): InvalidInput {
     return new InvalidInput(
-      `Cannot run '${this.#method}' as its argument '${name}' is not ${wanted}: give '${name}'`,
+      `Cannot run '${this.#method}' because its argument '${name}' is not ${wanted}: give '${name}'`,
       name,
     );
   }

@@ -1,4 +1,4 @@
-/** Hears Celery's remote control and answers (celery/worker/pidbox.py): a worker of ours obeys what Celery's do. */
+/** Receives Celery's remote control commands, runs them and replies (celery/worker/pidbox.py). */
 import { getLogger } from "@logtape/logtape";
 import type { Broker, Message, Subscription } from "../../shared/broker/broker.ts";
 import {
@@ -34,21 +34,34 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map([...INSPECTING, ...STEERING, ...STAFFING]);
 
-/** Not worth a line: Flower enables events every five seconds. */
-const QUIET: ReadonlySet<string> = new Set([...INSPECTING.keys(), "enable_events"]);
+/** Commands that are not logged: Flower sends `enable_events` every five seconds, each Celery worker `hello` when it starts. */
+const QUIET: ReadonlySet<string> = new Set([...INSPECTING.keys(), "enable_events", "hello"]);
 
-/** The worker's ear on the control exchange, and its mouth. */
+/** Which commands a worker runs: all, those that only read, or none. */
+export type RemoteControl = "all" | "inspect" | "off";
+
+/** What remote control works with. */
+export interface ControlOptions {
+  readonly broker: Broker;
+  readonly node: Node;
+  /** Default `all`. With `off` the worker has no control queue. */
+  readonly allowed?: RemoteControl;
+}
+
+/** Consumes the control queue of one worker. */
 export class Control implements Service {
   readonly #broker: Broker;
   readonly #node: Node;
+  readonly #allowed: RemoteControl;
   readonly #answering = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
   #started: Promise<void> | undefined;
   #subscription: Promise<Subscription> | undefined;
 
-  constructor({ broker, node }: { broker: Broker; node: Node }) {
+  constructor({ broker, node, allowed = "all" }: ControlOptions) {
     this.#broker = broker;
     this.#node = node;
+    this.#allowed = allowed;
   }
 
   /** Resolves once commands are heard, and what other workers know to be revoked is known here too.
@@ -70,7 +83,9 @@ export class Control implements Service {
   }
 
   async #start(): Promise<void> {
-    const asks = await hasNeighbours(this.#broker, this.#node);
+    if (this.#allowed === "off") return;
+    const asks = this.#allowed === "all" &&
+      await hasNeighbours(this.#broker, this.#node);
     this.#subscription = this.#broker.listen(CONTROL_EXCHANGE, (message) => this.#hear(message), {
       keys: [""],
       queue: `${this.#node.name}.celery.pidbox`,
@@ -81,6 +96,13 @@ export class Control implements Service {
   }
 
   #hear(message: Message): void {
+    // Every user with a right on the default exchange can publish to a queue by its name.
+    if (message.exchange !== CONTROL_EXCHANGE) {
+      return logger.warn(
+        "Ignored a control message that came through exchange '{exchange}' instead of '{expected}'",
+        { exchange: message.exchange, expected: CONTROL_EXCHANGE },
+      );
+    }
     const request = read(message);
     if (!request) return;
     if (request.clock !== null) this.#node.clock.hear(request.clock);
@@ -95,9 +117,12 @@ export class Control implements Service {
     const { name: nodeName, clock } = this.#node;
     const reply = encodeReply(request, { nodeName, value: value ?? null, clock: clock.tick() });
     if (!reply) return;
-    // A missing exchange would close the channel that all messages go through.
-    if (reply.exchange !== REPLY_EXCHANGE && reply.exchange !== "") {
-      return logger.warn("Nobody is answered through exchange {exchange}", { ...reply });
+    // A missing exchange would close the channel; through any other, the sender would publish with this worker's rights.
+    if (reply.exchange !== REPLY_EXCHANGE) {
+      return logger.warn("Did not reply through exchange '{exchange}': expected '{expected}'", {
+        exchange: reply.exchange,
+        expected: REPLY_EXCHANGE,
+      });
     }
     await this.#broker.publish(reply, { mandatory: false }).catch((error) =>
       logger.info("Answer to {method} was not sent: {error}", { ...request, error })
@@ -109,6 +134,7 @@ export class Control implements Service {
     const command = COMMANDS.get(name);
     try {
       if (!command) throw unknownCommand(method);
+      if (this.#allowed !== "all" && !INSPECTING.has(name)) throw notAllowed(method);
       if (!QUIET.has(name)) logger.info("Remote control: {method} {given}", { method, given });
       return await command(new Arguments(method, given), this.#node);
     } catch (error) {
@@ -136,6 +162,12 @@ function unknownCommand(method: string): InvalidInput {
     `Cannot run '${method}' because there is no such command${
       near ? `: did you mean '${near}'?` : ""
     }`,
+  );
+}
+
+function notAllowed(method: string): InvalidInput {
+  return new InvalidInput(
+    `Cannot run '${method}' because this worker only answers inspection commands: set CELERIAC_REMOTE_CONTROL=all`,
   );
 }
 

@@ -1,10 +1,10 @@
 /** Commands that only look: what `celery inspect` and Flower ask (celery/worker/control.py). */
 import { queueInfo, taskInfo } from "../../shared/celery/inspection.ts";
+import { repr } from "../../shared/celery/repr.ts";
 import type { TaskContract } from "../../shared/task.ts";
 import { destinationOf } from "../../shared/topology.ts";
 import type { Held } from "../in_hand.ts";
 import type { Arguments } from "./arguments.ts";
-import { revokedIds } from "./mingle.ts";
 import type { Command, Node } from "./node.ts";
 
 /** Priority that Celery's timer gives what it holds. */
@@ -29,7 +29,6 @@ export const INSPECTING: ReadonlyMap<string, Command> = new Map<string, Command>
     return crew().queues.map((queue) => queueInfo(queue, destinationOf(queue).exchange));
   }],
   ["query_task", queryTask],
-  ["hello", hello],
   ["heartbeat", (_, { presence }) => presence.beat()],
 ]);
 
@@ -64,32 +63,46 @@ function shown({ delivery, task, startedAt }: Held, { name }: Node, safe: boolea
   return taskInfo(inHand, { node: name, pid: Deno.pid, safe });
 }
 
-/** Names, with those of the attributes asked for that a contract has: `images.thumbnail [rate_limit=10/m]`. */
+/** Names, each with the attributes that were asked for and that a contract has: `images.thumbnail [rate_limit=10/m]`.
+ * Default: the rate limit. */
 function registered(given: Arguments, { contracts }: Node): string[] {
-  const asked = given.raw("taskinfoitems");
-  const wanted = Array.isArray(asked) && asked.length > 0 ? asked : ["rate_limit"];
+  const asked = given.texts("taskinfoitems");
+  const wanted = asked.length > 0 ? asked : ["rate_limit"];
   return Array.from(contracts, (contract) => {
-    const attributes = wanted.flatMap((name) => {
-      const value = attribute(contract, String(name));
-      return value === undefined ? [] : [`${name}=${value}`];
+    const attributes = attributesOf(contract);
+    const shown = wanted.flatMap((name) => {
+      const value = Object.hasOwn(attributes, name) ? attributes[name] : undefined;
+      return value === undefined
+        ? []
+        : [`${name}=${typeof value === "string" ? value : repr(value)}`];
     });
-    return attributes.length ? `${contract.name} [${attributes.join(" ")}]` : contract.name;
+    return shown.length > 0 ? `${contract.name} [${shown.join(" ")}]` : contract.name;
   }).sort();
 }
 
-function attribute(contract: TaskContract, name: string): string | number | undefined {
-  switch (name) {
-    case "rate_limit":
-      return contract.rateLimit;
-    case "time_limit":
-      return contract.timeLimit.hard;
-    case "soft_time_limit":
-      return contract.timeLimit.soft;
-    case "queue":
-      return contract.queue;
-    default:
-      return undefined;
-  }
+/** Attributes of Celery's `Task` that a contract has a value for (celery/app/task.py). */
+function attributesOf(contract: TaskContract): Record<string, unknown> {
+  const { name, queue, rateLimit, timeLimit, retry, ignoreResult } = contract;
+  return {
+    name,
+    queue,
+    ...destinationAttributes(queue),
+    rate_limit: rateLimit,
+    time_limit: timeLimit.hard,
+    soft_time_limit: timeLimit.soft,
+    max_retries: retry.maxAttempts === Infinity ? undefined : retry.maxAttempts - 1,
+    default_retry_delay: retry.base,
+    ignore_result: ignoreResult,
+    acks_late: true,
+    reject_on_worker_lost: true,
+    track_started: true,
+    serializer: "json",
+  };
+}
+
+function destinationAttributes(queue: string): Record<string, string> {
+  const { exchange, routingKey } = destinationOf(queue);
+  return { exchange, routing_key: routingKey };
 }
 
 function queryTask(given: Arguments, node: Node): Record<string, unknown> {
@@ -98,12 +111,4 @@ function queryTask(given: Arguments, node: Node): Record<string, unknown> {
   return Object.fromEntries(
     found.map(([standing, held]) => [held.task.id, [standing, shown(held, node, false)]]),
   );
-}
-
-/** A worker that starts asks its neighbours what has been revoked, and tells what it knows. */
-function hello(given: Arguments, { name, clock, revocations }: Node): unknown {
-  if (given.raw("from_node") === name) return undefined;
-  const known = revocations.ids;
-  revocations.add(revokedIds(given.raw("revoked")));
-  return { revoked: known, clock: clock.tick() };
 }

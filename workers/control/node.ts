@@ -1,5 +1,6 @@
 /** What control commands work with, and what they are. */
 import type { LamportClock } from "../../shared/celery/clock.ts";
+import type { ConsumedQueue } from "../../shared/topology.ts";
 import type { InHand } from "../in_hand.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Facts } from "./facts.ts";
@@ -28,6 +29,11 @@ export interface Node {
   shutDown(): void;
 }
 
+/** How to consume one more queue. */
+export interface AddOptions extends ConsumedQueue {
+  readonly signal: AbortSignal;
+}
+
 /** The working side of a worker. */
 export interface Crew {
   /** Queues that are consumed. */
@@ -40,8 +46,8 @@ export interface Crew {
   readonly children: number;
   /** Changes how many handlers run at once, inline and in children, and the prefetch with it. */
   resize(places: { readonly inline: number; readonly children: number }): Promise<void>;
-  /** Begins to consume a queue; resolves once the broker has accepted. */
-  add(queue: string, options: { signal: AbortSignal }): Promise<void>;
+  /** Declares a queue where it is missing and consumes it; resolves once the broker has accepted. */
+  add(queue: string, options: AddOptions): Promise<void>;
   /** Stops fetching from a queue; what is in hand is finished. */
   remove(queue: string): Promise<void>;
 }

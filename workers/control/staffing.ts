@@ -45,7 +45,12 @@ async function addConsumer(given: Arguments, { crew }: Node): Promise<unknown> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(tooLate(queue)), CONSUME_MS);
   try {
-    await crew().add(queue, { signal: late.signal });
+    await crew().add(queue, {
+      signal: late.signal,
+      exchange: given.optionalText("exchange"),
+      exchangeType: given.optionalText("exchange_type"),
+      routingKey: given.optionalText("routing_key"),
+    });
   } finally {
     clearTimeout(timer);
   }

@@ -1,9 +1,11 @@
 /** Commands that change what a worker does with tasks (celery/worker/control.py). */
 import { InvalidInput } from "../../shared/errors.ts";
+import { repr } from "../../shared/celery/repr.ts";
 import { isObject } from "../../shared/celery/shape.ts";
 import { parseRate } from "../../shared/rate.ts";
 import type { TimeLimit } from "../../shared/task.ts";
 import type { Arguments } from "./arguments.ts";
+import { revokedIds } from "./mingle.ts";
 import { type Command, type Node, SILENT } from "./node.ts";
 
 /** Commands by name. */
@@ -13,6 +15,7 @@ export const STEERING: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["revoke_by_stamped_headers", revokeByStamps],
   ["rate_limit", limitRate],
   ["time_limit", limitTime],
+  ["hello", hello],
   ["enable_events", (_, { announcer }) => switchEvents(announcer, true)],
   ["disable_events", (_, { announcer }) => switchEvents(announcer, false)],
   ["shutdown", (_, node) => {
@@ -29,7 +32,7 @@ function revoke(given: Arguments, node: Node): unknown {
   const ids = given.texts("task_id");
   flag(ids, node);
   if (given.flag("terminate")) return end(ids, node);
-  return { ok: `tasks ${ids.join(", ")} flagged as revoked` };
+  return { ok: `tasks ${reprSet(ids)} flagged as revoked` };
 }
 
 function terminate(given: Arguments, node: Node): unknown {
@@ -50,21 +53,37 @@ function end(ids: readonly string[], { inHand, ...node }: Node): unknown {
 }
 
 function revokeByStamps(given: Arguments, node: Node): unknown {
-  const headers = given.raw("headers");
-  if (!isObject(headers)) {
-    throw new InvalidInput(
-      "Cannot run 'revoke_by_stamped_headers' as its argument 'headers' is no object: give values by the stamp's name",
-      "headers",
-    );
-  }
+  const headers = readStamps(given.raw("headers"));
   for (const [name, values] of Object.entries(headers)) {
     node.revocations.addStamps(name, [values].flat());
   }
   const ids = Array.from(node.inHand, ({ task }) => task)
     .filter((task) => node.revocations.has(task)).map(({ id }) => id);
   node.rates.release(new Set(ids));
-  if (given.flag("terminate")) return end(ids, node);
-  return { ok: `headers ${JSON.stringify(headers)} flagged as revoked, but not terminated` };
+  const shown = `headers ${repr(headers)}`;
+  if (!given.flag("terminate")) return { ok: `${shown} flagged as revoked, but not terminated` };
+  const ended = ids.filter((id) => node.terminate(id));
+  return { ok: ended.length > 0 ? `${shown} revoked` : `${shown} were not terminated` };
+}
+
+/** A list as Python shows a set of texts. */
+function reprSet(texts: readonly string[]): string {
+  return texts.length === 0 ? "set()" : `{${texts.map((text) => repr(text)).join(", ")}}`;
+}
+
+/** An object, or `name=value` pairs as `celery control` sends them. */
+function readStamps(given: unknown): Record<string, unknown> {
+  if (isObject(given)) return given;
+  const pairs = Array.isArray(given)
+    ? given.map((pair) => typeof pair === "string" ? /^([^=]+)=(.*)$/s.exec(pair) : null)
+    : [null];
+  if (pairs.every((pair) => pair !== null)) {
+    return Object.fromEntries(pairs.map(([, name, value]) => [name, value]));
+  }
+  throw new InvalidInput(
+    "Cannot run 'revoke_by_stamped_headers' because its argument 'headers' is neither an object nor a list of 'name=value' texts: give values by the stamp's name",
+    "headers",
+  );
 }
 
 function limitRate(given: Arguments, { contracts, rates }: Node): unknown {
@@ -104,4 +123,12 @@ function switchEvents(announcer: Node["announcer"], on: boolean): unknown {
   if (announcer.enabled === on) return { ok: `task events already ${word}` };
   announcer.enabled = on;
   return { ok: `task events ${word}` };
+}
+
+/** A worker that starts sends the ids that it knows to be revoked, and receives ours. */
+function hello(given: Arguments, { name, clock, revocations }: Node): unknown {
+  if (given.raw("from_node") === name) return undefined;
+  const known = revocations.ids;
+  revocations.add(revokedIds(given.raw("revoked")));
+  return { revoked: known, clock: clock.tick() };
 }

@@ -72,6 +72,23 @@ async function failed(home: House, id: string, reason: string): Promise<void> {
   assertStringIncludes(String(exception?.exc_message[0]), `(${reason})`);
 }
 
+Deno.test("a message published to the dead-letter queue itself ends no record", async () => {
+  await using here = await withDeadEnd();
+  const { home, letters } = here;
+  const id = newId();
+  const death = { "x-first-death-reason": "delivery_limit", "x-death": [{ reason: "expired" }] };
+  await home.broker.publish({
+    exchange: "",
+    routingKey: "celeriac.dead",
+    properties: { contentType: "application/json" },
+    headers: { task: "add", id, ...death },
+    body: new TextEncoder().encode("[[], {}, {}]"),
+  });
+  await eventually("the letter", async () => await letters.count({ reason: "unverified" }) === 1);
+  await home.submit("add", { x: 1, y: 1 }, { taskId: id });
+  assertEquals((await home.final(id)).state, "SUCCESS");
+});
+
 Deno.test("a task whose message RabbitMQ dead-letters is FAILURE, and its workflow goes on", async (t) => {
   await using here = await withDeadEnd();
   const { home, letters, notes, deadEnd } = here;
@@ -88,7 +105,7 @@ Deno.test("a task whose message RabbitMQ dead-letters is FAILURE, and its workfl
     await failed(home, id, "expired");
     assertEquals((await home.final(next)).state, "FAILURE");
     await eventually("the errback", () => notes.includes(id) || undefined);
-    assertEquals(await letters.count({ taskId: id }), 1);
+    await eventually("its letter", async () => await letters.count({ taskId: id }) === 1);
   });
 
   await t.step("pushed out by a length limit, in a chord", async () => {

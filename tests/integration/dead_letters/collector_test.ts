@@ -2,7 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { Collector } from "../../../shared/dead_letters/collector.ts";
 import { DeadLetters } from "../../../shared/dead_letters/store.ts";
-import { DEAD_QUEUE } from "../../../shared/topology.ts";
+import { DEAD_EXCHANGE, DEAD_QUEUE } from "../../../shared/topology.ts";
 import { giveUpOf } from "../../support/relay.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type House, house } from "../../support/house.ts";
@@ -97,7 +97,7 @@ Deno.test("a collector stores whatever comes, and has nothing in hand afterwards
       renew: 10,
     });
     await collector.start();
-    await publishRaw(amqp, "", DEAD_QUEUE, all);
+    await publishRaw(amqp, DEAD_EXCHANGE, "", all);
     await eventually("all of them", async () => await letters.count() === all.length);
   }
   assertEquals(await waiting(amqp), 0);
@@ -125,8 +125,8 @@ Deno.test("a collector keeps the body of a letter that the database refuses", as
     // More than it may have in hand.
     await publishRaw(
       amqp,
+      DEAD_EXCHANGE,
       "",
-      DEAD_QUEUE,
       Array.from({ length: 40 }, (_, number) => ({
         body: new Uint8Array([number]),
         options: {
@@ -167,8 +167,8 @@ Deno.test("a collector goes on after its queue went with letters in hand and was
   const send = (reason: string, count: number) =>
     publishRaw(
       amqp,
+      DEAD_EXCHANGE,
       "",
-      DEAD_QUEUE,
       Array.from({ length: count }, (_, number) => ({
         body: new Uint8Array(),
         options: { headers: { number, "celeriac-reason": reason } },

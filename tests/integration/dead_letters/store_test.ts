@@ -12,6 +12,7 @@ import { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import { InvalidInput } from "../../../shared/errors.ts";
 import { Outbox } from "../../../shared/outbox.ts";
 import { PostgresResultStore } from "../../../shared/results/postgres.ts";
+import { DEAD_EXCHANGE } from "../../../shared/topology.ts";
 import { type Migrated, migratedPglite, migratedPostgres } from "../../support/migrated.ts";
 import { entry, message, settlement } from "../../support/settlements.ts";
 
@@ -38,7 +39,9 @@ function letter(
     ...grounds,
   });
   const own = taskId === null ? {} : { id: taskId, task: "add", retries: 0 };
-  return readLetter(message({ headers: { ...own, ...headers }, ...given }));
+  return readLetter(
+    message({ exchange: DEAD_EXCHANGE, headers: { ...own, ...headers }, ...given }),
+  );
 }
 
 /** Headers of a letter whose worker is about to write FAILURE. */

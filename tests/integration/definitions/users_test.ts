@@ -183,6 +183,7 @@ const table: readonly Rights[] = [
       listen("reply.celery.pidbox", "2f9c", "2f9c.reply.celery.pidbox"),
     ],
     refused: [
+      declareQueue("celeriac@pod-1.celery.pidbox"),
       ...provisioning,
       take(QUEUE),
       take("celery"),

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { encodeRequest } from "../../../shared/celery/control.ts";
 import { decodeEvents, EVENT_EXCHANGE, type HeardEvent } from "../../../shared/celery/event.ts";
 import { InvalidInput } from "../../../shared/errors.ts";
 import { inquire } from "../../../shared/inquiry.ts";
@@ -53,9 +54,9 @@ Deno.test("Control answers what it is asked and says what is wrong with the rest
     "Cannot run 'pong' because there is no such command: did you mean 'ping'?",
     "unknown task 'quik': did you mean 'quick'?",
     "Cannot use 'often' as a rate limit because it is not of the form '10/s', '10/m' or '10/h': give such a one, or 0 for none",
-    "Cannot run 'rate_limit' as its argument 'task_name' is not a text: give 'task_name'",
-    "Cannot run 'time_limit' as its argument 'hard' is not a number above 0: give 'hard'",
-    "Cannot run 'revoke' as its argument 'task_id' is not a text or a list of them: give 'task_id'",
+    "Cannot run 'rate_limit' because its argument 'task_name' is not a text: give 'task_name'",
+    "Cannot run 'time_limit' because its argument 'hard' is not a number above 0: give 'hard'",
+    "Cannot run 'revoke' because its argument 'task_id' is not a text or a list of them: give 'task_id'",
     "Cannot change the concurrency from 32 to -968 as it must be a whole number from 1 to 10000: give another 'n'",
     "Cannot consume from queue 'celeriac.dead' as it holds the dead letters: name another",
     "Cannot autoscale as this worker's concurrency is fixed: use pool_grow and pool_shrink, or scale the number of workers",
@@ -123,7 +124,7 @@ Deno.test("Control ends what is revoked, held back by its rate or running", asyn
     return found[held]?.[0] === "scheduled" && found[running]?.[0] === "active";
   });
   assertEquals(await ask(home, "revoke", { task_id: held }), {
-    ok: `tasks ${held} flagged as revoked`,
+    ok: `tasks {'${held}'} flagged as revoked`,
   });
   assertEquals((await home.final(held)).state, "REVOKED");
   const ended = await ask(home, "revoke", { task_id: [running], terminate: 1 }); // as Flower says it
@@ -151,10 +152,24 @@ Deno.test("Control ends tasks by their stamps", async () => {
   const activeIds = async () =>
     (await ask(home, "active") as { id: string }[]).map((task) => task.id);
   await eventually("both run", async () => (await activeIds()).length === 2);
-  const headers = { tenant: ["a"] };
-  await ask(home, "revoke_by_stamped_headers", { headers, terminate: true });
+  const revoke = (headers: unknown, terminate = true) =>
+    ask(home, "revoke_by_stamped_headers", { headers, terminate });
+  assertEquals(await revoke({ tenant: ["c"] }), {
+    ok: "headers {'tenant': ['c']} were not terminated",
+  });
+  assertEquals(await revoke({ tenant: ["a"] }), { ok: "headers {'tenant': ['a']} revoked" });
   assertEquals((await home.final(id)).state, "REVOKED");
   assertEquals(await activeIds(), [other]);
+  // As `celery control revoke_by_stamped_headers tenant=b` sends it.
+  assertEquals(await revoke(["tenant=b"], false), {
+    ok: "headers {'tenant': 'b'} flagged as revoked, but not terminated",
+  });
+  const late = await home.submit("waiting", {}, { stamps: { tenant: ["b", "c"] } });
+  assertEquals((await home.final(late)).state, "REVOKED");
+  for (const wrong of [null, "tenant", ["tenant"], ["=b"], [1], 5]) {
+    const { error } = await revoke(wrong) as { error: string };
+    assertMatch(error, /'headers' is neither an object nor a list of 'name=value' texts/);
+  }
 });
 
 Deno.test("a rate limit spaces the starts of a task, of the contract or of control", async () => {
@@ -162,6 +177,17 @@ Deno.test("a rate limit spaces the starts of a task, of the contract or of contr
   const handler = handle(limited, () => void starts.push(performance.now()));
   await using home = await house([handler]);
   assertEquals(await ask(home, "registered"), ["limited [rate_limit=5/s]"]);
+  const taskinfoitems = [
+    "queue",
+    "ignore_result",
+    "max_retries",
+    "time_limit",
+    "routing_key",
+    "_x",
+  ];
+  assertEquals(await ask(home, "registered", { taskinfoitems }), [
+    "limited [queue=celeriac.default ignore_result=False max_retries=0 routing_key=celeriac.default]",
+  ]);
   let began = 0;
   const run = async (count: number) => {
     starts.length = 0;
@@ -219,6 +245,60 @@ Deno.test("Control adds and removes queues, and loses nothing of what is in hand
   assertEquals(await ask(home, "query_task", { ids: [left] }), {});
   await ask(home, "add_consumer", { queue: more });
   for (const id of [...ids, left]) assertEquals((await home.final(id)).state, "SUCCESS");
+});
+
+Deno.test("add_consumer declares a queue that is missing, as Celery binds it", async () => {
+  await using home = await house([quickHandler]);
+  const run = async (destination: { exchange: string; routingKey: string }, queue: string) => {
+    const id = await home.submit("quick", { n: 3 }, { ...destination, queue });
+    assertEquals((await home.final(id)).result, "3");
+  };
+  await ask(home, "add_consumer", { queue: "celeriac.new" });
+  await run({ exchange: "celeriac", routingKey: "celeriac.new" }, "celeriac.new");
+  assertEquals(await ask(home, "add_consumer", { queue: "emails" }), { ok: "add consumer emails" });
+  await run({ exchange: "", routingKey: "emails" }, "emails");
+  const topic = { queue: "news", exchange: "world", exchange_type: "topic", routing_key: "eu.#" };
+  await ask(home, "add_consumer", topic);
+  const event = { exchange: "world", routingKey: "eu.at.vienna" };
+  const headers = { task: "quick", id: crypto.randomUUID(), lang: "js" };
+  const body = new TextEncoder().encode("[[], {}, {}]");
+  const properties = { contentType: "application/json" };
+  await home.broker.publish({ ...event, properties, headers, body });
+  assertEquals((await home.final(headers.id)).result, "0");
+  const wrong = { queue: "other", exchange: "x", exchange_type: "x-delayed-message" };
+  const { error } = await ask(home, "add_consumer", wrong) as { error: string };
+  assertMatch(error, /'x-delayed-message' is not a type of exchange: use direct, topic/);
+});
+
+Deno.test("Control ignores what did not come through the control exchange", async () => {
+  await using home = await house([quickHandler]);
+  const { node } = home.worker;
+  let stopped = false;
+  home.worker.askedToStop.then(() => stopped = true);
+  const shutdown = encodeRequest({ method: "shutdown" });
+  await home.broker.publish({ ...shutdown, exchange: "", routingKey: `${node}.celery.pidbox` });
+  assertEquals(await ask(home, "ping"), { ok: "pong" }); // the queue is in order
+  assertEquals(stopped, false);
+});
+
+Deno.test("CELERIAC_REMOTE_CONTROL=inspect refuses every command that changes something", async () => {
+  await using home = await house([quickHandler], { remoteControl: "inspect" });
+  assertEquals(await ask(home, "ping"), { ok: "pong" });
+  assertEquals(await ask(home, "active"), []);
+  const changing = ["revoke", "terminate", "rate_limit", "pool_shrink", "cancel_consumer", "hello"];
+  for (const method of [...changing, "enable_events", "shutdown", "revoke_by_stamped_headers"]) {
+    assertEquals(await ask(home, method, { task_id: "a", revoked: ["a"] }), {
+      error:
+        `Cannot run '${method}' because this worker only answers inspection commands: set CELERIAC_REMOTE_CONTROL=all`,
+    });
+  }
+  assertEquals(await ask(home, "revoked"), []);
+});
+
+Deno.test("CELERIAC_REMOTE_CONTROL=off: a worker has no control queue and answers nothing", async () => {
+  await using home = await house([quickHandler], { remoteControl: "off" });
+  assertEquals(await inquire(home.broker, { method: "ping" }, { timeoutMs: 1000 }), {});
+  assertEquals((await home.final(await home.submit("quick", { n: 1 }))).result, "1");
 });
 
 Deno.test("pool_grow and pool_shrink change concurrency and prefetch under load", async () => {

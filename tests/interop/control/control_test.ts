@@ -142,6 +142,20 @@ for (const name of await stacksHere()) {
       assertEquals((await final("not-yet")).state, "REVOKED");
     });
 
+    await t.step("revoke_by_stamped_headers takes pairs", async () => {
+      if (name === "c52") return; // knows no stamps
+      assertMatch(
+        await control("revoke_by_stamped_headers", "tenant=a"),
+        /headers \{'tenant': 'a'\} flagged as revoked, but not terminated/,
+      );
+    });
+
+    await t.step("registered shows the attributes asked for", async () => {
+      const shown = await inspect("registered", "ignore_result", "queue") as string[];
+      const echo = "test.echo [ignore_result=False queue=celeriac.default]";
+      assert(shown.includes(echo), shown.join());
+    });
+
     await t.step("rate_limit spaces the runs, and shows in registered", async () => {
       await control("rate_limit", "test.echo", "120/m");
       const registered = await inspect("registered") as string[];

@@ -46,6 +46,17 @@ Deno.test("readLetter() reads what a worker wrote", () => {
   assertNotEquals(id, readLetter(letter()).id, "each copy is a letter of its own");
 });
 
+Deno.test("readLetter() does not believe what was published to the dead-letter queue itself", () => {
+  for (const headers of [letter().headers, BY_POLICY.headers]) {
+    for (const exchange of ["", "celeriac", "match.celeriac", "amq.topic"]) {
+      const forged = readLetter(letter({ exchange, headers }));
+      assertEquals([forged.reason, forged.worker, forged.diedAt], ["unverified", null, null]);
+      assertEquals([forged.taskId, forged.queue], ["a", "celeriac.images"]);
+      assertNotEquals(forged.id, headers["celeriac-letter"]);
+    }
+  }
+});
+
 Deno.test("readLetter() knows a letter that comes again", () => {
   for (const given of [letter(), BY_POLICY, letter({ headers: {} })]) {
     assertEquals(readLetter(given).id, readLetter(structuredClone(given)).id);
