@@ -1,5 +1,4 @@
 /** Puts a worker together: messages in, outcomes out. */
-import { getLogger } from "@logtape/logtape";
 import type { AmqpAddress } from "../shared/broker/amqp_address.ts";
 import type { Broker } from "../shared/broker/broker.ts";
 import { hearing, hearingOf } from "../shared/broker/hearing.ts";
@@ -36,11 +35,13 @@ import { Executor } from "./executor.ts";
 import { Follower, loseWith } from "./follow.ts";
 import type { Handlers } from "./handlers.ts";
 import { InHand } from "./in_hand.ts";
+import { nodeName } from "./node_name.ts";
 import { Runner } from "./runner.ts";
 import { ChildModules } from "./sandbox/child_modules.ts";
 import { Pools } from "./sandbox/pools.ts";
 import { tellingPublisher } from "./sent.ts";
 import { Settler } from "./settle.ts";
+import { warnAtStart } from "./start_warnings.ts";
 import { taskLines } from "./task_lines.ts";
 import { UncaughtErrors } from "./uncaught_errors.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -211,7 +212,7 @@ export class WorkerNode implements Service {
 
   /** Resolves when every queue is consumed: waits for servers that are away, for queues and for the database's migrations. */
   async start(): Promise<void> {
-    this.#warn();
+    warnAtStart({ ...this.#parts, queues: this.queues });
     if (!await migrated(this.#parts.database, this.#stopped.signal)) return;
     for (const helper of this.#helpers) await helper.start();
     await this.#worker.start();
@@ -273,29 +274,4 @@ export class WorkerNode implements Service {
       ? { ok: true, state: "consuming" }
       : { ok: false, state: "silent", reason: `Not consuming ${silent.join(", ")}` };
   }
-
-  /** A contract whose queue is consumed but whose handler is not there is an error waiting to happen. */
-  #warn(): void {
-    const { config, registry, handlers } = this.#parts;
-    for (const { name, queue, permissions } of registry) {
-      if (permissions.ffi && handlers.get(name)) {
-        logger.warn("Task {name} may run native code (ffi), which no permission confines", {
-          name,
-        });
-      }
-      if (this.queues.includes(queue) && !handlers.get(name)) {
-        logger.warn(
-          "Task {name} has no handler here, but its queue {queue} is consumed: its messages are offered to other workers, and dead-lettered after {seconds} s",
-          { name, queue, seconds: config.unknownTaskWait },
-        );
-      }
-    }
-  }
 }
-
-function nodeName(): string {
-  const random = crypto.getRandomValues(new Uint8Array(4)).toHex();
-  return `celeriac@${Deno.hostname().split(".")[0]}-${random}`;
-}
-
-const logger = getLogger(["celeriac", "worker"]);

@@ -1,0 +1,7 @@
+/** The node name of a worker that is given none. */
+
+/** `celeriac@HOST-RANDOM`: the first label of the host name, and 8 hexadecimal digits. */
+export function nodeName(): string {
+  const random = crypto.getRandomValues(new Uint8Array(4)).toHex();
+  return `celeriac@${Deno.hostname().split(".")[0]}-${random}`;
+}

@@ -1,0 +1,31 @@
+/** Warnings about an app that a worker logs when it starts. */
+import { getLogger } from "@logtape/logtape";
+import type { Registry } from "../shared/registry.ts";
+import type { Config } from "../shared/settings.ts";
+import type { Handlers } from "./handlers.ts";
+
+/** What the warnings are about. */
+export interface StartingWorker {
+  readonly config: Pick<Config, "unknownTaskWait">;
+  readonly registry: Registry;
+  readonly handlers: Handlers;
+  /** Queues that it consumes. */
+  readonly queues: readonly string[];
+}
+
+/** Warns of tasks that no permission confines, and of tasks whose queue is consumed but that have no handler. */
+export function warnAtStart({ config, registry, handlers, queues }: StartingWorker): void {
+  for (const { name, queue, permissions } of registry) {
+    if (permissions.ffi && handlers.get(name)) {
+      logger.warn("Task {name} may run native code (ffi), which no permission confines", { name });
+    }
+    if (queues.includes(queue) && !handlers.get(name)) {
+      logger.warn(
+        "Task {name} has no handler here, but its queue {queue} is consumed: its messages are offered to other workers, and dead-lettered after {seconds} s",
+        { name, queue, seconds: config.unknownTaskWait },
+      );
+    }
+  }
+}
+
+const logger = getLogger(["celeriac", "worker"]);
