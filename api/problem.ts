@@ -10,6 +10,7 @@ import {
   TopologyMissing,
   Unavailable,
   Unroutable,
+  WorkflowTooLarge,
 } from "../shared/errors.ts";
 
 /** Media type of a problem (RFC 9457, section 3). */
@@ -182,6 +183,9 @@ export function fieldProblem(field: string, message: string, allowed?: readonly 
  */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof WorkflowTooLarge) {
+    return new Problem("body-too-large", error.message, { cause: error });
+  }
   if (error instanceof InvalidInput) {
     const errors = error.field === undefined
       ? []

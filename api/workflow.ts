@@ -4,6 +4,7 @@ import { inTurn, seriesStep, sideBySide, writeCanvas } from "../shared/celery/ca
 import { type Canvas, steps } from "../shared/celery/canvas_tree.ts";
 import { toWire } from "../shared/celery/signature.ts";
 import { closest } from "../shared/closest.ts";
+import { Malformed } from "../shared/errors.ts";
 import { type FieldError, fieldProblem, Problem, toProblem } from "./problem.ts";
 import { checkSubmission, type SubmissionRules } from "./submission.ts";
 
@@ -34,7 +35,7 @@ interface Place {
  * @param body parsed JSON
  * @throws {Problem} `unknown-task`, or `invalid-input` naming the first part that does not fit */
 export function checkWorkflow(body: unknown, rules: SubmissionRules): Canvas {
-  const canvas = read(body, { rules, path: "", depth: 0, given: false });
+  const canvas = understood(() => read(body, { rules, path: "", depth: 0, given: false }));
   const all = steps(canvas);
   const { length } = all;
   if (length === 0) throw fieldProblem("body", "a workflow without a task has nothing to do");
@@ -44,7 +45,18 @@ export function checkWorkflow(body: unknown, rules: SubmissionRules): Canvas {
   const ids = all.flatMap(({ options }) => options.taskId ?? []);
   const twice = ids.find((id, index) => ids.indexOf(id) !== index);
   if (twice !== undefined) throw fieldProblem("body", `two tasks have the id '${twice}'`);
+  // Workers must be able to read what is sent: groups that follow one another nest.
+  understood(() => readCanvas(writeCanvas(canvas)));
   return canvas;
+}
+
+function understood(read: () => Canvas): Canvas {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Malformed) throw fieldProblem("body", error.message);
+    throw error;
+  }
 }
 
 function read(value: unknown, place: Place): Canvas {

@@ -35,6 +35,9 @@ export class InvalidInput extends CeleriacError {
 /** The arguments of a task do not fit its contract: Python raises `TypeError`, as for a function that is called wrongly. */
 export class WrongArguments extends InvalidInput {}
 
+/** A workflow takes more bytes to send than one may. The API turns it into 413. */
+export class WorkflowTooLarge extends InvalidInput {}
+
 /** The broker has no queue for this message. Caught by whoever publishes: waiting does not mend it. */
 export class Unroutable extends CeleriacError {}
 

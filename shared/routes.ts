@@ -3,6 +3,7 @@ import type { Signature } from "./celery/signature.ts";
 import { isObject } from "./celery/shape.ts";
 import { ConfigurationError } from "./errors.ts";
 import type { Registry } from "./registry.ts";
+import { QUEUE_PREFIX } from "./topology.ts";
 
 /** The queue of a Celery app that names none (`task_default_queue`). */
 const CELERY_QUEUE = "celery";
@@ -54,6 +55,11 @@ export class Routes {
       return typeof own === "string" ? own : this.#byName(inner["task"]);
     }
     return this.#byName(task);
+  }
+
+  /** Whether all of these run on our own workers. */
+  areOurs(signatures: readonly Signature[]): boolean {
+    return signatures.every((signature) => this.queueOf(signature).startsWith(QUEUE_PREFIX));
   }
 
   #byName(name: string): string {

@@ -135,7 +135,7 @@ function added(signature: Signature, { callbacks, errbacks }: Links): Signature 
 
 /** Puts canvases one after the other.
  *
- * @throws {Malformed} when there is none */
+ * @throws {Malformed} when there is none, or when more groups follow one another than can be read */
 export function inTurn(parts: readonly Canvas[]): Canvas {
   const flat = parts.flatMap((part) => part.kind === "chain" ? part.steps : [part])
     .filter((part) => part.kind !== "group" || part.members.length > 0);
@@ -150,12 +150,22 @@ export function inTurn(parts: readonly Canvas[]): Canvas {
         body: part,
       };
     } else if (before?.kind === "chord" && endsInGroup(before.body)) {
+      if (chordsWithin(before) >= MAX_DEPTH) {
+        throw new Malformed(
+          `Cannot read signature as more than ${MAX_DEPTH} groups follow one another: put a task between them`,
+        );
+      }
       steps[steps.length - 1] = { ...before, body: inTurn([before.body, part]) };
     } else steps.push(part);
   }
   const [only, ...others] = steps;
   if (!only) throw new Malformed("Cannot read signature as its chain is empty: give it tasks");
   return others.length === 0 ? only : { kind: "chain", steps };
+}
+
+function chordsWithin(canvas: Canvas | undefined): number {
+  if (canvas?.kind === "chord") return 1 + chordsWithin(canvas.body);
+  return canvas?.kind === "chain" ? chordsWithin(canvas.steps.at(-1)) : 0;
 }
 
 function endsInGroup(canvas: Canvas): boolean {

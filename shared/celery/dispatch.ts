@@ -1,8 +1,18 @@
 /** Canvas -> the messages to send now, and the chords to open before them. Pure. */
 import { inTurn, writeCanvas } from "./canvas.ts";
-import { type Canvas, type Chain, type Chord, ending, given, type Step } from "./canvas_tree.ts";
+import { placeBody, type PlacedBody, type ReadsBodies } from "./chord_body.ts";
+import {
+  type Canvas,
+  type Chain,
+  type Chord,
+  ending,
+  endings,
+  given,
+  type Step,
+  steps,
+} from "./canvas_tree.ts";
 import type { IdentifiedSignature } from "./message.ts";
-import type { Signature, SignatureOptions } from "./signature.ts";
+import type { Signature, SignatureOptions, WireSignature } from "./signature.ts";
 
 /** A result as Celery writes it: `[[id, parent], members]` (celery/result.py, `as_tuple`). */
 export type ResultTuple = readonly [
@@ -16,6 +26,8 @@ export interface OpenedChord {
   readonly id: string;
   /** Results of the header's members, in their order: the body is given their values. */
   readonly members: readonly ResultTuple[];
+  /** Its body, where the members only refer to it. */
+  readonly body?: WireSignature;
 }
 
 /** What starting a canvas takes. Chords must be open before their members are sent. */
@@ -30,6 +42,8 @@ export type Origin = Pick<SignatureOptions, "rootId" | "parentId">;
 /** Starts a canvas.
  *
  * @param canvas with all ids (`identified()`)
+ * @param reads whether the body of a chord may be stored in place of a copy in each member. Default: never
+ * @throws {WorkflowTooLarge}
  *
  * @example
  * ```ts
@@ -47,7 +61,11 @@ export type Origin = Pick<SignatureOptions, "rootId" | "parentId">;
  * assertEquals(messages.map(({ task }) => task), ["a", "b"]);
  * ```
  */
-export function dispatch(canvas: Canvas, origin: Origin): Dispatch {
+export function dispatch(
+  canvas: Canvas,
+  origin: Origin,
+  reads: ReadsBodies = () => false,
+): Dispatch {
   switch (canvas.kind) {
     case "task":
       return { chords: [], messages: [message(canvas, origin)] };
@@ -56,14 +74,15 @@ export function dispatch(canvas: Canvas, origin: Origin): Dispatch {
         dispatch(
           ending(member, (signature) => inGroup(signature, canvas.id, index)),
           origin,
+          reads,
         )
       ));
     case "chain": {
       const [first, ...others] = canvas.steps;
-      return first === undefined ? NOTHING : dispatch(followed(first, others), origin);
+      return first === undefined ? NOTHING : dispatch(followed(first, others), origin, reads);
     }
     case "chord":
-      return openChord(canvas, origin);
+      return openChord(canvas, origin, reads);
   }
 }
 
@@ -94,20 +113,60 @@ function followed(first: Canvas, others: readonly Canvas[]): Canvas {
   return inTurn([first, ...others]);
 }
 
-function openChord(chord: Chord, origin: Origin): Dispatch {
+function openChord(chord: Chord, origin: Origin, reads: ReadsBodies): Dispatch {
   const { header, id } = chord;
-  if (header.length === 0) return dispatch(given(chord.body, [[]]), origin);
-  const wire = writeCanvas(bodyOf(chord.body));
+  if (header.length === 0) return dispatch(given(chord.body, [[]]), origin, reads);
+  const { carried, stored } = placed(chord, reads);
   let index = 0;
   const members = header.map((member) =>
-    ending(member, (signature) => ({
-      ...signature,
-      options: { ...signature.options, group: id, groupIndex: index++, chord: wire },
-    }))
+    ending(
+      member,
+      (signature) =>
+        withBody(
+          { ...signature, options: { ...signature.options, group: id, groupIndex: index++ } },
+          carried,
+        ),
+    )
   );
-  const opened = { id: id!, members: members.flatMap((member) => results(member)) };
-  const started = together(members.map((member) => dispatch(member, origin)));
+  const opened: OpenedChord = {
+    id: id!,
+    members: members.flatMap((member) => results(member)),
+    ...(stored && { body: stored }),
+  };
+  const started = together(members.map((member) => dispatch(member, origin, reads)));
   return { chords: [opened, ...started.chords], messages: started.messages };
+}
+
+/** Checks that every chord of a canvas can be sent, also those that start later.
+ *
+ * @throws {WorkflowTooLarge} */
+export function checkBodies(canvas: Canvas, reads: ReadsBodies): void {
+  switch (canvas.kind) {
+    case "task":
+      return;
+    case "chain":
+      return canvas.steps.forEach((step) => checkBodies(step, reads));
+    case "group":
+      return canvas.members.forEach((member) => checkBodies(member, reads));
+    case "chord": {
+      const { header, body } = canvas;
+      const { carried } = placed(canvas, reads);
+      const carrying = header.map((member) => ending(member, (task) => withBody(task, carried)));
+      return [...carrying, body].forEach((part) => checkBodies(part, reads));
+    }
+  }
+}
+
+function placed({ header, body }: Chord, reads: ReadsBodies): PlacedBody {
+  return placeBody(
+    writeCanvas(bodyOf(body)),
+    header.flatMap(endings).length,
+    () => reads(header.flatMap(steps)),
+  );
+}
+
+function withBody(signature: Signature, chord: WireSignature): Signature {
+  return { ...signature, options: { ...signature.options, chord } };
 }
 
 /** A chain travels as its first step that bears the others: so does Celery 5.7 send it, and every version takes it. */

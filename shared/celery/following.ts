@@ -6,6 +6,7 @@
 import { inTurn, readCanvas, sideBySide } from "./canvas.ts";
 import { type Canvas, endings, given, identified, steps } from "./canvas_tree.ts";
 import { childIds } from "./child_id.ts";
+import type { ReadsBodies } from "./chord_body.ts";
 import { childOf, type Dispatch, dispatch, type ResultTuple } from "./dispatch.ts";
 import type { Embed, TaskMessage } from "./message.ts";
 import { fromWire, type Signature } from "./signature.ts";
@@ -55,6 +56,7 @@ export function chordOf({ embed, group, rootId }: TaskMessage): PendingChord | n
  * Several plain callbacks are a group (celery/app/trace.py).
  *
  * @param value parsed, typed values as they travel
+ * @param reads as for {@linkcode dispatch}
  *
  * @example
  * ```ts
@@ -70,6 +72,7 @@ export function chordOf({ embed, group, rootId }: TaskMessage): PendingChord | n
 export function afterSuccess(
   { id, rootId, embed }: Pick<TaskMessage, "id" | "rootId" | "embed">,
   value: unknown,
+  reads?: ReadsBodies,
 ): Following {
   const callbacks = (embed.callbacks ?? []).map(readCanvas);
   const plain = callbacks.filter(({ kind }) => kind !== "group");
@@ -79,7 +82,7 @@ export function afterSuccess(
     ...(callbacks.length > 1 && plain.length > 0 ? [sideBySide(plain)] : plain),
   ].map((part) => identified(part, newId));
   const next = rest(id, embed);
-  return started([...parts, ...(next ? [next] : [])], [value], { rootId, parentId: id });
+  return started([...parts, ...(next ? [next] : [])], [value], { rootId, parentId: id }, reads);
 }
 
 /** What starts when a task has failed: errbacks, each given the id of the task.
@@ -87,11 +90,12 @@ export function afterSuccess(
  * In Celery an errback of two or more arguments may run in the failing worker (trap T8); one that crosses languages takes the id. */
 export function afterFailure(
   { id, rootId, embed }: { id: string; rootId: string; embed: Pick<Embed, "errbacks"> },
+  reads?: ReadsBodies,
 ): Following {
   const errbacks = (embed.errbacks ?? []).map(readCanvas);
   if (errbacks.length === 0) return started([], [], {});
   const all = identified(sideBySide(errbacks), childIds(id, "link_error"));
-  return started([all], [id], { rootId, parentId: id });
+  return started([all], [id], { rootId, parentId: id }, reads);
 }
 
 /** What will never run as this task did not succeed: the rest of its chain. */
@@ -112,8 +116,9 @@ export function afterHeader(
   chord: PendingChord,
   values: readonly unknown[],
   parentId: string,
+  reads?: ReadsBodies,
 ): Following {
-  return started([bodyOf(chord)], [values], { rootId: chord.rootId, parentId });
+  return started([bodyOf(chord)], [values], { rootId: chord.rootId, parentId }, reads);
 }
 
 /** What will never run because a member of the chord did not succeed, and the errbacks to start.
@@ -123,13 +128,14 @@ export function afterHeader(
  * of its task; Celery gives those of a chain the id of its last task. */
 export function withoutHeader(
   chord: PendingChord,
+  reads?: ReadsBodies,
 ): { lost: LostTask[]; errbacks: Following } {
   const body = bodyOf(chord);
   const { taskId } = fromWire(chord.body).options;
   const isOne = body.kind === "task" || body.kind === "chain";
   const started = firsts(body).map(({ options: { taskId: own, errbacks = null } }) => {
     const id = (isOne ? taskId : undefined) ?? own!;
-    return afterFailure({ id, rootId: chord.rootId ?? id, embed: { errbacks } });
+    return afterFailure({ id, rootId: chord.rootId ?? id, embed: { errbacks } }, reads);
   });
   return { lost: lost(body), errbacks: joined(started) };
 }
@@ -165,8 +171,9 @@ function started(
   parts: readonly Canvas[],
   args: readonly unknown[],
   origin: { rootId?: string | null; parentId?: string },
+  reads?: ReadsBodies,
 ): Following {
-  const started = parts.map((part) => dispatch(given(part, args), origin));
+  const started = parts.map((part) => dispatch(given(part, args), origin, reads));
   return {
     chords: started.flatMap(({ chords }) => chords),
     messages: started.flatMap(({ messages }) => messages),

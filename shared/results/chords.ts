@@ -4,10 +4,12 @@
  * before any worker saw it, and a worker that died between record and count all come to the same number.
  * @module
  */
+import type { ReadsBodies } from "../celery/chord_body.ts";
 import type { OpenedChord, ResultTuple } from "../celery/dispatch.ts";
-import { parseJson } from "../celery/json.ts";
+import { parseJson, stringifyJson } from "../celery/json.ts";
 import type { Sql } from "../database/database.ts";
 import { storable } from "../database/storable.ts";
+import type { Routes } from "../routes.ts";
 import type { TaskOutcome } from "./result.ts";
 
 /** What a count led to. `complete`: all are counted and the body is still to be sent, also when asked again; `unknown`: there is no such
@@ -24,22 +26,30 @@ export interface ChordStore {
   open(chords: readonly OpenedChord[], sql?: Sql): Promise<void>;
   /** Counts a member whose record is final, once. */
   count(chord: string, task: string): Promise<ChordCount>;
+  /** The body of a chord whose members refer to it; `undefined` when there is none. */
+  body(chord: string): Promise<unknown>;
+  /** Whether Python workers count here too: these need the body in each member. */
+  readonly foreign: boolean;
   /** Notes that the body is durable, or lost. */
   close(chord: string): Promise<void>;
 }
 
 const OPEN = `
-  insert into celeriac.chord (id, members, remaining)
-  select id, members, json_array_length(members)
-  from json_to_recordset($1::text::json) as chord (id text, members json)
+  insert into celeriac.chord (id, members, remaining, body)
+  select id, members, json_array_length(members), body
+  from json_to_recordset($1::text::json) as chord (id text, members json, body json)
   on conflict do nothing`;
 
 const COUNT = "select state, members from celeriac.count_member($1, $2)";
 
-const CLOSE = "update celeriac.chord set closed_at = now() where id = $1 and closed_at is null";
+const BODY = "select body::text as body from celeriac.chord where id = $1";
+
+const CLOSE =
+  "update celeriac.chord set closed_at = now(), body = null where id = $1 and closed_at is null";
 
 /** Chords in our own schema. */
 export class NativeChords implements ChordStore {
+  readonly foreign = false;
   readonly #database: Sql;
 
   constructor({ database }: { database: Sql }) {
@@ -48,9 +58,7 @@ export class NativeChords implements ChordStore {
 
   async open(chords: readonly OpenedChord[], sql: Sql = this.#database): Promise<void> {
     if (chords.length === 0) return;
-    await sql.query(OPEN, [
-      JSON.stringify(chords.map(({ id, members }) => ({ id: storable(id), members }))),
-    ]);
+    await sql.query(OPEN, [chordsJson(chords)]);
   }
 
   async count(chord: string, task: string): Promise<ChordCount> {
@@ -61,9 +69,39 @@ export class NativeChords implements ChordStore {
     return state === "complete" ? { state, members: row!.members } : { state };
   }
 
-  async close(chord: string): Promise<void> {
-    await this.#database.query(CLOSE, [storable(chord)]);
+  async body(chord: string): Promise<unknown> {
+    return await storedBody(this.#database, chord);
   }
+
+  async close(chord: string): Promise<void> {
+    await closeChord(this.#database, chord);
+  }
+}
+
+/** Chords as one JSON text, for `json_to_recordset`. */
+export function chordsJson(chords: readonly OpenedChord[]): string {
+  return stringifyJson(
+    chords.map(({ id, members, body = null }) => ({ id: storable(id), members, body })),
+  );
+}
+
+/** Reads the body that is stored with a chord. */
+export async function storedBody(sql: Sql, chord: string): Promise<unknown> {
+  const [row] = await sql.query<{ body: string | null }>(BODY, [storable(chord)]);
+  return row?.body ? parseJson(row.body, { typed: "keep" }) : undefined;
+}
+
+/** Notes in our own table that a chord's body is durable, or lost. */
+export async function closeChord(sql: Sql, chord: string): Promise<void> {
+  await sql.query(CLOSE, [storable(chord)]);
+}
+
+/** Whether the body of a chord may be stored with it, as a function of the tasks in its header. */
+export function readsBodies(
+  chords: Pick<ChordStore, "foreign">,
+  routes: Pick<Routes, "areOurs">,
+): ReadsBodies {
+  return chords.foreign ? (tasks) => routes.areOurs(tasks) : () => true;
 }
 
 /** Ids of the tasks in a result, in their order. */

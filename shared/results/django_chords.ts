@@ -7,7 +7,7 @@ import type { OpenedChord, ResultTuple } from "../celery/dispatch.ts";
 import { parseJson } from "../celery/json.ts";
 import type { Database, Sql } from "../database/database.ts";
 import { storable } from "../database/storable.ts";
-import type { ChordCount, ChordStore } from "./chords.ts";
+import { type ChordCount, chordsJson, type ChordStore, closeChord, storedBody } from "./chords.ts";
 
 /** What a chord works with. */
 export interface DjangoChordsOptions {
@@ -21,9 +21,9 @@ const PAUSE_MS = 250;
 
 const OPEN = `
   with fresh as (
-    insert into celeriac.chord (id, members, remaining)
-    select id, members, json_array_length(members)
-    from json_to_recordset($1::text::json) as chord (id text, members json)
+    insert into celeriac.chord (id, members, remaining, body)
+    select id, members, json_array_length(members), body
+    from json_to_recordset($1::text::json) as chord (id text, members json, body json)
     on conflict do nothing
     returning id, members, remaining
   )
@@ -51,10 +51,9 @@ const NOTED = `
     exists (select from celeriac.chord_member where chord = $1 and task = $2) as counted
   from (select 1) as one left join celeriac.chord on chord.id = $1`;
 
-const CLOSE = "update celeriac.chord set closed_at = now() where id = $1 and closed_at is null";
-
 /** Counts in Django's table of chords. */
 export class DjangoChords implements ChordStore {
+  readonly foreign = true;
   readonly #database: Database;
   readonly #patienceMs: number;
 
@@ -65,9 +64,7 @@ export class DjangoChords implements ChordStore {
 
   async open(chords: readonly OpenedChord[], sql: Sql = this.#database): Promise<void> {
     if (chords.length === 0) return;
-    await sql.query(OPEN, [
-      JSON.stringify(chords.map(({ id, members }) => ({ id: storable(id), members }))),
-    ]);
+    await sql.query(OPEN, [chordsJson(chords)]);
   }
 
   async count(chord: string, task: string): Promise<ChordCount> {
@@ -80,8 +77,12 @@ export class DjangoChords implements ChordStore {
     }
   }
 
+  async body(chord: string): Promise<unknown> {
+    return await storedBody(this.#database, chord);
+  }
+
   async close(chord: string): Promise<void> {
-    await this.#database.query(CLOSE, [storable(chord)]);
+    await closeChord(this.#database, chord);
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { isReference, type ReadsBodies } from "../celery/chord_body.ts";
 import type { Dispatch, ResultTuple } from "../celery/dispatch.ts";
 import { encodeException, type ExceptionMeta, pythonRepr } from "../celery/exception.ts";
 import {
@@ -19,9 +20,15 @@ import {
 } from "../celery/following.ts";
 import { parseJson } from "../celery/json.ts";
 import type { IdentifiedSignature, TaskMessage } from "../celery/message.ts";
-import { BrokerUnavailable, DatabaseUnavailable, InvalidInput, Unavailable } from "../errors.ts";
+import {
+  BrokerUnavailable,
+  DatabaseUnavailable,
+  InvalidInput,
+  Unavailable,
+  WorkflowTooLarge,
+} from "../errors.ts";
 import type { Publisher } from "../publisher.ts";
-import { type ChordStore, failedMember, taskIds, valueOf } from "../results/chords.ts";
+import { type ChordStore, failedMember, readsBodies, taskIds, valueOf } from "../results/chords.ts";
 import type { TaskOutcome } from "../results/result.ts";
 import type { ResultStore } from "../results/store.ts";
 import type { Routes } from "../routes.ts";
@@ -59,9 +66,11 @@ type Cause = Omit<LostRecord, "id" | "name">;
 /** Sends what follows a task. */
 export class FollowUps {
   readonly #options: FollowUpsOptions;
+  readonly #reads: ReadsBodies;
 
   constructor(options: FollowUpsOptions) {
     this.#options = options;
+    this.#reads = readsBodies(options.chords, options.routes);
   }
 
   /** Results of what a success will start. */
@@ -78,7 +87,11 @@ export class FollowUps {
     if (!isFollowed(task.embed)) return;
     const { state, exception, traceback = null } = final;
     if (state === "SUCCESS") {
-      await this.#start(afterSuccess(task, value(final.result ?? "null")));
+      await this.#startOrLose(
+        () => afterSuccess(task, value(final.result ?? "null"), this.#reads),
+        () => lostAfter(task),
+        task.id,
+      );
     } else {
       const cause: Cause = {
         state: state === "REVOKED" ? "REVOKED" : "FAILURE",
@@ -86,10 +99,28 @@ export class FollowUps {
         traceback,
       };
       await this.#lose(lostAfter(task), cause, task.id);
-      if (state === "FAILURE") await this.#start(afterFailure(task));
+      if (state === "FAILURE") await this.#start(afterFailure(task, this.#reads));
     }
     const chord = chordOf(task);
     if (chord) await this.#count(chord, task.id);
+  }
+
+  /** What takes more bytes than may be sent is lost. */
+  async #startOrLose(
+    start: () => Dispatch,
+    lost: () => readonly LostTask[],
+    parentId: string,
+  ): Promise<void> {
+    let dispatch: Dispatch;
+    try {
+      dispatch = start();
+    } catch (error) {
+      if (!(error instanceof WorkflowTooLarge)) throw error;
+      logger.error("What follows task {id} is lost: {error}", { id: parentId, error });
+      const exception = encodeException(error);
+      return await this.#lose(lost(), { state: "FAILURE", exception, traceback: null }, parentId);
+    }
+    await this.#start(dispatch);
   }
 
   async #start({ chords, messages }: Dispatch): Promise<void> {
@@ -135,19 +166,21 @@ export class FollowUps {
   }
 
   /** Counts a member of a chord whose record is final; with the last one the chord ends. */
-  async #count(chord: PendingChord, member: string, parentId: string = member): Promise<void> {
+  async #count(pending: PendingChord, member: string, parentId: string = member): Promise<void> {
     const { chords } = this.#options;
-    const count = await chords.count(chord.group, member);
+    const count = await chords.count(pending.group, member);
     if (count.state === "unknown") {
       logger.warn(
         "Task {id} belongs to chord {chord}, of which there is no record: its body will not run",
         {
           id: member,
-          chord: chord.group,
+          chord: pending.group,
         },
       );
     }
     if (count.state !== "complete") return;
+    const chord = await this.#whole(pending);
+    if (!chord) return;
     const ids = count.members.flatMap(taskIds);
     const records = new Map(
       (await this.#options.store.outcomes(ids)).map((record) => [record.id, record]),
@@ -155,14 +188,29 @@ export class FollowUps {
     const failed = failedMember(ids, records);
     if (!failed) {
       const values = count.members.map((tuple) => valueOf(tuple, records));
-      await this.#start(afterHeader(chord, values, parentId));
+      await this.#startOrLose(
+        () => afterHeader(chord, values, parentId, this.#reads),
+        () => withoutHeader(chord).lost,
+        parentId,
+      );
     } else {
-      const { lost, errbacks } = withoutHeader(chord);
+      const { lost, errbacks } = withoutHeader(chord, this.#reads);
       const exception = { ...CHORD_ERROR, exc_message: [dependency(failed)] };
       await this.#lose(lost, { state: "FAILURE", exception, traceback: null }, parentId);
       await this.#start(errbacks);
     }
     await chords.close(chord.group);
+  }
+
+  /** A chord with its body, also where its members only refer to that. */
+  async #whole(chord: PendingChord): Promise<PendingChord | undefined> {
+    if (!isReference(chord.body)) return chord;
+    const body = await this.#options.chords.body(chord.group);
+    if (body !== undefined) return { ...chord, body };
+    logger.error("The body of chord {chord} is not stored: it will not run", {
+      chord: chord.group,
+    });
+    return undefined;
   }
 }
 

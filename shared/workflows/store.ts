@@ -7,14 +7,15 @@
 import { checkHeaders } from "../broker/header_limit.ts";
 import { readCanvas, writeCanvas } from "../celery/canvas.ts";
 import { type Canvas, endings, steps } from "../celery/canvas_tree.ts";
-import { dispatch, resultOf } from "../celery/dispatch.ts";
+import { checkBodies, dispatch, resultOf } from "../celery/dispatch.ts";
 import type { ExceptionMeta } from "../celery/exception.ts";
 import { stringifyJson } from "../celery/json.ts";
 import type { Signature } from "../celery/signature.ts";
 import type { Database } from "../database/database.ts";
+import { WorkflowTooLarge } from "../errors.ts";
 import type { Outbox } from "../outbox.ts";
 import { entryOf } from "../publisher.ts";
-import { type ChordStore, failedMember, valueOf } from "../results/chords.ts";
+import { type ChordStore, failedMember, readsBodies, valueOf } from "../results/chords.ts";
 import { isFinal, type State, type TaskOutcome } from "../results/result.ts";
 import type { ResultStore } from "../results/store.ts";
 import type { Routes } from "../routes.ts";
@@ -54,6 +55,9 @@ export interface WorkflowRecord {
   readonly createdAt: Date;
 }
 
+/** Bytes of the messages that start a workflow: four times as many as its body may have, for what each message says besides. */
+const MAX_START_BYTES = 64 * 1024 * 1024;
+
 const ADD = `
   insert into celeriac.workflow (id, canvas) values ($1, $2::text::json)
   on conflict do nothing returning id`;
@@ -72,18 +76,26 @@ export class Workflows {
    *
    * @param canvas with all ids (`identified()`)
    * @throws {InvalidInput} when a message of it cannot be sent
+   * @throws {WorkflowTooLarge} when all of them take too much
    * @throws {DatabaseUnavailable} */
   async start(id: string, canvas: Canvas): Promise<void> {
     const { database, outbox, origin, chords, routes, added } = this.#options;
-    const { chords: opened, messages } = dispatch(canvas, {});
+    const reads = readsBodies(chords, routes);
+    checkBodies(canvas, reads);
+    const { chords: opened, messages } = dispatch(canvas, {}, reads);
     const now = new Date();
-    const entries = messages.map((message) =>
-      entryOf({
-        ...message,
-        options: { ...message.options, queue: routes.queueOf(message) },
-      }, { origin, now })
-    );
-    for (const { message } of entries) checkHeaders(message.headers);
+    let bytes = 0;
+    const entries = messages.map((message) => {
+      const queue = routes.queueOf(message);
+      const entry = entryOf({ ...message, options: { ...message.options, queue } }, {
+        origin,
+        now,
+      });
+      checkHeaders(entry.message.headers);
+      bytes += entry.message.body.length;
+      if (bytes > MAX_START_BYTES) throw tooLarge();
+      return entry;
+    });
     const text = stringifyJson(writeCanvas(canvas));
     await database.transaction(async (sql) => {
       const fresh = await sql.query(ADD, [id, text]);
@@ -125,6 +137,12 @@ export class Workflows {
     const state = revoked ? "REVOKED" : "FAILURE";
     return { ...base, state, exception: failed.record?.exception ?? null };
   }
+}
+
+function tooLarge(): WorkflowTooLarge {
+  return new WorkflowTooLarge(
+    `Cannot start the workflow because the messages that start it take more than ${MAX_START_BYTES} bytes: send it in parts`,
+  );
 }
 
 function idOf({ options }: Signature): string {

@@ -1,14 +1,17 @@
 /** What follows a task: chains, groups, chords, callbacks and errbacks, whatever dies between. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { v7 as newId } from "uuid";
 import { inTurn, seriesStep, sideBySide } from "../../../shared/celery/canvas.ts";
 import { type Canvas, identified, type Step, steps } from "../../../shared/celery/canvas_tree.ts";
 import { childIds } from "../../../shared/celery/child_id.ts";
 import { toWire } from "../../../shared/celery/signature.ts";
 import type { SignatureOptions } from "../../../shared/celery/signature.ts";
+import { toProblem } from "../../../api/problem.ts";
+import { WorkflowTooLarge } from "../../../shared/errors.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import { Registry } from "../../../shared/registry.ts";
 import { NativeChords } from "../../../shared/results/chords.ts";
+import { DjangoChords } from "../../../shared/results/django_chords.ts";
 import { isFinal } from "../../../shared/results/result.ts";
 import { Routes } from "../../../shared/routes.ts";
 import { type WorkflowRecord, Workflows } from "../../../shared/workflows/store.ts";
@@ -176,6 +179,16 @@ Deno.test("Follower works every shape of canvas to its result", async (t) => {
       ]),
       [6, [2, 4]],
     ],
+    [
+      "groups whose members refer to what follows",
+      inTurn([
+        task(add, [1, 1]),
+        sideBySide(Array.from({ length: 60 }, () => task(add, [1]))),
+        sideBySide(Array.from({ length: 60 }, () => task(sum))),
+        task(sum),
+      ]),
+      60 * 60 * 3,
+    ],
     ["a member that keeps no record of its own", chord([task(silent, [3])], task(list)), [3]],
     ["a map", seriesStep("map", toWire(task(fail).signature), []), []],
     ["a starmap", seriesStep("starmap", toWire(task(add).signature), [[1, 2], [3, 4]]), [3, 7]],
@@ -219,6 +232,23 @@ Deno.test("Follower ends what waits for a failure, and tells the errbacks", asyn
     await eventually("the errback", () => ground_.notes.includes(body!.id) || undefined);
   });
 
+  await t.step("a member of a chord whose body is stored", async () => {
+    const bodies = Array.from({ length: 100 }, () => task(sum, [], told));
+    const record = await ground_.ended(
+      inTurn([
+        sideBySide([task(fail), ...bodies.slice(1).map(() => task(add, [1, 1]))]),
+        sideBySide(bodies),
+      ]),
+    );
+    assertEquals([record.state, record.exception?.exc_type], ["FAILURE", "ChordError"]);
+    const last = record.tasks.slice(100);
+    assertEquals(last.filter(({ state }) => state !== "FAILURE"), []);
+    await eventually(
+      "the errbacks of all",
+      () => last.every(({ id }) => ground_.notes.includes(id)) || undefined,
+    );
+  });
+
   await t.step("the first step of a member that is a chain", async () => {
     const member = inTurn([task(fail), task(add, [1]), task(add, [1])]);
     const record = await ground_.ended(chord([member, task(add, [1, 1])], task(sum)));
@@ -260,6 +290,29 @@ Deno.test("Follower ends what waits for a failure, and tells the errbacks", asyn
     assertEquals((await ground_.home.final(third!)).state, "REVOKED");
     assertEquals((await ground_.home.outbox.depth()).total, 0);
   });
+});
+
+Deno.test("a workflow that takes too many bytes is refused with the limit, and starts nothing", async () => {
+  await using home = await house([handle(add, ({ x, y }) => x + y)], { results: "django" });
+  const { database, outbox, store } = home;
+  const routes = new Routes(new Registry([add]), []);
+  const chords = new DjangoChords({ database });
+  const workflows = new Workflows({ database, outbox, chords, store, origin: "gen1@test", routes });
+  // Python workers need a copy in each member.
+  const foreign = { name: "proj.add" };
+  const group = (of: { name: string }) =>
+    sideBySide(Array.from({ length: 1500 }, () => task(of, [1, 1])));
+  const canvas = inTurn([group(foreign), group(foreign)]);
+  const start = (one: Canvas) =>
+    workflows.start(newId(), identified(one, childIds("w", "workflow")));
+  const refused = await assertRejects(() => start(canvas), WorkflowTooLarge, "67108864");
+  assertEquals(toProblem(refused).status, 413);
+  assertEquals((await outbox.depth()).total, 0);
+  await start(inTurn([group(add), group(foreign)]));
+  const [{ bytes }] = await database.query<{ bytes: number }>(
+    "select sum(length(body::text))::float8 as bytes from celeriac.chord",
+  ) as [{ bytes: number }];
+  assert(bytes > 0 && bytes < 1500 * 600, `${bytes} bytes are stored`);
 });
 
 Deno.test("a follower whose queue is missing waits in the outbox until the queue is there", async () => {

@@ -59,6 +59,7 @@ Deno.test("POST /v1/workflows takes every shape", async () => {
 Deno.test("POST /v1/workflows says what does not fit, and where", async () => {
   await using api = await ground();
   const one = signature(add, { x: 1, y: 2 });
+  const fixed = { ...one, immutable: true };
   const cases: [unknown, string][] = [
     [[], "body"],
     [{}, "body"],
@@ -73,6 +74,9 @@ Deno.test("POST /v1/workflows says what does not fit, and where", async () => {
     [{ group: [{ ...one, options: { countdwon: 5 } }] }, "group.0.options.countdwon"],
     [{ group: [one], more: 1 }, "more"],
     [{ group: [] }, "body"],
+    // Each of these groups would be the body of the chord before it.
+    [{ chain: Array(60).fill({ group: [fixed, fixed] }) }, "body"],
+    [{ chain: Array(5000).fill({ group: [fixed] }) }, "body"],
     [{ chord: { header: [one] } }, "chord.body"],
     [{ chord: { header: [one], body: one, bdy: 1 } }, "chord.bdy"],
     [{ starmap: { name: "add", items: [[1, 2], [1, "2"]] } }, "starmap.items.1.args.1"],
