@@ -140,6 +140,7 @@ export type Violation =
   | "import"
   | "memory"
   | "cpu"
+  | "folder"
   | "time"
   | "output"
   | "channel"

@@ -12,6 +12,10 @@ export interface SandboxDefinition {
   readonly cpu?: number;
   /** MiB that one attempt may write: result, progress, log and standard error together. Default 64. */
   readonly outputMb?: number;
+  /** MiB on the disk that its own folder may hold. Default: the worker's setting. */
+  readonly folderMb?: number;
+  /** Files, folders and links in its own folder, at any depth. Default 10,000. */
+  readonly folderFiles?: number;
   /** Tasks after which the child is replaced; 1 gives each a process of its own. Default: the worker's setting. */
   readonly maxTasks?: number;
   /** Niceness, 1 to 19: the higher, the more it gives way. Default 0. */
@@ -34,6 +38,8 @@ const LIMITS: Readonly<Record<string, readonly [least: number, most: number]>> =
   residentMb: [64, 65_536],
   cpu: [0.01, 86_400],
   outputMb: [0.001, DEFAULT_OUTPUT_MB],
+  folderMb: [0.001, 1_048_576],
+  folderFiles: [1, 1_000_000],
   maxTasks: [1, 1_000_000],
   nice: [0, 19],
 };

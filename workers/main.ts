@@ -38,7 +38,7 @@ import { InHand } from "./in_hand.ts";
 import { nodeName } from "./node_name.ts";
 import { Runner } from "./runner.ts";
 import { ChildModules } from "./sandbox/child_modules.ts";
-import { Pools } from "./sandbox/pools.ts";
+import { Pools, poolSettings } from "./sandbox/pools.ts";
 import { tellingPublisher } from "./sent.ts";
 import { Settler } from "./settle.ts";
 import { warnAtStart } from "./start_warnings.ts";
@@ -103,10 +103,7 @@ export class WorkerNode implements Service {
       warm: [...registry].filter(({ name, queue }) =>
         this.queues.includes(queue) && handlers.get(name)
       ),
-      size: config.processes,
-      heapMb: config.heapMb,
-      maxTasks: config.childTasks,
-      folder: config.sandboxFolder,
+      ...poolSettings(config),
       monitor: this.#metrics.sandbox,
       contracts: registry,
       modules: new ChildModules(modules.handlers, handlers),

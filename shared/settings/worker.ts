@@ -48,6 +48,13 @@ export const WORKER_SETTINGS = {
     roles: ["worker", "dev"],
     help: "heap of each child process, MiB",
   }),
+  folderMb: setting({
+    env: "CELERIAC_FOLDER_MB",
+    schema: count({ max: 1_048_576 }).default(256),
+    value: "MIB",
+    roles: ["worker", "dev"],
+    help: "what one task may write into the folder of its child process, MiB on the disk",
+  }),
   loopBound: setting({
     env: "CELERIAC_LOOP_BOUND",
     schema: seconds({ min: 0.05 }).default(0.5),

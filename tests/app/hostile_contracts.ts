@@ -66,6 +66,18 @@ export const granted = attack("granted", {
   sandbox: { nice: 5 },
 });
 
+/** Tasks that fill their folder. */
+const OWN_FOLDER = { read: ["."], write: ["."] };
+const folderAttack = (name: string, sandbox: SandboxDefinition = {}) =>
+  attack(name, { permissions: OWN_FOLDER, sandbox });
+export const deepFolder = folderAttack("deep_folder");
+export const longPaths = folderAttack("long_paths");
+export const manyFiles = folderAttack("many_files", { folderFiles: 500 });
+export const manyFilesAtOnce = folderAttack("many_files_at_once");
+export const bigFile = folderAttack("big_file", { folderMb: 2 });
+export const sparseFile = folderAttack("sparse_file", { folderMb: 2 });
+export const litter = folderAttack("litter");
+
 /** A process of its own for each task. */
 export const fresh = attack("fresh", { sandbox: { maxTasks: 1 } });
 

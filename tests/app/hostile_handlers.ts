@@ -4,6 +4,7 @@
 import { writeSync } from "node:fs";
 import process from "node:process";
 import { handle } from "../../workers/mod.ts";
+import { makeDeepFolder } from "./deep_folder.ts";
 import * as contracts from "./hostile_contracts.ts";
 
 const never = new Promise<never>(() => {});
@@ -173,6 +174,51 @@ export const granted = handle(contracts.granted, async ({ target }) => {
     hostname: Deno.hostname(),
     answer,
   };
+});
+
+export const deepFolder = handle(contracts.deepFolder, () => {
+  makeDeepFolder(".", 12_000);
+  return never;
+});
+
+export const longPaths = handle(contracts.longPaths, () => {
+  const chain = Array(15).fill("x".repeat(200)).join("/");
+  for (const name of ["a", "b"]) Deno.mkdirSync(`${name}/${chain}`, { recursive: true });
+  Deno.renameSync("a", `b/${chain}/a`);
+  return never;
+});
+
+export const manyFiles = handle(contracts.manyFiles, () => {
+  Deno.mkdirSync("below");
+  for (let count = 0; count < 501; count++) Deno.writeTextFileSync(`below/${count}`, "");
+  return never;
+});
+
+export const manyFilesAtOnce = handle(contracts.manyFilesAtOnce, () => {
+  for (let count = 0; count < 2000; count++) Deno.writeTextFileSync(String(count), "");
+});
+
+export const bigFile = handle(contracts.bigFile, async () => {
+  await Deno.writeFile("big", new Uint8Array(3 * 2 ** 20).fill(1));
+  return never;
+});
+
+/** A file of a TiB that takes nothing of the disk, with ten names. */
+export const sparseFile = handle(contracts.sparseFile, async () => {
+  using file = await Deno.create("sparse");
+  await file.truncate(2 ** 40);
+  for (let count = 0; count < 10; count++) await Deno.link("sparse", `name ${count}`);
+  await new Promise((resolve) => setTimeout(resolve, 1000)); // long enough to be looked at
+  return "kept";
+});
+
+export const litter = handle(contracts.litter, () => {
+  const before = Array.from(Deno.readDirSync("."), ({ name }) => name);
+  for (const name of ["a\nb", "-rf", " ", "*", "$(touch x)"]) {
+    Deno.mkdirSync(`${name}/${name}`, { recursive: true });
+  }
+  Deno.chmodSync("-rf", 0);
+  return before;
 });
 
 export const fresh = handle(contracts.fresh, () => ({ pid: Deno.pid, count: ++counter }));

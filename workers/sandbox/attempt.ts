@@ -9,6 +9,7 @@ import {
 } from "../../shared/errors.ts";
 import type { TimeLimit } from "../../shared/task.ts";
 import { presentTrace } from "../../shared/tracing.ts";
+import { watchFolder } from "./folder_watch.ts";
 import type { SandboxLogLine, ToChild } from "./messages.ts";
 
 /** One attempt for a child to run. */
@@ -23,8 +24,12 @@ export interface SandboxTask {
   readonly timeLimit: TimeLimit;
   /** Seconds of processor time. */
   readonly cpu?: number;
-  /** MiB that it may write. Default 64. */
+  /** MiB that it may write to its worker. Default 64. */
   readonly outputMb?: number;
+  /** MiB on the disk that its folder may hold. Default 256. */
+  readonly folderMb?: number;
+  /** Names in its folder. Default 10,000. */
+  readonly folderFiles?: number;
 }
 
 /** How to run a task. */
@@ -45,6 +50,9 @@ export interface SandboxRunOptions {
 
 /** MiB that an attempt may write unless told otherwise: room for any body that the API takes, and its result. */
 const DEFAULT_OUTPUT_MB = 64;
+
+const DEFAULT_FOLDER_MB = 256;
+const DEFAULT_FOLDER_FILES = 10_000;
 
 /** Lines of log and standard error in one attempt: each costs the worker time. */
 const LINES_MAX = 10_000;
@@ -73,6 +81,7 @@ export class Attempt {
   started = false;
   /** The child has said what it led to. */
   settled = false;
+  readonly #over = new AbortController();
   #bytes = 0;
   #lines = 0;
   /** Processor seconds of the child when it began. */
@@ -115,8 +124,11 @@ export class Attempt {
     this.#settled.reject(error);
   }
 
-  /** Sets the clocks going. */
-  open(): void {
+  /** Sets the clocks going.
+   *
+   * @param folder the working directory of its child */
+  open(folder?: string): void {
+    if (folder !== undefined) this.#watch(folder);
     const { soft, hard } = this.task.timeLimit;
     const { signal, terminate } = this.options;
     if (soft !== undefined) {
@@ -130,6 +142,7 @@ export class Attempt {
 
   /** Stops the clocks. */
   close(): void {
+    this.#over.abort();
     for (const timer of this.#timers) clearTimeout(timer);
     this.options.signal?.removeEventListener("abort", this.#abort);
     this.options.terminate?.removeEventListener("abort", this.#end);
@@ -179,6 +192,17 @@ export class Attempt {
     const why = this.options.terminate?.reason;
     this.#hold.kill(why instanceof Error ? why : new Terminated());
   };
+
+  #watch(folder: string): void {
+    const { folderMb = DEFAULT_FOLDER_MB, folderFiles = DEFAULT_FOLDER_FILES } = this.task;
+    const { signal } = this.#over;
+    void watchFolder(
+      folder,
+      { folderMb, folderFiles },
+      signal,
+      (reason) => this.#exceeded("folder", reason),
+    );
+  }
 
   #exceeded(violation: Violation, reason: string): void {
     this.#hold.kill(

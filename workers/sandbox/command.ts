@@ -1,5 +1,6 @@
 /** How a child process is started. */
 import { configFileOf } from "../../shared/config_file.ts";
+import { ConfigurationError } from "../../shared/errors.ts";
 import type { Permissions } from "../../shared/permissions.ts";
 import { childModule } from "./child.ts";
 import type { LoadedModules } from "./child_modules.ts";
@@ -14,14 +15,19 @@ export interface ChildOptions {
   readonly permissions: Permissions;
 }
 
-/** Makes the command that starts a child with its three standard streams piped. Deno looks for a configuration above a
+/** Starts a child with its three standard streams piped. Deno looks for a configuration above a
  * main module that is a file; this one is none, so it is named.
  *
- * @param folder its working directory; without one it is `/`, which it may not read */
-export async function childCommand(options: ChildOptions, folder?: string): Promise<Deno.Command> {
+ * @param folder its working directory; without one it is `/`, which it may not read
+ * @throws {ConfigurationError} when this process may not run Deno */
+export async function startChild(
+  options: ChildOptions,
+  folder?: string,
+): Promise<Deno.ChildProcess> {
   const { modules, heapMb, permissions } = options;
   const { urls, packages, config = configFileOf(import.meta.url) } = await modules();
-  return new Deno.Command(Deno.execPath(), {
+  const path = Deno.execPath();
+  const command = new Deno.Command(path, {
     args: [
       "run",
       ...childFlags(permissions, { folder, packages }),
@@ -36,4 +42,13 @@ export async function childCommand(options: ChildOptions, folder?: string): Prom
     stdout: "piped",
     stderr: "piped",
   });
+  try {
+    return command.spawn();
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotCapable)) throw cause;
+    throw new ConfigurationError(
+      `Cannot start a child process because '${path}' may not be run: add --allow-run=${path}`,
+      { cause },
+    );
+  }
 }

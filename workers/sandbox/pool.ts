@@ -6,6 +6,7 @@ import type { Service } from "../../shared/service.ts";
 import { pause } from "../../shared/waits.ts";
 import type { SandboxRunOptions, SandboxTask } from "./attempt.ts";
 import type { ChildOptions } from "./command.ts";
+import type { Folders } from "./folder.ts";
 import { type ChildEnd, endOf, NeverStarted, Stopped } from "./ends.ts";
 import { Sandbox, type SandboxOptions } from "./sandbox.ts";
 
@@ -44,8 +45,8 @@ export interface ProcessPoolOptions extends Pick<ChildOptions, "modules"> {
   readonly permissions?: Permissions;
   /** What a child may use. */
   readonly sandbox?: SandboxLimits;
-  /** Where children that want one get their folder. Default `/tmp/celeriac`. */
-  readonly folder?: string;
+  /** Makes the folders of children whose permissions ask for one. */
+  readonly folders?: Pick<Folders, "make">;
   readonly monitor?: ChildMonitor;
 }
 
@@ -241,21 +242,19 @@ function sandboxOptions(
     maxTasks = DEFAULT_MAX_TASKS,
     permissions = checkedPermissions("any", {}, false),
     sandbox = sandboxLimits("any"),
-    folder = "/tmp/celeriac",
-    ...modules
+    ...rest
   }: Omit<ProcessPoolOptions, "size" | "monitor">,
 ): SandboxOptions {
   const heap = sandbox.memoryMb ?? heapMb;
   const residentMb = sandbox.residentMb ?? heap + BESIDES_HEAP_MB;
   return {
-    ...modules,
+    ...rest,
     permissions,
     heapMb: heap,
     residentMb,
     recycleMb: residentMb * RECYCLE_SHARE,
     maxTasks: sandbox.maxTasks ?? maxTasks,
     nice: sandbox.nice,
-    folder,
   };
 }
 

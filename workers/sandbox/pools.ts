@@ -1,22 +1,39 @@
 /** The children of one worker: a pool for each set of permissions and limits, and one warden over all. */
+import type { Config } from "../../shared/settings.ts";
+import type { SandboxLimits } from "../../shared/sandbox.ts";
 import type { Service } from "../../shared/service.ts";
 import type { TaskContract } from "../../shared/task.ts";
 import { Slots } from "../slots.ts";
 import type { SandboxRunOptions, SandboxTask } from "./attempt.ts";
 import type { ChildModules, LoadedModules } from "./child_modules.ts";
+import { Folders } from "./folder.ts";
 import { ProcessPool, type ProcessPoolOptions } from "./pool.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { Warden } from "./warden.ts";
 
 /** How to make {@linkcode Pools}. */
 export interface PoolsOptions
-  extends Omit<ProcessPoolOptions, "permissions" | "sandbox" | "modules"> {
+  extends Omit<ProcessPoolOptions, "permissions" | "sandbox" | "modules" | "folders"> {
   /** The app's modules. */
   readonly modules: Pick<ChildModules, "of">;
+  /** Where children that need one get their folder. Default `/tmp/celeriac`. */
+  readonly folder?: string;
+  /** MiB on the disk that a task may write into its folder unless its contract says. */
+  readonly folderMb?: number;
   /** All contracts of the app. */
   readonly contracts: Iterable<TaskContract>;
   /** Contracts whose children are warm before the first task comes; those of others are started when one does. */
   readonly warm: Iterable<TaskContract>;
+}
+
+/** The options that a worker's settings choose. */
+export function poolSettings(
+  { processes, heapMb, childTasks, sandboxFolder, folderMb }: Pick<
+    Config,
+    "processes" | "heapMb" | "childTasks" | "sandboxFolder" | "folderMb"
+  >,
+) {
+  return { size: processes, heapMb, maxTasks: childTasks, folder: sandboxFolder, folderMb };
 }
 
 interface Kept {
@@ -28,6 +45,7 @@ interface Kept {
 /** Runs tasks in children that may do exactly what their contracts declare. */
 export class Pools implements Service {
   readonly #options: Omit<PoolsOptions, "warm">;
+  readonly #folders: Folders;
   readonly #kept = new Map<string, Kept>();
   #size: number;
   readonly #warden = new Warden({ children: () => this.children() });
@@ -35,6 +53,7 @@ export class Pools implements Service {
 
   constructor({ warm, ...options }: PoolsOptions) {
     this.#options = options;
+    this.#folders = new Folders(options.folder ?? "/tmp/celeriac");
     this.#size = options.size;
     for (const contract of warm) if (contract.run === "process") this.#of(contract);
   }
@@ -82,13 +101,17 @@ export class Pools implements Service {
   /** Runs a task as `ProcessPool.run` does. */
   async run(
     contract: TaskContract,
-    task: Omit<SandboxTask, "cpu" | "outputMb">,
+    task: Omit<SandboxTask, keyof AttemptLimits>,
     options: SandboxRunOptions = {},
   ): Promise<string> {
     const { pool } = this.#of(contract);
     await Promise.all([this.#warden.start(), pool.start()]);
-    const { cpu, outputMb } = contract.sandbox;
-    return await pool.run({ ...task, ...(cpu === undefined ? {} : { cpu }), outputMb }, options);
+    const { folderMb } = this.#options;
+    const { limits } = split(contract.sandbox);
+    return await pool.run(
+      { ...task, ...(folderMb === undefined ? {} : { folderMb }), ...limits },
+      options,
+    );
   }
 
   /** Lets nothing start any more. */
@@ -102,6 +125,7 @@ export class Pools implements Service {
     this.close();
     await Promise.all(this.#kept.values().map(({ pool }) => pool.stop()));
     await this.#warden.stop();
+    await this.#folders.stop();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -123,7 +147,15 @@ export class Pools implements Service {
     if (!kept) {
       const size = this.#size;
       const modules = () => this.#modulesOf(key);
-      const pool = new ProcessPool({ ...this.#options, modules, size, permissions, sandbox });
+      const folders = this.#folders;
+      const pool = new ProcessPool({
+        ...this.#options,
+        modules,
+        size,
+        permissions,
+        sandbox,
+        folders,
+      });
       kept = { pool, slots: new Slots(size) };
       if (this.#closed) kept.slots.close();
       this.#kept.set(key, kept);
@@ -132,8 +164,21 @@ export class Pools implements Service {
   }
 }
 
-/** Tasks of one key share children. Limits that are kept for each attempt are no part of it. */
+/** Tasks of one key share children. */
 function keyOf({ permissions, sandbox }: TaskContract): string {
-  const { cpu: _, outputMb: __, ...child } = sandbox;
-  return JSON.stringify([permissions, Object.entries(child).sort()]);
+  return JSON.stringify([permissions, Object.entries(split(sandbox).child).sort()]);
+}
+
+/** Limits that are kept for each attempt. */
+type AttemptLimits = Pick<SandboxLimits, "cpu" | "outputMb" | "folderMb" | "folderFiles">;
+
+/** Limits of each attempt, and those of a child. */
+function split({ cpu, outputMb, folderMb, folderFiles, ...child }: SandboxLimits) {
+  const limits: AttemptLimits = {
+    outputMb,
+    ...(cpu === undefined ? {} : { cpu }),
+    ...(folderMb === undefined ? {} : { folderMb }),
+    ...(folderFiles === undefined ? {} : { folderFiles }),
+  };
+  return { limits, child };
 }

@@ -3,10 +3,10 @@ import { getLogger } from "@logtape/logtape";
 import { parseJson } from "../../shared/celery/json.ts";
 import { ConfigurationError, PolicyViolation, WorkerLost } from "../../shared/errors.ts";
 import { Attempt, type SandboxRunOptions, type SandboxTask } from "./attempt.ts";
-import { childCommand, type ChildOptions } from "./command.ts";
+import { type ChildOptions, startChild } from "./command.ts";
 import { misused, NeverStarted, Recycled, unusable } from "./ends.ts";
 import { recordError, reviveError } from "./error_record.ts";
-import { Folder } from "./folder.ts";
+import type { Folder, Folders } from "./folder.ts";
 import { encodeFrame, FrameDecoder } from "./frames.ts";
 import { LastWords } from "./last_words.ts";
 import { readLines } from "./lines.ts";
@@ -26,8 +26,8 @@ export interface SandboxOptions extends ChildOptions {
   readonly maxTasks: number;
   /** Niceness. */
   readonly nice: number;
-  /** Where its own folder is made, if it has one. */
-  readonly folder: string;
+  /** Makes its own folder, if its permissions ask for one. */
+  readonly folders?: Pick<Folders, "make">;
 }
 
 /** Milliseconds in which a child must have loaded the app's modules. */
@@ -72,21 +72,16 @@ export class Sandbox {
    *
    * @throws {ConfigurationError} when this process may not run Deno, lower a priority or make a folder */
   static async start(options: SandboxOptions): Promise<Sandbox> {
-    const folder = hasFolder(options.permissions) ? await Folder.make(options.folder) : undefined;
-    const command = await childCommand(options, folder?.path);
+    const { permissions, nice, folders } = options;
+    const folder = hasFolder(permissions) ? await folders?.make() : undefined;
     try {
-      const process = command.spawn();
+      const process = await startChild(options, folder?.path);
       const sandbox = new Sandbox(process, options, folder);
-      if (options.nice > 0) lowerPriority(process.pid, options.nice, sandbox);
+      if (nice > 0) lowerPriority(process.pid, nice, sandbox);
       return sandbox;
-    } catch (cause) {
+    } catch (error) {
       await folder?.remove();
-      if (!(cause instanceof Deno.errors.NotCapable)) throw cause;
-      const path = Deno.execPath();
-      throw new ConfigurationError(
-        `Cannot start a child process as '${path}' may not be run: add --allow-run=${path}`,
-        { cause },
-      );
+      throw error;
     }
   }
 
@@ -149,7 +144,7 @@ export class Sandbox {
       );
     }
     this.#write(frame);
-    attempt.open();
+    attempt.open(this.#folder?.path);
     try {
       return await attempt.outcome;
     } finally {
@@ -169,7 +164,7 @@ export class Sandbox {
     }
     if (!this.usable) return;
     await this.#folder?.empty().catch((error) =>
-      this.kill(new Recycled(`Its folder could not be emptied: ${error.message}`))
+      this.kill(new Recycled(`Its folder could not be emptied because ${error.message}`))
     );
   }
 

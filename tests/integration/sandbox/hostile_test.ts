@@ -3,6 +3,7 @@ import {
   assert,
   assertEquals,
   assertInstanceOf,
+  assertMatch,
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
@@ -177,7 +178,7 @@ Deno.test("a task has what its contract declares: a host, a variable, an empty f
     assertEquals(error, undefined);
     const { before, note, folder, variable, answer } = result as Record<string, unknown>;
     assertEquals([before, note, variable, answer], [[], "mine", "a value", "reached"]);
-    assert(String(folder).startsWith("/tmp/celeriac/sandbox-"));
+    assertMatch(String(folder), /^\/tmp\/celeriac\/worker-[\da-f]{16}\/sandbox-/);
   }
   const { error } = await attempt(home, hostile.granted, "http://192.0.2.1/");
   assertEquals((error as PolicyViolation).violation, "net");
@@ -185,6 +186,35 @@ Deno.test("a task has what its contract declares: a host, a variable, an empty f
   const folder = Deno.readLinkSync(`/proc/${child!.pid}/cwd`);
   await home.stop();
   await assertRejects(() => Deno.stat(folder), Deno.errors.NotFound);
+});
+
+Deno.test("a task that fills its folder is ended, and the next one finds an empty folder", async (t) => {
+  await using home = pools();
+  const cases = [
+    ["12,000 levels", hostile.deepFolder, "more than 100 levels deep"],
+    ["long paths", hostile.longPaths, "a path of more than 4 KiB"],
+    [
+      "many files",
+      hostile.manyFiles,
+      "more than 500 files: write fewer, or raise sandbox.folderFiles",
+    ],
+    ["a big file", hostile.bigFile, "more than 2 MiB: write less, or raise sandbox.folderMb"],
+  ] as const;
+  for (const [what, contract, limit] of cases) {
+    await t.step(what, async () => {
+      const { error, violations } = violated(await attempt(home, contract));
+      assertEquals([error.violation, error.denied, violations], ["folder", false, ["folder"]]);
+      assertStringIncludes(error.message, limit);
+      assertEquals((await attempt(home, hostile.litter)).result, []);
+    });
+  }
+  await t.step("what takes little is kept", async () => {
+    assertEquals((await attempt(home, hostile.sparseFile)).result, "kept");
+    assertEquals((await attempt(home, hostile.manyFilesAtOnce)).error, undefined);
+    for (let round = 0; round < 3; round++) {
+      assertEquals((await attempt(home, hostile.litter)).result, []);
+    }
+  });
 });
 
 Deno.test("a child inherits no descriptor and no environment of its worker", async () => {

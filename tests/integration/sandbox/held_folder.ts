@@ -1,0 +1,13 @@
+/** Makes a child's folder that holds something, prints its path, and waits.
+ *
+ *     deno run -A held_folder.ts PARENT
+ * @module
+ */
+import { Folders } from "../../../workers/sandbox/folder.ts";
+
+const folders = new Folders(Deno.args[0]!);
+const { path } = await folders.make();
+await Deno.mkdir(`${path}/a/b`, { recursive: true });
+await Deno.writeTextFile(`${path}/a/b/file`, "left");
+console.log(`folder ${path} is made`);
+setInterval(() => {}, 1000);
