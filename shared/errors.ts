@@ -44,6 +44,9 @@ export class Unroutable extends CeleriacError {}
 /** The broker did not take responsibility: down, blocked, refused by overflow, or the confirm came too late. Caught by the publisher, which turns to the outbox. */
 export class BrokerUnavailable extends CeleriacError {}
 
+/** A message was not handed to the broker at all. Caught by the relay, which does not count it as an attempt. */
+export class NotSent extends BrokerUnavailable {}
+
 /** The broker is there, but a queue or exchange that we need is not and we may not make it. Caught by the entry points and by readiness. */
 export class TopologyMissing extends CeleriacError {}
 

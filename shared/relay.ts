@@ -1,15 +1,17 @@
 /** The loop that drains the outbox. Any number may run: they share the table by `SKIP LOCKED`. */
 import { getLogger } from "@logtape/logtape";
-import type { Broker, Properties } from "./broker/broker.ts";
+import type { Broker, Destination, Properties } from "./broker/broker.ts";
+import { type Bound, Load } from "./broker/load.ts";
 import type { Database } from "./database/database.ts";
 import { storable } from "./database/storable.ts";
 import { type DeadLetter, letterOf } from "./dead_letters/letter.ts";
 import type { DeadLetters } from "./dead_letters/store.ts";
-import { InvalidInput, TopologyMissing, Unroutable } from "./errors.ts";
+import { InvalidInput, NotSent, TopologyMissing, Unroutable } from "./errors.ts";
 import { Loop } from "./loop.ts";
 import { retryDelay, retryPolicy } from "./retry.ts";
 import type { Service } from "./service.ts";
 import { fromStored } from "./stored_message.ts";
+import { within } from "./waits.ts";
 import type { GiveUp } from "./workflows/give_up.ts";
 
 /** What a relay works with. */
@@ -28,6 +30,10 @@ export interface RelayOptions {
 
 /** Entries taken at once. */
 const BATCH = 200;
+/** Entries whose confirms may be awaited at once. */
+const IN_FLIGHT: Bound = { messages: 1000, bytes: 64 * 1024 * 1024 };
+/** Milliseconds that a round waits for the confirms of its entries; later ones are seen to by a later round. */
+const ROUND_MS = 100;
 /** Bytes of bodies taken at once, the last entry's not counted. */
 const BATCH_BYTES = 16 * 1024 * 1024;
 /** Seconds after which another relay takes over what this one took: longer than any confirm may take. */
@@ -36,6 +42,8 @@ const LEASE_SECONDS = 60;
 const UNROUTABLE_SECONDS = 24 * 3600;
 /** Backoff of a message that the broker does not take: one that its queue refuses is retried until it is taken. */
 const PATIENCE = retryPolicy({ maxAttempts: Infinity, base: 1, cap: 300, jitter: 0.2 });
+/** Where a look skips entries of destinations that confirm nothing, the rest is so many times as long as the look. */
+const SKIP_REST = 5;
 /** Another relay may be about to take what is due: looking again at once would be a busy loop. */
 const SHORTEST_REST_MS = 5;
 
@@ -43,7 +51,10 @@ const SHORTEST_REST_MS = 5;
 const TAKE = `
   with due as materialized (
     select id, due_at, octet_length(body) as size from celeriac.outbox
-    where due_at <= now() order by due_at, id limit $1 for update skip locked
+    where due_at <= now() and (exchange, routing_key) not in (
+      select exchange, routing_key from json_to_recordset($4::text::json)
+        as unconfirmed (exchange text, routing_key text))
+    order by due_at, id limit $1 for update skip locked
   ), taken as (
     select id, due_at, sum(size) over (order by due_at, id) - size as before from due
   )
@@ -81,9 +92,10 @@ interface Entry {
   readonly attempts: number;
 }
 
-/** An entry that was not published, and why. */
-interface Failed {
+/** An entry and its outcome. */
+interface Settled {
   readonly entry: Entry;
+  /** Why it was not published; `undefined` when the broker has confirmed it. */
   readonly reason: unknown;
 }
 
@@ -97,6 +109,9 @@ export class Relay implements Service {
   readonly #pollMs: number;
   readonly #log = getLogger(["celeriac", "relay"]);
   readonly #loop = new Loop({ name: "relay", round: () => this.#round() });
+  readonly #load = new Load();
+  #publishing = Promise.resolve();
+  #settled: Settled[] = [];
 
   constructor(options: RelayOptions) {
     const { database, broker, letters, giveUp, pollMs = 200 } = options;
@@ -112,8 +127,12 @@ export class Relay implements Service {
     return this.#loop.start();
   }
 
-  stop(): Promise<void> {
-    return this.#loop.stop();
+  /** Returns when every entry has its outcome: after the broker's bound at the latest. */
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+    await this.#publishing;
+    // What cannot be written now is taken again when its lease ends.
+    await this.#settle().catch((error) => this.#log.warn("Cannot settle: {error}", { error }));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -126,41 +145,63 @@ export class Relay implements Service {
   }
 
   async #round(): Promise<number> {
-    if (this.#broker.status.state !== "connected") return this.#pollMs;
-    const entries = await this.#database.query<Entry>(TAKE, [BATCH, LEASE_SECONDS, BATCH_BYTES]);
-    if (entries.length === 0) return await this.#untilNext();
+    await this.#settle();
+    const { status: { state }, unconfirmed } = this.#broker;
+    if (state !== "connected" && unconfirmed.length === 0) return this.#pollMs;
+    if (this.#load.reaches(IN_FLIGHT)) return this.#pollMs;
+    const began = performance.now();
+    const entries = await this.#database.query<Entry>(
+      TAKE,
+      [BATCH, LEASE_SECONDS, BATCH_BYTES, destinationsJson(unconfirmed)],
+    );
+    if (entries.length === 0) {
+      if (unconfirmed.length === 0) return await this.#untilNext();
+      return Math.max(this.#pollMs, SKIP_REST * (performance.now() - began));
+    }
     entries.sort((one, other) => +one.due_at - +other.due_at || Number(one.id) - Number(other.id));
-    const outcomes = await Promise.allSettled(entries.map((entry) => this.#publish(entry)));
-    await this.#remove(entries.filter((_, index) => outcomes[index]!.status === "fulfilled"));
-    const failed = entries.flatMap((entry, index): Failed[] => {
-      const outcome = outcomes[index]!;
-      return outcome.status === "rejected" ? [{ entry, reason: outcome.reason }] : [];
-    });
+    const published = Promise.all(entries.map((entry) => this.#publish(entry)));
+    this.#publishing = Promise.all([this.#publishing, published]).then(() => this.wake());
+    await within(ROUND_MS, published);
+    await this.#settle();
+    return 0;
+  }
+
+  async #publish(entry: Entry): Promise<void> {
+    this.#load.add(entry);
+    try {
+      await this.#broker.publish(fromStored(entry));
+      this.#settled.push({ entry, reason: undefined });
+    } catch (error) {
+      this.#settled.push({ entry, reason: error ?? new Error("no reason") });
+    }
+    this.#load.remove(entry);
+  }
+
+  /** Writes the outcomes that there are. */
+  async #settle(): Promise<void> {
+    const settled = this.#settled.splice(0);
+    await this.#remove(settled.filter(({ reason }) => reason === undefined));
+    const failed = settled.filter(({ reason }) => reason !== undefined);
     const hopeless = failed.filter((one) => this.#isHopeless(one));
     const rest = failed.filter((one) => !hopeless.includes(one));
     if (rest.length > 0) await this.#putBack(rest);
     if (hopeless.length > 0) await this.#giveUp(hopeless);
-    return 0;
   }
 
   /** A message that cannot be sent, or whose queue has not existed for long. The broker was there at each of its attempts. */
-  #isHopeless({ entry, reason }: Failed): boolean {
+  #isHopeless({ entry, reason }: Settled): boolean {
     if (reason instanceof InvalidInput) return true;
     const isLost = reason instanceof Unroutable || reason instanceof TopologyMissing;
     return isLost && entry.attempts >= this.#unroutableAttempts;
   }
 
-  // An async function, so that an entry that cannot even be read fails alone.
-  async #publish(entry: Entry): Promise<void> {
-    await this.#broker.publish(fromStored(entry));
-  }
-
-  async #remove(entries: readonly Entry[]): Promise<void> {
-    if (entries.length > 0) await this.#database.query(REMOVE, [entries.map(({ id }) => id)]);
+  async #remove(published: readonly Settled[]): Promise<void> {
+    if (published.length === 0) return;
+    await this.#database.query(REMOVE, [published.map(({ entry }) => entry.id)]);
   }
 
   /** Makes each a dead letter, once its record is final and its workflow goes on: a relay that dies before leaves the entry to another. */
-  async #giveUp(hopeless: readonly Failed[]): Promise<void> {
+  async #giveUp(hopeless: readonly Settled[]): Promise<void> {
     const endings = await Promise.allSettled(
       hopeless.map(({ entry, reason }) => this.#end(entry, reason)),
     );
@@ -198,12 +239,12 @@ export class Relay implements Service {
     await this.#giveUpTask({ message: fromStored(entry), taskId, retries }, error);
   }
 
-  /** Without a broker entries keep their turn; if it is there and does not take one, that one waits longer each time. */
-  async #putBack(failed: readonly Failed[]): Promise<void> {
+  /** Entries that were not sent keep their turn; one that the broker does not confirm waits longer each time. */
+  async #putBack(failed: readonly Settled[]): Promise<void> {
     const connected = this.#broker.status.state === "connected";
     const rows = failed.map(({ entry: { id, due_at, attempts }, reason }) => {
       const error = storable(reason instanceof Error ? reason.message : String(reason));
-      if (!connected) return { id, due_at, attempts, error };
+      if (!connected || reason instanceof NotSent) return { id, due_at, attempts, error };
       const delay = retryDelay(PATIENCE, attempts, Math.random());
       return { id, delay, attempts: attempts + 1, error };
     });
@@ -221,6 +262,15 @@ export class Relay implements Service {
   }
 }
 
+function destinationsJson(destinations: readonly Destination[]): string {
+  return JSON.stringify(
+    destinations.map(({ exchange, routingKey }) => ({
+      exchange: storable(exchange),
+      routing_key: storable(routingKey),
+    })),
+  );
+}
+
 /** Attempts until so many seconds of backoff are over. */
 function attemptsWithin(seconds: number): number {
   let attempts = 0;
@@ -230,7 +280,7 @@ function attemptsWithin(seconds: number): number {
   return attempts;
 }
 
-function letter({ entry, reason }: Failed): DeadLetter {
+function letter({ entry, reason }: Settled): DeadLetter {
   return letterOf(fromStored(entry), {
     reason: "unsendable",
     detail: reason instanceof Error ? reason.message : String(reason),

@@ -16,6 +16,7 @@ import type {
   ConsumeOptions,
   Declaration,
   Delivery,
+  Destination,
   ListenOptions,
   Message,
   PublishOptions,
@@ -30,6 +31,9 @@ const DECLARE_AGAIN_MS = 100;
 
 const SILENT: BrokerStatus = { state: "blocked", reason: "the broker confirms nothing" };
 
+/** A channel that is stopped by a queue takes 200 messages more, in any case, before RabbitMQ stops reading the connection. */
+const IN_FLIGHT = 200;
+
 /** How to reach RabbitMQ. */
 export interface AmqpBrokerOptions {
   /** `amqp://user:password@host:port/vhost`, or `amqps:`; `?heartbeat=` wins over {@linkcode heartbeat}. */
@@ -38,11 +42,11 @@ export interface AmqpBrokerOptions {
   readonly name: string;
   /** Milliseconds until a message counts as not taken. Default 5,000. */
   readonly confirmTimeoutMs?: number;
-  /** Milliseconds without any confirm after which publishing counts as `blocked`: nobody waits for the bound then. Default: never. */
+  /** Milliseconds without any confirm by a destination after which its messages are given up at once: nobody waits for the bound then. Default: never. */
   readonly silenceMs?: number;
   /** Milliseconds of nothing but refusals (nacks) by one queue after which it is asked over a fresh channel. Default 5,000. */
   readonly refusalMs?: number;
-  /** Messages that may be with the broker and not confirmed. Default 2,000: keeps the broker busy over a millisecond's round trip, and bounds memory. */
+  /** Messages to one destination that may be with the broker and not confirmed. Default 200, and no more: RabbitMQ stops reading the connection of a channel that has 400 unprocessed. */
   readonly maxInFlight?: number;
   /** Seconds; a silent broker is noticed after two to three of them: so that another connection consumes within 15 s, on a busy machine, too. Default 3. */
   readonly heartbeat?: number;
@@ -62,7 +66,7 @@ export class AmqpBroker implements Broker {
 
   /** @throws {ConfigurationError} when the URL cannot be one */
   constructor(options: AmqpBrokerOptions) {
-    const { url, name, confirmTimeoutMs = 5000, maxInFlight = 2000 } = options;
+    const { url, name, confirmTimeoutMs = 5000, maxInFlight = IN_FLIGHT } = options;
     this.#address = parseAmqpUrl(url);
     const common = {
       address: this.#address,
@@ -74,7 +78,7 @@ export class AmqpBroker implements Broker {
       maxInFlight,
       silenceMs: options.silenceMs,
       refusalMs: options.refusalMs ?? 5000,
-      status: () => this.#stopped ? { state: "stopped" } : this.#publishingStatus,
+      status: () => this.#stopped ? { state: "stopped" } : this.#publishing.status,
       broken: (reason) => this.#publishing.restart(reason),
     });
     this.#publishing = new AmqpConnection({
@@ -95,6 +99,10 @@ export class AmqpBroker implements Broker {
   get status(): BrokerStatus {
     const consuming = this.#consuming.status;
     return consuming.state === "connected" ? this.#publishingStatus : consuming;
+  }
+
+  get unconfirmed(): Destination[] {
+    return this.#publisher.unconfirmed;
   }
 
   get #publishingStatus(): BrokerStatus {

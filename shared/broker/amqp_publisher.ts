@@ -1,270 +1,119 @@
-/** Publishing over one confirm channel, which also hears the direct replies. */
-import { Buffer } from "node:buffer";
-import type { Socket } from "node:net";
-import { setImmediate } from "node:timers";
-import { getLogger } from "@logtape/logtape";
-import type { ChannelModel, ConfirmChannel, Message as AmqpMessage } from "amqplib";
-import { fromAmqp, type PublishFields, toFields } from "./amqp_message.ts";
-import { replyText } from "./amqp_reason.ts";
-import {
-  channelClosed,
-  refused,
-  unanswered,
-  unavailable,
-  uncorrelated,
-  unroutable,
-  unsendable,
-} from "./refusal.ts";
-import type { BrokerStatus, Message, PublishOptions } from "./broker.ts";
-import { Confirms, type Pending } from "./confirms.ts";
-import type { Bound } from "./load.ts";
-import { Refusals } from "./refusals.ts";
-import { DIRECT_REPLY, isDirectReply, Replies } from "./replies.ts";
+/** Publishing over one channel for each destination.
+ *
+ * RabbitMQ stops a whole channel at a quorum queue that has no leader or no majority: at the first message that the channel sends
+ * there, or at the 32nd that is not confirmed. After 400 messages more it stops reading the connection. So no two queues share a
+ * channel, and each channel has fewer messages in flight than stop a connection.
+ * @module
+ */
+import type { ChannelModel } from "amqplib";
+import { PublishChannel, type PublishChannelOptions } from "./amqp_publish_channel.ts";
+import type { BrokerStatus, Destination, Message, PublishOptions } from "./broker.ts";
+import { crowded, unavailable, uncorrelated } from "./refusal.ts";
+import { isDirectReply, Replies } from "./replies.ts";
 
-/** Milliseconds that messages in flight still have for their confirm once an alarm was raised: what the broker had read before is confirmed in that time. */
-const BLOCKED_GRACE_MS = 250;
+/** Channels above this number are closed while they are idle. */
+const CHANNELS = 128;
 
-/** Bytes of bodies in flight: a disk that takes 300 MB/s and confirms after 50 ms is kept busy. */
-const IN_FLIGHT_BYTES = 16 * 1024 * 1024;
+/** What RabbitMQ allows on a connection is 2,047 by default. */
+const MOST_CHANNELS = 1000;
 
-/** What waits while the broker is busy: more than a broker confirms within the bound; the bodies of a whole batch of the API's. */
-const WAITING: Bound = { messages: 20_000, bytes: 64 * 1024 * 1024 };
+/** Milliseconds: a broker that has confirmed something in this time is not silent. */
+const RECENT_MS = 2000;
 
-/** With this many in flight frames wait for each other, {@linkcode GATHER_MS} at most: larger writes, and larger runs of confirms. */
-const BUSY = 16;
-
-/** Milliseconds. */
-const GATHER_MS = 1;
-
-const log = getLogger(["celeriac", "broker"]);
-
-/** A confirm channel with what lies under its `publish`: that makes a prototype of each message's headers, which costs V8 a third of the whole publish. */
-interface PublishChannel extends ConfirmChannel {
-  sendMessage(method: PublishFields, properties: PublishFields, content: Buffer): boolean;
-  pushConfirmCallback(callback: (error: Error | null) => void): void;
-}
-
-/** Bounds, and where the connection stands. */
-export interface AmqpPublisherOptions {
-  /** Milliseconds. */
-  readonly confirmTimeoutMs: number;
-  /** Messages; see {@linkcode ConfirmsOptions.inFlight}. */
-  readonly maxInFlight: number;
-  /** Milliseconds; see {@linkcode ConfirmsOptions.silenceMs}. */
-  readonly silenceMs?: number | undefined;
-  /** Milliseconds of nothing but refusals by a destination after which it is asked over a fresh channel. */
-  readonly refusalMs: number;
-  status(): BrokerStatus;
-  /** Called when the channel cannot be opened again on this connection. */
-  broken(reason: string): void;
-}
+/** Bounds of each channel, and where the connection stands. */
+export type AmqpPublisherOptions = Omit<PublishChannelOptions, "reply">;
 
 /** Publishes over whatever connection it is given. */
 export class AmqpPublisher {
   readonly #options: AmqpPublisherOptions;
-  readonly #confirms: Confirms;
-  readonly #refusals: Refusals;
+  readonly #channels = new Map<string, { destination: Destination; channel: PublishChannel }>();
   readonly #replies = new Replies();
-  readonly #prefix = crypto.randomUUID().slice(0, 8);
-  #published = 0;
-  #gathering = false;
   #connection: ChannelModel | undefined;
-  /** The connection on which a channel is being opened: whoever wants a fresh one then waits for that one. */
-  #opening: ChannelModel | undefined;
-  #channel: PublishChannel | undefined;
-  /** The channel before, of the same connection, if it was left for a fresh one. */
-  #former: PublishChannel | undefined;
-  /** What the broker closed the present channel for, and whether a single message was in flight then. */
-  #fault: { readonly error: Error; readonly alone: boolean } | undefined;
 
   constructor(options: AmqpPublisherOptions) {
     this.#options = options;
-    this.#refusals = new Refusals(options.refusalMs);
-    this.#confirms = new Confirms({
-      timeoutMs: options.confirmTimeoutMs,
-      inFlight: { messages: options.maxInFlight, bytes: IN_FLIGHT_BYTES },
-      waiting: WAITING,
-      silenceMs: options.silenceMs,
-      send: (pending, answer) => this.#send(pending, answer),
-      stalled: () => this.#renew(),
-    });
   }
 
-  /** Whether the broker confirms nothing for the moment. */
+  /** Destinations that confirm nothing: a message to one of them would be rejected at once. */
+  get unconfirmed(): Destination[] {
+    return [...this.#channels.values()]
+      .filter(({ channel }) => channel.silent)
+      .map(({ destination }) => destination);
+  }
+
+  /** Whether no destination confirms anything. */
   get silent(): boolean {
-    return this.#confirms.silent;
+    const channels = [...this.#channels.values()].map(({ channel }) => channel);
+    const recently = performance.now() - RECENT_MS;
+    return channels.some(({ silent }) => silent) &&
+      !channels.some(({ answeredAt }) => answeredAt > recently);
   }
 
-  /** Opens the channel on a connection: a first one, or the next. */
-  async open(connection: ChannelModel): Promise<void> {
-    this.#connection = this.#opening = connection;
-    try {
-      const channel = await connection.createConfirmChannel() as PublishChannel;
-      if (this.#connection !== connection) return;
-      this.#watch(channel, connection);
-      // Replies are heard only by a consumer on the channel that publishes the requests.
-      await channel.consume(DIRECT_REPLY, (message) => {
-        if (message) this.#replies.hear(fromAmqp(message));
-      }, { noAck: true });
-      if (this.#connection !== connection) return;
-      this.#channel = channel;
-    } finally {
-      if (this.#opening === connection) this.#opening = undefined;
-    }
-    this.#confirms.resume();
+  /** Takes a connection: a first one, or the next. */
+  open(connection: ChannelModel): Promise<void> {
+    this.#connection = connection;
+    return Promise.resolve();
   }
 
   /** The connection is gone: whatever is in flight or waits fails at once. */
   lost(): void {
     this.#connection = undefined;
-    this.#channel = undefined;
-    this.#former = undefined;
-    const error = (message: Message) => unavailable(message, this.#options.status());
-    this.#confirms.abandon(error);
-    this.#confirms.refuse(error);
+    for (const [key, { channel }] of this.#channels) {
+      channel.lost();
+      if (channel.isIdle) this.#channels.delete(key);
+    }
   }
 
   /** The broker takes no messages for the time being. */
   blocked(): void {
-    this.#confirms.refuse((message) => unavailable(message, this.#options.status()));
-    this.#confirms.hasten(BLOCKED_GRACE_MS);
+    for (const { channel } of this.#channels.values()) channel.blocked();
   }
 
   /** Resolves when nothing is in flight, after the bound at the latest. */
-  idle(): Promise<void> {
-    return this.#confirms.idle();
+  async idle(): Promise<void> {
+    await Promise.all([...this.#channels.values()].map(({ channel }) => channel.idle()));
   }
 
   publish(message: Message, options: PublishOptions = {}): Promise<void> {
     const { signal, reply } = options;
     if (signal?.aborted) return Promise.reject(signal.reason);
-    const status = this.#options.status();
-    if (status.state !== "connected") return Promise.reject(unavailable(message, status));
-    if (reply) {
-      const { correlationId } = message.properties;
-      if (correlationId === undefined) return Promise.reject(uncorrelated());
-      this.#replies.expect(correlationId, reply);
+    const status: BrokerStatus = this.#options.status();
+    const connection = this.#connection;
+    if (status.state !== "connected" || !connection) {
+      return Promise.reject(unavailable(message, status));
     }
-    return this.#confirms.add(message, {
-      // Up to RabbitMQ 4.1 a mandatory direct reply is returned although it was delivered.
-      mandatory: (options.mandatory ?? true) && !isDirectReply(message),
-      replyTo: reply ? DIRECT_REPLY : undefined,
-      signal,
+    if (reply && message.properties.correlationId === undefined) {
+      return Promise.reject(uncorrelated());
+    }
+    // Up to RabbitMQ 4.1 a mandatory direct reply is returned although it was delivered.
+    const mandatory = (options.mandatory ?? true) && !isDirectReply(message);
+    const channel = this.#channelFor(message, mandatory);
+    if (!channel) return Promise.reject(crowded(message));
+    if (reply) this.#replies.expect(message.properties.correlationId!, reply);
+    return channel.publish(connection, message, { mandatory, reply: reply !== undefined, signal });
+  }
+
+  /** Replies and broadcasts, which need no queue and have any number of keys, share one for each exchange. */
+  #channelFor(message: Message, mandatory: boolean): PublishChannel | undefined {
+    const { exchange, routingKey } = message;
+    const key = mandatory ? `${exchange}\n${routingKey}` : exchange;
+    const found = this.#channels.get(key);
+    if (found) return found.channel;
+    if (this.#channels.size >= CHANNELS) this.#closeIdle();
+    if (this.#channels.size >= MOST_CHANNELS) return undefined;
+    const channel = new PublishChannel({
+      ...this.#options,
+      reply: (message) => this.#replies.hear(message),
     });
+    this.#channels.set(key, { destination: { exchange, routingKey }, channel });
+    return channel;
   }
 
-  /** Frames of one turn of the event loop leave in one write, under load those of a millisecond: a system call for each costs as much
-   * as all the rest of a publish. amqplib hands them to the socket in an immediate of its own, which comes before this one. */
-  #gather(): void {
-    if (this.#gathering || !this.#connection) return;
-    const { stream } = this.#connection.connection as unknown as { stream: Socket };
-    this.#gathering = true;
-    stream.cork();
-    const leave = () => {
-      this.#gathering = false;
-      stream.uncork();
-    };
-    if (this.#confirms.size < BUSY) setImmediate(leave);
-    else setTimeout(() => setImmediate(leave), GATHER_MS);
-  }
-
-  #send(pending: Pending, answer: (error: Error | undefined) => void): void {
-    const { message, mandatory, replyTo } = pending;
-    const channel = this.#channel;
-    if (!channel) throw unavailable(message, this.#options.status());
-    const { body } = message;
-    if (mandatory) pending.messageId = message.properties.messageId ?? this.#nextId();
-    const additions = { mandatory, replyTo, messageId: pending.messageId };
-    try {
-      const fields = toFields(message, additions);
-      channel.sendMessage(
-        fields,
-        fields,
-        Buffer.from(body.buffer, body.byteOffset, body.byteLength),
-      );
-      channel.pushConfirmCallback((error) => {
-        if (!error) this.#refusals.taken(message);
-        answer(error ? this.#failure(pending, error) : pending.error);
-      });
-      this.#gather();
-    } catch (error) {
-      throw unsendable(message, error);
+  #closeIdle(): void {
+    for (const [key, { channel }] of this.#channels) {
+      if (!channel.isIdle) continue;
+      channel.close();
+      this.#channels.delete(key);
     }
-  }
-
-  #watch(channel: PublishChannel, connection: ChannelModel): void {
-    this.#fault = undefined;
-    channel.on("error", (error) => {
-      if (this.#channel !== channel) return;
-      this.#fault = { error, alone: this.#confirms.size === 1 };
-    });
-    channel.on("return", (message) => this.#returned(message));
-    channel.on("handler-error", (error) => log.error("Cannot hand on a reply: {error}", { error }));
-    channel.on("close", () => {
-      if (this.#channel !== channel) return;
-      this.#channel = undefined;
-      this.#confirms.pause();
-      // If the whole connection is gone, that is said in this same turn of the loop.
-      queueMicrotask(() => this.#reopen(connection));
-    });
-  }
-
-  #reopen(connection: ChannelModel): void {
-    if (this.#connection !== connection || this.#opening) return;
-    if (this.#fault) {
-      log.warn("Channel for publishing was closed: {reason}", {
-        reason: replyText(this.#fault.error),
-      });
-    }
-    this.open(connection).catch((error) => {
-      if (this.#connection === connection) {
-        this.#options.broken(`no channel can be opened (${error})`);
-      }
-    });
-  }
-
-  /** As much as may be in flight was given up: leaves the channel to its fate and takes a new one. */
-  #renew(): void {
-    const channel = this.#channel;
-    this.#channel = undefined;
-    this.#confirms.abandon(unanswered);
-    // It may never answer.
-    channel?.close().catch(() => {});
-    if (this.#connection) this.#reopen(this.#connection);
-  }
-
-  /** Takes a fresh channel. The present one stays until the next is left: confirms and replies may be on their way to it. */
-  #refresh(): void {
-    if (!this.#connection || this.#opening) return;
-    this.#former?.close().catch(() => {});
-    this.#former = this.#channel;
-    log.info("Asking over a fresh channel, as a queue refuses everything");
-    this.#reopen(this.#connection);
-  }
-
-  /** A return always comes before its confirm, and without a delivery tag. */
-  #returned({ fields, properties }: AmqpMessage): void {
-    for (const pending of this.#confirms.inFlight()) {
-      const { exchange, routingKey } = pending.message;
-      if (
-        pending.messageId === properties.messageId && !pending.error &&
-        exchange === fields.exchange && routingKey === fields.routingKey
-      ) {
-        pending.error = unroutable(pending.message);
-        return;
-      }
-    }
-  }
-
-  #failure(pending: Pending, error: Error): Error {
-    if (error.message === "message nacked") {
-      if (this.#refusals.refused(pending.message, performance.now())) this.#refresh();
-      return refused(pending.message);
-    }
-    return channelClosed(pending.message, this.#fault?.error, this.#fault?.alone ?? false);
-  }
-
-  #nextId(): string {
-    return `${this.#prefix}-${(this.#published++).toString(36)}`;
   }
 }

@@ -36,11 +36,15 @@ export interface Properties {
   appId?: string;
 }
 
-/** A message on its way or arrived. */
-export interface Message {
+/** Where a message goes. */
+export interface Destination {
   /** `""` is the default exchange: the routing key names a queue. */
   readonly exchange: string;
   readonly routingKey: string;
+}
+
+/** A message on its way or arrived. */
+export interface Message extends Destination {
   readonly properties: Properties;
   readonly headers: Headers;
   readonly body: Uint8Array;
@@ -128,6 +132,8 @@ export interface Declaration {
 /** A message broker. Subscriptions and declarations outlive connections: the implementation reconnects for ever, with backoff. */
 export interface Broker extends Service {
   readonly status: BrokerStatus;
+  /** Destinations that confirm nothing at the moment: a message to one of them would be rejected at once. */
+  readonly unconfirmed: readonly Destination[];
   /** Resolves when connected; rejects with the signal's reason. */
   connected(options?: { signal?: AbortSignal }): Promise<void>;
   /** Makes what is missing if this user may configure, otherwise checks that it is there. Never changes what exists.

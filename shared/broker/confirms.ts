@@ -1,12 +1,16 @@
-/** Messages on their way to a confirm: a ledger with a bound for each in time, and for all in number and in bytes.
+/** Messages in flight to one destination: a ledger with a bound for each in time, and for all in number and in bytes.
  *
  * Without a majority, with a frozen leader or under an alarm a confirm never comes, and no refusal either. So nobody waits for one
- * longer than the bound; what is given up may still arrive later, as a duplicate.
+ * longer than the bound; a message that is given up may still arrive later, as a duplicate.
+ *
+ * A destination that confirms nothing is suspect: new messages are rejected at once, except for one at a time, with backoff, that
+ * finds out whether it confirms again. A late confirm ends the suspicion as well.
  * @module
  */
 import type { Message } from "./broker.ts";
 import { type Bound, Load } from "./load.ts";
-import { crowded, tooLate, unanswered } from "./refusal.ts";
+import { retryDelay, type RetryPolicy } from "../retry.ts";
+import { crowded, tooLate, unanswered, unsent } from "./refusal.ts";
 
 /** A message in the ledger. */
 export interface Pending {
@@ -19,6 +23,12 @@ export interface Pending {
   error: Error | undefined;
 }
 
+/** Ends a message.
+ *
+ * @param error `undefined` when it is confirmed
+ * @param isAnswer whether the broker said so. Default `true`; `false` when the channel was lost */
+export type Answer = (error: Error | undefined, isAnswer?: boolean) => void;
+
 /** How long, how many, and what to do. */
 export interface ConfirmsOptions {
   /** Milliseconds from {@linkcode Confirms.add} to the confirm. */
@@ -30,7 +40,7 @@ export interface ConfirmsOptions {
   /** Milliseconds without any answer, while messages wait for one, after which all of them are given up at once. Default: never, each has its own bound. */
   readonly silenceMs?: number | undefined;
   /** Hands a message to the channel and calls `answer` with its confirm, or with the error that ends it. What it throws rejects the message. */
-  send(pending: Pending, answer: (error: Error | undefined) => void): void;
+  send(pending: Pending, answer: Answer): void;
   /** Called when as much as may be in flight was given up: its channel answers no more. */
   stalled(): void;
 }
@@ -38,8 +48,8 @@ export interface ConfirmsOptions {
 /** Looks at the ledger within the time of silence. Looks are counted, not milliseconds: a busy event loop delays answers and looks alike. */
 const LOOKS = 5;
 
-/** Milliseconds between the declaring of silence and the next try. */
-const TRY_AGAIN_MS = 2000;
+/** Seconds from a silence to the next try: each try may leave one more copy with the broker. */
+const PROBE: RetryPolicy = Object.freeze({ maxAttempts: Infinity, base: 2, cap: 30, jitter: 0.2 });
 
 type State = "waiting" | "sent" | "settled";
 
@@ -59,6 +69,9 @@ export class Confirms {
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Looks since the last answer. */
   #looks = 0;
+  #answeredAt = 0;
+  /** Silences since the last answer. */
+  #silences = 0;
   #silentUntil = 0;
   #idle: (() => void)[] = [];
 
@@ -71,9 +84,19 @@ export class Confirms {
     return this.#entries.size;
   }
 
-  /** Whether the broker was found to answer nothing, a moment ago. */
+  /** Whether the last messages were not answered, and nothing has been answered since. */
+  get isSuspect(): boolean {
+    return this.#silences > 0;
+  }
+
+  /** Whether a message would be rejected at once: suspect, and being tried or not due to be tried again. */
   get silent(): boolean {
-    return this.#silentUntil > 0 && this.#silentUntil > performance.now();
+    return this.isSuspect && (this.size > 0 || performance.now() < this.#silentUntil);
+  }
+
+  /** Milliseconds of `performance.now()` at the last answer; 0 before the first. */
+  get answeredAt(): number {
+    return this.#answeredAt;
   }
 
   /** The messages with the broker, oldest first. */
@@ -83,11 +106,13 @@ export class Confirms {
 
   /** Sends a message, or lets it wait until it can be sent.
    *
-   * @throws {BrokerUnavailable} when the bound passes, or too much waits; and what ended it otherwise */
+   * @throws {BrokerUnavailable} when the bound passes; what ended it otherwise
+   * @throws {NotSent} when nothing is confirmed, or too much waits */
   add(
     message: Message,
     options: { mandatory: boolean; replyTo?: string | undefined; signal?: AbortSignal | undefined },
   ): Promise<void> {
+    if (this.silent) return Promise.reject(unsent(message));
     const atOnce = this.#open && this.#waitingLoad.messages === 0 &&
       !this.#sent.reaches(this.#options.inFlight);
     if (!atOnce && this.#waitingLoad.reaches(this.#options.waiting)) {
@@ -109,7 +134,6 @@ export class Confirms {
   /** There is a channel: what waits is sent. */
   resume(): void {
     this.#open = true;
-    this.#silentUntil = 0;
     this.#pump();
   }
 
@@ -134,6 +158,11 @@ export class Confirms {
     for (const entry of this.#waiting.splice(0)) {
       if (entry.state === "waiting") this.#settle(entry, error(entry.message));
     }
+  }
+
+  /** A suspect destination is tried with the next message: there is another connection. */
+  retry(): void {
+    this.#silentUntil = 0;
   }
 
   /** What is with the broker has this much longer, at most. */
@@ -164,8 +193,8 @@ export class Confirms {
     this.#sent.add(entry.message);
     const epoch = this.#epoch;
     try {
-      this.#options.send(entry, (error) => {
-        if (epoch === this.#epoch) this.#answered(entry, error);
+      this.#options.send(entry, (error, isAnswer = true) => {
+        if (epoch === this.#epoch) this.#answered(entry, error, isAnswer);
       });
     } catch (error) {
       this.#sent.remove(entry.message);
@@ -173,10 +202,13 @@ export class Confirms {
     }
   }
 
-  #answered(entry: Entry, error: Error | undefined): void {
+  #answered(entry: Entry, error: Error | undefined, isAnswer: boolean): void {
     this.#sent.remove(entry.message);
-    this.#looks = 0;
-    this.#silentUntil = 0;
+    if (isAnswer) {
+      this.#looks = 0;
+      this.#silences = 0;
+      this.#answeredAt = performance.now();
+    }
     if (entry.state === "sent") this.#settle(entry, error);
     else this.#givenUp.remove(entry.message);
     this.#pump();
@@ -212,11 +244,14 @@ export class Confirms {
 
   #sweep(): void {
     const now = performance.now();
+    let isSilent = this.#options.silenceMs !== undefined && ++this.#looks > LOOKS;
     for (const entry of this.#entries) {
       if (entry.deadline > now) break;
-      this.#giveUp(entry, tooLate(entry.message, entry.state === "sent", now - entry.since));
+      const isSent = entry.state === "sent";
+      this.#giveUp(entry, tooLate(entry.message, isSent, now - entry.since));
+      isSilent ||= isSent && entry.since > this.#answeredAt;
     }
-    if (this.#options.silenceMs !== undefined && ++this.#looks > LOOKS) this.#fallSilent();
+    if (isSilent) this.#fallSilent(now);
     // Those given up would stay in memory until there is a channel to send them over.
     if (this.#waiting.length > this.#waitingLoad.messages) {
       this.#waiting = this.#waiting.filter(({ state }) => state === "waiting");
@@ -225,10 +260,12 @@ export class Confirms {
   }
 
   /** Nobody waits for the bound when no message at all is answered. */
-  #fallSilent(): void {
+  #fallSilent(now: number): void {
     this.#looks = 0;
-    this.#silentUntil = performance.now() + TRY_AGAIN_MS;
-    for (const entry of this.#entries) this.#giveUp(entry, unanswered(entry.message));
+    this.#silentUntil = now + 1000 * (retryDelay(PROBE, this.#silences++, Math.random()) ?? 0);
+    for (const entry of this.#entries) {
+      this.#giveUp(entry, (entry.state === "sent" ? unanswered : unsent)(entry.message));
+    }
     this.#waiting = [];
   }
 

@@ -34,12 +34,12 @@ export class Load {
     return this.#messages;
   }
 
-  add({ body }: Message): void {
+  add({ body }: Pick<Message, "body">): void {
     this.#messages++;
     this.#bytes += body.length;
   }
 
-  remove({ body }: Message): void {
+  remove({ body }: Pick<Message, "body">): void {
     this.#messages--;
     this.#bytes -= body.length;
   }

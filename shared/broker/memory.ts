@@ -6,6 +6,7 @@ import type {
   ConsumeOptions,
   Declaration,
   Delivery,
+  Destination,
   ListenOptions,
   Message,
   PublishOptions,
@@ -59,6 +60,10 @@ export class MemoryBroker implements Broker {
 
   constructor({ journal }: MemoryBrokerOptions = {}) {
     this.#journal = journal;
+  }
+
+  get unconfirmed(): readonly Destination[] {
+    return [];
   }
 
   get status(): BrokerStatus {

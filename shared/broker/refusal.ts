@@ -3,6 +3,7 @@ import {
   BrokerUnavailable,
   CeleriacError,
   InvalidInput,
+  NotSent,
   TopologyMissing,
   Unroutable,
 } from "../errors.ts";
@@ -16,10 +17,10 @@ export const REMEDY = "run `deno task definitions apply`";
 export const MAX_PREFETCH = 65_535;
 
 /** There is no connection that takes messages. */
-export function unavailable(message: Message, status: BrokerStatus): BrokerUnavailable {
+export function unavailable(message: Message, status: BrokerStatus): NotSent {
   const reason = status.reason ??
     (status.state === "stopped" ? "the broker connection is stopped" : "it is not connected yet");
-  return new BrokerUnavailable(`${cannotPublish(message)} as ${reason}: try again later`);
+  return new NotSent(`${cannotPublish(message)} as ${reason}: try again later`);
 }
 
 /** The broker was told to stop, and does not start again. */
@@ -87,26 +88,40 @@ export function unsendable(message: Message, error: unknown): Error {
 
 /** The bound passed before the broker confirmed the message, or before it could be sent at all. */
 export function tooLate(message: Message, sent: boolean, waitedMs: number): BrokerUnavailable {
-  const what = sent ? "confirm it" : "take it";
-  const also = sent ? "; it may have been taken all the same" : "";
-  return new BrokerUnavailable(
-    `${cannotPublish(message)} as the broker did not ${what} within ${
-      Math.round(waitedMs)
-    } ms: try again later${also}`,
-  );
+  const waited = Math.round(waitedMs);
+  return sent
+    ? new BrokerUnavailable(
+      `${
+        cannotPublish(message)
+      } as the broker did not confirm it within ${waited} ms: try again later; it may have been taken all the same`,
+    )
+    : new NotSent(
+      `${
+        cannotPublish(message)
+      } as the broker did not take it within ${waited} ms: try again later`,
+    );
 }
 
 /** Too much waits for its turn already. */
-export function crowded(message: Message): BrokerUnavailable {
-  return new BrokerUnavailable(
+export function crowded(message: Message): NotSent {
+  return new NotSent(
     `${cannotPublish(message)} as too much waits for the broker already: try again later`,
   );
 }
 
-/** The channel was given up: it confirmed nothing of all that was in flight. */
+/** The message was not sent, because earlier ones to its destination are not confirmed. */
+export function unsent(message: Message): NotSent {
+  return new NotSent(
+    `${
+      cannotPublish(message)
+    } as earlier messages to it are not confirmed: see whether its queue has a leader and a majority of its members`,
+  );
+}
+
+/** The destination confirmed nothing of all that was in flight. */
 export function unanswered(message: Message): BrokerUnavailable {
   return new BrokerUnavailable(
-    `${cannotPublish(message)} as the broker confirms nothing: try again later`,
+    `${cannotPublish(message)} as the broker confirms nothing that is sent there: try again later`,
   );
 }
 

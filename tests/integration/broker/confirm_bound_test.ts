@@ -29,6 +29,7 @@ Deno.test("publish() gives up on a confirm that does not come in time", async ()
     confirmTimeoutMs: 300,
   });
   await started(broker, queues("celeriac.q"));
+  await confirmed(broker);
   proxy.swallow();
   const { message: said } = await assertRejects(
     () => broker.publish(message("", "celeriac.q")),
@@ -60,7 +61,7 @@ Deno.test("publish() lets more than may be in flight wait, no longer than the bo
     result.status === "rejected" ? String(result.reason) : ""
   );
   assertEquals(reasons.filter((reason) => reason.includes("did not confirm it")).length, 10);
-  assertEquals(reasons.filter((reason) => reason.includes("did not take it")).length, 20);
+  assertEquals(reasons.filter((reason) => reason.startsWith("NotSent")).length, 20);
   proxy.pass();
   // The channel that confirmed nothing was given up for another.
   await confirmed(broker);
@@ -97,7 +98,7 @@ Deno.test("publish() tells the message that closes the channel from its neighbou
   );
   assert(guilty instanceof TopologyMissing);
   assertStringIncludes(guilty.message, "'gone'");
-  assert(innocent instanceof BrokerUnavailable);
+  assertEquals(innocent, undefined);
   await broker.publish(message("", "celeriac.q"));
 });
 
@@ -141,7 +142,7 @@ Deno.test("publish() is refused by a queue that is full, and heard again when it
   });
 });
 
-Deno.test("publish() keeps two channels at most, however many queues refuse everything", async () => {
+Deno.test("publish() keeps two channels a queue at most, however long they refuse everything", async () => {
   await using vhost = await freshVhost();
   await using broker = new AmqpBroker({ url: vhost.url, name: "two", refusalMs: 50 });
   const names = ["celeriac.one", "celeriac.two", "celeriac.three"];
@@ -158,10 +159,10 @@ Deno.test("publish() keeps two channels at most, however many queues refuse ever
     refusals += sent.filter(({ status }) => status === "rejected").length;
     return refusals > 300;
   });
-  await eventually("two channels", async () => {
+  await eventually("two channels a queue", async () => {
     const found = await management(managementUrl, "GET", `/api/vhosts/${name}/channels`);
     const channels = found as { connection_details: object }[];
-    return channels.length > 0 && channels.length <= 2;
+    return channels.length > 0 && channels.length <= 2 * names.length;
   });
 });
 

@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Confirms, type Pending } from "../../../shared/broker/confirms.ts";
+import { type Answer, Confirms, type Pending } from "../../../shared/broker/confirms.ts";
 import type { Bound } from "../../../shared/broker/load.ts";
-import { BrokerUnavailable } from "../../../shared/errors.ts";
+import { BrokerUnavailable, NotSent } from "../../../shared/errors.ts";
 import { message, text } from "../../support/broker_ground.ts";
 import { eventually } from "../../support/eventually.ts";
 
 interface Sent {
   readonly pending: Pending;
-  answer(error?: Error): void;
+  readonly answer: Answer;
 }
 
 /** A ledger, and what it sent. */
@@ -53,7 +53,7 @@ Deno.test("add() waits for a channel, and sends in order", async () => {
   assertEquals(bodies(), []);
   confirms.resume();
   assertEquals(bodies(), ["1", "2"]);
-  for (const { answer } of sent) answer();
+  for (const { answer } of sent) answer(undefined);
   await both;
   assertEquals(confirms.size, 0);
 });
@@ -63,14 +63,14 @@ Deno.test("add() has no more in flight than allowed, whatever the order of the a
   confirms.resume();
   const all = Promise.all(["1", "2", "3", "4"].map((body) => add(body)));
   assertEquals(bodies(), ["1", "2"]);
-  sent[1]?.answer();
+  sent[1]?.answer(undefined);
   assertEquals(bodies(), ["1", "2", "3"]);
   const late = add("5");
-  sent[0]?.answer();
-  sent[2]?.answer();
+  sent[0]?.answer(undefined);
+  sent[2]?.answer(undefined);
   assertEquals(bodies(), ["1", "2", "3", "4", "5"]);
-  sent[3]?.answer();
-  sent[4]?.answer();
+  sent[3]?.answer(undefined);
+  sent[4]?.answer(undefined);
   await Promise.all([all, late]);
 });
 
@@ -84,24 +84,58 @@ Deno.test("add() rejects with the answer's error, and with what send() throws", 
   assertEquals(confirms.size, 0);
 });
 
-Deno.test("add() gives up after the bound, sent or not, and frees no slot before the answer", async () => {
-  const { confirms, add, sent, bodies, counts } = ledger({ timeoutMs: 30, maxInFlight: 2 });
+Deno.test("add() gives up after the bound, sent or not", async () => {
+  const { confirms, add } = ledger({ timeoutMs: 30, maxInFlight: 1 });
   confirms.resume();
-  const first = add("1");
-  const results = await Promise.allSettled([first]);
-  assertEquals(results[0]?.status, "rejected");
-  const second = add("2");
-  const third = add("3");
-  assertEquals(bodies(), ["1", "2"]);
-  // The answer that comes late still frees its slot.
-  sent[0]?.answer();
-  assertEquals(bodies(), ["1", "2", "3"]);
-  sent[1]?.answer();
-  sent[2]?.answer();
-  await Promise.all([second, third]);
-  confirms.pause();
-  await assertRejects(() => add("4"), BrokerUnavailable, "did not take it within ");
-  assertEquals(counts.stalled, 0);
+  await assertRejects(() => add("1"), BrokerUnavailable, "did not confirm it within ");
+  const closed = ledger({ timeoutMs: 30 });
+  await assertRejects(() => closed.add("2"), NotSent, "did not take it within ");
+  assertEquals([confirms.isSuspect, closed.confirms.isSuspect], [true, false]);
+});
+
+Deno.test("add() frees no slot of a message that was given up before its answer", async () => {
+  const { confirms, add, sent, bodies } = ledger({ timeoutMs: 100, maxInFlight: 2 });
+  confirms.resume();
+  const slow = add("slow");
+  const quick = add("quick");
+  sent[1]?.answer(undefined);
+  await quick;
+  await assertRejects(() => slow, BrokerUnavailable, "did not confirm it within ");
+  assertEquals(confirms.isSuspect, false);
+  const others = [add("3"), add("4")];
+  assertEquals(bodies(), ["slow", "quick", "3"]);
+  sent[0]?.answer(undefined);
+  assertEquals(bodies(), ["slow", "quick", "3", "4"]);
+  sent[2]?.answer(undefined);
+  sent[3]?.answer(undefined);
+  await Promise.all(others);
+});
+
+Deno.test("add() tries a destination that confirms nothing with one message at a time", async () => {
+  const { confirms, add, sent, bodies } = ledger({ maxInFlight: 100, silenceMs: 50 });
+  confirms.resume();
+  await assertRejects(() => add("1"), BrokerUnavailable, "confirms nothing");
+  await assertRejects(() => add("too soon"), NotSent, "earlier messages to it are not confirmed");
+  confirms.retry();
+  assertEquals([confirms.isSuspect, confirms.silent], [true, false]);
+  const probe = add("2");
+  assertEquals(confirms.silent, true);
+  await assertRejects(() => add("meanwhile"), NotSent);
+  await assertRejects(() => probe, BrokerUnavailable, "confirms nothing");
+  confirms.retry();
+  const last = add("3");
+  // A channel that is lost has not confirmed anything.
+  sent[2]?.answer(new BrokerUnavailable("lost"), false);
+  await assertRejects(() => last, BrokerUnavailable, "lost");
+  assertEquals(confirms.isSuspect, true);
+  // The broker confirms the first message at last.
+  sent[0]?.answer(undefined);
+  assertEquals(confirms.isSuspect, false);
+  const others = ["4", "5"].map((body) => add(body));
+  assertEquals(bodies(), ["1", "2", "3", "4", "5"]);
+  sent[3]?.answer(undefined);
+  sent[4]?.answer(undefined);
+  await Promise.all(others);
 });
 
 Deno.test("a channel that answers nothing is reported, and its late answers do no harm", async () => {
@@ -110,11 +144,12 @@ Deno.test("a channel that answers nothing is reported, and its late answers do n
   await Promise.allSettled([add("1"), add("2")]);
   await eventually("the report", () => counts.stalled === 1);
   confirms.resume();
+  confirms.retry();
   const next = add("3");
-  sent[0]?.answer();
+  sent[0]?.answer(undefined);
   sent[1]?.answer(new Error("channel closed"));
-  assertEquals(bodies(), ["1", "2", "3"]);
-  sent[2]?.answer();
+  assertEquals([bodies(), confirms.isSuspect], [["1", "2", "3"], true]);
+  sent[2]?.answer(undefined);
   await next;
 });
 
@@ -155,9 +190,9 @@ Deno.test("add() ends with its signal, wherever the message is", async () => {
   assertEquals(await waits.catch((error) => error), reason);
   await confirms.idle();
   const next = add("next");
-  sent[0]?.answer();
+  sent[0]?.answer(undefined);
   assertEquals(sent.length, 2);
-  sent[1]?.answer();
+  sent[1]?.answer(undefined);
   await next;
 });
 
@@ -170,7 +205,7 @@ Deno.test("idle() waits until the ledger is empty", async () => {
   const waiting = confirms.idle().then(() => idle = true);
   await Promise.resolve();
   assert(!idle);
-  sent[0]?.answer();
+  sent[0]?.answer(undefined);
   await Promise.all([waiting, adding]);
 });
 
@@ -180,10 +215,10 @@ Deno.test("add() gives everything up at once when nothing at all is answered, lo
   const all = [add("1"), add("2"), add("3")];
   for (const one of all) await assertRejects(() => one, BrokerUnavailable, "confirms nothing");
   assertEquals([confirms.silent, confirms.size], [true, 0]);
-  sent[0]?.answer();
+  sent[0]?.answer(undefined);
   assertEquals(confirms.silent, false);
   const next = add("4");
-  sent.at(-1)?.answer();
+  sent.at(-1)?.answer(undefined);
   await next;
 });
 
@@ -194,7 +229,7 @@ Deno.test("add() waits for its own bound while others are answered", async () =>
   const neighbours: Promise<void>[] = [];
   const timer = setInterval(() => {
     neighbours.push(add("quick"));
-    sent.at(-1)?.answer();
+    sent.at(-1)?.answer(undefined);
   }, 5);
   await assertRejects(() => slow, BrokerUnavailable, "did not confirm it within 1");
   clearInterval(timer);
@@ -206,11 +241,11 @@ Deno.test("add() has no more bytes in flight than allowed, and one body of any s
   confirms.resume();
   const all = [add("123456789"), add("a"), add("bc"), add("def"), add("g")];
   assertEquals(bodies(), ["123456789"]);
-  sent[0]?.answer();
+  sent[0]?.answer(undefined);
   assertEquals(bodies(), ["123456789", "a", "bc", "def"]);
-  sent[3]?.answer();
+  sent[3]?.answer(undefined);
   assertEquals(bodies().at(-1), "g");
-  for (const index of [1, 2, 4]) sent[index]?.answer();
+  for (const index of [1, 2, 4]) sent[index]?.answer(undefined);
   await Promise.all(all);
 });
 
@@ -226,7 +261,7 @@ Deno.test("add() refuses at once what too much waits before, in number and in by
     await assertRejects(() => leaving, Error, "enough");
     held.push(add("in its place"));
     await assertRejects(() => add("late"), BrokerUnavailable, "too much waits");
-    for (const index of [0, 1, 2]) sent[index]?.answer();
+    for (const index of [0, 1, 2]) sent[index]?.answer(undefined);
     await Promise.all(held);
     assertEquals(confirms.size, 0);
   }

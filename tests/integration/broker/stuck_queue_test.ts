@@ -1,0 +1,131 @@
+/** A quorum queue that confirms nothing, as one without a leader or a majority, beside queues that do. */
+import { assert, assertEquals } from "@std/assert";
+import { Api } from "../../../api/main.ts";
+import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import type { Delivery } from "../../../shared/broker/broker.ts";
+import { loadConfig } from "../../../shared/config.ts";
+import { migrate } from "../../../shared/database/migrate.ts";
+import { PostgresDatabase } from "../../../shared/database/postgres.ts";
+import { defineTask, z } from "../../../shared/mod.ts";
+import { Outbox, type OutboxEntry } from "../../../shared/outbox.ts";
+import { Registry } from "../../../shared/registry.ts";
+import { declarationFor, destinationOf } from "../../../shared/topology.ts";
+import { consumed } from "../../support/broker_ground.ts";
+import type { Inbox } from "../../support/inbox.ts";
+import { eventually } from "../../support/eventually.ts";
+import { PrivateRabbitmq } from "../../support/private_rabbitmq.ts";
+import { findRabbitmq } from "../../support/rabbitmq.ts";
+import { freshDatabase } from "../../support/servers.ts";
+import { entry, message } from "../../support/settlements.ts";
+
+const STUCK = "celeriac.stuck";
+const WELL = "celeriac.default";
+
+/** Messages in the outbox, all of the stuck queue first. */
+const WAITING = 2000;
+/** Requests at once. */
+const BURST = 300;
+/** What a channel has in flight before it notices, for each of two bursts, and the few that try the queue again. */
+const MOST_COPIES = 2 * 200 + 100;
+
+const contracts = [
+  defineTask({ name: "stuck", input: z.object({}), queue: STUCK }),
+  defineTask({ name: "well", input: z.object({}), queue: WELL }),
+];
+
+/** Stops the process of the queue: RabbitMQ then behaves as it does when the queue has no majority. */
+function control(rabbitmq: PrivateRabbitmq, verb: "suspend" | "resume"): Promise<string> {
+  return rabbitmq.control(["eval", `sys:${verb}({'%2F_${STUCK}', node()}).`]);
+}
+
+/** What the outbox holds before the API starts. */
+function waiting(queue: string, count: number, seconds: number): OutboxEntry[] {
+  return Array.from({ length: count }, (_, index) => {
+    const id = `${queue}-${index}`;
+    const properties = { correlationId: id };
+    return entry(id, {
+      message: message({ ...destinationOf(queue), properties }),
+      dueAt: new Date(Date.now() - seconds * 1000),
+    });
+  });
+}
+
+/** The next ids, each once. */
+async function idsOf(inbox: Inbox<Delivery>, count: number): Promise<Set<string>> {
+  const ids = new Set<string>();
+  while (ids.size < count) ids.add(idOf(await inbox.next()));
+  return ids;
+}
+
+function idOf(delivery: Delivery): string {
+  delivery.ack();
+  return delivery.message.properties.correlationId ?? "";
+}
+
+Deno.test("a queue that confirms nothing delays no other, neither submissions nor the outbox", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "celeriac-stuck-" });
+  const rabbitmq = await PrivateRabbitmq.create(await findRabbitmq() ?? "", folder);
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  await rabbitmq.start(new AbortController().signal);
+  stack.defer(() => rabbitmq.kill());
+  const fresh = stack.use(await freshDatabase());
+  const database = stack.use(new PostgresDatabase({ url: fresh.url }));
+  await database.start();
+  await migrate(database);
+  const options = { url: rabbitmq.url, silenceMs: 1000, heartbeat: 30 };
+  const broker = stack.use(new AmqpBroker({ ...options, name: "api" }));
+  await broker.start();
+  await broker.connected();
+  const registry = new Registry(contracts);
+  await broker.declare(declarationFor("dev", registry.queues));
+  const config = loadConfig("api", { flags: { port: "0" }, env: () => undefined });
+  const api = new Api({ config, registry, broker, database });
+  const outbox = new Outbox({ database });
+  const held = [...waiting(STUCK, WAITING, 60), ...waiting(WELL, 100, 1)];
+
+  await control(rabbitmq, "suspend");
+  await outbox.add(held);
+  stack.use(api);
+  await api.start();
+  const submit = async (name: string) => {
+    const answer = await fetch(`${api.url}/v1/tasks/${name}`, {
+      method: "POST",
+      body: "{}",
+      headers: { "content-type": "application/json" },
+    });
+    assertEquals(answer.status, 202, await answer.clone().text());
+    return (await answer.json() as { id: string }).id;
+  };
+  const many = (name: string) => Promise.all(Array.from({ length: BURST }, () => submit(name)));
+  const stuck = many("stuck");
+  const well = await many("well");
+  const consumer = stack.use(new AmqpBroker({ ...options, name: "consumer" }));
+  await consumer.start();
+  const inbox = await consumed(consumer, WELL);
+  const arrived = await idsOf(inbox, 100 + BURST);
+  assert(well.every((id) => arrived.has(id)));
+  const late = await stuck;
+  await eventually("the suspicion", () => broker.unconfirmed.length === 1);
+  assertEquals(broker.unconfirmed, [destinationOf(STUCK)]);
+  // None of the healthy submissions needed the outbox, and each message for the stuck queue is still there.
+  assertEquals((await outbox.depth()).total, WAITING + BURST);
+  const more = await many("well");
+  assertEquals(await idsOf(inbox, BURST), new Set(more));
+
+  await control(rabbitmq, "resume");
+  await eventually("an empty outbox", async () => (await outbox.depth()).total === 0);
+  const rest = await consumed(consumer, STUCK);
+  const ids = new Set<string>();
+  let copies = -WAITING - BURST;
+  await consumer.publish(
+    message({ ...destinationOf(STUCK), properties: { correlationId: "last" } }),
+  );
+  while (!ids.has("last")) {
+    ids.add(idOf(await rest.next()));
+    copies++;
+  }
+  assertEquals(ids.size, WAITING + BURST + 1);
+  assert(late.every((id) => ids.has(id)));
+  assert(copies <= MOST_COPIES, `${copies} copies`);
+});
