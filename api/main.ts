@@ -70,7 +70,7 @@ export class Api implements Service {
     this.#parts = parts;
     const outbox = new Outbox({ database });
     const store = resultStore(config.results, database);
-    const submissions = new SubmissionWriter({ store });
+    const submissions = new SubmissionWriter({ store, foreign: config.results === "django" });
     const live = this.#live = new Live({ broker });
     const metrics = new Metrics();
     metrics.watchBroker(broker);
@@ -115,7 +115,12 @@ export class Api implements Service {
       live,
       relay,
       new Collector({ broker, letters: deadLetters, giveUp, renew: config.renew }),
-      new Maintenance({ database, retention: config.retention }),
+      new Maintenance({
+        database,
+        retention: config.retention,
+        // Our own tables get PENDING rows from celeriac.submit(), which nobody continues.
+        ...(config.results === "django" && { abandonment: config.retention }),
+      }),
       new RouteSync({ database, registry }),
     ];
     this.#app = createApp({

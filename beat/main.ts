@@ -58,7 +58,10 @@ export class Beat implements Service {
     const queue = config.djangoSchedules;
     const outbox = new Outbox({ database });
     const store = resultStore(config.results, database);
-    this.#submissions = new SubmissionWriter({ store });
+    this.#submissions = new SubmissionWriter({
+      store,
+      foreign: config.results === "django",
+    });
     const letters = new DeadLetters({ database, outbox, store });
     const followUps = new FollowUps({
       publisher: new Publisher({ broker, outbox, origin }),

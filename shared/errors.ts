@@ -94,8 +94,8 @@ export class Retry extends CeleriacError {
   }
 }
 
-/** A handler wants its attempt to leave no trace, as Celery's `Ignore`: acknowledged, its record stays as it is (`STARTED`, or what
- * `progress()` said last), nothing follows. */
+/** A handler gives its task up, as with Celery's `Ignore`: its record becomes `REVOKED`, no other attempt and no errback follow.
+ * Caught by the worker. */
 export class Ignore extends CeleriacError {
   /** Says why, for whoever reads the code. */
   constructor(message = "Ignored by the handler", options?: ErrorOptions) {

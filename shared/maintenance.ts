@@ -29,13 +29,19 @@ const BATCHES = 100;
 const MAKE_PARTITIONS = "select celeriac.make_partitions($1) as made";
 
 const EXPIRE = `
-  select dropped, deleted
-  from celeriac.expire($1 * interval '1 second', $2, $3 * interval '1 second')`;
+  select dropped, deleted, resume
+  from celeriac.expire($1 * interval '1 second', $2, $3 * interval '1 second', $4)`;
 
 const EXPIRE_KEYS = "select celeriac.expire_keys($1 * interval '1 second', $2) as deleted";
 
 const EXPIRE_CANVAS = `
   select celeriac.expire_canvas($1 * interval '1 second', $2, $3 * interval '1 second') as deleted`;
+
+interface Expired {
+  readonly dropped: number;
+  readonly deleted: number;
+  readonly resume: string | null;
+}
 
 /** Calls the upkeep functions of the schema, now and at each interval. */
 export class Maintenance implements Service {
@@ -87,15 +93,26 @@ export class Maintenance implements Service {
     const total = { made: 0, dropped: 0, deleted: 0, keys: 0 };
     const [partitions] = await database.query<{ made: number }>(MAKE_PARTITIONS, [DAYS_AHEAD]);
     total.made = partitions?.made ?? 0;
+    // First: their records go with workflows that are over.
     for (let batch = 0; batch < BATCHES; batch++) {
-      const [expired] = await database.query<{ dropped: number; deleted: number }>(EXPIRE, [
+      const [expired] = await database.query<{ deleted: number }>(EXPIRE_CANVAS, [
         retention,
         BATCH,
         abandonment,
       ]);
+      if ((expired?.deleted ?? 0) < BATCH) break;
+    }
+    let resume: string | null = "";
+    for (let batch = 0; batch < BATCHES && resume !== null; batch++) {
+      const [expired]: Expired[] = await database.query<Expired>(EXPIRE, [
+        retention,
+        BATCH,
+        abandonment,
+        resume,
+      ]);
       total.dropped += expired?.dropped ?? 0;
       total.deleted += expired?.deleted ?? 0;
-      if ((expired?.deleted ?? 0) < BATCH) break;
+      resume = expired?.resume ?? null;
     }
     for (let batch = 0; batch < BATCHES; batch++) {
       const [expired] = await database.query<{ deleted: number }>(EXPIRE_KEYS, [
@@ -103,14 +120,6 @@ export class Maintenance implements Service {
         BATCH,
       ]);
       total.keys += expired?.deleted ?? 0;
-      if ((expired?.deleted ?? 0) < BATCH) break;
-    }
-    for (let batch = 0; batch < BATCHES; batch++) {
-      const [expired] = await database.query<{ deleted: number }>(EXPIRE_CANVAS, [
-        retention,
-        BATCH,
-        abandonment,
-      ]);
       if ((expired?.deleted ?? 0) < BATCH) break;
     }
     return total;

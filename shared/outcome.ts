@@ -11,12 +11,10 @@ export type Outcome =
   | { readonly kind: "failure"; readonly error: Failure }
   /** The message cannot be worked on: dead letter with the reason, FAILURE where an id is known. */
   | { readonly kind: "reject"; readonly reason: RejectReason; readonly error: Failure }
-  /** The handler wants nothing stored, and nothing to follow: only the ack. */
-  | { readonly kind: "ignore" }
   /** The message came too early, or to a worker that does not know its task: back through the outbox. */
   | { readonly kind: "defer"; readonly until: Date; readonly unknownSince?: Date }
-  /** Revoked or expired before it started, or terminated while it ran. */
-  | { readonly kind: "revoked"; readonly why: "revoked" | "expired" | "terminated" }
+  /** Revoked or expired before it started, terminated while it ran, or ignored by its handler. */
+  | { readonly kind: "revoked"; readonly why: "revoked" | "expired" | "terminated" | "ignored" }
   /** Its record is final, or ahead of this message: nothing to run and nothing to store, only what follows and the ack. */
   | { readonly kind: "known" };
 

@@ -14,8 +14,10 @@ export interface Run {
   /** The task's id, also where the message could not be understood but names one. */
   readonly id: string | null;
   readonly outcome: Outcome;
-  /** No record may be kept (the message or the contract says `ignore_result`). */
+  /** No result may be kept (the message or the contract says `ignore_result`), and no record made. */
   readonly ignoreResult: boolean;
+  /** There is a record already: of a submission in SQL, or of an earlier delivery. */
+  readonly hasRecord: boolean;
   /** Hand-outs by the broker, as far as the store knows. */
   readonly deliveries: number;
   /** When the handler was called; `null` if it never was. */

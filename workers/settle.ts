@@ -14,6 +14,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
 import { checkHeaders } from "../shared/broker/header_limit.ts";
+import { isFollowed } from "../shared/celery/following.ts";
 import { encodeException, pythonRepr, revoked } from "../shared/celery/exception.ts";
 import { retryMessage, type TaskMessage } from "../shared/celery/message.ts";
 import { InvalidInput } from "../shared/errors.ts";
@@ -59,8 +60,6 @@ export class Settler {
         return await this.#finish(run, { state: "REVOKED", exception: revoked(outcome.why) });
       case "retry":
         return await this.#again(run, outcome);
-      case "ignore":
-        return run.delivery.ack();
       case "reject":
         return await this.#setAside(run, outcome);
       case "defer":
@@ -104,7 +103,7 @@ export class Settler {
     const dueAt = new Date(Date.now() + delay * 1000);
     const next = copyOf(run, run.task, run.task.retries + 1, dueAt);
     if ("kind" in next) return await this.#setAside(run, next);
-    if (run.ignoreResult) await this.#options.outbox.add([next]);
+    if (!keepsRecord(run)) await this.#options.outbox.add([next]);
     else if (!await this.#store(run, { state: "RETRY", ...error, next })) {
       return await this.#answer(run, undefined);
     }
@@ -146,7 +145,7 @@ export class Settler {
 
   /** @returns what the store has now; `undefined` when another final state was there first */
   async #store(run: Run, recorded: Recorded): Promise<Recorded | undefined> {
-    if (run.ignoreResult) return recorded;
+    if (!keepsRecord(run)) return recorded;
     try {
       return await this.#options.writer.settle(this.#settlement(run, recorded))
         ? recorded
@@ -176,7 +175,8 @@ export class Settler {
   }
 
   #settlement(run: Run, recorded: Recorded): Settlement {
-    return settlementOf({ ...run, id: run.id! }, recorded, this.#options.node);
+    const kept = run.ignoreResult && !isFollowedRun(run) ? { ...recorded, result: null } : recorded;
+    return settlementOf({ ...run, id: run.id! }, kept, this.#options.node);
   }
 
   #emit(run: Run, { state, result, exception, traceback = null }: Recorded): void {
@@ -211,6 +211,16 @@ export class Settler {
       });
     }
   }
+}
+
+/** A record that exists becomes final also where results are ignored. */
+function keepsRecord({ ignoreResult, hasRecord }: Run): boolean {
+  return !ignoreResult || hasRecord;
+}
+
+/** Whether followers need the result: a crash may come between the record and them. */
+function isFollowedRun({ task }: Run): boolean {
+  return task !== null && isFollowed(task.embed);
 }
 
 /** The message once more, as the outbox takes it; or, where what is added to its headers makes them too large, or they hold what other

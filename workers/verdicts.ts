@@ -68,7 +68,7 @@ export function outcomeOf(thrown: unknown, task: TaskMessage, contract: TaskCont
 function chosen(error: unknown, task: TaskMessage, contract: TaskContract): Outcome {
   if (!isError(error)) return tried(undefined, error, task, contract);
   if (error instanceof Terminated) return { kind: "revoked", why: "terminated" };
-  if (error instanceof Ignore) return { kind: "ignore" };
+  if (error instanceof Ignore) return { kind: "revoked", why: "ignored" };
   if (error instanceof Reject) {
     return { kind: "reject", reason: "rejected", error: failureOf(error) };
   }

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { Hono } from "hono";
 import { v7 as newId } from "uuid";
-import { type Canvas, identified, steps } from "../../shared/celery/canvas_tree.ts";
+import { type Canvas, identified, recorded, steps } from "../../shared/celery/canvas_tree.ts";
 import { childIds } from "../../shared/celery/child_id.ts";
 import { writeCanvas } from "../../shared/celery/canvas.ts";
 import { stringifyJson } from "../../shared/celery/json.ts";
@@ -92,7 +92,7 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
       id = begun.id;
     }
     // From one id come all: the same key gives the same tasks.
-    const canvas = identified(checked, childIds(id, "workflow"));
+    const canvas = recorded(identified(checked, childIds(id, "workflow")));
     await workflows.start(id, canvas);
     return { id, canvas };
   }
@@ -122,7 +122,7 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
         { extraMs: steps(checked).length * TASK_MS },
       );
       const tasks = steps(canvas);
-      tasks.filter(({ options }) => !options.ignoreResult).forEach(note);
+      tasks.forEach(note);
       const headers = { ...wait.headers, location: `/v1/workflows/${id}` };
       if (wait.seconds > 0) {
         // It is accepted, whether its end can be read or not.

@@ -132,6 +132,23 @@ export function identified(canvas: Canvas, newId: () => string): Canvas {
   }
 }
 
+/** Makes every task keep its record: the state of a workflow is read from them. */
+export function recorded(canvas: Canvas): Canvas {
+  switch (canvas.kind) {
+    case "task": {
+      const { signature } = canvas;
+      const options = { ...signature.options, ignoreResult: false };
+      return { ...canvas, signature: { ...signature, options } };
+    }
+    case "chain":
+      return { ...canvas, steps: canvas.steps.map(recorded) };
+    case "group":
+      return { ...canvas, members: canvas.members.map(recorded) };
+    case "chord":
+      return { ...canvas, header: canvas.header.map(recorded), body: recorded(canvas.body) };
+  }
+}
+
 /** Every task of a canvas, those of headers included. */
 export function steps(canvas: Canvas): Signature[] {
   switch (canvas.kind) {

@@ -149,7 +149,7 @@ export function traceback(error: unknown): string {
 
 /** What the result of a revoked task holds.
  *
- * @param why `revoked`, `expired` or `terminated`
+ * @param why `revoked`, `expired`, `terminated` or `ignored`
  */
 export function revoked(why: string): ExceptionMeta {
   return exception("celery.exceptions", "TaskRevokedError", why);

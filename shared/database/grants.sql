@@ -33,7 +33,7 @@ begin
       celeriac.fail(json),
       celeriac.count_member(text, text),
       celeriac.make_partitions(integer),
-      celeriac.expire(interval, integer, interval),
+      celeriac.expire(interval, integer, interval, text),
       celeriac.expire_keys(interval, integer)
       to celeriac_api;
   end if;

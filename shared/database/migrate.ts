@@ -24,6 +24,7 @@ import route from "./migrations/0015_route.sql" with { type: "text" };
 import revoke from "./migrations/0016_revoke.sql" with { type: "text" };
 import index from "./migrations/0017_index.sql" with { type: "text" };
 import chordBody from "./migrations/0018_chord_body.sql" with { type: "text" };
+import expiry from "./migrations/0019_expiry.sql" with { type: "text" };
 
 /** One step of the schema; its place in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -57,6 +58,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "revoke", sql: revoke },
   { name: "index", sql: index },
   { name: "chord body", sql: chordBody },
+  { name: "expiry", sql: expiry },
 ];
 
 /** Partitions made ahead, so that a week without upkeep costs nothing. */

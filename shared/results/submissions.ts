@@ -3,12 +3,15 @@ import { getLogger } from "@logtape/logtape";
 import { Batch, type Verdict } from "../batch.ts";
 import { isDataFault } from "../database/sqlstate.ts";
 import type { Service } from "../service.ts";
+import { QUEUE_PREFIX } from "../topology.ts";
 import type { Submission } from "./result.ts";
 import type { ResultStore } from "./store.ts";
 
 /** What a writer works with. */
 export interface SubmissionWriterOptions {
   readonly store: Pick<ResultStore, "submitted">;
+  /** Whether to write records of tasks in queues of other systems, whose workers write into Django's tables only. Default `false`. */
+  readonly foreign?: boolean;
   /** Submissions that may wait. Default 10,000: some seconds' worth. */
   readonly limit?: number;
   /** Attempts at writing a batch, each a second after the last. Default 5. */
@@ -28,6 +31,7 @@ const QUIET_MS = 1000;
 export class SubmissionWriter implements Service {
   readonly #batch: Batch<Submission, void>;
   readonly #attempts: number;
+  readonly #foreign: boolean;
   readonly #dropped: (count: number) => void;
   readonly #log = getLogger(["celeriac", "results"]);
   /** Given up since the log last said so, and when that was. */
@@ -35,9 +39,11 @@ export class SubmissionWriter implements Service {
   #told = 0;
 
   constructor(
-    { store, limit = 10_000, attempts = 5, dropped = () => {} }: SubmissionWriterOptions,
+    { store, foreign = false, limit = 10_000, attempts = 5, dropped = () => {} }:
+      SubmissionWriterOptions,
   ) {
     this.#attempts = attempts;
+    this.#foreign = foreign;
     this.#dropped = dropped;
     this.#batch = new Batch<Submission, void>({
       name: "submissions",
@@ -66,6 +72,7 @@ export class SubmissionWriter implements Service {
 
   /** Never waits and never fails. */
   write(submission: Submission): void {
+    if (!this.#foreign && !submission.queue.startsWith(QUEUE_PREFIX)) return;
     this.#batch.add(submission).catch((error) => this.#drop(error));
   }
 

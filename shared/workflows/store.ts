@@ -59,7 +59,8 @@ export interface WorkflowRecord {
 const MAX_START_BYTES = 64 * 1024 * 1024;
 
 const ADD = `
-  insert into celeriac.workflow (id, canvas) values ($1, $2::text::json)
+  insert into celeriac.workflow (id, canvas, tasks, endings)
+  values ($1, $2::text::json, $3::text[], $4::text[])
   on conflict do nothing returning id`;
 
 const FIND = "select canvas::text as canvas, created_at from celeriac.workflow where id = $1";
@@ -98,7 +99,12 @@ export class Workflows {
     });
     const text = stringifyJson(writeCanvas(canvas));
     await database.transaction(async (sql) => {
-      const fresh = await sql.query(ADD, [id, text]);
+      const fresh = await sql.query(ADD, [
+        id,
+        text,
+        steps(canvas).map(idOf),
+        endings(canvas).map(idOf),
+      ]);
       if (fresh.length === 0) return;
       await chords.open(opened, sql);
       await outbox.add(entries, sql);

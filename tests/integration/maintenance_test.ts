@@ -7,6 +7,7 @@ import { DatabaseRefused } from "../../shared/errors.ts";
 import { Maintenance } from "../../shared/maintenance.ts";
 import { Outbox } from "../../shared/outbox.ts";
 import { Idempotency } from "../../shared/results/idempotency.ts";
+import { NativeChords } from "../../shared/results/chords.ts";
 import { PostgresResultStore } from "../../shared/results/postgres.ts";
 import { eventually } from "../support/eventually.ts";
 import { migratedPglite, migratedPostgres } from "../support/migrated.ts";
@@ -141,14 +142,15 @@ Deno.test("run() drops a day when all of it is final and expired, and no other",
   await age(database, [expired], 12);
   await age(database, [waiting], 13);
   await age(database, [late], 5);
-  assertEquals(await maintenance.run(), { ...NOTHING, dropped: 1 });
+  assertEquals(await maintenance.run(), { ...NOTHING, dropped: 2 });
   const left = await partitions(database);
   assertEquals([-9, -12, -13, -14].map((days) => left.has(partitionOf(days))), [
     true,
     false,
     true,
-    true,
+    false,
   ]);
+  assertEquals(await holder(database, late), "task_default");
   assertEquals(await store.find(expired), undefined);
   for (const id of [recent, waiting, late]) assert(await store.find(id));
 
@@ -172,9 +174,10 @@ Deno.test("run() deletes expired rows of foreign tasks, and of days that somethi
   await age(database, [foreignOld, dayOld, dayOpen], 30);
   await age(database, [foreignNew], 5);
   const maintenance = new Maintenance({ database, retention: 10 * 86_400 });
-  assertEquals(await maintenance.run(), { ...NOTHING, deleted: 2 });
+  assertEquals(await maintenance.run(), { ...NOTHING, dropped: 1, deleted: 1 });
   assert(await store.find(foreignNew));
-  assert(await store.find(dayOpen));
+  assertEquals(await holder(database, dayOpen), "task_default");
+  assertEquals(await store.find(dayOld), undefined);
 });
 
 Deno.test("run() deletes what never finished once it is abandoned, unless the outbox still holds it", async () => {
@@ -187,10 +190,79 @@ Deno.test("run() deletes what never finished once it is abandoned, unless the ou
   await age(database, [abandoned, held], 40);
   await age(database, [fresh], 20);
   const maintenance = new Maintenance({ database, retention: 86_400, abandonment: 30 * 86_400 });
-  assertEquals(await maintenance.run(), { ...NOTHING, deleted: 1 });
+  const elsewhere = v4();
+  await store.settle([settlement({ id: elsewhere, state: "STARTED", queue: "celery" })]);
+  await age(database, [elsewhere], 2);
+  assertEquals(await maintenance.run(), { ...NOTHING, deleted: 2 });
   assertEquals(await store.find(abandoned), undefined);
+  assertEquals(await store.find(elsewhere), undefined);
   assert(await store.find(held));
   assert(await store.find(fresh));
+});
+
+Deno.test("run() reads a day once that too many unfinished tasks keep, and deletes what has expired", async () => {
+  await using ground = await migratedPostgres();
+  const { database } = ground;
+  await makeDay(database, -30);
+  // Every fourth of 48,000 is unfinished: more than are moved.
+  await database.script(`
+    insert into celeriac.task (id, state, finished_at, created_at, updated_at)
+    select celeriac.day_bound((now() at time zone 'UTC')::date - 30) || '-7' || lpad(n::text, 6, '0'),
+      case when n % 4 = 0 then 'PENDING' else 'SUCCESS' end,
+      case when n % 4 <> 0 then now() - interval '30 days' end, now() - interval '30 days', now() - interval '30 days'
+    from generate_series(1, 48000) as n`);
+  const maintenance = new Maintenance({ database });
+  assertEquals(await maintenance.run(), { ...NOTHING, deleted: 36_000 });
+  assertEquals(await maintenance.run(), NOTHING);
+  await database.script("delete from celeriac.task where id > (select min(id) from celeriac.task)");
+  assertEquals(await maintenance.run(), { ...NOTHING, dropped: 1 });
+  const states = await database.query(
+    "select state, tableoid::regclass::text as place from celeriac.task",
+  );
+  assertEquals(states, [{ state: "PENDING", place: "celeriac.task_default" }]);
+});
+
+Deno.test("run() keeps what open chords, live workflows and messages in the outbox need, however old", async () => {
+  await using ground = await migratedPostgres();
+  const { database } = ground;
+  const store = new PostgresResultStore({ database });
+  const chords = new NativeChords({ database });
+  await makeDay(database, -30);
+  const id = () => idOf(-30);
+  const [member, group, first, ending, other, held] = [id(), id(), id(), id(), id(), id()];
+  await store.settle([member, first, ending, held].map((id) => settlement({ id })));
+  await store.settle([settlement({ id: other, state: "STARTED" })]);
+  await chords.open([{ id: group, members: [[[member, null], null], [[idOf(0), null], null]] }]);
+  await chords.count(group, member);
+  await database.query(
+    "insert into celeriac.workflow (id, canvas, tasks, endings) values ('w', '{}', $1::text[], $2::text[])",
+    [[first, ending, other], [ending, other]],
+  );
+  await new Outbox({ database }).add([entry(held, { dueAt: new Date(Date.now() + DAY_MS) })]);
+  await age(database, [member, first, ending, other, held], 30);
+  await database.script(`
+    update celeriac.chord set created_at = now() - interval '30 days';
+    update celeriac.workflow set created_at = now() - interval '30 days'`);
+  const maintenance = new Maintenance({ database });
+  const ids = [member, first, ending, other, held];
+  const kept = async () => {
+    const states = await store.states(ids);
+    return [0, 1, 2, 3, 4].filter((index) => states.has(ids[index]!));
+  };
+  assertEquals(await maintenance.run(), { ...NOTHING, dropped: 1 });
+  assertEquals(await kept(), [0, 1, 2, 3, 4]);
+  const [workflow] = await database.query("select id from celeriac.workflow");
+  assertEquals(workflow, { id: "w" });
+
+  await chords.close(group);
+  await store.settle([settlement({ id: other })]);
+  assertEquals(await maintenance.run(), { ...NOTHING, deleted: 1 });
+  assertEquals(await kept(), [1, 2, 3, 4]);
+
+  await age(database, [other], 8);
+  await database.script("delete from celeriac.outbox");
+  assertEquals(await maintenance.run(), { ...NOTHING, deleted: 4 });
+  assertEquals(await database.query("select id from celeriac.workflow"), []);
 });
 
 Deno.test("run() deletes more than one statement may, and forgets old keys", async () => {

@@ -1,12 +1,11 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { defineTask, Ignore, z } from "../../../shared/mod.ts";
 import { handle } from "../../../workers/mod.ts";
-import { eventually } from "../../support/eventually.ts";
 import { house } from "../../support/house.ts";
 
 const input = z.object({});
 
-Deno.test("Worker acknowledges what its handler ignores, and leaves the record as it is", async () => {
+Deno.test("Worker makes a task REVOKED that its handler ignores", async () => {
   const ignored = defineTask({ name: "ignored", input });
   const after = defineTask({ name: "after", input });
   await using home = await house([
@@ -19,8 +18,10 @@ Deno.test("Worker acknowledges what its handler ignores, and leaves the record a
   await home.final(await home.submit("after", {}));
   const metrics = await (await home.worker.health().request("/metrics")).text();
   assertStringIncludes(metrics, "celeriac_tasks_running 0");
-  const record = await eventually("its record", () => home.store.find(id));
-  assertEquals([record.state, record.result, record.exception], ["STARTED", null, null]);
+  const record = await home.final(id);
+  assertEquals([record.state, record.result, record.exception?.exc_message], ["REVOKED", null, [
+    "ignored",
+  ]]);
   assertEquals((await home.outbox.depth()).total, 0);
 });
 

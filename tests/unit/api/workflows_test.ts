@@ -33,6 +33,22 @@ Deno.test("POST /v1/workflows fixes every id and answers with them", async () =>
   assertEquals([read.status, (await read.json()).total], [200, 4]);
 });
 
+Deno.test("POST /v1/workflows keeps the record of every task, also where its result is ignored", async () => {
+  await using api = await ground();
+  const quiet = { immutable: true, options: { ignore_result: true } };
+  const silent = signature("silent", {}, { immutable: true });
+  const body = chain(
+    signature(ping, {}, quiet),
+    chord([silent, silent], signature(ping, {}, quiet)),
+  );
+  const { id, tasks } = await (await api.post("/v1/workflows", body)).json();
+  assertEquals(
+    steps(api.workflows.started.get(id)!).map(({ options }) => options.ignoreResult),
+    Array(4).fill(false),
+  );
+  for (const task of tasks) assertEquals(api.records.records.get(task.id)?.state, "PENDING");
+});
+
 Deno.test("POST /v1/workflows takes every shape", async () => {
   await using api = await ground();
   const one = signature(add, { x: 1, y: 2 });

@@ -93,7 +93,7 @@ Deno.test("outcomeOf() is a failure at once when a handler was denied, however i
 });
 
 Deno.test("outcomeOf() keeps what a handler chose, and what only sounds like a denial", () => {
-  assertEquals(outcomeOf(new Ignore("why", { cause: denied }), message, inline).kind, "ignore");
+  assertEquals(outcomeOf(new Ignore("why", { cause: denied }), message, inline).kind, "revoked");
   assertEquals(outcomeOf(new Reject("why", { cause: denied }), message, inline).kind, "reject");
   const remote = new Error('403: Requires write access to "repository"');
   assertEquals(outcomeOf(remote, message, inline).kind, "retry");

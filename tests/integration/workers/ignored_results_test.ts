@@ -1,0 +1,53 @@
+import { assertEquals } from "@std/assert";
+import { v7 } from "uuid";
+import { toWire } from "../../../shared/celery/signature.ts";
+import { defineTask, z } from "../../../shared/mod.ts";
+import { handle } from "../../../workers/mod.ts";
+import { eventually } from "../../support/eventually.ts";
+import { house } from "../../support/house.ts";
+
+const input = z.object({ fails: z.number().default(0) });
+
+Deno.test("Worker makes a record final that exists although results are ignored, and makes none", async () => {
+  const quiet = defineTask({ name: "quiet", input, ignoreResult: true, retry: { base: 0.01 } });
+  const after = defineTask({ name: "after", input: z.object({ value: z.string() }) });
+  const ran: string[] = [];
+  await using home = await house([
+    handle(quiet, ({ fails }, { id, attempt }) => {
+      if (attempt <= fails) throw new Error("not yet");
+      ran.push(id);
+      return "secret";
+    }),
+    handle(after, ({ value }) => value),
+  ]);
+  const { database, store } = home;
+  const summary = async (id: string) => {
+    const { state, result, retries } = await home.final(id);
+    return [state, result, retries];
+  };
+
+  const [row] = await database.query<{ id: string }>("select celeriac.submit('quiet') as id");
+  assertEquals(await summary(row!.id), ["SUCCESS", null, 0]);
+
+  // As when its first worker died.
+  const redelivered = v7();
+  await store.claim([{ id: redelivered, redelivered: true }]);
+  await home.submit("quiet", { fails: 2 }, { taskId: redelivered });
+  assertEquals(await summary(redelivered), ["SUCCESS", null, 2]);
+
+  // A crash may come between the record and what follows: its value is then in the record only.
+  const followed = v7();
+  const follower = v7();
+  await store.claim([{ id: followed, redelivered: true }]);
+  await home.submit("quiet", {}, {
+    taskId: followed,
+    callbacks: [toWire({ task: "after", args: [], kwargs: {}, options: { taskId: follower } })],
+  });
+  assertEquals((await home.final(follower)).result, '"secret"');
+  assertEquals(await summary(followed), ["SUCCESS", '"secret"', 0]);
+
+  const without = await home.submit("quiet", { fails: 1 });
+  await eventually("the run", () => ran.includes(without));
+  await home.submit("after", { value: "last" }).then(home.final);
+  assertEquals(await store.find(without), undefined);
+});
