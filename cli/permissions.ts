@@ -1,5 +1,6 @@
 /** `cli.ts permissions`: the Deno flags that a role needs, and no more. */
 import { dirname, fromFileUrl, resolve } from "@std/path";
+import { parseAmqpUrls } from "../shared/broker/amqp_address.ts";
 import { loadConfig, parseFlags } from "../shared/config.ts";
 import { ConfigurationError } from "../shared/errors.ts";
 import { closest } from "../shared/closest.ts";
@@ -171,24 +172,26 @@ function hosts(role: Role, config: Config): string[] {
     const { hostname, port: given } = new URL(url);
     return `${hostname}:${given || port}`;
   };
-  const amqp = of(config.amqpUrl, config.amqpUrl.startsWith("amqps") ? 5671 : 5672);
+  const amqp = parseAmqpUrls(config.amqpUrl).map(({ hostname, port }) =>
+    `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`
+  );
   const postgres = of(config.databaseUrl, 5432);
   switch (role) {
     case "api":
       return [
         `${config.host}:${config.port}`,
         ...(config.healthPort > 0 ? [`${config.host}:${config.healthPort}`] : []),
-        amqp,
+        ...amqp,
         postgres,
       ];
     case "worker":
-      return [`${config.host}:${config.healthPort}`, amqp, postgres];
+      return [`${config.host}:${config.healthPort}`, ...amqp, postgres];
     case "beat":
-      return [`${config.host}:${config.healthPort}`, amqp, postgres];
+      return [`${config.host}:${config.healthPort}`, ...amqp, postgres];
     case "dev":
       return [`${config.host}:${config.port}`];
     case "inspect":
-      return [amqp];
+      return amqp;
     case "migrate":
       return [postgres];
     case "definitions":

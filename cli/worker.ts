@@ -1,5 +1,5 @@
 /** `cli.ts worker`: consume tasks and run them. */
-import { parseAmqpUrl } from "../shared/broker/amqp_address.ts";
+import { parseAmqpUrls } from "../shared/broker/amqp_address.ts";
 import { listen } from "../shared/listen.ts";
 import { startLog } from "../shared/log.ts";
 import { WorkerNode } from "../workers/main.ts";
@@ -29,7 +29,7 @@ export const worker: Command = {
       handlers,
       modules,
       broker,
-      address: parseAmqpUrl(config.amqpUrl),
+      addresses: parseAmqpUrls(config.amqpUrl),
       database,
       log,
     });

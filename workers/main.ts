@@ -59,7 +59,7 @@ export interface WorkerParts {
   readonly modules: { readonly contracts: string; readonly handlers: string };
   readonly broker: Broker;
   /** Where the broker is, for those who ask the worker; absent when it is in this process. */
-  readonly address?: AmqpAddress;
+  readonly addresses?: readonly AmqpAddress[];
   readonly database: Database;
   /** Where a line is written when a task is received and when it ends; default nowhere. */
   readonly log?: Log;

@@ -2,7 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { ChannelModel } from "amqplib";
 import { BrokerUnavailable, TopologyMissing } from "../errors.ts";
-import { type AmqpAddress, parseAmqpUrl } from "./amqp_address.ts";
+import { parseAmqpUrls } from "./amqp_address.ts";
 import { AmqpConnection } from "./amqp_connection.ts";
 import { consumer } from "./amqp_consume.ts";
 import { declare } from "./amqp_declare.ts";
@@ -36,7 +36,7 @@ const IN_FLIGHT = 200;
 
 /** How to reach RabbitMQ. */
 export interface AmqpBrokerOptions {
-  /** `amqp://user:password@host:port/vhost`, or `amqps:`; `?heartbeat=` wins over {@linkcode heartbeat}. */
+  /** `amqp://user:password@host:port/vhost`, or `amqps:`; several nodes of one cluster separated by `;`. `?heartbeat=` wins over {@linkcode heartbeat}. */
   readonly url: string;
   /** Name of the connections in the management UI. */
   readonly name: string;
@@ -56,7 +56,6 @@ export interface AmqpBrokerOptions {
 
 /** Two connections, one that publishes and one that consumes: an alarm of the broker blocks only those that publish. */
 export class AmqpBroker implements Broker {
-  readonly #address: AmqpAddress;
   readonly #publishing: AmqpConnection;
   readonly #consuming: AmqpConnection;
   readonly #publisher: AmqpPublisher;
@@ -67,9 +66,8 @@ export class AmqpBroker implements Broker {
   /** @throws {ConfigurationError} when the URL cannot be one */
   constructor(options: AmqpBrokerOptions) {
     const { url, name, confirmTimeoutMs = 5000, maxInFlight = IN_FLIGHT } = options;
-    this.#address = parseAmqpUrl(url);
     const common = {
-      address: this.#address,
+      addresses: parseAmqpUrls(url),
       heartbeat: options.heartbeat ?? 3,
       connectTimeoutMs: options.connectTimeoutMs ?? 5000,
     };
@@ -186,7 +184,7 @@ export class AmqpBroker implements Broker {
       // Only an answer of the broker has a number.
       if (typeof codeOf(error) !== "number") return false;
       throw new BrokerUnavailable(
-        `Cannot declare queues and exchanges as ${explain(error, this.#address)}`,
+        `Cannot declare queues and exchanges as ${explain(error, this.#publishing.address)}`,
         { cause: error },
       );
     }

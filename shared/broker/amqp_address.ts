@@ -1,5 +1,6 @@
 /** Where a broker is, taken from its URL. */
 import { ConfigurationError } from "../errors.ts";
+import { hasLateAt, LATE_AT } from "../server_url.ts";
 
 /** An AMQP URL in parts. */
 export interface AmqpAddress {
@@ -13,6 +14,24 @@ export interface AmqpAddress {
   readonly heartbeat?: number;
   /** `host:port/vhost`, for logs: holds no password. */
   readonly label: string;
+}
+
+/** Reads one URL, or several separated by `;` as Celery writes them: the nodes of one cluster, tried in turn.
+ *
+ * @returns at least one address
+ * @throws {ConfigurationError} as {@linkcode parseAmqpUrl}
+ *
+ * @example
+ * ```ts
+ * import { parseAmqpUrls } from "./amqp_address.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const addresses = parseAmqpUrls("amqp://me:pw@rabbit-1/jobs;amqp://me:pw@rabbit-2/jobs");
+ * assertEquals(addresses.map(({ hostname }) => hostname), ["rabbit-1", "rabbit-2"]);
+ * ```
+ */
+export function parseAmqpUrls(text: string): AmqpAddress[] {
+  return text.split(";").map((url) => parseAmqpUrl(url.trim()));
 }
 
 /** Reads an AMQP URL as the RabbitMQ URI specification has it; the vhost of a URL without one, or with `/` only, is `/`.
@@ -36,6 +55,11 @@ export function parseAmqpUrl(text: string): AmqpAddress {
   if (!url || (url.protocol !== "amqp:" && url.protocol !== "amqps:") || url.hostname === "") {
     throw new ConfigurationError(
       "Cannot use the broker's URL because it is not of the form amqp://user:password@host:port/vhost: correct AMQP_URL",
+    );
+  }
+  if (hasLateAt(text)) {
+    throw new ConfigurationError(
+      `Cannot use the broker's URL because ${LATE_AT} in AMQP_URL`,
     );
   }
   const protocol = url.protocol === "amqps:" ? "amqps" : "amqp";

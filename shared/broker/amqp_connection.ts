@@ -32,7 +32,8 @@ const log = getLogger(["celeriac", "broker"]);
 
 /** What a connection is for. */
 export interface AmqpConnectionOptions {
-  readonly address: AmqpAddress;
+  /** At least one; after each failure the next is tried. */
+  readonly addresses: readonly AmqpAddress[];
   /** Name that the management UI shows. */
   readonly name: string;
   /** Seconds. */
@@ -57,6 +58,7 @@ export class AmqpConnection {
   #connection: ChannelModel | undefined;
   #socket = new AbortController();
   #fault: unknown;
+  #turn = 0;
 
   constructor(options: AmqpConnectionOptions) {
     this.#options = options;
@@ -74,6 +76,12 @@ export class AmqpConnection {
   /** Resolves with the connection as soon as it is usable; rejects when stopped. */
   opened(signal?: AbortSignal): Promise<ChannelModel> {
     return this.#opened.wait(signal);
+  }
+
+  /** Where it is connected, or tries to connect. */
+  get address(): AmqpAddress {
+    const { addresses } = this.#options;
+    return addresses[this.#turn % addresses.length]!;
   }
 
   /** Starts connecting, and does not wait for it. */
@@ -137,12 +145,14 @@ export class AmqpConnection {
     this.#connection = undefined;
     this.#opened.clear();
     this.#lost();
+    this.#turn++;
     this.#options.onLost();
     return performance.now() - since >= STEADY_MS;
   }
 
   #connect(signal: AbortSignal): Promise<ChannelModel> {
-    const { address, name, heartbeat, connectTimeoutMs } = this.#options;
+    const { name, heartbeat, connectTimeoutMs } = this.#options;
+    const { address } = this;
     const socket: SocketOptions & { signal: AbortSignal } = {
       noDelay: true,
       keepAlive: true,
@@ -200,7 +210,7 @@ export class AmqpConnection {
 
   /** Says so once, and again when the reason changes. */
   #lost(): void {
-    const { address } = this.#options;
+    const { address } = this;
     const reason = `there is no connection to ${address.label}: ${explain(this.#fault, address)}`;
     if (this.#stopping.signal.aborted || reason === this.#status.reason) return;
     this.#set({ state: "connecting", reason });
@@ -208,7 +218,7 @@ export class AmqpConnection {
 
   #set(status: BrokerStatus): void {
     this.#status = status;
-    const fields = { name: this.#options.name, address: this.#options.address.label, ...status };
+    const fields = { name: this.#options.name, address: this.address.label, ...status };
     if (status.state === "connected") log.info("{name} is connected to {address}", fields);
     else if (status.state === "blocked") {
       log.warn("{name} cannot publish to {address}: {reason}", fields);

@@ -1,11 +1,11 @@
 /** Settings of the servers that a role connects to. */
-import { count, oneOf, seconds, SERVERS, setting, url } from "./setting.ts";
+import { count, oneOf, seconds, SERVERS, setting, url, urls } from "./setting.ts";
 
 /** Settings of the servers that a role connects to. Durations are seconds. */
 export const SERVER_SETTINGS = {
   amqpUrl: setting({
     env: "AMQP_URL",
-    schema: url(/^amqps?$/, "amqp://user:password@host:5672/vhost")
+    schema: urls(/^amqps?$/, "amqp://user:password@host:5672/vhost")
       .default("amqp://guest:guest@127.0.0.1:5672"),
     value: "URL",
     secret: true,

@@ -1,6 +1,7 @@
 /** What a setting is, and how its text is read. */
 import { z } from "zod";
 import { closest } from "../closest.ts";
+import { hasLateAt, LATE_AT } from "../server_url.ts";
 
 /** The commands that settings belong to. */
 export type Role =
@@ -71,7 +72,18 @@ export const url = (protocol: RegExp, looks: string) =>
         ? `it has no scheme: put ${scheme}:// before it, as in ${looks}`
         : `it is not such a URL: write it as ${looks}`;
     },
+  }).refine((given) => !hasLateAt(given), LATE_AT);
+
+/** URLs with semicolons between. */
+export const urls = (protocol: RegExp, looks: string) => {
+  const one = url(protocol, looks);
+  return z.string().superRefine((given, context) => {
+    for (const part of given.split(";")) {
+      const [issue] = one.safeParse(part.trim()).error?.issues ?? [];
+      if (issue) return context.addIssue({ code: "custom", message: issue.message });
+    }
   });
+};
 
 const NUMBER = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i;
 

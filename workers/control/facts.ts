@@ -9,7 +9,7 @@ import type { Node } from "./node.ts";
 export interface FactsOptions {
   readonly config: Config;
   /** Where the broker is; absent when it is in this process. */
-  readonly address?: AmqpAddress;
+  readonly addresses?: readonly AmqpAddress[];
   /** Process ids of the children. */
   children(): readonly number[];
 }
@@ -84,7 +84,7 @@ export class Facts {
   }
 
   #broker(): Record<string, unknown> {
-    const { address } = this.#options;
+    const [address, ...others] = this.#options.addresses ?? [];
     return {
       hostname: address?.hostname ?? "memory",
       userid: address?.username ?? null,
@@ -99,15 +99,18 @@ export class Facts {
       uri_prefix: null,
       heartbeat: address?.heartbeat ?? null,
       failover_strategy: "round-robin",
-      alternates: [],
+      alternates: others.map(withoutPassword),
     };
   }
 
   /** Without the password. */
   #url(): string {
-    const { address } = this.#options;
-    return address ? `${address.protocol}://${address.username}:**@${address.label}` : "memory://";
+    return this.#options.addresses?.map(withoutPassword).join(";") ?? "memory://";
   }
+}
+
+function withoutPassword({ protocol, username, label }: AmqpAddress): string {
+  return `${protocol}://${username}:**@${label}`;
 }
 
 function snake(key: SettingKey): string {

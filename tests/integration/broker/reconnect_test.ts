@@ -43,6 +43,23 @@ Deno.test("AmqpBroker goes on when the broker closes its connections", async () 
   assert(listener.queue !== queue);
 });
 
+Deno.test("AmqpBroker takes the next node of its list when one is away", async () => {
+  await using vhost = await freshVhost();
+  const proxy = TcpProxy.of(vhost.url);
+  const url = `amqp://guest:guest@127.0.0.1:1/;${proxy.through(vhost.url)};${vhost.url}`;
+  await using broker = new AmqpBroker({ url, name: "failover" });
+  await started(broker, queues("celeriac.q"));
+  const deliveries = await consumed(broker, "celeriac.q");
+  await broker.publish(message("", "celeriac.q", "first"));
+  const one = await deliveries.next();
+  one.ack();
+  await proxy[Symbol.asyncDispose]();
+  await eventually("the loss", () => broker.status.state === "connecting");
+  await broker.connected();
+  await broker.publish(message("", "celeriac.q", "second"));
+  assertEquals(text((await deliveries.next()).message), "second");
+});
+
 Deno.test("AmqpBroker declares again what went with the broker", async () => {
   await using vhost = await freshVhost();
   await using broker = new AmqpBroker({ url: vhost.url, name: "again" });
