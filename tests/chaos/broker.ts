@@ -5,6 +5,7 @@ import { PrivateRabbitmq } from "../support/private_rabbitmq.ts";
 import { run } from "../support/process.ts";
 import { findRabbitmq } from "../support/rabbitmq.ts";
 import { startRelease } from "../support/releases.ts";
+import { Peers } from "./peers.ts";
 
 /** A broker of ours alone. Disposing ends it. */
 export interface ChaosBroker extends AsyncDisposable {
@@ -21,6 +22,8 @@ export interface ChaosBroker extends AsyncDisposable {
   resume(): Promise<void>;
   /** Runs `rabbitmqctl`. */
   control(...args: string[]): Promise<void>;
+  /** Adds two nodes to its cluster; they end with it. */
+  join?(): Promise<Peers>;
 }
 
 /** Tells our instance from others of the same command; its first letter chooses the ports. */
@@ -34,6 +37,7 @@ export async function ownBroker(folder: string, signal: AbortSignal): Promise<Ch
   }
   const node = await PrivateRabbitmq.create(programs, folder);
   const release = await node.start(signal);
+  const joined = new AsyncDisposableStack();
   return {
     release: release.split(".").slice(0, 2).join("."),
     url: node.url,
@@ -43,7 +47,11 @@ export async function ownBroker(folder: string, signal: AbortSignal): Promise<Ch
     pause: () => Promise.resolve(node.pause()),
     resume: () => Promise.resolve(node.resume()),
     control: async (...args) => void await node.control(args),
-    [Symbol.asyncDispose]: () => node.kill(),
+    join: async () => joined.use(await Peers.join(node, folder, signal)),
+    async [Symbol.asyncDispose]() {
+      await joined.disposeAsync();
+      await node.kill();
+    },
   };
 }
 

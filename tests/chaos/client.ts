@@ -2,17 +2,18 @@
  *
  *     deno run --allow-net --allow-write client.ts LEDGER RATE COUNT URL...
  *
- * Submits `RATE` tasks a second, COUNT at least, until SIGTERM. Every task has an id of its own; one
- * that was refused (503) or not answered is submitted again under the same id, at the next URL, until
- * it is accepted. The ledger has one line of JSON for each answer that counts; the last line of
- * standard output is a {@linkcode Summary}.
+ * Submits `RATE` tasks a second, COUNT at least, alone and in workflows, until SIGTERM. The client
+ * chooses all ids. A request that was refused (503) or not answered is sent again with the same ids,
+ * to the next URL, until it is accepted. The ledger has one line of JSON for each answer that counts;
+ * the last line of standard output is a {@linkcode Summary}.
  * @module
  */
 import { v7 as newId } from "uuid";
+import { type Expectation, type Submission, submissionOf } from "./workload.ts";
 
-/** A line of the ledger: a task was accepted (202), or answered with something that no fault excuses. */
+/** A line of the ledger: a request was accepted (202), or answered with something that no fault excuses. */
 export interface LedgerLine {
-  readonly id: string;
+  readonly tasks: readonly Expectation[];
   /** Milliseconds since the epoch. */
   readonly at: number;
   readonly status: number;
@@ -22,7 +23,6 @@ export interface LedgerLine {
 
 /** What the client has to say at its end. */
 export interface Summary {
-  readonly accepted: number;
   /** Answers 503. */
   readonly refused: number;
   /** Requests that broke or took longer than 15 s. */
@@ -31,10 +31,6 @@ export interface Summary {
   readonly slowestMs: number;
 }
 
-/** Each so many-th task, the last of them, is long: a fault meets it while it runs. */
-export const LONG_EVERY = 100;
-/** Milliseconds that it works. */
-const LONG_MS = 5000;
 /** Requests under way at once; more wait. */
 const PARALLEL = 1000;
 const ANSWER_MS = 15_000;
@@ -45,8 +41,8 @@ class Client {
   readonly #urls: readonly string[];
   readonly #under = new Set<Promise<void>>();
   #next = 0;
-  #submitted = 0;
-  #accepted = 0;
+  #requests = 0;
+  #tasks = 0;
   #refused = 0;
   #unanswered = 0;
   #slowestMs = 0;
@@ -58,14 +54,13 @@ class Client {
 
   async run(rate: number, count: number, enough: () => boolean): Promise<Summary> {
     const began = performance.now();
-    while (this.#submitted < count || !enough()) {
+    while (this.#tasks < count || !enough()) {
       const due = (performance.now() - began) / 1000 * rate;
-      while (this.#submitted < due && this.#under.size < PARALLEL) this.#begin();
+      while (this.#tasks < due && this.#under.size < PARALLEL) this.#begin();
       await pause(TICK_MS);
     }
     await Promise.all(this.#under);
     return {
-      accepted: this.#accepted,
       refused: this.#refused,
       unanswered: this.#unanswered,
       slowestMs: Math.round(this.#slowestMs),
@@ -73,25 +68,30 @@ class Client {
   }
 
   #begin(): void {
-    const done = this.#submit(newId(), this.#submitted++).finally(() => this.#under.delete(done));
+    const submission = submissionOf(this.#requests++, newId, Date.now());
+    this.#tasks += submission.tasks.length;
+    const done = this.#submit(submission).finally(() => this.#under.delete(done));
     this.#under.add(done);
   }
 
-  async #submit(id: string, number: number): Promise<void> {
-    while (!await this.#try(id, number)) await pause(100 + 200 * Math.random());
+  async #submit(submission: Submission): Promise<void> {
+    while (!await this.#try(submission)) await pause(100 + 200 * Math.random());
   }
 
-  /** @returns whether the task needs no further try */
-  async #try(id: string, number: number): Promise<boolean> {
+  /** @returns whether the request needs no further try */
+  async #try({ path, body: content, tasks }: Submission): Promise<boolean> {
     const url = this.#urls[this.#next++ % this.#urls.length];
     const began = performance.now();
     let status: number;
     let body: string;
     try {
-      const answer = await fetch(`${url}/v1/tasks/chaos.work`, {
+      const answer = await fetch(`${url}${path}`, {
         method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ args: argsOf(number), options: { task_id: id } }),
+        headers: {
+          "content-type": "application/json",
+          ...(tasks.length > 1 && { "idempotency-key": tasks[0]!.id }),
+        },
+        body: JSON.stringify(content),
         signal: AbortSignal.timeout(ANSWER_MS),
       });
       status = answer.status;
@@ -105,18 +105,13 @@ class Client {
       this.#refused++;
       return false;
     }
-    if (status === 202) this.#accepted++;
-    this.#note({ id, at: Date.now(), status, ...(status === 202 ? {} : { body }) });
+    this.#note({ tasks, at: Date.now(), status, ...(status === 202 ? {} : { body }) });
     return true;
   }
 
   #note(line: LedgerLine): void {
     this.#ledger.writeSync(new TextEncoder().encode(JSON.stringify(line) + "\n"));
   }
-}
-
-function argsOf(number: number): number[] {
-  return number % LONG_EVERY === LONG_EVERY - 1 ? [number, LONG_MS] : [number];
 }
 
 function pause(ms: number): Promise<void> {

@@ -15,16 +15,24 @@ export interface Fault {
   readonly cycles?: number;
   /** Whether it must cost no task an attempt, nor count as a crash. Default false. */
   readonly free?: true;
-  /** Tasks submitted at least; default 5,000, on another release 2,000. */
+  /** Rows that may be added to the outbox for each task; default 2. */
+  readonly outboxRows?: number;
+  /** Tasks submitted at least; default those of 16 s, on another release of 6 s. */
   readonly count?: number;
-  /** Tasks a second; default 400. */
+  /** Tasks a second; default `CELERIAC_CHAOS_RATE`, or 150. */
   readonly rate?: number;
   /** Seconds in which workers finish what they had in hand before: only what is finished later shows that they consume. Default 0. */
   readonly inHand?: number;
-  /** Does it; resolves at the moment from which nothing stands in the way any more. */
-  provoke(system: Supervisor, load: Load): Promise<void>;
+  /** Prepares the system before there is load. */
+  begin?(system: Supervisor): Promise<void>;
+  /** Does it; resolves at the moment from which nothing stands in the way any more.
+   *
+   * @param cycle counts from 0 */
+  provoke(system: Supervisor, load: Load, cycle: number): Promise<void>;
   /** What an orchestrator does then: starts what fell. */
   mend?(system: Supervisor): Promise<void>;
+  /** Undoes what it left, once everything is finished. */
+  end?(system: Supervisor): Promise<void>;
   /** Whether the fault hit at all, where that can be missed. */
   hit?(seen: Observation): boolean;
 }

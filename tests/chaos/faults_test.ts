@@ -1,7 +1,8 @@
 /** The fault matrix: every fault under load, and nothing that was accepted is lost.
  *
- * `CELERIAC_CHAOS_FAULTS` chooses rows by parts of their names, with commas; `CELERIAC_CHAOS_SOAK=1`
- * does each a hundred times.
+ * `CELERIAC_CHAOS_FAULTS` chooses rows by parts of their names, with commas; `CELERIAC_CHAOS_CYCLES`
+ * says how often each fault happens, `CELERIAC_CHAOS_RATE` how many tasks are submitted in a second;
+ * `CELERIAC_CHAOS_SOAK=1` does each a hundred times.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -18,12 +19,16 @@ const soak = Deno.env.get("CELERIAC_CHAOS_SOAK") === "1";
 const command = Deno.env.get("CELERIAC_TEST_BROKER");
 const releases = (Deno.env.get("CELERIAC_CHAOS_RELEASES") ?? "4.3").split(/\s+/).filter(Boolean);
 
-const COUNT = 5000;
-const RATE = 400;
+/** Tasks a second. */
+const RATE = Number(Deno.env.get("CELERIAC_CHAOS_RATE") ?? 150);
+/** Seconds of load at least. */
+const SECONDS = 16;
 /** How often each fault is done in a run. */
-const CYCLES = 3;
+const CYCLES = Number(Deno.env.get("CELERIAC_CHAOS_CYCLES") ?? 3);
+/** A task goes through the outbox once, or twice when it is retried. More is a message that goes in circles. */
+const OUTBOX_ROWS = 2;
 /** On another release a run shows that the same holds there. */
-const RELEASED = { count: 2000, cycles: 1 };
+const RELEASED = { seconds: 6, cycles: 1 };
 const SOAK_CYCLES = 100;
 /** Tasks a second of a soak that lasts for hours, on a disk that is small. */
 const SOAK_RATE = 100;
@@ -34,7 +39,7 @@ const CYCLE_MS = 60_000;
 const rows = chosenFaults(Deno.env.get("CELERIAC_CHAOS_FAULTS") ?? "");
 
 Deno.test("no fault loses what was accepted, on this machine's RabbitMQ", async (test) => {
-  const load = { count: COUNT, cycles: CYCLES };
+  const load = { seconds: SECONDS, cycles: CYCLES };
   await onBroker(test, rows, load, (folder, signal) => ownBroker(folder, signal));
 });
 
@@ -48,7 +53,7 @@ for (const release of command ? releases : []) {
 async function onBroker(
   test: Deno.TestContext,
   faults: readonly Fault[],
-  usual: { count: number; cycles: number },
+  usual: { seconds: number; cycles: number },
   open: (folder: string, signal: AbortSignal) => Promise<ChaosBroker>,
 ): Promise<void> {
   if (faults.length === 0) return;
@@ -69,8 +74,9 @@ async function onBroker(
         await Deno.mkdir(own);
         system = await Supervisor.start({ broker, folder: own });
       }
-      const { count = usual.count, rate = soak ? SOAK_RATE : RATE } = fault;
-      const cycles = soak ? SOAK_CYCLES : fault.cycles ?? usual.cycles;
+      const { rate = soak ? SOAK_RATE : RATE } = fault;
+      const { count = rate * usual.seconds } = fault;
+      const cycles = soak ? SOAK_CYCLES : Math.min(fault.cycles ?? Infinity, usual.cycles);
       await observe(system, fault, { count, rate, cycles });
     });
     if (good && !soak) continue;
@@ -106,16 +112,21 @@ async function observe(
   try {
     assert(fault.hit?.(seen) ?? true, "the fault did not hit");
     assert(seen.accepted >= load.count, `only ${seen.accepted} were accepted`);
-    const { lost, failed, deadLetters, doubled, withoutEffect } = seen;
+    const { lost, failed, deadLetters, wrong, early, doubled, withoutEffect } = seen;
     const spent = fault.free ? seen.spent : 0;
-    assertEquals({ lost, failed, deadLetters, doubled, withoutEffect, spent }, {
+    const counts = { lost, failed, deadLetters, wrong, early, doubled, withoutEffect, spent };
+    assertEquals(counts, {
       lost: 0,
       failed: 0,
       deadLetters: 0,
+      wrong: 0,
+      early: 0,
       doubled: 0,
       withoutEffect: 0,
       spent: 0,
     });
+    const { outboxRows = OUTBOX_ROWS } = fault;
+    assert(seen.outboxRows <= outboxRows, `${seen.outboxRows} rows of the outbox for each task`);
     const slowest = Math.max(...seen.recoveries);
     assert(slowest <= RECOVERY_LIMIT, `recovery took ${slowest} s`);
   } catch (error) {

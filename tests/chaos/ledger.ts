@@ -2,11 +2,11 @@
  * @module
  */
 import type { LedgerLine } from "./client.ts";
+import type { Expectation } from "./workload.ts";
 
 /** The ledger of one run. */
 export interface Ledger {
-  /** Ids of accepted tasks. */
-  readonly accepted: readonly string[];
+  readonly accepted: readonly Expectation[];
   /** Answers that no fault excuses. */
   readonly problems: readonly LedgerLine[];
 }
@@ -17,7 +17,7 @@ export async function readLedger(path: string): Promise<Ledger> {
   const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n").filter(Boolean)
     .map((line): LedgerLine => JSON.parse(line));
   return {
-    accepted: lines.filter(({ status }) => status === 202).map(({ id }) => id),
+    accepted: lines.filter(({ status }) => status === 202).flatMap(({ tasks }) => tasks),
     problems: lines.filter(({ status }) => status !== 202),
   };
 }

@@ -12,11 +12,12 @@ export interface Started {
 
 /** A role that lives longer than its processes. */
 export class Role implements AsyncDisposable {
-  readonly #start: () => Promise<Started>;
+  readonly #start: (flags: readonly string[]) => Promise<Started>;
   readonly #said: string[] = [];
   #started: Started | undefined;
 
-  constructor(start: () => Promise<Started>) {
+  /** @param start takes flags of `deno run` */
+  constructor(start: (flags: readonly string[]) => Promise<Started>) {
     this.#start = start;
   }
 
@@ -34,10 +35,12 @@ export class Role implements AsyncDisposable {
     return [...this.#said, this.#started?.process.output.slice(-3000) ?? ""].join("\n--\n");
   }
 
-  /** Starts a process; resolves when it is ready. */
-  async start(): Promise<void> {
+  /** Starts a process; resolves when it is ready.
+   *
+   * @param flags of `deno run`, besides its permissions */
+  async start(flags: readonly string[] = []): Promise<void> {
     await this.#end();
-    this.#started = await this.#start();
+    this.#started = await this.#start(flags);
   }
 
   /** Ends the process without a warning. */

@@ -4,55 +4,28 @@
 import { DEAD_QUEUE } from "../../shared/topology.ts";
 import { eventually } from "../support/eventually.ts";
 import { management } from "../support/servers.ts";
-import { LONG_EVERY } from "./client.ts";
 import type { Fault } from "./fault.ts";
 import { readLedger } from "./ledger.ts";
 import { Load, type LoadOptions } from "./load.ts";
 import type { Observation } from "./observation.ts";
+import { beginReckoning, expectTasks, lostTasks, reckon } from "./reckoning.ts";
 import type { Supervisor } from "./supervisor.ts";
+import { LONG_EVERY } from "./workload.ts";
 
 /** Seconds that a recovery is waited for: a number beyond the limit says more than none. */
 const PATIENCE = 60;
 /** Seconds in which a backlog must become smaller. */
 const REST_LIMIT = 180;
 
-const FINAL = "('SUCCESS', 'FAILURE', 'REVOKED')";
 const selectNow = "select now() as now";
 /** A long task that a worker had in hand shows nothing when it ends. */
 const selectRecovered = `
   select worker, extract(epoch from min(finished_at) - $1::timestamptz)::float8 as seconds
   from celeriac.task
   where created_at > $2::timestamptz and finished_at > $1::timestamptz + $3 * interval '1 second'
-    and (result #>> '{}')::int % ${LONG_EVERY} <> ${LONG_EVERY - 1}
+    and name = 'chaos.work' and (result #>> '{}')::int % ${LONG_EVERY} <> ${LONG_EVERY - 1}
   group by worker`;
-const selectStates = `
-  select state, count(*)::int as count from celeriac.task where id = any($1::text[]) group by state`;
-const selectMissing = `
-  select wanted.id from unnest($1::text[]) as wanted (id)
-  left join celeriac.task on task.id = wanted.id and task.state in ${FINAL}
-  where task.id is null`;
-const selectEffects = `
-  with finished as (
-    select id from celeriac.task
-    where id = any($1::text[]) and state = 'SUCCESS' and (result #>> '{}')::int % 5 = 0
-  ), effects as (
-    select task_id, count(*) as times from chaos_effect where task_id = any($1::text[]) group by 1
-  )
-  select coalesce(sum(times - 1), 0)::int as doubled,
-    (count(*) filter (where times is null))::int as missing
-  from finished full join effects on effects.task_id = finished.id`;
-const selectSpent = `
-  select count(*)::int as count from celeriac.task
-  where id = any($1::text[]) and (
-    retries > 0 or id in (select task_id from celeriac.crash where runs > 0)
-  )`;
 const selectLetters = "select count(*)::int as count from celeriac.dead_letter";
-const selectPause = `
-  select coalesce(max(extract(epoch from gap)), 0)::float8 as seconds from (
-    select finished_at - lag(finished_at) over (order by finished_at) as gap
-    from celeriac.task where id = any($1::text[]) and state in ${FINAL}
-  ) as gaps`;
-
 /** Runs a fault under load.
  *
  * @throws when the system does not come to rest, with what was seen */
@@ -65,11 +38,13 @@ export async function runFault(
   try {
     const path = `${folder}/ledger`;
     const since = await now(system);
+    await beginReckoning(system);
+    await fault.begin?.(system);
     await using load = await Load.start(system, path, options);
     await finishedSome(system, since, 200);
     const recoveries: number[] = [];
     for (let cycle = 0; cycle < cycles; cycle++) {
-      await fault.provoke(system, load);
+      await fault.provoke(system, load, cycle);
       recoveries.push(await recovery(system, fault, since));
     }
     const summary = await load.stop();
@@ -78,32 +53,21 @@ export async function runFault(
     if (problems.length > 0) {
       throw new Error(`The API answered what no fault excuses: ${JSON.stringify(problems[0])}`);
     }
-    const missing = await atRest(system, accepted);
+    await expectTasks(system, accepted);
+    const missing = await atRest(system);
     const settled = (performance.now() - ended) / 1000;
-    const states = await system.rows<{ state: string; count: number }>(selectStates, [accepted]);
-    const [pause] = await system.rows<{ seconds: number }>(selectPause, [accepted]);
-    const [effects] = await system.rows<{ doubled: number; missing: number }>(selectEffects, [
-      accepted,
-    ]);
-    const [spent] = await system.rows<{ count: number }>(selectSpent, [accepted]);
+    await fault.end?.(system);
     const [letters] = await system.rows<{ count: number }>(selectLetters);
-    const succeeded = states.find(({ state }) => state === "SUCCESS")?.count ?? 0;
-    const final = accepted.length - missing.length;
     return {
       fault: fault.name,
       broker: system.broker.release,
       accepted: accepted.length,
-      final,
       lost: missing.length,
-      failed: final - succeeded,
-      doubled: effects?.doubled ?? 0,
-      withoutEffect: effects?.missing ?? 0,
-      spent: spent?.count ?? 0,
+      ...await reckon(system),
       deadLetters: await depth(system, DEAD_QUEUE) + (letters?.count ?? 0),
       refused: summary.refused,
       unanswered: summary.unanswered,
       slowestMs: summary.slowestMs,
-      longestPause: pause?.seconds ?? 0,
       recoveries,
       settled,
     };
@@ -183,16 +147,16 @@ async function recovery(system: Supervisor, fault: Fault, since: Date): Promise<
 /** Waits until all accepted tasks are final, or nothing is under way any more.
  *
  * @returns ids of those that are not */
-async function atRest(system: Supervisor, accepted: readonly string[]): Promise<string[]> {
+async function atRest(system: Supervisor): Promise<string[]> {
   let least = Infinity;
   let deadline = 0;
   while (true) {
-    const missing = await system.rows<{ id: string }>(selectMissing, [accepted]);
+    const missing = await lostTasks(system);
     if (missing.length < least) {
       least = missing.length;
       deadline = performance.now() + REST_LIMIT * 1000;
     }
-    if (missing.length === 0 || performance.now() > deadline) return missing.map(({ id }) => id);
+    if (missing.length === 0 || performance.now() > deadline) return missing;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

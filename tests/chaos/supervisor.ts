@@ -10,18 +10,18 @@ import { TcpProxy } from "../support/proxy.ts";
 import { checkout, migrate, startApi, startWorker } from "../support/roles.ts";
 import type { ChaosBroker } from "./broker.ts";
 import { Disk } from "./disk.ts";
+import { prepareReckoning } from "./reckoning.ts";
 import { Role } from "./role.ts";
 
-/** The queue of the matrix' task. */
+/** The queue of most tasks. */
 export const QUEUE = "celeriac.default";
+/** The queue of the others. */
+export const QUEUE_ASIDE = "celeriac.aside";
 
 const APP = {
   CELERIAC_CONTRACTS: `${checkout}tests/chaos/app/contracts.ts`,
   CELERIAC_HANDLERS: `${checkout}tests/chaos/app/handlers.ts`,
 };
-
-/** Without a key: what happens twice is there twice. */
-const createEffects = "create table chaos_effect (task_id text not null)";
 
 /** Where the system runs. */
 export interface Site {
@@ -82,7 +82,7 @@ export class Supervisor implements AsyncDisposable {
     await postgres.start(AbortSignal.timeout(60_000));
     stack.defer(() => postgres.stop("immediate"));
     await migrate(postgres.url);
-    const vhost = stack.use(await provisioned([QUEUE], broker));
+    const vhost = stack.use(await provisioned([QUEUE, QUEUE_ASIDE], broker));
     const ports = freePorts(2);
     const proxies = {
       http: stack.use(new TcpProxy({ hostname: "127.0.0.1", port: ports[0]! })),
@@ -104,8 +104,8 @@ export class Supervisor implements AsyncDisposable {
     });
     const workers = [1, 2].map(() => {
       const env = { ...common, AMQP_URL: proxies.workerAmqp.through(vhost.url("worker")) };
-      return new Role(async () => {
-        const process = await startWorker({ env });
+      return new Role(async (permissions) => {
+        const process = await startWorker({ env, permissions });
         const [, name = ""] = await process.said(/Celeriac worker (\S+) ready/);
         return { process, name };
       });
@@ -113,7 +113,7 @@ export class Supervisor implements AsyncDisposable {
     for (const role of [...apis, ...workers]) stack.use(role);
     await Promise.all([...apis, ...workers].map((role) => role.start()));
     const supervisor = new Supervisor(broker, postgres, disk, vhost, proxies, apis, workers);
-    await supervisor.rows(createEffects);
+    await prepareReckoning(supervisor);
     supervisor.#owned.use(stack.move());
     return supervisor;
   }

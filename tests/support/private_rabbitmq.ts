@@ -6,16 +6,35 @@ import { Process, type ProcessOptions, run } from "./process.ts";
 import { pathFolders, untilUp } from "./server.ts";
 import { management } from "./servers.ts";
 
+/** What the nodes of a cluster share. */
+interface Cluster {
+  readonly cookie: string;
+  /** Port of their port mapper. */
+  readonly epmd: number;
+  /** Name of the node that others join; the first node has none. */
+  readonly first?: string;
+}
+
 /** One node on free loopback ports. */
 export class PrivateRabbitmq {
   readonly url: string;
   readonly managementUrl: string;
+  /** Its name within a cluster. */
+  readonly node: string;
   readonly #programs: string;
   readonly #options: ProcessOptions;
+  readonly #cluster: Cluster;
   #server: Process | undefined;
 
-  private constructor(programs: string, folder: string, ports: readonly number[]) {
-    const [amqp, http, , epmd, distribution] = ports;
+  private constructor(
+    programs: string,
+    folder: string,
+    ports: readonly number[],
+    cluster: Cluster,
+  ) {
+    const [amqp, http, , , distribution] = ports;
+    this.node = `test${amqp}@localhost`;
+    this.#cluster = cluster;
     this.url = `amqp://guest:guest@127.0.0.1:${amqp}`;
     this.managementUrl = `http://guest:guest@127.0.0.1:${http}`;
     this.#programs = programs;
@@ -27,10 +46,10 @@ export class PrivateRabbitmq {
         PATH: [...pathFolders(), "/usr/bin", "/bin"].join(":"),
         LANG: "C.UTF-8",
         HOME: `${folder}/home`,
-        ERL_EPMD_PORT: `${epmd}`,
+        ERL_EPMD_PORT: `${cluster.epmd}`,
         ERL_EPMD_ADDRESS: "127.0.0.1",
         ERL_CRASH_DUMP: "/dev/null",
-        RABBITMQ_NODENAME: `test${amqp}@localhost`,
+        RABBITMQ_NODENAME: this.node,
         RABBITMQ_NODE_IP_ADDRESS: "127.0.0.1",
         RABBITMQ_NODE_PORT: `${amqp}`,
         RABBITMQ_DIST_PORT: `${distribution}`,
@@ -52,12 +71,31 @@ export class PrivateRabbitmq {
    *
    * @param programs folder of RabbitMQ's programs
    * @param folder empty, absolute; holds all it writes */
-  static async create(programs: string, folder: string): Promise<PrivateRabbitmq> {
+  static create(programs: string, folder: string): Promise<PrivateRabbitmq> {
     const ports = freePorts(5);
+    const cluster = { cookie: crypto.randomUUID(), epmd: ports[3]! };
+    return PrivateRabbitmq.#create(programs, folder, ports, cluster);
+  }
+
+  /** Writes the configuration of another node, which joins this one's cluster when it starts. End it before this one.
+   *
+   * @param folder empty, absolute */
+  peer(folder: string): Promise<PrivateRabbitmq> {
+    const cluster = { ...this.#cluster, first: this.node };
+    return PrivateRabbitmq.#create(this.#programs, folder, freePorts(5), cluster);
+  }
+
+  static async #create(
+    programs: string,
+    folder: string,
+    ports: readonly number[],
+    cluster: Cluster,
+  ): Promise<PrivateRabbitmq> {
     const [amqp, http, prometheus] = ports;
+    const { cookie, first } = cluster;
     await Deno.mkdir(`${folder}/home`);
     await Deno.mkdir(`${folder}/conf.d`);
-    await Deno.writeTextFile(`${folder}/home/.erlang.cookie`, crypto.randomUUID(), { mode: 0o400 });
+    await Deno.writeTextFile(`${folder}/home/.erlang.cookie`, cookie, { mode: 0o400 });
     await Deno.writeTextFile(`${folder}/env.conf`, "");
     await Deno.writeTextFile(
       `${folder}/enabled_plugins`,
@@ -70,9 +108,9 @@ management.tcp.ip = 127.0.0.1
 management.tcp.port = ${http}
 prometheus.tcp.ip = 127.0.0.1
 prometheus.tcp.port = ${prometheus}
-`,
+${first ? discovery(first) : ""}`,
     );
-    return new PrivateRabbitmq(programs, folder, ports);
+    return new PrivateRabbitmq(programs, folder, ports, cluster);
   }
 
   /** Starts it, on the data that it left if it ran before.
@@ -97,7 +135,7 @@ prometheus.tcp.port = ${prometheus}
     this.#server?.killGroup("SIGKILL");
     await this.#server?.status;
     this.#server = undefined;
-    await this.#endPortMapper();
+    if (!this.#cluster.first) await this.#endPortMapper();
   }
 
   /** Freezes it: its sockets stay open and nobody answers. */
@@ -110,9 +148,9 @@ prometheus.tcp.port = ${prometheus}
     this.#server?.killGroup("SIGCONT");
   }
 
-  /** Runs `rabbitmqctl`. @returns what it printed */
-  control(args: readonly string[]): Promise<string> {
-    return run(`${this.#programs}/rabbitmqctl`, ["-q", ...args], {
+  /** Runs `rabbitmqctl`, or another program of its folder. @returns what it printed */
+  control(args: readonly string[], program = "rabbitmqctl"): Promise<string> {
+    return run(`${this.#programs}/${program}`, ["-q", ...args], {
       ...this.#options,
       timeoutMs: 60_000,
     });
@@ -127,6 +165,12 @@ prometheus.tcp.port = ${prometheus}
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
+}
+
+function discovery(first: string): string {
+  return `cluster_formation.peer_discovery_backend = classic_config
+cluster_formation.classic_config.nodes.1 = ${first}
+`;
 }
 
 /** Asks a broker for its release.

@@ -20,6 +20,7 @@ import {
   diskFull,
   outboxDrained,
 } from "./database.ts";
+import { leaderless } from "./majority.ts";
 import { deaf, mute } from "./network.ts";
 import { workerDrained, workerFrozen, workerKilled, workersUpdated } from "./worker.ts";
 
@@ -45,6 +46,7 @@ export const FAULTS: readonly Fault[] = [
   diskFull,
   bothSilent,
   outboxDrained,
+  leaderless,
 ];
 
 /** The faults whose names contain one of these parts, which commas separate. */

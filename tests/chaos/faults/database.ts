@@ -59,7 +59,7 @@ export const diskFull: Fault = {
   },
 };
 
-const OUTAGE = 20_000;
+const OUTAGE = 10_000;
 
 /** The broker is away until so many messages wait; then two relays drain them. */
 export const outboxDrained: Fault = {
@@ -67,7 +67,7 @@ export const outboxDrained: Fault = {
   broker: false,
   cycles: 1,
   count: OUTAGE + 2000,
-  rate: 800,
+  rate: 600,
   async provoke(system) {
     await system.broker.kill();
     await waitingInOutbox(system, OUTAGE);

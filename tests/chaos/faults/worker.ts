@@ -1,6 +1,7 @@
 /** Faults of workers.
  * @module
  */
+import { checkout } from "../../support/roles.ts";
 import { type Fault, lasting } from "../fault.ts";
 import type { Role } from "../role.ts";
 
@@ -43,6 +44,31 @@ export const workersUpdated: Fault = {
     }
   },
 };
+
+const BEHIND = `${checkout}tests/chaos/clocks/behind.ts`;
+const AHEAD = `${checkout}tests/chaos/clocks/ahead.ts`;
+/** Clocks of both workers in each cycle. What one worker writes from its own clock is up to 30 s wrong for the other. */
+const CLOCKS = [[BEHIND, BEHIND], [AHEAD, AHEAD], [BEHIND, AHEAD]] as const;
+
+export const clocksSkewed: Fault = {
+  name: "clocks of the workers 15 s behind or ahead",
+  broker: false,
+  outboxRows: 1,
+  async provoke({ workers }, _, cycle) {
+    const clocks = CLOCKS[cycle % CLOCKS.length]!;
+    await Promise.all(workers.map((worker, index) => restarted(worker, clocks[index])));
+    await lasting(8);
+  },
+  async end({ workers }) {
+    await Promise.all(workers.map((worker) => restarted(worker)));
+  },
+};
+
+/** @param clock a module that is loaded first */
+async function restarted(worker: Role, clock?: string): Promise<void> {
+  await drained(worker);
+  await worker.start(clock ? [`--preload=${clock}`] : []);
+}
 
 async function drained(worker: Role): Promise<void> {
   const code = await worker.drain();

@@ -1,0 +1,183 @@
+/** What the client submits, and what each task must come to.
+ *
+ * Of 20 submissions 13 are plain tasks. The others are a task of another queue, one with a countdown, one that expires, one that is
+ * retried, a chain, a chord, and a chord within a chain. They have 33 tasks, all with ids of the client's own.
+ * @module
+ */
+
+/** What must become of a task. */
+export interface Expectation {
+  readonly id: string;
+  /** Whether it leaves a row in the table of effects. */
+  readonly effect: boolean;
+  /** Whether a record is kept. */
+  readonly record: boolean;
+  /** Attempts that it fails on purpose. */
+  readonly retries: number;
+  /** Its result, if that depends on other tasks. */
+  readonly value: number | null;
+  /** It must not run before; milliseconds since the epoch. */
+  readonly due: number | null;
+  /** It must not expire before; milliseconds since the epoch. */
+  readonly expires: number | null;
+}
+
+/** One request. */
+export interface Submission {
+  readonly path: string;
+  readonly body: unknown;
+  readonly tasks: readonly Expectation[];
+}
+
+/** Submissions after which the kinds repeat. */
+export const PERIOD = 20;
+/** Each so many-th submission, the last of them, is a long task: a fault meets it while it runs. */
+export const LONG_EVERY = 100;
+/** Each so many-th plain task leaves an effect. */
+const EFFECT_EVERY = 5;
+/** Milliseconds that a long task works. */
+const LONG_MS = 5000;
+/** Seconds. */
+const COUNTDOWN = 3;
+/** Seconds: less than the clocks of workers may be ahead. */
+const EXPIRES = 14;
+
+/** Makes a submission.
+ *
+ * @param number counts from 0
+ * @param newId gives ids
+ * @param now milliseconds since the epoch */
+export function submissionOf(number: number, newId: () => string, now: number): Submission {
+  switch (number % PERIOD) {
+    case 1:
+      return chain(number, newId);
+    case 3:
+      return plain("chaos.aside", number, newId());
+    case 6:
+      return chord(number, newId);
+    case 7:
+      return plain("chaos.work", number, newId(), { expires: EXPIRES }, {
+        expires: now + EXPIRES * 1000,
+      });
+    case 10:
+      return plain("chaos.work", number, newId(), { countdown: COUNTDOWN }, {
+        due: now + COUNTDOWN * 1000,
+      });
+    case 12:
+      return chordInChain(number, newId);
+    case 16:
+      return flaky(number, newId());
+    default:
+      return plain("chaos.work", number, newId());
+  }
+}
+
+function plain(
+  name: string,
+  number: number,
+  id: string,
+  options: object = {},
+  times: Partial<Expectation> = {},
+): Submission {
+  const args = number % LONG_EVERY === LONG_EVERY - 1 ? [number, LONG_MS] : [number];
+  return {
+    path: `/v1/tasks/${name}`,
+    body: { args, options: { ...options, task_id: id } },
+    tasks: [expected(id, { effect: number % EFFECT_EVERY === 0, value: number, ...times })],
+  };
+}
+
+function flaky(number: number, id: string): Submission {
+  return {
+    path: "/v1/tasks/chaos.flaky",
+    body: { args: [number], options: { task_id: id } },
+    tasks: [expected(id, { retries: 1, value: number })],
+  };
+}
+
+/** Its second step keeps no record, its first one has a callback. */
+function chain(number: number, newId: () => string): Submission {
+  const ids = Array.from({ length: 5 }, () => newId());
+  const [first, callback, silent, third, last] = ids as [string, string, string, string, string];
+  const link = [task("chaos.add", [1000], callback)];
+  return {
+    path: "/v1/workflows",
+    body: {
+      chain: [
+        { ...task("chaos.add", [number, 1], first), link },
+        task("chaos.silent", [], silent),
+        task("chaos.add", [1], third),
+        task("chaos.add", [1], last),
+      ],
+    },
+    tasks: [
+      expected(first, { value: number + 1 }),
+      expected(callback, { value: number + 1001 }),
+      expected(silent, { record: false, effect: false }),
+      expected(third, { value: number + 2 }),
+      expected(last, { value: number + 3 }),
+    ],
+  };
+}
+
+/** Its body has a callback. */
+function chord(number: number, newId: () => string): Submission {
+  const members = Array.from({ length: 4 }, () => newId());
+  const [body, callback] = [newId(), newId()];
+  const sum = 4 * number + 6;
+  return {
+    path: "/v1/workflows",
+    body: {
+      chord: {
+        header: members.map((id, index) => task("chaos.add", [number, index], id)),
+        body: { ...task("chaos.total", [], body), link: [task("chaos.add", [1], callback)] },
+      },
+    },
+    tasks: [
+      ...members.map((id, index) => expected(id, { value: number + index })),
+      expected(body, { value: sum }),
+      expected(callback, { value: sum + 1 }),
+    ],
+  };
+}
+
+/** One of the members is retried. */
+function chordInChain(number: number, newId: () => string): Submission {
+  const ids = Array.from({ length: 5 }, () => newId());
+  const [first, one, other, total, last] = ids as [string, string, string, string, string];
+  return {
+    path: "/v1/workflows",
+    body: {
+      chain: [
+        task("chaos.add", [number, 1], first),
+        { group: [task("chaos.add", [1], one), task("chaos.flaky", [], other)] },
+        task("chaos.total", [], total),
+        task("chaos.add", [1], last),
+      ],
+    },
+    tasks: [
+      expected(first, { value: number + 1 }),
+      expected(one, { value: number + 2 }),
+      expected(other, { value: number + 1, retries: 1 }),
+      expected(total, { value: 2 * number + 3 }),
+      expected(last, { value: 2 * number + 4 }),
+    ],
+  };
+}
+
+function task(name: string, args: number[], id: string): object {
+  return { name, args, options: { task_id: id } };
+}
+
+function expected(id: string, differences: Partial<Expectation>): Expectation {
+  return {
+    id,
+    effect: true,
+    record: true,
+    retries: 0,
+    value: null,
+    due: null,
+    expires: null,
+    ...differences,
+  };
+}
