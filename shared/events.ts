@@ -74,8 +74,8 @@ export type TaskEvent =
     readonly id: string;
     readonly name: string;
     readonly until: Date;
-    /** Whether this worker does not know the task. */
-    readonly unknown: boolean;
+    /** It came before its time, this worker does not know its task, or its task is in flight already. */
+    readonly why: "early" | "unknown" | "duplicate";
   }
   | {
     readonly type: "task-rejected";

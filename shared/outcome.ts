@@ -11,12 +11,21 @@ export type Outcome =
   | { readonly kind: "failure"; readonly error: Failure }
   /** The message cannot be worked on: dead letter with the reason, FAILURE where an id is known. */
   | { readonly kind: "reject"; readonly reason: RejectReason; readonly error: Failure }
-  /** The message came too early, or to a worker that does not know its task: back through the outbox. */
-  | { readonly kind: "defer"; readonly until: Date; readonly unknownSince?: Date }
+  /** Not now: back through the outbox. */
+  | ({ readonly kind: "defer"; readonly until: Date } & Deferral)
   /** Revoked or expired before it started, terminated while it ran, or ignored by its handler. */
   | { readonly kind: "revoked"; readonly why: "revoked" | "expired" | "terminated" | "ignored" }
   /** Its record is final, or ahead of this message: nothing to run and nothing to store, only what follows and the ack. */
   | { readonly kind: "known" };
+
+/** Why a message is put off. */
+export type Deferral =
+  /** It came before its time. */
+  | { readonly why: "early" }
+  /** This worker does not know its task; nobody has since then. */
+  | { readonly why: "unknown"; readonly since: Date }
+  /** Its task is in flight already; `redelivered`: the broker hands it out again. */
+  | { readonly why: "duplicate"; readonly redelivered: boolean };
 
 /** Why a message went to the dead letters; the value of its header `celeriac-reason`. */
 export type RejectReason =

@@ -2,7 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { Database, Sql } from "../shared/database/database.ts";
 import { DatabaseRefused, DatabaseUnavailable } from "../shared/errors.ts";
-import { type Claim, isFinal, type Settlement } from "../shared/results/result.ts";
+import { isFinal, type Settlement, type TaskRecord } from "../shared/results/result.ts";
 import type { ResultStore } from "../shared/results/store.ts";
 import { pause } from "../shared/waits.ts";
 import type { Attempt } from "./attempt.ts";
@@ -15,7 +15,7 @@ import { Slots } from "./slots.ts";
 export interface CompleterOptions {
   readonly database: Database;
   /** The store's statements on a transaction. */
-  store(sql: Sql): Pick<ResultStore, "claim" | "settle">;
+  store(sql: Sql): Pick<ResultStore, "find" | "settle">;
   /** Tells what a success will start. */
   readonly follower: Pick<Follower, "children">;
   readonly node: string;
@@ -123,11 +123,10 @@ export class Completer {
     );
   }
 
-  async #claim(sql: Sql, id: string): Promise<Claim | undefined> {
+  async #claim(sql: Sql, id: string): Promise<TaskRecord | undefined> {
     await sql.query(ENTER, [id, String(this.#options.idleMs ?? 15_000)]);
     // A statement of its own: it must see what was committed while the lock was waited for.
-    const [claim] = await this.#options.store(sql).claim([{ id, redelivered: false }]);
-    return claim;
+    return await this.#options.store(sql).find(id);
   }
 }
 

@@ -1,24 +1,27 @@
 /** One delivery -> one outcome: a list of steps that reads top to bottom in {@linkcode Executor.execute}. */
 import type { Delivery } from "../shared/broker/broker.ts";
 import { checkEmbed, chordOf, isFollowed } from "../shared/celery/following.ts";
+import { REDELIVERED } from "../shared/celery/headers.ts";
 import { decodeTask, type TaskMessage } from "../shared/celery/message.ts";
 import { ContentTypeRefused, Malformed } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Outcome } from "../shared/outcome.ts";
-import type { Claim, Meta } from "../shared/results/result.ts";
+import type { Claim, Claimed, Meta } from "../shared/results/result.ts";
 import type { TaskContract } from "../shared/task.ts";
 import { toIso } from "../shared/celery/time.ts";
 import { Admission } from "./admission.ts";
 import type { Attempt, Returned } from "./attempt.ts";
 import type { Crashes, Suspicion } from "./crashes.ts";
 import type { Handlers } from "./handlers.ts";
+import type { Holds } from "./holds.ts";
 import type { InHand } from "./in_hand.ts";
 import { type Input, readCalls, validateCalls } from "./inputs.ts";
 import { checkResultSize } from "./output.ts";
 import type { Run } from "./run.ts";
 import type { Runner } from "./runner.ts";
 import { unknownTask, wasUnknown } from "./unknown_task.ts";
-import { early, expired, failureOf, known, outcomeOf, poison } from "./verdicts.ts";
+import { duplicate, early, expired, failureOf, known, outcomeOf, poison } from "./verdicts.ts";
+import { LEASE_SECONDS } from "./worker_lease.ts";
 
 /** Milliseconds after which what was read of a delivery is read again before it runs: a revoke that was not heard is in the store only. */
 const STALE_MS = 1000;
@@ -29,10 +32,10 @@ export interface ExecutorOptions {
   readonly handlers: Handlers;
   readonly runner: Runner;
   readonly events: Events;
-  /** Reads what the store knows of a delivery. */
-  readonly claims: {
-    claim(delivery: { id: string; redelivered: boolean }): Promise<Claim | undefined>;
-  };
+  /** Holds a delivery, and reads what the store knows of it. */
+  readonly claims: { claim(delivery: Claimed): Promise<Claim | undefined> };
+  /** Told which tasks are in flight. */
+  readonly holds: Pick<Holds, "take" | "running">;
   /** Asked about, and told of, messages that come again. */
   readonly crashes: Pick<Crashes, "suspicion" | "began" | "spared" | "over">;
   /** Told what is understood, and what runs. */
@@ -74,10 +77,10 @@ export class Executor {
     // The body of a chord waits for the records of its members.
     const ignoreResult = chordOf(task) === null &&
       (task.ignoreResult ?? contract?.ignoreResult ?? false);
-    const claim = await this.#options.claims.claim({
-      id: task.id,
-      redelivered: delivery.redelivered,
-    });
+    const { headers } = delivery.message;
+    const redelivered = delivery.redelivered || headers[REDELIVERED] === true;
+    const held = this.#options.holds.take(delivery, task);
+    const claim = held ? await this.#claim(task, redelivered) : undefined;
     const claimedAt = performance.now();
     const deliveries = claim?.deliveries ?? 1;
     const end = (outcome: Outcome, ran?: Ran): Run => ({
@@ -94,10 +97,12 @@ export class Executor {
       ...(ran && { meta: ran.meta }),
     });
 
-    const unwanted = known(task, claim) ?? this.#revoked(task) ?? expired(task) ?? early(task);
+    const elsewhere = held ? claim?.heldSeconds : LEASE_SECONDS;
+    const unwanted = known(task, claim) ??
+      (elsewhere === undefined ? undefined : duplicate(elsewhere, redelivered)) ??
+      this.#revoked(task) ?? expired(task) ?? early(task);
     if (unwanted) return end(unwanted);
-    const { headers } = delivery.message;
-    const again = delivery.redelivered || wasUnknown(headers);
+    const again = redelivered || wasUnknown(headers);
     const suspicion = again ? await this.#options.crashes.suspicion(task) : "none";
     if (suspicion === "poison") return end(poison(task));
 
@@ -118,16 +123,19 @@ export class Executor {
     const admitted = entering instanceof Promise ? await entering : entering;
     if (!admitted) return undefined;
     try {
-      const stale = performance.now() - claimedAt > STALE_MS;
-      const overtaken = stale ? known(task, await this.#look(task)) : undefined;
+      const stale = performance.now() - claimedAt > STALE_MS && delivery.open;
+      const now = stale ? await this.#claim(task, false) : undefined;
       // It comes again, or has come again already.
       if (!delivery.open) return undefined;
+      const overtaken = known(task, now) ??
+        (now?.heldSeconds === undefined ? undefined : duplicate(now.heldSeconds, redelivered));
       const late = overtaken ?? this.#revoked(task) ?? expired(task);
       if (late) return end(late);
       this.#options.inHand.started(delivery);
+      this.#options.holds.running(delivery);
       const attempt = { queue, task, contract, handler, ignoreResult, deliveries };
       const run = () => this.#run(attempt, asked.series ? inputs : inputs[0]!, end);
-      return delivery.redelivered || suspicion !== "none"
+      return redelivered || suspicion !== "none"
         ? await this.#watch(delivery, task, run)
         : await run();
     } finally {
@@ -135,9 +143,9 @@ export class Executor {
     }
   }
 
-  /** What the store knows by now of a delivery that it has counted already. */
-  #look({ id }: TaskMessage): Promise<Claim | undefined> {
-    return this.#options.claims.claim({ id, redelivered: false });
+  /** @param redelivered whether the store counts a hand-out more */
+  #claim({ id, retries }: TaskMessage, redelivered: boolean): Promise<Claim | undefined> {
+    return this.#options.claims.claim({ id, retries, redelivered });
   }
 
   /** How a delivery that waits in vain to be alone is suspected now; `undefined` when it is in vain for good, as its channel is gone. */

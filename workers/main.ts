@@ -34,6 +34,7 @@ import { Crashes } from "./crashes.ts";
 import { Executor } from "./executor.ts";
 import { Follower, loseWith } from "./follow.ts";
 import type { Handlers } from "./handlers.ts";
+import { Holds } from "./holds.ts";
 import { InHand } from "./in_hand.ts";
 import { nodeName } from "./node_name.ts";
 import { Runner } from "./runner.ts";
@@ -46,6 +47,7 @@ import { taskLines } from "./task_lines.ts";
 import { UncaughtErrors } from "./uncaught_errors.ts";
 import { Watchdog } from "./watchdog.ts";
 import { Worker } from "./worker.ts";
+import { WorkerLease } from "./worker_lease.ts";
 
 /** Milliseconds between two looks at the consumers. */
 const LOOK_MS = 100;
@@ -98,7 +100,8 @@ export class WorkerNode implements Service {
     const store = resultStore(config.results, database);
     const outbox = new Outbox({ database });
     const writer = new ResultWriter({ store });
-    const claims = new ClaimReader({ store });
+    const claims = new ClaimReader({ store, node });
+    const holds = new Holds({ database, node });
     const pools = new Pools({
       warm: [...registry].filter(({ name, queue }) =>
         this.queues.includes(queue) && handlers.get(name)
@@ -152,13 +155,15 @@ export class WorkerNode implements Service {
       runner,
       events,
       claims,
+      holds,
       inHand,
       rates,
       isRevoked: (task) => revocations.has(task),
       unknownTaskWait: config.unknownTaskWait,
       resultMaxBytes: config.resultMaxBytes,
     });
-    this.#helpers = [writer, claims, crashes, uncaught, pools, watchdog, announcer];
+    this.#helpers = [writer, claims, crashes, uncaught, pools, watchdog, announcer, holds];
+    this.#helpers.push(new WorkerLease({ database, node, holds }));
     this.#presence = new Presence({
       broker,
       node: teller,
@@ -197,6 +202,7 @@ export class WorkerNode implements Service {
       pools,
       settler: new Settler({ broker, writer, outbox, follower, events, node }),
       inHand,
+      holds,
       rates,
       control,
       grace: config.grace,

@@ -16,7 +16,7 @@ import type { Broker } from "../shared/broker/broker.ts";
 import { checkHeaders } from "../shared/broker/header_limit.ts";
 import { isFollowed } from "../shared/celery/following.ts";
 import { encodeException, pythonRepr, revoked } from "../shared/celery/exception.ts";
-import { retryMessage, type TaskMessage } from "../shared/celery/message.ts";
+import { type RetryChanges, retryMessage, type TaskMessage } from "../shared/celery/message.ts";
 import { InvalidInput } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Outcome } from "../shared/outcome.ts";
@@ -132,15 +132,18 @@ export class Settler {
     this.#options.events.emit({ type: "task-rejected", id: run.id, name, reason, message: detail });
   }
 
-  async #putOff(run: Run, { until, unknownSince }: OutcomeOf<"defer">): Promise<void> {
+  async #putOff(run: Run, deferred: OutcomeOf<"defer">): Promise<void> {
     if (!run.task) throw new TypeError("a message without a task cannot be put off");
     const { id, task, retries } = run.task;
-    const next = copyOf(run, run.task, retries, until, unknownSince);
+    const { why, until } = deferred;
+    const next = copyOf(run, run.task, retries, until, {
+      ...(deferred.why === "unknown" && { unknownSince: deferred.since }),
+      ...(deferred.why === "duplicate" && { redelivered: deferred.redelivered }),
+    });
     if ("kind" in next) return await this.#setAside(run, next);
     await this.#options.outbox.add([next]);
     run.delivery.ack();
-    const unknown = unknownSince !== undefined;
-    this.#options.events.emit({ type: "task-deferred", id, name: task, until, unknown });
+    this.#options.events.emit({ type: "task-deferred", id, name: task, until, why });
   }
 
   /** @returns what the store has now; `undefined` when another final state was there first */
@@ -230,10 +233,10 @@ function copyOf(
   { id }: TaskMessage,
   retries: number,
   dueAt: Date,
-  unknownSince?: Date,
+  deferral: Pick<RetryChanges, "unknownSince" | "redelivered"> = {},
 ): OutboxEntry | OutcomeOf<"reject"> {
   try {
-    const changes = { retries, eta: dueAt, now: new Date(), queue, unknownSince };
+    const changes = { retries, eta: dueAt, now: new Date(), queue, ...deferral };
     const message = retryMessage(delivery.message, changes);
     checkHeaders(message.headers);
     return { taskId: id, retries, dueAt, message };

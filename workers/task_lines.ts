@@ -49,11 +49,17 @@ function lineOf(event: TaskEvent): Line | undefined {
     }
     case "task-deferred": {
       const due = event.until.toISOString();
-      if (event.unknown) {
-        const message = `is not known to this worker: offered to the others again at ${due}`;
-        return ["warning", message, { due }];
+      switch (event.why) {
+        case "unknown": {
+          const message = `is not known to this worker: offered to the others again at ${due}`;
+          return ["warning", message, { due }];
+        }
+        case "duplicate":
+          return ["info", `is in flight already: this copy is read again at ${due}`, { due }];
+        case "early":
+          return ["info", `stored until it is due at ${due}`, { due }];
       }
-      return ["info", `stored until it is due at ${due}`, { due }];
+      break;
     }
     case "task-rejected": {
       const { reason, message } = event;

@@ -23,8 +23,9 @@ const LATEST = 15;
  * const headers = { "celeriac-unknown-since": "2026-01-01T00:00:56Z" };
  * assertEquals(unknownTask("crop", headers, { wait: 600, now, random: 0.5 }), {
  *   kind: "defer",
+ *   why: "unknown",
  *   until: new Date("2026-01-01T00:01:04Z"),
- *   unknownSince: new Date("2026-01-01T00:00:56Z"),
+ *   since: new Date("2026-01-01T00:00:56Z"),
  * });
  * assertEquals(unknownTask("crop", headers, { wait: 3, now }).kind, "reject");
  * ```
@@ -42,7 +43,7 @@ export function unknownTask(
   }
   const delay = Math.min(Math.max(age, SOONEST), LATEST) * (0.75 + random / 2);
   const until = new Date(now.getTime() + Math.min(delay, wait - age) * 1000);
-  return { kind: "defer", until, unknownSince };
+  return { kind: "defer", why: "unknown", until, since: unknownSince };
 }
 
 /** Whether workers have met the message that did not know its task. */

@@ -27,6 +27,16 @@ export function known(task: TaskMessage, claim: Claim | undefined): Outcome | un
   return isFinal(claim.state) || claim.retries > task.retries ? { kind: "known" } : undefined;
 }
 
+/** Its task is in flight already: it is read again when the holder's lease would have ended. By then its record is final, or the holder
+ * has renewed, or has died and the copy runs.
+ *
+ * @param seconds until the lease ends
+ * @param redelivered whether the broker hands the message out again, which its copy must say as well */
+export function duplicate(seconds: number, redelivered: boolean): Outcome {
+  const until = new Date(Date.now() + seconds * 1000);
+  return { kind: "defer", why: "duplicate", until, redelivered };
+}
+
 /** Past the time that the sender set. */
 export function expired(task: TaskMessage): Outcome | undefined {
   return task.expires && task.expires.getTime() < Date.now()
@@ -37,7 +47,7 @@ export function expired(task: TaskMessage): Outcome | undefined {
 /** Too far ahead of its time to be held. */
 export function early(task: TaskMessage): Outcome | undefined {
   return task.eta && task.eta.getTime() - Date.now() > HOLD_MS
-    ? { kind: "defer", until: task.eta }
+    ? { kind: "defer", why: "early", until: task.eta }
     : undefined;
 }
 

@@ -10,6 +10,7 @@ import { Consumers } from "../shared/broker/consumers.ts";
 import type { AddOptions, Crew } from "./control/node.ts";
 import { declared } from "./declared.ts";
 import type { Executor } from "./executor.ts";
+import type { Holds } from "./holds.ts";
 import type { InHand } from "./in_hand.ts";
 import type { Run } from "./run.ts";
 import type { Runner } from "./runner.ts";
@@ -34,6 +35,7 @@ export interface WorkerOptions {
   readonly pools: Pick<Pools, "size" | "resize">;
   readonly settler: { settle(run: Run): Promise<void> };
   readonly inHand: Pick<InHand, "answered">;
+  readonly holds: Pick<Holds, "release" | "free">;
   readonly rates: { close(): void };
   readonly control: Service;
   /** Seconds that running handlers get when the worker stops. */
@@ -203,17 +205,23 @@ export class Worker implements Service, Crew {
       if (run) traceOutcome(run);
       // nack and never reject: from RabbitMQ 4.3 on it costs the message no delivery.
       if (run) await this.#options.settler.settle(run);
-      else delivery.nack({ requeue: true });
+      else await this.#giveBack(delivery);
     } catch (error) {
       logger.error("Delivery from {queue} goes back as it could not be settled: {error}", {
         queue,
         error,
       });
       await within(GIVE_BACK_MS);
-      delivery.nack({ requeue: true });
+      await this.#giveBack(delivery);
     } finally {
+      this.#options.holds.release(delivery);
       this.#options.inHand.answered(delivery);
     }
+  }
+
+  async #giveBack(delivery: Delivery): Promise<void> {
+    if (delivery.open) await this.#options.holds.free(delivery);
+    delivery.nack({ requeue: true });
   }
 }
 

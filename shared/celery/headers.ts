@@ -56,6 +56,9 @@ const BROKER =
 /** Since when workers meet the message that do not know its task, in ISO 8601: it goes on to others. */
 export const UNKNOWN_SINCE = "celeriac-unknown-since";
 
+/** The broker had handed the message out before, as `redelivered` says of a delivery; it was then put off because its worker seemed alive. */
+export const REDELIVERED = "celeriac-redelivered";
+
 /** Whether users may not set a header of this name: it is the protocol's, RabbitMQ counts a message's
  * journey by it (`x-death` and the like) or it would send copies elsewhere (`CC`, `BCC`).
  *
@@ -68,7 +71,8 @@ export const UNKNOWN_SINCE = "celeriac-unknown-since";
  * ```
  */
 export function isReservedHeader(name: string): boolean {
-  return PROTOCOL.has(name) || name === UNKNOWN_SINCE || /^b?cc$/i.test(name) || BROKER.test(name);
+  return PROTOCOL.has(name) || name === UNKNOWN_SINCE || name === REDELIVERED ||
+    /^b?cc$/i.test(name) || BROKER.test(name);
 }
 
 /** What the sender added to the protocol's headers. */
@@ -91,8 +95,8 @@ export function withoutTransport(headers: Headers): Headers {
   return kept;
 }
 
-/** Of one journey only: what the broker counted, where copies went, and who did not know the task. */
+/** Of one journey only: what the broker counted, where copies went, and which workers it met. */
 function isOfTransport(name: string): boolean {
-  return name === UNKNOWN_SINCE || name === "CC" || name === "BCC" ||
+  return name === UNKNOWN_SINCE || name === REDELIVERED || name === "CC" || name === "BCC" ||
     name.startsWith("x-") && BROKER.test(name);
 }

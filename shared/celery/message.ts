@@ -2,7 +2,7 @@
 import type { Headers, Message, Properties } from "../broker/broker.ts";
 import { InvalidInput, Malformed } from "../errors.ts";
 import { decodeTask } from "./decode.ts";
-import { isReservedHeader, UNKNOWN_SINCE, withoutTransport } from "./headers.ts";
+import { isReservedHeader, REDELIVERED, UNKNOWN_SINCE, withoutTransport } from "./headers.ts";
 import { stringifyJson } from "./json.ts";
 import { repr, reprArgs } from "./repr.ts";
 import {
@@ -156,6 +156,8 @@ export interface RetryChanges {
   readonly now: Date;
   /** Since when no worker that met it knew its task. Default: they do. */
   readonly unknownSince?: Date | undefined;
+  /** Whether the broker had handed it out before. Default `false`. */
+  readonly redelivered?: boolean | undefined;
   /** Queue to send it to by its name, through the default exchange. Default: the way it came. */
   readonly queue?: string;
 }
@@ -179,6 +181,7 @@ export function retryMessage(message: Message, changes: RetryChanges): Message {
   headers["retries"] = changes.retries;
   headers["eta"] = changes.eta ? toIso(changes.eta) : null;
   if (changes.unknownSince) headers[UNKNOWN_SINCE] = toIso(changes.unknownSince);
+  if (changes.redelivered) headers[REDELIVERED] = true;
   // `userId` would have to be our own.
   const { userId: _userId, expiration: _expiration, ...properties } = message.properties;
   return {

@@ -66,8 +66,11 @@ begin
     grant select, insert, update on celeriac.task to celeriac_worker;
     grant insert on celeriac.outbox to celeriac_worker;
     grant select, insert, update on celeriac.chord, celeriac.chord_member to celeriac_worker;
-    grant select, insert, update, delete on celeriac.crash to celeriac_worker;
+    grant select, insert, update, delete on celeriac.crash, celeriac.worker, celeriac.holder to celeriac_worker;
     grant execute on function
+      celeriac.renew_worker(text, float8),
+      celeriac.hold(text, text[], integer[]),
+      celeriac.claim(text, text[], integer[], text[], text),
       celeriac.tasks(text[]),
       celeriac.count_member(text, text),
       celeriac.readable(text),

@@ -16,3 +16,6 @@ const REPLACEMENT = "\u{fffd}";
 export function storable<Text extends string | null>(text: Text): Text {
   return text === null ? text : text.toWellFormed().replaceAll("\0", REPLACEMENT) as Text;
 }
+
+/** The largest `integer` of Postgres. */
+export const MAX_INTEGER = 2 ** 31 - 1;

@@ -1,19 +1,15 @@
-/** Reads what is known of deliveries about to run, in micro-batches. */
+/** Holds deliveries about to run and reads what is known of them, in micro-batches. */
 import { Batch } from "../batch.ts";
 import type { Service } from "../service.ts";
 import { persevere } from "./patience.ts";
-import type { Claim } from "./result.ts";
+import type { Claim, Claimed } from "./result.ts";
 import type { ResultStore } from "./store.ts";
-
-/** A delivery as the store must know it. */
-export interface Claimed {
-  readonly id: string;
-  readonly redelivered: boolean;
-}
 
 /** What a reader works with. */
 export interface ClaimReaderOptions {
   readonly store: Pick<ResultStore, "claim">;
+  /** Node name of the worker that holds what it claims. */
+  readonly node: string;
   /** Deliveries in one statement. Default 500. */
   readonly size?: number;
   /** Milliseconds that the first delivery waits for others. Default 0: what is read in one turn of the event loop goes together. */
@@ -24,10 +20,10 @@ export interface ClaimReaderOptions {
 export class ClaimReader implements Service {
   readonly #batch: Batch<Claimed, Claim | undefined>;
 
-  constructor({ store, size = 500, delayMs = 0 }: ClaimReaderOptions) {
+  constructor({ store, node, size = 500, delayMs = 0 }: ClaimReaderOptions) {
     this.#batch = new Batch<Claimed, Claim | undefined>({
       name: "claims",
-      flush: (deliveries) => store.claim(deliveries),
+      flush: (deliveries) => store.claim(deliveries, node),
       failed: (error, attempt) => persevere("claims", error, attempt),
       size,
       delayMs,
@@ -50,7 +46,7 @@ export class ClaimReader implements Service {
 
   /** Waits as long as the database is away.
    *
-   * @returns the claim, or `undefined` when there is no record
+   * @returns the claim, or `undefined` when there is no record and no other worker holds the task
    * @throws {DatabaseUnavailable} when stopped before there was an answer */
   claim(delivery: Claimed): Promise<Claim | undefined> {
     return this.#batch.add(delivery);

@@ -2,7 +2,7 @@
 import type { ExceptionMeta } from "../celery/exception.ts";
 import { readException } from "../celery/result.ts";
 import type { Sql } from "../database/database.ts";
-import { storable } from "../database/storable.ts";
+import { MAX_INTEGER, storable } from "../database/storable.ts";
 import { InvalidInput } from "../errors.ts";
 import { entriesJson } from "../outbox.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
@@ -10,6 +10,7 @@ import { NATIVE } from "./native.sql.ts";
 import { metaJson, type Row, toRecord, toRow } from "./row.ts";
 import type {
   Claim,
+  Claimed,
   GivenUp,
   Meta,
   RecordFilter,
@@ -32,6 +33,16 @@ interface ListedRow extends Omit<Row, "id"> {
   readonly last_id: string;
   readonly seen: number;
 }
+
+/** What is known of a delivery; with `held` the rest is null. */
+type ClaimRow = Claim & { readonly id: string; readonly held: number | null };
+
+/** What is known of a task that another worker holds, as long as there is no record. */
+const UNRECORDED: Claim = { state: "PENDING", retries: 0, deliveries: 1 };
+
+const CLAIM = `
+  select id, state, retries, deliveries, held
+  from celeriac.claim($1, $2::text[], $3::integer[], $4::text[], $5)`;
 
 /** Rows looked at in one statement when a filter has no index. */
 const WINDOW = 20_000;
@@ -104,19 +115,35 @@ export class PostgresResultStore implements ResultStore {
     return ids;
   }
 
-  async claim(
-    deliveries: readonly { id: string; redelivered: boolean }[],
-  ): Promise<(Claim | undefined)[]> {
-    const ids = [...new Set(deliveries.map(({ id }) => storable(id)))];
-    const again = [
-      ...new Set(deliveries.flatMap(({ id, redelivered }) => redelivered ? storable(id) : [])),
-    ];
+  async claim(deliveries: readonly Claimed[], node: string): Promise<(Claim | undefined)[]> {
     const { claim, reclaim } = await this.#statements();
-    const rows = again.length > 0
-      ? await this.#database.query<Claim & { id: string }>(reclaim, [ids, again])
-      : await this.#database.query<Claim & { id: string }>(claim, [ids]);
-    const claims = new Map(rows.map(({ id, ...claim }) => [id, claim]));
-    return deliveries.map(({ id }) => claims.get(storable(id)));
+    const attempts = new Map<string, number>();
+    const again = new Set<string>();
+    for (const delivery of deliveries) {
+      const id = storable(delivery.id);
+      attempts.set(id, Math.max(attempts.get(id) ?? 0, Math.min(delivery.retries, MAX_INTEGER)));
+      if (delivery.redelivered) again.add(id);
+    }
+    const rows = await this.#database.query<ClaimRow>(CLAIM, [
+      node,
+      [...attempts.keys()],
+      [...attempts.values()],
+      [...again],
+      again.size > 0 ? reclaim : claim,
+    ]);
+    const held = new Map<string, number>();
+    const claims = new Map<string, Claim>();
+    for (const { id, held: heldSeconds, ...claim } of rows) {
+      if (heldSeconds === null) claims.set(id, claim);
+      else held.set(id, heldSeconds);
+    }
+    return deliveries.map((delivery) => {
+      const id = storable(delivery.id);
+      const heldSeconds = held.get(id);
+      const claim = claims.get(id);
+      if (heldSeconds === undefined) return claim;
+      return { ...claim ?? UNRECORDED, heldSeconds };
+    });
   }
 
   async revoke(id: string, why: string): Promise<{ revoked: boolean; state: string | null }> {

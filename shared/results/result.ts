@@ -126,6 +126,16 @@ export interface Claim {
   readonly state: State;
   readonly retries: number;
   readonly deliveries: number;
+  /** Another live worker has the task in flight: seconds until its lease ends, unless it renews. */
+  readonly heldSeconds?: number;
+}
+
+/** A delivery as the store must know it. */
+export interface Claimed {
+  readonly id: string;
+  /** Failed attempts that its message counts. */
+  readonly retries: number;
+  readonly redelivered: boolean;
 }
 
 /** Which records to list. */

@@ -10,7 +10,7 @@ export interface Statements {
   readonly settle: string;
   /** `$1`: settlements that were not taken. Returns the ids whose row says the very same: they were taken before, and the answer got lost. */
   readonly settledBefore: string;
-  /** `$1`: ids, each once. */
+  /** `$1`: ids, each once; `$2` stays unread. Run by `celeriac.claim()`, as `reclaim` is. */
   readonly claim: string;
   /** `$1`: ids, each once; `$2`: those handed out again. A row is made where there is none: a task that kills its worker must be counted. */
   readonly reclaim: string;

@@ -2,6 +2,7 @@
 import type { Sql } from "../database/database.ts";
 import type {
   Claim,
+  Claimed,
   GivenUp,
   Meta,
   RecordFilter,
@@ -34,13 +35,12 @@ export interface ResultStore {
    * @returns for each settlement, in order, whether its state was taken
    * @throws {DatabaseRefused} when one of them cannot be stored; `isDataFault` tells, and then none of them may be */
   settle(settlements: readonly Settlement[]): Promise<boolean[]>;
-  /** Reads what is known of deliveries about to run; counts a hand-out more for those that the broker hands out again, making a PENDING
-   * record without a name where there is none.
+  /** Holds deliveries about to run for a worker, so that no other one runs the same task meanwhile, and reads what is known of them. Counts
+   * a hand-out more for those that the broker hands out again, making a PENDING record without a name where there is none.
    *
-   * @returns for each, in order, the claim, or `undefined` when there is no record */
-  claim(
-    deliveries: readonly { id: string; redelivered: boolean }[],
-  ): Promise<(Claim | undefined)[]>;
+   * @param node the worker's name. It must have a lease ({@linkcode WorkerLease}), or others take its tasks over
+   * @returns for each, in order, the claim, or `undefined` when there is no record and no other worker holds the task */
+  claim(deliveries: readonly Claimed[], node: string): Promise<(Claim | undefined)[]>;
   /** Makes a record that has not started REVOKED, creating it if need be.
    *
    * @returns the record's state before, and whether it was revoked */

@@ -135,10 +135,14 @@ export const crash = defineTask({
   input: z.object({ always: z.boolean().default(false) }),
 });
 
-/** Appends a line to a file: what else a task did can be counted there. */
+/** Appends a line to a file: what else a task did can be counted there. Then it runs until there is another file, if one is named. */
 export const count = defineTask({
   name: "test.count",
-  input: z.object({ file: z.string(), line: z.string().default("ran") }),
+  input: z.object({
+    file: z.string(),
+    line: z.string().default("ran"),
+    until: z.string().optional(),
+  }),
 });
 
 /** Runs until there is a file. */

@@ -121,13 +121,16 @@ export const crashHandler = handle(contracts.crash, ({ always }, { attempt, deli
   return { deliveries };
 });
 
-export const countHandler = handle(contracts.count, async ({ file, line }) => {
+async function appearance(file: string): Promise<void> {
+  while (!await Deno.stat(file).then(() => true, () => false)) await delay(20);
+}
+
+export const countHandler = handle(contracts.count, async ({ file, line, until }) => {
   await Deno.writeTextFile(file, `${line}\n`, { append: true });
+  if (until !== undefined) await appearance(until);
 });
 
-export const holdHandler = handle(contracts.hold, async ({ file }) => {
-  while (!await Deno.stat(file).then(() => true, () => false)) await delay(20);
-});
+export const holdHandler = handle(contracts.hold, ({ file }) => appearance(file));
 
 export const echoHandler = handle(contracts.echo, ({ value }) => value);
 export const echoProcessHandler = handle(contracts.echoProcess, ({ value }) => value);

@@ -16,6 +16,8 @@ import { entryOf } from "../../../shared/publisher.ts";
 import { NativeChords } from "../../../shared/results/chords.ts";
 import { PostgresResultStore } from "../../../shared/results/postgres.ts";
 import { RouteSync } from "../../../shared/route_sync.ts";
+import { Holds } from "../../../workers/holds.ts";
+import { WorkerLease } from "../../../workers/worker_lease.ts";
 import { consumed, queues, started } from "../../support/broker_ground.ts";
 import { giveUpOf, relayOf } from "../../support/relay.ts";
 import { freshDatabase } from "../../support/servers.ts";
@@ -231,8 +233,12 @@ Deno.test("celeriac_worker can do what the worker does", async () => {
   const store = new PostgresResultStore({ database });
   const id = v7();
   assertEquals(await pending(database), []);
-  assertEquals(await store.claim([{ id, redelivered: false }]), [undefined]);
-  await store.claim([{ id, redelivered: true }]);
+  const holds = new Holds({ database, node: "worker@test" });
+  await using lease = new WorkerLease({ database, node: "worker@test", holds });
+  await lease.start();
+  const delivery = { id, retries: 0, redelivered: false };
+  assertEquals(await store.claim([delivery], "worker@test"), [undefined]);
+  await store.claim([{ ...delivery, redelivered: true }], "worker@test");
   const retry = settlement({ id, state: "RETRY", next: entry(id, { retries: 1 }) });
   assertEquals(await store.settle([retry]), [true]);
   assertEquals(await store.settle([retry]), [true]);
@@ -285,6 +291,7 @@ Deno.test("functions that run as their owner are not led astray by what their ca
   const { admin } = ground;
   const unpinned = await admin.query(
     `select proname from pg_proc where pronamespace = 'celeriac'::regnamespace
+     and (prosecdef or proname <> 'claim')
      and not coalesce(proconfig, '{}') @> array['search_path=celeriac, pg_temp']`,
   );
   assertEquals(unpinned, []);

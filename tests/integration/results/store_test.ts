@@ -29,6 +29,8 @@ function submission(given: Partial<Submission> = {}): Submission {
   };
 }
 
+const NODE = "worker@test";
+
 const now = () => Date.now();
 
 function near(time: Date | null | undefined, expected: number, withinMs = 10_000): boolean {
@@ -360,9 +362,10 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     await store.settle([retried, done]);
     const deliveries = [v7(), done.id, pending.id, retried.id, done.id].map((id) => ({
       id,
+      retries: 0,
       redelivered: false,
     }));
-    assertEquals(await store.claim(deliveries), [
+    assertEquals(await store.claim(deliveries, NODE), [
       undefined,
       { state: "SUCCESS", retries: 0, deliveries: 1 },
       { state: "PENDING", retries: 0, deliveries: 1 },
@@ -381,11 +384,11 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     const unknown = v4();
     const fresh = v4();
     const deliveries = [
-      { id: pending.id, redelivered: true },
-      { id: unknown, redelivered: true },
-      { id: unknown, redelivered: true },
-      { id: done.id, redelivered: true },
-      { id: fresh, redelivered: false },
+      { id: pending.id, retries: 0, redelivered: true },
+      { id: unknown, retries: 0, redelivered: true },
+      { id: unknown, retries: 0, redelivered: true },
+      { id: done.id, retries: 0, redelivered: true },
+      { id: fresh, retries: 0, redelivered: false },
     ];
     const counted = (n: number) => [
       { state: "PENDING", retries: 0, deliveries: n },
@@ -394,16 +397,62 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
       { state: "SUCCESS", retries: 0, deliveries: 1 },
       undefined,
     ];
-    assertEquals(await store.claim(deliveries), counted(2) as never);
-    assertEquals(await store.claim(deliveries), counted(3) as never);
+    assertEquals(await store.claim(deliveries, NODE), counted(2) as never);
+    assertEquals(await store.claim(deliveries, NODE), counted(3) as never);
     assertEquals((await store.find(unknown))?.name, null);
 
     // Each attempt is a message of its own: its crashes are counted from the start.
     await store.settle([settlement({ id: unknown, state: "RETRY", retries: 1 })]);
-    assertEquals((await store.claim([{ id: unknown, redelivered: false }]))[0]?.deliveries, 1);
-    assertEquals((await store.claim([{ id: unknown, redelivered: true }]))[0]?.deliveries, 2);
+    assertEquals(
+      (await store.claim([{ id: unknown, retries: 0, redelivered: false }], NODE))[0]?.deliveries,
+      1,
+    );
+    assertEquals(
+      (await store.claim([{ id: unknown, retries: 0, redelivered: true }], NODE))[0]?.deliveries,
+      2,
+    );
     await store.settle([settlement({ id: unknown, retries: 1 })]);
     assertEquals((await store.find(unknown))?.deliveries, 2);
+  },
+
+  async "claim() holds a task for one live worker, and for the next when its lease has ended"(
+    { database, store },
+  ) {
+    const claim = (node: string, id: string, retries = 0) =>
+      store.claim([{ id, retries, redelivered: false }], node).then(([claim]) => claim);
+    const renew = (node: string, seconds: number) =>
+      database.query("select celeriac.renew_worker($1, $2)", [node, seconds]);
+    const id = v7();
+    await renew("one@test", 60);
+    await renew("two@test", 60);
+    assertEquals(await claim("one@test", id), undefined);
+    assertEquals(await claim("one@test", id), undefined);
+    const refused = await claim("two@test", id);
+    assertEquals(refused?.state, "PENDING");
+    const seconds = refused?.heldSeconds ?? 0;
+    assert(seconds > 30 && seconds <= 60, `${seconds}`);
+
+    // The next attempt is there because the one before has ended.
+    assertEquals(await claim("two@test", id, 1), undefined);
+    assert((await claim("one@test", id, 0))?.heldSeconds, "a copy of the attempt before");
+    await renew("two@test", -1);
+    assertEquals(await claim("one@test", id, 1), undefined);
+
+    // One whose own lease has lapsed cannot tell who else would have renewed.
+    await renew("two@test", 60);
+    await renew("one@test", -1);
+    assert((await claim("two@test", id, 1))?.heldSeconds, "taken over too early");
+    await database.query(
+      "update celeriac.worker set waits_until = '-infinity' where node = 'two@test'",
+    );
+    assertEquals(await claim("two@test", id, 1), undefined);
+  },
+
+  async "claim() holds no task whose id fits into no index"({ store }) {
+    const id = Array.from({ length: 200 }, () => v4()).join("");
+    assertEquals(await store.claim([{ id, retries: 2 ** 40, redelivered: false }], NODE), [
+      undefined,
+    ]);
   },
 
   async "revoke() revokes what waits, creates what is unknown, and leaves the rest"({ store }) {

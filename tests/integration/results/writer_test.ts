@@ -77,13 +77,13 @@ Deno.test("ResultWriter.settle() takes a commit whose answer was lost for its ow
 
 Deno.test("ClaimReader.claim() answers each of many, and waits for a database that is away", async () => {
   await using here = await ground();
-  await using claims = new ClaimReader(here);
+  await using claims = new ClaimReader({ ...here, node: "worker@test" });
   const done = settlement({ id: v7() });
   await here.store.settle([done]);
   const [known, unknown, again] = await Promise.all([
-    claims.claim({ id: done.id, redelivered: false }),
-    claims.claim({ id: v7(), redelivered: false }),
-    claims.claim({ id: v7(), redelivered: true }),
+    claims.claim({ id: done.id, retries: 0, redelivered: false }),
+    claims.claim({ id: v7(), retries: 0, redelivered: false }),
+    claims.claim({ id: v7(), retries: 0, redelivered: true }),
   ]);
   assertEquals(known?.state, "SUCCESS");
   assertEquals(unknown, undefined);
@@ -91,7 +91,7 @@ Deno.test("ClaimReader.claim() answers each of many, and waits for a database th
 
   here.proxy.cut();
   here.proxy.swallow();
-  const waiting = claims.claim({ id: done.id, redelivered: false });
+  const waiting = claims.claim({ id: done.id, retries: 0, redelivered: false });
   here.proxy.cut();
   here.proxy.pass();
   assertEquals((await waiting)?.state, "SUCCESS");

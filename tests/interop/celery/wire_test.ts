@@ -80,7 +80,7 @@ const events: TaskEvent[] = [
   { type: "task-retried", id: "again", name: "add", exception: "E('x')", traceback: "T", delay: 1 },
   { type: "task-revoked", id: "revoked", name: "add", expired: false, terminated: true },
   { ...received, id: "later" },
-  { type: "task-deferred", id: "later", name: "add", until: new Date(0), unknown: false },
+  { type: "task-deferred", id: "later", name: "add", until: new Date(0), why: "early" },
   { ...received, id: "later" },
   { type: "task-started", id: "later", name: "add" },
   { type: "task-rejected", id: "odd", name: null, reason: "malformed", message: "m" },

@@ -125,7 +125,7 @@ Deno.test("encodeEvents() writes the fields of each type and never utcoffset", (
       terminated: true,
       signum: 9,
     }],
-    [{ type: "task-deferred", id, name, until, unknown: false }, {
+    [{ type: "task-deferred", id, name, until, why: "early" }, {
       until: "2026-01-02T03:04:05.000Z",
     }],
     [{ type: "task-rejected", id, name, reason: "malformed", message: "m" }, {
@@ -148,7 +148,7 @@ Deno.test("encodeEvents() hides deferrals from watchers who would make a state o
     id: "1",
     name: "add",
     until: new Date(0),
-    unknown: false,
+    why: "early",
   };
   const message = encodeEvents([{ event, timestamp: 1 }], node());
   assertEquals(JSON.parse(new TextDecoder().decode(message.body))[0]["type"], "celeriac-deferred");
