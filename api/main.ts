@@ -3,6 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
 import type { Database } from "../shared/database/database.ts";
 import { pending } from "../shared/database/migrate.ts";
+import { readOnlyReason } from "../shared/database/read_only.ts";
 import { Collector } from "../shared/dead_letters/collector.ts";
 import { DeadLetters } from "../shared/dead_letters/store.ts";
 import { ConfigurationError } from "../shared/errors.ts";
@@ -106,7 +107,10 @@ export class Api implements Service {
     // Any one of them suffices, as either can hold a task.
     const health = this.#health = healthRoutes({
       live: [],
-      ready: [brokerCheck(broker), databaseCheck(() => pending(database, config))],
+      ready: [
+        brokerCheck(broker),
+        databaseCheck(() => pending(database, config), () => readOnlyReason(database)),
+      ],
       readyWhen: "any",
       metrics,
     });

@@ -3,6 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
 import type { Database } from "../shared/database/database.ts";
 import { pending } from "../shared/database/migrate.ts";
+import { readOnlyReason } from "../shared/database/read_only.ts";
 import { DeadLetters } from "../shared/dead_letters/store.ts";
 import { brokerCheck, databaseCheck, healthRoutes } from "../shared/health.ts";
 import { Lease } from "../shared/lease.ts";
@@ -138,7 +139,7 @@ export class Beat implements Service {
       ready: [
         scheduler,
         brokerCheck(broker, ["connected", "blocked"]),
-        databaseCheck(() => pending(database, config)),
+        databaseCheck(() => pending(database, config), () => readOnlyReason(database)),
       ],
       metrics: this.#metrics,
     });

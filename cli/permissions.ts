@@ -14,10 +14,12 @@ import { CHILD_VARIABLES, hasFolder } from "../workers/sandbox/permissions.ts";
 import { SHELL } from "../workers/sandbox/warden.ts";
 import { loadRegistry, type Modules, modulesOf } from "./app.ts";
 import { type Command, ownFlags } from "./command.ts";
+import { databasePermissions } from "./database_permissions.ts";
 import { EXIT } from "./exit.ts";
+import { libpqVariable } from "./libpq_variable.ts";
 import { pathEntry } from "./permission_path.ts";
 
-/** Variables that libraries look at when they load or connect, beside our settings: pg, and what Node's modules and lru-cache ask for. */
+/** Variables that libraries look at when they load or connect, beside our settings: libpq's, and what Node's modules and lru-cache ask for. */
 const LIBRARY_ENV = [
   "PG*",
   "USER",
@@ -26,6 +28,9 @@ const LIBRARY_ENV = [
   "READABLE_STREAM",
   "LRU_CACHE_IGNORE_AC_WARNING",
 ];
+
+/** The roles that connect to Postgres. */
+const DATABASE_ROLES: readonly Role[] = ["api", "worker", "beat", "migrate"];
 
 /** Prints flags for `deno run`. */
 export const permissions: Command = {
@@ -103,13 +108,21 @@ export function permissionFlags(
   const inline = tasks.filter(({ run }) => run === "inline");
   const declared = (among: readonly TaskContract[], kind: typeof GRANTS[number]) =>
     among.flatMap(({ permissions }) => permissions[kind]).filter((entry) => entry !== ".");
-  const net = unique([...hosts(role, config), ...declared(inline, "net")]);
+  const database = DATABASE_ROLES.includes(role)
+    ? databasePermissions(config.databaseUrl, libpqVariable)
+    : undefined;
+  const net = unique([
+    ...hosts(role, config),
+    ...database?.net ?? [],
+    ...declared(inline, "net"),
+  ]);
   const scratch = tasks.some(({ permissions }) => hasFolder(permissions))
     ? [config.sandboxFolder]
     : [];
   const read = unique([
     ...folders(role, config),
     ...secretFiles(role),
+    ...database?.read ?? [],
     ...scratch,
     ...declared(tasks, "read"),
   ]);
@@ -117,13 +130,16 @@ export function permissionFlags(
     ...(role === "dev" && !config.ephemeral ? [resolve(config.data)] : []),
     ...(own.out ? [resolve(own.out)] : []),
     ...scratch,
+    ...database?.write ?? [],
     ...declared(inline, "write"),
   ];
   // Without it Deno aborts a request's signal also when all went well, and says so at length.
   const flags = [
     "--no-prompt",
     "--unstable-no-legacy-abort",
-    `--allow-env=${unique([...variables(role), ...declared(tasks, "env")]).join(",")}`,
+    `--allow-env=${
+      unique([...variables(role), ...database?.env ?? [], ...declared(tasks, "env")]).join(",")
+    }`,
   ];
   if (net.length) flags.push(`--allow-net=${net.join(",")}`);
   if (read.length) flags.push(`--allow-read=${paths(read)}`);
@@ -175,25 +191,22 @@ function hosts(role: Role, config: Config): string[] {
   const amqp = parseAmqpUrls(config.amqpUrl).map(({ hostname, port }) =>
     `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`
   );
-  const postgres = of(config.databaseUrl, 5432);
   switch (role) {
     case "api":
       return [
         `${config.host}:${config.port}`,
         ...(config.healthPort > 0 ? [`${config.host}:${config.healthPort}`] : []),
         ...amqp,
-        postgres,
       ];
     case "worker":
-      return [`${config.host}:${config.healthPort}`, ...amqp, postgres];
     case "beat":
-      return [`${config.host}:${config.healthPort}`, ...amqp, postgres];
+      return [`${config.host}:${config.healthPort}`, ...amqp];
     case "dev":
       return [`${config.host}:${config.port}`];
     case "inspect":
       return amqp;
     case "migrate":
-      return [postgres];
+      return [];
     case "definitions":
       return [of(config.managementUrl, httpPort(config.managementUrl))];
     case "call":

@@ -2,6 +2,7 @@
 import { AmqpBroker } from "../shared/broker/amqp.ts";
 import { PostgresDatabase } from "../shared/database/postgres.ts";
 import type { Config } from "../shared/settings.ts";
+import { libpqVariable } from "./libpq_variable.ts";
 
 /** Messages turn to the outbox when none was confirmed for so long: a caller waits 2 s at most when the database is gone as well. */
 const SILENCE_MS = 1000;
@@ -22,5 +23,6 @@ export function brokerOf(config: Config, name: string): AmqpBroker {
  *
  * @param name shown in `pg_stat_activity` */
 export function databaseOf(config: Config, name: string): PostgresDatabase {
-  return new PostgresDatabase({ url: config.databaseUrl, name, max: config.databasePool });
+  const { databaseUrl: url, databasePool: max } = config;
+  return new PostgresDatabase({ url, name, max, env: libpqVariable });
 }

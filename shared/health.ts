@@ -97,13 +97,19 @@ export function brokerCheck(
   };
 }
 
-/** Looks at a database: whether it answers, and whether its tables are those that this program knows.
+/** Looks at a database: whether it answers and takes writes, and whether its tables are those that this program knows.
  *
- * @param pending names of the migrations that have not run */
-export function databaseCheck(pending: () => Promise<readonly string[]>): Check {
+ * @param pending names of the migrations that have not run
+ * @param readOnly why nothing can be written; `undefined` when writes are taken */
+export function databaseCheck(
+  pending: () => Promise<readonly string[]>,
+  readOnly: () => Promise<string | undefined>,
+): Check {
   return {
     name: "database",
     async look() {
+      const unwritable = await readOnly();
+      if (unwritable !== undefined) return { ok: false, state: "read-only", reason: unwritable };
       const names = await pending();
       if (names.length === 0) return { ok: true, state: "connected" };
       const reason = `Cannot use the database as migrations are missing (${

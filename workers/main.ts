@@ -5,6 +5,7 @@ import { hearing, hearingOf } from "../shared/broker/hearing.ts";
 import { LamportClock } from "../shared/celery/clock.ts";
 import type { Database } from "../shared/database/database.ts";
 import { migrated, pending } from "../shared/database/migrate.ts";
+import { readOnlyReason } from "../shared/database/read_only.ts";
 import { Events } from "../shared/events.ts";
 import { brokerCheck, databaseCheck, healthRoutes, type Verdict } from "../shared/health.ts";
 import type { Log } from "../shared/log.ts";
@@ -260,7 +261,7 @@ export class WorkerNode implements Service {
       live: [{ name: "hearing", look: () => hearingOf(this.#worker) }],
       ready: [
         brokerCheck(broker, ["connected", "blocked"]),
-        databaseCheck(() => pending(database, config)),
+        databaseCheck(() => pending(database, config), () => readOnlyReason(database)),
         { name: "consumers", look: () => this.#consumers() },
       ],
       metrics: this.#metrics,

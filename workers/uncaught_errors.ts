@@ -22,7 +22,7 @@ const MAX_TRACEBACK = 4096;
 const NOTE_MS = 1000;
 
 /** Folder of this package, and the packages that only its own code uses. */
-const OURS = [import.meta.resolve("../"), "/amqplib/", "/pg/", "/pglite/"];
+const OURS = [import.meta.resolve("../"), "/amqplib/", "/pglite/"];
 
 /** What {@linkcode UncaughtErrors} work with. */
 export interface UncaughtErrorsOptions {

@@ -2,7 +2,15 @@
 import type { Service } from "../service.ts";
 
 /** A value given to a statement. Pass JSON as text and cast it (`$1::text::json`), lists as arrays of text and cast them. */
-export type Parameter = string | number | boolean | null | Date | Uint8Array | string[] | number[];
+export type Parameter =
+  | string
+  | number
+  | boolean
+  | null
+  | Date
+  | Uint8Array
+  | readonly string[]
+  | readonly number[];
 
 /** Something that runs statements. */
 export interface Sql {

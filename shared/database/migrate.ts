@@ -66,6 +66,8 @@ export const MIGRATIONS: readonly Migration[] = [
 /** Partitions made ahead, so that a week without upkeep costs nothing. */
 export const DAYS_AHEAD = 7;
 
+const ENCODING = "select current_setting('server_encoding') as encoding";
+
 const LOCK = "select pg_advisory_xact_lock(hashtext('celeriac'), hashtext('migrate'))";
 
 /** Tables and functions belong to `celeriac_migrate` where it may own them, whoever of its members runs this. */
@@ -102,7 +104,7 @@ const EXISTS = "select to_regclass('celeriac.migration') is not null as found";
 /** Applies what is missing, in one transaction: all of it or nothing. Then grants and partitions are brought up to date.
  * May run many times, and in many processes at once.
  *
- * @throws {ConfigurationError} when the database is newer than this program, or was migrated with other files
+ * @throws {ConfigurationError} when the database is newer than this program, was migrated with other files, or cannot store every text
  * @throws {DatabaseUnavailable} when it cannot be reached */
 export async function migrate(
   database: Database,
@@ -110,6 +112,7 @@ export async function migrate(
 ): Promise<Applied[]> {
   const { migrations = MIGRATIONS } = options;
   return await database.transaction(async (sql) => {
+    await checkEncoding(sql, database.address);
     await sql.query(LOCK);
     await sql.script(BECOME_OWNER);
     await sql.script(HISTORY);
@@ -165,6 +168,15 @@ export async function migrated(database: Sql, signal: AbortSignal): Promise<bool
     await pause(LOOK_MS, signal);
   }
   return false;
+}
+
+/** Arguments and results may hold any character. */
+async function checkEncoding(sql: Sql, address: string): Promise<void> {
+  const [row] = await sql.query<{ encoding: string }>(ENCODING);
+  if (row?.encoding === "UTF8") return;
+  throw new ConfigurationError(
+    `Cannot migrate the database at ${address} because its encoding ${row?.encoding} cannot store every text: make another with \`create database NAME encoding 'UTF8' locale 'C' template template0\` and name it in DATABASE_URL`,
+  );
 }
 
 /** How many migrations were applied before, if they were these. */

@@ -8,12 +8,11 @@
  * partitions and further indexes.
  * @module
  */
-import pg from "pg";
+import postgres from "postgres";
 import { rawChannel } from "../support/raw_amqp.ts";
 
 const [queue = "", prefetch = "", kind = ""] = Deno.args;
-const database = new pg.Client(Deno.env.get("DATABASE_URL"));
-await database.connect();
+const database = postgres(Deno.env.get("DATABASE_URL") ?? "", { max: 1 });
 const { channel } = await rawChannel(Deno.env.get("AMQP_URL") ?? "");
 
 const intoRow = `
@@ -47,13 +46,13 @@ async function commit(): Promise<void> {
     gathered = [];
     const ids = batch.map((delivery) => String(delivery.properties.correlationId));
     const values = [ids, batch.map(() => "3")];
-    await database.query({ name: "insert", text: insert, values });
+    await database.unsafe(insert, values, { prepare: true });
     for (const delivery of batch) channel.ack(delivery);
   }
   committing = false;
 }
 
-if (kind !== "record") await database.query(makeTable);
+if (kind !== "record") await database.unsafe(makeTable);
 await channel.prefetch(Number(prefetch));
 await channel.consume(queue, (delivery) => {
   if (!delivery) return;

@@ -1,7 +1,7 @@
 /** The measurements: each runs its rounds, Celeriac and baseline in turn, and gives the medians.
  * @module
  */
-import pg from "pg";
+import { PostgresDatabase } from "../../shared/database/postgres.ts";
 import { v7 } from "uuid";
 import { Process, run } from "../support/process.ts";
 import { TcpProxy } from "../support/proxy.ts";
@@ -100,7 +100,7 @@ export async function measureBatch(effort: Effort, say: Say): Promise<Row> {
       throw new Error(`Refused: ${answer.status} ${refused[0]}`);
     }
     await allDone(servers, "celeriac.task", tasks);
-    const { rows } = await servers.client.query<{ last: Date }>(
+    const rows = await servers.client.query<{ last: Date }>(
       "SELECT max(finished_at) AS last FROM celeriac.task",
     );
     rates.push(tasks / (((rows[0]?.last.getTime() ?? NaN) - start) / 1000));
@@ -170,7 +170,7 @@ export async function measureRefusal(_effort: Effort, say: Say): Promise<Row> {
 
 interface Servers extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
-  readonly client: pg.Client;
+  readonly client: PostgresDatabase;
   readonly amqpUrl: string;
 }
 
@@ -179,9 +179,8 @@ async function freshServers(): Promise<Servers> {
   const vhost = stack.use(await freshVhost());
   const database = stack.use(await freshDatabase());
   await migrate(database.url);
-  const client = new pg.Client(database.url);
-  await client.connect();
-  stack.defer(() => client.end());
+  const client = stack.use(new PostgresDatabase({ url: database.url, max: 1 }));
+  await client.start();
   const owned = stack.move();
   return {
     env: { ...sampleApp, AMQP_URL: vhost.url, DATABASE_URL: database.url },
@@ -231,7 +230,7 @@ async function rateOf(
   }
   await using _worker = await start(servers.env);
   await allDone(servers, relation, tasks);
-  const { rows } = await servers.client.query<{ seconds: number }>(
+  const rows = await servers.client.query<{ seconds: number }>(
     `SELECT extract(epoch FROM max(finished_at) - min(finished_at))::float8 AS seconds FROM ${relation}`,
   );
   return tasks / (rows[0]?.seconds ?? NaN);
@@ -241,7 +240,7 @@ async function rateOf(
 async function allDone({ client }: Servers, relation: string, tasks: number): Promise<void> {
   const deadline = Date.now() + 120_000;
   while (Date.now() < deadline) {
-    const { rows } = await client.query<{ count: number }>(
+    const rows = await client.query<{ count: number }>(
       `SELECT count(*)::int AS count FROM ${relation} WHERE state = 'SUCCESS'`,
     );
     if (rows[0]?.count === tasks) return;

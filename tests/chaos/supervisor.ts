@@ -1,7 +1,8 @@
 /** The system under test: servers of its own that can be mistreated, two APIs, two workers, and proxies between.
  * @module
  */
-import pg from "pg";
+import type { Parameter } from "../../shared/database/database.ts";
+import { PostgresDatabase } from "../../shared/database/postgres.ts";
 import { freePorts } from "../support/ports.ts";
 import { PrivatePostgres } from "../support/private_postgres.ts";
 import { findPostgres } from "../support/postgres.ts";
@@ -119,19 +120,11 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /** Runs one statement as a superuser, past the proxy. */
-  async rows<Row extends object>(statement: string, values: unknown[] = []): Promise<Row[]> {
-    const client = new pg.Client({
-      connectionString: this.postgres.url,
-      connectionTimeoutMillis: 5000,
-      query_timeout: 20_000,
-    });
-    client.on("error", () => {});
-    await client.connect();
-    try {
-      return (await client.query<Row>(statement, values)).rows;
-    } finally {
-      await client.end();
-    }
+  async rows<Row extends object>(statement: string, values: Parameter[] = []): Promise<Row[]> {
+    const { url } = this.postgres;
+    await using database = new PostgresDatabase({ url, max: 1, timeoutMs: 20_000 });
+    await database.start();
+    return await database.query<Row>(statement, values);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 /** Database users with no more rights than their role, as infra/database-roles.sql describes them.
  * @module
  */
-import pg from "pg";
+import { PostgresDatabase } from "../../shared/database/postgres.ts";
 import { freshDatabase } from "./servers.ts";
 import { checkout } from "./roles.ts";
 
@@ -20,19 +20,19 @@ export interface OwnedDatabase extends AsyncDisposable {
 export async function databaseUsers(): Promise<OwnedDatabase> {
   await using stack = new AsyncDisposableStack();
   const password = crypto.randomUUID();
-  const administrator = new pg.Client(Deno.env.get("DATABASE_URL"));
-  await administrator.connect();
-  stack.defer(() => administrator.end());
+  const url = Deno.env.get("DATABASE_URL") ?? "";
+  const administrator = stack.use(new PostgresDatabase({ url, max: 1 }));
+  await administrator.start();
   const prefix = `test_${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`;
   stack.defer(async () => {
     for (const role of roles) await administrator.query(`DROP ROLE IF EXISTS ${prefix}_${role}`);
   });
   const database = stack.use(await freshDatabase());
 
-  const owner = new pg.Client(database.url);
-  await owner.connect();
-  await owner.query(await Deno.readTextFile(`${checkout}infra/database-roles.sql`));
-  await owner.end();
+  const owner = stack.use(new PostgresDatabase({ url: database.url, max: 1 }));
+  await owner.start();
+  await owner.script(await Deno.readTextFile(`${checkout}infra/database-roles.sql`));
+  await owner.stop();
   for (const role of roles) {
     await administrator.query(
       `CREATE ROLE ${prefix}_${role} LOGIN PASSWORD '${password}' IN ROLE celeriac_${role}`,

@@ -1,7 +1,8 @@
 /** Servers for a pipeline of real processes, and the two ways a test looks at it: HTTP and SQL.
  * @module
  */
-import pg from "pg";
+import type { Parameter } from "../../shared/database/database.ts";
+import { PostgresDatabase } from "../../shared/database/postgres.ts";
 import { eventually } from "./eventually.ts";
 import { migrate, testApp } from "./roles.ts";
 import { freshDatabase, freshVhost, type TestDatabase, type Vhost } from "./servers.ts";
@@ -13,7 +14,7 @@ export interface Pipeline extends AsyncDisposable {
   /** Variables that lead a role there and make it run the tests' own tasks. */
   readonly env: Readonly<Record<string, string>>;
   /** Runs one statement as a superuser. */
-  rows<Row extends object>(statement: string, values?: unknown[]): Promise<Row[]>;
+  rows<Row extends object>(statement: string, values?: Parameter[]): Promise<Row[]>;
   /** How many tasks are in a state. */
   count(state: string): Promise<number>;
   /** The row of a task, once its state is final. */
@@ -59,11 +60,10 @@ export async function freshPipeline(): Promise<Pipeline> {
 
 /** A pipeline on servers that somebody else has made, and removes. */
 export async function pipelineOn(vhost: Vhost, database: TestDatabase): Promise<Pipeline> {
-  const client = new pg.Client(database.url);
-  await client.connect();
-  const rows = async <Row extends object>(statement: string, values: unknown[] = []) => {
-    return (await client.query<Row>(statement, values)).rows;
-  };
+  const client = new PostgresDatabase({ url: database.url, max: 1 });
+  await client.start();
+  const rows = <Row extends object>(statement: string, values: Parameter[] = []) =>
+    client.query<Row>(statement, values);
   return {
     vhost,
     database,
@@ -85,7 +85,7 @@ export async function pipelineOn(vhost: Vhost, database: TestDatabase): Promise<
         return letters.length > 0 && letters;
       });
     },
-    [Symbol.asyncDispose]: () => client.end(),
+    [Symbol.asyncDispose]: () => client.stop(),
   };
 }
 

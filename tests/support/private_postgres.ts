@@ -1,7 +1,8 @@
 /** A Postgres of our own, that can be stopped and started again on the same data.
  * @module
  */
-import pg from "pg";
+import { PostgresDatabase } from "../../shared/database/postgres.ts";
+import { ordinaryUser } from "./ordinary_user.ts";
 import { freePorts } from "./ports.ts";
 import { Process, type ProcessOptions, run } from "./process.ts";
 import { untilUp } from "./server.ts";
@@ -115,22 +116,8 @@ export class PrivatePostgres {
  *
  * @throws when it does not answer */
 export async function releaseOf(url: string): Promise<string> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
-  await client.connect();
-  try {
-    const { rows } = await client.query<{ server_version: string }>("SHOW server_version");
-    return rows[0]?.server_version.split(" ")[0] ?? "";
-  } finally {
-    await client.end();
-  }
-}
-
-/** Postgres refuses to run as root, so root lends it an ordinary user. */
-async function ordinaryUser(): Promise<{ uid: number; gid: number } | undefined> {
-  if (Deno.uid() !== 0) return undefined;
-  const users = (await Deno.readTextFile("/etc/passwd")).split("\n").map((line) => line.split(":"));
-  const user = users.find(([name]) => name === "postgres") ??
-    users.find(([name]) => name === "nobody");
-  if (!user) throw new Error("Cannot start Postgres as root: there is no user postgres or nobody");
-  return { uid: Number(user[2]), gid: Number(user[3]) };
+  await using database = new PostgresDatabase({ url, max: 1 });
+  await database.start();
+  const [row] = await database.query<{ server_version: string }>("SHOW server_version");
+  return row?.server_version.split(" ")[0] ?? "";
 }

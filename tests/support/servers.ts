@@ -4,7 +4,7 @@
  * or starts them. A server that is missing fails the test: nothing is skipped.
  * @module
  */
-import pg from "pg";
+import { PostgresDatabase } from "../../shared/database/postgres.ts";
 
 /** A vhost that nobody else uses; deleted when disposed. */
 export interface Vhost extends AsyncDisposable {
@@ -99,13 +99,9 @@ export async function management(
 }
 
 async function statement(server: string, text: string): Promise<void> {
-  const client = new pg.Client(server);
-  await client.connect();
-  try {
-    await client.query(text);
-  } finally {
-    await client.end();
-  }
+  await using database = new PostgresDatabase({ url: server, max: 1 });
+  await database.start();
+  await database.query(text);
 }
 
 function freshName(): string {

@@ -23,7 +23,7 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
 /** Packages that hide behind a seam, and the one place that may know them. */
 const singleImporters: Readonly<Record<string, RegExp>> = {
   amqplib: /^shared\/broker\/amqp\w*\.ts$/,
-  pg: /^shared\/database\/postgres\.ts$/,
+  postgres: /^(shared\/database\/postgres_connection|tests\/bench\/bare_worker)\.ts$/,
   "@electric-sql/pglite": /^shared\/database\/pglite\w*\.ts$/,
 };
 

@@ -61,12 +61,19 @@ Deno.test("healthRoutes() serves liveness and metrics", async () => {
 });
 
 Deno.test("databaseCheck() names missing migrations and the command", async () => {
-  assertEquals(await databaseCheck(() => Promise.resolve([])).look(), {
+  const writable = () => Promise.resolve(undefined);
+  assertEquals(await databaseCheck(() => Promise.resolve([]), writable).look(), {
     ok: true,
     state: "connected",
   });
-  const { ok, reason } = await databaseCheck(() => Promise.resolve(["0002_outbox"])).look();
+  const { ok, reason } = await databaseCheck(() => Promise.resolve(["0002_outbox"]), writable)
+    .look();
   assertEquals(ok, false);
   assertStringIncludes(reason!, "0002_outbox");
   assertStringIncludes(reason!, "deno task migrate");
+});
+
+Deno.test("databaseCheck() is not well where nothing can be written", async () => {
+  const check = databaseCheck(() => Promise.resolve([]), () => Promise.resolve("a standby"));
+  assertEquals(await check.look(), { ok: false, state: "read-only", reason: "a standby" });
 });

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import pg from "pg";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
+import { DatabaseRefused } from "../../../shared/errors.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import { Registry } from "../../../shared/registry.ts";
 import { RouteSync } from "../../../shared/route_sync.ts";
@@ -17,12 +17,6 @@ const echo = defineTask({
   input: z.object({ first: z.unknown(), second: z.unknown() }),
 });
 const echoHandler = handle(echo, (input) => input);
-
-async function connected(url: string): Promise<pg.Client & AsyncDisposable> {
-  const client = new pg.Client(url);
-  await client.connect();
-  return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() });
-}
 
 Deno.test("celeriac.submit() sends a task if and only if its transaction commits", async () => {
   await using home = await house([echoHandler]);
@@ -139,11 +133,12 @@ Deno.test("RouteSync writes at start and at each interval, also when the databas
 Deno.test("celeriac.submit() can be called by a user who can do nothing else, from psql", async () => {
   await using owned = await databaseUsers();
   await migrate(owned.url("migrate"));
-  await using submitter = await connected(owned.url("submit"));
-  await submitter.query("begin");
-  const { rows } = await submitter.query("select celeriac.submit('shop.invoice', '{\"n\": 1}')");
+  await using submitter = new PostgresDatabase({ url: owned.url("submit") });
+  await submitter.start();
+  const rows = await submitter.transaction((sql) =>
+    sql.query("select celeriac.submit('shop.invoice', '{\"n\": 1}')")
+  );
   assertEquals(rows.length, 1);
-  await submitter.query("commit");
   const printed = await run("psql", [
     "--no-psqlrc",
     "--tuples-only",
@@ -164,7 +159,7 @@ Deno.test("celeriac.submit() can be called by a user who can do nothing else, fr
       "select celeriac.revoke('x', '{}')",
     ]
   ) {
-    const error = await assertRejects(() => submitter.query(statement), pg.DatabaseError);
+    const error = await assertRejects(() => submitter.query(statement), DatabaseRefused);
     assertEquals(error.code, "42501", statement);
   }
 });

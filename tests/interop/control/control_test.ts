@@ -1,10 +1,10 @@
 /** Workers of ours, inspected and steered by real Celery, with the rights that the definitions give. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import pg from "pg";
 import { type CeleryStack, celeryStack, PYTHON_ENVIRONMENT } from "../../support/celery_stacks.ts";
 import { eventually } from "../../support/eventually.ts";
 import { Process } from "../../support/process.ts";
+import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { applyDefinitions } from "../../../shared/definitions/apply.ts";
 import { renderDefinitions } from "../../../shared/definitions/render.ts";
 import { unprovisioned } from "../../support/provisioned.ts";
@@ -42,9 +42,8 @@ for (const name of await stacksHere()) {
     await applyDefinitions(ground.management, await renderDefinitions(options));
     const fresh = stack.use(await freshDatabase());
     await migrate(fresh.url);
-    const database = new pg.Client(fresh.url);
-    await database.connect();
-    stack.defer(() => database.end());
+    const database = stack.use(new PostgresDatabase({ url: fresh.url, max: 1 }));
+    await database.start();
     const shell = stack.use(await CeleryShell.start(celery, ground.url("python")));
     const dumped = stack.use(await dump(celery, ground.url("flower")));
     const env = {
@@ -64,7 +63,7 @@ for (const name of await stacksHere()) {
       assertEquals(code, 0, `control ${args.join(" ")}: ${output}`);
       return output;
     };
-    const row = async (id: string) => (await database.query<Row>(selectTask, [id])).rows[0];
+    const row = async (id: string) => (await database.query<Row>(selectTask, [id]))[0];
     const final = (id: string) =>
       eventually(`final state of ${id}`, async () => {
         const found = await row(id);
@@ -163,7 +162,7 @@ for (const name of await stacksHere()) {
       const ids: string[] = [];
       for (let value = 0; value < 5; value++) ids.push(await shell.send("test.echo", { value }));
       for (const id of ids) await final(id);
-      const { rows } = await database.query<{ started_at: Date }>(
+      const rows = await database.query<{ started_at: Date }>(
         "SELECT started_at FROM celeriac.task WHERE id = ANY($1) ORDER BY started_at",
         [ids],
       );
@@ -183,8 +182,7 @@ for (const name of await stacksHere()) {
     await t.step("what is due later waits in the outbox, and is no worker's", async () => {
       const id = await shell.send("test.echo", { value: 7 }, { countdown: 600 });
       await eventually("it is in the outbox", async () => {
-        const { rows } = await database.query(selectWaiting, [id]);
-        return rows.length === 1;
+        return (await database.query(selectWaiting, [id])).length === 1;
       }, WITHIN);
       assertEquals(await inspect("scheduled"), []);
     });

@@ -1,10 +1,10 @@
 /** A Celery project of quorum queues, which delays its messages inside the broker, with the rights that the definitions give. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import pg from "pg";
 import { AmqpBroker } from "../../../shared/broker/amqp.ts";
 import type { Message } from "../../../shared/broker/broker.ts";
 import { encodeTask } from "../../../shared/celery/message.ts";
 import { decodeMeta } from "../../../shared/celery/result.ts";
+import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { applyDefinitions } from "../../../shared/definitions/apply.ts";
 import { renderDefinitions } from "../../../shared/definitions/render.ts";
 import { inquire } from "../../../shared/inquiry.ts";
@@ -35,10 +35,9 @@ Deno.test("what Celery (c57) delays inside the broker reaches our worker when it
   await applyDefinitions(ground.management, await renderDefinitions(options));
   const fresh = parts.use(await freshDatabase());
   await migrate(fresh.url);
-  const database = new pg.Client(fresh.url);
-  await database.connect();
-  parts.defer(() => database.end());
-  const row = async (id: string) => (await database.query<Row>(selectTask, [id])).rows[0];
+  const database = parts.use(new PostgresDatabase({ url: fresh.url, max: 1 }));
+  await database.start();
+  const row = async (id: string) => (await database.query<Row>(selectTask, [id]))[0];
   const script = (name: string) => new URL(name, import.meta.url);
   const env = { ...testApp, DATABASE_URL: fresh.url, CELERIAC_NODE: NODE, CELERIAC_PROCESSES: "1" };
   parts.use(await startWorker({ env: { ...env, AMQP_URL: ground.url("worker") } }));

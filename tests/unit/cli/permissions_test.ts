@@ -64,6 +64,19 @@ Deno.test("permissionFlags() lets definitions reach the management API on the po
   assertEquals(at("http://u:p@rabbit:15672"), ["rabbit:15672"]);
 });
 
+Deno.test("permissionFlags() lets a role open the socket and the files that DATABASE_URL names", () => {
+  const socket = "/run/postgresql/.s.PGSQL.5432";
+  const local = { DATABASE_URL: "postgres:///shop?host=/run/postgresql&user=u&password=p" };
+  assertEquals(granted("net", "migrate", local), [`unix:${socket}`]);
+  assertEquals(granted("read", "migrate", local), [socket]);
+  assertEquals(granted("write", "migrate", local), [socket]);
+  const remote = {
+    DATABASE_URL: "postgres://u@[::1]/shop?sslrootcert=/srv/ca.pem&passfile=/srv/passwords",
+  };
+  assertEquals(granted("net", "migrate", remote), ["[::1]:5432"]);
+  assertEquals(granted("read", "migrate", remote), ["/srv/ca.pem", "/srv/passwords"]);
+});
+
 /** The values of each `--allow-KIND` flag; none where everything of the kind is allowed. */
 function values(flags: readonly string[]): Map<string, string[]> {
   return new Map(

@@ -1,0 +1,218 @@
+/** Where a database is and how to log in, from a URL and libpq's variables (PostgreSQL documentation, "Connection Strings"). */
+import { closest } from "../closest.ts";
+import { ConfigurationError } from "../errors.ts";
+
+/** How much TLS must prove, as libpq's `sslmode` means it. */
+export type SslMode = "disable" | "allow" | "prefer" | "require" | "verify-ca" | "verify-full";
+
+/** A server, a database on it and how to log in. Absolute or relative paths name files. */
+export interface PostgresTarget {
+  /** A name, an IP address (an IPv6 one without brackets) or the folder of a Unix socket. */
+  readonly host: string;
+  /** The IP address to connect to when the host's name is not to be resolved. */
+  readonly hostAddress: string | undefined;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  /** `undefined` where it is to be looked up in the password file. */
+  readonly password: string | undefined;
+  /** libpq's password file; not read when a password is given. */
+  readonly passwordFile: string | undefined;
+  /** Whether somebody named the password file, so that it must be there. */
+  readonly passwordFileNamed: boolean;
+  readonly sslMode: SslMode;
+  /** Certificates to trust; those of the system when absent. */
+  readonly sslRootCert: string | undefined;
+  readonly sslCert: string | undefined;
+  readonly sslKey: string | undefined;
+  /** Command-line options for the server, such as `-c work_mem=64MB`. */
+  readonly options: string | undefined;
+  readonly applicationName: string | undefined;
+  readonly connectTimeoutMs: number;
+  /** Whether statements may be prepared by name. */
+  readonly prepare: boolean;
+}
+
+/** Longer than a healthy server needs, shorter than a request waits. */
+const CONNECT_TIMEOUT_MS = 5000;
+
+const SSL_MODES: readonly SslMode[] = [
+  "disable",
+  "allow",
+  "prefer",
+  "require",
+  "verify-ca",
+  "verify-full",
+];
+
+/** Parameters of the URL, and the variable that stands in for one that is absent. */
+const PARAMETERS: Readonly<Record<string, string | undefined>> = {
+  host: "PGHOST",
+  hostaddr: "PGHOSTADDR",
+  port: "PGPORT",
+  user: "PGUSER",
+  password: "PGPASSWORD",
+  dbname: "PGDATABASE",
+  passfile: "PGPASSFILE",
+  sslmode: "PGSSLMODE",
+  sslrootcert: "PGSSLROOTCERT",
+  sslcert: "PGSSLCERT",
+  sslkey: "PGSSLKEY",
+  options: "PGOPTIONS",
+  application_name: "PGAPPNAME",
+  connect_timeout: "PGCONNECT_TIMEOUT",
+  channel_binding: "PGCHANNELBINDING",
+  gssencmode: "PGGSSENCMODE",
+  target_session_attrs: undefined,
+  ssl: undefined,
+  prepare: undefined,
+};
+
+/** libpq's parameters that only tune what works without them. */
+const WITHOUT_EFFECT =
+  /^(keepalives.*|tcp_user_timeout|sslsni|sslcompression|client_encoding|fallback_application_name|krbsrvname|gsslib)$/;
+
+/** What each of these may be; anything else cannot work here. */
+const ACCEPTED: Readonly<Record<string, readonly string[]>> = {
+  sslmode: SSL_MODES,
+  ssl: ["true", "false"],
+  prepare: ["true", "false"],
+  channel_binding: ["disable", "prefer"],
+  gssencmode: ["disable", "prefer"],
+  target_session_attrs: ["any", "read-write", "primary"],
+};
+
+/** Reads a URL. Parameters after `?` win over its other parts, and these over variables.
+ *
+ * @param env looks up a variable
+ * @throws {ConfigurationError} when it is not a URL of Postgres, or asks for something that cannot work
+ *
+ * @example
+ * ```ts
+ * import { parseTarget } from "./postgres_target.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { host, port, database, sslMode } = parseTarget("postgres://shop@db/a%2Fb?sslmode=require", () => undefined);
+ * assertEquals([host, port, database, sslMode], ["db", 5432, "a/b", "require"]);
+ * ```
+ */
+export function parseTarget(
+  url: string,
+  env: (name: string) => string | undefined,
+): PostgresTarget {
+  const parsed = URL.parse(url);
+  if (!parsed || !/^postgres(ql)?:$/.test(parsed.protocol)) {
+    throw new ConfigurationError(
+      "Cannot use the database's URL because it is not of the form 'postgres://user:password@host:port/name': correct DATABASE_URL",
+    );
+  }
+  const parameters = parametersOf(parsed);
+  const get = (name: string) => {
+    const variable = PARAMETERS[name];
+    const value = parameters.get(name) ?? (variable && env(variable));
+    return accepted(name, value || undefined, parameters.has(name) ? `?${name}` : variable);
+  };
+  for (const name of ["channel_binding", "gssencmode", "target_session_attrs"]) get(name);
+  const host = get("host") ?? "localhost";
+  if (host.includes(",")) throw unusable("it names several hosts", "name one");
+  const user = get("user") ?? env("USER") ?? env("USERNAME") ?? "postgres";
+  const home = env("HOME");
+  const rootCert = get("sslrootcert");
+  const sslMode = sslModeOf(get("sslmode"), get("ssl"), rootCert);
+  return {
+    host,
+    hostAddress: get("hostaddr"),
+    port: whole("port", get("port") ?? "5432", 65_535),
+    database: get("dbname") ?? user,
+    user,
+    password: get("password"),
+    passwordFile: get("passfile") ?? (home && `${home}/.pgpass`),
+    passwordFileNamed: get("passfile") !== undefined,
+    sslMode: host.startsWith("/") ? "disable" : sslMode,
+    sslRootCert: rootCert === "system" ? undefined : rootCert,
+    sslCert: get("sslcert"),
+    sslKey: get("sslkey"),
+    options: get("options"),
+    applicationName: get("application_name"),
+    connectTimeoutMs: timeoutOf(get("connect_timeout")),
+    prepare: get("prepare") !== "false",
+  };
+}
+
+/** The parts and parameters of a URL by their names. */
+function parametersOf(url: URL): Map<string, string> {
+  const decode = (name: string, text: string): [string, string][] => {
+    try {
+      return text === "" ? [] : [[name, decodeURIComponent(text)]];
+    } catch {
+      throw unusable(
+        `its ${name} holds a '%' that does not begin an encoded character`,
+        "write '%' as '%25'",
+      );
+    }
+  };
+  const parameters = new Map([
+    ...decode("user", url.username),
+    ...decode("password", url.password),
+    ...decode("host", url.hostname.replace(/^\[(.*)\]$/, "$1")),
+    ...decode("port", url.port),
+    ...decode("dbname", url.pathname.slice(1)),
+  ]);
+  for (const [name, value] of url.searchParams) {
+    if (WITHOUT_EFFECT.test(name)) continue;
+    if (!Object.hasOwn(PARAMETERS, name)) {
+      const near = closest(name, Object.keys(PARAMETERS));
+      throw unusable(
+        `it has an unknown parameter '${name}'`,
+        near ? `did you mean '${near}'?` : "leave it out",
+      );
+    }
+    parameters.set(name, value);
+  }
+  return parameters;
+}
+
+/** libpq checks the certificate's authority also for `require` where root certificates are given. */
+function sslModeOf(
+  given: string | undefined,
+  ssl: string | undefined,
+  rootCert: string | undefined,
+): SslMode {
+  if (rootCert === "system") {
+    if (given === undefined || given === "verify-full") return "verify-full";
+    throw unusable(`sslrootcert=system does not go with sslmode=${given}`, "use verify-full");
+  }
+  const mode = (given ?? (ssl === "true" ? "require" : "prefer")) as SslMode;
+  return mode === "require" && rootCert !== undefined ? "verify-ca" : mode;
+}
+
+function accepted(
+  name: string,
+  value: string | undefined,
+  where: string | undefined,
+): string | undefined {
+  const choices = ACCEPTED[name];
+  if (value === undefined || !choices || choices.includes(value)) return value;
+  throw unusable(
+    `it cannot work with '${value}' of ${where}`,
+    `use ${choices.join(" or ")}, or leave it out`,
+  );
+}
+
+/** As in libpq 0 and less mean no limit, which a pool cannot work with: it takes the default. */
+function timeoutOf(seconds: string | undefined): number {
+  const given = seconds === undefined ? 0 : Number(seconds);
+  return given > 0 ? given * 1000 : CONNECT_TIMEOUT_MS;
+}
+
+function whole(name: string, text: string, max: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0 && value <= max) return value;
+  throw unusable(`its ${name} is not a whole number from 1 to ${max}`, "correct it");
+}
+
+function unusable(reason: string, remedy: string): ConfigurationError {
+  return new ConfigurationError(
+    `Cannot use the database's URL because ${reason}: ${remedy} (DATABASE_URL)`,
+  );
+}
