@@ -49,6 +49,8 @@ const DEPTH = `
     greatest(extract(epoch from now() - min(due_at)), 0)::float8 as lag
   from celeriac.outbox`;
 
+const HASTEN = "select celeriac.hasten($1::text[])";
+
 /** The table of waiting messages. Relays drain it. */
 export class Outbox {
   readonly #database: Sql;
@@ -77,6 +79,13 @@ export class Outbox {
       entriesJson(entries),
     ]);
     return added.map(({ task_id, retries }) => ({ taskId: task_id, retries }));
+  }
+
+  /** Makes the messages of revoked tasks due now: a worker that receives one knows that its task is revoked, and continues its workflow.
+   *
+   * @throws {DatabaseUnavailable} */
+  async hasten(taskIds: readonly string[]): Promise<void> {
+    await this.#database.query(HASTEN, [taskIds.map((id) => storable(id))]);
   }
 
   /** @throws {DatabaseUnavailable} */

@@ -1,4 +1,5 @@
 /** Puts a worker together: messages in, outcomes out. */
+import { getLogger } from "@logtape/logtape";
 import type { AmqpAddress } from "../shared/broker/amqp_address.ts";
 import type { Broker } from "../shared/broker/broker.ts";
 import { hearing, hearingOf } from "../shared/broker/hearing.ts";
@@ -190,6 +191,13 @@ export class WorkerNode implements Service {
         presence: this.#presence,
         crew: () => this.#worker,
         terminate: (id) => runner.terminate(id),
+        hasten: (ids) =>
+          void outbox.hasten(ids).catch((error) =>
+            getLogger(["celeriac", "worker"]).info(
+              "Revoked tasks stay in the outbox until they are due: {error}",
+              { error },
+            )
+          ),
         shutDown: () => this.#shutDown.resolve(),
       },
     });

@@ -72,6 +72,7 @@ begin
       celeriac.hold(text, text[], integer[]),
       celeriac.claim(text, text[], integer[], text[], text),
       celeriac.tasks(text[]),
+      celeriac.hasten(text[]),
       celeriac.count_member(text, text),
       celeriac.readable(text),
       celeriac.shown(text),

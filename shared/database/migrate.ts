@@ -26,6 +26,7 @@ import index from "./migrations/0017_index.sql" with { type: "text" };
 import chordBody from "./migrations/0018_chord_body.sql" with { type: "text" };
 import expiry from "./migrations/0019_expiry.sql" with { type: "text" };
 import holder from "./migrations/0020_holder.sql" with { type: "text" };
+import hasten from "./migrations/0021_hasten.sql" with { type: "text" };
 
 /** One step of the schema; its place in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -61,6 +62,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "chord body", sql: chordBody },
   { name: "expiry", sql: expiry },
   { name: "holder", sql: holder },
+  { name: "hasten", sql: hasten },
 ];
 
 /** Partitions made ahead, so that a week without upkeep costs nothing. */

@@ -25,6 +25,8 @@ export interface Node {
   crew(): Crew;
   /** Ends what runs of a task. @returns whether anything did */
   terminate(id: string): boolean;
+  /** Makes the messages of these tasks due that wait in the outbox. Neither waits nor throws. */
+  hasten(ids: readonly string[]): void;
   /** Asks the process to stop as SIGTERM does. */
   shutDown(): void;
 }

@@ -41,9 +41,11 @@ function terminate(given: Arguments, node: Node): unknown {
   return end(ids, node);
 }
 
-function flag(ids: readonly string[], { revocations, rates }: Node): void {
+/** First the ids are known here: their messages may come back from the outbox at once. */
+function flag(ids: readonly string[], { revocations, rates, hasten }: Node): void {
   revocations.add(ids);
   rates.release(new Set(ids));
+  hasten(ids);
 }
 
 function end(ids: readonly string[], { inHand, ...node }: Node): unknown {

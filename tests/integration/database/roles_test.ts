@@ -244,7 +244,9 @@ Deno.test("celeriac_worker can do what the worker does", async () => {
   assertEquals(await store.settle([retry]), [true]);
   assertEquals(await store.settle([settlement({ id, retries: 1 })]), [true]);
   assertEquals((await store.find(id))?.state, "SUCCESS");
-  await new Outbox({ database }).add([entry("later"), entry("later")]);
+  const outbox = new Outbox({ database });
+  await outbox.add([entry("later"), entry("later", { dueAt: new Date(Date.now() + 3_600_000) })]);
+  await outbox.hasten(["later"]);
 });
 
 Deno.test("celeriac_worker is refused everything else", async () => {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { encodeRequest } from "../../../shared/celery/control.ts";
+import { encodeRequest, encodeRevoke } from "../../../shared/celery/control.ts";
 import { decodeEvents, EVENT_EXCHANGE, type HeardEvent } from "../../../shared/celery/event.ts";
 import { InvalidInput } from "../../../shared/errors.ts";
 import { inquire } from "../../../shared/inquiry.ts";
@@ -143,6 +143,37 @@ Deno.test("Control ends what is revoked, held back by its rate or running", asyn
     [held, false],
     [running, true],
   ]);
+});
+
+Deno.test("Control revokes at once what waits in the outbox, and leaves what runs as it is", async () => {
+  await using home = await house([waitingHandler, quickHandler], { grace: "0" });
+  const revokes = await hear(home);
+  await home.beside([waitingHandler, quickHandler]);
+  const later = await home.submit("quick", { n: 1 }, { countdown: 3600 });
+  const running = await home.submit("waiting", {});
+  await eventually("STARTED", async () => (await home.store.find(running))?.state === "STARTED");
+  await home.broker.publish(encodeRevoke([later, running, "never seen"]), { mandatory: false });
+  const { state, exception } = await home.final(later);
+  assertEquals([state, exception?.exc_message], ["REVOKED", ["revoked"]]);
+  await eventually("an empty outbox", async () => (await home.outbox.depth()).total === 0);
+  assertEquals((await home.store.find(running))?.state, "STARTED");
+  assertEquals(await home.store.find("never seen"), undefined);
+  const told = () => revokes.filter(({ type }) => type === "task-revoked").map(({ uuid }) => uuid);
+  await eventually("an event", () => told().length > 0);
+  assertEquals(told(), [later]);
+});
+
+Deno.test("Outbox sends at once what enters it after its task was revoked, and only then", async () => {
+  await using home = await house([quickHandler]);
+  const id = "revoked before";
+  await home.store.revoke(id, "revoked");
+  await home.submit("quick", { n: 1 }, { taskId: id, countdown: 3600 });
+  const other = await home.submit("quick", { n: 2 }, { countdown: 3600 });
+  const left = () =>
+    home.database.query<{ id: string }>("select task_id as id from celeriac.outbox");
+  await eventually("one left", async () => (await left()).length === 1);
+  assertEquals(await left(), [{ id: other }]);
+  assertEquals((await home.store.find(id))?.state, "REVOKED");
 });
 
 Deno.test("Control ends tasks by their stamps", async () => {
