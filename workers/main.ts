@@ -39,6 +39,7 @@ import type { Handlers } from "./handlers.ts";
 import { Holds } from "./holds.ts";
 import { InHand } from "./in_hand.ts";
 import { nodeName } from "./node_name.ts";
+import { Prefetch } from "./prefetch.ts";
 import { Runner } from "./runner.ts";
 import { ChildModules } from "./sandbox/child_modules.ts";
 import { Pools, poolSettings } from "./sandbox/pools.ts";
@@ -147,7 +148,15 @@ export class WorkerNode implements Service {
       events,
       node,
       writer,
+      ran: (queue, contract, seconds) => prefetch.ran(queue, contract, seconds),
       resultMaxBytes: config.resultMaxBytes,
+    });
+    const prefetch: Prefetch = new Prefetch({
+      tasks: (queue) =>
+        [...registry].filter((one) => one.queue === queue && handlers.get(one.name)),
+      slots: (contract) => runner.slots(contract),
+      inline: runner.inline,
+      factor: config.prefetchFactor,
     });
     const crashes = new Crashes({ database });
     const executor = new Executor({
@@ -205,7 +214,7 @@ export class WorkerNode implements Service {
       broker,
       declaration: declarationFor("worker", this.queues),
       queues: this.queues,
-      prefetchFactor: config.prefetchFactor,
+      prefetch,
       executor,
       runner,
       pools,

@@ -33,6 +33,8 @@ export interface RunnerOptions {
   readonly completer: Pick<Completer, "complete">;
   readonly events: Events;
   readonly node: string;
+  /** Told how long runs take. */
+  readonly ran: (queue: string, contract: TaskContract, seconds: number) => void;
   /** Takes STARTED and PROGRESS; what comes of it is not awaited. */
   readonly writer: { settle(settlement: Settlement): Promise<boolean> };
   /** Bytes of JSON that a result, or one report of progress, may have. */
@@ -108,6 +110,7 @@ export class Runner {
    * @throws whatever the handler throws; `TimeLimitExceeded`; {@linkcode Terminated} */
   async run(attempt: Attempt): Promise<Returned | undefined> {
     this.#started(attempt);
+    const began = performance.now();
     const controller = new AbortController();
     const over = new AbortController();
     const { promise: ended, resolve, reject } = Promise.withResolvers<undefined>();
@@ -152,6 +155,7 @@ export class Runner {
     } finally {
       owner.over();
       this.#running.delete(running);
+      this.#options.ran(attempt.queue, attempt.contract, (performance.now() - began) / 1000);
       if (!inChild) this.#options.watchdog.leave(attempt);
       clearTimeout(timers?.soft);
       clearTimeout(timers?.hard);

@@ -4,7 +4,6 @@ import type { Broker, Declaration, Delivery } from "../shared/broker/broker.ts";
 import type { Service } from "../shared/service.ts";
 import { within } from "../shared/waits.ts";
 import { consumedDeclaration } from "../shared/topology.ts";
-import { MAX_PREFETCH } from "../shared/broker/refusal.ts";
 import { Consumer } from "../shared/broker/consumer.ts";
 import { Consumers } from "../shared/broker/consumers.ts";
 import type { AddOptions, Crew } from "./control/node.ts";
@@ -12,6 +11,7 @@ import { declared } from "./declared.ts";
 import type { Executor } from "./executor.ts";
 import type { Holds } from "./holds.ts";
 import type { InHand } from "./in_hand.ts";
+import type { Prefetch } from "./prefetch.ts";
 import type { Run } from "./run.ts";
 import type { Runner } from "./runner.ts";
 import type { Pools } from "./sandbox/pools.ts";
@@ -19,6 +19,8 @@ import { traceDelivery, traceOutcome } from "./tracing.ts";
 
 /** Once handlers are abandoned: time to answer their deliveries before the channels close, which also gives them back. */
 const SETTLE_MS = 5000;
+/** From one look at the prefetch to the next. */
+const ADAPT_MS = 2000;
 /** Pause before a delivery goes back that could not be settled, lest it spin. */
 const GIVE_BACK_MS = 1000;
 
@@ -28,8 +30,8 @@ export interface WorkerOptions {
   /** What it needs on the broker: made where it may be, otherwise checked. */
   readonly declaration: Declaration;
   readonly queues: readonly string[];
-  /** Deliveries in hand for each inline handler that may run, a queue. */
-  readonly prefetchFactor: number;
+  /** Deliveries in hand at most, by queue. */
+  readonly prefetch: Pick<Prefetch, "of" | "isOutdated">;
   readonly executor: Executor;
   readonly runner: Runner;
   readonly pools: Pick<Pools, "size" | "resize">;
@@ -54,6 +56,7 @@ export class Worker implements Service, Crew {
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #missing: string | undefined;
+  #adaptedAt = performance.now();
   readonly #ending = new AbortController();
   readonly #hurried = Promise.withResolvers<void>();
 
@@ -90,9 +93,9 @@ export class Worker implements Service, Crew {
     return this.#options.pools.size;
   }
 
-  /** Deliveries in hand at most, a queue. */
+  /** Deliveries in hand at most, of all queues. */
   get prefetch(): number {
-    return Math.min(MAX_PREFETCH, Math.ceil(this.concurrency * this.#options.prefetchFactor));
+    return this.#consumers.prefetch;
   }
 
   /** What the broker lacks, and how to mend that, while the worker waits for it. */
@@ -157,7 +160,7 @@ export class Worker implements Service, Crew {
         runner.inline.resize(inline);
         pools.resize(children);
       },
-      outdated: ({ prefetch }) => prefetch !== this.prefetch,
+      outdated: ({ queue, prefetch }) => prefetch !== this.#options.prefetch.of(queue),
     });
   }
 
@@ -166,7 +169,7 @@ export class Worker implements Service, Crew {
       unheard,
       broker: this.#options.broker,
       queue,
-      prefetch: this.prefetch,
+      prefetch: this.#options.prefetch.of(queue),
       onDelivery: (delivery) => traceDelivery(delivery, queue, () => this.#work(delivery, queue)),
     });
   }
@@ -216,7 +219,20 @@ export class Worker implements Service, Crew {
     } finally {
       this.#options.holds.release(delivery);
       this.#options.inHand.answered(delivery);
+      this.#adapt();
     }
+  }
+
+  /** Replaces consumers whose prefetch fits the duration of their tasks no more. */
+  #adapt(): void {
+    if (this.stopping || performance.now() - this.#adaptedAt < ADAPT_MS) return;
+    this.#adaptedAt = performance.now();
+    const { prefetch } = this.#options;
+    const isOutdated = (one: Consumer) => prefetch.isOutdated(one.queue, one.prefetch);
+    if (!this.#consumers.some(isOutdated)) return;
+    this.#consumers.replace({ before() {}, outdated: isOutdated }).catch((error) =>
+      logger.debug("The prefetch stays as it is: {error}", { error })
+    );
   }
 
   async #giveBack(delivery: Delivery): Promise<void> {

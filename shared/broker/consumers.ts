@@ -54,6 +54,16 @@ export class Consumers {
       .map(({ queue }) => queue);
   }
 
+  /** Deliveries that may be in hand at once, those of retiring consumers not counted. */
+  get prefetch(): number {
+    return this.#consumers.values().reduce((sum, { prefetch }) => sum + prefetch, 0);
+  }
+
+  /** Whether this holds for one of the consumers. */
+  some(holds: (consumer: Consumer) => boolean): boolean {
+    return this.#consumers.values().some(holds);
+  }
+
   /** Deliveries not answered yet. */
   get inHand(): number {
     return inHand(this.#all);

@@ -24,7 +24,7 @@ export const WORKER_SETTINGS = {
     value: "N",
     roles: ["worker", "dev"],
     help:
-      "deliveries in hand per running handler: prefetch = concurrency x this; lower it where messages are large",
+      "deliveries in hand for each place (inline handler or child process) at most; slow tasks get fewer; lower it where messages are large",
   }),
   renew: setting({
     env: "CELERIAC_RENEW",

@@ -41,7 +41,7 @@ export class Facts {
         "writes": "N/A",
       },
       broker: this.#broker(),
-      prefetch_count: crew().prefetch * crew().queues.length,
+      prefetch_count: crew().prefetch,
       rusage: {
         utime: usage.userCPUTime / 1e6,
         stime: usage.systemCPUTime / 1e6,

@@ -40,7 +40,7 @@ export interface AddOptions extends ConsumedQueue {
 export interface Crew {
   /** Queues that are consumed. */
   readonly queues: readonly string[];
-  /** Deliveries in hand at most, a queue. */
+  /** Deliveries in hand at most, of all queues. */
   readonly prefetch: number;
   /** Inline handlers at once. */
   readonly concurrency: number;

@@ -1,0 +1,82 @@
+/** How many deliveries a consumer takes: as many as keep its places busy, and no more, so that the backlog is shared among workers. */
+import { MAX_PREFETCH } from "../shared/broker/refusal.ts";
+import type { TaskContract } from "../shared/task.ts";
+import type { Slots } from "./slots.ts";
+
+/** Seconds from a delivery's answer to the next delivery, with the commit of a record between: what lies ready bridges it. */
+const ROUND_TRIP = 0.05;
+/** Weight of the latest run in the mean. */
+const LATEST = 1 / 8;
+/** A consumer is replaced where its prefetch has become so many times too large or too small. */
+const OUTDATED = 2;
+
+/** The prefetch for so many places.
+ *
+ * @param mean seconds that a run takes
+ * @param factor deliveries for each place at most (`CELERIAC_PREFETCH_FACTOR`)
+ *
+ * @example
+ * ```ts
+ * import { prefetchFor } from "./prefetch.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(prefetchFor(32, 0.001, 8), 256);
+ * assertEquals(prefetchFor(32, 0.05, 8), 64);
+ * assertEquals(prefetchFor(2, 15, 8), 3);
+ * assertEquals(prefetchFor(2, 15, 1), 2);
+ * ```
+ */
+export function prefetchFor(places: number, mean: number, factor: number): number {
+  const most = Math.min(MAX_PREFETCH, Math.ceil(places * factor));
+  return Math.min(most, Math.max(places + 1, Math.ceil(places * (1 + ROUND_TRIP / mean))));
+}
+
+/** What the prefetch is computed from. */
+export interface PrefetchOptions {
+  /** Tasks of a queue that this worker runs. */
+  tasks(queue: string): readonly TaskContract[];
+  /** Places for runs of a contract; the same object for all that share them. */
+  slots(contract: TaskContract): Pick<Slots, "size">;
+  /** Places for inline runs. */
+  readonly inline: Pick<Slots, "size">;
+  readonly factor: number;
+}
+
+/** The prefetch of each queue. It follows the mean duration of the runs. */
+export class Prefetch {
+  readonly #options: PrefetchOptions;
+  /** Mean seconds of a run, by queue. */
+  readonly #inline = new Map<string, number>();
+  readonly #process = new Map<string, number>();
+
+  constructor(options: PrefetchOptions) {
+    this.#options = options;
+  }
+
+  /** Notes that a run has ended. */
+  ran(queue: string, { run }: Pick<TaskContract, "run">, seconds: number): void {
+    const means = run === "process" ? this.#process : this.#inline;
+    const before = means.get(queue);
+    means.set(queue, before === undefined ? seconds : before + (seconds - before) * LATEST);
+  }
+
+  /** Deliveries in hand at most. Until they have run, inline tasks count as fast, and tasks in child processes as slow. */
+  of(queue: string): number {
+    const { tasks, slots, inline, factor } = this.#options;
+    const contracts = tasks(queue);
+    const pools = new Set(contracts.filter(({ run }) => run === "process").map(slots));
+    const hasInline = contracts.some(({ run }) => run !== "process");
+    if (pools.size === 0) return prefetchFor(inline.size, this.#inline.get(queue) ?? 0, factor);
+    const children = [...pools].reduce((sum, { size }) => sum + size, 0);
+    const slow = prefetchFor(children, this.#process.get(queue) ?? Infinity, factor);
+    // Tasks that wait for a child shall leave room for inline ones behind them.
+    const fast = hasInline ? prefetchFor(inline.size, 0, factor) : 0;
+    return Math.min(MAX_PREFETCH, fast + slow);
+  }
+
+  /** Whether a consumer with this prefetch is to be replaced. */
+  isOutdated(queue: string, prefetch: number): boolean {
+    const now = this.of(queue);
+    return now >= prefetch * OUTDATED || prefetch >= now * OUTDATED;
+  }
+}
