@@ -25,8 +25,10 @@ export interface Reckoning {
 }
 
 /** Effects have no key: what happens twice is there twice. */
-const createTables = `
-  create table chaos_effect (task_id text not null, at timestamptz not null default clock_timestamp());
+const createEffects = `
+  create table chaos_effect (task_id text not null, at timestamptz not null default clock_timestamp())`;
+
+const createLedger = `
   create table chaos_ledger (
     id text primary key, effect boolean, record boolean, retries integer, value bigint, due timestamptz, expires timestamptz
   )`;
@@ -72,7 +74,8 @@ const selectReckoning = `
 
 /** Makes the tables of effects and of what was promised. */
 export async function prepareReckoning(system: Supervisor): Promise<void> {
-  await system.rows(createTables);
+  await system.rows(createEffects);
+  await system.rows(createLedger);
 }
 
 /** Forgets what earlier runs left. */

@@ -39,6 +39,9 @@ const silent = defineTask({
   ignoreResult: true,
 });
 
+/** Milliseconds in which a copy of the message arrives while the task runs. */
+const SUM_MS = 300;
+
 function handlers() {
   const notes: string[] = [];
   const runs: string[] = [];
@@ -47,8 +50,9 @@ function handlers() {
       runs.push(id);
       return x + y;
     }),
-    handle(sum, ({ numbers, more }, { id }) => {
+    handle(sum, async ({ numbers, more }, { id }) => {
       runs.push(id);
+      await new Promise((resolve) => setTimeout(resolve, SUM_MS));
       return numbers.reduce((total, number) => total + number, more);
     }),
     handle(list, ({ items }) => items),
