@@ -45,26 +45,23 @@ export async function openSocket(
   socket.setNoDelay(true);
   if (tls === "none") return { socket, encrypted: false };
   try {
-    return await encrypt(socket, tls, options);
+    const encrypted = await encrypt(socket, options);
+    if (encrypted) return { socket: encrypted, encrypted: true };
+    if (tls === "offer") return { socket, encrypted: false };
+    throw new TlsFailed("the server has no TLS, which sslmode demands");
   } catch (error) {
     socket.destroy();
     signal.throwIfAborted();
-    throw new TlsFailed((error as Error).message, { cause: error });
+    throw error;
   }
 }
 
-async function encrypt(
-  socket: Socket,
-  tls: "demand" | "offer",
-  options: ConnectionOptions,
-): Promise<OpenSocket> {
+/** @returns `undefined` where the server has no TLS */
+async function encrypt(socket: Socket, options: ConnectionOptions): Promise<Socket | undefined> {
   const answered = settled<Uint8Array>(socket, "data");
   socket.write(SSL_REQUEST);
   const answer = await answered;
-  if (answer[0] === DECLINED && answer.length === 1) {
-    if (tls === "offer") return { socket, encrypted: false };
-    throw new Error("the server has no TLS, which sslmode demands");
-  }
+  if (answer[0] === DECLINED && answer.length === 1) return undefined;
   // More than one byte would be data that somebody else put before the encrypted ones (CVE-2021-23222).
   if (answer[0] !== ACCEPTED || answer.length !== 1) {
     throw new Error("the server does not answer as Postgres does");
@@ -72,8 +69,12 @@ async function encrypt(
   const encrypted = connectTls({ ...options, socket });
   encrypted.on("error", () => {});
   socket.once("close", () => encrypted.destroy());
-  await settled(encrypted, "secureConnect");
-  return { socket: encrypted, encrypted: true };
+  try {
+    await settled(encrypted, "secureConnect");
+  } catch (error) {
+    throw new TlsFailed((error as Error).message, { cause: error });
+  }
+  return encrypted;
 }
 
 /** What the handshake uses and checks. Files are read for each connection, so that renewed ones count. */
