@@ -13,8 +13,8 @@ const log = getLogger(["celeriac", "api"]);
 /** Hears the events of one task, or of all. Must not throw and must not wait. */
 export type LiveListener = (event: HeardEvent) => void;
 
-/** Callers that may wait at once: each holds a connection and re-reads the store. */
-const LISTENERS_MAX = 10_000;
+/** Callers that may wait at once: each holds a connection and about 100 kB of memory. */
+const LISTENERS_MAX = 4000;
 
 /** Events are worth hearing while they are fresh only; Celery's own queues of events drop them as soon. */
 const QUEUE_ARGUMENTS = { "x-message-ttl": 5000, "x-max-length": 100_000 };
@@ -26,6 +26,7 @@ const LINGER_MS = 30_000;
 export class Live implements Service {
   readonly #broker: Pick<Broker, "listen">;
   readonly #lingerMs: number;
+  readonly #limit: number;
   readonly #listeners = new Map<string, Set<LiveListener>>();
   readonly #overhearers = new Set<LiveListener>();
   #listening: Listening | undefined;
@@ -34,10 +35,12 @@ export class Live implements Service {
   #closing = new AbortController();
   #count = 0;
 
-  /** @param options.lingerMs for how long to go on listening when nobody waits any more. Default 30 s */
-  constructor(options: { broker: Pick<Broker, "listen">; lingerMs?: number }) {
+  /** @param options.lingerMs for how long to go on listening when nobody waits any more. Default 30 s
+   * @param options.limit callers that may wait at once. Default 4,000 */
+  constructor(options: { broker: Pick<Broker, "listen">; lingerMs?: number; limit?: number }) {
     this.#broker = options.broker;
     this.#lingerMs = options.lingerMs ?? LINGER_MS;
+    this.#limit = options.limit ?? LISTENERS_MAX;
   }
 
   /** Begins to listen; does not wait for a broker that is not there yet. */
@@ -75,9 +78,9 @@ export class Live implements Service {
    *
    * @throws {Unavailable} when too many wait already */
   subscribe(id: string, listener: LiveListener): Disposable {
-    if (this.#count >= LISTENERS_MAX) {
+    if (this.#count >= this.#limit) {
       throw new Unavailable(
-        `Cannot wait as ${LISTENERS_MAX} callers wait already: ask again later`,
+        `Cannot wait because ${this.#limit} callers wait already: ask again later, or raise CELERIAC_MAX_WAITING`,
       );
     }
     this.#count++;

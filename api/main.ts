@@ -72,7 +72,7 @@ export class Api implements Service {
     const outbox = new Outbox({ database });
     const store = resultStore(config.results, database);
     const submissions = new SubmissionWriter({ store, foreign: config.results === "django" });
-    const live = this.#live = new Live({ broker });
+    const live = this.#live = new Live({ broker, limit: config.maxWaiting });
     const metrics = new Metrics();
     metrics.watchBroker(broker);
     metrics.gauge(

@@ -1,13 +1,14 @@
 /** `GET /v1/tasks/{id}/events`: a task's life as server-sent events. */
 import { getLogger } from "@logtape/logtape";
 import { Hono } from "hono";
-import { type SSEStreamingApi, streamSSE } from "hono/streaming";
+import { streamSSE } from "hono/streaming";
 import type { HeardEvent } from "../../shared/celery/event.ts";
 import { parseJson, stringifyJson } from "../../shared/celery/json.ts";
 import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
 import { isLabel } from "../label.ts";
 import { noRecord } from "../query.ts";
 import { isYoung, pendingRecord, plainJson, recordJson } from "../record.ts";
+import { ChunkWriter } from "../chunk_writer.ts";
 import { watch, type WatchParts } from "../watch.ts";
 
 /** Comments that keep proxies from closing a silent stream, milliseconds. */
@@ -31,21 +32,31 @@ export function eventRoutes({ heartbeatMs = HEARTBEAT_MS, ...watched }: EventPar
   return new Hono().get("/tasks/:task/events", async (c) => {
     const id = c.req.param("task");
     if (c.req.header("last-event-id") === END_ID) return c.body(null, 204);
-    const known = isLabel(id) &&
-      (await watched.store.find(id) !== undefined || isYoung(id, Date.now()));
-    if (!known) throw noRecord(id);
-    c.header("x-accel-buffering", "no");
+    if (!isLabel(id)) throw noRecord(id);
+    const gone = new AbortController();
+    let teller: Teller | undefined;
+    const watching = watch(id, {
+      ...watched,
+      signal: gone.signal,
+      beginnings: true,
+      onEvent: (event) => teller?.hear(event),
+    });
+    // Before the answer begins: what cannot be watched now is refused with a status of its own.
+    const first = (await watching.next()).value;
+    const isKnown = first !== undefined || isYoung(id, Date.now());
     // Nobody would read, or end, the stream of a HEAD.
+    if (!isKnown || c.req.method === "HEAD") await watching.return(undefined);
+    if (!isKnown) throw noRecord(id);
+    c.header("x-accel-buffering", "no");
     if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
     return streamSSE(c, async (stream) => {
-      const gone = new AbortController();
       stream.onAbort(() => gone.abort());
-      const heartbeat = setInterval(() => stream.write(": still here\n\n"), heartbeatMs);
-      const teller = new Teller(id, stream);
-      const onEvent = (event: HeardEvent) => teller.hear(event);
+      const writer = new ChunkWriter(stream);
+      const heartbeat = setInterval(() => writer.beat(), heartbeatMs);
+      teller = new Teller(id, writer);
       try {
-        const { signal } = gone;
-        for await (const record of watch(id, { ...watched, signal, beginnings: true, onEvent })) {
+        await teller.tell(first ?? pendingRecord(id, new Date()));
+        for await (const record of watching) {
           await teller.tell(record ?? pendingRecord(id, new Date()));
         }
       } catch (error) {
@@ -53,6 +64,7 @@ export function eventRoutes({ heartbeatMs = HEARTBEAT_MS, ...watched }: EventPar
       } finally {
         clearInterval(heartbeat);
         gone.abort();
+        await watching.return(undefined);
       }
     });
   });
@@ -61,15 +73,15 @@ export function eventRoutes({ heartbeatMs = HEARTBEAT_MS, ...watched }: EventPar
 /** Writes what changed, and only that. */
 class Teller {
   readonly #id: string;
-  readonly #stream: SSEStreamingApi;
+  readonly #writer: ChunkWriter;
   #state = "";
   #progress = "";
   #unsent: string | undefined;
   #sending = false;
 
-  constructor(id: string, stream: SSEStreamingApi) {
+  constructor(id: string, writer: ChunkWriter) {
     this.#id = id;
-    this.#stream = stream;
+    this.#writer = writer;
   }
 
   async tell(record: TaskRecord): Promise<void> {
@@ -79,8 +91,7 @@ class Teller {
       if (record.state === "PROGRESS" && record.result !== null) {
         this.#progress = canonical(record.result);
       }
-      const end = isFinal(record.state) ? { id: END_ID } : {};
-      await this.#stream.writeSSE({ event: "state", data: recordJson(record), ...end });
+      await this.#writer.write(stateEvent(record));
     } else if (record.state === "PROGRESS" && record.result !== null) {
       await this.#tellProgress(canonical(record.result));
     }
@@ -100,7 +111,7 @@ class Teller {
     while (this.#unsent !== undefined) {
       const data = `{"id":${JSON.stringify(this.#id)},"progress":${this.#unsent}}`;
       this.#unsent = undefined;
-      await this.#stream.writeSSE({ event: "progress", data });
+      await this.#writer.write(encoder.encode(`event: progress\ndata: ${data}\n\n`));
     }
     this.#sending = false;
   }
@@ -110,3 +121,20 @@ class Teller {
 function canonical(json: string): string {
   return stringifyJson(parseJson(plainJson(json)));
 }
+
+/** The `state` event of a record. */
+function stateEvent(record: TaskRecord): Uint8Array<ArrayBuffer> {
+  const known = encoded.get(record);
+  if (known) return known;
+  const end = isFinal(record.state) ? `id: ${END_ID}\n` : "";
+  // A result is stored as it was written, which may be over many lines.
+  const data = recordJson(record).replaceAll(/\r\n?|\n/g, "\ndata: ");
+  const event = encoder.encode(`event: state\ndata: ${data}\n${end}\n`);
+  encoded.set(record, event);
+  return event;
+}
+
+/** Thousands may follow one task: its record is encoded once. */
+const encoded = new WeakMap<TaskRecord, Uint8Array<ArrayBuffer>>();
+
+const encoder = new TextEncoder();

@@ -77,6 +77,14 @@ export const HTTP_SETTINGS = {
     roles: ["api", "dev"],
     help: "longest ?wait= and Prefer: wait=",
   }),
+  maxWaiting: setting({
+    env: "CELERIAC_MAX_WAITING",
+    schema: count({ max: 1_000_000 }).default(4000),
+    value: "N",
+    roles: ["api", "dev"],
+    help:
+      "callers that wait for a result or follow events at once; more are answered 503; each takes about 100 kB of memory",
+  }),
   resultCache: setting({
     env: "CELERIAC_RESULT_CACHE",
     schema: count({ min: 0 }).default(10_000),

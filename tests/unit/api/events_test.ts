@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { v7 } from "uuid";
+import { ChunkWriter } from "../../../api/chunk_writer.ts";
+import { Live } from "../../../api/live.ts";
 import { eventRoutes } from "../../../api/routes/events.ts";
 import { StatePolling } from "../../../api/state_polling.ts";
 import { encodeEvents } from "../../../shared/celery/event.ts";
@@ -130,7 +132,7 @@ Deno.test("GET /v1/tasks/{id}/events ends when the store cannot be read any more
   home.records.put({ id: "a", state: "STARTED" });
   let reads = 0;
   const find = (id: string) =>
-    reads++ < 2
+    reads++ < 1
       ? home.records.find(id)
       : Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
   const polling = new StatePolling({ store: home.records });
@@ -146,6 +148,66 @@ Deno.test("GET /v1/tasks/{id}/events ends when the store cannot be read any more
     runtime: 0,
   });
   assertEquals((await stream.next()).done, true);
+});
+
+Deno.test("GET /v1/tasks/{id}/events is a 503 with Retry-After when too many wait", async () => {
+  await using plain = await ground();
+  await using live = new Live({ broker: plain.broker, limit: 2 });
+  await live.start();
+  await using home = await ground({}, { live });
+  home.records.put({ id: "a", state: "STARTED" });
+  const streams = [];
+  for (let n = 0; n < 2; n++) {
+    const stream = messages(await home.app.request("/v1/tasks/a/events"));
+    assertEquals((await stream.next()).value?.data?.state, "STARTED");
+    streams.push(stream);
+  }
+  for (const path of ["/v1/tasks/a/events", "/v1/tasks/a?wait=5"]) {
+    const answer = await home.app.request(path);
+    assertEquals([answer.status, (await answer.json()).type], [503, "/problems/unavailable"]);
+    assertMatch(answer.headers.get("retry-after")!, /^\d+$/);
+  }
+  await streams[0]!.return(undefined);
+  assertEquals((await home.app.request("/v1/tasks/a/events")).status, 200);
+});
+
+Deno.test("GET /v1/tasks/{id}/events gives a record whole that is stored over many lines", async () => {
+  await using home = await ground();
+  home.records.put({ id: "a", state: "SUCCESS", result: '{\n  "x":\r\n 1\n}' });
+  const text = await (await home.app.request("/v1/tasks/a/events")).text();
+  const data = text.split("\n").filter((line) => line.startsWith("data: "));
+  const { result } = JSON.parse(data.map((line) => line.slice(6)).join("\n"));
+  assertEquals(result, { x: 1 });
+  assertMatch(text, /\nid: end\n\n$/);
+});
+
+Deno.test("ChunkWriter has one chunk of a large message on its way to a slow reader", async () => {
+  const chunks: Uint8Array[] = [];
+  let take = Promise.withResolvers<void>();
+  const stream = {
+    aborted: false,
+    async write(chunk: Uint8Array | string) {
+      chunks.push(chunk as Uint8Array);
+      await take.promise;
+      return this as never;
+    },
+  };
+  const writer = new ChunkWriter(stream);
+  const written = [writer.write(new Uint8Array(100_000)), writer.write(new Uint8Array([1]))];
+  writer.beat();
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(chunks.map(({ length }) => length), [32 * 1024]);
+  take.resolve();
+  await Promise.all(written);
+  // In order, and without a heartbeat within.
+  assertEquals(chunks.map(({ length }) => length), [32768, 32768, 32768, 1696, 1]);
+
+  take = Promise.withResolvers();
+  const last = writer.write(new Uint8Array(100_000));
+  stream.aborted = true;
+  take.resolve();
+  await last;
+  assertEquals(chunks.length <= 6, true);
 });
 
 Deno.test("HEAD /v1/tasks/{id}/events leaves nothing behind", async () => {

@@ -45,9 +45,12 @@ Deno.test("Live tells each listener of its task, and overhearers of all", async 
 });
 
 Deno.test("Live.subscribe() refuses more than it can serve", () => {
-  const live = new Live({ broker: { listen: () => Promise.reject(new Error("not used")) } });
+  const live = new Live({
+    broker: { listen: () => Promise.reject(new Error("not used")) },
+    limit: 1000,
+  });
   const subscriptions = Array.from(
-    { length: 10_000 },
+    { length: 1000 },
     (_, n) => live.subscribe(`id-${n}`, () => {}),
   );
   assertThrows(() => live.subscribe("one more", () => {}), Unavailable);

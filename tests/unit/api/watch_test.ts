@@ -19,6 +19,7 @@ const never = (store: MemoryRecords) => new StatePolling({ store, everyMs: NEVER
 async function spoken() {
   let tell: (message: Message) => void = () => {};
   const live = new Live({
+    limit: 10_000,
     broker: {
       listen(exchange, onMessage) {
         tell = onMessage;
@@ -118,7 +119,7 @@ Deno.test("watchToEnd() takes a thousand callers a statement, and none when they
   const polling = new StatePolling({ store, everyMs: 1 });
   const caller = new AbortController();
   const { signal } = caller;
-  const watching = Array.from({ length: 5000 }, (_, index) => {
+  const watching = Array.from({ length: 10_000 }, (_, index) => {
     const id = `task ${index % 2500}`;
     store.put({ id, state: "STARTED" });
     return watchToEnd(id, { store, live, polling, signal });
@@ -127,7 +128,7 @@ Deno.test("watchToEnd() takes a thousand callers a statement, and none when they
   assertEquals(store.polled.slice(0, 3).map(({ length }) => length), [1000, 1000, 500]);
   caller.abort();
   const records = await Promise.all(watching);
-  assertEquals(records.filter((record) => record?.state === "STARTED").length, 5000);
+  assertEquals(records.filter((record) => record?.state === "STARTED").length, 10_000);
   const { length } = store.polled;
   await new Promise((resolve) => setTimeout(resolve, 20));
   assertEquals(store.polled.length, length);
