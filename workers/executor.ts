@@ -13,7 +13,7 @@ import { Admission } from "./admission.ts";
 import type { Attempt, Returned } from "./attempt.ts";
 import type { Crashes, Suspicion } from "./crashes.ts";
 import type { Handlers } from "./handlers.ts";
-import type { Holds } from "./holds.ts";
+import { type Holds, roundOf } from "./holds.ts";
 import type { InHand } from "./in_hand.ts";
 import { type Input, readCalls, validateCalls } from "./inputs.ts";
 import { checkResultSize } from "./output.ts";
@@ -144,8 +144,8 @@ export class Executor {
   }
 
   /** @param redelivered whether the store counts a hand-out more */
-  #claim({ id, retries }: TaskMessage, redelivered: boolean): Promise<Claim | undefined> {
-    return this.#options.claims.claim({ id, retries, redelivered });
+  #claim(task: TaskMessage, redelivered: boolean): Promise<Claim | undefined> {
+    return this.#options.claims.claim({ id: task.id, round: roundOf(task), redelivered });
   }
 
   /** How a delivery that waits in vain to be alone is suspected now; `undefined` when it is in vain for good, as its channel is gone. */

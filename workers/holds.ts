@@ -19,11 +19,17 @@ const GATHER_MS = 50;
 const FREE_MS = 1000;
 
 const RELEASE = `
-  delete from celeriac.holder where task_id = any($2::text[]) and retries = $3::integer and node = $1`;
+  delete from celeriac.holder where task_id = any($2::text[]) and round = $3::integer and node = $1`;
 
 const HOLD = "select id from celeriac.hold($1, $2::text[], $3::integer[])";
 
-const HELD = "select task_id as id, retries from celeriac.holder where node = $1";
+const HELD = "select task_id as id, round from celeriac.holder where node = $1";
+
+/** Attempts that are told apart. */
+const ATTEMPTS = 2 ** 16;
+
+/** What makes a message a later one than another of the same task. */
+type TaskRound = Pick<TaskMessage, "retries" | "replacedTaskNesting">;
 
 /** What holds work with. */
 export interface HoldsOptions {
@@ -34,7 +40,7 @@ export interface HoldsOptions {
 /** A task in flight. */
 interface Held {
   readonly id: string;
-  readonly retries: number;
+  readonly round: number;
   readonly delivery: Delivery;
   running: boolean;
 }
@@ -46,7 +52,7 @@ export class Holds implements Service {
   readonly #byDelivery = new Map<Delivery, Held>();
   /** Channels whose end is watched. */
   readonly #channels = new WeakSet<AbortSignal>();
-  /** Retries of tasks whose rows are to be deleted, by id. */
+  /** Rounds of tasks whose rows are to be deleted, by id. */
   #ended = new Map<string, number>();
   #freeing: Promise<void> | undefined;
 
@@ -70,10 +76,12 @@ export class Holds implements Service {
   /** Takes a task into flight.
    *
    * @returns `false` when this worker has it in flight already, by another message: not to be run now */
-  take(delivery: Delivery, { id, retries }: Pick<TaskMessage, "id" | "retries">): boolean {
+  take(delivery: Delivery, task: TaskRound & Pick<TaskMessage, "id">): boolean {
+    const { id } = task;
+    const round = roundOf(task);
     const before = this.#byId.get(id);
-    if (before && !isOver(before) && before.retries >= retries) return false;
-    const held = { id, retries, delivery, running: false };
+    if (before && !isOver(before) && before.round >= round) return false;
+    const held = { id, round, delivery, running: false };
     this.#byId.set(id, held);
     this.#byDelivery.set(delivery, held);
     this.#ended.delete(id);
@@ -114,7 +122,7 @@ export class Holds implements Service {
     await database.query(HOLD, [
       storable(node),
       held.map(({ id }) => storable(id)),
-      held.map(({ retries }) => storableRetries(retries)),
+      held.map(({ round }) => round),
     ]);
   }
 
@@ -123,13 +131,13 @@ export class Holds implements Service {
    * @throws {DatabaseUnavailable} */
   async reconcile(): Promise<void> {
     const { database, node } = this.#options;
-    const rows = await database.query<Pick<Held, "id" | "retries">>(HELD, [storable(node)]);
+    const rows = await database.query<Pick<Held, "id" | "round">>(HELD, [storable(node)]);
     const held = new Set(Array.from(this.#byId.keys(), (id) => storable(id)));
     for (const row of rows) if (!held.has(row.id)) this.#end(row);
   }
 
-  #end({ id, retries }: Pick<Held, "id" | "retries">): void {
-    this.#ended.set(id, retries);
+  #end({ id, round }: Pick<Held, "id" | "round">): void {
+    this.#ended.set(id, round);
     this.#freeing ??= within(GATHER_MS).then(() => this.#free());
   }
 
@@ -140,9 +148,9 @@ export class Holds implements Service {
     this.#ended = new Map();
     const { database, node } = this.#options;
     // Nearly all are first attempts; a join would read the whole table.
-    for (const [retries, entries] of Map.groupBy(ended, ([_, retries]) => retries)) {
+    for (const [round, entries] of Map.groupBy(ended, ([_, round]) => round)) {
       const ids = entries.map(([id]) => storable(id));
-      await database.query(RELEASE, [storable(node), ids, storableRetries(retries)])
+      await database.query(RELEASE, [storable(node), ids, round])
         .catch((error) =>
           logger.debug("Rows of {count} tasks stay for a while: {error}", {
             count: ids.length,
@@ -169,8 +177,9 @@ function isOver({ delivery, running }: Held): boolean {
   return !running && !delivery.open;
 }
 
-function storableRetries(retries: number): number {
-  return Math.min(retries, MAX_INTEGER);
+/** A higher number for a later message of a task: its next attempt, or the task that replaces it. */
+export function roundOf({ replacedTaskNesting, retries }: TaskRound): number {
+  return Math.min(replacedTaskNesting * ATTEMPTS + Math.min(retries, ATTEMPTS - 1), MAX_INTEGER);
 }
 
 const logger = getLogger(["celeriac", "worker"]);

@@ -2,7 +2,7 @@
 import type { ExceptionMeta } from "../celery/exception.ts";
 import { readException } from "../celery/result.ts";
 import type { Sql } from "../database/database.ts";
-import { MAX_INTEGER, storable } from "../database/storable.ts";
+import { storable } from "../database/storable.ts";
 import { InvalidInput } from "../errors.ts";
 import { entriesJson } from "../outbox.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
@@ -117,17 +117,17 @@ export class PostgresResultStore implements ResultStore {
 
   async claim(deliveries: readonly Claimed[], node: string): Promise<(Claim | undefined)[]> {
     const { claim, reclaim } = await this.#statements();
-    const attempts = new Map<string, number>();
+    const rounds = new Map<string, number>();
     const again = new Set<string>();
     for (const delivery of deliveries) {
       const id = storable(delivery.id);
-      attempts.set(id, Math.max(attempts.get(id) ?? 0, Math.min(delivery.retries, MAX_INTEGER)));
+      rounds.set(id, Math.max(rounds.get(id) ?? 0, delivery.round));
       if (delivery.redelivered) again.add(id);
     }
     const rows = await this.#database.query<ClaimRow>(CLAIM, [
       node,
-      [...attempts.keys()],
-      [...attempts.values()],
+      [...rounds.keys()],
+      [...rounds.values()],
       [...again],
       again.size > 0 ? reclaim : claim,
     ]);

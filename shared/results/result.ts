@@ -133,8 +133,8 @@ export interface Claim {
 /** A delivery as the store must know it. */
 export interface Claimed {
   readonly id: string;
-  /** Failed attempts that its message counts. */
-  readonly retries: number;
+  /** Higher for a later message of the task, which is no duplicate of an earlier one. */
+  readonly round: number;
   readonly redelivered: boolean;
 }
 

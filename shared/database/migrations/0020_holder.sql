@@ -12,8 +12,8 @@ create unlogged table celeriac.worker (
 
 create unlogged table celeriac.holder (
   task_id text collate "C" primary key,
-  -- Failed attempts that the message counts.
-  retries integer not null,
+  -- A later message of the task has a higher number: the next attempt, and the one that replaces the task.
+  round integer not null,
   node text collate "C" not null
 ) with (
   -- A row lives as long as its task runs.
@@ -44,11 +44,11 @@ begin
 end
 $$;
 
--- Holds tasks for a worker: each id once, with the failed attempts that its message counts. Returns those that another live worker holds,
+-- Holds tasks for a worker: each id once, with its message's round. Returns those that another live worker holds,
 -- and the seconds until that worker's lease ends.
 --
--- A worker takes over tasks of an earlier attempt, and those of a worker whose lease has ended.
-create function celeriac.hold(me text, ids text[], attempts integer[]) returns table (id text, seconds float8)
+-- A worker takes over tasks of an earlier round, and those of a worker whose lease has ended.
+create function celeriac.hold(me text, ids text[], rounds integer[]) returns table (id text, seconds float8)
 language plpgsql set search_path = celeriac, pg_temp as $$
 #variable_conflict use_column
 declare
@@ -56,8 +56,8 @@ declare
   takes_over boolean;
 begin
   with held as (
-    insert into celeriac.holder (task_id, retries, node)
-    select wanted.id, wanted.retries, me from unnest(ids, attempts) as wanted (id, retries)
+    insert into celeriac.holder (task_id, round, node)
+    select wanted.id, wanted.round, me from unnest(ids, rounds) as wanted (id, round)
     where octet_length(wanted.id) <= 2000 -- longer ones fit into no index, and no record
     order by wanted.id -- so that two workers cannot wait for each other
     on conflict do nothing
@@ -71,10 +71,10 @@ begin
     select from celeriac.worker
     where node = me and expires_at > clock_timestamp() and waits_until < clock_timestamp()
   );
-  update celeriac.holder as holder set node = me, retries = wanted.retries
-  from unnest(ids, attempts) as wanted (id, retries)
+  update celeriac.holder as holder set node = me, round = wanted.round
+  from unnest(ids, rounds) as wanted (id, round)
   where holder.task_id = wanted.id and holder.task_id = any(ids) and (
-    holder.retries < wanted.retries
+    holder.round < wanted.round
     or takes_over and holder.node <> me and not exists (
       select from celeriac.worker where worker.node = holder.node and worker.expires_at > clock_timestamp()
     )
@@ -91,14 +91,14 @@ $$;
 -- Holds tasks as above, then reads their records: `reading` is the store's own statement, over the ids ($1) and those handed out again ($2).
 -- It finds Django's tables by the caller's search_path, and is a statement of its own, so that it sees what was committed while the rows
 -- were waited for.
-create function celeriac.claim(me text, ids text[], attempts integer[], again text[], reading text)
+create function celeriac.claim(me text, ids text[], rounds integer[], again text[], reading text)
 returns table (id text, state text, retries integer, deliveries integer, held float8)
 language plpgsql as $$
 #variable_conflict use_variable
 declare
   others text[] := '{}';
 begin
-  for id, held in select * from celeriac.hold(me, ids, attempts) loop
+  for id, held in select * from celeriac.hold(me, ids, rounds) loop
     others := others || id;
     return next;
   end loop;

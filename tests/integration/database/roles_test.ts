@@ -236,7 +236,7 @@ Deno.test("celeriac_worker can do what the worker does", async () => {
   const holds = new Holds({ database, node: "worker@test" });
   await using lease = new WorkerLease({ database, node: "worker@test", holds });
   await lease.start();
-  const delivery = { id, retries: 0, redelivered: false };
+  const delivery = { id, round: 0, redelivered: false };
   assertEquals(await store.claim([delivery], "worker@test"), [undefined]);
   await store.claim([{ ...delivery, redelivered: true }], "worker@test");
   const retry = settlement({ id, state: "RETRY", next: entry(id, { retries: 1 }) });

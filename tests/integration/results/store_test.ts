@@ -362,7 +362,7 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     await store.settle([retried, done]);
     const deliveries = [v7(), done.id, pending.id, retried.id, done.id].map((id) => ({
       id,
-      retries: 0,
+      round: 0,
       redelivered: false,
     }));
     assertEquals(await store.claim(deliveries, NODE), [
@@ -384,11 +384,11 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     const unknown = v4();
     const fresh = v4();
     const deliveries = [
-      { id: pending.id, retries: 0, redelivered: true },
-      { id: unknown, retries: 0, redelivered: true },
-      { id: unknown, retries: 0, redelivered: true },
-      { id: done.id, retries: 0, redelivered: true },
-      { id: fresh, retries: 0, redelivered: false },
+      { id: pending.id, round: 0, redelivered: true },
+      { id: unknown, round: 0, redelivered: true },
+      { id: unknown, round: 0, redelivered: true },
+      { id: done.id, round: 0, redelivered: true },
+      { id: fresh, round: 0, redelivered: false },
     ];
     const counted = (n: number) => [
       { state: "PENDING", retries: 0, deliveries: n },
@@ -404,11 +404,11 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     // Each attempt is a message of its own: its crashes are counted from the start.
     await store.settle([settlement({ id: unknown, state: "RETRY", retries: 1 })]);
     assertEquals(
-      (await store.claim([{ id: unknown, retries: 0, redelivered: false }], NODE))[0]?.deliveries,
+      (await store.claim([{ id: unknown, round: 0, redelivered: false }], NODE))[0]?.deliveries,
       1,
     );
     assertEquals(
-      (await store.claim([{ id: unknown, retries: 0, redelivered: true }], NODE))[0]?.deliveries,
+      (await store.claim([{ id: unknown, round: 0, redelivered: true }], NODE))[0]?.deliveries,
       2,
     );
     await store.settle([settlement({ id: unknown, retries: 1 })]);
@@ -418,8 +418,8 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
   async "claim() holds a task for one live worker, and for the next when its lease has ended"(
     { database, store },
   ) {
-    const claim = (node: string, id: string, retries = 0) =>
-      store.claim([{ id, retries, redelivered: false }], node).then(([claim]) => claim);
+    const claim = (node: string, id: string, round = 0) =>
+      store.claim([{ id, round, redelivered: false }], node).then(([claim]) => claim);
     const renew = (node: string, seconds: number) =>
       database.query("select celeriac.renew_worker($1, $2)", [node, seconds]);
     const id = v7();
@@ -450,7 +450,7 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
 
   async "claim() holds no task whose id fits into no index"({ store }) {
     const id = Array.from({ length: 200 }, () => v4()).join("");
-    assertEquals(await store.claim([{ id, retries: 2 ** 40, redelivered: false }], NODE), [
+    assertEquals(await store.claim([{ id, round: 0, redelivered: false }], NODE), [
       undefined,
     ]);
   },

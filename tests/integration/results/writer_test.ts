@@ -81,9 +81,9 @@ Deno.test("ClaimReader.claim() answers each of many, and waits for a database th
   const done = settlement({ id: v7() });
   await here.store.settle([done]);
   const [known, unknown, again] = await Promise.all([
-    claims.claim({ id: done.id, retries: 0, redelivered: false }),
-    claims.claim({ id: v7(), retries: 0, redelivered: false }),
-    claims.claim({ id: v7(), retries: 0, redelivered: true }),
+    claims.claim({ id: done.id, round: 0, redelivered: false }),
+    claims.claim({ id: v7(), round: 0, redelivered: false }),
+    claims.claim({ id: v7(), round: 0, redelivered: true }),
   ]);
   assertEquals(known?.state, "SUCCESS");
   assertEquals(unknown, undefined);
@@ -91,7 +91,7 @@ Deno.test("ClaimReader.claim() answers each of many, and waits for a database th
 
   here.proxy.cut();
   here.proxy.swallow();
-  const waiting = claims.claim({ id: done.id, retries: 0, redelivered: false });
+  const waiting = claims.claim({ id: done.id, round: 0, redelivered: false });
   here.proxy.cut();
   here.proxy.pass();
   assertEquals((await waiting)?.state, "SUCCESS");

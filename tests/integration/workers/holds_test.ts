@@ -23,6 +23,8 @@ function delivery(channel: AbortController): Delivery {
   };
 }
 
+const round = (retries: number, replacedTaskNesting = 0) => ({ retries, replacedTaskNesting });
+
 async function ground() {
   await using stack = new AsyncDisposableStack();
   const { database } = stack.use(await migratedPostgres());
@@ -33,7 +35,7 @@ async function ground() {
     database,
     store,
     holds,
-    claim: (id: string) => store.claim([{ id, retries: 0, redelivered: false }], node),
+    claim: (id: string) => store.claim([{ id, round: 0, redelivered: false }], node),
     held: async () => {
       const rows = await database.query<{ id: string }>(
         "select task_id as id from celeriac.holder order by 1",
@@ -49,15 +51,24 @@ Deno.test("take() refuses a second message of a task in flight, and takes the ne
   const { holds } = here;
   const channel = new AbortController();
   const [first, second, next, late] = [1, 2, 3, 4].map(() => delivery(channel)) as Delivery[];
-  assert(holds.take(first!, { id: "a", retries: 0 }));
-  assert(!holds.take(second!, { id: "a", retries: 0 }));
-  assert(holds.take(second!, { id: "b", retries: 0 }));
-  assert(holds.take(next!, { id: "a", retries: 1 }));
-  assert(!holds.take(late!, { id: "a", retries: 0 }));
+  assert(holds.take(first!, { id: "a", ...round(0) }));
+  assert(!holds.take(second!, { id: "a", ...round(0) }));
+  assert(holds.take(second!, { id: "b", ...round(0) }));
+  assert(holds.take(next!, { id: "a", ...round(1) }));
+  assert(!holds.take(late!, { id: "a", ...round(0) }));
   holds.release(first!);
-  assert(!holds.take(late!, { id: "a", retries: 1 }), "the next attempt still runs");
+  assert(!holds.take(late!, { id: "a", ...round(1) }), "the next attempt still runs");
   holds.release(next!);
-  assert(holds.take(late!, { id: "a", retries: 1 }));
+  assert(holds.take(late!, { id: "a", ...round(1) }));
+});
+
+Deno.test("take() takes the message that replaces a task in flight", async () => {
+  await using here = await ground();
+  const { holds } = here;
+  const [first, second, third] = [1, 2, 3].map(() => delivery(new AbortController()));
+  assert(holds.take(first!, { id: "a", ...round(3) }));
+  assert(holds.take(second!, { id: "a", ...round(0, 1) }));
+  assert(!holds.take(third!, { id: "a", ...round(4) }), "the task was replaced");
 });
 
 Deno.test("take() takes a redelivery of a task that had not started, not of one that runs", async () => {
@@ -65,8 +76,8 @@ Deno.test("take() takes a redelivery of a task that had not started, not of one 
   const { holds } = here;
   const channel = new AbortController();
   const [waiting, runs, again] = [1, 2, 3].map(() => delivery(channel)) as Delivery[];
-  holds.take(waiting!, { id: "waiting", retries: 0 });
-  holds.take(runs!, { id: "runs", retries: 0 });
+  holds.take(waiting!, { id: "waiting", ...round(0) });
+  holds.take(runs!, { id: "runs", ...round(0) });
   holds.running(runs!);
   await here.claim("waiting");
   await here.claim("runs");
@@ -74,14 +85,14 @@ Deno.test("take() takes a redelivery of a task that had not started, not of one 
   await eventually("other workers can have it", async () => (await here.held()).length === 1);
   assertEquals(await here.held(), ["runs"]);
   const fresh = new AbortController();
-  assert(holds.take(delivery(fresh), { id: "waiting", retries: 0 }));
-  assert(!holds.take(again!, { id: "runs", retries: 0 }));
+  assert(holds.take(delivery(fresh), { id: "waiting", ...round(0) }));
+  assert(!holds.take(again!, { id: "runs", ...round(0) }));
 });
 
 Deno.test("free() resolves when other workers may hold the task", async () => {
   await using here = await ground();
   const given = delivery(new AbortController());
-  here.holds.take(given, { id: "a", retries: 0 });
+  here.holds.take(given, { id: "a", ...round(0) });
   await here.claim("a");
   assertEquals(await here.held(), ["a"]);
   await here.holds.free(given);
@@ -91,7 +102,7 @@ Deno.test("free() resolves when other workers may hold the task", async () => {
 Deno.test("a lease holds its tasks again when the server has forgotten them, and lets go of strays", async () => {
   await using here = await ground();
   const { holds, database } = here;
-  holds.take(delivery(new AbortController()), { id: "a", retries: 0 });
+  holds.take(delivery(new AbortController()), { id: "a", ...round(0) });
   await here.claim("a");
   await here.claim("stray");
   {
@@ -114,7 +125,7 @@ Deno.test("claim() reads the record that is committed while it waits for the hol
   const claimed = await here.database.transaction(async (sql) => {
     await new PostgresResultStore({ database: sql }).settle([done]);
     await sql.query("delete from celeriac.holder where task_id = $1", [done.id]);
-    const claiming = here.store.claim([{ id: done.id, retries: 0, redelivered: false }], "b@test");
+    const claiming = here.store.claim([{ id: done.id, round: 0, redelivered: false }], "b@test");
     await eventually("the claim waits for the row", async () => {
       const [row] = await sql.query<{ waits: boolean }>(
         "select exists (select from pg_locks where not granted) as waits",

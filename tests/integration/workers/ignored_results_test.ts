@@ -31,14 +31,14 @@ Deno.test("Worker makes a record final that exists although results are ignored,
 
   // As when its first worker died.
   const redelivered = v7();
-  await store.claim([{ id: redelivered, retries: 0, redelivered: true }], "worker@gone");
+  await store.claim([{ id: redelivered, round: 0, redelivered: true }], "worker@gone");
   await home.submit("quiet", { fails: 2 }, { taskId: redelivered });
   assertEquals(await summary(redelivered), ["SUCCESS", null, 2]);
 
   // A crash may come between the record and what follows: its value is then in the record only.
   const followed = v7();
   const follower = v7();
-  await store.claim([{ id: followed, retries: 0, redelivered: true }], "worker@gone");
+  await store.claim([{ id: followed, round: 0, redelivered: true }], "worker@gone");
   await home.submit("quiet", {}, {
     taskId: followed,
     callbacks: [toWire({ task: "after", args: [], kwargs: {}, options: { taskId: follower } })],
