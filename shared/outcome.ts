@@ -1,4 +1,5 @@
 /** What one run led to, as data: throwing is only how a handler chooses one. */
+import type { Canvas } from "./celery/canvas_tree.ts";
 import type { ExceptionMeta } from "./celery/exception.ts";
 
 /** The outcome of one delivery. The worker's settle answers each in its own way, always in the order store, publish, ack. */
@@ -11,6 +12,8 @@ export type Outcome =
   | { readonly kind: "failure"; readonly error: Failure }
   /** The message cannot be worked on: dead letter with the reason, FAILURE where an id is known. */
   | { readonly kind: "reject"; readonly reason: RejectReason; readonly error: Failure }
+  /** The handler put other work in the task's place: its id, and what waits for it, are the work's. */
+  | { readonly kind: "replace"; readonly canvas: Canvas }
   /** Not now: back through the outbox. */
   | ({ readonly kind: "defer"; readonly until: Date } & Deferral)
   /** Revoked or expired before it started, terminated while it ran, or ignored by its handler. */

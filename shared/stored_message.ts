@@ -39,7 +39,7 @@ export function toStored(
     exchange,
     routing_key: routingKey,
     properties: JSON.stringify(properties),
-    headers: JSON.stringify(tagAll(headers)),
+    headers: JSON.stringify(storeHeaders(headers)),
     body: body.toBase64(),
   };
 }
@@ -58,7 +58,7 @@ export function fromStored(
     exchange: stored.exchange,
     routingKey: stored.routing_key,
     properties: stored.properties,
-    headers: untagAll(stored.headers),
+    headers: readHeaders(stored.headers),
     body: stored.body,
   };
 }
@@ -70,11 +70,12 @@ function tag(value: HeaderValue): unknown {
   if (value instanceof Date) return { $date: value.getTime() };
   if (value instanceof Uint8Array) return { $bytes: value.toBase64() };
   if (Array.isArray(value)) return value.map(tag);
-  const table = tagAll(value);
+  const table = storeHeaders(value);
   return tagOf(value) ? { $object: table } : table;
 }
 
-function tagAll(table: Headers): Record<string, unknown> {
+/** Headers as JSON can hold them; read by {@linkcode readHeaders}. */
+export function storeHeaders(table: Readonly<Headers>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(table).map(([name, value]) => [name, tag(value)]));
 }
 
@@ -92,13 +93,14 @@ function untag(value: unknown): HeaderValue {
     case "$bytes":
       return Uint8Array.fromBase64(String(table.$bytes));
     case "$object":
-      return untagAll(table.$object);
+      return readHeaders(table.$object);
     case undefined:
-      return untagAll(table);
+      return readHeaders(table);
   }
 }
 
-function untagAll(table: unknown): Headers {
+/** Reads what {@linkcode storeHeaders} wrote. */
+export function readHeaders(table: unknown): Headers {
   const entries = Object.entries(table as Record<string, unknown>);
   return Object.fromEntries(entries.map(([name, value]) => [name, untag(value)]));
 }

@@ -48,6 +48,8 @@ export interface TaskDefinition<Input extends z.ZodObject, Output extends z.ZodT
   sandbox?: SandboxDefinition;
   /** Bytes of a submission's body. Default {@linkcode DEFAULT_BODY_LIMIT}. */
   bodyLimit?: number;
+  /** Whether its child process may send tasks (`context.submit()`, `context.replace()`). Default `false`; inline handlers may. */
+  submits?: boolean;
   /** Keep no record at all. Default `false`. */
   ignoreResult?: boolean;
   /** One line for the reference page. */
@@ -83,6 +85,8 @@ export interface TaskContract<
   readonly sandbox: SandboxLimits;
   /** Bytes of a submission's body. */
   readonly bodyLimit: number;
+  /** Whether its child process may send tasks. */
+  readonly submits: boolean;
   /** Whether no record is kept. */
   readonly ignoreResult: boolean;
   /** One line for the reference page. */
@@ -114,6 +118,7 @@ export function defineTask<Input extends z.ZodObject, Output extends z.ZodType =
     run: "inline" as const,
     bodyLimit: DEFAULT_BODY_LIMIT,
     ignoreResult: false,
+    submits: false,
     ...rest,
     name,
     queue,

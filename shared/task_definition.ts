@@ -22,6 +22,7 @@ const KEYS: Readonly<Record<keyof TaskDefinition<z.ZodObject, z.ZodType>, true>>
   sandbox: true,
   bodyLimit: true,
   ignoreResult: true,
+  submits: true,
   summary: true,
   example: true,
 };
@@ -94,7 +95,7 @@ export function checkDefinition(
 }
 
 function checkRest(
-  { bodyLimit, ignoreResult, rateLimit }: TaskDefinition<z.ZodObject, z.ZodType>,
+  { bodyLimit, ignoreResult, submits, rateLimit }: TaskDefinition<z.ZodObject, z.ZodType>,
   refuse: (reason: string) => ConfigurationError,
 ): void {
   if (bodyLimit !== undefined && !(Number.isInteger(bodyLimit) && bodyLimit > 0)) {
@@ -102,6 +103,9 @@ function checkRest(
   }
   if (ignoreResult !== undefined && typeof ignoreResult !== "boolean") {
     throw refuse(`ignoreResult '${ignoreResult}' is neither true nor false: choose one`);
+  }
+  if (submits !== undefined && typeof submits !== "boolean") {
+    throw refuse(`submits '${submits}' is neither true nor false: choose one`);
   }
   try {
     parseRate(rateLimit);

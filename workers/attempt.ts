@@ -3,6 +3,7 @@ import type { TaskMessage } from "../shared/celery/message.ts";
 import type { Meta } from "../shared/results/result.ts";
 import type { TaskContract } from "../shared/task.ts";
 import type { Handler } from "./handlers.ts";
+import type { SentWork } from "./sent_work.ts";
 
 /** One attempt, ready to run. */
 export interface Attempt {
@@ -20,8 +21,13 @@ export interface Attempt {
   readonly inSeries: boolean;
   /** What is worth knowing of the run beside its outcome; kept in the record. */
   readonly meta: Meta;
+  /** What its handler has submitted. */
+  readonly sent: SentWork;
 }
 
 /** What a run led to: JSON text of its result, `stored` if its record is final already; or (`overtaken`) a record that another run had made
  * final. */
-export type Returned = { readonly result: string; readonly stored: boolean } | "overtaken";
+export type Returned =
+  | { readonly result: string; readonly stored: boolean }
+  | { readonly replacement: unknown }
+  | "overtaken";

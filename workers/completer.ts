@@ -27,7 +27,7 @@ export interface CompleterOptions {
 }
 
 /** Whose record it is. */
-type Completed = Pick<Attempt, "task" | "queue" | "startedAt" | "meta">;
+type Completed = Pick<Attempt, "task" | "queue" | "startedAt" | "meta" | "sent">;
 
 /** Gives JSON text of the result. */
 export type Work = (sql: CompletionSql) => Promise<string>;

@@ -1,5 +1,9 @@
 /** What a handler is given besides its input. The same in the worker's own process and in a child. */
+import type { WorkflowNode } from "../shared/canvas.ts";
 import type { Completion, CompletionSql } from "./completion.ts";
+import type { Replacement } from "./replacement.ts";
+import type { TaskRequest } from "./request.ts";
+import type { SubmitOptions, SubmittedWork } from "./sent_work.ts";
 
 /** Writes log lines that carry the task's name and id. A LogTape logger fits.
  *
@@ -17,19 +21,30 @@ export interface TaskLog {
 }
 
 /** One attempt, seen from its handler. */
-export interface Context {
+export interface Context extends TaskRequest {
   /** Aborts when the attempt should end early: its `reason` is a {@linkcode SoftTimeLimitExceeded} or what stopped the worker. */
   readonly signal: AbortSignal;
-  /** The task's id: the same in each attempt and each hand-out, so a key to be idempotent by. */
-  readonly id: string;
-  /** 1 = first. */
-  readonly attempt: number;
   /** Times the broker handed this attempt out: above 1, an earlier run may have died half-way. */
   readonly deliveries: number;
   /** Log lines that bear the task's name and id. */
   readonly log: TaskLog;
   /** Tells how far the attempt is: any JSON value. Never waits and never throws; the worker may skip values that come too fast. */
   progress(value: unknown): void;
+  /** Sends work: a task (`signature()`), a chain, group, chord, map, starmap or chunks. Resolves when it is durable.
+   *
+   * Its ids are derived from this task's id and from the work, or `key`: a handler that runs again, after a crash or in a further attempt,
+   * sends the same ids for the same work, and a task whose record is final does not run again.
+   *
+   * @throws {InvalidInput} when its arguments do not fit their contract; in a child process whose contract does not say `submits: true`
+   * @throws {Unavailable} when neither broker nor database can hold it */
+  submit(work: WorkflowNode, options?: SubmitOptions): Promise<SubmittedWork>;
+  /** Puts work in the place of this task; return what it gives: `return context.replace(signature(...))`.
+   *
+   * The last task of the work has this task's id, its callbacks, errbacks, chord and group, and the rest of its chain follows. The result of a
+   * group is the list of its members' results. As Celery's `Task.replace`.
+   *
+   * @throws {InvalidInput} in a child process whose contract does not say `submits: true` */
+  replace(work: WorkflowNode): Replacement;
   /** Puts SQL into the transaction that makes the result final; return what it gives: `return context.complete(async (sql) => ...)`.
    *
    * `work` gets statements on the worker's own database and returns the result. If it throws, or another attempt has made the record final,
@@ -44,6 +59,5 @@ export interface Context {
 
 /** Makes a context that a handler cannot change and whose `progress` and `log` may be taken off it. */
 export function createContext(parts: Context): Context {
-  const { signal, id, attempt, deliveries, log, progress, complete } = parts;
-  return Object.freeze({ signal, id, attempt, deliveries, log, progress, complete });
+  return Object.freeze({ ...parts });
 }

@@ -2,15 +2,18 @@
 import type { Delivery } from "../shared/broker/broker.ts";
 import { checkEmbed, chordOf, isFollowed } from "../shared/celery/following.ts";
 import { REDELIVERED } from "../shared/celery/headers.ts";
+import { inPlaceOf } from "../shared/celery/replacing.ts";
 import { decodeTask, type TaskMessage } from "../shared/celery/message.ts";
-import { ContentTypeRefused, Malformed } from "../shared/errors.ts";
+import { ContentTypeRefused, Malformed, Reject } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Outcome } from "../shared/outcome.ts";
 import type { Claim, Claimed, Meta } from "../shared/results/result.ts";
 import type { TaskContract } from "../shared/task.ts";
+import { readWork } from "../shared/workflows/work.ts";
 import { toIso } from "../shared/celery/time.ts";
 import { Admission } from "./admission.ts";
 import type { Attempt, Returned } from "./attempt.ts";
+import { builtin } from "./builtins.ts";
 import type { Crashes, Suspicion } from "./crashes.ts";
 import type { Handlers } from "./handlers.ts";
 import { type Holds, roundOf } from "./holds.ts";
@@ -19,6 +22,7 @@ import { type Input, readCalls, validateCalls } from "./inputs.ts";
 import { checkResultSize } from "./output.ts";
 import type { Run } from "./run.ts";
 import type { Runner } from "./runner.ts";
+import { SentWork } from "./sent_work.ts";
 import { unknownTask, wasUnknown } from "./unknown_task.ts";
 import { duplicate, early, expired, failureOf, known, outcomeOf, poison } from "./verdicts.ts";
 import { LEASE_SECONDS } from "./worker_lease.ts";
@@ -51,7 +55,12 @@ export interface ExecutorOptions {
 }
 
 /** A run of the handler. */
-type Ran = { readonly startedAt: Date; readonly runtime: number; readonly meta: Meta };
+type Ran = {
+  readonly startedAt: Date;
+  readonly runtime: number;
+  readonly meta: Meta;
+  readonly sent: SentWork;
+};
 
 /** Turns deliveries into outcomes; stores and answers nothing. */
 export class Executor {
@@ -73,7 +82,8 @@ export class Executor {
 
     const asked = readCalls(task);
     const { name } = asked;
-    const contract = this.#options.contracts.get(name);
+    const own = builtin(name);
+    const contract = own?.contract ?? this.#options.contracts.get(name);
     // The body of a chord waits for the records of its members.
     const ignoreResult = chordOf(task) === null &&
       (task.ignoreResult ?? contract?.ignoreResult ?? false);
@@ -94,7 +104,7 @@ export class Executor {
       deliveries,
       startedAt: ran?.startedAt ?? null,
       runtime: ran?.runtime ?? null,
-      ...(ran && { meta: ran.meta }),
+      ...(ran && { meta: ran.meta, sent: ran.sent }),
     });
 
     const elsewhere = held ? claim?.heldSeconds : LEASE_SECONDS;
@@ -107,7 +117,7 @@ export class Executor {
     if (suspicion === "poison") return end(poison(task));
 
     if (asked.rejected) return end(asked.rejected);
-    const handler = this.#options.handlers.get(name);
+    const handler = own ?? this.#options.handlers.get(name);
     if (!contract || !handler) {
       return end(unknownTask(name, headers, { wait: this.#options.unknownTaskWait }));
     }
@@ -176,28 +186,34 @@ export class Executor {
   }
 
   async #run(
-    attempt: Omit<Attempt, "startedAt" | "meta" | "inSeries" | keyof Input>,
+    attempt: Omit<Attempt, "startedAt" | "meta" | "sent" | "inSeries" | keyof Input>,
     inputs: Input | readonly Input[],
     end: (outcome: Outcome, ran: Ran) => Run,
   ): Promise<Run | undefined> {
     const startedAt = new Date();
     const began = performance.now();
     const meta: Meta = {};
-    const ran = () => ({ startedAt, runtime: (performance.now() - began) / 1000, meta });
+    const sent = new SentWork(attempt.task);
+    const ran = () => ({ startedAt, runtime: (performance.now() - began) / 1000, meta, sent });
     try {
       const run = (input: Input, inSeries = false) =>
-        this.#options.runner.run({ ...attempt, ...input, startedAt, meta, inSeries });
+        this.#options.runner.run({ ...attempt, ...input, startedAt, meta, sent, inSeries });
       const result = Array.isArray(inputs)
         ? await oneByOne(inputs, (input) => run(input, true))
         : await run(inputs as Input);
       if (result === undefined) return undefined;
-      if (result !== "overtaken" && !result.stored) {
+      if (result === "overtaken") return end({ kind: "known" }, ran());
+      if ("replacement" in result) {
+        const work = readWork(result.replacement, this.#options.contracts);
+        return end(
+          { kind: "replace", canvas: inPlaceOf(attempt.task, work, attempt.queue) },
+          ran(),
+        );
+      }
+      if (!result.stored) {
         checkResultSize(attempt.task.task, result.result, this.#options.resultMaxBytes);
       }
-      return end(
-        result === "overtaken" ? { kind: "known" } : { kind: "success", ...result },
-        ran(),
-      );
+      return end({ kind: "success", ...result }, ran());
     } catch (error) {
       return end(outcomeOf(error, attempt.task, attempt.contract), ran());
     }
@@ -271,6 +287,11 @@ async function oneByOne(
   for (const input of inputs) {
     const returned = await run(input);
     if (returned === undefined || returned === "overtaken") return returned;
+    if ("replacement" in returned) {
+      throw new Reject(
+        "Cannot replace a task within a map because the map has the id: send them as a group",
+      );
+    }
     results.push(returned.result);
   }
   return { result: `[${results.join(",")}]`, stored: false };

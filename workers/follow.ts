@@ -5,8 +5,10 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
+import type { Canvas } from "../shared/celery/canvas_tree.ts";
 import type { ResultTuple } from "../shared/celery/dispatch.ts";
 import { isFollowed } from "../shared/celery/following.ts";
+import type { TaskMessage } from "../shared/celery/message.ts";
 import { replyMessage } from "../shared/celery/result.ts";
 import { isFinal, type Settlement } from "../shared/results/result.ts";
 import type { ResultStore } from "../shared/results/store.ts";
@@ -48,15 +50,26 @@ export class Follower {
    * @throws {ChannelGone} then */
   async follow(run: Run, final: Final): Promise<void> {
     this.#reply(run, final);
-    const { task, delivery } = run;
+    const { task } = run;
     if (!task || !isFollowed(task.embed)) return;
+    await this.#persist(run, () => this.#options.followUps.after(task, final));
+  }
+
+  /** Sends what takes the place of a task, as {@linkcode follow} sends what follows.
+   *
+   * @throws {ChannelGone} */
+  async replace(run: Run & { task: TaskMessage }, canvas: Canvas): Promise<void> {
+    await this.#persist(run, () => this.#options.followUps.replace(run.task, canvas));
+  }
+
+  async #persist({ id, delivery }: Run, send: () => Promise<void>): Promise<void> {
     for (;;) {
       try {
-        return await this.#options.followUps.after(task, final);
+        return await send();
       } catch (error) {
         if (!isPassing(error)) throw error;
         if (!delivery.open) throw new ChannelGone(error);
-        logger.warn("What follows task {id} waits: {error}", { id: task.id, error });
+        logger.warn("What follows task {id} waits: {error}", { id, error });
         await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS));
       }
     }

@@ -5,14 +5,16 @@ import type { Registry } from "../shared/registry.ts";
 import { isContract, type TaskContract } from "../shared/task.ts";
 import type { Completion } from "./completion.ts";
 import type { Context } from "./context.ts";
+import type { Replacement } from "./replacement.ts";
 
 const HANDLER = Symbol.for("celeriac.handler");
 
-/** What a handler may return: the result, or what `context.complete()` gave; or a promise of either. */
+/** What a handler may return: the result, or what `context.complete()` or `context.replace()` gave; or a promise of either. */
 export type Answer<Output extends z.ZodType> =
   | z.input<Output>
   | Completion<z.input<Output>>
-  | Promise<z.input<Output> | Completion<z.input<Output>>>;
+  | Replacement
+  | Promise<z.input<Output> | Completion<z.input<Output>> | Replacement>;
 
 /** A contract and the function that fulfils it. */
 export interface Handler<

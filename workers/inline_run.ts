@@ -6,8 +6,11 @@ import type { Completer } from "./completer.ts";
 import { type Completion, completion, type CompletionSql, isCompletion } from "./completion.ts";
 import { createContext } from "./context.ts";
 import { checkResultSize, encodeOutput } from "./output.ts";
+import { isReplacement, type Replacement, replacement } from "./replacement.ts";
+import { requestOf } from "./request.ts";
+import type { Submit } from "./sent_work.ts";
 import { taskLog } from "./task_log.ts";
-import { withinLimit } from "./time_limit.ts";
+import { limits, withinLimit } from "./time_limit.ts";
 import { disowned, owned, type Owner } from "./uncaught.ts";
 import type { Watchdog } from "./watchdog.ts";
 
@@ -22,6 +25,7 @@ export interface InlineRunOptions {
   /** Aborts when the run is not waited for any longer: its transaction is rolled back. */
   readonly over: AbortSignal;
   progress(value: unknown): void;
+  readonly submit: Submit;
   /** The handler has returned, and its completion has a time limit of its own: waiting for a database does not count. */
   completing(): void;
   /** Bytes of JSON that a result may have. */
@@ -33,18 +37,19 @@ export interface InlineRunOptions {
  * @throws whatever the handler or its completion throws */
 export function runInline(
   attempt: Attempt,
-  { watchdog, completer, owner, signal, over, progress, completing, resultMaxBytes }:
-    InlineRunOptions,
+  options: InlineRunOptions,
 ): Returned | Promise<Returned> {
+  const { watchdog, completer, owner, signal, over, progress, completing, submit } = options;
   const { task, contract, handler, parsed, deliveries } = attempt;
-  let pledged: unknown;
+  let pledged: Completion | Replacement | undefined;
   const context = createContext({
     signal,
-    id: task.id,
-    attempt: task.retries + 1,
+    ...requestOf(task, limits(attempt)),
     deliveries,
     log: taskLog({ id: task.id, task: task.task }),
     progress: (value) => disowned(() => progress(value)),
+    submit: (work, options) => disowned(() => submit(work, options)),
+    replace: (work) => pledged = replacement(work),
     complete: (work) => {
       refuse(attempt);
       return pledged = completion(work);
@@ -61,16 +66,17 @@ export function runInline(
         await withinLimit(attempt, over, () => owned(owner, () => pledge.work(lent))),
       );
       // Here, where the transaction can still be rolled back.
-      checkResultSize(task.task, json, resultMaxBytes);
+      checkResultSize(task.task, json, options.resultMaxBytes);
       return json;
     });
     return result === undefined ? "overtaken" : { result, stored: true };
   };
   const finish = (value: unknown): Returned | Promise<Returned> => {
     if (isCompletion(value)) return complete(value);
+    if (isReplacement(value)) return { replacement: value.work };
     if (pledged === undefined) return { result: toJson(value), stored: false };
     throw new InvalidInput(
-      `Cannot finish task '${task.task}' because its handler called context.complete() and returned something else: return what it gave`,
+      `Cannot finish task '${task.task}' because its handler called context.complete() or context.replace() and returned something else: return what it gave`,
     );
   };
   const call = () => owned(owner, () => handler.run(parsed, context));

@@ -121,18 +121,14 @@ export class WorkerNode implements Service {
     for (const { name, rateLimit } of registry) rates.set(name, parseRate(rateLimit));
     const watchdog = new Watchdog({ events, bound: config.loopBound });
     const uncaught = new UncaughtErrors({ events, store, modules });
-    const follower = new Follower({
-      broker,
-      followUps: new FollowUps({
-        publisher: tellingPublisher({ broker, outbox, origin: node, events }),
-        routes: new Routes(registry, config.routes),
-        chords: chordStore(config.results, database),
-        store,
-        lose: (records) => loseWith(writer, records, node),
-      }),
+    const followUps = new FollowUps({
+      publisher: tellingPublisher({ broker, outbox, origin: node, events }),
+      routes: new Routes(registry, config.routes),
+      chords: chordStore(config.results, database),
       store,
-      node,
+      lose: (records) => loseWith(writer, records, node),
     });
+    const follower = new Follower({ broker, followUps, store, node });
     const completer = new Completer({
       database,
       store: (sql) => resultStore(config.results, sql),
@@ -142,6 +138,8 @@ export class WorkerNode implements Service {
     const runner = new Runner({
       concurrency: config.concurrency,
       pools,
+      contracts,
+      followUps,
       watchdog,
       uncaught,
       completer,

@@ -3,6 +3,7 @@ import type { Delivery } from "../shared/broker/broker.ts";
 import type { TaskMessage } from "../shared/celery/message.ts";
 import type { Outcome } from "../shared/outcome.ts";
 import type { Meta } from "../shared/results/result.ts";
+import type { SentWork } from "./sent_work.ts";
 
 /** What is known of a delivery when its outcome is. */
 export interface Run {
@@ -22,6 +23,8 @@ export interface Run {
   readonly deliveries: number;
   /** When the handler was called; `null` if it never was. */
   readonly startedAt: Date | null;
+  /** What its handler has submitted. */
+  readonly sent?: SentWork;
   /** What else is known of the run. */
   readonly meta?: Meta;
   /** Seconds in the handler; `null` if it never ran. */

@@ -1,10 +1,13 @@
 /** Calls handlers, inline or in a child process, and ends them in time. */
 import { getLogger, type Logger } from "@logtape/logtape";
-import { stringifyJson } from "../shared/celery/json.ts";
+import { parseJson, stringifyJson } from "../shared/celery/json.ts";
 import { Terminated, type Violation } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Settlement } from "../shared/results/result.ts";
+import type { WorkflowNode } from "../shared/canvas.ts";
 import type { TaskContract } from "../shared/task.ts";
+import type { FollowUps } from "../shared/workflows/follow_ups.ts";
+import type { Contracts } from "../shared/workflows/work.ts";
 import { Company } from "./company.ts";
 import type { Attempt, Returned } from "./attempt.ts";
 import type { Completer } from "./completer.ts";
@@ -12,6 +15,8 @@ import { violationOf } from "./denial.ts";
 import { runInline } from "./inline_run.ts";
 import { checkResultSize } from "./output.ts";
 import type { Pools } from "./sandbox/pools.ts";
+import { requestOf } from "./request.ts";
+import type { SubmitOptions, SubmittedWork } from "./sent_work.ts";
 import { Slots } from "./slots.ts";
 import { settlementOf } from "./settlement.ts";
 import { limits, startTimers } from "./time_limit.ts";
@@ -35,6 +40,9 @@ export interface RunnerOptions {
   readonly node: string;
   /** Told how long runs take. */
   readonly ran: (queue: string, contract: TaskContract, seconds: number) => void;
+  /** For what handlers submit. */
+  readonly contracts: Contracts;
+  readonly followUps: Pick<FollowUps, "send">;
   /** Takes STARTED and PROGRESS; what comes of it is not awaited. */
   readonly writer: { settle(settlement: Settlement): Promise<boolean> };
   /** Bytes of JSON that a result, or one report of progress, may have. */
@@ -145,6 +153,7 @@ export class Runner {
           signal: controller.signal,
           over: over.signal,
           progress: (value) => this.#progress(attempt, value),
+          submit: (work, options = {}) => this.#submit(attempt, work, options),
           completing: () => clearTimeout(timers?.hard),
         });
       return result instanceof Promise ? await Promise.race([result, ended]) : result;
@@ -170,22 +179,31 @@ export class Runner {
   ): Promise<Returned> {
     const { task, contract, raw, deliveries } = attempt;
     const log = taskLog({ id: task.id, task: task.task });
+    let replaces = false;
     const result = await this.#options.pools.run(contract, {
-      id: task.id,
       name: contract.name,
       input: raw,
-      attempt: task.retries + 1,
+      ...requestOf(task, limits(attempt)),
       deliveries,
-      timeLimit: limits(attempt),
     }, {
       signal,
       terminate,
+      ...(contract.submits && {
+        submit: (work: WorkflowNode, options = {}) => this.#submit(attempt, work, options),
+        onReplaced: () => {
+          replaces = true;
+        },
+      }),
       onProgress: (value) => this.#progress(attempt, value),
       onUncaught: (error, late) => owner.uncaught(error, late),
       onViolation: (violation, what) => this.#violated(attempt, violation, what),
       onLog: ({ level, message, properties }) => log[level](message, properties),
     });
-    return { result, stored: false };
+    return replaces ? { replacement: parseJson(result) } : { result, stored: false };
+  }
+
+  #submit({ sent }: Attempt, work: WorkflowNode, options: SubmitOptions): Promise<SubmittedWork> {
+    return sent.send(work, options, this.#options);
   }
 
   #violated({ task, meta }: Attempt, violation: Violation, what: string): void {

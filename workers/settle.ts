@@ -60,6 +60,8 @@ export class Settler {
         return await this.#finish(run, { state: "REVOKED", exception: revoked(outcome.why) });
       case "retry":
         return await this.#again(run, outcome);
+      case "replace":
+        return await this.#replace(run, outcome);
       case "reject":
         return await this.#setAside(run, outcome);
       case "defer":
@@ -80,6 +82,14 @@ export class Settler {
   /** Final: record, what follows, ack, events. */
   async #finish(run: Run, recorded: Recorded): Promise<void> {
     await this.#answer(run, await this.#store(run, recorded));
+  }
+
+  /** Another task has this one's id from now on, and the record. */
+  async #replace(run: Run, { canvas }: OutcomeOf<"replace">): Promise<void> {
+    const { task } = run;
+    if (!task) throw new TypeError("a message without a task cannot be replaced");
+    await this.#options.follower.replace({ ...run, task }, canvas);
+    run.delivery.ack();
   }
 
   /** What follows, ack, events.

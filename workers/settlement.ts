@@ -4,6 +4,7 @@ import type { ExceptionMeta } from "../shared/celery/exception.ts";
 import type { TaskMessage } from "../shared/celery/message.ts";
 import type { OutboxEntry } from "../shared/outbox.ts";
 import type { Meta, Settlement, State } from "../shared/results/result.ts";
+import type { SentWork } from "./sent_work.ts";
 
 /** Header that names the schedule which sent a task (django_celery_beat/schedulers.py). */
 const SCHEDULE_HEADER = "periodic_task_name";
@@ -16,6 +17,7 @@ export interface Recordable {
   readonly queue: string;
   readonly startedAt: Date | null;
   readonly meta?: Meta;
+  readonly sent?: Pick<SentWork, "children">;
 }
 
 /** What a record is made of besides the run. */
@@ -32,11 +34,15 @@ export interface Recorded {
  *
  * @param worker node name of this worker */
 export function settlementOf(
-  { task, id, queue, startedAt, meta }: Recordable,
+  { task, id, queue, startedAt, meta, sent }: Recordable,
   recorded: Recorded,
   worker: string,
 ): Settlement {
   const schedule = task?.headers[SCHEDULE_HEADER];
+  const submitted = sent?.children ?? [];
+  const children = submitted.length > 0
+    ? [...submitted, ...recorded.children ?? []]
+    : recorded.children;
   return {
     id,
     name: task?.task ?? "",
@@ -48,7 +54,7 @@ export function settlementOf(
     result: recorded.result ?? null,
     exception: recorded.exception ?? null,
     traceback: recorded.traceback ?? null,
-    ...(recorded.children && { children: recorded.children }),
+    ...(children && { children }),
     ...(meta && { meta }),
     ...(typeof schedule === "string" && { periodicTaskName: schedule }),
     retries: recorded.next?.retries ?? task?.retries ?? 0,

@@ -1,6 +1,6 @@
 /** What a delivery leads to without a run, or after one that threw. */
 import { encodeException, traceback } from "../shared/celery/exception.ts";
-import type { TaskMessage } from "../shared/celery/message.ts";
+import { failedAttempts, type TaskMessage } from "../shared/celery/message.ts";
 import {
   Ignore,
   MaxRetriesExceeded,
@@ -98,7 +98,7 @@ function tried(
   const failure = failureOf(error);
   const policy = asked && contract.retry === NO_RETRY ? retryPolicy(true) : contract.retry;
   const delay = asked || isWorthRetrying(policy, error)
-    ? retryDelay(policy, task.retries, Math.random())
+    ? retryDelay(policy, failedAttempts(task), Math.random())
     : undefined;
   if (delay === undefined) {
     return { kind: "failure", error: asked ? exhausted(asked, task, failure) : failure };

@@ -182,7 +182,7 @@ function started(
 }
 
 /** Every task of a canvas. Chords wait for what it ends with; a chord within it was never opened. */
-function lost(canvas: Canvas): LostTask[] {
+export function lost(canvas: Canvas): LostTask[] {
   const waited = new Set(endings(canvas));
   return steps(canvas).map((signature) => {
     const { taskId, chord, group, rootId = null } = signature.options;

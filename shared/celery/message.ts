@@ -65,6 +65,14 @@ export interface TaskMessage {
   readonly headers: Headers;
 }
 
+/** Failed attempts of a task. What replaces a task is sent as its next attempt, so that a copy of the task's own message finds that it is late;
+ * but it has failed no attempt (`replacedTaskNesting` counts them). */
+export function failedAttempts(
+  { retries, replacedTaskNesting }: Pick<TaskMessage, "retries" | "replacedTaskNesting">,
+): number {
+  return Math.max(0, retries - replacedTaskNesting);
+}
+
 /** Where and when a message is made. */
 export interface EncodeContext {
   /** `gen<pid>@<host>`, or the node's name. */

@@ -4,8 +4,9 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import type { Canvas } from "../celery/canvas_tree.ts";
 import { isReference, type ReadsBodies } from "../celery/chord_body.ts";
-import type { Dispatch, ResultTuple } from "../celery/dispatch.ts";
+import { type Dispatch, dispatch, type Origin, type ResultTuple } from "../celery/dispatch.ts";
 import { encodeException, type ExceptionMeta, pythonRepr } from "../celery/exception.ts";
 import {
   afterFailure,
@@ -13,6 +14,7 @@ import {
   afterSuccess,
   chordOf,
   isFollowed,
+  lost,
   lostAfter,
   type LostTask,
   type PendingChord,
@@ -75,7 +77,13 @@ export class FollowUps {
 
   /** Results of what a success will start. */
   children(task: TaskMessage, result: string): readonly ResultTuple[] {
-    return isFollowed(task.embed) ? afterSuccess(task, value(result)).children : [];
+    if (!isFollowed(task.embed)) return [];
+    try {
+      return afterSuccess(task, value(result), this.#reads).children;
+    } catch (error) {
+      if (error instanceof WorkflowTooLarge) return []; // `after()` will lose it
+      throw error;
+    }
   }
 
   /** Resolves when all that follows is durable.
@@ -105,22 +113,39 @@ export class FollowUps {
     if (chord) await this.#count(chord, task.id);
   }
 
+  /** Sends a canvas with all its ids; resolves when it is durable.
+   *
+   * @throws {WorkflowTooLarge}, and what {@linkcode isPassing} names */
+  async send(canvas: Canvas, origin: Origin): Promise<void> {
+    await this.#start(dispatch(canvas, origin, this.#reads));
+  }
+
+  /** Sends what takes the place of a task. What takes too many bytes is lost: the task fails with it. */
+  async replace(task: TaskMessage, canvas: Canvas): Promise<void> {
+    const { id, rootId } = task;
+    await this.#startOrLose(
+      () => dispatch(canvas, { rootId, parentId: id }, this.#reads),
+      () => lost(canvas),
+      id,
+    );
+  }
+
   /** What takes more bytes than may be sent is lost. */
   async #startOrLose(
     start: () => Dispatch,
-    lost: () => readonly LostTask[],
+    losing: () => readonly LostTask[],
     parentId: string,
   ): Promise<void> {
-    let dispatch: Dispatch;
+    let started: Dispatch;
     try {
-      dispatch = start();
+      started = start();
     } catch (error) {
       if (!(error instanceof WorkflowTooLarge)) throw error;
       logger.error("What follows task {id} is lost: {error}", { id: parentId, error });
       const exception = encodeException(error);
-      return await this.#lose(lost(), { state: "FAILURE", exception, traceback: null }, parentId);
+      return await this.#lose(losing(), { state: "FAILURE", exception, traceback: null }, parentId);
     }
-    await this.#start(dispatch);
+    await this.#start(started);
   }
 
   async #start({ chords, messages }: Dispatch): Promise<void> {

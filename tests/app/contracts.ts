@@ -249,3 +249,43 @@ export const poison = defineTask({
   input: z.object({ seconds: z.number().default(0.2) }),
   retry: true,
 });
+
+/** Tells what the context says of its message. */
+export const request = defineTask({ name: "test.request", input: z.object({}) });
+
+/** The same in a child process. */
+export const requestProcess = defineTask({
+  name: "test.request_process",
+  input: z.object({}),
+  run: "process",
+});
+
+const sendShape = {
+  input: z.object({
+    work: z.record(z.string(), z.unknown()),
+    replace: z.boolean().default(false),
+    key: z.string().optional(),
+    /** First attempts that fail once they have submitted. */
+    failures: z.int().default(0),
+  }),
+  retry: { maxAttempts: 5, base: 0.01, jitter: 0 },
+};
+
+/** Submits work and returns what that gave, or is replaced by it. */
+export const send = defineTask({ name: "test.send", ...sendShape });
+
+/** The same in a child process. */
+export const sendProcess = defineTask({
+  name: "test.send_process",
+  ...sendShape,
+  run: "process",
+  submits: true,
+});
+
+/** The same in a child process that may not. */
+export const sendConfined = defineTask({
+  name: "test.send_confined",
+  ...sendShape,
+  retry: false,
+  run: "process",
+});

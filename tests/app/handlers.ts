@@ -6,6 +6,7 @@ import { writeSync } from "node:fs";
 import process from "node:process";
 import { setTimeout as nodeTimeout } from "node:timers";
 import { setTimeout as delay } from "node:timers/promises";
+import type { WorkflowNode, z } from "../../shared/mod.ts";
 import { type Context, handle, Reject, Retry } from "../../workers/mod.ts";
 import { UNREADABLE } from "./unreadable.ts";
 import * as contracts from "./contracts.ts";
@@ -199,3 +200,33 @@ export const poisonHandler = handle(contracts.poison, async ({ seconds }, contex
   if (context.deliveries % 2 === 1) return context.complete(die);
   die();
 });
+
+function facts(_input: unknown, context: Context) {
+  const { rootId, parentId, groupId, headers, priority, eta, expires, timeLimit, properties } =
+    context;
+  return {
+    ...{ rootId, parentId, groupId, priority, timeLimit, properties },
+    // Headers may be of types that JSON has not.
+    headers: Object.entries(headers).map(([name, value]) => [name, typeof value, String(value)]),
+    eta: eta instanceof Date ? eta.toISOString() : eta,
+    expires: expires instanceof Date ? expires.toISOString() : expires,
+  };
+}
+
+export const requestHandler = handle(contracts.request, facts);
+export const requestProcessHandler = handle(contracts.requestProcess, facts);
+
+async function send(
+  { work, replace, key, failures }: z.output<typeof contracts.send.input>,
+  context: Context,
+) {
+  const node = work as unknown as WorkflowNode;
+  if (replace) return context.replace(node);
+  const sent = await context.submit(node, key === undefined ? {} : { key });
+  if (context.attempt <= failures) throw new Refusal(`attempt ${context.attempt}`);
+  return sent;
+}
+
+export const sendHandler = handle(contracts.send, send);
+export const sendProcessHandler = handle(contracts.sendProcess, send);
+export const sendConfinedHandler = handle(contracts.sendConfined, send);

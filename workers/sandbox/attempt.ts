@@ -1,24 +1,27 @@
 /** One attempt in a child process, seen from the worker: its limits, and how much of them is used. */
-import { stringifyJson } from "../../shared/celery/json.ts";
+import type { WorkflowNode } from "../../shared/canvas.ts";
+import { parseJson, stringifyJson } from "../../shared/celery/json.ts";
 import {
+  InvalidInput,
   PolicyViolation,
   SoftTimeLimitExceeded,
   Terminated,
   TimeLimitExceeded,
   type Violation,
 } from "../../shared/errors.ts";
-import type { TimeLimit } from "../../shared/task.ts";
 import { presentTrace } from "../../shared/tracing.ts";
 import { watchFolder } from "./folder_watch.ts";
-import type { SandboxLogLine, ToChild } from "./messages.ts";
+import type { TimeLimit } from "../../shared/task.ts";
+import { type KnownRequest, wholeRequest, writeRequest } from "../request.ts";
+import type { Submit } from "../sent_work.ts";
+import { recordError } from "./error_record.ts";
+import type { FromChild, SandboxLogLine, ToChild } from "./messages.ts";
 
 /** One attempt for a child to run. */
-export interface SandboxTask {
-  readonly id: string;
+export interface SandboxTask extends KnownRequest {
   readonly name: string;
   /** Arguments by name as they came: the child parses them itself, as only so what a schema makes of them (dates, sets) reaches the handler. */
   readonly input: Record<string, unknown>;
-  readonly attempt: number;
   readonly deliveries: number;
   /** Counted from when a child takes the task. */
   readonly timeLimit: TimeLimit;
@@ -38,6 +41,10 @@ export interface SandboxRunOptions {
   readonly signal?: AbortSignal;
   /** Ends the task wherever it is, its child with SIGKILL: it is rejected with this signal's reason, an error. */
   readonly terminate?: AbortSignal;
+  /** Sends what the handler gives to `context.submit`; a task without it may send nothing. */
+  readonly submit?: Submit;
+  /** Told before the result when that is work which takes the task's place; a task without it may not be replaced. */
+  onReplaced?(): void;
   /** Hears what the handler gives to `context.progress`. */
   onProgress?(value: unknown): void;
   /** Hears what the handler gives to `context.log`. */
@@ -62,8 +69,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** What an attempt needs of its child. */
 export interface Hold {
-  /** Aborts its signal. */
-  abort(reason: unknown): void;
+  send(message: ToChild): void;
   /** Ends the process, and the attempt with this error. */
   kill(why: Error): void;
 }
@@ -95,15 +101,14 @@ export class Attempt {
 
   /** What the child is told. */
   order(): ToChild {
-    const { id, name, input, attempt, deliveries } = this.task;
+    const { name, input, deliveries } = this.task;
     const trace = presentTrace();
     return {
       type: "run",
       run: this.run,
-      id,
+      request: writeRequest(wholeRequest(this.task)),
       name,
       input: stringifyJson(input),
-      attempt,
       deliveries,
       ...(trace && { trace }),
     };
@@ -119,6 +124,25 @@ export class Attempt {
     this.#settled.resolve(result);
   }
 
+  done({ result, replaces }: Extract<FromChild, { type: "done" }>): void {
+    const { onReplaced } = this.options;
+    if (replaces && !onReplaced) return this.reject(mayNotSend(this.task.name));
+    if (replaces) onReplaced?.();
+    this.resolve(result);
+  }
+
+  /** Sends work for the handler, and answers. */
+  async submit({ run, call, work, key }: Extract<FromChild, { type: "submit" }>): Promise<void> {
+    this.wrote(0, 1);
+    const send = async () => {
+      if (!this.options.submit) throw mayNotSend(this.task.name);
+      const parsed = parseJson(work, { typed: "keep" }) as WorkflowNode;
+      return await this.options.submit(parsed, key === undefined ? {} : { key });
+    };
+    const answer = await send().catch((error) => ({ error: recordError(error) }));
+    this.#hold.send({ type: "submitted", run, call, answer });
+  }
+
   reject(error: unknown): void {
     this.settled = true;
     this.#settled.reject(error);
@@ -132,7 +156,7 @@ export class Attempt {
     const { soft, hard } = this.task.timeLimit;
     const { signal, terminate } = this.options;
     if (soft !== undefined) {
-      this.#after(soft, () => this.#hold.abort(new SoftTimeLimitExceeded(soft)));
+      this.#after(soft, () => this.#abortWith(new SoftTimeLimitExceeded(soft)));
     }
     if (hard !== undefined) this.#after(hard, () => this.#hold.kill(new TimeLimitExceeded(hard)));
     signal?.addEventListener("abort", this.#abort);
@@ -186,7 +210,11 @@ export class Attempt {
     if (why instanceof TimeLimitExceeded) onViolation?.("time", why.message);
   }
 
-  readonly #abort = (): void => this.#hold.abort(this.options.signal?.reason);
+  readonly #abort = (): void => this.#abortWith(this.options.signal?.reason);
+
+  #abortWith(reason: unknown): void {
+    this.#hold.send({ type: "abort", run: this.run, reason: recordError(reason) });
+  }
 
   readonly #end = (): void => {
     const why = this.options.terminate?.reason;
@@ -213,4 +241,11 @@ export class Attempt {
   #after(seconds: number, act: () => void): void {
     this.#timers.push(setTimeout(act, Math.min(seconds * 1000, TIMER_MAX_MS)));
   }
+}
+
+/** A child sends nothing unless its contract says so: what confines a task does not confine those that it would send. */
+function mayNotSend(name: string): InvalidInput {
+  return new InvalidInput(
+    `Cannot send a task from task '${name}' because it runs in a child process: set submits: true in its contract, if its code may start any task`,
+  );
 }

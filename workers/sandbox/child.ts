@@ -11,8 +11,11 @@ import { logLine } from "../task_log.ts";
 import { tolerateUndeclaredVariables } from "../package_environment.ts";
 import { encodeOutput } from "../output.ts";
 import { catchUncaught, owned, type Owner } from "../uncaught.ts";
+import { isReplacement, replacement } from "../replacement.ts";
+import { readRequest } from "../request.ts";
 import { uncaughtError } from "../uncaught_error.ts";
 import { type Channel, takeChannel } from "./channel.ts";
+import { ChildSubmissions } from "./child_submissions.ts";
 import { recordError, reviveError } from "./error_record.ts";
 import { Guard } from "./guard.ts";
 import type { SandboxLogLine, ToChild } from "./messages.ts";
@@ -74,6 +77,7 @@ interface Current extends Owner {
 class Attempts {
   readonly #channel: Channel;
   readonly #guard: Guard;
+  readonly #submissions: ChildSubmissions;
   #handlers: Handlers | undefined;
   #current: Current | undefined;
   /** Errors left uncaught that failed no attempt. */
@@ -81,6 +85,7 @@ class Attempts {
 
   constructor(channel: Channel) {
     this.#channel = channel;
+    this.#submissions = new ChildSubmissions(channel);
     this.#guard = new Guard((violation, what) => this.#report(violation, what));
     catchUncaught((error) => {
       this.#left(null, error);
@@ -97,6 +102,9 @@ class Attempts {
     switch (message.type) {
       case "run":
         void this.#run(message);
+        return;
+      case "submitted":
+        this.#submissions.answered(message);
         return;
       case "abort":
         if (this.#current?.run !== message.run) return;
@@ -120,11 +128,11 @@ class Attempts {
     this.#current = current;
     this.#channel.send({ type: "started", run });
     try {
-      const subject = { kind: "run", task: name, id: message.id } as const;
+      const subject = { kind: "run", task: name, id: message.request.id } as const;
       const perform = () => this.#perform(message, current);
-      const result = await traced(subject, message.trace, perform);
+      const returned = await traced(subject, message.trace, perform);
       if (this.#current !== current) return;
-      this.#channel.send({ type: "done", run, result, clean: this.#clean() });
+      this.#channel.send({ type: "done", run, ...returned, clean: this.#clean() });
     } catch (thrown) {
       if (this.#current !== current) return;
       const error = abortReason(thrown, controller.signal);
@@ -173,9 +181,9 @@ class Attempts {
     return this.#guard.clean() && this.#leftErrors === 0;
   }
 
-  async #perform(message: Run, current: Current): Promise<string> {
+  async #perform(message: Run, current: Current): Promise<{ result: string; replaces: boolean }> {
     const { signal } = current.controller;
-    const { run, id, name, attempt, deliveries } = message;
+    const { run, name, deliveries } = message;
     const handler = this.#handlers?.get(name);
     if (!handler) {
       throw new InvalidInput(
@@ -186,8 +194,7 @@ class Attempts {
     const log = taskLog((line) => this.#channel.send({ type: "log", run, line }));
     const context = createContext({
       signal,
-      id,
-      attempt,
+      ...readRequest(message.request),
       deliveries,
       log,
       progress: (value) => {
@@ -197,6 +204,8 @@ class Attempts {
           log.warn("Progress is left out: {error}", { error: String(error) });
         }
       },
+      submit: this.#submissions.of(run),
+      replace: replacement,
       complete: () => {
         throw new InvalidInput(
           `Cannot complete task '${name}' in a transaction as it runs in a child process, which has no database: set run: "inline"`,
@@ -205,7 +214,9 @@ class Attempts {
     });
     const parsed = contract.input.parse(parseJson(message.input, { typed: "keep" }));
     const returned: unknown = await owned(current, () => handler.run(parsed, context));
-    return encodeOutput(contract, returned);
+    return isReplacement(returned)
+      ? { result: stringifyJson(returned.work), replaces: true }
+      : { result: encodeOutput(contract, returned), replaces: false };
   }
 }
 

@@ -1,6 +1,8 @@
 /** What a worker and its child processes say to one another. Values of tasks travel as JSON text, so that integers beyond 2^53 survive. */
 import type { Violation } from "../../shared/errors.ts";
 import type { Carrier } from "../../shared/tracing.ts";
+import type { StoredRequest } from "../request.ts";
+import type { SubmittedWork } from "../sent_work.ts";
 import type { ErrorRecord } from "./error_record.ts";
 
 /** A log line of a handler in a child. */
@@ -15,14 +17,20 @@ export type ToChild =
   | {
     readonly type: "run";
     readonly run: string;
-    readonly id: string;
+    readonly request: StoredRequest;
     readonly name: string;
     /** JSON text of the arguments by name, unparsed by the contract. */
     readonly input: string;
-    readonly attempt: number;
     readonly deliveries: number;
     /** The trace that it is part of. */
     readonly trace?: Carrier;
+  }
+  /** Answers "submit" number `call`. */
+  | {
+    readonly type: "submitted";
+    readonly run: string;
+    readonly call: number;
+    readonly answer: SubmittedWork | { readonly error: ErrorRecord };
   }
   | { readonly type: "abort"; readonly run: string; readonly reason: ErrorRecord };
 
@@ -32,6 +40,14 @@ export type FromChild =
   | { readonly type: "unusable"; readonly error: ErrorRecord }
   | { readonly type: "started"; readonly run: string }
   | { readonly type: "progress"; readonly run: string; readonly value: string }
+  /** `work` is JSON text. */
+  | {
+    readonly type: "submit";
+    readonly run: string;
+    readonly call: number;
+    readonly work: string;
+    readonly key?: string;
+  }
   | { readonly type: "log"; readonly run: string; readonly line: SandboxLogLine }
   | {
     readonly type: "violation";
@@ -45,6 +61,8 @@ export type FromChild =
     readonly type: "done";
     readonly run: string;
     readonly result: string;
+    /** The result is work that takes the task's place. */
+    readonly replaces: boolean;
     readonly clean: boolean;
   }
   | {

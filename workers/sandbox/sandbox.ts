@@ -5,7 +5,7 @@ import { ConfigurationError, PolicyViolation, WorkerLost } from "../../shared/er
 import { Attempt, type SandboxRunOptions, type SandboxTask } from "./attempt.ts";
 import { type ChildOptions, startChild } from "./command.ts";
 import { misused, NeverStarted, Recycled, unusable } from "./ends.ts";
-import { recordError, reviveError } from "./error_record.ts";
+import { reviveError } from "./error_record.ts";
 import type { Folder, Folders } from "./folder.ts";
 import { encodeFrame, FrameDecoder } from "./frames.ts";
 import { LastWords } from "./last_words.ts";
@@ -130,8 +130,7 @@ export class Sandbox {
    * @throws as `ProcessPool.run` does, and {@linkcode NeverStarted} */
   async run(task: SandboxTask, options: SandboxRunOptions): Promise<string> {
     const attempt = new Attempt(task, options, {
-      abort: (reason) =>
-        this.#send({ type: "abort", run: attempt.run, reason: recordError(reason) }),
+      send: (message) => this.#send(message),
       kill: (why) => this.kill(why),
     });
     const frame = encodeFrame(attempt.order());
@@ -240,11 +239,13 @@ export class Sandbox {
         attempt.wrote(0, 1);
         attempt.options.onLog?.(message.line);
         return;
+      case "submit":
+        return void attempt.submit(message);
       case "violation":
         attempt.options.onViolation?.(message.violation, message.what);
         return;
       case "done":
-        attempt.resolve(message.result);
+        attempt.done(message);
         return this.#discard(message.clean);
       case "failed":
         attempt.reject(reviveError(message.error));

@@ -4,7 +4,7 @@ import { AmqpBroker } from "../../../shared/broker/amqp.ts";
 import { loadConfig } from "../../../shared/config.ts";
 import { migrate } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
-import { defineTask, Retry, z } from "../../../shared/mod.ts";
+import { chain, defineTask, group, Retry, signature, z } from "../../../shared/mod.ts";
 import { Registry } from "../../../shared/registry.ts";
 import { declarationFor } from "../../../shared/topology.ts";
 import { handle, Handlers } from "../../../workers/handlers.ts";
@@ -30,6 +30,16 @@ const handlers = [
     () => {
       throw new RangeError("boom");
     },
+  ),
+  handle(
+    defineTask({ name: "deno.swap", input: two }),
+    ({ x, y }, { replace }) =>
+      replace(chain(signature("proj.add", { x, y }), signature("deno.add", { y: 100 }))),
+  ),
+  handle(
+    defineTask({ name: "deno.fan", input: two }),
+    ({ x, y }, { replace }) =>
+      replace(group(signature("proj.add", { x, y }), signature("deno.add", { x, y }))),
   ),
   handle(defineTask({ name: "deno.refuse", input: z.object({}) }), () => {
     throw Object.assign(new RangeError("card"), { args: ["card", 7, { code: [null] }] });
@@ -60,6 +70,9 @@ const expected: Record<string, unknown> = {
   starmap: [3, 7],
   map: [3, 7],
   chunks: [[[[0, 2], [4]]], {}],
+  replaced_in_chain: 1113,
+  replaced_in_chord: 215,
+  replaced_by_group: [[3, 3], 3],
   several_arguments: ["card", 7, { code: [null] }],
   wrong_arguments: "TypeError",
   no_attempt_left: ["MaxRetriesExceededError", "MaxRetriesExceededError", "FAILURE"],

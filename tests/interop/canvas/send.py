@@ -208,6 +208,25 @@ def link_error_of_ours():
 
 
 @shape
+def replaced_in_chain():
+    result = chain(add.s(1, 2), deno("swap", 10), add.s(1000)).apply_async()
+    return lambda: value(result)
+
+
+@shape
+def replaced_in_chord():
+    result = chord([deno("swap", 1, 2), add.s(1, 1), deno("swap", 10, 0)], deno("sum")).apply_async()
+    return lambda: value(result)
+
+
+@shape
+def replaced_by_group():
+    result = deno("fan", 1, 2).apply_async()
+    again = chain(deno("fan", 1, 2), app.signature("deno.add", args=(1, 2), immutable=True)).apply_async()
+    return lambda: [value(result), value(again)]
+
+
+@shape
 def several_arguments():
     result = deno("refuse").apply_async()
     return lambda: exception(result).args

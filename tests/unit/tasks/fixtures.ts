@@ -3,6 +3,8 @@
  */
 import { completion } from "../../../workers/completion.ts";
 import { createContext } from "../../../workers/context.ts";
+import { replacement } from "../../../workers/replacement.ts";
+import { wholeRequest } from "../../../workers/request.ts";
 
 const FIXTURES = new URL("../../fixtures/", import.meta.url);
 
@@ -22,11 +24,12 @@ export function context(signal: AbortSignal = new AbortController().signal) {
   const log = { debug: skip, info: skip, warn: skip, error: skip };
   return createContext({
     signal,
-    id: "1",
-    attempt: 1,
+    ...wholeRequest({ id: "1" }),
     deliveries: 1,
     log,
     progress: skip,
     complete: completion,
+    submit: () => Promise.reject(new Error("nothing is sent here")),
+    replace: replacement,
   });
 }

@@ -4,6 +4,8 @@ import { ConfigurationError } from "../../../shared/errors.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import { Registry } from "../../../shared/registry.ts";
 import { createContext } from "../../../workers/context.ts";
+import { replacement } from "../../../workers/replacement.ts";
+import { wholeRequest } from "../../../workers/request.ts";
 import { handle, Handlers } from "../../../workers/handlers.ts";
 
 const one = defineTask({ name: "one", input: z.object({}) });
@@ -50,12 +52,13 @@ Deno.test("createContext() gives parts that may be taken off it and not be chang
   const progress = (value: unknown) => void heard.push(value);
   const context = createContext({
     signal,
-    id: "1",
-    attempt: 1,
+    ...wholeRequest({ id: "1" }),
     deliveries: 1,
     log,
     progress,
     complete: completion,
+    submit: () => Promise.reject(new Error("nothing is sent here")),
+    replace: replacement,
   });
   const { progress: taken } = context;
   taken(5);

@@ -15,6 +15,7 @@ Deno.test("outcomeOf() names Celery's exception when Retry has no attempt left a
     id: "i",
     task: "once",
     retries: 99,
+    replacedTaskNesting: 0,
     argsRepr: "(1,)",
     kwargsRepr: "{}",
   } as TaskMessage;
@@ -40,7 +41,7 @@ Deno.test("a child passes on the arguments that an error lists", () => {
 
 const once = defineTask({ name: "once", input: z.object({}) });
 const picky = defineTask({ name: "picky", input: z.object({}), retry: { only: [TypeError] } });
-const task = { task: "once", retries: 0 } as TaskMessage;
+const task = { task: "once", retries: 0, replacedTaskNesting: 0 } as TaskMessage;
 
 for (const [what, make] of Object.entries(UNREADABLE)) {
   Deno.test(`outcomeOf() is a failure when a handler throws ${what}`, () => {
