@@ -1,9 +1,10 @@
 /** One delivery -> one outcome: a list of steps that reads top to bottom in {@linkcode Executor.execute}. */
-import type { Delivery } from "../shared/broker/broker.ts";
+import type { Delivery, Message } from "../shared/broker/broker.ts";
 import { checkEmbed, chordOf, isFollowed } from "../shared/celery/following.ts";
 import { REDELIVERED } from "../shared/celery/headers.ts";
 import { inPlaceOf } from "../shared/celery/replacing.ts";
 import { decodeTask, type TaskMessage } from "../shared/celery/message.ts";
+import { isXz, withoutXz } from "../shared/celery/xz.ts";
 import { ContentTypeRefused, Malformed, Reject } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Outcome } from "../shared/outcome.ts";
@@ -76,7 +77,9 @@ export class Executor {
    *
    * @returns `undefined` when the worker stopped before the handler could finish: the delivery is to be given back, no attempt is spent */
   async execute(delivery: Delivery, queue: string): Promise<Run | undefined> {
-    const task = decode(delivery);
+    const task = isXz(delivery.message)
+      ? await decodeXz(delivery.message)
+      : decode(delivery.message);
     if (task instanceof Malformed) return unreadable(delivery, queue, task);
     this.#received(delivery, queue, task);
 
@@ -242,10 +245,19 @@ export class Executor {
   }
 }
 
-function decode(delivery: Delivery): TaskMessage | Malformed {
+async function decodeXz(message: Message): Promise<TaskMessage | Malformed> {
+  try {
+    return decode(await withoutXz(message));
+  } catch (error) {
+    if (error instanceof Malformed) return error;
+    throw error;
+  }
+}
+
+function decode(message: Message): TaskMessage | Malformed {
   let id: string | undefined;
   try {
-    const task = decodeTask(delivery.message);
+    const task = decodeTask(message);
     id = task.id;
     if (isFollowed(task.embed)) checkEmbed(task.embed);
     return task;

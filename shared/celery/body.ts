@@ -1,5 +1,6 @@
 /** The text of a message's body, compressed or not. */
 import { brotliDecompressSync, inflateSync, zstdDecompressSync } from "node:zlib";
+import Bunzip from "seek-bzip";
 import type { HeaderValue } from "../broker/broker.ts";
 import { Malformed } from "../errors.ts";
 import { repr } from "./repr.ts";
@@ -7,12 +8,31 @@ import { repr } from "./repr.ts";
 /** Bytes that a body may have once decompressed: as many as RabbitMQ 3 takes in one message. */
 export const MAX_BODY_BYTES = 128 * 1024 * 1024;
 
-/** Names of kombu/compression.py; its `application/x-gzip` is a bare zlib stream, not a gzip file. */
+/** Names of kombu/compression.py but `application/x-lzma`, which `xz.ts` undoes; its `application/x-gzip` is a bare zlib stream, not a gzip file. */
 const DECOMPRESS: Readonly<Record<string, (body: Uint8Array) => Uint8Array>> = {
   "application/x-gzip": (body) => inflateSync(body, { maxOutputLength: MAX_BODY_BYTES }),
+  "application/x-bz2": bunzip,
   "application/x-brotli": (body) => brotliDecompressSync(body, { maxOutputLength: MAX_BODY_BYTES }),
   "application/zstd": (body) => zstdDecompressSync(body, { maxOutputLength: MAX_BODY_BYTES }),
 };
+
+/** @throws RangeError beyond {@linkcode MAX_BODY_BYTES} */
+function bunzip(body: Uint8Array): Uint8Array {
+  let bytes = new Uint8Array(Math.min(MAX_BODY_BYTES, 4 * body.length + 1024));
+  let size = 0;
+  Bunzip.decode(body, {
+    writeByte(byte: number) {
+      if (size === MAX_BODY_BYTES) throw new RangeError("it is too large");
+      if (size === bytes.length) {
+        const larger = new Uint8Array(Math.min(MAX_BODY_BYTES, 2 * size));
+        larger.set(bytes);
+        bytes = larger;
+      }
+      bytes[size++] = byte;
+    },
+  });
+  return bytes.subarray(0, size);
+}
 
 const UTF_8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -39,7 +59,7 @@ function decompress(body: Uint8Array, compression: HeaderValue): Uint8Array {
     throw new Malformed(
       `Cannot read body as its compression '${
         name.slice(0, 64)
-      }' is not supported: use zlib, brotli, zstd or none`,
+      }' is not supported: use zlib, bzip2, lzma, brotli, zstd or none`,
     );
   }
   try {

@@ -7,6 +7,7 @@ import { decodeTask } from "../celery/decode.ts";
 import { encodeException, type ExceptionMeta, revoked } from "../celery/exception.ts";
 import { checkEmbed } from "../celery/following.ts";
 import type { TaskMessage } from "../celery/message.ts";
+import { isXz, withoutXz } from "../celery/xz.ts";
 import type { Database } from "../database/database.ts";
 import { isDataFault } from "../database/sqlstate.ts";
 import { Malformed } from "../errors.ts";
@@ -42,7 +43,7 @@ export interface GiveUpOptions {
  * @throws {DatabaseUnavailable}, {Unavailable} when neither broker nor database can take it now: call it again */
 export function givingUp({ database, store, followUps }: GiveUpOptions): GiveUp {
   return async (given, error) => {
-    const task = read(given.message);
+    const task = await read(given.message);
     const id = task?.id ?? given.taskId;
     if (id === null) return;
     const { retries } = given;
@@ -71,9 +72,9 @@ export function losing(
   return (records) => store.fail(records.map((record) => ({ ...record, retries: 0 })), database);
 }
 
-function read(message: Message): TaskMessage | undefined {
+async function read(message: Message): Promise<TaskMessage | undefined> {
   try {
-    const task = decodeTask(message);
+    const task = decodeTask(isXz(message) ? await withoutXz(message) : message);
     checkEmbed(task.embed);
     return task;
   } catch (error) {

@@ -32,6 +32,7 @@ sent["options"] = add.apply_async(
 sent["naive"] = add.apply_async((2, 2), eta=datetime(2030, 1, 2, 3, 4, 5), **to)
 sent["by_name"] = app.send_task("proj.add", args=[2, 2], **to)
 sent["compressed"] = add.apply_async(("x" * 1000, "y"), compression="zlib", **to)
+sent["bzip2"] = add.apply_async(("x" * 1000, "y"), compression="bzip2", **to)
 sent["linked"] = add.apply_async((2, 2), link=add.s(1), link_error=echo.si(), **to)
 sent["chained"] = (add.s(2, 2).set(**to) | add.s(4) | add.s(8)).apply_async()
 sent["member"] = add.apply_async(

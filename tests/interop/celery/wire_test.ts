@@ -242,6 +242,7 @@ for (const name of await stacksHere()) {
     assertEquals(task("keywords").kwargs, { x: 1, y: "ü😀" });
     assertEquals(task("by_name").ignoreResult, name === "c57" ? null : false);
     assertEquals(task("compressed").args, ["x".repeat(1000), "y"]);
+    assertEquals(task("bzip2").args, ["x".repeat(1000), "y"]);
 
     const options = task("options");
     assertEquals(options.eta, new Date("2030-01-02T01:04:05.678Z"));

@@ -41,6 +41,8 @@ const VALUES: Record<string, unknown> = {
   mixed: 27_000,
   none: null,
   zipped: "x".repeat(5000),
+  bzipped: "y".repeat(5000),
+  xzipped: "z".repeat(5000),
   flaky: { attempt: 3 },
   long_id: "long",
   countdown: "later",

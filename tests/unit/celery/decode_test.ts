@@ -1,8 +1,17 @@
-import { assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import fc from "fast-check";
 import { brotliCompressSync, deflateSync, zstdCompressSync } from "node:zlib";
 import type { Headers, Message } from "../../../shared/broker/broker.ts";
 import { decodeTask } from "../../../shared/celery/message.ts";
+import { isXz, withoutXz } from "../../../shared/celery/xz.ts";
 import { ContentTypeRefused, Malformed } from "../../../shared/errors.ts";
 import { captured, CAPTURED_BODY, CAPTURED_PROPERTIES, protocol1 } from "./messages.ts";
 
@@ -111,19 +120,49 @@ Deno.test("decodeTask() decodes typed JSON in arguments and keeps it in what fol
   assertEquals(task.embed.chain, [next]);
 });
 
+/** `bz2.compress()` and `lzma.compress()` of Python 3.11, of a body whose arguments are `[2, 2]`. */
+const BZIP2 =
+  "QlpoOTFBWSZTWem/p+QAAAabgFAEEBAACjgNCgogACIj0IaGm1ChppgADXSawYjUBXfnfZlVBG6ISW+LuSKcKEh039PyAA==";
+const XZ =
+  "/Td6WFoAAATm1rRGAgAhARYAAAB0L+WjAQAgW1syLCAyXSwge30sIHsiY2FsbGJhY2tzIjogbnVsbH1dAAAAAHSuNLTyyI/lAAE5Ic8oa2IftvN9AQAAAAAEWVo=";
+/** 129 MiB of zeros. */
+const BZIP2_ZEROS =
+  "QlpoOTFBWSZTWQ4J4t8BX45AAMAAAAggADCATUZCoCWpCoCXMUFZJlNZDgni3wFfjkAAwAAACCAAMIBNRkKgJakKgJcxQVkmU1nwMtMyAUzvYADAAAQAAAggADDMCappoIUUtqBCil4u5IpwoSGoDTvg";
+
 Deno.test("decodeTask() decompresses what kombu compresses, with a bound", () => {
   const body = new TextEncoder().encode(JSON.stringify(CAPTURED_BODY));
   const variants: [string, Uint8Array][] = [
     ["application/x-gzip", deflateSync(body)], // a zlib stream, whatever its name
     ["application/x-brotli", brotliCompressSync(body)],
     ["application/zstd", zstdCompressSync(body)],
+    ["application/x-bz2", Uint8Array.fromBase64(BZIP2)],
   ];
   for (const [compression, body] of variants) {
     assertEquals(decodeTask(captured({ headers: { compression }, body })).args, [2, 2]);
   }
-  const bomb = deflateSync(new Uint8Array(130 * 1024 * 1024), { level: 9 });
-  const error = refused(captured({ headers: { compression: "application/x-gzip" }, body: bomb }));
-  assertEquals(error.id, "e6034684");
+  const bombs: [string, Uint8Array][] = [
+    ["application/x-gzip", deflateSync(new Uint8Array(130 * 1024 * 1024), { level: 9 })],
+    ["application/x-bz2", Uint8Array.fromBase64(BZIP2_ZEROS)],
+  ];
+  for (const [compression, body] of bombs) {
+    const error = refused(captured({ headers: { compression }, body }));
+    assertEquals(error.id, "e6034684");
+    assertStringIncludes(error.message, "to at most 134217728 bytes");
+  }
+});
+
+Deno.test("withoutXz() decompresses what kombu calls lzma, with a bound", async () => {
+  const compressed = (body: Uint8Array) =>
+    captured({ headers: { compression: "application/x-lzma" }, body });
+  const message = compressed(Uint8Array.fromBase64(XZ));
+  assert(isXz(message));
+  assertEquals(decodeTask(await withoutXz(message)).args, [2, 2]);
+  const zeros = await Deno.readFile(new URL("../../fixtures/zeros.xz", import.meta.url));
+  const broken = [zeros, new Uint8Array(), new Uint8Array(100), message.body.subarray(0, 40)];
+  for (const body of broken) {
+    const error = await assertRejects(() => withoutXz(compressed(body)), Malformed);
+    assertEquals(error.id, "e6034684");
+  }
 });
 
 Deno.test("decodeTask() reads UTF-8 whatever the content encoding says", () => {
