@@ -1,10 +1,9 @@
 /** One delivery -> one outcome: a list of steps that reads top to bottom in {@linkcode Executor.execute}. */
-import type { Delivery, Message } from "../shared/broker/broker.ts";
-import { checkEmbed, chordOf, isFollowed } from "../shared/celery/following.ts";
+import type { Delivery } from "../shared/broker/broker.ts";
+import { chordOf } from "../shared/celery/following.ts";
 import { REDELIVERED } from "../shared/celery/headers.ts";
 import { inPlaceOf } from "../shared/celery/replacing.ts";
-import { decodeTask, type TaskMessage } from "../shared/celery/message.ts";
-import { isXz, withoutXz } from "../shared/celery/xz.ts";
+import type { TaskMessage } from "../shared/celery/message.ts";
 import { ContentTypeRefused, Malformed, Reject } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Outcome } from "../shared/outcome.ts";
@@ -21,6 +20,7 @@ import { type Holds, roundOf } from "./holds.ts";
 import type { InHand } from "./in_hand.ts";
 import { type Input, readCalls, validateCalls } from "./inputs.ts";
 import { checkResultSize } from "./output.ts";
+import { readTask } from "./read_task.ts";
 import type { Run } from "./run.ts";
 import type { Runner } from "./runner.ts";
 import { SentWork } from "./sent_work.ts";
@@ -77,9 +77,8 @@ export class Executor {
    *
    * @returns `undefined` when the worker stopped before the handler could finish: the delivery is to be given back, no attempt is spent */
   async execute(delivery: Delivery, queue: string): Promise<Run | undefined> {
-    const task = isXz(delivery.message)
-      ? await decodeXz(delivery.message)
-      : decode(delivery.message);
+    const decoded = readTask(delivery.message);
+    const task = decoded instanceof Promise ? await decoded : decoded;
     if (task instanceof Malformed) return unreadable(delivery, queue, task);
     this.#received(delivery, queue, task);
 
@@ -242,30 +241,6 @@ export class Executor {
       expires: task.expires && toIso(task.expires),
       redelivered: delivery.redelivered,
     });
-  }
-}
-
-async function decodeXz(message: Message): Promise<TaskMessage | Malformed> {
-  try {
-    return decode(await withoutXz(message));
-  } catch (error) {
-    if (error instanceof Malformed) return error;
-    throw error;
-  }
-}
-
-function decode(message: Message): TaskMessage | Malformed {
-  let id: string | undefined;
-  try {
-    const task = decodeTask(message);
-    id = task.id;
-    if (isFollowed(task.embed)) checkEmbed(task.embed);
-    return task;
-  } catch (error) {
-    if (!(error instanceof Malformed)) throw error;
-    return error.id === undefined && id !== undefined
-      ? new Malformed(error.message, id, { cause: error })
-      : error;
   }
 }
 

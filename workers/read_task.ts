@@ -1,0 +1,39 @@
+/** The task of a message, or what is wrong with the message. */
+import type { Message } from "../shared/broker/broker.ts";
+import { checkEmbed, isFollowed } from "../shared/celery/following.ts";
+import { decodeTask, type TaskMessage } from "../shared/celery/message.ts";
+import { isXz, withoutXz } from "../shared/celery/xz.ts";
+import { Malformed } from "../shared/errors.ts";
+
+/** Reads a message, with what follows its task.
+ *
+ * @returns a promise only where the body has to be decompressed with xz */
+export function readTask(
+  message: Message,
+): TaskMessage | Malformed | Promise<TaskMessage | Malformed> {
+  return isXz(message) ? readXz(message) : read(message);
+}
+
+async function readXz(message: Message): Promise<TaskMessage | Malformed> {
+  try {
+    return read(await withoutXz(message));
+  } catch (error) {
+    if (error instanceof Malformed) return error;
+    throw error;
+  }
+}
+
+function read(message: Message): TaskMessage | Malformed {
+  let id: string | undefined;
+  try {
+    const task = decodeTask(message);
+    id = task.id;
+    if (isFollowed(task.embed)) checkEmbed(task.embed);
+    return task;
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    return error.id === undefined && id !== undefined
+      ? new Malformed(error.message, id, { cause: error })
+      : error;
+  }
+}
