@@ -91,7 +91,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
   );
   app.route("/v1", eventRoutes(watched));
   app.route("/v1", revokeRoutes({ store, broker, cache }));
-  app.route("/v1", scheduleRoutes({ schedules: dependencies.schedules, rules, submitter }));
+  app.route("/v1", scheduleRoutes({ ...dependencies, rules, submitter }));
   app.route("/v1", deadLetterRoutes(dependencies));
   app.route("/", dependencies.health);
   app.route(

@@ -1,4 +1,5 @@
 /** What the API is made of. */
+import type { Clock } from "../shared/clock.ts";
 import type { Hono } from "hono";
 import type { Broker } from "../shared/broker/broker.ts";
 import type { DeadLetters } from "../shared/dead_letters/store.ts";
@@ -48,6 +49,7 @@ export interface ApiDependencies {
   /** Where tasks go that nobody named a queue for. */
   readonly routes: Routes;
   readonly live: Live;
+  readonly clock: Clock;
   /** Routes of liveness, readiness and metrics. */
   readonly health: Hono;
   readonly settings: ApiSettings;

@@ -1,4 +1,5 @@
 /** Puts the API together: HTTP in, messages out. */
+import { DatabaseClock } from "../shared/database/database_clock.ts";
 import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
 import type { Database } from "../shared/database/database.ts";
@@ -69,6 +70,7 @@ export class Api implements Service {
       );
     }
     this.#parts = parts;
+    const clock = new DatabaseClock({ database });
     const outbox = new Outbox({ database });
     const store = resultStore(config.results, database);
     const submissions = new SubmissionWriter({ store, foreign: config.results === "django" });
@@ -80,7 +82,7 @@ export class Api implements Service {
       "Messages that wait in the outbox",
       async () => (await outbox.depth()).total,
     );
-    const deadLetters = new DeadLetters({ database, outbox, store });
+    const deadLetters = new DeadLetters({ database, outbox, store, clock });
     metrics.gauge(
       "celeriac_dead_letters",
       "Messages that nobody could work on, neither sent again nor purged",
@@ -88,7 +90,7 @@ export class Api implements Service {
     );
     const routes = new Routes(registry, config.routes);
     const chords = chordStore(config.results, database);
-    const publisher = new Publisher({ broker, outbox, origin: origin() });
+    const publisher = new Publisher({ broker, outbox, origin: origin(), clock });
     const followUps = new FollowUps({
       publisher,
       routes,
@@ -96,7 +98,7 @@ export class Api implements Service {
       store,
       lose: losing({ database, store }),
     });
-    const giveUp = givingUp({ database, store, followUps });
+    const giveUp = givingUp({ database, store, followUps, clock });
     const relay = new Relay({
       database,
       broker,
@@ -115,6 +117,7 @@ export class Api implements Service {
       metrics,
     });
     this.#services = [
+      clock,
       submissions,
       live,
       relay,
@@ -133,6 +136,7 @@ export class Api implements Service {
       store,
       submissions,
       live,
+      clock,
       metrics,
       health,
       publisher,
@@ -147,6 +151,7 @@ export class Api implements Service {
         routes,
         chords,
         origin: origin(),
+        clock,
         added: () => relay.wake(),
       }),
       settings: {

@@ -33,10 +33,13 @@ export interface SubmitOptions {
 
 /** Publishes submissions. */
 export class Submitter {
-  readonly #parts: Pick<ApiDependencies, "publisher" | "submissions" | "idempotency" | "metrics">;
+  readonly #parts: Pick<
+    ApiDependencies,
+    "publisher" | "submissions" | "idempotency" | "metrics" | "clock"
+  >;
 
   constructor(
-    parts: Pick<ApiDependencies, "publisher" | "submissions" | "idempotency" | "metrics">,
+    parts: Pick<ApiDependencies, "publisher" | "submissions" | "idempotency" | "metrics" | "clock">,
   ) {
     this.#parts = parts;
   }
@@ -69,7 +72,7 @@ export class Submitter {
         name,
         queue,
         via: "earlier",
-        submittedAt: new Date(),
+        submittedAt: this.#parts.clock.now(),
         argsRepr: null,
         kwargsRepr: null,
       };
@@ -88,8 +91,8 @@ export class Submitter {
     taskId: string | undefined,
     reply: ReplyOptions | undefined,
   ): Promise<Accepted> {
-    const { publisher, submissions, metrics } = this.#parts;
-    const submittedAt = new Date();
+    const { publisher, submissions, metrics, clock } = this.#parts;
+    const submittedAt = clock.now();
     const identified = taskId === undefined
       ? signature
       : { ...signature, options: { ...signature.options, taskId } };

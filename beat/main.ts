@@ -1,4 +1,5 @@
 /** Puts beat together: schedules in, messages out. */
+import { DatabaseClock } from "../shared/database/database_clock.ts";
 import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
 import type { Database } from "../shared/database/database.ts";
@@ -57,15 +58,16 @@ export class Beat implements Service {
     this.node = `beat@${host.split(".")[0]}-${crypto.getRandomValues(new Uint8Array(4)).toHex()}`;
     const origin = `gen${Deno.pid}@${host}`;
     const queue = config.djangoSchedules;
+    const clock = new DatabaseClock({ database });
     const outbox = new Outbox({ database });
     const store = resultStore(config.results, database);
     this.#submissions = new SubmissionWriter({
       store,
       foreign: config.results === "django",
     });
-    const letters = new DeadLetters({ database, outbox, store });
+    const letters = new DeadLetters({ database, outbox, store, clock });
     const followUps = new FollowUps({
-      publisher: new Publisher({ broker, outbox, origin }),
+      publisher: new Publisher({ broker, outbox, origin, clock }),
       routes: new Routes(registry, config.routes),
       chords: chordStore(config.results, database),
       store,
@@ -75,7 +77,7 @@ export class Beat implements Service {
       database,
       broker,
       letters,
-      giveUp: givingUp({ database, store, followUps }),
+      giveUp: givingUp({ database, store, followUps, clock }),
       unroutableSeconds: config.unroutable,
     });
     this.#scheduler = new Scheduler({
@@ -94,6 +96,7 @@ export class Beat implements Service {
       sent: (tick) => this.#sent(tick),
     });
     this.#services = [
+      clock,
       this.#submissions,
       ...(relayed ? [] : [this.#relay]),
       this.#scheduler,

@@ -54,12 +54,12 @@ const PAUSE_MS = 1000;
 
 /** Tries again while the database is away: the pool has said so once, and why. */
 async function patiently<Result>(seconds: number, act: () => Promise<Result>): Promise<Result> {
-  const end = Date.now() + seconds * 1000;
+  const end = performance.now() + seconds * 1000;
   while (true) {
     try {
       return await act();
     } catch (error) {
-      if (!(error instanceof DatabaseUnavailable) || Date.now() >= end) throw error;
+      if (!(error instanceof DatabaseUnavailable) || performance.now() >= end) throw error;
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }

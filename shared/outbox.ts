@@ -13,7 +13,9 @@ export interface OutboxEntry {
   readonly taskId: string;
   /** Failed attempts that the message counts (its header `retries`). */
   readonly retries: number;
-  readonly dueAt: Date;
+  /** Milliseconds of `performance.now()` at which it is due. The database gets the delay: neither clocks that differ nor one that is
+   * set change it. */
+  readonly due: number;
   readonly message: Message;
 }
 
@@ -27,13 +29,20 @@ export interface OutboxDepth {
   readonly lag: number;
 }
 
+/** {@linkcode OutboxEntry.due} of a time.
+ *
+ * @param now by the same clock as `dueAt` */
+export function dueOf(dueAt: Date, now: Date): number {
+  return performance.now() + dueAt.getTime() - now.getTime();
+}
+
 /** Columns of {@linkcode entriesJson}, as the source of an insert. */
 export const ENTRY_COLUMNS =
-  "task_id text, retries integer, due_at timestamptz, exchange text, routing_key text, properties text, headers text, body text";
+  "task_id text, retries integer, delay float8, exchange text, routing_key text, properties text, headers text, body text";
 
 /** Turns {@linkcode ENTRY_COLUMNS} of a source called `entry` into columns of the table. */
 export const ENTRY_VALUES =
-  "entry.task_id, entry.retries, entry.due_at, entry.exchange, entry.routing_key, entry.properties::json, entry.headers::json, decode(entry.body, 'base64')";
+  "entry.task_id, entry.retries, statement_timestamp() + entry.delay * interval '1 second', entry.exchange, entry.routing_key, entry.properties::json, entry.headers::json, decode(entry.body, 'base64')";
 
 const ADD = `
   insert into celeriac.outbox (task_id, retries, due_at, exchange, routing_key, properties, headers, body)
@@ -99,13 +108,14 @@ export class Outbox {
 
 /** Entries as one JSON text, for `json_to_recordset`. */
 export function entriesJson(entries: readonly OutboxEntry[]): string {
-  return JSON.stringify(entries.map(({ taskId, retries, dueAt, message }) => {
+  const now = performance.now();
+  return JSON.stringify(entries.map(({ taskId, retries, due, message }) => {
     const stored = toStored(message);
     return {
       ...stored,
       task_id: storable(taskId),
       retries,
-      due_at: dueAt.toISOString(),
+      delay: (due - now) / 1000,
       exchange: storable(stored.exchange),
       routing_key: storable(stored.routing_key),
     };

@@ -15,7 +15,8 @@ import {
   Unroutable,
 } from "./errors.ts";
 import { isDataFault } from "./database/sqlstate.ts";
-import type { OutboxEntry } from "./outbox.ts";
+import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
+import { dueOf, type OutboxEntry } from "./outbox.ts";
 import { destinationOf, TASK_EXCHANGE } from "./topology.ts";
 import { traceSent, tracing } from "./tracing.ts";
 import { inTime } from "./waits.ts";
@@ -42,6 +43,8 @@ export interface PublisherOptions {
   readonly origin: string;
   /** Called with each message that is durable. */
   sent?(message: Message, queue: string): void;
+  /** Default: this machine's. */
+  readonly clock?: Clock;
 }
 
 /** A message due later than this goes through the outbox; a shorter wait is the worker's. */
@@ -68,9 +71,11 @@ export class Publisher {
   readonly #broker: Broker;
   readonly #held: Batch<OutboxEntry, void>;
   readonly #origin: string;
+  readonly #clock: Clock;
   readonly #sent: PublisherOptions["sent"];
 
-  constructor({ broker, outbox, origin, sent }: PublisherOptions) {
+  constructor({ broker, outbox, origin, sent, clock = SYSTEM_CLOCK }: PublisherOptions) {
+    this.#clock = clock;
     this.#broker = broker;
     this.#origin = origin;
     this.#sent = sent;
@@ -99,15 +104,15 @@ export class Publisher {
     signature: Submittable,
     options: { reply?: ReplyOptions; patient?: boolean } = {},
   ): Promise<Submitted> {
-    const now = new Date();
+    const now = this.#clock.now();
     const { queue, taskId: id = newId() } = signature.options;
     const identified = { ...signature, options: { ...signature.options, taskId: id } };
     const entry = entryOf(identified, { origin: this.#origin, now });
-    const { message, dueAt } = entry;
+    const { message, due } = entry;
     const { argsrepr, kwargsrepr } = message.headers;
     const submitted = { id, queue, argsRepr: String(argsrepr), kwargsRepr: String(kwargsrepr) };
 
-    const late = dueAt.getTime() - now.getTime() > OUTBOX_FROM_MS;
+    const late = due - performance.now() > OUTBOX_FROM_MS;
     const via = late ? await this.#later(entry, options) : await this.#now(entry, options);
     this.#sent?.(message, queue);
     return { ...submitted, via };
@@ -217,7 +222,7 @@ export function entryOf(
   return {
     taskId,
     retries,
-    dueAt: eta ?? (countdown ? new Date(now.getTime() + countdown * 1000) : now),
+    due: eta ? dueOf(eta, now) : performance.now() + (countdown ?? 0) * 1000,
     message: destination.exchange === TASK_EXCHANGE ? unexpiring(encoded) : encoded,
   };
 }

@@ -44,9 +44,8 @@ export class Announcer implements Service {
   /** Listens to {@linkcode Events}. */
   readonly announce = (event: TaskEvent): void => {
     if (!this.enabled) return;
-    const now = Date.now();
-    if (now < this.#quietUntil) return;
-    this.#gathered.push({ event, timestamp: now / 1000 });
+    if (performance.now() < this.#quietUntil) return;
+    this.#gathered.push({ event, timestamp: Date.now() / 1000 });
     if (this.#gathered.length >= BATCH_MAX) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
   };
@@ -69,7 +68,7 @@ export class Announcer implements Service {
     if (events.length === 0) return;
     this.#gathered = [];
     const sent = this.#broker.publish(encodeEvents(events, this.#node)).catch((error) => {
-      if (error instanceof Unroutable) this.#quietUntil = Date.now() + QUIET_MS;
+      if (error instanceof Unroutable) this.#quietUntil = performance.now() + QUIET_MS;
     });
     this.#sending = this.#sending.then(() => sent);
   }

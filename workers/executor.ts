@@ -1,5 +1,6 @@
 /** One delivery -> one outcome: a list of steps that reads top to bottom in {@linkcode Executor.execute}. */
 import type { Delivery } from "../shared/broker/broker.ts";
+import { type Clock, waitUntil } from "../shared/clock.ts";
 import { chordOf } from "../shared/celery/following.ts";
 import { REDELIVERED } from "../shared/celery/headers.ts";
 import { inPlaceOf } from "../shared/celery/replacing.ts";
@@ -47,6 +48,8 @@ export interface ExecutorOptions {
   readonly inHand: Pick<InHand, "take" | "started">;
   /** Says when a task whose rate is limited may start; `false` = give the delivery back. */
   readonly rates: { turn(name: string, id: string): boolean | Promise<boolean> };
+  /** Tells due times and expiry. */
+  readonly clock: Clock;
   /** Whether a revoke was heard for this task. */
   isRevoked(task: TaskMessage): boolean;
   /** Seconds that a task which is not known here is offered to other workers. */
@@ -110,9 +113,11 @@ export class Executor {
     });
 
     const elsewhere = held ? claim?.heldSeconds : LEASE_SECONDS;
+    const { clock } = this.#options;
+    const now = clock.now();
     const unwanted = known(task, claim) ??
-      (elsewhere === undefined ? undefined : duplicate(elsewhere, redelivered)) ??
-      this.#revoked(task) ?? expired(task) ?? early(task);
+      (elsewhere === undefined ? undefined : duplicate(elsewhere, redelivered, now)) ??
+      this.#revoked(task) ?? expired(task, now) ?? early(task, now);
     if (unwanted) return end(unwanted);
     const again = redelivered || wasUnknown(headers);
     const suspicion = again ? await this.#options.crashes.suspicion(task) : "none";
@@ -121,12 +126,12 @@ export class Executor {
     if (asked.rejected) return end(asked.rejected);
     const handler = own ?? this.#options.handlers.get(name);
     if (!contract || !handler) {
-      return end(unknownTask(name, headers, { wait: this.#options.unknownTaskWait }));
+      return end(unknownTask(name, headers, { wait: this.#options.unknownTaskWait, now }));
     }
     const inputs = validateCalls(contract, asked.calls);
     if ("rejected" in inputs) return end(inputs.rejected);
 
-    if (task.eta) await until(task.eta);
+    if (task.eta) await waitUntil(task.eta, clock);
     const turn = this.#options.rates.turn(name, task.id);
     if (!(turn === true || await turn)) return undefined;
     const entering = suspicion === "alone"
@@ -136,12 +141,14 @@ export class Executor {
     if (!admitted) return undefined;
     try {
       const stale = performance.now() - claimedAt > STALE_MS && delivery.open;
-      const now = stale ? await this.#claim(task, false) : undefined;
+      const recent = stale ? await this.#claim(task, false) : undefined;
       // It comes again, or has come again already.
       if (!delivery.open) return undefined;
-      const overtaken = known(task, now) ??
-        (now?.heldSeconds === undefined ? undefined : duplicate(now.heldSeconds, redelivered));
-      const late = overtaken ?? this.#revoked(task) ?? expired(task);
+      const overtaken = known(task, recent) ??
+        (recent?.heldSeconds === undefined
+          ? undefined
+          : duplicate(recent.heldSeconds, redelivered, clock.now()));
+      const late = overtaken ?? this.#revoked(task) ?? expired(task, clock.now());
       if (late) return end(late);
       this.#options.inHand.started(delivery);
       this.#options.holds.running(delivery);
@@ -258,11 +265,6 @@ function unreadable(delivery: Delivery, queue: string, error: Malformed): Run {
     startedAt: null,
     runtime: null,
   };
-}
-
-function until(time: Date): Promise<void> | undefined {
-  const ms = time.getTime() - Date.now();
-  return ms > 0 ? new Promise((resolve) => setTimeout(resolve, ms)) : undefined;
 }
 
 /** @returns the list of results; `undefined` when a run was abandoned */

@@ -1,4 +1,5 @@
 /** Puts a worker together: messages in, outcomes out. */
+import { DatabaseClock } from "../shared/database/database_clock.ts";
 import { getLogger } from "@logtape/logtape";
 import type { AmqpAddress } from "../shared/broker/amqp_address.ts";
 import type { Broker } from "../shared/broker/broker.ts";
@@ -99,8 +100,8 @@ export class WorkerNode implements Service {
     events.on(announcer.announce);
     const tally = new Tally();
     events.on(tally.observe);
-
     const store = resultStore(config.results, database);
+    const time = new DatabaseClock({ database });
     const outbox = new Outbox({ database });
     const writer = new ResultWriter({ store });
     const claims = new ClaimReader({ store, node });
@@ -122,7 +123,7 @@ export class WorkerNode implements Service {
     const watchdog = new Watchdog({ events, bound: config.loopBound });
     const uncaught = new UncaughtErrors({ events, store, modules });
     const followUps = new FollowUps({
-      publisher: tellingPublisher({ broker, outbox, origin: node, events }),
+      publisher: tellingPublisher({ broker, outbox, origin: node, events, clock: time }),
       routes: new Routes(registry, config.routes),
       chords: chordStore(config.results, database),
       store,
@@ -167,12 +168,13 @@ export class WorkerNode implements Service {
       holds,
       inHand,
       rates,
+      clock: time,
       isRevoked: (task) => revocations.has(task),
       unknownTaskWait: config.unknownTaskWait,
       resultMaxBytes: config.resultMaxBytes,
     });
     this.#helpers = [writer, claims, crashes, uncaught, pools, watchdog, announcer, holds];
-    this.#helpers.push(new WorkerLease({ database, node, holds }));
+    this.#helpers.push(time, new WorkerLease({ database, node, holds }));
     this.#presence = new Presence({
       broker,
       node: teller,
@@ -216,7 +218,7 @@ export class WorkerNode implements Service {
       executor,
       runner,
       pools,
-      settler: new Settler({ broker, writer, outbox, follower, events, node }),
+      settler: new Settler({ broker, writer, outbox, follower, events, node, clock: time }),
       inHand,
       holds,
       rates,

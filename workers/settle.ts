@@ -13,6 +13,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
+import { type Clock, SYSTEM_CLOCK } from "../shared/clock.ts";
 import { checkHeaders } from "../shared/broker/header_limit.ts";
 import { isFollowed } from "../shared/celery/following.ts";
 import { encodeException, pythonRepr, revoked } from "../shared/celery/exception.ts";
@@ -20,7 +21,7 @@ import { type RetryChanges, retryMessage, type TaskMessage } from "../shared/cel
 import { InvalidInput } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Outcome } from "../shared/outcome.ts";
-import type { OutboxEntry } from "../shared/outbox.ts";
+import { dueOf, type OutboxEntry } from "../shared/outbox.ts";
 import { isUnstorable } from "../shared/results/patience.ts";
 import type { Settlement } from "../shared/results/result.ts";
 import type { Follower } from "./follow.ts";
@@ -36,6 +37,8 @@ export interface SettlerOptions {
   readonly follower: Follower;
   readonly events: Events;
   readonly node: string;
+  /** Default: this machine's. */
+  readonly clock?: Clock;
 }
 
 type OutcomeOf<Kind extends Outcome["kind"]> = Extract<Outcome, { kind: Kind }>;
@@ -107,11 +110,16 @@ export class Settler {
     await (stored ? follower.follow(run, stored) : follower.followKnown(run));
   }
 
+  #now(): Date {
+    return (this.#options.clock ?? SYSTEM_CLOCK).now();
+  }
+
   /** Another attempt: the RETRY record and the message in the outbox are one transaction. */
   async #again(run: Run, { error, delay }: OutcomeOf<"retry">): Promise<void> {
     if (!run.task) throw new TypeError("a message without a task cannot be tried again");
-    const dueAt = new Date(Date.now() + delay * 1000);
-    const next = copyOf(run, run.task, run.task.retries + 1, dueAt);
+    const now = this.#now();
+    const dueAt = new Date(now.getTime() + delay * 1000);
+    const next = copyOf(run, run.task, run.task.retries + 1, { now, dueAt });
     if ("kind" in next) return await this.#setAside(run, next);
     if (!keepsRecord(run)) await this.#options.outbox.add([next]);
     else if (!await this.#store(run, { state: "RETRY", ...error, next })) {
@@ -146,7 +154,9 @@ export class Settler {
     if (!run.task) throw new TypeError("a message without a task cannot be put off");
     const { id, task, retries } = run.task;
     const { why, until } = deferred;
-    const next = copyOf(run, run.task, retries, until, {
+    const next = copyOf(run, run.task, retries, {
+      now: this.#now(),
+      dueAt: until,
       ...(deferred.why === "unknown" && { unknownSince: deferred.since }),
       ...(deferred.why === "duplicate" && { redelivered: deferred.redelivered }),
     });
@@ -242,14 +252,18 @@ function copyOf(
   { delivery, queue }: Run,
   { id }: TaskMessage,
   retries: number,
-  dueAt: Date,
-  deferral: Pick<RetryChanges, "unknownSince" | "redelivered"> = {},
+  { now, dueAt, ...deferral }:
+    & { now: Date; dueAt: Date }
+    & Pick<
+      RetryChanges,
+      "unknownSince" | "redelivered"
+    >,
 ): OutboxEntry | OutcomeOf<"reject"> {
   try {
-    const changes = { retries, eta: dueAt, now: new Date(), queue, ...deferral };
+    const changes = { retries, eta: dueAt, now, queue, ...deferral };
     const message = retryMessage(delivery.message, changes);
     checkHeaders(message.headers);
-    return { taskId: id, retries, dueAt, message };
+    return { taskId: id, retries, due: dueOf(dueAt, now), message };
   } catch (error) {
     if (!(error instanceof InvalidInput)) throw error;
     const failure = { exception: encodeException(error), traceback: null };

@@ -33,7 +33,7 @@ const LATEST = 15;
 export function unknownTask(
   name: string,
   headers: Headers,
-  { wait, now = new Date(), random = Math.random() }: { wait: number; now?: Date; random?: number },
+  { wait, now, random = Math.random() }: { wait: number; now: Date; random?: number },
 ): Outcome {
   const unknownSince = sinceOf(headers, now);
   const age = (now.getTime() - unknownSince.getTime()) / 1000;

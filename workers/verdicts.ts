@@ -32,21 +32,19 @@ export function known(task: TaskMessage, claim: Claim | undefined): Outcome | un
  *
  * @param seconds until the lease ends
  * @param redelivered whether the broker hands the message out again, which its copy must say as well */
-export function duplicate(seconds: number, redelivered: boolean): Outcome {
-  const until = new Date(Date.now() + seconds * 1000);
+export function duplicate(seconds: number, redelivered: boolean, now: Date): Outcome {
+  const until = new Date(now.getTime() + seconds * 1000);
   return { kind: "defer", why: "duplicate", until, redelivered };
 }
 
 /** Past the time that the sender set. */
-export function expired(task: TaskMessage): Outcome | undefined {
-  return task.expires && task.expires.getTime() < Date.now()
-    ? { kind: "revoked", why: "expired" }
-    : undefined;
+export function expired(task: TaskMessage, now: Date): Outcome | undefined {
+  return task.expires && task.expires < now ? { kind: "revoked", why: "expired" } : undefined;
 }
 
 /** Too far ahead of its time to be held. */
-export function early(task: TaskMessage): Outcome | undefined {
-  return task.eta && task.eta.getTime() - Date.now() > HOLD_MS
+export function early(task: TaskMessage, now: Date): Outcome | undefined {
+  return task.eta && task.eta.getTime() - now.getTime() > HOLD_MS
     ? { kind: "defer", why: "early", until: task.eta }
     : undefined;
 }

@@ -1,4 +1,5 @@
 /** `/v1/schedules`: what is sent again and again. */
+import type { Clock } from "../../shared/clock.ts";
 import { Hono } from "hono";
 import { z } from "zod";
 import type { ScheduleStore } from "../../shared/schedules/store.ts";
@@ -19,6 +20,7 @@ export interface ScheduleParts {
   readonly schedules: Schedules;
   readonly rules: SubmissionRules;
   readonly submitter: Submitter;
+  readonly clock: Clock;
 }
 
 /** The table. */
@@ -41,14 +43,14 @@ export const ScheduleQuery = z.object({
 }).partial();
 
 /** Makes, lists, pauses, resumes, triggers and removes schedules; a scheduler (`deno task beat`) sends them. */
-export function scheduleRoutes({ schedules, rules, submitter }: ScheduleParts): Hono {
+export function scheduleRoutes({ schedules, rules, submitter, clock }: ScheduleParts): Hono {
   const find = async (name: string): Promise<StoredSchedule> => {
     const schedule = await schedules.find(name);
     if (!schedule) throw noSchedule(name);
     return schedule;
   };
   const json = (schedule: StoredSchedule, runs = 5) =>
-    scheduleBody(schedule, { now: new Date(), runs });
+    scheduleBody(schedule, { now: clock.now(), runs });
   const pause = async (name: string, paused: boolean) => {
     const schedule = await schedules.pause(name, paused);
     if (!schedule) throw noSchedule(name);

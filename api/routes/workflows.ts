@@ -44,13 +44,14 @@ export interface WorkflowParts extends WatchParts {
   readonly routes: Routes;
   readonly submissions: ApiDependencies["submissions"];
   readonly idempotency: ApiDependencies["idempotency"];
+  readonly clock: ApiDependencies["clock"];
   /** Seconds. */
   readonly maxWait: number;
 }
 
 /** Accepts workflows and tells of them. */
 export function workflowRoutes(parts: WorkflowParts): Hono {
-  const { rules, workflows, routes, submissions, idempotency, maxWait } = parts;
+  const { rules, workflows, routes, submissions, idempotency, clock, maxWait } = parts;
   const watched = { store: parts.store, live: parts.live, polling: parts.polling };
   const finds = new SharedReads((id) => workflows.find(id));
 
@@ -105,7 +106,7 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
       queue: routes.queueOf(signature),
       argsRepr: reprArgs(signature.args),
       kwargsRepr: repr(signature.kwargs),
-      submittedAt: new Date(),
+      submittedAt: clock.now(),
     });
   }
 

@@ -106,12 +106,12 @@ export class AmqpSubscription implements Subscription {
       if (!message) this.#interrupted(live);
       else if (this.#cancelled) this.#options.tooLate(live, message);
       else {
-        this.#lastActivity = Date.now();
+        this.#lastActivity = performance.now();
         this.#options.deliver(live, message);
       }
     });
     this.#queue = queue;
-    this.#lastActivity = Date.now();
+    this.#lastActivity = performance.now();
     if (this.#cancelled) await live.channel.cancel(tag);
     else this.#consumer = { live, tag };
   }

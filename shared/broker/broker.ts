@@ -68,7 +68,7 @@ export interface Subscription extends AsyncDisposable {
   readonly queue: string;
   /** Whether the broker has accepted the present consume. */
   readonly active: boolean;
-  /** Time of the last delivery or of the last accepted consume, milliseconds since the epoch. */
+  /** Time of the last delivery or of the last accepted consume, milliseconds of `performance.now()`. */
   readonly lastActivity: number;
   /** Messages that wait in the queue for any consumer, as the broker counts them.
    *

@@ -48,7 +48,7 @@ export class Consumer implements Service {
 
   /** Milliseconds since the last delivery, or since the broker accepted the consumer; 0 where it does not stand. */
   get quietMs(): number {
-    return this.#current?.active ? Date.now() - this.#current.lastActivity : 0;
+    return this.#current?.active ? performance.now() - this.#current.lastActivity : 0;
   }
 
   /** Consumers before this one that brought nothing though messages waited, until this one brings something. */

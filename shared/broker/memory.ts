@@ -204,7 +204,7 @@ export class MemoryBroker implements Broker {
       id: ++this.#lastId,
       message,
       journaled: this.#journal !== undefined && deliveryMode !== 1 && !this.#passing.has(queue),
-      expiresAt: expiration === undefined ? Infinity : Date.now() + Number(expiration),
+      expiresAt: expiration === undefined ? Infinity : performance.now() + Number(expiration),
       redelivered: false,
       returns: 0,
     };

@@ -93,7 +93,7 @@ export class MemoryQueue {
       if (!consumer) break;
       const queued = this.#ready[this.#gone++];
       if (!queued) break;
-      if (queued.expiresAt <= Date.now()) {
+      if (queued.expiresAt <= performance.now()) {
         this.#setAside(queued, "expired");
         continue;
       }

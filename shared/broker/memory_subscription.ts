@@ -27,7 +27,7 @@ export class MemorySubscription implements Subscription, QueueConsumer {
   readonly #unanswered = new Set<QueuedMessage>();
   readonly #gone = new AbortController();
   #active = true;
-  #lastActivity = Date.now();
+  #lastActivity = performance.now();
 
   constructor(options: MemorySubscriptionOptions) {
     this.#options = options;
@@ -70,7 +70,7 @@ export class MemorySubscription implements Subscription, QueueConsumer {
 
   take(queued: QueuedMessage): void {
     this.#unanswered.add(queued);
-    this.#lastActivity = Date.now();
+    this.#lastActivity = performance.now();
     try {
       this.#options.onDelivery(new MemoryDelivery(this, queued));
     } catch (error) {

@@ -1,4 +1,5 @@
 /** The table of dead letters: kept, listed, sent again, purged. */
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { validate } from "uuid";
 import type { Database, Sql } from "../database/database.ts";
 import { InvalidInput } from "../errors.ts";
@@ -46,6 +47,8 @@ export interface DeadLettersOptions {
   readonly database: Pick<Database, "query" | "transaction">;
   readonly outbox: Pick<Outbox, "addFresh">;
   readonly store: Pick<ResultStore, "reopen" | "states">;
+  /** Default: this machine's. */
+  readonly clock?: Clock;
 }
 
 /** Letters sent again in one transaction. */
@@ -167,11 +170,11 @@ export class DeadLetters {
   async redrive(filter: LetterFilter, { rate, limit }: RedriveOptions): Promise<Redriven> {
     const { database } = this.#options;
     const bounded = await this.#bounded(filter);
-    const start = Date.now();
+    const start = performance.now();
     let after: SummaryRow | undefined;
     let seen = 0;
     let redriven = 0;
-    let lastDueAt: Date | null = null;
+    let lastDue: number | undefined;
     while (seen < limit) {
       const given = conditions(bounded);
       if (after) {
@@ -185,16 +188,19 @@ export class DeadLetters {
       const taking = taken(given.where, Math.min(BATCH, limit - seen));
       const batch = await database.transaction(async (sql) => {
         const rows = await sql.query<Row>(taking, given.parameters);
-        const dueAt = (index: number) => new Date(start + (redriven + index) * 1000 / rate);
+        const due = (index: number) => start + (redriven + index) * 1000 / rate;
         const ready = await this.#ready(rows, sql);
-        return { rows, sent: await this.#send(ready, dueAt, sql) };
+        return { rows, sent: await this.#send(ready, due, sql) };
       });
       if (batch.rows.length === 0) break;
       after = batch.rows.at(-1)!;
       seen += batch.rows.length;
       redriven += batch.sent.length;
-      lastDueAt = batch.sent.at(-1)?.dueAt ?? lastDueAt;
+      lastDue = batch.sent.at(-1)?.due ?? lastDue;
     }
+    const lastDueAt = lastDue === undefined
+      ? null
+      : new Date(this.#now().getTime() + lastDue - performance.now());
     return { redriven, waiting: seen - redriven, lastDueAt };
   }
 
@@ -217,6 +223,10 @@ export class DeadLetters {
     }
   }
 
+  #now(): Date {
+    return (this.#options.clock ?? SYSTEM_CLOCK).now();
+  }
+
   /** Only letters that are there now. */
   async #bounded(filter: LetterFilter): Promise<LetterFilter> {
     const [now] = await this.#options.database.query<{ bound: Date }>(NOW);
@@ -228,7 +238,7 @@ export class DeadLetters {
    *
    * @returns all but letters to which this could happen */
   async #ready(rows: readonly Row[], sql: Sql): Promise<readonly Row[]> {
-    const since = Date.now() - FAILING_MS;
+    const since = this.#now().getTime() - FAILING_MS;
     const failing = new Map<Row, string>();
     for (const row of rows) {
       const recent = row.collected_at.getTime() > since;
@@ -245,16 +255,16 @@ export class DeadLetters {
   /** @returns those that the outbox has taken */
   async #send(
     rows: readonly Row[],
-    dueAt: (index: number) => Date,
+    due: (index: number) => number,
     sql: Sql,
-  ): Promise<{ id: string; dueAt: Date }[]> {
+  ): Promise<{ id: string; due: number }[]> {
     const { outbox, store } = this.#options;
     const entries = rows.map((row, index) => ({
       id: row.id,
       // A message that names no task has nothing that another one could be the same as.
       taskId: row.task_id ?? row.id,
       retries: row.retries,
-      dueAt: dueAt(index),
+      due: due(index),
       message: resent({ queue: row.queue, message: fromStored(row) }),
     }));
     const added = await outbox.addFresh(entries, sql);

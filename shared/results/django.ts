@@ -20,7 +20,7 @@ export class DjangoTables implements Tables {
   #known: { statements: Statements; shape: string; until: number } | undefined;
 
   async statements(sql: Sql): Promise<Statements> {
-    const now = Date.now();
+    const now = performance.now();
     if (this.#known && now < this.#known.until) return this.#known.statements;
     const [row] = await sql.query<{ name_length: number | null; date_started: boolean }>(SHAPE);
     // Without the table each statement says so itself, until somebody has made it.

@@ -68,11 +68,11 @@ export class DjangoChords implements ChordStore {
   }
 
   async count(chord: string, task: string): Promise<ChordCount> {
-    const end = Date.now() + this.#patienceMs;
+    const end = performance.now() + this.#patienceMs;
     const [group, member] = [storable(chord), storable(task)];
     for (;;) {
       const count = await this.#database.transaction((sql) => countDown(sql, group, member));
-      if (count.state !== "unknown" || Date.now() > end) return count;
+      if (count.state !== "unknown" || performance.now() > end) return count;
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }

@@ -215,7 +215,7 @@ export class PostgresResultStore implements ResultStore {
     const { listing } = await this.#statements();
     const scanning = filter.name !== undefined || filter.queue !== undefined ||
       filter.worker !== undefined;
-    const deadline = Date.now() + PATIENCE_MS;
+    const deadline = performance.now() + PATIENCE_MS;
     const records: TaskRecord[] = [];
     let after: Position | undefined = cursor === undefined ? undefined : readCursor(cursor);
     for (;;) {
@@ -234,7 +234,7 @@ export class PostgresResultStore implements ResultStore {
       const [edge] = rows;
       if (!edge || edge.seen < window) return { records, next: null };
       after = { time: edge.last_time, id: edge.last_id };
-      if (Date.now() > deadline) return { records, next: writeCursor(after) };
+      if (performance.now() > deadline) return { records, next: writeCursor(after) };
     }
   }
 

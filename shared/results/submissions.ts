@@ -36,7 +36,7 @@ export class SubmissionWriter implements Service {
   readonly #log = getLogger(["celeriac", "results"]);
   /** Given up since the log last said so, and when that was. */
   #lost = 0;
-  #told = 0;
+  #told = -Infinity;
 
   constructor(
     { store, foreign = false, limit = 10_000, attempts = 5, dropped = () => {} }:
@@ -85,8 +85,8 @@ export class SubmissionWriter implements Service {
   #drop(error: unknown): void {
     this.#dropped(1);
     this.#lost++;
-    if (Date.now() - this.#told < QUIET_MS) return;
-    this.#told = Date.now();
+    if (performance.now() - this.#told < QUIET_MS) return;
+    this.#told = performance.now();
     this.#log.warn(
       "{count} records of submissions were dropped; the tasks themselves are not: {error}",
       {

@@ -5,6 +5,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Message } from "../broker/broker.ts";
 import { decodeTask } from "../celery/decode.ts";
 import { encodeException, type ExceptionMeta, revoked } from "../celery/exception.ts";
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { checkEmbed } from "../celery/following.ts";
 import type { TaskMessage } from "../celery/message.ts";
 import { isXz, withoutXz } from "../celery/xz.ts";
@@ -32,6 +33,8 @@ export interface GiveUpOptions {
   readonly database: Database;
   readonly store: Pick<ResultStore, "fail" | "find">;
   readonly followUps: FollowUps;
+  /** Default: this machine's. */
+  readonly clock?: Clock;
 }
 
 /** Makes the function that gives up messages.
@@ -41,13 +44,15 @@ export interface GiveUpOptions {
  * message that cannot be read only the record ends.
  *
  * @throws {DatabaseUnavailable}, {Unavailable} when neither broker nor database can take it now: call it again */
-export function givingUp({ database, store, followUps }: GiveUpOptions): GiveUp {
+export function givingUp(
+  { database, store, followUps, clock = SYSTEM_CLOCK }: GiveUpOptions,
+): GiveUp {
   return async (given, error) => {
     const task = await read(given.message);
     const id = task?.id ?? given.taskId;
     if (id === null) return;
     const { retries } = given;
-    const failure = { id, name: task?.task ?? "", retries, ...finalOf(task, error) };
+    const failure = { id, name: task?.task ?? "", retries, ...finalOf(task, error, clock.now()) };
     try {
       await store.fail([failure], database);
     } catch (refused) {
@@ -86,8 +91,9 @@ async function read(message: Message): Promise<TaskMessage | undefined> {
 function finalOf(
   task: TaskMessage | undefined,
   error: Error,
+  now: Date,
 ): { state: "FAILURE" | "REVOKED"; exception: ExceptionMeta } {
-  return task?.expires && task.expires.getTime() <= Date.now()
+  return task?.expires && task.expires <= now
     ? { state: "REVOKED", exception: revoked("expired") }
     : { state: "FAILURE", exception: encodeException(error) };
 }

@@ -13,6 +13,7 @@ import { stringifyJson } from "../celery/json.ts";
 import type { Signature } from "../celery/signature.ts";
 import type { Database } from "../database/database.ts";
 import { WorkflowTooLarge } from "../errors.ts";
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import type { Outbox } from "../outbox.ts";
 import { entryOf } from "../publisher.ts";
 import { type ChordStore, failedMember, readsBodies, valueOf } from "../results/chords.ts";
@@ -26,6 +27,8 @@ export interface WorkflowsOptions {
   readonly outbox: Outbox;
   /** Who sends, for the header `origin`. */
   readonly origin: string;
+  /** Default: this machine's. */
+  readonly clock?: Clock;
   readonly chords: ChordStore;
   readonly store: Pick<ResultStore, "outcomes" | "states">;
   readonly routes: Routes;
@@ -80,11 +83,11 @@ export class Workflows {
    * @throws {WorkflowTooLarge} when all of them take too much
    * @throws {DatabaseUnavailable} */
   async start(id: string, canvas: Canvas): Promise<void> {
-    const { database, outbox, origin, chords, routes, added } = this.#options;
+    const { database, outbox, origin, clock = SYSTEM_CLOCK, chords, routes, added } = this.#options;
     const reads = readsBodies(chords, routes);
     checkBodies(canvas, reads);
     const { chords: opened, messages } = dispatch(canvas, {}, reads);
-    const now = new Date();
+    const now = clock.now();
     let bytes = 0;
     const entries = messages.map((message) => {
       const queue = routes.queueOf(message);

@@ -1,7 +1,7 @@
 /** Settlements and entries to test with. */
 import { v4 } from "uuid";
 import type { Message } from "../../shared/broker/broker.ts";
-import type { OutboxEntry } from "../../shared/outbox.ts";
+import { dueOf, type OutboxEntry } from "../../shared/outbox.ts";
 import type { Settlement, Submission } from "../../shared/results/result.ts";
 
 /** A success of task `add`, or whatever else is asked for. */
@@ -49,7 +49,12 @@ export function message(given: Partial<Message> = {}): Message {
   };
 }
 
+/** What a test says of an entry: a time instead of {@linkcode OutboxEntry.due}. */
+export type GivenEntry = Partial<Omit<OutboxEntry, "due">> & { dueAt?: Date };
+
 /** An entry of the outbox that is due. */
-export function entry(taskId: string, given: Partial<OutboxEntry> = {}): OutboxEntry {
-  return { taskId, retries: 0, dueAt: new Date(Date.now() - 1000), message: message(), ...given };
+export function entry(taskId: string, { dueAt, ...given }: GivenEntry = {}): OutboxEntry {
+  const now = new Date();
+  const due = dueOf(dueAt ?? new Date(now.getTime() - 1000), now);
+  return { taskId, retries: 0, due, message: message(), ...given };
 }

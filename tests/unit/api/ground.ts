@@ -1,4 +1,5 @@
 /** The API on parts that need no server. */
+import { SYSTEM_CLOCK } from "../../../shared/clock.ts";
 import { createApp } from "../../../api/app.ts";
 import type { ApiDependencies, ApiSettings } from "../../../api/dependencies.ts";
 import { Live } from "../../../api/live.ts";
@@ -206,6 +207,7 @@ export async function ground(
     registry,
     broker,
     live,
+    clock: SYSTEM_CLOCK,
     metrics,
     store: records,
     submissions: records,

@@ -77,7 +77,7 @@ Deno.test("tickOf() makes the message that the task's contract asks for", () => 
   assertEquals(message.id, tickId("loud", at(0)));
   assertEquals(entry.taskId, message.id);
   assertEquals(entry.message.routingKey, "celeriac.text");
-  assertEquals(entry.dueAt, at(1));
+  assert(entry.due <= performance.now());
   assertEquals(message.expires, at(61));
   assertEquals(message.headers, {
     tenant: "a",

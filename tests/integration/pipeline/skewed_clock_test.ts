@@ -1,0 +1,105 @@
+import { assert, assertEquals } from "@std/assert";
+import { timeOf } from "../../../shared/results/uuid_time.ts";
+import { eventually } from "../../support/eventually.ts";
+import { freshPipeline, type Pipeline, submit } from "../../support/pipeline.ts";
+import { startApi, startBeat, startWorker } from "../../support/roles.ts";
+import { skewedBy } from "../../support/skewed_clock.ts";
+
+/** Seconds: many more than a task needs on a busy machine. */
+const SKEW = 60;
+const TASKS = 10;
+/** Seconds; fewer than the skew. */
+const WAIT = 2;
+/** Milliseconds that a task may start early: what a measured time is off by on a busy machine, and the rounding of clocks. */
+const TOLERANCE_MS = 250;
+
+/** How many rows the outbox has ever had. */
+async function outboxRows({ rows }: Pipeline): Promise<number> {
+  const [row] = await rows<{ count: number }>(
+    `select coalesce(pg_sequence_last_value(pg_get_serial_sequence('celeriac.outbox', 'id')), 0)::int as count`,
+  );
+  return row!.count;
+}
+
+async function databaseTime({ rows }: Pipeline): Promise<number> {
+  const [row] = await rows<{ now: Date }>("select clock_timestamp() as now");
+  return row!.now.getTime();
+}
+
+/** Submits tasks that are due in a while or that expire, and looks at when each ran and what it cost. */
+async function checkTasks(pipeline: Pipeline, url: string): Promise<void> {
+  const before = await outboxRows(pipeline);
+  const since = await databaseTime(pipeline);
+  const options = [
+    { countdown: WAIT, expires: 600 },
+    // What a Celery client sends: a time by its own clock, which agrees with the database's.
+    { eta: new Date(since + WAIT * 1000).toISOString(), expires: 600 },
+  ];
+  const delayed = await Promise.all(
+    options.flatMap((options) =>
+      Array.from(
+        { length: TASKS },
+        () => submit(url, "test.echo", { kwargs: { value: 1 }, options }),
+      )
+    ),
+  );
+  const soon = new Date(since + (SKEW - 5) * 1000).toISOString();
+  const expiring = await submit(url, "test.echo", {
+    kwargs: { value: 1 },
+    options: { expires: soon },
+  });
+  const retried = await submit(url, "test.flaky", { kwargs: { failures: 2 } });
+  for (const { id } of [...delayed, expiring, retried]) {
+    assertEquals((await pipeline.final(id)).state, "SUCCESS");
+  }
+  const started = await pipeline.rows<{ started_at: Date }>(
+    "select started_at from celeriac.task where id = any($1)",
+    [delayed.map(({ id }) => id)],
+  );
+  assertEquals(started.length, delayed.length);
+  for (const { started_at } of started) {
+    const early = since + WAIT * 1000 - started_at.getTime();
+    assert(early <= TOLERANCE_MS, `${early} ms early`);
+  }
+  // One for each task that is due later and one for each retry.
+  assertEquals(await outboxRows(pipeline) - before, delayed.length + 2);
+}
+
+Deno.test("tasks start when they are due and expire in time, whatever the clocks of the processes say", async (t) => {
+  await using pipeline = await freshPipeline();
+  const by = (seconds: number) => ({ ...pipeline, permissions: [skewedBy(seconds)] });
+  const { api, url } = await startApi(by(SKEW));
+  await using _api = api;
+  await t.step("API ahead, worker behind", async () => {
+    await using worker = await startWorker(by(-SKEW));
+    await checkTasks(pipeline, url);
+    assert(worker.output.includes(`The clock of this machine is ${SKEW} s behind`), worker.output);
+  });
+  await t.step("API and worker ahead, scheduler ahead", async () => {
+    await using _worker = await startWorker(by(SKEW));
+    await checkTasks(pipeline, url);
+    const { beat } = await startBeat(by(SKEW));
+    await using _beat = beat;
+    const made = await fetch(`${url}/v1/schedules`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({
+        name: "tick",
+        task: "test.echo",
+        kwargs: { value: "tick" },
+        every: 1,
+      }),
+    });
+    assertEquals(made.status, 201, await made.text());
+    const ticks = await eventually("three ticks", async () => {
+      const rows = await pipeline.rows<{ id: string; started_at: Date }>(
+        "select id, started_at from celeriac.task where kwargs_repr like '%tick%' and state = 'SUCCESS'",
+      );
+      return rows.length >= 3 && rows;
+    });
+    for (const { id, started_at } of ticks) {
+      const early = timeOf(id)!.getTime() - started_at.getTime();
+      assert(early <= TOLERANCE_MS, `${early} ms early`);
+    }
+  });
+});
