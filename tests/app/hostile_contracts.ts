@@ -78,6 +78,12 @@ export const bigFile = folderAttack("big_file", { folderMb: 2 });
 export const sparseFile = folderAttack("sparse_file", { folderMb: 2 });
 export const litter = folderAttack("litter");
 
+/** Leaves something in its child, by the name in `target`. */
+export const leave = attack("leave");
+
+/** Ends or blocks its own child, by the name in `target`. */
+export const sabotage = attack("sabotage");
+
 /** A process of its own for each task. */
 export const fresh = attack("fresh", { sandbox: { maxTasks: 1 } });
 

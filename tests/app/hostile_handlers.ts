@@ -1,8 +1,14 @@
 /** Handlers that try what their sandbox forbids.
  * @module
  */
-import { writeSync } from "node:fs";
+import { AsyncLocalStorage } from "node:async_hooks";
+import crypto from "node:crypto";
+import { EventEmitter } from "node:events";
+import fs, { writeSync } from "node:fs";
 import process from "node:process";
+import timers from "node:timers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Worker as NodeWorker } from "node:worker_threads";
 import { handle } from "../../workers/mod.ts";
 import { makeDeepFolder } from "./deep_folder.ts";
 import * as contracts from "./hostile_contracts.ts";
@@ -220,6 +226,115 @@ export const litter = handle(contracts.litter, () => {
   Deno.chmodSync("-rf", 0);
   return before;
 });
+
+const kept: unknown[] = [];
+
+/** What a task can leave, by name. */
+const LEFT: Readonly<Record<string, () => unknown>> = {
+  worker: () => new Worker(READER, { type: "module" }),
+  subclass: () => new (class extends Worker {})(READER, { type: "module" }),
+  nodeWorker: () => new NodeWorker("setInterval(() => {}, 1)", { eval: true, env: {} }),
+  burningWorker: () => new Worker("data:text/javascript,while(true);", { type: "module" }),
+  channel: () => kept.push(new MessageChannel()),
+  signal: () => Deno.addSignalListener("SIGUSR1", () => {}),
+  exitListener: () => process.on("exit", () => {}),
+  rejectionListener: () => process.on("unhandledRejection", () => {}),
+  globalListener: () => addEventListener("error", (event) => event.preventDefault()),
+  response: async () => kept.push(await fetch("data:,unread")),
+  objectGetter: () => Object.defineProperty(Object.prototype, "then", { get: () => undefined }),
+  toJSON: () => Reflect.set(Object.prototype, "toJSON", () => "forged"),
+  stringify: () => Reflect.set(JSON, "stringify", () => "{}"),
+  parse: () => Reflect.set(JSON, "parse", () => ({})),
+  promiseThen: () => wrap(Promise.prototype, "then"),
+  arrayPush: () => wrap(Array.prototype, "push"),
+  mapGet: () => wrap(Map.prototype, "get"),
+  nan: () => Reflect.set(Math, "random", NaN),
+  encode: () => wrap(TextEncoder.prototype, "encode"),
+  fetch: () => wrap(globalThis, "fetch"),
+  response2: () => wrap(Response.prototype, "json"),
+  denoReadFile: () => wrap(Deno, "readFile"),
+  console: () => wrap(console, "log"),
+  intl: () => wrap(Intl.NumberFormat.prototype, "formatToParts"),
+  nodeTimers: () => wrap(timers, "setTimeout"),
+  nodeFs: () => wrap(fs, "readFileSync"),
+  nodeCrypto: () => wrap(crypto, "randomUUID"),
+  nodeEvents: () => wrap(EventEmitter.prototype, "emit"),
+  asyncContext: () => wrap(AsyncLocalStorage.prototype, "run"),
+};
+
+/** Reads what its worker sends to the next task. */
+const READER = `data:text/javascript,${
+  encodeURIComponent("for (;;) if (!Deno.stdin.readSync(new Uint8Array(9999))) break;")
+}`;
+
+/** Replaces a function by one that does the same. */
+function wrap(object: object, name: string): void {
+  const old = Reflect.get(object, name);
+  Reflect.set(object, name, function (this: unknown, ...given: unknown[]) {
+    return Reflect.apply(old, this, given);
+  });
+}
+
+/** What a task may forget: nothing that lasts. */
+const ENDED: Readonly<Record<string, () => unknown>> = {
+  nothing: () => {},
+  timers: () => {
+    setTimeout(() => counter++);
+    timers.setInterval(() => {
+      throw new RangeError("late");
+    });
+    Deno.unrefTimer(setInterval(() => counter++));
+    setTimeout(() => counter++, 50).unref();
+    void sleep(1).then(() => counter++);
+  },
+  immediates: () => {
+    const again = () => {
+      counter++;
+      timers.setImmediate(again);
+    };
+    again();
+    counter = 0;
+  },
+  read: async () => await (await fetch("data:,read")).text(),
+  closed: () => {
+    const { port1, port2 } = new MessageChannel();
+    port1.close();
+    port2.close();
+  },
+  memory: () => kept.push(new SharedArrayBuffer(8)),
+  input: async () => {
+    if (await Deno.stdin.read(new Uint8Array(9))) throw new Error("it read the channel");
+    if (Deno.stdin.readSync(new Uint8Array(9))) throw new Error("it read the channel");
+    for await (const _ of process.stdin) throw new Error("it read the channel");
+  },
+  output: () => {
+    Deno.stdout.writeSync(new Uint8Array([10]));
+    process.stdout.write("not to the channel\n");
+  },
+};
+
+export const leave = handle(contracts.leave, async ({ target }) => {
+  await (LEFT[target] ?? ENDED[target]!)();
+  return { pid: Deno.pid };
+});
+
+/** How a task can end or block its child. */
+const SABOTAGE: Readonly<Record<string, () => unknown>> = {
+  exit: () => Deno.exit(0),
+  processExit: () => process.exit(3),
+  closeInput: () => (fs.closeSync(0), never),
+  closeOutput: () => fs.closeSync(1),
+  // It has succeeded, and keeps the processor from then on.
+  block: () =>
+    void crypto.subtle.digest("SHA-256", new Uint8Array(2 ** 24)).then(() => {
+      while (true);
+    }),
+  flood: () => {
+    while (true) fs.writeSync(2, "x".repeat(100_000));
+  },
+};
+
+export const sabotage = handle(contracts.sabotage, ({ target }) => SABOTAGE[target]!());
 
 export const fresh = handle(contracts.fresh, () => ({ pid: Deno.pid, count: ++counter }));
 

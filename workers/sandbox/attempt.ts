@@ -23,7 +23,7 @@ export interface SandboxTask extends KnownRequest {
   /** Arguments by name as they came: the child parses them itself, as only so what a schema makes of them (dates, sets) reaches the handler. */
   readonly input: Record<string, unknown>;
   readonly deliveries: number;
-  /** Counted from when a child takes the task. */
+  /** Counted from when a child has begun with the task. */
   readonly timeLimit: TimeLimit;
   /** Seconds of processor time. */
   readonly cpu?: number;
@@ -90,7 +90,7 @@ export class Attempt {
   readonly #over = new AbortController();
   #bytes = 0;
   #lines = 0;
-  /** Processor seconds of the child when it began. */
+  /** Processor seconds of the child when they were first measured. */
   #cpuBefore: number | undefined;
 
   constructor(task: SandboxTask, options: SandboxRunOptions, hold: Hold) {
@@ -148,17 +148,23 @@ export class Attempt {
     this.#settled.reject(error);
   }
 
-  /** Sets the clocks going.
+  /** The child has begun with it: sets the clocks going.
    *
    * @param folder the working directory of its child */
-  open(folder?: string): void {
+  begin(folder?: string): void {
+    if (this.started) return;
+    this.started = true;
     if (folder !== undefined) this.#watch(folder);
     const { soft, hard } = this.task.timeLimit;
-    const { signal, terminate } = this.options;
     if (soft !== undefined) {
       this.#after(soft, () => this.#abortWith(new SoftTimeLimitExceeded(soft)));
     }
     if (hard !== undefined) this.#after(hard, () => this.#hold.kill(new TimeLimitExceeded(hard)));
+  }
+
+  /** Heeds the caller's signals. */
+  open(): void {
+    const { signal, terminate } = this.options;
     signal?.addEventListener("abort", this.#abort);
     terminate?.addEventListener("abort", this.#end);
     if (terminate?.aborted) this.#end();
@@ -183,7 +189,8 @@ export class Attempt {
     }
   }
 
-  /** Its child has used so much processor time since it was started, seconds. */
+  /** Its child has used so much processor time since it was started, seconds. The first measurement after the attempt has begun is
+   * where it counts from: what the child did before is not the attempt's. */
   used(cpu: number): void {
     this.#cpuBefore ??= cpu;
     const most = this.task.cpu;

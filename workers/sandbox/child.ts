@@ -29,6 +29,9 @@ const MAX_WHAT = 1024;
 /** Uncaught errors that the worker is told of, in the life of a child: after the first it is used up. */
 const MAX_LEFT = 10;
 
+/** Left by a task whose error nobody caught. */
+const UNCAUGHT = "an error uncaught";
+
 type Exports = Record<string, unknown>;
 type Run = Extract<ToChild, { type: "run" }>;
 
@@ -57,18 +60,23 @@ export async function serve(load: () => Promise<Exports[]>): Promise<void> {
   try {
     const modules = await load();
     attempts.ready(new Handlers(modules.flatMap(Object.values).flat().filter(isHandler)));
-    channel.send({ type: "ready" });
-    for await (const message of channel.messages) attempts.hear(message);
   } catch (error) {
     channel.send({ type: "unusable", error: recordError(error) });
+    exit();
   }
-  Deno.exit();
+  channel.send({ type: "ready" });
+  await channel.receive((message) => attempts.hear(message));
+  exit();
 }
 
+const exit = Deno.exit;
+
 /** An attempt that runs. */
-interface Current extends Owner {
+interface Current {
+  /** Its secret: no object that code of the app may see has it. */
   readonly run: string;
   readonly name: string;
+  readonly owner: Owner;
   readonly controller: AbortController;
   readonly violations: Set<string>;
 }
@@ -123,7 +131,7 @@ class Attempts {
       name,
       controller,
       violations: new Set(),
-      uncaught: (error) => this.#uncaught(current, error),
+      owner: { uncaught: (error) => this.#uncaught(current, error) },
     };
     this.#current = current;
     this.#channel.send({ type: "started", run });
@@ -132,7 +140,7 @@ class Attempts {
       const perform = () => this.#perform(message, current);
       const returned = await traced(subject, message.trace, perform);
       if (this.#current !== current) return;
-      this.#channel.send({ type: "done", run, ...returned, clean: this.#clean() });
+      this.#channel.send({ type: "done", run, ...returned, left: this.#leftovers() });
     } catch (thrown) {
       if (this.#current !== current) return;
       const error = abortReason(thrown, controller.signal);
@@ -140,8 +148,8 @@ class Attempts {
       if (denial && !current.violations.has(denial.violation)) {
         this.#report(denial.violation, denial.message);
       }
-      const clean = this.#clean();
-      this.#channel.send({ type: "failed", run, error: recordError(denial ?? error), clean });
+      const left = this.#leftovers();
+      this.#channel.send({ type: "failed", run, error: recordError(denial ?? error), left });
     }
     this.#current = undefined;
   }
@@ -163,7 +171,7 @@ class Attempts {
     if (denial) this.#report(denial.violation, denial.message);
     this.#current = undefined;
     const error = recordError(denial ?? uncaughtError(name, thrown));
-    this.#channel.send({ type: "failed", run, error, clean: false });
+    this.#channel.send({ type: "failed", run, error, left: UNCAUGHT });
   }
 
   #left(run: string | null, thrown: unknown): void {
@@ -173,12 +181,12 @@ class Attempts {
 
   /** Its listeners are the handler's. */
   #abort(attempt: Current, reason: unknown): void {
-    owned(attempt, () => attempt.controller.abort(reason));
+    owned(attempt.owner, () => attempt.controller.abort(reason));
   }
 
-  /** Whether the next task finds nothing of this one. */
-  #clean(): boolean {
-    return this.#guard.clean() && this.#leftErrors === 0;
+  /** What the next task would find of this one. */
+  #leftovers(): string | undefined {
+    return this.#guard.left() ?? (this.#leftErrors > 0 ? UNCAUGHT : undefined);
   }
 
   async #perform(message: Run, current: Current): Promise<{ result: string; replaces: boolean }> {
@@ -213,7 +221,7 @@ class Attempts {
       },
     });
     const parsed = contract.input.parse(parseJson(message.input, { typed: "keep" }));
-    const returned: unknown = await owned(current, () => handler.run(parsed, context));
+    const returned: unknown = await owned(current.owner, () => handler.run(parsed, context));
     return isReplacement(returned)
       ? { result: stringifyJson(returned.work), replaces: true }
       : { result: encodeOutput(contract, returned), replaces: false };

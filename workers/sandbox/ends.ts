@@ -6,6 +6,8 @@ import {
   TimeLimitExceeded,
   WorkerLost,
 } from "../../shared/errors.ts";
+import type { Attempt } from "./attempt.ts";
+import type { ChildLog } from "./child_log.ts";
 import { deniedAtLoad } from "../denial.ts";
 import { type ErrorRecord, reviveError } from "./error_record.ts";
 
@@ -17,6 +19,7 @@ export type ChildEnd =
   | "terminated"
   | "stopped"
   | "unusable"
+  | "blocked"
   | "lost";
 
 /** The child died before it began with the task, which may so be given to another. */
@@ -35,7 +38,9 @@ export function endOf(killed: Error | undefined): ChildEnd {
   if (killed instanceof PolicyViolation) return "violation";
   if (killed instanceof TimeLimitExceeded) return "time-limit";
   if (killed instanceof Terminated) return "terminated";
-  return killed instanceof Stopped ? "stopped" : "unusable";
+  if (killed instanceof NeverStarted) return "blocked";
+  if (killed instanceof Stopped) return "stopped";
+  return killed instanceof ConfigurationError ? "unusable" : "lost";
 }
 
 /** Something but the child's own code wrote to the channel. */
@@ -45,6 +50,24 @@ export function misused(pid: number, cause: unknown): PolicyViolation {
     "channel",
     { cause },
   );
+}
+
+/** A child that goes on without its channel. */
+export function closed(pid: number): WorkerLost {
+  return new WorkerLost(
+    `Cannot go on with child process ${pid} because something closed the channel to its worker: a handler must not close file descriptors 0 and 1`,
+  );
+}
+
+/** Why a child ended that nobody has ended. */
+export function lostBy(status: Deno.CommandStatus, log: ChildLog, attempt?: Attempt): Error {
+  const what = attempt ? `finish task '${attempt.task.name}'` : "use a child process";
+  const message = `Cannot ${what} because ${log.explain(status)}`;
+  if (attempt && !attempt.started) return new NeverStarted(message);
+  if (!log.outOfMemory) return new WorkerLost(message);
+  const error = new PolicyViolation(message, "memory");
+  attempt?.ended(error);
+  return error;
 }
 
 /** The app's modules cannot be loaded in a child. */

@@ -1,49 +1,61 @@
 /** The objects that all code of a process shares, and whether a task has changed them. */
+import asyncHooks from "node:async_hooks";
+import buffer from "node:buffer";
+import crypto from "node:crypto";
+import events from "node:events";
+import fs from "node:fs";
+import process from "node:process";
+import timers from "node:timers";
+import util from "node:util";
 
-/** Whose properties every piece of code relies on. */
-function shared(): [string, object][] {
+/** Objects whose properties every piece of code relies on: each must be as it was, and none may come. */
+function strict(): [string, object][] {
   const constructors = {
-    Object,
-    Function,
-    Array,
-    String,
-    Number,
-    Boolean,
-    Symbol,
-    Date,
-    RegExp,
-    Error,
-    Map,
-    Set,
-    WeakMap,
-    Promise,
-    ArrayBuffer,
-    Uint8Array,
-    URL,
-    TextEncoder,
-    TextDecoder,
-    AbortSignal,
-    EventTarget,
+    ...{ Object, Function, Array, String, Number, BigInt, Boolean, Symbol, Date, RegExp },
+    ...{ Error, TypeError, AggregateError, Map, Set, WeakMap, WeakSet, WeakRef, Promise },
+    ...{ ArrayBuffer, SharedArrayBuffer, DataView, Uint8Array, URL, TextEncoder, TextDecoder },
+    ...{ AbortController, AbortSignal, EventTarget, FinalizationRegistry },
   };
-  const iterator = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
+  const prototypeOf = Object.getPrototypeOf;
+  const generator = prototypeOf((function* () {})());
+  const asyncGenerator = prototypeOf((async function* () {})());
   return [
     ...Object.entries(constructors).flatMap(([name, constructor]): [string, object][] => [
       [name, constructor],
       [`${name}.prototype`, constructor.prototype],
     ]),
-    ["JSON", JSON],
-    ["Math", Math],
-    ["Reflect", Reflect],
-    ["Iterator.prototype", iterator],
-    ["Array Iterator.prototype", Object.getPrototypeOf([][Symbol.iterator]())],
+    ...Object.entries({ JSON, Math, Reflect, Intl, Atomics, Proxy }),
+    ["TypedArray.prototype", prototypeOf(Uint8Array.prototype)],
+    ["Iterator.prototype", prototypeOf(prototypeOf([][Symbol.iterator]()))],
+    ["Array Iterator.prototype", prototypeOf([][Symbol.iterator]())],
+    ["Map Iterator.prototype", prototypeOf(new Map().entries())],
+    ["Generator.prototype", prototypeOf(prototypeOf(generator))],
+    ["AsyncGenerator.prototype", prototypeOf(prototypeOf(asyncGenerator))],
+    ["AsyncFunction.prototype", prototypeOf(async () => {})],
   ];
 }
 
-/** Globals whose replacement the next task would notice. */
-const GLOBALS = [
-  ...["Object", "Array", "Promise", "JSON", "Math", "Date", "Map", "Set", "Error", "Reflect"],
-  ...["setTimeout", "clearTimeout", "setInterval", "fetch", "console", "structuredClone", "Deno"],
-];
+/** Objects with functions that a task may replace. */
+function others(): [string, object][] {
+  const named: [string, object][] = [["console", console], ["Deno", Deno], ["process", process]];
+  const modules = { asyncHooks, buffer, crypto, events, fs, timers, util };
+  for (const [name, module] of Object.entries(modules)) named.push([`node:${name}`, module]);
+  named.push(["node:fs.promises", fs.promises]);
+  for (const { name, prototype } of [asyncHooks.AsyncLocalStorage, events.EventEmitter]) {
+    named.push([`${name}.prototype`, prototype]);
+  }
+  for (const name of Object.getOwnPropertyNames(globalThis)) {
+    const value = Reflect.get(globalThis, name);
+    if (!isShared(value) || value === globalThis) continue;
+    named.push([name, value]);
+    const prototype = typeof value === "function" ? value.prototype : undefined;
+    if (isShared(prototype)) named.push([`${name}.prototype`, prototype]);
+  }
+  for (const name of ["NumberFormat", "DateTimeFormat", "Collator", "Segmenter"] as const) {
+    named.push([`Intl.${name}.prototype`, Intl[name].prototype]);
+  }
+  return named;
+}
 
 interface Known {
   readonly name: string;
@@ -54,31 +66,56 @@ interface Known {
 
 /** A picture of them as they are when it is made. What it compares with was taken then, so a change of these functions changes nothing here. */
 export class Intrinsics {
-  readonly #known: Known[];
+  /** With all their properties. */
+  readonly #whole: Known[];
+  /** Compared by their descriptors; new ones may come. */
+  readonly #globals: Known;
+  /** With those properties whose value is a function. Reading them is faster than describing them. */
+  readonly #functions: Known[];
   readonly #ownKeys = Reflect.ownKeys;
   readonly #describe = Reflect.getOwnPropertyDescriptor;
+  readonly #same = Object.is;
+  readonly #text = String;
 
   constructor() {
-    this.#known = shared().map(([name, object]) => this.#picture(name, object));
-    const globals = GLOBALS.filter((name) => Reflect.get(globalThis, name)); // reading makes the lazy ones
-    this.#known.push(this.#picture("globalThis", globalThis, globals));
+    // Reading makes the lazy ones.
+    const names = Object.getOwnPropertyNames(globalThis).filter((name) => {
+      Reflect.get(globalThis, name);
+      return true;
+    });
+    this.#whole = strict().map(([name, object]) => this.#picture(name, object));
+    this.#globals = this.#picture("globalThis", globalThis, names);
+    const known = new Set(this.#whole.map(({ object }) => object));
+    this.#functions = others().filter(([, object]) => !known.has(object) && known.add(object))
+      .map(([name, object]) => functionsOf(name, object));
   }
 
   /** The first that is not as it was, such as `Object.prototype.polluted`; `undefined` when all are. */
   changed(): string | undefined {
-    for (let index = 0; index < this.#known.length; index++) {
-      const { name, object, keys, values } = this.#known[index]!;
-      const whole = object !== globalThis;
-      if (whole) {
-        const now = this.#ownKeys(object);
-        if (now.length > keys.length) return `${name}.${String(now[now.length - 1])}`;
+    for (let index = 0; index < this.#whole.length; index++) {
+      const known = this.#whole[index]!;
+      const now = this.#ownKeys(known.object);
+      if (now.length > known.keys.length) {
+        return `${known.name}.${this.#text(now[now.length - 1])}`;
       }
+      const found = this.#differs(known);
+      if (found !== undefined) return found;
+    }
+    for (let index = 0; index < this.#functions.length; index++) {
+      const { name, object, keys, values } = this.#functions[index]!;
       for (let place = 0; place < keys.length; place++) {
-        const key = keys[place]!;
-        const found = this.#describe(object, key);
-        const value = found && ("value" in found ? found.value : found.get);
-        if (value !== values[place] && !(value !== value)) return `${name}.${String(key)}`;
+        const key = keys[place]! as keyof typeof object;
+        if (object[key] !== values[place]) return `${name}.${this.#text(key)}`;
       }
+    }
+    return this.#differs(this.#globals);
+  }
+
+  #differs({ name, object, keys, values }: Known): string | undefined {
+    for (let place = 0; place < keys.length; place++) {
+      const key = keys[place]!;
+      const value = valueOf(this.#describe(object, key));
+      if (!this.#same(value, values[place])) return `${name}.${this.#text(key)}`;
     }
     return undefined;
   }
@@ -88,10 +125,22 @@ export class Intrinsics {
     object: object,
     keys: readonly PropertyKey[] = this.#ownKeys(object),
   ): Known {
-    const values = keys.map((key) => {
-      const found = this.#describe(object, key);
-      return found && ("value" in found ? found.value : found.get);
-    });
-    return { name, object, keys, values };
+    return { name, object, keys, values: keys.map((key) => valueOf(this.#describe(object, key))) };
   }
+}
+
+function functionsOf(name: string, object: object): Known {
+  const keys = Reflect.ownKeys(object).filter((key) => {
+    const found = Reflect.getOwnPropertyDescriptor(object, key);
+    return found && typeof found.value === "function";
+  });
+  return { name, object, keys, values: keys.map((key) => Reflect.get(object, key)) };
+}
+
+function valueOf(found: PropertyDescriptor | undefined): unknown {
+  return found && (found.get ?? found.value);
+}
+
+function isShared(value: unknown): value is object {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
 }

@@ -63,11 +63,12 @@ export type FromChild =
     readonly result: string;
     /** The result is work that takes the task's place. */
     readonly replaces: boolean;
-    readonly clean: boolean;
+    /** What the task left in the child, for which it is not used again. */
+    readonly left?: string | undefined;
   }
   | {
     readonly type: "failed";
     readonly run: string;
     readonly error: ErrorRecord;
-    readonly clean: boolean;
+    readonly left?: string | undefined;
   };

@@ -8,7 +8,8 @@ import type { SandboxRunOptions, SandboxTask } from "./attempt.ts";
 import type { ChildOptions } from "./command.ts";
 import type { Folders } from "./folder.ts";
 import { type ChildEnd, endOf, NeverStarted, Stopped } from "./ends.ts";
-import { Sandbox, type SandboxOptions } from "./sandbox.ts";
+import { Sandbox } from "./sandbox.ts";
+import type { SandboxOptions } from "./sandbox_options.ts";
 
 /** MiB of JavaScript heap that a child has unless told otherwise: enough for a body of 8 MiB many times over. */
 const DEFAULT_HEAP_MB = 256;
@@ -41,6 +42,8 @@ export interface ProcessPoolOptions extends Pick<ChildOptions, "modules"> {
   readonly heapMb?: number;
   /** Tasks after which a child is replaced unless `sandbox` says. Default 10,000. */
   readonly maxTasks?: number;
+  /** Milliseconds in which a child must begin with a task. Default 15,000. */
+  readonly startMs?: number;
   /** What a child may access. Default: nothing. */
   readonly permissions?: Permissions;
   /** What a child may use. */

@@ -1,40 +1,29 @@
 /** One warm child process, seen from the worker. */
 import { getLogger } from "@logtape/logtape";
 import { parseJson } from "../../shared/celery/json.ts";
-import { ConfigurationError, PolicyViolation, WorkerLost } from "../../shared/errors.ts";
+import { ConfigurationError } from "../../shared/errors.ts";
 import { Attempt, type SandboxRunOptions, type SandboxTask } from "./attempt.ts";
-import { type ChildOptions, startChild } from "./command.ts";
-import { misused, NeverStarted, Recycled, unusable } from "./ends.ts";
+import { startChild } from "./command.ts";
+import { ChildLog } from "./child_log.ts";
+import { closed, lostBy, misused, NeverStarted, Recycled, unusable } from "./ends.ts";
 import { reviveError } from "./error_record.ts";
-import type { Folder, Folders } from "./folder.ts";
+import type { Folder } from "./folder.ts";
 import { encodeFrame, FrameDecoder } from "./frames.ts";
-import { LastWords } from "./last_words.ts";
-import { readLines } from "./lines.ts";
 import type { FromChild, ToChild } from "./messages.ts";
 import { PastRuns } from "./past_runs.ts";
 import { hasFolder } from "./permissions.ts";
 import { lowerPriority } from "./priority.ts";
+import type { SandboxOptions } from "./sandbox_options.ts";
 import type { Usage } from "./warden.ts";
-
-/** A child, and when it is used up. */
-export interface SandboxOptions extends ChildOptions {
-  /** MiB of resident memory that a task may lead it to. */
-  readonly residentMb: number;
-  /** MiB of resident memory after a task from which on it is replaced. */
-  readonly recycleMb: number;
-  /** Tasks after which it is replaced. */
-  readonly maxTasks: number;
-  /** Niceness. */
-  readonly nice: number;
-  /** Makes its own folder, if its permissions ask for one. */
-  readonly folders?: Pick<Folders, "make">;
-}
 
 /** Milliseconds in which a child must have loaded the app's modules. */
 const READY_MS = 60_000;
 
-/** Characters of a line on standard error. */
-const MAX_LINE = 8 * 1024;
+/** Milliseconds in which a child must have begun with a task. One that an earlier task keeps busy never does. */
+const START_MS = 15_000;
+
+/** Milliseconds in which a child that has closed its channel must have ended. */
+const CLOSED_MS = 5000;
 
 /** A child process that runs one task at a time. */
 export class Sandbox {
@@ -48,7 +37,7 @@ export class Sandbox {
   readonly #folder: Folder | undefined;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #ready = Promise.withResolvers<void>();
-  readonly #lastWords: LastWords;
+  readonly #log: ChildLog;
   readonly #past = new PastRuns();
   #tasks = 0;
   #usage: Usage | undefined;
@@ -60,7 +49,7 @@ export class Sandbox {
     this.#process = process;
     this.#options = options;
     this.#folder = folder;
-    this.#lastWords = new LastWords(options);
+    this.#log = new ChildLog(options);
     this.#writer = process.stdin.getWriter();
     this.pid = process.pid;
     this.ready = this.#ready.promise;
@@ -95,6 +84,16 @@ export class Sandbox {
     return this.#attempt !== undefined;
   }
 
+  /** Whether it is being ended. */
+  get ending(): boolean {
+    return this.#killed !== undefined;
+  }
+
+  /** What it runs now. */
+  get attempt(): Attempt | undefined {
+    return this.#attempt;
+  }
+
   /** Why it was ended; `undefined` when it was not. */
   get killed(): Error | undefined {
     return this.#killed;
@@ -121,7 +120,7 @@ export class Sandbox {
   measured(usage: Usage): void {
     this.#usage = usage;
     const { residentMb } = this.#options;
-    this.#attempt?.used(usage.cpu);
+    if (this.#attempt?.started) this.#attempt.used(usage.cpu);
     if (usage.resident > residentMb * 2 ** 20) this.#attempt?.outgrew(residentMb);
   }
 
@@ -135,18 +134,19 @@ export class Sandbox {
     });
     const frame = encodeFrame(attempt.order());
     this.#attempt = attempt;
-    this.#lastWords.clear();
-    if (this.#usage) attempt.used(this.#usage.cpu);
+    this.#log.begin();
     if (!this.usable) {
       attempt.reject(
         new NeverStarted(`Cannot start task '${task.name}' as its child process is gone`),
       );
     }
     this.#write(frame);
-    attempt.open(this.#folder?.path);
+    attempt.open();
+    const blocked = setTimeout(() => this.#blocked(attempt), this.#options.startMs ?? START_MS);
     try {
       return await attempt.outcome;
     } finally {
+      clearTimeout(blocked);
       attempt.close();
       this.#attempt = undefined;
       await this.#afterwards(attempt);
@@ -164,6 +164,15 @@ export class Sandbox {
     if (!this.usable) return;
     await this.#folder?.empty().catch((error) =>
       this.kill(new Recycled(`Its folder could not be emptied because ${error.message}`))
+    );
+  }
+
+  #blocked({ started, task }: Attempt): void {
+    if (started) return;
+    this.kill(
+      new NeverStarted(
+        `Cannot start task '${task.name}' because child process ${this.pid} does not answer: something that an earlier task left keeps it busy`,
+      ),
     );
   }
 
@@ -187,10 +196,14 @@ export class Sandbox {
       );
     }, READY_MS);
     this.ready.catch(() => {}).finally(() => clearTimeout(timer));
-    const [, , status] = await Promise.all([this.#listen(), this.#forward(), this.#process.status]);
+    const [, , status] = await Promise.all([
+      this.#listen(),
+      this.#log.follow(this.#process.stderr, this),
+      this.#process.status,
+    ]);
     await this.#writer.close().catch(() => {});
     this.#gone = true;
-    const lost = this.#lost(status);
+    const lost = this.#killed ?? lostBy(status, this.#log, this.#attempt);
     if (!this.#killed) logger.warn("{message}", { message: lost.message, pid: this.pid });
     this.#ready.reject(lost);
     this.#attempt?.reject(lost);
@@ -208,6 +221,9 @@ export class Sandbox {
         this.kill(misused(this.pid, cause));
       }
     }
+    const late = setTimeout(() => this.kill(closed(this.pid)), CLOSED_MS);
+    await this.#process.status;
+    clearTimeout(late);
   }
 
   #hear(message: FromChild): void {
@@ -230,7 +246,7 @@ export class Sandbox {
     }
     switch (message.type) {
       case "started":
-        attempt.started = true;
+        attempt.begin(this.#folder?.path);
         return;
       case "progress":
         attempt.options.onProgress?.(parseJson(message.value, { typed: "keep" }));
@@ -246,10 +262,10 @@ export class Sandbox {
         return;
       case "done":
         attempt.done(message);
-        return this.#discard(message.clean);
+        return this.#discard(attempt, message.left);
       case "failed":
         attempt.reject(reviveError(message.error));
-        return this.#discard(message.clean);
+        return this.#discard(attempt, message.left);
       default:
         throw new TypeError(`Unknown message ${JSON.stringify(message satisfies never)}`);
     }
@@ -262,34 +278,21 @@ export class Sandbox {
     if (attempt?.run === run) attempt?.options.onUncaught?.(error, attempt.settled);
     else if (run === null || this.#past.has(run)) this.#past.uncaught(run, error);
     else return this.kill(misused(this.pid, "uncaught"));
-    if (!attempt) this.kill(new Recycled("A task left something behind in it"));
+    if (!attempt) this.kill(new Recycled("a task left an error uncaught in it"));
   }
 
-  #discard(clean: boolean): void {
-    if (!clean) this.kill(new Recycled("A task left something behind in it"));
+  /** Replaces it if the next task would find something of this one. */
+  #discard({ task: { id, name } }: Attempt, left: string | undefined): void {
+    if (left === undefined) return;
+    this.kill(new Recycled(`task '${name}' left ${left} in it`));
+    logger.info("Child process {pid} is replaced because task {name} [{id}] left {left} in it", {
+      ...{ pid: this.pid, name, id, left },
+    });
   }
 
-  async #forward(): Promise<void> {
-    for await (const line of readLines(this.#process.stderr, MAX_LINE)) {
-      this.#lastWords.add(line);
-      if (this.#killed) continue;
-      this.#attempt?.wrote(line.length, 1);
-      const { id, name } = this.#attempt?.task ?? {};
-      const level = this.#lastWords.dying ? "debug" : "info";
-      logger[level]("{line}", { line, pid: this.pid, id, name });
-    }
-  }
-
-  #lost(status: Deno.CommandStatus): Error {
-    if (this.#killed) return this.#killed;
-    const { task, started } = this.#attempt ?? {};
-    const what = task ? `finish task '${task.name}'` : "use a child process";
-    const message = `Cannot ${what} as ${this.#lastWords.explain(status)}`;
-    if (started === false) return new NeverStarted(message);
-    if (!this.#lastWords.outOfMemory) return new WorkerLost(message);
-    const error = new PolicyViolation(message, "memory");
-    this.#attempt?.ended(error);
-    return error;
+  /** It writes to standard error while it runs no task. */
+  chatters(): void {
+    this.kill(new Recycled("something that a task left writes without end"));
   }
 }
 

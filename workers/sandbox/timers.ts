@@ -1,65 +1,54 @@
 /** Timers that a task starts, so that none outlives it. */
+import { clearImmediate, clearTimeout, setImmediate, setTimeout } from "node:timers";
 
-type Timer = ReturnType<typeof setTimeout>;
+/** A timer or an immediate, of `globalThis` as of `node:timers`. */
+type Timer = object;
 
-/** Stands in for the global timers, and knows those that still run. */
+/** Knows the timers and immediates that still run, also those that do not keep the process alive.
+ *
+ * All are objects of two classes, which note in one property whether they are over. */
 export class Timers {
   readonly #running = new Set<Timer>();
-  readonly #clearTimeout = globalThis.clearTimeout;
+  readonly #immediates: object;
+  readonly #clearImmediate = clearImmediate as (timer: object) => void;
+  readonly #clearTimeout = clearTimeout as (timer: object) => void;
 
-  /** Takes the place of the global functions at once. */
+  /** Takes effect at once. */
   constructor() {
-    const { setTimeout, setInterval, setImmediate } = globalThis;
-    const running = this.#running;
-    this.#replace("setTimeout", setTimeout, (act, delay, ...rest) => {
-      const timer = setTimeout(() => {
-        running.delete(timer);
-        run(act, rest);
-      }, delay as number);
-      running.add(timer);
-      return timer;
-    });
-    this.#replace("setInterval", setInterval, (act, delay, ...rest) => {
-      const timer = setInterval(() => run(act, rest), delay as number);
-      running.add(timer);
-      return timer;
-    });
-    this.#replace("setImmediate", setImmediate, (act, ...rest) => {
-      // A timer like any other: an immediate that starts the next one would never let the loop go.
-      const timer = setTimeout(() => {
-        running.delete(timer);
-        run(act, rest);
-      });
-      running.add(timer);
-      return timer;
-    });
-    for (const name of ["clearTimeout", "clearInterval", "clearImmediate"] as const) {
-      const clear = this.#clearTimeout;
-      this.#replace(name, globalThis[name], (timer) => {
-        running.delete(timer as Timer);
-        clear(timer as Timer);
-      });
-    }
+    const timeout = setTimeout(() => {});
+    this.#clearTimeout(timeout);
+    const immediate = setImmediate(() => {});
+    this.#clearImmediate(immediate);
+    this.#follow(Object.getPrototypeOf(timeout));
+    this.#follow(this.#immediates = Object.getPrototypeOf(immediate));
   }
 
   /** Ends those that still run.
    *
    * @returns how many there were */
   clear(): number {
-    const left = this.#running.size;
-    for (const timer of this.#running) this.#clearTimeout.call(globalThis, timer);
+    const running = [...this.#running];
+    for (const timer of running) {
+      if (Object.getPrototypeOf(timer) === this.#immediates) this.#clearImmediate(timer);
+      else this.#clearTimeout(timer);
+    }
     this.#running.clear();
-    return left;
+    return running.length;
   }
 
-  /** With the properties that the old one bears: Node's `promisify` looks for one. */
-  #replace(name: string, old: object, next: (...given: unknown[]) => unknown): void {
-    const { name: _, length: __, ...own } = Object.getOwnPropertyDescriptors(old);
-    Object.defineProperties(next, own as PropertyDescriptorMap);
-    Object.defineProperty(globalThis, name, { value: next, writable: true, configurable: true });
+  #follow(timers: object): void {
+    const running = this.#running;
+    const over = Symbol("over");
+    Object.defineProperty(timers, "_destroyed", {
+      get(this: { [over]?: unknown }) {
+        return this[over];
+      },
+      set(this: { [over]?: unknown }, value: unknown) {
+        this[over] = value;
+        if (value) running.delete(this);
+        else running.add(this);
+      },
+      configurable: false,
+    });
   }
-}
-
-function run(act: unknown, rest: unknown[]): void {
-  if (typeof act === "function") act(...rest);
 }
