@@ -8,6 +8,7 @@ export interface Permitted {
   readonly run: string;
   readonly permissions: Permissions;
   readonly sandbox: SandboxLimits;
+  readonly untrusted: boolean;
 }
 
 /** One rule of a NetworkPolicy's `egress` (networking.k8s.io/v1). */
@@ -44,7 +45,7 @@ const SERVICE = /^(?:\*|[\w-]+)\.([\w-]+)\.svc(?:\..*)?$/;
 
 /** Rows of a table: a task, where it runs, what it may, its limits. */
 export function manifestRows(contracts: Iterable<Permitted>): string[][] {
-  return Array.from(contracts, ({ name, run, permissions, sandbox }) => {
+  return Array.from(contracts, ({ name, run, permissions, sandbox, untrusted }) => {
     const granted = GRANTS.flatMap((kind) =>
       permissions[kind].length > 0 ? [`${kind}=${permissions[kind].join(",")}`] : []
     );
@@ -52,7 +53,7 @@ export function manifestRows(contracts: Iterable<Permitted>): string[][] {
     const limits = run === "process" ? Object.entries(sandbox) : [];
     return [
       name,
-      run,
+      untrusted ? `${run}, untrusted` : run,
       granted.join(" ") || "nothing",
       limits.flatMap(([limit, value]) => value === 0 ? [] : `${limit}=${value}`).join(" "),
     ];

@@ -46,6 +46,9 @@ export interface TaskDefinition<Input extends z.ZodObject, Output extends z.ZodT
   permissions?: PermissionsDefinition;
   /** What its child process may use; only with `run: "process"`. */
   sandbox?: SandboxDefinition;
+  /** Its handler runs code, or parses data, that may take over its process: each attempt has a process of its own
+   * (`sandbox.maxTasks` is 1 unless set). Only with `run: "process"`. Default `false`. */
+  untrusted?: boolean;
   /** Bytes of a submission's body. Default {@linkcode DEFAULT_BODY_LIMIT}. */
   bodyLimit?: number;
   /** Whether its child process may send tasks (`context.submit()`, `context.replace()`). Default `false`; inline handlers may. */
@@ -83,6 +86,8 @@ export interface TaskContract<
   readonly permissions: Permissions;
   /** What its child process may use. */
   readonly sandbox: SandboxLimits;
+  /** Whether its handler may take over its process. */
+  readonly untrusted: boolean;
   /** Bytes of a submission's body. */
   readonly bodyLimit: number;
   /** Whether its child process may send tasks. */
@@ -119,13 +124,14 @@ export function defineTask<Input extends z.ZodObject, Output extends z.ZodType =
     bodyLimit: DEFAULT_BODY_LIMIT,
     ignoreResult: false,
     submits: false,
+    untrusted: false,
     ...rest,
     name,
     queue,
     retry: retryPolicy(retry),
     timeLimit: Object.freeze({ ...timeLimit }),
     permissions: checkedPermissions(name, permissions, rest.run !== "process"),
-    sandbox: sandboxLimits(name, sandbox),
+    sandbox: sandboxLimits(name, rest.untrusted ? { maxTasks: 1, ...sandbox } : sandbox),
     [CONTRACT]: true,
   });
 }

@@ -20,6 +20,7 @@ const KEYS: Readonly<Record<keyof TaskDefinition<z.ZodObject, z.ZodType>, true>>
   run: true,
   permissions: true,
   sandbox: true,
+  untrusted: true,
   bodyLimit: true,
   ignoreResult: true,
   submits: true,
@@ -95,7 +96,10 @@ export function checkDefinition(
 }
 
 function checkRest(
-  { bodyLimit, ignoreResult, submits, rateLimit }: TaskDefinition<z.ZodObject, z.ZodType>,
+  { bodyLimit, ignoreResult, submits, rateLimit, run, untrusted }: TaskDefinition<
+    z.ZodObject,
+    z.ZodType
+  >,
   refuse: (reason: string) => ConfigurationError,
 ): void {
   if (bodyLimit !== undefined && !(Number.isInteger(bodyLimit) && bodyLimit > 0)) {
@@ -106,6 +110,14 @@ function checkRest(
   }
   if (submits !== undefined && typeof submits !== "boolean") {
     throw refuse(`submits '${submits}' is neither true nor false: choose one`);
+  }
+  if (untrusted !== undefined && typeof untrusted !== "boolean") {
+    throw refuse(`untrusted '${untrusted}' is neither true nor false: choose one`);
+  }
+  if (untrusted && run !== "process") {
+    throw refuse(
+      'it is untrusted and runs inline, in the process of its worker: add run: "process"',
+    );
   }
   try {
     parseRate(rateLimit);

@@ -15,6 +15,7 @@ function attack(
     permissions?: PermissionsDefinition;
     sandbox?: SandboxDefinition;
     timeLimit?: TimeLimit;
+    untrusted?: boolean;
   } = {},
 ) {
   return defineTask({
@@ -85,7 +86,7 @@ export const leave = attack("leave");
 export const sabotage = attack("sabotage");
 
 /** A process of its own for each task. */
-export const fresh = attack("fresh", { sandbox: { maxTasks: 1 } });
+export const fresh = attack("fresh", { untrusted: true });
 
 /** Says where it runs and what it finds there. */
 export const innocent = attack("innocent");

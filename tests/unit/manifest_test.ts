@@ -28,6 +28,8 @@ Deno.test("manifestRows() tells where each task runs, what it may and how much",
     defineTask({ name: "b", input, run: "process" }),
     inChild("c", { net: ["x.example:443"], read: ["."], ffi: true }, { memoryMb: 64 }),
     inline("d", { env: ["SHOP_URL"] }),
+    defineTask({ name: "e", input, run: "process", untrusted: true }),
+    defineTask({ name: "f", input, run: "process", untrusted: true, sandbox: { maxTasks: 5 } }),
   ]);
   assertEquals(rows, [
     ["a", "inline", "nothing", ""],
@@ -39,6 +41,8 @@ Deno.test("manifestRows() tells where each task runs, what it may and how much",
       "memoryMb=64 outputMb=64",
     ],
     ["d", "inline", "env=SHOP_URL", ""],
+    ["e", "process, untrusted", "nothing", "maxTasks=1 outputMb=64"],
+    ["f", "process, untrusted", "nothing", "maxTasks=5 outputMb=64"],
   ]);
 });
 

@@ -61,7 +61,7 @@ const CONTRACTS: Mistake[] = [
     task({ timeout: 3 }),
   ],
   [
-    "Cannot define task 't' because it has no key 'colour': choose from name, input, output, queue, retry, timeLimit, rateLimit, run, permissions, sandbox, bodyLimit, ignoreResult, summary, example",
+    "Cannot define task 't' because it has no key 'colour': choose from name, input, output, queue, retry, timeLimit, rateLimit, run, permissions, sandbox, untrusted, bodyLimit, ignoreResult, submits, summary, example",
     task({ colour: "red" }),
   ],
   [
@@ -107,6 +107,14 @@ const CONTRACTS: Mistake[] = [
   [
     "Cannot define task 't' because it has a sandbox and runs inline, where nothing can hold it: add run: \"process\"",
     task({ sandbox: { memoryMb: 64 } }),
+  ],
+  [
+    "Cannot define task 't' because it is untrusted and runs inline, in the process of its worker: add run: \"process\"",
+    task({ untrusted: true }),
+  ],
+  [
+    "Cannot define task 't' because untrusted 'yes' is neither true nor false: choose one",
+    task({ run: "process", untrusted: "yes" }),
   ],
   [
     "Cannot define task 't' because its 'sandbox' has no key 'memory': did you mean 'memoryMb'?",
