@@ -22,7 +22,13 @@ import {
 } from "./database.ts";
 import { leaderless } from "./majority.ts";
 import { deaf, mute } from "./network.ts";
-import { workerDrained, workerFrozen, workerKilled, workersUpdated } from "./worker.ts";
+import {
+  clocksSkewed,
+  workerDrained,
+  workerFrozen,
+  workerKilled,
+  workersUpdated,
+} from "./worker.ts";
 
 /** Every fault. */
 export const FAULTS: readonly Fault[] = [
@@ -30,6 +36,7 @@ export const FAULTS: readonly Fault[] = [
   workerDrained,
   workersUpdated,
   workerFrozen,
+  clocksSkewed,
   apiKilled,
   brokerKilled,
   brokerFrozen,
