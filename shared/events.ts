@@ -74,8 +74,8 @@ export type TaskEvent =
     readonly id: string;
     readonly name: string;
     readonly until: Date;
-    /** It came before its time, this worker does not know its task, or its task is in flight already. */
-    readonly why: "early" | "unknown" | "duplicate";
+    /** It came before its time, this worker does not know its task, its task is in flight already, or it has waited here for long. */
+    readonly why: "early" | "unknown" | "duplicate" | "parked";
   }
   | {
     readonly type: "task-rejected";

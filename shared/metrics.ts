@@ -182,9 +182,15 @@ export class Metrics {
   watchWorker(
     worker: { readonly inHand: number },
     runner: { readonly running: number },
+    leases: { readonly size: number },
   ): void {
     this.gauge("celeriac_deliveries_in_hand", "Deliveries not answered yet", () => worker.inHand);
     this.gauge("celeriac_tasks_running", "Handlers running", () => runner.running);
+    this.gauge(
+      "celeriac_messages_leased",
+      "Messages of long tasks, acknowledged and kept in the outbox until the task ends",
+      () => leases.size,
+    );
   }
 
   /** Counts a request. */

@@ -6,7 +6,7 @@
 import type { Message } from "./broker/broker.ts";
 import type { Sql } from "./database/database.ts";
 import { storable } from "./database/storable.ts";
-import { toStored } from "./stored_message.ts";
+import { type StoredMessage, toStored } from "./stored_message.ts";
 
 /** A message and when it is due. Unique by (task id, retries) until it is offered to the broker: a second copy of one attempt is not stored. */
 export interface OutboxEntry {
@@ -109,15 +109,24 @@ export class Outbox {
 /** Entries as one JSON text, for `json_to_recordset`. */
 export function entriesJson(entries: readonly OutboxEntry[]): string {
   const now = performance.now();
-  return JSON.stringify(entries.map(({ taskId, retries, due, message }) => {
-    const stored = toStored(message);
-    return {
-      ...stored,
-      task_id: storable(taskId),
-      retries,
-      delay: (due - now) / 1000,
-      exchange: storable(stored.exchange),
-      routing_key: storable(stored.routing_key),
-    };
-  }));
+  return JSON.stringify(
+    entries.map((entry) => ({ ...messageRow(entry), delay: (entry.due - now) / 1000 })),
+  );
+}
+
+/** A task's message as a row: the columns of an entry without its time. */
+export function messageRow(
+  { taskId, retries, message }: Omit<OutboxEntry, "due">,
+): StoredMessage & {
+  readonly task_id: string;
+  readonly retries: number;
+} {
+  const stored = toStored(message);
+  return {
+    ...stored,
+    task_id: storable(taskId),
+    retries,
+    exchange: storable(stored.exchange),
+    routing_key: storable(stored.routing_key),
+  };
 }

@@ -28,7 +28,9 @@ export type Deferral =
   /** This worker does not know its task; nobody has since then. */
   | { readonly why: "unknown"; readonly since: Date }
   /** Its task is in flight already; `redelivered`: the broker hands it out again. */
-  | { readonly why: "duplicate"; readonly redelivered: boolean };
+  | { readonly why: "duplicate"; readonly redelivered: boolean }
+  /** It waited in the worker for too long, for a place or its rate limit. It keeps its eta. */
+  | { readonly why: "parked"; readonly redelivered: boolean };
 
 /** Why a message went to the dead letters; the value of its header `celeriac-reason`. */
 export type RejectReason =

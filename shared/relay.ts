@@ -10,6 +10,7 @@ import { InvalidInput, NotSent, TopologyMissing, Unroutable } from "./errors.ts"
 import { Loop } from "./loop.ts";
 import { retryDelay, retryPolicy } from "./retry.ts";
 import type { Service } from "./service.ts";
+import { Steadiness } from "./steadiness.ts";
 import { fromStored } from "./stored_message.ts";
 import { within } from "./waits.ts";
 import type { GiveUp } from "./workflows/give_up.ts";
@@ -44,6 +45,8 @@ const UNROUTABLE_SECONDS = 24 * 3600;
 const PATIENCE = retryPolicy({ maxAttempts: Infinity, base: 1, cap: 300, jitter: 0.2 });
 /** Where a look skips entries of destinations that confirm nothing, the rest is so many times as long as the look. */
 const SKIP_REST = 5;
+/** Milliseconds that the database must have answered before a leased message counts as abandoned: after an outage its worker renews first. */
+const STEADY_MS = 10_000;
 /** Another relay may be about to take what is due: looking again at once would be a busy loop. */
 const SHORTEST_REST_MS = 5;
 
@@ -51,14 +54,14 @@ const SHORTEST_REST_MS = 5;
 const TAKE = `
   with due as materialized (
     select id, due_at, octet_length(body) as size from celeriac.outbox
-    where due_at <= now() and (exchange, routing_key) not in (
+    where due_at <= now() and (holder is null or $5) and (exchange, routing_key) not in (
       select exchange, routing_key from json_to_recordset($4::text::json)
         as unconfirmed (exchange text, routing_key text))
     order by due_at, id limit $1 for update skip locked
   ), taken as (
     select id, due_at, sum(size) over (order by due_at, id) - size as before from due
   )
-  update celeriac.outbox as entry set due_at = now() + $2 * interval '1 second', offer = entry.id
+  update celeriac.outbox as entry set due_at = now() + $2 * interval '1 second', offer = entry.id, holder = null
   from taken where entry.id = taken.id and taken.before < $3
   returning entry.id, taken.due_at, entry.task_id, entry.retries, entry.exchange, entry.routing_key,
     entry.properties, entry.headers, entry.body, entry.attempts`;
@@ -77,7 +80,7 @@ const PUT_BACK = `
   where entry.id = failed.id`;
 
 const NEXT_DUE =
-  "select (extract(epoch from min(due_at) - clock_timestamp()) * 1000)::float8 as ms from celeriac.outbox";
+  "select (extract(epoch from min(due_at) - clock_timestamp()) * 1000)::float8 as ms from celeriac.outbox where holder is null or $1";
 
 interface Entry {
   readonly id: string;
@@ -108,6 +111,7 @@ export class Relay implements Service {
   readonly #unroutableAttempts: number;
   readonly #pollMs: number;
   readonly #log = getLogger(["celeriac", "relay"]);
+  readonly #steadiness = new Steadiness(STEADY_MS);
   readonly #loop = new Loop({ name: "relay", round: () => this.#round() });
   readonly #load = new Load();
   #publishing = Promise.resolve();
@@ -150,10 +154,7 @@ export class Relay implements Service {
     if (state !== "connected" && unconfirmed.length === 0) return this.#pollMs;
     if (this.#load.reaches(IN_FLIGHT)) return this.#pollMs;
     const began = performance.now();
-    const entries = await this.#database.query<Entry>(
-      TAKE,
-      [BATCH, LEASE_SECONDS, BATCH_BYTES, destinationsJson(unconfirmed)],
-    );
+    const entries = await this.#take(unconfirmed);
     if (entries.length === 0) {
       if (unconfirmed.length === 0) return await this.#untilNext();
       return Math.max(this.#pollMs, SKIP_REST * (performance.now() - began));
@@ -186,6 +187,12 @@ export class Relay implements Service {
     const rest = failed.filter((one) => !hopeless.includes(one));
     if (rest.length > 0) await this.#putBack(rest);
     if (hopeless.length > 0) await this.#giveUp(hopeless);
+  }
+
+  #take(unconfirmed: readonly Destination[]): Promise<Entry[]> {
+    const limits = [BATCH, LEASE_SECONDS, BATCH_BYTES];
+    const parameters = [...limits, destinationsJson(unconfirmed), this.#steadiness.isSteady];
+    return this.#steadiness.note(this.#database.query<Entry>(TAKE, parameters));
   }
 
   /** A message that cannot be sent, or whose queue has not existed for long. The broker was there at each of its attempts. */
@@ -257,7 +264,8 @@ export class Relay implements Service {
   }
 
   async #untilNext(): Promise<number> {
-    const [next] = await this.#database.query<{ ms: number | null }>(NEXT_DUE);
+    const { isSteady } = this.#steadiness;
+    const [next] = await this.#database.query<{ ms: number | null }>(NEXT_DUE, [isSteady]);
     return Math.max(SHORTEST_REST_MS, Math.min(this.#pollMs, next?.ms ?? Infinity));
   }
 }

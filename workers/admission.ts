@@ -12,6 +12,12 @@ export interface Admitted {
   leave(): void;
 }
 
+/** Who waits to be admitted. */
+export interface Waiting {
+  /** Aborts when it has waited for too long. */
+  readonly patience: AbortSignal;
+}
+
 /** Admits attempts. */
 export class Admission {
   readonly #runner: Pick<Runner, "company" | "slots">;
@@ -20,8 +26,13 @@ export class Admission {
     this.#runner = runner;
   }
 
-  /** Admits at once where that is possible, otherwise when it is one's turn; `undefined` when nothing starts any more. */
-  enter(contract: TaskContract): Admitted | Promise<Admitted | undefined> | undefined {
+  /** Admits at once where that is possible, otherwise when it is one's turn.
+   *
+   * @returns `undefined` when its patience is over before it has a place, and when nothing starts any more */
+  enter(
+    contract: TaskContract,
+    waiting: Waiting,
+  ): Admitted | Promise<Admitted | undefined> | undefined {
     const { company } = this.#runner;
     const slots = this.#runner.slots(contract);
     const admitted = {
@@ -38,7 +49,7 @@ export class Admission {
         slots.give();
       });
     };
-    const place = slots.take();
+    const place = slots.take(waiting);
     if (place === true) return enter();
     return Promise.resolve(place).then((place) => place ? enter() : undefined);
   }
@@ -49,6 +60,7 @@ export class Admission {
    * @returns `undefined` then, and when nothing starts any more */
   async enterAlone(
     contract: TaskContract,
+    waiting: Waiting,
     again: () => Promise<Suspicion | undefined>,
   ): Promise<Admitted | undefined> {
     const { company } = this.#runner;
@@ -57,7 +69,7 @@ export class Admission {
       if (entered === "admitted") return company;
       if (entered === "closed") return undefined;
       const suspicion = await again();
-      if (suspicion === "none") return await this.enter(contract);
+      if (suspicion === "none") return await this.enter(contract, waiting);
       if (suspicion !== "alone") return undefined;
     }
   }

@@ -1,11 +1,9 @@
 /** One delivery -> one outcome: a list of steps that reads top to bottom in {@linkcode Executor.execute}. */
-import type { Delivery } from "../shared/broker/broker.ts";
 import { type Clock, waitUntil } from "../shared/clock.ts";
 import { chordOf } from "../shared/celery/following.ts";
-import { REDELIVERED } from "../shared/celery/headers.ts";
 import { inPlaceOf } from "../shared/celery/replacing.ts";
 import type { TaskMessage } from "../shared/celery/message.ts";
-import { ContentTypeRefused, Malformed, Reject } from "../shared/errors.ts";
+import { Malformed, Reject } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Outcome } from "../shared/outcome.ts";
 import type { Claim, Claimed, Meta } from "../shared/results/result.ts";
@@ -16,17 +14,19 @@ import { Admission } from "./admission.ts";
 import type { Attempt, Returned } from "./attempt.ts";
 import { builtin } from "./builtins.ts";
 import type { Crashes, Suspicion } from "./crashes.ts";
+import type { Turn } from "./control/rate_limits.ts";
 import type { Handlers } from "./handlers.ts";
+import type { HeldDelivery } from "./held_delivery.ts";
 import { type Holds, roundOf } from "./holds.ts";
 import type { InHand } from "./in_hand.ts";
 import { type Input, readCalls, validateCalls } from "./inputs.ts";
 import { checkResultSize } from "./output.ts";
-import { readTask } from "./read_task.ts";
+import { readTask, unreadable } from "./read_task.ts";
 import type { Run } from "./run.ts";
 import type { Runner } from "./runner.ts";
 import { SentWork } from "./sent_work.ts";
 import { unknownTask, wasUnknown } from "./unknown_task.ts";
-import { duplicate, early, expired, failureOf, known, outcomeOf, poison } from "./verdicts.ts";
+import { duplicate, early, expired, known, outcomeOf, parked, poison } from "./verdicts.ts";
 import { LEASE_SECONDS } from "./worker_lease.ts";
 
 /** Milliseconds after which what was read of a delivery is read again before it runs: a revoke that was not heard is in the store only. */
@@ -45,9 +45,11 @@ export interface ExecutorOptions {
   /** Asked about, and told of, messages that come again. */
   readonly crashes: Pick<Crashes, "suspicion" | "began" | "spared" | "over">;
   /** Told what is understood, and what runs. */
-  readonly inHand: Pick<InHand, "take" | "started">;
-  /** Says when a task whose rate is limited may start; `false` = give the delivery back. */
-  readonly rates: { turn(name: string, id: string): boolean | Promise<boolean> };
+  readonly inHand: Pick<InHand, "take" | "leave" | "started">;
+  /** Says when a task whose rate is limited may start. */
+  readonly rates: {
+    turn(name: string, id: string, waiting: HeldDelivery): Turn | Promise<Turn>;
+  };
   /** Tells due times and expiry. */
   readonly clock: Clock;
   /** Whether a revoke was heard for this task. */
@@ -78,11 +80,13 @@ export class Executor {
 
   /** Works a delivery up to its outcome.
    *
-   * @returns `undefined` when the worker stopped before the handler could finish: the delivery is to be given back, no attempt is spent */
-  async execute(delivery: Delivery, queue: string): Promise<Run | undefined> {
+   * @returns `undefined` when the worker stopped before the handler could finish: the delivery is to be given back, no attempt is spent; also
+   * when it has joined another of the same message */
+  async execute(delivery: HeldDelivery, queue: string): Promise<Run | undefined> {
     const decoded = readTask(delivery.message);
     const task = decoded instanceof Promise ? await decoded : decoded;
     if (task instanceof Malformed) return unreadable(delivery, queue, task);
+    if (!this.#options.inHand.take(delivery, queue, task)) return undefined;
     this.#received(delivery, queue, task);
 
     const asked = readCalls(task);
@@ -93,24 +97,27 @@ export class Executor {
     const ignoreResult = chordOf(task) === null &&
       (task.ignoreResult ?? contract?.ignoreResult ?? false);
     const { headers } = delivery.message;
-    const redelivered = delivery.redelivered || headers[REDELIVERED] === true;
+    const { redelivered } = delivery;
     const held = this.#options.holds.take(delivery, task);
     const claim = held ? await this.#claim(task, redelivered) : undefined;
     const claimedAt = performance.now();
     const deliveries = claim?.deliveries ?? 1;
-    const end = (outcome: Outcome, ran?: Ran): Run => ({
-      delivery,
-      queue,
-      task,
-      id: task.id,
-      outcome,
-      ignoreResult,
-      hasRecord: claim !== undefined,
-      deliveries,
-      startedAt: ran?.startedAt ?? null,
-      runtime: ran?.runtime ?? null,
-      ...(ran && { meta: ran.meta, sent: ran.sent }),
-    });
+    const end = (outcome: Outcome, ran?: Ran): Run => {
+      if (outcome.kind === "defer") this.#options.inHand.leave(delivery);
+      return {
+        delivery,
+        queue,
+        task,
+        id: task.id,
+        outcome,
+        ignoreResult,
+        hasRecord: claim !== undefined,
+        deliveries,
+        startedAt: ran?.startedAt ?? null,
+        runtime: ran?.runtime ?? null,
+        ...(ran && { meta: ran.meta, sent: ran.sent }),
+      };
+    };
 
     const elsewhere = held ? claim?.heldSeconds : LEASE_SECONDS;
     const { clock } = this.#options;
@@ -132,13 +139,17 @@ export class Executor {
     if ("rejected" in inputs) return end(inputs.rejected);
 
     if (task.eta) await waitUntil(task.eta, clock);
-    const turn = this.#options.rates.turn(name, task.id);
-    if (!(turn === true || await turn)) return undefined;
+    const given = this.#options.rates.turn(name, task.id, delivery);
+    const turn = given instanceof Promise ? await given : given;
+    if (typeof turn === "number") return end(parked(turn, delivery, clock.now()));
+    if (!turn) return undefined;
     const entering = suspicion === "alone"
-      ? this.#admission.enterAlone(contract, () => this.#suspected(delivery, task))
-      : this.#admission.enter(contract);
+      ? this.#admission.enterAlone(contract, delivery, () => this.#suspected(delivery, task))
+      : this.#admission.enter(contract, delivery);
     const admitted = entering instanceof Promise ? await entering : entering;
-    if (!admitted) return undefined;
+    if (!admitted) {
+      return delivery.impatient ? end(parked(0, delivery, clock.now())) : undefined;
+    }
     try {
       const stale = performance.now() - claimedAt > STALE_MS && delivery.open;
       const recent = stale ? await this.#claim(task, false) : undefined;
@@ -168,14 +179,14 @@ export class Executor {
   }
 
   /** How a delivery that waits in vain to be alone is suspected now; `undefined` when it is in vain for good, as its channel is gone. */
-  async #suspected(delivery: Delivery, task: TaskMessage): Promise<Suspicion | undefined> {
+  async #suspected(delivery: HeldDelivery, task: TaskMessage): Promise<Suspicion | undefined> {
     return delivery.open ? await this.#options.crashes.suspicion(task) : undefined;
   }
 
   /** Runs what came again, on record: if the worker dies of it, somebody will know. A worker that sees the channel go lives: what comes
    * again then is under no suspicion. */
   async #watch(
-    { gone }: Delivery,
+    { gone }: HeldDelivery,
     task: TaskMessage,
     run: () => Promise<Run | undefined>,
   ): Promise<Run | undefined> {
@@ -232,8 +243,7 @@ export class Executor {
     return this.#options.isRevoked(task) ? { kind: "revoked", why: "revoked" } : undefined;
   }
 
-  #received(delivery: Delivery, queue: string, task: TaskMessage): void {
-    this.#options.inHand.take(delivery, queue, task);
+  #received(delivery: HeldDelivery, queue: string, task: TaskMessage): void {
     this.#options.events.emit({
       type: "task-received",
       id: task.id,
@@ -249,22 +259,6 @@ export class Executor {
       redelivered: delivery.redelivered,
     });
   }
-}
-
-function unreadable(delivery: Delivery, queue: string, error: Malformed): Run {
-  const reason = error instanceof ContentTypeRefused ? "content-type" : "malformed";
-  return {
-    delivery,
-    queue,
-    task: null,
-    id: error.id ?? null,
-    outcome: { kind: "reject", reason, error: failureOf(error) },
-    ignoreResult: false,
-    hasRecord: false,
-    deliveries: 1,
-    startedAt: null,
-    runtime: null,
-  };
 }
 
 /** @returns the list of results; `undefined` when a run was abandoned */

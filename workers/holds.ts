@@ -6,12 +6,12 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { Delivery } from "../shared/broker/broker.ts";
 import type { TaskMessage } from "../shared/celery/message.ts";
 import type { Sql } from "../shared/database/database.ts";
 import { MAX_INTEGER, storable } from "../shared/database/storable.ts";
 import type { Service } from "../shared/service.ts";
 import { within } from "../shared/waits.ts";
+import type { HeldDelivery } from "./held_delivery.ts";
 
 /** Milliseconds that rows wait to be deleted together. */
 const GATHER_MS = 50;
@@ -41,7 +41,7 @@ export interface HoldsOptions {
 interface Held {
   readonly id: string;
   readonly round: number;
-  readonly delivery: Delivery;
+  readonly delivery: HeldDelivery;
   running: boolean;
 }
 
@@ -49,7 +49,7 @@ interface Held {
 export class Holds implements Service {
   readonly #options: HoldsOptions;
   readonly #byId = new Map<string, Held>();
-  readonly #byDelivery = new Map<Delivery, Held>();
+  readonly #byDelivery = new Map<HeldDelivery, Held>();
   /** Channels whose end is watched. */
   readonly #channels = new WeakSet<AbortSignal>();
   /** Rounds of tasks whose rows are to be deleted, by id. */
@@ -76,7 +76,7 @@ export class Holds implements Service {
   /** Takes a task into flight.
    *
    * @returns `false` when this worker has it in flight already, by another message: not to be run now */
-  take(delivery: Delivery, task: TaskRound & Pick<TaskMessage, "id">): boolean {
+  take(delivery: HeldDelivery, task: TaskRound & Pick<TaskMessage, "id">): boolean {
     const { id } = task;
     const round = roundOf(task);
     const before = this.#byId.get(id);
@@ -85,18 +85,18 @@ export class Holds implements Service {
     this.#byId.set(id, held);
     this.#byDelivery.set(delivery, held);
     this.#ended.delete(id);
-    this.#watch(delivery.gone);
+    this.#watch(delivery.channel);
     return true;
   }
 
   /** Its handler is about to be called: from here on the task is in flight whatever becomes of the delivery. */
-  running(delivery: Delivery): void {
+  running(delivery: HeldDelivery): void {
     const held = this.#byDelivery.get(delivery);
     if (held) held.running = true;
   }
 
   /** The delivery has its answer. */
-  release(delivery: Delivery): void {
+  release(delivery: HeldDelivery): void {
     const held = this.#byDelivery.get(delivery);
     if (!held) return;
     this.#byDelivery.delete(delivery);
@@ -107,7 +107,7 @@ export class Holds implements Service {
   }
 
   /** Releases, and resolves when other workers may hold the task: before a delivery is given back. */
-  async free(delivery: Delivery): Promise<void> {
+  async free(delivery: HeldDelivery): Promise<void> {
     this.release(delivery);
     if (this.#freeing) await within(FREE_MS, this.#freeing);
   }
@@ -166,7 +166,7 @@ export class Holds implements Service {
     this.#channels.add(gone);
     gone.addEventListener("abort", () => {
       for (const held of [...this.#byDelivery.values()]) {
-        if (held.delivery.gone === gone && !held.running) this.#end(held);
+        if (!held.delivery.open && !held.running) this.#end(held);
       }
     }, { once: true });
   }

@@ -5,7 +5,7 @@ import type { AmqpAddress } from "../shared/broker/amqp_address.ts";
 import type { Broker } from "../shared/broker/broker.ts";
 import { hearing, hearingOf } from "../shared/broker/hearing.ts";
 import { LamportClock } from "../shared/celery/clock.ts";
-import type { Database } from "../shared/database/database.ts";
+import type { Database, Sql } from "../shared/database/database.ts";
 import { migrated, pending } from "../shared/database/migrate.ts";
 import { readOnlyReason } from "../shared/database/read_only.ts";
 import { Events } from "../shared/events.ts";
@@ -24,6 +24,7 @@ import type { Service } from "../shared/service.ts";
 import type { Config } from "../shared/settings.ts";
 import { declarationFor } from "../shared/topology.ts";
 import { pause } from "../shared/waits.ts";
+import { AgeLimit } from "./age_limit.ts";
 import { Announcer } from "./announcer.ts";
 import { Completer } from "./completer.ts";
 import { Control } from "./control/control.ts";
@@ -39,6 +40,7 @@ import { Follower, loseWith } from "./follow.ts";
 import type { Handlers } from "./handlers.ts";
 import { Holds } from "./holds.ts";
 import { InHand } from "./in_hand.ts";
+import { MessageLeases } from "./message_leases.ts";
 import { nodeName } from "./node_name.ts";
 import { Prefetch } from "./prefetch.ts";
 import { Runner } from "./runner.ts";
@@ -100,7 +102,9 @@ export class WorkerNode implements Service {
     events.on(announcer.announce);
     const tally = new Tally();
     events.on(tally.observe);
-    const store = resultStore(config.results, database);
+
+    const storeOn = (sql: Sql) => resultStore(config.results, sql);
+    const store = storeOn(database);
     const time = new DatabaseClock({ database });
     const outbox = new Outbox({ database });
     const writer = new ResultWriter({ store });
@@ -118,6 +122,8 @@ export class WorkerNode implements Service {
     const contracts = new LimitedContracts(registry);
     const revocations = new Revocations();
     const inHand = new InHand();
+    const leases = new MessageLeases({ database, holder: node });
+    const ageLimit = new AgeLimit({ inHand, leases, seconds: config.leaseAfter });
     const rates = new RateLimits();
     for (const { name, rateLimit } of registry) rates.set(name, parseRate(rateLimit));
     const watchdog = new Watchdog({ events, bound: config.loopBound });
@@ -130,12 +136,7 @@ export class WorkerNode implements Service {
       lose: (records) => loseWith(writer, records, node),
     });
     const follower = new Follower({ broker, followUps, store, node });
-    const completer = new Completer({
-      database,
-      store: (sql) => resultStore(config.results, sql),
-      follower,
-      node,
-    });
+    const completer = new Completer({ database, store: storeOn, follower, node });
     const runner = new Runner({
       concurrency: config.concurrency,
       pools,
@@ -173,8 +174,8 @@ export class WorkerNode implements Service {
       unknownTaskWait: config.unknownTaskWait,
       resultMaxBytes: config.resultMaxBytes,
     });
-    this.#helpers = [writer, claims, crashes, uncaught, pools, watchdog, announcer, holds];
-    this.#helpers.push(time, new WorkerLease({ database, node, holds }));
+    this.#helpers = [writer, claims, ageLimit, leases, crashes, uncaught, pools, watchdog];
+    this.#helpers.push(announcer, holds, time, new WorkerLease({ database, node, holds }));
     this.#presence = new Presence({
       broker,
       node: teller,
@@ -228,7 +229,7 @@ export class WorkerNode implements Service {
     this.#helpers.push(hearing(this.#worker, { name: "worker", seconds: config.renew }));
     this.#metrics.sandbox.watch(pools);
     this.#metrics.watchBroker(broker);
-    this.#metrics.watchWorker(this.#worker, runner);
+    this.#metrics.watchWorker(this.#worker, runner, leases);
   }
 
   /** Resolves when every queue is consumed: waits for servers that are away, for queues and for the database's migrations. */

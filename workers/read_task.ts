@@ -3,7 +3,10 @@ import type { Message } from "../shared/broker/broker.ts";
 import { checkEmbed, isFollowed } from "../shared/celery/following.ts";
 import { decodeTask, type TaskMessage } from "../shared/celery/message.ts";
 import { isXz, withoutXz } from "../shared/celery/xz.ts";
-import { Malformed } from "../shared/errors.ts";
+import { ContentTypeRefused, Malformed } from "../shared/errors.ts";
+import type { HeldDelivery } from "./held_delivery.ts";
+import type { Run } from "./run.ts";
+import { failureOf } from "./verdicts.ts";
 
 /** Reads a message, with what follows its task.
  *
@@ -36,4 +39,21 @@ function read(message: Message): TaskMessage | Malformed {
       ? new Malformed(error.message, id, { cause: error })
       : error;
   }
+}
+
+/** What a delivery leads to whose task cannot be read. */
+export function unreadable(delivery: HeldDelivery, queue: string, error: Malformed): Run {
+  const reason = error instanceof ContentTypeRefused ? "content-type" : "malformed";
+  return {
+    delivery,
+    queue,
+    task: null,
+    id: error.id ?? null,
+    outcome: { kind: "reject", reason, error: failureOf(error) },
+    ignoreResult: false,
+    hasRecord: false,
+    deliveries: 1,
+    startedAt: null,
+    runtime: null,
+  };
 }

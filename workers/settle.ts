@@ -14,10 +14,9 @@
 import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
 import { type Clock, SYSTEM_CLOCK } from "../shared/clock.ts";
-import { checkHeaders } from "../shared/broker/header_limit.ts";
 import { isFollowed } from "../shared/celery/following.ts";
 import { encodeException, pythonRepr, revoked } from "../shared/celery/exception.ts";
-import { type RetryChanges, retryMessage, type TaskMessage } from "../shared/celery/message.ts";
+import type { RetryChanges, TaskMessage } from "../shared/celery/message.ts";
 import { InvalidInput } from "../shared/errors.ts";
 import type { Events } from "../shared/events.ts";
 import type { Outcome } from "../shared/outcome.ts";
@@ -25,6 +24,7 @@ import { dueOf, type OutboxEntry } from "../shared/outbox.ts";
 import { isUnstorable } from "../shared/results/patience.ts";
 import type { Settlement } from "../shared/results/result.ts";
 import type { Follower } from "./follow.ts";
+import { messageAgain } from "./message_again.ts";
 import type { Run } from "./run.ts";
 import { setAside } from "./set_aside.ts";
 import { type Recorded, settlementOf } from "./settlement.ts";
@@ -118,8 +118,8 @@ export class Settler {
   async #again(run: Run, { error, delay }: OutcomeOf<"retry">): Promise<void> {
     if (!run.task) throw new TypeError("a message without a task cannot be tried again");
     const now = this.#now();
-    const dueAt = new Date(now.getTime() + delay * 1000);
-    const next = copyOf(run, run.task, run.task.retries + 1, { now, dueAt });
+    const eta = new Date(now.getTime() + delay * 1000);
+    const next = copyOf(run, run.task, eta, { now, retries: run.task.retries + 1, eta });
     if ("kind" in next) return await this.#setAside(run, next);
     if (!keepsRecord(run)) await this.#options.outbox.add([next]);
     else if (!await this.#store(run, { state: "RETRY", ...error, next })) {
@@ -152,13 +152,14 @@ export class Settler {
 
   async #putOff(run: Run, deferred: OutcomeOf<"defer">): Promise<void> {
     if (!run.task) throw new TypeError("a message without a task cannot be put off");
-    const { id, task, retries } = run.task;
+    const { id, task, retries, eta } = run.task;
     const { why, until } = deferred;
-    const next = copyOf(run, run.task, retries, {
+    const next = copyOf(run, run.task, until, {
       now: this.#now(),
-      dueAt: until,
-      ...(deferred.why === "unknown" && { unknownSince: deferred.since }),
-      ...(deferred.why === "duplicate" && { redelivered: deferred.redelivered }),
+      retries,
+      eta: why === "parked" ? eta : until,
+      ...(why === "unknown" && { unknownSince: deferred.since }),
+      ...((why === "duplicate" || why === "parked") && { redelivered: deferred.redelivered }),
     });
     if ("kind" in next) return await this.#setAside(run, next);
     await this.#options.outbox.add([next]);
@@ -246,24 +247,16 @@ function isFollowedRun({ task }: Run): boolean {
   return task !== null && isFollowed(task.embed);
 }
 
-/** The message once more, as the outbox takes it; or, where what is added to its headers makes them too large, or they hold what other
- * clients can send and we cannot, what that leads to. */
+/** The message once more, as the outbox takes it; or, where it cannot be sent again, what that leads to. */
 function copyOf(
   { delivery, queue }: Run,
   { id }: TaskMessage,
-  retries: number,
-  { now, dueAt, ...deferral }:
-    & { now: Date; dueAt: Date }
-    & Pick<
-      RetryChanges,
-      "unknownSince" | "redelivered"
-    >,
+  dueAt: Date,
+  changes: Omit<RetryChanges, "queue">,
 ): OutboxEntry | OutcomeOf<"reject"> {
   try {
-    const changes = { retries, eta: dueAt, now, queue, ...deferral };
-    const message = retryMessage(delivery.message, changes);
-    checkHeaders(message.headers);
-    return { taskId: id, retries, due: dueOf(dueAt, now), message };
+    const message = messageAgain(delivery, queue, changes);
+    return { taskId: id, retries: changes.retries, due: dueOf(dueAt, changes.now), message };
   } catch (error) {
     if (!(error instanceof InvalidInput)) throw error;
     const failure = { exception: encodeException(error), traceback: null };

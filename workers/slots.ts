@@ -33,14 +33,27 @@ export class Slots {
     }
   }
 
-  /** Takes a place at once if there is one, otherwise when it is one's turn. `false` = closed: there will be none. */
-  take(): boolean | Promise<boolean> {
+  /** Takes a place at once if there is one, otherwise when it is one's turn.
+   *
+   * @param waiting its `patience` aborts when one leaves the line; asked for only where one has to wait
+   * @returns `false` when one has left, or closed: there will be none */
+  take(waiting?: { readonly patience: AbortSignal }): boolean | Promise<boolean> {
     if (this.#closed) return false;
     if (this.#free > 0) {
       this.#free--;
       return true;
     }
-    return new Promise((resolve) => this.#line.push(resolve));
+    const patience = waiting?.patience;
+    if (patience?.aborted) return false;
+    return new Promise((resolve) => {
+      this.#line.push(resolve);
+      patience?.addEventListener("abort", () => {
+        const index = this.#line.indexOf(resolve);
+        if (index < 0) return;
+        this.#line.splice(index, 1);
+        resolve(false);
+      });
+    });
   }
 
   /** Gives a place back: to the next in line. */

@@ -56,6 +56,8 @@ function lineOf(event: TaskEvent): Line | undefined {
         }
         case "duplicate":
           return ["info", `is in flight already: this copy is read again at ${due}`, { due }];
+        case "parked":
+          return ["info", `has waited here for long: sent again at ${due}`, { due }];
         case "early":
           return ["info", `stored until it is due at ${due}`, { due }];
       }

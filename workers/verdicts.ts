@@ -15,6 +15,8 @@ import { type Claim, isFinal } from "../shared/results/result.ts";
 import { isWorthRetrying, NO_RETRY, retryDelay, retryPolicy } from "../shared/retry.ts";
 import type { TaskContract } from "../shared/task.ts";
 import { violationOf } from "./denial.ts";
+import type { HeldDelivery } from "./held_delivery.ts";
+import { wasUnknown } from "./unknown_task.ts";
 import { isError, unreadable } from "../shared/thrown.ts";
 
 /** A message due sooner than this is held in hand; a later one goes through the outbox, as RabbitMQ closes channels whose deliveries stay unanswered too long. */
@@ -35,6 +37,17 @@ export function known(task: TaskMessage, claim: Claim | undefined): Outcome | un
 export function duplicate(seconds: number, redelivered: boolean, now: Date): Outcome {
   const until = new Date(now.getTime() + seconds * 1000);
   return { kind: "defer", why: "duplicate", until, redelivered };
+}
+
+/** It has waited here for too long: it is sent again as it came, after so many milliseconds. */
+export function parked(
+  waitMs: number,
+  { message, redelivered }: HeldDelivery,
+  now: Date,
+): Outcome {
+  const until = new Date(now.getTime() + waitMs);
+  const again = redelivered || wasUnknown(message.headers);
+  return { kind: "defer", why: "parked", until, redelivered: again };
 }
 
 /** Past the time that the sender set. */

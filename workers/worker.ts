@@ -1,6 +1,6 @@
 /** The worker: one consumer a queue, one executor, one settler. */
 import { getLogger } from "@logtape/logtape";
-import type { Broker, Declaration, Delivery } from "../shared/broker/broker.ts";
+import type { Broker, Declaration } from "../shared/broker/broker.ts";
 import type { Service } from "../shared/service.ts";
 import { within } from "../shared/waits.ts";
 import { consumedDeclaration } from "../shared/topology.ts";
@@ -10,6 +10,7 @@ import type { AddOptions, Crew } from "./control/node.ts";
 import { declared } from "./declared.ts";
 import type { Executor } from "./executor.ts";
 import type { Holds } from "./holds.ts";
+import { HeldDelivery } from "./held_delivery.ts";
 import type { InHand } from "./in_hand.ts";
 import type { Prefetch } from "./prefetch.ts";
 import type { Run } from "./run.ts";
@@ -36,8 +37,8 @@ export interface WorkerOptions {
   readonly runner: Runner;
   readonly pools: Pick<Pools, "size" | "resize">;
   readonly settler: { settle(run: Run): Promise<void> };
-  readonly inHand: Pick<InHand, "answered">;
   readonly holds: Pick<Holds, "release" | "free">;
+  readonly inHand: Pick<InHand, "over">;
   readonly rates: { close(): void };
   readonly control: Service;
   /** Seconds that running handlers get when the worker stops. */
@@ -57,6 +58,8 @@ export class Worker implements Service, Crew {
   #stopping: Promise<void> | undefined;
   #missing: string | undefined;
   #adaptedAt = performance.now();
+  /** Work that has not ended: on deliveries, and on messages that are leased. */
+  readonly #working = new Set<Promise<void>>();
   readonly #ending = new AbortController();
   readonly #hurried = Promise.withResolvers<void>();
 
@@ -107,7 +110,7 @@ export class Worker implements Service, Crew {
     return this.#stopping !== undefined;
   }
 
-  /** Deliveries not answered yet. */
+  /** Deliveries not answered yet; those of leased messages are. */
   get inHand(): number {
     return this.#consumers.inHand;
   }
@@ -170,7 +173,13 @@ export class Worker implements Service, Crew {
       broker: this.#options.broker,
       queue,
       prefetch: this.#options.prefetch.of(queue),
-      onDelivery: (delivery) => traceDelivery(delivery, queue, () => this.#work(delivery, queue)),
+      onDelivery: (delivery) => {
+        const held = new HeldDelivery(delivery);
+        const work = traceDelivery(held, queue, () => this.#work(held, queue))
+          .finally(() => this.#working.delete(work));
+        this.#working.add(work);
+        return held.answered;
+      },
     });
   }
 
@@ -189,11 +198,11 @@ export class Worker implements Service, Crew {
     runner.close();
     rates.close();
     await this.#consumers.cancel();
-    const idle = this.#consumers.idle();
+    const idle = this.#idle();
     await within(grace * 1000, idle, this.#hurried.promise);
-    if (this.inHand > 0) {
+    if (this.#working.size > 0) {
       logger.warn("Giving back {count} deliveries that did not finish in time", {
-        count: this.inHand,
+        count: this.#working.size,
       });
       runner.abandon(new Stopping("The worker is stopping"));
       await within(SETTLE_MS, idle);
@@ -202,7 +211,11 @@ export class Worker implements Service, Crew {
     await control.stop();
   }
 
-  async #work(delivery: Delivery, queue: string): Promise<void> {
+  async #idle(): Promise<void> {
+    while (this.#working.size > 0) await Promise.all(this.#working);
+  }
+
+  async #work(delivery: HeldDelivery, queue: string): Promise<void> {
     try {
       const run = await this.#options.executor.execute(delivery, queue);
       if (run) traceOutcome(run);
@@ -218,7 +231,8 @@ export class Worker implements Service, Crew {
       await this.#giveBack(delivery);
     } finally {
       this.#options.holds.release(delivery);
-      this.#options.inHand.answered(delivery);
+      this.#options.inHand.over(delivery);
+      delivery.over();
       this.#adapt();
     }
   }
@@ -235,7 +249,7 @@ export class Worker implements Service, Crew {
     );
   }
 
-  async #giveBack(delivery: Delivery): Promise<void> {
+  async #giveBack(delivery: HeldDelivery): Promise<void> {
     if (delivery.open) await this.#options.holds.free(delivery);
     delivery.nack({ requeue: true });
   }

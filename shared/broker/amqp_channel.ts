@@ -26,7 +26,7 @@ export class LiveChannel {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     this.#close = () => {
-      this.#gone.abort();
+      this.#gone.abort(this.#fault);
       resolve();
     };
     channel.on("error", (error) => this.#fault = error);
@@ -42,7 +42,7 @@ export class LiveChannel {
     return !this.#gone.signal.aborted;
   }
 
-  /** Aborts as {@linkcode LiveChannel.open} becomes `false`. */
+  /** Aborts as {@linkcode LiveChannel.open} becomes `false`; its reason is the fault, if there is one. */
   get gone(): AbortSignal {
     return this.#gone.signal;
   }

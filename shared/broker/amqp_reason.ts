@@ -65,3 +65,20 @@ export function replyText(error: unknown): string {
 export function codeOf(error: unknown): unknown {
   return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
 }
+
+/** Seconds of the broker's consumer timeout, as it says when it closes a channel for it; `undefined` for any other fault.
+ *
+ * @example
+ * ```ts
+ * import { consumerTimeout } from "./amqp_reason.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const text = "PRECONDITION_FAILED - delivery acknowledgement on channel 1 timed out. Timeout value used: 1800000 ms.";
+ * assertEquals(consumerTimeout(new Error(text)), 1800);
+ * assertEquals(consumerTimeout(new Error("NOT_FOUND")), undefined);
+ * ```
+ */
+export function consumerTimeout(fault: unknown): number | undefined {
+  const ms = /timed out\. Timeout value used: (\d+) ms/.exec(replyText(fault))?.[1];
+  return ms === undefined ? undefined : Number(ms) / 1000;
+}

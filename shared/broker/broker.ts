@@ -56,7 +56,8 @@ export interface Delivery {
   readonly redelivered: boolean;
   /** `false` once its channel is gone: then `ack` and `nack` do nothing, and the broker hands the message out again. */
   readonly open: boolean;
-  /** Aborts when its channel goes; many deliveries share it, so whoever listens must stop listening. */
+  /** Aborts when its channel goes, with what ended it as the reason where the broker said so; many deliveries share it, so whoever listens
+   * must stop listening. */
   readonly gone: AbortSignal;
   ack(): void;
   /** Gives the message back (`requeue: true`) or sets it aside as the queue's policy says. */

@@ -56,7 +56,7 @@ const BROKER =
 /** Since when workers meet the message that do not know its task, in ISO 8601: it goes on to others. */
 export const UNKNOWN_SINCE = "celeriac-unknown-since";
 
-/** The broker had handed the message out before, as `redelivered` says of a delivery; it was then put off because its worker seemed alive. */
+/** Says that the message was handed out before, where the broker cannot know: it came back through the outbox. */
 export const REDELIVERED = "celeriac-redelivered";
 
 /** Whether users may not set a header of this name: it is the protocol's, RabbitMQ counts a message's

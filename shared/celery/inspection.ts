@@ -12,6 +12,8 @@ export interface TaskInHand {
   readonly routingKey: string;
   readonly properties: Properties;
   readonly redelivered: boolean;
+  /** Whether its delivery was acked before its end, as that of a long task is. */
+  readonly acknowledged: boolean;
   /** Bytes of the message's body. */
   readonly size: number;
   /** When its handler was called, milliseconds since the epoch; `null` if it was not yet. */
@@ -23,7 +25,8 @@ export interface TaskInHand {
  * @param options.safe show the representations instead of the arguments
  * @returns JSON; Flower wants every field */
 export function taskInfo(
-  { task, exchange, routingKey, properties, redelivered, size, startedAt }: TaskInHand,
+  { task, exchange, routingKey, properties, redelivered, acknowledged, size, startedAt }:
+    TaskInHand,
   { node, pid, safe = false }: { node: string; pid: number; safe?: boolean },
 ): Record<string, unknown> {
   const short = safe || size > ARGUMENTS_MAX;
@@ -35,8 +38,7 @@ export function taskInfo(
     type: task.task,
     hostname: node,
     time_start: startedAt === null ? null : startedAt / 1000,
-    // A delivery is acked when it is settled, never before.
-    acknowledged: false,
+    acknowledged,
     delivery_info: {
       exchange,
       routing_key: routingKey,

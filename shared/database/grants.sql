@@ -10,7 +10,7 @@ begin
     grant select on celeriac.migration, celeriac.task to celeriac_api;
     -- PENDING is the state's default, and the only one that the API can give a row.
     grant insert (id, name, queue, args_repr, kwargs_repr, submitted_at) on celeriac.task to celeriac_api;
-    grant select, insert, delete, update (due_at, offer, attempts, last_error) on celeriac.outbox to celeriac_api;
+    grant select, insert, delete, update (due_at, offer, holder, attempts, last_error) on celeriac.outbox to celeriac_api;
     grant select, insert, update (published) on celeriac.idempotency to celeriac_api;
     grant select, insert, delete, update (paused, updated_at, problem, after_at, next_at) on celeriac.schedule to celeriac_api;
     grant select on celeriac.lease to celeriac_api;
@@ -43,7 +43,7 @@ begin
     grant usage on schema celeriac to celeriac_beat;
     grant select on celeriac.migration, celeriac.task to celeriac_beat;
     grant insert (id, name, queue, args_repr, kwargs_repr, submitted_at) on celeriac.task to celeriac_beat;
-    grant select, insert, delete, update (due_at, offer, attempts, last_error) on celeriac.outbox to celeriac_beat;
+    grant select, insert, delete, update (due_at, offer, holder, attempts, last_error) on celeriac.outbox to celeriac_beat;
     grant select, insert, update, delete on celeriac.schedule to celeriac_beat;
     grant select, insert, update on celeriac.lease to celeriac_beat;
     -- Its relay gives up what can never be sent.
@@ -77,6 +77,10 @@ begin
       celeriac.readable(text),
       celeriac.shown(text),
       celeriac.kept(text),
+      celeriac.lease_messages(json, text, double precision),
+      celeriac.renew_messages(json, double precision),
+      celeriac.return_messages(json),
+      celeriac.end_messages(json),
       celeriac.submit(text, json, json, text, text, timestamptz, timestamptz)
       to celeriac_worker;
   end if;

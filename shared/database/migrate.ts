@@ -27,6 +27,7 @@ import chordBody from "./migrations/0018_chord_body.sql" with { type: "text" };
 import expiry from "./migrations/0019_expiry.sql" with { type: "text" };
 import holder from "./migrations/0020_holder.sql" with { type: "text" };
 import hasten from "./migrations/0021_hasten.sql" with { type: "text" };
+import messageLease from "./migrations/0022_message_lease.sql" with { type: "text" };
 
 /** One step of the schema; its place in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -63,6 +64,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "expiry", sql: expiry },
   { name: "holder", sql: holder },
   { name: "hasten", sql: hasten },
+  { name: "message lease", sql: messageLease },
 ];
 
 /** Partitions made ahead, so that a week without upkeep costs nothing. */

@@ -26,6 +26,14 @@ export const WORKER_SETTINGS = {
     help:
       "deliveries in hand for each place (inline handler or child process) at most; slow tasks get fewer; lower it where messages are large",
   }),
+  leaseAfter: setting({
+    env: "CELERIAC_LEASE_AFTER",
+    schema: seconds({ min: 0.1, max: 86_400 }).default(300),
+    value: "SECONDS",
+    roles: ["worker", "dev"],
+    help:
+      "a delivery unacknowledged for longer moves to the outbox: leased while its task runs, sent again where it still waits; less than half of the broker's consumer timeout",
+  }),
   renew: setting({
     env: "CELERIAC_RENEW",
     schema: seconds({ min: 1, max: 3600 }).default(10),

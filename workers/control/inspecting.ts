@@ -59,7 +59,8 @@ function shown({ delivery, task, startedAt }: Held, { name }: Node, safe: boolea
   const { message, redelivered } = delivery;
   const { exchange, routingKey, properties, body } = message;
   const size = body.length;
-  const inHand = { task, exchange, routingKey, properties, redelivered, size, startedAt };
+  const standing = { redelivered, acknowledged: delivery.leased, startedAt };
+  const inHand = { task, exchange, routingKey, properties, size, ...standing };
   return taskInfo(inHand, { node: name, pid: Deno.pid, safe });
 }
 

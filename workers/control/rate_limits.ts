@@ -1,14 +1,15 @@
 /** Rate limits: so many starts of a task in a time, evenly spaced, in this worker. */
 
-/** A delivery held longer goes back to its queue: RabbitMQ closes channels whose deliveries stay unanswered for 30 minutes. */
-const HOLD_MS = 15 * 60_000;
+/** A delivery that leaves the line comes back within this time, as its limit may have been raised by then. */
+const LONGEST_AWAY_MS = 60 * 60_000;
+
+/** `true` = it may start; `false` = nothing starts any more; a number = it has left the line, and its turn is in so many milliseconds. */
+export type Turn = boolean | number;
 
 /** A delivery that waits for its turn. */
 interface Waiting {
   readonly id: string;
-  /** Milliseconds of `performance.now()`. */
-  readonly since: number;
-  readonly go: (granted: boolean) => void;
+  readonly go: (turn: Turn) => void;
 }
 
 /** One task's limit and those who wait. */
@@ -16,6 +17,8 @@ interface Lane {
   intervalMs: number;
   /** The last turn, milliseconds of `performance.now()`. */
   last: number;
+  /** The last turn of those that have left the line, milliseconds of `performance.now()`. */
+  away: number;
   line: Waiting[];
   timer: ReturnType<typeof setTimeout> | undefined;
 }
@@ -38,14 +41,27 @@ export class RateLimits {
     const intervalMs = 1000 / perSecond;
     if (lane) {
       lane.intervalMs = intervalMs;
+      lane.away = -Infinity;
       this.#arm(lane);
     } else {
-      this.#lanes.set(name, { intervalMs, last: -Infinity, line: [], timer: undefined });
+      this.#lanes.set(name, {
+        intervalMs,
+        last: -Infinity,
+        away: -Infinity,
+        line: [],
+        timer: undefined,
+      });
     }
   }
 
-  /** Whether a task may start now: at once where it may, otherwise when it is its turn. `false` = give the delivery back. */
-  turn(name: string, id: string): boolean | Promise<boolean> {
+  /** Whether a task may start now: at once where it may, otherwise when it is its turn.
+   *
+   * @param waiting its `patience` aborts when it leaves the line; asked for only where it has to wait */
+  turn(
+    name: string,
+    id: string,
+    waiting: { readonly patience: AbortSignal },
+  ): Turn | Promise<Turn> {
     const lane = this.#lanes.get(name);
     if (!lane) return true;
     if (this.#closed) return false;
@@ -54,9 +70,14 @@ export class RateLimits {
       lane.last = now;
       return true;
     }
+    const { patience } = waiting;
     return new Promise((go) => {
-      lane.line.push({ id, since: now, go });
+      const one = { id, go };
+      lane.line.push(one);
       if (lane.line.length === 1) this.#arm(lane);
+      const leave = () => this.#leave(lane, one);
+      if (patience.aborted) leave();
+      else patience.addEventListener("abort", leave);
     });
   }
 
@@ -93,7 +114,7 @@ export class RateLimits {
     lane.timer = undefined;
     const [first] = lane.line;
     if (!first) return;
-    const due = Math.min(lane.last + lane.intervalMs, first.since + HOLD_MS);
+    const due = lane.last + lane.intervalMs;
     lane.timer = setTimeout(() => this.#next(lane), Math.max(0, due - performance.now()));
   }
 
@@ -105,11 +126,23 @@ export class RateLimits {
       lane.last = now;
       lane.line.shift();
       first.go(true);
-    } else if (first && now >= first.since + HOLD_MS) {
-      lane.line.shift();
-      first.go(false);
     }
     this.#arm(lane);
+  }
+
+  /** Turns of those that leave are spaced as well, so that they do not all come back at once. */
+  #leave(lane: Lane, one: Waiting): void {
+    const index = lane.line.indexOf(one);
+    if (index < 0) return;
+    lane.line.splice(index, 1);
+    if (index === 0) this.#arm(lane);
+    const now = performance.now();
+    const { last, away, intervalMs } = lane;
+    const turn = Math.max(last + (index + 1) * intervalMs, away + intervalMs, now);
+    const isFar = turn > now + LONGEST_AWAY_MS;
+    if (!isFar) lane.away = turn;
+    const waitMs = isFar ? LONGEST_AWAY_MS * (1 + Math.random()) / 2 : turn - now;
+    one.go(waitMs);
   }
 }
 

@@ -18,6 +18,7 @@ import { PostgresResultStore } from "../../../shared/results/postgres.ts";
 import { RouteSync } from "../../../shared/route_sync.ts";
 import { Holds } from "../../../workers/holds.ts";
 import { WorkerLease } from "../../../workers/worker_lease.ts";
+import { MessageLeases } from "../../../workers/message_leases.ts";
 import { consumed, queues, started } from "../../support/broker_ground.ts";
 import { giveUpOf, relayOf } from "../../support/relay.ts";
 import { freshDatabase } from "../../support/servers.ts";
@@ -247,6 +248,11 @@ Deno.test("celeriac_worker can do what the worker does", async () => {
   const outbox = new Outbox({ database });
   await outbox.add([entry("later"), entry("later", { dueAt: new Date(Date.now() + 3_600_000) })]);
   await outbox.hasten(["later"]);
+  await using leases = new MessageLeases({ database, holder: "celeriac@test" });
+  const [long, other] = [await leases.take(entry("long")), await leases.take(entry("other"))];
+  assertEquals(await long.confirm(), true);
+  long.end();
+  other.giveBack();
 });
 
 Deno.test("celeriac_worker is refused everything else", async () => {
@@ -258,6 +264,7 @@ Deno.test("celeriac_worker is refused everything else", async () => {
     "select * from celeriac.outbox",
     "update celeriac.outbox set due_at = now()",
     "delete from celeriac.outbox",
+    "update celeriac.outbox set holder = null",
     "select * from celeriac.idempotency",
     "select * from celeriac.dead_letter",
     "select * from celeriac.route",

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { v7 } from "uuid";
-import type { Delivery } from "../../../shared/broker/broker.ts";
 import { PostgresResultStore } from "../../../shared/results/postgres.ts";
+import { HeldDelivery } from "../../../workers/held_delivery.ts";
 import { Holds } from "../../../workers/holds.ts";
 import { WorkerLease } from "../../../workers/worker_lease.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -10,8 +10,8 @@ import { message, settlement } from "../../support/settlements.ts";
 
 const node = "worker@test";
 
-function delivery(channel: AbortController): Delivery {
-  return {
+function delivery(channel: AbortController): HeldDelivery {
+  return new HeldDelivery({
     message: message(),
     redelivered: false,
     get open() {
@@ -20,7 +20,7 @@ function delivery(channel: AbortController): Delivery {
     gone: channel.signal,
     ack() {},
     nack() {},
-  };
+  });
 }
 
 const round = (retries: number, replacedTaskNesting = 0) => ({ retries, replacedTaskNesting });
@@ -50,7 +50,7 @@ Deno.test("take() refuses a second message of a task in flight, and takes the ne
   await using here = await ground();
   const { holds } = here;
   const channel = new AbortController();
-  const [first, second, next, late] = [1, 2, 3, 4].map(() => delivery(channel)) as Delivery[];
+  const [first, second, next, late] = [1, 2, 3, 4].map(() => delivery(channel)) as HeldDelivery[];
   assert(holds.take(first!, { id: "a", ...round(0) }));
   assert(!holds.take(second!, { id: "a", ...round(0) }));
   assert(holds.take(second!, { id: "b", ...round(0) }));
@@ -75,7 +75,7 @@ Deno.test("take() takes a redelivery of a task that had not started, not of one 
   await using here = await ground();
   const { holds } = here;
   const channel = new AbortController();
-  const [waiting, runs, again] = [1, 2, 3].map(() => delivery(channel)) as Delivery[];
+  const [waiting, runs, again] = [1, 2, 3].map(() => delivery(channel)) as HeldDelivery[];
   holds.take(waiting!, { id: "waiting", ...round(0) });
   holds.take(runs!, { id: "runs", ...round(0) });
   holds.running(runs!);

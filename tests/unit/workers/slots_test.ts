@@ -43,3 +43,16 @@ Deno.test("Slots.resize() makes places for those in line, and lets places go as 
   assertEquals(await last, true);
   assertEquals(slots.taken, 1);
 });
+
+Deno.test("Slots.take() leaves the line when its patience is over", async () => {
+  const slots = new Slots(1);
+  slots.take();
+  const patience = new AbortController();
+  const leaving = slots.take({ patience: patience.signal });
+  const next = slots.take();
+  patience.abort();
+  assertEquals(await leaving, false);
+  assertEquals(slots.take({ patience: AbortSignal.abort() }), false);
+  slots.give();
+  assertEquals([await next, slots.taken], [true, 1]);
+});
