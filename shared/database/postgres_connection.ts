@@ -67,6 +67,10 @@ export class PostgresConnection {
       this.#fail(new Error(farewellIn(last) ?? "the connection was lost"));
       closed.resolve();
     });
+    if (socket.destroyed) {
+      this.#lost = true;
+      closed.resolve();
+    }
     let given = false;
     const options = {
       host: [target.host],
@@ -117,14 +121,22 @@ export class PostgresConnection {
     return this.#prepared.size >= MAX_PREPARED;
   }
 
-  /** Logs in.
+  /** Logs in; where that fails the connection is closed.
    *
    * @throws {Error} what {@linkcode sqlStateOf} explains, or that the connection is lost */
   async login(timeoutMs: number): Promise<void> {
     const text = "select pg_catalog.pg_backend_pid() as pid";
-    const rows = await this.#run(text, [], { simple: true }, timeoutMs);
-    const { state, 0: row } = rows as unknown as postgres.RowList<[{ pid: number }]>;
-    this.#pooled = state.pid !== row.pid;
+    try {
+      const rows = await this.#run(text, [], { simple: true }, timeoutMs);
+      const { state, 0: row } = rows as unknown as postgres.RowList<[{ pid: number }]>;
+      this.#pooled = state.pid !== row.pid;
+    } catch (error) {
+      this.destroy();
+      await this.closed;
+      // The driver now tries to reconnect, from a timer, and is given no other stream.
+      await new Promise((resolve) => setTimeout(resolve));
+      throw error;
+    }
   }
 
   /** Runs one statement with parameters.

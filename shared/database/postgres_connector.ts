@@ -82,12 +82,11 @@ export class PostgresConnector {
     const late = new AbortController();
     const reason = new Error("the server did not answer in time");
     const timer = setTimeout(() => late.abort(reason), attempt.leftMs);
-    let connection: PostgresConnection | undefined;
     try {
       const { socket, encrypted } = await openSocket(this.#target, attempt.tls, late.signal);
       attempt.encrypted = encrypted;
       const all = [options, this.#target.options].filter(Boolean).join(" ");
-      connection = new PostgresConnection(this.#target, socket, {
+      const connection = new PostgresConnection(this.#target, socket, {
         password: attempt.password,
         parameters: {
           application_name: this.#target.applicationName ?? this.#name,
@@ -98,7 +97,6 @@ export class PostgresConnector {
       await connection.login(attempt.leftMs);
       return connection;
     } catch (error) {
-      connection?.destroy();
       if (sqlStateOf(error) !== PASSWORD_WRONG || attempt.password !== undefined) throw error;
       throw new Error(`${(error as Error).message}: no password is given`, { cause: error });
     } finally {
