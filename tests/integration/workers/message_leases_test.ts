@@ -127,4 +127,7 @@ Deno.test("a long task is leased in embedded mode", async () => {
     return row?.state === "SUCCESS" && (await rows(database)).length === 0;
   });
   assertEquals(runs, 1);
+  await eventually("no task in flight", async () => {
+    return (await database.query("select task_id from celeriac.holder")).length === 0;
+  });
 });
