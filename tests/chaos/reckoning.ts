@@ -47,7 +47,7 @@ const insertLedger = `
 
 const selectLost = `
   select ledger.id from chaos_ledger as ledger left join celeriac.task using (id)
-  where record and finished_at is null`;
+  where finished_at is null and (record or task.id is not null)`;
 
 const selectReckoning = `
   with effects as (
