@@ -8,6 +8,7 @@ const ANSWER_MS = 1500;
 /** Resolves or rejects as the database does, if that is in time; it may do what it was asked for all the same.
  *
  * @param purpose what it is asked for, such as `look up the Idempotency-Key`
+ * @param ask starts the work; its signal aborts when the time is over
  * @param options.extraMs milliseconds that it may take longer. Default 0
  * @throws {DatabaseUnavailable} when the time is over
  *
@@ -16,16 +17,17 @@ const ANSWER_MS = 1500;
  * import { answered } from "./answer_bound.ts";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(await answered("count", Promise.resolve(1)), 1);
+ * assertEquals(await answered("count", () => Promise.resolve(1)), 1);
  * ```
  */
 export async function answered<Answer>(
   purpose: string,
-  asked: Promise<Answer>,
+  ask: (signal: AbortSignal) => Promise<Answer>,
   { extraMs = 0 }: { extraMs?: number } = {},
 ): Promise<Answer> {
   const ms = ANSWER_MS + extraMs;
   const reason = `the database did not answer within ${ms} ms`;
-  const late = () => new DatabaseUnavailable(`Cannot ${purpose} as ${reason}: try again later`);
-  return await inTime(ms, late, () => asked);
+  const late = () =>
+    new DatabaseUnavailable(`Cannot ${purpose} because ${reason}: try again later`);
+  return await inTime(ms, late, ask);
 }

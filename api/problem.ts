@@ -6,7 +6,9 @@ import {
   BrokerUnavailable,
   CeleriacError,
   DatabaseUnavailable,
+  DatabaseUnreached,
   InvalidInput,
+  OutcomeUnknown,
   TopologyMissing,
   Unavailable,
   Unroutable,
@@ -42,6 +44,7 @@ export const PROBLEMS = {
   "idempotency-mismatch": { status: 422, title: "The Idempotency-Key belongs to another request" },
   "unroutable": { status: 503, title: "The queue does not exist on the broker" },
   "unavailable": { status: 503, title: "Neither broker nor database can take it" },
+  "outcome-unknown": { status: 503, title: "It may have been done" },
   "internal": { status: 500, title: "Something broke here" },
 } as const satisfies Record<string, { status: ContentfulStatusCode; title: string }>;
 
@@ -74,25 +77,31 @@ export interface ProblemBody {
   readonly status: ContentfulStatusCode;
   readonly detail: string;
   readonly errors?: readonly FieldError[];
+  /** Of `outcome-unknown`: the tasks, or the workflow, that may have been accepted. */
+  readonly ids?: readonly string[];
 }
 
 /** A problem that a route chose to answer with. Caught by {@linkcode answerError}. */
 export class Problem extends CeleriacError {
   readonly errors: readonly FieldError[];
+  readonly ids: readonly string[];
   readonly headers: Readonly<Record<string, string | string[]>>;
 
   /** @param options.errors what is wrong, field by field
+   * @param options.ids what may have been accepted
    * @param options.headers of the answer; a list becomes as many lines */
   constructor(
     readonly kind: ProblemKind,
     detail: string,
     options: ErrorOptions & {
       errors?: readonly FieldError[];
+      ids?: readonly string[];
       headers?: Readonly<Record<string, string | string[]>>;
     } = {},
   ) {
     super(detail, options);
     this.errors = options.errors ?? [];
+    this.ids = options.ids ?? [];
     this.headers = options.headers ?? {};
   }
 
@@ -124,6 +133,7 @@ export class Problem extends CeleriacError {
       status: this.status,
       detail: shortened(this.message, DETAIL_MAX),
       ...(errors.length > 0 && { errors }),
+      ...(this.ids.length > 0 && { ids: this.ids }),
     };
   }
 }
@@ -195,6 +205,7 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof Unroutable || error instanceof TopologyMissing) {
     return new Problem("unroutable", error.message, { cause: error });
   }
+  if (error instanceof OutcomeUnknown) return unknownOutcome(error, error.ids);
   if (
     error instanceof Unavailable || error instanceof DatabaseUnavailable ||
     error instanceof BrokerUnavailable
@@ -212,8 +223,18 @@ export function toProblem(error: unknown): Problem {
   );
 }
 
+/** Of a request that may have changed something: a statement was sent, and its answer did not come. */
+function unknownOutcome(error: Error, ids: readonly string[] = []): Problem {
+  const headers = { "retry-after": String(RETRY_AFTER) };
+  return new Problem("outcome-unknown", error.message, { cause: error, ids, headers });
+}
+
+const READING: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
 /** The one error handler. */
 export const answerError: ErrorHandler = (error, c) => {
-  const problem = toProblem(error);
+  const changing = !READING.has(c.req.method) && error instanceof DatabaseUnavailable &&
+    !(error instanceof DatabaseUnreached);
+  const problem = changing ? unknownOutcome(error) : toProblem(error);
   return c.json(problem.body, problem.status, { ...problem.headers, "content-type": PROBLEM_TYPE });
 };

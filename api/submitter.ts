@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import { v7 as newId } from "uuid";
 import type { ReplyOptions } from "../shared/broker/broker.ts";
-import { answered } from "./answer_bound.ts";
+import { remembered } from "./idempotency_key.ts";
 import type { ApiDependencies } from "./dependencies.ts";
 import { Problem } from "./problem.ts";
 import type { CheckedSubmission } from "./submission.ts";
@@ -48,15 +48,15 @@ export class Submitter {
    *
    * @throws {Problem} `idempotency-mismatch`
    * @throws {Unroutable} when the queue does not exist
-   * @throws {Unavailable} when neither broker nor database could take it
-   * @throws {DatabaseUnavailable} when a key cannot be remembered */
+   * @throws {OutcomeUnknown} when broker or database may have taken it, but neither said so in time
+   * @throws {Unavailable} when neither broker nor database could take it, or a key cannot be remembered */
   async submit(checked: CheckedSubmission, { key, reply }: SubmitOptions = {}): Promise<Accepted> {
     if (key === undefined) return await this.#publish(checked, undefined, reply);
     const { idempotency } = this.#parts;
     const hash = hashOf(checked);
-    const begun = await answered(
-      "look up the Idempotency-Key",
-      idempotency.begin(key, hash, checked.signature.options.taskId ?? newId()),
+    const begun = await remembered(
+      (id) => idempotency.begin(key, hash, id),
+      checked.signature.options.taskId ?? newId(),
     );
     if (begun === "mismatch") {
       throw new Problem(

@@ -56,6 +56,9 @@ export class DeadLettered extends CeleriacError {}
 /** The database cannot be reached. Caught where work can wait for it, and by the API, which answers 503. */
 export class DatabaseUnavailable extends CeleriacError {}
 
+/** There was no connection to the database: the statement was not sent. Caught where it matters that nothing can have been written. */
+export class DatabaseUnreached extends DatabaseUnavailable {}
+
 /** The database refused a statement. Caught where the data may be at fault, to spare what was sent with it.
  *
  * @param code the SQLSTATE */
@@ -67,6 +70,15 @@ export class DatabaseRefused extends CeleriacError {
 
 /** Neither the broker nor the outbox could take a message, or too much waits for one of them already. Caught by the API, which answers 503 with `Retry-After`. */
 export class Unavailable extends CeleriacError {}
+
+/** Neither broker nor database has said that it holds a task, but one of them may. The API answers 503 and names the ids.
+ *
+ * @param ids of the tasks, or of the workflow */
+export class OutcomeUnknown extends Unavailable {
+  constructor(message: string, readonly ids: readonly string[], options?: ErrorOptions) {
+    super(message, options);
+  }
+}
 
 /** A delivery that cannot be understood. Caught by the executor, which sends it to the dead letters.
  *

@@ -9,7 +9,10 @@ import {
   BrokerUnavailable,
   CeleriacError,
   DatabaseUnavailable,
+  DatabaseUnreached,
   InvalidInput,
+  NotSent,
+  OutcomeUnknown,
   TopologyMissing,
   Unavailable,
   Unroutable,
@@ -70,6 +73,8 @@ const BODY_MAX_BYTES = 64 * 1024 * 1024;
 export class Publisher {
   readonly #broker: Broker;
   readonly #held: Batch<OutboxEntry, void>;
+  /** Entries of which the database was told. */
+  readonly #storing = new WeakSet<OutboxEntry>();
   readonly #origin: string;
   readonly #clock: Clock;
   readonly #sent: PublisherOptions["sent"];
@@ -82,6 +87,7 @@ export class Publisher {
     this.#held = new Batch<OutboxEntry, void>({
       name: "messages for the outbox",
       flush: async (entries) => {
+        for (const entry of entries) this.#storing.add(entry);
         await outbox.add(entries);
         return entries.map(() => {});
       },
@@ -99,6 +105,7 @@ export class Publisher {
    * @param options.reply receives the result by direct reply-to, if the message goes to the broker at once
    * @param options.patient stores a message whose queue or exchange does not exist, and the relay retries. Default `false`
    * @throws {Unroutable} when its queue does not exist, unless `patient`
+   * @throws {OutcomeUnknown} when neither broker nor database said in time that it has the message, but either may
    * @throws {Unavailable} when neither broker nor database could take it */
   async submit(
     signature: Submittable,
@@ -133,7 +140,7 @@ export class Publisher {
         await this.#hold(entry, Math.max(LEAST_MS, ANSWER_MS - (performance.now() - began)));
         return "outbox";
       } catch (unheld) {
-        throw isUnheld(unheld) ? neither(entry, refused, unheld) : unheld;
+        throw isUnheld(unheld) ? this.#neither(entry, refused, unheld) : unheld;
       }
     }
   }
@@ -155,7 +162,9 @@ export class Publisher {
         );
         return "broker";
       } catch (refused) {
-        throw refused instanceof BrokerUnavailable ? neither(entry, refused, unheld) : refused;
+        throw refused instanceof BrokerUnavailable
+          ? this.#neither(entry, refused, unheld)
+          : refused;
       }
     }
   }
@@ -176,6 +185,24 @@ export class Publisher {
       (signal) => this.#held.add(entry, signal),
     );
   }
+
+  /** What to say of a message that neither has confirmed. */
+  #neither(entry: OutboxEntry, refused: Error, unheld: Error): Unavailable {
+    const { taskId } = entry;
+    const reasons = `${refused.message}; ${unheld.message}`;
+    const mayBeStored = this.#storing.has(entry) && !(unheld instanceof DatabaseUnreached);
+    if (refused instanceof NotSent && !mayBeStored) {
+      return new Unavailable(
+        `Cannot accept task '${taskId}' because neither broker nor database can hold it: ${reasons}`,
+        { cause: unheld },
+      );
+    }
+    return new OutcomeUnknown(
+      `Cannot tell whether task '${taskId}' was accepted because neither broker nor database answered in time: read its record, or send it again with the same id or Idempotency-Key (${reasons})`,
+      [taskId],
+      { cause: unheld },
+    );
+  }
 }
 
 /** Whether the broker did not take a message, and may take it later. */
@@ -187,13 +214,6 @@ function isRefused(error: unknown, patient: boolean): error is CeleriacError {
 /** Whether the outbox could not take a message for reasons of its own, too many that wait for it among them. */
 function isUnheld(error: unknown): error is CeleriacError {
   return error instanceof CeleriacError && !(error instanceof InvalidInput);
-}
-
-function neither({ taskId }: OutboxEntry, refused: Error, unheld: Error): Unavailable {
-  return new Unavailable(
-    `Cannot accept task '${taskId}' as neither broker nor database can hold it: ${refused.message}; ${unheld.message}`,
-    { cause: unheld },
-  );
 }
 
 /** The message of a signature, and when it is due, as the outbox takes it.

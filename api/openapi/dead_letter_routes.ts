@@ -93,6 +93,7 @@ function refusals() {
     "unsupported-content-type",
     "invalid-input",
     "unavailable",
+    "outcome-unknown",
   );
 }
 

@@ -43,6 +43,7 @@ export const SUBMISSION_PROBLEMS = [
   "idempotency-mismatch",
   "unroutable",
   "unavailable",
+  "outcome-unknown",
 ] as const satisfies ProblemKind[];
 
 /** What a submission may say beside its body. */
@@ -231,7 +232,13 @@ export function sharedPaths(
             "With `terminate`: its record as it is; its worker is told to end it and will write REVOKED",
             schemaRef("Record"),
           ),
-          ...problems("no-record", "not-revocable", "invalid-input", "unavailable"),
+          ...problems(
+            "no-record",
+            "not-revocable",
+            "invalid-input",
+            "unavailable",
+            "outcome-unknown",
+          ),
         },
       },
     },

@@ -66,6 +66,7 @@ export function schedulePaths(): Record<string, Record<string, Operation>> {
             "unsupported-content-type",
             "invalid-input",
             "unavailable",
+            "outcome-unknown",
           ),
         },
       },
@@ -88,7 +89,7 @@ export function schedulePaths(): Record<string, Record<string, Operation>> {
         parameters: [name],
         responses: {
           204: { description: "It is gone" },
-          ...problems("no-schedule", "schedule-in-code", "unavailable"),
+          ...problems("no-schedule", "schedule-in-code", "unavailable", "outcome-unknown"),
         },
       },
     },
@@ -105,7 +106,13 @@ export function schedulePaths(): Record<string, Record<string, Operation>> {
         parameters: [name],
         responses: {
           202: jsonAnswer("Accepted, and durable", schemaRef("Accepted")),
-          ...problems("no-schedule", "invalid-input", "unroutable", "unavailable"),
+          ...problems(
+            "no-schedule",
+            "invalid-input",
+            "unroutable",
+            "unavailable",
+            "outcome-unknown",
+          ),
         },
       },
     },
@@ -121,7 +128,7 @@ function step(verb: "pause" | "resume", summary: string): Record<string, Operati
       parameters: [name],
       responses: {
         200: one("The schedule as it is now"),
-        ...problems("no-schedule", "unavailable"),
+        ...problems("no-schedule", "unavailable", "outcome-unknown"),
       },
     },
   };

@@ -79,6 +79,11 @@ export function sharedSchemas(): Record<string, JsonSchema> {
     status: { type: "integer" },
     detail: { type: "string", description: "What cannot be done, why, and what to do" },
     errors: { type: "array", items: schemaRef("FieldError") },
+    ids: {
+      type: "array",
+      items: { type: "string" },
+      description: "Of outcome-unknown: the tasks, or the workflow, that may have been accepted",
+    },
   };
   return {
     ...documentSchemas("Options", Options, "input"),
@@ -107,7 +112,7 @@ export function sharedSchemas(): Record<string, JsonSchema> {
       members: { type: "array", items: schemaRef("Child") },
     }, { optional: ["members"] }),
     Page: record({ tasks: { type: "array", items: schemaRef("ListedRecord") }, next: nextCursor }),
-    Problem: record(problem, { optional: ["errors"], description: "RFC 9457" }),
+    Problem: record(problem, { optional: ["errors", "ids"], description: "RFC 9457" }),
     FieldError: record({
       field: {
         type: "string",
@@ -118,7 +123,7 @@ export function sharedSchemas(): Record<string, JsonSchema> {
     }, { optional: ["allowed"] }),
     BatchAnswer: record({ line: { type: "integer", minimum: 1 }, ...accepted, ...problem }, {
       description: "Of one line: accepted, or a problem",
-      optional: [...Object.keys(accepted), "type", "title", "detail", "errors"],
+      optional: [...Object.keys(accepted), "type", "title", "detail", "errors", "ids"],
     }),
     HealthCheck: record({
       ok: { type: "boolean" },

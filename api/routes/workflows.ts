@@ -12,10 +12,12 @@ import { isFinal } from "../../shared/results/result.ts";
 import type { Routes } from "../../shared/routes.ts";
 import { pause } from "../../shared/waits.ts";
 import type { WorkflowRecord, Workflows } from "../../shared/workflows/store.ts";
+import { DatabaseUnavailable, DatabaseUnreached, OutcomeUnknown } from "../../shared/errors.ts";
 import { answered } from "../answer_bound.ts";
 import { readJsonText } from "../body.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { parseStrict } from "../json.ts";
+import { remembered } from "../idempotency_key.ts";
 import { idempotencyKey, queriedWait, submissionWait } from "../preferences.ts";
 import { fieldProblem, Problem } from "../problem.ts";
 import { isLabel } from "../label.ts";
@@ -80,22 +82,35 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
     }
   }
 
-  /** Commits a workflow, and its key if it has one. */
-  async function accept(
-    checked: Canvas,
-    key: string | undefined,
-  ): Promise<{ id: string; canvas: Canvas }> {
-    let id: string = newId();
-    if (key !== undefined) {
-      const hash = createHash("sha256").update(stringifyJson(writeCanvas(checked))).digest("hex");
-      const begun = await idempotency.begin(key, hash, id);
-      if (begun === "mismatch") throw mismatch();
-      id = begun.id;
+  /** The id of a workflow: of an earlier request, if its key is known. */
+  async function idOf(checked: Canvas, key: string | undefined): Promise<string> {
+    if (key === undefined) return newId();
+    const hash = createHash("sha256").update(stringifyJson(writeCanvas(checked))).digest("hex");
+    const begun = await remembered((id) => idempotency.begin(key, hash, id), newId());
+    if (begun === "mismatch") throw mismatch();
+    return begun.id;
+  }
+
+  /** Commits a workflow.
+   *
+   * @throws {OutcomeUnknown} when the database did not say in time that it has done so */
+  async function commit(id: string, canvas: Canvas): Promise<void> {
+    try {
+      await answered(
+        "accept the workflow",
+        () => workflows.start(id, canvas),
+        { extraMs: steps(canvas).length * TASK_MS },
+      );
+    } catch (error) {
+      if (!(error instanceof DatabaseUnavailable) || error instanceof DatabaseUnreached) {
+        throw error;
+      }
+      throw new OutcomeUnknown(
+        `Cannot tell whether workflow '${id}' was accepted because the database did not answer in time: read it, or send it again with the same Idempotency-Key (${error.message})`,
+        [id],
+        { cause: error },
+      );
     }
-    // From one id come all: the same key gives the same tasks.
-    const canvas = recorded(identified(checked, childIds(id, "workflow")));
-    await workflows.start(id, canvas);
-    return { id, canvas };
   }
 
   /** Every task shows as PENDING until it starts, however long it waits for others. */
@@ -117,11 +132,10 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
       const text = await readJsonText(c.req.raw, BODY_LIMIT);
       if (text === undefined) throw fieldProblem("body", "expected a workflow");
       const checked = checkWorkflow(parseStrict(text), rules);
-      const { id, canvas } = await answered(
-        "accept the workflow",
-        accept(checked, key),
-        { extraMs: steps(checked).length * TASK_MS },
-      );
+      const id = await idOf(checked, key);
+      // From one id come all: the same key gives the same tasks.
+      const canvas = recorded(identified(checked, childIds(id, "workflow")));
+      await commit(id, canvas);
       const tasks = steps(canvas);
       tasks.forEach(note);
       const headers = { ...wait.headers, location: `/v1/workflows/${id}` };

@@ -1,6 +1,6 @@
 /** Postgres inside this process, for embedded mode; the only importer of PGlite. */
 import type { PGlite, Transaction } from "@electric-sql/pglite";
-import { DatabaseRefused, DatabaseUnavailable } from "../errors.ts";
+import { DatabaseRefused, DatabaseUnavailable, DatabaseUnreached } from "../errors.ts";
 import type { Database, Parameter, Sql } from "./database.ts";
 
 /** Where the data lives. */
@@ -75,7 +75,7 @@ export class PgliteDatabase implements Database {
   async #started(): Promise<PGlite> {
     const engine = await this.#engine;
     if (!engine || engine.closed) {
-      throw new DatabaseUnavailable(
+      throw new DatabaseUnreached(
         `Cannot use the database in '${this.address}' as it is not started: start it first`,
       );
     }

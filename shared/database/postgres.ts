@@ -1,6 +1,6 @@
 /** A Postgres server behind the seam. */
 import { getLogger } from "@logtape/logtape";
-import { DatabaseRefused, DatabaseUnavailable } from "../errors.ts";
+import { DatabaseRefused, DatabaseUnavailable, DatabaseUnreached } from "../errors.ts";
 import type { Database, Parameter, Sql } from "./database.ts";
 import { type PostgresConnection, sqlStateOf } from "./postgres_connection.ts";
 import { PostgresConnector } from "./postgres_connector.ts";
@@ -136,7 +136,7 @@ export class PostgresDatabase implements Database {
   /** Lends a connection to `work`; it comes back to the pool only if it is sound. */
   async #use<Result>(work: (connection: PostgresConnection) => Promise<Result>): Promise<Result> {
     if (!this.#pool) {
-      throw new DatabaseUnavailable(
+      throw new DatabaseUnreached(
         `Cannot use the database at ${this.address} because it is not started: start it first`,
       );
     }
@@ -161,7 +161,7 @@ export class PostgresDatabase implements Database {
       this.#away = false;
       return connection;
     } catch (error) {
-      throw this.#lost(error);
+      throw this.#lost(error, DatabaseUnreached);
     }
   }
 
@@ -180,14 +180,14 @@ export class PostgresDatabase implements Database {
     );
   }
 
-  #lost(cause: unknown): DatabaseUnavailable {
+  #lost(cause: unknown, Kind = DatabaseUnavailable): DatabaseUnavailable {
     const { address } = this;
     const reason = reasonOf(cause);
     if (!this.#away) {
       this.#log.warn("The database at {address} is away: {reason}", { address, reason });
     }
     this.#away = true;
-    return new DatabaseUnavailable(
+    return new Kind(
       `Cannot reach the database at ${address} because ${reason}: check that it runs and that DATABASE_URL is right`,
       { cause },
     );

@@ -1,5 +1,5 @@
 /** A pool of connections: lends each to one user at a time, and opens others in place of those that are lost. */
-import { DatabaseUnavailable } from "../errors.ts";
+import { DatabaseUnreached } from "../errors.ts";
 import type { PostgresConnection } from "./postgres_connection.ts";
 
 /** What a pool needs. */
@@ -43,7 +43,7 @@ export class PostgresPool {
 
   /** A connection that nobody else uses until {@linkcode giveBack}.
    *
-   * @throws {DatabaseUnavailable} when all have been in use for too long
+   * @throws {DatabaseUnreached} when all have been in use for too long
    * @throws {Error} when none can be opened */
   lend(): Promise<PostgresConnection> {
     for (let idle = this.#idle.pop(); idle; idle = this.#idle.pop()) {
@@ -113,7 +113,7 @@ export class PostgresPool {
     const timer = setTimeout(() => {
       const { address, max } = this.#options;
       waiting.reject(
-        new DatabaseUnavailable(
+        new DatabaseUnreached(
           `Cannot use the database at ${address} because all ${max} connections of this process have been in use for ${
             WAIT_MS / 1000
           } s: give it more with CELERIAC_DATABASE_POOL, or look for slow statements`,
@@ -157,8 +157,8 @@ export class PostgresPool {
     if (this.#open.size + this.#opening === 0) this.#stopped?.resolve();
   }
 
-  #stoppedError(): DatabaseUnavailable {
-    return new DatabaseUnavailable(
+  #stoppedError(): DatabaseUnreached {
+    return new DatabaseUnreached(
       `Cannot use the database at ${this.#options.address} because it was stopped: start it again`,
     );
   }

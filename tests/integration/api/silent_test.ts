@@ -7,6 +7,7 @@ import { migrate } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { Registry } from "../../../shared/registry.ts";
 import { declarationFor } from "../../../shared/topology.ts";
+import { eventually } from "../../support/eventually.ts";
 import { ownTime } from "../../support/own_time.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { freshDatabase, freshVhost } from "../../support/servers.ts";
@@ -44,19 +45,22 @@ Deno.test("the API says within 2 s that both servers fell silent", async (t) => 
   brokerProxy.swallow();
   databaseProxy.swallow();
   const key = { "idempotency-key": "k" };
-  const cases: [string, () => Promise<Response>][] = [
-    ["a task", () => post("/v1/tasks/ping", {})],
-    ["a task that is due later", () => post("/v1/tasks/ping", { options: { countdown: 60 } })],
-    ["a task with a key", () => post("/v1/tasks/ping", {}, key)],
-    ["a workflow", () => post("/v1/workflows", { name: "ping" })],
-    ["a workflow with a key", () => post("/v1/workflows", { name: "ping" }, key)],
+  const cases: [string, boolean, () => Promise<Response>][] = [
+    ["a task", true, () => post("/v1/tasks/ping", {})],
+    ["a task due later", true, () => post("/v1/tasks/ping", { options: { countdown: 60 } })],
+    ["a task with a key", false, () => post("/v1/tasks/ping", {}, key)],
+    ["a workflow", true, () => post("/v1/workflows", { name: "ping" })],
+    ["a workflow with a key", false, () => post("/v1/workflows", { name: "ping" }, key)],
   ];
-  for (const [name, ask] of cases) {
+  for (const [name, mayBeAccepted, ask] of cases) {
     await t.step(name, async () => {
       const took = await ownTime(async () => {
         const answer = await ask();
-        const text = await answer.text();
-        assertEquals([answer.status, answer.headers.get("retry-after")], [503, "2"], text);
+        const problem = await answer.json();
+        assertEquals([answer.status, answer.headers.get("retry-after")], [503, "2"]);
+        const kind = mayBeAccepted ? "outcome-unknown" : "unavailable";
+        assertEquals(problem.type, `/problems/${kind}`, problem.detail);
+        assertEquals(problem.ids?.length, mayBeAccepted ? 1 : undefined);
       });
       assert(took < 2500, `${took} ms`);
     });
@@ -65,4 +69,49 @@ Deno.test("the API says within 2 s that both servers fell silent", async (t) => 
   databaseProxy.cut();
   brokerProxy.pass();
   databaseProxy.pass();
+});
+
+Deno.test("the API names a workflow that was committed too late for an answer", async () => {
+  await using vhost = await freshVhost();
+  await using fresh = await freshDatabase();
+  await using database = new PostgresDatabase({ url: fresh.url });
+  await database.start();
+  await migrate(database);
+  await using broker = new AmqpBroker({ url: vhost.url, name: "api" });
+  await broker.start();
+  await broker.connected();
+  const registry = new Registry(CONTRACTS);
+  await broker.declare(declarationFor("dev", registry.queues));
+  const config = loadConfig("api", { flags: { port: "0" }, env: () => undefined });
+  await using api = new Api({ config, registry, broker, database });
+  await api.start();
+  const post = async (headers = {}) => {
+    const answer = await fetch(`${api.url}/v1/workflows`, {
+      method: "POST",
+      body: JSON.stringify({ name: "ping" }),
+      headers: { "content-type": "application/json", ...headers },
+    });
+    return { status: answer.status, body: await answer.json() };
+  };
+  const locked = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<void>();
+  const lock = database.transaction(async (sql) => {
+    await sql.query("lock table celeriac.workflow in access exclusive mode");
+    locked.resolve();
+    await answered.promise;
+  });
+  await locked.promise;
+  const key = { "idempotency-key": "late" };
+  const { status, body } = await post(key);
+  assertEquals([status, body.type], [503, "/problems/outcome-unknown"]);
+  answered.resolve();
+  await lock;
+  const [id] = body.ids;
+  await eventually("the workflow", async () => {
+    const found = await fetch(`${api.url}/v1/workflows/${id}`);
+    await found.body?.cancel();
+    return found.status === 200;
+  });
+  const again = await post(key);
+  assertEquals([again.status, again.body.id], [202, id]);
 });

@@ -6,7 +6,13 @@ import {
   assertNotEquals,
 } from "@std/assert";
 import { timeOf } from "../../../shared/results/uuid_time.ts";
-import { BrokerUnavailable, DatabaseUnavailable, Unavailable } from "../../../shared/errors.ts";
+import {
+  BrokerUnavailable,
+  DatabaseUnavailable,
+  DatabaseUnreached,
+  OutcomeUnknown,
+  Unavailable,
+} from "../../../shared/errors.ts";
 import { ground } from "./ground.ts";
 
 function bodyOf({ body }: { body: Uint8Array }): unknown[] {
@@ -150,17 +156,19 @@ Deno.test("POST /v1/tasks/{name} counts what it accepts", async () => {
 
 Deno.test("POST /v1/tasks/{name} answers 503 with Retry-After when nothing can hold the task", async () => {
   const refuse = (error: Error) => ({ submit: () => Promise.reject(error) });
-  for (
-    const error of [
-      new Unavailable("both down"),
-      new DatabaseUnavailable("down"),
-      new BrokerUnavailable("down"),
-    ]
-  ) {
+  const errors: [Error, string, string[]?][] = [
+    [new Unavailable("both down"), "unavailable"],
+    [new DatabaseUnreached("down"), "unavailable"],
+    [new BrokerUnavailable("down"), "unavailable"],
+    [new DatabaseUnavailable("lost"), "outcome-unknown"],
+    [new OutcomeUnknown("both silent", ["a"]), "outcome-unknown", ["a"]],
+  ];
+  for (const [error, kind, ids] of errors) {
     await using home = await ground({}, { publisher: refuse(error) });
     const answer = await home.post("/v1/tasks/add", { args: [1, 2] });
     assertEquals([answer.status, answer.headers.get("retry-after")], [503, "2"]);
-    assertEquals((await answer.json()).type, "/problems/unavailable");
+    const problem = await answer.json();
+    assertEquals([problem.type, problem.ids], [`/problems/${kind}`, ids]);
     assertEquals(home.records.records.size, 0);
   }
 });
@@ -237,6 +245,6 @@ Deno.test("Idempotency-Key without a database is a 503 and publishes nothing", a
   await using home = await ground({}, { idempotency: { begin: down, published: down } });
   const answer = await home.post("/v1/tasks/add", { args: [1, 2] }, { "idempotency-key": "k" });
   assertEquals([answer.status, answer.headers.get("retry-after")], [503, "2"]);
-  await answer.body?.cancel();
+  assertEquals((await answer.json()).type, "/problems/unavailable");
   assertEquals(await home.published(), []);
 });
