@@ -42,25 +42,8 @@ export async function watchFolder(
   }
 }
 
-/** What of a folder is over a limit; `undefined` when nothing is. Names may come and go meanwhile.
- *
- * @example
- * ```ts
- * import { excess } from "./folder_watch.ts";
- * import { assertEquals } from "@std/assert";
- *
- * const path = await Deno.makeTempDir();
- * const limits = { folderMb: 1, folderFiles: 1 };
- * assertEquals(await excess(path, limits), undefined);
- * await Deno.writeTextFile(`${path}/a`, "");
- * await Deno.writeTextFile(`${path}/b`, "");
- * assertEquals(
- *   await excess(path, limits),
- *   "its folder held more than 1 files: write fewer, or raise sandbox.folderFiles",
- * );
- * await Deno.remove(path, { recursive: true });
- * ```
- */
+/** What of a folder is over a limit, such as `its folder held more than 1 files: write fewer, or raise sandbox.folderFiles`;
+ * `undefined` when nothing is. Names may come and go meanwhile. */
 export async function excess(
   path: string,
   { folderMb, folderFiles }: FolderLimits,

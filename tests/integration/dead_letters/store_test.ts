@@ -131,7 +131,10 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     assert(rows[0]!.due.getTime() >= before);
     assertEquals(rows[0]!.routing_key, "celeriac.default");
     assertEquals(rows[0]!.headers, { id: "t0", task: "add", retries: 0 });
-    assertEquals(outcome, { redriven: 3, waiting: 0, lastDueAt: rows[2]!.due });
+    const { lastDueAt, ...counts } = outcome;
+    assertEquals(counts, { redriven: 3, waiting: 0 });
+    // By the clock that follows the database's.
+    assert(Math.abs(lastDueAt!.getTime() - rows[2]!.due.getTime()) < 1000);
     const left = await letters.list({}, { limit: 10 });
     assertEquals(left.letters.map(({ taskId }) => taskId), ["other", "t3"]);
   },
