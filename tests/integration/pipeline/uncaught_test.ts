@@ -21,7 +21,7 @@ Deno.test("dev survives the errors that its handlers leave uncaught", async () =
     const early = await submit(url, name, {}, prefer);
     assertEquals([late.state, early.state], ["SUCCESS", "FAILURE"], dev.output);
   }
-  await dev.said(/test\.uncaught_process\[.* left an error uncaught after/);
+  await dev.said(/test\.uncaught\[.* left an error uncaught after/);
   const after = await submit(url, "test.echo", { args: ["up"] }, prefer);
   assertEquals(after.result, "up");
   dev.kill("SIGTERM");
