@@ -6,8 +6,15 @@ import type { Database } from "./database/database.ts";
 import { storable } from "./database/storable.ts";
 import { type DeadLetter, letterOf } from "./dead_letters/letter.ts";
 import type { DeadLetters } from "./dead_letters/store.ts";
-import { InvalidInput, NotSent, TopologyMissing, Unroutable } from "./errors.ts";
+import {
+  DatabaseUnavailable,
+  InvalidInput,
+  NotSent,
+  TopologyMissing,
+  Unroutable,
+} from "./errors.ts";
 import { Loop } from "./loop.ts";
+import { GIVE_UP, NEXT_DUE, PUT_BACK, REMOVE, TAKE } from "./relay_statements.ts";
 import { retryDelay, retryPolicy } from "./retry.ts";
 import type { Service } from "./service.ts";
 import { Steadiness } from "./steadiness.ts";
@@ -37,8 +44,9 @@ const IN_FLIGHT: Bound = { messages: 1000, bytes: 64 * 1024 * 1024 };
 const ROUND_MS = 100;
 /** Bytes of bodies taken at once, the last entry's not counted. */
 const BATCH_BYTES = 16 * 1024 * 1024;
-/** Seconds after which another relay takes over what this one took: longer than any confirm may take. */
-const LEASE_SECONDS = 60;
+/** Seconds after which a relay takes over what another one took: longer than a confirm takes by default. It is also how long entries
+ * wait whose taking was committed when the database went away, and nobody learned of it. */
+const LEASE_SECONDS = 20;
 /** Seconds that a message waits for its queue: long enough for a person to create it. */
 const UNROUTABLE_SECONDS = 24 * 3600;
 /** Backoff of a message that the broker does not take: one that its queue refuses is retried until it is taken. */
@@ -49,38 +57,6 @@ const SKIP_REST = 5;
 const STEADY_MS = 10_000;
 /** Another relay may be about to take what is due: looking again at once would be a busy loop. */
 const SHORTEST_REST_MS = 5;
-
-// No transaction stays open while the broker is asked: the lease in due_at does what a lock would, and a single connection (PGlite) stays free.
-const TAKE = `
-  with due as materialized (
-    select id, due_at, octet_length(body) as size from celeriac.outbox
-    where due_at <= now() and (holder is null or $5) and (exchange, routing_key) not in (
-      select exchange, routing_key from json_to_recordset($4::text::json)
-        as unconfirmed (exchange text, routing_key text))
-    order by due_at, id limit $1 for update skip locked
-  ), taken as (
-    select id, due_at, sum(size) over (order by due_at, id) - size as before from due
-  )
-  update celeriac.outbox as entry set due_at = now() + $2 * interval '1 second', offer = entry.id, holder = null
-  from taken where entry.id = taken.id and taken.before < $3
-  returning entry.id, taken.due_at, entry.task_id, entry.retries, entry.exchange, entry.routing_key,
-    entry.properties, entry.headers, entry.body, entry.attempts`;
-
-const REMOVE = "delete from celeriac.outbox where id = any($1::bigint[])";
-
-/** Apart from the other, as another relay may have taken over and removed it. */
-const GIVE_UP = `${REMOVE} returning id`;
-
-const PUT_BACK = `
-  update celeriac.outbox as entry
-  set due_at = coalesce(failed.due_at, now() + failed.delay * interval '1 second'),
-    attempts = failed.attempts, last_error = failed.error
-  from json_to_recordset($1::text::json)
-    as failed (id bigint, due_at timestamptz, delay float8, attempts integer, error text)
-  where entry.id = failed.id`;
-
-const NEXT_DUE =
-  "select (extract(epoch from min(due_at) - clock_timestamp()) * 1000)::float8 as ms from celeriac.outbox where holder is null or $1";
 
 interface Entry {
   readonly id: string;
@@ -178,9 +154,19 @@ export class Relay implements Service {
     this.#load.remove(entry);
   }
 
-  /** Writes the outcomes that there are. */
+  /** Writes the outcomes that there are; those that cannot be written now are kept for the next time. */
   async #settle(): Promise<void> {
     const settled = this.#settled.splice(0);
+    try {
+      await this.#write(settled);
+    } catch (error) {
+      if (error instanceof DatabaseUnavailable) this.#settled.unshift(...settled);
+      throw error;
+    }
+  }
+
+  /** May be repeated. */
+  async #write(settled: readonly Settled[]): Promise<void> {
     await this.#remove(settled.filter(({ reason }) => reason === undefined));
     const failed = settled.filter(({ reason }) => reason !== undefined);
     const hopeless = failed.filter((one) => this.#isHopeless(one));

@@ -1,0 +1,39 @@
+/** Statements of the relay. */
+
+/** Takes what is due: $1 entries of $3 bytes at most, for $2 seconds, but those of the destinations $4; leased messages only with $5.
+ *
+ * No transaction stays open while the broker is asked: the lease in due_at does what a lock would, and a single connection (PGlite)
+ * stays free. */
+export const TAKE = `
+  with due as materialized (
+    select id, due_at, octet_length(body) as size from celeriac.outbox
+    where due_at <= now() and (holder is null or $5) and (exchange, routing_key) not in (
+      select exchange, routing_key from json_to_recordset($4::text::json)
+        as unconfirmed (exchange text, routing_key text))
+    order by due_at, id limit $1 for update skip locked
+  ), taken as (
+    select id, due_at, sum(size) over (order by due_at, id) - size as before from due
+  )
+  update celeriac.outbox as entry set due_at = now() + $2 * interval '1 second', offer = entry.id, holder = null
+  from taken where entry.id = taken.id and taken.before < $3
+  returning entry.id, taken.due_at, entry.task_id, entry.retries, entry.exchange, entry.routing_key,
+    entry.properties, entry.headers, entry.body, entry.attempts`;
+
+/** Removes the entries $1. */
+export const REMOVE = "delete from celeriac.outbox where id = any($1::bigint[])";
+
+/** Apart from the other, as another relay may have taken over and removed it. */
+export const GIVE_UP = `${REMOVE} returning id`;
+
+/** Puts back what was not published: with its old time, or after a delay. */
+export const PUT_BACK = `
+  update celeriac.outbox as entry
+  set due_at = coalesce(failed.due_at, now() + failed.delay * interval '1 second'),
+    attempts = failed.attempts, last_error = failed.error
+  from json_to_recordset($1::text::json)
+    as failed (id bigint, due_at timestamptz, delay float8, attempts integer, error text)
+  where entry.id = failed.id`;
+
+/** Milliseconds until the next entry is due; leased messages count only with $1. */
+export const NEXT_DUE =
+  "select (extract(epoch from min(due_at) - clock_timestamp()) * 1000)::float8 as ms from celeriac.outbox where holder is null or $1";
