@@ -37,6 +37,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #work = new Set<Promise<void>>();
   readonly #accepting: Promise<void>;
   #held: readonly Direction[] = [];
+  #disposed = false;
 
   constructor(target: Deno.ConnectOptions, { rewrite, add, port = 0 }: ProxyOptions = {}) {
     this.#target = target;
@@ -85,6 +86,7 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
     this.#listener.close();
     this.cut();
     await this.#accepting;
@@ -109,6 +111,8 @@ export class TcpProxy implements AsyncDisposable {
     } catch {
       return close(client); // The server is away.
     }
+    // It was accepted just before: nobody would ever close it.
+    if (this.#disposed) return new Link(client, server, []).close();
     const link = new Link(client, server, this.#held);
     this.#links.add(link);
     await link.carry(this.#rewrite, this.#add);
