@@ -24,7 +24,7 @@ export const WORKER_SETTINGS = {
     value: "N",
     roles: ["worker", "dev"],
     help:
-      "deliveries in hand for each place (inline handler or child process) at most; slow tasks get fewer; lower it where messages are large",
+      "unacked deliveries for each place (inline handler or child process) at most; slow tasks get fewer; lower it where messages are large",
   }),
   leaseAfter: setting({
     env: "CELERIAC_LEASE_AFTER",

@@ -13,26 +13,34 @@ import { TcpProxy } from "../../support/proxy.ts";
 import { freshDatabase, freshVhost } from "../../support/servers.ts";
 import { CONTRACTS } from "./ground.ts";
 
-Deno.test("the API says within 2 s that both servers fell silent", async (t) => {
-  await using vhost = await freshVhost();
-  await using fresh = await freshDatabase();
-  await using brokerProxy = TcpProxy.of(vhost.url);
-  await using databaseProxy = TcpProxy.of(fresh.url);
-  await using database = new PostgresDatabase({ url: databaseProxy.through(fresh.url) });
+/** An API on servers that may be behind proxies. */
+async function serve({ brokerUrl, databaseUrl }: { brokerUrl: string; databaseUrl: string }) {
+  await using stack = new AsyncDisposableStack();
+  const database = stack.use(new PostgresDatabase({ url: databaseUrl }));
   await database.start();
   await migrate(database);
-  await using broker = new AmqpBroker({
-    url: brokerProxy.through(vhost.url),
-    name: "api",
-    silenceMs: 1000,
-  });
+  const broker = stack.use(new AmqpBroker({ url: brokerUrl, name: "api", silenceMs: 1000 }));
   await broker.start();
   await broker.connected();
   const registry = new Registry(CONTRACTS);
   await broker.declare(declarationFor("dev", registry.queues));
   const config = loadConfig("api", { flags: { port: "0" }, env: () => undefined });
-  await using api = new Api({ config, registry, broker, database });
+  const api = stack.use(new Api({ config, registry, broker, database }));
   await api.start();
+  const owned = stack.move();
+  return { api, database, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+Deno.test("the API says within 2 s that both servers fell silent", async (t) => {
+  await using vhost = await freshVhost();
+  await using fresh = await freshDatabase();
+  await using brokerProxy = TcpProxy.of(vhost.url);
+  await using databaseProxy = TcpProxy.of(fresh.url);
+  await using served = await serve({
+    brokerUrl: brokerProxy.through(vhost.url),
+    databaseUrl: databaseProxy.through(fresh.url),
+  });
+  const { api } = served;
   const post = (path: string, body: unknown, headers = {}) =>
     fetch(api.url + path, {
       method: "POST",
@@ -74,17 +82,8 @@ Deno.test("the API says within 2 s that both servers fell silent", async (t) => 
 Deno.test("the API names a workflow that was committed too late for an answer", async () => {
   await using vhost = await freshVhost();
   await using fresh = await freshDatabase();
-  await using database = new PostgresDatabase({ url: fresh.url });
-  await database.start();
-  await migrate(database);
-  await using broker = new AmqpBroker({ url: vhost.url, name: "api" });
-  await broker.start();
-  await broker.connected();
-  const registry = new Registry(CONTRACTS);
-  await broker.declare(declarationFor("dev", registry.queues));
-  const config = loadConfig("api", { flags: { port: "0" }, env: () => undefined });
-  await using api = new Api({ config, registry, broker, database });
-  await api.start();
+  await using served = await serve({ brokerUrl: vhost.url, databaseUrl: fresh.url });
+  const { api, database } = served;
   const post = async (headers = {}) => {
     const answer = await fetch(`${api.url}/v1/workflows`, {
       method: "POST",

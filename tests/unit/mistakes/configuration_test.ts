@@ -47,7 +47,7 @@ const SETTINGS: Mistake[] = [
     variable("worker", "CELERIAC_CONCURRENCY", "0x10"),
   ],
   [
-    "Cannot use '1000' of CELERIAC_PREFETCH_FACTOR because it is not a number from 1 to 100: correct it (deliveries in hand for each place (inline handler or child process) at most; slow tasks get fewer; lower it where messages are large)",
+    "Cannot use '1000' of CELERIAC_PREFETCH_FACTOR because it is not a number from 1 to 100: correct it (unacked deliveries for each place (inline handler or child process) at most; slow tasks get fewer; lower it where messages are large)",
     variable("worker", "CELERIAC_PREFETCH_FACTOR", "1000"),
   ],
   [
