@@ -19,7 +19,7 @@ const END = "<!-- /settings -->";
  * @param read gives a file's present text, for those that are generated in part */
 export function generated(read: (path: string) => string): Map<string, string> {
   const sample = Registry.fromModule(contracts, "the sample app");
-  const page = "docs/configuration.md";
+  const page = "docs/reference/configuration.md";
   const [before = "", rest = ""] = read(page).split(BEGIN);
   const after = rest.split(END)[1] ?? "";
   return new Map([

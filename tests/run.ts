@@ -229,7 +229,7 @@ async function timed<Value>(name: string, work: () => Promise<Value>): Promise<V
 async function celeryRows(ran: readonly string[]): Promise<string> {
   const reports = ran.map(async (suite) => [suite, await readReport(REPORTS, suite)] as const);
   return celeryTable(
-    await Deno.readTextFile("docs/celery.md"),
+    await Deno.readTextFile("docs/reference/celery.md"),
     new Map(await Promise.all(reports)),
   );
 }

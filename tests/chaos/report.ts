@@ -1,16 +1,16 @@
-/** The matrix' report: JSON for machines, a table for people, and the tables in docs/reliability.md.
+/** The matrix' report: JSON for machines, a table for people, and the tables in docs/why/reliability.md.
  *
  *     deno run --allow-read --allow-write=docs tests/chaos/report.ts
  *
  * As a program it writes what the last run and the soak measured into the tables of
- * docs/reliability.md, as far as there are reports of them; other rows stay.
+ * docs/why/reliability.md, as far as there are reports of them; other rows stay.
  * @module
  */
 import { type Observation, RECOVERY_LIMIT } from "./observation.ts";
 
 const JSON_PATH = "report/chaos.json";
 const TABLE_PATH = "report/chaos.md";
-const PAGE = "docs/reliability.md";
+const PAGE = "docs/why/reliability.md";
 const SOAK_PATH = "report/soak.json";
 
 /** Renders the table. */

@@ -1,4 +1,4 @@
-/** New passwords for a role, by the commands of docs/kubernetes.md. */
+/** New passwords for a role, by the commands of docs/run/kubernetes.md. */
 import { assertRejects, assertStringIncludes } from "@std/assert";
 import {
   client,
@@ -19,7 +19,7 @@ async function authenticate(password: string): Promise<void> {
 
 Deno.test("the documented rotation gives a role new passwords, and its tasks go on", async () => {
   await deploy("tests/e2e/overlay");
-  const page = await Deno.readTextFile(`${checkout}docs/kubernetes.md`);
+  const page = await Deno.readTextFile(`${checkout}docs/run/kubernetes.md`);
   const [, commands = ""] = /### Rotation\n\n```sh\n([^]*?)```/.exec(page) ?? [];
   assertStringIncludes(commands, "--rotate=worker");
   const old = await secret("celeriac-broker", "worker");

@@ -1,4 +1,4 @@
-/** Which rows of docs/celery.md a run has shown with real Celery. */
+/** Which rows of docs/reference/celery.md a run has shown with real Celery. */
 import { columns } from "../../cli/columns.ts";
 import { cases } from "./report.ts";
 
@@ -23,7 +23,7 @@ interface Claim {
 /** A line per row of the document's tables that names a test with real Celery: `yes` where all of its tests have passed, `NO` where one has
  * not, `-` where none ran. A test says in its name which stack it is of; a row that ends with a release is of that one only.
  *
- * @param document text of docs/celery.md
+ * @param document text of docs/reference/celery.md
  * @param reports JUnit reports by the name of their suite; of a test that is told twice the later counts
  *
  * @example

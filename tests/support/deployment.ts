@@ -1,4 +1,4 @@
-/** Celeriac on a cluster, as docs/kubernetes.md deploys it, and ways to look at it.
+/** Celeriac on a cluster, as docs/run/kubernetes.md deploys it, and ways to look at it.
  * @module
  */
 import { eventually } from "./eventually.ts";

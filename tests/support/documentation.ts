@@ -1,6 +1,7 @@
 /** What README.md and docs/ show: fenced blocks, and the commands in them and in running text.
  * @module
  */
+import { readdir } from "node:fs/promises";
 import { checkout } from "./roles.ts";
 
 /** A fenced block. */
@@ -26,13 +27,13 @@ export interface ShownCommand {
 /** Programs whose name makes a span of code in running text a command. */
 const PROGRAM = /^(deno|npx|npm|cli\.ts|kubectl|docker|podman|kind|curl|celery|psql|pip) /;
 
-/** README.md and the pages of docs/, with their texts. */
+/** README.md, CONTRIBUTING.md and the pages of docs/, with their texts. */
 export async function pages(): Promise<ReadonlyMap<string, string>> {
-  const names = (await Array.fromAsync(Deno.readDir(`${checkout}docs`)))
-    .map(({ name }) => `docs/${name}`).filter((name) => name.endsWith(".md")).sort();
+  const names = (await readdir(`${checkout}docs`, { recursive: true }))
+    .filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`).sort();
   const read = async (page: string) =>
     [page, await Deno.readTextFile(`${checkout}${page}`)] as const;
-  return new Map(await Promise.all(["README.md", ...names].map(read)));
+  return new Map(await Promise.all(["README.md", "CONTRIBUTING.md", ...names].map(read)));
 }
 
 /** The fenced blocks of a page. */

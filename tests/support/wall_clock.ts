@@ -42,7 +42,7 @@ export function wallMinutes(timezone: string, from: Date, days: number): WallMin
   });
 }
 
-/** When a line is due among these minutes, the first left out, by the rules that docs/schedules.md states. */
+/** When a line is due among these minutes, the first left out, by the rules that docs/learn/schedules.md states. */
 export function dueAmong(minutes: readonly WallMinute[], fields: Fields): Date[] {
   const due: Date[] = [];
   let latest = -Infinity;

@@ -1,4 +1,4 @@
-/** The rules of docs/architecture.md that a machine can check. */
+/** The rules of docs/why/architecture.md that a machine can check. */
 import { assert, assertEquals } from "@std/assert";
 import { appTemplate } from "../../cli/init/app_template.ts";
 import { type Import, readModules, type SourceFile } from "../support/modules.ts";

@@ -1,11 +1,11 @@
-/** docs/celery.md names a test for each claim; the files must be there. */
+/** docs/reference/celery.md names a test for each claim; the files must be there. */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 
 const checkout = new URL("../../", import.meta.url);
 
-Deno.test("docs/celery.md names tests that exist, for every trap", async () => {
-  const text = await Deno.readTextFile(new URL("docs/celery.md", checkout));
+Deno.test("docs/reference/celery.md names tests that exist, for every trap", async () => {
+  const text = await Deno.readTextFile(new URL("docs/reference/celery.md", checkout));
   const named = [...new Set(text.match(/tests\/[\w/.]+_test\.ts/g))];
   assert(named.length > 10);
   const there = async (path: string) =>
@@ -18,16 +18,16 @@ Deno.test("docs/celery.md names tests that exist, for every trap", async () => {
   }
 });
 
-Deno.test("docs/celery.md names a test for every feature", async () => {
-  const text = await Deno.readTextFile(new URL("docs/celery.md", checkout));
+Deno.test("docs/reference/celery.md names a test for every feature", async () => {
+  const text = await Deno.readTextFile(new URL("docs/reference/celery.md", checkout));
   const [, features = ""] = /## Features\n([^]*?)\n## /.exec(text) ?? [];
   const rows = features.split("\n").filter((line) => line.startsWith("| ")).slice(2);
   assert(rows.length > 35, String(rows.length));
   assertEquals(rows.filter((row) => !/\| tests\/[^|]+_test\.ts +\|$/.test(row)), []);
 });
 
-Deno.test("docs/celery.md names every test with real Celery", async () => {
-  const text = await Deno.readTextFile(new URL("docs/celery.md", checkout));
+Deno.test("docs/reference/celery.md names every test with real Celery", async () => {
+  const text = await Deno.readTextFile(new URL("docs/reference/celery.md", checkout));
   const folder = fromFileUrl(new URL("tests/interop/", checkout));
   const files: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(folder)) {

@@ -1,4 +1,4 @@
-/** The README, followed from an empty folder with an empty cache; and the examples of docs/workflows.md, on what it has started. */
+/** The README, followed from an empty folder with an empty cache; and the examples of docs/learn/workflows.md, on what it has started. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname } from "@std/path";
 import { copyCheckout, readmeApp } from "../../support/checkout_copy.ts";
@@ -10,10 +10,10 @@ import { BY_NEWCOMER } from "../../support/shown_commands.ts";
 /** Packages are fetched, and a database is made. */
 const FIRST_START_MS = 300_000;
 
-/** What the examples of docs/workflows.md end with, in their order. */
+/** What the examples of docs/learn/workflows.md end with, in their order. */
 const WORKFLOW_RESULTS = [8, 6, 2, 4, [[2, 4], [6]]];
 
-/** The contracts that the program of docs/workflows.md imports. */
+/** The contracts that the program of docs/learn/workflows.md imports. */
 const CONTRACTS = `
 import { defineTask, z } from "@celeriac/celeriac";
 const output = z.number();
@@ -85,10 +85,10 @@ Deno.test("the README works as written, from an empty folder with an empty cache
     },
   );
 
-  const page = await Deno.readTextFile(`${checkout}/docs/workflows.md`);
-  const blocks = blocksOf("docs/workflows.md", page);
+  const page = await Deno.readTextFile(`${checkout}/docs/learn/workflows.md`);
+  const blocks = blocksOf("docs/learn/workflows.md", page);
 
-  await t.step("the workflows of docs/workflows.md end as the page says", async () => {
+  await t.step("the workflows of docs/learn/workflows.md end as the page says", async () => {
     const bodies = blocks.filter(({ language }) => language === "json").map(({ text }) => text);
     const results = await Promise.all(bodies.map(async (body) => {
       const headers = { "content-type": "application/json" };
@@ -98,7 +98,7 @@ Deno.test("the README works as written, from an empty folder with an empty cache
     assertEquals(results, WORKFLOW_RESULTS);
   });
 
-  await t.step("the program of docs/workflows.md submits its workflow", async () => {
+  await t.step("the program of docs/learn/workflows.md submits its workflow", async () => {
     const folder = `${checkout}/workflow`;
     await Deno.mkdir(folder);
     const program = blocks.find(({ language }) => language === "ts")?.text ?? "";
@@ -130,9 +130,9 @@ Deno.test("the README works as written, from an empty folder with an empty cache
     });
     assertEquals(output.trim(), '"Hello, world!"');
 
-    // docs/schedules.md goes on with the same module, which `dev` loads again.
-    const page = await Deno.readTextFile(`${checkout}/docs/schedules.md`);
-    const [schedules] = blocksOf("docs/schedules.md", page).filter(({ language }) =>
+    // docs/learn/schedules.md goes on with the same module, which `dev` loads again.
+    const page = await Deno.readTextFile(`${checkout}/docs/learn/schedules.md`);
+    const [schedules] = blocksOf("docs/learn/schedules.md", page).filter(({ language }) =>
       language === "ts"
     );
     const greet = app.get("contracts.ts")!.replace(/^import .*$/m, "");

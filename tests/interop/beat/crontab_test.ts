@@ -8,7 +8,7 @@ const FROM = "2026-01-01T00:00:00+00:00";
 const TO = "2027-01-01T00:00:00+00:00";
 const HOUR_MS = 3_600_000;
 
-/** When clocks change, in UTC: what follows within the hour is where we differ, as docs/schedules.md tells. */
+/** When clocks change, in UTC: what follows within the hour is where we differ, as docs/learn/schedules.md tells. */
 const CHANGES: Readonly<Record<string, readonly string[]>> = {
   "Europe/Berlin": ["2026-03-29T01:00:00Z", "2026-10-25T01:00:00Z"],
   "America/New_York": ["2026-03-08T07:00:00Z", "2026-11-01T06:00:00Z"],

@@ -136,10 +136,12 @@ Deno.test("GET /v1/workflows/{id} knows no other ids", async () => {
   assertEquals((await api.app.request("/v1/workflows/none?wiat=1")).status, 422);
 });
 
-Deno.test("POST /v1/workflows takes every example of docs/workflows.md", async () => {
+Deno.test("POST /v1/workflows takes every example of docs/learn/workflows.md", async () => {
   const registry = Registry.fromModule(sampleApp, "the sample app");
   await using api = await ground({}, { registry });
-  const page = await Deno.readTextFile(new URL("../../../docs/workflows.md", import.meta.url));
+  const page = await Deno.readTextFile(
+    new URL("../../../docs/learn/workflows.md", import.meta.url),
+  );
   const examples = [...page.matchAll(/```json\n(.*?)```/gs)].map(([, text = ""]) => text);
   assert(examples.length >= 5);
   for (const example of examples) {
