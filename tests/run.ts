@@ -17,7 +17,7 @@ import { writeDuration } from "./support/durations.ts";
 import { NoServer } from "./support/server.ts";
 import { startRelease } from "./support/releases.ts";
 import { isGood, lineOf, sum, type Tally } from "./support/report.ts";
-import { readReport, runSuite, type Suite } from "./support/suite.ts";
+import { failSuite, readReport, runSuite, type Suite } from "./support/suite.ts";
 
 interface ServedSuite extends Suite {
   readonly needsServers: boolean;
@@ -203,7 +203,15 @@ async function runOrder(
   for (const release of releasesOf(order)) {
     const suites = suitesAgain(order, release);
     if (suites.length === 0) continue;
-    const broker = await startRelease(command, release);
+    let broker;
+    try {
+      broker = await startRelease(command, release, { signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      console.error(`\nCannot test on RabbitMQ ${release}:`, error);
+      for (const { name } of suites) tallies.push(await failSuite(name, REPORTS, error));
+      continue;
+    }
     console.log(`\n${broker.description}`);
     try {
       for (const suite of suites) {

@@ -59,7 +59,7 @@ export async function ownBroker(folder: string, signal: AbortSignal): Promise<Ch
  *
  * @param command as of `CELERIAC_TEST_BROKER` */
 export async function releasedBroker(command: string, release: string): Promise<ChaosBroker> {
-  const server = await startRelease(command, release, INSTANCE);
+  const server = await startRelease(command, release, { instance: INSTANCE });
   const tell = async (verb: string, ...args: string[]) => {
     await run(command, [verb, release, INSTANCE, ...args], { ownGroup: true, timeoutMs: 120_000 });
   };

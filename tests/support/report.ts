@@ -103,14 +103,16 @@ export function reportedFiles(xml: string): string[] {
   return opening(xml, "testsuite").map((tag) => / name="([^"]*)"/.exec(tag)?.[1] ?? "");
 }
 
-/** A report of something that failed without leaving a report. */
-export function failureReport(suite: string, failures: readonly string[]): string {
-  const cases = failures.map((name) =>
-    `<testcase name="${escaped(name)}" classname="${
-      escaped(suite)
-    }"><error message="died"/></testcase>`
+/** A report of tests that failed without leaving one.
+ *
+ * @param message the reason. Default: that they died */
+export function failureReport(suite: string, tests: readonly string[], message = "died"): string {
+  const cases = tests.map((name) =>
+    `<testcase name="${escaped(name)}" classname="${escaped(suite)}"><error message="${
+      escaped(message)
+    }"/></testcase>`
   );
-  const counts = `tests="${failures.length}" failures="0" errors="${failures.length}"`;
+  const counts = `tests="${tests.length}" failures="0" errors="${tests.length}"`;
   return `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="${escaped(suite)}" ${counts}>
 <testsuite name="${escaped(suite)}" ${counts} disabled="0">

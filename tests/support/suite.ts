@@ -65,11 +65,7 @@ function wholeFiles(failed: readonly Failure[]): SecondTry | undefined {
 export async function runSuite(suite: Suite, options: SuiteOptions): Promise<Tally> {
   const { flags, reports } = options;
   options.signal.throwIfAborted();
-  const report = `${reports}/${suite.name}.xml`;
-  const died = `${reports}/${suite.name}-died.xml`;
-  const again = `${reports}/${suite.name}.again.xml`;
-  await Deno.mkdir(reports, { recursive: true });
-  await removeFiles([report, died, again]);
+  const { report, again } = await clearReports(reports, suite.name);
   const { success, code } = await runTests(suite, report, options);
   const xml = await read(report);
   const counted = tally(xml);
@@ -91,9 +87,34 @@ export async function runSuite(suite: Suite, options: SuiteOptions): Promise<Tal
     return settled(xml, await read(again)).tally;
   }
   const missing = silent.length > 0 ? silent : [`deno test ended with ${code}`];
-  const diedXml = failureReport(suite.name, missing);
-  await Deno.writeTextFile(died, diedXml);
-  return sum([counted, tally(diedXml)]);
+  return sum([counted, await reportDeath(reports, suite.name, missing)]);
+}
+
+/** Reports a suite that could not run as one failure. */
+export async function failSuite(name: string, reports: string, reason: unknown): Promise<Tally> {
+  await clearReports(reports, name);
+  const message = reason instanceof Error ? reason.message : String(reason);
+  return await reportDeath(reports, name, [`${name} did not run`], message);
+}
+
+async function clearReports(folder: string, suite: string) {
+  const report = `${folder}/${suite}.xml`;
+  const again = `${folder}/${suite}.again.xml`;
+  await Deno.mkdir(folder, { recursive: true });
+  await removeFiles([report, again, `${folder}/${suite}-died.xml`]);
+  return { report, again };
+}
+
+/** Writes a report of tests that left none. */
+async function reportDeath(
+  folder: string,
+  suite: string,
+  tests: readonly string[],
+  message?: string,
+): Promise<Tally> {
+  const xml = failureReport(suite, tests, message);
+  await Deno.writeTextFile(`${folder}/${suite}-died.xml`, xml);
+  return tally(xml);
 }
 
 /** Runs files. Their types are for `deno task check`; those of examples are checked here only. */

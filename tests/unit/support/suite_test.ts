@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { lineOf } from "../../support/report.ts";
+import { failures, lineOf } from "../../support/report.ts";
 import { failedFaults } from "../../chaos/second_try.ts";
-import { runSuite, type Suite } from "../../support/suite.ts";
+import { failSuite, runSuite, type Suite } from "../../support/suite.ts";
 
 /** Runs files of these texts as one suite, in a folder of their own. */
 async function outcomeOf(
@@ -123,5 +123,20 @@ Deno.test("runSuite() repeats only the failed steps of a matrix", async () => {
     assertEquals(await Deno.readTextFile(record), "3.10one 3.10two 4.3one 4.3two 4.3two ");
   } finally {
     await Deno.remove(record);
+  }
+});
+
+Deno.test("failSuite() replaces the reports of a suite by one failure with its reason", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/sample.xml`, "a report of an earlier run");
+    const tally = await failSuite("sample", folder, new Error('no "broker":\n<404>'));
+    assertEquals(lineOf(tally), "0 passed, 1 failed, 0 skipped");
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["sample-died.xml"]);
+    assertEquals(failures(await Deno.readTextFile(`${folder}/sample-died.xml`)), [
+      { file: "sample", name: "sample did not run", message: 'no "broker":\n<404>' },
+    ]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
 });
