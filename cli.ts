@@ -4,8 +4,8 @@
  * 3 a server could not be reached; 4 no answer in time.
  * @module
  */
-import { loadConfig, parseFlags } from "./shared/config.ts";
-import { closest } from "./shared/closest.ts";
+import { loadConfig, parseFlags } from "./shared/config/config.ts";
+import { closest } from "./shared/text/closest.ts";
 import { ConfigurationError } from "./shared/errors.ts";
 import { ownFlags } from "./cli/command.ts";
 import { COMMANDS } from "./cli/commands.ts";

@@ -1,6 +1,6 @@
 /** How long the API waits for the database before it says so. */
 import { DatabaseUnavailable } from "../shared/errors.ts";
-import { inTime } from "../shared/waits.ts";
+import { withTimeout } from "../shared/runtime/waits.ts";
 
 /** Milliseconds after which a caller does better to try again. */
 const ANSWER_MS = 1500;
@@ -29,5 +29,5 @@ export async function answered<Answer>(
   const reason = `the database did not answer within ${ms} ms`;
   const late = () =>
     new DatabaseUnavailable(`Cannot ${purpose} because ${reason}: try again later`);
-  return await inTime(ms, late, ask);
+  return await withTimeout(ms, late, ask);
 }

@@ -1,5 +1,5 @@
 /** Reading a request's body: bounded, of one type, in UTF-8. */
-import { inTime } from "../shared/waits.ts";
+import { withTimeout } from "../shared/runtime/waits.ts";
 import { Problem } from "./problem.ts";
 
 /** Milliseconds that any body may take: a small one over the slowest line. */
@@ -65,7 +65,7 @@ export async function readBytes(
       return await collect(request.body, limit, graceMs);
     }
     const ms = graceMs + Number(declared) / BYTES_PER_MS;
-    const bytes = new Uint8Array(await inTime(ms, tooSlow, () => request.arrayBuffer()));
+    const bytes = new Uint8Array(await withTimeout(ms, tooSlow, () => request.arrayBuffer()));
     if (bytes.length > limit) throw tooLarge(limit);
     return bytes;
   } catch (cause) {
@@ -89,7 +89,7 @@ async function collect(
   try {
     for (;;) {
       const leftMs = began + graceMs + length / BYTES_PER_MS - performance.now();
-      const { done, value } = await inTime(leftMs, tooSlow, () => reader.read());
+      const { done, value } = await withTimeout(leftMs, tooSlow, () => reader.read());
       if (done) return new Uint8Array(await new Blob(collected).arrayBuffer());
       length += value.length;
       if (length > limit) throw tooLarge(limit);

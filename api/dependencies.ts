@@ -1,15 +1,15 @@
 /** What the API is made of. */
-import type { Clock } from "../shared/clock.ts";
+import type { Clock } from "../shared/runtime/clock.ts";
 import type { Hono } from "hono";
 import type { Broker } from "../shared/broker/broker.ts";
 import type { DeadLetters } from "../shared/dead_letters/store.ts";
-import type { Metrics } from "../shared/metrics.ts";
-import type { Publisher } from "../shared/publisher.ts";
-import type { Registry } from "../shared/registry.ts";
+import type { Metrics } from "../shared/telemetry/metrics.ts";
+import type { Publisher } from "../shared/outbox/publisher.ts";
+import type { Registry } from "../shared/contracts/registry.ts";
 import type { Idempotency } from "../shared/results/idempotency.ts";
 import type { Submission } from "../shared/results/result.ts";
 import type { ResultStore } from "../shared/results/store.ts";
-import type { Routes } from "../shared/routes.ts";
+import type { TaskRouter } from "../shared/outbox/task_router.ts";
 import type { Workflows } from "../shared/workflows/store.ts";
 import type { Live } from "./live.ts";
 import type { Schedules } from "./routes/schedules.ts";
@@ -47,7 +47,7 @@ export interface ApiDependencies {
   readonly deadLetters: Pick<DeadLetters, "list" | "find" | "count" | "redrive" | "purge">;
   readonly workflows: Pick<Workflows, "start" | "find">;
   /** Where tasks go that nobody named a queue for. */
-  readonly routes: Routes;
+  readonly routes: TaskRouter;
   readonly live: Live;
   readonly clock: Clock;
   /** Routes of liveness, readiness and metrics. */

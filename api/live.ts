@@ -3,7 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Broker, Message, Subscription } from "../shared/broker/broker.ts";
 import { decodeEvents, EVENT_EXCHANGE, type HeardEvent } from "../shared/celery/event.ts";
 import { Unavailable } from "../shared/errors.ts";
-import type { Service } from "../shared/service.ts";
+import type { Service } from "../shared/runtime/service.ts";
 
 /** Before another attempt to listen, when the exchange is not there yet. */
 const RETRY_MS = 5000;

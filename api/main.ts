@@ -8,24 +8,24 @@ import { readOnlyReason } from "../shared/database/read_only.ts";
 import { Collector } from "../shared/dead_letters/collector.ts";
 import { DeadLetters } from "../shared/dead_letters/store.ts";
 import { ConfigurationError } from "../shared/errors.ts";
-import { brokerCheck, databaseCheck, healthRoutes } from "../shared/health.ts";
-import { listen } from "../shared/listen.ts";
+import { brokerCheck, databaseCheck, healthRoutes } from "../shared/telemetry/health.ts";
+import { listen } from "../shared/runtime/listen.ts";
 import { Maintenance } from "../shared/maintenance.ts";
-import { Metrics } from "../shared/metrics.ts";
-import { Outbox } from "../shared/outbox.ts";
-import { Publisher } from "../shared/publisher.ts";
-import type { Registry } from "../shared/registry.ts";
-import { Relay } from "../shared/relay.ts";
+import { Metrics } from "../shared/telemetry/metrics.ts";
+import { Outbox } from "../shared/outbox/outbox.ts";
+import { Publisher } from "../shared/outbox/publisher.ts";
+import type { Registry } from "../shared/contracts/registry.ts";
+import { Relay } from "../shared/outbox/relay.ts";
 import { Idempotency } from "../shared/results/idempotency.ts";
-import { chordStore, resultStore } from "../shared/results/choice.ts";
+import { chordStore, resultStore } from "../shared/results/open_store.ts";
 import { SubmissionWriter } from "../shared/results/submissions.ts";
-import { RouteSync } from "../shared/route_sync.ts";
+import { RouteSync } from "../shared/outbox/route_sync.ts";
 import { ScheduleStore } from "../shared/schedules/store.ts";
-import { Routes } from "../shared/routes.ts";
-import type { Service } from "../shared/service.ts";
-import type { Config } from "../shared/settings.ts";
-import { declarationFor } from "../shared/topology.ts";
-import { within } from "../shared/waits.ts";
+import { TaskRouter } from "../shared/outbox/task_router.ts";
+import type { Service } from "../shared/runtime/service.ts";
+import type { Config } from "../shared/config/settings.ts";
+import { declarationFor } from "../shared/broker/topology.ts";
+import { waitAtMost } from "../shared/runtime/waits.ts";
 import { FollowUps } from "../shared/workflows/follow_ups.ts";
 import { givingUp, losing } from "../shared/workflows/give_up.ts";
 import { Workflows } from "../shared/workflows/store.ts";
@@ -88,7 +88,7 @@ export class Api implements Service {
       "Messages that nobody could work on, neither sent again nor purged",
       () => deadLetters.count(),
     );
-    const routes = new Routes(registry, config.routes);
+    const routes = new TaskRouter(registry, config.routes);
     const chords = chordStore(config.results, database);
     const publisher = new Publisher({ broker, outbox, origin: origin(), clock });
     const followUps = new FollowUps({
@@ -121,7 +121,12 @@ export class Api implements Service {
       submissions,
       live,
       relay,
-      new Collector({ broker, letters: deadLetters, giveUp, renew: config.renew }),
+      new Collector({
+        broker,
+        letters: deadLetters,
+        giveUp,
+        consumerIdleTimeout: config.consumerIdleTimeout,
+      }),
       new Maintenance({
         database,
         retention: config.retention,
@@ -225,7 +230,7 @@ async function declare(broker: Broker, queues: readonly string[]): Promise<void>
   const declared = broker.connected()
     .then(() => broker.declare(declarationFor("api", queues)))
     .catch((error) => getLogger(["celeriac", "api"]).error("{error}", { error: error.message }));
-  await within(DECLARE_MS, declared);
+  await waitAtMost(DECLARE_MS, declared);
 }
 
 /** The sender's name in Celery's manner: `gen<pid>@<host>`. */

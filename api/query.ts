@@ -1,6 +1,6 @@
 /** Query parameters and path parameters that are what they seem. */
 import type { z } from "zod";
-import { closest } from "../shared/closest.ts";
+import { closest } from "../shared/text/closest.ts";
 import { Problem, refusal } from "./problem.ts";
 
 /** Takes query parameters that are known and given once.

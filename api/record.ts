@@ -1,5 +1,5 @@
 /** Records as the API answers them: snake_case, times in ISO 8601 with zone. */
-import { parseJson, stringifyJson } from "../shared/celery/json.ts";
+import { parseJson, stringifyJson } from "../shared/celery/python_json.ts";
 import type { ResultTuple } from "../shared/celery/dispatch.ts";
 import type { ResultMeta } from "../shared/celery/result.ts";
 import type { ExceptionMeta } from "../shared/celery/exception.ts";

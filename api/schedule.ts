@@ -2,10 +2,10 @@
 import { z } from "zod";
 import { toWire } from "../shared/celery/signature.ts";
 import { InvalidInput } from "../shared/errors.ts";
-import { checkName, checkTiming, MISSED_POLICIES } from "../shared/schedule.ts";
+import { checkName, checkTiming, MISSED_POLICIES } from "../shared/schedules/schedule.ts";
 import type { NewSchedule } from "../shared/schedules/store.ts";
 import { type StoredSchedule, timingOf } from "../shared/schedules/stored_schedule.ts";
-import { nextOf, upcoming } from "../shared/timing.ts";
+import { nextOf, upcoming } from "../shared/schedules/timing.ts";
 import { fieldProblem } from "./problem.ts";
 import { strictRefusal } from "./strict_object.ts";
 import { checkSubmission, type SubmissionRules } from "./submission.ts";

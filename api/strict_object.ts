@@ -1,6 +1,6 @@
 /** Refusing an object of the API's own that holds unknown names or values that do not fit. */
 import type { z } from "zod";
-import { closest } from "../shared/closest.ts";
+import { closest } from "../shared/text/closest.ts";
 import { type Problem, refusal } from "./problem.ts";
 
 /** What is refused. */

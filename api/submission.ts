@@ -1,9 +1,9 @@
 /** A submission's body -> a checked signature. */
-import { bindArguments, inputIssues } from "../shared/arguments.ts";
-import { closest } from "../shared/closest.ts";
-import type { Submittable } from "../shared/publisher.ts";
-import type { Registry } from "../shared/registry.ts";
-import type { TaskContract } from "../shared/task.ts";
+import { bindArguments, inputIssues } from "../shared/contracts/arguments.ts";
+import { closest } from "../shared/text/closest.ts";
+import type { Submittable } from "../shared/outbox/publisher.ts";
+import type { Registry } from "../shared/contracts/registry.ts";
+import type { TaskContract } from "../shared/contracts/task.ts";
 import { isLabel } from "./label.ts";
 import { readOptions } from "./options.ts";
 import { type FieldError, fieldProblem, Problem, refusal } from "./problem.ts";

@@ -3,7 +3,7 @@ import { readCanvas } from "../shared/celery/canvas.ts";
 import { inTurn, seriesStep, sideBySide, writeCanvas } from "../shared/celery/canvas.ts";
 import { type Canvas, steps } from "../shared/celery/canvas_tree.ts";
 import { toWire } from "../shared/celery/signature.ts";
-import { closest } from "../shared/closest.ts";
+import { closest } from "../shared/text/closest.ts";
 import { Malformed } from "../shared/errors.ts";
 import { type FieldError, fieldProblem, Problem, toProblem } from "./problem.ts";
 import { checkSubmission, type SubmissionRules } from "./submission.ts";

@@ -1,10 +1,10 @@
 /** A row of django-celery-beat's `PeriodicTask`: when it is due, and what it sends. Pure; its rules are those of
  * django_celery_beat/schedulers.py, `ModelEntry`. */
 import type { Headers } from "../shared/broker/broker.ts";
-import { parseJson } from "../shared/celery/json.ts";
+import { parseJson } from "../shared/celery/python_json.ts";
 import type { Signature } from "../shared/celery/signature.ts";
 import { InvalidInput } from "../shared/errors.ts";
-import { missed, type Next, nextOf } from "../shared/timing.ts";
+import { missed, type Next, nextOf } from "../shared/schedules/timing.ts";
 
 /** The row, and that of the one schedule that it points to. */
 export interface DjangoRow {

@@ -6,23 +6,23 @@ import type { Database } from "../shared/database/database.ts";
 import { pending } from "../shared/database/migrate.ts";
 import { readOnlyReason } from "../shared/database/read_only.ts";
 import { DeadLetters } from "../shared/dead_letters/store.ts";
-import { brokerCheck, databaseCheck, healthRoutes } from "../shared/health.ts";
+import { brokerCheck, databaseCheck, healthRoutes } from "../shared/telemetry/health.ts";
 import { Lease } from "../shared/lease.ts";
-import { Metrics } from "../shared/metrics.ts";
-import { Outbox } from "../shared/outbox.ts";
-import { Publisher } from "../shared/publisher.ts";
-import type { Registry } from "../shared/registry.ts";
-import { Relay } from "../shared/relay.ts";
-import { chordStore, resultStore } from "../shared/results/choice.ts";
-import { Routes } from "../shared/routes.ts";
+import { Metrics } from "../shared/telemetry/metrics.ts";
+import { Outbox } from "../shared/outbox/outbox.ts";
+import { Publisher } from "../shared/outbox/publisher.ts";
+import type { Registry } from "../shared/contracts/registry.ts";
+import { Relay } from "../shared/outbox/relay.ts";
+import { chordStore, resultStore } from "../shared/results/open_store.ts";
+import { TaskRouter } from "../shared/outbox/task_router.ts";
 import { SubmissionWriter } from "../shared/results/submissions.ts";
-import type { CodeSchedule } from "../shared/schedule.ts";
+import type { CodeSchedule } from "../shared/schedules/schedule.ts";
 import { SCHEDULER_LEASE, ScheduleStore } from "../shared/schedules/store.ts";
-import type { Service } from "../shared/service.ts";
-import type { Config } from "../shared/settings.ts";
+import type { Service } from "../shared/runtime/service.ts";
+import type { Config } from "../shared/config/settings.ts";
 import { FollowUps } from "../shared/workflows/follow_ups.ts";
 import { givingUp, losing } from "../shared/workflows/give_up.ts";
-import { declarationFor } from "../shared/topology.ts";
+import { declarationFor } from "../shared/broker/topology.ts";
 import type { SentTick } from "./book.ts";
 import { DjangoBook } from "./django_book.ts";
 import { OwnBook } from "./own_book.ts";
@@ -68,7 +68,7 @@ export class Beat implements Service {
     const letters = new DeadLetters({ database, outbox, store, clock });
     const followUps = new FollowUps({
       publisher: new Publisher({ broker, outbox, origin, clock }),
-      routes: new Routes(registry, config.routes),
+      routes: new TaskRouter(registry, config.routes),
       chords: chordStore(config.results, database),
       store,
       lose: losing({ database, store }),

@@ -3,8 +3,8 @@ import { getLogger } from "@logtape/logtape";
 import type { Database } from "../shared/database/database.ts";
 import { CeleriacError } from "../shared/errors.ts";
 import { type Fence, HELD } from "../shared/lease.ts";
-import { entriesJson, ENTRY_COLUMNS, ENTRY_VALUES } from "../shared/outbox.ts";
-import type { Registry } from "../shared/registry.ts";
+import { entriesJson, ENTRY_COLUMNS, ENTRY_VALUES } from "../shared/outbox/outbox.ts";
+import type { Registry } from "../shared/contracts/registry.ts";
 import {
   fromRow,
   SCHEDULE_COLUMNS,
@@ -13,7 +13,7 @@ import {
   timingOf,
 } from "../shared/schedules/stored_schedule.ts";
 import { submittable } from "../shared/schedules/submittable.ts";
-import { nextOf } from "../shared/timing.ts";
+import { nextOf } from "../shared/schedules/timing.ts";
 import type { Book, Round, SentTick } from "./book.ts";
 import { planTicks, tickOf } from "./tick.ts";
 

@@ -1,9 +1,9 @@
 /** The scheduler: whoever holds the lease sends what is due, the others wait for their turn. */
 import { getLogger } from "@logtape/logtape";
-import type { Verdict } from "../shared/health.ts";
+import type { HealthStatus } from "../shared/telemetry/health.ts";
 import type { Lease } from "../shared/lease.ts";
-import { Loop } from "../shared/loop.ts";
-import type { Service } from "../shared/service.ts";
+import { Loop } from "../shared/runtime/loop.ts";
+import type { Service } from "../shared/runtime/service.ts";
 import type { Book, SentTick } from "./book.ts";
 
 /** What a scheduler works with. */
@@ -65,7 +65,7 @@ export class Scheduler implements Service {
   }
 
   /** Whether its rounds go on, for liveness. */
-  look(): Verdict {
+  look(): HealthStatus {
     const silent = (performance.now() - this.#lastRound) / 1000;
     return silent < STUCK_AFTER
       ? { ok: true, state: this.#leads ? "leading" : "waiting" }

@@ -1,12 +1,12 @@
 /** Ticks: which are due, and what each of them sends. Pure. */
 import { createHash } from "node:crypto";
 import { checkHeaders } from "../shared/broker/header_limit.ts";
-import type { OutboxEntry } from "../shared/outbox.ts";
-import { entryOf } from "../shared/publisher.ts";
+import type { OutboxEntry } from "../shared/outbox/outbox.ts";
+import { entryOf } from "../shared/outbox/publisher.ts";
 import type { Submission } from "../shared/results/result.ts";
-import { MISSED_AFTER, MISSED_LIMIT, type MissedPolicy } from "../shared/schedule.ts";
+import { MISSED_AFTER, MISSED_LIMIT, type MissedPolicy } from "../shared/schedules/schedule.ts";
 import type { ScheduledTask } from "../shared/schedules/submittable.ts";
-import { missed, type Next } from "../shared/timing.ts";
+import { missed, type Next } from "../shared/schedules/timing.ts";
 
 /** What a schedule is to do now. */
 export interface Plan {
@@ -23,7 +23,7 @@ export interface Plan {
  * @example
  * ```ts
  * import { planTicks } from "./tick.ts";
- * import { nextOf } from "../shared/timing.ts";
+ * import { nextOf } from "../shared/schedules/timing.ts";
  * import { assertEquals } from "@std/assert";
  *
  * const at = (minute: number) => new Date(Date.UTC(2026, 0, 1, 0, minute));

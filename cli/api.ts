@@ -1,6 +1,6 @@
 /** `cli.ts api`: take tasks over HTTP and publish them. */
 import { Api } from "../api/main.ts";
-import { startLog } from "../shared/log.ts";
+import { startLog } from "../shared/telemetry/log.ts";
 import { loadRegistry, modulesOf } from "./app.ts";
 import { type Command, configOf } from "./command.ts";
 import { EXIT } from "./exit.ts";

@@ -1,10 +1,10 @@
 /** The app that a role works for: its contracts and handlers. */
 import { join, toFileUrl } from "@std/path";
 import { ConfigurationError } from "../shared/errors.ts";
-import { importModule, moduleUrl } from "../shared/modules.ts";
-import { Registry } from "../shared/registry.ts";
-import { type CodeSchedule, schedulesOf } from "../shared/schedule.ts";
-import { type Config, type Role, SETTINGS } from "../shared/settings.ts";
+import { importModule, moduleUrl } from "../shared/contracts/modules.ts";
+import { Registry } from "../shared/contracts/registry.ts";
+import { type CodeSchedule, schedulesOf } from "../shared/schedules/schedule.ts";
+import { type Config, type Role, SETTINGS } from "../shared/config/settings.ts";
 import { deniedAtLoad } from "../workers/denial.ts";
 import { Handlers } from "../workers/handlers.ts";
 import { tolerateUndeclaredVariables } from "../workers/package_environment.ts";

@@ -1,7 +1,7 @@
 /** `cli.ts beat`: send what schedules say, when they say. */
 import { Beat } from "../beat/main.ts";
-import { listen } from "../shared/listen.ts";
-import { startLog } from "../shared/log.ts";
+import { listen } from "../shared/runtime/listen.ts";
+import { startLog } from "../shared/telemetry/log.ts";
 import { loadRegistry, loadSchedules, modulesOf } from "./app.ts";
 import { type Command, configOf } from "./command.ts";
 import { EXIT } from "./exit.ts";

@@ -1,6 +1,6 @@
 /** The CLI as a client of the API. */
 import { CeleriacError, ConfigurationError, Unavailable } from "../shared/errors.ts";
-import type { Config } from "../shared/settings.ts";
+import type { Config } from "../shared/config/settings.ts";
 import { EXIT } from "./exit.ts";
 
 /** A record as the API gives it. */

@@ -1,5 +1,5 @@
 /** What a command is. */
-import type { Config, Role } from "../shared/settings.ts";
+import type { Config, Role } from "../shared/config/settings.ts";
 
 /** What a command gets. */
 export interface Given {

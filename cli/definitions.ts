@@ -17,9 +17,9 @@ import {
   selectUsers,
 } from "../shared/definitions/users.ts";
 import { ConfigurationError } from "../shared/errors.ts";
-import type { Config } from "../shared/settings.ts";
-import { DEFAULT_QUEUE } from "../shared/task.ts";
-import { topology } from "../shared/topology.ts";
+import type { Config } from "../shared/config/settings.ts";
+import { DEFAULT_QUEUE } from "../shared/contracts/task.ts";
+import { topology } from "../shared/broker/topology.ts";
 import { loadRegistry, modulesOf } from "./app.ts";
 import { type Command, configOf, type Given } from "./command.ts";
 import { EXIT } from "./exit.ts";

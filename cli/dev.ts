@@ -1,8 +1,8 @@
 /** `cli.ts dev`: API, worker and beat in one process, on a broker in memory and an embedded Postgres. */
 import { Api } from "../api/main.ts";
 import { Beat } from "../beat/main.ts";
-import { startLog } from "../shared/log.ts";
-import { declarationFor } from "../shared/topology.ts";
+import { startLog } from "../shared/telemetry/log.ts";
+import { declarationFor } from "../shared/broker/topology.ts";
 import { WorkerNode } from "../workers/main.ts";
 import { loadHandlers, loadRegistry, loadSchedules, modulesOf } from "./app.ts";
 import { type Command, configOf } from "./command.ts";

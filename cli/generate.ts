@@ -5,10 +5,10 @@
 import { formatDefinitions } from "../shared/definitions/document.ts";
 import { templateDefinitions } from "../shared/definitions/render.ts";
 import { egressPolicy } from "../shared/manifest.ts";
-import { Registry } from "../shared/registry.ts";
-import { flagOf, type Setting, type SettingKey, SETTINGS } from "../shared/settings.ts";
+import { Registry } from "../shared/contracts/registry.ts";
+import { flagOf, type Setting, type SettingKey, SETTINGS } from "../shared/config/settings.ts";
 import * as contracts from "../shared/tasks/mod.ts";
-import { topology } from "../shared/topology.ts";
+import { topology } from "../shared/broker/topology.ts";
 import { defaultOf } from "./help.ts";
 
 const BEGIN = "<!-- settings: generated -->";

@@ -1,5 +1,5 @@
 /** `--help` in words. */
-import { flagOf, settingsOf } from "../shared/settings.ts";
+import { flagOf, settingsOf } from "../shared/config/settings.ts";
 import type { Command } from "./command.ts";
 import { SUMMARIES } from "./commands.ts";
 

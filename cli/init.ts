@@ -1,7 +1,7 @@
 /** `cli init`: the files of a new app. */
 import { join, relative, resolve } from "@std/path";
 import { ConfigurationError } from "../shared/errors.ts";
-import { shellQuote } from "../shared/shell_quote.ts";
+import { shellQuote } from "../shared/text/shell_quote.ts";
 import type { Command } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { appTemplate } from "./init/app_template.ts";

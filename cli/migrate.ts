@@ -5,7 +5,7 @@ import { makeDjangoTables } from "../shared/database/django.ts";
 import { migrate as bring } from "../shared/database/migrate.ts";
 import { readMigrations } from "../shared/database/migration_folder.ts";
 import { ConfigurationError, DatabaseUnavailable } from "../shared/errors.ts";
-import { startLog } from "../shared/log.ts";
+import { startLog } from "../shared/telemetry/log.ts";
 import { type Command, configOf } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { databaseOf } from "./servers.ts";

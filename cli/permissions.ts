@@ -1,15 +1,15 @@
 /** `cli.ts permissions`: the Deno flags that a role needs, and no more. */
 import { dirname, fromFileUrl, resolve } from "@std/path";
-import { parseAmqpUrls } from "../shared/broker/amqp_address.ts";
-import { loadConfig, parseFlags } from "../shared/config.ts";
+import { parseAmqpUrls } from "../shared/broker/amqp/address.ts";
+import { loadConfig, parseFlags } from "../shared/config/config.ts";
 import { ConfigurationError } from "../shared/errors.ts";
-import { closest } from "../shared/closest.ts";
-import { configFileOf } from "../shared/config_file.ts";
+import { closest } from "../shared/text/closest.ts";
+import { configFileOf } from "../shared/config/config_file.ts";
 import { brokerUsers } from "../shared/definitions/users.ts";
 import { passwordVariables } from "../shared/definitions/secrets.ts";
-import type { GRANTS } from "../shared/permissions.ts";
-import { type Config, type Role, settingsOf } from "../shared/settings.ts";
-import type { TaskContract } from "../shared/task.ts";
+import type { GRANTS } from "../shared/contracts/permissions.ts";
+import { type Config, type Role, settingsOf } from "../shared/config/settings.ts";
+import type { TaskContract } from "../shared/contracts/task.ts";
 import { CHILD_VARIABLES, hasFolder } from "../workers/sandbox/permissions.ts";
 import { SHELL } from "../workers/sandbox/warden.ts";
 import { loadRegistry, type Modules, modulesOf } from "./app.ts";

@@ -1,9 +1,9 @@
 /** Celery's remote control from the command line: what `inspect` and `control` share. */
-import type { AmqpBroker } from "../shared/broker/amqp.ts";
-import { closest } from "../shared/closest.ts";
+import type { AmqpBroker } from "../shared/broker/amqp/broker.ts";
+import { closest } from "../shared/text/closest.ts";
 import { BrokerUnavailable, ConfigurationError } from "../shared/errors.ts";
-import { inquire } from "../shared/inquiry.ts";
-import { declarationFor } from "../shared/topology.ts";
+import { inquire } from "../shared/celery/control_client.ts";
+import { declarationFor } from "../shared/broker/topology.ts";
 import { configOf, type Given } from "./command.ts";
 import { EXIT } from "./exit.ts";
 import { printJson } from "./print.ts";

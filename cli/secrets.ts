@@ -1,5 +1,5 @@
 /** `cli.ts secrets`: the Secrets that the manifests of infra/k8s mount. */
-import { closest } from "../shared/closest.ts";
+import { closest } from "../shared/text/closest.ts";
 import { brokerUsers } from "../shared/definitions/users.ts";
 import { DEFAULT_VHOST } from "../shared/definitions/render.ts";
 import { ConfigurationError } from "../shared/errors.ts";

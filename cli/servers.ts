@@ -1,7 +1,7 @@
 /** Connections to the two servers, from settings. */
-import { AmqpBroker } from "../shared/broker/amqp.ts";
+import { AmqpBroker } from "../shared/broker/amqp/broker.ts";
 import { PostgresDatabase } from "../shared/database/postgres.ts";
-import type { Config } from "../shared/settings.ts";
+import type { Config } from "../shared/config/settings.ts";
 import { libpqVariable } from "./libpq_variable.ts";
 
 /** Messages turn to the outbox when none was confirmed for so long: a caller waits 2 s at most when the database is gone as well. */

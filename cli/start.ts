@@ -1,5 +1,5 @@
 /** `cli start COMMAND`: a command in a process that has exactly the permissions it needs. */
-import { loadConfig, parseFlags } from "../shared/config.ts";
+import { loadConfig, parseFlags } from "../shared/config/config.ts";
 import { appConfigFile } from "./launch/app_config.ts";
 import { denoArguments, permissionsOf } from "./launch/command_line.ts";
 import { Launched } from "./launch/launched.ts";

@@ -1,11 +1,11 @@
 /** What a role does in a container when it cannot start as it is configured: it says why where probes look, and ends; started again, it
  * finds what was mended. For a secret's file that is not there yet it waits. */
 import { getLogger } from "@logtape/logtape";
-import { loadSetting } from "../shared/config.ts";
+import { loadSetting } from "../shared/config/config.ts";
 import { SecretMissing } from "../shared/errors.ts";
-import { healthRoutes } from "../shared/health.ts";
-import { Metrics } from "../shared/metrics.ts";
-import { pause, within } from "../shared/waits.ts";
+import { healthRoutes } from "../shared/telemetry/health.ts";
+import { Metrics } from "../shared/telemetry/metrics.ts";
+import { pause, waitAtMost } from "../shared/runtime/waits.ts";
 import { explain } from "./exit.ts";
 import { stopSignal } from "./signals.ts";
 
@@ -31,7 +31,7 @@ export async function unready(command: string, error: unknown): Promise<boolean>
     const stopped = stopSignal();
     await using server = answering(command, error);
     if (!(error instanceof SecretMissing)) {
-      if (server) await within(seconds * 1000, stopped);
+      if (server) await waitAtMost(seconds * 1000, stopped);
       return false;
     }
     return await appears(error.path, stopped);

@@ -1,5 +1,5 @@
 /** What is written after a command: words of its own, and numbers. */
-import { closest } from "../shared/closest.ts";
+import { closest } from "../shared/text/closest.ts";
 import { ConfigurationError } from "../shared/errors.ts";
 
 /** The word, if it is one of those that a command knows.

@@ -1,7 +1,7 @@
 /** `cli.ts worker`: consume tasks and run them. */
-import { parseAmqpUrls } from "../shared/broker/amqp_address.ts";
-import { listen } from "../shared/listen.ts";
-import { startLog } from "../shared/log.ts";
+import { parseAmqpUrls } from "../shared/broker/amqp/address.ts";
+import { listen } from "../shared/runtime/listen.ts";
+import { startLog } from "../shared/telemetry/log.ts";
 import { WorkerNode } from "../workers/main.ts";
 import { loadHandlers, loadRegistry, modulesOf } from "./app.ts";
 import { type Command, configOf } from "./command.ts";

@@ -2,8 +2,8 @@
 import { getLogger } from "@logtape/logtape";
 import type { Database } from "./database/database.ts";
 import { DAYS_AHEAD } from "./database/migrate.ts";
-import { Loop } from "./loop.ts";
-import type { Service } from "./service.ts";
+import { Loop } from "./runtime/loop.ts";
+import type { Service } from "./runtime/service.ts";
 
 /** What to keep, and how long. All in seconds. */
 export interface MaintenanceOptions {

@@ -1,6 +1,6 @@
 /** What all tasks together may do: for people, and for the NetworkPolicy of the pods that run them. */
-import { GRANTS, type Permissions } from "./permissions.ts";
-import type { SandboxLimits } from "./sandbox.ts";
+import { GRANTS, type Permissions } from "./contracts/permissions.ts";
+import type { SandboxLimits } from "./contracts/sandbox_policy.ts";
 
 /** What of a contract says where it runs and what it may. */
 export interface Permitted {

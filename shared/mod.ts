@@ -24,7 +24,7 @@ export {
   type TaskContract,
   type TaskDefinition,
   type TimeLimit,
-} from "./task.ts";
+} from "./contracts/task.ts";
 export {
   chain,
   type ChainNode,
@@ -41,17 +41,17 @@ export {
   type StarmapNode,
   type TaskNode,
   type WorkflowNode,
-} from "./canvas.ts";
-export type { ErrorKind, RetryOptions, RetryPolicy } from "./retry.ts";
-export type { Permissions, PermissionsDefinition } from "./permissions.ts";
-export type { SandboxDefinition, SandboxLimits } from "./sandbox.ts";
+} from "./contracts/workflow_builder.ts";
+export type { ErrorKind, RetryOptions, RetryPolicy } from "./contracts/retry.ts";
+export type { Permissions, PermissionsDefinition } from "./contracts/permissions.ts";
+export type { SandboxDefinition, SandboxLimits } from "./contracts/sandbox_policy.ts";
 export {
   type CodeSchedule,
   type MissedPolicy,
   schedule,
   type ScheduleDefinition,
   type ScheduleOptions,
-} from "./schedule.ts";
+} from "./schedules/schedule.ts";
 export {
   CeleriacError,
   ConfigurationError,

@@ -87,7 +87,7 @@ const again: readonly Again[] = [
     // Redelivery, requeueing, dead-lettering and rights are the broker's.
     paths: [
       "tests/integration/pipeline/crash_test.ts",
-      "tests/integration/pipeline/deaf_test.ts",
+      "tests/integration/pipeline/stalled_consumer_test.ts",
       "tests/integration/pipeline/drain_test.ts",
       "tests/integration/pipeline/first_start_test.ts",
       "tests/integration/pipeline/garbage_test.ts",

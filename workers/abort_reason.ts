@@ -1,7 +1,7 @@
 /** What a handler's error says about its signal.
  * @module
  */
-import { isError, property } from "../shared/thrown.ts";
+import { isError, property } from "../shared/runtime/thrown.ts";
 
 /** The reason of the signal where the error is only a library's word for it: many throw an `AbortError` of their own when their
  * signal aborts, in place of its reason, and a soft time limit must be seen as one. Other errors stay what they are.

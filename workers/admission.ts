@@ -1,5 +1,5 @@
 /** When an attempt may begin: most once they have a place, a suspect once it is alone. */
-import type { TaskContract } from "../shared/task.ts";
+import type { TaskContract } from "../shared/contracts/task.ts";
 import type { Suspicion } from "./crashes.ts";
 import type { Runner } from "./runner.ts";
 

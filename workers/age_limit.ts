@@ -5,9 +5,9 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { consumerTimeout } from "../shared/broker/amqp_reason.ts";
+import { consumerTimeout } from "../shared/broker/amqp/reason.ts";
 import { DatabaseUnavailable } from "../shared/errors.ts";
-import type { Service } from "../shared/service.ts";
+import type { Service } from "../shared/runtime/service.ts";
 import type { HeldDelivery } from "./held_delivery.ts";
 import type { Held } from "./in_hand.ts";
 import { messageAgain } from "./message_again.ts";

@@ -2,8 +2,8 @@
 import type { Broker } from "../shared/broker/broker.ts";
 import { encodeEvents, type EventNode, type TimedEvent } from "../shared/celery/event.ts";
 import { Unroutable } from "../shared/errors.ts";
-import type { TaskEvent } from "../shared/events.ts";
-import type { Service } from "../shared/service.ts";
+import type { TaskEvent } from "../shared/telemetry/events.ts";
+import type { Service } from "../shared/runtime/service.ts";
 
 /** How long an event may wait for company: a waiting caller is woken this much later. */
 const GATHER_MS = 20;

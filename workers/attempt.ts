@@ -1,7 +1,7 @@
 /** One attempt of a task, ready to run. */
 import type { TaskMessage } from "../shared/celery/message.ts";
 import type { Meta } from "../shared/results/result.ts";
-import type { TaskContract } from "../shared/task.ts";
+import type { TaskContract } from "../shared/contracts/task.ts";
 import type { Handler } from "./handlers.ts";
 import type { SentWork } from "./sent_work.ts";
 

@@ -1,7 +1,7 @@
 /** Celery's own tasks that every worker runs (celery/app/builtins.py). */
 import { z } from "zod";
 import { ACCUMULATE } from "../shared/celery/replacing.ts";
-import { defineTask } from "../shared/task.ts";
+import { defineTask } from "../shared/contracts/task.ts";
 import { handle, type Handler } from "./handlers.ts";
 
 const accumulate = defineTask({

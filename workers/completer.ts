@@ -4,7 +4,7 @@ import type { Database, Sql } from "../shared/database/database.ts";
 import { DatabaseRefused, DatabaseUnavailable } from "../shared/errors.ts";
 import { isFinal, type Settlement, type TaskRecord } from "../shared/results/result.ts";
 import type { ResultStore } from "../shared/results/store.ts";
-import { pause } from "../shared/waits.ts";
+import { pause } from "../shared/runtime/waits.ts";
 import type { Attempt } from "./attempt.ts";
 import type { CompletionSql } from "./completion.ts";
 import type { Follower } from "./follow.ts";

@@ -1,5 +1,5 @@
 /** What a handler is given besides its input. The same in the worker's own process and in a child. */
-import type { WorkflowNode } from "../shared/canvas.ts";
+import type { WorkflowNode } from "../shared/contracts/workflow_builder.ts";
 import type { Completion, CompletionSql } from "./completion.ts";
 import type { Replacement } from "./replacement.ts";
 import type { TaskRequest } from "./request.ts";

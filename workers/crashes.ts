@@ -1,10 +1,10 @@
 /** Counts how often a message has taken its worker with it. */
 import { getLogger } from "@logtape/logtape";
-import { Batch } from "../shared/batch.ts";
+import { Batch } from "../shared/runtime/batch.ts";
 import type { Sql } from "../shared/database/database.ts";
-import { storable } from "../shared/database/storable.ts";
-import { persevere } from "../shared/results/patience.ts";
-import type { Service } from "../shared/service.ts";
+import { sanitizeText } from "../shared/database/sanitize_text.ts";
+import { retryForever } from "../shared/results/patience.ts";
+import type { Service } from "../shared/runtime/service.ts";
 
 /** Lost runs after which a message runs alone, so that no neighbour is blamed with it. The first crash is not among them: only a message
  * that comes again is written down. */
@@ -58,20 +58,20 @@ export class Crashes implements Service {
     this.#found = new Batch<Suspect, number>({
       name: "crashes",
       delayMs: 0,
-      failed: (error, attempt) => persevere("crashes", error, attempt),
+      failed: (error, attempt) => retryForever("crashes", error, attempt),
       flush: async (suspects) => {
         const rows = await database.query<{ id: string; retries: number; runs: number }>(FIND, [
           toJson(suspects),
         ]);
         const runs = new Map(rows.map((row) => [row.id, row.runs]));
-        return suspects.map(({ id }) => runs.get(storable(id)) ?? 0);
+        return suspects.map(({ id }) => runs.get(sanitizeText(id)) ?? 0);
       },
     });
     const changing = (name: string, statement: string) =>
       new Batch<Suspect, void>({
         name: `crashes ${name}`,
         delayMs: 0,
-        failed: (error, attempt) => persevere("crashes", error, attempt),
+        failed: (error, attempt) => retryForever("crashes", error, attempt),
         flush: async (suspects) => {
           await database.query(statement, [toJson(suspects)]);
           return suspects.map(() => undefined);
@@ -134,7 +134,7 @@ function stays({ id }: Suspect, error: unknown): void {
 }
 
 function toJson(suspects: readonly Suspect[]): string {
-  return JSON.stringify(suspects.map(({ id, retries }) => ({ id: storable(id), retries })));
+  return JSON.stringify(suspects.map(({ id, retries }) => ({ id: sanitizeText(id), retries })));
 }
 
 const logger = getLogger(["celeriac", "worker"]);

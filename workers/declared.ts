@@ -4,7 +4,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { Broker, Declaration } from "../shared/broker/broker.ts";
 import { TopologyMissing } from "../shared/errors.ts";
-import { pause } from "../shared/waits.ts";
+import { pause } from "../shared/runtime/waits.ts";
 
 /** Milliseconds between two looks. */
 const LOOK_MS = 1000;

@@ -6,8 +6,8 @@ import {
   Reject,
   type Violation,
 } from "../shared/errors.ts";
-import type { TaskContract } from "../shared/task.ts";
-import { isError, property, reasonsOf, textOf } from "../shared/thrown.ts";
+import type { TaskContract } from "../shared/contracts/task.ts";
+import { isError, property, reasonsOf, textOf } from "../shared/runtime/thrown.ts";
 
 /** Deno's own words, in its own errors and in those of libraries that quote them. */
 const REQUIRES = /Requires (\w+) access(?: to (.+?))?, run again with the --allow-\w+ flag/;

@@ -1,13 +1,13 @@
 /** One delivery -> one outcome: a list of steps that reads top to bottom in {@linkcode Executor.execute}. */
-import { type Clock, waitUntil } from "../shared/clock.ts";
+import { type Clock, waitUntil } from "../shared/runtime/clock.ts";
 import { chordOf } from "../shared/celery/following.ts";
 import { inPlaceOf } from "../shared/celery/replacing.ts";
 import type { TaskMessage } from "../shared/celery/message.ts";
 import { Malformed, Reject } from "../shared/errors.ts";
-import type { Events } from "../shared/events.ts";
+import type { Events } from "../shared/telemetry/events.ts";
 import type { Outcome } from "../shared/outcome.ts";
 import type { Claim, Claimed, Meta } from "../shared/results/result.ts";
-import type { TaskContract } from "../shared/task.ts";
+import type { TaskContract } from "../shared/contracts/task.ts";
 import { readWork } from "../shared/workflows/work.ts";
 import { toIso } from "../shared/celery/time.ts";
 import { Admission } from "./admission.ts";

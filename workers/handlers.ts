@@ -1,8 +1,8 @@
 /** Handlers: the functions behind the contracts. */
 import type { z } from "zod";
 import { ConfigurationError } from "../shared/errors.ts";
-import type { Registry } from "../shared/registry.ts";
-import { isContract, type TaskContract } from "../shared/task.ts";
+import type { Registry } from "../shared/contracts/registry.ts";
+import { isContract, type TaskContract } from "../shared/contracts/task.ts";
 import type { Completion } from "./completion.ts";
 import type { Context } from "./context.ts";
 import type { Replacement } from "./replacement.ts";

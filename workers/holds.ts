@@ -8,9 +8,9 @@
 import { getLogger } from "@logtape/logtape";
 import type { TaskMessage } from "../shared/celery/message.ts";
 import type { Sql } from "../shared/database/database.ts";
-import { MAX_INTEGER, storable } from "../shared/database/storable.ts";
-import type { Service } from "../shared/service.ts";
-import { within } from "../shared/waits.ts";
+import { MAX_INTEGER, sanitizeText } from "../shared/database/sanitize_text.ts";
+import type { Service } from "../shared/runtime/service.ts";
+import { waitAtMost } from "../shared/runtime/waits.ts";
 import type { HeldDelivery } from "./held_delivery.ts";
 
 /** Milliseconds that rows wait to be deleted together. */
@@ -66,7 +66,7 @@ export class Holds implements Service {
 
   /** Deletes the rows that wait for it. */
   async stop(): Promise<void> {
-    await within(FREE_MS, this.#free());
+    await waitAtMost(FREE_MS, this.#free());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -109,7 +109,7 @@ export class Holds implements Service {
   /** Releases, and resolves when other workers may hold the task: before a delivery is given back. */
   async free(delivery: HeldDelivery): Promise<void> {
     this.release(delivery);
-    if (this.#freeing) await within(FREE_MS, this.#freeing);
+    if (this.#freeing) await waitAtMost(FREE_MS, this.#freeing);
   }
 
   /** Writes the rows of all tasks in flight again.
@@ -120,8 +120,8 @@ export class Holds implements Service {
     if (held.length === 0) return;
     const { database, node } = this.#options;
     await database.query(HOLD, [
-      storable(node),
-      held.map(({ id }) => storable(id)),
+      sanitizeText(node),
+      held.map(({ id }) => sanitizeText(id)),
       held.map(({ round }) => round),
     ]);
   }
@@ -131,14 +131,14 @@ export class Holds implements Service {
    * @throws {DatabaseUnavailable} */
   async reconcile(): Promise<void> {
     const { database, node } = this.#options;
-    const rows = await database.query<Pick<Held, "id" | "round">>(HELD, [storable(node)]);
-    const held = new Set(Array.from(this.#byId.keys(), (id) => storable(id)));
+    const rows = await database.query<Pick<Held, "id" | "round">>(HELD, [sanitizeText(node)]);
+    const held = new Set(Array.from(this.#byId.keys(), (id) => sanitizeText(id)));
     for (const row of rows) if (!held.has(row.id)) this.#end(row);
   }
 
   #end({ id, round }: Pick<Held, "id" | "round">): void {
     this.#ended.set(id, round);
-    this.#freeing ??= within(GATHER_MS).then(() => this.#free());
+    this.#freeing ??= waitAtMost(GATHER_MS).then(() => this.#free());
   }
 
   async #free(): Promise<void> {
@@ -149,8 +149,8 @@ export class Holds implements Service {
     const { database, node } = this.#options;
     // Nearly all are first attempts; a join would read the whole table.
     for (const [round, entries] of Map.groupBy(ended, ([_, round]) => round)) {
-      const ids = entries.map(([id]) => storable(id));
-      await database.query(RELEASE, [storable(node), ids, round])
+      const ids = entries.map(([id]) => sanitizeText(id));
+      await database.query(RELEASE, [sanitizeText(node), ids, round])
         .catch((error) =>
           logger.debug("Rows of {count} tasks stay for a while: {error}", {
             count: ids.length,

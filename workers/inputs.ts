@@ -1,9 +1,9 @@
 /** What a message asks for, bound to a contract and checked against it. */
-import { bindArguments, inputIssues } from "../shared/arguments.ts";
+import { bindArguments, inputIssues } from "../shared/contracts/arguments.ts";
 import type { TaskMessage } from "../shared/celery/message.ts";
 import { WrongArguments } from "../shared/errors.ts";
 import type { Outcome } from "../shared/outcome.ts";
-import type { TaskContract } from "../shared/task.ts";
+import type { TaskContract } from "../shared/contracts/task.ts";
 import { type Call, type Calls, callsOf } from "./calls.ts";
 import { invalid } from "./verdicts.ts";
 

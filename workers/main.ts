@@ -1,29 +1,33 @@
 /** Puts a worker together: messages in, outcomes out. */
 import { DatabaseClock } from "../shared/database/database_clock.ts";
 import { getLogger } from "@logtape/logtape";
-import type { AmqpAddress } from "../shared/broker/amqp_address.ts";
+import type { AmqpAddress } from "../shared/broker/amqp/address.ts";
 import type { Broker } from "../shared/broker/broker.ts";
-import { hearing, hearingOf } from "../shared/broker/hearing.ts";
+import {
+  consumerLiveness,
+  consumerReadiness,
+  consumerWatchdog,
+} from "../shared/broker/consuming/consumer_watchdog.ts";
 import { LamportClock } from "../shared/celery/clock.ts";
 import type { Database, Sql } from "../shared/database/database.ts";
 import { migrated, pending } from "../shared/database/migrate.ts";
 import { readOnlyReason } from "../shared/database/read_only.ts";
-import { Events } from "../shared/events.ts";
-import { brokerCheck, databaseCheck, healthRoutes, type Verdict } from "../shared/health.ts";
-import type { Log } from "../shared/log.ts";
-import { Metrics } from "../shared/metrics.ts";
-import { Outbox } from "../shared/outbox.ts";
-import { parseRate } from "../shared/rate.ts";
-import type { Registry } from "../shared/registry.ts";
+import { Events } from "../shared/telemetry/events.ts";
+import { brokerCheck, databaseCheck, healthRoutes } from "../shared/telemetry/health.ts";
+import type { Log } from "../shared/telemetry/log.ts";
+import { Metrics } from "../shared/telemetry/metrics.ts";
+import { Outbox } from "../shared/outbox/outbox.ts";
+import { parseRate } from "../shared/contracts/rate.ts";
+import type { Registry } from "../shared/contracts/registry.ts";
 import { ClaimReader } from "../shared/results/claims.ts";
-import { chordStore, resultStore } from "../shared/results/choice.ts";
+import { chordStore, resultStore } from "../shared/results/open_store.ts";
 import { ResultWriter } from "../shared/results/writer.ts";
-import { Routes } from "../shared/routes.ts";
+import { TaskRouter } from "../shared/outbox/task_router.ts";
 import { FollowUps } from "../shared/workflows/follow_ups.ts";
-import type { Service } from "../shared/service.ts";
-import type { Config } from "../shared/settings.ts";
-import { declarationFor } from "../shared/topology.ts";
-import { pause } from "../shared/waits.ts";
+import type { Service } from "../shared/runtime/service.ts";
+import type { Config } from "../shared/config/settings.ts";
+import { declarationFor } from "../shared/broker/topology.ts";
+import { pause } from "../shared/runtime/waits.ts";
 import { AgeLimit } from "./age_limit.ts";
 import { Announcer } from "./announcer.ts";
 import { Completer } from "./completer.ts";
@@ -130,7 +134,7 @@ export class WorkerNode implements Service {
     const uncaught = new UncaughtErrors({ events, store, modules });
     const followUps = new FollowUps({
       publisher: tellingPublisher({ broker, outbox, origin: node, events, clock: time }),
-      routes: new Routes(registry, config.routes),
+      routes: new TaskRouter(registry, config.routes),
       chords: chordStore(config.results, database),
       store,
       lose: (records) => loseWith(writer, records, node),
@@ -226,7 +230,9 @@ export class WorkerNode implements Service {
       control,
       grace: config.grace,
     });
-    this.#helpers.push(hearing(this.#worker, { name: "worker", seconds: config.renew }));
+    this.#helpers.push(
+      consumerWatchdog(this.#worker, { name: "worker", seconds: config.consumerIdleTimeout }),
+    );
     this.#metrics.sandbox.watch(pools);
     this.#metrics.watchBroker(broker);
     this.#metrics.watchWorker(this.#worker, runner, leases);
@@ -244,7 +250,7 @@ export class WorkerNode implements Service {
   /** Resolves when all queues are consumed; with `false` when it stops before that. */
   async consuming(): Promise<boolean> {
     while (!this.#stopped.signal.aborted) {
-      if (this.#consumers().ok) return true;
+      if (consumerReadiness(this.#worker).ok) return true;
       await pause(LOOK_MS, this.#stopped.signal);
     }
     return false;
@@ -276,24 +282,13 @@ export class WorkerNode implements Service {
   health(): ReturnType<typeof healthRoutes> {
     const { config, broker, database } = this.#parts;
     return healthRoutes({
-      live: [{ name: "hearing", look: () => hearingOf(this.#worker) }],
+      live: [{ name: "deliveries", look: () => consumerLiveness(this.#worker) }],
       ready: [
         brokerCheck(broker, ["connected", "blocked"]),
         databaseCheck(() => pending(database, config), () => readOnlyReason(database)),
-        { name: "consumers", look: () => this.#consumers() },
+        { name: "consumers", look: () => consumerReadiness(this.#worker) },
       ],
       metrics: this.#metrics,
     });
-  }
-
-  #consumers(): Verdict {
-    if (this.#worker.stopping) {
-      return { ok: false, state: "draining", reason: "The worker is stopping" };
-    }
-    const { silent, missing } = this.#worker;
-    if (missing !== undefined) return { ok: false, state: "missing", reason: missing };
-    return silent.length === 0
-      ? { ok: true, state: "consuming" }
-      : { ok: false, state: "silent", reason: `Not consuming ${silent.join(", ")}` };
   }
 }

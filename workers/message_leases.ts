@@ -5,13 +5,13 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { Batch } from "../shared/batch.ts";
+import { Batch } from "../shared/runtime/batch.ts";
 import type { Sql } from "../shared/database/database.ts";
-import { storable } from "../shared/database/storable.ts";
-import { Loop } from "../shared/loop.ts";
-import { messageRow, type OutboxEntry } from "../shared/outbox.ts";
-import { persevere } from "../shared/results/patience.ts";
-import type { Service } from "../shared/service.ts";
+import { sanitizeText } from "../shared/database/sanitize_text.ts";
+import { Loop } from "../shared/runtime/loop.ts";
+import { messageRow, type OutboxEntry } from "../shared/outbox/outbox.ts";
+import { retryForever } from "../shared/results/patience.ts";
+import type { Service } from "../shared/runtime/service.ts";
 
 /** Seconds after which a message is published again whose worker is silent. */
 const LEASE_SECONDS = 60;
@@ -86,7 +86,7 @@ export class MessageLeases implements Service {
     this.#database = database;
     this.#seconds = seconds;
     const failed = (error: unknown, attempt: number) =>
-      persevere("leases of messages", error, attempt);
+      retryForever("leases of messages", error, attempt);
     this.#taking = new Batch<{ key: Key; entry: Entry }, void>({
       name: "leases taken",
       failed,
@@ -155,7 +155,7 @@ export class MessageLeases implements Service {
    * @throws {DatabaseUnavailable} when stopped before it could be stored */
   async take(entry: Entry): Promise<MessageLease> {
     const { taskId, retries } = entry;
-    const key = { task_id: storable(taskId), retries, lease: randomLease() };
+    const key = { task_id: sanitizeText(taskId), retries, lease: randomLease() };
     await this.#taking.add({ key, entry });
     const lease = new MessageLease(this, key);
     this.#held.set(key.lease, lease);

@@ -1,7 +1,7 @@
 /** What a handler returned, as its record holds it. */
-import { stringifyJson } from "../shared/celery/json.ts";
+import { stringifyJson } from "../shared/celery/python_json.ts";
 import { InvalidOutput, ResultTooLarge } from "../shared/errors.ts";
-import type { TaskContract } from "../shared/task.ts";
+import type { TaskContract } from "../shared/contracts/task.ts";
 
 /** Checks what a handler returned against its contract.
  *

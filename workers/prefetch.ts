@@ -1,6 +1,6 @@
 /** How many deliveries a consumer takes: as many as keep its places busy, and no more, so that the backlog is shared among workers. */
-import { MAX_PREFETCH } from "../shared/broker/refusal.ts";
-import type { TaskContract } from "../shared/task.ts";
+import { MAX_PREFETCH } from "../shared/broker/errors.ts";
+import type { TaskContract } from "../shared/contracts/task.ts";
 import type { Slots } from "./slots.ts";
 
 /** Seconds from a delivery's answer to the next delivery, with the commit of a record between: what lies ready bridges it. */

@@ -1,5 +1,5 @@
 /** Work that takes the place of the task that returns it. */
-import type { WorkflowNode } from "../shared/canvas.ts";
+import type { WorkflowNode } from "../shared/contracts/workflow_builder.ts";
 
 const REPLACEMENT = Symbol.for("celeriac.replacement");
 

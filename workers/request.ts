@@ -1,8 +1,8 @@
 /** What the message of a task says besides its arguments, as the handler sees it. */
 import type { Headers } from "../shared/broker/broker.ts";
 import { failedAttempts, type TaskMessage } from "../shared/celery/message.ts";
-import { readHeaders, storeHeaders } from "../shared/stored_message.ts";
-import type { TimeLimit } from "../shared/task.ts";
+import { readHeaders, storeHeaders } from "../shared/broker/stored_message.ts";
+import type { TimeLimit } from "../shared/contracts/task.ts";
 
 /** What the message of a task says besides its arguments. */
 export interface TaskRequest {

@@ -1,11 +1,11 @@
 /** Calls handlers, inline or in a child process, and ends them in time. */
 import { getLogger, type Logger } from "@logtape/logtape";
-import { parseJson, stringifyJson } from "../shared/celery/json.ts";
+import { parseJson, stringifyJson } from "../shared/celery/python_json.ts";
 import { Terminated, type Violation } from "../shared/errors.ts";
-import type { Events } from "../shared/events.ts";
+import type { Events } from "../shared/telemetry/events.ts";
 import type { Settlement } from "../shared/results/result.ts";
-import type { WorkflowNode } from "../shared/canvas.ts";
-import type { TaskContract } from "../shared/task.ts";
+import type { WorkflowNode } from "../shared/contracts/workflow_builder.ts";
+import type { TaskContract } from "../shared/contracts/task.ts";
 import type { FollowUps } from "../shared/workflows/follow_ups.ts";
 import type { Contracts } from "../shared/workflows/work.ts";
 import { Company } from "./company.ts";

@@ -1,7 +1,7 @@
 /** Tells of the tasks that this worker sends. */
 import type { HeaderValue, Message } from "../shared/broker/broker.ts";
-import type { Events, TaskEvent } from "../shared/events.ts";
-import { Publisher, type PublisherOptions } from "../shared/publisher.ts";
+import type { Events, TaskEvent } from "../shared/telemetry/events.ts";
+import { Publisher, type PublisherOptions } from "../shared/outbox/publisher.ts";
 
 /** A publisher that emits `task-sent` for each message that is durable. */
 export function tellingPublisher(

@@ -1,11 +1,11 @@
 /** What a handler has sent with `context.submit()`: the ids that it gives, and the results that its record lists as children. */
 import { createHash } from "node:crypto";
-import type { WorkflowNode } from "../shared/canvas.ts";
+import type { WorkflowNode } from "../shared/contracts/workflow_builder.ts";
 import { writeCanvas } from "../shared/celery/canvas.ts";
 import { type Canvas, identified, steps } from "../shared/celery/canvas_tree.ts";
 import { childIds } from "../shared/celery/child_id.ts";
 import { childOf, resultOf, type ResultTuple } from "../shared/celery/dispatch.ts";
-import { stringifyJson } from "../shared/celery/json.ts";
+import { stringifyJson } from "../shared/celery/python_json.ts";
 import type { TaskMessage } from "../shared/celery/message.ts";
 import { InvalidInput } from "../shared/errors.ts";
 import type { FollowUps } from "../shared/workflows/follow_ups.ts";

@@ -3,7 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Broker, Headers } from "../shared/broker/broker.ts";
 import { type Grounds, groundsHeaders } from "../shared/dead_letters/letter.ts";
 import { BrokerUnavailable, InvalidInput } from "../shared/errors.ts";
-import { DEAD_EXCHANGE } from "../shared/topology.ts";
+import { DEAD_EXCHANGE } from "../shared/broker/topology.ts";
 import type { Run } from "./run.ts";
 
 /** Pause before a dead letter that the broker did not take is tried again. */

@@ -13,14 +13,14 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
-import { type Clock, SYSTEM_CLOCK } from "../shared/clock.ts";
+import { type Clock, SYSTEM_CLOCK } from "../shared/runtime/clock.ts";
 import { isFollowed } from "../shared/celery/following.ts";
 import { encodeException, pythonRepr, revoked } from "../shared/celery/exception.ts";
 import type { RetryChanges, TaskMessage } from "../shared/celery/message.ts";
 import { InvalidInput } from "../shared/errors.ts";
-import type { Events } from "../shared/events.ts";
+import type { Events } from "../shared/telemetry/events.ts";
 import type { Outcome } from "../shared/outcome.ts";
-import { dueOf, type OutboxEntry } from "../shared/outbox.ts";
+import { dueOf, type OutboxEntry } from "../shared/outbox/outbox.ts";
 import { isUnstorable } from "../shared/results/patience.ts";
 import type { Settlement } from "../shared/results/result.ts";
 import type { Follower } from "./follow.ts";

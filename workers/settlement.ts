@@ -2,7 +2,7 @@
 import type { ResultTuple } from "../shared/celery/dispatch.ts";
 import type { ExceptionMeta } from "../shared/celery/exception.ts";
 import type { TaskMessage } from "../shared/celery/message.ts";
-import type { OutboxEntry } from "../shared/outbox.ts";
+import type { OutboxEntry } from "../shared/outbox/outbox.ts";
 import type { Meta, Settlement, State } from "../shared/results/result.ts";
 import type { SentWork } from "./sent_work.ts";
 

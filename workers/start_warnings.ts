@@ -1,7 +1,7 @@
 /** Warnings about an app that a worker logs when it starts. */
 import { getLogger } from "@logtape/logtape";
-import type { Registry } from "../shared/registry.ts";
-import type { Config } from "../shared/settings.ts";
+import type { Registry } from "../shared/contracts/registry.ts";
+import type { Config } from "../shared/config/settings.ts";
 import type { Handlers } from "./handlers.ts";
 
 /** What the warnings are about. */

@@ -1,7 +1,7 @@
 /** Log lines of a task's life, as Celery's workers print them: received, then how it ended. */
-import { formatDuration } from "../shared/duration.ts";
-import type { EventListener, TaskEvent } from "../shared/events.ts";
-import type { Log } from "../shared/log.ts";
+import { formatDuration } from "../shared/text/duration.ts";
+import type { EventListener, TaskEvent } from "../shared/telemetry/events.ts";
+import type { Log } from "../shared/telemetry/log.ts";
 
 /** Characters of a result in a log line; the record has it whole. */
 const MAX_RESULT = 80;

@@ -1,6 +1,6 @@
 /** What a handler logs with: lines that carry the task's name and id. */
 import { getLogger, type LogLevel } from "@logtape/logtape";
-import { isError } from "../shared/thrown.ts";
+import { isError } from "../shared/runtime/thrown.ts";
 import type { TaskLog } from "./context.ts";
 
 /** Makes the log of one task. Takes what people pass to `console`, too: nothing that is given is lost, and nothing given throws.

@@ -1,7 +1,7 @@
 /** Ends in time what runs in the worker itself; the pool keeps the limits of a child. */
 import { SoftTimeLimitExceeded, TimeLimitExceeded } from "../shared/errors.ts";
-import type { TimeLimit } from "../shared/task.ts";
-import { inTime, unlessAborted } from "../shared/waits.ts";
+import type { TimeLimit } from "../shared/contracts/task.ts";
+import { unlessAborted, withTimeout } from "../shared/runtime/waits.ts";
 import type { Attempt } from "./attempt.ts";
 
 /** Seconds that the work of a completion has where its task has no hard limit: it holds a connection of the few there are. */
@@ -50,7 +50,7 @@ export async function withinLimit<Result>(
   const seconds = hard === undefined ? COMPLETION_SECONDS : Math.max(hard - past, 1);
   const late = () => new TimeLimitExceeded(hard ?? seconds);
   const worked = async () => await work();
-  return await inTime(timerMs(seconds), late, () => unlessAborted(worked(), signal));
+  return await withTimeout(timerMs(seconds), late, () => unlessAborted(worked(), signal));
 }
 
 /** A longer time than timers can tell (24.8 days) would fire at once. */

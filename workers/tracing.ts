@@ -1,7 +1,7 @@
 /** A delivery's part of its trace. */
 import type { Delivery } from "../shared/broker/broker.ts";
 import { pythonRepr } from "../shared/celery/exception.ts";
-import { traced, traceFailure, tracing } from "../shared/tracing.ts";
+import { traced, traceFailure, tracing } from "../shared/telemetry/tracing.ts";
 import type { Run } from "./run.ts";
 
 /** Works a delivery in a span below that of its sender; what the work sends on is seen below it. */

@@ -1,6 +1,6 @@
 /** The failure of a run that left an error uncaught. The same in the worker's own process and in a child. */
 import { UncaughtError } from "../shared/errors.ts";
-import { summaryOf } from "../shared/thrown.ts";
+import { summaryOf } from "../shared/runtime/thrown.ts";
 
 /** Why a run of a task failed, with what it left uncaught as the cause. */
 export function uncaughtError(name: string, thrown: unknown): UncaughtError {

@@ -1,13 +1,13 @@
 /** What runs leave uncaught: it fails them while they run, and is in the log, a metric and the task's record in any case. */
 import { getLogger } from "@logtape/logtape";
 import { traceback } from "../shared/celery/exception.ts";
-import { Batch } from "../shared/batch.ts";
-import type { Events } from "../shared/events.ts";
-import { persevere } from "../shared/results/patience.ts";
+import { Batch } from "../shared/runtime/batch.ts";
+import type { Events } from "../shared/telemetry/events.ts";
+import { retryForever } from "../shared/results/patience.ts";
 import type { Meta } from "../shared/results/result.ts";
 import type { ResultStore } from "../shared/results/store.ts";
-import type { Service } from "../shared/service.ts";
-import { isError, property, summaryOf, textOf } from "../shared/thrown.ts";
+import type { Service } from "../shared/runtime/service.ts";
+import { isError, property, summaryOf, textOf } from "../shared/runtime/thrown.ts";
 import { catchUncaught, type Owner } from "./uncaught.ts";
 import { uncaughtError } from "./uncaught_error.ts";
 
@@ -50,7 +50,7 @@ export class UncaughtErrors implements Service {
     this.#notes = new Batch({
       name: "uncaught errors",
       delayMs: NOTE_MS,
-      failed: (error, attempt) => persevere("uncaught errors", error, attempt),
+      failed: (error, attempt) => retryForever("uncaught errors", error, attempt),
       flush: async (notes) => {
         for (const { id, meta } of notes) await options.store.annotate(id, meta);
         return notes.map(() => undefined);

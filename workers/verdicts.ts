@@ -12,12 +12,12 @@ import {
 } from "../shared/errors.ts";
 import type { Failure, Outcome } from "../shared/outcome.ts";
 import { type Claim, isFinal } from "../shared/results/result.ts";
-import { isWorthRetrying, NO_RETRY, retryDelay, retryPolicy } from "../shared/retry.ts";
-import type { TaskContract } from "../shared/task.ts";
+import { isWorthRetrying, NO_RETRY, retryDelay, retryPolicy } from "../shared/contracts/retry.ts";
+import type { TaskContract } from "../shared/contracts/task.ts";
 import { violationOf } from "./denial.ts";
 import type { HeldDelivery } from "./held_delivery.ts";
 import { wasUnknown } from "./unknown_task.ts";
-import { isError, unreadable } from "../shared/thrown.ts";
+import { isError, unreadable } from "../shared/runtime/thrown.ts";
 
 /** A message due sooner than this is held in hand; a later one goes through the outbox, as RabbitMQ closes channels whose deliveries stay unanswered too long. */
 const HOLD_MS = 1000;

@@ -1,6 +1,6 @@
 /** Watches inline handlers: which one holds the worker's event loop. */
-import type { Events } from "../shared/events.ts";
-import type { Service } from "../shared/service.ts";
+import type { Events } from "../shared/telemetry/events.ts";
+import type { Service } from "../shared/runtime/service.ts";
 import type { Meta } from "../shared/results/result.ts";
 
 /** How often the loop must come round, milliseconds. */

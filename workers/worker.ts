@@ -1,11 +1,11 @@
 /** The worker: one consumer a queue, one executor, one settler. */
 import { getLogger } from "@logtape/logtape";
 import type { Broker, Declaration } from "../shared/broker/broker.ts";
-import type { Service } from "../shared/service.ts";
-import { within } from "../shared/waits.ts";
-import { consumedDeclaration } from "../shared/topology.ts";
-import { Consumer } from "../shared/broker/consumer.ts";
-import { Consumers } from "../shared/broker/consumers.ts";
+import type { Service } from "../shared/runtime/service.ts";
+import { waitAtMost } from "../shared/runtime/waits.ts";
+import { consumedDeclaration } from "../shared/broker/topology.ts";
+import { Consumer } from "../shared/broker/consuming/consumer.ts";
+import { Consumers } from "../shared/broker/consuming/consumers.ts";
 import type { AddOptions, Crew } from "./control/node.ts";
 import { declared } from "./declared.ts";
 import type { Executor } from "./executor.ts";
@@ -67,7 +67,7 @@ export class Worker implements Service, Crew {
     this.#options = options;
     this.#consumers = new Consumers(
       options.queues,
-      (queue, unheard) => this.#consumer(queue, unheard),
+      (queue, emptyRenewals) => this.#consumer(queue, emptyRenewals),
     );
   }
 
@@ -82,8 +82,8 @@ export class Worker implements Service, Crew {
   }
 
   /** Queues in which messages wait, of which two consumers that the broker has accepted brought none, one after the other. */
-  get deaf(): string[] {
-    return this.#consumers.deaf;
+  get stalled(): string[] {
+    return this.#consumers.stalled;
   }
 
   /** Inline handlers at once. */
@@ -167,9 +167,9 @@ export class Worker implements Service, Crew {
     });
   }
 
-  #consumer(queue: string, unheard: number): Consumer {
+  #consumer(queue: string, emptyRenewals: number): Consumer {
     return new Consumer({
-      unheard,
+      emptyRenewals,
       broker: this.#options.broker,
       queue,
       prefetch: this.#options.prefetch.of(queue),
@@ -199,13 +199,13 @@ export class Worker implements Service, Crew {
     rates.close();
     await this.#consumers.cancel();
     const idle = this.#idle();
-    await within(grace * 1000, idle, this.#hurried.promise);
+    await waitAtMost(grace * 1000, idle, this.#hurried.promise);
     if (this.#working.size > 0) {
       logger.warn("Giving back {count} deliveries that did not finish in time", {
         count: this.#working.size,
       });
       runner.abandon(new Stopping("The worker is stopping"));
-      await within(SETTLE_MS, idle);
+      await waitAtMost(SETTLE_MS, idle);
     }
     await this.#consumers.stop();
     await control.stop();
@@ -227,7 +227,7 @@ export class Worker implements Service, Crew {
         queue,
         error,
       });
-      await within(GIVE_BACK_MS);
+      await waitAtMost(GIVE_BACK_MS);
       await this.#giveBack(delivery);
     } finally {
       this.#options.holds.release(delivery);

@@ -1,9 +1,9 @@
 /** The worker's lease: a row that says it is alive, so that no other worker takes over the tasks it holds. */
 import type { Sql } from "../shared/database/database.ts";
-import { storable } from "../shared/database/storable.ts";
-import { Loop } from "../shared/loop.ts";
-import type { Service } from "../shared/service.ts";
-import { within } from "../shared/waits.ts";
+import { sanitizeText } from "../shared/database/sanitize_text.ts";
+import { Loop } from "../shared/runtime/loop.ts";
+import type { Service } from "../shared/runtime/service.ts";
+import { waitAtMost } from "../shared/runtime/waits.ts";
 import type { Holds } from "./holds.ts";
 
 /** Seconds without a renewal after which other workers take over the tasks of one that holds them. */
@@ -60,7 +60,7 @@ export class WorkerLease implements Service {
   async stop(): Promise<void> {
     await this.#loop.stop();
     const { database, node } = this.#options;
-    await within(LEAVE_MS, database.query(LEAVE, [storable(node)]).catch(() => {}));
+    await waitAtMost(LEAVE_MS, database.query(LEAVE, [sanitizeText(node)]).catch(() => {}));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -69,7 +69,7 @@ export class WorkerLease implements Service {
 
   async #renew(): Promise<number> {
     const { database, node, seconds, holds } = this.#options;
-    const [row] = await database.query<{ fresh: boolean }>(RENEW, [storable(node), seconds]);
+    const [row] = await database.query<{ fresh: boolean }>(RENEW, [sanitizeText(node), seconds]);
     if (row?.fresh) await holds.restore();
     if (this.#renewals++ % RECONCILE_EVERY === 0) await holds.reconcile();
     return seconds * 1000 / RENEWALS;

@@ -1,7 +1,7 @@
 /** Counting requests. */
 import type { MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
-import type { Metrics } from "../../shared/metrics.ts";
+import type { Metrics } from "../../shared/telemetry/metrics.ts";
 
 /** A client may send any word as its method: only these get a series of their own. */
 const METHODS: ReadonlySet<string> = new Set([

@@ -4,8 +4,8 @@
  * schemas, and routes stay plain ones.
  * @module
  */
-import type { Registry } from "../../shared/registry.ts";
-import type { TaskContract } from "../../shared/task.ts";
+import type { Registry } from "../../shared/contracts/registry.ts";
+import type { TaskContract } from "../../shared/contracts/task.ts";
 import { deadLetterPaths, deadLetterSchemas } from "./dead_letter_routes.ts";
 import {
   type Operation,
@@ -60,7 +60,7 @@ export interface OpenApiDocument {
  * @example
  * ```ts
  * import { openApiDocument } from "./document.ts";
- * import { Registry } from "../../shared/registry.ts";
+ * import { Registry } from "../../shared/contracts/registry.ts";
  * import { defineTask, z } from "../../shared/mod.ts";
  * import { assert } from "@std/assert";
  *

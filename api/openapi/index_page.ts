@@ -1,6 +1,6 @@
 /** The page at `/`: what this is, and where to go on. */
 import { html, raw } from "hono/html";
-import type { Registry } from "../../shared/registry.ts";
+import type { Registry } from "../../shared/contracts/registry.ts";
 import { anchor } from "./schema_fields.ts";
 import { STYLE } from "./style.ts";
 

@@ -5,9 +5,9 @@
  * @module
  */
 import { html, raw } from "hono/html";
-import { exampleInput } from "../../shared/example_input.ts";
-import type { Registry } from "../../shared/registry.ts";
-import { shellQuote } from "../../shared/shell_quote.ts";
+import { exampleInput } from "../../shared/contracts/example_input.ts";
+import type { Registry } from "../../shared/contracts/registry.ts";
+import { shellQuote } from "../../shared/text/shell_quote.ts";
 import { PROBLEMS } from "../problem.ts";
 import type { OpenApiDocument } from "./document.ts";
 import { anchor, fieldsOf, kindOf } from "./schema_fields.ts";

@@ -1,6 +1,6 @@
 /** Schemas of the OpenAPI document. */
 import { STATES } from "../../shared/results/result.ts";
-import type { TaskContract } from "../../shared/task.ts";
+import type { TaskContract } from "../../shared/contracts/task.ts";
 import { Options } from "../options.ts";
 import { PROBLEMS } from "../problem.ts";
 import {

@@ -3,7 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import type { HeardEvent } from "../../shared/celery/event.ts";
-import { parseJson, stringifyJson } from "../../shared/celery/json.ts";
+import { parseJson, stringifyJson } from "../../shared/celery/python_json.ts";
 import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
 import { isLabel } from "../label.ts";
 import { noRecord } from "../query.ts";

@@ -1,11 +1,11 @@
 /** `/v1/schedules`: what is sent again and again. */
-import type { Clock } from "../../shared/clock.ts";
+import type { Clock } from "../../shared/runtime/clock.ts";
 import { Hono } from "hono";
 import { z } from "zod";
 import type { ScheduleStore } from "../../shared/schedules/store.ts";
 import type { StoredSchedule } from "../../shared/schedules/stored_schedule.ts";
 import { submittable } from "../../shared/schedules/submittable.ts";
-import { DEFAULT_BODY_LIMIT } from "../../shared/task.ts";
+import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task.ts";
 import { readJsonText } from "../body.ts";
 import { parseStrict } from "../json.ts";
 import { Problem } from "../problem.ts";

@@ -1,13 +1,13 @@
 /** The broker and the database of `cli dev`: both in this process, kept in one folder. */
-import { DatabaseJournal } from "../../shared/broker/database_journal.ts";
-import { MemoryBroker } from "../../shared/broker/memory.ts";
+import { DatabaseJournal } from "../../shared/broker/memory/database_journal.ts";
+import { MemoryBroker } from "../../shared/broker/memory/broker.ts";
 import { DataFolder } from "../../shared/database/data_folder.ts";
 import { migrateApp } from "../../shared/database/app_migrations.ts";
 import { makeDjangoTables } from "../../shared/database/django.ts";
 import { migrate } from "../../shared/database/migrate.ts";
 import { readMigrations } from "../../shared/database/migration_folder.ts";
 import { PgliteDatabase } from "../../shared/database/pglite.ts";
-import type { Config } from "../../shared/settings.ts";
+import type { Config } from "../../shared/config/settings.ts";
 
 /** The roles of infra/database-roles.sql, so that what an app's migrations grant to them can be granted here. */
 const MAKE_ROLES = `

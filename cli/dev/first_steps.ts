@@ -1,7 +1,7 @@
 /** The lines that `dev` prints for a first try. */
-import { exampleInput } from "../../shared/example_input.ts";
-import { shellQuote } from "../../shared/shell_quote.ts";
-import type { TaskContract } from "../../shared/task.ts";
+import { exampleInput } from "../../shared/contracts/example_input.ts";
+import { shellQuote } from "../../shared/text/shell_quote.ts";
+import type { TaskContract } from "../../shared/contracts/task.ts";
 
 /** Returns a `curl` line that submits one of the tasks with valid arguments: the first task whose
  * contract has an example, or else the first for which arguments can be made from its schema.

@@ -6,7 +6,7 @@
  * @module
  */
 import { relative } from "@std/path";
-import type { Config } from "../../shared/settings.ts";
+import type { Config } from "../../shared/config/settings.ts";
 import { modulesOf } from "../app.ts";
 import { EXIT } from "../exit.ts";
 import { appConfigFile } from "../launch/app_config.ts";

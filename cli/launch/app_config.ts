@@ -1,7 +1,7 @@
 /** The configuration file that a child process is started with. */
 import { fromFileUrl, toFileUrl } from "@std/path";
-import { configFileOf } from "../../shared/config_file.ts";
-import { moduleUrl } from "../../shared/modules.ts";
+import { configFileOf } from "../../shared/config/config_file.ts";
+import { moduleUrl } from "../../shared/contracts/modules.ts";
 
 /** Returns the `deno.json` of the app, so that its `imports` hold for its modules.
  *

@@ -1,5 +1,5 @@
 /** A process of this program with the permissions of its role. */
-import { within } from "../../shared/waits.ts";
+import { waitAtMost } from "../../shared/runtime/waits.ts";
 import { OrphanGuard } from "./orphan_guard.ts";
 
 /** Milliseconds between two signals that a role would take for one. */
@@ -48,7 +48,7 @@ export class Launched {
   async stop({ drainMs, hurryMs }: StopTimes): Promise<void> {
     for (const [signal, patienceMs] of [["SIGTERM", drainMs], ["SIGTERM", hurryMs]] as const) {
       this.signal(signal);
-      await within(Math.max(patienceMs, SIGNAL_GAP_MS), this.ended);
+      await waitAtMost(Math.max(patienceMs, SIGNAL_GAP_MS), this.ended);
       if (!this.#running) return;
     }
     this.signal("SIGKILL");

@@ -1,6 +1,6 @@
 /** The seam to a message broker: AMQP 0-9-1 in production, memory in embedded mode. */
-import type { Service } from "../service.ts";
-import type { Binding, Exchange, Queue } from "../topology.ts";
+import type { Service } from "../runtime/service.ts";
+import type { Binding, Exchange, Queue } from "./topology.ts";
 
 /** A value in a header table. Implementations write every integer as `I` or `l`, never as `s` or `b` (Celery's py-amqp misreads those). */
 export type HeaderValue =

@@ -1,7 +1,7 @@
 /** How much a message may carry in its headers. */
 import { Buffer } from "node:buffer";
 import { InvalidInput } from "../errors.ts";
-import { FieldTable } from "./amqp_field_writer.ts";
+import { FieldTable } from "./amqp/field_writer.ts";
 import type { Headers } from "./broker.ts";
 
 /** Bytes of all headers on the wire: amqplib has no room for more. */

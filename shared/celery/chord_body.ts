@@ -5,7 +5,7 @@
  * @module
  */
 import { WorkflowTooLarge } from "../errors.ts";
-import { stringifyJson } from "./json.ts";
+import { stringifyJson } from "./python_json.ts";
 import { isObject } from "./shape.ts";
 import type { Signature, WireSignature } from "./signature.ts";
 

@@ -2,7 +2,7 @@
 import type { Message } from "../broker/broker.ts";
 import { Malformed } from "../errors.ts";
 import { readText } from "./body.ts";
-import { parseJson, stringifyJson } from "./json.ts";
+import { parseJson, stringifyJson } from "./python_json.ts";
 import { isObject } from "./shape.ts";
 
 /** The exchange of remote control: fanout, NOT durable. */

@@ -3,7 +3,7 @@ import type { Headers, Message } from "../broker/broker.ts";
 import { ContentTypeRefused, Malformed } from "../errors.ts";
 import { readText } from "./body.ts";
 import { userHeaders } from "./headers.ts";
-import { parseJson } from "./json.ts";
+import { parseJson } from "./python_json.ts";
 import type { Embed, TaskMessage } from "./message.ts";
 import { repr, reprArgs } from "./repr.ts";
 import { isCount, isName, isObject, isSeconds, isText, MAX_NAME } from "./shape.ts";

@@ -1,9 +1,9 @@
 /** Celery's event stream: what Flower, `celery events` and our own pages hear. */
 import type { Message } from "../broker/broker.ts";
 import { InvalidInput, Malformed } from "../errors.ts";
-import type { TaskEvent } from "../events.ts";
+import type { TaskEvent } from "../telemetry/events.ts";
 import { readText } from "./body.ts";
-import { parseJson, stringifyJson } from "./json.ts";
+import { parseJson, stringifyJson } from "./python_json.ts";
 import { repr, REPR_BUDGET } from "./repr.ts";
 import { isObject } from "./shape.ts";
 

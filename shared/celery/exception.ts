@@ -19,7 +19,7 @@ import {
   reasonsOf,
   summaryOf,
   textOf,
-} from "../thrown.ts";
+} from "../runtime/thrown.ts";
 import { repr, REPR_BUDGET } from "./repr.ts";
 
 /** `exc_type`, `exc_message`, `exc_module` of Celery's `prepare_exception` (celery/backends/base.py). */

@@ -3,7 +3,7 @@ import type { Headers, Message, Properties } from "../broker/broker.ts";
 import { InvalidInput, Malformed } from "../errors.ts";
 import { decodeTask } from "./decode.ts";
 import { isReservedHeader, REDELIVERED, UNKNOWN_SINCE, withoutTransport } from "./headers.ts";
-import { stringifyJson } from "./json.ts";
+import { stringifyJson } from "./python_json.ts";
 import { repr, reprArgs } from "./repr.ts";
 import {
   fitsProperty,

@@ -3,7 +3,7 @@ import type { Message } from "../broker/broker.ts";
 import { Malformed } from "../errors.ts";
 import type { ExceptionMeta } from "./exception.ts";
 import { readText } from "./body.ts";
-import { parseJson, stringifyJson } from "./json.ts";
+import { parseJson, stringifyJson } from "./python_json.ts";
 import { isObject } from "./shape.ts";
 import { fromIso, toIso } from "./time.ts";
 

@@ -1,6 +1,6 @@
 /** Applies an app's own migrations, each once. */
 import { ConfigurationError, DatabaseRefused } from "../errors.ts";
-import { pause } from "../waits.ts";
+import { pause } from "../runtime/waits.ts";
 import { checksum } from "./checksum.ts";
 import type { Database, Sql } from "./database.ts";
 import { BECOME_OWNER } from "./migrate.ts";

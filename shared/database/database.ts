@@ -1,5 +1,5 @@
 /** The seam to Postgres: a server in production, PGlite in embedded mode. */
-import type { Service } from "../service.ts";
+import type { Service } from "../runtime/service.ts";
 
 /** A value given to a statement. Pass JSON as text and cast it (`$1::text::json`), lists as arrays of text and cast them. */
 export type Parameter =

@@ -5,10 +5,10 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
-import { Loop } from "../loop.ts";
-import type { Service } from "../service.ts";
-import { within } from "../waits.ts";
+import { type Clock, SYSTEM_CLOCK } from "../runtime/clock.ts";
+import { Loop } from "../runtime/loop.ts";
+import type { Service } from "../runtime/service.ts";
+import { waitAtMost } from "../runtime/waits.ts";
 import type { Sql } from "./database.ts";
 
 /** Milliseconds between measurements: clocks drift, and a failover may bring another clock. */
@@ -49,7 +49,7 @@ export class DatabaseClock implements Clock, Service {
   /** Resolves when the time is known, or after 2 s if the database does not answer. */
   async start(): Promise<void> {
     await this.#loop.start();
-    await within(FIRST_MS, this.#first.promise);
+    await waitAtMost(FIRST_MS, this.#first.promise);
   }
 
   stop(): Promise<void> {

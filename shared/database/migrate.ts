@@ -1,7 +1,7 @@
 /** Brings a database to the schema that this program works with. */
 import { getLogger } from "@logtape/logtape";
 import { ConfigurationError, DatabaseUnavailable } from "../errors.ts";
-import { pause } from "../waits.ts";
+import { pause } from "../runtime/waits.ts";
 import type { Database, Sql } from "./database.ts";
 import { checksum } from "./checksum.ts";
 import { hasDjangoTables } from "./django.ts";

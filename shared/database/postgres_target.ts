@@ -1,5 +1,5 @@
 /** Where a database is and how to log in, from a URL and libpq's variables (PostgreSQL documentation, "Connection Strings"). */
-import { closest } from "../closest.ts";
+import { closest } from "../text/closest.ts";
 import { ConfigurationError } from "../errors.ts";
 
 /** How much TLS must prove, as libpq's `sslmode` means it. */

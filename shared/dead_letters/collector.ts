@@ -1,16 +1,16 @@
 /** Takes dead letters from their queue into the table. Any number may run. */
 import { getLogger } from "@logtape/logtape";
-import { Batch } from "../batch.ts";
+import { Batch } from "../runtime/batch.ts";
 import type { Broker, Delivery } from "../broker/broker.ts";
-import { Consumer } from "../broker/consumer.ts";
-import { Consumers } from "../broker/consumers.ts";
-import { hearing } from "../broker/hearing.ts";
+import { Consumer } from "../broker/consuming/consumer.ts";
+import { Consumers } from "../broker/consuming/consumers.ts";
+import { consumerWatchdog } from "../broker/consuming/consumer_watchdog.ts";
 import { isDataFault } from "../database/sqlstate.ts";
 import { DeadLettered } from "../errors.ts";
-import { persevere } from "../results/patience.ts";
-import type { Service } from "../service.ts";
-import { DEAD_QUEUE } from "../topology.ts";
-import { pause } from "../waits.ts";
+import { retryForever } from "../results/patience.ts";
+import type { Service } from "../runtime/service.ts";
+import { DEAD_QUEUE } from "../broker/topology.ts";
+import { pause } from "../runtime/waits.ts";
 import { bare, type DeadLetter, isDeadLettered, isSetAside, readLetter } from "./letter.ts";
 import type { GiveUp } from "../workflows/give_up.ts";
 import { isPassing } from "../workflows/follow_ups.ts";
@@ -23,7 +23,7 @@ export interface CollectorOptions {
   /** Makes the record of a task final whose message the broker dead-lettered, and sends what follows. */
   readonly giveUp: GiveUp;
   /** Seconds without a letter after which the consumer takes a fresh channel. */
-  readonly renew: number;
+  readonly consumerIdleTimeout: number;
 }
 
 /** Letters in hand at most: each may be as large as a message can be, 16 MiB. */
@@ -37,32 +37,35 @@ const RETRY_MS = 500;
 /** Makes final the records of tasks that the broker dead-lettered, stores each letter, then acks it: what comes again is known by its id. */
 export class Collector implements Service {
   readonly #consumers: Consumers;
-  readonly #hearing: Service;
+  readonly #watchdog: Service;
   readonly #batch: Batch<DeadLetter, void>;
   readonly #giveUp: GiveUp;
   readonly #stopped = new AbortController();
 
-  constructor({ broker, letters, giveUp, renew }: CollectorOptions) {
+  constructor({ broker, letters, giveUp, consumerIdleTimeout }: CollectorOptions) {
     this.#giveUp = giveUp;
     this.#batch = new Batch<DeadLetter, void>({
       name: "dead letters",
       weight: BATCH_BYTES,
       weigh: ({ message }) => message.body.length,
-      failed: (error, attempt) => persevere("dead letters", error, attempt),
+      failed: (error, attempt) => retryForever("dead letters", error, attempt),
       flush: async (batch) => {
         await letters.add(batch);
         return batch.map(() => undefined);
       },
     });
-    this.#consumers = new Consumers([DEAD_QUEUE], (queue, unheard) =>
+    this.#consumers = new Consumers([DEAD_QUEUE], (queue, emptyRenewals) =>
       new Consumer({
         broker,
         queue,
         prefetch: PREFETCH,
-        unheard,
+        emptyRenewals,
         onDelivery: (delivery) => this.#collect(delivery),
       }));
-    this.#hearing = hearing(this.#consumers, { name: "dead-letters", seconds: renew });
+    this.#watchdog = consumerWatchdog(this.#consumers, {
+      name: "dead-letters",
+      seconds: consumerIdleTimeout,
+    });
   }
 
   /** Does not wait for a broker that is away, or for a queue that is missing. */
@@ -71,14 +74,14 @@ export class Collector implements Service {
     this.#consumers.start().catch((error) =>
       log.error("Dead letters are not collected: {error}", { error })
     );
-    await this.#hearing.start();
+    await this.#watchdog.start();
   }
 
   /** Stores what is in hand; the broker takes back what cannot be stored now. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#consumers.cancel();
-    await this.#hearing.stop();
+    await this.#watchdog.stop();
     await this.#batch.stop();
     await this.#consumers.idle();
     await this.#consumers.stop();

@@ -1,6 +1,6 @@
 /** Which letters are meant, for people and for Postgres. */
 import type { Parameter } from "../database/database.ts";
-import { storable } from "../database/storable.ts";
+import { sanitizeText } from "../database/sanitize_text.ts";
 
 /** Which letters. All that is given must hold; nothing given means all. */
 export interface LetterFilter {
@@ -42,7 +42,7 @@ export function conditions(filter: LetterFilter): Conditions {
     reason: filter.reason,
   };
   for (const [column, value] of Object.entries(texts)) {
-    if (value !== undefined) given.add((text) => `${column} = ${text}`, storable(value));
+    if (value !== undefined) given.add((text) => `${column} = ${text}`, sanitizeText(value));
   }
   if (since) given.add((time) => `collected_at >= ${time}::timestamptz`, since);
   if (until) given.add((time) => `collected_at < ${time}::timestamptz`, until);

@@ -11,10 +11,10 @@ import { isTable } from "../broker/headers.ts";
 import { decodeTask } from "../celery/decode.ts";
 import { withoutTransport } from "../celery/headers.ts";
 import { isCount, isName } from "../celery/shape.ts";
-import { storable } from "../database/storable.ts";
+import { sanitizeText } from "../database/sanitize_text.ts";
 import { Malformed } from "../errors.ts";
-import { toStored } from "../stored_message.ts";
-import { DEAD_EXCHANGE, destinationOf } from "../topology.ts";
+import { toStored } from "../broker/stored_message.ts";
+import { DEAD_EXCHANGE, destinationOf } from "../broker/topology.ts";
 
 /** Why a message was set aside, by whom and when. */
 export interface Grounds {
@@ -28,7 +28,7 @@ export interface Grounds {
   readonly diedAt: Date | null;
 }
 
-/** A message that nobody could work on. All texts are storable. */
+/** A message that nobody could work on. All texts are sanitized. */
 export interface DeadLetter extends Grounds {
   /** A UUID. The same message handed out again has the same. */
   readonly id: string;
@@ -113,7 +113,7 @@ export function isSetAside(headers: Readonly<Record<string, unknown>>): boolean 
 export function readLetter(message: Message): DeadLetter {
   const { headers } = message;
   const queue = text(headers[HEADERS.queue]) ?? text(headers["x-first-death-queue"]) ??
-    storable(message.routingKey);
+    sanitizeText(message.routingKey);
   if (!isDeadLettered(message)) {
     return { id: idOf(message), ...identity(message), ...UNVERIFIED, queue, message };
   }
@@ -148,7 +148,7 @@ const UNVERIFIED = {
   diedAt: null,
 } as const;
 
-/** What can be kept of a letter in any case: the body, and texts that are storable.
+/** What can be kept of a letter in any case: the body, and sanitized texts.
  *
  * @param fault why it cannot be kept whole */
 export function bare(letter: DeadLetter, fault: string): DeadLetter {
@@ -160,7 +160,7 @@ export function bare(letter: DeadLetter, fault: string): DeadLetter {
     task: null,
     retries: 0,
     reason,
-    detail: storable(detail.slice(0, DETAIL_MAX)),
+    detail: sanitizeText(detail.slice(0, DETAIL_MAX)),
     queue,
     worker: null,
     diedAt: null,
@@ -170,7 +170,7 @@ export function bare(letter: DeadLetter, fault: string): DeadLetter {
 
 /** A letter of a message that never came as far as the queue of dead letters. */
 export function letterOf(message: Message, grounds: Grounds): DeadLetter {
-  const detail = grounds.detail && storable(grounds.detail.slice(0, DETAIL_MAX));
+  const detail = grounds.detail && sanitizeText(grounds.detail.slice(0, DETAIL_MAX));
   return { id: v7(), ...identity(message), ...grounds, detail, message };
 }
 
@@ -208,8 +208,8 @@ function told(
   retries: unknown,
 ): Pick<DeadLetter, "taskId" | "task" | "retries"> {
   return {
-    taskId: isName(id) ? storable(id) : null,
-    task: isName(task) ? storable(task) : null,
+    taskId: isName(id) ? sanitizeText(id) : null,
+    task: isName(task) ? sanitizeText(task) : null,
     retries: isCount(retries) ? Math.min(retries, INTEGER_MAX) : 0,
   };
 }
@@ -222,7 +222,7 @@ function idOf(message: Message): string {
 }
 
 function text(value: unknown): string | null {
-  return typeof value === "string" && value !== "" ? storable(value) : null;
+  return typeof value === "string" && value !== "" ? sanitizeText(value) : null;
 }
 
 /** Only years that are written the same everywhere: a timestamp sent in milliseconds is of the year 55,000. */

@@ -1,7 +1,7 @@
 /** Dead letters as rows. */
 import type { Properties } from "../broker/broker.ts";
-import { storable } from "../database/storable.ts";
-import { toStored } from "../stored_message.ts";
+import { sanitizeText } from "../database/sanitize_text.ts";
+import { toStored } from "../broker/stored_message.ts";
 import type { DeadLetter } from "./letter.ts";
 
 /** A letter as it is listed: without what is large. */
@@ -60,8 +60,8 @@ export function toRow({ message, ...letter }: DeadLetter) {
     worker: letter.worker,
     died_at: letter.diedAt,
     ...stored,
-    exchange: storable(stored.exchange),
-    routing_key: storable(stored.routing_key),
+    exchange: sanitizeText(stored.exchange),
+    routing_key: sanitizeText(stored.routing_key),
   };
 }
 

@@ -1,13 +1,13 @@
 /** The table of dead letters: kept, listed, sent again, purged. */
-import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
+import { type Clock, SYSTEM_CLOCK } from "../runtime/clock.ts";
 import { validate } from "uuid";
 import type { Database, Sql } from "../database/database.ts";
 import { InvalidInput } from "../errors.ts";
-import type { Outbox } from "../outbox.ts";
+import type { Outbox } from "../outbox/outbox.ts";
 import { readCursor, writeCursor } from "../results/cursor.ts";
 import { isFinal } from "../results/result.ts";
 import type { ResultStore } from "../results/store.ts";
-import { fromStored } from "../stored_message.ts";
+import { fromStored } from "../broker/stored_message.ts";
 import { conditions, type LetterFilter } from "./filter.ts";
 import { type DeadLetter, isFailing, resent } from "./letter.ts";
 import {

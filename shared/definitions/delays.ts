@@ -4,7 +4,7 @@
  * declare all this when they start, and RabbitMQ refuses whatever differs: so the arguments here are theirs.
  * @module
  */
-import { DELAYED_EXCHANGE } from "../topology.ts";
+import { DELAYED_EXCHANGE } from "../broker/topology.ts";
 import type { Definitions } from "./document.ts";
 
 /** Binary digits of a delay in seconds. */

@@ -1,5 +1,5 @@
 /** What a broker has, held against what it should have. Pure. */
-import { QUEUE_PREFIX } from "../topology.ts";
+import { QUEUE_PREFIX } from "../broker/topology.ts";
 import type { Definitions } from "./document.ts";
 
 /** One thing that is not as written down. */

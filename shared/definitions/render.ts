@@ -1,6 +1,6 @@
 /** Topology and users -> RabbitMQ's definitions document, without secrets (the template) or with them. */
 import { ConfigurationError } from "../errors.ts";
-import type { Topology } from "../topology.ts";
+import type { Topology } from "../broker/topology.ts";
 import { delayLevels, type DelayQueueType } from "./delays.ts";
 import type { Definitions } from "./document.ts";
 import { hashFor, passwordVariable, type SecretSource } from "./secrets.ts";
@@ -36,7 +36,7 @@ export interface RenderOptions extends TemplateOptions {
  * @example
  * ```ts
  * import { templateDefinitions } from "./render.ts";
- * import { topology } from "../topology.ts";
+ * import { topology } from "../broker/topology.ts";
  * import { assertEquals } from "@std/assert";
  *
  * const { vhosts, queues } = templateDefinitions({ topology: topology(["celeriac.images"]) });

@@ -1,6 +1,6 @@
 /** Passwords of broker users, from environment values or the files that they name. */
 import { ConfigurationError } from "../errors.ts";
-import { unreadable } from "../secret_file.ts";
+import { unreadable } from "../config/secret_file.ts";
 import { hashPassword, isHashOf, parseHash, type PasswordHash } from "./password.ts";
 import type { BrokerUser } from "./users.ts";
 

@@ -3,9 +3,9 @@
  * What every AMQP operation needs: RabbitMQ documentation, "Access Control"; the integration test tries each role against every verb.
  * @module
  */
-import { closest } from "../closest.ts";
+import { closest } from "../text/closest.ts";
 import { ConfigurationError } from "../errors.ts";
-import { DELAYED_EXCHANGE } from "../topology.ts";
+import { DELAYED_EXCHANGE } from "../broker/topology.ts";
 
 /** What a user of the broker is for. */
 export type UserRole =

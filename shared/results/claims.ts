@@ -1,7 +1,7 @@
 /** Holds deliveries about to run and reads what is known of them, in micro-batches. */
-import { Batch } from "../batch.ts";
-import type { Service } from "../service.ts";
-import { persevere } from "./patience.ts";
+import { Batch } from "../runtime/batch.ts";
+import type { Service } from "../runtime/service.ts";
+import { retryForever } from "./patience.ts";
 import type { Claim, Claimed } from "./result.ts";
 import type { ResultStore } from "./store.ts";
 
@@ -24,7 +24,7 @@ export class ClaimReader implements Service {
     this.#batch = new Batch<Claimed, Claim | undefined>({
       name: "claims",
       flush: (deliveries) => store.claim(deliveries, node),
-      failed: (error, attempt) => persevere("claims", error, attempt),
+      failed: (error, attempt) => retryForever("claims", error, attempt),
       size,
       delayMs,
       flushes: 2,

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { ENTRY_COLUMNS, ENTRY_VALUES } from "../outbox.ts";
+import { ENTRY_COLUMNS, ENTRY_VALUES } from "../outbox/outbox.ts";
 import type { State } from "./result.ts";
 import { listingOf, SAME_VALUE, type Statements } from "./statements.ts";
 

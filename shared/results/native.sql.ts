@@ -1,5 +1,5 @@
 /** The store's statements for our own schema (database/migrations). */
-import { ENTRY_COLUMNS, ENTRY_VALUES } from "../outbox.ts";
+import { ENTRY_COLUMNS, ENTRY_VALUES } from "../outbox/outbox.ts";
 import { listingOf, SAME_VALUE, type Statements, type Tables } from "./statements.ts";
 
 /** The columns of a record, in a shape that survives the way to JavaScript. */

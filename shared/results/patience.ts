@@ -1,6 +1,6 @@
 /** What to do when records cannot be written or read just now. */
 import { getLogger } from "@logtape/logtape";
-import type { Verdict } from "../batch.ts";
+import type { Verdict } from "../runtime/batch.ts";
 import { isDataFault } from "../database/sqlstate.ts";
 import { DatabaseUnavailable } from "../errors.ts";
 
@@ -20,15 +20,15 @@ export function isUnstorable(error: unknown): boolean {
  *
  * @example
  * ```ts
- * import { persevere } from "./patience.ts";
+ * import { retryForever } from "./patience.ts";
  * import { DatabaseRefused, DatabaseUnavailable } from "../errors.ts";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(persevere("results", new DatabaseUnavailable("away"), 1), 100);
- * assertEquals(persevere("results", new DatabaseRefused("bad JSON", "22P02"), 1), "split");
+ * assertEquals(retryForever("results", new DatabaseUnavailable("away"), 1), 100);
+ * assertEquals(retryForever("results", new DatabaseRefused("bad JSON", "22P02"), 1), "split");
  * ```
  */
-export function persevere(what: string, error: unknown, attempt: number): Verdict {
+export function retryForever(what: string, error: unknown, attempt: number): Verdict {
   if (isUnstorable(error)) return "split";
   const pauseMs = Math.min(LONGEST_PAUSE_MS, 50 * 2 ** Math.min(attempt, 16));
   // The database says itself that it is away, once.

@@ -2,9 +2,9 @@
 import type { ExceptionMeta } from "../celery/exception.ts";
 import { readException } from "../celery/result.ts";
 import type { Sql } from "../database/database.ts";
-import { storable } from "../database/storable.ts";
+import { sanitizeText } from "../database/sanitize_text.ts";
 import { InvalidInput } from "../errors.ts";
-import { entriesJson } from "../outbox.ts";
+import { entriesJson } from "../outbox/outbox.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
 import { NATIVE } from "./native.sql.ts";
 import { metaJson, type Row, toRecord, toRow } from "./row.ts";
@@ -71,11 +71,11 @@ export class PostgresResultStore implements ResultStore {
     if (submissions.length === 0) return;
     const { submitted } = await this.#statements();
     await this.#database.query(submitted, [JSON.stringify(submissions.map((submission) => ({
-      id: storable(submission.id),
-      name: storable(submission.name),
-      queue: storable(submission.queue),
-      args_repr: storable(submission.argsRepr),
-      kwargs_repr: storable(submission.kwargsRepr),
+      id: sanitizeText(submission.id),
+      name: sanitizeText(submission.name),
+      queue: sanitizeText(submission.queue),
+      args_repr: sanitizeText(submission.argsRepr),
+      kwargs_repr: sanitizeText(submission.kwargsRepr),
       submitted_at: submission.submittedAt.toISOString(),
     })))]);
   }
@@ -84,7 +84,7 @@ export class PostgresResultStore implements ResultStore {
     const taken = settlements.map(() => false);
     for (const round of rounds(settlements)) {
       const ids = await this.#settleOnce(round.map((index) => settlements[index]!));
-      for (const index of round) taken[index] = ids.has(storable(settlements[index]!.id));
+      for (const index of round) taken[index] = ids.has(sanitizeText(settlements[index]!.id));
     }
     return taken;
   }
@@ -120,7 +120,7 @@ export class PostgresResultStore implements ResultStore {
     const rounds = new Map<string, number>();
     const again = new Set<string>();
     for (const delivery of deliveries) {
-      const id = storable(delivery.id);
+      const id = sanitizeText(delivery.id);
       rounds.set(id, Math.max(rounds.get(id) ?? 0, delivery.round));
       if (delivery.redelivered) again.add(id);
     }
@@ -138,7 +138,7 @@ export class PostgresResultStore implements ResultStore {
       else held.set(id, heldSeconds);
     }
     return deliveries.map((delivery) => {
-      const id = storable(delivery.id);
+      const id = sanitizeText(delivery.id);
       const heldSeconds = held.get(id);
       const claim = claims.get(id);
       if (heldSeconds === undefined) return claim;
@@ -156,7 +156,7 @@ export class PostgresResultStore implements ResultStore {
     const { revoke } = await this.#statements();
     const [answer] = await this.#database.query<{ revoked: boolean; state: string | null }>(
       revoke,
-      [storable(id), JSON.stringify(exception)],
+      [sanitizeText(id), JSON.stringify(exception)],
     );
     return { revoked: answer?.revoked ?? false, state: answer?.state ?? null };
   }
@@ -164,7 +164,7 @@ export class PostgresResultStore implements ResultStore {
   async reopen(tasks: readonly { id: string; retries: number }[], sql: Sql): Promise<void> {
     if (tasks.length === 0) return;
     const { reopen } = await this.#tables.statements(sql);
-    const rows = tasks.map(({ id, retries }) => ({ id: storable(id), retries }));
+    const rows = tasks.map(({ id, retries }) => ({ id: sanitizeText(id), retries }));
     await sql.query(reopen, [JSON.stringify(rows)]);
   }
 
@@ -172,26 +172,26 @@ export class PostgresResultStore implements ResultStore {
     if (tasks.length === 0) return;
     const { fail } = await this.#tables.statements(sql);
     const rows = tasks.map(({ id, name, state, retries, exception }) => (
-      { id: storable(id), name: storable(name), state, retries, exception }
+      { id: sanitizeText(id), name: sanitizeText(name), state, retries, exception }
     ));
     await sql.query(fail, [JSON.stringify(rows)]);
   }
 
   async annotate(id: string, meta: Meta): Promise<void> {
     const { annotate } = await this.#statements();
-    await this.#database.query(annotate, [storable(id), metaJson(meta) ?? "{}"]);
+    await this.#database.query(annotate, [sanitizeText(id), metaJson(meta) ?? "{}"]);
   }
 
   async find(id: string): Promise<TaskRecord | undefined> {
     const { find } = await this.#statements();
-    const [row] = await this.#database.query<Row>(find, [storable(id)]);
+    const [row] = await this.#database.query<Row>(find, [sanitizeText(id)]);
     return row && toRecord(row);
   }
 
   async outcomes(ids: readonly string[]): Promise<TaskOutcome[]> {
     const { outcomes } = await this.#statements();
     const rows = await this.#database.query<Pick<Row, keyof TaskOutcome>>(outcomes, [
-      ids.map((id) => storable(id)),
+      ids.map((id) => sanitizeText(id)),
     ]);
     return rows.map((row) => ({ ...row, exception: readException(row.exception) }));
   }
@@ -202,7 +202,7 @@ export class PostgresResultStore implements ResultStore {
   ): Promise<Map<string, State>> {
     const { states } = await this.#tables.statements(sql);
     const rows = await sql.query<{ id: string; state: State }>(states, [
-      ids.map((id) => storable(id)),
+      ids.map((id) => sanitizeText(id)),
     ]);
     return new Map(rows.map(({ id, state }) => [id, state]));
   }

@@ -1,7 +1,7 @@
 /** The record of a task, and its states. */
 import type { ExceptionMeta } from "../celery/exception.ts";
 import type { ResultTuple } from "../celery/dispatch.ts";
-import type { OutboxEntry } from "../outbox.ts";
+import type { OutboxEntry } from "../outbox/outbox.ts";
 
 /** Celery's words (celery/states.py); `PROGRESS` is its custom-state convention. */
 export type State =

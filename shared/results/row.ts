@@ -1,7 +1,7 @@
 /** Records as rows: what the store's statements take and give. */
 import type { ResultTuple } from "../celery/dispatch.ts";
 import { readException } from "../celery/result.ts";
-import { storable } from "../database/storable.ts";
+import { sanitizeText } from "../database/sanitize_text.ts";
 import type { Meta, Settlement, State, TaskRecord } from "./result.ts";
 import { timeOf } from "./uuid_time.ts";
 
@@ -32,22 +32,22 @@ export interface Row {
 export function toRow(settlement: Settlement) {
   const { state, retries, next, startedAt } = settlement;
   return {
-    id: storable(settlement.id),
-    name: storable(settlement.name),
+    id: sanitizeText(settlement.id),
+    name: sanitizeText(settlement.name),
     state,
-    queue: storable(settlement.queue),
-    worker: storable(settlement.worker),
-    args_repr: storable(settlement.argsRepr),
-    kwargs_repr: storable(settlement.kwargsRepr),
+    queue: sanitizeText(settlement.queue),
+    worker: sanitizeText(settlement.worker),
+    args_repr: sanitizeText(settlement.argsRepr),
+    kwargs_repr: sanitizeText(settlement.kwargsRepr),
     // JSON text that holds NUL or half a surrogate pair holds it escaped: the column keeps it as it is.
     result: settlement.result ?? undefined,
     exception: settlement.exception ? JSON.stringify(settlement.exception) : undefined,
-    traceback: storable(settlement.traceback) ?? undefined,
+    traceback: sanitizeText(settlement.traceback) ?? undefined,
     children: settlement.children?.length ? settlement.children : undefined,
     meta: settlement.meta ? metaJson(settlement.meta) : undefined,
     retries: Math.max(retries, next?.retries ?? 0),
     age: startedAt ? (Date.now() - startedAt.getTime()) / 1000 : undefined,
-    periodic_task_name: storable(settlement.periodicTaskName ?? null) ?? undefined,
+    periodic_task_name: sanitizeText(settlement.periodicTaskName ?? null) ?? undefined,
     pid: state === "STARTED" ? Deno.pid : undefined,
   };
 }
@@ -57,7 +57,7 @@ export function metaJson(meta: Meta): string | undefined {
   for (const _ in meta) {
     return JSON.stringify(
       meta,
-      (_key, value) => typeof value === "string" ? storable(value) : value,
+      (_key, value) => typeof value === "string" ? sanitizeText(value) : value,
     );
   }
   return undefined;

@@ -1,9 +1,9 @@
 /** Writes PENDING records of what was accepted, off the hot path, in micro-batches. */
 import { getLogger } from "@logtape/logtape";
-import { Batch, type Verdict } from "../batch.ts";
+import { Batch, type Verdict } from "../runtime/batch.ts";
 import { isDataFault } from "../database/sqlstate.ts";
-import type { Service } from "../service.ts";
-import { QUEUE_PREFIX } from "../topology.ts";
+import type { Service } from "../runtime/service.ts";
+import { QUEUE_PREFIX } from "../broker/topology.ts";
 import type { Submission } from "./result.ts";
 import type { ResultStore } from "./store.ts";
 

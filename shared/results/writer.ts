@@ -1,7 +1,7 @@
 /** Writes what runs led to, in micro-batches. Results are never best effort: the promise holds until they are committed. */
-import { Batch, type Verdict } from "../batch.ts";
-import type { Service } from "../service.ts";
-import { isUnstorable, persevere } from "./patience.ts";
+import { Batch, type Verdict } from "../runtime/batch.ts";
+import type { Service } from "../runtime/service.ts";
+import { isUnstorable, retryForever } from "./patience.ts";
 import type { Settlement } from "./result.ts";
 import type { ResultStore } from "./store.ts";
 
@@ -120,8 +120,8 @@ async function inReasonableTime<Value>(slowMs: number, work: Promise<Value>): Pr
 
 /** Where a statement takes too long, all that it would write is tried apart: one settlement must not hold up the others. */
 function judge(error: unknown, attempt: number, settlements: number): Verdict {
-  if (!(error instanceof TooSlow)) return persevere("results", error, attempt);
+  if (!(error instanceof TooSlow)) return retryForever("results", error, attempt);
   if (settlements > 1) return "split";
-  const pause = persevere("results", error.cause, attempt);
+  const pause = retryForever("results", error.cause, attempt);
   return typeof pause === "number" ? { asideMs: pause } : pause;
 }

@@ -1,8 +1,8 @@
 /** The table of schedules: made, listed, paused and removed by people and by apps. */
-import { stringifyJson } from "../celery/json.ts";
+import { stringifyJson } from "../celery/python_json.ts";
 import { type Signature, toWire } from "../celery/signature.ts";
 import type { Sql } from "../database/database.ts";
-import type { CodeSchedule } from "../schedule.ts";
+import type { CodeSchedule } from "./schedule.ts";
 import {
   fromRow,
   SCHEDULE_COLUMNS,

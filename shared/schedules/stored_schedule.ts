@@ -1,8 +1,8 @@
 /** A schedule as the database holds it. */
-import { parseJson } from "../celery/json.ts";
+import { parseJson } from "../celery/python_json.ts";
 import { fromWire, type Signature } from "../celery/signature.ts";
-import type { MissedPolicy } from "../schedule.ts";
-import type { Timing } from "../timing.ts";
+import type { MissedPolicy } from "./schedule.ts";
+import type { Timing } from "./timing.ts";
 
 /** A schedule and how far it has come. */
 export interface StoredSchedule {

@@ -1,9 +1,9 @@
 /** What a schedule sends, ready to be sent. */
 import type { Signature } from "../celery/signature.ts";
 import { InvalidInput } from "../errors.ts";
-import type { Submittable } from "../publisher.ts";
-import type { Registry } from "../registry.ts";
-import type { TaskContract } from "../task.ts";
+import type { Submittable } from "../outbox/publisher.ts";
+import type { Registry } from "../contracts/registry.ts";
+import type { TaskContract } from "../contracts/task.ts";
 
 /** A signature that says where it goes. */
 export interface ScheduledTask {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { defineTask } from "../task.ts";
+import { defineTask } from "../contracts/task.ts";
 
 const count = z.int().min(0);
 

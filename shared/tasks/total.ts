@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { defineTask } from "../task.ts";
+import { defineTask } from "../contracts/task.ts";
 
 /** Adds a list of numbers: the body of a first chord. */
 export const total = defineTask({

@@ -20,7 +20,7 @@ import {
   type PendingChord,
   withoutHeader,
 } from "../celery/following.ts";
-import { parseJson } from "../celery/json.ts";
+import { parseJson } from "../celery/python_json.ts";
 import type { IdentifiedSignature, TaskMessage } from "../celery/message.ts";
 import {
   BrokerUnavailable,
@@ -29,11 +29,11 @@ import {
   Unavailable,
   WorkflowTooLarge,
 } from "../errors.ts";
-import type { Publisher } from "../publisher.ts";
-import { type ChordStore, failedMember, readsBodies, taskIds, valueOf } from "../results/chords.ts";
+import type { Publisher } from "../outbox/publisher.ts";
+import { type ChordStore, failedMember, readsBodies, taskIds, valueOf } from "./chords.ts";
 import type { TaskOutcome } from "../results/result.ts";
 import type { ResultStore } from "../results/store.ts";
-import type { Routes } from "../routes.ts";
+import type { TaskRouter } from "../outbox/task_router.ts";
 
 /** A final state, as far as followers care. */
 export interface Final {
@@ -56,7 +56,7 @@ export interface LostRecord {
 /** What follow-ups work with. */
 export interface FollowUpsOptions {
   readonly publisher: Pick<Publisher, "submit">;
-  readonly routes: Routes;
+  readonly routes: TaskRouter;
   readonly chords: ChordStore;
   readonly store: Pick<ResultStore, "outcomes">;
   /** Makes records final, unless they are. */

@@ -5,7 +5,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Message } from "../broker/broker.ts";
 import { decodeTask } from "../celery/decode.ts";
 import { encodeException, type ExceptionMeta, revoked } from "../celery/exception.ts";
-import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
+import { type Clock, SYSTEM_CLOCK } from "../runtime/clock.ts";
 import { checkEmbed } from "../celery/following.ts";
 import type { TaskMessage } from "../celery/message.ts";
 import { isXz, withoutXz } from "../celery/xz.ts";

@@ -9,17 +9,17 @@ import { readCanvas, writeCanvas } from "../celery/canvas.ts";
 import { type Canvas, endings, steps } from "../celery/canvas_tree.ts";
 import { checkBodies, dispatch, resultOf } from "../celery/dispatch.ts";
 import type { ExceptionMeta } from "../celery/exception.ts";
-import { stringifyJson } from "../celery/json.ts";
+import { stringifyJson } from "../celery/python_json.ts";
 import type { Signature } from "../celery/signature.ts";
 import type { Database } from "../database/database.ts";
 import { WorkflowTooLarge } from "../errors.ts";
-import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
-import type { Outbox } from "../outbox.ts";
-import { entryOf } from "../publisher.ts";
-import { type ChordStore, failedMember, readsBodies, valueOf } from "../results/chords.ts";
+import { type Clock, SYSTEM_CLOCK } from "../runtime/clock.ts";
+import type { Outbox } from "../outbox/outbox.ts";
+import { entryOf } from "../outbox/publisher.ts";
+import { type ChordStore, failedMember, readsBodies, valueOf } from "./chords.ts";
 import { isFinal, type State, type TaskOutcome } from "../results/result.ts";
 import type { ResultStore } from "../results/store.ts";
-import type { Routes } from "../routes.ts";
+import type { TaskRouter } from "../outbox/task_router.ts";
 
 /** What workflows work with. */
 export interface WorkflowsOptions {
@@ -31,7 +31,7 @@ export interface WorkflowsOptions {
   readonly clock?: Clock;
   readonly chords: ChordStore;
   readonly store: Pick<ResultStore, "outcomes" | "states">;
-  readonly routes: Routes;
+  readonly routes: TaskRouter;
   /** Called when something was added to the outbox. */
   added?(): void;
 }

@@ -1,12 +1,12 @@
 /** A workflow as data, as authors make it (`canvas.ts`) -> a canvas, checked against contracts. */
-import { bindArguments, inputIssues } from "../arguments.ts";
-import type { WorkflowNode } from "../canvas.ts";
+import { bindArguments, inputIssues } from "../contracts/arguments.ts";
+import type { WorkflowNode } from "../contracts/workflow_builder.ts";
 import { readCanvas } from "../celery/canvas.ts";
 import { type Canvas, steps } from "../celery/canvas_tree.ts";
 import type { WireSignature } from "../celery/signature.ts";
-import { stringifyJson } from "../celery/json.ts";
+import { stringifyJson } from "../celery/python_json.ts";
 import { InvalidInput } from "../errors.ts";
-import type { TaskContract } from "../task.ts";
+import type { TaskContract } from "../contracts/task.ts";
 
 /** Options of a task, as in a submission. */
 const OPTIONS: ReadonlySet<string> = new Set([

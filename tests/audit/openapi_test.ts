@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { dirname } from "@std/path";
 import { openApiDocument } from "../../api/openapi/document.ts";
-import { Registry } from "../../shared/registry.ts";
+import { Registry } from "../../shared/contracts/registry.ts";
 import * as sample from "../../shared/tasks/mod.ts";
 import * as tests from "../app/contracts.ts";
 import { auditTool } from "../support/audit_tools.ts";

@@ -7,8 +7,8 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { TaskEvent } from "../../shared/events.ts";
-import { type Log, startLog } from "../../shared/log.ts";
+import type { TaskEvent } from "../../shared/telemetry/events.ts";
+import { type Log, startLog } from "../../shared/telemetry/log.ts";
 import { taskLines } from "../../workers/task_lines.ts";
 
 const TASKS = 50_000;

@@ -5,7 +5,7 @@
  * No server is needed: tasks go straight into the pool.
  * @module
  */
-import type { TaskContract } from "../../shared/task.ts";
+import type { TaskContract } from "../../shared/contracts/task.ts";
 import { ChildModules } from "../../workers/sandbox/child_modules.ts";
 import { Pools } from "../../workers/sandbox/pools.ts";
 import * as app from "../app/contracts.ts";

@@ -1,7 +1,7 @@
 /** One run of the matrix: load, a fault in cycles, and the reckoning.
  * @module
  */
-import { DEAD_QUEUE } from "../../shared/topology.ts";
+import { DEAD_QUEUE } from "../../shared/broker/topology.ts";
 import { eventually } from "../support/eventually.ts";
 import { management } from "../support/servers.ts";
 import type { Fault } from "./fault.ts";

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { HeaderValue } from "../../shared/broker/broker.ts";
 import type { Database } from "../../shared/database/database.ts";
-import { Outbox } from "../../shared/outbox.ts";
-import { fromStored } from "../../shared/stored_message.ts";
+import { Outbox } from "../../shared/outbox/outbox.ts";
+import { fromStored } from "../../shared/broker/stored_message.ts";
 import { type Migrated, migratedPglite, migratedPostgres } from "../support/migrated.ts";
 import { entry, message } from "../support/settlements.ts";
 

@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
-import { AmqpBroker } from "../../shared/broker/amqp.ts";
+import { AmqpBroker } from "../../shared/broker/amqp/broker.ts";
 import type { Message } from "../../shared/broker/broker.ts";
 import { migrate } from "../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../shared/database/postgres.ts";
 import { OutcomeUnknown, Unavailable, Unroutable } from "../../shared/errors.ts";
-import { Outbox } from "../../shared/outbox.ts";
-import { Publisher } from "../../shared/publisher.ts";
-import { declarationFor } from "../../shared/topology.ts";
+import { Outbox } from "../../shared/outbox/outbox.ts";
+import { Publisher } from "../../shared/outbox/publisher.ts";
+import { declarationFor } from "../../shared/broker/topology.ts";
 import { eventually } from "../support/eventually.ts";
 import { ownTime } from "../support/own_time.ts";
 import { freePorts } from "../support/ports.ts";

@@ -1,19 +1,19 @@
 /** A worker, a publisher and a relay in this process, on servers of their own. */
-import { AmqpBroker } from "../../shared/broker/amqp.ts";
+import { AmqpBroker } from "../../shared/broker/amqp/broker.ts";
 import type { Delivery } from "../../shared/broker/broker.ts";
 import type { SignatureOptions } from "../../shared/celery/signature.ts";
-import { loadConfig } from "../../shared/config.ts";
+import { loadConfig } from "../../shared/config/config.ts";
 import { makeDjangoTables } from "../../shared/database/django.ts";
 import { migrate } from "../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../shared/database/postgres.ts";
-import { Outbox } from "../../shared/outbox.ts";
-import { Publisher } from "../../shared/publisher.ts";
-import { Registry } from "../../shared/registry.ts";
+import { Outbox } from "../../shared/outbox/outbox.ts";
+import { Publisher } from "../../shared/outbox/publisher.ts";
+import { Registry } from "../../shared/contracts/registry.ts";
 import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
-import { resultStore } from "../../shared/results/choice.ts";
+import { resultStore } from "../../shared/results/open_store.ts";
 import type { PostgresResultStore } from "../../shared/results/postgres.ts";
-import type { SettingKey } from "../../shared/settings.ts";
-import { DEAD_QUEUE, declarationFor } from "../../shared/topology.ts";
+import type { SettingKey } from "../../shared/config/settings.ts";
+import { DEAD_QUEUE, declarationFor } from "../../shared/broker/topology.ts";
 import { type Handler, Handlers } from "../../workers/handlers.ts";
 import { WorkerNode } from "../../workers/main.ts";
 import { eventually } from "./eventually.ts";

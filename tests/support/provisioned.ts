@@ -4,7 +4,7 @@ import { applyDefinitions } from "../../shared/definitions/apply.ts";
 import { renderDefinitions, type RenderOptions } from "../../shared/definitions/render.ts";
 import { passwordVariable } from "../../shared/definitions/secrets.ts";
 import { type BrokerUser, brokerUsers, projectUser } from "../../shared/definitions/users.ts";
-import { topology } from "../../shared/topology.ts";
+import { topology } from "../../shared/broker/topology.ts";
 import { management } from "./servers.ts";
 
 /** A provisioned vhost. */

@@ -2,12 +2,12 @@
 import type { Broker } from "../../shared/broker/broker.ts";
 import type { Database } from "../../shared/database/database.ts";
 import { DeadLetters } from "../../shared/dead_letters/store.ts";
-import { Outbox } from "../../shared/outbox.ts";
-import { Publisher } from "../../shared/publisher.ts";
-import { Registry } from "../../shared/registry.ts";
-import { Relay, type RelayOptions } from "../../shared/relay.ts";
-import { chordStore, type Results, resultStore } from "../../shared/results/choice.ts";
-import { Routes } from "../../shared/routes.ts";
+import { Outbox } from "../../shared/outbox/outbox.ts";
+import { Publisher } from "../../shared/outbox/publisher.ts";
+import { Registry } from "../../shared/contracts/registry.ts";
+import { Relay, type RelayOptions } from "../../shared/outbox/relay.ts";
+import { chordStore, type Results, resultStore } from "../../shared/results/open_store.ts";
+import { TaskRouter } from "../../shared/outbox/task_router.ts";
 import { FollowUps } from "../../shared/workflows/follow_ups.ts";
 import { type GiveUp, givingUp, losing } from "../../shared/workflows/give_up.ts";
 
@@ -23,7 +23,7 @@ export function giveUpOf(
   const outbox = new Outbox({ database });
   const followUps = new FollowUps({
     publisher: new Publisher({ broker, outbox, origin: "gen1@test" }),
-    routes: new Routes(new Registry([]), []),
+    routes: new TaskRouter(new Registry([]), []),
     chords: chordStore(results, database),
     store,
     lose: losing({ database, store }),

@@ -1,6 +1,6 @@
 /** Schedules in a database, and what came of them. */
 import type { Sql } from "../../shared/database/database.ts";
-import { fromStored } from "../../shared/stored_message.ts";
+import { fromStored } from "../../shared/broker/stored_message.ts";
 import { decodeTask, type TaskMessage } from "../../shared/celery/message.ts";
 import type { NewSchedule } from "../../shared/schedules/store.ts";
 

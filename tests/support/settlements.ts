@@ -1,7 +1,7 @@
 /** Settlements and entries to test with. */
 import { v4 } from "uuid";
 import type { Message } from "../../shared/broker/broker.ts";
-import { dueOf, type OutboxEntry } from "../../shared/outbox.ts";
+import { dueOf, type OutboxEntry } from "../../shared/outbox/outbox.ts";
 import type { Settlement, Submission } from "../../shared/results/result.ts";
 
 /** A success of task `add`, or whatever else is asked for. */

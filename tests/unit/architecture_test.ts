@@ -22,7 +22,7 @@ const allowedRooms: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages that hide behind a seam, and the one place that may know them. */
 const singleImporters: Readonly<Record<string, RegExp>> = {
-  amqplib: /^shared\/broker\/amqp\w*\.ts$/,
+  amqplib: /^shared\/broker\/amqp\/\w+\.ts$/,
   postgres: /^(shared\/database\/postgres_connection|tests\/bench\/bare_worker)\.ts$/,
   "@electric-sql/pglite": /^shared\/database\/pglite\w*\.ts$/,
 };
@@ -30,11 +30,12 @@ const singleImporters: Readonly<Record<string, RegExp>> = {
 /** The storeys of shared/: a file imports from its own or a lower one. All that is not named here is pure and lies at the bottom. */
 const storeys: readonly RegExp[] = [
   /^shared\/(broker|database|definitions)\//,
-  /^shared\/(dead_letters\/|results\/|schedules\/|lease|maintenance|outbox|publisher|relay|route_sync|workflows)/,
+  /^shared\/(dead_letters|outbox|results|schedules|workflows)\/|^shared\/(lease|maintenance)\.ts$/,
+  /^shared\/mod\.ts$/,
 ];
 
 /** The only files of shared/ that may read the environment. */
-const environmentReaders = ["shared/config.ts"];
+const environmentReaders = ["shared/config/config.ts"];
 
 function room(path: string): string {
   return path === "cli.ts" ? "cli" : path.split("/")[0] ?? "";
@@ -111,7 +112,7 @@ Deno.test("a package behind a seam has one importer", () => {
 Deno.test("only the command line loads the configuration", () => {
   assertEquals(
     importsWhere(sources, (file, { file: target, typeOnly }) => {
-      return target === "shared/config.ts" && !typeOnly && room(file.path) !== "cli";
+      return target === "shared/config/config.ts" && !typeOnly && room(file.path) !== "cli";
     }),
     [],
   );

@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { cron } from "../../shared/cron.ts";
+import { cron } from "../../shared/schedules/cron.ts";
 import { InvalidInput } from "../../shared/errors.ts";
-import { upcoming } from "../../shared/timing.ts";
+import { upcoming } from "../../shared/schedules/timing.ts";
 import { dueAmong, type Fields, wallMinutes } from "../support/wall_clock.ts";
 
 function times(line: string, timezone: string, from: string, count: number): string[] {

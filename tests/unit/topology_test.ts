@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Declaration } from "../../shared/broker/broker.ts";
-import { declarationFor, destinationOf, topology } from "../../shared/topology.ts";
+import { declarationFor, destinationOf, topology } from "../../shared/broker/topology.ts";
 
 const QUEUES = ["celeriac.default", "celeriac.images"];
 

@@ -9,9 +9,9 @@ import {
   isForUs,
   REPLY_EXCHANGE,
 } from "../../shared/celery/control.ts";
-import { closest } from "../../shared/closest.ts";
+import { closest } from "../../shared/text/closest.ts";
 import { CeleriacError, InvalidInput, Malformed } from "../../shared/errors.ts";
-import type { Service } from "../../shared/service.ts";
+import type { Service } from "../../shared/runtime/service.ts";
 import { Arguments } from "./arguments.ts";
 import { INSPECTING } from "./inspecting.ts";
 import { hasNeighbours, mingle } from "./mingle.ts";

@@ -1,7 +1,7 @@
 /** What a worker says of itself: `stats`, `conf` and `report`. */
 import process from "node:process";
-import type { AmqpAddress } from "../../shared/broker/amqp_address.ts";
-import { type Config, type SettingKey, settingsOf } from "../../shared/settings.ts";
+import type { AmqpAddress } from "../../shared/broker/amqp/address.ts";
+import { type Config, type SettingKey, settingsOf } from "../../shared/config/settings.ts";
 import { VERSION } from "../../shared/version.ts";
 import type { Node } from "./node.ts";
 

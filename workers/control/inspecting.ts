@@ -1,8 +1,8 @@
 /** Commands that only look: what `celery inspect` and Flower ask (celery/worker/control.py). */
 import { queueInfo, taskInfo } from "../../shared/celery/inspection.ts";
 import { repr } from "../../shared/celery/repr.ts";
-import type { TaskContract } from "../../shared/task.ts";
-import { destinationOf } from "../../shared/topology.ts";
+import type { TaskContract } from "../../shared/contracts/task.ts";
+import { destinationOf } from "../../shared/broker/topology.ts";
 import type { Held } from "../in_hand.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Command, Node } from "./node.ts";

@@ -5,7 +5,7 @@ import type { Broker } from "../../shared/broker/broker.ts";
 import { encodeRequest } from "../../shared/celery/control.ts";
 import { isObject } from "../../shared/celery/shape.ts";
 import { BrokerUnavailable, Unroutable } from "../../shared/errors.ts";
-import { inquire } from "../../shared/inquiry.ts";
+import { inquire } from "../../shared/celery/control_client.ts";
 import type { Node } from "./node.ts";
 
 /** How long neighbours may take to answer: as long as Celery gives them. */

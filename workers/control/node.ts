@@ -1,6 +1,6 @@
 /** What control commands work with, and what they are. */
 import type { LamportClock } from "../../shared/celery/clock.ts";
-import type { ConsumedQueue } from "../../shared/topology.ts";
+import type { ConsumedQueue } from "../../shared/broker/topology.ts";
 import type { InHand } from "../in_hand.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Facts } from "./facts.ts";

@@ -1,7 +1,7 @@
 /** Tells the world that this worker is there, as Celery's watchers want to hear it: `worker-online`, heartbeats, `worker-offline`. */
 import type { Broker } from "../../shared/broker/broker.ts";
 import { workerEvent, type WorkerEventType } from "../../shared/celery/event.ts";
-import type { Service } from "../../shared/service.ts";
+import type { Service } from "../../shared/runtime/service.ts";
 import { VERSION } from "../../shared/version.ts";
 
 /** Seconds between heartbeats. Watchers take a worker for dead after twice as long: time enough for a handler that holds the loop. */

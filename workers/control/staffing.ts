@@ -1,6 +1,6 @@
 /** Commands that change what a worker consumes and how much at once (celery/worker/control.py). */
 import { InvalidInput } from "../../shared/errors.ts";
-import { DEAD_QUEUE } from "../../shared/topology.ts";
+import { DEAD_QUEUE } from "../../shared/broker/topology.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Command, Crew, Node } from "./node.ts";
 

@@ -1,5 +1,5 @@
 /** How many tasks this worker has begun, by name. */
-import type { TaskEvent } from "../../shared/events.ts";
+import type { TaskEvent } from "../../shared/telemetry/events.ts";
 
 /** Counts starts of handlers. */
 export class Tally {

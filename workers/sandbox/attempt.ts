@@ -1,6 +1,6 @@
 /** One attempt in a child process, seen from the worker: its limits, and how much of them is used. */
-import type { WorkflowNode } from "../../shared/canvas.ts";
-import { parseJson, stringifyJson } from "../../shared/celery/json.ts";
+import type { WorkflowNode } from "../../shared/contracts/workflow_builder.ts";
+import { parseJson, stringifyJson } from "../../shared/celery/python_json.ts";
 import {
   InvalidInput,
   PolicyViolation,
@@ -9,9 +9,9 @@ import {
   TimeLimitExceeded,
   type Violation,
 } from "../../shared/errors.ts";
-import { presentTrace } from "../../shared/tracing.ts";
+import { presentTrace } from "../../shared/telemetry/tracing.ts";
 import { watchFolder } from "./folder_watch.ts";
-import type { TimeLimit } from "../../shared/task.ts";
+import type { TimeLimit } from "../../shared/contracts/task.ts";
 import { type KnownRequest, wholeRequest, writeRequest } from "../request.ts";
 import type { Submit } from "../sent_work.ts";
 import { recordError } from "./error_record.ts";

@@ -1,8 +1,8 @@
 /** What runs in a child process: one attempt at a time, told over the channel. */
-import { parseJson, stringifyJson } from "../../shared/celery/json.ts";
+import { parseJson, stringifyJson } from "../../shared/celery/python_json.ts";
 import { InvalidInput, type Violation } from "../../shared/errors.ts";
-import { valueText } from "../../shared/log_format.ts";
-import { traced } from "../../shared/tracing.ts";
+import { valueText } from "../../shared/telemetry/log_format.ts";
+import { traced } from "../../shared/telemetry/tracing.ts";
 import { abortReason } from "../abort_reason.ts";
 import { violationOf } from "../denial.ts";
 import { createContext, type TaskLog } from "../context.ts";

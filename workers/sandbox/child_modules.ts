@@ -2,9 +2,9 @@
  *
  * A module's top level runs with the permissions of its process. A child that loaded the whole app would fail on what
  * another handler's module reads there. */
-import { configFileOf } from "../../shared/config_file.ts";
-import type { Permissions } from "../../shared/permissions.ts";
-import type { TaskContract } from "../../shared/task.ts";
+import { configFileOf } from "../../shared/config/config_file.ts";
+import type { Permissions } from "../../shared/contracts/permissions.ts";
+import type { TaskContract } from "../../shared/contracts/task.ts";
 import { type Handler, isHandler } from "../handlers.ts";
 import { ModuleGraph } from "../module_graph.ts";
 import { childEnvironment } from "./permissions.ts";

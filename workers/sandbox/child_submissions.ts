@@ -1,5 +1,5 @@
 /** What the handler of a child process sends: the worker does it, and answers. */
-import { stringifyJson } from "../../shared/celery/json.ts";
+import { stringifyJson } from "../../shared/celery/python_json.ts";
 import type { Submit } from "../sent_work.ts";
 import type { Channel } from "./channel.ts";
 import { reviveError } from "./error_record.ts";

@@ -1,7 +1,7 @@
 /** How a child process is started. */
-import { configFileOf } from "../../shared/config_file.ts";
+import { configFileOf } from "../../shared/config/config_file.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
-import type { Permissions } from "../../shared/permissions.ts";
+import type { Permissions } from "../../shared/contracts/permissions.ts";
 import { childModule } from "./child.ts";
 import type { LoadedModules } from "./child_modules.ts";
 import { childEnvironment, childFlags } from "./permissions.ts";

@@ -22,7 +22,7 @@ import {
   reasonsOf,
   textOf,
   unreadable,
-} from "../../shared/thrown.ts";
+} from "../../shared/runtime/thrown.ts";
 
 /** Causes and reasons that are taken along, in depth and side by side; a chain may be circular. */
 const MAX_CAUSES = 10;

@@ -2,7 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { join } from "@std/path";
 import { ConfigurationError } from "../../shared/errors.ts";
-import { within } from "../../shared/waits.ts";
+import { waitAtMost } from "../../shared/runtime/waits.ts";
 import { Trash } from "./removal.ts";
 
 /** Names of the folders of workers. Each is owned by who holds the lock of the file beside it. */
@@ -56,7 +56,7 @@ export class Folders {
     const own = await this.#own?.catch(() => undefined);
     this.#own = undefined;
     if (!own) return;
-    await within(STOP_MS, own.swept.then(() => this.#removing));
+    await waitAtMost(STOP_MS, own.swept.then(() => this.#removing));
     try {
       await Deno.remove(join(own.path, TRASH));
       await Deno.remove(own.path);

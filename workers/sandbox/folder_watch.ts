@@ -1,6 +1,6 @@
 /** Watches how much a task writes into its folder. */
 import { join } from "@std/path";
-import { pause } from "../../shared/waits.ts";
+import { pause } from "../../shared/runtime/waits.ts";
 
 /** How much a folder may hold. */
 export interface FolderLimits {

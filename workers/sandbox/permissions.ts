@@ -1,6 +1,6 @@
 /** What a child process may: nothing but compute, and what its contract declares. */
-import { GRANTS, type Permissions } from "../../shared/permissions.ts";
-import { TRACING_VARIABLES } from "../../shared/tracing.ts";
+import { GRANTS, type Permissions } from "../../shared/contracts/permissions.ts";
+import { TRACING_VARIABLES } from "../../shared/telemetry/tracing.ts";
 
 /** Variables that a child is given, if the worker has them: where Deno keeps its cache and finds packages, and whether it traces. A
  * handler sees none of them. */

@@ -1,9 +1,9 @@
 /** Warm child processes that run handlers apart from the worker. */
 import { getLogger } from "@logtape/logtape";
-import { checkedPermissions, type Permissions } from "../../shared/permissions.ts";
-import { type SandboxLimits, sandboxLimits } from "../../shared/sandbox.ts";
-import type { Service } from "../../shared/service.ts";
-import { pause } from "../../shared/waits.ts";
+import { checkedPermissions, type Permissions } from "../../shared/contracts/permissions.ts";
+import { type SandboxLimits, sandboxLimits } from "../../shared/contracts/sandbox_policy.ts";
+import type { Service } from "../../shared/runtime/service.ts";
+import { pause } from "../../shared/runtime/waits.ts";
 import type { SandboxRunOptions, SandboxTask } from "./attempt.ts";
 import type { ChildOptions } from "./command.ts";
 import type { Folders } from "./folder.ts";

@@ -1,8 +1,8 @@
 /** The children of one worker: a pool for each set of permissions and limits, and one warden over all. */
-import type { Config } from "../../shared/settings.ts";
-import type { SandboxLimits } from "../../shared/sandbox.ts";
-import type { Service } from "../../shared/service.ts";
-import type { TaskContract } from "../../shared/task.ts";
+import type { Config } from "../../shared/config/settings.ts";
+import type { SandboxLimits } from "../../shared/contracts/sandbox_policy.ts";
+import type { Service } from "../../shared/runtime/service.ts";
+import type { TaskContract } from "../../shared/contracts/task.ts";
 import { Slots } from "../slots.ts";
 import type { SandboxRunOptions, SandboxTask } from "./attempt.ts";
 import type { ChildModules, LoadedModules } from "./child_modules.ts";

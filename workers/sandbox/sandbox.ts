@@ -1,6 +1,6 @@
 /** One warm child process, seen from the worker. */
 import { getLogger } from "@logtape/logtape";
-import { parseJson } from "../../shared/celery/json.ts";
+import { parseJson } from "../../shared/celery/python_json.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
 import { Attempt, type SandboxRunOptions, type SandboxTask } from "./attempt.ts";
 import { startChild } from "./command.ts";

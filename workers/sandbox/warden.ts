@@ -7,7 +7,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { Service } from "../../shared/service.ts";
+import type { Service } from "../../shared/runtime/service.ts";
 import { readLines } from "./lines.ts";
 
 /** What a process uses. */

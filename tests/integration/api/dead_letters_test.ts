@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { groundsHeaders } from "../../../shared/dead_letters/letter.ts";
-import { DEAD_EXCHANGE } from "../../../shared/topology.ts";
+import { DEAD_EXCHANGE } from "../../../shared/broker/topology.ts";
 import { eventually } from "../../support/eventually.ts";
 import { message } from "../../support/settlements.ts";
 import { type Ground, ground } from "./ground.ts";

@@ -1,20 +1,20 @@
 /** The API as it is run, on servers of its own, and a worker that the test plays by hand. */
 import { Api } from "../../../api/main.ts";
-import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import type { Message } from "../../../shared/broker/broker.ts";
 import { encodeEvents } from "../../../shared/celery/event.ts";
 import { decodeTask, type TaskMessage } from "../../../shared/celery/message.ts";
 import { replyMessage } from "../../../shared/celery/result.ts";
-import { loadConfig } from "../../../shared/config.ts";
+import { loadConfig } from "../../../shared/config/config.ts";
 import { migrate } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
-import type { TaskEvent } from "../../../shared/events.ts";
+import type { TaskEvent } from "../../../shared/telemetry/events.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
-import { Registry } from "../../../shared/registry.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
 import { PostgresResultStore } from "../../../shared/results/postgres.ts";
 import type { Settlement, TaskRecord } from "../../../shared/results/result.ts";
-import type { SettingKey } from "../../../shared/settings.ts";
-import { declarationFor } from "../../../shared/topology.ts";
+import type { SettingKey } from "../../../shared/config/settings.ts";
+import { declarationFor } from "../../../shared/broker/topology.ts";
 import { eventually } from "../../support/eventually.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { freshDatabase, freshVhost, management, type Vhost } from "../../support/servers.ts";

@@ -1,12 +1,12 @@
 /** The API between two servers that took its connections and say nothing. */
 import { assert, assertEquals } from "@std/assert";
 import { Api } from "../../../api/main.ts";
-import { AmqpBroker } from "../../../shared/broker/amqp.ts";
-import { loadConfig } from "../../../shared/config.ts";
+import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
+import { loadConfig } from "../../../shared/config/config.ts";
 import { migrate } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
-import { Registry } from "../../../shared/registry.ts";
-import { declarationFor } from "../../../shared/topology.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
+import { declarationFor } from "../../../shared/broker/topology.ts";
 import { eventually } from "../../support/eventually.ts";
 import { ownTime } from "../../support/own_time.ts";
 import { TcpProxy } from "../../support/proxy.ts";

@@ -4,7 +4,7 @@ import { tickId } from "../../../beat/tick.ts";
 import type { Database } from "../../../shared/database/database.ts";
 import { type Fence, Lease } from "../../../shared/lease.ts";
 import { defineTask, schedule, z } from "../../../shared/mod.ts";
-import { Registry } from "../../../shared/registry.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
 import { ScheduleStore } from "../../../shared/schedules/store.ts";
 import { migratedPglite, migratedPostgres } from "../../support/migrated.ts";
 import { age, newSchedule, waiting } from "../../support/schedules.ts";

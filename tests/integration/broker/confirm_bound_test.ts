@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import { BrokerUnavailable, InvalidInput, TopologyMissing } from "../../../shared/errors.ts";
 import { message, queues, started } from "../../support/broker_ground.ts";
 import { eventually } from "../../support/eventually.ts";

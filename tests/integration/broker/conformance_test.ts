@@ -1,4 +1,4 @@
-import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import { testBroker } from "../../support/broker_conformance.ts";
 import { freshVhost, management } from "../../support/servers.ts";
 

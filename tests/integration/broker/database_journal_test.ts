@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { DatabaseJournal } from "../../../shared/broker/database_journal.ts";
-import { MemoryBroker } from "../../../shared/broker/memory.ts";
+import { DatabaseJournal } from "../../../shared/broker/memory/database_journal.ts";
+import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
 import { PgliteDatabase } from "../../../shared/database/pglite.ts";
 import type { Database } from "../../../shared/database/database.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";

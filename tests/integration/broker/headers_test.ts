@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import { consumed, message, queues, started } from "../../support/broker_ground.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { freshVhost } from "../../support/servers.ts";

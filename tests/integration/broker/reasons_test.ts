@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { AmqpBroker } from "../../../shared/broker/amqp.ts";
-import { parseAmqpUrl } from "../../../shared/broker/amqp_address.ts";
+import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
+import { parseAmqpUrl } from "../../../shared/broker/amqp/address.ts";
 import { eventually } from "../../support/eventually.ts";
 import { freshVhost, management } from "../../support/servers.ts";
 

@@ -1,9 +1,9 @@
 import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import type { Delivery, Message } from "../../../shared/broker/broker.ts";
 import { BrokerUnavailable, InvalidInput } from "../../../shared/errors.ts";
-import { unlessAborted } from "../../../shared/waits.ts";
+import { unlessAborted } from "../../../shared/runtime/waits.ts";
 import { consumed, message, queues, started, text } from "../../support/broker_ground.ts";
 import { eventually } from "../../support/eventually.ts";
 import { Inbox } from "../../support/inbox.ts";

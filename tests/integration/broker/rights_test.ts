@@ -1,5 +1,5 @@
 import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
-import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import type { Declaration } from "../../../shared/broker/broker.ts";
 import { TopologyMissing } from "../../../shared/errors.ts";
 import { message, started } from "../../support/broker_ground.ts";

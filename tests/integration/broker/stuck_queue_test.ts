@@ -1,15 +1,15 @@
 /** A quorum queue that confirms nothing, as one without a leader or a majority, beside queues that do. */
 import { assert, assertEquals } from "@std/assert";
 import { Api } from "../../../api/main.ts";
-import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import type { Delivery } from "../../../shared/broker/broker.ts";
-import { loadConfig } from "../../../shared/config.ts";
+import { loadConfig } from "../../../shared/config/config.ts";
 import { migrate } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
-import { Outbox, type OutboxEntry } from "../../../shared/outbox.ts";
-import { Registry } from "../../../shared/registry.ts";
-import { declarationFor, destinationOf } from "../../../shared/topology.ts";
+import { Outbox, type OutboxEntry } from "../../../shared/outbox/outbox.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
+import { declarationFor, destinationOf } from "../../../shared/broker/topology.ts";
 import { consumed } from "../../support/broker_ground.ts";
 import type { Inbox } from "../../support/inbox.ts";
 import { eventually } from "../../support/eventually.ts";

@@ -1,6 +1,6 @@
 /** Task messages on their way through RabbitMQ. */
 import { assert, assertEquals } from "@std/assert";
-import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import type { Delivery } from "../../../shared/broker/broker.ts";
 import { decodeTask, encodeTask, retryMessage } from "../../../shared/celery/message.ts";
 import type { SignatureOptions } from "../../../shared/celery/signature.ts";

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { encodeException, pythonRepr, traceback } from "../../../shared/celery/exception.ts";
-import { parseJson, stringifyJson } from "../../../shared/celery/json.ts";
+import { parseJson, stringifyJson } from "../../../shared/celery/python_json.ts";
 import { repr, reprArgs } from "../../../shared/celery/repr.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { InvalidInput } from "../../../shared/errors.ts";

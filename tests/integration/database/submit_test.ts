@@ -2,8 +2,8 @@ import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { DatabaseRefused } from "../../../shared/errors.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
-import { Registry } from "../../../shared/registry.ts";
-import { RouteSync } from "../../../shared/route_sync.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
+import { RouteSync } from "../../../shared/outbox/route_sync.ts";
 import { handle } from "../../../workers/mod.ts";
 import { databaseUsers } from "../../support/database_users.ts";
 import { eventually } from "../../support/eventually.ts";

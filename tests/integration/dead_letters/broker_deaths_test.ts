@@ -4,8 +4,8 @@ import { v7 as newId } from "uuid";
 import { defineTask, z } from "../../../shared/mod.ts";
 import { Collector } from "../../../shared/dead_letters/collector.ts";
 import { DeadLetters } from "../../../shared/dead_letters/store.ts";
-import { NativeChords } from "../../../shared/results/chords.ts";
-import { DEAD_EXCHANGE, TASK_EXCHANGE } from "../../../shared/topology.ts";
+import { NativeChords } from "../../../shared/workflows/chords.ts";
+import { DEAD_EXCHANGE, TASK_EXCHANGE } from "../../../shared/broker/topology.ts";
 import { handle } from "../../../workers/mod.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type House, house } from "../../support/house.ts";
@@ -50,7 +50,7 @@ async function withDeadEnd() {
   const { broker, database, outbox, store } = home;
   const letters = new DeadLetters({ database, outbox, store });
   const collector = stack.use(
-    new Collector({ broker, letters, giveUp: giveUpOf(home), renew: 10 }),
+    new Collector({ broker, letters, giveUp: giveUpOf(home), consumerIdleTimeout: 10 }),
   );
   await collector.start();
   const raw = stack.use(await rawChannel(home.url));

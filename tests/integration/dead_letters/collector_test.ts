@@ -2,7 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { Collector } from "../../../shared/dead_letters/collector.ts";
 import { DeadLetters } from "../../../shared/dead_letters/store.ts";
-import { DEAD_EXCHANGE, DEAD_QUEUE } from "../../../shared/topology.ts";
+import { DEAD_EXCHANGE, DEAD_QUEUE } from "../../../shared/broker/topology.ts";
 import { giveUpOf } from "../../support/relay.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type House, house } from "../../support/house.ts";
@@ -94,7 +94,7 @@ Deno.test("a collector stores whatever comes, and has nothing in hand afterwards
       broker: home.broker,
       letters,
       giveUp: giveUpOf(home),
-      renew: 10,
+      consumerIdleTimeout: 10,
     });
     await collector.start();
     await publishRaw(amqp, DEAD_EXCHANGE, "", all);
@@ -119,7 +119,7 @@ Deno.test("a collector keeps the body of a letter that the database refuses", as
       broker: home.broker,
       letters,
       giveUp: giveUpOf(home),
-      renew: 10,
+      consumerIdleTimeout: 10,
     });
     await collector.start();
     // More than it may have in hand.
@@ -154,7 +154,7 @@ Deno.test("a collector goes on after its queue went with letters in hand and was
   await using collector = new Collector({
     broker: home.broker,
     giveUp: giveUpOf(home),
-    renew: 1,
+    consumerIdleTimeout: 1,
     letters: {
       async add(batch) {
         held += batch.length;

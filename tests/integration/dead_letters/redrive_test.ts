@@ -4,7 +4,7 @@ import { Collector } from "../../../shared/dead_letters/collector.ts";
 import { groundsHeaders } from "../../../shared/dead_letters/letter.ts";
 import { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import { defineTask, Reject, z } from "../../../shared/mod.ts";
-import { DEAD_EXCHANGE } from "../../../shared/topology.ts";
+import { DEAD_EXCHANGE } from "../../../shared/broker/topology.ts";
 import { handle } from "../../../workers/handlers.ts";
 import { giveUpOf } from "../../support/relay.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -28,7 +28,7 @@ Deno.test("a letter that is sent again finds its task PENDING, and it ends well"
     broker: home.broker,
     letters,
     giveUp: giveUpOf(home),
-    renew: 10,
+    consumerIdleTimeout: 10,
   });
   await collector.start();
   const id = await home.submit("fussy", {});
@@ -63,7 +63,7 @@ Deno.test("a letter is not sent again before its worker has made the record FAIL
     broker: home.broker,
     letters,
     giveUp: giveUpOf(home),
-    renew: 10,
+    consumerIdleTimeout: 10,
   });
   await collector.start();
   const { id } = submission();
@@ -100,7 +100,7 @@ Deno.test("a collector that could not ack stores nothing twice, and one without 
     await using collector = new Collector({
       broker: home.broker,
       giveUp: giveUpOf(home),
-      renew: 10,
+      consumerIdleTimeout: 10,
       letters: {
         add: async (batch) => {
           await letters.add(batch);
@@ -121,7 +121,7 @@ Deno.test("a collector that could not ack stores nothing twice, and one without 
     broker: home.broker,
     letters,
     giveUp: giveUpOf(home),
-    renew: 10,
+    consumerIdleTimeout: 10,
   });
   await collector.start();
   await home.broker.publish({

@@ -10,9 +10,9 @@ import {
 } from "../../../shared/dead_letters/letter.ts";
 import { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import { InvalidInput } from "../../../shared/errors.ts";
-import { Outbox } from "../../../shared/outbox.ts";
+import { Outbox } from "../../../shared/outbox/outbox.ts";
 import { PostgresResultStore } from "../../../shared/results/postgres.ts";
-import { DEAD_EXCHANGE } from "../../../shared/topology.ts";
+import { DEAD_EXCHANGE } from "../../../shared/broker/topology.ts";
 import { type Migrated, migratedPglite, migratedPostgres } from "../../support/migrated.ts";
 import { entry, message, settlement } from "../../support/settlements.ts";
 

@@ -6,7 +6,7 @@ import { describeDifference, diffDefinitions } from "../../../shared/definitions
 import type { Definitions } from "../../../shared/definitions/document.ts";
 import { renderDefinitions, templateDefinitions } from "../../../shared/definitions/render.ts";
 import { ConfigurationError } from "../../../shared/errors.ts";
-import { topology } from "../../../shared/topology.ts";
+import { topology } from "../../../shared/broker/topology.ts";
 import { type Provisioned, unprovisioned } from "../../support/provisioned.ts";
 import { management } from "../../support/servers.ts";
 

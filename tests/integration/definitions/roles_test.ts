@@ -1,10 +1,10 @@
 /** What processes make of their rights when they connect: the least-privilege users check, an administrator makes. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import { Management } from "../../../shared/broker/management.ts";
 import { readDefinitions } from "../../../shared/definitions/apply.ts";
 import { TopologyMissing } from "../../../shared/errors.ts";
-import { declarationFor } from "../../../shared/topology.ts";
+import { declarationFor } from "../../../shared/broker/topology.ts";
 import { provisioned } from "../../support/provisioned.ts";
 import { freshVhost, management } from "../../support/servers.ts";
 

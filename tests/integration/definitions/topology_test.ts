@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { assertEquals } from "@std/assert";
 import type { ConfirmChannel, ConsumeMessage, GetMessage, Options } from "amqplib";
-import { MATCH_HEADER, topology } from "../../../shared/topology.ts";
+import { MATCH_HEADER, topology } from "../../../shared/broker/topology.ts";
 import { connected } from "../../support/amqp_rights.ts";
 import { provisioned } from "../../support/provisioned.ts";
 

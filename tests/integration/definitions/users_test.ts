@@ -1,7 +1,7 @@
 /** Each user against the verbs that its role needs and those that it must not have. */
 import { assertEquals } from "@std/assert";
 import type { UserRole } from "../../../shared/definitions/users.ts";
-import { declarationFor } from "../../../shared/topology.ts";
+import { declarationFor } from "../../../shared/broker/topology.ts";
 import {
   type Attempt,
   bind,

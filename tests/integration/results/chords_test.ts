@@ -6,8 +6,8 @@ import { makeDjangoTables } from "../../../shared/database/django.ts";
 import { migrate } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { Maintenance } from "../../../shared/maintenance.ts";
-import { type ChordStore, NativeChords } from "../../../shared/results/chords.ts";
-import { DjangoChords } from "../../../shared/results/django_chords.ts";
+import { type ChordStore, NativeChords } from "../../../shared/workflows/chords.ts";
+import { DjangoChords } from "../../../shared/workflows/django_chords.ts";
 import { freshDatabase } from "../../support/servers.ts";
 
 const tuple = (id: string): ResultTuple => [[id, null], null];

@@ -4,7 +4,7 @@ import { v7 } from "uuid";
 import { makeDjangoTables } from "../../../shared/database/django.ts";
 import { pending } from "../../../shared/database/migrate.ts";
 import { DatabaseRefused } from "../../../shared/errors.ts";
-import { resultStore } from "../../../shared/results/choice.ts";
+import { resultStore } from "../../../shared/results/open_store.ts";
 import type { RecordFilter } from "../../../shared/results/result.ts";
 import { migratedPostgres } from "../../support/migrated.ts";
 import { settlement } from "../../support/settlements.ts";

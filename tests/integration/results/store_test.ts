@@ -3,7 +3,7 @@ import { v4, v7 } from "uuid";
 import type { Database } from "../../../shared/database/database.ts";
 import { isDataFault } from "../../../shared/database/sqlstate.ts";
 import { DatabaseRefused, InvalidInput } from "../../../shared/errors.ts";
-import { Outbox } from "../../../shared/outbox.ts";
+import { Outbox } from "../../../shared/outbox/outbox.ts";
 import { DjangoTables } from "../../../shared/results/django.ts";
 import { NATIVE } from "../../../shared/results/native.sql.ts";
 import { PostgresResultStore } from "../../../shared/results/postgres.ts";
@@ -565,7 +565,7 @@ for (
   });
 }
 
-// Not on PGlite: its engine hangs on such depth. What a handler returns is never that deep: shared/celery/json.ts refuses it.
+// Not on PGlite: its engine hangs on such depth. What a handler returns is never that deep: shared/celery/python_json.ts refuses it.
 Deno.test("PostgresResultStore.settle() says that the data is at fault when a result is nested beyond all measure", async () => {
   await using ground = await migratedPostgres();
   const store = new PostgresResultStore(ground);

@@ -13,7 +13,7 @@ import {
   UncaughtError,
   type Violation,
 } from "../../../shared/errors.ts";
-import type { TaskContract } from "../../../shared/task.ts";
+import type { TaskContract } from "../../../shared/contracts/task.ts";
 import type { SandboxRunOptions } from "../../../workers/sandbox/attempt.ts";
 import { ChildModules } from "../../../workers/sandbox/child_modules.ts";
 import { Pools } from "../../../workers/sandbox/pools.ts";

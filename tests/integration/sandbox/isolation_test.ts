@@ -1,7 +1,7 @@
 /** Tasks that leave something in their child: the next task of the child never meets it. */
 import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
 import { PolicyViolation, WorkerLost } from "../../../shared/errors.ts";
-import type { TaskContract } from "../../../shared/task.ts";
+import type { TaskContract } from "../../../shared/contracts/task.ts";
 import { ChildModules } from "../../../workers/sandbox/child_modules.ts";
 import { Pools } from "../../../workers/sandbox/pools.ts";
 import { eventually } from "../../support/eventually.ts";

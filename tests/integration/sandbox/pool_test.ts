@@ -9,7 +9,7 @@ import {
   TimeLimitExceeded,
   WorkerLost,
 } from "../../../shared/errors.ts";
-import type { TaskContract } from "../../../shared/task.ts";
+import type { TaskContract } from "../../../shared/contracts/task.ts";
 import { ChildModules } from "../../../workers/sandbox/child_modules.ts";
 import { ProcessPool, type ProcessPoolOptions } from "../../../workers/sandbox/pool.ts";
 import type { SandboxLogLine } from "../../../workers/sandbox/messages.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import type { TaskContract } from "../../../shared/task.ts";
+import type { TaskContract } from "../../../shared/contracts/task.ts";
 import * as contracts from "../../../shared/tasks/mod.ts";
 import { ChildModules } from "../../../workers/sandbox/child_modules.ts";
 import { ProcessPool } from "../../../workers/sandbox/pool.ts";

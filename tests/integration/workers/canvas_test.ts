@@ -9,14 +9,14 @@ import type { SignatureOptions } from "../../../shared/celery/signature.ts";
 import { toProblem } from "../../../api/problem.ts";
 import { WorkflowTooLarge } from "../../../shared/errors.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
-import { Registry } from "../../../shared/registry.ts";
-import { NativeChords } from "../../../shared/results/chords.ts";
-import { DjangoChords } from "../../../shared/results/django_chords.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
+import { NativeChords } from "../../../shared/workflows/chords.ts";
+import { DjangoChords } from "../../../shared/workflows/django_chords.ts";
 import { isFinal } from "../../../shared/results/result.ts";
-import { Routes } from "../../../shared/routes.ts";
+import { TaskRouter } from "../../../shared/outbox/task_router.ts";
 import { type WorkflowRecord, Workflows } from "../../../shared/workflows/store.ts";
 import { handle } from "../../../workers/handlers.ts";
-import { declarationFor } from "../../../shared/topology.ts";
+import { declarationFor } from "../../../shared/broker/topology.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type House, house } from "../../support/house.ts";
 
@@ -101,7 +101,7 @@ async function ground(options: { unroutableSeconds?: number } = {}): Promise<Gro
     chords,
     store: home.store,
     origin: "gen1@test",
-    routes: new Routes(registry, []),
+    routes: new TaskRouter(registry, []),
   });
   const start = async (canvas: Canvas) => {
     const id = newId();
@@ -299,7 +299,7 @@ Deno.test("Follower ends what waits for a failure, and tells the errbacks", asyn
 Deno.test("a workflow that takes too many bytes is refused with the limit, and starts nothing", async () => {
   await using home = await house([handle(add, ({ x, y }) => x + y)], { results: "django" });
   const { database, outbox, store } = home;
-  const routes = new Routes(new Registry([add]), []);
+  const routes = new TaskRouter(new Registry([add]), []);
   const chords = new DjangoChords({ database });
   const workflows = new Workflows({ database, outbox, chords, store, origin: "gen1@test", routes });
   // Python workers need a copy in each member.

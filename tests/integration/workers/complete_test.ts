@@ -4,7 +4,7 @@ import type { Message } from "../../../shared/broker/broker.ts";
 import { encodeRevoke } from "../../../shared/celery/control.ts";
 import { toWire } from "../../../shared/celery/signature.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
-import { destinationOf } from "../../../shared/topology.ts";
+import { destinationOf } from "../../../shared/broker/topology.ts";
 import { handle } from "../../../workers/mod.ts";
 import { eventually } from "../../support/eventually.ts";
 import { completeProcessHandler, echoHandler } from "../../app/handlers.ts";

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { encodeRevoke } from "../../../shared/celery/control.ts";
 import { decodeEvents, EVENT_EXCHANGE } from "../../../shared/celery/event.ts";
-import { inquire } from "../../../shared/inquiry.ts";
+import { inquire } from "../../../shared/celery/control_client.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import { handle } from "../../../workers/handlers.ts";
 import { eventually } from "../../support/eventually.ts";

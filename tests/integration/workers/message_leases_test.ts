@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
 import type { Database } from "../../../shared/database/database.ts";
-import { loadConfig } from "../../../shared/config.ts";
-import { MemoryBroker } from "../../../shared/broker/memory.ts";
+import { loadConfig } from "../../../shared/config/config.ts";
+import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
 import { encodeTask } from "../../../shared/celery/message.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
-import { Registry } from "../../../shared/registry.ts";
-import { declarationFor, destinationOf } from "../../../shared/topology.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
+import { declarationFor, destinationOf } from "../../../shared/broker/topology.ts";
 import { handle, Handlers } from "../../../workers/handlers.ts";
 import { WorkerNode } from "../../../workers/main.ts";
 import { MessageLeases } from "../../../workers/message_leases.ts";

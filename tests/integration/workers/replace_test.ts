@@ -15,10 +15,10 @@ import {
   type WorkflowNode,
   z,
 } from "../../../shared/mod.ts";
-import { Registry } from "../../../shared/registry.ts";
-import { NativeChords } from "../../../shared/results/chords.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
+import { NativeChords } from "../../../shared/workflows/chords.ts";
 import { isFinal } from "../../../shared/results/result.ts";
-import { Routes } from "../../../shared/routes.ts";
+import { TaskRouter } from "../../../shared/outbox/task_router.ts";
 import { Workflows } from "../../../shared/workflows/store.ts";
 import { handle } from "../../../workers/handlers.ts";
 import * as app from "../../app/handlers.ts";
@@ -70,7 +70,7 @@ async function ground() {
   ];
   const home = await house(handlers);
   const { database, outbox, store } = home;
-  const routes = new Routes(new Registry(handlers.map(({ contract }) => contract)), []);
+  const routes = new TaskRouter(new Registry(handlers.map(({ contract }) => contract)), []);
   const chords = new NativeChords({ database });
   const workflows = new Workflows({ database, outbox, chords, store, origin: "gen1@test", routes });
   return {

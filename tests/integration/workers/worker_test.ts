@@ -50,7 +50,7 @@ Deno.test("Worker works on after its queue went with deliveries in hand and was 
     held++;
     await opened.promise;
   });
-  const flags = { concurrency: "4", prefetchFactor: "1", renew: "1" };
+  const flags = { concurrency: "4", prefetchFactor: "1", consumerIdleTimeout: "1" };
   await using home = await house([addHandler, holding], flags);
   const waits = [];
   for (let index = 0; index < 4; index++) waits.push(await home.submit("wait", {}));
@@ -69,7 +69,11 @@ Deno.test("Worker does not fetch more and more by renewing consumers beside task
   const opened = Promise.withResolvers<void>();
   const wait = defineTask({ name: "wait", input: z.object({}) });
   const holding = handle(wait, () => opened.promise);
-  await using home = await house([holding], { concurrency: "2", prefetchFactor: "1", renew: "1" });
+  await using home = await house([holding], {
+    concurrency: "2",
+    prefetchFactor: "1",
+    consumerIdleTimeout: "1",
+  });
   const waits = [];
   const inHand = [];
   for (let index = 0; index < 6; index++) {

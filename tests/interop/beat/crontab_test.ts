@@ -1,7 +1,7 @@
 /** Our cron against Celery's own `crontab`, over a year. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { cron } from "../../../shared/cron.ts";
+import { cron } from "../../../shared/schedules/cron.ts";
 import { celeryStack } from "../../support/celery_stacks.ts";
 
 const FROM = "2026-01-01T00:00:00+00:00";

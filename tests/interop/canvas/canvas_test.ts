@@ -1,12 +1,12 @@
 /** Canvas across languages: Celery and our worker on one broker and on Django's tables, each with half of the tasks. */
 import { assertEquals } from "@std/assert";
-import { AmqpBroker } from "../../../shared/broker/amqp.ts";
-import { loadConfig } from "../../../shared/config.ts";
+import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
+import { loadConfig } from "../../../shared/config/config.ts";
 import { migrate } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { chain, defineTask, group, Retry, signature, z } from "../../../shared/mod.ts";
-import { Registry } from "../../../shared/registry.ts";
-import { declarationFor } from "../../../shared/topology.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
+import { declarationFor } from "../../../shared/broker/topology.ts";
 import { handle, Handlers } from "../../../workers/handlers.ts";
 import { WorkerNode } from "../../../workers/main.ts";
 import { celeryStack } from "../../support/celery_stacks.ts";

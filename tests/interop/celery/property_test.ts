@@ -1,9 +1,9 @@
 /** No message of ours breaks a Python worker: whatever is in its headers and its body, an old one and a new one run it and stay up. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import type { HeaderValue, Message } from "../../../shared/broker/broker.ts";
-import { parseJson, stringifyJson } from "../../../shared/celery/json.ts";
+import { parseJson, stringifyJson } from "../../../shared/celery/python_json.ts";
 import { encodeTask } from "../../../shared/celery/message.ts";
 import { decodeMeta, type ResultMeta } from "../../../shared/celery/result.ts";
 import type { SignatureOptions } from "../../../shared/celery/signature.ts";

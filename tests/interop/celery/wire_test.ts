@@ -1,17 +1,17 @@
 /** Our wire format against real Celery, of the oldest and the newest release. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import type { Message } from "../../../shared/broker/broker.ts";
 import { encodeRevoke } from "../../../shared/celery/control.ts";
 import { decodeEvents, encodeEvents, workerEvent } from "../../../shared/celery/event.ts";
 import { encodeException, pythonRepr, revoked } from "../../../shared/celery/exception.ts";
-import { stringifyJson } from "../../../shared/celery/json.ts";
+import { stringifyJson } from "../../../shared/celery/python_json.ts";
 import { decodeTask, encodeTask, type TaskMessage } from "../../../shared/celery/message.ts";
 import { repr, reprArgs } from "../../../shared/celery/repr.ts";
 import { decodeMeta, type ResultMeta } from "../../../shared/celery/result.ts";
 import { type SignatureOptions, toWire } from "../../../shared/celery/signature.ts";
 import { InvalidInput, TimeLimitExceeded, WorkerLost } from "../../../shared/errors.ts";
-import type { TaskEvent } from "../../../shared/events.ts";
+import type { TaskEvent } from "../../../shared/telemetry/events.ts";
 import { celeryStack } from "../../support/celery_stacks.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { freshVhost } from "../../support/servers.ts";

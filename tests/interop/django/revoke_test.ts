@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { v4 } from "uuid";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
-import { resultStore } from "../../../shared/results/choice.ts";
+import { resultStore } from "../../../shared/results/open_store.ts";
 import type { StackName } from "../../support/celery_stacks.ts";
 import { eventually } from "../../support/eventually.ts";
 import { startApi } from "../../support/roles.ts";

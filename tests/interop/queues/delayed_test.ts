@@ -1,13 +1,13 @@
 /** A Celery project of quorum queues, which delays its messages inside the broker, with the rights that the definitions give. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import type { Message } from "../../../shared/broker/broker.ts";
 import { encodeTask } from "../../../shared/celery/message.ts";
 import { decodeMeta } from "../../../shared/celery/result.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { applyDefinitions } from "../../../shared/definitions/apply.ts";
 import { renderDefinitions } from "../../../shared/definitions/render.ts";
-import { inquire } from "../../../shared/inquiry.ts";
+import { inquire } from "../../../shared/celery/control_client.ts";
 import { celeryStack } from "../../support/celery_stacks.ts";
 import { eventually } from "../../support/eventually.ts";
 import { unprovisioned } from "../../support/provisioned.ts";

@@ -1,6 +1,6 @@
 /** A queue with priorities that Celery declares, worked by us and by Celery: the urgent first. */
 import { assert, assertEquals } from "@std/assert";
-import { AmqpBroker } from "../../../shared/broker/amqp.ts";
+import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import { encodeTask } from "../../../shared/celery/message.ts";
 import { decodeMeta } from "../../../shared/celery/result.ts";
 import { celeryStack } from "../../support/celery_stacks.ts";

@@ -6,7 +6,7 @@ import { eventRoutes } from "../../../api/routes/events.ts";
 import { StatePolling } from "../../../api/state_polling.ts";
 import { encodeEvents } from "../../../shared/celery/event.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
-import type { TaskEvent } from "../../../shared/events.ts";
+import type { TaskEvent } from "../../../shared/telemetry/events.ts";
 import { type Ground, ground, MemoryRecords } from "./ground.ts";
 
 interface Sent {

@@ -1,20 +1,20 @@
 /** The API on parts that need no server. */
-import { SYSTEM_CLOCK } from "../../../shared/clock.ts";
+import { SYSTEM_CLOCK } from "../../../shared/runtime/clock.ts";
 import { createApp } from "../../../api/app.ts";
 import type { ApiDependencies, ApiSettings } from "../../../api/dependencies.ts";
 import { Live } from "../../../api/live.ts";
 import { pendingRecord } from "../../../api/record.ts";
 import type { Message } from "../../../shared/broker/broker.ts";
 import { type Canvas, steps } from "../../../shared/celery/canvas_tree.ts";
-import { MemoryBroker } from "../../../shared/broker/memory.ts";
+import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
 import { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import { DatabaseUnavailable, InvalidInput } from "../../../shared/errors.ts";
-import { brokerCheck, healthRoutes } from "../../../shared/health.ts";
-import { Metrics } from "../../../shared/metrics.ts";
+import { brokerCheck, healthRoutes } from "../../../shared/telemetry/health.ts";
+import { Metrics } from "../../../shared/telemetry/metrics.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
-import type { OutboxEntry } from "../../../shared/outbox.ts";
-import { Publisher } from "../../../shared/publisher.ts";
-import { Registry } from "../../../shared/registry.ts";
+import type { OutboxEntry } from "../../../shared/outbox/outbox.ts";
+import { Publisher } from "../../../shared/outbox/publisher.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
 import {
   isFinal,
   type RecordFilter,
@@ -25,9 +25,9 @@ import {
 } from "../../../shared/results/result.ts";
 import type { Idempotency } from "../../../shared/results/idempotency.ts";
 import { ScheduleStore } from "../../../shared/schedules/store.ts";
-import { Routes } from "../../../shared/routes.ts";
+import { TaskRouter } from "../../../shared/outbox/task_router.ts";
 import type { WorkflowRecord, Workflows } from "../../../shared/workflows/store.ts";
-import { declarationFor } from "../../../shared/topology.ts";
+import { declarationFor } from "../../../shared/broker/topology.ts";
 
 /** Contracts that between them have everything the API looks at. */
 export const CONTRACTS = [
@@ -218,7 +218,7 @@ export async function ground(
       outbox: { addFresh: nowhere },
       store: { reopen: nowhere, states: nowhere },
     }),
-    routes: new Routes(registry, []),
+    routes: new TaskRouter(registry, []),
     workflows,
     publisher: new Publisher({
       broker,

@@ -1,10 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Live } from "../../../api/live.ts";
 import type { Message } from "../../../shared/broker/broker.ts";
-import { MemoryBroker } from "../../../shared/broker/memory.ts";
+import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
 import { encodeEvents, EVENT_EXCHANGE } from "../../../shared/celery/event.ts";
 import { Unavailable } from "../../../shared/errors.ts";
-import { declarationFor } from "../../../shared/topology.ts";
+import { declarationFor } from "../../../shared/broker/topology.ts";
 import { eventually } from "../../support/eventually.ts";
 
 const NODE = { hostname: "celeriac@test", pid: 1, clock: () => 1 };

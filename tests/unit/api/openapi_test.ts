@@ -3,7 +3,7 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { openApiDocument } from "../../../api/openapi/document.ts";
 import { OPTION_NAMES } from "../../../api/options.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
-import { Registry } from "../../../shared/registry.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
 import { CONTRACTS, ground } from "./ground.ts";
 
 type Json = Record<string, unknown>;

@@ -5,7 +5,7 @@ import { watch, watchToEnd } from "../../../api/watch.ts";
 import type { Message } from "../../../shared/broker/broker.ts";
 import { encodeEvents } from "../../../shared/celery/event.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
-import type { TaskEvent } from "../../../shared/events.ts";
+import type { TaskEvent } from "../../../shared/telemetry/events.ts";
 import { eventually } from "../../support/eventually.ts";
 import { MemoryRecords } from "./ground.ts";
 

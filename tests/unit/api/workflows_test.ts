@@ -3,7 +3,7 @@ import { chain, chord, chunks, group, map, signature, starmap } from "../../../s
 import { steps } from "../../../shared/celery/canvas_tree.ts";
 import { encodeEvents } from "../../../shared/celery/event.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
-import { Registry } from "../../../shared/registry.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
 import * as sampleApp from "../../../shared/tasks/mod.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type Ground, ground } from "./ground.ts";

@@ -2,10 +2,10 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { validate, version } from "uuid";
 import { planTicks, tickId, tickOf } from "../../../beat/tick.ts";
 import { decodeTask } from "../../../shared/celery/message.ts";
-import { Registry } from "../../../shared/registry.ts";
-import { MISSED_LIMIT } from "../../../shared/schedule.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
+import { MISSED_LIMIT } from "../../../shared/schedules/schedule.ts";
 import { submittable } from "../../../shared/schedules/submittable.ts";
-import { nextOf } from "../../../shared/timing.ts";
+import { nextOf } from "../../../shared/schedules/timing.ts";
 import { CONTRACTS } from "../api/ground.ts";
 
 const at = (seconds: number) => new Date(Date.UTC(2026, 0, 1) + seconds * 1000);

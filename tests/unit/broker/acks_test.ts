@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Acks } from "../../../shared/broker/acks.ts";
+import { Acks } from "../../../shared/broker/amqp/acks.ts";
 
 /** What a broker makes of ack frames: a second answer to one delivery would close the channel. */
 class Unanswered {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { parseAmqpUrl, parseAmqpUrls } from "../../../shared/broker/amqp_address.ts";
-import { explain } from "../../../shared/broker/amqp_reason.ts";
-import { loadConfig } from "../../../shared/config.ts";
+import { parseAmqpUrl, parseAmqpUrls } from "../../../shared/broker/amqp/address.ts";
+import { explain } from "../../../shared/broker/amqp/reason.ts";
+import { loadConfig } from "../../../shared/config/config.ts";
 import { ConfigurationError } from "../../../shared/errors.ts";
 
 Deno.test("parseAmqpUrl() fills in what the URL leaves out", () => {

@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 
-const AMQP = import.meta.resolve("../../../shared/broker/amqp.ts");
-const CODEC = import.meta.resolve("../../../shared/broker/amqp_codec.ts");
-const WRITER = import.meta.resolve("../../../shared/broker/amqp_field_writer.ts");
+const AMQP = import.meta.resolve("../../../shared/broker/amqp/broker.ts");
+const CODEC = import.meta.resolve("../../../shared/broker/amqp/codec.ts");
+const WRITER = import.meta.resolve("../../../shared/broker/amqp/field_writer.ts");
 const CONFIG = new URL(import.meta.resolve("../../../deno.json")).pathname;
 
 Deno.test("amqplib reads fields as we do once amqp.ts is imported", async () => {
@@ -31,7 +31,7 @@ Deno.test("amqplib writes headers as we do once amqp.ts is imported", async () =
 Deno.test("amqp_codec.ts refuses to come too late", async () => {
   const { code, stderr } = await run(`import "amqplib"; await import("${CODEC}");`);
   assertEquals(code, 1);
-  assertStringIncludes(stderr, "import shared/broker/amqp.ts first");
+  assertStringIncludes(stderr, "import shared/broker/amqp/broker.ts first");
 });
 
 async function run(program: string): Promise<{ code: number; stdout: string; stderr: string }> {

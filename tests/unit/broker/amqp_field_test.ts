@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { decodeFields } from "../../../shared/broker/amqp_field_reader.ts";
-import { FieldTable } from "../../../shared/broker/amqp_field_writer.ts";
+import { decodeFields } from "../../../shared/broker/amqp/field_reader.ts";
+import { FieldTable } from "../../../shared/broker/amqp/field_writer.ts";
 import type { Headers } from "../../../shared/broker/broker.ts";
 import { InvalidInput } from "../../../shared/errors.ts";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type Answer, Confirms, type Pending } from "../../../shared/broker/confirms.ts";
-import type { Bound } from "../../../shared/broker/load.ts";
+import { type Answer, Confirms, type Pending } from "../../../shared/broker/amqp/confirms.ts";
+import type { Limit } from "../../../shared/broker/amqp/usage.ts";
 import { BrokerUnavailable, NotSent } from "../../../shared/errors.ts";
 import { message, text } from "../../support/broker_ground.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -16,7 +16,7 @@ function ledger(
     timeoutMs?: number;
     maxInFlight?: number;
     bytesInFlight?: number;
-    waiting?: Bound;
+    waiting?: Limit;
     silenceMs?: number;
   } = {},
 ) {

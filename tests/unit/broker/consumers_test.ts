@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Delivery } from "../../../shared/broker/broker.ts";
-import { Consumer } from "../../../shared/broker/consumer.ts";
-import { Consumers } from "../../../shared/broker/consumers.ts";
-import { MemoryBroker } from "../../../shared/broker/memory.ts";
+import { Consumer } from "../../../shared/broker/consuming/consumer.ts";
+import { Consumers } from "../../../shared/broker/consuming/consumers.ts";
+import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
 import { BrokerUnavailable } from "../../../shared/errors.ts";
 import { message, queues, started, text } from "../../support/broker_ground.ts";
 import { Inbox } from "../../support/inbox.ts";
@@ -12,12 +12,12 @@ const signal = new AbortController().signal;
 /** Consumers whose deliveries stay in hand until they are acked. */
 function holding(broker: MemoryBroker, prefetch: number) {
   const inbox = new Inbox<{ delivery: Delivery; ack(): void }>();
-  const consumers = new Consumers(["q"], (queue, unheard) =>
+  const consumers = new Consumers(["q"], (queue, emptyRenewals) =>
     new Consumer({
       broker,
       queue,
       prefetch,
-      unheard,
+      emptyRenewals,
       onDelivery(delivery) {
         const acked = Promise.withResolvers<void>();
         inbox.put({

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { deadLetter } from "../../../shared/broker/dead_letter.ts";
+import { deadLetter } from "../../../shared/broker/memory/dead_letter.ts";
 import { message } from "../../support/broker_ground.ts";
 
 Deno.test("deadLetter() counts deaths by queue and reason, the last first", () => {

@@ -1,4 +1,4 @@
-import { MemoryBroker } from "../../../shared/broker/memory.ts";
+import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
 import { testBroker } from "../../support/broker_conformance.ts";
 
 testBroker("MemoryBroker", () => {

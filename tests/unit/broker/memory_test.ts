@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { MemoryBroker } from "../../../shared/broker/memory.ts";
+import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
 import { consumed, message, queues, started, text } from "../../support/broker_ground.ts";
 
 Deno.test("MemoryBroker counts returns in x-delivery-count as RabbitMQ 3.10 to 4.2 do", async () => {

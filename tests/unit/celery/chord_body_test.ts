@@ -6,7 +6,7 @@ import { childIds } from "../../../shared/celery/child_id.ts";
 import { isReference, MAX_COPIES_BYTES } from "../../../shared/celery/chord_body.ts";
 import { checkBodies, type Dispatch, dispatch } from "../../../shared/celery/dispatch.ts";
 import { afterHeader, afterSuccess, type PendingChord } from "../../../shared/celery/following.ts";
-import { stringifyJson } from "../../../shared/celery/json.ts";
+import { stringifyJson } from "../../../shared/celery/python_json.ts";
 import { encodeTask, type IdentifiedSignature } from "../../../shared/celery/message.ts";
 import { Malformed, WorkflowTooLarge } from "../../../shared/errors.ts";
 

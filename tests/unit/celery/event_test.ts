@@ -9,7 +9,7 @@ import {
 } from "../../../shared/celery/event.ts";
 import { encodeTask } from "../../../shared/celery/message.ts";
 import { Malformed } from "../../../shared/errors.ts";
-import type { TaskEvent } from "../../../shared/events.ts";
+import type { TaskEvent } from "../../../shared/telemetry/events.ts";
 import { sentEvent } from "../../../workers/sent.ts";
 
 function node(): EventNode {

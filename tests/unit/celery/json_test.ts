@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { MAX_DEPTH, parseJson, stringifyJson } from "../../../shared/celery/json.ts";
+import { MAX_DEPTH, parseJson, stringifyJson } from "../../../shared/celery/python_json.ts";
 import { InvalidInput, Malformed } from "../../../shared/errors.ts";
 
 const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);

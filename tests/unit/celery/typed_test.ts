@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { z } from "zod";
-import { parseJson } from "../../../shared/celery/json.ts";
+import { parseJson } from "../../../shared/celery/python_json.ts";
 import { decodeTyped } from "../../../shared/celery/typed.ts";
 import { Malformed } from "../../../shared/errors.ts";
 

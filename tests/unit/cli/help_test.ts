@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { COMMANDS, SUMMARIES } from "../../../cli/commands.ts";
 import { help, overview } from "../../../cli/help.ts";
-import { flagOf, settingsOf } from "../../../shared/settings.ts";
+import { flagOf, settingsOf } from "../../../shared/config/settings.ts";
 
 Deno.test("overview() has every command, with the summary that the command itself has", async () => {
   assertEquals([...SUMMARIES.keys()], [...COMMANDS.keys()]);

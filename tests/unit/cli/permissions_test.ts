@@ -4,12 +4,12 @@ import config from "../../../deno.json" with { type: "json" };
 import { COMMANDS } from "../../../cli/commands.ts";
 import { appTemplate } from "../../../cli/init/app_template.ts";
 import { fileFlags, permissionFlags } from "../../../cli/permissions.ts";
-import { loadConfig } from "../../../shared/config.ts";
+import { loadConfig } from "../../../shared/config/config.ts";
 import { defineTask, type PermissionsDefinition, z } from "../../../shared/mod.ts";
-import type { Role } from "../../../shared/settings.ts";
+import type { Role } from "../../../shared/config/settings.ts";
 import { Process } from "../../support/process.ts";
 import { checkout } from "../../support/roles.ts";
-import type { RunPlace, TaskContract } from "../../../shared/task.ts";
+import type { RunPlace, TaskContract } from "../../../shared/contracts/task.ts";
 
 function granted(
   kind: string,

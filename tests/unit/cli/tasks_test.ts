@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { egressPolicy } from "../../../shared/manifest.ts";
-import { Registry } from "../../../shared/registry.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
 import * as hostile from "../../app/hostile_contracts.ts";
 import { run } from "../../support/process.ts";
 import { checkout } from "../../support/roles.ts";

@@ -4,7 +4,7 @@ import type { Definitions } from "../../../shared/definitions/document.ts";
 import { hashPassword } from "../../../shared/definitions/password.ts";
 import { templateDefinitions } from "../../../shared/definitions/render.ts";
 import { brokerUsers, selectUsers } from "../../../shared/definitions/users.ts";
-import { topology } from "../../../shared/topology.ts";
+import { topology } from "../../../shared/broker/topology.ts";
 
 const WANTED = templateDefinitions({
   topology: topology(["celeriac.default"]),

@@ -4,9 +4,9 @@ import { hashPassword, isHashOf } from "../../../shared/definitions/password.ts"
 import { renderDefinitions, templateDefinitions } from "../../../shared/definitions/render.ts";
 import { brokerUsers, projectUser, selectUsers } from "../../../shared/definitions/users.ts";
 import { ConfigurationError } from "../../../shared/errors.ts";
-import { Registry } from "../../../shared/registry.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
 import * as sampleApp from "../../../shared/tasks/mod.ts";
-import { topology } from "../../../shared/topology.ts";
+import { topology } from "../../../shared/broker/topology.ts";
 
 const file = new URL("../../../infra/rabbitmq-definitions.json", import.meta.url);
 const TOPOLOGY = topology(["celeriac.default"]);

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { loadConfig } from "../../../shared/config.ts";
+import { loadConfig } from "../../../shared/config/config.ts";
 import { BESIDES_HEAP_MB } from "../../../workers/sandbox/pool.ts";
-import { Registry } from "../../../shared/registry.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
 import * as sample from "../../../shared/tasks/mod.ts";
 import { secretManifests } from "../../../cli/secrets.ts";
 import {

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { bindArguments } from "../../../shared/arguments.ts";
-import { stringifyJson } from "../../../shared/celery/json.ts";
-import { importModule } from "../../../shared/modules.ts";
+import { bindArguments } from "../../../shared/contracts/arguments.ts";
+import { stringifyJson } from "../../../shared/celery/python_json.ts";
+import { importModule } from "../../../shared/contracts/modules.ts";
 import { defineTask, schedule, signature, z } from "../../../shared/mod.ts";
-import { Registry } from "../../../shared/registry.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
 import { Handlers } from "../../../workers/handlers.ts";
 import { handle } from "../../../workers/mod.ts";
 import { messageOf, type Mistake, testMistakes } from "../../support/mistakes.ts";

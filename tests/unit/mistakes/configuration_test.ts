@@ -4,13 +4,13 @@ import { bindRemote } from "../../../cli/remote.ts";
 import { presentSecrets } from "../../../cli/secrets.ts";
 import { checkVariables } from "../../../cli/variables.ts";
 import { numbersOf, refuseWords, wordOf } from "../../../cli/words.ts";
-import { parseAmqpUrl } from "../../../shared/broker/amqp_address.ts";
-import { loadConfig, parseFlags } from "../../../shared/config.ts";
+import { parseAmqpUrl } from "../../../shared/broker/amqp/address.ts";
+import { loadConfig, parseFlags } from "../../../shared/config/config.ts";
 import { hashFor } from "../../../shared/definitions/secrets.ts";
 import { brokerUsers, selectUsers } from "../../../shared/definitions/users.ts";
-import { Registry } from "../../../shared/registry.ts";
-import { Routes } from "../../../shared/routes.ts";
-import type { Role, SettingKey } from "../../../shared/settings.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
+import { TaskRouter } from "../../../shared/outbox/task_router.ts";
+import type { Role, SettingKey } from "../../../shared/config/settings.ts";
 import { type Mistake, testMistakes } from "../../support/mistakes.ts";
 
 const variable = (role: Role, name: string, value: string) => () =>
@@ -172,7 +172,7 @@ const SETTINGS: Mistake[] = [
   ],
   [
     "Cannot use route 'shop.*' because it is not PATTERN=QUEUE: write it like shop.mail.*=mails",
-    () => new Routes(new Registry([]), ["shop.*"]),
+    () => new TaskRouter(new Registry([]), ["shop.*"]),
   ],
   [
     "Cannot use the broker's URL because its vhost has a '%' that begins no escape: write '%25' for it in AMQP_URL",

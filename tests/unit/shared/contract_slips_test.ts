@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { stringifyJson } from "../../../shared/celery/json.ts";
+import { stringifyJson } from "../../../shared/celery/python_json.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import { ConfigurationError } from "../../../shared/errors.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { exampleInput } from "../../../shared/example_input.ts";
+import { exampleInput } from "../../../shared/contracts/example_input.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 
 interface Tree {

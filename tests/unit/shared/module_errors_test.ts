@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { toFileUrl } from "@std/path";
-import { importModule } from "../../../shared/modules.ts";
+import { importModule } from "../../../shared/contracts/modules.ts";
 
 /** Modules that cannot be loaded, and the end of what is said: reason, line, caret, place. */
 const mistakes: Readonly<Record<string, readonly [text: string, reason: RegExp, frame: string]>> = {

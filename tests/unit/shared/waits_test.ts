@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { pause, unlessAborted, within } from "../../../shared/waits.ts";
+import { pause, unlessAborted, waitAtMost } from "../../../shared/runtime/waits.ts";
 
 Deno.test("pause() ends early when the signal comes, and leaves no listener", async () => {
   const stopped = new AbortController();
@@ -13,14 +13,14 @@ Deno.test("pause() ends by itself when no signal comes", async () => {
   await pause(1, new AbortController().signal);
 });
 
-Deno.test("within() ends with the first event, or in time without any", async () => {
-  await within(60_000, new Promise(() => {}), Promise.resolve());
-  await within(1, new Promise(() => {}));
-  await within(1);
+Deno.test("waitAtMost() ends with the first event, or in time without any", async () => {
+  await waitAtMost(60_000, new Promise(() => {}), Promise.resolve());
+  await waitAtMost(1, new Promise(() => {}));
+  await waitAtMost(1);
 });
 
-Deno.test("within() throws what the first event throws", async () => {
-  await assertRejects(() => within(60_000, Promise.reject(new RangeError("no"))), RangeError);
+Deno.test("waitAtMost() throws what the first event throws", async () => {
+  await assertRejects(() => waitAtMost(60_000, Promise.reject(new RangeError("no"))), RangeError);
 });
 
 Deno.test("unlessAborted() ends as the work does", async () => {

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import type { Message } from "../../../shared/broker/broker.ts";
-import { MemoryBroker } from "../../../shared/broker/memory.ts";
+import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
 import { decodeEvents, EVENT_EXCHANGE } from "../../../shared/celery/event.ts";
-import { declarationFor } from "../../../shared/topology.ts";
+import { declarationFor } from "../../../shared/broker/topology.ts";
 import { Announcer } from "../../../workers/announcer.ts";
 import { eventually } from "../../support/eventually.ts";
 

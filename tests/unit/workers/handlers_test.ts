@@ -2,7 +2,7 @@ import { completion } from "../../../workers/completion.ts";
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ConfigurationError } from "../../../shared/errors.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
-import { Registry } from "../../../shared/registry.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
 import { createContext } from "../../../workers/context.ts";
 import { replacement } from "../../../workers/replacement.ts";
 import { wholeRequest } from "../../../workers/request.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { z } from "zod";
-import { defineTask } from "../../../shared/task.ts";
+import { defineTask } from "../../../shared/contracts/task.ts";
 import { Prefetch, prefetchFor } from "../../../workers/prefetch.ts";
 
 const inline = { size: 32 };

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { configure, type LogRecord, reset } from "@logtape/logtape";
-import type { TaskEvent } from "../../../shared/events.ts";
-import { plainText, textLine } from "../../../shared/log_format.ts";
+import type { TaskEvent } from "../../../shared/telemetry/events.ts";
+import { plainText, textLine } from "../../../shared/telemetry/log_format.ts";
 import { taskLines } from "../../../workers/task_lines.ts";
 import { taskLog } from "../../../workers/task_log.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { TaskEvent } from "../../../shared/events.ts";
+import type { TaskEvent } from "../../../shared/telemetry/events.ts";
 import type { Meta } from "../../../shared/results/result.ts";
 import { owned } from "../../../workers/uncaught.ts";
 import { UncaughtErrors } from "../../../workers/uncaught_errors.ts";
@@ -36,7 +36,7 @@ Deno.test("UncaughtErrors end the process for an error of our own, and for none 
   await using _errors = errors;
   await errors.start();
   const cases: [error: unknown, ends: boolean][] = [
-    [from(`${OURS}shared/batch.ts`), true],
+    [from(`${OURS}shared/runtime/batch.ts`), true],
     [from("file:///cache/npm/registry/amqplib/0.10.4/lib/connection.js"), true],
     [from("ext:deno_node/net.ts"), true],
     [from(), true],

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Events, type TaskEvent } from "../../../shared/events.ts";
+import { Events, type TaskEvent } from "../../../shared/telemetry/events.ts";
 import { type Suspect, Watchdog } from "../../../workers/watchdog.ts";
 
 function suspect(id: string): Suspect {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { MemoryBroker } from "../../../../shared/broker/memory.ts";
+import { MemoryBroker } from "../../../../shared/broker/memory/broker.ts";
 import { LamportClock } from "../../../../shared/celery/clock.ts";
 import {
   CONTROL_EXCHANGE,
@@ -7,7 +7,7 @@ import {
   encodeReply,
   isForUs,
 } from "../../../../shared/celery/control.ts";
-import { declarationFor } from "../../../../shared/topology.ts";
+import { declarationFor } from "../../../../shared/broker/topology.ts";
 import { hasNeighbours, mingle, revokedIds } from "../../../../workers/control/mingle.ts";
 import { Revocations } from "../../../../workers/control/revocations.ts";
 

@@ -1,0 +1,65 @@
+/** Messages as amqplib has them, and back. */
+import type { Message as AmqpMessage, MessageProperties } from "amqplib";
+import { FieldTable } from "./field_writer.ts";
+import type { Message, Properties } from "../broker.ts";
+
+/** What a publisher adds to a message of ours. */
+export interface Additions {
+  readonly mandatory: boolean;
+  readonly messageId?: string | undefined;
+  readonly replyTo?: string | undefined;
+}
+
+/** Fields of `basic.publish` and properties, in one object as amqplib's encoder reads them. */
+export interface PublishFields extends Properties {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly mandatory: boolean;
+  readonly immediate: false;
+  readonly headers: FieldTable;
+}
+
+/** What amqplib puts on the wire for a message. Persistent unless the message says otherwise. */
+export function toFields(message: Message, additions: Additions): PublishFields {
+  const { exchange, routingKey, properties } = message;
+  const fields: PublishFields = {
+    ...properties,
+    exchange,
+    routingKey,
+    mandatory: additions.mandatory,
+    immediate: false,
+    headers: new FieldTable(message.headers),
+    deliveryMode: properties.deliveryMode ?? 2,
+  };
+  if (additions.messageId !== undefined) fields.messageId = additions.messageId;
+  if (additions.replyTo !== undefined) fields.replyTo = additions.replyTo;
+  return fields;
+}
+
+/** A message as it arrived. Its headers are plain already: our decoder read them. */
+export function fromAmqp({ content, fields, properties }: AmqpMessage): Message {
+  return {
+    exchange: fields.exchange,
+    routingKey: fields.routingKey,
+    properties: fromProperties(properties),
+    headers: properties.headers ?? {},
+    body: new Uint8Array(content.buffer, content.byteOffset, content.byteLength),
+  };
+}
+
+function fromProperties(given: MessageProperties): Properties {
+  const properties: Properties = {};
+  if (given.contentType !== undefined) properties.contentType = given.contentType;
+  if (given.contentEncoding !== undefined) properties.contentEncoding = given.contentEncoding;
+  if (given.deliveryMode !== undefined) properties.deliveryMode = given.deliveryMode;
+  if (given.priority !== undefined) properties.priority = given.priority;
+  if (given.correlationId !== undefined) properties.correlationId = given.correlationId;
+  if (given.replyTo !== undefined) properties.replyTo = given.replyTo;
+  if (given.expiration !== undefined) properties.expiration = given.expiration;
+  if (given.messageId !== undefined) properties.messageId = given.messageId;
+  if (given.timestamp !== undefined) properties.timestamp = given.timestamp;
+  if (given.type !== undefined) properties.type = given.type;
+  if (given.userId !== undefined) properties.userId = given.userId;
+  if (given.appId !== undefined) properties.appId = given.appId;
+  return properties;
+}

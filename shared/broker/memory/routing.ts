@@ -1,0 +1,58 @@
+/** Which bindings a message matches, as AMQP 0-9-1 (3.1.3) and RabbitMQ have it. Pure. */
+import type { Binding, Exchange } from "../topology.ts";
+import type { Headers, HeaderValue, Message } from "../broker.ts";
+
+/** Whether a message published to an exchange of this type goes where the binding leads.
+ *
+ * @example
+ * ```ts
+ * import { matches } from "./routing.ts";
+ * import { assert } from "@std/assert";
+ *
+ * const message = { exchange: "celeryev", routingKey: "task.sent", properties: {}, headers: {}, body: new Uint8Array() };
+ * assert(matches("topic", { exchange: "celeryev", queue: "q", routingKey: "task.#" }, message));
+ * ```
+ */
+export function matches(type: Exchange["type"], binding: Binding, message: Message): boolean {
+  switch (type) {
+    case "direct":
+      return binding.routingKey === message.routingKey;
+    case "fanout":
+      return true;
+    case "topic":
+      return matchesWords(words(binding.routingKey), words(message.routingKey));
+    case "headers":
+      return matchesHeaders(binding.arguments ?? {}, message.headers);
+  }
+}
+
+/** An empty key has no words; an empty word between dots counts. */
+function words(key: string): string[] {
+  return key === "" ? [] : key.split(".");
+}
+
+/** `*` is one word, `#` any number of them. */
+function matchesWords(pattern: readonly string[], key: readonly string[]): boolean {
+  let ends = new Set([0]);
+  for (const part of pattern) {
+    const next = new Set<number>();
+    for (const end of ends) {
+      if (part === "#") { for (let from = end; from <= key.length; from++) next.add(from); }
+      else if (end < key.length && (part === "*" || part === key[end])) next.add(end + 1);
+    }
+    ends = next;
+  }
+  return ends.has(key.length);
+}
+
+/** `x-match` says whether all or any must be equal; other arguments that begin with `x-` count only with `-with-x`; `null` asks for presence. */
+function matchesHeaders(
+  { "x-match": match = "all", ...given }: Headers,
+  headers: Headers,
+): boolean {
+  const withX = String(match).endsWith("-with-x");
+  const wanted = Object.entries(given).filter(([name]) => withX || !name.startsWith("x-"));
+  const isEqual = ([name, value]: [string, HeaderValue]) =>
+    name in headers && (value === null || headers[name] === value);
+  return String(match).startsWith("any") ? wanted.some(isEqual) : wanted.every(isEqual);
+}

@@ -1,0 +1,137 @@
+/** Settings of workers. */
+import { count, decimal, flag, list, oneOf, seconds, setting, text } from "./setting.ts";
+
+/** Settings of workers. Durations are seconds. */
+export const WORKER_SETTINGS = {
+  queues: setting({
+    env: "CELERIAC_QUEUES",
+    schema: list.default([]),
+    defaultText: "those of the contracts",
+    value: "NAMES",
+    roles: ["worker"],
+    help: "queues to consume, with commas",
+  }),
+  concurrency: setting({
+    env: "CELERIAC_CONCURRENCY",
+    schema: count({ max: 10_000 }).default(32),
+    value: "N",
+    roles: ["worker", "dev"],
+    help: "handlers that run at once in one worker",
+  }),
+  prefetchFactor: setting({
+    env: "CELERIAC_PREFETCH_FACTOR",
+    schema: decimal({ min: 1, max: 100 }).default(8),
+    value: "N",
+    roles: ["worker", "dev"],
+    help:
+      "unacked deliveries for each place (inline handler or child process) at most; slow tasks get fewer; lower it where messages are large",
+  }),
+  leaseAfter: setting({
+    env: "CELERIAC_LEASE_AFTER",
+    schema: seconds({ min: 0.1, max: 86_400 }).default(300),
+    value: "SECONDS",
+    roles: ["worker", "dev"],
+    help:
+      "a delivery unacknowledged for longer moves to the outbox: leased while its task runs, sent again where it still waits; less than half of the broker's consumer timeout",
+  }),
+  consumerIdleTimeout: setting({
+    env: "CELERIAC_CONSUMER_IDLE_TIMEOUT",
+    schema: seconds({ min: 1, max: 3600 }).default(10),
+    value: "SECONDS",
+    roles: ["api", "worker", "dev"],
+    help:
+      "replace a consumer that has capacity and has received nothing for this long; its new channel gets the messages that the broker withheld",
+  }),
+  processes: setting({
+    env: "CELERIAC_PROCESSES",
+    schema: count({ max: 256 }).default(2),
+    value: "N",
+    roles: ["worker", "dev"],
+    help: "warm child processes for each set of permissions among tasks that run in a process",
+  }),
+  heapMb: setting({
+    env: "CELERIAC_HEAP_MB",
+    schema: count({ min: 16 }).default(256),
+    value: "MIB",
+    roles: ["worker", "dev"],
+    help: "heap of each child process, MiB",
+  }),
+  folderMb: setting({
+    env: "CELERIAC_FOLDER_MB",
+    schema: count({ max: 1_048_576 }).default(256),
+    value: "MIB",
+    roles: ["worker", "dev"],
+    help: "what one task may write into the folder of its child process, MiB on the disk",
+  }),
+  loopBound: setting({
+    env: "CELERIAC_LOOP_BOUND",
+    schema: seconds({ min: 0.05 }).default(0.5),
+    value: "SECONDS",
+    roles: ["worker", "dev"],
+    help: "an inline handler that holds the event loop longer is named in log, metric and record",
+  }),
+  childTasks: setting({
+    env: "CELERIAC_CHILD_TASKS",
+    schema: count().default(10_000),
+    value: "N",
+    roles: ["worker", "dev"],
+    help: "tasks after which a child process is replaced",
+  }),
+  sandboxFolder: setting({
+    env: "CELERIAC_SANDBOX_FOLDER",
+    schema: text.regex(/^\//, "it is not an absolute path: begin it with /").default(
+      "/tmp/celeriac",
+    ),
+    value: "FOLDER",
+    roles: ["worker", "dev"],
+    help: "where child processes get a folder of their own, if their contract asks for one",
+  }),
+  unknownTaskWait: setting({
+    env: "CELERIAC_UNKNOWN_TASK_WAIT",
+    schema: seconds().default(600),
+    value: "SECONDS",
+    roles: ["worker"],
+    help:
+      "how long a task that a worker does not know is offered to other workers before it becomes a dead letter; above the time of a rolling update",
+  }),
+  resultMaxBytes: setting({
+    env: "CELERIAC_RESULT_MAX_BYTES",
+    schema: count({ min: 1024, max: 64 * 1024 * 1024 }).default(4 * 1024 * 1024),
+    value: "BYTES",
+    roles: ["worker", "dev"],
+    help: "largest result, as JSON; a task that returns more is FAILURE",
+  }),
+  grace: setting({
+    env: "CELERIAC_GRACE",
+    schema: seconds().default(25),
+    value: "SECONDS",
+    roles: ["worker", "dev"],
+    help: "time that running tasks get to finish after SIGTERM",
+  }),
+  node: setting({
+    env: "CELERIAC_NODE",
+    schema: text.max(100, "it has more than 100 characters: shorten it").regex(
+      /^[^\s@]+@[^\s@]+$/,
+      "it is not like name@host: write celeriac@host-1",
+    ).optional(),
+    defaultText: "celeriac@<host>-<random>",
+    value: "NAME",
+    roles: ["worker", "dev"],
+    help: "the worker's node name; never let two be alike",
+  }),
+  remoteControl: setting({
+    env: "CELERIAC_REMOTE_CONTROL",
+    schema: oneOf(["all", "inspect", "off"]).default("all"),
+    value: "COMMANDS",
+    roles: ["worker", "dev"],
+    help:
+      "which remote control commands this worker runs: all, inspect (those that only read) or off",
+  }),
+  events: setting({
+    env: "CELERIAC_EVENTS",
+    schema: flag.default(true),
+    roles: ["worker"],
+    help:
+      "publish task events on 'celeryev'; without them a waiting caller is answered up to a second later",
+  }),
+} as const;

@@ -1,0 +1,97 @@
+/** Where in a module an error arose: the line, with a caret below the column. */
+import { fromFileUrl } from "@std/path";
+
+/** A place in a file, as messages and stacks name it. Lines and columns count from 1. */
+const PLACE = /(file:\/\/(?:(?!file:\/\/).)+?):(\d+):(\d+)/g;
+
+/** Colours, which Deno puts into some of its messages. */
+const COLOUR = new RegExp(`${String.fromCharCode(27)}\\[[\\d;]*m`, "g");
+
+/** Modules of this package, which are not at fault when they refuse what the app gives them. */
+const OWN: readonly string[] = [
+  "../",
+  "../../workers/",
+  "../../cli/",
+  "../../api/",
+  "../../beat/",
+  "../../cli.ts",
+]
+  .flatMap((path) => pathsOf(import.meta.resolve(path)));
+
+/** Characters of a longer line that are shown. */
+const MAX_WIDTH = 160;
+
+/** Returns the source line at which an error arose, a caret, and file, line and column.
+ *
+ * A parser's error brings all of it. For others the place is the first one in message or stack that lies outside of this
+ * package, because a definition that is refused is wrong in the app.
+ *
+ * @param error what an `import()` threw
+ * @returns `undefined` when the error names no place in a file that can be read
+ *
+ * @example
+ * ```ts
+ * import { codeFrame } from "./code_frame.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const parsed = new Error("Expression expected\n  |\n1 | x = ;\n  |     ~\n    at file:///a.ts:1:5");
+ * assertEquals(codeFrame(parsed), "  |\n1 | x = ;\n  |     ~\n    at /a.ts:1:5");
+ * assertEquals(codeFrame("text"), undefined);
+ * ```
+ */
+export function codeFrame(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const message = error.message.replaceAll(COLOUR, "");
+  const parsed = /^\s+\|\n[^]*?\n\s+at .+?:\d+:\d+$/m.exec(message);
+  if (parsed) {
+    return parsed[0].replaceAll(
+      PLACE,
+      (_, url, line, column) => `${pathsOf(url)[0]}:${line}:${column}`,
+    );
+  }
+  const stack = (error.stack ?? "").replaceAll(COLOUR, "");
+  for (const [, url = "", line = "", column = ""] of `${message}\n${stack}`.matchAll(PLACE)) {
+    for (const path of pathsOf(url).filter(isOfApp)) {
+      const text = lineOf(path, Number(line));
+      if (text !== undefined) return frame({ path, line, column, text });
+    }
+  }
+  return undefined;
+}
+
+function frame(
+  { path, line, column, text }: { path: string; line: string; column: string; text: string },
+): string {
+  const gutter = " ".repeat(line.length);
+  const indent = text.slice(0, Number(column) - 1).replaceAll(/[^\t]/g, " ");
+  const shown = text.length > MAX_WIDTH ? `${text.slice(0, MAX_WIDTH)}...` : text;
+  return [
+    `${gutter} |`,
+    `${line} | ${shown}`,
+    `${gutter} | ${indent}^`,
+    `    at ${path}:${line}:${column}`,
+  ].join("\n");
+}
+
+/** Paths that a URL can mean: stacks contain URLs whose escapes are resolved. */
+function pathsOf(url: string): string[] {
+  try {
+    return [...new Set([fromFileUrl(url), url.slice("file://".length)])];
+  } catch {
+    return url.startsWith("file://") ? [url.slice("file://".length)] : [];
+  }
+}
+
+/** Whether a module is neither of this package, but for its sample app, nor of another package. */
+function isOfApp(path: string): boolean {
+  if (/[\\/](node_modules|npm)[\\/]/.test(path)) return false;
+  return path.includes("/tasks/") || !OWN.some((own) => path.startsWith(own));
+}
+
+function lineOf(path: string, line: number): string | undefined {
+  try {
+    return Deno.readTextFileSync(path).split(/\r?\n/)[line - 1];
+  } catch {
+    return undefined;
+  }
+}

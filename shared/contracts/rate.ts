@@ -1,0 +1,31 @@
+/** Rate limits, in Celery's words. */
+import { InvalidInput } from "../errors.ts";
+
+const UNITS = new Map([["s", 1], ["m", 60], ["h", 3600]]);
+
+/** Reads a rate: `"10/m"` (or `/s`, `/h`), or a bare number, which is per second; `0`, `""` and `null` are no limit.
+ *
+ * @returns how many a second; `undefined` = without limit
+ * @throws {InvalidInput} when it is no rate
+ *
+ * @example
+ * ```ts
+ * import { parseRate } from "./rate.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(parseRate("30/m"), 0.5);
+ * assertEquals(parseRate(0), undefined);
+ * ```
+ */
+export function parseRate(rate: unknown): number | undefined {
+  if (rate === null || rate === undefined || rate === "") return undefined;
+  const match = /^\s*(\d+(?:\.\d+)?|\.\d+)\s*(?:\/\s*([smh])\s*)?$/.exec(String(rate));
+  if (!match || !["string", "number"].includes(typeof rate)) {
+    throw new InvalidInput(
+      `Cannot use '${rate}' as a rate limit because it is not of the form '10/s', '10/m' or '10/h': give such a one, or 0 for none`,
+      "rate_limit",
+    );
+  }
+  const perSecond = Number(match[1]) / (UNITS.get(match[2] ?? "s") ?? 1);
+  return perSecond > 0 ? perSecond : undefined;
+}

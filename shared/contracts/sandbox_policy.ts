@@ -1,0 +1,80 @@
+/** What a handler in a child process may use, as its contract declares it. */
+import { ConfigurationError } from "../errors.ts";
+import { refuseUnknownKeys } from "./known_keys.ts";
+
+/** What a contract declares. */
+export interface SandboxDefinition {
+  /** MiB of JavaScript heap. Default: the worker's setting. */
+  readonly memoryMb?: number;
+  /** MiB of resident memory, buffers included; watched, where the platform tells it. Default: the heap and 256. */
+  readonly residentMb?: number;
+  /** Seconds of processor time that one attempt may use, where the platform tells it. Default: no limit. */
+  readonly cpu?: number;
+  /** MiB that one attempt may write: result, progress, log and standard error together. Default 64. */
+  readonly outputMb?: number;
+  /** MiB on the disk that its own folder may hold. Default: the worker's setting. */
+  readonly folderMb?: number;
+  /** Files, folders and links in its own folder, at any depth. Default 10,000. */
+  readonly folderFiles?: number;
+  /** Tasks after which the child is replaced; 1 gives each a process of its own. Default: the worker's setting. */
+  readonly maxTasks?: number;
+  /** Niceness, 1 to 19: the higher, the more it gives way. Default 0. */
+  readonly nice?: number;
+}
+
+/** The same, checked and complete as far as a contract can be. */
+export interface SandboxLimits extends SandboxDefinition {
+  /** MiB that one attempt may write. */
+  readonly outputMb: number;
+  /** Niceness, 0 to 19. */
+  readonly nice: number;
+}
+
+/** Room for any body that the API takes, and its result. */
+const DEFAULT_OUTPUT_MB = 64;
+
+const LIMITS: Readonly<Record<string, readonly [least: number, most: number]>> = {
+  memoryMb: [16, 65_536],
+  residentMb: [64, 65_536],
+  cpu: [0.01, 86_400],
+  outputMb: [0.001, DEFAULT_OUTPUT_MB],
+  folderMb: [0.001, 1_048_576],
+  folderFiles: [1, 1_000_000],
+  maxTasks: [1, 1_000_000],
+  nice: [0, 19],
+};
+
+/** Checks what a contract declares.
+ *
+ * @param task its name, for the message
+ * @throws {ConfigurationError} when a limit cannot work
+ *
+ * @example
+ * ```ts
+ * import { sandboxLimits } from "./sandbox_policy.ts";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * assertEquals(sandboxLimits("render", { cpu: 10 }), { cpu: 10, outputMb: 64, nice: 0 });
+ * assertThrows(() => sandboxLimits("render", { memoryMb: 1 }));
+ * ```
+ */
+export function sandboxLimits(task: string, definition: SandboxDefinition = {}): SandboxLimits {
+  const { outputMb = DEFAULT_OUTPUT_MB, nice = 0, ...rest } = definition;
+  refuseUnknownKeys(definition, Object.keys(LIMITS), {
+    doing: `define task '${task}'`,
+    within: "sandbox",
+    synonyms: { memory: "memoryMb", permissions: "the task's own permissions" },
+  });
+  for (const [name, value] of Object.entries({ ...rest, outputMb, nice })) {
+    const [least, most] = LIMITS[name]!;
+    if (value >= least && value <= most) continue;
+    throw refusal(task, `${name} ${value} is not from ${least} to ${most}`);
+  }
+  return Object.freeze({ ...rest, outputMb, nice });
+}
+
+function refusal(task: string, reason: string): ConfigurationError {
+  return new ConfigurationError(
+    `Cannot define task '${task}' because its sandbox's ${reason}: correct it`,
+  );
+}

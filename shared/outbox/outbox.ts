@@ -1,0 +1,132 @@
+/** The outbox: messages that Postgres holds until they are due or the broker can take them.
+ *
+ * ETA, retry delays and broker outages are one thing here: a message to publish at a time.
+ * @module
+ */
+import type { Message } from "../broker/broker.ts";
+import type { Sql } from "../database/database.ts";
+import { sanitizeText } from "../database/sanitize_text.ts";
+import { type StoredMessage, toStored } from "../broker/stored_message.ts";
+
+/** A message and when it is due. Unique by (task id, retries) until it is offered to the broker: a second copy of one attempt is not stored. */
+export interface OutboxEntry {
+  readonly taskId: string;
+  /** Failed attempts that the message counts (its header `retries`). */
+  readonly retries: number;
+  /** Milliseconds of `performance.now()` at which it is due. The database gets the delay: neither clocks that differ nor one that is
+   * set change it. */
+  readonly due: number;
+  readonly message: Message;
+}
+
+/** What waits in the outbox. */
+export interface OutboxDepth {
+  /** Entries in all. */
+  readonly total: number;
+  /** Entries whose time has come: more than a moment's worth means that the broker or the relay is away. */
+  readonly due: number;
+  /** Seconds that the longest due entry has been waiting; 0 when none is due. */
+  readonly lag: number;
+}
+
+/** {@linkcode OutboxEntry.due} of a time.
+ *
+ * @param now by the same clock as `dueAt` */
+export function dueOf(dueAt: Date, now: Date): number {
+  return performance.now() + dueAt.getTime() - now.getTime();
+}
+
+/** Columns of {@linkcode entriesJson}, as the source of an insert. */
+export const ENTRY_COLUMNS =
+  "task_id text, retries integer, delay float8, exchange text, routing_key text, properties text, headers text, body text";
+
+/** Turns {@linkcode ENTRY_COLUMNS} of a source called `entry` into columns of the table. */
+export const ENTRY_VALUES =
+  "entry.task_id, entry.retries, statement_timestamp() + entry.delay * interval '1 second', entry.exchange, entry.routing_key, entry.properties::json, entry.headers::json, decode(entry.body, 'base64')";
+
+const ADD = `
+  insert into celeriac.outbox (task_id, retries, due_at, exchange, routing_key, properties, headers, body)
+  select ${ENTRY_VALUES} from json_to_recordset($1::text::json) as entry (${ENTRY_COLUMNS})
+  on conflict do nothing`;
+
+/** Apart from the other, as a worker may only insert. */
+const ADD_FRESH = `${ADD} returning task_id, retries`;
+
+const DEPTH = `
+  select count(*)::float8 as total,
+    (count(*) filter (where due_at <= now()))::float8 as due,
+    greatest(extract(epoch from now() - min(due_at)), 0)::float8 as lag
+  from celeriac.outbox`;
+
+const HASTEN = "select celeriac.hasten($1::text[])";
+
+/** The table of waiting messages. Relays drain it. */
+export class Outbox {
+  readonly #database: Sql;
+
+  constructor({ database }: { database: Sql }) {
+    this.#database = database;
+  }
+
+  /** Resolves when the entries are committed; those already there are left alone.
+   *
+   * @param sql a transaction that they belong to
+   * @throws {DatabaseUnavailable} when they may or may not have been stored */
+  async add(entries: readonly OutboxEntry[], sql: Sql = this.#database): Promise<void> {
+    if (entries.length > 0) await sql.query(ADD, [entriesJson(entries)]);
+  }
+
+  /** Adds entries and tells which were not there before.
+   *
+   * @param sql the transaction that they belong to
+   * @throws {DatabaseUnavailable} */
+  async addFresh(
+    entries: readonly OutboxEntry[],
+    sql: Sql,
+  ): Promise<Pick<OutboxEntry, "taskId" | "retries">[]> {
+    const added = await sql.query<{ task_id: string; retries: number }>(ADD_FRESH, [
+      entriesJson(entries),
+    ]);
+    return added.map(({ task_id, retries }) => ({ taskId: task_id, retries }));
+  }
+
+  /** Makes the messages of revoked tasks due now: a worker that receives one knows that its task is revoked, and continues its workflow.
+   *
+   * @throws {DatabaseUnavailable} */
+  async hasten(taskIds: readonly string[]): Promise<void> {
+    await this.#database.query(HASTEN, [taskIds.map((id) => sanitizeText(id))]);
+  }
+
+  /** @throws {DatabaseUnavailable} */
+  async depth(): Promise<OutboxDepth> {
+    const [depth] = await this.#database.query<{ total: number; due: number; lag: number | null }>(
+      DEPTH,
+    );
+    return { total: depth?.total ?? 0, due: depth?.due ?? 0, lag: depth?.lag ?? 0 };
+  }
+}
+
+/** Entries as one JSON text, for `json_to_recordset`. */
+export function entriesJson(entries: readonly OutboxEntry[]): string {
+  const now = performance.now();
+  return JSON.stringify(
+    entries.map((entry) => ({ ...messageRow(entry), delay: (entry.due - now) / 1000 })),
+  );
+}
+
+/** A task's message as a row: the columns of an entry without its time. */
+export function messageRow(
+  { taskId, retries, message }: Omit<OutboxEntry, "due">,
+): StoredMessage & {
+  readonly task_id: string;
+  readonly retries: number;
+} {
+  const stored = toStored(message);
+  return {
+    ...stored,
+    task_id: sanitizeText(taskId),
+    retries,
+    exchange: sanitizeText(stored.exchange),
+    routing_key: sanitizeText(stored.routing_key),
+  };
+}

@@ -1,0 +1,285 @@
+/** The loop that drains the outbox. Any number may run: they share the table by `SKIP LOCKED`. */
+import { getLogger } from "@logtape/logtape";
+import type { Broker, Destination, Properties } from "../broker/broker.ts";
+import { type Limit, Usage } from "../broker/amqp/usage.ts";
+import type { Database } from "../database/database.ts";
+import { sanitizeText } from "../database/sanitize_text.ts";
+import { type DeadLetter, letterOf } from "../dead_letters/letter.ts";
+import type { DeadLetters } from "../dead_letters/store.ts";
+import {
+  DatabaseUnavailable,
+  InvalidInput,
+  NotSent,
+  TopologyMissing,
+  Unroutable,
+} from "../errors.ts";
+import { Loop } from "../runtime/loop.ts";
+import { GIVE_UP, NEXT_DUE, PUT_BACK, REMOVE, TAKE } from "./relay_statements.ts";
+import { retryDelay, retryPolicy } from "../contracts/retry.ts";
+import type { Service } from "../runtime/service.ts";
+import { Steadiness } from "../runtime/steadiness.ts";
+import { fromStored } from "../broker/stored_message.ts";
+import { waitAtMost } from "../runtime/waits.ts";
+import type { GiveUp } from "../workflows/give_up.ts";
+
+/** What a relay works with. */
+export interface RelayOptions {
+  readonly database: Database;
+  readonly broker: Broker;
+  /** Takes what can never be sent. */
+  readonly letters: Pick<DeadLetters, "add">;
+  /** Makes its record final, and sends what follows. */
+  readonly giveUp: GiveUp;
+  /** Seconds that a message waits for a queue or an exchange that does not exist while the broker is there. Default a day. */
+  readonly unroutableSeconds?: number;
+  /** Milliseconds between looks at the table while nothing is due. Default 200. */
+  readonly pollMs?: number;
+}
+
+/** Entries taken at once. */
+const BATCH = 200;
+/** Entries whose confirms may be awaited at once. */
+const IN_FLIGHT: Limit = { messages: 1000, bytes: 64 * 1024 * 1024 };
+/** Milliseconds that a round waits for the confirms of its entries; later ones are seen to by a later round. */
+const ROUND_MS = 100;
+/** Bytes of bodies taken at once, the last entry's not counted. */
+const BATCH_BYTES = 16 * 1024 * 1024;
+/** Seconds after which a relay takes over what another one took: longer than a confirm takes by default. It is also how long entries
+ * wait whose taking was committed when the database went away, and nobody learned of it. */
+const LEASE_SECONDS = 20;
+/** Seconds that a message waits for its queue: long enough for a person to create it. */
+const UNROUTABLE_SECONDS = 24 * 3600;
+/** Backoff of a message that the broker does not take: one that its queue refuses is retried until it is taken. */
+const PATIENCE = retryPolicy({ maxAttempts: Infinity, base: 1, cap: 300, jitter: 0.2 });
+/** Where a look skips entries of destinations that confirm nothing, the rest is so many times as long as the look. */
+const SKIP_REST = 5;
+/** Milliseconds that the database must have answered before a leased message counts as abandoned: after an outage its worker renews first. */
+const STEADY_MS = 10_000;
+/** Another relay may be about to take what is due: looking again at once would be a busy loop. */
+const SHORTEST_REST_MS = 5;
+
+interface Entry {
+  readonly id: string;
+  readonly due_at: Date;
+  readonly task_id: string;
+  readonly retries: number;
+  readonly exchange: string;
+  readonly routing_key: string;
+  readonly properties: Properties;
+  readonly headers: unknown;
+  readonly body: Uint8Array;
+  readonly attempts: number;
+}
+
+/** An entry and its outcome. */
+interface Settled {
+  readonly entry: Entry;
+  /** Why it was not published; `undefined` when the broker has confirmed it. */
+  readonly reason: unknown;
+}
+
+/** Publishes what is due, in the order of its time, and removes what the broker has confirmed. */
+export class Relay implements Service {
+  readonly #database: Database;
+  readonly #broker: Broker;
+  readonly #letters: RelayOptions["letters"];
+  readonly #giveUpTask: GiveUp;
+  readonly #unroutableAttempts: number;
+  readonly #pollMs: number;
+  readonly #log = getLogger(["celeriac", "relay"]);
+  readonly #steadiness = new Steadiness(STEADY_MS);
+  readonly #loop = new Loop({ name: "relay", round: () => this.#round() });
+  readonly #load = new Usage();
+  #publishing = Promise.resolve();
+  #settled: Settled[] = [];
+
+  constructor(options: RelayOptions) {
+    const { database, broker, letters, giveUp, pollMs = 200 } = options;
+    this.#database = database;
+    this.#broker = broker;
+    this.#letters = letters;
+    this.#giveUpTask = giveUp;
+    this.#unroutableAttempts = attemptsWithin(options.unroutableSeconds ?? UNROUTABLE_SECONDS);
+    this.#pollMs = pollMs;
+  }
+
+  start(): Promise<void> {
+    return this.#loop.start();
+  }
+
+  /** Returns when every entry has its outcome: after the broker's bound at the latest. */
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+    await this.#publishing;
+    // What cannot be written now is taken again when its lease ends.
+    await this.#settle().catch((error) => this.#log.warn("Cannot settle: {error}", { error }));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** Looks at the table now: something was added in this process. */
+  wake(): void {
+    this.#loop.wake();
+  }
+
+  async #round(): Promise<number> {
+    await this.#settle();
+    const { status: { state }, unconfirmed } = this.#broker;
+    if (state !== "connected" && unconfirmed.length === 0) return this.#pollMs;
+    if (this.#load.reaches(IN_FLIGHT)) return this.#pollMs;
+    const began = performance.now();
+    const entries = await this.#take(unconfirmed);
+    if (entries.length === 0) {
+      if (unconfirmed.length === 0) return await this.#untilNext();
+      return Math.max(this.#pollMs, SKIP_REST * (performance.now() - began));
+    }
+    entries.sort((one, other) => +one.due_at - +other.due_at || Number(one.id) - Number(other.id));
+    const published = Promise.all(entries.map((entry) => this.#publish(entry)));
+    this.#publishing = Promise.all([this.#publishing, published]).then(() => this.wake());
+    await waitAtMost(ROUND_MS, published);
+    await this.#settle();
+    return 0;
+  }
+
+  async #publish(entry: Entry): Promise<void> {
+    this.#load.add(entry);
+    try {
+      await this.#broker.publish(fromStored(entry));
+      this.#settled.push({ entry, reason: undefined });
+    } catch (error) {
+      this.#settled.push({ entry, reason: error ?? new Error("no reason") });
+    }
+    this.#load.remove(entry);
+  }
+
+  /** Writes the outcomes that there are; those that cannot be written now are kept for the next time. */
+  async #settle(): Promise<void> {
+    const settled = this.#settled.splice(0);
+    try {
+      await this.#write(settled);
+    } catch (error) {
+      if (error instanceof DatabaseUnavailable) this.#settled.unshift(...settled);
+      throw error;
+    }
+  }
+
+  /** May be repeated. */
+  async #write(settled: readonly Settled[]): Promise<void> {
+    await this.#remove(settled.filter(({ reason }) => reason === undefined));
+    const failed = settled.filter(({ reason }) => reason !== undefined);
+    const hopeless = failed.filter((one) => this.#isHopeless(one));
+    const rest = failed.filter((one) => !hopeless.includes(one));
+    if (rest.length > 0) await this.#putBack(rest);
+    if (hopeless.length > 0) await this.#giveUp(hopeless);
+  }
+
+  #take(unconfirmed: readonly Destination[]): Promise<Entry[]> {
+    const limits = [BATCH, LEASE_SECONDS, BATCH_BYTES];
+    const parameters = [...limits, destinationsJson(unconfirmed), this.#steadiness.isSteady];
+    return this.#steadiness.note(this.#database.query<Entry>(TAKE, parameters));
+  }
+
+  /** A message that cannot be sent, or whose queue has not existed for long. The broker was there at each of its attempts. */
+  #isHopeless({ entry, reason }: Settled): boolean {
+    if (reason instanceof InvalidInput) return true;
+    const isLost = reason instanceof Unroutable || reason instanceof TopologyMissing;
+    return isLost && entry.attempts >= this.#unroutableAttempts;
+  }
+
+  async #remove(published: readonly Settled[]): Promise<void> {
+    if (published.length === 0) return;
+    await this.#database.query(REMOVE, [published.map(({ entry }) => entry.id)]);
+  }
+
+  /** Makes each a dead letter, once its record is final and its workflow goes on: a relay that dies before leaves the entry to another. */
+  async #giveUp(hopeless: readonly Settled[]): Promise<void> {
+    const endings = await Promise.allSettled(
+      hopeless.map(({ entry, reason }) => this.#end(entry, reason)),
+    );
+    const failed = hopeless.filter((_, index) => endings[index]!.status === "fulfilled");
+    for (const ending of endings) {
+      if (ending.status === "rejected") {
+        this.#log.warn("A message that is given up stays in the outbox for now: {error}", {
+          error: ending.reason,
+        });
+      }
+    }
+    await this.#database.transaction(async (sql) => {
+      const removed = await sql.query<{ id: string }>(GIVE_UP, [
+        failed.map(({ entry }) => entry.id),
+      ]);
+      const ids = new Set(removed.map(({ id }) => id));
+      const gone = failed.filter(({ entry }) => ids.has(entry.id));
+      await this.#letters.add(gone.map(letter), sql);
+    });
+    for (const { entry, reason } of failed) {
+      this.#log.error(
+        "Message of task {task} is a dead letter, because it cannot be sent: {reason}",
+        {
+          task: entry.task_id,
+          reason: String(reason),
+        },
+      );
+    }
+  }
+
+  // An async function, so that an entry that cannot even be read fails alone.
+  async #end(entry: Entry, reason: unknown): Promise<void> {
+    const error = reason instanceof Error ? reason : new Error(String(reason));
+    const { task_id: taskId, retries } = entry;
+    await this.#giveUpTask({ message: fromStored(entry), taskId, retries }, error);
+  }
+
+  /** Entries that were not sent keep their turn; one that the broker does not confirm waits longer each time. */
+  async #putBack(failed: readonly Settled[]): Promise<void> {
+    const connected = this.#broker.status.state === "connected";
+    const rows = failed.map(({ entry: { id, due_at, attempts }, reason }) => {
+      const error = sanitizeText(reason instanceof Error ? reason.message : String(reason));
+      if (!connected || reason instanceof NotSent) return { id, due_at, attempts, error };
+      const delay = retryDelay(PATIENCE, attempts, Math.random());
+      return { id, delay, attempts: attempts + 1, error };
+    });
+    await this.#database.query(PUT_BACK, [JSON.stringify(rows)]);
+    this.#log.warn("{count} messages stay in the outbox, the first for task {task}: {reason}", {
+      count: failed.length,
+      task: failed[0]?.entry.task_id,
+      reason: rows[0]?.error,
+    });
+  }
+
+  async #untilNext(): Promise<number> {
+    const { isSteady } = this.#steadiness;
+    const [next] = await this.#database.query<{ ms: number | null }>(NEXT_DUE, [isSteady]);
+    return Math.max(SHORTEST_REST_MS, Math.min(this.#pollMs, next?.ms ?? Infinity));
+  }
+}
+
+function destinationsJson(destinations: readonly Destination[]): string {
+  return JSON.stringify(
+    destinations.map(({ exchange, routingKey }) => ({
+      exchange: sanitizeText(exchange),
+      routing_key: sanitizeText(routingKey),
+    })),
+  );
+}
+
+/** Attempts until so many seconds of backoff are over. */
+function attemptsWithin(seconds: number): number {
+  let attempts = 0;
+  for (let waited = 0; waited < seconds; attempts++) {
+    waited += retryDelay(PATIENCE, attempts, 0.5) ?? seconds;
+  }
+  return attempts;
+}
+
+function letter({ entry, reason }: Settled): DeadLetter {
+  return letterOf(fromStored(entry), {
+    reason: "unsendable",
+    detail: reason instanceof Error ? reason.message : String(reason),
+    queue: entry.routing_key,
+    worker: null,
+    diedAt: new Date(),
+  });
+}

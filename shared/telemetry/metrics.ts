@@ -1,0 +1,264 @@
+/** Metrics for Prometheus: one registry an instance, so that two can live in one process. */
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { BrokerStatus } from "../broker/broker.ts";
+import type { EventListener } from "./events.ts";
+import { SandboxMetrics } from "./sandbox_metrics.ts";
+
+/** Buckets of durations, seconds: from a cached answer to a long task. */
+const SECONDS = [
+  0.001,
+  0.0025,
+  0.005,
+  0.01,
+  0.025,
+  0.05,
+  0.1,
+  0.25,
+  0.5,
+  1,
+  2.5,
+  5,
+  10,
+  30,
+  60,
+  300,
+];
+
+/** Task names that get a series of their own. Names come from outside: what comes later is counted as {@linkcode OTHER}. */
+const NAMES_MAX = 500;
+
+const OTHER = "other";
+
+const BROKER_STATES: readonly BrokerStatus["state"][] = [
+  "stopped",
+  "connecting",
+  "connected",
+  "blocked",
+];
+
+/** What {@linkcode Metrics} counts of one request. */
+export interface RequestObservation {
+  readonly method: string;
+  /** The route's pattern, never the path. */
+  readonly route: string;
+  readonly status: number;
+  /** Seconds until the head of the answer. */
+  readonly seconds: number;
+}
+
+/** Counts what happens in one process. All names begin with `celeriac_`.
+ *
+ * @example
+ * ```ts
+ * import { Metrics } from "./metrics.ts";
+ * import { assertStringIncludes } from "@std/assert";
+ *
+ * const metrics = new Metrics();
+ * metrics.countSubmission("add", "broker");
+ * assertStringIncludes(await metrics.render(), 'celeriac_tasks_submitted_total{task="add",via="broker"} 1');
+ * ```
+ */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #names = new Set<string>();
+  readonly #requests: Counter;
+  readonly #requestSeconds: Histogram;
+  readonly #submitted: Counter;
+  readonly #received: Counter;
+  readonly #finished: Counter;
+  readonly #rejected: Counter;
+  readonly #taskSeconds: Histogram;
+  readonly #violations: Counter;
+  readonly #blockedSeconds: Counter;
+  readonly #uncaught: Counter;
+  /** Of child processes. */
+  readonly sandbox = new SandboxMetrics(this.#registry);
+
+  constructor() {
+    const registers = [this.#registry];
+    this.#requests = new Counter({
+      name: "celeriac_http_requests_total",
+      help: "HTTP requests answered",
+      labelNames: ["method", "route", "status"],
+      registers,
+    });
+    this.#requestSeconds = new Histogram({
+      name: "celeriac_http_request_seconds",
+      help: "Seconds from a request to the head of its answer",
+      labelNames: ["method", "route"],
+      buckets: SECONDS,
+      registers,
+    });
+    this.#submitted = new Counter({
+      name: "celeriac_tasks_submitted_total",
+      help: "Tasks accepted, by what holds their message",
+      labelNames: ["task", "via"],
+      registers,
+    });
+    this.#received = new Counter({
+      name: "celeriac_tasks_received_total",
+      help: "Deliveries received",
+      labelNames: ["task", "queue"],
+      registers,
+    });
+    this.#finished = new Counter({
+      name: "celeriac_tasks_finished_total",
+      help: "Deliveries worked, by outcome",
+      labelNames: ["task", "outcome"],
+      registers,
+    });
+    this.#rejected = new Counter({
+      name: "celeriac_tasks_rejected_total",
+      help: "Deliveries sent to the dead letters, by reason",
+      labelNames: ["reason"],
+      registers,
+    });
+    this.#taskSeconds = new Histogram({
+      name: "celeriac_task_seconds",
+      help: "Seconds that handlers ran",
+      labelNames: ["task"],
+      buckets: SECONDS,
+      registers,
+    });
+    this.#violations = new Counter({
+      name: "celeriac_policy_violations_total",
+      help: "Times that a task did what its contract does not allow, by what",
+      labelNames: ["task", "violation"],
+      registers,
+    });
+    this.#blockedSeconds = new Counter({
+      name: "celeriac_loop_blocked_seconds_total",
+      help: "Seconds that an inline handler held the event loop beyond the bound",
+      labelNames: ["task"],
+      registers,
+    });
+    this.#uncaught = new Counter({
+      name: "celeriac_uncaught_errors_total",
+      help: "Errors that handlers left uncaught, at most 5 of a run",
+      labelNames: ["task"],
+      registers,
+    });
+    this.gauge(
+      "celeriac_resident_memory_bytes",
+      "Memory of this process",
+      () => Deno.memoryUsage().rss,
+    );
+  }
+
+  /** Adds a gauge that is read when asked for; `NaN` when it cannot be read.
+   *
+   * @param name begins with `celeriac_` */
+  gauge(name: string, help: string, read: () => number | Promise<number>): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.#registry],
+      async collect() {
+        try {
+          this.set(await read());
+        } catch {
+          this.set(Number.NaN);
+        }
+      },
+    });
+  }
+
+  /** Adds `celeriac_broker_state`: 1 for the state that the broker is in, 0 for the others. */
+  watchBroker(broker: { readonly status: BrokerStatus }): void {
+    new Gauge({
+      name: "celeriac_broker_state",
+      help: "State of the broker connection",
+      labelNames: ["state"],
+      registers: [this.#registry],
+      collect() {
+        for (const state of BROKER_STATES) {
+          this.set({ state }, state === broker.status.state ? 1 : 0);
+        }
+      },
+    });
+  }
+
+  /** Adds what a worker holds, and what of it runs: read where it is known, as not every run ends with an event. */
+  watchWorker(
+    worker: { readonly inHand: number },
+    runner: { readonly running: number },
+    leases: { readonly size: number },
+  ): void {
+    this.gauge("celeriac_deliveries_in_hand", "Deliveries not answered yet", () => worker.inHand);
+    this.gauge("celeriac_tasks_running", "Handlers running", () => runner.running);
+    this.gauge(
+      "celeriac_messages_leased",
+      "Messages of long tasks, acknowledged and kept in the outbox until the task ends",
+      () => leases.size,
+    );
+  }
+
+  /** Counts a request. */
+  countRequest({ method, route, status, seconds }: RequestObservation): void {
+    this.#requests.inc({ method, route, status: String(status) });
+    this.#requestSeconds.observe({ method, route }, seconds);
+  }
+
+  /** Counts an accepted task. */
+  countSubmission(task: string, via: "broker" | "outbox"): void {
+    this.#submitted.inc({ task: this.#name(task), via });
+  }
+
+  /** Counts what a worker tells; give it to `Events.on`. */
+  readonly observe: EventListener = (event) => {
+    switch (event.type) {
+      case "task-received":
+        return this.#received.inc({ task: this.#name(event.name), queue: event.queue });
+      case "task-succeeded":
+        return this.#end(event, "success", event.runtime);
+      case "task-failed":
+        return this.#end(event, "failure", event.runtime);
+      case "task-retried":
+        return this.#end(event, "retry", null);
+      case "task-revoked":
+        return this.#end(event, "revoked", null);
+      case "task-deferred":
+        return this.#end(event, "defer", null);
+      case "task-rejected":
+        return this.#rejected.inc({ reason: event.reason });
+      case "task-violated":
+        return this.#violations.inc({
+          task: this.#name(event.name),
+          violation: event.violation,
+        });
+      case "task-blocked":
+        return this.#blockedSeconds.inc({ task: this.#name(event.name) }, event.seconds);
+      case "task-uncaught":
+        return this.#uncaught.inc({ task: this.#name(event.name) });
+      case "task-sent":
+      case "task-started":
+      case "task-progress":
+        return;
+      default:
+        event satisfies never;
+    }
+  };
+
+  /** Media type of {@linkcode render}. */
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** All metrics as Prometheus reads them. */
+  render(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  #end({ name }: { name: string }, outcome: string, runtime: number | null): void {
+    const task = this.#name(name);
+    this.#finished.inc({ task, outcome });
+    if (runtime !== null) this.#taskSeconds.observe({ task }, runtime);
+  }
+
+  #name(task: string): string {
+    if (this.#names.has(task)) return task;
+    if (this.#names.size >= NAMES_MAX) return OTHER;
+    this.#names.add(task);
+    return task;
+  }
+}

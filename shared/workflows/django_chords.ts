@@ -1,0 +1,111 @@
+/** Chords in django-celery-results' tables: Python's members and ours count down the same row (django_celery_results/backends/database.py).
+ *
+ * Python takes the row away with the last member and then sends the body. So do we, but note in our own table that the body is still to
+ * be sent: a worker that dies between the two is made good by whoever gets its message next.
+ */
+import type { OpenedChord, ResultTuple } from "../celery/dispatch.ts";
+import { parseJson } from "../celery/python_json.ts";
+import type { Database, Sql } from "../database/database.ts";
+import { sanitizeText } from "../database/sanitize_text.ts";
+import { type ChordCount, chordsJson, type ChordStore, closeChord, storedBody } from "./chords.ts";
+
+/** What a chord works with. */
+export interface DjangoChordsOptions {
+  readonly database: Database;
+  /** Milliseconds to wait for a counter: Django may still hold the transaction open in which it published the header. Default 10,000. */
+  readonly patienceMs?: number;
+}
+
+/** Milliseconds between two looks for a counter. */
+const PAUSE_MS = 250;
+
+const OPEN = `
+  with fresh as (
+    insert into celeriac.chord (id, members, remaining, body)
+    select id, members, json_array_length(members), body
+    from json_to_recordset($1::text::json) as chord (id text, members json, body json)
+    on conflict do nothing
+    returning id, members, remaining
+  )
+  insert into django_celery_results_chordcounter (group_id, sub_tasks, count)
+  select id, members::text, remaining from fresh
+  on conflict do nothing`;
+
+const LOCK = `
+  select sub_tasks, count from django_celery_results_chordcounter where group_id = $1 for update`;
+
+const COUNT_MEMBER = `
+  insert into celeriac.chord_member (chord, task) values ($1, $2) on conflict do nothing returning task`;
+
+const COUNT_DOWN = "update django_celery_results_chordcounter set count = $2 where group_id = $1";
+
+const REMOVE = "delete from django_celery_results_chordcounter where group_id = $1";
+
+const COMPLETE = `
+  insert into celeriac.chord (id, members, remaining) values ($1, $2::text::json, 0)
+  on conflict (id) do update set remaining = 0`;
+
+/** What our own table knows of a chord whose counter is not there (any more). */
+const NOTED = `
+  select chord.remaining = 0 as complete, chord.members, chord.closed_at is not null as closed,
+    exists (select from celeriac.chord_member where chord = $1 and task = $2) as counted
+  from (select 1) as one left join celeriac.chord on chord.id = $1`;
+
+/** Counts in Django's table of chords. */
+export class DjangoChords implements ChordStore {
+  readonly foreign = true;
+  readonly #database: Database;
+  readonly #patienceMs: number;
+
+  constructor({ database, patienceMs = 10_000 }: DjangoChordsOptions) {
+    this.#database = database;
+    this.#patienceMs = patienceMs;
+  }
+
+  async open(chords: readonly OpenedChord[], sql: Sql = this.#database): Promise<void> {
+    if (chords.length === 0) return;
+    await sql.query(OPEN, [chordsJson(chords)]);
+  }
+
+  async count(chord: string, task: string): Promise<ChordCount> {
+    const end = performance.now() + this.#patienceMs;
+    const [group, member] = [sanitizeText(chord), sanitizeText(task)];
+    for (;;) {
+      const count = await this.#database.transaction((sql) => countDown(sql, group, member));
+      if (count.state !== "unknown" || performance.now() > end) return count;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  }
+
+  async body(chord: string): Promise<unknown> {
+    return await storedBody(this.#database, chord);
+  }
+
+  async close(chord: string): Promise<void> {
+    await closeChord(this.#database, chord);
+  }
+}
+
+async function countDown(sql: Sql, chord: string, task: string): Promise<ChordCount> {
+  const [counter] = await sql.query<{ sub_tasks: string; count: number }>(LOCK, [chord]);
+  if (!counter) return await noted(sql, chord, task);
+  const counted = await sql.query(COUNT_MEMBER, [chord, task]);
+  if (counted.length === 0) return { state: "waiting" };
+  if (counter.count > 1) {
+    await sql.query(COUNT_DOWN, [chord, counter.count - 1]);
+    return { state: "waiting" };
+  }
+  await sql.query(REMOVE, [chord]);
+  await sql.query(COMPLETE, [chord, counter.sub_tasks]);
+  return { state: "complete", members: parseJson(counter.sub_tasks) as ResultTuple[] };
+}
+
+async function noted(sql: Sql, chord: string, task: string): Promise<ChordCount> {
+  const [row] = await sql.query<
+    { complete: boolean | null; members: ResultTuple[]; closed: boolean; counted: boolean }
+  >(NOTED, [chord, task]);
+  if (row?.closed) return { state: "closed" };
+  if (row?.complete) return { state: "complete", members: row.members };
+  // A member that was counted, and no counter: a Python worker had the last one, and sends the body.
+  return { state: row?.counted ? "closed" : "unknown" };
+}
