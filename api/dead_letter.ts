@@ -13,8 +13,8 @@ export const LetterFilterBody = z.strictObject({
   task: label.describe("Name of the task"),
   queue: label.describe("Queue that it was set aside from"),
   reason: label.describe("Why, such as `poison`, `unknown-task` or `delivery_limit`"),
-  since: time.describe("Collected at or after"),
-  until: time.describe("Collected before"),
+  since: time.describe("Letters collected at or after this time"),
+  until: time.describe("Letters collected before this time"),
 }).partial();
 
 /** What a caller says of a redrive, also of the OpenAPI document. */

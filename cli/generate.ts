@@ -9,6 +9,7 @@ import { Registry } from "../shared/contracts/registry.ts";
 import { flagOf, type Setting, type SettingKey, SETTINGS } from "../shared/config/settings.ts";
 import * as contracts from "../shared/tasks/mod.ts";
 import { topology } from "../shared/broker/topology.ts";
+import { lifecycleSvg } from "./generate/lifecycle.ts";
 import { defaultOf } from "./help.ts";
 
 const BEGIN = "<!-- settings: generated -->";
@@ -28,6 +29,7 @@ export function generated(read: (path: string) => string): Map<string, string> {
       formatDefinitions(templateDefinitions({ topology: topology(sample.queues) })),
     ],
     ["infra/k8s/base/worker-tasks.json", `${JSON.stringify(egressPolicy(sample), null, 2)}\n`],
+    ["docs/learn/lifecycle.svg", lifecycleSvg()],
     [page, `${before}${BEGIN}\n\n${settingsTable()}\n\n${END}${after}`],
   ]);
 }

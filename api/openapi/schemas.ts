@@ -185,7 +185,7 @@ function recordSchema(id: JsonSchema, optional: string[]): JsonSchema {
     retries: count("Failed attempts"),
     attempts: count("Runs, the present one included"),
     deliveries: count("Times the broker handed it out"),
-    submitted_at: time("When this API accepted it"),
+    submitted_at: time("When it was submitted; else the time in its id, if that is a UUIDv7"),
     started_at: time("When the last attempt began"),
     finished_at: time("When it became final"),
     updated_at: { type: "string", format: "date-time", description: "Last change" },

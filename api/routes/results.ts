@@ -31,8 +31,10 @@ export const ListQuery = z.object({
   state: z.enum(STATES).describe("State now"),
   queue: label.describe("Queue it was sent to"),
   worker: label.describe("Node name of the worker that wrote last"),
-  since: time.describe("Submitted, or first seen, at or after"),
-  until: time.describe("Submitted, or first seen, before"),
+  since: time.describe(
+    "Records created at or after this time: at submission, or when a worker first received the task",
+  ),
+  until: time.describe("Records created before this time"),
   limit: z.coerce.number().int().min(1).max(1000).describe("Records in one answer; default 50"),
   results: z.enum(["true", "false"]).describe(
     "Whether each record has its `result` and `progress`, which may be large; default false",

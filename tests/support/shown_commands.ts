@@ -77,6 +77,14 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
   runs("deno task cli inspect active --node=celeriac@web-1", /"celeriac@web-1": \[\]/),
   runs("deno task cli control rate_limit add 10/m", /new rate limit/),
   runs("deno task cli control terminate 01a20a7c-5977-7709-b73a-5760ae7a2f25", /"ok": /),
+  runs(
+    `curl -s "$CELERIAC_URL/v1/tasks/add?wait=5" -H 'content-type: application/json' -d '{"kwargs": {"x": 2, "y": 3}}'`,
+    /"result":5/,
+  ),
+  runs('curl -s "$CELERIAC_URL/v1/tasks/ID?wait=5"', /"state":"PENDING"/, {
+    fill: { "tasks/ID": "path of the waiting task" },
+  }),
+  runs('curl -s "$CELERIAC_URL/v1/tasks?state=FAILURE&limit=10"', /"tasks":\[/),
   runs("deno task cli revoke ID --terminate", /is REVOKED/, { fill: { ID: "waiting task" } }),
 
   runs("deno task cli dead list", /unknown-task/),

@@ -118,7 +118,8 @@ Deno.test("the commands that the pages show work with real servers", async (t) =
       const url = readyAt(output);
       shell.env.CELERIAC_URL = url;
       const body = { kwargs: { x: 1, y: 1 }, options: { countdown: 600 } };
-      shell.fills.set("waiting task", (await submit(url, "add", body)).id);
+      const { id } = await submit(url, "add", body);
+      shell.fills.set("waiting task", id).set("path of the waiting task", `tasks/${id}`);
     },
     "deno task worker": async () => {
       const stray = rawTask(UNKNOWN_TASK, crypto.randomUUID(), {});
