@@ -1,6 +1,7 @@
 /** What is heard on the event exchange, told on to whoever waits for one task. */
 import { getLogger } from "@logtape/logtape";
-import type { Broker, Message, Subscription } from "../shared/broker/broker.ts";
+import type { Broker, Subscription } from "../shared/broker/broker.ts";
+import type { Message } from "../shared/broker/message.ts";
 import { decodeEvents, EVENT_EXCHANGE, type HeardEvent } from "../shared/celery/event.ts";
 import { Unavailable } from "../shared/errors.ts";
 import type { Service } from "../shared/runtime/service.ts";

@@ -1,6 +1,6 @@
 /** The `options` of a submission: what a caller may say about how a task is sent. */
 import { z } from "zod";
-import type { Headers, HeaderValue } from "../shared/broker/broker.ts";
+import type { Headers, HeaderValue } from "../shared/broker/message.ts";
 import { checkHeaders } from "../shared/broker/header_limit.ts";
 import { isReservedHeader } from "../shared/celery/headers.ts";
 import { fitsProperty, MAX_PROPERTY } from "../shared/celery/shape.ts";

@@ -1,5 +1,5 @@
 /** Submitting and waiting for the result in one request. */
-import type { Message } from "../shared/broker/broker.ts";
+import type { Message } from "../shared/broker/message.ts";
 import { decodeMeta, type ResultMeta } from "../shared/celery/result.ts";
 import { isFinal, type TaskRecord } from "../shared/results/result.ts";
 import { replyRecord } from "./record.ts";

@@ -1,6 +1,6 @@
 /** A row of django-celery-beat's `PeriodicTask`: when it is due, and what it sends. Pure; its rules are those of
  * django_celery_beat/schedulers.py, `ModelEntry`. */
-import type { Headers } from "../shared/broker/broker.ts";
+import type { Headers } from "../shared/broker/message.ts";
 import { parseJson } from "../shared/celery/python_json.ts";
 import type { Signature } from "../shared/celery/signature.ts";
 import { InvalidInput } from "../shared/errors.ts";

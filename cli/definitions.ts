@@ -18,7 +18,7 @@ import {
 } from "../shared/definitions/users.ts";
 import { ConfigurationError } from "../shared/errors.ts";
 import type { Config } from "../shared/config/settings.ts";
-import { DEFAULT_QUEUE } from "../shared/contracts/task.ts";
+import { DEFAULT_QUEUE } from "../shared/contracts/task_definition.ts";
 import { topology } from "../shared/broker/topology.ts";
 import { loadRegistry, modulesOf } from "./app.ts";
 import { type Command, configOf, type Given } from "./command.ts";

@@ -16,15 +16,9 @@
  * @module
  */
 export { z } from "zod";
-export {
-  DEFAULT_BODY_LIMIT,
-  DEFAULT_QUEUE,
-  defineTask,
-  type RunPlace,
-  type TaskContract,
-  type TaskDefinition,
-  type TimeLimit,
-} from "./contracts/task.ts";
+export { defineTask, type TaskContract } from "./contracts/task.ts";
+export { DEFAULT_BODY_LIMIT, DEFAULT_QUEUE } from "./contracts/task_definition.ts";
+export type { RunPlace, TaskDefinition, TimeLimit } from "./contracts/task_definition.ts";
 export {
   chain,
   type ChainNode,

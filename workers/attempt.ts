@@ -1,5 +1,5 @@
 /** One attempt of a task, ready to run. */
-import type { TaskMessage } from "../shared/celery/message.ts";
+import type { TaskMessage } from "../shared/celery/task_message.ts";
 import type { Meta } from "../shared/results/result.ts";
 import type { TaskContract } from "../shared/contracts/task.ts";
 import type { Handler } from "./handlers.ts";

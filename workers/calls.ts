@@ -1,6 +1,6 @@
 /** Celery's tasks that run another one over a list: `celery.map` gives each item as the only argument, `celery.starmap` as all arguments
  * (celery/app/builtins.py). They are routed like the task they run, so they arrive at our queues. */
-import type { TaskMessage } from "../shared/celery/message.ts";
+import type { TaskMessage } from "../shared/celery/task_message.ts";
 import { isObject } from "../shared/celery/shape.ts";
 import { WrongArguments } from "../shared/errors.ts";
 

@@ -2,7 +2,8 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { Broker, Declaration } from "../shared/broker/broker.ts";
+import type { Broker } from "../shared/broker/broker.ts";
+import type { Declaration } from "../shared/broker/declaration.ts";
 import { TopologyMissing } from "../shared/errors.ts";
 import { pause } from "../shared/runtime/waits.ts";
 

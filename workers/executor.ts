@@ -2,7 +2,7 @@
 import { type Clock, waitUntil } from "../shared/runtime/clock.ts";
 import { chordOf } from "../shared/celery/following.ts";
 import { inPlaceOf } from "../shared/celery/replacing.ts";
-import type { TaskMessage } from "../shared/celery/message.ts";
+import type { TaskMessage } from "../shared/celery/task_message.ts";
 import { Malformed, Reject } from "../shared/errors.ts";
 import type { Events } from "../shared/telemetry/events.ts";
 import type { Outcome } from "../shared/outcome.ts";

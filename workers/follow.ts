@@ -8,7 +8,7 @@ import type { Broker } from "../shared/broker/broker.ts";
 import type { Canvas } from "../shared/celery/canvas_tree.ts";
 import type { ResultTuple } from "../shared/celery/dispatch.ts";
 import { isFollowed } from "../shared/celery/following.ts";
-import type { TaskMessage } from "../shared/celery/message.ts";
+import type { TaskMessage } from "../shared/celery/task_message.ts";
 import { replyMessage } from "../shared/celery/result.ts";
 import { isFinal, type Settlement } from "../shared/results/result.ts";
 import type { ResultStore } from "../shared/results/store.ts";

@@ -1,5 +1,6 @@
 /** The deliveries of one message that this worker works on, as one: a redelivery joins the first, and a lease can stand for all of them. */
-import type { Delivery, Message } from "../shared/broker/broker.ts";
+import type { Delivery } from "../shared/broker/broker.ts";
+import type { Message } from "../shared/broker/message.ts";
 import { REDELIVERED } from "../shared/celery/headers.ts";
 import type { MessageLease } from "./message_leases.ts";
 

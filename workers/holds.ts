@@ -6,7 +6,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { TaskMessage } from "../shared/celery/message.ts";
+import type { TaskMessage } from "../shared/celery/task_message.ts";
 import type { Sql } from "../shared/database/database.ts";
 import { MAX_INTEGER, sanitizeText } from "../shared/database/sanitize_text.ts";
 import type { Service } from "../shared/runtime/service.ts";

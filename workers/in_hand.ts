@@ -1,5 +1,5 @@
 /** What the worker has in hand: messages that were understood and whose work has not ended. */
-import type { TaskMessage } from "../shared/celery/message.ts";
+import type { TaskMessage } from "../shared/celery/task_message.ts";
 import type { HeldDelivery } from "./held_delivery.ts";
 
 /** A message in hand. */

@@ -1,6 +1,6 @@
 /** What a message asks for, bound to a contract and checked against it. */
 import { bindArguments, inputIssues } from "../shared/contracts/arguments.ts";
-import type { TaskMessage } from "../shared/celery/message.ts";
+import type { TaskMessage } from "../shared/celery/task_message.ts";
 import { WrongArguments } from "../shared/errors.ts";
 import type { Outcome } from "../shared/outcome.ts";
 import type { TaskContract } from "../shared/contracts/task.ts";

@@ -1,6 +1,7 @@
 /** A delivery's message once more, as the outbox takes it. */
 import { checkHeaders } from "../shared/broker/header_limit.ts";
-import type { Delivery, Message } from "../shared/broker/broker.ts";
+import type { Delivery } from "../shared/broker/broker.ts";
+import type { Message } from "../shared/broker/message.ts";
 import { type RetryChanges, retryMessage } from "../shared/celery/message.ts";
 
 /** Makes the message that is sent again to its queue.

@@ -1,7 +1,8 @@
 /** The task of a message, or what is wrong with the message. */
-import type { Message } from "../shared/broker/broker.ts";
+import type { Message } from "../shared/broker/message.ts";
 import { checkEmbed, isFollowed } from "../shared/celery/following.ts";
-import { decodeTask, type TaskMessage } from "../shared/celery/message.ts";
+import { decodeTask } from "../shared/celery/decode.ts";
+import type { TaskMessage } from "../shared/celery/task_message.ts";
 import { isXz, withoutXz } from "../shared/celery/xz.ts";
 import { ContentTypeRefused, Malformed } from "../shared/errors.ts";
 import type { HeldDelivery } from "./held_delivery.ts";

@@ -1,8 +1,8 @@
 /** What the message of a task says besides its arguments, as the handler sees it. */
-import type { Headers } from "../shared/broker/broker.ts";
-import { failedAttempts, type TaskMessage } from "../shared/celery/message.ts";
+import type { Headers } from "../shared/broker/message.ts";
+import { failedAttempts, type TaskMessage } from "../shared/celery/task_message.ts";
 import { readHeaders, storeHeaders } from "../shared/broker/stored_message.ts";
-import type { TimeLimit } from "../shared/contracts/task.ts";
+import type { TimeLimit } from "../shared/contracts/task_definition.ts";
 
 /** What the message of a task says besides its arguments. */
 export interface TaskRequest {

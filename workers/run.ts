@@ -1,6 +1,6 @@
 /** One delivery's way through the worker. */
 import type { Delivery } from "../shared/broker/broker.ts";
-import type { TaskMessage } from "../shared/celery/message.ts";
+import type { TaskMessage } from "../shared/celery/task_message.ts";
 import type { Outcome } from "../shared/outcome.ts";
 import type { Meta } from "../shared/results/result.ts";
 import type { SentWork } from "./sent_work.ts";

@@ -1,5 +1,5 @@
 /** Tells of the tasks that this worker sends. */
-import type { HeaderValue, Message } from "../shared/broker/broker.ts";
+import type { HeaderValue, Message } from "../shared/broker/message.ts";
 import type { Events, TaskEvent } from "../shared/telemetry/events.ts";
 import { Publisher, type PublisherOptions } from "../shared/outbox/publisher.ts";
 

@@ -6,7 +6,7 @@ import { type Canvas, identified, steps } from "../shared/celery/canvas_tree.ts"
 import { childIds } from "../shared/celery/child_id.ts";
 import { childOf, resultOf, type ResultTuple } from "../shared/celery/dispatch.ts";
 import { stringifyJson } from "../shared/celery/python_json.ts";
-import type { TaskMessage } from "../shared/celery/message.ts";
+import type { TaskMessage } from "../shared/celery/task_message.ts";
 import { InvalidInput } from "../shared/errors.ts";
 import type { FollowUps } from "../shared/workflows/follow_ups.ts";
 import { type Contracts, readWork } from "../shared/workflows/work.ts";

@@ -1,6 +1,7 @@
 /** Sends what cannot be worked on to the dead letters, with the reason. */
 import { getLogger } from "@logtape/logtape";
-import type { Broker, Headers } from "../shared/broker/broker.ts";
+import type { Broker } from "../shared/broker/broker.ts";
+import type { Headers } from "../shared/broker/message.ts";
 import { type Grounds, groundsHeaders } from "../shared/dead_letters/letter.ts";
 import { BrokerUnavailable, InvalidInput } from "../shared/errors.ts";
 import { DEAD_EXCHANGE } from "../shared/broker/topology.ts";

@@ -1,7 +1,7 @@
 /** What is stored of a run. */
 import type { ResultTuple } from "../shared/celery/dispatch.ts";
 import type { ExceptionMeta } from "../shared/celery/exception.ts";
-import type { TaskMessage } from "../shared/celery/message.ts";
+import type { TaskMessage } from "../shared/celery/task_message.ts";
 import type { OutboxEntry } from "../shared/outbox/outbox.ts";
 import type { Meta, Settlement, State } from "../shared/results/result.ts";
 import type { SentWork } from "./sent_work.ts";

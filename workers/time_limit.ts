@@ -1,6 +1,6 @@
 /** Ends in time what runs in the worker itself; the pool keeps the limits of a child. */
 import { SoftTimeLimitExceeded, TimeLimitExceeded } from "../shared/errors.ts";
-import type { TimeLimit } from "../shared/contracts/task.ts";
+import type { TimeLimit } from "../shared/contracts/task_definition.ts";
 import { unlessAborted, withTimeout } from "../shared/runtime/waits.ts";
 import type { Attempt } from "./attempt.ts";
 

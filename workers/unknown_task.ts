@@ -1,7 +1,7 @@
 /** What becomes of a task that this worker does not know: others may know it, such as those of the next release. */
 import { notRegistered } from "../shared/celery/exception.ts";
 import { UNKNOWN_SINCE } from "../shared/celery/headers.ts";
-import type { Headers } from "../shared/broker/broker.ts";
+import type { Headers } from "../shared/broker/message.ts";
 import type { Outcome } from "../shared/outcome.ts";
 
 /** Seconds until a message is offered again: as long as it has been unknown, within these bounds. Late enough not to spin, early enough for

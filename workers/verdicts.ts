@@ -1,6 +1,6 @@
 /** What a delivery leads to without a run, or after one that threw. */
 import { encodeException, traceback } from "../shared/celery/exception.ts";
-import { failedAttempts, type TaskMessage } from "../shared/celery/message.ts";
+import { failedAttempts, type TaskMessage } from "../shared/celery/task_message.ts";
 import {
   Ignore,
   MaxRetriesExceeded,

@@ -1,6 +1,7 @@
 /** The worker: one consumer a queue, one executor, one settler. */
 import { getLogger } from "@logtape/logtape";
-import type { Broker, Declaration } from "../shared/broker/broker.ts";
+import type { Broker } from "../shared/broker/broker.ts";
+import type { Declaration } from "../shared/broker/declaration.ts";
 import type { Service } from "../shared/runtime/service.ts";
 import { waitAtMost } from "../shared/runtime/waits.ts";
 import { consumedDeclaration } from "../shared/broker/topology.ts";

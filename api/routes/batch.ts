@@ -1,6 +1,6 @@
 /** `POST /v1/tasks:batch`: many tasks in one request. */
 import { Hono } from "hono";
-import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task.ts";
+import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task_definition.ts";
 import { decodeText, readBytes, requireType, tooLarge } from "../body.ts";
 import { parseStrict } from "../json.ts";
 import { fieldProblem, Problem, toProblem } from "../problem.ts";

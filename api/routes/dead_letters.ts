@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import { validate } from "uuid";
 import { z } from "zod";
-import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task.ts";
+import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task_definition.ts";
 import { readJsonText } from "../body.ts";
 import {
   letterBody,

@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { ScheduleStore } from "../../shared/schedules/store.ts";
 import type { StoredSchedule } from "../../shared/schedules/stored_schedule.ts";
 import { submittable } from "../../shared/schedules/submittable.ts";
-import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task.ts";
+import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task_definition.ts";
 import { readJsonText } from "../body.ts";
 import { parseStrict } from "../json.ts";
 import { Problem } from "../problem.ts";

@@ -1,6 +1,6 @@
 /** `POST /v1/tasks` and `POST /v1/tasks/{name}`: the hot path. */
 import { type Context, Hono } from "hono";
-import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task.ts";
+import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task_definition.ts";
 import { readJsonText, tooLarge } from "../body.ts";
 import { parseStrict } from "../json.ts";
 import { idempotencyKey, type SubmissionWait, submissionWait } from "../preferences.ts";

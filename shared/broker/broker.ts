@@ -1,54 +1,7 @@
 /** The seam to a message broker: AMQP 0-9-1 in production, memory in embedded mode. */
 import type { Service } from "../runtime/service.ts";
-import type { Binding, Exchange, Queue } from "./topology.ts";
-
-/** A value in a header table. Implementations write every integer as `I` or `l`, never as `s` or `b` (Celery's py-amqp misreads those). */
-export type HeaderValue =
-  | string
-  | number
-  | bigint
-  | boolean
-  | null
-  | Date
-  | Uint8Array
-  | HeaderValue[]
-  | { [name: string]: HeaderValue };
-
-/** Headers by name. */
-export type Headers = Record<string, HeaderValue>;
-
-/** AMQP 0-9-1 basic properties. */
-export interface Properties {
-  contentType?: string;
-  contentEncoding?: string;
-  /** 1 = transient, 2 = persistent. Absent = 2. */
-  deliveryMode?: 1 | 2;
-  /** 0 to 255. */
-  priority?: number;
-  correlationId?: string;
-  replyTo?: string;
-  /** Milliseconds, as a string of digits. */
-  expiration?: string;
-  messageId?: string;
-  timestamp?: number;
-  type?: string;
-  userId?: string;
-  appId?: string;
-}
-
-/** Where a message goes. */
-export interface Destination {
-  /** `""` is the default exchange: the routing key names a queue. */
-  readonly exchange: string;
-  readonly routingKey: string;
-}
-
-/** A message on its way or arrived. */
-export interface Message extends Destination {
-  readonly properties: Properties;
-  readonly headers: Headers;
-  readonly body: Uint8Array;
-}
+import type { Declaration } from "./declaration.ts";
+import type { Destination, Headers, Message } from "./message.ts";
 
 /** One message handed to one consumer and not yet answered. */
 export interface Delivery {
@@ -121,13 +74,6 @@ export interface BrokerStatus {
   readonly state: "stopped" | "connecting" | "connected" | "blocked";
   /** What an operator should read; never holds a password. */
   readonly reason?: string;
-}
-
-/** The least of a topology that a process needs. */
-export interface Declaration {
-  readonly exchanges: readonly Exchange[];
-  readonly queues: readonly Queue[];
-  readonly bindings: readonly Binding[];
 }
 
 /** A message broker. Subscriptions and declarations outlive connections: the implementation reconnects for ever, with backoff. */

@@ -8,7 +8,8 @@ import {
   Unroutable,
 } from "../errors.ts";
 import { codeOf, replyText } from "./amqp/reason.ts";
-import type { BrokerStatus, Message } from "./broker.ts";
+import type { BrokerStatus } from "./broker.ts";
+import type { Message } from "./message.ts";
 
 /** The command that makes what is missing on a broker. */
 export const REMEDY = "run `deno task definitions apply`";

@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { InvalidInput } from "../errors.ts";
 import { FieldTable } from "./amqp/field_writer.ts";
-import type { Headers } from "./broker.ts";
+import type { Headers } from "./message.ts";
 
 /** Bytes of all headers on the wire: amqplib has no room for more. */
 export const MAX_HEADERS = 64 * 1024;

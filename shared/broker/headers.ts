@@ -1,6 +1,6 @@
 /** What headers a broker can carry, and how they arrive. */
 import { InvalidInput } from "../errors.ts";
-import type { Headers, HeaderValue } from "./broker.ts";
+import type { Headers, HeaderValue } from "./message.ts";
 
 const INT64 = 2n ** 63n;
 

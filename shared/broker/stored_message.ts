@@ -1,5 +1,5 @@
 /** Messages as the outbox stores them: every value of a header comes back as the type it was. */
-import type { Headers, HeaderValue, Message, Properties } from "./broker.ts";
+import type { Headers, HeaderValue, Message, Properties } from "./message.ts";
 
 /** A message in columns; `body` is base64. */
 export interface StoredMessage {

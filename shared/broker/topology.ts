@@ -13,34 +13,17 @@
  * No exchange is named like a queue (`celeriac.<name>`): RabbitMQ's permission patterns match both alike.
  * @module
  */
-import type { Declaration, Headers, Message } from "./broker.ts";
+import {
+  type Binding,
+  type Declaration,
+  type Exchange,
+  EXCHANGE_TYPES,
+  type Queue,
+} from "./declaration.ts";
+import type { Message } from "./message.ts";
 import { CONTROL_EXCHANGE, REPLY_EXCHANGE } from "../celery/control.ts";
 import { EVENT_EXCHANGE } from "../celery/event.ts";
 import { InvalidInput } from "../errors.ts";
-
-const EXCHANGE_TYPES = ["direct", "topic", "fanout", "headers"] as const;
-
-/** An exchange. */
-export interface Exchange {
-  readonly name: string;
-  readonly type: typeof EXCHANGE_TYPES[number];
-  readonly durable: boolean;
-}
-
-/** A queue. */
-export interface Queue {
-  readonly name: string;
-  /** Default: the vhost's default type, as a Celery worker declares its queues. */
-  readonly type?: "quorum" | "classic";
-}
-
-/** A binding of a queue to an exchange. */
-export interface Binding {
-  readonly exchange: string;
-  readonly queue: string;
-  readonly routingKey: string;
-  readonly arguments?: Headers;
-}
 
 /** A rule that the broker applies to queues by name; only the one of highest priority holds for a queue. */
 export interface Policy {

@@ -1,7 +1,7 @@
 /** The text of a message's body, compressed or not. */
 import { brotliDecompressSync, inflateSync, zstdDecompressSync } from "node:zlib";
 import Bunzip from "seek-bzip";
-import type { HeaderValue } from "../broker/broker.ts";
+import type { HeaderValue } from "../broker/message.ts";
 import { Malformed } from "../errors.ts";
 import { repr } from "./repr.ts";
 

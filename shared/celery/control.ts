@@ -1,5 +1,5 @@
 /** Celery's remote control: commands to workers, and their answers (kombu/pidbox.py). */
-import type { Message } from "../broker/broker.ts";
+import type { Message } from "../broker/message.ts";
 import { Malformed } from "../errors.ts";
 import { readText } from "./body.ts";
 import { parseJson, stringifyJson } from "./python_json.ts";

@@ -1,10 +1,10 @@
 /** Task messages as they arrive, of Celery's protocols 1 and 2. */
-import type { Headers, Message } from "../broker/broker.ts";
+import type { Headers, Message } from "../broker/message.ts";
 import { ContentTypeRefused, Malformed } from "../errors.ts";
 import { readText } from "./body.ts";
 import { userHeaders } from "./headers.ts";
 import { parseJson } from "./python_json.ts";
-import type { Embed, TaskMessage } from "./message.ts";
+import type { Embed, TaskMessage } from "./task_message.ts";
 import { repr, reprArgs } from "./repr.ts";
 import { isCount, isName, isObject, isSeconds, isText, MAX_NAME } from "./shape.ts";
 import { fromIso } from "./time.ts";

@@ -1,5 +1,5 @@
 /** Celery's event stream: what Flower, `celery events` and our own pages hear. */
-import type { Message } from "../broker/broker.ts";
+import type { Message } from "../broker/message.ts";
 import { InvalidInput, Malformed } from "../errors.ts";
 import type { TaskEvent } from "../telemetry/events.ts";
 import { readText } from "./body.ts";

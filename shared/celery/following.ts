@@ -8,7 +8,7 @@ import { type Canvas, endings, given, identified, steps } from "./canvas_tree.ts
 import { childIds } from "./child_id.ts";
 import type { ReadsBodies } from "./chord_body.ts";
 import { childOf, type Dispatch, dispatch, type ResultTuple } from "./dispatch.ts";
-import type { Embed, TaskMessage } from "./message.ts";
+import type { Embed, TaskMessage } from "./task_message.ts";
 import { fromWire, type Signature } from "./signature.ts";
 
 /** What starts when a task has succeeded. */

@@ -1,5 +1,5 @@
 /** Which headers of a message belong to the protocol, to the broker and to the user. */
-import type { Headers } from "../broker/broker.ts";
+import type { Headers } from "../broker/message.ts";
 
 /** Headers of protocol 2, and the attributes of Celery's `Context`, which headers of these names would
  * overwrite in a Python worker (celery/app/task.py). */

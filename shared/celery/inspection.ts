@@ -1,6 +1,6 @@
 /** What Celery's nodes answer when they are inspected: one task, one queue (celery/worker/request.py, kombu/entity.py). */
-import type { Properties } from "../broker/broker.ts";
-import type { TaskMessage } from "./message.ts";
+import type { Properties } from "../broker/message.ts";
+import type { TaskMessage } from "./task_message.ts";
 
 /** Characters of arguments beyond which their representation stands for them: hundreds of tasks share one answer. */
 const ARGUMENTS_MAX = 1024;

@@ -1,5 +1,5 @@
 /** Task messages of Celery's protocol 2: written, and sent again. */
-import type { Headers, Message, Properties } from "../broker/broker.ts";
+import type { Headers, Message, Properties } from "../broker/message.ts";
 import { InvalidInput, Malformed } from "../errors.ts";
 import { decodeTask } from "./decode.ts";
 import { isReservedHeader, REDELIVERED, UNKNOWN_SINCE, withoutTransport } from "./headers.ts";
@@ -16,62 +16,6 @@ import {
 } from "./shape.ts";
 import type { Signature, SignatureOptions } from "./signature.ts";
 import { toIso } from "./time.ts";
-
-export { decodeTask };
-
-/** What follows a task, as wire signatures. */
-export interface Embed {
-  readonly callbacks: readonly unknown[] | null;
-  readonly errbacks: readonly unknown[] | null;
-  /** In REVERSE order. */
-  readonly chain: readonly unknown[] | null;
-  readonly chord: unknown;
-}
-
-/** A task message, understood. Texts are storable: no NUL. */
-export interface TaskMessage {
-  readonly id: string;
-  readonly task: string;
-  readonly args: unknown[];
-  readonly kwargs: Record<string, unknown>;
-  /** Its typed values (`typed.ts`) are kept, so that Python reads them as it wrote them. */
-  readonly embed: Embed;
-  /** Failed attempts so far. */
-  readonly retries: number;
-  readonly eta: Date | null;
-  readonly expires: Date | null;
-  /** Seconds. */
-  readonly timeLimit: number | null;
-  /** Seconds. */
-  readonly softTimeLimit: number | null;
-  /** The task itself when the sender named none. */
-  readonly rootId: string;
-  readonly parentId: string | null;
-  readonly group: string | null;
-  readonly groupIndex: number | null;
-  readonly shadow: string | null;
-  /** The sender's, or ours where it sent none. */
-  readonly argsRepr: string;
-  readonly kwargsRepr: string;
-  readonly origin: string | null;
-  /** `null`: as the task says. */
-  readonly ignoreResult: boolean | null;
-  readonly replacedTaskNesting: number;
-  readonly stamps: Headers;
-  readonly replyTo: string | null;
-  readonly correlationId: string | null;
-  readonly priority: number | null;
-  /** What the sender added. */
-  readonly headers: Headers;
-}
-
-/** Failed attempts of a task. What replaces a task is sent as its next attempt, so that a copy of the task's own message finds that it is late;
- * but it has failed no attempt (`replacedTaskNesting` counts them). */
-export function failedAttempts(
-  { retries, replacedTaskNesting }: Pick<TaskMessage, "retries" | "replacedTaskNesting">,
-): number {
-  return Math.max(0, retries - replacedTaskNesting);
-}
 
 /** Where and when a message is made. */
 export interface EncodeContext {
@@ -94,7 +38,8 @@ const MAX_EXPIRATION_MS = 2 ** 32 - 1;
  *
  * @example
  * ```ts
- * import { decodeTask, encodeTask } from "./message.ts";
+ * import { encodeTask } from "./message.ts";
+ * import { decodeTask } from "./decode.ts";
  * import { assertEquals } from "@std/assert";
  *
  * const message = encodeTask(

@@ -3,7 +3,7 @@
 import { inTurn, readCanvas } from "./canvas.ts";
 import { type Canvas, each, ending, identified, type Step } from "./canvas_tree.ts";
 import { childIds } from "./child_id.ts";
-import type { TaskMessage } from "./message.ts";
+import type { TaskMessage } from "./task_message.ts";
 
 /** Celery's task that gives back the list of results it is given: the end of a group that has one id. */
 export const ACCUMULATE = "celery.accumulate";

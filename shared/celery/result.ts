@@ -1,5 +1,5 @@
 /** States of a task on their way to whoever waits: `rpc://` and direct replies. */
-import type { Message } from "../broker/broker.ts";
+import type { Message } from "../broker/message.ts";
 import { Malformed } from "../errors.ts";
 import type { ExceptionMeta } from "./exception.ts";
 import { readText } from "./body.ts";

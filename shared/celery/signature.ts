@@ -1,5 +1,5 @@
 /** Signatures: a task's name, arguments and options as data, not yet sent. */
-import type { Headers } from "../broker/broker.ts";
+import type { Headers } from "../broker/message.ts";
 import { Malformed } from "../errors.ts";
 import { isObject } from "./shape.ts";
 import { fromIso, toIso } from "./time.ts";

@@ -1,5 +1,5 @@
 /** Bodies that Celery compresses with `task_compression = "lzma"`: files of the xz format (kombu/compression.py). */
-import type { Message } from "../broker/broker.ts";
+import type { Message } from "../broker/message.ts";
 import { Malformed } from "../errors.ts";
 import { MAX_BODY_BYTES } from "./body.ts";
 import { isName } from "./shape.ts";

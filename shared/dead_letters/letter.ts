@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { v5, v7, validate } from "uuid";
-import type { Message } from "../broker/broker.ts";
+import type { Message } from "../broker/message.ts";
 import { isTable } from "../broker/headers.ts";
 import { decodeTask } from "../celery/decode.ts";
 import { withoutTransport } from "../celery/headers.ts";

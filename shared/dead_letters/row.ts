@@ -1,5 +1,5 @@
 /** Dead letters as rows. */
-import type { Properties } from "../broker/broker.ts";
+import type { Properties } from "../broker/message.ts";
 import { sanitizeText } from "../database/sanitize_text.ts";
 import { toStored } from "../broker/stored_message.ts";
 import type { DeadLetter } from "./letter.ts";

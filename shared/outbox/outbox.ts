@@ -3,7 +3,7 @@
  * ETA, retry delays and broker outages are one thing here: a message to publish at a time.
  * @module
  */
-import type { Message } from "../broker/broker.ts";
+import type { Message } from "../broker/message.ts";
 import type { Sql } from "../database/database.ts";
 import { sanitizeText } from "../database/sanitize_text.ts";
 import { type StoredMessage, toStored } from "../broker/stored_message.ts";

@@ -1,7 +1,8 @@
 /** Signature -> message -> broker -> confirm, or outbox. */
 import { v7 as newId } from "uuid";
 import { Batch } from "../runtime/batch.ts";
-import type { Broker, Message, PublishOptions, ReplyOptions } from "../broker/broker.ts";
+import type { Broker, PublishOptions, ReplyOptions } from "../broker/broker.ts";
+import type { Message } from "../broker/message.ts";
 import { checkHeaders } from "../broker/header_limit.ts";
 import { encodeTask, type IdentifiedSignature } from "../celery/message.ts";
 import type { Signature } from "../celery/signature.ts";

@@ -1,6 +1,7 @@
 /** The loop that drains the outbox. Any number may run: they share the table by `SKIP LOCKED`. */
 import { getLogger } from "@logtape/logtape";
-import type { Broker, Destination, Properties } from "../broker/broker.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { Destination, Properties } from "../broker/message.ts";
 import { type Limit, Usage } from "../broker/amqp/usage.ts";
 import type { Database } from "../database/database.ts";
 import { sanitizeText } from "../database/sanitize_text.ts";

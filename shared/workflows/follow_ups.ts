@@ -21,7 +21,8 @@ import {
   withoutHeader,
 } from "../celery/following.ts";
 import { parseJson } from "../celery/python_json.ts";
-import type { IdentifiedSignature, TaskMessage } from "../celery/message.ts";
+import type { IdentifiedSignature } from "../celery/message.ts";
+import type { TaskMessage } from "../celery/task_message.ts";
 import {
   BrokerUnavailable,
   DatabaseUnavailable,

@@ -2,12 +2,12 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { Message } from "../broker/broker.ts";
+import type { Message } from "../broker/message.ts";
 import { decodeTask } from "../celery/decode.ts";
 import { encodeException, type ExceptionMeta, revoked } from "../celery/exception.ts";
 import { type Clock, SYSTEM_CLOCK } from "../runtime/clock.ts";
 import { checkEmbed } from "../celery/following.ts";
-import type { TaskMessage } from "../celery/message.ts";
+import type { TaskMessage } from "../celery/task_message.ts";
 import { isXz, withoutXz } from "../celery/xz.ts";
 import type { Database } from "../database/database.ts";
 import { isDataFault } from "../database/sqlstate.ts";

@@ -7,7 +7,7 @@ import {
   type SandboxDefinition,
   z,
 } from "../../shared/mod.ts";
-import type { TimeLimit } from "../../shared/contracts/task.ts";
+import type { TimeLimit } from "../../shared/contracts/task_definition.ts";
 
 function attack(
   name: string,

@@ -1,8 +1,15 @@
 /** Compares what the client was promised with what Postgres holds.
  * @module
  */
-import type { Supervisor } from "./supervisor.ts";
 import type { Expectation } from "./workload.ts";
+
+/** Runs a statement on the database under test. */
+export interface QueryRunner {
+  rows<Row extends Record<string, unknown>>(
+    statement: string,
+    values?: readonly unknown[],
+  ): Promise<Row[]>;
+}
 
 /** How many tasks are not as they must be. */
 export interface Reckoning {
@@ -73,32 +80,32 @@ const selectReckoning = `
   from known`;
 
 /** Makes the tables of effects and of what was promised. */
-export async function prepareReckoning(system: Supervisor): Promise<void> {
+export async function prepareReckoning(system: QueryRunner): Promise<void> {
   await system.rows(createEffects);
   await system.rows(createLedger);
 }
 
 /** Forgets what earlier runs left. */
-export async function beginReckoning(system: Supervisor): Promise<void> {
+export async function beginReckoning(system: QueryRunner): Promise<void> {
   await system.rows(truncateTables);
   await system.rows(resetOutbox);
 }
 
 /** Takes over what the client was promised. */
 export async function expectTasks(
-  system: Supervisor,
+  system: QueryRunner,
   accepted: readonly Expectation[],
 ): Promise<void> {
   await system.rows(insertLedger, [JSON.stringify(accepted)]);
 }
 
 /** @returns ids of tasks that are not final */
-export async function lostTasks(system: Supervisor): Promise<string[]> {
+export async function lostTasks(system: QueryRunner): Promise<string[]> {
   return (await system.rows<{ id: string }>(selectLost)).map(({ id }) => id);
 }
 
 /** Counts. */
-export async function reckon(system: Supervisor): Promise<Reckoning> {
+export async function reckon(system: QueryRunner): Promise<Reckoning> {
   const [row] = await system.rows<Reckoning & Record<string, unknown>>(selectReckoning);
   return row!;
 }

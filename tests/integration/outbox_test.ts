@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { HeaderValue } from "../../shared/broker/broker.ts";
+import type { HeaderValue } from "../../shared/broker/message.ts";
 import type { Database } from "../../shared/database/database.ts";
 import { Outbox } from "../../shared/outbox/outbox.ts";
 import { fromStored } from "../../shared/broker/stored_message.ts";

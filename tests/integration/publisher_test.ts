@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
 import { AmqpBroker } from "../../shared/broker/amqp/broker.ts";
-import type { Message } from "../../shared/broker/broker.ts";
+import type { Message } from "../../shared/broker/message.ts";
 import { migrate } from "../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../shared/database/postgres.ts";
 import { OutcomeUnknown, Unavailable, Unroutable } from "../../shared/errors.ts";

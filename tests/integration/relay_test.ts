@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertObjectMatch } from "@std/assert";
 import { AmqpBroker } from "../../shared/broker/amqp/broker.ts";
-import type { Broker, Delivery, Message } from "../../shared/broker/broker.ts";
+import type { Broker, Delivery } from "../../shared/broker/broker.ts";
+import type { Message } from "../../shared/broker/message.ts";
 import { makeDjangoTables } from "../../shared/database/django.ts";
 import { DatabaseJournal } from "../../shared/broker/memory/database_journal.ts";
 import { MemoryBroker } from "../../shared/broker/memory/broker.ts";

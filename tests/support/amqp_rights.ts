@@ -1,7 +1,7 @@
 /** What a user of a broker may do: verbs of AMQP, tried one by one on channels of their own. */
 import { Buffer } from "node:buffer";
 import { type ChannelModel, type ConfirmChannel, connect } from "amqplib";
-import type { Declaration } from "../../shared/broker/broker.ts";
+import type { Declaration } from "../../shared/broker/declaration.ts";
 
 /** One thing that a user tries. */
 export interface Attempt {

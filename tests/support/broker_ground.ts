@@ -1,5 +1,7 @@
 /** Words that the broker's suites share. */
-import type { Broker, Declaration, Delivery, Message } from "../../shared/broker/broker.ts";
+import type { Broker, Delivery } from "../../shared/broker/broker.ts";
+import type { Declaration } from "../../shared/broker/declaration.ts";
+import type { Message } from "../../shared/broker/message.ts";
 import { Inbox } from "./inbox.ts";
 
 /** A message for tests. */

@@ -1,6 +1,8 @@
 /** What every broker must do when it starts, stops, declares and consumes. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { Broker, Declaration, Delivery, Message } from "../../shared/broker/broker.ts";
+import type { Broker, Delivery } from "../../shared/broker/broker.ts";
+import type { Declaration } from "../../shared/broker/declaration.ts";
+import type { Message } from "../../shared/broker/message.ts";
 import { BrokerUnavailable, InvalidInput } from "../../shared/errors.ts";
 import { consumed, message, queued, queues, started, text } from "./broker_ground.ts";
 import { eventually } from "./eventually.ts";

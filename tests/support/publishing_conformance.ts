@@ -1,6 +1,7 @@
 /** What every broker must do when it publishes. */
 import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
-import type { Broker, Message, Properties } from "../../shared/broker/broker.ts";
+import type { Broker } from "../../shared/broker/broker.ts";
+import type { Message, Properties } from "../../shared/broker/message.ts";
 import { InvalidInput, TopologyMissing, Unroutable } from "../../shared/errors.ts";
 import { consumed, message, queued, queues, started, text, texts } from "./broker_ground.ts";
 import { Inbox } from "./inbox.ts";

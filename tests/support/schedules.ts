@@ -1,7 +1,8 @@
 /** Schedules in a database, and what came of them. */
 import type { Sql } from "../../shared/database/database.ts";
 import { fromStored } from "../../shared/broker/stored_message.ts";
-import { decodeTask, type TaskMessage } from "../../shared/celery/message.ts";
+import { decodeTask } from "../../shared/celery/decode.ts";
+import type { TaskMessage } from "../../shared/celery/task_message.ts";
 import type { NewSchedule } from "../../shared/schedules/store.ts";
 
 /** A schedule of the tests' task `add`, once an hour unless it says otherwise. */

@@ -1,6 +1,6 @@
 /** Settlements and entries to test with. */
 import { v4 } from "uuid";
-import type { Message } from "../../shared/broker/broker.ts";
+import type { Message } from "../../shared/broker/message.ts";
 import { dueOf, type OutboxEntry } from "../../shared/outbox/outbox.ts";
 import type { Settlement, Submission } from "../../shared/results/result.ts";
 

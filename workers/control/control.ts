@@ -1,6 +1,7 @@
 /** Receives Celery's remote control commands, runs them and replies (celery/worker/pidbox.py). */
 import { getLogger } from "@logtape/logtape";
-import type { Broker, Message, Subscription } from "../../shared/broker/broker.ts";
+import type { Broker, Subscription } from "../../shared/broker/broker.ts";
+import type { Message } from "../../shared/broker/message.ts";
 import {
   CONTROL_EXCHANGE,
   type ControlRequest,

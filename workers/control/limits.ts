@@ -1,6 +1,7 @@
 /** Contracts with the time limits that remote control has given them. */
 import type { Registry } from "../../shared/contracts/registry.ts";
-import type { TaskContract, TimeLimit } from "../../shared/contracts/task.ts";
+import type { TaskContract } from "../../shared/contracts/task.ts";
+import type { TimeLimit } from "../../shared/contracts/task_definition.ts";
 
 /** The app's contracts as this worker keeps them: remote control may change their limits until it restarts. */
 export class LimitedContracts {

@@ -1,5 +1,5 @@
 /** Tasks that are not wanted any more, as far as this worker has heard. */
-import type { TaskMessage } from "../../shared/celery/message.ts";
+import type { TaskMessage } from "../../shared/celery/task_message.ts";
 
 /** Ids remembered, as many as Celery remembers (`REVOKES_MAX`); the oldest go first. The record in the store does not forget. */
 const REVOKED_MAX = 50_000;

@@ -3,7 +3,7 @@ import { InvalidInput } from "../../shared/errors.ts";
 import { repr } from "../../shared/celery/repr.ts";
 import { isObject } from "../../shared/celery/shape.ts";
 import { parseRate } from "../../shared/contracts/rate.ts";
-import type { TimeLimit } from "../../shared/contracts/task.ts";
+import type { TimeLimit } from "../../shared/contracts/task_definition.ts";
 import type { Arguments } from "./arguments.ts";
 import { revokedIds } from "./mingle.ts";
 import { type Command, type Node, SILENT } from "./node.ts";

@@ -11,7 +11,7 @@ import {
 } from "../../shared/errors.ts";
 import { presentTrace } from "../../shared/telemetry/tracing.ts";
 import { watchFolder } from "./folder_watch.ts";
-import type { TimeLimit } from "../../shared/contracts/task.ts";
+import type { TimeLimit } from "../../shared/contracts/task_definition.ts";
 import { type KnownRequest, wholeRequest, writeRequest } from "../request.ts";
 import type { Submit } from "../sent_work.ts";
 import { recordError } from "./error_record.ts";

@@ -14,14 +14,13 @@ import type {
   Broker,
   BrokerStatus,
   ConsumeOptions,
-  Declaration,
   Delivery,
-  Destination,
   ListenOptions,
-  Message,
   PublishOptions,
   Subscription,
 } from "../broker.ts";
+import type { Declaration } from "../declaration.ts";
+import type { Destination, Message } from "../message.ts";
 import { checkPrefetch, nameTaken, stopped } from "../errors.ts";
 
 const log = getLogger(["celeriac", "broker"]);

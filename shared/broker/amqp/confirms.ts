@@ -7,7 +7,7 @@
  * finds out whether it confirms again. A late confirm ends the suspicion as well.
  * @module
  */
-import type { Message } from "../broker.ts";
+import type { Message } from "../message.ts";
 import { type Limit, Usage } from "./usage.ts";
 import { retryDelay, type RetryPolicy } from "../../contracts/retry.ts";
 import { crowded, tooLate, unanswered, unsent } from "../errors.ts";

@@ -6,7 +6,8 @@ import type { LiveChannel } from "./channel.ts";
 import type { AmqpConnection } from "./connection.ts";
 import { fromAmqp } from "./message.ts";
 import { AmqpSubscription } from "./subscription.ts";
-import type { ConsumeOptions, Delivery, Message } from "../broker.ts";
+import type { ConsumeOptions, Delivery } from "../broker.ts";
+import type { Message } from "../message.ts";
 
 /** Makes a consumer of a queue; it consumes once started. */
 export function consumer(

@@ -2,9 +2,9 @@
 import { getLogger } from "@logtape/logtape";
 import type { Channel, ChannelModel } from "amqplib";
 import { TopologyMissing } from "../../errors.ts";
-import type { Exchange, Queue } from "../topology.ts";
+import type { Exchange, Queue } from "../declaration.ts";
 import { codeOf } from "./reason.ts";
-import type { Declaration } from "../broker.ts";
+import type { Declaration } from "../declaration.ts";
 import { REMEDY } from "../errors.ts";
 
 const log = getLogger(["celeriac", "broker"]);

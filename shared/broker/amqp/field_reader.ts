@@ -1,6 +1,6 @@
 /** Reads field tables: what headers are on the wire. */
 import { Buffer } from "node:buffer";
-import type { HeaderValue } from "../broker.ts";
+import type { HeaderValue } from "../message.ts";
 
 /** Tables and arrays within each other that are still read; deeper ones come out empty. */
 const MAX_DEPTH = 64;

@@ -1,6 +1,6 @@
 /** Writes field tables: what headers are on the wire. */
 import { Buffer } from "node:buffer";
-import type { Headers, HeaderValue } from "../broker.ts";
+import type { Headers, HeaderValue } from "../message.ts";
 import { carriedInteger, carriedNumber, carriedSeconds } from "../headers.ts";
 
 const INT32 = 2 ** 31;

@@ -3,7 +3,8 @@ import type { AmqpConnection } from "./connection.ts";
 import { fromAmqp } from "./message.ts";
 import { codeOf } from "./reason.ts";
 import { AmqpSubscription } from "./subscription.ts";
-import type { ListenOptions, Message } from "../broker.ts";
+import type { ListenOptions } from "../broker.ts";
+import type { Message } from "../message.ts";
 import { nameTaken } from "../errors.ts";
 
 /** Makes a listener; it listens once started. Its queue goes with the connection and is made anew on the next.

@@ -1,7 +1,7 @@
 /** Messages as amqplib has them, and back. */
 import type { Message as AmqpMessage, MessageProperties } from "amqplib";
 import { FieldTable } from "./field_writer.ts";
-import type { Message, Properties } from "../broker.ts";
+import type { Message, Properties } from "../message.ts";
 
 /** What a publisher adds to a message of ours. */
 export interface Additions {

@@ -14,7 +14,8 @@ import {
   unroutable,
   unsendable,
 } from "../errors.ts";
-import type { BrokerStatus, Message } from "../broker.ts";
+import type { BrokerStatus } from "../broker.ts";
+import type { Message } from "../message.ts";
 import { type Answer, Confirms, type Pending } from "./confirms.ts";
 import type { Limit } from "./usage.ts";
 import { RefusedDestinations } from "./refused_destinations.ts";

@@ -7,7 +7,8 @@
  */
 import type { ChannelModel } from "amqplib";
 import { PublishChannel, type PublishChannelOptions } from "./publish_channel.ts";
-import type { BrokerStatus, Destination, Message, PublishOptions } from "../broker.ts";
+import type { BrokerStatus, PublishOptions } from "../broker.ts";
+import type { Destination, Message } from "../message.ts";
 import { crowded, unavailable, uncorrelated } from "../errors.ts";
 import { isDirectReply, Replies } from "./replies.ts";
 

@@ -4,7 +4,7 @@
  * long as the channel lives. So one that is refused everything for long asks over a fresh channel.
  * @module
  */
-import type { Message } from "../broker.ts";
+import type { Message } from "../message.ts";
 
 /** Remembers refusals until a destination takes a message.
  *

@@ -1,5 +1,6 @@
 /** Who waits for which reply. */
-import type { Message, ReplyOptions } from "../broker.ts";
+import type { ReplyOptions } from "../broker.ts";
+import type { Message } from "../message.ts";
 
 /** The pseudo-queue of RabbitMQ's direct reply-to; replies go to names that begin with it. */
 export const DIRECT_REPLY = "amq.rabbitmq.reply-to";

@@ -1,7 +1,7 @@
 /** How much lies somewhere, in messages and in bytes.
  * @module
  */
-import type { Message } from "../broker.ts";
+import type { Message } from "../message.ts";
 
 /** What may lie somewhere; the bytes of the last body are not counted, so that a single one always fits. */
 export interface Limit {

@@ -4,14 +4,13 @@ import type {
   Broker,
   BrokerStatus,
   ConsumeOptions,
-  Declaration,
   Delivery,
-  Destination,
   ListenOptions,
-  Message,
   PublishOptions,
   Subscription,
 } from "../broker.ts";
+import type { Declaration } from "../declaration.ts";
+import type { Destination, Message } from "../message.ts";
 import { unlessAborted } from "../../runtime/waits.ts";
 import { deadLetter, type Death } from "./dead_letter.ts";
 import { carried } from "../headers.ts";

@@ -3,7 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Database } from "../../database/database.ts";
 import { fromStored, toStored } from "../stored_message.ts";
 import type { Journal, JournalEntry } from "./journal.ts";
-import type { Properties } from "../broker.ts";
+import type { Properties } from "../message.ts";
 
 const CREATE = `
   create schema if not exists celeriac;

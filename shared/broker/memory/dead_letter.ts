@@ -1,5 +1,5 @@
 /** What a message becomes when its queue sets it aside, as RabbitMQ has it. Pure. */
-import type { HeaderValue, Message } from "../broker.ts";
+import type { HeaderValue, Message } from "../message.ts";
 import { isTable } from "../headers.ts";
 
 /** Why a queue set a message aside. */

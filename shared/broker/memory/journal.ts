@@ -1,5 +1,5 @@
 /** The seam that lets an in-memory broker forget nothing: what its durable queues hold. */
-import type { Message } from "../broker.ts";
+import type { Message } from "../message.ts";
 
 /** A message in a queue. */
 export interface JournalEntry {

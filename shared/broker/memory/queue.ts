@@ -1,5 +1,5 @@
 /** A queue in memory: first in, first out, with consumers that take turns. */
-import type { Message } from "../broker.ts";
+import type { Message } from "../message.ts";
 import type { Death } from "./dead_letter.ts";
 
 /** A message in a queue. */

@@ -1,6 +1,6 @@
 /** Which bindings a message matches, as AMQP 0-9-1 (3.1.3) and RabbitMQ have it. Pure. */
-import type { Binding, Exchange } from "../topology.ts";
-import type { Headers, HeaderValue, Message } from "../broker.ts";
+import type { Binding, Exchange } from "../declaration.ts";
+import type { Headers, HeaderValue, Message } from "../message.ts";
 
 /** Whether a message published to an exchange of this type goes where the binding leads.
  *

@@ -1,7 +1,8 @@
 /** A consumer of a queue in memory. */
 import { getLogger } from "@logtape/logtape";
 import { BrokerUnavailable } from "../../errors.ts";
-import type { Delivery, Message, Subscription } from "../broker.ts";
+import type { Delivery, Subscription } from "../broker.ts";
+import type { Message } from "../message.ts";
 import type { MemoryQueue, QueueConsumer, QueuedMessage } from "./queue.ts";
 
 const log = getLogger(["celeriac", "broker"]);

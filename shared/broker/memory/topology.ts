@@ -1,6 +1,6 @@
 /** Exchanges, queues and bindings in memory. */
-import type { Binding, Exchange } from "../topology.ts";
-import type { Message } from "../broker.ts";
+import type { Binding, Exchange } from "../declaration.ts";
+import type { Message } from "../message.ts";
 import { Latch } from "../../runtime/latch.ts";
 import type { MemoryQueue } from "./queue.ts";
 import { matches } from "./routing.ts";

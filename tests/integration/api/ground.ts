@@ -1,9 +1,10 @@
 /** The API as it is run, on servers of its own, and a worker that the test plays by hand. */
 import { Api } from "../../../api/main.ts";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
-import type { Message } from "../../../shared/broker/broker.ts";
+import type { Message } from "../../../shared/broker/message.ts";
 import { encodeEvents } from "../../../shared/celery/event.ts";
-import { decodeTask, type TaskMessage } from "../../../shared/celery/message.ts";
+import { decodeTask } from "../../../shared/celery/decode.ts";
+import type { TaskMessage } from "../../../shared/celery/task_message.ts";
 import { replyMessage } from "../../../shared/celery/result.ts";
 import { loadConfig } from "../../../shared/config/config.ts";
 import { migrate } from "../../../shared/database/migrate.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { CONTROL_EXCHANGE, decodeControl } from "../../../shared/celery/control.ts";
-import type { Message } from "../../../shared/broker/broker.ts";
+import type { Message } from "../../../shared/broker/message.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { type Ground, ground } from "./ground.ts";
 

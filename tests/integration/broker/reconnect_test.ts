@@ -1,7 +1,8 @@
 import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
-import type { Delivery, Message } from "../../../shared/broker/broker.ts";
+import type { Delivery } from "../../../shared/broker/broker.ts";
+import type { Message } from "../../../shared/broker/message.ts";
 import { BrokerUnavailable, InvalidInput } from "../../../shared/errors.ts";
 import { unlessAborted } from "../../../shared/runtime/waits.ts";
 import { consumed, message, queues, started, text } from "../../support/broker_ground.ts";

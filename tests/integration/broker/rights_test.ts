@@ -1,6 +1,6 @@
 import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
-import type { Declaration } from "../../../shared/broker/broker.ts";
+import type { Declaration } from "../../../shared/broker/declaration.ts";
 import { TopologyMissing } from "../../../shared/errors.ts";
 import { message, started } from "../../support/broker_ground.ts";
 import { freshVhost, management, type Vhost } from "../../support/servers.ts";

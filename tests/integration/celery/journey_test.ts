@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import type { Delivery } from "../../../shared/broker/broker.ts";
-import { decodeTask, encodeTask, retryMessage } from "../../../shared/celery/message.ts";
+import { encodeTask, retryMessage } from "../../../shared/celery/message.ts";
+import { decodeTask } from "../../../shared/celery/decode.ts";
 import type { SignatureOptions } from "../../../shared/celery/signature.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { rawChannel } from "../../support/raw_amqp.ts";

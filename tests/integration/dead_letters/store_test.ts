@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { v7 } from "uuid";
-import type { Headers, Message } from "../../../shared/broker/broker.ts";
+import type { Headers, Message } from "../../../shared/broker/message.ts";
 import type { Database } from "../../../shared/database/database.ts";
 import {
   type DeadLetter,

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { v7 as newId } from "uuid";
-import type { Message } from "../../../shared/broker/broker.ts";
+import type { Message } from "../../../shared/broker/message.ts";
 import { encodeRevoke } from "../../../shared/celery/control.ts";
 import { toWire } from "../../../shared/celery/signature.ts";
 import { defineTask, z } from "../../../shared/mod.ts";

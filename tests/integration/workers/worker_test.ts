@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { Message } from "../../../shared/broker/broker.ts";
+import type { Message } from "../../../shared/broker/message.ts";
 import { encodeRevoke } from "../../../shared/celery/control.ts";
 import { defineTask, Reject, Retry, z } from "../../../shared/mod.ts";
 import { handle } from "../../../workers/handlers.ts";

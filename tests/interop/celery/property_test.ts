@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
-import type { HeaderValue, Message } from "../../../shared/broker/broker.ts";
+import type { HeaderValue, Message } from "../../../shared/broker/message.ts";
 import { parseJson, stringifyJson } from "../../../shared/celery/python_json.ts";
 import { encodeTask } from "../../../shared/celery/message.ts";
 import { decodeMeta, type ResultMeta } from "../../../shared/celery/result.ts";

@@ -1,12 +1,14 @@
 /** Our wire format against real Celery, of the oldest and the newest release. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
-import type { Message } from "../../../shared/broker/broker.ts";
+import type { Message } from "../../../shared/broker/message.ts";
 import { encodeRevoke } from "../../../shared/celery/control.ts";
 import { decodeEvents, encodeEvents, workerEvent } from "../../../shared/celery/event.ts";
 import { encodeException, pythonRepr, revoked } from "../../../shared/celery/exception.ts";
 import { stringifyJson } from "../../../shared/celery/python_json.ts";
-import { decodeTask, encodeTask, type TaskMessage } from "../../../shared/celery/message.ts";
+import { encodeTask } from "../../../shared/celery/message.ts";
+import { decodeTask } from "../../../shared/celery/decode.ts";
+import type { TaskMessage } from "../../../shared/celery/task_message.ts";
 import { repr, reprArgs } from "../../../shared/celery/repr.ts";
 import { decodeMeta, type ResultMeta } from "../../../shared/celery/result.ts";
 import { type SignatureOptions, toWire } from "../../../shared/celery/signature.ts";

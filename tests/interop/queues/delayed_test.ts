@@ -1,7 +1,7 @@
 /** A Celery project of quorum queues, which delays its messages inside the broker, with the rights that the definitions give. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
-import type { Message } from "../../../shared/broker/broker.ts";
+import type { Message } from "../../../shared/broker/message.ts";
 import { encodeTask } from "../../../shared/celery/message.ts";
 import { decodeMeta } from "../../../shared/celery/result.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";

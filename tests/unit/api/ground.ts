@@ -4,7 +4,7 @@ import { createApp } from "../../../api/app.ts";
 import type { ApiDependencies, ApiSettings } from "../../../api/dependencies.ts";
 import { Live } from "../../../api/live.ts";
 import { pendingRecord } from "../../../api/record.ts";
-import type { Message } from "../../../shared/broker/broker.ts";
+import type { Message } from "../../../shared/broker/message.ts";
 import { type Canvas, steps } from "../../../shared/celery/canvas_tree.ts";
 import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
 import { DeadLetters } from "../../../shared/dead_letters/store.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Live } from "../../../api/live.ts";
-import type { Message } from "../../../shared/broker/broker.ts";
+import type { Message } from "../../../shared/broker/message.ts";
 import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
 import { encodeEvents, EVENT_EXCHANGE } from "../../../shared/celery/event.ts";
 import { Unavailable } from "../../../shared/errors.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { v7 } from "uuid";
-import type { Message } from "../../../shared/broker/broker.ts";
+import type { Message } from "../../../shared/broker/message.ts";
 import { CONTROL_EXCHANGE, decodeControl } from "../../../shared/celery/control.ts";
 import { BrokerUnavailable } from "../../../shared/errors.ts";
 import { type Ground, ground } from "./ground.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Delivery } from "../../../shared/broker/broker.ts";
 import { encodeEvents } from "../../../shared/celery/event.ts";
-import { decodeTask } from "../../../shared/celery/message.ts";
+import { decodeTask } from "../../../shared/celery/decode.ts";
 import { replyMessage } from "../../../shared/celery/result.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import type { State } from "../../../shared/results/result.ts";

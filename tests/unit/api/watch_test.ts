@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { Live } from "../../../api/live.ts";
 import { StatePolling } from "../../../api/state_polling.ts";
 import { watch, watchToEnd } from "../../../api/watch.ts";
-import type { Message } from "../../../shared/broker/broker.ts";
+import type { Message } from "../../../shared/broker/message.ts";
 import { encodeEvents } from "../../../shared/celery/event.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import type { TaskEvent } from "../../../shared/telemetry/events.ts";

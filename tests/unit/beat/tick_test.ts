@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { validate, version } from "uuid";
 import { planTicks, tickId, tickOf } from "../../../beat/tick.ts";
-import { decodeTask } from "../../../shared/celery/message.ts";
+import { decodeTask } from "../../../shared/celery/decode.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
 import { MISSED_LIMIT } from "../../../shared/schedules/schedule.ts";
 import { submittable } from "../../../shared/schedules/submittable.ts";

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { decodeFields } from "../../../shared/broker/amqp/field_reader.ts";
 import { FieldTable } from "../../../shared/broker/amqp/field_writer.ts";
-import type { Headers } from "../../../shared/broker/broker.ts";
+import type { Headers } from "../../../shared/broker/message.ts";
 import { InvalidInput } from "../../../shared/errors.ts";
 
 /** The fields on the wire, without the length prefix. */

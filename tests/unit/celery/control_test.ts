@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import type { Headers, Message } from "../../../shared/broker/broker.ts";
+import type { Headers, Message } from "../../../shared/broker/message.ts";
 import {
   type ControlRequest,
   decodeControl,

@@ -9,8 +9,8 @@ import {
 } from "@std/assert";
 import fc from "fast-check";
 import { brotliCompressSync, deflateSync, zstdCompressSync } from "node:zlib";
-import type { Headers, Message } from "../../../shared/broker/broker.ts";
-import { decodeTask } from "../../../shared/celery/message.ts";
+import type { Headers, Message } from "../../../shared/broker/message.ts";
+import { decodeTask } from "../../../shared/celery/decode.ts";
 import { isXz, withoutXz } from "../../../shared/celery/xz.ts";
 import { ContentTypeRefused, Malformed } from "../../../shared/errors.ts";
 import { captured, CAPTURED_BODY, CAPTURED_PROPERTIES, protocol1 } from "./messages.ts";

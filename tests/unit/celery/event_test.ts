@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import type { Message } from "../../../shared/broker/broker.ts";
+import type { Message } from "../../../shared/broker/message.ts";
 import {
   decodeEvents,
   encodeEvents,

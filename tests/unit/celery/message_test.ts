@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import type { HeaderValue } from "../../../shared/broker/broker.ts";
+import type { HeaderValue } from "../../../shared/broker/message.ts";
 import {
-  decodeTask,
   encodeTask,
   type IdentifiedSignature,
   retryMessage,
 } from "../../../shared/celery/message.ts";
+import { decodeTask } from "../../../shared/celery/decode.ts";
 import type { SignatureOptions } from "../../../shared/celery/signature.ts";
 import { InvalidInput, Malformed } from "../../../shared/errors.ts";
 import { captured, CAPTURED_HEADERS, protocol1 } from "./messages.ts";

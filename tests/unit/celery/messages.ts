@@ -1,5 +1,5 @@
 /** Messages as Celery sends them, for tests to vary. */
-import type { Headers, Message, Properties } from "../../../shared/broker/broker.ts";
+import type { Headers, Message, Properties } from "../../../shared/broker/message.ts";
 
 /** What Celery 5.7.0 sent for `add.apply_async((2, 2), countdown=10, expires=120, queue="cap")`. */
 export const CAPTURED_HEADERS: Headers = {

@@ -9,7 +9,8 @@ import { defineTask, type PermissionsDefinition, z } from "../../../shared/mod.t
 import type { Role } from "../../../shared/config/settings.ts";
 import { Process } from "../../support/process.ts";
 import { checkout } from "../../support/roles.ts";
-import type { RunPlace, TaskContract } from "../../../shared/contracts/task.ts";
+import type { TaskContract } from "../../../shared/contracts/task.ts";
+import type { RunPlace } from "../../../shared/contracts/task_definition.ts";
 
 function granted(
   kind: string,

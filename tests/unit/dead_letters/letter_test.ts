@@ -1,5 +1,5 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
-import type { Message } from "../../../shared/broker/broker.ts";
+import type { Message } from "../../../shared/broker/message.ts";
 import { groundsHeaders, readLetter, resent } from "../../../shared/dead_letters/letter.ts";
 import { message } from "../../support/settlements.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { Message } from "../../../shared/broker/broker.ts";
+import type { Message } from "../../../shared/broker/message.ts";
 import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
 import { decodeEvents, EVENT_EXCHANGE } from "../../../shared/celery/event.ts";
 import { declarationFor } from "../../../shared/broker/topology.ts";

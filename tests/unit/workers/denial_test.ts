@@ -1,6 +1,6 @@
 /** Denials as Deno and Node's modules word them: each is met in a process that may do nothing. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { TaskMessage } from "../../../shared/celery/message.ts";
+import type { TaskMessage } from "../../../shared/celery/task_message.ts";
 import { Ignore, Reject, Retry, type Violation } from "../../../shared/errors.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import { violationOf } from "../../../workers/denial.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Headers, Message } from "../../../shared/broker/broker.ts";
+import type { Headers, Message } from "../../../shared/broker/message.ts";
 import { retryMessage } from "../../../shared/celery/message.ts";
 import { groundsHeaders, readLetter, resent } from "../../../shared/dead_letters/letter.ts";
 import { unknownTask } from "../../../workers/unknown_task.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { pythonRepr } from "../../../shared/celery/exception.ts";
-import type { TaskMessage } from "../../../shared/celery/message.ts";
+import type { TaskMessage } from "../../../shared/celery/task_message.ts";
 import { Retry } from "../../../shared/errors.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import type { Failure } from "../../../shared/outcome.ts";

@@ -1,0 +1,51 @@
+/** A message of AMQP 0-9-1: destination, properties, headers and body.
+ * @module
+ */
+
+/** A value in a header table. Implementations write every integer as `I` or `l`, never as `s` or `b` (Celery's py-amqp misreads those). */
+export type HeaderValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | Date
+  | Uint8Array
+  | HeaderValue[]
+  | { [name: string]: HeaderValue };
+
+/** Headers by name. */
+export type Headers = Record<string, HeaderValue>;
+
+/** AMQP 0-9-1 basic properties. */
+export interface Properties {
+  contentType?: string;
+  contentEncoding?: string;
+  /** 1 = transient, 2 = persistent. Absent = 2. */
+  deliveryMode?: 1 | 2;
+  /** 0 to 255. */
+  priority?: number;
+  correlationId?: string;
+  replyTo?: string;
+  /** Milliseconds, as a string of digits. */
+  expiration?: string;
+  messageId?: string;
+  timestamp?: number;
+  type?: string;
+  userId?: string;
+  appId?: string;
+}
+
+/** Where a message goes. */
+export interface Destination {
+  /** `""` is the default exchange: the routing key names a queue. */
+  readonly exchange: string;
+  readonly routingKey: string;
+}
+
+/** A message on its way or arrived. */
+export interface Message extends Destination {
+  readonly properties: Properties;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+}
