@@ -1,6 +1,5 @@
 /** Puts a worker together: messages in, outcomes out. */
 import { DatabaseClock } from "../shared/database/database_clock.ts";
-import { getLogger } from "@logtape/logtape";
 import type { AmqpAddress } from "../shared/broker/amqp/address.ts";
 import type { Broker } from "../shared/broker/broker.ts";
 import {
@@ -34,6 +33,7 @@ import { Completer } from "./completer.ts";
 import { Control } from "./control/control.ts";
 import { Facts } from "./control/facts.ts";
 import { LimitedContracts } from "./control/limits.ts";
+import { OutboxRevoker } from "./control/outbox_revoker.ts";
 import { Presence } from "./control/presence.ts";
 import { RateLimits } from "./control/rate_limits.ts";
 import { Revocations } from "./control/revocations.ts";
@@ -205,13 +205,7 @@ export class WorkerNode implements Service {
         presence: this.#presence,
         crew: () => this.#worker,
         terminate: (id) => runner.terminate(id),
-        hasten: (ids) =>
-          void outbox.hasten(ids).catch((error) =>
-            getLogger(["celeriac", "worker"]).info(
-              "Revoked tasks stay in the outbox until they are due: {error}",
-              { error },
-            )
-          ),
+        outbox: new OutboxRevoker({ outbox, store }),
         shutDown: () => this.#shutDown.resolve(),
       },
     });

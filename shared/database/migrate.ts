@@ -28,6 +28,7 @@ import expiry from "./migrations/0019_expiry.sql" with { type: "text" };
 import holder from "./migrations/0020_holder.sql" with { type: "text" };
 import hasten from "./migrations/0021_hasten.sql" with { type: "text" };
 import messageLease from "./migrations/0022_message_lease.sql" with { type: "text" };
+import revokeReach from "./migrations/0023_revoke_reach.sql" with { type: "text" };
 
 /** One step of the schema; its place in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -65,6 +66,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "holder", sql: holder },
   { name: "hasten", sql: hasten },
   { name: "message lease", sql: messageLease },
+  { name: "revoke reach", sql: revokeReach },
 ];
 
 /** Partitions made ahead, so that a week without upkeep costs nothing. */

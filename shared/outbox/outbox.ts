@@ -60,6 +60,15 @@ const DEPTH = `
 
 const HASTEN = "select celeriac.hasten($1::text[])";
 
+const FIND_STAMPED =
+  "select id::text, task_id from celeriac.find_stamped($1::text::json, $2::text::bigint, $3)";
+
+/** Messages of one page of {@linkcode Outbox.findStamped}. */
+const PAGE = 500;
+
+/** Values of stamps by the stamp's name. */
+export type StampValues = Readonly<Record<string, readonly unknown[]>>;
+
 /** The table of waiting messages. Relays drain it. */
 export class Outbox {
   readonly #database: Sql;
@@ -95,6 +104,22 @@ export class Outbox {
    * @throws {DatabaseUnavailable} */
   async hasten(taskIds: readonly string[]): Promise<void> {
     await this.#database.query(HASTEN, [taskIds.map((id) => sanitizeText(id))]);
+  }
+
+  /** Ids of the tasks that have one of these stamps and do not run, in pages.
+   *
+   * @throws {DatabaseUnavailable} */
+  async *findStamped(stamps: StampValues): AsyncGenerator<string[]> {
+    for (let after = "0";;) {
+      const rows = await this.#database.query<{ id: string; task_id: string }>(FIND_STAMPED, [
+        JSON.stringify(stamps),
+        after,
+        PAGE,
+      ]);
+      if (rows.length > 0) yield rows.map(({ task_id }) => task_id);
+      if (rows.length < PAGE) return;
+      after = rows.at(-1)!.id;
+    }
   }
 
   /** @throws {DatabaseUnavailable} */

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { HeaderValue } from "../../shared/broker/message.ts";
 import type { Database } from "../../shared/database/database.ts";
-import { Outbox } from "../../shared/outbox/outbox.ts";
+import { Outbox, type StampValues } from "../../shared/outbox/outbox.ts";
 import { fromStored } from "../../shared/broker/stored_message.ts";
 import { type Migrated, migratedPglite, migratedPostgres } from "../support/migrated.ts";
 import { entry, message } from "../support/settlements.ts";
@@ -74,6 +74,28 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     assertEquals(await outbox.depth(), { total: 0, due: 0, lag: 0 });
     await database.transaction((sql) => outbox.add([entry("done")], sql));
     assertEquals((await outbox.depth()).total, 1);
+    await database.query("delete from celeriac.outbox");
+  },
+
+  async "findStamped() reads every page, and no leased message"(database) {
+    const outbox = new Outbox({ database });
+    const stamped = (id: string, stamps: Record<string, HeaderValue>) =>
+      entry(id, { message: message({ headers: { id, stamps } }) });
+    const ids = Array.from({ length: 1001 }, (_, index) => `stamped ${index}`);
+    await outbox.add([
+      ...ids.map((id) => stamped(id, { tenant: id.endsWith("7") ? [1, "a"] : "b" })),
+      stamped("leased", { tenant: "a" }),
+      stamped("unreadable", { tenant: "\0" }),
+      stamped("other", { tenant: ["c", 2], owner: "a" }),
+      stamped("none", {}),
+    ]);
+    await database.query("update celeriac.outbox set offer = -1 where task_id = 'leased'");
+    const find = async (stamps: StampValues) =>
+      (await Array.fromAsync(outbox.findStamped(stamps))).flat();
+    assertEquals(await find({ tenant: ["a", "b"] }), ids);
+    assertEquals(await find({ tenant: [1] }), ids.filter((id) => id.endsWith("7")));
+    assertEquals(await find({ tenant: ["1", "d"], owner: ["b"] }), []);
+    assertEquals(await find({ owner: ["a"] }), ["other"]);
     await database.query("delete from celeriac.outbox");
   },
 

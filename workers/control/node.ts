@@ -5,6 +5,7 @@ import type { InHand } from "../in_hand.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Facts } from "./facts.ts";
 import type { LimitedContracts } from "./limits.ts";
+import type { OutboxRevoker } from "./outbox_revoker.ts";
 import type { RateLimits } from "./rate_limits.ts";
 import type { Revocations } from "./revocations.ts";
 import type { Tally } from "./tally.ts";
@@ -25,8 +26,7 @@ export interface Node {
   crew(): Crew;
   /** Ends what runs of a task. @returns whether anything did */
   terminate(id: string): boolean;
-  /** Makes the messages of these tasks due that wait in the outbox. Neither waits nor throws. */
-  hasten(ids: readonly string[]): void;
+  readonly outbox: OutboxRevoker;
   /** Asks the process to stop as SIGTERM does. */
   shutDown(): void;
 }

@@ -42,10 +42,10 @@ function terminate(given: Arguments, node: Node): unknown {
 }
 
 /** First the ids are known here: their messages may come back from the outbox at once. */
-function flag(ids: readonly string[], { revocations, rates, hasten }: Node): void {
+function flag(ids: readonly string[], { revocations, rates, outbox }: Node): void {
   revocations.add(ids);
   rates.release(new Set(ids));
-  hasten(ids);
+  outbox.revoke(ids);
 }
 
 function end(ids: readonly string[], { inHand, ...node }: Node): unknown {
@@ -56,9 +56,11 @@ function end(ids: readonly string[], { inHand, ...node }: Node): unknown {
 
 function revokeByStamps(given: Arguments, node: Node): unknown {
   const headers = readStamps(given.raw("headers"));
-  for (const [name, values] of Object.entries(headers)) {
-    node.revocations.addStamps(name, [values].flat());
-  }
+  const stamps = Object.fromEntries(
+    Object.entries(headers).map(([name, values]) => [name, [values].flat()]),
+  );
+  for (const [name, values] of Object.entries(stamps)) node.revocations.addStamps(name, values);
+  node.outbox.revokeStamped(stamps);
   const ids = Array.from(node.inHand, ({ task }) => task)
     .filter((task) => node.revocations.has(task)).map(({ id }) => id);
   node.rates.release(new Set(ids));

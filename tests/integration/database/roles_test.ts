@@ -248,6 +248,13 @@ Deno.test("celeriac_worker can do what the worker does", async () => {
   const outbox = new Outbox({ database });
   await outbox.add([entry("later"), entry("later", { dueAt: new Date(Date.now() + 3_600_000) })]);
   await outbox.hasten(["later"]);
+  assertEquals(await Array.fromAsync(outbox.findStamped({ tenant: ["a"] })), []);
+  assertEquals(await store.revoke("later", "revoked"), { revoked: true, state: null });
+  // Django's table may be another application's, which this role cannot read.
+  await ground.admin.script(
+    "create table django_celery_results_taskresult (task_id text, status text)",
+  );
+  await outbox.add([entry("much later", { dueAt: new Date(Date.now() + 3_600_000) })]);
   await using leases = new MessageLeases({ database, holder: "celeriac@test" });
   const [long, other] = [await leases.take(entry("long")), await leases.take(entry("other"))];
   assertEquals(await long.confirm(), true);
@@ -272,7 +279,6 @@ Deno.test("celeriac_worker is refused everything else", async () => {
     "select celeriac.reopen('[]')",
     "select celeriac.fail('[]')",
     "insert into celeriac.idempotency (key, body_hash, task_id) values ('a', 'b', 'c')",
-    "select celeriac.revoke('x', '{}')",
     "select celeriac.make_partitions(400)",
     "select celeriac.expire('1 hour', 1, '1 hour')",
     "select celeriac.expire_keys('1 hour', 1)",
@@ -300,7 +306,7 @@ Deno.test("functions that run as their owner are not led astray by what their ca
   const { admin } = ground;
   const unpinned = await admin.query(
     `select proname from pg_proc where pronamespace = 'celeriac'::regnamespace
-     and (prosecdef or proname <> 'claim')
+     and (prosecdef or proname not in ('claim', 'hasten_revoked'))
      and not coalesce(proconfig, '{}') @> array['search_path=celeriac, pg_temp']`,
   );
   assertEquals(unpinned, []);

@@ -163,18 +163,44 @@ Deno.test("Control revokes at once what waits in the outbox, and leaves what run
   assertEquals(told(), [later]);
 });
 
-Deno.test("Outbox sends at once what enters it after its task was revoked, and only then", async () => {
-  await using home = await house([quickHandler]);
-  const id = "revoked before";
-  await home.store.revoke(id, "revoked");
-  await home.submit("quick", { n: 1 }, { taskId: id, countdown: 3600 });
-  const other = await home.submit("quick", { n: 2 }, { countdown: 3600 });
-  const left = () =>
+for (const results of ["native", "django"] as const) {
+  const waiters = (home: House) =>
     home.database.query<{ id: string }>("select task_id as id from celeriac.outbox");
-  await eventually("one left", async () => (await left()).length === 1);
-  assertEquals(await left(), [{ id: other }]);
-  assertEquals((await home.store.find(id))?.state, "REVOKED");
-});
+
+  Deno.test(`Outbox sends at once a message that enters it after its revoke (${results})`, async () => {
+    await using home = await house([quickHandler], { results });
+    const id = "revoked before";
+    await home.store.revoke(id, "revoked");
+    await home.submit("quick", { n: 1 }, { taskId: id, countdown: 3600 });
+    const other = await home.submit("quick", { n: 2 }, { countdown: 3600 });
+    await eventually("one message left", async () => (await waiters(home)).length === 1);
+    assertEquals(await waiters(home), [{ id: other }]);
+    assertEquals((await home.store.find(id))?.state, "REVOKED");
+  });
+
+  Deno.test(`Control revokes stamped tasks in the outbox (${results})`, async () => {
+    await using home = await house([quickHandler], { results });
+    const submit = (stamps?: Record<string, string | string[]>) =>
+      home.submit("quick", { n: 1 }, { countdown: 3600, ...(stamps && { stamps }) });
+    const revoked = [
+      await submit({ tenant: "a" }),
+      await submit({ tenant: ["x", "b"], other: "c" }),
+    ];
+    const kept = [
+      await submit({ tenant: "c" }),
+      await submit({ other: "a" }),
+      await submit({ tenant: "\u0000" }),
+      await submit(),
+    ];
+    await ask(home, "revoke_by_stamped_headers", { headers: { tenant: ["a", "b"] } });
+    for (const id of revoked) {
+      const { state, exception } = await home.final(id);
+      assertEquals([state, exception?.exc_message], ["REVOKED", ["revoked"]]);
+    }
+    await eventually("the others left", async () => (await waiters(home)).length === kept.length);
+    assertEquals((await waiters(home)).map(({ id }) => id).sort(), kept.sort());
+  });
+}
 
 Deno.test("Control ends tasks by their stamps", async () => {
   await using home = await house([waitingHandler], { grace: "0" });
