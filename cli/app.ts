@@ -1,5 +1,6 @@
 /** The app that a role works for: its contracts and handlers. */
-import { join, toFileUrl } from "@std/path";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { ConfigurationError } from "../shared/errors.ts";
 import { importModule, moduleUrl } from "../shared/contracts/modules.ts";
 import { Registry } from "../shared/contracts/registry.ts";
@@ -83,7 +84,7 @@ function appOf(folder: string): Modules | undefined {
   } catch {
     return undefined;
   }
-  return { contracts: toFileUrl(contracts).href, handlers: toFileUrl(handlers).href };
+  return { contracts: pathToFileURL(contracts).href, handlers: pathToFileURL(handlers).href };
 }
 
 function noModule(missing: readonly string[], none: boolean): ConfigurationError {

@@ -1,5 +1,5 @@
 /** `cli init`: the files of a new app. */
-import { join, relative, resolve } from "@std/path";
+import { join, relative, resolve } from "node:path";
 import { ConfigurationError } from "../shared/errors.ts";
 import { shellQuote } from "../shared/text/shell_quote.ts";
 import type { Command } from "./command.ts";

@@ -1,5 +1,5 @@
 /** Paths in Deno's permission flags. */
-import { relative, resolve } from "@std/path";
+import { relative, resolve } from "node:path";
 import { ConfigurationError } from "../shared/errors.ts";
 
 /** Returns a path as an entry of `--allow-read` or `--allow-write`, where a comma separates entries: a path that contains

@@ -1,5 +1,6 @@
 /** `cli.ts permissions`: the Deno flags that a role needs, and no more. */
-import { dirname, fromFileUrl, resolve } from "@std/path";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseAmqpUrls } from "../shared/broker/amqp/address.ts";
 import { loadConfig, parseFlags } from "../shared/config/config.ts";
 import { ConfigurationError } from "../shared/errors.ts";
@@ -262,7 +263,7 @@ function appFolders({ contracts, handlers }: Modules): string[] {
 /** Where a module's `deno.json` is, which child processes are started with; otherwise the module's own folder. */
 function appFolder(url: string): string[] {
   if (!url.startsWith("file:")) return [];
-  return [dirname(configFileOf(url) ?? fromFileUrl(url))];
+  return [dirname(configFileOf(url) ?? fileURLToPath(url))];
 }
 
 /** Where npm packages lie, if inline handlers of an app may import some: packages read their own fonts and WebAssembly. */
@@ -275,10 +276,10 @@ function packages(config: Config): string[] {
     /^(.*\/npm)\/[^/]+\/zod\//,
   ];
   const found = layouts.map((layout) => layout.exec(url)?.[1]).find((one) => one !== undefined);
-  return found === undefined ? [] : [fromFileUrl(found)];
+  return found === undefined ? [] : [fileURLToPath(found)];
 }
 
 /** PGlite reads its WebAssembly from the package's own folder. */
 function pglite(): string[] {
-  return [dirname(fromFileUrl(import.meta.resolve("@electric-sql/pglite")))];
+  return [dirname(fileURLToPath(import.meta.resolve("@electric-sql/pglite")))];
 }

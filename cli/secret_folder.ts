@@ -2,7 +2,7 @@
  *
  * @module
  */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { ConfigurationError } from "../shared/errors.ts";
 import type { SecretManifest } from "./secrets.ts";
 

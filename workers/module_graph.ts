@@ -1,5 +1,5 @@
 /** What an app's modules import, as `deno info` reports it: nothing is evaluated. */
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 import { ConfigurationError } from "../shared/errors.ts";
 
 /** The part of `deno info --json` that is read here. */
@@ -108,5 +108,5 @@ export class ModuleGraph {
 /** The `node_modules` folder that a module lies in. */
 function packageFolder(specifier: string): string | undefined {
   const end = specifier.startsWith("file:") ? specifier.indexOf("/node_modules/") : -1;
-  return end < 0 ? undefined : fromFileUrl(specifier.slice(0, end + "/node_modules".length));
+  return end < 0 ? undefined : fileURLToPath(specifier.slice(0, end + "/node_modules".length));
 }

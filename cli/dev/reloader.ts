@@ -5,7 +5,7 @@
  * that fails, it has said why, and the version that runs keeps running. Only one process at a time opens the database.
  * @module
  */
-import { relative } from "@std/path";
+import { relative } from "node:path";
 import type { Config } from "../../shared/config/settings.ts";
 import { modulesOf } from "../app.ts";
 import { EXIT } from "../exit.ts";

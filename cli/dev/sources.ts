@@ -1,5 +1,6 @@
 /** The files that an app consists of, and changes to them. */
-import { dirname, fromFileUrl, toFileUrl } from "@std/path";
+import { dirname } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 /** Kinds of events that mean that a file may have changed. */
 const CHANGES: readonly Deno.FsEvent["kind"][] = ["create", "modify", "remove", "rename", "other"];
@@ -33,8 +34,8 @@ export async function sourcesOf(
     detached: true,
     signal,
   }).output();
-  const urls = [...modules, ...(configFile === undefined ? [] : [toFileUrl(configFile).href])];
-  return new Set([...urls, ...specifiers(stdout)].filter(isFile).map((url) => fromFileUrl(url)));
+  const urls = [...modules, ...(configFile === undefined ? [] : [pathToFileURL(configFile).href])];
+  return new Set([...urls, ...specifiers(stdout)].filter(isFile).map((url) => fileURLToPath(url)));
 }
 
 /** What `deno info --json` names; nothing when it failed, as for a broken `deno.json`. */

@@ -1,5 +1,5 @@
 /** The configuration file that a child process is started with. */
-import { fromFileUrl, toFileUrl } from "@std/path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { configFileOf } from "../../shared/config/config_file.ts";
 import { moduleUrl } from "../../shared/contracts/modules.ts";
 
@@ -9,7 +9,7 @@ import { moduleUrl } from "../../shared/contracts/modules.ts";
  * @returns `undefined` when the file cannot serve this program as well: its modules are files of a checkout that the file
  * does not link. Deno then looks above the program, as it does without `--config` */
 export function appConfigFile(contracts: string | undefined): string | undefined {
-  const folder = toFileUrl(`${Deno.cwd()}/`).href;
+  const folder = pathToFileURL(`${Deno.cwd()}/`).href;
   const module = contracts === undefined ? folder : moduleUrl(contracts, Deno.cwd());
   const file = configFileOf(module);
   const own = configFileOf(import.meta.url);
@@ -20,5 +20,5 @@ export function appConfigFile(contracts: string | undefined): string | undefined
 /** The folder of the checkout that this program runs from; `undefined` when it is installed from a registry. */
 export function checkoutFolder(): string | undefined {
   const root = import.meta.resolve("../../");
-  return root.startsWith("file:") ? fromFileUrl(root) : undefined;
+  return root.startsWith("file:") ? fileURLToPath(root) : undefined;
 }

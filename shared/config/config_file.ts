@@ -1,5 +1,6 @@
 /** The `deno.json` by which a module resolves its imports. */
-import { dirname, fromFileUrl, join } from "@std/path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** Returns the path of the nearest `deno.json` or `deno.jsonc` at or above a module.
  *
@@ -16,7 +17,7 @@ import { dirname, fromFileUrl, join } from "@std/path";
  */
 export function configFileOf(module: string): string | undefined {
   if (!module.startsWith("file:")) return undefined;
-  let folder = dirname(fromFileUrl(module));
+  let folder = dirname(fileURLToPath(module));
   while (true) {
     for (const name of ["deno.json", "deno.jsonc"]) {
       const path = join(folder, name);

@@ -1,5 +1,5 @@
 /** Where in a module an error arose: the line, with a caret below the column. */
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 
 /** A place in a file, as messages and stacks name it. Lines and columns count from 1. */
 const PLACE = /(file:\/\/(?:(?!file:\/\/).)+?):(\d+):(\d+)/g;
@@ -76,7 +76,7 @@ function frame(
 /** Paths that a URL can mean: stacks contain URLs whose escapes are resolved. */
 function pathsOf(url: string): string[] {
   try {
-    return [...new Set([fromFileUrl(url), url.slice("file://".length)])];
+    return [...new Set([fileURLToPath(url), url.slice("file://".length)])];
   } catch {
     return url.startsWith("file://") ? [url.slice("file://".length)] : [];
   }

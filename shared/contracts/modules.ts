@@ -1,13 +1,14 @@
 /** Loading the two modules of an app: its contracts and its handlers. */
-import { fromFileUrl, isAbsolute, toFileUrl } from "@std/path";
+import { isAbsolute } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { codeFrame } from "./code_frame.ts";
 import { ConfigurationError } from "../errors.ts";
 
 /** Turns a path (from the working directory) or URL into a module URL. */
 export function moduleUrl(specifier: string, workingDirectory: string): string {
   if (/^(file|https?|data|npm|jsr|node):/.test(specifier)) return specifier;
-  if (isAbsolute(specifier)) return toFileUrl(specifier).href;
-  return new URL(specifier, `${toFileUrl(workingDirectory).href}/`).href;
+  if (isAbsolute(specifier)) return pathToFileURL(specifier).href;
+  return new URL(specifier, `${pathToFileURL(workingDirectory).href}/`).href;
 }
 
 /** Imports a module of the app.
@@ -38,5 +39,5 @@ export async function importModule(
 
 /** A path is easier to read than its URL, where spaces are `%20`. */
 function shown(url: string): string {
-  return url.startsWith("file:") ? fromFileUrl(url) : url;
+  return url.startsWith("file:") ? fileURLToPath(url) : url;
 }

@@ -1,6 +1,6 @@
 /** The folder that holds an embedded database. One process uses it at a time, and a process that is killed at any moment leaves a folder
  * that opens. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { ConfigurationError } from "../errors.ts";
 
 /** The process that uses a folder, as its lock file names it. */

@@ -1,5 +1,5 @@
 /** The folder of an app's own migrations: numbered files of SQL. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { ConfigurationError } from "../errors.ts";
 import { splitStatements, type SqlStatement } from "./sql_statements.ts";
 

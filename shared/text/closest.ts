@@ -1,5 +1,4 @@
 /** "Did you mean": the nearest of the known words. */
-import { levenshteinDistance } from "@std/text";
 
 /** Letters of a word that may stand for the longer word that it begins. */
 const SHORTENED = 3;
@@ -24,8 +23,23 @@ export function closest(word: string, candidates: Iterable<string>): string | un
     if (given.length >= SHORTENED && candidate.startsWith(given)) return candidate;
     // Two words differ by the difference of their lengths at least: there may be thousands of candidates.
     if (Math.abs(candidate.length - given.length) >= bestDistance) continue;
-    const distance = levenshteinDistance(given, candidate);
+    const distance = editDistance(given, candidate);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
+}
+
+/** The Levenshtein distance: insertions, deletions and substitutions of one character that lead from a word to another. */
+function editDistance(from: string, to: string): number {
+  // Distances from the first letters of `from` to the first letters of `to`; one row at a time.
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [index, letter] of from.split("").entries()) {
+    const next = [index + 1];
+    for (let column = 0; column < to.length; column++) {
+      const substitution = row[column]! + (to[column] === letter ? 0 : 1);
+      next.push(Math.min(substitution, row[column + 1]! + 1, next[column]! + 1));
+    }
+    row = next;
+  }
+  return row.at(-1)!;
 }

@@ -1,7 +1,7 @@
 /** Programs of others that read the OpenAPI document: redocly lints it, openapi-typescript and openapi-python-client make clients of it,
  * and the clients submit tasks to a running API. */
 import { assert, assertEquals } from "@std/assert";
-import { dirname } from "@std/path";
+import { dirname } from "node:path";
 import { openApiDocument } from "../../api/openapi/document.ts";
 import { Registry } from "../../shared/contracts/registry.ts";
 import * as sample from "../../shared/tasks/mod.ts";

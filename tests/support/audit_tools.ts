@@ -1,7 +1,7 @@
 /** Programs that judge manifests and the HTTP API, each made once under `.venv/` and kept. Its folder is named after its release.
  * @module
  */
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 import { run } from "./process.ts";
 
 /** What is installed: of Go's module proxy, or of the Python package index. */
@@ -16,7 +16,7 @@ const programs = {
 /** Name of a program. */
 export type AuditTool = keyof typeof programs;
 
-const folder = fromFileUrl(new URL("../../.venv/", import.meta.url));
+const folder = fileURLToPath(new URL("../../.venv/", import.meta.url));
 const installTimeoutMs = 15 * 60_000;
 
 /** Finds or makes a program, and returns its path; making it takes a minute or two and a network.

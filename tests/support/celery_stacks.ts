@@ -2,7 +2,7 @@
  * in it: checkouts that want other packages leave each other's alone.
  * @module
  */
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 import { Process, run } from "./process.ts";
 
 /** `c57`: the newest of 2026. `c52`: what Debian 12 has, with the py-amqp that misreads integers. `c56`: the release whose workers write
@@ -40,7 +40,7 @@ const pythons: Readonly<Record<StackName, readonly string[]>> = {
 
 /** Variables of every Python program. */
 export const PYTHON_ENVIRONMENT = { C_FORCE_ROOT: "1", PYTHONDONTWRITEBYTECODE: "1" };
-const folder = fromFileUrl(new URL("../../.venv/", import.meta.url));
+const folder = fileURLToPath(new URL("../../.venv/", import.meta.url));
 const installTimeoutMs = 5 * 60_000;
 
 /** Python programs of the tests, run by one stack. */
@@ -72,7 +72,7 @@ export class CeleryStack {
       ...url === undefined ? {} : { BROKER: url },
       ...options.env,
     };
-    return await run(this.python, [fromFileUrl(script), ...args], { env, timeoutMs });
+    return await run(this.python, [fileURLToPath(script), ...args], { env, timeoutMs });
   }
 
   /** Starts one of Celery's programs, such as `beat`.
@@ -107,9 +107,9 @@ export class CeleryStack {
       env?: Record<string, string>;
     },
   ): Promise<Process> {
-    const file = fromFileUrl(script);
+    const file = fileURLToPath(script);
     const { app = file.slice(file.lastIndexOf("/") + 1, -".py".length) } = options;
-    const { cwd = fromFileUrl(new URL(".", script)) } = options;
+    const { cwd = fileURLToPath(new URL(".", script)) } = options;
     const worker = Process.start(
       this.python,
       ["-m", "celery", "-A", app, "worker", "-c", "1", "-l", "INFO", ...options.flags ?? []],

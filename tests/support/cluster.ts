@@ -1,7 +1,7 @@
 /** A Kubernetes cluster under the end-to-end tests: one that a variable leads to, or one that is made for them.
  * @module
  */
-import { dirname } from "@std/path";
+import { dirname } from "node:path";
 import { run } from "./process.ts";
 import { NoServer, type Server } from "./server.ts";
 

@@ -1,5 +1,5 @@
 /** Folders of an app's migrations. */
-import { join } from "@std/path";
+import { join } from "node:path";
 
 /** A folder that goes when it is disposed. */
 export interface MigrationFolder extends AsyncDisposable {

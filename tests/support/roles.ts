@@ -1,11 +1,11 @@
 /** Starts roles as the command line does, each in a process of its own and with exactly the permissions that `cli permissions` prints.
  * @module
  */
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 import { Process, type ProcessOptions, run } from "./process.ts";
 
 /** The checkout's folder, with a trailing slash. */
-export const checkout: string = fromFileUrl(new URL("../../", import.meta.url));
+export const checkout: string = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Variables that make a role run the tests' own tasks. */
 export const testApp: Readonly<Record<string, string>> = {

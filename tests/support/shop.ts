@@ -1,7 +1,7 @@
 /** The Django project of `examples/django/` on servers of its own, in one release of Celery and Django, and our roles beside it.
  * @module
  */
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 import { type CeleryStack, celeryStack, type StackName } from "./celery_stacks.ts";
 import { type Pipeline, pipelineOn } from "./pipeline.ts";
 import type { Process } from "./process.ts";
@@ -37,9 +37,9 @@ const url = (path: string) => new URL(`../../${path}`, import.meta.url);
  * @param settings file of other settings than the project's own */
 function djangoOf(settings?: URL): { DJANGO_SETTINGS_MODULE: string; PYTHONPATH: string } {
   if (!settings) return { DJANGO_SETTINGS_MODULE: "shop.settings", PYTHONPATH: project };
-  const file = fromFileUrl(settings);
+  const file = fileURLToPath(settings);
   const module = file.slice(file.lastIndexOf("/") + 1, -".py".length);
-  const folder = fromFileUrl(new URL(".", settings));
+  const folder = fileURLToPath(new URL(".", settings));
   return { DJANGO_SETTINGS_MODULE: module, PYTHONPATH: `${project}:${folder}` };
 }
 
@@ -76,8 +76,8 @@ export async function freshShop(
     env: {
       ...pipeline.env,
       CELERIAC_RESULTS: "django",
-      CELERIAC_CONTRACTS: fromFileUrl(url("tests/interop/django/contracts.ts")),
-      CELERIAC_HANDLERS: fromFileUrl(url("tests/interop/django/handlers.ts")),
+      CELERIAC_CONTRACTS: fileURLToPath(url("tests/interop/django/contracts.ts")),
+      CELERIAC_HANDLERS: fileURLToPath(url("tests/interop/django/handlers.ts")),
     },
     manage,
     script: (file, args = [], timeoutMs = 120_000) =>

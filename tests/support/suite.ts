@@ -1,7 +1,7 @@
 /** Runs one suite with `deno test` and reads the report it leaves.
  * @module
  */
-import { dirname, join, resolve } from "@std/path";
+import { dirname, join, resolve } from "node:path";
 import { Process } from "./process.ts";
 import {
   type Failure,

@@ -1,7 +1,7 @@
 /** Test files that needed a second try, over the last runs on this machine.
  * @module
  */
-import { dirname } from "@std/path";
+import { dirname } from "node:path";
 
 /** Runs that count. */
 const RUNS = 10;

@@ -109,6 +109,10 @@ Deno.test("a package behind a seam has one importer", () => {
   }
 });
 
+Deno.test("only tests import the standard library of Deno", () => {
+  assertEquals(importsWhere(sources, (_, { specifier }) => specifier.startsWith("@std/")), []);
+});
+
 Deno.test("only the command line loads the configuration", () => {
   assertEquals(
     importsWhere(sources, (file, { file: target, typeOnly }) => {

@@ -1,6 +1,6 @@
 /** docs/reference/celery.md names a test for each claim; the files must be there. */
 import { assert, assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 
 const checkout = new URL("../../", import.meta.url);
 
@@ -28,7 +28,7 @@ Deno.test("docs/reference/celery.md names a test for every feature", async () =>
 
 Deno.test("docs/reference/celery.md names every test with real Celery", async () => {
   const text = await Deno.readTextFile(new URL("docs/reference/celery.md", checkout));
-  const folder = fromFileUrl(new URL("tests/interop/", checkout));
+  const folder = fileURLToPath(new URL("tests/interop/", checkout));
   const files: string[] = [];
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
     if (!isDirectory) continue;

@@ -1,9 +1,9 @@
 /** What the three public doors export is documented. */
 import { assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 import { Process } from "../support/process.ts";
 
-const checkout = fromFileUrl(new URL("../../", import.meta.url));
+const checkout = fileURLToPath(new URL("../../", import.meta.url));
 const doors = ["shared/mod.ts", "workers/mod.ts", "cli.ts"];
 
 Deno.test("deno doc --lint finds nothing wrong with the public doors", async () => {

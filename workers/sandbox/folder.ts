@@ -1,6 +1,6 @@
 /** Folders of children: each child's working directory, empty before each task and gone with it. */
 import { getLogger } from "@logtape/logtape";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { ConfigurationError } from "../../shared/errors.ts";
 import { waitAtMost } from "../../shared/runtime/waits.ts";
 import { Trash } from "./removal.ts";

@@ -1,5 +1,5 @@
 /** Watches how much a task writes into its folder. */
-import { join } from "@std/path";
+import { join } from "node:path";
 import { pause } from "../../shared/runtime/waits.ts";
 
 /** How much a folder may hold. */

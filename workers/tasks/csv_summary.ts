@@ -1,8 +1,7 @@
-import { parse } from "@std/csv";
 import type { z } from "zod";
-import { CeleriacError } from "../../shared/errors.ts";
 import { csvSummary } from "../../shared/tasks/csv_summary.ts";
 import { handle } from "../handlers.ts";
+import { readCsv, UnreadableCsv } from "./csv_records.ts";
 
 type Summary = z.input<NonNullable<typeof csvSummary.output>>;
 type Column = Summary["columns"][number];
@@ -26,19 +25,16 @@ const TYPES: readonly [Column["type"], (value: string) => boolean][] = [
   ["date", isDate],
 ];
 
-/** The text is no CSV. */
-class UnreadableCsv extends CeleriacError {}
-
 /** Summarises a CSV file. */
 export const csvSummaryHandler = handle(csvSummary, ({ csv, delimiter, header }): Summary => {
-  const records = read(csv, delimiter);
+  const records = readCsv(csv, delimiter);
   const width = records[0]?.length ?? 0;
   const ragged = records.filter((record) => record.length !== width).length;
   const names = header ? records.shift() ?? [] : [];
   const widest = records.reduce((most, record) => Math.max(most, record.length), names.length);
   if (widest > MAX_COLUMNS) {
     throw new UnreadableCsv(
-      `Cannot summarise the CSV as it has ${widest} columns and ${MAX_COLUMNS} are allowed: check the delimiter`,
+      `Cannot summarise the CSV because it has ${widest} columns and ${MAX_COLUMNS} are allowed: check the delimiter`,
     );
   }
   const columns = Array.from({ length: widest }, (): string[] => []);
@@ -58,18 +54,6 @@ export const csvSummaryHandler = handle(csvSummary, ({ csv, delimiter, header })
     })),
   };
 });
-
-function read(csv: string, delimiter: string): string[][] {
-  try {
-    return parse(csv, { separator: delimiter, fieldsPerRecord: -1 });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new UnreadableCsv(
-      `Cannot read the CSV as ${reason}: quote fields as RFC 4180 says, or name another delimiter`,
-      { cause },
-    );
-  }
-}
 
 function describe(values: readonly string[]): Pick<Column, "type" | "min" | "max" | "mean"> {
   if (values.length === 0) return { type: "empty" };

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { PgliteDatabase } from "../../../shared/database/pglite.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import { testDatabase } from "../../support/database_conformance.ts";

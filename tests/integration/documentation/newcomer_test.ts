@@ -1,6 +1,6 @@
 /** The README, followed from an empty folder with an empty cache; and the examples of docs/learn/workflows.md, on what it has started. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { dirname } from "@std/path";
+import { dirname } from "node:path";
 import { copyCheckout, readmeApp } from "../../support/checkout_copy.ts";
 import { blocksOf, commandsOf } from "../../support/documentation.ts";
 import { eventually } from "../../support/eventually.ts";

@@ -1,6 +1,6 @@
 /** The commands of the pages, as they are shown, in a copy of the checkout, on real servers. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { dirname } from "@std/path";
+import { dirname } from "node:path";
 import { copyCheckout, copyTree, readmeApp } from "../../support/checkout_copy.ts";
 import { blocksOf } from "../../support/documentation.ts";
 import { eventually } from "../../support/eventually.ts";

@@ -1,6 +1,6 @@
 /** The folder of `cli dev`: for one process at a time, and whole after a SIGKILL at any moment. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { eventually } from "../../support/eventually.ts";
 import { submit } from "../../support/pipeline.ts";
 import type { Process } from "../../support/process.ts";

@@ -1,13 +1,13 @@
 /** The lines that the reference page shows, pasted into a shell. */
 import { assert, assertEquals } from "@std/assert";
-import { toFileUrl } from "@std/path";
+import { pathToFileURL } from "node:url";
 import { Process, run } from "../../support/process.ts";
 import { checkout } from "../../support/roles.ts";
 
 /** All that a shell could take for something of its own. */
 const AWKWARD = `it's "$HOME" $(date) \`date\` grün 😀 \\ \\n ! * & ; # <b> \t`;
 
-const url = (path: string) => JSON.stringify(toFileUrl(`${checkout}${path}`).href);
+const url = (path: string) => JSON.stringify(pathToFileURL(`${checkout}${path}`).href);
 
 const CONTRACTS = `
 import { defineTask, z } from ${url("shared/mod.ts")};

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { v4, v7 } from "uuid";
 import { eventually } from "../../support/eventually.ts";
 import { freshPipeline, type Pipeline } from "../../support/pipeline.ts";

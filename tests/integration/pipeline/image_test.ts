@@ -1,6 +1,6 @@
 /** An app of one's own in the image: the commands of infra/Dockerfile and infra/entrypoint.sh, in a folder instead of a container. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { dirname } from "@std/path";
+import { dirname } from "node:path";
 import { copyTree } from "../../support/checkout_copy.ts";
 import { freshPipeline, submit } from "../../support/pipeline.ts";
 import { Process, run } from "../../support/process.ts";

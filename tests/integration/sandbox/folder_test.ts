@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { basename, dirname, fromFileUrl } from "@std/path";
+import { basename, dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import { ConfigurationError } from "../../../shared/errors.ts";
 import { Folders } from "../../../workers/sandbox/folder.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -15,8 +16,8 @@ const names = (path: string) => Array.from(Deno.readDirSync(path), ({ name }) =>
 
 Deno.test("make() removes what killed workers have left, and nothing of those that live", async () => {
   await using parent = await shared();
-  const path = fromFileUrl(new URL("held_folder.ts", import.meta.url));
-  const config = fromFileUrl(new URL("../../../deno.json", import.meta.url));
+  const path = fileURLToPath(new URL("held_folder.ts", import.meta.url));
+  const config = fileURLToPath(new URL("../../../deno.json", import.meta.url));
   const start = async () => {
     const args = ["run", "-A", `--config=${config}`, path, parent.path];
     const process = Process.start(Deno.execPath(), args);

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 import { eventually } from "../../support/eventually.ts";
 import { Process } from "../../support/process.ts";
 
@@ -19,8 +19,8 @@ function lives(pid: number): boolean {
 }
 
 Deno.test("children end when their worker is killed", async () => {
-  const path = fromFileUrl(new URL("idle_pool.ts", import.meta.url));
-  const config = fromFileUrl(new URL("../../../deno.json", import.meta.url));
+  const path = fileURLToPath(new URL("idle_pool.ts", import.meta.url));
+  const config = fileURLToPath(new URL("../../../deno.json", import.meta.url));
   await using worker = Process.start(Deno.execPath(), ["run", "-A", `--config=${config}`, path]);
   const [, pids = ""] = await worker.said(/children (.*)\./);
   worker.kill("SIGKILL");

@@ -1,6 +1,6 @@
 /** Workers of ours, inspected and steered by real Celery, with the rights that the definitions give. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 import { type CeleryStack, celeryStack, PYTHON_ENVIRONMENT } from "../../support/celery_stacks.ts";
 import { eventually } from "../../support/eventually.ts";
 import { Process } from "../../support/process.ts";
@@ -26,7 +26,7 @@ interface Row {
 
 async function dump(stack: CeleryStack, url: string): Promise<Process> {
   const args = ["-u", "-m", "celery", "-A", "app", "events", "--dump"];
-  const cwd = fromFileUrl(new URL(".", app));
+  const cwd = fileURLToPath(new URL(".", app));
   const env = { ...PYTHON_ENVIRONMENT, BROKER: url };
   const process = Process.start(stack.python, args, { cwd, env, ownGroup: true });
   return await process.said(/starting/i).then(() => process);
@@ -276,7 +276,7 @@ for (const name of await stacksHere()) {
 
     await t.step("a Python worker that takes our name ends, and ours stays (T16)", async () => {
       const flags = ["-n", NODE, "-Q", "celery", "-P", "solo"];
-      const cwd = fromFileUrl(new URL(".", app));
+      const cwd = fileURLToPath(new URL(".", app));
       const args = ["-A", "app", "worker", "-l", "INFO", ...flags];
       await using twin = celery.start(args, { cwd, env: { BROKER: ground.url("python") } });
       await twin.exit();
@@ -286,7 +286,7 @@ for (const name of await stacksHere()) {
 
     await t.step("our own command line asks the same", async () => {
       const cli = async (...args: string[]) => {
-        const cwd = fromFileUrl(new URL("../../../", import.meta.url));
+        const cwd = fileURLToPath(new URL("../../../", import.meta.url));
         const own = { AMQP_URL: ground.url("api"), NO_COLOR: "1" };
         await using process = Process.start(
           Deno.execPath(),

@@ -1,7 +1,7 @@
 /** A Python process that runs one command of Celery's after the other, without starting Python for each.
  * @module
  */
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 import { type CeleryStack, PYTHON_ENVIRONMENT } from "../../support/celery_stacks.ts";
 
 /** What a program of Celery's ended with. */
@@ -37,7 +37,7 @@ export class CeleryShell implements AsyncDisposable {
   static async start(stack: CeleryStack, url: string): Promise<CeleryShell> {
     const command = new Deno.Command(stack.python, {
       args: ["-u", "shell.py"],
-      cwd: fromFileUrl(new URL(".", import.meta.url)),
+      cwd: fileURLToPath(new URL(".", import.meta.url)),
       env: { ...PYTHON_ENVIRONMENT, BROKER: url },
       stdin: "piped",
       stdout: "piped",

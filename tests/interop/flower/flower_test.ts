@@ -1,6 +1,6 @@
 /** Real Flower over workers of ours, in a browser, with the rights that the definitions give. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { applyDefinitions } from "../../../shared/definitions/apply.ts";
 import { renderDefinitions } from "../../../shared/definitions/render.ts";
@@ -45,7 +45,7 @@ Deno.test("Flower (c57) shows workers and tasks of ours, and its buttons work", 
     ...["--address=127.0.0.1", `--port=${port}`, "--inspect_timeout=3000"],
     `--broker_api=${ground.managementUrlOf("flower")}/api/`,
   ], {
-    cwd: fromFileUrl(new URL("../control/", import.meta.url)),
+    cwd: fileURLToPath(new URL("../control/", import.meta.url)),
     env: {
       ...PYTHON_ENVIRONMENT,
       BROKER: ground.url("flower"),

@@ -1,6 +1,6 @@
 /** Queues that are neither durable nor exclusive: RabbitMQ from 4.3 refuses them, and with them a worker of Celery 5.6.3 as it comes (T10). */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 import { celeryStack, PYTHON_ENVIRONMENT } from "../../support/celery_stacks.ts";
 import { eventually } from "../../support/eventually.ts";
 import { migrate, startWorker, testApp } from "../../support/roles.ts";
@@ -20,7 +20,7 @@ Deno.test("workers of ours, and of Celery (c56, c57) told to, declare no transie
   const vhost = parts.use(await freshVhost({ defaultQueueType: "classic" }));
   const fresh = parts.use(await freshDatabase());
   await migrate(fresh.url);
-  const cwd = fromFileUrl(new URL(".", import.meta.url));
+  const cwd = fileURLToPath(new URL(".", import.meta.url));
   const app = new URL("transient_app.py", import.meta.url);
   const shared = async () => {
     const path = `/api/queues/${vhost.name}`;

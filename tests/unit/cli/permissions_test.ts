@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { resolve } from "@std/path";
+import { resolve } from "node:path";
 import config from "../../../deno.json" with { type: "json" };
 import { COMMANDS } from "../../../cli/commands.ts";
 import { appTemplate } from "../../../cli/init/app_template.ts";

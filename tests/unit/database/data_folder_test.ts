@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { join } from "@std/path";
+import { join } from "node:path";
 import { DataFolder } from "../../../shared/database/data_folder.ts";
 import { ConfigurationError } from "../../../shared/errors.ts";
 

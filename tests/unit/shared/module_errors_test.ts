@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { toFileUrl } from "@std/path";
+import { pathToFileURL } from "node:url";
 import { importModule } from "../../../shared/contracts/modules.ts";
 
 /** Modules that cannot be loaded, and the end of what is said: reason, line, caret, place. */
@@ -45,7 +45,7 @@ Deno.test("importModule() shows line, caret, file and column of an error in a mo
     await Deno.writeTextFile(`${folder}/${name}`, text);
   }
   for (const [name, [, reason, frame]] of Object.entries(mistakes)) {
-    const url = toFileUrl(`${folder}/${name}`).href;
+    const url = pathToFileURL(`${folder}/${name}`).href;
     const { message } = await assertRejects(() => importModule(url, "handlers"));
     assert(reason.test(message), message);
     const [, ...lines] = message.split("\n");

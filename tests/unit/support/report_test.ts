@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { fileURLToPath } from "node:url";
 import { Process } from "../../support/process.ts";
 
-const program = fromFileUrl(import.meta.resolve("../../support/report.ts"));
+const program = fileURLToPath(import.meta.resolve("../../support/report.ts"));
 
 /** A suite of two tests, the second of which failed and then passed. */
 const first =
