@@ -2,6 +2,7 @@
  *
  * @module
  */
+import { PROBLEMS } from "../api/problem.ts";
 import { formatDefinitions } from "../shared/definitions/document.ts";
 import { templateDefinitions } from "../shared/definitions/render.ts";
 import { egressPolicy } from "../shared/manifest.ts";
@@ -12,17 +13,16 @@ import { topology } from "../shared/broker/topology.ts";
 import { lifecycleSvg } from "./generate/lifecycle.ts";
 import { defaultOf } from "./help.ts";
 
-const BEGIN = "<!-- settings: generated -->";
-const END = "<!-- /settings -->";
-
 /** Path and text of each generated file.
  *
  * @param read gives a file's present text, for those that are generated in part */
 export function generated(read: (path: string) => string): Map<string, string> {
   const sample = Registry.fromModule(contracts, "the sample app");
-  const page = "docs/reference/configuration.md";
-  const [before = "", rest = ""] = read(page).split(BEGIN);
-  const after = rest.split(END)[1] ?? "";
+  const withPart = (page: string, part: string, text: string): [string, string] => {
+    const [begin, end] = [`<!-- ${part}: generated -->`, `<!-- /${part} -->`];
+    const [before = "", rest = ""] = read(page).split(begin);
+    return [page, `${before}${begin}\n\n${text}\n\n${end}${rest.split(end)[1] ?? ""}`];
+  };
   return new Map([
     [
       "infra/rabbitmq-definitions.json",
@@ -30,8 +30,24 @@ export function generated(read: (path: string) => string): Map<string, string> {
     ],
     ["infra/k8s/base/worker-tasks.json", `${JSON.stringify(egressPolicy(sample), null, 2)}\n`],
     ["docs/learn/lifecycle.svg", lifecycleSvg()],
-    [page, `${before}${BEGIN}\n\n${settingsTable()}\n\n${END}${after}`],
+    withPart("docs/reference/configuration.md", "settings", settingsTable()),
+    withPart("docs/call/errors.md", "kinds", problemsTable()),
   ]);
+}
+
+/** Padded as `deno fmt` pads tables. */
+function problemsTable(): string {
+  const rows = Object.entries(PROBLEMS).map(([kind, { status, title }]) => [
+    `\`/problems/${kind}\``,
+    String(status),
+    title,
+  ]);
+  const table = [["`type`", "status", "title"], ...rows];
+  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]!.length)));
+  const lines = [table[0]!, widths.map((width) => "-".repeat(width)), ...rows];
+  return lines.map((row) =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column]!)).join(" | ")} |`
+  ).join("\n");
 }
 
 function settingsTable(): string {

@@ -81,6 +81,10 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
     `curl -s "$CELERIAC_URL/v1/tasks/add?wait=5" -H 'content-type: application/json' -d '{"kwargs": {"x": 2, "y": 3}}'`,
     /"result":5/,
   ),
+  runs(
+    `curl -s "$CELERIAC_URL/v1/tasks:batch" -H 'content-type: application/json' -d '[{"name": "add", "args": [2, 3]}, {"name": "add", "args": [4, 5]}]'`,
+    /"line":2,"status":202/,
+  ),
   runs('curl -s "$CELERIAC_URL/v1/tasks/ID?wait=5"', /"state":"PENDING"/, {
     fill: { "tasks/ID": "path of the waiting task" },
   }),
