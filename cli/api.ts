@@ -9,7 +9,7 @@ import { stopSignal } from "./signals.ts";
 
 /** Runs the API until it is told to stop. */
 export const api: Command = {
-  summary: "take tasks over HTTP and publish them",
+  summary: "accept tasks over HTTP and publish them",
   role: "api",
   async run(given) {
     const config = configOf(given);

@@ -10,10 +10,10 @@ import { stopSignal } from "./signals.ts";
 
 /** Runs a scheduler until it is told to stop. */
 export const beat: Command = {
-  summary: "send what schedules say, when they say",
+  summary: "run the scheduler",
   role: "beat",
   details: [
-    "Run as many as you like: one of them sends, another takes over when it is gone. Schedules come",
+    "You can run several: one is the leader, and another takes over when the leader stops. Schedules come",
     "from the contracts module and from `deno task cli schedules add`.",
   ].join("\n"),
   async run(given) {

@@ -16,9 +16,9 @@ export const call: Command = {
   summary: "submit a task and print its result",
   usage: "NAME [KEY=VALUE ...] [FLAGS]",
   details: [
-    "A value is JSON if it reads as JSON, otherwise text: who=123 is a number, 'who=\"123\"' a text.",
-    "KEY=@FILE takes the text of a file, KEY=@base64:FILE its bytes in base64.",
-    "One argument that is a JSON object gives all at once.",
+    "A value that parses as JSON is JSON, any other is a string: who=123 is a number, 'who=\"123\"' a string.",
+    "KEY=@FILE reads a string from a file, KEY=@base64:FILE the file's bytes as base64.",
+    "A single JSON object passes all arguments at once.",
     "",
     "  deno task cli call add x=2 y=3",
     "  deno task cli call text.statistics text=@README.md",
@@ -30,13 +30,16 @@ export const call: Command = {
   flags: {
     wait: {
       value: "SECONDS",
-      help: `wait for the result this long [${DEFAULT_WAIT}; 0 prints the id only]`,
+      help: `how long to wait for the result [${DEFAULT_WAIT}; 0 prints only the id]`,
     },
-    countdown: { value: "SECONDS", help: "start it so much later" },
-    queue: { value: "NAME", help: "send it to this queue" },
-    priority: { value: "N", help: "0 to 255" },
-    "idempotency-key": { value: "KEY", help: "the same key and input give the same task again" },
-    whole: { help: "print the whole record, not the result alone" },
+    countdown: { value: "SECONDS", help: "delay before the task may start" },
+    queue: { value: "NAME", help: "queue to send the task to" },
+    priority: { value: "N", help: "priority of the message, 0 to 255" },
+    "idempotency-key": {
+      value: "KEY",
+      help: "requests with the same key and input create one task",
+    },
+    whole: { help: "print the whole record instead of the result" },
   },
   async run(given) {
     const config = configOf(given);

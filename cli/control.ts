@@ -20,8 +20,8 @@ const ORDERS: Signatures = {
 
 /** Steers workers. */
 export const control: Command = {
-  summary: "tell workers what to do",
-  usage: "ORDER [ARGUMENT ...] [FLAGS]",
+  summary: "change the state of running workers",
+  usage: "COMMAND [ARGUMENT ...] [FLAGS]",
   details: remoteDetails(ORDERS),
   role: "inspect",
   flags: REMOTE_FLAGS,

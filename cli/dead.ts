@@ -44,8 +44,8 @@ export const dead: Command = {
   summary: "list, show, redrive and purge dead letters",
   usage: "list | show ID | redrive [FLAGS] | purge [FLAGS]",
   details: [
-    "A message that nobody could work on is kept until it is sent again (redrive) or purged. Both take",
-    "what the flags choose, or --all, and --dry-run only counts.",
+    "A message that could not be processed is kept until you requeue it (redrive) or delete it (purge). Both",
+    "process the letters that match the flags, or --all of them; --dry-run only counts.",
     "",
     "  deno task cli dead list --reason=unknown-task",
     "  deno task cli dead redrive --reason=unknown-task --queue=celeriac.default --rate=10 --dry-run",
@@ -55,18 +55,21 @@ export const dead: Command = {
   ].join("\n"),
   role: "dead",
   flags: {
-    "id": { value: "ID", help: "the letter's own id" },
+    "id": { value: "ID", help: "id of the letter" },
     "task-id": { value: "ID", help: "id of the task" },
     "task": { value: "NAME", help: "name of the task" },
-    "queue": { value: "NAME", help: "queue that it was set aside from" },
-    "reason": { value: "WORD", help: "why, such as poison, unknown-task or delivery_limit" },
+    "queue": { value: "NAME", help: "queue that it was dead-lettered from" },
+    "reason": { value: "WORD", help: "reason, such as poison, unknown-task or delivery_limit" },
     "since": { value: "TIME", help: "collected at or after, such as 2030-01-02T03:04:05Z" },
     "until": { value: "TIME", help: "collected before" },
     "all": { help: "redrive, purge: all letters" },
     "dry-run": { help: "redrive, purge: only count" },
-    "rate": { value: "N", help: "redrive: messages a second at most [100]" },
-    "limit": { value: "N", help: `letters at most [list: ${LIST_LIMIT}, redrive: 10000]` },
-    "json": { help: "print what the API answers" },
+    "rate": { value: "N", help: "redrive: maximum number of messages per second [100]" },
+    "limit": {
+      value: "N",
+      help: `maximum number of letters [list: ${LIST_LIMIT}, redrive: 10000]`,
+    },
+    "json": { help: "print the response of the API as JSON" },
   },
   async run(given) {
     const [verb = "list", id] = given.rest;

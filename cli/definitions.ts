@@ -31,35 +31,38 @@ const SECRETS: SecretSource = {
 
 /** Renders, applies and compares definitions. */
 export const definitions: Command = {
-  summary: "what RabbitMQ must hold: render, apply, diff",
+  summary: "render, apply or compare RabbitMQ's definitions",
   usage: "template|render|apply|diff [FLAGS]",
   details: [
-    "template  without secrets, as infra/rabbitmq-definitions.json; not for import, as it would erase passwords",
-    "render    with a password hash for each user, ready to import",
-    "apply     import into the broker at --management-url; again changes nothing",
-    "diff      what the broker lacks or has otherwise (exit code 1 if anything)",
+    "template  print infra/rabbitmq-definitions.json, without passwords; not for import, because that would erase passwords",
+    "render    print definitions with a password hash for each user, ready to import",
+    "apply     import them into the broker at --management-url; idempotent",
+    "diff      print what is missing or different on the broker (exit code 1 if anything is)",
     "",
     "Passwords: CELERIAC_BROKER_PASSWORD_<ROLE>, the same with _FILE, or CELERIAC_BROKER_PASSWORD_HASH_<ROLE>;",
     "for instance CELERIAC_BROKER_PASSWORD_WORKER for user celeriac-worker.",
   ].join("\n"),
   role: "definitions",
   flags: {
-    vhost: { value: "NAME", help: `vhost [${DEFAULT_VHOST}]; one that exists keeps its metadata` },
+    vhost: {
+      value: "NAME",
+      help: `vhost [${DEFAULT_VHOST}]; an existing vhost keeps its metadata`,
+    },
     users: {
       value: "ROLES",
-      help: `only the users of these roles, with commas: ${
+      help: `comma-separated roles; only their users are written: ${
         brokerUsers().map(({ role }) => role).join(",")
       }`,
     },
     user: {
       value: "NAME",
-      help: "one user of your own for a Celery project's vhost, instead of ours",
+      help: "the only user, for the vhost of a Celery project; replaces Celeriac's users",
     },
-    tag: { value: "TAGS", help: "tags of --user, with commas" },
+    tag: { value: "TAGS", help: "comma-separated tags of --user" },
     "delay-levels": {
       value: "TYPE",
       help:
-        "also the levels in which Celery 5.5 and later delay messages inside the broker, of quorum or classic queues; Celery's own workers make them when they start",
+        "also declare the delay queues of Celery 5.5 and later, as quorum or classic queues; Celery workers declare them when they start",
     },
     out: { value: "FILE", help: "write to this file instead of standard output" },
   },

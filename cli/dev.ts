@@ -15,17 +15,17 @@ import { stopSignal } from "./signals.ts";
 
 /** Runs everything without any server. */
 export const dev: Command = {
-  summary: "API, worker and beat in one process, without any server",
+  summary: "run API, worker and beat in one process, without any server",
   role: "dev",
   details: [
-    "Records, unfinished tasks and the outbox live in --data and outlive a restart;",
-    "--ephemeral keeps them in memory only. For one machine: servers are what production uses.",
+    "Records, unfinished tasks and the outbox are stored in --data and survive a restart;",
+    "--ephemeral keeps them in memory. For development on one machine: use servers in production.",
     "",
-    "If it may read all files and the environment and run Deno, it starts the app in a child process with exactly the",
-    "permissions that `permissions dev` prints, watches the app's modules and their imports, and reloads them.",
+    "If it has permission to read all files and the environment and to run Deno, it starts the app in a child",
+    "process with exactly the permissions that `permissions dev` prints, and reloads the app's modules when they change.",
   ].join("\n"),
   flags: {
-    check: { help: "load the app, print its errors, and end" },
+    check: { help: "load the app, print its errors, and exit" },
   },
   async run(given) {
     const config = configOf(given);

@@ -35,7 +35,7 @@ export function help(name: string, command: Command): string {
   }
   const settings = command.role ? settingsOf(command.role) : [];
   if (settings.length) {
-    lines.push("", "settings (a flag wins over its environment variable; durations in seconds):");
+    lines.push("", "settings (a flag overrides its environment variable; durations in seconds):");
     for (const [key, setting] of settings) {
       const flag = `--${flagOf(key)}${setting.value ? `=${setting.value}` : ""}`;
       lines.push(row(flag, `${setting.help} [${setting.env}; ${defaultOf(setting)}]`));

@@ -12,7 +12,7 @@ export const init: Command = {
   summary: "write a new app: contracts, handlers, a test, and tasks for every role",
   usage: "[FOLDER]",
   details: [
-    "Makes FOLDER if it is missing; the default is the working directory. Existing files are never overwritten.",
+    "Creates FOLDER if it does not exist; the default is the working directory. Existing files are never overwritten.",
     "From a checkout, the app links the checkout; delete `links` from its deno.json to use the package from a registry.",
   ].join("\n"),
   async run({ rest }) {

@@ -19,8 +19,8 @@ const QUESTIONS: Signatures = {
 
 /** Asks workers. */
 export const inspect: Command = {
-  summary: "ask workers what they do",
-  usage: "QUESTION [ID ...] [FLAGS]",
+  summary: "show the state of running workers",
+  usage: "COMMAND [ID ...] [FLAGS]",
   details: remoteDetails(QUESTIONS),
   role: "inspect",
   flags: REMOTE_FLAGS,

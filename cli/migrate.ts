@@ -12,15 +12,15 @@ import { databaseOf } from "./servers.ts";
 
 /** Applies what is missing; safe to run by many at once, and again. */
 export const migrate: Command = {
-  summary: "bring the database to this version",
+  summary: "migrate the database to this version",
   role: "migrate",
   flags: {
-    wait: { value: "SECONDS", help: "wait for a database that is away this long [0]" },
+    wait: { value: "SECONDS", help: "how long to wait for a database that is not reachable [0]" },
   },
   details: [
-    "Safe to run by many at once and again. Grants follow for the roles of infra/database-roles.sql, where they exist.",
-    "With --migrations=FOLDER also the app's own tables, after Celeriac's.",
-    "With --results=django also django-celery-results' tables, unless Django has made them.",
+    "Idempotent, and safe to run several times at once. Also updates the grants of the roles of infra/database-roles.sql, if they exist.",
+    "With --migrations=FOLDER it also runs the app's migrations, after Celeriac's.",
+    "With --results=django it also creates the tables of django-celery-results, unless Django has created them.",
   ].join("\n"),
   async run(given) {
     const config = configOf(given);

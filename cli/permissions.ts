@@ -35,14 +35,14 @@ const DATABASE_ROLES: readonly Role[] = ["api", "worker", "beat", "migrate"];
 
 /** Prints flags for `deno run`. */
 export const permissions: Command = {
-  summary: "print the Deno flags that a command needs",
+  summary: "print the Deno permission flags that a command needs",
   usage: "COMMAND [ITS FLAGS]",
   details: [
-    "Prints what belongs between `deno run` and `cli.ts COMMAND`, for the current settings, one flag a line:",
+    "Prints the flags to put between `deno run` and `cli.ts COMMAND`, for the current settings, one per line:",
     "",
     "  deno run $(deno run -A cli.ts permissions worker --sample) cli.ts worker --sample",
     "",
-    "`start COMMAND` starts the command with them, also where a path contains spaces.",
+    "`start COMMAND` starts the command with them, even if a path contains spaces.",
   ].join("\n"),
   verbatim: true,
   async run({ rest, peers }) {

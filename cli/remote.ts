@@ -19,17 +19,17 @@ export type Signatures = Readonly<Record<string, string>>;
 /** Flags of both commands. */
 export const REMOTE_FLAGS = {
   node: { value: "NAMES", help: "comma-separated node names [all]" },
-  timeout: { value: "SECONDS", help: "how long to wait for answers [1]" },
+  timeout: { value: "SECONDS", help: "how long to wait for replies [1]" },
 } as const;
 
 /** Help in words: each remote command with its arguments. */
 export function remoteDetails(signatures: Signatures): string {
   return [
-    "Prints what each node answers, as JSON by its name; workers of Celery answer, too.",
+    "Prints the reply of each node as JSON. Celery workers reply too.",
     "",
     ...Object.keys(signatures).map((method) => `  ${usage(method, signatures)}`),
     "",
-    "exit codes: 0 answered; 1 a node reports an error; 2 wrong usage; 3 broker not reachable; 4 no answer, or none from a node of --node",
+    "exit codes: 0 done; 1 a node reports an error; 2 wrong usage; 3 broker not reachable; 4 no reply, or none from a node of --node",
   ].join("\n");
 }
 

@@ -8,11 +8,11 @@ export const result: Command = {
   summary: "print a task's record",
   usage: "ID [FLAGS]",
   details:
-    "exit codes: 0 success, 1 the task failed or is not known, 2 refused, 3 API not reachable, 4 not finished yet",
+    "exit codes: 0 success, 1 the task failed or was not found, 2 refused, 3 API not reachable, 4 not finished yet",
   role: "result",
   flags: {
-    wait: { value: "SECONDS", help: "wait for the final state this long" },
-    short: { help: "print the result alone" },
+    wait: { value: "SECONDS", help: "how long to wait for the final state" },
+    short: { help: "print only the result" },
   },
   async run(given) {
     const [id] = given.rest;

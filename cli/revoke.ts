@@ -6,17 +6,17 @@ import { EXIT } from "./exit.ts";
 
 /** Revokes a task. */
 export const revoke: Command = {
-  summary: "call a task off, or end it while it runs",
+  summary: "revoke a task, or terminate it while it runs",
   usage: "ID [FLAGS]",
   details: [
-    "A task that has not started will not; one that runs is refused unless --terminate is given.",
+    "A task that has not started does not start. A running task is refused unless --terminate is given.",
     "",
-    "exit codes: 0 called off, or its worker was told; 1 not known; 2 refused; 3 API not reachable",
+    "exit codes: 0 revoked, or the command was sent to its worker; 1 not found; 2 refused; 3 API not reachable",
   ].join("\n"),
   role: "result",
   flags: {
-    terminate: { help: "end it if it runs: a child process by SIGKILL" },
-    unrecorded: { help: "also without a record: a task that another system has queued" },
+    terminate: { help: "terminate a running task; kills its child process with SIGKILL" },
+    unrecorded: { help: "also revoke an id without a record: a task of another system" },
   },
   async run(given) {
     const [id] = given.rest;
@@ -31,7 +31,7 @@ export const revoke: Command = {
     console.log(
       state === "REVOKED"
         ? `task ${id} is REVOKED`
-        : `task ${id} is ${state}: its worker is told to end it`,
+        : `task ${id} is ${state}: its worker was asked to terminate it`,
     );
     return EXIT.done;
   },

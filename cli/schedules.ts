@@ -52,8 +52,8 @@ export const schedules: Command = {
   usage:
     "list | show NAME | next NAME | add NAME TASK [KEY=VALUE ...] | pause|resume|trigger|remove NAME",
   details: [
-    "A beat sends them (`deno task beat`, or `deno task dev`). `next` shows the next runs; `trigger` sends",
-    "the task now, besides.",
+    "Beat sends the tasks (`deno task beat`, or `deno task dev`). `next` shows the next runs. `trigger` sends",
+    "the task now, in addition to the schedule.",
     "",
     "  deno task cli schedules add morning add x=2 y=3 --cron='0 6 * * mon-fri' --timezone=Asia/Seoul",
     "  deno task cli schedules add pulse add x=2 y=3 --every=30",
@@ -67,15 +67,18 @@ export const schedules: Command = {
       value: "LINE",
       help: "add: minute hour day-of-month month day-of-week; all must match",
     },
-    timezone: { value: "NAME", help: "add: IANA name that the line means [UTC]" },
-    every: { value: "SECONDS", help: "add: an interval instead" },
-    missed: { value: "POLICY", help: "add: skip, once or all of what was missed [once]" },
-    queue: { value: "NAME", help: "add: send it to this queue" },
-    priority: { value: "N", help: "add: 0 to 255" },
-    expires: { value: "SECONDS", help: "add: seconds after which a tick's task is not to run" },
-    paused: { help: "add: do not begin yet" },
-    runs: { value: "N", help: `next: how many [${RUNS}]` },
-    json: { help: "print what the API answers" },
+    timezone: { value: "NAME", help: "add: IANA timezone of the cron line [UTC]" },
+    every: { value: "SECONDS", help: "add: interval, instead of --cron" },
+    missed: {
+      value: "POLICY",
+      help: "add: what to do with missed ticks: skip, once or all [once]",
+    },
+    queue: { value: "NAME", help: "add: queue of the task" },
+    priority: { value: "N", help: "add: priority of the message, 0 to 255" },
+    expires: { value: "SECONDS", help: "add: seconds after which the task of a tick expires" },
+    paused: { help: "add: create it paused" },
+    runs: { value: "N", help: `next: number of runs to show [${RUNS}]` },
+    json: { help: "print the response of the API as JSON" },
   },
   async run(given) {
     const [verb = "list", name, ...rest] = given.rest;

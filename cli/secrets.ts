@@ -44,18 +44,18 @@ export interface SecretManifest {
 
 /** Prints Secrets for `kubectl create -f -`. */
 export const secrets: Command = {
-  summary: "the Secrets that the Kubernetes manifests mount",
+  summary: "generate the Secrets that the Kubernetes manifests mount",
   details: [
-    "Once, for a new cluster, in a namespace that is there:",
+    "Run this once for a new cluster, in an existing namespace:",
     "",
     "  kubectl apply -f infra/k8s/base/namespace.yaml",
     "  deno task -q secrets | kubectl create -f -",
     "",
-    "--rotate changes some and keeps the rest of what it reads from standard input, addresses of servers included:",
+    "--rotate reads the Secrets from standard input and replaces only the named passwords:",
     "",
     "  kubectl -n celeriac get secret -o json | deno task -q secrets --rotate=worker | kubectl apply -f -",
     "",
-    "--folder writes them as files, FOLDER/SECRET/KEY, which infra/compose.yaml mounts, and rotates them there:",
+    "--folder writes them as files, FOLDER/SECRET/KEY, which infra/compose.yaml mounts, or rotates those files:",
     "",
     "  deno task secrets --folder=infra/secrets",
     "  deno task secrets --folder=infra/secrets --rotate=worker",
@@ -64,12 +64,24 @@ export const secrets: Command = {
   ].join("\n"),
   flags: {
     namespace: { value: "NAME", help: "namespace of the Secrets [celeriac]" },
-    broker: { value: "URL", help: "RabbitMQ without a user [amqp://rabbitmq:5672/celeriac]" },
-    management: { value: "URL", help: "its management API [http://rabbitmq.celeriac.svc:15672]" },
-    database: { value: "URL", help: "Postgres without a user [postgres://postgres:5432/celeriac]" },
-    ca: { value: "FILE", help: "certificate (PEM) of the servers' own authority" },
-    folder: { value: "FOLDER", help: "write files there instead of printing" },
-    rotate: { value: "NAMES", help: "new passwords for these roles only, with commas" },
+    broker: {
+      value: "URL",
+      help: "URL of RabbitMQ without a user [amqp://rabbitmq:5672/celeriac]",
+    },
+    management: {
+      value: "URL",
+      help: "URL of its management API [http://rabbitmq.celeriac.svc:15672]",
+    },
+    database: {
+      value: "URL",
+      help: "URL of Postgres without a user [postgres://postgres:5432/celeriac]",
+    },
+    ca: {
+      value: "FILE",
+      help: "certificate (PEM) of the authority that signed the servers' certificates",
+    },
+    folder: { value: "FOLDER", help: "write files to this folder instead of printing" },
+    rotate: { value: "NAMES", help: "comma-separated roles that get new passwords" },
   },
   async run({ own }) {
     if (own.folder !== undefined) {

@@ -9,10 +9,10 @@ import { EXIT } from "./exit.ts";
 
 /** Starts a command as a child process and passes signals and its exit code on. */
 export const start: Command = {
-  summary: "start a command with exactly the permissions that it needs",
+  summary: "start a command with exactly the permissions it needs",
   usage: "COMMAND [ITS FLAGS]",
   details: [
-    "Works out the Deno flags as `permissions COMMAND` does, and starts the command with them as a child process:",
+    "Starts the command in a child process with the flags that `permissions COMMAND` prints:",
     "",
     "  deno run -A cli.ts start worker --contracts=./contracts.ts --handlers=./handlers.ts",
   ].join("\n"),

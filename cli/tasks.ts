@@ -8,12 +8,11 @@ import { EXIT } from "./exit.ts";
 
 /** Prints the permissions and limits of all tasks. */
 export const tasks: Command = {
-  summary: "print what each task may do, or the NetworkPolicy that they need",
+  summary: "print the permissions of each task, or a NetworkPolicy for all",
   usage: "[egress] [FLAGS]",
   details: [
-    "`egress` prints a Kubernetes NetworkPolicy for the workers, as JSON, which YAML takes as it is:",
-    "for the hosts that the contracts declare.",
-    "A name of a host outside of the cluster becomes all public addresses on its port.",
+    "`egress` prints a Kubernetes NetworkPolicy as JSON (valid YAML), which lets workers reach the hosts that",
+    "the contracts declare. A host outside the cluster becomes all public addresses on its port.",
   ].join("\n"),
   role: "worker",
   async run(given) {

@@ -25,7 +25,7 @@ export function wordOf<Word extends string>(
   if (word) return word;
   const near = closest(given, known);
   throw new ConfigurationError(
-    `Cannot '${given}' ${what} because there is no such word: ${
+    `Cannot '${given}' ${what} because it is not a known command: ${
       near ? `did you mean '${near}'?` : `choose from ${known.join(", ")}`
     }`,
   );

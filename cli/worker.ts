@@ -14,7 +14,7 @@ export const worker: Command = {
   summary: "consume tasks and run them",
   role: "worker",
   details:
-    "SIGTERM drains: running tasks get --grace seconds, the rest goes back to its queue. A second SIGTERM cuts the grace short.",
+    "On SIGTERM, running tasks get --grace seconds to finish; all other deliveries are requeued. A second SIGTERM ends the grace.",
   async run(given) {
     const config = configOf(given);
     const log = await startLog({ level: config.logLevel, format: config.logFormat });

@@ -1,29 +1,29 @@
-/** Settings of the app that a role works for. */
+/** Settings of the app that a role runs. */
 import { flag, list, seconds, setting, text } from "./setting.ts";
 
-/** Settings of the app that a role works for. Durations are seconds. */
+/** Settings of the app that a role runs. Durations are seconds. */
 export const APP_SETTINGS = {
   contracts: setting({
     env: "CELERIAC_CONTRACTS",
     schema: text.optional(),
-    defaultText: "./contracts.ts if ./handlers.ts is there too; dev: else the sample app",
+    defaultText: "./contracts.ts if ./handlers.ts exists too; dev: else the sample app",
     value: "MODULE",
     roles: ["api", "worker", "beat", "dev", "definitions"],
-    help: "module that exports your contracts",
+    help: "module that exports the app's contracts",
   }),
   handlers: setting({
     env: "CELERIAC_HANDLERS",
     schema: text.optional(),
-    defaultText: "./handlers.ts if ./contracts.ts is there too; dev: else the sample app",
+    defaultText: "./handlers.ts if ./contracts.ts exists too; dev: else the sample app",
     value: "MODULE",
     roles: ["worker", "dev"],
-    help: "module that exports your handlers",
+    help: "module that exports the app's handlers",
   }),
   sample: setting({
     env: "CELERIAC_SAMPLE",
     schema: flag.default(false),
     roles: ["api", "worker", "beat"],
-    help: "run the sample app if no contracts and no handlers are named",
+    help: "run the sample app if neither contracts nor handlers are set",
   }),
   migrations: setting({
     env: "CELERIAC_MIGRATIONS",
@@ -31,14 +31,14 @@ export const APP_SETTINGS = {
     defaultText: "none",
     value: "FOLDER",
     roles: ["dev", "migrate"],
-    help: "folder of the app's own migrations, such as 0001_orders.sql",
+    help: "folder with the app's SQL migrations, such as 0001_orders.sql",
   }),
   foreignQueues: setting({
     env: "CELERIAC_FOREIGN_QUEUES",
     schema: list.default([]),
     value: "NAMES",
     roles: ["api", "dev", "definitions"],
-    help: "queues of other systems (Celery's) that callers may name, with commas",
+    help: "queues of other systems, such as Celery, that a request may name; comma-separated",
   }),
   routes: setting({
     env: "CELERIAC_ROUTES",
@@ -46,7 +46,8 @@ export const APP_SETTINGS = {
     defaultText: "all to celery",
     value: "ROUTES",
     roles: ["api", "worker", "beat", "dev"],
-    help: "queues of other systems' tasks that nobody named one for: PATTERN=QUEUE, with commas",
+    help:
+      "queue of a task that has no contract and whose sender names no queue: comma-separated PATTERN=QUEUE",
   }),
   unroutable: setting({
     env: "CELERIAC_UNROUTABLE_TIMEOUT",
@@ -54,13 +55,13 @@ export const APP_SETTINGS = {
     value: "SECONDS",
     roles: ["api", "beat", "dev"],
     help:
-      "how long a message in the outbox waits for a queue that does not exist, while the broker is up; then it becomes a dead letter and its task FAILURE",
+      "how long a message stays in the outbox while the broker is up but its queue does not exist; then it becomes a dead letter and its task FAILURE",
   }),
   retention: setting({
     env: "CELERIAC_RETENTION",
     schema: seconds({ min: 60 }).default(7 * 24 * 3600),
     value: "SECONDS",
     roles: ["api", "dev"],
-    help: "age at which final records are dropped",
+    help: "age at which final records are deleted",
   }),
 } as const;

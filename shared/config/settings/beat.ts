@@ -8,7 +8,7 @@ export const BEAT_SETTINGS = {
     schema: seconds({ min: 1 }).default(6),
     value: "SECONDS",
     roles: ["beat", "dev"],
-    help: "time after which another scheduler takes over from one that is silent",
+    help: "time without a renewal after which another beat becomes the leader",
   }),
   djangoSchedules: setting({
     env: "CELERIAC_DJANGO_SCHEDULES",
@@ -17,6 +17,6 @@ export const BEAT_SETTINGS = {
     value: "QUEUE",
     roles: ["beat"],
     help:
-      "also send what django-celery-beat's tables say; tasks that no contract names go to this queue unless their row has one (Celery's own is `celery`)",
+      "also send the schedules of django-celery-beat; QUEUE is for tasks that have no contract and no queue in their row (Celery's default is `celery`)",
   }),
 } as const;

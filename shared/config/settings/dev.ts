@@ -14,12 +14,12 @@ export const DEV_SETTINGS = {
     env: "CELERIAC_EPHEMERAL",
     schema: flag.default(false),
     roles: ["dev"],
-    help: "keep everything in memory only: a restart forgets all tasks",
+    help: "keep everything in memory: a restart loses all tasks",
   }),
   reset: setting({
     env: "CELERIAC_RESET",
     schema: flag.default(false),
     roles: ["dev"],
-    help: "empty the data folder first",
+    help: "empty the data folder before starting",
   }),
 } as const;

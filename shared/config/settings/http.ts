@@ -1,22 +1,22 @@
-/** Settings of what listens, and of who calls it. */
+/** Settings of HTTP servers and of the clients that call them. */
 import { z } from "zod";
 import { count, flag, list, port, RUNNING, seconds, setting, text, url } from "./setting.ts";
 
-/** Settings of what listens, and of who calls it. Durations are seconds. */
+/** Settings of HTTP servers and of the clients that call them. Durations are seconds. */
 export const HTTP_SETTINGS = {
   host: setting({
     env: "HOST",
     schema: text.default("127.0.0.1"),
     value: "ADDRESS",
     roles: RUNNING,
-    help: "address to listen on; beyond loopback the API wants a token or --open",
+    help: "address to listen on; beyond loopback the API requires a token or --open",
   }),
   port: setting({
     env: "PORT",
     schema: port.default(8000),
     value: "PORT",
     roles: ["api", "dev"],
-    help: "port of the API; 0 takes a free one",
+    help: "port of the API; 0 picks a free port",
   }),
   healthPort: setting({
     env: "HEALTH_PORT",
@@ -24,7 +24,7 @@ export const HTTP_SETTINGS = {
     value: "PORT",
     roles: ["api", "worker", "beat"],
     help:
-      "port of /livez, /readyz and /metrics; 0 takes a free one, but none for the API, which has them at PORT, too, /metrics for holders of the token",
+      "port of /livez, /readyz and /metrics; 0 picks a free port (api: no separate port); the API also serves them at PORT, /metrics with the token",
   }),
   explain: setting({
     env: "CELERIAC_EXPLAIN",
@@ -32,7 +32,7 @@ export const HTTP_SETTINGS = {
     value: "SECONDS",
     roles: ["api", "worker", "beat", "migrate", "definitions"],
     help:
-      "how long a role that cannot start as it is configured answers /readyz with the reason before it ends, or, if not 0, that a secret's file that is missing is waited for; by the variable only, for containers",
+      "how long a role that cannot start reports the reason at /readyz before it exits; if not 0, it also waits for missing secret files; variable only, for containers",
   }),
   apiToken: setting({
     env: "CELERIAC_API_TOKEN",
@@ -41,7 +41,7 @@ export const HTTP_SETTINGS = {
     value: "TOKEN",
     secret: true,
     roles: ["api", "dev", "call", "result", "schedules", "dead"],
-    help: "bearer token that callers must show",
+    help: "bearer token that every request must carry",
   }),
   open: setting({
     env: "CELERIAC_OPEN",
@@ -54,28 +54,28 @@ export const HTTP_SETTINGS = {
     schema: list.pipe(z.array(
       z.string().regex(
         /^(\*|[\w.-]+|\[[\da-fA-F:.]+\])$/,
-        "expected host names with commas between, without scheme and port, or *",
+        "expected comma-separated host names without scheme and port, or *",
       ),
     )).default([]),
     defaultText: "none",
     value: "NAMES",
     roles: ["api", "dev"],
     help:
-      "host names that the API answers by, besides loopback's, comma-separated; every other `Host` is refused if this is set, or if the API is on loopback without a token; `*` allows all",
+      "comma-separated host names that the API accepts besides loopback; other `Host` headers are refused if this is set, or if the API listens on loopback without a token; `*` allows all",
   }),
   url: setting({
     env: "CELERIAC_URL",
     schema: url(/^https?$/, "http://127.0.0.1:8000").default("http://127.0.0.1:8000"),
     value: "URL",
     roles: ["call", "result", "schedules", "dead"],
-    help: "where the API is",
+    help: "URL of the API",
   }),
   maxWait: setting({
     env: "CELERIAC_MAX_WAIT",
     schema: seconds().default(60),
     value: "SECONDS",
     roles: ["api", "dev"],
-    help: "longest ?wait= and Prefer: wait=",
+    help: "maximum of ?wait= and Prefer: wait=",
   }),
   maxWaiting: setting({
     env: "CELERIAC_MAX_WAITING",
@@ -83,13 +83,13 @@ export const HTTP_SETTINGS = {
     value: "N",
     roles: ["api", "dev"],
     help:
-      "callers that wait for a result or follow events at once; more are answered 503; each takes about 100 kB of memory",
+      "maximum number of requests that wait for a result or follow events; further ones get a 503; each takes about 100 kB of memory",
   }),
   resultCache: setting({
     env: "CELERIAC_RESULT_CACHE",
     schema: count({ min: 0 }).default(10_000),
     value: "N",
     roles: ["api", "dev"],
-    help: "final results kept in memory; 0 turns the cache off",
+    help: "number of final results cached in memory; 0 turns the cache off",
   }),
 } as const;

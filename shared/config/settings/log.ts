@@ -15,6 +15,6 @@ export const LOG_SETTINGS = {
     schema: oneOf(["text", "json"]).default("text"),
     value: "FORMAT",
     roles: ["api", "worker", "beat", "dev", "migrate"],
-    help: "text or json, one line a record, on standard error",
+    help: "text or json; one line per entry, on standard error",
   }),
 } as const;

@@ -9,14 +9,14 @@ export const WORKER_SETTINGS = {
     defaultText: "those of the contracts",
     value: "NAMES",
     roles: ["worker"],
-    help: "queues to consume, with commas",
+    help: "comma-separated queues to consume",
   }),
   concurrency: setting({
     env: "CELERIAC_CONCURRENCY",
     schema: count({ max: 10_000 }).default(32),
     value: "N",
     roles: ["worker", "dev"],
-    help: "handlers that run at once in one worker",
+    help: "maximum number of inline handlers that run at once in one worker",
   }),
   prefetchFactor: setting({
     env: "CELERIAC_PREFETCH_FACTOR",
@@ -24,7 +24,7 @@ export const WORKER_SETTINGS = {
     value: "N",
     roles: ["worker", "dev"],
     help:
-      "unacked deliveries for each place (inline handler or child process) at most; slow tasks get fewer; lower it where messages are large",
+      "maximum number of unacked deliveries per slot (inline handler or child process); slow tasks get fewer; lower it if messages are large",
   }),
   leaseAfter: setting({
     env: "CELERIAC_LEASE_AFTER",
@@ -32,7 +32,7 @@ export const WORKER_SETTINGS = {
     value: "SECONDS",
     roles: ["worker", "dev"],
     help:
-      "a delivery unacknowledged for longer moves to the outbox: leased while its task runs, sent again where it still waits; less than half of the broker's consumer timeout",
+      "age at which an unacked delivery moves to the outbox: leased if its task runs, requeued if it still waits; less than half of the broker's consumer timeout",
   }),
   consumerIdleTimeout: setting({
     env: "CELERIAC_CONSUMER_IDLE_TIMEOUT",
@@ -47,35 +47,36 @@ export const WORKER_SETTINGS = {
     schema: count({ max: 256 }).default(2),
     value: "N",
     roles: ["worker", "dev"],
-    help: "warm child processes for each set of permissions among tasks that run in a process",
+    help: "number of warm child processes per set of permissions",
   }),
   heapMb: setting({
     env: "CELERIAC_HEAP_MB",
     schema: count({ min: 16 }).default(256),
     value: "MIB",
     roles: ["worker", "dev"],
-    help: "heap of each child process, MiB",
+    help: "heap limit of a child process in MiB",
   }),
   folderMb: setting({
     env: "CELERIAC_FOLDER_MB",
     schema: count({ max: 1_048_576 }).default(256),
     value: "MIB",
     roles: ["worker", "dev"],
-    help: "what one task may write into the folder of its child process, MiB on the disk",
+    help: "disk space in MiB that one task may use in the folder of its child process",
   }),
   loopBound: setting({
     env: "CELERIAC_LOOP_BOUND",
     schema: seconds({ min: 0.05 }).default(0.5),
     value: "SECONDS",
     roles: ["worker", "dev"],
-    help: "an inline handler that holds the event loop longer is named in log, metric and record",
+    help:
+      "an inline handler that blocks the event loop for longer is reported in the log, a metric and its record",
   }),
   childTasks: setting({
     env: "CELERIAC_CHILD_TASKS",
     schema: count().default(10_000),
     value: "N",
     roles: ["worker", "dev"],
-    help: "tasks after which a child process is replaced",
+    help: "number of tasks after which a child process is replaced",
   }),
   sandboxFolder: setting({
     env: "CELERIAC_SANDBOX_FOLDER",
@@ -84,7 +85,7 @@ export const WORKER_SETTINGS = {
     ),
     value: "FOLDER",
     roles: ["worker", "dev"],
-    help: "where child processes get a folder of their own, if their contract asks for one",
+    help: "parent of the private folders of child processes whose contract requests one",
   }),
   unknownTaskWait: setting({
     env: "CELERIAC_UNKNOWN_TASK_WAIT",
@@ -92,21 +93,21 @@ export const WORKER_SETTINGS = {
     value: "SECONDS",
     roles: ["worker"],
     help:
-      "how long a task that a worker does not know is offered to other workers before it becomes a dead letter; above the time of a rolling update",
+      "how long a task without a handler is requeued for other workers before it becomes a dead letter; longer than a rolling update takes",
   }),
   resultMaxBytes: setting({
     env: "CELERIAC_RESULT_MAX_BYTES",
     schema: count({ min: 1024, max: 64 * 1024 * 1024 }).default(4 * 1024 * 1024),
     value: "BYTES",
     roles: ["worker", "dev"],
-    help: "largest result, as JSON; a task that returns more is FAILURE",
+    help: "maximum size of a result as JSON; a task that returns more ends as FAILURE",
   }),
   grace: setting({
     env: "CELERIAC_GRACE",
     schema: seconds().default(25),
     value: "SECONDS",
     roles: ["worker", "dev"],
-    help: "time that running tasks get to finish after SIGTERM",
+    help: "time for running tasks to finish after SIGTERM",
   }),
   node: setting({
     env: "CELERIAC_NODE",
@@ -117,21 +118,20 @@ export const WORKER_SETTINGS = {
     defaultText: "celeriac@<host>-<random>",
     value: "NAME",
     roles: ["worker", "dev"],
-    help: "the worker's node name; never let two be alike",
+    help: "node name of the worker; must be unique",
   }),
   remoteControl: setting({
     env: "CELERIAC_REMOTE_CONTROL",
     schema: oneOf(["all", "inspect", "off"]).default("all"),
     value: "COMMANDS",
     roles: ["worker", "dev"],
-    help:
-      "which remote control commands this worker runs: all, inspect (those that only read) or off",
+    help: "remote control commands that the worker runs: all, inspect (read-only commands) or off",
   }),
   events: setting({
     env: "CELERIAC_EVENTS",
     schema: flag.default(true),
     roles: ["worker"],
     help:
-      "publish task events on 'celeryev'; without them a waiting caller is answered up to a second later",
+      "publish task events to the exchange `celeryev`; without them a waiting request gets its result up to a second later",
   }),
 } as const;

@@ -31,59 +31,59 @@ const file = (path: string, error: Error) => () =>
 
 const SETTINGS: Mistake[] = [
   [
-    "Cannot use 'many' of CELERIAC_CONCURRENCY because it is not a whole number from 1 to 10000: correct it (handlers that run at once in one worker)",
+    "Cannot use 'many' of CELERIAC_CONCURRENCY because it is not a whole number from 1 to 10000: correct it (maximum number of inline handlers that run at once in one worker)",
     variable("worker", "CELERIAC_CONCURRENCY", "many"),
   ],
   [
-    "Cannot use '0' of CELERIAC_CONCURRENCY because it is not a whole number from 1 to 10000: correct it (handlers that run at once in one worker)",
+    "Cannot use '0' of CELERIAC_CONCURRENCY because it is not a whole number from 1 to 10000: correct it (maximum number of inline handlers that run at once in one worker)",
     variable("worker", "CELERIAC_CONCURRENCY", "0"),
   ],
   [
-    "Cannot use '1.5' of CELERIAC_CONCURRENCY because it is not a whole number from 1 to 10000: correct it (handlers that run at once in one worker)",
+    "Cannot use '1.5' of CELERIAC_CONCURRENCY because it is not a whole number from 1 to 10000: correct it (maximum number of inline handlers that run at once in one worker)",
     variable("worker", "CELERIAC_CONCURRENCY", "1.5"),
   ],
   [
-    "Cannot use '0x10' of CELERIAC_CONCURRENCY because it is not a whole number from 1 to 10000: correct it (handlers that run at once in one worker)",
+    "Cannot use '0x10' of CELERIAC_CONCURRENCY because it is not a whole number from 1 to 10000: correct it (maximum number of inline handlers that run at once in one worker)",
     variable("worker", "CELERIAC_CONCURRENCY", "0x10"),
   ],
   [
-    "Cannot use '1000' of CELERIAC_PREFETCH_FACTOR because it is not a number from 1 to 100: correct it (unacked deliveries for each place (inline handler or child process) at most; slow tasks get fewer; lower it where messages are large)",
+    "Cannot use '1000' of CELERIAC_PREFETCH_FACTOR because it is not a number from 1 to 100: correct it (maximum number of unacked deliveries per slot (inline handler or child process); slow tasks get fewer; lower it if messages are large)",
     variable("worker", "CELERIAC_PREFETCH_FACTOR", "1000"),
   ],
   [
-    "Cannot use '30s' of CELERIAC_GRACE because it is not a number of seconds from 0 up: correct it (time that running tasks get to finish after SIGTERM)",
+    "Cannot use '30s' of CELERIAC_GRACE because it is not a number of seconds from 0 up: correct it (time for running tasks to finish after SIGTERM)",
     variable("worker", "CELERIAC_GRACE", "30s"),
   ],
   [
-    "Cannot use '' of --grace because it is not a number of seconds from 0 up: correct it (time that running tasks get to finish after SIGTERM)",
+    "Cannot use '' of --grace because it is not a number of seconds from 0 up: correct it (time for running tasks to finish after SIGTERM)",
     setting("worker", { grace: "" }),
   ],
   [
-    "Cannot use 'worker-1' of CELERIAC_NODE because it is not like name@host: write celeriac@host-1 (the worker's node name; never let two be alike)",
+    "Cannot use 'worker-1' of CELERIAC_NODE because it is not like name@host: write celeriac@host-1 (node name of the worker; must be unique)",
     variable("worker", "CELERIAC_NODE", "worker-1"),
   ],
   [
-    "Cannot use 'tmp' of CELERIAC_SANDBOX_FOLDER because it is not an absolute path: begin it with / (where child processes get a folder of their own, if their contract asks for one)",
+    "Cannot use 'tmp' of CELERIAC_SANDBOX_FOLDER because it is not an absolute path: begin it with / (parent of the private folders of child processes whose contract requests one)",
     variable("worker", "CELERIAC_SANDBOX_FOLDER", "tmp"),
   ],
   [
-    "Cannot use 'maybe' of CELERIAC_EVENTS because it is neither yes nor no: give 1, true, yes, on, 0, false, no, off (publish task events on 'celeryev'; without them a waiting caller is answered up to a second later)",
+    "Cannot use 'maybe' of CELERIAC_EVENTS because it is neither yes nor no: give 1, true, yes, on, 0, false, no, off (publish task events to the exchange `celeryev`; without them a waiting request gets its result up to a second later)",
     variable("worker", "CELERIAC_EVENTS", "maybe"),
   ],
   [
-    "Cannot use 'http' of --port because it is not a whole number from 0 to 65535: correct it (port of the API; 0 takes a free one)",
+    "Cannot use 'http' of --port because it is not a whole number from 0 to 65535: correct it (port of the API; 0 picks a free port)",
     setting("api", { port: "http" }),
   ],
   [
-    "Cannot use '70000' of PORT because it is not a whole number from 0 to 65535: correct it (port of the API; 0 takes a free one)",
+    "Cannot use '70000' of PORT because it is not a whole number from 0 to 65535: correct it (port of the API; 0 picks a free port)",
     variable("api", "PORT", "70000"),
   ],
   [
-    "Cannot use '-1' of HEALTH_PORT because it is not a whole number from 0 to 65535: correct it (port of /livez, /readyz and /metrics; 0 takes a free one, but none for the API, which has them at PORT, too, /metrics for holders of the token)",
+    "Cannot use '-1' of HEALTH_PORT because it is not a whole number from 0 to 65535: correct it (port of /livez, /readyz and /metrics; 0 picks a free port (api: no separate port); the API also serves them at PORT, /metrics with the token)",
     variable("api", "HEALTH_PORT", "-1"),
   ],
   [
-    "Cannot use the value of CELERIAC_API_TOKEN because it has fewer than 16 characters: make a longer one (bearer token that callers must show)",
+    "Cannot use the value of CELERIAC_API_TOKEN because it has fewer than 16 characters: make a longer one (bearer token that every request must carry)",
     variable("api", "CELERIAC_API_TOKEN", "short"),
   ],
   [
@@ -91,39 +91,39 @@ const SETTINGS: Mistake[] = [
     variable("api", "CELERIAC_LOG_LEVEL", "warn"),
   ],
   [
-    "Cannot use 'xml' of CELERIAC_LOG_FORMAT because it is not one of text, json: choose one (text or json, one line a record, on standard error)",
+    "Cannot use 'xml' of CELERIAC_LOG_FORMAT because it is not one of text, json: choose one (text or json; one line per entry, on standard error)",
     variable("api", "CELERIAC_LOG_FORMAT", "xml"),
   ],
   [
-    "Cannot use 'djago' of CELERIAC_RESULTS because it is not one of native, django: did you mean 'django'? (where records are: native (our own tables) or django (django-celery-results'))",
+    "Cannot use 'djago' of CELERIAC_RESULTS because it is not one of native, django: did you mean 'django'? (tables for the records: native (Celeriac's) or django (of django-celery-results))",
     variable("api", "CELERIAC_RESULTS", "djago"),
   ],
   [
-    "Cannot use '1' of CELERIAC_RETENTION because it is not a number of seconds from 60 up: correct it (age at which final records are dropped)",
+    "Cannot use '1' of CELERIAC_RETENTION because it is not a number of seconds from 60 up: correct it (age at which final records are deleted)",
     variable("api", "CELERIAC_RETENTION", "1"),
   ],
   [
-    "Cannot use 'localhost:8000' of --url because it has no scheme: put http:// before it, as in http://127.0.0.1:8000 (where the API is)",
+    "Cannot use 'localhost:8000' of --url because it has no scheme: put http:// before it, as in http://127.0.0.1:8000 (URL of the API)",
     setting("call", { url: "localhost:8000" }),
   ],
   [
-    "Cannot use 'ftp://localhost' of --url because it is not such a URL: write it as http://127.0.0.1:8000 (where the API is)",
+    "Cannot use 'ftp://localhost' of --url because it is not such a URL: write it as http://127.0.0.1:8000 (URL of the API)",
     setting("call", { url: "ftp://localhost" }),
   ],
   [
-    "Cannot use the value of AMQP_URL because it has no scheme: put amqp:// before it, as in amqp://user:password@host:5672/vhost (RabbitMQ to publish to and consume from)",
+    "Cannot use the value of AMQP_URL because it has no scheme: put amqp:// before it, as in amqp://user:password@host:5672/vhost (URL of RabbitMQ)",
     variable("worker", "AMQP_URL", "rabbit:5672"),
   ],
   [
-    "Cannot use the value of AMQP_URL because it is not such a URL: write it as amqp://user:password@host:5672/vhost (RabbitMQ to publish to and consume from)",
+    "Cannot use the value of AMQP_URL because it is not such a URL: write it as amqp://user:password@host:5672/vhost (URL of RabbitMQ)",
     variable("worker", "AMQP_URL", "http://me:secret@rabbit"),
   ],
   [
-    "Cannot use the value of DATABASE_URL because it is not such a URL: write it as postgres://user:password@host:5432/database (Postgres that holds records and the outbox)",
+    "Cannot use the value of DATABASE_URL because it is not such a URL: write it as postgres://user:password@host:5432/database (URL of the Postgres database with the records and the outbox)",
     variable("worker", "DATABASE_URL", "mysql://me:secret@db/shop"),
   ],
   [
-    "Cannot use the value of MANAGEMENT_URL because it has no scheme: put http:// before it, as in http://user:password@host:15672 (RabbitMQ's management API, as an administrator)",
+    "Cannot use the value of MANAGEMENT_URL because it has no scheme: put http:// before it, as in http://user:password@host:15672 (URL of RabbitMQ's management API, with an administrator's login)",
     variable("definitions", "MANAGEMENT_URL", "rabbit:15672"),
   ],
   [
@@ -211,11 +211,11 @@ const COMMANDS: Mistake[] = [
     () => refuseWords(["start"], "worker"),
   ],
   [
-    "Cannot 'shwo' letters because there is no such word: did you mean 'show'?",
+    "Cannot 'shwo' letters because it is not a known command: did you mean 'show'?",
     () => wordOf("shwo", ["list", "show"], "letters"),
   ],
   [
-    "Cannot 'explode' letters because there is no such word: choose from list, show",
+    "Cannot 'explode' letters because it is not a known command: choose from list, show",
     () => wordOf("explode", ["list", "show"], "letters"),
   ],
   [

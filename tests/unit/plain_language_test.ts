@@ -1,0 +1,87 @@
+/** The pages and the help texts are plain technical English: the worst habits of earlier texts are rejected. */
+import { assertEquals } from "@std/assert";
+import { COMMANDS } from "../../cli/commands.ts";
+import { help, overview } from "../../cli/help.ts";
+import { SETTINGS } from "../../shared/config/settings.ts";
+import { pages } from "../support/documentation.ts";
+
+/** What no text may contain, with the reason. A quoted text (`code`) is not checked. */
+const REJECTED: readonly (readonly [RegExp, string])[] = [
+  [
+    /(?<=^|[.;:] |\| )what (?:is|are|was|were|has|had|comes|came|goes|waits|waited|fails|failed|follows|runs|ran)\b(?![^?.;|\n]*\?)/gim,
+    'use the noun: "pending messages", not "what waits"',
+  ],
+  [/\bwho(?:ever)? (?:leads|waits|asks|makes|grows|deletes)\b/gi, 'use the noun: "the leader"'],
+  [/\b(?:tells?|told)\b(?! apart)/gi, "programs log, report, send and return; they do not tell"],
+  [/\b(?:hears?|heard|unheard|deaf)\b/gi, "programs receive; they do not hear"],
+  [/\b(?:mends?|mended)\b/gi, "the word is fix or recover"],
+  [/\bwants\b/gi, "things need or require; they do not want"],
+  [/\bof (?:ours|its own|theirs|people)\b/gi, 'say whose: "our queues", "a user\'s schedules"'],
+  [/\bin hand\b/gi, "the words are in flight and unacked"],
+  [/\balike\b/gi, 'say "the same", "unique" or "both"'],
+  [/\bset(?:s|ting)? aside\b/gi, "the verb is dead-letter"],
+  [/\b(?:hand-outs?|hand(?:s|ed)? out)\b/gi, "the broker delivers and redelivers"],
+  [/\bwith commas\b/gi, "the word is comma-separated"],
+  [/\bno good\b|\bdoes not fit\b|\bdo not fit\b/gi, "the word is invalid"],
+  [/\bfor so long\b|\bso much later\b|\bso many a\b/gi, "name the quantity"],
+  [/\bcall(?:s|ed)? (?:it|them|a task|tasks) off\b|\bcalled off\b/gi, "the verb is revoke"],
+  [
+    /\bCannot [^.:]*\bas (?:it|there|they|this|no|of)\b/g,
+    '"as" reads as "while": write "because"',
+  ],
+];
+
+/** Pages that are not rewritten yet. */
+const NOT_YET: readonly string[] = [
+  "docs/call/http.md",
+  "docs/learn/sandbox.md",
+  "docs/learn/schedules.md",
+  "docs/learn/tasks.md",
+  "docs/learn/workflows.md",
+  "docs/reference/celery.md",
+  "docs/reference/configuration.md",
+  "docs/run/kubernetes.md",
+  "docs/run/postgres.md",
+  "docs/run/rabbitmq.md",
+  "docs/run/tracing.md",
+  "docs/start/from-celery.md",
+  "docs/why/architecture.md",
+  "docs/why/performance.md",
+  "docs/why/reliability.md",
+];
+
+/** The prose of a page: without code, addresses and line breaks within a paragraph. */
+function prose(markdown: string): string {
+  return markdown
+    .replaceAll(/^( *)```[\s\S]*?^\1```$/gm, "")
+    .replaceAll(/`[^`]*`/g, "`code`")
+    .replaceAll(/\]\([^)]*\)/g, "]")
+    .replaceAll(/(?<=[^\n|])\n(?=[^\n|#-])/g, " ");
+}
+
+function findings(name: string, text: string): string[] {
+  return REJECTED.flatMap(([pattern, reason]) =>
+    [...text.matchAll(pattern)].map(({ 0: found, index }) =>
+      `${name}: "${text.slice(Math.max(0, index - 30), index)}${found}": ${reason}`
+    )
+  );
+}
+
+Deno.test("README, CONTRIBUTING and docs/ are plain", async () => {
+  const written = await pages();
+  const read = [...written].filter(([page]) => !NOT_YET.includes(page));
+  assertEquals(read.flatMap(([page, text]) => findings(page, prose(text))), []);
+  assertEquals(NOT_YET.filter((page) => !written.has(page)), []);
+});
+
+Deno.test("the help of every setting and command is plain", async () => {
+  const commands = await Promise.all([...COMMANDS].map(async ([name, load]) => {
+    return [name, help(name, await load())] as const;
+  }));
+  const settings = Object.values(SETTINGS).map(({ env, help }) => [env, help] as const);
+  const texts = [["overview", overview()] as const, ...settings, ...commands];
+  assertEquals(
+    texts.flatMap(([name, text]) => findings(name, text.replaceAll(/`[^`]*`/g, ""))),
+    [],
+  );
+});
