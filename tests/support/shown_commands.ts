@@ -74,6 +74,8 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
   ),
 
   runs("deno task cli inspect ping", /"ok": "pong"/),
+  runs("deno task cli inspect active_queues", /"name": "celeriac\.default"/),
+  runs("deno task cli inspect active", /"celeriac@web-1": \[\]/),
   runs("deno task cli inspect active --node=celeriac@web-1", /"celeriac@web-1": \[\]/),
   runs("deno task cli control rate_limit add 10/m", /new rate limit/),
   runs("deno task cli control terminate 01a20a7c-5977-7709-b73a-5760ae7a2f25", /"ok": /),
@@ -90,6 +92,7 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
   }),
   runs('curl -s "$CELERIAC_URL/v1/tasks?state=FAILURE&limit=10"', /"tasks":\[/),
   runs("deno task cli revoke ID --terminate", /is REVOKED/, { fill: { ID: "waiting task" } }),
+  runs("deno task cli result ID", /"state": "REVOKED"/, { fill: { ID: "waiting task" }, code: 1 }),
 
   runs("deno task cli dead list", /unknown-task/),
   runs("deno task cli dead list --reason=unknown-task", /unknown-task/),
