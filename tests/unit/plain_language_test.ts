@@ -11,7 +11,7 @@ const REJECTED: readonly (readonly [RegExp, string])[] = [
     /(?<=^|[.;:] |\| )what (?:is|are|was|were|has|had|comes|came|goes|waits|waited|fails|failed|follows|runs|ran)\b(?![^?.;|\n]*\?)/gim,
     'use the noun: "pending messages", not "what waits"',
   ],
-  [/\bwho(?:ever)? (?:leads|waits|asks|makes|grows|deletes)\b/gi, 'use the noun: "the leader"'],
+  [/\bwhoever\b|\bwho leads\b/gi, 'use the noun: "the leader"'],
   [/\b(?:tells?|told)\b(?! apart)/gi, "programs log, report, send and return; they do not tell"],
   [/\b(?:hears?|heard|unheard|deaf)\b/gi, "programs receive; they do not hear"],
   [/\b(?:mends?|mended)\b/gi, "the word is fix or recover"],
@@ -43,7 +43,6 @@ const NOT_YET: readonly string[] = [
   "docs/run/postgres.md",
   "docs/run/rabbitmq.md",
   "docs/start/from-celery.md",
-  "docs/why/architecture.md",
   "docs/why/performance.md",
   "docs/why/reliability.md",
 ];
