@@ -1,9 +1,9 @@
-/** The matrix' report: JSON for machines, a table for people, and the tables in docs/why/reliability.md.
+/** The report of the fault matrix: JSON, a Markdown table, and the tables in docs/why/reliability.md.
  *
  *     deno run --allow-read --allow-write=docs tests/chaos/report.ts
  *
  * As a program it writes what the last run and the soak measured into the tables of
- * docs/why/reliability.md, as far as there are reports of them; other rows stay.
+ * docs/why/reliability.md. Rows without a new report stay.
  * @module
  */
 import { type Observation, RECOVERY_LIMIT } from "./observation.ts";
@@ -41,7 +41,7 @@ export function table(observations: readonly Observation[]): string {
   ], rows);
 }
 
-/** Tasks that ended in another way than the client was promised. */
+/** Number of tasks that ended differently from what the client was promised. */
 function unlikePromised({ failed, deadLetters, wrong, early }: Observation): number {
   return failed + deadLetters + wrong + early;
 }
@@ -106,7 +106,7 @@ function written(page: string, name: string, content: string): string {
   const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
   const [before, after] = [page.indexOf(begin), page.indexOf(end)];
   if (before < 0 || after < before) {
-    throw new Error(`Cannot write ${PAGE} as it lacks ${begin} and ${end}: add both`);
+    throw new Error(`Cannot write ${PAGE} because it lacks ${begin} and ${end}: add both`);
   }
   const start = before + begin.length;
   const [head = "", rule = "", ...rows] = content.split("\n");
@@ -135,7 +135,7 @@ if (import.meta.main) {
   const matrix = await observed(JSON_PATH);
   const soak = await observed(SOAK_PATH);
   if (!matrix && !soak) {
-    throw new Error(`Cannot write ${PAGE} as there is no report: run deno task test:chaos`);
+    throw new Error(`Cannot write ${PAGE} because there is no report: run deno task test:chaos`);
   }
   if (matrix) page = written(page, "matrix", table(matrix));
   if (soak) page = written(page, "soak", soakTable(soak));
