@@ -39,12 +39,9 @@ const NOT_YET: readonly string[] = [
   "docs/learn/tasks.md",
   "docs/learn/workflows.md",
   "docs/reference/celery.md",
-  "docs/reference/configuration.md",
   "docs/run/postgres.md",
   "docs/run/rabbitmq.md",
   "docs/start/from-celery.md",
-  "docs/why/performance.md",
-  "docs/why/reliability.md",
 ];
 
 /** The prose of a page: without code, addresses and line breaks within a paragraph. */
