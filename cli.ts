@@ -12,7 +12,7 @@ import { COMMANDS } from "./cli/commands.ts";
 import { help, overview } from "./cli/help.ts";
 import { EXIT, explain } from "./cli/exit.ts";
 import { checkOwnVariables } from "./cli/variables.ts";
-import { refuseWords } from "./cli/words.ts";
+import { refuseWords } from "./cli/terminal/arguments.ts";
 
 /** Runs one command.
  *
@@ -30,7 +30,7 @@ export async function main(args: readonly string[]): Promise<number> {
       const { code, text } = explain(error, name);
       console.error(`celeriac: ${text}`);
       if (code !== EXIT.usage) return code;
-      const { unready } = await import("./cli/unready.ts");
+      const { unready } = await import("./cli/startup_failure.ts");
       // A container asks for its role's permissions before it starts the role.
       const role = name === "permissions" ? given[0] : name;
       if (!await unready(role ?? "", error)) return code;

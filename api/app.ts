@@ -1,14 +1,14 @@
 /** Picks the parts of the API. */
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
-import { ResultCache } from "./cache.ts";
+import { ResultCache } from "./http/cache.ts";
 import type { ApiDependencies } from "./dependencies.ts";
 import { requireToken } from "./middleware/auth.ts";
 import { refuseCrossSite } from "./middleware/cross_site.ts";
 import { requireHost } from "./middleware/hosts.ts";
 import { refuseOtherMethods } from "./middleware/methods.ts";
 import { countRequests } from "./middleware/observe.ts";
-import { answerError, Problem } from "./problem.ts";
+import { answerError, Problem } from "./http/problem.ts";
 import { batchRoutes } from "./routes/batch.ts";
 import { deadLetterRoutes } from "./routes/dead_letters.ts";
 import { docsRoutes, STYLE_SOURCE } from "./routes/docs.ts";
@@ -18,9 +18,9 @@ import { revokeRoutes } from "./routes/revoke.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { submitRoutes } from "./routes/submit.ts";
 import { workflowRoutes } from "./routes/workflows.ts";
-import { SharedReads } from "./shared_reads.ts";
-import { StatePolling } from "./state_polling.ts";
-import { Submitter } from "./submitter.ts";
+import { SharedReads } from "./reading/shared_reads.ts";
+import { StatePolling } from "./reading/state_polling.ts";
+import { Submitter } from "./submitting/submitter.ts";
 
 /** What keeps browsers from guessing at data; the rest of the set speaks of pages and of TLS, and each header is paid for by every submission. */
 const SECURITY = {

@@ -7,7 +7,7 @@ import { pending } from "../shared/database/migrate.ts";
 import { readOnlyReason } from "../shared/database/read_only.ts";
 import { DeadLetters } from "../shared/dead_letters/store.ts";
 import { brokerCheck, databaseCheck, healthRoutes } from "../shared/telemetry/health.ts";
-import { Lease } from "../shared/lease.ts";
+import { Lease } from "./lease.ts";
 import { Metrics } from "../shared/telemetry/metrics.ts";
 import { Outbox } from "../shared/outbox/outbox.ts";
 import { Publisher } from "../shared/outbox/publisher.ts";
@@ -23,9 +23,9 @@ import type { Config } from "../shared/config/settings.ts";
 import { FollowUps } from "../shared/workflows/follow_ups.ts";
 import { givingUp, losing } from "../shared/workflows/give_up.ts";
 import { declarationFor } from "../shared/broker/topology.ts";
-import type { SentTick } from "./book.ts";
-import { DjangoBook } from "./django_book.ts";
-import { OwnBook } from "./own_book.ts";
+import type { SentTick } from "./schedule_source.ts";
+import { DjangoBook } from "./django_schedules.ts";
+import { OwnBook } from "./native_schedules.ts";
 import { Scheduler } from "./scheduler.ts";
 
 /** What the composition is given; the caller starts and stops broker and database. */

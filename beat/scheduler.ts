@@ -1,10 +1,10 @@
 /** The scheduler: whoever holds the lease sends what is due, the others wait for their turn. */
 import { getLogger } from "@logtape/logtape";
 import type { HealthStatus } from "../shared/telemetry/health.ts";
-import type { Lease } from "../shared/lease.ts";
+import type { Lease } from "./lease.ts";
 import { Loop } from "../shared/runtime/loop.ts";
 import type { Service } from "../shared/runtime/service.ts";
-import type { Book, SentTick } from "./book.ts";
+import type { Book, SentTick } from "./schedule_source.ts";
 
 /** What a scheduler works with. */
 export interface SchedulerOptions {

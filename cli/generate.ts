@@ -2,10 +2,10 @@
  *
  * @module
  */
-import { PROBLEMS } from "../api/problem.ts";
-import { formatDefinitions } from "../shared/definitions/document.ts";
-import { templateDefinitions } from "../shared/definitions/render.ts";
-import { egressPolicy } from "../shared/manifest.ts";
+import { PROBLEMS } from "../api/http/problem.ts";
+import { formatDefinitions } from "./rabbitmq/document.ts";
+import { templateDefinitions } from "./rabbitmq/render.ts";
+import { egressPolicy } from "./manifest.ts";
 import { Registry } from "../shared/contracts/registry.ts";
 import { flagOf, type Setting, type SettingKey, SETTINGS } from "../shared/config/settings.ts";
 import * as contracts from "../shared/tasks/mod.ts";

@@ -2,7 +2,7 @@
 import { AmqpBroker } from "../shared/broker/amqp/broker.ts";
 import { PostgresDatabase } from "../shared/database/postgres.ts";
 import type { Config } from "../shared/config/settings.ts";
-import { libpqVariable } from "./libpq_variable.ts";
+import { libpqVariable } from "./permissions/libpq_variable.ts";
 
 /** Messages turn to the outbox when none was confirmed for so long: a caller waits 2 s at most when the database is gone as well. */
 const SILENCE_MS = 1000;

@@ -1,7 +1,7 @@
 /** The variables that begin with `CELERIAC_`: the prefix is ours, so that a mistyped one is an error and not a default. */
 import { closest } from "../shared/text/closest.ts";
-import { passwordVariables } from "../shared/definitions/secrets.ts";
-import { brokerUsers, projectUser } from "../shared/definitions/users.ts";
+import { passwordVariables } from "./rabbitmq/secrets.ts";
+import { brokerUsers, projectUser } from "./rabbitmq/users.ts";
 import { ConfigurationError } from "../shared/errors.ts";
 import { type Setting, SETTINGS } from "../shared/config/settings.ts";
 

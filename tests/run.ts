@@ -75,11 +75,10 @@ const again: readonly Again[] = [
       "tests/integration/broker/confirm_bound_test.ts",
       "tests/integration/broker/conformance_test.ts",
       "tests/integration/broker/headers_test.ts",
-      "tests/integration/broker/management_test.ts",
       "tests/integration/broker/reasons_test.ts",
       "tests/integration/broker/reconnect_test.ts",
       "tests/integration/broker/rights_test.ts",
-      "tests/integration/definitions",
+      "tests/integration/cli/rabbitmq",
     ],
   },
   {

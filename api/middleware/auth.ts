@@ -1,7 +1,7 @@
 /** Who may ask: the holder of the token. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
-import { Problem } from "../problem.ts";
+import { Problem } from "../http/problem.ts";
 
 /** Probes come without a token. */
 const OPEN: ReadonlySet<string> = new Set(["/livez", "/readyz"]);

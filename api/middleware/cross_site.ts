@@ -1,6 +1,6 @@
 /** Refusing what a browser sends on behalf of another site. */
 import type { MiddlewareHandler } from "hono";
-import { Problem } from "../problem.ts";
+import { Problem } from "../http/problem.ts";
 import { nameOf } from "./hosts.ts";
 
 /** Methods that change nothing (RFC 9110, section 9.2.1). */

@@ -1,6 +1,6 @@
 /** Which names the API answers by: a defence against DNS rebinding. */
 import type { MiddlewareHandler } from "hono";
-import { Problem } from "../problem.ts";
+import { Problem } from "../http/problem.ts";
 
 /** Probes come by a pod's address. */
 const OPEN: ReadonlySet<string> = new Set(["/livez", "/readyz"]);

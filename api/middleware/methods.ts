@@ -1,7 +1,7 @@
 /** 405 where a path exists and its method does not. */
 import type { Hono } from "hono";
 import { METHOD_NAME_ALL } from "hono/router";
-import { Problem } from "../problem.ts";
+import { Problem } from "../http/problem.ts";
 
 /** Answers every other method of the routes so far with 405 and `Allow` (RFC 9110, section 15.5.6).
  * A parameter has the same name in all methods of a path: else Hono falls back to its slower router. */

@@ -1,5 +1,5 @@
 /** Operations of the OpenAPI document that are about dead letters. */
-import { PurgeBody, RedriveBody } from "../dead_letter.ts";
+import { PurgeBody, RedriveBody } from "../dead_letters/dead_letter.ts";
 import { LettersQuery } from "../routes/dead_letters.ts";
 import { jsonAnswer, type Operation, problems, queryParameters } from "./routes.ts";
 import {

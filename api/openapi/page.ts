@@ -8,7 +8,7 @@ import { html, raw } from "hono/html";
 import { exampleInput } from "../../shared/contracts/example_input.ts";
 import type { Registry } from "../../shared/contracts/registry.ts";
 import { shellQuote } from "../../shared/text/shell_quote.ts";
-import { PROBLEMS } from "../problem.ts";
+import { PROBLEMS } from "../http/problem.ts";
 import type { OpenApiDocument } from "./document.ts";
 import { anchor, fieldsOf, kindOf } from "./schema_fields.ts";
 import type { Operation } from "./routes.ts";

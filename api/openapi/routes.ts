@@ -1,7 +1,7 @@
 /** Operations of the OpenAPI document that are the same in every app. */
 import type { z } from "zod";
 import { documentSchemas, type JsonSchema, schemaRef } from "./json_schema.ts";
-import { PROBLEM_TYPE, type ProblemKind, PROBLEMS } from "../problem.ts";
+import { PROBLEM_TYPE, type ProblemKind, PROBLEMS } from "../http/problem.ts";
 import { ListQuery } from "../routes/results.ts";
 
 /** An OpenAPI operation. */

@@ -1,6 +1,6 @@
 /** Operations of the OpenAPI document that are about schedules. */
 import { ScheduleQuery, SchedulesQuery } from "../routes/schedules.ts";
-import { ScheduleBody } from "../schedule.ts";
+import { ScheduleBody } from "../submitting/schedule.ts";
 import { jsonAnswer, type Operation, problems, queryParameters } from "./routes.ts";
 import {
   documentSchemas,

@@ -1,8 +1,8 @@
 /** Schemas of the OpenAPI document. */
 import { STATES } from "../../shared/results/result.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
-import { Options } from "../options.ts";
-import { PROBLEMS } from "../problem.ts";
+import { Options } from "../submitting/options.ts";
+import { PROBLEMS } from "../http/problem.ts";
 import {
   documentSchemas,
   type JsonSchema,

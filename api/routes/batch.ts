@@ -1,12 +1,12 @@
 /** `POST /v1/tasks:batch`: many tasks in one request. */
 import { Hono } from "hono";
 import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task_definition.ts";
-import { decodeText, readBytes, requireType, tooLarge } from "../body.ts";
-import { parseStrict } from "../json.ts";
-import { fieldProblem, Problem, toProblem } from "../problem.ts";
-import { readQuery } from "../query.ts";
-import { checkSubmission, type SubmissionRules, takeName } from "../submission.ts";
-import type { Submitter } from "../submitter.ts";
+import { decodeText, readBytes, requireType, tooLarge } from "../http/body.ts";
+import { parseStrict } from "../http/strict_json.ts";
+import { fieldProblem, Problem, toProblem } from "../http/problem.ts";
+import { readQuery } from "../http/query.ts";
+import { checkSubmission, type SubmissionRules, takeName } from "../submitting/submission.ts";
+import type { Submitter } from "../submitting/submitter.ts";
 import { acceptedBody, fits } from "./submit.ts";
 
 /** Bytes of a batch: 64 MiB. */

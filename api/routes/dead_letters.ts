@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { validate } from "uuid";
 import { z } from "zod";
 import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task_definition.ts";
-import { readJsonText } from "../body.ts";
+import { readJsonText } from "../http/body.ts";
 import {
   letterBody,
   LetterFilterBody,
@@ -12,11 +12,11 @@ import {
   RedriveBody,
   summaryBody,
   toFilter,
-} from "../dead_letter.ts";
+} from "../dead_letters/dead_letter.ts";
 import type { ApiDependencies } from "../dependencies.ts";
-import { parseStrict } from "../json.ts";
-import { Problem } from "../problem.ts";
-import { parseQuery, readQuery } from "../query.ts";
+import { parseStrict } from "../http/strict_json.ts";
+import { Problem } from "../http/problem.ts";
+import { parseQuery, readQuery } from "../http/query.ts";
 
 /** Query of the list, also of the OpenAPI document. */
 export const LettersQuery = LetterFilterBody.extend({

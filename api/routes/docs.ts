@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { Hono } from "hono";
 import { accepts } from "hono/accepts";
-import { type Answer, conditionalAnswer, etagOf } from "../conditional.ts";
+import { type Answer, conditionalAnswer, etagOf } from "../http/conditional.ts";
 import {
   type DocumentOptions,
   type OpenApiDocument,

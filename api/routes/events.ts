@@ -5,11 +5,11 @@ import { streamSSE } from "hono/streaming";
 import type { HeardEvent } from "../../shared/celery/event.ts";
 import { parseJson, stringifyJson } from "../../shared/celery/python_json.ts";
 import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
-import { isLabel } from "../label.ts";
-import { noRecord } from "../query.ts";
-import { isYoung, pendingRecord, plainJson, recordJson } from "../record.ts";
-import { ChunkWriter } from "../chunk_writer.ts";
-import { watch, type WatchParts } from "../watch.ts";
+import { isLabel } from "../http/label.ts";
+import { noRecord } from "../http/query.ts";
+import { isYoung, pendingRecord, plainJson, recordJson } from "../reading/record.ts";
+import { ChunkWriter } from "../http/chunk_writer.ts";
+import { watch, type WatchParts } from "../reading/watch.ts";
 
 /** Comments that keep proxies from closing a silent stream, milliseconds. */
 const HEARTBEAT_MS = 15_000;

@@ -8,14 +8,14 @@ import {
   type TaskRecord,
 } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
-import type { ResultCache } from "../cache.ts";
-import { type Answer, conditionalAnswer, etagOf } from "../conditional.ts";
-import { isLabel, label } from "../label.ts";
-import { queriedWait } from "../preferences.ts";
-import { noRecord, parseQuery, readQuery } from "../query.ts";
-import { isYoung, pendingRecord, recordJson, resultlessJson } from "../record.ts";
-import { time } from "../time.ts";
-import { watch, type WatchParts } from "../watch.ts";
+import type { ResultCache } from "../http/cache.ts";
+import { type Answer, conditionalAnswer, etagOf } from "../http/conditional.ts";
+import { isLabel, label } from "../http/label.ts";
+import { queriedWait } from "../http/preferences.ts";
+import { noRecord, parseQuery, readQuery } from "../http/query.ts";
+import { isYoung, pendingRecord, recordJson, resultlessJson } from "../reading/record.ts";
+import { time } from "../http/time.ts";
+import { watch, type WatchParts } from "../reading/watch.ts";
 
 /** What the routes work with. */
 export interface ResultParts extends WatchParts {

@@ -5,11 +5,11 @@ import type { Broker } from "../../shared/broker/broker.ts";
 import { encodeRevoke } from "../../shared/celery/control.ts";
 import { isFinal } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
-import type { ResultCache } from "../cache.ts";
-import { fieldProblem, Problem } from "../problem.ts";
-import { isLabel } from "../label.ts";
-import { noRecord, readQuery } from "../query.ts";
-import { isYoung, pendingRecord, recordJson } from "../record.ts";
+import type { ResultCache } from "../http/cache.ts";
+import { fieldProblem, Problem } from "../http/problem.ts";
+import { isLabel } from "../http/label.ts";
+import { noRecord, readQuery } from "../http/query.ts";
+import { isYoung, pendingRecord, recordJson } from "../reading/record.ts";
 
 /** What the route works with. */
 export interface RevokeParts {

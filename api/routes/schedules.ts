@@ -6,13 +6,13 @@ import type { ScheduleStore } from "../../shared/schedules/store.ts";
 import type { StoredSchedule } from "../../shared/schedules/stored_schedule.ts";
 import { submittable } from "../../shared/schedules/submittable.ts";
 import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task_definition.ts";
-import { readJsonText } from "../body.ts";
-import { parseStrict } from "../json.ts";
-import { Problem } from "../problem.ts";
-import { parseQuery } from "../query.ts";
-import { readSchedule, scheduleBody } from "../schedule.ts";
-import type { SubmissionRules } from "../submission.ts";
-import type { Submitter } from "../submitter.ts";
+import { readJsonText } from "../http/body.ts";
+import { parseStrict } from "../http/strict_json.ts";
+import { Problem } from "../http/problem.ts";
+import { parseQuery } from "../http/query.ts";
+import { readSchedule, scheduleBody } from "../submitting/schedule.ts";
+import type { SubmissionRules } from "../submitting/submission.ts";
+import type { Submitter } from "../submitting/submitter.ts";
 import { acceptedBody } from "./submit.ts";
 
 /** What the routes work with. */

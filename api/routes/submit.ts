@@ -1,18 +1,18 @@
 /** `POST /v1/tasks` and `POST /v1/tasks/{name}`: the hot path. */
 import { type Context, Hono } from "hono";
 import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task_definition.ts";
-import { readJsonText, tooLarge } from "../body.ts";
-import { parseStrict } from "../json.ts";
-import { idempotencyKey, type SubmissionWait, submissionWait } from "../preferences.ts";
-import { recordJson } from "../record.ts";
+import { readJsonText, tooLarge } from "../http/body.ts";
+import { parseStrict } from "../http/strict_json.ts";
+import { idempotencyKey, type SubmissionWait, submissionWait } from "../http/preferences.ts";
+import { recordJson } from "../reading/record.ts";
 import {
   type CheckedSubmission,
   checkSubmission,
   type SubmissionRules,
   takeName,
-} from "../submission.ts";
-import type { Accepted, Submitter } from "../submitter.ts";
-import { submitAndWait, type WaitParts } from "../wait.ts";
+} from "../submitting/submission.ts";
+import type { Accepted, Submitter } from "../submitting/submitter.ts";
+import { submitAndWait, type WaitParts } from "../reading/wait.ts";
 
 /** What the routes work with. */
 export interface SubmitParts extends WaitParts {

@@ -1,6 +1,6 @@
 /** Each broker user that the Secrets make, against every verb that is not its own. */
 import { assert, assertEquals } from "@std/assert";
-import { type BrokerUser, brokerUsers } from "../../shared/definitions/users.ts";
+import { type BrokerUser, brokerUsers } from "../../cli/rabbitmq/users.ts";
 import {
   type Attempt,
   bind,

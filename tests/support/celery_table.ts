@@ -1,5 +1,5 @@
 /** Which rows of docs/reference/celery.md a run has shown with real Celery. */
-import { columns } from "../../cli/columns.ts";
+import { columns } from "../../cli/terminal/columns.ts";
 import { cases } from "./report.ts";
 
 /** Where a row is shown: a stack of `celery_stacks.ts` on the RabbitMQ of a suite. */

@@ -1,7 +1,7 @@
 /** How long the suites of a run took, beside their budgets.
  * @module
  */
-import { columns } from "../../cli/columns.ts";
+import { columns } from "../../cli/terminal/columns.ts";
 
 const SUFFIX = ".seconds";
 

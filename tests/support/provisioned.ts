@@ -1,9 +1,9 @@
 /** A vhost with Celeriac's topology and users, as an operator provisions it; everything goes with it. */
-import { Management } from "../../shared/broker/management.ts";
-import { applyDefinitions } from "../../shared/definitions/apply.ts";
-import { renderDefinitions, type RenderOptions } from "../../shared/definitions/render.ts";
-import { passwordVariable } from "../../shared/definitions/secrets.ts";
-import { type BrokerUser, brokerUsers, projectUser } from "../../shared/definitions/users.ts";
+import { Management } from "../../cli/rabbitmq/management.ts";
+import { applyDefinitions } from "../../cli/rabbitmq/apply.ts";
+import { renderDefinitions, type RenderOptions } from "../../cli/rabbitmq/render.ts";
+import { passwordVariable } from "../../cli/rabbitmq/secrets.ts";
+import { type BrokerUser, brokerUsers, projectUser } from "../../cli/rabbitmq/users.ts";
 import { topology } from "../../shared/broker/topology.ts";
 import { management } from "./servers.ts";
 

@@ -177,6 +177,6 @@ export const NOT_EXECUTED: readonly (readonly [RegExp, string])[] = [
   [/^deno task (definitions|cli (inspect|control|permissions))$/, "the beginning of a command"],
   [
     /^deno task definitions apply( --users=api,worker| --delay-levels=quorum)?$/,
-    "changes users of the whole broker: tests/integration/definitions does it with its own",
+    "changes users of the whole broker: tests/integration/cli/rabbitmq does it with its own",
   ],
 ];

@@ -29,8 +29,8 @@ const singleImporters: Readonly<Record<string, RegExp>> = {
 
 /** The storeys of shared/: a file imports from its own or a lower one. All that is not named here is pure and lies at the bottom. */
 const storeys: readonly RegExp[] = [
-  /^shared\/(broker|database|definitions)\//,
-  /^shared\/(dead_letters|outbox|results|schedules|workflows)\/|^shared\/(lease|maintenance)\.ts$/,
+  /^shared\/(broker|database)\//,
+  /^shared\/(dead_letters|outbox|results|schedules|workflows)\//,
   /^shared\/mod\.ts$/,
 ];
 

@@ -1,8 +1,8 @@
 /** Faults of the broker.
  * @module
  */
-import { applyDefinitions } from "../../../shared/definitions/apply.ts";
-import { renderDefinitions } from "../../../shared/definitions/render.ts";
+import { applyDefinitions } from "../../../cli/rabbitmq/apply.ts";
+import { renderDefinitions } from "../../../cli/rabbitmq/render.ts";
 import { management } from "../../support/servers.ts";
 import { type Fault, lasting } from "../fault.ts";
 import { waitingInOutbox } from "../outbox.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { Lease } from "../../../shared/lease.ts";
+import { Lease } from "../../../beat/lease.ts";
 import { schedule } from "../../../shared/mod.ts";
 import { SCHEDULER_LEASE, ScheduleStore } from "../../../shared/schedules/store.ts";
 import { CONTRACTS, type Ground, ground } from "./ground.ts";

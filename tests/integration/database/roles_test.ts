@@ -5,7 +5,7 @@ import type { Sql } from "../../../shared/database/database.ts";
 import { migrate, pending } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { DatabaseRefused } from "../../../shared/errors.ts";
-import { Maintenance } from "../../../shared/maintenance.ts";
+import { Maintenance } from "../../../api/maintenance.ts";
 import { readLetter } from "../../../shared/dead_letters/letter.ts";
 import { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import { defineTask, z } from "../../../shared/mod.ts";

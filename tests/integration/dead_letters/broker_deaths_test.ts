@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { v7 as newId } from "uuid";
 import { defineTask, z } from "../../../shared/mod.ts";
-import { Collector } from "../../../shared/dead_letters/collector.ts";
+import { Collector } from "../../../api/dead_letters/collector.ts";
 import { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import { NativeChords } from "../../../shared/workflows/chords.ts";
 import { DEAD_EXCHANGE, TASK_EXCHANGE } from "../../../shared/broker/topology.ts";

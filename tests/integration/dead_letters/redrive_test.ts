@@ -1,6 +1,6 @@
 /** From a handler's refusal to its success: the letter collected, sent again and run. */
 import { assertEquals } from "@std/assert";
-import { Collector } from "../../../shared/dead_letters/collector.ts";
+import { Collector } from "../../../api/dead_letters/collector.ts";
 import { groundsHeaders } from "../../../shared/dead_letters/letter.ts";
 import { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import { defineTask, Reject, z } from "../../../shared/mod.ts";

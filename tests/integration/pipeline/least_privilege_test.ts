@@ -13,8 +13,8 @@ import {
   startWorker,
   testApp,
 } from "../../support/roles.ts";
-import { applyDefinitions } from "../../../shared/definitions/apply.ts";
-import { renderDefinitions } from "../../../shared/definitions/render.ts";
+import { applyDefinitions } from "../../../cli/rabbitmq/apply.ts";
+import { renderDefinitions } from "../../../cli/rabbitmq/render.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { ScheduleStore } from "../../../shared/schedules/store.ts";
 import { management } from "../../support/servers.ts";

@@ -5,7 +5,7 @@ import type { ResultTuple } from "../../../shared/celery/dispatch.ts";
 import { makeDjangoTables } from "../../../shared/database/django.ts";
 import { migrate } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
-import { Maintenance } from "../../../shared/maintenance.ts";
+import { Maintenance } from "../../../api/maintenance.ts";
 import { type ChordStore, NativeChords } from "../../../shared/workflows/chords.ts";
 import { DjangoChords } from "../../../shared/workflows/django_chords.ts";
 import { freshDatabase } from "../../support/servers.ts";

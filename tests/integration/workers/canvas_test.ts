@@ -6,7 +6,7 @@ import { type Canvas, identified, type Step, steps } from "../../../shared/celer
 import { childIds } from "../../../shared/celery/child_id.ts";
 import { toWire } from "../../../shared/celery/signature.ts";
 import type { SignatureOptions } from "../../../shared/celery/signature.ts";
-import { toProblem } from "../../../api/problem.ts";
+import { toProblem } from "../../../api/http/problem.ts";
 import { WorkflowTooLarge } from "../../../shared/errors.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";

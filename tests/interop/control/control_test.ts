@@ -5,8 +5,8 @@ import { type CeleryStack, celeryStack, PYTHON_ENVIRONMENT } from "../../support
 import { eventually } from "../../support/eventually.ts";
 import { Process } from "../../support/process.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
-import { applyDefinitions } from "../../../shared/definitions/apply.ts";
-import { renderDefinitions } from "../../../shared/definitions/render.ts";
+import { applyDefinitions } from "../../../cli/rabbitmq/apply.ts";
+import { renderDefinitions } from "../../../cli/rabbitmq/render.ts";
 import { unprovisioned } from "../../support/provisioned.ts";
 import { migrate, startRole, startWorker, testApp } from "../../support/roles.ts";
 import { freshDatabase, management } from "../../support/servers.ts";

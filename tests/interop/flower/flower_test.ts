@@ -2,8 +2,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
-import { applyDefinitions } from "../../../shared/definitions/apply.ts";
-import { renderDefinitions } from "../../../shared/definitions/render.ts";
+import { applyDefinitions } from "../../../cli/rabbitmq/apply.ts";
+import { renderDefinitions } from "../../../cli/rabbitmq/render.ts";
 import { startBrowser } from "../../support/browser.ts";
 import { celeryStack, PYTHON_ENVIRONMENT } from "../../support/celery_stacks.ts";
 import { eventually } from "../../support/eventually.ts";

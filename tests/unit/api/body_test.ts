@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { Hono } from "hono";
-import { readBytes } from "../../../api/body.ts";
-import { answerError } from "../../../api/problem.ts";
+import { readBytes } from "../../../api/http/body.ts";
+import { answerError } from "../../../api/http/problem.ts";
 
 /** A server that reads bodies of up to 4 MiB, each within 200 ms and 32 bytes a millisecond. */
 function serve() {

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { v7 } from "uuid";
-import { ChunkWriter } from "../../../api/chunk_writer.ts";
-import { Live } from "../../../api/live.ts";
+import { ChunkWriter } from "../../../api/http/chunk_writer.ts";
+import { Live } from "../../../api/reading/event_hub.ts";
 import { eventRoutes } from "../../../api/routes/events.ts";
-import { StatePolling } from "../../../api/state_polling.ts";
+import { StatePolling } from "../../../api/reading/state_polling.ts";
 import { encodeEvents } from "../../../shared/celery/event.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import type { TaskEvent } from "../../../shared/telemetry/events.ts";

@@ -2,8 +2,8 @@
 import { SYSTEM_CLOCK } from "../../../shared/runtime/clock.ts";
 import { createApp } from "../../../api/app.ts";
 import type { ApiDependencies, ApiSettings } from "../../../api/dependencies.ts";
-import { Live } from "../../../api/live.ts";
-import { pendingRecord } from "../../../api/record.ts";
+import { Live } from "../../../api/reading/event_hub.ts";
+import { pendingRecord } from "../../../api/reading/record.ts";
 import type { Message } from "../../../shared/broker/message.ts";
 import { type Canvas, steps } from "../../../shared/celery/canvas_tree.ts";
 import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { openApiDocument } from "../../../api/openapi/document.ts";
-import { OPTION_NAMES } from "../../../api/options.ts";
+import { OPTION_NAMES } from "../../../api/submitting/options.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
 import { CONTRACTS, ground } from "./ground.ts";

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { Live } from "../../../api/live.ts";
-import { StatePolling } from "../../../api/state_polling.ts";
-import { watch, watchToEnd } from "../../../api/watch.ts";
+import { Live } from "../../../api/reading/event_hub.ts";
+import { StatePolling } from "../../../api/reading/state_polling.ts";
+import { watch, watchToEnd } from "../../../api/reading/watch.ts";
 import type { Message } from "../../../shared/broker/message.ts";
 import { encodeEvents } from "../../../shared/celery/event.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { argumentsOf } from "../../../cli/call.ts";
+import { argumentsOf } from "../../../cli/commands/call.ts";
 import { ConfigurationError } from "../../../shared/errors.ts";
 
 Deno.test("argumentsOf() reads JSON as JSON and the rest as text", () => {

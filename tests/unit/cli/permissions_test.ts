@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import config from "../../../deno.json" with { type: "json" };
 import { COMMANDS } from "../../../cli/commands.ts";
 import { appTemplate } from "../../../cli/init/app_template.ts";
-import { fileFlags, permissionFlags } from "../../../cli/permissions.ts";
+import { fileFlags, permissionFlags } from "../../../cli/commands/permissions.ts";
 import { loadConfig } from "../../../shared/config/config.ts";
 import { defineTask, type PermissionsDefinition, z } from "../../../shared/mod.ts";
 import type { Role } from "../../../shared/config/settings.ts";

@@ -5,8 +5,8 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import { presentSecrets, secretManifests } from "../../../cli/secrets.ts";
-import { readSecretFolder } from "../../../cli/secret_folder.ts";
+import { presentSecrets, secretManifests } from "../../../cli/commands/secrets.ts";
+import { readSecretFolder } from "../../../cli/secrets/secret_folder.ts";
 import { ConfigurationError } from "../../../shared/errors.ts";
 import { run } from "../../support/process.ts";
 import { checkout } from "../../support/roles.ts";

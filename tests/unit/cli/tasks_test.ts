@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { egressPolicy } from "../../../shared/manifest.ts";
+import { egressPolicy } from "../../../cli/manifest.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
 import * as hostile from "../../app/hostile_contracts.ts";
 import { run } from "../../support/process.ts";

@@ -1,0 +1,140 @@
+/** Reading a request's body: bounded, of one type, in UTF-8. */
+import { withTimeout } from "../../shared/runtime/waits.ts";
+import { Problem } from "./problem.ts";
+
+/** Milliseconds that any body may take: a small one over the slowest line. */
+const GRACE_MS = 20_000;
+
+/** Bytes a millisecond that a body must bring after that. */
+const BYTES_PER_MS = 32;
+
+/** Bodies of up to so many bytes are read in one piece, which is the quickest: 1 MiB. */
+const QUICK_BYTES = 1024 * 1024;
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** Refuses a body that is not of one of these media types. A request without a body and without a type passes.
+ *
+ * @throws {Problem} `unsupported-content-type` */
+export function requireType(headers: Headers, allowed: readonly string[]): string | undefined {
+  const given = headers.get("content-type");
+  const encoding = headers.get("content-encoding");
+  const [type = "", ...parameters] = (given ?? "").toLowerCase().split(";").map((part) =>
+    part.trim()
+  );
+  const charset = parameters.find((parameter) => parameter.startsWith("charset="));
+  const wrong = encoding && encoding !== "identity"
+    ? `Content-Encoding '${encoding}'`
+    : given !== null && !allowed.includes(type)
+    ? `Content-Type '${given}'`
+    : charset && !/^charset="?utf-8"?$/.test(charset)
+    ? `'${charset}'`
+    : undefined;
+  if (!wrong) return given === null ? undefined : type;
+  throw unsupported(`its ${wrong} is not read here`, allowed);
+}
+
+function unsupported(why: string, allowed: readonly string[]): Problem {
+  return new Problem(
+    "unsupported-content-type",
+    `Cannot read the body as ${why}: send UTF-8 with Content-Type: ${allowed.join(" or ")}`,
+    { headers: { accept: allowed.join(", ") } },
+  );
+}
+
+/** How a body is read. */
+export interface ReadOptions {
+  /** Milliseconds that any body may take; a large one gets more, at {@linkcode BYTES_PER_MS}. Default 20 s */
+  readonly graceMs?: number;
+}
+
+/** Reads all of a body, up to a limit.
+ *
+ * @param limit bytes
+ * @throws {Problem} `body-too-large`, by Content-Length before reading, else as soon as it is passed;
+ * `incomplete-body` when the caller hangs up; `body-too-slow` when it takes too long */
+export async function readBytes(
+  request: Request,
+  limit: number,
+  { graceMs = GRACE_MS }: ReadOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const declared = request.headers.get("content-length");
+  if (Number(declared) > limit) throw tooLarge(limit);
+  try {
+    if (declared === null || Number(declared) > QUICK_BYTES) {
+      return await collect(request.body, limit, graceMs);
+    }
+    const ms = graceMs + Number(declared) / BYTES_PER_MS;
+    const bytes = new Uint8Array(await withTimeout(ms, tooSlow, () => request.arrayBuffer()));
+    if (bytes.length > limit) throw tooLarge(limit);
+    return bytes;
+  } catch (cause) {
+    if (cause instanceof Problem) throw cause;
+    throw new Problem("incomplete-body", "Cannot read the body as it ended early: send all of it", {
+      cause,
+    });
+  }
+}
+
+async function collect(
+  body: ReadableStream<Uint8Array<ArrayBuffer>> | null,
+  limit: number,
+  graceMs: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (body === null) return new Uint8Array();
+  const collected: Uint8Array<ArrayBuffer>[] = [];
+  const reader = body.getReader();
+  const began = performance.now();
+  let length = 0;
+  try {
+    for (;;) {
+      const leftMs = began + graceMs + length / BYTES_PER_MS - performance.now();
+      const { done, value } = await withTimeout(leftMs, tooSlow, () => reader.read());
+      if (done) return new Uint8Array(await new Blob(collected).arrayBuffer());
+      length += value.length;
+      if (length > limit) throw tooLarge(limit);
+      collected.push(value);
+    }
+  } catch (error) {
+    reader.cancel(error).catch(() => {});
+    throw error;
+  }
+}
+
+function tooSlow(): Problem {
+  return new Problem(
+    "body-too-slow",
+    `Cannot wait for the rest of the body because it arrives too slowly: send at least ${BYTES_PER_MS} kB a second`,
+    { headers: { connection: "close" } },
+  );
+}
+
+/** The problem of a body over its limit. */
+export function tooLarge(limit: number): Problem {
+  return new Problem(
+    "body-too-large",
+    `Cannot accept a body of more than ${limit} bytes: send less`,
+  );
+}
+
+/** Reads a JSON body as text; `undefined` when there is none.
+ *
+ * @throws {Problem} `unsupported-content-type`, `body-too-large` or `invalid-json` */
+export async function readJsonText(request: Request, limit: number): Promise<string | undefined> {
+  const type = requireType(request.headers, ["application/json"]);
+  const bytes = await readBytes(request, limit);
+  if (bytes.length === 0) return undefined;
+  if (!type) throw unsupported("it says no Content-Type", ["application/json"]);
+  return decodeText(bytes);
+}
+
+/** @throws {Problem} `invalid-json` when the bytes are no UTF-8 */
+export function decodeText(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (cause) {
+    throw new Problem("invalid-json", "Cannot read the body as it is not UTF-8: encode it so", {
+      cause,
+    });
+  }
+}

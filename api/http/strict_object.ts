@@ -1,0 +1,48 @@
+/** Refusing an object of the API's own that holds unknown names or values that do not fit. */
+import type { z } from "zod";
+import { closest } from "../../shared/text/closest.ts";
+import { type Problem, refusal } from "./problem.ts";
+
+/** What is refused. */
+export interface StrictObject {
+  /** As in {@linkcode refusal}. */
+  readonly what: string;
+  /** Where the object is in the body; the body itself when absent. */
+  readonly field?: string;
+  /** Names that it may hold. */
+  readonly known: readonly string[];
+  /** What is said of another name, before the hint. */
+  readonly unknown: string;
+}
+
+/** The problem of an object that a strict schema refuses: one error for each unknown name and each value.
+ *
+ * @example
+ * ```ts
+ * import { strictRefusal } from "./strict_object.ts";
+ * import { z } from "zod";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { error } = z.strictObject({ size: z.number() }).safeParse({ size: 1, siez: 1 });
+ * const { errors } = strictRefusal(error!, { what: "the box", known: ["size"], unknown: "there is no such name" });
+ * assertEquals(errors[0]?.message, "there is no such name: did you mean 'size'?");
+ * ```
+ */
+export function strictRefusal(
+  { issues }: z.core.$ZodError,
+  { what, field, known, unknown }: StrictObject,
+): Problem {
+  const under = (path: readonly PropertyKey[]) =>
+    [...(field === undefined ? [] : [field]), ...path.map(String)].join(".") || "body";
+  const reasons = issues.flatMap((issue): { path: PropertyKey[]; message?: string }[] =>
+    issue.code === "unrecognized_keys"
+      ? issue.keys.map((key) => ({ path: [...issue.path, key] }))
+      : [issue]
+  );
+  return refusal(what, reasons, ({ path, message }) => {
+    if (message !== undefined) return { field: under(path), message };
+    const near = closest(String(path.at(-1)), known);
+    const hint = near ? `: did you mean '${near}'?` : "";
+    return { field: under(path), message: `${unknown}${hint}`, allowed: known };
+  });
+}

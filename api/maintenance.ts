@@ -1,0 +1,127 @@
+/** Upkeep of the tables: partitions ahead, expiry behind. Any number may run: Postgres lets one of them work at a time. */
+import { getLogger } from "@logtape/logtape";
+import type { Database } from "../shared/database/database.ts";
+import { DAYS_AHEAD } from "../shared/database/migrate.ts";
+import { Loop } from "../shared/runtime/loop.ts";
+import type { Service } from "../shared/runtime/service.ts";
+
+/** What to keep, and how long. All in seconds. */
+export interface MaintenanceOptions {
+  readonly database: Database;
+  /** From one round to the next. Default 300. */
+  readonly every?: number;
+  /** How long final results are kept. Default 7 days; one minute at least. */
+  readonly retention?: number;
+  /** How long records are kept that never became final and that nothing changes. Default 90 days. */
+  readonly abandonment?: number;
+  /** How long an `Idempotency-Key` means the same task. Default 1 day. */
+  readonly keyRetention?: number;
+}
+
+const DAY = 86_400;
+/** Seconds after a round that failed. */
+const LONGEST_RECOVERY = 10;
+/** Rows deleted in one transaction: short locks, and room for others between. */
+const BATCH = 5000;
+/** Batches in one round; the rest waits for the next. */
+const BATCHES = 100;
+
+const MAKE_PARTITIONS = "select celeriac.make_partitions($1) as made";
+
+const EXPIRE = `
+  select dropped, deleted, resume
+  from celeriac.expire($1 * interval '1 second', $2, $3 * interval '1 second', $4)`;
+
+const EXPIRE_KEYS = "select celeriac.expire_keys($1 * interval '1 second', $2) as deleted";
+
+const EXPIRE_CANVAS = `
+  select celeriac.expire_canvas($1 * interval '1 second', $2, $3 * interval '1 second') as deleted`;
+
+interface Expired {
+  readonly dropped: number;
+  readonly deleted: number;
+  readonly resume: string | null;
+}
+
+/** Calls the upkeep functions of the schema, now and at each interval. */
+export class Maintenance implements Service {
+  readonly #options: Required<MaintenanceOptions>;
+  readonly #log = getLogger(["celeriac", "maintenance"]);
+  readonly #loop: Loop;
+
+  constructor(
+    { database, every = 300, retention = 7 * DAY, abandonment = 90 * DAY, keyRetention = DAY }:
+      MaintenanceOptions,
+  ) {
+    this.#options = { database, every, retention, abandonment, keyRetention };
+    this.#loop = new Loop({
+      name: "maintenance",
+      round: () => this.#round(),
+      recoveryMs: Math.min(every, LONGEST_RECOVERY) * 1000,
+    });
+  }
+
+  start(): Promise<void> {
+    return this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #round(): Promise<number> {
+    const { every } = this.#options;
+    const { made, dropped, deleted, keys } = await this.run();
+    if (made + dropped + deleted + keys > 0) {
+      this.#log.info(
+        "Upkeep made {made} partitions, dropped {dropped}, deleted {deleted} expired records and {keys} keys",
+        { made, dropped, deleted, keys },
+      );
+    }
+    return every * 1000;
+  }
+
+  /** One round of upkeep. Zeroes while another process is at it.
+   *
+   * @throws {DatabaseUnavailable} */
+  async run(): Promise<{ made: number; dropped: number; deleted: number; keys: number }> {
+    const { database, retention, abandonment, keyRetention } = this.#options;
+    const total = { made: 0, dropped: 0, deleted: 0, keys: 0 };
+    const [partitions] = await database.query<{ made: number }>(MAKE_PARTITIONS, [DAYS_AHEAD]);
+    total.made = partitions?.made ?? 0;
+    // First: their records go with workflows that are over.
+    for (let batch = 0; batch < BATCHES; batch++) {
+      const [expired] = await database.query<{ deleted: number }>(EXPIRE_CANVAS, [
+        retention,
+        BATCH,
+        abandonment,
+      ]);
+      if ((expired?.deleted ?? 0) < BATCH) break;
+    }
+    let resume: string | null = "";
+    for (let batch = 0; batch < BATCHES && resume !== null; batch++) {
+      const [expired]: Expired[] = await database.query<Expired>(EXPIRE, [
+        retention,
+        BATCH,
+        abandonment,
+        resume,
+      ]);
+      total.dropped += expired?.dropped ?? 0;
+      total.deleted += expired?.deleted ?? 0;
+      resume = expired?.resume ?? null;
+    }
+    for (let batch = 0; batch < BATCHES; batch++) {
+      const [expired] = await database.query<{ deleted: number }>(EXPIRE_KEYS, [
+        keyRetention,
+        BATCH,
+      ]);
+      total.keys += expired?.deleted ?? 0;
+      if ((expired?.deleted ?? 0) < BATCH) break;
+    }
+    return total;
+  }
+}

@@ -1,0 +1,114 @@
+/** Watching one record: woken by events, never trusting them alone. */
+import type { HeardEvent } from "../../shared/celery/event.ts";
+import { isFinal, type State, type TaskRecord } from "../../shared/results/result.ts";
+import type { ResultStore } from "../../shared/results/store.ts";
+import type { Live } from "./event_hub.ts";
+import type { StatePolling } from "./state_polling.ts";
+
+const BEGINNINGS: ReadonlySet<string> = new Set(["task-sent", "task-received", "task-started"]);
+
+/** What all watching works with. */
+export interface WatchParts {
+  /** Shares reads of one record. */
+  readonly store: Pick<ResultStore, "find">;
+  readonly live: Live;
+  readonly polling: StatePolling;
+}
+
+/** What watching takes. */
+export interface WatchOptions extends WatchParts {
+  /** Ends the watching. */
+  readonly signal: AbortSignal;
+  /** Milliseconds before the first read; default none. */
+  readonly afterMs?: number;
+  /** Whether events that only tell of a beginning are a reason to read, too; default `false`. */
+  readonly beginnings?: boolean;
+  /** Hears the events themselves as well. */
+  readonly onEvent?: (event: HeardEvent) => void;
+}
+
+/** Yields the record, or `undefined` while there is none: at once (unless told to begin later), after each event that may have changed
+ * it, and when polling finds another state. Without events a second attempt is noticed by its next state. Ends after a final record, with
+ * the signal, or when `live` is stopped.
+ *
+ * @throws {Unavailable} when too many watch already
+ * @throws {DatabaseUnavailable} when the store cannot be read */
+export async function* watch(
+  id: string,
+  options: WatchOptions,
+): AsyncGenerator<TaskRecord | undefined> {
+  const { store, live, polling, afterMs = 0, beginnings = false, onEvent } = options;
+  const signal = AbortSignal.any([options.signal, live.closing]);
+  const bell = new Bell(signal);
+  let record: TaskRecord | undefined;
+  let polled: { state: State | undefined; error: Error | undefined } | undefined;
+  using _subscription = live.subscribe(id, (event) => {
+    onEvent?.(event);
+    if (event.type === "task-progress" || (!beginnings && BEGINNINGS.has(event.type))) return;
+    polled = undefined;
+    bell.ring();
+  });
+  if (afterMs > 0) {
+    await bell.rung(afterMs);
+    if (signal.aborted) return;
+  }
+  record = await store.find(id);
+  using _following = polling.follow(id, (state, error) => {
+    const progress = beginnings && state === "PROGRESS";
+    if (!error && state !== undefined && state === record?.state && !progress) return;
+    polled = { state, error };
+    bell.ring();
+  });
+  for (;;) {
+    yield record;
+    if (record && isFinal(record.state)) return;
+    await bell.rung();
+    if (signal.aborted) return;
+    const found = polled;
+    polled = undefined;
+    if (found?.error) throw found.error;
+    // What has no record yet needs no second read to say so.
+    record = found && found.state === undefined ? undefined : await store.find(id);
+  }
+}
+
+/** Watches until the record is final or the signal ends it.
+ *
+ * @returns the last that was read */
+export async function watchToEnd(
+  id: string,
+  options: WatchOptions,
+): Promise<TaskRecord | undefined> {
+  let last: TaskRecord | undefined;
+  for await (const record of watch(id, options)) last = record;
+  return last;
+}
+
+/** Remembers a ring that came while nobody waited. */
+class Bell {
+  readonly #signal: AbortSignal;
+  #wake: (() => void) | undefined;
+  #rang = false;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    signal.addEventListener("abort", () => this.ring(), { once: true });
+  }
+
+  ring(): void {
+    this.#rang = true;
+    this.#wake?.();
+  }
+
+  /** Resolves at the next ring, after `limitMs`, or with the signal. */
+  async rung(limitMs?: number): Promise<void> {
+    if (!this.#rang && !this.#signal.aborted) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = limitMs === undefined ? undefined : setTimeout(resolve, limitMs);
+      this.#wake = resolve;
+      await promise;
+      clearTimeout(timer);
+    }
+    this.#rang = false;
+  }
+}

@@ -1,0 +1,30 @@
+/** `cli.ts api`: take tasks over HTTP and publish them. */
+import { Api } from "../../api/main.ts";
+import { startLog } from "../../shared/telemetry/log.ts";
+import { loadRegistry, modulesOf } from "../app.ts";
+import { type Command, configOf } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { brokerOf, databaseOf } from "../servers.ts";
+import { stopSignal } from "../signals.ts";
+
+/** Runs the API until it is told to stop. */
+export const api: Command = {
+  summary: "accept tasks over HTTP and publish them",
+  role: "api",
+  async run(given) {
+    const config = configOf(given);
+    await startLog({ level: config.logLevel, format: config.logFormat });
+    const registry = await loadRegistry(modulesOf(config, "api"));
+    await using broker = brokerOf(config, "celeriac api");
+    await using database = databaseOf(config, "celeriac api");
+    const server = new Api({ config, registry, broker, database });
+    await broker.start();
+    await database.start();
+    const stopped = stopSignal(() => Deno.exit(EXIT.failed));
+    await server.start();
+    console.log(`Celeriac API ready at ${server.url} (reference: ${server.url}/docs)`);
+    await stopped;
+    await server.stop();
+    return EXIT.done;
+  },
+};

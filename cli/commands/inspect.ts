@@ -1,0 +1,28 @@
+/** `cli.ts inspect`: ask workers what they do. */
+import type { Command } from "../command.ts";
+import { remote, REMOTE_FLAGS, remoteDetails, type Signatures } from "../remote_control.ts";
+
+const QUESTIONS: Signatures = {
+  ping: "",
+  active: "",
+  reserved: "",
+  scheduled: "",
+  revoked: "",
+  registered: "taskinfoitems...?",
+  active_queues: "",
+  stats: "",
+  conf: "",
+  report: "",
+  clock: "",
+  query_task: "ids...",
+};
+
+/** Asks workers. */
+export const inspect: Command = {
+  summary: "show the state of running workers",
+  usage: "COMMAND [ID ...] [FLAGS]",
+  details: remoteDetails(QUESTIONS),
+  role: "inspect",
+  flags: REMOTE_FLAGS,
+  run: (given) => remote(given, "inspect", QUESTIONS),
+};

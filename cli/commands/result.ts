@@ -1,0 +1,29 @@
+/** `cli.ts result`: print a task's record. */
+import { ConfigurationError } from "../../shared/errors.ts";
+import { ask, show } from "../api_client.ts";
+import { type Command, configOf } from "../command.ts";
+
+/** Prints a record. */
+export const result: Command = {
+  summary: "print a task's record",
+  usage: "ID [FLAGS]",
+  details:
+    "exit codes: 0 success, 1 the task failed or was not found, 2 refused, 3 API not reachable, 4 not finished yet",
+  role: "result",
+  flags: {
+    wait: { value: "SECONDS", help: "how long to wait for the final state" },
+    short: { help: "print only the result" },
+  },
+  async run(given) {
+    const [id] = given.rest;
+    if (!id) {
+      throw new ConfigurationError(
+        "Cannot look up a record without an id: deno task cli result ID",
+      );
+    }
+    const wait = given.own.wait;
+    const query = wait === undefined ? "" : `?wait=${encodeURIComponent(wait)}`;
+    const answer = await ask(configOf(given), `/v1/tasks/${encodeURIComponent(id)}${query}`);
+    return show(answer, { whole: !("short" in given.own) });
+  },
+};

@@ -1,0 +1,38 @@
+/** `cli.ts revoke`: call a task off. */
+import { ConfigurationError } from "../../shared/errors.ts";
+import { ask } from "../api_client.ts";
+import { type Command, configOf } from "../command.ts";
+import { EXIT } from "../exit.ts";
+
+/** Revokes a task. */
+export const revoke: Command = {
+  summary: "revoke a task, or terminate it while it runs",
+  usage: "ID [FLAGS]",
+  details: [
+    "A task that has not started does not start. A running task is refused unless --terminate is given.",
+    "",
+    "exit codes: 0 revoked, or the command was sent to its worker; 1 not found; 2 refused; 3 API not reachable",
+  ].join("\n"),
+  role: "result",
+  flags: {
+    terminate: { help: "terminate a running task; kills its child process with SIGKILL" },
+    unrecorded: { help: "also revoke an id without a record: a task of another system" },
+  },
+  async run(given) {
+    const [id] = given.rest;
+    if (!id) throw new ConfigurationError("Cannot revoke without an id: deno task cli revoke ID");
+    const query = ["terminate", "unrecorded"].filter((flag) => flag in given.own)
+      .map((flag) => `${flag}=true`).join("&");
+    const { state } = await ask(
+      configOf(given),
+      `/v1/tasks/${encodeURIComponent(id)}${query && `?${query}`}`,
+      { method: "DELETE" },
+    );
+    console.log(
+      state === "REVOKED"
+        ? `task ${id} is REVOKED`
+        : `task ${id} is ${state}: its worker was asked to terminate it`,
+    );
+    return EXIT.done;
+  },
+};

@@ -1,0 +1,74 @@
+/** What is written after a command: words of its own, and numbers. */
+import { closest } from "../../shared/text/closest.ts";
+import { ConfigurationError } from "../../shared/errors.ts";
+
+/** The word, if it is one of those that a command knows.
+ *
+ * @param what it is done to, such as `schedules`
+ * @throws {ConfigurationError} saying which word was meant
+ *
+ * @example
+ * ```ts
+ * import { wordOf } from "./arguments.ts";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * assertEquals(wordOf("list", ["list", "show"], "letters"), "list");
+ * assertThrows(() => wordOf("shwo", ["list", "show"], "letters"), Error, "did you mean 'show'?");
+ * ```
+ */
+export function wordOf<Word extends string>(
+  given: string,
+  known: readonly Word[],
+  what: string,
+): Word {
+  const word = known.find((one) => one === given);
+  if (word) return word;
+  const near = closest(given, known);
+  throw new ConfigurationError(
+    `Cannot '${given}' ${what} because it is not a known command: ${
+      near ? `did you mean '${near}'?` : `choose from ${known.join(", ")}`
+    }`,
+  );
+}
+
+/** The flags of these names that are given, as numbers.
+ *
+ * @throws {ConfigurationError} for one that is no number, or below 0
+ *
+ * @example
+ * ```ts
+ * import { numbersOf } from "./arguments.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(numbersOf({ rate: "0.5" }, "rate", "limit"), { rate: 0.5 });
+ * ```
+ */
+export function numbersOf<Name extends string>(
+  flags: Readonly<Record<string, string>>,
+  ...names: Name[]
+): Partial<Record<Name, number>> {
+  const numbers: Partial<Record<Name, number>> = {};
+  for (const name of names) {
+    const text = flags[name];
+    if (text === undefined) continue;
+    const value = Number(text);
+    if (text.trim() === "" || !Number.isFinite(value) || value < 0) {
+      throw new ConfigurationError(
+        `Cannot use '${text}' of --${name} because it is not a number from 0 up: correct it`,
+      );
+    }
+    numbers[name] = value;
+  }
+  return numbers;
+}
+
+/** Refuses words after a command that takes flags only.
+ *
+ * @throws {ConfigurationError} for the first one */
+export function refuseWords([word]: readonly string[], command: string): void {
+  if (word === undefined) return;
+  const remedy = word.includes("=") ? `write --${word}` : `see \`deno task cli ${command} --help\``;
+  throw new ConfigurationError(
+    `Cannot use '${word}' because \`${command}\` takes flags only: ${remedy}`,
+  );
+}

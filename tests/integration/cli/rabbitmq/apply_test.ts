@@ -1,0 +1,192 @@
+/** Rendered definitions against a real broker: imported, compared, imported again. */
+import { assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
+import { Management } from "../../../../cli/rabbitmq/management.ts";
+import { applyDefinitions, readDefinitions } from "../../../../cli/rabbitmq/apply.ts";
+import { describeDifference, diffDefinitions } from "../../../../cli/rabbitmq/difference.ts";
+import type { Definitions } from "../../../../cli/rabbitmq/document.ts";
+import { renderDefinitions, templateDefinitions } from "../../../../cli/rabbitmq/render.ts";
+import { ConfigurationError } from "../../../../shared/errors.ts";
+import { topology } from "../../../../shared/broker/topology.ts";
+import { type Provisioned, unprovisioned } from "../../../support/provisioned.ts";
+import { management } from "../../../support/servers.ts";
+
+const QUEUES = ["celeriac.default", "celeriac.images"];
+
+/** What is not as wanted; the importing administrator gets rights of its own in a vhost that it makes. */
+async function lines(ground: Provisioned, wanted: Definitions): Promise<string[]> {
+  const importer = `user '${new URL(ground.managementUrl).username}'`;
+  return diffDefinitions(wanted, await readDefinitions(ground.management, [ground.vhost]))
+    .filter(({ kind, object }) => kind !== "extra" || !object.includes(importer))
+    .map(describeDifference);
+}
+
+/** What the broker holds for this ground; users belong to no vhost, and other tests come and go. */
+async function ownDefinitions(ground: Provisioned): Promise<Definitions> {
+  const stored = await readDefinitions(ground.management, [ground.vhost]);
+  const own = new Set(stored.permissions.map(({ user }) => user));
+  return { ...stored, users: stored.users.filter(({ name }) => own.has(name)) };
+}
+
+function sorted(definitions: Definitions): string[] {
+  return Object.values(definitions).flat().map((row) => JSON.stringify(row)).sort();
+}
+
+Deno.test("applyDefinitions() makes all that is written down, and the broker agrees", async () => {
+  await using ground = unprovisioned(QUEUES);
+  const wanted = await renderDefinitions(ground.options);
+  const everything = [
+    ...wanted.users,
+    ...wanted.vhosts,
+    ...wanted.permissions,
+    ...wanted.topic_permissions,
+    ...wanted.policies,
+    ...wanted.exchanges,
+    ...wanted.queues,
+    ...wanted.bindings,
+  ];
+
+  const { changed, left } = await applyDefinitions(ground.management, wanted);
+
+  assertEquals(left, []);
+  assertEquals(changed.length, everything.length);
+  assertEquals(changed.filter(({ kind }) => kind !== "missing"), []);
+  assertEquals(await lines(ground, wanted), []);
+});
+
+Deno.test("applyDefinitions() changes nothing the second time, hashes included", async () => {
+  await using ground = unprovisioned(QUEUES);
+  await applyDefinitions(ground.management, await renderDefinitions(ground.options));
+  const before = await ownDefinitions(ground);
+
+  const again = await renderDefinitions({ ...ground.options, stored: before });
+  assertEquals(await applyDefinitions(ground.management, again), { changed: [], left: [] });
+  await management(ground.managementUrl, "POST", "/api/definitions", { ...again, vhosts: [] });
+
+  assertEquals(sorted(await ownDefinitions(ground)), sorted(before));
+});
+
+Deno.test("applyDefinitions() brings a new password into force", async () => {
+  await using ground = unprovisioned([]);
+  const { secrets } = ground.options;
+  await applyDefinitions(ground.management, await renderDefinitions(ground.options));
+  const stored = await readDefinitions(ground.management, [ground.vhost]);
+  const api = `/api/whoami`;
+  assertNotEquals(await management(ground.managementUrlOf("admin"), "GET", api), undefined);
+
+  const rotated = await renderDefinitions({
+    ...ground.options,
+    stored,
+    secrets: {
+      ...secrets,
+      env: (name) => name.endsWith("PASSWORD_ADMIN") ? "changed" : secrets.env(name),
+    },
+  });
+  const { changed, left } = await applyDefinitions(ground.management, rotated);
+
+  assertEquals(left, []);
+  assertEquals(changed.map(({ kind, detail }) => [kind, detail]), [[
+    "different",
+    "password is another",
+  ]]);
+  await assertRejects(() => management(ground.managementUrlOf("admin"), "GET", api), Error, "401");
+  const admin = new URL(ground.managementUrlOf("admin"));
+  admin.password = "changed";
+  assertNotEquals(await management(admin.href, "GET", api), undefined);
+});
+
+Deno.test("applyDefinitions() tells of a queue that exists with other arguments and leaves it alone", async () => {
+  await using ground = unprovisioned(QUEUES);
+  await management(ground.managementUrl, "PUT", `/api/vhosts/${ground.vhost}`, {});
+  await management(ground.managementUrl, "PUT", `/api/queues/${ground.vhost}/celeriac.images`, {
+    durable: true,
+    arguments: { "x-queue-type": "classic", "x-max-priority": 5 },
+  });
+
+  const { left } = await applyDefinitions(
+    ground.management,
+    await renderDefinitions(ground.options),
+  );
+
+  assertEquals(left.map(describeDifference), [
+    `different: queue 'celeriac.images' in vhost '${ground.vhost}' (x-queue-type is "classic", wanted "quorum"; x-max-priority is 5, wanted absent)`,
+  ]);
+});
+
+Deno.test("applyDefinitions() leaves the metadata of a vhost that exists", async () => {
+  await using ground = unprovisioned(QUEUES);
+  await management(ground.managementUrl, "PUT", `/api/vhosts/${ground.vhost}`, {
+    description: "of the shop",
+    tags: ["shop"],
+    default_queue_type: "classic",
+  });
+  const vhost = () => management(ground.managementUrl, "GET", `/api/vhosts/${ground.vhost}`);
+  const { metadata } = await vhost() as { metadata: unknown };
+
+  const { left } = await applyDefinitions(
+    ground.management,
+    await renderDefinitions(ground.options),
+  );
+
+  assertEquals(left, []);
+  assertEquals((await vhost() as { metadata: unknown }).metadata, metadata);
+});
+
+Deno.test("applyDefinitions() says why the broker refuses", async () => {
+  await using ground = unprovisioned([]);
+  const wanted = await renderDefinitions(ground.options);
+  const [policy] = wanted.policies;
+  const broken = { ...wanted, policies: [{ ...policy!, definition: { "no-such-key": 1 } }] };
+
+  const error = await assertRejects(
+    () => applyDefinitions(ground.management, broken),
+    ConfigurationError,
+  );
+
+  assertMatch(error.message, /refused it \(400\): .*no-such-key.* not recognised/);
+});
+
+Deno.test("readDefinitions() shows what is beyond the definitions under our names", async () => {
+  await using ground = unprovisioned(QUEUES);
+  await applyDefinitions(ground.management, await renderDefinitions(ground.options));
+
+  const fewer = templateDefinitions({
+    ...ground.options,
+    topology: topology(["celeriac.default"]),
+    users: ground.users.filter(({ role }) => role !== "flower"),
+  });
+  const found = await lines(ground, fewer);
+
+  const where = `in vhost '${ground.vhost}'`;
+  const flower = ground.users.find(({ role }) => role === "flower")?.name;
+  assertEquals(found, [
+    `extra: binding of queue 'celeriac.images' to exchange 'celeriac' ${where} (key 'celeriac.images')`,
+    `extra: binding of queue 'celeriac.images' to exchange 'celery_delayed_delivery' ${where} (key '#.celeriac.images')`,
+    `extra: binding of queue 'celeriac.images' to exchange 'match.celeriac' ${where} (key '', arguments {"celeriac-queue":"celeriac.images","x-match":"all"})`,
+    `extra: permission of user '${flower}' ${where}`,
+    `extra: queue 'celeriac.images' ${where}`,
+  ]);
+});
+
+Deno.test("applyDefinitions() makes the levels in which Celery delays, once", async () => {
+  await using ground = unprovisioned(QUEUES);
+  for (const delayLevels of ["quorum", "quorum"] as const) {
+    const options = { ...ground.options, delayLevels };
+    const wanted = await renderDefinitions(options);
+    const { left } = await applyDefinitions(ground.management, wanted);
+    assertEquals(left, []);
+  }
+  const { queues } = await readDefinitions(ground.management, [ground.vhost]);
+  const longest = queues.find(({ name }) => name === "celery_delayed_27");
+  assertEquals(longest?.arguments["x-message-ttl"], 2 ** 27 * 1000);
+});
+
+Deno.test("readDefinitions() needs an administrator", async () => {
+  await using ground = unprovisioned([]);
+  await applyDefinitions(ground.management, await renderDefinitions(ground.options));
+  const keda = new Management(ground.managementUrlOf("keda"));
+  await assertRejects(
+    () => readDefinitions(keda, [ground.vhost]),
+    ConfigurationError,
+    "has not the tag 'administrator'",
+  );
+});

@@ -1,0 +1,94 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { Live } from "../../../api/reading/event_hub.ts";
+import type { Message } from "../../../shared/broker/message.ts";
+import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
+import { encodeEvents, EVENT_EXCHANGE } from "../../../shared/celery/event.ts";
+import { Unavailable } from "../../../shared/errors.ts";
+import { declarationFor } from "../../../shared/broker/topology.ts";
+import { eventually } from "../../support/eventually.ts";
+
+const NODE = { hostname: "celeriac@test", pid: 1, clock: () => 1 };
+
+function started(...ids: string[]): Message {
+  return encodeEvents(
+    ids.map((id) => ({ event: { type: "task-started", id, name: "add" } as const, timestamp: 1 })),
+    NODE,
+  );
+}
+
+async function brokerWithEvents(): Promise<MemoryBroker> {
+  const broker = new MemoryBroker();
+  await broker.start();
+  await broker.declare(declarationFor("api", []));
+  return broker;
+}
+
+Deno.test("Live tells each listener of its task, and overhearers of all", async () => {
+  await using broker = await brokerWithEvents();
+  await using live = new Live({ broker });
+  await live.start();
+  await live.ready();
+  const heard: string[] = [];
+  const all = Promise.withResolvers<void>();
+  using _a = live.subscribe("a", ({ uuid }) => heard.push(`a:${uuid}`));
+  using _again = live.subscribe("a", ({ uuid }) => heard.push(`again:${uuid}`));
+  const b = live.subscribe("b", ({ uuid }) => heard.push(`b:${uuid}`));
+  b[Symbol.dispose]();
+  b[Symbol.dispose]();
+  using _all = live.overhear(({ uuid }) => uuid === "end" && all.resolve());
+  await broker.publish({ ...started(), body: new TextEncoder().encode("{broken") }, {
+    mandatory: false,
+  });
+  await broker.publish(started("a", "b", "end"), { mandatory: false });
+  await all.promise;
+  assertEquals(heard, ["a:a", "again:a"]);
+});
+
+Deno.test("Live.subscribe() refuses more than it can serve", () => {
+  const live = new Live({
+    broker: { listen: () => Promise.reject(new Error("not used")) },
+    limit: 1000,
+  });
+  const subscriptions = Array.from(
+    { length: 1000 },
+    (_, n) => live.subscribe(`id-${n}`, () => {}),
+  );
+  assertThrows(() => live.subscribe("one more", () => {}), Unavailable);
+  subscriptions[0]![Symbol.dispose]();
+  live.subscribe("one more", () => {})[Symbol.dispose]();
+});
+
+Deno.test("Live.start() does not wait for the broker, and stop() not either", async () => {
+  let closed = 0;
+  const arriving = Promise.withResolvers<Awaited<ReturnType<MemoryBroker["listen"]>>>();
+  const live = new Live({ broker: { listen: () => arriving.promise } });
+  await live.start();
+  await live.stop();
+  await live.stop();
+  const subscription = {
+    queue: EVENT_EXCHANGE,
+    active: true,
+    lastActivity: 0,
+    ready: () => Promise.resolve(0),
+    cancel: () => Promise.resolve(),
+    close: () => Promise.resolve(void closed++),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  arriving.resolve(subscription);
+  await live.ready();
+  assertEquals(closed, 1);
+});
+
+Deno.test("Live listens while somebody waits, and for a while after, so that workers may be silent", async () => {
+  await using broker = await brokerWithEvents();
+  await using live = new Live({ broker, lingerMs: 20 });
+  await live.start();
+  const somebodyListens = () => broker.publish(started("a")).then(() => true, () => false);
+  await eventually("silence", async () => !await somebodyListens());
+  const heard: (string | null)[] = [];
+  const subscription = live.subscribe("a", ({ uuid }) => heard.push(uuid));
+  await live.ready();
+  await eventually("an event", async () => await somebodyListens() && heard.length > 0);
+  subscription[Symbol.dispose]();
+  await eventually("silence", async () => !await somebodyListens());
+});

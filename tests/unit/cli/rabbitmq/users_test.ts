@@ -1,0 +1,94 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import {
+  type BrokerUser,
+  brokerUsers,
+  projectUser,
+  selectUsers,
+} from "../../../../cli/rabbitmq/users.ts";
+import { ConfigurationError } from "../../../../shared/errors.ts";
+
+function may(user: BrokerUser | undefined, right: "configure" | "write" | "read", name: string) {
+  return new RegExp(user?.permission[right] ?? "^$").test(name);
+}
+
+Deno.test("brokerUsers() names users by role, under a prefix", () => {
+  assertEquals(brokerUsers().map(({ name }) => name), [
+    "celeriac-admin",
+    "celeriac-api",
+    "celeriac-worker",
+    "celeriac-beat",
+    "celeriac-dead",
+    "celeriac-monitor",
+    "celeriac-keda",
+    "celeriac-python",
+    "celeriac-django",
+    "celeriac-flower",
+  ]);
+  assertEquals(brokerUsers({ prefix: "shop_" })[1]?.name, "shop_api");
+});
+
+Deno.test("brokerUsers() makes one administrator, without whom a blank broker has none", () => {
+  const administrators = brokerUsers().filter(({ tags }) => tags.includes("administrator"));
+  assertEquals(administrators.map(({ role }) => role), ["admin"]);
+});
+
+Deno.test("brokerUsers() anchors every pattern but the administrator's", () => {
+  for (const { role, permission, topics } of brokerUsers()) {
+    if (role === "admin") continue;
+    for (const pattern of [permission, ...topics].flatMap(({ write, read }) => [write, read])) {
+      assert(/^\^.*\$$/.test(pattern), `${role}: ${pattern}`);
+      assert(!/\|.*\|/.test(pattern) || pattern.startsWith("^("), `${role}: ${pattern}`);
+    }
+  }
+});
+
+Deno.test("brokerUsers() opens the foreign queues that are named, letter by letter", () => {
+  const users = brokerUsers({ foreignQueues: ["e.mails", "a+b"] });
+  const api = users.find(({ role }) => role === "api");
+  const django = users.find(({ role }) => role === "django");
+  assert(may(api, "write", "e.mails") && may(api, "write", "a+b"));
+  assert(!may(api, "write", "eXmails") && !may(api, "write", "celery"));
+  assert(may(django, "configure", "e.mails") && !may(django, "configure", "celery"));
+});
+
+Deno.test("brokerUsers() lets Celery delay inside the broker: its workers make the levels, its senders send", () => {
+  const of = (role: string) => brokerUsers().find((user) => user.role === role);
+  for (const name of ["celery_delayed_27", "celery_delayed_0", "celery_delayed_delivery"]) {
+    assert(may(of("python"), "configure", name) && may(of("python"), "read", name), name);
+    assertEquals(may(of("django"), "write", name), name !== "celery_delayed_0", name);
+    assert(!may(of("django"), "configure", name) && !may(of("worker"), "write", name), name);
+  }
+});
+
+Deno.test("brokerUsers() without foreign queues opens none", () => {
+  const users = brokerUsers({ foreignQueues: [] });
+  const django = users.find(({ role }) => role === "django");
+  for (const name of ["", "celery"]) {
+    assertEquals(may(django, "configure", name), name === "");
+    assertEquals(may(django, "write", name), false);
+  }
+});
+
+Deno.test("projectUser() has the vhost but for what is ours", () => {
+  const shop = projectUser("shop", ["management"]);
+  assertEquals([shop.name, shop.role, shop.tags], ["shop", "project", ["management"]]);
+  for (const name of ["celery", "celeriacs", "celeryev", "x.celeriac.default", "amq.default"]) {
+    assert(may(shop, "configure", name) && may(shop, "write", name), name);
+  }
+  for (const name of ["celeriac", "celeriac.default", "dlx.celeriac", "match.celeriac"]) {
+    assert(!may(shop, "configure", name) && !may(shop, "read", name), name);
+  }
+  assert(may(shop, "write", "celeriac") && !may(shop, "write", "celeriac.default"));
+});
+
+Deno.test("selectUsers() takes the roles named", () => {
+  const chosen = selectUsers(brokerUsers(), ["worker", "api"]);
+  assertEquals(chosen.map(({ role }) => role), ["api", "worker"]);
+  assertEquals(selectUsers(brokerUsers(), []), []);
+});
+
+Deno.test("selectUsers() knows what was meant", () => {
+  const error = assertThrows(() => selectUsers(brokerUsers(), ["wroker"]), ConfigurationError);
+  assert(error.message.endsWith("did you mean 'worker'?"), error.message);
+  assertThrows(() => selectUsers(brokerUsers(), ["x"]), ConfigurationError, "choose from admin");
+});
