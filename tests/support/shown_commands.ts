@@ -154,13 +154,15 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
 ];
 
 /** Run by `tests/integration/documentation/newcomer_test.ts`, from an empty folder and an empty cache. */
-export const BY_NEWCOMER: readonly string[] = [
-  "npx --yes deno@2.9 task dev",
-  `curl -s http://127.0.0.1:8000/v1/tasks/add -H 'content-type: application/json' -H 'prefer: wait=5' -d '{"kwargs":{"x":2,"y":3}}'`,
-  "deno task dev",
-  "deno task call greet who=world",
-  "deno task cli init ../shop",
-];
+export const BY_NEWCOMER = {
+  start: "npx --yes deno@2.9 task dev",
+  init: "deno task cli init ../shop",
+  dev: "deno task dev",
+  greet: "deno task call greet who=world",
+  total: "deno task call orders.total 'prices=[10,2.5]'",
+  invalid: "deno task call orders.total 'prices=[]'",
+  program: "deno run --check --allow-net=127.0.0.1 call.ts",
+} as const;
 
 /** Commands that no test runs as they are shown, with the reason. */
 export const NOT_EXECUTED: readonly (readonly [RegExp, string])[] = [

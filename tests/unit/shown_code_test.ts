@@ -19,19 +19,32 @@ declare const error: Error;
 export { charge, defineTask, error, handle, input, log, pay, z };
 `;
 
-/** What the modules of the app beside an excerpt export. */
-const APP = `
+/** The contracts of the app that an excerpt belongs to. */
+const CONTRACTS = `
 import { defineTask, z } from "@celeriac/celeriac";
 export const greet = defineTask({
   name: "greet",
   input: z.object({ who: z.string() }),
   output: z.string(),
 });
+export const orderTotal = defineTask({
+  name: "orders.total",
+  input: z.object({ prices: z.array(z.number()) }),
+  output: z.number(),
+});
 export const add = defineTask({ name: "add", input: z.object({ x: z.number(), y: z.number() }) });
 export const total = defineTask({
   name: "total",
   input: z.object({ numbers: z.array(z.number()) }),
 });
+`;
+
+/** The handlers of that app. */
+const HANDLERS = `
+import { handle } from "@celeriac/celeriac/worker";
+import { greet, orderTotal } from "./contracts.ts";
+export const greetHandler = handle(greet, ({ who }) => who);
+export const orderTotalHandler = handle(orderTotal, ({ prices }) => prices.length);
 `;
 
 function whole({ text }: Block): string {
@@ -62,7 +75,8 @@ Deno.test("every TypeScript block of the pages type-checks", async () => {
   const shown = blocks.filter(({ language }) => language === "ts");
   const files = shown.map(({ page, line }) => `${page.replaceAll(/\W/g, "_")}_${line}.ts`);
   await Deno.writeTextFile(`${folder}/context.ts`, CONTEXT);
-  await Deno.writeTextFile(`${folder}/contracts.ts`, APP);
+  await Deno.writeTextFile(`${folder}/contracts.ts`, CONTRACTS);
+  await Deno.writeTextFile(`${folder}/handlers.ts`, HANDLERS);
   for (const [index, file] of files.entries()) {
     await Deno.writeTextFile(`${folder}/${file}`, whole(shown[index]!));
   }

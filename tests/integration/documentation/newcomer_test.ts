@@ -1,5 +1,5 @@
-/** The README, followed from an empty folder with an empty cache; and the examples of docs/learn/workflows.md, on what it has started. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+/** The README and the tutorial, followed from an empty folder with an empty cache; and the examples of docs/learn/workflows.md. */
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { dirname } from "node:path";
 import { copyCheckout, readmeApp } from "../../support/checkout_copy.ts";
 import { blocksOf, commandsOf } from "../../support/documentation.ts";
@@ -43,10 +43,11 @@ Deno.test("the README works as written, from an empty folder with an empty cache
   const parent = await Deno.makeTempDir();
   stack.defer(() => Deno.remove(parent, { recursive: true }));
   const checkout = await copyCheckout(parent);
-  const readme = await Deno.readTextFile(`${checkout}/README.md`);
-  const shown = commandsOf("README.md", readme).map(({ text }) => text);
-  const [start = "", curl = "", startOwn = "", call = "", init = ""] = BY_NEWCOMER;
-  assertEquals(BY_NEWCOMER.filter((text) => !shown.includes(text)), []);
+  const textOf = (page: string) => Deno.readTextFile(`${checkout}/${page}`);
+  const readme = await textOf("README.md");
+  const tutorial = await textOf("docs/start/tutorial.md");
+  const shown = [...commandsOf("", readme), ...commandsOf("", tutorial)].map(({ text }) => text);
+  assertEquals(Object.values<string>(BY_NEWCOMER).filter((text) => !shown.includes(text)), []);
 
   const env: Record<string, string> = {
     DENO_DIR: `${parent}/cache`,
@@ -65,28 +66,24 @@ Deno.test("the README works as written, from an empty folder with an empty cache
     await process.said(/^ *curl .*\n/m, { timeoutMs: FIRST_START_MS });
     console.log(`${text}: ready after ${Math.round((performance.now() - started) / 1000)} s`);
     const [, url = ""] = /ready at (http:\S+)/.exec(process.output) ?? [];
-    return { url, printed: /^ *(curl .*)$/m.exec(process.output)?.[1] };
+    return { url, process, printed: /^ *(curl .*)$/m.exec(process.output)?.[1] };
   };
 
-  // "With Deno 2.9 installed use `deno`; otherwise put `npx --yes deno@2.9` in its place."
+  // "With Deno 2.9 installed, type `deno` instead of `npx --yes deno@2.9`."
+  const { start } = BY_NEWCOMER;
   const command = await hasProgram("npx") ? start : start.replace("npx --yes deno@2.9", "deno");
   const { url, printed } = await launch(command, checkout);
 
-  await t.step(
-    "the line that dev prints is the README's, and answers with the result",
-    async () => {
-      assertEquals(printed, curl.replace("http://127.0.0.1:8000", url));
-      const { state, result } = JSON.parse(await run("sh", ["-c", printed!]));
-      assertEquals({ state, result }, { state: "SUCCESS", result: 5 });
-      const reference = await (await fetch(`${url}/docs`)).text();
-      for (const task of ["text.statistics", "csv.summary", "image.thumbnail", "total"]) {
-        assertStringIncludes(reference, task);
-      }
-    },
-  );
+  await t.step("the command that dev prints answers with the result", async () => {
+    const { state, result } = JSON.parse(await run("sh", ["-c", printed!]));
+    assertEquals({ state, result }, { state: "SUCCESS", result: 5 });
+    const reference = await (await fetch(`${url}/docs`)).text();
+    for (const task of ["text.statistics", "csv.summary", "image.thumbnail", "total"]) {
+      assertStringIncludes(reference, task);
+    }
+  });
 
-  const page = await Deno.readTextFile(`${checkout}/docs/learn/workflows.md`);
-  const blocks = blocksOf("docs/learn/workflows.md", page);
+  const blocks = blocksOf("docs/learn/workflows.md", await textOf("docs/learn/workflows.md"));
 
   await t.step("the workflows of docs/learn/workflows.md end as the page says", async () => {
     const bodies = blocks.filter(({ language }) => language === "json").map(({ text }) => text);
@@ -117,29 +114,71 @@ Deno.test("the README works as written, from an empty folder with an empty cache
     assertEquals((await ended(url, id)).result, 11);
   });
 
-  await t.step("a task of one's own runs in a folder of its own", async () => {
-    const app = await readmeApp();
-    const folder = `${parent}/shop`;
-    await run("sh", ["-c", init], { cwd: checkout, env, timeoutMs: FIRST_START_MS });
-    await run("sh", ["-c", "deno task test"], { cwd: folder, env, timeoutMs: FIRST_START_MS });
-    const own = await launch(startOwn, folder);
-    const output = await run("sh", ["-c", call], {
-      cwd: folder,
-      env: { ...env, CELERIAC_URL: own.url },
+  const shop = `${parent}/shop`;
+  const sh = (text: string, variables: Record<string, string> = {}) =>
+    run("sh", ["-c", text], {
+      cwd: shop,
+      env: { ...env, ...variables },
       timeoutMs: FIRST_START_MS,
     });
-    assertEquals(output.trim(), '"Hello, world!"');
 
-    // docs/learn/schedules.md goes on with the same module, which `dev` loads again.
-    const page = await Deno.readTextFile(`${checkout}/docs/learn/schedules.md`);
-    const [schedules] = blocksOf("docs/learn/schedules.md", page).filter(({ language }) =>
-      language === "ts"
+  await t.step("the tutorial works as written", async () => {
+    await run("sh", ["-c", BY_NEWCOMER.init], { cwd: checkout, env, timeoutMs: FIRST_START_MS });
+    await sh("deno task test");
+    const own = await launch(BY_NEWCOMER.dev, shop);
+    const call = (text: string) => sh(text, { CELERIAC_URL: own.url });
+    assertEquals((await call(BY_NEWCOMER.greet)).trim(), '"Hello, world!"');
+
+    const sections = tutorial.split(/^## /m);
+    const write = async (step: number) => {
+      for (const { language, text } of blocksOf("", sections[step]!)) {
+        const [, name] = /^\/\/ (\w+\.ts)$/m.exec(text) ?? [];
+        if (language !== "ts") continue;
+        await Deno.writeTextFile(`${shop}/${name}`, text.replace("http://127.0.0.1:8000", own.url));
+      }
+    };
+    /** While `dev` reloads, it does not answer. */
+    const total = () => call(BY_NEWCOMER.total).then((text) => text.trim(), () => undefined);
+
+    await write(3);
+    assertEquals(await eventually("the new task", total), "12.5");
+    const message = /^celeriac: (422 .*)$/m.exec(sections[3]!)?.[1] ?? "";
+    const { message: rejection } = await assertRejects(() => call(BY_NEWCOMER.invalid), Error);
+    assertStringIncludes(rejection, message);
+
+    await write(4);
+    const retried = /orders\.total\[.*\] failed, next attempt in .*: Error\('The tax service .*'\)/;
+    await eventually("the retry", async () => {
+      const result = await total();
+      return result === "12.5" && retried.test(own.process.output);
+    });
+
+    await write(5);
+    assertEquals((await sh(BY_NEWCOMER.program)).trim(), "SUCCESS 12.5");
+    const program = await Deno.readTextFile(`${shop}/call.ts`);
+    await Deno.writeTextFile(`${shop}/call.ts`, program.replace("prices:", "price:"));
+    await assertRejects(() => sh(BY_NEWCOMER.program), Error, "does not exist in type");
+
+    await write(6);
+    await Deno.remove(`${shop}/call.ts`);
+    assertMatch(await sh("deno task test"), /\b3 passed/);
+
+    // docs/learn/schedules.md adds schedules to the same module.
+    const [schedules] = blocksOf("", await textOf("docs/learn/schedules.md"))
+      .filter(({ language }) => language === "ts");
+    const contracts = await Deno.readTextFile(`${shop}/contracts.ts`);
+    await Deno.writeTextFile(
+      `${shop}/contracts.ts`,
+      schedules!.text + contracts.replace(/^import .*$/m, ""),
     );
-    const greet = app.get("contracts.ts")!.replace(/^import .*$/m, "");
-    await Deno.writeTextFile(`${folder}/contracts.ts`, schedules!.text + greet);
     await eventually("the schedule of the app", async () => {
       const list = await fetch(`${own.url}/v1/schedules`).then((answer) => answer.text(), () => "");
       return list.includes("nightly-report");
     });
+  });
+
+  await t.step("the README's own modules pass their test and compile", async () => {
+    for (const [name, text] of await readmeApp()) await Deno.writeTextFile(`${shop}/${name}`, text);
+    assertMatch(await sh("deno task test && deno check call.ts"), /\b1 passed/);
   });
 });
