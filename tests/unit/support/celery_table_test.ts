@@ -4,7 +4,7 @@ import { celeryTable } from "../../support/celery_table.ts";
 const document = `
 | feature       | shown by                                                   |
 | ------------- | ---------------------------------------------------------- |
-| retry         | tests/unit/retry_test.ts                                   |
+| retry         | tests/unit/contracts/retry_test.ts                                   |
 | chain         | tests/interop/canvas_test.ts, tests/unit/celery/a_test.ts  |
 | stamps (5.7.0) | tests/interop/canvas_test.ts                              |
 | T1: integers  | wide | tests/interop/wire_test.ts                          |

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { loadConfig, parseFlags } from "../../shared/config/config.ts";
-import { ConfigurationError } from "../../shared/errors.ts";
-import { flagOf, type SettingKey, SETTINGS, settingsOf } from "../../shared/config/settings.ts";
+import { loadConfig, parseFlags } from "../../../shared/config/config.ts";
+import { ConfigurationError } from "../../../shared/errors.ts";
+import { flagOf, type SettingKey, SETTINGS, settingsOf } from "../../../shared/config/settings.ts";
 
 const NOTHING = { flags: {}, env: () => undefined };
 

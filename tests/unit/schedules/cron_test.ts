@@ -1,9 +1,9 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { cron } from "../../shared/schedules/cron.ts";
-import { InvalidInput } from "../../shared/errors.ts";
-import { upcoming } from "../../shared/schedules/timing.ts";
-import { dueAmong, type Fields, wallMinutes } from "../support/wall_clock.ts";
+import { cron } from "../../../shared/schedules/cron.ts";
+import { InvalidInput } from "../../../shared/errors.ts";
+import { upcoming } from "../../../shared/schedules/timing.ts";
+import { dueAmong, type Fields, wallMinutes } from "../../support/wall_clock.ts";
 
 function times(line: string, timezone: string, from: string, count: number): string[] {
   return upcoming(cron(line, timezone), new Date(from), count)

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Events, type TaskEvent } from "../../shared/telemetry/events.ts";
-import { Metrics } from "../../shared/telemetry/metrics.ts";
+import { Events, type TaskEvent } from "../../../shared/telemetry/events.ts";
+import { Metrics } from "../../../shared/telemetry/metrics.ts";
 
 async function sample(metrics: Metrics, series: string): Promise<string | undefined> {
   const line = (await metrics.render()).split("\n").find((line) => line.startsWith(`${series} `));

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { InvalidInput } from "../../shared/errors.ts";
-import { missed, nextOf, upcoming } from "../../shared/schedules/timing.ts";
+import { InvalidInput } from "../../../shared/errors.ts";
+import { missed, nextOf, upcoming } from "../../../shared/schedules/timing.ts";
 
 const at = (seconds: number) => new Date(Date.UTC(2026, 0, 1) + seconds * 1000);
 const every = (seconds: number) => nextOf({ every: seconds, anchor: at(0) });

@@ -1,12 +1,12 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { ConfigurationError } from "../../shared/errors.ts";
+import { ConfigurationError } from "../../../shared/errors.ts";
 import {
   isWorthRetrying,
   NO_RETRY,
   retryDelay,
   retryPolicy,
-} from "../../shared/contracts/retry.ts";
+} from "../../../shared/contracts/retry.ts";
 
 Deno.test("retryDelay() doubles up to the cap when there is no jitter", () => {
   const policy = retryPolicy({ maxAttempts: 10, base: 1, cap: 5, jitter: 0 });

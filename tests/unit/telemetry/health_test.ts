@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { type Check, databaseCheck, healthRoutes } from "../../shared/telemetry/health.ts";
-import { Metrics } from "../../shared/telemetry/metrics.ts";
+import { type Check, databaseCheck, healthRoutes } from "../../../shared/telemetry/health.ts";
+import { Metrics } from "../../../shared/telemetry/metrics.ts";
 
 const well: Check = { name: "well", look: () => ({ ok: true, state: "connected" }) };
 const ill: Check = {

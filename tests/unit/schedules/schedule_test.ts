@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { ConfigurationError } from "../../shared/errors.ts";
-import { defineTask, schedule, z } from "../../shared/mod.ts";
-import { type ScheduleDefinition, schedulesOf } from "../../shared/schedules/schedule.ts";
+import { ConfigurationError } from "../../../shared/errors.ts";
+import { defineTask, schedule, z } from "../../../shared/mod.ts";
+import { type ScheduleDefinition, schedulesOf } from "../../../shared/schedules/schedule.ts";
 
 const report = defineTask({
   name: "report",

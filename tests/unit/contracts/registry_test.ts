@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { ConfigurationError } from "../../shared/errors.ts";
-import { defineTask, z } from "../../shared/mod.ts";
-import { Registry } from "../../shared/contracts/registry.ts";
-import type { TaskDefinition } from "../../shared/contracts/task_definition.ts";
+import { ConfigurationError } from "../../../shared/errors.ts";
+import { defineTask, z } from "../../../shared/mod.ts";
+import { Registry } from "../../../shared/contracts/registry.ts";
+import type { TaskDefinition } from "../../../shared/contracts/task_definition.ts";
 
 const input = z.object({ x: z.number() });
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Declaration } from "../../shared/broker/declaration.ts";
-import { declarationFor, destinationOf, topology } from "../../shared/broker/topology.ts";
+import type { Declaration } from "../../../shared/broker/declaration.ts";
+import { declarationFor, destinationOf, topology } from "../../../shared/broker/topology.ts";
 
 const QUEUES = ["celeriac.default", "celeriac.images"];
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Loop } from "../../shared/runtime/loop.ts";
+import { Loop } from "../../../shared/runtime/loop.ts";
 
 /** Rounds that can be waited for. */
 function counted(rest: (round: number) => number) {

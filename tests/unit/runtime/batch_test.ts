@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Batch, type BatchOptions } from "../../shared/runtime/batch.ts";
-import { CeleriacError, Unavailable } from "../../shared/errors.ts";
+import { Batch, type BatchOptions } from "../../../shared/runtime/batch.ts";
+import { CeleriacError, Unavailable } from "../../../shared/errors.ts";
 
 /** A flush that waits to be let go, and knows what it was given. */
 function gated() {

@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import type { HeaderValue } from "../../shared/broker/message.ts";
-import type { Database } from "../../shared/database/database.ts";
-import { Outbox, type StampValues } from "../../shared/outbox/outbox.ts";
-import { fromStored } from "../../shared/broker/stored_message.ts";
-import { type Migrated, migratedPglite, migratedPostgres } from "../support/migrated.ts";
-import { entry, message } from "../support/settlements.ts";
+import type { HeaderValue } from "../../../shared/broker/message.ts";
+import type { Database } from "../../../shared/database/database.ts";
+import { Outbox, type StampValues } from "../../../shared/outbox/outbox.ts";
+import { fromStored } from "../../../shared/broker/stored_message.ts";
+import { type Migrated, migratedPglite, migratedPostgres } from "../../support/migrated.ts";
+import { entry, message } from "../../support/settlements.ts";
 
 const STORED =
   "select exchange, routing_key, properties, headers, body from celeriac.outbox where task_id = $1";

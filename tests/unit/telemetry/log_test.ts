@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { LogOutput } from "../../shared/telemetry/log.ts";
-import { jsonLine, textLine } from "../../shared/telemetry/log_format.ts";
+import { LogOutput } from "../../../shared/telemetry/log.ts";
+import { jsonLine, textLine } from "../../../shared/telemetry/log_format.ts";
 
 type Part = Parameters<typeof textLine>[0];
 

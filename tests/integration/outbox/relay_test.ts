@@ -1,24 +1,30 @@
 import { assert, assertEquals, assertObjectMatch } from "@std/assert";
-import { AmqpBroker } from "../../shared/broker/amqp/broker.ts";
-import type { Broker, Delivery } from "../../shared/broker/broker.ts";
-import type { Message } from "../../shared/broker/message.ts";
-import { makeDjangoTables } from "../../shared/database/django.ts";
-import { DatabaseJournal } from "../../shared/broker/memory/database_journal.ts";
-import { MemoryBroker } from "../../shared/broker/memory/broker.ts";
-import type { Database, Parameter } from "../../shared/database/database.ts";
-import { PostgresDatabase } from "../../shared/database/postgres.ts";
-import { DeadLetters } from "../../shared/dead_letters/store.ts";
-import { DatabaseUnavailable } from "../../shared/errors.ts";
-import { Outbox, type OutboxEntry } from "../../shared/outbox/outbox.ts";
-import { resultStore } from "../../shared/results/open_store.ts";
-import { consumed, queues, started, text, texts } from "../support/broker_ground.ts";
-import { eventually } from "../support/eventually.ts";
-import type { Inbox } from "../support/inbox.ts";
-import { migratedPglite, migratedPostgres } from "../support/migrated.ts";
-import { TcpProxy } from "../support/proxy.ts";
-import { relayOf } from "../support/relay.ts";
-import { freshVhost } from "../support/servers.ts";
-import { entry, type GivenEntry, message, settlement, submission } from "../support/settlements.ts";
+import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
+import type { Broker, Delivery } from "../../../shared/broker/broker.ts";
+import type { Message } from "../../../shared/broker/message.ts";
+import { makeDjangoTables } from "../../../shared/database/django.ts";
+import { DatabaseJournal } from "../../../shared/broker/memory/database_journal.ts";
+import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
+import type { Database, Parameter } from "../../../shared/database/database.ts";
+import { PostgresDatabase } from "../../../shared/database/postgres.ts";
+import { DeadLetters } from "../../../shared/dead_letters/store.ts";
+import { DatabaseUnavailable } from "../../../shared/errors.ts";
+import { Outbox, type OutboxEntry } from "../../../shared/outbox/outbox.ts";
+import { resultStore } from "../../../shared/results/open_store.ts";
+import { consumed, queues, started, text, texts } from "../../support/broker_ground.ts";
+import { eventually } from "../../support/eventually.ts";
+import type { Inbox } from "../../support/inbox.ts";
+import { migratedPglite, migratedPostgres } from "../../support/migrated.ts";
+import { TcpProxy } from "../../support/proxy.ts";
+import { relayOf } from "../../support/relay.ts";
+import { freshVhost } from "../../support/servers.ts";
+import {
+  entry,
+  type GivenEntry,
+  message,
+  settlement,
+  submission,
+} from "../../support/settlements.ts";
 
 const QUEUE = "celeriac.relayed";
 
