@@ -6,9 +6,9 @@ import { importModule, moduleUrl } from "../shared/contracts/modules.ts";
 import { Registry } from "../shared/contracts/registry.ts";
 import { type CodeSchedule, schedulesOf } from "../shared/schedules/schedule.ts";
 import { type Config, type Role, SETTINGS } from "../shared/config/settings.ts";
-import { deniedAtLoad } from "../workers/denial.ts";
+import { deniedAtLoad } from "../workers/running/permission_denial.ts";
 import { Handlers } from "../workers/handlers.ts";
-import { tolerateUndeclaredVariables } from "../workers/package_environment.ts";
+import { tolerateUndeclaredVariables } from "../workers/sandbox/child/package_environment.ts";
 
 /** The sample app: what `dev` runs when no modules are named, and other roles with `--sample`. */
 const SAMPLE: Modules = {

@@ -3,9 +3,9 @@ import type { z } from "zod";
 import { ConfigurationError } from "../shared/errors.ts";
 import type { Registry } from "../shared/contracts/registry.ts";
 import { isContract, type TaskContract } from "../shared/contracts/task.ts";
-import type { Completion } from "./completion.ts";
-import type { Context } from "./context.ts";
-import type { Replacement } from "./replacement.ts";
+import type { Completion } from "./running/completion.ts";
+import type { Context } from "./running/context.ts";
+import type { Replacement } from "./running/replacement.ts";
 
 const HANDLER = Symbol.for("celeriac.handler");
 

@@ -14,10 +14,10 @@
  * @module
  */
 export { type Answer, handle, type Handler } from "./handlers.ts";
-export type { Completion, CompletionSql } from "./completion.ts";
+export type { Completion, CompletionSql } from "./running/completion.ts";
 export type { Parameter } from "../shared/database/database.ts";
-export type { Context, TaskLog } from "./context.ts";
-export type { Replacement } from "./replacement.ts";
-export type { TaskRequest } from "./request.ts";
-export type { SubmitOptions, SubmittedWork } from "./sent_work.ts";
+export type { Context, TaskLog } from "./running/context.ts";
+export type { Replacement } from "./running/replacement.ts";
+export type { TaskRequest } from "./running/request.ts";
+export type { SubmitOptions, SubmittedWork } from "./running/task_submissions.ts";
 export { Ignore, Reject, Retry, SoftTimeLimitExceeded } from "../shared/errors.ts";

@@ -1,7 +1,7 @@
 /** How many deliveries a consumer takes: as many as keep its places busy, and no more, so that the backlog is shared among workers. */
 import { MAX_PREFETCH } from "../shared/broker/errors.ts";
 import type { TaskContract } from "../shared/contracts/task.ts";
-import type { Slots } from "./slots.ts";
+import type { Slots } from "./running/semaphore.ts";
 
 /** Seconds from a delivery's answer to the next delivery, with the commit of a record between: what lies ready bridges it. */
 const ROUND_TRIP = 0.05;

@@ -7,17 +7,17 @@ import { waitAtMost } from "../shared/runtime/waits.ts";
 import { consumedDeclaration } from "../shared/broker/topology.ts";
 import { Consumer } from "../shared/broker/consuming/consumer.ts";
 import { Consumers } from "../shared/broker/consuming/consumers.ts";
-import type { AddOptions, Crew } from "./control/node.ts";
-import { declared } from "./declared.ts";
-import type { Executor } from "./executor.ts";
-import type { Holds } from "./holds.ts";
-import { HeldDelivery } from "./held_delivery.ts";
-import type { InHand } from "./in_hand.ts";
+import type { AddOptions, Crew } from "./control/control_context.ts";
+import { declared } from "./wait_for_topology.ts";
+import type { Executor } from "./delivery/executor.ts";
+import type { Holds } from "./delivery/holds.ts";
+import { HeldDelivery } from "./delivery/held_delivery.ts";
+import type { InHand } from "./delivery/in_flight.ts";
 import type { Prefetch } from "./prefetch.ts";
-import type { Run } from "./run.ts";
-import type { Runner } from "./runner.ts";
+import type { Run } from "./delivery/delivery_result.ts";
+import type { Runner } from "./running/runner.ts";
 import type { Pools } from "./sandbox/pools.ts";
-import { traceDelivery, traceOutcome } from "./tracing.ts";
+import { traceDelivery, traceOutcome } from "./delivery/delivery_tracing.ts";
 
 /** Once handlers are abandoned: time to answer their deliveries before the channels close, which also gives them back. */
 const SETTLE_MS = 5000;

@@ -4,7 +4,7 @@ import { sanitizeText } from "../shared/database/sanitize_text.ts";
 import { Loop } from "../shared/runtime/loop.ts";
 import type { Service } from "../shared/runtime/service.ts";
 import { waitAtMost } from "../shared/runtime/waits.ts";
-import type { Holds } from "./holds.ts";
+import type { Holds } from "./delivery/holds.ts";
 
 /** Seconds without a renewal after which other workers take over the tasks of one that holds them. */
 export const LEASE_SECONDS = 10;

@@ -12,7 +12,7 @@ import type { GRANTS } from "../../shared/contracts/permissions.ts";
 import { type Config, type Role, settingsOf } from "../../shared/config/settings.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
 import { CHILD_VARIABLES, hasFolder } from "../../workers/sandbox/permissions.ts";
-import { SHELL } from "../../workers/sandbox/warden.ts";
+import { SHELL } from "../../workers/sandbox/process_monitor.ts";
 import { loadRegistry, type Modules, modulesOf } from "../app.ts";
 import { type Command, ownFlags } from "../command.ts";
 import { databasePermissions } from "../permissions/database_permissions.ts";

@@ -4,7 +4,7 @@
  * of its standard input, which the kernel closes with this process, then stops the child: SIGTERM first, SIGKILL later.
  * @module
  */
-import { SHELL } from "../../workers/sandbox/warden.ts";
+import { SHELL } from "../../workers/sandbox/process_monitor.ts";
 
 /** Seconds that the child has to finish its tasks. */
 const GRACE = 30;

@@ -9,7 +9,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { TaskEvent } from "../../shared/telemetry/events.ts";
 import { type Log, startLog } from "../../shared/telemetry/log.ts";
-import { taskLines } from "../../workers/task_lines.ts";
+import { taskLines } from "../../workers/task_event_log.ts";
 
 const TASKS = 50_000;
 const ROUNDS = 5;

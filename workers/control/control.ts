@@ -13,12 +13,12 @@ import {
 import { closest } from "../../shared/text/closest.ts";
 import { CeleriacError, InvalidInput, Malformed } from "../../shared/errors.ts";
 import type { Service } from "../../shared/runtime/service.ts";
-import { Arguments } from "./arguments.ts";
-import { INSPECTING } from "./inspecting.ts";
+import { Arguments } from "./command_arguments.ts";
+import { INSPECTING } from "./inspect_commands.ts";
 import { hasNeighbours, mingle } from "./mingle.ts";
-import { type Command, type Node, SILENT } from "./node.ts";
-import { STAFFING } from "./staffing.ts";
-import { STEERING } from "./steering.ts";
+import { type Command, type Node, SILENT } from "./control_context.ts";
+import { STAFFING } from "./pool_commands.ts";
+import { STEERING } from "./task_commands.ts";
 
 /** Arguments of a control queue, as every Celery node declares its own (kombu/pidbox.py). */
 const QUEUE_ARGUMENTS = { "x-message-ttl": 300_000, "x-expires": 10_000 };

@@ -6,7 +6,7 @@ import { encodeRequest } from "../../shared/celery/control.ts";
 import { isObject } from "../../shared/celery/shape.ts";
 import { BrokerUnavailable, Unroutable } from "../../shared/errors.ts";
 import { inquire } from "../../shared/celery/control_client.ts";
-import type { Node } from "./node.ts";
+import type { Node } from "./control_context.ts";
 
 /** How long neighbours may take to answer: as long as Celery gives them. */
 const PATIENCE_MS = 1000;

@@ -1,8 +1,8 @@
 /** Standard error of a child: logged line by line, with the task that runs, and kept to explain the child's end. */
 import { getLogger } from "@logtape/logtape";
-import type { Attempt } from "./attempt.ts";
-import { LastWords } from "./last_words.ts";
-import { readLines } from "./lines.ts";
+import type { Attempt } from "./child_attempt.ts";
+import { LastWords } from "./exit_reason.ts";
+import { readLines } from "./read_lines.ts";
 
 /** Characters of a line. */
 const MAX_LINE = 8 * 1024;

@@ -6,7 +6,7 @@ import { configFileOf } from "../../shared/config/config_file.ts";
 import type { Permissions } from "../../shared/contracts/permissions.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
 import { type Handler, isHandler } from "../handlers.ts";
-import { ModuleGraph } from "../module_graph.ts";
+import { ModuleGraph } from "./module_graph.ts";
 import { childEnvironment } from "./permissions.ts";
 
 /** What a child loads. */

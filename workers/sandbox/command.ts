@@ -2,7 +2,7 @@
 import { configFileOf } from "../../shared/config/config_file.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
 import type { Permissions } from "../../shared/contracts/permissions.ts";
-import { childModule } from "./child.ts";
+import { childModule } from "./child/child.ts";
 import type { LoadedModules } from "./child_modules.ts";
 import { childEnvironment, childFlags } from "./permissions.ts";
 

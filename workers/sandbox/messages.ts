@@ -1,8 +1,8 @@
 /** What a worker and its child processes say to one another. Values of tasks travel as JSON text, so that integers beyond 2^53 survive. */
 import type { Violation } from "../../shared/errors.ts";
 import type { Carrier } from "../../shared/telemetry/tracing.ts";
-import type { StoredRequest } from "../request.ts";
-import type { SubmittedWork } from "../sent_work.ts";
+import type { StoredRequest } from "../running/request.ts";
+import type { SubmittedWork } from "../running/task_submissions.ts";
 import type { ErrorRecord } from "./error_record.ts";
 
 /** A log line of a handler in a child. */

@@ -4,10 +4,10 @@ import { checkedPermissions, type Permissions } from "../../shared/contracts/per
 import { type SandboxLimits, sandboxLimits } from "../../shared/contracts/sandbox_policy.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import { pause } from "../../shared/runtime/waits.ts";
-import type { SandboxRunOptions, SandboxTask } from "./attempt.ts";
+import type { SandboxRunOptions, SandboxTask } from "./child_attempt.ts";
 import type { ChildOptions } from "./command.ts";
-import type { Folders } from "./folder.ts";
-import { type ChildEnd, endOf, NeverStarted, Stopped } from "./ends.ts";
+import type { Folders } from "./folders/folders.ts";
+import { type ChildEnd, endOf, NeverStarted, Stopped } from "./child_errors.ts";
 import { Sandbox } from "./sandbox.ts";
 import type { SandboxOptions } from "./sandbox_options.ts";
 

@@ -3,13 +3,13 @@ import type { Config } from "../../shared/config/settings.ts";
 import type { SandboxLimits } from "../../shared/contracts/sandbox_policy.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
-import { Slots } from "../slots.ts";
-import type { SandboxRunOptions, SandboxTask } from "./attempt.ts";
+import { Slots } from "../running/semaphore.ts";
+import type { SandboxRunOptions, SandboxTask } from "./child_attempt.ts";
 import type { ChildModules, LoadedModules } from "./child_modules.ts";
-import { Folders } from "./folder.ts";
+import { Folders } from "./folders/folders.ts";
 import { ProcessPool, type ProcessPoolOptions } from "./pool.ts";
 import type { Sandbox } from "./sandbox.ts";
-import { Warden } from "./warden.ts";
+import { Warden } from "./process_monitor.ts";
 
 /** How to make {@linkcode Pools}. */
 export interface PoolsOptions

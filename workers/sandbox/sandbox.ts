@@ -2,19 +2,19 @@
 import { getLogger } from "@logtape/logtape";
 import { parseJson } from "../../shared/celery/python_json.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
-import { Attempt, type SandboxRunOptions, type SandboxTask } from "./attempt.ts";
+import { Attempt, type SandboxRunOptions, type SandboxTask } from "./child_attempt.ts";
 import { startChild } from "./command.ts";
 import { ChildLog } from "./child_log.ts";
-import { closed, lostBy, misused, NeverStarted, Recycled, unusable } from "./ends.ts";
+import { closed, lostBy, misused, NeverStarted, Recycled, unusable } from "./child_errors.ts";
 import { reviveError } from "./error_record.ts";
-import type { Folder } from "./folder.ts";
+import type { Folder } from "./folders/folders.ts";
 import { encodeFrame, FrameDecoder } from "./frames.ts";
 import type { FromChild, ToChild } from "./messages.ts";
-import { PastRuns } from "./past_runs.ts";
+import { PastRuns } from "./past_attempts.ts";
 import { hasFolder } from "./permissions.ts";
 import { lowerPriority } from "./priority.ts";
 import type { SandboxOptions } from "./sandbox_options.ts";
-import type { Usage } from "./warden.ts";
+import type { Usage } from "./process_monitor.ts";
 
 /** Milliseconds in which a child must have loaded the app's modules. */
 const READY_MS = 60_000;

@@ -1,6 +1,6 @@
 /** What a child is, and when it is used up. */
 import type { ChildOptions } from "./command.ts";
-import type { Folders } from "./folder.ts";
+import type { Folders } from "./folders/folders.ts";
 
 /** How to start a child. */
 export interface SandboxOptions extends ChildOptions {

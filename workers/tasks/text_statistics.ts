@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { textStatistics } from "../../shared/tasks/text_statistics.ts";
-import type { Context } from "../context.ts";
+import type { Context } from "../running/context.ts";
 import { handle } from "../handlers.ts";
 
 type Statistics = z.input<NonNullable<typeof textStatistics.output>>;

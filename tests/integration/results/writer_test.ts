@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { v7 } from "uuid";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { DatabaseRefused, DatabaseUnavailable } from "../../../shared/errors.ts";
-import { ClaimReader } from "../../../shared/results/claims.ts";
+import { ClaimReader } from "../../../workers/delivery/claims.ts";
 import { PostgresResultStore } from "../../../shared/results/postgres.ts";
 import { ResultWriter } from "../../../shared/results/writer.ts";
 import { migratedPostgres } from "../../support/migrated.ts";

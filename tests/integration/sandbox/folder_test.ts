@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConfigurationError } from "../../../shared/errors.ts";
-import { Folders } from "../../../workers/sandbox/folder.ts";
+import { Folders } from "../../../workers/sandbox/folders/folders.ts";
 import { eventually } from "../../support/eventually.ts";
 import { Process } from "../../support/process.ts";
 

@@ -3,7 +3,7 @@
  *     deno run -A held_folder.ts PARENT
  * @module
  */
-import { Folders } from "../../../workers/sandbox/folder.ts";
+import { Folders } from "../../../workers/sandbox/folders/folders.ts";
 
 const folders = new Folders(Deno.args[0]!);
 const { path } = await folders.make();

@@ -14,7 +14,7 @@ import {
   type Violation,
 } from "../../../shared/errors.ts";
 import type { TaskContract } from "../../../shared/contracts/task.ts";
-import type { SandboxRunOptions } from "../../../workers/sandbox/attempt.ts";
+import type { SandboxRunOptions } from "../../../workers/sandbox/child_attempt.ts";
 import { ChildModules } from "../../../workers/sandbox/child_modules.ts";
 import { Pools } from "../../../workers/sandbox/pools.ts";
 import * as hostile from "../../app/hostile_contracts.ts";

@@ -13,7 +13,7 @@ import type { TaskContract } from "../../../shared/contracts/task.ts";
 import { ChildModules } from "../../../workers/sandbox/child_modules.ts";
 import { ProcessPool, type ProcessPoolOptions } from "../../../workers/sandbox/pool.ts";
 import type { SandboxLogLine } from "../../../workers/sandbox/messages.ts";
-import type { SandboxTask } from "../../../workers/sandbox/attempt.ts";
+import type { SandboxTask } from "../../../workers/sandbox/child_attempt.ts";
 import * as app from "../../app/contracts.ts";
 import { eventually } from "../../support/eventually.ts";
 

@@ -10,7 +10,7 @@ import {
 import { encodeTask } from "../../../shared/celery/message.ts";
 import { Malformed } from "../../../shared/errors.ts";
 import type { TaskEvent } from "../../../shared/telemetry/events.ts";
-import { sentEvent } from "../../../workers/sent.ts";
+import { sentEvent } from "../../../workers/sent_events.ts";
 
 function node(): EventNode {
   let clock = 0;

@@ -1,10 +1,10 @@
 /** Real input for the sample tasks, and what a handler run by itself needs.
  * @module
  */
-import { completion } from "../../../workers/completion.ts";
-import { createContext } from "../../../workers/context.ts";
-import { replacement } from "../../../workers/replacement.ts";
-import { wholeRequest } from "../../../workers/request.ts";
+import { completion } from "../../../workers/running/completion.ts";
+import { createContext } from "../../../workers/running/context.ts";
+import { replacement } from "../../../workers/running/replacement.ts";
+import { wholeRequest } from "../../../workers/running/request.ts";
 
 const FIXTURES = new URL("../../fixtures/", import.meta.url);
 

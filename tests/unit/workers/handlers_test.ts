@@ -1,11 +1,11 @@
-import { completion } from "../../../workers/completion.ts";
+import { completion } from "../../../workers/running/completion.ts";
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ConfigurationError } from "../../../shared/errors.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
-import { createContext } from "../../../workers/context.ts";
-import { replacement } from "../../../workers/replacement.ts";
-import { wholeRequest } from "../../../workers/request.ts";
+import { createContext } from "../../../workers/running/context.ts";
+import { replacement } from "../../../workers/running/replacement.ts";
+import { wholeRequest } from "../../../workers/running/request.ts";
 import { handle, Handlers } from "../../../workers/handlers.ts";
 
 const one = defineTask({ name: "one", input: z.object({}) });

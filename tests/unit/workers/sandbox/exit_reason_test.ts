@@ -1,0 +1,15 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { LastWords } from "../../../../workers/sandbox/exit_reason.ts";
+
+Deno.test("LastWords knows where V8 begins to explain a full heap", () => {
+  const words = new LastWords({ heapMb: 64 });
+  const dying = ["printed", "<--- Last few GCs --->", "", "[7:0x1] 90 ms: Scavenge"].map((line) => {
+    words.add(line);
+    return words.dying;
+  });
+  assertEquals(dying, [false, true, true, true]);
+  words.add("# Fatal JavaScript out of memory: Reached heap limit");
+  assertEquals(words.outOfMemory, true);
+  const explained = words.explain({ success: false, code: 133, signal: "SIGTRAP" });
+  assertStringIncludes(explained, "64 MiB of heap");
+});

@@ -1,0 +1,115 @@
+/** Commands that only look: what `celery inspect` and Flower ask (celery/worker/control.py). */
+import { queueInfo, taskInfo } from "../../shared/celery/inspection.ts";
+import { repr } from "../../shared/celery/repr.ts";
+import type { TaskContract } from "../../shared/contracts/task.ts";
+import { destinationOf } from "../../shared/broker/topology.ts";
+import type { Held } from "../delivery/in_flight.ts";
+import type { Arguments } from "./command_arguments.ts";
+import type { Command, Node } from "./control_context.ts";
+
+/** Priority that Celery's timer gives what it holds. */
+const TIMER_PRIORITY = 6;
+
+/** Where a delivery in hand stands. */
+type Standing = "active" | "scheduled" | "reserved";
+
+/** Commands by name. */
+export const INSPECTING: ReadonlyMap<string, Command> = new Map<string, Command>([
+  ["ping", () => ({ ok: "pong" })],
+  ["clock", (_, { clock }) => ({ clock: clock.tick() })],
+  ["stats", (_, node) => node.facts.stats(node)],
+  ["conf", (_, node) => node.facts.conf(node)],
+  ["report", (_, node) => ({ ok: node.facts.report(node) })],
+  ["active", (given, node) => list("active", node, given.flag("safe"))],
+  ["reserved", (_, node) => list("reserved", node, false)],
+  ["scheduled", (_, node) => schedule(node)],
+  ["revoked", (_, { revocations }) => revocations.ids],
+  ["registered", registered],
+  ["active_queues", (_, { crew }) => {
+    return crew().queues.map((queue) => queueInfo(queue, destinationOf(queue).exchange));
+  }],
+  ["query_task", queryTask],
+  ["heartbeat", (_, { presence }) => presence.beat()],
+]);
+
+function standings({ inHand, rates }: Node): [Standing, Held, number | undefined][] {
+  const turns = rates.turns;
+  return Array.from(inHand, (held) => {
+    const due = turns.get(held.task.id) ?? held.task.eta?.getTime();
+    if (held.startedAt !== null) return ["active", held, due];
+    return [due !== undefined && due > Date.now() ? "scheduled" : "reserved", held, due];
+  });
+}
+
+function list(wanted: Standing, node: Node, safe: boolean): unknown[] {
+  return standings(node).filter(([standing]) => standing === wanted)
+    .map(([, held]) => shown(held, node, safe));
+}
+
+/** What waits here for its time: a task that is due later than in a second waits in the outbox, and is no worker's. */
+function schedule(node: Node): unknown[] {
+  return standings(node).filter(([standing]) => standing === "scheduled").map(([, held, due]) => ({
+    eta: new Date(due ?? 0).toISOString(),
+    priority: TIMER_PRIORITY,
+    request: shown(held, node, false),
+  }));
+}
+
+function shown({ delivery, task, startedAt }: Held, { name }: Node, safe: boolean) {
+  const { message, redelivered } = delivery;
+  const { exchange, routingKey, properties, body } = message;
+  const size = body.length;
+  const standing = { redelivered, acknowledged: delivery.leased, startedAt };
+  const inHand = { task, exchange, routingKey, properties, size, ...standing };
+  return taskInfo(inHand, { node: name, pid: Deno.pid, safe });
+}
+
+/** Names, each with the attributes that were asked for and that a contract has: `images.thumbnail [rate_limit=10/m]`.
+ * Default: the rate limit. */
+function registered(given: Arguments, { contracts }: Node): string[] {
+  const asked = given.texts("taskinfoitems");
+  const wanted = asked.length > 0 ? asked : ["rate_limit"];
+  return Array.from(contracts, (contract) => {
+    const attributes = attributesOf(contract);
+    const shown = wanted.flatMap((name) => {
+      const value = Object.hasOwn(attributes, name) ? attributes[name] : undefined;
+      return value === undefined
+        ? []
+        : [`${name}=${typeof value === "string" ? value : repr(value)}`];
+    });
+    return shown.length > 0 ? `${contract.name} [${shown.join(" ")}]` : contract.name;
+  }).sort();
+}
+
+/** Attributes of Celery's `Task` that a contract has a value for (celery/app/task.py). */
+function attributesOf(contract: TaskContract): Record<string, unknown> {
+  const { name, queue, rateLimit, timeLimit, retry, ignoreResult } = contract;
+  return {
+    name,
+    queue,
+    ...destinationAttributes(queue),
+    rate_limit: rateLimit,
+    time_limit: timeLimit.hard,
+    soft_time_limit: timeLimit.soft,
+    max_retries: retry.maxAttempts === Infinity ? undefined : retry.maxAttempts - 1,
+    default_retry_delay: retry.base,
+    ignore_result: ignoreResult,
+    acks_late: true,
+    reject_on_worker_lost: true,
+    track_started: true,
+    serializer: "json",
+  };
+}
+
+function destinationAttributes(queue: string): Record<string, string> {
+  const { exchange, routingKey } = destinationOf(queue);
+  return { exchange, routing_key: routingKey };
+}
+
+function queryTask(given: Arguments, node: Node): Record<string, unknown> {
+  const ids = new Set(given.texts("ids"));
+  const found = standings(node).filter(([, { task }]) => ids.has(task.id));
+  return Object.fromEntries(
+    found.map(([standing, held]) => [held.task.id, [standing, shown(held, node, false)]]),
+  );
+}

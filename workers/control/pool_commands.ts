@@ -1,0 +1,88 @@
+/** Commands that change what a worker consumes and how much at once (celery/worker/control.py). */
+import { InvalidInput } from "../../shared/errors.ts";
+import { DEAD_QUEUE } from "../../shared/broker/topology.ts";
+import type { Arguments } from "./command_arguments.ts";
+import type { Command, Crew, Node } from "./control_context.ts";
+
+/** How long the broker may take to accept a new consumer. */
+const CONSUME_MS = 5000;
+
+/** As many as the settings allow. */
+const CONCURRENCY_MAX = 10_000;
+const CHILDREN_MAX = 256;
+
+/** Commands by name. */
+export const STAFFING: ReadonlyMap<string, Command> = new Map<string, Command>([
+  ["add_consumer", addConsumer],
+  ["cancel_consumer", cancelConsumer],
+  ["pool_grow", async (given, { crew }) => {
+    await resize(crew(), given.number("n", 1));
+    return { ok: "pool will grow" };
+  }],
+  ["pool_shrink", async (given, { crew }) => {
+    await resize(crew(), -given.number("n", 1));
+    return { ok: "pool will shrink" };
+  }],
+  // Errors, as Celery's workers answer that run without autoscaler or with `worker_pool_restarts` off.
+  ["autoscale", () => {
+    throw new InvalidInput(
+      "Cannot autoscale as this worker's concurrency is fixed: use pool_grow and pool_shrink, or scale the number of workers",
+    );
+  }],
+  ["pool_restart", () => {
+    throw new InvalidInput("Cannot restart the pool as that is not supported: restart the worker");
+  }],
+]);
+
+async function addConsumer(given: Arguments, { crew }: Node): Promise<unknown> {
+  const queue = given.text("queue");
+  if (queue === DEAD_QUEUE) {
+    throw new InvalidInput(
+      `Cannot consume from queue '${queue}' as it holds the dead letters: name another`,
+      "queue",
+    );
+  }
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(tooLate(queue)), CONSUME_MS);
+  try {
+    await crew().add(queue, {
+      signal: late.signal,
+      exchange: given.optionalText("exchange"),
+      exchangeType: given.optionalText("exchange_type"),
+      routingKey: given.optionalText("routing_key"),
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+  return { ok: `add consumer ${queue}` };
+}
+
+async function cancelConsumer(given: Arguments, { crew }: Node): Promise<unknown> {
+  const queue = given.text("queue");
+  await crew().remove(queue);
+  return { ok: `no longer consuming from ${queue}` };
+}
+
+/** Like Celery's pool, which is made of processes, both kinds of places grow and shrink by as many; a child of each pool stays. */
+async function resize(crew: Crew, by: number): Promise<void> {
+  const inline = crew.concurrency + by;
+  if (Number.isInteger(inline) && inline >= 1 && inline <= CONCURRENCY_MAX) {
+    return await crew.resize({
+      inline,
+      children: Math.min(CHILDREN_MAX, Math.max(1, crew.children + by)),
+    });
+  }
+  throw new InvalidInput(
+    `Cannot change the concurrency from ${crew.concurrency} to ${inline} as it must be a whole number from 1 to ${CONCURRENCY_MAX}: give another 'n'`,
+    "n",
+  );
+}
+
+function tooLate(queue: string): InvalidInput {
+  return new InvalidInput(
+    `Cannot consume from queue '${queue}' as the broker did not accept it within ${
+      CONSUME_MS / 1000
+    } s: make the queue, and see the worker's log`,
+    "queue",
+  );
+}

@@ -1,0 +1,138 @@
+/** Commands that change what a worker does with tasks (celery/worker/control.py). */
+import { InvalidInput } from "../../shared/errors.ts";
+import { repr } from "../../shared/celery/repr.ts";
+import { isObject } from "../../shared/celery/shape.ts";
+import { parseRate } from "../../shared/contracts/rate.ts";
+import type { TimeLimit } from "../../shared/contracts/task_definition.ts";
+import type { Arguments } from "./command_arguments.ts";
+import { revokedIds } from "./mingle.ts";
+import { type Command, type Node, SILENT } from "./control_context.ts";
+
+/** Commands by name. */
+export const STEERING: ReadonlyMap<string, Command> = new Map<string, Command>([
+  ["revoke", revoke],
+  ["terminate", terminate],
+  ["revoke_by_stamped_headers", revokeByStamps],
+  ["rate_limit", limitRate],
+  ["time_limit", limitTime],
+  ["hello", hello],
+  ["enable_events", (_, { announcer }) => switchEvents(announcer, true)],
+  ["disable_events", (_, { announcer }) => switchEvents(announcer, false)],
+  ["shutdown", (_, node) => {
+    node.shutDown();
+    return SILENT;
+  }],
+  // An election of Celery's gossip: nobody here wants to be elected.
+  ["election", () => SILENT],
+]);
+
+/** With `terminate` also what runs is ended: which signal is asked for makes no difference, as a child process is killed and an
+ * inline handler's signal aborts. */
+function revoke(given: Arguments, node: Node): unknown {
+  const ids = given.texts("task_id");
+  flag(ids, node);
+  if (given.flag("terminate")) return end(ids, node);
+  return { ok: `tasks ${reprSet(ids)} flagged as revoked` };
+}
+
+function terminate(given: Arguments, node: Node): unknown {
+  const ids = given.texts("task_id");
+  flag(ids, node);
+  return end(ids, node);
+}
+
+/** First the ids are known here: their messages may come back from the outbox at once. */
+function flag(ids: readonly string[], { revocations, rates, outbox }: Node): void {
+  revocations.add(ids);
+  rates.release(new Set(ids));
+  outbox.revoke(ids);
+}
+
+function end(ids: readonly string[], { inHand, ...node }: Node): unknown {
+  const held = new Set(Array.from(inHand, ({ task }) => task.id));
+  const known = ids.filter((id) => node.terminate(id) || held.has(id));
+  return { ok: `terminate: ${known.length ? known.join(", ") : "tasks unknown"}` };
+}
+
+function revokeByStamps(given: Arguments, node: Node): unknown {
+  const headers = readStamps(given.raw("headers"));
+  const stamps = Object.fromEntries(
+    Object.entries(headers).map(([name, values]) => [name, [values].flat()]),
+  );
+  for (const [name, values] of Object.entries(stamps)) node.revocations.addStamps(name, values);
+  node.outbox.revokeStamped(stamps);
+  const ids = Array.from(node.inHand, ({ task }) => task)
+    .filter((task) => node.revocations.has(task)).map(({ id }) => id);
+  node.rates.release(new Set(ids));
+  const shown = `headers ${repr(headers)}`;
+  if (!given.flag("terminate")) return { ok: `${shown} flagged as revoked, but not terminated` };
+  const ended = ids.filter((id) => node.terminate(id));
+  return { ok: ended.length > 0 ? `${shown} revoked` : `${shown} were not terminated` };
+}
+
+/** A list as Python shows a set of texts. */
+function reprSet(texts: readonly string[]): string {
+  return texts.length === 0 ? "set()" : `{${texts.map((text) => repr(text)).join(", ")}}`;
+}
+
+/** An object, or `name=value` pairs as `celery control` sends them. */
+function readStamps(given: unknown): Record<string, unknown> {
+  if (isObject(given)) return given;
+  const pairs = Array.isArray(given)
+    ? given.map((pair) => typeof pair === "string" ? /^([^=]+)=(.*)$/s.exec(pair) : null)
+    : [null];
+  if (pairs.every((pair) => pair !== null)) {
+    return Object.fromEntries(pairs.map(([, name, value]) => [name, value]));
+  }
+  throw new InvalidInput(
+    "Cannot run 'revoke_by_stamped_headers' because its argument 'headers' is neither an object nor a list of 'name=value' texts: give values by the stamp's name",
+    "headers",
+  );
+}
+
+function limitRate(given: Arguments, { contracts, rates }: Node): unknown {
+  const name = given.text("task_name");
+  const rate = given.raw("rate_limit");
+  if (!contracts.get(name)) return unknownTask(name, contracts.suggest(name));
+  const perSecond = parseRate(rate);
+  rates.set(name, perSecond);
+  contracts.setRateLimit(name, perSecond === undefined ? undefined : String(rate));
+  return {
+    ok: perSecond === undefined
+      ? "rate limit disabled successfully"
+      : "new rate limit set successfully",
+  };
+}
+
+function limitTime(given: Arguments, { contracts }: Node): unknown {
+  const name = given.text("task_name");
+  if (!contracts.get(name)) return unknownTask(name, contracts.suggest(name));
+  const hard = given.optionalNumber("hard");
+  const soft = given.optionalNumber("soft");
+  const limit: TimeLimit = {
+    ...(soft === undefined ? {} : { soft }),
+    ...(hard === undefined ? {} : { hard }),
+  };
+  contracts.setTimeLimit(name, limit);
+  return { ok: "time limits set successfully" };
+}
+
+/** Flower shows the words after `error`, Celery's own begin alike. */
+function unknownTask(name: string, near: string | undefined): unknown {
+  return { error: `unknown task '${name}'${near ? `: did you mean '${near}'?` : ""}` };
+}
+
+function switchEvents(announcer: Node["announcer"], on: boolean): unknown {
+  const word = on ? "enabled" : "disabled";
+  if (announcer.enabled === on) return { ok: `task events already ${word}` };
+  announcer.enabled = on;
+  return { ok: `task events ${word}` };
+}
+
+/** A worker that starts sends the ids that it knows to be revoked, and receives ours. */
+function hello(given: Arguments, { name, clock, revocations }: Node): unknown {
+  if (given.raw("from_node") === name) return undefined;
+  const known = revocations.ids;
+  revocations.add(revokedIds(given.raw("revoked")));
+  return { revoked: known, clock: clock.tick() };
+}

@@ -1,0 +1,181 @@
+/** The deliveries of one message that this worker works on, as one: a redelivery joins the first, and a lease can stand for all of them. */
+import type { Delivery } from "../../shared/broker/broker.ts";
+import type { Message } from "../../shared/broker/message.ts";
+import { REDELIVERED } from "../../shared/celery/headers.ts";
+import type { MessageLease } from "./message_leases.ts";
+
+/** A delivery of the broker, and the end of its being unacknowledged. */
+interface Part {
+  readonly delivery: Delivery;
+  readonly answered: () => void;
+}
+
+/** One message in this worker. It can be answered as long as one of its deliveries can, or its lease is held. */
+export class HeldDelivery implements Delivery {
+  readonly message: Message;
+  readonly redelivered: boolean;
+  /** When the first delivery came, milliseconds of `performance.now()`. */
+  readonly since: number = performance.now();
+  /** Aborts when the channel of the first delivery goes; all deliveries of a channel share it. */
+  readonly channel: AbortSignal;
+  /** Resolves when the delivery that this was made of needs no answer any more: it was answered, or its work has ended. */
+  readonly answered: Promise<void>;
+  readonly #parts = new Set<Part>();
+  #patience: AbortController | undefined;
+  #isImpatient = false;
+  #gone: AbortController | undefined;
+  #lease: MessageLease | undefined;
+  #leasing = false;
+  #isAnswered = false;
+  #fault: unknown;
+
+  constructor(delivery: Delivery) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.answered = promise;
+    this.message = delivery.message;
+    this.channel = delivery.gone;
+    this.redelivered = delivery.redelivered || delivery.message.headers[REDELIVERED] !== undefined;
+    this.#parts.add({ delivery, answered: resolve });
+  }
+
+  get open(): boolean {
+    if (this.#lease) return true;
+    for (const { delivery } of this.#parts) if (delivery.open) return true;
+    return false;
+  }
+
+  /** Aborts when it becomes impossible to answer; stays aborted if a redelivery joins after that. */
+  get gone(): AbortSignal {
+    if (!this.#gone) {
+      this.#gone = new AbortController();
+      for (const part of this.#parts) this.#watch(part);
+      this.#look();
+    }
+    return this.#gone.signal;
+  }
+
+  /** Aborts when it has waited too long for its start. */
+  get patience(): AbortSignal {
+    this.#patience ??= new AbortController();
+    if (this.#isImpatient) this.#patience.abort();
+    return this.#patience.signal;
+  }
+
+  /** Whether a lease stands for its deliveries. */
+  get leased(): boolean {
+    return this.#lease !== undefined;
+  }
+
+  /** Whether it was acknowledged or given back. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
+  /** Whether it has waited too long for its start. */
+  get impatient(): boolean {
+    return this.#isImpatient;
+  }
+
+  /** What ended the last of its channels that went, as far as the broker said. */
+  get fault(): unknown {
+    for (const { delivery } of this.#parts) if (!delivery.open) return delivery.gone.reason;
+    return this.#fault;
+  }
+
+  ack(): void {
+    this.#answer((delivery) => delivery.ack(), (lease) => lease.end());
+  }
+
+  nack({ requeue }: { requeue: boolean }): void {
+    this.#answer(
+      (delivery) => delivery.nack({ requeue }),
+      (lease) => requeue ? lease.giveBack() : lease.end(),
+    );
+  }
+
+  /** It is to wait for its start no longer. */
+  losePatience(): void {
+    this.#isImpatient = true;
+    this.#patience?.abort();
+  }
+
+  /** Takes another delivery of the same message over: what answers this one answers that one. */
+  join(other: HeldDelivery): void {
+    this.#fault = this.fault;
+    for (const part of this.#parts) if (!part.delivery.open) this.#drop(part);
+    for (const part of other.#parts) {
+      this.#parts.add(part);
+      if (this.#gone) this.#watch(part);
+    }
+    other.#parts.clear();
+    if (this.#lease) this.#confirm(this.#lease);
+  }
+
+  /** Acknowledges its deliveries once a lease stands for them.
+   *
+   * @param take puts the message into the outbox
+   * @throws what `take` throws; then nothing has changed */
+  async lease(take: () => Promise<MessageLease>): Promise<void> {
+    if (this.#lease || this.#leasing || this.#isAnswered) return;
+    this.#leasing = true;
+    try {
+      const lease = await take();
+      // If it was given back meanwhile, the broker has the message.
+      if (this.#isAnswered) return lease.end();
+      lease.onLost = () => {
+        this.#lease = undefined;
+        this.#look();
+      };
+      this.#lease = lease;
+      this.#acknowledge();
+    } finally {
+      this.#leasing = false;
+    }
+  }
+
+  /** Its work has ended, answered or not. */
+  over(): void {
+    this.#isAnswered = true;
+    this.#lease?.giveBack();
+    this.#lease = undefined;
+    for (const part of this.#parts) this.#drop(part);
+  }
+
+  #answer(deliver: (delivery: Delivery) => void, end: (lease: MessageLease) => void): void {
+    if (this.#isAnswered) return;
+    this.#isAnswered = true;
+    for (const { delivery, answered } of this.#parts) {
+      deliver(delivery);
+      answered();
+    }
+    if (this.#lease) end(this.#lease);
+    this.#lease = undefined;
+  }
+
+  /** The broker may have handed out what a relay published when the lease was lost, and then this is the only copy. */
+  async #confirm(lease: MessageLease): Promise<void> {
+    const isHeld = await lease.confirm().catch(() => false);
+    if (isHeld && this.#lease === lease) this.#acknowledge();
+  }
+
+  #acknowledge(): void {
+    for (const part of this.#parts) {
+      part.delivery.ack();
+      this.#drop(part);
+    }
+  }
+
+  #drop(part: Part): void {
+    this.#parts.delete(part);
+    part.delivery.gone.removeEventListener("abort", this.#look);
+    part.answered();
+  }
+
+  #watch({ delivery }: Part): void {
+    delivery.gone.addEventListener("abort", this.#look);
+  }
+
+  readonly #look = (): void => {
+    if (!this.#isAnswered && !this.open) this.#gone?.abort();
+  };
+}

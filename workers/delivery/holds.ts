@@ -1,0 +1,185 @@
+/** Which tasks this worker has in flight: in memory, and in the table that the other workers read.
+ *
+ * A claim (workers/delivery/claims.ts) writes the row before the task runs; it goes once the delivery has its answer. A worker that dies
+ * leaves its rows behind, and they count no more once its lease has ended.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { TaskMessage } from "../../shared/celery/task_message.ts";
+import type { Sql } from "../../shared/database/database.ts";
+import { MAX_INTEGER, sanitizeText } from "../../shared/database/sanitize_text.ts";
+import type { Service } from "../../shared/runtime/service.ts";
+import { waitAtMost } from "../../shared/runtime/waits.ts";
+import type { HeldDelivery } from "./held_delivery.ts";
+
+/** Milliseconds that rows wait to be deleted together. */
+const GATHER_MS = 50;
+/** Milliseconds that a delivery waits for its row to go before it is given back: without that, the next worker waits for the lease. */
+const FREE_MS = 1000;
+
+const RELEASE = `
+  delete from celeriac.holder where task_id = any($2::text[]) and round = $3::integer and node = $1`;
+
+const HOLD = "select id from celeriac.hold($1, $2::text[], $3::integer[])";
+
+const HELD = "select task_id as id, round from celeriac.holder where node = $1";
+
+/** Attempts that are told apart. */
+const ATTEMPTS = 2 ** 16;
+
+/** What makes a message a later one than another of the same task. */
+type TaskRound = Pick<TaskMessage, "retries" | "replacedTaskNesting">;
+
+/** What holds work with. */
+export interface HoldsOptions {
+  readonly database: Sql;
+  readonly node: string;
+}
+
+/** A task in flight. */
+interface Held {
+  readonly id: string;
+  readonly round: number;
+  readonly delivery: HeldDelivery;
+  running: boolean;
+}
+
+/** The tasks in flight. */
+export class Holds implements Service {
+  readonly #options: HoldsOptions;
+  readonly #byId = new Map<string, Held>();
+  readonly #byDelivery = new Map<HeldDelivery, Held>();
+  /** Channels whose end is watched. */
+  readonly #channels = new WeakSet<AbortSignal>();
+  /** Rounds of tasks whose rows are to be deleted, by id. */
+  #ended = new Map<string, number>();
+  #freeing: Promise<void> | undefined;
+
+  constructor(options: HoldsOptions) {
+    this.#options = options;
+  }
+
+  start(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Deletes the rows that wait for it. */
+  async stop(): Promise<void> {
+    await waitAtMost(FREE_MS, this.#free());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** Takes a task into flight.
+   *
+   * @returns `false` when this worker has it in flight already, by another message: not to be run now */
+  take(delivery: HeldDelivery, task: TaskRound & Pick<TaskMessage, "id">): boolean {
+    const { id } = task;
+    const round = roundOf(task);
+    const before = this.#byId.get(id);
+    if (before && !isOver(before) && before.round >= round) return false;
+    const held = { id, round, delivery, running: false };
+    this.#byId.set(id, held);
+    this.#byDelivery.set(delivery, held);
+    this.#ended.delete(id);
+    this.#watch(delivery.channel);
+    return true;
+  }
+
+  /** Its handler is about to be called: from here on the task is in flight whatever becomes of the delivery. */
+  running(delivery: HeldDelivery): void {
+    const held = this.#byDelivery.get(delivery);
+    if (held) held.running = true;
+  }
+
+  /** The delivery has its answer. */
+  release(delivery: HeldDelivery): void {
+    const held = this.#byDelivery.get(delivery);
+    if (!held) return;
+    this.#byDelivery.delete(delivery);
+    // A later delivery may hold the task by now.
+    if (this.#byId.get(held.id) !== held) return;
+    this.#byId.delete(held.id);
+    this.#end(held);
+  }
+
+  /** Releases, and resolves when other workers may hold the task: before a delivery is given back. */
+  async free(delivery: HeldDelivery): Promise<void> {
+    this.release(delivery);
+    if (this.#freeing) await waitAtMost(FREE_MS, this.#freeing);
+  }
+
+  /** Writes the rows of all tasks in flight again.
+   *
+   * @throws {DatabaseUnavailable} */
+  async restore(): Promise<void> {
+    const held = [...this.#byId.values()];
+    if (held.length === 0) return;
+    const { database, node } = this.#options;
+    await database.query(HOLD, [
+      sanitizeText(node),
+      held.map(({ id }) => sanitizeText(id)),
+      held.map(({ round }) => round),
+    ]);
+  }
+
+  /** Deletes rows of tasks that are in flight no more: those that a lost connection left behind.
+   *
+   * @throws {DatabaseUnavailable} */
+  async reconcile(): Promise<void> {
+    const { database, node } = this.#options;
+    const rows = await database.query<Pick<Held, "id" | "round">>(HELD, [sanitizeText(node)]);
+    const held = new Set(Array.from(this.#byId.keys(), (id) => sanitizeText(id)));
+    for (const row of rows) if (!held.has(row.id)) this.#end(row);
+  }
+
+  #end({ id, round }: Pick<Held, "id" | "round">): void {
+    this.#ended.set(id, round);
+    this.#freeing ??= waitAtMost(GATHER_MS).then(() => this.#free());
+  }
+
+  async #free(): Promise<void> {
+    this.#freeing = undefined;
+    const ended = this.#ended;
+    if (ended.size === 0) return;
+    this.#ended = new Map();
+    const { database, node } = this.#options;
+    // Nearly all are first attempts; a join would read the whole table.
+    for (const [round, entries] of Map.groupBy(ended, ([_, round]) => round)) {
+      const ids = entries.map(([id]) => sanitizeText(id));
+      await database.query(RELEASE, [sanitizeText(node), ids, round])
+        .catch((error) =>
+          logger.debug("Rows of {count} tasks stay for a while: {error}", {
+            count: ids.length,
+            error,
+          })
+        );
+    }
+  }
+
+  /** A channel's end gives back what does not run yet: whoever gets it next shall not wait. */
+  #watch(gone: AbortSignal): void {
+    if (this.#channels.has(gone)) return;
+    this.#channels.add(gone);
+    gone.addEventListener("abort", () => {
+      for (const held of [...this.#byDelivery.values()]) {
+        if (!held.delivery.open && !held.running) this.#end(held);
+      }
+    }, { once: true });
+  }
+}
+
+/** The broker hands it out again, and it does not run here. */
+function isOver({ delivery, running }: Held): boolean {
+  return !running && !delivery.open;
+}
+
+/** A higher number for a later message of a task: its next attempt, or the task that replaces it. */
+export function roundOf({ replacedTaskNesting, retries }: TaskRound): number {
+  return Math.min(replacedTaskNesting * ATTEMPTS + Math.min(retries, ATTEMPTS - 1), MAX_INTEGER);
+}
+
+const logger = getLogger(["celeriac", "worker"]);

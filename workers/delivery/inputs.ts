@@ -1,0 +1,45 @@
+/** What a message asks for, bound to a contract and checked against it. */
+import { bindArguments, inputIssues } from "../../shared/contracts/arguments.ts";
+import type { TaskMessage } from "../../shared/celery/task_message.ts";
+import { WrongArguments } from "../../shared/errors.ts";
+import type { Outcome } from "./outcome.ts";
+import type { TaskContract } from "../../shared/contracts/task.ts";
+import { type Call, type Calls, callsOf } from "./task_calls.ts";
+import { invalid } from "./outcomes.ts";
+
+/** Arguments of one call: as they came, and as the contract's schema reads them. */
+export interface Input {
+  readonly raw: Record<string, unknown>;
+  readonly parsed: Record<string, unknown>;
+}
+
+/** Reads the calls of a message; `rejected` where they cannot be read. */
+export function readCalls(task: TaskMessage): Calls & { rejected?: Outcome } {
+  try {
+    return callsOf(task);
+  } catch (error) {
+    return { name: task.task, calls: [], series: false, rejected: invalid(error) };
+  }
+}
+
+/** Binds and checks the arguments of each call. */
+export function validateCalls(
+  contract: TaskContract,
+  calls: readonly Call[],
+): readonly Input[] | { rejected: Outcome } {
+  try {
+    return calls.map(({ args, kwargs }) => {
+      const raw = bindArguments(contract, args, kwargs);
+      const parsed = contract.input.safeParse(raw);
+      if (parsed.success) return { raw, parsed: parsed.data };
+      const issues = inputIssues(contract, parsed.error, args.length);
+      throw new WrongArguments(
+        `Cannot run task '${contract.name}' because its input does not fit: ${
+          issues.map(({ field, message }) => `${field}: ${message}`).join("; ")
+        }`,
+      );
+    });
+  } catch (error) {
+    return { rejected: invalid(error) };
+  }
+}

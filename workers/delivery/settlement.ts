@@ -1,0 +1,64 @@
+/** What is stored of a run. */
+import type { ResultTuple } from "../../shared/celery/dispatch.ts";
+import type { ExceptionMeta } from "../../shared/celery/exception.ts";
+import type { TaskMessage } from "../../shared/celery/task_message.ts";
+import type { OutboxEntry } from "../../shared/outbox/outbox.ts";
+import type { Meta, Settlement, State } from "../../shared/results/result.ts";
+import type { SentWork } from "../running/task_submissions.ts";
+
+/** Header that names the schedule which sent a task (django_celery_beat/schedulers.py). */
+const SCHEDULE_HEADER = "periodic_task_name";
+
+/** Whose record it is. */
+export interface Recordable {
+  /** `null` when the message could not be understood. */
+  readonly task: TaskMessage | null;
+  readonly id: string;
+  readonly queue: string;
+  readonly startedAt: Date | null;
+  readonly meta?: Meta;
+  readonly sent?: Pick<SentWork, "children">;
+}
+
+/** What a record is made of besides the run. */
+export interface Recorded {
+  readonly state: Exclude<State, "PENDING">;
+  readonly result?: string | null;
+  readonly exception?: ExceptionMeta;
+  readonly traceback?: string | null;
+  readonly children?: readonly ResultTuple[];
+  readonly next?: OutboxEntry;
+}
+
+/** Puts a record together.
+ *
+ * @param worker node name of this worker */
+export function settlementOf(
+  { task, id, queue, startedAt, meta, sent }: Recordable,
+  recorded: Recorded,
+  worker: string,
+): Settlement {
+  const schedule = task?.headers[SCHEDULE_HEADER];
+  const submitted = sent?.children ?? [];
+  const children = submitted.length > 0
+    ? [...submitted, ...recorded.children ?? []]
+    : recorded.children;
+  return {
+    id,
+    name: task?.task ?? "",
+    queue,
+    worker,
+    state: recorded.state,
+    argsRepr: task?.argsRepr ?? null,
+    kwargsRepr: task?.kwargsRepr ?? null,
+    result: recorded.result ?? null,
+    exception: recorded.exception ?? null,
+    traceback: recorded.traceback ?? null,
+    ...(children && { children }),
+    ...(meta && { meta }),
+    ...(typeof schedule === "string" && { periodicTaskName: schedule }),
+    retries: recorded.next?.retries ?? task?.retries ?? 0,
+    startedAt,
+    next: recorded.next ?? null,
+  };
+}

@@ -1,0 +1,268 @@
+/** Outcome -> record -> what follows -> ack: the one place where order matters.
+ *
+ * Whatever the process dies between, the message comes back and finds what was done:
+ *
+ * - before the record: it runs again; at-least-once is the promise;
+ * - after the record, before what follows: the record is final, the run is skipped, what follows goes on;
+ * - after what follows, before the ack: it follows twice; receivers know the id.
+ *
+ * A rejected message is the exception: its copy must be among the dead letters before the record is final,
+ * or a crash between the two would leave no copy anywhere.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { Broker } from "../../shared/broker/broker.ts";
+import { type Clock, SYSTEM_CLOCK } from "../../shared/runtime/clock.ts";
+import { isFollowed } from "../../shared/celery/following.ts";
+import { encodeException, pythonRepr, revoked } from "../../shared/celery/exception.ts";
+import type { RetryChanges } from "../../shared/celery/message.ts";
+import type { TaskMessage } from "../../shared/celery/task_message.ts";
+import { InvalidInput } from "../../shared/errors.ts";
+import type { Events } from "../../shared/telemetry/events.ts";
+import type { Outcome } from "./outcome.ts";
+import { dueOf, type OutboxEntry } from "../../shared/outbox/outbox.ts";
+import { isUnstorable } from "../../shared/results/patience.ts";
+import type { Settlement } from "../../shared/results/result.ts";
+import type { Follower } from "./follower.ts";
+import { messageAgain } from "./requeued_message.ts";
+import type { Run } from "./delivery_result.ts";
+import { setAside } from "./dead_lettering.ts";
+import { type Recorded, settlementOf } from "./settlement.ts";
+
+/** What a settler works with. */
+export interface SettlerOptions {
+  readonly broker: Broker;
+  readonly writer: { settle(settlement: Settlement): Promise<boolean> };
+  readonly outbox: { add(entries: readonly OutboxEntry[]): Promise<unknown> };
+  readonly follower: Follower;
+  readonly events: Events;
+  readonly node: string;
+  /** Default: this machine's. */
+  readonly clock?: Clock;
+}
+
+type OutcomeOf<Kind extends Outcome["kind"]> = Extract<Outcome, { kind: Kind }>;
+
+/** Settles runs. */
+export class Settler {
+  readonly #options: SettlerOptions;
+
+  constructor(options: SettlerOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the delivery is answered. Waits as long as the database or the broker is away. */
+  async settle(run: Run): Promise<void> {
+    const { outcome } = run;
+    switch (outcome.kind) {
+      case "success":
+        return await this.#succeed(run, outcome);
+      case "failure":
+        return await this.#finish(run, { state: "FAILURE", ...outcome.error });
+      case "revoked":
+        return await this.#finish(run, { state: "REVOKED", exception: revoked(outcome.why) });
+      case "retry":
+        return await this.#again(run, outcome);
+      case "replace":
+        return await this.#replace(run, outcome);
+      case "reject":
+        return await this.#setAside(run, outcome);
+      case "defer":
+        return await this.#putOff(run, outcome);
+      case "known":
+        return await this.#answer(run, undefined);
+      default:
+        outcome satisfies never;
+    }
+  }
+
+  async #succeed(run: Run, { result, stored }: OutcomeOf<"success">): Promise<void> {
+    if (stored) return await this.#answer(run, { state: "SUCCESS", result });
+    const children = this.#options.follower.children(run.task, result);
+    await this.#finish(run, { state: "SUCCESS", result, children });
+  }
+
+  /** Final: record, what follows, ack, events. */
+  async #finish(run: Run, recorded: Recorded): Promise<void> {
+    await this.#answer(run, await this.#store(run, recorded));
+  }
+
+  /** Another task has this one's id from now on, and the record. */
+  async #replace(run: Run, { canvas }: OutcomeOf<"replace">): Promise<void> {
+    const { task } = run;
+    if (!task) throw new TypeError("a message without a task cannot be replaced");
+    await this.#options.follower.replace({ ...run, task }, canvas);
+    run.delivery.ack();
+  }
+
+  /** What follows, ack, events.
+   *
+   * @param stored `undefined` when another attempt's state came first: it may have died before what follows, so that is seen to here as well */
+  async #answer(run: Run, stored: Recorded | undefined): Promise<void> {
+    await this.#follow(run, stored);
+    run.delivery.ack();
+    if (stored) this.#emit(run, stored);
+  }
+
+  /** Where another final state was first (a task revoked before it started), what follows is what follows that one. */
+  async #follow(run: Run, stored: Recorded | undefined): Promise<void> {
+    const { follower } = this.#options;
+    await (stored ? follower.follow(run, stored) : follower.followKnown(run));
+  }
+
+  #now(): Date {
+    return (this.#options.clock ?? SYSTEM_CLOCK).now();
+  }
+
+  /** Another attempt: the RETRY record and the message in the outbox are one transaction. */
+  async #again(run: Run, { error, delay }: OutcomeOf<"retry">): Promise<void> {
+    if (!run.task) throw new TypeError("a message without a task cannot be tried again");
+    const now = this.#now();
+    const eta = new Date(now.getTime() + delay * 1000);
+    const next = copyOf(run, run.task, eta, { now, retries: run.task.retries + 1, eta });
+    if ("kind" in next) return await this.#setAside(run, next);
+    if (!keepsRecord(run)) await this.#options.outbox.add([next]);
+    else if (!await this.#store(run, { state: "RETRY", ...error, next })) {
+      return await this.#answer(run, undefined);
+    }
+    run.delivery.ack();
+    this.#options.events.emit({
+      type: "task-retried",
+      id: run.task.id,
+      name: run.task.task,
+      exception: pythonRepr(error.exception),
+      traceback: error.traceback,
+      delay,
+    });
+  }
+
+  async #setAside(run: Run, { reason, error }: OutcomeOf<"reject">): Promise<void> {
+    const detail = pythonRepr(error.exception);
+    const { broker, node } = this.#options;
+    const grounds = { reason, detail, worker: node, diedAt: new Date() };
+    const became = await setAside(broker, run, grounds);
+    if (became === "gone") return;
+    if (run.id !== null) {
+      await this.#follow(run, await this.#store(run, { state: "FAILURE", ...error }));
+    }
+    if (became === "copied") run.delivery.ack();
+    const name = run.task?.task ?? null;
+    this.#options.events.emit({ type: "task-rejected", id: run.id, name, reason, message: detail });
+  }
+
+  async #putOff(run: Run, deferred: OutcomeOf<"defer">): Promise<void> {
+    if (!run.task) throw new TypeError("a message without a task cannot be put off");
+    const { id, task, retries, eta } = run.task;
+    const { why, until } = deferred;
+    const next = copyOf(run, run.task, until, {
+      now: this.#now(),
+      retries,
+      eta: why === "parked" ? eta : until,
+      ...(why === "unknown" && { unknownSince: deferred.since }),
+      ...((why === "duplicate" || why === "parked") && { redelivered: deferred.redelivered }),
+    });
+    if ("kind" in next) return await this.#setAside(run, next);
+    await this.#options.outbox.add([next]);
+    run.delivery.ack();
+    this.#options.events.emit({ type: "task-deferred", id, name: task, until, why });
+  }
+
+  /** @returns what the store has now; `undefined` when another final state was there first */
+  async #store(run: Run, recorded: Recorded): Promise<Recorded | undefined> {
+    if (!keepsRecord(run)) return recorded;
+    try {
+      return await this.#options.writer.settle(this.#settlement(run, recorded))
+        ? recorded
+        : undefined;
+    } catch (error) {
+      // The database refuses this very row (the writer waits for a database that is away): say so in its place.
+      logger.error("Record of task {id} was refused: {error}", { id: run.id, error });
+      const refused: Recorded = { state: "FAILURE", exception: encodeException(error) };
+      return await this.#storeInstead(run, refused, recorded);
+    }
+  }
+
+  /** @returns `recorded` when no row with this id can be stored: it goes on as with an ignored result, or the message would come for ever */
+  async #storeInstead(run: Run, refused: Recorded, recorded: Recorded) {
+    try {
+      const taken = await this.#options.writer.settle(this.#settlement(run, refused));
+      return taken ? refused : undefined;
+    } catch (error) {
+      if (!isUnstorable(error)) throw error;
+      logger.error("Task {id} has no record, as none can be stored: {error}", {
+        id: run.id,
+        error,
+      });
+      if (recorded.next) await this.#options.outbox.add([recorded.next]);
+      return recorded;
+    }
+  }
+
+  #settlement(run: Run, recorded: Recorded): Settlement {
+    const kept = run.ignoreResult && !isFollowedRun(run) ? { ...recorded, result: null } : recorded;
+    return settlementOf({ ...run, id: run.id! }, kept, this.#options.node);
+  }
+
+  #emit(run: Run, { state, result, exception, traceback = null }: Recorded): void {
+    const { events } = this.#options;
+    const id = run.id!;
+    const name = run.task?.task ?? "";
+    if (state === "SUCCESS") {
+      events.emit({
+        type: "task-succeeded",
+        id,
+        name,
+        result: result ?? "null",
+        runtime: run.runtime ?? 0,
+      });
+    } else if (state === "REVOKED") {
+      const why = run.outcome.kind === "revoked" ? run.outcome.why : "revoked";
+      events.emit({
+        type: "task-revoked",
+        id,
+        name,
+        expired: why === "expired",
+        terminated: why === "terminated",
+      });
+    } else if (exception) {
+      events.emit({
+        type: "task-failed",
+        id,
+        name,
+        exception: pythonRepr(exception),
+        traceback,
+        runtime: run.runtime,
+      });
+    }
+  }
+}
+
+/** A record that exists becomes final also where results are ignored. */
+function keepsRecord({ ignoreResult, hasRecord }: Run): boolean {
+  return !ignoreResult || hasRecord;
+}
+
+/** Whether followers need the result: a crash may come between the record and them. */
+function isFollowedRun({ task }: Run): boolean {
+  return task !== null && isFollowed(task.embed);
+}
+
+/** The message once more, as the outbox takes it; or, where it cannot be sent again, what that leads to. */
+function copyOf(
+  { delivery, queue }: Run,
+  { id }: TaskMessage,
+  dueAt: Date,
+  changes: Omit<RetryChanges, "queue">,
+): OutboxEntry | OutcomeOf<"reject"> {
+  try {
+    const message = messageAgain(delivery, queue, changes);
+    return { taskId: id, retries: changes.retries, due: dueOf(dueAt, changes.now), message };
+  } catch (error) {
+    if (!(error instanceof InvalidInput)) throw error;
+    const failure = { exception: encodeException(error), traceback: null };
+    return { kind: "reject", reason: "unsendable", error: failure };
+  }
+}
+
+const logger = getLogger(["celeriac", "worker"]);

@@ -1,0 +1,56 @@
+/** Celery's tasks that run another one over a list: `celery.map` gives each item as the only argument, `celery.starmap` as all arguments
+ * (celery/app/builtins.py). They are routed like the task they run, so they arrive at our queues. */
+import type { TaskMessage } from "../../shared/celery/task_message.ts";
+import { isObject } from "../../shared/celery/shape.ts";
+import { WrongArguments } from "../../shared/errors.ts";
+
+/** One call of a task. */
+export interface Call {
+  readonly args: readonly unknown[];
+  readonly kwargs: Readonly<Record<string, unknown>>;
+}
+
+/** The calls that a message asks for. */
+export interface Calls {
+  /** Name of the task. */
+  readonly name: string;
+  readonly calls: readonly Call[];
+  /** The result is the list of the results. */
+  readonly series: boolean;
+}
+
+/** Reads what a message asks for: one call, or a series.
+ *
+ * @throws {WrongArguments} when a series is not one
+ *
+ * @example
+ * ```ts
+ * import { callsOf } from "./task_calls.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const kwargs = { task: { task: "add" }, it: [[1, 2], [3, 4]] };
+ * const { name, calls } = callsOf({ task: "celery.starmap", args: [], kwargs });
+ * assertEquals([name, calls.length, calls[1]?.args], ["add", 2, [3, 4]]);
+ * ```
+ */
+export function callsOf(
+  { task, args, kwargs }: Pick<TaskMessage, "task" | "args" | "kwargs">,
+): Calls {
+  if (task !== "celery.map" && task !== "celery.starmap") {
+    return { name: task, calls: [{ args, kwargs }], series: false };
+  }
+  const { task: inner, it } = kwargs;
+  if (!isObject(inner) || typeof inner["task"] !== "string" || !Array.isArray(it)) {
+    throw new WrongArguments(
+      `Cannot run '${task}' as it has no signature 'task' and no list 'it': send both by name`,
+    );
+  }
+  const calls = it.map((item: unknown): Call => {
+    if (task === "celery.map") return { args: [item], kwargs: {} };
+    if (Array.isArray(item)) return { args: item, kwargs: {} };
+    throw new WrongArguments(
+      "Cannot run 'celery.starmap' as an item of 'it' is no list: send lists",
+    );
+  });
+  return { name: inner["task"], calls, series: true };
+}

@@ -1,0 +1,109 @@
+/** Calls a handler in the worker's own process, and completes it. */
+import { InvalidInput, Reject } from "../../shared/errors.ts";
+import { abortReason } from "./abort_reason.ts";
+import type { Attempt, Returned } from "./attempt.ts";
+import type { Completer } from "./transactional_completer.ts";
+import { type Completion, completion, type CompletionSql, isCompletion } from "./completion.ts";
+import { createContext } from "./context.ts";
+import { checkResultSize, encodeOutput } from "./output.ts";
+import { isReplacement, type Replacement, replacement } from "./replacement.ts";
+import { requestOf } from "./request.ts";
+import type { Submit } from "./task_submissions.ts";
+import { taskLog } from "./task_log.ts";
+import { limits, withinLimit } from "./time_limit.ts";
+import { disowned, owned, type Owner } from "./error_owner.ts";
+import type { Watchdog } from "./watchdog.ts";
+
+/** What an inline run works with. */
+export interface InlineRunOptions {
+  readonly watchdog: Pick<Watchdog, "enter">;
+  readonly completer: Pick<Completer, "complete">;
+  /** Takes what the handler leaves uncaught. */
+  readonly owner: Owner;
+  /** The handler's own. */
+  readonly signal: AbortSignal;
+  /** Aborts when the run is not waited for any longer: its transaction is rolled back. */
+  readonly over: AbortSignal;
+  progress(value: unknown): void;
+  readonly submit: Submit;
+  /** The handler has returned, and its completion has a time limit of its own: waiting for a database does not count. */
+  completing(): void;
+  /** Bytes of JSON that a result may have. */
+  readonly resultMaxBytes: number;
+}
+
+/** Runs one attempt.
+ *
+ * @throws whatever the handler or its completion throws */
+export function runInline(
+  attempt: Attempt,
+  options: InlineRunOptions,
+): Returned | Promise<Returned> {
+  const { watchdog, completer, owner, signal, over, progress, completing, submit } = options;
+  const { task, contract, handler, parsed, deliveries } = attempt;
+  let pledged: Completion | Replacement | undefined;
+  const context = createContext({
+    signal,
+    ...requestOf(task, limits(attempt)),
+    deliveries,
+    log: taskLog({ id: task.id, task: task.task }),
+    progress: (value) => disowned(() => progress(value)),
+    submit: (work, options) => disowned(() => submit(work, options)),
+    replace: (work) => pledged = replacement(work),
+    complete: (work) => {
+      refuse(attempt);
+      return pledged = completion(work);
+    },
+  });
+  const toJson = (value: unknown) => encodeOutput(contract, value);
+  const complete = async (pledge: Completion): Promise<Returned> => {
+    completing();
+    const result = await completer.complete(attempt, over, async (sql) => {
+      const lent: CompletionSql = {
+        query: (statement, parameters) => disowned(() => sql.query(statement, parameters)),
+      };
+      const json = toJson(
+        await withinLimit(attempt, over, () => owned(owner, () => pledge.work(lent))),
+      );
+      // Here, where the transaction can still be rolled back.
+      checkResultSize(task.task, json, options.resultMaxBytes);
+      return json;
+    });
+    return result === undefined ? "overtaken" : { result, stored: true };
+  };
+  const finish = (value: unknown): Returned | Promise<Returned> => {
+    if (isCompletion(value)) return complete(value);
+    if (isReplacement(value)) return { replacement: value.work };
+    if (pledged === undefined) return { result: toJson(value), stored: false };
+    throw new InvalidInput(
+      `Cannot finish task '${task.task}' because its handler called context.complete() or context.replace() and returned something else: return what it gave`,
+    );
+  };
+  const call = () => owned(owner, () => handler.run(parsed, context));
+  const returned: unknown = watchdog.enter(attempt, call);
+  if (!isThenable(returned)) return finish(returned);
+  const promise = owned(owner, () => Promise.resolve(returned));
+  return promise.then(finish, (error) => {
+    throw abortReason(error, signal);
+  });
+}
+
+/** Where a completion could not keep its word. */
+function refuse({ task, ignoreResult, inSeries }: Attempt): void {
+  if (ignoreResult) {
+    throw new InvalidInput(
+      `Cannot complete task '${task.task}' in a transaction because no record of it is kept: leave ignoreResult out`,
+    );
+  }
+  if (inSeries) {
+    throw new Reject(
+      "Cannot complete a task within a map because each completion is a transaction of its own: send them as a group",
+    );
+  }
+}
+
+/** A promise, or a query that begins when it is awaited, as query builders give. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value &&
+    typeof value.then === "function";
+}

@@ -1,0 +1,31 @@
+/** Work that takes the place of the task that returns it. */
+import type { WorkflowNode } from "../../shared/contracts/workflow_builder.ts";
+
+const REPLACEMENT = Symbol.for("celeriac.replacement");
+
+/** What `context.replace()` gives and a handler returns. */
+export interface Replacement {
+  /** What runs in the task's place. */
+  readonly work: WorkflowNode;
+  /** Marks it. */
+  readonly [REPLACEMENT]: true;
+}
+
+/** Marks work as a replacement.
+ *
+ * @example
+ * ```ts
+ * import { isReplacement, replacement } from "./replacement.ts";
+ * import { assert } from "@std/assert";
+ *
+ * assert(isReplacement(replacement({ name: "add", args: [1, 2] })));
+ * ```
+ */
+export function replacement(work: WorkflowNode): Replacement {
+  return Object.freeze({ work, [REPLACEMENT]: true as const });
+}
+
+/** Whether a handler returned a replacement, of whatever copy of this package. */
+export function isReplacement(value: unknown): value is Replacement {
+  return typeof value === "object" && value !== null && REPLACEMENT in value;
+}

@@ -1,0 +1,260 @@
+/** Calls handlers, inline or in a child process, and ends them in time. */
+import { getLogger, type Logger } from "@logtape/logtape";
+import { parseJson, stringifyJson } from "../../shared/celery/python_json.ts";
+import { Terminated, type Violation } from "../../shared/errors.ts";
+import type { Events } from "../../shared/telemetry/events.ts";
+import type { Settlement } from "../../shared/results/result.ts";
+import type { WorkflowNode } from "../../shared/contracts/workflow_builder.ts";
+import type { TaskContract } from "../../shared/contracts/task.ts";
+import type { FollowUps } from "../../shared/workflows/follow_ups.ts";
+import type { Contracts } from "../../shared/workflows/work.ts";
+import { Company } from "./isolation_gate.ts";
+import type { Attempt, Returned } from "./attempt.ts";
+import type { Completer } from "./transactional_completer.ts";
+import { violationOf } from "./permission_denial.ts";
+import { runInline } from "./inline_run.ts";
+import { checkResultSize } from "./output.ts";
+import type { Pools } from "../sandbox/pools.ts";
+import { requestOf } from "./request.ts";
+import type { SubmitOptions, SubmittedWork } from "./task_submissions.ts";
+import { Slots } from "./semaphore.ts";
+import { settlementOf } from "../delivery/settlement.ts";
+import { limits, startTimers } from "./time_limit.ts";
+import { taskLog } from "./task_log.ts";
+import { owned, type Owner } from "./error_owner.ts";
+import type { UncaughtErrors } from "./uncaught_errors.ts";
+import type { Watchdog } from "./watchdog.ts";
+
+/** Violations of one run that its record names. */
+const MAX_VIOLATIONS = 100;
+
+/** What a runner works with. */
+export interface RunnerOptions {
+  /** Inline handlers at once. */
+  readonly concurrency: number;
+  readonly pools: Pools;
+  readonly watchdog: Pick<Watchdog, "enter" | "leave">;
+  readonly uncaught: Pick<UncaughtErrors, "of">;
+  readonly completer: Pick<Completer, "complete">;
+  readonly events: Events;
+  readonly node: string;
+  /** Told how long runs take. */
+  readonly ran: (queue: string, contract: TaskContract, seconds: number) => void;
+  /** For what handlers submit. */
+  readonly contracts: Contracts;
+  readonly followUps: Pick<FollowUps, "send">;
+  /** Takes STARTED and PROGRESS; what comes of it is not awaited. */
+  readonly writer: { settle(settlement: Settlement): Promise<boolean> };
+  /** Bytes of JSON that a result, or one report of progress, may have. */
+  readonly resultMaxBytes: number;
+}
+
+/** An attempt that runs now, and the means to end it. */
+interface Running {
+  readonly id: string;
+  /** Aborts its signal and stops waiting for it: the delivery goes back. */
+  abandon(reason: Error): void;
+  /** Ends it with an error: its child by SIGKILL; an inline handler is told by its signal and not waited for. */
+  end(error: Error): void;
+}
+
+/** Runs attempts. */
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #inline: Slots;
+  readonly #running = new Set<Running>();
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    this.#inline = new Slots(options.concurrency);
+  }
+
+  /** Who runs beside whom. */
+  readonly company: Company = new Company();
+
+  /** Places for inline handlers. */
+  get inline(): Slots {
+    return this.#inline;
+  }
+
+  /** Handlers running now. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Places for attempts of a contract. */
+  slots(contract: TaskContract): Slots {
+    return contract.run === "process" ? this.#options.pools.slots(contract) : this.#inline;
+  }
+
+  /** Lets nothing start any more. */
+  close(): void {
+    this.company.close();
+    this.#inline.close();
+    this.#options.pools.close();
+  }
+
+  /** Aborts the signals of all attempts and stops waiting for them: their deliveries go back. */
+  abandon(reason: Error): void {
+    for (const running of this.#running) running.abandon(reason);
+  }
+
+  /** Ends what runs of a task: its child by SIGKILL; an inline handler is told by its signal and not waited for. The outcome is `revoked`.
+   *
+   * @returns whether anything ran */
+  terminate(id: string, reason: Terminated = new Terminated()): boolean {
+    let found = false;
+    for (const running of this.#running) {
+      if (running.id !== id) continue;
+      found = true;
+      running.end(reason);
+    }
+    return found;
+  }
+
+  /** Runs one attempt.
+   *
+   * @returns its result, or `undefined` when the attempt was abandoned
+   * @throws whatever the handler throws; `TimeLimitExceeded`; {@linkcode Terminated} */
+  async run(attempt: Attempt): Promise<Returned | undefined> {
+    this.#started(attempt);
+    const began = performance.now();
+    const controller = new AbortController();
+    const over = new AbortController();
+    const { promise: ended, resolve, reject } = Promise.withResolvers<undefined>();
+    const inChild = attempt.contract.run === "process";
+    const terminator = inChild ? new AbortController() : undefined;
+    const running: Running = {
+      id: attempt.task.id,
+      abandon: (reason) => {
+        resolve(undefined);
+        over.abort(reason);
+        owned(owner, () => controller.abort(reason));
+      },
+      end: (error) => {
+        if (terminator) return terminator.abort(error);
+        reject(error); // first: what the handler makes of its signal counts no more
+        over.abort(error);
+        owned(owner, () => controller.abort(error));
+      },
+    };
+    // A child fails by its own word.
+    const owner = this.#options.uncaught.of(attempt, inChild ? () => {} : running.end);
+    const timers = inChild
+      ? undefined
+      : owned(owner, () => startTimers(attempt, running, controller));
+    this.#running.add(running);
+    try {
+      const result = terminator
+        ? this.#inChild(attempt, owner, controller.signal, terminator.signal)
+        : runInline(attempt, {
+          ...this.#options,
+          owner,
+          signal: controller.signal,
+          over: over.signal,
+          progress: (value) => this.#progress(attempt, value),
+          submit: (work, options = {}) => this.#submit(attempt, work, options),
+          completing: () => clearTimeout(timers?.hard),
+        });
+      return result instanceof Promise ? await Promise.race([result, ended]) : result;
+    } catch (error) {
+      const denied = inChild ? undefined : violationOf(error, attempt.contract);
+      if (denied) this.#violated(attempt, denied.violation, denied.message);
+      throw denied ?? error;
+    } finally {
+      owner.over();
+      this.#running.delete(running);
+      this.#options.ran(attempt.queue, attempt.contract, (performance.now() - began) / 1000);
+      if (!inChild) this.#options.watchdog.leave(attempt);
+      clearTimeout(timers?.soft);
+      clearTimeout(timers?.hard);
+    }
+  }
+
+  async #inChild(
+    attempt: Attempt,
+    owner: Owner,
+    signal: AbortSignal,
+    terminate: AbortSignal,
+  ): Promise<Returned> {
+    const { task, contract, raw, deliveries } = attempt;
+    const log = taskLog({ id: task.id, task: task.task });
+    let replaces = false;
+    const result = await this.#options.pools.run(contract, {
+      name: contract.name,
+      input: raw,
+      ...requestOf(task, limits(attempt)),
+      deliveries,
+    }, {
+      signal,
+      terminate,
+      ...(contract.submits && {
+        submit: (work: WorkflowNode, options = {}) => this.#submit(attempt, work, options),
+        onReplaced: () => {
+          replaces = true;
+        },
+      }),
+      onProgress: (value) => this.#progress(attempt, value),
+      onUncaught: (error, late) => owner.uncaught(error, late),
+      onViolation: (violation, what) => this.#violated(attempt, violation, what),
+      onLog: ({ level, message, properties }) => log[level](message, properties),
+    });
+    return replaces ? { replacement: parseJson(result) } : { result, stored: false };
+  }
+
+  #submit({ sent }: Attempt, work: WorkflowNode, options: SubmitOptions): Promise<SubmittedWork> {
+    return sent.send(work, options, this.#options);
+  }
+
+  #violated({ task, meta }: Attempt, violation: Violation, what: string): void {
+    const violations = meta.violations ??= [];
+    if (violations.length < MAX_VIOLATIONS) violations.push({ violation, what });
+    this.#options.events.emit({
+      type: "task-violated",
+      id: task.id,
+      name: task.task,
+      violation,
+      what,
+    });
+  }
+
+  #started(attempt: Attempt): void {
+    const { task } = attempt;
+    this.#options.events.emit({ type: "task-started", id: task.id, name: task.task });
+    this.#note(attempt, "STARTED", null);
+  }
+
+  #progress(attempt: Attempt, value: unknown): void {
+    const { task } = attempt;
+    const json = stringifyJson(value);
+    try {
+      checkResultSize(task.task, json, this.#options.resultMaxBytes);
+    } catch (error) {
+      return logger.warn("Progress of task {id} was not stored: {error}", { id: task.id, error });
+    }
+    this.#options.events.emit({
+      type: "task-progress",
+      id: task.id,
+      name: task.task,
+      progress: value,
+    });
+    this.#note(attempt, "PROGRESS", json);
+  }
+
+  /** Not awaited: a state on the way is worth no waiting, and the final one replaces it. */
+  #note(attempt: Attempt, state: "STARTED" | "PROGRESS", result: string | null): void {
+    if (attempt.ignoreResult) return;
+    const { task, queue, startedAt } = attempt;
+    const run = { task, id: task.id, queue, startedAt };
+    const settlement = settlementOf(run, { state, result }, this.#options.node);
+    this.#options.writer.settle(settlement).catch((error) =>
+      logger.warn("State {state} of task {id} was not stored: {error}", {
+        state,
+        id: task.id,
+        error,
+      })
+    );
+  }
+}
+
+const logger: Logger = getLogger(["celeriac", "worker"]);

@@ -1,0 +1,45 @@
+/** What the handler of a child process sends: the worker does it, and answers. */
+import { stringifyJson } from "../../../shared/celery/python_json.ts";
+import type { Submit } from "../../running/task_submissions.ts";
+import type { Channel } from "./channel.ts";
+import { reviveError } from "../error_record.ts";
+import type { ToChild } from "../messages.ts";
+
+type Answer = Extract<ToChild, { type: "submitted" }>["answer"];
+
+/** Submissions that wait for the worker's answer. */
+export class ChildSubmissions {
+  readonly #channel: Pick<Channel, "send">;
+  readonly #waiting = new Map<number, (answer: Answer) => void>();
+  #calls = 0;
+
+  constructor(channel: Pick<Channel, "send">) {
+    this.#channel = channel;
+  }
+
+  /** Sends work for an attempt. */
+  of(run: string): Submit {
+    return async (work, { key } = {}) => {
+      const call = this.#calls++;
+      const { promise, resolve } = Promise.withResolvers<Answer>();
+      const text = stringifyJson(work);
+      this.#waiting.set(call, resolve);
+      this.#channel.send({
+        type: "submit",
+        run,
+        call,
+        work: text,
+        ...(key !== undefined && { key }),
+      });
+      const answer = await promise;
+      if ("error" in answer) throw reviveError(answer.error);
+      return answer;
+    };
+  }
+
+  /** Takes an answer. */
+  answered({ call, answer }: { readonly call: number; readonly answer: Answer }): void {
+    this.#waiting.get(call)?.(answer);
+    this.#waiting.delete(call);
+  }
+}

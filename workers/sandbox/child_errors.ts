@@ -1,0 +1,82 @@
+/** Why children end. */
+import {
+  ConfigurationError,
+  PolicyViolation,
+  Terminated,
+  TimeLimitExceeded,
+  WorkerLost,
+} from "../../shared/errors.ts";
+import type { Attempt } from "./child_attempt.ts";
+import type { ChildLog } from "./child_log.ts";
+import { deniedAtLoad } from "../running/permission_denial.ts";
+import { type ErrorRecord, reviveError } from "./error_record.ts";
+
+/** As metrics name it. */
+export type ChildEnd =
+  | "recycled"
+  | "violation"
+  | "time-limit"
+  | "terminated"
+  | "stopped"
+  | "unusable"
+  | "blocked"
+  | "lost";
+
+/** The child died before it began with the task, which may so be given to another. */
+export class NeverStarted extends WorkerLost {}
+
+/** The child has served its time: no fault. */
+export class Recycled extends WorkerLost {}
+
+/** The pool ends its children as it is stopped. */
+export class Stopped extends WorkerLost {}
+
+/** Why a child ended, by the error that it was killed with; `undefined` when it ended by itself. */
+export function endOf(killed: Error | undefined): ChildEnd {
+  if (killed === undefined) return "lost";
+  if (killed instanceof Recycled) return "recycled";
+  if (killed instanceof PolicyViolation) return "violation";
+  if (killed instanceof TimeLimitExceeded) return "time-limit";
+  if (killed instanceof Terminated) return "terminated";
+  if (killed instanceof NeverStarted) return "blocked";
+  if (killed instanceof Stopped) return "stopped";
+  return killed instanceof ConfigurationError ? "unusable" : "lost";
+}
+
+/** Something but the child's own code wrote to the channel. */
+export function misused(pid: number, cause: unknown): PolicyViolation {
+  return new PolicyViolation(
+    `Cannot go on with child process ${pid} as something wrote to the channel of its worker: a handler must not write to file descriptor 1`,
+    "channel",
+    { cause },
+  );
+}
+
+/** A child that goes on without its channel. */
+export function closed(pid: number): WorkerLost {
+  return new WorkerLost(
+    `Cannot go on with child process ${pid} because something closed the channel to its worker: a handler must not close file descriptors 0 and 1`,
+  );
+}
+
+/** Why a child ended that nobody has ended. */
+export function lostBy(status: Deno.CommandStatus, log: ChildLog, attempt?: Attempt): Error {
+  const what = attempt ? `finish task '${attempt.task.name}'` : "use a child process";
+  const message = `Cannot ${what} because ${log.explain(status)}`;
+  if (attempt && !attempt.started) return new NeverStarted(message);
+  if (!log.outOfMemory) return new WorkerLost(message);
+  const error = new PolicyViolation(message, "memory");
+  attempt?.ended(error);
+  return error;
+}
+
+/** The app's modules cannot be loaded in a child. */
+export function unusable(record: ErrorRecord): Error {
+  const error = reviveError(record);
+  if (error instanceof ConfigurationError) return error;
+  const what = "the app's modules in a child process";
+  return deniedAtLoad(error, what) ?? new ConfigurationError(
+    `Cannot load ${what} because ${record.name}: ${record.message}: correct the module`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,70 @@
+/** What a child process wrote to standard error before it died: why it did. */
+
+/** Last lines that are kept. */
+const KEPT_LINES = 5;
+
+/** What V8 writes first when it ends the process. */
+const DYING = /^<--- (Last few GCs|JS stacktrace) --->$|^# Fatal /;
+
+/** V8 writes one of these when the heap is full. */
+const OUT_OF_MEMORY = /JavaScript (heap )?out of memory/;
+
+/** Keeps the last lines of a child and explains its end with them.
+ *
+ * @example
+ * ```ts
+ * import { LastWords } from "./exit_reason.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const words = new LastWords({ heapMb: 64 });
+ * words.add("error: Uncaught Error: boom");
+ * assertEquals(
+ *   words.explain({ success: false, code: 1, signal: null }),
+ *   "its child process ended with exit code 1: see what it wrote last: error: Uncaught Error: boom",
+ * );
+ * ```
+ */
+export class LastWords {
+  readonly #heapMb: number;
+  readonly #lines: string[] = [];
+  #outOfMemory = false;
+  #dying = false;
+
+  constructor({ heapMb }: { heapMb: number }) {
+    this.#heapMb = heapMb;
+  }
+
+  add(line: string): void {
+    this.#lines.push(line);
+    if (this.#lines.length > KEPT_LINES) this.#lines.shift();
+    this.#outOfMemory ||= OUT_OF_MEMORY.test(line);
+    this.#dying ||= this.#outOfMemory || DYING.test(line);
+  }
+
+  /** Whether the heap was full. */
+  get outOfMemory(): boolean {
+    return this.#outOfMemory;
+  }
+
+  /** Whether V8 has begun to write why the process ends: for whoever mends V8. */
+  get dying(): boolean {
+    return this.#dying;
+  }
+
+  /** Forgets what an earlier task wrote. */
+  clear(): void {
+    this.#lines.length = 0;
+    this.#dying = false;
+  }
+
+  /** Says why the child ended and what to do about it. */
+  explain({ code, signal }: Deno.CommandStatus): string {
+    if (this.#outOfMemory) {
+      return `its child process ran out of its ${this.#heapMb} MiB of heap: give it less to do at once or raise the heap`;
+    }
+    const how = signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
+    return `its child process ${how}: see what it wrote last: ${
+      this.#lines.join(" | ") || "nothing"
+    }`;
+  }
+}

@@ -1,0 +1,151 @@
+/** A small shell process beside the worker that can do what Deno's permissions keep from it: read how much
+ * its children use, and end them when the worker itself is gone.
+ *
+ * Deno opens `/proc` only to a process that may do everything, and a child that never awaits does not notice
+ * that its worker died. The shell is told the pids, answers with what `/proc/PID/stat` says (proc_pid_stat(5):
+ * fields 14, 15 and 24), forks nothing on the way, and kills those pids when its input ends.
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { Service } from "../../shared/runtime/service.ts";
+import { readLines } from "./read_lines.ts";
+
+/** What a process uses. */
+export interface Usage {
+  /** Seconds of processor time since it was started. */
+  readonly cpu: number;
+  /** Bytes of resident memory. */
+  readonly resident: number;
+}
+
+/** The shell that the warden is run by. */
+export const SHELL = "/bin/sh";
+
+const SCRIPT = `
+trap '' INT TERM HUP
+echo "$(getconf CLK_TCK 2>/dev/null || echo 100) $(getconf PAGESIZE 2>/dev/null || echo 4096)"
+children=
+while read -r pids; do
+  children=$pids
+  for pid in $pids; do
+    { read -r stat < "/proc/$pid/stat"; } 2>/dev/null || continue
+    set -- \${stat##*) }
+    echo "$pid $((\${12} + \${13})) \${22}"
+  done
+  echo .
+done
+for pid in $children; do kill -9 "$pid"; done 2>/dev/null
+`;
+
+/** Characters of a line of its answers. */
+const MAX_LINE = 256;
+
+/** A child that the warden looks after. */
+interface Watched {
+  readonly pid: number;
+  readonly busy: boolean;
+  measured(usage: Usage): void;
+}
+
+/** How to make a {@linkcode Warden}. */
+export interface WardenOptions {
+  /** The children there are. */
+  children(): Iterable<Watched>;
+  /** Milliseconds between two looks at children that run tasks. Default 100. */
+  readonly intervalMs?: number;
+}
+
+/** Looks after the children of one worker. */
+export class Warden implements Service {
+  readonly #options: WardenOptions;
+  #shell: { readonly process: Deno.ChildProcess; readonly over: Promise<void> } | undefined;
+  #writer: WritableStreamDefaultWriter<Uint8Array> | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #looking: PromiseWithResolvers<void> | undefined;
+
+  constructor(options: WardenOptions) {
+    this.#options = options;
+  }
+
+  /** Starts the shell; where there is none, or it may not be run, says so and does without. */
+  start(): Promise<void> {
+    if (this.#shell) return Promise.resolve();
+    try {
+      const process = new Deno.Command(SHELL, {
+        args: ["-c", SCRIPT],
+        cwd: "/",
+        clearEnv: true,
+        env: { PATH: "/usr/bin:/bin" },
+        stdin: "piped",
+        stdout: "piped",
+        stderr: "null",
+      }).spawn();
+      this.#writer = process.stdin.getWriter();
+      this.#shell = { process, over: this.#listen(process) };
+    } catch (error) {
+      logger.warn(
+        "Memory and processor time of child processes are not watched, as {shell} cannot be run: {error}; add --allow-run={shell}",
+        { shell: SHELL, error },
+      );
+      return Promise.resolve();
+    }
+    this.#timer = setInterval(() => {
+      for (const { busy } of this.#options.children()) if (busy) return void this.look();
+    }, this.#options.intervalMs ?? 100);
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#looking?.resolve();
+    const shell = this.#shell;
+    if (!shell) return;
+    this.#tell([]);
+    await this.#writer?.close().catch(() => {});
+    await Promise.all([shell.over, shell.process.status]);
+    this.#shell = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  /** Tells which children there are, and measures them all; resolves when that is done. */
+  look(): Promise<void> {
+    if (!this.#shell) return Promise.resolve();
+    if (!this.#looking) {
+      this.#looking = Promise.withResolvers();
+      this.#tell(Array.from(this.#options.children(), ({ pid }) => pid));
+    }
+    return this.#looking.promise;
+  }
+
+  #tell(pids: readonly number[]): void {
+    this.#writer?.write(new TextEncoder().encode(`${pids.join(" ")}\n`)).catch(() => {});
+  }
+
+  async #listen(process: Deno.ChildProcess): Promise<void> {
+    let units: { readonly tick: number; readonly page: number } | undefined;
+    for await (const line of readLines(process.stdout, MAX_LINE)) {
+      if (line === ".") {
+        this.#looking?.resolve();
+        this.#looking = undefined;
+        continue;
+      }
+      const [first = NaN, second = NaN, third = NaN] = line.split(" ").map(Number);
+      if (!units) units = { tick: 1 / first, page: second };
+      else this.#measured(first, { cpu: second * units.tick, resident: third * units.page });
+    }
+    this.#shell = undefined;
+    this.#looking?.resolve();
+    this.#looking = undefined;
+  }
+
+  #measured(pid: number, usage: Usage): void {
+    for (const child of this.#options.children()) {
+      if (child.pid === pid) return child.measured(usage);
+    }
+  }
+}
+
+const logger = getLogger(["celeriac", "sandbox"]);
