@@ -5,7 +5,7 @@ import { Unroutable } from "../shared/errors.ts";
 import type { TaskEvent } from "../shared/telemetry/events.ts";
 import type { Service } from "../shared/runtime/service.ts";
 
-/** How long an event may wait for company: a waiting caller is woken this much later. */
+/** How long an event may wait for gate: a waiting caller is woken this much later. */
 const GATHER_MS = 20;
 /** Events in one message at most. */
 const BATCH_MAX = 500;
@@ -17,7 +17,7 @@ const QUIET_MS = 1000;
  *
  * Telling nobody would cost the broker as much as all the tasks do: a message that finds no queue comes back (`mandatory`), and
  * silence follows until the next try. */
-export class Announcer implements Service {
+export class EventPublisher implements Service {
   readonly #broker: Pick<Broker, "publish">;
   readonly #node: EventNode;
   #gathered: TimedEvent[] = [];
@@ -42,7 +42,7 @@ export class Announcer implements Service {
   }
 
   /** Listens to {@linkcode Events}. */
-  readonly announce = (event: TaskEvent): void => {
+  readonly publish = (event: TaskEvent): void => {
     if (!this.enabled) return;
     if (performance.now() < this.#quietUntil) return;
     this.#gathered.push({ event, timestamp: Date.now() / 1000 });

@@ -28,32 +28,32 @@ import type { Config } from "../shared/config/settings.ts";
 import { declarationFor } from "../shared/broker/topology.ts";
 import { pause } from "../shared/runtime/waits.ts";
 import { AgeLimit } from "./delivery/age_limit.ts";
-import { Announcer } from "./event_publisher.ts";
-import { Completer } from "./running/transactional_completer.ts";
+import { EventPublisher } from "./event_publisher.ts";
+import { TransactionalCompleter } from "./running/transactional_completer.ts";
 import { Control } from "./control/control.ts";
-import { Facts } from "./control/worker_info.ts";
+import { WorkerInfo } from "./control/worker_info.ts";
 import { LimitedContracts } from "./control/limited_contracts.ts";
 import { OutboxRevoker } from "./control/outbox_revoker.ts";
-import { Presence } from "./control/heartbeat.ts";
+import { Heartbeat } from "./control/heartbeat.ts";
 import { RateLimits } from "./control/rate_limits.ts";
 import { Revocations } from "./control/revocations.ts";
-import { Tally } from "./control/task_counts.ts";
+import { TaskCounts } from "./control/task_counts.ts";
 import { Crashes } from "./running/crashes.ts";
 import { Executor } from "./delivery/executor.ts";
 import { Follower, loseWith } from "./delivery/follower.ts";
 import type { Handlers } from "./handlers.ts";
 import { Holds } from "./delivery/holds.ts";
-import { InHand } from "./delivery/in_flight.ts";
+import { InFlight } from "./delivery/in_flight.ts";
 import { MessageLeases } from "./delivery/message_leases.ts";
 import { nodeName } from "./node_name.ts";
 import { Prefetch } from "./prefetch.ts";
 import { Runner } from "./running/runner.ts";
 import { ChildModules } from "./sandbox/child_modules.ts";
 import { Pools, poolSettings } from "./sandbox/pools.ts";
-import { tellingPublisher } from "./sent_events.ts";
+import { publisherWithEvents } from "./sent_events.ts";
 import { Settler } from "./delivery/settler.ts";
 import { warnAtStart } from "./start_warnings.ts";
-import { taskLines } from "./task_event_log.ts";
+import { logTaskEvents } from "./task_event_log.ts";
 import { UncaughtErrors } from "./running/uncaught_errors.ts";
 import { Watchdog } from "./running/watchdog.ts";
 import { Worker } from "./worker.ts";
@@ -78,7 +78,7 @@ export interface WorkerParts {
 }
 
 /** A worker as a service, with everything it needs but broker and database. */
-export class WorkerNode implements Service {
+export class WorkerProcess implements Service {
   /** Its node name, never the same twice. */
   readonly node: string;
   readonly queues: readonly string[];
@@ -86,7 +86,7 @@ export class WorkerNode implements Service {
   readonly #worker: Worker;
   readonly #metrics = new Metrics();
   readonly #helpers: Service[];
-  readonly #presence: Presence;
+  readonly #heartbeat: Heartbeat;
   readonly #shutDown = Promise.withResolvers<void>();
   readonly #stopped = new AbortController();
 
@@ -99,13 +99,13 @@ export class WorkerNode implements Service {
 
     const events = new Events();
     events.on(this.#metrics.observe);
-    if (parts.log) events.on(taskLines(parts.log));
+    if (parts.log) events.on(logTaskEvents(parts.log));
     const clock = new LamportClock();
     const teller = { hostname: node, pid: Deno.pid, clock: () => clock.tick() };
-    const announcer = new Announcer({ broker, node: teller, enabled: config.events });
-    events.on(announcer.announce);
-    const tally = new Tally();
-    events.on(tally.observe);
+    const eventPublisher = new EventPublisher({ broker, node: teller, enabled: config.events });
+    events.on(eventPublisher.publish);
+    const taskCounts = new TaskCounts();
+    events.on(taskCounts.observe);
 
     const storeOn = (sql: Sql) => resultStore(config.results, sql);
     const store = storeOn(database);
@@ -125,22 +125,22 @@ export class WorkerNode implements Service {
     });
     const contracts = new LimitedContracts(registry);
     const revocations = new Revocations();
-    const inHand = new InHand();
+    const inFlight = new InFlight();
     const leases = new MessageLeases({ database, holder: node });
-    const ageLimit = new AgeLimit({ inHand, leases, seconds: config.leaseAfter });
+    const ageLimit = new AgeLimit({ inFlight, leases, seconds: config.leaseAfter });
     const rates = new RateLimits();
     for (const { name, rateLimit } of registry) rates.set(name, parseRate(rateLimit));
     const watchdog = new Watchdog({ events, bound: config.loopBound });
     const uncaught = new UncaughtErrors({ events, store, modules });
     const followUps = new FollowUps({
-      publisher: tellingPublisher({ broker, outbox, origin: node, events, clock: time }),
+      publisher: publisherWithEvents({ broker, outbox, origin: node, events, clock: time }),
       routes: new TaskRouter(registry, config.routes),
       chords: chordStore(config.results, database),
       store,
       lose: (records) => loseWith(writer, records, node),
     });
     const follower = new Follower({ broker, followUps, store, node });
-    const completer = new Completer({ database, store: storeOn, follower, node });
+    const completer = new TransactionalCompleter({ database, store: storeOn, follower, node });
     const runner = new Runner({
       concurrency: config.concurrency,
       pools,
@@ -171,7 +171,7 @@ export class WorkerNode implements Service {
       events,
       claims,
       holds,
-      inHand,
+      inFlight,
       rates,
       clock: time,
       isRevoked: (task) => revocations.has(task),
@@ -179,31 +179,31 @@ export class WorkerNode implements Service {
       resultMaxBytes: config.resultMaxBytes,
     });
     this.#helpers = [writer, claims, ageLimit, leases, crashes, uncaught, pools, watchdog];
-    this.#helpers.push(announcer, holds, time, new WorkerLease({ database, node, holds }));
-    this.#presence = new Presence({
+    this.#helpers.push(eventPublisher, holds, time, new WorkerLease({ database, node, holds }));
+    this.#heartbeat = new Heartbeat({
       broker,
       node: teller,
       active: () => runner.running,
-      processed: () => tally.all,
+      processed: () => taskCounts.all,
     });
     const control = new Control({
       broker,
       allowed: config.remoteControl,
-      node: {
+      context: {
         name: node,
         clock,
-        inHand,
+        inFlight,
         contracts,
         rates,
         revocations,
-        tally,
-        facts: new Facts({
+        taskCounts,
+        info: new WorkerInfo({
           ...parts,
           children: () => Array.from(pools.children(), ({ pid }) => pid),
         }),
-        announcer,
-        presence: this.#presence,
-        crew: () => this.#worker,
+        eventPublisher,
+        heartbeat: this.#heartbeat,
+        worker: () => this.#worker,
         terminate: (id) => runner.terminate(id),
         outbox: new OutboxRevoker({ outbox, store }),
         shutDown: () => this.#shutDown.resolve(),
@@ -218,7 +218,7 @@ export class WorkerNode implements Service {
       runner,
       pools,
       settler: new Settler({ broker, writer, outbox, follower, events, node, clock: time }),
-      inHand,
+      inFlight,
       holds,
       rates,
       control,
@@ -238,7 +238,7 @@ export class WorkerNode implements Service {
     if (!await migrated(this.#parts.database, this.#stopped.signal)) return;
     for (const helper of this.#helpers) await helper.start();
     await this.#worker.start();
-    await this.#presence.start();
+    await this.#heartbeat.start();
   }
 
   /** Resolves when all queues are consumed; with `false` when it stops before that. */
@@ -260,7 +260,7 @@ export class WorkerNode implements Service {
     this.#stopped.abort();
     await this.#worker.stop();
     for (const helper of this.#helpers) await helper.stop();
-    await this.#presence.stop();
+    await this.#heartbeat.stop();
   }
 
   /** Cuts the drain short. */

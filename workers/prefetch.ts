@@ -1,7 +1,7 @@
 /** How many deliveries a consumer takes: as many as keep its places busy, and no more, so that the backlog is shared among workers. */
 import { MAX_PREFETCH } from "../shared/broker/errors.ts";
 import type { TaskContract } from "../shared/contracts/task.ts";
-import type { Slots } from "./running/semaphore.ts";
+import type { Semaphore } from "./running/semaphore.ts";
 
 /** Seconds from a delivery's answer to the next delivery, with the commit of a record between: what lies ready bridges it. */
 const ROUND_TRIP = 0.05;
@@ -36,9 +36,9 @@ export interface PrefetchOptions {
   /** Tasks of a queue that this worker runs. */
   tasks(queue: string): readonly TaskContract[];
   /** Places for runs of a contract; the same object for all that share them. */
-  slots(contract: TaskContract): Pick<Slots, "size">;
+  slots(contract: TaskContract): Pick<Semaphore, "size">;
   /** Places for inline runs. */
-  readonly inline: Pick<Slots, "size">;
+  readonly inline: Pick<Semaphore, "size">;
   readonly factor: number;
 }
 

@@ -4,19 +4,19 @@ import type { Events, TaskEvent } from "../shared/telemetry/events.ts";
 import { Publisher, type PublisherOptions } from "../shared/outbox/publisher.ts";
 
 /** A publisher that emits `task-sent` for each message that is durable. */
-export function tellingPublisher(
+export function publisherWithEvents(
   { events, ...options }: Omit<PublisherOptions, "sent"> & { events: Events },
 ): Publisher {
   return new Publisher({
     ...options,
-    sent: (message, queue) => events.emit(sentEvent(message, queue)),
+    sent: (message, queue) => events.emit(taskSentEvent(message, queue)),
   });
 }
 
 /** Celery's `task-sent` of a message.
  *
  * @param queue that it goes to */
-export function sentEvent(
+export function taskSentEvent(
   { headers, exchange, routingKey }: Message,
   queue: string,
 ): Extract<TaskEvent, { type: "task-sent" }> {

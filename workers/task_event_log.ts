@@ -7,7 +7,7 @@ import type { Log } from "../shared/telemetry/log.ts";
 const MAX_RESULT = 80;
 
 /** Makes a listener of {@linkcode Events} that logs them as `worker`. */
-export function taskLines(log: Log): EventListener {
+export function logTaskEvents(log: Log): EventListener {
   return (event) => {
     const line = lineOf(event);
     if (!line) return;

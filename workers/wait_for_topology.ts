@@ -15,23 +15,23 @@ const logger = getLogger(["celeriac", "worker"]);
 /** Resolves with `true` when all is there, or was made: a broker may get its definitions after its first connections. With `false` when
  * the signal came first.
  *
- * @param told hears what is missing, and `undefined` when nothing is any more */
-export async function declared(
+ * @param onMissing hears what is missing, and `undefined` when nothing is any more */
+export async function waitForTopology(
   broker: Pick<Broker, "declare">,
   declaration: Declaration,
-  { signal, told }: { signal: AbortSignal; told(missing: string | undefined): void },
+  { signal, onMissing }: { signal: AbortSignal; onMissing(missing: string | undefined): void },
 ): Promise<boolean> {
   let last: string | undefined;
   while (!signal.aborted) {
     try {
       await broker.declare(declaration);
-      told(undefined);
+      onMissing(undefined);
       return true;
     } catch (error) {
       if (!(error instanceof TopologyMissing)) throw error;
       if (error.message !== last) logger.warn("{reason}: waiting", { reason: error.message });
       last = error.message;
-      told(last);
+      onMissing(last);
     }
     await pause(LOOK_MS, signal);
   }

@@ -7,14 +7,14 @@ import { waitAtMost } from "../shared/runtime/waits.ts";
 import { consumedDeclaration } from "../shared/broker/topology.ts";
 import { Consumer } from "../shared/broker/consuming/consumer.ts";
 import { Consumers } from "../shared/broker/consuming/consumers.ts";
-import type { AddOptions, Crew } from "./control/control_context.ts";
-import { declared } from "./wait_for_topology.ts";
+import type { AddOptions, WorkerControls } from "./control/control_context.ts";
+import { waitForTopology } from "./wait_for_topology.ts";
 import type { Executor } from "./delivery/executor.ts";
 import type { Holds } from "./delivery/holds.ts";
 import { HeldDelivery } from "./delivery/held_delivery.ts";
-import type { InHand } from "./delivery/in_flight.ts";
+import type { InFlight } from "./delivery/in_flight.ts";
 import type { Prefetch } from "./prefetch.ts";
-import type { Run } from "./delivery/delivery_result.ts";
+import type { DeliveryResult } from "./delivery/delivery_result.ts";
 import type { Runner } from "./running/runner.ts";
 import type { Pools } from "./sandbox/pools.ts";
 import { traceDelivery, traceOutcome } from "./delivery/delivery_tracing.ts";
@@ -37,9 +37,9 @@ export interface WorkerOptions {
   readonly executor: Executor;
   readonly runner: Runner;
   readonly pools: Pick<Pools, "size" | "resize">;
-  readonly settler: { settle(run: Run): Promise<void> };
+  readonly settler: { settle(run: DeliveryResult): Promise<void> };
   readonly holds: Pick<Holds, "release" | "free">;
-  readonly inHand: Pick<InHand, "over">;
+  readonly inFlight: Pick<InFlight, "over">;
   readonly rates: { close(): void };
   readonly control: Service;
   /** Seconds that running handlers get when the worker stops. */
@@ -52,7 +52,7 @@ class Stopping extends Error {
 }
 
 /** Consumes, runs and settles until it is stopped. */
-export class Worker implements Service, Crew {
+export class Worker implements Service, WorkerControls {
   readonly #options: WorkerOptions;
   readonly #consumers: Consumers;
   #starting: Promise<void> | undefined;
@@ -112,8 +112,8 @@ export class Worker implements Service, Crew {
   }
 
   /** Deliveries not answered yet; those of leased messages are. */
-  get inHand(): number {
-    return this.#consumers.inHand;
+  get unacked(): number {
+    return this.#consumers.unacked;
   }
 
   /** Resolves when every queue is consumed: waits for a broker that is away, and for its queues. */
@@ -187,8 +187,10 @@ export class Worker implements Service, Crew {
   async #start(): Promise<void> {
     const { broker, declaration, control } = this.#options;
     await broker.connected();
-    const told = (missing: string | undefined) => this.#missing = missing;
-    if (!await declared(broker, declaration, { signal: this.#ending.signal, told })) return;
+    const onMissing = (missing: string | undefined) => this.#missing = missing;
+    if (!await waitForTopology(broker, declaration, { signal: this.#ending.signal, onMissing })) {
+      return;
+    }
     await control.start();
     await this.#consumers.start();
   }
@@ -232,7 +234,7 @@ export class Worker implements Service, Crew {
       await this.#giveBack(delivery);
     } finally {
       this.#options.holds.release(delivery);
-      this.#options.inHand.over(delivery);
+      this.#options.inFlight.over(delivery);
       delivery.over();
       this.#adapt();
     }

@@ -3,7 +3,7 @@ import { Api } from "../../api/main.ts";
 import { Beat } from "../../beat/main.ts";
 import { startLog } from "../../shared/telemetry/log.ts";
 import { declarationFor } from "../../shared/broker/topology.ts";
-import { WorkerNode } from "../../workers/main.ts";
+import { WorkerProcess } from "../../workers/main.ts";
 import { loadHandlers, loadRegistry, loadSchedules, modulesOf } from "../app.ts";
 import { type Command, configOf } from "../command.ts";
 import { Embedded } from "../dev/embedded.ts";
@@ -43,7 +43,7 @@ export const dev: Command = {
     await embedded.open(api.url);
     await broker.declare(declarationFor("dev", registry.queues));
 
-    const worker = new WorkerNode({
+    const worker = new WorkerProcess({
       config: { ...config, unknownTaskWait: 0 }, // there is no other worker
       registry,
       handlers,

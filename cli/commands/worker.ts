@@ -2,7 +2,7 @@
 import { parseAmqpUrls } from "../../shared/broker/amqp/address.ts";
 import { listen } from "../../shared/runtime/listen.ts";
 import { startLog } from "../../shared/telemetry/log.ts";
-import { WorkerNode } from "../../workers/main.ts";
+import { WorkerProcess } from "../../workers/main.ts";
 import { loadHandlers, loadRegistry, modulesOf } from "../app.ts";
 import { type Command, configOf } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -23,7 +23,7 @@ export const worker: Command = {
     const handlers = await loadHandlers(modules, registry);
     await using broker = brokerOf(config, "celeriac worker");
     await using database = databaseOf(config, "celeriac worker");
-    const node = new WorkerNode({
+    const node = new WorkerProcess({
       config,
       registry,
       handlers,

@@ -17,7 +17,7 @@ import { toStored } from "../broker/stored_message.ts";
 import { DEAD_EXCHANGE, destinationOf } from "../broker/topology.ts";
 
 /** Why a message was set aside, by whom and when. */
-export interface Grounds {
+export interface DeadLetterReason {
   /** One word: one of `RejectReason`, or what RabbitMQ calls it (`delivery_limit`, `expired`, `maxlen`, `rejected`). */
   readonly reason: string;
   readonly detail: string | null;
@@ -29,7 +29,7 @@ export interface Grounds {
 }
 
 /** A message that nobody could work on. All texts are sanitized. */
-export interface DeadLetter extends Grounds {
+export interface DeadLetter extends DeadLetterReason {
   /** A UUID. The same message handed out again has the same. */
   readonly id: string;
   /** `null` where the message tells none. */
@@ -65,8 +65,8 @@ const INTEGER_MAX = 2 ** 31 - 1;
 /** Headers that say on which grounds a message is set aside, with an id of the letter's own.
  *
  * @param options.failing whether who sets it aside makes its record FAILURE next. Default `false` */
-export function groundsHeaders(
-  { reason, detail, queue, worker, diedAt }: Grounds,
+export function deadLetterHeaders(
+  { reason, detail, queue, worker, diedAt }: DeadLetterReason,
   { failing = false }: { failing?: boolean } = {},
 ): Record<string, string> {
   return {
@@ -94,7 +94,7 @@ export function isSetAside(headers: Readonly<Record<string, unknown>>): boolean 
  *
  * @example
  * ```ts
- * import { groundsHeaders, readLetter, resent } from "./letter.ts";
+ * import { deadLetterHeaders, readLetter, resent } from "./letter.ts";
  * import { assertEquals } from "@std/assert";
  *
  * const grounds = { reason: "unknown-task", detail: "no handler", queue: "celeriac.images", worker: "w1", diedAt: new Date(0) };
@@ -102,7 +102,7 @@ export function isSetAside(headers: Readonly<Record<string, unknown>>): boolean 
  *   exchange: "dlx.celeriac",
  *   routingKey: "celeriac.images",
  *   properties: { contentType: "application/json" },
- *   headers: { id: "a", task: "crop", ...groundsHeaders(grounds) },
+ *   headers: { id: "a", task: "crop", ...deadLetterHeaders(grounds) },
  *   body: new TextEncoder().encode("[[], {}, {}]"),
  * };
  * const letter = readLetter(message);
@@ -169,7 +169,7 @@ export function bare(letter: DeadLetter, fault: string): DeadLetter {
 }
 
 /** A letter of a message that never came as far as the queue of dead letters. */
-export function letterOf(message: Message, grounds: Grounds): DeadLetter {
+export function letterOf(message: Message, grounds: DeadLetterReason): DeadLetter {
   const detail = grounds.detail && sanitizeText(grounds.detail.slice(0, DETAIL_MAX));
   return { id: v7(), ...identity(message), ...grounds, detail, message };
 }

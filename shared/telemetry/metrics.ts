@@ -180,11 +180,11 @@ export class Metrics {
 
   /** Adds what a worker holds, and what of it runs: read where it is known, as not every run ends with an event. */
   watchWorker(
-    worker: { readonly inHand: number },
+    worker: { readonly unacked: number },
     runner: { readonly running: number },
     leases: { readonly size: number },
   ): void {
-    this.gauge("celeriac_deliveries_in_hand", "Deliveries not answered yet", () => worker.inHand);
+    this.gauge("celeriac_deliveries_unacked", "Unacknowledged deliveries", () => worker.unacked);
     this.gauge("celeriac_tasks_running", "Handlers running", () => runner.running);
     this.gauge(
       "celeriac_messages_leased",

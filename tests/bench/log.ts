@@ -9,7 +9,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { TaskEvent } from "../../shared/telemetry/events.ts";
 import { type Log, startLog } from "../../shared/telemetry/log.ts";
-import { taskLines } from "../../workers/task_event_log.ts";
+import { logTaskEvents } from "../../workers/task_event_log.ts";
 
 const TASKS = 50_000;
 const ROUNDS = 5;
@@ -43,7 +43,7 @@ const byLogTape: Log = {
 
 async function round(level: "info" | "warning", format: "text" | "json", logTape: boolean) {
   const log = await startLog({ level, format });
-  const listener = taskLines(logTape ? byLogTape : log);
+  const listener = logTaskEvents(logTape ? byLogTape : log);
   const began = performance.now();
   for (let task = 0; task < TASKS; task++) for (const event of EVENTS) listener(event);
   return (performance.now() - began) / TASKS * 1000;

@@ -15,7 +15,7 @@ import type { PostgresResultStore } from "../../shared/results/postgres.ts";
 import type { SettingKey } from "../../shared/config/settings.ts";
 import { DEAD_QUEUE, declarationFor } from "../../shared/broker/topology.ts";
 import { type Handler, Handlers } from "../../workers/handlers.ts";
-import { WorkerNode } from "../../workers/main.ts";
+import { WorkerProcess } from "../../workers/main.ts";
 import { eventually } from "./eventually.ts";
 import { relayOf } from "./relay.ts";
 import { freshDatabase, freshVhost, management } from "./servers.ts";
@@ -28,9 +28,9 @@ export interface House extends AsyncDisposable {
   readonly database: PostgresDatabase;
   readonly store: PostgresResultStore;
   readonly outbox: Outbox;
-  readonly worker: WorkerNode;
+  readonly worker: WorkerProcess;
   /** Starts another worker on the same servers, with handlers of its own. */
-  beside(handlers: readonly Handler[]): Promise<WorkerNode>;
+  beside(handlers: readonly Handler[]): Promise<WorkerProcess>;
   /** Submits to the contract's queue. @returns the id */
   submit(
     task: string,
@@ -83,7 +83,7 @@ export async function house(
   await relay.start();
   const beside = async (known: readonly Handler[]) => {
     const node = stack.use(
-      new WorkerNode({
+      new WorkerProcess({
         config,
         registry: new Registry(known.map(({ contract }) => contract)),
         handlers: new Handlers(known),

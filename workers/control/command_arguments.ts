@@ -1,8 +1,8 @@
-/** Arguments of a control command, read one by one. */
+/** CommandArguments of a control command, read one by one. */
 import { InvalidInput } from "../../shared/errors.ts";
 
 /** What was given, and what is wrong with it in words. */
-export class Arguments {
+export class CommandArguments {
   readonly #method: string;
   readonly #given: Readonly<Record<string, unknown>>;
 

@@ -13,14 +13,14 @@ import {
 import { closest } from "../../shared/text/closest.ts";
 import { CeleriacError, InvalidInput, Malformed } from "../../shared/errors.ts";
 import type { Service } from "../../shared/runtime/service.ts";
-import { Arguments } from "./command_arguments.ts";
-import { INSPECTING } from "./inspect_commands.ts";
+import { CommandArguments } from "./command_arguments.ts";
+import { INSPECT_COMMANDS } from "./inspect_commands.ts";
 import { hasNeighbours, mingle } from "./mingle.ts";
-import { type Command, type Node, SILENT } from "./control_context.ts";
-import { STAFFING } from "./pool_commands.ts";
-import { STEERING } from "./task_commands.ts";
+import { type Command, type ControlContext, SILENT } from "./control_context.ts";
+import { POOL_COMMANDS } from "./pool_commands.ts";
+import { TASK_COMMANDS } from "./task_commands.ts";
 
-/** Arguments of a control queue, as every Celery node declares its own (kombu/pidbox.py). */
+/** CommandArguments of a control queue, as every Celery node declares its own (kombu/pidbox.py). */
 const QUEUE_ARGUMENTS = { "x-message-ttl": 300_000, "x-expires": 10_000 };
 
 /** Names that Celery has given the same commands before. */
@@ -33,10 +33,14 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
   ["dump_conf", "conf"],
 ]);
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map([...INSPECTING, ...STEERING, ...STAFFING]);
+const COMMANDS: ReadonlyMap<string, Command> = new Map([
+  ...INSPECT_COMMANDS,
+  ...TASK_COMMANDS,
+  ...POOL_COMMANDS,
+]);
 
 /** Commands that are not logged: Flower sends `enable_events` every five seconds, each Celery worker `hello` when it starts. */
-const QUIET: ReadonlySet<string> = new Set([...INSPECTING.keys(), "enable_events", "hello"]);
+const QUIET: ReadonlySet<string> = new Set([...INSPECT_COMMANDS.keys(), "enable_events", "hello"]);
 
 /** Which commands a worker runs: all, those that only read, or none. */
 export type RemoteControl = "all" | "inspect" | "off";
@@ -44,7 +48,7 @@ export type RemoteControl = "all" | "inspect" | "off";
 /** What remote control works with. */
 export interface ControlOptions {
   readonly broker: Broker;
-  readonly node: Node;
+  readonly context: ControlContext;
   /** Default `all`. With `off` the worker has no control queue. */
   readonly allowed?: RemoteControl;
 }
@@ -52,16 +56,16 @@ export interface ControlOptions {
 /** Consumes the control queue of one worker. */
 export class Control implements Service {
   readonly #broker: Broker;
-  readonly #node: Node;
+  readonly #context: ControlContext;
   readonly #allowed: RemoteControl;
   readonly #answering = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
   #started: Promise<void> | undefined;
   #subscription: Promise<Subscription> | undefined;
 
-  constructor({ broker, node, allowed = "all" }: ControlOptions) {
+  constructor({ broker, context, allowed = "all" }: ControlOptions) {
     this.#broker = broker;
-    this.#node = node;
+    this.#context = context;
     this.#allowed = allowed;
   }
 
@@ -86,14 +90,14 @@ export class Control implements Service {
   async #start(): Promise<void> {
     if (this.#allowed === "off") return;
     const asks = this.#allowed === "all" &&
-      await hasNeighbours(this.#broker, this.#node);
+      await hasNeighbours(this.#broker, this.#context);
     this.#subscription = this.#broker.listen(CONTROL_EXCHANGE, (message) => this.#hear(message), {
       keys: [""],
-      queue: `${this.#node.name}.celery.pidbox`,
+      queue: `${this.#context.name}.celery.pidbox`,
       arguments: QUEUE_ARGUMENTS,
     });
     await this.#subscription;
-    if (asks) await mingle(this.#broker, this.#node, this.#stopping.signal);
+    if (asks) await mingle(this.#broker, this.#context, this.#stopping.signal);
   }
 
   #hear(message: Message): void {
@@ -106,8 +110,8 @@ export class Control implements Service {
     }
     const request = read(message);
     if (!request) return;
-    if (request.clock !== null) this.#node.clock.hear(request.clock);
-    if (!isForUs(request, this.#node.name)) return;
+    if (request.clock !== null) this.#context.clock.hear(request.clock);
+    if (!isForUs(request, this.#context.name)) return;
     const answering = this.#obey(request).finally(() => this.#answering.delete(answering));
     this.#answering.add(answering);
   }
@@ -115,7 +119,7 @@ export class Control implements Service {
   async #obey(request: ControlRequest): Promise<void> {
     const value = await this.#run(request);
     if (value === SILENT) return;
-    const { name: nodeName, clock } = this.#node;
+    const { name: nodeName, clock } = this.#context;
     const reply = encodeReply(request, { nodeName, value: value ?? null, clock: clock.tick() });
     if (!reply) return;
     // A missing exchange would close the channel; through any other, the sender would publish with this worker's rights.
@@ -135,9 +139,9 @@ export class Control implements Service {
     const command = COMMANDS.get(name);
     try {
       if (!command) throw unknownCommand(method);
-      if (this.#allowed !== "all" && !INSPECTING.has(name)) throw notAllowed(method);
+      if (this.#allowed !== "all" && !INSPECT_COMMANDS.has(name)) throw notAllowed(method);
       if (!QUIET.has(name)) logger.info("Remote control: {method} {given}", { method, given });
-      return await command(new Arguments(method, given), this.#node);
+      return await command(new CommandArguments(method, given), this.#context);
     } catch (error) {
       if (!(error instanceof CeleriacError)) {
         logger.error("Command {method} failed: {error}", { method, error });

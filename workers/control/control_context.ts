@@ -1,29 +1,29 @@
 /** What control commands work with, and what they are. */
 import type { LamportClock } from "../../shared/celery/clock.ts";
 import type { ConsumedQueue } from "../../shared/broker/topology.ts";
-import type { InHand } from "../delivery/in_flight.ts";
-import type { Arguments } from "./command_arguments.ts";
-import type { Facts } from "./worker_info.ts";
+import type { InFlight } from "../delivery/in_flight.ts";
+import type { CommandArguments } from "./command_arguments.ts";
+import type { WorkerInfo } from "./worker_info.ts";
 import type { LimitedContracts } from "./limited_contracts.ts";
 import type { OutboxRevoker } from "./outbox_revoker.ts";
 import type { RateLimits } from "./rate_limits.ts";
 import type { Revocations } from "./revocations.ts";
-import type { Tally } from "./task_counts.ts";
+import type { TaskCounts } from "./task_counts.ts";
 
 /** One worker, as remote control sees it. */
-export interface Node {
+export interface ControlContext {
   /** Its name. */
   readonly name: string;
   readonly clock: LamportClock;
-  readonly inHand: InHand;
+  readonly inFlight: InFlight;
   readonly contracts: LimitedContracts;
   readonly rates: RateLimits;
   readonly revocations: Revocations;
-  readonly tally: Tally;
-  readonly facts: Facts;
-  readonly announcer: { enabled: boolean };
-  readonly presence: { beat(): void };
-  crew(): Crew;
+  readonly taskCounts: TaskCounts;
+  readonly info: WorkerInfo;
+  readonly eventPublisher: { enabled: boolean };
+  readonly heartbeat: { beat(): void };
+  worker(): WorkerControls;
   /** Ends what runs of a task. @returns whether anything did */
   terminate(id: string): boolean;
   readonly outbox: OutboxRevoker;
@@ -37,7 +37,7 @@ export interface AddOptions extends ConsumedQueue {
 }
 
 /** The working side of a worker. */
-export interface Crew {
+export interface WorkerControls {
   /** Queues that are consumed. */
   readonly queues: readonly string[];
   /** Deliveries in hand at most, of all queues. */
@@ -61,4 +61,4 @@ export const SILENT = Symbol("no answer");
  *
  * @returns JSON; `undefined` becomes `null`
  * @throws {CeleriacError} whose message becomes the answer `{"error": ...}` */
-export type Command = (given: Arguments, node: Node) => unknown;
+export type Command = (given: CommandArguments, context: ControlContext) => unknown;

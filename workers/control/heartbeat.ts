@@ -11,7 +11,7 @@ const BEAT_SECONDS = 5;
 const PATIENCE_MS = 1000;
 
 /** What a presence works with. */
-export interface PresenceOptions {
+export interface HeartbeatOptions {
   readonly broker: Pick<Broker, "publish">;
   readonly node: { readonly hostname: string; readonly pid: number; clock(): number };
   /** Tasks that run now. */
@@ -21,12 +21,12 @@ export interface PresenceOptions {
 }
 
 /** The worker's sign of life; lost where the broker does not take it, as all events are. */
-export class Presence implements Service {
-  readonly #options: PresenceOptions;
+export class Heartbeat implements Service {
+  readonly #options: HeartbeatOptions;
   #timer: ReturnType<typeof setInterval> | undefined;
   #saying: Promise<void> = Promise.resolve();
 
-  constructor(options: PresenceOptions) {
+  constructor(options: HeartbeatOptions) {
     this.#options = options;
   }
 

@@ -3,9 +3,9 @@ import { queueInfo, taskInfo } from "../../shared/celery/inspection.ts";
 import { repr } from "../../shared/celery/repr.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
 import { destinationOf } from "../../shared/broker/topology.ts";
-import type { Held } from "../delivery/in_flight.ts";
-import type { Arguments } from "./command_arguments.ts";
-import type { Command, Node } from "./control_context.ts";
+import type { InFlightDelivery } from "../delivery/in_flight.ts";
+import type { CommandArguments } from "./command_arguments.ts";
+import type { Command, ControlContext } from "./control_context.ts";
 
 /** Priority that Celery's timer gives what it holds. */
 const TIMER_PRIORITY = 6;
@@ -14,59 +14,67 @@ const TIMER_PRIORITY = 6;
 type Standing = "active" | "scheduled" | "reserved";
 
 /** Commands by name. */
-export const INSPECTING: ReadonlyMap<string, Command> = new Map<string, Command>([
+export const INSPECT_COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["ping", () => ({ ok: "pong" })],
   ["clock", (_, { clock }) => ({ clock: clock.tick() })],
-  ["stats", (_, node) => node.facts.stats(node)],
-  ["conf", (_, node) => node.facts.conf(node)],
-  ["report", (_, node) => ({ ok: node.facts.report(node) })],
-  ["active", (given, node) => list("active", node, given.flag("safe"))],
-  ["reserved", (_, node) => list("reserved", node, false)],
-  ["scheduled", (_, node) => schedule(node)],
+  ["stats", (_, context) => context.info.stats(context)],
+  ["conf", (_, context) => context.info.conf(context)],
+  ["report", (_, context) => ({ ok: context.info.report(context) })],
+  ["active", (given, context) => list("active", context, given.flag("safe"))],
+  ["reserved", (_, context) => list("reserved", context, false)],
+  ["scheduled", (_, context) => schedule(context)],
   ["revoked", (_, { revocations }) => revocations.ids],
   ["registered", registered],
-  ["active_queues", (_, { crew }) => {
-    return crew().queues.map((queue) => queueInfo(queue, destinationOf(queue).exchange));
+  ["active_queues", (_, { worker }) => {
+    return worker().queues.map((queue) => queueInfo(queue, destinationOf(queue).exchange));
   }],
   ["query_task", queryTask],
-  ["heartbeat", (_, { presence }) => presence.beat()],
+  ["heartbeat", (_, { heartbeat }) => heartbeat.beat()],
 ]);
 
-function standings({ inHand, rates }: Node): [Standing, Held, number | undefined][] {
+function standings(
+  { inFlight, rates }: ControlContext,
+): [Standing, InFlightDelivery, number | undefined][] {
   const turns = rates.turns;
-  return Array.from(inHand, (held) => {
+  return Array.from(inFlight, (held) => {
     const due = turns.get(held.task.id) ?? held.task.eta?.getTime();
     if (held.startedAt !== null) return ["active", held, due];
     return [due !== undefined && due > Date.now() ? "scheduled" : "reserved", held, due];
   });
 }
 
-function list(wanted: Standing, node: Node, safe: boolean): unknown[] {
-  return standings(node).filter(([standing]) => standing === wanted)
-    .map(([, held]) => shown(held, node, safe));
+function list(wanted: Standing, context: ControlContext, safe: boolean): unknown[] {
+  return standings(context).filter(([standing]) => standing === wanted)
+    .map(([, held]) => shown(held, context, safe));
 }
 
 /** What waits here for its time: a task that is due later than in a second waits in the outbox, and is no worker's. */
-function schedule(node: Node): unknown[] {
-  return standings(node).filter(([standing]) => standing === "scheduled").map(([, held, due]) => ({
+function schedule(context: ControlContext): unknown[] {
+  return standings(context).filter(([standing]) => standing === "scheduled").map((
+    [, held, due],
+  ) => ({
     eta: new Date(due ?? 0).toISOString(),
     priority: TIMER_PRIORITY,
-    request: shown(held, node, false),
+    request: shown(held, context, false),
   }));
 }
 
-function shown({ delivery, task, startedAt }: Held, { name }: Node, safe: boolean) {
+function shown(
+  { delivery, task, startedAt }: InFlightDelivery,
+  { name }: ControlContext,
+  safe: boolean,
+) {
   const { message, redelivered } = delivery;
   const { exchange, routingKey, properties, body } = message;
   const size = body.length;
   const standing = { redelivered, acknowledged: delivery.leased, startedAt };
-  const inHand = { task, exchange, routingKey, properties, size, ...standing };
-  return taskInfo(inHand, { node: name, pid: Deno.pid, safe });
+  const inFlight = { task, exchange, routingKey, properties, size, ...standing };
+  return taskInfo(inFlight, { node: name, pid: Deno.pid, safe });
 }
 
 /** Names, each with the attributes that were asked for and that a contract has: `images.thumbnail [rate_limit=10/m]`.
  * Default: the rate limit. */
-function registered(given: Arguments, { contracts }: Node): string[] {
+function registered(given: CommandArguments, { contracts }: ControlContext): string[] {
   const asked = given.texts("taskinfoitems");
   const wanted = asked.length > 0 ? asked : ["rate_limit"];
   return Array.from(contracts, (contract) => {
@@ -106,10 +114,10 @@ function destinationAttributes(queue: string): Record<string, string> {
   return { exchange, routing_key: routingKey };
 }
 
-function queryTask(given: Arguments, node: Node): Record<string, unknown> {
+function queryTask(given: CommandArguments, context: ControlContext): Record<string, unknown> {
   const ids = new Set(given.texts("ids"));
-  const found = standings(node).filter(([, { task }]) => ids.has(task.id));
+  const found = standings(context).filter(([, { task }]) => ids.has(task.id));
   return Object.fromEntries(
-    found.map(([standing, held]) => [held.task.id, [standing, shown(held, node, false)]]),
+    found.map(([standing, held]) => [held.task.id, [standing, shown(held, context, false)]]),
   );
 }

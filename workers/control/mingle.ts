@@ -6,13 +6,13 @@ import { encodeRequest } from "../../shared/celery/control.ts";
 import { isObject } from "../../shared/celery/shape.ts";
 import { BrokerUnavailable, Unroutable } from "../../shared/errors.ts";
 import { inquire } from "../../shared/celery/control_client.ts";
-import type { Node } from "./control_context.ts";
+import type { ControlContext } from "./control_context.ts";
 
 /** How long neighbours may take to answer: as long as Celery gives them. */
 const PATIENCE_MS = 1000;
 
 /** The part of a worker that mingles. */
-export type Mingler = Pick<Node, "name" | "clock" | "revocations">;
+export type Mingler = Pick<ControlContext, "name" | "clock" | "revocations">;
 
 /** Whether there is anybody to ask. To be found out before this worker itself has an ear on the exchange: while nobody has, a worker
  * need not wait for answers, and no revoke can be missed, as there is nobody who would remember one. */

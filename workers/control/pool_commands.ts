@@ -1,8 +1,8 @@
 /** Commands that change what a worker consumes and how much at once (celery/worker/control.py). */
 import { InvalidInput } from "../../shared/errors.ts";
 import { DEAD_QUEUE } from "../../shared/broker/topology.ts";
-import type { Arguments } from "./command_arguments.ts";
-import type { Command, Crew, Node } from "./control_context.ts";
+import type { CommandArguments } from "./command_arguments.ts";
+import type { Command, ControlContext, WorkerControls } from "./control_context.ts";
 
 /** How long the broker may take to accept a new consumer. */
 const CONSUME_MS = 5000;
@@ -12,15 +12,15 @@ const CONCURRENCY_MAX = 10_000;
 const CHILDREN_MAX = 256;
 
 /** Commands by name. */
-export const STAFFING: ReadonlyMap<string, Command> = new Map<string, Command>([
+export const POOL_COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["add_consumer", addConsumer],
   ["cancel_consumer", cancelConsumer],
-  ["pool_grow", async (given, { crew }) => {
-    await resize(crew(), given.number("n", 1));
+  ["pool_grow", async (given, { worker }) => {
+    await resize(worker(), given.number("n", 1));
     return { ok: "pool will grow" };
   }],
-  ["pool_shrink", async (given, { crew }) => {
-    await resize(crew(), -given.number("n", 1));
+  ["pool_shrink", async (given, { worker }) => {
+    await resize(worker(), -given.number("n", 1));
     return { ok: "pool will shrink" };
   }],
   // Errors, as Celery's workers answer that run without autoscaler or with `worker_pool_restarts` off.
@@ -34,7 +34,7 @@ export const STAFFING: ReadonlyMap<string, Command> = new Map<string, Command>([
   }],
 ]);
 
-async function addConsumer(given: Arguments, { crew }: Node): Promise<unknown> {
+async function addConsumer(given: CommandArguments, { worker }: ControlContext): Promise<unknown> {
   const queue = given.text("queue");
   if (queue === DEAD_QUEUE) {
     throw new InvalidInput(
@@ -45,7 +45,7 @@ async function addConsumer(given: Arguments, { crew }: Node): Promise<unknown> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(tooLate(queue)), CONSUME_MS);
   try {
-    await crew().add(queue, {
+    await worker().add(queue, {
       signal: late.signal,
       exchange: given.optionalText("exchange"),
       exchangeType: given.optionalText("exchange_type"),
@@ -57,23 +57,26 @@ async function addConsumer(given: Arguments, { crew }: Node): Promise<unknown> {
   return { ok: `add consumer ${queue}` };
 }
 
-async function cancelConsumer(given: Arguments, { crew }: Node): Promise<unknown> {
+async function cancelConsumer(
+  given: CommandArguments,
+  { worker }: ControlContext,
+): Promise<unknown> {
   const queue = given.text("queue");
-  await crew().remove(queue);
+  await worker().remove(queue);
   return { ok: `no longer consuming from ${queue}` };
 }
 
 /** Like Celery's pool, which is made of processes, both kinds of places grow and shrink by as many; a child of each pool stays. */
-async function resize(crew: Crew, by: number): Promise<void> {
-  const inline = crew.concurrency + by;
+async function resize(worker: WorkerControls, by: number): Promise<void> {
+  const inline = worker.concurrency + by;
   if (Number.isInteger(inline) && inline >= 1 && inline <= CONCURRENCY_MAX) {
-    return await crew.resize({
+    return await worker.resize({
       inline,
-      children: Math.min(CHILDREN_MAX, Math.max(1, crew.children + by)),
+      children: Math.min(CHILDREN_MAX, Math.max(1, worker.children + by)),
     });
   }
   throw new InvalidInput(
-    `Cannot change the concurrency from ${crew.concurrency} to ${inline} as it must be a whole number from 1 to ${CONCURRENCY_MAX}: give another 'n'`,
+    `Cannot change the concurrency from ${worker.concurrency} to ${inline} as it must be a whole number from 1 to ${CONCURRENCY_MAX}: give another 'n'`,
     "n",
   );
 }

@@ -7,7 +7,7 @@ const LONGEST_AWAY_MS = 60 * 60_000;
 export type Turn = boolean | number;
 
 /** A delivery that waits for its turn. */
-interface Waiting {
+interface Waiter {
   readonly id: string;
   readonly go: (turn: Turn) => void;
 }
@@ -19,7 +19,7 @@ interface Lane {
   last: number;
   /** The last turn of those that have left the line, milliseconds of `performance.now()`. */
   away: number;
-  line: Waiting[];
+  line: Waiter[];
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
@@ -56,11 +56,11 @@ export class RateLimits {
 
   /** Whether a task may start now: at once where it may, otherwise when it is its turn.
    *
-   * @param waiting its `patience` aborts when it leaves the line; asked for only where it has to wait */
+   * @param waiting its `waitSignal` aborts when it leaves the line; asked for only where it has to wait */
   turn(
     name: string,
     id: string,
-    waiting: { readonly patience: AbortSignal },
+    waiting: { readonly waitSignal: AbortSignal },
   ): Turn | Promise<Turn> {
     const lane = this.#lanes.get(name);
     if (!lane) return true;
@@ -70,14 +70,14 @@ export class RateLimits {
       lane.last = now;
       return true;
     }
-    const { patience } = waiting;
+    const { waitSignal } = waiting;
     return new Promise((go) => {
       const one = { id, go };
       lane.line.push(one);
       if (lane.line.length === 1) this.#arm(lane);
       const leave = () => this.#leave(lane, one);
-      if (patience.aborted) leave();
-      else patience.addEventListener("abort", leave);
+      if (waitSignal.aborted) leave();
+      else waitSignal.addEventListener("abort", leave);
     });
   }
 
@@ -131,7 +131,7 @@ export class RateLimits {
   }
 
   /** Turns of those that leave are spaced as well, so that they do not all come back at once. */
-  #leave(lane: Lane, one: Waiting): void {
+  #leave(lane: Lane, one: Waiter): void {
     const index = lane.line.indexOf(one);
     if (index < 0) return;
     lane.line.splice(index, 1);

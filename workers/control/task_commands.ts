@@ -4,22 +4,22 @@ import { repr } from "../../shared/celery/repr.ts";
 import { isObject } from "../../shared/celery/shape.ts";
 import { parseRate } from "../../shared/contracts/rate.ts";
 import type { TimeLimit } from "../../shared/contracts/task_definition.ts";
-import type { Arguments } from "./command_arguments.ts";
+import type { CommandArguments } from "./command_arguments.ts";
 import { revokedIds } from "./mingle.ts";
-import { type Command, type Node, SILENT } from "./control_context.ts";
+import { type Command, type ControlContext, SILENT } from "./control_context.ts";
 
 /** Commands by name. */
-export const STEERING: ReadonlyMap<string, Command> = new Map<string, Command>([
+export const TASK_COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["revoke", revoke],
   ["terminate", terminate],
   ["revoke_by_stamped_headers", revokeByStamps],
   ["rate_limit", limitRate],
   ["time_limit", limitTime],
   ["hello", hello],
-  ["enable_events", (_, { announcer }) => switchEvents(announcer, true)],
-  ["disable_events", (_, { announcer }) => switchEvents(announcer, false)],
-  ["shutdown", (_, node) => {
-    node.shutDown();
+  ["enable_events", (_, { eventPublisher }) => switchEvents(eventPublisher, true)],
+  ["disable_events", (_, { eventPublisher }) => switchEvents(eventPublisher, false)],
+  ["shutdown", (_, context) => {
+    context.shutDown();
     return SILENT;
   }],
   // An election of Celery's gossip: nobody here wants to be elected.
@@ -28,45 +28,45 @@ export const STEERING: ReadonlyMap<string, Command> = new Map<string, Command>([
 
 /** With `terminate` also what runs is ended: which signal is asked for makes no difference, as a child process is killed and an
  * inline handler's signal aborts. */
-function revoke(given: Arguments, node: Node): unknown {
+function revoke(given: CommandArguments, context: ControlContext): unknown {
   const ids = given.texts("task_id");
-  flag(ids, node);
-  if (given.flag("terminate")) return end(ids, node);
+  flag(ids, context);
+  if (given.flag("terminate")) return end(ids, context);
   return { ok: `tasks ${reprSet(ids)} flagged as revoked` };
 }
 
-function terminate(given: Arguments, node: Node): unknown {
+function terminate(given: CommandArguments, context: ControlContext): unknown {
   const ids = given.texts("task_id");
-  flag(ids, node);
-  return end(ids, node);
+  flag(ids, context);
+  return end(ids, context);
 }
 
 /** First the ids are known here: their messages may come back from the outbox at once. */
-function flag(ids: readonly string[], { revocations, rates, outbox }: Node): void {
+function flag(ids: readonly string[], { revocations, rates, outbox }: ControlContext): void {
   revocations.add(ids);
   rates.release(new Set(ids));
   outbox.revoke(ids);
 }
 
-function end(ids: readonly string[], { inHand, ...node }: Node): unknown {
-  const held = new Set(Array.from(inHand, ({ task }) => task.id));
-  const known = ids.filter((id) => node.terminate(id) || held.has(id));
+function end(ids: readonly string[], { inFlight, ...context }: ControlContext): unknown {
+  const held = new Set(Array.from(inFlight, ({ task }) => task.id));
+  const known = ids.filter((id) => context.terminate(id) || held.has(id));
   return { ok: `terminate: ${known.length ? known.join(", ") : "tasks unknown"}` };
 }
 
-function revokeByStamps(given: Arguments, node: Node): unknown {
+function revokeByStamps(given: CommandArguments, context: ControlContext): unknown {
   const headers = readStamps(given.raw("headers"));
   const stamps = Object.fromEntries(
     Object.entries(headers).map(([name, values]) => [name, [values].flat()]),
   );
-  for (const [name, values] of Object.entries(stamps)) node.revocations.addStamps(name, values);
-  node.outbox.revokeStamped(stamps);
-  const ids = Array.from(node.inHand, ({ task }) => task)
-    .filter((task) => node.revocations.has(task)).map(({ id }) => id);
-  node.rates.release(new Set(ids));
+  for (const [name, values] of Object.entries(stamps)) context.revocations.addStamps(name, values);
+  context.outbox.revokeStamped(stamps);
+  const ids = Array.from(context.inFlight, ({ task }) => task)
+    .filter((task) => context.revocations.has(task)).map(({ id }) => id);
+  context.rates.release(new Set(ids));
   const shown = `headers ${repr(headers)}`;
   if (!given.flag("terminate")) return { ok: `${shown} flagged as revoked, but not terminated` };
-  const ended = ids.filter((id) => node.terminate(id));
+  const ended = ids.filter((id) => context.terminate(id));
   return { ok: ended.length > 0 ? `${shown} revoked` : `${shown} were not terminated` };
 }
 
@@ -90,7 +90,7 @@ function readStamps(given: unknown): Record<string, unknown> {
   );
 }
 
-function limitRate(given: Arguments, { contracts, rates }: Node): unknown {
+function limitRate(given: CommandArguments, { contracts, rates }: ControlContext): unknown {
   const name = given.text("task_name");
   const rate = given.raw("rate_limit");
   if (!contracts.get(name)) return unknownTask(name, contracts.suggest(name));
@@ -104,7 +104,7 @@ function limitRate(given: Arguments, { contracts, rates }: Node): unknown {
   };
 }
 
-function limitTime(given: Arguments, { contracts }: Node): unknown {
+function limitTime(given: CommandArguments, { contracts }: ControlContext): unknown {
   const name = given.text("task_name");
   if (!contracts.get(name)) return unknownTask(name, contracts.suggest(name));
   const hard = given.optionalNumber("hard");
@@ -122,15 +122,15 @@ function unknownTask(name: string, near: string | undefined): unknown {
   return { error: `unknown task '${name}'${near ? `: did you mean '${near}'?` : ""}` };
 }
 
-function switchEvents(announcer: Node["announcer"], on: boolean): unknown {
+function switchEvents(eventPublisher: ControlContext["eventPublisher"], on: boolean): unknown {
   const word = on ? "enabled" : "disabled";
-  if (announcer.enabled === on) return { ok: `task events already ${word}` };
-  announcer.enabled = on;
+  if (eventPublisher.enabled === on) return { ok: `task events already ${word}` };
+  eventPublisher.enabled = on;
   return { ok: `task events ${word}` };
 }
 
 /** A worker that starts sends the ids that it knows to be revoked, and receives ours. */
-function hello(given: Arguments, { name, clock, revocations }: Node): unknown {
+function hello(given: CommandArguments, { name, clock, revocations }: ControlContext): unknown {
   if (given.raw("from_node") === name) return undefined;
   const known = revocations.ids;
   revocations.add(revokedIds(given.raw("revoked")));

@@ -2,7 +2,7 @@
 import type { TaskEvent } from "../../shared/telemetry/events.ts";
 
 /** Counts starts of handlers. */
-export class Tally {
+export class TaskCounts {
   readonly #started = new Map<string, number>();
   #all = 0;
 

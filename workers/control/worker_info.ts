@@ -1,12 +1,25 @@
-/** What a worker says of itself: `stats`, `conf` and `report`. */
+/** Replies to `stats`, `conf` and `report`. */
 import process from "node:process";
 import type { AmqpAddress } from "../../shared/broker/amqp/address.ts";
 import { type Config, type SettingKey, settingsOf } from "../../shared/config/settings.ts";
 import { VERSION } from "../../shared/version.ts";
-import type { Node } from "./control_context.ts";
 
-/** What facts are made of. */
-export interface FactsOptions {
+/** The state of a worker that its replies show. */
+export interface WorkerState {
+  /** Node name. */
+  readonly name: string;
+  readonly clock: { readonly value: number };
+  readonly contracts: Iterable<{ readonly name: string }>;
+  readonly taskCounts: { readonly byName: Record<string, number> };
+  worker(): {
+    readonly queues: readonly string[];
+    readonly prefetch: number;
+    readonly concurrency: number;
+  };
+}
+
+/** Options of {@linkcode WorkerInfo}. */
+export interface WorkerInfoOptions {
   readonly config: Config;
   /** Where the broker is; absent when it is in this process. */
   readonly addresses?: readonly AmqpAddress[];
@@ -14,26 +27,26 @@ export interface FactsOptions {
   children(): readonly number[];
 }
 
-/** Facts of one worker; none is secret. */
-export class Facts {
-  readonly #options: FactsOptions;
+/** Describes one worker. The replies contain no secrets. */
+export class WorkerInfo {
+  readonly #options: WorkerInfoOptions;
   readonly #since = performance.now();
 
-  constructor(options: FactsOptions) {
+  constructor(options: WorkerInfoOptions) {
     this.#options = options;
   }
 
   /** Answer to `stats`: Flower's page of a worker needs `total` and `broker`. */
-  stats({ clock, crew, tally }: Node): Record<string, unknown> {
+  stats({ clock, worker, taskCounts }: WorkerState): Record<string, unknown> {
     const usage = process.resourceUsage();
     return {
-      total: tally.byName,
+      total: taskCounts.byName,
       pid: Deno.pid,
       clock: String(clock.value),
       uptime: Math.floor((performance.now() - this.#since) / 1000),
       pool: {
         "implementation": "celeriac:Runner",
-        "max-concurrency": crew().concurrency,
+        "max-concurrency": worker().concurrency,
         "processes": [Deno.pid, ...this.#options.children()],
         "max-tasks-per-child": "N/A",
         "put-guarded-by-semaphore": true,
@@ -41,7 +54,7 @@ export class Facts {
         "writes": "N/A",
       },
       broker: this.#broker(),
-      prefetch_count: crew().prefetch,
+      prefetch_count: worker().prefetch,
       rusage: {
         utime: usage.userCPUTime / 1e6,
         stime: usage.systemCPUTime / 1e6,
@@ -51,7 +64,7 @@ export class Facts {
   }
 
   /** Answer to `conf`: the worker's settings, and those of Celery's that have a meaning here. */
-  conf({ crew }: Node): Record<string, unknown> {
+  conf({ worker }: WorkerState): Record<string, unknown> {
     const { config } = this.#options;
     const own = settingsOf("worker").filter(([, { secret }]) => !secret).map((
       [key],
@@ -65,19 +78,19 @@ export class Facts {
       accept_content: ["json"],
       timezone: "UTC",
       enable_utc: true,
-      worker_concurrency: crew().concurrency,
+      worker_concurrency: worker().concurrency,
       worker_prefetch_multiplier: config.prefetchFactor,
     };
   }
 
   /** Answer to `report`. */
-  report({ name, crew, contracts }: Node): string {
+  report({ name, worker, contracts }: WorkerState): string {
     return [
       `software -> celeriac:${VERSION} deno:${Deno.version.deno} typescript:${Deno.version.typescript}`,
       `platform -> ${Deno.build.os} ${Deno.build.arch}`,
       `node -> ${name} pid:${Deno.pid}`,
       `broker -> ${this.#url()}`,
-      `queues -> ${crew().queues.join(", ")}`,
+      `queues -> ${worker().queues.join(", ")}`,
       `tasks -> ${Array.from(contracts, (contract) => contract.name).sort().join(", ")}`,
       "",
     ].join("\n");

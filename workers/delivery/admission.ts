@@ -1,6 +1,6 @@
 /** When an attempt may begin: most once they have a place, a suspect once it is alone. */
 import type { TaskContract } from "../../shared/contracts/task.ts";
-import type { Suspicion } from "../running/crashes.ts";
+import type { CrashRisk } from "../running/crashes.ts";
 import type { Runner } from "../running/runner.ts";
 
 /** Milliseconds that a suspect keeps others out at first; twice as long each time that it was in vain, so that its time comes. */
@@ -13,43 +13,43 @@ export interface Admitted {
 }
 
 /** Who waits to be admitted. */
-export interface Waiting {
+export interface AdmissionRequest {
   /** Aborts when it has waited for too long. */
-  readonly patience: AbortSignal;
+  readonly waitSignal: AbortSignal;
 }
 
 /** Admits attempts. */
 export class Admission {
-  readonly #runner: Pick<Runner, "company" | "slots">;
+  readonly #runner: Pick<Runner, "gate" | "slots">;
 
-  constructor(runner: Pick<Runner, "company" | "slots">) {
+  constructor(runner: Pick<Runner, "gate" | "slots">) {
     this.#runner = runner;
   }
 
   /** Admits at once where that is possible, otherwise when it is one's turn.
    *
-   * @returns `undefined` when its patience is over before it has a place, and when nothing starts any more */
+   * @returns `undefined` when its waitSignal is over before it has a place, and when nothing starts any more */
   enter(
     contract: TaskContract,
-    waiting: Waiting,
+    waiting: AdmissionRequest,
   ): Admitted | Promise<Admitted | undefined> | undefined {
-    const { company } = this.#runner;
+    const { gate } = this.#runner;
     const slots = this.#runner.slots(contract);
     const admitted = {
       leave() {
-        company.leave();
-        slots.give();
+        gate.leave();
+        slots.release();
       },
     };
     const enter = () => {
-      const entered = company.enter();
+      const entered = gate.enter();
       if (entered === true) return admitted;
       return Promise.resolve(entered).then((entered) => {
         if (entered) return admitted;
-        slots.give();
+        slots.release();
       });
     };
-    const place = slots.take(waiting);
+    const place = slots.acquire(waiting);
     if (place === true) return enter();
     return Promise.resolve(place).then((place) => place ? enter() : undefined);
   }
@@ -58,19 +58,19 @@ export class Admission {
    *
    * @param again how it is suspected now, asked after each wait in vain; `undefined` = it is not to run here any more
    * @returns `undefined` then, and when nothing starts any more */
-  async enterAlone(
+  async enterExclusive(
     contract: TaskContract,
-    waiting: Waiting,
-    again: () => Promise<Suspicion | undefined>,
+    waiting: AdmissionRequest,
+    again: () => Promise<CrashRisk | undefined>,
   ): Promise<Admitted | undefined> {
-    const { company } = this.#runner;
+    const { gate } = this.#runner;
     for (let patienceMs = PATIENCE_MS;; patienceMs *= 2) {
-      const entered = await company.enterAlone(patienceMs);
-      if (entered === "admitted") return company;
+      const entered = await gate.enterExclusive(patienceMs);
+      if (entered === "admitted") return gate;
       if (entered === "closed") return undefined;
-      const suspicion = await again();
-      if (suspicion === "none") return await this.enter(contract, waiting);
-      if (suspicion !== "alone") return undefined;
+      const crashRisk = await again();
+      if (crashRisk === "none") return await this.enter(contract, waiting);
+      if (crashRisk !== "alone") return undefined;
     }
   }
 }

@@ -9,8 +9,8 @@ import { consumerTimeout } from "../../shared/broker/amqp/reason.ts";
 import { DatabaseUnavailable } from "../../shared/errors.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import type { HeldDelivery } from "./held_delivery.ts";
-import type { Held } from "./in_flight.ts";
-import { messageAgain } from "./requeued_message.ts";
+import type { InFlightDelivery } from "./in_flight.ts";
+import { requeuedMessage } from "./requeued_message.ts";
 import type { MessageLeases } from "./message_leases.ts";
 
 /** Looks at the deliveries within the limit, so that it is met closely enough. */
@@ -22,7 +22,7 @@ const SHARE = 0.5;
 
 /** What an age limit works with. */
 export interface AgeLimitOptions {
-  readonly inHand: Iterable<Held>;
+  readonly inFlight: Iterable<InFlightDelivery>;
   readonly leases: Pick<MessageLeases, "take">;
   /** Seconds after which a delivery is parked or leased. */
   readonly seconds: number;
@@ -68,22 +68,22 @@ export class AgeLimit implements Service {
 
   #look(): void {
     const limit = performance.now() - this.#seconds * 1000;
-    for (const held of this.#options.inHand) {
+    for (const held of this.#options.inFlight) {
       const { delivery, startedAt } = held;
       this.#learn(delivery.fault);
       if (delivery.since > limit || delivery.leased) continue;
       // What waits elsewhere than in a line (for a server that is away, say) is leased at the next look.
-      if (startedAt === null && !delivery.impatient) delivery.losePatience();
+      if (startedAt === null && !delivery.waitExpired) delivery.expireWait();
       else if (delivery.open) this.#lease(held);
     }
   }
 
-  async #lease({ delivery, queue, task }: Held): Promise<void> {
+  async #lease({ delivery, queue, task }: InFlightDelivery): Promise<void> {
     if (this.#unstorable.has(delivery)) return;
     try {
       const { id: taskId, retries, eta } = task;
       await delivery.lease(() => {
-        const message = messageAgain(delivery, queue, {
+        const message = requeuedMessage(delivery, queue, {
           now: new Date(),
           retries,
           eta,

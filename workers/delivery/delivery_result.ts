@@ -3,10 +3,10 @@ import type { Delivery } from "../../shared/broker/broker.ts";
 import type { TaskMessage } from "../../shared/celery/task_message.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Meta } from "../../shared/results/result.ts";
-import type { SentWork } from "../running/task_submissions.ts";
+import type { TaskSubmissions } from "../running/task_submissions.ts";
 
 /** What is known of a delivery when its outcome is. */
-export interface Run {
+export interface DeliveryResult {
   readonly delivery: Delivery;
   /** Queue that it was consumed from. */
   readonly queue: string;
@@ -24,7 +24,7 @@ export interface Run {
   /** When the handler was called; `null` if it never was. */
   readonly startedAt: Date | null;
   /** What its handler has submitted. */
-  readonly sent?: SentWork;
+  readonly sent?: TaskSubmissions;
   /** What else is known of the run. */
   readonly meta?: Meta;
   /** Seconds in the handler; `null` if it never ran. */

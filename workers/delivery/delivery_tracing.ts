@@ -2,7 +2,7 @@
 import type { Delivery } from "../../shared/broker/broker.ts";
 import { pythonRepr } from "../../shared/celery/exception.ts";
 import { traced, traceFailure, tracing } from "../../shared/telemetry/tracing.ts";
-import type { Run } from "./delivery_result.ts";
+import type { DeliveryResult } from "./delivery_result.ts";
 
 /** Works a delivery in a span below that of its sender; what the work sends on is seen below it. */
 export function traceDelivery(
@@ -22,6 +22,6 @@ export function traceDelivery(
 }
 
 /** Says on the delivery's span that its attempt failed. */
-export function traceOutcome({ outcome }: Run): void {
+export function traceOutcome({ outcome }: DeliveryResult): void {
   if (tracing && "error" in outcome) traceFailure(pythonRepr(outcome.error.exception));
 }

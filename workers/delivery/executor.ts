@@ -13,18 +13,18 @@ import { toIso } from "../../shared/celery/time.ts";
 import { Admission } from "./admission.ts";
 import type { Attempt, Returned } from "../running/attempt.ts";
 import { builtin } from "../builtin_tasks.ts";
-import type { Crashes, Suspicion } from "../running/crashes.ts";
+import type { Crashes, CrashRisk } from "../running/crashes.ts";
 import type { Turn } from "../control/rate_limits.ts";
 import type { Handlers } from "../handlers.ts";
 import type { HeldDelivery } from "./held_delivery.ts";
 import { type Holds, roundOf } from "./holds.ts";
-import type { InHand } from "./in_flight.ts";
+import type { InFlight } from "./in_flight.ts";
 import { type Input, readCalls, validateCalls } from "./inputs.ts";
 import { checkResultSize } from "../running/output.ts";
 import { readTask, unreadable } from "./read_task.ts";
-import type { Run } from "./delivery_result.ts";
+import type { DeliveryResult } from "./delivery_result.ts";
 import type { Runner } from "../running/runner.ts";
-import { SentWork } from "../running/task_submissions.ts";
+import { TaskSubmissions } from "../running/task_submissions.ts";
 import { unknownTask, wasUnknown } from "./unknown_task.ts";
 import { duplicate, early, expired, known, outcomeOf, parked, poison } from "./outcomes.ts";
 import { LEASE_SECONDS } from "../worker_lease.ts";
@@ -43,9 +43,9 @@ export interface ExecutorOptions {
   /** Told which tasks are in flight. */
   readonly holds: Pick<Holds, "take" | "running">;
   /** Asked about, and told of, messages that come again. */
-  readonly crashes: Pick<Crashes, "suspicion" | "began" | "spared" | "over">;
+  readonly crashes: Pick<Crashes, "crashRisk" | "began" | "spared" | "over">;
   /** Told what is understood, and what runs. */
-  readonly inHand: Pick<InHand, "take" | "leave" | "started">;
+  readonly inFlight: Pick<InFlight, "take" | "leave" | "started">;
   /** Says when a task whose rate is limited may start. */
   readonly rates: {
     turn(name: string, id: string, waiting: HeldDelivery): Turn | Promise<Turn>;
@@ -65,7 +65,7 @@ type Ran = {
   readonly startedAt: Date;
   readonly runtime: number;
   readonly meta: Meta;
-  readonly sent: SentWork;
+  readonly sent: TaskSubmissions;
 };
 
 /** Turns deliveries into outcomes; stores and answers nothing. */
@@ -82,11 +82,11 @@ export class Executor {
    *
    * @returns `undefined` when the worker stopped before the handler could finish: the delivery is to be given back, no attempt is spent; also
    * when it has joined another of the same message */
-  async execute(delivery: HeldDelivery, queue: string): Promise<Run | undefined> {
+  async execute(delivery: HeldDelivery, queue: string): Promise<DeliveryResult | undefined> {
     const decoded = readTask(delivery.message);
     const task = decoded instanceof Promise ? await decoded : decoded;
     if (task instanceof Malformed) return unreadable(delivery, queue, task);
-    if (!this.#options.inHand.take(delivery, queue, task)) return undefined;
+    if (!this.#options.inFlight.take(delivery, queue, task)) return undefined;
     this.#received(delivery, queue, task);
 
     const asked = readCalls(task);
@@ -102,8 +102,8 @@ export class Executor {
     const claim = held ? await this.#claim(task, redelivered) : undefined;
     const claimedAt = performance.now();
     const deliveries = claim?.deliveries ?? 1;
-    const end = (outcome: Outcome, ran?: Ran): Run => {
-      if (outcome.kind === "defer") this.#options.inHand.leave(delivery);
+    const end = (outcome: Outcome, ran?: Ran): DeliveryResult => {
+      if (outcome.kind === "defer") this.#options.inFlight.leave(delivery);
       return {
         delivery,
         queue,
@@ -127,8 +127,8 @@ export class Executor {
       this.#revoked(task) ?? expired(task, now) ?? early(task, now);
     if (unwanted) return end(unwanted);
     const again = redelivered || wasUnknown(headers);
-    const suspicion = again ? await this.#options.crashes.suspicion(task) : "none";
-    if (suspicion === "poison") return end(poison(task));
+    const crashRisk = again ? await this.#options.crashes.crashRisk(task) : "none";
+    if (crashRisk === "poison") return end(poison(task));
 
     if (asked.rejected) return end(asked.rejected);
     const handler = own ?? this.#options.handlers.get(name);
@@ -143,12 +143,12 @@ export class Executor {
     const turn = given instanceof Promise ? await given : given;
     if (typeof turn === "number") return end(parked(turn, delivery, clock.now()));
     if (!turn) return undefined;
-    const entering = suspicion === "alone"
-      ? this.#admission.enterAlone(contract, delivery, () => this.#suspected(delivery, task))
+    const entering = crashRisk === "alone"
+      ? this.#admission.enterExclusive(contract, delivery, () => this.#suspected(delivery, task))
       : this.#admission.enter(contract, delivery);
     const admitted = entering instanceof Promise ? await entering : entering;
     if (!admitted) {
-      return delivery.impatient ? end(parked(0, delivery, clock.now())) : undefined;
+      return delivery.waitExpired ? end(parked(0, delivery, clock.now())) : undefined;
     }
     try {
       const stale = performance.now() - claimedAt > STALE_MS && delivery.open;
@@ -161,11 +161,11 @@ export class Executor {
           : duplicate(recent.heldSeconds, redelivered, clock.now()));
       const late = overtaken ?? this.#revoked(task) ?? expired(task, clock.now());
       if (late) return end(late);
-      this.#options.inHand.started(delivery);
+      this.#options.inFlight.started(delivery);
       this.#options.holds.running(delivery);
       const attempt = { queue, task, contract, handler, ignoreResult, deliveries };
       const run = () => this.#run(attempt, asked.series ? inputs : inputs[0]!, end);
-      return redelivered || suspicion !== "none"
+      return redelivered || crashRisk !== "none"
         ? await this.#watch(delivery, task, run)
         : await run();
     } finally {
@@ -179,17 +179,17 @@ export class Executor {
   }
 
   /** How a delivery that waits in vain to be alone is suspected now; `undefined` when it is in vain for good, as its channel is gone. */
-  async #suspected(delivery: HeldDelivery, task: TaskMessage): Promise<Suspicion | undefined> {
-    return delivery.open ? await this.#options.crashes.suspicion(task) : undefined;
+  async #suspected(delivery: HeldDelivery, task: TaskMessage): Promise<CrashRisk | undefined> {
+    return delivery.open ? await this.#options.crashes.crashRisk(task) : undefined;
   }
 
   /** Runs what came again, on record: if the worker dies of it, somebody will know. A worker that sees the channel go lives: what comes
-   * again then is under no suspicion. */
+   * again then is under no crashRisk. */
   async #watch(
     { gone }: HeldDelivery,
     task: TaskMessage,
-    run: () => Promise<Run | undefined>,
-  ): Promise<Run | undefined> {
+    run: () => Promise<DeliveryResult | undefined>,
+  ): Promise<DeliveryResult | undefined> {
     const { crashes } = this.#options;
     await crashes.began(task);
     let sparing: Promise<void> | undefined;
@@ -208,12 +208,12 @@ export class Executor {
   async #run(
     attempt: Omit<Attempt, "startedAt" | "meta" | "sent" | "inSeries" | keyof Input>,
     inputs: Input | readonly Input[],
-    end: (outcome: Outcome, ran: Ran) => Run,
-  ): Promise<Run | undefined> {
+    end: (outcome: Outcome, ran: Ran) => DeliveryResult,
+  ): Promise<DeliveryResult | undefined> {
     const startedAt = new Date();
     const began = performance.now();
     const meta: Meta = {};
-    const sent = new SentWork(attempt.task);
+    const sent = new TaskSubmissions(attempt.task);
     const ran = () => ({ startedAt, runtime: (performance.now() - began) / 1000, meta, sent });
     try {
       const run = (input: Input, inSeries = false) =>

@@ -18,7 +18,7 @@ import {
   isPassing,
   type LostRecord,
 } from "../../shared/workflows/follow_ups.ts";
-import type { Run } from "./delivery_result.ts";
+import type { DeliveryResult } from "./delivery_result.ts";
 
 /** Pause before what neither broker nor database could take is tried again. */
 const RETRY_PAUSE_MS = 500;
@@ -40,7 +40,7 @@ export class Follower {
   }
 
   /** Results of what a success will start. */
-  children(task: Run["task"], result: string): readonly ResultTuple[] {
+  children(task: DeliveryResult["task"], result: string): readonly ResultTuple[] {
     return task ? this.#options.followUps.children(task, result) : [];
   }
 
@@ -48,7 +48,7 @@ export class Follower {
    * then its message comes again, and all of this with it.
    *
    * @throws {ChannelGone} then */
-  async follow(run: Run, final: Final): Promise<void> {
+  async follow(run: DeliveryResult, final: Final): Promise<void> {
     this.#reply(run, final);
     const { task } = run;
     if (!task || !isFollowed(task.embed)) return;
@@ -58,11 +58,11 @@ export class Follower {
   /** Sends what takes the place of a task, as {@linkcode follow} sends what follows.
    *
    * @throws {ChannelGone} */
-  async replace(run: Run & { task: TaskMessage }, canvas: Canvas): Promise<void> {
+  async replace(run: DeliveryResult & { task: TaskMessage }, canvas: Canvas): Promise<void> {
     await this.#persist(run, () => this.#options.followUps.replace(run.task, canvas));
   }
 
-  async #persist({ id, delivery }: Run, send: () => Promise<void>): Promise<void> {
+  async #persist({ id, delivery }: DeliveryResult, send: () => Promise<void>): Promise<void> {
     for (;;) {
       try {
         return await send();
@@ -76,7 +76,7 @@ export class Follower {
   }
 
   /** Goes on with the stored state of a task that was final before this delivery came. */
-  async followKnown(run: Run): Promise<void> {
+  async followKnown(run: DeliveryResult): Promise<void> {
     const { task } = run;
     if (!task?.replyTo && !(task && isFollowed(task.embed))) return;
     const record = await this.#options.store.find(task.id);
@@ -84,7 +84,7 @@ export class Follower {
   }
 
   /** Not awaited: the caller may be gone (Celery names a reply queue in every message), and the record has the result. */
-  #reply({ task, queue, deliveries, startedAt }: Run, final: Final): void {
+  #reply({ task, queue, deliveries, startedAt }: DeliveryResult, final: Final): void {
     if (!task?.replyTo) return;
     const meta = {
       id: task.id,

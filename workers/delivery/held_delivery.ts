@@ -21,8 +21,8 @@ export class HeldDelivery implements Delivery {
   /** Resolves when the delivery that this was made of needs no answer any more: it was answered, or its work has ended. */
   readonly answered: Promise<void>;
   readonly #parts = new Set<Part>();
-  #patience: AbortController | undefined;
-  #isImpatient = false;
+  #waitController: AbortController | undefined;
+  #waitExpired = false;
   #gone: AbortController | undefined;
   #lease: MessageLease | undefined;
   #leasing = false;
@@ -55,10 +55,10 @@ export class HeldDelivery implements Delivery {
   }
 
   /** Aborts when it has waited too long for its start. */
-  get patience(): AbortSignal {
-    this.#patience ??= new AbortController();
-    if (this.#isImpatient) this.#patience.abort();
-    return this.#patience.signal;
+  get waitSignal(): AbortSignal {
+    this.#waitController ??= new AbortController();
+    if (this.#waitExpired) this.#waitController.abort();
+    return this.#waitController.signal;
   }
 
   /** Whether a lease stands for its deliveries. */
@@ -72,8 +72,8 @@ export class HeldDelivery implements Delivery {
   }
 
   /** Whether it has waited too long for its start. */
-  get impatient(): boolean {
-    return this.#isImpatient;
+  get waitExpired(): boolean {
+    return this.#waitExpired;
   }
 
   /** What ended the last of its channels that went, as far as the broker said. */
@@ -94,9 +94,9 @@ export class HeldDelivery implements Delivery {
   }
 
   /** It is to wait for its start no longer. */
-  losePatience(): void {
-    this.#isImpatient = true;
-    this.#patience?.abort();
+  expireWait(): void {
+    this.#waitExpired = true;
+    this.#waitController?.abort();
   }
 
   /** Takes another delivery of the same message over: what answers this one answers that one. */

@@ -38,7 +38,7 @@ export interface HoldsOptions {
 }
 
 /** A task in flight. */
-interface Held {
+interface HeldTask {
   readonly id: string;
   readonly round: number;
   readonly delivery: HeldDelivery;
@@ -48,8 +48,8 @@ interface Held {
 /** The tasks in flight. */
 export class Holds implements Service {
   readonly #options: HoldsOptions;
-  readonly #byId = new Map<string, Held>();
-  readonly #byDelivery = new Map<HeldDelivery, Held>();
+  readonly #byId = new Map<string, HeldTask>();
+  readonly #byDelivery = new Map<HeldDelivery, HeldTask>();
   /** Channels whose end is watched. */
   readonly #channels = new WeakSet<AbortSignal>();
   /** Rounds of tasks whose rows are to be deleted, by id. */
@@ -131,12 +131,12 @@ export class Holds implements Service {
    * @throws {DatabaseUnavailable} */
   async reconcile(): Promise<void> {
     const { database, node } = this.#options;
-    const rows = await database.query<Pick<Held, "id" | "round">>(HELD, [sanitizeText(node)]);
+    const rows = await database.query<Pick<HeldTask, "id" | "round">>(HELD, [sanitizeText(node)]);
     const held = new Set(Array.from(this.#byId.keys(), (id) => sanitizeText(id)));
     for (const row of rows) if (!held.has(row.id)) this.#end(row);
   }
 
-  #end({ id, round }: Pick<Held, "id" | "round">): void {
+  #end({ id, round }: Pick<HeldTask, "id" | "round">): void {
     this.#ended.set(id, round);
     this.#freeing ??= waitAtMost(GATHER_MS).then(() => this.#free());
   }
@@ -173,7 +173,7 @@ export class Holds implements Service {
 }
 
 /** The broker hands it out again, and it does not run here. */
-function isOver({ delivery, running }: Held): boolean {
+function isOver({ delivery, running }: HeldTask): boolean {
   return !running && !delivery.open;
 }
 

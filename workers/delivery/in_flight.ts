@@ -3,7 +3,7 @@ import type { TaskMessage } from "../../shared/celery/task_message.ts";
 import type { HeldDelivery } from "./held_delivery.ts";
 
 /** A message in hand. */
-export interface Held {
+export interface InFlightDelivery {
   readonly delivery: HeldDelivery;
   /** Queue that it was consumed from. */
   readonly queue: string;
@@ -13,8 +13,8 @@ export interface Held {
 }
 
 /** Messages in hand, in the order they came. */
-export class InHand {
-  readonly #held = new Map<HeldDelivery, Held>();
+export class InFlight {
+  readonly #held = new Map<HeldDelivery, InFlightDelivery>();
   /** By {@linkcode keyOf}: those that a redelivery may join. */
   readonly #joinable = new Map<string, HeldDelivery>();
 
@@ -53,7 +53,7 @@ export class InHand {
     this.#held.delete(delivery);
   }
 
-  [Symbol.iterator](): Iterator<Held> {
+  [Symbol.iterator](): Iterator<InFlightDelivery> {
     return this.#held.values();
   }
 }

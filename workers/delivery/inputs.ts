@@ -4,7 +4,7 @@ import type { TaskMessage } from "../../shared/celery/task_message.ts";
 import { WrongArguments } from "../../shared/errors.ts";
 import type { Outcome } from "./outcome.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
-import { type Call, type Calls, callsOf } from "./task_calls.ts";
+import { type TaskCall, type TaskCalls, taskCallsOf } from "./task_calls.ts";
 import { invalid } from "./outcomes.ts";
 
 /** Arguments of one call: as they came, and as the contract's schema reads them. */
@@ -14,9 +14,9 @@ export interface Input {
 }
 
 /** Reads the calls of a message; `rejected` where they cannot be read. */
-export function readCalls(task: TaskMessage): Calls & { rejected?: Outcome } {
+export function readCalls(task: TaskMessage): TaskCalls & { rejected?: Outcome } {
   try {
-    return callsOf(task);
+    return taskCallsOf(task);
   } catch (error) {
     return { name: task.task, calls: [], series: false, rejected: invalid(error) };
   }
@@ -25,7 +25,7 @@ export function readCalls(task: TaskMessage): Calls & { rejected?: Outcome } {
 /** Binds and checks the arguments of each call. */
 export function validateCalls(
   contract: TaskContract,
-  calls: readonly Call[],
+  calls: readonly TaskCall[],
 ): readonly Input[] | { rejected: Outcome } {
   try {
     return calls.map(({ args, kwargs }) => {

@@ -6,7 +6,7 @@ import type { TaskMessage } from "../../shared/celery/task_message.ts";
 import { isXz, withoutXz } from "../../shared/celery/xz.ts";
 import { ContentTypeRefused, Malformed } from "../../shared/errors.ts";
 import type { HeldDelivery } from "./held_delivery.ts";
-import type { Run } from "./delivery_result.ts";
+import type { DeliveryResult } from "./delivery_result.ts";
 import { failureOf } from "./outcomes.ts";
 
 /** Reads a message, with what follows its task.
@@ -43,7 +43,11 @@ function read(message: Message): TaskMessage | Malformed {
 }
 
 /** What a delivery leads to whose task cannot be read. */
-export function unreadable(delivery: HeldDelivery, queue: string, error: Malformed): Run {
+export function unreadable(
+  delivery: HeldDelivery,
+  queue: string,
+  error: Malformed,
+): DeliveryResult {
   const reason = error instanceof ContentTypeRefused ? "content-type" : "malformed";
   return {
     delivery,

@@ -7,7 +7,7 @@ import { type RetryChanges, retryMessage } from "../../shared/celery/message.ts"
 /** Makes the message that is sent again to its queue.
  *
  * @throws {InvalidInput} when what is added to its headers makes them too large, or they hold what other clients can send and we cannot */
-export function messageAgain(
+export function requeuedMessage(
   { message }: Pick<Delivery, "message">,
   queue: string,
   changes: Omit<RetryChanges, "queue">,

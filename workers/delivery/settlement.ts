@@ -4,7 +4,7 @@ import type { ExceptionMeta } from "../../shared/celery/exception.ts";
 import type { TaskMessage } from "../../shared/celery/task_message.ts";
 import type { OutboxEntry } from "../../shared/outbox/outbox.ts";
 import type { Meta, Settlement, State } from "../../shared/results/result.ts";
-import type { SentWork } from "../running/task_submissions.ts";
+import type { TaskSubmissions } from "../running/task_submissions.ts";
 
 /** Header that names the schedule which sent a task (django_celery_beat/schedulers.py). */
 const SCHEDULE_HEADER = "periodic_task_name";
@@ -17,7 +17,7 @@ export interface Recordable {
   readonly queue: string;
   readonly startedAt: Date | null;
   readonly meta?: Meta;
-  readonly sent?: Pick<SentWork, "children">;
+  readonly sent?: Pick<TaskSubmissions, "children">;
 }
 
 /** What a record is made of besides the run. */

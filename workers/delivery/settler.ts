@@ -25,9 +25,9 @@ import { dueOf, type OutboxEntry } from "../../shared/outbox/outbox.ts";
 import { isUnstorable } from "../../shared/results/patience.ts";
 import type { Settlement } from "../../shared/results/result.ts";
 import type { Follower } from "./follower.ts";
-import { messageAgain } from "./requeued_message.ts";
-import type { Run } from "./delivery_result.ts";
-import { setAside } from "./dead_lettering.ts";
+import { requeuedMessage } from "./requeued_message.ts";
+import type { DeliveryResult } from "./delivery_result.ts";
+import { deadLetter } from "./dead_lettering.ts";
 import { type Recorded, settlementOf } from "./settlement.ts";
 
 /** What a settler works with. */
@@ -53,7 +53,7 @@ export class Settler {
   }
 
   /** Resolves when the delivery is answered. Waits as long as the database or the broker is away. */
-  async settle(run: Run): Promise<void> {
+  async settle(run: DeliveryResult): Promise<void> {
     const { outcome } = run;
     switch (outcome.kind) {
       case "success":
@@ -67,7 +67,7 @@ export class Settler {
       case "replace":
         return await this.#replace(run, outcome);
       case "reject":
-        return await this.#setAside(run, outcome);
+        return await this.#deadLetter(run, outcome);
       case "defer":
         return await this.#putOff(run, outcome);
       case "known":
@@ -77,19 +77,19 @@ export class Settler {
     }
   }
 
-  async #succeed(run: Run, { result, stored }: OutcomeOf<"success">): Promise<void> {
+  async #succeed(run: DeliveryResult, { result, stored }: OutcomeOf<"success">): Promise<void> {
     if (stored) return await this.#answer(run, { state: "SUCCESS", result });
     const children = this.#options.follower.children(run.task, result);
     await this.#finish(run, { state: "SUCCESS", result, children });
   }
 
   /** Final: record, what follows, ack, events. */
-  async #finish(run: Run, recorded: Recorded): Promise<void> {
+  async #finish(run: DeliveryResult, recorded: Recorded): Promise<void> {
     await this.#answer(run, await this.#store(run, recorded));
   }
 
   /** Another task has this one's id from now on, and the record. */
-  async #replace(run: Run, { canvas }: OutcomeOf<"replace">): Promise<void> {
+  async #replace(run: DeliveryResult, { canvas }: OutcomeOf<"replace">): Promise<void> {
     const { task } = run;
     if (!task) throw new TypeError("a message without a task cannot be replaced");
     await this.#options.follower.replace({ ...run, task }, canvas);
@@ -99,14 +99,14 @@ export class Settler {
   /** What follows, ack, events.
    *
    * @param stored `undefined` when another attempt's state came first: it may have died before what follows, so that is seen to here as well */
-  async #answer(run: Run, stored: Recorded | undefined): Promise<void> {
+  async #answer(run: DeliveryResult, stored: Recorded | undefined): Promise<void> {
     await this.#follow(run, stored);
     run.delivery.ack();
     if (stored) this.#emit(run, stored);
   }
 
   /** Where another final state was first (a task revoked before it started), what follows is what follows that one. */
-  async #follow(run: Run, stored: Recorded | undefined): Promise<void> {
+  async #follow(run: DeliveryResult, stored: Recorded | undefined): Promise<void> {
     const { follower } = this.#options;
     await (stored ? follower.follow(run, stored) : follower.followKnown(run));
   }
@@ -116,12 +116,12 @@ export class Settler {
   }
 
   /** Another attempt: the RETRY record and the message in the outbox are one transaction. */
-  async #again(run: Run, { error, delay }: OutcomeOf<"retry">): Promise<void> {
+  async #again(run: DeliveryResult, { error, delay }: OutcomeOf<"retry">): Promise<void> {
     if (!run.task) throw new TypeError("a message without a task cannot be tried again");
     const now = this.#now();
     const eta = new Date(now.getTime() + delay * 1000);
     const next = copyOf(run, run.task, eta, { now, retries: run.task.retries + 1, eta });
-    if ("kind" in next) return await this.#setAside(run, next);
+    if ("kind" in next) return await this.#deadLetter(run, next);
     if (!keepsRecord(run)) await this.#options.outbox.add([next]);
     else if (!await this.#store(run, { state: "RETRY", ...error, next })) {
       return await this.#answer(run, undefined);
@@ -137,11 +137,11 @@ export class Settler {
     });
   }
 
-  async #setAside(run: Run, { reason, error }: OutcomeOf<"reject">): Promise<void> {
+  async #deadLetter(run: DeliveryResult, { reason, error }: OutcomeOf<"reject">): Promise<void> {
     const detail = pythonRepr(error.exception);
     const { broker, node } = this.#options;
     const grounds = { reason, detail, worker: node, diedAt: new Date() };
-    const became = await setAside(broker, run, grounds);
+    const became = await deadLetter(broker, run, grounds);
     if (became === "gone") return;
     if (run.id !== null) {
       await this.#follow(run, await this.#store(run, { state: "FAILURE", ...error }));
@@ -151,7 +151,7 @@ export class Settler {
     this.#options.events.emit({ type: "task-rejected", id: run.id, name, reason, message: detail });
   }
 
-  async #putOff(run: Run, deferred: OutcomeOf<"defer">): Promise<void> {
+  async #putOff(run: DeliveryResult, deferred: OutcomeOf<"defer">): Promise<void> {
     if (!run.task) throw new TypeError("a message without a task cannot be put off");
     const { id, task, retries, eta } = run.task;
     const { why, until } = deferred;
@@ -162,14 +162,14 @@ export class Settler {
       ...(why === "unknown" && { unknownSince: deferred.since }),
       ...((why === "duplicate" || why === "parked") && { redelivered: deferred.redelivered }),
     });
-    if ("kind" in next) return await this.#setAside(run, next);
+    if ("kind" in next) return await this.#deadLetter(run, next);
     await this.#options.outbox.add([next]);
     run.delivery.ack();
     this.#options.events.emit({ type: "task-deferred", id, name: task, until, why });
   }
 
   /** @returns what the store has now; `undefined` when another final state was there first */
-  async #store(run: Run, recorded: Recorded): Promise<Recorded | undefined> {
+  async #store(run: DeliveryResult, recorded: Recorded): Promise<Recorded | undefined> {
     if (!keepsRecord(run)) return recorded;
     try {
       return await this.#options.writer.settle(this.#settlement(run, recorded))
@@ -184,7 +184,7 @@ export class Settler {
   }
 
   /** @returns `recorded` when no row with this id can be stored: it goes on as with an ignored result, or the message would come for ever */
-  async #storeInstead(run: Run, refused: Recorded, recorded: Recorded) {
+  async #storeInstead(run: DeliveryResult, refused: Recorded, recorded: Recorded) {
     try {
       const taken = await this.#options.writer.settle(this.#settlement(run, refused));
       return taken ? refused : undefined;
@@ -199,12 +199,12 @@ export class Settler {
     }
   }
 
-  #settlement(run: Run, recorded: Recorded): Settlement {
+  #settlement(run: DeliveryResult, recorded: Recorded): Settlement {
     const kept = run.ignoreResult && !isFollowedRun(run) ? { ...recorded, result: null } : recorded;
     return settlementOf({ ...run, id: run.id! }, kept, this.#options.node);
   }
 
-  #emit(run: Run, { state, result, exception, traceback = null }: Recorded): void {
+  #emit(run: DeliveryResult, { state, result, exception, traceback = null }: Recorded): void {
     const { events } = this.#options;
     const id = run.id!;
     const name = run.task?.task ?? "";
@@ -239,24 +239,24 @@ export class Settler {
 }
 
 /** A record that exists becomes final also where results are ignored. */
-function keepsRecord({ ignoreResult, hasRecord }: Run): boolean {
+function keepsRecord({ ignoreResult, hasRecord }: DeliveryResult): boolean {
   return !ignoreResult || hasRecord;
 }
 
 /** Whether followers need the result: a crash may come between the record and them. */
-function isFollowedRun({ task }: Run): boolean {
+function isFollowedRun({ task }: DeliveryResult): boolean {
   return task !== null && isFollowed(task.embed);
 }
 
 /** The message once more, as the outbox takes it; or, where it cannot be sent again, what that leads to. */
 function copyOf(
-  { delivery, queue }: Run,
+  { delivery, queue }: DeliveryResult,
   { id }: TaskMessage,
   dueAt: Date,
   changes: Omit<RetryChanges, "queue">,
 ): OutboxEntry | OutcomeOf<"reject"> {
   try {
-    const message = messageAgain(delivery, queue, changes);
+    const message = requeuedMessage(delivery, queue, changes);
     return { taskId: id, retries: changes.retries, due: dueOf(dueAt, changes.now), message };
   } catch (error) {
     if (!(error instanceof InvalidInput)) throw error;

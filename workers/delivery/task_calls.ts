@@ -5,16 +5,16 @@ import { isObject } from "../../shared/celery/shape.ts";
 import { WrongArguments } from "../../shared/errors.ts";
 
 /** One call of a task. */
-export interface Call {
+export interface TaskCall {
   readonly args: readonly unknown[];
   readonly kwargs: Readonly<Record<string, unknown>>;
 }
 
 /** The calls that a message asks for. */
-export interface Calls {
+export interface TaskCalls {
   /** Name of the task. */
   readonly name: string;
-  readonly calls: readonly Call[];
+  readonly calls: readonly TaskCall[];
   /** The result is the list of the results. */
   readonly series: boolean;
 }
@@ -25,17 +25,17 @@ export interface Calls {
  *
  * @example
  * ```ts
- * import { callsOf } from "./task_calls.ts";
+ * import { taskCallsOf } from "./task_calls.ts";
  * import { assertEquals } from "@std/assert";
  *
  * const kwargs = { task: { task: "add" }, it: [[1, 2], [3, 4]] };
- * const { name, calls } = callsOf({ task: "celery.starmap", args: [], kwargs });
+ * const { name, calls } = taskCallsOf({ task: "celery.starmap", args: [], kwargs });
  * assertEquals([name, calls.length, calls[1]?.args], ["add", 2, [3, 4]]);
  * ```
  */
-export function callsOf(
+export function taskCallsOf(
   { task, args, kwargs }: Pick<TaskMessage, "task" | "args" | "kwargs">,
-): Calls {
+): TaskCalls {
   if (task !== "celery.map" && task !== "celery.starmap") {
     return { name: task, calls: [{ args, kwargs }], series: false };
   }
@@ -45,7 +45,7 @@ export function callsOf(
       `Cannot run '${task}' as it has no signature 'task' and no list 'it': send both by name`,
     );
   }
-  const calls = it.map((item: unknown): Call => {
+  const calls = it.map((item: unknown): TaskCall => {
     if (task === "celery.map") return { args: [item], kwargs: {} };
     if (Array.isArray(item)) return { args: item, kwargs: {} };
     throw new WrongArguments(

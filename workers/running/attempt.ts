@@ -3,7 +3,7 @@ import type { TaskMessage } from "../../shared/celery/task_message.ts";
 import type { Meta } from "../../shared/results/result.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
 import type { Handler } from "../handlers.ts";
-import type { SentWork } from "./task_submissions.ts";
+import type { TaskSubmissions } from "./task_submissions.ts";
 
 /** One attempt, ready to run. */
 export interface Attempt {
@@ -22,7 +22,7 @@ export interface Attempt {
   /** What is worth knowing of the run beside its outcome; kept in the record. */
   readonly meta: Meta;
   /** What its handler has submitted. */
-  readonly sent: SentWork;
+  readonly sent: TaskSubmissions;
 }
 
 /** What a run led to: JSON text of its result, `stored` if its record is final already; or (`overtaken`) a record that another run had made

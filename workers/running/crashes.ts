@@ -13,13 +13,13 @@ const ALONE_AFTER = 1;
 const POISON_AFTER = 3;
 
 /** A message, as far as its crashes are concerned. */
-export interface Suspect {
+export interface SuspectMessage {
   readonly id: string;
   readonly retries: number;
 }
 
 /** How a message is to be run. */
-export type Suspicion = "none" | "alone" | "poison";
+export type CrashRisk = "none" | "alone" | "poison";
 
 const COLUMNS = "as suspect (id text, retries integer)";
 
@@ -50,12 +50,12 @@ const FORGET = "delete from celeriac.crash where updated_at < now() - interval '
 /** The table of runs that began and did not end. Asked only about messages that the broker hands out again. */
 export class Crashes implements Service {
   readonly #database: Sql;
-  readonly #found: Batch<Suspect, number>;
-  readonly #changes: Readonly<Record<"began" | "spared" | "over", Batch<Suspect, void>>>;
+  readonly #found: Batch<SuspectMessage, number>;
+  readonly #changes: Readonly<Record<"began" | "spared" | "over", Batch<SuspectMessage, void>>>;
 
   constructor({ database }: { database: Sql }) {
     this.#database = database;
-    this.#found = new Batch<Suspect, number>({
+    this.#found = new Batch<SuspectMessage, number>({
       name: "crashes",
       delayMs: 0,
       failed: (error, attempt) => retryForever("crashes", error, attempt),
@@ -68,7 +68,7 @@ export class Crashes implements Service {
       },
     });
     const changing = (name: string, statement: string) =>
-      new Batch<Suspect, void>({
+      new Batch<SuspectMessage, void>({
         name: `crashes ${name}`,
         delayMs: 0,
         failed: (error, attempt) => retryForever("crashes", error, attempt),
@@ -104,7 +104,7 @@ export class Crashes implements Service {
   /** How a message that comes again is to be run.
    *
    * @throws {DatabaseUnavailable} when stopped before there was an answer */
-  async suspicion(suspect: Suspect): Promise<Suspicion> {
+  async crashRisk(suspect: SuspectMessage): Promise<CrashRisk> {
     const runs = await this.#found.add(suspect);
     if (runs >= POISON_AFTER) return "poison";
     return runs >= ALONE_AFTER ? "alone" : "none";
@@ -113,27 +113,27 @@ export class Crashes implements Service {
   /** Resolves when it is on record that a run begins: should the worker die now, it was not a neighbour that only waited.
    *
    * @throws {DatabaseUnavailable} when stopped before that */
-  began(suspect: Suspect): Promise<void> {
+  began(suspect: SuspectMessage): Promise<void> {
     return this.#changes.began.add(suspect);
   }
 
   /** Takes {@linkcode Crashes.began} back: the message comes again for another reason than its worker's death. Does not reject: what is
    * lost here costs at most a run alone. */
-  spared(suspect: Suspect): Promise<void> {
+  spared(suspect: SuspectMessage): Promise<void> {
     return this.#changes.spared.add(suspect).catch((error) => stays(suspect, error));
   }
 
   /** The run ended by itself, well or badly. Not awaited: what is lost here costs at most a run alone. */
-  over(suspect: Suspect): void {
+  over(suspect: SuspectMessage): void {
     this.#changes.over.add(suspect).catch((error) => stays(suspect, error));
   }
 }
 
-function stays({ id }: Suspect, error: unknown): void {
-  logger.warn("Task {id} stays under suspicion: {error}", { id, error });
+function stays({ id }: SuspectMessage, error: unknown): void {
+  logger.warn("Task {id} stays under crashRisk: {error}", { id, error });
 }
 
-function toJson(suspects: readonly Suspect[]): string {
+function toJson(suspects: readonly SuspectMessage[]): string {
   return JSON.stringify(suspects.map(({ id, retries }) => ({ id: sanitizeText(id), retries })));
 }
 

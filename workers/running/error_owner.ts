@@ -7,7 +7,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { setImmediate } from "node:timers";
 
 /** Takes the errors that its code leaves uncaught. */
-export interface Owner {
+export interface ErrorOwner {
   /** Must not throw.
    *
    * @param late its run is known to be over */
@@ -16,10 +16,10 @@ export interface Owner {
   exited?(): void;
 }
 
-const owners = new AsyncLocalStorage<Owner | undefined>();
+const owners = new AsyncLocalStorage<ErrorOwner | undefined>();
 
 /** Runs code of an owner: also what it starts and does not wait for is the owner's. */
-export function owned<Result>(owner: Owner, work: () => Result): Result {
+export function owned<Result>(owner: ErrorOwner, work: () => Result): Result {
   return owners.run(owner, work);
 }
 
@@ -88,7 +88,7 @@ function catchIn(timers: object, property: string): void {
 
 type Callback = (this: unknown, ...given: unknown[]) => unknown;
 
-function caught(callback: Callback, owner: Owner): Callback {
+function caught(callback: Callback, owner: ErrorOwner): Callback {
   return function (...given) {
     try {
       return callback.apply(this, given);

@@ -2,7 +2,7 @@
 import { InvalidInput, Reject } from "../../shared/errors.ts";
 import { abortReason } from "./abort_reason.ts";
 import type { Attempt, Returned } from "./attempt.ts";
-import type { Completer } from "./transactional_completer.ts";
+import type { TransactionalCompleter } from "./transactional_completer.ts";
 import { type Completion, completion, type CompletionSql, isCompletion } from "./completion.ts";
 import { createContext } from "./context.ts";
 import { checkResultSize, encodeOutput } from "./output.ts";
@@ -11,15 +11,15 @@ import { requestOf } from "./request.ts";
 import type { Submit } from "./task_submissions.ts";
 import { taskLog } from "./task_log.ts";
 import { limits, withinLimit } from "./time_limit.ts";
-import { disowned, owned, type Owner } from "./error_owner.ts";
+import { disowned, type ErrorOwner, owned } from "./error_owner.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 /** What an inline run works with. */
 export interface InlineRunOptions {
   readonly watchdog: Pick<Watchdog, "enter">;
-  readonly completer: Pick<Completer, "complete">;
+  readonly completer: Pick<TransactionalCompleter, "complete">;
   /** Takes what the handler leaves uncaught. */
-  readonly owner: Owner;
+  readonly owner: ErrorOwner;
   /** The handler's own. */
   readonly signal: AbortSignal;
   /** Aborts when the run is not waited for any longer: its transaction is rolled back. */

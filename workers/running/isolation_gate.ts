@@ -1,24 +1,24 @@
-/** Who runs beside whom: most attempts with any others, a suspect alone. */
+/** Who runs beside whom: most attempts with any others, a waiter alone. */
 
-/** A suspect that waits for all others to leave. */
-interface Suspect {
+/** A waiter that waits for all others to leave. */
+interface ExclusiveWaiter {
   /** Whether it keeps others out meanwhile. */
   patient: boolean;
   answer(answer: "admitted" | "crowded" | "closed"): void;
 }
 
-/** Times its patience that a suspect waits on, the door open again. */
+/** Times its patience that a waiter waits on, the door open again. */
 const OPEN_TIMES = 4;
 
-/** A door. A suspect that waits keeps it shut, or it might wait for ever; but not for long, or others would wait for the longest of those
+/** A door. A waiter that waits keeps it shut, or it might wait for ever; but not for long, or others would wait for the longest of those
  * inside. */
-export class Company {
+export class IsolationGate {
   #present = 0;
   #alone = false;
   #closed = false;
   readonly #line: ((admitted: boolean) => void)[] = [];
   /** In the order they came. */
-  readonly #suspects = new Set<Suspect>();
+  readonly #waiters = new Set<ExclusiveWaiter>();
 
   /** Admits at once where that is possible, otherwise when it is one's turn. `false` = closed: nobody is admitted any more. */
   enter(): boolean | Promise<boolean> {
@@ -34,19 +34,19 @@ export class Company {
    * and waits on.
    *
    * @returns `crowded` when all that was in vain, `closed` when nobody is admitted any more */
-  async enterAlone(patienceMs: number): Promise<"admitted" | "crowded" | "closed"> {
+  async enterExclusive(patienceMs: number): Promise<"admitted" | "crowded" | "closed"> {
     if (this.#closed) return "closed";
     const { promise, resolve } = Promise.withResolvers<"admitted" | "crowded" | "closed">();
-    const suspect: Suspect = { patient: true, answer: resolve };
-    this.#suspects.add(suspect);
+    const waiter: ExclusiveWaiter = { patient: true, answer: resolve };
+    this.#waiters.add(waiter);
     this.#admit();
     const opening = setTimeout(() => {
-      suspect.patient = false;
+      waiter.patient = false;
       this.#admit();
     }, patienceMs);
     const leaving = setTimeout(() => {
-      this.#suspects.delete(suspect);
-      suspect.answer("crowded");
+      this.#waiters.delete(waiter);
+      waiter.answer("crowded");
       this.#admit();
     }, patienceMs * (1 + OPEN_TIMES));
     const answer = await promise;
@@ -58,7 +58,7 @@ export class Company {
   /** Leaves again, once for each time admitted. */
   leave(): void {
     this.#present--;
-    // Those that a suspect has kept waiting come before the next suspect.
+    // Those that a waiter has kept waiting come before the next waiter.
     if (this.#alone) {
       this.#alone = false;
       this.#open();
@@ -70,23 +70,23 @@ export class Company {
   close(): void {
     this.#closed = true;
     for (const admit of this.#line.splice(0)) admit(false);
-    for (const { answer } of this.#suspects) answer("closed");
-    this.#suspects.clear();
+    for (const { answer } of this.#waiters) answer("closed");
+    this.#waiters.clear();
   }
 
   get #shut(): boolean {
     if (this.#alone) return true;
-    for (const { patient } of this.#suspects) return patient;
+    for (const { patient } of this.#waiters) return patient;
     return false;
   }
 
   #admit(): void {
-    const [suspect] = this.#suspects;
-    if (suspect && this.#present === 0) {
-      this.#suspects.delete(suspect);
+    const [waiter] = this.#waiters;
+    if (waiter && this.#present === 0) {
+      this.#waiters.delete(waiter);
       this.#present++;
       this.#alone = true;
-      suspect.answer("admitted");
+      waiter.answer("admitted");
     } else if (!this.#shut) this.#open();
   }
 

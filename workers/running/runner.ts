@@ -8,20 +8,20 @@ import type { WorkflowNode } from "../../shared/contracts/workflow_builder.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
 import type { FollowUps } from "../../shared/workflows/follow_ups.ts";
 import type { Contracts } from "../../shared/workflows/work.ts";
-import { Company } from "./isolation_gate.ts";
+import { IsolationGate } from "./isolation_gate.ts";
 import type { Attempt, Returned } from "./attempt.ts";
-import type { Completer } from "./transactional_completer.ts";
+import type { TransactionalCompleter } from "./transactional_completer.ts";
 import { violationOf } from "./permission_denial.ts";
 import { runInline } from "./inline_run.ts";
 import { checkResultSize } from "./output.ts";
 import type { Pools } from "../sandbox/pools.ts";
 import { requestOf } from "./request.ts";
 import type { SubmitOptions, SubmittedWork } from "./task_submissions.ts";
-import { Slots } from "./semaphore.ts";
+import { Semaphore } from "./semaphore.ts";
 import { settlementOf } from "../delivery/settlement.ts";
 import { limits, startTimers } from "./time_limit.ts";
 import { taskLog } from "./task_log.ts";
-import { owned, type Owner } from "./error_owner.ts";
+import { type ErrorOwner, owned } from "./error_owner.ts";
 import type { UncaughtErrors } from "./uncaught_errors.ts";
 import type { Watchdog } from "./watchdog.ts";
 
@@ -35,7 +35,7 @@ export interface RunnerOptions {
   readonly pools: Pools;
   readonly watchdog: Pick<Watchdog, "enter" | "leave">;
   readonly uncaught: Pick<UncaughtErrors, "of">;
-  readonly completer: Pick<Completer, "complete">;
+  readonly completer: Pick<TransactionalCompleter, "complete">;
   readonly events: Events;
   readonly node: string;
   /** Told how long runs take. */
@@ -61,19 +61,19 @@ interface Running {
 /** Runs attempts. */
 export class Runner {
   readonly #options: RunnerOptions;
-  readonly #inline: Slots;
+  readonly #inline: Semaphore;
   readonly #running = new Set<Running>();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
-    this.#inline = new Slots(options.concurrency);
+    this.#inline = new Semaphore(options.concurrency);
   }
 
   /** Who runs beside whom. */
-  readonly company: Company = new Company();
+  readonly gate: IsolationGate = new IsolationGate();
 
   /** Places for inline handlers. */
-  get inline(): Slots {
+  get inline(): Semaphore {
     return this.#inline;
   }
 
@@ -83,13 +83,13 @@ export class Runner {
   }
 
   /** Places for attempts of a contract. */
-  slots(contract: TaskContract): Slots {
+  slots(contract: TaskContract): Semaphore {
     return contract.run === "process" ? this.#options.pools.slots(contract) : this.#inline;
   }
 
   /** Lets nothing start any more. */
   close(): void {
-    this.company.close();
+    this.gate.close();
     this.#inline.close();
     this.#options.pools.close();
   }
@@ -173,7 +173,7 @@ export class Runner {
 
   async #inChild(
     attempt: Attempt,
-    owner: Owner,
+    owner: ErrorOwner,
     signal: AbortSignal,
     terminate: AbortSignal,
   ): Promise<Returned> {

@@ -1,7 +1,7 @@
 /** Places for running handlers: so many at once, the others wait in line. */
 
 /** A counting semaphore, first come first served, that can be resized and closed. */
-export class Slots {
+export class Semaphore {
   #size: number;
   /** Below zero while more are taken than there are since it shrank. */
   #free: number;
@@ -35,19 +35,19 @@ export class Slots {
 
   /** Takes a place at once if there is one, otherwise when it is one's turn.
    *
-   * @param waiting its `patience` aborts when one leaves the line; asked for only where one has to wait
+   * @param waiting its `waitSignal` aborts when one leaves the line; asked for only where one has to wait
    * @returns `false` when one has left, or closed: there will be none */
-  take(waiting?: { readonly patience: AbortSignal }): boolean | Promise<boolean> {
+  acquire(waiting?: { readonly waitSignal: AbortSignal }): boolean | Promise<boolean> {
     if (this.#closed) return false;
     if (this.#free > 0) {
       this.#free--;
       return true;
     }
-    const patience = waiting?.patience;
-    if (patience?.aborted) return false;
+    const waitSignal = waiting?.waitSignal;
+    if (waitSignal?.aborted) return false;
     return new Promise((resolve) => {
       this.#line.push(resolve);
-      patience?.addEventListener("abort", () => {
+      waitSignal?.addEventListener("abort", () => {
         const index = this.#line.indexOf(resolve);
         if (index < 0) return;
         this.#line.splice(index, 1);
@@ -57,7 +57,7 @@ export class Slots {
   }
 
   /** Gives a place back: to the next in line. */
-  give(): void {
+  release(): void {
     const next = this.#free < 0 ? undefined : this.#line.shift();
     if (next) next(true);
     else this.#free++;

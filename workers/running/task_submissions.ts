@@ -29,7 +29,7 @@ export interface SubmittedWork {
 export type Submit = (work: WorkflowNode, options?: SubmitOptions) => Promise<SubmittedWork>;
 
 /** What a run has sent; one for all calls of a map. */
-export class SentWork {
+export class TaskSubmissions {
   readonly #task: Pick<TaskMessage, "id" | "rootId">;
   readonly #equal = new Map<string, number>();
   readonly #children: ResultTuple[] = [];
@@ -67,12 +67,12 @@ export class SentWork {
    *
    * @example
    * ```ts
-   * import { SentWork } from "./task_submissions.ts";
+   * import { TaskSubmissions } from "./task_submissions.ts";
    * import { readWork } from "../../shared/workflows/work.ts";
    * import { assertEquals, assertNotEquals } from "@std/assert";
    *
    * const add = (x: number) => readWork({ name: "add", args: [x] }, new Map());
-   * const [run, again] = [1, 2].map(() => new SentWork({ id: "task", rootId: "task" }));
+   * const [run, again] = [1, 2].map(() => new TaskSubmissions({ id: "task", rootId: "task" }));
    * const first = run!.identify(add(1));
    * again!.identify(add(2)); // in another order
    * assertEquals(again!.identify(add(1)), first);

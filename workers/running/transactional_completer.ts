@@ -9,10 +9,10 @@ import type { Attempt } from "./attempt.ts";
 import type { CompletionSql } from "./completion.ts";
 import type { Follower } from "../delivery/follower.ts";
 import { settlementOf } from "../delivery/settlement.ts";
-import { Slots } from "./semaphore.ts";
+import { Semaphore } from "./semaphore.ts";
 
 /** What a completer works with. */
-export interface CompleterOptions {
+export interface TransactionalCompleterOptions {
   readonly database: Database;
   /** The store's statements on a transaction. */
   store(sql: Sql): Pick<ResultStore, "find" | "settle">;
@@ -47,13 +47,13 @@ const LONGEST_PAUSE_MS = 2000;
 const LOST_MAX = 5;
 
 /** Runs completions. Waits for a database that is away. */
-export class Completer {
-  readonly #options: CompleterOptions;
-  readonly #slots: Slots;
+export class TransactionalCompleter {
+  readonly #options: TransactionalCompleterOptions;
+  readonly #slots: Semaphore;
 
-  constructor(options: CompleterOptions) {
+  constructor(options: TransactionalCompleterOptions) {
     this.#options = options;
-    this.#slots = new Slots(options.transactions ?? 4);
+    this.#slots = new Semaphore(options.transactions ?? 4);
   }
 
   /** Commits what `work` writes and the record together, or neither. `work` may run again: whenever its transaction did not come to pass.
@@ -64,11 +64,11 @@ export class Completer {
    * @throws {ConnectionLost} when the connection went too often while `work` ran
    * @throws the signal's reason */
   async complete(attempt: Completed, over: AbortSignal, work: Work): Promise<string | undefined> {
-    await this.#slots.take();
+    await this.#slots.acquire();
     try {
       return await this.#retry(attempt, over, work);
     } finally {
-      this.#slots.give();
+      this.#slots.release();
     }
   }
 

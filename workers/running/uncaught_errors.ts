@@ -8,7 +8,7 @@ import type { Meta } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import { isError, property, summaryOf, textOf } from "../../shared/runtime/thrown.ts";
-import { catchUncaught, type Owner } from "./error_owner.ts";
+import { catchUncaught, type ErrorOwner } from "./error_owner.ts";
 import { uncaughtError } from "./uncaught_error.ts";
 
 /** Errors of one run that are told of: a loop may leave any number. */
@@ -101,7 +101,7 @@ export class UncaughtErrors implements Service {
           'Task {name} [{id}] ended the process by Deno.exit() or process.exit(): throw an error instead, or set run: "process"',
           { name, id },
         ),
-    } satisfies Owner & { over(): void };
+    } satisfies ErrorOwner & { over(): void };
   }
 
   #note(id: string, meta: Meta): void {

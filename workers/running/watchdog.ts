@@ -7,7 +7,7 @@ import type { Meta } from "../../shared/results/result.ts";
 const INTERVAL_MS = 100;
 
 /** An inline attempt. */
-export interface Suspect {
+export interface WatchedAttempt {
   readonly task: { readonly id: string; readonly task: string };
   readonly meta: Meta;
 }
@@ -26,7 +26,7 @@ export interface WatchdogOptions {
 export class Watchdog implements Service {
   readonly #events: Pick<Events, "emit">;
   readonly #boundMs: number;
-  readonly #running = new Set<Suspect>();
+  readonly #running = new Set<WatchedAttempt>();
   #timer: ReturnType<typeof setInterval> | undefined;
   /** When the loop last came round, or was found held. */
   #last = performance.now();
@@ -53,9 +53,9 @@ export class Watchdog implements Service {
   }
 
   /** Calls a handler and watches it until {@linkcode Watchdog.leave}. */
-  enter<Returned>(suspect: Suspect, call: () => Returned): Returned {
+  enter<Returned>(watched: WatchedAttempt, call: () => Returned): Returned {
     this.#look(); // what was late before is none of its doing
-    this.#running.add(suspect);
+    this.#running.add(watched);
     const began = performance.now();
     try {
       return call();
@@ -63,15 +63,15 @@ export class Watchdog implements Service {
       const heldMs = performance.now() - began;
       if (heldMs > this.#boundMs) {
         this.#last = performance.now();
-        this.#tell(suspect, heldMs, true);
+        this.#tell(watched, heldMs, true);
       }
     }
   }
 
   /** Its handler is over; before its record is written, so that the record can tell. */
-  leave(suspect: Suspect): void {
+  leave(watched: WatchedAttempt): void {
     this.#look();
-    this.#running.delete(suspect);
+    this.#running.delete(watched);
   }
 
   #look(): void {
@@ -81,10 +81,10 @@ export class Watchdog implements Service {
     this.#last = now;
     if (lateMs <= this.#boundMs || this.#timer === undefined) return;
     const sure = this.#running.size === 1;
-    for (const suspect of this.#running) this.#tell(suspect, lateMs, sure);
+    for (const watched of this.#running) this.#tell(watched, lateMs, sure);
   }
 
-  #tell({ task, meta }: Suspect, heldMs: number, sure: boolean): void {
+  #tell({ task, meta }: WatchedAttempt, heldMs: number, sure: boolean): void {
     const seconds = Math.round(heldMs) / 1000;
     meta.blocked = { seconds, sure };
     this.#events.emit({ type: "task-blocked", id: task.id, name: task.task, seconds, sure });

@@ -29,7 +29,7 @@ export interface SandboxTask extends KnownRequest {
   readonly cpu?: number;
   /** MiB that it may write to its worker. Default 64. */
   readonly outputMb?: number;
-  /** MiB on the disk that its folder may hold. Default 256. */
+  /** MiB on the disk that its folder may child. Default 256. */
   readonly folderMb?: number;
   /** Names in its folder. Default 10,000. */
   readonly folderFiles?: number;
@@ -68,19 +68,19 @@ const LINES_MAX = 10_000;
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** What an attempt needs of its child. */
-export interface Hold {
+export interface ChildHandle {
   send(message: ToChild): void;
   /** Ends the process, and the attempt with this error. */
   kill(why: Error): void;
 }
 
-/** Runs from its making to {@linkcode Attempt.close}. */
-export class Attempt {
+/** Runs from its making to {@linkcode ChildAttempt.close}. */
+export class ChildAttempt {
   /** Names it to the child: nobody else knows. */
   readonly run = crypto.randomUUID();
   readonly task: SandboxTask;
   readonly options: SandboxRunOptions;
-  readonly #hold: Hold;
+  readonly #child: ChildHandle;
   readonly #settled = Promise.withResolvers<string>();
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   /** The child has begun with it. */
@@ -93,10 +93,10 @@ export class Attempt {
   /** Processor seconds of the child when they were first measured. */
   #cpuBefore: number | undefined;
 
-  constructor(task: SandboxTask, options: SandboxRunOptions, hold: Hold) {
+  constructor(task: SandboxTask, options: SandboxRunOptions, child: ChildHandle) {
     this.task = task;
     this.options = options;
-    this.#hold = hold;
+    this.#child = child;
   }
 
   /** What the child is told. */
@@ -140,7 +140,7 @@ export class Attempt {
       return await this.options.submit(parsed, key === undefined ? {} : { key });
     };
     const answer = await send().catch((error) => ({ error: recordError(error) }));
-    this.#hold.send({ type: "submitted", run, call, answer });
+    this.#child.send({ type: "submitted", run, call, answer });
   }
 
   reject(error: unknown): void {
@@ -159,7 +159,7 @@ export class Attempt {
     if (soft !== undefined) {
       this.#after(soft, () => this.#abortWith(new SoftTimeLimitExceeded(soft)));
     }
-    if (hard !== undefined) this.#after(hard, () => this.#hold.kill(new TimeLimitExceeded(hard)));
+    if (hard !== undefined) this.#after(hard, () => this.#child.kill(new TimeLimitExceeded(hard)));
   }
 
   /** Heeds the caller's signals. */
@@ -220,12 +220,12 @@ export class Attempt {
   readonly #abort = (): void => this.#abortWith(this.options.signal?.reason);
 
   #abortWith(reason: unknown): void {
-    this.#hold.send({ type: "abort", run: this.run, reason: recordError(reason) });
+    this.#child.send({ type: "abort", run: this.run, reason: recordError(reason) });
   }
 
   readonly #end = (): void => {
     const why = this.options.terminate?.reason;
-    this.#hold.kill(why instanceof Error ? why : new Terminated());
+    this.#child.kill(why instanceof Error ? why : new Terminated());
   };
 
   #watch(folder: string): void {
@@ -240,7 +240,7 @@ export class Attempt {
   }
 
   #exceeded(violation: Violation, reason: string): void {
-    this.#hold.kill(
+    this.#child.kill(
       new PolicyViolation(`Cannot go on with task '${this.task.name}' as ${reason}`, violation),
     );
   }

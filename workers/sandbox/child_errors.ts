@@ -6,7 +6,7 @@ import {
   TimeLimitExceeded,
   WorkerLost,
 } from "../../shared/errors.ts";
-import type { Attempt } from "./child_attempt.ts";
+import type { ChildAttempt } from "./child_attempt.ts";
 import type { ChildLog } from "./child_log.ts";
 import { deniedAtLoad } from "../running/permission_denial.ts";
 import { type ErrorRecord, reviveError } from "./error_record.ts";
@@ -60,7 +60,7 @@ export function closed(pid: number): WorkerLost {
 }
 
 /** Why a child ended that nobody has ended. */
-export function lostBy(status: Deno.CommandStatus, log: ChildLog, attempt?: Attempt): Error {
+export function lostBy(status: Deno.CommandStatus, log: ChildLog, attempt?: ChildAttempt): Error {
   const what = attempt ? `finish task '${attempt.task.name}'` : "use a child process";
   const message = `Cannot ${what} because ${log.explain(status)}`;
   if (attempt && !attempt.started) return new NeverStarted(message);

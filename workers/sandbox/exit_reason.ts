@@ -13,10 +13,10 @@ const OUT_OF_MEMORY = /JavaScript (heap )?out of memory/;
  *
  * @example
  * ```ts
- * import { LastWords } from "./exit_reason.ts";
+ * import { ExitReason } from "./exit_reason.ts";
  * import { assertEquals } from "@std/assert";
  *
- * const words = new LastWords({ heapMb: 64 });
+ * const words = new ExitReason({ heapMb: 64 });
  * words.add("error: Uncaught Error: boom");
  * assertEquals(
  *   words.explain({ success: false, code: 1, signal: null }),
@@ -24,7 +24,7 @@ const OUT_OF_MEMORY = /JavaScript (heap )?out of memory/;
  * );
  * ```
  */
-export class LastWords {
+export class ExitReason {
   readonly #heapMb: number;
   readonly #lines: string[] = [];
   #outOfMemory = false;

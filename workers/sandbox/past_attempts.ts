@@ -1,16 +1,16 @@
 /** Attempts of one child that are over: a message that comes late of one is known for what it is. */
 import { getLogger } from "@logtape/logtape";
 import { traceback } from "../../shared/celery/exception.ts";
-import type { Attempt } from "./child_attempt.ts";
+import type { ChildAttempt } from "./child_attempt.ts";
 
 /** Attempts that are remembered. */
 const MAX = 16;
 
 /** The last attempts of a child. */
-export class PastRuns {
+export class PastAttempts {
   readonly #runs = new Map<string, ((error: unknown, late: boolean) => void) | undefined>();
 
-  add({ run, options }: Pick<Attempt, "run" | "options">): void {
+  add({ run, options }: Pick<ChildAttempt, "run" | "options">): void {
     this.#runs.set(run, options.onUncaught?.bind(options));
     const [oldest] = this.#runs.keys();
     if (oldest !== undefined && this.#runs.size > MAX) this.#runs.delete(oldest);

@@ -53,7 +53,7 @@ export interface ProcessPoolOptions extends Pick<ChildOptions, "modules"> {
   readonly monitor?: ChildMonitor;
 }
 
-interface Waiting {
+interface Waiter {
   readonly take: (sandbox: Sandbox) => void;
   readonly leave: (reason: unknown) => void;
 }
@@ -68,7 +68,7 @@ export class ProcessPool implements Service {
   readonly #stopping = new AbortController();
   readonly #sandboxes = new Set<Sandbox>();
   readonly #dismissed = new Set<Sandbox>();
-  readonly #line: Waiting[] = [];
+  readonly #line: Waiter[] = [];
   #idle: Sandbox[] = [];
   #started: Promise<void> | undefined;
   #places: Promise<void>[] = [];
@@ -201,7 +201,7 @@ export class ProcessPool implements Service {
         reject(signal?.reason);
       };
       const done = () => signal?.removeEventListener("abort", onAbort);
-      const waiting: Waiting = {
+      const waiting: Waiter = {
         take: (next) => (done(), resolve(next)),
         leave: (reason) => (done(), reject(reason)),
       };

@@ -3,13 +3,13 @@ import type { Config } from "../../shared/config/settings.ts";
 import type { SandboxLimits } from "../../shared/contracts/sandbox_policy.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
-import { Slots } from "../running/semaphore.ts";
+import { Semaphore } from "../running/semaphore.ts";
 import type { SandboxRunOptions, SandboxTask } from "./child_attempt.ts";
 import type { ChildModules, LoadedModules } from "./child_modules.ts";
 import { Folders } from "./folders/folders.ts";
 import { ProcessPool, type ProcessPoolOptions } from "./pool.ts";
 import type { Sandbox } from "./sandbox.ts";
-import { Warden } from "./process_monitor.ts";
+import { ProcessMonitor } from "./process_monitor.ts";
 
 /** How to make {@linkcode Pools}. */
 export interface PoolsOptions
@@ -39,7 +39,7 @@ export function poolSettings(
 interface Kept {
   readonly pool: ProcessPool;
   /** Places for tasks: as many as it has children. */
-  readonly slots: Slots;
+  readonly slots: Semaphore;
 }
 
 /** Runs tasks in children that may do exactly what their contracts declare. */
@@ -48,7 +48,7 @@ export class Pools implements Service {
   readonly #folders: Folders;
   readonly #kept = new Map<string, Kept>();
   #size: number;
-  readonly #warden = new Warden({ children: () => this.children() });
+  readonly #processMonitor = new ProcessMonitor({ children: () => this.children() });
   #closed = false;
 
   constructor({ warm, ...options }: PoolsOptions) {
@@ -74,7 +74,7 @@ export class Pools implements Service {
 
   /** Bytes of resident memory of all children; 0 where the platform does not tell. */
   async resident(): Promise<number> {
-    await this.#warden.look();
+    await this.#processMonitor.look();
     return this.children().reduce((sum, { resident }) => sum + resident, 0);
   }
 
@@ -84,7 +84,7 @@ export class Pools implements Service {
   }
 
   /** Places for tasks of a contract. */
-  slots(contract: TaskContract): Slots {
+  slots(contract: TaskContract): Semaphore {
     return this.#of(contract).slots;
   }
 
@@ -93,9 +93,9 @@ export class Pools implements Service {
    * @throws {ConfigurationError} when one cannot be started as its contract declares */
   async start(): Promise<void> {
     if (this.#kept.size === 0) return;
-    await this.#warden.start();
+    await this.#processMonitor.start();
     await Promise.all(this.#kept.values().map(({ pool }) => pool.start()));
-    await this.#warden.look();
+    await this.#processMonitor.look();
   }
 
   /** Runs a task as `ProcessPool.run` does. */
@@ -105,7 +105,7 @@ export class Pools implements Service {
     options: SandboxRunOptions = {},
   ): Promise<string> {
     const { pool } = this.#of(contract);
-    await Promise.all([this.#warden.start(), pool.start()]);
+    await Promise.all([this.#processMonitor.start(), pool.start()]);
     const { folderMb } = this.#options;
     const { limits } = split(contract.sandbox);
     return await pool.run(
@@ -124,7 +124,7 @@ export class Pools implements Service {
   async stop(): Promise<void> {
     this.close();
     await Promise.all(this.#kept.values().map(({ pool }) => pool.stop()));
-    await this.#warden.stop();
+    await this.#processMonitor.stop();
     await this.#folders.stop();
   }
 
@@ -156,7 +156,7 @@ export class Pools implements Service {
         sandbox,
         folders,
       });
-      kept = { pool, slots: new Slots(size) };
+      kept = { pool, slots: new Semaphore(size) };
       if (this.#closed) kept.slots.close();
       this.#kept.set(key, kept);
     }

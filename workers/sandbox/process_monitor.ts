@@ -11,7 +11,7 @@ import type { Service } from "../../shared/runtime/service.ts";
 import { readLines } from "./read_lines.ts";
 
 /** What a process uses. */
-export interface Usage {
+export interface ProcessUsage {
   /** Seconds of processor time since it was started. */
   readonly cpu: number;
   /** Bytes of resident memory. */
@@ -44,11 +44,11 @@ const MAX_LINE = 256;
 interface Watched {
   readonly pid: number;
   readonly busy: boolean;
-  measured(usage: Usage): void;
+  measured(usage: ProcessUsage): void;
 }
 
-/** How to make a {@linkcode Warden}. */
-export interface WardenOptions {
+/** How to make a {@linkcode ProcessMonitor}. */
+export interface ProcessMonitorOptions {
   /** The children there are. */
   children(): Iterable<Watched>;
   /** Milliseconds between two looks at children that run tasks. Default 100. */
@@ -56,14 +56,14 @@ export interface WardenOptions {
 }
 
 /** Looks after the children of one worker. */
-export class Warden implements Service {
-  readonly #options: WardenOptions;
+export class ProcessMonitor implements Service {
+  readonly #options: ProcessMonitorOptions;
   #shell: { readonly process: Deno.ChildProcess; readonly over: Promise<void> } | undefined;
   #writer: WritableStreamDefaultWriter<Uint8Array> | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #looking: PromiseWithResolvers<void> | undefined;
 
-  constructor(options: WardenOptions) {
+  constructor(options: ProcessMonitorOptions) {
     this.#options = options;
   }
 
@@ -141,7 +141,7 @@ export class Warden implements Service {
     this.#looking = undefined;
   }
 
-  #measured(pid: number, usage: Usage): void {
+  #measured(pid: number, usage: ProcessUsage): void {
     for (const child of this.#options.children()) {
       if (child.pid === pid) return child.measured(usage);
     }

@@ -2,7 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { parseJson } from "../../shared/celery/python_json.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
-import { Attempt, type SandboxRunOptions, type SandboxTask } from "./child_attempt.ts";
+import { ChildAttempt, type SandboxRunOptions, type SandboxTask } from "./child_attempt.ts";
 import { startChild } from "./command.ts";
 import { ChildLog } from "./child_log.ts";
 import { closed, lostBy, misused, NeverStarted, Recycled, unusable } from "./child_errors.ts";
@@ -10,11 +10,11 @@ import { reviveError } from "./error_record.ts";
 import type { Folder } from "./folders/folders.ts";
 import { encodeFrame, FrameDecoder } from "./frames.ts";
 import type { FromChild, ToChild } from "./messages.ts";
-import { PastRuns } from "./past_attempts.ts";
+import { PastAttempts } from "./past_attempts.ts";
 import { hasFolder } from "./permissions.ts";
 import { lowerPriority } from "./priority.ts";
 import type { SandboxOptions } from "./sandbox_options.ts";
-import type { Usage } from "./process_monitor.ts";
+import type { ProcessUsage } from "./process_monitor.ts";
 
 /** Milliseconds in which a child must have loaded the app's modules. */
 const READY_MS = 60_000;
@@ -38,10 +38,10 @@ export class Sandbox {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #ready = Promise.withResolvers<void>();
   readonly #log: ChildLog;
-  readonly #past = new PastRuns();
+  readonly #past = new PastAttempts();
   #tasks = 0;
-  #usage: Usage | undefined;
-  #attempt: Attempt | undefined;
+  #usage: ProcessUsage | undefined;
+  #attempt: ChildAttempt | undefined;
   #killed: Error | undefined;
   #gone = false;
 
@@ -90,7 +90,7 @@ export class Sandbox {
   }
 
   /** What it runs now. */
-  get attempt(): Attempt | undefined {
+  get attempt(): ChildAttempt | undefined {
     return this.#attempt;
   }
 
@@ -117,7 +117,7 @@ export class Sandbox {
   }
 
   /** It was looked at: more than it may use ends it. */
-  measured(usage: Usage): void {
+  measured(usage: ProcessUsage): void {
     this.#usage = usage;
     const { residentMb } = this.#options;
     if (this.#attempt?.started) this.#attempt.used(usage.cpu);
@@ -128,7 +128,7 @@ export class Sandbox {
    *
    * @throws as `ProcessPool.run` does, and {@linkcode NeverStarted} */
   async run(task: SandboxTask, options: SandboxRunOptions): Promise<string> {
-    const attempt = new Attempt(task, options, {
+    const attempt = new ChildAttempt(task, options, {
       send: (message) => this.#send(message),
       kill: (why) => this.kill(why),
     });
@@ -154,7 +154,7 @@ export class Sandbox {
   }
 
   /** Makes sure that the next task finds nothing of this one. */
-  async #afterwards(attempt: Attempt): Promise<void> {
+  async #afterwards(attempt: ChildAttempt): Promise<void> {
     this.#past.add(attempt);
     const { maxTasks, recycleMb } = this.#options;
     if (++this.#tasks >= maxTasks) this.kill(new Recycled(`It has run ${maxTasks} tasks`));
@@ -167,7 +167,7 @@ export class Sandbox {
     );
   }
 
-  #blocked({ started, task }: Attempt): void {
+  #blocked({ started, task }: ChildAttempt): void {
     if (started) return;
     this.kill(
       new NeverStarted(
@@ -282,7 +282,7 @@ export class Sandbox {
   }
 
   /** Replaces it if the next task would find something of this one. */
-  #discard({ task: { id, name } }: Attempt, left: string | undefined): void {
+  #discard({ task: { id, name } }: ChildAttempt, left: string | undefined): void {
     if (left === undefined) return;
     this.kill(new Recycled(`task '${name}' left ${left} in it`));
     logger.info("Child process {pid} is replaced because task {name} [{id}] left {left} in it", {

@@ -17,7 +17,7 @@ export interface ConsumerOptions {
 /** A consumer of one queue. */
 export class Consumer implements Service {
   readonly #options: ConsumerOptions;
-  readonly #inHand = new Set<Promise<void>>();
+  readonly #unacked = new Set<Promise<void>>();
   #subscription: Promise<Subscription> | undefined;
   #current: Subscription | undefined;
   #cancelled = false;
@@ -37,8 +37,8 @@ export class Consumer implements Service {
   }
 
   /** Deliveries that are not answered yet. */
-  get inHand(): number {
-    return this.#inHand.size;
+  get unacked(): number {
+    return this.#unacked.size;
   }
 
   /** Whether the broker has accepted the consumer and it still stands. */
@@ -79,7 +79,7 @@ export class Consumer implements Service {
 
   /** Resolves when nothing is in hand. */
   async idle(): Promise<void> {
-    while (this.#inHand.size > 0) await Promise.all(this.#inHand);
+    while (this.#unacked.size > 0) await Promise.all(this.#unacked);
   }
 
   /** Closes the channel: the broker takes back what is in hand. */
@@ -94,8 +94,8 @@ export class Consumer implements Service {
   #take(delivery: Delivery): void {
     this.#hasReceived = true;
     const answered = this.#options.onDelivery(delivery).finally(() =>
-      this.#inHand.delete(answered)
+      this.#unacked.delete(answered)
     );
-    this.#inHand.add(answered);
+    this.#unacked.add(answered);
   }
 }

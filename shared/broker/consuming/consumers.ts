@@ -67,8 +67,8 @@ export class Consumers {
   }
 
   /** Deliveries not answered yet. */
-  get inHand(): number {
-    return inHand(this.#all);
+  get unacked(): number {
+    return unacked(this.#all);
   }
 
   /** Resolves when every queue is consumed: waits for a broker that is away. */
@@ -162,7 +162,7 @@ export class Consumers {
    * each renewal would fetch a whole prefetch beside it. */
   #couldTakeMore({ queue, prefetch }: Consumer): boolean {
     const held = this.#all.filter((one) => one.queue === queue);
-    return held.length <= RENEWABLE_MAX && inHand(held) < prefetch;
+    return held.length <= RENEWABLE_MAX && unacked(held) < prefetch;
   }
 
   async #replace(
@@ -201,6 +201,6 @@ export class Consumers {
   }
 }
 
-function inHand(consumers: readonly Consumer[]): number {
-  return consumers.reduce((sum, consumer) => sum + consumer.inHand, 0);
+function unacked(consumers: readonly Consumer[]): number {
+  return consumers.reduce((sum, consumer) => sum + consumer.unacked, 0);
 }

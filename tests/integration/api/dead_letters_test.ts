@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { groundsHeaders } from "../../../shared/dead_letters/letter.ts";
+import { deadLetterHeaders } from "../../../shared/dead_letters/letter.ts";
 import { DEAD_EXCHANGE } from "../../../shared/broker/topology.ts";
 import { eventually } from "../../support/eventually.ts";
 import { message } from "../../support/settlements.ts";
@@ -18,7 +18,7 @@ async function post(home: Ground, path: string, body: unknown) {
 /** Sets messages aside as a worker does, and waits until the API has taken them in. */
 async function setAside(home: Ground, ids: readonly string[], body = "[[], {}, {}]") {
   for (const id of ids) {
-    const headers = groundsHeaders({
+    const headers = deadLetterHeaders({
       reason: "rejected",
       detail: "not today",
       queue: "celeriac.default",

@@ -1,7 +1,7 @@
 /** From a handler's refusal to its success: the letter collected, sent again and run. */
 import { assertEquals } from "@std/assert";
 import { Collector } from "../../../api/dead_letters/collector.ts";
-import { groundsHeaders } from "../../../shared/dead_letters/letter.ts";
+import { deadLetterHeaders } from "../../../shared/dead_letters/letter.ts";
 import { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import { defineTask, Reject, z } from "../../../shared/mod.ts";
 import { DEAD_EXCHANGE } from "../../../shared/broker/topology.ts";
@@ -91,7 +91,7 @@ Deno.test("a collector that could not ack stores nothing twice, and one without 
   };
   const death = message({
     exchange: DEAD_EXCHANGE,
-    headers: { id: "a", task: "fussy", ...groundsHeaders(grounds) },
+    headers: { id: "a", task: "fussy", ...deadLetterHeaders(grounds) },
   });
   {
     // Stores, and is gone before it can say so.
@@ -126,7 +126,7 @@ Deno.test("a collector that could not ack stores nothing twice, and one without 
   await collector.start();
   await home.broker.publish({
     ...death,
-    headers: { ...death.headers, ...groundsHeaders(grounds) },
+    headers: { ...death.headers, ...deadLetterHeaders(grounds) },
   });
   await eventually("the second letter", async () => await letters.count() === 2);
   const both = await letters.list({ taskId: "a" }, { limit: 10 });

@@ -4,8 +4,8 @@ import type { Headers, Message } from "../../../shared/broker/message.ts";
 import type { Database } from "../../../shared/database/database.ts";
 import {
   type DeadLetter,
-  type Grounds,
-  groundsHeaders,
+  deadLetterHeaders,
+  type DeadLetterReason,
   readLetter,
 } from "../../../shared/dead_letters/letter.ts";
 import { DeadLetters } from "../../../shared/dead_letters/store.ts";
@@ -27,10 +27,10 @@ const RATE = { rate: 100, limit: 1000 };
 
 function letter(
   taskId: string | null,
-  grounds: Partial<Grounds> = {},
+  grounds: Partial<DeadLetterReason> = {},
   given: Partial<Message> = {},
 ): DeadLetter {
-  const headers = groundsHeaders({
+  const headers = deadLetterHeaders({
     reason: "poison",
     detail: "why",
     queue: "celeriac.default",
@@ -53,7 +53,7 @@ function announced(id: string): Headers {
     worker: "w",
     diedAt: null,
   };
-  return { id, task: "add", retries: 0, ...groundsHeaders(grounds, { failing: true }) };
+  return { id, task: "add", retries: 0, ...deadLetterHeaders(grounds, { failing: true }) };
 }
 
 async function waiting({ database }: Ground) {

@@ -77,7 +77,7 @@ for (const results of ["native", "django"]) {
 
 async function inHand(home: Awaited<ReturnType<typeof house>>): Promise<number> {
   const answer = await home.worker.health().request("/metrics");
-  return Number(/^celeriac_deliveries_in_hand (\d+)/m.exec(await answer.text())?.[1] ?? NaN);
+  return Number(/^celeriac_deliveries_unacked (\d+)/m.exec(await answer.text())?.[1] ?? NaN);
 }
 
 Deno.test("complete() is refused where it could not keep its word", async (t) => {

@@ -63,7 +63,7 @@ Deno.test("a long task's message is acknowledged and leased, and its row goes wh
   assert(row.seconds > 30 && row.seconds <= 60, `due in ${row.seconds} s`);
   await eventually("an acknowledged delivery", async () => {
     const text = await metrics(home);
-    return text.includes("celeriac_deliveries_in_hand 0") &&
+    return text.includes("celeriac_deliveries_unacked 0") &&
       text.includes("celeriac_messages_leased 1") && text.includes("celeriac_tasks_running 1");
   });
   const { node } = home.worker;
@@ -116,7 +116,7 @@ Deno.test("a copy of a leased task's message is acknowledged and does not run, a
   const other = await home.submit("slow", {});
   await eventually("a task that came after the copies", () => runs.length === 2);
   await eventually("no delivery in hand", async () => {
-    return (await metrics(home)).includes("celeriac_deliveries_in_hand 0");
+    return (await metrics(home)).includes("celeriac_deliveries_unacked 0");
   });
   end();
   await home.final(other);

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { defineTask, z } from "../../../shared/mod.ts";
-import type { WorkerNode } from "../../../workers/main.ts";
+import type { WorkerProcess } from "../../../workers/main.ts";
 import { handle } from "../../../workers/mod.ts";
 import { eventually } from "../../support/eventually.ts";
 import { house } from "../../support/house.ts";
@@ -19,9 +19,9 @@ function paused(queue: string) {
   });
 }
 
-async function inHand(worker: WorkerNode): Promise<number> {
+async function inHand(worker: WorkerProcess): Promise<number> {
   const answer = await worker.health().request("/metrics");
-  return Number(/^celeriac_deliveries_in_hand (\d+)/m.exec(await answer.text())?.[1] ?? NaN);
+  return Number(/^celeriac_deliveries_unacked (\d+)/m.exec(await answer.text())?.[1] ?? NaN);
 }
 
 Deno.test("two workers with two children each share a backlog of slow tasks", async () => {

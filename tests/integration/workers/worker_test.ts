@@ -81,7 +81,7 @@ Deno.test("Worker does not fetch more and more by renewing consumers beside task
     // Longer than a consumer may be quiet: one that could take more is renewed.
     await delay(1500);
     const metrics = await (await home.worker.health().request("/metrics")).text();
-    inHand.push(Number(/^celeriac_deliveries_in_hand (\d+)/m.exec(metrics)?.[1]));
+    inHand.push(Number(/^celeriac_deliveries_unacked (\d+)/m.exec(metrics)?.[1]));
   }
   // What a retired consumer holds, short of the prefetch, and the prefetch of its successor.
   assert(inHand.every((count) => count < 2 * 2), `in hand: ${inHand.join(", ")}`);
@@ -310,7 +310,7 @@ Deno.test("Worker does not run what is revoked while it waits for a place, also 
   const id = await home.submit("count", {});
   await eventually("both in hand", async () => {
     const metrics = await (await home.worker.health().request("/metrics")).text();
-    return metrics.includes("celeriac_deliveries_in_hand 2");
+    return metrics.includes("celeriac_deliveries_unacked 2");
   });
   // Long enough that what was read of it when it came no longer counts.
   await delay(1500);

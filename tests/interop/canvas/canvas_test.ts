@@ -8,7 +8,7 @@ import { chain, defineTask, group, Retry, signature, z } from "../../../shared/m
 import { Registry } from "../../../shared/contracts/registry.ts";
 import { declarationFor } from "../../../shared/broker/topology.ts";
 import { handle, Handlers } from "../../../workers/handlers.ts";
-import { WorkerNode } from "../../../workers/main.ts";
+import { WorkerProcess } from "../../../workers/main.ts";
 import { celeryStack } from "../../support/celery_stacks.ts";
 import { relayOf } from "../../support/relay.ts";
 import { freshDatabase, freshVhost } from "../../support/servers.ts";
@@ -107,7 +107,7 @@ for (const name of await stacksHere()) {
     };
     const config = loadConfig("worker", { flags: { results: "django" }, env: () => undefined });
     const worker = ground.use(
-      new WorkerNode({
+      new WorkerProcess({
         config,
         registry,
         handlers: new Handlers(handlers),

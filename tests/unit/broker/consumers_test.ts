@@ -49,7 +49,7 @@ Deno.test("renew() counts what is in hand of the consumers before", async () => 
     await broker.publish(message("", "q", body));
     await consumers.renew(0, { signal });
   }
-  assertEquals([consumers.inHand, inbox.size], [3, 0]);
+  assertEquals([consumers.unacked, inbox.size], [3, 0]);
 
   for (const { ack } of held) ack();
   for (const body of ["4", "5"]) {

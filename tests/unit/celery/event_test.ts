@@ -10,7 +10,7 @@ import {
 import { encodeTask } from "../../../shared/celery/message.ts";
 import { Malformed } from "../../../shared/errors.ts";
 import type { TaskEvent } from "../../../shared/telemetry/events.ts";
-import { sentEvent } from "../../../workers/sent_events.ts";
+import { taskSentEvent } from "../../../workers/sent_events.ts";
 
 function node(): EventNode {
   let clock = 0;
@@ -241,7 +241,7 @@ Deno.test("encodeEvents() tells of a message that was sent", () => {
   const now = new Date("2026-01-02T03:04:05Z");
   const sent = encodeTask(signature, { origin: "o", destination, now });
   const { clock: _, hostname: _host, pid: _pid, timestamp: _at, ...told } = heard(
-    sentEvent(sent, "celeriac.default"),
+    taskSentEvent(sent, "celeriac.default"),
   );
   assertEquals(told, {
     type: "task-sent",

@@ -1,6 +1,6 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import type { Message } from "../../../shared/broker/message.ts";
-import { groundsHeaders, readLetter, resent } from "../../../shared/dead_letters/letter.ts";
+import { deadLetterHeaders, readLetter, resent } from "../../../shared/dead_letters/letter.ts";
 import { message } from "../../support/settlements.ts";
 
 const GROUNDS = {
@@ -14,7 +14,7 @@ const GROUNDS = {
 function letter(given: Partial<Message> = {}): Message {
   return message({
     exchange: "dlx.celeriac",
-    headers: { id: "a", task: "add", retries: 2, ...groundsHeaders(GROUNDS) },
+    headers: { id: "a", task: "add", retries: 2, ...deadLetterHeaders(GROUNDS) },
     ...given,
   });
 }
@@ -128,7 +128,7 @@ Deno.test("resent() is the message as it was, on the way to its queue", () => {
     ...original,
     exchange: "dlx.celeriac",
     properties: { ...original.properties, expiration: "5", userId: "celeriac-worker" },
-    headers: { ...BY_POLICY.headers, ...original.headers, ...groundsHeaders(GROUNDS) },
+    headers: { ...BY_POLICY.headers, ...original.headers, ...deadLetterHeaders(GROUNDS) },
   };
   assertEquals(resent(readLetter(dead)), {
     ...original,
@@ -137,7 +137,7 @@ Deno.test("resent() is the message as it was, on the way to its queue", () => {
   });
   const foreign = { ...GROUNDS, queue: "celery" };
   const { exchange, routingKey } = resent(
-    readLetter(letter({ headers: groundsHeaders(foreign) })),
+    readLetter(letter({ headers: deadLetterHeaders(foreign) })),
   );
   assertEquals([exchange, routingKey], ["", "celery"]);
 });

@@ -3,10 +3,10 @@ import type { Message } from "../../../shared/broker/message.ts";
 import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
 import { decodeEvents, EVENT_EXCHANGE } from "../../../shared/celery/event.ts";
 import { declarationFor } from "../../../shared/broker/topology.ts";
-import { Announcer } from "../../../workers/event_publisher.ts";
+import { EventPublisher } from "../../../workers/event_publisher.ts";
 import { eventually } from "../../support/eventually.ts";
 
-Deno.test("Announcer is silent while nobody listens, and speaks again when somebody does", async () => {
+Deno.test("EventPublisher is silent while nobody listens, and speaks again when somebody does", async () => {
   await using broker = new MemoryBroker();
   await broker.start();
   await broker.declare(declarationFor("worker", []));
@@ -18,13 +18,13 @@ Deno.test("Announcer is silent while nobody listens, and speaks again when someb
       return broker.publish(message);
     },
   };
-  await using announcer = new Announcer({ broker: counting, node, enabled: true });
-  const say = (id: string) => announcer.announce({ type: "task-started", id, name: "add" });
+  await using publisher = new EventPublisher({ broker: counting, node, enabled: true });
+  const say = (id: string) => publisher.publish({ type: "task-started", id, name: "add" });
 
   say("unheard");
   await eventually("a first try", () => published.length === 1);
   for (let i = 0; i < 100; i++) say("unheard");
-  await announcer.stop();
+  await publisher.stop();
   assertEquals(published.length, 1);
 
   const heard: (string | null)[] = [];

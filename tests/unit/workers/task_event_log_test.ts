@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { configure, type LogRecord, reset } from "@logtape/logtape";
 import type { TaskEvent } from "../../../shared/telemetry/events.ts";
 import { plainText, textLine } from "../../../shared/telemetry/log_format.ts";
-import { taskLines } from "../../../workers/task_event_log.ts";
+import { logTaskEvents } from "../../../workers/task_event_log.ts";
 import { taskLog } from "../../../workers/running/task_log.ts";
 
 async function linesOf(write: () => void): Promise<string[]> {
@@ -26,7 +26,7 @@ async function linesOf(write: () => void): Promise<string[]> {
 
 function eventLines(...events: readonly TaskEvent[]): string[] {
   const lines: string[] = [];
-  const listener = taskLines({
+  const listener = logTaskEvents({
     write: (level, logger, message) => lines.push(plainText(0, level, logger, message)),
   });
   for (const event of events) listener(event);
@@ -49,7 +49,7 @@ const received = {
   redelivered: false,
 } as const;
 
-Deno.test("taskLines() writes a line when a task is received and one when it ends", () => {
+Deno.test("logTaskEvents() writes a line when a task is received and one when it ends", () => {
   const ended = { ...task, type: "task-succeeded", result: "5", runtime: 0.01234 } as const;
   assertEquals(eventLines(received, { ...task, type: "task-started" }, ended), [
     "info  worker: add[7] received\n",
@@ -57,7 +57,7 @@ Deno.test("taskLines() writes a line when a task is received and one when it end
   ]);
 });
 
-Deno.test("taskLines() writes a failure with file and line, and its message once", () => {
+Deno.test("logTaskEvents() writes a failure with file and line, and its message once", () => {
   const traceback =
     "Error: boom\n    at pay (file:///shop/handlers.ts:7:9)\n    at run (file:///x.ts:1:2)";
   const [failed, retried] = eventLines(
@@ -72,7 +72,7 @@ Deno.test("taskLines() writes a failure with file and line, and its message once
   );
 });
 
-Deno.test("taskLines() writes a hard time limit in words", () => {
+Deno.test("logTaskEvents() writes a hard time limit in words", () => {
   const exception = "TimeLimitExceeded(2.5)";
   const [line] = eventLines({
     ...task,
@@ -87,7 +87,7 @@ Deno.test("taskLines() writes a hard time limit in words", () => {
   );
 });
 
-Deno.test("taskLines() escapes an id and a name that come from outside", () => {
+Deno.test("logTaskEvents() escapes an id and a name that come from outside", () => {
   const [line] = eventLines({ ...received, id: "a\nb\u001b[2J", name: "x\r" });
   assertEquals(line, "info  worker: x\\x0d[a\n    b\\x1b[2J] received\n");
 });

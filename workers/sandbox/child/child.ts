@@ -10,7 +10,7 @@ import { Handlers, isHandler } from "../../handlers.ts";
 import { logLine } from "../../running/task_log.ts";
 import { tolerateUndeclaredVariables } from "./package_environment.ts";
 import { encodeOutput } from "../../running/output.ts";
-import { catchUncaught, owned, type Owner } from "../../running/error_owner.ts";
+import { catchUncaught, type ErrorOwner, owned } from "../../running/error_owner.ts";
 import { isReplacement, replacement } from "../../running/replacement.ts";
 import { readRequest } from "../../running/request.ts";
 import { uncaughtError } from "../../running/uncaught_error.ts";
@@ -33,7 +33,7 @@ const MAX_LEFT = 10;
 const UNCAUGHT = "an error uncaught";
 
 type Exports = Record<string, unknown>;
-type Run = Extract<ToChild, { type: "run" }>;
+type RunMessage = Extract<ToChild, { type: "run" }>;
 
 /** URL of the main module of a child.
  *
@@ -76,7 +76,7 @@ interface Current {
   /** Its secret: no object that code of the app may see has it. */
   readonly run: string;
   readonly name: string;
-  readonly owner: Owner;
+  readonly owner: ErrorOwner;
   readonly controller: AbortController;
   readonly violations: Set<string>;
 }
@@ -123,7 +123,7 @@ class Attempts {
     }
   }
 
-  async #run(message: Run): Promise<void> {
+  async #run(message: RunMessage): Promise<void> {
     const { run, name } = message;
     const controller = new AbortController();
     const current: Current = {
@@ -189,7 +189,10 @@ class Attempts {
     return this.#guard.left() ?? (this.#leftErrors > 0 ? UNCAUGHT : undefined);
   }
 
-  async #perform(message: Run, current: Current): Promise<{ result: string; replaces: boolean }> {
+  async #perform(
+    message: RunMessage,
+    current: Current,
+  ): Promise<{ result: string; replaces: boolean }> {
     const { signal } = current.controller;
     const { run, name, deliveries } = message;
     const handler = this.#handlers?.get(name);

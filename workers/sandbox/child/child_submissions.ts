@@ -5,12 +5,12 @@ import type { Channel } from "./channel.ts";
 import { reviveError } from "../error_record.ts";
 import type { ToChild } from "../messages.ts";
 
-type Answer = Extract<ToChild, { type: "submitted" }>["answer"];
+type SubmitReply = Extract<ToChild, { type: "submitted" }>["answer"];
 
 /** Submissions that wait for the worker's answer. */
 export class ChildSubmissions {
   readonly #channel: Pick<Channel, "send">;
-  readonly #waiting = new Map<number, (answer: Answer) => void>();
+  readonly #waiting = new Map<number, (answer: SubmitReply) => void>();
   #calls = 0;
 
   constructor(channel: Pick<Channel, "send">) {
@@ -21,7 +21,7 @@ export class ChildSubmissions {
   of(run: string): Submit {
     return async (work, { key } = {}) => {
       const call = this.#calls++;
-      const { promise, resolve } = Promise.withResolvers<Answer>();
+      const { promise, resolve } = Promise.withResolvers<SubmitReply>();
       const text = stringifyJson(work);
       this.#waiting.set(call, resolve);
       this.#channel.send({
@@ -38,7 +38,7 @@ export class ChildSubmissions {
   }
 
   /** Takes an answer. */
-  answered({ call, answer }: { readonly call: number; readonly answer: Answer }): void {
+  answered({ call, answer }: { readonly call: number; readonly answer: SubmitReply }): void {
     this.#waiting.get(call)?.(answer);
     this.#waiting.delete(call);
   }

@@ -7,7 +7,7 @@ import { defineTask, z } from "../../../../shared/mod.ts";
 import { Registry } from "../../../../shared/contracts/registry.ts";
 import { declarationFor, destinationOf } from "../../../../shared/broker/topology.ts";
 import { handle, Handlers } from "../../../../workers/handlers.ts";
-import { WorkerNode } from "../../../../workers/main.ts";
+import { WorkerProcess } from "../../../../workers/main.ts";
 import { MessageLeases } from "../../../../workers/delivery/message_leases.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { migratedPglite, migratedPostgres } from "../../../support/migrated.ts";
@@ -101,7 +101,7 @@ Deno.test("a long task is leased in embedded mode", async () => {
   const registry = new Registry([slow.contract]);
   await broker.declare(declarationFor("dev", registry.queues));
   const node = stack.use(
-    new WorkerNode({
+    new WorkerProcess({
       config: loadConfig("dev", { flags: { leaseAfter: "0.2" }, env: () => undefined }),
       registry,
       handlers: new Handlers([slow]),

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { RateLimits } from "../../../../workers/control/rate_limits.ts";
 
-const PATIENT = { patience: new AbortController().signal };
+const PATIENT = { waitSignal: new AbortController().signal };
 
 Deno.test("RateLimits.turn() lets one go at once and the others in their order, spaced", async () => {
   const rates = new RateLimits();
@@ -68,13 +68,13 @@ Deno.test("RateLimits.turn() gives those that leave the line later turns, spaced
   rates.set("add", 1 / 60);
   rates.turn("add", "0", PATIENT);
   const over = new AbortController();
-  const turns = ["1", "2", "3"].map((id) => rates.turn("add", id, { patience: over.signal }));
+  const turns = ["1", "2", "3"].map((id) => rates.turn("add", id, { waitSignal: over.signal }));
   const next = rates.turn("add", "next", PATIENT);
   over.abort();
   const minutes = (await Promise.all(turns)).map((turn) => Math.round(Number(turn) / 60_000));
   assertEquals(minutes, [1, 2, 3]);
   assertEquals([...rates.turns.keys()], ["next"]);
-  const late = rates.turn("add", "late", { patience: AbortSignal.abort() });
+  const late = rates.turn("add", "late", { waitSignal: AbortSignal.abort() });
   assertEquals(Math.round(Number(await late) / 60_000), 4);
   rates.close();
   assertEquals(await next, false);
@@ -84,7 +84,7 @@ Deno.test("RateLimits.turn() keeps nothing away for longer than an hour", async 
   const rates = new RateLimits();
   rates.set("add", 1 / 3600 / 24);
   rates.turn("add", "0", PATIENT);
-  const turn = await rates.turn("add", "1", { patience: AbortSignal.abort() });
+  const turn = await rates.turn("add", "1", { waitSignal: AbortSignal.abort() });
   const minutes = Number(turn) / 60_000;
   assert(minutes > 29 && minutes <= 60, `${minutes} minutes`);
 });

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Headers, Message } from "../../../../shared/broker/message.ts";
 import { retryMessage } from "../../../../shared/celery/message.ts";
-import { groundsHeaders, readLetter, resent } from "../../../../shared/dead_letters/letter.ts";
+import { deadLetterHeaders, readLetter, resent } from "../../../../shared/dead_letters/letter.ts";
 import { unknownTask } from "../../../../workers/delivery/unknown_task.ts";
 
 const HEADER = "celeriac-unknown-since";
@@ -51,6 +51,6 @@ Deno.test("a message forgets that its task was unknown when it is tried again or
     worker: "w",
     diedAt: start,
   };
-  const letter = { ...message, headers: { ...message.headers, ...groundsHeaders(grounds) } };
+  const letter = { ...message, headers: { ...message.headers, ...deadLetterHeaders(grounds) } };
   assertEquals(resent(readLetter(letter)).headers[HEADER], undefined);
 });

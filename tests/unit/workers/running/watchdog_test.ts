@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { Events, type TaskEvent } from "../../../../shared/telemetry/events.ts";
-import { type Suspect, Watchdog } from "../../../../workers/running/watchdog.ts";
+import { Watchdog, type WatchedAttempt } from "../../../../workers/running/watchdog.ts";
 
-function suspect(id: string): Suspect {
+function suspect(id: string): WatchedAttempt {
   return { task: { id, task: "add" }, meta: {} };
 }
 

@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { LastWords } from "../../../../workers/sandbox/exit_reason.ts";
+import { ExitReason } from "../../../../workers/sandbox/exit_reason.ts";
 
-Deno.test("LastWords knows where V8 begins to explain a full heap", () => {
-  const words = new LastWords({ heapMb: 64 });
+Deno.test("ExitReason knows where V8 begins to explain a full heap", () => {
+  const words = new ExitReason({ heapMb: 64 });
   const dying = ["printed", "<--- Last few GCs --->", "", "[7:0x1] 90 ms: Scavenge"].map((line) => {
     words.add(line);
     return words.dying;
