@@ -1,24 +1,24 @@
-/** When an attempt may begin: most once they have a place, a suspect once it is alone. */
+/** Decides when an attempt may start: usually once a slot is free; a suspect once nothing else runs. */
 import type { TaskContract } from "../../shared/contracts/task.ts";
 import type { CrashRisk } from "../running/crashes.ts";
 import type { Runner } from "../running/runner.ts";
 
-/** Milliseconds that a suspect keeps others out at first; twice as long each time that it was in vain, so that its time comes. */
-const PATIENCE_MS = 15_000;
+/** Milliseconds for which a waiting suspect first blocks other attempts. The time doubles with each failed try, so that it runs eventually. */
+const BLOCK_MS = 15_000;
 
-/** What an attempt was admitted to. */
+/** An admitted attempt. */
 export interface Admitted {
-  /** Leaves it, once. */
+  /** Frees its slot. Call it once. */
   leave(): void;
 }
 
-/** Who waits to be admitted. */
+/** An attempt that waits for admission. */
 export interface AdmissionRequest {
-  /** Aborts when it has waited for too long. */
+  /** Aborts when the attempt has waited too long. */
   readonly waitSignal: AbortSignal;
 }
 
-/** Admits attempts. */
+/** Admits attempts in the order of their requests. */
 export class Admission {
   readonly #runner: Pick<Runner, "gate" | "slots">;
 
@@ -26,9 +26,9 @@ export class Admission {
     this.#runner = runner;
   }
 
-  /** Admits at once where that is possible, otherwise when it is one's turn.
+  /** Admits an attempt, without a promise if a slot is free.
    *
-   * @returns `undefined` when its waitSignal is over before it has a place, and when nothing starts any more */
+   * @returns `undefined` if `waitSignal` aborts before a slot is free, or the runner is closed */
   enter(
     contract: TaskContract,
     waiting: AdmissionRequest,
@@ -54,23 +54,23 @@ export class Admission {
     return Promise.resolve(place).then((place) => place ? enter() : undefined);
   }
 
-  /** Admits a suspect. It needs no place: whoever has one, and runs, is waited for.
+  /** Admits a suspect once no other attempt runs. It needs no slot.
    *
-   * @param again how it is suspected now, asked after each wait in vain; `undefined` = it is not to run here any more
-   * @returns `undefined` then, and when nothing starts any more */
+   * @param reassess called after each failed try; `undefined` means that the attempt must not run here any more
+   * @returns `undefined` in that case, and if the runner is closed */
   async enterExclusive(
     contract: TaskContract,
     waiting: AdmissionRequest,
-    again: () => Promise<CrashRisk | undefined>,
+    reassess: () => Promise<CrashRisk | undefined>,
   ): Promise<Admitted | undefined> {
     const { gate } = this.#runner;
-    for (let patienceMs = PATIENCE_MS;; patienceMs *= 2) {
-      const entered = await gate.enterExclusive(patienceMs);
+    for (let blockMs = BLOCK_MS;; blockMs *= 2) {
+      const entered = await gate.enterExclusive(blockMs);
       if (entered === "admitted") return gate;
       if (entered === "closed") return undefined;
-      const crashRisk = await again();
-      if (crashRisk === "none") return await this.enter(contract, waiting);
-      if (crashRisk !== "alone") return undefined;
+      const risk = await reassess();
+      if (risk === "none") return await this.enter(contract, waiting);
+      if (risk !== "isolate") return undefined;
     }
   }
 }

@@ -1,74 +1,87 @@
-/** One delivery -> one outcome: a list of steps that reads top to bottom in {@linkcode Executor.execute}. */
+/** Takes a delivery from its message to its outcome. {@linkcode Executor.execute} lists the steps. */
 import { type Clock, waitUntil } from "../../shared/runtime/clock.ts";
 import { chordOf } from "../../shared/celery/following.ts";
-import { inPlaceOf } from "../../shared/celery/replacing.ts";
 import type { TaskMessage } from "../../shared/celery/task_message.ts";
-import { Malformed, Reject } from "../../shared/errors.ts";
+import { Malformed } from "../../shared/errors.ts";
 import type { Events } from "../../shared/telemetry/events.ts";
 import type { Outcome } from "./outcome.ts";
-import type { Claim, Claimed, Meta } from "../../shared/results/result.ts";
+import type { Claim, Claimed } from "../../shared/results/result.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
-import { readWork } from "../../shared/workflows/work.ts";
 import { toIso } from "../../shared/celery/time.ts";
-import { Admission } from "./admission.ts";
-import type { Attempt, Returned } from "../running/attempt.ts";
+import { Admission, type Admitted } from "./admission.ts";
 import { builtin } from "../builtin_tasks.ts";
 import type { Crashes, CrashRisk } from "../running/crashes.ts";
 import type { Turn } from "../control/rate_limits.ts";
-import type { Handlers } from "../handlers.ts";
+import type { Handler, Handlers } from "../handlers.ts";
 import type { HeldDelivery } from "./held_delivery.ts";
 import { type Holds, roundOf } from "./holds.ts";
 import type { InFlight } from "./in_flight.ts";
 import { type Input, readCalls, validateCalls } from "./inputs.ts";
-import { checkResultSize } from "../running/output.ts";
 import { readTask, unreadable } from "./read_task.ts";
+import { type HandlerRun, runHandler } from "./run_handler.ts";
+import type { TaskCalls } from "./task_calls.ts";
 import type { DeliveryResult } from "./delivery_result.ts";
 import type { Runner } from "../running/runner.ts";
-import { TaskSubmissions } from "../running/task_submissions.ts";
 import { unknownTask, wasUnknown } from "./unknown_task.ts";
-import { duplicate, early, expired, known, outcomeOf, parked, poison } from "./outcomes.ts";
+import { duplicate, early, expired, known, parked, poison } from "./outcomes.ts";
 import { LEASE_SECONDS } from "../worker_lease.ts";
 
-/** Milliseconds after which what was read of a delivery is read again before it runs: a revoke that was not heard is in the store only. */
+/** Age in milliseconds at which a claim is read again before the task runs. The store may have a revoke that this worker did not receive. */
 const STALE_MS = 1000;
 
-/** What an executor works with. */
+/** Dependencies and limits of an {@linkcode Executor}. */
 export interface ExecutorOptions {
   readonly contracts: { get(name: string): TaskContract | undefined };
   readonly handlers: Handlers;
   readonly runner: Runner;
   readonly events: Events;
-  /** Holds a delivery, and reads what the store knows of it. */
+  /** Claims a task for this worker and reads its record. */
   readonly claims: { claim(delivery: Claimed): Promise<Claim | undefined> };
-  /** Told which tasks are in flight. */
+  /** Tasks that this worker holds. */
   readonly holds: Pick<Holds, "take" | "running">;
-  /** Asked about, and told of, messages that come again. */
-  readonly crashes: Pick<Crashes, "crashRisk" | "began" | "spared" | "over">;
-  /** Told what is understood, and what runs. */
+  /** Lost runs of redelivered messages. */
+  readonly crashes: Pick<Crashes, "assess" | "recordStart" | "withdrawStart" | "clear">;
+  /** Deliveries in flight. */
   readonly inFlight: Pick<InFlight, "take" | "leave" | "started">;
-  /** Says when a task whose rate is limited may start. */
+  /** Decides when a rate-limited task may start. */
   readonly rates: {
     turn(name: string, id: string, waiting: HeldDelivery): Turn | Promise<Turn>;
   };
-  /** Tells due times and expiry. */
+  /** Clock for eta and expiry. */
   readonly clock: Clock;
-  /** Whether a revoke was heard for this task. */
+  /** Whether this worker received a revoke of the task. */
   isRevoked(task: TaskMessage): boolean;
-  /** Seconds that a task which is not known here is offered to other workers. */
+  /** Seconds for which an unknown task is offered to other workers. */
   readonly unknownTaskWait: number;
-  /** Bytes of JSON that a result may have. */
+  /** Largest result, bytes of JSON. */
   readonly resultMaxBytes: number;
 }
 
-/** A run of the handler. */
-type Ran = {
-  readonly startedAt: Date;
-  readonly runtime: number;
-  readonly meta: Meta;
-  readonly sent: TaskSubmissions;
-};
+/** A delivery that is being executed, with its claim. */
+interface Job {
+  readonly delivery: HeldDelivery;
+  readonly queue: string;
+  readonly task: TaskMessage;
+  readonly calls: TaskCalls & { rejected?: Outcome };
+  /** Handler of a task that every worker has. */
+  readonly builtin: Handler | undefined;
+  readonly contract: TaskContract | undefined;
+  readonly ignoreResult: boolean;
+  /** Seconds until the lease of another holder ends; `undefined` if this worker may run the task. */
+  readonly heldSeconds: number | undefined;
+  readonly claim: Claim | undefined;
+  /** When the claim was read, milliseconds of `performance.now()`. */
+  readonly claimedAt: number;
+}
 
-/** Turns deliveries into outcomes; stores and answers nothing. */
+/** A job whose handler and inputs are known. */
+interface Prepared {
+  readonly contract: TaskContract;
+  readonly handler: Handler;
+  readonly inputs: Input | readonly Input[];
+}
+
+/** Executes deliveries. It neither stores results nor acknowledges messages. */
 export class Executor {
   readonly #options: ExecutorOptions;
   readonly #admission: Admission;
@@ -78,172 +91,187 @@ export class Executor {
     this.#admission = new Admission(options.runner);
   }
 
-  /** Works a delivery up to its outcome.
+  /** Executes one delivery.
    *
-   * @returns `undefined` when the worker stopped before the handler could finish: the delivery is to be given back, no attempt is spent; also
-   * when it has joined another of the same message */
+   * @returns `undefined` if the delivery must be given back because the worker stopped before the handler finished (no attempt is spent),
+   * and if it joined another delivery of the same message */
   async execute(delivery: HeldDelivery, queue: string): Promise<DeliveryResult | undefined> {
+    const { crashes, inFlight, clock } = this.#options;
     const decoded = readTask(delivery.message);
     const task = decoded instanceof Promise ? await decoded : decoded;
     if (task instanceof Malformed) return unreadable(delivery, queue, task);
-    if (!this.#options.inFlight.take(delivery, queue, task)) return undefined;
-    this.#received(delivery, queue, task);
+    if (!inFlight.take(delivery, queue, task)) return undefined;
+    this.#emitReceived(delivery, queue, task);
 
-    const asked = readCalls(task);
-    const { name } = asked;
-    const own = builtin(name);
-    const contract = own?.contract ?? this.#options.contracts.get(name);
-    // The body of a chord waits for the records of its members.
-    const ignoreResult = chordOf(task) === null &&
-      (task.ignoreResult ?? contract?.ignoreResult ?? false);
-    const { headers } = delivery.message;
-    const { redelivered } = delivery;
-    const held = this.#options.holds.take(delivery, task);
-    const claim = held ? await this.#claim(task, redelivered) : undefined;
-    const claimedAt = performance.now();
-    const deliveries = claim?.deliveries ?? 1;
-    const end = (outcome: Outcome, ran?: Ran): DeliveryResult => {
-      if (outcome.kind === "defer") this.#options.inFlight.leave(delivery);
-      return {
-        delivery,
-        queue,
-        task,
-        id: task.id,
-        outcome,
-        ignoreResult,
-        hasRecord: claim !== undefined,
-        deliveries,
-        startedAt: ran?.startedAt ?? null,
-        runtime: ran?.runtime ?? null,
-        ...(ran && { meta: ran.meta, sent: ran.sent }),
-      };
-    };
+    const job = await this.#claim(delivery, queue, task);
+    const withoutRun = this.#outcomeWithoutRun(job);
+    if (withoutRun) return this.#end(job, withoutRun);
 
-    const elsewhere = held ? claim?.heldSeconds : LEASE_SECONDS;
-    const { clock } = this.#options;
-    const now = clock.now();
-    const unwanted = known(task, claim) ??
-      (elsewhere === undefined ? undefined : duplicate(elsewhere, redelivered, now)) ??
-      this.#revoked(task) ?? expired(task, now) ?? early(task, now);
-    if (unwanted) return end(unwanted);
-    const again = redelivered || wasUnknown(headers);
-    const crashRisk = again ? await this.#options.crashes.crashRisk(task) : "none";
-    if (crashRisk === "poison") return end(poison(task));
+    const risk = isRepeated(delivery) ? await crashes.assess(task) : "none";
+    if (risk === "poison") return this.#end(job, poison(task));
 
-    if (asked.rejected) return end(asked.rejected);
-    const handler = own ?? this.#options.handlers.get(name);
-    if (!contract || !handler) {
-      return end(unknownTask(name, headers, { wait: this.#options.unknownTaskWait, now }));
-    }
-    const inputs = validateCalls(contract, asked.calls);
-    if ("rejected" in inputs) return end(inputs.rejected);
+    const prepared = this.#prepare(job);
+    if ("kind" in prepared) return this.#end(job, prepared);
 
     if (task.eta) await waitUntil(task.eta, clock);
-    const given = this.#options.rates.turn(name, task.id, delivery);
-    const turn = given instanceof Promise ? await given : given;
-    if (typeof turn === "number") return end(parked(turn, delivery, clock.now()));
+    const turn = await this.#options.rates.turn(job.calls.name, task.id, delivery);
+    if (typeof turn === "number") return this.#end(job, parked(turn, delivery, clock.now()));
     if (!turn) return undefined;
-    const entering = crashRisk === "alone"
-      ? this.#admission.enterExclusive(contract, delivery, () => this.#suspected(delivery, task))
-      : this.#admission.enter(contract, delivery);
-    const admitted = entering instanceof Promise ? await entering : entering;
+
+    const admitted = await this.#admit(job, prepared.contract, risk);
     if (!admitted) {
-      return delivery.waitExpired ? end(parked(0, delivery, clock.now())) : undefined;
+      return delivery.waitExpired ? this.#end(job, parked(0, delivery, clock.now())) : undefined;
     }
     try {
-      const stale = performance.now() - claimedAt > STALE_MS && delivery.open;
-      const recent = stale ? await this.#claim(task, false) : undefined;
-      // It comes again, or has come again already.
-      if (!delivery.open) return undefined;
-      const overtaken = known(task, recent) ??
-        (recent?.heldSeconds === undefined
-          ? undefined
-          : duplicate(recent.heldSeconds, redelivered, clock.now()));
-      const late = overtaken ?? this.#revoked(task) ?? expired(task, clock.now());
-      if (late) return end(late);
-      this.#options.inFlight.started(delivery);
-      this.#options.holds.running(delivery);
-      const attempt = { queue, task, contract, handler, ignoreResult, deliveries };
-      const run = () => this.#run(attempt, asked.series ? inputs : inputs[0]!, end);
-      return redelivered || crashRisk !== "none"
-        ? await this.#watch(delivery, task, run)
-        : await run();
+      const overtaken = await this.#recheck(job);
+      if (!delivery.open) return undefined; // its channel is gone: the message is redelivered
+      if (overtaken) return this.#end(job, overtaken);
+      return await this.#run(job, prepared, risk);
     } finally {
       admitted.leave();
     }
   }
 
-  /** @param redelivered whether the store counts a hand-out more */
-  #claim(task: TaskMessage, redelivered: boolean): Promise<Claim | undefined> {
+  /** Takes the task into flight and claims it in the store. */
+  async #claim(delivery: HeldDelivery, queue: string, task: TaskMessage): Promise<Job> {
+    const calls = readCalls(task);
+    const own = builtin(calls.name);
+    const contract = own?.contract ?? this.#options.contracts.get(calls.name);
+    const isHolder = this.#options.holds.take(delivery, task);
+    const claim = isHolder ? await this.#readClaim(task, delivery.redelivered) : undefined;
+    return {
+      delivery,
+      queue,
+      task,
+      calls,
+      builtin: own,
+      contract,
+      // The body of a chord needs the records of its members.
+      ignoreResult: chordOf(task) === null &&
+        (task.ignoreResult ?? contract?.ignoreResult ?? false),
+      heldSeconds: isHolder ? claim?.heldSeconds : LEASE_SECONDS,
+      claim,
+      claimedAt: performance.now(),
+    };
+  }
+
+  /** @param redelivered whether the store counts one more delivery */
+  #readClaim(task: TaskMessage, redelivered: boolean): Promise<Claim | undefined> {
     return this.#options.claims.claim({ id: task.id, round: roundOf(task), redelivered });
   }
 
-  /** How a delivery that waits in vain to be alone is suspected now; `undefined` when it is in vain for good, as its channel is gone. */
-  async #suspected(delivery: HeldDelivery, task: TaskMessage): Promise<CrashRisk | undefined> {
-    return delivery.open ? await this.#options.crashes.crashRisk(task) : undefined;
+  /** The outcome of a task that must not run now: it is final, held elsewhere, revoked, expired or not due yet. */
+  #outcomeWithoutRun({ delivery, task, claim, heldSeconds }: Job): Outcome | undefined {
+    const now = this.#options.clock.now();
+    return known(task, claim) ??
+      (heldSeconds === undefined ? undefined : duplicate(heldSeconds, delivery.redelivered, now)) ??
+      this.#revoked(task) ?? expired(task, now) ?? early(task, now);
   }
 
-  /** Runs what came again, on record: if the worker dies of it, somebody will know. A worker that sees the channel go lives: what comes
-   * again then is under no crashRisk. */
-  async #watch(
+  /** Finds the handler and validates the inputs.
+   *
+   * @returns the outcome if the task is unknown here or its arguments are invalid */
+  #prepare({ calls, builtin, contract, delivery }: Job): Prepared | Outcome {
+    if (calls.rejected) return calls.rejected;
+    const handler = builtin ?? this.#options.handlers.get(calls.name);
+    if (!contract || !handler) {
+      const { unknownTaskWait: wait, clock } = this.#options;
+      return unknownTask(calls.name, delivery.message.headers, { wait, now: clock.now() });
+    }
+    const inputs = validateCalls(contract, calls.calls);
+    if ("rejected" in inputs) return inputs.rejected;
+    return { contract, handler, inputs: calls.series ? inputs : inputs[0]! };
+  }
+
+  /** Waits for a slot, or for exclusive execution if the message is a suspect. */
+  async #admit(
+    { delivery, task }: Job,
+    contract: TaskContract,
+    risk: CrashRisk,
+  ): Promise<Admitted | undefined> {
+    if (risk !== "isolate") return await this.#admission.enter(contract, delivery);
+    const { crashes } = this.#options;
+    // If its channel is gone, the message is redelivered and must not run here.
+    const reassess = async () => delivery.open ? await crashes.assess(task) : undefined;
+    return await this.#admission.enterExclusive(contract, delivery, reassess);
+  }
+
+  /** Checks again what may have changed while the task waited. */
+  async #recheck({ delivery, task, claimedAt }: Job): Promise<Outcome | undefined> {
+    const isStale = performance.now() - claimedAt > STALE_MS && delivery.open;
+    const claim = isStale ? await this.#readClaim(task, false) : undefined;
+    const now = this.#options.clock.now();
+    return known(task, claim) ??
+      (claim?.heldSeconds === undefined
+        ? undefined
+        : duplicate(claim.heldSeconds, delivery.redelivered, now)) ??
+      this.#revoked(task) ?? expired(task, now);
+  }
+
+  async #run(
+    job: Job,
+    { contract, handler, inputs }: Prepared,
+    risk: CrashRisk,
+  ): Promise<DeliveryResult | undefined> {
+    const { delivery, queue, task, ignoreResult } = job;
+    this.#options.inFlight.started(delivery);
+    this.#options.holds.running(delivery);
+    const deliveries = deliveriesOf(job);
+    const attempt = { queue, task, contract, handler, ignoreResult, deliveries };
+    const run = async () => {
+      const ended = await runHandler(attempt, inputs, this.#options);
+      return ended && this.#end(job, ended.outcome, ended.run);
+    };
+    return delivery.redelivered || risk !== "none"
+      ? await this.#runOnRecord(delivery, task, run)
+      : await run();
+  }
+
+  /** Records the start of a repeated message in the crash table, so that a later worker can count the run as lost. If the channel goes while
+   * this worker is alive, the message comes again for that reason, and the start is withdrawn. */
+  async #runOnRecord(
     { gone }: HeldDelivery,
     task: TaskMessage,
     run: () => Promise<DeliveryResult | undefined>,
   ): Promise<DeliveryResult | undefined> {
     const { crashes } = this.#options;
-    await crashes.began(task);
-    let sparing: Promise<void> | undefined;
-    const spare = () => sparing ??= crashes.spared(task);
-    gone.addEventListener("abort", spare);
+    await crashes.recordStart(task);
+    let withdrawal: Promise<void> | undefined;
+    const withdraw = () => withdrawal ??= crashes.withdrawStart(task);
+    gone.addEventListener("abort", withdraw);
     try {
       const ended = gone.aborted ? undefined : await run();
-      if (!ended || sparing) await spare();
-      else crashes.over(task);
+      if (!ended || withdrawal) await withdraw();
+      else crashes.clear(task);
       return ended;
     } finally {
-      gone.removeEventListener("abort", spare);
+      gone.removeEventListener("abort", withdraw);
     }
   }
 
-  async #run(
-    attempt: Omit<Attempt, "startedAt" | "meta" | "sent" | "inSeries" | keyof Input>,
-    inputs: Input | readonly Input[],
-    end: (outcome: Outcome, ran: Ran) => DeliveryResult,
-  ): Promise<DeliveryResult | undefined> {
-    const startedAt = new Date();
-    const began = performance.now();
-    const meta: Meta = {};
-    const sent = new TaskSubmissions(attempt.task);
-    const ran = () => ({ startedAt, runtime: (performance.now() - began) / 1000, meta, sent });
-    try {
-      const run = (input: Input, inSeries = false) =>
-        this.#options.runner.run({ ...attempt, ...input, startedAt, meta, sent, inSeries });
-      const result = Array.isArray(inputs)
-        ? await oneByOne(inputs, (input) => run(input, true))
-        : await run(inputs as Input);
-      if (result === undefined) return undefined;
-      if (result === "overtaken") return end({ kind: "known" }, ran());
-      if ("replacement" in result) {
-        const work = readWork(result.replacement, this.#options.contracts);
-        return end(
-          { kind: "replace", canvas: inPlaceOf(attempt.task, work, attempt.queue) },
-          ran(),
-        );
-      }
-      if (!result.stored) {
-        checkResultSize(attempt.task.task, result.result, this.#options.resultMaxBytes);
-      }
-      return end({ kind: "success", ...result }, ran());
-    } catch (error) {
-      return end(outcomeOf(error, attempt.task, attempt.contract), ran());
-    }
+  #end(job: Job, outcome: Outcome, run?: HandlerRun): DeliveryResult {
+    const { delivery, queue, task, ignoreResult, claim } = job;
+    if (outcome.kind === "defer") this.#options.inFlight.leave(delivery);
+    return {
+      delivery,
+      queue,
+      task,
+      id: task.id,
+      outcome,
+      ignoreResult,
+      hasRecord: claim !== undefined,
+      deliveries: deliveriesOf(job),
+      startedAt: run?.startedAt ?? null,
+      runtime: run?.runtime ?? null,
+      ...(run && { meta: run.meta, sent: run.sent }),
+    };
   }
 
   #revoked(task: TaskMessage): Outcome | undefined {
     return this.#options.isRevoked(task) ? { kind: "revoked", why: "revoked" } : undefined;
   }
 
-  #received(delivery: HeldDelivery, queue: string, task: TaskMessage): void {
+  #emitReceived(delivery: HeldDelivery, queue: string, task: TaskMessage): void {
     this.#options.events.emit({
       type: "task-received",
       id: task.id,
@@ -261,21 +289,11 @@ export class Executor {
   }
 }
 
-/** @returns the list of results; `undefined` when a run was abandoned */
-async function oneByOne(
-  inputs: readonly Input[],
-  run: (input: Input) => Promise<Returned | undefined>,
-): Promise<Returned | undefined> {
-  const results: string[] = [];
-  for (const input of inputs) {
-    const returned = await run(input);
-    if (returned === undefined || returned === "overtaken") return returned;
-    if ("replacement" in returned) {
-      throw new Reject(
-        "Cannot replace a task within a map because the map has the id: send them as a group",
-      );
-    }
-    results.push(returned.result);
-  }
-  return { result: `[${results.join(",")}]`, stored: false };
+/** Whether the message may have run before: it was redelivered, or came back from workers that did not have its task. */
+function isRepeated({ redelivered, message }: HeldDelivery): boolean {
+  return redelivered || wasUnknown(message.headers);
+}
+
+function deliveriesOf({ claim }: Job): number {
+  return claim?.deliveries ?? 1;
 }

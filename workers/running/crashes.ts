@@ -1,4 +1,4 @@
-/** Counts how often a message has taken its worker with it. */
+/** Counts the runs of a message during which its worker died. */
 import { getLogger } from "@logtape/logtape";
 import { Batch } from "../../shared/runtime/batch.ts";
 import type { Sql } from "../../shared/database/database.ts";
@@ -6,20 +6,20 @@ import { sanitizeText } from "../../shared/database/sanitize_text.ts";
 import { retryForever } from "../../shared/results/patience.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 
-/** Lost runs after which a message runs alone, so that no neighbour is blamed with it. The first crash is not among them: only a message
- * that comes again is written down. */
-const ALONE_AFTER = 1;
-/** Lost runs after which a message is poison: its workers have died four times, twice with nothing else running. */
+/** Lost runs after which a message runs in isolation, so that tasks beside it are not blamed. The first crash does not count, because only
+ * redelivered messages are recorded. */
+const ISOLATE_AFTER = 1;
+/** Lost runs after which a message is poison: its worker died four times, twice while nothing else ran. */
 const POISON_AFTER = 3;
 
-/** A message, as far as its crashes are concerned. */
+/** Identifies one attempt of a task. */
 export interface SuspectMessage {
   readonly id: string;
   readonly retries: number;
 }
 
-/** How a message is to be run. */
-export type CrashRisk = "none" | "alone" | "poison";
+/** How to run a message: normally, in isolation, or not at all. */
+export type CrashRisk = "none" | "isolate" | "poison";
 
 const COLUMNS = "as suspect (id text, retries integer)";
 
@@ -28,30 +28,32 @@ const FIND = `
   from json_to_recordset($1::text::json) ${COLUMNS}
   join celeriac.crash on crash.task_id = suspect.id and crash.retries = suspect.retries`;
 
-const BEGAN = `
+const RECORD_START = `
   insert into celeriac.crash as crash (task_id, retries, runs)
   select id, max(retries), count(*) from json_to_recordset($1::text::json) ${COLUMNS} group by id
   on conflict (task_id) do update set
     runs = case crash.retries when excluded.retries then crash.runs else 0 end + excluded.runs,
     retries = excluded.retries, updated_at = now()`;
 
-const SPARED = `
+const WITHDRAW_START = `
   update celeriac.crash set runs = greatest(crash.runs - spared.count, 0)
   from (select id, retries, count(*) from json_to_recordset($1::text::json) ${COLUMNS} group by id, retries) as spared
   where crash.task_id = spared.id and crash.retries = spared.retries`;
 
-const OVER = `
+const CLEAR = `
   delete from celeriac.crash using json_to_recordset($1::text::json) ${COLUMNS}
   where crash.task_id = suspect.id`;
 
-/** What nobody asked for in a week belongs to messages that are long gone. */
-const FORGET = "delete from celeriac.crash where updated_at < now() - interval '7 days'";
+/** Rows that were not updated for a week belong to messages that no longer exist. */
+const DELETE_OLD = "delete from celeriac.crash where updated_at < now() - interval '7 days'";
 
-/** The table of runs that began and did not end. Asked only about messages that the broker hands out again. */
+/** The table of runs that started and did not end. Used only for messages that are delivered again. */
 export class Crashes implements Service {
   readonly #database: Sql;
   readonly #found: Batch<SuspectMessage, number>;
-  readonly #changes: Readonly<Record<"began" | "spared" | "over", Batch<SuspectMessage, void>>>;
+  readonly #starts: Batch<SuspectMessage, void>;
+  readonly #withdrawals: Batch<SuspectMessage, void>;
+  readonly #clears: Batch<SuspectMessage, void>;
 
   constructor({ database }: { database: Sql }) {
     this.#database = database;
@@ -77,60 +79,59 @@ export class Crashes implements Service {
           return suspects.map(() => undefined);
         },
       });
-    this.#changes = {
-      began: changing("begun", BEGAN),
-      spared: changing("spared", SPARED),
-      over: changing("over", OVER),
-    };
+    this.#starts = changing("started", RECORD_START);
+    this.#withdrawals = changing("withdrawn", WITHDRAW_START);
+    this.#clears = changing("cleared", CLEAR);
   }
 
-  /** Forgets what is old. Does not wait for a database that is away. */
+  /** Deletes old rows. Does not wait for an unavailable database. */
   start(): Promise<void> {
-    this.#database.query(FORGET).catch((error) =>
-      logger.debug("Old crashes are not forgotten yet: {error}", { error })
+    this.#database.query(DELETE_OLD).catch((error) =>
+      logger.debug("Cannot delete old crash counts: {error}", { error })
     );
     return Promise.resolve();
   }
 
-  /** Writes what waits. */
+  /** Writes the pending changes. */
   async stop(): Promise<void> {
-    await Promise.all([this.#found, ...Object.values(this.#changes)].map((batch) => batch.stop()));
+    const batches = [this.#found, this.#starts, this.#withdrawals, this.#clears];
+    await Promise.all(batches.map((batch) => batch.stop()));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
 
-  /** How a message that comes again is to be run.
+  /** Decides how to run a redelivered message.
    *
-   * @throws {DatabaseUnavailable} when stopped before there was an answer */
-  async crashRisk(suspect: SuspectMessage): Promise<CrashRisk> {
+   * @throws {DatabaseUnavailable} if stopped before the database replied */
+  async assess(suspect: SuspectMessage): Promise<CrashRisk> {
     const runs = await this.#found.add(suspect);
     if (runs >= POISON_AFTER) return "poison";
-    return runs >= ALONE_AFTER ? "alone" : "none";
+    return runs >= ISOLATE_AFTER ? "isolate" : "none";
   }
 
-  /** Resolves when it is on record that a run begins: should the worker die now, it was not a neighbour that only waited.
+  /** Records that a run starts. Resolves when that is stored: if the worker dies from now on, the run counts as lost.
    *
-   * @throws {DatabaseUnavailable} when stopped before that */
-  began(suspect: SuspectMessage): Promise<void> {
-    return this.#changes.began.add(suspect);
+   * @throws {DatabaseUnavailable} if stopped before that */
+  recordStart(suspect: SuspectMessage): Promise<void> {
+    return this.#starts.add(suspect);
   }
 
-  /** Takes {@linkcode Crashes.began} back: the message comes again for another reason than its worker's death. Does not reject: what is
-   * lost here costs at most a run alone. */
-  spared(suspect: SuspectMessage): Promise<void> {
-    return this.#changes.spared.add(suspect).catch((error) => stays(suspect, error));
+  /** Undoes {@linkcode Crashes.recordStart} because the message is redelivered for another reason than a dead worker. Never rejects: a
+   * failure costs at most one run in isolation. */
+  withdrawStart(suspect: SuspectMessage): Promise<void> {
+    return this.#withdrawals.add(suspect).catch((error) => logKept(suspect, error));
   }
 
-  /** The run ended by itself, well or badly. Not awaited: what is lost here costs at most a run alone. */
-  over(suspect: SuspectMessage): void {
-    this.#changes.over.add(suspect).catch((error) => stays(suspect, error));
+  /** Deletes the count because a run ended, successfully or not. Not awaited: a failure costs at most one run in isolation. */
+  clear(suspect: SuspectMessage): void {
+    this.#clears.add(suspect).catch((error) => logKept(suspect, error));
   }
 }
 
-function stays({ id }: SuspectMessage, error: unknown): void {
-  logger.warn("Task {id} stays under crashRisk: {error}", { id, error });
+function logKept({ id }: SuspectMessage, error: unknown): void {
+  logger.warn("Cannot clear the crash count of task {id}: {error}", { id, error });
 }
 
 function toJson(suspects: readonly SuspectMessage[]): string {

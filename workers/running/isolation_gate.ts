@@ -1,26 +1,26 @@
-/** Who runs beside whom: most attempts with any others, a waiter alone. */
+/** Decides which attempts run at the same time: usually any, but a suspect runs alone. */
 
-/** A waiter that waits for all others to leave. */
+/** A suspect that waits until no other attempt runs. */
 interface ExclusiveWaiter {
-  /** Whether it keeps others out meanwhile. */
-  patient: boolean;
+  /** Whether it blocks other attempts meanwhile. */
+  blocks: boolean;
   answer(answer: "admitted" | "crowded" | "closed"): void;
 }
 
-/** Times its patience that a waiter waits on, the door open again. */
+/** After its blocking time, a suspect waits this many times as long without blocking. */
 const OPEN_TIMES = 4;
 
-/** A door. A waiter that waits keeps it shut, or it might wait for ever; but not for long, or others would wait for the longest of those
- * inside. */
+/** A gate that every attempt enters and leaves. A waiting suspect closes the gate, because it might wait forever otherwise. It does so for
+ * a limited time, because the others would wait for the longest running attempt. */
 export class IsolationGate {
   #present = 0;
   #alone = false;
   #closed = false;
   readonly #line: ((admitted: boolean) => void)[] = [];
-  /** In the order they came. */
+  /** In order of arrival. */
   readonly #waiters = new Set<ExclusiveWaiter>();
 
-  /** Admits at once where that is possible, otherwise when it is one's turn. `false` = closed: nobody is admitted any more. */
+  /** Enters, without a promise if the gate is open. `false`: the gate was closed for good. */
   enter(): boolean | Promise<boolean> {
     if (this.#closed) return false;
     if (!this.#shut) {
@@ -30,35 +30,35 @@ export class IsolationGate {
     return new Promise((admit) => this.#line.push(admit));
   }
 
-  /** Admits when nobody else is present. The first that waits keeps others out for so long; then it lets them pass four times as long,
-   * and waits on.
+  /** Enters once no other attempt runs. The first waiter blocks others for `blockMs`; after that it waits four times as long without
+   * blocking.
    *
-   * @returns `crowded` when all that was in vain, `closed` when nobody is admitted any more */
-  async enterExclusive(patienceMs: number): Promise<"admitted" | "crowded" | "closed"> {
+   * @returns `crowded` if that time was not enough, `closed` if the gate was closed for good */
+  async enterExclusive(blockMs: number): Promise<"admitted" | "crowded" | "closed"> {
     if (this.#closed) return "closed";
     const { promise, resolve } = Promise.withResolvers<"admitted" | "crowded" | "closed">();
-    const waiter: ExclusiveWaiter = { patient: true, answer: resolve };
+    const waiter: ExclusiveWaiter = { blocks: true, answer: resolve };
     this.#waiters.add(waiter);
     this.#admit();
     const opening = setTimeout(() => {
-      waiter.patient = false;
+      waiter.blocks = false;
       this.#admit();
-    }, patienceMs);
+    }, blockMs);
     const leaving = setTimeout(() => {
       this.#waiters.delete(waiter);
       waiter.answer("crowded");
       this.#admit();
-    }, patienceMs * (1 + OPEN_TIMES));
+    }, blockMs * (1 + OPEN_TIMES));
     const answer = await promise;
     clearTimeout(opening);
     clearTimeout(leaving);
     return answer;
   }
 
-  /** Leaves again, once for each time admitted. */
+  /** Leaves. Call it once for each entry. */
   leave(): void {
     this.#present--;
-    // Those that a waiter has kept waiting come before the next waiter.
+    // Attempts that a suspect blocked enter before the next suspect.
     if (this.#alone) {
       this.#alone = false;
       this.#open();
@@ -66,7 +66,7 @@ export class IsolationGate {
     this.#admit();
   }
 
-  /** Sends everybody who waits away. */
+  /** Closes the gate for good and rejects all waiting attempts. */
   close(): void {
     this.#closed = true;
     for (const admit of this.#line.splice(0)) admit(false);
@@ -76,7 +76,7 @@ export class IsolationGate {
 
   get #shut(): boolean {
     if (this.#alone) return true;
-    for (const { patient } of this.#waiters) return patient;
+    for (const { blocks } of this.#waiters) return blocks;
     return false;
   }
 
