@@ -35,12 +35,9 @@ Deno.test("the API takes tasks over HTTP into RabbitMQ and answers from Postgres
       tenant: "acme",
       depth: 300,
     }, 3]);
-    const read = await fetch(`${home.url}/v1/tasks/${encodeURIComponent(task.id)}`);
     await home.record(task.id);
-    assert([200, 404].includes(read.status));
-    await read.body?.cancel();
-    const again = await fetch(`${home.url}/v1/tasks/${encodeURIComponent(task.id)}`);
-    assertEquals((await again.json()).id, "größe/7 ✓");
+    const read = await fetch(`${home.url}/v1/tasks/${encodeURIComponent(task.id)}`);
+    assertEquals([read.status, (await read.json()).id], [200, "größe/7 ✓"]);
   });
 
   await t.step("a queue that the broker does not have is a 503", async () => {

@@ -1,20 +1,63 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { pause, unlessAborted, waitAtMost } from "../../../shared/runtime/waits.ts";
+import { withFrozenTimers } from "../../support/frozen_timers.ts";
 
-Deno.test("pause() ends early when the signal comes, and leaves no listener", async () => {
+/** How many listeners a signal has. */
+function counted(signal: AbortSignal): () => number {
+  let count = 0;
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    count++;
+    addEventListener.apply(signal, args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+    count--;
+    removeEventListener.apply(signal, args);
+  };
+  return () => count;
+}
+
+Deno.test("pause() ends when the signal aborts, without its timer", async () => {
+  await withFrozenTimers(async () => {
+    const stopped = new AbortController();
+    const listeners = counted(stopped.signal);
+    const pausing = pause(60_000, stopped.signal);
+    assertEquals(listeners(), 1);
+    stopped.abort();
+    await pausing;
+    assertEquals(listeners(), 0);
+    await pause(60_000, stopped.signal);
+    assertEquals(listeners(), 0);
+  });
+});
+
+Deno.test("pause() clears its timer when the signal aborts", async () => {
   const stopped = new AbortController();
   const pausing = pause(60_000, stopped.signal);
   stopped.abort();
   await pausing; // a timer left behind fails the test
-  await pause(60_000, stopped.signal);
 });
 
-Deno.test("pause() ends by itself when no signal comes", async () => {
-  await pause(1, new AbortController().signal);
+Deno.test("pause() ends after its time without an abort, and leaves no listener", async () => {
+  const { signal } = new AbortController();
+  const listeners = counted(signal);
+  let ended = false;
+  const pausing = pause(1, signal).then(() => ended = true);
+  await Promise.resolve();
+  assertEquals([ended, listeners()], [false, 1]);
+  await pausing;
+  assertEquals(listeners(), 0);
 });
 
-Deno.test("waitAtMost() ends with the first event, or in time without any", async () => {
-  await waitAtMost(60_000, new Promise(() => {}), Promise.resolve());
+Deno.test("waitAtMost() ends with the first event, without its timer", async () => {
+  await withFrozenTimers(() => waitAtMost(60_000, new Promise(() => {}), Promise.resolve()));
+});
+
+Deno.test("waitAtMost() clears its timer when an event ends it", async () => {
+  await waitAtMost(60_000, Promise.resolve()); // a timer left behind fails the test
+});
+
+Deno.test("waitAtMost() ends in time without any event", async () => {
   await waitAtMost(1, new Promise(() => {}));
   await waitAtMost(1);
 });

@@ -10,6 +10,7 @@ import {
 import { declarationFor } from "../../../../shared/broker/topology.ts";
 import { hasNeighbours, mingle, revokedIds } from "../../../../workers/control/mingle.ts";
 import { Revocations } from "../../../../workers/control/revocations.ts";
+import { withFrozenTimers } from "../../../support/frozen_timers.ts";
 
 async function startedBroker(): Promise<MemoryBroker> {
   const broker = new MemoryBroker();
@@ -58,9 +59,17 @@ Deno.test("mingle() tells what is revoked, and takes over ids and clocks of thos
   assertEquals(self.clock.value > 40, true);
 });
 
-Deno.test("mingle() ends early when the worker stops", async () => {
+Deno.test("mingle() ends when the worker stops, without the time for replies", async () => {
   await using broker = await startedBroker();
-  await mingle(broker, mingler("a"), AbortSignal.abort());
+  const stopped = new AbortController();
+  const requests: string[] = [];
+  // A neighbour that never replies.
+  await broker.listen(CONTROL_EXCHANGE, (message) => {
+    requests.push(decodeControl(message).method);
+    stopped.abort();
+  }, { keys: [""] });
+  await withFrozenTimers(() => mingle(broker, mingler("a"), stopped.signal));
+  assertEquals(requests, ["hello"]);
 });
 
 Deno.test("revokedIds() reads the lists of new releases and the objects of old ones", () => {
