@@ -1,6 +1,13 @@
 /** The overlay for production: three RabbitMQ nodes that are one cluster, a Postgres outside, three APIs, workers by KEDA. */
 import { assert, assertEquals } from "@std/assert";
-import { applyText, hasKeda, kubectl, PATIENCE, restarts, seen } from "../support/deployment.ts";
+import {
+  applyText,
+  kubectl,
+  PATIENCE,
+  requireKeda,
+  restarts,
+  seen,
+} from "../support/deployment.ts";
 import { PodLoad } from "../support/pod_load.ts";
 import { run } from "../support/process.ts";
 import { checkout } from "../support/roles.ts";
@@ -74,8 +81,8 @@ async function deployProduction(): Promise<void> {
 Deno.test({
   name:
     "production loses nothing while its RabbitMQ nodes are restarted one by one, and one is lost",
-  ignore: !await hasKeda(),
   async fn() {
+    await requireKeda();
     try {
       await deployProduction();
       assertEquals(await restarts(PRODUCTION), 0);

@@ -4,10 +4,10 @@ import {
   client,
   deploy,
   get,
-  hasKeda,
   inImage,
   kubectl,
   podsOf,
+  requireKeda,
   secret,
   seen,
   startKubectl,
@@ -66,13 +66,10 @@ async function runningWorkers(): Promise<string[]> {
   );
 }
 
-const keda = await hasKeda();
-if (!keda) console.warn("WARNING: no KEDA on this cluster: scaling to zero is not tested");
-
 Deno.test({
   name: "KEDA scales by the queue from none and to none, and every worker ends by itself",
-  ignore: !keda,
   async fn() {
+    await requireKeda();
     await deploy("tests/e2e/overlay");
     await kubectl("apply", "-k", new URL("scaling", import.meta.url).pathname);
     await seen("no worker", async () => (await runningWorkers()).length === 0);

@@ -36,9 +36,14 @@ export function startKubectl(...args: readonly string[]): Process {
   return Process.start(program(), ["--namespace", NAMESPACE, ...args]);
 }
 
-/** Whether the cluster knows KEDA's objects. */
-export async function hasKeda(): Promise<boolean> {
-  return (await kubectl("api-resources", "-o", "name")).includes("scaledobjects.keda.sh");
+/** Checks that the cluster has KEDA.
+ *
+ * @throws when it does not: a test that needs it fails, and is not skipped */
+export async function requireKeda(): Promise<void> {
+  if ((await kubectl("api-resources", "-o", "name")).includes("scaledobjects.keda.sh")) return;
+  throw new Error(
+    "Cannot test this overlay because the cluster has no KEDA: install it (https://keda.sh/docs/latest/deploy/) and name the cluster in KUBECONFIG",
+  );
 }
 
 /** Applies a text as kubectl does with a file. */

@@ -13,7 +13,7 @@
  */
 import { parseArgs } from "node:util";
 import { compareBudgets, parseBudgets, readDurations } from "./durations.ts";
-import { recordRun } from "./unsteady.ts";
+import { recordRun, type Unsteadiness } from "./unsteady.ts";
 
 /** How many tests ended how; a step of a test counts as a test. */
 export interface Tally {
@@ -179,13 +179,24 @@ function print(title: string, all: readonly Failure[]): void {
 }
 
 /** A history that cannot be kept is no failure of the tests. */
-function recorded(history: string, files: readonly string[]): string[] {
+function recorded(history: string, files: readonly string[]): Unsteadiness {
   try {
     return recordRun(history, files);
   } catch (error) {
     console.log(`\nWARNING: Cannot keep the history of unsteady tests in ${history}: ${error}`);
-    return [];
+    return { runs: 0, counts: [] };
   }
+}
+
+/** Prints the tally of second tries.
+ *
+ * @returns how many files needed too many */
+function printTries({ runs, counts }: Unsteadiness): number {
+  if (counts.length > 0) console.log(`\nSecond tries in the last ${runs} runs, of 10 that count:`);
+  for (const { file, tries, failed } of counts) {
+    console.log(`${failed ? "FAILED: " : ""}${file}: ${tries}`);
+  }
+  return counts.filter(({ failed }) => failed).length;
 }
 
 if (import.meta.main) {
@@ -212,14 +223,11 @@ if (import.meta.main) {
     print("FAILED", failed);
   }
   const unsteady = results.flatMap(({ unsteady }) => unsteady.map(({ file }) => file));
-  const again = history ? recorded(history, unsteady) : [];
-  for (const file of again) {
-    console.log(`\nFAILED: ${file} needed a second try in three of the last ten runs (${history})`);
-  }
+  const tooUnsteady = history ? printTries(recorded(history, unsteady)) : 0;
   const { table, warnings } = compareBudgets(readDurations(folder), parseBudgets(budget));
   console.log(`\n${[table, ...warnings].join("\n")}`);
   const told = sum(results.map(({ tally }) => tally));
-  const total = { ...told, failed: (told.failed || steps.length) + again.length };
+  const total = { ...told, failed: (told.failed || steps.length) + tooUnsteady };
   console.log(`\n${lineOf(total)}`);
   Deno.exit(isGood(total) ? 0 : 1);
 }
