@@ -38,9 +38,14 @@ const suites: readonly ServedSuite[] = [
     flags: ["-A", "--parallel"],
     needsServers: true,
   },
-  { name: "interop", paths: ["tests/interop"], flags: ["-A"], needsServers: true },
+  {
+    name: "interop",
+    paths: ["tests/interop"],
+    flags: ["-A", "--parallel"],
+    needsServers: true,
+  },
   // Programs of others, which the first run fetches.
-  { name: "audit", paths: ["tests/audit"], flags: ["-A"], needsServers: true },
+  { name: "audit", paths: ["tests/audit"], flags: ["-A", "--parallel"], needsServers: true },
   // Its servers are its own: they are mistreated.
   {
     name: "chaos",
