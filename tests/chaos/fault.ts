@@ -17,7 +17,7 @@ export interface Fault {
   readonly free?: true;
   /** Rows that may be added to the outbox for each task; default 2. */
   readonly outboxRows?: number;
-  /** Tasks submitted at least; default those of 16 s, on another release of 6 s. */
+  /** Tasks submitted at least; default those of 10 s, on another release of 6 s. */
   readonly count?: number;
   /** Tasks a second; default `CELERIAC_CHAOS_RATE`, or 150. */
   readonly rate?: number;

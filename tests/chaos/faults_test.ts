@@ -22,7 +22,7 @@ const releases = (Deno.env.get("CELERIAC_CHAOS_RELEASES") ?? "4.3").split(/\s+/)
 /** Tasks a second. */
 const RATE = Number(Deno.env.get("CELERIAC_CHAOS_RATE") ?? 150);
 /** Seconds of load at least. */
-const SECONDS = 16;
+const SECONDS = 10;
 /** How often each fault is done in a run. */
 const CYCLES = Number(Deno.env.get("CELERIAC_CHAOS_CYCLES") ?? 3);
 /** A task goes through the outbox once, or twice when it is retried. More is a message that goes in circles. */

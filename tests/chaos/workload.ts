@@ -32,11 +32,11 @@ export interface Submission {
 /** Submissions after which the kinds repeat. */
 export const PERIOD = 20;
 /** Each so many-th submission, the last of them, is a long task: a fault meets it while it runs. */
-export const LONG_EVERY = 100;
+export const LONG_EVERY = 60;
 /** Each so many-th plain task leaves an effect. */
 const EFFECT_EVERY = 5;
 /** Milliseconds that a long task works. */
-const LONG_MS = 5000;
+const LONG_MS = 3000;
 /** Seconds. */
 const COUNTDOWN = 3;
 /** Seconds: less than the clocks of workers may be ahead. */
