@@ -69,7 +69,7 @@ Deno.test("the README works as written, from an empty folder with an empty cache
     return { url, process, printed: /^ *(curl .*)$/m.exec(process.output)?.[1] };
   };
 
-  // "With Deno 2.9 installed, type `deno` instead of `npx --yes deno@2.9`."
+  // "(with Deno 2.9, type `deno` instead of `npx --yes deno@2.9`)"
   const { start } = BY_NEWCOMER;
   const command = await hasProgram("npx") ? start : start.replace("npx --yes deno@2.9", "deno");
   const { url, printed } = await launch(command, checkout);
