@@ -34,9 +34,6 @@ const REJECTED: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** Pages that are not rewritten yet. */
-const NOT_YET: readonly string[] = ["docs/learn/tasks.md", "docs/start/from-celery.md"];
-
 /** The prose of a page: without code, addresses and line breaks within a paragraph. */
 function prose(markdown: string): string {
   return markdown
@@ -56,9 +53,7 @@ function findings(name: string, text: string): string[] {
 
 Deno.test("README, CONTRIBUTING and docs/ are plain", async () => {
   const written = await pages();
-  const read = [...written].filter(([page]) => !NOT_YET.includes(page));
-  assertEquals(read.flatMap(([page, text]) => findings(page, prose(text))), []);
-  assertEquals(NOT_YET.filter((page) => !written.has(page)), []);
+  assertEquals([...written].flatMap(([page, text]) => findings(page, prose(text))), []);
 });
 
 Deno.test("the help of every setting and command is plain", async () => {
