@@ -12,7 +12,7 @@ import { COMMANDS } from "./cli/commands.ts";
 import { help, overview } from "./cli/help.ts";
 import { EXIT, explain } from "./cli/exit.ts";
 import { checkOwnVariables } from "./cli/variables.ts";
-import { refuseWords } from "./cli/terminal/arguments.ts";
+import { refuseArguments } from "./cli/terminal/arguments.ts";
 
 /** Runs one command.
  *
@@ -30,10 +30,10 @@ export async function main(args: readonly string[]): Promise<number> {
       const { code, text } = explain(error, name);
       console.error(`celeriac: ${text}`);
       if (code !== EXIT.usage) return code;
-      const { unready } = await import("./cli/startup_failure.ts");
+      const { reportStartupFailure } = await import("./cli/startup_failure.ts");
       // A container asks for its role's permissions before it starts the role.
       const role = name === "permissions" ? given[0] : name;
-      if (!await unready(role ?? "", error)) return code;
+      if (!await reportStartupFailure(role ?? "", error)) return code;
     }
   }
 }
@@ -64,7 +64,7 @@ async function runCommand(name: string, given: readonly string[]): Promise<numbe
     });
   }
   const { flags, own, rest } = parseFlags(command.role, given, ownFlags(command));
-  if (!command.usage) refuseWords(rest, name);
+  if (!command.usage) refuseArguments(rest, name);
   const config = command.role ? loadConfig(command.role, { flags }) : undefined;
   return await command.run({ config, own, rest, args: given });
 }

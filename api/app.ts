@@ -53,7 +53,7 @@ const PAGE_SECURITY = {
 
 /** Makes the API. It answers whatever its parts can: nothing is started or stopped here. */
 export function createApp(dependencies: ApiDependencies): Hono {
-  const { registry, store, live, broker, settings, metrics } = dependencies;
+  const { registry, store, hub, broker, settings, metrics } = dependencies;
   const { maxWait, batchLimit, token, version, hosts = [] } = settings;
   const submitter = new Submitter(dependencies);
   const rules = {
@@ -62,11 +62,11 @@ export function createApp(dependencies: ApiDependencies): Hono {
     foreignQueues: new Set(settings.foreignQueues),
   };
   const cache = new ResultCache(settings.resultCache);
-  live.overhear(({ uuid }) => cache.drop(uuid!));
+  hub.subscribeAll(({ uuid }) => cache.drop(uuid!));
 
   const reads = new SharedReads((id) => store.find(id));
   const find = (id: string) => reads.read(id);
-  const watched = { store: { find }, live, polling: new StatePolling({ store }) };
+  const watched = { store: { find }, hub, polling: new StatePolling({ store }) };
 
   const app = new Hono();
   app.onError(answerError);

@@ -11,7 +11,7 @@ import type { Submission } from "../shared/results/result.ts";
 import type { ResultStore } from "../shared/results/store.ts";
 import type { TaskRouter } from "../shared/outbox/task_router.ts";
 import type { Workflows } from "../shared/workflows/store.ts";
-import type { Live } from "./reading/event_hub.ts";
+import type { EventHub } from "./reading/event_hub.ts";
 import type { Schedules } from "./routes/schedules.ts";
 
 /** What an operator may set. */
@@ -48,7 +48,7 @@ export interface ApiDependencies {
   readonly workflows: Pick<Workflows, "start" | "find">;
   /** Where tasks go that nobody named a queue for. */
   readonly routes: TaskRouter;
-  readonly live: Live;
+  readonly hub: EventHub;
   readonly clock: Clock;
   /** Routes of liveness, readiness and metrics. */
   readonly health: Hono;

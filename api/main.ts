@@ -30,7 +30,7 @@ import { FollowUps } from "../shared/workflows/follow_ups.ts";
 import { givingUp, losing } from "../shared/workflows/give_up.ts";
 import { Workflows } from "../shared/workflows/store.ts";
 import { createApp } from "./app.ts";
-import { Live } from "./reading/event_hub.ts";
+import { EventHub } from "./reading/event_hub.ts";
 import { isLoopback } from "./middleware/hosts.ts";
 import { VERSION } from "../shared/version.ts";
 
@@ -52,7 +52,7 @@ const DECLARE_MS = 2_000;
 export class Api implements Service {
   readonly #parts: ApiParts;
   readonly #services: Service[];
-  readonly #live: Live;
+  readonly #hub: EventHub;
   readonly #app: ReturnType<typeof createApp>;
   readonly #health: ReturnType<typeof healthRoutes>;
   #running = false;
@@ -74,7 +74,7 @@ export class Api implements Service {
     const outbox = new Outbox({ database });
     const store = resultStore(config.results, database);
     const submissions = new SubmissionWriter({ store, foreign: config.results === "django" });
-    const live = this.#live = new Live({ broker, limit: config.maxWaiting });
+    const hub = this.#hub = new EventHub({ broker, limit: config.maxWaiting });
     const metrics = new Metrics();
     metrics.watchBroker(broker);
     metrics.gauge(
@@ -119,7 +119,7 @@ export class Api implements Service {
     this.#services = [
       clock,
       submissions,
-      live,
+      hub,
       relay,
       new Collector({
         broker,
@@ -140,7 +140,7 @@ export class Api implements Service {
       broker,
       store,
       submissions,
-      live,
+      hub,
       clock,
       metrics,
       health,
@@ -215,7 +215,7 @@ export class Api implements Service {
   async stop(): Promise<void> {
     // Callers that wait, and streams, would hold the server open.
     this.#started.resolve();
-    await this.#live.stop();
+    await this.#hub.stop();
     await Promise.all([this.#server?.shutdown(), this.#healthServer?.shutdown()]);
     for (const service of this.#services) await service.stop();
   }

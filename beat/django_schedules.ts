@@ -6,12 +6,12 @@ import { type Fence, HELD } from "./lease.ts";
 import { entriesJson, ENTRY_COLUMNS, ENTRY_VALUES } from "../shared/outbox/outbox.ts";
 import type { Registry } from "../shared/contracts/registry.ts";
 import { submittable } from "../shared/schedules/submittable.ts";
-import type { Book, Round, SentTick } from "./schedule_source.ts";
+import type { Round, ScheduleSource, SentTick } from "./schedule_source.ts";
 import { type DjangoRow, planRow, signatureOf } from "./django_row.ts";
 import { tickOf } from "./tick.ts";
 
-/** What the book works with. */
-export interface DjangoBookOptions {
+/** What the source works with. */
+export interface DjangoSchedulesOptions {
   readonly database: Database;
   readonly registry: Registry;
   /** Who sends, in Celery's manner. */
@@ -74,15 +74,15 @@ interface Planned {
 }
 
 /** Reads the rows that are switched on, and sends those that are due. */
-export class DjangoBook implements Book {
-  readonly #options: DjangoBookOptions;
+export class DjangoSchedules implements ScheduleSource {
+  readonly #options: DjangoSchedulesOptions;
   /** Versions of rows that cannot tick, of which the log has told. */
   #told = new Map<number, string>();
   /** When rows are due next that have not changed since. */
   #known = new Map<number, { version: string; next: Date | undefined }>();
   #closed: string | undefined;
 
-  constructor(options: DjangoBookOptions) {
+  constructor(options: DjangoSchedulesOptions) {
     this.#options = options;
   }
 

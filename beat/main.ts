@@ -24,8 +24,8 @@ import { FollowUps } from "../shared/workflows/follow_ups.ts";
 import { givingUp, losing } from "../shared/workflows/give_up.ts";
 import { declarationFor } from "../shared/broker/topology.ts";
 import type { SentTick } from "./schedule_source.ts";
-import { DjangoBook } from "./django_schedules.ts";
-import { OwnBook } from "./native_schedules.ts";
+import { DjangoSchedules } from "./django_schedules.ts";
+import { NativeSchedules } from "./native_schedules.ts";
 import { Scheduler } from "./scheduler.ts";
 
 /** What the composition is given; the caller starts and stops broker and database. */
@@ -89,9 +89,11 @@ export class Beat implements Service {
       }),
       leaseSeconds: config.beatLease,
       prepare: () => this.#sync(),
-      books: [
-        new OwnBook({ database, registry, origin }),
-        ...(queue === undefined ? [] : [new DjangoBook({ database, registry, origin, queue })]),
+      sources: [
+        new NativeSchedules({ database, registry, origin }),
+        ...(queue === undefined
+          ? []
+          : [new DjangoSchedules({ database, registry, origin, queue })]),
       ],
       sent: (tick) => this.#sent(tick),
     });

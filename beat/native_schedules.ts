@@ -14,11 +14,11 @@ import {
 } from "../shared/schedules/stored_schedule.ts";
 import { submittable } from "../shared/schedules/submittable.ts";
 import { nextOf } from "../shared/schedules/timing.ts";
-import type { Book, Round, SentTick } from "./schedule_source.ts";
+import type { Round, ScheduleSource, SentTick } from "./schedule_source.ts";
 import { planTicks, tickOf } from "./tick.ts";
 
-/** What the book works with. */
-export interface OwnBookOptions {
+/** What the source works with. */
+export interface NativeSchedulesOptions {
   readonly database: Database;
   readonly registry: Registry;
   /** Who sends, in Celery's manner. */
@@ -72,10 +72,10 @@ interface Planned {
 }
 
 /** Reads what is due, and moves it. */
-export class OwnBook implements Book {
-  readonly #options: OwnBookOptions;
+export class NativeSchedules implements ScheduleSource {
+  readonly #options: NativeSchedulesOptions;
 
-  constructor(options: OwnBookOptions) {
+  constructor(options: NativeSchedulesOptions) {
     this.#options = options;
   }
 

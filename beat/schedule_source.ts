@@ -17,7 +17,7 @@ export interface SentTick extends Tick {
 }
 
 /** Schedules that a scheduler looks after. */
-export interface Book {
+export interface ScheduleSource {
   /** Sends what is due: messages go into the outbox in the statement that moves their schedule, and only while the fence holds.
    *
    * @throws {DatabaseUnavailable} when it may or may not have done so; the next round finds out */

@@ -4,16 +4,16 @@ import type { HealthStatus } from "../shared/telemetry/health.ts";
 import type { Lease } from "./lease.ts";
 import { Loop } from "../shared/runtime/loop.ts";
 import type { Service } from "../shared/runtime/service.ts";
-import type { Book, SentTick } from "./schedule_source.ts";
+import type { ScheduleSource, SentTick } from "./schedule_source.ts";
 
 /** What a scheduler works with. */
 export interface SchedulerOptions {
   readonly lease: Lease;
   /** Seconds that the lease lasts. */
   readonly leaseSeconds: number;
-  /** Comes before the first look at the books, again until it does not throw. */
+  /** Comes before the first look at the sources, again until it does not throw. */
   prepare(): Promise<void>;
-  readonly books: readonly Book[];
+  readonly sources: readonly ScheduleSource[];
   /** Hears of each tick that was sent. */
   sent(tick: SentTick): void;
 }
@@ -74,7 +74,7 @@ export class Scheduler implements Service {
 
   async #round(): Promise<number> {
     this.#lastRound = performance.now();
-    const { prepare, lease, leaseSeconds, books, sent } = this.#options;
+    const { prepare, lease, leaseSeconds, sources, sent } = this.#options;
     if (!this.#prepared) await prepare();
     this.#prepared = true;
     const between = leaseSeconds * 1000 / RENEWALS;
@@ -82,8 +82,8 @@ export class Scheduler implements Service {
     this.#tell(fence !== undefined);
     if (!fence) return Math.min(between, LONGEST_REST_MS);
     let restMs = Math.min(between, LONGEST_REST_MS);
-    for (const book of books) {
-      const round = await book.tick(fence);
+    for (const source of sources) {
+      const round = await source.tick(fence);
       for (const tick of round.sent) sent(tick);
       restMs = Math.min(restMs, round.restMs);
     }

@@ -19,14 +19,14 @@ const PORTS: Readonly<Record<string, "port" | "healthPort">> = {
 /** Milliseconds between two looks for a file. */
 const LOOK_MS = 500;
 
-/** Explains for `CELERIAC_EXPLAIN` seconds, or until told to stop; where a secret's file is missing, until it is there. Does nothing where
+/** Explains for `CELERIAC_STARTUP_ERROR_SECONDS` seconds, or until told to stop; where a secret's file is missing, until it is there. Does nothing where
  * nothing is to be explained: the reason is in the log already.
  *
  * @param command the role
  * @returns whether the role may start now */
-export async function unready(command: string, error: unknown): Promise<boolean> {
+export async function reportStartupFailure(command: string, error: unknown): Promise<boolean> {
   try {
-    const seconds = loadSetting("explain", { flags: {} });
+    const seconds = loadSetting("startupErrorSeconds", { flags: {} });
     if (seconds === 0) return false;
     const stopped = stopSignal();
     await using server = answering(command, error);

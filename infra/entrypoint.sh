@@ -9,7 +9,7 @@ case ${1:---help} in
   look="deno run --no-prompt --cached-only --allow-env --allow-read"
   # Where that fails the role cannot start either. It is said once more, to probes as well, until the role is to be
   # started anew, by whoever looks after the container, or here: what was missing is there.
-  until flags=$(CELERIAC_EXPLAIN=0 $look /app/cli.ts "$@" 2>/dev/null); do
+  until flags=$(CELERIAC_STARTUP_ERROR_SECONDS=0 $look /app/cli.ts "$@" 2>/dev/null); do
     $look "--allow-net=${HOST:-127.0.0.1}" /app/cli.ts "$@" >/dev/null &
     trap "kill -TERM $!; exit 143" TERM INT
     wait $!

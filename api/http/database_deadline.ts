@@ -14,13 +14,13 @@ const ANSWER_MS = 1500;
  *
  * @example
  * ```ts
- * import { answered } from "./database_deadline.ts";
+ * import { withDatabaseDeadline } from "./database_deadline.ts";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(await answered("count", () => Promise.resolve(1)), 1);
+ * assertEquals(await withDatabaseDeadline("count", () => Promise.resolve(1)), 1);
  * ```
  */
-export async function answered<Answer>(
+export async function withDatabaseDeadline<Answer>(
   purpose: string,
   ask: (signal: AbortSignal) => Promise<Answer>,
   { extraMs = 0 }: { extraMs?: number } = {},

@@ -23,29 +23,29 @@ export const RETRY_AFTER = 2;
 
 /** Every kind of problem: the last part of its `type`, its status and its title. */
 export const PROBLEMS = {
-  "invalid-json": { status: 400, title: "The body is not JSON" },
-  "incomplete-body": { status: 400, title: "The body ended early" },
-  "invalid-input": { status: 422, title: "The request does not fit" },
-  "unauthorized": { status: 401, title: "No valid token" },
-  "wrong-host": { status: 421, title: "Not a host of this API" },
-  "cross-site": { status: 403, title: "Sent by a page of another site" },
-  "unknown-route": { status: 404, title: "No such route" },
-  "unknown-task": { status: 404, title: "No such task" },
-  "no-record": { status: 404, title: "No record of this id" },
-  "no-schedule": { status: 404, title: "No such schedule" },
-  "no-dead-letter": { status: 404, title: "No such dead letter" },
+  "invalid-json": { status: 400, title: "Malformed JSON" },
+  "incomplete-body": { status: 400, title: "Incomplete body" },
+  "invalid-input": { status: 422, title: "Validation failed" },
+  "unauthorized": { status: 401, title: "Missing or invalid token" },
+  "wrong-host": { status: 421, title: "Unknown host" },
+  "cross-site": { status: 403, title: "Cross-site request refused" },
+  "unknown-route": { status: 404, title: "Route not found" },
+  "unknown-task": { status: 404, title: "Task not found" },
+  "no-record": { status: 404, title: "Record not found" },
+  "no-schedule": { status: 404, title: "Schedule not found" },
+  "no-dead-letter": { status: 404, title: "Dead letter not found" },
   "method-not-allowed": { status: 405, title: "Method not allowed" },
-  "not-revocable": { status: 409, title: "Too late to revoke" },
-  "schedule-exists": { status: 409, title: "The name is taken" },
-  "schedule-in-code": { status: 409, title: "The app defines this schedule" },
-  "body-too-slow": { status: 408, title: "The body arrives too slowly" },
-  "body-too-large": { status: 413, title: "The body is too large" },
-  "unsupported-content-type": { status: 415, title: "The body is not of a type that is read here" },
-  "idempotency-mismatch": { status: 422, title: "The Idempotency-Key belongs to another request" },
-  "unroutable": { status: 503, title: "The queue does not exist on the broker" },
-  "unavailable": { status: 503, title: "Neither broker nor database can take it" },
-  "outcome-unknown": { status: 503, title: "It may have been done" },
-  "internal": { status: 500, title: "Something broke here" },
+  "not-revocable": { status: 409, title: "Task cannot be revoked" },
+  "schedule-exists": { status: 409, title: "Schedule already exists" },
+  "schedule-in-code": { status: 409, title: "Schedule is defined in code" },
+  "body-too-slow": { status: 408, title: "Body received too slowly" },
+  "body-too-large": { status: 413, title: "Body too large" },
+  "unsupported-content-type": { status: 415, title: "Unsupported content type" },
+  "idempotency-mismatch": { status: 422, title: "Idempotency-Key used for another request" },
+  "unroutable": { status: 503, title: "Queue does not exist" },
+  "unavailable": { status: 503, title: "Broker and database unavailable" },
+  "outcome-unknown": { status: 503, title: "Outcome unknown" },
+  "internal": { status: 500, title: "Internal error" },
 } as const satisfies Record<string, { status: ContentfulStatusCode; title: string }>;
 
 /** Field errors that a problem lists: a caller reads a few, and an answer must not be larger than its request. */
@@ -213,10 +213,12 @@ export function toProblem(error: unknown): Problem {
     const headers = { "retry-after": String(RETRY_AFTER) };
     return new Problem("unavailable", error.message, { cause: error, headers });
   }
-  getLogger(["celeriac", "api"]).error("Cannot answer a request as {error}", { error });
+  getLogger(["celeriac", "api"]).error("Cannot answer a request because of an error: {error}", {
+    error,
+  });
   return new Problem(
     "internal",
-    "Cannot answer as of an error that the log of this process tells",
+    "Cannot answer because of an internal error: see the server log",
     {
       cause: error,
     },

@@ -12,7 +12,7 @@ const RETRY_MS = 5000;
 const log = getLogger(["celeriac", "api"]);
 
 /** Hears the events of one task, or of all. Must not throw and must not wait. */
-export type LiveListener = (event: HeardEvent) => void;
+export type TaskEventListener = (event: HeardEvent) => void;
 
 /** Callers that may wait at once: each holds a connection and about 100 kB of memory. */
 const LISTENERS_MAX = 4000;
@@ -24,12 +24,12 @@ const QUEUE_ARGUMENTS = { "x-message-ttl": 5000, "x-max-length": 100_000 };
 const LINGER_MS = 30_000;
 
 /** Overhears task events while somebody waits for one. Best effort, as events are: who waits must re-read the store as well. */
-export class Live implements Service {
+export class EventHub implements Service {
   readonly #broker: Pick<Broker, "listen">;
   readonly #lingerMs: number;
   readonly #limit: number;
-  readonly #listeners = new Map<string, Set<LiveListener>>();
-  readonly #overhearers = new Set<LiveListener>();
+  readonly #listeners = new Map<string, Set<TaskEventListener>>();
+  readonly #allListeners = new Set<TaskEventListener>();
   #listening: Listening | undefined;
   #linger: ReturnType<typeof setTimeout> | undefined;
   #started = false;
@@ -78,7 +78,7 @@ export class Live implements Service {
   /** Hears the events of one task until disposed.
    *
    * @throws {Unavailable} when too many wait already */
-  subscribe(id: string, listener: LiveListener): Disposable {
+  subscribe(id: string, listener: TaskEventListener): Disposable {
     if (this.#count >= this.#limit) {
       throw new Unavailable(
         `Cannot wait because ${this.#limit} callers wait already: ask again later, or raise CELERIAC_MAX_WAITING`,
@@ -101,9 +101,9 @@ export class Live implements Service {
   }
 
   /** Hears the events of all tasks until disposed. */
-  overhear(listener: LiveListener): Disposable {
-    this.#overhearers.add(listener);
-    return { [Symbol.dispose]: () => this.#overhearers.delete(listener) };
+  subscribeAll(listener: TaskEventListener): Disposable {
+    this.#allListeners.add(listener);
+    return { [Symbol.dispose]: () => this.#allListeners.delete(listener) };
   }
 
   #wake(): void {
@@ -137,7 +137,7 @@ export class Live implements Service {
     }
     for (const event of events) {
       if (event.uuid === null) continue;
-      for (const listener of this.#overhearers) listener(event);
+      for (const listener of this.#allListeners) listener(event);
       for (const listener of this.#listeners.get(event.uuid) ?? []) listener(event);
     }
   }

@@ -35,7 +35,7 @@ export async function submitAndWait(
   { key, seconds, gone }: Waiting,
 ): Promise<{ accepted: Accepted; record?: TaskRecord }> {
   const over = new AbortController();
-  const signal = AbortSignal.any([gone, over.signal, watched.live.closing]);
+  const signal = AbortSignal.any([gone, over.signal, watched.hub.closing]);
   const timer = setTimeout(() => over.abort(), seconds * 1000);
   const replied = Promise.withResolvers<ResultMeta>();
   const receive = ({ body }: Message): void => {

@@ -2,7 +2,7 @@
 import type { HeardEvent } from "../../shared/celery/event.ts";
 import { isFinal, type State, type TaskRecord } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
-import type { Live } from "./event_hub.ts";
+import type { EventHub } from "./event_hub.ts";
 import type { StatePolling } from "./state_polling.ts";
 
 const BEGINNINGS: ReadonlySet<string> = new Set(["task-sent", "task-received", "task-started"]);
@@ -11,7 +11,7 @@ const BEGINNINGS: ReadonlySet<string> = new Set(["task-sent", "task-received", "
 export interface WatchParts {
   /** Shares reads of one record. */
   readonly store: Pick<ResultStore, "find">;
-  readonly live: Live;
+  readonly hub: EventHub;
   readonly polling: StatePolling;
 }
 
@@ -29,7 +29,7 @@ export interface WatchOptions extends WatchParts {
 
 /** Yields the record, or `undefined` while there is none: at once (unless told to begin later), after each event that may have changed
  * it, and when polling finds another state. Without events a second attempt is noticed by its next state. Ends after a final record, with
- * the signal, or when `live` is stopped.
+ * the signal, or when `hub` is stopped.
  *
  * @throws {Unavailable} when too many watch already
  * @throws {DatabaseUnavailable} when the store cannot be read */
@@ -37,12 +37,12 @@ export async function* watch(
   id: string,
   options: WatchOptions,
 ): AsyncGenerator<TaskRecord | undefined> {
-  const { store, live, polling, afterMs = 0, beginnings = false, onEvent } = options;
-  const signal = AbortSignal.any([options.signal, live.closing]);
+  const { store, hub, polling, afterMs = 0, beginnings = false, onEvent } = options;
+  const signal = AbortSignal.any([options.signal, hub.closing]);
   const bell = new Bell(signal);
   let record: TaskRecord | undefined;
   let polled: { state: State | undefined; error: Error | undefined } | undefined;
-  using _subscription = live.subscribe(id, (event) => {
+  using _subscription = hub.subscribe(id, (event) => {
     onEvent?.(event);
     if (event.type === "task-progress" || (!beginnings && BEGINNINGS.has(event.type))) return;
     polled = undefined;

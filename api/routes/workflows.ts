@@ -13,11 +13,11 @@ import type { TaskRouter } from "../../shared/outbox/task_router.ts";
 import { pause } from "../../shared/runtime/waits.ts";
 import type { WorkflowRecord, Workflows } from "../../shared/workflows/store.ts";
 import { DatabaseUnavailable, DatabaseUnreached, OutcomeUnknown } from "../../shared/errors.ts";
-import { answered } from "../http/database_deadline.ts";
+import { withDatabaseDeadline } from "../http/database_deadline.ts";
 import { readJsonText } from "../http/body.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { parseStrict } from "../http/strict_json.ts";
-import { remembered } from "../submitting/idempotency_key.ts";
+import { rememberKey } from "../submitting/idempotency_key.ts";
 import { idempotencyKey, queriedWait, submissionWait } from "../http/preferences.ts";
 import { fieldProblem, Problem } from "../http/problem.ts";
 import { isLabel } from "../http/label.ts";
@@ -54,7 +54,7 @@ export interface WorkflowParts extends WatchParts {
 /** Accepts workflows and tells of them. */
 export function workflowRoutes(parts: WorkflowParts): Hono {
   const { rules, workflows, routes, submissions, idempotency, clock, maxWait } = parts;
-  const watched = { store: parts.store, live: parts.live, polling: parts.polling };
+  const watched = { store: parts.store, hub: parts.hub, polling: parts.polling };
   const finds = new SharedReads((id) => workflows.find(id));
 
   /** Reads a workflow once all of its last tasks have ended, or the time is over. */
@@ -64,7 +64,7 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
     gone: AbortSignal,
   ): Promise<WorkflowRecord | undefined> {
     const over = new AbortController();
-    const signal = AbortSignal.any([gone, over.signal, parts.live.closing]);
+    const signal = AbortSignal.any([gone, over.signal, parts.hub.closing]);
     const timer = seconds > 0 ? setTimeout(() => over.abort(), seconds * 1000) : over.abort();
     try {
       for (;;) {
@@ -86,7 +86,7 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
   async function idOf(checked: Canvas, key: string | undefined): Promise<string> {
     if (key === undefined) return newId();
     const hash = createHash("sha256").update(stringifyJson(writeCanvas(checked))).digest("hex");
-    const begun = await remembered((id) => idempotency.begin(key, hash, id), newId());
+    const begun = await rememberKey((id) => idempotency.begin(key, hash, id), newId());
     if (begun === "mismatch") throw mismatch();
     return begun.id;
   }
@@ -96,7 +96,7 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
    * @throws {OutcomeUnknown} when the database did not say in time that it has done so */
   async function commit(id: string, canvas: Canvas): Promise<void> {
     try {
-      await answered(
+      await withDatabaseDeadline(
         "accept the workflow",
         () => workflows.start(id, canvas),
         { extraMs: steps(canvas).length * TASK_MS },

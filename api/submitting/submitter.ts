@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import { v7 as newId } from "uuid";
 import type { ReplyOptions } from "../../shared/broker/broker.ts";
-import { remembered } from "./idempotency_key.ts";
+import { rememberKey } from "./idempotency_key.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { Problem } from "../http/problem.ts";
 import type { CheckedSubmission } from "./submission.ts";
@@ -49,12 +49,12 @@ export class Submitter {
    * @throws {Problem} `idempotency-mismatch`
    * @throws {Unroutable} when the queue does not exist
    * @throws {OutcomeUnknown} when broker or database may have taken it, but neither said so in time
-   * @throws {Unavailable} when neither broker nor database could take it, or a key cannot be remembered */
+   * @throws {Unavailable} when neither broker nor database could take it, or the key cannot be stored */
   async submit(checked: CheckedSubmission, { key, reply }: SubmitOptions = {}): Promise<Accepted> {
     if (key === undefined) return await this.#publish(checked, undefined, reply);
     const { idempotency } = this.#parts;
     const hash = hashOf(checked);
-    const begun = await remembered(
+    const begun = await rememberKey(
       (id) => idempotency.begin(key, hash, id),
       checked.signature.options.taskId ?? newId(),
     );

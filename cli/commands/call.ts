@@ -3,7 +3,7 @@ import { ConfigurationError } from "../../shared/errors.ts";
 import { ask, show } from "../api_client.ts";
 import { type Command, configOf } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { numbersOf } from "../terminal/arguments.ts";
+import { numericFlags } from "../terminal/arguments.ts";
 
 /** Seconds to wait for the result unless told otherwise. */
 const DEFAULT_WAIT = 30;
@@ -49,10 +49,10 @@ export const call: Command = {
         "Cannot call without a task's name: deno task cli call NAME [KEY=VALUE ...]",
       );
     }
-    const { wait = DEFAULT_WAIT } = numbersOf(given.own, "wait");
+    const { wait = DEFAULT_WAIT } = numericFlags(given.own, "wait");
     const { queue, "idempotency-key": key } = given.own;
     const options = {
-      ...numbersOf(given.own, "countdown", "priority"),
+      ...numericFlags(given.own, "countdown", "priority"),
       ...(queue !== undefined && { queue }),
     };
     const kwargs = argumentsOf(pairs);

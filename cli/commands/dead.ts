@@ -5,7 +5,7 @@ import { columns } from "../terminal/columns.ts";
 import { type Command, configOf, type Given } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { printJson, tell } from "../terminal/print.ts";
-import { numbersOf, wordOf } from "../terminal/arguments.ts";
+import { numericFlags, subcommandOf } from "../terminal/arguments.ts";
 
 /** A letter as the API lists it, as far as it is shown here. */
 interface Letter {
@@ -73,7 +73,7 @@ export const dead: Command = {
   },
   async run(given) {
     const [verb = "list", id] = given.rest;
-    switch (wordOf(verb, VERBS, "dead letters")) {
+    switch (subcommandOf(verb, VERBS, "dead letters")) {
       case "list":
         return await list(given);
       case "show":
@@ -127,7 +127,7 @@ async function redrive(given: Given): Promise<number> {
   const answer = await post<{ redriven: number; waiting: number; last_due_at: string | null }>(
     given,
     "redrive",
-    numbersOf(given.own, "rate", "limit"),
+    numericFlags(given.own, "rate", "limit"),
   );
   const { dry_run, matched, redriven, waiting, last_due_at } = answer;
   return tell(

@@ -6,7 +6,7 @@ import { columns } from "../terminal/columns.ts";
 import { type Command, configOf, type Given } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { printJson, tell } from "../terminal/print.ts";
-import { numbersOf, wordOf } from "../terminal/arguments.ts";
+import { numericFlags, subcommandOf } from "../terminal/arguments.ts";
 
 /** A schedule as the API gives it, as far as it is shown here. */
 interface Schedule {
@@ -82,7 +82,7 @@ export const schedules: Command = {
   },
   async run(given) {
     const [verb = "list", name, ...rest] = given.rest;
-    switch (wordOf(verb, Object.keys(VERBS) as Verb[], "schedules")) {
+    switch (subcommandOf(verb, Object.keys(VERBS) as Verb[], "schedules")) {
       case "list":
         return await list(given);
       case "show":
@@ -187,7 +187,7 @@ async function add(
   const { cron, timezone, missed, queue } = given.own;
   const options = {
     ...(queue === undefined ? {} : { queue }),
-    ...numbersOf(given.own, "priority", "expires"),
+    ...numericFlags(given.own, "priority", "expires"),
   };
   const schedule = await ask<Schedule>(given, "/v1/schedules", "POST", {
     name,
@@ -196,7 +196,7 @@ async function add(
     options,
     ...(cron === undefined ? {} : { cron }),
     ...(timezone === undefined ? {} : { timezone }),
-    ...numbersOf(given.own, "every"),
+    ...numericFlags(given.own, "every"),
     ...(missed === undefined ? {} : { missed }),
     ...("paused" in given.own ? { paused: true } : {}),
   });

@@ -9,14 +9,14 @@ import { ConfigurationError } from "../../shared/errors.ts";
  *
  * @example
  * ```ts
- * import { wordOf } from "./arguments.ts";
+ * import { subcommandOf } from "./arguments.ts";
  * import { assertEquals, assertThrows } from "@std/assert";
  *
- * assertEquals(wordOf("list", ["list", "show"], "letters"), "list");
- * assertThrows(() => wordOf("shwo", ["list", "show"], "letters"), Error, "did you mean 'show'?");
+ * assertEquals(subcommandOf("list", ["list", "show"], "letters"), "list");
+ * assertThrows(() => subcommandOf("shwo", ["list", "show"], "letters"), Error, "did you mean 'show'?");
  * ```
  */
-export function wordOf<Word extends string>(
+export function subcommandOf<Word extends string>(
   given: string,
   known: readonly Word[],
   what: string,
@@ -37,13 +37,13 @@ export function wordOf<Word extends string>(
  *
  * @example
  * ```ts
- * import { numbersOf } from "./arguments.ts";
+ * import { numericFlags } from "./arguments.ts";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(numbersOf({ rate: "0.5" }, "rate", "limit"), { rate: 0.5 });
+ * assertEquals(numericFlags({ rate: "0.5" }, "rate", "limit"), { rate: 0.5 });
  * ```
  */
-export function numbersOf<Name extends string>(
+export function numericFlags<Name extends string>(
   flags: Readonly<Record<string, string>>,
   ...names: Name[]
 ): Partial<Record<Name, number>> {
@@ -65,7 +65,7 @@ export function numbersOf<Name extends string>(
 /** Refuses words after a command that takes flags only.
  *
  * @throws {ConfigurationError} for the first one */
-export function refuseWords([word]: readonly string[], command: string): void {
+export function refuseArguments([word]: readonly string[], command: string): void {
   if (word === undefined) return;
   const remedy = word.includes("=") ? `write --${word}` : `see \`deno task cli ${command} --help\``;
   throw new ConfigurationError(

@@ -26,8 +26,8 @@ export const HTTP_SETTINGS = {
     help:
       "port of /livez, /readyz and /metrics; 0 picks a free port (api: no separate port); the API also serves them at PORT, /metrics with the token",
   }),
-  explain: setting({
-    env: "CELERIAC_EXPLAIN",
+  startupErrorSeconds: setting({
+    env: "CELERIAC_STARTUP_ERROR_SECONDS",
     schema: seconds().default(0),
     value: "SECONDS",
     roles: ["api", "worker", "beat", "migrate", "definitions"],

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { OwnBook } from "../../../beat/native_schedules.ts";
+import { NativeSchedules } from "../../../beat/native_schedules.ts";
 import { tickId } from "../../../beat/tick.ts";
 import type { Database } from "../../../shared/database/database.ts";
 import { type Fence, Lease } from "../../../beat/lease.ts";
@@ -12,8 +12,8 @@ import { age, newSchedule, waiting } from "../../support/schedules.ts";
 const add = defineTask({ name: "add", input: z.object({ x: z.number(), y: z.number() }) });
 const registry = new Registry([add]);
 
-function book(database: Database): OwnBook {
-  return new OwnBook({ database, registry, origin: "gen1@test" });
+function source(database: Database): NativeSchedules {
+  return new NativeSchedules({ database, registry, origin: "gen1@test" });
 }
 
 async function lead(database: Database, holder = "a"): Promise<Fence> {
@@ -25,23 +25,23 @@ async function lead(database: Database, holder = "a"): Promise<Fence> {
 for (
   const [kind, migrated] of [["Postgres", migratedPostgres], ["PGlite", migratedPglite]] as const
 ) {
-  Deno.test(`OwnBook tells the next tick, sends it when it is due, and moves on, on ${kind}`, async () => {
+  Deno.test(`NativeSchedules tells the next tick, sends it when it is due, and moves on, on ${kind}`, async () => {
     await using ground = await migrated();
     const { database } = ground;
     const store = new ScheduleStore({ database });
     const fence = await lead(database);
     await store.add(newSchedule({ name: "often" }));
-    await book(database).tick(fence);
+    await source(database).tick(fence);
     const told = await store.find("often");
     assertEquals(told?.nextAt, new Date(told!.anchorAt.getTime() + 3_600_000));
     assertEquals(await waiting(database), []);
-    const { sent, restMs } = await book(database).tick(fence);
+    const { sent, restMs } = await source(database).tick(fence);
     assertEquals(sent, []);
     assertEquals(restMs > 3_000_000 && restMs <= 3_600_000, true, String(restMs));
 
     await age(database, 3601);
     const due = (await store.find("often"))!.anchorAt.getTime() + 3_600_000;
-    const round = await book(database).tick(fence);
+    const round = await source(database).tick(fence);
     assertEquals(round.sent.map(({ dueAt }) => dueAt.getTime()), [due]);
     const [message] = await waiting(database);
     assertEquals(message?.id, tickId("often", new Date(due)));
@@ -54,7 +54,7 @@ for (
   });
 }
 
-Deno.test("OwnBook sends a tick once, however many look at the same time", async () => {
+Deno.test("NativeSchedules sends a tick once, however many look at the same time", async () => {
   await using ground = await migratedPostgres();
   const { database } = ground;
   const store = new ScheduleStore({ database });
@@ -62,13 +62,13 @@ Deno.test("OwnBook sends a tick once, however many look at the same time", async
   await age(database, 3601);
   const fence = await lead(database);
   // The lease lets them all through: only the rows themselves keep them apart.
-  const rounds = await Promise.all(Array.from({ length: 8 }, () => book(database).tick(fence)));
+  const rounds = await Promise.all(Array.from({ length: 8 }, () => source(database).tick(fence)));
   assertEquals(rounds.flatMap(({ sent }) => sent).length, 30);
   assertEquals((await waiting(database)).length, 30);
   assertEquals((await store.list({ limit: 100 })).map(({ ticks }) => ticks), Array(30).fill(1));
 });
 
-Deno.test("OwnBook sends nothing for a leader whose lease another one holds", async () => {
+Deno.test("NativeSchedules sends nothing for a leader whose lease another one holds", async () => {
   await using ground = await migratedPostgres();
   const { database } = ground;
   await new ScheduleStore({ database }).add(newSchedule({ name: "often" }));
@@ -76,12 +76,12 @@ Deno.test("OwnBook sends nothing for a leader whose lease another one holds", as
   const stale = await lead(database, "a");
   await new Lease({ database, name: "scheduler", holder: "a", seconds: 1 }).release();
   const fresh = await lead(database, "b");
-  assertEquals((await book(database).tick(stale)).sent, []);
+  assertEquals((await source(database).tick(stale)).sent, []);
   assertEquals(await waiting(database), []);
-  assertEquals((await book(database).tick(fresh)).sent.length, 1);
+  assertEquals((await source(database).tick(fresh)).sent.length, 1);
 });
 
-Deno.test("OwnBook leaves a schedule alone that was changed after it was read", async () => {
+Deno.test("NativeSchedules leaves a schedule alone that was changed after it was read", async () => {
   await using ground = await migratedPostgres();
   const { database } = ground;
   const store = new ScheduleStore({ database });
@@ -94,11 +94,11 @@ Deno.test("OwnBook leaves a schedule alone that was changed after it was read", 
       return await database.query(statement, parameters);
     },
   });
-  assertEquals((await book(meddling).tick(fence)).sent, []);
+  assertEquals((await source(meddling).tick(fence)).sent, []);
   assertEquals(await waiting(database), []);
 });
 
-Deno.test("OwnBook treats a long absence as each schedule's policy says", async () => {
+Deno.test("NativeSchedules treats a long absence as each schedule's policy says", async () => {
   await using ground = await migratedPostgres();
   const { database } = ground;
   const store = new ScheduleStore({ database });
@@ -106,14 +106,14 @@ Deno.test("OwnBook treats a long absence as each schedule's policy says", async 
     await store.add(newSchedule({ name: missed, every: 600, missed }));
   }
   await age(database, 3 * 600 + 300);
-  await book(database).tick(await lead(database));
+  await source(database).tick(await lead(database));
   const ticks = (await store.list({ limit: 9 })).map(({ name, ticks }) => [name, ticks]);
   assertEquals(Object.fromEntries(ticks), { all: 3, once: 1, skip: 0 });
   const messages = await waiting(database);
   assertEquals(new Set(messages.map(({ id }) => id)).size, 4);
 });
 
-Deno.test("OwnBook says why a schedule cannot tick, lets it rest, and goes on with the others", async () => {
+Deno.test("NativeSchedules says why a schedule cannot tick, lets it rest, and goes on with the others", async () => {
   await using ground = await migratedPostgres();
   const { database } = ground;
   const store = new ScheduleStore({ database });
@@ -124,11 +124,11 @@ Deno.test("OwnBook says why a schedule cannot tick, lets it rest, and goes on wi
   await database.query("update celeriac.schedule set timezone = 'Mars/Base' where name = 'broken'");
   await age(database, 3601);
   const fence = await lead(database);
-  const { sent } = await book(database).tick(fence);
+  const { sent } = await source(database).tick(fence);
   assertEquals(sent.map(({ schedule }) => schedule), ["fine"]);
   assertStringIncludes((await store.find("astray"))?.problem ?? "", "did you mean 'add'?");
   assertStringIncludes((await store.find("broken"))?.problem ?? "", "Mars/Base");
-  assertEquals((await book(database).tick(fence)).sent, []);
+  assertEquals((await source(database).tick(fence)).sent, []);
 });
 
 Deno.test("ScheduleStore.sync() makes, changes and forgets the schedules of code, and keeps pauses and plans", async () => {
@@ -145,7 +145,7 @@ Deno.test("ScheduleStore.sync() makes, changes and forgets the schedules of code
   ]);
   assertEquals(first, { taken: ["mine"], gone: [] });
   await age(database, 50);
-  await book(database).tick(await lead(database));
+  await source(database).tick(await lead(database));
   const before = await store.find("a");
   await store.pause("a", true);
 
@@ -172,9 +172,9 @@ Deno.test("ScheduleStore.pause() makes up for nothing when it resumes", async ()
   await store.pause("often", true);
   await age(database, 600);
   const fence = await lead(database);
-  assertEquals((await book(database).tick(fence)).sent, []);
+  assertEquals((await source(database).tick(fence)).sent, []);
   const resumed = (await store.pause("often", false))!.afterAt;
-  const { sent } = await book(database).tick(fence);
+  const { sent } = await source(database).tick(fence);
   assertEquals(sent.filter(({ dueAt }) => dueAt < resumed), []);
   assertMatch(String((await store.find("often"))?.nextAt?.toISOString()), /:00\.000Z$/);
   assertEquals(await store.pause("none", true), undefined);

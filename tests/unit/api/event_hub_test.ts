@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { Live } from "../../../api/reading/event_hub.ts";
+import { EventHub } from "../../../api/reading/event_hub.ts";
 import type { Message } from "../../../shared/broker/message.ts";
 import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
 import { encodeEvents, EVENT_EXCHANGE } from "../../../shared/celery/event.ts";
@@ -23,19 +23,19 @@ async function brokerWithEvents(): Promise<MemoryBroker> {
   return broker;
 }
 
-Deno.test("Live tells each listener of its task, and overhearers of all", async () => {
+Deno.test("EventHub delivers events to the listeners of a task, and to those of all tasks", async () => {
   await using broker = await brokerWithEvents();
-  await using live = new Live({ broker });
-  await live.start();
-  await live.ready();
+  await using hub = new EventHub({ broker });
+  await hub.start();
+  await hub.ready();
   const heard: string[] = [];
   const all = Promise.withResolvers<void>();
-  using _a = live.subscribe("a", ({ uuid }) => heard.push(`a:${uuid}`));
-  using _again = live.subscribe("a", ({ uuid }) => heard.push(`again:${uuid}`));
-  const b = live.subscribe("b", ({ uuid }) => heard.push(`b:${uuid}`));
+  using _a = hub.subscribe("a", ({ uuid }) => heard.push(`a:${uuid}`));
+  using _again = hub.subscribe("a", ({ uuid }) => heard.push(`again:${uuid}`));
+  const b = hub.subscribe("b", ({ uuid }) => heard.push(`b:${uuid}`));
   b[Symbol.dispose]();
   b[Symbol.dispose]();
-  using _all = live.overhear(({ uuid }) => uuid === "end" && all.resolve());
+  using _all = hub.subscribeAll(({ uuid }) => uuid === "end" && all.resolve());
   await broker.publish({ ...started(), body: new TextEncoder().encode("{broken") }, {
     mandatory: false,
   });
@@ -44,27 +44,27 @@ Deno.test("Live tells each listener of its task, and overhearers of all", async 
   assertEquals(heard, ["a:a", "again:a"]);
 });
 
-Deno.test("Live.subscribe() refuses more than it can serve", () => {
-  const live = new Live({
+Deno.test("EventHub.subscribe() refuses listeners above its limit", () => {
+  const hub = new EventHub({
     broker: { listen: () => Promise.reject(new Error("not used")) },
     limit: 1000,
   });
   const subscriptions = Array.from(
     { length: 1000 },
-    (_, n) => live.subscribe(`id-${n}`, () => {}),
+    (_, n) => hub.subscribe(`id-${n}`, () => {}),
   );
-  assertThrows(() => live.subscribe("one more", () => {}), Unavailable);
+  assertThrows(() => hub.subscribe("one more", () => {}), Unavailable);
   subscriptions[0]![Symbol.dispose]();
-  live.subscribe("one more", () => {})[Symbol.dispose]();
+  hub.subscribe("one more", () => {})[Symbol.dispose]();
 });
 
-Deno.test("Live.start() does not wait for the broker, and stop() not either", async () => {
+Deno.test("EventHub.start() does not wait for the broker, and stop() not either", async () => {
   let closed = 0;
   const arriving = Promise.withResolvers<Awaited<ReturnType<MemoryBroker["listen"]>>>();
-  const live = new Live({ broker: { listen: () => arriving.promise } });
-  await live.start();
-  await live.stop();
-  await live.stop();
+  const hub = new EventHub({ broker: { listen: () => arriving.promise } });
+  await hub.start();
+  await hub.stop();
+  await hub.stop();
   const subscription = {
     queue: EVENT_EXCHANGE,
     active: true,
@@ -75,19 +75,19 @@ Deno.test("Live.start() does not wait for the broker, and stop() not either", as
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   arriving.resolve(subscription);
-  await live.ready();
+  await hub.ready();
   assertEquals(closed, 1);
 });
 
-Deno.test("Live listens while somebody waits, and for a while after, so that workers may be silent", async () => {
+Deno.test("EventHub listens while somebody waits, and for a while after, so that workers may be silent", async () => {
   await using broker = await brokerWithEvents();
-  await using live = new Live({ broker, lingerMs: 20 });
-  await live.start();
+  await using hub = new EventHub({ broker, lingerMs: 20 });
+  await hub.start();
   const somebodyListens = () => broker.publish(started("a")).then(() => true, () => false);
   await eventually("silence", async () => !await somebodyListens());
   const heard: (string | null)[] = [];
-  const subscription = live.subscribe("a", ({ uuid }) => heard.push(uuid));
-  await live.ready();
+  const subscription = hub.subscribe("a", ({ uuid }) => heard.push(uuid));
+  await hub.ready();
   await eventually("an event", async () => await somebodyListens() && heard.length > 0);
   subscription[Symbol.dispose]();
   await eventually("silence", async () => !await somebodyListens());

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { v7 } from "uuid";
 import { ChunkWriter } from "../../../api/http/chunk_writer.ts";
-import { Live } from "../../../api/reading/event_hub.ts";
+import { EventHub } from "../../../api/reading/event_hub.ts";
 import { eventRoutes } from "../../../api/routes/events.ts";
 import { StatePolling } from "../../../api/reading/state_polling.ts";
 import { encodeEvents } from "../../../shared/celery/event.ts";
@@ -95,9 +95,9 @@ Deno.test("GET /v1/tasks/{id}/events tells the same progress once", async () => 
 Deno.test("GET /v1/tasks/{id}/events keeps a silent line open with comments, and stops when the caller leaves", async () => {
   await using home = await ground();
   home.records.put({ id: "a", state: "STARTED" });
-  const { records: store, live } = home;
+  const { records: store, hub } = home;
   const polling = new StatePolling({ store });
-  const routes = eventRoutes({ store, live, polling, heartbeatMs: 5 });
+  const routes = eventRoutes({ store, hub, polling, heartbeatMs: 5 });
   const stream = messages(await routes.request("/tasks/a/events"));
   await stream.next();
   assertEquals((await stream.next()).value, { comment: "still here" });
@@ -136,7 +136,7 @@ Deno.test("GET /v1/tasks/{id}/events ends when the store cannot be read any more
       ? home.records.find(id)
       : Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
   const polling = new StatePolling({ store: home.records });
-  const routes = eventRoutes({ store: { find }, live: home.live, polling });
+  const routes = eventRoutes({ store: { find }, hub: home.hub, polling });
   const stream = messages(await routes.request("/tasks/a/events"));
   assertEquals((await stream.next()).value?.data?.state, "STARTED");
   await announce(home, {
@@ -152,9 +152,9 @@ Deno.test("GET /v1/tasks/{id}/events ends when the store cannot be read any more
 
 Deno.test("GET /v1/tasks/{id}/events is a 503 with Retry-After when too many wait", async () => {
   await using plain = await ground();
-  await using live = new Live({ broker: plain.broker, limit: 2 });
-  await live.start();
-  await using home = await ground({}, { live });
+  await using hub = new EventHub({ broker: plain.broker, limit: 2 });
+  await hub.start();
+  await using home = await ground({}, { hub });
   home.records.put({ id: "a", state: "STARTED" });
   const streams = [];
   for (let n = 0; n < 2; n++) {

@@ -2,7 +2,7 @@
 import { SYSTEM_CLOCK } from "../../../shared/runtime/clock.ts";
 import { createApp } from "../../../api/app.ts";
 import type { ApiDependencies, ApiSettings } from "../../../api/dependencies.ts";
-import { Live } from "../../../api/reading/event_hub.ts";
+import { EventHub } from "../../../api/reading/event_hub.ts";
 import { pendingRecord } from "../../../api/reading/record.ts";
 import type { Message } from "../../../shared/broker/message.ts";
 import { type Canvas, steps } from "../../../shared/celery/canvas_tree.ts";
@@ -168,7 +168,7 @@ export class MemoryWorkflows implements Pick<Workflows, "start" | "find"> {
 export interface Ground extends AsyncDisposable {
   readonly app: ReturnType<typeof createApp>;
   readonly broker: MemoryBroker;
-  readonly live: Live;
+  readonly hub: EventHub;
   readonly records: MemoryRecords;
   readonly outbox: OutboxEntry[];
   readonly workflows: MemoryWorkflows;
@@ -196,9 +196,9 @@ export async function ground(
     ...declaration,
     queues: [...declaration.queues, { name: "celery", type: "classic" }],
   });
-  const live = new Live({ broker });
-  await live.start();
-  await live.ready();
+  const hub = new EventHub({ broker });
+  await hub.start();
+  await hub.ready();
   const records = new MemoryRecords();
   const outbox: OutboxEntry[] = [];
   const metrics = new Metrics();
@@ -206,7 +206,7 @@ export async function ground(
   const app = createApp({
     registry,
     broker,
-    live,
+    hub,
     clock: SYSTEM_CLOCK,
     metrics,
     store: records,
@@ -239,7 +239,7 @@ export async function ground(
   return {
     app,
     broker,
-    live,
+    hub,
     records,
     outbox,
     workflows,
@@ -252,7 +252,7 @@ export async function ground(
         headers: { "content-type": "application/json", ...headers },
       }),
     async [Symbol.asyncDispose]() {
-      await live.stop();
+      await hub.stop();
       await broker.stop();
     },
   };

@@ -142,7 +142,7 @@ Deno.test("GET /v1/tasks/{id} reads a final record once, and again when an event
 
   home.records.put({ id: "a", state: "REVOKED" });
   const heard = Promise.withResolvers<void>();
-  using _subscription = home.live.subscribe("a", () => heard.resolve());
+  using _subscription = home.hub.subscribe("a", () => heard.resolve());
   await announce(home, "a");
   await heard.promise;
   assertEquals(await read("a"), "REVOKED");

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { Live } from "../../../api/reading/event_hub.ts";
+import { EventHub } from "../../../api/reading/event_hub.ts";
 import { StatePolling } from "../../../api/reading/state_polling.ts";
 import { watch, watchToEnd } from "../../../api/reading/watch.ts";
 import type { Message } from "../../../shared/broker/message.ts";
@@ -18,7 +18,7 @@ const never = (store: MemoryRecords) => new StatePolling({ store, everyMs: NEVER
 /** A live stream into which a test speaks. */
 async function spoken() {
   let tell: (message: Message) => void = () => {};
-  const live = new Live({
+  const hub = new EventHub({
     limit: 10_000,
     broker: {
       listen(exchange, onMessage) {
@@ -36,13 +36,13 @@ async function spoken() {
       },
     },
   });
-  await live.start();
-  await live.ready();
+  await hub.start();
+  await hub.ready();
   const node = { hostname: "celeriac@test", pid: 1, clock: () => 1 };
   return {
-    live,
+    hub,
     say: (event: TaskEvent) => tell(encodeEvents([{ event, timestamp: 1 }], node)),
-    [Symbol.asyncDispose]: () => live.stop(),
+    [Symbol.asyncDispose]: () => hub.stop(),
   };
 }
 
@@ -57,13 +57,13 @@ const succeeded = {
 
 Deno.test("watch() reads at once and after each event that may have changed the record", async () => {
   await using stage = await spoken();
-  const { live, say } = stage;
+  const { hub, say } = stage;
   const store = new MemoryRecords();
   const { signal } = new AbortController();
   const heard: string[] = [];
   const onEvent = ({ type }: { type: string }) => heard.push(type);
   const polling = never(store);
-  const watching = watch("a", { store, live, polling, signal, beginnings: true, onEvent });
+  const watching = watch("a", { store, hub, polling, signal, beginnings: true, onEvent });
   assertEquals((await watching.next()).value, undefined);
   store.put({ id: "a", state: "STARTED" });
   say(started);
@@ -79,12 +79,12 @@ Deno.test("watch() reads at once and after each event that may have changed the 
 
 Deno.test("watchToEnd() lets beginnings and progress pass without a read", async () => {
   await using stage = await spoken();
-  const { live, say } = stage;
+  const { hub, say } = stage;
   const store = new MemoryRecords();
   store.put({ id: "a", state: "PENDING" });
   const watching = watchToEnd("a", {
     store,
-    live,
+    hub,
     polling: never(store),
     signal: new AbortController().signal,
   });
@@ -99,7 +99,7 @@ Deno.test("watchToEnd() lets beginnings and progress pass without a read", async
 
 Deno.test("watchToEnd() polls the state when no event comes, and reads the record when it changed", async () => {
   await using stage = await spoken();
-  const { live } = stage;
+  const { hub } = stage;
   const store = new MemoryRecords();
   store.put({ id: "a", state: "PENDING" });
   const states = async (ids: readonly string[]) => {
@@ -108,13 +108,13 @@ Deno.test("watchToEnd() polls the state when no event comes, and reads the recor
   };
   const polling = new StatePolling({ store: { states }, everyMs: 1 });
   const { signal } = new AbortController();
-  const record = await watchToEnd("a", { store, live, polling, signal });
+  const record = await watchToEnd("a", { store, hub, polling, signal });
   assertEquals([record?.state, store.polled.length, store.reads], ["SUCCESS", 6, 2]);
 });
 
 Deno.test("watchToEnd() takes a thousand callers a statement, and none when they have left", async () => {
   await using stage = await spoken();
-  const { live } = stage;
+  const { hub } = stage;
   const store = new MemoryRecords();
   const polling = new StatePolling({ store, everyMs: 1 });
   const caller = new AbortController();
@@ -122,7 +122,7 @@ Deno.test("watchToEnd() takes a thousand callers a statement, and none when they
   const watching = Array.from({ length: 10_000 }, (_, index) => {
     const id = `task ${index % 2500}`;
     store.put({ id, state: "STARTED" });
-    return watchToEnd(id, { store, live, polling, signal });
+    return watchToEnd(id, { store, hub, polling, signal });
   });
   await eventually("two rounds of polling", () => store.polled.length >= 6);
   assertEquals(store.polled.slice(0, 3).map(({ length }) => length), [1000, 1000, 500]);
@@ -136,55 +136,55 @@ Deno.test("watchToEnd() takes a thousand callers a statement, and none when they
 
 Deno.test("watchToEnd() tells when polling meets an error", async () => {
   await using stage = await spoken();
-  const { live } = stage;
+  const { hub } = stage;
   const store = new MemoryRecords();
   const states = () => Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
   const polling = new StatePolling({ store: { states }, everyMs: 1 });
   const { signal } = new AbortController();
-  await assertRejects(() => watchToEnd("a", { store, live, polling, signal }), DatabaseUnavailable);
+  await assertRejects(() => watchToEnd("a", { store, hub, polling, signal }), DatabaseUnavailable);
 });
 
 Deno.test("watchToEnd() ends with its signal, and when the live stream is stopped", async () => {
   await using stage = await spoken();
-  const { live } = stage;
+  const { hub } = stage;
   const store = new MemoryRecords();
   store.put({ id: "a", state: "STARTED" });
   const polling = never(store);
   const caller = new AbortController();
-  const left = watchToEnd("a", { store, live, polling, signal: caller.signal });
+  const left = watchToEnd("a", { store, hub, polling, signal: caller.signal });
   const stopped = watchToEnd("a", {
     store,
-    live,
+    hub,
     polling: never(store),
     signal: new AbortController().signal,
   });
   caller.abort();
   assertEquals((await left)?.state, "STARTED");
-  await live.stop();
+  await hub.stop();
   assertEquals((await stopped)?.state, "STARTED");
-  const late = await watchToEnd("a", { store, live, polling, signal: caller.signal });
+  const late = await watchToEnd("a", { store, hub, polling, signal: caller.signal });
   assertEquals(late?.state, "STARTED");
 });
 
 Deno.test("watchToEnd() reads nothing before its time when it is ended first", async () => {
   await using stage = await spoken();
-  const { live } = stage;
+  const { hub } = stage;
   const store = new MemoryRecords();
   const caller = new AbortController();
   const polling = never(store);
   const { signal } = caller;
-  const watching = watchToEnd("a", { store, live, polling, signal, afterMs: NEVER_MS });
+  const watching = watchToEnd("a", { store, hub, polling, signal, afterMs: NEVER_MS });
   caller.abort();
   assertEquals([await watching, store.reads], [undefined, 0]);
 });
 
 Deno.test("watchToEnd() tells when the store cannot be read", async () => {
   await using stage = await spoken();
-  const { live } = stage;
+  const { hub } = stage;
   const store = {
     find: () => Promise.reject(new DatabaseUnavailable("Cannot reach the database")),
   };
   const { signal } = new AbortController();
   const polling = never(new MemoryRecords());
-  await assertRejects(() => watchToEnd("a", { store, live, polling, signal }), DatabaseUnavailable);
+  await assertRejects(() => watchToEnd("a", { store, hub, polling, signal }), DatabaseUnavailable);
 });

@@ -16,7 +16,13 @@ for (const { role, args, env } of wrong) {
     const port = String(freePorts(1)[0]);
     const command = ["run", "-A", `${checkout}cli.ts`, ...args];
     await using process = Process.start(Deno.execPath(), command, {
-      env: { ...env, PORT: port, HEALTH_PORT: port, CELERIAC_EXPLAIN: "60", NO_COLOR: "1" },
+      env: {
+        ...env,
+        PORT: port,
+        HEALTH_PORT: port,
+        CELERIAC_STARTUP_ERROR_SECONDS: "60",
+        NO_COLOR: "1",
+      },
     });
     const url = `http://127.0.0.1:${port}`;
     const answer = await eventually(`the ${role}'s readiness`, async () => {
@@ -66,7 +72,7 @@ Deno.test("a command that no probe looks at waits for a secret's file, too", asy
 
 function explaining(args: readonly string[], env: Record<string, string>): Process {
   return Process.start(Deno.execPath(), ["run", "-A", `${checkout}cli.ts`, ...args], {
-    env: { ...env, CELERIAC_EXPLAIN: "1", NO_COLOR: "1" },
+    env: { ...env, CELERIAC_STARTUP_ERROR_SECONDS: "1", NO_COLOR: "1" },
   });
 }
 

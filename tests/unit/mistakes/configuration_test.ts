@@ -3,7 +3,7 @@ import { argumentsOf } from "../../../cli/commands/call.ts";
 import { bindRemote } from "../../../cli/remote_control.ts";
 import { presentSecrets } from "../../../cli/commands/secrets.ts";
 import { checkVariables } from "../../../cli/variables.ts";
-import { numbersOf, refuseWords, wordOf } from "../../../cli/terminal/arguments.ts";
+import { numericFlags, refuseArguments, subcommandOf } from "../../../cli/terminal/arguments.ts";
 import { parseAmqpUrl } from "../../../shared/broker/amqp/address.ts";
 import { loadConfig, parseFlags } from "../../../shared/config/config.ts";
 import { hashFor } from "../../../cli/rabbitmq/secrets.ts";
@@ -204,23 +204,23 @@ const COMMANDS: Mistake[] = [
   ["Cannot use '-p' because flags begin with two dashes: see --help", flags("api", "-p", "80")],
   [
     "Cannot use 'port=80' because `api` takes flags only: write --port=80",
-    () => refuseWords(["port=80"], "api"),
+    () => refuseArguments(["port=80"], "api"),
   ],
   [
     "Cannot use 'start' because `worker` takes flags only: see `deno task cli worker --help`",
-    () => refuseWords(["start"], "worker"),
+    () => refuseArguments(["start"], "worker"),
   ],
   [
     "Cannot 'shwo' letters because it is not a known command: did you mean 'show'?",
-    () => wordOf("shwo", ["list", "show"], "letters"),
+    () => subcommandOf("shwo", ["list", "show"], "letters"),
   ],
   [
     "Cannot 'explode' letters because it is not a known command: choose from list, show",
-    () => wordOf("explode", ["list", "show"], "letters"),
+    () => subcommandOf("explode", ["list", "show"], "letters"),
   ],
   [
     "Cannot use 'long' of --wait because it is not a number from 0 up: correct it",
-    () => numbersOf({ wait: "long" }, "wait"),
+    () => numericFlags({ wait: "long" }, "wait"),
   ],
   ["Cannot read argument 'x' because it is not KEY=VALUE: write x=...", () => argumentsOf(["x"])],
   [
