@@ -7,6 +7,7 @@ import { Registry } from "../../shared/contracts/registry.ts";
 import * as sample from "../../shared/tasks/mod.ts";
 import * as tests from "../app/contracts.ts";
 import { auditTool } from "../support/audit_tools.ts";
+import { blocksOf, pages } from "../support/documentation.ts";
 import { freshPipeline } from "../support/pipeline.ts";
 import { Process, run } from "../support/process.ts";
 import { sampleApp, startApi, startWorker } from "../support/roles.ts";
@@ -113,6 +114,22 @@ Deno.test("generators make working clients of the OpenAPI document, and redocly 
     );
     assertEquals(JSON.parse(answer), EXPECTED);
   });
+
+  await t.step(
+    "the Python blocks of the pages parse, and that for httpx prints the result",
+    async () => {
+      const python = `${dirname(generator)}/python`;
+      const blocks = [...await pages()].flatMap(([page, text]) => blocksOf(page, text))
+        .filter(({ language }) => language === "python");
+      const parse = "import ast, sys; [ast.parse(text) for text in sys.argv[1:]]";
+      await run(python, ["-c", parse, ...blocks.map(({ text }) => text)], { cwd: folder });
+      const [program = ""] = blocks.flatMap(({ text }) =>
+        text.includes("import httpx") ? text : []
+      );
+      const local = `token = "none"\n${program.replace("http://127.0.0.1:8000", url)}`;
+      assertEquals((await run(python, ["-c", local], { cwd: folder })).trim(), "SUCCESS 5");
+    },
+  );
 
   await t.step("openapi-python-client", async () => {
     await Deno.writeTextFile(`${folder}/config.yaml`, PYTHON_CONFIG);
