@@ -9,7 +9,7 @@ import { Collector } from "./dead_letters/collector.ts";
 import { DeadLetters } from "../shared/dead_letters/store.ts";
 import { ConfigurationError } from "../shared/errors.ts";
 import { brokerCheck, databaseCheck, healthRoutes } from "../shared/telemetry/health.ts";
-import { listen } from "../shared/runtime/listen.ts";
+import { type HttpListener, listen } from "../shared/runtime/listen.ts";
 import { Maintenance } from "./maintenance.ts";
 import { Metrics } from "../shared/telemetry/metrics.ts";
 import { Outbox } from "../shared/outbox/outbox.ts";
@@ -57,8 +57,8 @@ export class Api implements Service {
   readonly #health: ReturnType<typeof healthRoutes>;
   #running = false;
   readonly #started = Promise.withResolvers<void>();
-  #server: Deno.HttpServer<Deno.NetAddr> | undefined;
-  #healthServer: Deno.HttpServer<Deno.NetAddr> | undefined;
+  #server: HttpListener | undefined;
+  #healthServer: HttpListener | undefined;
 
   /** @throws {ConfigurationError} when it would be open to the world by oversight */
   constructor(parts: ApiParts) {
