@@ -115,6 +115,16 @@ Deno.test("generators make working clients of the OpenAPI document, and redocly 
     assertEquals(JSON.parse(answer), EXPECTED);
   });
 
+  await t.step("the program of docs/call/typescript.md prints the result", async () => {
+    const page = "docs/call/typescript.md";
+    const blocks = blocksOf(page, (await pages()).get(page) ?? "");
+    const program = blocks.find(({ language }) => language === "ts")?.text ?? "";
+    await Deno.writeTextFile(`${folder}/call.ts`, program.replace("http://127.0.0.1:8000", url));
+    const flags = ["--no-config", "--no-lock", "--no-check", "--allow-net=127.0.0.1"];
+    const printed = await run(Deno.execPath(), ["run", ...flags, "call.ts"], { cwd: folder });
+    assertEquals(printed.trim(), "SUCCESS 5");
+  });
+
   await t.step(
     "the Python blocks of the pages parse, and that for httpx prints the result",
     async () => {
