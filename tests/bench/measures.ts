@@ -256,7 +256,9 @@ async function declareQueue(
 }
 
 async function load(url: string, seconds: number): Promise<number> {
-  const args = ["run", "-A", `${checkout}tests/bench/load.ts`, url, `${connections}`, `${seconds}`];
+  const lock = `--lock=${checkout}tests/deno.lock`;
+  const program = `${checkout}tests/bench/load.ts`;
+  const args = ["run", "-A", lock, program, url, `${connections}`, `${seconds}`];
   const output = await run(Deno.execPath(), args, { cwd: checkout });
   const { rate, refused } = JSON.parse(output);
   if (refused > 0) throw new Error(`${refused} submissions were not accepted: ${output}`);

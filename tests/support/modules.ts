@@ -1,6 +1,7 @@
 /** The project's modules as `deno info` sees them, for tests of the architecture.
  * @module
  */
+import { fileURLToPath } from "node:url";
 import { run } from "./process.ts";
 
 /** One import statement or `import()`. */
@@ -39,10 +40,13 @@ export async function readModules(root: URL): Promise<ReadonlyMap<string, Source
   const roots = await Deno.makeTempFile({ suffix: ".ts" });
   const lines = paths.map((path) => `import ${JSON.stringify(new URL(path, root).href)};`);
   await Deno.writeTextFile(roots, lines.join("\n"));
-  const config = new URL("deno.json", root).pathname;
-  const json = await run(Deno.execPath(), ["info", "--json", `--config=${config}`, roots], {
-    env: { NO_COLOR: "1" },
-  });
+  const config = fileURLToPath(new URL("deno.json", root));
+  const lock = fileURLToPath(new URL("tests/deno.lock", root));
+  const json = await run(
+    Deno.execPath(),
+    ["info", "--json", `--config=${config}`, `--lock=${lock}`, roots],
+    { env: { NO_COLOR: "1" } },
+  );
   await Deno.remove(roots);
   const graph = JSON.parse(json) as Graph;
   const dependencies = new Map(graph.modules.map((one) => [one.specifier, one.dependencies ?? []]));

@@ -46,6 +46,9 @@ export interface SuiteOptions {
   signal: AbortSignal;
 }
 
+/** Locks the packages of the tests beside those of the program, relative to the checkout. */
+const LOCK = "tests/deno.lock";
+
 /** More files than these are not unsteady, but broken. */
 const maxFilesAgain = 3;
 
@@ -128,6 +131,7 @@ async function runTests(
     [
       "test",
       ...flags,
+      `--lock=${LOCK}`,
       ...(flags.includes("--doc") ? [] : ["--no-check"]),
       ...added,
       `--junit-path=${report}`,

@@ -1,7 +1,9 @@
 /** Holds the manifests against the types that are made of Kubernetes' own schemas: a wrong type, a missing or an unknown field. */
 import { assert, assertEquals } from "@std/assert";
+import manifest from "../../../deno.json" with { type: "json" };
 import { type Manifest, nameOf, OVERLAYS, readManifests } from "../../support/manifests.ts";
 import { Process } from "../../support/process.ts";
+import { checkout } from "../../support/roles.ts";
 
 /** Where the package keeps the type of a core object. */
 const models: Readonly<Record<string, string>> = {
@@ -16,7 +18,10 @@ const models: Readonly<Record<string, string>> = {
 /** Objects of others' schemas: a real API server looks at these. */
 const foreign = ["keda.sh/v1alpha1"];
 
-const config = new URL("../../../deno.json", import.meta.url).pathname;
+/** The package's modules: the scopes of deno.json do not reach a file outside of the checkout. */
+const kubernetes = manifest.scopes["./tests/"]["kubernetes-models/"];
+
+const lock = `--lock=${checkout}tests/deno.lock`;
 
 /** What the compiler says of the objects, each written out as a value of its type. */
 async function mistakes(manifests: readonly Manifest[]): Promise<string> {
@@ -24,12 +29,12 @@ async function mistakes(manifests: readonly Manifest[]): Promise<string> {
   const lines = known.map((one, index) => {
     const module = models[one.apiVersion];
     assert(module, `no model of ${one.apiVersion} for ${nameOf(one)}`);
-    const type = `import("kubernetes-models/${module}/${one.kind}").I${one.kind}`;
+    const type = `import("${kubernetes}${module}/${one.kind}").I${one.kind}`;
     return `export const object${index}: ${type} = ${JSON.stringify(one)};`;
   });
   const file = await Deno.makeTempFile({ suffix: ".ts" });
   await Deno.writeTextFile(file, lines.join("\n"));
-  await using check = Process.start(Deno.execPath(), ["check", `--config=${config}`, file], {
+  await using check = Process.start(Deno.execPath(), ["check", "--no-config", lock, file], {
     env: { NO_COLOR: "1" },
   });
   const { success } = await check.exit({ timeoutMs: 180_000 });
