@@ -1,6 +1,6 @@
-/** The outbox: messages that Postgres holds until they are due or the broker can take them.
+/** The outbox: messages that Postgres holds until they are due or the broker can accept them.
  *
- * ETA, retry delays and broker outages are one thing here: a message to publish at a time.
+ * One mechanism serves ETAs, retry delays and broker outages: a message to publish at a given time.
  * @module
  */
 import type { Message } from "../broker/message.ts";
@@ -8,30 +8,30 @@ import type { Sql } from "../database/database.ts";
 import { sanitizeText } from "../database/sanitize_text.ts";
 import { type StoredMessage, toStored } from "../broker/stored_message.ts";
 
-/** A message and when it is due. Unique by (task id, retries) until it is offered to the broker: a second copy of one attempt is not stored. */
+/** A message and its due time. Unique by (task id, retries) until it is offered to the broker: a second copy of one attempt is not stored. */
 export interface OutboxEntry {
   readonly taskId: string;
-  /** Failed attempts that the message counts (its header `retries`). */
+  /** Failed attempts before this message (its header `retries`). */
   readonly retries: number;
-  /** Milliseconds of `performance.now()` at which it is due. The database gets the delay: neither clocks that differ nor one that is
-   * set change it. */
+  /** Due time in milliseconds of `performance.now()`. The database receives the remaining delay, so neither clock skew nor a clock
+   * change affects it. */
   readonly due: number;
   readonly message: Message;
 }
 
-/** What waits in the outbox. */
+/** Statistics of the outbox. */
 export interface OutboxDepth {
-  /** Entries in all. */
+  /** Number of all entries. */
   readonly total: number;
-  /** Entries whose time has come: more than a moment's worth means that the broker or the relay is away. */
+  /** Number of due entries. If it stays above zero, the broker or the relay is down. */
   readonly due: number;
-  /** Seconds that the longest due entry has been waiting; 0 when none is due. */
+  /** Age in seconds of the oldest due entry; 0 when none is due. */
   readonly lag: number;
 }
 
-/** {@linkcode OutboxEntry.due} of a time.
+/** {@linkcode OutboxEntry.due} for an absolute time.
  *
- * @param now by the same clock as `dueAt` */
+ * @param now the present by the same clock as `dueAt` */
 export function dueOf(dueAt: Date, now: Date): number {
   return performance.now() + dueAt.getTime() - now.getTime();
 }
@@ -40,7 +40,7 @@ export function dueOf(dueAt: Date, now: Date): number {
 export const ENTRY_COLUMNS =
   "task_id text, retries integer, delay float8, exchange text, routing_key text, properties text, headers text, body text";
 
-/** Turns {@linkcode ENTRY_COLUMNS} of a source called `entry` into columns of the table. */
+/** Maps {@linkcode ENTRY_COLUMNS} of a source named `entry` to columns of the table. */
 export const ENTRY_VALUES =
   "entry.task_id, entry.retries, statement_timestamp() + entry.delay * interval '1 second', entry.exchange, entry.routing_key, entry.properties::json, entry.headers::json, decode(entry.body, 'base64')";
 
@@ -49,7 +49,7 @@ const ADD = `
   select ${ENTRY_VALUES} from json_to_recordset($1::text::json) as entry (${ENTRY_COLUMNS})
   on conflict do nothing`;
 
-/** Apart from the other, as a worker may only insert. */
+/** A separate statement, because a worker may only insert. */
 const ADD_FRESH = `${ADD} returning task_id, retries`;
 
 const DEPTH = `
@@ -69,7 +69,7 @@ const PAGE = 500;
 /** Values of stamps by the stamp's name. */
 export type StampValues = Readonly<Record<string, readonly unknown[]>>;
 
-/** The table of waiting messages. Relays drain it. */
+/** The table of pending messages. Relays drain it. */
 export class Outbox {
   readonly #database: Sql;
 
@@ -77,17 +77,17 @@ export class Outbox {
     this.#database = database;
   }
 
-  /** Resolves when the entries are committed; those already there are left alone.
+  /** Resolves when the entries are committed; entries that already exist stay unchanged.
    *
-   * @param sql a transaction that they belong to
-   * @throws {DatabaseUnavailable} when they may or may not have been stored */
+   * @param sql the transaction to use
+   * @throws {DatabaseUnavailable} when it is unknown whether they were stored */
   async add(entries: readonly OutboxEntry[], sql: Sql = this.#database): Promise<void> {
     if (entries.length > 0) await sql.query(ADD, [entriesJson(entries)]);
   }
 
-  /** Adds entries and tells which were not there before.
+  /** Adds entries and returns which of them are new.
    *
-   * @param sql the transaction that they belong to
+   * @param sql the transaction to use
    * @throws {DatabaseUnavailable} */
   async addFresh(
     entries: readonly OutboxEntry[],
@@ -99,14 +99,14 @@ export class Outbox {
     return added.map(({ task_id, retries }) => ({ taskId: task_id, retries }));
   }
 
-  /** Makes the messages of revoked tasks due now: a worker that receives one knows that its task is revoked, and continues its workflow.
+  /** Makes the messages of revoked tasks due now. The worker that receives one finds the task revoked and continues its workflow.
    *
    * @throws {DatabaseUnavailable} */
   async hasten(taskIds: readonly string[]): Promise<void> {
     await this.#database.query(HASTEN, [taskIds.map((id) => sanitizeText(id))]);
   }
 
-  /** Ids of the tasks that have one of these stamps and do not run, in pages.
+  /** Pages of ids of tasks that have one of these stamps and are not running.
    *
    * @throws {DatabaseUnavailable} */
   async *findStamped(stamps: StampValues): AsyncGenerator<string[]> {
@@ -139,7 +139,7 @@ export function entriesJson(entries: readonly OutboxEntry[]): string {
   );
 }
 
-/** A task's message as a row: the columns of an entry without its time. */
+/** The columns of an entry without its due time. */
 export function messageRow(
   { taskId, retries, message }: Omit<OutboxEntry, "due">,
 ): StoredMessage & {

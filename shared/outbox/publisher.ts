@@ -1,4 +1,4 @@
-/** Signature -> message -> broker -> confirm, or outbox. */
+/** Publishes signatures: encode, send to the broker, wait for the confirm, fall back to the outbox. */
 import { v7 as newId } from "uuid";
 import { Batch } from "../runtime/batch.ts";
 import type { Broker, PublishOptions, ReplyOptions } from "../broker/broker.ts";
@@ -25,56 +25,56 @@ import { destinationOf, TASK_EXCHANGE } from "../broker/topology.ts";
 import { traceSent, tracing } from "../telemetry/tracing.ts";
 import { withTimeout } from "../runtime/waits.ts";
 
-/** A signature that says where it goes. */
+/** A signature with a destination. */
 export type Submittable = Signature & { options: { queue: string } };
 
-/** Where a submission went. */
+/** The result of a submission. */
 export interface Submitted {
   readonly id: string;
   readonly queue: string;
-  /** Which of the two holds the message now. Direct replies only come by way of the broker. */
+  /** Where the message is stored now. Direct replies arrive only via the broker. */
   readonly via: "broker" | "outbox";
   /** As in the message's headers. */
   readonly argsRepr: string;
   readonly kwargsRepr: string;
 }
 
-/** What a publisher works with. */
+/** Options of a publisher. */
 export interface PublisherOptions {
   readonly broker: Broker;
   readonly outbox: { add(entries: readonly OutboxEntry[]): Promise<unknown> };
-  /** Who sends, for the header `origin`: `gen<pid>@<host>` in Celery's manner. */
+  /** The sender, for the header `origin`: `gen<pid>@<host>`, as Celery writes it. */
   readonly origin: string;
-  /** Called with each message that is durable. */
+  /** Called for each message once it is durable. */
   sent?(message: Message, queue: string): void;
-  /** Default: this machine's. */
+  /** Default: this machine's clock. */
   readonly clock?: Clock;
 }
 
-/** A message due later than this goes through the outbox; a shorter wait is the worker's. */
+/** A message due later than this goes to the outbox; the worker waits out a shorter delay. */
 const OUTBOX_FROM_MS = 1000;
 
-/** Milliseconds after which a caller hears that nothing could hold the task: Retry-After serves it better than waiting. */
+/** Milliseconds after which a caller gets an error when no server can store the task: it can use Retry-After instead of waiting. */
 const ANSWER_MS = 1600;
-/** Milliseconds that the database has in any case, when the broker took long to fail. */
+/** Minimum time in milliseconds for the database after the broker has failed. */
 const LEAST_MS = 600;
-/** Milliseconds that the database has for a message that can go to the broker as well. */
+/** Time in milliseconds for the database when the message can also go to the broker. */
 const DELAYED_MS = 1000;
-/** Messages that may wait for the database: bounds memory while both servers are away. */
+/** Maximum number of messages that wait for the database: bounds memory while both servers are down. */
 const HOLD_MAX = 10_000;
-/** Bytes of their bodies, the last one's not counted: some seconds' work of a database, and a small part of what an API may use. */
+/** Maximum bytes of their bodies, without the last one: a few seconds of work for a database and a small part of an API's memory. */
 const HOLD_MAX_BYTES = 32 * 1024 * 1024;
-/** Bytes of bodies written at once. */
+/** Maximum bytes of bodies in one write. */
 const HOLD_BYTES = 4 * 1024 * 1024;
 
-/** Bytes of one message's body: 64 MiB, as much as any route of the API takes. A broker may take less, and then refuses it. */
+/** Maximum bytes of one message body: 64 MiB, the largest that any API route accepts. A broker with a lower limit rejects it. */
 const BODY_MAX_BYTES = 64 * 1024 * 1024;
 
-/** Puts signatures on the wire, and says so only when something durable holds them. */
+/** Publishes signatures and reports success only when something durable holds them. */
 export class Publisher {
   readonly #broker: Broker;
   readonly #held: Batch<OutboxEntry, void>;
-  /** Entries of which the database was told. */
+  /** Entries that were passed to the database. */
   readonly #storing = new WeakSet<OutboxEntry>();
   readonly #origin: string;
   readonly #clock: Clock;
@@ -103,11 +103,11 @@ export class Publisher {
 
   /** Resolves when the message is durable: confirmed by its queue, or committed to the outbox.
    *
-   * @param options.reply receives the result by direct reply-to, if the message goes to the broker at once
-   * @param options.patient stores a message whose queue or exchange does not exist, and the relay retries. Default `false`
+   * @param options.reply receives the result by direct reply-to, if the message goes to the broker immediately
+   * @param options.patient if the queue or exchange does not exist, stores the message for the relay to retry. Default `false`
    * @throws {Unroutable} when its queue does not exist, unless `patient`
-   * @throws {OutcomeUnknown} when neither broker nor database said in time that it has the message, but either may
-   * @throws {Unavailable} when neither broker nor database could take it */
+   * @throws {OutcomeUnknown} when neither broker nor database confirmed in time, but either may have the message
+   * @throws {Unavailable} when neither broker nor database could accept it */
   async submit(
     signature: Submittable,
     options: { reply?: ReplyOptions; patient?: boolean } = {},
@@ -126,7 +126,7 @@ export class Publisher {
     return { ...submitted, via };
   }
 
-  /** By the broker, else by the outbox. */
+  /** Broker first, then the outbox. */
   async #now(
     entry: OutboxEntry,
     { patient = false, ...options }: PublishOptions & { patient?: boolean },
@@ -146,7 +146,7 @@ export class Publisher {
     }
   }
 
-  /** By the outbox, else by the broker: the message carries its eta, and the worker puts it off. */
+  /** Outbox first, then the broker: the message carries its eta and the worker delays it. */
   async #later(entry: OutboxEntry, options: PublishOptions): Promise<"broker" | "outbox"> {
     const began = performance.now();
     try {
@@ -170,10 +170,10 @@ export class Publisher {
     }
   }
 
-  /** Resolves when the outbox has it.
+  /** Resolves when the outbox has stored it.
    *
-   * @throws {InvalidInput} when it could never be sent: the broker, which would say so, is not asked
-   * @throws {DatabaseUnavailable} also when it took too long; it may have been stored all the same */
+   * @throws {InvalidInput} when the message could never be sent: this path does not ask the broker, which would reject it
+   * @throws {DatabaseUnavailable} also after a timeout, when it may have been stored */
   async #hold(entry: OutboxEntry, limitMs: number): Promise<void> {
     checkHeaders(entry.message.headers);
     const ms = Math.round(limitMs);
@@ -187,7 +187,7 @@ export class Publisher {
     );
   }
 
-  /** What to say of a message that neither has confirmed. */
+  /** The error for a message that neither server has confirmed. */
   #neither(entry: OutboxEntry, refused: Error, unheld: Error): Unavailable {
     const { taskId } = entry;
     const reasons = `${refused.message}; ${unheld.message}`;
@@ -206,21 +206,21 @@ export class Publisher {
   }
 }
 
-/** Whether the broker did not take a message, and may take it later. */
+/** Whether the broker rejected a message for a reason that may pass. */
 function isRefused(error: unknown, patient: boolean): error is CeleriacError {
   return error instanceof BrokerUnavailable ||
     patient && (error instanceof Unroutable || error instanceof TopologyMissing);
 }
 
-/** Whether the outbox could not take a message for reasons of its own, too many that wait for it among them. */
+/** Whether the outbox could not store a message for a reason of its own, such as too many pending messages. */
 function isUnheld(error: unknown): error is CeleriacError {
   return error instanceof CeleriacError && !(error instanceof InvalidInput);
 }
 
-/** The message of a signature, and when it is due, as the outbox takes it.
+/** The message of a signature and its due time, as the outbox stores them.
  *
- * @param context who sends it, in Celery's manner, and when
- * @throws {InvalidInput} when a Python worker would die of the message or lose it, or its body is too large */
+ * @param context sender, as Celery writes it, and current time
+ * @throws {InvalidInput} when a Python worker could not process the message, or its body is too large */
 export function entryOf(
   signature: Submittable & IdentifiedSignature,
   { origin, now }: { origin: string; now: Date },
@@ -248,14 +248,14 @@ export function entryOf(
   };
 }
 
-/** Headers of the sender's own win: they may carry a trace already. */
+/** The sender's own headers take precedence: they may carry a trace already. */
 function traced<Sent extends Submittable & IdentifiedSignature>(signature: Sent): Sent {
   const { task, options } = signature;
   const headers = { ...traceSent(task, options.queue, options.taskId), ...options.headers };
   return { ...signature, options: { ...options, headers } };
 }
 
-/** On our own queues the header `expires` is enough: were the broker to drop the message, nobody would write REVOKED. */
+/** On our own queues the header `expires` is enough. If the broker dropped the message, nothing would write REVOKED. */
 function unexpiring(message: Message): Message {
   const { expiration: _, ...properties } = message.properties;
   return { ...message, properties };

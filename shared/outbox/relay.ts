@@ -1,4 +1,4 @@
-/** The loop that drains the outbox. Any number may run: they share the table by `SKIP LOCKED`. */
+/** The loop that drains the outbox. Any number of relays share the table by `SKIP LOCKED`. */
 import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../broker/broker.ts";
 import type { Destination, Properties } from "../broker/message.ts";
@@ -23,41 +23,41 @@ import { fromStored } from "../broker/stored_message.ts";
 import { waitAtMost } from "../runtime/waits.ts";
 import type { GiveUp } from "../workflows/give_up.ts";
 
-/** What a relay works with. */
+/** Options of a relay. */
 export interface RelayOptions {
   readonly database: Database;
   readonly broker: Broker;
-  /** Takes what can never be sent. */
+  /** Stores messages that can never be sent. */
   readonly letters: Pick<DeadLetters, "add">;
-  /** Makes its record final, and sends what follows. */
+  /** Makes the record final and continues the workflow. */
   readonly giveUp: GiveUp;
-  /** Seconds that a message waits for a queue or an exchange that does not exist while the broker is there. Default a day. */
+  /** Seconds that a message waits for a missing queue or exchange while the broker is up. Default: one day. */
   readonly unroutableSeconds?: number;
-  /** Milliseconds between looks at the table while nothing is due. Default 200. */
+  /** Milliseconds between polls of the table while nothing is due. Default 200. */
   readonly pollMs?: number;
 }
 
-/** Entries taken at once. */
+/** Maximum number of entries leased at once. */
 const BATCH = 200;
-/** Entries whose confirms may be awaited at once. */
+/** Limits of unconfirmed entries. */
 const IN_FLIGHT: Limit = { messages: 1000, bytes: 64 * 1024 * 1024 };
-/** Milliseconds that a round waits for the confirms of its entries; later ones are seen to by a later round. */
+/** Milliseconds that a round waits for the confirms of its entries; a later round handles the rest. */
 const ROUND_MS = 100;
-/** Bytes of bodies taken at once, the last entry's not counted. */
+/** Maximum bytes of bodies leased at once, without the last entry. */
 const BATCH_BYTES = 16 * 1024 * 1024;
-/** Seconds after which a relay takes over what another one took: longer than a confirm takes by default. It is also how long entries
- * wait whose taking was committed when the database went away, and nobody learned of it. */
+/** Seconds after which another relay takes over a leased entry: longer than a confirm takes by default. Entries also wait this long if
+ * their lease was committed but the database connection failed before the relay learned of it. */
 const LEASE_SECONDS = 20;
-/** Seconds that a message waits for its queue: long enough for a person to create it. */
+/** Seconds that a message waits for its queue: long enough for an operator to create it. */
 const UNROUTABLE_SECONDS = 24 * 3600;
-/** Backoff of a message that the broker does not take: one that its queue refuses is retried until it is taken. */
-const PATIENCE = retryPolicy({ maxAttempts: Infinity, base: 1, cap: 300, jitter: 0.2 });
-/** Where a look skips entries of destinations that confirm nothing, the rest is so many times as long as the look. */
-const SKIP_REST = 5;
+/** Backoff of a message that the broker rejects: it is retried until the queue accepts it. */
+const BACKOFF = retryPolicy({ maxAttempts: Infinity, base: 1, cap: 300, jitter: 0.2 });
+/** After a poll that skipped destinations without confirms, the pause is this many times the duration of the poll. */
+const SKIP_PAUSE_FACTOR = 5;
 /** Milliseconds that the database must have answered before a leased message counts as abandoned: after an outage its worker renews first. */
 const STEADY_MS = 10_000;
-/** Another relay may be about to take what is due: looking again at once would be a busy loop. */
-const SHORTEST_REST_MS = 5;
+/** Minimum pause: another relay may be about to lease the due entries, and polling immediately would be a busy loop. */
+const MIN_PAUSE_MS = 5;
 
 interface Entry {
   readonly id: string;
@@ -79,7 +79,7 @@ interface Settled {
   readonly reason: unknown;
 }
 
-/** Publishes what is due, in the order of its time, and removes what the broker has confirmed. */
+/** Publishes due entries in the order of their due times and deletes confirmed ones. */
 export class Relay implements Service {
   readonly #database: Database;
   readonly #broker: Broker;
@@ -90,7 +90,7 @@ export class Relay implements Service {
   readonly #log = getLogger(["celeriac", "relay"]);
   readonly #steadiness = new Steadiness(STEADY_MS);
   readonly #loop = new Loop({ name: "relay", round: () => this.#round() });
-  readonly #load = new Usage();
+  readonly #unconfirmed = new Usage();
   #publishing = Promise.resolve();
   #settled: Settled[] = [];
 
@@ -108,19 +108,21 @@ export class Relay implements Service {
     return this.#loop.start();
   }
 
-  /** Returns when every entry has its outcome: after the broker's bound at the latest. */
+  /** Resolves when every entry has an outcome: at the latest after the broker's confirm timeout. */
   async stop(): Promise<void> {
     await this.#loop.stop();
     await this.#publishing;
-    // What cannot be written now is taken again when its lease ends.
-    await this.#settle().catch((error) => this.#log.warn("Cannot settle: {error}", { error }));
+    // An outcome that cannot be written now is lost: the entry is published again when its lease ends.
+    await this.#settle().catch((error) =>
+      this.#log.warn("Cannot write the outcomes of the outbox: {error}", { error })
+    );
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
 
-  /** Looks at the table now: something was added in this process. */
+  /** Polls the table now, because this process added an entry. */
   wake(): void {
     this.#loop.wake();
   }
@@ -129,12 +131,12 @@ export class Relay implements Service {
     await this.#settle();
     const { status: { state }, unconfirmed } = this.#broker;
     if (state !== "connected" && unconfirmed.length === 0) return this.#pollMs;
-    if (this.#load.reaches(IN_FLIGHT)) return this.#pollMs;
+    if (this.#unconfirmed.reaches(IN_FLIGHT)) return this.#pollMs;
     const began = performance.now();
     const entries = await this.#take(unconfirmed);
     if (entries.length === 0) {
       if (unconfirmed.length === 0) return await this.#untilNext();
-      return Math.max(this.#pollMs, SKIP_REST * (performance.now() - began));
+      return Math.max(this.#pollMs, SKIP_PAUSE_FACTOR * (performance.now() - began));
     }
     entries.sort((one, other) => +one.due_at - +other.due_at || Number(one.id) - Number(other.id));
     const published = Promise.all(entries.map((entry) => this.#publish(entry)));
@@ -145,17 +147,17 @@ export class Relay implements Service {
   }
 
   async #publish(entry: Entry): Promise<void> {
-    this.#load.add(entry);
+    this.#unconfirmed.add(entry);
     try {
       await this.#broker.publish(fromStored(entry));
       this.#settled.push({ entry, reason: undefined });
     } catch (error) {
       this.#settled.push({ entry, reason: error ?? new Error("no reason") });
     }
-    this.#load.remove(entry);
+    this.#unconfirmed.remove(entry);
   }
 
-  /** Writes the outcomes that there are; those that cannot be written now are kept for the next time. */
+  /** Writes the collected outcomes; if the database is down, they are kept for the next round. */
   async #settle(): Promise<void> {
     const settled = this.#settled.splice(0);
     try {
@@ -166,7 +168,7 @@ export class Relay implements Service {
     }
   }
 
-  /** May be repeated. */
+  /** Idempotent. */
   async #write(settled: readonly Settled[]): Promise<void> {
     await this.#remove(settled.filter(({ reason }) => reason === undefined));
     const failed = settled.filter(({ reason }) => reason !== undefined);
@@ -182,7 +184,7 @@ export class Relay implements Service {
     return this.#steadiness.note(this.#database.query<Entry>(TAKE, parameters));
   }
 
-  /** A message that cannot be sent, or whose queue has not existed for long. The broker was there at each of its attempts. */
+  /** Whether a message can never be sent, or its queue has been missing for too long. The broker was up at each attempt. */
   #isHopeless({ entry, reason }: Settled): boolean {
     if (reason instanceof InvalidInput) return true;
     const isLost = reason instanceof Unroutable || reason instanceof TopologyMissing;
@@ -194,7 +196,7 @@ export class Relay implements Service {
     await this.#database.query(REMOVE, [published.map(({ entry }) => entry.id)]);
   }
 
-  /** Makes each a dead letter, once its record is final and its workflow goes on: a relay that dies before leaves the entry to another. */
+  /** Turns each into a dead letter after its record is final and its workflow continued. If the relay dies before, another repeats it. */
   async #giveUp(hopeless: readonly Settled[]): Promise<void> {
     const endings = await Promise.allSettled(
       hopeless.map(({ entry, reason }) => this.#end(entry, reason)),
@@ -202,9 +204,12 @@ export class Relay implements Service {
     const failed = hopeless.filter((_, index) => endings[index]!.status === "fulfilled");
     for (const ending of endings) {
       if (ending.status === "rejected") {
-        this.#log.warn("A message that is given up stays in the outbox for now: {error}", {
-          error: ending.reason,
-        });
+        this.#log.warn(
+          "Cannot dead-letter an unsendable message now: it stays in the outbox: {error}",
+          {
+            error: ending.reason,
+          },
+        );
       }
     }
     await this.#database.transaction(async (sql) => {
@@ -226,20 +231,20 @@ export class Relay implements Service {
     }
   }
 
-  // An async function, so that an entry that cannot even be read fails alone.
+  // Async, so that an unreadable entry fails alone.
   async #end(entry: Entry, reason: unknown): Promise<void> {
     const error = reason instanceof Error ? reason : new Error(String(reason));
     const { task_id: taskId, retries } = entry;
     await this.#giveUpTask({ message: fromStored(entry), taskId, retries }, error);
   }
 
-  /** Entries that were not sent keep their turn; one that the broker does not confirm waits longer each time. */
+  /** Unsent entries keep their due time; each attempt without a confirm backs off longer. */
   async #putBack(failed: readonly Settled[]): Promise<void> {
     const connected = this.#broker.status.state === "connected";
     const rows = failed.map(({ entry: { id, due_at, attempts }, reason }) => {
       const error = sanitizeText(reason instanceof Error ? reason.message : String(reason));
       if (!connected || reason instanceof NotSent) return { id, due_at, attempts, error };
-      const delay = retryDelay(PATIENCE, attempts, Math.random());
+      const delay = retryDelay(BACKOFF, attempts, Math.random());
       return { id, delay, attempts: attempts + 1, error };
     });
     await this.#database.query(PUT_BACK, [JSON.stringify(rows)]);
@@ -253,7 +258,7 @@ export class Relay implements Service {
   async #untilNext(): Promise<number> {
     const { isSteady } = this.#steadiness;
     const [next] = await this.#database.query<{ ms: number | null }>(NEXT_DUE, [isSteady]);
-    return Math.max(SHORTEST_REST_MS, Math.min(this.#pollMs, next?.ms ?? Infinity));
+    return Math.max(MIN_PAUSE_MS, Math.min(this.#pollMs, next?.ms ?? Infinity));
   }
 }
 
@@ -266,11 +271,11 @@ function destinationsJson(destinations: readonly Destination[]): string {
   );
 }
 
-/** Attempts until so many seconds of backoff are over. */
+/** Number of attempts whose backoff adds up to this many seconds. */
 function attemptsWithin(seconds: number): number {
   let attempts = 0;
   for (let waited = 0; waited < seconds; attempts++) {
-    waited += retryDelay(PATIENCE, attempts, 0.5) ?? seconds;
+    waited += retryDelay(BACKOFF, attempts, 0.5) ?? seconds;
   }
   return attempts;
 }

@@ -1,8 +1,8 @@
 /** Statements of the relay. */
 
-/** Takes what is due: $1 entries of $3 bytes at most, for $2 seconds, but those of the destinations $4; leased messages only with $5.
+/** Leases due entries: at most $1 entries or $3 bytes, for $2 seconds, without those of the destinations $4; leased messages only with $5.
  *
- * No transaction stays open while the broker is asked: the lease in due_at does what a lock would, and a single connection (PGlite)
+ * No transaction stays open during publishing. The lease in due_at replaces a lock, and a single connection (PGlite)
  * stays free. */
 export const TAKE = `
   with due as materialized (
@@ -19,13 +19,13 @@ export const TAKE = `
   returning entry.id, taken.due_at, entry.task_id, entry.retries, entry.exchange, entry.routing_key,
     entry.properties, entry.headers, entry.body, entry.attempts`;
 
-/** Removes the entries $1. */
+/** Deletes the entries $1. */
 export const REMOVE = "delete from celeriac.outbox where id = any($1::bigint[])";
 
-/** Apart from the other, as another relay may have taken over and removed it. */
+/** A separate statement, because another relay may have taken over the entry and deleted it. */
 export const GIVE_UP = `${REMOVE} returning id`;
 
-/** Puts back what was not published: with its old time, or after a delay. */
+/** Returns unpublished entries: with their old due time, or after a delay. */
 export const PUT_BACK = `
   update celeriac.outbox as entry
   set due_at = coalesce(failed.due_at, now() + failed.delay * interval '1 second'),

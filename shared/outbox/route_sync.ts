@@ -1,28 +1,28 @@
-/** Writes the queues of an app's contracts into the database, where `celeriac.submit()` looks them up. */
+/** Writes the queues of an app's contracts into the database, where `celeriac.submit()` reads them. */
 import type { Sql } from "../database/database.ts";
 import { Loop } from "../runtime/loop.ts";
 import type { Registry } from "../contracts/registry.ts";
 import type { Service } from "../runtime/service.ts";
 
-/** What is written, and where. */
+/** Options of the sync. */
 export interface RouteSyncOptions {
   readonly database: Sql;
   readonly registry: Registry;
-  /** Seconds from one round to the next. Default 300: during a rollout an older process may write its queues last. */
+  /** Seconds between rounds. Default 300: during a rollout an older process may write its queues last. */
   readonly every?: number;
 }
 
-/** Longest time in seconds from a failed round to the next. */
+/** Maximum time in seconds from a failed round to the next. */
 const LONGEST_RECOVERY = 10;
 
-// In one order everywhere, so that two processes cannot deadlock.
+// Always in the same order, so that two processes cannot deadlock.
 const UPSERT = `
   insert into celeriac.route (task, queue)
   select task, queue from unnest($1::text[], $2::text[]) as given (task, queue) order by task
   on conflict (task) do update set queue = excluded.queue, updated_at = now()
   where route.queue <> excluded.queue`;
 
-/** Writes now and at each interval. Rows of tasks that the app no longer has stay. */
+/** Writes at the start and at each interval. Rows of tasks that left the app stay. */
 export class RouteSync implements Service {
   readonly #options: RouteSyncOptions;
   readonly #loop: Loop;

@@ -5,10 +5,10 @@ import { ConfigurationError } from "../errors.ts";
 import type { Registry } from "../contracts/registry.ts";
 import { QUEUE_PREFIX } from "../broker/topology.ts";
 
-/** The queue of a Celery app that names none (`task_default_queue`). */
+/** The default queue of a Celery app (`task_default_queue`). */
 const CELERY_QUEUE = "celery";
 
-/** Celery's tasks that run another: they go where that one goes. */
+/** Celery's tasks that run another task: they go to that task's queue. */
 const SERIES: ReadonlySet<string> = new Set(["celery.map", "celery.starmap"]);
 
 /** Chooses the queue of a task. */
@@ -16,8 +16,8 @@ export class TaskRouter {
   readonly #registry: Pick<Registry, "get">;
   readonly #patterns: readonly { matches: RegExp; queue: string }[];
 
-  /** @param routes `pattern=queue`, where `*` in a pattern is any text; the first that fits counts
-   * @throws {ConfigurationError} when one is not of that form
+  /** @param routes `pattern=queue`, where `*` matches any text; the first match decides
+   * @throws {ConfigurationError} when one does not have that form
    *
    * @example
    * ```ts
@@ -45,7 +45,7 @@ export class TaskRouter {
     });
   }
 
-  /** The queue that a signature is sent to. */
+  /** The queue of a signature. */
   queueOf({ task, kwargs, options }: Pick<Signature, "task" | "kwargs" | "options">): string {
     if (options.queue) return options.queue;
     if (options.routingKey && !options.exchange) return options.routingKey;
@@ -57,7 +57,7 @@ export class TaskRouter {
     return this.#byName(task);
   }
 
-  /** Whether all of these run on our own workers. */
+  /** Whether our own workers run all of these. */
   areOurs(signatures: readonly Signature[]): boolean {
     return signatures.every((signature) => this.queueOf(signature).startsWith(QUEUE_PREFIX));
   }

@@ -1,35 +1,35 @@
-/** Micro-batches: many small writes become a few large ones, and each caller still gets an answer of its own. */
+/** Micro-batches: collects many small writes into a few large ones and returns each caller its own result. */
 import { CeleriacError, Unavailable } from "../errors.ts";
 import type { Service } from "./service.ts";
 
-/** What to do with items whose flush failed: try them all again after so many milliseconds, also while later items are flushed
- * (`asideMs`), try each half of them alone, or reject them. */
+/** What to do with the items of a failed flush: retry all of them after this many milliseconds (`asideMs`: without holding up later
+ * items), retry each half separately, or reject them. */
 export type Verdict = number | { readonly asideMs: number } | "split" | "reject";
 
-/** How to batch. */
+/** Options of a batch. */
 export interface BatchOptions<Item, Result> {
-  /** What is batched, for errors: `results`. */
+  /** Name of the items, for errors: `results`. */
   readonly name: string;
-  /** Writes items, in the order of their arrival; resolves with a result for each. */
+  /** Writes items in the order of their arrival; resolves with one result per item. */
   flush(items: readonly Item[]): Promise<readonly Result[]>;
-  /** Judges a failed flush. Default: `reject`.
+  /** Decides about a failed flush. Default: `reject`.
    *
-   * @param attempt how often these items have failed, from 1
-   * @param items those of the failed flush */
+   * @param attempt failures of these items so far, from 1
+   * @param items the items of the failed flush */
   failed?(error: unknown, attempt: number, items: readonly Item[]): Verdict;
-  /** Items in one flush. Default 500. */
+  /** Maximum number of items in one flush. Default 500. */
   readonly size?: number;
-  /** Weight in one flush; a single item may weigh more. Default: no limit. */
+  /** Maximum weight of one flush; a single item may exceed it. Default: no limit. */
   readonly weight?: number;
-  /** What an item weighs, such as its bytes. */
+  /** Weight of an item, such as its bytes. */
   weigh?(item: Item): number;
-  /** Milliseconds that the first item waits for others while nothing is being flushed. Default 2. */
+  /** Milliseconds that the first item waits for others while no flush is running. Default 2. */
   readonly delayMs?: number;
-  /** Flushes at a time. More than one gives up the order. Default 1. */
+  /** Maximum number of concurrent flushes. More than one gives up the order. Default 1. */
   readonly flushes?: number;
-  /** Items that may wait; more are refused. Default: no limit. */
+  /** Maximum number of pending items; further items are rejected. Default: no limit. */
   readonly limit?: number;
-  /** Weight that may wait, the last item's not counted; more is refused. Default: no limit. */
+  /** Maximum weight of pending items, without the last one; further items are rejected. Default: no limit. */
   readonly limitWeight?: number;
 }
 
@@ -39,13 +39,13 @@ interface Waiting<Item, Result> {
   readonly reject: (error: unknown) => void;
 }
 
-/** Collects items for a moment and flushes them together. While one flush runs the next batch gathers. */
+/** Collects items briefly and flushes them together. The next batch fills while a flush is running. */
 export class Batch<Item, Result> implements Service {
   readonly #options: BatchOptions<Item, Result>;
   #waiting: Waiting<Item, Result>[] = [];
   #weight = 0;
   #flushing = 0;
-  /** Batches that are tried again while later ones are flushed. */
+  /** Batches that are retried while later ones are flushed. */
   #aside = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopping = false;
@@ -57,14 +57,14 @@ export class Batch<Item, Result> implements Service {
     this.#options = options;
   }
 
-  /** Items that wait for a flush; those being flushed not counted. */
+  /** Number of pending items, without those being flushed. */
   get waiting(): number {
     return this.#waiting.length;
   }
 
-  /** @param signal ends the waiting: an item that is not being flushed yet is taken out, one that is may be written all the same
-   * @throws {Unavailable} when too much waits
-   * @throws {CeleriacError} when stopped; else whatever ended the item's flush, or the signal's reason */
+  /** @param signal cancels a pending item; an item already being flushed may still be written
+   * @throws {Unavailable} when too many items are pending
+   * @throws {CeleriacError} when stopped; otherwise the error of the item's flush, or the signal's reason */
   add(item: Item, signal?: AbortSignal): Promise<Result> {
     const { name, size = 500, delayMs = 2, flushes = 1, weigh = () => 0 } = this.#options;
     const { limit = Infinity, limitWeight = Infinity } = this.#options;
@@ -100,7 +100,7 @@ export class Batch<Item, Result> implements Service {
     return Promise.resolve();
   }
 
-  /** Flushes what waits. Items that fail now are rejected instead of being tried again for ever. */
+  /** Flushes the pending items. Items that fail now are rejected instead of retried forever. */
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const go of this.#hurry) go();
@@ -175,7 +175,7 @@ export class Batch<Item, Result> implements Service {
     }
   }
 
-  /** Tries a batch again without keeping the place of a flush. */
+  /** Retries a batch without occupying one of the concurrent flushes. */
   async #setAside(batch: readonly Waiting<Item, Result>[], ms: number): Promise<void> {
     this.#aside++;
     await this.#pause(ms);

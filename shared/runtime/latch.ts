@@ -1,11 +1,11 @@
-/** A value that comes and goes, and can be waited for. */
+/** A value that can be set, cleared and awaited. */
 
 interface Waiter<Value> {
   readonly resolve: (value: Value) => void;
   readonly reject: (reason: unknown) => void;
 }
 
-/** Holds a value while there is one; whoever needs it waits for it.
+/** Holds a value while there is one; callers can wait for the next one.
  *
  * @example
  * ```ts
@@ -30,25 +30,25 @@ export class Latch<Value> {
     return this.#value;
   }
 
-  /** Gives the value to all who wait and all who come. */
+  /** Sets the value and resolves all pending and later waits. */
   set(value: Value): void {
     this.#value = value;
     for (const waiter of this.#take()) waiter.resolve(value);
   }
 
-  /** Takes the value away: who comes now waits. */
+  /** Clears the value: later calls wait again. */
   clear(): void {
     this.#value = undefined;
   }
 
-  /** Takes the value away and ends all waiting, now and later. */
+  /** Clears the value and rejects all pending and later waits. */
   fail(reason: unknown): void {
     this.#value = undefined;
     this.#failure = { reason };
     for (const waiter of this.#take()) waiter.reject(reason);
   }
 
-  /** Resolves with the value as soon as there is one; rejects with the signal's reason, or with that of {@linkcode fail}. */
+  /** Resolves with the value once there is one; rejects with the signal's reason, or with that of {@linkcode fail}. */
   wait(signal?: AbortSignal): Promise<Value> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#failure) return Promise.reject(this.#failure.reason);

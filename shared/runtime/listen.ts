@@ -3,12 +3,12 @@ import { getLogger } from "@logtape/logtape";
 import { ConfigurationError } from "../errors.ts";
 import { pause } from "./waits.ts";
 
-/** Where to listen. */
+/** Address to listen on. */
 export interface ListenOptions {
   readonly hostname: string;
-  /** 0 takes a free one. */
+  /** 0 chooses a free port. */
   readonly port: number;
-  /** The flag that chooses the port. */
+  /** The flag that sets the port, for errors. */
   readonly flag: "--port" | "--health-port";
 }
 

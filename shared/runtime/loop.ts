@@ -1,19 +1,19 @@
-/** A service that does the same again and again. */
+/** A service that repeats a round of work. */
 import { getLogger } from "@logtape/logtape";
 import { DatabaseUnavailable } from "../errors.ts";
 import type { Service } from "./service.ts";
 
-/** What a loop does. */
+/** Options of a loop. */
 export interface LoopOptions {
-  /** For the log: `relay`. */
+  /** Name for the log: `relay`. */
   readonly name: string;
-  /** One round; resolves with the milliseconds to rest before the next. What it throws is logged, and the loop goes on. */
+  /** One round; resolves with the milliseconds to wait before the next. Errors are logged and the loop continues. */
   round(): Promise<number>;
-  /** Milliseconds to rest after a round that failed. Default 1,000. */
+  /** Milliseconds to wait after a failed round. Default 1,000. */
   readonly recoveryMs?: number;
 }
 
-/** Runs rounds until it is stopped; a round in hand is finished first. */
+/** Runs rounds until it is stopped; a running round finishes first. */
 export class Loop implements Service {
   readonly #options: LoopOptions;
   readonly #log;
@@ -43,7 +43,7 @@ export class Loop implements Service {
     return this.stop();
   }
 
-  /** Ends the present rest, or the next one if a round is in hand. */
+  /** Ends the current wait, or skips the next one if a round is running. */
   wake(): void {
     this.#woken = true;
     this.#wake();
@@ -63,7 +63,7 @@ export class Loop implements Service {
     try {
       return await round();
     } catch (error) {
-      // The database says itself that it is away, once.
+      // The database logs its own outage, once.
       if (!(error instanceof DatabaseUnavailable)) {
         this.#log.error("A round of the {name} failed: {error}", { name, error });
       }

@@ -1,7 +1,7 @@
-/** What every long-lived part of the house can do.
+/** The interface of every long-lived component.
  *
- * A constructor only assigns; {@linkcode Service.start} acts. `start` is idempotent. `stop` may be
- * called twice, or before `start`, and returns only when everything is at rest.
+ * Constructors only assign; {@linkcode Service.start} does the work. `start` is idempotent. `stop` may be
+ * called twice, or before `start`, and resolves when nothing runs any more.
  */
 export interface Service extends AsyncDisposable {
   start(): Promise<void>;

@@ -1,6 +1,6 @@
-/** Whether a server has answered for long enough that others have reached it as well. */
+/** Whether a server has answered long enough for other clients to have reconnected as well. */
 
-/** Notes answers and failures of a server.
+/** Records answers and failures of a server.
  *
  * @example
  * ```ts
@@ -18,17 +18,17 @@ export class Steadiness {
   /** Milliseconds of `performance.now()`. */
   #since: number | undefined;
 
-  /** @param steadyMs milliseconds without a failure that it takes */
+  /** @param steadyMs milliseconds without a failure after which the server counts as steady */
   constructor(steadyMs: number) {
     this.#steadyMs = steadyMs;
   }
 
-  /** Whether the server has answered for so long, without a failure. */
+  /** Whether the server has answered for `steadyMs` without a failure. */
   get isSteady(): boolean {
     return this.#since !== undefined && performance.now() - this.#since >= this.#steadyMs;
   }
 
-  /** Notes how a question ends; resolves and rejects as it does. */
+  /** Records the outcome of a request; resolves and rejects as it does. */
   async note<Answer>(asked: Promise<Answer>): Promise<Answer> {
     try {
       const answer = await asked;

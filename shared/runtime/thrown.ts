@@ -1,18 +1,18 @@
-/** Reads whatever was thrown. A handler may throw a value of any kind: also a revoked proxy, or an error whose properties throw when they
- * are read. Nothing here throws. */
+/** Reads thrown values safely. A handler may throw any value: even a revoked proxy, or an error whose getters throw.
+ * Nothing here throws. */
 import { isDeepStrictEqual as equal } from "node:util";
 import { repr } from "../celery/repr.ts";
 
-/** Stands for a value that throws when it is read. */
+/** Replaces a value that throws when it is read. */
 const UNREADABLE = "(unreadable)";
 
-/** Names that classes of users inherit: their own class says more. */
+/** Names of built-in errors that subclasses inherit; the name of the subclass is more specific. */
 const INHERITED: ReadonlySet<string> = new Set([
   ...["Error", "TypeError", "RangeError", "SyntaxError", "URIError", "ReferenceError", "EvalError"],
   ...["AggregateError", "SuppressedError"],
 ]);
 
-/** Whether it is an error.
+/** Whether a value is an error.
  *
  * @example
  * ```ts
@@ -32,7 +32,7 @@ export function isError(value: unknown): value is Error {
   }
 }
 
-/** A property of an error; a text that says so where it throws when it is read. */
+/** A property of an error, or a text that says that reading it throws. */
 export function property(error: Error, name: string): unknown {
   try {
     return (error as unknown as Record<string, unknown>)[name];
@@ -41,7 +41,7 @@ export function property(error: Error, name: string): unknown {
   }
 }
 
-/** Text as it is, anything else as Python would show it. */
+/** A string unchanged, anything else as Python's `repr` shows it. */
 export function textOf(value: unknown): string {
   if (typeof value === "string") return value;
   try {
@@ -51,14 +51,14 @@ export function textOf(value: unknown): string {
   }
 }
 
-/** What was thrown and is no error: a JSON scalar as it is, anything else as text. */
+/** A thrown value that is not an error: a JSON scalar unchanged, anything else as text. */
 export function plainThrown(value: unknown): string | number | boolean | null {
   if (typeof value === "string" || typeof value === "boolean" || value === null) return value;
   if (typeof value === "number" && Number.isFinite(value)) return value;
   return value === undefined ? "undefined" : textOf(value);
 }
 
-/** The most telling name of an error: a class that does not name its errors inherits the name of a built-in one. */
+/** The most specific name of an error: a class that sets no `name` inherits that of a built-in one. */
 export function nameOf(error: Error): string {
   const name = property(error, "name");
   if (typeof name === "string" && name !== "" && !INHERITED.has(name)) return name;
@@ -66,16 +66,16 @@ export function nameOf(error: Error): string {
     const { name: own } = error.constructor;
     if (typeof own === "string" && own !== "") return own;
   } catch {
-    // The name that it gives itself is all there is.
+    // Only the name that it sets is available.
   }
   return textOf(name ?? "Error");
 }
 
-/** Arguments of an error that are taken along. */
+/** Maximum number of arguments that are kept. */
 const MAX_ARGS = 32;
 
-/** What an error lists as its arguments in `args`, for Python's class: JSON values, and text in place of what JSON does not hold;
- * `undefined` where it lists none. */
+/** The arguments that an error lists in `args`, for Python's class: JSON values, and text for what JSON cannot represent;
+ * `undefined` if it lists none. */
 export function argsOf(error: Error): unknown[] | undefined {
   const args = property(error, "args");
   try {
@@ -91,30 +91,30 @@ function plainArgument(value: unknown): unknown {
     const plain: unknown = text === undefined ? undefined : JSON.parse(text);
     if (text !== undefined && equal(plain, value)) return plain;
   } catch {
-    // Shown instead.
+    // The text is shown instead.
   }
   return textOf(value);
 }
 
-/** The errors that an `AggregateError` or a `SuppressedError` holds. */
+/** The errors of an `AggregateError` or a `SuppressedError`. */
 export function reasonsOf(error: Error): readonly unknown[] {
   try {
     if (error instanceof AggregateError) return Array.from(error.errors);
     if (error instanceof SuppressedError) return [error.error, error.suppressed];
   } catch {
-    // Unreadable ones say nothing.
+    // Unreadable ones are left out.
   }
   return [];
 }
 
-/** What was thrown, in a line: `TypeError: boom`. */
+/** A thrown value in one line: `TypeError: boom`. */
 export function summaryOf(thrown: unknown): string {
   if (!isError(thrown)) return textOf(plainThrown(thrown));
   const message = textOf(property(thrown, "message"));
   return message === "" ? nameOf(thrown) : `${nameOf(thrown)}: ${message}`;
 }
 
-/** What zod, or another schema library, found; of an issue that cannot be read, that.
+/** The issues that zod or another schema library found; an unreadable issue becomes one that says so.
  *
  * @example
  * ```ts
@@ -137,9 +137,9 @@ export function plainIssues(issues: readonly unknown[]): { path: string[]; messa
   });
 }
 
-/** What takes the place of a value that cannot be read at all: a handler does not escape its outcome by what it throws.
+/** Replaces a value that cannot be read at all, so that a handler cannot avoid an outcome by throwing it.
  *
- * @param cause what reading it threw */
+ * @param cause the error that reading it threw */
 export function unreadable(cause: unknown): TypeError {
   return new TypeError(
     `Cannot read what was thrown because reading it throws (${summaryOf(cause)}): throw an Error`,

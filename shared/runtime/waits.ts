@@ -1,8 +1,8 @@
-/** Waiting that something else may end.
+/** Waits that can end early.
  * @module
  */
 
-/** Resolves after so many milliseconds, at once when the signal is or becomes aborted.
+/** Resolves after `ms` milliseconds, or immediately when the signal is or becomes aborted.
  *
  * @example
  * ```ts
@@ -22,9 +22,9 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   signal.removeEventListener("abort", end);
 }
 
-/** Resolves with the first of these promises, after so many milliseconds at the latest.
+/** Resolves with the first of these promises, or after `ms` milliseconds.
  *
- * @throws what the first of them that ends throws
+ * @throws the error of the first promise to settle, if it rejects
  * @example
  * ```ts
  * import { waitAtMost } from "./waits.ts";
@@ -42,7 +42,7 @@ export async function waitAtMost(ms: number, ...events: Promise<unknown>[]): Pro
   }
 }
 
-/** Resolves or rejects as the work does, unless the signal comes first; the work goes on all the same, and nobody hears how it ends.
+/** Settles as the work does, unless the signal aborts first. The work then continues and its outcome is ignored.
  *
  * @throws the signal's reason
  * @example
@@ -69,10 +69,10 @@ export async function unlessAborted<Result>(
   }
 }
 
-/** Resolves or rejects as the work does, if that is in time; a signal tells the work when it is not, and it may go on all the same.
+/** Settles as the work does if it ends in time. Otherwise a signal tells the work to stop; it may continue nevertheless.
  *
- * @param late makes the error for work that takes longer
- * @throws what `late` makes
+ * @param late creates the error for work that takes too long
+ * @throws the error that `late` creates
  * @example
  * ```ts
  * import { withTimeout } from "./waits.ts";

@@ -1,8 +1,8 @@
-/** The one catalogue of what happens. Logs, metrics, Celery's event exchange and tests feed on it. */
+/** The catalogue of task events. Logs, metrics, Celery's event exchange and tests subscribe to it. */
 
-/** Something that happened to a task in a worker; the names are Celery's (celery/events/event.py), in our spelling. */
+/** An event of a task in a worker; the names are Celery's (celery/events/event.py), in our spelling. */
 export type TaskEvent =
-  /** A task that a worker sent: what follows another one, or what a handler submitted. */
+  /** A worker sent a task: a follower in a workflow, or a submission by a handler. */
   | {
     readonly type: "task-sent";
     readonly id: string;
@@ -74,7 +74,7 @@ export type TaskEvent =
     readonly id: string;
     readonly name: string;
     readonly until: Date;
-    /** It came before its time, this worker does not know its task, its task is in flight already, or it has waited here for long. */
+    /** The message was early, its task unknown to this worker or already in flight, or it had been unacked for too long. */
     readonly why: "early" | "unknown" | "duplicate" | "parked";
   }
   | {
@@ -84,7 +84,7 @@ export type TaskEvent =
     readonly reason: string;
     readonly message: string;
   }
-  /** It did what its contract does not allow, and was denied or ended for it. */
+  /** A handler tried what its contract does not allow, and was denied or ended. */
   | {
     readonly type: "task-violated";
     readonly id: string;
@@ -92,7 +92,7 @@ export type TaskEvent =
     readonly violation: string;
     readonly what: string;
   }
-  /** Its handler held the worker's event loop so many seconds; not `sure` when others ran beside it. */
+  /** A handler blocked the worker's event loop for this many seconds; `sure` is false when other handlers ran at the same time. */
   | {
     readonly type: "task-blocked";
     readonly id: string;
@@ -100,7 +100,7 @@ export type TaskEvent =
     readonly seconds: number;
     readonly sure: boolean;
   }
-  /** Its handler left an error uncaught; `late` when the run was over by then. */
+  /** A handler left an uncaught error; `late` if the attempt had already ended. */
   | {
     readonly type: "task-uncaught";
     readonly id: string;
@@ -109,7 +109,7 @@ export type TaskEvent =
     readonly late: boolean;
   };
 
-/** Hears events. Must not throw and must not wait. */
+/** Receives events. Must not throw and must not block. */
 export type EventListener = (event: TaskEvent) => void;
 
 /** One emitter, many listeners, called in the order of registration. */

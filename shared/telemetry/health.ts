@@ -1,39 +1,39 @@
-/** Health for machines: `/livez`, `/readyz` and `/metrics`, on API and worker alike. */
+/** Health endpoints: `/livez`, `/readyz` and `/metrics`, for API and worker. */
 import { Hono } from "hono";
 import type { BrokerStatus } from "../broker/broker.ts";
 import type { Metrics } from "./metrics.ts";
 
-/** How a part is doing. */
+/** The status of one component. */
 export interface HealthStatus {
   readonly ok: boolean;
-  /** One word or two: `connected`, `unreachable`. */
+  /** One or two words: `connected`, `unreachable`. */
   readonly state: string;
-  /** What an operator should read; never holds a password. */
+  /** The reason for operators; never contains a password. */
   readonly reason?: string;
 }
 
-/** A part to look at. */
+/** A health check of one component. */
 export interface Check {
-  /** Key in the answer. */
+  /** Key in the response. */
   readonly name: string;
   look(): HealthStatus | Promise<HealthStatus>;
 }
 
-/** What to look at. */
+/** Options of the health routes. */
 export interface HealthOptions {
-  /** Any that fails means: restart me. */
+  /** Checks whose failure means: restart the process. */
   readonly live: readonly Check[];
-  /** Those that mean: send me no work. */
+  /** Checks whose failure means: send no work. */
   readonly ready: readonly Check[];
-  /** Whether all of `ready` must be well, or any one. Default `all`. */
+  /** Whether all checks of `ready` must pass, or any one. Default `all`. */
   readonly readyWhen?: "all" | "any";
   readonly metrics: Metrics;
 }
 
-/** Milliseconds that one check may take: probes give up after a few seconds themselves. */
+/** Milliseconds that one check may take: probes time out after a few seconds themselves. */
 const CHECK_LIMIT_MS = 2000;
 
-/** Routes that answer 200 when well and 503 when not, with the state and reason of each part. */
+/** Routes that answer 200 when healthy and 503 otherwise, with state and reason of each component. */
 export function healthRoutes({ live, ready, readyWhen = "all", metrics }: HealthOptions): Hono {
   const answer = async (checks: readonly Check[], when: "all" | "any") => {
     const verdicts = await Promise.all(
@@ -74,9 +74,9 @@ async function bounded(check: Check): Promise<HealthStatus> {
   }
 }
 
-/** Looks at a broker.
+/** Checks a broker.
  *
- * @param fine states that do. A worker consumes while publishing is `blocked`; an API does not publish then.
+ * @param fine states that count as healthy. A worker consumes while publishing is `blocked`; an API cannot publish then.
  *
  * @example
  * ```ts
@@ -97,10 +97,10 @@ export function brokerCheck(
   };
 }
 
-/** Looks at a database: whether it answers and takes writes, and whether its tables are those that this program knows.
+/** Checks a database: it answers, accepts writes, and has the schema of this version.
  *
  * @param pending names of the migrations that have not run
- * @param readOnly why nothing can be written; `undefined` when writes are taken */
+ * @param readOnly why the database rejects writes; `undefined` when it accepts them */
 export function databaseCheck(
   pending: () => Promise<readonly string[]>,
   readOnly: () => Promise<string | undefined>,

@@ -1,21 +1,21 @@
-/** Logs go to standard error, so that standard output stays for what a command prints. */
+/** Logs go to standard error: standard output holds only what a command prints. */
 import { configure, getLogger, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { jsonLine, jsonText, plainText, textLine } from "./log_format.ts";
 
-/** Milliseconds that a record below `warning` waits for company: one write for many lines costs a tenth of one write each. */
+/** Milliseconds that a record below `warning` may wait for others: writing many lines at once costs a tenth per line. */
 const GATHER_MS = 20;
 
-/** Characters that wait at most. */
+/** Maximum number of buffered characters. */
 const GATHER_MAX = 64 * 1024;
 
 const LEVELS = ["debug", "info", "warning", "error"] as const;
 
-/** Where the lines that every task causes are written. LogTape costs ten times as much a line: it is for the rest. */
+/** Writer for the lines of every task. LogTape costs ten times as much per line, so it serves everything else. */
 export interface Log {
   /** Writes one line, unless its level is below the log's.
    *
-   * @param logger name of what writes it, as `worker`
-   * @param fields for the JSON format only: `message` says it all */
+   * @param logger name of the component, such as `worker`
+   * @param fields for the JSON format only: `message` is complete without them */
   write(
     level: (typeof LEVELS)[number],
     logger: string,
@@ -24,9 +24,9 @@ export interface Log {
   ): void;
 }
 
-/** Sends every record of Celeriac to standard error. Called once, by the entry point.
+/** Sends every record of Celeriac to standard error. The entry point calls it once.
  *
- * Records at `warning` and above are written at once, together with what came before them; others
+ * Records at `warning` and above are written immediately, together with buffered ones; others
  * within 20 ms, and when the process exits. */
 export async function startLog(
   options: { level: (typeof LEVELS)[number]; format: "text" | "json" },
@@ -55,19 +55,19 @@ export async function startLog(
   };
 }
 
-/** Gathers lines and writes many at once. */
+/** Buffers lines and writes many at once. */
 export class LogOutput {
   readonly #write: (bytes: Uint8Array) => number;
   readonly #encoder = new TextEncoder();
   #text = "";
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param write takes bytes and returns how many of them it took */
+  /** @param write writes bytes and returns how many of them it wrote */
   constructor(write: (bytes: Uint8Array) => number) {
     this.#write = write;
   }
 
-  /** @param now writes it, and what waits, before this returns */
+  /** @param now writes it and all buffered lines before this returns */
   add(line: string, now: boolean): void {
     this.#text += line;
     if (now || this.#text.length >= GATHER_MAX) return this.flush();
@@ -76,7 +76,7 @@ export class LogOutput {
     Deno.unrefTimer(this.#timer);
   }
 
-  /** Writes what waits. Lines are lost where standard error is closed: there is no place to say so. */
+  /** Writes the buffered lines. If standard error is closed, they are lost: no other output exists. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -85,7 +85,7 @@ export class LogOutput {
     try {
       while (bytes.length > 0) bytes = bytes.subarray(this.#write(bytes));
     } catch {
-      // The reader of standard error is gone: a log must not end the process.
+      // The reader of standard error is gone. Logging must not end the process.
     }
   }
 }

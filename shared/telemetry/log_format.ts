@@ -1,8 +1,8 @@
-/** How a log record becomes text: for people, or as JSON for log collectors. Pure. */
+/** Formats a log record: as text for people, or as JSON for log collectors. Pure. */
 import type { LogLevel, LogRecord } from "@logtape/logtape";
 import { isError } from "../runtime/thrown.ts";
 
-/** Characters of one record; the rest of a longer one is left out, and its length is given. */
+/** Maximum characters of one record; a longer one is truncated, with its length. */
 const MAX_TEXT = 64 * 1024;
 
 /** Category of what handlers log, below `celeriac`. */
@@ -20,8 +20,8 @@ const LABELS: Readonly<Record<LogLevel, string>> = {
 /** Formats a record for people: time, level, logger, message.
  *
  * Control characters are escaped, so that no text of a caller can move a terminal's cursor. A record
- * starts in the first column and every further line of it is indented, so that no text of a caller
- * can forge a record. Properties of a handler's line that its message does not name follow as
+ * starts in the first column and its further lines are indented, so that no text of a caller
+ * can forge a record. Properties of a handler's record that its message does not use follow as
  * `name=value`.
  *
  * @example
@@ -49,7 +49,7 @@ export function textLine(record: LogRecord): string {
   return plainText(timestamp, level, category.slice(1).join("."), text);
 }
 
-/** One line for people, of its parts. */
+/** Assembles one line of text. */
 export function plainText(time: number, level: LogLevel, logger: string, text: string): string {
   return `${iso(time)} ${LABELS[level].padEnd(5)} ${escapeText(logger)}: ${
     escapeText(bounded(text))
@@ -59,8 +59,8 @@ export function plainText(time: number, level: LogLevel, logger: string, text: s
 /** Formats a record as one line of JSON: `time` (ISO 8601, UTC), `level`, `logger`, `message`, and the
  * record's properties in `fields`.
  *
- * Errors become `{name, message, stack, cause}`, bigints strings, maps and sets lists; a value that
- * cannot be read becomes text that says so.
+ * Errors become `{name, message, stack, cause}`, bigints strings, maps and sets lists; an unreadable
+ * value becomes text that says so.
  *
  * @example
  * ```ts
@@ -89,7 +89,7 @@ export function jsonLine(record: LogRecord): string {
   return jsonText(timestamp, level, category.slice(1).join("."), messageOf(record), properties);
 }
 
-/** One line of JSON, of its parts. */
+/** Assembles one line of JSON. */
 export function jsonText(
   timestamp: number,
   level: LogLevel,
@@ -106,13 +106,13 @@ export function jsonText(
     const field = fields[name] = readable(properties, name);
     scalar &&= isScalar(field);
   }
-  // A replacer costs more than all the rest.
+  // A replacer costs more than everything else.
   const whole = scalar ? JSON.stringify({ ...head, fields }) : json({ ...head, fields });
   const fits = whole.length <= MAX_TEXT;
   return `${escapeJson(fits ? whole : json({ ...head, fields: bounded(json(fields)) }))}\n`;
 }
 
-/** Escapes what a terminal or a line-based reader would act on: C0 and C1 controls, line separators and
+/** Escapes what a terminal or a line-based reader would interpret: C0 and C1 controls, line separators and
  * marks that reorder text. A line feed starts an indented line. */
 export function escapeText(text: string): string {
   return HARMLESS.test(text) ? text : text.replaceAll(CONTROL, (character) => {
@@ -129,7 +129,7 @@ const HARMLESS = /^[\x20-\x7e]*$/;
 
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 
-/** `JSON.stringify` leaves DEL, C1 controls and line separators as they are. */
+/** `JSON.stringify` does not escape DEL, C1 controls and line separators. */
 function escapeJson(text: string): string {
   return HARMLESS.test(text)
     ? text
@@ -139,7 +139,7 @@ function escapeJson(text: string): string {
 let isoTime = -1;
 let isoText = "";
 
-/** Many lines share a millisecond. */
+/** Cached, because many lines share a millisecond. */
 function iso(time: number): string {
   if (time !== isoTime) {
     isoTime = time;
@@ -154,7 +154,7 @@ function messageOf({ message }: LogRecord): string {
   return message.map(valueText).join("");
 }
 
-/** Properties of a handler's line that its message does not name. */
+/** Properties of a handler's record that its message does not use. */
 function unnamed({ category, rawMessage, properties }: LogRecord): string {
   if (category[1] !== TASK) return "";
   const template = typeof rawMessage === "string" ? rawMessage : "";
@@ -169,7 +169,7 @@ function unnamed({ category, rawMessage, properties }: LogRecord): string {
     .join("");
 }
 
-/** A value as text: strings as they are, errors with their stack. Never throws. */
+/** A value as text: strings unchanged, errors with their stack. Never throws. */
 export function valueText(value: unknown): string {
   if (typeof value === "string") return value;
   try {
@@ -207,7 +207,7 @@ function json(value: unknown): string {
   }
 }
 
-/** For records that hold something cyclic or unreadable: scalars as they are, the rest as text. */
+/** For cyclic or unreadable records: scalars unchanged, everything else as text. */
 function scalarOrText(value: unknown): unknown {
   return isScalar(value) ? value : valueText(value);
 }

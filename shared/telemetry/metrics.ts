@@ -1,10 +1,10 @@
-/** Metrics for Prometheus: one registry an instance, so that two can live in one process. */
+/** Prometheus metrics, with one registry per instance, so that two can exist in one process. */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { BrokerStatus } from "../broker/broker.ts";
 import type { EventListener } from "./events.ts";
 import { SandboxMetrics } from "./sandbox_metrics.ts";
 
-/** Buckets of durations, seconds: from a cached answer to a long task. */
+/** Histogram buckets in seconds: from a cached response to a long task. */
 const SECONDS = [
   0.001,
   0.0025,
@@ -24,7 +24,7 @@ const SECONDS = [
   300,
 ];
 
-/** Task names that get a series of their own. Names come from outside: what comes later is counted as {@linkcode OTHER}. */
+/** Maximum number of task names with a series of their own. Names come from outside: further ones count as {@linkcode OTHER}. */
 const NAMES_MAX = 500;
 
 const OTHER = "other";
@@ -36,17 +36,17 @@ const BROKER_STATES: readonly BrokerStatus["state"][] = [
   "blocked",
 ];
 
-/** What {@linkcode Metrics} counts of one request. */
+/** The observation of one request. */
 export interface RequestObservation {
   readonly method: string;
   /** The route's pattern, never the path. */
   readonly route: string;
   readonly status: number;
-  /** Seconds until the head of the answer. */
+  /** Seconds until the response head. */
   readonly seconds: number;
 }
 
-/** Counts what happens in one process. All names begin with `celeriac_`.
+/** Counts the events of one process. All names begin with `celeriac_`.
  *
  * @example
  * ```ts
@@ -71,7 +71,7 @@ export class Metrics {
   readonly #violations: Counter;
   readonly #blockedSeconds: Counter;
   readonly #uncaught: Counter;
-  /** Of child processes. */
+  /** Metrics of child processes. */
   readonly sandbox = new SandboxMetrics(this.#registry);
 
   constructor() {
@@ -145,7 +145,7 @@ export class Metrics {
     );
   }
 
-  /** Adds a gauge that is read when asked for; `NaN` when it cannot be read.
+  /** Adds a gauge that is read at each scrape; `NaN` when it cannot be read.
    *
    * @param name begins with `celeriac_` */
   gauge(name: string, help: string, read: () => number | Promise<number>): void {
@@ -163,7 +163,7 @@ export class Metrics {
     });
   }
 
-  /** Adds `celeriac_broker_state`: 1 for the state that the broker is in, 0 for the others. */
+  /** Adds `celeriac_broker_state`: 1 for the broker's current state, 0 for the others. */
   watchBroker(broker: { readonly status: BrokerStatus }): void {
     new Gauge({
       name: "celeriac_broker_state",
@@ -178,7 +178,7 @@ export class Metrics {
     });
   }
 
-  /** Adds what a worker holds, and what of it runs: read where it is known, as not every run ends with an event. */
+  /** Adds gauges of unacked deliveries and running tasks, read from their source because not every run ends with an event. */
   watchWorker(
     worker: { readonly unacked: number },
     runner: { readonly running: number },
@@ -204,7 +204,7 @@ export class Metrics {
     this.#submitted.inc({ task: this.#name(task), via });
   }
 
-  /** Counts what a worker tells; give it to `Events.on`. */
+  /** Counts a worker's events; pass it to `Events.on`. */
   readonly observe: EventListener = (event) => {
     switch (event.type) {
       case "task-received":
@@ -244,7 +244,7 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  /** All metrics as Prometheus reads them. */
+  /** All metrics in Prometheus' text format. */
   render(): Promise<string> {
     return this.#registry.metrics();
   }

@@ -1,17 +1,17 @@
 /** Metrics of a worker's child processes. */
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
-/** Seconds in which children get ready: from a warm cache on an idle machine to a cold one on a busy machine. */
+/** Histogram buckets of child start-up in seconds: from a warm cache on an idle machine to a cold one on a busy machine. */
 const SPAWN_SECONDS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** What the gauges are read from. */
+/** Source of the gauges. */
 export interface Children {
   children(): Iterable<{ readonly busy: boolean }>;
   /** Bytes. */
   resident(): Promise<number>;
 }
 
-/** Counts children as they come and go; the names begin with `celeriac_sandbox_`. */
+/** Counts child processes; the names begin with `celeriac_sandbox_`. */
 export class SandboxMetrics {
   readonly #registry: Registry;
   readonly #spawnSeconds: Histogram;
@@ -42,7 +42,7 @@ export class SandboxMetrics {
     this.#ended.inc({ why });
   }
 
-  /** Adds gauges of the children that live. */
+  /** Adds gauges of the running children. */
   watch(pools: Children): void {
     const registers = [this.#registry];
     new Gauge({

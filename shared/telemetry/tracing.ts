@@ -1,16 +1,16 @@
-/** Traces: the way of a task from the request that submitted it to its handler and what that sends on.
+/** Traces: from the request that submits a task to its handler and to the tasks that the handler sends.
  *
  * Spans are OpenTelemetry's, exported by Deno itself (`OTEL_DENO=true`; Deno documentation, "OpenTelemetry"), which needs no permission.
- * A message carries its trace in the headers of W3C Trace Context, `traceparent` and `tracestate`, where OpenTelemetry's instrumentation of
- * Celery writes and reads them, too: a trace goes on across both. Without `OTEL_DENO` nothing here costs anything.
+ * A message carries its trace in the headers of W3C Trace Context, `traceparent` and `tracestate`. OpenTelemetry's instrumentation of
+ * Celery uses the same headers, so a trace continues across both. Without `OTEL_DENO` nothing here costs anything.
  * @module
  */
 import { context, propagation, type Span, SpanKind, trace } from "@opentelemetry/api";
 
-/** Whether this process makes spans: Deno sets up how traces travel only where it exports them. */
+/** Whether this process creates spans: Deno installs a propagator only if it exports them. */
 export const tracing: boolean = propagation.fields().length > 0;
 
-/** Variables by which Deno is told what to export and where; children of a worker are given them. */
+/** Variables that configure Deno's export; child processes of a worker receive them. */
 export const TRACING_VARIABLES: readonly string[] = [
   "OTEL_DENO",
   "OTEL_DENO_CONSOLE",
@@ -23,10 +23,10 @@ export const TRACING_VARIABLES: readonly string[] = [
   "OTEL_BSP_SCHEDULE_DELAY",
 ];
 
-/** What carries a trace from one process to another: headers by name. */
+/** Headers that carry a trace from one process to another. */
 export type Carrier = Readonly<Record<string, unknown>>;
 
-/** What a span is about. */
+/** The subject of a span. */
 export interface SpanSubject {
   readonly kind: "send" | "process" | "run";
   /** Name of the task. */
@@ -35,23 +35,23 @@ export interface SpanSubject {
   readonly id?: string;
 }
 
-/** The present trace, to be carried on; `undefined` where nothing traces. */
+/** The current trace, for the next process; `undefined` without tracing. */
 export function presentTrace(): Carrier | undefined {
   return tracing ? carried(context.active()) : undefined;
 }
 
-/** Tells of a message that is made now.
+/** Records the creation of a message.
  *
- * @returns headers to send with it, so that what comes of it is seen below */
+ * @returns headers to send with it, so that its consumers continue the trace */
 export function traceSent(task: string, queue: string, id: string): Record<string, string> {
   const span = start({ kind: "send", task, queue, id });
   span.end();
   return carried(trace.setSpan(context.active(), span));
 }
 
-/** Does work in a span below what a carrier tells of. The span ends when the work does, and tells of an error that it throws.
+/** Runs work in a span below the carrier's trace. The span ends with the work and records an error that it throws.
  *
- * @param parent without one, or one that carries no trace, a trace begins */
+ * @param parent if absent, or without a trace, a new trace begins */
 export function traced<Result>(
   subject: SpanSubject,
   parent: Carrier | undefined,
@@ -71,7 +71,7 @@ export function traced<Result>(
   });
 }
 
-/** Says on the present span that what it is about failed. */
+/** Marks the current span as failed. */
 export function traceFailure(message: string): void {
   trace.getActiveSpan()?.setStatus({ code: ERROR, message });
 }
@@ -85,7 +85,7 @@ const KINDS = {
   run: SpanKind.INTERNAL,
 } as const;
 
-/** Attributes as OpenTelemetry's conventions for messaging have them. */
+/** Attributes according to OpenTelemetry's messaging conventions. */
 function start({ kind, task, queue, id }: SpanSubject): Span {
   const attributes = {
     "messaging.system": "rabbitmq",
