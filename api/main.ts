@@ -66,7 +66,7 @@ export class Api implements Service {
     const local = isLoopback(config.host.includes(":") ? `[${config.host}]` : config.host);
     if (!local && !config.apiToken && !config.open) {
       throw new ConfigurationError(
-        `Cannot listen on ${config.host} without a token as everybody could submit tasks: set CELERIAC_API_TOKEN (or _FILE), or CELERIAC_OPEN=1 if that is meant`,
+        `Cannot listen on ${config.host} without a token because everybody could submit tasks: set CELERIAC_API_TOKEN (or _FILE), or CELERIAC_OPEN=1 if that is meant`,
       );
     }
     this.#parts = parts;

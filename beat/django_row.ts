@@ -78,7 +78,7 @@ function timingOf(row: DjangoRow): { next: Next; after: Date } {
   const { clocked_time: clocked, start_time: start, last_run_at: last } = row;
   if (row.solar !== null) {
     throw new InvalidInput(
-      `Cannot follow the sun (${row.solar}) as solar schedules are not known here: give it a crontab, or keep a \`celery beat\` for it`,
+      `Cannot follow the sun (${row.solar}) because solar schedules are not known here: give it a crontab, or keep a \`celery beat\` for it`,
     );
   }
   if (clocked !== null) {
@@ -131,7 +131,7 @@ function read(
     // Said below.
   }
   throw new InvalidInput(
-    `Cannot send it as its ${field} are not ${
+    `Cannot send it because its ${field} are not ${
       field === "args" ? "a JSON list" : "a JSON object"
     }: mend the row in Django's admin`,
     field,

@@ -159,7 +159,7 @@ export class Beat implements Service {
     }
     for (const name of taken) {
       logger.error(
-        "Cannot use schedule '{name}' of the app as the database has one of that name: remove it with `deno task cli schedules remove {name}`, or rename one",
+        "Cannot use schedule '{name}' of the app because the database has one of that name: remove it with `deno task cli schedules remove {name}`, or rename one",
         { name },
       );
     }

@@ -138,7 +138,7 @@ export class NativeSchedules implements ScheduleSource {
       next_at: next ?? null,
       problem: next
         ? null
-        : `Cannot go on with schedule '${name}' as no due time is left: remove it`,
+        : `Cannot go on with schedule '${name}' because no due time is left: remove it`,
       last_at: last?.dueAt ?? null,
       last_id: last?.entry.taskId ?? null,
       count: ticks.length,

@@ -143,7 +143,7 @@ function usage(method: string, signatures: Signatures): string {
 
 function misfit(method: string, signatures: Signatures): ConfigurationError {
   return new ConfigurationError(
-    `Cannot run '${method}' because its arguments do not fit: give ${usage(method, signatures)}`,
+    `Cannot run '${method}' because its arguments are invalid: give ${usage(method, signatures)}`,
   );
 }
 

@@ -36,7 +36,7 @@ export async function reportStartupFailure(command: string, error: unknown): Pro
     }
     return await appears(error.path, stopped);
   } catch (cause) {
-    getLogger(["celeriac"]).debug("Cannot tell probes why: {cause}", { cause });
+    getLogger(["celeriac"]).debug("Cannot report the reason to probes: {cause}", { cause });
     return false;
   }
 }

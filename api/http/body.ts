@@ -37,7 +37,7 @@ export function requireType(headers: Headers, allowed: readonly string[]): strin
 function unsupported(why: string, allowed: readonly string[]): Problem {
   return new Problem(
     "unsupported-content-type",
-    `Cannot read the body as ${why}: send UTF-8 with Content-Type: ${allowed.join(" or ")}`,
+    `Cannot read the body because ${why}: send UTF-8 with Content-Type: ${allowed.join(" or ")}`,
     { headers: { accept: allowed.join(", ") } },
   );
 }
@@ -70,9 +70,13 @@ export async function readBytes(
     return bytes;
   } catch (cause) {
     if (cause instanceof Problem) throw cause;
-    throw new Problem("incomplete-body", "Cannot read the body as it ended early: send all of it", {
-      cause,
-    });
+    throw new Problem(
+      "incomplete-body",
+      "Cannot read the body because it ended early: send all of it",
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -133,8 +137,12 @@ export function decodeText(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch (cause) {
-    throw new Problem("invalid-json", "Cannot read the body as it is not UTF-8: encode it so", {
-      cause,
-    });
+    throw new Problem(
+      "invalid-json",
+      "Cannot read the body because it is not UTF-8: encode it so",
+      {
+        cause,
+      },
+    );
   }
 }

@@ -172,7 +172,7 @@ class Listening {
       else this.#subscription = subscription;
     } catch (error) {
       if (this.#ended) return;
-      log.warn("Cannot hear task events, so the store is read instead: {error}", { error });
+      log.warn("Cannot receive task events, so the store is read instead: {error}", { error });
       this.#retry = setTimeout(() => this.#listen(), RETRY_MS);
     }
   }

@@ -39,8 +39,8 @@ export function revokeRoutes({ store, broker, cache }: RevokeParts): Hono {
       throw new Problem(
         "not-revocable",
         runs
-          ? `Cannot revoke task '${id}' as it is ${state} already: give ?terminate=true to end it`
-          : `Cannot revoke task '${id}' as it is ${state} already: its final state stays`,
+          ? `Cannot revoke task '${id}' because it is ${state} already: give ?terminate=true to end it`
+          : `Cannot revoke task '${id}' because it is ${state} already: its final state stays`,
       );
     }
     cache.drop(id);

@@ -79,7 +79,7 @@ export function scheduleRoutes({ schedules, rules, submitter, clock }: ScheduleP
       if (!schedule) {
         throw new Problem(
           "schedule-exists",
-          `Cannot make schedule '${given.name}' as there is one of that name: remove it first, or choose another name`,
+          `Cannot make schedule '${given.name}' because there is one of that name: remove it first, or choose another name`,
           { errors: [{ field: "name", message: "it is taken" }] },
         );
       }
@@ -96,7 +96,7 @@ export function scheduleRoutes({ schedules, rules, submitter, clock }: ScheduleP
       await find(name);
       throw new Problem(
         "schedule-in-code",
-        `Cannot remove schedule '${name}' as the app's contracts module defines it: remove it there, or pause it`,
+        `Cannot remove schedule '${name}' because the app's contracts module defines it: remove it there, or pause it`,
       );
     })
     .post("/schedules/:schedule/pause", async (c) => {

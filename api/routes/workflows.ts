@@ -106,7 +106,7 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
         throw error;
       }
       throw new OutcomeUnknown(
-        `Cannot tell whether workflow '${id}' was accepted because the database did not answer in time: read it, or send it again with the same Idempotency-Key (${error.message})`,
+        `Cannot determine whether workflow '${id}' was accepted because the database did not answer in time: read it, or send it again with the same Idempotency-Key (${error.message})`,
         [id],
         { cause: error },
       );
@@ -187,7 +187,7 @@ function workflowJson({ id, state, result, exception, tasks, createdAt }: Workfl
 function mismatch(): Problem {
   return new Problem(
     "idempotency-mismatch",
-    "Cannot accept the request as its Idempotency-Key was used with another body: take a new key",
+    "Cannot accept the request because its Idempotency-Key was used with another body: take a new key",
     { errors: [{ field: "Idempotency-Key", message: "used with another body" }] },
   );
 }

@@ -61,7 +61,7 @@ export class Submitter {
     if (begun === "mismatch") {
       throw new Problem(
         "idempotency-mismatch",
-        "Cannot accept the request as its Idempotency-Key was used with another task or body: take a new key",
+        "Cannot accept the request because its Idempotency-Key was used with another task or body: take a new key",
         { errors: [{ field: "Idempotency-Key", message: "used with another task or body" }] },
       );
     }

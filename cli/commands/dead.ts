@@ -164,7 +164,7 @@ async function post<Answer>(
   const filter = filterOf(given);
   if (Object.keys(filter).length === 0 && !("all" in given.own)) {
     throw new ConfigurationError(
-      `Cannot ${verb} without being told which: choose by flags such as --reason, or give --all`,
+      `Cannot ${verb} without a filter: give flags such as --reason, or --all`,
     );
   }
   return await request(configOf(given), `/v1/dead-letters:${verb}`, {

@@ -69,6 +69,6 @@ function secondsOf(text = "0"): number {
   const seconds = Number(text);
   if (text.trim() !== "" && Number.isFinite(seconds) && seconds >= 0) return seconds;
   throw new ConfigurationError(
-    `Cannot use '${text}' of --wait as it is not a number from 0 up: give seconds`,
+    `Cannot use '${text}' of --wait because it is not a number from 0 up: give seconds`,
   );
 }

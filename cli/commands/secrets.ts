@@ -130,12 +130,12 @@ async function certificate(path: string): Promise<string> {
   } catch (cause) {
     const missing = cause instanceof Deno.errors.NotFound;
     const why = missing ? "there is no such file" : (cause as Error).message;
-    throw new ConfigurationError(`Cannot read '${path}' of --ca as ${why}: check the path`, {
+    throw new ConfigurationError(`Cannot read '${path}' of --ca because ${why}: check the path`, {
       cause,
     });
   }
   throw new ConfigurationError(
-    `Cannot use '${path}' of --ca as it holds no certificate: give a PEM file`,
+    `Cannot use '${path}' of --ca because it holds no certificate: give a PEM file`,
   );
 }
 
@@ -284,7 +284,7 @@ function address(flag: string, text: string, protocol: RegExp): string {
   }
   if (url.username || url.password) {
     throw new ConfigurationError(
-      `Cannot use the URL of --${flag} because it names a user: each role gets a user of its own, so leave it out`,
+      `Cannot use the URL of --${flag} because it names a user: each role gets its own user, so leave it out`,
     );
   }
   return text;

@@ -65,7 +65,7 @@ export class Management {
       return JSON.parse(text);
     } catch (cause) {
       throw new ConfigurationError(
-        `Cannot read ${this.address}/api${path} as it is no JSON: mend MANAGEMENT_URL`,
+        `Cannot read ${this.address}/api${path} because it is not JSON: correct MANAGEMENT_URL`,
         { cause },
       );
     }
@@ -96,19 +96,19 @@ export class Management {
       return { status: answer.status, text: await answer.text() };
     } catch (cause) {
       throw new BrokerUnavailable(
-        `Cannot reach the management API at ${this.address} as ${
+        `Cannot reach the management API at ${this.address} because ${
           failureIn(cause)
-        }: start the broker with its management plugin, or mend MANAGEMENT_URL`,
+        }: start the broker with its management plugin, or correct MANAGEMENT_URL`,
         { cause },
       );
     }
   }
 
   #refused(method: string, path: string, status: number, text: string): Error {
-    const asked = `Cannot ${method} ${this.address}/api${path} as`;
+    const asked = `Cannot ${method} ${this.address}/api${path} because`;
     if (status === 401 || status === 403) {
       return new ConfigurationError(
-        `${asked} the user or password of MANAGEMENT_URL is wrong, or the user has not the tag 'administrator': mend MANAGEMENT_URL`,
+        `${asked} the user or password of MANAGEMENT_URL is wrong, or the user lacks the tag 'administrator': correct MANAGEMENT_URL`,
       );
     }
     const reason = reasonIn(text);

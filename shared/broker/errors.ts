@@ -21,12 +21,12 @@ export const MAX_PREFETCH = 65_535;
 export function unavailable(message: Message, status: BrokerStatus): NotSent {
   const reason = status.reason ??
     (status.state === "stopped" ? "the broker connection is stopped" : "it is not connected yet");
-  return new NotSent(`${cannotPublish(message)} as ${reason}: try again later`);
+  return new NotSent(`${cannotPublish(message)} because ${reason}: try again later`);
 }
 
 /** The broker was told to stop, and does not start again. */
 export function stopped(): BrokerUnavailable {
-  return new BrokerUnavailable("Cannot use the broker as it is stopped");
+  return new BrokerUnavailable("Cannot use the broker because it is stopped");
 }
 
 /** The broker returned a mandatory message. */
@@ -34,20 +34,23 @@ export function unroutable(message: Message): Unroutable {
   const why = message.exchange === ""
     ? `there is no queue '${message.routingKey}'`
     : "no queue is bound for this routing key";
-  return new Unroutable(`${cannotPublish(message)} as ${why}: ${REMEDY}`);
+  return new Unroutable(`${cannotPublish(message)} because ${why}: ${REMEDY}`);
 }
 
 /** There is no exchange of that name. */
 export function missingExchange(message: Message, cause?: unknown): TopologyMissing {
-  return new TopologyMissing(`${cannotPublish(message)} as there is no such exchange: ${REMEDY}`, {
-    cause,
-  });
+  return new TopologyMissing(
+    `${cannotPublish(message)} because there is no such exchange: ${REMEDY}`,
+    {
+      cause,
+    },
+  );
 }
 
 /** A reply could not be told from others. */
 export function uncorrelated(): InvalidInput {
   return new InvalidInput(
-    "Cannot wait for a reply as the message has no correlation id: set one",
+    "Cannot wait for a reply because the message has no correlation id: set one",
     "properties.correlationId",
   );
 }
@@ -55,7 +58,7 @@ export function uncorrelated(): InvalidInput {
 /** The journal of a broker in memory did not take the message. */
 export function unjournaled(message: Message, cause: unknown): BrokerUnavailable {
   return new BrokerUnavailable(
-    `${cannotPublish(message)} as the journal did not take it: try again later`,
+    `${cannotPublish(message)} because the journal did not take it: try again later`,
     { cause },
   );
 }
@@ -67,7 +70,7 @@ export function unsendable(message: Message, error: unknown): Error {
   if (error instanceof RangeError) {
     const remedy = "send less or simpler headers (64 KiB at most)";
     return new InvalidInput(
-      `${cannotPublish(message)} as its headers cannot be encoded (${text}): ${remedy}`,
+      `${cannotPublish(message)} because its headers cannot be encoded (${text}): ${remedy}`,
       "headers",
       {
         cause: error,
@@ -75,12 +78,16 @@ export function unsendable(message: Message, error: unknown): Error {
     );
   }
   if (error instanceof TypeError) {
-    return new InvalidInput(`${cannotPublish(message)} as ${text}: mend the message`, undefined, {
-      cause: error,
-    });
+    return new InvalidInput(
+      `${cannotPublish(message)} because ${text}: fix the message`,
+      undefined,
+      {
+        cause: error,
+      },
+    );
   }
   return new BrokerUnavailable(
-    `${cannotPublish(message)} as the channel was closed (${text}): try again later`,
+    `${cannotPublish(message)} because the channel was closed (${text}): try again later`,
     {
       cause: error,
     },
@@ -94,19 +101,19 @@ export function tooLate(message: Message, sent: boolean, waitedMs: number): Brok
     ? new BrokerUnavailable(
       `${
         cannotPublish(message)
-      } as the broker did not confirm it within ${waited} ms: try again later; it may have been taken all the same`,
+      } because the broker did not confirm it within ${waited} ms: try again later; it may have been taken all the same`,
     )
     : new NotSent(
       `${
         cannotPublish(message)
-      } as the broker did not take it within ${waited} ms: try again later`,
+      } because the broker did not take it within ${waited} ms: try again later`,
     );
 }
 
 /** Too much waits for its turn already. */
 export function crowded(message: Message): NotSent {
   return new NotSent(
-    `${cannotPublish(message)} as too much waits for the broker already: try again later`,
+    `${cannotPublish(message)} because too much waits for the broker already: try again later`,
   );
 }
 
@@ -115,14 +122,16 @@ export function unsent(message: Message): NotSent {
   return new NotSent(
     `${
       cannotPublish(message)
-    } as earlier messages to it are not confirmed: see whether its queue has a leader and a majority of its members`,
+    } because earlier messages to it are not confirmed: see whether its queue has a leader and a majority of its members`,
   );
 }
 
 /** The destination confirmed nothing of all that was in flight. */
 export function unanswered(message: Message): BrokerUnavailable {
   return new BrokerUnavailable(
-    `${cannotPublish(message)} as the broker confirms nothing that is sent there: try again later`,
+    `${
+      cannotPublish(message)
+    } because the broker confirms nothing that is sent there: try again later`,
   );
 }
 
@@ -131,7 +140,7 @@ export function refused(message: Message): BrokerUnavailable {
   return new BrokerUnavailable(
     `${
       cannotPublish(message)
-    } as its queue refused it (full, or going down): try again later, or raise the queue's limit`,
+    } because its queue refused it (full, or going down): try again later, or raise the queue's limit`,
   );
 }
 
@@ -147,14 +156,14 @@ export function channelClosed(message: Message, fault: unknown, alone: boolean):
   if (code === 404 && named) return missingExchange(message, fault);
   if (code === 403 && named) {
     return new TopologyMissing(
-      `${cannotPublish(message)} as this user has no right to write there: ${REMEDY}`,
+      `${cannotPublish(message)} because this user has no right to write there: ${REMEDY}`,
       { cause: fault },
     );
   }
   const tooLarge = /message size (\d+) is larger than configured max size (\d+)/.exec(text);
   if (tooLarge && Number(tooLarge[1]) === message.body.length) {
     return new InvalidInput(
-      `${cannotPublish(message)} as its body has ${tooLarge[1]} bytes and the broker takes ${
+      `${cannotPublish(message)} because its body has ${tooLarge[1]} bytes and the broker takes ${
         tooLarge[2]
       }: send less`,
       "body",
@@ -165,7 +174,7 @@ export function channelClosed(message: Message, fault: unknown, alone: boolean):
   }
   if (code === 406 && alone) {
     return new InvalidInput(
-      `${cannotPublish(message)} as the broker refuses it (${text}): mend the message`,
+      `${cannotPublish(message)} because the broker refuses it (${text}): fix the message`,
       undefined,
       { cause: fault },
     );
@@ -173,7 +182,7 @@ export function channelClosed(message: Message, fault: unknown, alone: boolean):
   return new BrokerUnavailable(
     `${
       cannotPublish(message)
-    } as its channel was closed before the confirm (${text}): try again later`,
+    } because its channel was closed before the confirm (${text}): try again later`,
     {
       cause: fault,
     },
@@ -186,7 +195,7 @@ export function channelClosed(message: Message, fault: unknown, alone: boolean):
 export function checkPrefetch(queue: string, prefetch: number): void {
   if (Number.isInteger(prefetch) && prefetch >= 1 && prefetch <= MAX_PREFETCH) return;
   throw new InvalidInput(
-    `Cannot consume from queue '${queue}' as a prefetch of ${prefetch} is no whole number from 1 to ${MAX_PREFETCH}: choose another`,
+    `Cannot consume from queue '${queue}' because a prefetch of ${prefetch} is no whole number from 1 to ${MAX_PREFETCH}: choose another`,
     "prefetch",
   );
 }
@@ -194,7 +203,7 @@ export function checkPrefetch(queue: string, prefetch: number): void {
 /** Another connection holds the exclusive queue of this name. */
 export function nameTaken(queue: string, cause?: unknown): InvalidInput {
   return new InvalidInput(
-    `Cannot listen through queue '${queue}' as another connection holds that name: take another`,
+    `Cannot listen through queue '${queue}' because another connection holds that name: take another`,
     "queue",
     { cause },
   );

@@ -30,7 +30,7 @@ export function checkHeaders(headers: Headers, bytes: number = MAX_HEADERS): voi
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new InvalidInput(
-      `Cannot send a message as its headers do not fit (${error.message}): send less`,
+      `Cannot send a message because its headers are too large (${error.message}): send less`,
       "options.headers",
       { cause: error },
     );

@@ -78,5 +78,5 @@ function carriedValue(value: HeaderValue, path: string): HeaderValue {
 }
 
 function uncarried(path: string, why: string): InvalidInput {
-  return new InvalidInput(`Cannot send header '${path}' as ${why}: send it as text`, path);
+  return new InvalidInput(`Cannot send header '${path}' because ${why}: send it as text`, path);
 }

@@ -46,7 +46,7 @@ export function readText(body: Uint8Array, compression: HeaderValue | undefined)
   try {
     return UTF_8.decode(bytes);
   } catch (cause) {
-    throw new Malformed("Cannot read body as it is not UTF-8: send JSON in UTF-8", undefined, {
+    throw new Malformed("Cannot read body because it is not UTF-8: send JSON in UTF-8", undefined, {
       cause,
     });
   }
@@ -57,7 +57,7 @@ function decompress(body: Uint8Array, compression: HeaderValue): Uint8Array {
   const undo = Object.hasOwn(DECOMPRESS, name) ? DECOMPRESS[name] : undefined;
   if (!undo) {
     throw new Malformed(
-      `Cannot read body as its compression '${
+      `Cannot read body because its compression '${
         name.slice(0, 64)
       }' is not supported: use zlib, bzip2, lzma, brotli, zstd or none`,
     );
@@ -66,7 +66,7 @@ function decompress(body: Uint8Array, compression: HeaderValue): Uint8Array {
     return undo(body);
   } catch (cause) {
     throw new Malformed(
-      `Cannot read body as it cannot be decompressed as '${name}' to at most ${MAX_BODY_BYTES} bytes: send it whole`,
+      `Cannot read body because it cannot be decompressed as '${name}' to at most ${MAX_BODY_BYTES} bytes: send it whole`,
       undefined,
       { cause },
     );

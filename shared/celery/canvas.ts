@@ -35,7 +35,7 @@ export function readCanvas(wire: unknown): Canvas {
 function read(wire: unknown, depth: number): Canvas {
   if (depth > MAX_DEPTH) {
     throw new Malformed(
-      `Cannot read signature as it is nested deeper than ${MAX_DEPTH}: flatten it`,
+      `Cannot read signature because it is nested deeper than ${MAX_DEPTH}: flatten it`,
     );
   }
   const signature = fromWire(wire);
@@ -152,14 +152,14 @@ export function inTurn(parts: readonly Canvas[]): Canvas {
     } else if (before?.kind === "chord" && endsInGroup(before.body)) {
       if (chordsWithin(before) >= MAX_DEPTH) {
         throw new Malformed(
-          `Cannot read signature as more than ${MAX_DEPTH} groups follow one another: put a task between them`,
+          `Cannot read signature because more than ${MAX_DEPTH} groups follow one another: put a task between them`,
         );
       }
       steps[steps.length - 1] = { ...before, body: inTurn([before.body, part]) };
     } else steps.push(part);
   }
   const [only, ...others] = steps;
-  if (!only) throw new Malformed("Cannot read signature as its chain is empty: give it tasks");
+  if (!only) throw new Malformed("Cannot read signature because its chain is empty: give it tasks");
   return others.length === 0 ? only : { kind: "chain", steps };
 }
 
@@ -184,7 +184,7 @@ function chunks(kwargs: Record<string, unknown>, id: string | undefined): Group 
   const inner = isObject(task) ? toWire(fromWire(task)) : undefined;
   if (!inner || !Array.isArray(it) || !(Number.isInteger(n) && Number(n) > 0)) {
     throw new Malformed(
-      "Cannot read chunks as they are not `task`, `it` and `n`: send these three",
+      "Cannot read chunks because they are not `task`, `it` and `n`: send these three",
     );
   }
   const parts = Array.from(
@@ -245,7 +245,9 @@ function composite(
 
 function signatures(value: unknown): unknown[] {
   if (Array.isArray(value)) return value;
-  throw new Malformed("Cannot read signature as its tasks are no list: send a list of signatures");
+  throw new Malformed(
+    "Cannot read signature because its tasks are no list: send a list of signatures",
+  );
 }
 
 function present<Values extends object>(values: Values): Partial<Values> {

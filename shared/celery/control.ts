@@ -157,7 +157,7 @@ export function decodeReply(
   { headers, body }: Message,
 ): { readonly ticket: string | null; readonly values: readonly (readonly [string, unknown])[] } {
   const reply = parseJson(readText(body, undefined));
-  if (!isObject(reply)) throw new Malformed("Cannot read control reply as it is no object");
+  if (!isObject(reply)) throw new Malformed("Cannot read control reply because it is no object");
   const ticket = headers["ticket"];
   return { ticket: typeof ticket === "string" ? ticket : null, values: Object.entries(reply) };
 }
@@ -206,5 +206,7 @@ function text(value: Record<string, unknown>, key: string): string | null {
 }
 
 function malformed(reason: string): Malformed {
-  return new Malformed(`Cannot read control request as ${reason}: send kombu's pidbox message`);
+  return new Malformed(
+    `Cannot read control request because ${reason}: send kombu's pidbox message`,
+  );
 }

@@ -33,7 +33,7 @@ export function decodeTask(message: Message): TaskMessage {
   if (contentType !== "application/json") {
     const type = contentType === undefined ? "absent" : `'${contentType.slice(0, MAX_NAME)}'`;
     throw new ContentTypeRefused(
-      `Cannot read message as its content type is ${type}: send application/json`,
+      `Cannot read message because its content type is ${type}: send application/json`,
       isName(headers["id"]) ? headers["id"] : undefined,
     );
   }
@@ -195,5 +195,5 @@ function identified<Result>(id: unknown, work: () => Result): Result {
 }
 
 function malformed(reason: string, remedy: string): Malformed {
-  return new Malformed(`Cannot read task message as ${reason}: ${remedy}`);
+  return new Malformed(`Cannot read task message because ${reason}: ${remedy}`);
 }

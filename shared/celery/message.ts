@@ -128,7 +128,7 @@ export function retryMessage(message: Message, changes: RetryChanges): Message {
   const headers = withoutTransport(message.headers);
   const { id } = headers;
   if (typeof id !== "string") {
-    throw new Malformed("Cannot send message again as its header 'id' is no text: send one");
+    throw new Malformed("Cannot send message again because its header 'id' is no text: send one");
   }
   if (changes.retries !== headers["retries"]) headers["parent_id"] = id;
   headers["retries"] = changes.retries;
@@ -195,7 +195,10 @@ function check({ task, args, kwargs, options }: IdentifiedSignature): void {
   ];
   for (const [field, fits, rule] of rules) {
     if (!fits) {
-      throw new InvalidInput(`Cannot send task as '${field}' is not ${rule}: correct it`, field);
+      throw new InvalidInput(
+        `Cannot send task because '${field}' is not ${rule}: correct it`,
+        field,
+      );
     }
   }
 }

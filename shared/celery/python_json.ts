@@ -48,7 +48,9 @@ export function parseJson(text: string, { typed = "decode" }: ParseOptions = {})
   } catch (cause) {
     if (cause instanceof Malformed) throw cause;
     const reason = cause instanceof Error ? cause.message : "it cannot be parsed";
-    throw new Malformed(`Cannot read JSON as ${reason}: send valid JSON`, undefined, { cause });
+    throw new Malformed(`Cannot read JSON because ${reason}: send valid JSON`, undefined, {
+      cause,
+    });
   }
   return typed === "decode" && mayBeTyped(text) ? decodeTyped(value) : value;
 }
@@ -74,7 +76,7 @@ function scan(text: string): { long: boolean; bare: number[] | undefined } {
       case 123: // {
         if (++depth > MAX_DEPTH) {
           throw new Malformed(
-            `Cannot read JSON as it is nested deeper than ${MAX_DEPTH}: flatten it`,
+            `Cannot read JSON because it is nested deeper than ${MAX_DEPTH}: flatten it`,
           );
         }
         break;
@@ -128,7 +130,7 @@ function revive(_key: string, value: unknown, context?: { readonly source?: stri
   if (Number.isSafeInteger(value) || !INTEGER.test(source)) return value;
   if (source.length > MAX_DIGITS) {
     throw new Malformed(
-      `Cannot read JSON as it holds an integer of ${source.length} digits: at most ${MAX_DIGITS} are read`,
+      `Cannot read JSON because it holds an integer of ${source.length} digits: at most ${MAX_DIGITS} are read`,
     );
   }
   return BigInt(source);

@@ -162,5 +162,5 @@ function text(value: unknown): string | null {
 }
 
 function malformed(reason: string): Malformed {
-  return new Malformed(`Cannot read result as ${reason}: send Celery's result meta`);
+  return new Malformed(`Cannot read result because ${reason}: send Celery's result meta`);
 }

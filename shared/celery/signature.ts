@@ -199,5 +199,5 @@ function read(kind: Kind, value: unknown, key: string): unknown {
 }
 
 function malformed(reason: string, remedy: string): Malformed {
-  return new Malformed(`Cannot read signature as ${reason}: ${remedy}`);
+  return new Malformed(`Cannot read signature because ${reason}: ${remedy}`);
 }

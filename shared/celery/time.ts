@@ -26,7 +26,7 @@ export function toIso(date: Date): string {
   const time = date.getTime();
   if (!(time >= EARLIEST && time <= LATEST)) {
     throw new InvalidInput(
-      "Cannot send time as it is not within the years 1 to 9999: give a valid date",
+      "Cannot send time because it is not within the years 1 to 9999: give a valid date",
     );
   }
   return `${date.toISOString().slice(0, -1)}000+00:00`;

@@ -99,7 +99,7 @@ function base64(value: string): string {
 function malformed(type: unknown, value: unknown, cause?: unknown): Malformed {
   const shown = `${JSON.stringify(value) ?? "nothing"}`.slice(0, 64);
   return new Malformed(
-    `Cannot read typed JSON as ${shown} is no value of type ${
+    `Cannot read typed JSON because ${shown} is no value of type ${
       `${JSON.stringify(type)}`.slice(0, 64)
     }: send datetime, date, time, decimal, uuid, bytes or base64 as kombu writes them, or plain JSON`,
     undefined,

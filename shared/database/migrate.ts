@@ -194,14 +194,14 @@ async function compare(
   const history = await sql.query<{ version: number; name: string; checksum: string }>(APPLIED);
   if (history.length > migrations.length) {
     throw new ConfigurationError(
-      `Cannot migrate the database at ${address} as its schema is of version ${history.length} and this program knows ${migrations.length}: run the newer program`,
+      `Cannot migrate the database at ${address} because its schema is of version ${history.length} and this program knows ${migrations.length}: run the newer program`,
     );
   }
   for (const [index, { version, name, checksum: stored }] of history.entries()) {
     const { sql: statements } = migrations[index]!;
     if (version === index + 1 && stored === await checksum(statements)) continue;
     throw new ConfigurationError(
-      `Cannot migrate the database at ${address} as its migration ${version} (${name}) is not the one this program has: run the release that made the database, or give Celeriac a database of its own`,
+      `Cannot migrate the database at ${address} because its migration ${version} (${name}) is not the one this program has: run the release that made the database, or give Celeriac a separate database`,
     );
   }
   return history.length;

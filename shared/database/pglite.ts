@@ -76,7 +76,7 @@ export class PgliteDatabase implements Database {
     const engine = await this.#engine;
     if (!engine || engine.closed) {
       throw new DatabaseUnreached(
-        `Cannot use the database in '${this.address}' as it is not started: start it first`,
+        `Cannot use the database in '${this.address}' because it is not started: start it first`,
       );
     }
     return engine;
@@ -128,7 +128,7 @@ function refused(error: unknown): unknown {
   const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
   if (!(error instanceof Error) || code === undefined) return error;
   return new DatabaseRefused(
-    `Cannot run a statement as the database refused it: ${error.message} (SQLSTATE ${code})`,
+    `Cannot run a statement because the database refused it: ${error.message} (SQLSTATE ${code})`,
     code,
     { cause: error },
   );

@@ -136,7 +136,7 @@ export class DeadLetters {
       const { time, id } = readCursor(cursor);
       if (!validate(id)) {
         throw new InvalidInput(
-          "Cannot list from this cursor as it is one of another list: start without a cursor",
+          "Cannot list from this cursor because it is one of another list: start without a cursor",
           "cursor",
         );
       }

@@ -181,7 +181,7 @@ export class Publisher {
       ms,
       () =>
         new DatabaseUnavailable(
-          `Cannot store the message as it did not answer within ${ms} ms: try again later`,
+          `Cannot store the message because it did not answer within ${ms} ms: try again later`,
         ),
       (signal) => this.#held.add(entry, signal),
     );
@@ -199,7 +199,7 @@ export class Publisher {
       );
     }
     return new OutcomeUnknown(
-      `Cannot tell whether task '${taskId}' was accepted because neither broker nor database answered in time: read its record, or send it again with the same id or Idempotency-Key (${reasons})`,
+      `Cannot determine whether task '${taskId}' was accepted because neither broker nor database answered in time: read its record, or send it again with the same id or Idempotency-Key (${reasons})`,
       [taskId],
       { cause: unheld },
     );

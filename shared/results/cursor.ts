@@ -33,7 +33,7 @@ export function readCursor(cursor: string): Position {
     // Neither base64url nor UTF-8: refused below.
   }
   throw new InvalidInput(
-    "Cannot list from this cursor as it is not one that a page came with: start without a cursor",
+    "Cannot list from this cursor because it is not one that a page came with: start without a cursor",
     "cursor",
   );
 }

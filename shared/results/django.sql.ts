@@ -42,7 +42,7 @@ const RECORDS = (dateStarted: boolean) =>
     case when legible and status not in ${EXCEPTIONAL} and status <> 'STARTED' then result end as result,
     case when legible and status in ${EXCEPTIONAL} then celeriac.readable(result) end as exception,
     case when legible or result is null then traceback
-      else 'Cannot read this result as it is stored as ' || content_type ||
+      else 'Cannot read this result because it is stored as ' || content_type ||
         ': set CELERY_RESULT_SERIALIZER to ''json''' end as traceback,
     celeriac.readable(meta) -> 'children' as children,
     coalesce((kept ->> 'retries')::integer, 0) as retries,

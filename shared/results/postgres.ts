@@ -258,7 +258,7 @@ function rounds(settlements: readonly Settlement[]): number[][] {
 function check({ state }: RecordFilter, limit: number): void {
   if (state !== undefined && !STATES.includes(state)) {
     throw new InvalidInput(
-      `Cannot list tasks in state '${state}' as there is no such state: use one of ${
+      `Cannot list tasks in state '${state}' because there is no such state: use one of ${
         STATES.join(", ")
       }`,
       "state",
@@ -266,7 +266,7 @@ function check({ state }: RecordFilter, limit: number): void {
   }
   if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
     throw new InvalidInput(
-      `Cannot list ${limit} tasks as a page has 1 to 1,000: ask for so many`,
+      `Cannot list ${limit} tasks because a page has 1 to 1,000: ask for so many`,
       "limit",
     );
   }

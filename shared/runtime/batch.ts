@@ -70,12 +70,12 @@ export class Batch<Item, Result> implements Service {
     const { limit = Infinity, limitWeight = Infinity } = this.#options;
     if (this.#stopping) {
       return Promise.reject(
-        new CeleriacError(`Cannot add to ${name} as they are being stopped: add earlier`),
+        new CeleriacError(`Cannot add to ${name} because they are being stopped: add earlier`),
       );
     }
     if (this.#waiting.length >= limit || this.#weight >= limitWeight) {
       return Promise.reject(
-        new Unavailable(`Cannot add to ${name} as too much waits already: add later`),
+        new Unavailable(`Cannot add to ${name} because too much waits already: add later`),
       );
     }
     const { promise, resolve, reject } = Promise.withResolvers<Result>();

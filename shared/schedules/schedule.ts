@@ -196,7 +196,7 @@ export function checkTiming(
   const { cron, timezone, every } = timing;
   if ((cron === null) === (every === null)) {
     throw new InvalidInput(
-      "Cannot tell when it is due because it says not just one of `cron` and `every`: give one of them",
+      "Cannot determine when it is due because it needs exactly one of `cron` and `every`: give one of them",
       "cron",
     );
   }
@@ -228,7 +228,7 @@ function checkArguments(
   if (parsed.success) return;
   const [issue] = inputIssues(contract, parsed.error, args.length);
   throw new InvalidInput(
-    `Cannot send task '${contract.name}' because ${issue?.field} does not fit: ${issue?.message}`,
+    `Cannot send task '${contract.name}' because ${issue?.field} is invalid: ${issue?.message}`,
     issue?.field,
   );
 }

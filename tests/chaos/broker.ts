@@ -33,7 +33,7 @@ const INSTANCE = "fault-matrix";
 export async function ownBroker(folder: string, signal: AbortSignal): Promise<ChaosBroker> {
   const programs = await findRabbitmq();
   if (!programs) {
-    throw new Error("Cannot run as there is no RabbitMQ here: install rabbitmq-server");
+    throw new Error("Cannot run because there is no RabbitMQ here: install rabbitmq-server");
   }
   const node = await PrivateRabbitmq.create(programs, folder);
   const release = await node.start(signal);

@@ -74,7 +74,9 @@ export class Supervisor implements AsyncDisposable {
   static async start({ broker, folder }: Site): Promise<Supervisor> {
     await using stack = new AsyncDisposableStack();
     const programs = await findPostgres();
-    if (!programs) throw new Error("Cannot run as there is no Postgres here: install postgresql");
+    if (!programs) {
+      throw new Error("Cannot run because there is no Postgres here: install postgresql");
+    }
     const disk = stack.use(await Disk.mount(folder));
     const postgres = await PrivatePostgres.create(programs, folder, {
       max_wal_size: "64MB",

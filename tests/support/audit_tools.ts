@@ -51,6 +51,8 @@ export async function auditTool(name: AuditTool): Promise<string> {
 async function need(command: string, args: string[], tool: AuditTool, remedy: string) {
   const found = await run(command, args).then(() => true, () => false);
   if (!found) {
-    throw new Error(`Cannot make ${tool} as there is no ${command} here: install it (${remedy})`);
+    throw new Error(
+      `Cannot make ${tool} because there is no ${command} here: install it (${remedy})`,
+    );
   }
 }

@@ -38,7 +38,7 @@ export async function startBrowser(): Promise<Browser> {
     executablePath = await found();
   }
   if (!executablePath) {
-    throw new Error("Cannot look at pages as no browser is here: install Chromium");
+    throw new Error("Cannot look at pages because no browser is here: install Chromium");
   }
   return await chromium.launch({ executablePath, args: QUIET });
 }

@@ -162,7 +162,7 @@ async function findPython(name: StackName): Promise<string> {
     if (found) return python;
   }
   throw new Error(
-    `Cannot make the Celery stack ${name} as there is none of ${pythons[name].join(", ")}: ` +
+    `Cannot make the Celery stack ${name} because there is none of ${pythons[name].join(", ")}: ` +
       "install one, on Debian with: apt-get install python3.11 python3.11-venv",
   );
 }

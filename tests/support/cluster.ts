@@ -52,7 +52,7 @@ export async function prepareCluster(
     return await made(say);
   }
   throw new NoServer(
-    "Cannot run the end-to-end tests as there is no Kubernetes cluster here: install kind and docker, or set KUBECONFIG to a cluster that has the images celeriac:dev and celeriac-test:dev",
+    "Cannot run the end-to-end tests because there is no Kubernetes cluster here: install kind and docker, or set KUBECONFIG to a cluster that has the images celeriac:dev and celeriac-test:dev",
   );
 }
 
@@ -170,7 +170,7 @@ async function refuseOthers(kubectl: Kubectl): Promise<void> {
   const there = (names: string) => names.split("\n").includes(name);
   if (!there(found) || there(ours)) return;
   throw new NoServer(
-    `Cannot run the end-to-end tests as the cluster has a ${name} that they did not make, and would delete: name another cluster in KUBECONFIG, or delete it yourself`,
+    `Cannot run the end-to-end tests because the cluster has a ${name} that they did not make, and would delete: name another cluster in KUBECONFIG, or delete it yourself`,
   );
 }
 

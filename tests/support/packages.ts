@@ -7,7 +7,7 @@ import { NoServer } from "./server.ts";
 /** No server, and no way for us to get one. */
 export class ServersMissing extends NoServer {
   constructor(missing: readonly string[]) {
-    super(`Cannot run as this machine has no ${missing.join(" and no ")}. Install it:
+    super(`Cannot run because this machine has no ${missing.join(" and no ")}. Install it:
 
   macOS    brew install rabbitmq postgresql
   Debian   sudo apt-get install --no-install-recommends rabbitmq-server postgresql

@@ -51,7 +51,7 @@ export function unprovisioned(
   };
   const as = (base: string, role: BrokerUser["role"]) => {
     const user = users.find((one) => one.role === role);
-    if (!user) throw new Error(`Cannot log in as ${role} as there is no such user`);
+    if (!user) throw new Error(`Cannot log in as ${role} because there is no such user`);
     const url = new URL(base);
     url.username = user.name;
     url.password = passwords.get(passwordVariable(user)) ?? "";
@@ -95,6 +95,6 @@ export async function provisioned(
 
 function setting(name: string): string {
   const value = Deno.env.get(name);
-  if (!value) throw new Error(`Cannot run as ${name} is not set: run "deno task test"`);
+  if (!value) throw new Error(`Cannot run because ${name} is not set: run "deno task test"`);
   return value;
 }

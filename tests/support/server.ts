@@ -17,7 +17,9 @@ export class NoServer extends Error {}
 export function unreachable(variable: string, url: string, cause: unknown): NoServer {
   const reason = cause instanceof Error ? cause.message || cause.name : String(cause);
   return new NoServer(
-    `Cannot use ${new URL(url).host} of ${variable} as ${reason}: start it, or unset ${variable}`,
+    `Cannot use ${
+      new URL(url).host
+    } of ${variable} because ${reason}: start it, or unset ${variable}`,
     { cause },
   );
 }

@@ -94,7 +94,7 @@ export async function management(
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const text = await answer.text();
-  if (!answer.ok) throw new Error(`Cannot ${method} ${path} as ${answer.status}: ${text}`);
+  if (!answer.ok) throw new Error(`Cannot ${method} ${path} because ${answer.status}: ${text}`);
   return text === "" ? undefined : JSON.parse(text);
 }
 
@@ -110,6 +110,6 @@ function freshName(): string {
 
 function setting(name: string): string {
   const value = Deno.env.get(name);
-  if (!value) throw new Error(`Cannot run as ${name} is not set: run "deno task test"`);
+  if (!value) throw new Error(`Cannot run because ${name} is not set: run "deno task test"`);
   return value;
 }

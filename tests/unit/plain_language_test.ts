@@ -1,9 +1,11 @@
-/** The pages and the help texts are plain technical English: the worst habits of earlier texts are rejected. */
+/** The pages, help texts, problems and errors are plain technical English: the worst habits of earlier texts are rejected. */
 import { assertEquals } from "@std/assert";
+import { PROBLEMS } from "../../api/problem.ts";
 import { COMMANDS } from "../../cli/commands.ts";
 import { help, overview } from "../../cli/help.ts";
 import { SETTINGS } from "../../shared/config/settings.ts";
 import { pages } from "../support/documentation.ts";
+import { readModules } from "../support/modules.ts";
 
 /** What no text may contain, with the reason. A quoted text (`code`) is not checked. */
 const REJECTED: readonly (readonly [RegExp, string])[] = [
@@ -66,4 +68,18 @@ Deno.test("the help of every setting and command is plain", async () => {
     texts.flatMap(([name, text]) => findings(name, text.replaceAll(/`[^`]*`/g, ""))),
     [],
   );
+});
+
+Deno.test("the titles of problems are plain", () => {
+  assertEquals(Object.entries(PROBLEMS).flatMap(([kind, { title }]) => findings(kind, title)), []);
+});
+
+Deno.test("errors that start with `Cannot` are plain", async () => {
+  const modules = [...(await readModules(new URL("../../", import.meta.url))).values()];
+  const errors = modules.filter(({ path }) => !path.startsWith("tests/")).flatMap(
+    ({ path, text }) =>
+      [...text.matchAll(/["'`](Cannot [^`\n]*)/g)].map(([, error = ""]) => [path, error] as const),
+  );
+  assertEquals(errors.length > 100, true);
+  assertEquals(errors.flatMap(([path, error]) => findings(path, error)), []);
 });

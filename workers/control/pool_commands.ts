@@ -26,11 +26,13 @@ export const POOL_COMMANDS: ReadonlyMap<string, Command> = new Map<string, Comma
   // Errors, as Celery's workers answer that run without autoscaler or with `worker_pool_restarts` off.
   ["autoscale", () => {
     throw new InvalidInput(
-      "Cannot autoscale as this worker's concurrency is fixed: use pool_grow and pool_shrink, or scale the number of workers",
+      "Cannot autoscale because this worker's concurrency is fixed: use pool_grow and pool_shrink, or scale the number of workers",
     );
   }],
   ["pool_restart", () => {
-    throw new InvalidInput("Cannot restart the pool as that is not supported: restart the worker");
+    throw new InvalidInput(
+      "Cannot restart the pool because that is not supported: restart the worker",
+    );
   }],
 ]);
 
@@ -38,7 +40,7 @@ async function addConsumer(given: CommandArguments, { worker }: ControlContext):
   const queue = given.text("queue");
   if (queue === DEAD_QUEUE) {
     throw new InvalidInput(
-      `Cannot consume from queue '${queue}' as it holds the dead letters: name another`,
+      `Cannot consume from queue '${queue}' because it holds the dead letters: name another`,
       "queue",
     );
   }
@@ -76,14 +78,18 @@ async function resize(worker: WorkerControls, by: number): Promise<void> {
     });
   }
   throw new InvalidInput(
+<<<<<<< HEAD:workers/control/pool_commands.ts
     `Cannot change the concurrency from ${worker.concurrency} to ${inline} as it must be a whole number from 1 to ${CONCURRENCY_MAX}: give another 'n'`,
+=======
+    `Cannot change the concurrency from ${crew.concurrency} to ${inline} because it must be a whole number from 1 to ${CONCURRENCY_MAX}: give another 'n'`,
+>>>>>>> ae17b28 (Say because in every error, and name problems plainly):workers/control/staffing.ts
     "n",
   );
 }
 
 function tooLate(queue: string): InvalidInput {
   return new InvalidInput(
-    `Cannot consume from queue '${queue}' as the broker did not accept it within ${
+    `Cannot consume from queue '${queue}' because the broker did not accept it within ${
       CONSUME_MS / 1000
     } s: make the queue, and see the worker's log`,
     "queue",

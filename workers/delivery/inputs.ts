@@ -34,7 +34,7 @@ export function validateCalls(
       if (parsed.success) return { raw, parsed: parsed.data };
       const issues = inputIssues(contract, parsed.error, args.length);
       throw new WrongArguments(
-        `Cannot run task '${contract.name}' because its input does not fit: ${
+        `Cannot run task '${contract.name}' because its input is invalid: ${
           issues.map(({ field, message }) => `${field}: ${message}`).join("; ")
         }`,
       );

@@ -70,7 +70,7 @@ export function early(task: TaskMessage, now: Date): Outcome | undefined {
 /** Its workers died of it. */
 export function poison(task: TaskMessage): Outcome {
   const error = new WorkerLost(
-    `Cannot run task '${task.task}' again as its workers died of it, also while nothing else ran: mend the handler, then submit the task again`,
+    `Cannot run task '${task.task}' again because its workers died of it, even while nothing else ran: fix the handler, then submit the task again`,
   );
   return { kind: "reject", reason: "poison", error: { ...failureOf(error), traceback: null } };
 }

@@ -42,14 +42,14 @@ export function taskCallsOf(
   const { task: inner, it } = kwargs;
   if (!isObject(inner) || typeof inner["task"] !== "string" || !Array.isArray(it)) {
     throw new WrongArguments(
-      `Cannot run '${task}' as it has no signature 'task' and no list 'it': send both by name`,
+      `Cannot run '${task}' because it has no signature 'task' and no list 'it': send both by name`,
     );
   }
   const calls = it.map((item: unknown): TaskCall => {
     if (task === "celery.map") return { args: [item], kwargs: {} };
     if (Array.isArray(item)) return { args: item, kwargs: {} };
     throw new WrongArguments(
-      "Cannot run 'celery.starmap' as an item of 'it' is no list: send lists",
+      "Cannot run 'celery.starmap' because an item of 'it' is no list: send lists",
     );
   });
   return { name: inner["task"], calls, series: true };

@@ -97,7 +97,7 @@ function refuse({ task, ignoreResult, inSeries }: Attempt): void {
   }
   if (inSeries) {
     throw new Reject(
-      "Cannot complete a task within a map because each completion is a transaction of its own: send them as a group",
+      "Cannot complete a task within a map because each completion is a separate transaction: send them as a group",
     );
   }
 }

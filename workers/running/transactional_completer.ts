@@ -156,7 +156,7 @@ class TransactionOver extends Error {
   override readonly name = "TransactionOver";
 
   constructor() {
-    super("Cannot run a statement as its transaction is over: await all statements, in time");
+    super("Cannot run a statement because its transaction is over: await all statements, in time");
   }
 }
 
@@ -166,7 +166,7 @@ export class ConnectionLost extends Error {
 
   constructor(id: string, options: ErrorOptions) {
     super(
-      `Cannot complete task '${id}' as its connection was lost ${LOST_MAX} times while its SQL ran: keep statements short, and do not wait between them`,
+      `Cannot complete task '${id}' because its connection was lost ${LOST_MAX} times while its SQL ran: keep statements short, and do not wait between them`,
       options,
     );
   }

@@ -46,7 +46,7 @@ export function endOf(killed: Error | undefined): ChildEnd {
 /** Something but the child's own code wrote to the channel. */
 export function misused(pid: number, cause: unknown): PolicyViolation {
   return new PolicyViolation(
-    `Cannot go on with child process ${pid} as something wrote to the channel of its worker: a handler must not write to file descriptor 1`,
+    `Cannot go on with child process ${pid} because something wrote to the channel of its worker: a handler must not write to file descriptor 1`,
     "channel",
     { cause },
   );

@@ -223,7 +223,7 @@ export class ProcessPool implements Service {
   #dismiss(sandbox: Sandbox): void {
     this.#surplus--;
     this.#dismissed.add(sandbox);
-    sandbox.kill(new Stopped("Cannot run more tasks as there are fewer children now"));
+    sandbox.kill(new Stopped("Cannot run more tasks because there are fewer children now"));
   }
 
   #give(sandbox: Sandbox): void {
@@ -262,7 +262,7 @@ function sandboxOptions(
 }
 
 function stopped(): Stopped {
-  return new Stopped("Cannot run tasks in child processes as the worker is stopping");
+  return new Stopped("Cannot run tasks in child processes because the worker is stopping");
 }
 
 function restMs(failures: number): number {

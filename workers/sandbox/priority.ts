@@ -15,7 +15,7 @@ export function lowerPriority(
     setPriority(pid, nice);
   } catch (cause) {
     const error = new ConfigurationError(
-      `Cannot lower the priority of child process ${pid} as ${
+      `Cannot lower the priority of child process ${pid} because ${
         (cause as Error).message
       }: add --allow-sys=setPriority`,
       { cause },

@@ -137,7 +137,7 @@ export class Sandbox {
     this.#log.begin();
     if (!this.usable) {
       attempt.reject(
-        new NeverStarted(`Cannot start task '${task.name}' as its child process is gone`),
+        new NeverStarted(`Cannot start task '${task.name}' because its child process is gone`),
       );
     }
     this.#write(frame);
@@ -189,7 +189,7 @@ export class Sandbox {
     const timer = setTimeout(() => {
       this.kill(
         new ConfigurationError(
-          `Cannot use child process ${this.pid} as it did not load the app's modules within ${
+          `Cannot use child process ${this.pid} because it did not load the app's modules within ${
             READY_MS / 1000
           } s: make them load faster`,
         ),

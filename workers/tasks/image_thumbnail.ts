@@ -43,7 +43,7 @@ function inspect(bytes: Uint8Array): Format {
   }
   if (width * height > MAX_PIXELS) {
     throw new UnreadableImage(
-      `Cannot make a thumbnail as the picture has ${width} x ${height} pixels and ${MAX_PIXELS} are allowed: send a smaller one`,
+      `Cannot make a thumbnail because the picture has ${width} x ${height} pixels and ${MAX_PIXELS} are allowed: send a smaller one`,
     );
   }
   return format;
@@ -54,7 +54,7 @@ function head(bytes: Uint8Array): { type?: string; width: number; height: number
     return imageSize(bytes);
   } catch (cause) {
     throw new UnreadableImage(
-      "Cannot make a thumbnail as this is no picture, or its beginning is damaged: send a PNG or JPEG",
+      "Cannot make a thumbnail because this is no picture, or its beginning is damaged: send a PNG or JPEG",
       { cause },
     );
   }
@@ -66,7 +66,7 @@ async function decode(bytes: Uint8Array<ArrayBuffer>, format: Format): Promise<I
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new UnreadableImage(
-      `Cannot make a thumbnail as the picture is damaged (${reason}): send it whole`,
+      `Cannot make a thumbnail because the picture is damaged (${reason}): send it whole`,
       { cause },
     );
   }

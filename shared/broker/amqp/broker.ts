@@ -183,7 +183,7 @@ export class AmqpBroker implements Broker {
       // Only an answer of the broker has a number.
       if (typeof codeOf(error) !== "number") return false;
       throw new BrokerUnavailable(
-        `Cannot declare queues and exchanges as ${explain(error, this.#publishing.address)}`,
+        `Cannot declare queues and exchanges because ${explain(error, this.#publishing.address)}`,
         { cause: error },
       );
     }

@@ -176,7 +176,7 @@ export class KeptChannel {
     if (this.#isReady) return;
     const { purpose } = this.#options;
     this.#first.reject(
-      new BrokerUnavailable(`Cannot ${purpose} as it was stopped before the broker answered`),
+      new BrokerUnavailable(`Cannot ${purpose} because it was stopped before the broker answered`),
     );
   }
 
@@ -204,7 +204,7 @@ export class KeptChannel {
     const reason = replyText(error);
     if (reason === this.#complaint) return;
     this.#complaint = reason;
-    log.warn("Cannot {purpose} as {reason}: trying again", {
+    log.warn("Cannot {purpose} because {reason}: trying again", {
       purpose: this.#options.purpose,
       reason,
     });

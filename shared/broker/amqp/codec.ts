@@ -19,7 +19,7 @@ interface Codec {
 const require = createRequire(import.meta.resolve("amqplib"));
 if (require.resolve("./lib/defs.js") in require.cache) {
   throw new Error(
-    "Cannot read every header as amqplib was loaded before its codec could be replaced: import shared/broker/amqp/broker.ts first",
+    "Cannot read every header because amqplib was loaded before its codec could be replaced: import shared/broker/amqp/broker.ts first",
   );
 }
 const codec: Codec = require("./lib/codec.js");

@@ -26,7 +26,7 @@ export async function declare(connection: ChannelModel, declaration: Declaration
     }
     if (missing.length > 0) {
       throw new TopologyMissing(
-        `Cannot work with this broker as ${missing.join(", ")} ${
+        `Cannot work with this broker because ${missing.join(", ")} ${
           missing.length === 1 ? "is" : "are"
         } missing, ` +
           `and this user may not make what is missing: ${REMEDY}`,

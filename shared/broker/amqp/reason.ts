@@ -22,7 +22,7 @@ export function explain(error: unknown, address: AmqpAddress): string {
   const code = codeOf(error);
   if (message.includes("Expected ConnectionOpenOk")) {
     return `the broker refused vhost '${address.vhost}' to user '${address.username}': the vhost does not exist, ` +
-      "or the user has no permissions in it, or the user's or the vhost's limit of connections is reached: run `deno task definitions apply`, or mend AMQP_URL";
+      "or the user has no permissions in it, or the user's or the vhost's limit of connections is reached: run `deno task definitions apply`, or correct AMQP_URL";
   }
   if (/Handshake terminated by server: 403/.test(message)) {
     return `wrong user or password for user '${address.username}': give AMQP_URL the broker's, or run \`deno task definitions apply\``;

@@ -58,7 +58,7 @@ export class AmqpSubscription implements Subscription {
     const live = this.#consumer?.live;
     if (!live?.open) {
       throw new BrokerUnavailable(
-        `Cannot count messages of queue '${this.#queue}' as it is not consumed`,
+        `Cannot count messages of queue '${this.#queue}' because it is not consumed`,
       );
     }
     return (await live.answer(live.channel.checkQueue(this.#queue))).messageCount;

@@ -194,7 +194,7 @@ export class Consumers {
   #change(act: () => Promise<void>): Promise<void> {
     const changed = this.#changing.then(() => {
       if (!this.#cancelled) return act();
-      throw new BrokerUnavailable("Cannot change what is consumed as all consuming ends");
+      throw new BrokerUnavailable("Cannot change what is consumed because all consuming ends");
     });
     this.#changing = changed.catch(() => {});
     return changed;

@@ -61,7 +61,9 @@ export class MemorySubscription implements Subscription, QueueConsumer {
     const { queue } = this.#options;
     if (this.#active) return Promise.resolve(queue.ready);
     return Promise.reject(
-      new BrokerUnavailable(`Cannot count messages of queue '${queue.name}' as it is not consumed`),
+      new BrokerUnavailable(
+        `Cannot count messages of queue '${queue.name}' because it is not consumed`,
+      ),
     );
   }
 

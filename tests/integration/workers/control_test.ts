@@ -57,9 +57,9 @@ Deno.test("Control answers what it is asked and says what is wrong with the rest
     "Cannot run 'rate_limit' because its argument 'task_name' is not a text: give 'task_name'",
     "Cannot run 'time_limit' because its argument 'hard' is not a number above 0: give 'hard'",
     "Cannot run 'revoke' because its argument 'task_id' is not a text or a list of them: give 'task_id'",
-    "Cannot change the concurrency from 32 to -968 as it must be a whole number from 1 to 10000: give another 'n'",
-    "Cannot consume from queue 'celeriac.dead' as it holds the dead letters: name another",
-    "Cannot autoscale as this worker's concurrency is fixed: use pool_grow and pool_shrink, or scale the number of workers",
+    "Cannot change the concurrency from 32 to -968 because it must be a whole number from 1 to 10000: give another 'n'",
+    "Cannot consume from queue 'celeriac.dead' because it holds the dead letters: name another",
+    "Cannot autoscale because this worker's concurrency is fixed: use pool_grow and pool_shrink, or scale the number of workers",
   ]);
 });
 

@@ -147,7 +147,10 @@ Deno.test("rows of django-celery-beat (c57) fire once with two schedulers of our
       said,
       /'at sunset' .* is left out: Cannot follow the sun \(sunset\).*give it a crontab/,
     );
-    assertMatch(said, /'not json' .* is left out: Cannot send it as its args are not a JSON list/);
+    assertMatch(
+      said,
+      /'not json' .* is left out: Cannot send it because its args are not a JSON list/,
+    );
     assertMatch(
       said,
       /'too often' .* is left out: Cannot use interval 0\.000005 because it is not 1 to/,

@@ -123,7 +123,7 @@ class MemoryKeys implements Pick<Idempotency, "begin" | "published"> {
 
 /** Whatever reaches the database fails: these tests need none. */
 const nowhere = () =>
-  Promise.reject(new DatabaseUnavailable("Cannot reach the database as there is none"));
+  Promise.reject(new DatabaseUnavailable("Cannot reach the database because there is none"));
 
 const noDatabase = { query: nowhere, script: nowhere, transaction: nowhere };
 

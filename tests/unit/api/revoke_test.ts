@@ -47,7 +47,7 @@ Deno.test("DELETE /v1/tasks/{id} takes an unknown id only when told so, or young
 
 Deno.test("DELETE /v1/tasks/{id} holds without a broker, as workers read the record", async () => {
   const broker = {
-    publish: () => Promise.reject(new BrokerUnavailable("Cannot publish as it is down")),
+    publish: () => Promise.reject(new BrokerUnavailable("Cannot publish because it is down")),
   };
   await using home = await ground({}, { broker });
   home.records.put({ id: "a", state: "RETRY" });
@@ -84,7 +84,7 @@ Deno.test("DELETE /v1/tasks/{id}?terminate=true revokes what waits, and refuses 
 
 Deno.test("DELETE /v1/tasks/{id}?terminate=true is a 503 when no worker can be told", async () => {
   const broker = {
-    publish: () => Promise.reject(new BrokerUnavailable("Cannot publish as it is down")),
+    publish: () => Promise.reject(new BrokerUnavailable("Cannot publish because it is down")),
   };
   await using home = await ground({}, { broker });
   home.records.put({ id: "a", state: "STARTED" });

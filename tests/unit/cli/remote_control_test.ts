@@ -13,10 +13,10 @@ Deno.test("bindRemote() gives arguments their names", () => {
 
 Deno.test("bindRemote() refuses what does not fit, and says what would", () => {
   const cases: [string, string[], string][] = [
-    ["ping", ["me"], "Cannot run 'ping' because its arguments do not fit: give ping"],
+    ["ping", ["me"], "Cannot run 'ping' because its arguments are invalid: give ping"],
     ["revoke", [], "give revoke TASK_ID..."],
     ["limit", [], "give limit NAME [HARD] [SOFT]"],
-    ["limit", ["add", "1", "2", "3"], "do not fit"],
+    ["limit", ["add", "1", "2", "3"], "are invalid"],
     ["grow", ["much"], "Cannot use 'much' of n because it is not a number"],
   ];
   for (const [method, values, message] of cases) {

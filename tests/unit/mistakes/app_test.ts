@@ -225,11 +225,11 @@ const CONTRACTS: Mistake[] = [
     () => handle(add, 1 as never),
   ],
   [
-    "Cannot define schedule 's' because of its cron: Cannot tell when it is due because it says not just one of `cron` and `every`: give one of them",
+    "Cannot define schedule 's' because of its cron: Cannot determine when it is due because it needs exactly one of `cron` and `every`: give one of them",
     timed({ every: 60, cron: "* * * * *" }),
   ],
   [
-    "Cannot define schedule 's' because of its cron: Cannot tell when it is due because it says not just one of `cron` and `every`: give one of them",
+    "Cannot define schedule 's' because of its cron: Cannot determine when it is due because it needs exactly one of `cron` and `every`: give one of them",
     timed({}),
   ],
   [
@@ -273,7 +273,7 @@ const CONTRACTS: Mistake[] = [
     timed({ every: 60, task: "shop.pay" }),
   ],
   [
-    "Cannot define schedule 's' because of its kwargs.x: Cannot send task 'add' because kwargs.x does not fit: Invalid input: expected number, received string",
+    "Cannot define schedule 's' because of its kwargs.x: Cannot send task 'add' because kwargs.x is invalid: Invalid input: expected number, received string",
     timed({ every: 60, kwargs: { x: "1" } }),
   ],
   [

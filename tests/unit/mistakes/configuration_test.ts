@@ -232,7 +232,7 @@ const COMMANDS: Mistake[] = [
     () => argumentsOf(["text=@/nowhere/at/all"]),
   ],
   [
-    "Cannot run 'ping' because its arguments do not fit: give ping",
+    "Cannot run 'ping' because its arguments are invalid: give ping",
     () => bindRemote("ping", ["me"], { ping: "" }),
   ],
   [

@@ -39,7 +39,7 @@ Deno.test("schedule() is frozen and complete", () => {
 Deno.test("schedule() says what cannot work, and of which schedule", () => {
   const cases: [Partial<ScheduleDefinition>, string[]][] = [
     [{ name: "a b" }, ["name 'a b'", "rename it"]],
-    [{ every: 5, options: { queue: "celery" } }, ["not just one of `cron` and `every`"]],
+    [{ every: 5, options: { queue: "celery" } }, ["exactly one of `cron` and `every`"]],
     [{ cron: "0 0 30 2 *", options: { queue: "celery" } }, ["no day is like that"]],
     [{ cron: "61 * * * *", options: { queue: "celery" } }, ["'61' is no minute"]],
     [{ timezone: "Mars", options: { queue: "celery" } }, ["timezone 'Mars'"]],

@@ -198,7 +198,7 @@ class Attempts {
     const handler = this.#handlers?.get(name);
     if (!handler) {
       throw new InvalidInput(
-        `Cannot run task '${name}' as no handler is exported for it: write one`,
+        `Cannot run task '${name}' because no handler is exported for it: write one`,
       );
     }
     const { contract } = handler;
@@ -219,7 +219,7 @@ class Attempts {
       replace: replacement,
       complete: () => {
         throw new InvalidInput(
-          `Cannot complete task '${name}' in a transaction as it runs in a child process, which has no database: set run: "inline"`,
+          `Cannot complete task '${name}' in a transaction because it runs in a child process, which has no database: set run: "inline"`,
         );
       },
     });

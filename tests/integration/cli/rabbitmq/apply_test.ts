@@ -187,6 +187,6 @@ Deno.test("readDefinitions() needs an administrator", async () => {
   await assertRejects(
     () => readDefinitions(keda, [ground.vhost]),
     ConfigurationError,
-    "has not the tag 'administrator'",
+    "lacks the tag 'administrator'",
   );
 });

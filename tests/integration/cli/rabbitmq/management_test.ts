@@ -52,7 +52,7 @@ Deno.test("Management.get() tells a wrong password from a broker that is not the
   const refused = await assertRejects(
     () => new Management(wrong.href).get("/overview"),
     ConfigurationError,
-    "mend MANAGEMENT_URL",
+    "correct MANAGEMENT_URL",
   );
   const nobody = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = nobody.addr;
@@ -60,7 +60,7 @@ Deno.test("Management.get() tells a wrong password from a broker that is not the
   const absent = await assertRejects(
     () => new Management(`http://guest:s3cret@127.0.0.1:${port}`).get("/overview"),
     BrokerUnavailable,
-    `Cannot reach the management API at http://127.0.0.1:${port} as `,
+    `Cannot reach the management API at http://127.0.0.1:${port} because `,
   );
   assert(absent.message.includes("Connection refused"), absent.message);
   for (const { message } of [refused, absent]) assert(!message.includes("s3cret"), message);

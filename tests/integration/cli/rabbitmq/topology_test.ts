@@ -51,7 +51,7 @@ async function next(channel: ConfirmChannel, queue: string): Promise<ConsumeMess
   const { promise, resolve, reject } = Promise.withResolvers<ConsumeMessage>();
   const { consumerTag } = await channel.consume(queue, (message) => {
     if (message) resolve(message);
-    else reject(new Error(`Cannot consume ${queue} any longer as the broker cancelled it`));
+    else reject(new Error(`Cannot consume ${queue} any longer because the broker cancelled it`));
   });
   const message = await promise;
   await channel.cancel(consumerTag);
