@@ -1,6 +1,6 @@
 /** The pages, help texts, problems and errors are plain technical English: the worst habits of earlier texts are rejected. */
 import { assertEquals } from "@std/assert";
-import { PROBLEMS } from "../../api/problem.ts";
+import { PROBLEMS } from "../../api/http/problem.ts";
 import { COMMANDS } from "../../cli/commands.ts";
 import { help, overview } from "../../cli/help.ts";
 import { SETTINGS } from "../../shared/config/settings.ts";
@@ -10,7 +10,7 @@ import { readModules } from "../support/modules.ts";
 /** What no text may contain, with the reason. A quoted text (`code`) is not checked. */
 const REJECTED: readonly (readonly [RegExp, string])[] = [
   [
-    /(?<=^|[.;:] )what (?:is|are|was|were|has|had|comes|came|goes|waits|waited|fails|failed|follows|runs|ran)\b(?![^?.;|\n]*\?)/gim,
+    /(?<=^|[.;] )what (?:is|are|was|were|has|had|comes|came|goes|waits|waited|fails|failed|follows|runs|ran)\b(?![^?.;|\n]*\?)/gim,
     'use the noun: "pending messages", not "what waits"',
   ],
   [/\bwhoever\b|\bwho leads\b/gi, 'use the noun: "the leader"'],

@@ -78,11 +78,7 @@ async function resize(worker: WorkerControls, by: number): Promise<void> {
     });
   }
   throw new InvalidInput(
-<<<<<<< HEAD:workers/control/pool_commands.ts
     `Cannot change the concurrency from ${worker.concurrency} to ${inline} as it must be a whole number from 1 to ${CONCURRENCY_MAX}: give another 'n'`,
-=======
-    `Cannot change the concurrency from ${crew.concurrency} to ${inline} because it must be a whole number from 1 to ${CONCURRENCY_MAX}: give another 'n'`,
->>>>>>> ae17b28 (Say because in every error, and name problems plainly):workers/control/staffing.ts
     "n",
   );
 }

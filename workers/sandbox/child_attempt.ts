@@ -240,16 +240,8 @@ export class ChildAttempt {
   }
 
   #exceeded(violation: Violation, reason: string): void {
-<<<<<<< HEAD:workers/sandbox/child_attempt.ts
     this.#child.kill(
       new PolicyViolation(`Cannot go on with task '${this.task.name}' as ${reason}`, violation),
-=======
-    this.#hold.kill(
-      new PolicyViolation(
-        `Cannot go on with task '${this.task.name}' because ${reason}`,
-        violation,
-      ),
->>>>>>> ae17b28 (Say because in every error, and name problems plainly):workers/sandbox/attempt.ts
     );
   }
 
