@@ -78,7 +78,7 @@ async function resize(worker: WorkerControls, by: number): Promise<void> {
     });
   }
   throw new InvalidInput(
-    `Cannot change the concurrency from ${worker.concurrency} to ${inline} as it must be a whole number from 1 to ${CONCURRENCY_MAX}: give another 'n'`,
+    `Cannot change the concurrency from ${worker.concurrency} to ${inline} because it must be a whole number from 1 to ${CONCURRENCY_MAX}: give another 'n'`,
     "n",
   );
 }

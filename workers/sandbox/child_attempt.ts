@@ -241,7 +241,10 @@ export class ChildAttempt {
 
   #exceeded(violation: Violation, reason: string): void {
     this.#child.kill(
-      new PolicyViolation(`Cannot go on with task '${this.task.name}' as ${reason}`, violation),
+      new PolicyViolation(
+        `Cannot go on with task '${this.task.name}' because ${reason}`,
+        violation,
+      ),
     );
   }
 
