@@ -11,15 +11,15 @@
  * await pause(60_000, AbortSignal.abort());
  * ```
  */
-export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   const end = () => resolve();
   const timer = setTimeout(end, ms);
-  signal.addEventListener("abort", end, { once: true });
+  signal?.addEventListener("abort", end, { once: true });
   await promise;
   clearTimeout(timer);
-  signal.removeEventListener("abort", end);
+  signal?.removeEventListener("abort", end);
 }
 
 /** Resolves with the first of these promises, or after `ms` milliseconds.

@@ -1,7 +1,7 @@
-/** Keeps deliveries from being unacknowledged too long.
+/** Limits how long deliveries stay unacknowledged.
  *
- * RabbitMQ takes a delivery back that is not acknowledged within the consumer timeout (30 minutes by default), while its task still runs.
- * So a message that waits too long for its start goes back through the outbox, and one whose task runs too long is leased.
+ * RabbitMQ requeues a delivery that is not acknowledged within the consumer timeout (30 minutes by default), even while its task runs.
+ * Before that, a message that still waits for its start is requeued through the outbox, and the message of a running task is leased.
  * @module
  */
 import { getLogger } from "@logtape/logtape";
@@ -13,14 +13,14 @@ import type { InFlightDelivery } from "./in_flight.ts";
 import { requeuedMessage } from "./requeued_message.ts";
 import type { MessageLeases } from "./message_leases.ts";
 
-/** Looks at the deliveries within the limit, so that it is met closely enough. */
-const LOOKS = 4;
-/** Milliseconds between two looks at most. */
-const LOOK_MS = 1000;
-/** Share of a consumer timeout that deliveries are left unacknowledged. */
+/** Checks of a delivery within the limit. */
+const CHECKS = 4;
+/** Longest time between two checks, milliseconds. */
+const CHECK_MS = 1000;
+/** Share of the consumer timeout for which deliveries may stay unacknowledged. */
 const SHARE = 0.5;
 
-/** What an age limit works with. */
+/** Options of an {@linkcode AgeLimit}. */
 export interface AgeLimitOptions {
   readonly inFlight: Iterable<InFlightDelivery>;
   readonly leases: Pick<MessageLeases, "take">;
@@ -28,10 +28,10 @@ export interface AgeLimitOptions {
   readonly seconds: number;
 }
 
-/** Looks at the messages in hand again and again. */
+/** Checks the age of the deliveries in flight at intervals. */
 export class AgeLimit implements Service {
   readonly #options: AgeLimitOptions;
-  /** What cannot be stored: nothing protects its task from running twice. */
+  /** Deliveries whose lease the database refused: their tasks may run twice. */
   readonly #unstorable = new WeakSet<HeldDelivery>();
   #seconds: number;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -62,17 +62,17 @@ export class AgeLimit implements Service {
 
   #arm(): void {
     clearInterval(this.#timer);
-    const everyMs = Math.min(LOOK_MS, this.#seconds * 1000 / LOOKS);
-    this.#timer = setInterval(() => this.#look(), everyMs);
+    const everyMs = Math.min(CHECK_MS, this.#seconds * 1000 / CHECKS);
+    this.#timer = setInterval(() => this.#check(), everyMs);
   }
 
-  #look(): void {
+  #check(): void {
     const limit = performance.now() - this.#seconds * 1000;
     for (const held of this.#options.inFlight) {
       const { delivery, startedAt } = held;
-      this.#learn(delivery.fault);
+      this.#readTimeout(delivery.fault);
       if (delivery.since > limit || delivery.leased) continue;
-      // What waits elsewhere than in a line (for a server that is away, say) is leased at the next look.
+      // A delivery that does not wait in a queue (but for an unavailable server, for example) is leased at the next check.
       if (startedAt === null && !delivery.waitExpired) delivery.expireWait();
       else if (delivery.open) this.#lease(held);
     }
@@ -101,12 +101,13 @@ export class AgeLimit implements Service {
     }
   }
 
-  #learn(fault: unknown): void {
+  /** Reduces the limit if the broker reported a shorter consumer timeout. */
+  #readTimeout(fault: unknown): void {
     if (fault === undefined) return;
     const seconds = (consumerTimeout(fault) ?? Infinity) * SHARE;
     if (seconds >= this.#seconds) return;
     logger.warn(
-      "Deliveries are held {seconds} s instead of {before} s because of the broker's consumer timeout: set CELERIAC_LEASE_AFTER to less than half of it",
+      "Deliveries stay unacknowledged for at most {seconds} s instead of {before} s because of the broker's consumer timeout: set CELERIAC_LEASE_AFTER to less than half of it",
       { seconds, before: this.#seconds },
     );
     this.#seconds = seconds;

@@ -1,18 +1,18 @@
-/** Holds deliveries about to run and reads what is known of them, in micro-batches. */
+/** Claims tasks that are about to run and reads their records, in micro-batches. */
 import { Batch } from "../../shared/runtime/batch.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import { retryForever } from "../../shared/results/patience.ts";
 import type { Claim, Claimed } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
 
-/** What a reader works with. */
+/** Options of a {@linkcode ClaimReader}. */
 export interface ClaimReaderOptions {
   readonly store: Pick<ResultStore, "claim">;
-  /** Node name of the worker that holds what it claims. */
+  /** Node name of the worker that claims. */
   readonly node: string;
   /** Deliveries in one statement. Default 500. */
   readonly size?: number;
-  /** Milliseconds that the first delivery waits for others. Default 0: what is read in one turn of the event loop goes together. */
+  /** Milliseconds that the first delivery waits for others. Default 0: the deliveries of one turn of the event loop form a batch. */
   readonly delayMs?: number;
 }
 
@@ -35,7 +35,7 @@ export class ClaimReader implements Service {
     return this.#batch.start();
   }
 
-  /** Answers what waits. What cannot be answered now is rejected. */
+  /** Completes pending claims, and rejects those that cannot be completed now. */
   stop(): Promise<void> {
     return this.#batch.stop();
   }
@@ -44,10 +44,10 @@ export class ClaimReader implements Service {
     return this.stop();
   }
 
-  /** Waits as long as the database is away.
+  /** Claims a task. Waits while the database is unavailable.
    *
-   * @returns the claim, or `undefined` when there is no record and no other worker holds the task
-   * @throws {DatabaseUnavailable} when stopped before there was an answer */
+   * @returns the claim; `undefined` if the task has no record and no other worker holds it
+   * @throws {DatabaseUnavailable} if stopped before the database replied */
   claim(delivery: Claimed): Promise<Claim | undefined> {
     return this.#batch.add(delivery);
   }

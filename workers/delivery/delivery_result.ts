@@ -1,32 +1,32 @@
-/** One delivery's way through the worker. */
+/** The result of executing a delivery. */
 import type { Delivery } from "../../shared/broker/broker.ts";
 import type { TaskMessage } from "../../shared/celery/task_message.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Meta } from "../../shared/results/result.ts";
 import type { TaskSubmissions } from "../running/task_submissions.ts";
 
-/** What is known of a delivery when its outcome is. */
+/** A delivery, its outcome, and the facts that its record and events contain. */
 export interface DeliveryResult {
   readonly delivery: Delivery;
   /** Queue that it was consumed from. */
   readonly queue: string;
-  /** `null` when the message could not be understood. */
+  /** `null` if the message could not be decoded. */
   readonly task: TaskMessage | null;
-  /** The task's id, also where the message could not be understood but names one. */
+  /** The task's id. A message that could not be decoded may still have one. */
   readonly id: string | null;
   readonly outcome: Outcome;
-  /** No result may be kept (the message or the contract says `ignore_result`), and no record made. */
+  /** Store no result and create no record, because the message or the contract sets `ignore_result`. */
   readonly ignoreResult: boolean;
-  /** There is a record already: of a submission in SQL, or of an earlier delivery. */
+  /** A record already exists: a submission in SQL or an earlier delivery created it. */
   readonly hasRecord: boolean;
-  /** Hand-outs by the broker, as far as the store knows. */
+  /** Deliveries of this attempt that the store has counted. */
   readonly deliveries: number;
-  /** When the handler was called; `null` if it never was. */
+  /** When the handler was called; `null` if it was not. */
   readonly startedAt: Date | null;
-  /** What its handler has submitted. */
+  /** Work that the handler submitted. */
   readonly sent?: TaskSubmissions;
-  /** What else is known of the run. */
+  /** Further facts about the run. */
   readonly meta?: Meta;
-  /** Seconds in the handler; `null` if it never ran. */
+  /** Seconds in the handler; `null` if it was not called. */
   readonly runtime: number | null;
 }

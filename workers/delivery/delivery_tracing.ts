@@ -1,10 +1,10 @@
-/** A delivery's part of its trace. */
+/** Spans of deliveries. */
 import type { Delivery } from "../../shared/broker/broker.ts";
 import { pythonRepr } from "../../shared/celery/exception.ts";
 import { traced, traceFailure, tracing } from "../../shared/telemetry/tracing.ts";
 import type { DeliveryResult } from "./delivery_result.ts";
 
-/** Works a delivery in a span below that of its sender; what the work sends on is seen below it. */
+/** Runs `work` in a child span of the sender's span. Messages that it publishes continue the trace. */
 export function traceDelivery(
   { message: { headers } }: Delivery,
   queue: string,
@@ -21,7 +21,7 @@ export function traceDelivery(
   return traced(subject, headers, work);
 }
 
-/** Says on the delivery's span that its attempt failed. */
+/** Records a failed attempt on the delivery's span. */
 export function traceOutcome({ outcome }: DeliveryResult): void {
   if (tracing && "error" in outcome) traceFailure(pythonRepr(outcome.error.exception));
 }

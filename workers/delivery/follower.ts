@@ -1,6 +1,6 @@
-/** What a worker does once a record is final: whatever follows the task, and the reply to whoever asked for one.
+/** Sends follow-up tasks and replies once a record is final.
  *
- * All of it comes after the record and before the ack, and may come again.
+ * This happens after the record is stored and before the delivery is acknowledged, so it may happen more than once.
  * @module
  */
 import { getLogger } from "@logtape/logtape";
@@ -18,12 +18,13 @@ import {
   isPassing,
   type LostRecord,
 } from "../../shared/workflows/follow_ups.ts";
+import { pause } from "../../shared/runtime/waits.ts";
 import type { DeliveryResult } from "./delivery_result.ts";
 
-/** Pause before what neither broker nor database could take is tried again. */
+/** Milliseconds before the next try when broker and database are both unavailable. */
 const RETRY_PAUSE_MS = 500;
 
-/** What a follower works with. */
+/** Dependencies of a {@linkcode Follower}. */
 export interface FollowerOptions {
   readonly broker: Pick<Broker, "publish">;
   readonly followUps: FollowUps;
@@ -31,7 +32,7 @@ export interface FollowerOptions {
   readonly node: string;
 }
 
-/** Sends what follows a run. */
+/** Sends the follow-ups of tasks. */
 export class Follower {
   readonly #options: FollowerOptions;
 
@@ -39,15 +40,14 @@ export class Follower {
     this.#options = options;
   }
 
-  /** Results of what a success will start. */
+  /** References to the tasks that a success will start. */
   children(task: DeliveryResult["task"], result: string): readonly ResultTuple[] {
     return task ? this.#options.followUps.children(task, result) : [];
   }
 
-  /** Resolves when all that follows is durable. Waits as long as broker and database are away, unless the delivery's channel goes:
-   * then its message comes again, and all of this with it.
+  /** Sends the follow-ups of a final task. Resolves when they are durable. Waits while broker and database are unavailable.
    *
-   * @throws {ChannelGone} then */
+   * @throws {ChannelGone} if the delivery's channel closes while it waits: the message is redelivered, and this is tried again */
   async follow(run: DeliveryResult, final: Final): Promise<void> {
     this.#reply(run, final);
     const { task } = run;
@@ -55,9 +55,9 @@ export class Follower {
     await this.#persist(run, () => this.#options.followUps.after(task, final));
   }
 
-  /** Sends what takes the place of a task, as {@linkcode follow} sends what follows.
+  /** Sends the work that replaces a task. Waits as {@linkcode follow} does.
    *
-   * @throws {ChannelGone} */
+   * @throws {ChannelGone} as {@linkcode follow} */
   async replace(run: DeliveryResult & { task: TaskMessage }, canvas: Canvas): Promise<void> {
     await this.#persist(run, () => this.#options.followUps.replace(run.task, canvas));
   }
@@ -69,13 +69,13 @@ export class Follower {
       } catch (error) {
         if (!isPassing(error)) throw error;
         if (!delivery.open) throw new ChannelGone(error);
-        logger.warn("What follows task {id} waits: {error}", { id, error });
-        await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS));
+        logger.warn("Cannot send the follow-ups of task {id} yet: {error}", { id, error });
+        await pause(RETRY_PAUSE_MS);
       }
     }
   }
 
-  /** Goes on with the stored state of a task that was final before this delivery came. */
+  /** Sends the follow-ups of a task whose record was already final when the delivery arrived. */
   async followKnown(run: DeliveryResult): Promise<void> {
     const { task } = run;
     if (!task?.replyTo && !(task && isFollowed(task.embed))) return;
@@ -83,7 +83,7 @@ export class Follower {
     if (record && isFinal(record.state)) await this.follow(run, record);
   }
 
-  /** Not awaited: the caller may be gone (Celery names a reply queue in every message), and the record has the result. */
+  /** Not awaited: the caller may be gone (Celery sets a reply queue in every message), and the record has the result. */
   #reply({ task, queue, deliveries, startedAt }: DeliveryResult, final: Final): void {
     if (!task?.replyTo) return;
     const meta = {
@@ -100,21 +100,21 @@ export class Follower {
     };
     const reply = replyMessage(meta, { replyTo: task.replyTo, correlationId: task.correlationId });
     this.#options.broker.publish(reply, { mandatory: false }).catch((error) =>
-      logger.debug("Reply of task {id} was not sent: {error}", { id: task.id, error })
+      logger.debug("Cannot send the reply of task {id}: {error}", { id: task.id, error })
     );
   }
 }
 
-/** The delivery's channel went while what follows could not be sent. Caught by the worker: the message comes again. */
+/** The delivery's channel closed before the follow-ups could be sent. The worker catches it; the message is redelivered. */
 export class ChannelGone extends Error {
   override readonly name = "ChannelGone";
 
   constructor(cause: unknown) {
-    super("What follows could not be sent before the channel went", { cause });
+    super("Cannot send follow-ups because the delivery's channel is closed", { cause });
   }
 }
 
-/** Makes records final of tasks that never ran. */
+/** Stores final records for tasks that can never run. */
 export async function loseWith(
   writer: { settle(settlement: Settlement): Promise<boolean> },
   records: readonly LostRecord[],

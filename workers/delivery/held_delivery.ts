@@ -1,24 +1,24 @@
-/** The deliveries of one message that this worker works on, as one: a redelivery joins the first, and a lease can stand for all of them. */
+/** All deliveries of one message in this worker, as one. A redelivery joins the first delivery, and a lease can replace them. */
 import type { Delivery } from "../../shared/broker/broker.ts";
 import type { Message } from "../../shared/broker/message.ts";
 import { REDELIVERED } from "../../shared/celery/headers.ts";
 import type { MessageLease } from "./message_leases.ts";
 
-/** A delivery of the broker, and the end of its being unacknowledged. */
+/** A delivery of the broker. `answered` is called once it needs no acknowledgement any more. */
 interface Part {
   readonly delivery: Delivery;
   readonly answered: () => void;
 }
 
-/** One message in this worker. It can be answered as long as one of its deliveries can, or its lease is held. */
+/** One message in this worker. It can be acknowledged while one of its deliveries is open or its lease is held. */
 export class HeldDelivery implements Delivery {
   readonly message: Message;
   readonly redelivered: boolean;
-  /** When the first delivery came, milliseconds of `performance.now()`. */
+  /** When the first delivery arrived, milliseconds of `performance.now()`. */
   readonly since: number = performance.now();
-  /** Aborts when the channel of the first delivery goes; all deliveries of a channel share it. */
+  /** Aborts when the channel of the first delivery closes. All deliveries of a channel share this signal. */
   readonly channel: AbortSignal;
-  /** Resolves when the delivery that this was made of needs no answer any more: it was answered, or its work has ended. */
+  /** Resolves when the first delivery needs no acknowledgement any more: it was acknowledged or given back, or its work has ended. */
   readonly answered: Promise<void>;
   readonly #parts = new Set<Part>();
   #waitController: AbortController | undefined;
@@ -44,7 +44,7 @@ export class HeldDelivery implements Delivery {
     return false;
   }
 
-  /** Aborts when it becomes impossible to answer; stays aborted if a redelivery joins after that. */
+  /** Aborts when the message can no longer be acknowledged. Stays aborted if a redelivery joins later. */
   get gone(): AbortSignal {
     if (!this.#gone) {
       this.#gone = new AbortController();
@@ -54,14 +54,14 @@ export class HeldDelivery implements Delivery {
     return this.#gone.signal;
   }
 
-  /** Aborts when it has waited too long for its start. */
+  /** Aborts when the message has waited too long for its start. */
   get waitSignal(): AbortSignal {
     this.#waitController ??= new AbortController();
     if (this.#waitExpired) this.#waitController.abort();
     return this.#waitController.signal;
   }
 
-  /** Whether a lease stands for its deliveries. */
+  /** Whether a lease has replaced the deliveries. */
   get leased(): boolean {
     return this.#lease !== undefined;
   }
@@ -71,12 +71,12 @@ export class HeldDelivery implements Delivery {
     return this.#isAnswered;
   }
 
-  /** Whether it has waited too long for its start. */
+  /** Whether the message has waited too long for its start. */
   get waitExpired(): boolean {
     return this.#waitExpired;
   }
 
-  /** What ended the last of its channels that went, as far as the broker said. */
+  /** Why the last closed channel was closed, if the broker gave a reason. */
   get fault(): unknown {
     for (const { delivery } of this.#parts) if (!delivery.open) return delivery.gone.reason;
     return this.#fault;
@@ -93,13 +93,13 @@ export class HeldDelivery implements Delivery {
     );
   }
 
-  /** It is to wait for its start no longer. */
+  /** Ends the wait for its start. */
   expireWait(): void {
     this.#waitExpired = true;
     this.#waitController?.abort();
   }
 
-  /** Takes another delivery of the same message over: what answers this one answers that one. */
+  /** Adds another delivery of the same message: both are acknowledged together. */
   join(other: HeldDelivery): void {
     this.#fault = this.fault;
     for (const part of this.#parts) if (!part.delivery.open) this.#drop(part);
@@ -111,16 +111,16 @@ export class HeldDelivery implements Delivery {
     if (this.#lease) this.#confirm(this.#lease);
   }
 
-  /** Acknowledges its deliveries once a lease stands for them.
+  /** Replaces the deliveries by a lease, and acknowledges them.
    *
    * @param take puts the message into the outbox
-   * @throws what `take` throws; then nothing has changed */
+   * @throws the errors of `take`; then nothing has changed */
   async lease(take: () => Promise<MessageLease>): Promise<void> {
     if (this.#lease || this.#leasing || this.#isAnswered) return;
     this.#leasing = true;
     try {
       const lease = await take();
-      // If it was given back meanwhile, the broker has the message.
+      // It was given back in the meantime: the broker has the message.
       if (this.#isAnswered) return lease.end();
       lease.onLost = () => {
         this.#lease = undefined;
@@ -133,7 +133,7 @@ export class HeldDelivery implements Delivery {
     }
   }
 
-  /** Its work has ended, answered or not. */
+  /** Ends its work, whether it was acknowledged or not. */
   over(): void {
     this.#isAnswered = true;
     this.#lease?.giveBack();
@@ -152,7 +152,8 @@ export class HeldDelivery implements Delivery {
     this.#lease = undefined;
   }
 
-  /** The broker may have handed out what a relay published when the lease was lost, and then this is the only copy. */
+  /** Acknowledges a redelivery only if the lease is still held. If the lease was lost, the redelivery may be the copy that a relay published,
+   * and thus the only one. */
   async #confirm(lease: MessageLease): Promise<void> {
     const isHeld = await lease.confirm().catch(() => false);
     if (isHeld && this.#lease === lease) this.#acknowledge();

@@ -1,7 +1,7 @@
-/** Which tasks this worker has in flight: in memory, and in the table that the other workers read.
+/** The tasks that this worker has in flight: in memory, and in a table that other workers read.
  *
- * A claim (workers/delivery/claims.ts) writes the row before the task runs; it goes once the delivery has its answer. A worker that dies
- * leaves its rows behind, and they count no more once its lease has ended.
+ * A claim (workers/delivery/claims.ts) inserts the row before the task runs. The row is deleted once the delivery is acknowledged or given
+ * back. The rows of a dead worker are ignored once its lease has expired.
  *
  * @module
  */
@@ -13,9 +13,9 @@ import type { Service } from "../../shared/runtime/service.ts";
 import { waitAtMost } from "../../shared/runtime/waits.ts";
 import type { HeldDelivery } from "./held_delivery.ts";
 
-/** Milliseconds that rows wait to be deleted together. */
+/** Milliseconds that rows wait to be deleted in one statement. */
 const GATHER_MS = 50;
-/** Milliseconds that a delivery waits for its row to go before it is given back: without that, the next worker waits for the lease. */
+/** Milliseconds that a delivery waits for its row to be deleted before it is given back. Otherwise the next worker waits for the lease. */
 const FREE_MS = 1000;
 
 const RELEASE = `
@@ -25,13 +25,13 @@ const HOLD = "select id from celeriac.hold($1, $2::text[], $3::integer[])";
 
 const HELD = "select task_id as id, round from celeriac.holder where node = $1";
 
-/** Attempts that are told apart. */
+/** Attempts that can be distinguished. */
 const ATTEMPTS = 2 ** 16;
 
-/** What makes a message a later one than another of the same task. */
+/** The fields that order the messages of one task. */
 type TaskRound = Pick<TaskMessage, "retries" | "replacedTaskNesting">;
 
-/** What holds work with. */
+/** Options of {@linkcode Holds}. */
 export interface HoldsOptions {
   readonly database: Sql;
   readonly node: string;
@@ -50,9 +50,9 @@ export class Holds implements Service {
   readonly #options: HoldsOptions;
   readonly #byId = new Map<string, HeldTask>();
   readonly #byDelivery = new Map<HeldDelivery, HeldTask>();
-  /** Channels whose end is watched. */
+  /** Channels with a listener. */
   readonly #channels = new WeakSet<AbortSignal>();
-  /** Rounds of tasks whose rows are to be deleted, by id. */
+  /** Rows to delete: rounds by task id. */
   #ended = new Map<string, number>();
   #freeing: Promise<void> | undefined;
 
@@ -64,7 +64,7 @@ export class Holds implements Service {
     return Promise.resolve();
   }
 
-  /** Deletes the rows that wait for it. */
+  /** Deletes the pending rows. */
   async stop(): Promise<void> {
     await waitAtMost(FREE_MS, this.#free());
   }
@@ -73,9 +73,9 @@ export class Holds implements Service {
     return this.stop();
   }
 
-  /** Takes a task into flight.
+  /** Adds a task.
    *
-   * @returns `false` when this worker has it in flight already, by another message: not to be run now */
+   * @returns `false` if this worker already has the task in flight through another message; it must not run now */
   take(delivery: HeldDelivery, task: TaskRound & Pick<TaskMessage, "id">): boolean {
     const { id } = task;
     const round = roundOf(task);
@@ -89,30 +89,30 @@ export class Holds implements Service {
     return true;
   }
 
-  /** Its handler is about to be called: from here on the task is in flight whatever becomes of the delivery. */
+  /** Marks the task as running: from now on it is in flight even if the channel closes. Call it before the handler. */
   running(delivery: HeldDelivery): void {
     const held = this.#byDelivery.get(delivery);
     if (held) held.running = true;
   }
 
-  /** The delivery has its answer. */
+  /** Removes a task whose delivery was acknowledged or given back. */
   release(delivery: HeldDelivery): void {
     const held = this.#byDelivery.get(delivery);
     if (!held) return;
     this.#byDelivery.delete(delivery);
-    // A later delivery may hold the task by now.
+    // A later delivery may hold the task now.
     if (this.#byId.get(held.id) !== held) return;
     this.#byId.delete(held.id);
     this.#end(held);
   }
 
-  /** Releases, and resolves when other workers may hold the task: before a delivery is given back. */
+  /** Releases the task and resolves when other workers can hold it. Call it before a delivery is given back. */
   async free(delivery: HeldDelivery): Promise<void> {
     this.release(delivery);
     if (this.#freeing) await waitAtMost(FREE_MS, this.#freeing);
   }
 
-  /** Writes the rows of all tasks in flight again.
+  /** Inserts the rows of all tasks in flight again.
    *
    * @throws {DatabaseUnavailable} */
   async restore(): Promise<void> {
@@ -126,7 +126,7 @@ export class Holds implements Service {
     ]);
   }
 
-  /** Deletes rows of tasks that are in flight no more: those that a lost connection left behind.
+  /** Deletes rows that a lost connection left behind: their tasks are no longer in flight.
    *
    * @throws {DatabaseUnavailable} */
   async reconcile(): Promise<void> {
@@ -147,12 +147,12 @@ export class Holds implements Service {
     if (ended.size === 0) return;
     this.#ended = new Map();
     const { database, node } = this.#options;
-    // Nearly all are first attempts; a join would read the whole table.
+    // One statement for each round, because nearly all are first attempts. A join would read the whole table.
     for (const [round, entries] of Map.groupBy(ended, ([_, round]) => round)) {
       const ids = entries.map(([id]) => sanitizeText(id));
       await database.query(RELEASE, [sanitizeText(node), ids, round])
         .catch((error) =>
-          logger.debug("Rows of {count} tasks stay for a while: {error}", {
+          logger.debug("Cannot delete the holder rows of {count} tasks yet: {error}", {
             count: ids.length,
             error,
           })
@@ -160,7 +160,7 @@ export class Holds implements Service {
     }
   }
 
-  /** A channel's end gives back what does not run yet: whoever gets it next shall not wait. */
+  /** Deletes the rows of waiting tasks when their channel closes, so that the next worker can run them at once. */
   #watch(gone: AbortSignal): void {
     if (this.#channels.has(gone)) return;
     this.#channels.add(gone);
@@ -172,12 +172,12 @@ export class Holds implements Service {
   }
 }
 
-/** The broker hands it out again, and it does not run here. */
+/** Whether the broker redelivers the message and its task does not run here. */
 function isOver({ delivery, running }: HeldTask): boolean {
   return !running && !delivery.open;
 }
 
-/** A higher number for a later message of a task: its next attempt, or the task that replaces it. */
+/** Number that is higher for a later message of a task: its next attempt, or the task that replaces it. */
 export function roundOf({ replacedTaskNesting, retries }: TaskRound): number {
   return Math.min(replacedTaskNesting * ATTEMPTS + Math.min(retries, ATTEMPTS - 1), MAX_INTEGER);
 }

@@ -1,26 +1,26 @@
-/** What the worker has in hand: messages that were understood and whose work has not ended. */
+/** The deliveries that this worker has in flight: decoded, and not finished. */
 import type { TaskMessage } from "../../shared/celery/task_message.ts";
 import type { HeldDelivery } from "./held_delivery.ts";
 
-/** A message in hand. */
+/** A delivery in flight. */
 export interface InFlightDelivery {
   readonly delivery: HeldDelivery;
   /** Queue that it was consumed from. */
   readonly queue: string;
   readonly task: TaskMessage;
-  /** When its handler was called, milliseconds since the epoch; `null` while it waits. */
+  /** When its handler was called, milliseconds since the epoch; `null` before that. */
   startedAt: number | null;
 }
 
-/** Messages in hand, in the order they came. */
+/** Deliveries in flight, in order of arrival. */
 export class InFlight {
   readonly #held = new Map<HeldDelivery, InFlightDelivery>();
-  /** By {@linkcode keyOf}: those that a redelivery may join. */
+  /** Deliveries that a redelivery may join, by {@linkcode keyOf}. */
   readonly #joinable = new Map<string, HeldDelivery>();
 
-  /** Takes a delivery in.
+  /** Adds a delivery.
    *
-   * @returns `false` when it joined another of the same message, whose work goes on: nothing is to be done with this one */
+   * @returns `false` if it joined an earlier delivery of the same message, which is still in flight: ignore the new one */
   take(delivery: HeldDelivery, queue: string, task: TaskMessage): boolean {
     const key = keyOf(task);
     const before = this.#joinable.get(key);
@@ -33,7 +33,7 @@ export class InFlight {
     return true;
   }
 
-  /** Its message is about to be sent again: what comes from now on may be that copy, which must not be answered with this one. */
+  /** Stops redeliveries from joining, because its message is about to be sent again: later ones may be that copy. */
   leave(delivery: HeldDelivery): void {
     const held = this.#held.get(delivery);
     if (!held) return;
@@ -41,13 +41,13 @@ export class InFlight {
     if (this.#joinable.get(key) === delivery) this.#joinable.delete(key);
   }
 
-  /** Its handler is about to be called. */
+  /** Sets `startedAt`. Call it before the handler. */
   started(delivery: HeldDelivery): void {
     const held = this.#held.get(delivery);
     if (held) held.startedAt = Date.now();
   }
 
-  /** Its work has ended. */
+  /** Removes a finished delivery. */
   over(delivery: HeldDelivery): void {
     this.leave(delivery);
     this.#held.delete(delivery);
@@ -58,7 +58,7 @@ export class InFlight {
   }
 }
 
-/** Alike in two deliveries of one attempt. A task that replaces another has its id, and is another. */
+/** Equal for two deliveries of one attempt. A replacement has the id of the task it replaces, but another key. */
 function keyOf({ id, task, retries, replacedTaskNesting }: TaskMessage): string {
   return JSON.stringify([id, task, retries, replacedTaskNesting]);
 }

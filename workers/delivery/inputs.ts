@@ -1,4 +1,4 @@
-/** What a message asks for, bound to a contract and checked against it. */
+/** Arguments of a message, bound to a contract and validated. */
 import { bindArguments, inputIssues } from "../../shared/contracts/arguments.ts";
 import type { TaskMessage } from "../../shared/celery/task_message.ts";
 import { WrongArguments } from "../../shared/errors.ts";
@@ -7,13 +7,13 @@ import type { TaskContract } from "../../shared/contracts/task.ts";
 import { type TaskCall, type TaskCalls, taskCallsOf } from "./task_calls.ts";
 import { invalid } from "./outcomes.ts";
 
-/** Arguments of one call: as they came, and as the contract's schema reads them. */
+/** Arguments of one call by name: as received, and as parsed by the contract's schema. */
 export interface Input {
   readonly raw: Record<string, unknown>;
   readonly parsed: Record<string, unknown>;
 }
 
-/** Reads the calls of a message; `rejected` where they cannot be read. */
+/** Reads the calls of a message. Sets `rejected` if they are invalid. */
 export function readCalls(task: TaskMessage): TaskCalls & { rejected?: Outcome } {
   try {
     return taskCallsOf(task);
@@ -22,7 +22,7 @@ export function readCalls(task: TaskMessage): TaskCalls & { rejected?: Outcome }
   }
 }
 
-/** Binds and checks the arguments of each call. */
+/** Binds and validates the arguments of each call. */
 export function validateCalls(
   contract: TaskContract,
   calls: readonly TaskCall[],

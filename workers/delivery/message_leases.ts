@@ -1,7 +1,7 @@
-/** Leases on messages: rows of the outbox that are due unless this worker pushes them ahead.
+/** Leases on messages: rows of the outbox that become due unless this worker renews them.
  *
- * A worker that runs a long task leases its message and then acknowledges the delivery. If the worker dies, the row becomes due, and a
- * relay publishes the message again.
+ * A worker that runs a long task leases its message, and then acknowledges the delivery. If the worker dies, the row becomes due and a relay
+ * publishes the message again.
  * @module
  */
 import { getLogger } from "@logtape/logtape";
@@ -13,24 +13,24 @@ import { messageRow, type OutboxEntry } from "../../shared/outbox/outbox.ts";
 import { retryForever } from "../../shared/results/patience.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 
-/** Seconds after which a message is published again whose worker is silent. */
+/** Seconds without renewal after which a message is published again. */
 const LEASE_SECONDS = 60;
 /** Milliseconds between two renewals. */
 const RENEW_MS = 20_000;
-/** Bytes of bodies in one statement, the last one's not counted. */
+/** Bytes of bodies in one statement, without the last body. */
 const BATCH_BYTES = 8 * 1024 * 1024;
 
-/** Names a leased row. */
+/** Identifies a leased row. */
 type Key = { readonly task_id: string; readonly retries: number; readonly lease: number };
 
 type Entry = Omit<OutboxEntry, "due">;
 
-/** What leases are made of. */
+/** Options of {@linkcode MessageLeases}. */
 export interface MessageLeasesOptions {
   readonly database: Sql;
-  /** Node name of this worker, for those who look at the table. */
+  /** Node name of this worker. Stored for operators who read the table. */
   readonly holder: string;
-  /** Seconds after which a message is published again whose worker is silent. Default 60. */
+  /** Seconds without renewal after which a message is published again. Default 60. */
   readonly seconds?: number;
   /** Milliseconds between two renewals. Default 20,000. */
   readonly renewMs?: number;
@@ -41,35 +41,35 @@ const RENEW = "select lease from celeriac.renew_messages($1::text::json, $2) as 
 const RETURN = "select celeriac.return_messages($1::text::json)";
 const END = "select celeriac.end_messages($1::text::json)";
 
-/** A message that is held: this worker runs its task. */
+/** A leased message: this worker runs its task. */
 export class MessageLease {
   readonly #leases: MessageLeases;
-  /** Called when another process may have taken the message over. */
+  /** Called when the lease is lost: another process may have published the message. */
   onLost: () => void = () => {};
 
   constructor(leases: MessageLeases, readonly key: Key) {
     this.#leases = leases;
   }
 
-  /** Deletes the row: the task has ended. Not awaited: where it fails, the message comes again and finds its record final. */
+  /** Deletes the row because the task has ended. Not awaited: if it fails, the message is published again and finds its record final. */
   end(): void {
     this.#leases.end(this);
   }
 
-  /** Makes the row due: another worker runs the task. */
+  /** Makes the row due, so that another worker runs the task. */
   giveBack(): void {
     this.#leases.giveBack(this);
   }
 
-  /** Whether the row is still held; where not, it was lost.
+  /** Checks whether the row is still held. If not, the lease is lost.
    *
-   * @throws {DatabaseUnavailable} when stopped before there was an answer */
+   * @throws {DatabaseUnavailable} if stopped before the database replied */
   confirm(): Promise<boolean> {
     return this.#leases.confirm(this);
   }
 }
 
-/** Takes, renews and ends leases, in micro-batches. Waits for a database that is away. */
+/** Takes, renews and ends leases, in micro-batches. Waits while the database is unavailable. */
 export class MessageLeases implements Service {
   readonly #seconds: number;
   readonly #database: Sql;
@@ -137,7 +137,7 @@ export class MessageLeases implements Service {
     return this.#renewing.start();
   }
 
-  /** Writes what waits. */
+  /** Writes the pending changes. */
   async stop(): Promise<void> {
     await this.#renewing.stop();
     await Promise.all(
@@ -149,10 +149,10 @@ export class MessageLeases implements Service {
     return this.stop();
   }
 
-  /** Resolves when the message is in the outbox and held: its delivery can be acknowledged.
+  /** Stores the message in the outbox as leased. Its delivery can be acknowledged afterwards.
    *
-   * @throws {DatabaseRefused} when it cannot be stored
-   * @throws {DatabaseUnavailable} when stopped before it could be stored */
+   * @throws {DatabaseRefused} if it cannot be stored
+   * @throws {DatabaseUnavailable} if stopped before it was stored */
   async take(entry: Entry): Promise<MessageLease> {
     const { taskId, retries } = entry;
     const key = { task_id: sanitizeText(taskId), retries, lease: randomLease() };
@@ -182,10 +182,13 @@ export class MessageLeases implements Service {
   #drop({ key }: MessageLease, batch: Batch<Key, void>): void {
     this.#held.delete(key.lease);
     batch.add(key).catch((error) =>
-      logger.warn("Message of task {id} stays in the outbox and comes again: {error}", {
-        id: key.task_id,
-        error,
-      })
+      logger.warn(
+        "The message of task {id} stays in the outbox and will be published again: {error}",
+        {
+          id: key.task_id,
+          error,
+        },
+      )
     );
   }
 
@@ -205,10 +208,10 @@ export class MessageLeases implements Service {
   }
 
   #lose(lease: MessageLease): void {
-    // It may have ended meanwhile.
+    // It may have ended in the meantime.
     if (!this.#held.delete(lease.key.lease)) return;
     logger.warn(
-      "Task {id} may run again elsewhere because this worker was silent for {seconds} s",
+      "Task {id} may run again on another worker because its lease was not renewed for {seconds} s",
       { id: lease.key.task_id, seconds: this.#seconds },
     );
     lease.onLost();
@@ -219,7 +222,7 @@ function toJson(taken: readonly { key: Key; entry: Entry }[]): string {
   return JSON.stringify(taken.map(({ key, entry }) => ({ ...messageRow(entry), ...key })));
 }
 
-/** A negative number that JSON and Postgres read alike. */
+/** A negative number that JSON and Postgres represent exactly. */
 function randomLease(): number {
   const [high, low] = crypto.getRandomValues(new Uint32Array(2));
   return -(1 + (high! & 0xfffff) * 2 ** 32 + low!);

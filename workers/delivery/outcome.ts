@@ -1,38 +1,38 @@
-/** What one run led to, as data: throwing is only how a handler chooses one. */
+/** Outcomes of deliveries, as data. A handler chooses one by returning or throwing. */
 import type { Canvas } from "../../shared/celery/canvas_tree.ts";
 import type { ExceptionMeta } from "../../shared/celery/exception.ts";
 
-/** The outcome of one delivery. The worker's settle answers each in its own way, always in the order store, publish, ack. */
+/** The outcome of one delivery. The settler handles each kind, always in the order store, publish, acknowledge. */
 export type Outcome =
-  /** The handler returned; `result` is JSON text. `stored`: its record was made final together with what the handler wrote. */
+  /** The handler returned; `result` is JSON text. `stored`: `context.complete()` already stored the final record. */
   | { readonly kind: "success"; readonly result: string; readonly stored: boolean }
-  /** The handler failed and has attempts left. */
+  /** The handler failed and has attempts left. `delay` in seconds. */
   | { readonly kind: "retry"; readonly error: Failure; readonly delay: number }
   /** The handler failed for good. */
   | { readonly kind: "failure"; readonly error: Failure }
-  /** The message cannot be worked on: dead letter with the reason, FAILURE where an id is known. */
+  /** The message cannot be processed: it becomes a dead letter, and its record, if it has an id, FAILURE. */
   | { readonly kind: "reject"; readonly reason: RejectReason; readonly error: Failure }
-  /** The handler put other work in the task's place: its id, and what waits for it, are the work's. */
+  /** The handler replaced the task with other work, which takes over its id and follow-ups. */
   | { readonly kind: "replace"; readonly canvas: Canvas }
-  /** Not now: back through the outbox. */
+  /** The message is not processed now: it is requeued through the outbox. */
   | ({ readonly kind: "defer"; readonly until: Date } & Deferral)
   /** Revoked or expired before it started, terminated while it ran, or ignored by its handler. */
   | { readonly kind: "revoked"; readonly why: "revoked" | "expired" | "terminated" | "ignored" }
-  /** Its record is final, or ahead of this message: nothing to run and nothing to store, only what follows and the ack. */
+  /** The record is final, or belongs to a later attempt: nothing to run or store; the follow-ups are sent and the delivery acknowledged. */
   | { readonly kind: "known" };
 
-/** Why a message is put off. */
+/** Why a message is deferred. `redelivered`: the copy must count as redelivered. */
 export type Deferral =
-  /** It came before its time. */
+  /** It is not due yet. */
   | { readonly why: "early" }
-  /** This worker does not know its task; nobody has since then. */
+  /** This worker has no such task, and neither has any worker that received it since then. */
   | { readonly why: "unknown"; readonly since: Date }
-  /** Its task is in flight already; `redelivered`: the broker hands it out again. */
+  /** Its task is already in flight. */
   | { readonly why: "duplicate"; readonly redelivered: boolean }
-  /** It waited in the worker for too long, for a place or its rate limit. It keeps its eta. */
+  /** It waited too long in this worker, for a slot or for its rate limit. It keeps its eta. */
   | { readonly why: "parked"; readonly redelivered: boolean };
 
-/** Why a message went to the dead letters; the value of its header `celeriac-reason`. */
+/** Why a message was dead-lettered; the value of its header `celeriac-reason`. */
 export type RejectReason =
   | "malformed"
   | "content-type"
@@ -42,7 +42,7 @@ export type RejectReason =
   | "unsendable"
   | "poison";
 
-/** An error as it is stored and sent. */
+/** An error as it is stored and published. */
 export interface Failure {
   readonly exception: ExceptionMeta;
   readonly traceback: string | null;

@@ -1,4 +1,4 @@
-/** What a delivery leads to without a run, or after one that threw. */
+/** Outcomes of deliveries whose task does not run, and of handlers that throw. */
 import { encodeException, traceback } from "../../shared/celery/exception.ts";
 import { failedAttempts, type TaskMessage } from "../../shared/celery/task_message.ts";
 import {
@@ -24,27 +24,28 @@ import type { HeldDelivery } from "./held_delivery.ts";
 import { wasUnknown } from "./unknown_task.ts";
 import { isError, unreadable } from "../../shared/runtime/thrown.ts";
 
-/** A message due sooner than this is held in hand; a later one goes through the outbox, as RabbitMQ closes channels whose deliveries stay unanswered too long. */
+/** A message that is due within this time waits in the worker. A later one goes through the outbox, because RabbitMQ closes channels whose
+ * deliveries stay unacknowledged too long. */
 const HOLD_MS = 1000;
 
-/** A record that is final, or ahead of this message: a copy of something already done. */
+/** The outcome if the record is final or belongs to a later attempt: the message is a copy. */
 export function known(task: TaskMessage, claim: Claim | undefined): Outcome | undefined {
   if (!claim) return undefined;
   if (claim.state === "REVOKED") return { kind: "revoked", why: "revoked" };
   return isFinal(claim.state) || claim.retries > task.retries ? { kind: "known" } : undefined;
 }
 
-/** Its task is in flight already: it is read again when the holder's lease would have ended. By then its record is final, or the holder
- * has renewed, or has died and the copy runs.
+/** The outcome if the task is in flight already: the copy comes back when the holder's lease would expire. By then the record is final, or
+ * the holder has renewed its lease, or it has died and the copy runs.
  *
- * @param seconds until the lease ends
- * @param redelivered whether the broker hands the message out again, which its copy must say as well */
+ * @param seconds until the lease expires
+ * @param redelivered whether the message was redelivered; its copy must say the same */
 export function duplicate(seconds: number, redelivered: boolean, now: Date): Outcome {
   const until = new Date(now.getTime() + seconds * 1000);
   return { kind: "defer", why: "duplicate", until, redelivered };
 }
 
-/** It has waited here for too long: it is sent again as it came, after so many milliseconds. */
+/** The outcome if the message waited too long in this worker: it is sent again unchanged, after `waitMs`. */
 export function parked(
   waitMs: number,
   { message, redelivered }: HeldDelivery,
@@ -55,38 +56,38 @@ export function parked(
   return { kind: "defer", why: "parked", until, redelivered: again };
 }
 
-/** Past the time that the sender set. */
+/** The outcome if the task has expired. */
 export function expired(task: TaskMessage, now: Date): Outcome | undefined {
   return task.expires && task.expires < now ? { kind: "revoked", why: "expired" } : undefined;
 }
 
-/** Too far ahead of its time to be held. */
+/** The outcome if the task is due too late to wait in the worker. */
 export function early(task: TaskMessage, now: Date): Outcome | undefined {
   return task.eta && task.eta.getTime() - now.getTime() > HOLD_MS
     ? { kind: "defer", why: "early", until: task.eta }
     : undefined;
 }
 
-/** Its workers died of it. */
+/** The outcome if the task has killed its workers. */
 export function poison(task: TaskMessage): Outcome {
   const error = new WorkerLost(
-    `Cannot run task '${task.task}' again because its workers died of it, even while nothing else ran: fix the handler, then submit the task again`,
+    `Cannot run task '${task.task}' again because its workers died while they ran it, even while nothing else ran: fix the handler, then submit the task again`,
   );
   return { kind: "reject", reason: "poison", error: { ...failureOf(error), traceback: null } };
 }
 
-/** Its arguments do not fit. */
+/** The outcome if the arguments are invalid. */
 export function invalid(error: unknown): Outcome {
   const failure = { exception: failureOf(error).exception, traceback: null };
   return { kind: "reject", reason: "invalid-input", error: failure };
 }
 
-/** Throwing is how a handler chooses what follows. */
+/** The outcome that a handler chose by throwing. */
 export function outcomeOf(thrown: unknown, task: TaskMessage, contract: TaskContract): Outcome {
   try {
     return chosen(thrown, task, contract);
   } catch (cause) {
-    // A proxy, say, whose traps throw: a handler must not escape its outcome by what it throws.
+    // The thrown value may be a proxy whose traps throw. That must not prevent an outcome.
     return chosen(unreadable(cause), task, contract);
   }
 }
@@ -104,7 +105,7 @@ function chosen(error: unknown, task: TaskMessage, contract: TaskContract): Outc
   return tried(error instanceof Retry ? error : undefined, error, task, contract);
 }
 
-/** Another attempt where one was asked for or the policy allows it, otherwise a failure. */
+/** Another attempt if the handler requested one or the policy allows it, otherwise a failure. */
 function tried(
   asked: Retry | undefined,
   error: unknown,
@@ -122,8 +123,8 @@ function tried(
   return { kind: "retry", error: failure, delay: asked?.countdown ?? delay };
 }
 
-/** What a task fails with that asks for an attempt which it no longer has: the cause that it named, or else Celery's exception for this.
- * A `Retry` in a FAILURE would make a Python task that reads it wait for a retry of its own. */
+/** The failure of a task that requests a retry but has no attempts left: the cause that it gave, or Celery's exception for this case. A
+ * `Retry` in a FAILURE would make a Python task that reads the result retry itself. */
 function exhausted(
   asked: Retry,
   { task, id, argsRepr, kwargsRepr }: TaskMessage,
@@ -138,7 +139,7 @@ function exhausted(
   return failureOf(error);
 }
 
-/** An error as it is stored and sent. */
+/** Encodes an error as it is stored and published. */
 export function failureOf(error: unknown): Failure {
   return { exception: encodeException(error), traceback: traceback(error) };
 }

@@ -1,4 +1,4 @@
-/** The task of a message, or what is wrong with the message. */
+/** Decodes the task of a message. */
 import type { Message } from "../../shared/broker/message.ts";
 import { checkEmbed, isFollowed } from "../../shared/celery/following.ts";
 import { decodeTask } from "../../shared/celery/decode.ts";
@@ -9,9 +9,9 @@ import type { HeldDelivery } from "./held_delivery.ts";
 import type { DeliveryResult } from "./delivery_result.ts";
 import { failureOf } from "./outcomes.ts";
 
-/** Reads a message, with what follows its task.
+/** Decodes a message and validates its follow-ups.
  *
- * @returns a promise only where the body has to be decompressed with xz */
+ * @returns the task or the error; a promise only if the body must be decompressed with xz */
 export function readTask(
   message: Message,
 ): TaskMessage | Malformed | Promise<TaskMessage | Malformed> {
@@ -42,7 +42,7 @@ function read(message: Message): TaskMessage | Malformed {
   }
 }
 
-/** What a delivery leads to whose task cannot be read. */
+/** The result of a delivery that cannot be decoded. */
 export function unreadable(
   delivery: HeldDelivery,
   queue: string,

@@ -1,12 +1,12 @@
-/** A delivery's message once more, as the outbox takes it. */
+/** Copies of messages that are requeued through the outbox. */
 import { checkHeaders } from "../../shared/broker/header_limit.ts";
 import type { Delivery } from "../../shared/broker/broker.ts";
 import type { Message } from "../../shared/broker/message.ts";
 import { type RetryChanges, retryMessage } from "../../shared/celery/message.ts";
 
-/** Makes the message that is sent again to its queue.
+/** Copies a delivery's message, to be sent to its queue again.
  *
- * @throws {InvalidInput} when what is added to its headers makes them too large, or they hold what other clients can send and we cannot */
+ * @throws {InvalidInput} if the new headers are too large, or have values that only other clients can send */
 export function requeuedMessage(
   { message }: Pick<Delivery, "message">,
   queue: string,

@@ -1,4 +1,4 @@
-/** What is stored of a run. */
+/** Builds the settlement of a run: the change to its record. */
 import type { ResultTuple } from "../../shared/celery/dispatch.ts";
 import type { ExceptionMeta } from "../../shared/celery/exception.ts";
 import type { TaskMessage } from "../../shared/celery/task_message.ts";
@@ -9,9 +9,9 @@ import type { TaskSubmissions } from "../running/task_submissions.ts";
 /** Header that names the schedule which sent a task (django_celery_beat/schedulers.py). */
 const SCHEDULE_HEADER = "periodic_task_name";
 
-/** Whose record it is. */
+/** The run that a record describes. */
 export interface Recordable {
-  /** `null` when the message could not be understood. */
+  /** `null` if the message could not be decoded. */
   readonly task: TaskMessage | null;
   readonly id: string;
   readonly queue: string;
@@ -20,7 +20,7 @@ export interface Recordable {
   readonly sent?: Pick<TaskSubmissions, "children">;
 }
 
-/** What a record is made of besides the run. */
+/** The state to record, and its data. */
 export interface Recorded {
   readonly state: Exclude<State, "PENDING">;
   readonly result?: string | null;
@@ -30,7 +30,7 @@ export interface Recorded {
   readonly next?: OutboxEntry;
 }
 
-/** Puts a record together.
+/** Builds a settlement.
  *
  * @param worker node name of this worker */
 export function settlementOf(

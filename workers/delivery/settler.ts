@@ -1,13 +1,13 @@
-/** Outcome -> record -> what follows -> ack: the one place where order matters.
+/** Settles outcomes in a fixed order: record, follow-ups, acknowledgement.
  *
- * Whatever the process dies between, the message comes back and finds what was done:
+ * If the process dies in between, the message is redelivered:
  *
- * - before the record: it runs again; at-least-once is the promise;
- * - after the record, before what follows: the record is final, the run is skipped, what follows goes on;
- * - after what follows, before the ack: it follows twice; receivers know the id.
+ * - before the record: the task runs again, because delivery is at least once;
+ * - after the record, before the follow-ups: the record is final, so the task does not run again, and the follow-ups are sent;
+ * - after the follow-ups, before the acknowledgement: the follow-ups are sent twice, with the same ids.
  *
- * A rejected message is the exception: its copy must be among the dead letters before the record is final,
- * or a crash between the two would leave no copy anywhere.
+ * A rejected message is the exception: its dead letter is published before the record is final. Otherwise a crash in between would leave no
+ * copy of the message.
  *
  * @module
  */
@@ -30,7 +30,7 @@ import type { DeliveryResult } from "./delivery_result.ts";
 import { deadLetter } from "./dead_lettering.ts";
 import { type Recorded, settlementOf } from "./settlement.ts";
 
-/** What a settler works with. */
+/** Dependencies of a {@linkcode Settler}. */
 export interface SettlerOptions {
   readonly broker: Broker;
   readonly writer: { settle(settlement: Settlement): Promise<boolean> };
@@ -38,13 +38,13 @@ export interface SettlerOptions {
   readonly follower: Follower;
   readonly events: Events;
   readonly node: string;
-  /** Default: this machine's. */
+  /** Default: the system clock. */
   readonly clock?: Clock;
 }
 
 type OutcomeOf<Kind extends Outcome["kind"]> = Extract<Outcome, { kind: Kind }>;
 
-/** Settles runs. */
+/** Settles the results of deliveries. */
 export class Settler {
   readonly #options: SettlerOptions;
 
@@ -52,7 +52,7 @@ export class Settler {
     this.#options = options;
   }
 
-  /** Resolves when the delivery is answered. Waits as long as the database or the broker is away. */
+  /** Settles a result. Resolves when the delivery is acknowledged. Waits while the database or the broker is unavailable. */
   async settle(run: DeliveryResult): Promise<void> {
     const { outcome } = run;
     switch (outcome.kind) {
@@ -83,12 +83,12 @@ export class Settler {
     await this.#finish(run, { state: "SUCCESS", result, children });
   }
 
-  /** Final: record, what follows, ack, events. */
+  /** Stores a final state, then sends the follow-ups, acknowledges and emits the event. */
   async #finish(run: DeliveryResult, recorded: Recorded): Promise<void> {
     await this.#answer(run, await this.#store(run, recorded));
   }
 
-  /** Another task has this one's id from now on, and the record. */
+  /** Sends the replacement, which takes over the task's id and record. */
   async #replace(run: DeliveryResult, { canvas }: OutcomeOf<"replace">): Promise<void> {
     const { task } = run;
     if (!task) throw new TypeError("a message without a task cannot be replaced");
@@ -96,16 +96,17 @@ export class Settler {
     run.delivery.ack();
   }
 
-  /** What follows, ack, events.
+  /** Sends the follow-ups, acknowledges and emits the event.
    *
-   * @param stored `undefined` when another attempt's state came first: it may have died before what follows, so that is seen to here as well */
+   * @param stored `undefined` if another attempt had stored its state first. It may have died before it sent the follow-ups, so they are sent
+   * here again */
   async #answer(run: DeliveryResult, stored: Recorded | undefined): Promise<void> {
     await this.#follow(run, stored);
     run.delivery.ack();
     if (stored) this.#emit(run, stored);
   }
 
-  /** Where another final state was first (a task revoked before it started), what follows is what follows that one. */
+  /** If another final state was stored first (for example because the task was revoked), the follow-ups are those of that state. */
   async #follow(run: DeliveryResult, stored: Recorded | undefined): Promise<void> {
     const { follower } = this.#options;
     await (stored ? follower.follow(run, stored) : follower.followKnown(run));
@@ -115,7 +116,7 @@ export class Settler {
     return (this.#options.clock ?? SYSTEM_CLOCK).now();
   }
 
-  /** Another attempt: the RETRY record and the message in the outbox are one transaction. */
+  /** Schedules another attempt: the RETRY record and the outbox message are stored in one transaction. */
   async #again(run: DeliveryResult, { error, delay }: OutcomeOf<"retry">): Promise<void> {
     if (!run.task) throw new TypeError("a message without a task cannot be tried again");
     const now = this.#now();
@@ -152,7 +153,7 @@ export class Settler {
   }
 
   async #putOff(run: DeliveryResult, deferred: OutcomeOf<"defer">): Promise<void> {
-    if (!run.task) throw new TypeError("a message without a task cannot be put off");
+    if (!run.task) throw new TypeError("a message without a task cannot be deferred");
     const { id, task, retries, eta } = run.task;
     const { why, until } = deferred;
     const next = copyOf(run, run.task, until, {
@@ -168,7 +169,7 @@ export class Settler {
     this.#options.events.emit({ type: "task-deferred", id, name: task, until, why });
   }
 
-  /** @returns what the store has now; `undefined` when another final state was there first */
+  /** @returns the stored state; `undefined` if another final state was stored first */
   async #store(run: DeliveryResult, recorded: Recorded): Promise<Recorded | undefined> {
     if (!keepsRecord(run)) return recorded;
     try {
@@ -176,21 +177,22 @@ export class Settler {
         ? recorded
         : undefined;
     } catch (error) {
-      // The database refuses this very row (the writer waits for a database that is away): say so in its place.
-      logger.error("Record of task {id} was refused: {error}", { id: run.id, error });
+      // The database refuses this row (the writer waits for an unavailable database): store the error instead.
+      logger.error("The database refused the record of task {id}: {error}", { id: run.id, error });
       const refused: Recorded = { state: "FAILURE", exception: encodeException(error) };
       return await this.#storeInstead(run, refused, recorded);
     }
   }
 
-  /** @returns `recorded` when no row with this id can be stored: it goes on as with an ignored result, or the message would come for ever */
+  /** @returns `recorded` if no row with this id can be stored: the task continues as with an ignored result, because the message would be
+   * redelivered forever otherwise */
   async #storeInstead(run: DeliveryResult, refused: Recorded, recorded: Recorded) {
     try {
       const taken = await this.#options.writer.settle(this.#settlement(run, refused));
       return taken ? refused : undefined;
     } catch (error) {
       if (!isUnstorable(error)) throw error;
-      logger.error("Task {id} has no record, as none can be stored: {error}", {
+      logger.error("Task {id} has no record because none can be stored: {error}", {
         id: run.id,
         error,
       });
@@ -238,17 +240,17 @@ export class Settler {
   }
 }
 
-/** A record that exists becomes final also where results are ignored. */
+/** An existing record becomes final even if results are ignored. */
 function keepsRecord({ ignoreResult, hasRecord }: DeliveryResult): boolean {
   return !ignoreResult || hasRecord;
 }
 
-/** Whether followers need the result: a crash may come between the record and them. */
+/** Whether follow-ups need the stored result, in case of a crash before they are sent. */
 function isFollowedRun({ task }: DeliveryResult): boolean {
   return task !== null && isFollowed(task.embed);
 }
 
-/** The message once more, as the outbox takes it; or, where it cannot be sent again, what that leads to. */
+/** The outbox entry with a copy of the message; or the outcome if the message cannot be sent again. */
 function copyOf(
   { delivery, queue }: DeliveryResult,
   { id }: TaskMessage,

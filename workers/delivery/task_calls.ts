@@ -1,5 +1,5 @@
-/** Celery's tasks that run another one over a list: `celery.map` gives each item as the only argument, `celery.starmap` as all arguments
- * (celery/app/builtins.py). They are routed like the task they run, so they arrive at our queues. */
+/** Celery's tasks that run another task over a list: `celery.map` passes each item as the only argument, `celery.starmap` as all arguments
+ * (celery/app/builtins.py). They are routed like the task they run, so workers receive them from the same queues. */
 import type { TaskMessage } from "../../shared/celery/task_message.ts";
 import { isObject } from "../../shared/celery/shape.ts";
 import { WrongArguments } from "../../shared/errors.ts";
@@ -10,18 +10,18 @@ export interface TaskCall {
   readonly kwargs: Readonly<Record<string, unknown>>;
 }
 
-/** The calls that a message asks for. */
+/** The calls that a message requests. */
 export interface TaskCalls {
   /** Name of the task. */
   readonly name: string;
   readonly calls: readonly TaskCall[];
-  /** The result is the list of the results. */
+  /** The result is a list with the result of each call. */
   readonly series: boolean;
 }
 
-/** Reads what a message asks for: one call, or a series.
+/** Reads the calls of a message: one, or a series.
  *
- * @throws {WrongArguments} when a series is not one
+ * @throws {WrongArguments} if the arguments of a series are invalid
  *
  * @example
  * ```ts
@@ -42,14 +42,14 @@ export function taskCallsOf(
   const { task: inner, it } = kwargs;
   if (!isObject(inner) || typeof inner["task"] !== "string" || !Array.isArray(it)) {
     throw new WrongArguments(
-      `Cannot run '${task}' because it has no signature 'task' and no list 'it': send both by name`,
+      `Cannot run '${task}' because its signature 'task' or its list 'it' is missing: send both by name`,
     );
   }
   const calls = it.map((item: unknown): TaskCall => {
     if (task === "celery.map") return { args: [item], kwargs: {} };
     if (Array.isArray(item)) return { args: item, kwargs: {} };
     throw new WrongArguments(
-      "Cannot run 'celery.starmap' because an item of 'it' is no list: send lists",
+      "Cannot run 'celery.starmap' because an item of 'it' is not a list: send lists",
     );
   });
   return { name: inner["task"], calls, series: true };

@@ -1,18 +1,18 @@
-/** What becomes of a task that this worker does not know: others may know it, such as those of the next release. */
+/** Decides about a task that this worker does not have. Other workers may have it, for example those of the next release. */
 import { notRegistered } from "../../shared/celery/exception.ts";
 import { UNKNOWN_SINCE } from "../../shared/celery/headers.ts";
 import type { Headers } from "../../shared/broker/message.ts";
 import type { Outcome } from "./outcome.ts";
 
-/** Seconds until a message is offered again: as long as it has been unknown, within these bounds. Late enough not to spin, early enough for
- * forty meetings in ten minutes: the chance that none of them is with a worker that knows the task is small, even among many that do not. */
+/** Seconds until a message is offered again: as long as it has been unknown, within these bounds. This avoids a busy loop, and allows about
+ * forty tries in ten minutes: enough to reach a worker that has the task even if few do. */
 const SOONEST = 1;
 const LATEST = 15;
 
-/** Offers the message to other workers, by way of the outbox; once it has been unknown for `wait` seconds it is a dead letter.
+/** Offers the message to other workers through the outbox. Once it has been unknown for `wait` seconds, it is dead-lettered.
  *
- * @param headers of the message, which say since when it is unknown
- * @param random a number in [0, 1), so that many messages do not come back at once
+ * @param headers of the message; they contain the time since when it is unknown
+ * @param random a number in [0, 1) that spreads the next tries
  *
  * @example
  * ```ts
@@ -46,12 +46,12 @@ export function unknownTask(
   return { kind: "defer", why: "unknown", until, since: unknownSince };
 }
 
-/** Whether workers have met the message that did not know its task. */
+/** Whether other workers, which did not have the task, have received the message before. */
 export function wasUnknown(headers: Headers): boolean {
   return headers[UNKNOWN_SINCE] !== undefined;
 }
 
-/** Clocks differ: a time to come counts as now. */
+/** Because clocks differ, a time in the future counts as now. */
 function sinceOf(headers: Headers, now: Date): Date {
   const given = headers[UNKNOWN_SINCE];
   const since = typeof given === "string" ? new Date(given) : now;
