@@ -1,10 +1,10 @@
-/** What a handler's error says about its signal.
+/** The reason behind an `AbortError` of a handler.
  * @module
  */
 import { isError, property } from "../../shared/runtime/thrown.ts";
 
-/** The reason of the signal where the error is only a library's word for it: many throw an `AbortError` of their own when their
- * signal aborts, in place of its reason, and a soft time limit must be seen as one. Other errors stay what they are.
+/** Returns the signal's reason if the error is an `AbortError`, otherwise the error. Many libraries throw their own `AbortError` instead of
+ * the reason of an aborted signal, which may be a soft time limit.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** One attempt of a task, ready to run. */
+/** An attempt of a task, and what its handler returned. */
 import type { TaskMessage } from "../../shared/celery/task_message.ts";
 import type { Meta } from "../../shared/results/result.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
@@ -11,22 +11,22 @@ export interface Attempt {
   readonly queue: string;
   readonly contract: TaskContract;
   readonly handler: Handler;
-  /** Arguments by name as they came; a child process parses them itself. */
+  /** Arguments by name as received. A child process parses them itself. */
   readonly raw: Record<string, unknown>;
   readonly parsed: Record<string, unknown>;
   readonly deliveries: number;
   readonly startedAt: Date;
   readonly ignoreResult: boolean;
-  /** It is one call of a map, whose result is one item of the record. */
+  /** It is one call of a map; its result is one item of the stored list. */
   readonly inSeries: boolean;
-  /** What is worth knowing of the run beside its outcome; kept in the record. */
+  /** Further facts about the run, stored in its record. */
   readonly meta: Meta;
-  /** What its handler has submitted. */
+  /** Work that the handler submitted. */
   readonly sent: TaskSubmissions;
 }
 
-/** What a run led to: JSON text of its result, `stored` if its record is final already; or (`overtaken`) a record that another run had made
- * final. */
+/** What a run returned: JSON text of the result (`stored`: its record is already final), a replacement, or `overtaken` if another run made the
+ * record final first. */
 export type Returned =
   | { readonly result: string; readonly stored: boolean }
   | { readonly replacement: unknown }

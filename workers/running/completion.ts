@@ -1,20 +1,20 @@
-/** A result that becomes final in one transaction with what the handler writes. */
+/** Results that become final in the same transaction as the handler's own writes. */
 import type { Sql } from "../../shared/database/database.ts";
 
 const COMPLETION = Symbol.for("celeriac.completion");
 
-/** Runs one statement at a time in the transaction that makes a result final. It cannot commit or roll back: throwing does the latter. */
+/** Runs statements, one at a time, in the transaction that makes a result final. It cannot commit; throw to roll back. */
 export type CompletionSql = Pick<Sql, "query">;
 
-/** What `context.complete()` gives and a handler returns. */
+/** Return value of `context.complete()`. The handler must return it. */
 export interface Completion<Result = unknown> {
-  /** Runs in the transaction; what it returns is the result. */
+  /** Runs in the transaction and returns the result. */
   work(sql: CompletionSql): Result | Promise<Result>;
   /** Marks it. */
   readonly [COMPLETION]: true;
 }
 
-/** Wraps work for the final transaction.
+/** Marks work for the final transaction.
  *
  * @example
  * ```ts
@@ -30,7 +30,7 @@ export function completion<Result>(
   return Object.freeze({ work, [COMPLETION]: true as const });
 }
 
-/** Whether a handler returned a completion, of whatever copy of this package. */
+/** Whether a handler returned a completion, from any copy of this package. */
 export function isCompletion(value: unknown): value is Completion {
   return typeof value === "object" && value !== null && COMPLETION in value;
 }

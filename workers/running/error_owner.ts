@@ -1,36 +1,37 @@
-/** Errors that no code catches, given to whoever owns the code: a rejected promise that nobody awaits, a throw in a timer or in a listener.
+/** Assigns uncaught errors to the run whose code caused them: a rejected promise that nobody awaits, or a throw in a timer or a listener.
  *
- * The async context says whose code it is. Deno has left it when it reports an error from a timer, so callbacks of timers are caught here.
+ * The async context identifies the owner. Deno has left that context when it reports an error from a timer, so this module wraps the
+ * callbacks of timers.
  * @module
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { setImmediate } from "node:timers";
 
-/** Takes the errors that its code leaves uncaught. */
+/** Receives the uncaught errors of its code. */
 export interface ErrorOwner {
   /** Must not throw.
    *
-   * @param late its run is known to be over */
+   * @param late whether its run has ended */
   uncaught(error: unknown, late?: boolean): void;
-  /** Its code ends the process now. Must not throw. */
+  /** Called when its code ends the process. Must not throw. */
   exited?(): void;
 }
 
 const owners = new AsyncLocalStorage<ErrorOwner | undefined>();
 
-/** Runs code of an owner: also what it starts and does not wait for is the owner's. */
+/** Runs code of an owner. Work that the code starts without awaiting it belongs to the owner too. */
 export function owned<Result>(owner: ErrorOwner, work: () => Result): Result {
   return owners.run(owner, work);
 }
 
-/** Runs code that an owner's code calls and that is not the owner's. */
+/** Runs code that an owner's code calls, but that has no owner. */
 export function disowned<Result>(work: () => Result): Result {
   return owners.run(undefined, work);
 }
 
-/** Catches the uncaught errors of this process, until disposed.
+/** Catches the uncaught errors of this process until disposed.
  *
- * @param orphan takes an error that has no owner; `false` = it is not taken either, and ends the process as it does without this */
+ * @param orphan receives errors without an owner; if it returns `false`, the error ends the process as usual */
 export function catchUncaught(orphan: (error: unknown) => boolean): Disposable {
   catchInTimers();
   const take = (event: Event, error: unknown) => {
@@ -40,10 +41,10 @@ export function catchUncaught(orphan: (error: unknown) => boolean): Disposable {
     else if (!orphan(error)) return;
     event.preventDefault();
   };
-  // An event of a thread, or of a thrown `null`, has only a message.
+  // An error event of a worker thread, or of a thrown `null`, has only a message.
   const onError = (event: ErrorEvent) => take(event, event.error ?? event.message);
   const onRejection = (event: PromiseRejectionEvent) => take(event, event.reason);
-  // Deno.exit() and process.exit() dispatch it where they are called.
+  // Deno.exit() and process.exit() dispatch this event in the context of their caller.
   const onUnload = () => owners.getStore()?.exited?.();
   globalThis.addEventListener("error", onError);
   globalThis.addEventListener("unhandledrejection", onRejection);
@@ -59,8 +60,8 @@ export function catchUncaught(orphan: (error: unknown) => boolean): Disposable {
 
 const CAUGHT = Symbol("celeriac.caught");
 
-/** Wraps the callbacks that owned code gives to timers, of `globalThis` as of `node:timers`: both make objects of the same two classes,
- * which keep their callback in one property. Once is enough for the process. */
+/** Wraps the callbacks that owned code passes to timers, both of `globalThis` and `node:timers`: their objects have the same two classes,
+ * which store the callback in one property. Done once in a process. */
 function catchInTimers(): void {
   const timeout = setTimeout(() => {});
   clearTimeout(timeout);

@@ -1,4 +1,4 @@
-/** Calls a handler in the worker's own process, and completes it. */
+/** Calls a handler in the worker's process, and runs its completion. */
 import { InvalidInput, Reject } from "../../shared/errors.ts";
 import { abortReason } from "./abort_reason.ts";
 import type { Attempt, Returned } from "./attempt.ts";
@@ -14,27 +14,27 @@ import { limits, withinLimit } from "./time_limit.ts";
 import { disowned, type ErrorOwner, owned } from "./error_owner.ts";
 import type { Watchdog } from "./watchdog.ts";
 
-/** What an inline run works with. */
+/** Options of {@linkcode runInline}. */
 export interface InlineRunOptions {
   readonly watchdog: Pick<Watchdog, "enter">;
   readonly completer: Pick<TransactionalCompleter, "complete">;
-  /** Takes what the handler leaves uncaught. */
+  /** Receives the uncaught errors of the handler. */
   readonly owner: ErrorOwner;
-  /** The handler's own. */
+  /** `context.signal`. */
   readonly signal: AbortSignal;
-  /** Aborts when the run is not waited for any longer: its transaction is rolled back. */
+  /** Aborts when the runner stops waiting for the run: its transaction is rolled back. */
   readonly over: AbortSignal;
   progress(value: unknown): void;
   readonly submit: Submit;
-  /** The handler has returned, and its completion has a time limit of its own: waiting for a database does not count. */
+  /** Called when the handler has returned a completion. Its work has a separate time limit, which excludes waiting for the database. */
   completing(): void;
-  /** Bytes of JSON that a result may have. */
+  /** Largest result, bytes of JSON. */
   readonly resultMaxBytes: number;
 }
 
 /** Runs one attempt.
  *
- * @throws whatever the handler or its completion throws */
+ * @throws the errors of the handler and of its completion */
 export function runInline(
   attempt: Attempt,
   options: InlineRunOptions,
@@ -65,7 +65,7 @@ export function runInline(
       const json = toJson(
         await withinLimit(attempt, over, () => owned(owner, () => pledge.work(lent))),
       );
-      // Here, where the transaction can still be rolled back.
+      // Checked here because the transaction can still be rolled back.
       checkResultSize(task.task, json, options.resultMaxBytes);
       return json;
     });
@@ -88,7 +88,7 @@ export function runInline(
   });
 }
 
-/** Where a completion could not keep its word. */
+/** Rejects a completion that could not be atomic with the record. */
 function refuse({ task, ignoreResult, inSeries }: Attempt): void {
   if (ignoreResult) {
     throw new InvalidInput(
@@ -102,7 +102,7 @@ function refuse({ task, ignoreResult, inSeries }: Attempt): void {
   }
 }
 
-/** A promise, or a query that begins when it is awaited, as query builders give. */
+/** Whether it is a promise, or a lazy query of a query builder, which starts when it is awaited. */
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value &&
     typeof value.then === "function";

@@ -1,12 +1,12 @@
-/** What a handler returned, as its record holds it. */
+/** Encodes and checks results of handlers. */
 import { stringifyJson } from "../../shared/celery/python_json.ts";
 import { InvalidOutput, ResultTooLarge } from "../../shared/errors.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
 
-/** Checks what a handler returned against its contract.
+/** Validates the return value of a handler against its contract.
  *
  * @returns JSON text
- * @throws {InvalidOutput} when it breaks the contract
+ * @throws {InvalidOutput} if it violates the contract
  *
  * @example
  * ```ts
@@ -31,13 +31,13 @@ export function encodeOutput(
     `${["result", ...path.map(String)].join(".")}: ${message}`
   );
   throw new InvalidOutput(
-    `Cannot finish task '${name}' because what its handler returned breaks the contract's output (${
+    `Cannot finish task '${name}' because the return value of its handler violates the contract's output (${
       issues.join("; ")
     }): return what the contract declares`,
   );
 }
 
-/** Refuses a result that is larger than the worker stores.
+/** Checks the size of a result.
  *
  * @param json text of the result
  * @param maxBytes in UTF-8
@@ -56,6 +56,6 @@ export function checkResultSize(task: string, json: string, maxBytes: number): v
   if (json.length * 3 <= maxBytes) return;
   if (json.length <= maxBytes && new TextEncoder().encode(json).length <= maxBytes) return;
   throw new ResultTooLarge(
-    `Cannot finish task '${task}' because its result has more than ${maxBytes} bytes: return less, store it elsewhere and return where, or raise CELERIAC_RESULT_MAX_BYTES`,
+    `Cannot finish task '${task}' because its result has more than ${maxBytes} bytes: return less data, store it elsewhere and return a reference, or raise CELERIAC_RESULT_MAX_BYTES`,
   );
 }

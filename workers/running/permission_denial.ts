@@ -1,4 +1,4 @@
-/** What Deno denied a handler, and how its contract declares it. */
+/** Explains accesses that Deno denied to a handler, and how to declare them in its contract. */
 import {
   ConfigurationError,
   Ignore,
@@ -9,35 +9,35 @@ import {
 import type { TaskContract } from "../../shared/contracts/task.ts";
 import { isError, property, reasonsOf, textOf } from "../../shared/runtime/thrown.ts";
 
-/** Deno's own words, in its own errors and in those of libraries that quote them. */
+/** Deno's message, in its own errors and in those of libraries that quote it. */
 const REQUIRES = /Requires (\w+) access(?: to (.+?))?, run again with the --allow-\w+ flag/;
 
-/** What `node:net` and `node:dns` make of a denied host. */
+/** Message of `node:net` and `node:dns` for a denied host. */
 const UNRESOLVED = /getaddrinfo EPERM (\S+)/;
 
-/** What an `import()` of a module that the worker has not loaded says. */
+/** Messages of an `import()` of a module that the worker has not loaded. */
 const NOT_CACHED = /--cached-only is specified|npm package not found in cache|Failed loading http/;
 
-/** Causes and gathered errors that are looked at. */
+/** Causes and aggregated errors that are inspected. */
 const MAX_ERRORS = 20;
 
 const KINDS: ReadonlySet<string> = new Set<Violation>([
   ...["read", "write", "net", "env", "sys", "run", "ffi", "import"] as const,
 ]);
 
-/** An access that was denied. */
+/** A denied access. */
 interface Denial {
   readonly kind: Violation;
-  /** What was accessed, as Deno names it: a path, `host:port`, a variable; absent for all of the kind. Of an import, why it failed. */
+  /** The target as Deno names it: a path, `host:port` or a variable; absent if all of the kind was denied. For an import, why it failed. */
   readonly what?: string;
 }
 
-/** The kind of access that this message of Deno denies. */
+/** Reads the kind of access from Deno's message. */
 export function deniedKind(message: string): Violation {
   return denialIn(message)?.kind ?? "read";
 }
 
-/** What a handler threw, as a violation if it was denied an access; also where another error bears the denial as its cause.
+/** Converts an error of a handler to a violation if an access was denied, also if the denial is only a cause of the error.
  *
  * @example
  * ```ts
@@ -68,9 +68,9 @@ export function violationOf(
   );
 }
 
-/** Why modules cannot be loaded whose top level was denied an access; `undefined` if it was not.
+/** Explains why modules cannot be loaded if an access at their top level was denied; `undefined` otherwise.
  *
- * @param what the modules, and where they are loaded: `handlers module 'x'` */
+ * @param what names the modules in the message: `handlers module 'x'` */
 export function deniedAtLoad(error: unknown, what: string): ConfigurationError | undefined {
   const found = denialOf(error);
   if (!found || found instanceof PolicyViolation) return undefined;
@@ -86,7 +86,7 @@ export function deniedAtLoad(error: unknown, what: string): ConfigurationError |
   );
 }
 
-/** The denial that an error, one of its causes or one of the errors that it gathers is about. */
+/** Finds a denial in an error, its causes and its aggregated errors. */
 function denialOf(error: unknown): Denial | PolicyViolation | undefined {
   const errors: unknown[] = [error];
   for (let index = 0; index < Math.min(errors.length, MAX_ERRORS); index++) {

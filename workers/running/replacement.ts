@@ -1,11 +1,11 @@
-/** Work that takes the place of the task that returns it. */
+/** Work that replaces the task that returns it. */
 import type { WorkflowNode } from "../../shared/contracts/workflow_builder.ts";
 
 const REPLACEMENT = Symbol.for("celeriac.replacement");
 
-/** What `context.replace()` gives and a handler returns. */
+/** Return value of `context.replace()`. The handler must return it. */
 export interface Replacement {
-  /** What runs in the task's place. */
+  /** Runs instead of the task. */
   readonly work: WorkflowNode;
   /** Marks it. */
   readonly [REPLACEMENT]: true;
@@ -25,7 +25,7 @@ export function replacement(work: WorkflowNode): Replacement {
   return Object.freeze({ work, [REPLACEMENT]: true as const });
 }
 
-/** Whether a handler returned a replacement, of whatever copy of this package. */
+/** Whether a handler returned a replacement, from any copy of this package. */
 export function isReplacement(value: unknown): value is Replacement {
   return typeof value === "object" && value !== null && REPLACEMENT in value;
 }

@@ -1,39 +1,39 @@
-/** What the message of a task says besides its arguments, as the handler sees it. */
+/** Properties of a task's message besides its arguments. They are part of the handler's context. */
 import type { Headers } from "../../shared/broker/message.ts";
 import { failedAttempts, type TaskMessage } from "../../shared/celery/task_message.ts";
 import { readHeaders, storeHeaders } from "../../shared/broker/stored_message.ts";
 import type { TimeLimit } from "../../shared/contracts/task_definition.ts";
 
-/** What the message of a task says besides its arguments. */
+/** Properties of a task's message besides its arguments. */
 export interface TaskRequest {
-  /** The task's id: the same in each attempt and each hand-out, so a key to be idempotent by. */
+  /** The task's id. It is the same in every attempt and delivery, so you can use it as an idempotency key. */
   readonly id: string;
-  /** 1 = first. */
+  /** 1 for the first attempt. */
   readonly attempt: number;
-  /** First task of the workflow; the task's own id outside of one. */
+  /** Id of the workflow's first task; outside of a workflow, the task's own id. */
   readonly rootId: string;
-  /** The task that sent this one; `null` when none did. */
+  /** Id of the task that submitted this one; `null` if a client did. */
   readonly parentId: string | null;
-  /** The group, or the header of a chord, that it is a member of. */
+  /** Id of the group or chord header that the task is a member of. */
   readonly groupId: string | null;
-  /** The sender's own headers. Integers beyond 2^53 are bigints. */
+  /** Custom headers of the sender. Integers beyond 2^53 are bigints. */
   readonly headers: Readonly<Headers>;
-  /** 0 to 255; `null` when the sender gave none. */
+  /** 0 to 255; `null` if not set. */
   readonly priority: number | null;
-  /** Not to run before. */
+  /** The task does not start before this time. */
   readonly eta: Date | null;
-  /** Not to start after. */
+  /** The task does not start after this time. */
   readonly expires: Date | null;
-  /** Limits of this attempt, seconds: the message's, else the contract's. */
+  /** Time limits of this attempt, seconds: those of the message, otherwise those of the contract. */
   readonly timeLimit: TimeLimit;
-  /** AMQP properties that the sender set: where it waits for the result, and by which id. */
+  /** AMQP properties that the sender set: the reply queue and the correlation id. */
   readonly properties: {
     readonly correlationId: string | null;
     readonly replyTo: string | null;
   };
 }
 
-/** Reads a request off a message. */
+/** Reads the request of a message. */
 export function requestOf(task: TaskMessage, timeLimit: TimeLimit): TaskRequest {
   const { id, rootId, parentId, group, headers, priority, eta, expires } = task;
   const { correlationId, replyTo } = task;
@@ -52,7 +52,7 @@ export function requestOf(task: TaskMessage, timeLimit: TimeLimit): TaskRequest 
   };
 }
 
-/** A request of which only some is known: the rest is as in a task that was sent alone. */
+/** A partial request. Missing properties have the values of a task outside of a workflow. */
 export type KnownRequest = Pick<TaskRequest, "id"> & Partial<TaskRequest>;
 
 /** Fills in a request.
@@ -87,7 +87,7 @@ export function wholeRequest(known: KnownRequest): TaskRequest {
 
 /** A request as JSON. */
 export interface StoredRequest extends Omit<TaskRequest, "headers" | "eta" | "expires"> {
-  /** Values that JSON has no type for are marked. */
+  /** Values without a JSON type are tagged. */
   readonly headers: unknown;
   /** Milliseconds since the epoch. */
   readonly eta: number | null;

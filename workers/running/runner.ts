@@ -1,4 +1,4 @@
-/** Calls handlers, inline or in a child process, and ends them in time. */
+/** Runs attempts, inline or in a child process, and enforces their time limits. */
 import { getLogger, type Logger } from "@logtape/logtape";
 import { parseJson, stringifyJson } from "../../shared/celery/python_json.ts";
 import { Terminated, type Violation } from "../../shared/errors.ts";
@@ -25,12 +25,12 @@ import { type ErrorOwner, owned } from "./error_owner.ts";
 import type { UncaughtErrors } from "./uncaught_errors.ts";
 import type { Watchdog } from "./watchdog.ts";
 
-/** Violations of one run that its record names. */
+/** Violations of one run that are stored in its record. */
 const MAX_VIOLATIONS = 100;
 
-/** What a runner works with. */
+/** Dependencies and limits of a {@linkcode Runner}. */
 export interface RunnerOptions {
-  /** Inline handlers at once. */
+  /** Inline handlers that may run at the same time. */
   readonly concurrency: number;
   readonly pools: Pools;
   readonly watchdog: Pick<Watchdog, "enter" | "leave">;
@@ -38,23 +38,23 @@ export interface RunnerOptions {
   readonly completer: Pick<TransactionalCompleter, "complete">;
   readonly events: Events;
   readonly node: string;
-  /** Told how long runs take. */
+  /** Called with the duration of each run. */
   readonly ran: (queue: string, contract: TaskContract, seconds: number) => void;
-  /** For what handlers submit. */
+  /** Contracts of the tasks that handlers submit. */
   readonly contracts: Contracts;
   readonly followUps: Pick<FollowUps, "send">;
-  /** Takes STARTED and PROGRESS; what comes of it is not awaited. */
+  /** Stores STARTED and PROGRESS. Not awaited. */
   readonly writer: { settle(settlement: Settlement): Promise<boolean> };
-  /** Bytes of JSON that a result, or one report of progress, may have. */
+  /** Largest result or progress value, bytes of JSON. */
   readonly resultMaxBytes: number;
 }
 
-/** An attempt that runs now, and the means to end it. */
+/** A running attempt. */
 interface Running {
   readonly id: string;
-  /** Aborts its signal and stops waiting for it: the delivery goes back. */
+  /** Aborts its signal and stops waiting for it. The delivery is given back. */
   abandon(reason: Error): void;
-  /** Ends it with an error: its child by SIGKILL; an inline handler is told by its signal and not waited for. */
+  /** Ends it with an error. A child process gets SIGKILL. The signal of an inline handler aborts, and the runner stops waiting for it. */
   end(error: Error): void;
 }
 
@@ -69,39 +69,40 @@ export class Runner {
     this.#inline = new Semaphore(options.concurrency);
   }
 
-  /** Who runs beside whom. */
+  /** Isolates suspects from other attempts. */
   readonly gate: IsolationGate = new IsolationGate();
 
-  /** Places for inline handlers. */
+  /** Slots for inline handlers. */
   get inline(): Semaphore {
     return this.#inline;
   }
 
-  /** Handlers running now. */
+  /** Number of running handlers. */
   get running(): number {
     return this.#running.size;
   }
 
-  /** Places for attempts of a contract. */
+  /** Slots for attempts of a contract. */
   slots(contract: TaskContract): Semaphore {
     return contract.run === "process" ? this.#options.pools.slots(contract) : this.#inline;
   }
 
-  /** Lets nothing start any more. */
+  /** Stops admitting attempts. */
   close(): void {
     this.gate.close();
     this.#inline.close();
     this.#options.pools.close();
   }
 
-  /** Aborts the signals of all attempts and stops waiting for them: their deliveries go back. */
+  /** Aborts the signals of all attempts and stops waiting for them. Their deliveries are given back. */
   abandon(reason: Error): void {
     for (const running of this.#running) running.abandon(reason);
   }
 
-  /** Ends what runs of a task: its child by SIGKILL; an inline handler is told by its signal and not waited for. The outcome is `revoked`.
+  /** Ends the running attempts of a task. A child process gets SIGKILL. The signal of an inline handler aborts, and the runner stops waiting
+   * for it. The outcome is `revoked`.
    *
-   * @returns whether anything ran */
+   * @returns whether an attempt was running */
   terminate(id: string, reason: Terminated = new Terminated()): boolean {
     let found = false;
     for (const running of this.#running) {
@@ -114,8 +115,8 @@ export class Runner {
 
   /** Runs one attempt.
    *
-   * @returns its result, or `undefined` when the attempt was abandoned
-   * @throws whatever the handler throws; `TimeLimitExceeded`; {@linkcode Terminated} */
+   * @returns its result; `undefined` if the attempt was abandoned
+   * @throws the handler's errors; `TimeLimitExceeded`; {@linkcode Terminated} */
   async run(attempt: Attempt): Promise<Returned | undefined> {
     this.#started(attempt);
     const began = performance.now();
@@ -133,12 +134,12 @@ export class Runner {
       },
       end: (error) => {
         if (terminator) return terminator.abort(error);
-        reject(error); // first: what the handler makes of its signal counts no more
+        reject(error); // first, so that the handler's reaction to its signal does not count
         over.abort(error);
         owned(owner, () => controller.abort(error));
       },
     };
-    // A child fails by its own word.
+    // A child process reports the failure itself.
     const owner = this.#options.uncaught.of(attempt, inChild ? () => {} : running.end);
     const timers = inChild
       ? undefined
@@ -230,7 +231,7 @@ export class Runner {
     try {
       checkResultSize(task.task, json, this.#options.resultMaxBytes);
     } catch (error) {
-      return logger.warn("Progress of task {id} was not stored: {error}", { id: task.id, error });
+      return logger.warn("Cannot store the progress of task {id}: {error}", { id: task.id, error });
     }
     this.#options.events.emit({
       type: "task-progress",
@@ -241,14 +242,14 @@ export class Runner {
     this.#note(attempt, "PROGRESS", json);
   }
 
-  /** Not awaited: a state on the way is worth no waiting, and the final one replaces it. */
+  /** Stores an intermediate state. Not awaited, because the final state replaces it. */
   #note(attempt: Attempt, state: "STARTED" | "PROGRESS", result: string | null): void {
     if (attempt.ignoreResult) return;
     const { task, queue, startedAt } = attempt;
     const run = { task, id: task.id, queue, startedAt };
     const settlement = settlementOf(run, { state, result }, this.#options.node);
     this.#options.writer.settle(settlement).catch((error) =>
-      logger.warn("State {state} of task {id} was not stored: {error}", {
+      logger.warn("Cannot store state {state} of task {id}: {error}", {
         state,
         id: task.id,
         error,

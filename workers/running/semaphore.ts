@@ -1,9 +1,9 @@
-/** Places for running handlers: so many at once, the others wait in line. */
+/** Limits how many handlers run at the same time. */
 
-/** A counting semaphore, first come first served, that can be resized and closed. */
+/** A counting semaphore in FIFO order that can be resized and closed. */
 export class Semaphore {
   #size: number;
-  /** Below zero while more are taken than there are since it shrank. */
+  /** Negative while more slots are taken than exist, after the size was reduced. */
   #free: number;
   #closed = false;
   readonly #line: ((granted: boolean) => void)[] = [];
@@ -13,17 +13,17 @@ export class Semaphore {
     this.#free = size;
   }
 
-  /** Handlers at once. */
+  /** Number of slots. */
   get size(): number {
     return this.#size;
   }
 
-  /** Handlers running now. */
+  /** Number of slots in use. */
   get taken(): number {
     return this.#size - this.#free;
   }
 
-  /** Makes places, or lets them go as they are given back. */
+  /** Adds slots, or removes slots as they are released. */
   resize(size: number): void {
     this.#free += size - this.#size;
     this.#size = size;
@@ -33,10 +33,10 @@ export class Semaphore {
     }
   }
 
-  /** Takes a place at once if there is one, otherwise when it is one's turn.
+  /** Acquires a slot, without a promise if one is free.
    *
-   * @param waiting its `waitSignal` aborts when one leaves the line; asked for only where one has to wait
-   * @returns `false` when one has left, or closed: there will be none */
+   * @param waiting its `waitSignal` ends the wait; it is read only if there is a wait
+   * @returns `false` if `waitSignal` aborted or the semaphore is closed */
   acquire(waiting?: { readonly waitSignal: AbortSignal }): boolean | Promise<boolean> {
     if (this.#closed) return false;
     if (this.#free > 0) {
@@ -56,14 +56,14 @@ export class Semaphore {
     });
   }
 
-  /** Gives a place back: to the next in line. */
+  /** Releases a slot to the next waiter. */
   release(): void {
     const next = this.#free < 0 ? undefined : this.#line.shift();
     if (next) next(true);
     else this.#free++;
   }
 
-  /** Sends everybody in line away. Places taken stay taken until given back. */
+  /** Rejects all waiters. Acquired slots stay acquired until they are released. */
   close(): void {
     this.#closed = true;
     for (const resolve of this.#line.splice(0)) resolve(false);

@@ -1,12 +1,12 @@
-/** What a handler logs with: lines that carry the task's name and id. */
+/** `context.log`: log lines with the task's name and id. */
 import { getLogger, type LogLevel } from "@logtape/logtape";
 import { isError } from "../../shared/runtime/thrown.ts";
 import type { TaskLog } from "./context.ts";
 
-/** Makes the log of one task. Takes what people pass to `console`, too: nothing that is given is lost, and nothing given throws.
+/** Creates the log of one task. It accepts the same arguments as `console`: nothing is dropped, and no argument makes it throw.
  *
- * - `{name}` in a message stands for the property `name`; any other brace is text.
- * - A second argument that is no plain object becomes the property `error` or `value`; further ones follow the message. */
+ * - `{name}` in a message stands for the property `name`; other braces are text.
+ * - A second argument that is not a plain object becomes the property `error` or `value`; further arguments follow the message. */
 export function taskLog({ id, task }: { readonly id: string; readonly task: string }): TaskLog {
   const category = ["celeriac", "task", task];
   const at = (level: LogLevel) => (message: unknown, ...rest: readonly unknown[]) => {
@@ -24,13 +24,13 @@ export function taskLog({ id, task }: { readonly id: string; readonly task: stri
   return { debug: at("debug"), info: at("info"), warn: at("warning"), error: at("error") };
 }
 
-/** A message and its properties, of whatever a handler gives. */
+/** A message and its properties. */
 export interface LogLine {
   readonly template: string;
   readonly properties: Readonly<Record<string, unknown>>;
 }
 
-/** Reads what a handler gives to its log.
+/** Reads the arguments of a log call.
  *
  * @example
  * ```ts
@@ -60,7 +60,7 @@ export function logLine(message: unknown, rest: readonly unknown[]): LogLine {
   return { template: typeof message === "string" ? message : "", properties: { ...properties } };
 }
 
-/** Text and values by turns, as a log record holds them. */
+/** Alternating text and values, as in a log record. */
 function filled(
   prefix: string,
   template: string,
@@ -94,7 +94,7 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
   }
 }
 
-/** Some log libraries lose a line that holds a revoked proxy. */
+/** Replaces a revoked proxy, because some log libraries drop a line that contains one. */
 function readable(value: unknown): unknown {
   try {
     if (typeof value === "object" && value !== null) Object.getPrototypeOf(value);
@@ -104,7 +104,7 @@ function readable(value: unknown): unknown {
   }
 }
 
-/** Own properties; one that cannot be read says so. */
+/** Copies own properties. A property that cannot be read gets a text that says so. */
 function copy(from: Record<string, unknown>, to: Record<string, unknown>): void {
   for (const name of Object.keys(from)) {
     try {

@@ -1,4 +1,4 @@
-/** What a handler has sent with `context.submit()`: the ids that it gives, and the results that its record lists as children. */
+/** Work that a handler submits with `context.submit()`: its ids, and the children that the task's record lists. */
 import { createHash } from "node:crypto";
 import type { WorkflowNode } from "../../shared/contracts/workflow_builder.ts";
 import { writeCanvas } from "../../shared/celery/canvas.ts";
@@ -11,24 +11,24 @@ import { InvalidInput } from "../../shared/errors.ts";
 import type { FollowUps } from "../../shared/workflows/follow_ups.ts";
 import { type Contracts, readWork } from "../../shared/workflows/work.ts";
 
-/** How to submit. */
+/** Options of `context.submit()`. */
 export interface SubmitOptions {
-  /** Names the work within its task, in place of its content and its place among equal ones: 1 to 255 characters. */
+  /** Identifies the work within its task: 1 to 255 characters. Default: its content, and its position among equal submissions. */
   readonly key?: string;
 }
 
-/** Work that was submitted: durable, under ids that do not change. */
+/** Submitted work. It is durable and its ids are stable. */
 export interface SubmittedWork {
-  /** The task that it ends with, or the group. */
+  /** Id of its last task, or of the group. */
   readonly id: string;
-  /** Its tasks, in their order. */
+  /** Ids of its tasks, in order. */
   readonly tasks: readonly string[];
 }
 
-/** Sends work for handlers. */
+/** Submits work of a handler. */
 export type Submit = (work: WorkflowNode, options?: SubmitOptions) => Promise<SubmittedWork>;
 
-/** What a run has sent; one for all calls of a map. */
+/** The submissions of one run. The calls of a map share them. */
 export class TaskSubmissions {
   readonly #task: Pick<TaskMessage, "id" | "rootId">;
   readonly #equal = new Map<string, number>();
@@ -38,18 +38,18 @@ export class TaskSubmissions {
     this.#task = task;
   }
 
-  /** Results of what was sent so far. */
+  /** References to the work submitted so far. */
   get children(): readonly ResultTuple[] {
     return this.#children;
   }
 
-  /** Sends work; resolves when it is durable.
+  /** Submits work. Resolves when it is durable.
    *
-   * Its ids are derived from the id of the task and from the work: a handler that runs again sends the same ids for the same work, and a task
-   * whose record is final does not run again.
+   * Its ids are derived from the task's id and the work: a handler that runs again submits the same ids for the same work, and a task whose
+   * record is final does not run again.
    *
-   * @throws {InvalidInput} when it cannot be sent, or its arguments do not fit a contract
-   * @throws {Unavailable} when neither broker nor database can hold it */
+   * @throws {InvalidInput} if the work is invalid, or its arguments violate a contract
+   * @throws {Unavailable} if neither broker nor database can store it */
   async send(
     work: WorkflowNode,
     { key }: SubmitOptions,
@@ -63,7 +63,7 @@ export class TaskSubmissions {
     return { id: result, tasks: steps(canvas).map(({ options }) => options.taskId!) };
   }
 
-  /** Gives work its ids.
+  /** Assigns ids to work.
    *
    * @example
    * ```ts
@@ -82,7 +82,7 @@ export class TaskSubmissions {
   identify(canvas: Canvas, key?: string): Canvas {
     if (key !== undefined && !(typeof key === "string" && key !== "" && key.length <= 255)) {
       throw new InvalidInput(
-        "Cannot submit the work because its key is not 1 to 255 characters: give such a text",
+        "Cannot submit the work because its key is not a string of 1 to 255 characters: shorten it, or omit it",
       );
     }
     const newId = childIds(

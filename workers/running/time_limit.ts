@@ -1,23 +1,23 @@
-/** Ends in time what runs in the worker itself; the pool keeps the limits of a child. */
+/** Time limits of inline handlers and completions. The process pool enforces those of child processes. */
 import { SoftTimeLimitExceeded, TimeLimitExceeded } from "../../shared/errors.ts";
 import type { TimeLimit } from "../../shared/contracts/task_definition.ts";
 import { unlessAborted, withTimeout } from "../../shared/runtime/waits.ts";
 import type { Attempt } from "./attempt.ts";
 
-/** Seconds that the work of a completion has where its task has no hard limit: it holds a connection of the few there are. */
+/** Time limit in seconds for a completion whose task has no hard limit, because it occupies one of few connections. */
 const COMPLETION_SECONDS = 300;
 
-/** Whose limits, and since when. */
+/** An attempt with its limits and its start. */
 type Limited = Pick<Attempt, "task" | "contract" | "startedAt">;
 
-/** The message's limits win over the contract's, as Celery's `apply_async(time_limit=)` does. */
+/** Limits of an attempt. Those of the message take precedence over those of the contract, as in Celery's `apply_async(time_limit=)`. */
 export function limits({ task, contract }: Limited): TimeLimit {
   const soft = task.softTimeLimit ?? contract.timeLimit.soft;
   const hard = task.timeLimit ?? contract.timeLimit.hard;
   return { ...(soft === undefined ? {} : { soft }), ...(hard === undefined ? {} : { hard }) };
 }
 
-/** Timers of the limits of an inline handler. */
+/** Starts the timers of an inline handler. */
 export function startTimers(
   attempt: Limited,
   running: { end(error: Error): void },
@@ -36,10 +36,10 @@ export function startTimers(
 
 type Timer = ReturnType<typeof setTimeout> | undefined;
 
-/** Waits for the work of a completion: as long as its handler would still have had, and a second at least, as it may have to run again.
+/** Waits for the work of a completion, for the rest of the handler's time limit. It gets at least one second, because it may run again.
  *
  * @throws the signal's reason
- * @throws {TimeLimitExceeded} then; the work may go on all the same, and nobody hears of it */
+ * @throws {TimeLimitExceeded} if it takes longer; the work may continue, and its result is ignored */
 export async function withinLimit<Result>(
   attempt: Limited,
   signal: AbortSignal,
@@ -53,7 +53,7 @@ export async function withinLimit<Result>(
   return await withTimeout(timerMs(seconds), late, () => unlessAborted(worked(), signal));
 }
 
-/** A longer time than timers can tell (24.8 days) would fire at once. */
+/** A timer with a longer delay (24.8 days) would fire at once. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
 function timerMs(seconds: number): number {

@@ -1,4 +1,4 @@
-/** Makes results final in one transaction with what their handlers write: effects in this database are then exactly one per id. */
+/** Makes results final in the same transaction as the writes of their handlers, so that these writes happen exactly once for each id. */
 import { getLogger } from "@logtape/logtape";
 import type { Database, Sql } from "../../shared/database/database.ts";
 import { DatabaseRefused, DatabaseUnavailable } from "../../shared/errors.ts";
@@ -11,42 +11,42 @@ import type { Follower } from "../delivery/follower.ts";
 import { settlementOf } from "../delivery/settlement.ts";
 import { Semaphore } from "./semaphore.ts";
 
-/** What a completer works with. */
+/** Options of a {@linkcode TransactionalCompleter}. */
 export interface TransactionalCompleterOptions {
   readonly database: Database;
-  /** The store's statements on a transaction. */
+  /** Result store on a transaction. */
   store(sql: Sql): Pick<ResultStore, "find" | "settle">;
-  /** Tells what a success will start. */
+  /** Lists the tasks that a success will start. */
   readonly follower: Pick<Follower, "children">;
   readonly node: string;
-  /** Transactions at a time. Default 4: the rest of the pool is for the batches, which carry far more. */
+  /** Concurrent transactions. Default 4: the other connections of the pool serve the batches, which do most of the work. */
   readonly transactions?: number;
-  /** Milliseconds that a transaction may be idle between two statements before the server ends it: a frozen worker must not
-   * keep its successor out. Default 15,000. */
+  /** Milliseconds that a transaction may be idle between two statements before the server ends it, so that a frozen worker does not block
+   * its successor. Default 15,000. */
   readonly idleMs?: number;
 }
 
-/** Whose record it is. */
+/** The attempt that is completed. */
 type Completed = Pick<Attempt, "task" | "queue" | "startedAt" | "meta" | "sent">;
 
-/** Gives JSON text of the result. */
+/** Runs in the transaction and returns JSON text of the result. */
 export type Work = (sql: CompletionSql) => Promise<string>;
 
-/** Attempts of one at a time, by id: whoever comes second waits here, before any of its own statements, and then finds the record final.
- * The record's row is not locked meanwhile, as batches with other records would wait for it. */
+/** Serializes the attempts of one id: a second attempt waits here before its first statement, and then finds the record final. The record's
+ * row is not locked, because batches with other records would wait for it. */
 const ENTER = `
   select set_config('idle_in_transaction_session_timeout', $2, true),
     pg_advisory_xact_lock(hashtext('celeriac'), hashtext($1))`;
 
-/** Serialization failure and deadlock: the same transaction passes when tried again. */
+/** Serialization failure and deadlock: a retry of the same transaction can succeed. */
 const TRANSIENT = new Set(["40001", "40P01"]);
-/** Deadlocks that one completion may end in. */
+/** Deadlocks after which a completion fails. */
 const TRANSIENT_MAX = 10;
 const LONGEST_PAUSE_MS = 2000;
-/** Connections that may be lost while the work of one completion runs: a database that is away fails before that. */
+/** Connections lost during the work after which a completion fails. An unavailable database fails before the work starts. */
 const LOST_MAX = 5;
 
-/** Runs completions. Waits for a database that is away. */
+/** Runs completions. Waits while the database is unavailable. */
 export class TransactionalCompleter {
   readonly #options: TransactionalCompleterOptions;
   readonly #slots: Semaphore;
@@ -56,12 +56,12 @@ export class TransactionalCompleter {
     this.#slots = new Semaphore(options.transactions ?? 4);
   }
 
-  /** Commits what `work` writes and the record together, or neither. `work` may run again: whenever its transaction did not come to pass.
+  /** Commits the writes of `work` together with the record. `work` runs again if its transaction failed for a transient reason.
    *
-   * @param over aborts when the attempt is not waited for any longer
-   * @returns JSON text of the result; `undefined` when another run had made the record final
-   * @throws whatever `work` throws; then nothing is committed
-   * @throws {ConnectionLost} when the connection went too often while `work` ran
+   * @param over aborts when the runner stops waiting for the attempt
+   * @returns JSON text of the result; `undefined` if another run had made the record final
+   * @throws the errors of `work`; then nothing is committed
+   * @throws {ConnectionLost} if the connection was lost too often while `work` ran
    * @throws the signal's reason */
   async complete(attempt: Completed, over: AbortSignal, work: Work): Promise<string | undefined> {
     await this.#slots.acquire();
@@ -83,7 +83,7 @@ export class TransactionalCompleter {
         return await this.#options.database.transaction(async (sql) => {
           const store = this.#options.store(sql);
           const claim = await this.#claim(sql, id);
-          // The answer to an earlier commit of ours may have got lost, the commit not.
+          // An earlier commit may have succeeded although its reply was lost.
           if (offered !== undefined && claim?.state === "SUCCESS") {
             const [ours] = await store.settle([this.#settlement(completed, offered)]);
             return ours ? offered : undefined;
@@ -99,14 +99,14 @@ export class TransactionalCompleter {
           return result;
         });
       } catch (ended) {
-        // What the work threw counts, also where rolling back failed.
+        // The error of the work counts, even if the rollback failed too.
         const error = fault ? fault.error : ended;
         if (error instanceof Overtaken) return undefined;
         if (!isTransient(error, attempt)) throw error;
         if (fault && isConnectionLost(error) && ++lost >= LOST_MAX) {
           throw new ConnectionLost(id, { cause: error });
         }
-        logger.debug("Completion of task {id} is tried again: {error}", { id, error });
+        logger.debug("Retrying the completion of task {id}: {error}", { id, error });
       }
       await pause(Math.min(LONGEST_PAUSE_MS, 50 * 2 ** Math.min(attempt, 16)), over);
     }
@@ -125,12 +125,13 @@ export class TransactionalCompleter {
 
   async #claim(sql: Sql, id: string): Promise<TaskRecord | undefined> {
     await sql.query(ENTER, [id, String(this.#options.idleMs ?? 15_000)]);
-    // A statement of its own: it must see what was committed while the lock was waited for.
+    // A separate statement, because it must see what was committed during the wait for the lock.
     return await this.#options.store(sql).find(id);
   }
 }
 
-/** Runs the work with a transaction that it has no longer than it is waited for: later it would write with whoever has the connection. */
+/** Runs the work with a transaction handle that stops working when the work returns or `over` aborts. Later statements would run in a
+ * transaction of another attempt. */
 async function lend(sql: Sql, over: AbortSignal, work: Work): Promise<string> {
   over.throwIfAborted();
   const lending = new AbortController();
@@ -146,21 +147,21 @@ async function lend(sql: Sql, over: AbortSignal, work: Work): Promise<string> {
   }
 }
 
-/** Another attempt's record came between the look and the write. */
+/** Another attempt stored its record between the read and the write. */
 class Overtaken extends Error {
   override readonly name = "Overtaken";
 }
 
-/** The work was no longer waited for, or has returned. Thrown where it uses its transaction all the same. */
+/** Thrown to work that uses its transaction after it has returned or was abandoned. */
 class TransactionOver extends Error {
   override readonly name = "TransactionOver";
 
   constructor() {
-    super("Cannot run a statement because its transaction is over: await all statements, in time");
+    super("Cannot run a statement because its transaction has ended: await all statements");
   }
 }
 
-/** The connection went each time that the work ran. Caught by the settler: the attempt has failed. */
+/** The connection was lost each time that the work ran. The attempt fails with this error. */
 export class ConnectionLost extends Error {
   override readonly name = "ConnectionLost";
 
@@ -172,7 +173,8 @@ export class ConnectionLost extends Error {
   }
 }
 
-/** A server that is out of disk, memory or connections (SQLSTATE class 53) answers, and the work is not at fault: it waits. */
+/** Whether the connection was lost. A server that lacks disk space, memory or connections (SQLSTATE class 53) still replies; the completion
+ * waits for it. */
 function isConnectionLost(error: unknown): boolean {
   if (!(error instanceof DatabaseUnavailable)) return false;
   const { code } = (error.cause ?? {}) as { code?: unknown };

@@ -1,16 +1,16 @@
-/** The failure of a run that left an error uncaught. The same in the worker's own process and in a child. */
+/** The failure of a run with an uncaught error, in the worker's process or in a child process. */
 import { UncaughtError } from "../../shared/errors.ts";
 import { summaryOf } from "../../shared/runtime/thrown.ts";
 
-/** Why a run of a task failed, with what it left uncaught as the cause. */
+/** Creates the failure. Its cause is the uncaught error. */
 export function uncaughtError(name: string, thrown: unknown): UncaughtError {
   const error = new UncaughtError(
-    `Cannot go on with task '${name}' because it left an error uncaught (${
+    `Cannot continue task '${name}' because it left an error uncaught (${
       summaryOf(thrown)
     }): await every promise, or catch its rejection`,
     { cause: thrown },
   );
-  // Where it was noticed says nothing: its cause has the stack.
+  // The stack at this place is of no use; the cause has its own.
   error.stack = `${error.name}: ${error.message}`;
   return error;
 }

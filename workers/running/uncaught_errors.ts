@@ -1,4 +1,4 @@
-/** What runs leave uncaught: it fails them while they run, and is in the log, a metric and the task's record in any case. */
+/** Uncaught errors of runs. An error fails its run if that has not ended. It is logged, counted and stored in the task's record. */
 import { getLogger } from "@logtape/logtape";
 import { traceback } from "../../shared/celery/exception.ts";
 import { Batch } from "../../shared/runtime/batch.ts";
@@ -11,20 +11,20 @@ import { isError, property, summaryOf, textOf } from "../../shared/runtime/throw
 import { catchUncaught, type ErrorOwner } from "./error_owner.ts";
 import { uncaughtError } from "./uncaught_error.ts";
 
-/** Errors of one run that are told of: a loop may leave any number. */
+/** Reported errors of one run. A loop could cause any number. */
 const MAX_ERRORS = 5;
 
-/** Characters of an error and of its stack that a record keeps. */
+/** Characters of an error and of its stack that are stored in the record. */
 const MAX_SUMMARY = 1024;
 const MAX_TRACEBACK = 4096;
 
-/** Milliseconds before an error that came after its run is added to the record: by then the run's own settlement is there. */
+/** Milliseconds before an error that occurred after its run is added to the record, which the run has stored by then. */
 const NOTE_MS = 1000;
 
-/** Folder of this package, and the packages that only its own code uses. */
+/** Folder of this package, and npm packages that only this package uses. */
 const OURS = [import.meta.resolve("../../"), "/amqplib/", "/pglite/"];
 
-/** What {@linkcode UncaughtErrors} work with. */
+/** Dependencies of {@linkcode UncaughtErrors}. */
 export interface UncaughtErrorsOptions {
   readonly events: Pick<Events, "emit">;
   readonly store: Pick<ResultStore, "annotate">;
@@ -39,7 +39,7 @@ export interface Attempted {
   readonly ignoreResult: boolean;
 }
 
-/** Catches the uncaught errors of a worker's process and keeps them with the runs that left them. */
+/** Catches the uncaught errors of a worker's process and assigns them to their runs. */
 export class UncaughtErrors implements Service {
   readonly #options: UncaughtErrorsOptions;
   readonly #notes: Batch<{ readonly id: string; readonly meta: Meta }, undefined>;
@@ -63,7 +63,7 @@ export class UncaughtErrors implements Service {
     return Promise.resolve();
   }
 
-  /** From now on an uncaught error ends the process. */
+  /** Stops catching: uncaught errors end the process again. */
   async stop(): Promise<void> {
     this.#catching?.[Symbol.dispose]();
     this.#catching = undefined;
@@ -74,14 +74,14 @@ export class UncaughtErrors implements Service {
     await this.stop();
   }
 
-  /** Makes the owner of a run's code.
+  /** Creates the owner of a run's code.
    *
-   * @param fail ends the run; not called once it is over */
+   * @param fail ends the run; not called after its end */
   of({ task: { id, task: name }, meta, ignoreResult }: Attempted, fail: (error: Error) => void) {
     const { events } = this.#options;
     let over = false;
     return {
-      /** The run has ended, whatever of its code goes on. */
+      /** Marks the run as ended, even if some of its code still runs. */
       over() {
         over = true;
       },
@@ -106,11 +106,11 @@ export class UncaughtErrors implements Service {
 
   #note(id: string, meta: Meta): void {
     this.#notes.add({ id, meta }).catch((error) =>
-      logger.warn("Uncaught error of task {id} is not in its record: {error}", { id, error })
+      logger.warn("Cannot store the uncaught error of task {id}: {error}", { id, error })
     );
   }
 
-  /** An error of this package still ends the process: nobody knows what it left undone. */
+  /** An error of this package still ends the process, because its state may be inconsistent. */
   #orphan(error: unknown): boolean {
     if (isOurs(error, this.#options.modules)) return false;
     logger.error("The app left an error uncaught, outside of any task: {traceback}", {
@@ -120,7 +120,8 @@ export class UncaughtErrors implements Service {
   }
 }
 
-/** Whether an error comes from this package: its stack names a module of it, or none at all. The app may lie inside of our folder. */
+/** Whether an error comes from this package: its stack contains one of its modules, or no module at all. The app may be in a subfolder of the
+ * package. */
 function isOurs(error: unknown, { contracts, handlers }: UncaughtErrorsOptions["modules"]) {
   if (!isError(error)) return false;
   const frames = textOf(property(error, "stack")).split("\n").filter((line) =>

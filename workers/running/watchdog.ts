@@ -1,34 +1,34 @@
-/** Watches inline handlers: which one holds the worker's event loop. */
+/** Detects inline handlers that block the worker's event loop. */
 import type { Events } from "../../shared/telemetry/events.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import type { Meta } from "../../shared/results/result.ts";
 
-/** How often the loop must come round, milliseconds. */
+/** Timer interval, milliseconds. */
 const INTERVAL_MS = 100;
 
-/** An inline attempt. */
+/** A running inline attempt. */
 export interface WatchedAttempt {
   readonly task: { readonly id: string; readonly task: string };
   readonly meta: Meta;
 }
 
-/** What a watchdog works with. */
+/** Options of a {@linkcode Watchdog}. */
 export interface WatchdogOptions {
   readonly events: Pick<Events, "emit">;
-  /** Seconds that a handler may hold the loop. */
+  /** Seconds that a handler may block the event loop. */
   readonly bound: number;
 }
 
-/** Names the handlers that held the event loop longer than the bound.
+/** Reports handlers that blocked the event loop longer than the limit.
  *
- * What a handler does before its first `await` is measured, and sure. What it does later is known by the
- * loop coming round late: it was that handler for sure only if no other ran. */
+ * The time before a handler's first `await` is measured exactly. Later blocking is detected because a timer fires late. In that case the
+ * handler is certain only if no other handler ran. */
 export class Watchdog implements Service {
   readonly #events: Pick<Events, "emit">;
   readonly #boundMs: number;
   readonly #running = new Set<WatchedAttempt>();
   #timer: ReturnType<typeof setInterval> | undefined;
-  /** When the loop last came round, or was found held. */
+  /** When the timer last fired, or blocking was last reported. */
   #last = performance.now();
 
   constructor({ events, bound }: WatchdogOptions) {
@@ -38,7 +38,7 @@ export class Watchdog implements Service {
 
   start(): Promise<void> {
     this.#last = performance.now();
-    this.#timer ??= setInterval(() => this.#look(), INTERVAL_MS);
+    this.#timer ??= setInterval(() => this.#check(), INTERVAL_MS);
     return Promise.resolve();
   }
 
@@ -54,7 +54,7 @@ export class Watchdog implements Service {
 
   /** Calls a handler and watches it until {@linkcode Watchdog.leave}. */
   enter<Returned>(watched: WatchedAttempt, call: () => Returned): Returned {
-    this.#look(); // what was late before is none of its doing
+    this.#check(); // an earlier delay was not caused by this handler
     this.#running.add(watched);
     const began = performance.now();
     try {
@@ -63,28 +63,28 @@ export class Watchdog implements Service {
       const heldMs = performance.now() - began;
       if (heldMs > this.#boundMs) {
         this.#last = performance.now();
-        this.#tell(watched, heldMs, true);
+        this.#report(watched, heldMs, true);
       }
     }
   }
 
-  /** Its handler is over; before its record is written, so that the record can tell. */
+  /** Stops watching a handler. Call it before the record is stored, so that the record contains the report. */
   leave(watched: WatchedAttempt): void {
-    this.#look();
+    this.#check();
     this.#running.delete(watched);
   }
 
-  #look(): void {
+  #check(): void {
     const now = performance.now();
     const lateMs = now - this.#last - INTERVAL_MS;
     if (lateMs < 0) return;
     this.#last = now;
     if (lateMs <= this.#boundMs || this.#timer === undefined) return;
     const sure = this.#running.size === 1;
-    for (const watched of this.#running) this.#tell(watched, lateMs, sure);
+    for (const watched of this.#running) this.#report(watched, lateMs, sure);
   }
 
-  #tell({ task, meta }: WatchedAttempt, heldMs: number, sure: boolean): void {
+  #report({ task, meta }: WatchedAttempt, heldMs: number, sure: boolean): void {
     const seconds = Math.round(heldMs) / 1000;
     meta.blocked = { seconds, sure };
     this.#events.emit({ type: "task-blocked", id: task.id, name: task.task, seconds, sure });

@@ -141,7 +141,7 @@ Deno.test("complete() ends at the hard time limit when its work does not, which 
   const { state, exception } = await home.final(await home.submit("limited", {}));
   assertEquals([state, exception?.exc_type], ["FAILURE", "TimeLimitExceeded"]);
   released.resolve();
-  assertStringIncludes(String(await late.promise), "its transaction is over");
+  assertStringIncludes(String(await late.promise), "its transaction has ended");
   assertEquals(await home.database.query(rows), []);
 });
 

@@ -65,7 +65,7 @@ Deno.test("UncaughtErrors fail a run while it runs, and add to its record afterw
   for (let count = 0; count < 10; count++) owned(owner, () => ends(new RangeError("late")));
   await errors.stop();
   assertEquals(failures, [
-    "Cannot go on with task 'pay' because it left an error uncaught (TypeError: early): await every promise, or catch its rejection",
+    "Cannot continue task 'pay' because it left an error uncaught (TypeError: early): await every promise, or catch its rejection",
   ]);
   const kept = meta.uncaught!.map(({ error, late }) => [error, late]);
   assertEquals(kept, [
