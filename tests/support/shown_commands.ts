@@ -175,7 +175,10 @@ export const NOT_EXECUTED: readonly (readonly [RegExp, string])[] = [
   [/^(npx --yes deno@2\.9|deno) task (check|test(:\w+)?)( --soak)?$/, "a suite: .ci/run runs it"],
   [/^npx --yes deno@2\.9$/, "the beginning of a command"],
   [/^deno test -A --lock=tests\/deno\.lock /, "a part of a suite, with the runner's own flags"],
-  [/^deno task (bench(:log|:sandbox)?|manifests)$/, "measures for minutes, or needs kubectl"],
+  [
+    /^deno task (bench(:log|:sandbox|:first-run)?|manifests)$/,
+    "measures for minutes, or needs kubectl",
+  ],
   [/tests\/chaos\/report\.ts$/, "writes what `deno task test:chaos` has left"],
   [/^deno task (definitions|cli (inspect|control|permissions))$/, "the beginning of a command"],
   [
