@@ -32,7 +32,7 @@ export const ListQuery = z.object({
   queue: label.describe("Queue it was sent to"),
   worker: label.describe("Node name of the worker that wrote last"),
   since: time.describe(
-    "Records created at or after this time: at submission, or when a worker first received the task",
+    "Records created at or after this time: at submission, or by the first worker if Celery sent the task",
   ),
   until: time.describe("Records created before this time"),
   limit: z.coerce.number().int().min(1).max(1000).describe("Records in one answer; default 50"),
