@@ -36,6 +36,7 @@ const suites: readonly ServedSuite[] = [
     name: "integration",
     paths: ["tests/integration"],
     flags: ["-A", "--parallel"],
+    jobs: 3, // one file keeps about half a core busy
     needsServers: true,
   },
   {
@@ -160,14 +161,14 @@ function liesIn(path: string, folder: string): boolean {
 
 /** What of an order depends on the broker. */
 function suitesAgain(order: Order, release: string): Suite[] {
-  return order.suites.flatMap(({ name, paths, flags }) => {
+  return order.suites.flatMap(({ name, paths, ...rest }) => {
     const chosen = again
       .filter(({ suite }) => suite === name)
       .filter((one) => order.releases.length > 0 || !one.release || one.release === release)
       .flatMap((one) => one.paths);
     const inside = chosen.filter((path) => paths.some((asked) => liesIn(path, asked)));
     const some = [...new Set([...inside, ...within({ paths: chosen }, paths)])];
-    return some.length === 0 ? [] : [{ name: `${name}-rabbitmq-${release}`, paths: some, flags }];
+    return some.length === 0 ? [] : [{ ...rest, name: `${name}-rabbitmq-${release}`, paths: some }];
   });
 }
 

@@ -1,6 +1,7 @@
 /** Runs one suite with `deno test` and reads the report it leaves.
  * @module
  */
+import { statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { Process } from "./process.ts";
 import {
@@ -22,6 +23,8 @@ export interface Suite {
   readonly paths: readonly string[];
   /** Flags of `deno test`. */
   readonly flags: readonly string[];
+  /** Files that run at a time, with `--parallel`. Default 2 */
+  readonly jobs?: number;
   /** Milliseconds; one that takes longer hangs. Default 20 minutes. */
   readonly timeLimitMs?: number;
   /** What the second try of these failures runs. Default: {@linkcode wholeFiles}. */
@@ -122,7 +125,7 @@ async function reportDeath(
 
 /** Runs files. Their types are for `deno task check`; those of examples are checked here only. */
 async function runTests(
-  { paths, flags, timeLimitMs = 20 * 60_000 }: Suite,
+  { paths, flags, jobs = 2, timeLimitMs = 20 * 60_000 }: Suite,
   report: string,
   { environment, flags: added, quiet = false, signal }: SuiteOptions,
 ): Promise<Deno.CommandStatus> {
@@ -137,7 +140,7 @@ async function runTests(
       `--junit-path=${report}`,
       ...paths,
     ],
-    { env: { DENO_JOBS: "2", ...environment }, inherit: !quiet, ownGroup: true },
+    { env: { DENO_JOBS: `${jobs}`, ...environment }, inherit: !quiet, ownGroup: true },
   );
   const end = () => process.killGroup("SIGKILL");
   const timer = setTimeout(end, timeLimitMs);
@@ -180,7 +183,8 @@ async function filesRegistering(suite: Suite, reported: readonly string[]): Prom
 
 /** What a file imports by path: tests that such a module registers are told of under its name. */
 function importsOf(file: string): string[] {
-  const text = Deno.readTextFileSync(file);
+  const info = statSync(file, { throwIfNoEntry: false });
+  const text = info ? Deno.readTextFileSync(file) : ""; // one that is missing reports nothing
   return [...text.matchAll(/from "(\.[^"]+)"/g)].map(([, path]) => join(dirname(file), path ?? ""));
 }
 
