@@ -53,7 +53,7 @@ const PAGE_SECURITY = {
 
 /** Makes the API. It answers whatever its parts can: nothing is started or stopped here. */
 export function createApp(dependencies: ApiDependencies): Hono {
-  const { registry, store, hub, broker, settings, metrics } = dependencies;
+  const { registry, store, hub, broker, clock, settings, metrics } = dependencies;
   const { maxWait, batchLimit, token, version, hosts = [] } = settings;
   const submitter = new Submitter(dependencies);
   const rules = {
@@ -86,11 +86,12 @@ export function createApp(dependencies: ApiDependencies): Hono {
       ...watched,
       store: { find, list: (filter, options) => store.list(filter, options) },
       cache,
+      clock,
       maxWait,
     }),
   );
-  app.route("/v1", eventRoutes(watched));
-  app.route("/v1", revokeRoutes({ store, broker, cache }));
+  app.route("/v1", eventRoutes({ ...watched, clock }));
+  app.route("/v1", revokeRoutes({ store, broker, cache, clock }));
   app.route("/v1", scheduleRoutes({ ...dependencies, rules, submitter }));
   app.route("/v1", deadLetterRoutes(dependencies));
   app.route("/", dependencies.health);

@@ -137,10 +137,12 @@ export function pendingRecord(id: string, now: Date): TaskRecord {
   };
 }
 
-/** Whether an id is a UUIDv7 made so short a time ago that its record may still be on its way. */
-export function isYoung(id: string, nowMs: number): boolean {
+/** Whether an id is a UUIDv7 made so short a time ago that its record may still be on its way.
+ *
+ * @param now by the database's clock, as ids are made by it */
+export function isYoung(id: string, now: Date): boolean {
   const made = timeOf(id);
-  return made !== undefined && Math.abs(nowMs - made.getTime()) < YOUNG_MS;
+  return made !== undefined && Math.abs(now.getTime() - made.getTime()) < YOUNG_MS;
 }
 
 /** Runs of the handler so far, the present one included. */

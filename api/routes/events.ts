@@ -4,6 +4,7 @@ import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import type { HeardEvent } from "../../shared/celery/event.ts";
 import { parseJson, stringifyJson } from "../../shared/celery/python_json.ts";
+import type { Clock } from "../../shared/runtime/clock.ts";
 import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
 import { isLabel } from "../http/label.ts";
 import { noRecord } from "../http/query.ts";
@@ -21,6 +22,7 @@ const log = getLogger(["celeriac", "api"]);
 
 /** What the route works with. */
 export interface EventParts extends WatchParts {
+  readonly clock: Clock;
   /** Milliseconds between heartbeats; default 15 s. */
   readonly heartbeatMs?: number;
 }
@@ -28,7 +30,7 @@ export interface EventParts extends WatchParts {
 /** Streams `state` events, each with the whole record, and `progress` events.
  *
  * A stream begins with the present state, so nothing need be replayed to who comes back. It ends after the final state. */
-export function eventRoutes({ heartbeatMs = HEARTBEAT_MS, ...watched }: EventParts): Hono {
+export function eventRoutes({ clock, heartbeatMs = HEARTBEAT_MS, ...watched }: EventParts): Hono {
   return new Hono().get("/tasks/:task/events", async (c) => {
     const id = c.req.param("task");
     if (c.req.header("last-event-id") === END_ID) return c.body(null, 204);
@@ -43,7 +45,7 @@ export function eventRoutes({ heartbeatMs = HEARTBEAT_MS, ...watched }: EventPar
     });
     // Before the answer begins: what cannot be watched now is refused with a status of its own.
     const first = (await watching.next()).value;
-    const isKnown = first !== undefined || isYoung(id, Date.now());
+    const isKnown = first !== undefined || isYoung(id, clock.now());
     // Nobody would read, or end, the stream of a HEAD.
     if (!isKnown || c.req.method === "HEAD") await watching.return(undefined);
     if (!isKnown) throw noRecord(id);
@@ -55,9 +57,9 @@ export function eventRoutes({ heartbeatMs = HEARTBEAT_MS, ...watched }: EventPar
       const heartbeat = setInterval(() => writer.beat(), heartbeatMs);
       teller = new Teller(id, writer);
       try {
-        await teller.tell(first ?? pendingRecord(id, new Date()));
+        await teller.tell(first ?? pendingRecord(id, clock.now()));
         for await (const record of watching) {
-          await teller.tell(record ?? pendingRecord(id, new Date()));
+          await teller.tell(record ?? pendingRecord(id, clock.now()));
         }
       } catch (error) {
         log.info("Cannot go on telling of {id}, so its stream ends early: {error}", { id, error });

@@ -14,6 +14,7 @@ import { isLabel, label } from "../http/label.ts";
 import { queriedWait } from "../http/preferences.ts";
 import { noRecord, parseQuery, readQuery } from "../http/query.ts";
 import { isYoung, pendingRecord, recordJson, resultlessJson } from "../reading/record.ts";
+import type { Clock } from "../../shared/runtime/clock.ts";
 import { time } from "../http/time.ts";
 import { watch, type WatchParts } from "../reading/watch.ts";
 
@@ -21,6 +22,7 @@ import { watch, type WatchParts } from "../reading/watch.ts";
 export interface ResultParts extends WatchParts {
   readonly store: Pick<ResultStore, "find" | "list">;
   readonly cache: ResultCache;
+  readonly clock: Clock;
   /** Seconds. */
   readonly maxWait: number;
 }
@@ -43,7 +45,7 @@ export const ListQuery = z.object({
 }).partial();
 
 /** Answers with records. */
-export function resultRoutes({ cache, maxWait, ...watched }: ResultParts): Hono {
+export function resultRoutes({ cache, clock, maxWait, ...watched }: ResultParts): Hono {
   const { store } = watched;
 
   async function read(
@@ -58,7 +60,7 @@ export function resultRoutes({ cache, maxWait, ...watched }: ResultParts): Hono 
     try {
       const signal = AbortSignal.any([gone, over.signal]);
       for await (last of watch(id, { ...watched, signal })) {
-        if (!last && !isYoung(id, Date.now())) break;
+        if (!last && !isYoung(id, clock.now())) break;
       }
       // The time may be over before the next poll: then this read has the news.
       return over.signal.aborted && !gone.aborted ? await store.find(id) : last;
@@ -76,8 +78,8 @@ export function resultRoutes({ cache, maxWait, ...watched }: ResultParts): Hono 
       const cached = cache.get(id);
       if (cached) return finalAnswer(c, cached);
       const record = isLabel(id) ? await read(id, seconds, c.req.raw.signal) : undefined;
-      if (!record && !isYoung(id, Date.now())) throw noRecord(id);
-      const json = recordJson(record ?? pendingRecord(id, new Date()));
+      if (!record && !isYoung(id, clock.now())) throw noRecord(id);
+      const json = recordJson(record ?? pendingRecord(id, clock.now()));
       if (!record || !isFinal(record.state)) return jsonAnswer(c, json);
       const answer = { body: json, etag: etagOf(json) };
       // A failure may be reopened, in another process: its dead letter is sent again.

@@ -5,6 +5,7 @@ import type { Broker } from "../../shared/broker/broker.ts";
 import { encodeRevoke } from "../../shared/celery/control.ts";
 import { isFinal } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
+import type { Clock } from "../../shared/runtime/clock.ts";
 import type { ResultCache } from "../http/cache.ts";
 import { fieldProblem, Problem } from "../http/problem.ts";
 import { isLabel } from "../http/label.ts";
@@ -16,6 +17,7 @@ export interface RevokeParts {
   readonly store: Pick<ResultStore, "find" | "revoke">;
   readonly broker: Pick<Broker, "publish">;
   readonly cache: ResultCache;
+  readonly clock: Clock;
 }
 
 /** Revokes: the record is what counts, as each worker reads it before it runs a task; the broadcast only makes it known sooner, and to Celery's workers.
@@ -23,14 +25,14 @@ export interface RevokeParts {
  * An id without a record is refused unless `?unrecorded=true`: it may be a slip, or a task that another
  * system has queued. With `?terminate=true` a task that runs is ended by its worker, which then writes the
  * record: the answer is 202, and a 503 when the broadcast could not be sent, as here it is all there is. */
-export function revokeRoutes({ store, broker, cache }: RevokeParts): Hono {
+export function revokeRoutes({ store, broker, cache, clock }: RevokeParts): Hono {
   return new Hono().delete("/tasks/:task", async (c) => {
     const id = c.req.param("task");
     const query = readQuery(c.req.queries(), ["unrecorded", "terminate"]);
     const unrecorded = isTrue("unrecorded", query.unrecorded);
     const terminate = isTrue("terminate", query.terminate);
     if (!isLabel(id)) throw noRecord(id);
-    const mayBeNew = unrecorded || isYoung(id, Date.now());
+    const mayBeNew = unrecorded || isYoung(id, clock.now());
     if (!mayBeNew && !(await store.find(id))) throw noRecord(id);
 
     const { revoked, state } = await store.revoke(id, "revoked");
@@ -52,7 +54,7 @@ export function revokeRoutes({ store, broker, cache }: RevokeParts): Hono {
       });
     });
     const record = await store.find(id) ??
-      { ...pendingRecord(id, new Date()), state: "REVOKED" as const };
+      { ...pendingRecord(id, clock.now()), state: "REVOKED" as const };
     return c.body(recordJson(record), runs ? 202 : 200, {
       "content-type": "application/json",
       "cache-control": "no-store",

@@ -1,10 +1,10 @@
 /** `POST /v1/workflows` and `GET /v1/workflows/{id}`: tasks that follow one another, as one submission. */
 import { createHash } from "node:crypto";
 import { Hono } from "hono";
-import { v7 as newId } from "uuid";
 import { type Canvas, identified, recorded, steps } from "../../shared/celery/canvas_tree.ts";
 import { childIds } from "../../shared/celery/child_id.ts";
 import { writeCanvas } from "../../shared/celery/canvas.ts";
+import { newId } from "../../shared/results/uuid_time.ts";
 import { stringifyJson } from "../../shared/celery/python_json.ts";
 import { repr, reprArgs } from "../../shared/celery/repr.ts";
 import type { Signature } from "../../shared/celery/signature.ts";
@@ -84,9 +84,10 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
 
   /** The id of a workflow: of an earlier request, if its key is known. */
   async function idOf(checked: Canvas, key: string | undefined): Promise<string> {
-    if (key === undefined) return newId();
+    const id = newId(clock.now());
+    if (key === undefined) return id;
     const hash = createHash("sha256").update(stringifyJson(writeCanvas(checked))).digest("hex");
-    const begun = await rememberKey((id) => idempotency.begin(key, hash, id), newId());
+    const begun = await rememberKey((id) => idempotency.begin(key, hash, id), id);
     if (begun === "mismatch") throw mismatch();
     return begun.id;
   }

@@ -1,8 +1,8 @@
 /** Checked submission -> durable message, and a record of it. */
 import { createHash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
-import { v7 as newId } from "uuid";
 import type { ReplyOptions } from "../../shared/broker/broker.ts";
+import { newId } from "../../shared/results/uuid_time.ts";
 import { rememberKey } from "./idempotency_key.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import { Problem } from "../http/problem.ts";
@@ -56,7 +56,7 @@ export class Submitter {
     const hash = hashOf(checked);
     const begun = await rememberKey(
       (id) => idempotency.begin(key, hash, id),
-      checked.signature.options.taskId ?? newId(),
+      checked.signature.options.taskId ?? newId(this.#parts.clock.now()),
     );
     if (begun === "mismatch") {
       throw new Problem(

@@ -1,5 +1,4 @@
 /** Publishes signatures: encode, send to the broker, wait for the confirm, fall back to the outbox. */
-import { v7 as newId } from "uuid";
 import { Batch } from "../runtime/batch.ts";
 import type { Broker, PublishOptions, ReplyOptions } from "../broker/broker.ts";
 import type { Message } from "../broker/message.ts";
@@ -22,6 +21,7 @@ import { isDataFault } from "../database/sqlstate.ts";
 import { type Clock, SYSTEM_CLOCK } from "../runtime/clock.ts";
 import { dueOf, type OutboxEntry } from "./outbox.ts";
 import { destinationOf, TASK_EXCHANGE } from "../broker/topology.ts";
+import { newId } from "../results/uuid_time.ts";
 import { traceSent, tracing } from "../telemetry/tracing.ts";
 import { withTimeout } from "../runtime/waits.ts";
 
@@ -113,7 +113,7 @@ export class Publisher {
     options: { reply?: ReplyOptions; patient?: boolean } = {},
   ): Promise<Submitted> {
     const now = this.#clock.now();
-    const { queue, taskId: id = newId() } = signature.options;
+    const { queue, taskId: id = newId(now) } = signature.options;
     const identified = { ...signature, options: { ...signature.options, taskId: id } };
     const entry = entryOf(identified, { origin: this.#origin, now });
     const { message, due } = entry;

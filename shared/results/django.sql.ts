@@ -91,15 +91,17 @@ const SETTLE = ({ nameLength, dateStarted }: DjangoShape) => `
       traceback,
       json_build_object('children', coalesce(children, '[]'), 'celeriac', jsonb_strip_nulls(jsonb_build_object(
         'queue', queue, 'retries', retries, 'deliveries', case state when 'RETRY' then 0 else 1 end,
-        'started_at', now() - age * interval '1 second', 'meta', settlement.meta::jsonb
+        'started_at', case when settlement.started_at is not null then least(settlement.started_at, now()) end, 'meta', settlement.meta::jsonb
       )))::text,
       left(name, ${nameLength}), to_json(args_repr)::text, to_json(kwargs_repr)::text, left(worker, 100),
       left(periodic_task_name, 255), now(), now()${
-  dateStarted ? ", now() - age * interval '1 second'" : ""
+  dateStarted
+    ? ", case when settlement.started_at is not null then least(settlement.started_at, now()) end"
+    : ""
 }
     from json_to_recordset($1::text::json) as settlement (
       id text, name text, state text, queue text, worker text, args_repr text, kwargs_repr text,
-      result text, exception text, traceback text, children json, retries integer, age float8, meta text, periodic_task_name text,
+      result text, exception text, traceback text, children json, retries integer, started_at timestamptz, meta text, periodic_task_name text,
       pid integer
     )
     on conflict (task_id) do update set

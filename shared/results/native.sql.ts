@@ -17,7 +17,7 @@ const SUBMITTED = `
 
 /** A final row is never touched. A row only goes forward: to a final state, to a later attempt, or within an attempt from waiting
  * (PENDING, RETRY) to running (STARTED, PROGRESS, where a new run of a redelivered attempt starts again). An entry is stored only with
- * the state that brought it. All times are the database's: the run's age, not its start, comes from the worker. */
+ * the state that brought it. All times are the database's: the worker measures the start by its clock. */
 const SETTLE = `
   with taken as (
     insert into celeriac.task as task (
@@ -25,11 +25,11 @@ const SETTLE = `
       children, retries, deliveries, started_at, finished_at, updated_at
     )
     select id, name, state, queue, worker, args_repr, kwargs_repr, result::json, exception::json, traceback, meta::json,
-      children, retries, 1, now() - age * interval '1 second',
+      children, retries, 1, case when started_at is not null then least(started_at, now()) end,
       case when state in ('SUCCESS', 'FAILURE', 'REVOKED') then now() end, now()
     from json_to_recordset($1::text::json) as settlement (
       id text, name text, state text, queue text, worker text, args_repr text, kwargs_repr text,
-      result text, exception text, traceback text, meta text, children json, retries integer, age float8
+      result text, exception text, traceback text, meta text, children json, retries integer, started_at timestamptz
     )
     on conflict (id) do update set
       name = coalesce(excluded.name, task.name),

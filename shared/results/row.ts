@@ -46,7 +46,7 @@ export function toRow(settlement: Settlement) {
     children: settlement.children?.length ? settlement.children : undefined,
     meta: settlement.meta ? metaJson(settlement.meta) : undefined,
     retries: Math.max(retries, next?.retries ?? 0),
-    age: startedAt ? (Date.now() - startedAt.getTime()) / 1000 : undefined,
+    started_at: startedAt?.toISOString(),
     periodic_task_name: sanitizeText(settlement.periodicTaskName ?? null) ?? undefined,
     pid: state === "STARTED" ? Deno.pid : undefined,
   };

@@ -1,4 +1,5 @@
-/** The time in an id of ours. */
+/** UUIDv7: ids with the time at which they were made. */
+import { v7 } from "uuid";
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
@@ -15,4 +16,21 @@ const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f
  */
 export function timeOf(id: string): Date | undefined {
   return UUID_V7.test(id) ? new Date(parseInt(id.slice(0, 8) + id.slice(9, 13), 16)) : undefined;
+}
+
+/** A new UUIDv7.
+ *
+ * @param now by the database's clock: records are partitioned by this time, and a young id is PENDING in every process
+ *
+ * @example
+ * ```ts
+ * import { newId, timeOf } from "./uuid_time.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const now = new Date("2022-02-22T19:22:22Z");
+ * assertEquals(timeOf(newId(now)), now);
+ * ```
+ */
+export function newId(now: Date): string {
+  return v7({ msecs: now.getTime() });
 }

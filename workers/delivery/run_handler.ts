@@ -9,6 +9,7 @@ import { checkResultSize } from "../running/output.ts";
 import type { Runner } from "../running/runner.ts";
 import { TaskSubmissions } from "../running/task_submissions.ts";
 import type { Input } from "./inputs.ts";
+import type { Clock } from "../../shared/runtime/clock.ts";
 import type { Outcome } from "./outcome.ts";
 import { outcomeOf } from "./outcomes.ts";
 
@@ -16,6 +17,7 @@ import { outcomeOf } from "./outcomes.ts";
 export interface RunHandlerOptions {
   readonly runner: Pick<Runner, "run">;
   readonly contracts: { get(name: string): TaskContract | undefined };
+  readonly clock: Clock;
   /** Largest result, bytes of JSON. */
   readonly resultMaxBytes: number;
 }
@@ -23,7 +25,7 @@ export interface RunHandlerOptions {
 /** The attempt without its inputs, and without the fields that a run adds. */
 export type PreparedAttempt = Omit<
   Attempt,
-  "startedAt" | "meta" | "sent" | "inSeries" | keyof Input
+  "startedAt" | "began" | "meta" | "sent" | "inSeries" | keyof Input
 >;
 
 /** Facts about a run of the handler; its record contains them. */
@@ -42,10 +44,10 @@ export interface HandlerRun {
 export async function runHandler(
   attempt: PreparedAttempt,
   inputs: Input | readonly Input[],
-  { runner, contracts, resultMaxBytes }: RunHandlerOptions,
+  { runner, contracts, clock, resultMaxBytes }: RunHandlerOptions,
 ): Promise<{ readonly outcome: Outcome; readonly run: HandlerRun } | undefined> {
   const { task, queue } = attempt;
-  const startedAt = new Date();
+  const startedAt = clock.now();
   const began = performance.now();
   const meta: Meta = {};
   const sent = new TaskSubmissions(task);
@@ -54,7 +56,7 @@ export async function runHandler(
     return { outcome, run: { startedAt, runtime, meta, sent } };
   };
   const call = (input: Input, inSeries: boolean) =>
-    runner.run({ ...attempt, ...input, startedAt, meta, sent, inSeries });
+    runner.run({ ...attempt, ...input, startedAt, began, meta, sent, inSeries });
   try {
     const returned = Array.isArray(inputs)
       ? await callInSeries(inputs, (input) => call(input, true))

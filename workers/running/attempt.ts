@@ -15,7 +15,10 @@ export interface Attempt {
   readonly raw: Record<string, unknown>;
   readonly parsed: Record<string, unknown>;
   readonly deliveries: number;
+  /** By the database's clock. */
   readonly startedAt: Date;
+  /** `performance.now()` at its start. */
+  readonly began: number;
   readonly ignoreResult: boolean;
   /** It is one call of a map; its result is one item of the stored list. */
   readonly inSeries: boolean;

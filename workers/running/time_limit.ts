@@ -8,7 +8,7 @@ import type { Attempt } from "./attempt.ts";
 const COMPLETION_SECONDS = 300;
 
 /** An attempt with its limits and its start. */
-type Limited = Pick<Attempt, "task" | "contract" | "startedAt">;
+type Limited = Pick<Attempt, "task" | "contract" | "began">;
 
 /** Limits of an attempt. Those of the message take precedence over those of the contract, as in Celery's `apply_async(time_limit=)`. */
 export function limits({ task, contract }: Limited): TimeLimit {
@@ -46,7 +46,7 @@ export async function withinLimit<Result>(
   work: () => Result | Promise<Result>,
 ): Promise<Result> {
   const { hard } = limits(attempt);
-  const past = (Date.now() - attempt.startedAt.getTime()) / 1000;
+  const past = (performance.now() - attempt.began) / 1000;
   const seconds = hard === undefined ? COMPLETION_SECONDS : Math.max(hard - past, 1);
   const late = () => new TimeLimitExceeded(hard ?? seconds);
   const worked = async () => await work();

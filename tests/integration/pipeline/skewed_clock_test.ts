@@ -3,7 +3,7 @@ import { timeOf } from "../../../shared/results/uuid_time.ts";
 import { eventually } from "../../support/eventually.ts";
 import { freshPipeline, type Pipeline, submit } from "../../support/pipeline.ts";
 import { startApi, startBeat, startWorker } from "../../support/roles.ts";
-import { skewedBy } from "../../support/skewed_clock.ts";
+import { skewedBy, steppingBy } from "../../support/skewed_clock.ts";
 
 /** Seconds: many more than a task needs on a busy machine. */
 const SKEW = 60;
@@ -65,6 +65,16 @@ async function checkTasks(pipeline: Pipeline, url: string): Promise<void> {
   assertEquals(await outboxRows(pipeline) - before, delayed.length + 2);
 }
 
+/** Makes a schedule that is due every second. */
+async function makeSchedule(url: string): Promise<void> {
+  const made = await fetch(`${url}/v1/schedules`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ name: "tick", task: "test.echo", kwargs: { value: "tick" }, every: 1 }),
+  });
+  assertEquals(made.status, 201, await made.text());
+}
+
 Deno.test("tasks start when they are due and expire in time, whatever the clocks of the processes say", async (t) => {
   await using pipeline = await freshPipeline();
   const by = (seconds: number) => ({ ...pipeline, permissions: [skewedBy(seconds)] });
@@ -80,17 +90,7 @@ Deno.test("tasks start when they are due and expire in time, whatever the clocks
     await checkTasks(pipeline, url);
     const { beat } = await startBeat(by(SKEW));
     await using _beat = beat;
-    const made = await fetch(`${url}/v1/schedules`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({
-        name: "tick",
-        task: "test.echo",
-        kwargs: { value: "tick" },
-        every: 1,
-      }),
-    });
-    assertEquals(made.status, 201, await made.text());
+    await makeSchedule(url);
     const ticks = await eventually("three ticks", async () => {
       const rows = await pipeline.rows<{ id: string; started_at: Date }>(
         "select id, started_at from celeriac.task where kwargs_repr like '%tick%' and state = 'SUCCESS'",
@@ -102,4 +102,56 @@ Deno.test("tasks start when they are due and expire in time, whatever the clocks
       assert(early <= TOLERANCE_MS, `${early} ms early`);
     }
   });
+});
+
+Deno.test("a step of the clock of a running process changes no time, id or schedule", async () => {
+  const STEP = 3600;
+  await using pipeline = await freshPipeline();
+  const by = (seconds: number) => ({ ...pipeline, permissions: [steppingBy(seconds)] });
+  const { api, url } = await startApi(by(STEP));
+  await using _api = api;
+  await using worker = await startWorker(by(-STEP));
+  const { beat } = await startBeat(by(STEP));
+  await using _beat = beat;
+  const since = await databaseTime(pipeline);
+  await makeSchedule(url);
+  const ticks = () =>
+    pipeline.rows<{ id: string }>(
+      "select id from celeriac.task where kwargs_repr like '%tick%' and state = 'SUCCESS'",
+    );
+  await eventually("a tick", async () => (await ticks()).length > 0);
+  const dueAt = await databaseTime(pipeline) + 3000;
+  const options = { countdown: 3 };
+  const delayed = await submit(url, "test.echo", { kwargs: { value: 1 }, options });
+  const running = await submit(url, "test.sleep", { kwargs: { seconds: 2 } });
+  await eventually("STARTED", async () => {
+    const [row] = await pipeline.rows(
+      "select from celeriac.task where id = $1 and state = 'STARTED'",
+      [running.id],
+    );
+    return row;
+  });
+
+  for (const process of [api, worker, beat]) process.kill("SIGUSR2");
+  const before = (await ticks()).length;
+  const late = await submit(url, "test.echo", { kwargs: { value: 2 } });
+  for (const { id } of [delayed, running, late]) {
+    assertEquals((await pipeline.final(id)).state, "SUCCESS");
+  }
+  await eventually("two more ticks", async () => (await ticks()).length >= before + 2);
+
+  const now = await databaseTime(pipeline);
+  const rows = await pipeline.rows<{ id: string; started_at: Date; submitted_at: Date | null }>(
+    "select id, started_at, submitted_at from celeriac.task where state = 'SUCCESS'",
+  );
+  for (const { id, started_at, submitted_at } of rows) {
+    for (const time of [timeOf(id)!, submitted_at ?? started_at, started_at]) {
+      const range = `${since} ${time.getTime()} ${now} of ${id}`;
+      assert(time.getTime() > since - 2000 && time.getTime() < now + 2000, range);
+    }
+  }
+  const { started_at } = rows.find(({ id }) => id === delayed.id)!;
+  assert(dueAt - started_at.getTime() <= TOLERANCE_MS, `${started_at.getTime()} ${dueAt}`);
+  // One for each second, and no more.
+  assert((await ticks()).length <= (await databaseTime(pipeline) - since) / 1000 + 2);
 });

@@ -6,6 +6,7 @@ import { eventRoutes } from "../../../api/routes/events.ts";
 import { StatePolling } from "../../../api/reading/state_polling.ts";
 import { encodeEvents } from "../../../shared/celery/event.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
+import { SYSTEM_CLOCK } from "../../../shared/runtime/clock.ts";
 import type { TaskEvent } from "../../../shared/telemetry/events.ts";
 import { type Ground, ground, MemoryRecords } from "./ground.ts";
 
@@ -97,7 +98,7 @@ Deno.test("GET /v1/tasks/{id}/events keeps a silent line open with comments, and
   home.records.put({ id: "a", state: "STARTED" });
   const { records: store, hub } = home;
   const polling = new StatePolling({ store });
-  const routes = eventRoutes({ store, hub, polling, heartbeatMs: 5 });
+  const routes = eventRoutes({ store, hub, polling, clock: SYSTEM_CLOCK, heartbeatMs: 5 });
   const stream = messages(await routes.request("/tasks/a/events"));
   await stream.next();
   assertEquals((await stream.next()).value, { comment: "still here" });
@@ -136,7 +137,7 @@ Deno.test("GET /v1/tasks/{id}/events ends when the store cannot be read any more
       ? home.records.find(id)
       : Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
   const polling = new StatePolling({ store: home.records });
-  const routes = eventRoutes({ store: { find }, hub: home.hub, polling });
+  const routes = eventRoutes({ store: { find }, hub: home.hub, polling, clock: SYSTEM_CLOCK });
   const stream = messages(await routes.request("/tasks/a/events"));
   assertEquals((await stream.next()).value?.data?.state, "STARTED");
   await announce(home, {

@@ -203,11 +203,12 @@ export async function ground(
   const outbox: OutboxEntry[] = [];
   const metrics = new Metrics();
   const workflows = new MemoryWorkflows(records);
+  const { clock = SYSTEM_CLOCK } = parts;
   const app = createApp({
     registry,
     broker,
     hub,
-    clock: SYSTEM_CLOCK,
+    clock,
     metrics,
     store: records,
     submissions: records,
@@ -224,6 +225,7 @@ export async function ground(
       broker,
       outbox: { add: (entries) => Promise.resolve(outbox.push(...entries)) },
       origin: "gen1@test",
+      clock,
     }),
     health: healthRoutes({ live: [], ready: [brokerCheck(broker)], readyWhen: "any", metrics }),
     settings: {

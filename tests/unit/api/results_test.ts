@@ -5,6 +5,7 @@ import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import { encodeException, traceback } from "../../../shared/celery/exception.ts";
 import { Retry } from "../../../shared/errors.ts";
 import { type Ground, ground } from "./ground.ts";
+import { timeOf } from "../../../shared/results/uuid_time.ts";
 
 const TIME = new Date("2026-01-02T03:04:05.678Z");
 
@@ -100,6 +101,37 @@ Deno.test("GET /v1/tasks/{id} tells a young id of ours PENDING and any other unk
     const answer = await home.app.request(`/v1/tasks/${unknown}?wait=30`);
     const problem = await answer.json();
     assertEquals([answer.status, problem.type], [404, "/problems/no-record"], unknown);
+  }
+});
+
+Deno.test("the API judges the age of ids by the database's clock, and makes them by it", async () => {
+  for (const aheadMs of [-3_600_000, 3_600_000]) {
+    const clock = { now: () => new Date(Date.now() + aheadMs) };
+    await using home = await ground({}, { clock });
+    const submissions = [
+      await home.post("/v1/tasks/ping", {}),
+      await home.post("/v1/tasks/ping", {}, { "idempotency-key": "k" }),
+      await home.post("/v1/workflows", { name: "ping" }),
+    ];
+    for (const answer of submissions) {
+      const { id } = await answer.json();
+      const made = timeOf(id)!.getTime() - clock.now().getTime();
+      assert(Math.abs(made) < 600_000, `${made} ms`);
+    }
+    const young = v7({ msecs: clock.now().getTime() });
+    const old = v7();
+    const statuses = async (path: (id: string) => string, init: RequestInit = {}) => {
+      const found: number[] = [];
+      for (const id of [young, old]) {
+        const answer = await home.app.request(path(id), init);
+        await answer.body?.cancel();
+        found.push(answer.status);
+      }
+      return found;
+    };
+    assertEquals(await statuses((id) => `/v1/tasks/${id}`), [200, 404]);
+    assertEquals(await statuses((id) => `/v1/tasks/${id}/events`, { method: "HEAD" }), [200, 404]);
+    assertEquals(await statuses((id) => `/v1/tasks/${id}`, { method: "DELETE" }), [200, 404]);
   }
 });
 
