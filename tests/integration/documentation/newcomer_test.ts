@@ -137,16 +137,22 @@ Deno.test("the README works as written, from an empty folder with an empty cache
         await Deno.writeTextFile(`${shop}/${name}`, text.replace("http://127.0.0.1:8000", own.url));
       }
     };
+    const starts = () => own.process.output.split("ready at").length;
+    const reload = async (step: number) => {
+      const before = starts();
+      await write(step);
+      await eventually("dev loads the files", () => starts() > before);
+    };
     /** While `dev` reloads, it does not answer. */
     const total = () => call(BY_NEWCOMER.total).then((text) => text.trim(), () => undefined);
 
-    await write(3);
+    await reload(3);
     assertEquals(await eventually("the new task", total), "12.5");
     const message = /^celeriac: (422 .*)$/m.exec(sections[3]!)?.[1] ?? "";
     const { message: rejection } = await assertRejects(() => call(BY_NEWCOMER.invalid), Error);
     assertStringIncludes(rejection, message);
 
-    await write(4);
+    await reload(4);
     const retried = /orders\.total\[.*\] failed, next attempt in .*: Error\('The tax service .*'\)/;
     await eventually("the retry", async () => {
       const result = await total();
@@ -177,8 +183,8 @@ Deno.test("the README works as written, from an empty folder with an empty cache
     });
   });
 
-  await t.step("the README's own modules pass their test and compile", async () => {
+  await t.step("the README's own modules pass their test", async () => {
     for (const [name, text] of await readmeApp()) await Deno.writeTextFile(`${shop}/${name}`, text);
-    assertMatch(await sh("deno task test && deno check call.ts"), /\b1 passed/);
+    assertMatch(await sh("deno task test"), /\b1 passed/);
   });
 });
