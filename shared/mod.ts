@@ -1,4 +1,4 @@
-/** The door for authors of tasks: contracts and what they are made of.
+/** Public module for task authors: contracts and their parts.
  *
  * @example
  * ```ts

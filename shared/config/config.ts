@@ -1,4 +1,4 @@
-/** Environment and flags -> a frozen {@linkcode Config}. Only entry points call it. */
+/** Reads environment and flags into a frozen {@linkcode Config}. Only entry points call it. */
 import { ConfigurationError } from "../errors.ts";
 import { unreadable } from "./secret_file.ts";
 import { closest } from "../text/closest.ts";
@@ -11,9 +11,9 @@ import {
   SETTINGS,
 } from "./settings.ts";
 
-/** Where values come from. */
+/** Sources of values. */
 export interface Sources {
-  /** Flags as given, by setting. They win over the environment. */
+  /** Flags by setting. They take precedence over the environment. */
   readonly flags: Partial<Record<SettingKey, string>>;
   /** Reads an environment variable. Default: the process's own. */
   readonly env?: (name: string) => string | undefined;
@@ -21,11 +21,11 @@ export interface Sources {
   readonly readFile?: (path: string) => string;
 }
 
-/** Parses and checks all settings of a role.
+/** Parses and validates all settings of a role.
  *
- * Other roles' settings take their defaults: what one role does not know cannot stop it.
+ * Settings of other roles get their defaults, so that an invalid one cannot stop this role.
  *
- * @throws {ConfigurationError} naming the flag or variable, what is wrong and what is allowed
+ * @throws {ConfigurationError} with the flag or variable, the mistake and the allowed values
  */
 export function loadConfig(role: Role, sources: Sources): Config {
   const config: Record<string, unknown> = {};
@@ -37,10 +37,10 @@ export function loadConfig(role: Role, sources: Sources): Config {
   return Object.freeze(config) as Config;
 }
 
-/** Parses and checks one setting, whatever the others are.
+/** Parses and validates one setting, independent of the others.
  *
- * @throws {ConfigurationError} naming the flag or variable, what is wrong and what is allowed
- * @throws {SecretMissing} when the file that a `_FILE` variable names is not there */
+ * @throws {ConfigurationError} with the flag or variable, the mistake and the allowed values
+ * @throws {SecretMissing} when the file of a `_FILE` variable does not exist */
 export function loadSetting<Key extends SettingKey>(key: Key, sources: Sources): Config[Key] {
   const setting: Setting = SETTINGS[key];
   const given = lookUp(key, setting, sources);
@@ -75,10 +75,10 @@ function lookUp(
   }
 }
 
-/** Flags of a command line, for the settings of a role.
+/** Parses the flags of a command line for a role.
  *
- * @param extra flags of the command itself, without the dashes; `true` where one takes a value
- * @returns the settings given, the command's own flags, and everything that is no flag
+ * @param extra flags of the command itself, without the dashes; `true` for one with a value
+ * @returns the given settings, the command's own flags, and the remaining arguments
  * @throws {ConfigurationError} for an unknown flag, with the nearest known one
  *
  * @example

@@ -1,11 +1,11 @@
-/** The `deno.json` by which a module resolves its imports. */
+/** Finds the `deno.json` that resolves a module's imports. */
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** Returns the path of the nearest `deno.json` or `deno.jsonc` at or above a module.
  *
  * @param module its URL
- * @returns `undefined` for a module that is no file, and when there is none
+ * @returns `undefined` for a module that is not a file, and if there is none
  *
  * @example
  * ```ts
@@ -29,7 +29,7 @@ export function configFileOf(module: string): string | undefined {
   }
 }
 
-/** Whether there is such a file, as far as this process may look. */
+/** Whether the file exists and this process may read it. */
 function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;

@@ -1,11 +1,11 @@
-/** Files that hold a secret, as the variables with `_FILE` name them.
+/** Files with secrets, named by the `_FILE` variables.
  * @module
  */
 import { ConfigurationError, SecretMissing } from "../errors.ts";
 
-/** The error for such a file that cannot be read.
+/** The error for an unreadable secret file.
  *
- * @param variable that the file's text stands for, without `_FILE`
+ * @param variable the variable that the file's text replaces, without `_FILE`
  *
  * @example
  * ```ts

@@ -1,11 +1,11 @@
-/** A mistake in a server's URL that would show its password. */
+/** Detects a mistake in a server's URL that would reveal its password. */
 
-/** What is wrong with a URL for which {@linkcode hasLateAt} holds. */
+/** The error for a URL with {@linkcode hasLateAt}. */
 export const LATE_AT =
   "it has an '@' after its host: within user and password write '/' as %2F, '?' as %3F, '#' as %23 and ';' as %3B";
 
-/** Whether an `@` stands behind the host: then a `/`, `?` or `#` of the password has ended the host too early, and what is
- * taken for a path or a vhost, which logs may show, is a part of the password. Values of query parameters may have an `@`.
+/** Whether an `@` follows the host. Then a `/`, `?` or `#` in the password ended the host too early, and the supposed path or
+ * vhost, which logs may show, is a part of the password. Values of query parameters may contain an `@`.
  *
  * @example
  * ```ts

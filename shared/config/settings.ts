@@ -1,4 +1,4 @@
-/** Every setting there is: one table for the environment, the flags, `--help` and the documentation.
+/** All settings: one table for environment, flags, `--help` and documentation.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { Role, Setting } from "./settings/setting.ts";
 
 export type { Role, Setting };
 
-/** The table. Durations are seconds. */
+/** All settings. Durations are in seconds. */
 export const SETTINGS = {
   ...SERVER_SETTINGS,
   ...HTTP_SETTINGS,
@@ -28,12 +28,12 @@ export const SETTINGS = {
 /** Key of a setting, as in {@linkcode SETTINGS}. */
 export type SettingKey = keyof typeof SETTINGS;
 
-/** All settings, parsed. */
+/** Parsed settings. */
 export type Config = {
   readonly [Key in SettingKey]: z.output<(typeof SETTINGS)[Key]["schema"]>;
 };
 
-/** Flag of a setting.
+/** The flag of a setting.
  *
  * @example
  * ```ts

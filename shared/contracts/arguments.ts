@@ -1,11 +1,11 @@
-/** Arguments by position and by name -> one object, checked against a contract. */
+/** Binds positional and keyword arguments to one object and validates it against a contract. */
 import type { z } from "zod";
 import { WrongArguments } from "../errors.ts";
 import type { TaskContract } from "./task.ts";
 
 /** Binds positional arguments to the keys of the contract's input in their order, as Python binds parameters.
  *
- * @throws {WrongArguments} when there are too many, or one is given twice
+ * @throws {WrongArguments} when there are too many, or one is given both ways
  *
  * @example
  * ```ts
@@ -46,17 +46,17 @@ export function bindArguments(
   return Object.assign(bound, kwargs);
 }
 
-/** What is wrong with one value. */
+/** One validation error. */
 export interface InputIssue {
   /** Dotted path, such as `kwargs.items.0.price`. */
   readonly field: string;
   readonly message: string;
 }
 
-/** Lists what zod found, by field.
+/** Lists zod's issues by field.
  *
- * @param args how many arguments were given by position: these are named `args.N`
- * @param before how many leading keys others provide */
+ * @param args number of positional arguments: their paths are `args.N`
+ * @param before number of leading keys that other tasks provide */
 export function inputIssues(
   contract: TaskContract,
   { issues }: Pick<z.ZodError, "issues">,

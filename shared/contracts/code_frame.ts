@@ -1,13 +1,13 @@
-/** Where in a module an error arose: the line, with a caret below the column. */
+/** Shows where in a module an error occurred: the line, with a caret below the column. */
 import { fileURLToPath } from "node:url";
 
-/** A place in a file, as messages and stacks name it. Lines and columns count from 1. */
+/** A position in a file, as messages and stacks write it. Lines and columns count from 1. */
 const PLACE = /(file:\/\/(?:(?!file:\/\/).)+?):(\d+):(\d+)/g;
 
-/** Colours, which Deno puts into some of its messages. */
+/** ANSI colours, which some messages of Deno contain. */
 const COLOUR = new RegExp(`${String.fromCharCode(27)}\\[[\\d;]*m`, "g");
 
-/** Modules of this package, which are not at fault when they refuse what the app gives them. */
+/** Modules of this package: when they reject a value, the mistake is in the app. */
 const OWN: readonly string[] = [
   "../",
   "../../workers/",
@@ -18,16 +18,16 @@ const OWN: readonly string[] = [
 ]
   .flatMap((path) => pathsOf(import.meta.resolve(path)));
 
-/** Characters of a longer line that are shown. */
+/** Characters shown of a longer line. */
 const MAX_WIDTH = 160;
 
-/** Returns the source line at which an error arose, a caret, and file, line and column.
+/** Returns the source line of an error, a caret, and file, line and column.
  *
- * A parser's error brings all of it. For others the place is the first one in message or stack that lies outside of this
- * package, because a definition that is refused is wrong in the app.
+ * A parser's error contains all of it. Otherwise the position is the first one in message or stack outside of this
+ * package, because a rejected definition is a mistake in the app.
  *
- * @param error what an `import()` threw
- * @returns `undefined` when the error names no place in a file that can be read
+ * @param error the error of an `import()`
+ * @returns `undefined` when the error names no position in a readable file
  *
  * @example
  * ```ts
@@ -73,7 +73,7 @@ function frame(
   ].join("\n");
 }
 
-/** Paths that a URL can mean: stacks contain URLs whose escapes are resolved. */
+/** Candidate paths of a URL: stacks contain URLs with decoded escapes. */
 function pathsOf(url: string): string[] {
   try {
     return [...new Set([fileURLToPath(url), url.slice("file://".length)])];
@@ -82,7 +82,7 @@ function pathsOf(url: string): string[] {
   }
 }
 
-/** Whether a module is neither of this package, but for its sample app, nor of another package. */
+/** Whether a module belongs to the app: neither to this package, except for its sample app, nor to another package. */
 function isOfApp(path: string): boolean {
   if (/[\\/](node_modules|npm)[\\/]/.test(path)) return false;
   return path.includes("/tasks/") || !OWN.some((own) => path.startsWith(own));

@@ -1,18 +1,18 @@
-/** Example arguments for a task, for `curl` lines and the reference page. */
+/** Generates example arguments of a task, for `curl` lines and the reference page. */
 import { z } from "zod";
 import { exampleNumber, exampleString, type JsonSchema } from "./example_value.ts";
 import type { TaskContract } from "./task.ts";
 
-/** Levels of nesting; a schema that requires more of them has no example. */
+/** Maximum nesting; a schema that requires more has no example. */
 const MAX_DEPTH = 12;
 
-/** Levels below which an array is filled although it may be empty. */
+/** Nesting up to which an array gets an item even if it may be empty. */
 const FILLED_DEPTH = 3;
 
-/** Returns keyword arguments that the contract's input accepts: its own `example`, or values made
+/** Returns keyword arguments that the contract's input accepts: its own `example`, or values generated
  * from its schema (`examples`, defaults and enumerated values first, then values within the limits).
  *
- * Optional arguments are left out unless the input is refused without them. The result is checked
+ * Optional arguments are left out unless the input is invalid without them. The result is validated
  * against the schema.
  *
  * @returns a JSON object, or `undefined` when no valid example was found: a `refine()` or an unusual
@@ -42,7 +42,7 @@ export function exampleInput(
       if (value !== undefined && accepts(input, value)) return value as Record<string, unknown>;
     }
   } catch {
-    // A schema with functions of its own can throw at any value.
+    // Functions in a schema can throw for any value.
   }
   return undefined;
 }
@@ -137,7 +137,7 @@ class Sampler {
     return values;
   }
 
-  /** Follows a reference from the root of the schema: `#` or `#/$defs/NAME`. */
+  /** Resolves a reference within the schema: `#` or `#/$defs/NAME`. */
   #resolve(reference: string): JsonSchema {
     let found: unknown = this.root;
     for (const part of reference.split("/").slice(1)) {

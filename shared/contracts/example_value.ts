@@ -1,13 +1,13 @@
-/** Example strings and numbers within the limits of a JSON Schema. */
+/** Generates example strings and numbers within the limits of a JSON Schema. */
 import randexp from "randexp";
 
 /** A JSON Schema of 2020-12. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** The class itself: its declarations describe another kind of module. */
+/** The class itself: its type declarations describe a different module format. */
 const RandExp = randexp as unknown as typeof randexp.default;
 
-/** Characters of the longest example; a schema that requires more has none. */
+/** Maximum length of an example; a schema that requires more has none. */
 const MAX_LENGTH = 1_000;
 
 const FORMATS: Readonly<Record<string, string>> = {
@@ -27,9 +27,9 @@ const FORMATS: Readonly<Record<string, string>> = {
   emoji: "🙂",
 };
 
-/** Returns a string that fits `format`, `pattern` and the lengths.
+/** Returns a string that satisfies `format`, `pattern` and the lengths.
  *
- * @returns `undefined` when none of the attempts fits
+ * @returns `undefined` when no attempt is valid
  *
  * @example
  * ```ts
@@ -54,7 +54,7 @@ export function exampleString(schema: JsonSchema): string | undefined {
   return [...(known === undefined ? [] : [known]), plain, ...matches(patterns, least)].find(fits);
 }
 
-/** Strings that match the patterns, short ones first; several patterns are taken for a beginning and an end. */
+/** Strings that match the patterns, short ones first; several patterns count as a prefix and a suffix. */
 function* matches(patterns: readonly string[], least: number): Generator<string> {
   if (patterns.length === 0) return;
   for (const repeat of [0, 1, 8]) {
@@ -68,12 +68,12 @@ function* matches(patterns: readonly string[], least: number): Generator<string>
 function matching(pattern: string, repeat: number, least: number): string {
   const generator = new RandExp(expression(pattern));
   generator.max = Math.max(least, repeat);
-  // The same at each call: the first choice, or the one `repeat` further.
+  // Deterministic: the first choice, or the one `repeat` further.
   generator.randInt = (from: number, to: number) => Math.min(to, from + repeat);
   return generator.gen();
 }
 
-/** JSON Schema asks for Unicode patterns; authors write some that only work without. */
+/** JSON Schema requires Unicode patterns; some patterns only compile without the flag. */
 function expression(pattern: string): RegExp {
   try {
     return new RegExp(pattern, "u");
@@ -82,9 +82,9 @@ function expression(pattern: string): RegExp {
   }
 }
 
-/** Returns a number within the limits, a whole one if there is one.
+/** Returns a number within the limits, an integer if possible.
  *
- * @returns `undefined` when none of the attempts fits
+ * @returns `undefined` when no attempt is valid
  *
  * @example
  * ```ts

@@ -1,11 +1,11 @@
-/** Schemas whose values JSON cannot carry: refused when a contract is defined, not when the first task runs. */
+/** Rejects schemas whose values JSON cannot represent when a contract is defined, not when the first task runs. */
 import type { z } from "zod";
 import { ConfigurationError } from "../errors.ts";
 
-/** What a schema is looked at for: values as they come (`input`), or as they go (`output`). */
+/** The side of a schema to check: received values (`input`) or returned values (`output`). */
 export type Side = "input" | "output";
 
-/** What to write instead, by zod's name of a type. */
+/** Replacements, by zod's name of a type. */
 const REMEDIES: Readonly<Record<string, Readonly<Record<Side, string>> | string>> = {
   date: {
     input: "use z.iso.datetime(), or z.coerce.date() where the handler wants a Date",
@@ -45,8 +45,8 @@ interface Def {
   readonly getter?: () => z.ZodType;
 }
 
-/** Refuses a schema that somewhere takes or gives what JSON cannot carry. A coerced schema takes JSON; a codec or pipe is judged by the side
- * that travels; what a transform gives is not known before it runs.
+/** Rejects a schema that contains a type which JSON cannot represent. A coerced schema accepts JSON; a codec or pipe is judged by the side
+ * that is serialized; the result of a transform is unknown before it runs.
  *
  * @param task its name, for the message
  * @throws {ConfigurationError} naming the path and the remedy
@@ -66,7 +66,7 @@ export function refuseUncarried(task: string, side: Side, schema: z.ZodType): vo
   if (!found) return;
   const remedy = REMEDIES[found.type]!;
   throw new ConfigurationError(
-    `Cannot define task '${task}' because JSON cannot carry ${found.path}, a z.${found.type}(): ${
+    `Cannot define task '${task}' because JSON cannot represent ${found.path}, a z.${found.type}(): ${
       typeof remedy === "string" ? remedy : remedy[side]
     }`,
   );
@@ -108,7 +108,7 @@ function partsOf(def: Def, side: Side): (readonly [step: string, part: z.ZodType
       return [[".*", def.valueType!]];
     case "union": {
       const options = def.options ?? [];
-      // Beside others it says that a key may be absent.
+      // In a union it means that a key may be absent.
       const told = options.filter(({ def }) => def.type !== "undefined");
       return (told.length > 0 ? told : options).map((part) => ["", part] as const);
     }

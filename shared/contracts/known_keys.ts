@@ -1,12 +1,12 @@
-/** Keys that nothing reads are mistakes, not comments. */
+/** Rejects unknown keys: they are mistakes, not comments. */
 import { closest } from "../text/closest.ts";
 import { ConfigurationError } from "../errors.ts";
 
-/** Refuses an object that has other keys than the known ones.
+/** Rejects an object with unknown keys.
  *
- * @param options.doing what cannot be done then, such as `define task 'greet'`
+ * @param options.doing the action that fails, such as `define task 'greet'`
  * @param options.within the key that holds the object; absent = the whole
- * @param options.synonyms words that people know from elsewhere, and the keys that mean it here
+ * @param options.synonyms names that other systems use, with our keys
  * @throws {ConfigurationError} naming the key, and the nearest known one
  *
  * @example

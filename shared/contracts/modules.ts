@@ -1,4 +1,4 @@
-/** Loading the two modules of an app: its contracts and its handlers. */
+/** Loads the two modules of an app: its contracts and its handlers. */
 import { isAbsolute } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { codeFrame } from "./code_frame.ts";
@@ -13,8 +13,8 @@ export function moduleUrl(specifier: string, workingDirectory: string): string {
 
 /** Imports a module of the app.
  *
- * @throws {ConfigurationError} saying which setting named it, why it cannot be loaded, and the file, line and column of the
- * error where it has one */
+ * @throws {ConfigurationError} with the setting that names the module, the reason, and the file, line and column of the
+ * error if it has one */
 export async function importModule(
   url: string,
   setting: "contracts" | "handlers",

@@ -1,34 +1,34 @@
-/** What a handler may access, as its contract declares it. */
+/** The permissions of a handler, as its contract declares them. */
 import { ConfigurationError } from "../errors.ts";
 import { refuseUnknownKeys } from "./known_keys.ts";
 
-/** Access that is granted entry by entry. */
+/** Kinds of access that are granted per entry. */
 export const GRANTS = ["net", "read", "write", "env", "sys"] as const;
 
-/** What a contract declares. Nothing else is allowed.
+/** The permissions that a contract declares. Everything else is denied.
  *
  * An inline handler runs in the worker, which needs the permission itself: `cli.ts permissions worker` prints it. */
 export interface PermissionsDefinition {
-  /** Destinations: `host` or `host:port`, as the handler names them; `*.example.com` for the subdomains. */
+  /** Destinations: `host` or `host:port`, as the handler writes them; `*.example.com` for the subdomains. */
   readonly net?: readonly string[];
-  /** Absolute paths; `.` is the own folder of a child process: its working directory, empty before each task. */
+  /** Absolute paths; `.` is the child process' folder: its working directory, emptied before each task. */
   readonly read?: readonly string[];
-  /** As `read`. */
+  /** Paths, as for `read`. */
   readonly write?: readonly string[];
   /** Names of environment variables. A child process gets them from its worker. */
   readonly env?: readonly string[];
-  /** What `Deno` reports of the machine, such as `hostname`. */
+  /** System information by Deno's names, such as `hostname`. */
   readonly sys?: readonly string[];
-  /** Native libraries, only with `run: "process"`. No other permission confines what they do. */
+  /** Native libraries, only with `run: "process"`. No other permission restricts them. */
   readonly ffi?: boolean;
 }
 
-/** The same, checked and complete. */
+/** Validated permissions with all keys. */
 export type Permissions = Readonly<Required<PermissionsDefinition>>;
 
 const HOST = String.raw`(?:\*\.)?[\w-]+(?:\.[\w-]+)*\.?`;
 
-/** A destination as Deno's `--allow-net` takes it: a host, or a host and a port. */
+/** A destination as Deno's `--allow-net` accepts it: a host, or a host and a port. */
 const DESTINATION = new RegExp(String.raw`^(?:${HOST}|\[[\da-fA-F:]+\])(?::\d{1,5})?$`);
 
 const PATH = [
@@ -47,7 +47,7 @@ const ENTRIES: Readonly<Record<typeof GRANTS[number], readonly [RegExp, string]>
 
 const MAX_PORT = 65_535;
 
-/** Checks what a contract declares.
+/** Validates the permissions of a contract.
  *
  * @param task its name, for the message
  * @param inline whether its handler runs in the worker itself
@@ -85,7 +85,7 @@ export function checkedPermissions(
   return Object.freeze({ ...Object.fromEntries(granted), ffi }) as Permissions;
 }
 
-/** Each once and in order, so that equal sets look alike. */
+/** Sorted and without duplicates, so that equal sets compare equal. */
 function checked(
   task: string,
   kind: typeof GRANTS[number],

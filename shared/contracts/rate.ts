@@ -1,12 +1,12 @@
-/** Rate limits, in Celery's words. */
+/** Rate limits in Celery's syntax. */
 import { InvalidInput } from "../errors.ts";
 
 const UNITS = new Map([["s", 1], ["m", 60], ["h", 3600]]);
 
-/** Reads a rate: `"10/m"` (or `/s`, `/h`), or a bare number, which is per second; `0`, `""` and `null` are no limit.
+/** Parses a rate: `"10/m"` (or `/s`, `/h`), or a bare number per second; `0`, `""` and `null` mean no limit.
  *
- * @returns how many a second; `undefined` = without limit
- * @throws {InvalidInput} when it is no rate
+ * @returns tasks per second; `undefined` without a limit
+ * @throws {InvalidInput} when it is not a rate
  *
  * @example
  * ```ts
@@ -22,7 +22,7 @@ export function parseRate(rate: unknown): number | undefined {
   const match = /^\s*(\d+(?:\.\d+)?|\.\d+)\s*(?:\/\s*([smh])\s*)?$/.exec(String(rate));
   if (!match || !["string", "number"].includes(typeof rate)) {
     throw new InvalidInput(
-      `Cannot use '${rate}' as a rate limit because it is not of the form '10/s', '10/m' or '10/h': give such a one, or 0 for none`,
+      `Cannot use '${rate}' as a rate limit because it is not of the form '10/s', '10/m' or '10/h': use that form, or 0 for no limit`,
       "rate_limit",
     );
   }

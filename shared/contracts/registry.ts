@@ -3,7 +3,7 @@ import { closest } from "../text/closest.ts";
 import { ConfigurationError } from "../errors.ts";
 import { isContract, type TaskContract } from "./task.ts";
 
-/** Contracts by name; two of one name are refused. */
+/** Contracts by unique name. */
 export class Registry {
   readonly #contracts = new Map<string, TaskContract>();
 
@@ -38,12 +38,12 @@ export class Registry {
     return this.#contracts.get(name);
   }
 
-  /** The known name nearest to one that is not known. */
+  /** The known name closest to an unknown one. */
   suggest(name: string): string | undefined {
     return closest(name, this.#contracts.keys());
   }
 
-  /** Queues that the contracts name, each once. */
+  /** Distinct queues of the contracts. */
   get queues(): string[] {
     return [...new Set(Array.from(this, (contract) => contract.queue))].sort();
   }

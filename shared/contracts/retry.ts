@@ -1,35 +1,35 @@
-/** When to try again: values in, values out. */
+/** Retry policies. Pure. */
 import { ConfigurationError } from "../errors.ts";
 import { isError, nameOf, property, textOf } from "../runtime/thrown.ts";
 
-/** How often and how soon a failed task is tried again. */
+/** How often and when a failed task is retried. */
 export interface RetryPolicy {
-  /** Attempts in all, the first included. 1 = never again. */
+  /** Maximum number of attempts, including the first. 1 = no retry. */
   readonly maxAttempts: number;
   /** Seconds before the second attempt. */
   readonly base: number;
-  /** Seconds that no delay exceeds. */
+  /** Maximum delay in seconds. */
   readonly cap: number;
-  /** Spread of the delay: 0 = none, 1 = anywhere between nothing and the full delay. */
+  /** Random part of the delay: 0 = none, 1 = anything between zero and the full delay. */
   readonly jitter: number;
-  /** Names of errors that are worth another attempt, all others are not. Absent = all are. */
+  /** Names of errors that are retried; others are not. Absent = all errors. */
   readonly only?: readonly string[];
-  /** Names of errors that are not; stronger than `only`. */
+  /** Names of errors that are not retried; takes precedence over `only`. */
   readonly never?: readonly string[];
 }
 
-/** An error by its class or by its name. It stands for its subclasses too. */
+/** An error class or its name. Includes subclasses. */
 export type ErrorKind = string | (abstract new (...args: never[]) => Error);
 
-/** A policy as an author writes it; what is left out has the default of {@linkcode retryPolicy}. */
+/** A policy as an author writes it; defaults as in {@linkcode retryPolicy}. */
 export interface RetryOptions extends Partial<Omit<RetryPolicy, "only" | "never">> {
-  /** Errors that are worth another attempt, all others are not. */
+  /** Errors that are retried; others are not. */
   readonly only?: readonly ErrorKind[];
-  /** Errors that are not; stronger than `only`. */
+  /** Errors that are not retried; takes precedence over `only`. */
   readonly never?: readonly ErrorKind[];
 }
 
-/** Never again: the default, as a task is only known to be safe to repeat when its author says so. */
+/** No retry: the default, because only the author knows whether a task is safe to repeat. */
 export const NO_RETRY: RetryPolicy = Object.freeze({
   maxAttempts: 1,
   base: 1,
@@ -37,9 +37,9 @@ export const NO_RETRY: RetryPolicy = Object.freeze({
   jitter: 1,
 });
 
-/** Fills what a contract leaves out. `true` and `{}` mean 3 more attempts after 1, 2 and 4 s, fully jittered, at most 600 s (Celery's `retry_backoff_max`).
+/** Completes a policy with defaults. `true` and `{}` mean 3 more attempts after 1, 2 and 4 s, fully jittered, at most 600 s (Celery's `retry_backoff_max`).
  *
- * @throws {ConfigurationError} when a number is none that it could work with */
+ * @throws {ConfigurationError} when a number is out of range */
 export function retryPolicy(policy?: RetryOptions | boolean): RetryPolicy {
   if (policy === undefined || policy === false) return NO_RETRY;
   const { only, never, ...given } = policy === true ? {} : policy;
@@ -52,9 +52,9 @@ export function retryPolicy(policy?: RetryOptions | boolean): RetryPolicy {
   });
 }
 
-/** Whether an error may be followed by another attempt, as far as it goes by kind.
+/** Whether the policy retries this kind of error.
  *
- * Of an error from a child process only its own class is known, not those that it extends.
+ * For an error from a child process only its class is known, not its superclasses.
  *
  * @example
  * ```ts
@@ -75,7 +75,7 @@ export function isWorthRetrying({ only, never }: RetryPolicy, error: unknown): b
   return only?.some((name) => kinds.has(name)) ?? true;
 }
 
-/** Seconds to wait before the next attempt, or `undefined` when there is none left.
+/** Seconds to wait before the next attempt, or `undefined` when no attempt is left.
  *
  * @param retries failed attempts so far, this one not counted (Celery's header `retries`)
  * @param random a number in [0, 1)
@@ -101,7 +101,7 @@ export function retryDelay(
   return full * (1 - policy.jitter * random);
 }
 
-/** The names of an error's class and of the classes that it extends, and the name that it gives itself. */
+/** The `name` of an error and the names of its class and superclasses. */
 function kindsOf(error: unknown): Set<string> {
   if (!isError(error)) return new Set();
   const kinds = new Set([nameOf(error), textOf(property(error, "name"))]);

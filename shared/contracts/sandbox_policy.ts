@@ -1,36 +1,36 @@
-/** What a handler in a child process may use, as its contract declares it. */
+/** Resource limits of a child process, as a contract declares them. */
 import { ConfigurationError } from "../errors.ts";
 import { refuseUnknownKeys } from "./known_keys.ts";
 
-/** What a contract declares. */
+/** The limits that a contract declares. */
 export interface SandboxDefinition {
   /** MiB of JavaScript heap. Default: the worker's setting. */
   readonly memoryMb?: number;
-  /** MiB of resident memory, buffers included; watched, where the platform tells it. Default: the heap and 256. */
+  /** MiB of resident memory, including buffers; enforced on platforms that report it. Default: the heap plus 256. */
   readonly residentMb?: number;
-  /** Seconds of processor time that one attempt may use, where the platform tells it. Default: no limit. */
+  /** CPU seconds per attempt; enforced on platforms that report them. Default: no limit. */
   readonly cpu?: number;
-  /** MiB that one attempt may write: result, progress, log and standard error together. Default 64. */
+  /** MiB of output per attempt: result, progress, log and standard error together. Default 64. */
   readonly outputMb?: number;
-  /** MiB on the disk that its own folder may hold. Default: the worker's setting. */
+  /** MiB of disk for its folder. Default: the worker's setting. */
   readonly folderMb?: number;
-  /** Files, folders and links in its own folder, at any depth. Default 10,000. */
+  /** Maximum number of files, folders and links in its folder, at any depth. Default 10,000. */
   readonly folderFiles?: number;
-  /** Tasks after which the child is replaced; 1 gives each a process of its own. Default: the worker's setting. */
+  /** Number of tasks after which the child is replaced; 1 starts a new process for each. Default: the worker's setting. */
   readonly maxTasks?: number;
-  /** Niceness, 1 to 19: the higher, the more it gives way. Default 0. */
+  /** Niceness, 1 to 19: higher values yield more CPU to others. Default 0. */
   readonly nice?: number;
 }
 
-/** The same, checked and complete as far as a contract can be. */
+/** Validated limits; absent ones come from the worker's settings. */
 export interface SandboxLimits extends SandboxDefinition {
-  /** MiB that one attempt may write. */
+  /** MiB of output per attempt. */
   readonly outputMb: number;
   /** Niceness, 0 to 19. */
   readonly nice: number;
 }
 
-/** Room for any body that the API takes, and its result. */
+/** Enough for any body that the API accepts, and its result. */
 const DEFAULT_OUTPUT_MB = 64;
 
 const LIMITS: Readonly<Record<string, readonly [least: number, most: number]>> = {
@@ -44,10 +44,10 @@ const LIMITS: Readonly<Record<string, readonly [least: number, most: number]>> =
   nice: [0, 19],
 };
 
-/** Checks what a contract declares.
+/** Validates the limits of a contract.
  *
  * @param task its name, for the message
- * @throws {ConfigurationError} when a limit cannot work
+ * @throws {ConfigurationError} when a limit is invalid
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-/** Contracts: what a task is called, takes, gives and may cost. */
+/** Task contracts: name, input, output and limits of a task. */
 import type { z } from "zod";
 import { checkedPermissions, type Permissions } from "./permissions.ts";
 import { type RetryPolicy, retryPolicy } from "./retry.ts";
@@ -14,7 +14,7 @@ import {
 
 const CONTRACT = Symbol.for("celeriac.contract");
 
-/** A task's contract: frozen, complete, shared by the API, which checks against it, and the worker, which checks again. */
+/** A task's contract: frozen and complete. API and worker share it, and both validate against it. */
 export interface TaskContract<
   Input extends z.ZodObject = z.ZodObject,
   Output extends z.ZodType = z.ZodType,
@@ -27,23 +27,23 @@ export interface TaskContract<
   readonly output?: Output;
   /** Broker name of the queue. */
   readonly queue: string;
-  /** When a failed attempt is tried again. */
+  /** When a failed attempt is retried. */
   readonly retry: RetryPolicy;
-  /** Seconds that one attempt may take. */
+  /** Limits of one attempt, in seconds. */
   readonly timeLimit: TimeLimit;
-  /** How often one worker starts it; no limit when absent. */
+  /** Maximum rate of starts per worker; absent = no limit. */
   readonly rateLimit?: string;
   /** Where its handler runs. */
   readonly run: RunPlace;
-  /** What its handler may access. */
+  /** Permissions of its handler. */
   readonly permissions: Permissions;
-  /** What its child process may use. */
+  /** Resource limits of its child process. */
   readonly sandbox: SandboxLimits;
-  /** Whether its handler may take over its process. */
+  /** Whether each attempt gets a process of its own, because the handler runs untrusted code or data. */
   readonly untrusted: boolean;
-  /** Bytes of a submission's body. */
+  /** Maximum bytes of a submission's body. */
   readonly bodyLimit: number;
-  /** Whether its child process may send tasks. */
+  /** Whether its child process may submit tasks. */
   readonly submits: boolean;
   /** Whether no record is kept. */
   readonly ignoreResult: boolean;
@@ -55,7 +55,7 @@ export interface TaskContract<
 
 /** Defines a task's contract.
  *
- * @throws {ConfigurationError} when a name, queue, limit or schema cannot work
+ * @throws {ConfigurationError} when a name, queue, limit or schema is invalid
  *
  * @example
  * ```ts
@@ -89,7 +89,7 @@ export function defineTask<Input extends z.ZodObject, Output extends z.ZodType =
   });
 }
 
-/** Whether a value, of whatever copy of this package, is a contract. */
+/** Whether a value is a contract, even of another copy of this package. */
 export function isContract(value: unknown): value is TaskContract {
   return typeof value === "object" && value !== null && CONTRACT in value;
 }

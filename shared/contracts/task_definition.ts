@@ -1,4 +1,4 @@
-/** Checks what an author gives to `defineTask`: a slip is an error where it is made. */
+/** The argument of `defineTask`, and its validation: a mistake fails where it is made. */
 import type { z } from "zod";
 import { ConfigurationError, InvalidInput } from "../errors.ts";
 import { refuseUncarried } from "./json_schemas.ts";
@@ -8,53 +8,53 @@ import type { RetryOptions } from "./retry.ts";
 import type { SandboxDefinition } from "./sandbox_policy.ts";
 import type { PermissionsDefinition } from "./permissions.ts";
 
-/** The queue of a task that names none. */
+/** The default queue. */
 export const DEFAULT_QUEUE = "celeriac.default";
 
-/** Bytes of a submitted body that a contract accepts unless it says otherwise: 1 MiB. */
+/** Default limit of a submitted body in bytes: 1 MiB. */
 export const DEFAULT_BODY_LIMIT = 1024 * 1024;
 
 /** Where a handler runs: in the worker's own event loop, or in a child process of its own. */
 export type RunPlace = "inline" | "process";
 
-/** Seconds that one attempt may take. */
+/** Time limits of one attempt, in seconds. */
 export interface TimeLimit {
   /** After this `context.signal` aborts with a `SoftTimeLimitExceeded`. */
   readonly soft?: number;
-  /** After this the attempt is ended: a child process by SIGKILL; an inline handler that awaits is abandoned. */
+  /** After this the attempt ends: a child process by SIGKILL; a pending inline handler is abandoned. */
   readonly hard?: number;
 }
 
-/** What {@linkcode defineTask} takes. */
+/** Argument of {@linkcode defineTask}. */
 export interface TaskDefinition<Input extends z.ZodObject, Output extends z.ZodType> {
-  /** Unique in the app, as Celery names tasks: `orders.confirm`. */
+  /** Unique name in the app, in Celery's style: `orders.confirm`. */
   name: string;
-  /** Arguments by name. Positional arguments from Celery are bound to its keys in their order. */
+  /** Arguments by name. Positional arguments from Celery bind to the keys in their order. */
   input: Input;
-  /** What the handler returns; unchecked when absent. */
+  /** Schema of the result; absent = not validated. */
   output?: Output;
-  /** Broker name of the queue: `celeriac.` and a name of yours. Default {@linkcode DEFAULT_QUEUE}. */
+  /** Queue name on the broker: `celeriac.` plus a name of your choice. Default {@linkcode DEFAULT_QUEUE}. */
   queue?: string;
   /** Default: no retry. `true` = 4 attempts with exponential backoff and jitter. */
   retry?: RetryOptions | boolean;
   /** Default: none. */
   timeLimit?: TimeLimit;
-  /** How often one worker starts it, evenly spaced: `"10/s"`, `"10/m"` or `"10/h"`. Default: no limit. */
+  /** Maximum rate of starts per worker, evenly spaced: `"10/s"`, `"10/m"` or `"10/h"`. Default: no limit. */
   rateLimit?: string;
-  /** Default `inline`. CPU-bound work belongs in a `process`: it would cost the worker its heartbeats. */
+  /** Default `inline`. CPU-bound work belongs in a `process`, because inline it would delay the worker's heartbeats. */
   run?: RunPlace;
-  /** What its handler may access. Default: nothing but its input. */
+  /** Permissions of its handler. Default: none. */
   permissions?: PermissionsDefinition;
-  /** What its child process may use; only with `run: "process"`. */
+  /** Resource limits of its child process; only with `run: "process"`. */
   sandbox?: SandboxDefinition;
-  /** Its handler runs code, or parses data, that may take over its process: each attempt has a process of its own
+  /** The handler runs untrusted code or parses untrusted data: each attempt gets a new process
    * (`sandbox.maxTasks` is 1 unless set). Only with `run: "process"`. Default `false`. */
   untrusted?: boolean;
-  /** Bytes of a submission's body. Default {@linkcode DEFAULT_BODY_LIMIT}. */
+  /** Maximum bytes of a submission's body. Default {@linkcode DEFAULT_BODY_LIMIT}. */
   bodyLimit?: number;
-  /** Whether its child process may send tasks (`context.submit()`, `context.replace()`). Default `false`; inline handlers may. */
+  /** Whether its child process may submit tasks (`context.submit()`, `context.replace()`). Default `false`; inline handlers may. */
   submits?: boolean;
-  /** Keep no record at all. Default `false`. */
+  /** Store no record. Default `false`. */
   ignoreResult?: boolean;
   /** One line for the reference page. */
   summary?: string;
@@ -84,7 +84,7 @@ const KEYS: Readonly<Record<keyof TaskDefinition<z.ZodObject, z.ZodType>, true>>
   example: true,
 };
 
-/** Words for the same from other systems. */
+/** Names that other systems use for our keys. */
 const SYNONYMS: Readonly<Record<string, string>> = {
   attempts: "retry",
   max_retries: "retry",
@@ -98,9 +98,9 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   timeout: "timeLimit",
 };
 
-/** Checks keys, types and schemas.
+/** Validates keys, types and schemas.
  *
- * @throws {ConfigurationError} saying what is wrong and what to write */
+ * @throws {ConfigurationError} with the mistake and its remedy */
 export function checkDefinition(
   definition: TaskDefinition<z.ZodObject, z.ZodType>,
 ): void {
@@ -141,11 +141,11 @@ export function checkDefinition(
     );
   }
   if (run !== "inline" && run !== "process") {
-    throw refuse(`run '${run}' is no place: choose inline or process`);
+    throw refuse(`run '${run}' is neither 'inline' nor 'process': choose one`);
   }
   if (sandbox && run !== "process") {
     throw refuse(
-      'it has a sandbox and runs inline, where nothing can hold it: add run: "process"',
+      'it has a sandbox and runs inline, where no limit can be enforced: add run: "process"',
     );
   }
   checkRest(definition, refuse);
@@ -159,7 +159,7 @@ function checkRest(
   refuse: (reason: string) => ConfigurationError,
 ): void {
   if (bodyLimit !== undefined && !(Number.isInteger(bodyLimit) && bodyLimit > 0)) {
-    throw refuse(`bodyLimit ${bodyLimit} is not a whole number of bytes from 1: correct it`);
+    throw refuse(`bodyLimit ${bodyLimit} is not a positive integer of bytes: correct it`);
   }
   if (ignoreResult !== undefined && typeof ignoreResult !== "boolean") {
     throw refuse(`ignoreResult '${ignoreResult}' is neither true nor false: choose one`);
@@ -172,7 +172,7 @@ function checkRest(
   }
   if (untrusted && run !== "process") {
     throw refuse(
-      'it is untrusted and runs inline, in the process of its worker: add run: "process"',
+      `it is untrusted and runs inline, in the worker's process: add run: "process"`,
     );
   }
   try {

@@ -1,6 +1,6 @@
-/** Workflows as data: what `POST /v1/workflows` takes, made from contracts.
+/** Builds workflows as data for `POST /v1/workflows` from contracts.
  *
- * Everything here is plain JSON: build it, look at it, send it.
+ * All values are plain JSON.
  * @module
  */
 import type { z } from "zod";
@@ -11,57 +11,57 @@ import type { TaskContract } from "./task.ts";
 export interface TaskNode {
   /** Name of the task. */
   readonly name: string;
-  /** Arguments by position, after the result of what comes before. */
+  /** Positional arguments, after the result of the previous step. */
   readonly args?: readonly unknown[];
   /** Arguments by name. */
   readonly kwargs?: Readonly<Record<string, unknown>>;
   /** As in a submission: `queue`, `countdown`, `expires`, `priority`, ... */
   readonly options?: Readonly<Record<string, unknown>>;
-  /** Takes nothing from what comes before. Default `false`. */
+  /** Ignores the result of the previous step. Default `false`. */
   readonly immutable?: boolean;
-  /** Started with the result, besides what follows, when the task succeeds. */
+  /** Tasks to start with the result when the task succeeds, in addition to the next step. */
   readonly link?: readonly WorkflowNode[];
-  /** Started with the task's id when it fails. */
+  /** Tasks to start with the task's id when it fails. */
   readonly link_error?: readonly WorkflowNode[];
 }
 
-/** One after the other: each is given the result of the one before. */
+/** Runs steps in sequence: each receives the result of the previous one. */
 export interface ChainNode {
   /** Its steps. */
   readonly chain: readonly WorkflowNode[];
 }
 
-/** Side by side. */
+/** Runs members in parallel. */
 export interface GroupNode {
   /** Its members. */
   readonly group: readonly WorkflowNode[];
 }
 
-/** Side by side, then a body that is given the list of their results. */
+/** Runs members in parallel, then a body that receives the list of their results. */
 export interface ChordNode {
-  /** Members, and what follows them. */
+  /** Members and body. */
   readonly chord: { readonly header: readonly WorkflowNode[]; readonly body: WorkflowNode };
 }
 
-/** One task over a list, in one message: each item is its only argument. */
+/** Runs one task over a list, in one message: each item is its only argument. */
 export interface MapNode {
   /** Name of the task, and its arguments. */
   readonly map: { readonly name: string; readonly items: readonly unknown[] };
 }
 
-/** One task over a list, in one message: each item is the list of its arguments. */
+/** Runs one task over a list, in one message: each item is the list of its arguments. */
 export interface StarmapNode {
   /** Name of the task, and its lists of arguments. */
   readonly starmap: { readonly name: string; readonly items: readonly (readonly unknown[])[] };
 }
 
-/** A starmap in parts, side by side. */
+/** Runs a starmap in parallel chunks. */
 export interface ChunksNode {
-  /** Name of the task, its lists of arguments, and how many go together. */
+  /** Name of the task, its lists of arguments, and the chunk size. */
   readonly chunks: {
     readonly name: string;
     readonly items: readonly (readonly unknown[])[];
-    /** Items of a part. */
+    /** Items per chunk. */
     readonly size: number;
   };
 }
@@ -76,10 +76,10 @@ export type WorkflowNode =
   | StarmapNode
   | ChunksNode;
 
-/** Names a task: by its contract or, a task of another system, by its name. */
+/** A task by its contract, or by its name if it belongs to another system. */
 type Named<Input extends z.ZodObject> = TaskContract<Input> | string;
 
-/** A task with its arguments by name; those that what comes before provides are left out.
+/** A task with its keyword arguments; leave out those that the previous step provides.
  *
  * @example
  * ```ts
@@ -105,22 +105,22 @@ export function signature<Input extends z.ZodObject>(
   return { name, kwargs: { ...kwargs }, ...more };
 }
 
-/** One after the other. */
+/** Runs steps in sequence. */
 export function chain(...steps: WorkflowNode[]): ChainNode {
   return { chain: steps };
 }
 
-/** Side by side. */
+/** Runs members in parallel. */
 export function group(...members: WorkflowNode[]): GroupNode {
   return { group: members };
 }
 
-/** Side by side, then a body that is given the list of their results. */
+/** Runs members in parallel, then a body that receives the list of their results. */
 export function chord(header: readonly WorkflowNode[], body: WorkflowNode): ChordNode {
   return { chord: { header, body } };
 }
 
-/** One task over a list, in one message. */
+/** Runs one task over a list, in one message. */
 export function map<Input extends z.ZodObject>(
   task: Named<Input>,
   items: readonly unknown[],
@@ -128,7 +128,7 @@ export function map<Input extends z.ZodObject>(
   return { map: { name: nameOf(task), items } };
 }
 
-/** One task over a list of argument lists, in one message. */
+/** Runs one task over a list of argument lists, in one message. */
 export function starmap<Input extends z.ZodObject>(
   task: Named<Input>,
   items: readonly (readonly unknown[])[],
@@ -136,7 +136,7 @@ export function starmap<Input extends z.ZodObject>(
   return { starmap: { name: nameOf(task), items } };
 }
 
-/** A starmap in parts of `size` items, side by side. */
+/** Runs a starmap in parallel chunks of `size` items. */
 export function chunks<Input extends z.ZodObject>(
   task: Named<Input>,
   items: readonly (readonly unknown[])[],

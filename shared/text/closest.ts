@@ -1,9 +1,9 @@
-/** "Did you mean": the nearest of the known words. */
+/** Finds the closest known word, for "did you mean". */
 
-/** Letters of a word that may stand for the longer word that it begins. */
+/** Minimum length of a prefix that suggests the longer word. */
 const SHORTENED = 3;
 
-/** The candidate nearest to a word, or `undefined` when none is near (a third of its letters may differ, at least two).
+/** The candidate closest to a word, or `undefined` if none is close (a third of its letters may differ, at least two).
  *
  * @example
  * ```ts
@@ -21,7 +21,7 @@ export function closest(word: string, candidates: Iterable<string>): string | un
   const given = word.slice(0, 100);
   for (const candidate of candidates) {
     if (given.length >= SHORTENED && candidate.startsWith(given)) return candidate;
-    // Two words differ by the difference of their lengths at least: there may be thousands of candidates.
+    // The difference of the lengths is a lower bound: it avoids most comparisons among thousands of candidates.
     if (Math.abs(candidate.length - given.length) >= bestDistance) continue;
     const distance = editDistance(given, candidate);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
@@ -29,7 +29,7 @@ export function closest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** The Levenshtein distance: insertions, deletions and substitutions of one character that lead from a word to another. */
+/** The Levenshtein distance: the number of inserted, deleted and substituted characters between two words. */
 function editDistance(from: string, to: string): number {
   // Distances from the first letters of `from` to the first letters of `to`; one row at a time.
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);

@@ -1,4 +1,4 @@
-/** A duration as people read it: rounded to two or three digits.
+/** Formats a duration for people, rounded to two or three digits.
  *
  * @param seconds may be fractional
  *

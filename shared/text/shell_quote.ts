@@ -1,6 +1,6 @@
-/** Quoting for commands that a person pastes. */
+/** Quotes words for commands to paste into a shell. */
 
-/** Puts a word between single quotes of a POSIX shell.
+/** Quotes a word with single quotes for a POSIX shell.
  *
  * @example
  * ```ts

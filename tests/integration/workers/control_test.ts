@@ -53,7 +53,7 @@ Deno.test("Control answers what it is asked and says what is wrong with the rest
   assertEquals(errors.map(({ error }) => error), [
     "Cannot run 'pong' because there is no such command: did you mean 'ping'?",
     "unknown task 'quik': did you mean 'quick'?",
-    "Cannot use 'often' as a rate limit because it is not of the form '10/s', '10/m' or '10/h': give such a one, or 0 for none",
+    "Cannot use 'often' as a rate limit because it is not of the form '10/s', '10/m' or '10/h': use that form, or 0 for no limit",
     "Cannot run 'rate_limit' because its argument 'task_name' is not a text: give 'task_name'",
     "Cannot run 'time_limit' because its argument 'hard' is not a number above 0: give 'hard'",
     "Cannot run 'revoke' because its argument 'task_id' is not a text or a list of them: give 'task_id'",

@@ -50,7 +50,7 @@ const nested: [path: string, schema: z.ZodType][] = [
   ["input.x.*", z.object({}).catchall(z.date())],
 ];
 for (const [path, schema] of nested) {
-  Deno.test(`defineTask() refuses what JSON cannot carry at ${path} (${schema.def.type})`, () => {
+  Deno.test(`defineTask() refuses what JSON cannot represent at ${path} (${schema.def.type})`, () => {
     const define = () => defineTask({ name: "bad", input: z.object({ x: schema }) });
     const { message } = assertThrows(define, ConfigurationError);
     assertEquals(message.includes(` carry ${path}, a z.`), true, message);

@@ -97,19 +97,19 @@ const CONTRACTS: Mistake[] = [
     task({ timeLimit: { sofft: 1 } }),
   ],
   [
-    "Cannot define task 't' because of its rateLimit: Cannot use 'ten' as a rate limit because it is not of the form '10/s', '10/m' or '10/h': give such a one, or 0 for none",
+    "Cannot define task 't' because of its rateLimit: Cannot use 'ten' as a rate limit because it is not of the form '10/s', '10/m' or '10/h': use that form, or 0 for no limit",
     task({ rateLimit: "ten" }),
   ],
   [
-    "Cannot define task 't' because run 'proces' is no place: choose inline or process",
+    "Cannot define task 't' because run 'proces' is neither 'inline' nor 'process': choose one",
     task({ run: "proces" }),
   ],
   [
-    "Cannot define task 't' because it has a sandbox and runs inline, where nothing can hold it: add run: \"process\"",
+    "Cannot define task 't' because it has a sandbox and runs inline, where no limit can be enforced: add run: \"process\"",
     task({ sandbox: { memoryMb: 64 } }),
   ],
   [
-    "Cannot define task 't' because it is untrusted and runs inline, in the process of its worker: add run: \"process\"",
+    "Cannot define task 't' because it is untrusted and runs inline, in the worker's process: add run: \"process\"",
     task({ untrusted: true }),
   ],
   [
@@ -145,7 +145,7 @@ const CONTRACTS: Mistake[] = [
     task({ permissions: { ffi: true } }),
   ],
   [
-    "Cannot define task 't' because bodyLimit 1mb is not a whole number of bytes from 1: correct it",
+    "Cannot define task 't' because bodyLimit 1mb is not a positive integer of bytes: correct it",
     task({ bodyLimit: "1mb" }),
   ],
   [
@@ -153,47 +153,47 @@ const CONTRACTS: Mistake[] = [
     task({ ignoreResult: "yes" }),
   ],
   [
-    "Cannot define task 't' because JSON cannot carry input.v, a z.date(): use z.iso.datetime(), or z.coerce.date() where the handler wants a Date",
+    "Cannot define task 't' because JSON cannot represent input.v, a z.date(): use z.iso.datetime(), or z.coerce.date() where the handler wants a Date",
     carries(z.date()),
   ],
   [
-    "Cannot define task 't' because JSON cannot carry input.v[].on, a z.date(): use z.iso.datetime(), or z.coerce.date() where the handler wants a Date",
+    "Cannot define task 't' because JSON cannot represent input.v[].on, a z.date(): use z.iso.datetime(), or z.coerce.date() where the handler wants a Date",
     carries(z.array(z.object({ on: z.date() }))),
   ],
   [
-    "Cannot define task 't' because JSON cannot carry input.v, a z.bigint(): use z.int(), or z.coerce.bigint() where the handler wants a bigint",
+    "Cannot define task 't' because JSON cannot represent input.v, a z.bigint(): use z.int(), or z.coerce.bigint() where the handler wants a bigint",
     carries(z.bigint()),
   ],
   [
-    "Cannot define task 't' because JSON cannot carry input.v, a z.map(): use z.record() and Object.fromEntries(map)",
+    "Cannot define task 't' because JSON cannot represent input.v, a z.map(): use z.record() and Object.fromEntries(map)",
     carries(z.map(z.string(), z.string())),
   ],
   [
-    "Cannot define task 't' because JSON cannot carry input.v, a z.set(): use z.array() and [...set]",
+    "Cannot define task 't' because JSON cannot represent input.v, a z.set(): use z.array() and [...set]",
     carries(z.set(z.string())),
   ],
   [
-    "Cannot define task 't' because JSON cannot carry input.v, a z.symbol(): use z.string() or z.enum()",
+    "Cannot define task 't' because JSON cannot represent input.v, a z.symbol(): use z.string() or z.enum()",
     carries(z.symbol()),
   ],
   [
-    "Cannot define task 't' because JSON cannot carry input.v, a z.undefined(): use z.null(), or leave it out",
+    "Cannot define task 't' because JSON cannot represent input.v, a z.undefined(): use z.null(), or leave it out",
     carries(z.undefined()),
   ],
   [
-    "Cannot define task 't' because JSON cannot carry input.v, a z.nan(): use z.number().nullable()",
+    "Cannot define task 't' because JSON cannot represent input.v, a z.nan(): use z.number().nullable()",
     carries(z.nan()),
   ],
   [
-    "Cannot define task 't' because JSON cannot carry output, a z.date(): use z.iso.datetime() and return date.toISOString()",
+    "Cannot define task 't' because JSON cannot represent output, a z.date(): use z.iso.datetime() and return date.toISOString()",
     task({ output: z.date() }),
   ],
   [
-    "Cannot define task 't' because JSON cannot carry output, a z.bigint(): use z.string() and return String(value)",
+    "Cannot define task 't' because JSON cannot represent output, a z.bigint(): use z.string() and return String(value)",
     task({ output: z.bigint() }),
   ],
   [
-    "Cannot define task 't' because JSON cannot carry output, a z.void(): use z.null(), or leave it out",
+    "Cannot define task 't' because JSON cannot represent output, a z.void(): use z.null(), or leave it out",
     task({ output: z.void() }),
   ],
   [
