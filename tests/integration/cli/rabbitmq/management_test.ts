@@ -84,7 +84,7 @@ Deno.test("Management.get() says when it is not the management API that answers"
   );
   const management = new Management(`http://127.0.0.1:${server.addr.port}/rabbit/`);
   assertEquals(management.address, `http://127.0.0.1:${server.addr.port}/rabbit`);
-  await assertRejects(() => management.get("/overview"), ConfigurationError, "is no JSON");
+  await assertRejects(() => management.get("/overview"), ConfigurationError, "is not JSON");
 });
 
 Deno.test("Management reads again what the broker failed to list, and posts once", async () => {
