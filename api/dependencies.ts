@@ -7,7 +7,7 @@ import type { Metrics } from "../shared/telemetry/metrics.ts";
 import type { Publisher } from "../shared/outbox/publisher.ts";
 import type { Registry } from "../shared/contracts/registry.ts";
 import type { Idempotency } from "../shared/results/idempotency.ts";
-import type { Submission } from "../shared/results/result.ts";
+import type { PendingTask } from "../shared/results/result.ts";
 import type { ResultStore } from "../shared/results/store.ts";
 import type { TaskRouter } from "../shared/outbox/task_router.ts";
 import type { Workflows } from "../shared/workflows/store.ts";
@@ -41,7 +41,7 @@ export interface ApiDependencies {
   readonly broker: Pick<Broker, "publish">;
   readonly store: Pick<ResultStore, "find" | "list" | "revoke" | "states">;
   /** Takes PENDING records off the hot path: best effort, not waited for. */
-  readonly submissions: { write(submission: Submission): void };
+  readonly submissions: { write(submission: PendingTask): void };
   readonly idempotency: Pick<Idempotency, "begin" | "published">;
   readonly schedules: Schedules;
   readonly deadLetters: Pick<DeadLetters, "list" | "find" | "count" | "redrive" | "purge">;

@@ -5,7 +5,7 @@ import { CeleriacError, DatabaseRefused } from "../shared/errors.ts";
 import { type Fence, HELD } from "./lease.ts";
 import { entriesJson, ENTRY_COLUMNS, ENTRY_VALUES } from "../shared/outbox/outbox.ts";
 import type { Registry } from "../shared/contracts/registry.ts";
-import { submittable } from "../shared/schedules/submittable.ts";
+import { scheduledSubmission } from "../shared/schedules/scheduled_submission.ts";
 import type { Round, ScheduleSource, SentTick } from "./schedule_source.ts";
 import { type DjangoRow, planRow, signatureOf } from "./django_row.ts";
 import { tickOf } from "./tick.ts";
@@ -154,7 +154,7 @@ export class DjangoSchedules implements ScheduleSource {
 
   #tick(row: Row, dueAt: Date, now: Date): SentTick {
     const { registry, origin, queue } = this.#options;
-    const task = submittable(row.name, signatureOf(row), { registry, elsewhere: queue });
+    const task = scheduledSubmission(row.name, signatureOf(row), { registry, elsewhere: queue });
     const tick = tickOf(`django:${row.id}`, task, dueAt, { origin, now });
     return { ...tick, schedule: row.name, task: row.task };
   }

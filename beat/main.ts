@@ -165,7 +165,7 @@ export class Beat implements Service {
     }
   }
 
-  #sent({ schedule, task, dueAt, entry, submission }: SentTick): void {
+  #sent({ schedule, task, dueAt, entry, pending }: SentTick): void {
     logger.info("Schedule {schedule} sent task {task} [{id}], due at {dueAt}", {
       schedule,
       task,
@@ -173,7 +173,7 @@ export class Beat implements Service {
       dueAt: dueAt.toISOString(),
     });
     this.#metrics.countSubmission(task, "outbox");
-    if (submission) this.#submissions.write(submission);
+    if (pending) this.#submissions.write(pending);
     this.#relay.wake();
   }
 }

@@ -12,7 +12,7 @@ import {
   type StoredSchedule,
   timingOf,
 } from "../shared/schedules/stored_schedule.ts";
-import { submittable } from "../shared/schedules/submittable.ts";
+import { scheduledSubmission } from "../shared/schedules/scheduled_submission.ts";
 import { nextOf } from "../shared/schedules/timing.ts";
 import type { Round, ScheduleSource, SentTick } from "./schedule_source.ts";
 import { planTicks, tickOf } from "./tick.ts";
@@ -120,7 +120,7 @@ export class NativeSchedules implements ScheduleSource {
   #planned(schedule: StoredSchedule, { version, now }: DueRow): Planned {
     const { registry, origin } = this.#options;
     const { name, signature, missed: policy, afterAt } = schedule;
-    const task = submittable(name, signature, { registry });
+    const task = scheduledSubmission(name, signature, { registry });
     const { times, after, next } = planTicks(
       { next: nextOf(timingOf(schedule)), after: afterAt, policy },
       now,

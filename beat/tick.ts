@@ -2,10 +2,10 @@
 import { createHash } from "node:crypto";
 import { checkHeaders } from "../shared/broker/header_limit.ts";
 import type { OutboxEntry } from "../shared/outbox/outbox.ts";
-import { entryOf } from "../shared/outbox/publisher.ts";
-import type { Submission } from "../shared/results/result.ts";
+import { prepareTask } from "../shared/outbox/prepared_task.ts";
+import type { Submission } from "../shared/outbox/submission.ts";
+import type { PendingTask } from "../shared/results/result.ts";
 import { MISSED_AFTER, MISSED_LIMIT, type MissedPolicy } from "../shared/schedules/schedule.ts";
-import type { ScheduledTask } from "../shared/schedules/submittable.ts";
 import { missed, type Next } from "../shared/schedules/timing.ts";
 
 /** What a schedule is to do now. */
@@ -70,7 +70,7 @@ export interface Tick {
   readonly dueAt: Date;
   readonly entry: OutboxEntry;
   /** The PENDING record; absent when the task keeps none. */
-  readonly submission?: Submission;
+  readonly pending?: PendingTask;
 }
 
 /** Makes the message of one tick.
@@ -79,26 +79,14 @@ export interface Tick {
  * @throws {InvalidInput} when a Python worker would die of the message or lose it, or it could never be sent */
 export function tickOf(
   schedule: string,
-  { signature, ignoreResult }: ScheduledTask,
+  { signature, ignoreResult }: Submission,
   dueAt: Date,
   context: { origin: string; now: Date },
 ): Tick {
-  const id = tickId(schedule, dueAt);
-  const { queue } = signature.options;
-  const entry = entryOf(
-    { ...signature, options: { ...signature.options, taskId: id } },
+  const { task, entry } = prepareTask(
+    { ...signature, options: { ...signature.options, taskId: tickId(schedule, dueAt) } },
     context,
   );
   checkHeaders(entry.message.headers);
-  if (ignoreResult) return { dueAt, entry };
-  const { argsrepr, kwargsrepr } = entry.message.headers;
-  const submission = {
-    id,
-    name: signature.task,
-    queue,
-    argsRepr: String(argsrepr),
-    kwargsRepr: String(kwargsrepr),
-    submittedAt: context.now,
-  };
-  return { dueAt, entry, submission };
+  return { dueAt, entry, ...(!ignoreResult && { pending: task }) };
 }

@@ -146,3 +146,9 @@ export function decodeText(bytes: Uint8Array): string {
     );
   }
 }
+
+/** Whether a text has at most `limit` bytes in UTF-8. */
+export function fitsBytes(text: string, limit: number): boolean {
+  return text.length <= limit &&
+    (text.length * 3 <= limit || new TextEncoder().encode(text).length <= limit);
+}

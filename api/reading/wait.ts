@@ -3,8 +3,9 @@ import type { Message } from "../../shared/broker/message.ts";
 import { decodeMeta, type ResultMeta } from "../../shared/celery/result.ts";
 import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
 import { replyRecord } from "./record.ts";
-import type { CheckedSubmission } from "../submitting/submission.ts";
-import type { Accepted, Submitter } from "../submitting/submitter.ts";
+import type { AcceptedTask } from "../../shared/outbox/publisher.ts";
+import type { Submission } from "../../shared/outbox/submission.ts";
+import type { Submitter } from "../submitting/submitter.ts";
 import { type WatchParts, watchToEnd } from "./watch.ts";
 
 /** Milliseconds that a direct reply gets before the store is asked: it nearly always wins. */
@@ -31,9 +32,9 @@ export interface Waiting {
  * @returns the final record, if it came in time */
 export async function submitAndWait(
   { submitter, ...watched }: WaitParts,
-  checked: CheckedSubmission,
+  submission: Submission,
   { key, seconds, gone }: Waiting,
-): Promise<{ accepted: Accepted; record?: TaskRecord }> {
+): Promise<{ accepted: AcceptedTask; record?: TaskRecord }> {
   const over = new AbortController();
   const signal = AbortSignal.any([gone, over.signal, watched.hub.closing]);
   const timer = setTimeout(() => over.abort(), seconds * 1000);
@@ -43,7 +44,7 @@ export async function submitAndWait(
     if (meta && isFinal(meta.state)) replied.resolve(meta);
   };
   try {
-    const accepted = await submitter.submit(checked, { key, reply: { signal, receive } });
+    const accepted = await submitter.submit(submission, { key, reply: { signal, receive } });
     const afterMs = accepted.via === "broker" ? REPLY_HEAD_START_MS : 0;
     const record = await Promise.race([
       replied.promise.then((meta) => {

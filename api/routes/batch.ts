@@ -1,13 +1,13 @@
 /** `POST /v1/tasks:batch`: many tasks in one request. */
 import { Hono } from "hono";
 import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task_definition.ts";
-import { decodeText, readBytes, requireType, tooLarge } from "../http/body.ts";
+import { decodeText, fitsBytes, readBytes, requireType, tooLarge } from "../http/body.ts";
 import { parseStrict } from "../http/strict_json.ts";
 import { fieldProblem, Problem, toProblem } from "../http/problem.ts";
 import { readQuery } from "../http/query.ts";
 import { checkSubmission, type SubmissionRules, takeName } from "../submitting/submission.ts";
 import type { Submitter } from "../submitting/submitter.ts";
-import { acceptedBody, fits } from "./submit.ts";
+import { acceptedBody } from "../submitting/accepted_body.ts";
 
 /** Bytes of a batch: 64 MiB. */
 const BODY_LIMIT = 64 * 1024 * 1024;
@@ -81,7 +81,7 @@ function ndjsonLines(text: string, limit: number): Line[] {
     given.trim() === "" ? [] : [{
       line: index + 1,
       read: () => parseStrict(given),
-      fits: (bytes: number) => fits(given, bytes),
+      fits: (bytes: number) => fitsBytes(given, bytes),
     }]
   );
 }
@@ -98,7 +98,7 @@ function arrayItems(text: string, limit: number): Line[] {
   return items.map((item: unknown, index) => ({
     line: index + 1,
     read: () => item,
-    fits: (bytes: number) => fits(text, bytes) || fits(JSON.stringify(item), bytes),
+    fits: (bytes: number) => fitsBytes(text, bytes) || fitsBytes(JSON.stringify(item), bytes),
   }));
 }
 

@@ -4,7 +4,7 @@ import { Hono } from "hono";
 import { z } from "zod";
 import type { ScheduleStore } from "../../shared/schedules/store.ts";
 import type { StoredSchedule } from "../../shared/schedules/stored_schedule.ts";
-import { submittable } from "../../shared/schedules/submittable.ts";
+import { scheduledSubmission } from "../../shared/schedules/scheduled_submission.ts";
 import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task_definition.ts";
 import { readJsonText } from "../http/body.ts";
 import { parseStrict } from "../http/strict_json.ts";
@@ -13,7 +13,7 @@ import { parseQuery } from "../http/query.ts";
 import { readSchedule, scheduleBody } from "../submitting/schedule.ts";
 import type { SubmissionRules } from "../submitting/submission.ts";
 import type { Submitter } from "../submitting/submitter.ts";
-import { acceptedBody } from "./submit.ts";
+import { acceptedBody } from "../submitting/accepted_body.ts";
 
 /** What the routes work with. */
 export interface ScheduleParts {
@@ -107,7 +107,7 @@ export function scheduleRoutes({ schedules, rules, submitter, clock }: ScheduleP
     })
     .post("/schedules/:schedule/trigger", async (c) => {
       const { name, signature } = await find(c.req.param("schedule"));
-      const accepted = await submitter.submit(submittable(name, signature, rules));
+      const accepted = await submitter.submit(scheduledSubmission(name, signature, rules));
       const location = `/v1/tasks/${encodeURIComponent(accepted.id)}`;
       return c.json(acceptedBody(accepted), 202, { location });
     });

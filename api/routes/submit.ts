@@ -1,17 +1,15 @@
 /** `POST /v1/tasks` and `POST /v1/tasks/{name}`: the hot path. */
 import { type Context, Hono } from "hono";
 import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task_definition.ts";
-import { readJsonText, tooLarge } from "../http/body.ts";
+import { fitsBytes, readJsonText, tooLarge } from "../http/body.ts";
 import { parseStrict } from "../http/strict_json.ts";
 import { idempotencyKey, type SubmissionWait, submissionWait } from "../http/preferences.ts";
 import { recordJson } from "../reading/record.ts";
-import {
-  type CheckedSubmission,
-  checkSubmission,
-  type SubmissionRules,
-  takeName,
-} from "../submitting/submission.ts";
-import type { Accepted, Submitter } from "../submitting/submitter.ts";
+import { checkSubmission, type SubmissionRules, takeName } from "../submitting/submission.ts";
+import type { Submitter } from "../submitting/submitter.ts";
+import type { AcceptedTask } from "../../shared/outbox/publisher.ts";
+import type { Submission } from "../../shared/outbox/submission.ts";
+import { acceptedBody } from "../submitting/accepted_body.ts";
 import { submitAndWait, type WaitParts } from "../reading/wait.ts";
 
 /** What the routes work with. */
@@ -32,15 +30,19 @@ export function submitRoutes(parts: SubmitParts): Hono {
 
   async function answer(
     c: Context,
-    checked: CheckedSubmission,
+    submission: Submission,
     { seconds, headers }: SubmissionWait,
   ): Promise<Response> {
     const key = idempotencyKey(c.req.header("idempotency-key"));
-    if (seconds === 0 || checked.ignoreResult) {
-      return accepted(c, await submitter.submit(checked, { key }));
+    if (seconds === 0 || submission.ignoreResult) {
+      return accepted(c, await submitter.submit(submission, { key }));
     }
     for (const [name, value] of Object.entries(headers)) c.header(name, value);
-    const submitted = await submitAndWait(parts, checked, { key, seconds, gone: c.req.raw.signal });
+    const submitted = await submitAndWait(parts, submission, {
+      key,
+      seconds,
+      gone: c.req.raw.signal,
+    });
     if (!submitted.record) return accepted(c, submitted.accepted);
     return c.body(recordJson(submitted.record), 200, {
       "content-type": "application/json",
@@ -61,23 +63,12 @@ export function submitRoutes(parts: SubmitParts): Hono {
       const text = await readJsonText(c.req.raw, largest);
       const { name, rest } = takeName(text === undefined ? {} : parseStrict(text));
       const limit = rules.registry.get(name)?.bodyLimit ?? DEFAULT_BODY_LIMIT;
-      if (text !== undefined && !fits(text, limit)) throw tooLarge(limit);
+      if (text !== undefined && !fitsBytes(text, limit)) throw tooLarge(limit);
       return await answer(c, checkSubmission(name, rest, rules), wait);
     });
 }
 
-/** What a 202 says of a submission. */
-export function acceptedBody({ id, name, queue }: Accepted): object {
-  return { id, state: "PENDING", name, queue };
-}
-
-/** Whether a text has at most so many bytes in UTF-8. */
-export function fits(text: string, limit: number): boolean {
-  return text.length <= limit &&
-    (text.length * 3 <= limit || new TextEncoder().encode(text).length <= limit);
-}
-
-function accepted(c: Context, submitted: Accepted): Response {
+function accepted(c: Context, submitted: AcceptedTask): Response {
   return c.json(acceptedBody(submitted), 202, { location: locationOf(submitted.id) });
 }
 

@@ -1,7 +1,7 @@
 /** A submission's body -> a checked signature. */
 import { bindArguments, inputIssues } from "../../shared/contracts/arguments.ts";
 import { closest } from "../../shared/text/closest.ts";
-import type { Submittable } from "../../shared/outbox/publisher.ts";
+import type { Submission } from "../../shared/outbox/submission.ts";
 import type { Registry } from "../../shared/contracts/registry.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
 import { isLabel } from "../http/label.ts";
@@ -15,15 +15,6 @@ export interface SubmissionRules {
   readonly queues: ReadonlySet<string>;
   /** Queues of other systems that callers may name. */
   readonly foreignQueues: ReadonlySet<string>;
-}
-
-/** A submission that may be published. */
-export interface CheckedSubmission {
-  /** Absent for a task of another system. */
-  readonly contract?: TaskContract;
-  /** Arguments as they were given: checked, not transformed. */
-  readonly signature: Submittable;
-  readonly ignoreResult: boolean;
 }
 
 /** Names in a body; `name` only where the path has none. */
@@ -49,7 +40,7 @@ export function checkSubmission(
   body: unknown,
   rules: SubmissionRules,
   { given: before = 0 }: { given?: number } = {},
-): CheckedSubmission {
+): Submission {
   const contract = rules.registry.get(name);
   const { args = [], kwargs = {}, options: given, ...unknown } = object(body ?? {}, "");
   refuseUnknown(unknown, contract);

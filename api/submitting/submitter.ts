@@ -4,24 +4,16 @@ import { getLogger } from "@logtape/logtape";
 import type { ReplyOptions } from "../../shared/broker/broker.ts";
 import { newId } from "../../shared/results/uuid_time.ts";
 import { rememberKey } from "./idempotency_key.ts";
-import type { ApiDependencies } from "../dependencies.ts";
+import { taskReprs } from "../../shared/celery/message.ts";
 import { Problem } from "../http/problem.ts";
-import type { CheckedSubmission } from "./submission.ts";
+import type { AcceptedTask, Publisher } from "../../shared/outbox/publisher.ts";
+import type { Submission } from "../../shared/outbox/submission.ts";
+import type { PendingTask } from "../../shared/results/result.ts";
+import type { Idempotency } from "../../shared/results/idempotency.ts";
+import type { Clock } from "../../shared/runtime/clock.ts";
+import type { Metrics } from "../../shared/telemetry/metrics.ts";
 
 const log = getLogger(["celeriac", "api"]);
-
-/** What became of a submission. */
-export interface Accepted {
-  readonly id: string;
-  readonly name: string;
-  readonly queue: string;
-  /** What holds the message; `earlier`: a former request with the same key has published it. */
-  readonly via: "broker" | "outbox" | "earlier";
-  readonly submittedAt: Date;
-  /** `null` for an earlier submission. */
-  readonly argsRepr: string | null;
-  readonly kwargsRepr: string | null;
-}
 
 /** How to submit. */
 export interface SubmitOptions {
@@ -31,17 +23,22 @@ export interface SubmitOptions {
   readonly reply?: ReplyOptions | undefined;
 }
 
+/** Dependencies of a {@linkcode Submitter}. */
+export interface SubmitterOptions {
+  readonly publisher: Pick<Publisher, "submit">;
+  /** Writes PENDING records in the background: best effort. */
+  readonly submissions: { write(task: PendingTask): void };
+  readonly idempotency: Pick<Idempotency, "begin" | "published">;
+  readonly metrics: Pick<Metrics, "countSubmission">;
+  readonly clock: Clock;
+}
+
 /** Publishes submissions. */
 export class Submitter {
-  readonly #parts: Pick<
-    ApiDependencies,
-    "publisher" | "submissions" | "idempotency" | "metrics" | "clock"
-  >;
+  readonly #options: SubmitterOptions;
 
-  constructor(
-    parts: Pick<ApiDependencies, "publisher" | "submissions" | "idempotency" | "metrics" | "clock">,
-  ) {
-    this.#parts = parts;
+  constructor(options: SubmitterOptions) {
+    this.#options = options;
   }
 
   /** Resolves when the message is durable.
@@ -50,65 +47,60 @@ export class Submitter {
    * @throws {Unroutable} when the queue does not exist
    * @throws {OutcomeUnknown} when broker or database may have taken it, but neither said so in time
    * @throws {Unavailable} when neither broker nor database could take it, or the key cannot be stored */
-  async submit(checked: CheckedSubmission, { key, reply }: SubmitOptions = {}): Promise<Accepted> {
-    if (key === undefined) return await this.#publish(checked, undefined, reply);
-    const { idempotency } = this.#parts;
-    const hash = hashOf(checked);
-    const begun = await rememberKey(
-      (id) => idempotency.begin(key, hash, id),
-      checked.signature.options.taskId ?? newId(this.#parts.clock.now()),
-    );
+  async submit(
+    submission: Submission,
+    { key, reply }: SubmitOptions = {},
+  ): Promise<AcceptedTask> {
+    const { idempotency, clock } = this.#options;
+    const id = submission.signature.options.taskId ?? newId(clock.now());
+    if (key === undefined) return await this.#publish(submission, id, reply);
+    const hash = hashOf(submission);
+    const begun = await rememberKey((id) => idempotency.begin(key, hash, id), id);
     if (begun === "mismatch") {
       throw new Problem(
         "idempotency-mismatch",
-        "Cannot accept the request because its Idempotency-Key was used with another task or body: take a new key",
+        "Cannot accept the request because its Idempotency-Key was used with another task or body: use a new key",
         { errors: [{ field: "Idempotency-Key", message: "used with another task or body" }] },
       );
     }
     if (begun.published) {
-      const { task: name, options: { queue } } = checked.signature;
+      const { signature } = submission;
       return {
         id: begun.id,
-        name,
-        queue,
+        name: signature.task,
+        queue: signature.options.queue,
         via: "earlier",
-        submittedAt: this.#parts.clock.now(),
-        argsRepr: null,
-        kwargsRepr: null,
+        submittedAt: clock.now(),
+        ...taskReprs(signature),
       };
     }
-    const accepted = await this.#publish(checked, begun.id, reply);
+    const accepted = await this.#publish(submission, begun.id, reply);
     // Not awaited: the message is durable.
     idempotency.published([key]).catch((error) => {
-      // The next request with this key publishes again, under the same id: a duplicate that ids make harmless.
-      log.warn("Cannot remember that {id} is published: {error}", { id: begun.id, error });
+      // The next request with this key publishes a duplicate with the same id, which is harmless.
+      log.warn("Cannot store that task {id} was published: {error}", { id: begun.id, error });
     });
     return accepted;
   }
 
   async #publish(
-    { contract, signature, ignoreResult }: CheckedSubmission,
-    taskId: string | undefined,
+    { contract, signature, ignoreResult }: Submission,
+    taskId: string,
     reply: ReplyOptions | undefined,
-  ): Promise<Accepted> {
-    const { publisher, submissions, metrics, clock } = this.#parts;
-    const submittedAt = clock.now();
-    const identified = taskId === undefined
-      ? signature
-      : { ...signature, options: { ...signature.options, taskId } };
-    const { id, queue, via, argsRepr, kwargsRepr } = await publisher.submit(
-      identified,
+  ): Promise<AcceptedTask> {
+    const { publisher, submissions, metrics } = this.#options;
+    const { via, ...task } = await publisher.submit(
+      { ...signature, options: { ...signature.options, taskId } },
       reply && { reply },
     );
-    const name = signature.task;
-    metrics.countSubmission(contract ? name : "foreign", via);
-    if (!ignoreResult) submissions.write({ id, name, queue, argsRepr, kwargsRepr, submittedAt });
-    return { id, name, queue, via, submittedAt, argsRepr, kwargsRepr };
+    metrics.countSubmission(contract ? task.name : "foreign", via);
+    if (!ignoreResult) submissions.write(task);
+    return { ...task, via };
   }
 }
 
 /** The hash of all that a submission says, whatever the order of its names. */
-function hashOf({ signature }: CheckedSubmission): string {
+function hashOf({ signature }: Submission): string {
   const { task, args, kwargs, options } = signature;
   const sorted = (_name: string, value: unknown): unknown =>
     typeof value === "object" && value !== null && !Array.isArray(value)

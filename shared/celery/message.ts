@@ -23,6 +23,19 @@ export interface EncodeContext {
   readonly origin: string;
   readonly destination: { readonly exchange: string; readonly routingKey: string };
   readonly now: Date;
+  /** Computed by {@linkcode taskReprs}, if the caller has done so. */
+  readonly reprs?: TaskReprs;
+}
+
+/** A task's arguments as Python's `repr()` writes them. */
+export interface TaskReprs {
+  readonly argsRepr: string;
+  readonly kwargsRepr: string;
+}
+
+/** The representations of a signature's arguments. */
+export function taskReprs({ args, kwargs }: Pick<Signature, "args" | "kwargs">): TaskReprs {
+  return { argsRepr: reprArgs(args), kwargsRepr: repr(kwargs) };
 }
 
 /** A signature that has its id. */
@@ -53,6 +66,7 @@ const MAX_EXPIRATION_MS = 2 ** 32 - 1;
 export function encodeTask(signature: IdentifiedSignature, context: EncodeContext): Message {
   const { task, args, kwargs, options } = signature;
   check(signature);
+  const { argsRepr, kwargsRepr } = context.reprs ?? taskReprs(signature);
   const eta = options.eta ?? (options.countdown ? after(context.now, options.countdown) : null);
   const expires = typeof options.expires === "number"
     ? after(context.now, options.expires)
@@ -71,8 +85,8 @@ export function encodeTask(signature: IdentifiedSignature, context: EncodeContex
     timelimit: [options.timeLimit ?? null, options.softTimeLimit ?? null],
     root_id: options.rootId ?? options.taskId,
     parent_id: options.parentId ?? null,
-    argsrepr: reprArgs(args),
-    kwargsrepr: repr(kwargs),
+    argsrepr: argsRepr,
+    kwargsrepr: kwargsRepr,
     origin: context.origin,
     ignore_result: options.ignoreResult ?? null,
     replaced_task_nesting: options.replacedTaskNesting ?? 0,

@@ -3,8 +3,7 @@ import { Batch } from "../runtime/batch.ts";
 import type { Broker, PublishOptions, ReplyOptions } from "../broker/broker.ts";
 import type { Message } from "../broker/message.ts";
 import { checkHeaders } from "../broker/header_limit.ts";
-import { encodeTask, type IdentifiedSignature } from "../celery/message.ts";
-import type { Signature } from "../celery/signature.ts";
+import type { IdentifiedSignature } from "../celery/message.ts";
 import {
   BrokerUnavailable,
   CeleriacError,
@@ -19,24 +18,16 @@ import {
 } from "../errors.ts";
 import { isDataFault } from "../database/sqlstate.ts";
 import { type Clock, SYSTEM_CLOCK } from "../runtime/clock.ts";
-import { dueOf, type OutboxEntry } from "./outbox.ts";
-import { destinationOf, TASK_EXCHANGE } from "../broker/topology.ts";
-import { newId } from "../results/uuid_time.ts";
-import { traceSent, tracing } from "../telemetry/tracing.ts";
+import type { PendingTask } from "../results/result.ts";
+import type { OutboxEntry } from "./outbox.ts";
+import { prepareTask } from "./prepared_task.ts";
+import type { RoutedSignature } from "./submission.ts";
 import { withTimeout } from "../runtime/waits.ts";
 
-/** A signature with a destination. */
-export type Submittable = Signature & { options: { queue: string } };
-
-/** The result of a submission. */
-export interface Submitted {
-  readonly id: string;
-  readonly queue: string;
-  /** Where the message is stored now. Direct replies arrive only via the broker. */
-  readonly via: "broker" | "outbox";
-  /** As in the message's headers. */
-  readonly argsRepr: string;
-  readonly kwargsRepr: string;
+/** A task whose message is durable. */
+export interface AcceptedTask extends PendingTask {
+  /** What holds the message. `earlier`: an earlier request with the same key published it. Direct replies need `broker`. */
+  readonly via: "broker" | "outbox" | "earlier";
 }
 
 /** Options of a publisher. */
@@ -66,9 +57,6 @@ const HOLD_MAX = 10_000;
 const HOLD_MAX_BYTES = 32 * 1024 * 1024;
 /** Maximum bytes of bodies in one write. */
 const HOLD_BYTES = 4 * 1024 * 1024;
-
-/** Maximum bytes of one message body: 64 MiB, the largest that any API route accepts. A broker with a lower limit rejects it. */
-const BODY_MAX_BYTES = 64 * 1024 * 1024;
 
 /** Publishes signatures and reports success only when something durable holds them. */
 export class Publisher {
@@ -109,21 +97,15 @@ export class Publisher {
    * @throws {OutcomeUnknown} when neither broker nor database confirmed in time, but either may have the message
    * @throws {Unavailable} when neither broker nor database could accept it */
   async submit(
-    signature: Submittable,
+    signature: RoutedSignature & IdentifiedSignature,
     options: { reply?: ReplyOptions; patient?: boolean } = {},
-  ): Promise<Submitted> {
+  ): Promise<AcceptedTask & { via: "broker" | "outbox" }> {
     const now = this.#clock.now();
-    const { queue, taskId: id = newId(now) } = signature.options;
-    const identified = { ...signature, options: { ...signature.options, taskId: id } };
-    const entry = entryOf(identified, { origin: this.#origin, now });
-    const { message, due } = entry;
-    const { argsrepr, kwargsrepr } = message.headers;
-    const submitted = { id, queue, argsRepr: String(argsrepr), kwargsRepr: String(kwargsrepr) };
-
-    const late = due - performance.now() > OUTBOX_FROM_MS;
+    const { task, entry } = prepareTask(signature, { origin: this.#origin, now });
+    const late = entry.due - performance.now() > OUTBOX_FROM_MS;
     const via = late ? await this.#later(entry, options) : await this.#now(entry, options);
-    this.#sent?.(message, queue);
-    return { ...submitted, via };
+    this.#sent?.(entry.message, task.queue);
+    return { ...task, via };
   }
 
   /** Broker first, then the outbox. */
@@ -215,48 +197,4 @@ function isRefused(error: unknown, patient: boolean): error is CeleriacError {
 /** Whether the outbox could not store a message for a reason of its own, such as too many pending messages. */
 function isUnheld(error: unknown): error is CeleriacError {
   return error instanceof CeleriacError && !(error instanceof InvalidInput);
-}
-
-/** The message of a signature and its due time, as the outbox stores them.
- *
- * @param context sender, as Celery writes it, and current time
- * @throws {InvalidInput} when a Python worker could not process the message, or its body is too large */
-export function entryOf(
-  signature: Submittable & IdentifiedSignature,
-  { origin, now }: { origin: string; now: Date },
-): OutboxEntry {
-  const { queue, taskId, exchange, routingKey, eta, countdown, retries = 0 } = signature.options;
-  const destination = exchange === undefined
-    ? destinationOf(queue)
-    : { exchange, routingKey: routingKey ?? queue };
-  const encoded = encodeTask(tracing ? traced(signature) : signature, {
-    origin,
-    destination,
-    now,
-  });
-  if (encoded.body.length > BODY_MAX_BYTES) {
-    throw new InvalidInput(
-      `Cannot submit task '${signature.task}' because its message has ${encoded.body.length} bytes, and ${BODY_MAX_BYTES} are the most: pass less, or store it elsewhere and pass where`,
-      "args",
-    );
-  }
-  return {
-    taskId,
-    retries,
-    due: eta ? dueOf(eta, now) : performance.now() + (countdown ?? 0) * 1000,
-    message: destination.exchange === TASK_EXCHANGE ? unexpiring(encoded) : encoded,
-  };
-}
-
-/** The sender's own headers take precedence: they may carry a trace already. */
-function traced<Sent extends Submittable & IdentifiedSignature>(signature: Sent): Sent {
-  const { task, options } = signature;
-  const headers = { ...traceSent(task, options.queue, options.taskId), ...options.headers };
-  return { ...signature, options: { ...options, headers } };
-}
-
-/** On our own queues the header `expires` is enough. If the broker dropped the message, nothing would write REVOKED. */
-function unexpiring(message: Message): Message {
-  const { expiration: _, ...properties } = message.properties;
-  return { ...message, properties };
 }

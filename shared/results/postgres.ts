@@ -13,11 +13,11 @@ import type {
   Claimed,
   GivenUp,
   Meta,
+  PendingTask,
   RecordFilter,
   RecordPage,
   Settlement,
   State,
-  Submission,
   TaskOutcome,
   TaskRecord,
 } from "./result.ts";
@@ -67,7 +67,7 @@ export class PostgresResultStore implements ResultStore {
     this.#tables = tables;
   }
 
-  async submitted(submissions: readonly Submission[]): Promise<void> {
+  async submitted(submissions: readonly PendingTask[]): Promise<void> {
     if (submissions.length === 0) return;
     const { submitted } = await this.#statements();
     await this.#database.query(submitted, [JSON.stringify(submissions.map((submission) => ({

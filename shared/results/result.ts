@@ -74,8 +74,8 @@ export interface TaskRecord {
 /** What a task led to, as those need it who wait for many. */
 export type TaskOutcome = Pick<TaskRecord, "id" | "state" | "result" | "exception">;
 
-/** What the API writes of an accepted submission. */
-export interface Submission {
+/** A submitted task, as its PENDING record shows it. */
+export interface PendingTask {
   readonly id: string;
   readonly name: string;
   readonly queue: string;

@@ -5,11 +5,11 @@ import type {
   Claimed,
   GivenUp,
   Meta,
+  PendingTask,
   RecordFilter,
   RecordPage,
   Settlement,
   State,
-  Submission,
   TaskOutcome,
   TaskRecord,
 } from "./result.ts";
@@ -27,7 +27,7 @@ export interface ListOptions {
 /** Reads and writes records. All writes take many at once: callers batch. */
 export interface ResultStore {
   /** Writes PENDING records; those that exist are left alone. */
-  submitted(submissions: readonly Submission[]): Promise<void>;
+  submitted(submissions: readonly PendingTask[]): Promise<void>;
   /** Writes outcomes, each with its outbox entry in one transaction. The first final state wins; nothing goes back to an earlier attempt.
    * May be repeated when it is not known whether it went through: what this worker wrote before counts as taken,
    * unless another of its runs wrote another value.

@@ -4,7 +4,7 @@ import { Batch, type Verdict } from "../runtime/batch.ts";
 import { isDataFault } from "../database/sqlstate.ts";
 import type { Service } from "../runtime/service.ts";
 import { QUEUE_PREFIX } from "../broker/topology.ts";
-import type { Submission } from "./result.ts";
+import type { PendingTask } from "./result.ts";
 import type { ResultStore } from "./store.ts";
 
 /** What a writer works with. */
@@ -29,7 +29,7 @@ const QUIET_MS = 1000;
 /** Micro-batches of {@linkcode ResultStore.submitted}. A record that cannot be written in time is dropped, and the log says so: the task
  * itself is with the broker, and its result will bring a record of its own. */
 export class SubmissionWriter implements Service {
-  readonly #batch: Batch<Submission, void>;
+  readonly #batch: Batch<PendingTask, void>;
   readonly #attempts: number;
   readonly #foreign: boolean;
   readonly #dropped: (count: number) => void;
@@ -45,7 +45,7 @@ export class SubmissionWriter implements Service {
     this.#attempts = attempts;
     this.#foreign = foreign;
     this.#dropped = dropped;
-    this.#batch = new Batch<Submission, void>({
+    this.#batch = new Batch<PendingTask, void>({
       name: "submissions",
       flush: async (submissions) => {
         await store.submitted(submissions);
@@ -71,7 +71,7 @@ export class SubmissionWriter implements Service {
   }
 
   /** Never waits and never fails. */
-  write(submission: Submission): void {
+  write(submission: PendingTask): void {
     if (!this.#foreign && !submission.queue.startsWith(QUEUE_PREFIX)) return;
     this.#batch.add(submission).catch((error) => this.#drop(error));
   }

@@ -15,7 +15,7 @@ import type { Database } from "../database/database.ts";
 import { WorkflowTooLarge } from "../errors.ts";
 import { type Clock, SYSTEM_CLOCK } from "../runtime/clock.ts";
 import type { Outbox } from "../outbox/outbox.ts";
-import { entryOf } from "../outbox/publisher.ts";
+import { prepareTask } from "../outbox/prepared_task.ts";
 import { type ChordStore, failedMember, readsBodies, valueOf } from "./chords.ts";
 import { isFinal, type State, type TaskOutcome } from "../results/result.ts";
 import type { ResultStore } from "../results/store.ts";
@@ -91,7 +91,7 @@ export class Workflows {
     let bytes = 0;
     const entries = messages.map((message) => {
       const queue = routes.queueOf(message);
-      const entry = entryOf({ ...message, options: { ...message.options, queue } }, {
+      const { entry } = prepareTask({ ...message, options: { ...message.options, queue } }, {
         origin,
         now,
       });

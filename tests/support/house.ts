@@ -110,8 +110,9 @@ export async function house(
     async submit(task, kwargs, { args = [], ...options } = {}) {
       const queue: string | undefined = options.queue ?? registry.get(task)?.queue;
       if (queue === undefined) throw new TypeError(`task ${task} has no queue`);
-      const { id } = await publisher.submit({ task, args, kwargs, options: { ...options, queue } });
-      return id;
+      const taskId = options.taskId ?? crypto.randomUUID();
+      await publisher.submit({ task, args, kwargs, options: { ...options, taskId, queue } });
+      return taskId;
     },
     final: (id) =>
       eventually(`final state of ${id}`, async () => {

@@ -2,7 +2,7 @@
 import { v4 } from "uuid";
 import type { Message } from "../../shared/broker/message.ts";
 import { dueOf, type OutboxEntry } from "../../shared/outbox/outbox.ts";
-import type { Settlement, Submission } from "../../shared/results/result.ts";
+import type { PendingTask, Settlement } from "../../shared/results/result.ts";
 
 /** A success of task `add`, or whatever else is asked for. */
 export function settlement(given: Partial<Settlement> = {}): Settlement {
@@ -25,7 +25,7 @@ export function settlement(given: Partial<Settlement> = {}): Settlement {
 }
 
 /** A submission of task `add`. */
-export function submission(given: Partial<Submission> = {}): Submission {
+export function submission(given: Partial<PendingTask> = {}): PendingTask {
   return {
     id: v4(),
     name: "add",

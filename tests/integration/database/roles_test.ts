@@ -12,7 +12,7 @@ import { defineTask, z } from "../../../shared/mod.ts";
 import { Outbox } from "../../../shared/outbox/outbox.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
 import { Idempotency } from "../../../shared/results/idempotency.ts";
-import { entryOf } from "../../../shared/outbox/publisher.ts";
+import { prepareTask } from "../../../shared/outbox/prepared_task.ts";
 import { NativeChords } from "../../../shared/workflows/chords.ts";
 import { PostgresResultStore } from "../../../shared/results/postgres.ts";
 import { RouteSync } from "../../../shared/outbox/route_sync.ts";
@@ -215,7 +215,7 @@ Deno.test("celeriac_api and celeriac_beat can end the chord of a message that is
     const [id, group, body] = [v7(), v7(), v7()];
     await new NativeChords({ database }).open([{ id: group, members: [[[id, null], null]] }]);
     const sum = { task: "sum", args: [], kwargs: {}, options: { task_id: body } };
-    const { message: given } = entryOf({
+    const { entry: { message: given } } = prepareTask({
       task: "add",
       args: [],
       kwargs: {},

@@ -5,7 +5,8 @@ import { migrate } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { OutcomeUnknown, Unavailable, Unroutable } from "../../../shared/errors.ts";
 import { Outbox } from "../../../shared/outbox/outbox.ts";
-import { Publisher } from "../../../shared/outbox/publisher.ts";
+import { type AcceptedTask, Publisher } from "../../../shared/outbox/publisher.ts";
+import type { RoutedSignature } from "../../../shared/outbox/submission.ts";
 import { declarationFor } from "../../../shared/broker/topology.ts";
 import { eventually } from "../../support/eventually.ts";
 import { ownTime } from "../../support/own_time.ts";
@@ -18,7 +19,8 @@ const MiB = 1024 * 1024;
 const add = { task: "add", args: [1, 2], kwargs: {}, options: { queue: QUEUE } };
 
 interface Ground extends AsyncDisposable {
-  readonly publisher: Publisher;
+  /** Submits a task with a new id. */
+  submit(signature: RoutedSignature): Promise<AcceptedTask>;
   readonly vhost: Vhost;
   readonly brokerProxy: TcpProxy;
   readonly databaseProxy: TcpProxy;
@@ -60,20 +62,22 @@ async function ground(
     }
   }
   const outbox = new Outbox({ database });
+  const publisher = new Publisher({ broker, outbox, origin: "gen1@test" });
   return {
     vhost,
     brokerProxy,
     databaseProxy,
     outbox,
     arrived,
-    publisher: new Publisher({ broker, outbox, origin: "gen1@test" }),
+    submit: ({ options, ...task }) =>
+      publisher.submit({ ...task, options: { ...options, taskId: crypto.randomUUID() } }),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
 
 Deno.test("Publisher.submit() sends at once what is due, through the broker", async () => {
   await using home = await ground({ broker: true, database: true });
-  const { id, via } = await home.publisher.submit(add);
+  const { id, via } = await home.submit(add);
   assertEquals(via, "broker");
   const message = await eventually("a message", () => home.arrived[0]);
   assertEquals([message.headers.id, message.headers.task, message.exchange], [
@@ -86,7 +90,7 @@ Deno.test("Publisher.submit() sends at once what is due, through the broker", as
 
 Deno.test("Publisher.submit() leaves expiring to the worker on our own queues, and tells the broker on others", async () => {
   await using home = await ground({ broker: true, database: true });
-  await home.publisher.submit({ ...add, options: { queue: QUEUE, expires: 60 } });
+  await home.submit({ ...add, options: { queue: QUEUE, expires: 60 } });
   const message = await eventually("a message", () => home.arrived[0]);
   assert(message.headers.expires);
   assertEquals(message.properties.expiration, undefined);
@@ -95,29 +99,29 @@ Deno.test("Publisher.submit() leaves expiring to the worker on our own queues, a
 Deno.test("Publisher.submit() puts what is due later into the outbox, and sends it with its eta when there is no database", async () => {
   const later = { ...add, options: { queue: QUEUE, countdown: 60 } };
   await using whole = await ground({ broker: true, database: true });
-  assertEquals((await whole.publisher.submit(later)).via, "outbox");
+  assertEquals((await whole.submit(later)).via, "outbox");
   assertEquals((await whole.outbox.depth()).total, 1);
   assertEquals(whole.arrived.length, 0);
 
   await using half = await ground({ broker: true, database: false });
-  assertEquals((await half.publisher.submit(later)).via, "broker");
+  assertEquals((await half.submit(later)).via, "broker");
   const message = await eventually("a message", () => half.arrived[0]);
   assert(new Date(String(message.headers.eta)).getTime() > Date.now() + 50_000);
 });
 
 Deno.test("Publisher.submit() turns to the outbox when the broker is away, and gives up when both are", async () => {
   await using half = await ground({ broker: false, database: true });
-  assertEquals((await half.publisher.submit(add)).via, "outbox");
+  assertEquals((await half.submit(add)).via, "outbox");
   assertEquals((await half.outbox.depth()).due, 1);
   await using none = await ground({ broker: false, database: false });
-  const error = await assertRejects(() => none.publisher.submit(add), Unavailable);
+  const error = await assertRejects(() => none.submit(add), Unavailable);
   assertMatch(error.message, /^Cannot accept task .* neither broker nor database can hold it/);
 });
 
 Deno.test("Publisher.submit() says so when there is no such queue", async () => {
   await using home = await ground({ broker: true, database: true });
   const lost = { ...add, options: { queue: "celeriac.nowhere" } };
-  await assertRejects(() => home.publisher.submit(lost), Unroutable, "celeriac.nowhere");
+  await assertRejects(() => home.submit(lost), Unroutable, "celeriac.nowhere");
   assertEquals((await home.outbox.depth()).total, 0);
 });
 
@@ -129,18 +133,18 @@ Deno.test("Publisher.submit() turns to the outbox when the queue refuses the mes
     "apply-to": "queues",
     definition: { "max-length": 1, overflow: "reject-publish" },
   });
-  await eventually("a refusal", async () => (await home.publisher.submit(add)).via === "outbox");
+  await eventually("a refusal", async () => (await home.submit(add)).via === "outbox");
   assert((await home.outbox.depth()).total > 0);
 });
 
 Deno.test("Publisher.submit() turns to the outbox when the broker falls silent, and back when it speaks again", async () => {
   await using home = await ground({ broker: true, database: true, frozen: true });
-  assertEquals((await home.publisher.submit(add)).via, "broker");
+  assertEquals((await home.submit(add)).via, "broker");
   home.brokerProxy.swallow("to client");
   // On a busy machine the database may be late, too: callers try again then.
   const submit = () =>
     eventually("it is accepted", () =>
-      home.publisher.submit(add).catch((error) => {
+      home.submit(add).catch((error) => {
         assertInstanceOf(error, Unavailable);
         return undefined;
       }));
@@ -149,20 +153,20 @@ Deno.test("Publisher.submit() turns to the outbox when the broker falls silent, 
   assertEquals(all.filter(({ via }) => via === "outbox").length, 2500);
   assert((await home.outbox.depth()).total >= 2500);
   home.brokerProxy.pass();
-  await eventually("a confirm", async () => (await home.publisher.submit(add)).via === "broker");
+  await eventually("a confirm", async () => (await home.submit(add)).via === "broker");
 });
 
 for (const [when, due] of [["now", {}], ["later", { countdown: 60 }]] as const) {
   Deno.test(`Publisher.submit() says within 2 s that both servers fell silent, of what is due ${when}`, async () => {
     await using home = await ground({ broker: true, database: true, frozen: true });
-    await home.publisher.submit({ ...add, options: { queue: QUEUE, countdown: 60 } });
+    await home.submit({ ...add, options: { queue: QUEUE, countdown: 60 } });
     home.brokerProxy.swallow("to client");
     home.databaseProxy.swallow("to client");
     const given = { ...add, options: { queue: QUEUE, ...due } };
     const took = await ownTime(() =>
       Promise.all(Array.from(
         { length: 100 },
-        () => assertRejects(() => home.publisher.submit(given), OutcomeUnknown, "neither"),
+        () => assertRejects(() => home.submit(given), OutcomeUnknown, "neither"),
       ))
     );
     assert(took < 2000, `${took} ms`);
@@ -181,9 +185,9 @@ Deno.test("Publisher.submit() turns to the broker, or gives up, when too much wa
     home.databaseProxy.swallow("to client");
     // 33 MiB are added before the first write begins: more than may wait.
     const held = Promise.allSettled(
-      Array.from({ length: 33 }, () => home.publisher.submit(later(MiB))),
+      Array.from({ length: 33 }, () => home.submit(later(MiB))),
     );
-    const submit = () => home.publisher.submit(later(1));
+    const submit = () => home.submit(later(1));
     if (broker) assertEquals((await submit()).via, "broker");
     else await assertRejects(submit, Unavailable, "too much waits already");
     home.databaseProxy.cut();

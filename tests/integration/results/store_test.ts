@@ -7,7 +7,7 @@ import { Outbox } from "../../../shared/outbox/outbox.ts";
 import { DjangoTables } from "../../../shared/results/django.ts";
 import { NATIVE } from "../../../shared/results/native.sql.ts";
 import { PostgresResultStore } from "../../../shared/results/postgres.ts";
-import type { State, Submission } from "../../../shared/results/result.ts";
+import type { PendingTask, State } from "../../../shared/results/result.ts";
 import type { Tables } from "../../../shared/results/statements.ts";
 import { type Migrated, migratedPglite, migratedPostgres } from "../../support/migrated.ts";
 import { entry, settlement } from "../../support/settlements.ts";
@@ -17,7 +17,7 @@ interface Ground {
   readonly store: PostgresResultStore;
 }
 
-function submission(given: Partial<Submission> = {}): Submission {
+function submission(given: Partial<PendingTask> = {}): PendingTask {
   return {
     id: v7(),
     name: "add",

@@ -106,7 +106,9 @@ Deno.test("POST /v1/tasks:batch publishes at most 500 at once, and each line fai
       if (args[0] === 7) throw new Unavailable("Cannot accept it as both are down");
       return {
         id: `id-${args[0]}`,
+        name: "add",
         queue: "q",
+        submittedAt: new Date(),
         via: "broker" as const,
         argsRepr: "",
         kwargsRepr: "",

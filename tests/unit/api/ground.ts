@@ -17,10 +17,10 @@ import { Publisher } from "../../../shared/outbox/publisher.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
 import {
   isFinal,
+  type PendingTask,
   type RecordFilter,
   type RecordPage,
   type State,
-  type Submission,
   type TaskRecord,
 } from "../../../shared/results/result.ts";
 import type { Idempotency } from "../../../shared/results/idempotency.ts";
@@ -99,7 +99,7 @@ export class MemoryRecords {
     return Promise.resolve({ revoked, state });
   }
 
-  write(submission: Submission): void {
+  write(submission: PendingTask): void {
     if (!this.records.has(submission.id)) this.put({ ...submission, state: "PENDING" });
   }
 }

@@ -4,7 +4,7 @@ import { planTicks, tickId, tickOf } from "../../../beat/tick.ts";
 import { decodeTask } from "../../../shared/celery/decode.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
 import { MISSED_LIMIT } from "../../../shared/schedules/schedule.ts";
-import { submittable } from "../../../shared/schedules/submittable.ts";
+import { scheduledSubmission } from "../../../shared/schedules/scheduled_submission.ts";
 import { nextOf } from "../../../shared/schedules/timing.ts";
 import { CONTRACTS } from "../api/ground.ts";
 
@@ -71,8 +71,8 @@ Deno.test("tickOf() makes the message that the task's contract asks for", () => 
     kwargs: { text: "hey" },
     options: { priority: 3, expires: 60, headers: { tenant: "a" } },
   };
-  const task = submittable("loud", signature, { registry });
-  const { entry, submission } = tickOf("loud", task, at(0), { origin: "gen1@test", now: at(1) });
+  const task = scheduledSubmission("loud", signature, { registry });
+  const { entry, pending } = tickOf("loud", task, at(0), { origin: "gen1@test", now: at(1) });
   const message = decodeTask(entry.message);
   assertEquals(message.id, tickId("loud", at(0)));
   assertEquals(entry.taskId, message.id);
@@ -84,13 +84,13 @@ Deno.test("tickOf() makes the message that the task's contract asks for", () => 
     periodic_task_name: "loud",
     celery_beat_task: true,
   });
-  assertEquals(submission?.id, message.id);
-  assertEquals(submission?.kwargsRepr, "{'text': 'hey'}");
+  assertEquals(pending?.id, message.id);
+  assertEquals(pending?.kwargsRepr, "{'text': 'hey'}");
 });
 
 Deno.test("tickOf() has no record for a task that keeps none", () => {
   const registry = new Registry(CONTRACTS);
   const signature = { task: "silent", args: [], kwargs: {}, options: {} };
-  const task = submittable("s", signature, { registry });
-  assertEquals(tickOf("s", task, at(0), { origin: "o", now: at(0) }).submission, undefined);
+  const task = scheduledSubmission("s", signature, { registry });
+  assertEquals(tickOf("s", task, at(0), { origin: "o", now: at(0) }).pending, undefined);
 });

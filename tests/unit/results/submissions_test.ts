@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { DatabaseRefused, DatabaseUnavailable } from "../../../shared/errors.ts";
-import type { Submission } from "../../../shared/results/result.ts";
+import type { PendingTask } from "../../../shared/results/result.ts";
 import { SubmissionWriter } from "../../../shared/results/submissions.ts";
 
-function submission(id: string): Submission {
+function submission(id: string): PendingTask {
   return {
     id,
     name: "add",
@@ -19,7 +19,7 @@ function keeping(fail: (ids: string[]) => Error | undefined = () => undefined) {
   const ids: string[] = [];
   return {
     ids,
-    submitted(submissions: readonly Submission[]): Promise<void> {
+    submitted(submissions: readonly PendingTask[]): Promise<void> {
       const given = submissions.map(({ id }) => id);
       const error = fail(given);
       if (error) return Promise.reject(error);

@@ -1,27 +1,18 @@
-/** What a schedule sends, ready to be sent. */
+/** The task that a schedule submits. */
 import type { Signature } from "../celery/signature.ts";
 import { InvalidInput } from "../errors.ts";
-import type { Submittable } from "../outbox/publisher.ts";
+import type { Submission } from "../outbox/submission.ts";
 import type { Registry } from "../contracts/registry.ts";
-import type { TaskContract } from "../contracts/task.ts";
-
-/** A signature that says where it goes. */
-export interface ScheduledTask {
-  readonly signature: Submittable;
-  /** Absent for a task of another system. */
-  readonly contract?: TaskContract;
-  readonly ignoreResult: boolean;
-}
 
 /** Finds the queue, and names the schedule in the headers, as django-celery-beat does: django-celery-results stores it.
  *
  * @param elsewhere queue of tasks that are not ours and name none
  * @throws {InvalidInput} when nothing says where it goes */
-export function submittable(
+export function scheduledSubmission(
   schedule: string,
   signature: Signature,
   { registry, elsewhere }: { registry: Registry; elsewhere?: string | undefined },
-): ScheduledTask {
+): Submission {
   const contract = registry.get(signature.task);
   const queue = signature.options.queue ?? contract?.queue ?? elsewhere;
   if (queue === undefined) {
