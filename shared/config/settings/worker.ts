@@ -32,7 +32,7 @@ export const WORKER_SETTINGS = {
     value: "SECONDS",
     roles: ["worker", "dev"],
     help:
-      "age at which an unacked delivery moves to the outbox: leased if its task runs, requeued if it still waits; less than half of the broker's consumer timeout",
+      "age at which an unacked delivery moves to the outbox: leased if its task runs, requeued if it still waits; must be less than half of the broker's consumer timeout",
   }),
   consumerIdleTimeout: setting({
     env: "CELERIAC_CONSUMER_IDLE_TIMEOUT",
@@ -93,7 +93,7 @@ export const WORKER_SETTINGS = {
     value: "SECONDS",
     roles: ["worker"],
     help:
-      "how long a task without a handler is requeued for other workers before it becomes a dead letter; longer than a rolling update takes",
+      "how long a task without a handler is requeued for other workers before it becomes a dead letter; set it longer than a rolling update takes",
   }),
   resultMaxBytes: setting({
     env: "CELERIAC_RESULT_MAX_BYTES",
