@@ -36,6 +36,8 @@ export interface SubmitterOptions {
 /** Publishes submissions. */
 export class Submitter {
   readonly #options: SubmitterOptions;
+  /** Requests with an `Idempotency-Key` that have no answer yet. Repetitions wait for it and publish nothing. */
+  readonly #inProgress = new Map<string, Promise<AcceptedTask>>();
 
   constructor(options: SubmitterOptions) {
     this.#options = options;
@@ -51,10 +53,31 @@ export class Submitter {
     submission: Submission,
     { key, reply }: SubmitOptions = {},
   ): Promise<AcceptedTask> {
-    const { idempotency, clock } = this.#options;
-    const id = submission.signature.options.taskId ?? newId(clock.now());
+    const id = submission.signature.options.taskId ?? newId(this.#options.clock.now());
     if (key === undefined) return await this.#publish(submission, id, reply);
     const hash = hashOf(submission);
+    const request = `${hash} ${key}`;
+    const first = this.#inProgress.get(request);
+    if (first) return this.#earlier(submission, (await first).id);
+    const submitting = this.#submitWithKey(submission, { id, key, hash, reply });
+    this.#inProgress.set(request, submitting);
+    try {
+      return await submitting;
+    } finally {
+      this.#inProgress.delete(request);
+    }
+  }
+
+  async #submitWithKey(
+    submission: Submission,
+    { id, key, hash, reply }: {
+      readonly id: string;
+      readonly key: string;
+      readonly hash: string;
+      readonly reply: ReplyOptions | undefined;
+    },
+  ): Promise<AcceptedTask> {
+    const { idempotency } = this.#options;
     const begun = await rememberKey((id) => idempotency.begin(key, hash, id), id);
     if (begun === "mismatch") {
       throw new Problem(
@@ -63,17 +86,7 @@ export class Submitter {
         { errors: [{ field: "Idempotency-Key", message: "used with another task or body" }] },
       );
     }
-    if (begun.published) {
-      const { signature } = submission;
-      return {
-        id: begun.id,
-        name: signature.task,
-        queue: signature.options.queue,
-        via: "earlier",
-        submittedAt: clock.now(),
-        ...taskReprs(signature),
-      };
-    }
+    if (begun.published) return this.#earlier(submission, begun.id);
     const accepted = await this.#publish(submission, begun.id, reply);
     // Not awaited: the message is durable.
     idempotency.published([key]).catch((error) => {
@@ -81,6 +94,18 @@ export class Submitter {
       log.warn("Cannot store that task {id} was published: {error}", { id: begun.id, error });
     });
     return accepted;
+  }
+
+  /** The answer to a request whose key was used before. */
+  #earlier({ signature }: Submission, id: string): AcceptedTask {
+    return {
+      id,
+      name: signature.task,
+      queue: signature.options.queue,
+      via: "earlier",
+      submittedAt: this.#options.clock.now(),
+      ...taskReprs(signature),
+    };
   }
 
   async #publish(

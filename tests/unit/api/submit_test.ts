@@ -200,6 +200,23 @@ Deno.test("Idempotency-Key gives the same id again and publishes once", async ()
   assertEquals((await home.published()).length, 1);
 });
 
+Deno.test("requests with one Idempotency-Key at the same time publish one message", async () => {
+  await using home = await ground();
+  const post = (args: number[]) =>
+    home.post("/v1/tasks/add", { args }, { "idempotency-key": "order-18" });
+  const answers = await Promise.all(Array.from({ length: 40 }, () => post([1, 2])));
+  const ids = new Set<string>();
+  for (const answer of answers) {
+    assertEquals(answer.status, 202);
+    ids.add((await answer.json()).id);
+  }
+  assertEquals(ids.size, 1);
+  assertEquals((await home.published()).length, 1);
+  const other = await post([1, 3]);
+  assertEquals(other.status, 422);
+  await other.body?.cancel();
+});
+
 Deno.test("Idempotency-Key with another body or task is refused", async () => {
   await using home = await ground();
   const headers = { "idempotency-key": "order-17" };
