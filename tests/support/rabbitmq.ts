@@ -24,17 +24,21 @@ export async function namedRabbitmq(): Promise<Server | undefined> {
   };
 }
 
-/** The folder of RabbitMQ's programs on this machine.
+/** The folder of RabbitMQ's programs on this machine: that of `CELERIAC_TEST_RABBITMQ`, if it is set.
  *
  * Debian's own folder comes before `PATH`: its wrappers in `/usr/sbin` switch the user. */
 export function findRabbitmq(): Promise<string | undefined> {
-  return folderWith(["rabbitmq-server", "rabbitmqctl"], [
-    "/usr/lib/rabbitmq/bin",
-    "/opt/homebrew/opt/rabbitmq/sbin",
-    "/usr/local/opt/rabbitmq/sbin",
-    "/opt/rabbitmq/sbin",
-    ...pathFolders(),
-  ]);
+  const chosen = Deno.env.get("CELERIAC_TEST_RABBITMQ");
+  return folderWith(
+    ["rabbitmq-server", "rabbitmqctl"],
+    chosen ? [chosen] : [
+      "/usr/lib/rabbitmq/bin",
+      "/opt/homebrew/opt/rabbitmq/sbin",
+      "/usr/local/opt/rabbitmq/sbin",
+      "/opt/rabbitmq/sbin",
+      ...pathFolders(),
+    ],
+  );
 }
 
 /** Starts a private broker on free loopback ports.
