@@ -137,7 +137,7 @@ export class Publisher {
     } catch (unheld) {
       if (!isUnheld(unheld)) throw unheld;
       try {
-        const ms = Math.round(ANSWER_MS - (performance.now() - began));
+        const ms = Math.max(1, Math.round(ANSWER_MS - (performance.now() - began)));
         await withTimeout(
           ms,
           () => new BrokerUnavailable(`the broker did not confirm the message within ${ms} ms`),
