@@ -7,7 +7,7 @@ import { SUMMARIES } from "./commands.ts";
 export function overview(): string {
   const rows = [...SUMMARIES].map(([name, summary]) => `  ${name.padEnd(12)} ${summary}`);
   return [
-    "celeriac: Celery's job, done on Deno",
+    "celeriac: a task queue on Deno, compatible with Celery",
     "",
     "usage: deno task cli COMMAND [FLAGS]",
     "",

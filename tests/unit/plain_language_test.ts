@@ -36,6 +36,9 @@ const REJECTED: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
+/** Words of a sentence that a reader still takes in at once. The aim is 25. */
+const LONGEST_SENTENCE = 30;
+
 /** The prose of a page: without code, addresses and line breaks within a paragraph. */
 function prose(markdown: string): string {
   return markdown
@@ -56,6 +59,15 @@ function findings(name: string, text: string): string[] {
 Deno.test("README, CONTRIBUTING and docs/ are plain", async () => {
   const written = await pages();
   assertEquals([...written].flatMap(([page, text]) => findings(page, prose(text))), []);
+});
+
+Deno.test("no sentence of the pages has more than 30 words, up to a colon or semicolon", async () => {
+  const long = [...await pages()].flatMap(([page, text]) =>
+    prose(text).split(/(?<=[.?!;:])\s+|\n|\|/).filter((sentence) =>
+      sentence.trim().split(/\s+/).length > LONGEST_SENTENCE
+    ).map((sentence) => `${page}: ${sentence.trim()}`)
+  );
+  assertEquals(long, []);
 });
 
 Deno.test("the help of every setting and command is plain", async () => {
