@@ -53,7 +53,7 @@ for (const [path, schema] of nested) {
   Deno.test(`defineTask() refuses what JSON cannot represent at ${path} (${schema.def.type})`, () => {
     const define = () => defineTask({ name: "bad", input: z.object({ x: schema }) });
     const { message } = assertThrows(define, ConfigurationError);
-    assertEquals(message.includes(` carry ${path}, a z.`), true, message);
+    assertEquals(message.includes(` represent ${path}, a z.`), true, message);
   });
 }
 
