@@ -1,12 +1,12 @@
-/** A row of django-celery-beat's `PeriodicTask`: when it is due, and what it sends. Pure; its rules are those of
- * django_celery_beat/schedulers.py, `ModelEntry`. */
+/** A row of django-celery-beat's `PeriodicTask`: its due times and its task. Pure functions; the rules are those of
+ * `ModelEntry` in django_celery_beat/schedulers.py. */
 import type { Headers } from "../shared/broker/message.ts";
 import { parseJson } from "../shared/celery/python_json.ts";
 import type { Signature } from "../shared/celery/signature.ts";
 import { InvalidInput } from "../shared/errors.ts";
 import { missed, type Next, nextOf } from "../shared/schedules/timing.ts";
 
-/** The row, and that of the one schedule that it points to. */
+/** The row, joined with its interval, crontab, clocked or solar schedule. */
 export interface DjangoRow {
   readonly id: number;
   readonly name: string;
@@ -45,19 +45,19 @@ const MICROSECONDS: Readonly<Record<string, number>> = {
   microseconds: 1,
 };
 
-/** What a row is to do now. */
+/** The next step of a row. */
 export interface DjangoPlan {
-  /** The due time to send for: the newest, however many were missed. */
+  /** Due time to send now: the newest if several were missed. */
   readonly dueAt: Date | undefined;
-  /** The next due time; `undefined` when there is none. */
+  /** The next due time; `undefined` if there is none. */
   readonly next: Date | undefined;
-  /** `false` when it has done its work: Django's own scheduler switches such rows off. */
+  /** `false` if the row is finished; django-celery-beat disables such rows too. */
   readonly enabled: boolean;
 }
 
-/** Decides what becomes of a row.
+/** Decides whether a row is due.
  *
- * @throws {InvalidInput} when it cannot be scheduled, with the reason */
+ * @throws {InvalidInput} when its schedule is invalid */
 export function planRow(row: DjangoRow, now: Date): DjangoPlan {
   if (row.expires !== null && row.expires <= now) {
     return { dueAt: undefined, next: undefined, enabled: false };
@@ -73,12 +73,12 @@ export function planRow(row: DjangoRow, now: Date): DjangoPlan {
   };
 }
 
-/** When it is due, and the moment that has been dealt with. */
+/** Its due times, and the time up to which they are done. */
 function timingOf(row: DjangoRow): { next: Next; after: Date } {
   const { clocked_time: clocked, start_time: start, last_run_at: last } = row;
   if (row.solar !== null) {
     throw new InvalidInput(
-      `Cannot follow the sun (${row.solar}) because solar schedules are not known here: give it a crontab, or keep a \`celery beat\` for it`,
+      `Cannot schedule the solar event '${row.solar}' because solar schedules are not supported: use a crontab, or run \`celery beat\` for it`,
     );
   }
   if (clocked !== null) {
@@ -89,15 +89,15 @@ function timingOf(row: DjangoRow): { next: Next; after: Date } {
     return { next, after: last ?? (start ? new Date(start.getTime() - 1) : row.date_changed) };
   }
   const every = (row.every ?? NaN) * (MICROSECONDS[row.period ?? ""] ?? NaN) / 1e6;
-  // A new row with a start runs then, one without an interval later.
+  // A new row first runs at its start time, or after one interval.
   const anchor = last ??
     (start ? new Date(start.getTime() - Math.round(every * 1000)) : row.date_changed);
   return { next: nextOf({ every, anchor }), after: anchor };
 }
 
-/** What it sends.
+/** The task that the row sends.
  *
- * @throws {InvalidInput} when its arguments are not what they must be */
+ * @throws {InvalidInput} when its arguments are invalid */
 export function signatureOf(row: DjangoRow): Signature {
   const args = read("args", row.args, Array.isArray) as unknown[];
   const kwargs = read("kwargs", row.kwargs, isObject) as Record<string, unknown>;
@@ -128,12 +128,12 @@ function read(
     const value = parseJson(text || "null", { typed: "keep" });
     if (fits(value)) return value;
   } catch {
-    // Said below.
+    // Reported below.
   }
   throw new InvalidInput(
-    `Cannot send it because its ${field} are not ${
+    `Cannot send the task because its ${field} are not ${
       field === "args" ? "a JSON list" : "a JSON object"
-    }: mend the row in Django's admin`,
+    }: correct the row in Django's admin`,
     field,
   );
 }

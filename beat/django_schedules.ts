@@ -1,22 +1,22 @@
-/** django-celery-beat's rows, where Django's migrations have put them: read, and written as far as its own scheduler writes them. */
+/** The schedules in django-celery-beat's tables. Writes only the columns that django-celery-beat's own scheduler writes. */
 import { getLogger } from "@logtape/logtape";
 import type { Database } from "../shared/database/database.ts";
 import { CeleriacError, DatabaseRefused } from "../shared/errors.ts";
-import { type Fence, HELD } from "./lease.ts";
-import { entriesJson, ENTRY_COLUMNS, ENTRY_VALUES } from "../shared/outbox/outbox.ts";
+import type { Fence } from "./lease.ts";
 import type { Registry } from "../shared/contracts/registry.ts";
 import { scheduledSubmission } from "../shared/schedules/scheduled_submission.ts";
 import type { Round, ScheduleSource, SentTick } from "./schedule_source.ts";
 import { type DjangoRow, planRow, signatureOf } from "./django_row.ts";
 import { tickOf } from "./tick.ts";
+import { type ScheduleUpdate, TickWriter } from "./tick_writer.ts";
 
-/** What the source works with. */
+/** Options of {@linkcode DjangoSchedules}. */
 export interface DjangoSchedulesOptions {
   readonly database: Database;
   readonly registry: Registry;
-  /** Who sends, in Celery's manner. */
+  /** The sender in Celery's format, `gen<pid>@<host>`. */
   readonly origin: string;
-  /** Queue of tasks that are not ours and whose row names none. */
+  /** Queue of tasks without a contract whose row names no queue. */
   readonly queue: string;
 }
 
@@ -36,27 +36,16 @@ const ROWS = `
   left join django_celery_beat_solarschedule as solar on solar.id = row.solar_id
   where row.enabled order by row.id`;
 
-// As with our own schedules: one statement, and a row that anybody changed since it was read stays as it is.
-const MOVE = `
-  with held as materialized (${HELD}), moved as (
-    update django_celery_beat_periodictask as row
-    set last_run_at = coalesce(plan.last_at, row.last_run_at), enabled = plan.enabled,
-      total_run_count = row.total_run_count + plan.count
-    from json_to_recordset($4::text::json)
-      as plan (id integer, version text, last_at timestamptz, enabled boolean, count integer)
-    where row.id = plan.id and row.xmin::text = plan.version and exists (select from held)
-    returning row.id
-  ), sent as (
-    insert into celeriac.outbox (task_id, retries, due_at, exchange, routing_key, properties, headers, body)
-    select ${ENTRY_VALUES} from json_to_recordset($5::text::json) as entry (${ENTRY_COLUMNS})
-    join json_to_recordset($6::text::json) as origin (task_id text, id integer) using (task_id)
-    where origin.id in (select id from moved)
-    on conflict do nothing
-  )
-  select id from moved`;
+const UPDATE = `
+  update django_celery_beat_periodictask as row
+  set last_run_at = coalesce(plan.last_at, row.last_run_at), enabled = plan.enabled,
+    total_run_count = row.total_run_count + plan.count
+  from json_to_recordset($4::text::json)
+    as plan (id integer, version text, last_at timestamptz, enabled boolean, count integer)
+  where row.id = plan.id and row.xmin::text = plan.version`;
 
-/** SQLSTATEs of tables that are not there, or not ours to use. */
-const CLOSED: Readonly<Record<string, string>> = {
+/** SQLSTATE of missing or forbidden tables -> remedy. */
+const REMEDIES: Readonly<Record<string, string>> = {
   "42P01": "run Django's migrations, or unset CELERIAC_DJANGO_SCHEDULES",
   "42501":
     "let the table's owner `grant select, update on` django_celery_beat_periodictask and `grant select on` the other django_celery_beat_* tables `to celeriac_beat`",
@@ -67,88 +56,94 @@ interface Row extends DjangoRow {
   readonly now: Date;
 }
 
-interface Planned {
-  readonly row: Row;
-  readonly enabled: boolean;
-  readonly tick: SentTick | undefined;
-}
-
-/** Reads the rows that are switched on, and sends those that are due. */
+/** Reads the enabled rows and sends the ticks of those that are due. */
 export class DjangoSchedules implements ScheduleSource {
   readonly #options: DjangoSchedulesOptions;
-  /** Versions of rows that cannot tick, of which the log has told. */
-  #told = new Map<number, string>();
-  /** When rows are due next that have not changed since. */
-  #known = new Map<number, { version: string; next: Date | undefined }>();
-  #closed: string | undefined;
+  readonly #writer: TickWriter<number>;
+  /** Id -> version of each invalid row whose error is in the log. */
+  #logged = new Map<number, string>();
+  /** Id -> version of each row that is not due, and its next due time. */
+  #waiting = new Map<number, { version: string; next: Date | undefined }>();
+  /** SQLSTATE of the failure that is in the log. */
+  #failure: string | undefined;
 
   constructor(options: DjangoSchedulesOptions) {
     this.#options = options;
+    const { database } = options;
+    this.#writer = new TickWriter({ database, update: UPDATE, key: "row.id", keyType: "integer" });
   }
 
   async tick(fence: Fence): Promise<Round> {
     const rows = await this.#rows();
     const now = rows[0]?.now ?? new Date();
     this.#forget(rows);
-    const plans = rows.flatMap((row) => this.#plan(row, now) ?? []);
-    const sent = plans.length > 0 ? await this.#move(fence, plans) : [];
+    const updates = rows.flatMap((row) => this.#plan(row, now) ?? []);
+    const written = updates.length > 0 ? await this.#writer.write(fence, updates) : [];
     const next = Math.min(
-      ...[...this.#known.values()].map(({ next }) => next?.getTime() ?? Infinity),
+      ...[...this.#waiting.values()].map(({ next }) => next?.getTime() ?? Infinity),
     );
-    return { sent, restMs: plans.length > 0 ? 0 : Math.max(0, next - now.getTime()) };
+    const sent = written.flatMap(({ ticks }) => ticks);
+    return { sent, restMs: updates.length > 0 ? 0 : Math.max(0, next - now.getTime()) };
   }
 
   async #rows(): Promise<Row[]> {
     try {
       const rows = await this.#options.database.query<Row>(ROWS);
-      this.#closed = undefined;
+      this.#failure = undefined;
       return rows;
     } catch (error) {
-      const remedy = error instanceof DatabaseRefused ? CLOSED[error.code] : undefined;
+      const remedy = error instanceof DatabaseRefused ? REMEDIES[error.code] : undefined;
       if (!(error instanceof DatabaseRefused) || !remedy) throw error;
-      if (this.#closed !== error.code) {
+      if (this.#failure !== error.code) {
         logger.error("Cannot read django-celery-beat's tables: {error}: {remedy}", {
           error: error.message,
           remedy,
         });
       }
-      this.#closed = error.code;
+      this.#failure = error.code;
       return [];
     }
   }
 
   #forget(rows: readonly Row[]): void {
     const ids = new Set(rows.map(({ id }) => id));
-    for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
-    for (const id of this.#told.keys()) if (!ids.has(id)) this.#told.delete(id);
+    for (const id of this.#waiting.keys()) if (!ids.has(id)) this.#waiting.delete(id);
+    for (const id of this.#logged.keys()) if (!ids.has(id)) this.#logged.delete(id);
   }
 
-  /** What is to be written of a row; nothing while it waits. A row that cannot tick must not stop the others. */
-  #plan(row: Row, now: Date): Planned | undefined {
+  /** Plans one row; returns nothing if it is not due. An invalid row does not stop the others. */
+  #plan(row: Row, now: Date): ScheduleUpdate<number> | undefined {
     const { id, name, version } = row;
-    const known = this.#known.get(id);
-    if (known?.version === version && (known.next === undefined || known.next > now)) return;
+    const waiting = this.#waiting.get(id);
+    if (
+      waiting?.version === version && (waiting.next === undefined || waiting.next > now)
+    ) return;
     try {
       const { dueAt, next, enabled } = planRow(row, now);
       if (!dueAt && enabled) {
-        this.#known.set(id, {
+        this.#waiting.set(id, {
           version,
           next: row.expires && !(next && next < row.expires) ? row.expires : next,
         });
         return;
       }
-      this.#known.delete(id);
-      return { row, enabled, tick: dueAt && this.#tick(row, dueAt, now) };
+      this.#waiting.delete(id);
+      const last_at = dueAt ?? null;
+      return {
+        key: id,
+        plan: { id, version, enabled, last_at, count: dueAt ? 1 : 0 },
+        ticks: dueAt ? [this.#tick(row, dueAt, now)] : [],
+      };
     } catch (error) {
       if (!(error instanceof CeleriacError)) throw error;
-      this.#known.set(id, { version, next: undefined });
-      if (this.#told.get(id) !== version) {
-        logger.error("Row '{name}' of django-celery-beat is left out: {problem}", {
+      this.#waiting.set(id, { version, next: undefined });
+      if (this.#logged.get(id) !== version) {
+        logger.error("Row '{name}' of django-celery-beat is skipped: {problem}", {
           name,
           problem: error.message,
         });
       }
-      this.#told.set(id, version);
+      this.#logged.set(id, version);
     }
   }
 
@@ -157,29 +152,6 @@ export class DjangoSchedules implements ScheduleSource {
     const task = scheduledSubmission(row.name, signatureOf(row), { registry, elsewhere: queue });
     const tick = tickOf(`django:${row.id}`, task, dueAt, { origin, now });
     return { ...tick, schedule: row.name, task: row.task };
-  }
-
-  async #move(fence: Fence, plans: readonly Planned[]): Promise<SentTick[]> {
-    const ticks = plans.flatMap(({ tick }) => tick ?? []);
-    const origins = plans.flatMap(({ row: { id }, tick }) =>
-      tick ? [{ id, task_id: tick.entry.taskId }] : []
-    );
-    const moved = await this.#options.database.query<{ id: number }>(MOVE, [
-      fence.name,
-      fence.holder,
-      fence.epoch,
-      JSON.stringify(plans.map(({ row: { id, version }, enabled, tick }) => ({
-        id,
-        version,
-        enabled,
-        last_at: tick?.dueAt ?? null,
-        count: tick ? 1 : 0,
-      }))),
-      entriesJson(ticks.map(({ entry }) => entry)),
-      JSON.stringify(origins),
-    ]);
-    const ids = new Set(moved.map(({ id }) => id));
-    return plans.flatMap(({ row: { id }, tick }) => tick && ids.has(id) ? [tick] : []);
   }
 }
 

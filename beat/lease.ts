@@ -1,31 +1,31 @@
-/** Leases: a row that makes one process the leader for a while.
+/** Leases: a row in the database that makes one process the leader for a limited time.
  *
- * The database's clock is the only one that counts. A leader that was frozen, or cut off, does not know that another one leads by now; so
- * whatever it writes must ask for the lease in the same statement ({@linkcode HELD}), and a lease that is lost writes nothing.
+ * Only the database's clock is used. A frozen or disconnected leader cannot know that another process has taken over. So every statement
+ * of a leader checks the lease itself ({@linkcode HELD}); without a valid lease it writes nothing.
  * @module
  */
 import type { Sql } from "../shared/database/database.ts";
 
-/** What a lease works with. */
+/** Options of a lease. */
 export interface LeaseOptions {
   readonly database: Sql;
-  /** What is led. */
+  /** Name of the role that one process has at a time. */
   readonly name: string;
-  /** Who asks; never the same in two processes. */
+  /** The process; unique. */
   readonly holder: string;
-  /** Seconds after which another process may take over from one that is silent. */
+  /** Seconds without a renewal after which another process may take over. */
   readonly seconds: number;
 }
 
-/** A lease that was held when it was asked for. Give its values to {@linkcode HELD}. */
+/** Proof of a lease: the parameters of {@linkcode HELD}. */
 export interface Fence {
   readonly name: string;
   readonly holder: string;
-  /** Goes up with each new holder. */
+  /** Increases with each new holder. */
   readonly epoch: string;
 }
 
-/** Selects one row if a lease is still held as `$1` name, `$2` holder and `$3` epoch say, and keeps it so until the statement is over. */
+/** Selects one row if the lease with `$1` name, `$2` holder and `$3` epoch is valid, and locks it until the end of the statement. */
 export const HELD = `
   select from celeriac.lease
   where name = $1 and holder = $2 and epoch = $3::bigint and expires_at > clock_timestamp() for share`;
@@ -42,7 +42,7 @@ const HOLD = `
 const RELEASE = `
   update celeriac.lease set expires_at = '-infinity' where name = $1 and holder = $2`;
 
-/** One process's claim to lead. */
+/** Acquires, renews and releases a lease for one process. */
 export class Lease {
   readonly #options: LeaseOptions;
 
@@ -50,7 +50,7 @@ export class Lease {
     this.#options = options;
   }
 
-  /** Takes the lease if it is free, renews it if it is ours.
+  /** Acquires the lease if it is free, or renews it.
    *
    * @returns `undefined` while another process holds it
    * @throws {DatabaseUnavailable} */
@@ -60,7 +60,7 @@ export class Lease {
     return row && { name, holder, epoch: row.epoch };
   }
 
-  /** Lets another process take over at once.
+  /** Releases the lease, so that another process can take over immediately.
    *
    * @throws {DatabaseUnavailable} */
   async release(): Promise<void> {

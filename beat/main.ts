@@ -1,4 +1,4 @@
-/** Puts beat together: schedules in, messages out. */
+/** Wires the scheduler role: reads schedules, publishes tasks. */
 import { DatabaseClock } from "../shared/database/database_clock.ts";
 import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
@@ -28,21 +28,21 @@ import { DjangoSchedules } from "./django_schedules.ts";
 import { NativeSchedules } from "./native_schedules.ts";
 import { Scheduler } from "./scheduler.ts";
 
-/** What the composition is given; the caller starts and stops broker and database. */
+/** Dependencies of the role; the caller starts and stops broker and database. */
 export interface BeatParts {
   readonly config: Config;
   readonly registry: Registry;
-  /** Those that the app defines. */
+  /** Schedules that the app defines. */
   readonly schedules: readonly CodeSchedule[];
   readonly broker: Broker;
   readonly database: Database;
-  /** Whether another part of the process drains the outbox. Default `false`. */
+  /** Whether another part of the process runs a relay. Default `false`. */
   readonly relayed?: boolean;
 }
 
-/** A beat as a service, with everything it needs but broker and database. */
+/** The scheduler role as a service, without broker and database. */
 export class Beat implements Service {
-  /** Its name among the schedulers, never the same twice. */
+  /** Its unique name among the schedulers. */
   readonly node: string;
   readonly #parts: BeatParts;
   readonly #metrics = new Metrics();
@@ -106,17 +106,17 @@ export class Beat implements Service {
     this.#metrics.watchBroker(broker);
     this.#metrics.gauge(
       "celeriac_beat_leads",
-      "1 in the process that sends what is due",
+      "1 in the process that is the leader",
       () => this.#scheduler.leads ? 1 : 0,
     );
     this.#metrics.gauge(
       "celeriac_outbox_entries",
-      "Messages that wait in the outbox",
+      "Messages in the outbox",
       async () => (await outbox.depth()).total,
     );
   }
 
-  /** Begins at once: servers that are away are waited for. */
+  /** Starts immediately and waits for unreachable servers in the background. */
   async start(): Promise<void> {
     const { broker, registry, relayed } = this.#parts;
     if (!relayed) {
@@ -135,7 +135,7 @@ export class Beat implements Service {
     await this.stop();
   }
 
-  /** Routes of its health. */
+  /** Routes of liveness, readiness and metrics. */
   health(): ReturnType<typeof healthRoutes> {
     const { config, broker, database } = this.#parts;
     const scheduler = { name: "scheduler", look: () => this.#scheduler.look() };
@@ -150,12 +150,12 @@ export class Beat implements Service {
     });
   }
 
-  /** Brings the database's copy of the app's schedules up to date. */
+  /** Updates the database's copy of the app's schedules. */
   async #sync(): Promise<void> {
     const { database, schedules } = this.#parts;
     const { taken, gone } = await new ScheduleStore({ database }).sync(schedules);
     for (const name of gone) {
-      logger.info("Schedule {name} is gone, as the app defines it no more", { name });
+      logger.info("Schedule {name} was removed because the app no longer defines it", { name });
     }
     for (const name of taken) {
       logger.error(

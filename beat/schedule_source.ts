@@ -1,25 +1,25 @@
-/** Where schedules are kept: the seam between the scheduler and its two kinds of tables. */
+/** The interface between the scheduler and the tables that contain schedules. */
 import type { Fence } from "./lease.ts";
 import type { Tick } from "./tick.ts";
 
-/** What came of one look. */
+/** The result of one round. */
 export interface Round {
-  /** Ticks whose messages are committed to the outbox now. */
+  /** Ticks whose messages this round committed to the outbox. */
   readonly sent: readonly SentTick[];
-  /** Milliseconds until something falls due, as far as is known. */
+  /** Milliseconds until the next tick is due. */
   readonly restMs: number;
 }
 
-/** A tick that was sent. */
+/** A tick of a schedule, sent or about to be sent. */
 export interface SentTick extends Tick {
   readonly schedule: string;
   readonly task: string;
 }
 
-/** Schedules that a scheduler looks after. */
+/** A table of schedules. */
 export interface ScheduleSource {
-  /** Sends what is due: messages go into the outbox in the statement that moves their schedule, and only while the fence holds.
+  /** Sends the due ticks: one statement adds their messages to the outbox and updates their schedules, if the fence is still valid.
    *
-   * @throws {DatabaseUnavailable} when it may or may not have done so; the next round finds out */
+   * @throws {DatabaseUnavailable} when the outcome is unknown; the next round continues from the stored state */
   tick(fence: Fence): Promise<Round>;
 }

@@ -1,4 +1,4 @@
-/** The scheduler: whoever holds the lease sends what is due, the others wait for their turn. */
+/** The scheduler: the leader sends due ticks, the other processes stand by. */
 import { getLogger } from "@logtape/logtape";
 import type { HealthStatus } from "../shared/telemetry/health.ts";
 import type { Lease } from "./lease.ts";
@@ -6,28 +6,28 @@ import { Loop } from "../shared/runtime/loop.ts";
 import type { Service } from "../shared/runtime/service.ts";
 import type { ScheduleSource, SentTick } from "./schedule_source.ts";
 
-/** What a scheduler works with. */
+/** Options of a scheduler. */
 export interface SchedulerOptions {
   readonly lease: Lease;
-  /** Seconds that the lease lasts. */
+  /** Duration of the lease in seconds. */
   readonly leaseSeconds: number;
-  /** Comes before the first look at the sources, again until it does not throw. */
+  /** Runs before the first round; repeated until it succeeds. */
   prepare(): Promise<void>;
   readonly sources: readonly ScheduleSource[];
-  /** Hears of each tick that was sent. */
+  /** Called with each tick that was sent. */
   sent(tick: SentTick): void;
 }
 
-/** Renewals in the time that a lease lasts: a slow one must not cost it. */
+/** Renewals per lease duration: one slow renewal does not lose the lease. */
 const RENEWALS = 3;
-/** Schedules that others make or change are found within this time. */
+/** Maximum pause in milliseconds: new and changed schedules are found within this time. */
 const LONGEST_REST_MS = 1000;
-/** What is due was not moved, as another process changed it: looking again at once would be a busy loop. */
+/** Minimum pause in milliseconds: prevents a busy loop when another process changed the due schedules. */
 const SHORTEST_REST_MS = 5;
-/** Seconds without a round after which the loop counts as stuck: any statement fails before. */
+/** Seconds without a round after which liveness fails: longer than any statement timeout. */
 const STUCK_AFTER = 120;
 
-/** Ticks while it leads. */
+/** Sends ticks while it is the leader. */
 export class Scheduler implements Service {
   readonly #options: SchedulerOptions;
   readonly #log = getLogger(["celeriac", "beat"]);
@@ -40,7 +40,7 @@ export class Scheduler implements Service {
     this.#options = options;
   }
 
-  /** Whether it held the lease when it last looked. */
+  /** Whether it had the lease in its last round. */
   get leads(): boolean {
     return this.#leads;
   }
@@ -50,13 +50,13 @@ export class Scheduler implements Service {
     return this.#loop.start();
   }
 
-  /** Hands the lease on. */
+  /** Finishes the current round and releases the lease. */
   async stop(): Promise<void> {
     await this.#loop.stop();
     if (!this.#leads) return;
     this.#leads = false;
     await this.#options.lease.release().catch((error) =>
-      this.#log.info("The lease was not handed on, it runs out by itself: {error}", { error })
+      this.#log.info("Cannot release the lease, which will expire: {error}", { error })
     );
   }
 
@@ -64,12 +64,12 @@ export class Scheduler implements Service {
     return this.stop();
   }
 
-  /** Whether its rounds go on, for liveness. */
+  /** The scheduler's health, for liveness. */
   look(): HealthStatus {
     const silent = (performance.now() - this.#lastRound) / 1000;
     return silent < STUCK_AFTER
       ? { ok: true, state: this.#leads ? "leading" : "waiting" }
-      : { ok: false, state: "stuck", reason: `No round for ${Math.round(silent)} s` };
+      : { ok: false, state: "stuck", reason: `no round for ${Math.round(silent)} s` };
   }
 
   async #round(): Promise<number> {
@@ -79,7 +79,7 @@ export class Scheduler implements Service {
     this.#prepared = true;
     const between = leaseSeconds * 1000 / RENEWALS;
     const fence = await lease.hold();
-    this.#tell(fence !== undefined);
+    this.#setLeads(fence !== undefined);
     if (!fence) return Math.min(between, LONGEST_REST_MS);
     let restMs = Math.min(between, LONGEST_REST_MS);
     for (const source of sources) {
@@ -90,9 +90,11 @@ export class Scheduler implements Service {
     return Math.max(restMs, SHORTEST_REST_MS);
   }
 
-  #tell(leads: boolean): void {
+  #setLeads(leads: boolean): void {
     if (leads !== this.#leads) {
-      this.#log.info(leads ? "This scheduler leads now" : "Another scheduler leads now");
+      this.#log.info(
+        leads ? "This scheduler is the leader now" : "Another scheduler is the leader now",
+      );
     }
     this.#leads = leads;
   }

@@ -1,4 +1,4 @@
-/** Ticks: which are due, and what each of them sends. Pure. */
+/** Ticks: which are due, and the message of each. Pure functions. */
 import { createHash } from "node:crypto";
 import { checkHeaders } from "../shared/broker/header_limit.ts";
 import type { OutboxEntry } from "../shared/outbox/outbox.ts";
@@ -8,17 +8,17 @@ import type { PendingTask } from "../shared/results/result.ts";
 import { MISSED_AFTER, MISSED_LIMIT, type MissedPolicy } from "../shared/schedules/schedule.ts";
 import { missed, type Next } from "../shared/schedules/timing.ts";
 
-/** What a schedule is to do now. */
+/** The ticks to send now. */
 export interface Plan {
-  /** Due times to send for, the oldest first. */
+  /** Due times to send, oldest first. */
   readonly times: readonly Date[];
-  /** Every tick up to here has been dealt with. */
+  /** All ticks up to this time are done. */
   readonly after: Date;
-  /** The next tick; `undefined` when there will be none. */
+  /** Time of the next tick; `undefined` if there is none. */
   readonly next: Date | undefined;
 }
 
-/** Decides what becomes of all that fell due since `after`.
+/** Decides which of the ticks since `after` to send.
  *
  * @example
  * ```ts
@@ -43,7 +43,7 @@ export function planTicks(
   return { times: policy === "skip" && late ? [] : due, after: newest, next: next(newest) };
 }
 
-/** The id of a tick's task: a UUIDv7 of its due time, the same in every scheduler and at every attempt.
+/** The id of a tick's task: a UUIDv7 of its due time, the same in every process and for every attempt.
  *
  * @example
  * ```ts
@@ -65,18 +65,18 @@ export function tickId(schedule: string, dueAt: Date): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-/** A tick, ready to be stored. */
+/** A tick that is ready to be stored. */
 export interface Tick {
   readonly dueAt: Date;
   readonly entry: OutboxEntry;
-  /** The PENDING record; absent when the task keeps none. */
+  /** The PENDING record; absent if the task keeps no record. */
   readonly pending?: PendingTask;
 }
 
-/** Makes the message of one tick.
+/** Creates the message of one tick.
  *
- * @param schedule what its ids are made of
- * @throws {InvalidInput} when a Python worker would die of the message or lose it, or it could never be sent */
+ * @param schedule the schedule's key, from which ids are derived
+ * @throws {InvalidInput} when a Python worker would crash on the message or lose it, or the broker could never accept it */
 export function tickOf(
   schedule: string,
   { signature, ignoreResult }: Submission,

@@ -1,46 +1,19 @@
 /** `cli.ts secrets`: the Secrets that the manifests of infra/k8s mount. */
 import { closest } from "../../shared/text/closest.ts";
-import { brokerUsers } from "../rabbitmq/users.ts";
 import { DEFAULT_VHOST } from "../rabbitmq/render.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
 import type { Command, Given } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { readSecretFolder, writeSecretFolder } from "../secrets/secret_folder.ts";
-
-/** Broker users that are made: those of Celeriac itself. */
-const BROKER_ROLES = ["admin", "api", "worker", "beat", "dead", "monitor", "keda"] as const;
-/** Logins of the database; `postgres` is the superuser of the component for development. */
-const DATABASE_ROLES = ["postgres", "migrate", "api", "worker", "beat"] as const;
-/** What `--rotate` takes beside roles. */
-const TOKEN = "token";
-
-/** Bytes of a password. In hexadecimal, as URLs of every client take it. */
-const PASSWORD_BYTES = 24;
-
-/** Where the servers are, as pods reach them. */
-export interface Servers {
-  readonly broker: string;
-  readonly management: string;
-  readonly database: string;
-}
-
-/** What to write. */
-export interface SecretOptions extends Servers {
-  readonly namespace: string;
-  /** Certificate of the authority that the servers' own certificates are from, PEM; default: those that Deno knows. */
-  readonly ca?: string;
-  /** Secret and key -> the value that stays. */
-  readonly kept?: ReadonlyMap<string, string>;
-}
-
-/** A Secret as the API server takes it. */
-export interface SecretManifest {
-  readonly apiVersion: "v1";
-  readonly kind: "Secret";
-  readonly metadata: { name: string; namespace: string; labels: Record<string, string> };
-  readonly type: "Opaque";
-  readonly stringData: Readonly<Record<string, string>>;
-}
+import {
+  BROKER_ROLES,
+  DATABASE_ROLES,
+  presentSecrets,
+  secretManifests,
+  type SecretOptions,
+  type Servers,
+  TOKEN,
+} from "../secrets/secret_manifests.ts";
 
 /** Prints Secrets for `kubectl create -f -`. */
 export const secrets: Command = {
@@ -153,62 +126,6 @@ function addresses(present: ReadonlyMap<string, string>): Partial<Servers> {
   );
 }
 
-/** All Secrets. Each process gets its own, with nothing that another one needs. */
-export function secretManifests(
-  { namespace, kept, ca, ...servers }: SecretOptions,
-): SecretManifest[] {
-  const value = (secret: string, key: string) => kept?.get(`${secret}/${key}`) ?? password();
-  const broker = Object.fromEntries(
-    BROKER_ROLES.map((role) => [role, value("celeriac-broker", role)]),
-  );
-  const database = Object.fromEntries(
-    DATABASE_ROLES.map((role) => [role, value("celeriac-postgres", role)]),
-  );
-  const userOf = (role: string) => brokerUsers().find((user) => user.role === role)!.name;
-  const amqp = (role: string) => signed(servers.broker, userOf(role), broker[role]!);
-  const postgres = (role: string) => signed(servers.database, `app_${role}`, database[role]!);
-  const manifest = (name: string, stringData: Record<string, string>): SecretManifest => ({
-    apiVersion: "v1",
-    kind: "Secret",
-    metadata: { name, namespace, labels: { "app.kubernetes.io/part-of": "celeriac" } },
-    type: "Opaque",
-    stringData,
-  });
-  const authority = ca ?? kept?.get("celeriac-api/ca.crt");
-  const trusted = authority === undefined ? {} : { "ca.crt": authority };
-  return [
-    manifest("celeriac-api", {
-      ...trusted,
-      "amqp-url": amqp("api"),
-      "database-url": postgres("api"),
-      token: value("celeriac-api", TOKEN),
-    }),
-    manifest("celeriac-worker", {
-      ...trusted,
-      "amqp-url": amqp("worker"),
-      "database-url": postgres("worker"),
-    }),
-    manifest("celeriac-beat", {
-      ...trusted,
-      "amqp-url": amqp("beat"),
-      "database-url": postgres("beat"),
-    }),
-    manifest("celeriac-migrate", { ...trusted, "database-url": postgres("migrate") }),
-    manifest("celeriac-broker", {
-      ...trusted,
-      ...broker,
-      "management-url": signed(servers.management, userOf("admin"), broker.admin!),
-      "erlang-cookie": value("celeriac-broker", "erlang-cookie"),
-    }),
-    manifest("celeriac-postgres", database),
-    manifest("celeriac-keda", {
-      host: servers.management,
-      username: userOf("keda"),
-      password: broker.keda!,
-    }),
-  ];
-}
-
 /** Makes the files of a folder, or changes some of those that are there. */
 async function writeFolder(folder: string, own: Given["own"]): Promise<void> {
   const { rotate } = own;
@@ -244,37 +161,6 @@ function keptBut(names: string, present: ReadonlyMap<string, string>): Map<strin
   return new Map([...present].filter(([key]) => !rotated.includes(key.split("/")[1]!)));
 }
 
-/** What `kubectl get secret -o json` prints: the namespace, and secret and key -> value.
- *
- * @throws {ConfigurationError} when it is something else */
-export function presentSecrets(
-  text: string,
-): { namespace: string; values: Map<string, string> } {
-  try {
-    const { items } = JSON.parse(text) as {
-      items: { metadata: { name: string; namespace: string }; data?: Record<string, string> }[];
-    };
-    const ours = items.filter(({ metadata }) => metadata.name.startsWith("celeriac-"));
-    const values = ours.flatMap(({ metadata, data = {} }) =>
-      Object.entries(data).map(([key, base64]): [string, string] => [
-        `${metadata.name}/${key}`,
-        new TextDecoder().decode(Uint8Array.fromBase64(base64)),
-      ])
-    );
-    if (values.length > 0) {
-      return { namespace: ours[0]!.metadata.namespace, values: new Map(values) };
-    }
-  } catch (cause) {
-    throw new ConfigurationError(
-      `Cannot read the present Secrets because the input is no list of them: pipe \`kubectl get secret -o json\` in`,
-      { cause },
-    );
-  }
-  throw new ConfigurationError(
-    "Cannot rotate because there is no Secret named celeriac-... in what was read: make them with `deno task -q secrets | kubectl create -f -`",
-  );
-}
-
 function address(flag: string, text: string, protocol: RegExp): string {
   const url = URL.parse(text);
   if (!url || !protocol.test(url.protocol) || url.hostname === "") {
@@ -288,12 +174,4 @@ function address(flag: string, text: string, protocol: RegExp): string {
     );
   }
   return text;
-}
-
-function signed(base: string, user: string, secret: string): string {
-  return base.replace("://", `://${user}:${secret}@`);
-}
-
-function password(): string {
-  return crypto.getRandomValues(new Uint8Array(PASSWORD_BYTES)).toHex();
 }

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { ConfigurationError } from "../../shared/errors.ts";
-import type { SecretManifest } from "../commands/secrets.ts";
+import type { SecretManifest } from "./secret_manifests.ts";
 
 /** Secret and key -> value, of all files in a folder; nothing where there is no such folder. */
 export async function readSecretFolder(folder: string): Promise<Map<string, string>> {

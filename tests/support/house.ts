@@ -1,4 +1,5 @@
 /** A worker, a publisher and a relay in this process, on servers of their own. */
+import { newId } from "../../shared/results/uuid_time.ts";
 import { AmqpBroker } from "../../shared/broker/amqp/broker.ts";
 import type { Delivery } from "../../shared/broker/broker.ts";
 import type { SignatureOptions } from "../../shared/celery/signature.ts";
@@ -110,7 +111,7 @@ export async function house(
     async submit(task, kwargs, { args = [], ...options } = {}) {
       const queue: string | undefined = options.queue ?? registry.get(task)?.queue;
       if (queue === undefined) throw new TypeError(`task ${task} has no queue`);
-      const taskId = options.taskId ?? crypto.randomUUID();
+      const taskId = options.taskId ?? newId(new Date());
       await publisher.submit({ task, args, kwargs, options: { ...options, taskId, queue } });
       return taskId;
     },

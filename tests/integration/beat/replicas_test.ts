@@ -91,7 +91,7 @@ Deno.test("Beat takes over from a leader that is frozen, which sends nothing whe
   await eventually("the take-over", async () => (await house.leader()) !== frozen, { within: 60 });
   await more(house, 3);
   frozen.kill("SIGCONT");
-  await frozen.said(/Another scheduler leads now/);
+  await frozen.said(/Another scheduler is the leader now/);
   await more(house, 3);
   await assertUnbroken(house);
 });

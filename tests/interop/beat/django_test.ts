@@ -78,7 +78,7 @@ Deno.test("rows of django-celery-beat (c57) fire once with two schedulers of our
   }
   const leader = await eventually(
     "a leader",
-    () => beats.find(({ output }) => output.includes("This scheduler leads now")),
+    () => beats.find(({ output }) => output.includes("This scheduler is the leader now")),
     PATIENCE,
   );
   const made = await report(shop);
@@ -145,15 +145,15 @@ Deno.test("rows of django-celery-beat (c57) fire once with two schedulers of our
   await test.step("rows that cannot be scheduled are named, each with its reason", () => {
     assertMatch(
       said,
-      /'at sunset' .* is left out: Cannot follow the sun \(sunset\).*give it a crontab/,
+      /'at sunset' .* is skipped: Cannot schedule the solar event 'sunset'.*use a crontab/,
     );
     assertMatch(
       said,
-      /'not json' .* is left out: Cannot send it because its args are not a JSON list/,
+      /'not json' .* is skipped: Cannot send the task because its args are not a JSON list/,
     );
     assertMatch(
       said,
-      /'too often' .* is left out: Cannot use interval 0\.000005 because it is not 1 to/,
+      /'too often' .* is skipped: Cannot use interval 0\.000005 because it is not 1 to/,
     );
   });
 

@@ -73,7 +73,7 @@ Deno.test("planRow() switches off what has run once, or expired", () => {
 });
 
 Deno.test("planRow() says why a row cannot be scheduled", () => {
-  assertThrows(() => planRow(row({ solar: "sunset" }), at(0)), InvalidInput, "give it a crontab");
+  assertThrows(() => planRow(row({ solar: "sunset" }), at(0)), InvalidInput, "use a crontab");
   assertThrows(() => planRow(row({ period: "microseconds" }), at(0)), InvalidInput, "0.00001");
   assertThrows(() => planRow(row({ period: "weeks" }), at(0)), InvalidInput, "NaN");
 });

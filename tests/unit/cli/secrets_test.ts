@@ -5,7 +5,7 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import { presentSecrets, secretManifests } from "../../../cli/commands/secrets.ts";
+import { presentSecrets, secretManifests } from "../../../cli/secrets/secret_manifests.ts";
 import { readSecretFolder } from "../../../cli/secrets/secret_folder.ts";
 import { ConfigurationError } from "../../../shared/errors.ts";
 import { run } from "../../support/process.ts";

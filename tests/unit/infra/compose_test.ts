@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { parse } from "yaml";
-import { secretManifests } from "../../../cli/commands/secrets.ts";
+import { secretManifests } from "../../../cli/secrets/secret_manifests.ts";
 import { field, podsOf, readManifests } from "../../support/manifests.ts";
 
 interface Mount {

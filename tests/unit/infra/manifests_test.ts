@@ -3,7 +3,7 @@ import { loadConfig } from "../../../shared/config/config.ts";
 import { BESIDES_HEAP_MB } from "../../../workers/sandbox/pool.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
 import * as sample from "../../../shared/tasks/mod.ts";
-import { secretManifests } from "../../../cli/commands/secrets.ts";
+import { secretManifests } from "../../../cli/secrets/secret_manifests.ts";
 import {
   field,
   type Manifest,

@@ -1,7 +1,7 @@
 import { modulesOf } from "../../../cli/app.ts";
 import { argumentsOf } from "../../../cli/commands/call.ts";
 import { bindRemote } from "../../../cli/remote_control.ts";
-import { presentSecrets } from "../../../cli/commands/secrets.ts";
+import { presentSecrets } from "../../../cli/secrets/secret_manifests.ts";
 import { checkVariables } from "../../../cli/variables.ts";
 import { numericFlags, refuseArguments, subcommandOf } from "../../../cli/terminal/arguments.ts";
 import { parseAmqpUrl } from "../../../shared/broker/amqp/address.ts";
