@@ -9,13 +9,13 @@ const accumulate = defineTask({
   input: z.object({ results: z.array(z.unknown()), index: z.int().nullable().default(null) }),
 });
 
-/** As the body of a chord it is given the list of results; `index` 0 means the list itself, its first argument. */
+/** As the body of a chord it receives the list of results. `index` 0 selects its first argument, which is that list. */
 const accumulateHandler = handle(
   accumulate,
   ({ results, index }) => index === null ? [results] : results,
 );
 
-/** The handler of a task that every worker knows. */
+/** The handler of a built-in task. */
 export function builtin(name: string): Handler | undefined {
   return name === ACCUMULATE ? accumulateHandler as unknown as Handler : undefined;
 }

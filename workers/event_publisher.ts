@@ -1,22 +1,22 @@
-/** Tells the world what happens to tasks, on Celery's event exchange, many in one message. */
+/** Publishes task events to Celery's event exchange, many in one message. */
 import type { Broker } from "../shared/broker/broker.ts";
 import { encodeEvents, type EventNode, type TimedEvent } from "../shared/celery/event.ts";
 import { Unroutable } from "../shared/errors.ts";
 import type { TaskEvent } from "../shared/telemetry/events.ts";
 import type { Service } from "../shared/runtime/service.ts";
 
-/** How long an event may wait for gate: a waiting caller is woken this much later. */
+/** Milliseconds that an event waits for others. A client that waits for the event receives it this much later. */
 const GATHER_MS = 20;
 /** Events in one message at most. */
 const BATCH_MAX = 500;
 
-/** How long to say nothing when nobody listens: as long as a listener may miss what goes on when it comes. */
+/** Milliseconds without publishing after a message reached no listener. A new listener misses events for at most this time. */
 const QUIET_MS = 1000;
 
-/** Publishes events while somebody listens; those that the broker does not take are lost, as events are best effort everywhere in Celery.
+/** Publishes events while there are listeners. Events that the broker does not accept are lost, because events are best effort in Celery.
  *
- * Telling nobody would cost the broker as much as all the tasks do: a message that finds no queue comes back (`mandatory`), and
- * silence follows until the next try. */
+ * Publishing events that nobody receives would cost the broker as much as the tasks. A message without a queue is returned (`mandatory`);
+ * the publisher then pauses before the next try. */
 export class EventPublisher implements Service {
   readonly #broker: Pick<Broker, "publish">;
   readonly #node: EventNode;
@@ -26,7 +26,7 @@ export class EventPublisher implements Service {
   /** Milliseconds since the epoch. */
   #quietUntil = 0;
 
-  /** Whether it says anything at all: Celery's remote control may change it. */
+  /** Whether events are published. Celery's remote control can change it. */
   enabled: boolean;
 
   constructor(
@@ -41,7 +41,7 @@ export class EventPublisher implements Service {
     this.enabled = enabled;
   }
 
-  /** Listens to {@linkcode Events}. */
+  /** Listener of {@linkcode Events}. */
   readonly publish = (event: TaskEvent): void => {
     if (!this.enabled) return;
     if (performance.now() < this.#quietUntil) return;

@@ -9,32 +9,32 @@ import type { Replacement } from "./running/replacement.ts";
 
 const HANDLER = Symbol.for("celeriac.handler");
 
-/** What a handler may return: the result, or what `context.complete()` or `context.replace()` gave; or a promise of either. */
+/** Return value of a handler: the result, the value of `context.complete()` or `context.replace()`, or a promise of one of them. */
 export type Answer<Output extends z.ZodType> =
   | z.input<Output>
   | Completion<z.input<Output>>
   | Replacement
   | Promise<z.input<Output> | Completion<z.input<Output>> | Replacement>;
 
-/** A contract and the function that fulfils it. */
+/** A contract and the function that implements it. */
 export interface Handler<
   Input extends z.ZodObject = z.ZodObject,
   Output extends z.ZodType = z.ZodType,
   Returned = Answer<Output>,
 > {
-  /** What it fulfils. */
+  /** The implemented contract. */
   readonly contract: TaskContract<Input, Output>;
-  /** Runs one attempt on input that the contract's schema has parsed. */
+  /** Runs one attempt with input that the contract's schema has parsed. */
   run(
     input: z.output<Input>,
     context: Context,
   ): Returned;
 }
 
-/** Ties a function to a contract.
+/** Implements a contract with a function.
  *
- * The function gets what the contract's input schema gives, and returns what its output schema takes, or a promise of it.
- * It fails by throwing; {@linkcode Retry} and {@linkcode Reject} choose what follows.
+ * The function receives the parsed input and returns a value for the output schema, or a promise of it.
+ * An attempt fails if the function throws. Throw {@linkcode Retry}, {@linkcode Reject} or {@linkcode Ignore} to choose the outcome.
  *
  * @example
  * ```ts
@@ -71,16 +71,16 @@ export function handle<
   return Object.freeze({ contract, run: fn, [HANDLER]: true });
 }
 
-/** Whether a value, of whatever copy of this package, is a handler. */
+/** Whether a value is a handler, from any copy of this package. */
 export function isHandler(value: unknown): value is Handler {
   return typeof value === "object" && value !== null && HANDLER in value;
 }
 
-/** The handlers of one app, by the name of their task. */
+/** The handlers of one app, by task name. */
 export class Handlers {
   readonly #handlers = new Map<string, Handler>();
 
-  /** @throws {ConfigurationError} when two handlers are for one task */
+  /** @throws {ConfigurationError} if two handlers implement one task */
   constructor(handlers: Iterable<Handler>) {
     for (const handler of handlers) {
       const { name } = handler.contract;
@@ -95,9 +95,9 @@ export class Handlers {
     }
   }
 
-  /** Collects every handler that a module exports, alone or in an array.
+  /** Collects all handlers that a module exports, directly or in an array.
    *
-   * @throws {ConfigurationError} when there is none, when two are for one task, or when one is for a contract that is not registered */
+   * @throws {ConfigurationError} if there is none, if two implement one task, or if the contract of one is not registered */
   static fromModule(
     exports: Record<string, unknown>,
     specifier: string,

@@ -1,4 +1,4 @@
-/** Puts a worker together: messages in, outcomes out. */
+/** Composes a worker. */
 import { DatabaseClock } from "../shared/database/database_clock.ts";
 import type { AmqpAddress } from "../shared/broker/amqp/address.ts";
 import type { Broker } from "../shared/broker/broker.ts";
@@ -59,27 +59,27 @@ import { Watchdog } from "./running/watchdog.ts";
 import { Worker } from "./worker.ts";
 import { WorkerLease } from "./worker_lease.ts";
 
-/** Milliseconds between two looks at the consumers. */
+/** Milliseconds between two checks of the consumers. */
 const LOOK_MS = 100;
 
-/** What the composition is given; the caller starts and stops broker and database. */
+/** Parts that the caller provides. It also starts and stops the broker and the database. */
 export interface WorkerParts {
   readonly config: Config;
   readonly registry: Registry;
   readonly handlers: Handlers;
-  /** Modules that a child process loads. */
+  /** URLs of the modules that child processes load. */
   readonly modules: { readonly contracts: string; readonly handlers: string };
   readonly broker: Broker;
-  /** Where the broker is, for those who ask the worker; absent when it is in this process. */
+  /** Addresses of the broker, for inspection commands; absent if the broker runs in this process. */
   readonly addresses?: readonly AmqpAddress[];
   readonly database: Database;
-  /** Where a line is written when a task is received and when it ends; default nowhere. */
+  /** Receives a line when a task is received and when it ends. Default: none. */
   readonly log?: Log;
 }
 
-/** A worker as a service, with everything it needs but broker and database. */
+/** A worker process: the worker and its supporting services. */
 export class WorkerProcess implements Service {
-  /** Its node name, never the same twice. */
+  /** Unique node name. */
   readonly node: string;
   readonly queues: readonly string[];
   readonly #parts: WorkerParts;
@@ -232,7 +232,7 @@ export class WorkerProcess implements Service {
     this.#metrics.watchWorker(this.#worker, runner, leases);
   }
 
-  /** Resolves when every queue is consumed: waits for servers that are away, for queues and for the database's migrations. */
+  /** Resolves when every queue is consumed. Waits for unavailable servers, for missing queues and for the database's migrations. */
   async start(): Promise<void> {
     warnAtStart({ ...this.#parts, queues: this.queues });
     if (!await migrated(this.#parts.database, this.#stopped.signal)) return;
@@ -241,7 +241,7 @@ export class WorkerProcess implements Service {
     await this.#heartbeat.start();
   }
 
-  /** Resolves when all queues are consumed; with `false` when it stops before that. */
+  /** Resolves when all queues are consumed; `false` if the worker stops before that. */
   async consuming(): Promise<boolean> {
     while (!this.#stopped.signal.aborted) {
       if (consumerReadiness(this.#worker).ok) return true;
@@ -250,12 +250,12 @@ export class WorkerProcess implements Service {
     return false;
   }
 
-  /** Resolves when remote control asks this worker to shut down. */
+  /** Resolves when a remote control command requests shutdown. */
   get askedToStop(): Promise<void> {
     return this.#shutDown.promise;
   }
 
-  /** Drains: running handlers finish within the grace, the rest goes back. */
+  /** Drains the worker: running handlers may finish within the grace period; all other deliveries are given back. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#worker.stop();
@@ -263,7 +263,7 @@ export class WorkerProcess implements Service {
     await this.#heartbeat.stop();
   }
 
-  /** Cuts the drain short. */
+  /** Ends the grace period now. */
   hurry(): void {
     this.#worker.hurry();
   }
@@ -272,7 +272,7 @@ export class WorkerProcess implements Service {
     await this.stop();
   }
 
-  /** Routes of its health. */
+  /** Routes for health checks and metrics. */
   health(): ReturnType<typeof healthRoutes> {
     const { config, broker, database } = this.#parts;
     return healthRoutes({

@@ -1,4 +1,4 @@
-/** The node name of a worker that is given none. */
+/** Default node names. */
 
 /** `celeriac@HOST-RANDOM`: the first label of the host name, and 8 hexadecimal digits. */
 export function nodeName(): string {

@@ -1,19 +1,20 @@
-/** How many deliveries a consumer takes: as many as keep its places busy, and no more, so that the backlog is shared among workers. */
+/** Computes the prefetch of a consumer: enough to keep its slots busy, and no more, so that the workers share the backlog. */
 import { MAX_PREFETCH } from "../shared/broker/errors.ts";
 import type { TaskContract } from "../shared/contracts/task.ts";
 import type { Semaphore } from "./running/semaphore.ts";
 
-/** Seconds from a delivery's answer to the next delivery, with the commit of a record between: what lies ready bridges it. */
+/** Seconds from an acknowledgement to the next delivery, including the commit of a record. Prefetched deliveries bridge this time. */
 const ROUND_TRIP = 0.05;
-/** Weight of the latest run in the mean. */
+/** Weight of the latest run in the mean duration. */
 const LATEST = 1 / 8;
-/** A consumer is replaced where its prefetch has become so many times too large or too small. */
+/** A consumer is replaced if its prefetch is too large or too small by this factor. */
 const OUTDATED = 2;
 
-/** The prefetch for so many places.
+/** Computes the prefetch for a number of slots.
  *
- * @param mean seconds that a run takes
- * @param factor deliveries for each place at most (`CELERIAC_PREFETCH_FACTOR`)
+ * @param places number of slots
+ * @param mean mean duration of a run, seconds
+ * @param factor most deliveries for each slot (`CELERIAC_PREFETCH_FACTOR`)
  *
  * @example
  * ```ts
@@ -31,18 +32,18 @@ export function prefetchFor(places: number, mean: number, factor: number): numbe
   return Math.min(most, Math.max(places + 1, Math.ceil(places * (1 + ROUND_TRIP / mean))));
 }
 
-/** What the prefetch is computed from. */
+/** Options of {@linkcode Prefetch}. */
 export interface PrefetchOptions {
   /** Tasks of a queue that this worker runs. */
   tasks(queue: string): readonly TaskContract[];
-  /** Places for runs of a contract; the same object for all that share them. */
+  /** Slots for runs of a contract; the same object for all contracts that share slots. */
   slots(contract: TaskContract): Pick<Semaphore, "size">;
-  /** Places for inline runs. */
+  /** Slots for inline runs. */
   readonly inline: Pick<Semaphore, "size">;
   readonly factor: number;
 }
 
-/** The prefetch of each queue. It follows the mean duration of the runs. */
+/** The prefetch of each queue. It depends on the mean duration of the runs. */
 export class Prefetch {
   readonly #options: PrefetchOptions;
   /** Mean seconds of a run, by queue. */
@@ -53,14 +54,14 @@ export class Prefetch {
     this.#options = options;
   }
 
-  /** Notes that a run has ended. */
+  /** Records the duration of a run. */
   ran(queue: string, { run }: Pick<TaskContract, "run">, seconds: number): void {
     const means = run === "process" ? this.#process : this.#inline;
     const before = means.get(queue);
     means.set(queue, before === undefined ? seconds : before + (seconds - before) * LATEST);
   }
 
-  /** Deliveries in hand at most. Until they have run, inline tasks count as fast, and tasks in child processes as slow. */
+  /** Prefetch of a queue. Before their first run, inline tasks count as fast, and tasks in child processes as slow. */
   of(queue: string): number {
     const { tasks, slots, inline, factor } = this.#options;
     const contracts = tasks(queue);
@@ -69,12 +70,12 @@ export class Prefetch {
     if (pools.size === 0) return prefetchFor(inline.size, this.#inline.get(queue) ?? 0, factor);
     const children = [...pools].reduce((sum, { size }) => sum + size, 0);
     const slow = prefetchFor(children, this.#process.get(queue) ?? Infinity, factor);
-    // Tasks that wait for a child shall leave room for inline ones behind them.
+    // Tasks that wait for a child process must not block the inline tasks behind them.
     const fast = hasInline ? prefetchFor(inline.size, 0, factor) : 0;
     return Math.min(MAX_PREFETCH, fast + slow);
   }
 
-  /** Whether a consumer with this prefetch is to be replaced. */
+  /** Whether a consumer with this prefetch must be replaced. */
   isOutdated(queue: string, prefetch: number): boolean {
     const now = this.of(queue);
     return now >= prefetch * OUTDATED || prefetch >= now * OUTDATED;

@@ -1,9 +1,9 @@
-/** Tells of the tasks that this worker sends. */
+/** `task-sent` events for tasks that this worker publishes. */
 import type { HeaderValue, Message } from "../shared/broker/message.ts";
 import type { Events, TaskEvent } from "../shared/telemetry/events.ts";
 import { Publisher, type PublisherOptions } from "../shared/outbox/publisher.ts";
 
-/** A publisher that emits `task-sent` for each message that is durable. */
+/** Creates a publisher that emits `task-sent` for each durable message. */
 export function publisherWithEvents(
   { events, ...options }: Omit<PublisherOptions, "sent"> & { events: Events },
 ): Publisher {
@@ -13,9 +13,9 @@ export function publisherWithEvents(
   });
 }
 
-/** Celery's `task-sent` of a message.
+/** Celery's `task-sent` event of a message.
  *
- * @param queue that it goes to */
+ * @param queue destination of the message */
 export function taskSentEvent(
   { headers, exchange, routingKey }: Message,
   queue: string,

@@ -4,20 +4,22 @@ import type { Registry } from "../shared/contracts/registry.ts";
 import type { Config } from "../shared/config/settings.ts";
 import type { Handlers } from "./handlers.ts";
 
-/** What the warnings are about. */
+/** The worker that starts. */
 export interface StartingWorker {
   readonly config: Pick<Config, "unknownTaskWait">;
   readonly registry: Registry;
   readonly handlers: Handlers;
-  /** Queues that it consumes. */
+  /** Queues that the worker consumes. */
   readonly queues: readonly string[];
 }
 
-/** Warns of tasks that no permission confines, and of tasks whose queue is consumed but that have no handler. */
+/** Warns about tasks with native code, which permissions cannot restrict, and about tasks without a handler whose queue is consumed. */
 export function warnAtStart({ config, registry, handlers, queues }: StartingWorker): void {
   for (const { name, queue, permissions } of registry) {
     if (permissions.ffi && handlers.get(name)) {
-      logger.warn("Task {name} may run native code (ffi), which no permission confines", { name });
+      logger.warn("Task {name} may run native code (ffi), which permissions cannot restrict", {
+        name,
+      });
     }
     if (queues.includes(queue) && !handlers.get(name)) {
       logger.warn(

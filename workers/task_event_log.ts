@@ -1,12 +1,12 @@
-/** Log lines of a task's life, as Celery's workers print them: received, then how it ended. */
+/** Log lines for task events, as Celery's workers print them: received, then the outcome. */
 import { formatDuration } from "../shared/text/duration.ts";
 import type { EventListener, TaskEvent } from "../shared/telemetry/events.ts";
 import type { Log } from "../shared/telemetry/log.ts";
 
-/** Characters of a result in a log line; the record has it whole. */
+/** Characters of a result in a log line. The record has the full result. */
 const MAX_RESULT = 80;
 
-/** Makes a listener of {@linkcode Events} that logs them as `worker`. */
+/** Creates a listener of {@linkcode Events} that logs them as `worker`. */
 export function logTaskEvents(log: Log): EventListener {
   return (event) => {
     const line = lineOf(event);
@@ -51,13 +51,13 @@ function lineOf(event: TaskEvent): Line | undefined {
       const due = event.until.toISOString();
       switch (event.why) {
         case "unknown": {
-          const message = `is not known to this worker: offered to the others again at ${due}`;
+          const message = `is unknown to this worker: offered to other workers again at ${due}`;
           return ["warning", message, { due }];
         }
         case "duplicate":
-          return ["info", `is in flight already: this copy is read again at ${due}`, { due }];
+          return ["info", `is already in flight: this copy is sent again at ${due}`, { due }];
         case "parked":
-          return ["info", `has waited here for long: sent again at ${due}`, { due }];
+          return ["info", `waited too long in this worker: sent again at ${due}`, { due }];
         case "early":
           return ["info", `stored until it is due at ${due}`, { due }];
       }
@@ -96,13 +96,13 @@ function shortened(result: string): string {
   return result.length <= MAX_RESULT ? result : `${result.slice(0, MAX_RESULT)}...`;
 }
 
-/** Celery's class for a hard time limit bears the seconds only. */
+/** Celery's exception for a hard time limit contains only the seconds. */
 function worded(exception: string): string {
   const [, seconds] = /^TimeLimitExceeded\(([\d.]+)\)$/.exec(exception) ?? [];
   return seconds === undefined ? exception : `TimeLimitExceeded: it took more than ${seconds} s`;
 }
 
-/** The stack below the message: its first line repeats the message. */
+/** The frames of a stack, without its first line, which repeats the message. */
 function frames(traceback: string | null): string {
   const first = traceback?.indexOf("\n    at ") ?? -1;
   return first < 0 ? "" : traceback!.slice(first).replaceAll("\n    ", "\n");

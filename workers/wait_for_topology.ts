@@ -7,15 +7,15 @@ import type { Declaration } from "../shared/broker/declaration.ts";
 import { TopologyMissing } from "../shared/errors.ts";
 import { pause } from "../shared/runtime/waits.ts";
 
-/** Milliseconds between two looks. */
-const LOOK_MS = 1000;
+/** Milliseconds between two checks. */
+const CHECK_MS = 1000;
 
 const logger = getLogger(["celeriac", "worker"]);
 
-/** Resolves with `true` when all is there, or was made: a broker may get its definitions after its first connections. With `false` when
- * the signal came first.
+/** Waits until all queues and exchanges exist or have been declared. A broker may import its definitions after its first connections.
  *
- * @param onMissing hears what is missing, and `undefined` when nothing is any more */
+ * @param onMissing receives the message that names the missing objects, and `undefined` once none is missing
+ * @returns `false` if the signal aborted first */
 export async function waitForTopology(
   broker: Pick<Broker, "declare">,
   declaration: Declaration,
@@ -33,7 +33,7 @@ export async function waitForTopology(
       last = error.message;
       onMissing(last);
     }
-    await pause(LOOK_MS, signal);
+    await pause(CHECK_MS, signal);
   }
   return false;
 }

@@ -1,4 +1,4 @@
-/** The worker: one consumer a queue, one executor, one settler. */
+/** The worker: one consumer for each queue, one executor, one settler. */
 import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
 import type { Declaration } from "../shared/broker/declaration.ts";
@@ -19,20 +19,20 @@ import type { Runner } from "./running/runner.ts";
 import type { Pools } from "./sandbox/pools.ts";
 import { traceDelivery, traceOutcome } from "./delivery/delivery_tracing.ts";
 
-/** Once handlers are abandoned: time to answer their deliveries before the channels close, which also gives them back. */
+/** Milliseconds to give back the deliveries of abandoned handlers. Afterwards the channels close, which requeues the rest. */
 const SETTLE_MS = 5000;
-/** From one look at the prefetch to the next. */
+/** Milliseconds between two checks of the prefetch. */
 const ADAPT_MS = 2000;
-/** Pause before a delivery goes back that could not be settled, lest it spin. */
+/** Milliseconds before a delivery that could not be settled is given back, to avoid a busy loop. */
 const GIVE_BACK_MS = 1000;
 
-/** What a worker works with. */
+/** Dependencies and limits of a {@linkcode Worker}. */
 export interface WorkerOptions {
   readonly broker: Broker;
-  /** What it needs on the broker: made where it may be, otherwise checked. */
+  /** Queues and exchanges that the worker needs. They are declared if the user has the right, otherwise checked. */
   readonly declaration: Declaration;
   readonly queues: readonly string[];
-  /** Deliveries in hand at most, by queue. */
+  /** Prefetch of each queue. */
   readonly prefetch: Pick<Prefetch, "of" | "isOutdated">;
   readonly executor: Executor;
   readonly runner: Runner;
@@ -42,11 +42,11 @@ export interface WorkerOptions {
   readonly inFlight: Pick<InFlight, "over">;
   readonly rates: { close(): void };
   readonly control: Service;
-  /** Seconds that running handlers get when the worker stops. */
+  /** Seconds for running handlers to finish when the worker stops. */
   readonly grace: number;
 }
 
-/** Why an attempt was abandoned: the reason of its `context.signal`. */
+/** Reason of `context.signal` when the worker stops. */
 class Stopping extends Error {
   override readonly name = "Stopping";
 }
@@ -59,7 +59,7 @@ export class Worker implements Service, WorkerControls {
   #stopping: Promise<void> | undefined;
   #missing: string | undefined;
   #adaptedAt = performance.now();
-  /** Work that has not ended: on deliveries, and on messages that are leased. */
+  /** Unfinished work, including that of leased messages. */
   readonly #working = new Set<Promise<void>>();
   readonly #ending = new AbortController();
   readonly #hurried = Promise.withResolvers<void>();
@@ -72,7 +72,7 @@ export class Worker implements Service, WorkerControls {
     );
   }
 
-  /** Queues that are consumed, or would be if the broker let it. */
+  /** Queues that are consumed, or will be when the broker accepts their consumers. */
   get queues(): string[] {
     return this.#consumers.queues;
   }
@@ -82,12 +82,12 @@ export class Worker implements Service, WorkerControls {
     return this.#consumers.silent;
   }
 
-  /** Queues in which messages wait, of which two consumers that the broker has accepted brought none, one after the other. */
+  /** Queues with pending messages from which two accepted consumers in a row have received none. */
   get stalled(): string[] {
     return this.#consumers.stalled;
   }
 
-  /** Inline handlers at once. */
+  /** Inline handlers that may run at the same time. */
   get concurrency(): number {
     return this.#options.runner.inline.size;
   }
@@ -97,12 +97,12 @@ export class Worker implements Service, WorkerControls {
     return this.#options.pools.size;
   }
 
-  /** Deliveries in hand at most, of all queues. */
+  /** Total prefetch of all queues. */
   get prefetch(): number {
     return this.#consumers.prefetch;
   }
 
-  /** What the broker lacks, and how to mend that, while the worker waits for it. */
+  /** Names the missing queues and exchanges, and a remedy, while the worker waits for them. */
   get missing(): string | undefined {
     return this.#missing;
   }
@@ -111,22 +111,23 @@ export class Worker implements Service, WorkerControls {
     return this.#stopping !== undefined;
   }
 
-  /** Deliveries not answered yet; those of leased messages are. */
+  /** Number of unacknowledged deliveries. Those of leased messages are acknowledged. */
   get unacked(): number {
     return this.#consumers.unacked;
   }
 
-  /** Resolves when every queue is consumed: waits for a broker that is away, and for its queues. */
+  /** Resolves when every queue is consumed. Waits for an unavailable broker and for missing queues. */
   start(): Promise<void> {
     return this.#starting ??= this.#start();
   }
 
-  /** Stops fetching, lets running handlers finish within the grace, settles them and gives the rest back: no attempt is spent. */
+  /** Stops consuming, lets running handlers finish within the grace period, settles them and gives the other deliveries back. Those spend no
+   * attempt. */
   stop(): Promise<void> {
     return this.#stopping ??= this.#stop();
   }
 
-  /** Cuts the grace short: handlers that still run are abandoned and their deliveries given back. */
+  /** Ends the grace period now: running handlers are abandoned and their deliveries given back. */
   hurry(): void {
     this.#hurried.resolve();
   }
@@ -135,10 +136,10 @@ export class Worker implements Service, WorkerControls {
     await this.stop();
   }
 
-  /** Declares a queue where it is missing and consumes it; resolves when the broker has accepted.
+  /** Consumes a queue, and declares it if it is missing. Resolves when the broker has accepted the consumer.
    *
-   * @throws {TopologyMissing} when it is missing and this user may not declare it
-   * @throws the signal's reason; then it is not consumed */
+   * @throws {TopologyMissing} if it is missing and this user may not declare it
+   * @throws the signal's reason; then the queue is not consumed */
   async add(queue: string, { signal, ...options }: AddOptions): Promise<void> {
     if (!this.queues.includes(queue)) {
       await this.#options.broker.declare(consumedDeclaration(queue, options));
@@ -146,17 +147,17 @@ export class Worker implements Service, WorkerControls {
     await this.#consumers.add(queue, { signal });
   }
 
-  /** Stops fetching from a queue; what is in hand is finished. */
+  /** Stops consuming a queue. Deliveries in flight are finished. */
   remove(queue: string): Promise<void> {
     return this.#consumers.remove(queue);
   }
 
-  /** Puts another consumer in the place of each that could take more and has heard nothing for so long. */
+  /** Replaces each consumer that has free prefetch and has received nothing for `quietMs`. */
   renew(quietMs: number, options: { signal: AbortSignal }): Promise<void> {
     return this.#consumers.renew(quietMs, options);
   }
 
-  /** Changes how many handlers run at once, and the prefetch with it: that of a consumer is fixed, so another takes its place. */
+  /** Changes the number of slots and thus the prefetch. Because a consumer's prefetch is fixed, new consumers replace the old ones. */
   resize({ inline, children }: { inline: number; children: number }): Promise<void> {
     const { runner, pools } = this.#options;
     return this.#consumers.replace({
@@ -222,11 +223,11 @@ export class Worker implements Service, WorkerControls {
     try {
       const run = await this.#options.executor.execute(delivery, queue);
       if (run) traceOutcome(run);
-      // nack and never reject: from RabbitMQ 4.3 on it costs the message no delivery.
+      // nack instead of reject: since RabbitMQ 4.3 it does not count as a delivery.
       if (run) await this.#options.settler.settle(run);
       else await this.#giveBack(delivery);
     } catch (error) {
-      logger.error("Delivery from {queue} goes back as it could not be settled: {error}", {
+      logger.error("Giving back a delivery from {queue} because it cannot be settled: {error}", {
         queue,
         error,
       });
@@ -240,7 +241,7 @@ export class Worker implements Service, WorkerControls {
     }
   }
 
-  /** Replaces consumers whose prefetch fits the duration of their tasks no more. */
+  /** Replaces consumers whose prefetch no longer matches the duration of their tasks. */
   #adapt(): void {
     if (this.stopping || performance.now() - this.#adaptedAt < ADAPT_MS) return;
     this.#adaptedAt = performance.now();
@@ -248,7 +249,7 @@ export class Worker implements Service, WorkerControls {
     const isOutdated = (one: Consumer) => prefetch.isOutdated(one.queue, one.prefetch);
     if (!this.#consumers.some(isOutdated)) return;
     this.#consumers.replace({ before() {}, outdated: isOutdated }).catch((error) =>
-      logger.debug("The prefetch stays as it is: {error}", { error })
+      logger.debug("Cannot change the prefetch: {error}", { error })
     );
   }
 

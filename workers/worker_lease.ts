@@ -1,4 +1,4 @@
-/** The worker's lease: a row that says it is alive, so that no other worker takes over the tasks it holds. */
+/** The worker's lease: a row that shows that the worker is alive. While it is renewed, no other worker takes over the tasks it holds. */
 import type { Sql } from "../shared/database/database.ts";
 import { sanitizeText } from "../shared/database/sanitize_text.ts";
 import { Loop } from "../shared/runtime/loop.ts";
@@ -6,16 +6,16 @@ import type { Service } from "../shared/runtime/service.ts";
 import { waitAtMost } from "../shared/runtime/waits.ts";
 import type { Holds } from "./delivery/holds.ts";
 
-/** Seconds without a renewal after which other workers take over the tasks of one that holds them. */
+/** Seconds without renewal after which other workers may take over the tasks that a worker holds. */
 export const LEASE_SECONDS = 10;
 
-/** Three renewals may be late or lost. */
+/** Renewals within the lease time: three may be late or lost. */
 const RENEWALS = 4;
-/** Renewals from one comparison with the table to the next. */
+/** Renewals between two comparisons with the table. */
 const RECONCILE_EVERY = 10;
-/** Milliseconds to the next attempt when a renewal failed: sooner than another worker may conclude anything from it. */
+/** Milliseconds until a failed renewal is retried: well before the lease expires. */
 const RECOVERY_MS = 500;
-/** Milliseconds to delete the row in. Where that fails the lease ends by itself. */
+/** Milliseconds to delete the row. If that fails, the lease expires. */
 const LEAVE_MS = 1000;
 
 const RENEW = "select celeriac.renew_worker($1, $2) as fresh";
@@ -24,11 +24,11 @@ const LEAVE = `
   with freed as (delete from celeriac.holder where node = $1)
   delete from celeriac.worker where node = $1`;
 
-/** What a lease works with. */
+/** Options of a {@linkcode WorkerLease}. */
 export interface WorkerLeaseOptions {
   readonly database: Sql;
   readonly node: string;
-  /** Told to hold its tasks again when the server has forgotten the worker, and to compare from time to time. */
+  /** Restores its rows if the server has lost the lease, and compares them with the table at intervals. */
   readonly holds: Pick<Holds, "restore" | "reconcile">;
   /** Default {@linkcode LEASE_SECONDS}. */
   readonly seconds?: number;
@@ -50,13 +50,13 @@ export class WorkerLease implements Service {
     });
   }
 
-  /** Resolves after the first renewal, which the loop repeats where it fails. */
+  /** Resolves after the first renewal. If it fails, the loop retries it. */
   async start(): Promise<void> {
     await this.#renew().catch(() => {});
     await this.#loop.start();
   }
 
-  /** Ends the lease at once, also of the tasks that are still held. */
+  /** Ends the lease now, including the holds of its tasks. */
   async stop(): Promise<void> {
     await this.#loop.stop();
     const { database, node } = this.#options;

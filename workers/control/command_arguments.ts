@@ -1,7 +1,7 @@
-/** CommandArguments of a control command, read one by one. */
+/** Arguments of a remote control command. */
 import { InvalidInput } from "../../shared/errors.ts";
 
-/** What was given, and what is wrong with it in words. */
+/** Reads and validates arguments. */
 export class CommandArguments {
   readonly #method: string;
   readonly #given: Readonly<Record<string, unknown>>;
@@ -11,36 +11,36 @@ export class CommandArguments {
     this.#given = given;
   }
 
-  /** @throws {InvalidInput} when it is no text */
+  /** @throws {InvalidInput} if it is not a text */
   text(name: string): string {
     const value = this.#given[name];
     if (typeof value === "string" && value !== "") return value;
     throw this.#wrong(name, "a text");
   }
 
-  /** `undefined` when it is absent or empty.
+  /** `undefined` if it is absent or empty.
    *
-   * @throws {InvalidInput} when it is no text */
+   * @throws {InvalidInput} if it is not a text */
   optionalText(name: string): string | undefined {
     return (this.#given[name] ?? "") === "" ? undefined : this.text(name);
   }
 
-  /** One text or many; none when it is absent.
+  /** One text or a list of texts; an empty list if absent.
    *
-   * @throws {InvalidInput} when there is anything else among them */
+   * @throws {InvalidInput} if an item is not a text */
   texts(name: string): string[] {
     const values = [this.#given[name] ?? []].flat();
     if (values.every((value) => typeof value === "string")) return values;
     throw this.#wrong(name, "a text or a list of them");
   }
 
-  /** @param fallback when it is absent
-   * @throws {InvalidInput} when it is no number */
+  /** @param fallback value if it is absent
+   * @throws {InvalidInput} if it is not a number above 0 */
   number(name: string, fallback: number): number {
     return this.optionalNumber(name) ?? fallback;
   }
 
-  /** @throws {InvalidInput} when it is no number above 0 */
+  /** @throws {InvalidInput} if it is not a number above 0 */
   optionalNumber(name: string): number | undefined {
     const value = this.#given[name] ?? undefined;
     if (value === undefined) return undefined;
@@ -48,12 +48,12 @@ export class CommandArguments {
     throw this.#wrong(name, "a number above 0");
   }
 
-  /** Whether something is asked for, in Python's sense: Flower sends 1 for true. */
+  /** Truth value of an argument, as in Python: Flower sends 1 for true. */
   flag(name: string): boolean {
     return Boolean(this.#given[name]);
   }
 
-  /** As it was given. */
+  /** The unvalidated value. */
   raw(name: string): unknown {
     return this.#given[name];
   }

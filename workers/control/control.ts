@@ -20,10 +20,10 @@ import { type Command, type ControlContext, SILENT } from "./control_context.ts"
 import { POOL_COMMANDS } from "./pool_commands.ts";
 import { TASK_COMMANDS } from "./task_commands.ts";
 
-/** CommandArguments of a control queue, as every Celery node declares its own (kombu/pidbox.py). */
+/** Arguments of a control queue, as every Celery node declares them (kombu/pidbox.py). */
 const QUEUE_ARGUMENTS = { "x-message-ttl": 300_000, "x-expires": 10_000 };
 
-/** Names that Celery has given the same commands before. */
+/** Earlier Celery names of the same commands. */
 const ALIASES: ReadonlyMap<string, string> = new Map([
   ["dump_active", "active"],
   ["dump_reserved", "reserved"],
@@ -42,10 +42,10 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
 /** Commands that are not logged: Flower sends `enable_events` every five seconds, each Celery worker `hello` when it starts. */
 const QUIET: ReadonlySet<string> = new Set([...INSPECT_COMMANDS.keys(), "enable_events", "hello"]);
 
-/** Which commands a worker runs: all, those that only read, or none. */
+/** Commands that a worker accepts: all, inspection commands only, or none. */
 export type RemoteControl = "all" | "inspect" | "off";
 
-/** What remote control works with. */
+/** Options of {@linkcode Control}. */
 export interface ControlOptions {
   readonly broker: Broker;
   readonly context: ControlContext;
@@ -69,9 +69,9 @@ export class Control implements Service {
     this.#allowed = allowed;
   }
 
-  /** Resolves once commands are heard, and what other workers know to be revoked is known here too.
+  /** Resolves once commands are received, and the ids that other workers know to be revoked are known here.
    *
-   * @throws {InvalidInput} when another connection holds the node's name */
+   * @throws {InvalidInput} if another connection uses the node name */
   start(): Promise<void> {
     return this.#started ??= this.#start();
   }
@@ -101,7 +101,7 @@ export class Control implements Service {
   }
 
   #hear(message: Message): void {
-    // Every user with a right on the default exchange can publish to a queue by its name.
+    // Every user with write access to the default exchange can publish to a queue by its name.
     if (message.exchange !== CONTROL_EXCHANGE) {
       return logger.warn(
         "Ignored a control message that came through exchange '{exchange}' instead of '{expected}'",
@@ -122,7 +122,7 @@ export class Control implements Service {
     const { name: nodeName, clock } = this.#context;
     const reply = encodeReply(request, { nodeName, value: value ?? null, clock: clock.tick() });
     if (!reply) return;
-    // A missing exchange would close the channel; through any other, the sender would publish with this worker's rights.
+    // A missing exchange would close the channel. Any other exchange would let the sender publish with this worker's rights.
     if (reply.exchange !== REPLY_EXCHANGE) {
       return logger.warn("Did not reply through exchange '{exchange}': expected '{expected}'", {
         exchange: reply.exchange,
@@ -130,7 +130,7 @@ export class Control implements Service {
       });
     }
     await this.#broker.publish(reply, { mandatory: false }).catch((error) =>
-      logger.info("Answer to {method} was not sent: {error}", { ...request, error })
+      logger.info("Cannot send the reply to {method}: {error}", { ...request, error })
     );
   }
 
@@ -156,7 +156,7 @@ function read(message: Message): ControlRequest | undefined {
     return decodeControl(message);
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;
-    logger.warn("Control message was not understood: {error}", { error });
+    logger.warn("Cannot read a control message: {error}", { error });
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-/** What control commands work with, and what they are. */
+/** Types of control commands, and the state that they use. */
 import type { LamportClock } from "../../shared/celery/clock.ts";
 import type { ConsumedQueue } from "../../shared/broker/topology.ts";
 import type { InFlight } from "../delivery/in_flight.ts";
@@ -10,9 +10,9 @@ import type { RateLimits } from "./rate_limits.ts";
 import type { Revocations } from "./revocations.ts";
 import type { TaskCounts } from "./task_counts.ts";
 
-/** One worker, as remote control sees it. */
+/** The worker's state that commands read and change. */
 export interface ControlContext {
-  /** Its name. */
+  /** Node name. */
   readonly name: string;
   readonly clock: LamportClock;
   readonly inFlight: InFlight;
@@ -24,41 +24,41 @@ export interface ControlContext {
   readonly eventPublisher: { enabled: boolean };
   readonly heartbeat: { beat(): void };
   worker(): WorkerControls;
-  /** Ends what runs of a task. @returns whether anything did */
+  /** Ends the running attempts of a task. @returns whether there was one */
   terminate(id: string): boolean;
   readonly outbox: OutboxRevoker;
-  /** Asks the process to stop as SIGTERM does. */
+  /** Requests a shutdown, as SIGTERM does. */
   shutDown(): void;
 }
 
-/** How to consume one more queue. */
+/** Options of a new consumer. */
 export interface AddOptions extends ConsumedQueue {
   readonly signal: AbortSignal;
 }
 
-/** The working side of a worker. */
+/** The operations of a worker that commands use. */
 export interface WorkerControls {
   /** Queues that are consumed. */
   readonly queues: readonly string[];
-  /** Deliveries in hand at most, of all queues. */
+  /** Total prefetch of all queues. */
   readonly prefetch: number;
-  /** Inline handlers at once. */
+  /** Inline handlers that may run at the same time. */
   readonly concurrency: number;
   /** Child processes for each set of permissions. */
   readonly children: number;
-  /** Changes how many handlers run at once, inline and in children, and the prefetch with it. */
+  /** Changes the number of inline slots and child processes, and thus the prefetch. */
   resize(places: { readonly inline: number; readonly children: number }): Promise<void>;
-  /** Declares a queue where it is missing and consumes it; resolves once the broker has accepted. */
+  /** Consumes a queue, and declares it if it is missing. Resolves once the broker has accepted the consumer. */
   add(queue: string, options: AddOptions): Promise<void>;
-  /** Stops fetching from a queue; what is in hand is finished. */
+  /** Stops consuming a queue. Deliveries in flight are finished. */
   remove(queue: string): Promise<void>;
 }
 
-/** A command leaves out its answer by returning this. */
-export const SILENT = Symbol("no answer");
+/** A command that returns this sends no reply. */
+export const SILENT = Symbol("no reply");
 
 /** A command of Celery's remote control.
  *
- * @returns JSON; `undefined` becomes `null`
- * @throws {CeleriacError} whose message becomes the answer `{"error": ...}` */
+ * @returns the reply as JSON; `undefined` becomes `null`
+ * @throws {CeleriacError} its message becomes the reply `{"error": ...}` */
 export type Command = (given: CommandArguments, context: ControlContext) => unknown;

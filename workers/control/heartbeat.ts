@@ -1,26 +1,26 @@
-/** Tells the world that this worker is there, as Celery's watchers want to hear it: `worker-online`, heartbeats, `worker-offline`. */
+/** Celery's worker events: `worker-online`, `worker-heartbeat` and `worker-offline`. */
 import type { Broker } from "../../shared/broker/broker.ts";
 import { workerEvent, type WorkerEventType } from "../../shared/celery/event.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import { VERSION } from "../../shared/version.ts";
 
-/** Seconds between heartbeats. Watchers take a worker for dead after twice as long: time enough for a handler that holds the loop. */
+/** Seconds between heartbeats. Monitors consider a worker dead after twice this time, which tolerates a handler that blocks the event loop. */
 const BEAT_SECONDS = 5;
 
-/** How long a word may wait for a broker that takes nothing. */
-const PATIENCE_MS = 1000;
+/** Milliseconds that an event waits for a blocked broker. */
+const PUBLISH_MS = 1000;
 
-/** What a presence works with. */
+/** Options of a {@linkcode Heartbeat}. */
 export interface HeartbeatOptions {
   readonly broker: Pick<Broker, "publish">;
   readonly node: { readonly hostname: string; readonly pid: number; clock(): number };
-  /** Tasks that run now. */
+  /** Number of running tasks. */
   active(): number;
-  /** Tasks begun since the start. */
+  /** Number of tasks started since the worker's start. */
   processed(): number;
 }
 
-/** The worker's sign of life; lost where the broker does not take it, as all events are. */
+/** Publishes the worker's heartbeat. Events that the broker does not accept are lost. */
 export class Heartbeat implements Service {
   readonly #options: HeartbeatOptions;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -48,7 +48,7 @@ export class Heartbeat implements Service {
     await this.stop();
   }
 
-  /** Sends a heartbeat now: that is how a watcher that has just come finds the workers. */
+  /** Publishes a heartbeat now, for a monitor that has just started. */
   beat(): void {
     this.#saying = this.#say("worker-heartbeat");
   }
@@ -65,21 +65,21 @@ export class Heartbeat implements Service {
       system: SYSTEMS.get(Deno.build.os) ?? Deno.build.os,
     };
     const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), PATIENCE_MS);
+    const timer = setTimeout(() => late.abort(), PUBLISH_MS);
     const message = workerEvent(type, fields, node);
     await broker.publish(message, { mandatory: false, signal: late.signal }).catch(() => {});
     clearTimeout(timer);
   }
 }
 
-/** As `uname -s` has them. */
+/** Names as in `uname -s`. */
 const SYSTEMS: ReadonlyMap<string, string> = new Map([
   ["linux", "Linux"],
   ["darwin", "Darwin"],
   ["windows", "Windows"],
 ]);
 
-/** Of 1, 5 and 15 minutes; none where the permission for it is missing. */
+/** Load averages of 1, 5 and 15 minutes; an empty list without the permission. */
 function loadAverage(): number[] {
   try {
     return Deno.loadavg().map((load) => Math.round(load * 100) / 100);

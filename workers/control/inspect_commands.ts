@@ -1,4 +1,4 @@
-/** Commands that only look: what `celery inspect` and Flower ask (celery/worker/control.py). */
+/** Read-only commands of `celery inspect` and Flower (celery/worker/control.py). */
 import { queueInfo, taskInfo } from "../../shared/celery/inspection.ts";
 import { repr } from "../../shared/celery/repr.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
@@ -7,10 +7,10 @@ import type { InFlightDelivery } from "../delivery/in_flight.ts";
 import type { CommandArguments } from "./command_arguments.ts";
 import type { Command, ControlContext } from "./control_context.ts";
 
-/** Priority that Celery's timer gives what it holds. */
+/** Priority of entries in Celery's timer. */
 const TIMER_PRIORITY = 6;
 
-/** Where a delivery in hand stands. */
+/** State of a delivery in flight. */
 type Standing = "active" | "scheduled" | "reserved";
 
 /** Commands by name. */
@@ -48,7 +48,7 @@ function list(wanted: Standing, context: ControlContext, safe: boolean): unknown
     .map(([, held]) => shown(held, context, safe));
 }
 
-/** What waits here for its time: a task that is due later than in a second waits in the outbox, and is no worker's. */
+/** Tasks that wait in this worker until they are due. A task that is due more than a second later waits in the outbox. */
 function schedule(context: ControlContext): unknown[] {
   return standings(context).filter(([standing]) => standing === "scheduled").map((
     [, held, due],
@@ -72,7 +72,7 @@ function shown(
   return taskInfo(inFlight, { node: name, pid: Deno.pid, safe });
 }
 
-/** Names, each with the attributes that were asked for and that a contract has: `images.thumbnail [rate_limit=10/m]`.
+/** Task names, with the requested attributes that the contract has: `images.thumbnail [rate_limit=10/m]`.
  * Default: the rate limit. */
 function registered(given: CommandArguments, { contracts }: ControlContext): string[] {
   const asked = given.texts("taskinfoitems");
@@ -89,7 +89,7 @@ function registered(given: CommandArguments, { contracts }: ControlContext): str
   }).sort();
 }
 
-/** Attributes of Celery's `Task` that a contract has a value for (celery/app/task.py). */
+/** Attributes of Celery's `Task` that a contract defines (celery/app/task.py). */
 function attributesOf(contract: TaskContract): Record<string, unknown> {
   const { name, queue, rateLimit, timeLimit, retry, ignoreResult } = contract;
   return {

@@ -1,9 +1,9 @@
-/** Contracts with the time limits that remote control has given them. */
+/** Contracts with the limits that remote control has set. */
 import type { Registry } from "../../shared/contracts/registry.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
 import type { TimeLimit } from "../../shared/contracts/task_definition.ts";
 
-/** The app's contracts as this worker keeps them: remote control may change their limits until it restarts. */
+/** The app's contracts in this worker. Remote control can change their limits until the worker restarts. */
 export class LimitedContracts {
   readonly #registry: Registry;
   readonly #changed = new Map<string, TaskContract>();
@@ -16,17 +16,17 @@ export class LimitedContracts {
     return this.#changed.get(name) ?? this.#registry.get(name);
   }
 
-  /** The known name nearest to one that is not known. */
+  /** The known name that is most similar to an unknown one. */
   suggest(name: string): string | undefined {
     return this.#registry.suggest(name);
   }
 
-  /** Changes the limits of attempts to come; what a message says still wins. */
+  /** Changes the time limits of future attempts. The limits of a message still take precedence. */
   setTimeLimit(name: string, timeLimit: TimeLimit): void {
     this.#change(name, (contract) => ({ ...contract, timeLimit: Object.freeze({ ...timeLimit }) }));
   }
 
-  /** Changes what the contract tells of its rate; `RateLimits` gives the turns. */
+  /** Changes the displayed rate limit. `RateLimits` enforces it. */
   setRateLimit(name: string, rateLimit: string | undefined): void {
     this.#change(name, ({ rateLimit: _, ...contract }) => ({
       ...contract,

@@ -1,5 +1,4 @@
-/** What a worker that starts asks its neighbours (celery/worker/consumer/mingle.py): which tasks have been revoked, and what time their
- * clocks tell. */
+/** Requests the revoked ids and logical clocks of other workers when this worker starts (celery/worker/consumer/mingle.py). */
 import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../../shared/broker/broker.ts";
 import { encodeRequest } from "../../shared/celery/control.ts";
@@ -8,32 +7,31 @@ import { BrokerUnavailable, Unroutable } from "../../shared/errors.ts";
 import { inquire } from "../../shared/celery/control_client.ts";
 import type { ControlContext } from "./control_context.ts";
 
-/** How long neighbours may take to answer: as long as Celery gives them. */
-const PATIENCE_MS = 1000;
+/** Milliseconds to wait for replies, as in Celery. */
+const REPLY_MS = 1000;
 
-/** The part of a worker that mingles. */
+/** The worker's state that is exchanged. */
 export type Mingler = Pick<ControlContext, "name" | "clock" | "revocations">;
 
-/** Whether there is anybody to ask. To be found out before this worker itself has an ear on the exchange: while nobody has, a worker
- * need not wait for answers, and no revoke can be missed, as there is nobody who would remember one. */
+/** Whether other workers are running. Call this before this worker binds its own queue to the exchange. Without other workers there are no
+ * replies to wait for, and no revoked ids to miss. */
 export async function hasNeighbours(
   broker: Pick<Broker, "publish">,
   { name, clock }: Mingler,
 ): Promise<boolean> {
-  // Meant for this worker alone: those who hear it leave it aside.
+  // Addressed to this worker, so that other workers ignore it.
   const probe = encodeRequest({ method: "clock", destination: [name], clock: clock.tick() });
   try {
     await broker.publish(probe);
     return true;
   } catch (error) {
     if (error instanceof Unroutable) return false;
-    if (error instanceof BrokerUnavailable) return true; // not known: ask
+    if (error instanceof BrokerUnavailable) return true; // unknown: send the request
     throw error;
   }
 }
 
-/** Asks all, tells them what is revoked here, and takes over what they know. A worker whose neighbours cannot be asked works
- * all the same, as Celery's do. */
+/** Sends the revoked ids of this worker to all others and adds theirs. If the request fails, the worker starts anyway, as in Celery. */
 export async function mingle(
   broker: Pick<Broker, "listen" | "publish">,
   { name, clock, revocations }: Mingler,
@@ -44,11 +42,11 @@ export async function mingle(
     arguments: { from_node: name, revoked: revocations.ids },
     clock: clock.tick(),
   };
-  // The name that Celery gives such a queue: a worker's rights reach no further.
+  // Celery's name for such a queue; a worker has no rights on other names.
   const queue = `${crypto.randomUUID()}.reply.celery.pidbox`;
   try {
     const { [name]: _own, ...answers } = await inquire(broker, question, {
-      timeoutMs: PATIENCE_MS,
+      timeoutMs: REPLY_MS,
       queue,
       signal,
     });
@@ -59,18 +57,18 @@ export async function mingle(
     }
     const count = Object.keys(answers).length;
     if (count > 0) {
-      logger.info("Heard of {count} other workers; {revoked} tasks are revoked", {
+      logger.info("Received replies of {count} other workers; {revoked} tasks are revoked", {
         count,
         revoked: revocations.ids.length,
       });
     }
   } catch (error) {
     if (!(error instanceof BrokerUnavailable)) throw error;
-    logger.warn("Other workers were not asked what is revoked: {error}", { error });
+    logger.warn("Cannot request the revoked tasks of other workers: {error}", { error });
   }
 }
 
-/** Ids that a worker tells of: a list, or before Celery 5.7 an object by id. */
+/** Revoked ids in a reply: a list, or before Celery 5.7 an object by id. */
 export function revokedIds(told: unknown): string[] {
   const ids = Array.isArray(told) ? told : isObject(told) ? Object.keys(told) : [];
   return ids.filter((id) => typeof id === "string");

@@ -1,13 +1,13 @@
-/** Commands that change what a worker consumes and how much at once (celery/worker/control.py). */
+/** Commands that change the worker's queues and concurrency (celery/worker/control.py). */
 import { InvalidInput } from "../../shared/errors.ts";
 import { DEAD_QUEUE } from "../../shared/broker/topology.ts";
 import type { CommandArguments } from "./command_arguments.ts";
 import type { Command, ControlContext, WorkerControls } from "./control_context.ts";
 
-/** How long the broker may take to accept a new consumer. */
+/** Milliseconds for the broker to accept a new consumer. */
 const CONSUME_MS = 5000;
 
-/** As many as the settings allow. */
+/** Limits of the settings. */
 const CONCURRENCY_MAX = 10_000;
 const CHILDREN_MAX = 256;
 
@@ -23,7 +23,7 @@ export const POOL_COMMANDS: ReadonlyMap<string, Command> = new Map<string, Comma
     await resize(worker(), -given.number("n", 1));
     return { ok: "pool will shrink" };
   }],
-  // Errors, as Celery's workers answer that run without autoscaler or with `worker_pool_restarts` off.
+  // Errors, as in Celery without an autoscaler or with `worker_pool_restarts` off.
   ["autoscale", () => {
     throw new InvalidInput(
       "Cannot autoscale because this worker's concurrency is fixed: use pool_grow and pool_shrink, or scale the number of workers",
@@ -68,7 +68,7 @@ async function cancelConsumer(
   return { ok: `no longer consuming from ${queue}` };
 }
 
-/** Like Celery's pool, which is made of processes, both kinds of places grow and shrink by as many; a child of each pool stays. */
+/** Changes inline slots and child processes by the same number. At least one child process of each pool remains. */
 async function resize(worker: WorkerControls, by: number): Promise<void> {
   const inline = worker.concurrency + by;
   if (Number.isInteger(inline) && inline >= 1 && inline <= CONCURRENCY_MAX) {

@@ -1,9 +1,10 @@
-/** Rate limits: so many starts of a task in a time, evenly spaced, in this worker. */
+/** Rate limits: starts of a task per second in this worker, evenly spaced. */
 
-/** A delivery that leaves the line comes back within this time, as its limit may have been raised by then. */
+/** A delivery that leaves the queue comes back within this time, because its limit may have been raised. */
 const LONGEST_AWAY_MS = 60 * 60_000;
 
-/** `true` = it may start; `false` = nothing starts any more; a number = it has left the line, and its turn is in so many milliseconds. */
+/** `true`: the task may start. `false`: the limits are closed. A number: the delivery has left the queue, and its turn is in that many
+ * milliseconds. */
 export type Turn = boolean | number;
 
 /** A delivery that waits for its turn. */
@@ -12,25 +13,25 @@ interface Waiter {
   readonly go: (turn: Turn) => void;
 }
 
-/** One task's limit and those who wait. */
+/** The limit of one task and its waiting deliveries. */
 interface Lane {
   intervalMs: number;
   /** The last turn, milliseconds of `performance.now()`. */
   last: number;
-  /** The last turn of those that have left the line, milliseconds of `performance.now()`. */
+  /** The last turn of the deliveries that left the queue, milliseconds of `performance.now()`. */
   away: number;
   line: Waiter[];
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-/** Gives turns, first come first served. Like Celery's it knows no bursts: after a pause one goes at once, not many. */
+/** Gives turns in FIFO order. As in Celery there are no bursts: after a pause only one task starts at once. */
 export class RateLimits {
   readonly #lanes = new Map<string, Lane>();
   #closed = false;
 
-  /** Sets the limit of a task, also for those who wait already.
+  /** Sets the limit of a task, also for waiting deliveries.
    *
-   * @param perSecond `undefined` = none */
+   * @param perSecond `undefined`: no limit */
   set(name: string, perSecond: number | undefined): void {
     const lane = this.#lanes.get(name);
     if (perSecond === undefined) {
@@ -54,9 +55,9 @@ export class RateLimits {
     }
   }
 
-  /** Whether a task may start now: at once where it may, otherwise when it is its turn.
+  /** Waits for the turn of a task. Returns without a promise if it may start now.
    *
-   * @param waiting its `waitSignal` aborts when it leaves the line; asked for only where it has to wait */
+   * @param waiting its `waitSignal` ends the wait; it is read only if there is a wait */
   turn(
     name: string,
     id: string,
@@ -81,7 +82,7 @@ export class RateLimits {
     });
   }
 
-  /** Lets those of these ids go on out of turn: they will not start. */
+  /** Releases the deliveries of these tasks without a turn, because the tasks will not start. */
   release(ids: ReadonlySet<string>): void {
     for (const lane of this.#lanes.values()) {
       const leaving = lane.line.filter(({ id }) => ids.has(id));
@@ -92,7 +93,7 @@ export class RateLimits {
     }
   }
 
-  /** When the turn of each that waits will come, by id; milliseconds since the epoch. */
+  /** Turn of each waiting task by id, milliseconds since the epoch. */
   get turns(): Map<string, number> {
     const turns = new Map<string, number>();
     const epoch = Date.now() - performance.now();
@@ -102,13 +103,13 @@ export class RateLimits {
     return turns;
   }
 
-  /** Sends all who wait away. */
+  /** Rejects all waiting deliveries. */
   close(): void {
     this.#closed = true;
     for (const lane of this.#lanes.values()) dismiss(lane, false);
   }
 
-  /** Sets the timer for the first in line. */
+  /** Sets the timer for the first waiting delivery. */
   #arm(lane: Lane): void {
     clearTimeout(lane.timer);
     lane.timer = undefined;
@@ -121,7 +122,7 @@ export class RateLimits {
   #next(lane: Lane): void {
     const now = performance.now();
     const [first] = lane.line;
-    // Timers may come a moment early.
+    // Timers may fire slightly early.
     if (first && now >= lane.last + lane.intervalMs) {
       lane.last = now;
       lane.line.shift();
@@ -130,7 +131,7 @@ export class RateLimits {
     this.#arm(lane);
   }
 
-  /** Turns of those that leave are spaced as well, so that they do not all come back at once. */
+  /** Removes a delivery. The turns of removed deliveries are spaced too, so that they do not all come back at once. */
   #leave(lane: Lane, one: Waiter): void {
     const index = lane.line.indexOf(one);
     if (index < 0) return;

@@ -1,7 +1,7 @@
-/** Tasks that are not wanted any more, as far as this worker has heard. */
+/** Revoked tasks that this worker knows of. */
 import type { TaskMessage } from "../../shared/celery/task_message.ts";
 
-/** Ids remembered, as many as Celery remembers (`REVOKES_MAX`); the oldest go first. The record in the store does not forget. */
+/** Ids kept in memory, as many as Celery keeps (`REVOKES_MAX`). The oldest are removed first; the records in the store remain. */
 const REVOKED_MAX = 50_000;
 
 /** Revoked ids, and values of stamps whose tasks are revoked. */
@@ -23,7 +23,7 @@ export class Revocations {
     }
   }
 
-  /** Revokes every task that bears one of these values as a stamp of that name. */
+  /** Revokes every task with one of these values in the stamp of that name. */
   addStamps(name: string, values: readonly unknown[]): void {
     const known = this.#stamps.get(name) ?? new Set();
     this.#stamps.set(name, known);

@@ -1,4 +1,4 @@
-/** Commands that change what a worker does with tasks (celery/worker/control.py). */
+/** Commands that revoke tasks and change their limits and events (celery/worker/control.py). */
 import { InvalidInput } from "../../shared/errors.ts";
 import { repr } from "../../shared/celery/repr.ts";
 import { isObject } from "../../shared/celery/shape.ts";
@@ -22,7 +22,7 @@ export const TASK_COMMANDS: ReadonlyMap<string, Command> = new Map<string, Comma
     context.shutDown();
     return SILENT;
   }],
-  // An election of Celery's gossip: nobody here wants to be elected.
+  // Celery's gossip elects a leader; these workers do not take part.
   ["election", () => SILENT],
 ]);
 
@@ -41,7 +41,7 @@ function terminate(given: CommandArguments, context: ControlContext): unknown {
   return end(ids, context);
 }
 
-/** First the ids are known here: their messages may come back from the outbox at once. */
+/** Adds the ids first, because their messages may return from the outbox at once. */
 function flag(ids: readonly string[], { revocations, rates, outbox }: ControlContext): void {
   revocations.add(ids);
   rates.release(new Set(ids));
@@ -117,7 +117,7 @@ function limitTime(given: CommandArguments, { contracts }: ControlContext): unkn
   return { ok: "time limits set successfully" };
 }
 
-/** Flower shows the words after `error`, Celery's own begin alike. */
+/** The reply for an unknown task. Flower shows the text; Celery's own replies start the same way. */
 function unknownTask(name: string, near: string | undefined): unknown {
   return { error: `unknown task '${name}'${near ? `: did you mean '${near}'?` : ""}` };
 }
@@ -129,7 +129,7 @@ function switchEvents(eventPublisher: ControlContext["eventPublisher"], on: bool
   return { ok: `task events ${word}` };
 }
 
-/** A worker that starts sends the ids that it knows to be revoked, and receives ours. */
+/** A starting worker sends its revoked ids and receives those of this worker. */
 function hello(given: CommandArguments, { name, clock, revocations }: ControlContext): unknown {
   if (given.raw("from_node") === name) return undefined;
   const known = revocations.ids;

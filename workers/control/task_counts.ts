@@ -1,12 +1,12 @@
-/** How many tasks this worker has begun, by name. */
+/** Number of tasks that this worker has started, by name. */
 import type { TaskEvent } from "../../shared/telemetry/events.ts";
 
-/** Counts starts of handlers. */
+/** Counts starts of tasks. */
 export class TaskCounts {
   readonly #started = new Map<string, number>();
   #all = 0;
 
-  /** Listens to {@linkcode Events}. */
+  /** Listener of {@linkcode Events}. */
   readonly observe = (event: TaskEvent): void => {
     if (event.type !== "task-started") return;
     this.#all++;

@@ -21,9 +21,9 @@ export interface WorkerState {
 /** Options of {@linkcode WorkerInfo}. */
 export interface WorkerInfoOptions {
   readonly config: Config;
-  /** Where the broker is; absent when it is in this process. */
+  /** Addresses of the broker; absent if it runs in this process. */
   readonly addresses?: readonly AmqpAddress[];
-  /** Process ids of the children. */
+  /** Process ids of the child processes. */
   children(): readonly number[];
 }
 
@@ -36,7 +36,7 @@ export class WorkerInfo {
     this.#options = options;
   }
 
-  /** Answer to `stats`: Flower's page of a worker needs `total` and `broker`. */
+  /** Reply to `stats`. Flower's page of a worker needs `total` and `broker`. */
   stats({ clock, worker, taskCounts }: WorkerState): Record<string, unknown> {
     const usage = process.resourceUsage();
     return {
@@ -63,7 +63,7 @@ export class WorkerInfo {
     };
   }
 
-  /** Answer to `conf`: the worker's settings, and those of Celery's that have a meaning here. */
+  /** Reply to `conf`: the worker's settings, and the Celery settings that apply. */
   conf({ worker }: WorkerState): Record<string, unknown> {
     const { config } = this.#options;
     const own = settingsOf("worker").filter(([, { secret }]) => !secret).map((
@@ -83,7 +83,7 @@ export class WorkerInfo {
     };
   }
 
-  /** Answer to `report`. */
+  /** Reply to `report`. */
   report({ name, worker, contracts }: WorkerState): string {
     return [
       `software -> celeriac:${VERSION} deno:${Deno.version.deno} typescript:${Deno.version.typescript}`,

@@ -1,4 +1,4 @@
-/** One attempt in a child process, seen from the worker: its limits, and how much of them is used. */
+/** One attempt in a child process, on the worker's side. Enforces its limits. */
 import type { WorkflowNode } from "../../shared/contracts/workflow_builder.ts";
 import { parseJson, stringifyJson } from "../../shared/celery/python_json.ts";
 import {
@@ -17,80 +17,81 @@ import type { Submit } from "../running/task_submissions.ts";
 import { recordError } from "./error_record.ts";
 import type { FromChild, SandboxLogLine, ToChild } from "./messages.ts";
 
-/** One attempt for a child to run. */
+/** An attempt to run in a child process. */
 export interface SandboxTask extends KnownRequest {
   readonly name: string;
-  /** Arguments by name as they came: the child parses them itself, as only so what a schema makes of them (dates, sets) reaches the handler. */
+  /** Arguments by name as received. The child parses them itself, because parsed values such as dates and sets cannot be sent to it. */
   readonly input: Record<string, unknown>;
   readonly deliveries: number;
-  /** Counted from when a child has begun with the task. */
+  /** Time limits, measured from the start in the child. */
   readonly timeLimit: TimeLimit;
   /** Seconds of processor time. */
   readonly cpu?: number;
-  /** MiB that it may write to its worker. Default 64. */
+  /** MiB of output to the worker. Default 64. */
   readonly outputMb?: number;
   /** MiB on the disk that its folder may child. Default 256. */
   readonly folderMb?: number;
-  /** Names in its folder. Default 10,000. */
+  /** Files, folders and links in its folder. Default 10,000. */
   readonly folderFiles?: number;
 }
 
-/** How to run a task. */
+/** Signals and callbacks of a run. */
 export interface SandboxRunOptions {
-  /** Aborts `context.signal` in the child for the same reason. A task that still waits for a child is rejected with the reason; one that runs is not ended by it. */
+  /** Aborts `context.signal` in the child with the same reason. A task that still waits for a child is rejected with the reason. A running
+   * task is not ended. */
   readonly signal?: AbortSignal;
-  /** Ends the task wherever it is, its child with SIGKILL: it is rejected with this signal's reason, an error. */
+  /** Ends the task with this signal's reason, an error. A running child gets SIGKILL. */
   readonly terminate?: AbortSignal;
-  /** Sends what the handler gives to `context.submit`; a task without it may send nothing. */
+  /** Implements `context.submit`. Without it, the task may not submit work. */
   readonly submit?: Submit;
-  /** Told before the result when that is work which takes the task's place; a task without it may not be replaced. */
+  /** Called before the result if the result is work that replaces the task. Without it, the task may not be replaced. */
   onReplaced?(): void;
-  /** Hears what the handler gives to `context.progress`. */
+  /** Receives values of `context.progress`. */
   onProgress?(value: unknown): void;
-  /** Hears what the handler gives to `context.log`. */
+  /** Receives lines of `context.log`. */
   onLog?(line: SandboxLogLine): void;
-  /** Hears what the task left uncaught, also after its end (`late`). */
+  /** Receives uncaught errors of the task, also after its end (`late`). */
   onUncaught?(error: unknown, late: boolean): void;
-  /** Hears what the task did that it may not, whether it was denied or ended for it. */
+  /** Receives violations, whether the access was denied or the child was killed. */
   onViolation?(violation: Violation, what: string): void;
 }
 
-/** MiB that an attempt may write unless told otherwise: room for any body that the API takes, and its result. */
+/** Default limit of the output in MiB: enough for any body that the API accepts, and its result. */
 const DEFAULT_OUTPUT_MB = 64;
 
 const DEFAULT_FOLDER_MB = 256;
 const DEFAULT_FOLDER_FILES = 10_000;
 
-/** Lines of log and standard error in one attempt: each costs the worker time. */
+/** Lines of log and standard error in one attempt. Each line costs the worker time. */
 const LINES_MAX = 10_000;
 
-/** The longest time that a timer can be set to, milliseconds. */
+/** Longest delay of a timer, milliseconds. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
-/** What an attempt needs of its child. */
+/** The child process of an attempt. */
 export interface ChildHandle {
   send(message: ToChild): void;
-  /** Ends the process, and the attempt with this error. */
+  /** Kills the process and fails the attempt with this error. */
   kill(why: Error): void;
 }
 
-/** Runs from its making to {@linkcode ChildAttempt.close}. */
+/** An attempt, from its creation to {@linkcode ChildAttempt.close}. */
 export class ChildAttempt {
-  /** Names it to the child: nobody else knows. */
+  /** Secret id of the attempt, shared with the child. */
   readonly run = crypto.randomUUID();
   readonly task: SandboxTask;
   readonly options: SandboxRunOptions;
   readonly #child: ChildHandle;
   readonly #settled = Promise.withResolvers<string>();
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
-  /** The child has begun with it. */
+  /** Whether the child has started the task. */
   started = false;
-  /** The child has said what it led to. */
+  /** Whether the child has reported the outcome. */
   settled = false;
   readonly #over = new AbortController();
   #bytes = 0;
   #lines = 0;
-  /** Processor seconds of the child when they were first measured. */
+  /** CPU seconds of the child at the first measurement. */
   #cpuBefore: number | undefined;
 
   constructor(task: SandboxTask, options: SandboxRunOptions, child: ChildHandle) {
@@ -99,7 +100,7 @@ export class ChildAttempt {
     this.#child = child;
   }
 
-  /** What the child is told. */
+  /** The message that starts the task in the child. */
   order(): ToChild {
     const { name, input, deliveries } = this.task;
     const trace = presentTrace();
@@ -114,7 +115,7 @@ export class ChildAttempt {
     };
   }
 
-  /** What it led to: JSON text of the result. */
+  /** JSON text of the result. Rejects if the attempt fails. */
   get outcome(): Promise<string> {
     return this.#settled.promise;
   }
@@ -131,7 +132,7 @@ export class ChildAttempt {
     this.resolve(result);
   }
 
-  /** Sends work for the handler, and answers. */
+  /** Submits work for the handler and replies to the child. */
   async submit({ run, call, work, key }: Extract<FromChild, { type: "submit" }>): Promise<void> {
     this.wrote(0, 1);
     const send = async () => {
@@ -148,9 +149,9 @@ export class ChildAttempt {
     this.#settled.reject(error);
   }
 
-  /** The child has begun with it: sets the clocks going.
+  /** Starts the time limits. Called when the child has started the task.
    *
-   * @param folder the working directory of its child */
+   * @param folder working directory of the child */
   begin(folder?: string): void {
     if (this.started) return;
     this.started = true;
@@ -162,7 +163,7 @@ export class ChildAttempt {
     if (hard !== undefined) this.#after(hard, () => this.#child.kill(new TimeLimitExceeded(hard)));
   }
 
-  /** Heeds the caller's signals. */
+  /** Listens to the caller's signals. */
   open(): void {
     const { signal, terminate } = this.options;
     signal?.addEventListener("abort", this.#abort);
@@ -170,7 +171,7 @@ export class ChildAttempt {
     if (terminate?.aborted) this.#end();
   }
 
-  /** Stops the clocks. */
+  /** Stops the timers and listeners. */
   close(): void {
     this.#over.abort();
     for (const timer of this.#timers) clearTimeout(timer);
@@ -178,7 +179,7 @@ export class ChildAttempt {
     this.options.terminate?.removeEventListener("abort", this.#end);
   }
 
-  /** It wrote so much more. */
+  /** Counts output of the child. */
   wrote(bytes: number, lines = 0): void {
     this.#bytes += bytes;
     this.#lines += lines;
@@ -189,8 +190,8 @@ export class ChildAttempt {
     }
   }
 
-  /** Its child has used so much processor time since it was started, seconds. The first measurement after the attempt has begun is
-   * where it counts from: what the child did before is not the attempt's. */
+  /** Checks the CPU time of the child, seconds since its start. The first measurement of the attempt is the baseline, because earlier CPU
+   * time belongs to other attempts. */
   used(cpu: number): void {
     this.#cpuBefore ??= cpu;
     const most = this.task.cpu;
@@ -202,7 +203,7 @@ export class ChildAttempt {
     }
   }
 
-  /** Its child holds more memory than it may, MiB. */
+  /** Ends the attempt because its child uses more memory than allowed, MiB. */
   outgrew(mostMb: number): void {
     this.#exceeded(
       "memory",
@@ -210,7 +211,7 @@ export class ChildAttempt {
     );
   }
 
-  /** The child is ended for this reason. */
+  /** Reports the violation for which the child is killed. */
   ended(why: Error): void {
     const { onViolation } = this.options;
     if (why instanceof PolicyViolation) onViolation?.(why.violation, why.message);
@@ -242,7 +243,7 @@ export class ChildAttempt {
   #exceeded(violation: Violation, reason: string): void {
     this.#child.kill(
       new PolicyViolation(
-        `Cannot go on with task '${this.task.name}' because ${reason}`,
+        `Cannot continue task '${this.task.name}' because ${reason}`,
         violation,
       ),
     );
@@ -253,7 +254,7 @@ export class ChildAttempt {
   }
 }
 
-/** A child sends nothing unless its contract says so: what confines a task does not confine those that it would send. */
+/** A child may submit work only if its contract allows it, because a task's permissions do not apply to the tasks that it submits. */
 function mayNotSend(name: string): InvalidInput {
   return new InvalidInput(
     `Cannot send a task from task '${name}' because it runs in a child process: set submits: true in its contract, if its code may start any task`,

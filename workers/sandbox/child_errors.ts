@@ -1,4 +1,4 @@
-/** Why children end. */
+/** Errors for which child processes end. */
 import {
   ConfigurationError,
   PolicyViolation,
@@ -11,7 +11,7 @@ import type { ChildLog } from "./child_log.ts";
 import { deniedAtLoad } from "../running/permission_denial.ts";
 import { type ErrorRecord, reviveError } from "./error_record.ts";
 
-/** As metrics name it. */
+/** Reasons in metrics. */
 export type ChildEnd =
   | "recycled"
   | "violation"
@@ -22,16 +22,18 @@ export type ChildEnd =
   | "blocked"
   | "lost";
 
-/** The child died before it began with the task, which may so be given to another. */
+/** The child died before it started the task, so another child can run it. */
 export class NeverStarted extends WorkerLost {}
 
-/** The child has served its time: no fault. */
+/** The child is replaced as planned. */
 export class Recycled extends WorkerLost {}
 
-/** The pool ends its children as it is stopped. */
+/** The pool stops. */
 export class Stopped extends WorkerLost {}
 
-/** Why a child ended, by the error that it was killed with; `undefined` when it ended by itself. */
+/** Reason for a child's end.
+ *
+ * @param killed the error with which it was killed; `undefined` if it ended by itself */
 export function endOf(killed: Error | undefined): ChildEnd {
   if (killed === undefined) return "lost";
   if (killed instanceof Recycled) return "recycled";
@@ -43,23 +45,23 @@ export function endOf(killed: Error | undefined): ChildEnd {
   return killed instanceof ConfigurationError ? "unusable" : "lost";
 }
 
-/** Something but the child's own code wrote to the channel. */
+/** Something other than the child's own code wrote to the channel. */
 export function misused(pid: number, cause: unknown): PolicyViolation {
   return new PolicyViolation(
-    `Cannot go on with child process ${pid} because something wrote to the channel of its worker: a handler must not write to file descriptor 1`,
+    `Cannot use child process ${pid} because something wrote to the channel of its worker: a handler must not write to file descriptor 1`,
     "channel",
     { cause },
   );
 }
 
-/** A child that goes on without its channel. */
+/** The channel of a running child was closed. */
 export function closed(pid: number): WorkerLost {
   return new WorkerLost(
-    `Cannot go on with child process ${pid} because something closed the channel to its worker: a handler must not close file descriptors 0 and 1`,
+    `Cannot use child process ${pid} because something closed the channel to its worker: a handler must not close file descriptors 0 and 1`,
   );
 }
 
-/** Why a child ended that nobody has ended. */
+/** The error for a child that ended by itself. */
 export function lostBy(status: Deno.CommandStatus, log: ChildLog, attempt?: ChildAttempt): Error {
   const what = attempt ? `finish task '${attempt.task.name}'` : "use a child process";
   const message = `Cannot ${what} because ${log.explain(status)}`;
@@ -70,7 +72,7 @@ export function lostBy(status: Deno.CommandStatus, log: ChildLog, attempt?: Chil
   return error;
 }
 
-/** The app's modules cannot be loaded in a child. */
+/** The error for a child that cannot load the app's modules. */
 export function unusable(record: ErrorRecord): Error {
   const error = reviveError(record);
   if (error instanceof ConfigurationError) return error;

@@ -1,4 +1,4 @@
-/** Standard error of a child: logged line by line, with the task that runs, and kept to explain the child's end. */
+/** Standard error of a child: logged by line, with the running task, and kept to explain the child's end. */
 import { getLogger } from "@logtape/logtape";
 import type { ChildAttempt } from "./child_attempt.ts";
 import { ExitReason } from "./exit_reason.ts";
@@ -7,20 +7,20 @@ import { readLines } from "./read_lines.ts";
 /** Characters of a line. */
 const MAX_LINE = 8 * 1024;
 
-/** Lines of a child that runs no task. A few may come late; more come from something that a task has left. */
+/** Lines allowed from a child without a task. A few may be late; more mean that a task left something running. */
 const IDLE_LINES = 100;
 
 /** The child that writes. */
 export interface Writing {
   readonly pid: number;
-  /** Whether it is being ended. What it writes then explains nothing. */
+  /** Whether it is being killed. Its output is then of no interest. */
   readonly ending: boolean;
   readonly attempt: ChildAttempt | undefined;
-  /** It writes without end, and no task runs. */
+  /** Called if it keeps writing while no task runs. */
   chatters(): void;
 }
 
-/** Logs what one child writes. */
+/** Logs the standard error of one child. */
 export class ChildLog {
   readonly #exitReason: ExitReason;
   #idleLines = 0;
@@ -29,7 +29,7 @@ export class ChildLog {
     this.#exitReason = new ExitReason(options);
   }
 
-  /** A task begins: what came before explains nothing. */
+  /** Discards the output of earlier tasks. Call it when a task starts. */
   begin(): void {
     this.#exitReason.clear();
     this.#idleLines = 0;

@@ -1,7 +1,7 @@
-/** Which of the app's modules a child process loads: those whose handlers it runs, and no others.
+/** Selects the app's modules that a child process loads: only those whose handlers it runs.
  *
- * A module's top level runs with the permissions of its process. A child that loaded the whole app would fail on what
- * another handler's module reads there. */
+ * The top level of a module runs with the permissions of its process. A child that loaded the whole app could fail because the module of
+ * another handler accesses something there. */
 import { configFileOf } from "../../shared/config/config_file.ts";
 import type { Permissions } from "../../shared/contracts/permissions.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
@@ -9,11 +9,11 @@ import { type Handler, isHandler } from "../handlers.ts";
 import { ModuleGraph } from "./module_graph.ts";
 import { childEnvironment } from "./permissions.ts";
 
-/** What a child loads. */
+/** The modules that a child loads. */
 export interface LoadedModules {
   /** URLs of modules that export handlers. */
   readonly urls: readonly string[];
-  /** Path of the `deno.json` by which they resolve their imports. Default: that of this package. */
+  /** Path of the `deno.json` that resolves their imports. Default: that of this package. */
   readonly config?: string | undefined;
   /** Folders of the npm packages that they import. */
   readonly packages: readonly string[];
@@ -34,7 +34,7 @@ export class ChildModules {
     this.#handlers = new Map(Array.from(handlers, (one) => [one.contract.name, one]));
   }
 
-  /** What a child loads that runs these tasks. */
+  /** Modules of a child that runs these tasks. */
   async of(contracts: readonly TaskContract[]): Promise<LoadedModules> {
     const config = configFileOf(this.#entry);
     const graph = await (this.#graph ??= ModuleGraph.read(this.#entry, {
@@ -51,8 +51,8 @@ export class ChildModules {
   }
 }
 
-/** The module that a handler is imported from: the first on the way from `module` to the one that makes it whose
- * handlers all have the same permissions. */
+/** The module to import a handler from: on the path from `module` to the handler's own module, the first whose handlers all have the same
+ * permissions. */
 async function homeOf(
   handler: Handler,
   module: string,
@@ -80,7 +80,7 @@ function handlersOf(exports: Exports): Handler[] {
   return Object.values(exports).flat().filter(isHandler);
 }
 
-/** The app is loaded, so this evaluates nothing again. A module that may not be read by its name is looked at no closer. */
+/** Exports of a module. The app is already loaded, so nothing is evaluated again. A module that may not be imported counts as empty. */
 async function exportsOf(module: string): Promise<Exports> {
   try {
     return await import(module);

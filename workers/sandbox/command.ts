@@ -1,4 +1,4 @@
-/** How a child process is started. */
+/** Starts child processes. */
 import { configFileOf } from "../../shared/config/config_file.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
 import type { Permissions } from "../../shared/contracts/permissions.ts";
@@ -6,20 +6,20 @@ import { childModule } from "./child/child.ts";
 import type { LoadedModules } from "./child_modules.ts";
 import { childEnvironment, childFlags } from "./permissions.ts";
 
-/** What a child runs, and how much heap it has. */
+/** Options of a child process. */
 export interface ChildOptions {
-  /** What it loads. */
+  /** The modules to load. */
   modules(): Promise<LoadedModules>;
   /** MiB of JavaScript heap. */
   readonly heapMb: number;
   readonly permissions: Permissions;
 }
 
-/** Starts a child with its three standard streams piped. Deno looks for a configuration above a
- * main module that is a file; this one is none, so it is named.
+/** Starts a child with piped standard streams. The configuration is passed explicitly, because Deno finds it only for a main module that is
+ * a file.
  *
- * @param folder its working directory; without one it is `/`, which it may not read
- * @throws {ConfigurationError} when this process may not run Deno */
+ * @param folder working directory; default `/`, which the child may not read
+ * @throws {ConfigurationError} if this process may not run Deno */
 export async function startChild(
   options: ChildOptions,
   folder?: string,

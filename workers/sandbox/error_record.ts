@@ -1,4 +1,4 @@
-/** Errors as they cross between a worker and its child processes: name, message, stack and meaning are kept. */
+/** Serialized errors, for messages between a worker and its child processes. Name, message, stack and class are kept. */
 import {
   CeleriacError,
   ConfigurationError,
@@ -24,7 +24,7 @@ import {
   unreadable,
 } from "../../shared/runtime/thrown.ts";
 
-/** Causes and reasons that are taken along, in depth and side by side; a chain may be circular. */
+/** Limits for causes and aggregated errors: a chain may be circular. */
 const MAX_CAUSES = 10;
 const MAX_DEPTH = 4;
 
@@ -39,21 +39,21 @@ export interface ErrorRecord {
   readonly countdown?: number;
   /** Time limits: seconds. */
   readonly seconds?: number;
-  /** {@linkcode InvalidInput}: path of what is wrong. */
+  /** {@linkcode InvalidInput}: path of the invalid field. */
   readonly field?: string;
-  /** The class that it names itself after in Python. */
+  /** Name of the Python class that the error corresponds to. */
   readonly pythonClass?: string;
-  /** The arguments that it lists for that class. */
+  /** Arguments for that class. */
   readonly args?: readonly unknown[];
-  /** {@linkcode PolicyViolation}: of what kind. */
+  /** {@linkcode PolicyViolation}: its kind. */
   readonly violation?: Violation;
-  /** What an `AggregateError` gathers. */
+  /** Errors of an `AggregateError`. */
   readonly reasons?: readonly ErrorRecord[];
   /** A zod error's list. */
   readonly issues?: readonly unknown[];
-  /** Whether the class is one of `shared/errors.ts`, and not one of that name only. */
+  /** Whether the class is from `shared/errors.ts`, not just one with the same name. */
   readonly ours: boolean;
-  /** What was thrown was no error, but this JSON value. */
+  /** The thrown JSON value, if it was not an error. */
   readonly thrown?: unknown;
 }
 
@@ -75,7 +75,7 @@ const OURS: ReadonlyMap<string, (message: string, record: ErrorRecord) => Error>
   ["TimeLimitExceeded", (_message, { seconds = 0 }) => new TimeLimitExceeded(seconds)],
 ]);
 
-/** Writes whatever was thrown down as data.
+/** Serializes a thrown value.
  *
  * @example
  * ```ts
@@ -126,7 +126,8 @@ function written(error: unknown, depth: number): ErrorRecord {
   };
 }
 
-/** Makes an error of a record: of its own class if that is one of ours, otherwise of a class of that name. What was no error comes back as it was. */
+/** Creates the error of a record: with its class if that is from this package, otherwise with a class of the same name. A value that is not
+ * an error is returned unchanged. */
 export function reviveError(record: ErrorRecord): unknown {
   if ("thrown" in record) return record.thrown;
   const { name, message, stack, cause, reasons, issues, pythonClass, args } = record;

@@ -1,15 +1,15 @@
-/** What a child process wrote to standard error before it died: why it did. */
+/** Explains the exit of a child process with its last lines of standard error. */
 
-/** Last lines that are kept. */
+/** Number of lines that are kept. */
 const KEPT_LINES = 5;
 
-/** What V8 writes first when it ends the process. */
+/** First line that V8 writes when it aborts the process. */
 const DYING = /^<--- (Last few GCs|JS stacktrace) --->$|^# Fatal /;
 
 /** V8 writes one of these when the heap is full. */
 const OUT_OF_MEMORY = /JavaScript (heap )?out of memory/;
 
-/** Keeps the last lines of a child and explains its end with them.
+/** Keeps the last lines of a child and explains its exit with them.
  *
  * @example
  * ```ts
@@ -46,18 +46,18 @@ export class ExitReason {
     return this.#outOfMemory;
   }
 
-  /** Whether V8 has begun to write why the process ends: for whoever mends V8. */
+  /** Whether V8 has started to write its crash report, which is only useful to developers of V8. */
   get dying(): boolean {
     return this.#dying;
   }
 
-  /** Forgets what an earlier task wrote. */
+  /** Discards the lines of earlier tasks. */
   clear(): void {
     this.#lines.length = 0;
     this.#dying = false;
   }
 
-  /** Says why the child ended and what to do about it. */
+  /** Describes why the child ended, with a remedy. */
   explain({ code, signal }: Deno.CommandStatus): string {
     if (this.#outOfMemory) {
       return `its child process ran out of its ${this.#heapMb} MiB of heap: give it less to do at once or raise the heap`;

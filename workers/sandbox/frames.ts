@@ -1,6 +1,6 @@
-/** Frames on the channel between a worker and a child process: 4 bytes of length (big-endian), then so much JSON in UTF-8. */
+/** Frames on the channel between a worker and a child process: the length (4 bytes, big-endian), then JSON in UTF-8. */
 
-/** Bytes of JSON that one frame may have: 64 MiB, room for any body the API takes and its result. */
+/** Largest JSON of a frame in bytes: 64 MiB, enough for any body that the API accepts, and its result. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 
 const HEADER_BYTES = 4;
@@ -8,7 +8,7 @@ const HEADER_BYTES = 4;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-// Taken before the app is loaded: a handler that replaces one of them must not see what is written and read here.
+// Read before the app is loaded, so that a handler that replaces one of them cannot read the messages.
 const { parse, stringify } = JSON;
 const { assign, create } = Object;
 const { apply } = Reflect;
@@ -19,7 +19,7 @@ const decode = decoder.decode.bind(decoder);
 
 /** Encodes a plain object as one frame.
  *
- * @throws {RangeError} when it is larger than {@linkcode MAX_FRAME_BYTES}
+ * @throws {RangeError} if it is larger than {@linkcode MAX_FRAME_BYTES}
  *
  * @example
  * ```ts
@@ -33,7 +33,7 @@ const decode = decoder.decode.bind(decoder);
  * ```
  */
 export function encodeFrame(value: object): Uint8Array<ArrayBuffer> {
-  // Without a prototype it has no toJSON().
+  // A copy without a prototype has no toJSON().
   const body = encode(stringify(assign(create(null), value)));
   if (body.length > MAX_FRAME_BYTES) throw tooLarge(body.length);
   const frame = new Uint8Array(HEADER_BYTES + body.length);
@@ -42,17 +42,17 @@ export function encodeFrame(value: object): Uint8Array<ArrayBuffer> {
   return frame;
 }
 
-/** Puts frames together from chunks of whatever size. */
+/** Decodes frames from chunks of any size. */
 export class FrameDecoder {
   #chunks: Uint8Array[] = [];
   #held = 0;
   #needed = HEADER_BYTES;
   #inBody = false;
 
-  /** Takes a chunk and gives the values of the frames that it completes.
+  /** Adds a chunk and yields the values of the completed frames.
    *
-   * @throws {RangeError} when a frame says that it is larger than {@linkcode MAX_FRAME_BYTES}
-   * @throws {SyntaxError | TypeError} when a frame is not JSON in UTF-8 */
+   * @throws {RangeError} if the length of a frame exceeds {@linkcode MAX_FRAME_BYTES}
+   * @throws {SyntaxError | TypeError} if a frame is not JSON in UTF-8 */
   *push(chunk: Uint8Array): Generator<unknown> {
     this.#chunks.push(chunk);
     this.#held += chunk.length;
@@ -74,7 +74,7 @@ export class FrameDecoder {
     this.#inBody = inBody;
   }
 
-  /** Takes that many bytes off the front; joins the chunks once a frame, however many there are. */
+  /** Removes bytes from the front. Joins the chunks only once for each frame. */
   #take(length: number): Uint8Array {
     const [first] = this.#chunks;
     const held = this.#chunks.length === 1 && first ? first : concatenate(this.#chunks, this.#held);

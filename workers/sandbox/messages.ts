@@ -1,4 +1,4 @@
-/** What a worker and its child processes say to one another. Values of tasks travel as JSON text, so that integers beyond 2^53 survive. */
+/** Messages between a worker and its child processes. Task values are JSON text, which preserves integers beyond 2^53. */
 import type { Violation } from "../../shared/errors.ts";
 import type { Carrier } from "../../shared/telemetry/tracing.ts";
 import type { StoredRequest } from "../running/request.ts";
@@ -12,17 +12,17 @@ export interface SandboxLogLine {
   readonly properties: Record<string, unknown>;
 }
 
-/** From the worker. `run` names an attempt of one child by a secret: what comes late bears an old one, and what is forged none. */
+/** From the worker. `run` is a secret id of the attempt: late messages have an old id, and forged messages have none. */
 export type ToChild =
   | {
     readonly type: "run";
     readonly run: string;
     readonly request: StoredRequest;
     readonly name: string;
-    /** JSON text of the arguments by name, unparsed by the contract. */
+    /** JSON text of the arguments by name, before the contract parses them. */
     readonly input: string;
     readonly deliveries: number;
-    /** The trace that it is part of. */
+    /** Trace context. */
     readonly trace?: Carrier;
   }
   /** Answers "submit" number `call`. */
@@ -55,15 +55,15 @@ export type FromChild =
     readonly violation: Violation;
     readonly what: string;
   }
-  /** A task left an error uncaught, also one that is over; `null` when it was none. */
+  /** An uncaught error of a task, which may have ended. `run` is `null` if it belongs to no task. */
   | { readonly type: "uncaught"; readonly run: string | null; readonly error: ErrorRecord }
   | {
     readonly type: "done";
     readonly run: string;
     readonly result: string;
-    /** The result is work that takes the task's place. */
+    /** Whether the result is work that replaces the task. */
     readonly replaces: boolean;
-    /** What the task left in the child, for which it is not used again. */
+    /** Something that the task left in the child; the child is not used again. */
     readonly left?: string | undefined;
   }
   | {

@@ -1,8 +1,8 @@
-/** What an app's modules import, as `deno info` reports it: nothing is evaluated. */
+/** The import graph of an app, from `deno info`. Nothing is evaluated. */
 import { fileURLToPath } from "node:url";
 import { ConfigurationError } from "../../shared/errors.ts";
 
-/** The part of `deno info --json` that is read here. */
+/** The fields of `deno info --json` that are used. */
 interface Info {
   readonly modules: readonly {
     readonly specifier: string;
@@ -29,12 +29,12 @@ export class ModuleGraph {
     this.#modules = new Map(info.modules.map((module) => [module.specifier, module]));
   }
 
-  /** Asks Deno for the graph of a module.
+  /** Reads the graph of a module.
    *
-   * @param entry its URL
-   * @param config path of the `deno.json` by which imports are resolved
-   * @param environment of that Deno: where its cache is
-   * @throws {ConfigurationError} when Deno may not be run, or cannot read the module */
+   * @param entry URL of the module
+   * @param config path of the `deno.json` that resolves imports
+   * @param environment environment of the Deno process, including its cache folder
+   * @throws {ConfigurationError} if this process may not run Deno, or Deno cannot read the module */
   static async read(
     entry: string,
     { config, environment }: {
@@ -64,7 +64,7 @@ export class ModuleGraph {
     }
   }
 
-  /** The app's own modules that a module imports statically; packages are not among them. */
+  /** The app's modules that a module imports statically, without packages. */
   imports(module: string): string[] {
     const { dependencies = [] } = this.#modules.get(this.#resolved(module)) ?? {};
     return dependencies
@@ -74,8 +74,8 @@ export class ModuleGraph {
       .filter((specifier) => /^(file|https?):/.test(specifier) && !packageFolder(specifier));
   }
 
-  /** Folders of the npm packages that these modules import, also dynamically and through other modules. Those whose path has a comma are
-   * left out: Deno separates paths by commas, and would permit other folders. */
+  /** Folders of the npm packages that these modules import, directly or indirectly, also dynamically. Folders with a comma in their path are
+   * omitted, because Deno separates paths by commas and would permit other folders. */
   packageFolders(modules: readonly string[]): string[] {
     const { npmPackages = {} } = this.#info;
     const folders = new Set<string>();
@@ -105,7 +105,7 @@ export class ModuleGraph {
   }
 }
 
-/** The `node_modules` folder that a module lies in. */
+/** The `node_modules` folder that contains a module. */
 function packageFolder(specifier: string): string | undefined {
   const end = specifier.startsWith("file:") ? specifier.indexOf("/node_modules/") : -1;
   return end < 0 ? undefined : fileURLToPath(specifier.slice(0, end + "/node_modules".length));

@@ -1,9 +1,9 @@
-/** Attempts of one child that are over: a message that comes late of one is known for what it is. */
+/** Ended attempts of one child. They identify late messages. */
 import { getLogger } from "@logtape/logtape";
 import { traceback } from "../../shared/celery/exception.ts";
 import type { ChildAttempt } from "./child_attempt.ts";
 
-/** Attempts that are remembered. */
+/** Number of attempts that are kept. */
 const MAX = 16;
 
 /** The last attempts of a child. */
@@ -16,12 +16,12 @@ export class PastAttempts {
     if (oldest !== undefined && this.#runs.size > MAX) this.#runs.delete(oldest);
   }
 
-  /** Whether an attempt had this name. */
+  /** Whether an ended attempt had this id. */
   has(run: string): boolean {
     return this.#runs.has(run);
   }
 
-  /** An attempt that is over left an error uncaught, or (`null`) the app's own code did. */
+  /** Reports an uncaught error of an ended attempt, or (`null`) of the app's own code. */
   uncaught(run: string | null, error: unknown): void {
     if (run !== null) return this.#runs.get(run)?.(error, true);
     const trace = traceback(error);

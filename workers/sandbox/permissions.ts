@@ -1,9 +1,8 @@
-/** What a child process may: nothing but compute, and what its contract declares. */
+/** Permissions of a child process: nothing, except what its contract declares. */
 import { GRANTS, type Permissions } from "../../shared/contracts/permissions.ts";
 import { TRACING_VARIABLES } from "../../shared/telemetry/tracing.ts";
 
-/** Variables that a child is given, if the worker has them: where Deno keeps its cache and finds packages, and whether it traces. A
- * handler sees none of them. */
+/** Variables that a child inherits from the worker: Deno's cache and registries, and tracing. A handler may not read them. */
 export const CHILD_VARIABLES: readonly string[] = [
   ...TRACING_VARIABLES,
   "DENO_CERT",
@@ -16,22 +15,21 @@ export const CHILD_VARIABLES: readonly string[] = [
   "XDG_CACHE_HOME",
 ];
 
-/** Variables that name the folder for temporary files. A handler may read them: they name its own folder, or nothing. */
+/** Variables with the folder for temporary files. A handler may read them: they are its own folder, or unset. */
 export const TEMPORARY_VARIABLES: readonly string[] = ["TMPDIR", "TMP", "TEMP"];
 
-/** Where a child is. */
+/** Folders of a child. */
 interface Place {
-  /** What `.` stands for. */
+  /** The path for `.`. */
   readonly folder?: string | undefined;
-  /** Folders of npm packages, which may read their own files: fonts, WebAssembly. */
+  /** Folders of npm packages, which may read their own files, such as fonts and WebAssembly. */
   readonly packages?: readonly string[];
 }
 
-/** Deno flags of a child: exactly what is granted.
+/** Deno flags with exactly the granted permissions.
  *
- * The modules need no permission: they are imported by URLs written out in its main module, and Deno asks
- * none for those. `--cached-only` keeps a handler from carrying data out by an `import()` of a remote
- * module: the worker has loaded, and so cached, all that a child needs.
+ * The app's modules need no permission, because the main module imports them by literal URLs. `--cached-only` prevents a handler from
+ * sending data through the `import()` of a remote module. The worker has loaded, and thus cached, all modules that a child needs.
  *
  * @example
  * ```ts
@@ -58,15 +56,15 @@ export function childFlags(
   return ["--no-prompt", "--cached-only", ...granted, ...native];
 }
 
-/** Whether a child has a folder of its own. */
+/** Whether a child needs its own folder. */
 export function hasFolder({ read, write }: Permissions): boolean {
   return read.includes(".") || write.includes(".");
 }
 
-/** The whole environment of a child.
+/** The complete environment of a child.
  *
- * @param env names of variables that are declared
- * @param folder where it makes temporary files */
+ * @param env declared variables
+ * @param folder folder for temporary files */
 export function childEnvironment(
   env: readonly string[] = [],
   folder?: string,

@@ -1,4 +1,4 @@
-/** Warm child processes that run handlers apart from the worker. */
+/** A pool of warm child processes that run handlers. */
 import { getLogger } from "@logtape/logtape";
 import { checkedPermissions, type Permissions } from "../../shared/contracts/permissions.ts";
 import { type SandboxLimits, sandboxLimits } from "../../shared/contracts/sandbox_policy.ts";
@@ -11,44 +11,44 @@ import { type ChildEnd, endOf, NeverStarted, Stopped } from "./child_errors.ts";
 import { Sandbox } from "./sandbox.ts";
 import type { SandboxOptions } from "./sandbox_options.ts";
 
-/** MiB of JavaScript heap that a child has unless told otherwise: enough for a body of 8 MiB many times over. */
+/** Default JavaScript heap of a child in MiB: many times the largest body of 8 MiB. */
 const DEFAULT_HEAP_MB = 256;
 
-/** MiB beyond its heap that a child may hold: Deno itself takes 60, buffers lie outside of the heap. */
+/** MiB of memory outside the heap: Deno itself needs 60; buffers are outside the heap. */
 export const BESIDES_HEAP_MB = 256;
 
-/** Share of the memory it may hold at which a child is replaced between two tasks. */
+/** Share of the memory limit at which a child is replaced between two tasks. */
 const RECYCLE_SHARE = 0.75;
 
-/** Tasks after which a child is replaced unless told otherwise. */
+/** Default number of tasks after which a child is replaced. */
 const DEFAULT_MAX_TASKS = 10_000;
 
-/** Milliseconds before a child that never got ready is replaced: doubled with each failure in a row, up to the second. */
+/** First and longest pause in milliseconds before a child that did not become ready is replaced. The pause doubles with each failure. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
 
-/** Hears of children. */
+/** Receives starts and ends of children, for metrics. */
 export interface ChildMonitor {
-  /** One is ready, so many seconds after it was asked for. */
+  /** Called when a child is ready, with the seconds since its start. */
   spawned(seconds: number): void;
   ended(why: ChildEnd): void;
 }
 
-/** How to make a {@linkcode ProcessPool}. */
+/** Options of a {@linkcode ProcessPool}. */
 export interface ProcessPoolOptions extends Pick<ChildOptions, "modules"> {
-  /** Children kept warm, each running one task at a time. */
+  /** Number of warm children. Each runs one task at a time. */
   readonly size: number;
-  /** MiB of JavaScript heap that a child may have unless `sandbox` says. Default 256. Buffers lie outside of it. */
+  /** JavaScript heap of a child in MiB, unless `sandbox` sets it. Default 256. Buffers are outside the heap. */
   readonly heapMb?: number;
-  /** Tasks after which a child is replaced unless `sandbox` says. Default 10,000. */
+  /** Tasks after which a child is replaced, unless `sandbox` sets it. Default 10,000. */
   readonly maxTasks?: number;
-  /** Milliseconds in which a child must begin with a task. Default 15,000. */
+  /** Milliseconds in which a child must start a task. Default 15,000. */
   readonly startMs?: number;
-  /** What a child may access. Default: nothing. */
+  /** Permissions of a child. Default: none. */
   readonly permissions?: Permissions;
-  /** What a child may use. */
+  /** Resource limits of a child. */
   readonly sandbox?: SandboxLimits;
-  /** Makes the folders of children whose permissions ask for one. */
+  /** Creates folders for children whose permissions require one. */
   readonly folders?: Pick<Folders, "make">;
   readonly monitor?: ChildMonitor;
 }
@@ -58,10 +58,10 @@ interface Waiter {
   readonly leave: (reason: unknown) => void;
 }
 
-/** Child processes kept warm, and a waiting line when all are busy. A child that dies is replaced. */
+/** Warm child processes, and a queue of tasks for when all are busy. A child that dies is replaced. */
 export class ProcessPool implements Service {
   #size: number;
-  /** Children too many since it shrank: each goes as it becomes free. */
+  /** Surplus children after the size was reduced. Each is ended when it becomes idle. */
   #surplus = 0;
   readonly #options: SandboxOptions;
   readonly #monitor: ChildMonitor | undefined;
@@ -79,24 +79,24 @@ export class ProcessPool implements Service {
     this.#options = sandboxOptions(options);
   }
 
-  /** The children that live. */
+  /** The running children. */
   get children(): ReadonlySet<Sandbox> {
     return this.#sandboxes;
   }
 
-  /** Process ids of the children that live. */
+  /** Process ids of the running children. */
   get pids(): number[] {
     return Array.from(this.#sandboxes, ({ pid }) => pid);
   }
 
   /** Resolves when every child has loaded the app's modules.
    *
-   * @throws {ConfigurationError} when they cannot be loaded */
+   * @throws {ConfigurationError} if they cannot be loaded */
   start(): Promise<void> {
     return this.#started ??= this.#start();
   }
 
-  /** Keeps so many children: new ones are started, those too many go once they run nothing. */
+  /** Changes the number of children. Surplus children end once they are idle. */
   resize(size: number): void {
     const more = size - this.#size;
     this.#size = size;
@@ -104,20 +104,20 @@ export class ProcessPool implements Service {
     this.#surplus -= more;
     for (; this.#surplus < 0; this.#surplus++) {
       const ready = Promise.withResolvers<void>();
-      ready.promise.catch(() => {}); // told in the log
+      ready.promise.catch(() => {}); // logged by #keep
       this.#places.push(this.#keep(ready));
     }
     while (this.#surplus > 0 && this.#idle.length > 0) this.#dismiss(this.#idle.shift()!);
   }
 
-  /** Runs a task in the next free child.
+  /** Runs a task in the next idle child.
    *
-   * @returns JSON text of what the handler returned
-   * @throws the handler's own error, with its name, message and stack; {@linkcode Retry} and {@linkcode Reject} as such
-   * @throws {TimeLimitExceeded} when the hard limit passed
-   * @throws {PolicyViolation} when it was denied something, or used more than its share
-   * @throws {WorkerLost} when the child died, or the pool is stopped
-   * @throws the reason of `options.terminate`, or that of `options.signal` when it aborted before a child was free */
+   * @returns JSON text of the handler's return value
+   * @throws the handler's error, with its name, message and stack; {@linkcode Retry} and {@linkcode Reject} with their class
+   * @throws {TimeLimitExceeded} after the hard time limit
+   * @throws {PolicyViolation} if an access was denied or a resource limit exceeded
+   * @throws {WorkerLost} if the child died, or the pool is stopped
+   * @throws the reason of `options.terminate`, or of `options.signal` if it aborted before a child was idle */
   async run(task: SandboxTask, options: SandboxRunOptions = {}): Promise<string> {
     for (let again = true;; again = false) {
       const sandbox = await this.#take(leaving(options));
@@ -131,7 +131,7 @@ export class ProcessPool implements Service {
     }
   }
 
-  /** Ends all children at once. What runs or waits is rejected with {@linkcode WorkerLost}: drain first. */
+  /** Kills all children. Running and waiting tasks are rejected with {@linkcode WorkerLost}, so drain first. */
   async stop(): Promise<void> {
     this.#stopping.abort(stopped());
     for (const { leave } of this.#line.splice(0)) leave(stopped());
@@ -154,7 +154,7 @@ export class ProcessPool implements Service {
     }
   }
 
-  /** Keeps one place taken by a living child until the pool stops. */
+  /** Keeps one child running until the pool stops. */
   async #keep(first: PromiseWithResolvers<void>): Promise<void> {
     const { signal } = this.#stopping;
     for (let failures = 0; !signal.aborted; failures++) {
@@ -183,7 +183,9 @@ export class ProcessPool implements Service {
         if (this.#dismissed.delete(sandbox)) break;
       } catch (error) {
         first.reject(error);
-        if (!signal.aborted) logger.error("No child process gets ready: {error}", { error });
+        if (!signal.aborted) {
+          logger.error("A child process did not become ready: {error}", { error });
+        }
       }
     }
     first.resolve();
@@ -211,7 +213,7 @@ export class ProcessPool implements Service {
     return promise;
   }
 
-  /** The next that runs nothing; one that has just been ended is no more. */
+  /** The next idle child that is still usable. */
   #free(): Sandbox | undefined {
     for (;;) {
       const sandbox = this.#idle.shift();
@@ -219,7 +221,7 @@ export class ProcessPool implements Service {
     }
   }
 
-  /** Lets a child go that runs nothing, and its place with it. */
+  /** Ends an idle surplus child. */
   #dismiss(sandbox: Sandbox): void {
     this.#surplus--;
     this.#dismissed.add(sandbox);
@@ -234,7 +236,7 @@ export class ProcessPool implements Service {
   }
 }
 
-/** What makes a task leave the line. */
+/** The signal that ends a task's wait. */
 function leaving({ signal, terminate }: SandboxRunOptions): AbortSignal | undefined {
   return signal && terminate ? AbortSignal.any([signal, terminate]) : signal ?? terminate;
 }

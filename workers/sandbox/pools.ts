@@ -1,4 +1,4 @@
-/** The children of one worker: a pool for each set of permissions and limits, and one warden over all. */
+/** The child processes of one worker: a pool for each set of permissions and limits, and one process monitor. */
 import type { Config } from "../../shared/config/settings.ts";
 import type { SandboxLimits } from "../../shared/contracts/sandbox_policy.ts";
 import type { Service } from "../../shared/runtime/service.ts";
@@ -11,22 +11,22 @@ import { ProcessPool, type ProcessPoolOptions } from "./pool.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { ProcessMonitor } from "./process_monitor.ts";
 
-/** How to make {@linkcode Pools}. */
+/** Options of {@linkcode Pools}. */
 export interface PoolsOptions
   extends Omit<ProcessPoolOptions, "permissions" | "sandbox" | "modules" | "folders"> {
   /** The app's modules. */
   readonly modules: Pick<ChildModules, "of">;
-  /** Where children that need one get their folder. Default `/tmp/celeriac`. */
+  /** Parent of the folders of children. Default `/tmp/celeriac`. */
   readonly folder?: string;
-  /** MiB on the disk that a task may write into its folder unless its contract says. */
+  /** Disk space of a task's folder in MiB, unless its contract sets it. */
   readonly folderMb?: number;
   /** All contracts of the app. */
   readonly contracts: Iterable<TaskContract>;
-  /** Contracts whose children are warm before the first task comes; those of others are started when one does. */
+  /** Contracts whose children are started before the first task. Other children are started on demand. */
   readonly warm: Iterable<TaskContract>;
 }
 
-/** The options that a worker's settings choose. */
+/** Options from the worker's settings. */
 export function poolSettings(
   { processes, heapMb, childTasks, sandboxFolder, folderMb }: Pick<
     Config,
@@ -38,11 +38,11 @@ export function poolSettings(
 
 interface Kept {
   readonly pool: ProcessPool;
-  /** Places for tasks: as many as it has children. */
+  /** One slot for each child. */
   readonly slots: Semaphore;
 }
 
-/** Runs tasks in children that may do exactly what their contracts declare. */
+/** Runs tasks in child processes with exactly the permissions that their contracts declare. */
 export class Pools implements Service {
   readonly #options: Omit<PoolsOptions, "warm">;
   readonly #folders: Folders;
@@ -63,7 +63,7 @@ export class Pools implements Service {
     return this.#size;
   }
 
-  /** Changes how many children each pool has, and so how many tasks run in them at once; none that runs is disturbed. */
+  /** Changes the number of children of each pool. Running tasks are not affected. */
   resize(size: number): void {
     this.#size = size;
     for (const { pool, slots } of this.#kept.values()) {
@@ -72,25 +72,25 @@ export class Pools implements Service {
     }
   }
 
-  /** Bytes of resident memory of all children; 0 where the platform does not tell. */
+  /** Bytes of resident memory of all children; 0 if the platform does not report it. */
   async resident(): Promise<number> {
     await this.#processMonitor.look();
     return this.children().reduce((sum, { resident }) => sum + resident, 0);
   }
 
-  /** The children that live. */
+  /** The running children. */
   children(): IteratorObject<Sandbox> {
     return this.#kept.values().flatMap(({ pool }) => pool.children.values());
   }
 
-  /** Places for tasks of a contract. */
+  /** Slots for tasks of a contract. */
   slots(contract: TaskContract): Semaphore {
     return this.#of(contract).slots;
   }
 
   /** Resolves when every warm child has loaded the app's modules.
    *
-   * @throws {ConfigurationError} when one cannot be started as its contract declares */
+   * @throws {ConfigurationError} if a child cannot be started as its contract declares */
   async start(): Promise<void> {
     if (this.#kept.size === 0) return;
     await this.#processMonitor.start();
@@ -114,13 +114,13 @@ export class Pools implements Service {
     );
   }
 
-  /** Lets nothing start any more. */
+  /** Stops admitting tasks. */
   close(): void {
     this.#closed = true;
     for (const { slots } of this.#kept.values()) slots.close();
   }
 
-  /** Ends all children at once. */
+  /** Kills all children. */
   async stop(): Promise<void> {
     this.close();
     await Promise.all(this.#kept.values().map(({ pool }) => pool.stop()));
@@ -169,10 +169,10 @@ function keyOf({ permissions, sandbox }: TaskContract): string {
   return JSON.stringify([permissions, Object.entries(split(sandbox).child).sort()]);
 }
 
-/** Limits that are kept for each attempt. */
+/** Limits of each attempt. */
 type AttemptLimits = Pick<SandboxLimits, "cpu" | "outputMb" | "folderMb" | "folderFiles">;
 
-/** Limits of each attempt, and those of a child. */
+/** Splits limits into those of an attempt and those of a child. */
 function split({ cpu, outputMb, folderMb, folderFiles, ...child }: SandboxLimits) {
   const limits: AttemptLimits = {
     outputMb,

@@ -2,10 +2,10 @@
 import { setPriority } from "node:os";
 import { ConfigurationError } from "../../shared/errors.ts";
 
-/** Makes a process give way to others.
+/** Lowers the priority of a process.
  *
- * @param child is ended with the error when that is not allowed
- * @throws {ConfigurationError} when this process may not */
+ * @param child is killed with the error if this is not permitted
+ * @throws {ConfigurationError} if this is not permitted */
 export function lowerPriority(
   pid: number,
   nice: number,

@@ -1,24 +1,24 @@
-/** A small shell process beside the worker that can do what Deno's permissions keep from it: read how much
- * its children use, and end them when the worker itself is gone.
+/** A shell process that does what the worker's Deno permissions do not allow: it measures the worker's children, and kills them if the worker
+ * dies.
  *
- * Deno opens `/proc` only to a process that may do everything, and a child that never awaits does not notice
- * that its worker died. The shell is told the pids, answers with what `/proc/PID/stat` says (proc_pid_stat(5):
- * fields 14, 15 and 24), forks nothing on the way, and kills those pids when its input ends.
+ * Deno allows access to `/proc` only with all permissions, and a child that never awaits does not notice that its worker died. The shell
+ * reads pids from its input, and replies with fields 14, 15 and 24 of `/proc/PID/stat` (proc_pid_stat(5)), without a fork. It kills these
+ * pids when its input ends.
  * @module
  */
 import { getLogger } from "@logtape/logtape";
 import type { Service } from "../../shared/runtime/service.ts";
 import { readLines } from "./read_lines.ts";
 
-/** What a process uses. */
+/** Resources that a process uses. */
 export interface ProcessUsage {
-  /** Seconds of processor time since it was started. */
+  /** CPU seconds since its start. */
   readonly cpu: number;
   /** Bytes of resident memory. */
   readonly resident: number;
 }
 
-/** The shell that the warden is run by. */
+/** The shell that runs the monitor. */
 export const SHELL = "/bin/sh";
 
 const SCRIPT = `
@@ -37,25 +37,25 @@ done
 for pid in $children; do kill -9 "$pid"; done 2>/dev/null
 `;
 
-/** Characters of a line of its answers. */
+/** Longest reply line in characters. */
 const MAX_LINE = 256;
 
-/** A child that the warden looks after. */
+/** A monitored child. */
 interface Watched {
   readonly pid: number;
   readonly busy: boolean;
   measured(usage: ProcessUsage): void;
 }
 
-/** How to make a {@linkcode ProcessMonitor}. */
+/** Options of a {@linkcode ProcessMonitor}. */
 export interface ProcessMonitorOptions {
-  /** The children there are. */
+  /** The running children. */
   children(): Iterable<Watched>;
-  /** Milliseconds between two looks at children that run tasks. Default 100. */
+  /** Milliseconds between two measurements while tasks run. Default 100. */
   readonly intervalMs?: number;
 }
 
-/** Looks after the children of one worker. */
+/** Monitors the children of one worker. */
 export class ProcessMonitor implements Service {
   readonly #options: ProcessMonitorOptions;
   #shell: { readonly process: Deno.ChildProcess; readonly over: Promise<void> } | undefined;
@@ -67,7 +67,7 @@ export class ProcessMonitor implements Service {
     this.#options = options;
   }
 
-  /** Starts the shell; where there is none, or it may not be run, says so and does without. */
+  /** Starts the shell. If that fails, logs a warning and works without it. */
   start(): Promise<void> {
     if (this.#shell) return Promise.resolve();
     try {
@@ -110,7 +110,7 @@ export class ProcessMonitor implements Service {
     await this.stop();
   }
 
-  /** Tells which children there are, and measures them all; resolves when that is done. */
+  /** Sends the pids to the shell and measures all children. Resolves when that is done. */
   look(): Promise<void> {
     if (!this.#shell) return Promise.resolve();
     if (!this.#looking) {

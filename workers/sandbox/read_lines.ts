@@ -1,6 +1,6 @@
-/** Text that comes in bytes, line by line. */
+/** Reads streams by line. */
 
-/** Yields the lines of a stream without their ends; a longer line than `maxLength` characters comes in pieces. */
+/** Yields the lines of a stream without line breaks. A line with more than `maxLength` characters is split. */
 export async function* readLines(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
   maxLength: number,

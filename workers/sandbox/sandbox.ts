@@ -1,4 +1,4 @@
-/** One warm child process, seen from the worker. */
+/** One warm child process, on the worker's side. */
 import { getLogger } from "@logtape/logtape";
 import { parseJson } from "../../shared/celery/python_json.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
@@ -16,21 +16,21 @@ import { lowerPriority } from "./priority.ts";
 import type { SandboxOptions } from "./sandbox_options.ts";
 import type { ProcessUsage } from "./process_monitor.ts";
 
-/** Milliseconds in which a child must have loaded the app's modules. */
+/** Milliseconds for a child to load the app's modules. */
 const READY_MS = 60_000;
 
-/** Milliseconds in which a child must have begun with a task. One that an earlier task keeps busy never does. */
+/** Milliseconds for a child to start a task. A child that an earlier task keeps busy never starts it. */
 const START_MS = 15_000;
 
-/** Milliseconds in which a child that has closed its channel must have ended. */
+/** Milliseconds for a child to exit after it has closed its channel. */
 const CLOSED_MS = 5000;
 
 /** A child process that runs one task at a time. */
 export class Sandbox {
   readonly pid: number;
-  /** Resolves when the child can take a task; rejects when it never will. */
+  /** Resolves when the child can run tasks; rejects if it fails to start. */
   readonly ready: Promise<void>;
-  /** Resolves when the process is gone. */
+  /** Resolves when the process has exited. */
   readonly ended: Promise<void>;
   readonly #process: Deno.ChildProcess;
   readonly #options: SandboxOptions;
@@ -53,13 +53,13 @@ export class Sandbox {
     this.#writer = process.stdin.getWriter();
     this.pid = process.pid;
     this.ready = this.#ready.promise;
-    this.ready.catch(() => {}); // whoever awaits it hears of it; nobody may
+    this.ready.catch(() => {}); // callers that await it get the error; there may be none
     this.ended = this.#watch();
   }
 
   /** Starts a child.
    *
-   * @throws {ConfigurationError} when this process may not run Deno, lower a priority or make a folder */
+   * @throws {ConfigurationError} if this process may not run Deno, lower a priority or create a folder */
   static async start(options: SandboxOptions): Promise<Sandbox> {
     const { permissions, nice, folders } = options;
     const folder = hasFolder(permissions) ? await folders?.make() : undefined;
@@ -74,37 +74,37 @@ export class Sandbox {
     }
   }
 
-  /** Whether it can take another task. */
+  /** Whether it can run another task. */
   get usable(): boolean {
     return !this.#gone && this.#killed === undefined;
   }
 
-  /** Whether it runs a task now. */
+  /** Whether it runs a task. */
   get busy(): boolean {
     return this.#attempt !== undefined;
   }
 
-  /** Whether it is being ended. */
+  /** Whether it was killed. */
   get ending(): boolean {
     return this.#killed !== undefined;
   }
 
-  /** What it runs now. */
+  /** The running attempt. */
   get attempt(): ChildAttempt | undefined {
     return this.#attempt;
   }
 
-  /** Why it was ended; `undefined` when it was not. */
+  /** The error with which it was killed; `undefined` if it was not. */
   get killed(): Error | undefined {
     return this.#killed;
   }
 
-  /** Bytes of resident memory when it was last looked at; 0 where the platform does not tell. */
+  /** Bytes of resident memory at the last measurement; 0 if the platform does not report it. */
   get resident(): number {
     return this.#usage?.resident ?? 0;
   }
 
-  /** Ends the process at once, whatever it does; what runs is rejected with the error given. */
+  /** Kills the process. A running attempt is rejected with the given error. */
   kill(why: Error): void {
     if (!this.usable) return;
     this.#killed = why;
@@ -112,11 +112,11 @@ export class Sandbox {
     try {
       this.#process.kill("SIGKILL");
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // it has just ended by itself
+      if (!(error instanceof TypeError)) throw error; // it has just exited by itself
     }
   }
 
-  /** It was looked at: more than it may use ends it. */
+  /** Takes a measurement. Ends the attempt if a limit is exceeded. */
   measured(usage: ProcessUsage): void {
     this.#usage = usage;
     const { residentMb } = this.#options;
@@ -124,7 +124,7 @@ export class Sandbox {
     if (usage.resident > residentMb * 2 ** 20) this.#attempt?.outgrew(residentMb);
   }
 
-  /** Runs a task; the last one must be over.
+  /** Runs a task. The previous task must have ended.
    *
    * @throws as `ProcessPool.run` does, and {@linkcode NeverStarted} */
   async run(task: SandboxTask, options: SandboxRunOptions): Promise<string> {
@@ -153,7 +153,7 @@ export class Sandbox {
     }
   }
 
-  /** Makes sure that the next task finds nothing of this one. */
+  /** Cleans up, so that the next task finds nothing of this one. */
   async #afterwards(attempt: ChildAttempt): Promise<void> {
     this.#past.add(attempt);
     const { maxTasks, recycleMb } = this.#options;
@@ -181,10 +181,10 @@ export class Sandbox {
   }
 
   #write(frame: Uint8Array<ArrayBuffer>): void {
-    this.#writer.write(frame).catch(() => {}); // a closed pipe means a dead child, which `#watch` sees
+    this.#writer.write(frame).catch(() => {}); // a closed pipe means that the child has exited: see `#watch`
   }
 
-  /** Follows the process until it is gone. */
+  /** Watches the process until it exits. */
   async #watch(): Promise<void> {
     const timer = setTimeout(() => {
       this.kill(
@@ -240,7 +240,7 @@ export class Sandbox {
     }
     const attempt = this.#attempt;
     if (attempt?.run !== message.run) {
-      // What an earlier attempt left behind is let pass; a name that was never given is forged.
+      // A message of an earlier attempt is ignored; an unknown id is forged.
       if (!this.#past.has(message.run)) this.kill(misused(this.pid, message.type));
       return;
     }
@@ -271,7 +271,7 @@ export class Sandbox {
     }
   }
 
-  /** What a task has left running does not fail the next one; whichever comes then has a child of its own. */
+  /** Reports an uncaught error. Code that an earlier task left running does not fail the current task, but the child is replaced. */
   #uncaught(run: string | null, error: unknown): void {
     const attempt = this.#attempt;
     attempt?.wrote(0, 1);
@@ -281,7 +281,7 @@ export class Sandbox {
     if (!attempt) this.kill(new Recycled("a task left an error uncaught in it"));
   }
 
-  /** Replaces it if the next task would find something of this one. */
+  /** Replaces the child if the task left something in it. */
   #discard({ task: { id, name } }: ChildAttempt, left: string | undefined): void {
     if (left === undefined) return;
     this.kill(new Recycled(`task '${name}' left ${left} in it`));
@@ -290,7 +290,7 @@ export class Sandbox {
     });
   }
 
-  /** It writes to standard error while it runs no task. */
+  /** Replaces the child because it writes to standard error without a task. */
   chatters(): void {
     this.kill(new Recycled("something that a task left writes without end"));
   }

@@ -1,19 +1,19 @@
-/** What a child is, and when it is used up. */
+/** Options of a child process, and when it is replaced. */
 import type { ChildOptions } from "./command.ts";
 import type { Folders } from "./folders/folders.ts";
 
-/** How to start a child. */
+/** Options of a child process. */
 export interface SandboxOptions extends ChildOptions {
-  /** MiB of resident memory that a task may lead it to. */
+  /** Limit of resident memory in MiB while a task runs. */
   readonly residentMb: number;
-  /** MiB of resident memory after a task from which on it is replaced. */
+  /** Resident memory in MiB above which it is replaced after a task. */
   readonly recycleMb: number;
   /** Tasks after which it is replaced. */
   readonly maxTasks: number;
   /** Niceness. */
   readonly nice: number;
-  /** Milliseconds in which it must begin with a task. Default 15,000. */
+  /** Milliseconds in which it must start a task. Default 15,000. */
   readonly startMs?: number;
-  /** Makes its own folder, if its permissions ask for one. */
+  /** Creates its folder if its permissions require one. */
   readonly folders?: Pick<Folders, "make">;
 }

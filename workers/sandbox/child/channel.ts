@@ -1,25 +1,25 @@
-/** The child's end of the channel: standard input and output, which are no longer anybody else's then. */
+/** The child's end of the channel: it takes over standard input and output. */
 import { Console } from "node:console";
 import process from "node:process";
 import { Readable } from "node:stream";
 import { encodeFrame, FrameDecoder } from "../frames.ts";
 import type { FromChild, ToChild } from "../messages.ts";
 
-/** Bytes that are read at once. */
+/** Size of the read buffer in bytes. */
 const BUFFER_BYTES = 64 * 1024;
 
-/** Two-way talk with the worker. */
+/** Sends and receives messages of the worker. */
 export interface Channel {
-  /** Writes at once and waits until the pipe has taken all: so progress leaves a busy handler too, and a slow reader slows the writer.
+  /** Writes synchronously until the pipe has accepted everything. Thus progress leaves a busy handler too, and a slow reader slows the writer.
    *
-   * @throws {RangeError} when it is too large for one frame */
+   * @throws {RangeError} if it is too large for one frame */
   send(message: FromChild): void;
-  /** Gives what the worker says; resolves when the worker is gone. */
+  /** Receives messages of the worker. Resolves when the worker closes the channel. */
   receive(take: (message: ToChild) => void): Promise<void>;
 }
 
-/** Takes both for the channel. Whatever else writes to standard output, `console` included, goes to standard error from
- * now on; whatever reads standard input finds it empty. */
+/** Takes over standard input and output. From now on, all other output, including `console`, goes to standard error, and standard input is
+ * empty. */
 export function takeChannel(): Channel {
   const write = Deno.stdout.writeSync.bind(Deno.stdout);
   const read = Deno.stdin.read.bind(Deno.stdin);
@@ -51,7 +51,7 @@ export function takeChannel(): Channel {
 
 const exit: typeof Deno.exit = Deno.exit;
 
-/** Without its channel a child is of no use, and cannot say so. */
+/** Exits, because a child cannot work or report without its channel. */
 function broken(error: unknown): never {
   const line =
     `Cannot talk to the worker because of ${error}: a handler must not close file descriptors 0 and 1\n`;
@@ -62,7 +62,7 @@ function broken(error: unknown): never {
 const { apply } = Reflect;
 const { slice, subarray } = Uint8Array.prototype as Uint8Array<ArrayBuffer>;
 
-/** As `frame.subarray(start)`, whatever a handler makes of that. */
+/** Like `frame.subarray(start)`, but safe if a handler has replaced that method. */
 function part(frame: Uint8Array, start: number): Uint8Array<ArrayBuffer> {
   return apply(subarray, frame, [start]);
 }

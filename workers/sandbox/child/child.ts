@@ -1,4 +1,4 @@
-/** What runs in a child process: one attempt at a time, told over the channel. */
+/** The program of a child process. It runs one attempt at a time, as requested through the channel. */
 import { parseJson, stringifyJson } from "../../../shared/celery/python_json.ts";
 import { InvalidInput, type Violation } from "../../../shared/errors.ts";
 import { valueText } from "../../../shared/telemetry/log_format.ts";
@@ -20,16 +20,16 @@ import { recordError, reviveError } from "../error_record.ts";
 import { Guard } from "./guard.ts";
 import type { SandboxLogLine, ToChild } from "../messages.ts";
 
-/** Characters of a log line, and of each property that is shown as text. */
+/** Characters of a log line, and of each property converted to text. */
 const MAX_TEXT = 16 * 1024;
 
-/** Characters of what a violation was about. */
+/** Characters of the description of a violation. */
 const MAX_WHAT = 1024;
 
-/** Uncaught errors that the worker is told of, in the life of a child: after the first it is used up. */
+/** Uncaught errors that a child reports. After the first one the child is replaced. */
 const MAX_LEFT = 10;
 
-/** Left by a task whose error nobody caught. */
+/** Reported by a task with an uncaught error. */
 const UNCAUGHT = "an error uncaught";
 
 type Exports = Record<string, unknown>;
@@ -37,8 +37,8 @@ type RunMessage = Extract<ToChild, { type: "run" }>;
 
 /** URL of the main module of a child.
  *
- * It is a `data:` module whose imports are written out: Deno reads such modules without any permission,
- * which it asks for when the name of a module is only known at run time. */
+ * It is a `data:` module with literal imports, which Deno loads without permission. Imports whose name is only known at run time would need
+ * one. */
 export function childModule(modules: readonly string[]): string {
   const imports = modules.map((module) => `import(${JSON.stringify(module)})`);
   const source = `import { serve } from ${JSON.stringify(import.meta.url)};
@@ -48,10 +48,10 @@ await serve(() => Promise.all([${imports.join(", ")}]));`;
 
 /** Serves the worker until it closes the channel.
  *
- * @param load imports the modules of the handlers; called once the channel is safe from what they print */
+ * @param load imports the modules of the handlers; called once their output can no longer reach the channel */
 export async function serve(load: () => Promise<Exports[]>): Promise<void> {
   const channel = takeChannel();
-  // A Ctrl-C or a service manager signals the whole group; it is for the worker to drain.
+  // Ctrl-C and service managers signal the whole process group. The worker handles the signal and drains.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     Deno.addSignalListener(signal, () => {});
   }
@@ -71,9 +71,9 @@ export async function serve(load: () => Promise<Exports[]>): Promise<void> {
 
 const exit = Deno.exit;
 
-/** An attempt that runs. */
+/** The running attempt. */
 interface Current {
-  /** Its secret: no object that code of the app may see has it. */
+  /** Secret id: no object that the app's code can access contains it. */
   readonly run: string;
   readonly name: string;
   readonly owner: ErrorOwner;
@@ -81,14 +81,14 @@ interface Current {
   readonly violations: Set<string>;
 }
 
-/** The attempts of this child, one after the other. */
+/** Runs the attempts of this child one after the other. */
 class Attempts {
   readonly #channel: Channel;
   readonly #guard: Guard;
   readonly #submissions: ChildSubmissions;
   #handlers: Handlers | undefined;
   #current: Current | undefined;
-  /** Errors left uncaught that failed no attempt. */
+  /** Number of uncaught errors. */
   #leftErrors = 0;
 
   constructor(channel: Channel) {
@@ -154,7 +154,7 @@ class Attempts {
     this.#current = undefined;
   }
 
-  /** Each kind once an attempt: a loop of denials must not fill the channel. */
+  /** Reports each kind once for each attempt, so that a loop of denials cannot fill the channel. */
   #report(violation: Violation, what: string): void {
     if (!this.#current || this.#current.violations.has(violation)) return;
     this.#current.violations.add(violation);
@@ -162,7 +162,7 @@ class Attempts {
     this.#channel.send({ type: "violation", run, violation, what: what.slice(0, MAX_WHAT) });
   }
 
-  /** An error that the attempt leaves uncaught ends it while it runs; the child is not used again. */
+  /** Fails the attempt if it is still running. The child is not used again. */
   #uncaught(attempt: Current, thrown: unknown): void {
     const { run, name } = attempt;
     this.#left(run, thrown);
@@ -179,12 +179,12 @@ class Attempts {
     this.#channel.send({ type: "uncaught", run, error: recordError(thrown) });
   }
 
-  /** Its listeners are the handler's. */
+  /** Aborts the signal. Its listeners belong to the handler. */
   #abort(attempt: Current, reason: unknown): void {
     owned(attempt.owner, () => attempt.controller.abort(reason));
   }
 
-  /** What the next task would find of this one. */
+  /** Describes something that the task left behind. */
   #leftovers(): string | undefined {
     return this.#guard.left() ?? (this.#leftErrors > 0 ? UNCAUGHT : undefined);
   }
@@ -239,7 +239,7 @@ function taskLog(write: (line: SandboxLogLine) => void): TaskLog {
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
-/** Properties that are no JSON are shown as text: a log line must never fail a task. */
+/** Converts properties that are not JSON to text, so that a log line never fails a task. */
 function plain(properties: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(properties).map(([name, value]) => {

@@ -1,4 +1,4 @@
-/** What the handler of a child process sends: the worker does it, and answers. */
+/** Submissions of handlers in a child process. The worker submits the work and replies. */
 import { stringifyJson } from "../../../shared/celery/python_json.ts";
 import type { Submit } from "../../running/task_submissions.ts";
 import type { Channel } from "./channel.ts";
@@ -7,7 +7,7 @@ import type { ToChild } from "../messages.ts";
 
 type SubmitReply = Extract<ToChild, { type: "submitted" }>["answer"];
 
-/** Submissions that wait for the worker's answer. */
+/** Submissions that wait for the worker's reply. */
 export class ChildSubmissions {
   readonly #channel: Pick<Channel, "send">;
   readonly #waiting = new Map<number, (answer: SubmitReply) => void>();
@@ -17,7 +17,7 @@ export class ChildSubmissions {
     this.#channel = channel;
   }
 
-  /** Sends work for an attempt. */
+  /** Creates `context.submit` of an attempt. */
   of(run: string): Submit {
     return async (work, { key } = {}) => {
       const call = this.#calls++;
@@ -37,7 +37,7 @@ export class ChildSubmissions {
     };
   }
 
-  /** Takes an answer. */
+  /** Receives a reply. */
   answered({ call, answer }: { readonly call: number; readonly answer: SubmitReply }): void {
     this.#waiting.get(call)?.(answer);
     this.#waiting.delete(call);

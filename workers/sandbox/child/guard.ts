@@ -1,7 +1,7 @@
-/** The child's own watch over the handlers that run in it: what they are denied, and what they leave behind.
+/** Monitors the handlers in a child: denied accesses, and state that they leave behind.
  *
- * Deno denies by itself; this reports each denial, also one that a handler swallows. It is no second wall: code that
- * means harm to the next task of the same child can hide from it. Such code belongs into tasks with `untrusted: true`.
+ * Deno enforces the permissions; this module reports each denial, even one that a handler swallows. It is not a security boundary: malicious
+ * code can hide from it and harm the next task of the same child. Run such code in tasks with `untrusted: true`.
  * @module
  */
 import type { Violation } from "../../../shared/errors.ts";
@@ -10,40 +10,40 @@ import { Intrinsics } from "./intrinsics.ts";
 import { Leftovers } from "./leftovers.ts";
 import { Timers } from "./timers.ts";
 
-/** Timers that a task may forget without being told of: they are ended all the same. */
+/** Timers that a task may leave without a report. They are cleared in any case. */
 const LEFT_TIMERS = 100;
 
-/** Storage that outlives a task, or that Deno grants without asking. */
+/** Storage that outlives a task, or that Deno grants without permission. */
 const STORES = ["localStorage", "sessionStorage", "caches", "indexedDB", "BroadcastChannel"];
 
-/** Tells of a violation: its kind, and what was tried. */
+/** Reports a violation: its kind, and the attempted access. */
 export type Report = (violation: Violation, what: string) => void;
 
-/** Watches one child. */
+/** Monitors one child. */
 export class Guard {
   readonly #report: Report;
   readonly #timers = new Timers();
   readonly #leftovers = new Leftovers();
   #intrinsics: Intrinsics | undefined;
 
-  /** Takes effect at once: make it before any code of the app runs. */
+  /** Takes effect at once. Create it before any code of the app runs. */
   constructor(report: Report) {
     this.#report = report;
     for (const name of STORES) Reflect.deleteProperty(globalThis, name);
-    this.#hearDenials();
+    this.#reportDenials();
   }
 
-  /** The app is loaded: what is there now is as it should be. */
+  /** Takes the current state as the reference. Call it when the app is loaded. */
   ready(): void {
     this.#intrinsics = new Intrinsics();
     this.#leftovers.ready();
   }
 
-  /** Ends the timers that a task left behind.
+  /** Clears the timers that a task left behind.
    *
-   * @returns what else it left, for which the child must not take another task; `undefined` when there is nothing */
+   * @returns anything else that it left, so that the child must be replaced; `undefined` if there is nothing */
   left(): string | undefined {
-    // First: what follows relies on them.
+    // First, because the other checks use them.
     const changed = this.#intrinsics?.changed();
     if (changed !== undefined) {
       this.#report("intrinsics", `changed ${changed}`);
@@ -54,13 +54,13 @@ export class Guard {
     return this.#leftovers.found();
   }
 
-  /** Every error of this class is made by Deno, and its constructor sets its name: so each denial passes here, whoever catches it. */
-  #hearDenials(): void {
-    const heard = (message: string) => this.#report(deniedKind(message), message);
+  /** Intercepts the `name` setter of `NotCapable`. Deno's constructor sets the name, so every denial is reported, even if it is caught. */
+  #reportDenials(): void {
+    const report = (message: string) => this.#report(deniedKind(message), message);
     Object.defineProperty(Deno.errors.NotCapable.prototype, "name", {
       get: () => "NotCapable",
       set(this: Error) {
-        heard(this.message);
+        report(this.message);
       },
       configurable: false,
     });

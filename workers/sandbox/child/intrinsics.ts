@@ -1,4 +1,4 @@
-/** The objects that all code of a process shares, and whether a task has changed them. */
+/** Detects whether a task changed objects that all code of a process shares. */
 import asyncHooks from "node:async_hooks";
 import buffer from "node:buffer";
 import crypto from "node:crypto";
@@ -8,7 +8,7 @@ import process from "node:process";
 import timers from "node:timers";
 import util from "node:util";
 
-/** Objects whose properties every piece of code relies on: each must be as it was, and none may come. */
+/** Objects that all code relies on. Their properties must not change, and no property may be added. */
 function strict(): [string, object][] {
   const constructors = {
     ...{ Object, Function, Array, String, Number, BigInt, Boolean, Symbol, Date, RegExp },
@@ -35,7 +35,7 @@ function strict(): [string, object][] {
   ];
 }
 
-/** Objects with functions that a task may replace. */
+/** Other objects with functions that a task could replace. */
 function others(): [string, object][] {
   const named: [string, object][] = [["console", console], ["Deno", Deno], ["process", process]];
   const modules = { asyncHooks, buffer, crypto, events, fs, timers, util };
@@ -64,13 +64,13 @@ interface Known {
   readonly values: readonly unknown[];
 }
 
-/** A picture of them as they are when it is made. What it compares with was taken then, so a change of these functions changes nothing here. */
+/** A snapshot of these objects. The functions that compare are captured with the snapshot, so a task cannot affect them. */
 export class Intrinsics {
   /** With all their properties. */
   readonly #whole: Known[];
-  /** Compared by their descriptors; new ones may come. */
+  /** Compared by their descriptors. New properties are allowed. */
   readonly #globals: Known;
-  /** With those properties whose value is a function. Reading them is faster than describing them. */
+  /** With the properties whose value is a function. Reading them is faster than reading descriptors. */
   readonly #functions: Known[];
   readonly #ownKeys = Reflect.ownKeys;
   readonly #describe = Reflect.getOwnPropertyDescriptor;
@@ -78,7 +78,7 @@ export class Intrinsics {
   readonly #text = String;
 
   constructor() {
-    // Reading makes the lazy ones.
+    // Reading a lazy property creates it.
     const names = Object.getOwnPropertyNames(globalThis).filter((name) => {
       Reflect.get(globalThis, name);
       return true;
@@ -90,7 +90,7 @@ export class Intrinsics {
       .map(([name, object]) => functionsOf(name, object));
   }
 
-  /** The first that is not as it was, such as `Object.prototype.polluted`; `undefined` when all are. */
+  /** The first change, such as `Object.prototype.polluted`; `undefined` if there is none. */
   changed(): string | undefined {
     for (let index = 0; index < this.#whole.length; index++) {
       const known = this.#whole[index]!;

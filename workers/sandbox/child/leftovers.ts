@@ -1,17 +1,16 @@
-/** What a task leaves alive in its child and no check of objects shows: threads, open resources, listeners. */
+/** Detects threads, open resources and listeners that a task leaves in its child. */
 import process from "node:process";
 import { Worker as NodeWorker } from "node:worker_threads";
 
-/** What Deno's own code works with. */
+/** Deno's internal core. */
 interface Core {
   /** Names of open resources by their ids. */
   resources(): Record<string, string>;
 }
 
-/** Knows what is alive in this process, and what was when the app was loaded.
+/** Compares the resources of this process with those at the time when the app was loaded.
  *
- * It is taken from Deno's own core, which is out of reach of other code from then on: through it a task could open what
- * is not seen here. */
+ * It reads Deno's core and then removes it from the reach of other code, because a task could use it to open undetected resources. */
 export class Leftovers {
   readonly #resources = core().resources;
   readonly #active = process.getActiveResourcesInfo.bind(process);
@@ -28,14 +27,14 @@ export class Leftovers {
     this.#countListeners();
   }
 
-  /** The app is loaded: what is alive now is the app's. */
+  /** Takes the current resources as the reference. Call it when the app is loaded. */
   ready(): void {
     this.#loaded = new Set(this.#alive());
     this.#threads = 0;
     this.#listeners = 0;
   }
 
-  /** What of a task is alive or may be: `undefined` when nothing is. */
+  /** A resource that a task left, or may have left; `undefined` if there is none. */
   found(): string | undefined {
     if (this.#threads > 0) return "a Worker";
     if (this.#listeners > 0) return "a listener of globalThis";
@@ -46,7 +45,7 @@ export class Leftovers {
     return undefined;
   }
 
-  /** Each with its number, or how many there are: `5 tcpListener`, `1 TCPSocketWrap`, `1 listener of process 'exit'`. */
+  /** Resources with their id or count: `5 tcpListener`, `1 TCPSocketWrap`, `1 listener of process 'exit'`. */
   #alive(): string[] {
     const resources = this.#resources();
     const all = Object.keys(resources).map((id) => `${id} ${resources[id]}`);
@@ -63,7 +62,7 @@ export class Leftovers {
     return all;
   }
 
-  /** A constructor of a derived class calls what is its prototype: so every thread is counted, whoever holds the class. */
+  /** Inserts a counting constructor as the base class, so that every thread is counted, even if code kept a reference to the class. */
   #countThreads(threads: object): void {
     const base = Object.getPrototypeOf(threads);
     const count = () => void this.#threads++;
@@ -77,7 +76,7 @@ export class Leftovers {
     Object.preventExtensions(threads);
   }
 
-  /** Nothing lists the listeners of an EventTarget. */
+  /** Counts listeners of `globalThis`, because the listeners of an EventTarget cannot be listed. */
   #countListeners(): void {
     const { addEventListener, removeEventListener } = globalThis;
     const replace = (name: string, value: unknown) =>

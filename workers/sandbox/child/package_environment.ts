@@ -3,20 +3,20 @@ import process from "node:process";
 
 const TOLERANT = Symbol.for("celeriac.environment");
 
-/** Where npm packages lie: in Deno's cache, or in a folder of the app. */
+/** Paths of npm packages: in Deno's cache, or in a folder of the app. */
 const PACKAGE = /\/(?:node_modules|npm\/[^/]+\.[^/]+)\//;
 
-/** Frames of a stack that only pass the access on. */
+/** Stack frames that only forward the access. */
 const PASSING = /\((?:ext|node):|at (?:async )?(?:ext|node):|<anonymous>\)?$/;
 
-/** Lets packages read variables that no contract declares: they find them unset.
+/** Makes undeclared variables appear unset to npm packages.
  *
- * Deno throws where a program may not read a variable, and packages read many at their top level that they can do
- * without. The app's own code is still denied, as a variable that it reads is one that a contract forgot. */
+ * Deno throws if a program may not read a variable, and packages read many optional ones at their top level. The app's own code still gets
+ * the error, because its contract should declare the variable. */
 export function tolerateUndeclaredVariables(): void {
   const environment = process.env as Record<PropertyKey, string | undefined>;
   if (TOLERANT in environment) return;
-  // Also what a package sets itself. As the target of the proxy it must be no object that throws.
+  // Also contains the variables that a package sets. The target of the proxy must be an object that does not throw.
   const own: Record<PropertyKey, string | undefined> = Object.create(null);
   const hidden = (name: PropertyKey) =>
     typeof name === "string" && !Object.hasOwn(own, name) && !mayRead(name) && calledByPackage();
@@ -47,7 +47,7 @@ export function tolerateUndeclaredVariables(): void {
   }) as typeof process.env;
 }
 
-/** Asked once a name: packages read some of them all the time, and permissions only shrink. */
+/** Cached permissions by name: packages read some variables often, and permissions never grow. */
 const readable = new Map<string, boolean>();
 
 function mayRead(variable: string): boolean {
@@ -60,7 +60,7 @@ function mayRead(variable: string): boolean {
   return may;
 }
 
-/** Whether a package's code, and not the app's, led here. */
+/** Whether a package's code, not the app's, made this access. */
 function calledByPackage(): boolean {
   const { stack } = new Error();
   if (typeof stack !== "string") return false;

@@ -1,12 +1,12 @@
-/** Timers that a task starts, so that none outlives it. */
+/** Tracks the timers of a task, so that none outlives it. */
 import { clearImmediate, clearTimeout, setImmediate, setTimeout } from "node:timers";
 
 /** A timer or an immediate, of `globalThis` as of `node:timers`. */
 type Timer = object;
 
-/** Knows the timers and immediates that still run, also those that do not keep the process alive.
+/** Tracks active timers and immediates, also those that do not keep the process alive.
  *
- * All are objects of two classes, which note in one property whether they are over. */
+ * All are objects of two classes with a property that is set when they end. */
 export class Timers {
   readonly #running = new Set<Timer>();
   readonly #immediates: object;
@@ -23,9 +23,9 @@ export class Timers {
     this.#follow(this.#immediates = Object.getPrototypeOf(immediate));
   }
 
-  /** Ends those that still run.
+  /** Clears the active timers.
    *
-   * @returns how many there were */
+   * @returns their number */
   clear(): number {
     const running = [...this.#running];
     for (const timer of running) {

@@ -1,8 +1,8 @@
-/** Watches how much a task writes into its folder. */
+/** Watches the size of a task's folder. */
 import { join } from "node:path";
 import { pause } from "../../../shared/runtime/waits.ts";
 
-/** How much a folder may hold. */
+/** Limits of a folder. */
 export interface FolderLimits {
   /** MiB on the disk. */
   readonly folderMb: number;
@@ -10,23 +10,23 @@ export interface FolderLimits {
   readonly folderFiles: number;
 }
 
-/** Levels of folders within one another. */
+/** Levels of nested folders. */
 const MAX_LEVELS = 100;
 
 const TOO_DEEP =
   `its folder was more than ${MAX_LEVELS} levels deep, or had a path of more than 4 KiB: nest folders less`;
 
-/** Milliseconds between two looks, and how many times that of the last look, where that is more: a full folder must not keep the
- * worker busy. */
+/** Pause between two checks: milliseconds, or a multiple of the last check's duration if that is longer, so that a full folder does not keep
+ * the worker busy. */
 const PAUSE_MS = 200;
 const PAUSE_TIMES = 5;
 
-/** Bytes of a block, as `stat` counts them. */
+/** Bytes of a block in `stat`. */
 const BLOCK = 512;
 
-/** Looks into a folder again and again until the signal aborts, or it holds more than it may.
+/** Checks a folder at intervals until the signal aborts or a limit is exceeded.
  *
- * @param exceeded is called at most once, with what is too much, to follow "because" */
+ * @param exceeded called at most once, with a reason that follows "because" */
 export async function watchFolder(
   path: string,
   limits: FolderLimits,
@@ -42,8 +42,8 @@ export async function watchFolder(
   }
 }
 
-/** What of a folder is over a limit, such as `its folder held more than 1 files: write fewer, or raise sandbox.folderFiles`;
- * `undefined` when nothing is. Names may come and go meanwhile. */
+/** Describes the exceeded limit of a folder, such as `its folder held more than 1 files: write fewer, or raise sandbox.folderFiles`;
+ * `undefined` if there is none. Entries may change during the check. */
 export async function excess(
   path: string,
   { folderMb, folderFiles }: FolderLimits,
@@ -71,7 +71,7 @@ export async function excess(
         return "a folder in its folder could not be read: leave the owner's rights to it";
       }
       if (codeOf(error) === "ENAMETOOLONG") return TOO_DEEP;
-      // It was removed meanwhile, or the next look shows what it is.
+      // It was removed in the meantime, or the next check finds it.
     }
   }
   return undefined;
@@ -81,7 +81,7 @@ function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
-/** Bytes that a file takes on the disk: holes of a sparse file are none. One with several names counts once in all. */
+/** Disk space of a file in bytes, without the holes of a sparse file. A file with several hard links counts once in total. */
 async function sizeOf(path: string): Promise<number> {
   try {
     const { blocks, nlink, size } = await Deno.lstat(path);

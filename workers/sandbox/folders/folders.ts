@@ -1,38 +1,38 @@
-/** Folders of children: each child's working directory, empty before each task and gone with it. */
+/** Working directories of child processes. A folder is empty before each task and is removed with its child. */
 import { getLogger } from "@logtape/logtape";
 import { join } from "node:path";
 import { ConfigurationError } from "../../../shared/errors.ts";
 import { waitAtMost } from "../../../shared/runtime/waits.ts";
 import { Trash } from "./removal.ts";
 
-/** Names of the folders of workers. Each is owned by who holds the lock of the file beside it. */
+/** Folder names of workers. The owner holds the lock on the file beside the folder. */
 const WORKER = /^worker-[\da-f]{16}$/;
 const LOCK = ".lock";
 
-/** Names in a child's folder that are moved out of it one by one; a folder with more is replaced, and its child with it. */
+/** Entries of a child's folder that are moved out one by one. A folder with more entries is replaced together with its child. */
 const MAX_NAMES = 1000;
 
-/** Milliseconds that a worker which stops waits for what is being removed. What is left then, the next one sweeps. */
+/** Milliseconds that a stopping worker waits for removals. The next worker removes the rest. */
 const STOP_MS = 5000;
 
-/** The folders of one worker's children, in a folder that it alone owns.
+/** The folders of one worker's children, in a folder that the worker owns.
  *
- * The kernel releases the owner's lock when the process ends, however it ends. So workers may share `parent`, also from
- * several containers, and each removes at its start what dead ones have left. */
+ * The kernel releases the owner's lock when the process ends for any reason. Therefore workers can share `parent`, even from several
+ * containers, and each removes the folders of dead workers when it starts. */
 export class Folders {
   readonly #parent: string;
   #own: Promise<Own> | undefined;
   #stopped = false;
-  /** What is removed now. */
+  /** The running removals. */
   #removing: Promise<void> = Promise.resolve();
 
   constructor(parent: string) {
     this.#parent = parent;
   }
 
-  /** Makes the folder of a child. The first one makes the worker's own folder, and sweeps.
+  /** Creates the folder of a child. The first call also creates the worker's folder and removes those of dead workers.
    *
-   * @throws {ConfigurationError} when this process may not */
+   * @throws {ConfigurationError} if this process may not create folders */
   async make(): Promise<Folder> {
     const parent = this.#parent;
     try {
@@ -40,7 +40,7 @@ export class Folders {
       const folder = await Deno.makeTempDir({ dir: path, prefix: "sandbox-" });
       return new Folder(folder, trash, (place) => this.#remove(trash, place));
     } catch (cause) {
-      if (!await this.#own?.catch(() => undefined)) this.#own = undefined; // to be tried again
+      if (!await this.#own?.catch(() => undefined)) this.#own = undefined; // the next call tries again
       throw new ConfigurationError(
         `Cannot make a folder for a child process in '${parent}' because ${
           (cause as Error).message
@@ -50,7 +50,7 @@ export class Folders {
     }
   }
 
-  /** Removes the worker's own folder; its children must be gone. */
+  /** Removes the worker's folder. Its children must have exited. */
   async stop(): Promise<void> {
     this.#stopped = true;
     const own = await this.#own?.catch(() => undefined);
@@ -62,7 +62,7 @@ export class Folders {
       await Deno.remove(own.path);
       await Deno.remove(own.path + LOCK);
     } catch (error) {
-      logger.warn("{folder} is left to the next worker that starts here: {error}", {
+      logger.warn("Cannot remove {folder}; the next worker that starts here removes it: {error}", {
         folder: own.path,
         error,
       });
@@ -71,11 +71,11 @@ export class Folders {
     }
   }
 
-  /** One after the other: who discards more than one thing at a time waits. */
+  /** Removes items one after the other. */
   async #remove(trash: Trash, place: string): Promise<void> {
     await this.#removing;
     this.#removing = trash.remove(place).catch((error) =>
-      logger.warn("What a task wrote cannot be removed from {place}: {error}", { place, error })
+      logger.warn("Cannot remove the files of a task from {place}: {error}", { place, error })
     );
   }
 
@@ -84,9 +84,9 @@ export class Folders {
     for (;;) {
       const name = `worker-${crypto.getRandomValues(new Uint8Array(8)).toHex()}`;
       const path = join(this.#parent, name);
-      // The lock first: a folder without one would look like that of a dead worker.
+      // The lock first, because a folder without a lock looks like that of a dead worker.
       const lock = await locked(path + LOCK, { createNew: true, write: true, mode: 0o600 });
-      if (!lock) continue; // somebody swept here just now
+      if (!lock) continue; // another worker has just removed it
       try {
         await Deno.mkdir(join(path, TRASH), { recursive: true, mode: 0o700 });
       } catch (error) {
@@ -95,7 +95,7 @@ export class Folders {
       }
       const trash = new Trash(join(path, TRASH));
       const swept = this.#sweep(trash).catch((error) =>
-        logger.warn("Folders that killed workers left in {folder} cannot be removed: {error}", {
+        logger.warn("Cannot remove the folders of killed workers from {folder}: {error}", {
           folder: this.#parent,
           error,
         })
@@ -104,7 +104,7 @@ export class Folders {
     }
   }
 
-  /** Removes what dead workers have left. */
+  /** Removes the folders of dead workers. */
   async #sweep(trash: Trash): Promise<void> {
     for await (const { name, isFile } of Deno.readDir(this.#parent)) {
       const worker = name.slice(0, -LOCK.length);
@@ -116,9 +116,9 @@ export class Folders {
       try {
         await trash.remove(await trash.take(path)).catch(unlessMissing);
         await Deno.remove(path + LOCK);
-        logger.info("Removed {folder}, which a killed worker has left", { folder: path });
+        logger.info("Removed {folder} of a killed worker", { folder: path });
       } catch (error) {
-        logger.warn("Cannot remove {folder}, which a killed worker has left: {error}", {
+        logger.warn("Cannot remove {folder} of a killed worker: {error}", {
           folder: path,
           error,
         });
@@ -127,12 +127,12 @@ export class Folders {
   }
 }
 
-/** A worker's own folder. */
+/** The folder of this worker. */
 interface Own {
   readonly path: string;
   readonly lock: Deno.FsFile;
   readonly trash: Trash;
-  /** Resolves when those of dead workers are gone. */
+  /** Resolves when the folders of dead workers are removed. */
   readonly swept: Promise<void>;
 }
 
@@ -144,16 +144,16 @@ export class Folder {
   readonly #trash: Trash;
   readonly #discard: (place: string) => Promise<void>;
 
-  /** @param discard removes what is in the trash, later */
+  /** @param discard removes an item of the trash later */
   constructor(path: string, trash: Trash, discard: (place: string) => Promise<void>) {
     this.path = path;
     this.#trash = trash;
     this.#discard = discard;
   }
 
-  /** Moves out what is in it, and makes sure that it is empty then.
+  /** Moves all entries to the trash, and checks that the folder is empty.
    *
-   * @throws when that cannot be, or something still writes to it */
+   * @throws if that fails, or a process still writes to the folder */
   async empty(): Promise<void> {
     const names = await namesIn(this.path);
     if (names.length > MAX_NAMES) throw new Error(`it holds more than ${MAX_NAMES} names`);
@@ -165,7 +165,7 @@ export class Folder {
     }
   }
 
-  /** Removes it. Its child must be gone. */
+  /** Removes the folder. Its child must have exited. */
   async remove(): Promise<void> {
     try {
       await Deno.chmod(this.path, 0o700);
@@ -183,7 +183,7 @@ async function namesIn(path: string): Promise<string[]> {
   return await Array.fromAsync(Deno.readDir(path), ({ name }) => name);
 }
 
-/** Opens a file and locks it. `undefined` = somebody else holds it, or it is gone. */
+/** Opens and locks a file. `undefined`: another process holds the lock, or the file was removed. */
 async function locked(path: string, how: Deno.OpenOptions): Promise<Deno.FsFile | undefined> {
   const file = await Deno.open(path, how).catch(unlessMissing);
   if (!file) return undefined;

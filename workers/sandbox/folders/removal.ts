@@ -1,35 +1,35 @@
-/** Removes what tasks wrote, however it is nested and whatever its modes. */
+/** Removes files of tasks, regardless of nesting and file modes. */
 
-/** Characters of a path that is opened. Its bytes, a name of the longest kind included, are below the 4096 that a system call takes;
- * its levels are few enough for the native recursive removal, which overflows its stack at some thousand. */
+/** Longest path in characters that is opened. Including one more name, its bytes stay below the system limit of 4096. It also limits the
+ * nesting for the native recursive removal, which overflows its stack at some thousand levels. */
 const MAX_PATH = 1000;
 
 /** All rights of the owner. */
 const OPEN = 0o700;
 
-/** A folder on the same file system that no task can reach: what is removed is moved there first, so nothing that still runs can put a
- * link in the way. */
+/** A folder on the same file system that no task can access. Items are moved there before they are removed, so that a running task cannot
+ * replace a folder by a link. */
 export class Trash {
   readonly #path: string;
   #next = 0;
 
-  /** @param path of the folder, which exists */
+  /** @param path of the existing folder */
   constructor(path: string) {
     this.#path = path;
   }
 
-  /** Moves a file or a folder here. A symbolic link is moved itself, not what it points to.
+  /** Moves a file or folder into the trash. A symbolic link is moved itself, not its target.
    *
-   * @returns where it is now */
+   * @returns its new path */
   async take(path: string): Promise<string> {
     const place = `${this.#path}/${this.#next++}`;
     await Deno.rename(path, place);
     return place;
   }
 
-  /** Removes what {@linkcode take} has moved, piece by piece: folders that are too deep below it are moved up here first.
+  /** Removes an item that {@linkcode take} has moved. Folders that are nested too deeply are first moved up into the trash.
    *
-   * @throws the first error, after all pieces were tried */
+   * @throws the first error, after all parts were tried */
   async remove(place: string): Promise<void> {
     const errors: unknown[] = [];
     const pieces = [place];
@@ -62,14 +62,14 @@ export class Trash {
 async function foldersIn(folder: string): Promise<string[]> {
   const list = () => Array.fromAsync(Deno.readDir(folder));
   const entries = await withRights(list, [folder]).catch((error) => {
-    // A name that is not UTF-8 is listed as another. Only native code makes such names.
+    // A name that is not UTF-8 is listed incorrectly. Only native code creates such names.
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;
   });
   return entries.flatMap(({ name, isDirectory }) => isDirectory ? `${folder}/${name}` : []);
 }
 
-/** Does something with folders. Where that is denied, it is tried again once their owner has all rights to them. */
+/** Runs work on folders. If access is denied, gives the owner all rights to them and tries again. */
 async function withRights<Result>(
   work: () => Promise<Result>,
   folders: readonly string[],
