@@ -12,7 +12,7 @@
 import { failedFaults } from "./chaos/second_try.ts";
 import { celeryTable } from "./support/celery_table.ts";
 import { prepareCluster } from "./support/cluster.ts";
-import { prepareGround } from "./support/ground.ts";
+import { prepareServers } from "./support/test_servers.ts";
 import { writeDuration } from "./support/durations.ts";
 import { NoServer } from "./support/server.ts";
 import { startRelease } from "./support/releases.ts";
@@ -201,8 +201,8 @@ async function runOrder(
   }
   const served = order.suites.filter((one) => one.needsServers);
   if (served.length === 0) return { total: sum(tallies), ran };
-  await using ground = await prepareGround(console.log, signal);
-  for (const suite of served) await runOne(suite, ground.environment);
+  await using fixture = await prepareServers(console.log, signal);
+  for (const suite of served) await runOne(suite, fixture.environment);
   const command = Deno.env.get("CELERIAC_TEST_BROKER");
   if (!command) return { total: sum(tallies), ran };
   for (const release of releasesOf(order)) {
@@ -220,7 +220,7 @@ async function runOrder(
     console.log(`\n${broker.description}`);
     try {
       for (const suite of suites) {
-        await runOne(suite, { ...ground.environment, ...broker.environment });
+        await runOne(suite, { ...fixture.environment, ...broker.environment });
       }
     } finally {
       await broker.stop();

@@ -6,7 +6,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { prepareGround } from "../support/ground.ts";
+import { prepareServers } from "../support/test_servers.ts";
 import { NoServer } from "../support/server.ts";
 import {
   type Effort,
@@ -33,8 +33,8 @@ async function main(signal: AbortSignal): Promise<number> {
     rounds: Number(values.rounds),
     seconds: Number(values.seconds),
   };
-  await using ground = await prepareGround(console.log, signal);
-  for (const [name, value] of Object.entries(ground.environment)) Deno.env.set(name, value);
+  await using fixture = await prepareServers(console.log, signal);
+  for (const [name, value] of Object.entries(fixture.environment)) Deno.env.set(name, value);
   const rows: Row[] = [];
   for (
     const measure of [measureWorker, measureSubmission, measureBatch, measureRefusal, measureIdle]

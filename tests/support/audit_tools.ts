@@ -24,25 +24,27 @@ const installTimeoutMs = 15 * 60_000;
  * @throws when there is no Go or Python to make it with, or it cannot be fetched */
 export async function auditTool(name: AuditTool): Promise<string> {
   const program = programs[name];
-  const home = `${folder}${name}-${program.version}`;
-  const path = "go" in program ? `${home}/${program.go.split("/").at(-1)}` : `${home}/bin/${name}`;
-  const done = `${home}/made`;
+  const directory = `${folder}${name}-${program.version}`;
+  const path = "go" in program
+    ? `${directory}/${program.go.split("/").at(-1)}`
+    : `${directory}/bin/${name}`;
+  const done = `${directory}/made`;
   await Deno.mkdir(folder, { recursive: true });
-  using lock = await Deno.open(`${home}.lock`, { create: true, write: true });
+  using lock = await Deno.open(`${directory}.lock`, { create: true, write: true });
   await lock.lock(true); // another test file may be about to make it, too
   if (await Deno.stat(done).then(() => true, () => false)) return path;
-  await Deno.remove(home, { recursive: true }).catch(() => {});
+  await Deno.remove(directory, { recursive: true }).catch(() => {});
   const options = { timeoutMs: installTimeoutMs, ownGroup: true };
   if ("go" in program) {
     await need("go", ["version"], name, "https://go.dev/dl");
-    const env = { GOBIN: home };
+    const env = { GOBIN: directory };
     await run("go", ["install", `${program.go}@${program.version}`], { ...options, env });
   } else {
     await need("python3", ["--version"], name, "apt-get install python3 python3-venv");
-    await run("python3", ["-m", "venv", home], options);
+    await run("python3", ["-m", "venv", directory], options);
     const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
     const wanted = `${program.python}==${program.version}`;
-    await run(`${home}/bin/python`, [...pip, wanted], options);
+    await run(`${directory}/bin/python`, [...pip, wanted], options);
   }
   await Deno.writeTextFile(done, "");
   return path;

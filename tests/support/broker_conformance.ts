@@ -3,7 +3,7 @@ import type { Broker } from "../../shared/broker/broker.ts";
 import { CONSUMING } from "./consuming_conformance.ts";
 import { PUBLISHING } from "./publishing_conformance.ts";
 
-/** A broker on ground of its own: not started, and with nothing declared. */
+/** A broker with an empty namespace: not started, nothing declared. */
 export interface BrokerUnderTest extends AsyncDisposable {
   readonly broker: Broker;
 }
@@ -15,8 +15,8 @@ export interface BrokerUnderTest extends AsyncDisposable {
 export function testBroker(name: string, open: () => Promise<BrokerUnderTest>): void {
   for (const [title, test] of Object.entries({ ...CONSUMING, ...PUBLISHING })) {
     Deno.test(`${name}: ${title}`, async () => {
-      await using ground = await open();
-      await test(ground.broker);
+      await using fixture = await open();
+      await test(fixture.broker);
     });
   }
 }

@@ -13,7 +13,7 @@ const BROWSERS = [
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/** Keeps a browser that is started for a test from calling home. */
+/** Prevents a browser started by a test from contacting its vendor. */
 const QUIET = [
   "--no-sandbox",
   "--disable-gpu",

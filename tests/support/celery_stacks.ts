@@ -134,15 +134,15 @@ export class CeleryStack {
  * @throws when there is no fitting Python, or pip fails */
 export async function celeryStack(name: StackName): Promise<CeleryStack> {
   const wanted = requirements[name].join("\n");
-  const home = `${folder}${name}-${await digest(wanted)}`;
-  const python = `${home}/bin/python`;
-  const done = `${home}/requirements.txt`;
+  const directory = `${folder}${name}-${await digest(wanted)}`;
+  const python = `${directory}/bin/python`;
+  const done = `${directory}/requirements.txt`;
   await Deno.mkdir(folder, { recursive: true });
-  using lock = await Deno.open(`${home}.lock`, { create: true, write: true });
+  using lock = await Deno.open(`${directory}.lock`, { create: true, write: true });
   await lock.lock(true); // another test file may be about to make it, too
   if (await Deno.readTextFile(done).catch(() => "") !== wanted) {
-    await Deno.remove(home, { recursive: true }).catch(() => {});
-    await run(await findPython(name), ["-m", "venv", home], { timeoutMs: installTimeoutMs });
+    await Deno.remove(directory, { recursive: true }).catch(() => {});
+    await run(await findPython(name), ["-m", "venv", directory], { timeoutMs: installTimeoutMs });
     const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
     await run(python, [...pip, ...requirements[name]], { timeoutMs: installTimeoutMs });
     await Deno.writeTextFile(done, wanted);

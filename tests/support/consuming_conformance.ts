@@ -4,7 +4,7 @@ import type { Broker, Delivery } from "../../shared/broker/broker.ts";
 import type { Declaration } from "../../shared/broker/declaration.ts";
 import type { Message } from "../../shared/broker/message.ts";
 import { BrokerUnavailable, InvalidInput } from "../../shared/errors.ts";
-import { consumed, message, queued, queues, started, text } from "./broker_ground.ts";
+import { consumed, message, queued, queues, started, text } from "./broker_helpers.ts";
 import { eventually } from "./eventually.ts";
 import { Inbox } from "./inbox.ts";
 

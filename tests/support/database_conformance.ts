@@ -14,8 +14,8 @@ export interface DatabaseUnderTest extends AsyncDisposable {
 export function testDatabase(name: string, open: () => Promise<DatabaseUnderTest>): void {
   for (const [title, test] of Object.entries(CASES)) {
     Deno.test(`${name}: ${title}`, async () => {
-      await using ground = await open();
-      await test(ground.database);
+      await using fixture = await open();
+      await test(fixture.database);
     });
   }
 }

@@ -7,7 +7,7 @@ import { checkout } from "./roles.ts";
 
 const roles = ["migrate", "api", "beat", "worker", "submit"] as const;
 
-/** Part of the house that logs in with a user of its own. */
+/** Component that logs in as a separate database user. */
 export type DatabaseRole = typeof roles[number];
 
 /** An empty database and a user for each role; all go when it is disposed. */

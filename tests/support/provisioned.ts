@@ -88,9 +88,9 @@ export async function provisioned(
   queues: readonly string[],
   broker?: BrokerUrls,
 ): Promise<Provisioned> {
-  const ground = unprovisioned(queues, broker);
-  await applyDefinitions(ground.management, await renderDefinitions(ground.options));
-  return ground;
+  const fixture = unprovisioned(queues, broker);
+  await applyDefinitions(fixture.management, await renderDefinitions(fixture.options));
+  return fixture;
 }
 
 function setting(name: string): string {

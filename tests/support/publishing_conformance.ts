@@ -3,7 +3,7 @@ import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } f
 import type { Broker } from "../../shared/broker/broker.ts";
 import type { Message, Properties } from "../../shared/broker/message.ts";
 import { InvalidInput, TopologyMissing, Unroutable } from "../../shared/errors.ts";
-import { consumed, message, queued, queues, started, text, texts } from "./broker_ground.ts";
+import { consumed, message, queued, queues, started, text, texts } from "./broker_helpers.ts";
 import { Inbox } from "./inbox.ts";
 
 /** Cases by title. */

@@ -1,4 +1,4 @@
-/** The ground an integration test stands on: a vhost and a database of its own.
+/** A fresh vhost and a fresh database for each integration test.
  *
  * The servers are those of `AMQP_URL`, `MANAGEMENT_URL` and `DATABASE_URL`; `deno task test` finds
  * or starts them. A server that is missing fails the test: nothing is skipped.

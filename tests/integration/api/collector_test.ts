@@ -5,7 +5,7 @@ import { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import { DEAD_EXCHANGE, DEAD_QUEUE } from "../../../shared/broker/topology.ts";
 import { giveUpOf } from "../../support/relay.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type House, house } from "../../support/house.ts";
+import { startWorkerFixture, type WorkerFixture } from "../../support/worker_fixture.ts";
 import { publishRaw, type RawChannel, rawChannel, type RawTask } from "../../support/raw_amqp.ts";
 
 const DATES: readonly unknown[] = [
@@ -75,7 +75,7 @@ function garbage(): RawTask[] {
   ];
 }
 
-function lettersOf({ database, outbox, store }: House): DeadLetters {
+function lettersOf({ database, outbox, store }: WorkerFixture): DeadLetters {
   return new DeadLetters({ database, outbox, store });
 }
 
@@ -85,15 +85,15 @@ async function waiting({ channel }: RawChannel): Promise<number> {
 }
 
 Deno.test("a collector stores whatever comes, and has nothing in hand afterwards", async () => {
-  await using home = await house([]);
-  await using amqp = await rawChannel(home.url);
-  const letters = lettersOf(home);
+  await using fixture = await startWorkerFixture([]);
+  await using amqp = await rawChannel(fixture.url);
+  const letters = lettersOf(fixture);
   const all = garbage();
   {
     await using collector = new Collector({
-      broker: home.broker,
+      broker: fixture.broker,
       letters,
-      giveUp: giveUpOf(home),
+      giveUp: giveUpOf(fixture),
       consumerIdleTimeout: 10,
     });
     await collector.start();
@@ -101,24 +101,24 @@ Deno.test("a collector stores whatever comes, and has nothing in hand afterwards
     await eventually("all of them", async () => await letters.count() === all.length);
   }
   assertEquals(await waiting(amqp), 0);
-  const dates = await home.database.query<{ year: number | null }>(
+  const dates = await fixture.database.query<{ year: number | null }>(
     "select distinct extract(year from died_at)::int as year from celeriac.dead_letter order by 1",
   );
   assertEquals(dates.map(({ year }) => year), [1, 2025, 9999, null]);
 });
 
 Deno.test("a collector keeps the body of a letter that the database refuses", async () => {
-  await using home = await house([]);
-  await using amqp = await rawChannel(home.url);
-  const letters = lettersOf(home);
-  await home.database.script(
+  await using fixture = await startWorkerFixture([]);
+  await using amqp = await rawChannel(fixture.url);
+  const letters = lettersOf(fixture);
+  await fixture.database.script(
     "alter table celeriac.dead_letter add constraint no_w check (worker is distinct from 'w')",
   );
   {
     await using collector = new Collector({
-      broker: home.broker,
+      broker: fixture.broker,
       letters,
-      giveUp: giveUpOf(home),
+      giveUp: giveUpOf(fixture),
       consumerIdleTimeout: 10,
     });
     await collector.start();
@@ -146,14 +146,14 @@ Deno.test("a collector keeps the body of a letter that the database refuses", as
 });
 
 Deno.test("a collector goes on after its queue went with letters in hand and was made again", async () => {
-  await using home = await house([]);
-  await using amqp = await rawChannel(home.url);
-  const letters = lettersOf(home);
+  await using fixture = await startWorkerFixture([]);
+  await using amqp = await rawChannel(fixture.url);
+  const letters = lettersOf(fixture);
   const opened = Promise.withResolvers<void>();
   let held = 0;
   await using collector = new Collector({
-    broker: home.broker,
-    giveUp: giveUpOf(home),
+    broker: fixture.broker,
+    giveUp: giveUpOf(fixture),
     consumerIdleTimeout: 1,
     letters: {
       async add(batch) {
@@ -178,7 +178,7 @@ Deno.test("a collector goes on after its queue went with letters in hand and was
   await eventually("letters in hand", () => held > 0);
   // As many as it may have: the broker drops that many of the new queue's.
   await eventually("a full hand", async () => await waiting(amqp) === 0);
-  await home.replaceQueue(DEAD_QUEUE);
+  await fixture.replaceQueue(DEAD_QUEUE);
   opened.resolve();
   await eventually("those in hand", async () => await letters.count({ reason: "before" }) === 16);
   await send("after", 10);

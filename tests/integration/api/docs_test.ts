@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { startBrowser } from "../../support/browser.ts";
-import { ground } from "./ground.ts";
+import { createFixture } from "./fixture.ts";
 
 Deno.test("the reference page shows in a browser without a request elsewhere and without an error", async () => {
   const token = "right-token-of-old";
-  await using home = await ground({ apiToken: token });
+  await using fixture = await createFixture({ apiToken: token });
   const browser = await startBrowser();
   try {
     const context = await browser.newContext({
@@ -16,13 +16,13 @@ Deno.test("the reference page shows in a browser without a request elsewhere and
     page.on("request", (request) => requests.push(request.url()));
     page.on("console", (message) => errors.push(`${message.type()}: ${message.text()}`));
     page.on("pageerror", (error) => errors.push(error.message));
-    const answer = await page.goto(`${home.url}/`, { waitUntil: "networkidle" });
+    const answer = await page.goto(`${fixture.url}/`, { waitUntil: "networkidle" });
     assertEquals(answer?.status(), 200);
     await page.getByRole("link", { name: "add", exact: true }).click();
-    await page.waitForURL(`${home.url}/docs#submit.add`);
+    await page.waitForURL(`${fixture.url}/docs#submit.add`);
     await page.waitForLoadState("networkidle");
     assertEquals(
-      requests.filter((url) => !url.startsWith(`${home.url}/`) && !url.startsWith("data:")),
+      requests.filter((url) => !url.startsWith(`${fixture.url}/`) && !url.startsWith("data:")),
       [],
     );
     assertEquals(errors, []);
@@ -33,11 +33,11 @@ Deno.test("the reference page shows in a browser without a request elsewhere and
     assertEquals(styled, "sticky");
     await page.getByRole("link", { name: "add", exact: true }).click();
     assert(page.url().endsWith("#submit.add"));
-    assert(await page.getByText(`curl -X POST '${home.url}/v1/tasks/add'`).isVisible());
+    assert(await page.getByText(`curl -X POST '${fixture.url}/v1/tasks/add'`).isVisible());
 
     await page.setViewportSize({ width: 375, height: 700 });
     for (const path of ["/", "/docs"]) {
-      await page.goto(home.url + path);
+      await page.goto(fixture.url + path);
       const width = await page.evaluate("document.documentElement.scrollWidth");
       assertEquals(width, 375, `${path} scrolls sideways on a phone`);
     }

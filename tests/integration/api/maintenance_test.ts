@@ -68,9 +68,9 @@ async function age(database: Database, ids: readonly string[], days: number): Pr
   );
 }
 
-Deno.test("run() makes the days ahead, and what strayed into the default partition comes home", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+Deno.test("run() creates partitions ahead and moves rows out of the default partition", async () => {
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const store = new PostgresResultStore({ database });
   const maintenance = new Maintenance({ database });
   assertEquals(await maintenance.run(), NOTHING);
@@ -97,8 +97,8 @@ Deno.test("run() makes the days ahead, and what strayed into the default partiti
 });
 
 Deno.test("ids that are not UUIDv7 stay out of the default partition, which is read when a day is made", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const store = new PostgresResultStore({ database });
   const ids = [
     "",
@@ -113,8 +113,8 @@ Deno.test("ids that are not UUIDv7 stay out of the default partition, which is r
 });
 
 Deno.test("run() leaves a day in the default partition when too many rows would have to move", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   await database.script(`
     drop table celeriac.${partitionOf(3)};
     insert into celeriac.task (id)
@@ -126,8 +126,8 @@ Deno.test("run() leaves a day in the default partition when too many rows would 
 });
 
 Deno.test("run() drops a day when all of it is final and expired, and no other", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const store = new PostgresResultStore({ database });
   const maintenance = new Maintenance({ database, retention: 10 * 86_400 });
   for (const days of [-9, -12, -13, -14]) await makeDay(database, days);
@@ -160,8 +160,8 @@ Deno.test("run() drops a day when all of it is final and expired, and no other",
 });
 
 Deno.test("run() deletes expired rows of foreign tasks, and of days that something unfinished keeps", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const store = new PostgresResultStore({ database });
   await makeDay(database, -30);
   const [foreignOld, foreignNew, dayOld, dayOpen] = [v4(), v4(), idOf(-30), idOf(-30)];
@@ -181,8 +181,8 @@ Deno.test("run() deletes expired rows of foreign tasks, and of days that somethi
 });
 
 Deno.test("run() deletes what never finished once it is abandoned, unless the outbox still holds it", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const store = new PostgresResultStore({ database });
   const [abandoned, held, fresh] = [v4(), v4(), v4()];
   await store.settle([abandoned, held, fresh].map((id) => settlement({ id, state: "STARTED" })));
@@ -201,8 +201,8 @@ Deno.test("run() deletes what never finished once it is abandoned, unless the ou
 });
 
 Deno.test("run() reads a day once that too many unfinished tasks keep, and deletes what has expired", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   await makeDay(database, -30);
   // Every fourth of 48,000 is unfinished: more than are moved.
   await database.script(`
@@ -223,8 +223,8 @@ Deno.test("run() reads a day once that too many unfinished tasks keep, and delet
 });
 
 Deno.test("run() keeps what open chords, live workflows and messages in the outbox need, however old", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const store = new PostgresResultStore({ database });
   const chords = new NativeChords({ database });
   await makeDay(database, -30);
@@ -266,8 +266,8 @@ Deno.test("run() keeps what open chords, live workflows and messages in the outb
 });
 
 Deno.test("run() deletes more than one statement may, and forgets old keys", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   await database.script(`
     insert into celeriac.task (id, state, finished_at, created_at, updated_at)
     select md5(n::text), 'SUCCESS', now() - interval '30 days', now() - interval '30 days', now() - interval '30 days'
@@ -281,8 +281,8 @@ Deno.test("run() deletes more than one statement may, and forgets old keys", asy
 });
 
 Deno.test("run() waits for nobody: not for a reader of the table, nor for another process's upkeep", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   await database.script(`drop table celeriac.${partitionOf(1)}`);
   await makeDay(database, -30);
   const maintenance = new Maintenance({ database });
@@ -299,18 +299,18 @@ Deno.test("run() waits for nobody: not for a reader of the table, nor for anothe
 });
 
 Deno.test("celeriac.expire() refuses a retention that would delete results before they are read", async () => {
-  await using ground = await migratedPostgres();
+  await using fixture = await migratedPostgres();
   await assertRejects(
-    () => ground.database.query("select celeriac.expire('1 second', 10, '1 hour')"),
+    () => fixture.database.query("select celeriac.expire('1 second', 10, '1 hour')"),
     DatabaseRefused,
     "retention",
   );
 });
 
 Deno.test("Maintenance runs at start and at each interval, and outlives a database that is away", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
-  await using own = new PostgresDatabase({ url: ground.url });
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
+  await using own = new PostgresDatabase({ url: fixture.url });
   await using maintenance = new Maintenance({ database: own, every: 0.02 });
   await maintenance.start();
   await own.start();
@@ -323,8 +323,8 @@ Deno.test("Maintenance runs at start and at each interval, and outlives a databa
 });
 
 Deno.test("run() works in PGlite", async () => {
-  await using ground = await migratedPglite();
-  const { database } = ground;
+  await using fixture = await migratedPglite();
+  const { database } = fixture;
   const store = new PostgresResultStore({ database });
   const maintenance = new Maintenance({ database, retention: 86_400 });
   await makeDay(database, -5);

@@ -2,48 +2,48 @@ import { assert, assertEquals } from "@std/assert";
 import { CONTROL_EXCHANGE, decodeControl } from "../../../shared/celery/control.ts";
 import type { Message } from "../../../shared/broker/message.ts";
 import { Inbox } from "../../support/inbox.ts";
-import { type Ground, ground } from "./ground.ts";
+import { createFixture, type Fixture } from "./fixture.ts";
 
-async function submit(home: Ground): Promise<string> {
-  return (await (await home.post("/v1/tasks/add", { args: [1, 2] })).json()).id;
+async function submit(fixture: Fixture): Promise<string> {
+  return (await (await fixture.post("/v1/tasks/add", { args: [1, 2] })).json()).id;
 }
 
-async function read(home: Ground, path: string, init?: RequestInit) {
-  const answer = await fetch(`${home.url}/v1/tasks${path}`, init);
+async function read(fixture: Fixture, path: string, init?: RequestInit) {
+  const answer = await fetch(`${fixture.url}/v1/tasks${path}`, init);
   return { status: answer.status, headers: answer.headers, body: await answer.json() };
 }
 
 Deno.test("the API waits for results and lists and revokes what is in Postgres", async (t) => {
-  await using home = await ground();
+  await using fixture = await createFixture();
 
   await t.step("Prefer: wait is answered by direct reply-to", async () => {
-    const answering = home.post("/v1/tasks/add", { args: [1, 2] }, { prefer: "wait=60" });
-    const task = await home.take();
+    const answering = fixture.post("/v1/tasks/add", { args: [1, 2] }, { prefer: "wait=60" });
+    const task = await fixture.take();
     assert(task.replyTo);
-    await home.reply(task, "3");
+    await fixture.reply(task, "3");
     const answer = await answering;
     const { id, state, result } = await answer.json();
     assertEquals([answer.status, id, state, result], [200, task.id, "SUCCESS", 3]);
   });
 
   await t.step("Prefer: wait is answered from the store when no reply comes", async () => {
-    const answering = home.post("/v1/tasks/add", { args: [1, 2] }, { prefer: "wait=60" });
-    const task = await home.take();
-    await home.settle(task, { result: "3" });
+    const answering = fixture.post("/v1/tasks/add", { args: [1, 2] }, { prefer: "wait=60" });
+    const task = await fixture.take();
+    await fixture.settle(task, { result: "3" });
     const answer = await answering;
     const { worker, result } = await answer.json();
     assertEquals([answer.status, worker, result], [200, "celeriac@by-hand", 3]);
   });
 
   await t.step("?wait= is woken by the event stream", async () => {
-    const id = await submit(home);
-    const task = await home.take();
-    const answering = read(home, `/${id}?wait=60`);
-    await home.settle(task, {
+    const id = await submit(fixture);
+    const task = await fixture.take();
+    const answering = read(fixture, `/${id}?wait=60`);
+    await fixture.settle(task, {
       state: "FAILURE",
       exception: { exc_type: "E", exc_message: ["boom"], exc_module: "m" },
     });
-    await home.announce({
+    await fixture.announce({
       type: "task-failed",
       id,
       name: "add",
@@ -53,24 +53,24 @@ Deno.test("the API waits for results and lists and revokes what is in Postgres",
     });
     const { body, headers } = await answering;
     assertEquals([body.state, body.error.message, body.attempts], ["FAILURE", "boom", 1]);
-    const again = await fetch(`${home.url}/v1/tasks/${id}`, {
+    const again = await fetch(`${fixture.url}/v1/tasks/${id}`, {
       headers: { "if-none-match": headers.get("etag")! },
     });
     assertEquals([again.status, await again.text()], [304, ""]);
   });
 
   await t.step("an id is PENDING at once, and a stranger's is 404", async () => {
-    const id = await submit(home);
-    const { status, body } = await read(home, `/${id}`);
+    const id = await submit(fixture);
+    const { status, body } = await read(fixture, `/${id}`);
     assertEquals([status, body.state], [200, "PENDING"]);
-    assertEquals((await read(home, "/order-17")).status, 404);
-    assertEquals((await home.take()).id, id);
+    assertEquals((await read(fixture, "/order-17")).status, 404);
+    assertEquals((await fixture.take()).id, id);
   });
 
   await t.step("SSE tells of every change and ends", async () => {
-    const id = await submit(home);
-    const task = await home.take();
-    const answer = await fetch(`${home.url}/v1/tasks/${id}/events`);
+    const id = await submit(fixture);
+    const task = await fixture.take();
+    const answer = await fetch(`${fixture.url}/v1/tasks/${id}/events`);
     const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
     const until = async (part: string) => {
@@ -81,13 +81,13 @@ Deno.test("the API waits for results and lists and revokes what is in Postgres",
       }
     };
     await until('"state":"PENDING"');
-    await home.settle(task, { state: "STARTED" });
-    await home.announce({ type: "task-started", id, name: "add" });
+    await fixture.settle(task, { state: "STARTED" });
+    await fixture.announce({ type: "task-started", id, name: "add" });
     await until('"state":"STARTED"');
-    await home.announce({ type: "task-progress", id, name: "add", progress: { done: 1 } });
+    await fixture.announce({ type: "task-progress", id, name: "add", progress: { done: 1 } });
     await until(`event: progress\ndata: {"id":"${id}","progress":{"done":1}}`);
-    await home.settle(task, { result: "3" });
-    await home.announce({ type: "task-succeeded", id, name: "add", result: "3", runtime: 0 });
+    await fixture.settle(task, { result: "3" });
+    await fixture.announce({ type: "task-succeeded", id, name: "add", result: "3", runtime: 0 });
     await until('"state":"SUCCESS"');
     while (!(await reader.read()).done);
   });
@@ -96,10 +96,12 @@ Deno.test("the API waits for results and lists and revokes what is in Postgres",
     "DELETE revokes what waits, tells the workers, and comes too late for what runs",
     async () => {
       const heard = new Inbox<Message>();
-      await using _workers = await home.broker.listen(CONTROL_EXCHANGE, heard.put, { keys: [""] });
-      const id = await submit(home);
-      await home.record(id);
-      const revoked = await read(home, `/${id}`, { method: "DELETE" });
+      await using _workers = await fixture.broker.listen(CONTROL_EXCHANGE, heard.put, {
+        keys: [""],
+      });
+      const id = await submit(fixture);
+      await fixture.record(id);
+      const revoked = await read(fixture, `/${id}`, { method: "DELETE" });
       assertEquals([revoked.status, revoked.body.state, revoked.body.name], [
         200,
         "REVOKED",
@@ -107,14 +109,14 @@ Deno.test("the API waits for results and lists and revokes what is in Postgres",
       ]);
       assertEquals(revoked.body.error.type, "TaskRevokedError");
       assertEquals(decodeControl(await heard.next()).arguments["task_id"], [id]);
-      assertEquals((await read(home, `/${id}`, { method: "DELETE" })).status, 409);
-      await home.take();
+      assertEquals((await read(fixture, `/${id}`, { method: "DELETE" })).status, 409);
+      await fixture.take();
 
-      const running = await submit(home);
-      await home.settle(await home.take(), { state: "STARTED" });
-      const late = await read(home, `/${running}`, { method: "DELETE" });
+      const running = await submit(fixture);
+      await fixture.settle(await fixture.take(), { state: "STARTED" });
+      const late = await read(fixture, `/${running}`, { method: "DELETE" });
       assertEquals([late.status, late.body.type], [409, "/problems/not-revocable"]);
-      await home.settle({ id: running }, { result: "3" });
+      await fixture.settle({ id: running }, { result: "3" });
     },
   );
 
@@ -122,38 +124,38 @@ Deno.test("the API waits for results and lists and revokes what is in Postgres",
     const seen: string[] = [];
     let path = "?state=SUCCESS&name=add&limit=1";
     while (path) {
-      const { status, body, headers } = await read(home, path);
+      const { status, body, headers } = await read(fixture, path);
       assertEquals(status, 200);
       seen.push(...body.tasks.map(({ id }: { id: string }) => id));
       path = headers.get("link")?.match(/^<\/v1\/tasks(.+)>; rel="next"$/)?.[1] ?? "";
     }
     assertEquals([seen.length, new Set(seen).size], [3, 3]);
     const { body } = await read(
-      home,
+      fixture,
       "?worker=celeriac%40by-hand&since=2020-01-01T00:00:00Z&limit=1000",
     );
     assertEquals(body.next, null);
     assertEquals(body.tasks.length, 4);
-    assertEquals((await read(home, "?cursor=nonsense")).status, 422);
-    assertEquals((await read(home, "?until=2020-01-01T00:00:00%2B01:00")).body.tasks, []);
+    assertEquals((await read(fixture, "?cursor=nonsense")).status, 422);
+    assertEquals((await read(fixture, "?until=2020-01-01T00:00:00%2B01:00")).body.tasks, []);
   });
 });
 
 Deno.test("the API lets a caller go who hangs up, and shuts down while others wait", async () => {
-  await using home = await ground();
-  const id = await submit(home);
-  await home.record(id);
+  await using fixture = await createFixture();
+  const id = await submit(fixture);
+  await fixture.record(id);
   const caller = new AbortController();
-  const gone = fetch(`${home.url}/v1/tasks/${id}?wait=60`, { signal: caller.signal }).catch(() =>
+  const gone = fetch(`${fixture.url}/v1/tasks/${id}?wait=60`, { signal: caller.signal }).catch(() =>
     "gone"
   );
-  const waiting = read(home, `/${id}?wait=60`);
-  const posting = home.post("/v1/tasks/ping", {}, { prefer: "wait=60" });
-  const stream = await fetch(`${home.url}/v1/tasks/${id}/events`);
-  await Promise.all([home.take(), home.take()]);
+  const waiting = read(fixture, `/${id}?wait=60`);
+  const posting = fixture.post("/v1/tasks/ping", {}, { prefer: "wait=60" });
+  const stream = await fetch(`${fixture.url}/v1/tasks/${id}/events`);
+  await Promise.all([fixture.take(), fixture.take()]);
   caller.abort();
   assertEquals(await gone, "gone");
-  const stopping = home.api.stop();
+  const stopping = fixture.api.stop();
   assertEquals((await waiting).body.state, "PENDING");
   const posted = await posting;
   assertEquals([posted.status, (await posted.json()).state], [202, "PENDING"]);
@@ -162,17 +164,17 @@ Deno.test("the API lets a caller go who hangs up, and shuts down while others wa
 });
 
 Deno.test("the API answers 503 without a database, and takes tasks all the same", async () => {
-  await using home = await ground();
-  await home.database.stop();
-  const { status, headers } = await read(home, "/order-17");
+  await using fixture = await createFixture();
+  await fixture.database.stop();
+  const { status, headers } = await read(fixture, "/order-17");
   assertEquals([status, headers.get("retry-after")], [503, "2"]);
-  const keyed = await home.post("/v1/tasks/add", { args: [1, 2] }, { "idempotency-key": "k" });
+  const keyed = await fixture.post("/v1/tasks/add", { args: [1, 2] }, { "idempotency-key": "k" });
   assertEquals([keyed.status, (await keyed.json()).type], [503, "/problems/unavailable"]);
-  const accepted = await home.post("/v1/tasks/add", { args: [1, 2] });
+  const accepted = await fixture.post("/v1/tasks/add", { args: [1, 2] });
   assertEquals(accepted.status, 202);
   const { id } = await accepted.json();
-  assertEquals((await home.take()).id, id);
-  const ready = await fetch(`${home.url}/readyz`);
+  assertEquals((await fixture.take()).id, id);
+  const ready = await fetch(`${fixture.url}/readyz`);
   const { checks } = await ready.json();
   assertEquals([ready.status, checks.broker.ok, checks.database.ok], [200, true, false]);
 });

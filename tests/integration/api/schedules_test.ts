@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { Lease } from "../../../beat/lease.ts";
 import { schedule } from "../../../shared/mod.ts";
 import { SCHEDULER_LEASE, ScheduleStore } from "../../../shared/schedules/store.ts";
-import { CONTRACTS, type Ground, ground } from "./ground.ts";
+import { CONTRACTS, createFixture, type Fixture } from "./fixture.ts";
 
 const MORNING = {
   name: "morning",
@@ -12,21 +12,21 @@ const MORNING = {
   kwargs: { x: 2, y: 3 },
 };
 
-async function get(home: Ground, path: string) {
-  const answer = await fetch(home.url + path);
+async function get(fixture: Fixture, path: string) {
+  const answer = await fetch(fixture.url + path);
   return { status: answer.status, body: await answer.json() };
 }
 
-async function post(home: Ground, path: string, body: unknown = undefined) {
+async function post(fixture: Fixture, path: string, body: unknown = undefined) {
   const answer = body === undefined
-    ? await fetch(home.url + path, { method: "POST" })
-    : await home.post(path, body);
+    ? await fetch(fixture.url + path, { method: "POST" })
+    : await fixture.post(path, body);
   return { status: answer.status, body: await answer.json(), headers: answer.headers };
 }
 
 Deno.test("/v1/schedules makes, reads, lists, pauses, resumes and removes", async () => {
-  await using home = await ground();
-  const made = await post(home, "/v1/schedules", { ...MORNING, options: { priority: 5 } });
+  await using fixture = await createFixture();
+  const made = await post(fixture, "/v1/schedules", { ...MORNING, options: { priority: 5 } });
   assertEquals(made.status, 201);
   assertEquals(made.headers.get("location"), "/v1/schedules/morning");
   const { kwargs, options, missed, source, timezone, next_runs: runs } = made.body;
@@ -40,67 +40,67 @@ Deno.test("/v1/schedules makes, reads, lists, pauses, resumes and removes", asyn
   assertEquals(runs.length, 5);
   for (const run of runs) assertMatch(run, /T21:00:00\.000Z$/);
 
-  const every = await post(home, "/v1/schedules", { name: "a", task: "ping", every: 90 });
+  const every = await post(fixture, "/v1/schedules", { name: "a", task: "ping", every: 90 });
   assertEquals([every.status, every.body.every, every.body.cron], [201, 90, null]);
-  const read = await get(home, "/v1/schedules/a?runs=3");
+  const read = await get(fixture, "/v1/schedules/a?runs=3");
   const times = read.body.next_runs.map((time: string) => Date.parse(time));
   assertEquals([times[1] - times[0], times[2] - times[1]], [90_000, 90_000]);
 
-  const first = await get(home, "/v1/schedules?limit=1");
+  const first = await get(fixture, "/v1/schedules?limit=1");
   assertEquals([first.body.schedules[0].name, first.body.next], ["a", "a"]);
-  const second = await get(home, "/v1/schedules?limit=1&cursor=a");
+  const second = await get(fixture, "/v1/schedules?limit=1&cursor=a");
   assertEquals([second.body.schedules[0].name, second.body.next], ["morning", null]);
 
-  const paused = await post(home, "/v1/schedules/a/pause");
+  const paused = await post(fixture, "/v1/schedules/a/pause");
   assertEquals([paused.body.paused, paused.body.next_at], [true, null]);
-  const resumed = await post(home, "/v1/schedules/a/resume");
+  const resumed = await post(fixture, "/v1/schedules/a/resume");
   assertEquals([resumed.body.paused, resumed.body.next_at !== null], [false, true]);
 
-  const removed = await fetch(`${home.url}/v1/schedules/a`, { method: "DELETE" });
+  const removed = await fetch(`${fixture.url}/v1/schedules/a`, { method: "DELETE" });
   assertEquals([removed.status, await removed.text()], [204, ""]);
-  assertEquals((await get(home, "/v1/schedules/a")).status, 404);
+  assertEquals((await get(fixture, "/v1/schedules/a")).status, 404);
 });
 
 Deno.test("POST /v1/schedules/{schedule}/trigger sends its task besides", async () => {
-  await using home = await ground();
-  await post(home, "/v1/schedules", MORNING);
-  const { status, body } = await post(home, "/v1/schedules/morning/trigger");
+  await using fixture = await createFixture();
+  await post(fixture, "/v1/schedules", MORNING);
+  const { status, body } = await post(fixture, "/v1/schedules/morning/trigger");
   assertEquals([status, body.name, body.state], [202, "add", "PENDING"]);
-  const task = await home.take();
+  const task = await fixture.take();
   assertEquals([task.id, task.kwargs], [body.id, { x: 2, y: 3 }]);
   assertEquals(task.headers["periodic_task_name"], "morning");
-  const { body: after } = await get(home, "/v1/schedules/morning");
+  const { body: after } = await get(fixture, "/v1/schedules/morning");
   assertEquals([after.ticks, after.last_at], [0, null]);
 });
 
 Deno.test("GET /v1/schedules tells which scheduler sends, if any", async () => {
-  await using home = await ground();
-  assertEquals((await get(home, "/v1/schedules")).body, {
+  await using fixture = await createFixture();
+  assertEquals((await get(fixture, "/v1/schedules")).body, {
     schedules: [],
     next: null,
     scheduler: null,
   });
-  const { database } = home;
+  const { database } = fixture;
   await new Lease({ database, name: SCHEDULER_LEASE, holder: "beat@test", seconds: 60 }).hold();
-  assertEquals((await get(home, "/v1/schedules")).body.scheduler, "beat@test");
+  assertEquals((await get(fixture, "/v1/schedules")).body.scheduler, "beat@test");
 });
 
 Deno.test("/v1/schedules leaves a schedule of code to the code, but lets it pause", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   const [task] = CONTRACTS;
   const nightly = schedule({ name: "nightly", task: task!, every: 60, args: [1, 2] });
-  await new ScheduleStore({ database: home.database }).sync([nightly]);
-  const answer = await fetch(`${home.url}/v1/schedules/nightly`, { method: "DELETE" });
+  await new ScheduleStore({ database: fixture.database }).sync([nightly]);
+  const answer = await fetch(`${fixture.url}/v1/schedules/nightly`, { method: "DELETE" });
   const problem = await answer.json();
   assertEquals([answer.status, problem.type], [409, "/problems/schedule-in-code"]);
   assertStringIncludes(problem.detail, "or pause it");
-  assertEquals((await post(home, "/v1/schedules/nightly/pause")).body.paused, true);
-  const twin = await post(home, "/v1/schedules", { ...MORNING, name: "nightly" });
+  assertEquals((await post(fixture, "/v1/schedules/nightly/pause")).body.paused, true);
+  const twin = await post(fixture, "/v1/schedules", { ...MORNING, name: "nightly" });
   assertEquals([twin.status, twin.body.type], [409, "/problems/schedule-exists"]);
 });
 
 Deno.test("POST /v1/schedules names each field that does not fit, and what would", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   const cases: [given: Record<string, unknown>, field: string, words: string][] = [
     [{ name: "a b" }, "name", "rename it"],
     [{ name: undefined }, "name", "expected string"],
@@ -123,17 +123,17 @@ Deno.test("POST /v1/schedules names each field that does not fit, and what would
     [{ options: { queue: "elsewhere" } }, "options.queue", "CELERIAC_FOREIGN_QUEUES"],
   ];
   for (const [given, field, words] of cases) {
-    const { status, body } = await post(home, "/v1/schedules", { ...MORNING, ...given });
+    const { status, body } = await post(fixture, "/v1/schedules", { ...MORNING, ...given });
     assertEquals([status, body.type], [422, "/problems/invalid-input"], JSON.stringify(body));
     const error = body.errors.find((one: { field: string }) => one.field === field);
     assert(error, `${field}: ${JSON.stringify(body)}`);
     assertStringIncludes(body.detail, words);
   }
-  assertEquals((await get(home, "/v1/schedules")).body.schedules, []);
-  assertEquals((await get(home, "/v1/schedules?limit=0")).status, 422);
-  assertEquals((await get(home, "/v1/schedules/none?runs=1001")).status, 422);
+  assertEquals((await get(fixture, "/v1/schedules")).body.schedules, []);
+  assertEquals((await get(fixture, "/v1/schedules?limit=0")).status, 422);
+  assertEquals((await get(fixture, "/v1/schedules/none?runs=1001")).status, 422);
   for (const verb of ["pause", "resume", "trigger"]) {
-    const { status, body } = await post(home, `/v1/schedules/none/${verb}`);
+    const { status, body } = await post(fixture, `/v1/schedules/none/${verb}`);
     assertEquals([status, body.type], [404, "/problems/no-schedule"]);
   }
 });

@@ -11,7 +11,7 @@ import { eventually } from "../../support/eventually.ts";
 import { ownTime } from "../../support/own_time.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { freshDatabase, freshVhost } from "../../support/servers.ts";
-import { CONTRACTS } from "./ground.ts";
+import { CONTRACTS } from "./fixture.ts";
 
 /** An API on servers that may be behind proxies. */
 async function serve({ brokerUrl, databaseUrl }: { brokerUrl: string; databaseUrl: string }) {

@@ -12,8 +12,8 @@ for (
   const [kind, migrated] of [["Postgres", migratedPostgres], ["PGlite", migratedPglite]] as const
 ) {
   Deno.test(`Lease is one process's at a time, on ${kind}`, async () => {
-    await using ground = await migrated();
-    const { database } = ground;
+    await using fixture = await migrated();
+    const { database } = fixture;
     const lease = (holder: string, seconds = 60) =>
       new Lease({ database, name: "test", holder, seconds });
     const first = await lease("a").hold();
@@ -36,8 +36,8 @@ for (
 }
 
 Deno.test("Lease goes to another process when its holder is silent, and what that one held is void", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const silent = await new Lease({ database, name: "test", holder: "a", seconds: 1 }).hold();
   const next = new Lease({ database, name: "test", holder: "b", seconds: 60 });
   const taken = await eventually("the take-over", () => next.hold());
@@ -50,8 +50,8 @@ Deno.test("Lease goes to another process when its holder is silent, and what tha
 });
 
 Deno.test("Lease has one winner when many ask at once", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const fences = await Promise.all(
     Array.from(
       { length: 20 },

@@ -26,8 +26,8 @@ for (
   const [kind, migrated] of [["Postgres", migratedPostgres], ["PGlite", migratedPglite]] as const
 ) {
   Deno.test(`NativeSchedules tells the next tick, sends it when it is due, and moves on, on ${kind}`, async () => {
-    await using ground = await migrated();
-    const { database } = ground;
+    await using fixture = await migrated();
+    const { database } = fixture;
     const store = new ScheduleStore({ database });
     const fence = await lead(database);
     await store.add(newSchedule({ name: "often" }));
@@ -55,8 +55,8 @@ for (
 }
 
 Deno.test("NativeSchedules sends a tick once, however many look at the same time", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const store = new ScheduleStore({ database });
   for (let index = 0; index < 30; index++) await store.add(newSchedule({ name: `s${index}` }));
   await age(database, 3601);
@@ -69,8 +69,8 @@ Deno.test("NativeSchedules sends a tick once, however many look at the same time
 });
 
 Deno.test("NativeSchedules sends nothing for a leader whose lease another one holds", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   await new ScheduleStore({ database }).add(newSchedule({ name: "often" }));
   await age(database, 3601);
   const stale = await lead(database, "a");
@@ -82,8 +82,8 @@ Deno.test("NativeSchedules sends nothing for a leader whose lease another one ho
 });
 
 Deno.test("NativeSchedules leaves a schedule alone that was changed after it was read", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const store = new ScheduleStore({ database });
   await store.add(newSchedule({ name: "often" }));
   await age(database, 3601);
@@ -99,8 +99,8 @@ Deno.test("NativeSchedules leaves a schedule alone that was changed after it was
 });
 
 Deno.test("NativeSchedules treats a long absence as each schedule's policy says", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const store = new ScheduleStore({ database });
   for (const missed of ["skip", "once", "all"] as const) {
     await store.add(newSchedule({ name: missed, every: 600, missed }));
@@ -114,8 +114,8 @@ Deno.test("NativeSchedules treats a long absence as each schedule's policy says"
 });
 
 Deno.test("NativeSchedules says why a schedule cannot tick, lets it rest, and goes on with the others", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const store = new ScheduleStore({ database });
   const signature = { task: "ad", args: [], kwargs: {}, options: {} };
   await store.add(newSchedule({ name: "astray", signature }));
@@ -132,8 +132,8 @@ Deno.test("NativeSchedules says why a schedule cannot tick, lets it rest, and go
 });
 
 Deno.test("ScheduleStore.sync() makes, changes and forgets the schedules of code, and keeps pauses and plans", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const store = new ScheduleStore({ database });
   const define = (name: string, cron: string, x = 1) =>
     schedule({ name, task: add, cron, kwargs: { x, y: 2 } });
@@ -165,8 +165,8 @@ Deno.test("ScheduleStore.sync() makes, changes and forgets the schedules of code
 });
 
 Deno.test("ScheduleStore.pause() makes up for nothing when it resumes", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const store = new ScheduleStore({ database });
   await store.add(newSchedule({ name: "often", missed: "all", cron: "* * * * *" }));
   await store.pause("often", true);

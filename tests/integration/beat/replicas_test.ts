@@ -53,10 +53,10 @@ async function running(count: number): Promise<Beats> {
 }
 
 /** Waits for so many more ticks to have become results. */
-async function more(house: Beats, count: number): Promise<void> {
-  const before = (await house.sent()).length;
+async function more(fixture: Beats, count: number): Promise<void> {
+  const before = (await fixture.sent()).length;
   await eventually(`${count} more ticks`, async () => {
-    return (await house.sent()).length >= before + count;
+    return (await fixture.sent()).length >= before + count;
   }, { within: 60 });
 }
 
@@ -74,36 +74,38 @@ async function assertUnbroken({ sent, pipeline }: Beats): Promise<void> {
 }
 
 Deno.test("Beat takes over from a leader that is killed, and no tick is lost or doubled", async () => {
-  await using house = await running(2);
-  await more(house, 2);
-  const leader = await house.leader();
+  await using fixture = await running(2);
+  await more(fixture, 2);
+  const leader = await fixture.leader();
   leader.kill("SIGKILL");
-  await more(house, 4);
-  assert((await house.leader()) !== leader);
-  await assertUnbroken(house);
+  await more(fixture, 4);
+  assert((await fixture.leader()) !== leader);
+  await assertUnbroken(fixture);
 });
 
 Deno.test("Beat takes over from a leader that is frozen, which sends nothing when it thaws", async () => {
-  await using house = await running(2);
-  await more(house, 2);
-  const frozen = await house.leader();
+  await using fixture = await running(2);
+  await more(fixture, 2);
+  const frozen = await fixture.leader();
   frozen.kill("SIGSTOP");
-  await eventually("the take-over", async () => (await house.leader()) !== frozen, { within: 60 });
-  await more(house, 3);
+  await eventually("the take-over", async () => (await fixture.leader()) !== frozen, {
+    within: 60,
+  });
+  await more(fixture, 3);
   frozen.kill("SIGCONT");
   await frozen.said(/Another scheduler is the leader now/);
-  await more(house, 3);
-  await assertUnbroken(house);
+  await more(fixture, 3);
+  await assertUnbroken(fixture);
 });
 
 Deno.test("Beat hands over when it is stopped", async () => {
-  await using house = await running(2);
-  await more(house, 1);
-  const leader = await house.leader();
+  await using fixture = await running(2);
+  await more(fixture, 1);
+  const leader = await fixture.leader();
   leader.kill("SIGTERM");
   assertEquals((await leader.exit()).code, 0, leader.output);
-  const next = await house.leader();
+  const next = await fixture.leader();
   assert(next !== leader);
-  await more(house, 2);
-  await assertUnbroken(house);
+  await more(fixture, 2);
+  await assertUnbroken(fixture);
 });

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import { BrokerUnavailable, InvalidInput, TopologyMissing } from "../../../shared/errors.ts";
-import { message, queues, started } from "../../support/broker_ground.ts";
+import { message, queues, started } from "../../support/broker_helpers.ts";
 import { eventually } from "../../support/eventually.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { freshVhost, management } from "../../support/servers.ts";

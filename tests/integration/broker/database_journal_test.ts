@@ -14,12 +14,12 @@ import {
   started,
   text,
   texts,
-} from "../../support/broker_ground.ts";
+} from "../../support/broker_helpers.ts";
 import { freshDatabase } from "../../support/servers.ts";
 
 testBroker("MemoryBroker with a journal", async () => {
-  const ground = await freshDatabase();
-  const database = new PostgresDatabase({ url: ground.url, max: 2 });
+  const fixture = await freshDatabase();
+  const database = new PostgresDatabase({ url: fixture.url, max: 2 });
   await database.start();
   const broker = new MemoryBroker({ journal: new DatabaseJournal({ database }) });
   return {
@@ -27,14 +27,14 @@ testBroker("MemoryBroker with a journal", async () => {
     async [Symbol.asyncDispose]() {
       await broker.stop();
       await database.stop();
-      await ground[Symbol.asyncDispose]();
+      await fixture[Symbol.asyncDispose]();
     },
   };
 });
 
 Deno.test("MemoryBroker with a journal loses nothing that is not answered", async () => {
-  await using ground = await freshDatabase();
-  await using database = new PostgresDatabase({ url: ground.url, max: 2 });
+  await using fixture = await freshDatabase();
+  await using database = new PostgresDatabase({ url: fixture.url, max: 2 });
   await database.start();
   await restart(database);
 });
@@ -100,8 +100,8 @@ async function restart(database: Database): Promise<void> {
 }
 
 Deno.test("publish() with a journal that cannot write is not taken", async () => {
-  await using ground = await freshDatabase();
-  const database = new PostgresDatabase({ url: ground.url, max: 2 });
+  await using fixture = await freshDatabase();
+  const database = new PostgresDatabase({ url: fixture.url, max: 2 });
   await database.start();
   await using broker = new MemoryBroker({ journal: new DatabaseJournal({ database }) });
   await started(broker, queues("celeriac.q"));

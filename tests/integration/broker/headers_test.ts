@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
-import { consumed, message, queues, started } from "../../support/broker_ground.ts";
+import { consumed, message, queues, started } from "../../support/broker_helpers.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { freshVhost } from "../../support/servers.ts";
 

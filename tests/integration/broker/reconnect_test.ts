@@ -5,7 +5,7 @@ import type { Delivery } from "../../../shared/broker/broker.ts";
 import type { Message } from "../../../shared/broker/message.ts";
 import { BrokerUnavailable, InvalidInput } from "../../../shared/errors.ts";
 import { unlessAborted } from "../../../shared/runtime/waits.ts";
-import { consumed, message, queues, started, text } from "../../support/broker_ground.ts";
+import { consumed, message, queues, started, text } from "../../support/broker_helpers.ts";
 import { eventually } from "../../support/eventually.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { TcpProxy } from "../../support/proxy.ts";

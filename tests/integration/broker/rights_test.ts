@@ -2,7 +2,7 @@ import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } f
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import type { Declaration } from "../../../shared/broker/declaration.ts";
 import { TopologyMissing } from "../../../shared/errors.ts";
-import { message, started } from "../../support/broker_ground.ts";
+import { message, started } from "../../support/broker_helpers.ts";
 import { freshVhost, management, type Vhost } from "../../support/servers.ts";
 
 const DECLARATION: Declaration = {

@@ -10,7 +10,7 @@ import { defineTask, z } from "../../../shared/mod.ts";
 import { Outbox, type OutboxEntry } from "../../../shared/outbox/outbox.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
 import { declarationFor, destinationOf } from "../../../shared/broker/topology.ts";
-import { consumed } from "../../support/broker_ground.ts";
+import { consumed } from "../../support/broker_helpers.ts";
 import type { Inbox } from "../../support/inbox.ts";
 import { eventually } from "../../support/eventually.ts";
 import { PrivateRabbitmq } from "../../support/private_rabbitmq.ts";

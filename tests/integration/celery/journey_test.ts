@@ -19,7 +19,7 @@ function message(options: SignatureOptions) {
 }
 
 /** A broker with the queue `first`, whose dead letters go to `second`. */
-async function ground() {
+async function createFixture() {
   const stack = new AsyncDisposableStack();
   const vhost = stack.use(await freshVhost());
   const { channel } = stack.use(await rawChannel(vhost.url));
@@ -46,7 +46,7 @@ async function ground() {
 }
 
 Deno.test("decodeTask() reads after RabbitMQ what encodeTask() wrote before", async () => {
-  await using on = await ground();
+  await using on = await createFixture();
   const sent = message({
     priority: 5,
     retries: 200,
@@ -65,7 +65,7 @@ Deno.test("decodeTask() reads after RabbitMQ what encodeTask() wrote before", as
 });
 
 Deno.test("encodeTask() gives an expiration that RabbitMQ takes, whenever the task expires", async () => {
-  await using on = await ground();
+  await using on = await createFixture();
   const year = 365 * 86_400;
   for (const expires of [600, year, 11 * year, 100 * year, 1000 * year]) {
     await on.broker.publish(message({ expires }));
@@ -74,7 +74,7 @@ Deno.test("encodeTask() gives an expiration that RabbitMQ takes, whenever the ta
 });
 
 Deno.test("retryMessage() makes of a dead letter a message that travels like a new one", async () => {
-  await using on = await ground();
+  await using on = await createFixture();
   await on.broker.publish(message({ headers: { tenant: "a" } }));
   (await on.first.next()).nack({ requeue: false });
   for (let retries = 1; retries <= 2; retries++) {

@@ -23,9 +23,9 @@ const FILES = {
 
 for (const [kind, { open, alone }] of Object.entries(KINDS)) {
   Deno.test(`migrateApp() applies each file once, refuses a changed one, and tells file and line of errors, in ${kind}`, async (test) => {
-    await using ground = await open();
+    await using fixture = await open();
     await using folder = await migrationFolder(FILES);
-    const { database } = ground;
+    const { database } = fixture;
     const migrate = async () =>
       (await migrateApp(database, await readMigrations(folder.path), { alone }))
         .map(({ name }) => name);
@@ -84,12 +84,12 @@ for (const [kind, { open, alone }] of Object.entries(KINDS)) {
 }
 
 Deno.test("migrateApp() applies each file once when many processes run it at a time", async () => {
-  await using ground = await migratedPostgres();
+  await using fixture = await migratedPostgres();
   await using folder = await migrationFolder(FILES);
   const files = await readMigrations(folder.path);
   await using stack = new AsyncDisposableStack();
   const applied = await Promise.all(Array.from({ length: 4 }, async () => {
-    const database = stack.use(new PostgresDatabase({ url: ground.url }));
+    const database = stack.use(new PostgresDatabase({ url: fixture.url }));
     await database.start();
     return await migrateApp(database, files);
   }));

@@ -22,8 +22,8 @@ async function partitions(database: Database): Promise<string[]> {
 }
 
 Deno.test("migrate() makes the schema once, with its partitions, and then has nothing to do", async () => {
-  await using ground = await freshDatabase();
-  await using database = await open(ground.url);
+  await using fixture = await freshDatabase();
+  await using database = await open(fixture.url);
   assertEquals(await pending(database), NAMES);
   assertEquals(await migrate(database), NAMES.map((name, index) => ({ version: index + 1, name })));
   assertEquals(await pending(database), []);
@@ -39,17 +39,17 @@ Deno.test("migrate() makes the schema once, with its partitions, and then has no
 });
 
 Deno.test("migrate() works in PGlite", async () => {
-  await using ground = await migratedPglite();
-  assertEquals(await pending(ground.database), []);
-  assertEquals((await partitions(ground.database)).length, DAYS_AHEAD + 4);
-  assertEquals(await migrate(ground.database), []);
+  await using fixture = await migratedPglite();
+  assertEquals(await pending(fixture.database), []);
+  assertEquals((await partitions(fixture.database)).length, DAYS_AHEAD + 4);
+  assertEquals(await migrate(fixture.database), []);
 });
 
 Deno.test("migrate() applies each step once when many processes run it at a time", async () => {
-  await using ground = await freshDatabase();
+  await using fixture = await freshDatabase();
   await using stack = new AsyncDisposableStack();
   const databases = await Promise.all(
-    Array.from({ length: 5 }, async () => stack.use(await open(ground.url))),
+    Array.from({ length: 5 }, async () => stack.use(await open(fixture.url))),
   );
   const applied = await Promise.all(databases.map((database) => migrate(database)));
   assertEquals(applied.flat().length, NAMES.length);
@@ -57,8 +57,8 @@ Deno.test("migrate() applies each step once when many processes run it at a time
 });
 
 Deno.test("migrate() leaves nothing behind when a step fails", async () => {
-  await using ground = await freshDatabase();
-  await using database = await open(ground.url);
+  await using fixture = await freshDatabase();
+  await using database = await open(fixture.url);
   const broken = {
     name: "broken",
     sql: "create table celeriac.half_done (n integer); select nonsense",
@@ -75,8 +75,8 @@ Deno.test("migrate() leaves nothing behind when a step fails", async () => {
 });
 
 Deno.test("migrate() applies only what is new to a database of an older release", async () => {
-  await using ground = await freshDatabase();
-  await using database = await open(ground.url);
+  await using fixture = await freshDatabase();
+  await using database = await open(fixture.url);
   await migrate(database);
   const next = { name: "next", sql: "create table celeriac.added (n integer)" };
   assertEquals(await migrate(database, { migrations: [...MIGRATIONS, next] }), [
@@ -89,8 +89,8 @@ Deno.test("migrate() applies only what is new to a database of an older release"
 });
 
 Deno.test("migrate() refuses a database that was migrated with other files", async () => {
-  await using ground = await freshDatabase();
-  await using database = await open(ground.url);
+  await using fixture = await freshDatabase();
+  await using database = await open(fixture.url);
   await migrate(database);
   const altered = MIGRATIONS.map(({ name, sql }) => ({
     name,

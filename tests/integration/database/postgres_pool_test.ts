@@ -20,8 +20,8 @@ async function open(options: Partial<PostgresOptions> = {}) {
 }
 
 Deno.test("PostgresDatabase writes no half of a transaction when its connections are killed again and again", async () => {
-  await using ground = await open({ max: 4 });
-  const { database, url } = ground;
+  await using fixture = await open({ max: 4 });
+  const { database, url } = fixture;
   await using killer = new PostgresDatabase({ url, max: 1 });
   await killer.start();
   await database.script("create table pair (id integer, half integer)");
@@ -87,8 +87,8 @@ Deno.test("PostgresDatabase.query() fails at once where a server accepts connect
 });
 
 Deno.test("PostgresDatabase.query() lets prepared statements grow to a bound only", async () => {
-  await using ground = await open({ max: 1 });
-  const { database } = ground;
+  await using fixture = await open({ max: 1 });
+  const { database } = fixture;
   let most = 0;
   for (let number = 1; number <= 1200; number++) {
     await database.query(`select $1::integer + ${number} as sum`, [number]);
@@ -102,8 +102,8 @@ Deno.test("PostgresDatabase.query() lets prepared statements grow to a bound onl
 });
 
 Deno.test("PostgresDatabase.query() refuses COPY and goes on", async () => {
-  await using ground = await open({ max: 1 });
-  const { database } = ground;
+  await using fixture = await open({ max: 1 });
+  const { database } = fixture;
   await database.script("create table copied (n integer)");
   for (const statement of ["copy copied from stdin", "copy copied to stdout"]) {
     const error = await assertRejects(
@@ -116,8 +116,8 @@ Deno.test("PostgresDatabase.query() refuses COPY and goes on", async () => {
 });
 
 Deno.test("PostgresDatabase.query() says that the pool is busy, not that the server is away", async () => {
-  await using ground = await open({ max: 1 });
-  const { database } = ground;
+  await using fixture = await open({ max: 1 });
+  const { database } = fixture;
   await database.transaction(async (sql) => {
     const error = await assertRejects(() => database.query("select 1"), DatabaseUnavailable);
     assertStringIncludes(error.message, "all 1 connections of this process have been in use");
@@ -127,8 +127,8 @@ Deno.test("PostgresDatabase.query() says that the pool is busy, not that the ser
 });
 
 Deno.test("PostgresDatabase.query() rejects parameters that cannot be sent, and goes on", async () => {
-  await using ground = await open({ max: 1 });
-  const { database } = ground;
+  await using fixture = await open({ max: 1 });
+  const { database } = fixture;
   const many = Array.from({ length: 70_000 }, () => 1);
   await assertRejects(() => database.query("select $1", many), RangeError);
   await assertRejects(() => database.query("select $1::date", [new Date(NaN)]), RangeError);
@@ -136,8 +136,8 @@ Deno.test("PostgresDatabase.query() rejects parameters that cannot be sent, and 
 });
 
 Deno.test("PostgresDatabase.query() reads arrays, dates and JSON, and takes JSON as text without a cast to text", async () => {
-  await using ground = await open();
-  const [row] = await ground.database.query(
+  await using fixture = await open();
+  const [row] = await fixture.database.query(
     `select $1::json as json, $2::jsonb as jsonb, array['a', null] as words, array[[1, 2], [3, 4]] as numbers,
       array[true] as truths, date '2024-02-29' as day, 'NaN'::float8 as nan`,
     ['{"a": "b"}', '[1, "x"]'],

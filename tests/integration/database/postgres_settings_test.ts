@@ -31,36 +31,36 @@ async function asAdministrator(statement: string, values: Parameter[] = []): Pro
 
 /** A database with settings of its own, which its sessions start with. */
 async function setDatabase(settings = SETTINGS): Promise<TestDatabase> {
-  const ground = await freshDatabase();
+  const fixture = await freshDatabase();
   for (const setting of settings) {
-    await asAdministrator(`alter database ${ground.name} set ${setting}`);
+    await asAdministrator(`alter database ${fixture.name} set ${setting}`);
   }
-  return ground;
+  return fixture;
 }
 
 /** A database with these settings, through a pooler that moves sessions between its connections. */
 async function pooledDatabase(settings = SETTINGS) {
   await using stack = new AsyncDisposableStack();
-  const ground = stack.use(await setDatabase(settings));
+  const fixture = stack.use(await setDatabase(settings));
   const options = { pool_mode: "transaction", default_pool_size: "4" };
-  const pooler = stack.use(await startPgBouncer(ground.url, options));
+  const pooler = stack.use(await startPgBouncer(fixture.url, options));
   const owned = stack.move();
   const database: TestDatabase = {
-    name: ground.name,
-    url: pooler.through(ground.url),
+    name: fixture.name,
+    url: pooler.through(fixture.url),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-  return { database, direct: ground };
+  return { database, direct: fixture };
 }
 
 async function under(open: () => Promise<TestDatabase>) {
-  const ground = await open();
-  const database = new PostgresDatabase({ url: ground.url });
+  const fixture = await open();
+  const database = new PostgresDatabase({ url: fixture.url });
   return {
     database,
     async [Symbol.asyncDispose]() {
       await database.stop();
-      await ground[Symbol.asyncDispose]();
+      await fixture[Symbol.asyncDispose]();
     },
   };
 }
@@ -72,8 +72,8 @@ testDatabase(
 );
 
 Deno.test("PostgresDatabase sets what its values depend on, and leaves room for a URL's own options", async () => {
-  await using ground = await setDatabase();
-  const url = new URL(ground.url);
+  await using fixture = await setDatabase();
+  const url = new URL(fixture.url);
   url.search = "options=-c statement_timeout=7s -c work_mem=9MB";
   await using database = new PostgresDatabase({ url: url.href });
   await database.start();
@@ -92,8 +92,8 @@ Deno.test("PostgresDatabase sets what its values depend on, and leaves room for 
 
 Deno.test("PostgresDatabase through PgBouncer keeps transactions together and prepares nothing", async () => {
   const pooled = await pooledDatabase();
-  await using ground = pooled.database;
-  await using database = new PostgresDatabase({ url: ground.url, max: 12 });
+  await using fixture = pooled.database;
+  await using database = new PostgresDatabase({ url: fixture.url, max: 12 });
   await database.start();
   const session = "select pg_backend_pid() as pid, $1::integer as number";
   await Promise.all(Array.from({ length: 200 }, (_, number) =>
@@ -123,9 +123,9 @@ Deno.test("API and worker run a task through PgBouncer in transaction mode", asy
 });
 
 Deno.test("PostgresDatabase names the mode of a pooler that has no transactions", async () => {
-  await using ground = await freshDatabase();
-  await using pooler = await startPgBouncer(ground.url, { pool_mode: "statement" });
-  await using database = new PostgresDatabase({ url: pooler.through(ground.url) });
+  await using fixture = await freshDatabase();
+  await using pooler = await startPgBouncer(fixture.url, { pool_mode: "statement" });
+  await using database = new PostgresDatabase({ url: pooler.through(fixture.url) });
   await database.start();
   const error = await assertRejects(() => migrate(database), DatabaseUnavailable);
   assertStringIncludes(error.message, "statement pooling");
@@ -148,8 +148,8 @@ Deno.test("migrate() refuses a database that cannot store every text, with the r
 });
 
 Deno.test("readOnlyReason() says that a database takes no writes, and nothing of others", async () => {
-  await using ground = await setDatabase(["default_transaction_read_only = on"]);
-  await using database = new PostgresDatabase({ url: ground.url });
+  await using fixture = await setDatabase(["default_transaction_read_only = on"]);
+  await using database = new PostgresDatabase({ url: fixture.url });
   await database.start();
   assertStringIncludes(await readOnlyReason(database) ?? "", "default_transaction_read_only is on");
   await using writable = await freshDatabase();

@@ -18,13 +18,13 @@ import { TcpProxy } from "../../support/proxy.ts";
 import { freshDatabase } from "../../support/servers.ts";
 
 testDatabase("PostgresDatabase", async () => {
-  const ground = await freshDatabase();
-  const database = new PostgresDatabase({ url: ground.url });
+  const fixture = await freshDatabase();
+  const database = new PostgresDatabase({ url: fixture.url });
   return {
     database,
     async [Symbol.asyncDispose]() {
       await database.stop();
-      await ground[Symbol.asyncDispose]();
+      await fixture[Symbol.asyncDispose]();
     },
   };
 });
@@ -32,9 +32,9 @@ testDatabase("PostgresDatabase", async () => {
 const BACKEND = "select pg_backend_pid() as pid";
 
 Deno.test("PostgresDatabase.transaction() is unavailable when its connection is cut, and the next one works", async () => {
-  await using ground = await freshDatabase();
-  await using database = new PostgresDatabase({ url: ground.url, max: 2 });
-  await using killer = new PostgresDatabase({ url: ground.url, max: 1 });
+  await using fixture = await freshDatabase();
+  await using database = new PostgresDatabase({ url: fixture.url, max: 2 });
+  await using killer = new PostgresDatabase({ url: fixture.url, max: 1 });
   await database.start();
   await killer.start();
   await database.script("create table cut (n integer)");
@@ -64,9 +64,9 @@ Deno.test("PostgresDatabase.transaction() is unavailable when its connection is 
 });
 
 Deno.test("PostgresDatabase.query() survives the loss of an idle connection", async () => {
-  await using ground = await freshDatabase();
-  await using database = new PostgresDatabase({ url: ground.url, max: 1, name: "idle one" });
-  await using killer = new PostgresDatabase({ url: ground.url, max: 1 });
+  await using fixture = await freshDatabase();
+  await using database = new PostgresDatabase({ url: fixture.url, max: 1, name: "idle one" });
+  await using killer = new PostgresDatabase({ url: fixture.url, max: 1 });
   await database.start();
   await killer.start();
   await database.query("select 1");
@@ -84,14 +84,14 @@ Deno.test("PostgresDatabase.query() survives the loss of an idle connection", as
 });
 
 Deno.test("PostgresDatabase.query() is unavailable where nothing listens, where nobody may enter, and where no database is", async () => {
-  await using ground = await freshDatabase();
+  await using fixture = await freshDatabase();
   const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = closed.addr;
   closed.close();
-  const nobody = new URL(ground.url);
+  const nobody = new URL(fixture.url);
   nobody.username = "nobody_here";
   nobody.password = "s3cret";
-  const nowhere = new URL(ground.url);
+  const nowhere = new URL(fixture.url);
   nowhere.pathname = "/no_such_database";
   for (
     const [url, reason] of [
@@ -126,8 +126,8 @@ Deno.test("PostgresDatabase.query() is unavailable when the server accepts and t
 });
 
 Deno.test("PostgresDatabase.query() gives up a statement that takes too long, with its connection", async () => {
-  await using ground = await freshDatabase();
-  await using database = new PostgresDatabase({ url: ground.url, max: 1, timeoutMs: 200 });
+  await using fixture = await freshDatabase();
+  await using database = new PostgresDatabase({ url: fixture.url, max: 1, timeoutMs: 200 });
   await database.start();
   // A busy machine may need more than one try.
   const backend = () =>
@@ -141,9 +141,9 @@ Deno.test("PostgresDatabase.query() gives up a statement that takes too long, wi
 });
 
 Deno.test("PostgresDatabase gives up a server that froze in the middle of a transaction, and stops", async () => {
-  await using ground = await freshDatabase();
-  await using proxy = TcpProxy.of(ground.url);
-  await using database = new PostgresDatabase({ url: proxy.through(ground.url), timeoutMs: 2000 });
+  await using fixture = await freshDatabase();
+  await using proxy = TcpProxy.of(fixture.url);
+  await using database = new PostgresDatabase({ url: proxy.through(fixture.url), timeoutMs: 2000 });
   await database.start();
   await Promise.all([database.query("select 1"), database.query("select 1")]);
   await assertRejects(() =>
@@ -155,11 +155,11 @@ Deno.test("PostgresDatabase gives up a server that froze in the middle of a tran
 });
 
 Deno.test("PostgresDatabase says once that the server is away, and once that it is back", async () => {
-  await using ground = await freshDatabase();
+  await using fixture = await freshDatabase();
   const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = free.addr;
   free.close();
-  const url = new URL(ground.url);
+  const url = new URL(fixture.url);
   url.hostname = "127.0.0.1";
   url.port = String(port);
   url.password ||= "s3cret"; // a server that trusts loopback does not look at it
@@ -177,7 +177,7 @@ Deno.test("PostgresDatabase says once that the server is away, and once that it 
     for (let attempt = 0; attempt < 3; attempt++) {
       await assertRejects(() => database.query("select 1"), DatabaseUnavailable);
     }
-    await using _server = TcpProxy.of(ground.url, { port });
+    await using _server = TcpProxy.of(fixture.url, { port });
     assertEquals(await database.query("select 1 as one"), [{ one: 1 }]);
     await database.query("select 1");
     await database.stop();
@@ -192,8 +192,8 @@ Deno.test("PostgresDatabase says once that the server is away, and once that it 
 });
 
 Deno.test("PostgresDatabase.query() counts a primary turned replica as unavailable", async () => {
-  await using ground = await freshDatabase();
-  await using database = new PostgresDatabase({ url: ground.url });
+  await using fixture = await freshDatabase();
+  await using database = new PostgresDatabase({ url: fixture.url });
   await database.start();
   await database.script("create table written (n integer)");
   await assertRejects(() =>
@@ -204,8 +204,8 @@ Deno.test("PostgresDatabase.query() counts a primary turned replica as unavailab
 });
 
 Deno.test("PostgresDatabase.query() passes on what the server refuses for want of rights", async () => {
-  await using ground = await freshDatabase();
-  await using database = new PostgresDatabase({ url: ground.url });
+  await using fixture = await freshDatabase();
+  await using database = new PostgresDatabase({ url: fixture.url });
   await database.start();
   const error = await assertRejects(() =>
     database.transaction(async (sql) => {

@@ -141,8 +141,8 @@ Deno.test("PostgresDatabase negotiates TLS as libpq does", async (t) => {
 });
 
 Deno.test("PostgresDatabase goes on without TLS where the server has none, unless it is demanded", async () => {
-  await using ground = await freshDatabase();
-  const url = new URL(ground.url);
+  await using fixture = await freshDatabase();
+  const url = new URL(fixture.url);
   url.search = "sslmode=prefer";
   assertEquals((await session(url)).ssl, false);
   url.search = "sslmode=require";

@@ -19,7 +19,7 @@ import { RouteSync } from "../../../shared/outbox/route_sync.ts";
 import { Holds } from "../../../workers/delivery/holds.ts";
 import { WorkerLease } from "../../../workers/worker_lease.ts";
 import { MessageLeases } from "../../../workers/delivery/message_leases.ts";
-import { consumed, queues, started } from "../../support/broker_ground.ts";
+import { consumed, queues, started } from "../../support/broker_helpers.ts";
 import { giveUpOf, relayOf } from "../../support/relay.ts";
 import { freshDatabase } from "../../support/servers.ts";
 import { entry, message, settlement, submission } from "../../support/settlements.ts";
@@ -41,9 +41,9 @@ interface Users extends AsyncDisposable {
 /** A database migrated by a user who is a member of celeriac_migrate, and users who are members of the others. */
 async function users(): Promise<Users> {
   await using stack = new AsyncDisposableStack();
-  const ground = stack.use(await freshDatabase());
+  const fixture = stack.use(await freshDatabase());
   const open = async (name?: string) => {
-    const url = new URL(ground.url);
+    const url = new URL(fixture.url);
     if (name) [url.username, url.password] = [name, "s3cret"];
     const database = stack.use(new PostgresDatabase({ url: url.href, max: 2 }));
     await database.start();
@@ -80,8 +80,8 @@ async function forbidden(sql: Sql, statements: readonly string[]): Promise<void>
 }
 
 Deno.test("celeriac_migrate owns the schema, whichever of its members migrates", async () => {
-  await using ground = await users();
-  const { admin, migrator } = ground;
+  await using fixture = await users();
+  const { admin, migrator } = fixture;
   const owners = await admin.query(
     `select distinct pg_get_userbyid(relowner) as owner from pg_class where relnamespace = 'celeriac'::regnamespace
      union select distinct pg_get_userbyid(proowner) from pg_proc where pronamespace = 'celeriac'::regnamespace
@@ -93,8 +93,8 @@ Deno.test("celeriac_migrate owns the schema, whichever of its members migrates",
 });
 
 Deno.test("celeriac_api can do what the API does, relay and upkeep included", async () => {
-  await using ground = await users();
-  const { api, worker } = ground;
+  await using fixture = await users();
+  const { api, worker } = fixture;
   const store = new PostgresResultStore({ database: api });
   const outbox = new Outbox({ database: api });
   const keys = new Idempotency({ database: api });
@@ -163,8 +163,8 @@ Deno.test("celeriac_api can do what the API does, relay and upkeep included", as
 });
 
 Deno.test("celeriac_api is refused everything else", async () => {
-  await using ground = await users();
-  await forbidden(ground.api, [
+  await using fixture = await users();
+  await forbidden(fixture.api, [
     "insert into celeriac.task (id, state) values ('x', 'SUCCESS')",
     "insert into celeriac.task (id, result) values ('x', '1')",
     "update celeriac.task set state = 'SUCCESS'",
@@ -188,8 +188,8 @@ Deno.test("celeriac_api is refused everything else", async () => {
 });
 
 Deno.test("celeriac_beat can relay, and give up what can never be sent", async () => {
-  await using ground = await users();
-  const { admin, beat } = ground;
+  await using fixture = await users();
+  const { admin, beat } = fixture;
   await using broker = new MemoryBroker();
   await started(broker, queues("celeriac.here"));
   const inbox = await consumed(broker, "celeriac.here");
@@ -208,10 +208,10 @@ Deno.test("celeriac_beat can relay, and give up what can never be sent", async (
 });
 
 Deno.test("celeriac_api and celeriac_beat can end the chord of a message that is given up", async () => {
-  await using ground = await users();
+  await using fixture = await users();
   await using broker = new MemoryBroker();
   await broker.start();
-  for (const database of [ground.api, ground.beat]) {
+  for (const database of [fixture.api, fixture.beat]) {
     const [id, group, body] = [v7(), v7(), v7()];
     await new NativeChords({ database }).open([{ id: group, members: [[[id, null], null]] }]);
     const sum = { task: "sum", args: [], kwargs: {}, options: { task_id: body } };
@@ -223,14 +223,14 @@ Deno.test("celeriac_api and celeriac_beat can end the chord of a message that is
     }, { origin: "gen1@test", now: new Date() });
     const giveUp = giveUpOf({ database, broker });
     await giveUp({ message: given, taskId: id, retries: 0 }, new Error("no queue"));
-    const states = await new PostgresResultStore({ database: ground.admin }).states([id, body]);
+    const states = await new PostgresResultStore({ database: fixture.admin }).states([id, body]);
     assertEquals([states.get(id), states.get(body)], ["FAILURE", "FAILURE"]);
   }
 });
 
 Deno.test("celeriac_worker can do what the worker does", async () => {
-  await using ground = await users();
-  const { worker: database } = ground;
+  await using fixture = await users();
+  const { worker: database } = fixture;
   const store = new PostgresResultStore({ database });
   const id = v7();
   assertEquals(await pending(database), []);
@@ -251,7 +251,7 @@ Deno.test("celeriac_worker can do what the worker does", async () => {
   assertEquals(await Array.fromAsync(outbox.findStamped({ tenant: ["a"] })), []);
   assertEquals(await store.revoke("later", "revoked"), { revoked: true, state: null });
   // Django's table may be another application's, which this role cannot read.
-  await ground.admin.script(
+  await fixture.admin.script(
     "create table django_celery_results_taskresult (task_id text, status text)",
   );
   await outbox.add([entry("much later", { dueAt: new Date(Date.now() + 3_600_000) })]);
@@ -263,8 +263,8 @@ Deno.test("celeriac_worker can do what the worker does", async () => {
 });
 
 Deno.test("celeriac_worker is refused everything else", async () => {
-  await using ground = await users();
-  await forbidden(ground.worker, [
+  await using fixture = await users();
+  await forbidden(fixture.worker, [
     "delete from celeriac.task",
     "truncate celeriac.task",
     "select * from celeriac.task_default",
@@ -288,8 +288,8 @@ Deno.test("celeriac_worker is refused everything else", async () => {
 });
 
 Deno.test("a user without a role is refused everything", async () => {
-  await using ground = await users();
-  const { admin } = ground;
+  await using fixture = await users();
+  const { admin } = fixture;
   await admin.transaction(async (sql) => {
     await sql.script("set local role pg_monitor");
     const error = await assertRejects(
@@ -302,8 +302,8 @@ Deno.test("a user without a role is refused everything", async () => {
 });
 
 Deno.test("functions that run as their owner are not led astray by what their caller makes", async () => {
-  await using ground = await users();
-  const { admin } = ground;
+  await using fixture = await users();
+  const { admin } = fixture;
   const unpinned = await admin.query(
     `select proname from pg_proc where pronamespace = 'celeriac'::regnamespace
      and (prosecdef or proname not in ('claim', 'hasten_revoked'))

@@ -7,7 +7,7 @@ import { RouteSync } from "../../../shared/outbox/route_sync.ts";
 import { handle } from "../../../workers/mod.ts";
 import { databaseUsers } from "../../support/database_users.ts";
 import { eventually } from "../../support/eventually.ts";
-import { house } from "../../support/house.ts";
+import { startWorkerFixture } from "../../support/worker_fixture.ts";
 import { migratedPostgres } from "../../support/migrated.ts";
 import { run } from "../../support/process.ts";
 import { migrate } from "../../support/roles.ts";
@@ -19,8 +19,8 @@ const echo = defineTask({
 const echoHandler = handle(echo, (input) => input);
 
 Deno.test("celeriac.submit() sends a task if and only if its transaction commits", async () => {
-  await using home = await house([echoHandler]);
-  const { database, store } = home;
+  await using fixture = await startWorkerFixture([echoHandler]);
+  const { database, store } = fixture;
   const submit = "select celeriac.submit('echo', $1::text::json, $2::text::json) as id";
   const undone: string[] = [];
   await assertRejects(() =>
@@ -40,22 +40,22 @@ Deno.test("celeriac.submit() sends a task if and only if its transaction commits
     return row!.id;
   });
   assertMatch(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-  const { state, result, submittedAt, argsRepr } = await home.final(id);
+  const { state, result, submittedAt, argsRepr } = await fixture.final(id);
   assertEquals([state, argsRepr], ["SUCCESS", "[12345678901234567890]"]);
   assertStringIncludes(result!, "12345678901234567890");
   assertEquals(JSON.parse(result!).second, { text: "ü\0😀" });
   assertEquals(Math.abs(Date.now() - submittedAt!.getTime()) < 600_000, true);
   assertEquals(await store.find(undone[0]!), undefined);
-  assertEquals((await home.outbox.depth()).total, 0);
+  assertEquals((await fixture.outbox.depth()).total, 0);
 });
 
 Deno.test("celeriac.submit() sends one task for an id, when it is due, and names what is wrong", async () => {
-  await using home = await house([echoHandler]);
-  const { database } = home;
+  await using fixture = await startWorkerFixture([echoHandler]);
+  const { database } = fixture;
   const later = "select celeriac.submit('echo', due_at => now() + interval '1 hour', id => 'mine')";
   assertEquals(await database.query(later), [{ submit: "mine" }]);
   assertEquals(await database.query(later), [{ submit: "mine" }]);
-  assertEquals(await home.outbox.depth(), { total: 1, due: 0, lag: 0 });
+  assertEquals(await fixture.outbox.depth(), { total: 1, due: 0, lag: 0 });
   const wrong: [string, string][] = [
     ["celeriac.submit(null)", "Cannot submit task null as task must be a name"],
     ["celeriac.submit('echo', '[]')", "kwargs must be a JSON object"],
@@ -77,8 +77,8 @@ Deno.test("celeriac.submit() sends one task for an id, when it is due, and names
 
 Deno.test("celeriac.submit() sends a task to its contract's queue when the caller names none", async () => {
   const report = defineTask({ name: "report", queue: "celeriac.reports", input: z.object({}) });
-  await using home = await house([handle(report, () => null)]);
-  const { database } = home;
+  await using fixture = await startWorkerFixture([handle(report, () => null)]);
+  const { database } = fixture;
   const routes = () => database.query("select task, queue from celeriac.route order by task");
   const sentTo = async (values: string) => {
     const [row] = await database.query<{ id: string }>(
@@ -93,7 +93,7 @@ Deno.test("celeriac.submit() sends a task to its contract's queue when the calle
   const both = (queue: string) => ({ queue, routing_key: queue });
   await new RouteSync({ database, registry: new Registry([report]) }).run();
   const [row] = await database.query<{ id: string }>("select celeriac.submit('report') as id");
-  assertEquals((await home.final(row!.id)).state, "SUCCESS");
+  assertEquals((await fixture.final(row!.id)).state, "SUCCESS");
   const named: [string, string][] = [
     ["'report', queue => null", "celeriac.reports"],
     ["'report', queue => 'celeriac.default'", "celeriac.default"],
@@ -114,16 +114,16 @@ Deno.test("celeriac.submit() sends a task to its contract's queue when the calle
 });
 
 Deno.test("RouteSync writes at start and at each interval, also when the database is away at first", async () => {
-  await using ground = await migratedPostgres();
-  await using own = new PostgresDatabase({ url: ground.url });
+  await using fixture = await migratedPostgres();
+  await using own = new PostgresDatabase({ url: fixture.url });
   await using sync = new RouteSync({ database: own, registry: new Registry([echo]), every: 0.02 });
   await sync.start();
   await own.start();
   for (let round = 0; round < 2; round++) {
-    await ground.database.query("delete from celeriac.route");
+    await fixture.database.query("delete from celeriac.route");
     await eventually(
       "the route",
-      async () => (await ground.database.query("select from celeriac.route")).length > 0,
+      async () => (await fixture.database.query("select from celeriac.route")).length > 0,
     );
   }
   await sync.stop();

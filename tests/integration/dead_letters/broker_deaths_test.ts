@@ -8,7 +8,7 @@ import { NativeChords } from "../../../shared/workflows/chords.ts";
 import { DEAD_EXCHANGE, TASK_EXCHANGE } from "../../../shared/broker/topology.ts";
 import { handle } from "../../../workers/mod.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type House, house } from "../../support/house.ts";
+import { startWorkerFixture, type WorkerFixture } from "../../support/worker_fixture.ts";
 import { rawChannel } from "../../support/raw_amqp.ts";
 import { giveUpOf } from "../../support/relay.ts";
 
@@ -37,8 +37,8 @@ const wire = (task: string, task_id: string, options: object = {}) => ({
 async function withDeadEnd() {
   await using stack = new AsyncDisposableStack();
   const notes: string[] = [];
-  const home = stack.use(
-    await house([
+  const fixture = stack.use(
+    await startWorkerFixture([
       handle(add, ({ x, y }) => x + y),
       handle(sum, ({ all }) => all.reduce((one, other) => one + other, 0)),
       handle(note, ({ id }) => {
@@ -47,13 +47,13 @@ async function withDeadEnd() {
       }),
     ]),
   );
-  const { broker, database, outbox, store } = home;
+  const { broker, database, outbox, store } = fixture;
   const letters = new DeadLetters({ database, outbox, store });
   const collector = stack.use(
-    new Collector({ broker, letters, giveUp: giveUpOf(home), consumerIdleTimeout: 10 }),
+    new Collector({ broker, letters, giveUp: giveUpOf(fixture), consumerIdleTimeout: 10 }),
   );
   await collector.start();
-  const raw = stack.use(await rawChannel(home.url));
+  const raw = stack.use(await rawChannel(fixture.url));
   const deadEnd = async (name: string, args: Record<string, unknown>) => {
     await raw.channel.assertQueue(name, {
       durable: true,
@@ -62,11 +62,18 @@ async function withDeadEnd() {
     await raw.channel.bindQueue(name, TASK_EXCHANGE, name);
   };
   const owned = stack.move();
-  return { home, letters, notes, raw, deadEnd, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    fixture,
+    letters,
+    notes,
+    raw,
+    deadEnd,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
-async function failed(home: House, id: string, reason: string): Promise<void> {
-  const { state, exception, name } = await home.final(id);
+async function failed(fixture: WorkerFixture, id: string, reason: string): Promise<void> {
+  const { state, exception, name } = await fixture.final(id);
   assertEquals([state, name], ["FAILURE", "add"]);
   assertEquals(exception?.exc_type, "DeadLettered");
   assertStringIncludes(String(exception?.exc_message[0]), `(${reason})`);
@@ -74,10 +81,10 @@ async function failed(home: House, id: string, reason: string): Promise<void> {
 
 Deno.test("a message published to the dead-letter queue itself ends no record", async () => {
   await using here = await withDeadEnd();
-  const { home, letters } = here;
+  const { fixture, letters } = here;
   const id = newId();
   const death = { "x-first-death-reason": "delivery_limit", "x-death": [{ reason: "expired" }] };
-  await home.broker.publish({
+  await fixture.broker.publish({
     exchange: "",
     routingKey: "celeriac.dead",
     properties: { contentType: "application/json" },
@@ -85,60 +92,64 @@ Deno.test("a message published to the dead-letter queue itself ends no record", 
     body: new TextEncoder().encode("[[], {}, {}]"),
   });
   await eventually("the letter", async () => await letters.count({ reason: "unverified" }) === 1);
-  await home.submit("add", { x: 1, y: 1 }, { taskId: id });
-  assertEquals((await home.final(id)).state, "SUCCESS");
+  await fixture.submit("add", { x: 1, y: 1 }, { taskId: id });
+  assertEquals((await fixture.final(id)).state, "SUCCESS");
 });
 
 Deno.test("a task whose message RabbitMQ dead-letters is FAILURE, and its workflow goes on", async (t) => {
   await using here = await withDeadEnd();
-  const { home, letters, notes, deadEnd } = here;
+  const { fixture, letters, notes, deadEnd } = here;
   await deadEnd("celeriac.expiring", { "x-message-ttl": 1 });
   await deadEnd("celeriac.short", { "x-max-length": 1 });
 
   await t.step("expired, without a row", async () => {
     const [errback, next] = [newId(), newId()];
-    const id = await home.submit("add", { x: 1, y: 1 }, {
+    const id = await fixture.submit("add", { x: 1, y: 1 }, {
       queue: "celeriac.expiring",
       errbacks: [wire("note", errback)],
       chain: [wire("add", next)],
     });
-    await failed(home, id, "expired");
-    assertEquals((await home.final(next)).state, "FAILURE");
+    await failed(fixture, id, "expired");
+    assertEquals((await fixture.final(next)).state, "FAILURE");
     await eventually("the errback", () => notes.includes(id) || undefined);
     await eventually("its letter", async () => await letters.count({ taskId: id }) === 1);
   });
 
   await t.step("pushed out by a length limit, in a chord", async () => {
     const [one, two, body, group] = [newId(), newId(), newId(), newId()];
-    const chords = new NativeChords({ database: home.database });
+    const chords = new NativeChords({ database: fixture.database });
     await chords.open([{ id: group, members: [[[one, null], null], [[two, null], null]] }]);
     const options = { group, chord: wire("sum", body) };
-    await home.submit("add", { x: 1, y: 1 }, { ...options, taskId: one });
-    await home.submit("add", { x: 2, y: 2 }, { ...options, taskId: two, queue: "celeriac.short" });
-    await home.submit("add", { x: 3, y: 3 }, { queue: "celeriac.short" });
-    await failed(home, two, "maxlen");
-    const { state, exception } = await home.final(body);
+    await fixture.submit("add", { x: 1, y: 1 }, { ...options, taskId: one });
+    await fixture.submit("add", { x: 2, y: 2 }, {
+      ...options,
+      taskId: two,
+      queue: "celeriac.short",
+    });
+    await fixture.submit("add", { x: 3, y: 3 }, { queue: "celeriac.short" });
+    await failed(fixture, two, "maxlen");
+    const { state, exception } = await fixture.final(body);
     assertEquals([state, exception?.exc_type], ["FAILURE", "ChordError"]);
   });
 
   await t.step("expired by its sender's own time: REVOKED, as a worker would say", async () => {
     const expires = new Date(Date.now() - 1000);
-    const id = await home.submit("add", { x: 1, y: 1 }, { queue: "celeriac.expiring", expires });
-    assertEquals((await home.final(id)).state, "REVOKED");
+    const id = await fixture.submit("add", { x: 1, y: 1 }, { queue: "celeriac.expiring", expires });
+    assertEquals((await fixture.final(id)).state, "REVOKED");
   });
 
   await t.step(
     "final before: its record stays, and what follows is what follows that",
     async () => {
       const [id, next] = [newId(), newId()];
-      assert((await home.store.revoke(id, "revoked")).revoked);
-      await home.submit("add", { x: 1, y: 1 }, {
+      assert((await fixture.store.revoke(id, "revoked")).revoked);
+      await fixture.submit("add", { x: 1, y: 1 }, {
         queue: "celeriac.expiring",
         taskId: id,
         chain: [wire("add", next)],
       });
-      assertEquals((await home.final(next)).state, "REVOKED");
-      assertEquals((await home.final(id)).state, "REVOKED");
+      assertEquals((await fixture.final(next)).state, "REVOKED");
+      assertEquals((await fixture.final(id)).state, "REVOKED");
     },
   );
 });

@@ -8,37 +8,37 @@ import { DEAD_EXCHANGE } from "../../../shared/broker/topology.ts";
 import { handle } from "../../../workers/handlers.ts";
 import { giveUpOf } from "../../support/relay.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type House, house } from "../../support/house.ts";
+import { startWorkerFixture, type WorkerFixture } from "../../support/worker_fixture.ts";
 import { message, submission } from "../../support/settlements.ts";
 
 const contract = defineTask({ name: "fussy", input: z.object({}) });
 
-function lettersOf({ database, outbox, store }: House): DeadLetters {
+function lettersOf({ database, outbox, store }: WorkerFixture): DeadLetters {
   return new DeadLetters({ database, outbox, store });
 }
 
 Deno.test("a letter that is sent again finds its task PENDING, and it ends well", async () => {
   let content = false;
-  await using home = await house([handle(contract, () => {
+  await using fixture = await startWorkerFixture([handle(contract, () => {
     if (!content) throw new Reject("not today");
     return "fine";
   })]);
-  const letters = lettersOf(home);
+  const letters = lettersOf(fixture);
   await using collector = new Collector({
-    broker: home.broker,
+    broker: fixture.broker,
     letters,
-    giveUp: giveUpOf(home),
+    giveUp: giveUpOf(fixture),
     consumerIdleTimeout: 10,
   });
   await collector.start();
-  const id = await home.submit("fussy", {});
-  assertEquals((await home.final(id)).state, "FAILURE");
+  const id = await fixture.submit("fussy", {});
+  assertEquals((await fixture.final(id)).state, "FAILURE");
   await eventually("its letter", async () => await letters.count({ taskId: id }) === 1);
 
   content = true;
   const { redriven } = await letters.redrive({ taskId: id }, { rate: 100, limit: 10 });
   assertEquals(redriven, 1);
-  const { state, result } = await home.final(id);
+  const { state, result } = await fixture.final(id);
   assertEquals({ state, result }, { state: "SUCCESS", result: '"fine"' });
   assertEquals(await letters.count(), 0);
 });
@@ -46,11 +46,11 @@ Deno.test("a letter that is sent again finds its task PENDING, and it ends well"
 Deno.test("a letter is not sent again before its worker has made the record FAILURE", async () => {
   const released = Promise.withResolvers<void>();
   let attempts = 0;
-  await using home = await house([handle(contract, async (_, { id }) => {
+  await using fixture = await startWorkerFixture([handle(contract, async (_, { id }) => {
     if (attempts++ > 0) return "fine";
     // Holds back the worker's statement for its record, and not the letter.
     const held = Promise.withResolvers<void>();
-    home.database.transaction(async (sql) => {
+    fixture.database.transaction(async (sql) => {
       await sql.query("select from celeriac.task where id = $1 for update", [id]);
       held.resolve();
       await released.promise;
@@ -58,31 +58,31 @@ Deno.test("a letter is not sent again before its worker has made the record FAIL
     await held.promise;
     throw new Reject("not today");
   })]);
-  const letters = lettersOf(home);
+  const letters = lettersOf(fixture);
   await using collector = new Collector({
-    broker: home.broker,
+    broker: fixture.broker,
     letters,
-    giveUp: giveUpOf(home),
+    giveUp: giveUpOf(fixture),
     consumerIdleTimeout: 10,
   });
   await collector.start();
   const { id } = submission();
-  await home.store.submitted([submission({ id, name: "fussy" })]);
-  await home.submit("fussy", {}, { taskId: id });
+  await fixture.store.submitted([submission({ id, name: "fussy" })]);
+  await fixture.submit("fussy", {}, { taskId: id });
   await eventually("its letter", async () => await letters.count({ taskId: id }) === 1);
 
   const redrive = () => letters.redrive({ taskId: id }, { rate: 100, limit: 10 });
   const early = await redrive().finally(() => released.resolve());
   assertEquals([early.redriven, early.waiting], [0, 1]);
-  assertEquals((await home.final(id)).state, "FAILURE");
+  assertEquals((await fixture.final(id)).state, "FAILURE");
   assertEquals((await redrive()).redriven, 1);
-  assertEquals((await home.final(id)).state, "SUCCESS");
+  assertEquals((await fixture.final(id)).state, "SUCCESS");
 });
 
 Deno.test("a collector that could not ack stores nothing twice, and one without a database nothing at all", async () => {
-  await using home = await house([handle(contract, () => {})]);
-  const letters = lettersOf(home);
-  const grounds = {
+  await using fixture = await startWorkerFixture([handle(contract, () => {})]);
+  const letters = lettersOf(fixture);
+  const reason = {
     reason: "poison",
     detail: "",
     queue: "celeriac.default",
@@ -91,15 +91,15 @@ Deno.test("a collector that could not ack stores nothing twice, and one without 
   };
   const death = message({
     exchange: DEAD_EXCHANGE,
-    headers: { id: "a", task: "fussy", ...deadLetterHeaders(grounds) },
+    headers: { id: "a", task: "fussy", ...deadLetterHeaders(reason) },
   });
   {
     // Stores, and is gone before it can say so.
     const stored = Promise.withResolvers<void>();
     const held = Promise.withResolvers<void>();
     await using collector = new Collector({
-      broker: home.broker,
-      giveUp: giveUpOf(home),
+      broker: fixture.broker,
+      giveUp: giveUpOf(fixture),
       consumerIdleTimeout: 10,
       letters: {
         add: async (batch) => {
@@ -111,22 +111,22 @@ Deno.test("a collector that could not ack stores nothing twice, and one without 
       },
     });
     await collector.start();
-    await home.broker.publish(death);
+    await fixture.broker.publish(death);
     await stored.promise;
     held.resolve();
   }
   assertEquals(await letters.count(), 1);
   const before = await letters.list({}, { limit: 1 });
   await using collector = new Collector({
-    broker: home.broker,
+    broker: fixture.broker,
     letters,
-    giveUp: giveUpOf(home),
+    giveUp: giveUpOf(fixture),
     consumerIdleTimeout: 10,
   });
   await collector.start();
-  await home.broker.publish({
+  await fixture.broker.publish({
     ...death,
-    headers: { ...death.headers, ...deadLetterHeaders(grounds) },
+    headers: { ...death.headers, ...deadLetterHeaders(reason) },
   });
   await eventually("the second letter", async () => await letters.count() === 2);
   const both = await letters.list({ taskId: "a" }, { limit: 10 });

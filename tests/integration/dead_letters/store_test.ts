@@ -16,7 +16,7 @@ import { DEAD_EXCHANGE } from "../../../shared/broker/topology.ts";
 import { type Migrated, migratedPglite, migratedPostgres } from "../../support/migrated.ts";
 import { entry, message, settlement } from "../../support/settlements.ts";
 
-interface Ground {
+interface Fixture {
   readonly database: Database;
   readonly letters: DeadLetters;
   readonly outbox: Outbox;
@@ -56,13 +56,13 @@ function announced(id: string): Headers {
   return { id, task: "add", retries: 0, ...deadLetterHeaders(grounds, { failing: true }) };
 }
 
-async function waiting({ database }: Ground) {
+async function waiting({ database }: Fixture) {
   return await database.query<{ task_id: string; routing_key: string; headers: object; due: Date }>(
     "select task_id, routing_key, headers, due_at as due from celeriac.outbox order by due_at, id",
   );
 }
 
-const CASES: Record<string, (ground: Ground) => Promise<void>> = {
+const CASES: Record<string, (fixture: Fixture) => Promise<void>> = {
   async "add() keeps a letter once, whole"({ letters }) {
     const bytes = Uint8Array.of(0, 255, 128);
     const given = letter("a", { detail: "no\0" }, {
@@ -119,13 +119,13 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     assertEquals(error.field, "cursor");
   },
 
-  async "redrive() puts the oldest that fit into the outbox, at a rate"(ground) {
-    const { letters } = ground;
+  async "redrive() puts the oldest that fit into the outbox, at a rate"(fixture) {
+    const { letters } = fixture;
     for (let n = 0; n < 4; n++) await letters.add([letter(`t${n}`)]);
     await letters.add([letter("other", { reason: "malformed" })]);
     const before = Date.now();
     const outcome = await letters.redrive({ reason: "poison" }, { rate: 2, limit: 3 });
-    const rows = await waiting(ground);
+    const rows = await waiting(fixture);
     assertEquals(rows.map(({ task_id }) => task_id), ["t0", "t1", "t2"]);
     assertEquals(rows.map(({ due }) => due.getTime() - rows[0]!.due.getTime()), [0, 500, 1000]);
     assert(rows[0]!.due.getTime() >= before);
@@ -139,8 +139,8 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     assertEquals(left.letters.map(({ taskId }) => taskId), ["other", "t3"]);
   },
 
-  async "redrive() reopens what failed and forgives its crashes, in one transaction"(ground) {
-    const { letters, results, database } = ground;
+  async "redrive() reopens what failed and forgives its crashes, in one transaction"(fixture) {
+    const { letters, results, database } = fixture;
     const failure = { state: "FAILURE", worker: "w" } as const;
     await results.settle([settlement({ id: "failed", ...failure }), settlement({ id: "done" })]);
     await database.query(
@@ -166,12 +166,12 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     });
     await database.query("delete from celeriac.outbox");
     await assertRejects(() => broken.redrive({}, RATE), Error, "went away");
-    assertEquals([await letters.count(), (await waiting(ground)).length], [1, 0]);
+    assertEquals([await letters.count(), (await waiting(fixture)).length], [1, 0]);
     assertEquals((await results.find("failed"))?.state, "FAILURE");
   },
 
-  async "redrive() leaves what its worker is about to make FAILURE, for an hour at most"(ground) {
-    const { letters, results, database } = ground;
+  async "redrive() leaves what its worker is about to make FAILURE, for an hour at most"(fixture) {
+    const { letters, results, database } = fixture;
     const ids = ["unheard", "runs", "failed", "old"];
     await letters.add(ids.map((id) => letter(id, {}, { headers: announced(id) })));
     await letters.add([letter("ignored")]);
@@ -185,22 +185,22 @@ const CASES: Record<string, (ground: Ground) => Promise<void>> = {
     );
     const first = await letters.redrive({}, RATE);
     assertEquals([first.redriven, first.waiting], [3, 2]);
-    const sent = (await waiting(ground)).map(({ task_id }) => task_id);
+    const sent = (await waiting(fixture)).map(({ task_id }) => task_id);
     assertEquals(sent.sort(), ["failed", "ignored", "old"]);
     await results.settle(["unheard", "runs"].map((id) => settlement({ id, ...failure })));
     assertEquals((await letters.redrive({}, RATE)).redriven, 2);
     assertEquals((await results.find("runs"))?.state, "PENDING");
   },
 
-  async "redrive() leaves what the outbox still holds, and swallows nothing"(ground) {
-    const { letters, outbox } = ground;
+  async "redrive() leaves what the outbox still holds, and swallows nothing"(fixture) {
+    const { letters, outbox } = fixture;
     await outbox.add([entry("held")]);
     await letters.add([letter("held"), letter("twice"), letter("twice")]);
     // Without an id there is nothing that they could be copies of.
     await letters.add([letter(null), letter(null), letter(null)]);
     const { redriven, waiting: left } = await letters.redrive({}, RATE);
     assertEquals([redriven, left], [4, 2]);
-    assertEquals((await waiting(ground)).length, 5);
+    assertEquals((await waiting(fixture)).length, 5);
     const kept = await letters.list({}, { limit: 10 });
     assertEquals(kept.letters.map(({ taskId }) => taskId).sort(), ["held", "twice"]);
   },
@@ -225,8 +225,8 @@ for (
   ] as [string, () => Promise<Migrated<Database>>][]
 ) {
   Deno.test(`DeadLetters on ${name}`, async (test) => {
-    await using ground = await open();
-    const { database } = ground;
+    await using fixture = await open();
+    const { database } = fixture;
     const outbox = new Outbox({ database });
     const results = new PostgresResultStore({ database });
     const letters = new DeadLetters({ database, outbox, store: results });
@@ -242,8 +242,8 @@ for (
 }
 
 Deno.test("two redrives and a purge at once share the letters", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const outbox = new Outbox({ database });
   const store = new PostgresResultStore({ database });
   const letters = new DeadLetters({ database, outbox, store });

@@ -119,9 +119,9 @@ for (
   ] as [string, () => Promise<Migrated<Database>>][]
 ) {
   Deno.test(`Outbox on ${name}`, async (test) => {
-    await using ground = await open();
+    await using fixture = await open();
     for (const [title, run] of Object.entries(CASES)) {
-      await test.step(title, () => run(ground.database));
+      await test.step(title, () => run(fixture.database));
     }
   });
 }

@@ -18,7 +18,7 @@ const QUEUE = "celeriac.default";
 const MiB = 1024 * 1024;
 const add = { task: "add", args: [1, 2], kwargs: {}, options: { queue: QUEUE } };
 
-interface Ground extends AsyncDisposable {
+interface Fixture extends AsyncDisposable {
   /** Submits a task with a new id. */
   submit(signature: RoutedSignature): Promise<AcceptedTask>;
   readonly vhost: Vhost;
@@ -30,9 +30,9 @@ interface Ground extends AsyncDisposable {
 }
 
 /** @param servers which of the two are there; `frozen`: the broker counts as silent after a second without a confirm */
-async function ground(
+async function createFixture(
   servers: { broker: boolean; database: boolean; frozen?: boolean; consumed?: boolean },
-): Promise<Ground> {
+): Promise<Fixture> {
   const stack = new AsyncDisposableStack();
   const nowhere = `127.0.0.1:${freePorts(1)[0]}`;
   const vhost = stack.use(await freshVhost());
@@ -76,10 +76,10 @@ async function ground(
 }
 
 Deno.test("Publisher.submit() sends at once what is due, through the broker", async () => {
-  await using home = await ground({ broker: true, database: true });
-  const { id, via } = await home.submit(add);
+  await using fixture = await createFixture({ broker: true, database: true });
+  const { id, via } = await fixture.submit(add);
   assertEquals(via, "broker");
-  const message = await eventually("a message", () => home.arrived[0]);
+  const message = await eventually("a message", () => fixture.arrived[0]);
   assertEquals([message.headers.id, message.headers.task, message.exchange], [
     id,
     "add",
@@ -89,88 +89,88 @@ Deno.test("Publisher.submit() sends at once what is due, through the broker", as
 });
 
 Deno.test("Publisher.submit() leaves expiring to the worker on our own queues, and tells the broker on others", async () => {
-  await using home = await ground({ broker: true, database: true });
-  await home.submit({ ...add, options: { queue: QUEUE, expires: 60 } });
-  const message = await eventually("a message", () => home.arrived[0]);
+  await using fixture = await createFixture({ broker: true, database: true });
+  await fixture.submit({ ...add, options: { queue: QUEUE, expires: 60 } });
+  const message = await eventually("a message", () => fixture.arrived[0]);
   assert(message.headers.expires);
   assertEquals(message.properties.expiration, undefined);
 });
 
 Deno.test("Publisher.submit() puts what is due later into the outbox, and sends it with its eta when there is no database", async () => {
   const later = { ...add, options: { queue: QUEUE, countdown: 60 } };
-  await using whole = await ground({ broker: true, database: true });
+  await using whole = await createFixture({ broker: true, database: true });
   assertEquals((await whole.submit(later)).via, "outbox");
   assertEquals((await whole.outbox.depth()).total, 1);
   assertEquals(whole.arrived.length, 0);
 
-  await using half = await ground({ broker: true, database: false });
+  await using half = await createFixture({ broker: true, database: false });
   assertEquals((await half.submit(later)).via, "broker");
   const message = await eventually("a message", () => half.arrived[0]);
   assert(new Date(String(message.headers.eta)).getTime() > Date.now() + 50_000);
 });
 
 Deno.test("Publisher.submit() turns to the outbox when the broker is away, and gives up when both are", async () => {
-  await using half = await ground({ broker: false, database: true });
+  await using half = await createFixture({ broker: false, database: true });
   assertEquals((await half.submit(add)).via, "outbox");
   assertEquals((await half.outbox.depth()).due, 1);
-  await using none = await ground({ broker: false, database: false });
+  await using none = await createFixture({ broker: false, database: false });
   const error = await assertRejects(() => none.submit(add), Unavailable);
   assertMatch(error.message, /^Cannot accept task .* neither broker nor database can hold it/);
 });
 
 Deno.test("Publisher.submit() says so when there is no such queue", async () => {
-  await using home = await ground({ broker: true, database: true });
+  await using fixture = await createFixture({ broker: true, database: true });
   const lost = { ...add, options: { queue: "celeriac.nowhere" } };
-  await assertRejects(() => home.submit(lost), Unroutable, "celeriac.nowhere");
-  assertEquals((await home.outbox.depth()).total, 0);
+  await assertRejects(() => fixture.submit(lost), Unroutable, "celeriac.nowhere");
+  assertEquals((await fixture.outbox.depth()).total, 0);
 });
 
 Deno.test("Publisher.submit() turns to the outbox when the queue refuses the message as it is full", async () => {
-  await using home = await ground({ broker: true, database: true, consumed: false });
-  const { name, managementUrl } = home.vhost;
+  await using fixture = await createFixture({ broker: true, database: true, consumed: false });
+  const { name, managementUrl } = fixture.vhost;
   await management(managementUrl, "PUT", `/api/policies/${name}/short`, {
     pattern: `^${QUEUE.replace(".", "\\.")}$`,
     "apply-to": "queues",
     definition: { "max-length": 1, overflow: "reject-publish" },
   });
-  await eventually("a refusal", async () => (await home.submit(add)).via === "outbox");
-  assert((await home.outbox.depth()).total > 0);
+  await eventually("a refusal", async () => (await fixture.submit(add)).via === "outbox");
+  assert((await fixture.outbox.depth()).total > 0);
 });
 
 Deno.test("Publisher.submit() turns to the outbox when the broker falls silent, and back when it speaks again", async () => {
-  await using home = await ground({ broker: true, database: true, frozen: true });
-  assertEquals((await home.submit(add)).via, "broker");
-  home.brokerProxy.swallow("to client");
+  await using fixture = await createFixture({ broker: true, database: true, frozen: true });
+  assertEquals((await fixture.submit(add)).via, "broker");
+  fixture.brokerProxy.swallow("to client");
   // On a busy machine the database may be late, too: callers try again then.
   const submit = () =>
     eventually("it is accepted", () =>
-      home.submit(add).catch((error) => {
+      fixture.submit(add).catch((error) => {
         assertInstanceOf(error, Unavailable);
         return undefined;
       }));
   // More than may be in flight.
   const all = await Promise.all(Array.from({ length: 2500 }, submit));
   assertEquals(all.filter(({ via }) => via === "outbox").length, 2500);
-  assert((await home.outbox.depth()).total >= 2500);
-  home.brokerProxy.pass();
-  await eventually("a confirm", async () => (await home.submit(add)).via === "broker");
+  assert((await fixture.outbox.depth()).total >= 2500);
+  fixture.brokerProxy.pass();
+  await eventually("a confirm", async () => (await fixture.submit(add)).via === "broker");
 });
 
 for (const [when, due] of [["now", {}], ["later", { countdown: 60 }]] as const) {
   Deno.test(`Publisher.submit() says within 2 s that both servers fell silent, of what is due ${when}`, async () => {
-    await using home = await ground({ broker: true, database: true, frozen: true });
-    await home.submit({ ...add, options: { queue: QUEUE, countdown: 60 } });
-    home.brokerProxy.swallow("to client");
-    home.databaseProxy.swallow("to client");
+    await using fixture = await createFixture({ broker: true, database: true, frozen: true });
+    await fixture.submit({ ...add, options: { queue: QUEUE, countdown: 60 } });
+    fixture.brokerProxy.swallow("to client");
+    fixture.databaseProxy.swallow("to client");
     const given = { ...add, options: { queue: QUEUE, ...due } };
     const took = await ownTime(() =>
       Promise.all(Array.from(
         { length: 100 },
-        () => assertRejects(() => home.submit(given), OutcomeUnknown, "neither"),
+        () => assertRejects(() => fixture.submit(given), OutcomeUnknown, "neither"),
       ))
     );
     assert(took < 2000, `${took} ms`);
-    home.databaseProxy.cut();
+    fixture.databaseProxy.cut();
   });
 }
 
@@ -181,16 +181,16 @@ Deno.test("Publisher.submit() turns to the broker, or gives up, when too much wa
     options: { queue: QUEUE, countdown: 60 },
   });
   for (const broker of [false, true]) {
-    await using home = await ground({ broker, database: true });
-    home.databaseProxy.swallow("to client");
+    await using fixture = await createFixture({ broker, database: true });
+    fixture.databaseProxy.swallow("to client");
     // 33 MiB are added before the first write begins: more than may wait.
     const held = Promise.allSettled(
-      Array.from({ length: 33 }, () => home.submit(later(MiB))),
+      Array.from({ length: 33 }, () => fixture.submit(later(MiB))),
     );
-    const submit = () => home.submit(later(1));
+    const submit = () => fixture.submit(later(1));
     if (broker) assertEquals((await submit()).via, "broker");
     else await assertRejects(submit, Unavailable, "too much waits already");
-    home.databaseProxy.cut();
+    fixture.databaseProxy.cut();
     await held;
   }
 });

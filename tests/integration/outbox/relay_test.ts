@@ -11,7 +11,7 @@ import { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import { Outbox, type OutboxEntry } from "../../../shared/outbox/outbox.ts";
 import { resultStore } from "../../../shared/results/open_store.ts";
-import { consumed, queues, started, text, texts } from "../../support/broker_ground.ts";
+import { consumed, queues, started, text, texts } from "../../support/broker_helpers.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { Inbox } from "../../support/inbox.ts";
 import { migratedPglite, migratedPostgres } from "../../support/migrated.ts";
@@ -47,7 +47,7 @@ function emptied(database: Database): Promise<boolean> {
 }
 
 /** RabbitMQ with the queue, and Postgres. */
-async function ground() {
+async function createFixture() {
   await using stack = new AsyncDisposableStack();
   const vhost = stack.use(await freshVhost());
   const { database, url } = stack.use(await migratedPostgres());
@@ -69,7 +69,7 @@ async function ground() {
 }
 
 Deno.test("Relay publishes what is due, in the order of its time, as it was given, and removes it", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   const { database, broker, outbox, inbox } = here;
   const base = Date.now() - 60_000;
   const entries = Array.from(
@@ -114,7 +114,7 @@ Deno.test("Relay publishes what is due, in the order of its time, as it was give
 });
 
 Deno.test("Relay shares the outbox with another: each of 1,000 entries is published exactly once", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   const { database, url, broker, outbox, inbox } = here;
   await using own = new PostgresDatabase({ url });
   await own.start();
@@ -133,7 +133,7 @@ Deno.test("Relay shares the outbox with another: each of 1,000 entries is publis
 });
 
 Deno.test("Relay drains thousands without resting between rounds", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   const { database, broker, outbox, inbox } = here;
   await outbox.add(Array.from({ length: 2000 }, (_, n) => numbered(n)));
   // With rests of a minute only one round would come in time.
@@ -144,7 +144,7 @@ Deno.test("Relay drains thousands without resting between rounds", async () => {
 });
 
 Deno.test("Relay publishes an entry when its time comes, not before and not at the next poll", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   const { database, broker, outbox, inbox } = here;
   const dueAt = new Date(Date.now() + 500);
   await outbox.add([
@@ -160,7 +160,7 @@ Deno.test("Relay publishes an entry when its time comes, not before and not at t
 });
 
 Deno.test("wake() makes the relay look at once", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   const { database, broker, outbox, inbox } = here;
   await using relay = relayOf({ database, broker, pollMs: 60_000 });
   await relay.start();
@@ -172,7 +172,7 @@ Deno.test("wake() makes the relay look at once", async () => {
 });
 
 Deno.test("Relay keeps what has no queue, tries it again later, and lets the rest pass", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   const { database, broker, outbox, inbox } = here;
   const lost = message({
     exchange: "",
@@ -201,7 +201,7 @@ Deno.test("Relay keeps what has no queue, tries it again later, and lets the res
 
 for (const results of ["native", "django"] as const) {
   Deno.test(`Relay makes a dead letter of what can never be sent, and FAILURE of its record (${results})`, async () => {
-    await using here = await ground();
+    await using here = await createFixture();
     const { database, broker, outbox, inbox } = here;
     if (results === "django") await makeDjangoTables(database);
     const store = resultStore(results, database);
@@ -265,7 +265,7 @@ for (const results of ["native", "django"] as const) {
 }
 
 Deno.test("Relay waits for a broker that is away, costing its entries neither attempts nor their turn", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   const { database, broker, outbox, inbox, proxy } = here;
   await using relay = relayOf({ database, broker });
   await relay.start();
@@ -293,7 +293,7 @@ Deno.test("Relay waits for a broker that is away, costing its entries neither at
 });
 
 Deno.test("Relay outlives a database that is away", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   const { url, broker, outbox, inbox } = here;
   await using own = new PostgresDatabase({ url });
   await using relay = relayOf({ database: own, broker });
@@ -320,7 +320,7 @@ function before(broker: Broker, act: (message: Message) => Promise<unknown>): Br
 }
 
 Deno.test("Relay does not lose what a worker puts back before the relay has removed it", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   const { database, broker, outbox, inbox } = here;
   await outbox.add([numbered(1)]);
   let putBack = false;
@@ -337,7 +337,7 @@ Deno.test("Relay does not lose what a worker puts back before the relay has remo
 });
 
 Deno.test("Relay removes what it has published once the database is back, and does not publish it again", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   const { database, broker, outbox, inbox } = here;
   let refusals = 3;
   let published = 0;
@@ -365,7 +365,7 @@ Deno.test("Relay removes what it has published once the database is back, and do
 });
 
 Deno.test("Relay takes over what another took and never finished", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   const { database, broker, outbox, inbox } = here;
   await outbox.add([numbered(1)]);
   const stuck = Promise.withResolvers<void>();

@@ -11,7 +11,7 @@ const SETTINGS = "[{rabbit, [{consumer_timeout, 4000}, {channel_tick_interval, 1
 
 const LEASED = "SELECT due_at FROM celeriac.outbox WHERE task_id = $1 AND holder IS NOT NULL";
 
-async function ground() {
+async function createFixture() {
   await using stack = new AsyncDisposableStack();
   const programs = await findRabbitmq();
   if (!programs) throw new Error("Cannot run because RabbitMQ is not installed: install it");
@@ -58,7 +58,7 @@ function received({ output }: { readonly output: string }, id: string): number {
 }
 
 Deno.test("tasks that exceed the consumer timeout", async (t) => {
-  await using pipeline = await ground();
+  await using pipeline = await createFixture();
   await t.step(
     "a task runs once though it exceeds the consumer timeout, also across a restart of the broker",
     async () => {

@@ -8,14 +8,14 @@ import { startApi, startWorker } from "../../support/roles.ts";
 
 const SENDERS = 40;
 
-interface Ground extends AsyncDisposable {
+interface Fixture extends AsyncDisposable {
   readonly pipeline: Pipeline;
   readonly url: string;
   readonly folder: string;
   startWorker(node: string): ReturnType<typeof startWorker>;
 }
 
-async function ground(): Promise<Ground> {
+async function createFixture(): Promise<Fixture> {
   await using stack = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir();
   stack.defer(() => Deno.remove(folder, { recursive: true }));
@@ -57,7 +57,7 @@ function post(url: string, body: unknown, headers: Record<string, string> = {}) 
 }
 
 /** Messages of a task that are in flight, or wait somewhere. */
-async function copies({ pipeline }: Ground, id: string) {
+async function copies({ pipeline }: Fixture, id: string) {
   const [row] = await pipeline.rows<{ outbox: number; held: number }>(
     `select (select count(*)::int from celeriac.outbox where task_id = $1) as outbox,
        (select count(*)::int from celeriac.holder where task_id = $1) as held`,
@@ -70,7 +70,7 @@ const many = <Result>(send: (index: number) => Promise<Result>) =>
   Promise.all(Array.from({ length: SENDERS }, (_, index) => send(index)));
 
 Deno.test("forty senders of one task at once have it run once", async (t) => {
-  await using here = await ground();
+  await using here = await createFixture();
   await using _one = await here.startWorker("worker@one");
   await using _two = await here.startWorker("worker@two");
   const { pipeline, url, folder } = here;
@@ -149,7 +149,7 @@ Deno.test("forty senders of one task at once have it run once", async (t) => {
 });
 
 Deno.test("a task whose worker dies runs on another one when the lease has ended", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   const task = counted(here.folder);
   await using first = await here.startWorker("worker@first");
   const id = v7();

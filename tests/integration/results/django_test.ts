@@ -25,8 +25,8 @@ const READ = `
   from django_celery_results_taskresult where task_id = $1`;
 
 Deno.test("DjangoTables: columns hold what a Python worker would have written", async () => {
-  await using ground = await migratedPostgres({ django: true });
-  const { database } = ground;
+  await using fixture = await migratedPostgres({ django: true });
+  const { database } = fixture;
   const store = resultStore("django", database);
   const row = async (id: string) => (await database.query(READ, [id]))[0];
   const common = {
@@ -97,8 +97,8 @@ Deno.test("DjangoTables: columns hold what a Python worker would have written", 
 });
 
 Deno.test("DjangoTables: rows of Python workers are records like ours", async () => {
-  await using ground = await migratedPostgres({ django: true });
-  const { database } = ground;
+  await using fixture = await migratedPostgres({ django: true });
+  const { database } = fixture;
   const store = resultStore("django", database);
   const exception = { exc_type: "E", exc_message: "alone", exc_module: "m" };
   const rows = [
@@ -161,8 +161,8 @@ Deno.test("DjangoTables: rows of Python workers are records like ours", async ()
 });
 
 Deno.test("DjangoTables: list() gives each record once, newest first, and filters", async () => {
-  await using ground = await migratedPostgres({ django: true });
-  const { database } = ground;
+  await using fixture = await migratedPostgres({ django: true });
+  const { database } = fixture;
   const store = resultStore("django", database);
   const rows = Array.from({ length: 60 }, (_, n) => ({
     task_id: `id-${String(n).padStart(2, "0")}`,
@@ -205,8 +205,8 @@ Deno.test("DjangoTables: list() gives each record once, newest first, and filter
 });
 
 Deno.test("makeDjangoTables() makes them once; without them the database is not ready", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const store = resultStore("django", database);
   assertEquals(await pending(database), []);
   assertEquals(await pending(database, { results: "django" }), ["django_celery_results"]);

@@ -3,8 +3,8 @@ import { Idempotency } from "../../../shared/results/idempotency.ts";
 import { migratedPostgres } from "../../support/migrated.ts";
 
 Deno.test("begin() gives a key's first id again, and tells another body from the same", async () => {
-  await using ground = await migratedPostgres();
-  const keys = new Idempotency(ground);
+  await using fixture = await migratedPostgres();
+  const keys = new Idempotency(fixture);
   assertEquals(await keys.begin("k", "hash", "one"), { id: "one", fresh: true, published: false });
   assertEquals(await keys.begin("k", "hash", "two"), { id: "one", fresh: false, published: false });
   assertEquals(await keys.begin("k", "other", "three"), "mismatch");
@@ -19,8 +19,8 @@ Deno.test("begin() gives a key's first id again, and tells another body from the
 });
 
 Deno.test("begin() gives one id when many ask at a time", async () => {
-  await using ground = await migratedPostgres();
-  const keys = new Idempotency(ground);
+  await using fixture = await migratedPostgres();
+  const keys = new Idempotency(fixture);
   const answers = await Promise.all(
     Array.from({ length: 30 }, (_, index) => keys.begin("k", "hash", `id-${index}`)),
   );
@@ -30,8 +30,8 @@ Deno.test("begin() gives one id when many ask at a time", async () => {
 });
 
 Deno.test("begin() takes a key as new again once it has expired", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const keys = new Idempotency({ database });
   await keys.begin("k", "hash", "one");
   await database.query("select celeriac.expire_keys('0 s', 10)");

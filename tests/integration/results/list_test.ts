@@ -40,8 +40,8 @@ async function expected(database: Database, condition: string): Promise<string[]
 }
 
 Deno.test("list() gives each record once, newest first, whatever the page", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const store = new PostgresResultStore({ database });
   assertEquals(await store.list({}, { limit: 10 }), { records: [], next: null });
   await database.query(FILL, [120]);
@@ -53,8 +53,8 @@ Deno.test("list() gives each record once, newest first, whatever the page", asyn
 });
 
 Deno.test("list() filters by name, state, queue, worker and time, alone and together", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const store = new PostgresResultStore({ database });
   await database.query(FILL, [120]);
   const since = new Date("2026-01-01T00:00:05Z");
@@ -85,8 +85,8 @@ Deno.test("list() filters by name, state, queue, worker and time, alone and toge
 });
 
 Deno.test("list() finds the few among many, and gives up no page for it", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   const store = new PostgresResultStore({ database });
   await database.query(FILL, [60_000]);
   await database.script(`
@@ -101,8 +101,8 @@ Deno.test("list() finds the few among many, and gives up no page for it", async 
 });
 
 Deno.test("list() reads the newest, and what is not a success, by an index of its own", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   await database.query(FILL, [30_000]);
   await database.script(
     "update celeriac.task set state = 'SUCCESS' where worker <> 'w1' or state <> 'FAILURE'",
@@ -130,8 +130,8 @@ Deno.test("list() reads the newest, and what is not a success, by an index of it
 });
 
 Deno.test("celeriac.tasks() looks into an index, also when it was planned while the table was empty", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   await database.query("vacuum analyze celeriac.task");
   const id = "ffffffff-0000-4000-8000-000000000000";
   const read = async (sql: Sql) => {
@@ -152,8 +152,8 @@ Deno.test("celeriac.tasks() looks into an index, also when it was planned while 
 });
 
 Deno.test("one task is looked up by the primary key, also in partitions that were vacuumed while they were empty", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   await database.query("vacuum analyze celeriac.task");
   await database.transaction(async (sql) => {
     // As in celeriac.tasks().

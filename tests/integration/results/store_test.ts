@@ -12,7 +12,7 @@ import type { Tables } from "../../../shared/results/statements.ts";
 import { type Migrated, migratedPglite, migratedPostgres } from "../../support/migrated.ts";
 import { entry, settlement } from "../../support/settlements.ts";
 
-interface Ground {
+interface Fixture {
   readonly database: Database;
   readonly store: PostgresResultStore;
 }
@@ -37,7 +37,7 @@ function near(time: Date | null | undefined, expected: number, withinMs = 10_000
   return time instanceof Date && Math.abs(time.getTime() - expected) < withinMs;
 }
 
-const CASES: Record<string, (ground: Ground) => Promise<void>> = {
+const CASES: Record<string, (fixture: Fixture) => Promise<void>> = {
   async "annotate() adds to what is known of a run, and makes no record"({ store }) {
     const id = v7();
     const uncaught = [{ error: "Error: late\0", traceback: "at f", late: true }];
@@ -556,8 +556,8 @@ for (
   ] as [string, () => Tables, () => Promise<Migrated<Database>>][]
 ) {
   Deno.test(`PostgresResultStore on ${name}`, async (test) => {
-    await using ground = await open();
-    const { database } = ground;
+    await using fixture = await open();
+    const { database } = fixture;
     const store = new PostgresResultStore({ database, tables: tables() });
     for (const [title, run] of Object.entries(CASES)) {
       await test.step(title, () => run({ database, store }));
@@ -567,8 +567,8 @@ for (
 
 // Not on PGlite: its engine hangs on such depth. What a handler returns is never that deep: shared/celery/python_json.ts refuses it.
 Deno.test("PostgresResultStore.settle() says that the data is at fault when a result is nested beyond all measure", async () => {
-  await using ground = await migratedPostgres();
-  const store = new PostgresResultStore(ground);
+  await using fixture = await migratedPostgres();
+  const store = new PostgresResultStore(fixture);
   const deep = settlement({ result: "[".repeat(50_000) + "]".repeat(50_000) });
   const error = await assertRejects(() => store.settle([deep]), DatabaseRefused);
   assert(isDataFault(error));

@@ -9,7 +9,7 @@ import { migratedPostgres } from "../../support/migrated.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { entry, settlement } from "../../support/settlements.ts";
 
-async function ground() {
+async function createFixture() {
   await using stack = new AsyncDisposableStack();
   const { database, url } = stack.use(await migratedPostgres());
   const proxy = stack.use(TcpProxy.of(url));
@@ -21,7 +21,7 @@ async function ground() {
 }
 
 Deno.test("ResultWriter.settle() stores the innocent when one of them cannot be stored", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   await using writer = new ResultWriter(here);
   const good = Array.from({ length: 99 }, () => settlement({ id: v7() }));
   const bad = settlement({ id: v7(), result: "{not json" });
@@ -37,7 +37,7 @@ Deno.test("ResultWriter.settle() stores the innocent when one of them cannot be 
 });
 
 Deno.test("ResultWriter.settle() loses nothing, and tells the truth, while the database comes and goes", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   await using writer = new ResultWriter({ ...here, size: 20, delayMs: 1 });
   const all = Array.from({ length: 400 }, () => settlement({ id: v7() }));
   const answers: Promise<boolean>[] = [];
@@ -55,7 +55,7 @@ Deno.test("ResultWriter.settle() loses nothing, and tells the truth, while the d
 });
 
 Deno.test("ResultWriter.settle() takes a commit whose answer was lost for its own", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   let calls = 0;
   await using writer = new ResultWriter({
     store: {
@@ -76,7 +76,7 @@ Deno.test("ResultWriter.settle() takes a commit whose answer was lost for its ow
 });
 
 Deno.test("ClaimReader.claim() answers each of many, and waits for a database that is away", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   await using claims = new ClaimReader({ ...here, node: "worker@test" });
   const done = settlement({ id: v7() });
   await here.store.settle([done]);
@@ -98,8 +98,8 @@ Deno.test("ClaimReader.claim() answers each of many, and waits for a database th
 });
 
 Deno.test("ResultWriter.settle() writes the final state of a task whose STARTED filled a batch", async () => {
-  await using ground = await migratedPostgres();
-  const store = new PostgresResultStore({ database: ground.database });
+  await using fixture = await migratedPostgres();
+  const store = new PostgresResultStore({ database: fixture.database });
   await using writer = new ResultWriter({ store, size: 1 });
   await writer.start();
   const id = v7();

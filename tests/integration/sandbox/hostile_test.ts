@@ -36,14 +36,14 @@ interface Trial {
   readonly violations: Violation[];
 }
 
-async function attempt(home: Pools, contract: TaskContract, target = ""): Promise<Trial> {
+async function attempt(fixture: Pools, contract: TaskContract, target = ""): Promise<Trial> {
   const violations: Violation[] = [];
   const options: SandboxRunOptions = { onViolation: (violation) => violations.push(violation) };
   const { name, timeLimit } = contract;
   const id = crypto.randomUUID();
   const task = { id, name, input: { target }, attempt: 1, deliveries: 1, timeLimit };
   try {
-    return { result: JSON.parse(await home.run(contract, task, options)), violations };
+    return { result: JSON.parse(await fixture.run(contract, task, options)), violations };
   } catch (error) {
     return { error: error as Error, violations };
   }
@@ -76,11 +76,11 @@ const DENIED: readonly [string, TaskContract, string, Violation][] = [
 ];
 
 Deno.test("a task is denied what its contract does not declare", async (t) => {
-  await using home = pools();
-  await home.start();
+  await using fixture = pools();
+  await fixture.start();
   for (const [what, contract, target, violation] of DENIED) {
     await t.step(what, async () => {
-      const { error, violations } = violated(await attempt(home, contract, target));
+      const { error, violations } = violated(await attempt(fixture, contract, target));
       assertEquals([error.violation, error.denied, violations], [violation, true, [violation]]);
       assertStringIncludes(error.message, `'${contract.name}'`);
     });
@@ -88,14 +88,14 @@ Deno.test("a task is denied what its contract does not declare", async (t) => {
 });
 
 Deno.test("a denial is told of also when the task swallows it", async () => {
-  await using home = pools();
-  const { result, violations } = await attempt(home, hostile.swallowedRead, "/etc/passwd");
+  await using fixture = pools();
+  const { result, violations } = await attempt(fixture, hostile.swallowedRead, "/etc/passwd");
   assertEquals([result, violations], ["nothing to see", ["read"]]);
 });
 
 Deno.test("a task finds no storage that outlives it", async () => {
-  await using home = pools();
-  assertEquals((await attempt(home, hostile.store)).result, []);
+  await using fixture = pools();
+  assertEquals((await attempt(fixture, hostile.store)).result, []);
 });
 
 const ENDED: readonly [string, TaskContract, Violation][] = [
@@ -111,56 +111,56 @@ const ENDED: readonly [string, TaskContract, Violation][] = [
 ];
 
 Deno.test("a task that uses more than its share is ended", async (t) => {
-  await using home = pools();
+  await using fixture = pools();
   for (const [what, contract, violation] of ENDED) {
     await t.step(what, async () => {
-      const { error, violations } = violated(await attempt(home, contract));
+      const { error, violations } = violated(await attempt(fixture, contract));
       assertEquals([error.violation, violations], [violation, [violation]]);
-      const next = await attempt(home, hostile.innocent);
+      const next = await attempt(fixture, hostile.innocent);
       assertEquals([next.error, next.violations], [undefined, []]);
     });
   }
 });
 
 Deno.test("a task that leaves an error uncaught fails, and not the next one", async () => {
-  await using home = pools();
+  await using fixture = pools();
   for (const contract of [hostile.unhandled, hostile.uncaught]) {
-    const { error, violations } = await attempt(home, contract);
+    const { error, violations } = await attempt(fixture, contract);
     assertInstanceOf(error, UncaughtError);
     assertEquals(violations, []);
-    const next = await attempt(home, hostile.innocent);
+    const next = await attempt(fixture, hostile.innocent);
     assertEquals([next.error, next.violations], [undefined, []]);
   }
 });
 
 Deno.test("a task that waits for ever is ended at its hard limit", async () => {
-  await using home = pools();
-  const { error, violations } = await attempt(home, hostile.waitForEver);
+  await using fixture = pools();
+  const { error, violations } = await attempt(fixture, hostile.waitForEver);
   assertInstanceOf(error, TimeLimitExceeded);
   assertEquals(violations, ["time"]);
 });
 
 Deno.test("a task cannot change what the next one of its child finds", async () => {
-  await using home = pools();
-  const { result, violations } = await attempt(home, hostile.pollute);
+  await using fixture = pools();
+  const { result, violations } = await attempt(fixture, hostile.pollute);
   assertEquals([result, violations], ["polluted", ["intrinsics"]]);
-  const next = await attempt(home, hostile.innocent);
+  const next = await attempt(fixture, hostile.innocent);
   assertEquals((next.result as { isAdmin: boolean }).isAdmin, false);
 
-  const left = await attempt(home, hostile.leftTimers);
+  const left = await attempt(fixture, hostile.leftTimers);
   assertEquals([left.result, left.violations], ["gone", ["timers"]]);
   await new Promise((resolve) => setTimeout(resolve, 50));
-  assertEquals(((await attempt(home, hostile.innocent)).result as { count: number }).count, 0);
+  assertEquals(((await attempt(fixture, hostile.innocent)).result as { count: number }).count, 0);
 });
 
 Deno.test("a task cannot answer for another", async () => {
-  await using home = pools();
-  await attempt(home, hostile.forgeResult);
+  await using fixture = pools();
+  await attempt(fixture, hostile.forgeResult);
   for (let round = 0; round < 5; round++) {
-    const { result } = await attempt(home, hostile.innocent);
+    const { result } = await attempt(fixture, hostile.innocent);
     assert(result !== "forged");
   }
-  const { result } = await attempt(home, hostile.innocent);
+  const { result } = await attempt(fixture, hostile.innocent);
   assertEquals((result as { isAdmin: boolean }).isAdmin, false);
 });
 
@@ -170,26 +170,26 @@ Deno.test("a task has what its contract declares: a host, a variable, an empty f
     () => new Response("reached"),
   );
   Deno.env.set("CELERIAC_TEST_GRANTED", "a value");
-  await using home = pools();
+  await using fixture = pools();
   const address = server.addr as Deno.NetAddr;
   const url = `http://127.0.0.1:${address.port}/`;
   for (let round = 0; round < 2; round++) {
-    const { result, error } = await attempt(home, hostile.granted, url);
+    const { result, error } = await attempt(fixture, hostile.granted, url);
     assertEquals(error, undefined);
     const { before, note, folder, variable, answer } = result as Record<string, unknown>;
     assertEquals([before, note, variable, answer], [[], "mine", "a value", "reached"]);
     assertMatch(String(folder), /^\/tmp\/celeriac\/worker-[\da-f]{16}\/sandbox-/);
   }
-  const { error } = await attempt(home, hostile.granted, "http://192.0.2.1/");
+  const { error } = await attempt(fixture, hostile.granted, "http://192.0.2.1/");
   assertEquals((error as PolicyViolation).violation, "net");
-  const [child] = home.children().filter(({ pid }) => niceness(pid) === 5);
+  const [child] = fixture.children().filter(({ pid }) => niceness(pid) === 5);
   const folder = Deno.readLinkSync(`/proc/${child!.pid}/cwd`);
-  await home.stop();
+  await fixture.stop();
   await assertRejects(() => Deno.stat(folder), Deno.errors.NotFound);
 });
 
 Deno.test("a task that fills its folder is ended, and the next one finds an empty folder", async (t) => {
-  await using home = pools();
+  await using fixture = pools();
   const cases = [
     ["12,000 levels", hostile.deepFolder, "more than 100 levels deep"],
     ["long paths", hostile.longPaths, "a path of more than 4 KiB"],
@@ -202,17 +202,17 @@ Deno.test("a task that fills its folder is ended, and the next one finds an empt
   ] as const;
   for (const [what, contract, limit] of cases) {
     await t.step(what, async () => {
-      const { error, violations } = violated(await attempt(home, contract));
+      const { error, violations } = violated(await attempt(fixture, contract));
       assertEquals([error.violation, error.denied, violations], ["folder", false, ["folder"]]);
       assertStringIncludes(error.message, limit);
-      assertEquals((await attempt(home, hostile.litter)).result, []);
+      assertEquals((await attempt(fixture, hostile.litter)).result, []);
     });
   }
   await t.step("what takes little is kept", async () => {
-    assertEquals((await attempt(home, hostile.sparseFile)).result, "kept");
-    assertEquals((await attempt(home, hostile.manyFilesAtOnce)).error, undefined);
+    assertEquals((await attempt(fixture, hostile.sparseFile)).result, "kept");
+    assertEquals((await attempt(fixture, hostile.manyFilesAtOnce)).error, undefined);
     for (let round = 0; round < 3; round++) {
-      assertEquals((await attempt(home, hostile.litter)).result, []);
+      assertEquals((await attempt(fixture, hostile.litter)).result, []);
     }
   });
 });
@@ -220,9 +220,9 @@ Deno.test("a task that fills its folder is ended, and the next one finds an empt
 Deno.test("a child inherits no descriptor and no environment of its worker", async () => {
   Deno.env.set("CELERIAC_TEST_SECRET", "s3cret");
   const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-  await using home = pools();
-  await home.start();
-  const [child] = home.children();
+  await using fixture = pools();
+  await fixture.start();
+  const [child] = fixture.children();
   const environment = Deno.readTextFileSync(`/proc/${child!.pid}/environ`);
   assertEquals(environment.includes("s3cret"), false);
   const own = new Set(sockets(child!.pid));
@@ -233,22 +233,22 @@ Deno.test("a child inherits no descriptor and no environment of its worker", asy
 });
 
 Deno.test("a child is replaced after as many tasks as its contract says", async () => {
-  await using home = pools();
+  await using fixture = pools();
   const runs: { pid: number; count: number }[] = [];
   for (let round = 0; round < 3; round++) {
-    runs.push((await attempt(home, hostile.fresh)).result as { pid: number; count: number });
+    runs.push((await attempt(fixture, hostile.fresh)).result as { pid: number; count: number });
   }
   assertEquals(new Set(runs.map(({ pid }) => pid)).size, 3);
   assertEquals(runs.map(({ count }) => count), [1, 1, 1]);
 });
 
 Deno.test("children with other permissions are other children", async () => {
-  await using home = pools();
-  const before = (await attempt(home, hostile.innocent)).result as { pid: number };
-  await attempt(home, hostile.granted);
-  const [first, ...others] = Array.from(home.children(), ({ pid }) => pid);
+  await using fixture = pools();
+  const before = (await attempt(fixture, hostile.innocent)).result as { pid: number };
+  await attempt(fixture, hostile.granted);
+  const [first, ...others] = Array.from(fixture.children(), ({ pid }) => pid);
   assertEquals([first, others.length], [before.pid, 1]);
-  await eventually("memory is measured", async () => await home.resident() > 0 || undefined);
+  await eventually("memory is measured", async () => await fixture.resident() > 0 || undefined);
 });
 
 /** The sockets that a process has open. */

@@ -59,11 +59,11 @@ const CHANGED: readonly (readonly [string, string])[] = [
 const KEPT = ["nothing", "timers", "immediates", "read", "closed", "memory", "input", "output"];
 
 Deno.test("a child is replaced when a task leaves threads, open resources or listeners in it", async (t) => {
-  await using home = runner();
+  await using fixture = runner();
   for (const what of REPLACED) {
     await t.step(what, async () => {
-      const { pid, violations } = await home.run(hostile.leave, what);
-      const next = await home.run(hostile.innocent);
+      const { pid, violations } = await fixture.run(hostile.leave, what);
+      const next = await fixture.run(hostile.innocent);
       assertEquals([violations, next.violations], [[], []]);
       assert(next.pid !== pid, `the next task ran in the same child, ${pid}`);
     });
@@ -71,31 +71,31 @@ Deno.test("a child is replaced when a task leaves threads, open resources or lis
 });
 
 Deno.test("a child is replaced when a task has changed what all code shares", async (t) => {
-  await using home = runner();
+  await using fixture = runner();
   for (const [what, name] of CHANGED) {
     await t.step(name, async () => {
-      const { pid, violations } = await home.run(hostile.leave, what);
+      const { pid, violations } = await fixture.run(hostile.leave, what);
       assertEquals(violations, [`intrinsics: changed ${name}`]);
-      const next = await home.run(hostile.innocent);
+      const next = await fixture.run(hostile.innocent);
       assert(next.pid !== pid, `the next task ran in the same child, ${pid}`);
     });
   }
 });
 
 Deno.test("a child is kept when what a task leaves can be ended", async (t) => {
-  await using home = runner();
-  const { pid } = await home.run(hostile.innocent);
+  await using fixture = runner();
+  const { pid } = await fixture.run(hostile.innocent);
   for (const what of KEPT) {
     await t.step(what, async () => {
-      assertEquals(await home.run(hostile.leave, what), { pid, violations: [] });
-      const next = await home.run(hostile.innocent);
+      assertEquals(await fixture.run(hostile.leave, what), { pid, violations: [] });
+      const next = await fixture.run(hostile.innocent);
       assertEquals([next.pid, next.count, next.violations], [pid, 0, []]);
     });
   }
 });
 
 Deno.test("a task that ends its child, or its channel, is lost alone", async (t) => {
-  await using home = runner();
+  await using fixture = runner();
   const cases = [
     ["exit", "exit code 0"],
     ["processExit", "exit code 3"],
@@ -104,27 +104,27 @@ Deno.test("a task that ends its child, or its channel, is lost alone", async (t)
   ] as const;
   for (const [what, reason] of cases) {
     await t.step(what, async () => {
-      const error = await home.run(hostile.sabotage, what).catch((error) => error);
+      const error = await fixture.run(hostile.sabotage, what).catch((error) => error);
       assertInstanceOf(error, WorkerLost);
       assertStringIncludes(error.message, reason);
-      assertEquals((await home.run(hostile.innocent)).violations, []);
+      assertEquals((await fixture.run(hostile.innocent)).violations, []);
     });
   }
   await t.step("flood", async () => {
-    const error = await home.run(hostile.sabotage, "flood").catch((error) => error);
+    const error = await fixture.run(hostile.sabotage, "flood").catch((error) => error);
     assertInstanceOf(error, PolicyViolation);
     assertEquals(error.violation, "output");
-    assertEquals((await home.run(hostile.innocent)).violations, []);
+    assertEquals((await fixture.run(hostile.innocent)).violations, []);
   });
 });
 
 Deno.test("a child that an earlier task blocks is replaced, and the next task runs in another", async () => {
-  await using home = runner({ startMs: 3000 });
-  const { pid } = await home.run(hostile.innocent);
-  assertEquals((await home.run(hostile.sabotage, "block")).violations, []);
+  await using fixture = runner({ startMs: 3000 });
+  const { pid } = await fixture.run(hostile.innocent);
+  assertEquals((await fixture.run(hostile.sabotage, "block")).violations, []);
   // It takes a moment until it blocks.
   const next = await eventually("a task that runs in another child", async () => {
-    const next = await home.run(hostile.innocent);
+    const next = await fixture.run(hostile.innocent);
     return next.pid !== pid && next;
   });
   assertEquals(next.violations, []);

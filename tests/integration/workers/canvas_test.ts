@@ -18,7 +18,7 @@ import { type WorkflowRecord, Workflows } from "../../../shared/workflows/store.
 import { handle } from "../../../workers/handlers.ts";
 import { declarationFor } from "../../../shared/broker/topology.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type House, house } from "../../support/house.ts";
+import { startWorkerFixture, type WorkerFixture } from "../../support/worker_fixture.ts";
 
 const add = defineTask({
   name: "add",
@@ -79,8 +79,8 @@ function task(
 
 const chord = (header: Canvas[], body: Canvas): Canvas => ({ kind: "chord", header, body });
 
-interface Ground extends AsyncDisposable {
-  readonly home: House;
+interface Fixture extends AsyncDisposable {
+  readonly base: WorkerFixture;
   readonly notes: string[];
   readonly runs: string[];
   readonly chords: NativeChords;
@@ -89,17 +89,17 @@ interface Ground extends AsyncDisposable {
   ended(canvas: Canvas): Promise<WorkflowRecord>;
 }
 
-async function ground(options: { unroutableSeconds?: number } = {}): Promise<Ground> {
+async function createFixture(options: { unroutableSeconds?: number } = {}): Promise<Fixture> {
   const { all, notes, runs } = handlers();
-  const home = await house(all, {}, options);
-  const { database, outbox } = home;
+  const base = await startWorkerFixture(all, {}, options);
+  const { database, outbox } = base;
   const chords = new NativeChords({ database });
   const registry = new Registry(all.map(({ contract }) => contract));
   const workflows = new Workflows({
     database,
     outbox,
     chords,
-    store: home.store,
+    store: base.store,
     origin: "gen1@test",
     routes: new TaskRouter(registry, []),
   });
@@ -110,7 +110,7 @@ async function ground(options: { unroutableSeconds?: number } = {}): Promise<Gro
     return { id, canvas: fixed };
   };
   return {
-    home,
+    base,
     notes,
     runs,
     chords,
@@ -122,12 +122,12 @@ async function ground(options: { unroutableSeconds?: number } = {}): Promise<Gro
         return record && isFinal(record.state) ? record : undefined;
       });
     },
-    [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => base[Symbol.asyncDispose](),
   };
 }
 
 Deno.test("Follower works every shape of canvas to its result", async (t) => {
-  await using ground_ = await ground();
+  await using fixture = await createFixture();
   const shapes: [string, Canvas, unknown][] = [
     ["a chain hands on results", inTurn([task(add, [2, 2]), task(add, [4]), task(add, [8])]), 16],
     [
@@ -199,7 +199,7 @@ Deno.test("Follower works every shape of canvas to its result", async (t) => {
   ];
   for (const [name, canvas, expected] of shapes) {
     await t.step(name, async () => {
-      const { state, result, exception } = await ground_.ended(canvas);
+      const { state, result, exception } = await fixture.ended(canvas);
       assertEquals([state, exception], ["SUCCESS", null]);
       assertEquals(JSON.parse(result!), expected);
     });
@@ -207,11 +207,11 @@ Deno.test("Follower works every shape of canvas to its result", async (t) => {
 });
 
 Deno.test("Follower ends what waits for a failure, and tells the errbacks", async (t) => {
-  await using ground_ = await ground({ unroutableSeconds: 1 });
+  await using fixture = await createFixture({ unroutableSeconds: 1 });
   const told = { errbacks: [toWire(task(note).signature)] };
 
   await t.step("the middle of a chain", async () => {
-    const record = await ground_.ended(
+    const record = await fixture.ended(
       inTurn([task(add, [1, 1]), task(fail, [], told), task(add, [1]), task(add, [1])]),
     );
     assertEquals(record.state, "FAILURE");
@@ -222,23 +222,23 @@ Deno.test("Follower ends what waits for a failure, and tells the errbacks", asyn
       "FAILURE",
     ]);
     assertEquals(record.exception?.exc_message, ["boom"]);
-    await eventually("the errback", () => ground_.notes.includes(record.tasks[1]!.id) || undefined);
+    await eventually("the errback", () => fixture.notes.includes(record.tasks[1]!.id) || undefined);
   });
 
   await t.step("a member of a chord", async () => {
-    const record = await ground_.ended(
+    const record = await fixture.ended(
       chord([task(add, [1, 1]), task(fail)], inTurn([task(sum, [], told), task(add, [1])])),
     );
     assertEquals(record.state, "FAILURE");
     assertEquals(record.exception?.exc_type, "ChordError");
     assertStringIncludes(String(record.exception?.exc_message[0]), "raised ValueError('boom')");
     const [, , body] = record.tasks;
-    await eventually("the errback", () => ground_.notes.includes(body!.id) || undefined);
+    await eventually("the errback", () => fixture.notes.includes(body!.id) || undefined);
   });
 
   await t.step("a member of a chord whose body is stored", async () => {
     const bodies = Array.from({ length: 100 }, () => task(sum, [], told));
-    const record = await ground_.ended(
+    const record = await fixture.ended(
       inTurn([
         sideBySide([task(fail), ...bodies.slice(1).map(() => task(add, [1, 1]))]),
         sideBySide(bodies),
@@ -249,19 +249,19 @@ Deno.test("Follower ends what waits for a failure, and tells the errbacks", asyn
     assertEquals(last.filter(({ state }) => state !== "FAILURE"), []);
     await eventually(
       "the errbacks of all",
-      () => last.every(({ id }) => ground_.notes.includes(id)) || undefined,
+      () => last.every(({ id }) => fixture.notes.includes(id)) || undefined,
     );
   });
 
   await t.step("the first step of a member that is a chain", async () => {
     const member = inTurn([task(fail), task(add, [1]), task(add, [1])]);
-    const record = await ground_.ended(chord([member, task(add, [1, 1])], task(sum)));
+    const record = await fixture.ended(chord([member, task(add, [1, 1])], task(sum)));
     assertEquals(record.state, "FAILURE");
     assertEquals(record.exception?.exc_type, "ChordError");
   });
 
   await t.step("a step whose queue does not exist", async () => {
-    const record = await ground_.ended(
+    const record = await fixture.ended(
       inTurn([task(add, [1, 1]), task({ name: "proj.far" }, [], { queue: "nowhere" }), task(list)]),
     );
     assertEquals(record.tasks.map(({ state }) => state), ["SUCCESS", "FAILURE", "FAILURE"]);
@@ -270,35 +270,37 @@ Deno.test("Follower ends what waits for a failure, and tells the errbacks", asyn
 
   await t.step("a step whose exchange does not exist", async () => {
     const elsewhere = task({ name: "proj.far" }, [], { queue: "far", exchange: "other" });
-    const record = await ground_.ended(inTurn([task(add, [1, 1]), elsewhere, task(list)]));
+    const record = await fixture.ended(inTurn([task(add, [1, 1]), elsewhere, task(list)]));
     assertEquals(record.tasks.map(({ state }) => state), ["SUCCESS", "FAILURE", "FAILURE"]);
     assertStringIncludes(String(record.exception?.exc_message[0]), "'other'");
   });
 
   await t.step("a revoked step", async () => {
-    const { id, canvas } = await ground_.start(
+    const { id, canvas } = await fixture.start(
       inTurn([task(add, [1, 1]), task(add, [1], { countdown: 3600 }), task(add, [1])]),
     );
     const [, second, third] = steps(canvas).map(({ options }) => options.taskId!);
     await eventually(
       "it waits in the outbox",
       async () => {
-        const rows = await ground_.home.database.query(
+        const rows = await fixture.base.database.query(
           "select from celeriac.outbox where task_id = $1",
           [second!],
         );
         return rows.length === 1 || undefined;
       },
     );
-    assert((await ground_.home.store.revoke(second!, "revoked")).revoked, `workflow ${id}`);
-    assertEquals((await ground_.home.final(third!)).state, "REVOKED");
-    assertEquals((await ground_.home.outbox.depth()).total, 0);
+    assert((await fixture.base.store.revoke(second!, "revoked")).revoked, `workflow ${id}`);
+    assertEquals((await fixture.base.final(third!)).state, "REVOKED");
+    assertEquals((await fixture.base.outbox.depth()).total, 0);
   });
 });
 
 Deno.test("a workflow that takes too many bytes is refused with the limit, and starts nothing", async () => {
-  await using home = await house([handle(add, ({ x, y }) => x + y)], { results: "django" });
-  const { database, outbox, store } = home;
+  await using base = await startWorkerFixture([handle(add, ({ x, y }) => x + y)], {
+    results: "django",
+  });
+  const { database, outbox, store } = base;
   const routes = new TaskRouter(new Registry([add]), []);
   const chords = new DjangoChords({ database });
   const workflows = new Workflows({ database, outbox, chords, store, origin: "gen1@test", routes });
@@ -320,60 +322,60 @@ Deno.test("a workflow that takes too many bytes is refused with the limit, and s
 });
 
 Deno.test("a follower whose queue is missing waits in the outbox until the queue is there", async () => {
-  await using ground_ = await ground();
-  const { home } = ground_;
-  const { canvas } = await ground_.start(
+  await using fixture = await createFixture();
+  const { base } = fixture;
+  const { canvas } = await fixture.start(
     inTurn([task(add, [1, 1]), task(add, [1], { queue: "celeriac.late" }), task(add, [1])]),
   );
   const [, second, third] = steps(canvas).map(({ options }) => options.taskId!);
   await eventually("an attempt to send it", async () => {
-    const [row] = await home.database.query<{ error: string | null }>(
+    const [row] = await base.database.query<{ error: string | null }>(
       "select last_error as error from celeriac.outbox where task_id = $1 and attempts > 0",
       [second!],
     );
     return row?.error?.includes("celeriac.late") || undefined;
   });
-  assertEquals(await home.store.find(third!), undefined);
-  await home.broker.declare(declarationFor("dev", ["celeriac.late"]));
-  const late = await home.broker.consume("celeriac.late", (delivery) => {
+  assertEquals(await base.store.find(third!), undefined);
+  await base.broker.declare(declarationFor("dev", ["celeriac.late"]));
+  const late = await base.broker.consume("celeriac.late", (delivery) => {
     // Passed on to the queue that the worker consumes.
     const { message } = delivery;
-    home.broker.publish({ ...message, exchange: "", routingKey: "celeriac.default" })
+    base.broker.publish({ ...message, exchange: "", routingKey: "celeriac.default" })
       .then(() => delivery.ack());
   }, { prefetch: 1 });
-  assertEquals((await home.final(third!)).result, "4");
+  assertEquals((await base.final(third!)).result, "4");
   await late.cancel();
 });
 
 Deno.test("Follower counts a member once, however often its message comes", async () => {
-  await using ground_ = await ground();
-  const { home, chords, runs } = ground_;
+  await using fixture = await createFixture();
+  const { base, chords, runs } = fixture;
   const body = task(sum, [], { taskId: newId() });
   const [one, two] = [newId(), newId()];
   const group = newId();
   const options = { group, chord: toWire(body.signature) };
   await chords.open([{ id: group, members: [[[one, null], null], [[two, null], null]] }]);
-  const first = () => home.submit("add", { x: 1, y: 1 }, { ...options, taskId: one });
+  const first = () => base.submit("add", { x: 1, y: 1 }, { ...options, taskId: one });
   await first();
-  await home.final(one);
+  await base.final(one);
   await Promise.all([first(), first(), first()]);
-  await home.submit("add", { x: 2, y: 2 }, { ...options, taskId: two });
-  assertEquals((await home.final(body.signature.options.taskId!)).result, "6");
+  await base.submit("add", { x: 2, y: 2 }, { ...options, taskId: two });
+  assertEquals((await base.final(body.signature.options.taskId!)).result, "6");
   await Promise.all([first(), first()]);
   // A task sent after the copies ends after them: one queue, one worker.
-  await home.final(await home.submit("add", { x: 0, y: 0 }));
+  await base.final(await base.submit("add", { x: 0, y: 0 }));
   assertEquals(runs.filter((id) => id === one), [one]);
   assertEquals(runs.filter((id) => id === body.signature.options.taskId).length, 1);
 });
 
 Deno.test("Follower goes on where a worker died between record and what follows", async () => {
-  await using ground_ = await ground();
-  const { home, chords } = ground_;
+  await using fixture = await createFixture();
+  const { base, chords } = fixture;
   const [id, next, group] = [newId(), newId(), newId()];
   const body = task(sum, [], { taskId: newId() });
   await chords.open([{ id: group, members: [[[id, null], null]] }]);
   // As it is left by a worker that committed the record and died.
-  await home.store.settle([{
+  await base.store.settle([{
     id,
     name: "add",
     queue: "celeriac.default",
@@ -388,32 +390,32 @@ Deno.test("Follower goes on where a worker died between record and what follows"
     startedAt: null,
     next: null,
   }]);
-  await home.submit("add", { x: 1, y: 1 }, {
+  await base.submit("add", { x: 1, y: 1 }, {
     taskId: id,
     group,
     chord: toWire(body.signature),
     callbacks: [toWire(task(add, [2], { taskId: next }).signature)],
   });
-  assertEquals((await home.final(next)).result, "42");
-  assertEquals((await home.final(body.signature.options.taskId!)).result, "40");
+  assertEquals((await base.final(next)).result, "42");
+  assertEquals((await base.final(body.signature.options.taskId!)).result, "40");
 });
 
 Deno.test("Worker records what a task started", async () => {
-  await using ground_ = await ground();
-  const { canvas } = await ground_.start(
+  await using fixture = await createFixture();
+  const { canvas } = await fixture.start(
     inTurn([task(add, [1, 1]), sideBySide([task(add, [1]), task(add, [2])])]),
   );
   const [first, ...members] = steps(canvas).map(({ options }) => options.taskId!);
-  const { children } = await ground_.home.final(first!);
+  const { children } = await fixture.base.final(first!);
   assertEquals(children?.length, 1);
   assertEquals(children?.[0]?.[1]?.map(([[id]]) => id), members);
 });
 
 Deno.test("Worker sets aside a task whose followers cannot be read", async () => {
-  await using ground_ = await ground();
-  const { home } = ground_;
-  const id = await home.submit("add", { x: 1, y: 1 }, { callbacks: [{ args: [] }] });
-  const { message } = await home.deadLetter();
+  await using fixture = await createFixture();
+  const { base } = fixture;
+  const id = await base.submit("add", { x: 1, y: 1 }, { callbacks: [{ args: [] }] });
+  const { message } = await base.deadLetter();
   assertEquals(message.headers["celeriac-reason"], "malformed");
-  assertEquals((await home.final(id)).state, "FAILURE");
+  assertEquals((await base.final(id)).state, "FAILURE");
 });

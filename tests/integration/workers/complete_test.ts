@@ -8,7 +8,7 @@ import { destinationOf } from "../../../shared/broker/topology.ts";
 import { handle } from "../../../workers/mod.ts";
 import { eventually } from "../../support/eventually.ts";
 import { completeProcessHandler, echoHandler } from "../../app/handlers.ts";
-import { house } from "../../support/house.ts";
+import { startWorkerFixture } from "../../support/worker_fixture.ts";
 
 const INSERT = "insert into ledger (id, attempt) values ($1, $2)";
 const input = z.object({});
@@ -34,26 +34,26 @@ function copy(task: string, id: string, retries = 0): Message {
   };
 }
 
-async function ledger(home: Awaited<ReturnType<typeof house>>): Promise<void> {
-  await home.database.script("create table ledger (id text, attempt integer)");
+async function ledger(fixture: Awaited<ReturnType<typeof startWorkerFixture>>): Promise<void> {
+  await fixture.database.script("create table ledger (id text, attempt integer)");
 }
 
 const rows = "select id, attempt from ledger";
 
 for (const results of ["native", "django"]) {
   Deno.test(`complete() commits SQL and result together, and neither when the work throws (${results})`, async () => {
-    await using home = await house([payHandler], { results });
-    await ledger(home);
-    const { id, state, result, retries } = await home.final(await home.submit("pay", {}));
+    await using fixture = await startWorkerFixture([payHandler], { results });
+    await ledger(fixture);
+    const { id, state, result, retries } = await fixture.final(await fixture.submit("pay", {}));
     assertEquals({ state, result, retries }, { state: "SUCCESS", result: "1", retries: 2 });
-    assertEquals(await home.database.query(rows), [{ id, attempt: 3 }]);
+    assertEquals(await fixture.database.query(rows), [{ id, attempt: 3 }]);
   });
 
   Deno.test(`complete() leaves one effect of many copies that run at once (${results})`, async () => {
     const started = Promise.withResolvers<void>();
     let running = 0;
     const once = defineTask({ name: "once", input });
-    await using home = await house([
+    await using fixture = await startWorkerFixture([
       handle(once, async (_, { complete, id, attempt }) => {
         if (++running === 4) started.resolve();
         await started.promise;
@@ -64,19 +64,19 @@ for (const results of ["native", "django"]) {
         });
       }),
     ], { results });
-    await ledger(home);
+    await ledger(fixture);
     // Another attempt is no duplicate, so all four are in flight together.
-    for (let n = 0; n < 4; n++) await home.broker.publish(copy("once", "same", n));
-    const record = await home.final("same");
-    await eventually("all copies answered", async () => await inHand(home) === 0);
+    for (let n = 0; n < 4; n++) await fixture.broker.publish(copy("once", "same", n));
+    const record = await fixture.final("same");
+    await eventually("all copies answered", async () => await inHand(fixture) === 0);
     assertEquals(record.state, "SUCCESS");
-    const written = await home.database.query<{ id: string }>(rows);
+    const written = await fixture.database.query<{ id: string }>(rows);
     assertEquals(written.map(({ id }) => id), ["same"]);
   });
 }
 
-async function inHand(home: Awaited<ReturnType<typeof house>>): Promise<number> {
-  const answer = await home.worker.health().request("/metrics");
+async function inHand(fixture: Awaited<ReturnType<typeof startWorkerFixture>>): Promise<number> {
+  const answer = await fixture.worker.health().request("/metrics");
   return Number(/^celeriac_deliveries_unacked (\d+)/m.exec(await answer.text())?.[1] ?? NaN);
 }
 
@@ -84,7 +84,7 @@ Deno.test("complete() is refused where it could not keep its word", async (t) =>
   const forgetful = defineTask({ name: "forgetful", input });
   const unrecorded = defineTask({ name: "unrecorded", input, ignoreResult: true });
   const refusals: unknown[] = [];
-  await using home = await house([
+  await using fixture = await startWorkerFixture([
     handle(forgetful, (_, { complete }) => {
       complete(() => 1);
       return 2;
@@ -100,17 +100,19 @@ Deno.test("complete() is refused where it could not keep its word", async (t) =>
     completeProcessHandler,
   ]);
   await t.step("when what it gave is not returned", async () => {
-    const { state, exception } = await home.final(await home.submit("forgetful", {}));
+    const { state, exception } = await fixture.final(await fixture.submit("forgetful", {}));
     assertEquals(state, "FAILURE");
     assertStringIncludes(String(exception?.exc_message[0]), "return what it gave");
   });
   await t.step("when no record is kept", async () => {
-    await home.submit("unrecorded", {});
+    await fixture.submit("unrecorded", {});
     const refusal = await eventually("the refusal", () => refusals[0]);
     assertStringIncludes(String(refusal), "no record of it is kept");
   });
   await t.step("in a child process", async () => {
-    const { state, exception } = await home.final(await home.submit("test.complete_process", {}));
+    const { state, exception } = await fixture.final(
+      await fixture.submit("test.complete_process", {}),
+    );
     assertEquals(state, "FAILURE");
     assertStringIncludes(String(exception?.exc_message[0]), 'set run: "inline"');
   });
@@ -118,10 +120,10 @@ Deno.test("complete() is refused where it could not keep its word", async (t) =>
 
 Deno.test("complete() ends as a failure when the database refuses the SQL", async () => {
   const wrong = defineTask({ name: "wrong", input });
-  await using home = await house([
+  await using fixture = await startWorkerFixture([
     handle(wrong, (_, { complete }) => complete((sql) => sql.query("select no_such_thing"))),
   ]);
-  const { state, exception } = await home.final(await home.submit("wrong", {}));
+  const { state, exception } = await fixture.final(await fixture.submit("wrong", {}));
   assertEquals([state, exception?.exc_type], ["FAILURE", "DatabaseRefused"]);
   assertStringIncludes(String(exception?.exc_message[0]), "no_such_thing");
 });
@@ -130,38 +132,38 @@ Deno.test("complete() ends at the hard time limit when its work does not, which 
   const limited = defineTask({ name: "limited", input, timeLimit: { hard: 2 } });
   const released = Promise.withResolvers<void>();
   const late = Promise.withResolvers<unknown>();
-  await using home = await house([
+  await using fixture = await startWorkerFixture([
     handle(limited, (_, { complete, id, attempt }) =>
       complete(async (sql) => {
         await released.promise;
         await sql.query(INSERT, [id, attempt]).catch(late.resolve);
       })),
   ]);
-  await ledger(home);
-  const { state, exception } = await home.final(await home.submit("limited", {}));
+  await ledger(fixture);
+  const { state, exception } = await fixture.final(await fixture.submit("limited", {}));
   assertEquals([state, exception?.exc_type], ["FAILURE", "TimeLimitExceeded"]);
   released.resolve();
   assertStringIncludes(String(await late.promise), "its transaction has ended");
-  assertEquals(await home.database.query(rows), []);
+  assertEquals(await fixture.database.query(rows), []);
 });
 
 Deno.test("complete() fails when its work loses the connection again and again", async () => {
   const losing = defineTask({ name: "losing", input });
-  await using home = await house([
+  await using fixture = await startWorkerFixture([
     handle(
       losing,
       (_, { complete }) =>
         complete((sql) => sql.query("select pg_terminate_backend(pg_backend_pid())")),
     ),
   ]);
-  const { state, exception } = await home.final(await home.submit("losing", {}));
+  const { state, exception } = await fixture.final(await fixture.submit("losing", {}));
   assertEquals([state, exception?.exc_type], ["FAILURE", "ConnectionLost"]);
 });
 
 Deno.test("complete() is given back with its transaction when the worker stops and its work does not end", async () => {
   const endless = defineTask({ name: "endless", input });
   const working = Promise.withResolvers<void>();
-  await using home = await house([
+  await using fixture = await startWorkerFixture([
     handle(endless, (_, { complete }) =>
       complete(async (sql) => {
         await sql.query("select 1");
@@ -169,16 +171,16 @@ Deno.test("complete() is given back with its transaction when the worker stops a
         await new Promise(() => {});
       })),
   ], { grace: "0.1" });
-  const id = await home.submit("endless", {});
+  const id = await fixture.submit("endless", {});
   await working.promise;
-  await home.worker.stop();
+  await fixture.worker.stop();
   await eventually("no transaction left open", async () => {
-    const open = await home.database.query(
+    const open = await fixture.database.query(
       "select from pg_stat_activity where datname = current_database() and state = 'idle in transaction'",
     );
     return open.length === 0;
   });
-  assertEquals((await home.store.find(id))?.state, "STARTED");
+  assertEquals((await fixture.store.find(id))?.state, "STARTED");
 });
 
 Deno.test("complete() is part of its attempt: terminate, errors that nobody catches and its children reach it", async (t) => {
@@ -187,7 +189,7 @@ Deno.test("complete() is part of its attempt: terminate, errors that nobody catc
   const parent = defineTask({ name: "parent", input: z.object({}), output: z.number() });
   const working = Promise.withResolvers<void>();
   const written = Promise.withResolvers<void>();
-  await using home = await house([
+  await using fixture = await startWorkerFixture([
     handle(held, (_, { complete, id }) =>
       complete(async (sql) => {
         await sql.query(INSERT, [id, 1]);
@@ -206,39 +208,39 @@ Deno.test("complete() is part of its attempt: terminate, errors that nobody catc
     handle(parent, (_, { complete }) => complete(() => 7)),
     echoHandler,
   ]);
-  await ledger(home);
+  await ledger(fixture);
 
   await t.step("terminate", async () => {
-    const id = await home.submit("held", {});
+    const id = await fixture.submit("held", {});
     await working.promise;
-    const running = await (await home.worker.health().request("/metrics")).text();
+    const running = await (await fixture.worker.health().request("/metrics")).text();
     assertStringIncludes(running, "celeriac_tasks_running 1");
-    await home.broker.publish(encodeRevoke([id], { terminate: true }), { mandatory: false });
-    const { state, exception } = await home.final(id);
+    await fixture.broker.publish(encodeRevoke([id], { terminate: true }), { mandatory: false });
+    const { state, exception } = await fixture.final(id);
     assertEquals([state, exception?.exc_message], ["REVOKED", ["terminated"]]);
   });
 
   await t.step("an error that nobody catches", async () => {
-    const { state, exception } = await home.final(await home.submit("careless", {}));
+    const { state, exception } = await fixture.final(await fixture.submit("careless", {}));
     await written.promise;
     assertEquals([state, exception?.exc_type], ["FAILURE", "UncaughtError"]);
   });
 
   await t.step("nothing of either is committed", async () => {
     await eventually("transactions are over", async () => {
-      const open = await home.database.query(
+      const open = await fixture.database.query(
         "select from pg_stat_activity where datname = current_database() and state = 'idle in transaction'",
       );
       return open.length === 0;
     });
-    assertEquals(await home.database.query(rows), []);
+    assertEquals(await fixture.database.query(rows), []);
   });
 
   await t.step("children", async () => {
     const options = { taskId: newId(), queue: "celeriac.default" };
     const callbacks = [toWire({ task: "test.echo", args: [], kwargs: {}, options })];
-    const id = await home.submit("parent", {}, { callbacks });
-    const { result, children } = await home.final(id);
+    const id = await fixture.submit("parent", {}, { callbacks });
+    const { result, children } = await fixture.final(id);
     assertEquals([result, children?.length], ["7", 1]);
   });
 });
@@ -246,7 +248,7 @@ Deno.test("complete() is part of its attempt: terminate, errors that nobody catc
 Deno.test("complete() waits for a server that is out of disk, however often it says so", async () => {
   const full = defineTask({ name: "full", input });
   let refusals = 6; // one more than connections may be lost
-  await using home = await house([
+  await using fixture = await startWorkerFixture([
     handle(full, (_, { complete }) =>
       complete(async (sql) => {
         if (refusals-- > 0) {
@@ -255,6 +257,6 @@ Deno.test("complete() waits for a server that is out of disk, however often it s
         return "written";
       })),
   ]);
-  const { state, result, retries } = await home.final(await home.submit("full", {}));
+  const { state, result, retries } = await fixture.final(await fixture.submit("full", {}));
   assertEquals([state, result, retries], ["SUCCESS", '"written"', 0]);
 });

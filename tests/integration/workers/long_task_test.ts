@@ -6,7 +6,7 @@ import { inquire } from "../../../shared/celery/control_client.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import { handle } from "../../../workers/handlers.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type House, house } from "../../support/house.ts";
+import { startWorkerFixture, type WorkerFixture } from "../../support/worker_fixture.ts";
 
 const SOON = { leaseAfter: "0.2" };
 
@@ -17,26 +17,26 @@ interface Row {
   readonly headers: Record<string, unknown>;
 }
 
-function rows({ database }: House): Promise<Row[]> {
+function rows({ database }: WorkerFixture): Promise<Row[]> {
   return database.query<Row>(
     `select task_id, holder, headers, extract(epoch from due_at - now())::float8 as seconds
     from celeriac.outbox order by id`,
   );
 }
 
-function leased(home: House, id: string): Promise<Row> {
+function leased(fixture: WorkerFixture, id: string): Promise<Row> {
   return eventually(`a lease of ${id}`, async () => {
-    const found = await rows(home);
+    const found = await rows(fixture);
     return found.find(({ task_id, holder }) => task_id === id && holder !== null);
   });
 }
 
-async function emptied(home: House): Promise<void> {
-  await eventually("an empty outbox", async () => (await rows(home)).length === 0);
+async function emptied(fixture: WorkerFixture): Promise<void> {
+  await eventually("an empty outbox", async () => (await rows(fixture)).length === 0);
 }
 
-async function metrics(home: House): Promise<string> {
-  return await (await home.worker.health().request("/metrics")).text();
+async function metrics(fixture: WorkerFixture): Promise<string> {
+  return await (await fixture.worker.health().request("/metrics")).text();
 }
 
 /** A task that runs until it is told to end, and how often it ran. */
@@ -56,111 +56,111 @@ function slowTask(name = "slow") {
 
 Deno.test("a long task's message is acknowledged and leased, and its row goes when the task ends", async () => {
   const { handler, runs, end } = slowTask();
-  await using home = await house([handler], SOON);
-  const id = await home.submit("slow", {});
-  const row = await leased(home, id);
-  assertEquals(row.holder, home.worker.node);
+  await using fixture = await startWorkerFixture([handler], SOON);
+  const id = await fixture.submit("slow", {});
+  const row = await leased(fixture, id);
+  assertEquals(row.holder, fixture.worker.node);
   assert(row.seconds > 30 && row.seconds <= 60, `due in ${row.seconds} s`);
   await eventually("an acknowledged delivery", async () => {
-    const text = await metrics(home);
+    const text = await metrics(fixture);
     return text.includes("celeriac_deliveries_unacked 0") &&
       text.includes("celeriac_messages_leased 1") && text.includes("celeriac_tasks_running 1");
   });
-  const { node } = home.worker;
+  const { node } = fixture.worker;
   const active = { method: "active", arguments: {}, destination: [node] };
-  const answers = await inquire(home.broker, active, { timeoutMs: 30_000 });
+  const answers = await inquire(fixture.broker, active, { timeoutMs: 30_000 });
   const shown = answers[node] as { id: string; acknowledged: boolean }[];
   assertEquals(shown.map((task) => [task.id, task.acknowledged]), [[id, true]]);
   end();
-  const { result, deliveries } = await home.final(id);
+  const { result, deliveries } = await fixture.final(id);
   assertEquals([result, deliveries, runs], ['"done 1"', 1, [1]]);
-  await emptied(home);
-  assertStringIncludes(await metrics(home), "celeriac_messages_leased 0");
+  await emptied(fixture);
+  assertStringIncludes(await metrics(fixture), "celeriac_messages_leased 0");
 });
 
 Deno.test("terminate() ends a leased task, and its row goes", async () => {
   const { handler } = slowTask();
-  await using home = await house([handler], SOON);
-  const id = await home.submit("slow", {});
-  await leased(home, id);
-  await home.broker.publish(encodeRevoke([id], { terminate: true }), { mandatory: false });
-  assertEquals((await home.final(id)).state, "REVOKED");
-  await emptied(home);
+  await using fixture = await startWorkerFixture([handler], SOON);
+  const id = await fixture.submit("slow", {});
+  await leased(fixture, id);
+  await fixture.broker.publish(encodeRevoke([id], { terminate: true }), { mandatory: false });
+  assertEquals((await fixture.final(id)).state, "REVOKED");
+  await emptied(fixture);
 });
 
 Deno.test("a worker that stops gives the message of a leased task back, marked as redelivered", async () => {
   const { handler } = slowTask();
-  await using home = await house([handler], SOON);
-  const id = await home.submit("slow", {});
-  await leased(home, id);
-  const stopped = home.worker.stop();
-  home.worker.hurry();
+  await using fixture = await startWorkerFixture([handler], SOON);
+  const id = await fixture.submit("slow", {});
+  await leased(fixture, id);
+  const stopped = fixture.worker.stop();
+  fixture.worker.hurry();
   await stopped;
-  assertEquals((await home.store.find(id))?.state, "STARTED");
+  assertEquals((await fixture.store.find(id))?.state, "STARTED");
   const again = slowTask();
   again.end();
-  await home.beside([again.handler]);
-  const { state, deliveries } = await home.final(id);
+  await fixture.beside([again.handler]);
+  const { state, deliveries } = await fixture.final(id);
   assertEquals([state, deliveries, again.runs], ["SUCCESS", 2, [2]]);
-  await emptied(home);
+  await emptied(fixture);
 });
 
 Deno.test("a copy of a leased task's message is acknowledged and does not run, and so is one of a task that runs", async () => {
   const { handler, runs, end } = slowTask();
-  await using home = await house([handler], SOON);
-  const id = await home.submit("slow", {});
+  await using fixture = await startWorkerFixture([handler], SOON);
+  const id = await fixture.submit("slow", {});
   await eventually("a run", () => runs.length === 1);
-  await home.submit("slow", {}, { taskId: id });
-  await leased(home, id);
-  await home.submit("slow", {}, { taskId: id });
-  const other = await home.submit("slow", {});
+  await fixture.submit("slow", {}, { taskId: id });
+  await leased(fixture, id);
+  await fixture.submit("slow", {}, { taskId: id });
+  const other = await fixture.submit("slow", {});
   await eventually("a task that came after the copies", () => runs.length === 2);
   await eventually("no delivery in hand", async () => {
-    return (await metrics(home)).includes("celeriac_deliveries_unacked 0");
+    return (await metrics(fixture)).includes("celeriac_deliveries_unacked 0");
   });
   end();
-  await home.final(other);
-  assertEquals((await home.final(id)).result, '"done 1"');
+  await fixture.final(other);
+  assertEquals((await fixture.final(id)).result, '"done 1"');
   assertEquals(runs.length, 2);
-  await emptied(home);
+  await emptied(fixture);
 });
 
 Deno.test("a lease that another process took over is lost: what comes then is no copy", async () => {
   const { handler, runs, end } = slowTask();
-  await using home = await house([handler], SOON);
-  const id = await home.submit("slow", {});
-  await leased(home, id);
+  await using fixture = await startWorkerFixture([handler], SOON);
+  const id = await fixture.submit("slow", {});
+  await leased(fixture, id);
   // As a relay does that takes the row of a worker which was silent.
-  const [taken] = await home.database.query<{ row: string }>(
+  const [taken] = await fixture.database.query<{ row: string }>(
     "update celeriac.outbox set holder = null, offer = id where task_id = $1 returning 1 as row",
     [id],
   );
   assert(taken);
-  await home.database.query("update celeriac.outbox set due_at = now()");
+  await fixture.database.query("update celeriac.outbox set due_at = now()");
   // The relay sends it, it joins the run, which is leased once more.
-  const row = await leased(home, id);
+  const row = await leased(fixture, id);
   assertEquals(row.headers["celeriac-redelivered"], true);
   end();
-  assertEquals((await home.final(id)).result, '"done 1"');
+  assertEquals((await fixture.final(id)).result, '"done 1"');
   assertEquals(runs, [1]);
-  await emptied(home);
+  await emptied(fixture);
 });
 
 Deno.test("a leased task that fails is tried again, and only its next attempt remains", async () => {
   const flaky = defineTask({ name: "flaky", input: z.object({}), retry: { base: 0.05 } });
   const gate = Promise.withResolvers<void>();
   const attempts: number[] = [];
-  await using home = await house([handle(flaky, async (_, { attempt }) => {
+  await using fixture = await startWorkerFixture([handle(flaky, async (_, { attempt }) => {
     attempts.push(attempt);
     await gate.promise;
     if (attempt === 1) throw new Error("not this time");
   })], SOON);
-  const id = await home.submit("flaky", {});
-  await leased(home, id);
+  const id = await fixture.submit("flaky", {});
+  await leased(fixture, id);
   gate.resolve();
-  const { state, retries } = await home.final(id);
+  const { state, retries } = await fixture.final(id);
   assertEquals([state, retries, attempts], ["SUCCESS", 1, [1, 2]]);
-  await emptied(home);
+  await emptied(fixture);
 });
 
 Deno.test("what waits too long for a place goes back through the outbox, and runs once there is one", async () => {
@@ -169,49 +169,49 @@ Deno.test("what waits too long for a place goes back through the outbox, and run
   const quick = handle(defineTask({ name: "quick", input: z.object({}) }), (_, context) => {
     seen.push(context.deliveries);
   });
-  await using home = await house([handler, quick], { ...SOON, concurrency: "1" });
+  await using fixture = await startWorkerFixture([handler, quick], { ...SOON, concurrency: "1" });
   const parked: string[] = [];
-  await home.broker.listen(EVENT_EXCHANGE, (message) => {
+  await fixture.broker.listen(EVENT_EXCHANGE, (message) => {
     for (const event of decodeEvents(message)) {
       if (event.type === "task-deferred") parked.push(String(event.uuid));
     }
   }, { keys: ["#"] });
-  await leased(home, await home.submit("slow", {}));
-  const id = await home.submit("quick", {});
+  await leased(fixture, await fixture.submit("slow", {}));
+  const id = await fixture.submit("quick", {});
   await eventually("two rounds", () => parked.filter((one) => one === id).length >= 2);
   end();
-  const { state, deliveries } = await home.final(id);
+  const { state, deliveries } = await fixture.final(id);
   assertEquals([state, deliveries, seen], ["SUCCESS", 1, [1]]);
-  await emptied(home);
+  await emptied(fixture);
 });
 
 Deno.test("what waits too long for its rate limit is parked, and no return counts against its delivery limit", async () => {
   const contract = defineTask({ name: "limited", input: z.object({}), rateLimit: "1/h" });
-  await using home = await house([handle(contract, () => "ran")], SOON);
-  const first = await home.submit("limited", {});
-  assertEquals((await home.final(first)).state, "SUCCESS");
-  const ids = new Set([await home.submit("limited", {}), await home.submit("limited", {})]);
+  await using fixture = await startWorkerFixture([handle(contract, () => "ran")], SOON);
+  const first = await fixture.submit("limited", {});
+  assertEquals((await fixture.final(first)).state, "SUCCESS");
+  const ids = new Set([await fixture.submit("limited", {}), await fixture.submit("limited", {})]);
   const counts: unknown[] = [];
   for (let round = 0; round < 3; round++) {
     const parked = await eventually("both parked", async () => {
-      const found = await rows(home);
+      const found = await rows(fixture);
       return found.filter(({ seconds }) => seconds > 60).length === 2 && found;
     });
     assertEquals(new Set(parked.map(({ task_id }) => task_id)), ids);
     assert(parked.every(({ holder }) => holder === null));
     counts.push(...parked.map(({ headers }) => headers["x-delivery-count"] ?? 0));
-    await home.database.query("update celeriac.outbox set due_at = now()");
+    await fixture.database.query("update celeriac.outbox set due_at = now()");
   }
   assertEquals(new Set(counts), new Set([0]));
-  await home.worker.stop();
+  await fixture.worker.stop();
   let deliveries = 0;
   const free = handle(defineTask({ name: "limited", input: z.object({}) }), (_, context) => {
     deliveries = Math.max(deliveries, context.deliveries);
   });
   await eventually("both sent", async () => {
-    await home.database.query("update celeriac.outbox set due_at = now()");
-    return (await rows(home)).length === 0;
+    await fixture.database.query("update celeriac.outbox set due_at = now()");
+    return (await rows(fixture)).length === 0;
   });
-  await home.beside([free]);
-  for (const id of ids) assertEquals((await home.final(id)).state, "SUCCESS");
+  await fixture.beside([free]);
+  for (const id of ids) assertEquals((await fixture.final(id)).state, "SUCCESS");
 });

@@ -3,7 +3,7 @@ import { defineTask, z } from "../../../shared/mod.ts";
 import type { WorkerProcess } from "../../../workers/main.ts";
 import { handle } from "../../../workers/mod.ts";
 import { eventually } from "../../support/eventually.ts";
-import { house } from "../../support/house.ts";
+import { startWorkerFixture } from "../../support/worker_fixture.ts";
 
 /** A task of the tests' own app, whose children run it. */
 function paused(queue: string) {
@@ -26,22 +26,22 @@ async function inHand(worker: WorkerProcess): Promise<number> {
 
 Deno.test("two workers with two children each share a backlog of slow tasks", async () => {
   const slow = paused("celeriac.slow");
-  await using home = await house([slow], { processes: "2" });
-  const other = await home.beside([slow]);
+  await using fixture = await startWorkerFixture([slow], { processes: "2" });
+  const other = await fixture.beside([slow]);
   const submitting = Array.from({ length: 30 }, () => {
-    return home.submit("test.pause_process", { seconds: 0.5 });
+    return fixture.submit("test.pause_process", { seconds: 0.5 });
   });
   const ids = await Promise.all(submitting);
   const most = [0, 0];
   await eventually("all have run", async () => {
-    for (const [index, worker] of [home.worker, other].entries()) {
+    for (const [index, worker] of [fixture.worker, other].entries()) {
       most[index] = Math.max(most[index]!, await inHand(worker));
     }
-    const states = await home.store.states(ids);
+    const states = await fixture.store.states(ids);
     return ids.every((id) => states.get(id) === "SUCCESS");
   }, { within: 120 });
   assert(most.every((count) => count <= 3), `in hand: ${most.join(", ")}`);
-  const rows = await home.database.query<{ worker: string; tasks: number }>(
+  const rows = await fixture.database.query<{ worker: string; tasks: number }>(
     "select worker, count(*)::int as tasks from celeriac.task group by worker",
   );
   assertEquals(rows.length, 2);
@@ -53,12 +53,12 @@ Deno.test("an inline task does not wait for tasks that wait for a child", async 
     defineTask({ name: "add", input: z.object({ x: z.number(), y: z.number() }) }),
     ({ x, y }) => x + y,
   );
-  await using home = await house([add, paused("celeriac.default")], {
+  await using fixture = await startWorkerFixture([add, paused("celeriac.default")], {
     processes: "1",
     grace: "0",
   });
   for (let index = 0; index < 100; index++) {
-    await home.submit("test.pause_process", { seconds: 600 });
+    await fixture.submit("test.pause_process", { seconds: 600 });
   }
-  assertEquals((await home.final(await home.submit("add", { x: 1, y: 2 }))).result, "3");
+  assertEquals((await fixture.final(await fixture.submit("add", { x: 1, y: 2 }))).result, "3");
 });

@@ -23,7 +23,7 @@ import { Workflows } from "../../../shared/workflows/store.ts";
 import { handle } from "../../../workers/handlers.ts";
 import * as app from "../../app/handlers.ts";
 import { eventually } from "../../support/eventually.ts";
-import { house } from "../../support/house.ts";
+import { startWorkerFixture } from "../../support/worker_fixture.ts";
 
 const add = defineTask({
   name: "add",
@@ -43,7 +43,7 @@ const swap = defineTask({ name: "swap", input: z.object({ x: z.number(), y: z.nu
 /** Sends both kinds. */
 const KINDS = ["test.send", "test.send_process"] as const;
 
-async function ground() {
+async function createFixture() {
   const notes: unknown[] = [];
   const runs: string[] = [];
   const handlers = [
@@ -68,13 +68,13 @@ async function ground() {
     app.sendProcessHandler,
     app.sendConfinedHandler,
   ];
-  const home = await house(handlers);
-  const { database, outbox, store } = home;
+  const base = await startWorkerFixture(handlers);
+  const { database, outbox, store } = base;
   const routes = new TaskRouter(new Registry(handlers.map(({ contract }) => contract)), []);
   const chords = new NativeChords({ database });
   const workflows = new Workflows({ database, outbox, chords, store, origin: "gen1@test", routes });
   return {
-    home,
+    base,
     notes,
     runs,
     /** Runs a canvas to its end. */
@@ -88,7 +88,7 @@ async function ground() {
       });
       return { record, ids: steps(fixed).map(({ options }) => options.taskId!) };
     },
-    [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => base[Symbol.asyncDispose](),
   };
 }
 
@@ -104,12 +104,12 @@ function task(
 const x = (n: number, y: number) => signature(add, { x: n, y });
 
 Deno.test("the context tells what the message says, inline as in a child", async () => {
-  await using ground_ = await ground();
-  const { home } = ground_;
+  await using fixture = await createFixture();
+  const { base } = fixture;
   const eta = new Date(Date.now() - 60_000);
   const expires = new Date(Date.now() + 3600_000);
   for (const name of ["test.request", "test.request_process"]) {
-    const id = await home.submit(name, {}, {
+    const id = await base.submit(name, {}, {
       rootId: "root",
       parentId: "parent",
       group: "group",
@@ -120,7 +120,7 @@ Deno.test("the context tells what the message says, inline as in a child", async
       softTimeLimit: 50,
       headers: { "x-tenant": "a", big: 2n ** 60n, raw: new Uint8Array([1, 2]) },
     });
-    const { state, result, exception } = await home.final(id);
+    const { state, result, exception } = await base.final(id);
     assertEquals([state, exception], ["SUCCESS", null], name);
     assertEquals(JSON.parse(result!), {
       rootId: "root",
@@ -141,15 +141,15 @@ Deno.test("the context tells what the message says, inline as in a child", async
 });
 
 Deno.test("a follower keeps its x- headers, and watchers hear that it was sent", async () => {
-  await using ground_ = await ground();
-  const { home } = ground_;
+  await using fixture = await createFixture();
+  const { base } = fixture;
   const heard: HeardEvent[] = [];
-  const subscription = await home.broker.listen("celeryev", (message) => {
+  const subscription = await base.broker.listen("celeryev", (message) => {
     heard.push(...decodeEvents(message));
   }, { keys: ["#"] });
   const follower = task("test.request", [], { headers: { "x-tenant": "b" } });
   const immutable = { ...follower, signature: { ...follower.signature, immutable: true } };
-  const { record, ids } = await ground_.ended(inTurn([task("add", [1, 1]), immutable]));
+  const { record, ids } = await fixture.ended(inTurn([task("add", [1, 1]), immutable]));
   assertEquals(JSON.parse(record.result!).headers, [["x-tenant", "string", "b"]]);
   const sent = await eventually(
     "task-sent",
@@ -164,17 +164,17 @@ Deno.test("a follower keeps its x- headers, and watchers hear that it was sent",
 });
 
 Deno.test("context.submit() sends work under the same ids in each run", async (t) => {
-  await using ground_ = await ground();
-  const { home, runs } = ground_;
+  await using fixture = await createFixture();
+  const { base, runs } = fixture;
   for (const name of KINDS) {
     await t.step(`${name}: once, though the handler ran three times`, async () => {
-      const id = await home.submit(name, { work: x(2, 3), failures: 2 });
-      const { state, result, retries, children } = await home.final(id);
+      const id = await base.submit(name, { work: x(2, 3), failures: 2 });
+      const { state, result, retries, children } = await base.final(id);
       assertEquals([state, retries], ["SUCCESS", 2]);
       const sent = JSON.parse(result!) as { id: string; tasks: string[] };
       assertEquals(sent.tasks, [sent.id]);
       assertEquals(children, [[[sent.id, null], null]]);
-      assertEquals((await home.final(sent.id)).result, "5");
+      assertEquals((await base.final(sent.id)).result, "5");
       assertEquals(runs.filter((one) => one === sent.id), [sent.id]);
     });
 
@@ -184,17 +184,17 @@ Deno.test("context.submit() sends work under the same ids in each run", async (t
         group(signature(add, { y: 1 }), signature(add, { y: 2 })),
         signature(sum),
       );
-      const { result } = await home.final(await home.submit(name, { work }));
+      const { result } = await base.final(await base.submit(name, { work }));
       const sent = JSON.parse(result!) as { id: string; tasks: string[] };
       assertEquals(sent.tasks.length, 4);
-      assertEquals((await home.final(sent.id)).result, "7");
+      assertEquals((await base.final(sent.id)).result, "7");
     });
 
     await t.step(`${name}: by a key`, async () => {
       const ids = new Set<string>();
       const taskId = newId();
-      const { result } = await home.final(
-        await home.submit(name, { work: x(1, 1), key: "invoice" }, { taskId }),
+      const { result } = await base.final(
+        await base.submit(name, { work: x(1, 1), key: "invoice" }, { taskId }),
       );
       ids.add(JSON.parse(result!).id);
       assertEquals([...ids], [childIds(taskId, "submit key invoice")()]);
@@ -202,12 +202,12 @@ Deno.test("context.submit() sends work under the same ids in each run", async (t
 
     await t.step(`${name}: arguments that do not fit are refused`, async () => {
       const work = { name: "add", kwargs: { x: 1 } };
-      const { exception } = await home.final(
-        await home.submit(name, { work }, { retries: 4 }),
+      const { exception } = await base.final(
+        await base.submit(name, { work }, { retries: 4 }),
       );
       assertStringIncludes(String(exception?.exc_message[0]), "kwargs.y");
-      const odd = await home.final(
-        await home.submit(name, { work: { nmae: "add" } }, { retries: 4 }),
+      const odd = await base.final(
+        await base.submit(name, { work: { nmae: "add" } }, { retries: 4 }),
       );
       assertStringIncludes(String(odd.exception?.exc_message[0]), "no task, chain");
     });
@@ -215,8 +215,8 @@ Deno.test("context.submit() sends work under the same ids in each run", async (t
 
   await t.step("not from a child process whose contract does not say so", async () => {
     for (const replace of [false, true]) {
-      const id = await home.submit("test.send_confined", { work: x(1, 1), replace });
-      const { state, exception } = await home.final(id);
+      const id = await base.submit("test.send_confined", { work: x(1, 1), replace });
+      const { state, exception } = await base.final(id);
       assertEquals(state, "FAILURE");
       assertStringIncludes(String(exception?.exc_message[0]), "submits: true");
     }
@@ -224,8 +224,8 @@ Deno.test("context.submit() sends work under the same ids in each run", async (t
 });
 
 Deno.test("context.replace() puts work in the task's place", async (t) => {
-  await using ground_ = await ground();
-  const { home, notes } = ground_;
+  await using fixture = await createFixture();
+  const { base, notes } = fixture;
   const shapes: [string, WorkflowNode, unknown][] = [
     ["a task", x(2, 3), 5],
     ["a chain", chain(x(2, 3), signature(add, { y: 1 })), 6],
@@ -240,8 +240,8 @@ Deno.test("context.replace() puts work in the task's place", async (t) => {
   for (const name of KINDS) {
     for (const [shape, work, expected] of shapes) {
       await t.step(`${name}: ${shape}`, async () => {
-        const id = await home.submit(name, { work, replace: true });
-        const { state, result, exception } = await home.final(id);
+        const id = await base.submit(name, { work, replace: true });
+        const { state, result, exception } = await base.final(id);
         assertEquals([state, exception], ["SUCCESS", null]);
         assertEquals(JSON.parse(result!), expected);
       });
@@ -251,20 +251,20 @@ Deno.test("context.replace() puts work in the task's place", async (t) => {
 
   await t.step("callbacks and errbacks move over", async () => {
     const link = { callbacks: [toWire(task("note", []).signature)] };
-    await home.submit("test.send", {
+    await base.submit("test.send", {
       work: chain(x(2, 3), signature(add, { y: 95 })),
       replace: true,
     }, link);
     await eventually("the callback", () => notes.includes(100) || undefined);
     const links = { errbacks: [toWire(task("note", []).signature)] };
-    const id = await home.submit("test.send", { work: signature(fail), replace: true }, links);
+    const id = await base.submit("test.send", { work: signature(fail), replace: true }, links);
     await eventually("the errback", () => notes.includes(id) || undefined);
-    assertEquals((await home.final(id)).exception?.exc_message, ["boom"]);
+    assertEquals((await base.final(id)).exception?.exc_message, ["boom"]);
   });
 
   await t.step("in a chain: the rest follows", async () => {
     const work = chain(x(2, 3), signature(add, { y: 1 }));
-    const { record } = await ground_.ended(
+    const { record } = await fixture.ended(
       inTurn([task("add", [1, 1]), {
         ...replaced(work),
         signature: { ...replaced(work).signature, immutable: true },
@@ -275,7 +275,7 @@ Deno.test("context.replace() puts work in the task's place", async (t) => {
 
   await t.step("in a chain: the rest ends with its failure", async () => {
     const work = chain(signature(fail), signature(add, { y: 1 }));
-    const { record } = await ground_.ended(inTurn([replaced(work), task("add", [10])]));
+    const { record } = await fixture.ended(inTurn([replaced(work), task("add", [10])]));
     assertEquals(record.tasks.map(({ state }) => state), ["FAILURE", "FAILURE"]);
     assertEquals(record.exception?.exc_message, ["boom"]);
   });
@@ -283,11 +283,11 @@ Deno.test("context.replace() puts work in the task's place", async (t) => {
   await t.step("in a group and in a chord's header", async () => {
     const work = chord([x(1, 1), x(2, 2)], signature(sum));
     const members = () => [replaced(work), task("add", [1, 1]), replaced(x(40, 2))];
-    const { record } = await ground_.ended(sideBySide(members()));
+    const { record } = await fixture.ended(sideBySide(members()));
     assertEquals(JSON.parse(record.result!), [6, 2, 42]);
-    const whole = await ground_.ended({ kind: "chord", header: members(), body: task("sum", []) });
+    const whole = await fixture.ended({ kind: "chord", header: members(), body: task("sum", []) });
     assertEquals(whole.record.result, "50");
-    const failing = await ground_.ended({
+    const failing = await fixture.ended({
       kind: "chord",
       header: [replaced(chain(signature(fail), signature(add, { y: 1 }))), task("add", [1, 1])],
       body: task("sum", []),
@@ -296,13 +296,13 @@ Deno.test("context.replace() puts work in the task's place", async (t) => {
   });
 
   await t.step("again and again, without spending attempts", async () => {
-    const { state, result } = await home.final(await home.submit("countdown", { n: 6 }));
+    const { state, result } = await base.final(await base.submit("countdown", { n: 6 }));
     assertEquals([state, result], ["SUCCESS", "1"]);
   });
 
   await t.step("not within a map", async () => {
     const kwargs = { task: { task: "swap" }, it: [[1, 1]] };
-    const { record } = await ground_.ended(task("celery.starmap", [], {}, kwargs));
+    const { record } = await fixture.ended(task("celery.starmap", [], {}, kwargs));
     assertEquals(record.state, "FAILURE");
     assert(String(record.exception?.exc_message[0]).includes("within a map"));
   });

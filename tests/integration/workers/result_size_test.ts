@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { defineTask, z } from "../../../shared/mod.ts";
 import { handle } from "../../../workers/mod.ts";
-import { house } from "../../support/house.ts";
+import { startWorkerFixture } from "../../support/worker_fixture.ts";
 
 const large = defineTask({
   name: "large",
@@ -32,20 +32,23 @@ Deno.test("Worker fails a task whose result is too large, once, and says what to
       });
     }),
   ];
-  await using home = await house(handlers, { resultMaxBytes: "2048" });
-  await home.database.script("create table note (length integer)");
+  await using fixture = await startWorkerFixture(handlers, { resultMaxBytes: "2048" });
+  await fixture.database.script("create table note (length integer)");
   for (const task of ["large", "completed"]) {
     runs = 0;
-    const { state, exception, retries } = await home.final(
-      await home.submit(task, { length: 3000 }),
+    const { state, exception, retries } = await fixture.final(
+      await fixture.submit(task, { length: 3000 }),
     );
     assertEquals([state, exception?.exc_type, retries, runs], ["FAILURE", "ResultTooLarge", 0, 1]);
     assertStringIncludes(
       String(exception?.exc_message[0]),
       `Cannot finish task '${task}' because its result has more than 2048 bytes`,
     );
-    assertEquals((await home.final(await home.submit(task, { length: 1000 }))).state, "SUCCESS");
+    assertEquals(
+      (await fixture.final(await fixture.submit(task, { length: 1000 }))).state,
+      "SUCCESS",
+    );
   }
   // What the handler wrote was rolled back with its result.
-  assertEquals(await home.database.query("select length from note"), [{ length: 1000 }]);
+  assertEquals(await fixture.database.query("select length from note"), [{ length: 1000 }]);
 });

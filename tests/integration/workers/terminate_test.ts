@@ -4,7 +4,7 @@ import { defineTask, z } from "../../../shared/mod.ts";
 import { handle } from "../../../workers/handlers.ts";
 import * as app from "../../app/handlers.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type House, house } from "../../support/house.ts";
+import { startWorkerFixture, type WorkerFixture } from "../../support/worker_fixture.ts";
 
 const TERMINATED = {
   exc_type: "TaskRevokedError",
@@ -12,33 +12,33 @@ const TERMINATED = {
   exc_module: "celery.exceptions",
 };
 
-async function runs(home: House, id: string): Promise<void> {
+async function runs(fixture: WorkerFixture, id: string): Promise<void> {
   await eventually(`${id} runs`, async () => {
-    return (await home.store.find(id))?.state === "STARTED" || undefined;
+    return (await fixture.store.find(id))?.state === "STARTED" || undefined;
   });
 }
 
-async function terminate(home: House, ...ids: string[]): Promise<void> {
-  await home.broker.publish(encodeRevoke(ids, { terminate: true }), { mandatory: false });
+async function terminate(fixture: WorkerFixture, ...ids: string[]): Promise<void> {
+  await fixture.broker.publish(encodeRevoke(ids, { terminate: true }), { mandatory: false });
 }
 
 Deno.test("terminate() ends an endless loop in a child, and its neighbour goes on", async () => {
-  await using home = await house(
+  await using fixture = await startWorkerFixture(
     [app.blockHandler, app.sleepProcessHandler, app.echoProcessHandler],
     { processes: "2" },
   );
-  const endless = await home.submit("test.block", {});
-  const asleep = await home.submit("test.sleep_process", { seconds: 3600 });
-  await runs(home, endless);
-  await runs(home, asleep);
-  await terminate(home, endless);
-  const ended = await home.final(endless);
+  const endless = await fixture.submit("test.block", {});
+  const asleep = await fixture.submit("test.sleep_process", { seconds: 3600 });
+  await runs(fixture, endless);
+  await runs(fixture, asleep);
+  await terminate(fixture, endless);
+  const ended = await fixture.final(endless);
   assertEquals([ended.state, ended.exception], ["REVOKED", TERMINATED]);
-  assertEquals((await home.store.find(asleep))?.state, "STARTED");
-  const next = await home.final(await home.submit("test.echo_process", { value: 1 }));
+  assertEquals((await fixture.store.find(asleep))?.state, "STARTED");
+  const next = await fixture.final(await fixture.submit("test.echo_process", { value: 1 }));
   assertEquals(next.result, "1"); // the child was replaced
-  await terminate(home, asleep);
-  assertEquals((await home.final(asleep)).state, "REVOKED");
+  await terminate(fixture, asleep);
+  assertEquals((await fixture.final(asleep)).state, "REVOKED");
 });
 
 Deno.test("terminate() aborts the signal of an inline handler, whatever it makes of it", async () => {
@@ -53,15 +53,15 @@ Deno.test("terminate() aborts the signal of an inline handler, whatever it makes
         })
       ),
   );
-  await using home = await house([stubborn, app.sleepHandler]);
+  await using fixture = await startWorkerFixture([stubborn, app.sleepHandler]);
   const ids = [
-    await home.submit("stubborn", {}),
-    await home.submit("test.sleep", { seconds: 3600 }),
+    await fixture.submit("stubborn", {}),
+    await fixture.submit("test.sleep", { seconds: 3600 }),
   ];
-  for (const id of ids) await runs(home, id);
-  await terminate(home, ...ids);
+  for (const id of ids) await runs(fixture, id);
+  await terminate(fixture, ...ids);
   for (const id of ids) {
-    const { state, exception } = await home.final(id);
+    const { state, exception } = await fixture.final(id);
     assertEquals([state, exception], ["REVOKED", TERMINATED]);
   }
   assertEquals(reasons, ["Terminated"]);
@@ -77,15 +77,15 @@ Deno.test("terminate() is not what a plain revoke does to a task that runs", asy
       return held.promise;
     },
   );
-  await using home = await house([waiting]);
-  const id = await home.submit("waiting", {});
-  await runs(home, id);
-  await home.broker.publish(encodeRevoke([id]), { mandatory: false });
-  const second = await home.submit("waiting", {});
-  await runs(home, second);
-  await terminate(home, second); // the node hears commands in their order
-  assertEquals((await home.final(second)).state, "REVOKED");
+  await using fixture = await startWorkerFixture([waiting]);
+  const id = await fixture.submit("waiting", {});
+  await runs(fixture, id);
+  await fixture.broker.publish(encodeRevoke([id]), { mandatory: false });
+  const second = await fixture.submit("waiting", {});
+  await runs(fixture, second);
+  await terminate(fixture, second); // the node hears commands in their order
+  assertEquals((await fixture.final(second)).state, "REVOKED");
   assertEquals(signals.map(({ aborted }) => aborted), [false, true]);
   held.resolve("done");
-  assertEquals((await home.final(id)).state, "SUCCESS");
+  assertEquals((await fixture.final(id)).state, "SUCCESS");
 });

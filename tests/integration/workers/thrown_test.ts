@@ -3,15 +3,18 @@ import { defineTask, z } from "../../../shared/mod.ts";
 import { handle } from "../../../workers/mod.ts";
 import * as app from "../../app/handlers.ts";
 import { eventually } from "../../support/eventually.ts";
-import { house } from "../../support/house.ts";
+import { startWorkerFixture } from "../../support/worker_fixture.ts";
 import { UNREADABLE } from "../../app/unreadable.ts";
 
 Deno.test("a value that cannot be read is one failure after one run, inline as in a child", async () => {
-  await using home = await house([app.unreadableHandler, app.unreadableProcessHandler]);
+  await using fixture = await startWorkerFixture([
+    app.unreadableHandler,
+    app.unreadableProcessHandler,
+  ]);
   for (const what of Object.keys(UNREADABLE)) {
     const names = ["test.unreadable", "test.unreadable_process"];
-    const ids = await Promise.all(names.map((name) => home.submit(name, { what })));
-    const records = await Promise.all(ids.map((id) => home.final(id)));
+    const ids = await Promise.all(names.map((name) => fixture.submit(name, { what })));
+    const records = await Promise.all(ids.map((id) => fixture.final(id)));
     for (const { state, retries, deliveries } of records) {
       assertEquals({ what, state, retries, deliveries }, {
         what,
@@ -29,8 +32,10 @@ Deno.test("a value that cannot be read is one failure after one run, inline as i
 Deno.test("a result that breaks the contract's output is a failure that names the field", async () => {
   const output = z.object({ lines: z.array(z.object({ price: z.number() })) });
   const contract = defineTask({ name: "bill", input: z.object({}), output });
-  await using home = await house([handle(contract, () => ({ lines: [{ price: "7" }] }) as never)]);
-  const { state, exception } = await home.final(await home.submit("bill", {}));
+  await using fixture = await startWorkerFixture([
+    handle(contract, () => ({ lines: [{ price: "7" }] }) as never),
+  ]);
+  const { state, exception } = await fixture.final(await fixture.submit("bill", {}));
   assertEquals([state, exception?.exc_type], ["FAILURE", "InvalidOutput"]);
   assertMatch(String(exception?.exc_message[0]), /contract's output \(result\.lines\.0\.price: /);
 });
@@ -38,18 +43,18 @@ Deno.test("a result that breaks the contract's output is a failure that names th
 Deno.test("an error that nobody catches fails its own task while it runs, and is in its record when it comes later", async (t) => {
   const neighbour = defineTask({ name: "neighbour", input: z.object({}) });
   const released = Promise.withResolvers<void>();
-  await using home = await house([
+  await using fixture = await startWorkerFixture([
     app.uncaughtHandler,
     app.uncaughtProcessHandler,
     app.sleepProcessHandler,
     handle(neighbour, () => released.promise),
   ]);
-  const beside = await home.submit("neighbour", {});
+  const beside = await fixture.submit("neighbour", {});
 
   for (const name of ["test.uncaught", "test.uncaught_process"]) {
     await t.step(`${name} while it runs`, async () => {
-      const { state, exception, traceback, meta, retries } = await home.final(
-        await home.submit(name, {}),
+      const { state, exception, traceback, meta, retries } = await fixture.final(
+        await fixture.submit(name, {}),
       );
       assertEquals([state, exception?.exc_type, retries], ["FAILURE", "UncaughtError", 0]);
       assertStringIncludes(String(exception?.exc_message[0]), "await every promise");
@@ -61,11 +66,11 @@ Deno.test("an error that nobody catches fails its own task while it runs, and is
   }
 
   await t.step("test.uncaught after it has ended", async () => {
-    const id = await home.submit("test.uncaught", { late: true });
-    const { state, result } = await home.final(id);
+    const id = await fixture.submit("test.uncaught", { late: true });
+    const { state, result } = await fixture.final(id);
     assertEquals([state, result], ["SUCCESS", '"done"']);
     const uncaught = await eventually("the errors in the record", async () => {
-      const { uncaught = [] } = (await home.store.find(id))?.meta ?? {};
+      const { uncaught = [] } = (await fixture.store.find(id))?.meta ?? {};
       return uncaught.length >= 2 && uncaught.slice(0, 2);
     });
     assertEquals(uncaught.map(({ error }) => error), ["Refusal: timer 1", "Refusal: promise 1"]);
@@ -73,26 +78,26 @@ Deno.test("an error that nobody catches fails its own task while it runs, and is
   });
 
   await t.step("a child ends the timers that its task left", async () => {
-    const id = await home.submit("test.uncaught_process", { late: true });
+    const id = await fixture.submit("test.uncaught_process", { late: true });
     // In the same child, and longer than the timers.
-    const next = home.submit("test.sleep_process", { seconds: 0.3 });
-    assertEquals((await home.final(id)).state, "SUCCESS");
-    assertEquals((await home.final(await next)).state, "SUCCESS");
-    assertEquals((await home.store.find(id))?.meta?.uncaught, undefined);
+    const next = fixture.submit("test.sleep_process", { seconds: 0.3 });
+    assertEquals((await fixture.final(id)).state, "SUCCESS");
+    assertEquals((await fixture.final(await next)).state, "SUCCESS");
+    assertEquals((await fixture.store.find(id))?.meta?.uncaught, undefined);
   });
 
   await t.step("of a thousand errors the first are kept", async () => {
-    const id = await home.submit("test.uncaught", { late: true, times: 500 });
+    const id = await fixture.submit("test.uncaught", { late: true, times: 500 });
     const uncaught = await eventually("errors in the record", async () => {
-      return (await home.store.find(id))?.meta?.uncaught;
+      return (await fixture.store.find(id))?.meta?.uncaught;
     });
     assertEquals(uncaught.length, 5);
   });
 
   released.resolve();
-  assertEquals((await home.final(beside)).state, "SUCCESS");
-  const metrics = await (await home.worker.health().request("/metrics")).text();
+  assertEquals((await fixture.final(beside)).state, "SUCCESS");
+  const metrics = await (await fixture.worker.health().request("/metrics")).text();
   assertStringIncludes(metrics, 'celeriac_uncaught_errors_total{task="test.uncaught"}');
-  const counted = await home.database.query("select from celeriac.crash where runs > 0");
+  const counted = await fixture.database.query("select from celeriac.crash where runs > 0");
   assertEquals(counted.length, 0);
 });

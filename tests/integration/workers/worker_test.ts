@@ -5,7 +5,7 @@ import { encodeRevoke } from "../../../shared/celery/control.ts";
 import { defineTask, Reject, Retry, z } from "../../../shared/mod.ts";
 import { handle } from "../../../workers/handlers.ts";
 import { eventually } from "../../support/eventually.ts";
-import { house } from "../../support/house.ts";
+import { startWorkerFixture } from "../../support/worker_fixture.ts";
 
 const add = defineTask({
   name: "add",
@@ -31,14 +31,14 @@ function byHand(
 }
 
 Deno.test("Worker runs a task and stores its result, by name and by position", async () => {
-  await using home = await house([addHandler]);
-  const byName = await home.final(await home.submit("add", { x: 2, y: 3 }));
+  await using fixture = await startWorkerFixture([addHandler]);
+  const byName = await fixture.final(await fixture.submit("add", { x: 2, y: 3 }));
   assertEquals(
     [byName.state, byName.result, byName.name, byName.queue, byName.worker, byName.retries],
-    ["SUCCESS", "5", "add", "celeriac.default", home.worker.node, 0],
+    ["SUCCESS", "5", "add", "celeriac.default", fixture.worker.node, 0],
   );
   assert(byName.startedAt && byName.finishedAt);
-  const byPosition = await home.final(await home.submit("add", {}, { args: [2, 40] }));
+  const byPosition = await fixture.final(await fixture.submit("add", {}, { args: [2, 40] }));
   assertEquals(byPosition.result, "42");
 });
 
@@ -51,17 +51,19 @@ Deno.test("Worker works on after its queue went with deliveries in hand and was 
     await opened.promise;
   });
   const flags = { concurrency: "4", prefetchFactor: "1", consumerIdleTimeout: "1" };
-  await using home = await house([addHandler, holding], flags);
+  await using fixture = await startWorkerFixture([addHandler, holding], flags);
   const waits = [];
-  for (let index = 0; index < 4; index++) waits.push(await home.submit("wait", {}));
+  for (let index = 0; index < 4; index++) waits.push(await fixture.submit("wait", {}));
   await eventually("a full hand", () => held === 4);
-  await home.replaceQueue("celeriac.default");
+  await fixture.replaceQueue("celeriac.default");
   opened.resolve();
-  for (const id of waits) assertEquals((await home.final(id)).state, "SUCCESS");
+  for (const id of waits) assertEquals((await fixture.final(id)).state, "SUCCESS");
   const ids = [];
-  for (let index = 0; index < 10; index++) ids.push(await home.submit("add", { x: index, y: 1 }));
+  for (let index = 0; index < 10; index++) {
+    ids.push(await fixture.submit("add", { x: index, y: 1 }));
+  }
   for (const [index, id] of ids.entries()) {
-    assertEquals((await home.final(id)).result, `${index + 1}`);
+    assertEquals((await fixture.final(id)).result, `${index + 1}`);
   }
 });
 
@@ -69,7 +71,7 @@ Deno.test("Worker does not fetch more and more by renewing consumers beside task
   const opened = Promise.withResolvers<void>();
   const wait = defineTask({ name: "wait", input: z.object({}) });
   const holding = handle(wait, () => opened.promise);
-  await using home = await house([holding], {
+  await using fixture = await startWorkerFixture([holding], {
     concurrency: "2",
     prefetchFactor: "1",
     consumerIdleTimeout: "1",
@@ -77,29 +79,29 @@ Deno.test("Worker does not fetch more and more by renewing consumers beside task
   const waits = [];
   const inHand = [];
   for (let index = 0; index < 6; index++) {
-    waits.push(await home.submit("wait", {}));
+    waits.push(await fixture.submit("wait", {}));
     // Longer than a consumer may be quiet: one that could take more is renewed.
     await delay(1500);
-    const metrics = await (await home.worker.health().request("/metrics")).text();
+    const metrics = await (await fixture.worker.health().request("/metrics")).text();
     inHand.push(Number(/^celeriac_deliveries_unacked (\d+)/m.exec(metrics)?.[1]));
   }
   // What a retired consumer holds, short of the prefetch, and the prefetch of its successor.
   assert(inHand.every((count) => count < 2 * 2), `in hand: ${inHand.join(", ")}`);
   opened.resolve();
-  for (const id of waits) assertEquals((await home.final(id)).state, "SUCCESS");
+  for (const id of waits) assertEquals((await fixture.final(id)).state, "SUCCESS");
 });
 
 Deno.test("Worker runs a message of two headers that any AMQP client could send", async () => {
-  await using home = await house([addHandler]);
-  await home.broker.publish(
+  await using fixture = await startWorkerFixture([addHandler]);
+  await fixture.broker.publish(
     byHand({ headers: { task: "add", id: "by-hand" }, body: '[[1], {"y": 1}, {}]' }),
   );
-  assertEquals((await home.final("by-hand")).result, "2");
+  assertEquals((await fixture.final("by-hand")).result, "2");
 });
 
 Deno.test("Worker sets aside what it cannot work on, with the reason, and stays up", async (t) => {
   const refusing = defineTask({ name: "refuse", input: z.object({}) });
-  await using home = await house([
+  await using fixture = await startWorkerFixture([
     addHandler,
     handle(refusing, () => {
       throw new Reject("not today");
@@ -155,24 +157,24 @@ Deno.test("Worker sets aside what it cannot work on, with the reason, and stays 
     ];
   for (const [name, message, { reason, id, detail, type }] of cases) {
     await t.step(name, async () => {
-      await home.broker.publish(message);
-      const { headers, body } = (await home.deadLetter()).message;
+      await fixture.broker.publish(message);
+      const { headers, body } = (await fixture.deadLetter()).message;
       assertEquals(headers["celeriac-reason"], reason);
       assertEquals(headers["celeriac-queue"], "celeriac.default");
       assertStringIncludes(String(headers["celeriac-detail"]), detail);
       assertEquals(body, message.body);
       if (id === undefined) return;
-      const record = await home.final(id);
+      const record = await fixture.final(id);
       assertEquals(record.state, "FAILURE");
       if (type) assertEquals(record.exception?.exc_type, type);
     });
   }
-  assertEquals((await home.final(await home.submit("add", { x: 1, y: 1 }))).state, "SUCCESS");
+  assertEquals((await fixture.final(await fixture.submit("add", { x: 1, y: 1 }))).state, "SUCCESS");
 });
 
 Deno.test("Worker fails what it cannot send again, and what it cannot set aside whole", async (t) => {
   const flaky = defineTask({ name: "flaky", input: z.object({}), retry: true });
-  await using home = await house([
+  await using fixture = await startWorkerFixture([
     handle(flaky, () => {
       throw new Error("not this time");
     }),
@@ -188,19 +190,19 @@ Deno.test("Worker fails what it cannot send again, and what it cannot set aside 
   ];
   for (const [name, headers, reason] of cases) {
     await t.step(name, async () => {
-      await home.broker.publish(byHand({ headers }));
-      const { message } = await home.deadLetter();
+      await fixture.broker.publish(byHand({ headers }));
+      const { message } = await fixture.deadLetter();
       const { id, task, note } = message.headers;
       assertEquals([id, task, note], [headers.id, String(headers["task"]), undefined]);
       assertEquals(message.headers["celeriac-reason"], reason);
-      assertEquals((await home.final(headers.id)).state, "FAILURE");
-      assertEquals((await home.outbox.depth()).total, 0);
+      assertEquals((await fixture.final(headers.id)).state, "FAILURE");
+      assertEquals((await fixture.outbox.depth()).total, 0);
     });
   }
   await t.step("what is too large by its very name", async () => {
     const headers = { task: note, id: id() };
-    await home.broker.publish(byHand({ headers }));
-    assertEquals((await home.final(headers.id)).state, "FAILURE");
+    await fixture.broker.publish(byHand({ headers }));
+    assertEquals((await fixture.final(headers.id)).state, "FAILURE");
   });
 });
 
@@ -211,33 +213,33 @@ Deno.test("Worker tries again through the outbox, and fails for good when attemp
     input: z.object({ until: z.number() }),
     retry: { maxAttempts: 3, base: 0.05 },
   });
-  await using home = await house([handle(flaky, ({ until }, { attempt }) => {
+  await using fixture = await startWorkerFixture([handle(flaky, ({ until }, { attempt }) => {
     attempts.push(attempt);
     if (attempt < until) throw new RangeError(`attempt ${attempt}`);
     return attempt;
   })]);
-  const good = await home.final(await home.submit("flaky", { until: 3 }));
+  const good = await fixture.final(await fixture.submit("flaky", { until: 3 }));
   assertEquals([good.state, good.result, good.retries], ["SUCCESS", "3", 2]);
-  const bad = await home.final(await home.submit("flaky", { until: 9 }));
+  const bad = await fixture.final(await fixture.submit("flaky", { until: 9 }));
   assertEquals([bad.state, bad.retries, bad.exception?.exc_message], ["FAILURE", 2, ["attempt 3"]]);
   assertStringIncludes(bad.traceback ?? "", "worker_test.ts");
   assertEquals(attempts, [1, 2, 3, 1, 2, 3]);
-  assertEquals((await home.outbox.depth()).total, 0);
+  assertEquals((await fixture.outbox.depth()).total, 0);
 });
 
 Deno.test("Worker shows RETRY while the next attempt waits, and obeys Retry's countdown", async () => {
   const asking = defineTask({ name: "ask", input: z.object({}) });
-  await using home = await house([handle(asking, (_, { attempt }) => {
+  await using fixture = await startWorkerFixture([handle(asking, (_, { attempt }) => {
     if (attempt === 1) throw new Retry("later", { countdown: 2 });
     return attempt;
   })]);
-  const id = await home.submit("ask", {});
+  const id = await fixture.submit("ask", {});
   const waiting = await eventually("RETRY", async () => {
-    const record = await home.store.find(id);
+    const record = await fixture.store.find(id);
     return record?.state === "RETRY" && record;
   });
   assertEquals([waiting.retries, waiting.exception?.exc_type], [1, "Retry"]);
-  const record = await home.final(id);
+  const record = await fixture.final(id);
   assertEquals(record.state, "SUCCESS");
   assert(record.startedAt!.getTime() - waiting.updatedAt.getTime() >= 1950, "not before its time");
 });
@@ -245,48 +247,48 @@ Deno.test("Worker shows RETRY while the next attempt waits, and obeys Retry's co
 Deno.test("Worker shows STARTED and PROGRESS while a handler runs", async () => {
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const slow = defineTask({ name: "slow", input: z.object({}) });
-  await using home = await house([handle(slow, async (_, { progress }) => {
+  await using fixture = await startWorkerFixture([handle(slow, async (_, { progress }) => {
     await gates[0]!.promise;
     progress({ done: 1, of: 2 });
     await gates[1]!.promise;
     return "done";
   })]);
-  const id = await home.submit("slow", {});
+  const id = await fixture.submit("slow", {});
   const state = (wanted: string) =>
     eventually(wanted, async () => {
-      const record = await home.store.find(id);
+      const record = await fixture.store.find(id);
       return record?.state === wanted && record;
     });
-  assertEquals((await state("STARTED")).worker, home.worker.node);
+  assertEquals((await state("STARTED")).worker, fixture.worker.node);
   gates[0]!.resolve();
   assertEquals((await state("PROGRESS")).result, '{"done":1,"of":2}');
   gates[1]!.resolve();
-  assertEquals((await home.final(id)).result, '"done"');
+  assertEquals((await fixture.final(id)).result, '"done"');
 });
 
 Deno.test("Worker does not run what is revoked, expired or already final", async () => {
   let runs = 0;
   const counted = defineTask({ name: "count", input: z.object({}) });
-  await using home = await house([handle(counted, () => ++runs)]);
+  await using fixture = await startWorkerFixture([handle(counted, () => ++runs)]);
 
-  await home.store.revoke("revoked-before", "revoked");
-  await home.submit("count", {}, { taskId: "revoked-before" });
-  await home.broker.publish(encodeRevoke(["revoked-by-word"]), { mandatory: false });
-  const expired = await home.final(
-    await home.submit("count", {}, { expires: new Date(Date.now() - 1000) }),
+  await fixture.store.revoke("revoked-before", "revoked");
+  await fixture.submit("count", {}, { taskId: "revoked-before" });
+  await fixture.broker.publish(encodeRevoke(["revoked-by-word"]), { mandatory: false });
+  const expired = await fixture.final(
+    await fixture.submit("count", {}, { expires: new Date(Date.now() - 1000) }),
   );
   assertEquals([expired.state, expired.exception?.exc_message], ["REVOKED", ["expired"]]);
-  await home.submit("count", {}, { taskId: "revoked-by-word" });
-  assertEquals((await home.final("revoked-by-word")).state, "REVOKED");
-  assertEquals((await home.final("revoked-before")).state, "REVOKED");
+  await fixture.submit("count", {}, { taskId: "revoked-by-word" });
+  assertEquals((await fixture.final("revoked-by-word")).state, "REVOKED");
+  assertEquals((await fixture.final("revoked-before")).state, "REVOKED");
   assertEquals(runs, 0);
 
-  const id = await home.submit("count", {});
-  assertEquals((await home.final(id)).result, "1");
-  await home.submit("count", {}, { taskId: id });
-  await home.submit("count", {}, { taskId: "after-the-copy" });
-  assertEquals((await home.final("after-the-copy")).result, "2");
-  assertEquals((await home.final(id)).result, "1");
+  const id = await fixture.submit("count", {});
+  assertEquals((await fixture.final(id)).result, "1");
+  await fixture.submit("count", {}, { taskId: id });
+  await fixture.submit("count", {}, { taskId: "after-the-copy" });
+  assertEquals((await fixture.final("after-the-copy")).result, "2");
+  assertEquals((await fixture.final(id)).result, "1");
 });
 
 Deno.test("Worker does not run what is revoked while it waits for a place, also where the word of it is lost", async () => {
@@ -295,7 +297,7 @@ Deno.test("Worker does not run what is revoked while it waits for a place, also 
   const hold = defineTask({ name: "hold", input: z.object({}) });
   let runs = 0;
   const counted = defineTask({ name: "count", input: z.object({}) });
-  await using home = await house(
+  await using fixture = await startWorkerFixture(
     [
       handle(hold, () => {
         holding.resolve();
@@ -305,46 +307,49 @@ Deno.test("Worker does not run what is revoked while it waits for a place, also 
     ],
     { concurrency: "1" },
   );
-  await home.submit("hold", {});
+  await fixture.submit("hold", {});
   await holding.promise;
-  const id = await home.submit("count", {});
+  const id = await fixture.submit("count", {});
   await eventually("both in hand", async () => {
-    const metrics = await (await home.worker.health().request("/metrics")).text();
+    const metrics = await (await fixture.worker.health().request("/metrics")).text();
     return metrics.includes("celeriac_deliveries_unacked 2");
   });
   // Long enough that what was read of it when it came no longer counts.
   await delay(1500);
-  assertEquals((await home.store.revoke(id, "revoked")).revoked, true);
+  assertEquals((await fixture.store.revoke(id, "revoked")).revoked, true);
   opened.resolve();
-  assertEquals((await home.final(await home.submit("count", {}))).state, "SUCCESS");
-  assertEquals([(await home.final(id)).state, runs], ["REVOKED", 1]);
+  assertEquals((await fixture.final(await fixture.submit("count", {}))).state, "SUCCESS");
+  assertEquals([(await fixture.final(id)).state, runs], ["REVOKED", 1]);
 });
 
 Deno.test("Worker puts off what comes too early through the outbox, and holds what is almost due", async () => {
-  await using home = await house([addHandler]);
+  await using fixture = await startWorkerFixture([addHandler]);
   const start = Date.now();
   const eta = new Date(start + 1500).toISOString().replace("Z", "000+00:00");
-  await home.broker.publish(
+  await fixture.broker.publish(
     byHand({ headers: { task: "add", id: "later", eta }, body: "[[1, 1], {}, {}]" }),
   );
-  await eventually("an entry in the outbox", async () => (await home.outbox.depth()).total === 1);
-  const later = await home.final("later");
+  await eventually(
+    "an entry in the outbox",
+    async () => (await fixture.outbox.depth()).total === 1,
+  );
+  const later = await fixture.final("later");
   assert(later.startedAt!.getTime() >= start + 1500, "not before its time");
   const soon = new Date(Date.now() + 300);
-  await home.submit("add", { x: 1, y: 1 }, { taskId: "soon", eta: soon });
-  assert((await home.final("soon")).startedAt!.getTime() >= soon.getTime());
+  await fixture.submit("add", { x: 1, y: 1 }, { taskId: "soon", eta: soon });
+  assert((await fixture.final("soon")).startedAt!.getTime() >= soon.getTime());
 });
 
 Deno.test("Worker keeps no record of a task that ignores its result", async () => {
   let runs = 0;
   const silent = defineTask({ name: "silent", input: z.object({}), ignoreResult: true });
-  await using home = await house([handle(silent, () => ++runs), addHandler]);
-  const id = await home.submit("silent", {});
+  await using fixture = await startWorkerFixture([handle(silent, () => ++runs), addHandler]);
+  const id = await fixture.submit("silent", {});
   await eventually("a run", () => runs === 1);
-  const ignored = await home.submit("add", { x: 1, y: 1 }, { ignoreResult: true });
-  await home.final(await home.submit("add", { x: 1, y: 1 }));
-  assertEquals(await home.store.find(id), undefined);
-  assertEquals(await home.store.find(ignored), undefined);
+  const ignored = await fixture.submit("add", { x: 1, y: 1 }, { ignoreResult: true });
+  await fixture.final(await fixture.submit("add", { x: 1, y: 1 }));
+  assertEquals(await fixture.store.find(id), undefined);
+  assertEquals(await fixture.store.find(ignored), undefined);
 });
 
 Deno.test("Worker ends inline handlers that await at their hard limit, and warns them at the soft one", async () => {
@@ -356,7 +361,7 @@ Deno.test("Worker ends inline handlers that await at their hard limit, and warns
   const soft = { input: z.object({}), timeLimit: { soft: 0.1 } };
   const obedient = defineTask({ name: "obedient", ...soft });
   const library = defineTask({ name: "library", ...soft });
-  await using home = await house([
+  await using fixture = await startWorkerFixture([
     handle(forever, () => new Promise<never>(() => {})),
     handle(library, (_, { signal }) => delay(60_000, undefined, { signal })),
     handle(
@@ -367,14 +372,14 @@ Deno.test("Worker ends inline handlers that await at their hard limit, and warns
         ),
     ),
   ]);
-  const hard = await home.final(await home.submit("forever", {}));
+  const hard = await fixture.final(await fixture.submit("forever", {}));
   assertEquals([hard.state, hard.exception?.exc_type, hard.exception?.exc_message], [
     "FAILURE",
     "TimeLimitExceeded",
     [0.3],
   ]);
   for (const name of ["obedient", "library"]) {
-    const { state, exception } = await home.final(await home.submit(name, {}));
+    const { state, exception } = await fixture.final(await fixture.submit(name, {}));
     assertEquals([state, exception?.exc_type], ["FAILURE", "SoftTimeLimitExceeded"]);
   }
 });
@@ -383,22 +388,22 @@ Deno.test("Worker lets running handlers finish when it stops, and gives the rest
   const gate = Promise.withResolvers<void>();
   const started: string[] = [];
   const slow = defineTask({ name: "slow", input: z.object({}) });
-  await using home = await house([handle(slow, async (_, { id, attempt }) => {
+  await using fixture = await startWorkerFixture([handle(slow, async (_, { id, attempt }) => {
     started.push(id);
     await gate.promise;
     return attempt;
   })], { concurrency: "2" });
   const ids = [];
-  for (let i = 0; i < 6; i++) ids.push(await home.submit("slow", {}));
+  for (let i = 0; i < 6; i++) ids.push(await fixture.submit("slow", {}));
   await eventually("two runs", () => started.length === 2);
-  const stopped = home.worker.stop();
+  const stopped = fixture.worker.stop();
   gate.resolve();
   await stopped;
   assertEquals(started.length, 2);
-  for (const id of started) assertEquals((await home.store.find(id))?.state, "SUCCESS");
+  for (const id of started) assertEquals((await fixture.store.find(id))?.state, "SUCCESS");
 
   const back: unknown[] = [];
-  await home.broker.consume(
+  await fixture.broker.consume(
     "celeriac.default",
     ({ message }) => void back.push(message.headers.retries),
     { prefetch: 10 },
@@ -410,28 +415,28 @@ Deno.test("Worker lets running handlers finish when it stops, and gives the rest
 Deno.test("Worker.hurry() abandons what still runs: its delivery goes back, its record is not final", async () => {
   let reason: unknown;
   const stuck = defineTask({ name: "stuck", input: z.object({}) });
-  await using home = await house([handle(stuck, (_, { signal }) => {
+  await using fixture = await startWorkerFixture([handle(stuck, (_, { signal }) => {
     signal.addEventListener("abort", () => reason = signal.reason);
     return new Promise<never>(() => {});
   })]);
-  const id = await home.submit("stuck", {});
-  await eventually("STARTED", async () => (await home.store.find(id))?.state === "STARTED");
-  const stopped = home.worker.stop();
-  home.worker.hurry();
+  const id = await fixture.submit("stuck", {});
+  await eventually("STARTED", async () => (await fixture.store.find(id))?.state === "STARTED");
+  const stopped = fixture.worker.stop();
+  fixture.worker.hurry();
   await stopped;
   assertEquals((reason as Error).name, "Stopping");
-  assertEquals((await home.store.find(id))?.state, "STARTED");
+  assertEquals((await fixture.store.find(id))?.state, "STARTED");
   let back = 0;
-  await home.broker.consume("celeriac.default", () => void back++, { prefetch: 10 });
+  await fixture.broker.consume("celeriac.default", () => void back++, { prefetch: 10 });
   await eventually("the delivery", () => back === 1);
 });
 
 Deno.test("Worker replies to whoever asked, also for a copy of a finished task", async () => {
-  await using home = await house([addHandler]);
+  await using fixture = await startWorkerFixture([addHandler]);
   const ask = async () => {
     const answer = Promise.withResolvers<unknown>();
     const signal = AbortSignal.timeout(60_000);
-    await home.broker.publish({
+    await fixture.broker.publish({
       ...byHand({ headers: { task: "add", id: "asked" }, body: "[[4, 5], {}, {}]" }),
       properties: {
         contentType: "application/json",
@@ -448,13 +453,13 @@ Deno.test("Worker replies to whoever asked, also for a copy of a finished task",
 });
 
 Deno.test("Worker names the schedule that sent a task in Django's table", async () => {
-  await using home = await house([addHandler], { results: "django" });
+  await using fixture = await startWorkerFixture([addHandler], { results: "django" });
   const headers = { task: "add", id: "tick", periodic_task_name: "nightly" };
-  await home.broker.publish(byHand({ headers, body: "[[2, 3], {}, {}]" }));
-  assertEquals((await home.final("tick")).state, "SUCCESS");
+  await fixture.broker.publish(byHand({ headers, body: "[[2, 3], {}, {}]" }));
+  assertEquals((await fixture.final("tick")).state, "SUCCESS");
   const row =
     "select periodic_task_name as name from django_celery_results_taskresult where task_id = $1";
-  assertEquals(await home.database.query(row, ["tick"]), [{ name: "nightly" }]);
+  assertEquals(await fixture.database.query(row, ["tick"]), [{ name: "nightly" }]);
 });
 
 Deno.test("Worker awaits a query that a handler returns, and fails what JSON would lose", async () => {
@@ -469,9 +474,9 @@ Deno.test("Worker awaits a query that a handler returns, and fails what JSON wou
     map: { tags: new Map([["a", 1]]) },
   };
   const give = defineTask({ name: "give", input: z.object({ what: z.string() }) });
-  await using home = await house([handle(give, ({ what }) => results[what])]);
+  await using fixture = await startWorkerFixture([handle(give, ({ what }) => results[what])]);
   const outcome = async (what: string) => {
-    const { result, exception } = await home.final(await home.submit("give", { what }));
+    const { result, exception } = await fixture.final(await fixture.submit("give", { what }));
     return result ?? exception?.exc_message[0];
   };
   assertEquals(await outcome("query"), '[{"id":1}]');

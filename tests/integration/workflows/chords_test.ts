@@ -12,7 +12,7 @@ import { freshDatabase } from "../../support/servers.ts";
 
 const tuple = (id: string): ResultTuple => [[id, null], null];
 
-async function ground() {
+async function createFixture() {
   const stack = new AsyncDisposableStack();
   const fresh = stack.use(await freshDatabase());
   const database = stack.use(new PostgresDatabase({ url: fresh.url, name: "test" }));
@@ -29,8 +29,8 @@ const stores: Record<string, (database: PostgresDatabase) => ChordStore> = {
 
 for (const [name, make] of Object.entries(stores)) {
   Deno.test(`${name} counts each member once, and says when all have come until the body is sent`, async () => {
-    await using home = await ground();
-    const chords = make(home.database);
+    await using fixture = await createFixture();
+    const chords = make(fixture.database);
     const id = v7();
     const members = [tuple("a"), tuple("b"), tuple("c")];
     await chords.open([{ id, members }]);
@@ -52,8 +52,8 @@ for (const [name, make] of Object.entries(stores)) {
   });
 
   Deno.test(`${name} completes a chord once when many members end at once`, async () => {
-    await using home = await ground();
-    const chords = make(home.database);
+    await using fixture = await createFixture();
+    const chords = make(fixture.database);
     const id = v7();
     const ids = Array.from({ length: 40 }, (_, index) => `m${index}`);
     await chords.open([{ id, members: ids.map(tuple) }]);
@@ -64,8 +64,8 @@ for (const [name, make] of Object.entries(stores)) {
 }
 
 Deno.test("DjangoChords counts down the row that Python made, and leaves it to Python to finish", async () => {
-  await using home = await ground();
-  const { database } = home;
+  await using fixture = await createFixture();
+  const { database } = fixture;
   const chords = new DjangoChords({ database, patienceMs: 0 });
   const row = `insert into django_celery_results_chordcounter (group_id, sub_tasks, count)
     values ($1, '[[["ours", null], null], [["theirs", null], null]]', 2)`;
@@ -79,8 +79,8 @@ Deno.test("DjangoChords counts down the row that Python made, and leaves it to P
 });
 
 Deno.test("DjangoChords waits for a counter whose transaction is still open", async () => {
-  await using home = await ground();
-  const { database } = home;
+  await using fixture = await createFixture();
+  const { database } = fixture;
   const chords = new DjangoChords({ database, patienceMs: 60_000 });
   const counting = chords.count("g", "ours");
   const row = `insert into django_celery_results_chordcounter (group_id, sub_tasks, count)
@@ -93,8 +93,8 @@ Deno.test("DjangoChords waits for a counter whose transaction is still open", as
 });
 
 Deno.test("Maintenance forgets chords and workflows that are over, and keeps those that wait", async () => {
-  await using home = await ground();
-  const { database } = home;
+  await using fixture = await createFixture();
+  const { database } = fixture;
   const chords = new NativeChords({ database });
   for (const id of ["over", "waiting"]) await chords.open([{ id, members: [tuple("a")] }]);
   await chords.count("over", "a");

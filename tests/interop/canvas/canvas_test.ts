@@ -84,29 +84,29 @@ const expected: Record<string, unknown> = {
 for (const name of await stacksHere()) {
   Deno.test(`canvas: Celery (${name}) and our worker work every shape together`, async (t) => {
     const stack = await celeryStack(name);
-    await using ground = new AsyncDisposableStack();
-    const vhost = ground.use(await freshVhost({ defaultQueueType: "classic" }));
-    const fresh = ground.use(await freshDatabase());
+    await using fixture = new AsyncDisposableStack();
+    const vhost = fixture.use(await freshVhost({ defaultQueueType: "classic" }));
+    const fresh = fixture.use(await freshDatabase());
     const script = (file: string) => new URL(file, import.meta.url);
     const env = { DATABASE: fresh.url };
     await stack.run(script("proj.py"), ["migrate"], { url: vhost.url, env, timeoutMs: 120_000 });
 
-    const database = ground.use(new PostgresDatabase({ url: fresh.url, name: "test" }));
+    const database = fixture.use(new PostgresDatabase({ url: fresh.url, name: "test" }));
     await database.start();
     await migrate(database);
-    const broker = ground.use(new AmqpBroker({ url: vhost.url, name: "test" }));
+    const broker = fixture.use(new AmqpBroker({ url: vhost.url, name: "test" }));
     await broker.start();
     await broker.connected();
     const registry = new Registry(handlers.map(({ contract }) => contract));
     await broker.declare(declarationFor("dev", registry.queues));
-    const relay = ground.use(relayOf({ database, broker, results: "django" }));
+    const relay = fixture.use(relayOf({ database, broker, results: "django" }));
     await relay.start();
     const modules = {
       contracts: import.meta.resolve("../../app/contracts.ts"),
       handlers: import.meta.resolve("../../app/handlers.ts"),
     };
     const config = loadConfig("worker", { flags: { results: "django" }, env: () => undefined });
-    const worker = ground.use(
+    const worker = fixture.use(
       new WorkerProcess({
         config,
         registry,

@@ -36,19 +36,19 @@ for (const name of await stacksHere()) {
   Deno.test(`Celery (${name}) inspects and steers workers of ours`, async (t) => {
     await using stack = new AsyncDisposableStack();
     const celery = await celeryStack(name);
-    const ground = stack.use(unprovisioned(["celeriac.default", "celeriac.more"]));
+    const fixture = stack.use(unprovisioned(["celeriac.default", "celeriac.more"]));
     // Celery before 5.5 consumes classic queues only.
-    const options = { ...ground.options, defaultQueueType: "classic" } as const;
-    await applyDefinitions(ground.management, await renderDefinitions(options));
+    const options = { ...fixture.options, defaultQueueType: "classic" } as const;
+    await applyDefinitions(fixture.management, await renderDefinitions(options));
     const fresh = stack.use(await freshDatabase());
     await migrate(fresh.url);
     const database = stack.use(new PostgresDatabase({ url: fresh.url, max: 1 }));
     await database.start();
-    const shell = stack.use(await CeleryShell.start(celery, ground.url("python")));
-    const dumped = stack.use(await dump(celery, ground.url("flower")));
+    const shell = stack.use(await CeleryShell.start(celery, fixture.url("python")));
+    const dumped = stack.use(await dump(celery, fixture.url("flower")));
     const env = {
       ...testApp,
-      AMQP_URL: ground.url("worker"),
+      AMQP_URL: fixture.url("worker"),
       DATABASE_URL: fresh.url,
       CELERIAC_NODE: NODE,
       CELERIAC_QUEUES: "celeriac.default",
@@ -76,8 +76,8 @@ for (const name of await stacksHere()) {
       }, WITHIN);
 
     await t.step("our control queue goes with our connection (T10)", async () => {
-      const vhost = encodeURIComponent(ground.vhost);
-      const queues = await management(ground.managementUrl, "GET", `/api/queues/${vhost}`) as {
+      const vhost = encodeURIComponent(fixture.vhost);
+      const queues = await management(fixture.managementUrl, "GET", `/api/queues/${vhost}`) as {
         name: string;
         exclusive: boolean;
         durable: boolean;
@@ -96,10 +96,10 @@ for (const name of await stacksHere()) {
       const [queue] = await inspect("active_queues") as { name: string }[];
       assertEquals(queue?.name, "celeriac.default");
       const stats = await inspect("stats") as { pid: number; broker: { virtual_host: string } };
-      assertEquals([stats.pid, stats.broker.virtual_host], [worker.pid, ground.vhost]);
+      assertEquals([stats.pid, stats.broker.virtual_host], [worker.pid, fixture.vhost]);
       const conf = await inspect("conf") as Record<string, unknown>;
       assertEquals([conf["worker_concurrency"], conf["node"]], [4, NODE]);
-      const secrets = [ground.url("worker"), fresh.url].map((url) => new URL(url).password);
+      const secrets = [fixture.url("worker"), fresh.url].map((url) => new URL(url).password);
       const told = JSON.stringify([stats, conf]);
       for (const secret of secrets.filter(Boolean)) assert(!told.includes(secret));
       assertMatch(JSON.stringify(await inspect("report")), /celeriac:/);
@@ -250,7 +250,7 @@ for (const name of await stacksHere()) {
 
     await t.step("a Python worker that starts beside ours finds it (mingle)", async () => {
       const flags = ["-n", "celery@beside", "-Q", "celery", "-P", "solo"];
-      await using beside = await celery.worker(app, { url: ground.url("python"), flags });
+      await using beside = await celery.worker(app, { url: fixture.url("python"), flags });
       assertMatch(beside.output, /sync with \d+ nodes/);
       assertMatch(beside.output, /sync complete/);
       assert(!/Traceback|ERROR\//.test(beside.output), beside.output);
@@ -278,7 +278,7 @@ for (const name of await stacksHere()) {
       const flags = ["-n", NODE, "-Q", "celery", "-P", "solo"];
       const cwd = fileURLToPath(new URL(".", app));
       const args = ["-A", "app", "worker", "-l", "INFO", ...flags];
-      await using twin = celery.start(args, { cwd, env: { BROKER: ground.url("python") } });
+      await using twin = celery.start(args, { cwd, env: { BROKER: fixture.url("python") } });
       await twin.exit();
       assertMatch(twin.output, /RESOURCE_LOCKED|ResourceLocked/);
       assertEquals(await inspect("ping"), { ok: "pong" });
@@ -287,7 +287,7 @@ for (const name of await stacksHere()) {
     await t.step("our own command line asks the same", async () => {
       const cli = async (...args: string[]) => {
         const cwd = fileURLToPath(new URL("../../../", import.meta.url));
-        const own = { AMQP_URL: ground.url("api"), NO_COLOR: "1" };
+        const own = { AMQP_URL: fixture.url("api"), NO_COLOR: "1" };
         await using process = Process.start(
           Deno.execPath(),
           ["run", "-A", "cli.ts", ...args, `--node=${NODE}`, "--timeout=30"],

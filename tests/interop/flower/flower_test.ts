@@ -32,9 +32,9 @@ function watch(page: Page): string[] {
 Deno.test("Flower (c57) shows workers and tasks of ours, and its buttons work", async (t) => {
   await using stack = new AsyncDisposableStack();
   const celery = await celeryStack("c57");
-  const ground = stack.use(unprovisioned(["celeriac.default"]));
-  const options = { ...ground.options, defaultQueueType: "classic" } as const;
-  await applyDefinitions(ground.management, await renderDefinitions(options));
+  const fixture = stack.use(unprovisioned(["celeriac.default"]));
+  const options = { ...fixture.options, defaultQueueType: "classic" } as const;
+  await applyDefinitions(fixture.management, await renderDefinitions(options));
   const database = stack.use(await freshDatabase());
   await migrate(database.url);
 
@@ -43,12 +43,12 @@ Deno.test("Flower (c57) shows workers and tasks of ours, and its buttons work", 
   const flower = stack.use(Process.start(celery.python, [
     ...["-m", "celery", "-A", "app", "flower"],
     ...["--address=127.0.0.1", `--port=${port}`, "--inspect_timeout=3000"],
-    `--broker_api=${ground.managementUrlOf("flower")}/api/`,
+    `--broker_api=${fixture.managementUrlOf("flower")}/api/`,
   ], {
     cwd: fileURLToPath(new URL("../control/", import.meta.url)),
     env: {
       ...PYTHON_ENVIRONMENT,
-      BROKER: ground.url("flower"),
+      BROKER: fixture.url("flower"),
       FLOWER_UNAUTHENTICATED_API: "true",
     },
     ownGroup: true,
@@ -63,14 +63,14 @@ Deno.test("Flower (c57) shows workers and tasks of ours, and its buttons work", 
     await startWorker({
       env: {
         ...testApp,
-        AMQP_URL: ground.url("worker"),
+        AMQP_URL: fixture.url("worker"),
         DATABASE_URL: database.url,
         CELERIAC_NODE: NODE,
         CELERIAC_PROCESSES: "1",
       },
     }),
   );
-  const shell = stack.use(await CeleryShell.start(celery, ground.url("python")));
+  const shell = stack.use(await CeleryShell.start(celery, fixture.url("python")));
   const stateOf = async (id: string) => {
     const { status, text } = await get(`/api/task/info/${id}`);
     return status === 200 ? JSON.parse(text).state as string : undefined;

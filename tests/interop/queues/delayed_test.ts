@@ -30,9 +30,9 @@ interface Row {
 Deno.test("what Celery (c57) delays inside the broker reaches our worker when it is due (T12)", async (t) => {
   await using parts = new AsyncDisposableStack();
   const stack = await celeryStack("c57");
-  const ground = parts.use(unprovisioned(["celeriac.default"]));
-  const options = { ...ground.options, delayLevels: "quorum" } as const;
-  await applyDefinitions(ground.management, await renderDefinitions(options));
+  const fixture = parts.use(unprovisioned(["celeriac.default"]));
+  const options = { ...fixture.options, delayLevels: "quorum" } as const;
+  await applyDefinitions(fixture.management, await renderDefinitions(options));
   const fresh = parts.use(await freshDatabase());
   await migrate(fresh.url);
   const database = parts.use(new PostgresDatabase({ url: fresh.url, max: 1 }));
@@ -40,29 +40,29 @@ Deno.test("what Celery (c57) delays inside the broker reaches our worker when it
   const row = async (id: string) => (await database.query<Row>(selectTask, [id]))[0];
   const script = (name: string) => new URL(name, import.meta.url);
   const env = { ...testApp, DATABASE_URL: fresh.url, CELERIAC_NODE: NODE, CELERIAC_PROCESSES: "1" };
-  parts.use(await startWorker({ env: { ...env, AMQP_URL: ground.url("worker") } }));
-  parts.use((await startApi({ env: { ...env, AMQP_URL: ground.url("api") } })).api); // it relays
+  parts.use(await startWorker({ env: { ...env, AMQP_URL: fixture.url("worker") } }));
+  parts.use((await startApi({ env: { ...env, AMQP_URL: fixture.url("api") } })).api); // it relays
   const python = parts.use(
     await stack.worker(script("quorum_app.py"), {
-      url: ground.url("python"),
+      url: fixture.url("python"),
       env: { RESULTS: "rpc://" },
     }),
   );
-  const broker = parts.use(new AmqpBroker({ url: ground.url("api"), name: "delayed test" }));
+  const broker = parts.use(new AmqpBroker({ url: fixture.url("api"), name: "delayed test" }));
   await broker.start();
   await broker.connected();
 
   await t.step("Celery's worker finds the levels as it would make them", async () => {
-    const vhost = encodeURIComponent(ground.vhost);
+    const vhost = encodeURIComponent(fixture.vhost);
     const path = `/api/bindings/${vhost}/e/celery_delayed_delivery/e/celery`;
     await eventually("it has bound its own exchange", async () => {
-      const bindings = await management(ground.managementUrl, "GET", path) as unknown[];
+      const bindings = await management(fixture.managementUrl, "GET", path) as unknown[];
       return bindings.length > 0;
     });
     assert(!/Failed to|PRECONDITION_FAILED|not be available|Traceback/.test(python.output));
   });
 
-  const said = await stack.run(script("delayed_send.py"), [], { url: ground.url("django") });
+  const said = await stack.run(script("delayed_send.py"), [], { url: fixture.url("django") });
   const sent: Record<string, { id: string; due: number }> = JSON.parse(said);
   const reached = (name: string, state: string) =>
     eventually(`'${name}' to be ${state}`, async () => {

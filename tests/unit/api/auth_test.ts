@@ -1,23 +1,23 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { ground } from "./ground.ts";
+import { createFixture } from "./fixture.ts";
 
 const TOKEN = "correct horse battery staple";
 const basic = (password: string) =>
   `Basic ${new TextEncoder().encode(`me:${password}`).toBase64()}`;
 
 Deno.test("without a token the API is open", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   for (const path of ["/docs", "/openapi.json", "/metrics", "/v1/tasks"]) {
-    const answer = await home.app.request(path);
+    const answer = await fixture.app.request(path);
     assertEquals(answer.status, 200, path);
     await answer.body?.cancel();
   }
 });
 
 Deno.test("with a token everything but the probes wants it", async () => {
-  await using home = await ground({ token: TOKEN.replaceAll(" ", "-") });
+  await using fixture = await createFixture({ token: TOKEN.replaceAll(" ", "-") });
   for (const path of ["/livez", "/readyz"]) {
-    const answer = await home.app.request(path);
+    const answer = await fixture.app.request(path);
     assertEquals(answer.status, 200, path);
     await answer.body?.cancel();
   }
@@ -32,7 +32,7 @@ Deno.test("with a token everything but the probes wants it", async () => {
       "/nothing",
     ]
   ) {
-    const answer = await home.app.request(path);
+    const answer = await fixture.app.request(path);
     assertEquals(
       [answer.status, (await answer.json()).type],
       [401, "/problems/unauthorized"],
@@ -40,14 +40,14 @@ Deno.test("with a token everything but the probes wants it", async () => {
     );
     assertStringIncludes(answer.headers.get("www-authenticate")!, "Bearer");
   }
-  const posted = await home.post("/v1/tasks/ping", {});
+  const posted = await fixture.post("/v1/tasks/ping", {});
   assertEquals(posted.status, 401);
   await posted.body?.cancel();
-  assertEquals(await home.published(), []);
+  assertEquals(await fixture.published(), []);
 });
 
 Deno.test("the token is shown as a bearer token", async () => {
-  await using home = await ground({ token: "right-token-of-old" });
+  await using fixture = await createFixture({ token: "right-token-of-old" });
   const cases: [string, number][] = [
     ["Bearer right-token-of-old", 202],
     ["bearer right-token-of-old", 202],
@@ -57,15 +57,15 @@ Deno.test("the token is shown as a bearer token", async () => {
     ["right-token-of-old", 401],
   ];
   for (const [authorization, status] of cases) {
-    const answer = await home.post("/v1/tasks/ping", {}, { authorization });
+    const answer = await fixture.post("/v1/tasks/ping", {}, { authorization });
     assertEquals(answer.status, status, authorization);
     await answer.body?.cancel();
   }
 });
 
 Deno.test("a browser may read, and only read, with the token as its password", async () => {
-  await using home = await ground({ token: "right-token-of-old" });
-  const refused = await home.app.request("/docs");
+  await using fixture = await createFixture({ token: "right-token-of-old" });
+  const refused = await fixture.app.request("/docs");
   assertStringIncludes(refused.headers.get("www-authenticate")!, "Basic realm=");
   await refused.body?.cancel();
   const cases: [string, string, number][] = [
@@ -76,7 +76,7 @@ Deno.test("a browser may read, and only read, with the token as its password", a
   ];
   for (const [method, authorization, status] of cases) {
     const path = method === "GET" ? "/docs" : "/v1/tasks/ping";
-    const answer = await home.app.request(path, { method, headers: { authorization } });
+    const answer = await fixture.app.request(path, { method, headers: { authorization } });
     assertEquals(answer.status, status, `${method} ${authorization}`);
     await answer.body?.cancel();
   }

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { type Ground, ground } from "./ground.ts";
+import { createFixture, type Fixture } from "./fixture.ts";
 
 /** A request that must come to nothing. */
 interface Case {
@@ -310,23 +310,23 @@ const CASES: Record<string, Case> = {
 };
 
 async function send(
-  home: Ground,
+  fixture: Fixture,
   { path = "/v1/tasks/add", body, headers }: Case,
 ): Promise<Response> {
-  if (!(body instanceof Uint8Array)) return await home.post(path, body, headers);
+  if (!(body instanceof Uint8Array)) return await fixture.post(path, body, headers);
   const sent = {
     method: "POST",
     body: body as BodyInit,
     headers: { "content-type": "application/json" },
   };
-  return await home.app.request(path, sent);
+  return await fixture.app.request(path, sent);
 }
 
 Deno.test("the API answers bad input with a problem and publishes nothing", async (t) => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   for (const [name, wrong] of Object.entries(CASES)) {
     await t.step(name, async () => {
-      const answer = await send(home, wrong);
+      const answer = await send(fixture, wrong);
       const problem = await answer.json();
       assertEquals(answer.status, wrong.status, JSON.stringify(problem));
       assertEquals(answer.headers.get("content-type"), "application/problem+json");
@@ -341,13 +341,13 @@ Deno.test("the API answers bad input with a problem and publishes nothing", asyn
     });
   }
   for (const queue of ["celeriac.default", "celeriac.text", "celery"]) {
-    assertEquals(await home.published(queue), []);
+    assertEquals(await fixture.published(queue), []);
   }
-  assertEquals([home.outbox, home.records.records.size], [[], 0]);
+  assertEquals([fixture.outbox, fixture.records.records.size], [[], 0]);
 });
 
 Deno.test("the API refuses a body that grows past the limit while it is read", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   let cancelled = false;
   const endless = new ReadableStream({
     pull: (controller) => controller.enqueue(new Uint8Array(100).fill(32)),
@@ -355,7 +355,7 @@ Deno.test("the API refuses a body that grows past the limit while it is read", a
       cancelled = true;
     },
   });
-  const answer = await home.app.request("/v1/tasks/text.shout", {
+  const answer = await fixture.app.request("/v1/tasks/text.shout", {
     method: "POST",
     body: endless,
     headers: { "content-type": "application/json" },
@@ -365,7 +365,7 @@ Deno.test("the API refuses a body that grows past the limit while it is read", a
 });
 
 Deno.test("the API takes nothing of a caller who hangs up while sending", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   for (const headers of [{}, { "content-length": "1000" }]) {
     let chunks = 0;
     const broken = new ReadableStream({
@@ -374,19 +374,19 @@ Deno.test("the API takes nothing of a caller who hangs up while sending", async 
         else controller.enqueue(new TextEncoder().encode('{"args":[1,2]}'));
       },
     });
-    const answer = await home.app.request("/v1/tasks/add", {
+    const answer = await fixture.app.request("/v1/tasks/add", {
       method: "POST",
       body: broken,
       headers: { "content-type": "application/json", ...headers },
     });
     assertEquals([answer.status, (await answer.json()).type], [400, "/problems/incomplete-body"]);
   }
-  assertEquals(await home.published(), []);
+  assertEquals(await fixture.published(), []);
 });
 
 Deno.test("the API names every field that is wrong, and what is allowed", async () => {
-  await using home = await ground();
-  const answer = await home.post("/v1/tasks/add", {
+  await using fixture = await createFixture();
+  const answer = await fixture.post("/v1/tasks/add", {
     options: { queu: "a", priority: 300, countdown: -1 },
   });
   const { errors } = await answer.json();
@@ -397,8 +397,8 @@ Deno.test("the API names every field that is wrong, and what is allowed", async 
 });
 
 Deno.test("the API answers an unknown route and a wrong method with problems", async () => {
-  await using home = await ground();
-  const missing = await home.app.request("/v2/tasks");
+  await using fixture = await createFixture();
+  const missing = await fixture.app.request("/v2/tasks");
   assertEquals([missing.status, (await missing.json()).type], [404, "/problems/unknown-route"]);
   const cases: [string, string, string][] = [
     ["PUT", "/v1/tasks/add", "DELETE, GET, HEAD, POST"],
@@ -407,7 +407,7 @@ Deno.test("the API answers an unknown route and a wrong method with problems", a
     ["POST", "/openapi.json", "GET, HEAD"],
   ];
   for (const [method, path, allow] of cases) {
-    const answer = await home.app.request(path, { method });
+    const answer = await fixture.app.request(path, { method });
     assertEquals([answer.status, answer.headers.get("allow")], [405, allow], path);
     assertEquals((await answer.json()).type, "/problems/method-not-allowed");
   }
@@ -439,12 +439,12 @@ Deno.test("a problem stays small however much is wrong", async (t) => {
     ["a long queue", "/v1/tasks/ping", { options: { queue: long } }, 3000],
     ["lines of a batch", "/v1/tasks:batch", lines.join(""), 700_000],
   ];
-  await using home = await ground({ batchLimit: 1000 });
+  await using fixture = await createFixture({ batchLimit: 1000 });
   for (const [what, path, body, limit] of cases) {
     await t.step(what, async () => {
       const batch = path.endsWith(":batch");
       const type = batch ? "application/x-ndjson" : "application/json";
-      const answer = await home.post(path, body, { "content-type": type });
+      const answer = await fixture.post(path, body, { "content-type": type });
       const text = await answer.text();
       assertEquals(answer.status, batch ? 200 : 422, text.slice(0, 300));
       assert(text.length < limit, `${text.length} characters: ${text.slice(0, 300)}`);

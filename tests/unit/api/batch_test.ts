@@ -1,17 +1,17 @@
 import { assert, assertEquals } from "@std/assert";
 import { Unavailable } from "../../../shared/errors.ts";
-import { type Ground, ground } from "./ground.ts";
+import { createFixture, type Fixture } from "./fixture.ts";
 
 const NDJSON = { "content-type": "application/x-ndjson" };
 const add = (x: number) => ({ name: "add", args: [x, 1] });
 
-async function ids(home: Ground): Promise<unknown[]> {
-  return (await home.published()).map(({ headers }) => headers["id"]);
+async function ids(fixture: Fixture): Promise<unknown[]> {
+  return (await fixture.published()).map(({ headers }) => headers["id"]);
 }
 
 Deno.test("POST /v1/tasks:batch answers an array in order", async () => {
-  await using home = await ground();
-  const answer = await home.post("/v1/tasks:batch", [add(1), add(2), { name: "ping" }]);
+  await using fixture = await createFixture();
+  const answer = await fixture.post("/v1/tasks:batch", [add(1), add(2), { name: "ping" }]);
   const lines = await answer.json();
   assertEquals([answer.status, answer.headers.get("content-type")], [200, "application/json"]);
   assertEquals(
@@ -20,12 +20,12 @@ Deno.test("POST /v1/tasks:batch answers an array in order", async () => {
     ) => [line, status, state, name]),
     [[1, 202, "PENDING", "add"], [2, 202, "PENDING", "add"], [3, 202, "PENDING", "ping"]],
   );
-  const published = await ids(home);
+  const published = await ids(fixture);
   assertEquals(published.sort(), lines.map(({ id }: { id: string }) => id).sort());
 });
 
 Deno.test("POST /v1/tasks:batch answers NDJSON line by line, wrong lines with problems", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   const lines = [
     JSON.stringify(add(1)),
     "{not json",
@@ -35,7 +35,7 @@ Deno.test("POST /v1/tasks:batch answers NDJSON line by line, wrong lines with pr
     JSON.stringify({ name: "text.shout", args: ["a".repeat(300)] }),
     JSON.stringify(add(7)),
   ];
-  const answer = await home.post("/v1/tasks:batch", lines.join("\n") + "\n", NDJSON);
+  const answer = await fixture.post("/v1/tasks:batch", lines.join("\n") + "\n", NDJSON);
   assertEquals([answer.status, answer.headers.get("content-type")], [200, "application/x-ndjson"]);
   const answers = (await answer.text()).trimEnd().split("\n").map((line) => JSON.parse(line));
   assertEquals(
@@ -50,11 +50,11 @@ Deno.test("POST /v1/tasks:batch answers NDJSON line by line, wrong lines with pr
     ],
   );
   assertEquals(answers[2].errors[0].field, "args.1");
-  assertEquals((await ids(home)).sort(), [answers[0].id, answers[5].id].sort());
+  assertEquals((await ids(fixture)).sort(), [answers[0].id, answers[5].id].sort());
 });
 
 Deno.test("POST /v1/tasks:batch does nothing for a batch that is wrong as a whole", async (t) => {
-  await using home = await ground({ batchLimit: 2 });
+  await using fixture = await createFixture({ batchLimit: 2 });
   const good = JSON.stringify(add(1));
   const cases: [string, string, Record<string, string>, number, string][] = [
     ["a broken array", `[${good}, {`, {}, 400, "invalid-json"],
@@ -80,19 +80,19 @@ Deno.test("POST /v1/tasks:batch does nothing for a batch that is wrong as a whol
   ];
   for (const [name, body, headers, status, kind] of cases) {
     await t.step(name, async () => {
-      const answer = await home.post("/v1/tasks:batch", body, headers);
+      const answer = await fixture.post("/v1/tasks:batch", body, headers);
       assertEquals([answer.status, (await answer.json()).type], [status, `/problems/${kind}`]);
     });
   }
-  assertEquals(await ids(home), []);
+  assertEquals(await ids(fixture), []);
 });
 
 Deno.test("POST /v1/tasks:batch takes exactly as many lines as it may", async () => {
-  await using home = await ground({ batchLimit: 2 });
+  await using fixture = await createFixture({ batchLimit: 2 });
   const body = `${JSON.stringify(add(1))}\n${JSON.stringify(add(2))}\n`;
-  const answer = await home.post("/v1/tasks:batch", body, NDJSON);
+  const answer = await fixture.post("/v1/tasks:batch", body, NDJSON);
   assertEquals((await answer.text()).trimEnd().split("\n").length, 2);
-  assertEquals((await ids(home)).length, 2);
+  assertEquals((await ids(fixture)).length, 2);
 });
 
 Deno.test("POST /v1/tasks:batch publishes at most 500 at once, and each line fails alone", async () => {
@@ -115,8 +115,11 @@ Deno.test("POST /v1/tasks:batch publishes at most 500 at once, and each line fai
       };
     },
   };
-  await using home = await ground({ batchLimit: 10_000 }, { publisher });
-  const answer = await home.post("/v1/tasks:batch", Array.from({ length: 2000 }, (_, x) => add(x)));
+  await using fixture = await createFixture({ batchLimit: 10_000 }, { publisher });
+  const answer = await fixture.post(
+    "/v1/tasks:batch",
+    Array.from({ length: 2000 }, (_, x) => add(x)),
+  );
   const lines = await answer.json();
   assertEquals(lines.length, 2000);
   assert(most > 100 && most <= 500, `${most} at once`);

@@ -8,7 +8,7 @@ import { encodeEvents } from "../../../shared/celery/event.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import { SYSTEM_CLOCK } from "../../../shared/runtime/clock.ts";
 import type { TaskEvent } from "../../../shared/telemetry/events.ts";
-import { type Ground, ground, MemoryRecords } from "./ground.ts";
+import { createFixture, type Fixture, MemoryRecords } from "./fixture.ts";
 
 interface Sent {
   readonly event?: string;
@@ -33,70 +33,82 @@ async function* messages(answer: Response): AsyncGenerator<Sent> {
   }
 }
 
-async function announce(home: Ground, ...events: TaskEvent[]): Promise<void> {
+async function announce(fixture: Fixture, ...events: TaskEvent[]): Promise<void> {
   const node = { hostname: "celeriac@test", pid: 1, clock: () => 1 };
   const timed = events.map((event) => ({ event, timestamp: 1 }));
-  await home.broker.publish(encodeEvents(timed, node), { mandatory: false });
+  await fixture.broker.publish(encodeEvents(timed, node), { mandatory: false });
 }
 
 Deno.test("GET /v1/tasks/{id}/events tells the present state, each change, and ends with the task", async () => {
-  await using home = await ground();
-  home.records.put({ id: "a", name: "add", state: "PENDING" });
-  const answer = await home.app.request("/v1/tasks/a/events");
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "a", name: "add", state: "PENDING" });
+  const answer = await fixture.app.request("/v1/tasks/a/events");
   assertMatch(answer.headers.get("content-type")!, /^text\/event-stream/);
   const stream = messages(answer);
   const next = async () => (await stream.next()).value;
 
   const first = await next();
   assertEquals([first?.event, first?.data?.state], ["state", "PENDING"]);
-  home.records.put({ id: "a", name: "add", state: "STARTED", startedAt: new Date() });
-  await announce(home, { type: "task-started", id: "a", name: "add" });
+  fixture.records.put({ id: "a", name: "add", state: "STARTED", startedAt: new Date() });
+  await announce(fixture, { type: "task-started", id: "a", name: "add" });
   assertEquals((await next())?.data?.state, "STARTED");
-  await announce(home, { type: "task-progress", id: "a", name: "add", progress: { done: 1 } });
+  await announce(fixture, { type: "task-progress", id: "a", name: "add", progress: { done: 1 } });
   const progress = await next();
   assertEquals([progress?.event, progress?.data], ["progress", { id: "a", progress: { done: 1 } }]);
-  home.records.put({ id: "a", name: "add", state: "SUCCESS", result: "3" });
-  await announce(home, { type: "task-succeeded", id: "a", name: "add", result: "3", runtime: 1 });
+  fixture.records.put({ id: "a", name: "add", state: "SUCCESS", result: "3" });
+  await announce(fixture, {
+    type: "task-succeeded",
+    id: "a",
+    name: "add",
+    result: "3",
+    runtime: 1,
+  });
   const last = await next();
   assertEquals([last?.data?.state, last?.data?.result, last?.id], ["SUCCESS", 3, "end"]);
   assertEquals((await stream.next()).done, true);
 });
 
 Deno.test("GET /v1/tasks/{id}/events notices changes and progress without events", async () => {
-  await using home = await ground();
-  home.records.put({ id: "a", state: "PROGRESS", result: '{"done":1}' });
-  const stream = messages(await home.app.request("/v1/tasks/a/events"));
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "a", state: "PROGRESS", result: '{"done":1}' });
+  const stream = messages(await fixture.app.request("/v1/tasks/a/events"));
   assertEquals((await stream.next()).value?.data?.progress, { done: 1 });
-  home.records.put({ id: "a", state: "PROGRESS", result: '{"done":2}' });
+  fixture.records.put({ id: "a", state: "PROGRESS", result: '{"done":2}' });
   const progress = (await stream.next()).value;
   assertEquals([progress?.event, progress?.data?.progress], ["progress", { done: 2 }]);
-  home.records.put({ id: "a", state: "FAILURE" });
+  fixture.records.put({ id: "a", state: "FAILURE" });
   assertEquals((await stream.next()).value?.data?.state, "FAILURE");
 });
 
 Deno.test("GET /v1/tasks/{id}/events tells the same progress once", async () => {
-  await using home = await ground();
-  home.records.put({ id: "a", state: "STARTED" });
-  const stream = messages(await home.app.request("/v1/tasks/a/events"));
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "a", state: "STARTED" });
+  const stream = messages(await fixture.app.request("/v1/tasks/a/events"));
   await stream.next();
   const progress = (done: number) =>
     ({ type: "task-progress", id: "a", name: "add", progress: { done } }) as const;
-  await announce(home, progress(1), progress(1));
+  await announce(fixture, progress(1), progress(1));
   assertEquals((await stream.next()).value?.data?.progress, { done: 1 });
-  home.records.put({ id: "a", state: "PROGRESS", result: '{ "done": 1 }' });
-  await announce(home, { type: "task-started", id: "a", name: "add" });
+  fixture.records.put({ id: "a", state: "PROGRESS", result: '{ "done": 1 }' });
+  await announce(fixture, { type: "task-started", id: "a", name: "add" });
   assertEquals((await stream.next()).value?.data?.state, "PROGRESS");
-  await announce(home, progress(1), progress(2));
+  await announce(fixture, progress(1), progress(2));
   assertEquals((await stream.next()).value?.data?.progress, { done: 2 });
-  home.records.put({ id: "a", state: "SUCCESS", result: "1" });
-  await announce(home, { type: "task-succeeded", id: "a", name: "add", result: "1", runtime: 1 });
+  fixture.records.put({ id: "a", state: "SUCCESS", result: "1" });
+  await announce(fixture, {
+    type: "task-succeeded",
+    id: "a",
+    name: "add",
+    result: "1",
+    runtime: 1,
+  });
   assertEquals((await stream.next()).value?.data?.state, "SUCCESS");
 });
 
 Deno.test("GET /v1/tasks/{id}/events keeps a silent line open with comments, and stops when the caller leaves", async () => {
-  await using home = await ground();
-  home.records.put({ id: "a", state: "STARTED" });
-  const { records: store, hub } = home;
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "a", state: "STARTED" });
+  const { records: store, hub } = fixture;
   const polling = new StatePolling({ store });
   const routes = eventRoutes({ store, hub, polling, clock: SYSTEM_CLOCK, heartbeatMs: 5 });
   const stream = messages(await routes.request("/tasks/a/events"));
@@ -106,41 +118,41 @@ Deno.test("GET /v1/tasks/{id}/events keeps a silent line open with comments, and
 });
 
 Deno.test("GET /v1/tasks/{id}/events tells a browser that comes back after the end not to come again", async () => {
-  await using home = await ground();
-  home.records.put({ id: "a", state: "SUCCESS", result: "1" });
-  const again = await home.app.request("/v1/tasks/a/events", {
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "a", state: "SUCCESS", result: "1" });
+  const again = await fixture.app.request("/v1/tasks/a/events", {
     headers: { "last-event-id": "end" },
   });
   assertEquals([again.status, await again.text()], [204, ""]);
-  const anew = await home.app.request("/v1/tasks/a/events");
+  const anew = await fixture.app.request("/v1/tasks/a/events");
   const sent = await Array.fromAsync(messages(anew));
   assertEquals(sent.map(({ data }) => data?.state), ["SUCCESS"]);
 });
 
 Deno.test("GET /v1/tasks/{id}/events answers 404 for an id without record, unless it is young", async () => {
-  await using home = await ground();
-  const unknown = await home.app.request("/v1/tasks/order-17/events");
+  await using fixture = await createFixture();
+  const unknown = await fixture.app.request("/v1/tasks/order-17/events");
   assertEquals([unknown.status, (await unknown.json()).type], [404, "/problems/no-record"]);
   const id = v7();
-  const stream = messages(await home.app.request(`/v1/tasks/${id}/events`));
+  const stream = messages(await fixture.app.request(`/v1/tasks/${id}/events`));
   assertEquals((await stream.next()).value?.data?.state, "PENDING");
-  home.records.put({ id, state: "REVOKED" });
+  fixture.records.put({ id, state: "REVOKED" });
   assertEquals((await stream.next()).value?.data?.state, "REVOKED");
 });
 
 Deno.test("GET /v1/tasks/{id}/events ends when the store cannot be read any more", async () => {
-  await using home = await ground();
-  home.records.put({ id: "a", state: "STARTED" });
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "a", state: "STARTED" });
   let reads = 0;
   const find = (id: string) =>
     reads++ < 1
-      ? home.records.find(id)
+      ? fixture.records.find(id)
       : Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
-  const polling = new StatePolling({ store: home.records });
-  const routes = eventRoutes({ store: { find }, hub: home.hub, polling, clock: SYSTEM_CLOCK });
+  const polling = new StatePolling({ store: fixture.records });
+  const routes = eventRoutes({ store: { find }, hub: fixture.hub, polling, clock: SYSTEM_CLOCK });
   const stream = messages(await routes.request("/tasks/a/events"));
   assertEquals((await stream.next()).value?.data?.state, "STARTED");
-  await announce(home, {
+  await announce(fixture, {
     type: "task-failed",
     id: "a",
     name: "add",
@@ -152,30 +164,30 @@ Deno.test("GET /v1/tasks/{id}/events ends when the store cannot be read any more
 });
 
 Deno.test("GET /v1/tasks/{id}/events is a 503 with Retry-After when too many wait", async () => {
-  await using plain = await ground();
+  await using plain = await createFixture();
   await using hub = new EventHub({ broker: plain.broker, limit: 2 });
   await hub.start();
-  await using home = await ground({}, { hub });
-  home.records.put({ id: "a", state: "STARTED" });
+  await using fixture = await createFixture({}, { hub });
+  fixture.records.put({ id: "a", state: "STARTED" });
   const streams = [];
   for (let n = 0; n < 2; n++) {
-    const stream = messages(await home.app.request("/v1/tasks/a/events"));
+    const stream = messages(await fixture.app.request("/v1/tasks/a/events"));
     assertEquals((await stream.next()).value?.data?.state, "STARTED");
     streams.push(stream);
   }
   for (const path of ["/v1/tasks/a/events", "/v1/tasks/a?wait=5"]) {
-    const answer = await home.app.request(path);
+    const answer = await fixture.app.request(path);
     assertEquals([answer.status, (await answer.json()).type], [503, "/problems/unavailable"]);
     assertMatch(answer.headers.get("retry-after")!, /^\d+$/);
   }
   await streams[0]!.return(undefined);
-  assertEquals((await home.app.request("/v1/tasks/a/events")).status, 200);
+  assertEquals((await fixture.app.request("/v1/tasks/a/events")).status, 200);
 });
 
 Deno.test("GET /v1/tasks/{id}/events gives a record whole that is stored over many lines", async () => {
-  await using home = await ground();
-  home.records.put({ id: "a", state: "SUCCESS", result: '{\n  "x":\r\n 1\n}' });
-  const text = await (await home.app.request("/v1/tasks/a/events")).text();
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "a", state: "SUCCESS", result: '{\n  "x":\r\n 1\n}' });
+  const text = await (await fixture.app.request("/v1/tasks/a/events")).text();
   const data = text.split("\n").filter((line) => line.startsWith("data: "));
   const { result } = JSON.parse(data.map((line) => line.slice(6)).join("\n"));
   assertEquals(result, { x: 1 });
@@ -212,11 +224,11 @@ Deno.test("ChunkWriter has one chunk of a large message on its way to a slow rea
 });
 
 Deno.test("HEAD /v1/tasks/{id}/events leaves nothing behind", async () => {
-  await using home = await ground();
-  home.records.put({ id: "a", state: "STARTED" });
-  const answer = await home.app.request("/v1/tasks/a/events", { method: "HEAD" });
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "a", state: "STARTED" });
+  const answer = await fixture.app.request("/v1/tasks/a/events", { method: "HEAD" });
   assertEquals([answer.status, await answer.text()], [200, ""]);
-  assertEquals(home.records.reads, 1);
+  assertEquals(fixture.records.reads, 1);
 });
 
 Deno.test("GET /v1/tasks/{id}/events shows two thousand followers of one task its end, by a few reads", async () => {
@@ -235,15 +247,21 @@ Deno.test("GET /v1/tasks/{id}/events shows two thousand followers of one task it
     list: () => Promise.reject(new Error("unused")),
     revoke: () => Promise.reject(new Error("unused")),
   };
-  await using home = await ground({}, { store });
+  await using fixture = await createFixture({}, { store });
   records.put({ id: "a", state: "STARTED" });
-  const follow = async () => messages(await home.app.request("/v1/tasks/a/events"));
+  const follow = async () => messages(await fixture.app.request("/v1/tasks/a/events"));
   const streams = await Promise.all(Array.from({ length: 2000 }, follow));
   const states = async () =>
     await Promise.all(streams.map(async (stream) => (await stream.next()).value?.data?.state));
   assertEquals(new Set(await states()), new Set(["STARTED"]));
   records.put({ id: "a", state: "SUCCESS", result: "1" });
-  await announce(home, { type: "task-succeeded", id: "a", name: "add", result: "1", runtime: 1 });
+  await announce(fixture, {
+    type: "task-succeeded",
+    id: "a",
+    name: "add",
+    result: "1",
+    runtime: 1,
+  });
   assertEquals(new Set(await states()), new Set(["SUCCESS"]));
   const ends = await Promise.all(streams.map((stream) => stream.next()));
   assert(ends.every(({ done }) => done));

@@ -1,8 +1,11 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { ground } from "./ground.ts";
+import { createFixture } from "./fixture.ts";
 
 Deno.test("the API answers loopback names and its own only, probes by any", async () => {
-  await using home = await ground({ hosts: ["tasks.example", "10.0.0.5"], onlyHosts: true });
+  await using fixture = await createFixture({
+    hosts: ["tasks.example", "10.0.0.5"],
+    onlyHosts: true,
+  });
   const cases: [string, number][] = [
     ["localhost", 200],
     ["localhost:8000", 200],
@@ -25,24 +28,24 @@ Deno.test("the API answers loopback names and its own only, probes by any", asyn
     ["", 421],
   ];
   for (const [host, status] of cases) {
-    const answer = await home.app.request("/openapi.json", { headers: { host } });
+    const answer = await fixture.app.request("/openapi.json", { headers: { host } });
     await answer.body?.cancel();
     assertEquals(answer.status, status, host);
   }
-  const posted = await home.post("/v1/tasks/ping", {}, { host: "evil.example" });
+  const posted = await fixture.post("/v1/tasks/ping", {}, { host: "evil.example" });
   const { type, detail } = await posted.json();
   assertEquals([posted.status, type], [421, "/problems/wrong-host"]);
   assertStringIncludes(detail, "CELERIAC_ALLOWED_HOSTS");
-  assertEquals(await home.published(), []);
+  assertEquals(await fixture.published(), []);
   for (const path of ["/livez", "/readyz"]) {
-    const answer = await home.app.request(path, { headers: { host: "10.1.2.3:8000" } });
+    const answer = await fixture.app.request(path, { headers: { host: "10.1.2.3:8000" } });
     await answer.body?.cancel();
     assertEquals(answer.status, 200);
   }
 });
 
 Deno.test("the API accepts no write that a browser sends from elsewhere", async () => {
-  await using home = await ground({ hosts: ["tasks.example"] });
+  await using fixture = await createFixture({ hosts: ["tasks.example"] });
   const host = "10.0.0.5:8000";
   const cases: [Record<string, string>, number][] = [
     [{}, 202],
@@ -63,15 +66,15 @@ Deno.test("the API accepts no write that a browser sends from elsewhere", async 
     [{ host, origin: `file://${host}` }, 403],
   ];
   for (const [headers, status] of cases) {
-    const answer = await home.post("/v1/tasks/ping", {}, headers);
+    const answer = await fixture.post("/v1/tasks/ping", {}, headers);
     await answer.body?.cancel();
     assertEquals(answer.status, status, JSON.stringify(headers));
   }
   assertEquals(
-    (await home.published()).length,
+    (await fixture.published()).length,
     cases.filter(([, status]) => status === 202).length,
   );
-  const read = await home.app.request("/openapi.json", {
+  const read = await fixture.app.request("/openapi.json", {
     headers: { origin: "https://x.example" },
   });
   await read.body?.cancel();

@@ -4,7 +4,7 @@ import { openApiDocument } from "../../../api/openapi/document.ts";
 import { OPTION_NAMES } from "../../../api/submitting/options.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
-import { CONTRACTS, ground } from "./ground.ts";
+import { CONTRACTS, createFixture } from "./fixture.ts";
 
 type Json = Record<string, unknown>;
 
@@ -80,9 +80,9 @@ Deno.test("openApiDocument() has one path for each task, with its schema and exa
 });
 
 Deno.test("openApiDocument() names every route that the API serves", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   const { paths } = await document();
-  const served = home.app.routes.filter(({ method, path }) =>
+  const served = fixture.app.routes.filter(({ method, path }) =>
     method !== "ALL" && !/^\/(problems|\*)/.test(path)
   );
   assert(served.length > 10);
@@ -108,24 +108,24 @@ Deno.test("openApiDocument() asks for the token everywhere but at the probes", a
 });
 
 Deno.test("GET /openapi.json leads to the description, and is sent once", async () => {
-  await using home = await ground();
-  const answer = await home.app.request("/openapi.json");
+  await using fixture = await createFixture();
+  const answer = await fixture.app.request("/openapi.json");
   const served = await answer.json();
   assertEquals([served.openapi, served.info.version], ["3.1.1", "1.2.3"]);
   for (const path of ["/openapi.json", "/docs"]) {
-    const first = await home.app.request(path);
+    const first = await fixture.app.request(path);
     await first.body?.cancel();
     const headers = { "if-none-match": first.headers.get("etag")! };
-    const again = await home.app.request(path, { headers });
+    const again = await fixture.app.request(path, { headers });
     assertEquals([again.status, await again.text()], [304, ""]);
   }
-  const problem = await home.app.request("/problems/no-record");
+  const problem = await fixture.app.request("/problems/no-record");
   assertEquals(problem.headers.get("location"), "/docs#problem-no-record");
 });
 
 Deno.test("GET /docs is one page without script or address outside, and shows lines to paste", async () => {
-  await using home = await ground();
-  const answer = await home.app.request("http://example.test:8000/docs");
+  await using fixture = await createFixture();
+  const answer = await fixture.app.request("http://example.test:8000/docs");
   const page = await answer.text();
   assertStringIncludes(answer.headers.get("content-type")!, "text/html");
   const policy = answer.headers.get("content-security-policy")!;
@@ -148,15 +148,15 @@ Deno.test("GET /docs escapes what contracts say", async () => {
       example: { x: "it's </pre><script>" },
     }),
   ]);
-  await using home = await ground({}, { registry });
-  const page = await (await home.app.request("/docs")).text();
+  await using fixture = await createFixture({}, { registry });
+  const page = await (await fixture.app.request("/docs")).text();
   assert(!page.includes("<script") && !page.includes("<b>"));
   assertStringIncludes(page, "it&#39;\\&#39;&#39;s");
 });
 
 Deno.test("GET / shows a person the tasks and the way on, and a program the same as JSON", async () => {
-  await using home = await ground();
-  const page = await home.app.request("/", { headers: { accept: "text/html,*/*;q=0.8" } });
+  await using fixture = await createFixture();
+  const page = await fixture.app.request("/", { headers: { accept: "text/html,*/*;q=0.8" } });
   const text = await page.text();
   assertStringIncludes(page.headers.get("content-security-policy")!, "default-src 'none'");
   for (const name of CONTRACTS.map((contract) => contract.name)) {
@@ -165,7 +165,7 @@ Deno.test("GET / shows a person the tasks and the way on, and a program the same
   for (const path of ["/docs", "/openapi.json", "/readyz"]) {
     assertStringIncludes(text, `href="${path}"`);
   }
-  const json = await home.app.request("/", { headers: { accept: "application/json" } });
+  const json = await fixture.app.request("/", { headers: { accept: "application/json" } });
   const { name, version, tasks, links } = await json.json();
   assertEquals([name, version, tasks.length], ["Celeriac", "1.2.3", CONTRACTS.length]);
   assertEquals([links.docs, links.openapi], ["/docs", "/openapi.json"]);
@@ -187,8 +187,8 @@ Deno.test("GET /docs lists tasks by name, fields of nested objects, and a line f
     }),
     defineTask({ name: "Apple", input: z.object({ even: z.int().refine((n) => n % 7 === 3) }) }),
   ]);
-  await using home = await ground({}, { registry });
-  const page = await (await home.app.request("/docs")).text();
+  await using fixture = await createFixture({}, { registry });
+  const page = await (await fixture.app.request("/docs")).text();
   const headings = [...page.matchAll(/<h3>([\w.]+)<\/h3>/g)].map(([, name]) => name);
   assertEquals(headings, ["Apple", "order.place", "zebra"]);
   for (

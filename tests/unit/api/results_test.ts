@@ -4,20 +4,20 @@ import { encodeEvents } from "../../../shared/celery/event.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import { encodeException, traceback } from "../../../shared/celery/exception.ts";
 import { Retry } from "../../../shared/errors.ts";
-import { type Ground, ground } from "./ground.ts";
+import { createFixture, type Fixture } from "./fixture.ts";
 import { timeOf } from "../../../shared/results/uuid_time.ts";
 
 const TIME = new Date("2026-01-02T03:04:05.678Z");
 
-async function announce(home: Ground, id: string): Promise<void> {
+async function announce(fixture: Fixture, id: string): Promise<void> {
   const event = { type: "task-succeeded", id, name: "add", result: "3", runtime: 0 } as const;
   const node = { hostname: "celeriac@test", pid: 1, clock: () => 1 };
-  await home.broker.publish(encodeEvents([{ event, timestamp: 1 }], node), { mandatory: false });
+  await fixture.broker.publish(encodeEvents([{ event, timestamp: 1 }], node), { mandatory: false });
 }
 
 Deno.test("GET /v1/tasks/{id} answers with the record", async () => {
-  await using home = await ground();
-  home.records.put({
+  await using fixture = await createFixture();
+  fixture.records.put({
     id: "a",
     name: "add",
     state: "RETRY",
@@ -33,7 +33,7 @@ Deno.test("GET /v1/tasks/{id} answers with the record", async () => {
     startedAt: TIME,
     updatedAt: TIME,
   });
-  const answer = await home.app.request("/v1/tasks/a");
+  const answer = await fixture.app.request("/v1/tasks/a");
   assertEquals(answer.headers.get("cache-control"), "no-store");
   assertEquals(await answer.json(), {
     id: "a",
@@ -69,14 +69,14 @@ Deno.test("GET /v1/tasks/{id} answers with the record", async () => {
 });
 
 Deno.test("GET /v1/tasks/{id} tells progress while there is any", async () => {
-  await using home = await ground();
-  home.records.put({ id: "a", state: "PROGRESS", result: '{"done": 1}', startedAt: TIME });
-  const { progress, result, attempts } = await (await home.app.request("/v1/tasks/a")).json();
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "a", state: "PROGRESS", result: '{"done": 1}', startedAt: TIME });
+  const { progress, result, attempts } = await (await fixture.app.request("/v1/tasks/a")).json();
   assertEquals([progress, result, attempts], [{ done: 1 }, null, 1]);
 });
 
 Deno.test("GET /v1/tasks/{id} gives results of Python as JSON, long integers digit by digit", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   const cases: [string, string][] = [
     ["12345678901234567890", "12345678901234567890"],
     ["[NaN, 12345678901234567890]", "[null,12345678901234567890]"],
@@ -84,21 +84,21 @@ Deno.test("GET /v1/tasks/{id} gives results of Python as JSON, long integers dig
     ["not json", '"not json"'],
   ];
   for (const [index, [result, expected]] of cases.entries()) {
-    home.records.put({ id: `r${index}`, state: "SUCCESS", result });
-    const text = await (await home.app.request(`/v1/tasks/r${index}`)).text();
+    fixture.records.put({ id: `r${index}`, state: "SUCCESS", result });
+    const text = await (await fixture.app.request(`/v1/tasks/r${index}`)).text();
     assert(text.includes(`"result":${expected}}`), text);
   }
 });
 
 Deno.test("GET /v1/tasks/{id} tells a young id of ours PENDING and any other unknown id 404", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   const young = v7();
-  const pending = await home.app.request(`/v1/tasks/${young}`);
+  const pending = await fixture.app.request(`/v1/tasks/${young}`);
   const { id, state, submitted_at } = await pending.json();
   assertEquals([pending.status, id, state, submitted_at], [200, young, "PENDING", null]);
   const old = v7({ msecs: Date.now() - 11_000 });
   for (const unknown of [v4(), old, "order-17", "a%00b", "a".repeat(300)]) {
-    const answer = await home.app.request(`/v1/tasks/${unknown}?wait=30`);
+    const answer = await fixture.app.request(`/v1/tasks/${unknown}?wait=30`);
     const problem = await answer.json();
     assertEquals([answer.status, problem.type], [404, "/problems/no-record"], unknown);
   }
@@ -107,11 +107,11 @@ Deno.test("GET /v1/tasks/{id} tells a young id of ours PENDING and any other unk
 Deno.test("the API judges the age of ids by the database's clock, and makes them by it", async () => {
   for (const aheadMs of [-3_600_000, 3_600_000]) {
     const clock = { now: () => new Date(Date.now() + aheadMs) };
-    await using home = await ground({}, { clock });
+    await using fixture = await createFixture({}, { clock });
     const submissions = [
-      await home.post("/v1/tasks/ping", {}),
-      await home.post("/v1/tasks/ping", {}, { "idempotency-key": "k" }),
-      await home.post("/v1/workflows", { name: "ping" }),
+      await fixture.post("/v1/tasks/ping", {}),
+      await fixture.post("/v1/tasks/ping", {}, { "idempotency-key": "k" }),
+      await fixture.post("/v1/workflows", { name: "ping" }),
     ];
     for (const answer of submissions) {
       const { id } = await answer.json();
@@ -123,7 +123,7 @@ Deno.test("the API judges the age of ids by the database's clock, and makes them
     const statuses = async (path: (id: string) => string, init: RequestInit = {}) => {
       const found: number[] = [];
       for (const id of [young, old]) {
-        const answer = await home.app.request(path(id), init);
+        const answer = await fixture.app.request(path(id), init);
         await answer.body?.cancel();
         found.push(answer.status);
       }
@@ -136,82 +136,89 @@ Deno.test("the API judges the age of ids by the database's clock, and makes them
 });
 
 Deno.test("GET /v1/tasks/{id} finds ids that need escaping in a URL", async () => {
-  await using home = await ground();
-  home.records.put({ id: "order 17/ä", state: "SUCCESS", result: "1" });
-  const answer = await home.app.request(`/v1/tasks/${encodeURIComponent("order 17/ä")}`);
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "order 17/ä", state: "SUCCESS", result: "1" });
+  const answer = await fixture.app.request(`/v1/tasks/${encodeURIComponent("order 17/ä")}`);
   assertEquals((await answer.json()).id, "order 17/ä");
 });
 
 Deno.test("GET /v1/tasks/{id} gives final results an ETag and honours If-None-Match", async () => {
-  await using home = await ground();
-  home.records.put({ id: "a", state: "SUCCESS", result: "3" });
-  home.records.put({ id: "b", state: "SUCCESS", result: "4" });
-  const first = await home.app.request("/v1/tasks/a");
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "a", state: "SUCCESS", result: "3" });
+  fixture.records.put({ id: "b", state: "SUCCESS", result: "4" });
+  const first = await fixture.app.request("/v1/tasks/a");
   const etag = first.headers.get("etag")!;
   await first.body?.cancel();
   assert(/^"[\w-]+"$/.test(etag), etag);
   assertEquals(first.headers.get("cache-control"), "private, no-cache");
   for (const header of [etag, `"other", W/${etag}`, "*"]) {
-    const again = await home.app.request("/v1/tasks/a", { headers: { "if-none-match": header } });
+    const again = await fixture.app.request("/v1/tasks/a", {
+      headers: { "if-none-match": header },
+    });
     assertEquals([again.status, again.headers.get("etag"), await again.text()], [304, etag, ""]);
   }
-  const other = await home.app.request("/v1/tasks/b", { headers: { "if-none-match": etag } });
+  const other = await fixture.app.request("/v1/tasks/b", { headers: { "if-none-match": etag } });
   assertEquals(other.status, 200);
   assertNotEquals(other.headers.get("etag"), etag);
   await other.body?.cancel();
 });
 
 Deno.test("GET /v1/tasks/{id} reads a final record once, and again when an event tells of the task", async () => {
-  await using home = await ground();
-  home.records.put({ id: "a", state: "SUCCESS", result: "3" });
-  home.records.put({ id: "b", state: "STARTED" });
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "a", state: "SUCCESS", result: "3" });
+  fixture.records.put({ id: "b", state: "STARTED" });
   const read = async (id: string) =>
-    (await (await home.app.request(`/v1/tasks/${id}`)).json()).state;
+    (await (await fixture.app.request(`/v1/tasks/${id}`)).json()).state;
   for (let time = 0; time < 3; time++) {
     assertEquals([await read("a"), await read("b")], ["SUCCESS", "STARTED"]);
   }
-  assertEquals(home.records.reads, 1 + 3);
+  assertEquals(fixture.records.reads, 1 + 3);
 
-  home.records.put({ id: "a", state: "REVOKED" });
+  fixture.records.put({ id: "a", state: "REVOKED" });
   const heard = Promise.withResolvers<void>();
-  using _subscription = home.hub.subscribe("a", () => heard.resolve());
-  await announce(home, "a");
+  using _subscription = fixture.hub.subscribe("a", () => heard.resolve());
+  await announce(fixture, "a");
   await heard.promise;
   assertEquals(await read("a"), "REVOKED");
 });
 
 Deno.test("GET /v1/tasks/{id} reads the store each time when the cache is off", async () => {
-  await using home = await ground({ resultCache: 0 });
-  home.records.put({ id: "a", state: "SUCCESS", result: "3" });
-  for (let time = 0; time < 3; time++) await (await home.app.request("/v1/tasks/a")).body?.cancel();
-  assertEquals(home.records.reads, 3);
+  await using fixture = await createFixture({ resultCache: 0 });
+  fixture.records.put({ id: "a", state: "SUCCESS", result: "3" });
+  for (let time = 0; time < 3; time++) {
+    await (await fixture.app.request("/v1/tasks/a")).body?.cancel();
+  }
+  assertEquals(fixture.records.reads, 3);
 });
 
 Deno.test("GET /v1/tasks/{id}?wait= answers when an event tells of the end", async () => {
-  await using home = await ground();
-  home.records.put({ id: "a", state: "STARTED" });
-  const answering = home.app.request("/v1/tasks/a?wait=20");
-  home.records.put({ id: "a", state: "SUCCESS", result: "3" });
-  await announce(home, "a");
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "a", state: "STARTED" });
+  const answering = fixture.app.request("/v1/tasks/a?wait=20");
+  fixture.records.put({ id: "a", state: "SUCCESS", result: "3" });
+  await announce(fixture, "a");
   const answer = await answering;
   assertEquals([(await answer.json()).result, answer.headers.has("etag")], [3, true]);
 });
 
 Deno.test("GET /v1/tasks/{id}?wait= notices without an event, and answers with what is when the time is over", async () => {
-  await using home = await ground();
-  home.records.put({ id: "a", state: "STARTED" });
-  const answering = home.app.request("/v1/tasks/a?wait=20");
-  home.records.put({ id: "a", state: "FAILURE" });
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "a", state: "STARTED" });
+  const answering = fixture.app.request("/v1/tasks/a?wait=20");
+  fixture.records.put({ id: "a", state: "FAILURE" });
   assertEquals((await (await answering).json()).state, "FAILURE");
-  home.records.put({ id: "b", state: "STARTED" });
-  assertEquals((await (await home.app.request("/v1/tasks/b?wait=0.05")).json()).state, "STARTED");
+  fixture.records.put({ id: "b", state: "STARTED" });
+  assertEquals(
+    (await (await fixture.app.request("/v1/tasks/b?wait=0.05")).json()).state,
+    "STARTED",
+  );
 });
 
 Deno.test("GET /v1/tasks/{id}?wait= ends when the caller goes away", async () => {
-  await using home = await ground();
-  home.records.put({ id: "a", state: "STARTED" });
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "a", state: "STARTED" });
   const caller = new AbortController();
-  const answering = home.app.request(
+  const answering = fixture.app.request(
     new Request("http://localhost/v1/tasks/a?wait=60", { signal: caller.signal }),
   );
   caller.abort();
@@ -219,10 +226,10 @@ Deno.test("GET /v1/tasks/{id}?wait= ends when the caller goes away", async () =>
 });
 
 Deno.test("GET /v1/tasks/{id} refuses what it does not understand", async () => {
-  await using home = await ground();
-  home.records.put({ id: "a", state: "STARTED" });
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "a", state: "STARTED" });
   for (const query of ["wait=soon", "wait=-1", "wait=", "wiat=5", "wait=1&wait=2"]) {
-    const answer = await home.app.request(`/v1/tasks/a?${query}`);
+    const answer = await fixture.app.request(`/v1/tasks/a?${query}`);
     assertEquals(
       [answer.status, (await answer.json()).type],
       [422, "/problems/invalid-input"],
@@ -233,26 +240,26 @@ Deno.test("GET /v1/tasks/{id} refuses what it does not understand", async () => 
 
 Deno.test("GET /v1/tasks/{id} answers 503 without a database", async () => {
   const down = () => Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
-  await using home = await ground({}, {
+  await using fixture = await createFixture({}, {
     store: { find: down, list: down, revoke: down, states: down },
   });
   for (const path of ["/v1/tasks/a", "/v1/tasks/a?wait=5", "/v1/tasks", "/v1/tasks/a/events"]) {
-    const answer = await home.app.request(path);
+    const answer = await fixture.app.request(path);
     assertEquals([answer.status, answer.headers.get("retry-after")], [503, "2"], path);
     await answer.body?.cancel();
   }
 });
 
 Deno.test("GET /v1/tasks lists by filters and goes on from page to page", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   for (let n = 0; n < 5; n++) {
-    home.records.put({ id: `a${n}`, name: "add", state: "SUCCESS", result: "1" });
+    fixture.records.put({ id: `a${n}`, name: "add", state: "SUCCESS", result: "1" });
   }
-  home.records.put({ id: "b", name: "ping", state: "FAILURE" });
+  fixture.records.put({ id: "b", name: "ping", state: "FAILURE" });
   const seen: string[] = [];
   let path: string | undefined = "/v1/tasks?name=add&limit=2";
   while (path) {
-    const answer = await home.app.request(path);
+    const answer = await fixture.app.request(path);
     const { tasks, next } = await answer.json();
     seen.push(...tasks.map(({ id }: { id: string }) => id));
     const link = answer.headers.get("link");
@@ -260,16 +267,16 @@ Deno.test("GET /v1/tasks lists by filters and goes on from page to page", async 
     path = link?.match(/^<(.+)>; rel="next"$/)?.[1];
   }
   assertEquals(seen, ["a0", "a1", "a2", "a3", "a4"]);
-  const failed = await (await home.app.request("/v1/tasks?state=FAILURE")).json();
+  const failed = await (await fixture.app.request("/v1/tasks?state=FAILURE")).json();
   assertEquals([failed.tasks.length, failed.tasks[0].id, failed.next], [1, "b", null]);
 });
 
 Deno.test("GET /v1/tasks leaves out results unless they are asked for", async () => {
-  await using home = await ground();
-  home.records.put({ id: "a", name: "add", state: "SUCCESS", result: '{"large":true}' });
-  home.records.put({ id: "b", name: "add", state: "PROGRESS", result: "0.5" });
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "a", name: "add", state: "SUCCESS", result: '{"large":true}' });
+  fixture.records.put({ id: "b", name: "add", state: "PROGRESS", result: "0.5" });
   const list = async (query: string) => {
-    const { tasks } = await (await home.app.request(`/v1/tasks${query}`)).json();
+    const { tasks } = await (await fixture.app.request(`/v1/tasks${query}`)).json();
     return tasks.map((task: Record<string, unknown>) => [
       "result" in task,
       "progress" in task,
@@ -280,11 +287,11 @@ Deno.test("GET /v1/tasks leaves out results unless they are asked for", async ()
   assertEquals(await list(""), without);
   assertEquals(await list("?results=false"), without);
   assertEquals(await list("?results=true"), [[true, false, { large: true }], [true, true, 0.5]]);
-  assertEquals((await home.app.request("/v1/tasks?results=yes")).status, 422);
+  assertEquals((await fixture.app.request("/v1/tasks?results=yes")).status, 422);
 });
 
 Deno.test("GET /v1/tasks refuses filters that do not fit and names them", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   const cases: [string, string][] = [
     ["state=DONE", "state"],
     ["limit=0", "limit"],
@@ -297,28 +304,28 @@ Deno.test("GET /v1/tasks refuses filters that do not fit and names them", async 
     ["cursor=nonsense", "cursor"],
   ];
   for (const [query, field] of cases) {
-    const answer = await home.app.request(`/v1/tasks?${query}`);
+    const answer = await fixture.app.request(`/v1/tasks?${query}`);
     const { errors } = await answer.json();
     assertEquals([answer.status, errors[0].field], [422, field], query);
   }
-  const { errors } = await (await home.app.request("/v1/tasks?state=DONE")).json();
+  const { errors } = await (await fixture.app.request("/v1/tasks?state=DONE")).json();
   assert(errors[0].allowed.includes("SUCCESS"));
 });
 
 Deno.test("GET /v1/tasks/{id} tells what a task started, groups with their members", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   const group = [["g", null], [[["b", null], null], [["c", null], null]]] as const;
-  home.records.put({
+  fixture.records.put({
     id: "a",
     state: "SUCCESS",
     result: "3",
     children: [[["n", null], null], group],
   });
-  home.records.put({ id: "none", state: "SUCCESS", result: "3" });
+  fixture.records.put({ id: "none", state: "SUCCESS", result: "3" });
   const odd = ["x", [7, null], [["y"]]] as unknown as (typeof group)[];
-  home.records.put({ id: "odd", state: "SUCCESS", result: "3", children: odd });
+  fixture.records.put({ id: "odd", state: "SUCCESS", result: "3", children: odd });
   const children = async (id: string) =>
-    (await (await home.app.request(`/v1/tasks/${id}`)).json()).children;
+    (await (await fixture.app.request(`/v1/tasks/${id}`)).json()).children;
   assertEquals(await children("a"), [
     { id: "n" },
     { id: "g", members: [{ id: "b" }, { id: "c" }] },
@@ -328,7 +335,7 @@ Deno.test("GET /v1/tasks/{id} tells what a task started, groups with their membe
 });
 
 Deno.test("GET /v1/tasks/{id} gives null for arguments that the record does not hold", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   const cases: [string | null, string | null, unknown][] = [
     ["(1, 'two')", "{'a': None}", [[1, "two"], { a: null }, false]],
     ["(1, 'two...',)", "{}", [null, {}, true]],
@@ -337,8 +344,8 @@ Deno.test("GET /v1/tasks/{id} gives null for arguments that the record does not 
     [null, null, [null, null, false]],
   ];
   for (const [index, [argsRepr, kwargsRepr, expected]] of cases.entries()) {
-    home.records.put({ id: `a${index}`, state: "PENDING", argsRepr, kwargsRepr });
-    const { args, kwargs, truncated } = await (await home.app.request(`/v1/tasks/a${index}`))
+    fixture.records.put({ id: `a${index}`, state: "PENDING", argsRepr, kwargsRepr });
+    const { args, kwargs, truncated } = await (await fixture.app.request(`/v1/tasks/a${index}`))
       .json();
     assertEquals([args, kwargs, truncated], expected);
   }
@@ -359,21 +366,21 @@ Deno.test("GET /v1/tasks/{id} names the class in JavaScript beside Celery's", as
     [new Error(), "Error", "Error"],
     ["only text", null, "Error"],
   ];
-  await using home = await ground();
+  await using fixture = await createFixture();
   for (const [thrown, name, type] of cases) {
     const [exception, stack] = [encodeException(thrown), traceback(thrown)];
-    home.records.put({ id: type, state: "RETRY", exception, traceback: stack });
-    const { error } = await (await home.app.request(`/v1/tasks/${type}`)).json();
+    fixture.records.put({ id: type, state: "RETRY", exception, traceback: stack });
+    const { error } = await (await fixture.app.request(`/v1/tasks/${type}`)).json();
     assertEquals([error.name, error.type, error.stack], [name, type, stack]);
   }
   const exception = { exc_type: "KeyError", exc_message: [1], exc_module: "builtins" };
-  home.records.put({ id: "py", state: "FAILURE", exception, traceback: python });
-  const { error, traceback: told } = await (await home.app.request("/v1/tasks/py")).json();
+  fixture.records.put({ id: "py", state: "FAILURE", exception, traceback: python });
+  const { error, traceback: told } = await (await fixture.app.request("/v1/tasks/py")).json();
   assertEquals([error.name, error.stack, told], [null, null, python]);
 });
 
 Deno.test("GET /v1/tasks/{id} says a time limit in words", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   for (
     const [exc_type, exc_message, message] of [
       ["TimeLimitExceeded", [2.5], "Time limit of 2.5 s exceeded"],
@@ -385,8 +392,8 @@ Deno.test("GET /v1/tasks/{id} says a time limit in words", async () => {
       exc_message: [...exc_message],
       exc_module: "billiard.exceptions",
     };
-    home.records.put({ id: exc_type, state: "FAILURE", exception });
-    const { error } = await (await home.app.request(`/v1/tasks/${exc_type}`)).json();
+    fixture.records.put({ id: exc_type, state: "FAILURE", exception });
+    const { error } = await (await fixture.app.request(`/v1/tasks/${exc_type}`)).json();
     assertEquals(error.message, message);
   }
 });

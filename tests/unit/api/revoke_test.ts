@@ -3,45 +3,47 @@ import { v7 } from "uuid";
 import type { Message } from "../../../shared/broker/message.ts";
 import { CONTROL_EXCHANGE, decodeControl } from "../../../shared/celery/control.ts";
 import { BrokerUnavailable } from "../../../shared/errors.ts";
-import { type Ground, ground } from "./ground.ts";
+import { createFixture, type Fixture } from "./fixture.ts";
 
-async function revoke(home: Ground, path: string): Promise<[number, Record<string, unknown>]> {
-  const answer = await home.app.request(`/v1/tasks/${path}`, { method: "DELETE" });
+async function revoke(fixture: Fixture, path: string): Promise<[number, Record<string, unknown>]> {
+  const answer = await fixture.app.request(`/v1/tasks/${path}`, { method: "DELETE" });
   return [answer.status, await answer.json()];
 }
 
 Deno.test("DELETE /v1/tasks/{id} revokes what has not started and tells all workers", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   const heard = Promise.withResolvers<Message>();
-  await using _workers = await home.broker.listen(CONTROL_EXCHANGE, heard.resolve, { keys: [""] });
-  home.records.put({ id: "a", name: "add", state: "PENDING" });
-  const [status, record] = await revoke(home, "a");
+  await using _workers = await fixture.broker.listen(CONTROL_EXCHANGE, heard.resolve, {
+    keys: [""],
+  });
+  fixture.records.put({ id: "a", name: "add", state: "PENDING" });
+  const [status, record] = await revoke(fixture, "a");
   assertEquals([status, record["state"], record["name"]], [200, "REVOKED", "add"]);
   const { method, arguments: given } = decodeControl(await heard.promise);
   assertEquals([method, given["task_id"], given["terminate"]], ["revoke", ["a"], false]);
 });
 
 Deno.test("DELETE /v1/tasks/{id} refuses what has started or ended", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   for (const state of ["STARTED", "SUCCESS", "FAILURE", "REVOKED"] as const) {
-    home.records.put({ id: state, state });
-    const [status, problem] = await revoke(home, state);
+    fixture.records.put({ id: state, state });
+    const [status, problem] = await revoke(fixture, state);
     assertEquals([status, problem["type"]], [409, "/problems/not-revocable"], state);
-    assertEquals(home.records.records.get(state)!.state, state);
+    assertEquals(fixture.records.records.get(state)!.state, state);
   }
 });
 
 Deno.test("DELETE /v1/tasks/{id} takes an unknown id only when told so, or young", async () => {
-  await using home = await ground();
-  const [unknown] = await revoke(home, "order-17");
-  assertEquals([unknown, home.records.records.size], [404, 0]);
-  const [told, record] = await revoke(home, "order-17?unrecorded=true");
+  await using fixture = await createFixture();
+  const [unknown] = await revoke(fixture, "order-17");
+  assertEquals([unknown, fixture.records.records.size], [404, 0]);
+  const [told, record] = await revoke(fixture, "order-17?unrecorded=true");
   assertEquals([told, record["state"]], [200, "REVOKED"]);
-  const [young] = await revoke(home, v7());
+  const [young] = await revoke(fixture, v7());
   assertEquals(young, 200);
-  const [refused] = await revoke(home, "a?unrecorded=perhaps");
+  const [refused] = await revoke(fixture, "a?unrecorded=perhaps");
   assertEquals(refused, 422);
-  const [impossible] = await revoke(home, "a%00b?unrecorded=true");
+  const [impossible] = await revoke(fixture, "a%00b?unrecorded=true");
   assertEquals(impossible, 404);
 });
 
@@ -49,45 +51,47 @@ Deno.test("DELETE /v1/tasks/{id} holds without a broker, as workers read the rec
   const broker = {
     publish: () => Promise.reject(new BrokerUnavailable("Cannot publish because it is down")),
   };
-  await using home = await ground({}, { broker });
-  home.records.put({ id: "a", state: "RETRY" });
-  assertEquals((await revoke(home, "a"))[0], 200);
-  assertEquals(home.records.records.get("a")!.state, "REVOKED");
+  await using fixture = await createFixture({}, { broker });
+  fixture.records.put({ id: "a", state: "RETRY" });
+  assertEquals((await revoke(fixture, "a"))[0], 200);
+  assertEquals(fixture.records.records.get("a")!.state, "REVOKED");
 });
 
 Deno.test("DELETE /v1/tasks/{id} of a task whose final result was answered before is a 409 still", async () => {
-  await using home = await ground();
-  home.records.put({ id: "a", state: "SUCCESS", result: "3" });
-  await (await home.app.request("/v1/tasks/a")).body?.cancel();
-  assertEquals((await revoke(home, "a"))[0], 409);
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "a", state: "SUCCESS", result: "3" });
+  await (await fixture.app.request("/v1/tasks/a")).body?.cancel();
+  assertEquals((await revoke(fixture, "a"))[0], 409);
 });
 
 Deno.test("DELETE /v1/tasks/{id}?terminate=true tells the worker of what runs, and answers 202", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   const heard = Promise.withResolvers<Message>();
-  await using _workers = await home.broker.listen(CONTROL_EXCHANGE, heard.resolve, { keys: [""] });
-  home.records.put({ id: "a", name: "add", state: "STARTED" });
-  const [status, record] = await revoke(home, "a?terminate=true");
+  await using _workers = await fixture.broker.listen(CONTROL_EXCHANGE, heard.resolve, {
+    keys: [""],
+  });
+  fixture.records.put({ id: "a", name: "add", state: "STARTED" });
+  const [status, record] = await revoke(fixture, "a?terminate=true");
   assertEquals([status, record["state"]], [202, "STARTED"]);
   const { arguments: given } = decodeControl(await heard.promise);
   assertEquals([given["task_id"], given["terminate"]], [["a"], true]);
 });
 
 Deno.test("DELETE /v1/tasks/{id}?terminate=true revokes what waits, and refuses what has ended", async () => {
-  await using home = await ground();
-  home.records.put({ id: "a", state: "PENDING" });
-  assertEquals((await revoke(home, "a?terminate=true"))[0], 200);
-  home.records.put({ id: "b", state: "SUCCESS" });
-  assertEquals((await revoke(home, "b?terminate=true"))[0], 409);
-  assertEquals((await revoke(home, "b?terminate=yes"))[0], 422);
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "a", state: "PENDING" });
+  assertEquals((await revoke(fixture, "a?terminate=true"))[0], 200);
+  fixture.records.put({ id: "b", state: "SUCCESS" });
+  assertEquals((await revoke(fixture, "b?terminate=true"))[0], 409);
+  assertEquals((await revoke(fixture, "b?terminate=yes"))[0], 422);
 });
 
 Deno.test("DELETE /v1/tasks/{id}?terminate=true is a 503 when no worker can be told", async () => {
   const broker = {
     publish: () => Promise.reject(new BrokerUnavailable("Cannot publish because it is down")),
   };
-  await using home = await ground({}, { broker });
-  home.records.put({ id: "a", state: "STARTED" });
-  const [status, problem] = await revoke(home, "a?terminate=true");
+  await using fixture = await createFixture({}, { broker });
+  fixture.records.put({ id: "a", state: "STARTED" });
+  const [status, problem] = await revoke(fixture, "a?terminate=true");
   assertEquals([status, problem["type"]], [503, "/problems/unavailable"]);
 });

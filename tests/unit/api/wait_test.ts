@@ -5,20 +5,20 @@ import { decodeTask } from "../../../shared/celery/decode.ts";
 import { replyMessage } from "../../../shared/celery/result.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import type { State } from "../../../shared/results/result.ts";
-import { type Ground, ground } from "./ground.ts";
+import { createFixture, type Fixture } from "./fixture.ts";
 
 const WAIT = { prefer: "respond-async, wait=20" };
 
 /** Consumes the default queue by hand. */
-function work(home: Ground, onTask: (delivery: Delivery, id: string) => Promise<void>) {
-  return home.broker.consume("celeriac.default", async (delivery) => {
+function work(fixture: Fixture, onTask: (delivery: Delivery, id: string) => Promise<void>) {
+  return fixture.broker.consume("celeriac.default", async (delivery) => {
     delivery.ack();
     await onTask(delivery, decodeTask(delivery.message).id);
   }, { prefetch: 10 });
 }
 
 async function reply(
-  home: Ground,
+  fixture: Fixture,
   { message }: Delivery,
   state: State,
   result: string | null,
@@ -28,22 +28,22 @@ async function reply(
     ? { exc_type: "ValueError", exc_message: ["boom"], exc_module: "builtins" }
     : null;
   const meta = { id, state, result, exception, traceback: null, finishedAt: new Date() };
-  await home.broker.publish(replyMessage(meta, { replyTo: replyTo! }), { mandatory: false });
+  await fixture.broker.publish(replyMessage(meta, { replyTo: replyTo! }), { mandatory: false });
 }
 
-async function announce(home: Ground, id: string): Promise<void> {
+async function announce(fixture: Fixture, id: string): Promise<void> {
   const event = { type: "task-succeeded", id, name: "add", result: "3", runtime: 0 } as const;
   const node = { hostname: "celeriac@test", pid: 1, clock: () => 1 };
-  await home.broker.publish(encodeEvents([{ event, timestamp: 1 }], node), { mandatory: false });
+  await fixture.broker.publish(encodeEvents([{ event, timestamp: 1 }], node), { mandatory: false });
 }
 
 Deno.test("Prefer: wait answers with the result that the worker replies", async () => {
-  await using home = await ground();
-  await using _worker = await work(home, async (delivery) => {
-    await reply(home, delivery, "STARTED", null);
-    await reply(home, delivery, "SUCCESS", "[3]");
+  await using fixture = await createFixture();
+  await using _worker = await work(fixture, async (delivery) => {
+    await reply(fixture, delivery, "STARTED", null);
+    await reply(fixture, delivery, "SUCCESS", "[3]");
   });
-  const answer = await home.post("/v1/tasks/add", { args: [1, 2] }, WAIT);
+  const answer = await fixture.post("/v1/tasks/add", { args: [1, 2] }, WAIT);
   const record = await answer.json();
   assertEquals([answer.status, answer.headers.get("preference-applied")], [200, "wait=20"]);
   assertEquals([record.state, record.result, record.name, record.queue], [
@@ -54,13 +54,16 @@ Deno.test("Prefer: wait answers with the result that the worker replies", async 
   ]);
   assertEquals(answer.headers.get("location"), `/v1/tasks/${record.id}`);
   assert(Date.parse(record.finished_at) > 0);
-  assertEquals(home.records.reads, 0);
+  assertEquals(fixture.records.reads, 0);
 });
 
 Deno.test("Prefer: wait answers with the error of a task that failed", async () => {
-  await using home = await ground();
-  await using _worker = await work(home, (delivery) => reply(home, delivery, "FAILURE", null));
-  const answer = await home.post("/v1/tasks/add", { args: [1, 2] }, WAIT);
+  await using fixture = await createFixture();
+  await using _worker = await work(
+    fixture,
+    (delivery) => reply(fixture, delivery, "FAILURE", null),
+  );
+  const answer = await fixture.post("/v1/tasks/add", { args: [1, 2] }, WAIT);
   const { state, error, result } = await answer.json();
   assertEquals([answer.status, state, result], [200, "FAILURE", null]);
   assertEquals(error, {
@@ -74,59 +77,59 @@ Deno.test("Prefer: wait answers with the error of a task that failed", async () 
 });
 
 Deno.test("Prefer: wait answers 202 when the time is over", async () => {
-  await using home = await ground({ maxWait: 0.05 });
-  const answer = await home.post("/v1/tasks/add", { args: [1, 2] }, WAIT);
+  await using fixture = await createFixture({ maxWait: 0.05 });
+  const answer = await fixture.post("/v1/tasks/add", { args: [1, 2] }, WAIT);
   assertEquals([answer.status, (await answer.json()).state], [202, "PENDING"]);
-  assertEquals((await home.published()).length, 1);
+  assertEquals((await fixture.published()).length, 1);
 });
 
 Deno.test("Prefer: wait re-reads the store when neither reply nor event comes", async () => {
-  await using home = await ground();
-  await using _worker = await work(home, (_delivery, id) => {
-    home.records.put({ id, state: "SUCCESS", result: "3" });
+  await using fixture = await createFixture();
+  await using _worker = await work(fixture, (_delivery, id) => {
+    fixture.records.put({ id, state: "SUCCESS", result: "3" });
     return Promise.resolve();
   });
-  const answer = await home.post("/v1/tasks/add", { args: [1, 2] }, WAIT);
+  const answer = await fixture.post("/v1/tasks/add", { args: [1, 2] }, WAIT);
   assertEquals([answer.status, (await answer.json()).result], [200, 3]);
 });
 
 Deno.test("Prefer: wait watches a task that went through the outbox", async () => {
-  await using home = await ground();
-  const answering = home.post("/v1/tasks/add", {
+  await using fixture = await createFixture();
+  const answering = fixture.post("/v1/tasks/add", {
     args: [1, 2],
     options: { countdown: 60, task_id: "later" },
   }, WAIT);
-  home.records.put({ id: "later", state: "SUCCESS", result: "3" });
+  fixture.records.put({ id: "later", state: "SUCCESS", result: "3" });
   const answer = await answering;
   assertEquals([answer.status, (await answer.json()).result], [200, 3]);
 });
 
 Deno.test("Prefer: wait goes on without a database", async () => {
   const down = () => Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
-  await using home = await ground({}, {
+  await using fixture = await createFixture({}, {
     store: { find: down, list: down, revoke: down, states: down },
   });
   const asked = Promise.withResolvers<Delivery>();
-  await using _worker = await work(home, (delivery) => Promise.resolve(asked.resolve(delivery)));
-  const answering = home.post("/v1/tasks/add", { args: [1, 2] }, WAIT);
+  await using _worker = await work(fixture, (delivery) => Promise.resolve(asked.resolve(delivery)));
+  const answering = fixture.post("/v1/tasks/add", { args: [1, 2] }, WAIT);
   const delivery = await asked.promise;
-  await announce(home, decodeTask(delivery.message).id);
-  await reply(home, delivery, "SUCCESS", "3");
+  await announce(fixture, decodeTask(delivery.message).id);
+  await reply(fixture, delivery, "SUCCESS", "3");
   const answer = await answering;
   assertEquals([answer.status, (await answer.json()).result], [200, 3]);
 });
 
 Deno.test("Prefer: wait does not wait for a result that is ignored", async () => {
-  await using home = await ground();
-  const answer = await home.post("/v1/tasks/silent", {}, WAIT);
+  await using fixture = await createFixture();
+  const answer = await fixture.post("/v1/tasks/silent", {}, WAIT);
   assertEquals([answer.status, answer.headers.get("preference-applied")], [202, null]);
   await answer.body?.cancel();
 });
 
 Deno.test("Prefer: wait ends with the caller", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   const caller = new AbortController();
-  const answering = home.app.request(
+  const answering = fixture.app.request(
     new Request("http://localhost/v1/tasks/add", {
       method: "POST",
       body: '{"args":[1,2]}',
@@ -141,35 +144,35 @@ Deno.test("Prefer: wait ends with the caller", async () => {
 });
 
 Deno.test("Prefer: wait with a known Idempotency-Key waits for the first task", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   const headers = { "idempotency-key": "k" };
-  const { id } = await (await home.post("/v1/tasks/add", { args: [1, 2] }, headers)).json();
-  home.records.put({ id, state: "SUCCESS", result: "3" });
-  const answer = await home.post("/v1/tasks/add", { args: [1, 2] }, { ...headers, ...WAIT });
+  const { id } = await (await fixture.post("/v1/tasks/add", { args: [1, 2] }, headers)).json();
+  fixture.records.put({ id, state: "SUCCESS", result: "3" });
+  const answer = await fixture.post("/v1/tasks/add", { args: [1, 2] }, { ...headers, ...WAIT });
   const record = await answer.json();
   assertEquals([answer.status, record.id, record.result], [200, id, 3]);
-  assertEquals((await home.published()).length, 1);
+  assertEquals((await fixture.published()).length, 1);
 });
 
 Deno.test("POST /v1/tasks?wait= waits as Prefer: wait does, and goes before it", async () => {
-  await using home = await ground();
-  await using _worker = await work(home, async (delivery) => {
-    if (decodeTask(delivery.message).replyTo) await reply(home, delivery, "SUCCESS", "3");
+  await using fixture = await createFixture();
+  await using _worker = await work(fixture, async (delivery) => {
+    if (decodeTask(delivery.message).replyTo) await reply(fixture, delivery, "SUCCESS", "3");
   });
   for (const path of ["/v1/tasks/add", "/v1/tasks"]) {
     const body = { ...(path === "/v1/tasks" && { name: "add" }), args: [1, 2] };
-    const answer = await home.post(`${path}?wait=20`, body, { prefer: "wait=1" });
+    const answer = await fixture.post(`${path}?wait=20`, body, { prefer: "wait=1" });
     assertEquals([answer.status, (await answer.json()).result], [200, 3]);
     assertEquals(answer.headers.has("preference-applied"), false);
   }
-  const now = await home.post("/v1/tasks/add?wait=0", { args: [1, 2] }, WAIT);
+  const now = await fixture.post("/v1/tasks/add?wait=0", { args: [1, 2] }, WAIT);
   assertEquals([now.status, now.headers.has("preference-applied")], [202, false]);
-  const silent = await home.post("/v1/tasks/silent?wait=20", {});
+  const silent = await fixture.post("/v1/tasks/silent?wait=20", {});
   assertEquals([silent.status, (await silent.json()).state], [202, "PENDING"]);
 });
 
 Deno.test("POST refuses a query that it does not know, before anything is published", async () => {
-  await using home = await ground();
+  await using fixture = await createFixture();
   const cases: [string, string][] = [
     ["/v1/tasks/add?wiat=5", "wiat"],
     ["/v1/tasks/add?wait=soon", "wait"],
@@ -180,10 +183,10 @@ Deno.test("POST refuses a query that it does not know, before anything is publis
     ["/v1/workflows?wait=1e9", "wait"],
   ];
   for (const [path, field] of cases) {
-    const answer = await home.post(path, { name: "add", args: [1, 2] });
+    const answer = await fixture.post(path, { name: "add", args: [1, 2] });
     const { errors } = await answer.json();
     assertEquals([answer.status, errors[0].field], [422, field], path);
   }
-  assertEquals(await home.published(), []);
-  assertEquals(home.workflows.started.size, 0);
+  assertEquals(await fixture.published(), []);
+  assertEquals(fixture.workflows.started.size, 0);
 });

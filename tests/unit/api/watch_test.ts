@@ -7,7 +7,7 @@ import { encodeEvents } from "../../../shared/celery/event.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import type { TaskEvent } from "../../../shared/telemetry/events.ts";
 import { eventually } from "../../support/eventually.ts";
-import { MemoryRecords } from "./ground.ts";
+import { MemoryRecords } from "./fixture.ts";
 
 /** So long that a test would fail of old age: whatever wakes it, it is not time. */
 const NEVER_MS = 2 ** 30;

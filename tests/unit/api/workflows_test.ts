@@ -6,13 +6,13 @@ import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
 import * as sampleApp from "../../../shared/tasks/mod.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type Ground, ground } from "./ground.ts";
+import { createFixture, type Fixture } from "./fixture.ts";
 
 const add = "add";
 const ping = "ping";
 
 Deno.test("POST /v1/workflows fixes every id and answers with them", async () => {
-  await using api = await ground();
+  await using api = await createFixture();
   const body = chain(
     signature(add, { x: 1, y: 2 }),
     group(signature(add, { y: 3 }), signature(add, {}, { args: [4] })),
@@ -34,7 +34,7 @@ Deno.test("POST /v1/workflows fixes every id and answers with them", async () =>
 });
 
 Deno.test("POST /v1/workflows keeps the record of every task, also where its result is ignored", async () => {
-  await using api = await ground();
+  await using api = await createFixture();
   const quiet = { immutable: true, options: { ignore_result: true } };
   const silent = signature("silent", {}, { immutable: true });
   const body = chain(
@@ -50,7 +50,7 @@ Deno.test("POST /v1/workflows keeps the record of every task, also where its res
 });
 
 Deno.test("POST /v1/workflows takes every shape", async () => {
-  await using api = await ground();
+  await using api = await createFixture();
   const one = signature(add, { x: 1, y: 2 });
   const shapes = [
     one,
@@ -73,7 +73,7 @@ Deno.test("POST /v1/workflows takes every shape", async () => {
 });
 
 Deno.test("POST /v1/workflows says what does not fit, and where", async () => {
-  await using api = await ground();
+  await using api = await createFixture();
   const one = signature(add, { x: 1, y: 2 });
   const fixed = { ...one, immutable: true };
   const cases: [unknown, string][] = [
@@ -117,7 +117,7 @@ Deno.test("POST /v1/workflows says what does not fit, and where", async () => {
 });
 
 Deno.test("POST /v1/workflows gives the same ids for the same Idempotency-Key", async () => {
-  await using api = await ground();
+  await using api = await createFixture();
   const body = chain(signature(add, { x: 1, y: 2 }), signature(add, { y: 3 }));
   const key = { "idempotency-key": "k" };
   const [first, again] = [
@@ -131,14 +131,14 @@ Deno.test("POST /v1/workflows gives the same ids for the same Idempotency-Key", 
 });
 
 Deno.test("GET /v1/workflows/{id} knows no other ids", async () => {
-  await using api = await ground();
+  await using api = await createFixture();
   assertEquals((await api.app.request("/v1/workflows/none")).status, 404);
   assertEquals((await api.app.request("/v1/workflows/none?wiat=1")).status, 422);
 });
 
 Deno.test("POST /v1/workflows takes every example of docs/learn/workflows.md", async () => {
   const registry = Registry.fromModule(sampleApp, "the sample app");
-  await using api = await ground({}, { registry });
+  await using api = await createFixture({}, { registry });
   const page = await Deno.readTextFile(
     new URL("../../../docs/learn/workflows.md", import.meta.url),
   );
@@ -151,21 +151,26 @@ Deno.test("POST /v1/workflows takes every example of docs/learn/workflows.md", a
 });
 
 /** Ends all tasks of the workflow that is started next. */
-async function endNext(home: Ground): Promise<void> {
-  const canvas = await eventually("a workflow", () => [...home.workflows.started.values()].at(-1));
+async function endNext(fixture: Fixture): Promise<void> {
+  const canvas = await eventually(
+    "a workflow",
+    () => [...fixture.workflows.started.values()].at(-1),
+  );
   for (const { options } of steps(canvas)) {
     const id = options.taskId!;
-    home.records.put({ id, state: "SUCCESS", result: "1" });
+    fixture.records.put({ id, state: "SUCCESS", result: "1" });
     const event = { type: "task-succeeded", id, name: "add", result: "1", runtime: 0 } as const;
     const node = { hostname: "celeriac@test", pid: 1, clock: () => 1 };
-    await home.broker.publish(encodeEvents([{ event, timestamp: 1 }], node), { mandatory: false });
+    await fixture.broker.publish(encodeEvents([{ event, timestamp: 1 }], node), {
+      mandatory: false,
+    });
   }
 }
 
 Deno.test("POST /v1/workflows answers with the record to who waits and sees the end", async () => {
   const body = chain(signature(add, { x: 1, y: 2 }), signature(add, { y: 3 }));
   for (const [query, prefer] of [["?wait=60", ""], ["", "wait=60"]]) {
-    await using api = await ground();
+    await using api = await createFixture();
     const ending = endNext(api);
     const answer = await api.post(`/v1/workflows${query}`, body, prefer ? { prefer } : {});
     const { id, state, done, total } = await answer.json();
@@ -178,18 +183,18 @@ Deno.test("POST /v1/workflows answers with the record to who waits and sees the 
 
 Deno.test("POST /v1/workflows answers 202 when the time is over, and when the end cannot be read", async () => {
   const body = signature(add, { x: 1, y: 2 });
-  await using api = await ground({ maxWait: 0.05 });
+  await using api = await createFixture({ maxWait: 0.05 });
   const late = await api.post("/v1/workflows?wait=60", body);
   assertEquals([late.status, (await late.json()).state], [202, "PENDING"]);
   const down = () => Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
   const workflows = { start: () => Promise.resolve(), find: down };
-  await using broken = await ground({}, { workflows });
+  await using broken = await createFixture({}, { workflows });
   const blind = await broken.post("/v1/workflows", body, { prefer: "wait=60" });
   assertEquals([blind.status, blind.headers.get("preference-applied")], [202, "wait=60"]);
 });
 
 Deno.test("GET /v1/workflows/{id}?wait= reads once for all who wait", async () => {
-  await using api = await ground();
+  await using api = await createFixture();
   const { id } = await (await api.post("/v1/workflows", signature(add, { x: 1, y: 2 }))).json();
   const ask = async () => await (await api.app.request(`/v1/workflows/${id}?wait=60`)).json();
   const waiting = Array.from({ length: 1000 }, ask);

@@ -6,7 +6,7 @@ import { Registry } from "../../../shared/contracts/registry.ts";
 import { MISSED_LIMIT } from "../../../shared/schedules/schedule.ts";
 import { scheduledSubmission } from "../../../shared/schedules/scheduled_submission.ts";
 import { nextOf } from "../../../shared/schedules/timing.ts";
-import { CONTRACTS } from "../api/ground.ts";
+import { CONTRACTS } from "../api/fixture.ts";
 
 const at = (seconds: number) => new Date(Date.UTC(2026, 0, 1) + seconds * 1000);
 const next = nextOf({ every: 10, anchor: at(0) });

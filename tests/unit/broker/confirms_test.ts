@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Answer, Confirms, type Pending } from "../../../shared/broker/amqp/confirms.ts";
 import type { Limit } from "../../../shared/broker/amqp/usage.ts";
 import { BrokerUnavailable, NotSent } from "../../../shared/errors.ts";
-import { message, text } from "../../support/broker_ground.ts";
+import { message, text } from "../../support/broker_helpers.ts";
 import { eventually } from "../../support/eventually.ts";
 
 interface Sent {

@@ -4,7 +4,7 @@ import { Consumer } from "../../../shared/broker/consuming/consumer.ts";
 import { Consumers } from "../../../shared/broker/consuming/consumers.ts";
 import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
 import { BrokerUnavailable } from "../../../shared/errors.ts";
-import { message, queues, started, text } from "../../support/broker_ground.ts";
+import { message, queues, started, text } from "../../support/broker_helpers.ts";
 import { Inbox } from "../../support/inbox.ts";
 
 const signal = new AbortController().signal;

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { deadLetter } from "../../../shared/broker/memory/dead_letter.ts";
-import { message } from "../../support/broker_ground.ts";
+import { message } from "../../support/broker_helpers.ts";
 
 Deno.test("deadLetter() counts deaths by queue and reason, the last first", () => {
   const at = new Date(1000);

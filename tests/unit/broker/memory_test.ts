@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
-import { consumed, message, queues, started, text } from "../../support/broker_ground.ts";
+import { consumed, message, queues, started, text } from "../../support/broker_helpers.ts";
 
 Deno.test("MemoryBroker counts returns in x-delivery-count as RabbitMQ 3.10 to 4.2 do", async () => {
   await using broker = new MemoryBroker();

@@ -28,21 +28,21 @@ async function initialise(folder: DataFolder): Promise<void> {
 }
 
 Deno.test("DataFolder.claim() names the process that holds the folder, until it lets go", async () => {
-  await using ground = await place();
-  const first = await DataFolder.claim(ground.path);
-  const claim = () => DataFolder.claim(ground.path);
+  await using fixture = await place();
+  const first = await DataFolder.claim(fixture.path);
+  const claim = () => DataFolder.claim(fixture.path);
   await assertRejects(claim, ConfigurationError, `process ${Deno.pid} uses it since 20`);
   await first.announce("http://127.0.0.1:8000");
   await assertRejects(claim, ConfigurationError, "at http://127.0.0.1:8000");
-  await Deno.writeTextFile(join(ground.path, "lock"), '{"pid":');
+  await Deno.writeTextFile(join(fixture.path, "lock"), '{"pid":');
   await assertRejects(claim, ConfigurationError, "another process uses it");
   await first[Symbol.asyncDispose]();
   await using _second = await claim();
 });
 
 Deno.test("DataFolder.prepare() keeps a whole database, and replaces an unfinished one or one to be reset", async () => {
-  await using ground = await place();
-  await using folder = await DataFolder.claim(ground.path);
+  await using fixture = await place();
+  await using folder = await DataFolder.claim(fixture.path);
   assertEquals(await folder.prepare(), true);
   await initialise(folder);
   assertEquals(await folder.prepare(), true);
@@ -56,8 +56,8 @@ Deno.test("DataFolder.prepare() keeps a whole database, and replaces an unfinish
 });
 
 Deno.test("DataFolder.prepare() leaves a folder alone that holds something else", async () => {
-  await using ground = await place();
-  await using folder = await DataFolder.claim(ground.path);
+  await using fixture = await place();
+  await using folder = await DataFolder.claim(fixture.path);
   await Deno.mkdir(folder.database);
   await Deno.writeTextFile(join(folder.database, "Dockerfile"), "FROM postgres");
   for (const reset of [false, true]) {
@@ -67,22 +67,22 @@ Deno.test("DataFolder.prepare() leaves a folder alone that holds something else"
 });
 
 Deno.test("DataFolder keeps folders and files to their user, but changes no folder of others", async () => {
-  await using ground = await place();
-  await Deno.mkdir(ground.path, { mode: 0o755 });
+  await using fixture = await place();
+  await Deno.mkdir(fixture.path, { mode: 0o755 });
   {
-    await using folder = await DataFolder.claim(ground.path);
+    await using folder = await DataFolder.claim(fixture.path);
     await folder.prepare();
     await initialise(folder);
     await folder.opened();
-    assertEquals(await mode(ground.path), 0o700);
+    assertEquals(await mode(fixture.path), 0o700);
     assertEquals(await mode(folder.database), 0o700);
     assertEquals(await mode(join(folder.database, "PG_VERSION")), 0o600);
-    assertEquals(await mode(join(ground.path, "lock")), 0o600);
+    assertEquals(await mode(join(fixture.path, "lock")), 0o600);
   }
-  await Deno.writeTextFile(join(ground.path, "deno.json"), "{}");
-  await Deno.chmod(ground.path, 0o755);
-  await using _folder = await DataFolder.claim(ground.path);
-  assertEquals(await mode(ground.path), 0o755);
+  await Deno.writeTextFile(join(fixture.path, "deno.json"), "{}");
+  await Deno.chmod(fixture.path, 0o755);
+  await using _folder = await DataFolder.claim(fixture.path);
+  assertEquals(await mode(fixture.path), 0o755);
 });
 
 Deno.test("DataFolder.claim() says what to do where it cannot make the folder", async () => {

@@ -7,7 +7,7 @@ import { Registry } from "../../../shared/contracts/registry.ts";
 import { Handlers } from "../../../workers/handlers.ts";
 import { handle } from "../../../workers/mod.ts";
 import { messageOf, type Mistake, testMistakes } from "../../support/mistakes.ts";
-import { ground } from "../api/ground.ts";
+import { createFixture } from "../api/fixture.ts";
 
 const input = z.object({ x: z.number(), y: z.number().optional() });
 const add = defineTask({ name: "add", input });
@@ -364,7 +364,7 @@ const REQUESTS: (readonly [message: string, path: string, body: unknown])[] = [
 testMistakes("contracts, handlers and schedules", CONTRACTS);
 
 Deno.test("mistakes in requests say what is wrong", async () => {
-  await using api = await ground();
+  await using api = await createFixture();
   for (const [message, path, body] of REQUESTS) {
     assertEquals((await (await api.post(path, body)).json()).detail, message);
   }

@@ -13,16 +13,16 @@ import { management } from "../../../support/servers.ts";
 const QUEUES = ["celeriac.default", "celeriac.images"];
 
 /** What is not as wanted; the importing administrator gets rights of its own in a vhost that it makes. */
-async function lines(ground: Provisioned, wanted: Definitions): Promise<string[]> {
-  const importer = `user '${new URL(ground.managementUrl).username}'`;
-  return diffDefinitions(wanted, await readDefinitions(ground.management, [ground.vhost]))
+async function lines(fixture: Provisioned, wanted: Definitions): Promise<string[]> {
+  const importer = `user '${new URL(fixture.managementUrl).username}'`;
+  return diffDefinitions(wanted, await readDefinitions(fixture.management, [fixture.vhost]))
     .filter(({ kind, object }) => kind !== "extra" || !object.includes(importer))
     .map(describeDifference);
 }
 
-/** What the broker holds for this ground; users belong to no vhost, and other tests come and go. */
-async function ownDefinitions(ground: Provisioned): Promise<Definitions> {
-  const stored = await readDefinitions(ground.management, [ground.vhost]);
+/** The broker's objects of this fixture. Users belong to no vhost, and other tests run at the same time. */
+async function ownDefinitions(fixture: Provisioned): Promise<Definitions> {
+  const stored = await readDefinitions(fixture.management, [fixture.vhost]);
   const own = new Set(stored.permissions.map(({ user }) => user));
   return { ...stored, users: stored.users.filter(({ name }) => own.has(name)) };
 }
@@ -32,8 +32,8 @@ function sorted(definitions: Definitions): string[] {
 }
 
 Deno.test("applyDefinitions() makes all that is written down, and the broker agrees", async () => {
-  await using ground = unprovisioned(QUEUES);
-  const wanted = await renderDefinitions(ground.options);
+  await using fixture = unprovisioned(QUEUES);
+  const wanted = await renderDefinitions(fixture.options);
   const everything = [
     ...wanted.users,
     ...wanted.vhosts,
@@ -45,86 +45,86 @@ Deno.test("applyDefinitions() makes all that is written down, and the broker agr
     ...wanted.bindings,
   ];
 
-  const { changed, left } = await applyDefinitions(ground.management, wanted);
+  const { changed, left } = await applyDefinitions(fixture.management, wanted);
 
   assertEquals(left, []);
   assertEquals(changed.length, everything.length);
   assertEquals(changed.filter(({ kind }) => kind !== "missing"), []);
-  assertEquals(await lines(ground, wanted), []);
+  assertEquals(await lines(fixture, wanted), []);
 });
 
 Deno.test("applyDefinitions() changes nothing the second time, hashes included", async () => {
-  await using ground = unprovisioned(QUEUES);
-  await applyDefinitions(ground.management, await renderDefinitions(ground.options));
-  const before = await ownDefinitions(ground);
+  await using fixture = unprovisioned(QUEUES);
+  await applyDefinitions(fixture.management, await renderDefinitions(fixture.options));
+  const before = await ownDefinitions(fixture);
 
-  const again = await renderDefinitions({ ...ground.options, stored: before });
-  assertEquals(await applyDefinitions(ground.management, again), { changed: [], left: [] });
-  await management(ground.managementUrl, "POST", "/api/definitions", { ...again, vhosts: [] });
+  const again = await renderDefinitions({ ...fixture.options, stored: before });
+  assertEquals(await applyDefinitions(fixture.management, again), { changed: [], left: [] });
+  await management(fixture.managementUrl, "POST", "/api/definitions", { ...again, vhosts: [] });
 
-  assertEquals(sorted(await ownDefinitions(ground)), sorted(before));
+  assertEquals(sorted(await ownDefinitions(fixture)), sorted(before));
 });
 
 Deno.test("applyDefinitions() brings a new password into force", async () => {
-  await using ground = unprovisioned([]);
-  const { secrets } = ground.options;
-  await applyDefinitions(ground.management, await renderDefinitions(ground.options));
-  const stored = await readDefinitions(ground.management, [ground.vhost]);
+  await using fixture = unprovisioned([]);
+  const { secrets } = fixture.options;
+  await applyDefinitions(fixture.management, await renderDefinitions(fixture.options));
+  const stored = await readDefinitions(fixture.management, [fixture.vhost]);
   const api = `/api/whoami`;
-  assertNotEquals(await management(ground.managementUrlOf("admin"), "GET", api), undefined);
+  assertNotEquals(await management(fixture.managementUrlOf("admin"), "GET", api), undefined);
 
   const rotated = await renderDefinitions({
-    ...ground.options,
+    ...fixture.options,
     stored,
     secrets: {
       ...secrets,
       env: (name) => name.endsWith("PASSWORD_ADMIN") ? "changed" : secrets.env(name),
     },
   });
-  const { changed, left } = await applyDefinitions(ground.management, rotated);
+  const { changed, left } = await applyDefinitions(fixture.management, rotated);
 
   assertEquals(left, []);
   assertEquals(changed.map(({ kind, detail }) => [kind, detail]), [[
     "different",
     "password is another",
   ]]);
-  await assertRejects(() => management(ground.managementUrlOf("admin"), "GET", api), Error, "401");
-  const admin = new URL(ground.managementUrlOf("admin"));
+  await assertRejects(() => management(fixture.managementUrlOf("admin"), "GET", api), Error, "401");
+  const admin = new URL(fixture.managementUrlOf("admin"));
   admin.password = "changed";
   assertNotEquals(await management(admin.href, "GET", api), undefined);
 });
 
 Deno.test("applyDefinitions() tells of a queue that exists with other arguments and leaves it alone", async () => {
-  await using ground = unprovisioned(QUEUES);
-  await management(ground.managementUrl, "PUT", `/api/vhosts/${ground.vhost}`, {});
-  await management(ground.managementUrl, "PUT", `/api/queues/${ground.vhost}/celeriac.images`, {
+  await using fixture = unprovisioned(QUEUES);
+  await management(fixture.managementUrl, "PUT", `/api/vhosts/${fixture.vhost}`, {});
+  await management(fixture.managementUrl, "PUT", `/api/queues/${fixture.vhost}/celeriac.images`, {
     durable: true,
     arguments: { "x-queue-type": "classic", "x-max-priority": 5 },
   });
 
   const { left } = await applyDefinitions(
-    ground.management,
-    await renderDefinitions(ground.options),
+    fixture.management,
+    await renderDefinitions(fixture.options),
   );
 
   assertEquals(left.map(describeDifference), [
-    `different: queue 'celeriac.images' in vhost '${ground.vhost}' (x-queue-type is "classic", wanted "quorum"; x-max-priority is 5, wanted absent)`,
+    `different: queue 'celeriac.images' in vhost '${fixture.vhost}' (x-queue-type is "classic", wanted "quorum"; x-max-priority is 5, wanted absent)`,
   ]);
 });
 
 Deno.test("applyDefinitions() leaves the metadata of a vhost that exists", async () => {
-  await using ground = unprovisioned(QUEUES);
-  await management(ground.managementUrl, "PUT", `/api/vhosts/${ground.vhost}`, {
+  await using fixture = unprovisioned(QUEUES);
+  await management(fixture.managementUrl, "PUT", `/api/vhosts/${fixture.vhost}`, {
     description: "of the shop",
     tags: ["shop"],
     default_queue_type: "classic",
   });
-  const vhost = () => management(ground.managementUrl, "GET", `/api/vhosts/${ground.vhost}`);
+  const vhost = () => management(fixture.managementUrl, "GET", `/api/vhosts/${fixture.vhost}`);
   const { metadata } = await vhost() as { metadata: unknown };
 
   const { left } = await applyDefinitions(
-    ground.management,
-    await renderDefinitions(ground.options),
+    fixture.management,
+    await renderDefinitions(fixture.options),
   );
 
   assertEquals(left, []);
@@ -132,13 +132,13 @@ Deno.test("applyDefinitions() leaves the metadata of a vhost that exists", async
 });
 
 Deno.test("applyDefinitions() says why the broker refuses", async () => {
-  await using ground = unprovisioned([]);
-  const wanted = await renderDefinitions(ground.options);
+  await using fixture = unprovisioned([]);
+  const wanted = await renderDefinitions(fixture.options);
   const [policy] = wanted.policies;
   const broken = { ...wanted, policies: [{ ...policy!, definition: { "no-such-key": 1 } }] };
 
   const error = await assertRejects(
-    () => applyDefinitions(ground.management, broken),
+    () => applyDefinitions(fixture.management, broken),
     ConfigurationError,
   );
 
@@ -146,18 +146,18 @@ Deno.test("applyDefinitions() says why the broker refuses", async () => {
 });
 
 Deno.test("readDefinitions() shows what is beyond the definitions under our names", async () => {
-  await using ground = unprovisioned(QUEUES);
-  await applyDefinitions(ground.management, await renderDefinitions(ground.options));
+  await using fixture = unprovisioned(QUEUES);
+  await applyDefinitions(fixture.management, await renderDefinitions(fixture.options));
 
   const fewer = templateDefinitions({
-    ...ground.options,
+    ...fixture.options,
     topology: topology(["celeriac.default"]),
-    users: ground.users.filter(({ role }) => role !== "flower"),
+    users: fixture.users.filter(({ role }) => role !== "flower"),
   });
-  const found = await lines(ground, fewer);
+  const found = await lines(fixture, fewer);
 
-  const where = `in vhost '${ground.vhost}'`;
-  const flower = ground.users.find(({ role }) => role === "flower")?.name;
+  const where = `in vhost '${fixture.vhost}'`;
+  const flower = fixture.users.find(({ role }) => role === "flower")?.name;
   assertEquals(found, [
     `extra: binding of queue 'celeriac.images' to exchange 'celeriac' ${where} (key 'celeriac.images')`,
     `extra: binding of queue 'celeriac.images' to exchange 'celery_delayed_delivery' ${where} (key '#.celeriac.images')`,
@@ -168,24 +168,24 @@ Deno.test("readDefinitions() shows what is beyond the definitions under our name
 });
 
 Deno.test("applyDefinitions() makes the levels in which Celery delays, once", async () => {
-  await using ground = unprovisioned(QUEUES);
+  await using fixture = unprovisioned(QUEUES);
   for (const delayLevels of ["quorum", "quorum"] as const) {
-    const options = { ...ground.options, delayLevels };
+    const options = { ...fixture.options, delayLevels };
     const wanted = await renderDefinitions(options);
-    const { left } = await applyDefinitions(ground.management, wanted);
+    const { left } = await applyDefinitions(fixture.management, wanted);
     assertEquals(left, []);
   }
-  const { queues } = await readDefinitions(ground.management, [ground.vhost]);
+  const { queues } = await readDefinitions(fixture.management, [fixture.vhost]);
   const longest = queues.find(({ name }) => name === "celery_delayed_27");
   assertEquals(longest?.arguments["x-message-ttl"], 2 ** 27 * 1000);
 });
 
 Deno.test("readDefinitions() needs an administrator", async () => {
-  await using ground = unprovisioned([]);
-  await applyDefinitions(ground.management, await renderDefinitions(ground.options));
-  const keda = new Management(ground.managementUrlOf("keda"));
+  await using fixture = unprovisioned([]);
+  await applyDefinitions(fixture.management, await renderDefinitions(fixture.options));
+  const keda = new Management(fixture.managementUrlOf("keda"));
   await assertRejects(
-    () => readDefinitions(keda, [ground.vhost]),
+    () => readDefinitions(keda, [fixture.vhost]),
     ConfigurationError,
     "lacks the tag 'administrator'",
   );

@@ -21,8 +21,8 @@ async function broker(url: string): Promise<AmqpBroker> {
 
 for (const role of ROLES) {
   Deno.test(`declarationFor() is content with what the definitions made, as user ${role}`, async () => {
-    await using ground = await provisioned(QUEUES);
-    await using process = await broker(ground.url(role));
+    await using fixture = await provisioned(QUEUES);
+    await using process = await broker(fixture.url(role));
     await process.declare(declarationFor(role, QUEUES));
     assertEquals(process.status.state, "connected");
   });
@@ -30,9 +30,9 @@ for (const role of ROLES) {
 
 for (const [role, queue] of [["api", "celeriac.images"], ["worker", "celeriac.dead"]] as const) {
   Deno.test(`declarationFor() finds out that ${queue} is missing, as user ${role}`, async () => {
-    await using ground = await provisioned(QUEUES);
-    await management(ground.managementUrl, "DELETE", `/api/queues/${ground.vhost}/${queue}`);
-    await using process = await broker(ground.url(role));
+    await using fixture = await provisioned(QUEUES);
+    await management(fixture.managementUrl, "DELETE", `/api/queues/${fixture.vhost}/${queue}`);
+    await using process = await broker(fixture.url(role));
     const error = await assertRejects(
       () => process.declare(declarationFor(role, QUEUES)),
       TopologyMissing,

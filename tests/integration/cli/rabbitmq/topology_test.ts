@@ -9,7 +9,7 @@ import { provisioned } from "../../../support/provisioned.ts";
 const QUEUES = ["celeriac.default", "celeriac.images"];
 
 /** A provisioned vhost and a channel of its administrator. */
-async function ground() {
+async function createFixture() {
   await using stack = new AsyncDisposableStack();
   const provision = stack.use(await provisioned(QUEUES));
   const { connection } = stack.use(await connected(provision.url("admin")));
@@ -71,7 +71,7 @@ function text(message: ConsumeMessage | GetMessage | false): string {
 }
 
 Deno.test("the direct exchange takes a task to the queue of its routing key", async () => {
-  await using it = await ground();
+  await using it = await createFixture();
   assertEquals(await publish(it.channel, "celeriac", "celeriac.images"), true);
   assertEquals(await publish(it.channel, "celeriac", "celeriac.nowhere"), false);
   assertEquals(text(await next(it.channel, "celeriac.images")), "celeriac celeriac.images");
@@ -83,7 +83,7 @@ Deno.test("the direct exchange takes a task to the queue of its routing key", as
 });
 
 Deno.test("the headers exchange takes a task to the queue of its header, whatever its routing key", async () => {
-  await using it = await ground();
+  await using it = await createFixture();
   const to = (queue: string) => ({ headers: { [MATCH_HEADER]: queue, lang: "py" } });
   assertEquals(
     await publish(it.channel, "match.celeriac", "sensors/7", to("celeriac.images")),
@@ -96,7 +96,7 @@ Deno.test("the headers exchange takes a task to the queue of its header, whateve
 });
 
 Deno.test("the topic exchange takes events to those who asked for their kind", async () => {
-  await using it = await ground();
+  await using it = await createFixture();
   const tasks = await hear(it.channel, "celeryev", "task.#");
   const all = await hear(it.channel, "celeryev", "#");
   await publish(it.channel, "celeryev", "worker.heartbeat");
@@ -108,7 +108,7 @@ Deno.test("the topic exchange takes events to those who asked for their kind", a
 });
 
 Deno.test("the fanout exchange takes a command to every worker, and its answer comes back by key", async () => {
-  await using it = await ground();
+  await using it = await createFixture();
   const workers = [
     await hear(it.channel, "celery.pidbox", ""),
     await hear(it.channel, "celery.pidbox", ""),
@@ -124,7 +124,7 @@ Deno.test("the fanout exchange takes a command to every worker, and its answer c
 });
 
 Deno.test("the dead-letter exchange takes every routing key", async () => {
-  await using it = await ground();
+  await using it = await createFixture();
   for (const key of ["celeriac.default", "celery", ""]) {
     assertEquals(await publish(it.channel, "dlx.celeriac", key), true);
   }
@@ -132,7 +132,7 @@ Deno.test("the dead-letter exchange takes every routing key", async () => {
 });
 
 Deno.test("the policy of tasks takes a nacked delivery to the dead letters with its cause", async () => {
-  await using it = await ground();
+  await using it = await createFixture();
   for (const queue of QUEUES) {
     await publish(it.channel, "celeriac", queue);
     it.channel.nack(await next(it.channel, queue), false, false);
@@ -146,14 +146,14 @@ Deno.test("the policy of tasks takes a nacked delivery to the dead letters with 
 });
 
 Deno.test("the policy of tasks takes an expired message to the dead letters", async () => {
-  await using it = await ground();
+  await using it = await createFixture();
   await publish(it.channel, "celeriac", "celeriac.default", { expiration: "1" });
   const dead = await next(it.channel, "celeriac.dead");
   assertEquals(dead.properties.headers?.["x-death"]?.[0]?.reason, "expired");
 });
 
 Deno.test("the policy of tasks allows more failed deliveries than the broker's own 20, then sets aside", async () => {
-  await using it = await ground();
+  await using it = await createFixture();
   await publish(it.channel, "celeriac", "celeriac.default");
   let deliveries = 0;
   for (;;) {
@@ -168,7 +168,7 @@ Deno.test("the policy of tasks allows more failed deliveries than the broker's o
 });
 
 Deno.test("the policy of dead letters lets them be looked through again and again", async () => {
-  await using it = await ground();
+  await using it = await createFixture();
   await publish(it.channel, "dlx.celeriac", "celeriac.default");
   for (let look = 0; look < 60; look++) {
     const message = await it.channel.get("celeriac.dead");

@@ -224,8 +224,8 @@ const table: readonly Rights[] = [
   },
 ];
 
-async function makeForeignQueue(ground: Provisioned): Promise<void> {
-  await using broker = await connected(ground.url("admin"));
+async function makeForeignQueue(fixture: Provisioned): Promise<void> {
+  await using broker = await connected(fixture.url("admin"));
   const channel = await broker.connection.createChannel();
   await channel.assertExchange("celery", "direct", { durable: true });
   await channel.assertQueue("celery", { durable: true });
@@ -233,10 +233,10 @@ async function makeForeignQueue(ground: Provisioned): Promise<void> {
 
 for (const { role, allowed, refused } of table) {
   Deno.test(`brokerUsers() gives ${role} what it needs and nothing more`, async () => {
-    await using ground = await provisioned(QUEUES);
-    await makeForeignQueue(ground);
+    await using fixture = await provisioned(QUEUES);
+    await makeForeignQueue(fixture);
 
-    const found = await outcomes(ground.url(role), [...allowed, ...refused]);
+    const found = await outcomes(fixture.url(role), [...allowed, ...refused]);
 
     assertEquals(
       found,
@@ -249,15 +249,15 @@ for (const { role, allowed, refused } of table) {
 }
 
 Deno.test("brokerUsers() lets only those into the management API who have business there", async () => {
-  await using ground = await provisioned([QUEUE]);
+  await using fixture = await provisioned([QUEUE]);
   const paths = {
-    queue: `/api/queues/${ground.vhost}/${QUEUE}`,
+    queue: `/api/queues/${fixture.vhost}/${QUEUE}`,
     nodes: "/api/nodes",
     users: "/api/users",
   };
   const seen: Record<string, string[]> = {};
-  for (const { role } of ground.users) {
-    const url = new URL(ground.managementUrlOf(role));
+  for (const { role } of fixture.users) {
+    const url = new URL(fixture.managementUrlOf(role));
     const authorization = `Basic ${btoa(`${url.username}:${url.password}`)}`;
     seen[role] = [];
     for (const [name, path] of Object.entries(paths)) {

@@ -25,7 +25,7 @@ function delivery(channel: AbortController): HeldDelivery {
 
 const round = (retries: number, replacedTaskNesting = 0) => ({ retries, replacedTaskNesting });
 
-async function ground() {
+async function createFixture() {
   await using stack = new AsyncDisposableStack();
   const { database } = stack.use(await migratedPostgres());
   const store = new PostgresResultStore({ database });
@@ -47,7 +47,7 @@ async function ground() {
 }
 
 Deno.test("take() refuses a second message of a task in flight, and takes the next attempt's", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   const { holds } = here;
   const channel = new AbortController();
   const [first, second, next, late] = [1, 2, 3, 4].map(() => delivery(channel)) as HeldDelivery[];
@@ -63,7 +63,7 @@ Deno.test("take() refuses a second message of a task in flight, and takes the ne
 });
 
 Deno.test("take() takes the message that replaces a task in flight", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   const { holds } = here;
   const [first, second, third] = [1, 2, 3].map(() => delivery(new AbortController()));
   assert(holds.take(first!, { id: "a", ...round(3) }));
@@ -72,7 +72,7 @@ Deno.test("take() takes the message that replaces a task in flight", async () =>
 });
 
 Deno.test("take() takes a redelivery of a task that had not started, not of one that runs", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   const { holds } = here;
   const channel = new AbortController();
   const [waiting, runs, again] = [1, 2, 3].map(() => delivery(channel)) as HeldDelivery[];
@@ -90,7 +90,7 @@ Deno.test("take() takes a redelivery of a task that had not started, not of one 
 });
 
 Deno.test("free() resolves when other workers may hold the task", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   const given = delivery(new AbortController());
   here.holds.take(given, { id: "a", ...round(0) });
   await here.claim("a");
@@ -100,7 +100,7 @@ Deno.test("free() resolves when other workers may hold the task", async () => {
 });
 
 Deno.test("a lease holds its tasks again when the server has forgotten them, and lets go of strays", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   const { holds, database } = here;
   holds.take(delivery(new AbortController()), { id: "a", ...round(0) });
   await here.claim("a");
@@ -119,7 +119,7 @@ Deno.test("a lease holds its tasks again when the server has forgotten them, and
 });
 
 Deno.test("claim() reads the record that is committed while it waits for the holder's row", async () => {
-  await using here = await ground();
+  await using here = await createFixture();
   const done = settlement({ id: v7() });
   await here.claim(done.id);
   const claimed = await here.database.transaction(async (sql) => {

@@ -28,8 +28,8 @@ function rows(database: Database): Promise<Row[]> {
 }
 
 Deno.test("MessageLeases renews what it holds, and loses what another process took", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   await using leases = new MessageLeases({ database, holder: "a", seconds: 60, renewMs: 20 });
   await leases.start();
   const lost: string[] = [];
@@ -62,8 +62,8 @@ Deno.test("MessageLeases renews what it holds, and loses what another process to
 });
 
 Deno.test("Relay leaves leases alone until the database has answered for a while, and then sends those that are due", async () => {
-  await using ground = await migratedPostgres();
-  const { database } = ground;
+  await using fixture = await migratedPostgres();
+  const { database } = fixture;
   await using broker = new MemoryBroker();
   await broker.start();
   await broker.declare(declarationFor("dev", ["celeriac.default"]));

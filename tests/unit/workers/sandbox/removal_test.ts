@@ -26,15 +26,15 @@ async function place() {
 const names = (path: string) => Array.from(Deno.readDirSync(path), ({ name }) => name);
 
 Deno.test("remove() removes 12,000 levels of folders", async () => {
-  await using home = await place();
-  makeDeepFolder(home.folder, 12_000);
-  await home.discard();
-  assertEquals([names(home.bin), await missing(home.folder)], [[], true]);
+  await using fixture = await place();
+  makeDeepFolder(fixture.folder, 12_000);
+  await fixture.discard();
+  assertEquals([names(fixture.bin), await missing(fixture.folder)], [[], true]);
 });
 
 Deno.test("remove() removes links, not what they point to, whatever the names are", async () => {
-  await using home = await place();
-  const { folder, kept } = home;
+  await using fixture = await place();
+  const { folder, kept } = fixture;
   await Deno.symlink(kept, `${folder}/folder link`);
   await Deno.symlink(`${kept}/file`, `${folder}/file\nlink`);
   await Deno.symlink(folder, `${folder}/circle`);
@@ -49,33 +49,33 @@ Deno.test("remove() removes links, not what they point to, whatever the names ar
   assert(touch.success);
   using sparse = await Deno.create(`${folder}/sparse`);
   await sparse.truncate(2 ** 40);
-  await home.discard();
-  assertEquals([names(home.bin), await missing(folder)], [[], true]);
+  await fixture.discard();
+  assertEquals([names(fixture.bin), await missing(folder)], [[], true]);
 });
 
 Deno.test("remove() removes a link to a folder that has taken a folder's place", async () => {
-  await using home = await place();
-  await Deno.remove(home.folder);
-  await Deno.symlink(home.kept, home.folder);
-  await home.discard();
-  assertEquals([names(home.bin), await missing(home.folder)], [[], true]);
+  await using fixture = await place();
+  await Deno.remove(fixture.folder);
+  await Deno.symlink(fixture.kept, fixture.folder);
+  await fixture.discard();
+  assertEquals([names(fixture.bin), await missing(fixture.folder)], [[], true]);
 });
 
 Deno.test("remove() opens folders that are closed to their owner", async () => {
-  await using home = await place();
-  await Deno.mkdir(`${home.folder}/a/b/c`, { recursive: true });
-  await Deno.writeTextFile(`${home.folder}/a/b/c/file`, "");
-  for (const path of ["a/b/c", "a/b", "a"]) await Deno.chmod(`${home.folder}/${path}`, 0);
+  await using fixture = await place();
+  await Deno.mkdir(`${fixture.folder}/a/b/c`, { recursive: true });
+  await Deno.writeTextFile(`${fixture.folder}/a/b/c/file`, "");
+  for (const path of ["a/b/c", "a/b", "a"]) await Deno.chmod(`${fixture.folder}/${path}`, 0);
   // The rights do not hold for root: another user owns all this, and removes it.
-  const root = home.folder.slice(0, -"/folder".length);
+  const root = fixture.folder.slice(0, -"/folder".length);
   const user = Deno.uid() === 0 ? { uid: 65_534, gid: 65_534 } : {};
   if (user.uid) await new Deno.Command("chown", { args: ["-R", `${user.uid}`, root] }).output();
   const source = await Deno.readTextFile(
     new URL("../../../../workers/sandbox/folders/removal.ts", import.meta.url),
   );
   const script = `${source}
-const trash = new Trash(${JSON.stringify(home.bin)});
-await trash.remove(await trash.take(${JSON.stringify(home.folder)}));`;
+const trash = new Trash(${JSON.stringify(fixture.bin)});
+await trash.remove(await trash.take(${JSON.stringify(fixture.folder)}));`;
   const command = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-config", "--ext=ts", "-"],
     cwd: root,
@@ -91,7 +91,7 @@ await trash.remove(await trash.take(${JSON.stringify(home.folder)}));`;
   await writer.close();
   const { success, stderr } = await child.output();
   assert(success, new TextDecoder().decode(stderr));
-  assertEquals([names(home.bin), await missing(home.folder)], [[], true]);
+  assertEquals([names(fixture.bin), await missing(fixture.folder)], [[], true]);
 });
 
 async function missing(path: string): Promise<boolean> {

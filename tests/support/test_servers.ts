@@ -1,4 +1,4 @@
-/** RabbitMQ and Postgres under a test run or a benchmark: found, or started and ended.
+/** RabbitMQ and Postgres for a test run or a benchmark: found, or started and stopped.
  * @module
  */
 import { canInstall, installPackages, ServersMissing } from "./packages.ts";
@@ -6,8 +6,8 @@ import { findPostgres, namedPostgres, startPostgres } from "./postgres.ts";
 import { findRabbitmq, namedRabbitmq, startRabbitmq } from "./rabbitmq.ts";
 import type { Server } from "./server.ts";
 
-/** Servers that answer. Disposing ends those that were started. */
-export interface Ground extends AsyncDisposable {
+/** Reachable servers. Disposing stops those that were started here. */
+export interface TestServers extends AsyncDisposable {
   /** `AMQP_URL`, `MANAGEMENT_URL` and `DATABASE_URL`. */
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -36,15 +36,15 @@ const database: Kind = {
   start: startPostgres,
 };
 
-/** Uses the servers that the environment names, else starts programs of this machine, else installs them where that is possible.
+/** Uses the servers named by environment variables, else starts installed programs, else installs them if possible.
  *
- * @param say takes one line for each step
- * @throws {ServersMissing} when there is nothing to start
- * @throws when a named server does not answer or a program does not start */
-export async function prepareGround(
+ * @param say receives one line for each step
+ * @throws {ServersMissing} if no server can be started
+ * @throws if a named server does not answer or a program does not start */
+export async function prepareServers(
   say: (line: string) => void,
   signal: AbortSignal,
-): Promise<Ground> {
+): Promise<TestServers> {
   const named = new Map<Kind, Server>();
   for (const kind of [rabbitmq, database]) {
     const server = await kind.named();
@@ -53,7 +53,7 @@ export async function prepareGround(
   const toStart = [rabbitmq, database].filter((kind) => !named.has(kind));
   await installMissing(toStart, say, signal);
   const folder = await Deno.makeTempDir({ prefix: "celeriac-test-" });
-  await Deno.chmod(folder, 0o755); // Postgres runs as another user when we are root
+  await Deno.chmod(folder, 0o755); // as root, Postgres runs as another user
   const started = await Promise.allSettled(toStart.map(async (kind) => {
     const own = `${folder}/${kind.debianPackage}`;
     await Deno.mkdir(own);
@@ -61,7 +61,7 @@ export async function prepareGround(
   }));
   const running = started.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
   const servers = [...named.values(), ...running];
-  const ground = {
+  const fixture = {
     environment: Object.assign({}, ...servers.map((server) => server.environment)),
     async [Symbol.asyncDispose]() {
       await Promise.all(servers.map((server) => server.stop()));
@@ -70,11 +70,11 @@ export async function prepareGround(
   };
   const failed = started.find((one) => one.status === "rejected");
   if (failed) {
-    await ground[Symbol.asyncDispose]();
+    await fixture[Symbol.asyncDispose]();
     throw failed.reason;
   }
   for (const server of servers) say(server.description);
-  return ground;
+  return fixture;
 }
 
 async function installMissing(
@@ -90,7 +90,7 @@ async function installMissing(
   const names = missing.map((kind) => kind.name);
   if (!await canInstall()) throw new ServersMissing(names);
   const packages = missing.map((kind) => kind.debianPackage);
-  say(`No ${names.join(" and no ")} here: installing ${packages.join(" and ")} with apt-get`);
+  say(`No ${names.join(" and no ")} found: installing ${packages.join(" and ")} with apt-get`);
   await installPackages(packages, signal);
   for (const kind of missing) {
     if (!await kind.find()) throw new ServersMissing([kind.name]);

@@ -1,4 +1,4 @@
-/** A worker, a publisher and a relay in this process, on servers of their own. */
+/** A worker, a publisher and a relay in this process, with a fresh vhost and database. */
 import { newId } from "../../shared/results/uuid_time.ts";
 import { AmqpBroker } from "../../shared/broker/amqp/broker.ts";
 import type { Delivery } from "../../shared/broker/broker.ts";
@@ -21,16 +21,16 @@ import { eventually } from "./eventually.ts";
 import { relayOf } from "./relay.ts";
 import { freshDatabase, freshVhost, management } from "./servers.ts";
 
-/** What a test needs of the house. */
-export interface House extends AsyncDisposable {
+/** A running worker with its servers and helpers. */
+export interface WorkerFixture extends AsyncDisposable {
   readonly broker: AmqpBroker;
-  /** Where the broker is. */
+  /** URL of the broker. */
   readonly url: string;
   readonly database: PostgresDatabase;
   readonly store: PostgresResultStore;
   readonly outbox: Outbox;
   readonly worker: WorkerProcess;
-  /** Starts another worker on the same servers, with handlers of its own. */
+  /** Starts another worker on the same servers, with other handlers. */
   beside(handlers: readonly Handler[]): Promise<WorkerProcess>;
   /** Submits to the contract's queue. @returns the id */
   submit(
@@ -40,7 +40,7 @@ export interface House extends AsyncDisposable {
   ): Promise<string>;
   /** The record, once its state is final. */
   final(id: string): Promise<TaskRecord>;
-  /** Deletes a queue with all that is in it and in hand, and makes it again at once. */
+  /** Deletes a queue with its ready and unacked messages, then declares it again. */
   replaceQueue(queue: string): Promise<void>;
   /** The next dead letter, acknowledged. */
   deadLetter(): Promise<Delivery>;
@@ -52,15 +52,15 @@ const MODULES = {
   handlers: import.meta.resolve("../app/handlers.ts"),
 };
 
-/** Builds and starts one.
+/** Starts a worker fixture.
  *
  * @param flags settings of the worker, as on a command line
- * @param options.unroutableSeconds of its relay */
-export async function house(
+ * @param options.unroutableSeconds option of the relay */
+export async function startWorkerFixture(
   handlers: readonly Handler[],
   flags: Partial<Record<SettingKey, string>> = {},
   options: { unroutableSeconds?: number } = {},
-): Promise<House> {
+): Promise<WorkerFixture> {
   const stack = new AsyncDisposableStack();
   const vhost = stack.use(await freshVhost());
   const fresh = stack.use(await freshDatabase());

@@ -36,7 +36,7 @@ const QUEUE = "celeriac.default";
 const WORKER = "celeriac@by-hand";
 
 /** What a test needs. */
-export interface Ground extends AsyncDisposable {
+export interface Fixture extends AsyncDisposable {
   readonly url: string;
   readonly api: Api;
   readonly vhost: Vhost;
@@ -65,7 +65,9 @@ export interface Ground extends AsyncDisposable {
 /** Starts one.
  *
  * @param flags settings of the API, as on a command line */
-export async function ground(flags: Partial<Record<SettingKey, string>> = {}): Promise<Ground> {
+export async function createFixture(
+  flags: Partial<Record<SettingKey, string>> = {},
+): Promise<Fixture> {
   const stack = new AsyncDisposableStack();
   const vhost = stack.use(await freshVhost());
   const { url: databaseUrl } = stack.use(await freshDatabase());

@@ -165,7 +165,7 @@ export class MemoryWorkflows implements Pick<Workflows, "start" | "find"> {
 }
 
 /** An API and all that stands behind it. */
-export interface Ground extends AsyncDisposable {
+export interface Fixture extends AsyncDisposable {
   readonly app: ReturnType<typeof createApp>;
   readonly broker: MemoryBroker;
   readonly hub: EventHub;
@@ -183,10 +183,10 @@ export interface Ground extends AsyncDisposable {
  *
  * @param settings those that differ
  * @param parts that take the place of the usual ones */
-export async function ground(
+export async function createFixture(
   settings: Partial<ApiSettings> = {},
   parts: Partial<ApiDependencies> = {},
-): Promise<Ground> {
+): Promise<Fixture> {
   const registry = new Registry(CONTRACTS);
   const broker = new MemoryBroker();
   await broker.start();
