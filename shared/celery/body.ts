@@ -1,14 +1,14 @@
-/** The text of a message's body, compressed or not. */
+/** Decodes the body of a message to text; decompresses it if necessary. */
 import { brotliDecompressSync, inflateSync, zstdDecompressSync } from "node:zlib";
 import Bunzip from "seek-bzip";
 import type { HeaderValue } from "../broker/message.ts";
 import { Malformed } from "../errors.ts";
 import { repr } from "./repr.ts";
 
-/** Bytes that a body may have once decompressed: as many as RabbitMQ 3 takes in one message. */
+/** Maximum bytes of a decompressed body: the largest message that RabbitMQ 3 accepts. */
 export const MAX_BODY_BYTES = 128 * 1024 * 1024;
 
-/** Names of kombu/compression.py but `application/x-lzma`, which `xz.ts` undoes; its `application/x-gzip` is a bare zlib stream, not a gzip file. */
+/** The names of kombu/compression.py, except `application/x-lzma` (see `xz.ts`). Its `application/x-gzip` is a bare zlib stream, not a gzip file. */
 const DECOMPRESS: Readonly<Record<string, (body: Uint8Array) => Uint8Array>> = {
   "application/x-gzip": (body) => inflateSync(body, { maxOutputLength: MAX_BODY_BYTES }),
   "application/x-bz2": bunzip,
@@ -36,10 +36,10 @@ function bunzip(body: Uint8Array): Uint8Array {
 
 const UTF_8 = new TextDecoder("utf-8", { fatal: true });
 
-/** Reads a body as text: UTF-8 whatever `content_encoding` says, as kombu's JSON does.
+/** Reads a body as UTF-8 text. Ignores `content_encoding`, like kombu's JSON decoder.
  *
  * @param compression the header of that name
- * @throws {Malformed} when it is compressed in a way we cannot undo, broken, or no UTF-8
+ * @throws {Malformed} when its compression is not supported, its data is corrupt, or it is not UTF-8
  */
 export function readText(body: Uint8Array, compression: HeaderValue | undefined): string {
   const bytes = compression ? decompress(body, compression) : body;
@@ -66,7 +66,7 @@ function decompress(body: Uint8Array, compression: HeaderValue): Uint8Array {
     return undo(body);
   } catch (cause) {
     throw new Malformed(
-      `Cannot read body because it cannot be decompressed as '${name}' to at most ${MAX_BODY_BYTES} bytes: send it whole`,
+      `Cannot read body because it cannot be decompressed as '${name}' to at most ${MAX_BODY_BYTES} bytes: send complete data within this limit`,
       undefined,
       { cause },
     );

@@ -1,8 +1,8 @@
-/** Canvas: tasks that follow one another, side by side, or once others are done; read from signatures and written as signatures.
+/** Canvas: sequential and parallel tasks, and tasks that start when others have finished. Reads them from signatures and writes them.
  *
- * A tree of four kinds of nodes. Reading flattens what Celery allows to be written in many ways (celery/canvas.py): chains within
- * chains are spliced, groups within groups unrolled, a group that something follows is a chord, chunks are a group of starmaps, what is
- * said of a whole (its id, `link`, `link_error`, partial arguments) is said of the tasks that it concerns.
+ * A canvas is a tree of four kinds of nodes. Celery can express one workflow in many ways (celery/canvas.py); reading normalizes them.
+ * Nested chains and nested groups are flattened. A group with a following step becomes a chord. Chunks become a group of starmaps.
+ * The id, `link`, `link_error` and partial arguments of a composite move to the tasks that they apply to.
  * @module
  */
 import { Malformed } from "../errors.ts";
@@ -10,12 +10,12 @@ import { isObject } from "./shape.ts";
 import { type Canvas, each, ending, given, type Group, type Step } from "./canvas_tree.ts";
 import { fromWire, type Signature, toWire, type WireSignature } from "./signature.ts";
 
-/** Signatures within one another that are still read. */
+/** Maximum nesting depth of signatures. */
 const MAX_DEPTH = 50;
 
-/** Reads a signature as it travels.
+/** Reads a wire signature.
  *
- * @throws {Malformed} when it is no signature, or nested too deep
+ * @throws {Malformed} when it is not a signature, or nested too deeply
  *
  * @example
  * ```ts
@@ -42,7 +42,9 @@ function read(wire: unknown, depth: number): Canvas {
   const { args, options, kwargs, immutable } = signature;
   const { chain, ...own } = options;
   const canvas = shape(signature, own, kwargs, depth);
-  const whole = canvas.kind === "task" ? canvas : said(canvas, own, immutable ? undefined : args);
+  const whole = canvas.kind === "task"
+    ? canvas
+    : withOwnOptions(canvas, own, immutable ? undefined : args);
   if (!chain || chain.length === 0) return whole;
   return inTurn([whole, ...chain.toReversed().map((item) => read(item, depth + 1))]);
 }
@@ -72,8 +74,12 @@ function shape(
   }
 }
 
-/** What the options and arguments of a whole mean for its tasks. */
-function said(canvas: Canvas, own: Signature["options"], args: unknown[] | undefined): Canvas {
+/** Applies the options and arguments of a composite to its tasks. */
+function withOwnOptions(
+  canvas: Canvas,
+  own: Signature["options"],
+  args: unknown[] | undefined,
+): Canvas {
   let result = canvas;
   if (args && args.length > 0) result = given(result, args);
   if (canvas.kind === "group") return adding(result, { errbacks: own.errbacks });
@@ -88,7 +94,7 @@ function said(canvas: Canvas, own: Signature["options"], args: unknown[] | undef
   return adding(result, { errbacks });
 }
 
-/** Gives an id to what a canvas ends with, unless it has one: a group there bears it, not each of its members. */
+/** Sets the id of the last part of a canvas, unless it has one. A group gets the id itself; its members do not. */
 function named(canvas: Canvas, id: string): Canvas {
   switch (canvas.kind) {
     case "task":
@@ -133,9 +139,9 @@ function added(signature: Signature, { callbacks, errbacks }: Links): Signature 
   };
 }
 
-/** Puts canvases one after the other.
+/** Joins canvases into a chain.
  *
- * @throws {Malformed} when there is none, or when more groups follow one another than can be read */
+ * @throws {Malformed} when the list is empty, or when too many groups follow one another */
 export function inTurn(parts: readonly Canvas[]): Canvas {
   const flat = parts.flatMap((part) => part.kind === "chain" ? part.steps : [part])
     .filter((part) => part.kind !== "group" || part.members.length > 0);
@@ -173,7 +179,7 @@ function endsInGroup(canvas: Canvas): boolean {
   return (canvas.kind === "chain" ? canvas.steps.at(-1) : canvas)?.kind === "group";
 }
 
-/** Puts canvases side by side. */
+/** Joins canvases into a group. */
 export function sideBySide(parts: readonly Canvas[], id?: string): Group {
   const members = parts.flatMap((part) => part.kind === "group" ? part.members : [part]);
   return { kind: "group", id, members };
@@ -184,7 +190,7 @@ function chunks(kwargs: Record<string, unknown>, id: string | undefined): Group 
   const inner = isObject(task) ? toWire(fromWire(task)) : undefined;
   if (!inner || !Array.isArray(it) || !(Number.isInteger(n) && Number(n) > 0)) {
     throw new Malformed(
-      "Cannot read chunks because they are not `task`, `it` and `n`: send these three",
+      "Cannot read chunks because they lack a valid `task`, `it` or `n`: send all three",
     );
   }
   const parts = Array.from(
@@ -194,7 +200,7 @@ function chunks(kwargs: Record<string, unknown>, id: string | undefined): Group 
   return sideBySide(parts.map((part) => seriesStep("starmap", inner, part)), id);
 }
 
-/** Celery's task that runs another over a list: `map` gives each item as the only argument, `starmap` as all arguments. */
+/** Celery's task that runs another task for each item of a list: `map` passes the item as the only argument, `starmap` unpacks it. */
 export function seriesStep(kind: "map" | "starmap", task: WireSignature, it: unknown[]): Step {
   const { queue } = task.options;
   const options = typeof queue === "string" ? { queue } : {};
@@ -246,7 +252,7 @@ function composite(
 function signatures(value: unknown): unknown[] {
   if (Array.isArray(value)) return value;
   throw new Malformed(
-    "Cannot read signature because its tasks are no list: send a list of signatures",
+    "Cannot read signature because its tasks are not a list: send a list of signatures",
   );
 }
 

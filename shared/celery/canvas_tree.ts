@@ -1,4 +1,4 @@
-/** The tree that a canvas is, and changes to its tasks. Nothing is changed in place.
+/** The tree of a canvas, and functions that map its tasks. They return new trees.
  * @module
  */
 import type { Signature } from "./signature.ts";
@@ -9,20 +9,20 @@ export interface Step {
   readonly signature: Signature;
 }
 
-/** One after the other, each given the result of the one before. Only the last may be a group. */
+/** Sequential steps. Each receives the result of the previous step. Only the last may be a group. */
 export interface Chain {
   readonly kind: "chain";
   readonly steps: readonly Canvas[];
 }
 
-/** Side by side. */
+/** Parallel tasks. */
 export interface Group {
   readonly kind: "group";
   readonly id?: string | undefined;
   readonly members: readonly Canvas[];
 }
 
-/** Side by side, then a body that is given the list of their results. */
+/** Parallel tasks, then a body that receives the list of their results. */
 export interface Chord {
   readonly kind: "chord";
   /** Id of the header's group. */
@@ -31,13 +31,13 @@ export interface Chord {
   readonly body: Canvas;
 }
 
-/** Any of them. */
+/** A node of the tree. */
 export type Canvas = Step | Chain | Group | Chord;
 
-/** What becomes of a task's signature. */
+/** Maps the signature of a task. */
 export type Change = (signature: Signature) => Signature;
 
-/** Changes the tasks that are given the result of what comes before. */
+/** Maps the first tasks of a canvas: those that receive the result of the previous step. */
 export function leading(canvas: Canvas, change: Change): Canvas {
   switch (canvas.kind) {
     case "task":
@@ -54,7 +54,7 @@ export function leading(canvas: Canvas, change: Change): Canvas {
   }
 }
 
-/** Changes the tasks that a canvas ends with: whoever waits for it waits for them.
+/** Maps the last tasks of a canvas: the canvas is done when they are.
  *
  * @example
  * ```ts
@@ -87,7 +87,7 @@ export function ending(canvas: Canvas, change: Change): Canvas {
   }
 }
 
-/** Changes every task but the members of a chord's header. */
+/** Maps every task except the members of a chord's header. */
 export function each(canvas: Canvas, change: Change): Canvas {
   switch (canvas.kind) {
     case "task":
@@ -101,7 +101,7 @@ export function each(canvas: Canvas, change: Change): Canvas {
   }
 }
 
-/** Puts arguments before those that the leading tasks have; immutable ones take none. */
+/** Prepends arguments to those of the first tasks. Immutable tasks stay unchanged. */
 export function given(canvas: Canvas, args: readonly unknown[]): Canvas {
   return leading(
     canvas,
@@ -110,7 +110,7 @@ export function given(canvas: Canvas, args: readonly unknown[]): Canvas {
   );
 }
 
-/** Gives every task and group that has none its id. */
+/** Gives an id to every task and group that has none. */
 export function identified(canvas: Canvas, newId: () => string): Canvas {
   switch (canvas.kind) {
     case "task": {
@@ -132,7 +132,7 @@ export function identified(canvas: Canvas, newId: () => string): Canvas {
   }
 }
 
-/** Makes every task keep its record: the state of a workflow is read from them. */
+/** Makes every task store its result, because the state of a workflow is computed from the stored results. */
 export function recorded(canvas: Canvas): Canvas {
   switch (canvas.kind) {
     case "task": {
@@ -149,7 +149,7 @@ export function recorded(canvas: Canvas): Canvas {
   }
 }
 
-/** Every task of a canvas, those of headers included. */
+/** Every task of a canvas, including chord headers. */
 export function steps(canvas: Canvas): Signature[] {
   switch (canvas.kind) {
     case "task":
@@ -163,7 +163,7 @@ export function steps(canvas: Canvas): Signature[] {
   }
 }
 
-/** The tasks that a canvas ends with. */
+/** The last tasks of a canvas. */
 export function endings(canvas: Canvas): Signature[] {
   const found: Signature[] = [];
   ending(canvas, (signature) => {

@@ -1,15 +1,15 @@
-/** Ids fixed in advance: whoever follows a task twice sends the same ids twice, and the second copy finds its record final. */
+/** Deterministic ids for follow-up tasks. If a follow-up is sent twice, both copies have one id, and the second finds a final record. */
 import { createHash } from "node:crypto";
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
-/** Derives ids from the id of what comes before: the same ones, in the same order, every time.
+/** Derives a deterministic sequence of ids from the id of the preceding task.
  *
- * A UUIDv7 hands on its time, so that the records of a workflow lie together and expire together; from any other id come UUIDs of
- * version 8 (RFC 9562, section 5.8).
+ * The children of a UUIDv7 have its timestamp, so the records of a workflow are stored together and expire together. Other ids give
+ * UUIDs of version 8 (RFC 9562, section 5.8).
  *
  * @param parent id of the task, chord or workflow
- * @param label what follows it
+ * @param label distinguishes the sequences of one parent
  *
  * @example
  * ```ts

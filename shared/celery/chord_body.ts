@@ -1,7 +1,7 @@
-/** The body of a chord as its members carry it: a copy each, as Celery's messages have it, or the name of one that is stored with the chord.
+/** The body of a chord in the messages of its members: a full copy, as in Celery, or a reference to the body stored with the chord.
  *
- * Celery embeds the whole body in every member, so two groups of n that follow one another take n² bytes. Where only our workers end the
- * members, a large body is stored once and each member refers to it.
+ * Celery embeds the whole body in every member, so two consecutive groups of n tasks take O(n²) bytes. If only Celeriac workers run the
+ * members' last tasks, a large body is stored once and each member refers to it.
  * @module
  */
 import { WorkflowTooLarge } from "../errors.ts";
@@ -9,30 +9,30 @@ import { stringifyJson } from "./python_json.ts";
 import { isObject } from "./shape.ts";
 import type { Signature, WireSignature } from "./signature.ts";
 
-/** Bytes that the copies of one body may take in all; a larger one is stored where it may be. */
+/** Maximum total bytes of the copies of one body. Beyond it the body is stored if possible. */
 const COPIES_BYTES = 16 * 1024;
 
-/** Bytes that the copies may take where the body cannot be stored: as much as a worker can spare for one workflow. */
+/** Maximum total bytes of the copies if the body cannot be stored. Bounds the memory that one workflow takes in a worker. */
 export const MAX_COPIES_BYTES = 64 * 1024 * 1024;
 
-/** Stands for a stored body. */
+/** Task name of the reference to a stored body. */
 const REFERENCE = "celeriac.chord_body";
 
-/** Whether the workers that run these tasks read stored bodies: ours do. */
+/** Whether the workers of these tasks can read stored bodies. Celeriac's workers can. */
 export type ReadsBodies = (tasks: readonly Signature[]) => boolean;
 
-/** A body, placed. */
+/** Where a body is placed. */
 export interface PlacedBody {
-  /** What each member carries. */
+  /** The body, or a reference to it, in each member's message. */
   readonly carried: WireSignature;
-  /** What is stored with the chord. */
+  /** The body to store with the chord. */
   readonly stored?: WireSignature;
 }
 
-/** Decides where the body of a chord goes.
+/** Decides where to place the body of a chord.
  *
- * @param members tasks that carry it
- * @param mayStore asked when the copies would be large
+ * @param members number of tasks whose messages carry the body
+ * @param mayStore called if the copies would be large
  * @throws {WorkflowTooLarge} when the copies take more than {@linkcode MAX_COPIES_BYTES}
  *
  * @example
@@ -62,11 +62,11 @@ export function placeBody(
   }
   if (bytes <= MAX_COPIES_BYTES) return { carried: body };
   throw new WorkflowTooLarge(
-    `Cannot send a chord of ${members} members because each carries a copy of what follows, ${bytes} bytes in all where ${MAX_COPIES_BYTES} are the limit: send fewer members at a time, or a shorter body, or none of them to a Python worker`,
+    `Cannot send a chord of ${members} members because the copies of its body take ${bytes} bytes, above the limit of ${MAX_COPIES_BYTES}: send fewer members or a shorter body, or send no member to a Python worker`,
   );
 }
 
-/** Whether a member carries only the name of its chord's body. */
+/** Whether a member carries only a reference to the body. */
 export function isReference(body: unknown): boolean {
   return isObject(body) && body["task"] === REFERENCE;
 }

@@ -1,9 +1,9 @@
-/** Lamport's clock, by which Celery's nodes put in order what they tell each other (kombu/clocks.py). */
+/** Lamport clock: orders the messages between Celery nodes (kombu/clocks.py). */
 
-/** Beyond this a clock is no clock: one more tick must still be a whole number. */
+/** Maximum valid clock: the next tick must still be an exact integer. */
 const CLOCK_MAX = 2 ** 52;
 
-/** The clock of one node: it goes on with each message sent, and is never behind a message heard.
+/** The clock of one node. It advances with each message sent and past the clock of each message received.
  *
  * @example
  * ```ts
@@ -19,17 +19,17 @@ const CLOCK_MAX = 2 ** 52;
 export class LamportClock {
   #value = 0;
 
-  /** As it stands. */
+  /** Current value. */
   get value(): number {
     return this.#value;
   }
 
-  /** Moves on, for a message about to be sent. */
+  /** Advances the clock for the next message to send. */
   tick(): number {
     return ++this.#value;
   }
 
-  /** Moves past the clock of a message heard; what is no clock is left aside. */
+  /** Advances past the clock of a received message. Ignores invalid clocks. */
   hear(other: number): void {
     if (!Number.isSafeInteger(other) || other < 0 || other > CLOCK_MAX) return;
     this.#value = Math.max(this.#value, other) + 1;

@@ -1,36 +1,36 @@
-/** Celery's remote control: commands to workers, and their answers (kombu/pidbox.py). */
+/** Celery's remote control: commands to workers and their replies (kombu/pidbox.py). */
 import type { Message } from "../broker/message.ts";
 import { Malformed } from "../errors.ts";
 import { readText } from "./body.ts";
 import { parseJson, stringifyJson } from "./python_json.ts";
 import { isObject } from "./shape.ts";
 
-/** The exchange of remote control: fanout, NOT durable. */
+/** Exchange of remote control commands: fanout, NOT durable. */
 export const CONTROL_EXCHANGE = "celery.pidbox";
-/** The exchange of its answers: direct, NOT durable. */
+/** Exchange of replies: direct, NOT durable. */
 export const REPLY_EXCHANGE = "reply.celery.pidbox";
 
-/** Characters of a pattern of node names. */
+/** Maximum characters of a pattern of node names. */
 const MAX_PATTERN = 255;
 
 /** A command to workers. */
 export interface ControlRequest {
   readonly method: string;
   readonly arguments: Record<string, unknown>;
-  /** Node names; `null` = all, or those that match the pattern. */
+  /** Node names; `null`: all nodes, or those that match the pattern. */
   readonly destination: readonly string[] | null;
   readonly pattern: string | null;
-  /** How to read the pattern: `glob` or `pcre`. */
+  /** Syntax of the pattern: `glob` or `pcre`. */
   readonly matcher: string | null;
-  /** To be repeated in the answer. */
+  /** Repeated in the reply. */
   readonly ticket: string | null;
-  /** Where the answer goes; `null` when none is wanted. */
+  /** Destination of the reply; `null`: no reply. */
   readonly replyTo: { readonly exchange: string; readonly routingKey: string } | null;
   /** The sender's Lamport clock. */
   readonly clock: number | null;
 }
 
-/** What to ask of workers. */
+/** A command to send to workers. */
 export interface Question {
   /** Name of the command, such as `ping`. */
   readonly method: string;
@@ -38,15 +38,15 @@ export interface Question {
   readonly arguments?: Record<string, unknown>;
   /** Node names. Default: all. */
   readonly destination?: readonly string[];
-  /** Where answers go, and what they repeat. Default: none is wanted. */
+  /** Destination and correlation id of the replies. Default: no replies. */
   readonly answer?: { readonly routingKey: string; readonly ticket: string };
   /** The sender's Lamport clock. Default 1. */
   readonly clock?: number;
 }
 
-/** How to revoke. */
+/** Options of a revocation. */
 export interface RevokeOptions {
-  /** End it if it runs. Default `false`. */
+  /** Terminate the task if it is running. Default `false`. */
   readonly terminate?: boolean;
   /** Default `SIGTERM`. */
   readonly signal?: string;
@@ -54,7 +54,7 @@ export interface RevokeOptions {
   readonly clock?: number;
 }
 
-/** Tells all workers, of whatever language, that tasks are not wanted any more.
+/** Writes the command that revokes tasks on all workers, Python and Celeriac.
  *
  * @example
  * ```ts
@@ -73,7 +73,7 @@ export function encodeRevoke(
   return encodeRequest({ method: "revoke", arguments: { task_id: ids, terminate, signal }, clock });
 }
 
-/** Writes a command, as kombu does: fanned out to all nodes, of which those that are meant answer to the reply exchange. */
+/** Writes a command, as kombu does. The exchange delivers it to all nodes; the addressed nodes reply to the reply exchange. */
 export function encodeRequest(
   { method, arguments: given = {}, destination, answer, clock = 1 }: Question,
 ): Message {
@@ -93,14 +93,14 @@ export function encodeRequest(
 
 /** Reads a command.
  *
- * @throws {Malformed} when it names no method, or a part of it is not of its type
+ * @throws {Malformed} when it has no method, or a field has the wrong type
  */
 export function decodeControl({ headers, body }: Message): ControlRequest {
   const request = parseJson(readText(body, undefined));
-  if (!isObject(request)) throw malformed("it is no object");
+  if (!isObject(request)) throw malformed("it is not an object");
   const { method, arguments: given, destination, reply_to: replyTo } = request;
-  if (typeof method !== "string" || method === "") throw malformed("it names no 'method'");
-  if (!isObject(given ?? {})) throw malformed("its 'arguments' are no object");
+  if (typeof method !== "string" || method === "") throw malformed("it has no 'method'");
+  if (!isObject(given ?? {})) throw malformed("its 'arguments' are not an object");
   return {
     method,
     arguments: (given ?? {}) as Record<string, unknown>,
@@ -118,15 +118,15 @@ export function decodeControl({ headers, body }: Message): ControlRequest {
   };
 }
 
-/** Whether a command is meant for the node of this name, as kombu decides it: a destination goes before
- * a pattern, and a pattern needs a matcher. A pattern that cannot be read matches nobody. */
+/** Whether a command addresses the node of this name, by kombu's rules: a destination takes precedence over a pattern, and a pattern
+ * needs a matcher. An invalid pattern matches no node. */
 export function isForUs(request: ControlRequest, nodeName: string): boolean {
   const { destination, pattern, matcher } = request;
   if (destination) return destination.includes(nodeName);
   if (!pattern || !matcher) return true;
   if (pattern.length > MAX_PATTERN || !["glob", "pcre"].includes(matcher)) return false;
   try {
-    // Python's fnmatch takes the whole name, its re.match only begins where the name begins.
+    // Python's fnmatch matches the whole name; its re.match is anchored only at the start.
     const source = matcher === "pcre" ? `^(?:${pattern})` : `^${globSource(pattern)}$`;
     return new RegExp(source, "s").test(nodeName);
   } catch {
@@ -134,15 +134,15 @@ export function isForUs(request: ControlRequest, nodeName: string): boolean {
   }
 }
 
-/** An answer to a command; `undefined` when none is wanted. Publish it with `mandatory: false`: whoever
- * asked may be gone. */
+/** Writes the reply to a command; `undefined` if it expects none. Publish it with `mandatory: false`, because the reply queue may no
+ * longer exist. */
 export function encodeReply(
   { replyTo, ticket }: ControlRequest,
   { nodeName, value, clock }: {
     readonly nodeName: string;
     /** JSON. */
     readonly value: unknown;
-    /** Our Lamport clock. */
+    /** The node's Lamport clock. */
     readonly clock: number;
   },
 ): Message | undefined {
@@ -150,14 +150,16 @@ export function encodeReply(
   return message(replyTo, { ticket, clock }, 1, { [nodeName]: value });
 }
 
-/** Reads an answer: what each node that it names says.
+/** Reads a reply: values by node name.
  *
- * @throws {Malformed} when it is no object */
+ * @throws {Malformed} when it is not an object */
 export function decodeReply(
   { headers, body }: Message,
 ): { readonly ticket: string | null; readonly values: readonly (readonly [string, unknown])[] } {
   const reply = parseJson(readText(body, undefined));
-  if (!isObject(reply)) throw new Malformed("Cannot read control reply because it is no object");
+  if (!isObject(reply)) {
+    throw new Malformed("Cannot read control reply because it is not an object");
+  }
   const ticket = headers["ticket"];
   return { ticket: typeof ticket === "string" ? ticket : null, values: Object.entries(reply) };
 }
@@ -182,11 +184,11 @@ function message(
   };
 }
 
-/** An empty list means all, as in Celery. */
+/** An empty list means all nodes, as in Celery. */
 function readDestination(value: unknown): string[] | null {
   if (value === null || value === undefined) return null;
   const names = typeof value === "string" ? [value] : value;
-  if (!Array.isArray(names)) throw malformed("its 'destination' is no list");
+  if (!Array.isArray(names)) throw malformed("its 'destination' is not a list");
   return names.length === 0 ? null : names.filter((name) => typeof name === "string");
 }
 

@@ -1,22 +1,22 @@
-/** Asks workers, of whatever language, by Celery's remote control. */
+/** Sends Celery remote control commands to Python and Celeriac workers. */
 import type { Broker } from "../broker/broker.ts";
 import { decodeReply, encodeRequest, type Question, REPLY_EXCHANGE } from "./control.ts";
 import { Malformed, Unroutable } from "../errors.ts";
 
-/** How long to wait. */
+/** Options of {@linkcode inquire}. */
 export interface InquiryOptions {
-  /** Milliseconds in which answers are gathered; less when every node of the question's destination has answered. */
+  /** Milliseconds to collect replies. Ends earlier once every node of the destination has replied. */
   readonly timeoutMs: number;
-  /** Name of the exclusive queue that answers come to; the broker chooses one when absent. */
+  /** Name of the exclusive reply queue. Default: the broker chooses one. */
   readonly queue?: string;
-  /** Ends the gathering early: what has been answered so far counts. */
+  /** Stops collecting. The replies received so far are returned. */
   readonly signal?: AbortSignal;
 }
 
-/** Asks, and gathers what each node answers.
+/** Sends a command and collects the replies.
  *
- * @returns JSON by node; none when no worker heard it
- * @throws {BrokerUnavailable} when the question could not be sent */
+ * @returns JSON by node; empty when no worker received the command
+ * @throws {BrokerUnavailable} when the command could not be sent */
 export async function inquire(
   broker: Pick<Broker, "listen" | "publish">,
   question: Omit<Question, "answer">,
@@ -46,7 +46,7 @@ export async function inquire(
     await broker.publish(encodeRequest({ ...question, answer }));
     await over.promise;
   } catch (error) {
-    // Nobody has an ear on the control exchange.
+    // No queue is bound to the control exchange.
     if (!(error instanceof Unroutable)) throw error;
   } finally {
     clearTimeout(timer);

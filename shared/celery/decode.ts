@@ -1,4 +1,4 @@
-/** Task messages as they arrive, of Celery's protocols 1 and 2. */
+/** Decodes task messages of Celery's protocols 1 and 2. */
 import type { Headers, Message } from "../broker/message.ts";
 import { ContentTypeRefused, Malformed } from "../errors.ts";
 import { readText } from "./body.ts";
@@ -10,10 +10,10 @@ import { isCount, isName, isObject, isSeconds, isText, MAX_NAME } from "./shape.
 import { fromIso } from "./time.ts";
 import { decodeTyped, mayBeTyped } from "./typed.ts";
 
-/** Characters of a sender's representations that are kept; longer ones are made anew. */
+/** Maximum characters of the sender's representations. Longer ones are replaced by our own. */
 const MAX_REPR = 4096;
 
-/** What a body holds: parsed, typed values still as they travel. */
+/** A parsed body; its typed values are not decoded yet. */
 interface Content {
   readonly args: unknown;
   readonly kwargs: unknown;
@@ -21,11 +21,11 @@ interface Content {
   readonly typed: boolean;
 }
 
-/** Reads a task message. What a Python worker dies of, rejects or answers with a TypeError is refused;
- * of what it runs in spite of a wrong type, labels (`shadow`, `group`, `root_id` and the like) are
- * taken as absent, arguments and counts are refused.
+/** Reads a task message. Refuses messages that crash a Python worker, that it rejects, or that it answers with a TypeError. Where a Python
+ * worker runs a message despite a wrong type, invalid labels (`shadow`, `group`, `root_id` etc.) count as absent, and invalid arguments
+ * and counts are refused.
  *
- * @throws {Malformed} naming what is wrong, with the task's id where that could be read
+ * @throws {Malformed} with the reason, and with the task's id if it is readable
  * @throws {ContentTypeRefused} when its content type is not exactly `application/json`
  */
 export function decodeTask(message: Message): TaskMessage {
@@ -41,7 +41,7 @@ export function decodeTask(message: Message): TaskMessage {
   return identified(headers["id"], () => decode(message));
 }
 
-/** Protocol 2: all about the task in the headers, body `[args, kwargs, embed]`. */
+/** Protocol 2: metadata in the headers, body `[args, kwargs, embed]`. */
 function decodeV2(message: Message): TaskMessage {
   const text = readText(message.body, message.headers["compression"]);
   const body = parseJson(text, { typed: "keep" });
@@ -52,16 +52,16 @@ function decodeV2(message: Message): TaskMessage {
   return assemble(message.headers, { args, kwargs, embed, typed: mayBeTyped(text) }, message);
 }
 
-/** Protocol 1: all in the body, one object; the next step of a chain is among its callbacks. */
+/** Protocol 1: one object in the body; the next step of a chain is among its callbacks. */
 function decodeV1(message: Message): TaskMessage {
   const text = readText(message.body, message.headers["compression"]);
   const body = parseJson(text, { typed: "keep" });
   if (!isObject(body)) {
-    throw malformed("it has no header 'task' and its body is no object", "send protocol 2");
+    throw malformed("it has no header 'task' and its body is not an object", "send protocol 2");
   }
   return identified(body["id"], () => {
     if (body["utc"] === false && (isNaive(body["eta"]) || isNaive(body["expires"]))) {
-      throw malformed("its times are local to an unknown zone", "set enable_utc in the sender");
+      throw malformed("its times are in an unknown local timezone", "set enable_utc in the sender");
     }
     const { args = [], kwargs = {}, callbacks, errbacks, chord } = body;
     const embed = { callbacks, errbacks, chord };
@@ -69,15 +69,17 @@ function decodeV1(message: Message): TaskMessage {
   });
 }
 
-/** @param source the headers (protocol 2) or the body (protocol 1): the names are the same */
+/** @param source the headers (protocol 2) or the body (protocol 1), which use the same names */
 function assemble(
   source: Record<string, unknown>,
   content: Content,
   { headers, properties }: Message,
 ): TaskMessage {
   const { id, task } = source;
-  if (!isName(id)) throw malformed("its id is no text of 1 to 255 characters", "send one");
-  if (!isName(task)) throw malformed("its task is no name of 1 to 255 characters", "name a task");
+  if (!isName(id)) throw malformed("its id is not a string of 1 to 255 characters", "send one");
+  if (!isName(task)) {
+    throw malformed("its task is not a name of 1 to 255 characters", "name a task");
+  }
   const { args, kwargs, embed } = read(content);
   const [timeLimit, softTimeLimit] = readLimits(source["timelimit"]);
   return {
@@ -114,11 +116,11 @@ function assemble(
 function read(
   { args, kwargs, embed, typed }: Content,
 ): Pick<TaskMessage, "args" | "kwargs" | "embed"> {
-  if (!Array.isArray(args)) throw malformed("its args are no list", "send a list");
-  if (!isObject(kwargs)) throw malformed("its kwargs are no object", "send an object");
+  if (!Array.isArray(args)) throw malformed("its args are not a list", "send a list");
+  if (!isObject(kwargs)) throw malformed("its kwargs are not an object", "send an object");
   const follows = readEmbed(embed);
   if (!typed) return { args, kwargs, embed: follows };
-  decodeTyped(structuredClone(embed)); // only to refuse what no Python worker could read further on
+  decodeTyped(structuredClone(embed)); // throws if a later Python worker could not read it
   const values = decodeTyped({ args, kwargs }) as { args: unknown; kwargs: unknown };
   if (!isObject(values.kwargs)) throw malformed("its kwargs are typed JSON", "send an object");
   return { args, kwargs: values.kwargs, embed: follows };
@@ -128,9 +130,11 @@ const NOTHING: Embed = Object.freeze({ callbacks: null, errbacks: null, chain: n
 
 function readEmbed(embed: unknown): Embed {
   if (embed === null || Array.isArray(embed) && embed.length === 0) return NOTHING;
-  if (!isObject(embed)) throw malformed("what follows it is no object", "send embed as an object");
+  if (!isObject(embed)) throw malformed("its embed is not an object", "send embed as an object");
   const chord = embed["chord"] ?? null;
-  if (chord !== null && !isObject(chord)) throw malformed("its chord is no signature", "send one");
+  if (chord !== null && !isObject(chord)) {
+    throw malformed("its chord is not a signature", "send one");
+  }
   return {
     callbacks: signatures(embed, "callbacks"),
     errbacks: signatures(embed, "errbacks"),
@@ -143,7 +147,7 @@ function signatures(embed: Record<string, unknown>, name: keyof Embed): unknown[
   const list = embed[name] ?? null;
   if (list === null) return null;
   if (!Array.isArray(list) || !list.every(isObject)) {
-    throw malformed(`its ${name} are no list of signatures`, "send a list or null");
+    throw malformed(`its ${name} are not a list of signatures`, "send a list or null");
   }
   return list;
 }
@@ -153,7 +157,7 @@ function readLimits(value: unknown): [number | null, number | null] {
   if (!Array.isArray(value) || value.length !== 2 || !value.every(isLimit)) {
     throw malformed("its timelimit is not [hard, soft]", "send two numbers of seconds, or nulls");
   }
-  return [value[0] || null, value[1] || null]; // 0 is no limit, as in Celery
+  return [value[0] || null, value[1] || null]; // 0 means no limit, as in Celery
 }
 
 function isLimit(value: unknown): boolean {
@@ -162,7 +166,7 @@ function isLimit(value: unknown): boolean {
 
 function readRetries(value: unknown): number {
   if (value === null || value === undefined) return 0;
-  if (!isCount(value)) throw malformed("its retries are no count", "send a whole number from 0");
+  if (!isCount(value)) throw malformed("its retries are not a count", "send a whole number from 0");
   return value;
 }
 
@@ -170,7 +174,10 @@ function readTime(source: Record<string, unknown>, name: "eta" | "expires"): Dat
   const value = source[name] ?? null;
   if (value === null) return null;
   if (typeof value === "string") return fromIso(value);
-  throw malformed(`its ${name} is no ISO 8601 text`, "write it like 2026-01-02T03:04:05+00:00");
+  throw malformed(
+    `its ${name} is not an ISO 8601 string`,
+    "write it like 2026-01-02T03:04:05+00:00",
+  );
 }
 
 function isNaive(value: unknown): boolean {

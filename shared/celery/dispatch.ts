@@ -1,4 +1,4 @@
-/** Canvas -> the messages to send now, and the chords to open before them. Pure. */
+/** Turns a canvas into the messages to send now and the chords to open first. Pure. */
 import { inTurn, writeCanvas } from "./canvas.ts";
 import { placeBody, type PlacedBody, type ReadsBodies } from "./chord_body.ts";
 import {
@@ -14,35 +14,35 @@ import {
 import type { IdentifiedSignature } from "./message.ts";
 import type { Signature, SignatureOptions, WireSignature } from "./signature.ts";
 
-/** A result as Celery writes it: `[[id, parent], members]` (celery/result.py, `as_tuple`). */
+/** A result in Celery's form: `[[id, parent], members]` (celery/result.py, `as_tuple`). */
 export type ResultTuple = readonly [
   readonly [id: string, parent: ResultTuple | null],
   readonly ResultTuple[] | null,
 ];
 
-/** A chord about to start. */
+/** A chord to open. */
 export interface OpenedChord {
   /** Id of the header's group. */
   readonly id: string;
-  /** Results of the header's members, in their order: the body is given their values. */
+  /** Results of the header's members, in order. The body receives their values. */
   readonly members: readonly ResultTuple[];
-  /** Its body, where the members only refer to it. */
+  /** The body, if the members only refer to it. */
   readonly body?: WireSignature;
 }
 
-/** What starting a canvas takes. Chords must be open before their members are sent. */
+/** The chords and messages that start a canvas. Open each chord before you send its members. */
 export interface Dispatch {
   readonly chords: readonly OpenedChord[];
   readonly messages: readonly IdentifiedSignature[];
 }
 
-/** What a task is told of where it comes from. */
+/** Ids of the ancestors of a task. */
 export type Origin = Pick<SignatureOptions, "rootId" | "parentId">;
 
 /** Starts a canvas.
  *
- * @param canvas with all ids (`identified()`)
- * @param reads whether the body of a chord may be stored in place of a copy in each member. Default: never
+ * @param canvas with all ids set (`identified()`)
+ * @param reads whether the body of a chord may be stored once instead of copied into each member. Default: never
  * @throws {WorkflowTooLarge}
  *
  * @example
@@ -86,7 +86,7 @@ export function dispatch(
   }
 }
 
-/** The group of a chord that waits for this very task counts more than another. */
+/** If the task ends a member of a chord, the chord's group takes precedence. */
 function inGroup(signature: Signature, group: string | undefined, groupIndex: number): Signature {
   if (signature.options.chord) return signature;
   return { ...signature, options: { ...signature.options, group, groupIndex } };
@@ -101,7 +101,7 @@ function together(parts: readonly Dispatch[]): Dispatch {
   };
 }
 
-/** What comes after a step travels with it; after a chord, with its body (as Celery 5.7 does it). */
+/** Attaches the following steps to the first one; for a chord, to its body (as Celery 5.7 does). */
 function followed(first: Canvas, others: readonly Canvas[]): Canvas {
   if (others.length === 0) return first;
   if (first.kind === "task") {
@@ -137,7 +137,7 @@ function openChord(chord: Chord, origin: Origin, reads: ReadsBodies): Dispatch {
   return { chords: [opened, ...started.chords], messages: started.messages };
 }
 
-/** Checks that every chord of a canvas can be sent, also those that start later.
+/** Checks that every chord of a canvas can be sent, including those that start later.
  *
  * @throws {WorkflowTooLarge} */
 export function checkBodies(canvas: Canvas, reads: ReadsBodies): void {
@@ -169,7 +169,7 @@ function withBody(signature: Signature, chord: WireSignature): Signature {
   return { ...signature, options: { ...signature.options, chord } };
 }
 
-/** A chain travels as its first step that bears the others: so does Celery 5.7 send it, and every version takes it. */
+/** A chain is sent as its first step, which carries the others: Celery 5.7 sends this form, and every version accepts it. */
 function bodyOf(body: Canvas): Canvas {
   if (body.kind !== "chain") return body;
   const [first, ...others] = (body as Chain).steps;
@@ -189,9 +189,9 @@ function message({ signature }: Step, { rootId, parentId }: Origin): IdentifiedS
   };
 }
 
-/** What a canvas is to who waits for it: one tuple, of a group one with its members.
+/** The result tuple of a canvas. The tuple of a group includes its members.
  *
- * @param parent result of what comes before */
+ * @param parent result of the preceding step */
 export function resultOf(canvas: Canvas, parent: ResultTuple | null = null): ResultTuple {
   switch (canvas.kind) {
     case "task":
@@ -211,8 +211,8 @@ export function resultOf(canvas: Canvas, parent: ResultTuple | null = null): Res
   }
 }
 
-/** What starting a canvas adds to the `children` of the task that starts it, as Python workers write it: the task that is sent, or the
- * group with its members. What comes after that is the child of those.
+/** The result that a started canvas adds to the `children` of the task that starts it, as Python workers write it: the task that is sent,
+ * or the group with its members. Later steps are children of those.
  *
  * @example
  * ```ts
@@ -240,7 +240,7 @@ export function childOf(canvas: Canvas): ResultTuple {
   }
 }
 
-/** The results that a chord waits for: one for each task that a member ends with. */
+/** The results that a chord waits for: one for each last task of a member. */
 function results(member: Canvas): ResultTuple[] {
   const result = resultOf(member);
   return result[1] === null ? [result] : result[1].flatMap(flat);

@@ -1,4 +1,4 @@
-/** Celery's event stream: what Flower, `celery events` and our own pages hear. */
+/** Celery's event stream, as read by Flower, `celery events` and Celeriac's own pages. */
 import type { Message } from "../broker/message.ts";
 import { InvalidInput, Malformed } from "../errors.ts";
 import type { TaskEvent } from "../telemetry/events.ts";
@@ -7,36 +7,36 @@ import { parseJson, stringifyJson } from "./python_json.ts";
 import { repr, REPR_BUDGET } from "./repr.ts";
 import { isObject } from "./shape.ts";
 
-/** The exchange of events: topic, durable. */
+/** Exchange of events: topic, durable. */
 export const EVENT_EXCHANGE = "celeryev";
 
-/** Characters of a traceback that an event carries: many events share a message. */
+/** Maximum characters of a traceback in an event, because one message carries many events. */
 const MAX_TRACEBACK = 8 * 1024;
 
-/** Characters of JSON beyond which an event shows the beginning only. */
+/** Maximum characters of a JSON value in an event. Longer ones are truncated. */
 const MAX_JSON = 16 * 1024;
 
-/** Celery has no such event, and would make a state of `task-deferred` that later events do not change:
- * under another prefix its watchers leave it aside. */
+/** Celery has no such event. Its monitors would derive a state from `task-deferred` that later events do not change; they ignore
+ * an event with another prefix. */
 const DEFERRED = "celeriac-deferred";
 
-/** A task event and when it happened. */
+/** A task event with its time. */
 export interface TimedEvent {
   readonly event: TaskEvent;
   /** Seconds since the epoch. */
   readonly timestamp: number;
 }
 
-/** Who tells. */
+/** The sender of events. */
 export interface EventNode {
   /** Node name. */
   readonly hostname: string;
   readonly pid: number;
-  /** Next tick of the node's Lamport clock, by which watchers put tasks in order. */
+  /** Next tick of the node's Lamport clock, which orders tasks in monitors. */
   clock(): number;
 }
 
-/** An event as it was heard: the fields of its type besides those that all have. */
+/** A received event: the common fields and those of its type. */
 export interface HeardEvent {
   readonly type: string;
   /** The task's id; `null` for worker events. */
@@ -50,27 +50,26 @@ export interface HeardEvent {
 /** Types of worker events. */
 export type WorkerEventType = "worker-online" | "worker-heartbeat" | "worker-offline";
 
-/** What a worker tells of itself. */
+/** Fields of a worker event. */
 export interface WorkerFields {
   /** Seconds since the epoch. */
   readonly timestamp: number;
-  /** Seconds between heartbeats: after twice as many without one, watchers take the worker for dead. */
+  /** Seconds between heartbeats. Monitors consider a worker offline after twice this time without one. */
   readonly freq: number;
-  /** Tasks running. */
+  /** Number of running tasks. */
   readonly active: number;
-  /** Tasks done since the start. */
+  /** Number of tasks processed since the start. */
   readonly processed: number;
-  /** Of 1, 5 and 15 minutes. */
+  /** Load averages over 1, 5 and 15 minutes. */
   readonly loadavg: readonly number[];
-  /** Of the software. */
+  /** Version of Celeriac. */
   readonly version: string;
-  /** Operating system, as `uname -s` says: `Linux`. */
+  /** Operating system as `uname -s` prints it: `Linux`. */
   readonly system: string;
 }
 
-/** Writes task events as workers send them: one list, routing key `task.multi`. Leaves out events of
- * tasks without an id, of which `celery events` would die, and the field `utcoffset`, by which
- * receivers shift the time of workers in other zones.
+/** Writes task events as workers send them: one list, routing key `task.multi`. Omits events of tasks without an id, which crash
+ * `celery events`, and the field `utcoffset`, by which receivers shift the times of workers in other timezones.
  *
  * @example
  * ```ts
@@ -95,7 +94,7 @@ export function encodeEvents(events: readonly TimedEvent[], node: EventNode): Me
   return message("task.multi", `[${texts.join(",")}]`, node);
 }
 
-/** Writes a worker event. Send heartbeats each `freq` seconds. */
+/** Writes a worker event. Send a heartbeat every `freq` seconds. */
 export function workerEvent(type: WorkerEventType, fields: WorkerFields, node: EventNode): Message {
   const { version, system, ...rest } = fields;
   const { hostname, pid } = node;
@@ -104,10 +103,9 @@ export function workerEvent(type: WorkerEventType, fields: WorkerFields, node: E
   return message(type.replace("-", "."), stringifyJson(event), node);
 }
 
-/** Reads events, sent alone or as a list. Those that name no type, host or time are left out, as Celery's
- * own receivers lose them.
+/** Reads a single event or a list of events. Skips events without a type, hostname or timestamp, as Celery's receivers do.
  *
- * @throws {Malformed} when it is no JSON
+ * @throws {Malformed} when the body is not JSON
  */
 export function decodeEvents({ body }: Message): HeardEvent[] {
   const events = parseJson(readText(body, undefined));
@@ -129,7 +127,7 @@ export function decodeEvents({ body }: Message): HeardEvent[] {
   return heard;
 }
 
-/** The fields of celery/events/event.py's types, and the task's name with each: Flower may have come late. */
+/** The fields of each event type in celery/events/event.py. Every event also has the task's name, because Flower may have started later. */
 function fields(event: TaskEvent): Record<string, unknown> {
   const { name } = event;
   switch (event.type) {
@@ -197,7 +195,7 @@ function failure(event: { traceback: string | null; runtime?: number | null }) {
   };
 }
 
-/** A result, given as JSON text, as Python would show it. */
+/** The Python representation of a result in JSON. */
 function shown(result: string): string {
   if (result.length > MAX_JSON) return `${result.slice(0, REPR_BUDGET)}...`;
   try {
@@ -208,7 +206,7 @@ function shown(result: string): string {
   }
 }
 
-/** One event that cannot be written must not cost the others. */
+/** A value that cannot be written as JSON must not fail the other events of the message. */
 function bounded(value: unknown): unknown {
   try {
     return stringifyJson(value).length > MAX_JSON ? repr(value) : value;

@@ -1,4 +1,4 @@
-/** Exceptions as Celery stores them. */
+/** Encodes exceptions as Celery stores them. */
 import {
   InvalidInput,
   MaxRetriesExceeded,
@@ -25,22 +25,22 @@ import { repr, REPR_BUDGET } from "./repr.ts";
 /** `exc_type`, `exc_message`, `exc_module` of Celery's `prepare_exception` (celery/backends/base.py). */
 export interface ExceptionMeta {
   readonly exc_type: string;
-  /** The exception's arguments, JSON values; the first is its message. */
+  /** The exception's arguments as JSON values. The first is its message. */
   readonly exc_message: readonly unknown[];
   readonly exc_module: string;
 }
 
-/** Module of errors that Python has no class for: it makes one of that name below `Exception`. */
+/** Module of errors without a Python class. Celery creates a subclass of `Exception` with the error's name. */
 const MODULE = "celeriac";
 
-/** Characters of a message and of a traceback that are kept. */
+/** Maximum characters of a message and of a traceback. */
 const MAX_MESSAGE = 8 * 1024;
 const MAX_TRACEBACK = 64 * 1024;
 
-/** Causes and reasons that a traceback shows. */
+/** Maximum number of causes and reasons in a traceback. */
 const MAX_CAUSES = 10;
 
-/** Python's classes for JavaScript's own; all below `Exception`, or they would end whoever reads them. */
+/** Python classes for JavaScript's built-in errors. All are subclasses of `Exception`; others would terminate the reader. */
 const BUILTINS: ReadonlyMap<string, string> = new Map([
   ["TypeError", "TypeError"],
   ["RangeError", "ValueError"],
@@ -50,7 +50,7 @@ const BUILTINS: ReadonlyMap<string, string> = new Map([
   ["TimeoutError", "TimeoutError"],
 ]);
 
-/** Python's own exceptions that an error may name itself after. Others would end whoever reads them (`SystemExit`), or are no exceptions. */
+/** Built-in Python exceptions that `pythonClass` may name. Others would terminate the reader (`SystemExit`) or are not exceptions. */
 const NAMEABLE: ReadonlySet<string> = new Set([
   ...["ArithmeticError", "AssertionError", "AttributeError", "BlockingIOError", "BufferError"],
   ...["ConnectionError", "ConnectionRefusedError", "ConnectionResetError", "EOFError", "Exception"],
@@ -61,16 +61,16 @@ const NAMEABLE: ReadonlySet<string> = new Set([
   ...["ZeroDivisionError"],
 ]);
 
-/** Celery's exceptions by which a task chooses what follows: whoever reads one in a result would choose it in turn, and wait for ever. */
+/** Celery's control-flow exceptions. A Python task that reads one in a result would re-raise it and never finish. */
 const CHOICES: ReadonlySet<string> = new Set(["Ignore", "Reject", "Retry", "TaskPredicate"]);
 
 /** A module and a class in it. */
 const DOTTED = /^([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\.([A-Za-z_]\w*)$/;
 
-/** Turns whatever was thrown into an exception that Python can rebuild.
+/** Encodes any thrown value as an exception that Python can rebuild.
  *
- * An error names its Python class itself by a property `pythonClass`, such as `shop.errors.NotServed`: whoever reads the result with that
- * module loaded gets this class, called with the message; or with what a property `args` lists, JSON values.
+ * An error can set its Python class with a property `pythonClass`, such as `shop.errors.NotServed`. A reader that has loaded this module
+ * gets an instance of the class. Its arguments are the JSON values of the property `args`; by default, the message.
  *
  * @example
  * ```ts
@@ -100,7 +100,7 @@ function encode(error: unknown, depth: number): ExceptionMeta {
   }
   if (error instanceof Reject) return exception("celery.exceptions", "Reject", message, false);
   if (error instanceof Retry) {
-    // Celery stores what made the task ask for another attempt.
+    // Celery stores the cause of the retry.
     const cause = property(error, "cause");
     if (cause !== undefined && depth < MAX_CAUSES) return encode(cause, depth + 1);
     return exception("celery.exceptions", "Retry", message);
@@ -123,13 +123,13 @@ function encode(error: unknown, depth: number): ExceptionMeta {
   return exception(MODULE, identifier(type), ...args);
 }
 
-/** An exception as Python's `repr` shows it: `ValueError('boom')`. */
+/** Python's `repr` of an exception: `ValueError('boom')`. */
 export function pythonRepr({ exc_type: type, exc_message: args }: ExceptionMeta): string {
   const shown = args.map((arg) => typeof arg === "string" ? quoted(arg) : repr(arg));
   return `${type.slice(type.lastIndexOf(".") + 1)}(${shown.join(", ")})`;
 }
 
-/** The stack of an error, its causes and the reasons that it gathers: storable, at most 64 Ki characters. */
+/** The stacks of an error, its causes and its aggregated errors, as text that Postgres can store; at most 64 Ki characters. */
 export function traceback(error: unknown): string {
   const parts: string[] = [];
   const seen = new Set<unknown>();
@@ -147,7 +147,7 @@ export function traceback(error: unknown): string {
   return storable(parts.join("\n"), MAX_TRACEBACK);
 }
 
-/** What the result of a revoked task holds.
+/** The exception of a revoked task.
  *
  * @param why `revoked`, `expired`, `terminated` or `ignored`
  */
@@ -155,7 +155,7 @@ export function revoked(why: string): ExceptionMeta {
   return exception("celery.exceptions", "TaskRevokedError", why);
 }
 
-/** What the result of a task holds whose name no worker knows. */
+/** The exception of a task that no worker has registered. */
 export function notRegistered(name: string): ExceptionMeta {
   return exception("celery.exceptions", "NotRegistered", name);
 }
@@ -164,7 +164,7 @@ function exception(module: string, type: string, ...args: unknown[]): ExceptionM
   return { exc_type: type, exc_message: args, exc_module: module };
 }
 
-/** The message of an error; of one that gathers others, what these say as well. */
+/** The message of an error, followed by the messages of its aggregated errors. */
 function messageOf(error: Error): string {
   const message = textOf(property(error, "message"));
   const reasons = reasonsOf(error).slice(0, MAX_CAUSES).map(summaryOf);
@@ -172,7 +172,7 @@ function messageOf(error: Error): string {
     .join(": ");
 }
 
-/** V8 heads a stack by the name that an error has when it is made: `Error`, for a class that names itself later or not at all. */
+/** V8 starts a stack with the error's name at construction time: `Error`, if the class sets its name later or never. */
 function stackOf(error: Error): string {
   const stack = textOf(property(error, "stack") || summaryOf(error));
   return stack.replace(
@@ -181,7 +181,7 @@ function stackOf(error: Error): string {
   );
 }
 
-/** An argument as Postgres stores it; text in place of one that is too large. */
+/** Makes an argument storable in Postgres. Too large values become text. */
 function argument(value: unknown): unknown {
   if (typeof value === "string") return storable(value, MAX_MESSAGE);
   const json = JSON.stringify(value);
@@ -190,16 +190,16 @@ function argument(value: unknown): unknown {
     : value;
 }
 
-/** NUL and lone surrogates within JSON. */
+/** NUL and lone surrogates in JSON. */
 const UNSTORABLE = /\\u(?:0000|d[89a-f])/i;
 
-/** JSON scalars as they are, anything else as text. */
+/** JSON scalars stay unchanged; any other value becomes text. */
 function thrown(value: unknown): unknown {
   const plain = plainThrown(value);
   return typeof plain === "string" ? storable(plain, MAX_MESSAGE) : plain;
 }
 
-/** The class that an error names itself after, if it is one that does no harm. */
+/** The class in an error's `pythonClass`, if it is safe for the reader. */
 function pythonClass(error: Error): [module: string, type: string] | undefined {
   const name = property(error, "pythonClass");
   if (typeof name !== "string") return undefined;
@@ -209,20 +209,20 @@ function pythonClass(error: Error): [module: string, type: string] | undefined {
   return [module, type];
 }
 
-/** A name that Python can give to a class. */
+/** Makes a name a valid Python class name. */
 function identifier(name: string): string {
   const plain = name.replaceAll(/[^A-Za-z0-9_.]/g, "_").slice(0, 255);
   return /^[A-Za-z_]/.test(plain) ? plain : `_${plain}`;
 }
 
-/** A zod error's message is JSON of its issues; people want lines. */
+/** The issues of a zod error as readable text. Its own message is JSON. */
 function issuesText(issues: readonly unknown[]): string {
   return plainIssues(issues).map(({ path, message }) =>
     path.length > 0 ? `${path.join(".")}: ${message}` : message
   ).join("; ");
 }
 
-/** Text that Postgres stores: bounded, without NUL and lone surrogates. */
+/** Makes text storable in Postgres: bounded, without NUL and lone surrogates. */
 function storable(text: string, length: number): string {
   const bounded = text.length > length ? `${text.slice(0, length - 3)}...` : text;
   return bounded.toWellFormed().replaceAll("\0", "\\x00");

@@ -1,6 +1,6 @@
-/** What follows the end of a task, by what its message brought: the next step, callbacks, errbacks, steps that are lost. Pure.
+/** Determines the follow-ups of a finished task from its message: the next step, callbacks, errbacks and lost steps. Pure.
  *
- * Ids are derived from the task's own: following twice sends the same messages twice.
+ * Ids are derived from the task's id, so a repeated call returns the same messages.
  * @module
  */
 import { inTurn, readCanvas, sideBySide } from "./canvas.ts";
@@ -11,9 +11,9 @@ import { childOf, type Dispatch, dispatch, type ResultTuple } from "./dispatch.t
 import type { Embed, TaskMessage } from "./task_message.ts";
 import { fromWire, type Signature } from "./signature.ts";
 
-/** What starts when a task has succeeded. */
+/** The messages and chords that follow a successful task. */
 export interface Following extends Dispatch {
-  /** Results of what starts, for the record's `children`. */
+  /** Results of the started tasks, for the record's `children`. */
   readonly children: readonly ResultTuple[];
 }
 
@@ -25,20 +25,20 @@ export interface LostTask {
   readonly chord: PendingChord | null;
 }
 
-/** A chord as a member of its header knows it. */
+/** A chord as described in a member's message. */
 export interface PendingChord {
   readonly group: string;
-  /** Its body as it travels. */
+  /** Its body as a wire signature. */
   readonly body: unknown;
   readonly rootId: string | null;
 }
 
-/** Whether anything follows this task, in any case. */
+/** Whether the task has any follow-up. */
 export function isFollowed({ callbacks, errbacks, chain, chord }: Embed): boolean {
   return Boolean(callbacks?.length || errbacks?.length || chain?.length || chord);
 }
 
-/** Whether all that follows can be understood.
+/** Checks that all follow-ups can be read.
  *
  * @throws {Malformed} when it cannot */
 export function checkEmbed({ callbacks, errbacks, chain, chord }: Embed): void {
@@ -46,16 +46,16 @@ export function checkEmbed({ callbacks, errbacks, chain, chord }: Embed): void {
   if (chord) readCanvas(chord);
 }
 
-/** The chord that this task is a member of. */
+/** The chord that the task is a member of. */
 export function chordOf({ embed, group, rootId }: TaskMessage): PendingChord | null {
   return embed.chord && group !== null ? { group, body: embed.chord, rootId } : null;
 }
 
-/** What starts when a task has returned `value`: callbacks, then the next step of its chain.
+/** The follow-ups of a task that returned `value`: callbacks, then the next step of its chain.
  *
- * Several plain callbacks are a group (celery/app/trace.py).
+ * Several plain callbacks form a group (celery/app/trace.py).
  *
- * @param value parsed, typed values as they travel
+ * @param value parsed JSON; typed values are not decoded
  * @param reads as for {@linkcode dispatch}
  *
  * @example
@@ -76,7 +76,7 @@ export function afterSuccess(
 ): Following {
   const callbacks = (embed.callbacks ?? []).map(readCanvas);
   const plain = callbacks.filter(({ kind }) => kind !== "group");
-  const newId = childIds(id, "link"); // one for all parts: no two ids are alike
+  const newId = childIds(id, "link"); // one sequence for all parts keeps the ids unique
   const parts = [
     ...callbacks.filter(({ kind }) => kind === "group"),
     ...(callbacks.length > 1 && plain.length > 0 ? [sideBySide(plain)] : plain),
@@ -85,9 +85,9 @@ export function afterSuccess(
   return started([...parts, ...(next ? [next] : [])], [value], { rootId, parentId: id }, reads);
 }
 
-/** What starts when a task has failed: errbacks, each given the id of the task.
+/** The follow-ups of a failed task: its errbacks. Each receives the id of the task.
  *
- * In Celery an errback of two or more arguments may run in the failing worker (trap T8); one that crosses languages takes the id. */
+ * In Celery an errback of two or more arguments may run in the failing worker (trap T8). A cross-language errback takes the id only. */
 export function afterFailure(
   { id, rootId, embed }: { id: string; rootId: string; embed: Pick<Embed, "errbacks"> },
   reads?: ReadsBodies,
@@ -98,20 +98,20 @@ export function afterFailure(
   return started([all], [id], { rootId, parentId: id }, reads);
 }
 
-/** What will never run as this task did not succeed: the rest of its chain. */
+/** The tasks that will never run because this task did not succeed: the rest of its chain. */
 export function lostAfter({ id, embed }: Pick<TaskMessage, "id" | "embed">): LostTask[] {
   const next = rest(id, embed);
   return next ? lost(next) : [];
 }
 
-/** A chord's body, ready to start or to be lost. */
+/** The body of a chord, with ids. */
 export function bodyOf({ group, body }: PendingChord): Canvas {
   return identified(readCanvas(body), childIds(group, "body"));
 }
 
-/** What starts when all members of a chord have succeeded.
+/** The follow-ups of a chord whose members have all succeeded.
  *
- * @param values of the members, in their order */
+ * @param values results of the members, in order */
 export function afterHeader(
   chord: PendingChord,
   values: readonly unknown[],
@@ -121,11 +121,10 @@ export function afterHeader(
   return started([bodyOf(chord)], [values], { rootId: chord.rootId, parentId }, reads);
 }
 
-/** What will never run because a member of the chord did not succeed, and the errbacks to start.
+/** The lost tasks and the errbacks of a chord with a member that did not succeed.
  *
- * The errbacks are those of the tasks that would have started the body, as in Celery: the first task of
- * a chain, every member of a group; of a chord those of its header and its body. Each is given the id
- * of its task; Celery gives those of a chain the id of its last task. */
+ * As in Celery, these are the errbacks of the tasks that would have started the body: the first task of a chain, every member of a group,
+ * the header and the body of a chord. Each receives the id of its task. Celery passes the id of the last task to the errbacks of a chain. */
 export function withoutHeader(
   chord: PendingChord,
   reads?: ReadsBodies,
@@ -140,7 +139,7 @@ export function withoutHeader(
   return { lost: lost(body), errbacks: joined(started) };
 }
 
-/** The tasks whose errbacks stand for a canvas that does not start. */
+/** The tasks whose errbacks run if a canvas does not start. */
 function firsts(canvas: Canvas): Signature[] {
   switch (canvas.kind) {
     case "task":
@@ -181,7 +180,7 @@ function started(
   };
 }
 
-/** Every task of a canvas. Chords wait for what it ends with; a chord within it was never opened. */
+/** Every task of a canvas. Only its last tasks count for the chord that waits for it; a chord within the canvas was never opened. */
 export function lost(canvas: Canvas): LostTask[] {
   const waited = new Set(endings(canvas));
   return steps(canvas).map((signature) => {

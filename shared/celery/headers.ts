@@ -1,8 +1,8 @@
-/** Which headers of a message belong to the protocol, to the broker and to the user. */
+/** Tells the headers of the protocol, the broker and the user apart. */
 import type { Headers } from "../broker/message.ts";
 
-/** Headers of protocol 2, and the attributes of Celery's `Context`, which headers of these names would
- * overwrite in a Python worker (celery/app/task.py). */
+/** Headers of protocol 2, and attributes of Celery's `Context`, which headers of the same names would overwrite in a Python worker
+ * (celery/app/task.py). */
 const PROTOCOL: ReadonlySet<string> = new Set([
   "argsrepr",
   "args",
@@ -48,19 +48,18 @@ const PROTOCOL: ReadonlySet<string> = new Set([
   "__proto__",
 ]);
 
-/** What RabbitMQ adds to a message on its way. A message sent again with `x-death` looks to it like a
- * dead-letter cycle, which it drops. */
+/** Headers that RabbitMQ adds. It takes a republished message with `x-death` for a dead-letter cycle and drops it. */
 const BROKER =
   /^(?:x-death|x-(?:first|last)-death-(?:exchange|queue|reason)|x-delivery-count|x-acquired-count)$/;
 
-/** Since when workers meet the message that do not know its task, in ISO 8601: it goes on to others. */
+/** Time in ISO 8601 when a worker first received the message without having its task registered. It is passed on to other workers. */
 export const UNKNOWN_SINCE = "celeriac-unknown-since";
 
-/** Says that the message was handed out before, where the broker cannot know: it came back through the outbox. */
+/** Marks a message that was delivered before and returned through the outbox: the broker does not set `redelivered` for it. */
 export const REDELIVERED = "celeriac-redelivered";
 
-/** Whether users may not set a header of this name: it is the protocol's, RabbitMQ counts a message's
- * journey by it (`x-death` and the like) or it would send copies elsewhere (`CC`, `BCC`).
+/** Whether users must not set a header of this name, because it belongs to the protocol, to RabbitMQ's delivery tracking (`x-death` etc.)
+ * or to routing (`CC`, `BCC`).
  *
  * @example
  * ```ts
@@ -75,7 +74,7 @@ export function isReservedHeader(name: string): boolean {
     /^b?cc$/i.test(name) || BROKER.test(name);
 }
 
-/** What the sender added to the protocol's headers. */
+/** The headers that the sender added to those of the protocol. */
 export function userHeaders(headers: Headers): Headers {
   const own: Headers = {};
   for (const name in headers) {
@@ -85,7 +84,7 @@ export function userHeaders(headers: Headers): Headers {
   return own;
 }
 
-/** Headers as they were before the broker added its own; a copy that can be sent again. */
+/** Copies headers without those of the broker, so that the message can be published again. */
 export function withoutTransport(headers: Headers): Headers {
   const kept: Headers = {};
   for (const name in headers) {
@@ -95,7 +94,7 @@ export function withoutTransport(headers: Headers): Headers {
   return kept;
 }
 
-/** Of one journey only: what the broker counted, where copies went, and which workers it met. */
+/** Whether a header is valid for one delivery only. */
 function isOfTransport(name: string): boolean {
   return name === UNKNOWN_SINCE || name === REDELIVERED || name === "CC" || name === "BCC" ||
     name.startsWith("x-") && BROKER.test(name);

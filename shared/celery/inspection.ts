@@ -1,29 +1,29 @@
-/** What Celery's nodes answer when they are inspected: one task, one queue (celery/worker/request.py, kombu/entity.py). */
+/** Tasks and queues in the replies to Celery's inspect commands (celery/worker/request.py, kombu/entity.py). */
 import type { Properties } from "../broker/message.ts";
 import type { TaskMessage } from "./task_message.ts";
 
-/** Characters of arguments beyond which their representation stands for them: hundreds of tasks share one answer. */
+/** Maximum characters of arguments. Longer ones are replaced by their representation, because one reply can hold hundreds of tasks. */
 const ARGUMENTS_MAX = 1024;
 
-/** A task that a worker has in hand. */
+/** A task that a worker has received and not finished. */
 export interface TaskInHand {
   readonly task: TaskMessage;
   readonly exchange: string;
   readonly routingKey: string;
   readonly properties: Properties;
   readonly redelivered: boolean;
-  /** Whether its delivery was acked before its end, as that of a long task is. */
+  /** Whether its delivery was acknowledged before its end, as for long tasks. */
   readonly acknowledged: boolean;
   /** Bytes of the message's body. */
   readonly size: number;
-  /** When its handler was called, milliseconds since the epoch; `null` if it was not yet. */
+  /** When its handler was called, in milliseconds since the epoch; `null` if not yet. */
   readonly startedAt: number | null;
 }
 
-/** A task as `inspect active` and its like show it.
+/** A task in the replies to `inspect active` and similar commands.
  *
- * @param options.safe show the representations instead of the arguments
- * @returns JSON; Flower wants every field */
+ * @param options.safe write the representations instead of the arguments
+ * @returns JSON; Flower requires every field */
 export function taskInfo(
   { task, exchange, routingKey, properties, redelivered, acknowledged, size, startedAt }:
     TaskInHand,
@@ -49,7 +49,7 @@ export function taskInfo(
   };
 }
 
-/** A queue as `inspect active_queues` shows it; one page of Flower fails for every worker when a field is missing.
+/** A queue in the reply to `inspect active_queues`. If a field is missing, a page of Flower fails for every worker.
  *
  * @example
  * ```ts

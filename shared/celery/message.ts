@@ -1,4 +1,4 @@
-/** Task messages of Celery's protocol 2: written, and sent again. */
+/** Writes task messages of Celery's protocol 2 and prepares received ones for another attempt. */
 import type { Headers, Message, Properties } from "../broker/message.ts";
 import { InvalidInput, Malformed } from "../errors.ts";
 import { decodeTask } from "./decode.ts";
@@ -17,7 +17,7 @@ import {
 import type { Signature, SignatureOptions } from "./signature.ts";
 import { toIso } from "./time.ts";
 
-/** Where and when a message is made. */
+/** Sender, destination and time of a message. */
 export interface EncodeContext {
   /** `gen<pid>@<host>`, or the node's name. */
   readonly origin: string;
@@ -38,16 +38,16 @@ export function taskReprs({ args, kwargs }: Pick<Signature, "args" | "kwargs">):
   return { argsRepr: reprArgs(args), kwargsRepr: repr(kwargs) };
 }
 
-/** A signature that has its id. */
+/** A signature with a task id. */
 export type IdentifiedSignature = Signature & { options: { taskId: string } };
 
-/** Milliseconds that every RabbitMQ takes as `expiration`; at ten years and more 3.10 closes the channel. */
+/** Maximum milliseconds of `expiration` that every RabbitMQ accepts. From ten years on, 3.10 closes the channel. */
 const MAX_EXPIRATION_MS = 2 ** 32 - 1;
 
-/** Writes a task message: all headers that Celery 5.7 sends, in its order, as some readers need more
- * than `task` and `id`; body `[args, kwargs, embed]`.
+/** Writes a task message: all headers of Celery 5.7 in the same order, because some readers need more than `task` and `id`; body
+ * `[args, kwargs, embed]`.
  *
- * @throws {InvalidInput} when a Python worker would die of the message or lose it, or a property has no room for its text
+ * @throws {InvalidInput} when the message would crash a Python worker or be lost by it, or when a property is too long
  *
  * @example
  * ```ts
@@ -114,26 +114,26 @@ export function encodeTask(signature: IdentifiedSignature, context: EncodeContex
   };
 }
 
-/** What differs when a message is sent again. */
+/** Changes of a republished message. */
 export interface RetryChanges {
-  /** Failed attempts, this one included; the same number as before puts the message off instead. */
+  /** Failed attempts including this one. An unchanged number defers the message instead. */
   readonly retries: number;
-  /** Not to run before. Default: at once. */
+  /** Earliest time to run. Default: immediately. */
   readonly eta?: Date | null;
   readonly now: Date;
-  /** Since when no worker that met it knew its task. Default: they do. */
+  /** When a worker first received the message without having its task registered. Default: never. */
   readonly unknownSince?: Date | undefined;
-  /** Whether the broker had handed it out before. Default `false`. */
+  /** Whether the message was delivered before. Default `false`. */
   readonly redelivered?: boolean | undefined;
-  /** Queue to send it to by its name, through the default exchange. Default: the way it came. */
+  /** Queue to publish to through the default exchange. Default: the original exchange and routing key. */
   readonly queue?: string;
 }
 
-/** The same message again: same id, body, priority, `reply_to` and headers, without what the broker
- * added on its way. As in Celery a further attempt is its own parent. Protocol 1 becomes protocol 2.
- * When it expires only the header says: were the broker to drop it, its record would stay as it is for ever.
+/** Copies a message for another delivery: same id, body, priority, `reply_to` and headers, without the broker's headers. As in Celery, a
+ * further attempt is its own parent. Protocol 1 becomes protocol 2. The copy has no property `expiration`, only the header `expires`: if the
+ * broker dropped it, its record would never become final.
  *
- * @throws {Malformed} when the message is no task message
+ * @throws {Malformed} when the message is not a task message
  */
 export function retryMessage(message: Message, changes: RetryChanges): Message {
   if (!Object.hasOwn(message.headers, "task")) {
@@ -142,14 +142,16 @@ export function retryMessage(message: Message, changes: RetryChanges): Message {
   const headers = withoutTransport(message.headers);
   const { id } = headers;
   if (typeof id !== "string") {
-    throw new Malformed("Cannot send message again because its header 'id' is no text: send one");
+    throw new Malformed(
+      "Cannot send message again because its header 'id' is not a string: send one",
+    );
   }
   if (changes.retries !== headers["retries"]) headers["parent_id"] = id;
   headers["retries"] = changes.retries;
   headers["eta"] = changes.eta ? toIso(changes.eta) : null;
   if (changes.unknownSince) headers[UNKNOWN_SINCE] = toIso(changes.unknownSince);
   if (changes.redelivered) headers[REDELIVERED] = true;
-  // `userId` would have to be our own.
+  // RabbitMQ requires `userId` to be the publisher's own user.
   const { userId: _userId, expiration: _expiration, ...properties } = message.properties;
   return {
     exchange: changes.queue === undefined ? message.exchange : "",
@@ -160,7 +162,7 @@ export function retryMessage(message: Message, changes: RetryChanges): Message {
   };
 }
 
-/** A message of protocol 1 as one of protocol 2. */
+/** Converts a message of protocol 1 to protocol 2. */
 function upgraded(message: Message, now: Date): Message {
   const { id, task, args, kwargs, embed, ...rest } = decodeTask(message);
   const options: SignatureOptions & { taskId: string } = {
@@ -182,16 +184,16 @@ function after(now: Date, seconds: number): Date {
   return new Date(now.getTime() + seconds * 1000);
 }
 
-/** The broker drops the message then; a time too far for it is left to the header. */
+/** After this time the broker drops the message. A time beyond its maximum is only in the header `expires`. */
 function expiration(expires: Date, now: Date): Pick<Properties, "expiration"> {
   const ms = Math.max(0, expires.getTime() - now.getTime());
   return ms <= MAX_EXPIRATION_MS ? { expiration: String(Math.trunc(ms)) } : {};
 }
 
-/** Refuses what makes Python workers die of a message, or lose it (trap T15), and what AMQP has no room for. */
+/** Refuses values that crash Python workers or make them lose the message (trap T15), and values that are too long for AMQP. */
 function check({ task, args, kwargs, options }: IdentifiedSignature): void {
-  const name = `a text of 1 to ${MAX_NAME} characters`;
-  const property = `a text of 1 to ${MAX_PROPERTY} bytes`;
+  const name = `a string of 1 to ${MAX_NAME} characters`;
+  const property = `a string of 1 to ${MAX_PROPERTY} bytes`;
   const count = "a whole number from 0";
   const seconds = "a number of seconds from 0";
   const { taskId, replyTo, priority, timeLimit, softTimeLimit } = options;

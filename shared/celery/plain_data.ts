@@ -1,20 +1,20 @@
-/** What JSON would lose without a word: maps, class instances, functions, promises that nobody awaited. */
+/** Detects values that JSON would drop silently: maps, class instances, functions, promises that were not awaited. */
 import { InvalidInput } from "../errors.ts";
 
-/** Whether JSON cannot hold a value as it is.
+/** Whether a value cannot be written as JSON without loss.
  *
- * Plain objects, arrays, `Uint8Array` and whatever has a `toJSON()` (`Date`, `URL`, `Temporal`) can be written. */
+ * Plain objects, arrays, `Uint8Array` and values with a `toJSON()` (`Date`, `URL`, `Temporal`) can be written. */
 export function isUnwritable(value: unknown): boolean {
   if (typeof value === "function" || typeof value === "symbol") return true;
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   if (value instanceof Uint8Array) return false;
   const prototype = Object.getPrototypeOf(value);
-  // The root of its realm: an object of another one is plain, too.
+  // `Object.prototype` of any realm: objects of other realms are plain, too.
   if (prototype === null || Object.getPrototypeOf(prototype) === null) return false;
   return !("toJSON" in value);
 }
 
-/** The error for a value that holds another which cannot be written.
+/** The error for a value with a part that cannot be written.
  *
  * @example
  * ```ts
@@ -37,7 +37,7 @@ export function unwritable(whole: unknown, part: unknown): InvalidInput {
 
 function describe(value: unknown): [what: string, remedy: string] {
   if (typeof value === "function") return ["a function", "give data"];
-  if (typeof value === "symbol") return ["a symbol", "give a text"];
+  if (typeof value === "symbol") return ["a symbol", "give a string"];
   if (value instanceof Map) return ["a Map", "give an object, such as Object.fromEntries(map)"];
   if (value instanceof Set) return ["a Set", "give an array, such as [...set]"];
   if (value instanceof Error) return ["an error", "throw it, or give its message"];

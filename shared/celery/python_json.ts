@@ -1,34 +1,33 @@
-/** JSON as Python writes it, read and written without loss: bare `NaN` and `Infinity`, integers of any size, typed values. */
+/** Reads and writes Python's JSON without loss: bare `NaN` and `Infinity`, integers of any size, typed values. */
 import { InvalidInput, Malformed } from "../errors.ts";
 import { isUnwritable, unwritable } from "./plain_data.ts";
 import { decodeTyped, mayBeTyped } from "./typed.ts";
 
-/** Arrays and objects within one another that are still read and written. */
+/** Maximum nesting depth of arrays and objects. */
 export const MAX_DEPTH = 512;
 
-/** Digits of an integer that are still read: Python's own limit (`sys.int_info.default_max_str_digits`). */
+/** Maximum digits of an integer: Python's limit (`sys.int_info.default_max_str_digits`). */
 const MAX_DIGITS = 4300;
 
-/** Digits from which an integer may be beyond 2^53. */
+/** Minimum digits of an integer that may exceed 2^53. */
 const LONG = 16;
 
-/** A number that nobody writes, put in the place of `NaN` for the parser. */
+/** Placeholder for `NaN` in the parser's input: a number that does not occur in practice. */
 const NAN_LITERAL = "0e-999999";
 
 const INTEGER = /^-?\d+$/;
 const BACKSLASH = 92;
 
-/** How to read. */
+/** Options of {@linkcode parseJson}. */
 export interface ParseOptions {
-  /** `decode` (default): typed values become text, as `typed.ts` says; `keep`: they stay objects. */
+  /** `decode` (default): typed values become text (see `typed.ts`). `keep`: they stay objects. */
   readonly typed?: "decode" | "keep";
 }
 
-/** Reads JSON, tolerant as Python's parser is: `NaN`, `Infinity` and `-Infinity` become those numbers,
- * integers beyond 2^53 become bigint.
+/** Reads JSON as leniently as Python's parser: `NaN`, `Infinity` and `-Infinity` become numbers, integers beyond 2^53 become bigint.
  *
- * @throws {Malformed} when it is no JSON, nested deeper than {@linkcode MAX_DEPTH}, holds an integer
- * of more than 4,300 digits or a typed value of unknown type
+ * @throws {Malformed} when the text is not JSON, is nested deeper than {@linkcode MAX_DEPTH}, or contains an integer of more than 4,300
+ * digits or a typed value of an unknown type
  *
  * @example
  * ```ts
@@ -55,7 +54,7 @@ export function parseJson(text: string, { typed = "decode" }: ParseOptions = {})
   return typed === "decode" && mayBeTyped(text) ? decodeTyped(value) : value;
 }
 
-/** Looks at a text outside its strings for what `JSON.parse` alone would get wrong, in one quick pass. */
+/** Finds tokens outside of strings that `JSON.parse` alone would read wrongly, in one pass. */
 function scan(text: string): { long: boolean; bare: number[] | undefined } {
   let long = false;
   let bare: number[] | undefined;
@@ -67,7 +66,7 @@ function scan(text: string): { long: boolean; bare: number[] | undefined } {
       if (++digits === LONG) long = true;
       continue;
     }
-    digits = character === 46 ? -Infinity : 0; // the digits of a fraction do not count
+    digits = character === 46 ? -Infinity : 0; // ignores the digits of a fraction
     switch (character) {
       case 34: // "
         index = endOfString(text, index);
@@ -97,7 +96,7 @@ function scan(text: string): { long: boolean; bare: number[] | undefined } {
   return { long, bare };
 }
 
-/** Index of the quote that ends the string that begins at `start`; the end of the text when none does. */
+/** Index of the closing quote of the string that starts at `start`; the length of the text if there is none. */
 function endOfString(text: string, start: number): number {
   let end = start;
   while (true) {
@@ -114,7 +113,7 @@ function withoutBareWords(text: string, positions: number[]): string {
   let from = 0;
   for (const position of positions) {
     const infinite = text[position] === "I";
-    // The spaces keep the number from growing together with what stands beside it.
+    // The spaces separate the number from adjacent characters.
     const space = text[position - 1] === "-" ? "" : " ";
     parts.push(text.slice(from, position), space, infinite ? "1e999 " : `${NAN_LITERAL} `);
     from = position + (infinite ? "Infinity" : "NaN").length;
@@ -130,20 +129,19 @@ function revive(_key: string, value: unknown, context?: { readonly source?: stri
   if (Number.isSafeInteger(value) || !INTEGER.test(source)) return value;
   if (source.length > MAX_DIGITS) {
     throw new Malformed(
-      `Cannot read JSON because it holds an integer of ${source.length} digits: at most ${MAX_DIGITS} are read`,
+      `Cannot read JSON because it contains an integer of ${source.length} digits: send at most ${MAX_DIGITS}`,
     );
   }
   return BigInt(source);
 }
 
-/** Writes JSON that Python and Postgres read: bigint as an integer, numbers beyond 2^53 as the floats that
- * they are (`1e+20`), `Uint8Array` as base64, Date as ISO 8601 with `Z`, NaN and infinities as `null`, lone surrogates as U+FFFD, `undefined` at the top as
- * `null`. NUL stays escaped (`\u0000`), which columns of type `json` and `text` hold.
+/** Writes JSON that Python and Postgres can read. bigint becomes an integer, numbers beyond 2^53 become floats (`1e+20`), `Uint8Array`
+ * becomes base64, `Date` becomes ISO 8601 with `Z`. NaN, infinities and a top-level `undefined` become `null`; lone surrogates become
+ * U+FFFD. NUL stays escaped (`\u0000`): columns of type `json` and `text` can store it.
  *
- * @throws {InvalidInput} when it holds what JSON would lose (a `Map`, a `Set`, a class instance without `toJSON`, a function, a symbol, a
- * promise), when it is circular or nested deeper than {@linkcode MAX_DEPTH}, when a
- * `toJSON` throws, or when an object has just the keys `__type__` and `__value__` and is not typed
- * JSON: Python would refuse the whole text
+ * @throws {InvalidInput} when JSON would lose a value (a `Map`, a `Set`, a class instance without `toJSON`, a function, a symbol, a
+ * promise), when the value is circular or nested deeper than {@linkcode MAX_DEPTH}, when a `toJSON` throws, or when an object has exactly
+ * the keys `__type__` and `__value__` and is not typed JSON, because Python would refuse the whole text
  */
 export function stringifyJson(value: unknown): string {
   let text: string | undefined;
@@ -163,12 +161,12 @@ export function stringifyJson(value: unknown): string {
   return text;
 }
 
-/** Stops the search at what cannot be written. */
+/** Aborts the walk at a value that cannot be written. */
 class Unwritable {
   constructor(readonly part: unknown) {}
 }
 
-/** Whether a value holds what `JSON.stringify` alone would get wrong. */
+/** Whether `JSON.stringify` alone would write some part wrongly. */
 function needsReplacing(value: unknown, depth: number): boolean {
   if (typeof value === "number") return isBigFloat(value);
   if (isUnwritable(value)) throw new Unwritable(value);
@@ -193,17 +191,17 @@ function replace(this: unknown, key: string, value: unknown): unknown {
   if (typeof value === "bigint") return raw(String(value));
   if (typeof value === "number") return isBigFloat(value) ? raw(value.toExponential()) : value;
   if (isUnwritable(value)) throw new Unwritable(value);
-  // `this` holds the value as it was: Buffer has a `toJSON`, and the replacer is called after it.
+  // `this` holds the original value: Buffer has a `toJSON`, which is called before the replacer.
   const original = (this as Record<string, unknown>)[key];
   return original instanceof Uint8Array ? original.toBase64() : value;
 }
 
-/** A number that would be written with the digits of an integer, and read as one, but is not that exact. */
+/** A float that would be written like an integer, with more digits than its precision. */
 function isBigFloat(value: number): boolean {
   return Number.isInteger(value) && !Number.isSafeInteger(value);
 }
 
-/** A number in the digits given. TypeScript does not know `JSON.rawJSON` yet. */
+/** Writes a number with the given digits. TypeScript has no type for `JSON.rawJSON` yet. */
 function raw(number: string): unknown {
   return (JSON as JSON & { rawJSON(text: string): unknown }).rawJSON(number);
 }
@@ -217,7 +215,7 @@ function refuseUntyped(text: string): void {
     decodeTyped(JSON.parse(text));
   } catch (cause) {
     throw new InvalidInput(
-      "Cannot write JSON because an object of just the keys '__type__' and '__value__' is typed JSON to Python, which does not know this one: rename a key",
+      "Cannot write JSON because an object with exactly the keys '__type__' and '__value__' is typed JSON in Python, and its type is unknown: rename a key",
       undefined,
       { cause },
     );

@@ -1,17 +1,17 @@
-/** Python's representation of plain arguments -> JSON, where it leaves no doubt. */
+/** Converts Python's representation of plain arguments to JSON, if it is unambiguous. */
 
-/** Lists and dictionaries within one another: representations show three. */
+/** Maximum nesting depth of lists and dictionaries. Representations have at most three levels. */
 const MAX_DEPTH = 20;
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])/y;
 const WORDS = { None: "null", True: "true", False: "false" } as const;
 
-/** Reads what `repr()` of this folder, or Celery's `saferepr`, wrote: tuples and lists become arrays.
+/** Reads a representation written by `repr()` of `repr.ts` or by Celery's `saferepr`. Tuples and lists become arrays.
  *
- * It cannot be read when it was cut, or could have been; when it holds what JSON has no form for; and where a backslash before a quote
- * may be either an escape or the end of a text, as representations do not escape backslashes.
+ * A representation is unreadable if it was (or may have been) truncated, if it contains a value that JSON cannot express, or if a
+ * backslash before a quote is ambiguous: representations do not escape backslashes, so it may be an escape or the end of a string.
  *
- * @returns JSON text, with the digits of all numbers as they are; `undefined` when it cannot be read
+ * @returns JSON text with the digits of all numbers unchanged; `undefined` when it is unreadable
  *
  * @example
  * ```ts
@@ -71,7 +71,7 @@ class Reader {
     this.#at++;
     const items: string[] = [];
     while (!this.#take(close)) {
-      // A tuple of one ends with a comma.
+      // A tuple of one item ends with a comma.
       if (items.length === 1 && close === ")" && this.#take(",)")) break;
       if (items.length > 0 && !this.#take(", ")) return undefined;
       const item = this.value(depth + 1);
@@ -110,7 +110,7 @@ class Reader {
       content += `${this.#text.slice(start, quote - 1)}'`;
       start = quote + 1;
     }
-    // Cut, or with characters that representations replace.
+    // Truncated, or with characters that representations replace.
     if (content.endsWith("...") || /\\x00|\ufffd/.test(content)) return undefined;
     return JSON.stringify(content);
   }

@@ -1,18 +1,18 @@
-/** What takes the place of a task, as Celery's `Task.replace` has it: the task's id, callbacks, errbacks, chord, group and the rest of its chain
- * move over. Pure. */
+/** Replaces a task by a canvas, like Celery's `Task.replace`: the canvas takes over the task's id, callbacks, errbacks, chord, group and the
+ * rest of its chain. Pure. */
 import { inTurn, readCanvas } from "./canvas.ts";
 import { type Canvas, each, ending, identified, type Step } from "./canvas_tree.ts";
 import { childIds } from "./child_id.ts";
 import type { TaskMessage } from "./task_message.ts";
 
-/** Celery's task that gives back the list of results it is given: the end of a group that has one id. */
+/** Celery's task that returns the list of results it receives. Gives a group a last task with one id. */
 export const ACCUMULATE = "celery.accumulate";
 
-/** Puts a canvas in the place of a task.
+/** Replaces a task by a canvas.
  *
- * Its last task, or the task that gathers the results of a group at its end, has the task's id.
+ * The last task of the canvas gets the task's id. If the canvas ends with a group, a task that collects its results is appended.
  *
- * @param queue for the task that gathers results
+ * @param queue of the task that collects results
  *
  * @example
  * ```ts

@@ -1,18 +1,18 @@
-/** Values as Celery's `saferepr` shows them in headers, events and tables (celery/utils/saferepr.py). */
+/** Represents values like Celery's `saferepr` in headers, events and tables (celery/utils/saferepr.py). */
 
-/** Characters after which a representation is cut (Celery's `argsrepr_maxsize`). */
+/** Characters after which a representation is truncated (Celery's `argsrepr_maxsize`). */
 export const REPR_BUDGET = 1024;
 
-/** Containers within one another that are shown; deeper ones are `[...]` and `{...}`. */
+/** Maximum nesting depth. Deeper containers become `[...]` and `{...}`. */
 const LEVELS = 3;
 
-/** How to represent. */
+/** Options of {@linkcode repr}. */
 export interface ReprOptions {
-  /** Characters after which it is cut; closing brackets and `, ...` come on top. Default {@linkcode REPR_BUDGET}. */
+  /** Characters after which it is truncated, not counting closing brackets and `, ...`. Default {@linkcode REPR_BUDGET}. */
   readonly budget?: number;
 }
 
-/** A value as Python would show it: `{'a': [1, True, None]}`. Storable: no NUL, no lone surrogate.
+/** The Python representation of a value: `{'a': [1, True, None]}`. Postgres can store it: no NUL, no lone surrogate.
  *
  * @example
  * ```ts
@@ -29,7 +29,7 @@ export function repr(value: unknown, { budget = REPR_BUDGET }: ReprOptions = {})
   return writer.text;
 }
 
-/** Arguments as the tuple that `task.delay(...)` sends: `(2, 2)`. */
+/** Arguments as a Python tuple, like `task.delay(...)` sends them: `(2, 2)`. */
 export function reprArgs(
   args: readonly unknown[],
   { budget = REPR_BUDGET }: ReprOptions = {},
@@ -39,11 +39,11 @@ export function reprArgs(
   return writer.text;
 }
 
-/** Writes pieces until the budget is spent; the piece that spends it is still written. */
+/** Writes pieces until the budget is exhausted. The piece that exhausts it is still written. */
 class Writer {
   #text = "";
   #left: number;
-  /** The rest is left out, and only brackets that are open are still closed. */
+  /** The rest is omitted; only open brackets are still closed. */
   #cut = false;
 
   constructor(budget: number) {
@@ -107,7 +107,7 @@ class Writer {
     return !this.#cut;
   }
 
-  /** A container that is open is always closed. */
+  /** An open container is always closed. */
   #close(bracket: string): void {
     this.#text += bracket;
     this.#left -= bracket.length;
@@ -139,7 +139,7 @@ class Writer {
   }
 }
 
-/** Cuts a text that is not shorter than `length`, at its last space if it has one. */
+/** Truncates a text of at least `length` characters, at its last space if it has one. */
 function truncated(text: string, length: number): string {
   if (text.length < length || length <= 0) return length <= 0 ? "" : text;
   const head = text.slice(0, length);
@@ -147,7 +147,7 @@ function truncated(text: string, length: number): string {
   return `${space < 0 ? head : head.slice(0, space)}...`;
 }
 
-/** As Python writes numbers; whole ones as integers, since JSON does not tell `4` from `4.0` here. */
+/** A number in Python's notation. Whole numbers become integers, because JavaScript does not distinguish `4` and `4.0`. */
 function number(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";

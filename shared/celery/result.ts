@@ -1,4 +1,4 @@
-/** States of a task on their way to whoever waits: `rpc://` and direct replies. */
+/** Task states sent to the caller: `rpc://` and direct replies. */
 import type { Message } from "../broker/message.ts";
 import { Malformed } from "../errors.ts";
 import type { ExceptionMeta } from "./exception.ts";
@@ -10,31 +10,31 @@ import { fromIso, toIso } from "./time.ts";
 /** A state of a task. */
 export interface ResultMeta {
   readonly id: string;
-  /** One of Celery's words, or a task's own. */
+  /** One of Celery's states, or a custom one. */
   readonly state: string;
-  /** JSON text: what the task returned, or what a state of its own carries. */
+  /** JSON text: the return value, or the value of a custom state. */
   readonly result: string | null;
-  /** Of RETRY, FAILURE and REVOKED. */
+  /** Only with RETRY, FAILURE and REVOKED. */
   readonly exception: ExceptionMeta | null;
   readonly traceback: string | null;
-  /** Result tuples of what the task sent. Default none. */
+  /** Result tuples of the tasks that it sent. Default none. */
   readonly children?: readonly unknown[];
   /** `null` until the state is final. */
   readonly finishedAt: Date | null;
   readonly groupId?: string | null;
   readonly parentId?: string | null;
-  /** How it came about; absent where the sender does not tell. */
+  /** The run that set the state; absent if the sender does not report it. */
   readonly run?: ResultRun;
 }
 
-/** The run behind a state. `worker`, `retries` and `queue` are keys of Celery's own with `result_extended`; it ignores the others. */
+/** The run that set a state. `worker`, `retries` and `queue` are Celery's keys with `result_extended`; it ignores the others. */
 export interface ResultRun {
   /** Node name. */
   readonly worker: string;
   /** Failed attempts. */
   readonly retries: number;
   readonly queue: string;
-  /** Hand-outs by the broker. */
+  /** Number of deliveries by the broker. */
   readonly deliveries: number;
   /** `null` when the handler was never called. */
   readonly startedAt: Date | null;
@@ -43,7 +43,7 @@ export interface ResultRun {
 /** States whose result is an exception (celery/states.py, EXCEPTION_STATES). */
 const EXCEPTIONAL: ReadonlySet<string> = new Set(["RETRY", "FAILURE", "REVOKED"]);
 
-/** Readers raise a RuntimeError where a failure holds no exception. */
+/** Celery raises a RuntimeError for a failure without an exception. */
 const UNKNOWN: ExceptionMeta = { exc_type: "Exception", exc_message: [], exc_module: "builtins" };
 
 /** Writes a state as Celery's generic meta, in UTF-8 JSON.
@@ -60,7 +60,7 @@ const UNKNOWN: ExceptionMeta = { exc_type: "Exception", exc_message: [], exc_mod
 export function encodeMeta(meta: ResultMeta): Uint8Array {
   const exceptional = EXCEPTIONAL.has(meta.state);
   const absent = meta.state === "RETRY" ? null : UNKNOWN;
-  // The result is JSON already: it is put in as it is.
+  // The result is JSON already and is inserted unchanged.
   const result = exceptional ? stringifyJson(meta.exception ?? absent) : meta.result ?? "null";
   const rest = stringifyJson({
     traceback: meta.traceback,
@@ -75,8 +75,8 @@ export function encodeMeta(meta: ResultMeta): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-/** The message that tells a state to the one who asked for it in the task's `reply_to`. Publish it with
- * `mandatory: false`: the queue may be gone. */
+/** The message that sends a state to the task's `reply_to` queue. Publish it with `mandatory: false`, because the queue may no longer
+ * exist. */
 export function replyMessage(
   meta: ResultMeta,
   { replyTo, correlationId }: {
@@ -101,11 +101,11 @@ export function replyMessage(
 
 /** Reads a state.
  *
- * @throws {Malformed} when it names no task and state
+ * @throws {Malformed} when the task id or the state is missing
  */
 export function decodeMeta(body: Uint8Array): ResultMeta {
   const meta = parseJson(readText(body, undefined));
-  if (!isObject(meta)) throw malformed("it is no object");
+  if (!isObject(meta)) throw malformed("it is not an object");
   const { task_id: id, status: state, result = null, children, date_done: date } = meta;
   if (typeof id !== "string") throw malformed("it has no 'task_id'");
   if (typeof state !== "string") throw malformed("it has no 'status'");
@@ -146,7 +146,7 @@ function readRun(meta: Record<string, unknown>): { run?: ResultRun } {
   };
 }
 
-/** An exception as Celery stores it; `null` for anything else. Celery writes the message as a list, and reads a lone value as well. */
+/** Reads an exception as Celery stores it; `null` for anything else. The message is a list; as in Celery, a single value is accepted. */
 export function readException(value: unknown): ExceptionMeta | null {
   if (!isObject(value)) return null;
   const { exc_type: type, exc_message: message, exc_module: module } = value;

@@ -1,17 +1,17 @@
-/** Shapes of the values that make up messages. */
+/** Type guards for values in messages. */
 
-/** Characters that a name or id may have: what django-celery-results stores. */
+/** Maximum characters of a name or id: the column size of django-celery-results. */
 export const MAX_NAME = 255;
 
-/** Bytes that a property of a message may have (AMQP 0-9-1, short strings). */
+/** Maximum bytes of a message property (AMQP 0-9-1, short strings). */
 export const MAX_PROPERTY = 255;
 
-/** An object that is no list. */
+/** An object that is not an array. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Text that Postgres stores: without NUL. */
+/** Text that Postgres can store: without NUL. */
 export function isText(value: unknown): value is string {
   return typeof value === "string" && !value.includes("\0");
 }

@@ -1,10 +1,10 @@
-/** Signatures: a task's name, arguments and options as data, not yet sent. */
+/** Signatures: the name, arguments and options of a task as data. */
 import type { Headers } from "../broker/message.ts";
 import { Malformed } from "../errors.ts";
 import { isObject } from "./shape.ts";
 import { fromIso, toIso } from "./time.ts";
 
-/** How to send a signature. All optional; `undefined` is as good as absent. */
+/** Options of a task. All are optional; `undefined` means absent. */
 export interface SignatureOptions {
   /** The task's id, at most 255 characters. */
   taskId?: string | undefined;
@@ -14,11 +14,11 @@ export interface SignatureOptions {
   routingKey?: string | undefined;
   /** 0 to 255. */
   priority?: number | null | undefined;
-  /** Seconds from sending until the task may run; `eta` goes before it. */
+  /** Seconds from sending until the task may run. `eta` takes precedence. */
   countdown?: number | undefined;
-  /** Not to run before. */
+  /** Earliest time to run. */
   eta?: Date | undefined;
-  /** Not to run after; a number counts seconds from sending. */
+  /** Latest time to run; a number means seconds from sending. */
   expires?: Date | number | undefined;
   /** Failed attempts so far. Default 0. */
   retries?: number | undefined;
@@ -26,9 +26,9 @@ export interface SignatureOptions {
   timeLimit?: number | null | undefined;
   /** Soft limit of one attempt, seconds. */
   softTimeLimit?: number | null | undefined;
-  /** Headers of the user's; names of the protocol are left out. */
+  /** Custom headers. Names that the protocol reserves are omitted. */
   headers?: Headers | undefined;
-  /** `null` or absent: as the task says. */
+  /** `null` or absent: as the task defines. */
   ignoreResult?: boolean | null | undefined;
   /** First task of the workflow. Default: the task itself. */
   rootId?: string | null | undefined;
@@ -38,17 +38,17 @@ export interface SignatureOptions {
   groupIndex?: number | null | undefined;
   /** Name shown in logs and events. */
   shadow?: string | null | undefined;
-  /** Queue that hears the results (`rpc://`, direct reply-to). */
+  /** Queue that receives the results (`rpc://`, direct reply-to). */
   replyTo?: string | undefined;
-  /** Steps that follow, as wire signatures, in REVERSE order. */
+  /** Following steps as wire signatures, in REVERSE order. */
   chain?: readonly unknown[] | null | undefined;
   /** Body of the chord that this task is a member of, as a wire signature. */
   chord?: unknown;
-  /** Wire signatures to apply on success. */
+  /** Wire signatures to send on success. */
   callbacks?: readonly unknown[] | null | undefined;
-  /** Wire signatures to apply on failure. */
+  /** Wire signatures to send on failure. */
   errbacks?: readonly unknown[] | null | undefined;
-  /** Times this slot went through Celery's `Task.replace`. Default 0. */
+  /** How often the task was replaced by Celery's `Task.replace`. Default 0. */
   replacedTaskNesting?: number | undefined;
   /** Stamps by name. */
   stamps?: Headers | undefined;
@@ -60,13 +60,13 @@ export interface Signature {
   args: unknown[];
   kwargs: Record<string, unknown>;
   options: SignatureOptions;
-  /** Takes no arguments from the task before it. Default `false`. */
+  /** Ignores the result of the previous task. Default `false`. */
   immutable?: boolean | undefined;
   /** `chain`, `group`, `chord`, `chunks`, `xmap`, `xstarmap`; `null` for a plain task. */
   subtaskType?: string | null | undefined;
 }
 
-/** A signature as it travels inside messages: six keys, always (celery/canvas.py, `Signature`). */
+/** A signature inside a message: always these six keys (celery/canvas.py, `Signature`). */
 export interface WireSignature {
   task: string;
   args: unknown[];
@@ -79,7 +79,7 @@ export interface WireSignature {
 type Option = Exclude<keyof SignatureOptions, "stamps">;
 type Kind = "text" | "number" | "flag" | "time" | "moment" | "list" | "object" | "anything";
 
-/** Each option, its key on the wire, and what it must be there. */
+/** Each option with its key on the wire and its type there. */
 const OPTIONS: readonly (readonly [Option, string, Kind])[] = [
   ["taskId", "task_id", "text"],
   ["rootId", "root_id", "text"],
@@ -107,7 +107,7 @@ const OPTIONS: readonly (readonly [Option, string, Kind])[] = [
   ["headers", "headers", "object"],
 ];
 
-/** Writes a signature as it travels in `chain`, `chord`, `link` and `link_error`. Times become ISO 8601 text.
+/** Writes a signature for `chain`, `chord`, `link` and `link_error`. Times become ISO 8601 strings.
  *
  * @throws {InvalidInput} when a time is not within the years 1 to 9999
  *
@@ -134,21 +134,23 @@ export function toWire(signature: Signature): WireSignature {
   return { task, args, kwargs, options, subtask_type: subtaskType, immutable };
 }
 
-/** Reads a signature as it travels. Options that nobody knows are dropped, as Celery does.
+/** Reads a wire signature. Drops unknown options, as Celery does.
  *
- * @throws {Malformed} when it is no signature or an option is not of its type
+ * @throws {Malformed} when it is not a signature or an option has the wrong type
  */
 export function fromWire(value: unknown): Signature {
-  if (!isObject(value)) throw malformed("it is no object", "send an object with the key 'task'");
+  if (!isObject(value)) {
+    throw malformed("it is not an object", "send an object with the key 'task'");
+  }
   const { task, args = [], kwargs = {}, options = {}, subtask_type: subtaskType = null } = value;
   if (typeof task !== "string" || task === "") {
-    throw malformed("its 'task' is no name", "name a task");
+    throw malformed("its 'task' is not a name", "name a task");
   }
-  if (!Array.isArray(args)) throw malformed("its 'args' are no list", "send a list");
-  if (!isObject(kwargs)) throw malformed("its 'kwargs' are no object", "send an object");
-  if (!isObject(options)) throw malformed("its 'options' are no object", "send an object");
+  if (!Array.isArray(args)) throw malformed("its 'args' are not a list", "send a list");
+  if (!isObject(kwargs)) throw malformed("its 'kwargs' are not an object", "send an object");
+  if (!isObject(options)) throw malformed("its 'options' are not an object", "send an object");
   if (subtaskType !== null && typeof subtaskType !== "string") {
-    throw malformed("its 'subtask_type' is no text", "send text or null");
+    throw malformed("its 'subtask_type' is not a string", "send a string or null");
   }
   const immutable = value["immutable"] === true;
   return { task, args, kwargs, options: readOptions(options), immutable, subtaskType };
@@ -175,7 +177,7 @@ function read(kind: Kind, value: unknown, key: string): unknown {
     case "anything":
       return value;
     case "list":
-      return Array.isArray(value) ? value : [value]; // Celery takes a single signature for a list of one
+      return Array.isArray(value) ? value : [value]; // Celery accepts a single signature in place of a list
     case "time":
       if (typeof value === "string") return fromIso(value);
       break;
@@ -195,7 +197,7 @@ function read(kind: Kind, value: unknown, key: string): unknown {
     case "object":
       if (isObject(value)) return value;
   }
-  throw malformed(`its option '${key}' is not of its type`, "see Celery's calling options");
+  throw malformed(`its option '${key}' has the wrong type`, "see Celery's calling options");
 }
 
 function malformed(reason: string, remedy: string): Malformed {

@@ -1,9 +1,9 @@
-/** A task message of Celery, parsed.
+/** A parsed task message.
  * @module
  */
 import type { Headers } from "../broker/message.ts";
 
-/** What follows a task, as wire signatures. */
+/** The follow-ups of a task as wire signatures. */
 export interface Embed {
   readonly callbacks: readonly unknown[] | null;
   readonly errbacks: readonly unknown[] | null;
@@ -12,13 +12,13 @@ export interface Embed {
   readonly chord: unknown;
 }
 
-/** A task message, understood. Texts are storable: no NUL. */
+/** A parsed task message. Postgres can store its texts: no NUL. */
 export interface TaskMessage {
   readonly id: string;
   readonly task: string;
   readonly args: unknown[];
   readonly kwargs: Record<string, unknown>;
-  /** Its typed values (`typed.ts`) are kept, so that Python reads them as it wrote them. */
+  /** Typed values (`typed.ts`) stay unchanged, so that Python reads them as it wrote them. */
   readonly embed: Embed;
   /** Failed attempts so far. */
   readonly retries: number;
@@ -28,29 +28,29 @@ export interface TaskMessage {
   readonly timeLimit: number | null;
   /** Seconds. */
   readonly softTimeLimit: number | null;
-  /** The task itself when the sender named none. */
+  /** Default: the task itself. */
   readonly rootId: string;
   readonly parentId: string | null;
   readonly group: string | null;
   readonly groupIndex: number | null;
   readonly shadow: string | null;
-  /** The sender's, or ours where it sent none. */
+  /** The sender's representation; ours if it sent none. */
   readonly argsRepr: string;
   readonly kwargsRepr: string;
   readonly origin: string | null;
-  /** `null`: as the task says. */
+  /** `null`: as the task defines. */
   readonly ignoreResult: boolean | null;
   readonly replacedTaskNesting: number;
   readonly stamps: Headers;
   readonly replyTo: string | null;
   readonly correlationId: string | null;
   readonly priority: number | null;
-  /** What the sender added. */
+  /** Custom headers of the sender. */
   readonly headers: Headers;
 }
 
-/** Failed attempts of a task. What replaces a task is sent as its next attempt, so that a copy of the task's own message finds that it is late;
- * but it has failed no attempt (`replacedTaskNesting` counts them). */
+/** Failed attempts of a task. A replacement is sent as the next attempt, so that a late copy of the original message is detected as stale.
+ * It is not a failed attempt: `replacedTaskNesting` counts replacements. */
 export function failedAttempts(
   { retries, replacedTaskNesting }: Pick<TaskMessage, "retries" | "replacedTaskNesting">,
 ): number {

@@ -1,4 +1,4 @@
-/** Times on the wire: ISO 8601 in the one form that every Celery reads alike. */
+/** Times on the wire: ISO 8601 in the form that every Celery version reads identically. */
 import { InvalidInput, Malformed } from "../errors.ts";
 
 const ISO =
@@ -8,8 +8,8 @@ const ISO =
 const EARLIEST = -62_135_596_800_000;
 const LATEST = 253_402_300_799_999;
 
-/** Writes a time as `YYYY-MM-DDTHH:MM:SS.ffffff+00:00`: always six digits, as Celery 5.2 reads a
- * fraction as whole microseconds, and a numeric offset, as Python before 3.11 knows no `Z`.
+/** Writes a time as `YYYY-MM-DDTHH:MM:SS.ffffff+00:00`. Always six digits, because Celery 5.2 reads the fraction as whole microseconds;
+ * a numeric offset, because Python before 3.11 does not support `Z`.
  *
  * @throws {InvalidInput} when it is not a time of the years 1 to 9999
  *
@@ -32,10 +32,10 @@ export function toIso(date: Date): string {
   return `${date.toISOString().slice(0, -1)}000+00:00`;
 }
 
-/** Reads an ISO 8601 time with any offset and any number of fraction digits (milliseconds are kept);
- * a time without an offset is UTC, as Celery takes it.
+/** Reads an ISO 8601 time with any offset and any number of fraction digits, to milliseconds. As in Celery, a time without an offset
+ * is UTC.
  *
- * @throws {Malformed} when it is no such time
+ * @throws {Malformed} when it is not such a time
  */
 export function fromIso(text: string): Date {
   const parts = ISO.exec(text);
@@ -60,6 +60,6 @@ function malformed(text: string): Malformed {
   return new Malformed(
     `Cannot read time '${
       text.slice(0, 64)
-    }' as it is not ISO 8601: write it like 2026-01-02T03:04:05+00:00`,
+    }' because it is not ISO 8601: write it like 2026-01-02T03:04:05+00:00`,
   );
 }

@@ -1,11 +1,11 @@
-/** Typed JSON: what kombu 5.3 and later make of values that JSON does not know.
+/** Typed JSON: how kombu 5.3 and later write values that JSON has no type for.
  *
- * They travel as objects of exactly two keys, `__type__` and `__value__` (kombu/utils/json.py).
- * Contracts describe JSON, so each becomes the text that JSON schemas have for it:
+ * They are objects with exactly two keys, `__type__` and `__value__` (kombu/utils/json.py). Contracts describe JSON, so each is converted
+ * to the string format of JSON schemas:
  *
  * | `__type__` | becomes |
  * |---|---|
- * | `datetime` | ISO 8601 in UTC with `Z` (fits `z.iso.datetime()`); without an offset it is taken as UTC |
+ * | `datetime` | ISO 8601 in UTC with `Z` (fits `z.iso.datetime()`); UTC if it has no offset |
  * | `date`, `time` | `2026-01-02`, `03:04:05.6` (fit `z.iso.date()`, `z.iso.time()`) |
  * | `decimal` | its digits, as text |
  * | `uuid` | lower case, with dashes |
@@ -19,15 +19,14 @@ const TIME = /^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?([+-]\d\d:\d\d(:\d\
 const DECIMAL = /^[+-]?(?:\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?|infinity|s?nan\d*)$/i;
 const HEX = /^[0-9a-f]{32}$/;
 
-/** Whether a JSON text may hold typed values: a cheap test that spares most texts the walk. */
+/** Whether a JSON text may contain typed values: a cheap test, so that most texts need no walk. */
 export function mayBeTyped(text: string): boolean {
   return text.includes('"__type__"');
 }
 
-/** Replaces typed values, at any depth, by their text. Writes into `value`, which must be fresh from
- * the parser and of bounded depth.
+/** Replaces typed values, at any depth, by strings. Mutates `value`, which must be new parser output of bounded depth.
  *
- * @throws {Malformed} when a type is unknown or its value is not of that type, as kombu does
+ * @throws {Malformed} like kombu, when a type is unknown or a value does not match its type
  *
  * @example
  * ```ts
@@ -99,7 +98,7 @@ function base64(value: string): string {
 function malformed(type: unknown, value: unknown, cause?: unknown): Malformed {
   const shown = `${JSON.stringify(value) ?? "nothing"}`.slice(0, 64);
   return new Malformed(
-    `Cannot read typed JSON because ${shown} is no value of type ${
+    `Cannot read typed JSON because ${shown} is not a value of type ${
       `${JSON.stringify(type)}`.slice(0, 64)
     }: send datetime, date, time, decimal, uuid, bytes or base64 as kombu writes them, or plain JSON`,
     undefined,
@@ -111,7 +110,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
 
-/** Sets an own property, whatever its name: plain assignment to `__proto__` would not. */
+/** Sets an own property of any name: plain assignment to `__proto__` would set the prototype. */
 function set(target: Record<string, unknown>, key: string, value: unknown): void {
   if (key === "__proto__") Object.defineProperty(target, key, { value });
   else target[key] = value;

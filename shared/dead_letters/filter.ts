@@ -1,8 +1,8 @@
-/** Which letters are meant, for people and for Postgres. */
+/** Filters of dead letters and their SQL conditions. */
 import type { Parameter } from "../database/database.ts";
 import { sanitizeText } from "../database/sanitize_text.ts";
 
-/** Which letters. All that is given must hold; nothing given means all. */
+/** Selects letters that match every given field. An empty filter matches all letters. */
 export interface LetterFilter {
   readonly id?: string;
   readonly taskId?: string;
@@ -15,12 +15,12 @@ export interface LetterFilter {
   readonly until?: Date;
 }
 
-/** Conditions, and the parameters that they name. */
+/** SQL conditions with their parameters. */
 export class Conditions {
   readonly #conditions: string[] = [];
   readonly parameters: Parameter[] = [];
 
-  /** @param condition is given the placeholder of each value */
+  /** @param condition receives the placeholder of each value */
   add(condition: (...placeholders: string[]) => string, ...values: Parameter[]): void {
     this.#conditions.push(condition(...values.map((value) => `$${this.parameters.push(value)}`)));
   }
@@ -30,7 +30,7 @@ export class Conditions {
   }
 }
 
-/** What a filter says. */
+/** The SQL conditions of a filter. */
 export function conditions(filter: LetterFilter): Conditions {
   const given = new Conditions();
   const { id, since, until } = filter;

@@ -1,6 +1,6 @@
-/** Dead letters: what the broker tells of a message that nobody could work on, and the message as it is sent again. Pure.
+/** Reads dead letters from messages and prepares them to be sent again. Pure.
  *
- * A worker says in headers why it set a message aside (`celeriac-…`); a queue's own policy leaves RabbitMQ's
+ * A worker that dead-letters a message adds the reason as headers (`celeriac-…`). A queue's policy adds RabbitMQ's
  * `x-first-death-queue`, `x-first-death-reason` and `x-death` (RabbitMQ documentation, "Dead Letter Exchanges").
  * @module
  */
@@ -16,31 +16,31 @@ import { Malformed } from "../errors.ts";
 import { toStored } from "../broker/stored_message.ts";
 import { DEAD_EXCHANGE, destinationOf } from "../broker/topology.ts";
 
-/** Why a message was set aside, by whom and when. */
+/** Why, where and when a message was dead-lettered. */
 export interface DeadLetterReason {
-  /** One word: one of `RejectReason`, or what RabbitMQ calls it (`delivery_limit`, `expired`, `maxlen`, `rejected`). */
+  /** One of `RejectReason`, or RabbitMQ's reason (`delivery_limit`, `expired`, `maxlen`, `rejected`). */
   readonly reason: string;
   readonly detail: string | null;
-  /** Queue that it was set aside from. */
+  /** Queue that the message was in. */
   readonly queue: string;
-  /** Node that did it; `null` where the broker did. */
+  /** Node that dead-lettered it; `null` if the broker did. */
   readonly worker: string | null;
   readonly diedAt: Date | null;
 }
 
-/** A message that nobody could work on. All texts are sanitized. */
+/** A dead-lettered message. All texts are sanitized. */
 export interface DeadLetter extends DeadLetterReason {
-  /** A UUID. The same message handed out again has the same. */
+  /** A UUID. A redelivery of the same message has the same id. */
   readonly id: string;
-  /** `null` where the message tells none. */
+  /** `null` if the message has none. */
   readonly taskId: string | null;
   readonly task: string | null;
-  /** Failed attempts that the message counts. */
+  /** Failed attempts by the message's header `retries`. */
   readonly retries: number;
   readonly message: Message;
 }
 
-/** Headers that a worker adds. */
+/** Headers that a worker or relay adds. */
 const HEADERS = {
   id: "celeriac-letter",
   reason: "celeriac-reason",
@@ -53,18 +53,18 @@ const HEADERS = {
 
 const OURS: ReadonlySet<string> = new Set(Object.values(HEADERS));
 
-/** Characters of a detail: headers have to fit into one frame. */
+/** Maximum characters of a detail, because all headers must fit into one frame. */
 const DETAIL_MAX = 2048;
 
-/** Of all letters that bear no id: there is nothing else to tell them apart. */
+/** Namespace of the ids of letters without an id header. Such an id is a hash of the message. */
 const NAMESPACE = "6c1f6f0c-3f56-4a0e-8d0b-6d8a5a8b2f4e";
 
-/** Most that the column holds. */
+/** Maximum of the column. */
 const INTEGER_MAX = 2 ** 31 - 1;
 
-/** Headers that say on which grounds a message is set aside, with an id of the letter's own.
+/** Headers with the reason of a dead letter and a new id.
  *
- * @param options.failing whether who sets it aside makes its record FAILURE next. Default `false` */
+ * @param options.failing whether the sender sets the task's record to FAILURE next. Default `false` */
 export function deadLetterHeaders(
   { reason, detail, queue, worker, diedAt }: DeadLetterReason,
   { failing = false }: { failing?: boolean } = {},
@@ -80,29 +80,29 @@ export function deadLetterHeaders(
   };
 }
 
-/** Whether who set the message aside makes its record FAILURE next, if it has not yet. */
+/** Whether the sender sets the task's record to FAILURE after it has dead-lettered the message. */
 export function isFailing(headers: Readonly<Record<string, unknown>>): boolean {
   return headers[HEADERS.record] === "FAILURE";
 }
 
-/** Whether a worker or a relay set the message aside, which makes its record final itself; else RabbitMQ did. */
+/** Whether a worker or relay dead-lettered the message. It also makes the record final; RabbitMQ does not. */
 export function isSetAside(headers: Readonly<Record<string, unknown>>): boolean {
   return typeof headers[HEADERS.reason] === "string";
 }
 
-/** Reads a message as it comes from the queue of dead letters, whatever it is.
+/** Reads any message from the dead-letter queue.
  *
  * @example
  * ```ts
  * import { deadLetterHeaders, readLetter, resent } from "./letter.ts";
  * import { assertEquals } from "@std/assert";
  *
- * const grounds = { reason: "unknown-task", detail: "no handler", queue: "celeriac.images", worker: "w1", diedAt: new Date(0) };
+ * const reason = { reason: "unknown-task", detail: "no handler", queue: "celeriac.images", worker: "w1", diedAt: new Date(0) };
  * const message = {
  *   exchange: "dlx.celeriac",
  *   routingKey: "celeriac.images",
  *   properties: { contentType: "application/json" },
- *   headers: { id: "a", task: "crop", ...deadLetterHeaders(grounds) },
+ *   headers: { id: "a", task: "crop", ...deadLetterHeaders(reason) },
  *   body: new TextEncoder().encode("[[], {}, {}]"),
  * };
  * const letter = readLetter(message);
@@ -133,13 +133,13 @@ export function readLetter(message: Message): DeadLetter {
   };
 }
 
-/** Whether a message reached the dead-letter queue through the dead-letter exchange, to which only workers and the queues' own
- * policies may send. Every user with a right on the default exchange can publish to the queue itself, with any headers. */
+/** Whether a message reached the dead-letter queue through the dead-letter exchange. Only workers and the policies of queues may publish
+ * there, but every user with write permission on the default exchange can publish directly to the queue, with any headers. */
 export function isDeadLettered({ exchange }: Pick<Message, "exchange">): boolean {
   return exchange === DEAD_EXCHANGE;
 }
 
-/** Of a message that was published to the dead-letter queue itself: what its headers claim is not believed. */
+/** Reason of a message that was published directly to the dead-letter queue: its headers are not trusted. */
 const UNVERIFIED = {
   reason: "unverified",
   detail:
@@ -148,12 +148,13 @@ const UNVERIFIED = {
   diedAt: null,
 } as const;
 
-/** What can be kept of a letter in any case: the body, and sanitized texts.
+/** Reduces a letter to what the database always accepts: the body and sanitized texts.
  *
- * @param fault why it cannot be kept whole */
+ * @param fault why the database refused the complete letter */
 export function bare(letter: DeadLetter, fault: string): DeadLetter {
   const { id, reason, queue, message } = letter;
-  const detail = `kept without headers and properties as the database refused them: ${fault}`;
+  const detail =
+    `stored without headers and properties because the database refused them: ${fault}`;
   return {
     id,
     taskId: null,
@@ -168,17 +169,17 @@ export function bare(letter: DeadLetter, fault: string): DeadLetter {
   };
 }
 
-/** A letter of a message that never came as far as the queue of dead letters. */
-export function letterOf(message: Message, grounds: DeadLetterReason): DeadLetter {
-  const detail = grounds.detail && sanitizeText(grounds.detail.slice(0, DETAIL_MAX));
-  return { id: v7(), ...identity(message), ...grounds, detail, message };
+/** The letter of a message that never reached the dead-letter queue. */
+export function letterOf(message: Message, reason: DeadLetterReason): DeadLetter {
+  const detail = reason.detail && sanitizeText(reason.detail.slice(0, DETAIL_MAX));
+  return { id: v7(), ...identity(message), ...reason, detail, message };
 }
 
-/** The message as it is sent again: to the queue that it was set aside from, without what was added on the way to the dead letters.
+/** The message to send again: addressed to its original queue, without the headers added by dead-lettering.
  *
- * It bears no `expiration`: one that has passed would bring it back at once. */
+ * It has no `expiration`, because an elapsed one would dead-letter it again immediately. */
 export function resent({ queue, message }: Pick<DeadLetter, "queue" | "message">): Message {
-  // `userId` would have to be our own.
+  // RabbitMQ requires `userId` to be the publisher's own user.
   const { expiration: _expiration, userId: _userId, ...properties } = message.properties;
   const headers = Object.entries(withoutTransport(message.headers))
     .filter(([name]) => !OURS.has(name));
@@ -190,19 +191,19 @@ export function resent({ queue, message }: Pick<DeadLetter, "queue" | "message">
   };
 }
 
-/** Protocol 1 has it all in the body. */
+/** Task id, name and retries: from the headers, or from the body in protocol 1. */
 function identity(message: Message): Pick<DeadLetter, "taskId" | "task" | "retries"> {
   const { id, task, retries } = message.headers;
-  if (id !== undefined || task !== undefined) return told(id, task, retries);
+  if (id !== undefined || task !== undefined) return sanitized(id, task, retries);
   try {
     const decoded = decodeTask(message);
-    return told(decoded.id, decoded.task, decoded.retries);
+    return sanitized(decoded.id, decoded.task, decoded.retries);
   } catch (error) {
-    return told(error instanceof Malformed ? error.id : undefined, undefined, 0);
+    return sanitized(error instanceof Malformed ? error.id : undefined, undefined, 0);
   }
 }
 
-function told(
+function sanitized(
   id: unknown,
   task: unknown,
   retries: unknown,
@@ -214,7 +215,7 @@ function told(
   };
 }
 
-/** Letters alike in everything, the second of their death included, are one. */
+/** Messages that are equal in every field, including the second of their death, get the same id. */
 function idOf(message: Message): string {
   const { body, ...rest } = toStored(message);
   const digest = createHash("sha256").update(JSON.stringify(rest)).update(body).digest("hex");
@@ -225,7 +226,7 @@ function text(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? sanitizeText(value) : null;
 }
 
-/** Only years that are written the same everywhere: a timestamp sent in milliseconds is of the year 55,000. */
+/** Accepts only the years 1 to 9999: a timestamp that was sent in milliseconds is in the year 55,000. */
 function date(value: unknown): Date | null {
   const read = typeof value === "string" ? new Date(value) : value;
   if (!(read instanceof Date)) return null;

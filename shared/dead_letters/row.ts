@@ -1,27 +1,27 @@
-/** Dead letters as rows. */
+/** Rows of the table `celeriac.dead_letter`. */
 import type { Properties } from "../broker/message.ts";
 import { sanitizeText } from "../database/sanitize_text.ts";
 import { toStored } from "../broker/stored_message.ts";
 import type { DeadLetter } from "./letter.ts";
 
-/** A letter as it is listed: without what is large. */
+/** A letter in a list, without its message. */
 export interface LetterSummary extends Omit<DeadLetter, "message"> {
   readonly collectedAt: Date;
   /** Bytes of the body. */
   readonly size: number;
 }
 
-/** A letter with all there is of its message. */
+/** A letter with its message. */
 export interface StoredLetter extends LetterSummary {
   readonly exchange: string;
   readonly routingKey: string;
   readonly properties: Properties;
-  /** As the outbox keeps them: what JSON has no type for is an object of one key, such as `$bytes`. */
+  /** In the form of the outbox: values without a JSON type are objects with one key, such as `$bytes`. */
   readonly headers: Record<string, unknown>;
   readonly body: Uint8Array;
 }
 
-/** A listed letter, in columns. */
+/** Columns of a listed letter. */
 export interface SummaryRow {
   readonly id: string;
   readonly collected_at: Date;
@@ -37,7 +37,7 @@ export interface SummaryRow {
   readonly size: number;
 }
 
-/** A whole letter, in columns. */
+/** Columns of a complete letter. */
 export interface Row extends SummaryRow {
   readonly exchange: string;
   readonly routing_key: string;
@@ -46,7 +46,7 @@ export interface Row extends SummaryRow {
   readonly body: Uint8Array;
 }
 
-/** A letter as it is inserted. */
+/** The row to insert for a letter. */
 export function toRow({ message, ...letter }: DeadLetter) {
   const stored = toStored(message);
   return {
@@ -65,7 +65,7 @@ export function toRow({ message, ...letter }: DeadLetter) {
   };
 }
 
-/** A letter as it is listed. */
+/** Converts a row to a listed letter. */
 export function toSummary(row: SummaryRow): LetterSummary {
   return {
     id: row.id,

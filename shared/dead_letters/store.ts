@@ -1,4 +1,4 @@
-/** The table of dead letters: kept, listed, sent again, purged. */
+/** The table of dead letters: add, list, redrive, purge. */
 import { type Clock, SYSTEM_CLOCK } from "../runtime/clock.ts";
 import { validate } from "uuid";
 import type { Database, Sql } from "../database/database.ts";
@@ -19,46 +19,46 @@ import {
   toSummary,
 } from "./row.ts";
 
-/** A page, newest first, and the cursor of the next; `null` when there is none. */
+/** A page of letters, newest first, with the cursor of the next page; `null` on the last page. */
 export interface LetterPage {
   readonly letters: LetterSummary[];
   readonly next: string | null;
 }
 
-/** How to send again. */
+/** Options of a redrive. */
 export interface RedriveOptions {
-  /** Messages a second at most. */
+  /** Maximum messages per second. */
   readonly rate: number;
-  /** Letters at most, the oldest first. */
+  /** Maximum number of letters, oldest first. */
   readonly limit: number;
 }
 
-/** What became of a redrive. */
+/** The result of a redrive. */
 export interface Redriven {
   readonly redriven: number;
-  /** Left alone, as the outbox still holds the same attempt of the same task, or a worker has yet to make its record FAILURE. */
+  /** Skipped letters: the outbox still holds the same attempt of the task, or a worker has not yet set its record to FAILURE. */
   readonly waiting: number;
-  /** When the last is due; `null` when none was sent. */
+  /** Due time of the last message; `null` when none was sent. */
   readonly lastDueAt: Date | null;
 }
 
-/** What a store works with. */
+/** Dependencies of {@linkcode DeadLetters}. */
 export interface DeadLettersOptions {
   readonly database: Pick<Database, "query" | "transaction">;
   readonly outbox: Pick<Outbox, "addFresh">;
   readonly store: Pick<ResultStore, "reopen" | "states">;
-  /** Default: this machine's. */
+  /** Default: this machine's clock. */
   readonly clock?: Clock;
 }
 
-/** Letters sent again in one transaction. */
+/** Maximum letters redriven in one transaction. */
 const BATCH = 200;
-/** Bytes of bodies in one transaction, the last letter's not counted. */
+/** Maximum bytes of bodies in one transaction, without the last letter. */
 const BATCH_BYTES = 16 * 1024 * 1024;
-/** Letters purged in one transaction. */
+/** Maximum letters purged in one transaction. */
 const PURGE_BATCH = 1000;
 
-/** Milliseconds after which a record that should be FAILURE and is not will not become it: its worker has died, or it has expired. */
+/** Milliseconds to wait for a record to become FAILURE. After that its worker is dead, or the record has expired. */
 const FAILING_MS = 3_600_000;
 
 const SUMMARY = `
@@ -87,7 +87,7 @@ const FORGIVE = "delete from celeriac.crash where task_id = any($1::text[])";
 
 const REMOVE = "delete from celeriac.dead_letter where id = any($1::uuid[])";
 
-/** What is collected from now on is not meant by what is asked now. The next whole millisecond: that is what a Date can tell. */
+/** Upper bound that excludes letters collected later. Rounded up to the next millisecond, the precision of a Date. */
 const NOW = `
   select date_trunc('milliseconds', clock_timestamp()) + interval '1 millisecond' as bound`;
 
@@ -99,9 +99,9 @@ export class DeadLetters {
     this.#options = options;
   }
 
-  /** Resolves when the letters are committed; those already there are left alone.
+  /** Resolves when the letters are committed. Existing letters stay unchanged.
    *
-   * @param sql a transaction that they belong to
+   * @param sql the transaction to use
    * @throws {DatabaseUnavailable} */
   async add(
     letters: readonly DeadLetter[],
@@ -110,7 +110,7 @@ export class DeadLetters {
     await sql.query(ADD, [JSON.stringify(letters.map(toRow))]);
   }
 
-  /** How many fit.
+  /** Number of letters that match a filter.
    *
    * @throws {DatabaseUnavailable} */
   async count(filter: LetterFilter = {}): Promise<number> {
@@ -122,10 +122,10 @@ export class DeadLetters {
     return row?.count ?? 0;
   }
 
-  /** Letters, newest first.
+  /** Lists letters, newest first.
    *
    * @param options.limit 1 to 1,000
-   * @throws {InvalidInput} when the cursor is not one of ours
+   * @throws {InvalidInput} when the cursor is invalid
    * @throws {DatabaseUnavailable} */
   async list(
     filter: LetterFilter,
@@ -136,7 +136,7 @@ export class DeadLetters {
       const { time, id } = readCursor(cursor);
       if (!validate(id)) {
         throw new InvalidInput(
-          "Cannot list from this cursor because it is one of another list: start without a cursor",
+          "Cannot list from this cursor because it belongs to another list: start without a cursor",
           "cursor",
         );
       }
@@ -163,10 +163,10 @@ export class DeadLetters {
     return { ...toSummary(row), exchange, routingKey, properties, headers, body };
   }
 
-  /** Sends letters again, the oldest first: each batch is one transaction, in which they leave this table, the failed tasks are PENDING
-   * again, nobody remembers which workers died over them, and the outbox has their messages.
+  /** Sends letters again, oldest first. Each batch is one transaction: it moves the messages to the outbox, resets the failed tasks to
+   * PENDING, and deletes the records of worker crashes that they caused.
    *
-   * @throws {DatabaseUnavailable} what was committed before then stays so */
+   * @throws {DatabaseUnavailable} batches committed before stay committed */
   async redrive(filter: LetterFilter, { rate, limit }: RedriveOptions): Promise<Redriven> {
     const { database } = this.#options;
     const bounded = await this.#bounded(filter);
@@ -204,10 +204,10 @@ export class DeadLetters {
     return { redriven, waiting: seen - redriven, lastDueAt };
   }
 
-  /** Deletes letters for good.
+  /** Deletes letters permanently.
    *
-   * @returns how many
-   * @throws {DatabaseUnavailable} what was deleted before then stays so */
+   * @returns the number of deleted letters
+   * @throws {DatabaseUnavailable} letters deleted before stay deleted */
   async purge(filter: LetterFilter): Promise<number> {
     const { where, parameters } = conditions(await this.#bounded(filter));
     let purged = 0;
@@ -227,16 +227,16 @@ export class DeadLetters {
     return (this.#options.clock ?? SYSTEM_CLOCK).now();
   }
 
-  /** Only letters that are there now. */
+  /** Restricts a filter to letters that exist now. */
   async #bounded(filter: LetterFilter): Promise<LetterFilter> {
     const [now] = await this.#options.database.query<{ bound: Date }>(NOW);
     const until = filter.until && filter.until < now!.bound ? filter.until : now!.bound;
     return { ...filter, until };
   }
 
-  /** A worker sends the letter first and then makes the record FAILURE: a message that was sent again in between would find it final.
+  /** A worker publishes the letter first and then sets the record to FAILURE. A message redriven in between would find a final record.
    *
-   * @returns all but letters to which this could happen */
+   * @returns the rows without letters that are in this window */
   async #ready(rows: readonly Row[], sql: Sql): Promise<readonly Row[]> {
     const since = this.#now().getTime() - FAILING_MS;
     const failing = new Map<Row, string>();
@@ -252,7 +252,7 @@ export class DeadLetters {
     });
   }
 
-  /** @returns those that the outbox has taken */
+  /** @returns the letters that the outbox has accepted */
   async #send(
     rows: readonly Row[],
     due: (index: number) => number,
@@ -261,7 +261,7 @@ export class DeadLetters {
     const { outbox, store } = this.#options;
     const entries = rows.map((row, index) => ({
       id: row.id,
-      // A message that names no task has nothing that another one could be the same as.
+      // A message without a task id cannot be a duplicate of another one.
       taskId: row.task_id ?? row.id,
       retries: row.retries,
       due: due(index),
@@ -278,7 +278,7 @@ export class DeadLetters {
   }
 }
 
-/** The oldest that fit, as far as their bodies can be held at once. Those that another redrive or a purge has in hand are left to it. */
+/** Selects the oldest matching letters up to the limit of bytes. Skips letters that another redrive or purge has locked. */
 function taken(where: string, limit: number): string {
   return `
     with oldest as materialized (

@@ -1,9 +1,9 @@
-/** Cron: lines in Celery's grammar (celery/schedules.py, `crontab`), and when they come due in a timezone.
+/** Cron expressions in Celery's grammar (celery/schedules.py, `crontab`) and their due times in a timezone.
  *
- * All five fields must match; Vixie cron, unlike Celery, is content with either of the two day fields.
+ * All five fields must match. Vixie cron, unlike Celery, requires only one of the two day fields to match.
  *
- * Clock changes: a line whose hour is `*` goes with the time that passes, so it also runs in the hour that comes twice. A line that names
- * hours means the clock on the wall: what falls into the gap runs once at its end, and a time that comes twice runs the first time only.
+ * Daylight saving time: an expression with hour `*` follows elapsed time, so it runs in both repetitions of a repeated hour. An expression
+ * with given hours follows local time: due times in the skipped hour run once at its end, and a repeated time runs only the first time.
  * @module
  */
 import { Cron } from "croner";
@@ -13,7 +13,7 @@ interface Field {
   readonly name: string;
   readonly min: number;
   readonly max: number;
-  /** Three letters each, from `min`. */
+  /** Three-letter names, starting at `min`. */
   readonly words?: readonly string[];
 }
 
@@ -48,13 +48,14 @@ const NICKNAMES: ReadonlyMap<string, string> = new Map([
 
 const PART = /^(?:\*|(\w+)(?:-(\w+))?)(?:\/(\d+))?$/;
 
-/** Compiles a line.
+/** Compiles an expression.
  *
- * @param line five fields `minute hour day-of-month month day-of-week`, each `*`, `n`, `a-b`, `a-b/n`, `*` with `/n` or a list of these with
- * commas; names by their first three letters; ranges wrap (`fri-mon`); Sunday is 0 or 7. Or `@yearly`, `@monthly`, `@weekly`, `@daily`, `@hourly`
+ * @param line five fields `minute hour day-of-month month day-of-week`. Each is `*`, `n`, `a-b`, `a-b/n`, `*` with `/n`, or a comma-separated
+ * list of these. Names match by their first three letters; ranges wrap (`fri-mon`); Sunday is 0 or 7. Or one of `@yearly`, `@monthly`,
+ * `@weekly`, `@daily`, `@hourly`
  * @param timezone IANA name
  * @returns the first time after a given one; `undefined` when there is none
- * @throws {InvalidInput} `cron` or `timezone`, with what is wrong
+ * @throws {InvalidInput} `cron` or `timezone`, with the reason
  *
  * @example
  * ```ts
@@ -63,7 +64,7 @@ const PART = /^(?:\*|(\w+)(?:-(\w+))?)(?:\/(\d+))?$/;
  *
  * const next = cron("30 2 * * *", "Europe/Berlin");
  * assertEquals(next(new Date("2026-06-01T12:00:00Z")), new Date("2026-06-02T00:30:00Z"));
- * // 02:30 is in the gap that night: it runs at the gap's end.
+ * // 02:30 is skipped that night: it runs at the end of the gap.
  * assertEquals(next(new Date("2026-03-28T12:00:00Z")), new Date("2026-03-29T01:00:00Z"));
  * ```
  */
@@ -73,28 +74,28 @@ export function cron(line: string, timezone: string): (after: Date) => Date | un
     timezone,
     mode: "5-part",
     domAndDow: true,
-    // Lists of hours mean the clock on the wall, as single hours do.
+    // Lists of hours follow local time, like single hours.
     fixedTimeRule: "no-wildcard",
     paused: true,
   });
   return (after) => compiled.nextRun(after) ?? undefined;
 }
 
-/** @throws {InvalidInput} `timezone` when there is no such one */
+/** @throws {InvalidInput} `timezone` when it does not exist */
 export function checkTimezone(timezone: string): void {
   try {
     new Intl.DateTimeFormat("en", { timeZone: timezone });
   } catch (cause) {
     throw new InvalidInput(
-      `Cannot use timezone '${timezone}' because there is no such one: give an IANA name, such as Europe/Berlin or UTC`,
+      `Cannot use timezone '${timezone}' because it does not exist: give an IANA name, such as Europe/Berlin or UTC`,
       "timezone",
       { cause },
     );
   }
 }
 
-/** The line as five lists of numbers; `*` for a field that rules nothing out. Minutes are always listed: a wildcard there would make
- * croner take a line that names hours for one that goes with the time that passes. */
+/** The expression as five lists of numbers, with `*` for a field that matches every value. Minutes are always listed, because with a
+ * wildcard there croner would apply elapsed time to an expression with given hours. */
 function patternOf(line: string): string {
   const given = line.trim();
   const fields = (NICKNAMES.get(given.toLowerCase()) ?? given).split(/\s+/);
@@ -120,12 +121,12 @@ function numbersOf(line: string, field: Field, part: string): number[] {
   if (matched === undefined || (step !== undefined && first !== undefined && last === undefined)) {
     throw refused(
       line,
-      `'${part}' is no ${field.name}`,
-      "write *, n, a-b, a-b/n, */n, or several of these with commas",
+      `'${part}' is not a valid ${field.name}`,
+      "write *, n, a-b, a-b/n, */n, or a comma-separated list of these",
     );
   }
   if (step !== undefined && Number(step) === 0) {
-    throw refused(line, `the step of '${part}' is 0`, "give one from 1");
+    throw refused(line, `the step of '${part}' is 0`, "give at least 1");
   }
   const from = first === undefined ? field.min : numberOf(line, field, first);
   const to = first === undefined
@@ -148,7 +149,7 @@ function numberOf(line: string, field: Field, text: string): number {
   const number = /^\d+$/.test(text) ? Number(text) : word < 0 ? NaN : min + word;
   if (number >= min && number <= most) return number;
   const names = words.length ? ` or ${words[0]} to ${words.at(-1)}` : "";
-  throw refused(line, `'${text}' is no ${name}`, `give ${min} to ${most}${names}`);
+  throw refused(line, `'${text}' is not a valid ${name}`, `give ${min} to ${most}${names}`);
 }
 
 function refused(line: string, reason: string, remedy: string): InvalidInput {

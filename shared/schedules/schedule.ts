@@ -1,4 +1,4 @@
-/** Schedules: what is to be sent, and when. */
+/** Defines schedules: tasks to send and their timing. */
 import type { z } from "zod";
 import { bindArguments, inputIssues } from "../contracts/arguments.ts";
 import type { Signature, SignatureOptions } from "../celery/signature.ts";
@@ -7,46 +7,46 @@ import { refuseUnknownKeys } from "../contracts/known_keys.ts";
 import type { TaskContract } from "../contracts/task.ts";
 import { nextOf } from "./timing.ts";
 
-/** What becomes of due times that nobody was there for: none of them, the newest, or each of the newest {@linkcode MISSED_LIMIT}. */
+/** How missed ticks are handled: send none, the newest, or the newest {@linkcode MISSED_LIMIT}. */
 export const MISSED_POLICIES = ["skip", "once", "all"] as const;
 
 /** One of {@linkcode MISSED_POLICIES}. */
 export type MissedPolicy = typeof MISSED_POLICIES[number];
 
-/** Ticks that `all` catches up with at once. */
+/** Maximum number of missed ticks that `all` sends. */
 export const MISSED_LIMIT = 100;
 
-/** Seconds after which a tick counts as missed, for `skip`: more than a take-over or a restart needs. */
+/** Seconds after which `skip` considers a tick missed: more than a failover or a restart takes. */
 export const MISSED_AFTER = 60;
 
-/** What a schedule may say of how its task is sent. */
+/** Task options of a schedule. */
 export type ScheduleOptions =
   & Pick<
     SignatureOptions,
     "queue" | "priority" | "timeLimit" | "softTimeLimit" | "headers" | "ignoreResult"
   >
   & {
-    /** Seconds from a tick after which its task is not to run any more. */
+    /** Seconds after a tick until its task expires. */
     readonly expires?: number | undefined;
   };
 
-/** What {@linkcode schedule} takes; either `cron` or `every`. */
+/** Definition for {@linkcode schedule}, with either `cron` or `every`. */
 export interface ScheduleDefinition<Input extends z.ZodObject = z.ZodObject> {
   /** Unique: 1 to 200 letters, digits, and `_ . : @ -`. */
   name: string;
-  /** A contract; or the name of another system's task, which needs `options.queue`. */
+  /** A contract, or the name of a task of another system, which needs `options.queue`. */
   task: TaskContract<Input> | string;
   /** Five fields in Celery's grammar: `minute hour day-of-month month day-of-week`. */
   cron?: string;
-  /** IANA name of the timezone that `cron` means. Default `UTC`. */
+  /** IANA name of the timezone of `cron`. Default `UTC`. */
   timezone?: string;
-  /** Seconds from one tick to the next. */
+  /** Seconds between ticks. */
   every?: number;
-  /** Arguments by position. */
+  /** Positional arguments. */
   args?: unknown[];
-  /** Arguments by name. */
+  /** Keyword arguments. */
   kwargs?: Partial<z.input<Input>>;
-  /** How its task is sent. */
+  /** Options of the task. */
   options?: ScheduleOptions;
   /** Default `once`. */
   missed?: MissedPolicy;
@@ -56,7 +56,7 @@ export interface ScheduleDefinition<Input extends z.ZodObject = z.ZodObject> {
 export interface CodeSchedule {
   /** Unique in the app. */
   readonly name: string;
-  /** What each tick sends. */
+  /** The signature that each tick sends. */
   readonly signature: Signature;
   /** Five fields in Celery's grammar; `null` for an interval. */
   readonly cron: string | null;
@@ -64,16 +64,16 @@ export interface CodeSchedule {
   readonly timezone: string | null;
   /** Seconds; `null` for cron. */
   readonly every: number | null;
-  /** What becomes of due times that nobody was there for. */
+  /** How missed ticks are handled. */
   readonly missed: MissedPolicy;
 }
 
 const SCHEDULE = Symbol.for("celeriac.schedule");
 const NAME = /^[A-Za-z0-9_][\w.:@-]{0,199}$/;
 
-/** Defines a schedule. Export what it returns from the contracts module.
+/** Defines a schedule. Export the returned value from the contracts module.
  *
- * @throws {ConfigurationError} when its name, timing or arguments cannot work
+ * @throws {ConfigurationError} when its name, timing or arguments are invalid
  *
  * @example
  * ```ts
@@ -151,13 +151,13 @@ function checkKeys(definition: Pick<ScheduleDefinition, "name" | "options" | "mi
   refuseUnknownKeys(options, Object.keys(OPTIONS), { doing, within: "options" });
   if (MISSED_POLICIES.includes(missed)) return;
   throw new ConfigurationError(
-    `Cannot ${doing} because missed '${missed}' is no policy: choose from ${
+    `Cannot ${doing} because missed '${missed}' is not a policy: choose from ${
       MISSED_POLICIES.join(", ")
     }`,
   );
 }
 
-/** Every schedule that a module exports, alone or in an array.
+/** Every schedule that a module exports, directly or in an array.
  *
  * @throws {ConfigurationError} when two share a name */
 export function schedulesOf(exports: Record<string, unknown>): CodeSchedule[] {
@@ -196,7 +196,7 @@ export function checkTiming(
   const { cron, timezone, every } = timing;
   if ((cron === null) === (every === null)) {
     throw new InvalidInput(
-      "Cannot determine when it is due because it needs exactly one of `cron` and `every`: give one of them",
+      "Cannot determine the timing because exactly one of `cron` and `every` is required: give one of them",
       "cron",
     );
   }
@@ -205,7 +205,7 @@ export function checkTiming(
     : nextOf({ cron, timezone: timezone ?? "UTC" });
   if (next(new Date(0)) === undefined) {
     throw new InvalidInput(
-      `Cannot use cron '${cron}' because no day is like that: correct it`,
+      `Cannot use cron '${cron}' because no day matches it: correct it`,
       "cron",
     );
   }
@@ -214,7 +214,7 @@ export function checkTiming(
 function checkForeign(task: string, queue: string | undefined): void {
   if (queue !== undefined) return;
   throw new InvalidInput(
-    `Cannot send task '${task}' because it is named by text and no queue is given: give its contract, or options.queue`,
+    `Cannot send task '${task}' because it has neither a contract nor a queue: give its contract, or options.queue`,
     "options.queue",
   );
 }

@@ -4,10 +4,10 @@ import { InvalidInput } from "../errors.ts";
 import type { Submission } from "../outbox/submission.ts";
 import type { Registry } from "../contracts/registry.ts";
 
-/** Finds the queue, and names the schedule in the headers, as django-celery-beat does: django-celery-results stores it.
+/** Sets the queue and adds the schedule's name as a header, like django-celery-beat; django-celery-results stores it.
  *
- * @param elsewhere queue of tasks that are not ours and name none
- * @throws {InvalidInput} when nothing says where it goes */
+ * @param elsewhere queue of tasks without a contract and without a queue of their own
+ * @throws {InvalidInput} when there is no queue */
 export function scheduledSubmission(
   schedule: string,
   signature: Signature,

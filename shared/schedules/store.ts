@@ -1,4 +1,4 @@
-/** The table of schedules: made, listed, paused and removed by people and by apps. */
+/** The table of schedules: add, list, pause and remove. */
 import { stringifyJson } from "../celery/python_json.ts";
 import { type Signature, toWire } from "../celery/signature.ts";
 import type { Sql } from "../database/database.ts";
@@ -10,10 +10,10 @@ import {
   type StoredSchedule,
 } from "./stored_schedule.ts";
 
-/** The lease of the scheduler that sends. */
+/** Name of the active scheduler's lease. */
 export const SCHEDULER_LEASE = "scheduler";
 
-/** What is to be stored. */
+/** A schedule to store. */
 export type NewSchedule = Omit<CodeSchedule, "name"> & {
   readonly name: string;
   readonly paused?: boolean;
@@ -33,7 +33,7 @@ const ADD = `
 const REMOVE =
   "delete from celeriac.schedule where name = $1 and source = 'database' returning name";
 
-// What fell due while it was paused is not made up for.
+// Ticks missed during a pause are not sent later.
 const PAUSE = `
   update celeriac.schedule
   set paused = $2, updated_at = now(), problem = null,
@@ -42,7 +42,7 @@ const PAUSE = `
   where name = $1
   returning ${SCHEDULE_COLUMNS}`;
 
-// A changed timing starts anew: what the old one missed is not made up for by the new one.
+// A changed timing restarts the schedule: ticks that the old timing missed are not sent.
 const SYNC = `
   insert into celeriac.schedule as kept (name, signature, cron, timezone, every, missed, source)
   select name, signature::json, cron, timezone, every, missed, 'code'
@@ -82,9 +82,9 @@ export class ScheduleStore {
     this.#database = database;
   }
 
-  /** Schedules in the order of their names.
+  /** Lists schedules, ordered by name.
    *
-   * @param after a name: those that come after it
+   * @param after lists only names after this one
    * @throws {DatabaseUnavailable} */
   async list(
     { after = "", limit }: { after?: string; limit: number },
@@ -98,9 +98,9 @@ export class ScheduleStore {
     return row && fromRow(row);
   }
 
-  /** Stores a schedule; its first tick is the first after now.
+  /** Stores a schedule. Its first tick is its first due time after now.
    *
-   * @returns `undefined` when there is one of that name
+   * @returns `undefined` when the name exists
    * @throws {DatabaseUnavailable} */
   async add(schedule: NewSchedule): Promise<StoredSchedule | undefined> {
     const { name, signature, cron, timezone, every, missed, paused = false } = schedule;
@@ -109,26 +109,26 @@ export class ScheduleStore {
     return row && fromRow(row);
   }
 
-  /** Removes a schedule of the database; those of code stay.
+  /** Removes a schedule with source `database`.
    *
-   * @returns whether it did
+   * @returns whether it was removed
    * @throws {DatabaseUnavailable} */
   async remove(name: string): Promise<boolean> {
     return (await this.#database.query(REMOVE, [name])).length > 0;
   }
 
-  /** Pauses or resumes; what falls due in a pause is not made up for.
+  /** Pauses or resumes a schedule. Ticks missed during a pause are not sent later.
    *
-   * @returns `undefined` when there is none of that name
+   * @returns `undefined` when no schedule has that name
    * @throws {DatabaseUnavailable} */
   async pause(name: string, paused: boolean): Promise<StoredSchedule | undefined> {
     const [row] = await this.#database.query<ScheduleRow>(PAUSE, [name, paused]);
     return row && fromRow(row);
   }
 
-  /** Makes the schedules of code those that an app defines: what it does not define any more goes. Pauses stay.
+  /** Replaces all schedules with source `code` by those that an app defines. Pauses stay.
    *
-   * @returns names that are taken by schedules of the database, and left to them
+   * @returns `taken`: names that a schedule with source `database` already has, not stored; `gone`: names of removed schedules
    * @throws {DatabaseUnavailable} */
   async sync(schedules: readonly CodeSchedule[]): Promise<{ taken: string[]; gone: string[] }> {
     const names = schedules.map(({ name }) => name);
@@ -142,7 +142,7 @@ export class ScheduleStore {
     return { taken: taken.map(({ name }) => name), gone: gone.map(({ name }) => name) };
   }
 
-  /** The scheduler that sends now; `undefined` when none does.
+  /** The active scheduler; `undefined` when there is none.
    *
    * @throws {DatabaseUnavailable} */
   async leader(): Promise<string | undefined> {

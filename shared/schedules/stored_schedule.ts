@@ -1,10 +1,10 @@
-/** A schedule as the database holds it. */
+/** Rows of the table `celeriac.schedule`. */
 import { parseJson } from "../celery/python_json.ts";
 import { fromWire, type Signature } from "../celery/signature.ts";
 import type { MissedPolicy } from "./schedule.ts";
 import type { Timing } from "./timing.ts";
 
-/** A schedule and how far it has come. */
+/** A schedule with its progress. */
 export interface StoredSchedule {
   readonly name: string;
   readonly signature: Signature;
@@ -13,21 +13,21 @@ export interface StoredSchedule {
   /** Seconds. */
   readonly every: number | null;
   readonly missed: MissedPolicy;
-  /** `code`: a contracts module defines it. */
+  /** `code`: defined by a contracts module. */
   readonly source: "code" | "database";
   readonly paused: boolean;
-  /** Intervals are counted from here. */
+  /** Start of the first interval. */
   readonly anchorAt: Date;
-  /** Every tick up to here has been dealt with. */
+  /** Every tick up to this time has been handled. */
   readonly afterAt: Date;
-  /** `null` until a scheduler has told it. */
+  /** `null` until a scheduler has computed it. */
   readonly nextAt: Date | null;
   readonly lastAt: Date | null;
-  /** Id of the task that the newest tick became. */
+  /** Id of the task that the last tick sent. */
   readonly lastId: string | null;
-  /** Ticks sent. */
+  /** Number of ticks sent. */
   readonly ticks: number;
-  /** Why it cannot tick. */
+  /** Why it cannot send its task. */
   readonly problem: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -54,12 +54,12 @@ export interface ScheduleRow {
   readonly updated_at: Date;
 }
 
-/** What {@linkcode fromRow} reads, of the table `celeriac.schedule`. */
+/** The columns that {@linkcode fromRow} reads. */
 export const SCHEDULE_COLUMNS =
   `name, signature::text as signature, cron, timezone, every, missed, source, paused, anchor_at,
     after_at, next_at, last_at, last_id, ticks::float8 as ticks, problem, created_at, updated_at`;
 
-/** @throws {Malformed} when its signature was not written by us */
+/** @throws {Malformed} when its signature is invalid */
 export function fromRow(row: ScheduleRow): StoredSchedule {
   const { name, cron, timezone, every, missed, source, paused, ticks, problem } = row;
   return {
@@ -83,7 +83,7 @@ export function fromRow(row: ScheduleRow): StoredSchedule {
   };
 }
 
-/** When a schedule is due. */
+/** The timing of a schedule. */
 export function timingOf(
   { cron, timezone, every, anchorAt }: Pick<
     StoredSchedule,

@@ -1,32 +1,32 @@
-/** When a schedule comes due: by cron, or at an interval. Pure. */
+/** Due times of a schedule, by cron expression or interval. Pure. */
 import { cron } from "./cron.ts";
 import { InvalidInput } from "../errors.ts";
 
-/** At times of the clock on the wall. */
+/** Due at local times. */
 export interface CronTiming {
-  /** As {@linkcode cron} reads it. */
+  /** An expression for {@linkcode cron}. */
   readonly cron: string;
   /** IANA name of the timezone. */
   readonly timezone: string;
 }
 
-/** After so much time has passed, whatever clocks say. */
+/** Due after a fixed elapsed time, independent of local time. */
 export interface IntervalTiming {
-  /** Seconds, from 1. */
+  /** Seconds, at least 1. */
   readonly every: number;
-  /** The moment that intervals are counted from. */
+  /** Start of the first interval. */
   readonly anchor: Date;
 }
 
-/** One of the two. */
+/** Timing of a schedule. */
 export type Timing = CronTiming | IntervalTiming;
 
-/** Gives the first due time after a moment. */
+/** Returns the first due time after a given time. */
 export type Next = (after: Date) => Date | undefined;
 
-/** Seconds of the shortest interval: what is wanted more often is a loop, not a schedule. */
+/** Minimum interval in seconds. Use a loop instead of a schedule for shorter ones. */
 export const SHORTEST_INTERVAL = 1;
-/** Seconds of the longest interval: ten years. */
+/** Maximum interval in seconds: ten years. */
 export const LONGEST_INTERVAL = 10 * 366 * 86_400;
 
 /** @throws {InvalidInput} `cron`, `timezone` or `every`
@@ -56,14 +56,14 @@ export function nextOf(timing: Timing): Next {
   };
 }
 
-/** The next due times after a moment, at most `count`. */
+/** The next due times after a given time, at most `count`. */
 export function upcoming(next: Next, after: Date, count: number): Date[] {
   const times: Date[] = [];
   for (let time = next(after); time && times.length < count; time = next(time)) times.push(time);
   return times;
 }
 
-/** The newest due times after `after` and not later than `now`, at most `limit`, the oldest first: without a walk through all of a long absence. */
+/** The newest due times after `after` and up to `now`, at most `limit`, oldest first. Does not walk through all ticks of a long outage. */
 export function missed(next: Next, after: Date, now: Date, limit: number): Date[] {
   for (let spanMs = 60_000;; spanMs *= 4) {
     const from = Math.max(after.getTime(), now.getTime() - spanMs);

@@ -225,11 +225,11 @@ const CONTRACTS: Mistake[] = [
     () => handle(add, 1 as never),
   ],
   [
-    "Cannot define schedule 's' because of its cron: Cannot determine when it is due because it needs exactly one of `cron` and `every`: give one of them",
+    "Cannot define schedule 's' because of its cron: Cannot determine the timing because exactly one of `cron` and `every` is required: give one of them",
     timed({ every: 60, cron: "* * * * *" }),
   ],
   [
-    "Cannot define schedule 's' because of its cron: Cannot determine when it is due because it needs exactly one of `cron` and `every`: give one of them",
+    "Cannot define schedule 's' because of its cron: Cannot determine the timing because exactly one of `cron` and `every` is required: give one of them",
     timed({}),
   ],
   [
@@ -245,19 +245,19 @@ const CONTRACTS: Mistake[] = [
     timed({ cron: "* * *" }),
   ],
   [
-    "Cannot define schedule 's' because of its cron: Cannot use cron '61 * * * *' because '61' is no minute: give 0 to 59",
+    "Cannot define schedule 's' because of its cron: Cannot use cron '61 * * * *' because '61' is not a valid minute: give 0 to 59",
     timed({ cron: "61 * * * *" }),
   ],
   [
-    "Cannot define schedule 's' because of its cron: Cannot use cron '0 0 31 2 *' because no day is like that: correct it",
+    "Cannot define schedule 's' because of its cron: Cannot use cron '0 0 31 2 *' because no day matches it: correct it",
     timed({ cron: "0 0 31 2 *" }),
   ],
   [
-    "Cannot define schedule 's' because of its timezone: Cannot use timezone 'Mars' because there is no such one: give an IANA name, such as Europe/Berlin or UTC",
+    "Cannot define schedule 's' because of its timezone: Cannot use timezone 'Mars' because it does not exist: give an IANA name, such as Europe/Berlin or UTC",
     timed({ cron: "* * * * *", timezone: "Mars" }),
   ],
   [
-    "Cannot define schedule 's' because missed 'never' is no policy: choose from skip, once, all",
+    "Cannot define schedule 's' because missed 'never' is not a policy: choose from skip, once, all",
     timed({ every: 60, missed: "never" }),
   ],
   [
@@ -269,7 +269,7 @@ const CONTRACTS: Mistake[] = [
     timed({ every: 60, name: "a b" }),
   ],
   [
-    "Cannot define schedule 's' because of its options.queue: Cannot send task 'shop.pay' because it is named by text and no queue is given: give its contract, or options.queue",
+    "Cannot define schedule 's' because of its options.queue: Cannot send task 'shop.pay' because it has neither a contract nor a queue: give its contract, or options.queue",
     timed({ every: 60, task: "shop.pay" }),
   ],
   [

@@ -40,13 +40,13 @@ Deno.test("schedule() says what cannot work, and of which schedule", () => {
   const cases: [Partial<ScheduleDefinition>, string[]][] = [
     [{ name: "a b" }, ["name 'a b'", "rename it"]],
     [{ every: 5, options: { queue: "celery" } }, ["exactly one of `cron` and `every`"]],
-    [{ cron: "0 0 30 2 *", options: { queue: "celery" } }, ["no day is like that"]],
-    [{ cron: "61 * * * *", options: { queue: "celery" } }, ["'61' is no minute"]],
+    [{ cron: "0 0 30 2 *", options: { queue: "celery" } }, ["no day matches it"]],
+    [{ cron: "61 * * * *", options: { queue: "celery" } }, ["'61' is not a valid minute"]],
     [{ timezone: "Mars", options: { queue: "celery" } }, ["timezone 'Mars'"]],
     [{ task: report, kwargs: { days: 1.5 } }, ["'report'", "kwargs.days"]],
     [{ task: report, args: ["x"] }, ["args.0"]],
     [{ task: report, args: [1, "me", 3] }, ["takes 2 at most"]],
-    [{}, ["no queue is given", "options.queue"]],
+    [{}, ["neither a contract nor a queue", "options.queue"]],
   ];
   for (const [definition, words] of cases) {
     const message = failure(definition);
