@@ -1,4 +1,4 @@
-/** The rules of docs/why/architecture.md that a machine can check. */
+/** Checks the rules of docs/why/architecture.md. */
 import { assert, assertEquals } from "@std/assert";
 import { appTemplate } from "../../cli/init/app_template.ts";
 import { type Import, readModules, type SourceFile } from "../support/modules.ts";
@@ -8,27 +8,27 @@ const modules = await readModules(checkout);
 const files = [...modules.values()];
 const sources = files.filter((file) => !file.path.startsWith("tests/"));
 
-/** What each room may import from. */
-const allowedRooms: Readonly<Record<string, readonly string[]>> = {
+/** Roles that each role may import from. */
+const allowedRoles: Readonly<Record<string, readonly string[]>> = {
   shared: ["shared"],
   api: ["api", "shared"],
   workers: ["workers", "shared"],
   beat: ["beat", "shared"],
   cli: ["cli", "api", "workers", "beat", "shared"],
-  // As an app of a user would: the two doors.
+  // Like a user's app: the two public modules.
   examples: ["examples", "workers", "shared"],
   tests: ["tests", "examples", "cli", "api", "workers", "beat", "shared"],
 };
 
-/** Packages that hide behind a seam, and the one place that may know them. */
+/** Packages behind an interface, and the only files that may import them. */
 const singleImporters: Readonly<Record<string, RegExp>> = {
   amqplib: /^shared\/broker\/amqp\/\w+\.ts$/,
   postgres: /^(shared\/database\/postgres_connection|tests\/bench\/bare_worker)\.ts$/,
   "@electric-sql/pglite": /^shared\/database\/pglite\w*\.ts$/,
 };
 
-/** The storeys of shared/: a file imports from its own or a lower one. All that is not named here is pure and lies at the bottom. */
-const storeys: readonly RegExp[] = [
+/** The layers of shared/, from the bottom: a file imports from its own layer or a lower one. Files that match none are pure and form the lowest layer. */
+const layers: readonly RegExp[] = [
   /^shared\/(broker|database)\//,
   /^shared\/(dead_letters|outbox|results|schedules|workflows)\//,
   /^shared\/mod\.ts$/,
@@ -37,15 +37,15 @@ const storeys: readonly RegExp[] = [
 /** The only files of shared/ that may read the environment. */
 const environmentReaders = ["shared/config/config.ts"];
 
-function room(path: string): string {
+function role(path: string): string {
   return path === "cli.ts" ? "cli" : path.split("/")[0] ?? "";
 }
 
-function storey(path: string): number {
-  return storeys.findIndex((pattern) => pattern.test(path)) + 1;
+function layer(path: string): number {
+  return layers.findIndex((pattern) => pattern.test(path)) + 1;
 }
 
-/** The code without comments, near enough for looking for names in it. */
+/** The code without comments, approximately. */
 function code(file: SourceFile): string {
   return file.text.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/^\s*\/\/.*$|\s\/\/ .*$/gm, "");
 }
@@ -71,18 +71,18 @@ function pathsWhere(
 Deno.test("imports go api, beat, workers -> shared, and only cli knows them all", () => {
   assertEquals(
     importsWhere(files, (file, { file: target }) => {
-      return target?.endsWith(".ts") && !allowedRooms[room(file.path)]?.includes(room(target));
+      return target?.endsWith(".ts") && !allowedRoles[role(file.path)]?.includes(role(target));
     }),
     [],
   );
 });
 
-Deno.test("a file of shared/ imports nothing from a higher storey at run time", () => {
+Deno.test("a file of shared/ imports nothing from a higher layer at run time", () => {
   assertEquals(
     importsWhere(
-      sources.filter((file) => room(file.path) === "shared"),
+      sources.filter((file) => role(file.path) === "shared"),
       (file, { file: target, typeOnly }) =>
-        target !== undefined && !typeOnly && storey(target) > storey(file.path),
+        target !== undefined && !typeOnly && layer(target) > layer(file.path),
     ),
     [],
   );
@@ -98,7 +98,7 @@ Deno.test("the tests' app imports nothing else of tests/: its image holds tests/
   );
 });
 
-Deno.test("a package behind a seam has one importer", () => {
+Deno.test("a package behind an interface has one importer", () => {
   for (const [name, importer] of Object.entries(singleImporters)) {
     const wrong = importsWhere(sources, (file, { specifier }) => {
       const isIt = specifier === name || specifier.startsWith(`${name}/`);
@@ -116,7 +116,7 @@ Deno.test("only tests import the standard library of Deno", () => {
 Deno.test("only the command line loads the configuration", () => {
   assertEquals(
     importsWhere(sources, (file, { file: target, typeOnly }) => {
-      return target === "shared/config/config.ts" && !typeOnly && room(file.path) !== "cli";
+      return target === "shared/config/config.ts" && !typeOnly && role(file.path) !== "cli";
     }),
     [],
   );
@@ -124,13 +124,13 @@ Deno.test("only the command line loads the configuration", () => {
 
 Deno.test("shared/ reads the environment in config.ts only", () => {
   const readers = pathsWhere(
-    sources.filter((file) => room(file.path) === "shared"),
+    sources.filter((file) => role(file.path) === "shared"),
     (file) => /\bDeno\.env\b|\bprocess\.env\b/.test(code(file)),
   );
   assertEquals(readers, environmentReaders);
 });
 
-Deno.test("modules form no cycle, type imports included", () => {
+Deno.test("modules form no import cycle, type imports included", () => {
   const done = new Set<string>();
   const cycles: string[] = [];
   const visit = (path: string, trail: readonly string[]) => {
@@ -146,6 +146,15 @@ Deno.test("modules form no cycle, type imports included", () => {
   };
   for (const path of modules.keys()) visit(path, []);
   assertEquals(cycles, []);
+});
+
+Deno.test("a folder of sources holds at most 30 files", () => {
+  const counts = new Map<string, number>();
+  for (const { path } of sources) {
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  assertEquals([...counts].filter(([, count]) => count > 30), []);
 });
 
 Deno.test("a source has at most 300 lines, a test 600", () => {
@@ -210,7 +219,7 @@ Deno.test("a module has no default export", () => {
 
 Deno.test("only the command line and the tests write to the console", () => {
   assertEquals(
-    pathsWhere(sources, (file) => room(file.path) !== "cli" && /\bconsole\./.test(code(file))),
+    pathsWhere(sources, (file) => role(file.path) !== "cli" && /\bconsole\./.test(code(file))),
     [],
   );
 });
