@@ -1,19 +1,19 @@
-/** Reading a request's body: bounded, of one type, in UTF-8. */
+/** Reads request bodies with limits on size, time, media type and encoding. */
 import { withTimeout } from "../../shared/runtime/waits.ts";
 import { Problem } from "./problem.ts";
 
-/** Milliseconds that any body may take: a small one over the slowest line. */
+/** Milliseconds that a client has for any body: enough for a small one on a slow connection. */
 const GRACE_MS = 20_000;
 
-/** Bytes a millisecond that a body must bring after that. */
+/** Minimum bytes per millisecond after that. */
 const BYTES_PER_MS = 32;
 
-/** Bodies of up to so many bytes are read in one piece, which is the quickest: 1 MiB. */
+/** Maximum bytes of a body that is read in one piece, which is fastest: 1 MiB. */
 const QUICK_BYTES = 1024 * 1024;
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** Refuses a body that is not of one of these media types. A request without a body and without a type passes.
+/** Checks the media type of a body. A request without body and Content-Type passes.
  *
  * @throws {Problem} `unsupported-content-type` */
 export function requireType(headers: Headers, allowed: readonly string[]): string | undefined {
@@ -42,17 +42,17 @@ function unsupported(why: string, allowed: readonly string[]): Problem {
   );
 }
 
-/** How a body is read. */
+/** Options of reading. */
 export interface ReadOptions {
-  /** Milliseconds that any body may take; a large one gets more, at {@linkcode BYTES_PER_MS}. Default 20 s */
+  /** Milliseconds for any body; a large one gets more time, by {@linkcode BYTES_PER_MS}. Default 20 s */
   readonly graceMs?: number;
 }
 
-/** Reads all of a body, up to a limit.
+/** Reads a whole body, up to a limit.
  *
  * @param limit bytes
- * @throws {Problem} `body-too-large`, by Content-Length before reading, else as soon as it is passed;
- * `incomplete-body` when the caller hangs up; `body-too-slow` when it takes too long */
+ * @throws {Problem} `body-too-large`, by Content-Length before reading, otherwise when the limit is exceeded;
+ * `incomplete-body` when the client disconnects; `body-too-slow` when it takes too long */
 export async function readBytes(
   request: Request,
   limit: number,
@@ -72,7 +72,7 @@ export async function readBytes(
     if (cause instanceof Problem) throw cause;
     throw new Problem(
       "incomplete-body",
-      "Cannot read the body because it ended early: send all of it",
+      "Cannot read the body because the connection closed early: send the whole body",
       {
         cause,
       },
@@ -108,16 +108,16 @@ async function collect(
 function tooSlow(): Problem {
   return new Problem(
     "body-too-slow",
-    `Cannot wait for the rest of the body because it arrives too slowly: send at least ${BYTES_PER_MS} kB a second`,
+    `Cannot read the body because it arrives too slowly: send at least ${BYTES_PER_MS} kB per second`,
     { headers: { connection: "close" } },
   );
 }
 
-/** The problem of a body over its limit. */
+/** The problem for a body above its limit. */
 export function tooLarge(limit: number): Problem {
   return new Problem(
     "body-too-large",
-    `Cannot accept a body of more than ${limit} bytes: send less`,
+    `Cannot accept the body because it has more than ${limit} bytes: send less`,
   );
 }
 
@@ -132,14 +132,14 @@ export async function readJsonText(request: Request, limit: number): Promise<str
   return decodeText(bytes);
 }
 
-/** @throws {Problem} `invalid-json` when the bytes are no UTF-8 */
+/** @throws {Problem} `invalid-json` when the bytes are not UTF-8 */
 export function decodeText(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch (cause) {
     throw new Problem(
       "invalid-json",
-      "Cannot read the body because it is not UTF-8: encode it so",
+      "Cannot read the body because it is not UTF-8: encode it as UTF-8",
       {
         cause,
       },

@@ -1,15 +1,15 @@
-/** Final results in memory: they never change, so asking the database again is waste. */
+/** Caches final results, which never change, in memory. */
 import { LRUCache } from "lru-cache";
 import type { Answer } from "./conditional.ts";
 
-/** Bytes of results kept, whatever their number: 32 MiB. */
+/** Maximum total size in bytes: 32 MiB. */
 const BYTES_MAX = 32 * 1024 * 1024;
 
-/** Answers by task id, the least recently used dropped first; bounded by number and by bytes. */
+/** An LRU cache of responses by task id, limited by entries and bytes. */
 export class ResultCache {
   readonly #answers: LRUCache<string, Answer> | undefined;
 
-  /** @param entries 0 turns the cache off */
+  /** @param entries maximum entries; 0 disables the cache */
   constructor(entries: number) {
     if (entries === 0) return;
     this.#answers = new LRUCache<string, Answer>({
@@ -27,7 +27,7 @@ export class ResultCache {
     this.#answers?.set(id, answer);
   }
 
-  /** Drops what is known of one task. */
+  /** Evicts one task. */
   drop(id: string): void {
     this.#answers?.delete(id);
   }

@@ -1,12 +1,12 @@
-/** Writing large messages to many slow readers: no more than a chunk of each is on its way to one. */
+/** Writes large messages to slow clients with bounded memory: at most one chunk per client is in flight. */
 import type { SSEStreamingApi } from "hono/streaming";
 
-/** Bytes on their way to one reader. */
+/** Bytes of one chunk. */
 const CHUNK_BYTES = 32 * 1024;
 
 const HEARTBEAT = new TextEncoder().encode(": still here\n\n");
 
-/** Writes messages one after the other, each in chunks that wait for the reader. */
+/** Writes messages in order, in chunks, with backpressure. */
 export class ChunkWriter {
   readonly #stream: Pick<SSEStreamingApi, "write" | "aborted">;
   #last: Promise<void> = Promise.resolve();
@@ -16,7 +16,7 @@ export class ChunkWriter {
     this.#stream = stream;
   }
 
-  /** Resolves when the reader has taken all of it, or is gone. */
+  /** Resolves when the client has read the message or disconnected. */
   write(message: Uint8Array<ArrayBuffer>): Promise<void> {
     this.#writing++;
     return this.#last = this.#last.then(async () => {
@@ -27,7 +27,7 @@ export class ChunkWriter {
     });
   }
 
-  /** Writes a comment, unless something is being written. */
+  /** Writes a comment, unless a message is being written. */
   beat(): void {
     if (this.#writing === 0) void this.write(HEARTBEAT);
   }

@@ -1,19 +1,19 @@
-/** Answers that a caller need not be sent twice (RFC 9110, section 13). */
+/** Conditional requests (RFC 9110, section 13). */
 import { createHash } from "node:crypto";
 import type { Context } from "hono";
 
-/** A body and its strong validator. */
+/** A body and its strong ETag. */
 export interface Answer {
   readonly body: string;
   readonly etag: string;
 }
 
-/** The validator of a body. */
+/** Computes the ETag of a body. */
 export function etagOf(body: string): string {
   return `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;
 }
 
-/** Answers 304 where `If-None-Match` names the body, and otherwise with it.
+/** Responds with 304 if `If-None-Match` matches the body, otherwise with the body.
  *
  * @param headers with the body's `content-type` */
 export function conditionalAnswer(

@@ -1,16 +1,16 @@
-/** How long the API waits for the database before it says so. */
+/** The time limit of the database within one request. */
 import { DatabaseUnavailable } from "../../shared/errors.ts";
 import { withTimeout } from "../../shared/runtime/waits.ts";
 
-/** Milliseconds after which a caller does better to try again. */
+/** Milliseconds after which the client gets an error and can retry. */
 const ANSWER_MS = 1500;
 
-/** Resolves or rejects as the database does, if that is in time; it may do what it was asked for all the same.
+/** Runs a database operation with a time limit. After a timeout, the operation may still succeed.
  *
- * @param purpose what it is asked for, such as `look up the Idempotency-Key`
- * @param ask starts the work; its signal aborts when the time is over
- * @param options.extraMs milliseconds that it may take longer. Default 0
- * @throws {DatabaseUnavailable} when the time is over
+ * @param purpose for the error message, such as `look up the Idempotency-Key`
+ * @param ask starts the operation; its signal aborts at the timeout
+ * @param options.extraMs milliseconds added to the limit. Default 0
+ * @throws {DatabaseUnavailable} on a timeout
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
-/** What an id or a name can be. */
+/** The format of ids and names. */
 import { z } from "zod";
 
-/** Whether a text has 1 to 255 characters, none a control character: the database would refuse a NUL.
+/** Whether a text has 1 to 255 characters without control characters. Postgres rejects NUL.
  *
  * @example
  * ```ts
@@ -15,8 +15,8 @@ export function isLabel(text: string): boolean {
   return /^\P{Cc}{1,255}$/u.test(text);
 }
 
-/** The schema. It shows its bounds only: programs that make values from JSON Schema choke on the pattern. */
+/** The schema. OpenAPI shows only the length: generators of test values cannot handle the pattern. */
 export const label = z.string().min(1).max(255).refine(
   isLabel,
-  "expected 1 to 255 characters, none a control character",
+  "expected 1 to 255 characters without control characters",
 );

@@ -1,11 +1,11 @@
-/** What a request's headers and query ask for besides the route: waiting, and being safe to repeat. */
+/** Parses `wait`, `Prefer` and `Idempotency-Key`. */
 import type { HonoRequest } from "hono";
 import { fieldProblem } from "./problem.ts";
 import { readQuery } from "./query.ts";
 
-/** Seconds that `Prefer: wait=N` asks for, or `undefined`. What cannot be read is ignored, as RFC 7240 (section 2) wants.
+/** Returns the seconds of `Prefer: wait=N`, or `undefined`. An invalid header is ignored (RFC 7240, section 2).
  *
- * @param maxWait seconds that no caller may pass
+ * @param maxWait upper limit in seconds
  *
  * @example
  * ```ts
@@ -24,7 +24,7 @@ export function preferredWait(header: string | undefined, maxWait: number): numb
   }
 }
 
-/** Seconds that `?wait=` asks for; 0 without it.
+/** Returns the seconds of `?wait=`; 0 without it.
  *
  * @throws {Problem} `invalid-input` */
 export function queriedWait(given: string | undefined, maxWait: number): number {
@@ -36,20 +36,20 @@ export function queriedWait(given: string | undefined, maxWait: number): number 
   return Math.min(seconds, maxWait);
 }
 
-/** How long a caller who submits waits for the end. */
+/** How long a submission waits for the result. */
 export interface SubmissionWait {
-  /** 0: not at all. */
+  /** 0: no wait. */
   readonly seconds: number;
-  /** Headers of the answer that say what was honoured. */
+  /** Response headers that report the applied preference. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** What `?wait=N` asks for or, without it, `Prefer: wait=N`.
+/** Parses `?wait=N` or, without it, `Prefer: wait=N`.
  *
- * @param maxWait seconds that no caller may pass
+ * @param maxWait upper limit in seconds
  * @throws {Problem} `invalid-input` for any other query parameter */
 export function submissionWait(request: HonoRequest, maxWait: number): SubmissionWait {
-  // Nearly every submission comes without a query.
+  // Fast path: most submissions have no query.
   const { wait } = request.raw.url.includes("?") ? readQuery(request.queries(), ["wait"]) : {};
   if (wait !== undefined) return { seconds: queriedWait(wait, maxWait), headers: {} };
   const seconds = preferredWait(request.header("prefer"), maxWait);
@@ -57,7 +57,7 @@ export function submissionWait(request: HonoRequest, maxWait: number): Submissio
   return { seconds, headers: { "preference-applied": `wait=${seconds}` } };
 }
 
-/** The `Idempotency-Key` as given.
+/** Checks an `Idempotency-Key`.
  *
  * @throws {Problem} `invalid-input` */
 export function idempotencyKey(header: string | undefined): string | undefined {

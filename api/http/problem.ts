@@ -1,4 +1,4 @@
-/** Errors as the API answers them: RFC 9457 problem documents. */
+/** Error responses: RFC 9457 problem documents. */
 import { getLogger } from "@logtape/logtape";
 import type { ErrorHandler } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
@@ -18,10 +18,10 @@ import {
 /** Media type of a problem (RFC 9457, section 3). */
 export const PROBLEM_TYPE = "application/problem+json";
 
-/** Seconds after which a caller that met a 503 may try again. */
+/** `Retry-After` of a 503, in seconds. */
 export const RETRY_AFTER = 2;
 
-/** Every kind of problem: the last part of its `type`, its status and its title. */
+/** All problem types: last segment of `type` -> status and title. */
 export const PROBLEMS = {
   "invalid-json": { status: 400, title: "Malformed JSON" },
   "incomplete-body": { status: 400, title: "Incomplete body" },
@@ -48,25 +48,25 @@ export const PROBLEMS = {
   "internal": { status: 500, title: "Internal error" },
 } as const satisfies Record<string, { status: ContentfulStatusCode; title: string }>;
 
-/** Field errors that a problem lists: a caller reads a few, and an answer must not be larger than its request. */
+/** Maximum number of field errors in a problem: keeps a response smaller than its request. */
 const ERRORS_MAX = 20;
 
-/** Values that `allowed` lists. */
+/** Maximum number of values in `allowed`. */
 const ALLOWED_MAX = 50;
 
-/** Characters of a detail, and of a field or a message. */
+/** Maximum characters of a detail, and of a field or message. */
 const DETAIL_MAX = 2000;
 const TEXT_MAX = 300;
 
-/** A kind of problem. */
+/** A problem type. */
 export type ProblemKind = keyof typeof PROBLEMS;
 
-/** What is wrong with one field. */
+/** An error of one field. */
 export interface FieldError {
   /** Dotted path, such as `kwargs.items.0.price`, or the name of a query parameter or header. */
   readonly field: string;
   readonly message: string;
-  /** What would have fitted, where it can be listed. */
+  /** Valid values, if they can be listed. */
   readonly allowed?: readonly string[];
 }
 
@@ -77,19 +77,19 @@ export interface ProblemBody {
   readonly status: ContentfulStatusCode;
   readonly detail: string;
   readonly errors?: readonly FieldError[];
-  /** Of `outcome-unknown`: the tasks, or the workflow, that may have been accepted. */
+  /** Only in `outcome-unknown`: ids of the tasks or the workflow that may have been accepted. */
   readonly ids?: readonly string[];
 }
 
-/** A problem that a route chose to answer with. Caught by {@linkcode answerError}. */
+/** An error with a problem document; {@linkcode answerError} sends it. */
 export class Problem extends CeleriacError {
   readonly errors: readonly FieldError[];
   readonly ids: readonly string[];
   readonly headers: Readonly<Record<string, string | string[]>>;
 
-  /** @param options.errors what is wrong, field by field
-   * @param options.ids what may have been accepted
-   * @param options.headers of the answer; a list becomes as many lines */
+  /** @param options.errors errors by field
+   * @param options.ids ids that may have been accepted
+   * @param options.headers response headers; a list becomes repeated headers */
   constructor(
     readonly kind: ProblemKind,
     detail: string,
@@ -109,12 +109,12 @@ export class Problem extends CeleriacError {
     return PROBLEMS[this.kind].status;
   }
 
-  /** The document to send: of bounded size, whatever the request held. */
+  /** The document, with a bounded size. */
   get body(): ProblemBody {
     return this.#document(ERRORS_MAX, ALLOWED_MAX);
   }
 
-  /** The same for one of many in one answer: the first errors, without what is allowed. */
+  /** A short document for one line of a batch: the first errors, without `allowed`. */
   get brief(): ProblemBody {
     return this.#document(3, 0);
   }
@@ -142,10 +142,10 @@ function shortened(text: string, length: number): string {
   return text.length > length ? `${text.slice(0, length - 3).toWellFormed()}...` : text;
 }
 
-/** Refuses input for a list of reasons. Only the first are looked at and listed; the detail says how many more there are.
+/** Creates an `invalid-input` problem from a list of reasons. It explains the first ones; the detail contains the number of the others.
  *
- * @param what is refused, such as `the options`
- * @param explain what is wrong, one reason at a time
+ * @param what is invalid, such as `the options`
+ * @param explain turns one reason into a field error
  *
  * @example
  * ```ts
@@ -172,14 +172,14 @@ export function refusal<Reason>(
   return new Problem("invalid-input", `Cannot accept ${what}: ${shown}${rest}`, { errors });
 }
 
-/** A problem with one field. */
+/** Creates an `invalid-input` problem for one field. */
 export function fieldProblem(field: string, message: string, allowed?: readonly string[]): Problem {
   return new Problem("invalid-input", `Cannot accept '${field}': ${message}`, {
     errors: [{ field, message, ...(allowed && { allowed }) }],
   });
 }
 
-/** Finds the problem in whatever was thrown; what nobody foresaw is logged and told without its insides.
+/** Converts any thrown value to a problem. Unexpected errors are logged, and the response contains no internals.
  *
  * @example
  * ```ts
@@ -225,7 +225,7 @@ export function toProblem(error: unknown): Problem {
   );
 }
 
-/** Of a request that may have changed something: a statement was sent, and its answer did not come. */
+/** The problem for a request that may have changed data: a statement was sent, but no result arrived. */
 function unknownOutcome(error: Error, ids: readonly string[] = []): Problem {
   const headers = { "retry-after": String(RETRY_AFTER) };
   return new Problem("outcome-unknown", error.message, { cause: error, ids, headers });
@@ -233,7 +233,7 @@ function unknownOutcome(error: Error, ids: readonly string[] = []): Problem {
 
 const READING: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
-/** The one error handler. */
+/** The error handler of the API. */
 export const answerError: ErrorHandler = (error, c) => {
   const changing = !READING.has(c.req.method) && error instanceof DatabaseUnavailable &&
     !(error instanceof DatabaseUnreached);

@@ -1,11 +1,11 @@
-/** Query parameters and path parameters that are what they seem. */
+/** Strict parsing of query parameters. */
 import type { z } from "zod";
 import { closest } from "../../shared/text/closest.ts";
 import { Problem, refusal } from "./problem.ts";
 
-/** Takes query parameters that are known and given once.
+/** Reads query parameters that are known and occur once.
  *
- * @throws {Problem} `invalid-input` naming every one that is not
+ * @throws {Problem} `invalid-input` naming every other parameter
  *
  * @example
  * ```ts
@@ -28,16 +28,16 @@ export function readQuery(
   }
   if (wrong.length === 0) return query;
   throw refusal("the query", wrong, (name) => {
-    if (known.includes(name)) return { field: name, message: "expected once only" };
+    if (known.includes(name)) return { field: name, message: "expected only once" };
     const near = closest(name, known);
     const hint = near ? `: did you mean '${near}'?` : "";
     return { field: name, message: `there is no such query parameter${hint}`, allowed: known };
   });
 }
 
-/** Takes the query parameters that a schema names.
+/** Reads query parameters by a schema.
  *
- * @throws {Problem} `invalid-input` naming every one that is unknown, given twice or does not fit
+ * @throws {Problem} `invalid-input` naming every unknown, repeated or invalid parameter
  *
  * @example
  * ```ts
@@ -63,7 +63,7 @@ export function parseQuery<Shape extends z.ZodObject>(
   }));
 }
 
-/** The problem of an id of which nothing is known. */
+/** The problem for an unknown id. */
 export function noRecord(id: string): Problem {
   return new Problem(
     "no-record",

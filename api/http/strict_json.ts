@@ -1,7 +1,7 @@
-/** JSON that arrives as it was meant: I-JSON (RFC 7493), and nothing that a task's Python or Postgres would trip over. */
+/** Strict JSON: I-JSON (RFC 7493), limited to what Python and Postgres also accept. */
 import { fieldProblem, Problem } from "./problem.ts";
 
-/** Objects and arrays inside each other. */
+/** Maximum nesting depth. */
 export const MAX_DEPTH = 100;
 
 type Path = (string | number)[];
@@ -9,7 +9,7 @@ type Source = { readonly source?: string };
 
 /** Parses a body.
  *
- * Refused: what is no JSON, a name that occurs twice in one object or is `__proto__`, NUL
+ * Rejects invalid JSON, duplicate names in an object, the name `__proto__`, NUL
  * characters, lone surrogates, integers beyond ±(2^53-1), numbers beyond a double, and more than
  * {@linkcode MAX_DEPTH} levels.
  *
@@ -40,11 +40,11 @@ export function parseStrict(text: string): unknown {
   return value;
 }
 
-/** One pass over the parsed value: it costs less than a pass over the text in JavaScript would. */
+/** Checks the parsed value, which is faster than scanning the text. */
 function inspect(value: unknown, path: Path, seen: { names: number; wide: boolean }): void {
   if (typeof value === "string") return inspectText(value, path, "a text");
   if (typeof value === "number") {
-    // Whether a number this large was written as an integer, only the text can tell.
+    // Only the text shows whether such a large number was written as an integer.
     if (!Number.isSafeInteger(value) && (Number.isInteger(value) || !Number.isFinite(value))) {
       seen.wide = true;
     }
@@ -69,7 +69,9 @@ function inspect(value: unknown, path: Path, seen: { names: number; wide: boolea
     path.push(name);
     seen.names++;
     inspectText(name, path, "a name");
-    if (name === "__proto__") throw fieldProblem(path.join("."), "no name may be '__proto__'");
+    if (name === "__proto__") {
+      throw fieldProblem(path.join("."), "the name '__proto__' is not allowed");
+    }
     inspect((value as Record<string, unknown>)[name], path, seen);
     path.pop();
   }
@@ -102,11 +104,11 @@ function refuseWideNumbers(text: string): void {
 }
 
 function tooWide(value: number, source: string): string | undefined {
-  if (!Number.isFinite(value)) return "numbers go up to 1.8e308: send it as a string";
-  // Below 1e21 JavaScript writes a whole number without an exponent: it would arrive as an integer.
+  if (!Number.isFinite(value)) return "the number exceeds 1.8e308: send it as a string";
+  // Below 1e21 JavaScript serializes a whole number without an exponent, so that it becomes an integer.
   if (!Number.isInteger(value) || Number.isSafeInteger(value)) return undefined;
   if (Math.abs(value) >= 1e21 && /[.eE]/.test(source)) return undefined;
-  return "integers go from -9007199254740991 to 9007199254740991 (2^53 - 1): send it as a string";
+  return "the integer is outside -9007199254740991 to 9007199254740991 (2^53 - 1): send it as a string";
 }
 
 function pathTo(wanted: object, value: unknown): Path | undefined {
@@ -118,7 +120,7 @@ function pathTo(wanted: object, value: unknown): Path | undefined {
   }
 }
 
-/** Positions of all names: strings that a colon follows. */
+/** Positions of all names: strings before a colon. */
 function namesIn(text: string): { start: number; end: number }[] {
   const names = [];
   let start = text.indexOf('"');
@@ -151,5 +153,5 @@ function refuseTwins(text: string, value: unknown): never {
     return item;
   });
   const [twin] = [...count].find(([, surplus]) => surplus > 0)!;
-  throw fieldProblem(twin, "this name occurs more than once in one object: leave one out");
+  throw fieldProblem(twin, "the name occurs more than once in this object: remove one");
 }

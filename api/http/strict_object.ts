@@ -1,21 +1,21 @@
-/** Refusing an object of the API's own that holds unknown names or values that do not fit. */
+/** Errors of objects with a strict schema: unknown names and invalid values. */
 import type { z } from "zod";
 import { closest } from "../../shared/text/closest.ts";
 import { type Problem, refusal } from "./problem.ts";
 
-/** What is refused. */
+/** Describes the object. */
 export interface StrictObject {
   /** As in {@linkcode refusal}. */
   readonly what: string;
-  /** Where the object is in the body; the body itself when absent. */
+  /** Path of the object in the body; absent for the body itself. */
   readonly field?: string;
-  /** Names that it may hold. */
+  /** Known names. */
   readonly known: readonly string[];
-  /** What is said of another name, before the hint. */
+  /** Error message for an unknown name, before the hint. */
   readonly unknown: string;
 }
 
-/** The problem of an object that a strict schema refuses: one error for each unknown name and each value.
+/** Creates the problem for an object that its strict schema rejects: one error for each unknown name and each invalid value.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
-/** Times as a caller writes them. */
+/** The format of times in requests. */
 import { z } from "zod";
 
-/** The schema of a point in time: ISO 8601 with seconds and a zone, so that it means one instant.
+/** The schema of a time: ISO 8601 with seconds and a time zone.
  *
  * @example
  * ```ts
@@ -14,5 +14,5 @@ import { z } from "zod";
  */
 export const time = z.iso.datetime({
   offset: true,
-  error: "expected ISO 8601 with seconds and a zone, such as 2030-01-02T03:04:05Z",
+  error: "expected ISO 8601 with seconds and a time zone, such as 2030-01-02T03:04:05Z",
 });

@@ -1,4 +1,4 @@
-/** What is heard on the event exchange, told on to whoever waits for one task. */
+/** Distributes task events from the broker to the requests that wait for a task. */
 import { getLogger } from "@logtape/logtape";
 import type { Broker, Subscription } from "../../shared/broker/broker.ts";
 import type { Message } from "../../shared/broker/message.ts";
@@ -6,24 +6,24 @@ import { decodeEvents, EVENT_EXCHANGE, type HeardEvent } from "../../shared/cele
 import { Unavailable } from "../../shared/errors.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 
-/** Before another attempt to listen, when the exchange is not there yet. */
+/** Milliseconds before the next attempt to subscribe, when the exchange does not exist yet. */
 const RETRY_MS = 5000;
 
 const log = getLogger(["celeriac", "api"]);
 
-/** Hears the events of one task, or of all. Must not throw and must not wait. */
+/** Receives events of one task or of all. Must not throw or block. */
 export type TaskEventListener = (event: HeardEvent) => void;
 
-/** Callers that may wait at once: each holds a connection and about 100 kB of memory. */
+/** Maximum number of waiting callers: each needs a connection and about 100 kB of memory. */
 const LISTENERS_MAX = 4000;
 
-/** Events are worth hearing while they are fresh only; Celery's own queues of events drop them as soon. */
+/** Old events are useless; Celery's own event queues have the same TTL. */
 const QUEUE_ARGUMENTS = { "x-message-ttl": 5000, "x-max-length": 100_000 };
 
-/** How long to go on listening when nobody waits any more: workers say nothing while nobody listens, and that saves much. */
+/** Milliseconds before an idle subscription closes: workers send no events without a subscriber, which saves work. */
 const LINGER_MS = 30_000;
 
-/** Overhears task events while somebody waits for one. Best effort, as events are: who waits must re-read the store as well. */
+/** Subscribes to task events while a caller waits. Events are best effort: callers must also poll the store. */
 export class EventHub implements Service {
   readonly #broker: Pick<Broker, "listen">;
   readonly #lingerMs: number;
@@ -36,15 +36,15 @@ export class EventHub implements Service {
   #closing = new AbortController();
   #count = 0;
 
-  /** @param options.lingerMs for how long to go on listening when nobody waits any more. Default 30 s
-   * @param options.limit callers that may wait at once. Default 4,000 */
+  /** @param options.lingerMs milliseconds before an idle subscription closes. Default 30 s
+   * @param options.limit maximum number of waiting callers. Default 4,000 */
   constructor(options: { broker: Pick<Broker, "listen">; lingerMs?: number; limit?: number }) {
     this.#broker = options.broker;
     this.#lingerMs = options.lingerMs ?? LINGER_MS;
     this.#limit = options.limit ?? LISTENERS_MAX;
   }
 
-  /** Begins to listen; does not wait for a broker that is not there yet. */
+  /** Starts to subscribe; does not wait for the broker. */
   start(): Promise<void> {
     if (this.#closing.signal.aborted) this.#closing = new AbortController();
     this.#started = true;
@@ -53,7 +53,7 @@ export class EventHub implements Service {
     return Promise.resolve();
   }
 
-  /** Ends all waiting as well, so that a server can shut down: stop this first. */
+  /** Also ends all waits. Stop the hub before the HTTP server. */
   async stop(): Promise<void> {
     this.#closing.abort();
     this.#started = false;
@@ -65,23 +65,23 @@ export class EventHub implements Service {
     await this.stop();
   }
 
-  /** Aborts when listening is stopped. */
+  /** Aborts when the hub stops. */
   get closing(): AbortSignal {
     return this.#closing.signal;
   }
 
-  /** Resolves when the first attempt to listen is over. */
+  /** Resolves after the first attempt to subscribe. */
   async ready(): Promise<void> {
     await this.#listening?.tried;
   }
 
-  /** Hears the events of one task until disposed.
+  /** Subscribes to one task until disposed.
    *
-   * @throws {Unavailable} when too many wait already */
+   * @throws {Unavailable} above the limit of waiting callers */
   subscribe(id: string, listener: TaskEventListener): Disposable {
     if (this.#count >= this.#limit) {
       throw new Unavailable(
-        `Cannot wait because ${this.#limit} callers wait already: ask again later, or raise CELERIAC_MAX_WAITING`,
+        `Cannot wait because ${this.#limit} callers are already waiting: retry later, or raise CELERIAC_MAX_WAITING`,
       );
     }
     this.#count++;
@@ -100,7 +100,7 @@ export class EventHub implements Service {
     };
   }
 
-  /** Hears the events of all tasks until disposed. */
+  /** Subscribes to all tasks until disposed. */
   subscribeAll(listener: TaskEventListener): Disposable {
     this.#allListeners.add(listener);
     return { [Symbol.dispose]: () => this.#allListeners.delete(listener) };
@@ -113,7 +113,7 @@ export class EventHub implements Service {
     }
   }
 
-  /** Stops listening after a while in which nobody waited. */
+  /** Closes the subscription after an idle time. */
   #rest(): void {
     if (this.#count > 0 || !this.#started) return;
     clearTimeout(this.#linger);
@@ -143,9 +143,9 @@ export class EventHub implements Service {
   }
 }
 
-/** One stretch of listening; begins when made. */
+/** One subscription; starts when created. */
 class Listening {
-  /** Resolves when the first attempt is over. */
+  /** Resolves after the first attempt. */
   readonly tried: Promise<void>;
   #ended = false;
   #subscription: Subscription | undefined;

@@ -1,4 +1,4 @@
-/** Records as the API answers them: snake_case, times in ISO 8601 with zone. */
+/** Task records as JSON: snake_case, times in ISO 8601 with time zone. */
 import { parseJson, stringifyJson } from "../../shared/celery/python_json.ts";
 import type { ResultTuple } from "../../shared/celery/dispatch.ts";
 import type { ResultMeta } from "../../shared/celery/result.ts";
@@ -8,10 +8,10 @@ import { mayBeTyped } from "../../shared/celery/typed.ts";
 import type { State, TaskRecord } from "../../shared/results/result.ts";
 import { timeOf } from "../../shared/results/uuid_time.ts";
 
-/** Milliseconds within which an id of ours without a record is one whose record is still being written. */
+/** Maximum age in milliseconds of an id whose record may not be written yet. */
 export const YOUNG_MS = 10_000;
 
-/** Writes a record as JSON.
+/** Serializes a record.
  *
  * @example
  * ```ts
@@ -30,11 +30,11 @@ export function recordJson(record: TaskRecord): string {
   return json;
 }
 
-/** Thousands may wait for one record: it is read once and written once. */
+/** Thousands of callers may wait for one record: it is serialized once. */
 const written = new WeakMap<TaskRecord, string>();
 
 function write(record: TaskRecord): string {
-  // The result is JSON text already; parsing it would cost time and the digits of long integers.
+  // The result is already JSON text; parsing would cost time and digits of large integers.
   const result = record.result === null ? "null" : plainJson(record.result);
   const tail = record.state === "PROGRESS"
     ? `,"result":null,"progress":${result}}`
@@ -42,7 +42,7 @@ function write(record: TaskRecord): string {
   return resultlessJson(record).slice(0, -1) + tail;
 }
 
-/** Writes a record as JSON, without `result` and `progress`. */
+/** Serializes a record without `result` and `progress`. */
 export function resultlessJson(record: TaskRecord): string {
   const args = argumentsJson(record.argsRepr, "[");
   const kwargs = argumentsJson(record.kwargsRepr, "{");
@@ -71,21 +71,21 @@ export function resultlessJson(record: TaskRecord): string {
   return `${head.slice(0, -1)},"args":${args},"kwargs":${kwargs}}`;
 }
 
-/** Arguments as JSON text, as far as the record holds them; else `null`.
+/** Arguments as JSON text, if the record contains them completely; otherwise `null`.
  *
- * @param begin how the JSON begins */
+ * @param begin first character of the JSON */
 function argumentsJson(repr: string | null, begin: "[" | "{"): string | null {
   const json = repr === null ? undefined : reprJson(repr);
   return json?.startsWith(begin) ? json : null;
 }
 
-/** A task that another one started, or a group with its members. */
+/** A child task, or a group with its members. */
 interface ChildBody {
   readonly id: string;
   readonly members?: readonly ChildBody[];
 }
 
-/** Reads result tuples, `[[id, parent], members]`, as far as they are some: Python workers write them as well. */
+/** Parses result tuples, `[[id, parent], members]`, and ignores anything else: Python workers write them too. */
 function childBodies(tuples: unknown): ChildBody[] {
   if (!Array.isArray(tuples)) return [];
   return tuples.flatMap((tuple) => {
@@ -96,7 +96,7 @@ function childBodies(tuples: unknown): ChildBody[] {
   });
 }
 
-/** What a direct reply tells, as a record: what only the store knows is `null`. */
+/** The record of a direct reply: fields that only the store contains are `null`. */
 export function replyRecord(
   meta: ResultMeta,
   submitted: Pick<TaskRecord, "name" | "queue" | "argsRepr" | "kwargsRepr" | "submittedAt">,
@@ -115,7 +115,7 @@ export function replyRecord(
   };
 }
 
-/** The record of a task of which nothing is written yet. */
+/** The record of a task that has none in the store yet. */
 export function pendingRecord(id: string, now: Date): TaskRecord {
   return {
     id,
@@ -137,26 +137,26 @@ export function pendingRecord(id: string, now: Date): TaskRecord {
   };
 }
 
-/** Whether an id is a UUIDv7 made so short a time ago that its record may still be on its way.
+/** Whether an id is a UUIDv7 so recent that its record may not be written yet.
  *
- * @param now by the database's clock, as ids are made by it */
+ * @param now by the database's clock, which ids use */
 export function isYoung(id: string, now: Date): boolean {
   const made = timeOf(id);
   return made !== undefined && Math.abs(now.getTime() - made.getTime()) < YOUNG_MS;
 }
 
-/** Runs of the handler so far, the present one included. */
+/** Runs of the handler, including the current one. */
 function attempts({ state, retries, startedAt }: TaskRecord): number {
   const counted = startedAt === null || state === "PENDING" || state === "RETRY";
   return counted ? retries : retries + 1;
 }
 
-/** Where a traceback of Python begins. */
+/** First line of a Python traceback. */
 const PYTHON = "Traceback (most recent call last)";
 
-/** An error as callers see it: JavaScript's name and stack beside Celery's class.
+/** An error in a response: JavaScript's name and stack, and Celery's class.
  *
- * @param traceback of the record, if it is known */
+ * @param traceback of the record, if known */
 export function errorBody(meta: ExceptionMeta, traceback: string | null): object {
   const [first = ""] = meta.exc_message;
   const stack = traceback?.includes(PYTHON) ? null : traceback;
@@ -170,7 +170,7 @@ export function errorBody(meta: ExceptionMeta, traceback: string | null): object
   };
 }
 
-/** The class that heads a stack; of a `Retry` with a cause that of the cause, as in Celery. */
+/** The class in the first line of a stack; for a `Retry` with a cause the cause's class, as in Celery. */
 function className(stack: string, type: string): string | null {
   if (!stack.includes("\n    at ")) return null;
   const [head = null] = /^[\w$.]+(?=[:\n])/.exec(stack) ?? [];
@@ -178,20 +178,20 @@ function className(stack: string, type: string): string | null {
   return /\nCaused by: ([\w$.]+)[:\n]/.exec(stack)?.[1] ?? null;
 }
 
-/** Celery's own time limits say the seconds only, or nothing. */
+/** Celery's time limit errors contain only the seconds, or nothing. */
 function messageOf({ exc_type: type }: ExceptionMeta, first: unknown): string {
   if (type === "TimeLimitExceeded") return `Time limit of ${first} s exceeded`;
   if (type === "SoftTimeLimitExceeded" && first === "") return "Soft time limit exceeded";
   return typeof first === "string" ? first : JSON.stringify(first);
 }
 
-/** JSON that any client reads: Python writes `NaN`, `Infinity` and typed values as well. */
+/** Converts to standard JSON: Python also writes `NaN`, `Infinity` and typed values. */
 export function plainJson(text: string): string {
   try {
     JSON.parse(text);
     if (!mayBeTyped(text)) return text;
   } catch {
-    // Read below, tolerantly.
+    // Parsed leniently below.
   }
   try {
     return stringifyJson(parseJson(text));

@@ -1,12 +1,12 @@
-/** One read for all who ask for the same thing at the same time. */
+/** Shares one read among concurrent callers. */
 
 interface Running<Value> {
   readonly value: Promise<Value>;
   next: Promise<Value> | undefined;
 }
 
-/** Shares reads by key. A read that began before the question does not answer it: the caller may have been woken by a change that
- * this read has missed.
+/** Shares reads by key. A caller never joins a read that has already started: it may be here because of a change that this read
+ * missed.
  *
  * @example
  * ```ts
@@ -28,7 +28,7 @@ export class SharedReads<Value> {
     this.#read = read;
   }
 
-  /** Reads, or joins a read that has not begun. */
+  /** Reads, or joins a read that has not started. */
   read(key: string): Promise<Value> {
     const running = this.#running.get(key);
     if (!running) return this.#start(key);

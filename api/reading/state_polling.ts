@@ -1,17 +1,17 @@
-/** Reading the states of all tasks that callers wait for: many in one statement. */
+/** Polls the states of all tasks that callers wait for, many per statement. */
 import type { State } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
 
-/** Events are best effort: states are read at least this often. */
+/** Milliseconds between two polls, because events are best effort. */
 const EVERY_MS = 1000;
 
-/** Ids in one statement. */
+/** Maximum ids per statement. */
 const CHUNK = 1000;
 
-/** Receives the state of one task after each read, `undefined` while it has no record, or the error that reading met. Must not throw. */
+/** Receives the state of one task after each poll (`undefined` without a record), or the error of the poll. Must not throw. */
 export type StateListener = (state: State | undefined, error?: Error) => void;
 
-/** Reads while somebody follows a task, and only then. The number of statements depends on the tasks, not on the callers. */
+/** Polls only while a caller follows a task. The number of statements depends on the tasks, not on the callers. */
 export class StatePolling {
   readonly #store: Pick<ResultStore, "states">;
   readonly #everyMs: number;
@@ -19,13 +19,13 @@ export class StatePolling {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #reading = false;
 
-  /** @param options.everyMs milliseconds between two reads. Default 1 s */
+  /** @param options.everyMs milliseconds between two polls. Default 1 s */
   constructor(options: { store: Pick<ResultStore, "states">; everyMs?: number }) {
     this.#store = options.store;
     this.#everyMs = options.everyMs ?? EVERY_MS;
   }
 
-  /** Reports the task's state from the next read on, until disposed. */
+  /** Reports the task's state after each poll until disposed. */
   follow(id: string, listener: StateListener): Disposable {
     const listeners = this.#listeners.get(id) ?? new Set();
     this.#listeners.set(id, listeners.add(listener));

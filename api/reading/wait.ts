@@ -1,4 +1,4 @@
-/** Submitting and waiting for the result in one request. */
+/** Submits a task and waits for its result in one request. */
 import type { Message } from "../../shared/broker/message.ts";
 import { decodeMeta, type ResultMeta } from "../../shared/celery/result.ts";
 import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
@@ -8,28 +8,28 @@ import type { Submission } from "../../shared/outbox/submission.ts";
 import type { Submitter } from "../submitting/submitter.ts";
 import { type WatchParts, watchToEnd } from "./watch.ts";
 
-/** Milliseconds that a direct reply gets before the store is asked: it nearly always wins. */
+/** Milliseconds before the first read of the store: the direct reply is usually faster. */
 const REPLY_HEAD_START_MS = 1000;
 
-/** What waiting works with. */
+/** Dependencies of waiting. */
 export interface WaitParts extends WatchParts {
   readonly submitter: Submitter;
 }
 
-/** How long to wait, and for whom. */
+/** Options of waiting. */
 export interface Waiting {
   readonly key: string | undefined;
   readonly seconds: number;
-  /** The caller hung up. */
+  /** Aborts when the client disconnects. */
   readonly gone: AbortSignal;
 }
 
 /** Publishes with a direct reply-to and waits for the reply.
  *
- * A reply cannot come by way of the outbox, and dies with its channel: so events and the store are
- * watched as well, and whichever tells the end first wins.
+ * The outbox supports no direct replies, and a reply is lost with its channel. So events and the
+ * store are watched too; the first final state wins.
  *
- * @returns the final record, if it came in time */
+ * @returns the final record, if it arrived in time */
 export async function submitAndWait(
   { submitter, ...watched }: WaitParts,
   submission: Submission,
@@ -51,7 +51,7 @@ export async function submitAndWait(
         const { name, queue, argsRepr, kwargsRepr, submittedAt } = accepted;
         return replyRecord(meta, { name, queue, argsRepr, kwargsRepr, submittedAt });
       }),
-      // A store that cannot be read is no reason to fail what is already accepted.
+      // The task is already accepted: an unreadable store is not an error of this request.
       watchToEnd(accepted.id, { ...watched, signal, afterMs }).catch(() => ended(signal)),
     ]);
     return record && isFinal(record.state) ? { accepted, record } : { accepted };
@@ -61,7 +61,7 @@ export async function submitAndWait(
   }
 }
 
-/** A reply that cannot be read is no reply: the store will tell. */
+/** Ignores an unreadable reply: the store has the result too. */
 function readMeta(body: Uint8Array): ResultMeta | undefined {
   try {
     return decodeMeta(body);

@@ -1,4 +1,4 @@
-/** Watching one record: woken by events, never trusting them alone. */
+/** Watches one record by events and polling. */
 import type { HeardEvent } from "../../shared/celery/event.ts";
 import { isFinal, type State, type TaskRecord } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
@@ -7,7 +7,7 @@ import type { StatePolling } from "./state_polling.ts";
 
 const BEGINNINGS: ReadonlySet<string> = new Set(["task-sent", "task-received", "task-started"]);
 
-/** What all watching works with. */
+/** Dependencies of watching. */
 export interface WatchParts {
   /** Shares reads of one record. */
   readonly store: Pick<ResultStore, "find">;
@@ -15,23 +15,23 @@ export interface WatchParts {
   readonly polling: StatePolling;
 }
 
-/** What watching takes. */
+/** Options of watching. */
 export interface WatchOptions extends WatchParts {
-  /** Ends the watching. */
+  /** Ends the watch. */
   readonly signal: AbortSignal;
   /** Milliseconds before the first read; default none. */
   readonly afterMs?: number;
-  /** Whether events that only tell of a beginning are a reason to read, too; default `false`. */
+  /** Whether to read after `task-sent`, `task-received` and `task-started`, too; default `false`. */
   readonly beginnings?: boolean;
-  /** Hears the events themselves as well. */
+  /** Called with each event. */
   readonly onEvent?: (event: HeardEvent) => void;
 }
 
-/** Yields the record, or `undefined` while there is none: at once (unless told to begin later), after each event that may have changed
- * it, and when polling finds another state. Without events a second attempt is noticed by its next state. Ends after a final record, with
- * the signal, or when `hub` is stopped.
+/** Yields the record, or `undefined` without one: at the start (after `afterMs`), after each event that may have changed it, and when
+ * polling finds a new state. Ends after a final record, on the signal, or when the hub stops. Without events, polling notices a retry
+ * only by its next state.
  *
- * @throws {Unavailable} when too many watch already
+ * @throws {Unavailable} above the limit of waiting callers
  * @throws {DatabaseUnavailable} when the store cannot be read */
 export async function* watch(
   id: string,
@@ -67,14 +67,14 @@ export async function* watch(
     const found = polled;
     polled = undefined;
     if (found?.error) throw found.error;
-    // What has no record yet needs no second read to say so.
+    // Still no record: no second read is needed.
     record = found && found.state === undefined ? undefined : await store.find(id);
   }
 }
 
-/** Watches until the record is final or the signal ends it.
+/** Watches until the record is final or the signal aborts.
  *
- * @returns the last that was read */
+ * @returns the last record read */
 export async function watchToEnd(
   id: string,
   options: WatchOptions,
@@ -84,7 +84,7 @@ export async function watchToEnd(
   return last;
 }
 
-/** Remembers a ring that came while nobody waited. */
+/** A signal that is kept if it comes while nothing waits. */
 class Bell {
   readonly #signal: AbortSignal;
   #wake: (() => void) | undefined;
@@ -100,7 +100,7 @@ class Bell {
     this.#wake?.();
   }
 
-  /** Resolves at the next ring, after `limitMs`, or with the signal. */
+  /** Resolves at the next ring, after `limitMs`, or on the signal. */
   async rung(limitMs?: number): Promise<void> {
     if (!this.#rang && !this.#signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,11 +1,11 @@
-/** The first step of a request with an `Idempotency-Key`: nothing is accepted before the key is stored. */
+/** Stores an `Idempotency-Key` before its request is accepted. */
 import { DatabaseUnavailable, Unavailable } from "../../shared/errors.ts";
 import { withDatabaseDeadline } from "../http/database_deadline.ts";
 
-/** Remembers a key in time.
+/** Stores a key, with a time limit.
  *
- * @param begin remembers it with the id, unless it is known already
- * @throws {Unavailable} when it cannot: nothing was accepted */
+ * @param begin stores the key with the id, unless it exists
+ * @throws {Unavailable} when it cannot be stored; nothing was accepted */
 export async function rememberKey<Begun>(
   begin: (id: string) => Promise<Begun>,
   id: string,

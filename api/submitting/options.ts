@@ -1,4 +1,4 @@
-/** The `options` of a submission: what a caller may say about how a task is sent. */
+/** The `options` of a submission. */
 import { z } from "zod";
 import type { Headers, HeaderValue } from "../../shared/broker/message.ts";
 import { checkHeaders } from "../../shared/broker/header_limit.ts";
@@ -11,39 +11,41 @@ import { refusal } from "../http/problem.ts";
 import { strictRefusal } from "../http/strict_object.ts";
 import { time } from "../http/time.ts";
 
-/** Seconds of 100 years: what lies further off is a mistake. */
+/** 100 years in seconds: a later time is a mistake. */
 const COUNTDOWN_MAX = 100 * 366 * 86_400;
 
-/** Seconds that fit the timers of JavaScript and of Celery (2^31 - 1 ms). */
+/** Maximum seconds of timers in JavaScript and Celery (2^31 - 1 ms). */
 const LIMIT_MAX = 2_147_483;
 
-/** Bytes of all user headers on the wire: half of what a message has room for, as ours are in there too, and a dead letter's grounds. */
+/** Maximum bytes of all user headers on the wire: half of a message's limit, which leaves room for Celeriac's headers and those of a dead letter. */
 const HEADERS_MAX = 32 * 1024;
 
-/** Characters of a header's name (AMQP 0-9-1, field tables). */
+/** Maximum characters of a header's name (AMQP 0-9-1, field tables). */
 const HEADER_NAME_MAX = 128;
 
-/** The schema, also of the OpenAPI document. */
+/** The schema, also for the OpenAPI document. */
 export const Options = z.strictObject({
   task_id: label
     .refine(fitsProperty, `expected at most ${MAX_PROPERTY} bytes in UTF-8`)
-    .describe("Id of the task; a UUIDv7 is made when absent"),
+    .describe("Id of the task; default: a new UUIDv7"),
   queue: z.string().min(1).max(255)
-    .describe("Another queue than the contract's: a contract's, or one of CELERIAC_FOREIGN_QUEUES"),
-  priority: z.int().min(0).max(255).describe("RabbitMQ 4: 5 and above goes first"),
-  countdown: z.number().min(0).max(COUNTDOWN_MAX).describe("Seconds to wait; not with `eta`"),
-  eta: time.describe("Not to run before; not with `countdown`"),
+    .describe(
+      "Queue, instead of the contract's: that of another contract, or one of CELERIAC_FOREIGN_QUEUES",
+    ),
+  priority: z.int().min(0).max(255).describe("5 and above is high priority (RabbitMQ 4)"),
+  countdown: z.number().min(0).max(COUNTDOWN_MAX).describe("Delay in seconds; not with `eta`"),
+  eta: time.describe("Earliest start; not with `countdown`"),
   expires: z.union([z.number().min(0).max(COUNTDOWN_MAX), time], {
-    error: "expected seconds, or ISO 8601 with a zone such as 2030-01-02T03:04:05+00:00",
-  }).describe("Not to run after: seconds from now, or a time; what expires is REVOKED"),
-  retries: z.int().min(0).max(1_000_000).describe("Failed attempts that count already"),
+    error: "expected seconds, or ISO 8601 with a time zone such as 2030-01-02T03:04:05+00:00",
+  }).describe("Latest start: seconds from now, or a time; later the task is REVOKED"),
+  retries: z.int().min(0).max(1_000_000).describe("Number of failed attempts so far"),
   time_limit: z.number().positive().max(LIMIT_MAX)
-    .describe("Seconds after which an attempt is ended"),
+    .describe("Hard limit: seconds after which an attempt is killed"),
   soft_time_limit: z.number().positive().max(LIMIT_MAX)
-    .describe("Seconds after which an attempt is asked to end"),
+    .describe("Soft limit: seconds after which an attempt is asked to stop"),
   headers: z.record(z.string(), z.json())
-    .describe("Headers of yours; not CC, BCC, x-* or a name of Celery's protocol"),
-  ignore_result: z.boolean().describe("Keep no record of it"),
+    .describe("User headers; not CC, BCC, x-* or a name of Celery's protocol"),
+  ignore_result: z.boolean().describe("Whether to keep no record"),
 }).partial();
 
 const WHAT = "the options";
@@ -53,7 +55,7 @@ export const OPTION_NAMES: readonly string[] = Object.keys(Options.shape);
 
 /** Reads `options` as given.
  *
- * @throws {Problem} `invalid-input` naming every option that does not fit
+ * @throws {Problem} `invalid-input` naming every invalid option
  *
  * @example
  * ```ts
@@ -71,13 +73,13 @@ export function readOptions(given: unknown): SignatureOptions {
       what: WHAT,
       field: "options",
       known: OPTION_NAMES,
-      unknown: "there is no such option",
+      unknown: "unknown option",
     });
   }
   const { task_id, eta, expires, time_limit, soft_time_limit, ignore_result, headers, ...same } =
     parsed.data;
   if (eta !== undefined && same.countdown !== undefined) {
-    const message = "expected either `eta` or `countdown`, not both";
+    const message = "expected `eta` or `countdown`, not both";
     const fields = ["options.eta", "options.countdown"];
     throw refusal(WHAT, fields, (field) => ({ field, message }));
   }
@@ -105,7 +107,7 @@ function readHeaders(headers: Record<string, unknown>): Headers {
     checkHeaders(headers as Headers, HEADERS_MAX);
   } catch (error) {
     if (!(error instanceof InvalidInput)) throw error;
-    const message = `expected at most ${HEADERS_MAX} bytes in all, as AMQP writes them`;
+    const message = `expected at most ${HEADERS_MAX} bytes in total, encoded for AMQP`;
     throw refusal(WHAT, [message], (message) => ({ field: "options.headers", message }));
   }
   return headers as Record<string, HeaderValue>;
@@ -120,7 +122,7 @@ function nameRefused(name: string): string | undefined {
     : undefined;
 }
 
-/** AMQP writes integers below -2^31 in a form that Celery's client reads wrongly. */
+/** Celery's client decodes integers below -2^31 incorrectly. */
 function hasWideInteger(value: unknown): boolean {
   if (typeof value === "number") return Number.isInteger(value) && value < -(2 ** 31);
   return typeof value === "object" && value !== null && Object.values(value).some(hasWideInteger);

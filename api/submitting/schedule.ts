@@ -1,4 +1,4 @@
-/** Schedules as the API takes and gives them. */
+/** Parses schedules from requests and serializes them. */
 import { z } from "zod";
 import { toWire } from "../../shared/celery/signature.ts";
 import { InvalidInput } from "../../shared/errors.ts";
@@ -10,43 +10,45 @@ import { fieldProblem } from "../http/problem.ts";
 import { strictRefusal } from "../http/strict_object.ts";
 import { checkSubmission, type SubmissionRules } from "./submission.ts";
 
-/** What a caller says of a schedule, also of the OpenAPI document. */
+/** The body of a new schedule, also for the OpenAPI document. */
 export const ScheduleBody = z.strictObject({
   name: z.string().describe("Unique: 1 to 200 letters, digits and `_ . : @ -`"),
   task: z.string().describe("Name of the task"),
   args: z.array(z.unknown()).optional().describe("Arguments by position"),
   kwargs: z.record(z.string(), z.unknown()).optional().describe("Arguments by name"),
   options: z.record(z.string(), z.unknown()).optional()
-    .describe("As of a submission; but `expires` in seconds from each tick, and no time or id"),
+    .describe(
+      "As in a submission, but `expires` in seconds after each tick, and without times and ids",
+    ),
   cron: z.string().optional()
     .describe("`minute hour day-of-month month day-of-week`; all must match"),
-  timezone: z.string().optional().describe("IANA name that `cron` means; default `UTC`"),
-  every: z.number().optional().describe("Instead of `cron`: seconds from one tick to the next"),
+  timezone: z.string().optional().describe("IANA time zone of `cron`; default `UTC`"),
+  every: z.number().optional().describe("Seconds between two ticks, instead of `cron`"),
   missed: z.enum(MISSED_POLICIES).optional()
-    .describe("What is sent of ticks that no scheduler was there for; default `once`"),
-  paused: z.boolean().optional().describe("Do not begin yet"),
+    .describe("Which missed ticks are sent; default `once`"),
+  paused: z.boolean().optional().describe("Whether it starts paused"),
 });
 
 const NAMES = Object.keys(ScheduleBody.shape);
 
-/** Options that belong to one task, not to each of many. */
+/** Options of a single task that a schedule cannot have. */
 const SINGULAR = ["taskId", "eta", "countdown", "retries"] as const;
 
 /** Reads and checks a schedule.
  *
- * @throws {Problem} `invalid-input` naming every field that does not fit */
+ * @throws {Problem} `invalid-input` naming every invalid field */
 export function readSchedule(body: unknown, rules: SubmissionRules): NewSchedule {
   const parsed = ScheduleBody.safeParse(body);
   if (!parsed.success) {
     throw strictRefusal(parsed.error, {
       what: "the schedule",
       known: NAMES,
-      unknown: "nothing of this name is known here",
+      unknown: "unknown field",
     });
   }
   const { name, task, cron = null, every = null, missed = "once", paused = false } = parsed.data;
   if (every !== null && parsed.data.timezone !== undefined) {
-    throw fieldProblem("timezone", "an interval has none: it is elapsed time, leave it out");
+    throw fieldProblem("timezone", "an interval has no time zone: remove it");
   }
   const timezone = cron === null ? null : parsed.data.timezone ?? "UTC";
   checkName(name);
@@ -58,12 +60,15 @@ export function readSchedule(body: unknown, rules: SubmissionRules): NewSchedule
   for (const key of SINGULAR) {
     if (rest[key] === undefined) continue;
     const field = `options.${key === "taskId" ? "task_id" : key}`;
-    throw fieldProblem(field, "each tick is a task of its own: leave it out");
+    throw fieldProblem(
+      field,
+      "a schedule cannot have it, because each tick is a separate task: remove it",
+    );
   }
   if (rest.expires instanceof Date) {
-    throw fieldProblem("options.expires", "expected seconds from each tick, not a time");
+    throw fieldProblem("options.expires", "expected seconds after each tick, not a time");
   }
-  // The contract's queue is looked up at each tick: it may change.
+  // Each tick looks up the contract's queue, which may change.
   const given = options["queue"] === undefined ? rest : { ...rest, queue };
   return {
     name,
@@ -76,8 +81,8 @@ export function readSchedule(body: unknown, rules: SubmissionRules): NewSchedule
   };
 }
 
-/** @returns keys as in {@linkcode readSchedule}, and how far it has come
- * @param runs how many of the next due times to tell; none while it is paused */
+/** @returns keys as in {@linkcode readSchedule}, and its progress
+ * @param runs number of next due times to list; none while it is paused */
 export function scheduleBody(schedule: StoredSchedule, { now, runs }: { now: Date; runs: number }) {
   const { task, args, kwargs, options } = toWire(schedule.signature);
   const next = nextRuns(schedule, now, runs);
@@ -110,7 +115,7 @@ function nextRuns(schedule: StoredSchedule, now: Date, runs: number): Date[] {
   try {
     return upcoming(nextOf(timingOf(schedule)), after, runs);
   } catch (error) {
-    // A timezone that this process does not know: the scheduler says so in the schedule's problem.
+    // An unknown time zone: the scheduler reports it in the schedule's `problem`.
     if (error instanceof InvalidInput) return [];
     throw error;
   }

@@ -1,4 +1,4 @@
-/** A submission's body -> a checked signature. */
+/** Parses and checks the body of a submission. */
 import { bindArguments, inputIssues } from "../../shared/contracts/arguments.ts";
 import { closest } from "../../shared/text/closest.ts";
 import type { Submission } from "../../shared/outbox/submission.ts";
@@ -8,19 +8,19 @@ import { isLabel } from "../http/label.ts";
 import { readOptions } from "./options.ts";
 import { type FieldError, fieldProblem, Problem, refusal } from "../http/problem.ts";
 
-/** What a submission is checked against. */
+/** The tasks and queues that requests may use. */
 export interface SubmissionRules {
   readonly registry: Registry;
-  /** Queues that contracts name. */
+  /** Queues of contracts. */
   readonly queues: ReadonlySet<string>;
-  /** Queues of other systems that callers may name. */
+  /** Queues of other systems that requests may use. */
   readonly foreignQueues: ReadonlySet<string>;
 }
 
-/** Names in a body; `name` only where the path has none. */
+/** Fields of a body; `name` only if the path has none. */
 export const BODY_NAMES: readonly string[] = ["args", "kwargs", "options"];
 
-/** Takes the task's name out of a body that holds it.
+/** Splits the task's name from the rest of the body.
  *
  * @throws {Problem} `invalid-input` */
 export function takeName(body: unknown): { name: string; rest: unknown } {
@@ -30,11 +30,11 @@ export function takeName(body: unknown): { name: string; rest: unknown } {
   throw fieldProblem("name", `expected the task's name as a string in 'name'${meant}`);
 }
 
-/** Checks all of a submission.
+/** Checks a whole submission.
  *
- * @param body parsed JSON; `undefined` is as good as `{}`
- * @param options.given how many leading arguments it will be given by what comes before; default 0
- * @throws {Problem} `unknown-task`, or `invalid-input` naming every field that does not fit */
+ * @param body parsed JSON; `undefined` equals `{}`
+ * @param options.given number of leading arguments that the previous task provides; default 0
+ * @throws {Problem} `unknown-task`, or `invalid-input` naming every invalid field */
 export function checkSubmission(
   name: string,
   body: unknown,
@@ -49,9 +49,9 @@ export function checkSubmission(
   const foreign = rules.foreignQueues.has(queue);
   if (!contract && !foreign) throw unknownTask(name, rules);
   if (!foreign && !rules.queues.has(queue)) throw refusedQueue(queue, rules);
-  // Any name may be that of another system's task, as long as a header can hold it.
+  // A task of another system may have any name that a header can contain.
   if (!contract && !isLabel(name)) {
-    throw fieldProblem("name", "expected 1 to 255 characters, none of them a control character");
+    throw fieldProblem("name", "expected 1 to 255 characters without control characters");
   }
   if (!Array.isArray(args)) throw fieldProblem("args", "expected an array");
   const named = object(kwargs, "kwargs");
@@ -75,7 +75,7 @@ function checkInput(
     ? []
     : Object.keys(kwargs).filter((key) => !Object.hasOwn(shape, key));
   const { error } = contract.input.safeParse(bound);
-  // What is to come cannot be checked yet: the worker does.
+  // The worker checks the arguments that the previous task provides.
   const coming = Object.keys(shape).slice(0, before);
   const issues = error?.issues.filter(({ path: [key] }) => !coming.includes(String(key))) ?? [];
   if (issues.length === 0 && strangers.length === 0) return;
@@ -85,7 +85,7 @@ function checkInput(
     if (typeof reason !== "string") return reason;
     const near = closest(reason, allowed);
     const hint = near ? `: did you mean '${near}'?` : "";
-    const message = `the task takes no such argument${hint}`;
+    const message = `unknown argument${hint}`;
     return { field: `kwargs.${reason}`, message, allowed };
   });
 }
@@ -103,13 +103,13 @@ function refuseUnknown(unknown: Record<string, unknown>, contract: TaskContract 
   throw refusal("the body", names, (name) => {
     const near = closest(name, BODY_NAMES);
     const hint = contract && Object.hasOwn(contract.input.shape, name)
-      ? ": arguments belong into 'kwargs'"
+      ? ": arguments belong in 'kwargs'"
       : near
       ? `: did you mean '${near}'?`
       : "";
     return {
       field: name,
-      message: `nothing of this name is known here${hint}`,
+      message: `unknown field${hint}`,
       allowed: BODY_NAMES,
     };
   });

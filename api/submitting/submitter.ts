@@ -1,4 +1,4 @@
-/** Checked submission -> durable message, and a record of it. */
+/** Publishes checked submissions and writes their PENDING records. */
 import { createHash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import type { ReplyOptions } from "../../shared/broker/broker.ts";
@@ -15,11 +15,11 @@ import type { Metrics } from "../../shared/telemetry/metrics.ts";
 
 const log = getLogger(["celeriac", "api"]);
 
-/** How to submit. */
+/** Options of a submission. */
 export interface SubmitOptions {
   /** The caller's `Idempotency-Key`. */
   readonly key?: string | undefined;
-  /** Hears the result directly. */
+  /** Receives the result by direct reply-to. */
   readonly reply?: ReplyOptions | undefined;
 }
 
@@ -47,8 +47,8 @@ export class Submitter {
    *
    * @throws {Problem} `idempotency-mismatch`
    * @throws {Unroutable} when the queue does not exist
-   * @throws {OutcomeUnknown} when broker or database may have taken it, but neither said so in time
-   * @throws {Unavailable} when neither broker nor database could take it, or the key cannot be stored */
+   * @throws {OutcomeUnknown} when broker or database may have the message, but neither confirmed in time
+   * @throws {Unavailable} when neither broker nor database accepted it, or the key cannot be stored */
   async submit(
     submission: Submission,
     { key, reply }: SubmitOptions = {},
@@ -124,7 +124,7 @@ export class Submitter {
   }
 }
 
-/** The hash of all that a submission says, whatever the order of its names. */
+/** Hashes a submission independently of the order of its keys. */
 function hashOf({ signature }: Submission): string {
   const { task, args, kwargs, options } = signature;
   const sorted = (_name: string, value: unknown): unknown =>

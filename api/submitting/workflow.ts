@@ -1,4 +1,4 @@
-/** A workflow's body -> a checked canvas. */
+/** Parses and checks the body of a workflow. */
 import { readCanvas } from "../../shared/celery/canvas.ts";
 import { inTurn, seriesStep, sideBySide, writeCanvas } from "../../shared/celery/canvas.ts";
 import { type Canvas, steps } from "../../shared/celery/canvas_tree.ts";
@@ -8,44 +8,44 @@ import { Malformed } from "../../shared/errors.ts";
 import { type FieldError, fieldProblem, Problem, toProblem } from "../http/problem.ts";
 import { checkSubmission, type SubmissionRules } from "./submission.ts";
 
-/** Tasks of one workflow. */
+/** Maximum tasks in one workflow. */
 export const MAX_TASKS = 10_000;
 
-/** Parts within one another. */
+/** Maximum nesting depth. */
 const MAX_DEPTH = 30;
 
-/** What a part may be, by the key that says so. */
+/** Kinds of parts, by their key. */
 const KINDS = ["name", "chain", "group", "chord", "map", "starmap", "chunks"] as const;
 
 const TASK_KEYS = ["name", "args", "kwargs", "options", "immutable", "link", "link_error"];
 
 type Kind = typeof KINDS[number];
 
-/** What the checks need besides the part itself. */
+/** The context of a part. */
 interface Place {
   readonly rules: SubmissionRules;
   readonly path: string;
   readonly depth: number;
-  /** Whether it is given the result of what comes before. */
+  /** Whether it receives the result of the part before it. */
   readonly given: boolean;
 }
 
-/** Checks all of a workflow.
+/** Checks a whole workflow.
  *
  * @param body parsed JSON
- * @throws {Problem} `unknown-task`, or `invalid-input` naming the first part that does not fit */
+ * @throws {Problem} `unknown-task`, or `invalid-input` naming the first invalid part */
 export function checkWorkflow(body: unknown, rules: SubmissionRules): Canvas {
   const canvas = understood(() => read(body, { rules, path: "", depth: 0, given: false }));
   const all = steps(canvas);
   const { length } = all;
-  if (length === 0) throw fieldProblem("body", "a workflow without a task has nothing to do");
+  if (length === 0) throw fieldProblem("body", "expected at least one task");
   if (length > MAX_TASKS) {
     throw fieldProblem("body", `expected at most ${MAX_TASKS} tasks, found ${length}`);
   }
   const ids = all.flatMap(({ options }) => options.taskId ?? []);
   const twice = ids.find((id, index) => ids.indexOf(id) !== index);
   if (twice !== undefined) throw fieldProblem("body", `two tasks have the id '${twice}'`);
-  // Workers must be able to read what is sent: groups that follow one another nest.
+  // Workers must be able to read the messages: consecutive groups are nested.
   understood(() => readCanvas(writeCanvas(canvas)));
   return canvas;
 }
@@ -62,7 +62,7 @@ function understood(read: () => Canvas): Canvas {
 function read(value: unknown, place: Place): Canvas {
   const { path, depth } = place;
   if (depth > MAX_DEPTH) {
-    throw fieldProblem(path, `expected at most ${MAX_DEPTH} parts within one another`);
+    throw fieldProblem(path, `expected at most ${MAX_DEPTH} levels of nested parts`);
   }
   const part = object(value, path);
   const kinds = KINDS.filter((kind) => Object.hasOwn(part, kind));
@@ -167,7 +167,7 @@ function task(part: Record<string, unknown>, place: Place): Canvas {
   };
 }
 
-/** Checks one task as if it were submitted alone, but for the argument that it is given. */
+/** Checks one task like a single submission, except for the argument from the part before it. */
 function submission(part: Record<string, unknown>, { rules, path, given }: Place) {
   const { name, ...rest } = part;
   if (typeof name !== "string" || name === "") {

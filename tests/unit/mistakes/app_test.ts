@@ -319,12 +319,12 @@ const REQUESTS: (readonly [message: string, path: string, body: unknown])[] = [
     },
   ],
   [
-    "Cannot accept the body: x: nothing of this name is known here: arguments belong into 'kwargs'; y: nothing of this name is known here: arguments belong into 'kwargs'",
+    "Cannot accept the body: x: unknown field: arguments belong in 'kwargs'; y: unknown field: arguments belong in 'kwargs'",
     "/v1/tasks/add",
     { x: 1, y: 2 },
   ],
   [
-    "Cannot accept the body: kwarg: nothing of this name is known here: did you mean 'kwargs'?",
+    "Cannot accept the body: kwarg: unknown field: did you mean 'kwargs'?",
     "/v1/tasks/add",
     { kwarg: { x: 1, y: 2 } },
   ],
@@ -345,7 +345,7 @@ const REQUESTS: (readonly [message: string, path: string, body: unknown])[] = [
     { args: [1], kwargs: { x: 1, y: 2 } },
   ],
   [
-    "Cannot accept the options: options.countdwn: there is no such option: did you mean 'countdown'?",
+    "Cannot accept the options: options.countdwn: unknown option: did you mean 'countdown'?",
     "/v1/tasks/add",
     { args: [1, 2], options: { countdwn: 1 } },
   ],
