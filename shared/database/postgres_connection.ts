@@ -102,7 +102,7 @@ export class PostgresConnection {
       publications: "",
       no_subscribe: true,
     };
-    this.#sql = postgres(options as never);
+    this.#sql = withoutVariable("PGTARGETSESSIONATTRS", () => postgres(options as never));
   }
 
   /** Whether it can run statements no more. */
@@ -246,4 +246,16 @@ function farewellIn(bytes: Uint8Array | undefined): string | undefined {
 function answerOf<Row extends object>(result: unknown[]): Answer<Row> {
   const last = result.some(Array.isArray) ? result.at(-1) : result;
   return { rows: Array.from(last as Row[]), command: (last as { command: string }).command };
+}
+
+/** Hides a variable while something is made. The driver reads this one whatever its options, and refuses "any", which is libpq's default. */
+function withoutVariable<Made>(name: string, make: () => Made): Made {
+  const value = Deno.env.get(name);
+  if (value === undefined) return make();
+  Deno.env.delete(name);
+  try {
+    return make();
+  } finally {
+    Deno.env.set(name, value);
+  }
 }

@@ -63,7 +63,7 @@ const PARAMETERS: Readonly<Record<string, string | undefined>> = {
   connect_timeout: "PGCONNECT_TIMEOUT",
   channel_binding: "PGCHANNELBINDING",
   gssencmode: "PGGSSENCMODE",
-  target_session_attrs: undefined,
+  target_session_attrs: "PGTARGETSESSIONATTRS",
   ssl: undefined,
   prepare: undefined,
 };

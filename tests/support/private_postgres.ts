@@ -78,6 +78,25 @@ export class PrivatePostgres {
     return new PrivatePostgres({ programs, data, password, options }, settings);
   }
 
+  /** Copies its data for a standby, which follows it once started.
+   *
+   * @param folder empty, absolute; holds all that the standby writes */
+  async standby(folder: string): Promise<PrivatePostgres> {
+    const { user } = this.#options;
+    if (user) await Deno.chown(folder, user.uid, user.gid);
+    const options = { ...this.#options, cwd: folder };
+    const data = `${folder}/data`;
+    await run(`${this.#programs}/pg_basebackup`, [
+      "--write-recovery-conf",
+      "--checkpoint=fast",
+      "--no-sync",
+      `--dbname=${this.url}`,
+      `--pgdata=${data}`,
+    ], { ...options, timeoutMs: 120_000 });
+    const { password } = new URL(this.url);
+    return new PrivatePostgres({ programs: this.#programs, data, password, options }, {});
+  }
+
   /** Whether its process runs. */
   get running(): boolean {
     return this.#server?.running ?? false;

@@ -34,8 +34,8 @@ const layers: readonly RegExp[] = [
   /^shared\/mod\.ts$/,
 ];
 
-/** The only files of shared/ that may read the environment. */
-const environmentReaders = ["shared/config/config.ts"];
+/** The only files of shared/ that may read the environment. The second one hides a variable from the driver. */
+const environmentReaders = ["shared/config/config.ts", "shared/database/postgres_connection.ts"];
 
 function role(path: string): string {
   return path === "cli.ts" ? "cli" : path.split("/")[0] ?? "";
@@ -122,12 +122,12 @@ Deno.test("only the command line loads the configuration", () => {
   );
 });
 
-Deno.test("shared/ reads the environment in config.ts only", () => {
+Deno.test("shared/ reads its settings from the environment in config.ts only", () => {
   const readers = pathsWhere(
     sources.filter((file) => role(file.path) === "shared"),
     (file) => /\bDeno\.env\b|\bprocess\.env\b/.test(code(file)),
   );
-  assertEquals(readers, environmentReaders);
+  assertEquals(readers.sort(), environmentReaders);
 });
 
 Deno.test("modules form no import cycle, type imports included", () => {

@@ -147,6 +147,23 @@ Deno.test("migrate() refuses a database that cannot store every text, with the r
   }
 });
 
+Deno.test("PostgresDatabase works with each PGTARGETSESSIONATTRS that it accepts", async () => {
+  await using ground = await freshDatabase();
+  using stack = new DisposableStack();
+  const before = Deno.env.get("PGTARGETSESSIONATTRS");
+  stack.defer(() => {
+    if (before === undefined) Deno.env.delete("PGTARGETSESSIONATTRS");
+    else Deno.env.set("PGTARGETSESSIONATTRS", before);
+  });
+  for (const value of ["any", "read-write", "primary"]) {
+    Deno.env.set("PGTARGETSESSIONATTRS", value);
+    await using database = new PostgresDatabase({ url: ground.url, max: 1 });
+    await database.start();
+    assertEquals(await database.query("select 1 as one"), [{ one: 1 }]);
+    assertEquals(Deno.env.get("PGTARGETSESSIONATTRS"), value);
+  }
+});
+
 Deno.test("readOnlyReason() says that a database takes no writes, and nothing of others", async () => {
   await using fixture = await setDatabase(["default_transaction_read_only = on"]);
   await using database = new PostgresDatabase({ url: fixture.url });

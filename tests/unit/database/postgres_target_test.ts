@@ -97,4 +97,7 @@ Deno.test("parseTarget() refuses what cannot work, with the remedy and without t
     assertStringIncludes(error.message, reason);
     assert(!error.message.includes("s3cret"));
   }
+  const standby = (name: string) => name === "PGTARGETSESSIONATTRS" ? "standby" : undefined;
+  const error = assertThrows(() => parseTarget("postgres://db/d", standby), ConfigurationError);
+  assertStringIncludes(error.message, "PGTARGETSESSIONATTRS");
 });
