@@ -95,7 +95,7 @@ export class PrivateRabbitmq {
     const { cookie, first } = cluster;
     await Deno.mkdir(`${folder}/home`);
     await Deno.mkdir(`${folder}/conf.d`);
-    await Deno.writeTextFile(`${folder}/fixture/.erlang.cookie`, cookie, { mode: 0o400 });
+    await Deno.writeTextFile(`${folder}/home/.erlang.cookie`, cookie, { mode: 0o400 });
     await Deno.writeTextFile(`${folder}/env.conf`, "");
     await Deno.writeTextFile(
       `${folder}/enabled_plugins`,
