@@ -2,6 +2,7 @@
  * `ModelEntry` in django_celery_beat/schedulers.py. */
 import type { Headers } from "../shared/broker/message.ts";
 import { parseJson } from "../shared/celery/python_json.ts";
+import { isObject } from "../shared/celery/shape.ts";
 import type { Signature } from "../shared/celery/signature.ts";
 import { InvalidInput } from "../shared/errors.ts";
 import { missed, type Next, nextOf } from "../shared/schedules/timing.ts";
@@ -136,8 +137,4 @@ function read(
     }: correct the row in Django's admin`,
     field,
   );
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

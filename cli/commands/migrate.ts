@@ -9,6 +9,7 @@ import { startLog } from "../../shared/telemetry/log.ts";
 import { type Command, configOf } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { databaseOf } from "../servers.ts";
+import { pause } from "../../shared/runtime/waits.ts";
 
 /** Applies what is missing; safe to run by many at once, and again. */
 export const migrate: Command = {
@@ -60,7 +61,7 @@ async function patiently<Result>(seconds: number, act: () => Promise<Result>): P
       return await act();
     } catch (error) {
       if (!(error instanceof DatabaseUnavailable) || performance.now() >= end) throw error;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await pause(PAUSE_MS);
     }
   }
 }

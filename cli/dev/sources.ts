@@ -1,6 +1,7 @@
 /** The files that an app consists of, and changes to them. */
 import { dirname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { pause } from "../../shared/runtime/waits.ts";
 
 /** Kinds of events that mean that a file may have changed. */
 const CHANGES: readonly Deno.FsEvent["kind"][] = ["create", "modify", "remove", "rename", "other"];
@@ -76,7 +77,7 @@ export class SourceWatch implements Disposable {
     );
     const first = early ?? await this.#event();
     if (first === undefined) return await new Promise(() => {});
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    await pause(SETTLE_MS);
     return first;
   }
 

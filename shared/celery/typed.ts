@@ -13,6 +13,7 @@
  * @module
  */
 import { Malformed } from "../errors.ts";
+import { isObject } from "./shape.ts";
 import { fromIso } from "./time.ts";
 
 const TIME = /^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?([+-]\d\d:\d\d(:\d\d)?)?$/;
@@ -104,10 +105,6 @@ function malformed(type: unknown, value: unknown, cause?: unknown): Malformed {
     undefined,
     { cause },
   );
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }
 
 /** Sets an own property of any name: plain assignment to `__proto__` would set the prototype. */

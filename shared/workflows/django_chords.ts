@@ -8,6 +8,7 @@ import { parseJson } from "../celery/python_json.ts";
 import type { Database, Sql } from "../database/database.ts";
 import { sanitizeText } from "../database/sanitize_text.ts";
 import { type ChordCount, chordsJson, type ChordStore, closeChord, storedBody } from "./chords.ts";
+import { pause } from "../runtime/waits.ts";
 
 /** What a chord works with. */
 export interface DjangoChordsOptions {
@@ -73,7 +74,7 @@ export class DjangoChords implements ChordStore {
     for (;;) {
       const count = await this.#database.transaction((sql) => countDown(sql, group, member));
       if (count.state !== "unknown" || performance.now() > end) return count;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await pause(PAUSE_MS);
     }
   }
 

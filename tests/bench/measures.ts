@@ -109,7 +109,7 @@ export async function measureBatch(effort: Effort, say: Say): Promise<Row> {
   return { what: "end to end: batch of 5,000", measured: median(rates), unit: "tasks/s" };
 }
 
-/** Memory of a worker that waits for its first task, and of its children: two that it keeps warm for the sample app, and their warden. */
+/** Memory of a worker that waits for its first task, and of its children: two that it keeps warm for the sample app, and their process monitor. */
 export async function measureIdle(_effort: Effort, say: Say): Promise<Row[]> {
   await using servers = await freshServers();
   await using worker = await startWorker(servers);

@@ -91,16 +91,20 @@ export class Control implements Service {
     if (this.#allowed === "off") return;
     const asks = this.#allowed === "all" &&
       await hasNeighbours(this.#broker, this.#context);
-    this.#subscription = this.#broker.listen(CONTROL_EXCHANGE, (message) => this.#hear(message), {
-      keys: [""],
-      queue: `${this.#context.name}.celery.pidbox`,
-      arguments: QUEUE_ARGUMENTS,
-    });
+    this.#subscription = this.#broker.listen(
+      CONTROL_EXCHANGE,
+      (message) => this.#receive(message),
+      {
+        keys: [""],
+        queue: `${this.#context.name}.celery.pidbox`,
+        arguments: QUEUE_ARGUMENTS,
+      },
+    );
     await this.#subscription;
     if (asks) await mingle(this.#broker, this.#context, this.#stopping.signal);
   }
 
-  #hear(message: Message): void {
+  #receive(message: Message): void {
     // Every user with write access to the default exchange can publish to a queue by its name.
     if (message.exchange !== CONTROL_EXCHANGE) {
       return logger.warn(
@@ -112,11 +116,11 @@ export class Control implements Service {
     if (!request) return;
     if (request.clock !== null) this.#context.clock.hear(request.clock);
     if (!isForUs(request, this.#context.name)) return;
-    const answering = this.#obey(request).finally(() => this.#answering.delete(answering));
+    const answering = this.#execute(request).finally(() => this.#answering.delete(answering));
     this.#answering.add(answering);
   }
 
-  async #obey(request: ControlRequest): Promise<void> {
+  async #execute(request: ControlRequest): Promise<void> {
     const value = await this.#run(request);
     if (value === SILENT) return;
     const { name: nodeName, clock } = this.#context;

@@ -24,7 +24,7 @@ export interface HeartbeatOptions {
 export class Heartbeat implements Service {
   readonly #options: HeartbeatOptions;
   #timer: ReturnType<typeof setInterval> | undefined;
-  #saying: Promise<void> = Promise.resolve();
+  #publishing: Promise<void> = Promise.resolve();
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
@@ -33,15 +33,15 @@ export class Heartbeat implements Service {
   async start(): Promise<void> {
     if (this.#timer !== undefined) return;
     this.#timer = setInterval(() => this.beat(), BEAT_SECONDS * 1000);
-    await this.#say("worker-online");
+    await this.#publish("worker-online");
   }
 
   async stop(): Promise<void> {
     if (this.#timer === undefined) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
-    await this.#saying;
-    await this.#say("worker-offline");
+    await this.#publishing;
+    await this.#publish("worker-offline");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -50,10 +50,10 @@ export class Heartbeat implements Service {
 
   /** Publishes a heartbeat now, for a monitor that has just started. */
   beat(): void {
-    this.#saying = this.#say("worker-heartbeat");
+    this.#publishing = this.#publish("worker-heartbeat");
   }
 
-  async #say(type: WorkerEventType): Promise<void> {
+  async #publish(type: WorkerEventType): Promise<void> {
     const { broker, node, active, processed } = this.#options;
     const fields = {
       timestamp: Date.now() / 1000,

@@ -26,8 +26,8 @@ export const TASK_COMMANDS: ReadonlyMap<string, Command> = new Map<string, Comma
   ["election", () => SILENT],
 ]);
 
-/** With `terminate` also what runs is ended: which signal is asked for makes no difference, as a child process is killed and an
- * inline handler's signal aborts. */
+/** Revokes tasks. With `terminate`, also ends running attempts. The requested signal is ignored: a child process is killed, and the signal of
+ * an inline handler aborts. */
 function revoke(given: CommandArguments, context: ControlContext): unknown {
   const ids = given.texts("task_id");
   flag(ids, context);

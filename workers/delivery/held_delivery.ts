@@ -49,7 +49,7 @@ export class HeldDelivery implements Delivery {
     if (!this.#gone) {
       this.#gone = new AbortController();
       for (const part of this.#parts) this.#watch(part);
-      this.#look();
+      this.#checkGone();
     }
     return this.#gone.signal;
   }
@@ -124,7 +124,7 @@ export class HeldDelivery implements Delivery {
       if (this.#isAnswered) return lease.end();
       lease.onLost = () => {
         this.#lease = undefined;
-        this.#look();
+        this.#checkGone();
       };
       this.#lease = lease;
       this.#acknowledge();
@@ -168,15 +168,15 @@ export class HeldDelivery implements Delivery {
 
   #drop(part: Part): void {
     this.#parts.delete(part);
-    part.delivery.gone.removeEventListener("abort", this.#look);
+    part.delivery.gone.removeEventListener("abort", this.#checkGone);
     part.answered();
   }
 
   #watch({ delivery }: Part): void {
-    delivery.gone.addEventListener("abort", this.#look);
+    delivery.gone.addEventListener("abort", this.#checkGone);
   }
 
-  readonly #look = (): void => {
+  readonly #checkGone = (): void => {
     if (!this.#isAnswered && !this.open) this.#gone?.abort();
   };
 }

@@ -8,7 +8,7 @@ export type Outcome =
   | { readonly kind: "success"; readonly result: string; readonly stored: boolean }
   /** The handler failed and has attempts left. `delay` in seconds. */
   | { readonly kind: "retry"; readonly error: Failure; readonly delay: number }
-  /** The handler failed for good. */
+  /** The handler failed and has no attempts left. */
   | { readonly kind: "failure"; readonly error: Failure }
   /** The message cannot be processed: it becomes a dead letter, and its record, if it has an id, FAILURE. */
   | { readonly kind: "reject"; readonly reason: RejectReason; readonly error: Failure }

@@ -76,7 +76,7 @@ export function runInline(
     if (isReplacement(value)) return { replacement: value.work };
     if (pledged === undefined) return { result: toJson(value), stored: false };
     throw new InvalidInput(
-      `Cannot finish task '${task.task}' because its handler called context.complete() or context.replace() and returned something else: return what it gave`,
+      `Cannot finish task '${task.task}' because its handler called context.complete() or context.replace() and returned something else: return the value of that call`,
     );
   };
   const call = () => owned(owner, () => handler.run(parsed, context));

@@ -2,7 +2,7 @@
 
 /** A suspect that waits until no other attempt runs. */
 interface ExclusiveWaiter {
-  /** Whether it blocks other attempts meanwhile. */
+  /** Whether it blocks other attempts while it waits. */
   blocks: boolean;
   answer(answer: "admitted" | "crowded" | "closed"): void;
 }

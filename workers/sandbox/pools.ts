@@ -74,7 +74,7 @@ export class Pools implements Service {
 
   /** Bytes of resident memory of all children; 0 if the platform does not report it. */
   async resident(): Promise<number> {
-    await this.#processMonitor.look();
+    await this.#processMonitor.measure();
     return this.children().reduce((sum, { resident }) => sum + resident, 0);
   }
 
@@ -95,7 +95,7 @@ export class Pools implements Service {
     if (this.#kept.size === 0) return;
     await this.#processMonitor.start();
     await Promise.all(this.#kept.values().map(({ pool }) => pool.start()));
-    await this.#processMonitor.look();
+    await this.#processMonitor.measure();
   }
 
   /** Runs a task as `ProcessPool.run` does. */

@@ -61,7 +61,7 @@ export class ProcessMonitor implements Service {
   #shell: { readonly process: Deno.ChildProcess; readonly over: Promise<void> } | undefined;
   #writer: WritableStreamDefaultWriter<Uint8Array> | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
-  #looking: PromiseWithResolvers<void> | undefined;
+  #measuring: PromiseWithResolvers<void> | undefined;
 
   constructor(options: ProcessMonitorOptions) {
     this.#options = options;
@@ -90,17 +90,17 @@ export class ProcessMonitor implements Service {
       return Promise.resolve();
     }
     this.#timer = setInterval(() => {
-      for (const { busy } of this.#options.children()) if (busy) return void this.look();
+      for (const { busy } of this.#options.children()) if (busy) return void this.measure();
     }, this.#options.intervalMs ?? 100);
     return Promise.resolve();
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    this.#looking?.resolve();
+    this.#measuring?.resolve();
     const shell = this.#shell;
     if (!shell) return;
-    this.#tell([]);
+    this.#send([]);
     await this.#writer?.close().catch(() => {});
     await Promise.all([shell.over, shell.process.status]);
     this.#shell = undefined;
@@ -111,16 +111,16 @@ export class ProcessMonitor implements Service {
   }
 
   /** Sends the pids to the shell and measures all children. Resolves when that is done. */
-  look(): Promise<void> {
+  measure(): Promise<void> {
     if (!this.#shell) return Promise.resolve();
-    if (!this.#looking) {
-      this.#looking = Promise.withResolvers();
-      this.#tell(Array.from(this.#options.children(), ({ pid }) => pid));
+    if (!this.#measuring) {
+      this.#measuring = Promise.withResolvers();
+      this.#send(Array.from(this.#options.children(), ({ pid }) => pid));
     }
-    return this.#looking.promise;
+    return this.#measuring.promise;
   }
 
-  #tell(pids: readonly number[]): void {
+  #send(pids: readonly number[]): void {
     this.#writer?.write(new TextEncoder().encode(`${pids.join(" ")}\n`)).catch(() => {});
   }
 
@@ -128,8 +128,8 @@ export class ProcessMonitor implements Service {
     let units: { readonly tick: number; readonly page: number } | undefined;
     for await (const line of readLines(process.stdout, MAX_LINE)) {
       if (line === ".") {
-        this.#looking?.resolve();
-        this.#looking = undefined;
+        this.#measuring?.resolve();
+        this.#measuring = undefined;
         continue;
       }
       const [first = NaN, second = NaN, third = NaN] = line.split(" ").map(Number);
@@ -137,8 +137,8 @@ export class ProcessMonitor implements Service {
       else this.#measured(first, { cpu: second * units.tick, resident: third * units.page });
     }
     this.#shell = undefined;
-    this.#looking?.resolve();
-    this.#looking = undefined;
+    this.#measuring?.resolve();
+    this.#measuring = undefined;
   }
 
   #measured(pid: number, usage: ProcessUsage): void {

@@ -216,7 +216,7 @@ export class Sandbox {
       if (this.#killed) continue; // drained, so that the pipe closes
       this.#attempt?.wrote(chunk.length);
       try {
-        for (const message of decoder.push(chunk)) this.#hear(message as FromChild);
+        for (const message of decoder.push(chunk)) this.#receive(message as FromChild);
       } catch (cause) {
         this.kill(misused(this.pid, cause));
       }
@@ -226,7 +226,7 @@ export class Sandbox {
     clearTimeout(late);
   }
 
-  #hear(message: FromChild): void {
+  #receive(message: FromChild): void {
     if (this.#killed) return;
     switch (message.type) {
       case "ready":

@@ -17,7 +17,7 @@ const FORMATS: ReadonlyMap<string | undefined, Format> = new Map([["png", "png"]
 /** The picture is none that can be shrunk. */
 class UnreadableImage extends CeleriacError {}
 
-/** Shrinks a PNG or JPEG with the runtime's own decoder, which also turns it as its EXIF orientation says. */
+/** Scales down a PNG or JPEG with the runtime's decoder, which also applies the EXIF orientation. */
 export const imageThumbnailHandler = handle(imageThumbnail, async (input) => {
   const bytes = Uint8Array.fromBase64(input.image);
   const from = inspect(bytes);

@@ -69,7 +69,7 @@ function mostFrequent(
     .slice(0, top);
 }
 
-/** Gives way to other tasks: whoever runs inline must not hold the worker's event loop. */
+/** Yields to other tasks: an inline handler must not block the worker's event loop. */
 class Turns {
   readonly #signal: AbortSignal;
   #began = performance.now();

@@ -22,6 +22,7 @@ import type {
 import type { Declaration } from "../declaration.ts";
 import type { Destination, Message } from "../message.ts";
 import { checkPrefetch, nameTaken, stopped } from "../errors.ts";
+import { pause } from "../../runtime/waits.ts";
 
 const log = getLogger(["celeriac", "broker"]);
 
@@ -129,7 +130,7 @@ export class AmqpBroker implements Broker {
   async declare(declaration: Declaration): Promise<void> {
     while (!await this.#declareOn(await this.#consuming.opened(), declaration)) {
       if (this.#stopped) throw stopped();
-      await new Promise((resolve) => setTimeout(resolve, DECLARE_AGAIN_MS));
+      await pause(DECLARE_AGAIN_MS);
     }
     this.#declared.push(declaration);
   }

@@ -102,7 +102,7 @@ Deno.test("complete() is refused where it could not keep its word", async (t) =>
   await t.step("when what it gave is not returned", async () => {
     const { state, exception } = await fixture.final(await fixture.submit("forgetful", {}));
     assertEquals(state, "FAILURE");
-    assertStringIncludes(String(exception?.exc_message[0]), "return what it gave");
+    assertStringIncludes(String(exception?.exc_message[0]), "return the value of that call");
   });
   await t.step("when no record is kept", async () => {
     await fixture.submit("unrecorded", {});

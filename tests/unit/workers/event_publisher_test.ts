@@ -6,7 +6,7 @@ import { declarationFor } from "../../../shared/broker/topology.ts";
 import { EventPublisher } from "../../../workers/event_publisher.ts";
 import { eventually } from "../../support/eventually.ts";
 
-Deno.test("EventPublisher is silent while nobody listens, and speaks again when somebody does", async () => {
+Deno.test("EventPublisher pauses while there is no listener, and resumes when there is one", async () => {
   await using broker = new MemoryBroker();
   await broker.start();
   await broker.declare(declarationFor("worker", []));

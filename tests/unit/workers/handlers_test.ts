@@ -17,7 +17,7 @@ function refusal(exports: Record<string, unknown>): string {
     .message;
 }
 
-Deno.test("fromModule() collects handlers that stand alone and in arrays, and nothing else", () => {
+Deno.test("fromModule() collects single handlers and arrays of handlers, and nothing else", () => {
   const [first, second] = [handle(one, () => {}), handle(two, () => 2)];
   const handlers = Handlers.fromModule(
     { first, list: [second], one, text: "x", again: first },
@@ -29,22 +29,22 @@ Deno.test("fromModule() collects handlers that stand alone and in arrays, and no
   assertEquals(handlers.get("three"), undefined);
 });
 
-Deno.test("fromModule() refuses two handlers for one task", () => {
+Deno.test("fromModule() rejects two handlers for one task", () => {
   assertStringIncludes(refusal({ a: handle(one, () => 1), b: handle(one, () => 2) }), "'one'");
 });
 
-Deno.test("fromModule() refuses a handler whose contract is not registered", () => {
+Deno.test("fromModule() rejects a handler whose contract is not registered", () => {
   const other = defineTask({ name: "other", input: z.object({}) });
   const message = refusal({ a: handle(other, () => 1) });
   assertStringIncludes(message, "'other'");
   assertStringIncludes(message, "'app.ts'");
 });
 
-Deno.test("fromModule() refuses a module without handlers", () => {
+Deno.test("fromModule() rejects a module without handlers", () => {
   assertStringIncludes(refusal({ one }), "exports no handler");
 });
 
-Deno.test("createContext() gives parts that may be taken off it and not be changed", () => {
+Deno.test("createContext() creates an immutable object whose functions can be detached", () => {
   const heard: unknown[] = [];
   const skip = () => {};
   const log = { debug: skip, info: skip, warn: skip, error: skip };

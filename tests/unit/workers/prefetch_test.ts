@@ -27,7 +27,7 @@ function prefetch(factor = 8): Prefetch {
   });
 }
 
-Deno.test("prefetchFor() is at least one more than the places, and at most the factor allows", () => {
+Deno.test("prefetchFor() is more than the slots, and at most slots times the factor", () => {
   for (const places of [1, 2, 32, 10_000]) {
     for (const factor of [1, 1.5, 8, 100]) {
       for (const mean of [0, 1e-6, 0.01, 1, 1e6, Infinity]) {
@@ -52,7 +52,7 @@ Deno.test("Prefetch.of() counts tasks in child processes as slow until they have
   assert(sized.isOutdated("celeriac.slow", 12) && !sized.isOutdated("celeriac.slow", 4));
 });
 
-Deno.test("Prefetch.of() shrinks where inline tasks are slow, and leaves room beside slow children", () => {
+Deno.test("Prefetch.of() decreases for slow inline tasks, and leaves room beside slow children", () => {
   const sized = prefetch();
   assertEquals(sized.of("celeriac.fast"), 256);
   assertEquals(sized.of("another.system"), 256);
@@ -62,7 +62,7 @@ Deno.test("Prefetch.of() shrinks where inline tasks are slow, and leaves room be
   assertEquals(sized.of("celeriac.both"), 256 + 3);
 });
 
-Deno.test("Prefetch.of() keeps to a factor of 1", () => {
+Deno.test("Prefetch.of() respects a factor of 1", () => {
   const sized = prefetch(1);
   assertEquals(sized.of("celeriac.fast"), 32);
   assertEquals(sized.of("celeriac.slow"), 2);

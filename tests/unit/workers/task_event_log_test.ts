@@ -87,7 +87,7 @@ Deno.test("logTaskEvents() writes a hard time limit in words", () => {
   );
 });
 
-Deno.test("logTaskEvents() escapes an id and a name that come from outside", () => {
+Deno.test("logTaskEvents() escapes ids and names", () => {
   const [line] = eventLines({ ...received, id: "a\nb\u001b[2J", name: "x\r" });
   assertEquals(line, "info  worker: x\\x0d[a\n    b\\x1b[2J] received\n");
 });
@@ -116,7 +116,7 @@ Deno.test("taskLog() keeps braces, objects, errors and further arguments", async
   assertStringIncludes(lines[6] ?? "", "mine");
 });
 
-Deno.test("taskLog() never throws, whatever it is given", async () => {
+Deno.test("taskLog() never throws", async () => {
   const log = taskLog({ id: "7", task: "add" });
   const revoked = Proxy.revocable({}, {});
   revoked.revoke();

@@ -65,7 +65,7 @@ export async function serve(load: () => Promise<Exports[]>): Promise<void> {
     exit();
   }
   channel.send({ type: "ready" });
-  await channel.receive((message) => attempts.hear(message));
+  await channel.receive((message) => attempts.receive(message));
   exit();
 }
 
@@ -106,7 +106,7 @@ class Attempts {
     this.#guard.ready();
   }
 
-  hear(message: ToChild): void {
+  receive(message: ToChild): void {
     switch (message.type) {
       case "run":
         void this.#run(message);

@@ -23,7 +23,7 @@ function mingler(name: string) {
   return { name, clock: new LamportClock(), revocations: new Revocations() };
 }
 
-Deno.test("hasNeighbours() is false while nobody listens, and asks nobody to do anything", async () => {
+Deno.test("hasNeighbours() is false without other workers, and has no effect on others", async () => {
   await using broker = await startedBroker();
   assertEquals(await hasNeighbours(broker, mingler("a")), false);
   const meant: boolean[] = [];
@@ -34,7 +34,7 @@ Deno.test("hasNeighbours() is false while nobody listens, and asks nobody to do 
   assertEquals(meant, [false]);
 });
 
-Deno.test("mingle() tells what is revoked, and takes over ids and clocks of those who answer", async () => {
+Deno.test("mingle() sends the revoked ids, and adds the ids and clocks of the replies", async () => {
   await using broker = await startedBroker();
   const told: unknown[] = [];
   await broker.listen(CONTROL_EXCHANGE, (message) => {

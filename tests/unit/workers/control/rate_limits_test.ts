@@ -3,7 +3,7 @@ import { RateLimits } from "../../../../workers/control/rate_limits.ts";
 
 const PATIENT = { waitSignal: new AbortController().signal };
 
-Deno.test("RateLimits.turn() lets one go at once and the others in their order, spaced", async () => {
+Deno.test("RateLimits.turn() starts one task at once and the others in order, spaced", async () => {
   const rates = new RateLimits();
   rates.set("add", 50);
   const began = performance.now();
@@ -17,7 +17,7 @@ Deno.test("RateLimits.turn() lets one go at once and the others in their order, 
   assert(performance.now() - began >= 95);
 });
 
-Deno.test("RateLimits.turn() knows no limit that was not set, and none of another task", () => {
+Deno.test("RateLimits.turn() applies a limit to its own task only", () => {
   const rates = new RateLimits();
   rates.set("add", 0.001);
   assertEquals([
@@ -31,7 +31,7 @@ Deno.test("RateLimits.turn() knows no limit that was not set, and none of anothe
   ]);
 });
 
-Deno.test("RateLimits.set() holds for those who wait already", async () => {
+Deno.test("RateLimits.set() applies to waiting deliveries", async () => {
   const rates = new RateLimits();
   rates.set("add", 0.001);
   rates.turn("add", "0", PATIENT);
@@ -48,7 +48,7 @@ Deno.test("RateLimits.set() holds for those who wait already", async () => {
   assertEquals(rates.turn("add", "3", PATIENT), true);
 });
 
-Deno.test("RateLimits.release() lets the unwanted leave, and the next one moves up", async () => {
+Deno.test("RateLimits.release() removes revoked tasks, and the next one moves up", async () => {
   const rates = new RateLimits();
   rates.set("add", 0.001);
   rates.turn("add", "0", PATIENT);
@@ -63,7 +63,7 @@ Deno.test("RateLimits.release() lets the unwanted leave, and the next one moves 
   assertEquals(rates.turn("other", "4", PATIENT), true);
 });
 
-Deno.test("RateLimits.turn() gives those that leave the line later turns, spaced", async () => {
+Deno.test("RateLimits.turn() gives deliveries that stop waiting later turns, spaced", async () => {
   const rates = new RateLimits();
   rates.set("add", 1 / 60);
   rates.turn("add", "0", PATIENT);
@@ -80,7 +80,7 @@ Deno.test("RateLimits.turn() gives those that leave the line later turns, spaced
   assertEquals(await next, false);
 });
 
-Deno.test("RateLimits.turn() keeps nothing away for longer than an hour", async () => {
+Deno.test("RateLimits.turn() returns a delivery within an hour", async () => {
   const rates = new RateLimits();
   rates.set("add", 1 / 3600 / 24);
   rates.turn("add", "0", PATIENT);

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Revocations } from "../../../../workers/control/revocations.ts";
 
-Deno.test("Revocations.has() knows ids, and values of stamps", () => {
+Deno.test("Revocations.has() matches ids and values of stamps", () => {
   const revocations = new Revocations();
   revocations.add(["a"]);
   revocations.addStamps("tenant", ["x", 1]);
@@ -11,7 +11,7 @@ Deno.test("Revocations.has() knows ids, and values of stamps", () => {
   assertEquals([has("b", { tenant: "z" }), has("b", { other: "x" })], [false, false]);
 });
 
-Deno.test("Revocations forgets the oldest of more than 50,000", () => {
+Deno.test("Revocations removes the oldest of more than 50,000 ids", () => {
   const revocations = new Revocations();
   revocations.add(Array.from({ length: 50_001 }, (_, index) => `${index}`));
   assertEquals(revocations.ids.length, 50_000);

@@ -35,7 +35,7 @@ function lease(isHeld = true) {
   return { taken: taken as unknown as MessageLease, ends };
 }
 
-Deno.test("HeldDelivery answers each delivery that joined it", async () => {
+Deno.test("HeldDelivery acknowledges each delivery that joined it", async () => {
   const [first, copy] = [delivered(), delivered()];
   const held = new HeldDelivery(first.delivery);
   const joined = new HeldDelivery(copy.delivery);
@@ -48,7 +48,7 @@ Deno.test("HeldDelivery answers each delivery that joined it", async () => {
   await joined.answered;
 });
 
-Deno.test("HeldDelivery is open again when a redelivery joins it after its channel went", async () => {
+Deno.test("HeldDelivery is open again when a redelivery joins it after its channel closed", async () => {
   const [lost, again] = [delivered(), delivered()];
   const held = new HeldDelivery(lost.delivery);
   const { gone } = held;
@@ -61,7 +61,7 @@ Deno.test("HeldDelivery is open again when a redelivery joins it after its chann
   assertEquals([lost.answers, again.answers], [[], ["requeue"]]);
 });
 
-Deno.test("HeldDelivery.lease() acknowledges, and its lease is answered in the delivery's place", async () => {
+Deno.test("HeldDelivery.lease() acknowledges the delivery; later acknowledgements go to the lease", async () => {
   for (
     const [answer, end] of [
       [(held: HeldDelivery) => held.ack(), "end"],
@@ -84,7 +84,7 @@ Deno.test("HeldDelivery.lease() acknowledges, and its lease is answered in the d
   }
 });
 
-Deno.test("HeldDelivery.lease() ends a lease that comes after the answer", async () => {
+Deno.test("HeldDelivery.lease() ends a lease that is taken after the acknowledgement", async () => {
   const { delivery, answers } = delivered();
   const { taken, ends } = lease();
   const held = new HeldDelivery(delivery);
@@ -94,7 +94,7 @@ Deno.test("HeldDelivery.lease() ends a lease that comes after the answer", async
   assertEquals([answers, ends, held.leased], [["requeue"], ["end"], false]);
 });
 
-Deno.test("HeldDelivery.join() acknowledges a copy only while the lease stands", async () => {
+Deno.test("HeldDelivery.join() acknowledges a copy only while the lease is held", async () => {
   for (const isHeld of [true, false]) {
     const [first, copy] = [delivered(), delivered()];
     const { taken } = lease(isHeld);
@@ -108,7 +108,7 @@ Deno.test("HeldDelivery.join() acknowledges a copy only while the lease stands",
   }
 });
 
-Deno.test("HeldDelivery counts as redelivered what comes back from the outbox", () => {
+Deno.test("HeldDelivery counts a message from the outbox as redelivered", () => {
   const { delivery } = delivered({ "celeriac-redelivered": true });
   assertEquals(new HeldDelivery(delivery).redelivered, true);
   assertEquals(new HeldDelivery(delivered().delivery).redelivered, false);

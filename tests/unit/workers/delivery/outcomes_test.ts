@@ -10,7 +10,7 @@ import { recordError, reviveError } from "../../../../workers/sandbox/error_reco
 import { violationOf } from "../../../../workers/running/permission_denial.ts";
 import { UNREADABLE } from "../../../app/unreadable.ts";
 
-Deno.test("outcomeOf() names Celery's exception when Retry has no attempt left and no cause", () => {
+Deno.test("outcomeOf() uses Celery's exception if Retry has no attempts left and no cause", () => {
   const out = {
     id: "i",
     task: "once",
@@ -32,7 +32,7 @@ Deno.test("outcomeOf() names Celery's exception when Retry has no attempt left a
   assertEquals(exception.exc_type, "Retry");
 });
 
-Deno.test("a child passes on the arguments that an error lists", () => {
+Deno.test("a child reports the arguments of an error", () => {
   const error = Object.assign(new TypeError("t"), { args: ["a", { b: 1 }] });
   const crossed = reviveError(JSON.parse(JSON.stringify(recordError(error))));
   const outcome = outcomeOf(crossed, task, once) as { error: Failure };

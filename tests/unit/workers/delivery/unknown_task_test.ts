@@ -28,14 +28,14 @@ for (const random of [0, 0.999]) {
   });
 }
 
-Deno.test("unknownTask() takes a time to come, or no time, for now", () => {
+Deno.test("unknownTask() treats a future or missing time as now", () => {
   for (const given of ["2026-01-02T00:00:00Z", "soon", 7]) {
     const outcome = unknownTask("crop", { [HEADER]: given }, { wait: 600, now: start });
     assertEquals(outcome.kind === "defer" && outcome.why === "unknown" && outcome.since, start);
   }
 });
 
-Deno.test("a message forgets that its task was unknown when it is tried again or redriven", () => {
+Deno.test("a retried or redriven message no longer counts as unknown", () => {
   const message: Message = {
     exchange: "celeriac",
     routingKey: "celeriac.default",

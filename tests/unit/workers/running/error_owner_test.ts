@@ -75,7 +75,7 @@ for (const [what, leave] of Object.entries(WAYS)) {
   });
 }
 
-Deno.test("catchUncaught() gives what has no owner to the orphanage, whatever was thrown", async () => {
+Deno.test("catchUncaught() passes any error without an owner to its callback", async () => {
   const orphans: unknown[] = [];
   const came = Promise.withResolvers<void>();
   using _catching = catchUncaught((error) => {
@@ -95,7 +95,7 @@ Deno.test("catchUncaught() gives what has no owner to the orphanage, whatever wa
   );
 });
 
-Deno.test("timers of an owner keep their arguments, and can be ended", async () => {
+Deno.test("timers of an owner keep their arguments, and can be cleared", async () => {
   using _catching = catchUncaught(() => false);
   const owner = { uncaught: (error: unknown) => assert(false, String(error)) };
   const given = await owned(owner, () =>
@@ -106,7 +106,7 @@ Deno.test("timers of an owner keep their arguments, and can be ended", async () 
   assertEquals(given, [1, "two"]);
 });
 
-Deno.test("catchUncaught() tells an owner whose code ends the process, and nobody else", async () => {
+Deno.test("catchUncaught() notifies only the owner whose code ends the process", async () => {
   const said = async (code: string) => {
     const script = `
       import { catchUncaught, owned } from ${

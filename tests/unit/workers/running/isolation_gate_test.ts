@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { IsolationGate } from "../../../../workers/running/isolation_gate.ts";
 
-Deno.test("IsolationGate.enter() lets all be present but a suspect, who is alone, in the order they came", async () => {
+Deno.test("IsolationGate.enter() admits all together, and a suspect alone, in order of arrival", async () => {
   const gate = new IsolationGate();
   assertEquals([gate.enter(), gate.enter()], [true, true]);
   const order: string[] = [];
@@ -18,7 +18,7 @@ Deno.test("IsolationGate.enter() lets all be present but a suspect, who is alone
   assertEquals(order, ["suspect", "later"]);
 });
 
-Deno.test("IsolationGate.enter() passes a suspect whose patience is over, which waits on until it was in vain", async () => {
+Deno.test("IsolationGate.enter() passes a suspect after its blocking time; the suspect then waits until its time is over", async () => {
   const gate = new IsolationGate();
   gate.enter();
   const suspect = gate.enterExclusive(20);
@@ -26,7 +26,7 @@ Deno.test("IsolationGate.enter() passes a suspect whose patience is over, which 
   assertEquals(await suspect, "crowded");
 });
 
-Deno.test("IsolationGate.enterExclusive() admits a suspect whose patience is over as soon as all have left", async () => {
+Deno.test("IsolationGate.enterExclusive() admits a suspect after its blocking time once all have left", async () => {
   const gate = new IsolationGate();
   gate.enter();
   const suspect = gate.enterExclusive(100);
@@ -39,7 +39,7 @@ Deno.test("IsolationGate.enterExclusive() admits a suspect whose patience is ove
   assertEquals(await kept, true);
 });
 
-Deno.test("IsolationGate.leave() of a suspect admits those that it kept waiting before the next suspect", async () => {
+Deno.test("IsolationGate.leave() of a suspect admits the blocked attempts before the next suspect", async () => {
   const gate = new IsolationGate();
   const order: string[] = [];
   const first = gate.enterExclusive(60_000);
@@ -53,7 +53,7 @@ Deno.test("IsolationGate.leave() of a suspect admits those that it kept waiting 
   assertEquals(order, ["kept", "second"]);
 });
 
-Deno.test("IsolationGate.close() sends everybody who waits away", async () => {
+Deno.test("IsolationGate.close() rejects all waiters", async () => {
   const gate = new IsolationGate();
   assertEquals(await gate.enterExclusive(60_000), "admitted");
   const waiting = [gate.enter(), gate.enterExclusive(60_000)];

@@ -52,7 +52,7 @@ for (const attempt of attempts) {
 Deno.exit();
 `;
 
-Deno.test("violationOf() says how a contract declares what Deno denied", async (t) => {
+Deno.test("violationOf() explains how to declare the denied access", async (t) => {
   const url = `data:text/javascript,${encodeURIComponent(source)}`;
   const output = await run(Deno.execPath(), ["run", "--no-prompt", url], {
     env: { NO_COLOR: "1" },
@@ -76,7 +76,7 @@ const denied = new Deno.errors.NotCapable(
   'Requires env access to "SHOP_URL", run again with the --allow-env flag',
 );
 
-Deno.test("outcomeOf() is a failure at once when a handler was denied, however it wraps that", () => {
+Deno.test("outcomeOf() is an immediate failure if an access was denied, also if the denial is wrapped", () => {
   const wrapped = [
     denied,
     new Error("no shop", { cause: denied }),
@@ -92,7 +92,7 @@ Deno.test("outcomeOf() is a failure at once when a handler was denied, however i
   }
 });
 
-Deno.test("outcomeOf() keeps what a handler chose, and what only sounds like a denial", () => {
+Deno.test("outcomeOf() keeps the handler's choice, and errors that only resemble a denial", () => {
   assertEquals(outcomeOf(new Ignore("why", { cause: denied }), message, inline).kind, "revoked");
   assertEquals(outcomeOf(new Reject("why", { cause: denied }), message, inline).kind, "reject");
   const remote = new Error('403: Requires write access to "repository"');

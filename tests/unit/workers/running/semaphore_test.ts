@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Semaphore } from "../../../../workers/running/semaphore.ts";
 
-Deno.test("Semaphore.acquire() waits in line when all places are taken", async () => {
+Deno.test("Semaphore.acquire() waits while no slot is free", async () => {
   const slots = new Semaphore(1);
   assertEquals(slots.acquire(), true);
   const order: string[] = [];
@@ -17,7 +17,7 @@ Deno.test("Semaphore.acquire() waits in line when all places are taken", async (
   assertEquals(slots.taken, 0);
 });
 
-Deno.test("Semaphore.close() sends those in line away and lets nobody in", async () => {
+Deno.test("Semaphore.close() rejects all waiters and later calls", async () => {
   const slots = new Semaphore(1);
   slots.acquire();
   const waiting = slots.acquire();
@@ -28,7 +28,7 @@ Deno.test("Semaphore.close() sends those in line away and lets nobody in", async
   assertEquals(slots.taken, 0);
 });
 
-Deno.test("Semaphore.resize() makes places for those in line, and lets places go as they are given back", async () => {
+Deno.test("Semaphore.resize() adds slots for waiters, and removes slots as they are released", async () => {
   const slots = new Semaphore(1);
   slots.acquire();
   const waiting = slots.acquire();
@@ -44,7 +44,7 @@ Deno.test("Semaphore.resize() makes places for those in line, and lets places go
   assertEquals(slots.taken, 1);
 });
 
-Deno.test("Semaphore.acquire() leaves the line when its waitSignal is over", async () => {
+Deno.test("Semaphore.acquire() stops waiting when its waitSignal aborts", async () => {
   const slots = new Semaphore(1);
   slots.acquire();
   const waitSignal = new AbortController();

@@ -31,7 +31,7 @@ function from(...places: string[]): Error {
   return error;
 }
 
-Deno.test("UncaughtErrors end the process for an error of our own, and for none of the app", async () => {
+Deno.test("UncaughtErrors ends the process for errors of this package, not for errors of the app", async () => {
   const { errors } = caught();
   await using _errors = errors;
   await errors.start();
@@ -51,7 +51,7 @@ Deno.test("UncaughtErrors end the process for an error of our own, and for none 
   assertEquals(ends(from(`${APP}handlers.ts`)), true);
 });
 
-Deno.test("UncaughtErrors fail a run while it runs, and add to its record afterwards", async () => {
+Deno.test("UncaughtErrors fails a running attempt, and updates its record afterwards", async () => {
   const { errors, events, notes } = caught();
   const failures: string[] = [];
   const meta: Meta = {};
@@ -76,7 +76,7 @@ Deno.test("UncaughtErrors fail a run while it runs, and add to its record afterw
   assertEquals(notes.at(-1), ["id", meta]);
 });
 
-Deno.test("UncaughtErrors leave the record alone of a task that has none", async () => {
+Deno.test("UncaughtErrors stores nothing for a task without a record", async () => {
   const { errors, events, notes } = caught();
   const task = { id: "id", task: "pay" };
   const owner = errors.of({ task, meta: {}, ignoreResult: true }, () => {});

@@ -18,7 +18,7 @@ function watched(bound: number): { dog: Watchdog; heard: TaskEvent[] } {
   return { dog: new Watchdog({ events, bound }), heard };
 }
 
-Deno.test("Watchdog.enter() is sure of who held the loop before its first await", async () => {
+Deno.test("Watchdog.enter() is certain about blocking before the first await", async () => {
   const { dog, heard } = watched(1);
   await using _running = dog;
   await dog.start();
@@ -32,7 +32,7 @@ Deno.test("Watchdog.enter() is sure of who held the loop before its first await"
   assertEquals(a.meta, {});
 });
 
-Deno.test("Watchdog.leave() suspects all that ran when the loop came round late", async () => {
+Deno.test("Watchdog.leave() reports all running handlers if the timer was late", async () => {
   const { dog, heard } = watched(1);
   await using _running = dog;
   await dog.start();
@@ -45,7 +45,7 @@ Deno.test("Watchdog.leave() suspects all that ran when the loop came round late"
   assertEquals(heard.length, 2);
 });
 
-Deno.test("Watchdog.enter() does not blame a handler for what was late before it", async () => {
+Deno.test("Watchdog.enter() does not blame a handler for earlier delays", async () => {
   const { dog, heard } = watched(1);
   await using _running = dog;
   await dog.start();

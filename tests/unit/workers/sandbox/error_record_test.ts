@@ -18,7 +18,7 @@ function crossed(error: unknown): unknown {
   return reviveError(JSON.parse(JSON.stringify(recordError(error))));
 }
 
-Deno.test("reviveError() makes an error of the same name, message and stack", () => {
+Deno.test("reviveError() creates an error with the same name, message and stack", () => {
   for (const error of [new OutOfStock("none left"), new TypeError("no"), new Error("plain")]) {
     const found = crossed(error) as Error;
     assertEquals(found.name, error.constructor.name);
@@ -27,7 +27,7 @@ Deno.test("reviveError() makes an error of the same name, message and stack", ()
   }
 });
 
-Deno.test("reviveError() keeps the class that an error names itself after in Python", () => {
+Deno.test("reviveError() keeps the Python class of an error", () => {
   const error = Object.assign(new OutOfStock("none"), { pythonClass: "shop.errors.OutOfStock" });
   assertEquals(encodeException(crossed(error)), {
     exc_type: "OutOfStock",
@@ -54,13 +54,13 @@ Deno.test("reviveError() keeps the class and the fields of our own errors", () =
   }
 });
 
-Deno.test("reviveError() gives no meaning to a class that only has the name of ours", () => {
+Deno.test("reviveError() does not revive a class that only has the same name", () => {
   const found = crossed(new (class Retry extends Error {})("mine"));
   assert(!(found instanceof Retry));
   assertEquals((found as Error).name, "Retry");
 });
 
-Deno.test("reviveError() keeps causes, and ends where they go in a circle", () => {
+Deno.test("reviveError() keeps causes, and stops at circular ones", () => {
   const inner = new TypeError("inner");
   const outer = crossed(new Error("outer", { cause: inner }));
   assertEquals(String((outer as Error).cause), "TypeError: inner");
@@ -68,13 +68,13 @@ Deno.test("reviveError() keeps causes, and ends where they go in a circle", () =
   assert(crossed(inner) instanceof Error);
 });
 
-Deno.test("reviveError() gives back what was thrown and is no error", () => {
+Deno.test("reviveError() returns a thrown value that is not an error", () => {
   for (const thrown of ["text", 7, null, false]) assertEquals(crossed(thrown), thrown);
   assertEquals(crossed({ code: 1 }), "{'code': 1}");
   assertEquals(crossed(undefined), "undefined");
 });
 
-Deno.test("reviveError() keeps what Celery is told of an error", () => {
+Deno.test("reviveError() keeps the encoding of an error for Celery", () => {
   const invalid = z.object({ x: z.number() }).safeParse({ x: "a" }).error;
   for (
     const error of [

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { ExitReason } from "../../../../workers/sandbox/exit_reason.ts";
 
-Deno.test("ExitReason knows where V8 begins to explain a full heap", () => {
+Deno.test("ExitReason detects the start of V8's crash report", () => {
   const words = new ExitReason({ heapMb: 64 });
   const dying = ["printed", "<--- Last few GCs --->", "", "[7:0x1] 90 ms: Scavenge"].map((line) => {
     words.add(line);

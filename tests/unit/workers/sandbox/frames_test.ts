@@ -11,11 +11,11 @@ function joined(...parts: Uint8Array[]): Uint8Array {
   return new Uint8Array(parts.flatMap((part) => [...part]));
 }
 
-Deno.test("encodeFrame() leads with the length in bytes", () => {
+Deno.test("encodeFrame() starts with the length in bytes", () => {
   assertEquals(encodeFrame({ a: "é" }), joined(header(10), new TextEncoder().encode('{"a":"é"}')));
 });
 
-Deno.test("encodeFrame() refuses what is larger than the bound", () => {
+Deno.test("encodeFrame() rejects a value above the size limit", () => {
   assertThrows(
     () => encodeFrame({ a: "x".repeat(MAX_FRAME_BYTES - 7) }),
     RangeError,
@@ -24,7 +24,7 @@ Deno.test("encodeFrame() refuses what is larger than the bound", () => {
   assertEquals(encodeFrame({ a: "x".repeat(MAX_FRAME_BYTES - 8) }).length, MAX_FRAME_BYTES + 4);
 });
 
-Deno.test("push() finds the same frames wherever the stream is cut", () => {
+Deno.test("push() yields the same frames for any chunks", () => {
   const values = [{ a: "ไทย" }, {}, { a: "" }, { b: null }, { nested: { list: [true] } }];
   const stream = joined(...values.map((value) => encodeFrame(value)));
   for (let size = 1; size <= stream.length; size++) {
@@ -37,11 +37,11 @@ Deno.test("push() finds the same frames wherever the stream is cut", () => {
   }
 });
 
-Deno.test("push() refuses a frame that says it is too large before it has come", () => {
+Deno.test("push() rejects an oversized frame by its length", () => {
   assertThrows(() => [...new FrameDecoder().push(header(MAX_FRAME_BYTES + 1))], RangeError);
 });
 
-Deno.test("push() refuses a frame that is no JSON", () => {
+Deno.test("push() rejects a frame that is not JSON", () => {
   assertThrows(
     () => [...new FrameDecoder().push(joined(header(2), new Uint8Array([120, 121])))],
     SyntaxError,

@@ -39,7 +39,7 @@ const graph = new ModuleGraph({
   },
 });
 
-Deno.test("imports() names the app's own modules that are imported statically", () => {
+Deno.test("imports() lists the app's modules that are imported statically", () => {
   assertEquals(graph.imports("file:///app/handlers.ts"), [
     "file:///app/pdf.ts",
     "https://jsr.io/@shop/tools/1.0.0/mod.ts",
@@ -47,7 +47,7 @@ Deno.test("imports() names the app's own modules that are imported statically", 
   assertEquals(graph.imports("file:///app/unknown.ts"), []);
 });
 
-Deno.test("packageFolders() follows imports and packages, and leaves out what is not reached", () => {
+Deno.test("packageFolders() follows imports and packages, and omits unreachable ones", () => {
   assertEquals(graph.packageFolders(["file:///app/pdf.ts"]), ["/npm/fonts", "/npm/pdf"]);
   assertEquals(graph.packageFolders(["file:///app/handlers.ts"]), [
     "/app/node_modules",

@@ -6,12 +6,12 @@ async function lines(chunks: string[], maxLength = 100): Promise<string[]> {
   return await Array.fromAsync(readLines(stream, maxLength));
 }
 
-Deno.test("readLines() gives the lines wherever the stream is cut", async () => {
+Deno.test("readLines() yields the same lines for any chunks", async () => {
   assertEquals(await lines(["a\nb", "c\r\n\nd"]), ["a", "bc", "", "d"]);
   assertEquals(await lines([]), []);
 });
 
-Deno.test("readLines() cuts a line that is too long", async () => {
+Deno.test("readLines() splits a long line", async () => {
   assertEquals(await lines(["abcdef\ngh"], 4), ["abcd", "ef", "gh"]);
   assertEquals(await lines(["abcdefghi"], 4), ["abcd", "efgh", "i"]);
 });

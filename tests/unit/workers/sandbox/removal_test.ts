@@ -32,7 +32,7 @@ Deno.test("remove() removes 12,000 levels of folders", async () => {
   assertEquals([names(fixture.bin), await missing(fixture.folder)], [[], true]);
 });
 
-Deno.test("remove() removes links, not what they point to, whatever the names are", async () => {
+Deno.test("remove() removes links with any name, not their targets", async () => {
   await using fixture = await place();
   const { folder, kept } = fixture;
   await Deno.symlink(kept, `${folder}/folder link`);
@@ -53,7 +53,7 @@ Deno.test("remove() removes links, not what they point to, whatever the names ar
   assertEquals([names(fixture.bin), await missing(folder)], [[], true]);
 });
 
-Deno.test("remove() removes a link to a folder that has taken a folder's place", async () => {
+Deno.test("remove() removes a link that has replaced a folder", async () => {
   await using fixture = await place();
   await Deno.remove(fixture.folder);
   await Deno.symlink(fixture.kept, fixture.folder);
@@ -61,7 +61,7 @@ Deno.test("remove() removes a link to a folder that has taken a folder's place",
   assertEquals([names(fixture.bin), await missing(fixture.folder)], [[], true]);
 });
 
-Deno.test("remove() opens folders that are closed to their owner", async () => {
+Deno.test("remove() removes folders without rights for their owner", async () => {
   await using fixture = await place();
   await Deno.mkdir(`${fixture.folder}/a/b/c`, { recursive: true });
   await Deno.writeTextFile(`${fixture.folder}/a/b/c/file`, "");
