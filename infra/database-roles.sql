@@ -1,9 +1,9 @@
--- Least privilege for Celeriac in Postgres. Run once for each database, in it, as a superuser or as a role that may create roles:
+-- Creates Celeriac's least-privilege roles in Postgres. Run it once in each database, as a superuser or a role with CREATEROLE:
 --
 --   psql "$ADMIN_DATABASE_URL" -v ON_ERROR_STOP=1 -f infra/database-roles.sql
 --
--- It may be run again: what is there stays. The roles cannot log in; each process logs in as a user of its own that is a member of
--- one of them. Choose passwords of your own and keep them out of files that are checked in:
+-- It is idempotent. The roles cannot log in. Each process logs in as its own user, which is a member of one of the roles. Choose your own
+-- passwords and keep them out of version control:
 --
 --   create role app_migrate login password '...' in role celeriac_migrate;   -- deno task migrate
 --   create role app_api     login password '...' in role celeriac_api;       -- deno task api
@@ -11,15 +11,15 @@
 --   create role app_worker  login password '...' in role celeriac_worker;    -- deno task worker
 --   grant celeriac_submit to shop;                                           -- an app that submits with celeriac.submit()
 --
--- What each may do is granted by `deno task migrate` (shared/database/grants.sql), after every migration:
+-- `deno task migrate` grants these privileges after every migration (shared/database/grants.sql):
 --
 --   celeriac_migrate  owns the schema `celeriac`
---   celeriac_api      reads tasks; inserts PENDING ones; revokes, expires and makes partitions through functions;
---                     outbox; idempotency keys; workflows and the chords they open
+--   celeriac_api      reads tasks; inserts PENDING ones; revokes, expires and creates partitions through functions;
+--                     outbox; idempotency keys; workflows and their chords;
 --                     schedules; dead letters
---   celeriac_beat     reads and moves schedules; inserts PENDING tasks; outbox; inserts dead letters
+--   celeriac_beat     reads and updates schedules; inserts PENDING tasks; outbox; inserts dead letters
 --   celeriac_worker   reads and writes tasks and chords; inserts into the outbox
---   celeriac_submit   calls celeriac.submit(), and sees nothing
+--   celeriac_submit   calls celeriac.submit(); reads nothing
 
 do $$
 declare

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Runs a command of Celeriac with exactly the Deno permissions that it needs: `celeriac worker`.
+# Runs a Celeriac command with exactly the Deno permissions that it needs: `celeriac worker`.
 set -euf
 case ${1:---help} in
 -*) flags= ;;
 *)
   set -- permissions "$@"
-  trap 'exit 143' TERM INT # as process 1 it would not hear them
+  trap 'exit 143' TERM INT # process 1 ignores signals without a handler
   look="deno run --no-prompt --cached-only --allow-env --allow-read"
-  # Where that fails the role cannot start either. It is said once more, to probes as well, until the role is to be
-  # started anew, by whoever looks after the container, or here: what was missing is there.
+  # If the permissions cannot be determined, the role cannot start either. The second run reports the error in the log and to probes.
+  # It ends when the role should be started again: by the container runtime, or by this loop once the missing input exists.
   until flags=$(CELERIAC_STARTUP_ERROR_SECONDS=0 $look /app/cli.ts "$@" 2>/dev/null); do
     $look "--allow-net=${HOST:-127.0.0.1}" /app/cli.ts "$@" >/dev/null &
     trap "kill -TERM $!; exit 143" TERM INT
@@ -18,10 +18,10 @@ case ${1:---help} in
   shift
   ;;
 esac
-# The authority of the servers' certificates, by `deno task secrets --ca`.
+# The CA of the servers' certificates, installed by `deno task secrets --ca`.
 ca=/run/secrets/celeriac/ca.crt
 if [ -s "$ca" ]; then export "DENO_CERT=${DENO_CERT:-$ca}"; fi
-# The flags are lines: a path may contain spaces.
+# One flag per line, because a path may contain spaces.
 IFS='
 '
 # shellcheck disable=SC2086

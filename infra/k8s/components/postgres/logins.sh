@@ -1,10 +1,10 @@
 #!/bin/bash
-# Makes the database's roles and gives each login the password of the Secret; may run again, which
-# is how a password is rotated:
+# Creates the database roles and sets each login's password from the Secret. It is idempotent: run it
+# again to rotate a password.
 #
 #   kubectl -n celeriac exec postgres-0 -- bash /docker-entrypoint-initdb.d/logins.sh
 #
-# The image's entry point sources it when the database is new.
+# The image's entry point sources it when it initializes the database.
 run_sql() { psql -v ON_ERROR_STOP=1 -q -U postgres -d celeriac "$@"; }
 
 run_sql -f /roles/database-roles.sql
