@@ -2,7 +2,7 @@
 import type { AmqpBroker } from "../shared/broker/amqp/broker.ts";
 import { closest } from "../shared/text/closest.ts";
 import { BrokerUnavailable, ConfigurationError } from "../shared/errors.ts";
-import { inquire } from "../shared/celery/control_client.ts";
+import { requestReplies } from "../shared/celery/control_client.ts";
 import { declarationFor } from "../shared/broker/topology.ts";
 import { configOf, type Given } from "./command.ts";
 import { EXIT } from "./exit.ts";
@@ -54,13 +54,13 @@ export async function remote(given: Given, verb: string, signatures: Signatures)
   await using broker = brokerOf(configOf(given), `celeriac ${verb}`);
   await connect(broker);
   const send = (command: string, destination: readonly string[], args = {}) =>
-    inquire(broker, { method: command, arguments: args, destination }, { timeoutMs });
+    requestReplies(broker, { method: command, arguments: args, destination }, { timeoutMs });
 
   // A worker that shuts down does not answer, so ask first who is there.
   const answers = await send(method === "shutdown" ? "ping" : method, named, bound);
   const nodes = Object.keys(answers);
   if (method === "shutdown" && nodes.length > 0) {
-    await inquire(broker, { method, arguments: {}, destination: nodes }, { timeoutMs: 0 });
+    await requestReplies(broker, { method, arguments: {}, destination: nodes }, { timeoutMs: 0 });
     console.error(`celeriac: sent shutdown to ${nodes.join(", ")}`);
   } else printJson(answers);
 

@@ -14,8 +14,8 @@ import { pause } from "../../shared/runtime/waits.ts";
 import {
   bare,
   type DeadLetter,
+  hasReason,
   isDeadLettered,
-  isSetAside,
   readLetter,
 } from "../../shared/dead_letters/letter.ts";
 import type { GiveUp } from "../../shared/workflows/give_up.ts";
@@ -101,7 +101,7 @@ export class Collector implements Service {
     try {
       const { message } = delivery;
       const letter = readLetter(message);
-      if (isDeadLettered(message) && !isSetAside(message.headers)) {
+      if (isDeadLettered(message) && !hasReason(message.headers)) {
         await this.#end(delivery, letter);
       }
       await this.#store(letter);

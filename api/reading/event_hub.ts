@@ -2,7 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { Broker, Subscription } from "../../shared/broker/broker.ts";
 import type { Message } from "../../shared/broker/message.ts";
-import { decodeEvents, EVENT_EXCHANGE, type HeardEvent } from "../../shared/celery/event.ts";
+import { decodeEvents, EVENT_EXCHANGE, type ReceivedEvent } from "../../shared/celery/event.ts";
 import { Unavailable } from "../../shared/errors.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 
@@ -12,7 +12,7 @@ const RETRY_MS = 5000;
 const log = getLogger(["celeriac", "api"]);
 
 /** Receives events of one task or of all. Must not throw or block. */
-export type TaskEventListener = (event: HeardEvent) => void;
+export type TaskEventListener = (event: ReceivedEvent) => void;
 
 /** Maximum number of waiting callers: each needs a connection and about 100 kB of memory. */
 const LISTENERS_MAX = 4000;
@@ -128,7 +128,7 @@ export class EventHub implements Service {
   }
 
   #hear(message: Message): void {
-    let events: HeardEvent[];
+    let events: ReceivedEvent[];
     try {
       events = decodeEvents(message);
     } catch (error) {

@@ -1,5 +1,5 @@
 /** Watches one record by events and polling. */
-import type { HeardEvent } from "../../shared/celery/event.ts";
+import type { ReceivedEvent } from "../../shared/celery/event.ts";
 import { isFinal, type State, type TaskRecord } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
 import type { EventHub } from "./event_hub.ts";
@@ -24,7 +24,7 @@ export interface WatchOptions extends WatchParts {
   /** Whether to read after `task-sent`, `task-received` and `task-started`, too; default `false`. */
   readonly beginnings?: boolean;
   /** Called with each event. */
-  readonly onEvent?: (event: HeardEvent) => void;
+  readonly onEvent?: (event: ReceivedEvent) => void;
 }
 
 /** Yields the record, or `undefined` without one: at the start (after `afterMs`), after each event that may have changed it, and when

@@ -2,7 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
-import type { HeardEvent } from "../../shared/celery/event.ts";
+import type { ReceivedEvent } from "../../shared/celery/event.ts";
 import { parseJson, stringifyJson } from "../../shared/celery/python_json.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
 import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
@@ -100,7 +100,7 @@ class Teller {
   }
 
   /** Progress is told as it is heard: its record may be written later, or not at all. */
-  hear(event: HeardEvent): void {
+  hear(event: ReceivedEvent): void {
     if (event.type === "task-progress") void this.#tellProgress(stringifyJson(event["progress"]));
   }
 

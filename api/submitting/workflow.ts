@@ -1,6 +1,6 @@
 /** Parses and checks the body of a workflow. */
 import { readCanvas } from "../../shared/celery/canvas.ts";
-import { inTurn, seriesStep, sideBySide, writeCanvas } from "../../shared/celery/canvas.ts";
+import { chainOf, groupOf, seriesStep, writeCanvas } from "../../shared/celery/canvas.ts";
 import { type Canvas, steps } from "../../shared/celery/canvas_tree.ts";
 import { toWire } from "../../shared/celery/signature.ts";
 import { closest } from "../../shared/text/closest.ts";
@@ -87,17 +87,17 @@ function composite(kind: Exclude<Kind, "name">, value: unknown, place: Place): C
         })
       );
       if (parts.every(isEmpty)) throw fieldProblem(place.path, "expected at least one task");
-      return inTurn(parts);
+      return chainOf(parts);
     }
     case "group":
-      return sideBySide(many(value, place));
+      return groupOf(many(value, place));
     case "chord": {
       const { header, body, ...others } = object(value, place.path);
       refuseOthers(others, [], place.path, ["header", "body"]);
       const members = many(header, { ...place, path: join(place.path, "header") });
       return {
         kind: "chord",
-        header: sideBySide(members).members,
+        header: groupOf(members).members,
         body: read(body, { ...place, path: join(place.path, "body"), given: true }),
       };
     }

@@ -46,7 +46,7 @@ function read(wire: unknown, depth: number): Canvas {
     ? canvas
     : withOwnOptions(canvas, own, immutable ? undefined : args);
   if (!chain || chain.length === 0) return whole;
-  return inTurn([whole, ...chain.toReversed().map((item) => read(item, depth + 1))]);
+  return chainOf([whole, ...chain.toReversed().map((item) => read(item, depth + 1))]);
 }
 
 function shape(
@@ -58,15 +58,15 @@ function shape(
   const list = (value: unknown) => signatures(value).map((item) => read(item, depth + 1));
   switch (signature.subtaskType) {
     case "chain":
-      return inTurn(list(kwargs["tasks"]));
+      return chainOf(list(kwargs["tasks"]));
     case "group":
-      return sideBySide(list(kwargs["tasks"]), own.taskId);
+      return groupOf(list(kwargs["tasks"]), own.taskId);
     case "chunks":
       return chunks(kwargs, own.taskId);
     case "chord": {
       const header = kwargs["header"];
-      const group = isObject(header) ? read(header, depth + 1) : sideBySide(list(header));
-      const { id, members } = group.kind === "group" ? group : sideBySide([group]);
+      const group = isObject(header) ? read(header, depth + 1) : groupOf(list(header));
+      const { id, members } = group.kind === "group" ? group : groupOf([group]);
       return { kind: "chord", id, header: members, body: read(kwargs["body"], depth + 1) };
     }
     default:
@@ -142,7 +142,7 @@ function added(signature: Signature, { callbacks, errbacks }: Links): Signature 
 /** Joins canvases into a chain.
  *
  * @throws {Malformed} when the list is empty, or when too many groups follow one another */
-export function inTurn(parts: readonly Canvas[]): Canvas {
+export function chainOf(parts: readonly Canvas[]): Canvas {
   const flat = parts.flatMap((part) => part.kind === "chain" ? part.steps : [part])
     .filter((part) => part.kind !== "group" || part.members.length > 0);
   const steps: Canvas[] = [];
@@ -161,7 +161,7 @@ export function inTurn(parts: readonly Canvas[]): Canvas {
           `Cannot read signature because more than ${MAX_DEPTH} groups follow one another: put a task between them`,
         );
       }
-      steps[steps.length - 1] = { ...before, body: inTurn([before.body, part]) };
+      steps[steps.length - 1] = { ...before, body: chainOf([before.body, part]) };
     } else steps.push(part);
   }
   const [only, ...others] = steps;
@@ -180,7 +180,7 @@ function endsInGroup(canvas: Canvas): boolean {
 }
 
 /** Joins canvases into a group. */
-export function sideBySide(parts: readonly Canvas[], id?: string): Group {
+export function groupOf(parts: readonly Canvas[], id?: string): Group {
   const members = parts.flatMap((part) => part.kind === "group" ? part.members : [part]);
   return { kind: "group", id, members };
 }
@@ -197,7 +197,7 @@ function chunks(kwargs: Record<string, unknown>, id: string | undefined): Group 
     { length: Math.ceil(it.length / Number(n)) },
     (_, index) => it.slice(index * Number(n), (index + 1) * Number(n)),
   );
-  return sideBySide(parts.map((part) => seriesStep("starmap", inner, part)), id);
+  return groupOf(parts.map((part) => seriesStep("starmap", inner, part)), id);
 }
 
 /** Celery's task that runs another task for each item of a list: `map` passes the item as the only argument, `starmap` unpacks it. */

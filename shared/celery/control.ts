@@ -31,7 +31,7 @@ export interface ControlRequest {
 }
 
 /** A command to send to workers. */
-export interface Question {
+export interface ControlCommand {
   /** Name of the command, such as `ping`. */
   readonly method: string;
   /** Arguments by name. Default none. */
@@ -39,7 +39,7 @@ export interface Question {
   /** Node names. Default: all. */
   readonly destination?: readonly string[];
   /** Destination and correlation id of the replies. Default: no replies. */
-  readonly answer?: { readonly routingKey: string; readonly ticket: string };
+  readonly reply?: { readonly routingKey: string; readonly ticket: string };
   /** The sender's Lamport clock. Default 1. */
   readonly clock?: number;
 }
@@ -58,12 +58,12 @@ export interface RevokeOptions {
  *
  * @example
  * ```ts
- * import { decodeControl, encodeRevoke, isForUs } from "./control.ts";
+ * import { decodeControl, encodeRevoke, isAddressedTo } from "./control.ts";
  * import { assert, assertEquals } from "@std/assert";
  *
  * const request = decodeControl(encodeRevoke(["e6034684"]));
  * assertEquals(request.method, "revoke");
- * assert(isForUs(request, "celeriac@host"));
+ * assert(isAddressedTo(request, "celeriac@host"));
  * ```
  */
 export function encodeRevoke(
@@ -75,7 +75,7 @@ export function encodeRevoke(
 
 /** Writes a command, as kombu does. The exchange delivers it to all nodes; the addressed nodes reply to the reply exchange. */
 export function encodeRequest(
-  { method, arguments: given = {}, destination, answer, clock = 1 }: Question,
+  { method, arguments: given = {}, destination, reply, clock = 1 }: ControlCommand,
 ): Message {
   const request = {
     method,
@@ -83,9 +83,9 @@ export function encodeRequest(
     destination: destination?.length ? destination : null,
     pattern: null,
     matcher: null,
-    ...(answer && {
-      ticket: answer.ticket,
-      reply_to: { exchange: REPLY_EXCHANGE, routing_key: answer.routingKey },
+    ...(reply && {
+      ticket: reply.ticket,
+      reply_to: { exchange: REPLY_EXCHANGE, routing_key: reply.routingKey },
     }),
   };
   return message({ exchange: CONTROL_EXCHANGE, routingKey: "" }, { clock }, 2, request);
@@ -120,7 +120,7 @@ export function decodeControl({ headers, body }: Message): ControlRequest {
 
 /** Whether a command addresses the node of this name, by kombu's rules: a destination takes precedence over a pattern, and a pattern
  * needs a matcher. An invalid pattern matches no node. */
-export function isForUs(request: ControlRequest, nodeName: string): boolean {
+export function isAddressedTo(request: ControlRequest, nodeName: string): boolean {
   const { destination, pattern, matcher } = request;
   if (destination) return destination.includes(nodeName);
   if (!pattern || !matcher) return true;

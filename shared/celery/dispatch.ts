@@ -1,5 +1,5 @@
 /** Turns a canvas into the messages to send now and the chords to open first. Pure. */
-import { inTurn, writeCanvas } from "./canvas.ts";
+import { chainOf, writeCanvas } from "./canvas.ts";
 import { placeBody, type PlacedBody, type ReadsBodies } from "./chord_body.ts";
 import {
   type Canvas,
@@ -109,8 +109,8 @@ function followed(first: Canvas, others: readonly Canvas[]): Canvas {
     const { signature } = first;
     return { ...first, signature: { ...signature, options: { ...signature.options, chain } } };
   }
-  if (first.kind === "chord") return { ...first, body: inTurn([first.body, ...others]) };
-  return inTurn([first, ...others]);
+  if (first.kind === "chord") return { ...first, body: chainOf([first.body, ...others]) };
+  return chainOf([first, ...others]);
 }
 
 function openChord(chord: Chord, origin: Origin, reads: ReadsBodies): Dispatch {

@@ -37,7 +37,7 @@ export interface EventNode {
 }
 
 /** A received event: the common fields and those of its type. */
-export interface HeardEvent {
+export interface ReceivedEvent {
   readonly type: string;
   /** The task's id; `null` for worker events. */
   readonly uuid: string | null;
@@ -107,9 +107,9 @@ export function workerEvent(type: WorkerEventType, fields: WorkerFields, node: E
  *
  * @throws {Malformed} when the body is not JSON
  */
-export function decodeEvents({ body }: Message): HeardEvent[] {
+export function decodeEvents({ body }: Message): ReceivedEvent[] {
   const events = parseJson(readText(body, undefined));
-  const heard: HeardEvent[] = [];
+  const heard: ReceivedEvent[] = [];
   for (const event of Array.isArray(events) ? events : [events]) {
     if (!isObject(event)) continue;
     const { uuid, hostname, timestamp } = event;

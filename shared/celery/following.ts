@@ -3,7 +3,7 @@
  * Ids are derived from the task's id, so a repeated call returns the same messages.
  * @module
  */
-import { inTurn, readCanvas, sideBySide } from "./canvas.ts";
+import { chainOf, groupOf, readCanvas } from "./canvas.ts";
 import { type Canvas, endings, given, identified, steps } from "./canvas_tree.ts";
 import { childIds } from "./child_id.ts";
 import type { ReadsBodies } from "./chord_body.ts";
@@ -12,7 +12,7 @@ import type { Embed, TaskMessage } from "./task_message.ts";
 import { fromWire, type Signature } from "./signature.ts";
 
 /** The messages and chords that follow a successful task. */
-export interface Following extends Dispatch {
+export interface NextTasks extends Dispatch {
   /** Results of the started tasks, for the record's `children`. */
   readonly children: readonly ResultTuple[];
 }
@@ -73,13 +73,13 @@ export function afterSuccess(
   { id, rootId, embed }: Pick<TaskMessage, "id" | "rootId" | "embed">,
   value: unknown,
   reads?: ReadsBodies,
-): Following {
+): NextTasks {
   const callbacks = (embed.callbacks ?? []).map(readCanvas);
   const plain = callbacks.filter(({ kind }) => kind !== "group");
   const newId = childIds(id, "link"); // one sequence for all parts keeps the ids unique
   const parts = [
     ...callbacks.filter(({ kind }) => kind === "group"),
-    ...(callbacks.length > 1 && plain.length > 0 ? [sideBySide(plain)] : plain),
+    ...(callbacks.length > 1 && plain.length > 0 ? [groupOf(plain)] : plain),
   ].map((part) => identified(part, newId));
   const next = rest(id, embed);
   return started([...parts, ...(next ? [next] : [])], [value], { rootId, parentId: id }, reads);
@@ -91,10 +91,10 @@ export function afterSuccess(
 export function afterFailure(
   { id, rootId, embed }: { id: string; rootId: string; embed: Pick<Embed, "errbacks"> },
   reads?: ReadsBodies,
-): Following {
+): NextTasks {
   const errbacks = (embed.errbacks ?? []).map(readCanvas);
   if (errbacks.length === 0) return started([], [], {});
-  const all = identified(sideBySide(errbacks), childIds(id, "link_error"));
+  const all = identified(groupOf(errbacks), childIds(id, "link_error"));
   return started([all], [id], { rootId, parentId: id }, reads);
 }
 
@@ -117,7 +117,7 @@ export function afterHeader(
   values: readonly unknown[],
   parentId: string,
   reads?: ReadsBodies,
-): Following {
+): NextTasks {
   return started([bodyOf(chord)], [values], { rootId: chord.rootId, parentId }, reads);
 }
 
@@ -125,10 +125,10 @@ export function afterHeader(
  *
  * As in Celery, these are the errbacks of the tasks that would have started the body: the first task of a chain, every member of a group,
  * the header and the body of a chord. Each receives the id of its task. Celery passes the id of the last task to the errbacks of a chain. */
-export function withoutHeader(
+export function afterFailedHeader(
   chord: PendingChord,
   reads?: ReadsBodies,
-): { lost: LostTask[]; errbacks: Following } {
+): { lost: LostTask[]; errbacks: NextTasks } {
   const body = bodyOf(chord);
   const { taskId } = fromWire(chord.body).options;
   const isOne = body.kind === "task" || body.kind === "chain";
@@ -153,7 +153,7 @@ function firsts(canvas: Canvas): Signature[] {
   }
 }
 
-function joined(parts: readonly Following[]): Following {
+function joined(parts: readonly NextTasks[]): NextTasks {
   return {
     chords: parts.flatMap(({ chords }) => chords),
     messages: parts.flatMap(({ messages }) => messages),
@@ -163,7 +163,7 @@ function joined(parts: readonly Following[]): Following {
 
 function rest(id: string, { chain }: Pick<Embed, "chain">): Canvas | undefined {
   if (!chain || chain.length === 0) return undefined;
-  return identified(inTurn(chain.toReversed().map(readCanvas)), childIds(id, "chain"));
+  return identified(chainOf(chain.toReversed().map(readCanvas)), childIds(id, "chain"));
 }
 
 function started(
@@ -171,7 +171,7 @@ function started(
   args: readonly unknown[],
   origin: { rootId?: string | null; parentId?: string },
   reads?: ReadsBodies,
-): Following {
+): NextTasks {
   const started = parts.map((part) => dispatch(given(part, args), origin, reads));
   return {
     chords: started.flatMap(({ chords }) => chords),

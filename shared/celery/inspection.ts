@@ -6,7 +6,7 @@ import type { TaskMessage } from "./task_message.ts";
 const ARGUMENTS_MAX = 1024;
 
 /** A task that a worker has received and not finished. */
-export interface TaskInHand {
+export interface ReceivedTask {
   readonly task: TaskMessage;
   readonly exchange: string;
   readonly routingKey: string;
@@ -26,7 +26,7 @@ export interface TaskInHand {
  * @returns JSON; Flower requires every field */
 export function taskInfo(
   { task, exchange, routingKey, properties, redelivered, acknowledged, size, startedAt }:
-    TaskInHand,
+    ReceivedTask,
   { node, pid, safe = false }: { node: string; pid: number; safe?: boolean },
 ): Record<string, unknown> {
   const short = safe || size > ARGUMENTS_MAX;

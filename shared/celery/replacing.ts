@@ -1,6 +1,6 @@
 /** Replaces a task by a canvas, like Celery's `Task.replace`: the canvas takes over the task's id, callbacks, errbacks, chord, group and the
  * rest of its chain. Pure. */
-import { inTurn, readCanvas } from "./canvas.ts";
+import { chainOf, readCanvas } from "./canvas.ts";
 import { type Canvas, each, ending, identified, type Step } from "./canvas_tree.ts";
 import { childIds } from "./child_id.ts";
 import type { TaskMessage } from "./task_message.ts";
@@ -48,7 +48,7 @@ export function inPlaceOf(
 ): Canvas {
   const { id, embed, group, groupIndex, ignoreResult, replyTo } = task;
   const nesting = task.replacedTaskNesting + 1;
-  const one = endsInGroup(canvas) ? inTurn([canvas, gather(queue)]) : canvas;
+  const one = endsInGroup(canvas) ? chainOf([canvas, gather(queue)]) : canvas;
   const marked = each(one, (signature) => ({
     ...signature,
     options: {
@@ -72,7 +72,7 @@ export function inPlaceOf(
     },
   }));
   const rest = (embed.chain ?? []).toReversed().map(readCanvas);
-  return identified(inTurn([placed, ...rest]), childIds(id, `replace ${nesting}`));
+  return identified(chainOf([placed, ...rest]), childIds(id, `replace ${nesting}`));
 }
 
 function gather(queue: string): Step {

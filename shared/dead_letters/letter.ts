@@ -86,7 +86,7 @@ export function isFailing(headers: Readonly<Record<string, unknown>>): boolean {
 }
 
 /** Whether a worker or relay dead-lettered the message. It also makes the record final; RabbitMQ does not. */
-export function isSetAside(headers: Readonly<Record<string, unknown>>): boolean {
+export function hasReason(headers: Readonly<Record<string, unknown>>): boolean {
   return typeof headers[HEADERS.reason] === "string";
 }
 

@@ -9,6 +9,7 @@ import { isReference, type ReadsBodies } from "../celery/chord_body.ts";
 import { type Dispatch, dispatch, type Origin, type ResultTuple } from "../celery/dispatch.ts";
 import { encodeException, type ExceptionMeta, pythonRepr } from "../celery/exception.ts";
 import {
+  afterFailedHeader,
   afterFailure,
   afterHeader,
   afterSuccess,
@@ -18,7 +19,6 @@ import {
   lostAfter,
   type LostTask,
   type PendingChord,
-  withoutHeader,
 } from "../celery/following.ts";
 import { parseJson } from "../celery/python_json.ts";
 import type { IdentifiedSignature } from "../celery/message.ts";
@@ -216,11 +216,11 @@ export class FollowUps {
       const values = count.members.map((tuple) => valueOf(tuple, records));
       await this.#startOrLose(
         () => afterHeader(chord, values, parentId, this.#reads),
-        () => withoutHeader(chord).lost,
+        () => afterFailedHeader(chord).lost,
         parentId,
       );
     } else {
-      const { lost, errbacks } = withoutHeader(chord, this.#reads);
+      const { lost, errbacks } = afterFailedHeader(chord, this.#reads);
       const exception = { ...CHORD_ERROR, exc_message: [dependency(failed)] };
       await this.#lose(lost, { state: "FAILURE", exception, traceback: null }, parentId);
       await this.#start(errbacks);

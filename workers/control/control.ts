@@ -7,7 +7,7 @@ import {
   type ControlRequest,
   decodeControl,
   encodeReply,
-  isForUs,
+  isAddressedTo,
   REPLY_EXCHANGE,
 } from "../../shared/celery/control.ts";
 import { closest } from "../../shared/text/closest.ts";
@@ -115,7 +115,7 @@ export class Control implements Service {
     const request = read(message);
     if (!request) return;
     if (request.clock !== null) this.#context.clock.hear(request.clock);
-    if (!isForUs(request, this.#context.name)) return;
+    if (!isAddressedTo(request, this.#context.name)) return;
     const answering = this.#execute(request).finally(() => this.#answering.delete(answering));
     this.#answering.add(answering);
   }

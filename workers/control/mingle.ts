@@ -4,7 +4,7 @@ import type { Broker } from "../../shared/broker/broker.ts";
 import { encodeRequest } from "../../shared/celery/control.ts";
 import { isObject } from "../../shared/celery/shape.ts";
 import { BrokerUnavailable, Unroutable } from "../../shared/errors.ts";
-import { inquire } from "../../shared/celery/control_client.ts";
+import { requestReplies } from "../../shared/celery/control_client.ts";
 import type { ControlContext } from "./control_context.ts";
 
 /** Milliseconds to wait for replies, as in Celery. */
@@ -37,7 +37,7 @@ export async function mingle(
   { name, clock, revocations }: Mingler,
   signal: AbortSignal,
 ): Promise<void> {
-  const question = {
+  const command = {
     method: "hello",
     arguments: { from_node: name, revoked: revocations.ids },
     clock: clock.tick(),
@@ -45,17 +45,17 @@ export async function mingle(
   // Celery's name for such a queue; a worker has no rights on other names.
   const queue = `${crypto.randomUUID()}.reply.celery.pidbox`;
   try {
-    const { [name]: _own, ...answers } = await inquire(broker, question, {
+    const { [name]: _own, ...replies } = await requestReplies(broker, command, {
       timeoutMs: REPLY_MS,
       queue,
       signal,
     });
-    for (const answer of Object.values(answers)) {
+    for (const answer of Object.values(replies)) {
       if (!isObject(answer)) continue;
       if (typeof answer["clock"] === "number") clock.hear(answer["clock"]);
       revocations.add(revokedIds(answer["revoked"]));
     }
-    const count = Object.keys(answers).length;
+    const count = Object.keys(replies).length;
     if (count > 0) {
       logger.info("Received replies of {count} other workers; {revoked} tasks are revoked", {
         count,

@@ -1,7 +1,7 @@
 /** What follows a task: chains, groups, chords, callbacks and errbacks, whatever dies between. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { v7 as newId } from "uuid";
-import { inTurn, seriesStep, sideBySide } from "../../../shared/celery/canvas.ts";
+import { chainOf, groupOf, seriesStep } from "../../../shared/celery/canvas.ts";
 import { type Canvas, identified, type Step, steps } from "../../../shared/celery/canvas_tree.ts";
 import { childIds } from "../../../shared/celery/child_id.ts";
 import { toWire } from "../../../shared/celery/signature.ts";
@@ -129,16 +129,16 @@ async function createFixture(options: { unroutableSeconds?: number } = {}): Prom
 Deno.test("Follower works every shape of canvas to its result", async (t) => {
   await using fixture = await createFixture();
   const shapes: [string, Canvas, unknown][] = [
-    ["a chain hands on results", inTurn([task(add, [2, 2]), task(add, [4]), task(add, [8])]), 16],
+    ["a chain hands on results", chainOf([task(add, [2, 2]), task(add, [4]), task(add, [8])]), 16],
     [
       "immutable steps take none",
-      inTurn([task(add, [2, 2]), task(add, [1, 1], { immutable: true })]),
+      chainOf([task(add, [2, 2]), task(add, [1, 1], { immutable: true })]),
       2,
     ],
-    ["a group", sideBySide([task(add, [1, 1]), task(add, [2, 2])]), [2, 4]],
+    ["a group", groupOf([task(add, [1, 1]), task(add, [2, 2])]), [2, 4]],
     [
       "a group at the end of a chain",
-      inTurn([task(add, [1, 1]), sideBySide([task(add, [1]), task(add, [2])])]),
+      chainOf([task(add, [1, 1]), groupOf([task(add, [1]), task(add, [2])])]),
       [3, 4],
     ],
     ["a chord", chord([task(add, [1, 1]), task(add, [2, 2])], task(sum)), 6],
@@ -150,14 +150,14 @@ Deno.test("Follower works every shape of canvas to its result", async (t) => {
     ["a chord without members", chord([], task(sum)), 0],
     [
       "a chord of chains",
-      chord([inTurn([task(add, [1, 1]), task(add, [1])]), task(add, [2, 2])], task(sum)),
+      chord([chainOf([task(add, [1, 1]), task(add, [1])]), task(add, [2, 2])], task(sum)),
       7,
     ],
     [
       "a chord within a chain",
-      inTurn([
+      chainOf([
         task(add, [1, 1]),
-        sideBySide([task(add, [1]), task(add, [2])]),
+        groupOf([task(add, [1]), task(add, [2])]),
         task(sum),
         task(add, [100]),
       ]),
@@ -167,28 +167,28 @@ Deno.test("Follower works every shape of canvas to its result", async (t) => {
       "a chord within a chord, its body a chain",
       chord(
         [
-          chord([task(add, [1, 1]), task(add, [2, 2])], inTurn([task(sum), task(add, [10])])),
+          chord([task(add, [1, 1]), task(add, [2, 2])], chainOf([task(sum), task(add, [10])])),
           task(add, [3, 3]),
         ],
-        inTurn([task(sum), task(add, [1000])]),
+        chainOf([task(sum), task(add, [1000])]),
       ),
       1022,
     ],
     [
       "groups that follow one another",
-      inTurn([
-        sideBySide([task(add, [1, 1]), task(add, [2, 2])]),
-        sideBySide([task(sum, [], {}), task(list)]),
+      chainOf([
+        groupOf([task(add, [1, 1]), task(add, [2, 2])]),
+        groupOf([task(sum, [], {}), task(list)]),
         task(list),
       ]),
       [6, [2, 4]],
     ],
     [
       "groups whose members refer to what follows",
-      inTurn([
+      chainOf([
         task(add, [1, 1]),
-        sideBySide(Array.from({ length: 60 }, () => task(add, [1]))),
-        sideBySide(Array.from({ length: 60 }, () => task(sum))),
+        groupOf(Array.from({ length: 60 }, () => task(add, [1]))),
+        groupOf(Array.from({ length: 60 }, () => task(sum))),
         task(sum),
       ]),
       60 * 60 * 3,
@@ -212,7 +212,7 @@ Deno.test("Follower ends what waits for a failure, and tells the errbacks", asyn
 
   await t.step("the middle of a chain", async () => {
     const record = await fixture.ended(
-      inTurn([task(add, [1, 1]), task(fail, [], told), task(add, [1]), task(add, [1])]),
+      chainOf([task(add, [1, 1]), task(fail, [], told), task(add, [1]), task(add, [1])]),
     );
     assertEquals(record.state, "FAILURE");
     assertEquals(record.tasks.map(({ state }) => state), [
@@ -227,7 +227,7 @@ Deno.test("Follower ends what waits for a failure, and tells the errbacks", asyn
 
   await t.step("a member of a chord", async () => {
     const record = await fixture.ended(
-      chord([task(add, [1, 1]), task(fail)], inTurn([task(sum, [], told), task(add, [1])])),
+      chord([task(add, [1, 1]), task(fail)], chainOf([task(sum, [], told), task(add, [1])])),
     );
     assertEquals(record.state, "FAILURE");
     assertEquals(record.exception?.exc_type, "ChordError");
@@ -239,9 +239,9 @@ Deno.test("Follower ends what waits for a failure, and tells the errbacks", asyn
   await t.step("a member of a chord whose body is stored", async () => {
     const bodies = Array.from({ length: 100 }, () => task(sum, [], told));
     const record = await fixture.ended(
-      inTurn([
-        sideBySide([task(fail), ...bodies.slice(1).map(() => task(add, [1, 1]))]),
-        sideBySide(bodies),
+      chainOf([
+        groupOf([task(fail), ...bodies.slice(1).map(() => task(add, [1, 1]))]),
+        groupOf(bodies),
       ]),
     );
     assertEquals([record.state, record.exception?.exc_type], ["FAILURE", "ChordError"]);
@@ -254,7 +254,7 @@ Deno.test("Follower ends what waits for a failure, and tells the errbacks", asyn
   });
 
   await t.step("the first step of a member that is a chain", async () => {
-    const member = inTurn([task(fail), task(add, [1]), task(add, [1])]);
+    const member = chainOf([task(fail), task(add, [1]), task(add, [1])]);
     const record = await fixture.ended(chord([member, task(add, [1, 1])], task(sum)));
     assertEquals(record.state, "FAILURE");
     assertEquals(record.exception?.exc_type, "ChordError");
@@ -262,7 +262,11 @@ Deno.test("Follower ends what waits for a failure, and tells the errbacks", asyn
 
   await t.step("a step whose queue does not exist", async () => {
     const record = await fixture.ended(
-      inTurn([task(add, [1, 1]), task({ name: "proj.far" }, [], { queue: "nowhere" }), task(list)]),
+      chainOf([
+        task(add, [1, 1]),
+        task({ name: "proj.far" }, [], { queue: "nowhere" }),
+        task(list),
+      ]),
     );
     assertEquals(record.tasks.map(({ state }) => state), ["SUCCESS", "FAILURE", "FAILURE"]);
     assertStringIncludes(String(record.exception?.exc_message[0]), "nowhere");
@@ -270,14 +274,14 @@ Deno.test("Follower ends what waits for a failure, and tells the errbacks", asyn
 
   await t.step("a step whose exchange does not exist", async () => {
     const elsewhere = task({ name: "proj.far" }, [], { queue: "far", exchange: "other" });
-    const record = await fixture.ended(inTurn([task(add, [1, 1]), elsewhere, task(list)]));
+    const record = await fixture.ended(chainOf([task(add, [1, 1]), elsewhere, task(list)]));
     assertEquals(record.tasks.map(({ state }) => state), ["SUCCESS", "FAILURE", "FAILURE"]);
     assertStringIncludes(String(record.exception?.exc_message[0]), "'other'");
   });
 
   await t.step("a revoked step", async () => {
     const { id, canvas } = await fixture.start(
-      inTurn([task(add, [1, 1]), task(add, [1], { countdown: 3600 }), task(add, [1])]),
+      chainOf([task(add, [1, 1]), task(add, [1], { countdown: 3600 }), task(add, [1])]),
     );
     const [, second, third] = steps(canvas).map(({ options }) => options.taskId!);
     await eventually(
@@ -307,14 +311,14 @@ Deno.test("a workflow that takes too many bytes is refused with the limit, and s
   // Python workers need a copy in each member.
   const foreign = { name: "proj.add" };
   const group = (of: { name: string }) =>
-    sideBySide(Array.from({ length: 1500 }, () => task(of, [1, 1])));
-  const canvas = inTurn([group(foreign), group(foreign)]);
+    groupOf(Array.from({ length: 1500 }, () => task(of, [1, 1])));
+  const canvas = chainOf([group(foreign), group(foreign)]);
   const start = (one: Canvas) =>
     workflows.start(newId(), identified(one, childIds("w", "workflow")));
   const refused = await assertRejects(() => start(canvas), WorkflowTooLarge, "67108864");
   assertEquals(toProblem(refused).status, 413);
   assertEquals((await outbox.depth()).total, 0);
-  await start(inTurn([group(add), group(foreign)]));
+  await start(chainOf([group(add), group(foreign)]));
   const [{ bytes }] = await database.query<{ bytes: number }>(
     "select sum(length(body::text))::float8 as bytes from celeriac.chord",
   ) as [{ bytes: number }];
@@ -325,7 +329,7 @@ Deno.test("a follower whose queue is missing waits in the outbox until the queue
   await using fixture = await createFixture();
   const { base } = fixture;
   const { canvas } = await fixture.start(
-    inTurn([task(add, [1, 1]), task(add, [1], { queue: "celeriac.late" }), task(add, [1])]),
+    chainOf([task(add, [1, 1]), task(add, [1], { queue: "celeriac.late" }), task(add, [1])]),
   );
   const [, second, third] = steps(canvas).map(({ options }) => options.taskId!);
   await eventually("an attempt to send it", async () => {
@@ -403,7 +407,7 @@ Deno.test("Follower goes on where a worker died between record and what follows"
 Deno.test("Worker records what a task started", async () => {
   await using fixture = await createFixture();
   const { canvas } = await fixture.start(
-    inTurn([task(add, [1, 1]), sideBySide([task(add, [1]), task(add, [2])])]),
+    chainOf([task(add, [1, 1]), groupOf([task(add, [1]), task(add, [2])])]),
   );
   const [first, ...members] = steps(canvas).map(({ options }) => options.taskId!);
   const { children } = await fixture.base.final(first!);

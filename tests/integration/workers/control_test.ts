@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { encodeRequest, encodeRevoke } from "../../../shared/celery/control.ts";
-import { decodeEvents, EVENT_EXCHANGE, type HeardEvent } from "../../../shared/celery/event.ts";
+import { decodeEvents, EVENT_EXCHANGE, type ReceivedEvent } from "../../../shared/celery/event.ts";
 import { InvalidInput } from "../../../shared/errors.ts";
-import { inquire } from "../../../shared/celery/control_client.ts";
+import { requestReplies } from "../../../shared/celery/control_client.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import { declarationFor } from "../../../shared/broker/topology.ts";
 import { handle } from "../../../workers/handlers.ts";
@@ -22,13 +22,13 @@ const waitingHandler = handle(waiting, (_input, { signal }) =>
 async function ask(fixture: WorkerFixture, method: string, given: Record<string, unknown> = {}) {
   const { node } = fixture.worker;
   const question = { method, arguments: given, destination: [node] };
-  const answers = await inquire(fixture.broker, question, { timeoutMs: 30_000 });
+  const answers = await requestReplies(fixture.broker, question, { timeoutMs: 30_000 });
   assertEquals(Object.keys(answers), [node]);
   return answers[node];
 }
 
-function hear(fixture: WorkerFixture): Promise<HeardEvent[]> {
-  const heard: HeardEvent[] = [];
+function hear(fixture: WorkerFixture): Promise<ReceivedEvent[]> {
+  const heard: ReceivedEvent[] = [];
   const take = (message: Parameters<typeof decodeEvents>[0]) =>
     heard.push(...decodeEvents(message));
   return fixture.broker.listen(EVENT_EXCHANGE, take, { keys: ["#"] }).then(() => heard);
@@ -367,7 +367,7 @@ Deno.test("CELERIAC_REMOTE_CONTROL=inspect refuses every command that changes so
 
 Deno.test("CELERIAC_REMOTE_CONTROL=off: a worker has no control queue and answers nothing", async () => {
   await using fixture = await startWorkerFixture([quickHandler], { remoteControl: "off" });
-  assertEquals(await inquire(fixture.broker, { method: "ping" }, { timeoutMs: 1000 }), {});
+  assertEquals(await requestReplies(fixture.broker, { method: "ping" }, { timeoutMs: 1000 }), {});
   assertEquals((await fixture.final(await fixture.submit("quick", { n: 1 }))).result, "1");
 });
 
@@ -464,6 +464,6 @@ Deno.test("a worker asked to shut down says so, and stats tell nothing secret", 
     assert(!/guest:guest|password/.test(text), text);
   }
   assertMatch(JSON.stringify(await ask(fixture, "conf")), /"broker_url":/);
-  await inquire(fixture.broker, { method: "shutdown" }, { timeoutMs: 100 });
+  await requestReplies(fixture.broker, { method: "shutdown" }, { timeoutMs: 100 });
   await fixture.worker.askedToStop;
 });

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { encodeRevoke } from "../../../shared/celery/control.ts";
 import { decodeEvents, EVENT_EXCHANGE } from "../../../shared/celery/event.ts";
-import { inquire } from "../../../shared/celery/control_client.ts";
+import { requestReplies } from "../../../shared/celery/control_client.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import { handle } from "../../../workers/handlers.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -68,7 +68,7 @@ Deno.test("a long task's message is acknowledged and leased, and its row goes wh
   });
   const { node } = fixture.worker;
   const active = { method: "active", arguments: {}, destination: [node] };
-  const answers = await inquire(fixture.broker, active, { timeoutMs: 30_000 });
+  const answers = await requestReplies(fixture.broker, active, { timeoutMs: 30_000 });
   const shown = answers[node] as { id: string; acknowledged: boolean }[];
   assertEquals(shown.map((task) => [task.id, task.acknowledged]), [[id, true]]);
   end();

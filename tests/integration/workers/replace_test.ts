@@ -1,10 +1,10 @@
 /** What handlers see of their message, what they submit, and what takes their place; inline and in a child process. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { v7 as newId } from "uuid";
-import { inTurn, sideBySide } from "../../../shared/celery/canvas.ts";
+import { chainOf, groupOf } from "../../../shared/celery/canvas.ts";
 import { type Canvas, identified, type Step, steps } from "../../../shared/celery/canvas_tree.ts";
 import { childIds } from "../../../shared/celery/child_id.ts";
-import { decodeEvents, type HeardEvent } from "../../../shared/celery/event.ts";
+import { decodeEvents, type ReceivedEvent } from "../../../shared/celery/event.ts";
 import { type SignatureOptions, toWire } from "../../../shared/celery/signature.ts";
 import {
   chain,
@@ -143,13 +143,13 @@ Deno.test("the context tells what the message says, inline as in a child", async
 Deno.test("a follower keeps its x- headers, and watchers hear that it was sent", async () => {
   await using fixture = await createFixture();
   const { base } = fixture;
-  const heard: HeardEvent[] = [];
+  const heard: ReceivedEvent[] = [];
   const subscription = await base.broker.listen("celeryev", (message) => {
     heard.push(...decodeEvents(message));
   }, { keys: ["#"] });
   const follower = task("test.request", [], { headers: { "x-tenant": "b" } });
   const immutable = { ...follower, signature: { ...follower.signature, immutable: true } };
-  const { record, ids } = await fixture.ended(inTurn([task("add", [1, 1]), immutable]));
+  const { record, ids } = await fixture.ended(chainOf([task("add", [1, 1]), immutable]));
   assertEquals(JSON.parse(record.result!).headers, [["x-tenant", "string", "b"]]);
   const sent = await eventually(
     "task-sent",
@@ -265,7 +265,7 @@ Deno.test("context.replace() puts work in the task's place", async (t) => {
   await t.step("in a chain: the rest follows", async () => {
     const work = chain(x(2, 3), signature(add, { y: 1 }));
     const { record } = await fixture.ended(
-      inTurn([task("add", [1, 1]), {
+      chainOf([task("add", [1, 1]), {
         ...replaced(work),
         signature: { ...replaced(work).signature, immutable: true },
       }, task("add", [10])]),
@@ -275,7 +275,7 @@ Deno.test("context.replace() puts work in the task's place", async (t) => {
 
   await t.step("in a chain: the rest ends with its failure", async () => {
     const work = chain(signature(fail), signature(add, { y: 1 }));
-    const { record } = await fixture.ended(inTurn([replaced(work), task("add", [10])]));
+    const { record } = await fixture.ended(chainOf([replaced(work), task("add", [10])]));
     assertEquals(record.tasks.map(({ state }) => state), ["FAILURE", "FAILURE"]);
     assertEquals(record.exception?.exc_message, ["boom"]);
   });
@@ -283,7 +283,7 @@ Deno.test("context.replace() puts work in the task's place", async (t) => {
   await t.step("in a group and in a chord's header", async () => {
     const work = chord([x(1, 1), x(2, 2)], signature(sum));
     const members = () => [replaced(work), task("add", [1, 1]), replaced(x(40, 2))];
-    const { record } = await fixture.ended(sideBySide(members()));
+    const { record } = await fixture.ended(groupOf(members()));
     assertEquals(JSON.parse(record.result!), [6, 2, 42]);
     const whole = await fixture.ended({ kind: "chord", header: members(), body: task("sum", []) });
     assertEquals(whole.record.result, "50");

@@ -7,7 +7,7 @@ import { decodeMeta } from "../../../shared/celery/result.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { applyDefinitions } from "../../../cli/rabbitmq/apply.ts";
 import { renderDefinitions } from "../../../cli/rabbitmq/render.ts";
-import { inquire } from "../../../shared/celery/control_client.ts";
+import { requestReplies } from "../../../shared/celery/control_client.ts";
 import { celeryStack } from "../../support/celery_stacks.ts";
 import { eventually } from "../../support/eventually.ts";
 import { unprovisioned } from "../../support/provisioned.ts";
@@ -83,7 +83,7 @@ Deno.test("what Celery (c57) delays inside the broker reaches our worker when it
 
   await t.step("it has waited in the broker", async () => {
     const question = { method: "active", destination: [NODE] };
-    const answers = await inquire(broker, question, { timeoutMs: 30_000 });
+    const answers = await requestReplies(broker, question, { timeoutMs: 30_000 });
     const [task] = answers[NODE] as { id: string; delivery_info: { routing_key: string } }[];
     assertEquals(task?.id, sent["later"]?.id);
     assertMatch(task?.delivery_info.routing_key ?? "", DELAYED_KEY);

@@ -1,15 +1,15 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { inTurn, readCanvas, sideBySide, writeCanvas } from "../../../shared/celery/canvas.ts";
+import { chainOf, groupOf, readCanvas, writeCanvas } from "../../../shared/celery/canvas.ts";
 import { type Canvas, identified, type Step, steps } from "../../../shared/celery/canvas_tree.ts";
 import { childIds } from "../../../shared/celery/child_id.ts";
 import { dispatch, resultOf } from "../../../shared/celery/dispatch.ts";
 import {
+  afterFailedHeader,
   afterFailure,
   afterHeader,
   afterSuccess,
   checkEmbed,
   lostAfter,
-  withoutHeader,
 } from "../../../shared/celery/following.ts";
 import type { SignatureOptions } from "../../../shared/celery/signature.ts";
 import { Malformed } from "../../../shared/errors.ts";
@@ -121,7 +121,7 @@ Deno.test("readCanvas() refuses what is no canvas", () => {
 
 Deno.test("dispatch() sends the first step with the rest, and opens chords", () => {
   const canvas = identified(
-    inTurn([task("a"), sideBySide([task("h1"), task("h2")]), task("b"), task("z")]),
+    chainOf([task("a"), groupOf([task("h1"), task("h2")]), task("b"), task("z")]),
     childIds("w", "tasks"),
   );
   const { messages, chords } = dispatch(canvas, { rootId: "root", parentId: "parent" });
@@ -156,7 +156,7 @@ Deno.test("dispatch() sends the first step with the rest, and opens chords", () 
     embed: { ...NOTHING, chain: body!.options.chain! },
   }, 3).messages;
   assertEquals([z?.task, z?.args], ["z", [3]]);
-  assertEquals(withoutHeader(chord).lost.map(({ name }) => name), ["b", "z"]);
+  assertEquals(afterFailedHeader(chord).lost.map(({ name }) => name), ["b", "z"]);
   assertEquals(
     lostAfter({ id: "a", embed: { ...NOTHING, chain: first!.options.chain! } }).length,
     4,
@@ -165,7 +165,7 @@ Deno.test("dispatch() sends the first step with the rest, and opens chords", () 
 
 Deno.test("dispatch() counts the tasks that members of a chord end with", () => {
   const inner: Canvas = { kind: "chord", header: [task("i1"), task("i2")], body: task("ib") };
-  const fanned = inTurn([task("f"), sideBySide([task("f1"), task("f2")])]);
+  const fanned = chainOf([task("f"), groupOf([task("f1"), task("f2")])]);
   const canvas = identified(
     { kind: "chord", header: [inner, fanned, task("t")], body: task("body") },
     childIds("w", "tasks"),
@@ -201,7 +201,7 @@ Deno.test("afterFailure() gives errbacks the task's id, immutable ones nothing",
   assertEquals(messages.map(({ options }) => options.parentId), ["t", "t"]);
 });
 
-Deno.test("withoutHeader() starts the errbacks of a body that is a group or a chord", () => {
+Deno.test("afterFailedHeader() starts the errbacks of a body that is a group or a chord", () => {
   const errback = (name: string) => ({ link_error: [wire(name)] });
   const group = composite("group", { tasks: [wire("a", errback("ea")), wire("b", errback("eb"))] });
   const chord = composite("chord", {
@@ -210,16 +210,16 @@ Deno.test("withoutHeader() starts the errbacks of a body that is a group or a ch
     body: wire("z", errback("ez")),
   });
   const started = (body: unknown) =>
-    withoutHeader({ group: "g", body, rootId: null }).errbacks.messages.map(({ task }) => task);
+    afterFailedHeader({ group: "g", body, rootId: null }).errbacks.messages.map(({ task }) => task);
   assertEquals(started(group), ["ea", "eb"]);
   assertEquals(started(chord), ["eh", "ez"]);
   assertEquals(started(composite("chain", { tasks: [wire("c", errback("ec")), group] })), ["ec"]);
 });
 
 Deno.test("resultOf() has the parents of a chain and the members of a group", () => {
-  const canvas = inTurn([
+  const canvas = chainOf([
     task("a", { taskId: "a" }),
-    sideBySide([task("b", { taskId: "b" }), task("c", { taskId: "c" })], "g"),
+    groupOf([task("b", { taskId: "b" }), task("c", { taskId: "c" })], "g"),
   ]);
   assertEquals(resultOf(canvas), [["g", [["a", null], null]], [
     [["b", null], null],

@@ -1,6 +1,6 @@
 /** What workflows cost on the wire: bytes are counted, not time. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { inTurn, sideBySide } from "../../../shared/celery/canvas.ts";
+import { chainOf, groupOf } from "../../../shared/celery/canvas.ts";
 import { type Canvas, identified, type Step, steps } from "../../../shared/celery/canvas_tree.ts";
 import { childIds } from "../../../shared/celery/child_id.ts";
 import { isReference, MAX_COPIES_BYTES } from "../../../shared/celery/chord_body.ts";
@@ -22,7 +22,7 @@ function task(args: unknown[] = [1]): Step {
 }
 
 function group(length: number): Canvas {
-  return sideBySide(Array.from({ length }, () => task()));
+  return groupOf(Array.from({ length }, () => task()));
 }
 
 const named = (canvas: Canvas) => identified(canvas, childIds("w", "workflow"));
@@ -70,14 +70,14 @@ const TASK_BYTES = 600;
 const chordIn = (header: Canvas[], body: Canvas): Canvas => ({ kind: "chord", header, body });
 
 const SHAPES: Record<string, (n: number) => Canvas> = {
-  "two groups": (n) => inTurn([group(n), group(n)]),
-  "three groups": (n) => inTurn([group(n), group(n), group(n)]),
-  "a task, then groups": (n) => inTurn([task(), group(n), group(n), task()]),
+  "two groups": (n) => chainOf([group(n), group(n)]),
+  "three groups": (n) => chainOf([group(n), group(n), group(n)]),
+  "a task, then groups": (n) => chainOf([task(), group(n), group(n), task()]),
   "a chord in the header of a chord": (n) => chordIn([chordIn([group(n)], group(n))], group(n)),
   "chains that end in a group": (n) =>
-    chordIn([inTurn([task(), group(n)]), inTurn([task(), group(n)])], group(n)),
+    chordIn([chainOf([task(), group(n)]), chainOf([task(), group(n)])], group(n)),
   "a long chain after a group": (n) =>
-    inTurn([group(n), ...Array.from({ length: 50 }, () => task())]),
+    chainOf([group(n), ...Array.from({ length: 50 }, () => task())]),
 };
 
 for (const [shape, make] of Object.entries(SHAPES)) {
@@ -96,12 +96,12 @@ for (const [shape, make] of Object.entries(SHAPES)) {
 /** Groups within a header are its members. */
 function flat(canvas: Canvas): Canvas {
   if (canvas.kind !== "chord") return canvas;
-  const header = sideBySide(canvas.header.map(flat)).members;
+  const header = groupOf(canvas.header.map(flat)).members;
   return { ...canvas, header, body: flat(canvas.body) };
 }
 
 Deno.test("dispatch() copies a small body into each member, as Celery does", () => {
-  const canvas = named(inTurn([group(20), task()]));
+  const canvas = named(chainOf([group(20), task()]));
   const { chords, messages } = dispatch(canvas, {}, always);
   assertEquals(chords.map(({ body }) => body), [undefined]);
   assert(messages.every(({ options }) => !isReference(options.chord)));
@@ -109,22 +109,22 @@ Deno.test("dispatch() copies a small body into each member, as Celery does", () 
 
 Deno.test("dispatch() refuses copies of a body that Python workers need and that take too much", () => {
   const never = () => false;
-  const small = named(inTurn([group(300), group(300)]));
+  const small = named(chainOf([group(300), group(300)]));
   checkBodies(small, never);
   assertEquals(dispatch(small, {}, never).chords[0]!.body, undefined);
-  const large = named(inTurn([group(2500), group(2500)]));
+  const large = named(chainOf([group(2500), group(2500)]));
   const limit = String(MAX_COPIES_BYTES);
   assertThrows(() => dispatch(large, {}, never), WorkflowTooLarge, limit);
   // Also where the large part starts later, and within the header of a small chord.
-  const later = named(inTurn([task(), group(2500), group(2500), task()]));
+  const later = named(chainOf([task(), group(2500), group(2500), task()]));
   assertEquals(dispatch(later, {}, never).messages.length, 1);
   assertThrows(() => checkBodies(later, never), WorkflowTooLarge, limit);
-  const within = named(chordIn([inTurn([task(), group(2500), group(2500)]), task()], task()));
+  const within = named(chordIn([chainOf([task(), group(2500), group(2500)]), task()], task()));
   assertThrows(() => checkBodies(within, never), WorkflowTooLarge, limit);
 });
 
-Deno.test("inTurn() refuses more groups in a row than can be read", () => {
-  const row = (length: number) => inTurn(Array.from({ length }, () => group(2)));
+Deno.test("chainOf() refuses more groups in a row than can be read", () => {
+  const row = (length: number) => chainOf(Array.from({ length }, () => group(2)));
   row(40);
   for (const length of [60, 5000]) assertThrows(() => row(length), Malformed, "follow one another");
 });

@@ -8,7 +8,7 @@ import {
   encodeReply,
   encodeRequest,
   encodeRevoke,
-  isForUs,
+  isAddressedTo,
 } from "../../../shared/celery/control.ts";
 import { Malformed } from "../../../shared/errors.ts";
 
@@ -105,14 +105,14 @@ Deno.test("decodeControl() throws nothing but Malformed", () => {
   }, { requiredKeys: [] });
   fc.assert(fc.property(body, (body) => {
     try {
-      isForUs(decodeControl(request(body)), "celeriac@host");
+      isAddressedTo(decodeControl(request(body)), "celeriac@host");
     } catch (error) {
       if (!(error instanceof Malformed)) throw error;
     }
   }));
 });
 
-Deno.test("isForUs() chooses as kombu does", () => {
+Deno.test("isAddressedTo() chooses as kombu does", () => {
   const us = "celeriac@web-1.shop";
   const cases: [Partial<ControlRequest>, boolean][] = [
     [{ destination: null }, true],
@@ -135,7 +135,7 @@ Deno.test("isForUs() chooses as kombu does", () => {
   ];
   const rest = { ...decodeControl(request(PING)), destination: null };
   for (const [change, expected] of cases) {
-    assertEquals(isForUs({ ...rest, ...change }, us), expected, JSON.stringify(change));
+    assertEquals(isAddressedTo({ ...rest, ...change }, us), expected, JSON.stringify(change));
   }
 });
 
@@ -155,7 +155,7 @@ Deno.test("encodeRequest() asks as kombu does, and decodeReply() reads what come
   const message = encodeRequest({
     method: "ping",
     destination: ["ev@h"],
-    answer: { routingKey: "fc5e04cd", ticket: "dec8b182" },
+    reply: { routingKey: "fc5e04cd", ticket: "dec8b182" },
   });
   assertEquals(read(message), PING);
   const asked = decodeControl(message);

@@ -4,7 +4,7 @@ import {
   decodeEvents,
   encodeEvents,
   type EventNode,
-  type HeardEvent,
+  type ReceivedEvent,
   workerEvent,
 } from "../../../shared/celery/event.ts";
 import { encodeTask } from "../../../shared/celery/message.ts";
@@ -32,9 +32,9 @@ const received: TaskEvent = {
   redelivered: false,
 };
 
-function heard(event: TaskEvent): HeardEvent {
+function heard(event: TaskEvent): ReceivedEvent {
   const [only] = decodeEvents(encodeEvents([{ event, timestamp: 1795453470.5 }], node()));
-  return only as HeardEvent;
+  return only as ReceivedEvent;
 }
 
 function message(body: string): Message {

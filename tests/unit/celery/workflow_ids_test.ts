@@ -6,12 +6,12 @@ import { type Canvas, identified, steps } from "../../../shared/celery/canvas_tr
 import { childIds } from "../../../shared/celery/child_id.ts";
 import { type Dispatch, dispatch, type ResultTuple } from "../../../shared/celery/dispatch.ts";
 import {
+  afterFailedHeader,
   afterFailure,
   afterHeader,
   afterSuccess,
   lostAfter,
   type PendingChord,
-  withoutHeader,
 } from "../../../shared/celery/following.ts";
 import type { IdentifiedSignature } from "../../../shared/celery/message.ts";
 
@@ -82,7 +82,7 @@ function run(canvas: Canvas, succeed: boolean): { tasks: string[]; groups: strin
     if (!left?.delete(member) || left.size > 0) return;
     if (succeed) start(twice(() => afterHeader(chord, [], member)));
     else {
-      const { lost, errbacks } = twice(() => withoutHeader(chord));
+      const { lost, errbacks } = twice(() => afterFailedHeader(chord));
       lose(lost);
       start(errbacks);
     }

@@ -5,7 +5,7 @@ import {
   CONTROL_EXCHANGE,
   decodeControl,
   encodeReply,
-  isForUs,
+  isAddressedTo,
 } from "../../../../shared/celery/control.ts";
 import { declarationFor } from "../../../../shared/broker/topology.ts";
 import { hasNeighbours, mingle, revokedIds } from "../../../../workers/control/mingle.ts";
@@ -28,7 +28,7 @@ Deno.test("hasNeighbours() is false without other workers, and has no effect on 
   assertEquals(await hasNeighbours(broker, mingler("a")), false);
   const meant: boolean[] = [];
   await broker.listen(CONTROL_EXCHANGE, (message) => {
-    meant.push(isForUs(decodeControl(message), "b"));
+    meant.push(isAddressedTo(decodeControl(message), "b"));
   }, { keys: [""] });
   assertEquals(await hasNeighbours(broker, mingler("a")), true);
   assertEquals(meant, [false]);
