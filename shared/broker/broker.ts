@@ -1,104 +1,106 @@
-/** The seam to a message broker: AMQP 0-9-1 in production, memory in embedded mode. */
+/** The interface to a message broker: AMQP 0-9-1 in production, memory in embedded mode. */
 import type { Service } from "../runtime/service.ts";
 import type { Declaration } from "./declaration.ts";
 import type { Destination, Headers, Message } from "./message.ts";
 
-/** One message handed to one consumer and not yet answered. */
+/** An unacked message that the broker delivered to one consumer. */
 export interface Delivery {
   readonly message: Message;
   readonly redelivered: boolean;
-  /** `false` once its channel is gone: then `ack` and `nack` do nothing, and the broker hands the message out again. */
+  /** `false` once its channel is closed. `ack` and `nack` then do nothing, and the broker redelivers the message. */
   readonly open: boolean;
-  /** Aborts when its channel goes, with what ended it as the reason where the broker said so; many deliveries share it, so whoever listens
-   * must stop listening. */
+  /** Aborts when the channel closes; the reason is the broker's error, if it sent one. All deliveries of a channel share the signal, so
+   * remove listeners after use. */
   readonly gone: AbortSignal;
   ack(): void;
-  /** Gives the message back (`requeue: true`) or sets it aside as the queue's policy says. */
+  /** Requeues the message (`requeue: true`), or dead-letters it according to the queue's policy. */
   nack(options: { requeue: boolean }): void;
 }
 
-/** A consumer that outlives connections. */
+/** A consumer that survives reconnects. */
 export interface Subscription extends AsyncDisposable {
   readonly queue: string;
-  /** Whether the broker has accepted the present consume. */
+  /** Whether the broker has accepted the consumer on the current channel. */
   readonly active: boolean;
-  /** Time of the last delivery or of the last accepted consume, milliseconds of `performance.now()`. */
+  /** Time of the last delivery or the last accepted consume, in milliseconds of `performance.now()`. */
   readonly lastActivity: number;
-  /** Messages that wait in the queue for any consumer, as the broker counts them.
+  /** Number of ready messages in the queue, as the broker counts them.
    *
-   * @throws {BrokerUnavailable} while the consume does not stand */
+   * @throws {BrokerUnavailable} while the consumer is not active */
   ready(): Promise<number>;
-  /** Stops fetching. The channel stays open, so that deliveries in hand can still be answered. */
+  /** Stops fetching. The channel stays open, so unacked deliveries can still be acked. */
   cancel(): Promise<void>;
-  /** Cancels, then closes the channel: what is still unanswered goes back to the queue. */
+  /** Cancels, then closes the channel: the broker requeues all unacked deliveries. */
   close(): Promise<void>;
 }
 
-/** The answer to a message sent with {@linkcode PublishOptions.reply}. */
+/** How to receive replies to a message; see {@linkcode PublishOptions.reply}. */
 export interface ReplyOptions {
-  /** Ends the waiting. */
+  /** Stops receiving replies. */
   readonly signal: AbortSignal;
-  /** Called at most once for each reply that bears the message's `correlationId`. */
+  /** Called at most once for each reply with the message's `correlationId`. */
   receive(reply: Message): void;
 }
 
-/** How to publish. */
+/** Options of {@linkcode Broker.publish}. */
 export interface PublishOptions {
-  /** Gives up waiting for the confirm; the broker may take the message all the same. */
+  /** Stops waiting for the confirm; the broker may still accept the message. */
   readonly signal?: AbortSignal;
-  /** Default `true`: a message for which there is no queue is an {@linkcode Unroutable} error. Must be `false` for direct replies. */
+  /** Default `true`: a message that no queue receives fails with {@linkcode Unroutable}. Must be `false` for direct replies. */
   readonly mandatory?: boolean;
-  /** Sets `replyTo` to the direct reply-to of the very channel that publishes, and hears the replies. */
+  /** Sets `replyTo` to the direct reply-to address of the publishing channel and receives the replies. */
   readonly reply?: ReplyOptions;
 }
 
-/** How to consume. */
+/** Options of {@linkcode Broker.consume}. */
 export interface ConsumeOptions {
-  /** Deliveries that may be unanswered at once. */
+  /** Maximum number of unacked deliveries. */
   readonly prefetch: number;
 }
 
-/** How to overhear an exchange. */
+/** Options of {@linkcode Broker.listen}. */
 export interface ListenOptions {
   /** Binding keys; `[""]` for a fanout. */
   readonly keys: string[];
-  /** Name of the exclusive queue; the broker chooses one when absent. */
+  /** Name of the exclusive queue. Default: a name that the broker generates. */
   readonly queue?: string;
-  /** Arguments of the queue. */
+  /** Queue arguments. */
   readonly arguments?: Headers;
 }
 
-/** Where a broker stands. */
+/** Connection status of a broker. */
 export interface BrokerStatus {
-  /** `blocked`: consuming works, publishing waits (memory or disk alarm). */
+  /** `blocked`: consuming works, publishing does not (memory or disk alarm). */
   readonly state: "stopped" | "connecting" | "connected" | "blocked";
-  /** What an operator should read; never holds a password. */
+  /** The cause, for operators; never contains a password. */
   readonly reason?: string;
 }
 
-/** A message broker. Subscriptions and declarations outlive connections: the implementation reconnects for ever, with backoff. */
+/** A message broker. Implementations reconnect forever, with backoff; subscriptions and declarations survive a reconnect. */
 export interface Broker extends Service {
   readonly status: BrokerStatus;
-  /** Destinations that confirm nothing at the moment: a message to one of them would be rejected at once. */
+  /** Destinations that currently confirm nothing: a message to one of them fails at once. */
   readonly unconfirmed: readonly Destination[];
   /** Resolves when connected; rejects with the signal's reason. */
   connected(options?: { signal?: AbortSignal }): Promise<void>;
-  /** Makes what is missing if this user may configure, otherwise checks that it is there. Never changes what exists.
+  /** Creates missing exchanges, queues and bindings if the user has configure permission; otherwise checks that they exist. Never
+   * changes existing ones.
    *
-   * @throws {TopologyMissing} naming what is missing and the command that mends it */
+   * @throws {TopologyMissing} with the missing items and the command that creates them */
   declare(declaration: Declaration): Promise<void>;
-  /** Resolves when the broker has taken responsibility.
+  /** Resolves when the broker has confirmed the message.
    *
    * @throws {Unroutable} when no queue is bound for the routing key
-   * @throws {BrokerUnavailable} when it did not confirm in time, refused, or is not connected */
+   * @throws {BrokerUnavailable} when the broker did not confirm in time, rejected the message, or is not connected */
   publish(message: Message, options?: PublishOptions): Promise<void>;
-  /** Resolves when the broker accepted the consumer for the first time. */
+  /** Resolves when the broker has accepted the consumer for the first time. */
   consume(
     queue: string,
     onDelivery: (delivery: Delivery) => void,
     options: ConsumeOptions,
   ): Promise<Subscription>;
-  /** Overhears an exchange through an exclusive queue that goes with the connection and comes back with the next; nothing to answer. */
+  /** Receives the messages of an exchange without acks, through an exclusive queue. The queue is deleted with its connection and
+   * recreated on the next one. */
   listen(
     exchange: string,
     onMessage: (message: Message) => void,

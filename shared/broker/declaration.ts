@@ -3,20 +3,18 @@
  */
 import type { Headers } from "./message.ts";
 
-/** Types of exchanges that RabbitMQ itself provides. */
+/** Exchange types built into RabbitMQ. */
 export const EXCHANGE_TYPES = ["direct", "topic", "fanout", "headers"] as const;
 
-/** An exchange. */
 export interface Exchange {
   readonly name: string;
   readonly type: typeof EXCHANGE_TYPES[number];
   readonly durable: boolean;
 }
 
-/** A queue. */
 export interface Queue {
   readonly name: string;
-  /** Default: the vhost's default type, as a Celery worker declares its queues. */
+  /** Default: the vhost's default queue type, as for the queues that a Celery worker declares. */
   readonly type?: "quorum" | "classic";
 }
 
@@ -28,7 +26,7 @@ export interface Binding {
   readonly arguments?: Headers;
 }
 
-/** The least of a topology that a process needs. */
+/** The exchanges, queues and bindings that a process needs. */
 export interface Declaration {
   readonly exchanges: readonly Exchange[];
   readonly queues: readonly Queue[];

@@ -1,4 +1,4 @@
-/** Why a broker did not do what it was asked for, as errors of ours. */
+/** Constructors of broker errors. */
 import {
   BrokerUnavailable,
   CeleriacError,
@@ -11,25 +11,25 @@ import { codeOf, replyText } from "./amqp/reason.ts";
 import type { BrokerStatus } from "./broker.ts";
 import type { Message } from "./message.ts";
 
-/** The command that makes what is missing on a broker. */
+/** The command that creates a missing topology. */
 export const REMEDY = "run `deno task definitions apply`";
 
-/** Deliveries that a consumer may hold at most. */
+/** Maximum prefetch of a consumer. */
 export const MAX_PREFETCH = 65_535;
 
-/** There is no connection that takes messages. */
-export function unavailable(message: Message, status: BrokerStatus): NotSent {
+/** No connection accepts messages. */
+export function notConnected(message: Message, status: BrokerStatus): NotSent {
   const reason = status.reason ??
     (status.state === "stopped" ? "the broker connection is stopped" : "it is not connected yet");
   return new NotSent(`${cannotPublish(message)} because ${reason}: try again later`);
 }
 
-/** The broker was told to stop, and does not start again. */
+/** The broker was stopped; it does not start again. */
 export function stopped(): BrokerUnavailable {
   return new BrokerUnavailable("Cannot use the broker because it is stopped");
 }
 
-/** The broker returned a mandatory message. */
+/** The broker returned a mandatory message as unroutable. */
 export function unroutable(message: Message): Unroutable {
   const why = message.exchange === ""
     ? `there is no queue '${message.routingKey}'`
@@ -37,34 +37,34 @@ export function unroutable(message: Message): Unroutable {
   return new Unroutable(`${cannotPublish(message)} because ${why}: ${REMEDY}`);
 }
 
-/** There is no exchange of that name. */
+/** The exchange does not exist. */
 export function missingExchange(message: Message, cause?: unknown): TopologyMissing {
   return new TopologyMissing(
-    `${cannotPublish(message)} because there is no such exchange: ${REMEDY}`,
+    `${cannotPublish(message)} because the exchange does not exist: ${REMEDY}`,
     {
       cause,
     },
   );
 }
 
-/** A reply could not be told from others. */
-export function uncorrelated(): InvalidInput {
+/** A reply cannot be matched to its request without a correlation id. */
+export function missingCorrelationId(): InvalidInput {
   return new InvalidInput(
     "Cannot wait for a reply because the message has no correlation id: set one",
     "properties.correlationId",
   );
 }
 
-/** The journal of a broker in memory did not take the message. */
-export function unjournaled(message: Message, cause: unknown): BrokerUnavailable {
+/** The journal of the in-memory broker did not store the message. */
+export function journalFailed(message: Message, cause: unknown): BrokerUnavailable {
   return new BrokerUnavailable(
-    `${cannotPublish(message)} because the journal did not take it: try again later`,
+    `${cannotPublish(message)} because the journal did not store it: try again later`,
     { cause },
   );
 }
 
-/** amqplib could not send it: it does not fit the protocol, or the channel was closed a moment before. */
-export function unsendable(message: Message, error: unknown): Error {
+/** amqplib could not send the message: it cannot be encoded, or the channel was just closed. */
+export function sendFailed(message: Message, error: unknown): Error {
   if (error instanceof CeleriacError) return error;
   const text = error instanceof Error ? error.message : String(error);
   if (error instanceof RangeError) {
@@ -94,60 +94,63 @@ export function unsendable(message: Message, error: unknown): Error {
   );
 }
 
-/** The bound passed before the broker confirmed the message, or before it could be sent at all. */
-export function tooLate(message: Message, sent: boolean, waitedMs: number): BrokerUnavailable {
+/** The timeout passed before the broker confirmed the message (`sent`), or before the message could be sent. */
+export function confirmTimeout(
+  message: Message,
+  sent: boolean,
+  waitedMs: number,
+): BrokerUnavailable {
   const waited = Math.round(waitedMs);
   return sent
     ? new BrokerUnavailable(
       `${
         cannotPublish(message)
-      } because the broker did not confirm it within ${waited} ms: try again later; it may have been taken all the same`,
+      } because the broker did not confirm it within ${waited} ms: try again later; it may have been accepted nevertheless`,
     )
     : new NotSent(
-      `${
-        cannotPublish(message)
-      } because the broker did not take it within ${waited} ms: try again later`,
+      `${cannotPublish(message)} because it could not be sent within ${waited} ms: try again later`,
     );
 }
 
-/** Too much waits for its turn already. */
-export function crowded(message: Message): NotSent {
+/** The buffer of messages to send is full. */
+export function publishQueueFull(message: Message): NotSent {
   return new NotSent(
-    `${cannotPublish(message)} because too much waits for the broker already: try again later`,
+    `${cannotPublish(message)} because too many messages are waiting to be sent: try again later`,
   );
 }
 
-/** The message was not sent, because earlier ones to its destination are not confirmed. */
-export function unsent(message: Message): NotSent {
+/** The message was not sent because its destination does not confirm earlier messages. */
+export function destinationSilent(message: Message): NotSent {
   return new NotSent(
     `${
       cannotPublish(message)
-    } because earlier messages to it are not confirmed: see whether its queue has a leader and a majority of its members`,
+    } because earlier messages to it are not confirmed: check that its queue has a leader and a majority of its members`,
   );
 }
 
-/** The destination confirmed nothing of all that was in flight. */
-export function unanswered(message: Message): BrokerUnavailable {
+/** The destination confirmed none of the messages in flight. */
+export function neverConfirmed(message: Message): BrokerUnavailable {
   return new BrokerUnavailable(
     `${
       cannotPublish(message)
-    } because the broker confirms nothing that is sent there: try again later`,
+    } because the broker confirms no message to this destination: try again later`,
   );
 }
 
-/** The queue refused the message: its length limit is reached and it overflows by refusing. */
-export function refused(message: Message): BrokerUnavailable {
+/** The queue rejected the message (nack): it is at its length limit with `overflow: reject-publish`, or it is shutting down. */
+export function nackedByQueue(message: Message): BrokerUnavailable {
   return new BrokerUnavailable(
     `${
       cannotPublish(message)
-    } because its queue refused it (full, or going down): try again later, or raise the queue's limit`,
+    } because its queue rejected it (full, or shutting down): try again later, or raise the queue's limit`,
   );
 }
 
-/** The channel closed before the confirm. One bad message takes the confirms of all: the guilty one gets the true reason, the others may try again.
+/** The channel closed before the confirm. One bad message closes the channel for all: that message gets the specific error, the others
+ * a retryable one.
  *
- * @param fault what closed the channel; `undefined` when the whole connection was lost
- * @param alone whether nothing else was in flight */
+ * @param fault error that closed the channel; `undefined` when the whole connection was lost
+ * @param alone whether no other message was in flight */
 export function channelClosed(message: Message, fault: unknown, alone: boolean): Error {
   const text = fault === undefined ? "the connection was lost" : replyText(fault);
   const { exchange } = message;
@@ -156,14 +159,14 @@ export function channelClosed(message: Message, fault: unknown, alone: boolean):
   if (code === 404 && named) return missingExchange(message, fault);
   if (code === 403 && named) {
     return new TopologyMissing(
-      `${cannotPublish(message)} because this user has no right to write there: ${REMEDY}`,
+      `${cannotPublish(message)} because this user has no write permission on it: ${REMEDY}`,
       { cause: fault },
     );
   }
   const tooLarge = /message size (\d+) is larger than configured max size (\d+)/.exec(text);
   if (tooLarge && Number(tooLarge[1]) === message.body.length) {
     return new InvalidInput(
-      `${cannotPublish(message)} because its body has ${tooLarge[1]} bytes and the broker takes ${
+      `${cannotPublish(message)} because its body has ${tooLarge[1]} bytes and the broker accepts ${
         tooLarge[2]
       }: send less`,
       "body",
@@ -174,7 +177,7 @@ export function channelClosed(message: Message, fault: unknown, alone: boolean):
   }
   if (code === 406 && alone) {
     return new InvalidInput(
-      `${cannotPublish(message)} because the broker refuses it (${text}): fix the message`,
+      `${cannotPublish(message)} because the broker rejects it (${text}): fix the message`,
       undefined,
       { cause: fault },
     );
@@ -189,21 +192,21 @@ export function channelClosed(message: Message, fault: unknown, alone: boolean):
   );
 }
 
-/** Refuses a prefetch that does not fit AMQP's 16 bits, and 0, which there means "no bound".
+/** Checks a prefetch. AMQP has 16 bits for it, and 0 means "unlimited" there.
  *
  * @throws {InvalidInput} */
 export function checkPrefetch(queue: string, prefetch: number): void {
   if (Number.isInteger(prefetch) && prefetch >= 1 && prefetch <= MAX_PREFETCH) return;
   throw new InvalidInput(
-    `Cannot consume from queue '${queue}' because a prefetch of ${prefetch} is no whole number from 1 to ${MAX_PREFETCH}: choose another`,
+    `Cannot consume from queue '${queue}' because its prefetch of ${prefetch} is not a whole number from 1 to ${MAX_PREFETCH}: choose another`,
     "prefetch",
   );
 }
 
-/** Another connection holds the exclusive queue of this name. */
+/** Another connection owns the exclusive queue of this name. */
 export function nameTaken(queue: string, cause?: unknown): InvalidInput {
   return new InvalidInput(
-    `Cannot listen through queue '${queue}' because another connection holds that name: take another`,
+    `Cannot listen through queue '${queue}' because another connection uses that name: choose another`,
     "queue",
     { cause },
   );

@@ -1,19 +1,19 @@
-/** How much a message may carry in its headers. */
+/** Size limit of a message's headers. */
 import { Buffer } from "node:buffer";
 import { InvalidInput } from "../errors.ts";
 import { FieldTable } from "./amqp/field_writer.ts";
 import type { Headers } from "./message.ts";
 
-/** Bytes of all headers on the wire: amqplib has no room for more. */
+/** Maximum encoded size of all headers in bytes: the size of amqplib's buffer. */
 export const MAX_HEADERS = 64 * 1024;
 
-/** What is written here nobody reads. */
+/** Encoding target; its content is never read. */
 const SCRATCH = Buffer.alloc(MAX_HEADERS);
 
-/** Refuses headers that no broker would ever be sent.
+/** Checks that headers can be encoded.
  *
- * @param bytes that they may take on the wire: another measure than their JSON. Default {@linkcode MAX_HEADERS}, which is the most
- * @throws {InvalidInput} when they take more, or hold what cannot be carried
+ * @param bytes maximum encoded (AMQP, not JSON) size. Default and upper limit {@linkcode MAX_HEADERS}
+ * @throws {InvalidInput} when they are larger, or contain a value that AMQP cannot represent
  *
  * @example
  * ```ts

@@ -1,34 +1,34 @@
-/** What headers a broker can carry, and how they arrive. */
+/** Values that AMQP headers can hold, and their form at the receiver. */
 import { InvalidInput } from "../errors.ts";
 import type { Headers, HeaderValue } from "./message.ts";
 
 const INT64 = 2n ** 63n;
 
-/** A number that can be carried.
+/** Checks a header's number.
  *
- * @throws {InvalidInput} for NaN and the infinities: RabbitMQ closes the whole connection when it reads one */
-export function carriedNumber(value: number, path: string): number {
+ * @throws {InvalidInput} for NaN and infinities: RabbitMQ closes the connection when it reads one */
+export function checkNumber(value: number, path: string): number {
   if (Number.isFinite(value)) return value;
-  throw uncarried(path, `${value} is no number that RabbitMQ can read`);
+  throw unencodable(path, `RabbitMQ cannot read ${value}`);
 }
 
-/** An integer that can be carried: as a number where that is exact.
+/** Checks a header's integer, and converts it to a number if that is exact.
  *
- * @throws {InvalidInput} when it needs more than 64 bits, or is below -2^53: older Celery reads 64 bits as unsigned */
-export function carriedInteger(value: bigint, path: string): number | bigint {
+ * @throws {InvalidInput} when it needs more than 64 bits or is below -2^53: older Celery versions read 64-bit integers as unsigned */
+export function checkInteger(value: bigint, path: string): number | bigint {
   const number = Number(value);
   if (Number.isSafeInteger(number)) return number;
   if (value > 0n && value < INT64) return value;
-  throw uncarried(path, `${value} fits no integer that every client reads right`);
+  throw unencodable(path, `no integer type that every client reads correctly holds ${value}`);
 }
 
-/** Seconds since the epoch: AMQP's timestamps know no fractions.
+/** Seconds since the epoch, rounded down: AMQP timestamps have no fractions.
  *
  * @throws {InvalidInput} when the date is invalid or before 1970 */
-export function carriedSeconds(date: Date, path: string): number {
+export function amqpSeconds(date: Date, path: string): number {
   const seconds = Math.floor(date.getTime() / 1000);
   if (seconds >= 0) return seconds;
-  throw uncarried(path, "its date is invalid or before 1970");
+  throw unencodable(path, "its date is invalid or before 1970");
 }
 
 /** Whether a header is a table of headers. */
@@ -37,46 +37,46 @@ export function isTable(value: HeaderValue | undefined): value is Headers {
     Object.getPrototypeOf(value) === Object.prototype;
 }
 
-/** Headers as they arrive at the other end: a copy without what is undefined, dates in whole seconds.
+/** Headers as the receiver gets them: a copy without undefined values, with dates in whole seconds.
  *
- * @throws {InvalidInput} for what cannot be carried
+ * @throws {InvalidInput} for a value that AMQP cannot represent
  *
  * @example
  * ```ts
- * import { carried } from "./headers.ts";
+ * import { normalizeHeaders } from "./headers.ts";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(carried({ retries: 3n }), { retries: 3 });
+ * assertEquals(normalizeHeaders({ retries: 3n }), { retries: 3 });
  * ```
  */
-export function carried(headers: Headers): Headers {
-  return carriedTable(headers, "");
+export function normalizeHeaders(headers: Headers): Headers {
+  return normalizeTable(headers, "");
 }
 
-function carriedTable(table: Headers, prefix: string): Headers {
+function normalizeTable(table: Headers, prefix: string): Headers {
   return Object.fromEntries(
     Object.entries(table).filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [name, carriedValue(value, `${prefix}${name}`)]),
+      .map(([name, value]) => [name, normalizeValue(value, `${prefix}${name}`)]),
   );
 }
 
-function carriedValue(value: HeaderValue, path: string): HeaderValue {
+function normalizeValue(value: HeaderValue, path: string): HeaderValue {
   switch (typeof value) {
     case "string":
     case "boolean":
       return value;
     case "number":
-      return carriedNumber(value, path);
+      return checkNumber(value, path);
     case "bigint":
-      return carriedInteger(value, path);
+      return checkInteger(value, path);
   }
   if (value === null) return null;
-  if (value instanceof Date) return new Date(carriedSeconds(value, path) * 1000);
+  if (value instanceof Date) return new Date(amqpSeconds(value, path) * 1000);
   if (value instanceof Uint8Array) return new Uint8Array(value);
-  if (!Array.isArray(value)) return carriedTable(value, `${path}.`);
-  return value.map((item, index) => carriedValue(item ?? null, `${path}[${index}]`));
+  if (!Array.isArray(value)) return normalizeTable(value, `${path}.`);
+  return value.map((item, index) => normalizeValue(item ?? null, `${path}[${index}]`));
 }
 
-function uncarried(path: string, why: string): InvalidInput {
+function unencodable(path: string, why: string): InvalidInput {
   return new InvalidInput(`Cannot send header '${path}' because ${why}: send it as text`, path);
 }

@@ -2,7 +2,8 @@
  * @module
  */
 
-/** A value in a header table. Implementations write every integer as `I` or `l`, never as `s` or `b` (Celery's py-amqp misreads those). */
+/** A value in a header table. Implementations encode every integer with tag `I` or `l`, never `s` or `b`, which Celery's py-amqp
+ * misreads. */
 export type HeaderValue =
   | string
   | number
@@ -21,7 +22,7 @@ export type Headers = Record<string, HeaderValue>;
 export interface Properties {
   contentType?: string;
   contentEncoding?: string;
-  /** 1 = transient, 2 = persistent. Absent = 2. */
+  /** 1 = transient, 2 = persistent. Default 2. */
   deliveryMode?: 1 | 2;
   /** 0 to 255. */
   priority?: number;
@@ -36,14 +37,14 @@ export interface Properties {
   appId?: string;
 }
 
-/** Where a message goes. */
+/** Destination of a message. */
 export interface Destination {
-  /** `""` is the default exchange: the routing key names a queue. */
+  /** `""` is the default exchange: the routing key is the name of a queue. */
   readonly exchange: string;
   readonly routingKey: string;
 }
 
-/** A message on its way or arrived. */
+/** A message to publish, or one that was received. */
 export interface Message extends Destination {
   readonly properties: Properties;
   readonly headers: Headers;

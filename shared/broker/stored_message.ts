@@ -1,18 +1,18 @@
-/** Messages as the outbox stores them: every value of a header comes back as the type it was. */
+/** Messages in the form in which the outbox stores them. Header values keep their types. */
 import type { Headers, HeaderValue, Message, Properties } from "./message.ts";
 
-/** A message in columns; `body` is base64. */
+/** A message as table columns; `body` is base64. */
 export interface StoredMessage {
   readonly exchange: string;
   readonly routing_key: string;
   /** JSON text. */
   readonly properties: string;
-  /** JSON text; what JSON has no type for is an object of one key, {@linkcode TAGS}. */
+  /** JSON text; a value without a JSON type is an object with one key of {@linkcode TAGS}. */
   readonly headers: string;
   readonly body: string;
 }
 
-/** The keys that mark a value: nothing else in stored headers is an object of just such a key. */
+/** Keys that mark a tagged value. A real object with one such key is stored under `$object`. */
 const TAGS = ["$date", "$bigint", "$bytes", "$number", "$object"] as const;
 
 /** @example
@@ -44,7 +44,7 @@ export function toStored(
   };
 }
 
-/** Reads what {@linkcode toStored} wrote, its JSON parsed and its body decoded. */
+/** Inverse of {@linkcode toStored}, for parsed JSON and a decoded body. */
 export function fromStored(
   stored: {
     exchange: string;
@@ -74,7 +74,7 @@ function tag(value: HeaderValue): unknown {
   return tagOf(value) ? { $object: table } : table;
 }
 
-/** Headers as JSON can hold them; read by {@linkcode readHeaders}. */
+/** Headers as JSON values; {@linkcode readHeaders} is the inverse. */
 export function storeHeaders(table: Readonly<Headers>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(table).map(([name, value]) => [name, tag(value)]));
 }
@@ -99,7 +99,7 @@ function untag(value: unknown): HeaderValue {
   }
 }
 
-/** Reads what {@linkcode storeHeaders} wrote. */
+/** Inverse of {@linkcode storeHeaders}. */
 export function readHeaders(table: unknown): Headers {
   const entries = Object.entries(table as Record<string, unknown>);
   return Object.fromEntries(entries.map(([name, value]) => [name, untag(value)]));

@@ -1,16 +1,16 @@
-/** What must exist on the broker: names, queues and the ways that lead to them. Pure: values in, values out.
+/** The exchanges, queues, bindings and policies that must exist on the broker.
  *
- * | exchange | type | what travels |
+ * | exchange | type | messages |
  * |---|---|---|
- * | `celeriac` | direct | tasks; routing key = name of the queue |
- * | `match.celeriac` | headers | tasks of senders whose routing key is not free (bridges, shovels, a shop's own key scheme): header `celeriac-queue` = name of the queue |
+ * | `celeriac` | direct | tasks; routing key = queue name |
+ * | `match.celeriac` | headers | tasks of senders that cannot choose the routing key (bridges, shovels, own key schemes): header `celeriac-queue` = queue name |
  * | `dlx.celeriac` | fanout | dead letters, all to `celeriac.dead` |
- * | `celeryev` | topic | Celery's events |
- * | `celery.pidbox` | fanout | Celery's remote control, to every worker |
- * | `reply.celery.pidbox` | direct | its answers |
- * | `celery_delayed_delivery` | topic | tasks that Celery (from 5.5) has delayed inside the broker, once they are due |
+ * | `celeryev` | topic | Celery events |
+ * | `celery.pidbox` | fanout | Celery remote control commands, to every worker |
+ * | `reply.celery.pidbox` | direct | replies to remote control commands |
+ * | `celery_delayed_delivery` | topic | due tasks that Celery 5.5 and later delayed inside the broker |
  *
- * No exchange is named like a queue (`celeriac.<name>`): RabbitMQ's permission patterns match both alike.
+ * No exchange has a name of the form `celeriac.<name>`, because RabbitMQ's permission patterns match queue and exchange names alike.
  * @module
  */
 import {
@@ -25,43 +25,43 @@ import { CONTROL_EXCHANGE, REPLY_EXCHANGE } from "../celery/control.ts";
 import { EVENT_EXCHANGE } from "../celery/event.ts";
 import { InvalidInput } from "../errors.ts";
 
-/** A rule that the broker applies to queues by name; only the one of highest priority holds for a queue. */
+/** A RabbitMQ policy. Only the matching policy with the highest priority applies to a queue. */
 export interface Policy {
   readonly name: string;
   /** Regular expression (PCRE), unanchored. */
   readonly pattern: string;
-  /** Never alike in two policies: RabbitMQ breaks ties by chance. */
+  /** Must be unique: RabbitMQ picks among equal priorities at random. */
   readonly priority: number;
   readonly definition: Readonly<Record<string, string | number>>;
 }
 
-/** All that is declared. */
+/** The whole topology, including policies. */
 export interface Topology extends Declaration {
   readonly policies: readonly Policy[];
 }
 
-/** Exchange of tasks. */
+/** Exchange for tasks. */
 export const TASK_EXCHANGE = "celeriac";
-/** Exchange of tasks for senders who cannot choose the routing key. */
+/** Exchange for tasks of senders that cannot choose the routing key. */
 export const MATCH_EXCHANGE = "match.celeriac";
-/** Header by which {@linkcode MATCH_EXCHANGE} finds the queue. */
+/** Header with the queue name for {@linkcode MATCH_EXCHANGE}. */
 export const MATCH_HEADER = "celeriac-queue";
-/** Exchange of dead letters. */
+/** Exchange for dead letters. */
 export const DEAD_EXCHANGE = "dlx.celeriac";
-/** Where messages come out that Celery has delayed inside the broker (kombu/transport/native_delayed_delivery.py): their routing key is
- * the delay in binary digits, then that of the queue. */
+/** Exchange that receives messages after Celery's delay inside the broker (kombu/transport/native_delayed_delivery.py). Their routing
+ * key is the delay in binary digits, then the queue's routing key. */
 export const DELAYED_EXCHANGE = "celery_delayed_delivery";
-/** Queue of dead letters. */
+/** Queue for dead letters. */
 export const DEAD_QUEUE = "celeriac.dead";
-/** What the names of our queues begin with. */
+/** Prefix of Celeriac's queue names. */
 export const QUEUE_PREFIX = "celeriac.";
 
-/** Failed deliveries that the broker allows, one less than it makes. Before 4.3 every message given back at a worker's stop counts as
- * failed, so this is only the net below the workers' own count of crashes. */
+/** The queues' `delivery-limit`: the broker makes one delivery more than this. Before RabbitMQ 4.3 a message that a stopping worker
+ * requeues counts as failed. The limit is therefore only a safety net below the workers' crash count. */
 export const DELIVERY_LIMIT = 100;
 
-/** From RabbitMQ 4.0 a queue without a limit has one of 20, past which it drops what has no dead-letter exchange: looking through
- * the dead letters would destroy them. 3.10 refuses -1 for "no limit". */
+/** RabbitMQ 4.0 and later default to a limit of 20, after which a queue without a dead-letter exchange drops the message: reading
+ * dead letters repeatedly would destroy them. RabbitMQ 3.10 rejects -1 ("no limit"). */
 const DEAD_DELIVERY_LIMIT = 1_000_000;
 
 const TASKS: Exchange = { name: TASK_EXCHANGE, type: "direct", durable: true };
@@ -85,7 +85,7 @@ const POLICIES: readonly Policy[] = [
     },
   },
   {
-    // No length limit: when full it would either drop the evidence or turn every bad message into a loop.
+    // No length limit: a full queue would either drop dead letters or redeliver bad messages in a loop.
     name: "celeriac-dead",
     pattern: `^celeriac\\.dead$`,
     priority: 110,
@@ -93,9 +93,9 @@ const POLICIES: readonly Policy[] = [
   },
 ];
 
-/** Everything there is on the broker for these queues.
+/** The whole topology for these queues.
  *
- * @param queues names that begin with `celeriac.`, each once
+ * @param queues unique names that begin with `celeriac.`
  *
  * @example
  * ```ts
@@ -112,18 +112,20 @@ export function topology(queues: readonly string[]): Topology {
     exchanges: [TASKS, MATCHES, DEAD_LETTERS, EVENTS, CONTROL, REPLIES, DELAYED],
     queues: [...queues, DEAD_QUEUE].map(quorum),
     bindings: [
-      ...queues.flatMap((queue) => [byKey(queue), byHeader(queue), whenDue(queue)]),
+      ...queues.flatMap((
+        queue,
+      ) => [taskBinding(queue), matchBinding(queue), delayedBinding(queue)]),
       DEAD_BINDING,
     ],
     policies: POLICIES,
   };
 }
 
-/** What a process declares, or checks, when it connects. The API takes dead letters in and sends none; nobody but an administrator sets policies.
+/** What a process declares or checks when it connects. The API consumes dead letters and sends none. Only an administrator sets policies.
  *
- * The exchanges of remote control are not durable: a restart of the broker takes them away, so they are declared with every connection.
+ * The exchanges of remote control are not durable and disappear when the broker restarts, so every connection declares them.
  *
- * @param queues names of the queues that the process publishes to or consumes; those of other systems are theirs to make */
+ * @param queues names of the queues that the process publishes to or consumes. A worker does not declare queues of other systems */
 export function declarationFor(
   role: "api" | "worker" | "beat" | "dev" | "inspect",
   queues: readonly string[],
@@ -133,14 +135,17 @@ export function declarationFor(
       return {
         exchanges: [TASKS, EVENTS, CONTROL, REPLIES],
         queues: [...queues, DEAD_QUEUE].map(quorum),
-        bindings: queues.map(byKey),
+        bindings: queues.map(taskBinding),
       };
     case "worker": {
       const own = queues.filter((queue) => queue.startsWith(QUEUE_PREFIX));
       return {
         exchanges: [TASKS, DEAD_LETTERS, EVENTS, CONTROL, REPLIES, DELAYED],
         queues: [...own, DEAD_QUEUE].map(quorum),
-        bindings: [...own.flatMap((queue) => [byKey(queue), whenDue(queue)]), DEAD_BINDING],
+        bindings: [
+          ...own.flatMap((queue) => [taskBinding(queue), delayedBinding(queue)]),
+          DEAD_BINDING,
+        ],
       };
     }
     case "beat":
@@ -154,9 +159,9 @@ export function declarationFor(
   }
 }
 
-/** How a queue is bound that a worker is told to consume at run time. */
+/** Binding of a queue that a remote control command adds to a worker. */
 export interface ConsumedQueue {
-  /** Default: `celeriac` for our queues, an exchange of the queue's name for others, as in Celery. */
+  /** Default: `celeriac` for Celeriac's queues; for others an exchange with the queue's name, as in Celery. */
   readonly exchange?: string | undefined;
   /** Default `direct`. */
   readonly exchangeType?: string | undefined;
@@ -164,9 +169,9 @@ export interface ConsumedQueue {
   readonly routingKey?: string | undefined;
 }
 
-/** What a worker declares before it consumes one more queue (celery/app/amqp.py, `Queues.add_missing`).
+/** What a worker declares before it consumes an additional queue (celery/app/amqp.py, `Queues.add_missing`).
  *
- * @throws {InvalidInput} when there is no such type of exchange
+ * @throws {InvalidInput} for an unknown exchange type
  *
  * @example
  * ```ts
@@ -187,7 +192,7 @@ export function consumedDeclaration(
   const name = exchange ?? queue;
   if (!isExchangeType(exchangeType)) {
     throw new InvalidInput(
-      `Cannot bind queue '${queue}' because '${exchangeType}' is not a type of exchange: use ${
+      `Cannot bind queue '${queue}' because '${exchangeType}' is not an exchange type: use ${
         EXCHANGE_TYPES.join(", ")
       }`,
       "exchange_type",
@@ -219,7 +224,7 @@ export function destinationOf(queue: string): Pick<Message, "exchange" | "routin
   return { exchange: queue.startsWith(QUEUE_PREFIX) ? TASK_EXCHANGE : "", routingKey: queue };
 }
 
-/** Whether an exchange is one that we see to: the broker's default exchange, or one of {@linkcode topology}. */
+/** Whether an exchange belongs to Celeriac: the broker's default exchange, or one of {@linkcode topology}. */
 export function isOurExchange(name: string): boolean {
   return name === "" || topology([]).exchanges.some((exchange) => exchange.name === name);
 }
@@ -230,16 +235,16 @@ function quorum(name: string): Queue {
   return { name, type: "quorum" };
 }
 
-function byKey(queue: string): Binding {
+function taskBinding(queue: string): Binding {
   return { exchange: TASK_EXCHANGE, queue, routingKey: queue };
 }
 
-/** As a worker of Celery's binds its own queues. */
-function whenDue(queue: string): Binding {
+/** The binding that a Celery worker makes for its queues. */
+function delayedBinding(queue: string): Binding {
   return { exchange: DELAYED_EXCHANGE, queue, routingKey: `#.${queue}` };
 }
 
-function byHeader(queue: string): Binding {
+function matchBinding(queue: string): Binding {
   return {
     exchange: MATCH_EXCHANGE,
     queue,

@@ -78,7 +78,7 @@ Deno.test("a wrong password is said, and its import from the Secret is enough", 
     await management(url, "PUT", "/api/users/celeriac-worker", user);
     await management(url, "DELETE", "/api/connections/username/celeriac-worker");
   });
-  await workerSays("wrong user or password");
+  await workerSays("wrong user name or password");
   await applyDefinitions();
   await ready();
 });

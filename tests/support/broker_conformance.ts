@@ -1,9 +1,9 @@
-/** What every broker must do. One suite, run against each implementation. */
+/** The conformance suite of brokers, run against each implementation. */
 import type { Broker } from "../../shared/broker/broker.ts";
 import { CONSUMING } from "./consuming_conformance.ts";
 import { PUBLISHING } from "./publishing_conformance.ts";
 
-/** A broker with an empty namespace: not started, nothing declared. */
+/** An isolated broker, not started and without a topology. */
 export interface BrokerUnderTest extends AsyncDisposable {
   readonly broker: Broker;
 }

@@ -1,4 +1,4 @@
-/** Words that the broker's suites share. */
+/** Helpers of the broker tests. */
 import type { Broker, Delivery } from "../../shared/broker/broker.ts";
 import type { Declaration } from "../../shared/broker/declaration.ts";
 import type { Message } from "../../shared/broker/message.ts";
@@ -15,17 +15,17 @@ export function message(exchange: string, routingKey: string, body = ""): Messag
   };
 }
 
-/** The body as text. */
+/** Body as text. */
 export function text({ body }: Message): string {
   return new TextDecoder().decode(body);
 }
 
-/** Quorum queues and nothing else. */
+/** A declaration of quorum queues only. */
 export function queues(...names: string[]): Declaration {
   return { exchanges: [], queues: names.map((name) => ({ name, type: "quorum" })), bindings: [] };
 }
 
-/** Starts a broker and declares. */
+/** Starts a broker and declares the topology. */
 export async function started(broker: Broker, declaration: Declaration): Promise<void> {
   await broker.start();
   await broker.connected();
@@ -51,7 +51,7 @@ export async function texts(inbox: Inbox<Delivery>, count: number): Promise<stri
   });
 }
 
-/** All bodies in a queue: those before a last one that is put in here. */
+/** All bodies in a queue, up to a final message that this function publishes. */
 export async function queued(broker: Broker, queue: string): Promise<string[]> {
   const last = crypto.randomUUID();
   await broker.publish(message("", queue, last));

@@ -10,7 +10,7 @@ import { Inbox } from "./inbox.ts";
 
 /** Cases by title. */
 export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
-  async "start() may come twice, connected() resolves, stop() may come twice"(broker) {
+  async "start() and stop() are idempotent, connected() resolves"(broker) {
     assertEquals(broker.status.state, "stopped");
     await broker.start();
     await broker.start();
@@ -26,12 +26,12 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     );
   },
 
-  async "stop() may come before start()"(broker) {
+  async "stop() works before start()"(broker) {
     await broker.stop();
     assertEquals(broker.status.state, "stopped");
   },
 
-  async "connected() and publish() reject with the reason of their signal"(broker) {
+  async "connected() and publish() reject with their signal's reason"(broker) {
     const reason = new Error("no more");
     const signal = AbortSignal.abort(reason);
     assertEquals(await broker.connected({ signal }).catch((error) => error), reason);
@@ -40,7 +40,7 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     assertEquals(await publishing.catch((error) => error), reason);
   },
 
-  async "publish() before start() says that it is stopped"(broker) {
+  async "publish() before start() reports a stopped broker"(broker) {
     await assertRejects(
       () => broker.publish(message("", "celeriac.q")),
       BrokerUnavailable,
@@ -48,7 +48,7 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     );
   },
 
-  async "declare() leaves what exists as it is, and may come twice"(broker) {
+  async "declare() changes nothing that exists and is idempotent"(broker) {
     const declaration: Declaration = {
       ...queues("celeriac.q"),
       exchanges: [{ name: "x", type: "fanout", durable: true }],
@@ -64,7 +64,7 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     assertEquals(await queued(broker, "celeriac.q"), ["fanned out"]);
   },
 
-  async "consume() hands out no more than prefetch"(broker) {
+  async "consume() delivers no more than the prefetch"(broker) {
     await started(broker, queues("celeriac.q"));
     for (const number of ["1", "2", "3", "4", "5"]) {
       await broker.publish(message("", "celeriac.q", number));
@@ -79,7 +79,7 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     assertEquals(held.map(({ message }) => text(message)), ["1", "2"]);
   },
 
-  async "ready() counts what no consumer has yet, while its own stands"(broker) {
+  async "ready() counts ready messages while its consumer is active"(broker) {
     await started(broker, queues("celeriac.q"));
     for (const number of ["1", "2", "3"]) await broker.publish(message("", "celeriac.q", number));
     const inbox = new Inbox<Delivery>();
@@ -90,7 +90,7 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     await assertRejects(() => subscription.ready(), BrokerUnavailable, "not consumed");
   },
 
-  async "consume() gives a slot free by an ack to the next message"(broker) {
+  async "consume() delivers the next message after an ack"(broker) {
     await started(broker, queues("celeriac.q"));
     const inbox = await consumed(broker, "celeriac.q", 1);
     for (const number of ["1", "2", "3"]) await broker.publish(message("", "celeriac.q", number));
@@ -102,7 +102,7 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     }
   },
 
-  async "consume() waits for a queue that is not there yet"(broker) {
+  async "consume() waits for a missing queue"(broker) {
     await started(broker, queues());
     const inbox = new Inbox<Delivery>();
     const consuming = broker.consume("celeriac.late", inbox.put, { prefetch: 1 });
@@ -113,7 +113,7 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     assertEquals(text((await inbox.next()).message), "here");
   },
 
-  async "consume() refuses a prefetch that AMQP cannot express"(broker) {
+  async "consume() rejects a prefetch outside AMQP's range"(broker) {
     await started(broker, queues("celeriac.q"));
     for (const prefetch of [0, -1, 1.5, 65_536, NaN]) {
       await assertRejects(
@@ -124,7 +124,7 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     }
   },
 
-  async "consume() says which queue, whether active and since when"(broker) {
+  async "consume() exposes queue, activity and last activity"(broker) {
     await started(broker, queues("celeriac.q"));
     const before = performance.now();
     const inbox = new Inbox<Delivery>();
@@ -136,7 +136,7 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     await subscription.close();
   },
 
-  async "ack() is for good, nack() with requeue comes back as redelivered"(broker) {
+  async "ack() removes a message, nack() with requeue redelivers it"(broker) {
     await started(broker, queues("celeriac.q"));
     const first = new Inbox<Delivery>();
     const subscription = await broker.consume("celeriac.q", first.put, { prefetch: 10 });
@@ -152,7 +152,7 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     assertEquals(await queued(broker, "celeriac.q"), []);
   },
 
-  async "nack() without requeue sets the message aside, with where it came from"(broker) {
+  async "nack() without requeue dead-letters the message with its origin"(broker) {
     await started(broker, {
       ...queues("celeriac.q", "celeriac.dead"),
       exchanges: [{ name: "dlx.celeriac", type: "fanout", durable: true }],
@@ -174,7 +174,7 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     ]);
   },
 
-  async "a second answer and one after close() do nothing"(broker) {
+  async "a second ack, and one after close(), have no effect"(broker) {
     await started(broker, queues("celeriac.q"));
     const inbox = new Inbox<Delivery>();
     const subscription = await broker.consume("celeriac.q", inbox.put, { prefetch: 10 });
@@ -195,7 +195,7 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     assertEquals(await queued(broker, "celeriac.q"), ["2"]);
   },
 
-  async "cancel() stops fetching and leaves deliveries to be answered"(broker) {
+  async "cancel() stops fetching, and deliveries can still be acked"(broker) {
     await started(broker, queues("celeriac.q"));
     const inbox = new Inbox<Delivery>();
     const subscription = await broker.consume("celeriac.q", inbox.put, { prefetch: 2 });
@@ -212,7 +212,7 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     assertEquals([text(given.message), given.redelivered], ["2", true]);
   },
 
-  async "close() gives back what is not answered, in order"(broker) {
+  async "close() requeues unacked deliveries in order"(broker) {
     await started(broker, queues("celeriac.q"));
     const inbox = new Inbox<Delivery>();
     const subscription = await broker.consume("celeriac.q", inbox.put, { prefetch: 2 });
@@ -236,7 +236,7 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     assertEquals(both.map(({ message }) => text(message)).sort(), ["1", "2"]);
   },
 
-  async "listen() hears what its keys match, and nothing after close()"(broker) {
+  async "listen() receives matching messages until close()"(broker) {
     await started(broker, {
       ...queues("celeriac.mark"),
       exchanges: [{ name: "events", type: "topic", durable: true }],
@@ -262,7 +262,7 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     assertEquals([inbox.size, subscription.active], [0, false]);
   },
 
-  async "listen() to a fanout through a queue of a given name, which is taken then"(broker) {
+  async "listen() to a fanout reserves the given queue name"(broker) {
     await started(broker, {
       exchanges: [{ name: "pidbox", type: "fanout", durable: false }],
       queues: [],
@@ -284,7 +284,7 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     await (await broker.listen("pidbox", inbox.put, options)).close();
   },
 
-  async "stop() ends subscriptions and leaves their deliveries without effect"(broker) {
+  async "stop() ends subscriptions, and acks then have no effect"(broker) {
     await started(broker, queues("celeriac.q"));
     const inbox = new Inbox<Delivery>();
     const subscription = await broker.consume("celeriac.q", inbox.put, { prefetch: 1 });

@@ -21,7 +21,7 @@ export function testDatabase(name: string, open: () => Promise<DatabaseUnderTest
 }
 
 const CASES: Record<string, (database: Database) => Promise<void>> = {
-  async "query() gives values back as the types the seam names"(database) {
+  async "query() returns the documented types"(database) {
     await database.start();
     const [row] = await database.query<Record<string, unknown>>(
       `select $1::text as text, $2::integer as integer, $3::float8 as float, $4::boolean as boolean, $5::text as nothing,
@@ -49,7 +49,7 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     });
   },
 
-  async "query() takes arrays of text and of numbers"(database) {
+  async "query() accepts arrays of text and numbers"(database) {
     await database.start();
     const words = [
       "",
@@ -70,7 +70,7 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     assertEquals(await database.query("select from unnest($1::text[])", [[]]), []);
   },
 
-  async "query() takes JSON as text and keeps big integers in it"(database) {
+  async "query() accepts JSON as text and keeps big integers"(database) {
     await database.start();
     const [row] = await database.query<{ kept: string }>("select ($1::text::json)::text as kept", [
       '{"big": 123456789012345678901234567890, "nul": "\\u0000"}',
@@ -78,19 +78,19 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     assertEquals(row?.kept, '{"big": 123456789012345678901234567890, "nul": "\\u0000"}');
   },
 
-  async "query() runs the same statement again, prepared, with other types of values"(database) {
+  async "query() runs a prepared statement with other value types"(database) {
     await database.start();
     for (const value of [1, 2, 3, null]) {
       assertEquals(await database.query("select $1::integer as value", [value]), [{ value }]);
     }
   },
 
-  async "query() refuses two statements in one"(database) {
+  async "query() rejects two statements in one"(database) {
     await database.start();
     await assertRejects(() => database.query("select 1; select 2"), DatabaseRefused);
   },
 
-  async "query() rejects with the SQLSTATE when the statement is at fault, and goes on"(database) {
+  async "query() rejects an invalid statement with its SQLSTATE, and continues"(database) {
     await database.start();
     for (
       const [statement, code] of [
@@ -118,7 +118,7 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     assertEquals(await database.query("select 1 as one"), [{ one: 1 }]);
   },
 
-  async "query() answers many at once, each with its own"(database) {
+  async "query() runs concurrently, each call with its own result"(database) {
     await database.start();
     const numbers = Array.from({ length: 50 }, (_, index) => index);
     const rows = await Promise.all(
@@ -127,7 +127,7 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     assertEquals(rows.map(([row]) => row?.n), numbers);
   },
 
-  async "script() runs several statements, functions with semicolons included"(database) {
+  async "script() runs several statements, including functions with semicolons"(database) {
     await database.start();
     await database.script(`
       create table counted (n integer);
@@ -142,7 +142,7 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     assertEquals(await database.query("select count_up() as n"), [{ n: 2 }]);
   },
 
-  async "transaction() commits what its work wrote"(database) {
+  async "transaction() commits its writes"(database) {
     await database.start();
     const result = await database.transaction(async (sql) => {
       await sql.script("create table kept (n integer); insert into kept values (1)");
@@ -153,7 +153,7 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     assertEquals(await database.query("select n from kept order by n"), [{ n: 1 }, { n: 2 }]);
   },
 
-  async "transaction() undoes everything when its work throws, and passes the error on"(database) {
+  async "transaction() rolls back and rethrows when its callback throws"(database) {
     await database.start();
     await database.script("create table undone (n integer)");
     const boom = new Error("boom");
@@ -174,7 +174,7 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     assertEquals(await database.query("select n from undone"), []);
   },
 
-  async "transaction() does not report success when a swallowed failure undid it"(database) {
+  async "transaction() rejects when a swallowed error rolled it back"(database) {
     await database.start();
     await database.script("create table swallowed (n integer)");
     const work = database.transaction(async (sql) => {
@@ -206,7 +206,7 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     assertEquals(await database.query("select n from hidden"), [{ n: 1 }]);
   },
 
-  async "query() is unavailable before start() and after stop(); both may be called again"(
+  async "query() fails before start() and after stop(); both are idempotent"(
     database,
   ) {
     await assertRejects(() => database.query("select 1"), DatabaseUnavailable);

@@ -8,7 +8,7 @@ import { Inbox } from "./inbox.ts";
 
 /** Cases by title. */
 export const PUBLISHING: Record<string, (broker: Broker) => Promise<void>> = {
-  async "publish() reaches a queue by its name through the default exchange"(broker) {
+  async "publish() routes by queue name through the default exchange"(broker) {
     await started(broker, queues("celeriac.q"));
     const inbox = await consumed(broker, "celeriac.q");
     await broker.publish(message("", "celeriac.q", "hello"));
@@ -122,7 +122,7 @@ export const PUBLISHING: Record<string, (broker: Broker) => Promise<void>> = {
     assertEquals(await queued(broker, "celeriac.implied"), ["csv"]);
   },
 
-  async "publish() rejects what no queue is bound for, unless that does not matter"(broker) {
+  async "publish() rejects an unroutable message only if it is mandatory"(broker) {
     await started(broker, {
       ...queues("celeriac.q"),
       exchanges: [{ name: "x", type: "direct", durable: true }],
@@ -146,7 +146,7 @@ export const PUBLISHING: Record<string, (broker: Broker) => Promise<void>> = {
     assertEquals(await queued(broker, "celeriac.q"), ["1", "2"]);
   },
 
-  async "publish() to a missing exchange names it, and the next message goes"(broker) {
+  async "publish() reports a missing exchange, and the next message succeeds"(broker) {
     await started(broker, queues("celeriac.q"));
     const error = await assertRejects(() => broker.publish(message("gone", "k")), TopologyMissing);
     assertStringIncludes(error.message, "'gone'");
@@ -257,7 +257,7 @@ export const PUBLISHING: Record<string, (broker: Broker) => Promise<void>> = {
     });
   },
 
-  async "publish() rejects headers that cannot be carried, and the next message goes"(broker) {
+  async "publish() rejects headers that AMQP cannot encode, and the next message succeeds"(broker) {
     await started(broker, queues("celeriac.q"));
     for (
       const bad of [
@@ -281,7 +281,7 @@ export const PUBLISHING: Record<string, (broker: Broker) => Promise<void>> = {
     assertEquals(await queued(broker, "celeriac.q"), ["after"]);
   },
 
-  async "publish() lets an expired message never be delivered"(broker) {
+  async "publish() with an expiration: an expired message is never delivered"(broker) {
     await started(broker, queues("celeriac.q"));
     await broker.publish({ ...message("", "celeriac.q", "late"), properties: { expiration: "1" } });
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -289,7 +289,7 @@ export const PUBLISHING: Record<string, (broker: Broker) => Promise<void>> = {
     assertEquals(await queued(broker, "celeriac.q"), ["in time"]);
   },
 
-  async "publish() with reply hears the answers to its own message until told to stop"(broker) {
+  async "publish() with reply receives replies to its message until the signal aborts"(broker) {
     await started(broker, queues("celeriac.q"));
     const requests = await consumed(broker, "celeriac.q");
     const answer = async (body: string) => {
@@ -319,7 +319,7 @@ export const PUBLISHING: Record<string, (broker: Broker) => Promise<void>> = {
     assertEquals(inboxes[0]!.size, 0);
   },
 
-  async "publish() with reply needs a correlation id"(broker) {
+  async "publish() with reply requires a correlation id"(broker) {
     await started(broker, queues("celeriac.q"));
     const reply = { signal: AbortSignal.abort(), receive: () => {} };
     await assertRejects(

@@ -1,12 +1,12 @@
-/** Acks of one channel, gathered for a turn of the event loop and sent in as few frames as will do.
+/** Batches the acks of one channel per turn of the event loop, in as few frames as possible.
  *
- * An ack with `multiple` set covers every unanswered delivery up to its tag (AMQP 0-9-1, basic.ack). It is used for the run of tags
- * from the lowest unanswered one on; what is answered out of order is acked one by one. For a quorum queue each frame is a command
- * to its log, so fewer frames are worth more than the bytes.
+ * An ack with `multiple` set covers every unacked delivery up to its tag (AMQP 0-9-1, basic.ack). It is used for the consecutive tags
+ * that start at the lowest unacked one; later tags are acked one by one. Each frame is a command in a quorum queue's log, so fewer
+ * frames save more than bytes.
  * @module
  */
 
-/** Gathers acks.
+/** Batches acks.
  *
  * @example
  * ```ts
@@ -19,63 +19,63 @@
  * for (const tag of [2, 1, 3, 5]) acks.ack(tag);
  * acks.flush();
  * assertEquals(sent, [[3, true], [5, false]]);
- * assertEquals(acks.unanswered, 1);
+ * assertEquals(acks.unacked, 1);
  * ```
  */
 export class Acks {
   readonly #send: (tag: number, multiple: boolean) => void;
-  /** Only what has no answer is remembered: the prefetch bounds that, while one slow delivery may outlive millions of others. */
-  readonly #unanswered = new Set<number>();
-  /** All tags below have their answer; the broker counts each channel's deliveries from 1. */
+  /** Holds unacked tags only: the prefetch bounds their number, while one slow delivery may span millions of others. */
+  readonly #unacked = new Set<number>();
+  /** Lowest tag that may be unacked. The broker numbers the deliveries of a channel from 1. */
   #lowest = 1;
   #latest = 0;
-  #gathered: number[] = [];
+  #pending: number[] = [];
 
   constructor(send: (tag: number, multiple: boolean) => void) {
     this.#send = send;
   }
 
-  /** Whether acks wait for {@linkcode flush}. */
-  get waiting(): boolean {
-    return this.#gathered.length > 0;
+  /** Whether acks are pending until {@linkcode flush}. */
+  get hasPending(): boolean {
+    return this.#pending.length > 0;
   }
 
-  /** Deliveries that the broker has no answer to. */
-  get unanswered(): number {
-    return this.#unanswered.size;
+  /** Number of deliveries that the broker counts as unacked. */
+  get unacked(): number {
+    return this.#unacked.size;
   }
 
-  /** Notes a delivery; they come in the order of their tags. */
+  /** Records a delivery. Call it in the order of tags. */
   delivered(tag: number): void {
-    this.#unanswered.add(tag);
+    this.#unacked.add(tag);
     this.#latest = tag;
   }
 
   ack(tag: number): void {
-    this.#gathered.push(tag);
+    this.#pending.push(tag);
   }
 
-  /** Notes that a delivery was answered in another way, before this call. */
-  answered(tag: number): void {
-    this.#unanswered.delete(tag);
+  /** Records that a delivery was nacked. */
+  nacked(tag: number): void {
+    this.#unacked.delete(tag);
   }
 
-  /** Sends what was gathered. */
+  /** Sends the pending acks. */
   flush(): void {
-    const gathered = this.#gathered;
-    if (gathered.length === 0) return;
-    this.#gathered = [];
-    for (const tag of gathered) this.#unanswered.delete(tag);
-    // A count, and not the set's first element: to find that, V8 goes over all that was deleted before it.
-    while (this.#lowest <= this.#latest && !this.#unanswered.has(this.#lowest)) this.#lowest++;
+    const pending = this.#pending;
+    if (pending.length === 0) return;
+    this.#pending = [];
+    for (const tag of pending) this.#unacked.delete(tag);
+    // A counter instead of the set's first element: V8 scans all deleted entries to find that one.
+    while (this.#lowest <= this.#latest && !this.#unacked.has(this.#lowest)) this.#lowest++;
     let run = 0;
     let last = 0;
-    for (const tag of gathered) {
+    for (const tag of pending) {
       if (tag >= this.#lowest) continue;
       run++;
       if (tag > last) last = tag;
     }
     if (run > 0) this.#send(last, run > 1);
-    for (const tag of gathered) if (tag >= this.#lowest) this.#send(tag, false);
+    for (const tag of pending) if (tag >= this.#lowest) this.#send(tag, false);
   }
 }

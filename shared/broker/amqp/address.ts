@@ -1,8 +1,8 @@
-/** Where a broker is, taken from its URL. */
+/** Parses AMQP URLs. */
 import { ConfigurationError } from "../../errors.ts";
 import { hasLateAt, LATE_AT } from "../../config/server_url.ts";
 
-/** An AMQP URL in parts. */
+/** The parts of an AMQP URL. */
 export interface AmqpAddress {
   readonly protocol: "amqp" | "amqps";
   readonly hostname: string;
@@ -10,13 +10,13 @@ export interface AmqpAddress {
   readonly username: string;
   readonly password: string;
   readonly vhost: string;
-  /** Seconds, where the URL says so (`?heartbeat=`). */
+  /** Seconds, if the URL contains `?heartbeat=`. */
   readonly heartbeat?: number;
-  /** `host:port/vhost`, for logs: holds no password. */
+  /** `host:port/vhost`, for logs: contains no password. */
   readonly label: string;
 }
 
-/** Reads one URL, or several separated by `;` as Celery writes them: the nodes of one cluster, tried in turn.
+/** Parses one URL, or several URLs of cluster nodes separated by `;`, as in Celery.
  *
  * @returns at least one address
  * @throws {ConfigurationError} as {@linkcode parseAmqpUrl}
@@ -34,11 +34,11 @@ export function parseAmqpUrls(text: string): AmqpAddress[] {
   return text.split(";").map((url) => parseAmqpUrl(url.trim()));
 }
 
-/** Reads an AMQP URL as the RabbitMQ URI specification has it; the vhost of a URL without one, or with `/` only, is `/`.
+/** Parses an AMQP URL according to the RabbitMQ URI specification. If the path is empty or `/`, the vhost is `/`.
  *
- * Credentials are decoded here, as amqplib decodes percent escapes of its own URL form byte by byte.
+ * Credentials are decoded here, because amqplib decodes the percent escapes of a URL byte by byte.
  *
- * @throws {ConfigurationError} when it is no such URL; the message never holds a password
+ * @throws {ConfigurationError} for an invalid URL; the message never contains a password
  *
  * @example
  * ```ts
@@ -89,7 +89,7 @@ function decode(part: string, name: string): string {
     return decodeURIComponent(part);
   } catch {
     throw new ConfigurationError(
-      `Cannot use the broker's URL because its ${name} has a '%' that begins no escape: write '%25' for it in AMQP_URL`,
+      `Cannot use the broker's URL because its ${name} contains a '%' that starts no valid escape: write it as '%25' in AMQP_URL`,
     );
   }
 }

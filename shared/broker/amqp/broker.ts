@@ -1,4 +1,4 @@
-/** The broker of production: RabbitMQ over AMQP 0-9-1. */
+/** The production broker: RabbitMQ over AMQP 0-9-1. */
 import { getLogger } from "@logtape/logtape";
 import type { ChannelModel } from "amqplib";
 import { BrokerUnavailable, TopologyMissing } from "../../errors.ts";
@@ -26,35 +26,37 @@ import { pause } from "../../runtime/waits.ts";
 
 const log = getLogger(["celeriac", "broker"]);
 
-/** Milliseconds between the loss of a connection amid a declare and the next try. */
-const DECLARE_AGAIN_MS = 100;
+/** Milliseconds until a declare is retried after the connection was lost. */
+const DECLARE_RETRY_MS = 100;
 
-const SILENT: BrokerStatus = { state: "blocked", reason: "the broker confirms nothing" };
+const UNRESPONSIVE: BrokerStatus = { state: "blocked", reason: "the broker confirms nothing" };
 
-/** A channel that is stopped by a queue takes 200 messages more, in any case, before RabbitMQ stops reading the connection. */
-const IN_FLIGHT = 200;
+/** Default of `maxInFlight`. A channel blocked by a queue always buffers 200 more messages before RabbitMQ stops reading the connection. */
+const MAX_IN_FLIGHT = 200;
 
-/** How to reach RabbitMQ. */
+/** Options of {@linkcode AmqpBroker}. */
 export interface AmqpBrokerOptions {
-  /** `amqp://user:password@host:port/vhost`, or `amqps:`; several nodes of one cluster separated by `;`. `?heartbeat=` wins over {@linkcode heartbeat}. */
+  /** `amqp://user:password@host:port/vhost`, or `amqps:`; several nodes of one cluster separated by `;`. `?heartbeat=` overrides `heartbeat`. */
   readonly url: string;
-  /** Name of the connections in the management UI. */
+  /** Connection name in the management UI. */
   readonly name: string;
-  /** Milliseconds until a message counts as not taken. Default 5,000. */
+  /** Milliseconds to wait for a confirm. Default 5,000. */
   readonly confirmTimeoutMs?: number;
-  /** Milliseconds without any confirm by a destination after which its messages are given up at once: nobody waits for the bound then. Default: never. */
+  /** Milliseconds without any confirm from a destination after which all its messages fail at once, before their own timeout. Default: never. */
   readonly silenceMs?: number;
-  /** Milliseconds of nothing but refusals (nacks) by one queue after which it is asked over a fresh channel. Default 5,000. */
+  /** Milliseconds of nothing but nacks from a queue after which a new channel is opened for it. Default 5,000. */
   readonly refusalMs?: number;
-  /** Messages to one destination that may be with the broker and not confirmed. Default 200, and no more: RabbitMQ stops reading the connection of a channel that has 400 unprocessed. */
+  /** Maximum number of unconfirmed messages per destination. Default and upper limit 200: RabbitMQ stops reading the connection of a
+   * channel with 400 unprocessed messages. */
   readonly maxInFlight?: number;
-  /** Seconds; a silent broker is noticed after two to three of them: so that another connection consumes within 15 s, on a busy machine, too. Default 3. */
+  /** Seconds. A dead connection is detected after two to three intervals, so another one consumes within 15 s even on a busy machine.
+   * Default 3. */
   readonly heartbeat?: number;
-  /** Milliseconds until an attempt to connect is given up. Default 5,000. */
+  /** Timeout of a connection attempt in milliseconds. Default 5,000. */
   readonly connectTimeoutMs?: number;
 }
 
-/** Two connections, one that publishes and one that consumes: an alarm of the broker blocks only those that publish. */
+/** Uses one connection to publish and one to consume, because an alarm of the broker blocks only publishing connections. */
 export class AmqpBroker implements Broker {
   readonly #publishing: AmqpConnection;
   readonly #consuming: AmqpConnection;
@@ -63,9 +65,9 @@ export class AmqpBroker implements Broker {
   readonly #declared: Declaration[] = [];
   #stopped = false;
 
-  /** @throws {ConfigurationError} when the URL cannot be one */
+  /** @throws {ConfigurationError} for an invalid URL */
   constructor(options: AmqpBrokerOptions) {
-    const { url, name, confirmTimeoutMs = 5000, maxInFlight = IN_FLIGHT } = options;
+    const { url, name, confirmTimeoutMs = 5000, maxInFlight = MAX_IN_FLIGHT } = options;
     const common = {
       addresses: parseAmqpUrls(url),
       heartbeat: options.heartbeat ?? 3,
@@ -89,7 +91,7 @@ export class AmqpBroker implements Broker {
     this.#consuming = new AmqpConnection({
       ...common,
       name: `${name} (consuming)`,
-      onOpen: (connection) => this.#declareAgain(connection),
+      onOpen: (connection) => this.#redeclare(connection),
       onLost: () => {},
     });
   }
@@ -105,7 +107,7 @@ export class AmqpBroker implements Broker {
 
   get #publishingStatus(): BrokerStatus {
     const { status } = this.#publishing;
-    return status.state === "connected" && this.#publisher.silent ? SILENT : status;
+    return status.state === "connected" && this.#publisher.silent ? UNRESPONSIVE : status;
   }
 
   start(): Promise<void> {
@@ -117,8 +119,8 @@ export class AmqpBroker implements Broker {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#publisher.idle();
-    const ending = [...this.#subscriptions].map((subscription) => subscription.end());
-    await Promise.all([...ending, this.#consuming.stop(), this.#publishing.stop()]);
+    const endings = [...this.#subscriptions].map((subscription) => subscription.end());
+    await Promise.all([...endings, this.#consuming.stop(), this.#publishing.stop()]);
     this.#subscriptions.clear();
   }
 
@@ -130,7 +132,7 @@ export class AmqpBroker implements Broker {
   async declare(declaration: Declaration): Promise<void> {
     while (!await this.#declareOn(await this.#consuming.opened(), declaration)) {
       if (this.#stopped) throw stopped();
-      await pause(DECLARE_AGAIN_MS);
+      await pause(DECLARE_RETRY_MS);
     }
     this.#declared.push(declaration);
   }
@@ -145,7 +147,7 @@ export class AmqpBroker implements Broker {
     options: ConsumeOptions,
   ): Promise<Subscription> {
     checkPrefetch(queue, options.prefetch);
-    return await this.#begin(consumer(this.#consuming, queue, onDelivery, options));
+    return await this.#start(consumer(this.#consuming, queue, onDelivery, options));
   }
 
   listen(
@@ -157,15 +159,15 @@ export class AmqpBroker implements Broker {
     if (queue !== undefined && [...this.#subscriptions].some((other) => other.queue === queue)) {
       return Promise.reject(nameTaken(queue));
     }
-    return this.#begin(listener(this.#consuming, exchange, onMessage, options));
+    return this.#start(listener(this.#consuming, exchange, onMessage, options));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
 
-  async #begin(subscription: AmqpSubscription): Promise<Subscription> {
-    // One that can never start would wait for ever.
+  async #start(subscription: AmqpSubscription): Promise<Subscription> {
+    // After stop() there is never a connection, so start() would wait forever.
     if (this.#stopped) throw stopped();
     const started = subscription.start();
     this.#subscriptions.add(subscription);
@@ -174,14 +176,14 @@ export class AmqpBroker implements Broker {
     return subscription;
   }
 
-  /** @returns `false` when the connection was lost meanwhile */
+  /** @returns `false` when the connection was lost */
   async #declareOn(connection: ChannelModel, declaration: Declaration): Promise<boolean> {
     try {
       await declare(connection, declaration);
       return true;
     } catch (error) {
       if (error instanceof TopologyMissing) throw error;
-      // Only an answer of the broker has a number.
+      // Only an error sent by the broker has a numeric code.
       if (typeof codeOf(error) !== "number") return false;
       throw new BrokerUnavailable(
         `Cannot declare queues and exchanges because ${explain(error, this.#publishing.address)}`,
@@ -190,16 +192,16 @@ export class AmqpBroker implements Broker {
     }
   }
 
-  /** What is not durable went with the broker, and what is durable may have been deleted.
+  /** Restores what a broker restart or an administrator has deleted.
    *
-   * @throws when the connection was lost meanwhile; what the broker refuses is logged */
-  async #declareAgain(connection: ChannelModel): Promise<void> {
+   * @throws when the connection was lost; errors of the broker are only logged */
+  async #redeclare(connection: ChannelModel): Promise<void> {
     for (const declaration of this.#declared) {
-      const lived = await this.#declareOn(connection, declaration).catch((error) => {
-        log.warn("Cannot declare again: {error}", { error });
+      const survived = await this.#declareOn(connection, declaration).catch((error) => {
+        log.warn("Cannot redeclare queues and exchanges: {error}", { error });
         return true;
       });
-      if (!lived) throw new Error("the connection was lost while queues were declared");
+      if (!survived) throw new Error("the connection was lost while queues were declared");
     }
   }
 }

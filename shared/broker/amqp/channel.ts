@@ -1,4 +1,4 @@
-/** One channel that comes back by itself, on whatever connection there is. */
+/** A channel that is reopened when it or its connection is lost. */
 import { getLogger } from "@logtape/logtape";
 import type { Channel } from "amqplib";
 import { BrokerUnavailable } from "../../errors.ts";
@@ -6,17 +6,17 @@ import { retryDelay } from "../../contracts/retry.ts";
 import { type AmqpConnection, RECONNECT } from "./connection.ts";
 import { codeOf, replyText } from "./reason.ts";
 
-/** Milliseconds until a broker that does not answer (no majority) is asked again, on another channel. */
-const ANSWER_MS = 15_000;
+/** Milliseconds to wait for a reply before the request is retried on another channel. Without a majority no reply comes. */
+const REPLY_TIMEOUT_MS = 15_000;
 
-/** A channel that lived this long counts as good: it is replaced at once. */
+/** Milliseconds after which a channel counts as stable. A stable channel is reopened without delay. */
 const STEADY_MS = 1000;
 
 const log = getLogger(["celeriac", "broker"]);
 
-/** A channel of one connection, and whether it still lives. */
+/** A channel of one connection, and whether it is open. */
 export class LiveChannel {
-  /** Resolves when the channel is gone. */
+  /** Resolves when the channel is closed. */
   readonly closed: Promise<void>;
   readonly #close: () => void;
   readonly #gone = new AbortController();
@@ -33,36 +33,36 @@ export class LiveChannel {
     channel.on("close", this.#close);
     channel.on(
       "handler-error",
-      (error) => log.error("Cannot take a message in: {error}", { error }),
+      (error) => log.error("Message handler failed: {error}", { error }),
     );
   }
 
-  /** Never becomes `true` again: what follows is another channel. */
+  /** Never becomes `true` again. */
   get open(): boolean {
     return !this.#gone.signal.aborted;
   }
 
-  /** Aborts as {@linkcode LiveChannel.open} becomes `false`; its reason is the fault, if there is one. */
+  /** Aborts when {@linkcode LiveChannel.open} becomes `false`; its reason is the fault, if there is one. */
   get gone(): AbortSignal {
     return this.#gone.signal;
   }
 
-  /** What ended it; `undefined` when the whole connection did. */
+  /** Error that closed the channel; `undefined` when the whole connection was lost. */
   get fault(): unknown {
     return this.#fault;
   }
 
-  /** Waits for an answer of the broker; gives the channel up when none comes. */
-  async answer<Answer>(asked: Promise<Answer>): Promise<Answer> {
-    const late = setTimeout(() => this.#giveUp(), ANSWER_MS);
+  /** Waits for a reply of the broker; closes the channel when none comes in time. */
+  async waitForReply<Reply>(reply: Promise<Reply>): Promise<Reply> {
+    const timeout = setTimeout(() => this.#giveUp(), REPLY_TIMEOUT_MS);
     try {
-      return await Promise.race([asked, this.closed.then(() => Promise.reject(this.#fault))]);
+      return await Promise.race([reply, this.closed.then(() => Promise.reject(this.#fault))]);
     } finally {
-      clearTimeout(late);
+      clearTimeout(timeout);
     }
   }
 
-  /** Closes it; returns when it is closed. */
+  /** Closes the channel and waits until it is closed. */
   async close(): Promise<void> {
     if (!this.open) return;
     this.#gone.abort();
@@ -70,75 +70,75 @@ export class LiveChannel {
   }
 
   #giveUp(): void {
-    this.#fault = new BrokerUnavailable("the broker does not answer");
+    this.#fault = new BrokerUnavailable("the broker does not respond");
     this.#close();
     this.channel.close().catch(() => {});
   }
 }
 
-/** What a channel is for. */
-export interface KeptChannelOptions {
+/** Options of {@linkcode RecoveringChannel}. */
+export interface RecoveringChannelOptions {
   readonly connection: AmqpConnection;
-  /** For the log: `consume from queue 'x'`. */
+  /** Infinitive phrase for logs and errors: `consume from queue 'x'`. */
   readonly purpose: string;
-  /** Sets a fresh channel up. A rejection means trying again, after a while. */
+  /** Sets up a new channel. If it rejects, it is retried with backoff. */
   setUp(live: LiveChannel): Promise<void>;
-  /** An error for the caller that ends everything, where trying again makes no sense; asked until the first success. */
+  /** Maps an error that no retry can fix to an error for the caller. Called until the first success. */
   fatal?(error: unknown): Error | undefined;
 }
 
-/** Opens a channel, sets it up, and does so again whenever it is gone, for ever, with backoff. */
-export class KeptChannel {
-  readonly #options: KeptChannelOptions;
+/** Opens a channel and sets it up; repeats that forever, with backoff, whenever the channel is closed. */
+export class RecoveringChannel {
+  readonly #options: RecoveringChannelOptions;
   readonly #ending = new AbortController();
   readonly #first = Promise.withResolvers<void>();
   #ended = Promise.resolve();
   #live: LiveChannel | undefined;
-  #again = true;
+  #reopens = true;
   #isReady = false;
-  #complaint: string | undefined;
+  #lastWarning: string | undefined;
 
-  constructor(options: KeptChannelOptions) {
+  constructor(options: RecoveringChannelOptions) {
     this.#options = options;
   }
 
-  /** Resolves when a channel was set up for the first time; rejects when that can no more be. */
+  /** Resolves when a channel is set up for the first time; rejects on a fatal error and when stopped before. */
   start(): Promise<void> {
-    this.#ended = this.#keep();
+    this.#ended = this.#run();
     return this.#first.promise;
   }
 
-  /** Resolves when there will be no channel any more. */
+  /** Resolves when no further channel will be opened. */
   get ended(): Promise<void> {
     return this.#ended;
   }
 
-  /** The present channel, while it lives. */
+  /** The current channel, while it is open. */
   get live(): LiveChannel | undefined {
     return this.#live?.open ? this.#live : undefined;
   }
 
-  /** Keeps the channel there is, but takes no other after it. */
+  /** Keeps the current channel but opens no further one. */
   retire(): void {
-    this.#again = false;
+    this.#reopens = false;
     if (!this.live) this.#ending.abort();
   }
 
-  /** Closes the channel: what is unanswered on it goes back. */
+  /** Closes the channel: the broker requeues its unacked deliveries. */
   async close(): Promise<void> {
-    this.#again = false;
+    this.#reopens = false;
     await this.live?.close();
     await this.end();
   }
 
-  /** Ends without a word to the broker: the whole connection is being closed. */
+  /** Ends without closing the channel, because the whole connection is being closed. */
   async end(): Promise<void> {
-    this.#again = false;
+    this.#reopens = false;
     this.#ending.abort();
     await this.#ended;
   }
 
-  /** Waits before an attempt; not longer than until the end. */
+  /** Waits before an attempt, at most until the end. */
   pause(attempt: number): Promise<void> {
     const { signal } = this.#ending;
     const delayMs = 1000 * (retryDelay(RECONNECT, attempt, Math.random()) ?? 0);
@@ -154,9 +154,9 @@ export class KeptChannel {
     });
   }
 
-  async #keep(): Promise<void> {
+  async #run(): Promise<void> {
     let attempt = 0;
-    while (this.#again) {
+    while (this.#reopens) {
       const began = performance.now();
       try {
         await this.#session();
@@ -166,9 +166,9 @@ export class KeptChannel {
           this.#first.reject(fatal);
           return;
         }
-        // Of a lost connection its own supervisor tells.
-        if (this.#again && isAnswer(error)) this.#complain(error);
-        else log.debug("Left {purpose}: {error}", { purpose: this.#options.purpose, error });
+        // AmqpConnection logs a lost connection.
+        if (this.#reopens && isBrokerError(error)) this.#warn(error);
+        else log.debug("Stopped to {purpose}: {error}", { purpose: this.#options.purpose, error });
       }
       attempt = performance.now() - began > STEADY_MS ? 0 : attempt + 1;
       if (attempt > 0) await this.pause(attempt - 1);
@@ -180,30 +180,30 @@ export class KeptChannel {
     );
   }
 
-  /** One channel from its opening to its end, which is thrown. */
+  /** Runs one channel from opening to closing; throws its fault. */
   async #session(): Promise<void> {
     const { connection, purpose, setUp } = this.#options;
     const opened = await connection.opened(this.#ending.signal);
     const live = this.#live = new LiveChannel(await opened.createChannel());
     try {
       this.#ending.signal.throwIfAborted();
-      await live.answer(setUp(live));
+      await live.waitForReply(setUp(live));
     } catch (error) {
       await live.close();
       throw error;
     }
-    if (this.#complaint !== undefined) log.info("Can {purpose} again", { purpose });
-    this.#complaint = undefined;
+    if (this.#lastWarning !== undefined) log.info("Can {purpose} again", { purpose });
+    this.#lastWarning = undefined;
     this.#isReady = true;
     this.#first.resolve();
     await live.closed;
     throw live.fault;
   }
 
-  #complain(error: unknown): void {
+  #warn(error: unknown): void {
     const reason = replyText(error);
-    if (reason === this.#complaint) return;
-    this.#complaint = reason;
+    if (reason === this.#lastWarning) return;
+    this.#lastWarning = reason;
     log.warn("Cannot {purpose} because {reason}: trying again", {
       purpose: this.#options.purpose,
       reason,
@@ -211,7 +211,7 @@ export class KeptChannel {
   }
 }
 
-/** Whether it was the broker that refused, or that did not answer. */
-function isAnswer(error: unknown): boolean {
+/** Whether the broker sent the error or did not reply. */
+function isBrokerError(error: unknown): boolean {
   return typeof codeOf(error) === "number" || error instanceof BrokerUnavailable;
 }

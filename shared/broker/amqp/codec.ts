@@ -1,8 +1,8 @@
-/** Puts our reader and writer of field tables in the place of amqplib's.
+/** Replaces amqplib's reader and writer of field tables.
  *
- * py-amqp writes integers beyond 32 bits under tag `L`. amqplib 2 knows no such tag: it closes the whole connection, the message is
- * handed out again, and so on for ever. Ours no message can make fail. And it writes our headers ({@linkcode FieldTable}) at once,
- * which amqplib does in a sixth of the time that a submission takes. amqplib binds the functions when it loads, so this comes first.
+ * py-amqp writes integers beyond 32 bits with tag `L`. amqplib 2 does not support that tag: it closes the connection, the message is
+ * redelivered, and this repeats forever. The reader here accepts every message. The writer encodes headers ({@linkcode FieldTable})
+ * faster; amqplib's takes a sixth of the time of a submission. amqplib binds these functions when it loads, so load this module first.
  * @module
  */
 import type { Buffer } from "node:buffer";
@@ -10,7 +10,7 @@ import { createRequire } from "node:module";
 import { decodeFields } from "./field_reader.ts";
 import { FieldTable } from "./field_writer.ts";
 
-/** The module of amqplib that they are taken from. */
+/** amqplib's codec module. */
 interface Codec {
   decodeFields: typeof decodeFields;
   encodeTable(buffer: Buffer, table: object, offset: number): number;

@@ -1,76 +1,74 @@
-/** Messages in flight to one destination: a ledger with a bound for each in time, and for all in number and in bytes.
+/** Tracks the messages to one destination until they are confirmed, with a timeout and limits on count and bytes.
  *
- * Without a majority, with a frozen leader or under an alarm a confirm never comes, and no refusal either. So nobody waits for one
- * longer than the bound; a message that is given up may still arrive later, as a duplicate.
+ * Without a majority, with a frozen leader or under an alarm the broker sends neither a confirm nor a nack. A publisher therefore
+ * waits at most for the timeout. A message that timed out may still arrive later, as a duplicate.
  *
- * A destination that confirms nothing is suspect: new messages are rejected at once, except for one at a time, with backoff, that
- * finds out whether it confirms again. A late confirm ends the suspicion as well.
+ * A destination that confirms nothing is suspect: new messages fail at once, except for one probe at a time, sent with backoff. Any
+ * later confirm, of the probe or of an earlier message, ends this state.
  * @module
  */
 import type { Message } from "../message.ts";
 import { type Limit, Usage } from "./usage.ts";
 import { retryDelay, type RetryPolicy } from "../../contracts/retry.ts";
-import { crowded, tooLate, unanswered, unsent } from "../errors.ts";
+import { confirmTimeout, destinationSilent, neverConfirmed, publishQueueFull } from "../errors.ts";
 
-/** A message in the ledger. */
+/** A message that is neither confirmed nor failed. */
 export interface Pending {
   readonly message: Message;
   readonly mandatory: boolean;
   readonly replyTo: string | undefined;
-  /** What a return of the message is known by. */
+  /** Identifies the message when the broker returns it. */
   messageId: string | undefined;
-  /** Set once the broker has returned the message: its confirm then counts as this error. */
+  /** Set when the broker has returned the message; its confirm then fails with this error. */
   error: Error | undefined;
 }
 
-/** Ends a message.
+/** Reports the result of a message.
  *
- * @param error `undefined` when it is confirmed
- * @param isAnswer whether the broker said so. Default `true`; `false` when the channel was lost */
+ * @param error `undefined` when the message is confirmed
+ * @param isAnswer whether the broker sent the result. Default `true`; `false` when the channel was lost */
 export type Answer = (error: Error | undefined, isAnswer?: boolean) => void;
 
-/** How long, how many, and what to do. */
+/** Options of {@linkcode Confirms}. */
 export interface ConfirmsOptions {
   /** Milliseconds from {@linkcode Confirms.add} to the confirm. */
   readonly timeoutMs: number;
-  /** What may be with the broker and not confirmed; more waits for its turn. */
+  /** Limit of unconfirmed messages; further ones wait. */
   readonly inFlight: Limit;
-  /** What may wait; more is refused. */
+  /** Limit of waiting messages; further ones are rejected. */
   readonly waiting: Limit;
-  /** Milliseconds without any answer, while messages wait for one, after which all of them are given up at once. Default: never, each has its own bound. */
+  /** Milliseconds without any answer after which all pending messages fail at once. Default: never; each has its own timeout. */
   readonly silenceMs?: number | undefined;
-  /** Hands a message to the channel and calls `answer` with its confirm, or with the error that ends it. What it throws rejects the message. */
+  /** Sends a message and calls `answer` with its confirm or error. If it throws, the message fails with that error. */
   send(pending: Pending, answer: Answer): void;
-  /** Called when as much as may be in flight was given up: its channel answers no more. */
+  /** Called when timed-out messages reach the `inFlight` limit: the channel does not respond any more. */
   stalled(): void;
 }
 
-/** Looks at the ledger within the time of silence. Looks are counted, not milliseconds: a busy event loop delays answers and looks alike. */
-const LOOKS = 5;
+/** Sweeps within `silenceMs`. Counts sweeps instead of milliseconds, because a busy event loop delays answers and sweeps equally. */
+const SILENT_SWEEPS = 5;
 
-/** Seconds from a silence to the next try: each try may leave one more copy with the broker. */
+/** Seconds until a suspect destination is probed. Each probe may leave a duplicate at the broker. */
 const PROBE: RetryPolicy = Object.freeze({ maxAttempts: Infinity, base: 2, cap: 30, jitter: 0.2 });
 
 type State = "waiting" | "sent" | "settled";
 
-/** The ledger. Knows no AMQP: it is told when it may send, and what the answer was. */
 export class Confirms {
   readonly #options: ConfirmsOptions;
-  /** In the order of arrival, which is that of the deadlines. */
+  /** In insertion order, which is also the order of deadlines. */
   readonly #entries = new Set<Entry>();
   #waiting: Entry[] = [];
   #open = false;
-  readonly #waitingLoad = new Usage();
-  /** With the broker and unanswered, those given up included: their bodies stay in memory as long. */
+  readonly #waitingUsage = new Usage();
+  /** Unconfirmed messages, including timed-out ones, because amqplib keeps their bodies in memory. */
   readonly #sent = new Usage();
-  readonly #givenUp = new Usage();
-  /** Counts channels: an answer from one before is of no interest. */
+  readonly #timedOut = new Usage();
+  /** Number of channels so far. Answers from an earlier channel are ignored. */
   #epoch = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
-  /** Looks since the last answer. */
-  #looks = 0;
+  /** Sweeps and silent periods since the last answer. */
+  #sweeps = 0;
   #answeredAt = 0;
-  /** Silences since the last answer. */
   #silences = 0;
   #silentUntil = 0;
   #idle: (() => void)[] = [];
@@ -79,17 +77,17 @@ export class Confirms {
     this.#options = options;
   }
 
-  /** Messages neither confirmed nor given up. */
+  /** Number of pending messages. */
   get size(): number {
     return this.#entries.size;
   }
 
-  /** Whether the last messages were not answered, and nothing has been answered since. */
+  /** Whether messages got no answer and none has arrived since. */
   get isSuspect(): boolean {
     return this.#silences > 0;
   }
 
-  /** Whether a message would be rejected at once: suspect, and being tried or not due to be tried again. */
+  /** Whether a new message would fail at once: the destination is suspect, and a probe is in flight or not due. */
   get silent(): boolean {
     return this.isSuspect && (this.size > 0 || performance.now() < this.#silentUntil);
   }
@@ -99,24 +97,24 @@ export class Confirms {
     return this.#answeredAt;
   }
 
-  /** The messages with the broker, oldest first. */
+  /** Unconfirmed messages, oldest first. */
   *inFlight(): Iterable<Pending> {
     for (const entry of this.#entries) if (entry.state === "sent") yield entry;
   }
 
-  /** Sends a message, or lets it wait until it can be sent.
+  /** Sends a message, or queues it until it can be sent.
    *
-   * @throws {BrokerUnavailable} when the bound passes; what ended it otherwise
-   * @throws {NotSent} when nothing is confirmed, or too much waits */
+   * @throws {BrokerUnavailable} when the timeout passes, or the error that ended the message
+   * @throws {NotSent} when the destination is silent, or too many messages wait */
   add(
     message: Message,
     options: { mandatory: boolean; replyTo?: string | undefined; signal?: AbortSignal | undefined },
   ): Promise<void> {
-    if (this.silent) return Promise.reject(unsent(message));
-    const atOnce = this.#open && this.#waitingLoad.messages === 0 &&
+    if (this.silent) return Promise.reject(destinationSilent(message));
+    const canSend = this.#open && this.#waitingUsage.messages === 0 &&
       !this.#sent.reaches(this.#options.inFlight);
-    if (!atOnce && this.#waitingLoad.reaches(this.#options.waiting)) {
-      return Promise.reject(crowded(message));
+    if (!canSend && this.#waitingUsage.reaches(this.#options.waiting)) {
+      return Promise.reject(publishQueueFull(message));
     }
     return new Promise<void>((resolve, reject) => {
       const since = performance.now();
@@ -124,67 +122,67 @@ export class Confirms {
       entry.deadline = since + this.#options.timeoutMs;
       if (options.signal) this.#watch(entry, options.signal);
       this.#entries.add(entry);
-      if (this.#timer === undefined) this.#look();
-      if (atOnce) return this.#send(entry);
+      if (this.#timer === undefined) this.#startSweeping();
+      if (canSend) return this.#send(entry);
       this.#waiting.push(entry);
-      this.#waitingLoad.add(message);
+      this.#waitingUsage.add(message);
     });
   }
 
-  /** There is a channel: what waits is sent. */
+  /** Reports an open channel: waiting messages are sent. */
   resume(): void {
     this.#open = true;
     this.#pump();
   }
 
-  /** There is no channel for the moment: what comes waits. */
+  /** Reports that there is no channel: new messages wait. */
   pause(): void {
     this.#open = false;
   }
 
-  /** The channel is of no use any more: what is with the broker fails. What waits goes on waiting. */
-  abandon(error: (message: Message) => Error): void {
+  /** Fails all unconfirmed messages, because their channel is lost. Waiting messages stay. */
+  failInFlight(error: (message: Message) => Error): void {
     this.#open = false;
     this.#epoch++;
     this.#sent.clear();
-    this.#givenUp.clear();
+    this.#timedOut.clear();
     for (const entry of this.#entries) {
       if (entry.state === "sent") this.#settle(entry, error(entry.message));
     }
   }
 
-  /** Nothing will be sent in the near future: what waits fails at once. */
-  refuse(error: (message: Message) => Error): void {
+  /** Fails all waiting messages, because none can be sent soon. */
+  failWaiting(error: (message: Message) => Error): void {
     for (const entry of this.#waiting.splice(0)) {
       if (entry.state === "waiting") this.#settle(entry, error(entry.message));
     }
   }
 
-  /** A suspect destination is tried with the next message: there is another connection. */
-  retry(): void {
+  /** Makes the next message a probe if the destination is suspect: there is a new connection. */
+  probeNow(): void {
     this.#silentUntil = 0;
   }
 
-  /** What is with the broker has this much longer, at most. */
-  hasten(milliseconds: number): void {
+  /** Shortens the remaining timeout of unconfirmed messages to at most `milliseconds`. */
+  shortenTimeout(milliseconds: number): void {
     const deadline = performance.now() + milliseconds;
     for (const entry of this.#entries) {
       if (entry.state === "sent" && entry.deadline > deadline) entry.deadline = deadline;
     }
   }
 
-  /** Resolves as soon as there is nothing in the ledger: after the bound at the latest. */
+  /** Resolves when no message is pending: after the timeout at the latest. */
   idle(): Promise<void> {
     if (this.#entries.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  #look(): void {
+  #startSweeping(): void {
     const { timeoutMs, silenceMs = Infinity } = this.#options;
-    this.#looks = 0;
+    this.#sweeps = 0;
     this.#timer = setInterval(
       () => this.#sweep(),
-      Math.max(5, Math.min(timeoutMs / 20, silenceMs / LOOKS)),
+      Math.max(5, Math.min(timeoutMs / 20, silenceMs / SILENT_SWEEPS)),
     );
   }
 
@@ -205,12 +203,12 @@ export class Confirms {
   #answered(entry: Entry, error: Error | undefined, isAnswer: boolean): void {
     this.#sent.remove(entry.message);
     if (isAnswer) {
-      this.#looks = 0;
+      this.#sweeps = 0;
       this.#silences = 0;
       this.#answeredAt = performance.now();
     }
     if (entry.state === "sent") this.#settle(entry, error);
-    else this.#givenUp.remove(entry.message);
+    else this.#timedOut.remove(entry.message);
     this.#pump();
   }
 
@@ -222,14 +220,14 @@ export class Confirms {
     ) {
       const entry = this.#waiting[taken++];
       if (entry?.state !== "waiting") continue;
-      this.#waitingLoad.remove(entry.message);
+      this.#waitingUsage.remove(entry.message);
       this.#send(entry);
     }
     this.#waiting.splice(0, taken);
   }
 
   #settle(entry: Entry, error: unknown): void {
-    if (entry.state === "waiting") this.#waitingLoad.remove(entry.message);
+    if (entry.state === "waiting") this.#waitingUsage.remove(entry.message);
     entry.state = "settled";
     this.#entries.delete(entry);
     entry.unwatch?.();
@@ -244,33 +242,36 @@ export class Confirms {
 
   #sweep(): void {
     const now = performance.now();
-    let isSilent = this.#options.silenceMs !== undefined && ++this.#looks > LOOKS;
+    let isSilent = this.#options.silenceMs !== undefined && ++this.#sweeps > SILENT_SWEEPS;
     for (const entry of this.#entries) {
       if (entry.deadline > now) break;
       const isSent = entry.state === "sent";
-      this.#giveUp(entry, tooLate(entry.message, isSent, now - entry.since));
+      this.#giveUp(entry, confirmTimeout(entry.message, isSent, now - entry.since));
       isSilent ||= isSent && entry.since > this.#answeredAt;
     }
-    if (isSilent) this.#fallSilent(now);
-    // Those given up would stay in memory until there is a channel to send them over.
-    if (this.#waiting.length > this.#waitingLoad.messages) {
+    if (isSilent) this.#becomeSilent(now);
+    // Failed messages would otherwise stay in memory until a channel opens.
+    if (this.#waiting.length > this.#waitingUsage.messages) {
       this.#waiting = this.#waiting.filter(({ state }) => state === "waiting");
     }
-    if (this.#givenUp.reaches(this.#options.inFlight)) this.#options.stalled();
+    if (this.#timedOut.reaches(this.#options.inFlight)) this.#options.stalled();
   }
 
-  /** Nobody waits for the bound when no message at all is answered. */
-  #fallSilent(now: number): void {
-    this.#looks = 0;
+  /** Fails all messages before their timeout. */
+  #becomeSilent(now: number): void {
+    this.#sweeps = 0;
     this.#silentUntil = now + 1000 * (retryDelay(PROBE, this.#silences++, Math.random()) ?? 0);
     for (const entry of this.#entries) {
-      this.#giveUp(entry, (entry.state === "sent" ? unanswered : unsent)(entry.message));
+      this.#giveUp(
+        entry,
+        (entry.state === "sent" ? neverConfirmed : destinationSilent)(entry.message),
+      );
     }
     this.#waiting = [];
   }
 
   #giveUp(entry: Entry, reason: unknown): void {
-    if (entry.state === "sent") this.#givenUp.add(entry.message);
+    if (entry.state === "sent") this.#timedOut.add(entry.message);
     this.#settle(entry, reason);
   }
 

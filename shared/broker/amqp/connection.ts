@@ -1,6 +1,6 @@
-/** One connection to RabbitMQ that comes back by itself.
+/** A connection to RabbitMQ that reconnects.
  *
- * amqplib's own recovery can hang for ever on a socket that died while it set up, so it is not used.
+ * It does not use amqplib's recovery, which can hang forever on a socket that died during setup.
  * @module
  */
 import "./codec.ts";
@@ -14,7 +14,7 @@ import type { BrokerStatus } from "../broker.ts";
 import { Latch } from "../../runtime/latch.ts";
 import { stopped } from "../errors.ts";
 
-/** Seconds between attempts: the first at once, then from 0.1 doubling to 5, spread so that many processes do not come at once. */
+/** Seconds between attempts: the first at once, then 0.1 doubling up to 5, with jitter so that processes do not reconnect together. */
 export const RECONNECT: RetryPolicy = Object.freeze({
   maxAttempts: Infinity,
   base: 0.1,
@@ -22,33 +22,33 @@ export const RECONNECT: RetryPolicy = Object.freeze({
   jitter: 0.5,
 });
 
-/** A connection that lived this long counts as good: the next attempt is a first one. */
+/** Milliseconds after which a connection counts as stable. The backoff then restarts. */
 const STEADY_MS = 1000;
 
-/** How long an orderly close may take before the socket is cut. */
+/** Milliseconds that a graceful close may take before the socket is destroyed. */
 const CLOSE_MS = 2000;
 
 const log = getLogger(["celeriac", "broker"]);
 
-/** What a connection is for. */
+/** Options of {@linkcode AmqpConnection}. */
 export interface AmqpConnectionOptions {
-  /** At least one; after each failure the next is tried. */
+  /** At least one. After each failure the next one is tried. */
   readonly addresses: readonly AmqpAddress[];
-  /** Name that the management UI shows. */
+  /** Connection name in the management UI. */
   readonly name: string;
   /** Seconds. */
   readonly heartbeat: number;
-  /** Milliseconds until an attempt is given up. */
+  /** Timeout of an attempt in milliseconds. */
   readonly connectTimeoutMs: number;
-  /** Makes the connection usable; it counts as connected only afterwards. */
+  /** Sets up the connection, which counts as connected only afterwards. */
   onOpen(connection: ChannelModel): Promise<void>;
-  /** Called when a connection that was opened, or being opened, is gone. */
+  /** Called when an attempt failed or a connection was lost. */
   onLost(): void;
-  /** Called when the broker stops (`blocked`) and starts again to take what this connection publishes. */
+  /** Called when the broker stops accepting published messages (`connection.blocked`). */
   onBlocked?(): void;
 }
 
-/** Keeps one connection open, for ever, with backoff. */
+/** Keeps one connection open; reconnects forever, with backoff. */
 export class AmqpConnection {
   readonly #options: AmqpConnectionOptions;
   readonly #opened = new Latch<ChannelModel>();
@@ -58,7 +58,7 @@ export class AmqpConnection {
   #connection: ChannelModel | undefined;
   #socket = new AbortController();
   #fault: unknown;
-  #turn = 0;
+  #addressIndex = 0;
 
   constructor(options: AmqpConnectionOptions) {
     this.#options = options;
@@ -68,30 +68,30 @@ export class AmqpConnection {
     return this.#status;
   }
 
-  /** The connection, while it is usable. */
+  /** The connection, while it is connected. */
   get current(): ChannelModel | undefined {
     return this.#opened.value;
   }
 
-  /** Resolves with the connection as soon as it is usable; rejects when stopped. */
+  /** Resolves when connected; rejects when stopped. */
   opened(signal?: AbortSignal): Promise<ChannelModel> {
     return this.#opened.wait(signal);
   }
 
-  /** Where it is connected, or tries to connect. */
+  /** Address of the current connection or attempt. */
   get address(): AmqpAddress {
     const { addresses } = this.#options;
-    return addresses[this.#turn % addresses.length]!;
+    return addresses[this.#addressIndex % addresses.length]!;
   }
 
-  /** Starts connecting, and does not wait for it. */
+  /** Starts connecting without waiting for the result. */
   start(): void {
     if (this.#running || this.#stopping.signal.aborted) return;
     this.#status = { state: "connecting" };
     this.#running = this.#run();
   }
 
-  /** Closes in order where the broker answers, otherwise after 2 s without it. */
+  /** Closes the connection gracefully, or destroys the socket if the broker does not respond within 2 s. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#opened.fail(stopped());
@@ -101,7 +101,7 @@ export class AmqpConnection {
     this.#status = { state: "stopped" };
   }
 
-  /** Drops a connection that is of no use any more; the next follows at once. */
+  /** Drops an unusable connection and reconnects. */
   restart(reason: string): void {
     this.#fault ??= new Error(reason);
     this.#socket.abort();
@@ -117,9 +117,9 @@ export class AmqpConnection {
     }
   }
 
-  /** One connection from its first byte to its end.
+  /** Runs one connection from connect to close.
    *
-   * @returns whether it was good for a while */
+   * @returns whether it was stable */
   async #session(): Promise<boolean> {
     const socket = this.#socket = new AbortController();
     this.#fault = undefined;
@@ -127,25 +127,25 @@ export class AmqpConnection {
     try {
       const connection = await this.#connect(socket.signal);
       const closed = this.#watch(connection);
-      if (isOver(connection)) throw new Error("the broker closed the connection at once");
+      if (isClosed(connection)) throw new Error("the broker closed the connection at once");
       this.#connection = connection;
       if (this.#stopping.signal.aborted) await this.#close(connection);
       const opening = this.#options.onOpen(connection);
-      // Whoever loses the race must not become an unhandled rejection.
+      // Prevents an unhandled rejection when it loses the race.
       opening.catch(() => {});
       await Promise.race([opening, closed.then(() => Promise.reject(this.#fault))]);
       since = performance.now();
-      this.#up(connection);
+      this.#connected(connection);
       await closed;
     } catch (error) {
       this.#fault ??= error;
     }
-    // amqplib only half-closes a socket whose heartbeats stopped, and would keep it for ever.
+    // After a missed heartbeat amqplib only half-closes the socket and would keep it forever.
     socket.abort();
     this.#connection = undefined;
     this.#opened.clear();
     this.#lost();
-    this.#turn++;
+    this.#addressIndex++;
     this.#options.onLost();
     return performance.now() - since >= STEADY_MS;
   }
@@ -166,18 +166,18 @@ export class AmqpConnection {
       port: address.port,
       username: address.username,
       password: address.password,
-      // amqplib decodes this once more.
+      // amqplib decodes this again.
       vhost: encodeURIComponent(address.vhost),
       heartbeat: address.heartbeat ?? heartbeat,
     }, socket);
   }
 
-  /** Resolves when the connection is closed. Only 'close' tells: a close by the broker comes without an 'error'. */
+  /** Resolves when the connection is closed. Only 'close' is reliable: a close by the broker emits no 'error'. */
   #watch(connection: ChannelModel): Promise<void> {
     connection.on("error", (error) => this.#fault ??= error);
     connection.on("handler-error", (error) => log.error("Listener failed: {error}", { error }));
     connection.on("blocked", (reason) => {
-      this.#set({ state: "blocked", reason: `the broker takes no messages (${reason})` });
+      this.#set({ state: "blocked", reason: `the broker accepts no messages (${reason})` });
       this.#options.onBlocked?.();
     });
     connection.on("unblocked", () => this.#set({ state: "connected" }));
@@ -190,25 +190,25 @@ export class AmqpConnection {
   }
 
   async #close(connection: ChannelModel): Promise<void> {
-    const late = setTimeout(() => this.#socket.abort(), CLOSE_MS);
+    const timeout = setTimeout(() => this.#socket.abort(), CLOSE_MS);
     try {
       await Promise.race([
         connection.close(),
-        new Promise((gone) => connection.once("close", gone)),
+        new Promise((closed) => connection.once("close", closed)),
       ]);
     } catch {
-      // It was closed already.
+      // Already closed.
     }
-    clearTimeout(late);
+    clearTimeout(timeout);
   }
 
-  #up(connection: ChannelModel): void {
+  #connected(connection: ChannelModel): void {
     if (this.#stopping.signal.aborted) return;
     if (this.#status.state !== "blocked") this.#set({ state: "connected" });
     this.#opened.set(connection);
   }
 
-  /** Says so once, and again when the reason changes. */
+  /** Logs once per reason. */
   #lost(): void {
     const { address } = this;
     const reason = `there is no connection to ${address.label}: ${explain(this.#fault, address)}`;
@@ -240,7 +240,7 @@ export class AmqpConnection {
   }
 }
 
-/** amqplib reads on before it gives a connection out: of a close that came with the last word of the handshake nobody is told. */
-function isOver({ connection }: ChannelModel): boolean {
+/** amqplib may read a close frame right after the handshake, before any listener exists. */
+function isClosed({ connection }: ChannelModel): boolean {
   return (connection as unknown as { expectSocketClose: boolean }).expectSocketClose;
 }

@@ -1,4 +1,4 @@
-/** Consuming from a queue and answering deliveries. */
+/** Consumes a queue; acks and nacks its deliveries. */
 import { setImmediate } from "node:timers";
 import type { ConsumeMessage } from "amqplib";
 import { Acks } from "./acks.ts";
@@ -9,39 +9,39 @@ import { AmqpSubscription } from "./subscription.ts";
 import type { ConsumeOptions, Delivery } from "../broker.ts";
 import type { Message } from "../message.ts";
 
-/** Makes a consumer of a queue; it consumes once started. */
+/** Creates a consumer of a queue without starting it. */
 export function consumer(
   connection: AmqpConnection,
   queue: string,
   onDelivery: (delivery: Delivery) => void,
   { prefetch }: ConsumeOptions,
 ): AmqpSubscription {
-  let answers: Answers | undefined;
+  let acks: ChannelAcks | undefined;
   return new AmqpSubscription({
     connection,
     queue,
     purpose: `consume from queue '${queue}'`,
     async consume(live, receive) {
-      // A channel may consume again after its consumer was ended: its tags go on.
-      if (answers?.live !== live) answers = new Answers(live);
+      // A channel may consume again after the broker cancelled its consumer; its delivery tags continue.
+      if (acks?.live !== live) acks = new ChannelAcks(live);
       await live.channel.prefetch(prefetch);
       const { consumerTag } = await live.channel.consume(queue, receive);
       return { queue, tag: consumerTag };
     },
-    deliver: (_live, message) => onDelivery(new AmqpDelivery(answers!, message)),
-    tooLate: (_live, message) => new AmqpDelivery(answers!, message).nack({ requeue: true }),
-    closing: () => answers?.flush(),
+    deliver: (_live, message) => onDelivery(new AmqpDelivery(acks!, message)),
+    onCancelled: (_live, message) => new AmqpDelivery(acks!, message).nack({ requeue: true }),
+    closing: () => acks?.flush(),
   });
 }
 
-/** Answers the deliveries of one channel. On a channel that is gone nothing happens: the broker hands the messages out again. */
-class Answers {
+/** Acks and nacks the deliveries of one channel. Does nothing on a closed channel: the broker redelivers the messages. */
+class ChannelAcks {
   readonly live: LiveChannel;
   readonly #acks: Acks;
 
   constructor(live: LiveChannel) {
     this.live = live;
-    this.#acks = new Acks((tag, multiple) => live.channel.ack(ofTag(tag), multiple));
+    this.#acks = new Acks((tag, multiple) => live.channel.ack(withTag(tag), multiple));
   }
 
   delivered(tag: number): void {
@@ -49,13 +49,13 @@ class Answers {
   }
 
   ack(tag: number): void {
-    if (!this.#acks.waiting) setImmediate(() => this.flush());
+    if (!this.#acks.hasPending) setImmediate(() => this.flush());
     this.#acks.ack(tag);
   }
 
   nack(tag: number, requeue: boolean): void {
-    this.#guard(() => this.live.channel.nack(ofTag(tag), false, requeue));
-    this.#acks.answered(tag);
+    this.#guard(() => this.live.channel.nack(withTag(tag), false, requeue));
+    this.#acks.nacked(tag);
   }
 
   flush(): void {
@@ -67,50 +67,50 @@ class Answers {
     try {
       send();
     } catch {
-      // amqplib throws when the connection is just being closed.
+      // amqplib throws while the connection closes.
     }
   }
 }
 
-/** All that amqplib reads of a message that is answered. */
-function ofTag(deliveryTag: number): ConsumeMessage {
+/** The only part of a message that amqplib's `ack` and `nack` read. */
+function withTag(deliveryTag: number): ConsumeMessage {
   return { fields: { deliveryTag } } as ConsumeMessage;
 }
 
 class AmqpDelivery implements Delivery {
   readonly message: Message;
   readonly redelivered: boolean;
-  readonly #answers: Answers;
+  readonly #channelAcks: ChannelAcks;
   readonly #tag: number;
-  #answered = false;
+  #isSettled = false;
 
-  constructor(answers: Answers, raw: ConsumeMessage) {
-    this.#answers = answers;
+  constructor(acks: ChannelAcks, raw: ConsumeMessage) {
+    this.#channelAcks = acks;
     this.#tag = raw.fields.deliveryTag;
-    answers.delivered(this.#tag);
+    acks.delivered(this.#tag);
     this.redelivered = raw.fields.redelivered;
     this.message = fromAmqp(raw);
   }
 
   get open(): boolean {
-    return this.#answers.live.open;
+    return this.#channelAcks.live.open;
   }
 
   get gone(): AbortSignal {
-    return this.#answers.live.gone;
+    return this.#channelAcks.live.gone;
   }
 
   ack(): void {
-    if (this.#once()) this.#answers.ack(this.#tag);
+    if (this.#settle()) this.#channelAcks.ack(this.#tag);
   }
 
   nack({ requeue }: { requeue: boolean }): void {
-    if (this.#once()) this.#answers.nack(this.#tag, requeue);
+    if (this.#settle()) this.#channelAcks.nack(this.#tag, requeue);
   }
 
-  /** A second answer would make the broker close the channel. */
-  #once(): boolean {
-    if (this.#answered || !this.open) return false;
-    return this.#answered = true;
+  /** The broker closes the channel on a second ack or nack. */
+  #settle(): boolean {
+    if (this.#isSettled || !this.open) return false;
+    return this.#isSettled = true;
   }
 }

@@ -1,4 +1,4 @@
-/** Declaring what a process needs, without ever changing what is there. */
+/** Declares exchanges, queues and bindings without changing existing ones. */
 import { getLogger } from "@logtape/logtape";
 import type { Channel, ChannelModel } from "amqplib";
 import { TopologyMissing } from "../../errors.ts";
@@ -9,13 +9,13 @@ import { REMEDY } from "../errors.ts";
 
 const log = getLogger(["celeriac", "broker"]);
 
-/** Makes what is missing, where this user may; otherwise finds out what is missing.
+/** Creates missing exchanges, queues and bindings.
  *
- * What exists is left as it is, whatever its type and arguments: RabbitMQ answers an unequal declare with a 406.
+ * Existing ones are not declared again, because RabbitMQ rejects a declare with other arguments (406).
  *
- * @throws {TopologyMissing} naming all that is missing and that this user may not make */
+ * @throws {TopologyMissing} with all missing items that this user has no permission to create */
 export async function declare(connection: ChannelModel, declaration: Declaration): Promise<void> {
-  const scratch = new Scratch(connection);
+  const scratch = new ScratchChannel(connection);
   const missing: string[] = [];
   try {
     for (const exchange of declaration.exchanges) {
@@ -29,7 +29,7 @@ export async function declare(connection: ChannelModel, declaration: Declaration
         `Cannot work with this broker because ${missing.join(", ")} ${
           missing.length === 1 ? "is" : "are"
         } missing, ` +
-          `and this user may not make what is missing: ${REMEDY}`,
+          `and this user has no permission to create it: ${REMEDY}`,
       );
     }
     await bind(scratch, declaration);
@@ -39,16 +39,16 @@ export async function declare(connection: ChannelModel, declaration: Declaration
 }
 
 async function ensureExchange(
-  scratch: Scratch,
+  scratch: ScratchChannel,
   { name, type, durable }: Exchange,
 ): Promise<boolean> {
   if (await exists(scratch, (channel) => channel.checkExchange(name))) return true;
-  return await scratch.may((channel) => channel.assertExchange(name, type, { durable }));
+  return await scratch.attempt((channel) => channel.assertExchange(name, type, { durable }));
 }
 
-async function ensureQueue(scratch: Scratch, { name, type }: Queue): Promise<boolean> {
+async function ensureQueue(scratch: ScratchChannel, { name, type }: Queue): Promise<boolean> {
   if (await exists(scratch, (channel) => channel.checkQueue(name))) return true;
-  return await scratch.may((channel) =>
+  return await scratch.attempt((channel) =>
     channel.assertQueue(name, {
       durable: true,
       arguments: type === undefined ? {} : { "x-queue-type": type },
@@ -56,13 +56,13 @@ async function ensureQueue(scratch: Scratch, { name, type }: Queue): Promise<boo
   );
 }
 
-/** From 4.2.6 on even a passive declare needs a permission on the name: one who may not look trusts that it is there. */
+/** From RabbitMQ 4.2.6 on, a passive declare needs a permission on the name. Without it, assumes that the item exists. */
 async function exists(
-  scratch: Scratch,
+  scratch: ScratchChannel,
   check: (channel: Channel) => Promise<unknown>,
 ): Promise<boolean> {
   try {
-    await scratch.may(check);
+    await scratch.attempt(check);
     return true;
   } catch (error) {
     if (codeOf(error) === 404) return false;
@@ -70,20 +70,20 @@ async function exists(
   }
 }
 
-/** Bindings cannot be looked at. One who may not bind trusts that they are there. */
-async function bind(scratch: Scratch, { bindings }: Declaration): Promise<void> {
+/** AMQP cannot check bindings. Without permission to bind, assumes that they exist. */
+async function bind(scratch: ScratchChannel, { bindings }: Declaration): Promise<void> {
   for (const { exchange, queue, routingKey, arguments: given } of bindings) {
-    const bound = await scratch.may((channel) =>
+    const bound = await scratch.attempt((channel) =>
       channel.bindQueue(queue, exchange, routingKey, { ...given })
     );
     if (bound) continue;
-    log.debug("This user may not bind: trusting that the bindings are there");
+    log.debug("This user has no permission to bind: assuming that the bindings exist");
     return;
   }
 }
 
-/** A channel to try things on: each refusal closes it, and the next try takes another. */
-class Scratch {
+/** A channel for attempts: the broker closes it on each error, and the next attempt opens another. */
+class ScratchChannel {
   readonly #connection: ChannelModel;
   #channel: Channel | undefined;
 
@@ -91,9 +91,9 @@ class Scratch {
     this.#connection = connection;
   }
 
-  /** @returns `false` when the permissions do not suffice
-   * @throws what the broker answers otherwise */
-  async may(action: (channel: Channel) => Promise<unknown>): Promise<boolean> {
+  /** @returns `false` when the user lacks permission
+   * @throws any other error of the broker */
+  async attempt(action: (channel: Channel) => Promise<unknown>): Promise<boolean> {
     const channel = this.#channel ??= await this.#open();
     try {
       await action(channel);
@@ -111,7 +111,7 @@ class Scratch {
 
   async #open(): Promise<Channel> {
     const channel = await this.#connection.createChannel();
-    // The rejected call tells the reason.
+    // The rejected call reports the error.
     channel.on("error", () => {});
     return channel;
   }

@@ -1,14 +1,14 @@
-/** Reads field tables: what headers are on the wire. */
+/** Decodes AMQP field tables, the wire format of headers. */
 import { Buffer } from "node:buffer";
 import type { HeaderValue } from "../message.ts";
 
-/** Tables and arrays within each other that are still read; deeper ones come out empty. */
+/** Maximum nesting of tables and arrays; deeper ones are decoded as empty. */
 const MAX_DEPTH = 64;
 
-/** Reads the fields of a table, without its length prefix, into plain values: integers beyond 2^53 as bigint, timestamps as Date.
+/** Decodes the fields of a table, without its length prefix: integers beyond 2^53 as bigint, timestamps as Date.
  *
- * The tags are those of RabbitMQ's errata to AMQP 0-9-1 (section 3, "Field types"), and `L` (signed, 64 bits) and `U` (signed, 16 bits)
- * of the specification (4.2.1). Where the bytes make no sense the rest of the innermost table is left out.
+ * Supports the tags of RabbitMQ's errata to AMQP 0-9-1 (section 3, "Field types"), and `L` (signed, 64 bits) and `U` (signed, 16 bits)
+ * of the specification (4.2.1). On invalid bytes it skips the rest of the innermost table.
  *
  * @example
  * ```ts
@@ -28,7 +28,7 @@ class FieldReader {
   #offset = 0;
 
   constructor(bytes: Uint8Array) {
-    // Its toString() takes a third of a TextDecoder's time on strings as short as these.
+    // Buffer.toString() takes a third of the time of TextDecoder for such short strings.
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -57,7 +57,7 @@ class FieldReader {
     return values;
   }
 
-  /** `undefined` when the tag is unknown or the bytes do not suffice. */
+  /** `undefined` for an unknown tag or when bytes are missing. */
   #value(end: number, depth: number): HeaderValue | undefined {
     const tag = this.#view.getUint8(this.#offset++);
     const size = SIZES[tag];
@@ -131,7 +131,7 @@ class FieldReader {
   }
 }
 
-/** A plain assignment would change the prototype. A table may hold a name twice: the last value counts, as with any other name. */
+/** Defines `__proto__` as a property, because an assignment would change the prototype. Of duplicate names the last value counts. */
 function define(fields: Record<string, HeaderValue>, name: string, value: HeaderValue): void {
   Object.defineProperty(fields, name, {
     value,
@@ -141,7 +141,7 @@ function define(fields: Record<string, HeaderValue>, name: string, value: Header
   });
 }
 
-/** Bytes after the tag, by tag, for those whose values have one size. */
+/** Size in bytes of the value, by tag, for tags of fixed size. */
 const SIZES: readonly (number | undefined)[] = Object.entries(
   { t: 1, b: 1, B: 1, s: 2, U: 2, u: 2, I: 4, i: 4, l: 8, L: 8, f: 4, d: 8, D: 5, T: 8, V: 0 },
 ).reduce<(number | undefined)[]>(
@@ -149,7 +149,7 @@ const SIZES: readonly (number | undefined)[] = Object.entries(
   new Array(256).fill(undefined),
 );
 
-/** `S`, `x`, `A`, `F`: a length of four bytes, then the value. */
+/** `S`, `x`, `A`, `F`: four bytes of length, then the value. */
 const PREFIXED: ReadonlySet<number> = new Set([0x53, 0x78, 0x41, 0x46]);
 
 function plain(value: bigint): number | bigint {

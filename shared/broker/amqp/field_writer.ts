@@ -1,18 +1,18 @@
-/** Writes field tables: what headers are on the wire. */
+/** Encodes AMQP field tables, the wire format of headers. */
 import { Buffer } from "node:buffer";
 import type { Headers, HeaderValue } from "../message.ts";
-import { carriedInteger, carriedNumber, carriedSeconds } from "../headers.ts";
+import { amqpSeconds, checkInteger, checkNumber } from "../headers.ts";
 
 const INT32 = 2 ** 31;
 
-/** Texts up to this length are written by a loop, which for these is faster than a call out of V8. */
+/** Strings up to this length are written by a loop, which is faster than a native call. */
 const SHORT = 64;
 
-/** Headers to be written here and not by amqplib.
+/** Headers that this module encodes instead of amqplib.
  *
- * py-amqp up to 5.3.1 takes tag `s` for a string, `b` for unsigned, and `l` for unsigned; one message with such a header
- * stops every worker of its queue. So each integer is written as `I`, beyond 32 bits as `l`, and a negative one beyond 32 bits as a
- * double, which is exact to 2^53. Other numbers are doubles; `undefined` is left out; Date is a timestamp of whole seconds.
+ * py-amqp up to 5.3.1 reads tag `s` as a string, and `b` and `l` as unsigned; one message with such a header stops every worker of its
+ * queue. Integers are therefore written as `I`, or beyond 32 bits as `l`. Negative integers beyond 32 bits are doubles, exact to 2^53.
+ * Other numbers are doubles; `undefined` is omitted; a Date is a timestamp in whole seconds.
  *
  * @example
  * ```ts
@@ -32,9 +32,9 @@ export class FieldTable {
     this.#headers = headers;
   }
 
-  /** Writes length and fields, and tells how many bytes that took.
+  /** Writes length and fields; returns the number of bytes written.
    *
-   * @throws {InvalidInput} for what cannot be carried (headers.ts)
+   * @throws {InvalidInput} for a value that AMQP cannot represent (headers.ts)
    * @throws {RangeError} when the buffer is too small */
   write(buffer: Buffer, offset: number): number {
     return new FieldWriter(buffer, offset).table(this.#headers, "");
@@ -73,15 +73,15 @@ class FieldWriter {
         this.#buffer[this.#reserve(1)] = value ? 1 : 0;
         return;
       case "number":
-        return this.#number(carriedNumber(value, prefix + name));
+        return this.#number(checkNumber(value, prefix + name));
       case "bigint":
-        return this.#integer(carriedInteger(value, prefix + name));
+        return this.#integer(checkInteger(value, prefix + name));
     }
     if (value === null) return this.#tag(0x56); // V
     if (Array.isArray(value)) return this.#array(value, prefix + name);
     if (value instanceof Date) {
       this.#tag(0x54); // T
-      const seconds = BigInt(carriedSeconds(value, prefix + name));
+      const seconds = BigInt(amqpSeconds(value, prefix + name));
       this.#buffer.writeBigUInt64BE(seconds, this.#reserve(8));
     } else if (value instanceof Uint8Array) {
       this.#tag(0x78); // x
@@ -125,7 +125,7 @@ class FieldWriter {
     this.#close(start);
   }
 
-  /** Writes UTF-8 and tells how many bytes it took. */
+  /** Writes UTF-8; returns the number of bytes written. */
   #text(text: string): number {
     const start = this.#offset;
     if (text.length <= SHORT && this.#ascii(text)) return text.length;
@@ -135,7 +135,7 @@ class FieldWriter {
     return size;
   }
 
-  /** Whether that is all there is to it; otherwise what it wrote is of no use. */
+  /** Writes ASCII text. Returns `false` for other text; the caller then overwrites the bytes. */
   #ascii(text: string): boolean {
     const at = this.#reserve(text.length);
     for (let index = 0; index < text.length; index++) {
@@ -150,7 +150,7 @@ class FieldWriter {
     this.#buffer[this.#reserve(1)] = tag;
   }
 
-  /** Fills in the length that was reserved at `start`, and tells it with its own four bytes. */
+  /** Writes the length reserved at `start`; returns it plus its own four bytes. */
   #close(start: number): number {
     this.#buffer.writeUInt32BE(this.#offset - start - 4, start);
     return this.#offset - start;
@@ -159,7 +159,7 @@ class FieldWriter {
   #reserve(size: number): number {
     const at = this.#offset;
     if (at + size > this.#buffer.length) {
-      throw new RangeError(`Headers take more than the ${this.#buffer.length} bytes they may have`);
+      throw new RangeError(`Headers take more than the ${this.#buffer.length} bytes allowed`);
     }
     this.#offset = at + size;
     return at;

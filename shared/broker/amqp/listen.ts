@@ -1,4 +1,4 @@
-/** Overhearing an exchange through an exclusive queue. */
+/** Receives the messages of an exchange through an exclusive queue. */
 import type { AmqpConnection } from "./connection.ts";
 import { fromAmqp } from "./message.ts";
 import { codeOf } from "./reason.ts";
@@ -7,9 +7,9 @@ import type { ListenOptions } from "../broker.ts";
 import type { Message } from "../message.ts";
 import { nameTaken } from "../errors.ts";
 
-/** Makes a listener; it listens once started. Its queue goes with the connection and is made anew on the next.
+/** Creates a listener without starting it. Its queue is deleted with the connection and recreated on the next one.
  *
- * The queue is exclusive, as RabbitMQ from 4.3 denies transient queues that are not. */
+ * The queue is exclusive because RabbitMQ 4.3 and later reject other transient queues. */
 export function listener(
   connection: AmqpConnection,
   exchange: string,
@@ -33,7 +33,7 @@ export function listener(
       return { queue, tag: consumerTag };
     },
     deliver: (_live, message) => onMessage(fromAmqp(message)),
-    tooLate: () => {},
+    onCancelled: () => {},
     fatal: (error) => codeOf(error) === 405 ? nameTaken(name, error) : undefined,
   });
 }

@@ -1,16 +1,16 @@
-/** Messages as amqplib has them, and back. */
+/** Converts messages to and from amqplib's form. */
 import type { Message as AmqpMessage, MessageProperties } from "amqplib";
 import { FieldTable } from "./field_writer.ts";
 import type { Message, Properties } from "../message.ts";
 
-/** What a publisher adds to a message of ours. */
+/** What a publisher adds to a message. */
 export interface Additions {
   readonly mandatory: boolean;
   readonly messageId?: string | undefined;
   readonly replyTo?: string | undefined;
 }
 
-/** Fields of `basic.publish` and properties, in one object as amqplib's encoder reads them. */
+/** Fields of `basic.publish` and properties in one object, from which amqplib's encoders read both. */
 export interface PublishFields extends Properties {
   readonly exchange: string;
   readonly routingKey: string;
@@ -19,7 +19,7 @@ export interface PublishFields extends Properties {
   readonly headers: FieldTable;
 }
 
-/** What amqplib puts on the wire for a message. Persistent unless the message says otherwise. */
+/** Fields that amqplib encodes for a message. `deliveryMode` defaults to persistent. */
 export function toFields(message: Message, additions: Additions): PublishFields {
   const { exchange, routingKey, properties } = message;
   const fields: PublishFields = {
@@ -36,7 +36,7 @@ export function toFields(message: Message, additions: Additions): PublishFields 
   return fields;
 }
 
-/** A message as it arrived. Its headers are plain already: our decoder read them. */
+/** Converts a received message. Its headers are already decoded (codec.ts). */
 export function fromAmqp({ content, fields, properties }: AmqpMessage): Message {
   return {
     exchange: fields.exchange,

@@ -1,4 +1,4 @@
-/** Publishing over one confirm channel, which also receives the direct replies. */
+/** Publishes over one confirm channel, which also receives direct replies. */
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
@@ -8,11 +8,11 @@ import { fromAmqp, type PublishFields, toFields } from "./message.ts";
 import { replyText } from "./reason.ts";
 import {
   channelClosed,
-  refused,
-  unanswered,
-  unavailable,
+  nackedByQueue,
+  neverConfirmed,
+  notConnected,
+  sendFailed,
   unroutable,
-  unsendable,
 } from "../errors.ts";
 import type { BrokerStatus } from "../broker.ts";
 import type { Message } from "../message.ts";
@@ -21,30 +21,31 @@ import type { Limit } from "./usage.ts";
 import { RefusedDestinations } from "./refused_destinations.ts";
 import { DIRECT_REPLY } from "./replies.ts";
 
-/** Milliseconds that messages in flight still have for their confirm once an alarm was raised: what the broker had read before is confirmed in that time. */
+/** Milliseconds that messages in flight have for their confirm after an alarm: the broker confirms what it read before within that time. */
 const BLOCKED_GRACE_MS = 250;
 
-/** Bytes of bodies in flight: a disk that takes 300 MB/s and confirms after 50 ms is kept busy. */
+/** Maximum bytes of bodies in flight: enough for a disk with 300 MB/s and 50 ms latency. */
 const IN_FLIGHT_BYTES = 16 * 1024 * 1024;
 
-/** What waits while the broker is busy: more than a broker confirms within the bound; the bodies of a whole batch of the API's. */
+/** Limit of waiting messages: more than a broker confirms within the timeout, and the bodies of a whole API batch. */
 const WAITING: Limit = { messages: 20_000, bytes: 64 * 1024 * 1024 };
 
-/** With this many in flight frames wait for each other, {@linkcode GATHER_MS} at most: larger writes, and larger runs of confirms. */
+/** From this number of messages in flight, frames are batched for up to {@linkcode BATCH_MS}: larger writes and larger confirms. */
 const BUSY = 16;
 
 /** Milliseconds. */
-const GATHER_MS = 1;
+const BATCH_MS = 1;
 
 const log = getLogger(["celeriac", "broker"]);
 
-/** A confirm channel with what lies under its `publish`: that makes a prototype of each message's headers, which costs V8 a third of the whole publish. */
+/** A confirm channel with the internals of its `publish`, which creates a prototype for each message's headers; that takes a third of
+ * the time. */
 interface FastChannel extends ConfirmChannel {
   sendMessage(method: PublishFields, properties: PublishFields, content: Buffer): boolean;
   pushConfirmCallback(callback: (error: Error | null) => void): void;
 }
 
-/** Bounds, and where the connection stands. */
+/** Options of {@linkcode PublishChannel}. */
 export interface PublishChannelOptions {
   /** Milliseconds. */
   readonly confirmTimeoutMs: number;
@@ -52,30 +53,30 @@ export interface PublishChannelOptions {
   readonly maxInFlight: number;
   /** Milliseconds; see {@linkcode ConfirmsOptions.silenceMs}. */
   readonly silenceMs?: number | undefined;
-  /** Milliseconds of nothing but refusals by a destination after which it is asked over a fresh channel. */
+  /** Milliseconds of nothing but nacks from a destination after which a new channel is opened for it. */
   readonly refusalMs: number;
   status(): BrokerStatus;
-  /** Receives the direct replies to what this channel publishes. */
+  /** Receives direct replies to messages of this channel. */
   reply(reply: Message): void;
   /** Called when the channel cannot be opened again on this connection. */
   broken(reason: string): void;
 }
 
-/** Publishes over whatever connection it is given; the channel is opened by the first message. */
+/** Publishes over the current connection. The first message opens the channel. */
 export class PublishChannel {
   readonly #options: PublishChannelOptions;
   readonly #confirms: Confirms;
   readonly #refusals: RefusedDestinations;
   readonly #prefix = crypto.randomUUID().slice(0, 8);
   #published = 0;
-  #gathering = false;
+  #isBatching = false;
   #connection: ChannelModel | undefined;
-  /** The connection on which a channel is being opened: whoever wants a fresh one then waits for that one. */
+  /** The connection on which a channel is being opened; prevents a second open. */
   #opening: ChannelModel | undefined;
   #channel: FastChannel | undefined;
-  /** The channel before, of the same connection, if it was left for a fresh one. */
-  #former: FastChannel | undefined;
-  /** What the broker closed the present channel for, and whether a single message was in flight then. */
+  /** The previous channel of the same connection, after a refresh. */
+  #previous: FastChannel | undefined;
+  /** Error with which the broker closed the channel, and whether a single message was in flight. */
   #fault: { readonly error: Error; readonly alone: boolean } | undefined;
 
   constructor(options: PublishChannelOptions) {
@@ -91,12 +92,12 @@ export class PublishChannel {
     });
   }
 
-  /** Whether a message would be rejected at once, because earlier ones are not confirmed. */
+  /** Whether a new message would fail at once, because earlier ones are not confirmed. */
   get silent(): boolean {
     return this.#confirms.silent;
   }
 
-  /** Whether nothing is in flight, nothing waits, and nothing has to be remembered. */
+  /** Whether no message is pending and the destination is not suspect. */
   get isIdle(): boolean {
     return this.#confirms.size === 0 && !this.#confirms.isSuspect;
   }
@@ -106,35 +107,35 @@ export class PublishChannel {
     return this.#confirms.answeredAt;
   }
 
-  /** The connection is gone: whatever is in flight or waits fails at once. */
+  /** Reports a lost connection: all pending messages fail at once. */
   lost(): void {
     this.#connection = this.#opening = undefined;
     this.#channel = undefined;
-    this.#former = undefined;
-    this.#confirms.abandon((message) => channelClosed(message, undefined, false));
-    this.#confirms.refuse((message) => unavailable(message, this.#options.status()));
-    this.#confirms.retry();
+    this.#previous = undefined;
+    this.#confirms.failInFlight((message) => channelClosed(message, undefined, false));
+    this.#confirms.failWaiting((message) => notConnected(message, this.#options.status()));
+    this.#confirms.probeNow();
   }
 
-  /** The broker takes no messages for the time being. */
+  /** Reports an alarm: the broker currently accepts no messages. */
   blocked(): void {
-    this.#confirms.refuse((message) => unavailable(message, this.#options.status()));
-    this.#confirms.hasten(BLOCKED_GRACE_MS);
+    this.#confirms.failWaiting((message) => notConnected(message, this.#options.status()));
+    this.#confirms.shortenTimeout(BLOCKED_GRACE_MS);
   }
 
-  /** Resolves when nothing is in flight, after the bound at the latest. */
+  /** Resolves when no message is pending: after the timeout at the latest. */
   idle(): Promise<void> {
     return this.#confirms.idle();
   }
 
-  /** Leaves the channels; only while {@linkcode PublishChannel.isIdle}. */
+  /** Closes the channels. Call it only while {@linkcode PublishChannel.isIdle}. */
   close(): void {
     this.#connection = undefined;
-    for (const channel of [this.#channel, this.#former]) channel?.close().catch(() => {});
+    for (const channel of [this.#channel, this.#previous]) channel?.close().catch(() => {});
   }
 
-  /** @param connection the present one
-   * @param options.reply whether the answer comes by direct reply
+  /** @param connection the current connection
+   * @param options.reply whether to request direct replies
    * @throws {BrokerUnavailable} */
   publish(
     connection: ChannelModel,
@@ -153,25 +154,25 @@ export class PublishChannel {
     });
   }
 
-  /** Frames of one turn of the event loop leave in one write, under load those of a millisecond: a system call for each costs as much
-   * as all the rest of a publish. amqplib hands them to the socket in an immediate of its own, which comes before this one. */
-  #gather(): void {
-    if (this.#gathering || !this.#connection) return;
+  /** Batches the frames of one turn of the event loop into one write; under load, those of a millisecond. A system call per frame costs
+   * as much as the rest of a publish. amqplib writes to the socket in an immediate that runs before this one. */
+  #batchWrites(): void {
+    if (this.#isBatching || !this.#connection) return;
     const { stream } = this.#connection.connection as unknown as { stream: Socket };
-    this.#gathering = true;
+    this.#isBatching = true;
     stream.cork();
-    const leave = () => {
-      this.#gathering = false;
+    const flush = () => {
+      this.#isBatching = false;
       stream.uncork();
     };
-    if (this.#confirms.size < BUSY) setImmediate(leave);
-    else setTimeout(() => setImmediate(leave), GATHER_MS);
+    if (this.#confirms.size < BUSY) setImmediate(flush);
+    else setTimeout(() => setImmediate(flush), BATCH_MS);
   }
 
   #send(pending: Pending, answer: Answer): void {
     const { message, mandatory, replyTo } = pending;
     const channel = this.#channel;
-    if (!channel) throw unavailable(message, this.#options.status());
+    if (!channel) throw notConnected(message, this.#options.status());
     const { body } = message;
     if (mandatory) pending.messageId = message.properties.messageId ?? this.#nextId();
     const additions = { mandatory, replyTo, messageId: pending.messageId };
@@ -183,12 +184,12 @@ export class PublishChannel {
         Buffer.from(body.buffer, body.byteOffset, body.byteLength),
       );
       channel.pushConfirmCallback((error) => {
-        if (!error) this.#refusals.taken(message);
+        if (!error) this.#refusals.confirmed(message);
         answer(error ? this.#failure(pending, error) : pending.error, !this.#isLost(error));
       });
-      this.#gather();
+      this.#batchWrites();
     } catch (error) {
-      throw unsendable(message, error);
+      throw sendFailed(message, error);
     }
   }
 
@@ -216,12 +217,12 @@ export class PublishChannel {
       this.#fault = { error, alone: this.#confirms.size === 1 };
     });
     channel.on("return", (message) => this.#returned(message));
-    channel.on("handler-error", (error) => log.error("Cannot hand on a reply: {error}", { error }));
+    channel.on("handler-error", (error) => log.error("Reply handler failed: {error}", { error }));
     channel.on("close", () => {
       if (this.#channel !== channel) return;
       this.#channel = undefined;
       this.#confirms.pause();
-      // If the whole connection is gone, that is said in this same turn of the loop.
+      // If the whole connection is lost, lost() is called in this same turn of the event loop.
       queueMicrotask(() => {
         if (this.#connection === connection) this.#reopen(connection);
       });
@@ -232,7 +233,7 @@ export class PublishChannel {
     if (this.#opening === connection) return;
     this.#connection = this.#opening = connection;
     if (this.#fault) {
-      log.warn("Channel for publishing was closed: {reason}", {
+      log.warn("Publishing channel was closed: {reason}", {
         reason: replyText(this.#fault.error),
       });
     }
@@ -243,26 +244,26 @@ export class PublishChannel {
     });
   }
 
-  /** As much as may be in flight was given up: leaves the channel to its fate and takes a new one. */
+  /** Replaces a channel that does not respond; its messages in flight fail. */
   #renew(): void {
     const channel = this.#channel;
     this.#channel = undefined;
-    this.#confirms.abandon(unanswered);
-    // It may never answer.
+    this.#confirms.failInFlight(neverConfirmed);
+    // Not awaited: the broker may never reply.
     channel?.close().catch(() => {});
     if (this.#connection) this.#reopen(this.#connection);
   }
 
-  /** Takes a fresh channel. The present one stays until the next is left: confirms and replies may be on their way to it. */
+  /** Opens a new channel. The current one stays open until the next refresh, for confirms and replies on their way. */
   #refresh(): void {
     if (!this.#connection || this.#opening) return;
-    this.#former?.close().catch(() => {});
-    this.#former = this.#channel;
-    log.info("Asking over a fresh channel, as a queue refuses everything");
+    this.#previous?.close().catch(() => {});
+    this.#previous = this.#channel;
+    log.info("Opening a new channel because a queue rejects every message");
     this.#reopen(this.#connection);
   }
 
-  /** A return always comes before its confirm, and without a delivery tag. */
+  /** Handles a returned message. A return has no delivery tag and always precedes its confirm. */
   #returned({ fields, properties }: AmqpMessage): void {
     for (const pending of this.#confirms.inFlight()) {
       const { exchange, routingKey } = pending.message;
@@ -278,13 +279,13 @@ export class PublishChannel {
 
   #failure(pending: Pending, error: Error): Error {
     if (error.message === "message nacked") {
-      if (this.#refusals.refused(pending.message, performance.now())) this.#refresh();
-      return refused(pending.message);
+      if (this.#refusals.rejected(pending.message, performance.now())) this.#refresh();
+      return nackedByQueue(pending.message);
     }
     return channelClosed(pending.message, this.#fault?.error, this.#fault?.alone ?? false);
   }
 
-  /** Whether the channel ended without a word of the broker about it. */
+  /** Whether the channel was lost without an error from the broker. */
   #isLost(error: Error | null): boolean {
     return error !== null && error.message !== "message nacked" && !this.#fault;
   }

@@ -1,30 +1,30 @@
-/** Publishing over one channel for each destination.
+/** Publishes over one channel per destination.
  *
- * RabbitMQ stops a whole channel at a quorum queue that has no leader or no majority: at the first message that the channel sends
- * there, or at the 32nd that is not confirmed. After 400 messages more it stops reading the connection. So no two queues share a
- * channel, and each channel has fewer messages in flight than stop a connection.
+ * A quorum queue without a leader or a majority blocks the whole channel: at its first message there, or at the 32nd unconfirmed one.
+ * After 400 more messages RabbitMQ stops reading the connection. Queues therefore never share a channel, and each channel has fewer
+ * messages in flight than block a connection.
  * @module
  */
 import type { ChannelModel } from "amqplib";
 import { PublishChannel, type PublishChannelOptions } from "./publish_channel.ts";
 import type { BrokerStatus, PublishOptions } from "../broker.ts";
 import type { Destination, Message } from "../message.ts";
-import { crowded, unavailable, uncorrelated } from "../errors.ts";
+import { missingCorrelationId, notConnected, publishQueueFull } from "../errors.ts";
 import { isDirectReply, Replies } from "./replies.ts";
 
-/** Channels above this number are closed while they are idle. */
-const CHANNELS = 128;
+/** Number of channels above which idle ones are closed. */
+const CHANNELS_BEFORE_CLEANUP = 128;
 
-/** What RabbitMQ allows on a connection is 2,047 by default. */
-const MOST_CHANNELS = 1000;
+/** Maximum number of channels. RabbitMQ allows 2,047 per connection by default. */
+const MAX_CHANNELS = 1000;
 
-/** Milliseconds: a broker that has confirmed something in this time is not silent. */
+/** Milliseconds for which a broker counts as responsive after a confirm. */
 const RECENT_MS = 2000;
 
-/** Bounds of each channel, and where the connection stands. */
+/** Options of {@linkcode AmqpPublisher}. */
 export type AmqpPublisherOptions = Omit<PublishChannelOptions, "reply">;
 
-/** Publishes over whatever connection it is given. */
+/** Publishes over the current connection. */
 export class AmqpPublisher {
   readonly #options: AmqpPublisherOptions;
   readonly #channels = new Map<string, { destination: Destination; channel: PublishChannel }>();
@@ -35,7 +35,7 @@ export class AmqpPublisher {
     this.#options = options;
   }
 
-  /** Destinations that confirm nothing: a message to one of them would be rejected at once. */
+  /** Destinations that confirm nothing: a message to one of them fails at once. */
   get unconfirmed(): Destination[] {
     return [...this.#channels.values()]
       .filter(({ channel }) => channel.silent)
@@ -50,13 +50,13 @@ export class AmqpPublisher {
       !channels.some(({ answeredAt }) => answeredAt > recently);
   }
 
-  /** Takes a connection: a first one, or the next. */
+  /** Reports a new connection. */
   open(connection: ChannelModel): Promise<void> {
     this.#connection = connection;
     return Promise.resolve();
   }
 
-  /** The connection is gone: whatever is in flight or waits fails at once. */
+  /** Reports a lost connection: all pending messages fail at once. */
   lost(): void {
     this.#connection = undefined;
     for (const [key, { channel }] of this.#channels) {
@@ -65,12 +65,12 @@ export class AmqpPublisher {
     }
   }
 
-  /** The broker takes no messages for the time being. */
+  /** Reports an alarm: the broker currently accepts no messages. */
   blocked(): void {
     for (const { channel } of this.#channels.values()) channel.blocked();
   }
 
-  /** Resolves when nothing is in flight, after the bound at the latest. */
+  /** Resolves when no message is pending: after the timeout at the latest. */
   async idle(): Promise<void> {
     await Promise.all([...this.#channels.values()].map(({ channel }) => channel.idle()));
   }
@@ -81,30 +81,30 @@ export class AmqpPublisher {
     const status: BrokerStatus = this.#options.status();
     const connection = this.#connection;
     if (status.state !== "connected" || !connection) {
-      return Promise.reject(unavailable(message, status));
+      return Promise.reject(notConnected(message, status));
     }
     if (reply && message.properties.correlationId === undefined) {
-      return Promise.reject(uncorrelated());
+      return Promise.reject(missingCorrelationId());
     }
-    // Up to RabbitMQ 4.1 a mandatory direct reply is returned although it was delivered.
+    // RabbitMQ up to 4.1 returns a mandatory direct reply although it was delivered.
     const mandatory = (options.mandatory ?? true) && !isDirectReply(message);
     const channel = this.#channelFor(message, mandatory);
-    if (!channel) return Promise.reject(crowded(message));
+    if (!channel) return Promise.reject(publishQueueFull(message));
     if (reply) this.#replies.expect(message.properties.correlationId!, reply);
     return channel.publish(connection, message, { mandatory, reply: reply !== undefined, signal });
   }
 
-  /** Replies and broadcasts, which need no queue and have any number of keys, share one for each exchange. */
+  /** Non-mandatory messages (replies, broadcasts) may have any number of routing keys, so they share one channel per exchange. */
   #channelFor(message: Message, mandatory: boolean): PublishChannel | undefined {
     const { exchange, routingKey } = message;
     const key = mandatory ? `${exchange}\n${routingKey}` : exchange;
     const found = this.#channels.get(key);
     if (found) return found.channel;
-    if (this.#channels.size >= CHANNELS) this.#closeIdle();
-    if (this.#channels.size >= MOST_CHANNELS) return undefined;
+    if (this.#channels.size >= CHANNELS_BEFORE_CLEANUP) this.#closeIdle();
+    if (this.#channels.size >= MAX_CHANNELS) return undefined;
     const channel = new PublishChannel({
       ...this.#options,
-      reply: (message) => this.#replies.hear(message),
+      reply: (message) => this.#replies.dispatch(message),
     });
     this.#channels.set(key, { destination: { exchange, routingKey }, channel });
     return channel;

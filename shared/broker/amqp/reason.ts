@@ -1,9 +1,9 @@
-/** What an operator should read when a connection to RabbitMQ fails. */
+/** Readable reasons for connection and channel errors of RabbitMQ. */
 import type { AmqpAddress } from "./address.ts";
 
-/** Turns an error of the AMQP client into one readable sentence without a password.
+/** Converts an error of the AMQP client into a readable reason without a password.
  *
- * RabbitMQ refuses `connection.open` with one and the same answer for four causes, and amqplib drops its text; so all four are named.
+ * RabbitMQ rejects `connection.open` with the same code for four causes, and amqplib drops its text. The reason lists all four.
  *
  * @example
  * ```ts
@@ -13,7 +13,7 @@ import type { AmqpAddress } from "./address.ts";
  *
  * const address = parseAmqpUrl("amqp://me:secret@rabbit/jobs");
  * const error = new Error('Handshake terminated by server: 403 (ACCESS-REFUSED) with message "…"');
- * assertEquals(explain(error, address), "wrong user or password for user 'me': give AMQP_URL the broker's, or run `deno task definitions apply`");
+ * assertEquals(explain(error, address), "wrong user name or password for 'me': correct AMQP_URL, or run `deno task definitions apply`");
  * ```
  */
 export function explain(error: unknown, address: AmqpAddress): string {
@@ -21,25 +21,25 @@ export function explain(error: unknown, address: AmqpAddress): string {
   const message = error instanceof Error ? error.message : String(error);
   const code = codeOf(error);
   if (message.includes("Expected ConnectionOpenOk")) {
-    return `the broker refused vhost '${address.vhost}' to user '${address.username}': the vhost does not exist, ` +
-      "or the user has no permissions in it, or the user's or the vhost's limit of connections is reached: run `deno task definitions apply`, or correct AMQP_URL";
+    return `the broker denied user '${address.username}' access to vhost '${address.vhost}': the vhost does not exist, ` +
+      "or the user has no permissions in it, or the user's or the vhost's connection limit is reached: run `deno task definitions apply`, or correct AMQP_URL";
   }
   if (/Handshake terminated by server: 403/.test(message)) {
-    return `wrong user or password for user '${address.username}': give AMQP_URL the broker's, or run \`deno task definitions apply\``;
+    return `wrong user name or password for '${address.username}': correct AMQP_URL, or run \`deno task definitions apply\``;
   }
   if (message.includes("abruptly during opening handshake")) {
-    return "the connection was closed during the handshake: no broker there, or one that expects TLS (amqps)";
+    return "the connection was closed during the handshake: the server is no broker, or it expects TLS (amqps)";
   }
   if (/^(Frame size \d+ exceeds|Invalid frame|Unknown frame type)/.test(message)) {
-    return "what answers there speaks no AMQP 0-9-1";
+    return "the server does not speak AMQP 0-9-1";
   }
   if (message.includes("wrong version number")) {
-    return "what answers there speaks no TLS: use amqp://";
+    return "the server does not speak TLS: use amqp://";
   }
-  if (message === "Heartbeat timeout") return "the broker went silent (no heartbeat)";
+  if (message === "Heartbeat timeout") return "the broker is not responding (no heartbeat)";
   switch (code) {
     case "ECONNREFUSED":
-      return "nothing listens there (connection refused)";
+      return "connection refused";
     case "ENOTFOUND":
     case "EAI_AGAIN":
       return `the host name '${address.hostname}' cannot be resolved`;
@@ -50,23 +50,23 @@ export function explain(error: unknown, address: AmqpAddress): string {
     case "ENETUNREACH":
       return "the host cannot be reached";
   }
-  if (message === "connect ETIMEDOUT" || code === "ETIMEDOUT") return "no answer in time";
-  if (message === "Unexpected close") return "the broker closed the connection without a word";
+  if (message === "connect ETIMEDOUT" || code === "ETIMEDOUT") return "the connection timed out";
+  if (message === "Unexpected close") return "the broker closed the connection without a reason";
   return replyText(error);
 }
 
-/** What the broker said when it closed a channel or a connection (`NOT_FOUND - no queue 'x' in vhost 'y'`), or the error's own message. */
+/** The broker's text when it closed a channel or connection (`NOT_FOUND - no queue 'x' in vhost 'y'`), or the error's message. */
 export function replyText(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return /\(\S+\) with message "(.*)"$/s.exec(message)?.[1] ?? message;
 }
 
-/** The reply code (`404`) or the system's word (`ECONNREFUSED`) that an error bears. */
+/** Reply code (`404`) or system error code (`ECONNREFUSED`) of an error. */
 export function codeOf(error: unknown): unknown {
   return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
 }
 
-/** Seconds of the broker's consumer timeout, as it says when it closes a channel for it; `undefined` for any other fault.
+/** Consumer timeout in seconds, if the broker closed the channel because of it; otherwise `undefined`.
  *
  * @example
  * ```ts

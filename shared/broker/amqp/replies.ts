@@ -1,16 +1,16 @@
-/** Who waits for which reply. */
+/** Direct replies by correlation id. */
 import type { ReplyOptions } from "../broker.ts";
 import type { Message } from "../message.ts";
 
-/** The pseudo-queue of RabbitMQ's direct reply-to; replies go to names that begin with it. */
+/** The pseudo-queue of RabbitMQ's direct reply-to, and the prefix of reply addresses. */
 export const DIRECT_REPLY = "amq.rabbitmq.reply-to";
 
-/** Whether a message goes straight to one who waits, and to no queue. */
+/** Whether a message is a direct reply, which goes to no queue. */
 export function isDirectReply(message: Message): boolean {
   return message.exchange === "" && message.routingKey.startsWith(DIRECT_REPLY);
 }
 
-/** Hands replies to those who wait for them, by correlation id.
+/** Dispatches replies to their receivers by correlation id.
  *
  * @example
  * ```ts
@@ -19,33 +19,33 @@ export function isDirectReply(message: Message): boolean {
  *
  * const replies = new Replies();
  * const waiting = new AbortController();
- * let heard = 0;
- * replies.expect("7", { signal: waiting.signal, receive: () => heard++ });
+ * let received = 0;
+ * replies.expect("7", { signal: waiting.signal, receive: () => received++ });
  * const reply = { exchange: "", routingKey: "", properties: { correlationId: "7" }, headers: {}, body: new Uint8Array() };
- * replies.hear(reply);
+ * replies.dispatch(reply);
  * waiting.abort();
- * replies.hear(reply);
- * assertEquals(heard, 1);
+ * replies.dispatch(reply);
+ * assertEquals(received, 1);
  * ```
  */
 export class Replies {
-  readonly #waiting = new Map<string, Set<ReplyOptions>>();
+  readonly #receivers = new Map<string, Set<ReplyOptions>>();
 
-  /** Waits until the signal ends it. */
+  /** Registers a receiver until its signal aborts. */
   expect(correlationId: string, reply: ReplyOptions): void {
     if (reply.signal.aborted) return;
-    const others = this.#waiting.get(correlationId) ?? new Set();
-    this.#waiting.set(correlationId, others.add(reply));
+    const others = this.#receivers.get(correlationId) ?? new Set();
+    this.#receivers.set(correlationId, others.add(reply));
     reply.signal.addEventListener("abort", () => {
       others.delete(reply);
-      if (others.size === 0) this.#waiting.delete(correlationId);
+      if (others.size === 0) this.#receivers.delete(correlationId);
     }, { once: true });
   }
 
-  /** Hands a reply on; one that nobody waits for is dropped. */
-  hear(message: Message): void {
+  /** Dispatches a reply; drops it if there is no receiver. */
+  dispatch(message: Message): void {
     const { correlationId } = message.properties;
     if (correlationId === undefined) return;
-    for (const reply of this.#waiting.get(correlationId) ?? []) reply.receive(message);
+    for (const reply of this.#receivers.get(correlationId) ?? []) reply.receive(message);
   }
 }

@@ -1,36 +1,36 @@
-/** A consumer that outlives connections, cancels and deletions. */
+/** A consumer that survives reconnects, cancels by the broker and queue deletions. */
 import type { ConsumeMessage } from "amqplib";
 import { BrokerUnavailable } from "../../errors.ts";
-import { KeptChannel, type LiveChannel } from "./channel.ts";
+import { type LiveChannel, RecoveringChannel } from "./channel.ts";
 import type { AmqpConnection } from "./connection.ts";
 import type { Subscription } from "../broker.ts";
 
-/** Hears each message; `null` when the broker ends the consumer. */
+/** Receives each message; `null` when the broker cancels the consumer. */
 export type Receive = (message: ConsumeMessage | null) => void;
 
-/** How to consume, and what to do with what comes. */
+/** Options of {@linkcode AmqpSubscription}. */
 export interface AmqpSubscriptionOptions {
   readonly connection: AmqpConnection;
-  /** Name of the queue; `""` until the broker has chosen one. */
+  /** Queue name; `""` if the broker generates it. */
   readonly queue: string;
-  /** For the log: `consume from queue 'x'`. */
+  /** Infinitive phrase for logs and errors: `consume from queue 'x'`. */
   readonly purpose: string;
-  /** Consumes; what is needed for it is made before, on this same channel. */
+  /** Starts consuming on this channel, and first declares what that needs. */
   consume(live: LiveChannel, receive: Receive): Promise<{ queue: string; tag: string }>;
-  /** Takes a message in. */
+  /** Handles a message. */
   deliver(live: LiveChannel, message: ConsumeMessage): void;
-  /** Takes what still came after the consumer was cancelled. */
-  tooLate(live: LiveChannel, message: ConsumeMessage): void;
-  /** The last moment to answer: the channel is about to be closed. */
+  /** Handles a message that arrives after {@linkcode AmqpSubscription.cancel}. */
+  onCancelled(live: LiveChannel, message: ConsumeMessage): void;
+  /** Called before the channel is closed: the last chance to send acks. */
   closing?(): void;
-  /** An error for the caller that ends everything, where trying again makes no sense. */
+  /** Maps an error that no retry can fix to an error for the caller. */
   fatal?(error: unknown): Error | undefined;
 }
 
-/** A consumer with a channel of its own. */
+/** A consumer with a dedicated channel. */
 export class AmqpSubscription implements Subscription {
   readonly #options: AmqpSubscriptionOptions;
-  readonly #channel: KeptChannel;
+  readonly #channel: RecoveringChannel;
   #queue: string;
   #consumer: { readonly live: LiveChannel; readonly tag: string } | undefined;
   #cancelled = false;
@@ -39,7 +39,7 @@ export class AmqpSubscription implements Subscription {
   constructor(options: AmqpSubscriptionOptions) {
     this.#options = options;
     this.#queue = options.queue;
-    this.#channel = new KeptChannel({ ...options, setUp: (live) => this.#consume(live) });
+    this.#channel = new RecoveringChannel({ ...options, setUp: (live) => this.#consume(live) });
   }
 
   get queue(): string {
@@ -61,15 +61,15 @@ export class AmqpSubscription implements Subscription {
         `Cannot count messages of queue '${this.#queue}' because it is not consumed`,
       );
     }
-    return (await live.answer(live.channel.checkQueue(this.#queue))).messageCount;
+    return (await live.waitForReply(live.channel.checkQueue(this.#queue))).messageCount;
   }
 
-  /** Resolves when the broker accepted the consumer for the first time. */
+  /** Resolves when the broker has accepted the consumer for the first time. */
   start(): Promise<void> {
     return this.#channel.start();
   }
 
-  /** Resolves when it is over for good. */
+  /** Resolves when the subscription has ended. */
   get ended(): Promise<void> {
     return this.#channel.ended;
   }
@@ -80,8 +80,8 @@ export class AmqpSubscription implements Subscription {
     const consumer = this.#consumer;
     this.#consumer = undefined;
     if (!consumer?.live.open) return;
-    // A consumer whose channel is gone fetches no more either.
-    await consumer.live.answer(consumer.live.channel.cancel(consumer.tag)).catch(() => {});
+    // Closing the channel has ended the consumer, too.
+    await consumer.live.waitForReply(consumer.live.channel.cancel(consumer.tag)).catch(() => {});
   }
 
   async close(): Promise<void> {
@@ -90,7 +90,7 @@ export class AmqpSubscription implements Subscription {
     await this.#channel.close();
   }
 
-  /** Ends without a word to the broker: the whole connection is being closed. */
+  /** Ends without closing the channel, because the whole connection is being closed. */
   async end(): Promise<void> {
     this.#cancelled = true;
     this.#consumer = undefined;
@@ -103,8 +103,8 @@ export class AmqpSubscription implements Subscription {
 
   async #consume(live: LiveChannel): Promise<void> {
     const { queue, tag } = await this.#options.consume(live, (message) => {
-      if (!message) this.#interrupted(live);
-      else if (this.#cancelled) this.#options.tooLate(live, message);
+      if (!message) this.#resume(live);
+      else if (this.#cancelled) this.#options.onCancelled(live, message);
       else {
         this.#lastActivity = performance.now();
         this.#options.deliver(live, message);
@@ -116,12 +116,13 @@ export class AmqpSubscription implements Subscription {
     else this.#consumer = { live, tag };
   }
 
-  /** The broker ended the consumer, not the channel: the queue was deleted, or a delivery took too long. The channel is kept for the answers to come. */
-  async #interrupted(live: LiveChannel): Promise<void> {
+  /** Consumes again after the broker cancelled the consumer: the queue was deleted, or a delivery timed out. The channel stays open for
+   * pending acks. */
+  async #resume(live: LiveChannel): Promise<void> {
     this.#consumer = undefined;
     await this.#channel.pause(0);
     if (this.#cancelled || !live.open) return;
-    // Where it cannot be, the channel's successor tries again.
-    await live.answer(this.#consume(live)).catch(() => live.close());
+    // On failure, the next channel retries.
+    await live.waitForReply(this.#consume(live)).catch(() => live.close());
   }
 }

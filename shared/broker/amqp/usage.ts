@@ -1,29 +1,29 @@
-/** How much lies somewhere, in messages and in bytes.
+/** Counts messages and bytes, for limits.
  * @module
  */
 import type { Message } from "../message.ts";
 
-/** What may lie somewhere; the bytes of the last body are not counted, so that a single one always fits. */
+/** A limit on messages and bytes. The last body may exceed `bytes`, so a single message always fits. */
 export interface Limit {
   readonly messages: number;
-  /** Of bodies. */
+  /** Total size of bodies. */
   readonly bytes: number;
 }
 
-/** Keeps count of messages that come and go.
+/** Counts the messages held, and the bytes of their bodies.
  *
  * @example
  * ```ts
  * import { Usage } from "./usage.ts";
  * import { assertEquals } from "@std/assert";
  *
- * const load = new Usage();
+ * const usage = new Usage();
  * const message = { exchange: "", routingKey: "q", properties: {}, headers: {}, body: new Uint8Array(10) };
- * load.add(message);
- * assertEquals(load.reaches({ messages: 2, bytes: 11 }), false);
- * assertEquals(load.reaches({ messages: 2, bytes: 10 }), true);
- * load.remove(message);
- * assertEquals(load.messages, 0);
+ * usage.add(message);
+ * assertEquals(usage.reaches({ messages: 2, bytes: 11 }), false);
+ * assertEquals(usage.reaches({ messages: 2, bytes: 10 }), true);
+ * usage.remove(message);
+ * assertEquals(usage.messages, 0);
  * ```
  */
 export class Usage {

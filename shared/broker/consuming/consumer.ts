@@ -1,16 +1,16 @@
-/** Takes deliveries from one queue and keeps count of those in hand. Knows no tasks. */
+/** Consumes one queue and counts its unacked deliveries. */
 import type { Broker, Delivery, Subscription } from "../broker.ts";
 import type { Service } from "../../runtime/service.ts";
 
-/** How to make a {@linkcode Consumer}. */
+/** Options of {@linkcode Consumer}. */
 export interface ConsumerOptions {
   readonly broker: Broker;
   readonly queue: string;
-  /** Deliveries in hand at most. */
+  /** Maximum number of unacked deliveries. */
   readonly prefetch: number;
-  /** Consumers before this one that were accepted one after the other and brought nothing, though messages waited. Default 0. */
+  /** Number of consecutive accepted consumers before this one that received nothing although messages were ready. Default 0. */
   readonly emptyRenewals?: number;
-  /** Answers the delivery (ack or nack) before it resolves. Must not reject. */
+  /** Acks or nacks the delivery before it resolves. Must not reject. */
   onDelivery(delivery: Delivery): Promise<void>;
 }
 
@@ -31,33 +31,32 @@ export class Consumer implements Service {
     return this.#options.queue;
   }
 
-  /** Deliveries in hand at most. */
   get prefetch(): number {
     return this.#options.prefetch;
   }
 
-  /** Deliveries that are not answered yet. */
+  /** Number of unacked deliveries. */
   get unacked(): number {
     return this.#unacked.size;
   }
 
-  /** Whether the broker has accepted the consumer and it still stands. */
+  /** Whether the broker has accepted the consumer and its channel is open. */
   get active(): boolean {
     return this.#current?.active ?? false;
   }
 
-  /** Milliseconds since the last delivery, or since the broker accepted the consumer; 0 where it does not stand. */
+  /** Milliseconds since the last delivery, or since the broker accepted the consumer; 0 while it is not active. */
   get quietMs(): number {
     return this.#current?.active ? performance.now() - this.#current.lastActivity : 0;
   }
 
-  /** Consumers before this one that brought nothing though messages waited, until this one brings something. */
+  /** {@linkcode ConsumerOptions.emptyRenewals} until the first delivery, then 0. */
   get emptyRenewals(): number {
     return this.#hasReceived ? 0 : this.#options.emptyRenewals ?? 0;
   }
 
-  /** How often a consumer that takes this one's place comes after one that brought nothing though messages wait. */
-  async emptyRenewalsNow(): Promise<number> {
+  /** `emptyRenewals` for the consumer that replaces this one. */
+  async nextEmptyRenewals(): Promise<number> {
     if (this.#hasReceived || !this.#current?.active) return 0;
     return await this.#current.ready() > 0 ? this.emptyRenewals + 1 : 0;
   }
@@ -71,18 +70,18 @@ export class Consumer implements Service {
     else this.#current = subscription;
   }
 
-  /** Stops fetching; what is in hand can still be answered. */
+  /** Stops fetching; unacked deliveries can still be acked. */
   async cancel(): Promise<void> {
     this.#cancelled = true;
     await this.#current?.cancel();
   }
 
-  /** Resolves when nothing is in hand. */
+  /** Resolves when no delivery is unacked. */
   async idle(): Promise<void> {
     while (this.#unacked.size > 0) await Promise.all(this.#unacked);
   }
 
-  /** Closes the channel: the broker takes back what is in hand. */
+  /** Closes the channel: the broker requeues unacked deliveries. */
   async stop(): Promise<void> {
     await this.#current?.close();
   }
@@ -93,9 +92,7 @@ export class Consumer implements Service {
 
   #take(delivery: Delivery): void {
     this.#hasReceived = true;
-    const answered = this.#options.onDelivery(delivery).finally(() =>
-      this.#unacked.delete(answered)
-    );
-    this.#unacked.add(answered);
+    const handled = this.#options.onDelivery(delivery).finally(() => this.#unacked.delete(handled));
+    this.#unacked.add(handled);
   }
 }

@@ -1,33 +1,33 @@
-/** Consumers of queues, of which another can take the place of each. */
+/** One consumer per queue, which can be replaced while it runs. */
 import { BrokerUnavailable } from "../../errors.ts";
 import { unlessAborted } from "../../runtime/waits.ts";
 import type { Consumer } from "./consumer.ts";
 
-/** Consumers that bring nothing, one after the other, before their queue counts as stalled. */
+/** Number of consecutive consumers without a delivery after which a queue counts as stalled. */
 const EMPTY_RENEWALS_MAX = 2;
 
-/** Consumers of a queue, retiring ones included, with which one of them is still renewed: each keeps a channel open as long as its
- * slowest delivery is in hand. */
+/** Maximum number of consumers of a queue, retiring ones included, at which a consumer is still renewed. Each keeps a channel open
+ * until its slowest delivery is acked. */
 const RENEWABLE_MAX = 4;
 
-/** Makes a consumer of a queue, not started yet.
+/** Creates a consumer of a queue without starting it.
  *
- * @param emptyRenewals as {@linkcode Consumer.emptyRenewals} of the one before */
+ * @param emptyRenewals for {@linkcode ConsumerOptions.emptyRenewals} */
 export type MakeConsumer = (queue: string, emptyRenewals: number) => Consumer;
 
-/** Which consumers others shall take the place of. */
+/** Which consumers to replace. */
 export interface Replacement {
-  /** What is done before, unless all consuming ends. */
+  /** Called before the replacement, unless all consuming has ended. */
   before(): void;
   outdated(consumer: Consumer): boolean;
 }
 
-/** One consumer a queue. */
+/** The consumers of a process, one per queue. */
 export class Consumers {
   readonly #make: MakeConsumer;
-  /** By queue. */
+  /** By queue name. */
   readonly #consumers = new Map<string, Consumer>();
-  /** They fetch no more, and still have deliveries in hand. */
+  /** Cancelled consumers that still have unacked deliveries. */
   readonly #retiring = new Set<Consumer>();
   #changing: Promise<void> = Promise.resolve();
   #cancelled = false;
@@ -37,18 +37,18 @@ export class Consumers {
     for (const queue of queues) this.#consumers.set(queue, make(queue, 0));
   }
 
-  /** Queues that are consumed, or would be if the broker let it. */
+  /** Consumed queues, including those whose consumer is not active. */
   get queues(): string[] {
     return [...this.#consumers.keys()];
   }
 
-  /** Queues that are not being consumed now. */
+  /** Queues without an active consumer. */
   get silent(): string[] {
     return [...this.#consumers.values()].filter((consumer) => !consumer.active)
       .map(({ queue }) => queue);
   }
 
-  /** Queues in which messages wait, of which two consumers that the broker has accepted brought none, one after the other. */
+  /** Queues with ready messages from which two consecutive accepted consumers received nothing. */
   get stalled(): string[] {
     return [...this.#consumers.values()].filter(({ emptyRenewals }) =>
       emptyRenewals >= EMPTY_RENEWALS_MAX
@@ -56,30 +56,30 @@ export class Consumers {
       .map(({ queue }) => queue);
   }
 
-  /** Deliveries that may be in hand at once, those of retiring consumers not counted. */
+  /** Sum of the consumers' prefetch, without retiring consumers. */
   get prefetch(): number {
     return this.#consumers.values().reduce((sum, { prefetch }) => sum + prefetch, 0);
   }
 
-  /** Whether this holds for one of the consumers. */
+  /** Whether the predicate holds for a consumer. */
   some(holds: (consumer: Consumer) => boolean): boolean {
     return this.#consumers.values().some(holds);
   }
 
-  /** Deliveries not answered yet. */
+  /** Number of unacked deliveries. */
   get unacked(): number {
     return unacked(this.#all);
   }
 
-  /** Resolves when every queue is consumed: waits for a broker that is away. */
+  /** Resolves when every queue is consumed; waits while the broker is unavailable. */
   async start(): Promise<void> {
     await Promise.all(this.#all.map((consumer) => consumer.start()));
   }
 
-  /** Begins to consume a queue; resolves when the broker has accepted.
+  /** Starts consuming a queue; resolves when the broker has accepted the consumer.
    *
-   * @throws {BrokerUnavailable} when all consuming ends
-   * @throws the signal's reason; then it is not consumed */
+   * @throws {BrokerUnavailable} after {@linkcode Consumers.cancel}
+   * @throws the signal's reason; the queue is then not consumed */
   add(queue: string, { signal }: { signal: AbortSignal }): Promise<void> {
     return this.#change(async () => {
       if (this.#consumers.has(queue)) return;
@@ -94,9 +94,9 @@ export class Consumers {
     });
   }
 
-  /** Stops fetching from a queue; what is in hand is finished.
+  /** Stops fetching from a queue; deliveries in flight are finished.
    *
-   * @throws {BrokerUnavailable} when all consuming ends */
+   * @throws {BrokerUnavailable} after {@linkcode Consumers.cancel} */
   remove(queue: string): Promise<void> {
     return this.#change(async () => {
       const consumer = this.#consumers.get(queue);
@@ -104,22 +104,21 @@ export class Consumers {
     });
   }
 
-  /** Puts another consumer in the place of each that could take more and has heard nothing for so long. Not while too many before it
-   * still have deliveries in hand.
+  /** Replaces each consumer that has capacity and has received nothing for `quietMs`, unless too many retiring consumers of its queue
+   * still have unacked deliveries.
    *
-   * A broker may count messages as handed over that never arrive, and tell nobody: where a quorum queue is deleted with deliveries in
-   * hand and made again at once, RabbitMQ 3.10 carries the consumer over to the new queue and drops the first of its messages on the
-   * way. The end of the old channel gives them back.
+   * A broker may count messages as delivered that never arrive. If a quorum queue with unacked deliveries is deleted and recreated at
+   * once, RabbitMQ 3.10 moves the consumer to the new queue and drops its first messages. Closing the old channel requeues them.
    *
-   * Does nothing when all consuming ends; where the signal comes first the consumers stay as they are. */
+   * Does nothing after {@linkcode Consumers.cancel}. If the signal aborts first, the consumers stay. */
   renew(quietMs: number, { signal }: { signal: AbortSignal }): Promise<void> {
     if (this.#cancelled) return Promise.resolve();
     return this.#change(async () => {
       const quiet = [...this.#consumers.values()]
-        .filter((one) => one.quietMs >= quietMs && this.#couldTakeMore(one));
+        .filter((one) => one.quietMs >= quietMs && this.#hasCapacity(one));
       await Promise.all(quiet.map(async (consumer) => {
-        // Where it cannot be counted just now, the broker is about to say why.
-        const emptyRenewals = await unlessAborted(consumer.emptyRenewalsNow(), signal).catch(() =>
+        // If the count fails, the channel is closing, and it reports why.
+        const emptyRenewals = await unlessAborted(consumer.nextEmptyRenewals(), signal).catch(() =>
           0
         );
         await this.#replace(consumer, { signal, emptyRenewals });
@@ -127,9 +126,9 @@ export class Consumers {
     });
   }
 
-  /** Puts others in the place of those that are outdated.
+  /** Replaces outdated consumers.
    *
-   * @throws {BrokerUnavailable} when all consuming ends */
+   * @throws {BrokerUnavailable} after {@linkcode Consumers.cancel} */
   replace({ before, outdated }: Replacement): Promise<void> {
     return this.#change(async () => {
       before();
@@ -138,18 +137,18 @@ export class Consumers {
     });
   }
 
-  /** Stops fetching, for good; what is in hand can still be answered. */
+  /** Stops fetching permanently; unacked deliveries can still be acked. */
   async cancel(): Promise<void> {
     this.#cancelled = true;
     await Promise.all(this.#all.map((consumer) => consumer.cancel()));
   }
 
-  /** Resolves when nothing is in hand. */
+  /** Resolves when no delivery is unacked. */
   async idle(): Promise<void> {
     await Promise.all(this.#all.map((consumer) => consumer.idle()));
   }
 
-  /** Closes the channels: the broker takes back what is in hand. */
+  /** Closes the channels: the broker requeues unacked deliveries. */
   async stop(): Promise<void> {
     await Promise.all(this.#all.map((consumer) => consumer.stop()));
   }
@@ -158,11 +157,11 @@ export class Consumers {
     return [...this.#consumers.values(), ...this.#retiring];
   }
 
-  /** Whether the queue could be given more if one consumer held all of its deliveries: what those before it still hold counts, too, or
-   * each renewal would fetch a whole prefetch beside it. */
-  #couldTakeMore({ queue, prefetch }: Consumer): boolean {
-    const held = this.#all.filter((one) => one.queue === queue);
-    return held.length <= RENEWABLE_MAX && unacked(held) < prefetch;
+  /** Whether the unacked deliveries of all consumers of the queue are below the prefetch. Those of retiring consumers count, too;
+   * otherwise each renewal would fetch another whole prefetch. */
+  #hasCapacity({ queue, prefetch }: Consumer): boolean {
+    const consumers = this.#all.filter((one) => one.queue === queue);
+    return consumers.length <= RENEWABLE_MAX && unacked(consumers) < prefetch;
   }
 
   async #replace(
@@ -170,12 +169,12 @@ export class Consumers {
     { signal, emptyRenewals = 0 }: { signal?: AbortSignal; emptyRenewals?: number } = {},
   ): Promise<void> {
     const next = this.#make(consumer.queue, emptyRenewals);
-    this.#retiring.add(next); // so that an end meanwhile reaches it
+    this.#retiring.add(next); // so that stop() includes it
     const started = next.start();
     try {
       await (signal ? unlessAborted(started, signal) : started);
     } catch {
-      await this.#retire(next); // the broker is away: what there is comes back by itself
+      await this.#retire(next); // the broker is unavailable: the current consumer recovers by itself
       return;
     }
     this.#retiring.delete(next);
@@ -194,7 +193,7 @@ export class Consumers {
   #change(act: () => Promise<void>): Promise<void> {
     const changed = this.#changing.then(() => {
       if (!this.#cancelled) return act();
-      throw new BrokerUnavailable("Cannot change what is consumed because all consuming ends");
+      throw new BrokerUnavailable("Cannot change the consumed queues because consuming has ended");
     });
     this.#changing = changed.catch(() => {});
     return changed;

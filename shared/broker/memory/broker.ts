@@ -1,4 +1,4 @@
-/** The broker of embedded mode: in this process, in memory, with a journal where messages must outlive it. */
+/** The broker of embedded mode: in memory, with an optional journal for persistence. */
 import { getLogger } from "@logtape/logtape";
 import type {
   Broker,
@@ -12,8 +12,8 @@ import type {
 import type { Declaration } from "../declaration.ts";
 import type { Destination, Message } from "../message.ts";
 import { unlessAborted } from "../../runtime/waits.ts";
-import { deadLetter, type Death } from "./dead_letter.ts";
-import { carried } from "../headers.ts";
+import { deadLetter, type DeathReason } from "./dead_letter.ts";
+import { normalizeHeaders } from "../headers.ts";
 import type { Journal } from "./journal.ts";
 import { Latch } from "../../runtime/latch.ts";
 import { MemoryQueue, type QueuedMessage } from "./queue.ts";
@@ -21,38 +21,38 @@ import { MemorySubscription } from "./subscription.ts";
 import { MemoryTopology } from "./topology.ts";
 import {
   checkPrefetch,
+  journalFailed,
+  missingCorrelationId,
   missingExchange,
   nameTaken,
+  notConnected,
   stopped,
-  unavailable,
-  uncorrelated,
-  unjournaled,
   unroutable,
 } from "../errors.ts";
 import { DIRECT_REPLY, isDirectReply, Replies } from "../amqp/replies.ts";
 
-/** Exchange that takes what queues set aside, where it exists: in production a policy says so. */
+/** Dead-letter exchange of all queues, if it exists. In production a policy sets it. */
 const DEAD_EXCHANGE = "dlx.celeriac";
 
 const log = getLogger(["celeriac", "broker"]);
 
-/** What a broker in memory is made of. */
+/** Options of {@linkcode MemoryBroker}. */
 export interface MemoryBrokerOptions {
-  /** Keeps persistent messages over a restart; without it they are lost with the process. */
+  /** Keeps persistent messages across restarts. Default: none, messages are lost when the process ends. */
   readonly journal?: Journal;
 }
 
-/** A broker for one process. All queues are durable as far as the journal goes; those of listeners are not. */
+/** A broker for one process. With a journal all queues are durable except those of listeners. */
 export class MemoryBroker implements Broker {
   readonly #journal: Journal | undefined;
   readonly #topology = new MemoryTopology();
   readonly #replies = new Replies();
   readonly #replyTo = `${DIRECT_REPLY}.${crypto.randomUUID()}`;
   readonly #subscriptions = new Set<Subscription>();
-  /** Queues that go with their listener: nothing in them is journaled. */
-  readonly #passing = new Set<string>();
+  /** Queues of listeners: their messages are not journaled. */
+  readonly #transientQueues = new Set<string>();
   readonly #ready = new Latch<true>();
-  readonly #settingAside = new Set<Promise<void>>();
+  readonly #deadLettering = new Set<Promise<void>>();
   #starting: Promise<void> | undefined;
   #stopped = false;
   #lastId = 0;
@@ -87,7 +87,7 @@ export class MemoryBroker implements Broker {
     this.#ready.fail(stopped());
     this.#topology.fail(stopped());
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
-    await Promise.all(this.#settingAside);
+    await Promise.all(this.#deadLettering);
     await this.#journal?.close();
   }
 
@@ -109,15 +109,15 @@ export class MemoryBroker implements Broker {
   async publish(message: Message, options: PublishOptions = {}): Promise<void> {
     const { mandatory = true, reply, signal } = options;
     signal?.throwIfAborted();
-    if (this.status.state !== "connected") throw unavailable(message, this.status);
+    if (this.status.state !== "connected") throw notConnected(message, this.status);
     const { correlationId } = message.properties;
     if (reply) {
-      if (correlationId === undefined) throw uncorrelated();
+      if (correlationId === undefined) throw missingCorrelationId();
       this.#replies.expect(correlationId, reply);
     }
-    const copy = copied(message, reply && this.#replyTo);
+    const copy = copyOf(message, reply && this.#replyTo);
     if (isDirectReply(copy)) {
-      if (copy.routingKey === this.#replyTo) queueMicrotask(() => this.#replies.hear(copy));
+      if (copy.routingKey === this.#replyTo) queueMicrotask(() => this.#replies.dispatch(copy));
       return;
     }
     const queues = this.#topology.route(copy);
@@ -146,7 +146,7 @@ export class MemoryBroker implements Broker {
     await this.#ready.wait();
     await this.#topology.exchange(exchange).wait();
     if (this.#topology.queue(name).value) throw nameTaken(name);
-    this.#passing.add(name);
+    this.#transientQueues.add(name);
     const queue = this.#addQueue(name);
     for (const routingKey of keys) this.#topology.bind({ exchange, queue: name, routingKey });
     return this.#subscribe(queue, Infinity, (delivery) => {
@@ -158,7 +158,7 @@ export class MemoryBroker implements Broker {
   async #load(): Promise<void> {
     for (const { id, queue, message } of await this.#journal?.load() ?? []) {
       this.#lastId = Math.max(this.#lastId, id);
-      // It may have been handed out before the process ended.
+      // It may have been delivered before the process ended.
       this.#addQueue(queue).put({ ...this.#queued(message, queue), id, redelivered: true });
     }
     this.#ready.set(true);
@@ -170,7 +170,7 @@ export class MemoryBroker implements Broker {
       latch.set(
         new MemoryQueue({
           name,
-          setAside: (queued, reason) => this.#setAside(queued, name, reason),
+          onDeadLetter: (queued, reason) => this.#deadLetter(queued, name, reason),
         }),
       );
     }
@@ -186,12 +186,12 @@ export class MemoryBroker implements Broker {
       queue,
       prefetch,
       onDelivery,
-      done: (queued) => this.#done(queued),
-      setAside: (queued) => this.#setAside(queued, queue.name, "rejected"),
-      cancelled: () => {
-        if (this.#passing.delete(queue.name)) this.#topology.removeQueue(queue.name);
+      onAcked: (queued) => this.#remove(queued),
+      onRejected: (queued) => this.#deadLetter(queued, queue.name, "rejected"),
+      onCancelled: () => {
+        if (this.#transientQueues.delete(queue.name)) this.#topology.removeQueue(queue.name);
       },
-      closed: () => this.#subscriptions.delete(subscription),
+      onClosed: () => this.#subscriptions.delete(subscription),
     });
     this.#subscriptions.add(subscription);
     return subscription;
@@ -202,14 +202,15 @@ export class MemoryBroker implements Broker {
     return {
       id: ++this.#lastId,
       message,
-      journaled: this.#journal !== undefined && deliveryMode !== 1 && !this.#passing.has(queue),
+      journaled: this.#journal !== undefined && deliveryMode !== 1 &&
+        !this.#transientQueues.has(queue),
       expiresAt: expiration === undefined ? Infinity : performance.now() + Number(expiration),
       redelivered: false,
       returns: 0,
     };
   }
 
-  /** Into the journal, then into the queues. */
+  /** Stores the message in the journal, then puts it into the queues. */
   async #put(message: Message, queues: readonly MemoryQueue[]): Promise<void> {
     const items = queues.map((queue) => ({ queue, queued: this.#queued(message, queue.name) }));
     const entries = items.filter(({ queued }) => queued.journaled)
@@ -218,37 +219,37 @@ export class MemoryBroker implements Broker {
       try {
         await this.#journal?.append(entries);
       } catch (cause) {
-        throw unjournaled(message, cause);
+        throw journalFailed(message, cause);
       }
     }
     for (const { queue, queued } of items) queue.put(queued);
   }
 
-  #done(queued: QueuedMessage): void {
+  #remove(queued: QueuedMessage): void {
     if (queued.journaled) this.#journal?.remove(queued.id);
   }
 
-  #setAside(queued: QueuedMessage, queue: string, reason: Death): void {
+  #deadLetter(queued: QueuedMessage, queue: string, reason: DeathReason): void {
     const dead = deadLetter(queued.message, { to: DEAD_EXCHANGE, queue, reason, at: new Date() });
-    // What the queue of dead letters itself refuses is gone.
+    // A message rejected from the dead-letter queue itself is dropped.
     const queues = (this.#topology.route(dead) ?? []).filter(({ name }) => name !== queue);
     const moving = this.#put(dead, queues).then(
-      () => this.#done(queued),
+      () => this.#remove(queued),
       (error) =>
-        log.error("Cannot set a message of queue {queue} aside: {error}", { queue, error }),
-    ).finally(() => this.#settingAside.delete(moving));
-    this.#settingAside.add(moving);
+        log.error("Cannot dead-letter a message of queue {queue}: {error}", { queue, error }),
+    ).finally(() => this.#deadLettering.delete(moving));
+    this.#deadLettering.add(moving);
   }
 }
 
-/** What arrives is no part of what was sent: either side may go on changing its own. */
-function copied(message: Message, replyTo: string | undefined): Message {
+/** Copies a message, so that sender and receiver can change theirs independently. */
+function copyOf(message: Message, replyTo: string | undefined): Message {
   const { exchange, routingKey, properties, headers, body } = message;
   return {
     exchange,
     routingKey,
     properties: { deliveryMode: 2, ...properties, ...(replyTo === undefined ? {} : { replyTo }) },
-    headers: carried(headers),
+    headers: normalizeHeaders(headers),
     body: new Uint8Array(body),
   };
 }

@@ -29,7 +29,7 @@ const APPEND = `
 
 const REMOVE = "delete from celeriac.embedded_message where id = any($1::text[]::bigint[])";
 
-/** Entries in one statement at most. */
+/** Maximum number of entries per statement. */
 const BATCH = 500;
 
 const log = getLogger(["celeriac", "broker"]);
@@ -49,7 +49,8 @@ interface Appending {
   readonly done: PromiseWithResolvers<void>;
 }
 
-/** Keeps entries in table `celeriac.embedded_message`, which it makes itself. What comes while a statement runs goes with the next. */
+/** Stores entries in table `celeriac.embedded_message`, which it creates. Requests that arrive during a statement are batched into the
+ * next one. */
 export class DatabaseJournal implements Journal {
   readonly #database: Database;
   #appending: Appending[] = [];
@@ -67,7 +68,7 @@ export class DatabaseJournal implements Journal {
     return rows.map((row) => ({ id: row.id, queue: row.queue, message: fromStored(row) }));
   }
 
-  /** @throws {DatabaseUnavailable} when they may or may not have been stored */
+  /** @throws {DatabaseUnavailable} when the entries may or may not be stored */
   async append(entries: readonly JournalEntry[]): Promise<void> {
     const appending = entries.map((entry) => ({ entry, done: Promise.withResolvers<void>() }));
     this.#appending.push(...appending);
@@ -90,7 +91,7 @@ export class DatabaseJournal implements Journal {
   }
 
   async #writeAll(): Promise<void> {
-    // Whatever else is asked for in this turn of the loop goes along.
+    // Batches all requests of this turn of the event loop.
     await Promise.resolve();
     while (this.#appending.length > 0) await this.#appendBatch(this.#appending.splice(0, BATCH));
     const removing = this.#removing.splice(0);
@@ -99,7 +100,7 @@ export class DatabaseJournal implements Journal {
       await this.#database.query(REMOVE, [removing.map(String)]);
     } catch (error) {
       this.#removing.push(...removing);
-      log.warn("Cannot remove {count} answered messages from the journal: {error}", {
+      log.warn("Cannot remove {count} acked messages from the journal: {error}", {
         count: removing.length,
         error,
       });

@@ -1,11 +1,11 @@
-/** What a message becomes when its queue sets it aside, as RabbitMQ has it. Pure. */
+/** Dead-letter headers as RabbitMQ sets them. */
 import type { HeaderValue, Message } from "../message.ts";
 import { isTable } from "../headers.ts";
 
-/** Why a queue set a message aside. */
-export type Death = "rejected" | "expired";
+/** Why a queue dead-lettered a message. */
+export type DeathReason = "rejected" | "expired";
 
-/** The message for the dead-letter exchange: where it was and why in `x-death`, and no longer expiring.
+/** The message for the dead-letter exchange: with queue and reason in `x-death`, and without its expiration.
  *
  * @example
  * ```ts
@@ -20,7 +20,7 @@ export type Death = "rejected" | "expired";
  */
 export function deadLetter(
   message: Message,
-  { to, queue, reason, at }: { to: string; queue: string; reason: Death; at: Date },
+  { to, queue, reason, at }: { to: string; queue: string; reason: DeathReason; at: Date },
 ): Message {
   const { expiration, ...properties } = message.properties;
   const { "x-death": known, "x-delivery-count": _count, ...headers } = message.headers;

@@ -1,22 +1,22 @@
-/** The seam that lets an in-memory broker forget nothing: what its durable queues hold. */
+/** Interface to the persistent store of an in-memory broker. */
 import type { Message } from "../message.ts";
 
-/** A message in a queue. */
+/** A message of a durable queue. */
 export interface JournalEntry {
-  /** Unique, and in the order of the queue. */
+  /** Unique; ascending in queue order. */
   readonly id: number;
   readonly queue: string;
   readonly message: Message;
 }
 
-/** Keeps entries over a restart of the process. */
+/** Stores entries across restarts of the process. */
 export interface Journal {
-  /** Makes the place ready and reads all that is there, by id. Called once, before anything else. */
+  /** Prepares the storage and returns all entries by id. Called once, before any other method. */
   load(): Promise<JournalEntry[]>;
-  /** Resolves when the entries are safe, in the order of the calls. */
+  /** Resolves when the entries are stored, in the order of the calls. */
   append(entries: readonly JournalEntry[]): Promise<void>;
-  /** Forgets entries that were answered. Nobody waits for it: an entry that outlives its answer is handed out once more. */
+  /** Removes an acked entry. Runs in the background: after a crash before the removal, the message is redelivered. */
   remove(id: number): void;
-  /** Resolves when all that was asked for is done. */
+  /** Resolves when all pending operations are done. */
   close(): Promise<void>;
 }

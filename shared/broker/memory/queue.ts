@@ -1,70 +1,71 @@
-/** A queue in memory: first in, first out, with consumers that take turns. */
+/** A FIFO queue in memory with round-robin delivery to its consumers. */
 import type { Message } from "../message.ts";
-import type { Death } from "./dead_letter.ts";
+import type { DeathReason } from "./dead_letter.ts";
 
 /** A message in a queue. */
 export interface QueuedMessage {
-  /** Orders the queue. */
+  /** Position in the queue. */
   readonly id: number;
   readonly message: Message;
-  /** Whether the journal has it. */
+  /** Whether the message is in the journal. */
   readonly journaled: boolean;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds of `performance.now()`; `Infinity` without an expiration. */
   readonly expiresAt: number;
   redelivered: boolean;
-  /** How often it came back. */
+  /** Number of times it was requeued. */
   returns: number;
 }
 
-/** Takes messages of a queue. */
+/** Receives messages of a queue. */
 export interface QueueConsumer {
-  /** Whether it takes one more. */
+  /** Whether the prefetch allows another delivery. */
   readonly hasRoom: boolean;
   take(queued: QueuedMessage): void;
 }
 
-/** What happens to messages that leave the queue without a consumer. */
+/** Options of {@linkcode MemoryQueue}. */
 export interface MemoryQueueOptions {
   readonly name: string;
-  setAside(queued: QueuedMessage, reason: Death): void;
+  /** Called for an expired message. */
+  onDeadLetter(queued: QueuedMessage, reason: DeathReason): void;
 }
 
-/** A queue. Hands out in a microtask, so never within a call of its own. */
+/** A queue. Delivers in a microtask, never inside a call of its methods. */
 export class MemoryQueue {
   readonly name: string;
-  readonly #setAside: MemoryQueueOptions["setAside"];
+  readonly #onDeadLetter: MemoryQueueOptions["onDeadLetter"];
   #ready: QueuedMessage[] = [];
-  /** Of `#ready`, those already gone: taking off the front of an array moves all the rest. */
-  #gone = 0;
+  /** Number of leading items of `#ready` that are already delivered; removing each from the array's front would move the rest. */
+  #head = 0;
   #consumers: QueueConsumer[] = [];
   #scheduled = false;
 
-  constructor({ name, setAside }: MemoryQueueOptions) {
+  constructor({ name, onDeadLetter }: MemoryQueueOptions) {
     this.name = name;
-    this.#setAside = setAside;
+    this.#onDeadLetter = onDeadLetter;
   }
 
-  /** Messages that wait. */
+  /** Number of ready messages. */
   get ready(): number {
-    return this.#ready.length - this.#gone;
+    return this.#ready.length - this.#head;
   }
 
-  /** Puts a new message in at the end. */
+  /** Appends a new message. */
   put(queued: QueuedMessage): void {
     this.#ready.push(queued);
     this.schedule();
   }
 
-  /** Takes messages back to where they were. */
-  giveBack(returned: readonly QueuedMessage[]): void {
+  /** Requeues messages at their original positions. */
+  requeue(returned: readonly QueuedMessage[]): void {
     for (const queued of returned) {
       queued.redelivered = true;
       queued.returns++;
     }
-    this.#ready = [...returned, ...this.#ready.slice(this.#gone)].sort((one, other) =>
+    this.#ready = [...returned, ...this.#ready.slice(this.#head)].sort((one, other) =>
       one.id - other.id
     );
-    this.#gone = 0;
+    this.#head = 0;
     this.schedule();
   }
 
@@ -77,33 +78,33 @@ export class MemoryQueue {
     this.#consumers = this.#consumers.filter((other) => other !== consumer);
   }
 
-  /** Hands out soon: a message came, or a consumer has room again. */
+  /** Schedules deliveries after a new message, or when a consumer has room again. */
   schedule(): void {
     if (this.#scheduled || this.#consumers.length === 0) return;
     this.#scheduled = true;
     queueMicrotask(() => {
       this.#scheduled = false;
-      this.#handOut();
+      this.#deliver();
     });
   }
 
-  #handOut(): void {
-    while (this.#gone < this.#ready.length) {
+  #deliver(): void {
+    while (this.#head < this.#ready.length) {
       const consumer = this.#consumers.find(({ hasRoom }) => hasRoom);
       if (!consumer) break;
-      const queued = this.#ready[this.#gone++];
+      const queued = this.#ready[this.#head++];
       if (!queued) break;
       if (queued.expiresAt <= performance.now()) {
-        this.#setAside(queued, "expired");
+        this.#onDeadLetter(queued, "expired");
         continue;
       }
-      // The next message is for the next in turn.
+      // Round robin: the next message goes to the next consumer.
       this.detach(consumer);
       this.#consumers.push(consumer);
       consumer.take(queued);
     }
-    if (this.#gone < 1024 && this.#gone < this.#ready.length) return;
-    this.#ready = this.#ready.slice(this.#gone);
-    this.#gone = 0;
+    if (this.#head < 1024 && this.#head < this.#ready.length) return;
+    this.#ready = this.#ready.slice(this.#head);
+    this.#head = 0;
   }
 }

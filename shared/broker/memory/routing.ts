@@ -1,8 +1,8 @@
-/** Which bindings a message matches, as AMQP 0-9-1 (3.1.3) and RabbitMQ have it. Pure. */
+/** Matches messages to bindings, as defined by AMQP 0-9-1 (3.1.3) and RabbitMQ. */
 import type { Binding, Exchange } from "../declaration.ts";
 import type { Headers, HeaderValue, Message } from "../message.ts";
 
-/** Whether a message published to an exchange of this type goes where the binding leads.
+/** Whether a message published to an exchange of this type matches the binding.
  *
  * @example
  * ```ts
@@ -31,7 +31,7 @@ function words(key: string): string[] {
   return key === "" ? [] : key.split(".");
 }
 
-/** `*` is one word, `#` any number of them. */
+/** `*` matches one word, `#` any number of words. */
 function matchesWords(pattern: readonly string[], key: readonly string[]): boolean {
   let ends = new Set([0]);
   for (const part of pattern) {
@@ -45,14 +45,15 @@ function matchesWords(pattern: readonly string[], key: readonly string[]): boole
   return ends.has(key.length);
 }
 
-/** `x-match` says whether all or any must be equal; other arguments that begin with `x-` count only with `-with-x`; `null` asks for presence. */
+/** `x-match` selects whether all or any headers must be equal. Other arguments that begin with `x-` count only with `-with-x`; `null`
+ * matches any value. */
 function matchesHeaders(
   { "x-match": match = "all", ...given }: Headers,
   headers: Headers,
 ): boolean {
   const withX = String(match).endsWith("-with-x");
-  const wanted = Object.entries(given).filter(([name]) => withX || !name.startsWith("x-"));
+  const expected = Object.entries(given).filter(([name]) => withX || !name.startsWith("x-"));
   const isEqual = ([name, value]: [string, HeaderValue]) =>
     name in headers && (value === null || headers[name] === value);
-  return String(match).startsWith("any") ? wanted.some(isEqual) : wanted.every(isEqual);
+  return String(match).startsWith("any") ? expected.some(isEqual) : expected.every(isEqual);
 }

@@ -7,25 +7,25 @@ import type { MemoryQueue, QueueConsumer, QueuedMessage } from "./queue.ts";
 
 const log = getLogger(["celeriac", "broker"]);
 
-/** Whom to hand what, and how an answer is kept. */
+/** Options of {@linkcode MemorySubscription}. */
 export interface MemorySubscriptionOptions {
   readonly queue: MemoryQueue;
   readonly prefetch: number;
   onDelivery(delivery: Delivery): void;
-  /** Called for what was acked, so that it can be forgotten. */
-  done(queued: QueuedMessage): void;
-  /** Called for what was refused for good. */
-  setAside(queued: QueuedMessage): void;
-  /** Called when it stops fetching. */
-  cancelled(): void;
-  /** Called when its deliveries are in the queue again. */
-  closed(): void;
+  /** Called for an acked message. */
+  onAcked(queued: QueuedMessage): void;
+  /** Called for a message nacked without requeue. */
+  onRejected(queued: QueuedMessage): void;
+  /** Called when the subscription stops fetching. */
+  onCancelled(): void;
+  /** Called when the unacked deliveries are requeued. */
+  onClosed(): void;
 }
 
-/** Hands deliveries to one taker. */
+/** Delivers messages to one consumer. */
 export class MemorySubscription implements Subscription, QueueConsumer {
   readonly #options: MemorySubscriptionOptions;
-  readonly #unanswered = new Set<QueuedMessage>();
+  readonly #unacked = new Set<QueuedMessage>();
   readonly #gone = new AbortController();
   #active = true;
   #lastActivity = performance.now();
@@ -43,12 +43,12 @@ export class MemorySubscription implements Subscription, QueueConsumer {
     return this.#active;
   }
 
-  /** `false` once closed: its deliveries are in the queue again. */
+  /** `false` once closed: unacked deliveries are then requeued. */
   get open(): boolean {
     return !this.#gone.signal.aborted;
   }
 
-  /** Aborts when it is closed. */
+  /** Aborts when the subscription is closed. */
   get gone(): AbortSignal {
     return this.#gone.signal;
   }
@@ -68,26 +68,26 @@ export class MemorySubscription implements Subscription, QueueConsumer {
   }
 
   get hasRoom(): boolean {
-    return this.#unanswered.size < this.#options.prefetch;
+    return this.#unacked.size < this.#options.prefetch;
   }
 
   take(queued: QueuedMessage): void {
-    this.#unanswered.add(queued);
+    this.#unacked.add(queued);
     this.#lastActivity = performance.now();
     try {
       this.#options.onDelivery(new MemoryDelivery(this, queued));
     } catch (error) {
-      log.error("Cannot take a message in: {error}", { error });
+      log.error("Message handler failed: {error}", { error });
     }
   }
 
-  /** Settles a delivery, once. */
-  answer(queued: QueuedMessage, answer: "ack" | "requeue" | "set aside"): void {
-    if (!this.#unanswered.delete(queued)) return;
-    const { done, queue, setAside } = this.#options;
-    if (answer === "ack") done(queued);
-    else if (answer === "requeue") queue.giveBack([queued]);
-    else setAside(queued);
+  /** Settles a delivery once; later calls have no effect. */
+  settle(queued: QueuedMessage, how: "ack" | "requeue" | "reject"): void {
+    if (!this.#unacked.delete(queued)) return;
+    const { onAcked, queue, onRejected } = this.#options;
+    if (how === "ack") onAcked(queued);
+    else if (how === "requeue") queue.requeue([queued]);
+    else onRejected(queued);
     queue.schedule();
   }
 
@@ -95,7 +95,7 @@ export class MemorySubscription implements Subscription, QueueConsumer {
     if (this.#active) {
       this.#active = false;
       this.#options.queue.detach(this);
-      this.#options.cancelled();
+      this.#options.onCancelled();
     }
     return Promise.resolve();
   }
@@ -103,10 +103,10 @@ export class MemorySubscription implements Subscription, QueueConsumer {
   async close(): Promise<void> {
     await this.cancel();
     this.#gone.abort();
-    const returned = [...this.#unanswered];
-    this.#unanswered.clear();
-    this.#options.queue.giveBack(returned);
-    this.#options.closed();
+    const returned = [...this.#unacked];
+    this.#unacked.clear();
+    this.#options.queue.requeue(returned);
+    this.#options.onClosed();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -119,14 +119,14 @@ class MemoryDelivery implements Delivery {
   readonly redelivered: boolean;
   readonly #subscription: MemorySubscription;
   readonly #queued: QueuedMessage;
-  #answered = false;
+  #isSettled = false;
 
   constructor(subscription: MemorySubscription, queued: QueuedMessage) {
     const { message, returns } = queued;
     this.#subscription = subscription;
     this.#queued = queued;
     this.redelivered = queued.redelivered;
-    // RabbitMQ 3.10 to 4.2 count every return of a message to a quorum queue.
+    // RabbitMQ 3.10 to 4.2 count every requeue in a quorum queue.
     const counted = { ...message.headers, "x-delivery-count": returns };
     this.message = returns === 0 ? message : { ...message, headers: counted };
   }
@@ -140,16 +140,16 @@ class MemoryDelivery implements Delivery {
   }
 
   ack(): void {
-    this.#answer("ack");
+    this.#settle("ack");
   }
 
   nack({ requeue }: { requeue: boolean }): void {
-    this.#answer(requeue ? "requeue" : "set aside");
+    this.#settle(requeue ? "requeue" : "reject");
   }
 
-  #answer(answer: "ack" | "requeue" | "set aside"): void {
-    if (this.#answered) return;
-    this.#answered = true;
-    this.#subscription.answer(this.#queued, answer);
+  #settle(how: "ack" | "requeue" | "reject"): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#subscription.settle(this.#queued, how);
   }
 }

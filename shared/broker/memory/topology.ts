@@ -5,7 +5,7 @@ import { Latch } from "../../runtime/latch.ts";
 import type { MemoryQueue } from "./queue.ts";
 import { matches } from "./routing.ts";
 
-/** What exists. Whoever needs what does not exist yet can wait for it. */
+/** The declared topology. Callers can wait for a queue or exchange that does not exist yet. */
 export class MemoryTopology {
   readonly #exchanges = new Map<string, Latch<Exchange>>();
   readonly #queues = new Map<string, Latch<MemoryQueue>>();
@@ -19,7 +19,7 @@ export class MemoryTopology {
     return latchOf(this.#exchanges, name);
   }
 
-  /** Makes an exchange, unless there is one of that name. */
+  /** Creates an exchange unless one of that name exists. */
   addExchange(exchange: Exchange): void {
     const latch = this.exchange(exchange.name);
     if (!latch.value) latch.set(exchange);
@@ -38,7 +38,7 @@ export class MemoryTopology {
     }
   }
 
-  /** The queues that a message goes to, each once; `undefined` when there is no such exchange. */
+  /** Queues that a message is routed to, each once; `undefined` when the exchange does not exist. */
   route(message: Message): MemoryQueue[] | undefined {
     const { exchange: name, routingKey } = message;
     if (name === "") return [routingKey].flatMap((queue) => this.#queues.get(queue)?.value ?? []);
@@ -51,7 +51,7 @@ export class MemoryTopology {
     return [...names].flatMap((queue) => this.#queues.get(queue)?.value ?? []);
   }
 
-  /** Ends all waiting. */
+  /** Rejects all waiting callers. */
   fail(reason: unknown): void {
     for (const latch of [...this.#exchanges.values(), ...this.#queues.values()]) latch.fail(reason);
   }

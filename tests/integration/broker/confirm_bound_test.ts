@@ -6,7 +6,7 @@ import { eventually } from "../../support/eventually.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { freshVhost, management } from "../../support/servers.ts";
 
-/** Publishes until so many messages are confirmed: the bounds of these tests are short for a busy machine. */
+/** Publishes until the given number of messages is confirmed, because the short timeouts of these tests may expire on a busy machine. */
 async function confirmed(
   broker: AmqpBroker,
   count = 1,
@@ -20,7 +20,7 @@ async function confirmed(
   await Promise.all(Array.from({ length: count }, one));
 }
 
-Deno.test("publish() gives up on a confirm that does not come in time", async () => {
+Deno.test("publish() fails when no confirm arrives in time", async () => {
   await using vhost = await freshVhost();
   await using proxy = TcpProxy.of(vhost.url);
   await using broker = new AmqpBroker({
@@ -42,7 +42,7 @@ Deno.test("publish() gives up on a confirm that does not come in time", async ()
   await confirmed(broker);
 });
 
-Deno.test("publish() lets more than may be in flight wait, no longer than the bound", async () => {
+Deno.test("publish() queues messages beyond the in-flight limit, up to the timeout", async () => {
   await using vhost = await freshVhost();
   await using proxy = TcpProxy.of(vhost.url);
   await using broker = new AmqpBroker({
@@ -63,11 +63,11 @@ Deno.test("publish() lets more than may be in flight wait, no longer than the bo
   assertEquals(reasons.filter((reason) => reason.includes("did not confirm it")).length, 10);
   assertEquals(reasons.filter((reason) => reason.startsWith("NotSent")).length, 20);
   proxy.pass();
-  // The channel that confirmed nothing was given up for another.
+  // The unresponsive channel was replaced.
   await confirmed(broker);
 });
 
-Deno.test("a silent broker is left for a new connection", async () => {
+Deno.test("AmqpBroker replaces the connection to a silent broker", async () => {
   await using vhost = await freshVhost();
   await using proxy = TcpProxy.of(vhost.url);
   await using broker = new AmqpBroker({
@@ -84,7 +84,7 @@ Deno.test("a silent broker is left for a new connection", async () => {
   await broker.publish(message("", "celeriac.q"));
 });
 
-Deno.test("publish() tells the message that closes the channel from its neighbours", async () => {
+Deno.test("publish() distinguishes the message that closes the channel from others in flight", async () => {
   await using vhost = await freshVhost();
   await using broker = new AmqpBroker({ url: vhost.url, name: "guilty" });
   await started(broker, queues("celeriac.q"));
@@ -102,7 +102,7 @@ Deno.test("publish() tells the message that closes the channel from its neighbou
   await broker.publish(message("", "celeriac.q"));
 });
 
-Deno.test("publish() says what does not fit the protocol, and goes on", async () => {
+Deno.test("publish() reports a message that AMQP cannot encode, and continues", async () => {
   await using vhost = await freshVhost();
   await using broker = new AmqpBroker({ url: vhost.url, name: "unfit" });
   await started(broker, queues("celeriac.q"));
@@ -119,7 +119,7 @@ Deno.test("publish() says what does not fit the protocol, and goes on", async ()
   await broker.publish(message("", "celeriac.q"));
 });
 
-Deno.test("publish() is refused by a queue that is full, and heard again when its limit is gone", async () => {
+Deno.test("publish() fails on a full queue and works again when its limit is removed", async () => {
   await using vhost = await freshVhost();
   await using broker = new AmqpBroker({ url: vhost.url, name: "full", refusalMs: 500 });
   await started(broker, queues("celeriac.q", "celeriac.other"));
@@ -134,7 +134,7 @@ Deno.test("publish() is refused by a queue that is full, and heard again when it
     () => broker.publish(message("", "celeriac.q")).then(() => undefined, (error) => error),
   );
   assert(error instanceof BrokerUnavailable);
-  assertStringIncludes(error.message, "refused it");
+  assertStringIncludes(error.message, "rejected it");
   await management(vhost.managementUrl, "DELETE", policy);
   await eventually("a confirm", async () => {
     await broker.publish(message("", "celeriac.other")); // never refused
@@ -142,7 +142,7 @@ Deno.test("publish() is refused by a queue that is full, and heard again when it
   });
 });
 
-Deno.test("publish() keeps two channels a queue at most, however long they refuse everything", async () => {
+Deno.test("publish() keeps at most two channels for a queue that rejects everything", async () => {
   await using vhost = await freshVhost();
   await using broker = new AmqpBroker({ url: vhost.url, name: "two", refusalMs: 50 });
   const names = ["celeriac.one", "celeriac.two", "celeriac.three"];
@@ -166,7 +166,7 @@ Deno.test("publish() keeps two channels a queue at most, however long they refus
   });
 });
 
-Deno.test("publish() stops waiting when its signal says so", async () => {
+Deno.test("publish() rejects when its signal aborts", async () => {
   await using vhost = await freshVhost();
   await using proxy = TcpProxy.of(vhost.url);
   await using broker = new AmqpBroker({

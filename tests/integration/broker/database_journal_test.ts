@@ -32,14 +32,14 @@ testBroker("MemoryBroker with a journal", async () => {
   };
 });
 
-Deno.test("MemoryBroker with a journal loses nothing that is not answered", async () => {
+Deno.test("MemoryBroker with a journal keeps unacked messages", async () => {
   await using fixture = await freshDatabase();
   await using database = new PostgresDatabase({ url: fixture.url, max: 2 });
   await database.start();
   await restart(database);
 });
 
-Deno.test("MemoryBroker with a journal loses nothing that is not answered, on PGlite too", async () => {
+Deno.test("MemoryBroker with a journal keeps unacked messages on PGlite", async () => {
   await using database = new PgliteDatabase();
   await database.start();
   await restart(database);
@@ -99,7 +99,7 @@ async function restart(database: Database): Promise<void> {
   }
 }
 
-Deno.test("publish() with a journal that cannot write is not taken", async () => {
+Deno.test("publish() fails when the journal cannot write", async () => {
   await using fixture = await freshDatabase();
   const database = new PostgresDatabase({ url: fixture.url, max: 2 });
   await database.start();

@@ -4,9 +4,9 @@ import { consumed, message, queues, started } from "../../support/broker_helpers
 import { TcpProxy } from "../../support/proxy.ts";
 import { freshVhost } from "../../support/servers.ts";
 
-Deno.test("AmqpBroker reads integers as py-amqp writes them, under tag L", async () => {
+Deno.test("AmqpBroker reads py-amqp's integers with tag L", async () => {
   await using vhost = await freshVhost();
-  // What goes out under tag l is under L when the broker reads it.
+  // The proxy replaces tag l with L before the broker reads it.
   await using proxy = TcpProxy.of(vhost.url, {
     rewrite: (bytes) => replace(bytes, "\x03epol", "\x03epoL"),
   });
@@ -22,7 +22,7 @@ Deno.test("AmqpBroker reads integers as py-amqp writes them, under tag L", async
   }
 });
 
-Deno.test("AmqpBroker goes on when a table holds __proto__ twice", async () => {
+Deno.test("AmqpBroker accepts a table with __proto__ twice", async () => {
   await using vhost = await freshVhost();
   await using proxy = TcpProxy.of(vhost.url, {
     rewrite: (bytes) => {
@@ -49,7 +49,7 @@ Deno.test("AmqpBroker goes on when a table holds __proto__ twice", async () => {
   assertEquals(next.message.headers, { after: "x" });
 });
 
-/** Replaces text of one length by another in bytes. */
+/** Replaces text with other text of the same length. */
 function replace(bytes: Uint8Array, from: string, to: string): void {
   const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
   bytes.set(Array.from(text.replaceAll(from, to), (letter) => letter.charCodeAt(0)));

@@ -4,30 +4,30 @@ import { parseAmqpUrl } from "../../../shared/broker/amqp/address.ts";
 import { eventually } from "../../support/eventually.ts";
 import { freshVhost, management } from "../../support/servers.ts";
 
-Deno.test("status names a wrong password, and never holds it", async () => {
+Deno.test("status reports a wrong password without repeating it", async () => {
   await using vhost = await freshVhost();
   const url = new URL(vhost.url);
   url.password = "s3cret";
   const reason = await reasonOf(url.href);
-  assertStringIncludes(reason, `wrong user or password for user '${url.username}': `);
+  assertStringIncludes(reason, `wrong user name or password for '${url.username}': `);
   assertStringIncludes(reason, "definitions apply");
   assert(!reason.includes("s3cret"));
 });
 
-Deno.test("status names the causes for which a vhost is refused", async () => {
+Deno.test("status lists the causes of a rejected vhost", async () => {
   await using vhost = await freshVhost();
   const reason = await reasonOf(`${vhost.url}_gone`);
   assertStringIncludes(reason, `vhost '${vhost.name}_gone'`);
   assertStringIncludes(reason, "does not exist, or the user has no permissions in it");
 });
 
-Deno.test("status says that nothing listens, or that a name is unknown", async () => {
+Deno.test("status reports a refused connection and an unknown host name", async () => {
   const nobody = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = nobody.addr;
   nobody.close();
   assertEquals(
     await reasonOf(`amqp://127.0.0.1:${port}/`),
-    "nothing listens there (connection refused)",
+    "connection refused",
   );
   assertEquals(
     await reasonOf("amqp://no-such-host.invalid/"),
@@ -35,11 +35,11 @@ Deno.test("status says that nothing listens, or that a name is unknown", async (
   );
 });
 
-Deno.test("status tells a server that is silent from one that speaks something else", async () => {
+Deno.test("status distinguishes a silent server from one with another protocol", async () => {
   const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   assertEquals(
     await reasonOf(`amqp://127.0.0.1:${silent.addr.port}/`, { connectTimeoutMs: 200 }),
-    "no answer in time",
+    "the connection timed out",
   );
   silent.close();
   const abrupt = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -59,11 +59,14 @@ Deno.test("status tells a server that is silent from one that speaks something e
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     () => new Response(),
   );
-  assertStringIncludes(await reasonOf(`amqp://127.0.0.1:${http.addr.port}/`), "no AMQP");
+  assertStringIncludes(
+    await reasonOf(`amqp://127.0.0.1:${http.addr.port}/`),
+    "does not speak AMQP",
+  );
   await http.shutdown();
 });
 
-Deno.test("AmqpBroker connects with a password and to a vhost beyond ASCII", async () => {
+Deno.test("AmqpBroker connects with a non-ASCII password and vhost", async () => {
   await using vhost = await freshVhost();
   const user = vhost.name;
   const password = "p%ä:/@世";
@@ -89,7 +92,7 @@ Deno.test("AmqpBroker connects with a password and to a vhost beyond ASCII", asy
   }
 });
 
-/** What the status says when a connection cannot be had. */
+/** Reason in the status when connecting fails. */
 async function reasonOf(url: string, options: { connectTimeoutMs?: number } = {}): Promise<string> {
   await using broker = new AmqpBroker({ url, name: "reasons", ...options });
   await broker.start();

@@ -11,7 +11,7 @@ import { Inbox } from "../../support/inbox.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { freshVhost, management, type Vhost } from "../../support/servers.ts";
 
-Deno.test("AmqpBroker goes on when the broker closes its connections", async () => {
+Deno.test("AmqpBroker reconnects when the broker closes its connections", async () => {
   await using vhost = await freshVhost();
   await using broker = new AmqpBroker({ url: vhost.url, name: "closed" });
   await started(broker, {
@@ -44,7 +44,7 @@ Deno.test("AmqpBroker goes on when the broker closes its connections", async () 
   assert(listener.queue !== queue);
 });
 
-Deno.test("AmqpBroker takes the next node of its list when one is away", async () => {
+Deno.test("AmqpBroker connects to the next node when one is down", async () => {
   await using vhost = await freshVhost();
   const proxy = TcpProxy.of(vhost.url);
   const url = `amqp://guest:guest@127.0.0.1:1/;${proxy.through(vhost.url)};${vhost.url}`;
@@ -61,7 +61,7 @@ Deno.test("AmqpBroker takes the next node of its list when one is away", async (
   assertEquals(text((await deliveries.next()).message), "second");
 });
 
-Deno.test("AmqpBroker declares again what went with the broker", async () => {
+Deno.test("AmqpBroker redeclares what a broker restart deleted", async () => {
   await using vhost = await freshVhost();
   await using broker = new AmqpBroker({ url: vhost.url, name: "again" });
   await started(broker, {
@@ -77,7 +77,7 @@ Deno.test("AmqpBroker declares again what went with the broker", async () => {
   await broker.publish(message("", "celeriac.q"));
 });
 
-Deno.test("consume() comes back when its queue was deleted and made again", async () => {
+Deno.test("consume() resumes when its queue is deleted and recreated", async () => {
   await using vhost = await freshVhost();
   await using broker = new AmqpBroker({ url: vhost.url, name: "deleted" });
   await started(broker, queues("celeriac.q"));
@@ -93,7 +93,7 @@ Deno.test("consume() comes back when its queue was deleted and made again", asyn
   await eventually("the accepted consumer", () => subscription.active);
 });
 
-Deno.test("listen() refuses a name that another connection holds", async () => {
+Deno.test("listen() rejects a queue name that another connection uses", async () => {
   await using vhost = await freshVhost();
   await using one = new AmqpBroker({ url: vhost.url, name: "one" });
   await using other = new AmqpBroker({ url: vhost.url, name: "other" });
@@ -108,7 +108,7 @@ Deno.test("listen() refuses a name that another connection holds", async () => {
   await assertRejects(() => other.listen("pidbox", () => {}, options), InvalidInput, "me.pidbox");
 });
 
-Deno.test("publish() settles every message when the socket dies under it, and goes on", async () => {
+Deno.test("publish() settles every message when the socket dies, and works after the reconnect", async () => {
   await using vhost = await freshVhost();
   await using proxy = TcpProxy.of(vhost.url);
   await using broker = new AmqpBroker({ url: proxy.through(vhost.url), name: "cut" });
@@ -125,7 +125,7 @@ Deno.test("publish() settles every message when the socket dies under it, and go
         }),
     );
     await publishing[0];
-    // However fast the broker was, it has not confirmed these yet.
+    // Even a fast broker has not confirmed these yet.
     publishing.push(...Array.from({ length: 10 }, () => broker.publish(message("", "celeriac.q"))));
     proxy.cut();
     const results = await Promise.allSettled(publishing);
@@ -138,7 +138,7 @@ Deno.test("publish() settles every message when the socket dies under it, and go
   while (text((await inbox.next()).message) !== "last");
 });
 
-Deno.test("stop() returns when the broker answers no more", async () => {
+Deno.test("stop() returns when the broker does not respond", async () => {
   await using vhost = await freshVhost();
   await using proxy = TcpProxy.of(vhost.url);
   const broker = new AmqpBroker({ url: proxy.through(vhost.url), name: "frozen" });
@@ -150,7 +150,7 @@ Deno.test("stop() returns when the broker answers no more", async () => {
   assertEquals(broker.status.state, "stopped");
 });
 
-Deno.test("stop() returns while nothing listens", async () => {
+Deno.test("stop() returns while the connection is refused", async () => {
   const broker = new AmqpBroker({ url: "amqp://127.0.0.1:1/", name: "alone" });
   await broker.start();
   const connected = broker.connected();
@@ -166,7 +166,7 @@ Deno.test("stop() returns while nothing listens", async () => {
   );
 });
 
-Deno.test("AmqpBroker leaves a connection that is closed with the last word of its handshake", async () => {
+Deno.test("AmqpBroker drops a connection that is closed at the end of its handshake", async () => {
   await using vhost = await freshVhost();
   let closes = 2;
   await using proxy = TcpProxy.of(vhost.url, {
@@ -181,7 +181,7 @@ Deno.test("AmqpBroker leaves a connection that is closed with the last word of i
   await broker.publish(message("", "celeriac.q", "first"));
   assertEquals(text((await inbox.next()).message), "first");
 
-  // With something to declare again.
+  // With a topology to redeclare.
   closes = 2;
   proxy.cut();
   await eventually("the loss", () => broker.status.state === "connecting");
@@ -191,16 +191,16 @@ Deno.test("AmqpBroker leaves a connection that is closed with the last word of i
   assert(closes <= 0);
 });
 
-/** `connection.open-ok`, and `connection.close` with 320 as an administrator's close has it (AMQP 0-9-1, 4.2.3 and 1.4). */
+/** `connection.open-ok`, and `connection.close` with 320, as after a close by an administrator (AMQP 0-9-1, 4.2.3 and 1.4). */
 const OPEN_OK = frame(0, 10, 0, 41, 0);
 const CLOSE = frame(0, 10, 0, 50, 320 >> 8, 320 & 255, 0, 0, 0, 0, 0);
 
-/** A frame of a method, on channel 0. */
+/** A method frame on channel 0. */
 function frame(...payload: number[]): Buffer {
   return Buffer.from([1, 0, 0, 0, 0, 0, payload.length, ...payload, 0xce]);
 }
 
-/** Closes all connections to a vhost from the broker's side. */
+/** Makes the broker close all connections to a vhost. */
 async function closeConnections(vhost: Vhost): Promise<void> {
   const names = await eventually("the statistics", async () => {
     const found = await management(

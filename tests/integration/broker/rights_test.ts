@@ -11,7 +11,7 @@ const DECLARATION: Declaration = {
   bindings: [{ exchange: "celeriac", queue: "celeriac.a", routingKey: "a" }],
 };
 
-Deno.test("declare() by one who may not configure names all that is missing, and the remedy", async () => {
+Deno.test("declare() without configure permission reports everything missing and the remedy", async () => {
   await using vhost = await freshVhost();
   await using user = await limitedUser(vhost, { write: ".*", read: ".*" });
   await using limited = new AmqpBroker({ url: user.url, name: "limited" });
@@ -31,7 +31,7 @@ Deno.test("declare() by one who may not configure names all that is missing, and
   }
 });
 
-Deno.test("declare() by one who may not configure is content with what is there", async () => {
+Deno.test("declare() without configure permission accepts an existing topology", async () => {
   await using vhost = await freshVhost();
   await using owner = new AmqpBroker({ url: vhost.url, name: "owner" });
   await started(owner, DECLARATION);
@@ -41,11 +41,11 @@ Deno.test("declare() by one who may not configure is content with what is there"
   await limited.publish(message("celeriac", "a"));
   const forbidden = await limited.publish(message("", "celeriac.a")).catch((error) => error);
   assertInstanceOf(forbidden, TopologyMissing);
-  assertStringIncludes(forbidden.message, "no right to write");
+  assertStringIncludes(forbidden.message, "no write permission");
   await limited.publish(message("celeriac", "a"));
 });
 
-Deno.test("declare() makes the queues of the type that was asked for", async () => {
+Deno.test("declare() creates queues of the requested type", async () => {
   await using vhost = await freshVhost();
   await using broker = new AmqpBroker({ url: vhost.url, name: "types" });
   await started(broker, {
@@ -62,7 +62,7 @@ Deno.test("declare() makes the queues of the type that was asked for", async () 
   assertEquals(types, [["celeriac.a", "quorum", true], ["celeriac.c", "classic", true]]);
 });
 
-Deno.test("consume() without the right to read goes on as soon as it is granted", async () => {
+Deno.test("consume() without read permission starts once the permission is granted", async () => {
   await using vhost = await freshVhost();
   await using owner = new AmqpBroker({ url: vhost.url, name: "owner" });
   await started(owner, DECLARATION);
@@ -86,7 +86,7 @@ interface LimitedUser extends AsyncDisposable {
   grant(rights: Rights): Promise<void>;
 }
 
-/** A user who may not configure; deleted when disposed. */
+/** A user without configure permission; deleted when disposed. */
 async function limitedUser(vhost: Vhost, rights: Rights): Promise<LimitedUser> {
   const name = `user_${vhost.name}`;
   const url = new URL(vhost.url);

@@ -1,4 +1,4 @@
-/** A quorum queue that confirms nothing, as one without a leader or a majority, beside queues that do. */
+/** A quorum queue that confirms nothing, like one without a leader or majority, next to healthy queues. */
 import { assert, assertEquals } from "@std/assert";
 import { Api } from "../../../api/main.ts";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
@@ -21,11 +21,11 @@ import { entry, message } from "../../support/settlements.ts";
 const STUCK = "celeriac.stuck";
 const WELL = "celeriac.default";
 
-/** Messages in the outbox, all of the stuck queue first. */
+/** Messages in the outbox; those of the stuck queue come first. */
 const WAITING = 2000;
-/** Requests at once. */
+/** Concurrent requests. */
 const BURST = 300;
-/** What a channel has in flight before it notices, for each of two bursts, and the few that try the queue again. */
+/** Messages that a channel sends before it detects the problem, for each of two bursts, plus a few probes. */
 const MOST_COPIES = 2 * 200 + 100;
 
 const contracts = [
@@ -33,12 +33,12 @@ const contracts = [
   defineTask({ name: "well", input: z.object({}), queue: WELL }),
 ];
 
-/** Stops the process of the queue: RabbitMQ then behaves as it does when the queue has no majority. */
+/** Suspends the queue's process. RabbitMQ then behaves as if the queue had no majority. */
 function control(rabbitmq: PrivateRabbitmq, verb: "suspend" | "resume"): Promise<string> {
   return rabbitmq.control(["eval", `sys:${verb}({'%2F_${STUCK}', node()}).`]);
 }
 
-/** What the outbox holds before the API starts. */
+/** Outbox content before the API starts. */
 function waiting(queue: string, count: number, seconds: number): OutboxEntry[] {
   return Array.from({ length: count }, (_, index) => {
     const id = `${queue}-${index}`;
@@ -58,7 +58,7 @@ async function heldFor(queue: string, database: PostgresDatabase): Promise<numbe
   return row!.count;
 }
 
-/** The next ids, each once. */
+/** Unique ids. */
 async function idsOf(inbox: Inbox<Delivery>, count: number): Promise<Set<string>> {
   const ids = new Set<string>();
   while (ids.size < count) ids.add(idOf(await inbox.next()));
@@ -70,7 +70,7 @@ function idOf(delivery: Delivery): string {
   return delivery.message.properties.correlationId ?? "";
 }
 
-Deno.test("a queue that confirms nothing delays no other, neither submissions nor the outbox", async () => {
+Deno.test("a queue without confirms delays neither submissions nor the outbox of other queues", async () => {
   const folder = await Deno.makeTempDir({ prefix: "celeriac-stuck-" });
   const rabbitmq = await PrivateRabbitmq.create(await findRabbitmq() ?? "", folder);
   await using stack = new AsyncDisposableStack();
@@ -96,7 +96,7 @@ Deno.test("a queue that confirms nothing delays no other, neither submissions no
   await outbox.add(held);
   stack.use(api);
   await api.start();
-  /** On a busy machine the database may be late, too: callers try again then, with the same id. */
+  /** Retries with the same id, because the database may time out on a busy machine. */
   const submit = async (name: string) => {
     const id = crypto.randomUUID();
     for (;;) {
@@ -121,7 +121,7 @@ Deno.test("a queue that confirms nothing delays no other, neither submissions no
   const late = await stuck;
   await eventually("the suspicion", () => broker.unconfirmed.length === 1);
   assertEquals(broker.unconfirmed, [destinationOf(STUCK)]);
-  // Each message for the stuck queue is still there.
+  // No message for the stuck queue is lost.
   assertEquals(await heldFor(STUCK, database), WAITING + BURST);
   const more = await many("well");
   const again = new Set<string>();

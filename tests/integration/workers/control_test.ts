@@ -337,7 +337,7 @@ Deno.test("add_consumer declares a queue that is missing, as Celery binds it", a
   assertEquals((await fixture.final(headers.id)).result, "0");
   const wrong = { queue: "other", exchange: "x", exchange_type: "x-delayed-message" };
   const { error } = await ask(fixture, "add_consumer", wrong) as { error: string };
-  assertMatch(error, /'x-delayed-message' is not a type of exchange: use direct, topic/);
+  assertMatch(error, /'x-delayed-message' is not an exchange type: use direct, topic/);
 });
 
 Deno.test("Control ignores what did not come through the control exchange", async () => {
@@ -453,7 +453,7 @@ Deno.test("a worker refuses a node name that another holds", async () => {
   await assertRejects(
     () => fixture.broker.listen("celery.pidbox", () => {}, { keys: [""], queue }),
     InvalidInput,
-    "another connection holds that name",
+    "another connection uses that name",
   );
 });
 

@@ -262,7 +262,7 @@ for (const name of await stacksHere()) {
         });
         await using _ended = clash;
         assertEquals((await clash.exit()).success, false);
-        assertMatch(clash.output, /celery@beside\.celery\.pidbox.*take another/s);
+        assertMatch(clash.output, /celery@beside\.celery\.pidbox.*choose another/s);
         assert(beside.running);
       }
     });

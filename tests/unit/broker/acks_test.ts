@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Acks } from "../../../shared/broker/amqp/acks.ts";
 
-/** What a broker makes of ack frames: a second answer to one delivery would close the channel. */
+/** Interprets ack frames as a broker does, which closes the channel on a second ack of a delivery. */
 class Unanswered {
   readonly tags = new Set<number>();
   readonly acked = new Set<number>();
@@ -17,7 +17,7 @@ class Unanswered {
   }
 }
 
-Deno.test("Acks cover exactly what was acked, in whatever order answers and flushes come", () => {
+Deno.test("Acks cover exactly the acked deliveries, in any order of acks, nacks and flushes", () => {
   const answers = fc.array(fc.record({ nack: fc.boolean(), flush: fc.boolean(), pick: fc.nat() }), {
     maxLength: 60,
   });
@@ -34,7 +34,7 @@ Deno.test("Acks cover exactly what was acked, in whatever order answers and flus
       const [tag = 0] = open.splice(pick % open.length, 1);
       if (nack) {
         broker.tags.delete(tag);
-        acks.answered(tag);
+        acks.nacked(tag);
       } else {
         wanted.add(tag);
         acks.ack(tag);
@@ -43,11 +43,11 @@ Deno.test("Acks cover exactly what was acked, in whatever order answers and flus
     }
     acks.flush();
     assertEquals(broker.acked, wanted);
-    assertEquals([acks.waiting, acks.unanswered], [false, 0]);
+    assertEquals([acks.hasPending, acks.unacked], [false, 0]);
   }));
 });
 
-Deno.test("Acks need one frame for a whole run, and none when nothing was gathered", () => {
+Deno.test("Acks use one frame for consecutive tags, and none without pending acks", () => {
   const frames: [number, boolean][] = [];
   const acks = new Acks((tag, multiple) => frames.push([tag, multiple]));
   acks.flush();
@@ -59,7 +59,7 @@ Deno.test("Acks need one frame for a whole run, and none when nothing was gather
   assertEquals(frames, [[500, true], [501, false]]);
 });
 
-Deno.test("Acks remember only what is unanswered, however many pass one slow delivery", () => {
+Deno.test("Acks keep only unacked tags in memory behind one slow delivery", () => {
   const frames: [number, boolean][] = [];
   const acks = new Acks((tag, multiple) => frames.push([tag, multiple]));
   acks.delivered(1);
@@ -70,7 +70,7 @@ Deno.test("Acks remember only what is unanswered, however many pass one slow del
     acks.flush();
     frames.pop();
   }
-  assertEquals(acks.unanswered, 1);
+  assertEquals(acks.unacked, 1);
   acks.delivered(count);
   acks.ack(count);
   acks.ack(1);

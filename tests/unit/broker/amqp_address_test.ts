@@ -4,7 +4,7 @@ import { explain } from "../../../shared/broker/amqp/reason.ts";
 import { loadConfig } from "../../../shared/config/config.ts";
 import { ConfigurationError } from "../../../shared/errors.ts";
 
-Deno.test("parseAmqpUrl() fills in what the URL leaves out", () => {
+Deno.test("parseAmqpUrl() applies the defaults", () => {
   assertEquals(parseAmqpUrl("amqp://rabbit"), {
     protocol: "amqp",
     hostname: "rabbit",
@@ -27,7 +27,7 @@ Deno.test("parseAmqpUrl() decodes user, password and vhost", () => {
   assertEquals(parseAmqpUrl("amqp://user@h").password, "");
 });
 
-Deno.test("parseAmqpUrl() refuses what is no such URL, without its password", () => {
+Deno.test("parseAmqpUrl() rejects invalid URLs without repeating the password", () => {
   for (
     const url of [
       "",
@@ -43,13 +43,13 @@ Deno.test("parseAmqpUrl() refuses what is no such URL, without its password", ()
   }
 });
 
-Deno.test("parseAmqpUrls() reads the nodes of a cluster", () => {
+Deno.test("parseAmqpUrls() parses the nodes of a cluster", () => {
   const addresses = parseAmqpUrls("amqp://u:p@a/v; amqps://u:p@[::1]:1/v ;amqp://c");
   assertEquals(addresses.map(({ label }) => label), ["a:5672/v", "[::1]:1/v", "c:5672/"]);
   assertThrows(() => parseAmqpUrls("amqp://u:p@a;"), ConfigurationError, "not of the form");
 });
 
-/** Mistakes in a URL, each with its password. */
+/** Invalid URLs, each with its password. */
 const SLIPS = [
   "amqp://u:s3cr3t@a:1;amqp://u:s3cr3t@b:1",
   "amqp://u:s3cr3t@a:1/v;amqp://u:s3cr3t@b:1/v;",
@@ -79,7 +79,7 @@ const SLIPS = [
   "amqp://u:s3cr3t@no such host/v",
 ];
 
-Deno.test("no mistake in AMQP_URL shows its password", () => {
+Deno.test("no error about AMQP_URL contains its password", () => {
   const refused = new Error(
     'Handshake terminated by server: 403 (ACCESS-REFUSED) with message "x"',
   );

@@ -5,7 +5,7 @@ const CODEC = import.meta.resolve("../../../shared/broker/amqp/codec.ts");
 const WRITER = import.meta.resolve("../../../shared/broker/amqp/field_writer.ts");
 const CONFIG = new URL(import.meta.resolve("../../../deno.json")).pathname;
 
-Deno.test("amqplib reads fields as we do once amqp.ts is imported", async () => {
+Deno.test("amqplib decodes fields with our reader once codec.ts is imported", async () => {
   const { code, stdout } = await run(`
     import "${AMQP}";
     import { createRequire } from "node:module";
@@ -16,7 +16,7 @@ Deno.test("amqplib reads fields as we do once amqp.ts is imported", async () => 
   assertEquals([code, stdout.trim()], [0, '{"x":1099511627776}']);
 });
 
-Deno.test("amqplib writes headers as we do once amqp.ts is imported", async () => {
+Deno.test("amqplib encodes headers with our writer once codec.ts is imported", async () => {
   const { code, stdout } = await run(`
     import "${AMQP}";
     import { FieldTable } from "${WRITER}";
@@ -28,7 +28,7 @@ Deno.test("amqplib writes headers as we do once amqp.ts is imported", async () =
   assertEquals([code, stdout.trim()], [0, "00000007017849" + "00000005"]);
 });
 
-Deno.test("amqp_codec.ts refuses to come too late", async () => {
+Deno.test("codec.ts fails if amqplib was loaded before", async () => {
   const { code, stderr } = await run(`import "amqplib"; await import("${CODEC}");`);
   assertEquals(code, 1);
   assertStringIncludes(stderr, "import shared/broker/amqp/broker.ts first");

@@ -5,7 +5,7 @@ import { FieldTable } from "../../../shared/broker/amqp/field_writer.ts";
 import type { Headers } from "../../../shared/broker/message.ts";
 import { InvalidInput } from "../../../shared/errors.ts";
 
-/** The fields on the wire, without the length prefix. */
+/** Encoded fields, without the length prefix. */
 function wire(headers: Headers): Uint8Array {
   const buffer = Buffer.alloc(65536);
   const length = new FieldTable(headers).write(buffer, 0);
@@ -24,7 +24,7 @@ const bytes = (...parts: (number | string)[]) =>
     ),
   );
 
-Deno.test("FieldTable writes integers under I, beyond 32 bits under l, negative ones as doubles", () => {
+Deno.test("FieldTable writes integers as I, beyond 32 bits as l, negative ones beyond 32 bits as doubles", () => {
   for (
     const integer of [
       0,
@@ -69,7 +69,7 @@ Deno.test("FieldTable never writes a tag that py-amqp misreads, at any depth", (
   }
 });
 
-Deno.test("FieldTable writes what decodeFields() reads", () => {
+Deno.test("decodeFields() reads what FieldTable writes", () => {
   const long = "long text, ".repeat(20);
   const headers = {
     "": null,
@@ -86,7 +86,7 @@ Deno.test("FieldTable writes what decodeFields() reads", () => {
   assertEquals(decodeFields(wire(headers)), headers);
 });
 
-Deno.test("FieldTable takes no more room than there is, and no name over 255 bytes", () => {
+Deno.test("FieldTable rejects headers larger than the buffer and names over 255 bytes", () => {
   const table = new FieldTable({ text: "x".repeat(100), list: [1] });
   const size = table.write(Buffer.alloc(200), 0);
   assertEquals(table.write(Buffer.alloc(size + 3), 3), size);
@@ -98,7 +98,7 @@ Deno.test("FieldTable takes no more room than there is, and no name over 255 byt
   }
 });
 
-Deno.test("FieldTable names what it cannot carry", () => {
+Deno.test("FieldTable names the header that it cannot encode", () => {
   for (
     const bad of [NaN, Infinity, -Infinity, 2n ** 63n, -(2n ** 53n), new Date(NaN), new Date(-1)]
   ) {
@@ -143,7 +143,7 @@ Deno.test("decodeFields() reads every tag of RabbitMQ and of the specification",
   }
 });
 
-Deno.test("decodeFields() fails on no bytes whatever", () => {
+Deno.test("decodeFields() never throws", () => {
   const whole = wire({
     a: 1,
     list: [1, "two", { three: null }],
@@ -157,7 +157,7 @@ Deno.test("decodeFields() fails on no bytes whatever", () => {
   }
 });
 
-Deno.test("decodeFields() leaves out what follows an unknown tag, in the innermost table only", () => {
+Deno.test("decodeFields() skips the rest of the innermost table after an unknown tag", () => {
   const inner = bytes(1, "a", "t", 1, 1, "b", "?", 1, 2, 3);
   const table = new Uint8Array([
     1,
@@ -173,7 +173,7 @@ Deno.test("decodeFields() leaves out what follows an unknown tag, in the innermo
   assertEquals(decodeFields(table), { x: { a: true }, y: true });
 });
 
-Deno.test("decodeFields() does not follow tables without end", () => {
+Deno.test("decodeFields() limits the nesting of tables", () => {
   let nested = new Uint8Array();
   for (let depth = 0; depth < 20_000; depth++) {
     const length = new Uint8Array(5);
@@ -192,13 +192,13 @@ Deno.test("decodeFields() does not follow tables without end", () => {
   assert(Array.isArray(fields["x"]));
 });
 
-Deno.test("decodeFields() takes a header called __proto__ for a header", () => {
+Deno.test("decodeFields() reads __proto__ as a normal header", () => {
   const fields = decodeFields(bytes(9, "__proto__", "F", 0, 0, 0, 4, 1, "x", "t", 1));
   assertEquals(Object.getPrototypeOf(fields), Object.prototype);
   assertEquals(Object.keys(fields), ["__proto__"]);
 });
 
-Deno.test("decodeFields() takes a name that comes twice, whatever it is", () => {
+Deno.test("decodeFields() accepts duplicate names", () => {
   for (const name of ["__proto__", "constructor", "x", ""]) {
     const field = [name.length, name, "t"];
     const fields = decodeFields(bytes(...field, 0, ...field, 1));
@@ -207,7 +207,7 @@ Deno.test("decodeFields() takes a name that comes twice, whatever it is", () => 
   }
 });
 
-Deno.test("decodeFields() survives a million hostile tables", () => {
+Deno.test("decodeFields() survives a million malformed tables", () => {
   const seed = Math.floor(Math.random() * 2 ** 32);
   const random = mulberry32(seed);
   const table = new Uint8Array(96);
@@ -216,7 +216,7 @@ Deno.test("decodeFields() survives a million hostile tables", () => {
     for (let count = 0; count < 1_000_000; count++) {
       at = 0;
       while (at < 64) at = hostileField(table, at, random);
-      // A few bytes changed at will: lengths that reach beyond the end, tags that nobody knows.
+      // Change a few random bytes: lengths beyond the end, unknown tags.
       if (count % 2 === 0) table[random() % at] = random() & 255;
       decodeFields(table.subarray(0, count % 3 === 0 ? random() % at : at));
     }
@@ -229,7 +229,7 @@ Deno.test("decodeFields() survives a million hostile tables", () => {
 const NAMES = ["__proto__", "constructor", "x", ""];
 const TAGS = "tbBsUuIilLfdDTVSxAF?";
 
-/** Writes a field at `at`: a name that comes again soon, and a value of any tag, nested ones with the fields that follow in them. */
+/** Writes a field at `at`: a frequently repeated name and a value of any tag. Nested values contain the fields that follow. */
 function hostileField(table: Uint8Array, at: number, random: () => number): number {
   const name = NAMES[random() & 3]!;
   table[at++] = name.length;
@@ -246,7 +246,7 @@ function hostileField(table: Uint8Array, at: number, random: () => number): numb
   return at + (tag === "V" ? 0 : tag === "D" ? 5 : size);
 }
 
-/** A small generator of random numbers that a seed repeats. */
+/** A small seeded random number generator. */
 function mulberry32(seed: number): () => number {
   let state = seed;
   return () => {

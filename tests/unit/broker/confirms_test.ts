@@ -10,7 +10,7 @@ interface Sent {
   readonly answer: Answer;
 }
 
-/** A ledger, and what it sent. */
+/** A `Confirms` and the messages that it sent. */
 function ledger(
   options: {
     timeoutMs?: number;
@@ -33,7 +33,7 @@ function ledger(
     },
     stalled: () => {
       counts.stalled++;
-      confirms.abandon(() => new BrokerUnavailable("stalled"));
+      confirms.failInFlight(() => new BrokerUnavailable("stalled"));
     },
   });
   const add = (body: string, signal?: AbortSignal) =>
@@ -47,7 +47,7 @@ function ledger(
   };
 }
 
-Deno.test("add() waits for a channel, and sends in order", async () => {
+Deno.test("add() waits for a channel and sends in order", async () => {
   const { confirms, add, sent, bodies } = ledger();
   const both = Promise.all([add("1"), add("2")]);
   assertEquals(bodies(), []);
@@ -58,7 +58,7 @@ Deno.test("add() waits for a channel, and sends in order", async () => {
   assertEquals(confirms.size, 0);
 });
 
-Deno.test("add() has no more in flight than allowed, whatever the order of the answers", async () => {
+Deno.test("add() limits the messages in flight for any order of answers", async () => {
   const { confirms, add, sent, bodies } = ledger({ maxInFlight: 2 });
   confirms.resume();
   const all = Promise.all(["1", "2", "3", "4"].map((body) => add(body)));
@@ -74,7 +74,7 @@ Deno.test("add() has no more in flight than allowed, whatever the order of the a
   await Promise.all([all, late]);
 });
 
-Deno.test("add() rejects with the answer's error, and with what send() throws", async () => {
+Deno.test("add() rejects with the answer's error or the error of send()", async () => {
   const { confirms, add, sent } = ledger();
   confirms.resume();
   const refused = add("1");
@@ -84,16 +84,16 @@ Deno.test("add() rejects with the answer's error, and with what send() throws", 
   assertEquals(confirms.size, 0);
 });
 
-Deno.test("add() gives up after the bound, sent or not", async () => {
+Deno.test("add() fails after the timeout, sent or not", async () => {
   const { confirms, add } = ledger({ timeoutMs: 30, maxInFlight: 1 });
   confirms.resume();
   await assertRejects(() => add("1"), BrokerUnavailable, "did not confirm it within ");
   const closed = ledger({ timeoutMs: 30 });
-  await assertRejects(() => closed.add("2"), NotSent, "did not take it within ");
+  await assertRejects(() => closed.add("2"), NotSent, "could not be sent within ");
   assertEquals([confirms.isSuspect, closed.confirms.isSuspect], [true, false]);
 });
 
-Deno.test("add() frees no slot of a message that was given up before its answer", async () => {
+Deno.test("a message that timed out occupies its slot until the answer", async () => {
   const { confirms, add, sent, bodies } = ledger({ timeoutMs: 100, maxInFlight: 2 });
   confirms.resume();
   const slow = add("slow");
@@ -111,24 +111,24 @@ Deno.test("add() frees no slot of a message that was given up before its answer"
   await Promise.all(others);
 });
 
-Deno.test("add() tries a destination that confirms nothing with one message at a time", async () => {
+Deno.test("add() probes a suspect destination with one message at a time", async () => {
   const { confirms, add, sent, bodies } = ledger({ maxInFlight: 100, silenceMs: 50 });
   confirms.resume();
-  await assertRejects(() => add("1"), BrokerUnavailable, "confirms nothing");
+  await assertRejects(() => add("1"), BrokerUnavailable, "confirms no message");
   await assertRejects(() => add("too soon"), NotSent, "earlier messages to it are not confirmed");
-  confirms.retry();
+  confirms.probeNow();
   assertEquals([confirms.isSuspect, confirms.silent], [true, false]);
   const probe = add("2");
   assertEquals(confirms.silent, true);
   await assertRejects(() => add("meanwhile"), NotSent);
-  await assertRejects(() => probe, BrokerUnavailable, "confirms nothing");
-  confirms.retry();
+  await assertRejects(() => probe, BrokerUnavailable, "confirms no message");
+  confirms.probeNow();
   const last = add("3");
-  // A channel that is lost has not confirmed anything.
+  // A lost channel is not a confirm.
   sent[2]?.answer(new BrokerUnavailable("lost"), false);
   await assertRejects(() => last, BrokerUnavailable, "lost");
   assertEquals(confirms.isSuspect, true);
-  // The broker confirms the first message at last.
+  // The broker finally confirms the first message.
   sent[0]?.answer(undefined);
   assertEquals(confirms.isSuspect, false);
   const others = ["4", "5"].map((body) => add(body));
@@ -138,13 +138,13 @@ Deno.test("add() tries a destination that confirms nothing with one message at a
   await Promise.all(others);
 });
 
-Deno.test("a channel that answers nothing is reported, and its late answers do no harm", async () => {
+Deno.test("a channel without answers is reported, and its late answers are ignored", async () => {
   const { confirms, add, sent, counts, bodies } = ledger({ timeoutMs: 20, maxInFlight: 2 });
   confirms.resume();
   await Promise.allSettled([add("1"), add("2")]);
   await eventually("the report", () => counts.stalled === 1);
   confirms.resume();
-  confirms.retry();
+  confirms.probeNow();
   const next = add("3");
   sent[0]?.answer(undefined);
   sent[1]?.answer(new Error("channel closed"));
@@ -153,32 +153,32 @@ Deno.test("a channel that answers nothing is reported, and its late answers do n
   await next;
 });
 
-Deno.test("refuse() fails what waits, abandon() what was sent", async () => {
+Deno.test("failWaiting() fails waiting messages, failInFlight() sent ones", async () => {
   const { confirms, add, sent } = ledger({ maxInFlight: 1 });
   confirms.resume();
   const was = add("sent");
   const waits = add("waits");
-  confirms.refuse(() => new BrokerUnavailable("refused"));
+  confirms.failWaiting(() => new BrokerUnavailable("refused"));
   await assertRejects(() => waits, BrokerUnavailable, "refused");
-  confirms.abandon(() => new BrokerUnavailable("abandoned"));
+  confirms.failInFlight(() => new BrokerUnavailable("abandoned"));
   await assertRejects(() => was, BrokerUnavailable, "abandoned");
   assertEquals([confirms.size, sent.length], [0, 1]);
 });
 
-Deno.test("hasten() shortens the bound of what was sent only", async () => {
+Deno.test("shortenTimeout() applies to sent messages only", async () => {
   const { confirms, add } = ledger({ maxInFlight: 1 });
   confirms.resume();
   const was = add("sent");
   const waits = add("waits");
-  confirms.hasten(0);
-  confirms.abandon(() => new BrokerUnavailable("over"));
+  confirms.shortenTimeout(0);
+  confirms.failInFlight(() => new BrokerUnavailable("over"));
   await assertRejects(() => was, BrokerUnavailable);
   assertEquals(confirms.size, 1);
-  confirms.refuse(() => new BrokerUnavailable("over"));
+  confirms.failWaiting(() => new BrokerUnavailable("over"));
   await assertRejects(() => waits, BrokerUnavailable);
 });
 
-Deno.test("add() ends with its signal, wherever the message is", async () => {
+Deno.test("add() rejects when its signal aborts, in every state", async () => {
   const { confirms, add, sent } = ledger({ maxInFlight: 1 });
   confirms.resume();
   const reason = new Error("enough");
@@ -196,7 +196,7 @@ Deno.test("add() ends with its signal, wherever the message is", async () => {
   await next;
 });
 
-Deno.test("idle() waits until the ledger is empty", async () => {
+Deno.test("idle() waits until no message is pending", async () => {
   const { confirms, add, sent } = ledger();
   await confirms.idle();
   confirms.resume();
@@ -209,11 +209,11 @@ Deno.test("idle() waits until the ledger is empty", async () => {
   await Promise.all([waiting, adding]);
 });
 
-Deno.test("add() gives everything up at once when nothing at all is answered, long before the bound", async () => {
+Deno.test("add() fails all messages after silenceMs, before their timeout", async () => {
   const { confirms, add, sent } = ledger({ maxInFlight: 100, silenceMs: 50 });
   confirms.resume();
   const all = [add("1"), add("2"), add("3")];
-  for (const one of all) await assertRejects(() => one, BrokerUnavailable, "confirms nothing");
+  for (const one of all) await assertRejects(() => one, BrokerUnavailable, "confirms no message");
   assertEquals([confirms.silent, confirms.size], [true, 0]);
   sent[0]?.answer(undefined);
   assertEquals(confirms.silent, false);
@@ -222,7 +222,7 @@ Deno.test("add() gives everything up at once when nothing at all is answered, lo
   await next;
 });
 
-Deno.test("add() waits for its own bound while others are answered", async () => {
+Deno.test("add() waits for the timeout while other messages are confirmed", async () => {
   const { confirms, add, sent } = ledger({ timeoutMs: 1000, maxInFlight: 100, silenceMs: 100 });
   confirms.resume();
   const slow = add("slow");
@@ -236,7 +236,7 @@ Deno.test("add() waits for its own bound while others are answered", async () =>
   await Promise.all(neighbours);
 });
 
-Deno.test("add() has no more bytes in flight than allowed, and one body of any size", async () => {
+Deno.test("add() limits the bytes in flight but allows one body of any size", async () => {
   const { confirms, add, sent, bodies } = ledger({ maxInFlight: 100, bytesInFlight: 4 });
   confirms.resume();
   const all = [add("123456789"), add("a"), add("bc"), add("def"), add("g")];
@@ -249,25 +249,25 @@ Deno.test("add() has no more bytes in flight than allowed, and one body of any s
   await Promise.all(all);
 });
 
-Deno.test("add() refuses at once what too much waits before, in number and in bytes", async () => {
+Deno.test("add() fails at once beyond the limits of waiting messages and bytes", async () => {
   for (const waiting of [{ messages: 2, bytes: 1000 }, { messages: 100, bytes: 4 }]) {
     const { confirms, add, sent } = ledger({ maxInFlight: 1, waiting });
     confirms.resume();
     const stopping = new AbortController();
     const held = [add("sent"), add("two")];
     const leaving = add("three", stopping.signal);
-    await assertRejects(() => add("late"), BrokerUnavailable, "too much waits");
+    await assertRejects(() => add("late"), BrokerUnavailable, "too many messages are waiting");
     stopping.abort(new Error("enough"));
     await assertRejects(() => leaving, Error, "enough");
     held.push(add("in its place"));
-    await assertRejects(() => add("late"), BrokerUnavailable, "too much waits");
+    await assertRejects(() => add("late"), BrokerUnavailable, "too many messages are waiting");
     for (const index of [0, 1, 2]) sent[index]?.answer(undefined);
     await Promise.all(held);
     assertEquals(confirms.size, 0);
   }
 });
 
-Deno.test("a channel whose bytes in flight were all given up is reported", async () => {
+Deno.test("a channel is reported when timed-out messages reach the byte limit", async () => {
   const { confirms, add, counts, bodies } = ledger({
     timeoutMs: 20,
     maxInFlight: 100,

@@ -9,7 +9,7 @@ import { Inbox } from "../../support/inbox.ts";
 
 const signal = new AbortController().signal;
 
-/** Consumers whose deliveries stay in hand until they are acked. */
+/** Consumers whose deliveries stay unacked until the test acks them. */
 function holding(broker: MemoryBroker, prefetch: number) {
   const inbox = new Inbox<{ delivery: Delivery; ack(): void }>();
   const consumers = new Consumers(["q"], (queue, emptyRenewals) =>
@@ -33,7 +33,7 @@ function holding(broker: MemoryBroker, prefetch: number) {
   return { consumers, inbox };
 }
 
-Deno.test("renew() counts what is in hand of the consumers before", async () => {
+Deno.test("renew() counts the unacked deliveries of retiring consumers", async () => {
   await using broker = new MemoryBroker();
   await started(broker, queues("q"));
   const { consumers, inbox } = holding(broker, 2);
@@ -62,14 +62,14 @@ Deno.test("renew() counts what is in hand of the consumers before", async () => 
   await consumers.stop();
 });
 
-Deno.test("nothing changes any more once all consuming ends", async () => {
+Deno.test("Consumers reject changes after cancel()", async () => {
   await using broker = new MemoryBroker();
   await started(broker, queues("q", "other"));
   const { consumers } = holding(broker, 1);
   await consumers.start();
   await consumers.cancel();
   await consumers.renew(0, { signal });
-  await assertRejects(() => consumers.add("other", { signal }), BrokerUnavailable, "ends");
+  await assertRejects(() => consumers.add("other", { signal }), BrokerUnavailable, "has ended");
   assertEquals(consumers.queues, ["q"]);
   await consumers.stop();
 });

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { deadLetter } from "../../../shared/broker/memory/dead_letter.ts";
 import { message } from "../../support/broker_helpers.ts";
 
-Deno.test("deadLetter() counts deaths by queue and reason, the last first", () => {
+Deno.test("deadLetter() counts deaths by queue and reason, latest first", () => {
   const at = new Date(1000);
   const first = deadLetter(message("x", "k"), { to: "dlx", queue: "a", reason: "rejected", at });
   const second = deadLetter({ ...first, exchange: "y" }, {
@@ -21,7 +21,7 @@ Deno.test("deadLetter() counts deaths by queue and reason, the last first", () =
   assertEquals(third.headers["x-first-death-exchange"], "x");
 });
 
-Deno.test("deadLetter() keeps the expiration for the record only, and starts counting deliveries anew", () => {
+Deno.test("deadLetter() moves the expiration to x-death and resets the delivery count", () => {
   const expiring = {
     ...message("", "q"),
     properties: { expiration: "5", type: "t" },

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
 import { consumed, message, queues, started, text } from "../../support/broker_helpers.ts";
 
-Deno.test("MemoryBroker counts returns in x-delivery-count as RabbitMQ 3.10 to 4.2 do", async () => {
+Deno.test("MemoryBroker counts requeues in x-delivery-count, like RabbitMQ 3.10 to 4.2", async () => {
   await using broker = new MemoryBroker();
   await started(broker, queues("celeriac.q"));
   const inbox = await consumed(broker, "celeriac.q");
@@ -14,7 +14,7 @@ Deno.test("MemoryBroker counts returns in x-delivery-count as RabbitMQ 3.10 to 4
   }
 });
 
-Deno.test("MemoryBroker gives a message back to its place in the queue", async () => {
+Deno.test("MemoryBroker requeues a message at its original position", async () => {
   await using broker = new MemoryBroker();
   await started(broker, queues("celeriac.q"));
   for (const body of ["1", "2", "3"]) await broker.publish(message("", "celeriac.q", body));
@@ -26,7 +26,7 @@ Deno.test("MemoryBroker gives a message back to its place in the queue", async (
   assertEquals(order.map(({ message }) => text(message)).sort(), ["1", "2"]);
 });
 
-Deno.test("MemoryBroker drops what the dead letters refuse, and sets expired messages aside", async () => {
+Deno.test("MemoryBroker dead-letters expired messages and drops rejected dead letters", async () => {
   await using broker = new MemoryBroker();
   await started(broker, {
     ...queues("celeriac.q", "celeriac.dead"),
@@ -43,7 +43,7 @@ Deno.test("MemoryBroker drops what the dead letters refuse, and sets expired mes
   assertEquals(text((await dead.next()).message), "next");
 });
 
-Deno.test("MemoryBroker hands out a copy: what the publisher changes later changes nothing", async () => {
+Deno.test("MemoryBroker delivers a copy of the published message", async () => {
   await using broker = new MemoryBroker();
   await started(broker, queues("celeriac.q"));
   const sent = { ...message("", "celeriac.q", "a"), headers: { list: [1] } };

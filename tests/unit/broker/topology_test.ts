@@ -12,7 +12,7 @@ function names(declaration: Declaration) {
   };
 }
 
-Deno.test("topology() has exchanges of all four types, durable but for remote control", () => {
+Deno.test("topology() has durable exchanges except those of remote control", () => {
   const { exchanges } = topology(QUEUES);
   assertEquals(
     exchanges.map(({ name, type, durable }) => `${name} ${type} ${durable}`),
@@ -28,7 +28,7 @@ Deno.test("topology() has exchanges of all four types, durable but for remote co
   );
 });
 
-Deno.test("topology() binds each queue by its name and by its header, the dead letters by neither", () => {
+Deno.test("topology() binds each queue by name and by header, except the dead-letter queue", () => {
   assertEquals(topology(["celeriac.images"]).bindings, [
     { exchange: "celeriac", queue: "celeriac.images", routingKey: "celeriac.images" },
     {
@@ -46,11 +46,11 @@ Deno.test("topology() binds each queue by its name and by its header, the dead l
   ]);
 });
 
-Deno.test("topology() names no exchange like a queue", () => {
+Deno.test("topology() gives no exchange a queue-like name", () => {
   for (const { name } of topology(QUEUES).exchanges) assert(!name.startsWith("celeriac."), name);
 });
 
-Deno.test("topology() has a policy for every queue, never two, and no tie", () => {
+Deno.test("topology() has exactly one policy for each queue, with unique priorities", () => {
   const { policies, queues } = topology(QUEUES);
   for (const { name } of queues) {
     const applying = policies.filter(({ pattern }) => new RegExp(pattern).test(name));
@@ -59,7 +59,7 @@ Deno.test("topology() has a policy for every queue, never two, and no tie", () =
   assertEquals(new Set(policies.map(({ priority }) => priority)).size, policies.length);
 });
 
-Deno.test("topology() leaves the queues of others alone", () => {
+Deno.test("topology() applies no policy to other queues", () => {
   for (const { pattern } of topology(QUEUES).policies) {
     for (const name of ["celery", "celeriac", "xceleriac.default", "my.celeriac.dead"]) {
       assert(!new RegExp(pattern).test(name), name);
@@ -76,7 +76,7 @@ Deno.test("topology() dead-letters at least once", () => {
   });
 });
 
-Deno.test("declarationFor() gives the API the dead letters' queue, and not the way there", () => {
+Deno.test("declarationFor() gives the API the dead-letter queue without its exchange", () => {
   assertEquals(names(declarationFor("api", ["celeriac.default"])), {
     exchanges: ["celeriac", "celeryev", "celery.pidbox", "reply.celery.pidbox"],
     queues: ["celeriac.default", "celeriac.dead"],
@@ -84,7 +84,7 @@ Deno.test("declarationFor() gives the API the dead letters' queue, and not the w
   });
 });
 
-Deno.test("declarationFor() gives a worker the dead letters' exchange and queue, and nothing of others'", () => {
+Deno.test("declarationFor() gives a worker the dead-letter exchange and queue, and no foreign queues", () => {
   assertEquals(names(declarationFor("worker", ["celeriac.default", "celery"])), {
     exchanges: [
       "celeriac",
@@ -103,7 +103,7 @@ Deno.test("declarationFor() gives a worker the dead letters' exchange and queue,
   });
 });
 
-Deno.test("declarationFor() gives beat the task exchange alone", () => {
+Deno.test("declarationFor() gives beat only the task exchange", () => {
   assertEquals(names(declarationFor("beat", QUEUES)), {
     exchanges: ["celeriac"],
     queues: [],
@@ -111,12 +111,12 @@ Deno.test("declarationFor() gives beat the task exchange alone", () => {
   });
 });
 
-Deno.test("declarationFor() gives embedded mode everything but policies", () => {
+Deno.test("declarationFor() gives embedded mode everything except policies", () => {
   const { policies: _, ...everything } = topology(QUEUES);
   assertEquals(declarationFor("dev", QUEUES), everything);
 });
 
-Deno.test("destinationOf() reaches the queues of others by the default exchange", () => {
+Deno.test("destinationOf() uses the default exchange for foreign queues", () => {
   for (const queue of ["celery", "celeriac", "emails"]) {
     assertEquals(destinationOf(queue), { exchange: "", routingKey: queue });
   }

@@ -175,7 +175,7 @@ const SETTINGS: Mistake[] = [
     () => new TaskRouter(new Registry([]), ["shop.*"]),
   ],
   [
-    "Cannot use the broker's URL because its vhost has a '%' that begins no escape: write '%25' for it in AMQP_URL",
+    "Cannot use the broker's URL because its vhost contains a '%' that starts no valid escape: write it as '%25' in AMQP_URL",
     () => parseAmqpUrl("amqp://rabbit/%zz"),
   ],
   [
