@@ -1,4 +1,4 @@
-/** An API whose broker takes nothing does not grow, however much is submitted to it. */
+/** The memory of an API stays bounded while its broker confirms nothing. */
 import { assert } from "@std/assert";
 import { freshPipeline } from "../../support/pipeline.ts";
 import { TcpProxy } from "../../support/proxy.ts";
@@ -34,7 +34,7 @@ async function submitAll(url: string): Promise<Record<number, number>> {
   return statuses;
 }
 
-Deno.test("the API does not grow while nothing is heard of its broker", async () => {
+Deno.test("the API's memory stays bounded while its broker is silent", async () => {
   await using pipeline = await freshPipeline();
   await using proxy = TcpProxy.of(pipeline.vhost.url);
   const { api, url } = await startApi({
@@ -45,7 +45,7 @@ Deno.test("the API does not grow while nothing is heard of its broker", async ()
   const rounds = [];
   for (let round = 0; round < 3; round++) {
     const statuses = await submitAll(url);
-    // On a machine with other work the database is late for some.
+    // On a busy machine the database is too slow for some.
     assert(statuses[202]! > SUBMISSIONS / 2, JSON.stringify(statuses));
     rounds.push(await residentMebibytes(api.pid));
   }

@@ -1,4 +1,4 @@
-/** Tasks that run longer than RabbitMQ's consumer timeout, on a broker of its own that has a short one. */
+/** Tasks that exceed RabbitMQ's consumer timeout, on a private broker with a short one. */
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import { eventually } from "../../support/eventually.ts";
 import { freshPipeline, submit } from "../../support/pipeline.ts";
@@ -6,7 +6,7 @@ import { PrivateRabbitmq } from "../../support/private_rabbitmq.ts";
 import { findRabbitmq } from "../../support/rabbitmq.ts";
 import { startApi, startWorker } from "../../support/roles.ts";
 
-/** Milliseconds. RabbitMQ looks at the deliveries of a channel in each of its ticks. */
+/** Milliseconds. RabbitMQ checks the deliveries of a channel at each tick. */
 const SETTINGS = "[{rabbit, [{consumer_timeout, 4000}, {channel_tick_interval, 1000}]}].\n";
 
 const LEASED = "SELECT due_at FROM celeriac.outbox WHERE task_id = $1 AND holder IS NOT NULL";
@@ -39,7 +39,7 @@ async function createFixture() {
         env: { ...env, CELERIAC_LEASE_AFTER: leaseAfter },
         permissions: [`--allow-read=${files}`],
       }),
-    /** Submits a task that runs until it is told to end. */
+    /** Submits a task that runs until the test ends it. */
     async hold() {
       const file = `${files}/${crypto.randomUUID()}`;
       const { id } = await eventually(
@@ -54,7 +54,7 @@ async function createFixture() {
   };
 }
 
-/** How often a worker says that it received a task. */
+/** Number of log lines in which a worker received a task. */
 function received({ output }: { readonly output: string }, id: string): number {
   return output.split("\n").filter((line) => line.includes(id) && line.includes("received")).length;
 }
@@ -70,7 +70,7 @@ Deno.test("tasks that exceed the consumer timeout", async (t) => {
       await pipeline.leased(id);
       await broker.kill();
       await broker.start(AbortSignal.timeout(120_000));
-      // What came while the first was leased, and exceeds the timeout too.
+      // It arrived while the first was leased, and exceeds the timeout too.
       const other = await pipeline.hold();
       await pipeline.leased(other.id);
       await new Promise((resolve) => setTimeout(resolve, 8_000));

@@ -3,7 +3,7 @@ import { eventually } from "../../support/eventually.ts";
 import { freshPipeline } from "../../support/pipeline.ts";
 import { startApi, startWorker } from "../../support/roles.ts";
 
-Deno.test("1,000 tasks end with 1,000 SUCCESS rows though the worker is killed half-way", async () => {
+Deno.test("1,000 tasks end with 1,000 SUCCESS rows although the worker is killed half-way", async () => {
   await using pipeline = await freshPipeline();
   const { api, url } = await startApi(pipeline);
   await using _api = api;

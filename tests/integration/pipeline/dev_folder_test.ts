@@ -1,4 +1,4 @@
-/** The folder of `cli dev`: for one process at a time, and whole after a SIGKILL at any moment. */
+/** The data folder of `cli dev`: one process at a time, intact after a SIGKILL at any moment. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { eventually } from "../../support/eventually.ts";
@@ -32,7 +32,7 @@ async function kill(process: Process): Promise<void> {
 
 /** Starts `dev` where it must not start.
  *
- * @returns what it said */
+ * @returns its output */
 async function refused(own: Record<string, string>): Promise<string> {
   await using dev = await startRole("dev", { env: { ...env, ...own } });
   assertEquals((await dev.exit()).code, 2, dev.output);
@@ -52,11 +52,11 @@ async function submitUntilGone(url: string, accepted: string[]): Promise<void> {
   }
 }
 
-Deno.test("dev in a folder of its own", async (test) => {
+Deno.test("dev and its data folder", async (test) => {
   await using stack = new AsyncDisposableStack();
   const accepted: string[] = [];
 
-  await test.step("is killed while it makes the database", async () => {
+  await test.step("recovers from a kill while it creates the database", async () => {
     await using first = await startRole("dev", { env: { ...env, PORT: "0" } });
     await eventually("half a database", async () => {
       const made = await paths(join(data, "postgres")).catch(() => []);
@@ -69,7 +69,7 @@ Deno.test("dev in a folder of its own", async (test) => {
   let { dev, url } = await startDev({ env });
   stack.defer(() => kill(dev));
 
-  await test.step("refuses a second process, and says who uses the folder", async () => {
+  await test.step("rejects a second process, and names the one that uses the folder", async () => {
     for (const own of [{ PORT: "0", CELERIAC_RESET: "1" }, { PORT: new URL(url).port }]) {
       const said = await refused(own);
       assertStringIncludes(said, `process ${dev.pid} at ${url}`);
@@ -99,7 +99,7 @@ Deno.test("dev in a folder of its own", async (test) => {
     });
   });
 
-  await test.step("keeps its files to its own user, also where others could read them", async () => {
+  await test.step("makes its files readable for its own user only", async () => {
     for (const path of [join(data, "lock"), ...await paths(join(data, "postgres"))]) {
       assertEquals((await Deno.stat(path)).mode! & 0o077, 0, path);
     }

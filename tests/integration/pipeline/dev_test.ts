@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { copyCheckout } from "../../support/checkout_copy.ts";
 import { Process, run } from "../../support/process.ts";
 
-/** Starts it as the README says, and says how long it took. */
+/** Starts it as the README says, and reports how long it took. */
 async function startDev(folder: string, stack: AsyncDisposableStack): Promise<Process> {
   const start = performance.now();
   const dev = stack.use(Process.start(Deno.execPath(), ["task", "dev"], {

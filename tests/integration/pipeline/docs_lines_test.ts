@@ -1,10 +1,10 @@
-/** The lines that the reference page shows, pasted into a shell. */
+/** The command lines of the reference page, pasted into a shell. */
 import { assert, assertEquals } from "@std/assert";
 import { pathToFileURL } from "node:url";
 import { Process, run } from "../../support/process.ts";
 import { checkout } from "../../support/roles.ts";
 
-/** All that a shell could take for something of its own. */
+/** Characters with a meaning for the shell. */
 const AWKWARD = `it's "$HOME" $(date) \`date\` grün 😀 \\ \\n ! * & ; # <b> \t`;
 
 const url = (path: string) => JSON.stringify(pathToFileURL(`${checkout}${path}`).href);

@@ -6,7 +6,7 @@ import { publishRaw, rawChannel, rawTask } from "../../support/raw_amqp.ts";
 
 const queue = "celeriac.default";
 
-Deno.test("SIGTERM lets running tasks finish, gives the rest back and exits with 0", async () => {
+Deno.test("SIGTERM lets running tasks finish, requeues the rest and exits with 0", async () => {
   await using pipeline = await freshPipeline();
   await using amqp = await rawChannel(pipeline.vhost.url);
   const env = { ...pipeline.env, CELERIAC_CONCURRENCY: "2" };

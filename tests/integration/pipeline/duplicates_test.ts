@@ -36,7 +36,7 @@ async function createFixture(): Promise<Fixture> {
   };
 }
 
-/** Input of a task that writes a line for each of its runs, and runs until it may end. */
+/** Input of a task that writes a line per run and runs until the test ends it. */
 function counted(folder: string) {
   const name = v4();
   const file = join(folder, name);
@@ -56,7 +56,7 @@ function post(url: string, body: unknown, headers: Record<string, string> = {}) 
   });
 }
 
-/** Messages of a task that are in flight, or wait somewhere. */
+/** Messages of a task, in flight or pending. */
 async function copies({ pipeline }: Fixture, id: string) {
   const [row] = await pipeline.rows<{ outbox: number; held: number }>(
     `select (select count(*)::int from celeriac.outbox where task_id = $1) as outbox,
@@ -69,7 +69,7 @@ async function copies({ pipeline }: Fixture, id: string) {
 const many = <Result>(send: (index: number) => Promise<Result>) =>
   Promise.all(Array.from({ length: SENDERS }, (_, index) => send(index)));
 
-Deno.test("forty senders of one task at once have it run once", async (t) => {
+Deno.test("forty concurrent senders of one task start one run", async (t) => {
   await using here = await createFixture();
   await using _one = await here.startWorker("worker@one");
   await using _two = await here.startWorker("worker@two");
@@ -148,7 +148,7 @@ Deno.test("forty senders of one task at once have it run once", async (t) => {
   });
 });
 
-Deno.test("a task whose worker dies runs on another one when the lease has ended", async () => {
+Deno.test("a task whose worker dies runs on another worker after the lease", async () => {
   await using here = await createFixture();
   const task = counted(here.folder);
   await using first = await here.startWorker("worker@first");

@@ -29,7 +29,7 @@ export const shoutHandler = handle(shout, ({ what }) => what.toUpperCase());
 
 const cli = "@celeriac/celeriac/cli";
 
-Deno.test("an app in a folder of its own runs on the package", async () => {
+Deno.test("an app in its own folder runs on the package", async () => {
   await using pipeline = await freshPipeline();
   await using stack = new AsyncDisposableStack();
   const { folder } = stack.use(

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { freshPipeline, submit } from "../../support/pipeline.ts";
 import { startApi } from "../../support/roles.ts";
 
-Deno.test("an API on a broker without any queue takes the very first tasks", async () => {
+Deno.test("an API on a broker without queues accepts the first tasks", async () => {
   await using pipeline = await freshPipeline();
   const { api, url } = await startApi(pipeline);
   await using _api = api;

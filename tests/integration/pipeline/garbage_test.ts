@@ -1,4 +1,4 @@
-/** Whatever anybody puts into a queue is set aside with a reason; the worker neither falls over nor grows. */
+/** Invalid messages become dead letters with a reason; the worker stays up and its memory bounded. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { eventually } from "../../support/eventually.ts";
@@ -75,7 +75,7 @@ const BODIES = [
   "\\u0000",
 ];
 
-/** No task is called like any of its names, so none of it can be run. */
+/** None of its names belongs to a task, so nothing can run. */
 const rubbish = fc.record({
   headers: fc.array(fc.tuple(fc.constantFrom(...NAMES), fc.constantFrom(...VALUES)), {
     maxLength: 4,
@@ -87,7 +87,7 @@ const rubbish = fc.record({
   ),
 });
 
-/** The same in each run. */
+/** Deterministic. */
 const GARBAGE: readonly RawTask[] = fc.sample(rubbish, { seed: 1, numRuns: COUNT })
   .map(({ headers, contentType, body }, number) => ({
     body,
@@ -102,7 +102,7 @@ async function deadLetters({ channel }: RawChannel): Promise<number> {
   return (await channel.checkQueue(DEAD)).messageCount;
 }
 
-Deno.test("a worker sets aside 10,000 messages of garbage twice with their reasons, and does not grow", async () => {
+Deno.test("a worker dead-letters 10,000 garbage messages twice with their reasons, and its memory stays bounded", async () => {
   await using pipeline = await freshPipeline();
   await using worker = await startWorker(pipeline);
   await using amqp = await rawChannel(pipeline.vhost.url);
@@ -135,7 +135,7 @@ Deno.test("a worker sets aside 10,000 messages of garbage twice with their reaso
   assertEquals((await pipeline.final("after")).state, "SUCCESS");
 });
 
-Deno.test("a worker sets aside bodies of 16 MiB that are no task's, and runs what comes after", async () => {
+Deno.test("a worker dead-letters bodies of 16 MiB that are not tasks, and runs the next task", async () => {
   await using pipeline = await freshPipeline();
   await using _worker = await startWorker(pipeline);
   await using amqp = await rawChannel(pipeline.vhost.url);

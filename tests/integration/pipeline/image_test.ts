@@ -48,7 +48,7 @@ async function buildImage(folder: string): Promise<void> {
 
 const path = { PATH: `${dirname(Deno.execPath())}:${Deno.env.get("PATH")}`, NO_COLOR: "1" };
 
-Deno.test("an app of one's own runs in the image by its own import map", async () => {
+Deno.test("a user's app runs in the image with its own import map", async () => {
   await using stack = new AsyncDisposableStack();
   const parent = await Deno.makeTempDir();
   stack.defer(() => Deno.remove(parent, { recursive: true }));

@@ -7,7 +7,7 @@ import { management } from "../../support/servers.ts";
 
 const password = "do-not-print-me";
 
-/** Variables that lead to the pipeline's servers by way of a loopback port where nobody listens yet. */
+/** Variables that point to the pipeline's servers through a loopback port without a listener. */
 async function detour(pipeline: Pipeline, port: number): Promise<Record<string, string>> {
   const { name, managementUrl } = pipeline.vhost;
   await management(managementUrl, "PUT", `/api/users/${name}`, { password, tags: "" });
@@ -16,7 +16,7 @@ async function detour(pipeline: Pipeline, port: number): Promise<Record<string, 
   return { ...pipeline.env, AMQP_URL: `amqp://${name}:${password}@127.0.0.1:${port}/${name}` };
 }
 
-Deno.test("a worker without a broker says so in a line and comes up when the broker does", async () => {
+Deno.test("a worker without a broker logs one line and starts when the broker does", async () => {
   await using pipeline = await freshPipeline();
   const [port = 0] = freePorts(1);
   const env = await detour(pipeline, port);
@@ -36,7 +36,7 @@ Deno.test("a worker without a broker says so in a line and comes up when the bro
   await management(pipeline.vhost.managementUrl, "DELETE", `/api/users/${pipeline.vhost.name}`);
 });
 
-Deno.test("a worker that stops before it consumes never says that it is ready", async () => {
+Deno.test("a worker that stops before it consumes never reports ready", async () => {
   await using pipeline = await freshPipeline();
   const [port = 0] = freePorts(1);
   const env = await detour(pipeline, port);
@@ -48,7 +48,7 @@ Deno.test("a worker that stops before it consumes never says that it is ready", 
   assertFalse(/ready/.test(worker.output), worker.output);
 });
 
-Deno.test("a role whose port is taken names the port and its flag", async () => {
+Deno.test("a role on a used port names the port and its flag", async () => {
   await using pipeline = await freshPipeline();
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr;
@@ -61,7 +61,7 @@ Deno.test("a role whose port is taken names the port and its flag", async () => 
   }
 });
 
-Deno.test("an API without a database says so in a line and comes up when the database does", async () => {
+Deno.test("an API without a database logs one line and starts when the database does", async () => {
   await using pipeline = await freshPipeline();
   const [port = 0] = freePorts(1);
   const address = new URL(pipeline.database.url);

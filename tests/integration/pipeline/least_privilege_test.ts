@@ -20,7 +20,7 @@ import { ScheduleStore } from "../../../shared/schedules/store.ts";
 import { management } from "../../support/servers.ts";
 import { newSchedule } from "../../support/schedules.ts";
 
-Deno.test("API, beat and worker do all their work with the least rights on broker and database", async (t) => {
+Deno.test("API, beat and worker do all their work with least privilege on broker and database", async (t) => {
   await using broker = await provisioned(["celeriac.default"]);
   await using database = await databaseUsers();
   await migrate(database.url("migrate"));
@@ -62,12 +62,12 @@ Deno.test("API, beat and worker do all their work with the least rights on broke
     assertEquals(rows, [{ queue: "celeriac.default" }]);
   });
 
-  await t.step("a task is submitted, run and answered", async () => {
+  await t.step("a task is submitted, runs and has a result", async () => {
     const { result } = await submit(url, "test.echo", { args: [1] }, { prefer: "wait=30" });
     assertEquals(result, 1);
   });
 
-  await t.step("a failed attempt comes back by way of the outbox", async () => {
+  await t.step("a failed attempt returns through the outbox", async () => {
     const { id } = await submit(url, "test.flaky", { kwargs: { failures: 1 } });
     const record = await eventually("a final state", async () => {
       const answer = await (await fetch(`${url}/v1/tasks/${id}?wait=30`)).json();
@@ -76,7 +76,7 @@ Deno.test("API, beat and worker do all their work with the least rights on broke
     assertEquals(record.result, { attempt: 2 });
   });
 
-  await t.step("a workflow is submitted, followed and counted", async () => {
+  await t.step("a workflow is submitted and completes", async () => {
     const echo = (value: number) => ({ name: "test.echo", args: [value] });
     const body = JSON.stringify({
       chain: [echo(1), { group: [{ name: "test.echo" }, { name: "test.echo" }] }, {
@@ -93,7 +93,7 @@ Deno.test("API, beat and worker do all their work with the least rights on broke
     assertEquals(record.result, [1, 1]);
   });
 
-  await t.step("a message that nobody can run reaches the dead letters", async () => {
+  await t.step("an unknown task becomes a dead letter", async () => {
     await using amqp = await rawChannel(broker.url("api"));
     await publishRaw(amqp, "celeriac", "celeriac.default", [rawTask("no.such", "unknown", {})]);
     const record = await eventually("a final state", async () => {
@@ -109,7 +109,7 @@ Deno.test("API, beat and worker do all their work with the least rights on broke
     assertEquals(letter.reason, "unknown-task");
   });
 
-  await t.step("it is sent again, and dies once more", async () => {
+  await t.step("its redrive becomes a dead letter again", async () => {
     const headers = { "content-type": "application/json" };
     const body = JSON.stringify({ filter: { task_id: "unknown" } });
     const answer = await fetch(`${url}/v1/dead-letters:redrive`, { method: "POST", headers, body });
@@ -122,7 +122,7 @@ Deno.test("API, beat and worker do all their work with the least rights on broke
     assertEquals((await purge.json()).purged, 1);
   });
 
-  await t.step("a task that waits is revoked", async () => {
+  await t.step("a pending task is revoked", async () => {
     const { id } = await submit(url, "test.echo", { args: [1], options: { countdown: 60 } });
     const answer = await fetch(`${url}/v1/tasks/${id}`, { method: "DELETE" });
     await answer.body?.cancel();
@@ -130,7 +130,7 @@ Deno.test("API, beat and worker do all their work with the least rights on broke
     assertEquals(record.state, "REVOKED");
   });
 
-  await t.step("nobody was refused anything", () => {
+  await t.step("no server denied anything", () => {
     const refusals = /.*(ACCESS_REFUSED|permission denied|NotCapable|Requires .* access).*/g;
     assertEquals(
       [...`${api.output}${beat.output}${worker.output}`.matchAll(refusals)].map(([line]) => line),
@@ -139,7 +139,7 @@ Deno.test("API, beat and worker do all their work with the least rights on broke
   });
 });
 
-Deno.test("a worker waits for queues that it may not make, and says so", async () => {
+Deno.test("a worker waits for queues that it may not declare, and logs it", async () => {
   await using broker = await provisioned(["celeriac.default"]);
   await using database = await databaseUsers();
   await migrate(database.url("migrate"));
@@ -164,7 +164,7 @@ Deno.test("a worker waits for queues that it may not make, and says so", async (
   await worker.said(/ready: consuming/);
 });
 
-Deno.test("a worker that waits for queues stops when it is told to", async () => {
+Deno.test("a worker that waits for queues stops on SIGTERM", async () => {
   await using broker = await provisioned(["celeriac.default"]);
   await using database = await databaseUsers();
   await migrate(database.url("migrate"));

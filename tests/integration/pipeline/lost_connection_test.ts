@@ -1,4 +1,4 @@
-/** A worker that loses its connection has not died: what it runs goes on, is not run twice, and holds nobody up. */
+/** A worker that loses its connection is alive: its tasks continue, run once, and block no others. */
 import { assertEquals } from "@std/assert";
 import { eventually } from "../../support/eventually.ts";
 import { freshPipeline, submit } from "../../support/pipeline.ts";
@@ -7,7 +7,7 @@ import { startApi, startWorker } from "../../support/roles.ts";
 
 const blamed = "SELECT runs FROM celeriac.crash WHERE task_id = $1 AND runs > 0";
 
-Deno.test("a task whose connection is lost again and again runs once, and its neighbours go on", async () => {
+Deno.test("a task whose connection is lost repeatedly runs once, and other tasks continue", async () => {
   await using pipeline = await freshPipeline();
   await using proxy = TcpProxy.of(pipeline.vhost.url);
   const { api, url } = await startApi(pipeline);
@@ -25,14 +25,14 @@ Deno.test("a task whose connection is lost again and again runs once, and its ne
   const runs = async () => (await Deno.readTextFile(file).catch(() => "")).trim();
   const permissions = [`--allow-read=${folder}`, `--allow-write=${folder}`];
   stack.use(await startWorker({ env, permissions }));
-  // It is there so that nobody is ever alone.
+  // It keeps the other task from running alone.
   await submit(url, "test.sleep", { args: [600] });
   const { id } = await submit(url, "test.count", { kwargs: { file, until } });
   await eventually("a run", async () => await runs() !== "");
 
   for (let lost = 1; lost <= 5; lost++) {
     proxy.cut();
-    // It comes after the messages that the broker hands out again.
+    // It arrives after the redelivered messages.
     const { state } = await submit(url, "test.echo", { args: [lost] }, { prefer: "wait=30" });
     assertEquals(state, "SUCCESS", `a neighbour after ${lost} losses`);
   }

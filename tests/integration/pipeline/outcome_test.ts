@@ -6,7 +6,7 @@ import { freshPipeline, submit } from "../../support/pipeline.ts";
 import { startApi, startWorker } from "../../support/roles.ts";
 import { publishRaw, rawChannel, rawTask } from "../../support/raw_amqp.ts";
 
-Deno.test("a pipeline of real processes answers what its tasks do", async (t) => {
+Deno.test("a pipeline of real processes records the outcome of each task", async (t) => {
   await using pipeline = await freshPipeline();
   const { api, url } = await startApi(pipeline);
   await using _api = api;
@@ -16,7 +16,7 @@ Deno.test("a pipeline of real processes answers what its tasks do", async (t) =>
   await broker.start();
   await broker.connected();
 
-  await t.step("a task that fails is tried again through the outbox", async () => {
+  await t.step("a failed task is retried through the outbox", async () => {
     const { id } = await submit(url, "test.flaky", { kwargs: { failures: 2 } });
     const { state, result, retries } = await pipeline.final(id);
     assertEquals({ state, result, retries }, {
@@ -26,14 +26,14 @@ Deno.test("a pipeline of real processes answers what its tasks do", async (t) =>
     });
   });
 
-  await t.step("a task with no attempt left fails with its error", async () => {
+  await t.step("a task without attempts left fails with its error", async () => {
     const { id } = await submit(url, "test.fail", { kwargs: { message: "no luck" } });
     const { state, exception } = await pipeline.final(id);
     assertEquals(state, "FAILURE");
     assertEquals(exception?.exc_message, ["no luck"]);
   });
 
-  await t.step("a task that blocks its process leaves the others alone", async () => {
+  await t.step("a task that blocks its process does not affect others", async () => {
     const { id } = await submit(url, "test.block", {});
     await eventually("it runs", async () => await pipeline.count("STARTED") === 1);
     const quick = await submit(url, "test.sleep", { args: [0] }, { prefer: "wait=30" });
@@ -43,7 +43,7 @@ Deno.test("a pipeline of real processes answers what its tasks do", async (t) =>
     assertEquals((await pipeline.final(id)).state, "REVOKED");
   });
 
-  await t.step("a task that never ends is ended at its time limit", async () => {
+  await t.step("an endless task ends at its time limit", async () => {
     const { id } = await submit(url, "test.block", { options: { time_limit: 0.5 } });
     const { state, exception } = await pipeline.final(id);
     assertEquals({ state, type: exception?.exc_type }, {
@@ -52,7 +52,7 @@ Deno.test("a pipeline of real processes answers what its tasks do", async (t) =>
     });
   });
 
-  await t.step("a task that ends its process fails and leaves the worker up", async () => {
+  await t.step("a task that ends its process fails, and the worker stays up", async () => {
     const { id } = await submit(url, "test.exit", {});
     const { state, exception } = await pipeline.final(id);
     assertEquals({ state, type: exception?.exc_type }, {
@@ -63,13 +63,13 @@ Deno.test("a pipeline of real processes answers what its tasks do", async (t) =>
 
   const reasons = async (id: string) => (await pipeline.letters(id)).map(({ reason }) => reason);
 
-  await t.step("a task that nobody knows becomes a dead letter and a failure", async () => {
+  await t.step("an unknown task becomes a dead letter and a failure", async () => {
     await publishRaw(amqp, "", "celeriac.default", [rawTask("no.such", "unknown", {})]);
     assertEquals((await pipeline.final("unknown")).exception?.exc_type, "NotRegistered");
     assertEquals(await reasons("unknown"), ["unknown-task"]);
   });
 
-  await t.step("arguments that the schema refuses become a dead letter and a failure", async () => {
+  await t.step("invalid arguments become a dead letter and a failure", async () => {
     const task = rawTask("test.sleep", "misfit", { kwargs: { seconds: "long" } });
     await publishRaw(amqp, "", "celeriac.default", [task]);
     assertEquals((await pipeline.final("misfit")).state, "FAILURE");
@@ -88,7 +88,7 @@ Deno.test("a pipeline of real processes answers what its tasks do", async (t) =>
     assertEquals(await reasons("pickled"), ["content-type"]);
   });
 
-  await t.step("errors that nobody catches end no worker", async () => {
+  await t.step("uncaught errors end no worker", async () => {
     for (const late of [true, false]) {
       const { id } = await submit(url, "test.uncaught", { kwargs: { late } });
       assertEquals((await pipeline.final(id)).state, late ? "SUCCESS" : "FAILURE");
@@ -97,7 +97,7 @@ Deno.test("a pipeline of real processes answers what its tasks do", async (t) =>
     await worker.said(/uncaught after its run had ended: Refusal: promise 1/);
   });
 
-  await t.step("after all that both are still up", async () => {
+  await t.step("API and worker are still up", async () => {
     const { result } = await submit(url, "test.echo", { args: ["up"] }, { prefer: "wait=30" });
     assertEquals(result, "up");
   });

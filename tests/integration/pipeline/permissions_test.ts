@@ -121,7 +121,7 @@ const FLAGS = [
   "--processes=1",
 ];
 
-/** An app's folder, and how its commands are run there. */
+/** An app's folder and a runner for its commands. */
 async function app(config: Record<string, unknown>, stack: AsyncDisposableStack) {
   const folder = await Deno.makeTempDir();
   stack.defer(() => Deno.remove(folder, { recursive: true }));
@@ -144,7 +144,7 @@ async function app(config: Record<string, unknown>, stack: AsyncDisposableStack)
 const LAYOUTS = { "Deno's cache": "none", "a node_modules folder": "auto" };
 
 for (const [place, nodeModulesDir] of Object.entries(LAYOUTS)) {
-  Deno.test(`an app with packages in ${place} has what its contracts declare, and no more`, async (t) => {
+  Deno.test(`an app with packages in ${place} gets exactly the permissions of its contracts`, async (t) => {
     await using stack = new AsyncDisposableStack();
     const { folder, start } = await app({ imports: IMPORTS, nodeModulesDir }, stack);
     if (nodeModulesDir === "auto") {
@@ -188,7 +188,7 @@ for (const [place, nodeModulesDir] of Object.entries(LAYOUTS)) {
   });
 }
 
-Deno.test("a worker refuses a native package at a module's top level, and says where it belongs", async () => {
+Deno.test("a worker rejects a native package at a module's top level, and names the place for it", async () => {
   await using stack = new AsyncDisposableStack();
   const { folder, start } = await app({ imports: IMPORTS }, stack);
   const atTop = `import "sharp";\n${FILES["image.ts"]}`;

@@ -3,7 +3,7 @@ import { eventually } from "../../support/eventually.ts";
 import { freshPipeline, submit } from "../../support/pipeline.ts";
 import { startApi, startWorker } from "../../support/roles.ts";
 
-Deno.test("a message that kills its workers goes to the dead letters, its neighbours do not", async () => {
+Deno.test("a message that kills its workers becomes a dead letter, other messages do not", async () => {
   await using pipeline = await freshPipeline();
   const { api, url } = await startApi(pipeline);
   await using _api = api;
@@ -46,7 +46,7 @@ Deno.test("a message that kills its workers goes to the dead letters, its neighb
   assertEquals((await pipeline.rows("SELECT id FROM celeriac.dead_letter")).length, 1);
 });
 
-Deno.test("workers that are stopped over a task, again and again, do not make it poison", async () => {
+Deno.test("repeated stops of workers during a task do not make it poison", async () => {
   await using pipeline = await freshPipeline();
   const { api, url } = await startApi(pipeline);
   await using _api = api;

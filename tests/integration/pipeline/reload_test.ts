@@ -27,7 +27,7 @@ export const slowHandler = handle(slow, async () => {
 });
 `;
 
-/** What a person would find in the way: a space, letters beyond ASCII, a comma, a percent sign. */
+/** A path with difficult characters: a space, letters beyond ASCII, a comma, a percent sign. */
 const NAME = "Süße Äpp, 50%20";
 
 function startDev(
@@ -106,7 +106,7 @@ Deno.test("cli dev reloads the app, keeps the last good version, and loses nothi
   await write("contracts.ts", contracts);
   await write("number.ts", "export const number: number = 2;");
   const record = await eventually("the success of a task that was running", async () => {
-    // Nobody listens between the two versions.
+    // No server listens between the two versions.
     const answer = await fetch(`${url}/v1/tasks/${id}`).catch(() => undefined);
     const found = await answer?.json();
     return found?.state === "SUCCESS" && found;
@@ -118,7 +118,7 @@ Deno.test("cli dev reloads the app, keeps the last good version, and loses nothi
   assertEquals((await dev.exit()).code, 0, dev.output);
 });
 
-Deno.test("cli dev ends with its exit code, and leaves no process behind when it is killed", async () => {
+Deno.test("cli dev ends with the exit code of the app, and leaves no process behind when killed", async () => {
   await using stack = new AsyncDisposableStack();
   const { folder } = stack.use(
     await appFolder({

@@ -13,7 +13,7 @@ const WAIT = 2;
 /** Milliseconds that a task may start early: what a measured time is off by on a busy machine, and the rounding of clocks. */
 const TOLERANCE_MS = 250;
 
-/** How many rows the outbox has ever had. */
+/** Number of rows ever inserted into the outbox. */
 async function outboxRows({ rows }: Pipeline): Promise<number> {
   const [row] = await rows<{ count: number }>(
     `select coalesce(pg_sequence_last_value(pg_get_serial_sequence('celeriac.outbox', 'id')), 0)::int as count`,
@@ -26,13 +26,13 @@ async function databaseTime({ rows }: Pipeline): Promise<number> {
   return row!.now.getTime();
 }
 
-/** Submits tasks that are due in a while or that expire, and looks at when each ran and what it cost. */
+/** Submits tasks with a delay or an expiry, and checks when each ran and how many outbox rows it cost. */
 async function checkTasks(pipeline: Pipeline, url: string): Promise<void> {
   const before = await outboxRows(pipeline);
   const since = await databaseTime(pipeline);
   const options = [
     { countdown: WAIT, expires: 600 },
-    // What a Celery client sends: a time by its own clock, which agrees with the database's.
+    // A Celery client sends a time by its own clock, which agrees with the database's.
     { eta: new Date(since + WAIT * 1000).toISOString(), expires: 600 },
   ];
   const delayed = await Promise.all(
@@ -75,7 +75,7 @@ async function makeSchedule(url: string): Promise<void> {
   assertEquals(made.status, 201, await made.text());
 }
 
-Deno.test("tasks start when they are due and expire in time, whatever the clocks of the processes say", async (t) => {
+Deno.test("tasks start when due and expire in time despite clock skew of the processes", async (t) => {
   await using pipeline = await freshPipeline();
   const by = (seconds: number) => ({ ...pipeline, permissions: [skewedBy(seconds)] });
   const { api, url } = await startApi(by(SKEW));

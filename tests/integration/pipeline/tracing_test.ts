@@ -1,4 +1,4 @@
-/** A task's way in one trace: request, message, worker, child, and what follows. */
+/** One trace of a task: request, message, worker, child and followers. */
 import { assertEquals } from "@std/assert";
 import { eventually } from "../../support/eventually.ts";
 import { freshPipeline } from "../../support/pipeline.ts";
@@ -13,7 +13,7 @@ interface OtlpSpan {
   readonly status?: { readonly code?: number; readonly message?: string };
 }
 
-/** Takes spans as an OpenTelemetry collector does. */
+/** Receives spans like an OpenTelemetry collector. */
 class Collector implements AsyncDisposable {
   readonly spans: OtlpSpan[] = [];
   readonly #server = Deno.serve(
@@ -64,7 +64,7 @@ class Collector implements AsyncDisposable {
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER = "00f067aa0ba902b7";
 
-Deno.test("a trace goes from the request by the message to the handler, in the worker and in a child, and on to what follows", async (t) => {
+Deno.test("a trace spans request, message, handler (inline or in a child) and followers", async (t) => {
   await using collector = new Collector();
   await using pipeline = await freshPipeline();
   const env = { ...pipeline.env, ...collector.env };
@@ -100,7 +100,7 @@ Deno.test("a trace goes from the request by the message to the handler, in the w
     ]);
   });
 
-  await t.step("what follows", async () => {
+  await t.step("followers", async () => {
     const span = (name: string) => ({ name: "test.span", kwargs: { name }, immutable: true });
     await post("/v1/workflows", { chain: [span("first"), span("second")] });
     assertEquals((await collector.way("second")).slice(0, 5), [
@@ -112,7 +112,7 @@ Deno.test("a trace goes from the request by the message to the handler, in the w
     ]);
   });
 
-  await t.step("a failure is told", async () => {
+  await t.step("a failure is recorded", async () => {
     const { id } = await post("/v1/tasks/test.fail", { kwargs: { message: "no" } });
     assertEquals((await pipeline.final(id)).state, "FAILURE");
     const failed = await eventually(

@@ -3,7 +3,7 @@ import { submit } from "../../support/pipeline.ts";
 import { Process, run } from "../../support/process.ts";
 import { checkout, testApp } from "../../support/roles.ts";
 
-Deno.test("dev survives the errors that its handlers leave uncaught", async () => {
+Deno.test("dev survives uncaught errors of its handlers", async () => {
   const cli = `${checkout}cli.ts`;
   const env = { ...testApp, PORT: "0", NO_COLOR: "1" };
   const flags = await run(Deno.execPath(), ["run", "-A", cli, "permissions", "dev"], { env });

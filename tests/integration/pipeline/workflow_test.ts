@@ -5,7 +5,7 @@ import { eventually } from "../../support/eventually.ts";
 import { freshPipeline } from "../../support/pipeline.ts";
 import { startApi, startWorker } from "../../support/roles.ts";
 
-/** What the API tells of a workflow, as far as these tests look. */
+/** The fields of a workflow that these tests read. */
 interface Answer {
   readonly id: string;
   readonly state: string;
@@ -32,7 +32,7 @@ async function ended(url: string, id: string): Promise<Answer> {
   });
 }
 
-Deno.test("a workflow goes on where killed workers left it, and the chord's body runs once", async () => {
+Deno.test("a workflow continues after killed workers, and the chord's body runs once", async () => {
   await using pipeline = await freshPipeline();
   const { api, url } = await startApi(pipeline);
   await using _api = api;
@@ -63,7 +63,7 @@ Deno.test("a workflow goes on where killed workers left it, and the chord's body
   assertEquals(await pipeline.rows(counted), [{ count: 200 }]);
 });
 
-Deno.test("a workflow is answered as a whole, over HTTP", async (t) => {
+Deno.test("HTTP returns the outcome of a whole workflow", async (t) => {
   await using pipeline = await freshPipeline();
   const { api, url } = await startApi(pipeline);
   await using _api = api;
@@ -88,7 +88,7 @@ Deno.test("a workflow is answered as a whole, over HTTP", async (t) => {
     assertEquals([state, error?.type], ["FAILURE", "ChordError"]);
   });
 
-  await t.step("what waits is there to be seen, and to be revoked", async () => {
+  await t.step("pending tasks are listed and can be revoked", async () => {
     const later = signature(echo, { value: 1 }, { options: { countdown: 60 } });
     const { id, tasks } = await start(url, chain(later, signature(echo)));
     const [first] = tasks;

@@ -5,7 +5,7 @@ import { startApi, startWorker } from "../../support/roles.ts";
 
 const row = "SELECT state, worker, result FROM celeriac.task WHERE id = $1";
 
-Deno.test("a worker that was frozen past redelivery cannot overwrite, nor do its work again", async () => {
+Deno.test("a worker frozen until redelivery neither overwrites nor repeats", async () => {
   await using pipeline = await freshPipeline();
   await pipeline.rows("CREATE TABLE ledger (id text)");
   const { api, url } = await startApi(pipeline);
@@ -16,7 +16,7 @@ Deno.test("a worker that was frozen past redelivery cannot overwrite, nor do its
   const look = async (id: string) =>
     (await pipeline.rows<{ state: string; worker: string; result: unknown }>(row, [id]))[0];
 
-  // The sleep outlasts the freeze in neither worker: both come to their end.
+  // The sleep ends in both workers.
   const { id } = await submit(url, "test.complete", {
     kwargs: { seconds: 3, then: "follower" },
   });
@@ -33,7 +33,7 @@ Deno.test("a worker that was frozen past redelivery cannot overwrite, nor do its
   const first = await pipeline.final(id);
   assertEquals(first.state, "SUCCESS");
   await pipeline.final("follower");
-  // A later task on the zombie shows that it is through with the old one.
+  // A later task on the frozen worker shows that it has finished the old one.
   await eventually("the zombie works again", async () => {
     const { id: probe } = await submit(url, "test.echo", { args: ["?"] }, { prefer: "wait=30" });
     return (await look(probe))?.worker === "celeriac@zombie";

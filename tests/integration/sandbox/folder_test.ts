@@ -14,7 +14,7 @@ async function shared() {
 
 const names = (path: string) => Array.from(Deno.readDirSync(path), ({ name }) => name);
 
-Deno.test("make() removes what killed workers have left, and nothing of those that live", async () => {
+Deno.test("make() removes the folders of killed workers, and none of running ones", async () => {
   await using parent = await shared();
   const path = fileURLToPath(new URL("held_folder.ts", import.meta.url));
   const config = fileURLToPath(new URL("../../../deno.json", import.meta.url));
@@ -28,7 +28,7 @@ Deno.test("make() removes what killed workers have left, and nothing of those th
   await using living = await start();
   killed.process.kill("SIGKILL");
   await killed.process.status;
-  // Not ours: names that only look alike.
+  // Other folders with similar names.
   await Deno.writeTextFile(`${parent.path}/worker-notes.lock`, "");
   await Deno.mkdir(`${parent.path}/worker-0123456789abcdef`);
 
@@ -43,7 +43,7 @@ Deno.test("make() removes what killed workers have left, and nothing of those th
   for (const folders of workers) await folders.stop();
   const worker = basename(dirname(living.folder));
   const kept = [worker, `${worker}.lock`, "worker-0123456789abcdef", "worker-notes.lock"];
-  // The one that lives has swept, too: it may remove the lock of the killed one only now.
+  // The running worker has swept as well: only now may it remove the lock of the killed one.
   await eventually("only what is in use is left", () => names(parent.path).length === kept.length);
   assertEquals(names(parent.path).sort(), kept.sort());
 });
@@ -84,7 +84,7 @@ Deno.test("empty() fails when something writes to the folder meanwhile", async (
   assertEquals(names(parent.path), []);
 });
 
-Deno.test("make() says what is missing, and works once that is there", async () => {
+Deno.test("make() names a missing folder, and works once it exists", async () => {
   await using parent = await shared();
   const folders = new Folders(`${parent.path}/file/folder`);
   await Deno.writeTextFile(`${parent.path}/file`, "");

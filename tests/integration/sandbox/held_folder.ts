@@ -1,4 +1,4 @@
-/** Makes a child's folder that holds something, prints its path, and waits.
+/** Creates a child's folder with a file, prints its path, and waits.
  *
  *     deno run -A held_folder.ts PARENT
  * @module

@@ -1,4 +1,4 @@
-/** Tasks that try what their sandbox forbids: each is denied or ended, told of, and alone in its trouble. */
+/** Tasks that violate their sandbox: each is denied or ended and reported, without effect on others. */
 import {
   assert,
   assertEquals,
@@ -29,7 +29,7 @@ function pools(size = 1): Pools {
   return new Pools({ ...MODULES, size, warm: [hostile.innocent] });
 }
 
-/** What came of it. */
+/** The outcome. */
 interface Trial {
   readonly result?: unknown;
   readonly error?: Error;
@@ -87,13 +87,13 @@ Deno.test("a task is denied what its contract does not declare", async (t) => {
   }
 });
 
-Deno.test("a denial is told of also when the task swallows it", async () => {
+Deno.test("a denial is reported even if the task catches it", async () => {
   await using fixture = pools();
   const { result, violations } = await attempt(fixture, hostile.swallowedRead, "/etc/passwd");
   assertEquals([result, violations], ["nothing to see", ["read"]]);
 });
 
-Deno.test("a task finds no storage that outlives it", async () => {
+Deno.test("a task finds no persistent storage", async () => {
   await using fixture = pools();
   assertEquals((await attempt(fixture, hostile.store)).result, []);
 });
@@ -110,7 +110,7 @@ const ENDED: readonly [string, TaskContract, Violation][] = [
   ["bytes of its own on the channel", hostile.writeChannel, "channel"],
 ];
 
-Deno.test("a task that uses more than its share is ended", async (t) => {
+Deno.test("a task that exceeds a limit is ended", async (t) => {
   await using fixture = pools();
   for (const [what, contract, violation] of ENDED) {
     await t.step(what, async () => {
@@ -133,14 +133,14 @@ Deno.test("a task that leaves an error uncaught fails, and not the next one", as
   }
 });
 
-Deno.test("a task that waits for ever is ended at its hard limit", async () => {
+Deno.test("a task that waits forever ends at its hard limit", async () => {
   await using fixture = pools();
   const { error, violations } = await attempt(fixture, hostile.waitForEver);
   assertInstanceOf(error, TimeLimitExceeded);
   assertEquals(violations, ["time"]);
 });
 
-Deno.test("a task cannot change what the next one of its child finds", async () => {
+Deno.test("a task cannot change the environment of the next task in its child", async () => {
   await using fixture = pools();
   const { result, violations } = await attempt(fixture, hostile.pollute);
   assertEquals([result, violations], ["polluted", ["intrinsics"]]);
@@ -164,7 +164,7 @@ Deno.test("a task cannot answer for another", async () => {
   assertEquals((result as { isAdmin: boolean }).isAdmin, false);
 });
 
-Deno.test("a task has what its contract declares: a host, a variable, an empty folder of its own", async () => {
+Deno.test("a task gets what its contract declares: a host, a variable, an empty folder", async () => {
   await using server = Deno.serve(
     { port: 0, hostname: "127.0.0.1", onListen() {} },
     () => new Response("reached"),
@@ -208,7 +208,7 @@ Deno.test("a task that fills its folder is ended, and the next one finds an empt
       assertEquals((await attempt(fixture, hostile.litter)).result, []);
     });
   }
-  await t.step("what takes little is kept", async () => {
+  await t.step("small files are kept", async () => {
     assertEquals((await attempt(fixture, hostile.sparseFile)).result, "kept");
     assertEquals((await attempt(fixture, hostile.manyFilesAtOnce)).error, undefined);
     for (let round = 0; round < 3; round++) {
@@ -232,7 +232,7 @@ Deno.test("a child inherits no descriptor and no environment of its worker", asy
   listener.close();
 });
 
-Deno.test("a child is replaced after as many tasks as its contract says", async () => {
+Deno.test("a child is replaced after the contract's number of tasks", async () => {
   await using fixture = pools();
   const runs: { pid: number; count: number }[] = [];
   for (let round = 0; round < 3; round++) {
@@ -242,7 +242,7 @@ Deno.test("a child is replaced after as many tasks as its contract says", async 
   assertEquals(runs.map(({ count }) => count), [1, 1, 1]);
 });
 
-Deno.test("children with other permissions are other children", async () => {
+Deno.test("tasks with different permissions use different children", async () => {
   await using fixture = pools();
   const before = (await attempt(fixture, hostile.innocent)).result as { pid: number };
   await attempt(fixture, hostile.granted);

@@ -1,4 +1,4 @@
-/** A worker's children that never end by themselves: prints their process ids, then waits.
+/** A pool of children that stay alive: prints their process ids, then waits.
  * @module
  */
 import { ChildModules } from "../../../workers/sandbox/child_modules.ts";

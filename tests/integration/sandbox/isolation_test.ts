@@ -1,4 +1,4 @@
-/** Tasks that leave something in their child: the next task of the child never meets it. */
+/** Tasks that leave something in their child: the next task of the child is not affected. */
 import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
 import { PolicyViolation, WorkerLost } from "../../../shared/errors.ts";
 import type { TaskContract } from "../../../shared/contracts/task.ts";
@@ -70,7 +70,7 @@ Deno.test("a child is replaced when a task leaves threads, open resources or lis
   }
 });
 
-Deno.test("a child is replaced when a task has changed what all code shares", async (t) => {
+Deno.test("a child is replaced when a task has changed shared globals", async (t) => {
   await using fixture = runner();
   for (const [what, name] of CHANGED) {
     await t.step(name, async () => {
@@ -82,7 +82,7 @@ Deno.test("a child is replaced when a task has changed what all code shares", as
   }
 });
 
-Deno.test("a child is kept when what a task leaves can be ended", async (t) => {
+Deno.test("a child is kept when the leftovers of a task can be cleaned up", async (t) => {
   await using fixture = runner();
   const { pid } = await fixture.run(hostile.innocent);
   for (const what of KEPT) {
@@ -94,7 +94,7 @@ Deno.test("a child is kept when what a task leaves can be ended", async (t) => {
   }
 });
 
-Deno.test("a task that ends its child, or its channel, is lost alone", async (t) => {
+Deno.test("a task that ends its child or its channel fails alone", async (t) => {
   await using fixture = runner();
   const cases = [
     ["exit", "exit code 0"],
@@ -118,7 +118,7 @@ Deno.test("a task that ends its child, or its channel, is lost alone", async (t)
   });
 });
 
-Deno.test("a child that an earlier task blocks is replaced, and the next task runs in another", async () => {
+Deno.test("a child blocked by an earlier task is replaced, and the next task runs in another", async () => {
   await using fixture = runner({ startMs: 3000 });
   const { pid } = await fixture.run(hostile.innocent);
   assertEquals((await fixture.run(hostile.sabotage, "block")).violations, []);

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { eventually } from "../../support/eventually.ts";
 import { Process } from "../../support/process.ts";
 
-/** A process that has ended and whose end nobody has asked for yet counts as gone. */
+/** A zombie process counts as ended. */
 function lives(pid: number): boolean {
   try {
     Deno.kill(pid, "SIGCONT");

@@ -53,7 +53,7 @@ function lives(pid: number): boolean {
   }
 }
 
-/** Waits for a rejection; takes hold of the promise at once. */
+/** Waits for a rejection; handles the promise immediately. */
 function rejection<E extends Error = Error>(
   promise: Promise<unknown>,
   ErrorClass?: new (...args: never[]) => E,
@@ -61,19 +61,19 @@ function rejection<E extends Error = Error>(
   return assertRejects(() => promise, ErrorClass ?? Error) as Promise<E>;
 }
 
-Deno.test("run() gives the result as JSON text", async () => {
+Deno.test("run() returns the result as JSON text", async () => {
   await using pool = await started();
   const value = { text: "ไทย 🎉\u0000", list: [1, 2.5, null, true], nested: { a: {} } };
   assertEquals(JSON.parse(await pool.run(task(app.echoProcess, { value }))), value);
 });
 
-Deno.test("run() keeps integers beyond 2^53 both ways", async () => {
+Deno.test("run() keeps integers beyond 2^53 in both directions", async () => {
   await using pool = await started();
   const result = await pool.run(task(app.echoProcess, { value: [2n ** 63n - 1n] }));
   assertEquals(result, "[9223372036854775807]");
 });
 
-Deno.test("run() gives null when the handler returns nothing", async () => {
+Deno.test("run() returns null when the handler returns nothing", async () => {
   await using pool = await started();
   assertEquals(await pool.run(task(app.block, { seconds: 0 })), "null");
 });
@@ -119,7 +119,7 @@ Deno.test("run() keeps class, message, stack and cause of what the handler throw
   assertStringIncludes(String(error.cause), "TypeError: the cause");
 });
 
-Deno.test("run() keeps the meaning of Retry and Reject", async () => {
+Deno.test("run() preserves Retry and Reject", async () => {
   await using pool = await started();
   const retry = await rejection(pool.run(task(app.retryProcess, { countdown: 7 })), Retry);
   assertEquals(retry.countdown, 7);
@@ -129,7 +129,7 @@ Deno.test("run() keeps the meaning of Retry and Reject", async () => {
   assertEquals(reject.message, "set aside");
 });
 
-Deno.test("run() passes progress on, in its order, from a handler that never awaits", async () => {
+Deno.test("run() forwards progress in order from a handler that never awaits", async () => {
   await using pool = await started();
   const heard: unknown[] = [];
   await pool.run(task(app.progressProcess, { steps: 500 }), {
@@ -138,7 +138,7 @@ Deno.test("run() passes progress on, in its order, from a handler that never awa
   assertEquals(heard, Array.from({ length: 500 }, (_, index) => ({ step: index + 1, steps: 500 })));
 });
 
-Deno.test("run() is not disturbed when a handler prints, and passes its log on", async () => {
+Deno.test("run() tolerates a handler that prints, and forwards its log", async () => {
   await using pool = await started();
   const lines: SandboxLogLine[] = [];
   const text = "\0\0\0\x05hello";
@@ -147,7 +147,7 @@ Deno.test("run() is not disturbed when a handler prints, and passes its log on",
   assertEquals(await pool.run(task(app.echoProcess, { value: "after" })), '"after"');
 });
 
-Deno.test("run() gives handlers no permission at all", async () => {
+Deno.test("run() gives handlers no permission", async () => {
   await using pool = await started();
   const states = JSON.parse(await pool.run(task(app.permissions)));
   assertEquals(new Set(Object.values(states)), new Set(["prompt"])); // asked for, nobody answers
@@ -174,7 +174,7 @@ Deno.test("run() aborts the handler's signal at the soft limit", async () => {
   assertEquals(pids(pool), [pid]);
 });
 
-Deno.test("run() names the soft limit where a library threw an AbortError of its own", async () => {
+Deno.test("run() names the soft limit when a library throws its own AbortError", async () => {
   await using pool = await started();
   const long = task(app.pauseProcess, { seconds: 3600 }, { timeLimit: { soft: 0.1, hard: 60 } });
   await rejection(pool.run(long), SoftTimeLimitExceeded);
@@ -194,7 +194,7 @@ Deno.test("run() aborts the handler's signal when the caller's aborts", async ()
   assertEquals([error.name, error.message], ["RangeError", "enough"]);
 });
 
-Deno.test("run() leaves the line with the signal's reason when no child was free", async () => {
+Deno.test("run() leaves the queue with the signal's reason when no child is free", async () => {
   await using pool = await started();
   const blocked = pool.run(task(app.block, { seconds: 0.3 }));
   const reason = new Error("left");
@@ -206,7 +206,7 @@ Deno.test("run() leaves the line with the signal's reason when no child was free
   assertEquals(await pool.run(task(app.echoProcess, { value: 1 })), "1");
 });
 
-Deno.test("run() blames a heap that is full on its task alone", async () => {
+Deno.test("run() attributes a full heap to its task alone", async () => {
   await using pool = await started({ size: 2, heapMb: 64 });
   const [lost, slept] = await Promise.all([
     rejection(pool.run(task(app.hoard)), PolicyViolation),
@@ -216,7 +216,7 @@ Deno.test("run() blames a heap that is full on its task alone", async () => {
   assert(JSON.parse(slept).slept >= 1);
 });
 
-Deno.test("run() tells the exit code when a handler ends its process", async () => {
+Deno.test("run() reports the exit code when a handler ends its process", async () => {
   await using pool = await started();
   const lost = await rejection(pool.run(task(app.exit, { code: 5 })), WorkerLost);
   assertStringIncludes(lost.message, "'test.exit'");
@@ -224,14 +224,14 @@ Deno.test("run() tells the exit code when a handler ends its process", async () 
   assertEquals(await pool.run(task(app.echoProcess, { value: 1 })), "1");
 });
 
-Deno.test("run() gives a task to another child when its own died before it began", async () => {
+Deno.test("run() moves a task to another child when its child dies before the start", async () => {
   await using pool = await started();
   const [pid] = pids(pool);
   Deno.kill(pid!, "SIGKILL"); // the pool cannot know yet
   assertEquals(await pool.run(task(app.echoProcess, { value: 1 })), "1");
 });
 
-Deno.test("run() is not disturbed by the signals that a terminal sends to the whole group", async () => {
+Deno.test("run() ignores the signals that a terminal sends to the whole group", async () => {
   await using pool = await started();
   const [pid = 0] = pids(pool);
   const slept = pool.run(task(app.sleepProcess, { seconds: 0.3 }));
@@ -240,14 +240,14 @@ Deno.test("run() is not disturbed by the signals that a terminal sends to the wh
   assertEquals(pids(pool), [pid]);
 });
 
-Deno.test("run() loses a child alone that writes to its channel", async () => {
+Deno.test("run() loses only the child that writes to its channel", async () => {
   await using pool = await started();
   const lost = await rejection(pool.run(task(app.corrupt)), PolicyViolation);
   assertStringIncludes(lost.message, "file descriptor 1");
   assertEquals(await pool.run(task(app.echoProcess, { value: 1 })), "1");
 });
 
-Deno.test("run() does not make a task answer for what the one before left behind", async () => {
+Deno.test("run() does not blame a task for leftovers of the previous one", async () => {
   await using pool = await started();
   const before = pids(pool);
   for (let round = 0; round < 3; round++) {
@@ -260,7 +260,7 @@ Deno.test("run() does not make a task answer for what the one before left behind
   assertEquals(pids(pool), before); // the timer that would have failed the next task was ended
 });
 
-Deno.test("run() serves 50 tasks with 2 children, each its own result", async () => {
+Deno.test("run() serves 50 tasks with 2 children, each with its own result", async () => {
   await using pool = await started({ size: 2 });
   const before = pids(pool);
   const results = await Promise.all(
@@ -270,7 +270,7 @@ Deno.test("run() serves 50 tasks with 2 children, each its own result", async ()
   assertEquals(pids(pool), before);
 });
 
-Deno.test("resize() starts more children, and lets those go that are too many once they run nothing", async () => {
+Deno.test("resize() starts more children, and ends surplus ones once they are idle", async () => {
   await using pool = await started({ size: 1 });
   const [first = 0] = pids(pool);
   pool.resize(3);
@@ -295,7 +295,7 @@ Deno.test("resize() starts more children, and lets those go that are too many on
   await eventually("none is left behind", () => pids(pool).length === 0 && !lives(first));
 });
 
-Deno.test("start() says what a module lacks that cannot be loaded", async () => {
+Deno.test("start() reports why a module cannot be loaded", async () => {
   const source = `export const home = Deno.env.get("HOME");`;
   const pool = new ProcessPool({
     ...modulesOf(`data:text/javascript,${encodeURIComponent(source)}`),
@@ -308,14 +308,14 @@ Deno.test("start() says what a module lacks that cannot be loaded", async () => 
   await assertRejects(() => pool.run(task(app.echoProcess, { value: 1 })), WorkerLost);
 });
 
-Deno.test("start() says which flag is missing when it may not run Deno", {
+Deno.test("start() names the missing flag when it may not run Deno", {
   permissions: { run: false, read: true, env: true },
 }, async () => {
   const error = await assertRejects(() => started(), ConfigurationError);
   assertStringIncludes(error.message, `--allow-run=${Deno.execPath()}`);
 });
 
-Deno.test("stop() rejects what runs and what waits, and leaves no process behind", async () => {
+Deno.test("stop() rejects running and pending tasks, and leaves no process behind", async () => {
   const pool = await started({ size: 2 });
   const before = pids(pool);
   assertEquals(before.map(lives), [true, true]);
@@ -327,7 +327,7 @@ Deno.test("stop() rejects what runs and what waits, and leaves no process behind
   await assertRejects(() => pool.run(task(app.echoProcess, { value: 1 })), WorkerLost);
 });
 
-Deno.test("stop() may come twice, before start() and while it starts", async () => {
+Deno.test("stop() may be called twice, before start() and during it", async () => {
   const early = new ProcessPool({ size: 1, ...MODULES });
   await early.stop();
   await early.start();

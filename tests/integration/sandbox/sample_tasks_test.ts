@@ -21,7 +21,7 @@ async function run(pool: ProcessPool, contract: TaskContract, input: Record<stri
   return JSON.parse(await pool.run(task));
 }
 
-Deno.test("run() takes the example of every sample task without any permission", async () => {
+Deno.test("run() accepts the example of every sample task without any permission", async () => {
   await using pool = await started();
   for (const contract of Object.values<TaskContract>(contracts)) {
     const result = await run(pool, contract, contract.example ?? {});

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import * as app from "../../app/handlers.ts";
 import { startWorkerFixture } from "../../support/worker_fixture.ts";
 
-Deno.test("a violation is in the task's record and in a metric, and its neighbours go on", async () => {
+Deno.test("a violation is in the task's record and in a metric, and other tasks continue", async () => {
   await using fixture = await startWorkerFixture([
     app.hoardHandler,
     app.corruptHandler,

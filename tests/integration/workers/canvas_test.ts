@@ -1,4 +1,4 @@
-/** What follows a task: chains, groups, chords, callbacks and errbacks, whatever dies between. */
+/** Followers of a task: chains, groups, chords, callbacks and errbacks, also across crashes. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { v7 as newId } from "uuid";
 import { chainOf, groupOf, seriesStep } from "../../../shared/celery/canvas.ts";
@@ -39,7 +39,7 @@ const silent = defineTask({
   ignoreResult: true,
 });
 
-/** Milliseconds in which a copy of the message arrives while the task runs. */
+/** Milliseconds within which a copy of the message arrives during the run. */
 const SUM_MS = 300;
 
 function handlers() {
@@ -126,7 +126,7 @@ async function createFixture(options: { unroutableSeconds?: number } = {}): Prom
   };
 }
 
-Deno.test("Follower works every shape of canvas to its result", async (t) => {
+Deno.test("Follower runs every canvas shape to its result", async (t) => {
   await using fixture = await createFixture();
   const shapes: [string, Canvas, unknown][] = [
     ["a chain hands on results", chainOf([task(add, [2, 2]), task(add, [4]), task(add, [8])]), 16],
@@ -206,7 +206,7 @@ Deno.test("Follower works every shape of canvas to its result", async (t) => {
   }
 });
 
-Deno.test("Follower ends what waits for a failure, and tells the errbacks", async (t) => {
+Deno.test("Follower fails the pending tasks after a failure, and runs the errbacks", async (t) => {
   await using fixture = await createFixture({ unroutableSeconds: 1 });
   const told = { errbacks: [toWire(task(note).signature)] };
 
@@ -300,7 +300,7 @@ Deno.test("Follower ends what waits for a failure, and tells the errbacks", asyn
   });
 });
 
-Deno.test("a workflow that takes too many bytes is refused with the limit, and starts nothing", async () => {
+Deno.test("rejects a workflow above the byte limit, and starts nothing", async () => {
   await using base = await startWorkerFixture([handle(add, ({ x, y }) => x + y)], {
     results: "django",
   });
@@ -325,7 +325,7 @@ Deno.test("a workflow that takes too many bytes is refused with the limit, and s
   assert(bytes > 0 && bytes < 1500 * 600, `${bytes} bytes are stored`);
 });
 
-Deno.test("a follower whose queue is missing waits in the outbox until the queue is there", async () => {
+Deno.test("a follower whose queue is missing stays in the outbox until the queue exists", async () => {
   await using fixture = await createFixture();
   const { base } = fixture;
   const { canvas } = await fixture.start(
@@ -351,7 +351,7 @@ Deno.test("a follower whose queue is missing waits in the outbox until the queue
   await late.cancel();
 });
 
-Deno.test("Follower counts a member once, however often its message comes", async () => {
+Deno.test("Follower counts a chord member once, even with copies of its message", async () => {
   await using fixture = await createFixture();
   const { base, chords, runs } = fixture;
   const body = task(sum, [], { taskId: newId() });
@@ -372,13 +372,13 @@ Deno.test("Follower counts a member once, however often its message comes", asyn
   assertEquals(runs.filter((id) => id === body.signature.options.taskId).length, 1);
 });
 
-Deno.test("Follower goes on where a worker died between record and what follows", async () => {
+Deno.test("Follower continues when a worker died between the record and the followers", async () => {
   await using fixture = await createFixture();
   const { base, chords } = fixture;
   const [id, next, group] = [newId(), newId(), newId()];
   const body = task(sum, [], { taskId: newId() });
   await chords.open([{ id: group, members: [[[id, null], null]] }]);
-  // As it is left by a worker that committed the record and died.
+  // The state after a worker committed the record and died.
   await base.store.settle([{
     id,
     name: "add",
@@ -404,7 +404,7 @@ Deno.test("Follower goes on where a worker died between record and what follows"
   assertEquals((await base.final(body.signature.options.taskId!)).result, "40");
 });
 
-Deno.test("Worker records what a task started", async () => {
+Deno.test("Worker records the children of a task", async () => {
   await using fixture = await createFixture();
   const { canvas } = await fixture.start(
     chainOf([task(add, [1, 1]), groupOf([task(add, [1]), task(add, [2])])]),
@@ -415,7 +415,7 @@ Deno.test("Worker records what a task started", async () => {
   assertEquals(children?.[0]?.[1]?.map(([[id]]) => id), members);
 });
 
-Deno.test("Worker sets aside a task whose followers cannot be read", async () => {
+Deno.test("Worker dead-letters a task with malformed followers", async () => {
   await using fixture = await createFixture();
   const { base } = fixture;
   const id = await base.submit("add", { x: 1, y: 1 }, { callbacks: [{ args: [] }] });

@@ -49,7 +49,7 @@ for (const results of ["native", "django"]) {
     assertEquals(await fixture.database.query(rows), [{ id, attempt: 3 }]);
   });
 
-  Deno.test(`complete() leaves one effect of many copies that run at once (${results})`, async () => {
+  Deno.test(`complete() commits one effect for many concurrent copies (${results})`, async () => {
     const started = Promise.withResolvers<void>();
     let running = 0;
     const once = defineTask({ name: "once", input });
@@ -80,7 +80,7 @@ async function inHand(fixture: Awaited<ReturnType<typeof startWorkerFixture>>): 
   return Number(/^celeriac_deliveries_unacked (\d+)/m.exec(await answer.text())?.[1] ?? NaN);
 }
 
-Deno.test("complete() is refused where it could not keep its word", async (t) => {
+Deno.test("complete() rejects uses in which it cannot keep its guarantee", async (t) => {
   const forgetful = defineTask({ name: "forgetful", input });
   const unrecorded = defineTask({ name: "unrecorded", input, ignoreResult: true });
   const refusals: unknown[] = [];
@@ -99,12 +99,12 @@ Deno.test("complete() is refused where it could not keep its word", async (t) =>
     }),
     completeProcessHandler,
   ]);
-  await t.step("when what it gave is not returned", async () => {
+  await t.step("its value is not returned", async () => {
     const { state, exception } = await fixture.final(await fixture.submit("forgetful", {}));
     assertEquals(state, "FAILURE");
     assertStringIncludes(String(exception?.exc_message[0]), "return the value of that call");
   });
-  await t.step("when no record is kept", async () => {
+  await t.step("the task ignores its result", async () => {
     await fixture.submit("unrecorded", {});
     const refusal = await eventually("the refusal", () => refusals[0]);
     assertStringIncludes(String(refusal), "no record of it is kept");
@@ -118,7 +118,7 @@ Deno.test("complete() is refused where it could not keep its word", async (t) =>
   });
 });
 
-Deno.test("complete() ends as a failure when the database refuses the SQL", async () => {
+Deno.test("complete() fails when the database rejects the SQL", async () => {
   const wrong = defineTask({ name: "wrong", input });
   await using fixture = await startWorkerFixture([
     handle(wrong, (_, { complete }) => complete((sql) => sql.query("select no_such_thing"))),
@@ -128,7 +128,7 @@ Deno.test("complete() ends as a failure when the database refuses the SQL", asyn
   assertStringIncludes(String(exception?.exc_message[0]), "no_such_thing");
 });
 
-Deno.test("complete() ends at the hard time limit when its work does not, which then can write no more", async () => {
+Deno.test("complete() ends at the hard time limit, after which its work cannot write", async () => {
   const limited = defineTask({ name: "limited", input, timeLimit: { hard: 2 } });
   const released = Promise.withResolvers<void>();
   const late = Promise.withResolvers<unknown>();
@@ -147,7 +147,7 @@ Deno.test("complete() ends at the hard time limit when its work does not, which 
   assertEquals(await fixture.database.query(rows), []);
 });
 
-Deno.test("complete() fails when its work loses the connection again and again", async () => {
+Deno.test("complete() fails when its work loses the connection repeatedly", async () => {
   const losing = defineTask({ name: "losing", input });
   await using fixture = await startWorkerFixture([
     handle(
@@ -160,7 +160,7 @@ Deno.test("complete() fails when its work loses the connection again and again",
   assertEquals([state, exception?.exc_type], ["FAILURE", "ConnectionLost"]);
 });
 
-Deno.test("complete() is given back with its transaction when the worker stops and its work does not end", async () => {
+Deno.test("complete() rolls back and requeues when the worker stops before its work ends", async () => {
   const endless = defineTask({ name: "endless", input });
   const working = Promise.withResolvers<void>();
   await using fixture = await startWorkerFixture([
@@ -183,7 +183,7 @@ Deno.test("complete() is given back with its transaction when the worker stops a
   assertEquals((await fixture.store.find(id))?.state, "STARTED");
 });
 
-Deno.test("complete() is part of its attempt: terminate, errors that nobody catches and its children reach it", async (t) => {
+Deno.test("complete() is part of its attempt: terminate, uncaught errors and children apply to it", async (t) => {
   const held = defineTask({ name: "held", input });
   const careless = defineTask({ name: "careless", input });
   const parent = defineTask({ name: "parent", input: z.object({}), output: z.number() });
@@ -220,13 +220,13 @@ Deno.test("complete() is part of its attempt: terminate, errors that nobody catc
     assertEquals([state, exception?.exc_message], ["REVOKED", ["terminated"]]);
   });
 
-  await t.step("an error that nobody catches", async () => {
+  await t.step("an uncaught error", async () => {
     const { state, exception } = await fixture.final(await fixture.submit("careless", {}));
     await written.promise;
     assertEquals([state, exception?.exc_type], ["FAILURE", "UncaughtError"]);
   });
 
-  await t.step("nothing of either is committed", async () => {
+  await t.step("neither commits anything", async () => {
     await eventually("transactions are over", async () => {
       const open = await fixture.database.query(
         "select from pg_stat_activity where datname = current_database() and state = 'idle in transaction'",
@@ -245,7 +245,7 @@ Deno.test("complete() is part of its attempt: terminate, errors that nobody catc
   });
 });
 
-Deno.test("complete() waits for a server that is out of disk, however often it says so", async () => {
+Deno.test("complete() waits for a server that is out of disk", async () => {
   const full = defineTask({ name: "full", input });
   let refusals = 6; // one more than connections may be lost
   await using fixture = await startWorkerFixture([

@@ -34,7 +34,7 @@ function hear(fixture: WorkerFixture): Promise<ReceivedEvent[]> {
   return fixture.broker.listen(EVENT_EXCHANGE, take, { keys: ["#"] }).then(() => heard);
 }
 
-Deno.test("Control answers what it is asked and says what is wrong with the rest", async () => {
+Deno.test("Control answers valid commands and explains invalid ones", async () => {
   await using fixture = await startWorkerFixture([quickHandler]);
   assertEquals(await ask(fixture, "ping"), { ok: "pong" });
   assertEquals(await ask(fixture, "dump_tasks"), ["quick"]);
@@ -63,7 +63,7 @@ Deno.test("Control answers what it is asked and says what is wrong with the rest
   ]);
 });
 
-Deno.test("Control survives answers to places that are not there", async () => {
+Deno.test("Control survives replies to missing exchanges and queues", async () => {
   await using fixture = await startWorkerFixture([quickHandler]);
   const body = {
     method: "ping",
@@ -115,7 +115,7 @@ Deno.test("Control shows what is active, reserved and scheduled", async () => {
   assert(inSeconds > 3000 && inSeconds <= 3600, `${inSeconds}`);
 });
 
-Deno.test("Control ends what is revoked, held back by its rate or running", async () => {
+Deno.test("Control revokes tasks that are rate-limited or running", async () => {
   await using fixture = await startWorkerFixture([waitingHandler, quickHandler], { grace: "0" });
   const events = await hear(fixture);
   await ask(fixture, "rate_limit", { task_name: "quick", rate_limit: "1/h" });
@@ -151,7 +151,7 @@ Deno.test("Control ends what is revoked, held back by its rate or running", asyn
   ]);
 });
 
-Deno.test("Control revokes at once what waits in the outbox, and leaves what runs as it is", async () => {
+Deno.test("Control revokes tasks in the outbox immediately, and leaves running tasks unchanged", async () => {
   await using fixture = await startWorkerFixture([waitingHandler, quickHandler], { grace: "0" });
   const revokes = await hear(fixture);
   await fixture.beside([waitingHandler, quickHandler]);
@@ -173,7 +173,7 @@ for (const results of ["native", "django"] as const) {
   const waiters = (fixture: WorkerFixture) =>
     fixture.database.query<{ id: string }>("select task_id as id from celeriac.outbox");
 
-  Deno.test(`Outbox sends at once a message that enters it after its revoke (${results})`, async () => {
+  Deno.test(`Outbox immediately sends a message that is added after its revoke (${results})`, async () => {
     await using fixture = await startWorkerFixture([quickHandler], { results });
     const id = "revoked before";
     await fixture.store.revoke(id, "revoked");
@@ -211,7 +211,7 @@ for (const results of ["native", "django"] as const) {
   });
 }
 
-Deno.test("Control ends tasks by their stamps", async () => {
+Deno.test("Control revokes tasks by their stamps", async () => {
   await using fixture = await startWorkerFixture([waitingHandler], { grace: "0" });
   const id = await fixture.submit("waiting", {}, { stamps: { tenant: "a" } });
   const other = await fixture.submit("waiting", {}, { stamps: { tenant: "b" } });
@@ -238,7 +238,7 @@ Deno.test("Control ends tasks by their stamps", async () => {
   }
 });
 
-Deno.test("a rate limit spaces the starts of a task, of the contract or of control", async () => {
+Deno.test("a rate limit of the contract or of control spaces the starts of a task", async () => {
   const starts: number[] = [];
   const handler = handle(limited, () => void starts.push(performance.now()));
   await using fixture = await startWorkerFixture([handler]);
@@ -282,7 +282,7 @@ Deno.test("a rate limit spaces the starts of a task, of the contract or of contr
   took(50, 0);
 });
 
-Deno.test("time limits of control hold for attempts to come", async () => {
+Deno.test("time limits set by control apply to later attempts", async () => {
   await using fixture = await startWorkerFixture([waitingHandler]);
   const given = { task_name: "waiting", soft: null, hard: 0.2 };
   assertEquals(await ask(fixture, "time_limit", given), { ok: "time limits set successfully" });
@@ -290,7 +290,7 @@ Deno.test("time limits of control hold for attempts to come", async () => {
   assertEquals([exception?.exc_type, exception?.exc_message], ["TimeLimitExceeded", [0.2]]);
 });
 
-Deno.test("Control adds and removes queues, and loses nothing of what is in hand", async () => {
+Deno.test("Control adds and removes queues without losing unacked deliveries", async () => {
   await using fixture = await startWorkerFixture([quickHandler]);
   const more = "celeriac.more";
   await fixture.broker.declare(declarationFor("dev", [more]));
@@ -315,7 +315,7 @@ Deno.test("Control adds and removes queues, and loses nothing of what is in hand
   for (const id of [...ids, left]) assertEquals((await fixture.final(id)).state, "SUCCESS");
 });
 
-Deno.test("add_consumer declares a queue that is missing, as Celery binds it", async () => {
+Deno.test("add_consumer declares a missing queue with Celery's binding", async () => {
   await using fixture = await startWorkerFixture([quickHandler]);
   const run = async (destination: { exchange: string; routingKey: string }, queue: string) => {
     const id = await fixture.submit("quick", { n: 3 }, { ...destination, queue });
@@ -340,7 +340,7 @@ Deno.test("add_consumer declares a queue that is missing, as Celery binds it", a
   assertMatch(error, /'x-delayed-message' is not an exchange type: use direct, topic/);
 });
 
-Deno.test("Control ignores what did not come through the control exchange", async () => {
+Deno.test("Control ignores messages from outside the control exchange", async () => {
   await using fixture = await startWorkerFixture([quickHandler]);
   const { node } = fixture.worker;
   let stopped = false;
@@ -351,7 +351,7 @@ Deno.test("Control ignores what did not come through the control exchange", asyn
   assertEquals(stopped, false);
 });
 
-Deno.test("CELERIAC_REMOTE_CONTROL=inspect refuses every command that changes something", async () => {
+Deno.test("CELERIAC_REMOTE_CONTROL=inspect rejects every command that changes state", async () => {
   await using fixture = await startWorkerFixture([quickHandler], { remoteControl: "inspect" });
   assertEquals(await ask(fixture, "ping"), { ok: "pong" });
   assertEquals(await ask(fixture, "active"), []);
@@ -400,7 +400,7 @@ Deno.test("pool_grow and pool_shrink change concurrency and prefetch under load"
   assertEquals(await stats(), [5, 20]);
 });
 
-Deno.test("a worker tells that it comes, lives and goes, and of tasks while events are enabled", async () => {
+Deno.test("a worker sends online, heartbeat and offline events, and task events while they are enabled", async () => {
   const fixture = await startWorkerFixture([quickHandler]);
   await using rest = new AsyncDisposableStack();
   rest.defer(() => fixture[Symbol.asyncDispose]());
@@ -428,7 +428,7 @@ Deno.test("a worker tells that it comes, lives and goes, and of tasks while even
   assert(Number(last?.["processed"]) >= 2);
 });
 
-Deno.test("a worker that asks its neighbours learns what is revoked, and theirs is learnt", async () => {
+Deno.test("workers exchange their revoked ids when one starts", async () => {
   await using fixture = await startWorkerFixture([quickHandler]);
   await ask(fixture, "revoke", { task_id: "mine" });
   const told = await ask(fixture, "hello", { from_node: "celery@b", revoked: ["theirs"] }) as {
@@ -447,7 +447,7 @@ Deno.test("a worker that asks its neighbours learns what is revoked, and theirs 
   assertEquals((await fixture.final(id)).state, "REVOKED");
 });
 
-Deno.test("a worker refuses a node name that another holds", async () => {
+Deno.test("a worker rejects the node name of another worker", async () => {
   await using fixture = await startWorkerFixture([quickHandler], { node: "celeriac@taken" });
   const queue = "celeriac@taken.celery.pidbox";
   await assertRejects(
@@ -457,7 +457,7 @@ Deno.test("a worker refuses a node name that another holds", async () => {
   );
 });
 
-Deno.test("a worker asked to shut down says so, and stats tell nothing secret", async () => {
+Deno.test("a worker confirms a shutdown command, and stats contain no secret", async () => {
   await using fixture = await startWorkerFixture([quickHandler]);
   for (const method of ["stats", "conf", "report"]) {
     const text = JSON.stringify(await ask(fixture, method));

@@ -5,7 +5,7 @@ import { startWorkerFixture } from "../../support/worker_fixture.ts";
 
 const input = z.object({});
 
-Deno.test("Worker makes a task REVOKED that its handler ignores", async () => {
+Deno.test("Worker marks a task as REVOKED when its handler throws Ignore", async () => {
   const ignored = defineTask({ name: "ignored", input });
   const after = defineTask({ name: "after", input });
   await using fixture = await startWorkerFixture([
@@ -25,7 +25,7 @@ Deno.test("Worker makes a task REVOKED that its handler ignores", async () => {
   assertEquals((await fixture.outbox.depth()).total, 0);
 });
 
-Deno.test("Worker tries again only what the policy says", async () => {
+Deno.test("Worker retries only the errors of the policy", async () => {
   class Busy extends Error {}
   class Broken extends Busy {}
   const choosy = defineTask({

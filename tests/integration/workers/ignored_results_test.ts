@@ -8,7 +8,7 @@ import { startWorkerFixture } from "../../support/worker_fixture.ts";
 
 const input = z.object({ fails: z.number().default(0) });
 
-Deno.test("Worker makes a record final that exists although results are ignored, and makes none", async () => {
+Deno.test("Worker finishes an existing record of a task that ignores results, and creates none", async () => {
   const quiet = defineTask({ name: "quiet", input, ignoreResult: true, retry: { base: 0.01 } });
   const after = defineTask({ name: "after", input: z.object({ value: z.string() }) });
   const ran: string[] = [];
@@ -29,7 +29,7 @@ Deno.test("Worker makes a record final that exists although results are ignored,
   const [row] = await database.query<{ id: string }>("select celeriac.submit('quiet') as id");
   assertEquals(await summary(row!.id), ["SUCCESS", null, 0]);
 
-  // As when its first worker died.
+  // The state after its first worker died.
   const redelivered = v7();
   await store.claim([{ id: redelivered, round: 0, redelivered: true }], "worker@gone");
   await fixture.submit("quiet", { fails: 2 }, { taskId: redelivered });

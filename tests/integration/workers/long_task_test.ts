@@ -1,4 +1,4 @@
-/** Messages that stay in a worker for long are leased while their task runs, and parked while it waits. */
+/** Messages that stay unacked for long are leased while their task runs, and parked while it waits. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { encodeRevoke } from "../../../shared/celery/control.ts";
 import { decodeEvents, EVENT_EXCHANGE } from "../../../shared/celery/event.ts";
@@ -39,7 +39,7 @@ async function metrics(fixture: WorkerFixture): Promise<string> {
   return await (await fixture.worker.health().request("/metrics")).text();
 }
 
-/** A task that runs until it is told to end, and how often it ran. */
+/** A task that runs until the test ends it, with its number of runs. */
 function slowTask(name = "slow") {
   const gate = Promise.withResolvers<string>();
   const runs: number[] = [];
@@ -54,7 +54,7 @@ function slowTask(name = "slow") {
   return { handler, runs, end: () => gate.resolve("done") };
 }
 
-Deno.test("a long task's message is acknowledged and leased, and its row goes when the task ends", async () => {
+Deno.test("a long task's message is acknowledged and leased, and its row is deleted when the task ends", async () => {
   const { handler, runs, end } = slowTask();
   await using fixture = await startWorkerFixture([handler], SOON);
   const id = await fixture.submit("slow", {});
@@ -78,7 +78,7 @@ Deno.test("a long task's message is acknowledged and leased, and its row goes wh
   assertStringIncludes(await metrics(fixture), "celeriac_messages_leased 0");
 });
 
-Deno.test("terminate() ends a leased task, and its row goes", async () => {
+Deno.test("terminate() ends a leased task and deletes its row", async () => {
   const { handler } = slowTask();
   await using fixture = await startWorkerFixture([handler], SOON);
   const id = await fixture.submit("slow", {});
@@ -88,7 +88,7 @@ Deno.test("terminate() ends a leased task, and its row goes", async () => {
   await emptied(fixture);
 });
 
-Deno.test("a worker that stops gives the message of a leased task back, marked as redelivered", async () => {
+Deno.test("a stopping worker requeues the message of a leased task, marked as redelivered", async () => {
   const { handler } = slowTask();
   await using fixture = await startWorkerFixture([handler], SOON);
   const id = await fixture.submit("slow", {});
@@ -105,7 +105,7 @@ Deno.test("a worker that stops gives the message of a leased task back, marked a
   await emptied(fixture);
 });
 
-Deno.test("a copy of a leased task's message is acknowledged and does not run, and so is one of a task that runs", async () => {
+Deno.test("a copy of the message of a running task is acknowledged without a run, leased or not", async () => {
   const { handler, runs, end } = slowTask();
   await using fixture = await startWorkerFixture([handler], SOON);
   const id = await fixture.submit("slow", {});
@@ -125,7 +125,7 @@ Deno.test("a copy of a leased task's message is acknowledged and does not run, a
   await emptied(fixture);
 });
 
-Deno.test("a lease that another process took over is lost: what comes then is no copy", async () => {
+Deno.test("a lease that another process took over is lost, and its message then runs", async () => {
   const { handler, runs, end } = slowTask();
   await using fixture = await startWorkerFixture([handler], SOON);
   const id = await fixture.submit("slow", {});
@@ -146,7 +146,7 @@ Deno.test("a lease that another process took over is lost: what comes then is no
   await emptied(fixture);
 });
 
-Deno.test("a leased task that fails is tried again, and only its next attempt remains", async () => {
+Deno.test("a leased task that fails is retried, and only its next attempt remains", async () => {
   const flaky = defineTask({ name: "flaky", input: z.object({}), retry: { base: 0.05 } });
   const gate = Promise.withResolvers<void>();
   const attempts: number[] = [];
@@ -163,7 +163,7 @@ Deno.test("a leased task that fails is tried again, and only its next attempt re
   await emptied(fixture);
 });
 
-Deno.test("what waits too long for a place goes back through the outbox, and runs once there is one", async () => {
+Deno.test("a task that waits too long for a slot returns through the outbox, and runs once", async () => {
   const { handler, end } = slowTask();
   const seen: number[] = [];
   const quick = handle(defineTask({ name: "quick", input: z.object({}) }), (_, context) => {
@@ -185,7 +185,7 @@ Deno.test("what waits too long for a place goes back through the outbox, and run
   await emptied(fixture);
 });
 
-Deno.test("what waits too long for its rate limit is parked, and no return counts against its delivery limit", async () => {
+Deno.test("a task that waits too long for its rate limit is parked, without using up its delivery limit", async () => {
   const contract = defineTask({ name: "limited", input: z.object({}), rateLimit: "1/h" });
   await using fixture = await startWorkerFixture([handle(contract, () => "ran")], SOON);
   const first = await fixture.submit("limited", {});

@@ -5,7 +5,7 @@ import { handle } from "../../../workers/mod.ts";
 import { eventually } from "../../support/eventually.ts";
 import { startWorkerFixture } from "../../support/worker_fixture.ts";
 
-/** A task of the tests' own app, whose children run it. */
+/** A process task of the test app. */
 function paused(queue: string) {
   const contract = defineTask({
     name: "test.pause_process",
@@ -48,7 +48,7 @@ Deno.test("two workers with two children each share a backlog of slow tasks", as
   assert(rows.every(({ tasks }) => tasks >= 5), JSON.stringify(rows));
 });
 
-Deno.test("an inline task does not wait for tasks that wait for a child", async () => {
+Deno.test("an inline task does not wait behind tasks that need a child process", async () => {
   const add = handle(
     defineTask({ name: "add", input: z.object({ x: z.number(), y: z.number() }) }),
     ({ x, y }) => x + y,

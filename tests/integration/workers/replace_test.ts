@@ -1,4 +1,4 @@
-/** What handlers see of their message, what they submit, and what takes their place; inline and in a child process. */
+/** Context, submissions and replacements of handlers, inline and in a child process. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { v7 as newId } from "uuid";
 import { chainOf, groupOf } from "../../../shared/celery/canvas.ts";
@@ -103,7 +103,7 @@ function task(
 
 const x = (n: number, y: number) => signature(add, { x: n, y });
 
-Deno.test("the context tells what the message says, inline as in a child", async () => {
+Deno.test("the context holds the message's values, inline and in a child", async () => {
   await using fixture = await createFixture();
   const { base } = fixture;
   const eta = new Date(Date.now() - 60_000);
@@ -140,7 +140,7 @@ Deno.test("the context tells what the message says, inline as in a child", async
   }
 });
 
-Deno.test("a follower keeps its x- headers, and watchers hear that it was sent", async () => {
+Deno.test("a follower keeps its x- headers, and watchers receive its sent event", async () => {
   await using fixture = await createFixture();
   const { base } = fixture;
   const heard: ReceivedEvent[] = [];
@@ -163,11 +163,11 @@ Deno.test("a follower keeps its x- headers, and watchers hear that it was sent",
   await subscription.cancel();
 });
 
-Deno.test("context.submit() sends work under the same ids in each run", async (t) => {
+Deno.test("context.submit() sends the same ids in each run", async (t) => {
   await using fixture = await createFixture();
   const { base, runs } = fixture;
   for (const name of KINDS) {
-    await t.step(`${name}: once, though the handler ran three times`, async () => {
+    await t.step(`${name}: once, in three runs of the handler`, async () => {
       const id = await base.submit(name, { work: x(2, 3), failures: 2 });
       const { state, result, retries, children } = await base.final(id);
       assertEquals([state, retries], ["SUCCESS", 2]);
@@ -200,7 +200,7 @@ Deno.test("context.submit() sends work under the same ids in each run", async (t
       assertEquals([...ids], [childIds(taskId, "submit key invoice")()]);
     });
 
-    await t.step(`${name}: arguments that do not fit are refused`, async () => {
+    await t.step(`${name}: rejects invalid arguments`, async () => {
       const work = { name: "add", kwargs: { x: 1 } };
       const { exception } = await base.final(
         await base.submit(name, { work }, { retries: 4 }),
@@ -213,7 +213,7 @@ Deno.test("context.submit() sends work under the same ids in each run", async (t
     });
   }
 
-  await t.step("not from a child process whose contract does not say so", async () => {
+  await t.step("not from a child process without permission", async () => {
     for (const replace of [false, true]) {
       const id = await base.submit("test.send_confined", { work: x(1, 1), replace });
       const { state, exception } = await base.final(id);
@@ -223,7 +223,7 @@ Deno.test("context.submit() sends work under the same ids in each run", async (t
   });
 });
 
-Deno.test("context.replace() puts work in the task's place", async (t) => {
+Deno.test("context.replace() replaces the task", async (t) => {
   await using fixture = await createFixture();
   const { base, notes } = fixture;
   const shapes: [string, WorkflowNode, unknown][] = [
@@ -249,7 +249,7 @@ Deno.test("context.replace() puts work in the task's place", async (t) => {
   }
   const replaced = (work: WorkflowNode) => task("test.send", [], {}, { work, replace: true });
 
-  await t.step("callbacks and errbacks move over", async () => {
+  await t.step("callbacks and errbacks move to the replacement", async () => {
     const link = { callbacks: [toWire(task("note", []).signature)] };
     await base.submit("test.send", {
       work: chain(x(2, 3), signature(add, { y: 95 })),
@@ -295,7 +295,7 @@ Deno.test("context.replace() puts work in the task's place", async (t) => {
     assertEquals(failing.record.exception?.exc_type, "ChordError");
   });
 
-  await t.step("again and again, without spending attempts", async () => {
+  await t.step("repeatedly, without using up attempts", async () => {
     const { state, result } = await base.final(await base.submit("countdown", { n: 6 }));
     assertEquals([state, result], ["SUCCESS", "1"]);
   });

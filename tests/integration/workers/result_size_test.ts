@@ -16,7 +16,7 @@ const completed = defineTask({
   retry: { maxAttempts: 5, base: 0.01 },
 });
 
-Deno.test("Worker fails a task whose result is too large, once, and says what to do", async () => {
+Deno.test("Worker fails a task with a too large result, once, with a remedy", async () => {
   let runs = 0;
   const handlers = [
     handle(large, ({ length }, { progress }) => {

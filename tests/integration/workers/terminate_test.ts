@@ -22,7 +22,7 @@ async function terminate(fixture: WorkerFixture, ...ids: string[]): Promise<void
   await fixture.broker.publish(encodeRevoke(ids, { terminate: true }), { mandatory: false });
 }
 
-Deno.test("terminate() ends an endless loop in a child, and its neighbour goes on", async () => {
+Deno.test("terminate() ends an endless loop in a child, and other children continue", async () => {
   await using fixture = await startWorkerFixture(
     [app.blockHandler, app.sleepProcessHandler, app.echoProcessHandler],
     { processes: "2" },
@@ -41,7 +41,7 @@ Deno.test("terminate() ends an endless loop in a child, and its neighbour goes o
   assertEquals((await fixture.final(asleep)).state, "REVOKED");
 });
 
-Deno.test("terminate() aborts the signal of an inline handler, whatever it makes of it", async () => {
+Deno.test("terminate() aborts the signal of an inline handler, even if it ignores it", async () => {
   const reasons: string[] = [];
   const stubborn = handle(
     defineTask({ name: "stubborn", input: z.object({}), retry: true }),
@@ -67,7 +67,7 @@ Deno.test("terminate() aborts the signal of an inline handler, whatever it makes
   assertEquals(reasons, ["Terminated"]);
 });
 
-Deno.test("terminate() is not what a plain revoke does to a task that runs", async () => {
+Deno.test("a revoke without terminate leaves a running task unchanged", async () => {
   const held = Promise.withResolvers<string>();
   const signals: AbortSignal[] = [];
   const waiting = handle(

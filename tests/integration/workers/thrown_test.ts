@@ -6,7 +6,7 @@ import { eventually } from "../../support/eventually.ts";
 import { startWorkerFixture } from "../../support/worker_fixture.ts";
 import { UNREADABLE } from "../../app/unreadable.ts";
 
-Deno.test("a value that cannot be read is one failure after one run, inline as in a child", async () => {
+Deno.test("throwing an unreadable value is one failure after one run, inline and in a child", async () => {
   await using fixture = await startWorkerFixture([
     app.unreadableHandler,
     app.unreadableProcessHandler,
@@ -29,7 +29,7 @@ Deno.test("a value that cannot be read is one failure after one run, inline as i
   }
 });
 
-Deno.test("a result that breaks the contract's output is a failure that names the field", async () => {
+Deno.test("a result that does not match the output schema is a failure that names the field", async () => {
   const output = z.object({ lines: z.array(z.object({ price: z.number() })) });
   const contract = defineTask({ name: "bill", input: z.object({}), output });
   await using fixture = await startWorkerFixture([
@@ -40,7 +40,7 @@ Deno.test("a result that breaks the contract's output is a failure that names th
   assertMatch(String(exception?.exc_message[0]), /contract's output \(result\.lines\.0\.price: /);
 });
 
-Deno.test("an error that nobody catches fails its own task while it runs, and is in its record when it comes later", async (t) => {
+Deno.test("an uncaught error fails its task during the run, and is added to its record afterwards", async (t) => {
   const neighbour = defineTask({ name: "neighbour", input: z.object({}) });
   const released = Promise.withResolvers<void>();
   await using fixture = await startWorkerFixture([
@@ -65,7 +65,7 @@ Deno.test("an error that nobody catches fails its own task while it runs, and is
     });
   }
 
-  await t.step("test.uncaught after it has ended", async () => {
+  await t.step("test.uncaught after its end", async () => {
     const id = await fixture.submit("test.uncaught", { late: true });
     const { state, result } = await fixture.final(id);
     assertEquals([state, result], ["SUCCESS", '"done"']);
@@ -77,7 +77,7 @@ Deno.test("an error that nobody catches fails its own task while it runs, and is
     assertEquals(uncaught.every(({ late }) => late), true);
   });
 
-  await t.step("a child ends the timers that its task left", async () => {
+  await t.step("a child clears the timers of a finished task", async () => {
     const id = await fixture.submit("test.uncaught_process", { late: true });
     // In the same child, and longer than the timers.
     const next = fixture.submit("test.sleep_process", { seconds: 0.3 });
@@ -86,7 +86,7 @@ Deno.test("an error that nobody catches fails its own task while it runs, and is
     assertEquals((await fixture.store.find(id))?.meta?.uncaught, undefined);
   });
 
-  await t.step("of a thousand errors the first are kept", async () => {
+  await t.step("only the first of a thousand errors are kept", async () => {
     const id = await fixture.submit("test.uncaught", { late: true, times: 500 });
     const uncaught = await eventually("errors in the record", async () => {
       return (await fixture.store.find(id))?.meta?.uncaught;

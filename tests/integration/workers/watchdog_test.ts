@@ -17,7 +17,7 @@ const later = handle(
   },
 );
 
-Deno.test("Watchdog names the handler that held the event loop, in its record and a metric", async () => {
+Deno.test("Watchdog reports the handler that blocked the event loop, in its record and a metric", async () => {
   await using fixture = await startWorkerFixture([app.blockInlineHandler, later, app.echoHandler]);
   const before = await fixture.final(await fixture.submit("test.echo", { value: 1 }));
   assertEquals(before.meta, null);
@@ -34,7 +34,7 @@ Deno.test("Watchdog names the handler that held the event loop, in its record an
   }
 });
 
-Deno.test("a worker outlives a handler that holds its event loop for 10 s, and runs nothing twice that it had committed", async () => {
+Deno.test("a worker survives a handler that blocks its event loop for 10 s, and repeats no committed task", async () => {
   const runs: number[] = [];
   const counted = handle(
     defineTask({ name: "counted", input: z.object({ number: z.int() }) }),

@@ -42,7 +42,7 @@ Deno.test("Worker runs a task and stores its result, by name and by position", a
   assertEquals(byPosition.result, "42");
 });
 
-Deno.test("Worker works on after its queue went with deliveries in hand and was made again", async () => {
+Deno.test("Worker continues after its queue was deleted with unacked deliveries and declared again", async () => {
   const opened = Promise.withResolvers<void>();
   const wait = defineTask({ name: "wait", input: z.object({}) });
   let held = 0;
@@ -67,7 +67,7 @@ Deno.test("Worker works on after its queue went with deliveries in hand and was 
   }
 });
 
-Deno.test("Worker does not fetch more and more by renewing consumers beside tasks that last", async () => {
+Deno.test("Worker does not exceed its prefetch by renewing consumers during long tasks", async () => {
   const opened = Promise.withResolvers<void>();
   const wait = defineTask({ name: "wait", input: z.object({}) });
   const holding = handle(wait, () => opened.promise);
@@ -91,7 +91,7 @@ Deno.test("Worker does not fetch more and more by renewing consumers beside task
   for (const id of waits) assertEquals((await fixture.final(id)).state, "SUCCESS");
 });
 
-Deno.test("Worker runs a message of two headers that any AMQP client could send", async () => {
+Deno.test("Worker runs a message with only the headers task and id", async () => {
   await using fixture = await startWorkerFixture([addHandler]);
   await fixture.broker.publish(
     byHand({ headers: { task: "add", id: "by-hand" }, body: '[[1], {"y": 1}, {}]' }),
@@ -99,7 +99,7 @@ Deno.test("Worker runs a message of two headers that any AMQP client could send"
   assertEquals((await fixture.final("by-hand")).result, "2");
 });
 
-Deno.test("Worker sets aside what it cannot work on, with the reason, and stays up", async (t) => {
+Deno.test("Worker dead-letters invalid messages with the reason, and stays up", async (t) => {
   const refusing = defineTask({ name: "refuse", input: z.object({}) });
   await using fixture = await startWorkerFixture([
     addHandler,
@@ -172,7 +172,7 @@ Deno.test("Worker sets aside what it cannot work on, with the reason, and stays 
   assertEquals((await fixture.final(await fixture.submit("add", { x: 1, y: 1 }))).state, "SUCCESS");
 });
 
-Deno.test("Worker fails what it cannot send again, and what it cannot set aside whole", async (t) => {
+Deno.test("Worker fails tasks whose message it cannot send again or dead-letter as a whole", async (t) => {
   const flaky = defineTask({ name: "flaky", input: z.object({}), retry: true });
   await using fixture = await startWorkerFixture([
     handle(flaky, () => {
@@ -199,14 +199,14 @@ Deno.test("Worker fails what it cannot send again, and what it cannot set aside 
       assertEquals((await fixture.outbox.depth()).total, 0);
     });
   }
-  await t.step("what is too large by its very name", async () => {
+  await t.step("a too long task name", async () => {
     const headers = { task: note, id: id() };
     await fixture.broker.publish(byHand({ headers }));
     assertEquals((await fixture.final(headers.id)).state, "FAILURE");
   });
 });
 
-Deno.test("Worker tries again through the outbox, and fails for good when attempts are used up", async () => {
+Deno.test("Worker retries through the outbox, and fails when no attempt is left", async () => {
   const attempts: number[] = [];
   const flaky = defineTask({
     name: "flaky",
@@ -227,7 +227,7 @@ Deno.test("Worker tries again through the outbox, and fails for good when attemp
   assertEquals((await fixture.outbox.depth()).total, 0);
 });
 
-Deno.test("Worker shows RETRY while the next attempt waits, and obeys Retry's countdown", async () => {
+Deno.test("Worker records RETRY until the next attempt, and respects the countdown of Retry", async () => {
   const asking = defineTask({ name: "ask", input: z.object({}) });
   await using fixture = await startWorkerFixture([handle(asking, (_, { attempt }) => {
     if (attempt === 1) throw new Retry("later", { countdown: 2 });
@@ -244,7 +244,7 @@ Deno.test("Worker shows RETRY while the next attempt waits, and obeys Retry's co
   assert(record.startedAt!.getTime() - waiting.updatedAt.getTime() >= 1950, "not before its time");
 });
 
-Deno.test("Worker shows STARTED and PROGRESS while a handler runs", async () => {
+Deno.test("Worker records STARTED and PROGRESS while a handler runs", async () => {
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const slow = defineTask({ name: "slow", input: z.object({}) });
   await using fixture = await startWorkerFixture([handle(slow, async (_, { progress }) => {
@@ -266,7 +266,7 @@ Deno.test("Worker shows STARTED and PROGRESS while a handler runs", async () => 
   assertEquals((await fixture.final(id)).result, '"done"');
 });
 
-Deno.test("Worker does not run what is revoked, expired or already final", async () => {
+Deno.test("Worker does not run revoked, expired or final tasks", async () => {
   let runs = 0;
   const counted = defineTask({ name: "count", input: z.object({}) });
   await using fixture = await startWorkerFixture([handle(counted, () => ++runs)]);
@@ -291,7 +291,7 @@ Deno.test("Worker does not run what is revoked, expired or already final", async
   assertEquals((await fixture.final(id)).result, "1");
 });
 
-Deno.test("Worker does not run what is revoked while it waits for a place, also where the word of it is lost", async () => {
+Deno.test("Worker does not run a task revoked while it waited for a slot, even if the broadcast was lost", async () => {
   const holding = Promise.withResolvers<void>();
   const opened = Promise.withResolvers<void>();
   const hold = defineTask({ name: "hold", input: z.object({}) });
@@ -322,7 +322,7 @@ Deno.test("Worker does not run what is revoked while it waits for a place, also 
   assertEquals([(await fixture.final(id)).state, runs], ["REVOKED", 1]);
 });
 
-Deno.test("Worker puts off what comes too early through the outbox, and holds what is almost due", async () => {
+Deno.test("Worker delays early tasks through the outbox, and holds those that are almost due", async () => {
   await using fixture = await startWorkerFixture([addHandler]);
   const start = Date.now();
   const eta = new Date(start + 1500).toISOString().replace("Z", "000+00:00");
@@ -352,7 +352,7 @@ Deno.test("Worker keeps no record of a task that ignores its result", async () =
   assertEquals(await fixture.store.find(ignored), undefined);
 });
 
-Deno.test("Worker ends inline handlers that await at their hard limit, and warns them at the soft one", async () => {
+Deno.test("Worker ends pending inline handlers at the hard limit, and aborts their signal at the soft one", async () => {
   const forever = defineTask({
     name: "forever",
     input: z.object({}),
@@ -384,7 +384,7 @@ Deno.test("Worker ends inline handlers that await at their hard limit, and warns
   }
 });
 
-Deno.test("Worker lets running handlers finish when it stops, and gives the rest back with no attempt spent", async () => {
+Deno.test("a stopping Worker lets running handlers finish, and requeues the rest without using up an attempt", async () => {
   const gate = Promise.withResolvers<void>();
   const started: string[] = [];
   const slow = defineTask({ name: "slow", input: z.object({}) });
@@ -412,7 +412,7 @@ Deno.test("Worker lets running handlers finish when it stops, and gives the rest
   assertEquals(back, [0, 0, 0, 0]);
 });
 
-Deno.test("Worker.hurry() abandons what still runs: its delivery goes back, its record is not final", async () => {
+Deno.test("Worker.hurry() abandons running tasks: their deliveries are requeued, their records not final", async () => {
   let reason: unknown;
   const stuck = defineTask({ name: "stuck", input: z.object({}) });
   await using fixture = await startWorkerFixture([handle(stuck, (_, { signal }) => {
@@ -431,7 +431,7 @@ Deno.test("Worker.hurry() abandons what still runs: its delivery goes back, its 
   await eventually("the delivery", () => back === 1);
 });
 
-Deno.test("Worker replies to whoever asked, also for a copy of a finished task", async () => {
+Deno.test("Worker replies to the caller, also for a copy of a finished task", async () => {
   await using fixture = await startWorkerFixture([addHandler]);
   const ask = async () => {
     const answer = Promise.withResolvers<unknown>();
@@ -452,7 +452,7 @@ Deno.test("Worker replies to whoever asked, also for a copy of a finished task",
   }
 });
 
-Deno.test("Worker names the schedule that sent a task in Django's table", async () => {
+Deno.test("Worker stores the schedule's name in Django's table", async () => {
   await using fixture = await startWorkerFixture([addHandler], { results: "django" });
   const headers = { task: "add", id: "tick", periodic_task_name: "nightly" };
   await fixture.broker.publish(byHand({ headers, body: "[[2, 3], {}, {}]" }));
@@ -462,7 +462,7 @@ Deno.test("Worker names the schedule that sent a task in Django's table", async 
   assertEquals(await fixture.database.query(row, ["tick"]), [{ name: "nightly" }]);
 });
 
-Deno.test("Worker awaits a query that a handler returns, and fails what JSON would lose", async () => {
+Deno.test("Worker awaits a returned query, and fails a result that JSON would lose", async () => {
   const query = {
     then(resolve: (rows: unknown) => void) {
       resolve([{ id: 1 }]);
