@@ -1,4 +1,4 @@
-/** Picks the parts of the API. */
+/** Assembles the Hono app of the API. */
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { ResultCache } from "./http/cache.ts";
@@ -22,7 +22,7 @@ import { SharedReads } from "./reading/shared_reads.ts";
 import { StatePolling } from "./reading/state_polling.ts";
 import { Submitter } from "./submitting/submitter.ts";
 
-/** What keeps browsers from guessing at data; the rest of the set speaks of pages and of TLS, and each header is paid for by every submission. */
+/** Security headers of data: `nosniff` and same-origin resources. The others concern pages and TLS, and each header costs time in every response. */
 const SECURITY = {
   crossOriginOpenerPolicy: false,
   originAgentCluster: false,
@@ -36,7 +36,7 @@ const SECURITY = {
   xXssProtection: false,
 } as const;
 
-/** What a page may do: show itself. */
+/** Security headers of pages, which load nothing. */
 const PAGE_SECURITY = {
   ...SECURITY,
   referrerPolicy: true,
@@ -51,7 +51,7 @@ const PAGE_SECURITY = {
   },
 };
 
-/** Makes the API. It answers whatever its parts can: nothing is started or stopped here. */
+/** Creates the app. The caller starts and stops its dependencies. */
 export function createApp(dependencies: ApiDependencies): Hono {
   const { registry, store, hub, broker, clock, settings, metrics } = dependencies;
   const { maxWait, batchLimit, token, version, hosts = [] } = settings;
@@ -71,7 +71,13 @@ export function createApp(dependencies: ApiDependencies): Hono {
   const app = new Hono();
   app.onError(answerError);
   app.notFound((c) =>
-    answerError(new Problem("unknown-route", `Cannot find ${c.req.path}: see /docs`), c)
+    answerError(
+      new Problem(
+        "unknown-route",
+        `Cannot find ${c.req.path} because no route has this path: see /docs`,
+      ),
+      c,
+    )
   );
   app.use(countRequests(metrics), secureHeaders(SECURITY), refuseCrossSite(hosts));
   if (settings.onlyHosts) app.use(requireHost(hosts));

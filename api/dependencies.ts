@@ -1,4 +1,4 @@
-/** What the API is made of. */
+/** Dependencies and settings of the API. */
 import type { Clock } from "../shared/runtime/clock.ts";
 import type { Hono } from "hono";
 import type { Broker } from "../shared/broker/broker.ts";
@@ -14,21 +14,21 @@ import type { Workflows } from "../shared/workflows/store.ts";
 import type { EventHub } from "./reading/event_hub.ts";
 import type { Schedules } from "./routes/schedules.ts";
 
-/** What an operator may set. */
+/** Settings of the API. */
 export interface ApiSettings {
-  /** Queues of other systems that callers may name. */
+  /** Queues of other systems that requests may use. */
   readonly foreignQueues: readonly string[];
-  /** Final results kept in memory; 0 = none. */
+  /** Maximum cached final results; 0 disables the cache. */
   readonly resultCache: number;
-  /** Bearer token that callers must show; open to all when absent. */
+  /** Bearer token that requests need; absent: no authentication. */
   readonly token?: string;
-  /** Host names of this API besides loopback's. */
+  /** Host names of this API, in addition to loopback names. */
   readonly hosts?: readonly string[];
-  /** Whether requests for any other host are refused. */
+  /** Whether requests for other hosts are rejected. */
   readonly onlyHosts?: boolean;
-  /** Seconds that a caller may wait. */
+  /** Maximum wait in seconds. */
   readonly maxWait: number;
-  /** Lines of one batch. */
+  /** Maximum lines of a batch. */
   readonly batchLimit: number;
   /** Version shown in the OpenAPI document. */
   readonly version: string;
@@ -40,13 +40,13 @@ export interface ApiDependencies {
   readonly publisher: Pick<Publisher, "submit">;
   readonly broker: Pick<Broker, "publish">;
   readonly store: Pick<ResultStore, "find" | "list" | "revoke" | "states">;
-  /** Takes PENDING records off the hot path: best effort, not waited for. */
+  /** Writes PENDING records in the background: best effort. */
   readonly submissions: { write(submission: PendingTask): void };
   readonly idempotency: Pick<Idempotency, "begin" | "published">;
   readonly schedules: Schedules;
   readonly deadLetters: Pick<DeadLetters, "list" | "find" | "count" | "redrive" | "purge">;
   readonly workflows: Pick<Workflows, "start" | "find">;
-  /** Where tasks go that nobody named a queue for. */
+  /** Finds the queue of tasks that name none. */
   readonly routes: TaskRouter;
   readonly hub: EventHub;
   readonly clock: Clock;

@@ -1,4 +1,4 @@
-/** Puts the API together: HTTP in, messages out. */
+/** Wires the API role: HTTP server, publisher, relay, collector and maintenance. */
 import { DatabaseClock } from "../shared/database/database_clock.ts";
 import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
@@ -34,7 +34,7 @@ import { EventHub } from "./reading/event_hub.ts";
 import { isLoopback } from "./middleware/hosts.ts";
 import { VERSION } from "../shared/version.ts";
 
-/** What the composition is given; the caller starts and stops broker and database. */
+/** Dependencies of the role; the caller starts and stops broker and database. */
 export interface ApiParts {
   readonly config: Config;
   readonly registry: Registry;
@@ -42,13 +42,13 @@ export interface ApiParts {
   readonly database: Database;
 }
 
-/** Lines of one batch. */
+/** Maximum lines of a batch. */
 const BATCH_LIMIT = 10_000;
 
-/** Milliseconds that the first answer waits for queues and exchanges. */
+/** Milliseconds that the first response waits for queues and exchanges. */
 const DECLARE_MS = 2_000;
 
-/** The API as a service, with everything it needs but broker and database. */
+/** The API role as a service, without broker and database. */
 export class Api implements Service {
   readonly #parts: ApiParts;
   readonly #services: Service[];
@@ -60,13 +60,13 @@ export class Api implements Service {
   #server: HttpListener | undefined;
   #healthServer: HttpListener | undefined;
 
-  /** @throws {ConfigurationError} when it would be open to the world by oversight */
+  /** @throws {ConfigurationError} when it would listen on a public address without a token */
   constructor(parts: ApiParts) {
     const { config, registry, broker, database } = parts;
     const local = isLoopback(config.host.includes(":") ? `[${config.host}]` : config.host);
     if (!local && !config.apiToken && !config.open) {
       throw new ConfigurationError(
-        `Cannot listen on ${config.host} without a token because everybody could submit tasks: set CELERIAC_API_TOKEN (or _FILE), or CELERIAC_OPEN=1 if that is meant`,
+        `Cannot listen on ${config.host} without a token because everyone could submit tasks: set CELERIAC_API_TOKEN (or _FILE), or CELERIAC_OPEN=1 if this is intended`,
       );
     }
     this.#parts = parts;
@@ -79,13 +79,13 @@ export class Api implements Service {
     metrics.watchBroker(broker);
     metrics.gauge(
       "celeriac_outbox_entries",
-      "Messages that wait in the outbox",
+      "Messages in the outbox",
       async () => (await outbox.depth()).total,
     );
     const deadLetters = new DeadLetters({ database, outbox, store, clock });
     metrics.gauge(
       "celeriac_dead_letters",
-      "Messages that nobody could work on, neither sent again nor purged",
+      "Dead letters that were neither redriven nor purged",
       () => deadLetters.count(),
     );
     const routes = new TaskRouter(registry, config.routes);
@@ -106,7 +106,7 @@ export class Api implements Service {
       giveUp,
       unroutableSeconds: config.unroutable,
     });
-    // Any one of them suffices, as either can hold a task.
+    // One of them is enough: each can store a task.
     const health = this.#health = healthRoutes({
       live: [],
       ready: [
@@ -130,7 +130,7 @@ export class Api implements Service {
       new Maintenance({
         database,
         retention: config.retention,
-        // Our own tables get PENDING rows from celeriac.submit(), which nobody continues.
+        // With Django results, celeriac.submit() still writes PENDING rows to Celeriac's own tables; no worker updates them.
         ...(config.results === "django" && { abandonment: config.retention }),
       }),
       new RouteSync({ database, registry }),
@@ -173,14 +173,14 @@ export class Api implements Service {
     });
   }
 
-  /** Where it listens, once it does. */
+  /** The URL that it listens on. */
   get url(): string {
     const { hostname, port } = this.#server!.addr;
     const host = hostname.includes(":") ? `[${hostname}]` : hostname;
     return `http://${host}:${port}`;
   }
 
-  /** Takes the port before the start. Requests wait until it has started.
+  /** Binds the port before the start. Requests wait until the service has started.
    *
    * @throws {ConfigurationError} when the port is taken */
   listen(): void {
@@ -194,8 +194,8 @@ export class Api implements Service {
     );
   }
 
-  /** Answers as soon as the queues are there, so that the first task finds its own; with the broker away after
-   * {@linkcode DECLARE_MS}, as then the outbox takes what comes. */
+  /** Starts to respond when the queues exist. If the broker is down, it starts after {@linkcode DECLARE_MS}, and the outbox stores
+   * the tasks. */
   async start(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
@@ -213,7 +213,7 @@ export class Api implements Service {
   }
 
   async stop(): Promise<void> {
-    // Callers that wait, and streams, would hold the server open.
+    // Ends waits and streams, which would block the shutdown of the server.
     this.#started.resolve();
     await this.#hub.stop();
     await Promise.all([this.#server?.shutdown(), this.#healthServer?.shutdown()]);
@@ -225,7 +225,7 @@ export class Api implements Service {
   }
 }
 
-/** Resolves when all is declared, or after a moment and goes on: readiness tells what is missing. */
+/** Declares queues and exchanges. Resolves after a limited time and continues in the background; readiness reports the state. */
 async function declare(broker: Broker, queues: readonly string[]): Promise<void> {
   const declared = broker.connected()
     .then(() => broker.declare(declarationFor("api", queues)))
@@ -233,7 +233,7 @@ async function declare(broker: Broker, queues: readonly string[]): Promise<void>
   await waitAtMost(DECLARE_MS, declared);
 }
 
-/** The sender's name in Celery's manner: `gen<pid>@<host>`. */
+/** The sender in Celery's format: `gen<pid>@<host>`. */
 function origin(): string {
   return `gen${Deno.pid}@${Deno.hostname()}`;
 }

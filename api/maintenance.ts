@@ -1,29 +1,29 @@
-/** Upkeep of the tables: partitions ahead, expiry behind. Any number may run: Postgres lets one of them work at a time. */
+/** Maintains the tables: creates partitions and deletes expired rows. Any number of processes may run it: a lock in Postgres admits one. */
 import { getLogger } from "@logtape/logtape";
 import type { Database } from "../shared/database/database.ts";
 import { DAYS_AHEAD } from "../shared/database/migrate.ts";
 import { Loop } from "../shared/runtime/loop.ts";
 import type { Service } from "../shared/runtime/service.ts";
 
-/** What to keep, and how long. All in seconds. */
+/** Retention times, in seconds. */
 export interface MaintenanceOptions {
   readonly database: Database;
-  /** From one round to the next. Default 300. */
+  /** Interval between two rounds. Default 300. */
   readonly every?: number;
-  /** How long final results are kept. Default 7 days; one minute at least. */
+  /** Retention of final results. Default 7 days, minimum one minute. */
   readonly retention?: number;
-  /** How long records are kept that never became final and that nothing changes. Default 90 days. */
+  /** Retention of records that are not final and no longer change. Default 90 days. */
   readonly abandonment?: number;
-  /** How long an `Idempotency-Key` means the same task. Default 1 day. */
+  /** Retention of an `Idempotency-Key`. Default 1 day. */
   readonly keyRetention?: number;
 }
 
 const DAY = 86_400;
-/** Seconds after a round that failed. */
+/** Interval after a failed round, in seconds. */
 const LONGEST_RECOVERY = 10;
-/** Rows deleted in one transaction: short locks, and room for others between. */
+/** Maximum rows deleted in one transaction: keeps locks short. */
 const BATCH = 5000;
-/** Batches in one round; the rest waits for the next. */
+/** Maximum batches in one round. */
 const BATCHES = 100;
 
 const MAKE_PARTITIONS = "select celeriac.make_partitions($1) as made";
@@ -43,7 +43,7 @@ interface Expired {
   readonly resume: string | null;
 }
 
-/** Calls the upkeep functions of the schema, now and at each interval. */
+/** Calls the schema's maintenance functions, at the start and at each interval. */
 export class Maintenance implements Service {
   readonly #options: Required<MaintenanceOptions>;
   readonly #log = getLogger(["celeriac", "maintenance"]);
@@ -85,7 +85,7 @@ export class Maintenance implements Service {
     return every * 1000;
   }
 
-  /** One round of upkeep. Zeroes while another process is at it.
+  /** Runs one round. Returns zeros while another process runs one.
    *
    * @throws {DatabaseUnavailable} */
   async run(): Promise<{ made: number; dropped: number; deleted: number; keys: number }> {
@@ -93,7 +93,7 @@ export class Maintenance implements Service {
     const total = { made: 0, dropped: 0, deleted: 0, keys: 0 };
     const [partitions] = await database.query<{ made: number }>(MAKE_PARTITIONS, [DAYS_AHEAD]);
     total.made = partitions?.made ?? 0;
-    // First: their records go with workflows that are over.
+    // First: the records of finished workflows are deleted with them.
     for (let batch = 0; batch < BATCHES; batch++) {
       const [expired] = await database.query<{ deleted: number }>(EXPIRE_CANVAS, [
         retention,

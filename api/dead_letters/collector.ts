@@ -1,4 +1,4 @@
-/** Takes dead letters from their queue into the table. Any number may run. */
+/** Moves dead letters from their queue to the table. Any number of processes may run it. */
 import { getLogger } from "@logtape/logtape";
 import { Batch } from "../../shared/runtime/batch.ts";
 import type { Broker, Delivery } from "../../shared/broker/broker.ts";
@@ -22,25 +22,25 @@ import type { GiveUp } from "../../shared/workflows/give_up.ts";
 import { isPassing } from "../../shared/workflows/follow_ups.ts";
 import type { DeadLetters } from "../../shared/dead_letters/store.ts";
 
-/** What a collector works with. */
+/** Options of a collector. */
 export interface CollectorOptions {
   readonly broker: Broker;
   readonly letters: Pick<DeadLetters, "add">;
-  /** Makes the record of a task final whose message the broker dead-lettered, and sends what follows. */
+  /** Makes the record final if the broker dead-lettered the message, and continues its workflow. */
   readonly giveUp: GiveUp;
-  /** Seconds without a letter after which the consumer takes a fresh channel. */
+  /** Seconds without a letter after which the consumer opens a new channel. */
   readonly consumerIdleTimeout: number;
 }
 
-/** Letters in hand at most: each may be as large as a message can be, 16 MiB. */
+/** Prefetch: each letter may have up to 16 MiB. */
 const PREFETCH = 16;
-/** Bytes in one statement, the last letter's not counted. */
+/** Maximum bytes in one statement, without the last letter. */
 const BATCH_BYTES = 4 * 1024 * 1024;
 
-/** Milliseconds before a letter whose record cannot be made final is tried again. */
+/** Milliseconds before the next attempt to make a record final. */
 const RETRY_MS = 500;
 
-/** Makes final the records of tasks that the broker dead-lettered, stores each letter, then acks it: what comes again is known by its id. */
+/** Makes the records of tasks that the broker dead-lettered final, stores each letter and acks it. Redelivered letters are recognized by id. */
 export class Collector implements Service {
   readonly #consumers: Consumers;
   readonly #watchdog: Service;
@@ -74,16 +74,16 @@ export class Collector implements Service {
     });
   }
 
-  /** Does not wait for a broker that is away, or for a queue that is missing. */
+  /** Does not wait for the broker or its queue. */
   async start(): Promise<void> {
     await this.#batch.start();
     this.#consumers.start().catch((error) =>
-      log.error("Dead letters are not collected: {error}", { error })
+      log.error("Cannot collect dead letters: {error}", { error })
     );
     await this.#watchdog.start();
   }
 
-  /** Stores what is in hand; the broker takes back what cannot be stored now. */
+  /** Stores unacked letters; the broker requeues those that cannot be stored. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#consumers.cancel();
@@ -106,14 +106,14 @@ export class Collector implements Service {
       }
       await this.#store(letter);
     } catch (error) {
-      // Not answered: it stays with the broker, and comes again with the next connection.
-      log.error("A dead letter is not stored: {error}", { error });
+      // Neither acked nor nacked: the broker redelivers it after the next connection.
+      log.error("Cannot store a dead letter: {error}", { error });
       return;
     }
     delivery.ack();
   }
 
-  /** No worker has made its record final: without this, callers and chords would wait for ever. */
+  /** No worker made the record final: otherwise callers and chords would wait forever. */
   async #end(delivery: Delivery, letter: DeadLetter): Promise<void> {
     const { reason, queue, task } = letter;
     const error = new DeadLettered(
@@ -124,7 +124,7 @@ export class Collector implements Service {
         return await this.#giveUp(letter, error);
       } catch (failure) {
         if (!isPassing(failure)) throw failure;
-        log.warn("A dead letter waits, because its record cannot be made final: {error}", {
+        log.warn("Cannot make the record of a dead letter final, will retry: {error}", {
           error: failure,
         });
         await pause(RETRY_MS, this.#stopped.signal);
@@ -135,13 +135,13 @@ export class Collector implements Service {
     );
   }
 
-  /** Whatever a letter holds, it must not stay in hand: as many as may be there would end all collecting. */
+  /** A letter must not stay unacked: with as many as the prefetch, collecting would stop. */
   async #store(letter: DeadLetter): Promise<void> {
     try {
       await this.#batch.add(letter);
     } catch (error) {
       if (!isDataFault(error)) throw error;
-      log.warn("Dead letter {id} is kept without headers and properties: {error}", {
+      log.warn("Dead letter {id} is stored without headers and properties: {error}", {
         id: letter.id,
         error,
       });

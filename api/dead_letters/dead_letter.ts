@@ -1,4 +1,4 @@
-/** Dead letters as the API gives them, and which of them a caller means. */
+/** Dead letters as JSON, and filters for them. */
 import { z } from "zod";
 import type { LetterFilter } from "../../shared/dead_letters/filter.ts";
 import type { LetterSummary, StoredLetter } from "../../shared/dead_letters/row.ts";
@@ -6,33 +6,33 @@ import { label } from "../http/label.ts";
 import { fieldProblem, refusal } from "../http/problem.ts";
 import { time } from "../http/time.ts";
 
-/** Which letters, also of the OpenAPI document. All that is given must hold. */
+/** A filter, also for the OpenAPI document. All conditions must match. */
 export const LetterFilterBody = z.strictObject({
-  id: z.uuid("expected a letter's id, a UUID").describe("The letter's own id"),
+  id: z.uuid("expected a letter's id, a UUID").describe("Id of the letter"),
   task_id: label.describe("Id of the task"),
   task: label.describe("Name of the task"),
-  queue: label.describe("Queue that it was set aside from"),
-  reason: label.describe("Why, such as `poison`, `unknown-task` or `delivery_limit`"),
+  queue: label.describe("Queue that the message came from"),
+  reason: label.describe("Reason, such as `poison`, `unknown-task` or `delivery_limit`"),
   since: time.describe("Letters collected at or after this time"),
   until: time.describe("Letters collected before this time"),
 }).partial();
 
-/** What a caller says of a redrive, also of the OpenAPI document. */
+/** The body of a redrive, also for the OpenAPI document. */
 export const RedriveBody = z.strictObject({
-  filter: LetterFilterBody.describe("Which letters; `{}` means all"),
-  dry_run: z.boolean().optional().describe("Only count"),
+  filter: LetterFilterBody.describe("Filter; `{}` matches all letters"),
+  dry_run: z.boolean().optional().describe("Only count the letters"),
   rate: z.number().positive().max(10_000).optional()
-    .describe("Messages a second at most; default 100"),
+    .describe("Maximum messages per second; default 100"),
   limit: z.int().min(1).max(100_000).optional()
-    .describe("Letters at most, the oldest first; default 10,000"),
+    .describe("Maximum letters, oldest first; default 10,000"),
 });
 
-/** What a caller says of a purge, also of the OpenAPI document. */
+/** The body of a purge, also for the OpenAPI document. */
 export const PurgeBody = RedriveBody.pick({ filter: true, dry_run: true });
 
 /** Reads a body.
  *
- * @throws {Problem} `invalid-input` naming every field that does not fit */
+ * @throws {Problem} `invalid-input` naming every invalid field */
 export function readLetterBody<Shape extends z.ZodObject>(
   schema: Shape,
   body: unknown,
@@ -48,7 +48,7 @@ export function readLetterBody<Shape extends z.ZodObject>(
   }));
 }
 
-/** A filter as the table takes it. */
+/** Converts a filter for the store. */
 export function toFilter(given: z.output<typeof LetterFilterBody>): LetterFilter {
   const { id, task_id, task, queue, reason, since, until } = given;
   return {
@@ -62,7 +62,7 @@ export function toFilter(given: z.output<typeof LetterFilterBody>): LetterFilter
   };
 }
 
-/** A letter of a list. */
+/** A letter in a list. */
 export function summaryBody(letter: LetterSummary) {
   return {
     id: letter.id,
@@ -79,7 +79,7 @@ export function summaryBody(letter: LetterSummary) {
   };
 }
 
-/** A letter with its message: the body as text where it is UTF-8, and in base64 otherwise. */
+/** A letter with its message: the body as text if it is UTF-8, otherwise in base64. */
 export function letterBody(letter: StoredLetter) {
   const text = decoded(letter.body);
   return {

@@ -1,14 +1,14 @@
-/** Who may ask: the holder of the token. */
+/** Authentication by a bearer token. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
 import { Problem } from "../http/problem.ts";
 
-/** Probes come without a token. */
+/** Probes send no token. */
 const OPEN: ReadonlySet<string> = new Set(["/livez", "/readyz"]);
 
-/** Requires `Authorization: Bearer <token>`. Reading also works with the token as the password of Basic
- * authentication, which is how a browser gets to the reference page; writing does not, as a browser sends
- * such a password along with requests that other sites make. */
+/** Requires `Authorization: Bearer <token>`. Reads also accept the token as the password of Basic
+ * authentication, so that a browser can open the reference page. Writes do not, because a browser also
+ * sends such a password with requests from other sites. */
 export function requireToken(token: string): MiddlewareHandler {
   const expected = digest(token);
   return async (c, next) => {
@@ -17,12 +17,12 @@ export function requireToken(token: string): MiddlewareHandler {
     if (reading && OPEN.has(path)) return await next();
     const shown = shownToken(c.req.header("authorization") ?? "", reading);
     if (shown !== undefined && timingSafeEqual(digest(shown), expected)) return await next();
-    // A line each and Basic first: Chromium asks for a password only so.
+    // Separate headers, Basic first: otherwise Chromium shows no password prompt.
     const challenges = ['Bearer realm="celeriac"'];
     if (reading) challenges.unshift('Basic realm="celeriac", charset="UTF-8"');
     throw new Problem(
       "unauthorized",
-      "Cannot answer without the token of this API: send it as 'Authorization: Bearer <token>'",
+      "Cannot authenticate the request because it has no valid token: send 'Authorization: Bearer <token>'",
       { headers: { "www-authenticate": challenges } },
     );
   };
@@ -47,7 +47,7 @@ function passwordOf(credentials: string): string | undefined {
   }
 }
 
-/** Of one length, so that comparing takes the same time whatever was shown. */
+/** Hashes to a fixed length for a comparison in constant time. */
 function digest(text: string): Uint8Array {
   return createHash("sha256").update(text).digest();
 }

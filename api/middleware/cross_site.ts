@@ -1,17 +1,17 @@
-/** Refusing what a browser sends on behalf of another site. */
+/** Protection against requests from pages of other sites (CSRF). */
 import type { MiddlewareHandler } from "hono";
 import { Problem } from "../http/problem.ts";
 import { nameOf } from "./hosts.ts";
 
-/** Methods that change nothing (RFC 9110, section 9.2.1). */
+/** Safe methods (RFC 9110, section 9.2.1). */
 const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
-/** A page of another site can make a browser POST without a body to an API that only this machine reaches.
+/** A page of another site can make a browser send a POST to an API that only this machine can reach.
  *
- * Browsers name the relation in `Sec-Fetch-Site`, which no page can change. Another port or subdomain is `same-site`, and may be a
- * stranger's. To plain HTTP beyond loopback they send `Origin` only. Programs send neither.
+ * Browsers report the relation in `Sec-Fetch-Site`, which no page can change. `same-site` means another port or subdomain, which may
+ * belong to someone else. For plain HTTP outside loopback, browsers send only `Origin`. Programs send neither.
  *
- * @param names of this API, besides the one that the request is for */
+ * @param names of this API, in addition to the host of the request */
 export function refuseCrossSite(names: readonly string[]): MiddlewareHandler {
   const own = new Set(names.map(nameOf));
   return async (c, next) => {
@@ -32,7 +32,7 @@ export function refuseCrossSite(names: readonly string[]): MiddlewareHandler {
   };
 }
 
-/** Whether an `Origin` is of the host that the request is for: a proxy may end TLS, so schemes may differ. */
+/** Whether an `Origin` has the host of the request. Schemes may differ, because a proxy may terminate TLS. */
 function isOwn(origin: string, host: string | undefined, own: ReadonlySet<string>): boolean {
   const [, authority = ""] = /^https?:\/\/([^/]+)$/.exec(origin) ?? [];
   return authority !== "" && (authority === host?.toLowerCase() || own.has(nameOf(authority)));

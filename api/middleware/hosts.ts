@@ -1,14 +1,14 @@
-/** Which names the API answers by: a defence against DNS rebinding. */
+/** Checks the host name of requests: protection against DNS rebinding. */
 import type { MiddlewareHandler } from "hono";
 import { Problem } from "../http/problem.ts";
 
-/** Probes come by a pod's address. */
+/** Probes use a pod's address. */
 const OPEN: ReadonlySet<string> = new Set(["/livez", "/readyz"]);
 
-/** Names and addresses that only this machine has (RFC 6761, section 6.3). */
+/** Loopback names and addresses (RFC 6761, section 6.3). */
 const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
-/** Whether a host name or address is this machine's own.
+/** Whether a host name or address is loopback.
  *
  * @example
  * ```ts
@@ -23,21 +23,21 @@ export function isLoopback(name: string): boolean {
   return LOOPBACK.test(name);
 }
 
-/** The name in a `Host` header or an origin's authority, without its port. */
+/** The host name of a `Host` header or an origin, without the port. */
 export function nameOf(host: string): string {
   return host.replace(/:\d*$/, "").replace(/\.$/, "").toLowerCase();
 }
 
-/** Refuses requests for other names than loopback's and these.
+/** Rejects requests for hosts other than loopback and `names`.
  *
- * The page of a stranger can make its own name lead to 127.0.0.1. To the browser it then is of the same origin as an API
- * without a token, but its requests still carry the stranger's name. */
+ * A malicious page can make its own host name resolve to 127.0.0.1. For the browser the page then has the same origin as an API
+ * without a token, but its requests still contain the foreign host name. */
 export function requireHost(names: readonly string[]): MiddlewareHandler {
   const allowed = new Set(names.map(nameOf));
   return async (c, next) => {
     const host = c.req.header("host");
     const name = host === undefined ? undefined : nameOf(host);
-    // Every browser sends the header.
+    // Every browser sends this header.
     const known = name === undefined || isLoopback(name) || allowed.has(name);
     if (known || OPEN.has(c.req.path)) return await next();
     throw new Problem(

@@ -1,10 +1,10 @@
-/** 405 where a path exists and its method does not. */
+/** Responds with 405 if a path exists, but not its method. */
 import type { Hono } from "hono";
 import { METHOD_NAME_ALL } from "hono/router";
 import { Problem } from "../http/problem.ts";
 
-/** Answers every other method of the routes so far with 405 and `Allow` (RFC 9110, section 15.5.6).
- * A parameter has the same name in all methods of a path: else Hono falls back to its slower router. */
+/** Adds a 405 response with `Allow` for all other methods of the routes so far (RFC 9110, section 15.5.6).
+ * A parameter needs the same name in all methods of a path; otherwise Hono uses its slower router. */
 export function refuseOtherMethods(app: Hono): void {
   const methods = new Map<string, Set<string>>();
   for (const { path, method } of app.routes) {

@@ -1,9 +1,9 @@
-/** Counting requests. */
+/** Counts requests. */
 import type { MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
 import type { Metrics } from "../../shared/telemetry/metrics.ts";
 
-/** A client may send any word as its method: only these get a series of their own. */
+/** Methods with their own metric series. A client can send any word as its method. */
 const METHODS: ReadonlySet<string> = new Set([
   "GET",
   "HEAD",
@@ -14,7 +14,7 @@ const METHODS: ReadonlySet<string> = new Set([
   "OPTIONS",
 ]);
 
-/** Counts each request by its route's pattern. */
+/** Counts requests by the pattern of their route. */
 export function countRequests(metrics: Metrics): MiddlewareHandler {
   return async (c, next) => {
     const began = performance.now();

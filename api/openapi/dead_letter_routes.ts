@@ -20,7 +20,7 @@ export function deadLetterPaths(): Record<string, Record<string, Operation>> {
       get: {
         operationId: "listDeadLetters",
         tags: ["dead letters"],
-        summary: "List messages that nobody could work on, newest first",
+        summary: "List dead letters, newest first",
         parameters: queryParameters(LettersQuery),
         responses: {
           200: jsonAnswer("One page", schemaRef("DeadLetters")),
@@ -32,7 +32,7 @@ export function deadLetterPaths(): Record<string, Record<string, Operation>> {
       get: {
         operationId: "readDeadLetter",
         tags: ["dead letters"],
-        summary: "Read a dead letter with its headers and its body",
+        summary: "Read a dead letter with headers and body",
         parameters: [{
           name: "letter",
           in: "path",
@@ -49,9 +49,9 @@ export function deadLetterPaths(): Record<string, Record<string, Operation>> {
       post: {
         operationId: "redriveDeadLetters",
         tags: ["dead letters"],
-        summary: "Send dead letters again",
+        summary: "Redrive dead letters",
         description:
-          "To the queue that each was set aside from, by the outbox. A task that had failed is PENDING again.",
+          "Requeues each letter to its original queue, through the outbox. A failed task becomes PENDING again.",
         requestBody: requestBody("Redrive", { filter: { reason: "poison" }, dry_run: true }),
         responses: {
           200: jsonAnswer("Counted, or sent", schemaRef("Redriven")),
@@ -63,7 +63,7 @@ export function deadLetterPaths(): Record<string, Record<string, Operation>> {
       post: {
         operationId: "purgeDeadLetters",
         tags: ["dead letters"],
-        summary: "Delete dead letters for good",
+        summary: "Delete dead letters permanently",
         requestBody: requestBody("Purge", {
           filter: { until: "2026-01-01T00:00:00Z" },
           dry_run: true,
@@ -103,19 +103,19 @@ export function deadLetterSchemas(): Record<string, JsonSchema> {
   const count = (description: string) => ({ type: "integer", minimum: 0, description });
   const summary = {
     id: { type: "string", format: "uuid" },
-    task_id: textOrNull("Id of the task, if the message tells one"),
-    task: textOrNull("Name of the task, if the message tells one"),
-    queue: { type: "string", description: "Queue that it was set aside from" },
-    reason: { type: "string", description: "Why, in one word" },
+    task_id: textOrNull("Id of the task, if the message contains it"),
+    task: textOrNull("Name of the task, if the message contains it"),
+    queue: { type: "string", description: "Queue that the message came from" },
+    reason: { type: "string", description: "Reason, as one word" },
     detail: textOrNull("Why, in words"),
-    worker: textOrNull("Node that set it aside; null where the broker did"),
-    retries: count("Failed attempts that the message counts"),
-    died_at: time("When it was set aside"),
+    worker: textOrNull("Node that dead-lettered it; null for the broker"),
+    retries: count("Failed attempts according to the message"),
+    died_at: time("Time of dead-lettering"),
     collected_at: { type: "string", format: "date-time" },
     size: count("Bytes of its body"),
   };
   const outcome = (properties: Record<string, JsonSchema>) =>
-    record({ dry_run: { type: "boolean" }, matched: count("Letters that fit"), ...properties });
+    record({ dry_run: { type: "boolean" }, matched: count("Matching letters"), ...properties });
   return {
     DeadLetter: record(summary),
     WholeDeadLetter: record({
@@ -124,7 +124,7 @@ export function deadLetterSchemas(): Record<string, JsonSchema> {
       routing_key: { type: "string" },
       properties: openObject("AMQP's basic properties"),
       headers: openObject(
-        "What JSON has no type for is an object of one key: `$date` (milliseconds), `$bytes` (base64), `$bigint`, `$number`",
+        "Types that JSON lacks are objects with one key: `$date` (milliseconds), `$bytes` (base64), `$bigint`, `$number`",
       ),
       body: { type: "string" },
       body_encoding: { type: "string", enum: ["utf-8", "base64"] },
@@ -135,11 +135,11 @@ export function deadLetterSchemas(): Record<string, JsonSchema> {
     }),
     ...documentSchemas("Redrive", RedriveBody, "input"),
     Redriven: outcome({
-      redriven: count("Letters sent again"),
+      redriven: count("Requeued letters"),
       waiting: count(
-        "Letters left alone, as the outbox still holds the same attempt of the same task, or a worker has yet to make its record FAILURE",
+        "Skipped letters: the outbox still contains the same attempt of the task, or its record is not FAILURE yet",
       ),
-      last_due_at: time("When the last is due"),
+      last_due_at: time("Due time of the last message"),
     }),
     ...documentSchemas("Purge", PurgeBody, "input"),
     Purged: outcome({ purged: count("Letters deleted") }),

@@ -21,14 +21,14 @@ import { workflowPaths, workflowSchemas } from "./workflow_routes.ts";
 import { type JsonSchema, record, schemaRef } from "./json_schema.ts";
 import { sharedSchemas, submissionSchema, taskSchemas } from "./schemas.ts";
 
-/** What the document tells. */
+/** Options of the document. */
 export interface DocumentOptions {
   readonly registry: Registry;
   /** Whether a token is needed. */
   readonly secured: boolean;
-  /** Seconds that a caller may wait. */
+  /** Maximum wait in seconds. */
   readonly maxWait: number;
-  /** Lines of one batch. */
+  /** Maximum lines of a batch. */
   readonly batchLimit: number;
   readonly version: string;
 }
@@ -55,7 +55,7 @@ export interface OpenApiDocument {
   readonly [field: string]: unknown;
 }
 
-/** Writes the document.
+/** Generates the document.
  *
  * @example
  * ```ts
@@ -74,7 +74,7 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
   const taskPaths: Record<string, Record<string, Operation>> = {};
   const schemas: Record<string, JsonSchema> = {};
   for (const [index, contract] of contracts.entries()) {
-    // A large app takes seconds: others get their turn between.
+    // A large app takes seconds: yields to other requests.
     if (index % 20 === 19) await new Promise((resolve) => setTimeout(resolve));
     const own = taskSchemas(contract);
     const required = own[`${contract.name}.named`]?.["required"] !== undefined;
@@ -96,19 +96,19 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
     info: {
       title: "Celeriac",
       version: options.version,
-      description: "Submit tasks, follow them, read what became of them.",
+      description: "Submit tasks, follow them and read their results.",
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: "/" }],
     tags: [
       { name: "tasks", description: "One path for each task" },
       { name: "submit", description: "Any task" },
-      { name: "workflows", description: "Tasks that follow one another" },
-      { name: "results", description: "What became of tasks" },
-      { name: "schedules", description: "What is sent again and again" },
-      { name: "dead letters", description: "What nobody could work on" },
-      { name: "health", description: "For machines" },
-      { name: "reference", description: "This description" },
+      { name: "workflows", description: "Chains, groups and chords of tasks" },
+      { name: "results", description: "Records of tasks" },
+      { name: "schedules", description: "Periodic tasks" },
+      { name: "dead letters", description: "Messages that no worker could process" },
+      { name: "health", description: "Health checks and metrics" },
+      { name: "reference", description: "API documentation" },
     ],
     security: options.secured ? [{ token: [] }] : [],
     paths: guarded(paths, options.secured),
@@ -135,7 +135,7 @@ function taskPath(contract: TaskContract, required: boolean): Record<string, Ope
       operationId: `submit.${name}`,
       tags: ["tasks"],
       summary: summary ?? `Submit ${name}`,
-      description: `Queue \`${queue}\`; a body of at most ${bodyLimit} bytes.${
+      description: `Queue \`${queue}\`; maximum body size ${bodyLimit} bytes.${
         ignoreResult ? " Keeps no record." : ""
       }`,
       parameters: SUBMISSION_PARAMETERS,
@@ -155,7 +155,7 @@ function taskPath(contract: TaskContract, required: boolean): Record<string, Ope
   };
 }
 
-/** Adds what any request but a probe may be answered: for an unknown host and, where one is needed, without the token. */
+/** Adds the responses of all requests except probes: unknown host and, if a token is set, 401. */
 function guarded(paths: Paths, secured: boolean): Paths {
   const refused = {
     ...problems("unauthorized")[401],

@@ -1,4 +1,4 @@
-/** The page at `/`: what this is, and where to go on. */
+/** The page at `/`: tasks and links. */
 import { html, raw } from "hono/html";
 import type { Registry } from "../../shared/contracts/registry.ts";
 import { anchor } from "./schema_fields.ts";
@@ -8,9 +8,9 @@ import { STYLE } from "./style.ts";
 const SHOWN = 100;
 
 const LINKS = {
-  "/docs": "Reference: every task and route, with lines to paste",
+  "/docs": "Reference: every task and route, with commands to paste",
   "/openapi.json": "OpenAPI 3.1 document",
-  "/v1/tasks": "Newest records, as JSON",
+  "/v1/tasks": "Newest records as JSON",
   "/readyz": "Whether tasks can be accepted",
   "/livez": "Whether the process is alive",
   "/metrics": "Metrics for Prometheus",

@@ -62,13 +62,13 @@ export function submissionAnswers(
   accepted: JsonSchema = schemaRef("Accepted"),
 ): Record<string, object> {
   return {
-    200: jsonAnswer("With `wait`: it ended in time", record, {
-      "Location": textHeader("Where its record is"),
-      "Preference-Applied": textHeader("`wait=N`, if `Prefer` asked"),
+    200: jsonAnswer("With `wait`: the task ended in time", record, {
+      "Location": textHeader("URL of the record"),
+      "Preference-Applied": textHeader("`wait=N`, if requested by `Prefer`"),
     }),
-    202: jsonAnswer("Accepted, and durable", accepted, {
-      "Location": textHeader("Where its record is"),
-      "Preference-Applied": textHeader("`wait=N`, if `Prefer` asked"),
+    202: jsonAnswer("Accepted and durable", accepted, {
+      "Location": textHeader("URL of the record"),
+      "Preference-Applied": textHeader("`wait=N`, if requested by `Prefer`"),
     }),
     ...problems(...SUBMISSION_PROBLEMS),
   };
@@ -110,20 +110,20 @@ export function sharedParameters(maxWait: number): Record<string, object> {
     "wait": {
       name: "wait",
       in: "query",
-      description: `Seconds to wait for the end; at most ${maxWait} count`,
+      description: `Seconds to wait for the result; maximum ${maxWait}`,
       schema: { type: "number", minimum: 0 },
     },
     "prefer": {
       name: "Prefer",
       in: "header",
-      description: "`wait=N`: as the query parameter `wait`, which goes before it (RFC 7240)",
+      description: "`wait=N`: like the query parameter `wait`, which takes precedence (RFC 7240)",
       schema: { type: "string" },
     },
     "idempotency-key": {
       name: "Idempotency-Key",
       in: "header",
       description:
-        "1 to 255 visible ASCII characters. The same key with the same task and body gives the same id again, without a second task; with another task or body 422",
+        "1 to 255 visible ASCII characters. The same key with the same task and body returns the same id and submits no second task; with another task or body the response is 422",
       schema: { type: "string", pattern: "^[!-~]{1,255}$" },
     },
   };
@@ -140,7 +140,7 @@ export function sharedPaths(
       post: {
         operationId: "submitByName",
         tags: ["submit"],
-        summary: "Submit a task whose name is in the body",
+        summary: "Submit a task by the name in the body",
         parameters: SUBMISSION_PARAMETERS,
         requestBody: { required: true, content: json(schemaRef("Submission")) },
         responses: submissionAnswers(schemaRef("Record")),
@@ -148,7 +148,7 @@ export function sharedPaths(
       get: {
         operationId: "listTasks",
         tags: ["results"],
-        summary: "List records, the newest first",
+        summary: "List records, newest first",
         parameters: queryParameters(ListQuery),
         responses: {
           200: jsonAnswer("One page", schemaRef("Page"), {
@@ -164,7 +164,7 @@ export function sharedPaths(
         tags: ["submit"],
         summary: `Submit up to ${limits.batchLimit} tasks`,
         description:
-          "NDJSON or an array, at most 64 MiB. Answered line by line, in the same form and order. Nothing is published unless the whole body has arrived and is well formed.",
+          "NDJSON or an array, at most 64 MiB. The response has one entry per line, in the same format and order. Nothing is published before the whole body has arrived and is well-formed.",
         requestBody: {
           required: true,
           content: {
@@ -174,7 +174,7 @@ export function sharedPaths(
         },
         responses: {
           200: {
-            description: "What became of each line",
+            description: "The outcome of each line",
             content: {
               ...json({ type: "array", items: schemaRef("BatchAnswer") }),
               "application/x-ndjson": { schema: schemaRef("BatchAnswer") },
@@ -201,35 +201,35 @@ export function sharedPaths(
           { name: "If-None-Match", in: "header", schema: { type: "string" } },
         ],
         responses: {
-          200: jsonAnswer("The record; an ETag once it is final", schemaRef("Record"), {
+          200: jsonAnswer("The record; with an ETag if it is final", schemaRef("Record"), {
             "ETag": textHeader("Strong validator of a final record"),
-            "Cache-Control": textHeader("`no-store`; `private, no-cache` once it is final"),
+            "Cache-Control": textHeader("`no-store`, or `private, no-cache` for a final record"),
           }),
-          304: { description: "Still the same" },
+          304: { description: "Not modified" },
           ...problems("no-record", "invalid-input", "unavailable"),
         },
       },
       delete: {
         operationId: "revokeTask",
         tags: ["results"],
-        summary: "Revoke a task that has not started, or end one that runs",
+        summary: "Revoke a task, or terminate a running one",
         parameters: [
           taskId,
           query(
             "unrecorded",
-            "Revoke an id of which there is no record: a task that another system has queued",
+            "Revoke an id without a record, such as a task that another system has queued",
             { type: "boolean", default: false },
           ),
           query(
             "terminate",
-            "End it if it runs: a child process by SIGKILL, an inline handler by its signal",
+            "Terminate a running task: a child process by SIGKILL, an inline handler by its signal",
             { type: "boolean", default: false },
           ),
         ],
         responses: {
-          200: jsonAnswer("Its record, REVOKED", schemaRef("Record")),
+          200: jsonAnswer("The record, now REVOKED", schemaRef("Record")),
           202: jsonAnswer(
-            "With `terminate`: its record as it is; its worker is told to end it and will write REVOKED",
+            "With `terminate`: the current record; the worker will terminate the task and write REVOKED",
             schemaRef("Record"),
           ),
           ...problems(
@@ -249,14 +249,15 @@ export function sharedPaths(
         summary: "Follow a task as server-sent events",
         parameters: [taskId, { name: "Last-Event-ID", in: "header", schema: { type: "string" } }],
         description:
-          "`state` events hold the whole record, the present one first; `progress` events hold `{id, progress}`. A comment every 15 s keeps the line open. The stream ends after the final state.",
+          "`state` events contain the whole record, starting with the current one; `progress` events contain `{id, progress}`. A comment every 15 s keeps the connection open. The stream ends after the final state.",
         responses: {
           200: {
             description: "The stream",
             content: { "text/event-stream": {} },
           },
           204: {
-            description: "The stream has ended before: `Last-Event-ID` is that of its last event",
+            description:
+              "The stream has already ended: `Last-Event-ID` is the id of its last event",
           },
           ...problems("no-record", "unavailable"),
         },

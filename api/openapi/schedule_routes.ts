@@ -38,8 +38,8 @@ export function schedulePaths(): Record<string, Record<string, Operation>> {
       post: {
         operationId: "addSchedule",
         tags: ["schedules"],
-        summary: "Make a schedule",
-        description: "`cron` or `every`. Its first tick is the first after now.",
+        summary: "Create a schedule",
+        description: "With `cron` or `every`. The first tick is the next due time after now.",
         requestBody: {
           required: true,
           content: {
@@ -88,24 +88,24 @@ export function schedulePaths(): Record<string, Record<string, Operation>> {
         summary: "Remove a schedule that the app's code does not define",
         parameters: [name],
         responses: {
-          204: { description: "It is gone" },
+          204: { description: "Removed" },
           ...problems("no-schedule", "schedule-in-code", "unavailable", "outcome-unknown"),
         },
       },
     },
-    "/v1/schedules/{schedule}/pause": step("pause", "Send nothing until it is resumed"),
+    "/v1/schedules/{schedule}/pause": step("pause", "Pause a schedule"),
     "/v1/schedules/{schedule}/resume": step(
       "resume",
-      "Go on; what fell due meanwhile is not made up for",
+      "Resume a schedule; ticks missed during the pause are not sent",
     ),
     "/v1/schedules/{schedule}/trigger": {
       post: {
         operationId: "triggerSchedule",
         tags: ["schedules"],
-        summary: "Send its task now, besides its ticks",
+        summary: "Send the task of a schedule now, in addition to its ticks",
         parameters: [name],
         responses: {
-          202: jsonAnswer("Accepted, and durable", schemaRef("Accepted")),
+          202: jsonAnswer("Accepted and durable", schemaRef("Accepted")),
           ...problems(
             "no-schedule",
             "invalid-input",
@@ -127,7 +127,7 @@ function step(verb: "pause" | "resume", summary: string): Record<string, Operati
       summary,
       parameters: [name],
       responses: {
-        200: one("The schedule as it is now"),
+        200: one("The updated schedule"),
         ...problems("no-schedule", "unavailable", "outcome-unknown"),
       },
     },
@@ -152,21 +152,21 @@ export function scheduleSchemas(): Record<string, JsonSchema> {
         enum: ["code", "database"],
         description: "`code`: the app defines it",
       },
-      ticks: { type: "integer", description: "Ticks sent" },
-      last_at: time("Due time of the newest tick"),
-      last_task: nullable("string", "Id of the task that it became"),
+      ticks: { type: "integer", description: "Number of sent ticks" },
+      last_at: time("Due time of the last tick"),
+      last_task: nullable("string", "Id of its task"),
       next_at: time("Next due time; null while it is paused"),
       next_runs: { type: "array", items: { type: "string", format: "date-time" } },
-      problem: nullable("string", "Why it cannot tick"),
+      problem: nullable("string", "Error that stops the schedule"),
       created_at: time("When it was made"),
-      updated_at: time("When it was last changed"),
+      updated_at: time("Time of the last change"),
     }),
     Schedules: record({
       schedules: { type: "array", items: schemaRef("Schedule") },
       next: nextCursor,
       scheduler: nullable(
         "string",
-        "The scheduler that sends; null when none runs: then nothing is sent",
+        "Name of the current leader; null if no scheduler runs",
       ),
     }),
   };

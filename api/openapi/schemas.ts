@@ -16,7 +16,10 @@ import {
 } from "./json_schema.ts";
 
 /** The schema of a page's key to the next. */
-export const nextCursor = nullable("string", "Give it as `cursor`; null on the last page");
+export const nextCursor = nullable(
+  "string",
+  "Value of `cursor` for the next page; null on the last page",
+);
 
 /** The schema of a state. */
 export const state: JsonSchema = { type: "string", enum: STATES };
@@ -77,12 +80,13 @@ export function sharedSchemas(): Record<string, JsonSchema> {
     },
     title: { type: "string" },
     status: { type: "integer" },
-    detail: { type: "string", description: "What cannot be done, why, and what to do" },
+    detail: { type: "string", description: "What failed, why, and the remedy" },
     errors: { type: "array", items: schemaRef("FieldError") },
     ids: {
       type: "array",
       items: { type: "string" },
-      description: "Of outcome-unknown: the tasks, or the workflow, that may have been accepted",
+      description:
+        "Only in outcome-unknown: ids of the tasks or the workflow that may have been accepted",
     },
   };
   return {
@@ -94,8 +98,7 @@ export function sharedSchemas(): Record<string, JsonSchema> {
       options: schemaRef("Options"),
     }, { optional: ["args", "kwargs", "options"], additionalProperties: false }),
     Accepted: record(accepted, {
-      description:
-        "The task is durable: its queue has confirmed it, or the outbox has committed it",
+      description: "The task is durable: confirmed by its queue, or committed to the outbox",
     }),
     Record: recordSchema(id, ["progress"]),
     ListedRecord: recordSchema(id, ["progress", "result"]),
@@ -106,7 +109,7 @@ export function sharedSchemas(): Record<string, JsonSchema> {
       type: { type: "string", description: "Class that Celery raises (`exc_type`)" },
       module: { type: "string", description: "Module of that class (`exc_module`)" },
       args: openArray("Arguments of that class (`exc_message`)"),
-    }, { description: "Why a task failed, is retried or was revoked" }),
+    }, { description: "Error of a failed, retried or revoked task" }),
     Child: record({
       id: { type: "string" },
       members: { type: "array", items: schemaRef("Child") },
@@ -122,7 +125,7 @@ export function sharedSchemas(): Record<string, JsonSchema> {
       allowed: { type: "array", items: { type: "string" } },
     }, { optional: ["allowed"] }),
     BatchAnswer: record({ line: { type: "integer", minimum: 1 }, ...accepted, ...problem }, {
-      description: "Of one line: accepted, or a problem",
+      description: "Outcome of one line: accepted, or a problem",
       optional: [...Object.keys(accepted), "type", "title", "detail", "errors", "ids"],
     }),
     HealthCheck: record({
@@ -149,45 +152,45 @@ function recordSchema(id: JsonSchema, optional: string[]): JsonSchema {
     id,
     name: nullable("string", "Name of the task"),
     state,
-    queue: nullable("string", "Queue it was sent to"),
-    worker: nullable("string", "Node name of the worker that wrote last"),
+    queue: nullable("string", "Queue of the task"),
+    worker: nullable("string", "Node name of the last worker"),
     args: {
       type: ["array", "null"],
       items: {},
-      description: "Positional arguments; null if the record does not hold all of them",
+      description: "Positional arguments; null if the record does not contain all of them",
     },
     kwargs: {
       type: ["object", "null"],
       additionalProperties: true,
-      description: "Named arguments; null if the record does not hold all of them",
+      description: "Named arguments; null if the record does not contain all of them",
     },
     truncated: {
       type: "boolean",
-      description: "Whether `args` or `kwargs` is null because its representation was cut",
+      description: "Whether `args` or `kwargs` is null because its representation was truncated",
     },
-    args_repr: nullable("string", "`args` as Python shows them, up to about 1,024 characters"),
-    kwargs_repr: nullable("string", "`kwargs` as Python shows them, up to about 1,024 characters"),
-    result: { description: "What the task returned, once SUCCESS; null before" },
-    progress: { description: "What the task last reported of its progress, while PROGRESS" },
-    error: nullableRef("TaskError", "Why it failed, is retried or was revoked"),
+    args_repr: nullable("string", "`args` as Python's `repr()`, up to about 1,024 characters"),
+    kwargs_repr: nullable("string", "`kwargs` as Python's `repr()`, up to about 1,024 characters"),
+    result: { description: "Result of the task in SUCCESS; otherwise null" },
+    progress: { description: "Last reported progress in PROGRESS" },
+    error: nullableRef("TaskError", "Error of a failed, retried or revoked task"),
     traceback: nullable("string", "Stack of the error, in the handler's language"),
     meta: {
       type: ["object", "null"],
       additionalProperties: true,
       description:
-        "What else is known of the last run: `violations` of its sandbox, the seconds that it `blocked` the event loop, the errors that it left `uncaught`",
+        "Details of the last run: sandbox `violations`, seconds that it `blocked` the event loop, and `uncaught` errors",
     },
     children: {
       type: "array",
-      description: "Tasks that it started once SUCCESS, and groups with their `members`",
+      description: "Tasks that its success started, and groups with their `members`",
       items: schemaRef("Child"),
     },
     retries: count("Failed attempts"),
-    attempts: count("Runs, the present one included"),
-    deliveries: count("Times the broker handed it out"),
-    submitted_at: time("When it was submitted; else the time in its id, if that is a UUIDv7"),
-    started_at: time("When the last attempt began"),
-    finished_at: time("When it became final"),
+    attempts: count("Runs, including the current one"),
+    deliveries: count("Deliveries by the broker"),
+    submitted_at: time("Time of submission, or the time in a UUIDv7 id"),
+    started_at: time("Start of the last attempt"),
+    finished_at: time("Time of the final state"),
     updated_at: { type: "string", format: "date-time", description: "Last change" },
   }, { optional });
 }

@@ -53,10 +53,10 @@ export function servicePaths(): Record<string, Record<string, Operation>> {
       get: {
         operationId: "index",
         tags: ["reference"],
-        summary: "Tasks, and where to go on",
+        summary: "Tasks and links",
         responses: {
           200: {
-            description: "A page, or JSON for who accepts only that",
+            description: "A page, or JSON by the Accept header",
             content: {
               "text/html": { schema: { type: "string" } },
               "application/json": { schema: schemaRef("Index") },

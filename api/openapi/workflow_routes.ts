@@ -23,9 +23,8 @@ export function workflowPaths(): Record<string, Record<string, Operation>> {
       post: {
         operationId: "submitWorkflow",
         tags: ["workflows"],
-        summary: "Submit tasks that follow one another",
-        description:
-          "Accepted as a whole or not at all; needs the database. Every task's id is fixed with the answer.",
+        summary: "Submit a workflow",
+        description: "Accepted atomically; needs the database. The response contains all task ids.",
         parameters: SUBMISSION_PARAMETERS,
         requestBody: {
           required: true,
@@ -45,7 +44,7 @@ export function workflowPaths(): Record<string, Record<string, Operation>> {
       get: {
         operationId: "readWorkflow",
         tags: ["workflows"],
-        summary: "Read what became of a workflow",
+        summary: "Read the record of a workflow",
         parameters: [
           { $ref: "#/components/parameters/id" },
           { $ref: "#/components/parameters/wait" },
@@ -79,10 +78,13 @@ export function workflowSchemas(): Record<string, JsonSchema> {
   const kinds = {
     TaskPart: record({
       name,
-      args: openArray("Arguments by position, after the result of what comes before"),
+      args: openArray("Positional arguments, after the result of the previous part"),
       kwargs: openObject("Arguments by name"),
       options: schemaRef("Options"),
-      immutable: { type: "boolean", description: "Takes nothing from what comes before" },
+      immutable: {
+        type: "boolean",
+        description: "Whether it ignores the result of the previous part",
+      },
       link: { ...parts, description: "Started with the result" },
       link_error: { ...parts, description: "Started with the task's id when it fails" },
     }, {
@@ -98,7 +100,7 @@ export function workflowSchemas(): Record<string, JsonSchema> {
   };
   return {
     Workflow: {
-      description: "A task, or parts that follow one another",
+      description: "A task or a nested part",
       oneOf: Object.keys(kinds).map(schemaRef),
     },
     ...kinds,
@@ -110,11 +112,11 @@ export function workflowSchemas(): Record<string, JsonSchema> {
     WorkflowAccepted: record(accepted),
     WorkflowRecord: record({
       ...accepted,
-      error: nullableRef("TaskError", "Why it did not succeed; without a name and a stack"),
-      done: { type: "integer", description: "Tasks whose state is final" },
-      total: { type: "integer", description: "Tasks in all" },
+      error: nullableRef("TaskError", "Error, without name and stack"),
+      done: { type: "integer", description: "Number of final tasks" },
+      total: { type: "integer", description: "Number of tasks" },
       submitted_at: { type: "string", format: "date-time" },
-      result: { description: "What it ends with, of a group a list; null until SUCCESS" },
+      result: { description: "Result, a list for a group; null before SUCCESS" },
     }),
   };
 }

@@ -9,35 +9,35 @@ import { checkSubmission, type SubmissionRules, takeName } from "../submitting/s
 import type { Submitter } from "../submitting/submitter.ts";
 import { acceptedBody } from "../submitting/accepted_body.ts";
 
-/** Bytes of a batch: 64 MiB. */
+/** Maximum bytes of a batch: 64 MiB. */
 const BODY_LIMIT = 64 * 1024 * 1024;
 
-/** Submissions of one batch that are on their way at once: enough to keep the broker busy. */
+/** Concurrent submissions of one batch: enough to keep the broker busy. */
 const PARALLEL = 500;
 
 const NDJSON = "application/x-ndjson";
 const JSON_TYPE = "application/json";
 
-/** What the route works with. */
+/** Dependencies of the route. */
 export interface BatchParts {
   readonly rules: SubmissionRules;
   readonly submitter: Submitter;
-  /** Lines of one batch. */
+  /** Maximum lines of a batch. */
   readonly batchLimit: number;
 }
 
-/** One submission of a batch, not yet looked at. */
+/** One submission of a batch, not parsed yet. */
 interface Line {
   readonly line: number;
   read(): unknown;
-  /** Whether it is within the limit of its contract. */
+  /** Whether it has at most this many bytes. */
   fits(limit: number): boolean;
 }
 
-/** Accepts an array, or NDJSON: one submission a line, each with its `name`. Answers in the same form and order.
+/** Accepts an array, or NDJSON with one submission per line, each with its `name`. Responds in the same format and order.
  *
- * The whole body is read before the first line is published: a connection that breaks half-way, too many
- * lines or a broken array leave nothing half-done. */
+ * Reads the whole body before it publishes the first line. So a broken connection, too many lines or
+ * an invalid array publish nothing. */
 export function batchRoutes({ rules, submitter, batchLimit }: BatchParts): Hono {
   async function submit({ line, read, fits }: Line): Promise<object> {
     try {
@@ -53,14 +53,14 @@ export function batchRoutes({ rules, submitter, batchLimit }: BatchParts): Hono 
 
   return new Hono().post("/tasks:batch", async (c) => {
     if (c.req.query("wait") !== undefined) {
-      throw fieldProblem("wait", "a batch is answered once all of it is accepted: leave it out");
+      throw fieldProblem("wait", "a batch does not wait for results: remove it");
     }
     readQuery(c.req.queries(), []);
     const type = requireType(c.req.raw.headers, [NDJSON, JSON_TYPE]) ?? JSON_TYPE;
     if (c.req.header("idempotency-key") !== undefined) {
       throw fieldProblem(
         "Idempotency-Key",
-        "a batch takes none: give each line its 'options.task_id'",
+        "a batch supports no key: set 'options.task_id' in each line",
       );
     }
     const text = decodeText(await readBytes(c.req.raw, BODY_LIMIT));
@@ -105,7 +105,7 @@ function arrayItems(text: string, limit: number): Line[] {
 function tooMany(limit: number): Problem {
   return new Problem(
     "body-too-large",
-    `Cannot accept more than ${limit} lines: send them in parts`,
+    `Cannot accept the batch because it has more than ${limit} lines: split it`,
   );
 }
 

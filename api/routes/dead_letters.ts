@@ -1,4 +1,4 @@
-/** `/v1/dead-letters`: messages that nobody could work on. */
+/** `/v1/dead-letters`: dead letters. */
 import { Hono } from "hono";
 import { validate } from "uuid";
 import { z } from "zod";
@@ -18,10 +18,10 @@ import { parseStrict } from "../http/strict_json.ts";
 import { Problem } from "../http/problem.ts";
 import { parseQuery, readQuery } from "../http/query.ts";
 
-/** Query of the list, also of the OpenAPI document. */
+/** Query of the list, also for the OpenAPI document. */
 export const LettersQuery = LetterFilterBody.extend({
-  limit: z.coerce.number().int().min(1).max(1000).describe("Letters in one answer; default 50"),
-  cursor: z.string().max(1024).describe("`next` of the answer before"),
+  limit: z.coerce.number().int().min(1).max(1000).describe("Letters per page; default 50"),
+  cursor: z.string().max(1024).describe("`next` of the previous page"),
 }).partial();
 
 const RATE = 100;
@@ -29,7 +29,7 @@ const LIMIT = 10_000;
 
 const NO_STORE = { "cache-control": "no-store" };
 
-/** Lists, shows, sends again and purges dead letters. */
+/** Lists, shows, redrives and purges dead letters. */
 export function deadLetterRoutes({ deadLetters }: Pick<ApiDependencies, "deadLetters">): Hono {
   return new Hono()
     .get("/dead-letters", async (c) => {

@@ -1,4 +1,4 @@
-/** `/`, `/docs`, `/openapi.json` and `/problems/{kind}`: the API described by itself. */
+/** `/`, `/docs`, `/openapi.json` and `/problems/{kind}`: the documentation of the API. */
 import { createHash } from "node:crypto";
 import { Hono } from "hono";
 import { accepts } from "hono/accepts";
@@ -12,12 +12,12 @@ import { indexBody, indexPage } from "../openapi/index_page.ts";
 import { referencePage } from "../openapi/page.ts";
 import { STYLE } from "../openapi/style.ts";
 
-/** Source of the pages' style for a Content-Security-Policy: this very style sheet and no other. */
+/** Content-Security-Policy source of the style sheet: its hash. */
 export const STYLE_SOURCE = `'sha256-${createHash("sha256").update(STYLE).digest("base64")}'`;
 
 const HTML = "text/html; charset=UTF-8";
 
-/** Serves the description. The document is written once, when it is first asked for, and so is the page for one origin. */
+/** Serves document and pages. Each is generated once, at the first request; the reference page once per origin. */
 export function docsRoutes(options: DocumentOptions): Hono {
   const description = new Description(options);
   return new Hono()
@@ -47,7 +47,7 @@ export function docsRoutes(options: DocumentOptions): Hono {
     );
 }
 
-/** The document and the page, each written once for all who ask. */
+/** Generates document and page once. */
 class Description {
   readonly #options: DocumentOptions;
   #document: Promise<{ document: OpenApiDocument; answer: Answer }> | undefined;

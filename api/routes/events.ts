@@ -1,4 +1,4 @@
-/** `GET /v1/tasks/{id}/events`: a task's life as server-sent events. */
+/** `GET /v1/tasks/{id}/events`: the states of a task as server-sent events. */
 import { getLogger } from "@logtape/logtape";
 import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
@@ -12,15 +12,15 @@ import { isYoung, pendingRecord, plainJson, recordJson } from "../reading/record
 import { ChunkWriter } from "../http/chunk_writer.ts";
 import { watch, type WatchParts } from "../reading/watch.ts";
 
-/** Comments that keep proxies from closing a silent stream, milliseconds. */
+/** Milliseconds between comments, which keep proxies from closing an idle stream. */
 const HEARTBEAT_MS = 15_000;
 
-/** Id of the last event of a stream. A browser that comes back with it is told not to come again. */
+/** Id of the last event of a stream. A browser that reconnects with it gets 204 and stops. */
 const END_ID = "end";
 
 const log = getLogger(["celeriac", "api"]);
 
-/** What the route works with. */
+/** Dependencies of the route. */
 export interface EventParts extends WatchParts {
   readonly clock: Clock;
   /** Milliseconds between heartbeats; default 15 s. */
@@ -29,7 +29,7 @@ export interface EventParts extends WatchParts {
 
 /** Streams `state` events, each with the whole record, and `progress` events.
  *
- * A stream begins with the present state, so nothing need be replayed to who comes back. It ends after the final state. */
+ * A stream starts with the current state, so a reconnect needs no replay. It ends after the final state. */
 export function eventRoutes({ clock, heartbeatMs = HEARTBEAT_MS, ...watched }: EventParts): Hono {
   return new Hono().get("/tasks/:task/events", async (c) => {
     const id = c.req.param("task");
@@ -43,10 +43,10 @@ export function eventRoutes({ clock, heartbeatMs = HEARTBEAT_MS, ...watched }: E
       beginnings: true,
       onEvent: (event) => teller?.hear(event),
     });
-    // Before the answer begins: what cannot be watched now is refused with a status of its own.
+    // Before the response starts, so that a failure gets its own status.
     const first = (await watching.next()).value;
     const isKnown = first !== undefined || isYoung(id, clock.now());
-    // Nobody would read, or end, the stream of a HEAD.
+    // A HEAD response has no body that a client could read or close.
     if (!isKnown || c.req.method === "HEAD") await watching.return(undefined);
     if (!isKnown) throw noRecord(id);
     c.header("x-accel-buffering", "no");
@@ -62,7 +62,7 @@ export function eventRoutes({ clock, heartbeatMs = HEARTBEAT_MS, ...watched }: E
           await teller.tell(record ?? pendingRecord(id, clock.now()));
         }
       } catch (error) {
-        log.info("Cannot go on telling of {id}, so its stream ends early: {error}", { id, error });
+        log.info("Cannot continue the event stream of {id}: {error}", { id, error });
       } finally {
         clearInterval(heartbeat);
         gone.abort();
@@ -72,7 +72,7 @@ export function eventRoutes({ clock, heartbeatMs = HEARTBEAT_MS, ...watched }: E
   });
 }
 
-/** Writes what changed, and only that. */
+/** Writes changes only. */
 class Teller {
   readonly #id: string;
   readonly #writer: ChunkWriter;
@@ -99,12 +99,12 @@ class Teller {
     }
   }
 
-  /** Progress is told as it is heard: its record may be written later, or not at all. */
+  /** Sends progress immediately: its record may be written later or never. */
   hear(event: ReceivedEvent): void {
     if (event.type === "task-progress") void this.#tellProgress(stringifyJson(event["progress"]));
   }
 
-  /** While one is being written only the newest waits: a slow reader skips what is old. */
+  /** During a write only the newest record is kept: a slow client skips older ones. */
   async #tellProgress(progress: string): Promise<void> {
     if (progress === this.#progress) return;
     this.#progress = this.#unsent = progress;
@@ -119,7 +119,7 @@ class Teller {
   }
 }
 
-/** The store may have laid the same JSON out differently. */
+/** Compares as JSON: the store may format the same value differently. */
 function canonical(json: string): string {
   return stringifyJson(parseJson(plainJson(json)));
 }
@@ -129,14 +129,14 @@ function stateEvent(record: TaskRecord): Uint8Array<ArrayBuffer> {
   const known = encoded.get(record);
   if (known) return known;
   const end = isFinal(record.state) ? `id: ${END_ID}\n` : "";
-  // A result is stored as it was written, which may be over many lines.
+  // A stored result may contain line breaks.
   const data = recordJson(record).replaceAll(/\r\n?|\n/g, "\ndata: ");
   const event = encoder.encode(`event: state\ndata: ${data}\n${end}\n`);
   encoded.set(record, event);
   return event;
 }
 
-/** Thousands may follow one task: its record is encoded once. */
+/** Thousands of clients may follow one task: its record is encoded once. */
 const encoded = new WeakMap<TaskRecord, Uint8Array<ArrayBuffer>>();
 
 const encoder = new TextEncoder();

@@ -1,4 +1,4 @@
-/** `GET /v1/tasks/{id}` and `GET /v1/tasks`: what became of tasks. */
+/** `GET /v1/tasks/{id}` and `GET /v1/tasks`: task records. */
 import { type Context, Hono } from "hono";
 import { z } from "zod";
 import {
@@ -18,33 +18,33 @@ import type { Clock } from "../../shared/runtime/clock.ts";
 import { time } from "../http/time.ts";
 import { watch, type WatchParts } from "../reading/watch.ts";
 
-/** What the routes work with. */
+/** Dependencies of the routes. */
 export interface ResultParts extends WatchParts {
   readonly store: Pick<ResultStore, "find" | "list">;
   readonly cache: ResultCache;
   readonly clock: Clock;
-  /** Seconds. */
+  /** Maximum wait in seconds. */
   readonly maxWait: number;
 }
 
-/** Query of the list, also of the OpenAPI document. */
+/** Query of the list, also for the OpenAPI document. */
 export const ListQuery = z.object({
   name: label.describe("Name of the task"),
-  state: z.enum(STATES).describe("State now"),
-  queue: label.describe("Queue it was sent to"),
-  worker: label.describe("Node name of the worker that wrote last"),
+  state: z.enum(STATES).describe("Current state"),
+  queue: label.describe("Queue of the task"),
+  worker: label.describe("Node name of the last worker"),
   since: time.describe(
     "Records created at or after this time: at submission, or by the first worker if Celery sent the task",
   ),
   until: time.describe("Records created before this time"),
-  limit: z.coerce.number().int().min(1).max(1000).describe("Records in one answer; default 50"),
+  limit: z.coerce.number().int().min(1).max(1000).describe("Records per page; default 50"),
   results: z.enum(["true", "false"]).describe(
-    "Whether each record has its `result` and `progress`, which may be large; default false",
+    "Whether records contain `result` and `progress`, which may be large; default false",
   ),
-  cursor: z.string().max(1024).describe("`next` of the answer before"),
+  cursor: z.string().max(1024).describe("`next` of the previous page"),
 }).partial();
 
-/** Answers with records. */
+/** Serves records. */
 export function resultRoutes({ cache, clock, maxWait, ...watched }: ResultParts): Hono {
   const { store } = watched;
 
@@ -62,7 +62,7 @@ export function resultRoutes({ cache, clock, maxWait, ...watched }: ResultParts)
       for await (last of watch(id, { ...watched, signal })) {
         if (!last && !isYoung(id, clock.now())) break;
       }
-      // The time may be over before the next poll: then this read has the news.
+      // After a timeout this read may find a newer record than the last poll.
       return over.signal.aborted && !gone.aborted ? await store.find(id) : last;
     } finally {
       clearTimeout(timer);
@@ -82,7 +82,7 @@ export function resultRoutes({ cache, clock, maxWait, ...watched }: ResultParts)
       const json = recordJson(record ?? pendingRecord(id, clock.now()));
       if (!record || !isFinal(record.state)) return jsonAnswer(c, json);
       const answer = { body: json, etag: etagOf(json) };
-      // A failure may be reopened, in another process: its dead letter is sent again.
+      // Another process may reopen a failure by a redrive of its dead letter.
       if (record.state !== "FAILURE") cache.set(id, answer);
       return finalAnswer(c, answer);
     })
@@ -112,7 +112,7 @@ function jsonAnswer(c: Context, json: string): Response {
   return c.body(json, 200, { "content-type": "application/json", "cache-control": "no-store" });
 }
 
-/** A final result may be kept by the caller, who must ask whether it still stands: its record can be dropped. */
+/** Clients may cache a final result but must revalidate: its record can be deleted. */
 function finalAnswer(c: Context, answer: Answer): Response {
   return conditionalAnswer(c, answer, {
     "cache-control": "private, no-cache",

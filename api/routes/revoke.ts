@@ -1,4 +1,4 @@
-/** `DELETE /v1/tasks/{id}`: revokes a task that has not started, or ends one that runs. */
+/** `DELETE /v1/tasks/{id}`: revokes a task that has not started, or terminates a running one. */
 import { getLogger } from "@logtape/logtape";
 import { Hono } from "hono";
 import type { Broker } from "../../shared/broker/broker.ts";
@@ -12,7 +12,7 @@ import { isLabel } from "../http/label.ts";
 import { noRecord, readQuery } from "../http/query.ts";
 import { isYoung, pendingRecord, recordJson } from "../reading/record.ts";
 
-/** What the route works with. */
+/** Dependencies of the route. */
 export interface RevokeParts {
   readonly store: Pick<ResultStore, "find" | "revoke">;
   readonly broker: Pick<Broker, "publish">;
@@ -20,11 +20,11 @@ export interface RevokeParts {
   readonly clock: Clock;
 }
 
-/** Revokes: the record is what counts, as each worker reads it before it runs a task; the broadcast only makes it known sooner, and to Celery's workers.
+/** Revokes a task in its record, which each worker reads before it runs the task. The broadcast is faster, and reaches Celery's workers.
  *
- * An id without a record is refused unless `?unrecorded=true`: it may be a slip, or a task that another
- * system has queued. With `?terminate=true` a task that runs is ended by its worker, which then writes the
- * record: the answer is 202, and a 503 when the broadcast could not be sent, as here it is all there is. */
+ * An id without a record needs `?unrecorded=true`: it may be a typing error, or a task that another
+ * system has queued. With `?terminate=true` the worker of a running task terminates it and then writes
+ * the record. The response is 202, or 503 if the broadcast failed, because nothing else reaches the worker. */
 export function revokeRoutes({ store, broker, cache, clock }: RevokeParts): Hono {
   return new Hono().delete("/tasks/:task", async (c) => {
     const id = c.req.param("task");
@@ -41,8 +41,8 @@ export function revokeRoutes({ store, broker, cache, clock }: RevokeParts): Hono
       throw new Problem(
         "not-revocable",
         runs
-          ? `Cannot revoke task '${id}' because it is ${state} already: give ?terminate=true to end it`
-          : `Cannot revoke task '${id}' because it is ${state} already: its final state stays`,
+          ? `Cannot revoke task '${id}' because it is already ${state}: add ?terminate=true to terminate it`
+          : `Cannot revoke task '${id}' because it is already ${state}: a final state does not change`,
       );
     }
     cache.drop(id);

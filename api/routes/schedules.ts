@@ -1,4 +1,4 @@
-/** `/v1/schedules`: what is sent again and again. */
+/** `/v1/schedules`: periodic tasks. */
 import type { Clock } from "../../shared/runtime/clock.ts";
 import { Hono } from "hono";
 import { z } from "zod";
@@ -15,7 +15,7 @@ import type { SubmissionRules } from "../submitting/submission.ts";
 import type { Submitter } from "../submitting/submitter.ts";
 import { acceptedBody } from "../submitting/accepted_body.ts";
 
-/** What the routes work with. */
+/** Dependencies of the routes. */
 export interface ScheduleParts {
   readonly schedules: Schedules;
   readonly rules: SubmissionRules;
@@ -23,7 +23,7 @@ export interface ScheduleParts {
   readonly clock: Clock;
 }
 
-/** The table. */
+/** The store of schedules. */
 export type Schedules = Pick<
   ScheduleStore,
   "list" | "find" | "add" | "remove" | "pause" | "leader"
@@ -31,18 +31,18 @@ export type Schedules = Pick<
 
 const runs = z.coerce.number().int().min(0).max(1000);
 
-/** Query of the list, also of the OpenAPI document. */
+/** Query of the list, also for the OpenAPI document. */
 export const SchedulesQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(1000).describe("Schedules in one answer; default 100"),
-  cursor: z.string().max(200).describe("`next` of the answer before"),
+  limit: z.coerce.number().int().min(1).max(1000).describe("Schedules per page; default 100"),
+  cursor: z.string().max(200).describe("`next` of the previous page"),
 }).partial();
 
-/** Query of one schedule, also of the OpenAPI document. */
+/** Query of one schedule, also for the OpenAPI document. */
 export const ScheduleQuery = z.object({
-  runs: runs.describe("How many of its next due times to tell; default 5"),
+  runs: runs.describe("Number of next due times; default 5"),
 }).partial();
 
-/** Makes, lists, pauses, resumes, triggers and removes schedules; a scheduler (`deno task beat`) sends them. */
+/** Creates, lists, pauses, resumes, triggers and removes schedules. The scheduler (`deno task beat`) sends their tasks. */
 export function scheduleRoutes({ schedules, rules, submitter, clock }: ScheduleParts): Hono {
   const find = async (name: string): Promise<StoredSchedule> => {
     const schedule = await schedules.find(name);
@@ -79,8 +79,8 @@ export function scheduleRoutes({ schedules, rules, submitter, clock }: ScheduleP
       if (!schedule) {
         throw new Problem(
           "schedule-exists",
-          `Cannot make schedule '${given.name}' because there is one of that name: remove it first, or choose another name`,
-          { errors: [{ field: "name", message: "it is taken" }] },
+          `Cannot create schedule '${given.name}' because the name exists: remove that schedule, or choose another name`,
+          { errors: [{ field: "name", message: "the name exists" }] },
         );
       }
       const location = `/v1/schedules/${encodeURIComponent(given.name)}`;
@@ -118,6 +118,6 @@ const NO_STORE = { "cache-control": "no-store" };
 function noSchedule(name: string): Problem {
   return new Problem(
     "no-schedule",
-    `Cannot find schedule '${name.slice(0, 200)}': GET /v1/schedules lists those there are`,
+    `Cannot find schedule '${name.slice(0, 200)}': GET /v1/schedules lists all schedules`,
   );
 }

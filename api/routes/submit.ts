@@ -12,15 +12,15 @@ import type { Submission } from "../../shared/outbox/submission.ts";
 import { acceptedBody } from "../submitting/accepted_body.ts";
 import { submitAndWait, type WaitParts } from "../reading/wait.ts";
 
-/** What the routes work with. */
+/** Dependencies of the routes. */
 export interface SubmitParts extends WaitParts {
   readonly rules: SubmissionRules;
   readonly submitter: Submitter;
-  /** Seconds. */
+  /** Maximum wait in seconds. */
   readonly maxWait: number;
 }
 
-/** Accepts tasks one by one. */
+/** Accepts single tasks. */
 export function submitRoutes(parts: SubmitParts): Hono {
   const { rules, submitter, maxWait } = parts;
   const largest = Math.max(

@@ -1,4 +1,4 @@
-/** `POST /v1/workflows` and `GET /v1/workflows/{id}`: tasks that follow one another, as one submission. */
+/** `POST /v1/workflows` and `GET /v1/workflows/{id}`: workflows. */
 import { createHash } from "node:crypto";
 import { Hono } from "hono";
 import { type Canvas, identified, recorded, steps } from "../../shared/celery/canvas_tree.ts";
@@ -28,18 +28,18 @@ import { SharedReads } from "../reading/shared_reads.ts";
 import { type WatchParts, watchToEnd } from "../reading/watch.ts";
 import { checkWorkflow } from "../submitting/workflow.ts";
 
-/** Bytes of a workflow: 16 MiB. */
+/** Maximum bytes of a workflow: 16 MiB. */
 const BODY_LIMIT = 16 * 1024 * 1024;
 
-/** Milliseconds more that a workflow has for each of its tasks: thousands of them take a healthy database seconds. */
+/** Additional milliseconds per task: a healthy database needs seconds for thousands of tasks. */
 const TASK_MS = 1;
 
-/** Milliseconds between two looks at a workflow that somebody waits for, at least: its last tasks may end one by one. */
+/** Minimum milliseconds between two reads of a workflow: its last tasks may end one by one. */
 const LOOK_MS = 250;
 
 const JSON_TYPE = "application/json";
 
-/** What the routes work with. */
+/** Dependencies of the routes. */
 export interface WorkflowParts extends WatchParts {
   readonly rules: SubmissionRules;
   readonly workflows: Pick<Workflows, "start" | "find">;
@@ -47,17 +47,17 @@ export interface WorkflowParts extends WatchParts {
   readonly submissions: ApiDependencies["submissions"];
   readonly idempotency: ApiDependencies["idempotency"];
   readonly clock: ApiDependencies["clock"];
-  /** Seconds. */
+  /** Maximum wait in seconds. */
   readonly maxWait: number;
 }
 
-/** Accepts workflows and tells of them. */
+/** Accepts workflows and serves their records. */
 export function workflowRoutes(parts: WorkflowParts): Hono {
   const { rules, workflows, routes, submissions, idempotency, clock, maxWait } = parts;
   const watched = { store: parts.store, hub: parts.hub, polling: parts.polling };
   const finds = new SharedReads((id) => workflows.find(id));
 
-  /** Reads a workflow once all of its last tasks have ended, or the time is over. */
+  /** Reads a workflow when its last tasks have ended, or after a timeout. */
   async function read(
     id: string,
     seconds: number,
@@ -82,7 +82,7 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
     }
   }
 
-  /** The id of a workflow: of an earlier request, if its key is known. */
+  /** The id of a workflow: that of an earlier request if the key is known. */
   async function idOf(checked: Canvas, key: string | undefined): Promise<string> {
     const id = newId(clock.now());
     if (key === undefined) return id;
@@ -94,7 +94,7 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
 
   /** Commits a workflow.
    *
-   * @throws {OutcomeUnknown} when the database did not say in time that it has done so */
+   * @throws {OutcomeUnknown} when the database did not confirm in time */
   async function commit(id: string, canvas: Canvas): Promise<void> {
     try {
       await withDatabaseDeadline(
@@ -114,7 +114,7 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
     }
   }
 
-  /** Every task shows as PENDING until it starts, however long it waits for others. */
+  /** Writes a PENDING record, which the task keeps until it starts. */
   function note(signature: Signature): void {
     submissions.write({
       id: signature.options.taskId!,
@@ -134,14 +134,14 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
       if (text === undefined) throw fieldProblem("body", "expected a workflow");
       const checked = checkWorkflow(parseStrict(text), rules);
       const id = await idOf(checked, key);
-      // From one id come all: the same key gives the same tasks.
+      // All ids derive from the workflow id, so the same key gives the same tasks.
       const canvas = recorded(identified(checked, childIds(id, "workflow")));
       await commit(id, canvas);
       const tasks = steps(canvas);
       tasks.forEach(note);
       const headers = { ...wait.headers, location: `/v1/workflows/${id}` };
       if (wait.seconds > 0) {
-        // It is accepted, whether its end can be read or not.
+        // The workflow is accepted even if its record cannot be read.
         const record = await read(id, wait.seconds, c.req.raw.signal).catch(() => undefined);
         if (record && isFinal(record.state)) {
           return c.body(workflowJson(record), 200, { ...headers, "content-type": JSON_TYPE });
@@ -171,7 +171,7 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
     });
 }
 
-/** The result is JSON text already. */
+/** Serializes a workflow; its result is already JSON text. */
 function workflowJson({ id, state, result, exception, tasks, createdAt }: WorkflowRecord): string {
   const head = JSON.stringify({
     id,
@@ -188,7 +188,7 @@ function workflowJson({ id, state, result, exception, tasks, createdAt }: Workfl
 function mismatch(): Problem {
   return new Problem(
     "idempotency-mismatch",
-    "Cannot accept the request because its Idempotency-Key was used with another body: take a new key",
+    "Cannot accept the request because its Idempotency-Key was used with another body: use a new key",
     { errors: [{ field: "Idempotency-Key", message: "used with another body" }] },
   );
 }

@@ -117,8 +117,8 @@ Deno.test("POST /v1/schedules names each field that does not fit, and what would
     [{ args: {} }, "args", "expected array"],
     [{ missed: "never" }, "missed", "skip"],
     [{ crom: "* * * * *" }, "crom", "did you mean 'cron'?"],
-    [{ options: { eta: "2030-01-01T00:00:00Z" } }, "options.eta", "a task of its own"],
-    [{ options: { task_id: "a" } }, "options.task_id", "a task of its own"],
+    [{ options: { eta: "2030-01-01T00:00:00Z" } }, "options.eta", "a separate task"],
+    [{ options: { task_id: "a" } }, "options.task_id", "a separate task"],
     [
       { options: { expires: "2030-01-01T00:00:00Z" } },
       "options.expires",

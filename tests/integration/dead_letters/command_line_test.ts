@@ -46,7 +46,7 @@ Deno.test("cli.ts dead lists, shows, sends again and purges", async () => {
 
   for (
     const [args, code, told] of [
-      [["redrive"], 2, "give --all"],
+      [["redrive"], 2, "or --all"],
       [["redrive", "--all", "--rate=fast"], 2, "Cannot use 'fast' of --rate"],
       [["redrive", "--all", "--rate=0"], 2, "rate"],
       [["purge", "--all", "--limit=5"], 2, "Cannot purge by --limit"],
