@@ -52,8 +52,8 @@ export const schedules: Command = {
   usage:
     "list | show NAME | next NAME | add NAME TASK [KEY=VALUE ...] | pause|resume|trigger|remove NAME",
   details: [
-    "Beat sends the tasks (`deno task beat`, or `deno task dev`). `next` shows the next runs. `trigger` sends",
-    "the task now, in addition to the schedule.",
+    "The scheduler submits the tasks: start `deno task beat` or `deno task dev`. `next` shows the next runs. `trigger` submits",
+    "the task once, now; the schedule does not change.",
     "",
     "  deno task cli schedules add morning add x=2 y=3 --cron='0 6 * * mon-fri' --timezone=Asia/Seoul",
     "  deno task cli schedules add pulse add x=2 y=3 --every=30",
@@ -71,11 +71,14 @@ export const schedules: Command = {
     every: { value: "SECONDS", help: "add: interval, instead of --cron" },
     missed: {
       value: "POLICY",
-      help: "add: what to do with missed ticks: skip, once or all [once]",
+      help: "add: what to do about missed runs: skip, once (the newest) or all [once]",
     },
     queue: { value: "NAME", help: "add: queue of the task" },
     priority: { value: "N", help: "add: priority of the message, 0 to 255" },
-    expires: { value: "SECONDS", help: "add: seconds after which the task of a tick expires" },
+    expires: {
+      value: "SECONDS",
+      help: "add: seconds after the due time at which the task expires",
+    },
     paused: { help: "add: create it paused" },
     runs: { value: "N", help: `next: number of runs to show [${RUNS}]` },
     json: { help: "print the response of the API as JSON" },

@@ -135,7 +135,11 @@ const rows: Row[] = [
     unit: "ms late",
     target: { atMost: 100 },
   },
-  { what: `${NEIGHBOURS} neighbours, 99 of 100 tasks`, measured: alone, unit: "ms" },
+  {
+    what: `${NEIGHBOURS} neighbours, 99th percentile of the duration`,
+    measured: alone,
+    unit: "ms",
+  },
   { what: "the same while a task is killed each second", measured: beside, unit: "ms" },
   { what: "memory of a child", measured: resident, unit: "MiB" },
 ];

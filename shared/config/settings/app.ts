@@ -6,7 +6,7 @@ export const APP_SETTINGS = {
   contracts: setting({
     env: "CELERIAC_CONTRACTS",
     schema: text.optional(),
-    defaultText: "./contracts.ts if ./handlers.ts exists too; dev: else the sample app",
+    defaultText: "./contracts.ts if ./handlers.ts also exists; otherwise dev runs the sample app",
     value: "MODULE",
     roles: ["api", "worker", "beat", "dev", "definitions"],
     help: "module that exports the app's contracts",
@@ -14,7 +14,7 @@ export const APP_SETTINGS = {
   handlers: setting({
     env: "CELERIAC_HANDLERS",
     schema: text.optional(),
-    defaultText: "./handlers.ts if ./contracts.ts exists too; dev: else the sample app",
+    defaultText: "./handlers.ts if ./contracts.ts also exists; otherwise dev runs the sample app",
     value: "MODULE",
     roles: ["worker", "dev"],
     help: "module that exports the app's handlers",
@@ -55,7 +55,7 @@ export const APP_SETTINGS = {
     value: "SECONDS",
     roles: ["api", "beat", "dev"],
     help:
-      "how long a message stays in the outbox while the broker is up but its queue does not exist; then it becomes a dead letter and its task FAILURE",
+      "how long a message stays in the outbox while the broker is up but its queue does not exist; then it becomes a dead letter and its task fails",
   }),
   retention: setting({
     env: "CELERIAC_RETENTION",

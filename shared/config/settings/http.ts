@@ -24,7 +24,7 @@ export const HTTP_SETTINGS = {
     value: "PORT",
     roles: ["api", "worker", "beat"],
     help:
-      "port of /livez, /readyz and /metrics; 0 picks a free port (api: no separate port); the API also serves them at PORT, /metrics with the token",
+      "port of /livez, /readyz and /metrics; 0 picks a free port; the API always serves them at PORT, where /metrics needs the token, and for it 0 means no second port",
   }),
   startupErrorSeconds: setting({
     env: "CELERIAC_STARTUP_ERROR_SECONDS",
@@ -32,7 +32,7 @@ export const HTTP_SETTINGS = {
     value: "SECONDS",
     roles: ["api", "worker", "beat", "migrate", "definitions"],
     help:
-      "how long a role that cannot start reports the reason at /readyz before it exits; if not 0, it also waits for missing secret files; variable only, for containers",
+      "how long a role that cannot start reports the reason at /readyz before it exits; if not 0, it also waits for missing secret files; for containers: set the variable, because the flag has no effect",
   }),
   apiToken: setting({
     env: "CELERIAC_API_TOKEN",

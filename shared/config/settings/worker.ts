@@ -40,7 +40,7 @@ export const WORKER_SETTINGS = {
     value: "SECONDS",
     roles: ["api", "worker", "dev"],
     help:
-      "replace a consumer that has capacity and has received nothing for this long; its new channel gets the messages that the broker withheld",
+      "time without deliveries after which a consumer with free capacity is replaced; the broker then delivers messages that it withheld from the old one",
   }),
   processes: setting({
     env: "CELERIAC_PROCESSES",
@@ -69,7 +69,7 @@ export const WORKER_SETTINGS = {
     value: "SECONDS",
     roles: ["worker", "dev"],
     help:
-      "an inline handler that blocks the event loop for longer is reported in the log, a metric and its record",
+      "time after which an inline handler that blocks the event loop is reported in the log, a metric and the record",
   }),
   childTasks: setting({
     env: "CELERIAC_CHILD_TASKS",

@@ -79,7 +79,7 @@ const SETTINGS: Mistake[] = [
     variable("api", "PORT", "70000"),
   ],
   [
-    "Cannot use '-1' of HEALTH_PORT because it is not a whole number from 0 to 65535: correct it (port of /livez, /readyz and /metrics; 0 picks a free port (api: no separate port); the API also serves them at PORT, /metrics with the token)",
+    "Cannot use '-1' of HEALTH_PORT because it is not a whole number from 0 to 65535: correct it (port of /livez, /readyz and /metrics; 0 picks a free port; the API always serves them at PORT, where /metrics needs the token, and for it 0 means no second port)",
     variable("api", "HEALTH_PORT", "-1"),
   ],
   [
