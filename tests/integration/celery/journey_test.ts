@@ -1,4 +1,4 @@
-/** Task messages on their way through RabbitMQ. */
+/** Task messages sent through RabbitMQ. */
 import { assert, assertEquals } from "@std/assert";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import type { Delivery } from "../../../shared/broker/broker.ts";
@@ -18,7 +18,7 @@ function message(options: SignatureOptions) {
   );
 }
 
-/** A broker with the queue `first`, whose dead letters go to `second`. */
+/** A broker with a queue `first` that dead-letters to `second`. */
 async function createFixture() {
   const stack = new AsyncDisposableStack();
   const vhost = stack.use(await freshVhost());
@@ -45,7 +45,7 @@ async function createFixture() {
   };
 }
 
-Deno.test("decodeTask() reads after RabbitMQ what encodeTask() wrote before", async () => {
+Deno.test("decodeTask() reads the output of encodeTask() after RabbitMQ", async () => {
   await using on = await createFixture();
   const sent = message({
     priority: 5,
@@ -64,7 +64,7 @@ Deno.test("decodeTask() reads after RabbitMQ what encodeTask() wrote before", as
   delivery.ack();
 });
 
-Deno.test("encodeTask() gives an expiration that RabbitMQ takes, whenever the task expires", async () => {
+Deno.test("encodeTask() writes an expiration that RabbitMQ accepts for every expiry time", async () => {
   await using on = await createFixture();
   const year = 365 * 86_400;
   for (const expires of [600, year, 11 * year, 100 * year, 1000 * year]) {
@@ -73,7 +73,7 @@ Deno.test("encodeTask() gives an expiration that RabbitMQ takes, whenever the ta
   }
 });
 
-Deno.test("retryMessage() makes of a dead letter a message that travels like a new one", async () => {
+Deno.test("retryMessage() turns a dead letter into a message without transport headers", async () => {
   await using on = await createFixture();
   await on.broker.publish(message({ headers: { tenant: "a" } }));
   (await on.first.next()).nack({ requeue: false });

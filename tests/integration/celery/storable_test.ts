@@ -1,4 +1,4 @@
-/** What the codec writes is text that Postgres stores. */
+/** Postgres can store the texts that the codec writes. */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { encodeException, pythonRepr, traceback } from "../../../shared/celery/exception.ts";
@@ -10,7 +10,7 @@ import { freshDatabase } from "../../support/servers.ts";
 
 const STORE = "select $1::text::json::text as json, $2::text[] as texts";
 
-Deno.test("texts of the codec are stored as they are", async () => {
+Deno.test("Postgres stores the codec's texts unchanged", async () => {
   await using fresh = await freshDatabase();
   await using database = new PostgresDatabase({ url: fresh.url });
   await database.start();
@@ -37,7 +37,7 @@ Deno.test("texts of the codec are stored as they are", async () => {
   }));
 });
 
-/** JSON of a value, or of nothing where it has none. */
+/** The JSON of a value, or undefined if it has none. */
 function written(value: unknown): string {
   try {
     return stringifyJson(value);

@@ -1,4 +1,4 @@
-/** Messages that RabbitMQ dead-letters by itself: by TTL, length limit or delivery limit. */
+/** Messages that RabbitMQ dead-letters: by TTL, length limit or delivery limit. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { v7 as newId } from "uuid";
 import { defineTask, z } from "../../../shared/mod.ts";
@@ -33,7 +33,7 @@ const wire = (task: string, task_id: string, options: object = {}) => ({
   immutable: false,
 });
 
-/** A worker, a collector, and a queue that nobody consumes and in which a message lives for a millisecond. */
+/** A worker, a collector, and a queue without consumers with a message TTL of a millisecond. */
 async function withDeadEnd() {
   await using stack = new AsyncDisposableStack();
   const notes: string[] = [];
@@ -79,7 +79,7 @@ async function failed(fixture: WorkerFixture, id: string, reason: string): Promi
   assertStringIncludes(String(exception?.exc_message[0]), `(${reason})`);
 }
 
-Deno.test("a message published to the dead-letter queue itself ends no record", async () => {
+Deno.test("a message published directly to the dead-letter queue does not change a record", async () => {
   await using here = await withDeadEnd();
   const { fixture, letters } = here;
   const id = newId();
@@ -96,7 +96,7 @@ Deno.test("a message published to the dead-letter queue itself ends no record", 
   assertEquals((await fixture.final(id)).state, "SUCCESS");
 });
 
-Deno.test("a task whose message RabbitMQ dead-letters is FAILURE, and its workflow goes on", async (t) => {
+Deno.test("a task whose message RabbitMQ dead-letters becomes FAILURE, and its workflow continues", async (t) => {
   await using here = await withDeadEnd();
   const { fixture, letters, notes, deadEnd } = here;
   await deadEnd("celeriac.expiring", { "x-message-ttl": 1 });
@@ -115,7 +115,7 @@ Deno.test("a task whose message RabbitMQ dead-letters is FAILURE, and its workfl
     await eventually("its letter", async () => await letters.count({ taskId: id }) === 1);
   });
 
-  await t.step("pushed out by a length limit, in a chord", async () => {
+  await t.step("dropped by a length limit, in a chord", async () => {
     const [one, two, body, group] = [newId(), newId(), newId(), newId()];
     const chords = new NativeChords({ database: fixture.database });
     await chords.open([{ id: group, members: [[[one, null], null], [[two, null], null]] }]);
@@ -132,7 +132,7 @@ Deno.test("a task whose message RabbitMQ dead-letters is FAILURE, and its workfl
     assertEquals([state, exception?.exc_type], ["FAILURE", "ChordError"]);
   });
 
-  await t.step("expired by its sender's own time: REVOKED, as a worker would say", async () => {
+  await t.step("expired by the sender's expiration: REVOKED, as a worker sets it", async () => {
     const expires = new Date(Date.now() - 1000);
     const id = await fixture.submit("add", { x: 1, y: 1 }, { queue: "celeriac.expiring", expires });
     assertEquals((await fixture.final(id)).state, "REVOKED");

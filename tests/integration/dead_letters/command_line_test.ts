@@ -1,11 +1,11 @@
-/** `cli.ts dead` against an API and a worker of real processes. */
+/** `cli.ts dead` against real API and worker processes. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { commandLine } from "../../support/command_line.ts";
 import { freshPipeline } from "../../support/pipeline.ts";
 import { publishRaw, rawChannel, rawTask } from "../../support/raw_amqp.ts";
 import { startApi, startWorker } from "../../support/roles.ts";
 
-Deno.test("cli.ts dead lists, shows, sends again and purges", async () => {
+Deno.test("cli.ts dead lists, shows, redrives and purges letters", async () => {
   await using pipeline = await freshPipeline();
   const { api, url } = await startApi(pipeline);
   await using _api = api;

@@ -1,4 +1,4 @@
-/** From a handler's refusal to its success: the letter collected, sent again and run. */
+/** A refused task is collected as a dead letter, redriven and succeeds. */
 import { assertEquals } from "@std/assert";
 import { Collector } from "../../../api/dead_letters/collector.ts";
 import { deadLetterHeaders } from "../../../shared/dead_letters/letter.ts";
@@ -17,7 +17,7 @@ function lettersOf({ database, outbox, store }: WorkerFixture): DeadLetters {
   return new DeadLetters({ database, outbox, store });
 }
 
-Deno.test("a letter that is sent again finds its task PENDING, and it ends well", async () => {
+Deno.test("a redriven letter resets its task to PENDING, and the task succeeds", async () => {
   let content = false;
   await using fixture = await startWorkerFixture([handle(contract, () => {
     if (!content) throw new Reject("not today");
@@ -43,12 +43,12 @@ Deno.test("a letter that is sent again finds its task PENDING, and it ends well"
   assertEquals(await letters.count(), 0);
 });
 
-Deno.test("a letter is not sent again before its worker has made the record FAILURE", async () => {
+Deno.test("a letter is not redriven before its worker has set the record to FAILURE", async () => {
   const released = Promise.withResolvers<void>();
   let attempts = 0;
   await using fixture = await startWorkerFixture([handle(contract, async (_, { id }) => {
     if (attempts++ > 0) return "fine";
-    // Holds back the worker's statement for its record, and not the letter.
+    // Blocks the worker's update of the record, but not the letter.
     const held = Promise.withResolvers<void>();
     fixture.database.transaction(async (sql) => {
       await sql.query("select from celeriac.task where id = $1 for update", [id]);
@@ -79,7 +79,7 @@ Deno.test("a letter is not sent again before its worker has made the record FAIL
   assertEquals((await fixture.final(id)).state, "SUCCESS");
 });
 
-Deno.test("a collector that could not ack stores nothing twice, and one without a database nothing at all", async () => {
+Deno.test("a letter that a collector stored but could not ack is stored once", async () => {
   await using fixture = await startWorkerFixture([handle(contract, () => {})]);
   const letters = lettersOf(fixture);
   const reason = {
@@ -94,7 +94,7 @@ Deno.test("a collector that could not ack stores nothing twice, and one without 
     headers: { id: "a", task: "fussy", ...deadLetterHeaders(reason) },
   });
   {
-    // Stores, and is gone before it can say so.
+    // Stores the letters and stops before it can ack them.
     const stored = Promise.withResolvers<void>();
     const held = Promise.withResolvers<void>();
     await using collector = new Collector({

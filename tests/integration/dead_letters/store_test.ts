@@ -44,7 +44,7 @@ function letter(
   );
 }
 
-/** Headers of a letter whose worker is about to write FAILURE. */
+/** Headers of a letter whose worker has not set the record to FAILURE yet. */
 function announced(id: string): Headers {
   const grounds = {
     reason: "poison",
@@ -63,7 +63,7 @@ async function waiting({ database }: Fixture) {
 }
 
 const CASES: Record<string, (fixture: Fixture) => Promise<void>> = {
-  async "add() keeps a letter once, whole"({ letters }) {
+  async "add() stores a complete letter once"({ letters }) {
     const bytes = Uint8Array.of(0, 255, 128);
     const given = letter("a", { detail: "no\0" }, {
       headers: { ...letter("a").message.headers, big: 2n ** 60n, raw: bytes, at: new Date(0) },
@@ -84,7 +84,7 @@ const CASES: Record<string, (fixture: Fixture) => Promise<void>> = {
     assertEquals(await letters.find(v7()), undefined);
   },
 
-  async "list() gives pages of what fits, the newest first"({ letters }) {
+  async "list() returns pages of matching letters, newest first"({ letters }) {
     for (let n = 0; n < 5; n++) {
       await letters.add([
         letter(`t${n}`, {
@@ -119,7 +119,7 @@ const CASES: Record<string, (fixture: Fixture) => Promise<void>> = {
     assertEquals(error.field, "cursor");
   },
 
-  async "redrive() puts the oldest that fit into the outbox, at a rate"(fixture) {
+  async "redrive() moves the oldest matching letters to the outbox at a rate"(fixture) {
     const { letters } = fixture;
     for (let n = 0; n < 4; n++) await letters.add([letter(`t${n}`)]);
     await letters.add([letter("other", { reason: "malformed" })]);
@@ -133,13 +133,13 @@ const CASES: Record<string, (fixture: Fixture) => Promise<void>> = {
     assertEquals(rows[0]!.headers, { id: "t0", task: "add", retries: 0 });
     const { lastDueAt, ...counts } = outcome;
     assertEquals(counts, { redriven: 3, waiting: 0 });
-    // By the clock that follows the database's.
+    // By the clock that is synchronized with the database.
     assert(Math.abs(lastDueAt!.getTime() - rows[2]!.due.getTime()) < 1000);
     const left = await letters.list({}, { limit: 10 });
     assertEquals(left.letters.map(({ taskId }) => taskId), ["other", "t3"]);
   },
 
-  async "redrive() reopens what failed and forgives its crashes, in one transaction"(fixture) {
+  async "redrive() reopens failed tasks and deletes their crashes in one transaction"(fixture) {
     const { letters, results, database } = fixture;
     const failure = { state: "FAILURE", worker: "w" } as const;
     await results.settle([settlement({ id: "failed", ...failure }), settlement({ id: "done" })]);
@@ -170,7 +170,7 @@ const CASES: Record<string, (fixture: Fixture) => Promise<void>> = {
     assertEquals((await results.find("failed"))?.state, "FAILURE");
   },
 
-  async "redrive() leaves what its worker is about to make FAILURE, for an hour at most"(fixture) {
+  async "redrive() skips letters whose record is not FAILURE yet, for at most an hour"(fixture) {
     const { letters, results, database } = fixture;
     const ids = ["unheard", "runs", "failed", "old"];
     await letters.add(ids.map((id) => letter(id, {}, { headers: announced(id) })));
@@ -192,11 +192,11 @@ const CASES: Record<string, (fixture: Fixture) => Promise<void>> = {
     assertEquals((await results.find("runs"))?.state, "PENDING");
   },
 
-  async "redrive() leaves what the outbox still holds, and swallows nothing"(fixture) {
+  async "redrive() skips attempts that the outbox still holds"(fixture) {
     const { letters, outbox } = fixture;
     await outbox.add([entry("held")]);
     await letters.add([letter("held"), letter("twice"), letter("twice")]);
-    // Without an id there is nothing that they could be copies of.
+    // Messages without an id are never duplicates.
     await letters.add([letter(null), letter(null), letter(null)]);
     const { redriven, waiting: left } = await letters.redrive({}, RATE);
     assertEquals([redriven, left], [4, 2]);
@@ -205,7 +205,7 @@ const CASES: Record<string, (fixture: Fixture) => Promise<void>> = {
     assertEquals(kept.letters.map(({ taskId }) => taskId).sort(), ["held", "twice"]);
   },
 
-  async "redrive() and purge() go through any number"({ letters, outbox }) {
+  async "redrive() and purge() process any number of letters"({ letters, outbox }) {
     const many = (name: string) =>
       Array.from({ length: 1203 }, (_, n) => letter(`${name}${n}`, { reason: name }));
     await letters.add(many("again"));
@@ -241,7 +241,7 @@ for (
   });
 }
 
-Deno.test("two redrives and a purge at once share the letters", async () => {
+Deno.test("two concurrent redrives and a purge process each letter once", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   const outbox = new Outbox({ database });

@@ -1,4 +1,4 @@
-/** Our cron against Celery's own `crontab`, over a year. */
+/** Compares cron() with Celery's `crontab` over a year. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { cron } from "../../../shared/schedules/cron.ts";
@@ -8,7 +8,7 @@ const FROM = "2026-01-01T00:00:00+00:00";
 const TO = "2027-01-01T00:00:00+00:00";
 const HOUR_MS = 3_600_000;
 
-/** When clocks change, in UTC: what follows within the hour is where we differ, as docs/learn/schedules.md tells. */
+/** Clock changes in UTC. Due times differ in the hour after them, as described in docs/learn/schedules.md. */
 const CHANGES: Readonly<Record<string, readonly string[]>> = {
   "Europe/Berlin": ["2026-03-29T01:00:00Z", "2026-10-25T01:00:00Z"],
   "America/New_York": ["2026-03-08T07:00:00Z", "2026-11-01T06:00:00Z"],
@@ -31,7 +31,7 @@ const LINES = fc.record({
   ),
 }).map(({ minute, hour, day, month, weekday }) => `${minute} ${hour} ${day} ${month} ${weekday}`);
 
-Deno.test("cron() is due when Celery's (c57) crontab is, but in the hour after clocks change", async () => {
+Deno.test("cron() has the due times of Celery's (c57) crontab, except in the hour after a clock change", async () => {
   const stack = await celeryStack("c57");
   const lines = [
     "30 2 * * *",

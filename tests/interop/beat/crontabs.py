@@ -1,4 +1,4 @@
-"""When Celery's own `crontab` is due: reads `[line, timezone, from, to]` from the argument and prints the times of each as JSON."""
+"""Due times of Celery's `crontab`: reads `[line, timezone, from, to]` from the argument and prints the times of each as JSON."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-/** django-celery-beat: its own scheduler with our worker, and its rows with our schedulers. */
+/** django-celery-beat: its scheduler with our worker, and its rows with our schedulers. */
 import { assertEquals, assertMatch } from "@std/assert";
 import type { StackName } from "../../support/celery_stacks.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -24,7 +24,7 @@ async function report(shop: Shop): Promise<Report> {
   return JSON.parse(await shop.script(ROWS, ["report"]));
 }
 
-/** Prices that the shop's task has told so far, one for each result. */
+/** Prices in the results of the shop's task. */
 async function prices(shop: Shop): Promise<number[]> {
   const rows = await shop.pipeline.rows<{ result: string }>(
     `select result from django_celery_results_taskresult
@@ -33,7 +33,7 @@ async function prices(shop: Shop): Promise<number[]> {
   return rows.map(({ result }) => Number(result));
 }
 
-/** How many results came of a row: its weight is its own, and 1500 the price of one. */
+/** Number of results of a row. Each row has a unique weight, and one result costs 1500. */
 function count(found: readonly number[], { args }: Row): number {
   return found.filter((price) => `[${price / 1500}]` === args).length;
 }
@@ -43,7 +43,7 @@ function shopOf(name: StackName): Promise<Shop> {
 }
 
 for (const name of await stacksHere()) {
-  Deno.test(`celery beat -S django (${name}) schedules tasks of ours`, async () => {
+  Deno.test(`celery beat -S django (${name}) schedules our tasks`, async () => {
     await using shop = await shopOf(name);
     await shop.script(ROWS, ["one"]);
     await using _worker = await startWorker({ env: shop.env });
@@ -64,7 +64,7 @@ for (const name of await stacksHere()) {
   });
 }
 
-Deno.test("rows of django-celery-beat (c57) fire once with two schedulers of ours, whoever leads", async (test) => {
+Deno.test("rows of django-celery-beat (c57) fire once with two of our schedulers, whichever leads", async (test) => {
   await using shop = await shopOf("c57");
   await shop.script(ROWS, ["all"]);
   await using _worker = await startWorker({ env: shop.env });
@@ -108,7 +108,7 @@ Deno.test("rows of django-celery-beat (c57) fire once with two schedulers of our
   }, PATIENCE);
   const said = beats.map(({ output }) => output).join("\n");
 
-  await test.step("each run that a row counts is one task", () => {
+  await test.step("each counted run of a row is one task", () => {
     for (const name of counted) {
       assertEquals(count(found, rows[name]!), rows[name]!.total_run_count, name);
     }
@@ -117,7 +117,7 @@ Deno.test("rows of django-celery-beat (c57) fire once with two schedulers of our
     }
   });
 
-  await test.step("what has done its work, or may not, is off", () => {
+  await test.step("finished and forbidden rows are disabled", () => {
     const enabled = Object.fromEntries(
       Object.entries(rows).map(([name, { enabled }]) => [name, enabled]),
     );
@@ -142,7 +142,7 @@ Deno.test("rows of django-celery-beat (c57) fire once with two schedulers of our
     }
   });
 
-  await test.step("rows that cannot be scheduled are named, each with its reason", () => {
+  await test.step("invalid rows are reported with their reasons", () => {
     assertMatch(
       said,
       /'at sunset' .* is skipped: Cannot schedule the solar event 'sunset'.*use a crontab/,
@@ -157,7 +157,7 @@ Deno.test("rows of django-celery-beat (c57) fire once with two schedulers of our
     );
   });
 
-  await test.step("a task of Python goes to a Python worker", async () => {
+  await test.step("a Python task goes to a Python worker", async () => {
     assertEquals(rows["in python"]!.total_run_count, 1);
     const [row] = await eventually("its result", async () => {
       const rows = await shop.pipeline.rows<{ result: string }>(

@@ -1,4 +1,4 @@
-"""Makes django-celery-beat's rows as its admin does, or prints what became of them, as JSON."""
+"""Creates django-celery-beat's rows like its admin does, or prints their current state as JSON."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ TASK = "shop.tasks.shipping"
 
 
 def row(name, **fields):
-    """Each has arguments of its own, and so a result of its own."""
+    """Each has unique arguments, and therefore a unique result."""
     weight = PeriodicTask.objects.count() + 1
     fields = {"task": TASK, "args": f"[{weight}]", "kwargs": '{"country": "KR"}', **fields}
     return PeriodicTask.objects.create(name=name, **fields)
@@ -50,7 +50,7 @@ def make_all():
     row("at sunset", solar=solar)
     row("too often", interval=micro)
     row("in python", interval=hour, start_time=now, task="shop.tasks.total", args="[[1, 2]]", kwargs="{}")
-    # Saved without its form, which would refuse it.
+    # Saved without the form validation, which would refuse it.
     bad = row("not json", interval=second)
     PeriodicTask.objects.filter(pk=bad.pk).update(args="{3}")
     late = row("late", crontab=minutely)

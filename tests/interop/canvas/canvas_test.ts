@@ -1,4 +1,4 @@
-/** Canvas across languages: Celery and our worker on one broker and on Django's tables, each with half of the tasks. */
+/** Canvas across languages: Celery and our worker share a broker and Django's tables, and each runs half of the tasks. */
 import { assertEquals } from "@std/assert";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import { loadConfig } from "../../../shared/config/config.ts";
@@ -82,7 +82,7 @@ const expected: Record<string, unknown> = {
 };
 
 for (const name of await stacksHere()) {
-  Deno.test(`canvas: Celery (${name}) and our worker work every shape together`, async (t) => {
+  Deno.test(`canvas: Celery (${name}) and our worker run every shape together`, async (t) => {
     const stack = await celeryStack(name);
     await using fixture = new AsyncDisposableStack();
     const vhost = fixture.use(await freshVhost({ defaultQueueType: "classic" }));
@@ -142,7 +142,7 @@ for (const name of await stacksHere()) {
         () => assertEquals(ours![shape], python![shape]),
       );
     }
-    await t.step("no counter stays behind", async () => {
+    await t.step("no chord counter remains", async () => {
       const left = await database.query("select group_id from django_celery_results_chordcounter");
       assertEquals(left, []);
     });

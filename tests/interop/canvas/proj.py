@@ -1,4 +1,4 @@
-"""A Celery app with its results in Django's database, all in one file: `python proj.py migrate`, `celery -A proj worker`."""
+"""A Celery app in one file, with results in Django's database: `python proj.py migrate`, `celery -A proj worker`."""
 
 import os
 import sys
@@ -35,7 +35,7 @@ app = Celery("proj", broker=os.environ["BROKER"], backend="django-db")
 app.conf.update(
     result_extended=True,
     task_track_started=True,
-    # Ours is a quorum queue that is never declared from here.
+    # Our queue is a quorum queue and is never declared here.
     task_routes={"deno.*": {"queue": Queue("celeriac.default", no_declare=True)}},
     worker_enable_remote_control=False,
 )

@@ -1,4 +1,4 @@
-"""Sends every shape of canvas, its tasks on both sides, and prints what came of each as JSON."""
+"""Sends every shape of canvas with tasks on both sides and prints each outcome as JSON."""
 
 import json
 
@@ -10,7 +10,7 @@ from celery import chain, chord, group, uuid
 from celery.result import GroupResult
 from kombu import Queue
 
-# The route's queue object: a name alone would be declared, with other arguments than it has.
+# A queue object for the route: a name alone would be declared with different arguments.
 OURS = Queue("celeriac.default", no_declare=True)
 WAIT = {"timeout": 100, "interval": 0.05}
 
@@ -38,7 +38,7 @@ def exception(result):
 
 
 def states(result):
-    """States of a chain, the last first."""
+    """States of a chain, last first."""
     found = []
     while result is not None:
         found.append(result.state)
@@ -156,7 +156,7 @@ def chord_of_chains():
 
 @shape
 def chord_opened_by_us():
-    # The last step before the group is ours: we open the chord, Python and we count it down.
+    # Our worker runs the last step before the group: we open the chord, and both sides count it down.
     result = chain(deno("add", 1, 1), group([slow_add.s(1), deno("add", 2)]), xsum.s()).apply_async()
     return lambda: value(result)
 

@@ -1,4 +1,4 @@
-"""Runs workflows once on a Python worker and once on ours, and tells what the rows and Celery's client say of their tasks."""
+"""Runs workflows on a Python worker and on ours, and prints the tasks' rows and Celery's client results."""
 
 from celery import chain, group
 from celery.result import GroupResult
@@ -9,7 +9,7 @@ WAIT = {"timeout": 100, "interval": 0.05}
 
 
 def shapes(add):
-    """Workflows of tasks that `add(x, y)` makes."""
+    """Workflows of `add(x, y)` tasks."""
     one = add(1, 1)
     linked = add(1, 1)
     linked.link(add(1))
@@ -48,7 +48,7 @@ def row(result):
 
 
 def children(result):
-    """What its row says, each task by its value, each group by its members' values."""
+    """The row, with each task replaced by its value and each group by its members' values."""
     return shown(loads(row(result).meta)["children"], result.app)
 
 
@@ -60,7 +60,7 @@ def shown(tuples, app):
 
 
 def nodes(result, found):
-    """Every task that can be reached by `children`, the first one first."""
+    """Every task reachable through `children`, in order."""
     found.append(result)
     result.get(**WAIT)
     for child in result.children or []:
@@ -86,6 +86,6 @@ def tell(result):
 
 
 def columns(task):
-    """A row but for what no two tasks have in common."""
+    """A row without the columns that differ for every task."""
     kept = ("status", "content_type", "content_encoding", "result", "traceback", "periodic_task_name")
     return {key: getattr(row(task), key) for key in kept} | {"meta": sorted(set(loads(row(task).meta)) - {"celeriac"})}

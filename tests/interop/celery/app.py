@@ -1,4 +1,4 @@
-"""A Celery app: the tasks that messages of ours run, and the one that sends messages to us."""
+"""A Celery app with the tasks that our messages run and a task that sends messages to us."""
 
 import os
 
@@ -19,7 +19,7 @@ def add(x, y):
 
 @app.task(name="proj.request", bind=True)
 def request(self):
-    """What came of the headers."""
+    """Returns the received headers."""
     fields = ("id", "retries", "timelimit", "group", "group_index", "root_id", "parent_id", "shadow")
     users = ("small", "middle", "negative", "big", "nested")
     return {name: self.request.get(name) for name in fields + users}

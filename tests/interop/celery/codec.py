@@ -1,4 +1,4 @@
-"""Does with values of ours what Celery and kombu do with theirs; JSON file in, JSON out."""
+"""Processes our values like Celery and kombu process theirs. Reads a JSON file and prints JSON."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ app = Celery("codec")
 
 
 def read_events(events):
-    """What `celery events --dump` prints, and what Flower's memory makes of them."""
+    """The output of `celery events --dump` and the state that Flower derives from the events."""
     out, state = StringIO(), State()
     for event in events:
         state.event(dict(event, local_received=event["timestamp"]))

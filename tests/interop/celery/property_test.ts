@@ -1,4 +1,4 @@
-/** No message of ours breaks a Python worker: whatever is in its headers and its body, an old one and a new one run it and stay up. */
+/** No message of ours crashes a Python worker: an old and a new release run it, whatever its headers and body contain. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
@@ -13,14 +13,14 @@ import { freshVhost } from "../../support/servers.ts";
 import { stacksHere } from "../../support/stacks_here.ts";
 
 const RUNS = 400;
-/** The same messages each time: a check-in is no place for luck. Another number tries others. */
+/** A fixed seed generates the same messages each time. Change it to try others. */
 const SEED = Number(Deno.env.get("CELERIAC_TEST_SEED") ?? 57);
 
 const text = fc.string({ unit: "binary", maxLength: 40 });
 const word = fc.string({ minLength: 1, maxLength: 20, unit: "grapheme-ascii" });
 const json = fc.jsonValue({ maxDepth: 4, stringUnit: "binary" });
 
-/** Integers where the ways to write them change, and what lies beside. */
+/** Integers around the boundaries of their notations. */
 const integer = fc.oneof(
   fc.constantFrom(
     0,
@@ -77,7 +77,7 @@ const options: fc.Arbitrary<SignatureOptions> = fc.record({
 }, { requiredKeys: [] });
 
 for (const name of await stacksHere()) {
-  Deno.test(`a worker of Celery (${name}) runs whatever we send, and stays up`, async () => {
+  Deno.test(`a worker of Celery (${name}) runs arbitrary messages of ours and stays up`, async () => {
     const stack = await celeryStack(name);
     await using vhost = await freshVhost({ defaultQueueType: "classic" });
     await using broker = new AmqpBroker({ url: vhost.url, name: "property test" });
@@ -134,7 +134,7 @@ function encodedOrRefused(
   }
 }
 
-/** What the worker replies to the message. */
+/** The worker's reply to the message. */
 async function answered(broker: AmqpBroker, message: Message): Promise<ResultMeta> {
   const { promise, resolve, reject } = Promise.withResolvers<ResultMeta>();
   const over = new AbortController();

@@ -1,4 +1,4 @@
-"""Sends one message of each kind to a queue that we read, and prints their ids as JSON."""
+"""Sends one message of each kind to a queue that we consume and prints their ids as JSON."""
 
 import json
 import sys

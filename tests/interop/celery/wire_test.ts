@@ -1,4 +1,4 @@
-/** Our wire format against real Celery, of the oldest and the newest release. */
+/** Our wire format against real Celery, oldest and newest release. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import type { Message } from "../../../shared/broker/message.ts";
@@ -21,7 +21,7 @@ import { stacksHere } from "../../support/stacks_here.ts";
 
 const script = (name: string) => new URL(name, import.meta.url);
 
-/** Values whose representation stays within the budget, and such that spend it. */
+/** Values whose representations are within and above the budget. */
 function values(): { short: unknown[]; long: unknown[] } {
   const words = "word ".repeat(300);
   const short = [
@@ -101,10 +101,10 @@ const load = {
 const parsed = ({ body }: Message) => JSON.parse(new TextDecoder().decode(body));
 
 for (const name of await stacksHere()) {
-  Deno.test(`values of ours are read by Celery (${name}) as its own`, async () => {
+  Deno.test(`Celery (${name}) reads our values like its own`, async () => {
     const stack = await celeryStack(name);
     const { short, long } = values();
-    // Celery 5.2 leaves brackets open where the budget is spent; ours are closed as in 5.7.
+    // Celery 5.2 leaves brackets open when the budget is exhausted; we close them like 5.7.
     const all = name === "c52" ? short : [...short, ...long];
     const lists = all.filter((value) => Array.isArray(value));
     const errors = [
@@ -189,7 +189,7 @@ for (const name of await stacksHere()) {
     assertEquals(lines.length, events.length); // one without an id is left out, one of the worker comes on top
   });
 
-  Deno.test(`messages of Celery (${name}) are understood`, async () => {
+  Deno.test(`messages of Celery (${name}) are decoded`, async () => {
     const stack = await celeryStack(name);
     await using vhost = await freshVhost({ defaultQueueType: "classic" });
     await using broker = new AmqpBroker({ url: vhost.url, name: "wire test" });
@@ -295,7 +295,7 @@ for (const name of await stacksHere()) {
     assertEquals(shape(old.embed.callbacks), [next([1])]);
   });
 
-  Deno.test(`a worker of Celery (${name}) runs messages of ours and stays up`, async () => {
+  Deno.test(`a worker of Celery (${name}) runs our messages and stays up`, async () => {
     const stack = await celeryStack(name);
     await using vhost = await freshVhost({ defaultQueueType: "classic" });
     await using broker = new AmqpBroker({ url: vhost.url, name: "wire test" });
@@ -369,18 +369,18 @@ for (const name of await stacksHere()) {
   });
 }
 
-/** Headers that Celery 5.2 does not know yet. */
+/** Headers that Celery 5.2 does not have yet. */
 const NEW_HEADERS = ["replaced_task_nesting", "stamped_headers", "stamps"];
-/** Times are compared elsewhere: Python's have microseconds and the sender's offset. */
+/** Times are compared separately: Python's have microseconds and the sender's offset. */
 const TIMES = ["eta", "expires"];
 
-/** A message of Celery's: what must be equal to ours. */
+/** The parts of Celery's message that must be equal to ours. */
 function theirWords({ headers, properties, body }: Message) {
   const { expiration: _, ...rest } = properties;
   return { headers: { ...without(headers, TIMES), lang: "js" }, properties: rest, ...json(body) };
 }
 
-/** The message that we would send instead. */
+/** Our equivalent message. */
 function ourWords(theirs: Message, task: TaskMessage, options: SignatureOptions) {
   const { id, args, kwargs, ignoreResult, origin } = task;
   const replyTo = theirs.properties.replyTo;
@@ -401,7 +401,7 @@ function json(body: Uint8Array): { body: unknown } {
   return { body: JSON.parse(new TextDecoder().decode(body)) };
 }
 
-/** Sends a task to the workers' own queue and waits for the final state, by direct reply-to. */
+/** Sends a task to the workers' queue and waits for the final state via direct reply-to. */
 async function answer(
   broker: AmqpBroker,
   task: string,

@@ -1,4 +1,4 @@
-"""A Celery project whose tasks run on workers of ours."""
+"""A Celery project whose tasks run on our workers."""
 
 import os
 
@@ -15,5 +15,5 @@ def add(x, y):
 
 @app.task(name="test.echo")
 def echo(value):
-    """Declared only: Flower limits the tasks that its own app knows. It runs on workers of ours."""
+    """Only declared here, because Flower limits only tasks of its own app. It runs on our workers."""
     raise NotImplementedError

@@ -1,4 +1,4 @@
-/** Workers of ours, inspected and steered by real Celery, with the rights that the definitions give. */
+/** Real Celery inspects and controls our workers, with the permissions of the definitions. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { type CeleryStack, celeryStack, PYTHON_ENVIRONMENT } from "../../support/celery_stacks.ts";
@@ -33,7 +33,7 @@ async function dump(stack: CeleryStack, url: string): Promise<Process> {
 }
 
 for (const name of await stacksHere()) {
-  Deno.test(`Celery (${name}) inspects and steers workers of ours`, async (t) => {
+  Deno.test(`Celery (${name}) inspects and controls our workers`, async (t) => {
     await using stack = new AsyncDisposableStack();
     const celery = await celeryStack(name);
     const fixture = stack.use(unprovisioned(["celeriac.default", "celeriac.more"]));
@@ -75,7 +75,7 @@ for (const name of await stacksHere()) {
         return tasks.some((task) => task.id === id);
       }, WITHIN);
 
-    await t.step("our control queue goes with our connection (T10)", async () => {
+    await t.step("our control queue is deleted with our connection (T10)", async () => {
       const vhost = encodeURIComponent(fixture.vhost);
       const queues = await management(fixture.managementUrl, "GET", `/api/queues/${vhost}`) as {
         name: string;
@@ -86,7 +86,7 @@ for (const name of await stacksHere()) {
       assertEquals([ours?.exclusive, ours?.durable], [true, false]);
     });
 
-    await t.step("inspect: every command ends with 0", async () => {
+    await t.step("inspect: every command exits with 0", async () => {
       assertEquals(await inspect("ping"), { ok: "pong" });
       for (const method of ["active", "reserved", "scheduled", "revoked"]) {
         assertEquals(await inspect(method), [], method);
@@ -111,7 +111,7 @@ for (const name of await stacksHere()) {
       assertMatch(status, /celeriac@interop: .*OK/);
     });
 
-    await t.step("a running task is seen, and ended by revoke --terminate", async () => {
+    await t.step("revoke --terminate ends a running task", async () => {
       const inline = await shell.send("test.sleep", { seconds: 600 });
       const child = await shell.send("test.block");
       await runs(inline);
@@ -135,13 +135,13 @@ for (const name of await stacksHere()) {
       assertEquals((await final(after)).state, "SUCCESS");
     });
 
-    await t.step("revoked before it comes: it does not run", async () => {
+    await t.step("a task revoked before its delivery does not run", async () => {
       await control("revoke", "not-yet");
       await shell.send("test.echo", { value: 1 }, { task_id: "not-yet" });
       assertEquals((await final("not-yet")).state, "REVOKED");
     });
 
-    await t.step("revoke_by_stamped_headers takes pairs", async () => {
+    await t.step("revoke_by_stamped_headers accepts pairs", async () => {
       if (name === "c52") return; // knows no stamps
       assertMatch(
         await control("revoke_by_stamped_headers", "tenant=a"),
@@ -149,13 +149,13 @@ for (const name of await stacksHere()) {
       );
     });
 
-    await t.step("registered shows the attributes asked for", async () => {
+    await t.step("registered shows the requested attributes", async () => {
       const shown = await inspect("registered", "ignore_result", "queue") as string[];
       const echo = "test.echo [ignore_result=False queue=celeriac.default]";
       assert(shown.includes(echo), shown.join());
     });
 
-    await t.step("rate_limit spaces the runs, and shows in registered", async () => {
+    await t.step("rate_limit spaces the runs and appears in registered", async () => {
       await control("rate_limit", "test.echo", "120/m");
       const registered = await inspect("registered") as string[];
       assert(registered.includes("test.echo [rate_limit=120/m]"), registered.join());
@@ -179,7 +179,7 @@ for (const name of await stacksHere()) {
       assertEquals((await final(held)).state, "SUCCESS");
     });
 
-    await t.step("what is due later waits in the outbox, and is no worker's", async () => {
+    await t.step("a task with a later eta waits in the outbox, not in a worker", async () => {
       const id = await shell.send("test.echo", { value: 7 }, { countdown: 600 });
       await eventually("it is in the outbox", async () => {
         return (await database.query(selectWaiting, [id])).length === 1;
@@ -187,7 +187,7 @@ for (const name of await stacksHere()) {
       assertEquals(await inspect("scheduled"), []);
     });
 
-    await t.step("time_limit ends what blocks", async () => {
+    await t.step("time_limit ends a blocking task", async () => {
       await control("time_limit", "test.block", "0.5", "1");
       const { exception } = await final(await shell.send("test.block"));
       assertEquals([exception?.exc_type, exception?.exc_message], ["TimeLimitExceeded", [1]]);
@@ -224,13 +224,13 @@ for (const name of await stacksHere()) {
       await children(1);
       assertEquals([grown, shrunk], [6, 3]);
       assert(more! > fewer!, `a prefetch of ${more}, then of ${fewer}`);
-      // As a Celery worker without autoscaler, and without `worker_pool_restarts`: with an error.
+      // An error, like a Celery worker without autoscaler and without `worker_pool_restarts`.
       assertMatch(await control("autoscale", "5", "2"), /ERROR[^]*Cannot autoscale/);
       assertMatch(await control("pool_restart"), /ERROR[^]*Cannot restart the pool/);
       assertEquals((await final(await shell.send("test.echo", { value: 2 }))).state, "SUCCESS");
     });
 
-    await t.step("events: state and dump follow them, and they can be switched off", async () => {
+    await t.step("events: state and dump read them, and they can be disabled", async () => {
       await control("disable_events");
       assertMatch(await control("enable_events"), /task events enabled/);
       const id = await eventually("a task seen from end to end", async () => {
@@ -248,7 +248,7 @@ for (const name of await stacksHere()) {
       assert(!/Traceback/.test(dumped.output), dumped.output);
     });
 
-    await t.step("a Python worker that starts beside ours finds it (mingle)", async () => {
+    await t.step("a starting Python worker finds ours (mingle)", async () => {
       const flags = ["-n", "celery@beside", "-Q", "celery", "-P", "solo"];
       await using beside = await celery.worker(app, { url: fixture.url("python"), flags });
       assertMatch(beside.output, /sync with \d+ nodes/);
@@ -267,14 +267,14 @@ for (const name of await stacksHere()) {
       }
     });
 
-    await t.step("a worker of ours that starts later hears what is revoked (mingle)", async () => {
+    await t.step("a later worker of ours receives the revoked ids (mingle)", async () => {
       const later = { ...env, CELERIAC_NODE: "celeriac@later" };
       await using _later = await startWorker({ env: later });
       const known = await shell.inspect("celeriac@later", "revoked") as string[];
       assert(known.includes("not-yet"), known.join());
     });
 
-    await t.step("a Python worker that takes our name ends, and ours stays (T16)", async () => {
+    await t.step("a Python worker with our node name exits, and ours continues (T16)", async () => {
       const flags = ["-n", NODE, "-Q", "celery", "-P", "solo"];
       const cwd = fileURLToPath(new URL(".", app));
       const args = ["-A", "app", "worker", "-l", "INFO", ...flags];
@@ -284,7 +284,7 @@ for (const name of await stacksHere()) {
       assertEquals(await inspect("ping"), { ok: "pong" });
     });
 
-    await t.step("our own command line asks the same", async () => {
+    await t.step("our command line sends the same commands", async () => {
       const cli = async (...args: string[]) => {
         const cwd = fileURLToPath(new URL("../../../", import.meta.url));
         const own = { AMQP_URL: fixture.url("api"), NO_COLOR: "1" };
@@ -304,7 +304,7 @@ for (const name of await stacksHere()) {
       assertMatch(refused.stdout, /did you mean 'test.echo'/);
     });
 
-    await t.step("shutdown drains and ends the worker", async () => {
+    await t.step("shutdown drains and stops the worker", async () => {
       const running = await shell.send("test.sleep", { seconds: 1 });
       await runs(running);
       const { code } = await shell.cli("control", "-d", NODE, "-t", "1", "shutdown");

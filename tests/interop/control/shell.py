@@ -1,8 +1,8 @@
-"""Does what it is told on standard input, a line of JSON at a time, with Celery's own programs and in its own process.
+"""Reads commands from standard input, one line of JSON each, and runs them with Celery's programs in this process.
 
 {"cli": ["inspect", "ping"]}      runs `celery -A app inspect ping`   -> {"code": 0, "output": "..."}
 {"send": "name", "kwargs": {}, "options": {}}                         -> {"id": "..."}
-{"watch": true}                   what celery.events.state has seen   -> {"workers": {...}, "tasks": {...}}
+{"watch": true}                   the state of celery.events.state    -> {"workers": {...}, "tasks": {...}}
 """
 
 import json

@@ -1,16 +1,16 @@
-/** A Python process that runs one command of Celery's after the other, without starting Python for each.
+/** A Python process that runs several Celery commands, so that Python starts only once.
  * @module
  */
 import { fileURLToPath } from "node:url";
 import { type CeleryStack, PYTHON_ENVIRONMENT } from "../../support/celery_stacks.ts";
 
-/** What a program of Celery's ended with. */
+/** Exit code and output of a Celery command. */
 export interface CliResult {
   readonly code: number;
   readonly output: string;
 }
 
-/** What `celery.events.state` has gathered from our events. */
+/** The state that `celery.events.state` derived from our events. */
 export interface Watched {
   /** Whether each is alive. */
   readonly workers: Record<string, boolean>;
@@ -53,7 +53,7 @@ export class CeleryShell implements AsyncDisposable {
     return await this.#order<CliResult>({ cli: args });
   }
 
-  /** Runs `celery -A app inspect METHOD` for one node, and returns what that says; fails where the exit code is not 0. */
+  /** Runs `celery -A app inspect METHOD` for one node and returns the reply. Fails if the exit code is not 0. */
   async inspect(node: string, method: string, ...args: string[]): Promise<unknown> {
     const flags = ["-d", node, "-t", "30", "-j"];
     const { code, output } = await this.cli("inspect", ...flags, method, ...args);
@@ -61,7 +61,7 @@ export class CeleryShell implements AsyncDisposable {
     return JSON.parse(output)[node];
   }
 
-  /** Sends a task to a queue of ours. @returns its id */
+  /** Sends a task to one of our queues. @returns its id */
   async send(
     task: string,
     kwargs: Record<string, unknown> = {},
@@ -71,7 +71,7 @@ export class CeleryShell implements AsyncDisposable {
     return id;
   }
 
-  /** What `celery.events.state` knows now. */
+  /** Current state of `celery.events.state`. */
   async watch(): Promise<Watched> {
     return await this.#order<Watched>({ watch: true });
   }

@@ -1,6 +1,6 @@
-"""Sends every kind of message that is no task to the queue of a worker of ours, by py-amqp alone, each beside a good one.
+"""Sends every kind of message that is not a task to our worker's queue with py-amqp, each next to a valid one.
 
-Prints the ids of the good ones, and of each bad one its name and the reason that it must be set aside for.
+Prints the ids of the valid ones, and the name and expected dead-letter reason of each invalid one.
 """
 
 import json
@@ -63,7 +63,7 @@ def bad(name, body=GOOD, reason="malformed", content_type="application/json", **
 
 
 def fine(name, body=GOOD, **changes):
-    """Odd, but a task all the same."""
+    """Unusual, but a valid task."""
     publish(body, headers(name, changes))
     sent["fine"][name] = f"bad-{name}"
     good()
@@ -130,13 +130,13 @@ for name, body in {
 bad("too many arguments", [[1, 2, 3], {}, EMBED], reason="invalid-input")
 bad("unknown argument", [[], {"nothing": 1}, EMBED], reason="invalid-input")
 
-# Without the headers by which the others are told apart.
+# Without the headers that identify the others.
 publish(GOOD, NOTHING)
 publish(GOOD, {})
 sent["bare"] = 2
 good()
 
-# What a plain client would not send, and is a task all the same.
+# Valid tasks that an ordinary client would not send.
 fine("embed null", [["a"], {}, None])
 fine("embed empty", [["a"], {}, []])
 fine("group a number", group=5, root_id=7, shadow=1, argsrepr=2)
@@ -145,7 +145,7 @@ fine("odd headers", decimal=Decimal("1.5"), when=datetime(2026, 1, 2), nothing=N
 fine("ten thousand callbacks", [["a"], {}, dict(EMBED, errbacks=[nested] * 10_000)])
 fine("NaN", b'[[NaN], {}, {}]')
 
-# Longer than this project's tables take: it runs, and leaves no row.
+# Too long for this project's tables: it runs and leaves no row.
 publish(GOOD, {"task": "test.echo", "id": "y" * 200})
 good()
 

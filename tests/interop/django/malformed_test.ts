@@ -1,4 +1,4 @@
-/** Messages that are no tasks, sent by Python's own AMQP client: each is set aside with its reason, and harms nobody. */
+/** Messages that are not tasks, sent by Python's AMQP client: each is dead-lettered with its reason and does not affect other tasks. */
 import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../../support/eventually.ts";
 import { management } from "../../support/servers.ts";
@@ -20,7 +20,7 @@ const STATES = `
 const LETTERS = "select headers from celeriac.dead_letter";
 
 for (const name of await stacksHere()) {
-  Deno.test(`what py-amqp (${name}) sends and is no task is set aside with its reason`, async () => {
+  Deno.test(`messages of py-amqp (${name}) that are not tasks are dead-lettered with the reason`, async () => {
     await using shop = await freshShop(name);
     await using roles = await openShop(shop);
     const { pipeline: { vhost, rows } } = shop;

@@ -1,4 +1,4 @@
-/** We send, Python works: from our HTTP API to a queue that Celery owns, and back through Django's tables. */
+/** Python runs tasks from our HTTP API: through a queue that Celery declares, with results in Django's tables. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { eventually } from "../../support/eventually.ts";
 import { startApi } from "../../support/roles.ts";
@@ -20,7 +20,7 @@ interface Answer {
 }
 
 for (const name of await stacksHere()) {
-  Deno.test(`tasks that we send to Celery (${name}) are worked there`, async (test) => {
+  Deno.test(`Celery (${name}) runs tasks that we send`, async (test) => {
     await using shop = await freshShop(name);
     const { managementUrl, name: vhost } = shop.pipeline.vhost;
     await using worker = await shop.pythonWorker("--without-mingle", "--without-gossip");
@@ -48,7 +48,7 @@ for (const name of await stacksHere()) {
     };
     const celery = { queue: "celery" };
 
-    await test.step("the record is the row that the Python worker wrote", async () => {
+    await test.step("the record is the Python worker's row", async () => {
       const done = await run("shop.tasks.total", { args: [[1, 2.5]], options: celery });
       assertEquals([done.state, done.result, done.name], ["SUCCESS", 3.5, "shop.tasks.total"]);
       assertEquals([done.args, done.args_repr], [[[1, 2.5]], "([1, 2.5],)"]);
@@ -60,13 +60,13 @@ for (const name of await stacksHere()) {
       assertEquals(named.result, 1);
     });
 
-    await test.step("a caller may wait for it", async () => {
+    await test.step("a caller can wait for the result", async () => {
       const body = { args: [[4]], options: celery };
       const waited = await post("shop.tasks.total", body, { prefer: "wait=30" });
       assertEquals([waited.status, waited.body.state, waited.body.result], [200, "SUCCESS", 4]);
     });
 
-    await test.step("Python's exceptions and unknown names are told", async () => {
+    await test.step("Python's exceptions and unknown task names are reported", async () => {
       const failed = await run("shop.tasks.shipping", { args: [2, "KR"], options: celery });
       assertEquals([failed.state, failed.error?.type, failed.error?.module], [
         "FAILURE",
@@ -85,7 +85,7 @@ for (const name of await stacksHere()) {
       assert(Date.parse(later.finished_at ?? "") - begun >= 3000, later.finished_at ?? "");
     });
 
-    await test.step("a queue that is not there, or not named, is refused with the reason", async () => {
+    await test.step("a missing or unspecified queue is refused with the reason", async () => {
       const absent = await post("shop.tasks.total", { args: [[1]], options: { queue: "absent" } });
       assertEquals(absent.status, 503);
       assertMatch(absent.body.detail, /there is no queue 'absent'/);
@@ -94,7 +94,7 @@ for (const name of await stacksHere()) {
       assertMatch(other.body.detail, /'others' .*CELERIAC_FOREIGN_QUEUES/);
     });
 
-    await test.step("their queues stay as they declared them, and we declare none", async () => {
+    await test.step("we do not declare or change Celery's queues", async () => {
       const queues = await management(managementUrl, "GET", `/api/queues/${vhost}`) as {
         name: string;
         arguments: Record<string, unknown>;

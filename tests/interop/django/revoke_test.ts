@@ -1,4 +1,4 @@
-/** A final state of ours beside Python workers that hear a revoke: 5.7 leaves it alone, 5.6.3 does not, and our API never asks. */
+/** Our final states when Python workers receive a revoke: 5.7 keeps them, 5.6.3 overwrites them, and our API never sends such a revoke. */
 import { assertEquals } from "@std/assert";
 import { v4 } from "uuid";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
@@ -9,11 +9,11 @@ import { startApi } from "../../support/roles.ts";
 import { settlement } from "../../support/settlements.ts";
 import { freshShop } from "../../support/shop.ts";
 
-/** What becomes of a row of ours that says SUCCESS when somebody revokes its id. */
+/** The state of our SUCCESS row after a revoke of its id. */
 const REVOKED_TO: readonly [StackName, string][] = [["c56", "REVOKED"], ["c57", "SUCCESS"]];
 
 for (const [name, state] of REVOKED_TO) {
-  Deno.test(`a revoke of a finished id leaves ${state} beside a worker of ${name}`, async () => {
+  Deno.test(`a revoke of a finished id results in ${state} with a worker of ${name}`, async () => {
     await using shop = await freshShop(name);
     await using worker = await shop.pythonWorker("--without-mingle", "--without-gossip");
     await using database = new PostgresDatabase({ url: shop.pipeline.database.url });
@@ -29,7 +29,7 @@ for (const [name, state] of REVOKED_TO) {
     assertEquals(refused.status, 409);
     assertEquals((await store.find(done))?.state, "SUCCESS");
 
-    // The worker has heard this one when it has heard the one after.
+    // The worker has received this one once it has received the next one.
     const revoke = new URL("revoke.py", import.meta.url);
     await shop.script(revoke, [done, waiting]);
     await eventually("the worker writes REVOKED for an id without a row", async () => {

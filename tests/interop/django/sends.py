@@ -1,4 +1,4 @@
-"""Sends tasks from the example's Django to a worker of ours and prints, as JSON, what Django sees of each."""
+"""Sends tasks from the example's Django project to our worker and prints Django's view of each as JSON."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def send(name, task, *args, **options):
 
 
 def seen(result):
-    """All that AsyncResult tells, once it is ready."""
+    """All fields of AsyncResult, once it is ready."""
     try:
         value = result.get(timeout=60, interval=0.05)
         outcome = {"value": value}
@@ -57,7 +57,7 @@ def seen(result):
 
 
 def until(result, state):
-    """Waits for a state on the way, and tells its info."""
+    """Waits for an intermediate state and returns its info."""
     end = time.time() + 60
     while time.time() < end:
         if result.state == state:
@@ -69,7 +69,7 @@ def until(result, state):
     return "was never seen"
 
 
-# What the shop's code says, unchanged.
+# The shop's code, unchanged.
 sent["delay"] = shipping.delay(2, "KR")
 sent["keywords"] = shipping.delay(weight=1.5, country="DE")
 sent["mixed"] = shipping.apply_async((3,), {"country": "JP"}, priority=5, headers={"tenant": "a", "epoch": 2**40})
@@ -103,7 +103,7 @@ send("limited", "test.sleep", 60, time_limit=2)
 send("soft_limited", "test.sleep", 60, soft_time_limit=1)
 send("ended", "test.block", time_limit=2)
 
-# States on the way.
+# Intermediate states.
 on_the_way = {
     "STARTED": until(send("started", "test.sleep", 6), "STARTED"),
     "PROGRESS": until(send("progress", "test.progress", 120, 50), "PROGRESS"),
@@ -119,14 +119,14 @@ app.conf.task_protocol = 1
 sent["protocol1"] = app.send_task("test.echo", args=("old",), queue=ours, countdown=1)
 app.conf.task_protocol = 2
 
-# A record that says REVOKED before the message is there, as a worker of 5.7 leaves it.
+# A record that is REVOKED before its message arrives, as a worker of 5.7 writes it.
 TaskResult.objects.create(
     task_id="revoked-before", status="REVOKED", content_type="application/json", content_encoding="utf-8",
     result='{"exc_type": "TaskRevokedError", "exc_message": ["revoked"], "exc_module": "celery.exceptions"}',
 )
 send("revoked_before", "test.echo", "never", task_id="revoked-before")
 
-# The queue by its name alone: Celery declares it as its own, and the broker refuses.
+# The queue by its name alone: Celery declares it with its own arguments, and the broker refuses.
 try:
     with app.connection_for_write() as connection:
         shipping.apply_async((2, "KR"), queue="celeriac.default", connection=connection)
@@ -134,7 +134,7 @@ try:
 except Exception as error:
     report["declared"] = type(error).__name__
 
-# A project of quorum queues and topic exchanges delays messages in the broker, but not to a direct exchange.
+# A project with quorum queues and topic exchanges delays messages in the broker, but not to a direct exchange.
 if new:
     quorum = Celery("quorum", broker=os.environ["CELERY_BROKER_URL"], set_as_current=False)
     quorum.conf.update(task_default_queue="theirs", task_default_queue_type="quorum", task_default_exchange_type="topic")
@@ -144,7 +144,7 @@ if new:
         made = quorum.send_task("test.echo", args=(name,), queue=direct, countdown=countdown)
         sent[name] = AsyncResult(made.id, app=app)
 
-# The same task in both worlds.
+# The same task on both workers.
 sent["there"] = total.delay([1, 2.5])
 sent["here"] = total.apply_async(([1, 2.5],), queue=ours)
 

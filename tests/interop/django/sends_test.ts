@@ -1,9 +1,9 @@
-/** Django sends, we work: what AsyncResult and the admin of old and new releases see of it. */
+/** We run tasks from Django; AsyncResult and the admin of old and new releases read the results. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { freshShop, openShop } from "../../support/shop.ts";
 import { stacksHere } from "../../support/stacks_here.ts";
 
-/** What AsyncResult tells. */
+/** The fields of AsyncResult. */
 interface Seen {
   readonly state: string;
   readonly value?: unknown;
@@ -28,7 +28,7 @@ interface Report {
   readonly rows: { there: Row; here: Row };
   readonly pages: Record<string, string[]>;
   readonly listed: boolean;
-  /** What became of a message to our queue by its bare name. */
+  /** The outcome of a message to our queue by its name alone. */
   readonly declared: string;
   readonly ignored_rows: number;
   readonly pickled: { status: string; result: string };
@@ -70,10 +70,10 @@ const RAISED: Record<string, [state: string, module: string, name: string, first
 };
 
 for (const name of await stacksHere()) {
-  // The older release finds tables as Django makes them, the newer one as we make them.
+  // The older release uses tables created by Django, the newer one tables created by us.
   const tables = name === "c52" ? "django" : "celeriac";
 
-  Deno.test(`tasks that Django (${name}) sends are worked`, async (test) => {
+  Deno.test(`our worker runs tasks that Django (${name}) sends`, async (test) => {
     await using shop = await freshShop(name, { tables });
     await using _roles = await openShop(shop);
     await using python = await shop.pythonWorker("--without-mingle", "--without-gossip");
@@ -106,53 +106,53 @@ for (const name of await stacksHere()) {
       assertEquals([status, JSON.parse(result).exc_type], ["FAILURE", "ContentTypeRefused"]);
     });
 
-    await test.step("args, kwargs, worker, children and date_done are told", () => {
+    await test.step("args, kwargs, worker, children and date_done are stored", () => {
       const { args, kwargs, worker, children, done } = results["mixed"]!;
       assertEquals([args, kwargs, children, done], ["(3,)", "{'country': 'JP'}", [], true]);
       assertMatch(worker ?? "", /^celeriac@/);
     });
 
-    await test.step("states on the way are seen, with their info", () => {
+    await test.step("intermediate states are visible with their info", () => {
       const { STARTED, PROGRESS, RETRY } = report.on_the_way;
       assertEquals(Object.keys(STARTED as object).sort(), ["hostname", "pid"]);
       assertEquals((PROGRESS as { steps: number }).steps, 120);
       assertMatch(String(RETRY), /^Retry\(/);
     });
 
-    await test.step("nothing runs before its time, and ignored results leave no row", () => {
+    await test.step("no task runs before its eta, and ignored results leave no row", () => {
       for (const [kind, seconds] of Object.entries(report.done_after)) {
         assert(seconds >= 3, `${kind}: done ${seconds} s after it was sent`);
       }
       assertEquals(report.ignored_rows, 0);
     });
 
-    await test.step("a record that says REVOKED keeps its message from running", () => {
+    await test.step("a REVOKED record prevents its message from running", () => {
       assertEquals(results["revoked_before"]?.state, "REVOKED");
     });
 
-    await test.step("a queue of ours that Celery would declare is refused by the broker", () => {
+    await test.step("the broker refuses Celery's declaration of our queue", () => {
       assertEquals(report.declared, "PreconditionFailed");
     });
 
     if (name === "c57") {
-      await test.step("a project that delays in the broker reaches us, too", () => {
+      await test.step("a project that delays messages in the broker reaches us, too", () => {
         assertEquals(results["quorum"]?.value, "quorum");
         assertEquals(results["quorum_soon"]?.value, "quorum_soon");
       });
     }
 
-    await test.step("rpc:// is answered, too", () => {
+    await test.step("rpc:// receives replies, too", () => {
       assertEquals(report.rpc, { value: "reply", error: "Refusal('no reply',)" });
     });
 
-    await test.step("a row of ours is a row of a Python worker, but for one key of meta", () => {
+    await test.step("our row equals a Python worker's row, except for one key of meta", () => {
       const { here, there } = report.rows;
       const { celeriac, ...meta } = here.meta;
       assertEquals({ ...here, meta }, there);
       assert(celeriac);
     });
 
-    await test.step("the admin lists our rows and shows each", () => {
+    await test.step("the admin lists and shows our rows", () => {
       assertEquals(Object.keys(report.pages), ["200"], JSON.stringify(report.pages));
       assert(report.pages["200"]!.length > 25);
       assert(report.listed);

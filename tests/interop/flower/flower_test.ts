@@ -1,4 +1,4 @@
-/** Real Flower over workers of ours, in a browser, with the rights that the definitions give. */
+/** Real Flower with our workers, in a browser, with the permissions of the definitions. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
@@ -16,10 +16,10 @@ import { CeleryShell } from "../control/shell.ts";
 
 const NODE = "celeriac@flower";
 const WITHIN = { within: 60 };
-/** Where a person may look at what the browser saw. */
+/** Folder for the browser's screenshots. */
 const PICTURES = new URL("../../../report/flower/", import.meta.url).pathname;
 
-/** A page whose faults are gathered: what it could not fetch, and errors of its scripts. */
+/** A page that records failed requests and script errors. */
 function watch(page: Page): string[] {
   const faults: string[] = [];
   page.on("response", (response) => {
@@ -29,7 +29,7 @@ function watch(page: Page): string[] {
   return faults;
 }
 
-Deno.test("Flower (c57) shows workers and tasks of ours, and its buttons work", async (t) => {
+Deno.test("Flower (c57) shows our workers and tasks, and its buttons work", async (t) => {
   await using stack = new AsyncDisposableStack();
   const celery = await celeryStack("c57");
   const fixture = stack.use(unprovisioned(["celeriac.default"]));
@@ -84,7 +84,7 @@ Deno.test("Flower (c57) shows workers and tasks of ours, and its buttons work", 
   page.setDefaultTimeout(60_000);
   await Deno.mkdir(PICTURES, { recursive: true });
   const faults = watch(page);
-  /** Opens a page, again until it shows what it should: Flower asks the worker only when it is opened. */
+  /** Reloads a page until it shows the expected content: Flower queries the worker only when the page is opened. */
   const look = async (path: string, name: string, shown: RegExp) => {
     await eventually(`${path} to show ${shown}, without ${faults}`, async () => {
       faults.length = 0;
@@ -105,7 +105,7 @@ Deno.test("Flower (c57) shows workers and tasks of ours, and its buttons work", 
     return id;
   }, WITHIN);
 
-  await t.step("pages for programs", async () => {
+  await t.step("API endpoints", async () => {
     for (const path of ["/workers?json=1", "/metrics", "/healthcheck", "/api/tasks"]) {
       assertEquals((await get(path)).status, 200, path);
     }
@@ -123,7 +123,7 @@ Deno.test("Flower (c57) shows workers and tasks of ours, and its buttons work", 
     assertMatch((await get("/metrics")).text, /flower_worker_online\{worker="celeriac@flower"\} 1/);
   });
 
-  await t.step("pages for people", async () => {
+  await t.step("HTML pages", async () => {
     await look("/workers", "workers", /eriac@flower[^]*Online/);
     await look("/tasks", "tasks", /test\.echo[^]*SUCCESS|SUCCESS[^]*test\.echo/);
     await look(`/task/${done}`, "task", /SUCCESS[^]*paper|paper[^]*SUCCESS/);

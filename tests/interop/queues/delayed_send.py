@@ -1,4 +1,4 @@
-"""Sends tasks to our queue from a project that delays inside the broker; prints id and due time of each as JSON."""
+"""Sends tasks to our queue from a project that delays messages in the broker. Prints the id and due time of each as JSON."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-/** A Celery project of quorum queues, which delays its messages inside the broker, with the rights that the definitions give. */
+/** A Celery project with quorum queues, which delays messages in the broker, with the permissions of the definitions. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import type { Message } from "../../../shared/broker/message.ts";
@@ -27,7 +27,7 @@ interface Row {
   readonly retries: number;
 }
 
-Deno.test("what Celery (c57) delays inside the broker reaches our worker when it is due (T12)", async (t) => {
+Deno.test("messages that Celery (c57) delays in the broker reach our worker when due (T12)", async (t) => {
   await using parts = new AsyncDisposableStack();
   const stack = await celeryStack("c57");
   const fixture = parts.use(unprovisioned(["celeriac.default"]));
@@ -52,7 +52,7 @@ Deno.test("what Celery (c57) delays inside the broker reaches our worker when it
   await broker.start();
   await broker.connected();
 
-  await t.step("Celery's worker finds the levels as it would make them", async () => {
+  await t.step("Celery's worker accepts the declared delay levels", async () => {
     const vhost = encodeURIComponent(fixture.vhost);
     const path = `/api/bindings/${vhost}/e/celery_delayed_delivery/e/celery`;
     await eventually("it has bound its own exchange", async () => {
@@ -70,7 +70,7 @@ Deno.test("what Celery (c57) delays inside the broker reaches our worker when it
       return found?.state === state && found;
     }, { within: 60 });
 
-  await t.step("nothing runs before its time, and a retry finds its way", async () => {
+  await t.step("no task runs before its eta, and a retry arrives", async () => {
     for (
       const [name, state] of [["at once", "SUCCESS"], ["soon", "SUCCESS"], ["later", "STARTED"]]
     ) {
@@ -81,7 +81,7 @@ Deno.test("what Celery (c57) delays inside the broker reaches our worker when it
     assertEquals(retries, 1);
   });
 
-  await t.step("it has waited in the broker", async () => {
+  await t.step("the message has waited in the broker", async () => {
     const question = { method: "active", destination: [NODE] };
     const answers = await requestReplies(broker, question, { timeoutMs: 30_000 });
     const [task] = answers[NODE] as { id: string; delivery_info: { routing_key: string } }[];
@@ -89,7 +89,7 @@ Deno.test("what Celery (c57) delays inside the broker reaches our worker when it
     assertMatch(task?.delivery_info.routing_key ?? "", DELAYED_KEY);
   });
 
-  await t.step("and a task of ours is worked from their quorum queue", async () => {
+  await t.step("our task runs from Celery's quorum queue", async () => {
     const message = encodeTask({
       task: "proj.add",
       args: [2, 2],

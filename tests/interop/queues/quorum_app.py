@@ -1,4 +1,4 @@
-"""A Celery project of quorum queues and topic exchanges, which therefore delays messages inside the broker."""
+"""A Celery project with quorum queues and topic exchanges, which therefore delays messages in the broker."""
 
 import os
 
@@ -15,7 +15,7 @@ app.conf.update(
     broker_transport_options={"confirm_publish": True},
 )
 
-# What is not delayed goes to our queue through the exchange where delayed messages come out.
+# Immediate messages reach our queue through the exchange that delivers delayed messages.
 OURS = Queue(
     "celeriac.default",
     Exchange("celery_delayed_delivery", type="topic", no_declare=True),

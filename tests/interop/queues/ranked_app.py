@@ -1,4 +1,4 @@
-"""A Celery project whose queues have priorities; run as a script it sends tasks to the worker of a neighbour, or makes its queue."""
+"""A Celery project with priority queues. As a script it sends tasks by name or declares its queue."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-/** A queue with priorities that Celery declares, worked by us and by Celery: the urgent first. */
+/** A priority queue that Celery declares, consumed by our worker and by Celery's: highest priority first. */
 import { assert, assertEquals } from "@std/assert";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import { encodeTask } from "../../../shared/celery/message.ts";
@@ -15,7 +15,7 @@ const ORDER = [9, 7, 5, 1, 0];
 const selectIds = `SELECT id FROM celeriac.task WHERE state = 'SUCCESS' ORDER BY started_at`;
 
 for (const name of await stacksHere()) {
-  Deno.test(`a queue of Celery's (${name}) with priorities is worked by both sides, the urgent first`, async (t) => {
+  Deno.test(`both workers consume a priority queue of Celery (${name}), highest priority first`, async (t) => {
     await using parts = new AsyncDisposableStack();
     const celery = await celeryStack(name);
     const vhost = parts.use(await freshVhost({ defaultQueueType: "classic" }));
@@ -36,7 +36,7 @@ for (const name of await stacksHere()) {
       );
     };
 
-    await t.step("our worker waits for a queue that is not its own to make", async () => {
+    await t.step("our worker waits for a queue that it must not declare", async () => {
       await using early = await startRole("worker", { env });
       await early.said(/ranked/);
       assertEquals(await ranked(), undefined);
@@ -44,11 +44,11 @@ for (const name of await stacksHere()) {
       await early.said(/ready: consuming/);
       early.kill("SIGTERM");
       await early.exit();
-      // 4.3 lists the type that a queue has by default, too.
+      // 4.3 also lists the default type of a queue.
       assertEquals((await ranked())?.arguments["x-max-priority"], 10);
     });
 
-    await t.step("Celery sends, we work", async () => {
+    await t.step("Celery sends, our worker runs", async () => {
       const args = ["test.sleep", ...PRIORITIES.map(String)];
       const ids: string[] = JSON.parse(await celery.run(app, args, { url: vhost.url }));
       await using _worker = await startWorker({ env });
@@ -59,7 +59,7 @@ for (const name of await stacksHere()) {
       assertEquals(worked, ORDER);
     });
 
-    await t.step("we send, Celery works", async () => {
+    await t.step("we send, Celery's worker runs", async () => {
       await using broker = new AmqpBroker({ url: vhost.url, name: "ranked test" });
       await broker.start();
       await broker.connected();

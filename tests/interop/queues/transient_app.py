@@ -1,4 +1,4 @@
-"""A Celery app whose queues of remote control and events are exclusive on request, as Celery 5.6 can have them."""
+"""A Celery app whose control and event queues can be exclusive, as Celery 5.6 supports."""
 
 import os
 

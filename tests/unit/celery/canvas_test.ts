@@ -36,7 +36,7 @@ const composite = (kind: string, kwargs: object, options: object = {}) => ({
 });
 const NOTHING = { callbacks: null, errbacks: null, chain: null, chord: null };
 
-/** Names, with brackets where they are not in turn. */
+/** Task names; brackets mark parts that are not sequential. */
 function shape(canvas: Canvas): unknown {
   switch (canvas.kind) {
     case "task":
@@ -50,7 +50,7 @@ function shape(canvas: Canvas): unknown {
   }
 }
 
-Deno.test("readCanvas() flattens what can be written in many ways", () => {
+Deno.test("readCanvas() normalizes equivalent canvases", () => {
   const [a, b, c] = [wire("a"), wire("b"), wire("c")];
   const chain = (...tasks: unknown[]) => composite("chain", { tasks });
   const group = (...tasks: unknown[]) => composite("group", { tasks });
@@ -71,7 +71,7 @@ Deno.test("readCanvas() flattens what can be written in many ways", () => {
       chord: ["a", "b"],
       body: { chain: ["c", "a"] },
     }],
-    // A body of Celery 5.7: what comes after it travels with it.
+    // A body of Celery 5.7 carries the following steps.
     [wire("b", { chain: [wire("d"), wire("c")] }), { chain: ["b", "c", "d"] }],
     [composite("chunks", { task: a, it: [[1], [2], [3]], n: 2 }), {
       group: ["celery.starmap", "celery.starmap"],
@@ -84,7 +84,7 @@ Deno.test("readCanvas() flattens what can be written in many ways", () => {
   }
 });
 
-Deno.test("readCanvas() gives to tasks what is said of the whole", () => {
+Deno.test("readCanvas() applies the options of a composite to its tasks", () => {
   const link = wire("link");
   const chain = composite("chain", { tasks: [wire("a"), wire("b")] }, {
     task_id: "last",
@@ -102,7 +102,7 @@ Deno.test("readCanvas() gives to tasks what is said of the whole", () => {
   assertEquals(steps(readCanvas(partial)).map(({ args }) => args), [[1], [1]]);
 });
 
-Deno.test("readCanvas() refuses what is no canvas", () => {
+Deno.test("readCanvas() refuses values that are not a canvas", () => {
   let deep: unknown = wire("a");
   for (let depth = 0; depth < 60; depth++) {
     deep = composite("chain", { tasks: [deep] });
@@ -119,7 +119,7 @@ Deno.test("readCanvas() refuses what is no canvas", () => {
   assertThrows(() => checkEmbed({ ...NOTHING, chain: [{}] }), Malformed);
 });
 
-Deno.test("dispatch() sends the first step with the rest, and opens chords", () => {
+Deno.test("dispatch() sends the first step with the following ones and opens chords", () => {
   const canvas = identified(
     chainOf([task("a"), groupOf([task("h1"), task("h2")]), task("b"), task("z")]),
     childIds("w", "tasks"),
@@ -163,7 +163,7 @@ Deno.test("dispatch() sends the first step with the rest, and opens chords", () 
   );
 });
 
-Deno.test("dispatch() counts the tasks that members of a chord end with", () => {
+Deno.test("dispatch() counts the last tasks of a chord's members", () => {
   const inner: Canvas = { kind: "chord", header: [task("i1"), task("i2")], body: task("ib") };
   const fanned = chainOf([task("f"), groupOf([task("f1"), task("f2")])]);
   const canvas = identified(
@@ -179,13 +179,13 @@ Deno.test("dispatch() counts the tasks that members of a chord end with", () => 
   assertEquals(named(nested), ["i1", "i2"]);
 });
 
-Deno.test("dispatch() starts the body of an empty chord at once", () => {
+Deno.test("dispatch() starts the body of an empty chord immediately", () => {
   const canvas: Canvas = { kind: "chord", header: [], body: task("body", { taskId: "b" }) };
   const { chords, messages } = dispatch(canvas, {});
   assertEquals([chords, messages.map(({ args }) => args)], [[], [[[]]]]);
 });
 
-Deno.test("afterSuccess() makes a group of several callbacks, with the same ids every time", () => {
+Deno.test("afterSuccess() groups several callbacks and returns the same ids each time", () => {
   const embed = { ...NOTHING, callbacks: [wire("a"), wire("b", { task_id: "own" })] };
   const [one, again] = [1, 2].map(() => afterSuccess({ id: "t", rootId: "r", embed }, 1));
   assertEquals(one, again);
@@ -194,7 +194,7 @@ Deno.test("afterSuccess() makes a group of several callbacks, with the same ids 
   assertEquals(one?.children.length, 1);
 });
 
-Deno.test("afterFailure() gives errbacks the task's id, immutable ones nothing", () => {
+Deno.test("afterFailure() passes the task's id to errbacks, and no argument to immutable ones", () => {
   const embed = { errbacks: [wire("a"), { ...wire("b"), immutable: true }] };
   const { messages } = afterFailure({ id: "t", rootId: "r", embed });
   assertEquals(messages.map(({ args }) => args), [["t"], []]);
@@ -227,7 +227,7 @@ Deno.test("resultOf() has the parents of a chain and the members of a group", ()
   ]]);
 });
 
-Deno.test("childIds() hands on the time of a UUIDv7", () => {
+Deno.test("childIds() keeps the timestamp of a UUIDv7", () => {
   const parent = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
   const id = childIds(parent, "chain")();
   assertEquals(id.slice(0, 15), "017f22e2-79b0-7");

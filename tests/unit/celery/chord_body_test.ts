@@ -1,4 +1,4 @@
-/** What workflows cost on the wire: bytes are counted, not time. */
+/** Bytes that workflows take on the wire. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { chainOf, groupOf } from "../../../shared/celery/canvas.ts";
 import { type Canvas, identified, type Step, steps } from "../../../shared/celery/canvas_tree.ts";
@@ -64,7 +64,7 @@ function run(canvas: Canvas): { sent: number; stored: number; ran: number } {
   return { sent, stored, ran };
 }
 
-/** Bytes of a task on the wire, at most. */
+/** Maximum bytes of a task on the wire. */
 const TASK_BYTES = 600;
 
 const chordIn = (header: Canvas[], body: Canvas): Canvas => ({ kind: "chord", header, body });
@@ -87,13 +87,13 @@ for (const [shape, make] of Object.entries(SHAPES)) {
     const tasks = steps(canvas).length;
     const { sent, stored, ran } = run(canvas);
     assertEquals(ran, tasks);
-    // Each step of the chain takes along those that follow.
+    // Each step of the chain carries the following ones.
     const rest = shape === "a long chain after a group" ? 50 * 50 * TASK_BYTES : 0;
     assert(sent + stored < 3 * tasks * TASK_BYTES + rest, `${sent} and ${stored} bytes`);
   });
 }
 
-/** Groups within a header are its members. */
+/** The members of groups in a header are members of the header. */
 function flat(canvas: Canvas): Canvas {
   if (canvas.kind !== "chord") return canvas;
   const header = groupOf(canvas.header.map(flat)).members;
@@ -107,7 +107,7 @@ Deno.test("dispatch() copies a small body into each member, as Celery does", () 
   assert(messages.every(({ options }) => !isReference(options.chord)));
 });
 
-Deno.test("dispatch() refuses copies of a body that Python workers need and that take too much", () => {
+Deno.test("dispatch() refuses body copies for Python workers above the size limit", () => {
   const never = () => false;
   const small = named(chainOf([group(300), group(300)]));
   checkBodies(small, never);
@@ -115,7 +115,7 @@ Deno.test("dispatch() refuses copies of a body that Python workers need and that
   const large = named(chainOf([group(2500), group(2500)]));
   const limit = String(MAX_COPIES_BYTES);
   assertThrows(() => dispatch(large, {}, never), WorkflowTooLarge, limit);
-  // Also where the large part starts later, and within the header of a small chord.
+  // Also if the large chord starts later or is in the header of a small chord.
   const later = named(chainOf([task(), group(2500), group(2500), task()]));
   assertEquals(dispatch(later, {}, never).messages.length, 1);
   assertThrows(() => checkBodies(later, never), WorkflowTooLarge, limit);
@@ -123,7 +123,7 @@ Deno.test("dispatch() refuses copies of a body that Python workers need and that
   assertThrows(() => checkBodies(within, never), WorkflowTooLarge, limit);
 });
 
-Deno.test("chainOf() refuses more groups in a row than can be read", () => {
+Deno.test("chainOf() refuses more consecutive groups than can be read", () => {
   const row = (length: number) => chainOf(Array.from({ length }, () => group(2)));
   row(40);
   for (const length of [60, 5000]) assertThrows(() => row(length), Malformed, "follow one another");

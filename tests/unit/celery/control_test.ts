@@ -36,7 +36,7 @@ const PING = {
 
 const read = (message: Message) => JSON.parse(new TextDecoder().decode(message.body));
 
-Deno.test("encodeRevoke() tells all workers, in the words of kombu", () => {
+Deno.test("encodeRevoke() writes kombu's broadcast to all workers", () => {
   const message = encodeRevoke(["1", "2"], { terminate: true, signal: "SIGKILL", clock: 7 });
   assertEquals([message.exchange, message.routingKey], ["celery.pidbox", ""]);
   assertEquals(message.headers, { clock: 7 });
@@ -70,7 +70,7 @@ Deno.test("decodeControl() reads a captured request", () => {
   });
 });
 
-Deno.test("decodeControl() reads the least, which wants no answer", () => {
+Deno.test("decodeControl() reads a minimal request without a reply destination", () => {
   const least = decodeControl(request({ method: "ping" }));
   assertEquals([least.arguments, least.destination, least.replyTo, least.clock], [
     {},
@@ -83,7 +83,7 @@ Deno.test("decodeControl() reads the least, which wants no answer", () => {
   assertEquals(encodeReply(least, { nodeName: "a@h", value: 1, clock: 1 }), undefined);
 });
 
-Deno.test("decodeControl() refuses what is no request", () => {
+Deno.test("decodeControl() refuses values that are not a request", () => {
   for (
     const body of ["no", [], null, {}, { method: "" }, { method: 5 }, { ...PING, arguments: [] }, {
       ...PING,
@@ -112,7 +112,7 @@ Deno.test("decodeControl() throws nothing but Malformed", () => {
   }));
 });
 
-Deno.test("isAddressedTo() chooses as kombu does", () => {
+Deno.test("isAddressedTo() selects nodes like kombu", () => {
   const us = "celeriac@web-1.shop";
   const cases: [Partial<ControlRequest>, boolean][] = [
     [{ destination: null }, true],
@@ -139,7 +139,7 @@ Deno.test("isAddressedTo() chooses as kombu does", () => {
   }
 });
 
-Deno.test("encodeReply() answers where and as the request says", () => {
+Deno.test("encodeReply() sends to the reply destination of the request", () => {
   const reply = encodeReply(decodeControl(request(PING)), {
     nodeName: "celeriac@host",
     value: { ok: "pong" },
@@ -151,7 +151,7 @@ Deno.test("encodeReply() answers where and as the request says", () => {
   assertEquals(reply && read(reply), { "celeriac@host": { ok: "pong" } });
 });
 
-Deno.test("encodeRequest() asks as kombu does, and decodeReply() reads what comes", () => {
+Deno.test("encodeRequest() writes kombu's request and decodeReply() reads the reply", () => {
   const message = encodeRequest({
     method: "ping",
     destination: ["ev@h"],

@@ -24,7 +24,7 @@ const SIGNATURE = {
   immutable: false,
 };
 
-/** Decodes what must be refused. */
+/** Decodes a message that must be refused. */
 function refused(message: Message): Malformed {
   return assertThrows(() => decodeTask(message), Malformed);
 }
@@ -59,7 +59,7 @@ Deno.test("decodeTask() reads a message of Celery 5.7.0", () => {
   });
 });
 
-Deno.test("decodeTask() reads what a chord member carries", () => {
+Deno.test("decodeTask() reads the message of a chord member", () => {
   const embed = { callbacks: [SIGNATURE], errbacks: [], chain: [SIGNATURE], chord: SIGNATURE };
   const task = decodeTask(captured({
     headers: {
@@ -86,7 +86,7 @@ Deno.test("decodeTask() reads what a chord member carries", () => {
   assertEquals([task.stamps, task.headers], [{ tenant: "a" }, { tenant: "b" }]);
 });
 
-Deno.test("decodeTask() needs no more headers than task and id", () => {
+Deno.test("decodeTask() requires only the headers task and id", () => {
   const task = decodeTask({
     ...captured(),
     headers: { task: "add", id: "1" },
@@ -97,21 +97,21 @@ Deno.test("decodeTask() needs no more headers than task and id", () => {
   assertEquals([task.replyTo, task.correlationId], [null, null]);
 });
 
-Deno.test("decodeTask() keeps the broker's headers from the handler", () => {
+Deno.test("decodeTask() hides the broker's headers from the handler", () => {
   const task = decodeTask(captured({
     headers: { "x-death": [{}], "x-delivery-count": 3, "x-first-death-queue": "q", "x-own": 1 },
   }));
   assertEquals(task.headers, { "x-own": 1 });
 });
 
-Deno.test("decodeTask() takes an empty embed in every form Python does", () => {
+Deno.test("decodeTask() accepts an empty embed in every form that Python accepts", () => {
   const none = { callbacks: null, errbacks: null, chain: null, chord: null };
   for (const embed of [null, {}, [], { chord: {} }, { callbacks: null }]) {
     assertEquals(decodeTask(captured({ body: [[], {}, embed] })).embed as unknown, none);
   }
 });
 
-Deno.test("decodeTask() decodes typed JSON in arguments and keeps it in what follows", () => {
+Deno.test("decodeTask() decodes typed JSON in arguments and keeps it in the embed", () => {
   const typed = { __type__: "date", __value__: "2026-01-02" };
   const next = { ...SIGNATURE, args: [typed] };
   const body = [[typed], { day: typed }, { chain: [next] }];
@@ -129,7 +129,7 @@ const XZ =
 const BZIP2_ZEROS =
   "QlpoOTFBWSZTWQ4J4t8BX45AAMAAAAggADCATUZCoCWpCoCXMUFZJlNZDgni3wFfjkAAwAAACCAAMIBNRkKgJakKgJcxQVkmU1nwMtMyAUzvYADAAAQAAAggADDMCappoIUUtqBCil4u5IpwoSGoDTvg";
 
-Deno.test("decodeTask() decompresses what kombu compresses, with a bound", () => {
+Deno.test("decodeTask() decompresses kombu's compressed bodies up to a limit", () => {
   const body = new TextEncoder().encode(JSON.stringify(CAPTURED_BODY));
   const variants: [string, Uint8Array][] = [
     ["application/x-gzip", deflateSync(body)], // a zlib stream, whatever its name
@@ -151,7 +151,7 @@ Deno.test("decodeTask() decompresses what kombu compresses, with a bound", () =>
   }
 });
 
-Deno.test("withoutXz() decompresses what kombu calls lzma, with a bound", async () => {
+Deno.test("withoutXz() decompresses kombu's lzma bodies up to a limit", async () => {
   const compressed = (body: Uint8Array) =>
     captured({ headers: { compression: "application/x-lzma" }, body });
   const message = compressed(Uint8Array.fromBase64(XZ));
@@ -165,7 +165,7 @@ Deno.test("withoutXz() decompresses what kombu calls lzma, with a bound", async 
   }
 });
 
-Deno.test("decodeTask() reads UTF-8 whatever the content encoding says", () => {
+Deno.test("decodeTask() reads UTF-8 and ignores the content encoding", () => {
   const text = '[["\\u00fcü😀"],{},null]';
   for (const contentEncoding of [undefined, "latin-1", "binary"]) {
     const task = decodeTask(captured({ properties: { contentEncoding }, body: text }));
@@ -173,13 +173,13 @@ Deno.test("decodeTask() reads UTF-8 whatever the content encoding says", () => {
   }
 });
 
-Deno.test("decodeTask() makes representations anew when they cannot be stored", () => {
+Deno.test("decodeTask() replaces representations that cannot be stored", () => {
   for (const argsrepr of [5, "a\0b", "x".repeat(5000)]) {
     assertEquals(decodeTask(captured({ headers: { argsrepr } })).argsRepr, "(2, 2)");
   }
 });
 
-Deno.test("decodeTask() takes labels of a wrong type for absent, as Python runs such a message", () => {
+Deno.test("decodeTask() ignores labels of a wrong type, because Python runs such a message", () => {
   const task = decodeTask(captured({
     headers: {
       group: 1,
@@ -196,7 +196,7 @@ Deno.test("decodeTask() takes labels of a wrong type for absent, as Python runs 
   assertEquals(task.stamps, {});
 });
 
-Deno.test("decodeTask() refuses each body that a Python worker dies of, loses or fails on", () => {
+Deno.test("decodeTask() refuses each body that crashes a Python worker, is lost or fails there", () => {
   const deep = `[[${"[".repeat(20_000)}${"]".repeat(20_000)}],{},{}]`;
   const bodies: unknown[] = [
     [[], {}],
@@ -235,7 +235,7 @@ Deno.test("decodeTask() refuses each body that a Python worker dies of, loses or
   }
 });
 
-Deno.test("decodeTask() refuses each header that a Python worker dies of or rejects", () => {
+Deno.test("decodeTask() refuses each header that crashes a Python worker or is rejected there", () => {
   const headers: Record<string, unknown>[] = [
     { task: undefined },
     { task: null },
@@ -268,13 +268,13 @@ Deno.test("decodeTask() refuses each header that a Python worker dies of or reje
   }
 });
 
-Deno.test("decodeTask() tells no id when there is none that could be stored", () => {
+Deno.test("decodeTask() reports no id if it cannot be stored", () => {
   for (const id of [undefined, null, "", 5, ["e6034684"], "x".repeat(256), "a\0b"]) {
     assertStrictEquals(refused(captured({ headers: { id } })).id, undefined);
   }
 });
 
-Deno.test("decodeTask() refuses content types other than JSON, telling the id", () => {
+Deno.test("decodeTask() refuses content types other than JSON and reports the id", () => {
   for (
     const contentType of [
       undefined,
@@ -316,7 +316,7 @@ Deno.test("decodeTask() reads protocol 1", () => {
   assertEquals(task.argsRepr, "(1, 1)");
 });
 
-Deno.test("decodeTask() refuses protocol 1 that it cannot understand", () => {
+Deno.test("decodeTask() refuses unreadable messages of protocol 1", () => {
   const least = { task: "add", id: "1" };
   assertEquals(decodeTask(protocol1(least)).args, []);
   const bodies = [

@@ -142,7 +142,7 @@ Deno.test("encodeEvents() writes the fields of each type and never utcoffset", (
   }
 });
 
-Deno.test("encodeEvents() hides deferrals from watchers who would make a state of them", () => {
+Deno.test("encodeEvents() hides deferrals from monitors that would derive a state from them", () => {
   const event: TaskEvent = {
     type: "task-deferred",
     id: "1",
@@ -155,7 +155,7 @@ Deno.test("encodeEvents() hides deferrals from watchers who would make a state o
   assertEquals(decodeEvents(message)[0]?.type, "task-deferred");
 });
 
-Deno.test("encodeEvents() leaves out tasks without an id", () => {
+Deno.test("encodeEvents() omits tasks without an id", () => {
   const event: TaskEvent = {
     type: "task-rejected",
     id: null,
@@ -169,7 +169,7 @@ Deno.test("encodeEvents() leaves out tasks without an id", () => {
   ]);
 });
 
-Deno.test("encodeEvents() keeps big and odd values from costing the other events", () => {
+Deno.test("encodeEvents() writes all events despite large and unwritable values", () => {
   const circular: unknown[] = [];
   circular.push(circular);
   const id = "1";
@@ -201,7 +201,7 @@ Deno.test("encodeEvents() keeps big and odd values from costing the other events
   assert(String(failed["traceback"]).length <= 8192);
 });
 
-Deno.test("workerEvent() writes one object with the fields that watchers show", () => {
+Deno.test("workerEvent() writes one object with the fields that monitors show", () => {
   const fields = {
     timestamp: 1795453470.5,
     freq: 5,
@@ -230,7 +230,7 @@ Deno.test("workerEvent() writes one object with the fields that watchers show", 
   assertEquals(decodeEvents(message)[0]?.uuid, null);
 });
 
-Deno.test("encodeEvents() tells of a message that was sent", () => {
+Deno.test("encodeEvents() writes task-sent events", () => {
   const signature = {
     task: "add",
     args: [1],
@@ -260,7 +260,7 @@ Deno.test("encodeEvents() tells of a message that was sent", () => {
   });
 });
 
-Deno.test("decodeEvents() reads one object and a list, and leaves out what names no type, host or time", () => {
+Deno.test("decodeEvents() reads an object or a list and skips events without type, hostname or timestamp", () => {
   const event = { type: "task-sent", uuid: "1", hostname: "gen1@h", timestamp: 1.5, queue: "q" };
   assertEquals(decodeEvents(message(JSON.stringify(event))), [event]);
   const odd = [null, 5, [], {}, { ...event, type: 1 }, { ...event, hostname: null }, {

@@ -31,7 +31,7 @@ function meta(module: string, type: string, ...args: unknown[]): ExceptionMeta {
   return { exc_type: type, exc_message: args, exc_module: module };
 }
 
-Deno.test("encodeException() names Python's class for each error that has one", () => {
+Deno.test("encodeException() uses Python's class for each error that has one", () => {
   const cases: [unknown, ExceptionMeta][] = [
     [new TypeError("t"), meta("builtins", "TypeError", "t")],
     [new RangeError("r"), meta("builtins", "ValueError", "r")],
@@ -51,7 +51,7 @@ Deno.test("encodeException() names Python's class for each error that has one", 
   for (const [error, expected] of cases) assertEquals(encodeException(error), expected);
 });
 
-Deno.test("encodeException() takes the class that an error names, unless it would do harm", () => {
+Deno.test("encodeException() uses the class that an error names, unless it is harmful", () => {
   const named = (pythonClass: unknown) => Object.assign(new TypeError("m"), { pythonClass });
   const cases: [unknown, ExceptionMeta][] = [
     [named("shop.errors.NotServed"), meta("shop.errors", "NotServed", "m")],
@@ -75,7 +75,7 @@ Deno.test("encodeException() takes the class that an error names, unless it woul
   for (const [error, expected] of cases) assertEquals(encodeException(error), expected);
 });
 
-Deno.test("encodeException() keeps all arguments that an error lists", () => {
+Deno.test("encodeException() keeps all arguments of an error", () => {
   const listing = (args: unknown, more: object = {}) =>
     encodeException(Object.assign(new PaymentRefused("p"), { args, ...more }));
   const python = { pythonClass: "shop.errors.Refused" };
@@ -87,7 +87,7 @@ Deno.test("encodeException() keeps all arguments that an error lists", () => {
   for (const none of ["text", 5, null, undefined, {}]) {
     assertEquals(listing(none), meta("celeriac", "PaymentRefused", "p"));
   }
-  // What JSON does not hold, and what Postgres does not, is text.
+  // Values that JSON or Postgres cannot represent become text.
   const { proxy, revoke } = Proxy.revocable({}, {});
   revoke();
   const odd = [new Map(), 2n ** 64n, undefined, { nul: "\0" }, "x".repeat(1e6), proxy, () => 1];
@@ -98,7 +98,7 @@ Deno.test("encodeException() keeps all arguments that an error lists", () => {
   assertEquals(listing(Array(100).fill(1)).exc_message.length, 32);
 });
 
-Deno.test("encodeException() puts other errors into a module of ours under a name Python can use", () => {
+Deno.test("encodeException() puts other errors into our module with a valid Python name", () => {
   const cases: [unknown, ExceptionMeta][] = [
     [new Error("e"), meta("celeriac", "Error", "e")],
     [new PaymentRefused("p"), meta("celeriac", "PaymentRefused", "p")],
@@ -118,7 +118,7 @@ Deno.test("encodeException() puts other errors into a module of ours under a nam
   for (const [error, expected] of cases) assertEquals(encodeException(error), expected);
 });
 
-Deno.test("encodeException() tells a zod error by its fields", () => {
+Deno.test("encodeException() lists the fields of a zod error", () => {
   const { error } = z.object({ x: z.number(), y: z.object({ z: z.string() }) }).safeParse({
     y: {},
   });
@@ -133,7 +133,7 @@ Deno.test("encodeException() keeps messages bounded and storable", () => {
   assert(String(message).length < 9000);
 });
 
-Deno.test("encodeException() never names what would end a Python reader", () => {
+Deno.test("encodeException() never names a class that would terminate a Python reader", () => {
   const harmless = new Set(["TypeError", "ValueError", "NameError", "TimeoutError"]);
   fc.assert(fc.property(fc.string(), fc.string(), (name, message) => {
     const error = Object.assign(new Error(message), { name });
@@ -179,18 +179,18 @@ Deno.test("traceback() follows causes, within bounds", () => {
   assertEquals(traceback(Object.assign(new Error("bare"), { stack: "" })), "Error: bare");
 });
 
-Deno.test("revoked() and notRegistered() are Celery's own", () => {
+Deno.test("revoked() and notRegistered() return Celery's exceptions", () => {
   assertEquals(revoked("expired"), meta("celery.exceptions", "TaskRevokedError", "expired"));
   assertEquals(notRegistered("no.such"), meta("celery.exceptions", "NotRegistered", "no.such"));
 });
 
-Deno.test("encodeException() and traceback() take errors whose properties are not text", () => {
+Deno.test("encodeException() and traceback() accept errors whose properties are not strings", () => {
   const error = Object.assign(new Error(), { message: { toString: false }, name: 5, stack: "" });
   assertEquals(encodeException(error).exc_message, ["{'toString': False}"]);
   assertEquals(traceback(error), "Error: {'toString': False}");
 });
 
-Deno.test("encodeException() and traceback() keep the reasons inside an error that gathers them", () => {
+Deno.test("encodeException() and traceback() keep the reasons of an aggregate error", () => {
   const reasons = [new TypeError("first"), "second", new AggregateError([new Error("deep")])];
   const error = new AggregateError(reasons, "all failed");
   const { exc_type, exc_message } = encodeException(error);

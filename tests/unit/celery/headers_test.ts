@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { isReservedHeader, userHeaders, withoutTransport } from "../../../shared/celery/headers.ts";
 import { CAPTURED_HEADERS } from "./messages.ts";
 
-Deno.test("isReservedHeader() covers the protocol, the broker's headers and Celery's request", () => {
+Deno.test("isReservedHeader() covers headers of the protocol, the broker and Celery's request", () => {
   const reserved = [
     ...Object.keys(CAPTURED_HEADERS),
     "compression",
@@ -23,12 +23,12 @@ Deno.test("isReservedHeader() covers the protocol, the broker's headers and Cele
   }
 });
 
-Deno.test("userHeaders() keeps what is neither the protocol's nor of one journey", () => {
+Deno.test("userHeaders() keeps headers that belong neither to the protocol nor to one delivery", () => {
   const headers = { ...CAPTURED_HEADERS, tenant: "a", "x-own": 1, "x-death": [], CC: ["q"] };
   assertEquals(userHeaders(headers), { tenant: "a", "x-own": 1 });
 });
 
-Deno.test("withoutTransport() copies and does not touch the original", () => {
+Deno.test("withoutTransport() returns a copy and keeps the original unchanged", () => {
   const headers = { ...CAPTURED_HEADERS, "x-last-death-reason": "expired", "x-death-count": 1 };
   assertEquals(withoutTransport(headers), { ...CAPTURED_HEADERS, "x-death-count": 1 });
   assertEquals(headers["x-last-death-reason"], "expired");

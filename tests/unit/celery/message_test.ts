@@ -51,7 +51,7 @@ Deno.test("encodeTask() writes what Celery 5.7.0 writes", () => {
   );
 });
 
-Deno.test("encodeTask() writes the least with all headers, and no property that was not given", () => {
+Deno.test("encodeTask() writes a minimal task with all headers and no absent property", () => {
   const { headers, properties } = encodeTask(add(), context);
   assertEquals(Object.keys(headers), Object.keys(CAPTURED_HEADERS));
   assertEquals(headers["ignore_result"], null);
@@ -70,7 +70,7 @@ Deno.test("encodeTask() writes the hard time limit first", () => {
   assertEquals(headers["timelimit"], [600, 540]);
 });
 
-Deno.test("encodeTask() counts expires from now, for the broker in milliseconds", () => {
+Deno.test("encodeTask() sets expires relative to now, with a property in milliseconds", () => {
   const cases: [Date | number, string | undefined][] = [
     [1.5, "1500"],
     [0, "0"],
@@ -83,7 +83,7 @@ Deno.test("encodeTask() counts expires from now, for the broker in milliseconds"
   }
 });
 
-Deno.test("encodeTask() puts user headers beside the protocol's, which win", () => {
+Deno.test("encodeTask() adds user headers; those of the protocol take precedence", () => {
   const reserved = {
     id: "other",
     task: "other",
@@ -109,7 +109,7 @@ Deno.test("encodeTask() puts user headers beside the protocol's, which win", () 
   assertEquals(Object.getPrototypeOf(headers), Object.prototype);
 });
 
-Deno.test("encodeTask() refuses what Python workers die of, naming the field", () => {
+Deno.test("encodeTask() refuses values that crash Python workers and names the field", () => {
   const name = "x".repeat(256);
   const wrong: [string, Record<string, unknown>][] = [
     ["task", { task: "" }],
@@ -192,7 +192,7 @@ Deno.test("decodeTask() reads back what encodeTask() wrote", () => {
   }));
 });
 
-Deno.test("retryMessage() sends the same message again as the next attempt", () => {
+Deno.test("retryMessage() returns the same message as the next attempt", () => {
   const message = captured({
     headers: { tenant: "a", retries: 1, timelimit: [600, 540], group: "g", shadow: "s" },
     properties: { priority: 5, messageId: "m" },
@@ -214,7 +214,7 @@ Deno.test("retryMessage() sends the same message again as the next attempt", () 
   assert(again.body === message.body);
 });
 
-Deno.test("retryMessage() leaves it to the worker to say that a message has expired", () => {
+Deno.test("retryMessage() removes the expiration property and keeps the header expires", () => {
   const v2 = captured();
   const v1 = protocol1({ task: "add", id: "1", args: [1], expires: "2026-11-23T16:22:27+00:00" });
   assert(v2.properties.expiration);
@@ -225,7 +225,7 @@ Deno.test("retryMessage() leaves it to the worker to say that a message has expi
   }
 });
 
-Deno.test("retryMessage() leaves behind what belongs to one journey", () => {
+Deno.test("retryMessage() removes the headers of one delivery", () => {
   const message = captured({
     headers: {
       "x-death": [{ queue: "q" }],
@@ -247,7 +247,7 @@ Deno.test("retryMessage() leaves behind what belongs to one journey", () => {
   assertEquals(properties.userId, undefined);
 });
 
-Deno.test("retryMessage() goes the way the message came, or to a queue by its name", () => {
+Deno.test("retryMessage() keeps the destination or uses a queue by its name", () => {
   const message = { ...captured(), exchange: "amq.direct", routingKey: "k" };
   const same = retryMessage(message, { retries: 1, now });
   assertEquals([same.exchange, same.routingKey], ["amq.direct", "k"]);
@@ -255,12 +255,12 @@ Deno.test("retryMessage() goes the way the message came, or to a queue by its na
   assertEquals([named.exchange, named.routingKey], ["", "celeriac.default"]);
 });
 
-Deno.test("retryMessage() keeps the parent when a message is only put off", () => {
+Deno.test("retryMessage() keeps the parent of a deferred message", () => {
   const message = captured({ headers: { parent_id: "p" } });
   assertEquals(retryMessage(message, { retries: 0, now }).headers["parent_id"], "p");
 });
 
-Deno.test("retryMessage() makes protocol 2 of protocol 1", () => {
+Deno.test("retryMessage() converts protocol 1 to protocol 2", () => {
   const chord = { task: "body", args: [] };
   const expires = "2026-11-23T16:22:27+00:00";
   const message = protocol1({ task: "add", id: "1", args: [1], group: "g", chord, expires });

@@ -1,7 +1,7 @@
-/** Messages as Celery sends them, for tests to vary. */
+/** Captured Celery messages that tests can modify. */
 import type { Headers, Message, Properties } from "../../../shared/broker/message.ts";
 
-/** What Celery 5.7.0 sent for `add.apply_async((2, 2), countdown=10, expires=120, queue="cap")`. */
+/** Headers that Celery 5.7.0 sent for `add.apply_async((2, 2), countdown=10, expires=120, queue="cap")`. */
 export const CAPTURED_HEADERS: Headers = {
   lang: "py",
   task: "proj.tasks.add",
@@ -41,16 +41,16 @@ export const CAPTURED_BODY = [
   { callbacks: null, errbacks: null, chain: null, chord: null },
 ];
 
-/** What to change about the captured message. */
+/** Changes to the captured message. */
 export interface Variation {
-  /** Changes to single headers; `undefined` takes one away. */
+  /** Changed headers; `undefined` removes one. */
   headers?: Record<string, unknown>;
   properties?: Partial<Record<keyof Properties, unknown>>;
-  /** Bytes, text, or a value to write as JSON. */
+  /** Bytes, a string, or a value to write as JSON. */
   body?: unknown;
 }
 
-/** The captured message, varied. */
+/** The captured message with changes. */
 export function captured({ headers = {}, properties = {}, body }: Variation = {}): Message {
   return {
     exchange: "",
@@ -61,7 +61,7 @@ export function captured({ headers = {}, properties = {}, body }: Variation = {}
   };
 }
 
-/** A message of protocol 1: no headers, all in the body. */
+/** A message of protocol 1: no headers, everything in the body. */
 export function protocol1(body: unknown, properties: Properties = CAPTURED_PROPERTIES): Message {
   return { exchange: "", routingKey: "cap", properties, headers: {}, body: bytes(body) };
 }

@@ -5,7 +5,7 @@ import { InvalidInput, Malformed } from "../../../shared/errors.ts";
 
 const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
 
-Deno.test("parseJson() reads the numbers that only Python writes", () => {
+Deno.test("parseJson() reads NaN and Infinity", () => {
   assertEquals(parseJson("[NaN, Infinity, -Infinity]"), [NaN, Infinity, -Infinity]);
   assertEquals(parseJson("NaN"), NaN);
   assertEquals(parseJson('{"a":NaN,"b":[-Infinity,"NaN \\" Infinity"]}'), {
@@ -14,7 +14,7 @@ Deno.test("parseJson() reads the numbers that only Python writes", () => {
   });
 });
 
-Deno.test("parseJson() makes bigint of integers beyond 2^53, and of nothing else", () => {
+Deno.test("parseJson() returns bigint only for integers beyond 2^53", () => {
   assertEquals(parseJson("1152921504606846976"), 2n ** 60n);
   assertEquals(parseJson("[-9007199254740993, 9007199254740991]"), [
     -9007199254740993n,
@@ -31,12 +31,12 @@ Deno.test("parseJson() makes bigint of integers beyond 2^53, and of nothing else
   assertEquals(parseJson("[12345678901234567890, NaN, 0]"), [12345678901234567890n, NaN, 0]);
 });
 
-Deno.test("parseJson() refuses an integer of more digits than Python reads", () => {
+Deno.test("parseJson() refuses an integer with more digits than Python reads", () => {
   assertEquals(parseJson("9".repeat(4300)), 10n ** 4300n - 1n);
   assertThrows(() => parseJson("9".repeat(4301)), Malformed, "4300");
 });
 
-Deno.test("parseJson() refuses what is no JSON", () => {
+Deno.test("parseJson() refuses text that is not JSON", () => {
   for (
     const text of [
       "",
@@ -66,19 +66,19 @@ Deno.test("parseJson() refuses deep nesting without overflowing the stack", () =
   assertEquals(parseJson(JSON.stringify(nested(2000))), nested(2000));
 });
 
-Deno.test("parseJson() keeps typed values when told to", () => {
+Deno.test("parseJson() keeps typed values with the option keep", () => {
   const text = '{"__type__":"decimal","__value__":"1.5"}';
   assertEquals(parseJson(text), "1.5");
   assertEquals(parseJson(text, { typed: "keep" }), { __type__: "decimal", __value__: "1.5" });
 });
 
-Deno.test("parseJson() takes __proto__ for a key like any other", () => {
+Deno.test("parseJson() reads __proto__ as an ordinary key", () => {
   const value = parseJson('{"__proto__":{"x":1},"n":NaN}') as Record<string, unknown>;
   assertEquals(Object.keys(value), ["__proto__", "n"]);
   assertStrictEquals(value["x"], undefined);
 });
 
-Deno.test("parseJson() agrees with JSON.parse() on what JSON.stringify() writes", () => {
+Deno.test("parseJson() agrees with JSON.parse() on the output of JSON.stringify()", () => {
   fc.assert(fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
     const text = JSON.stringify(value);
     const expected = JSON.parse(text, (_key, item) => {
@@ -105,7 +105,7 @@ Deno.test("parseJson() throws nothing but Malformed", () => {
   );
 });
 
-Deno.test("stringifyJson() writes values that JSON does not know", () => {
+Deno.test("stringifyJson() writes values without a JSON type", () => {
   const value = {
     big: 2n ** 70n,
     bytes: new Uint8Array([255, 192, 97, 98]),
@@ -119,7 +119,7 @@ Deno.test("stringifyJson() writes values that JSON does not know", () => {
   );
 });
 
-Deno.test("stringifyJson() writes a number beyond 2^53 as the float it is", () => {
+Deno.test("stringifyJson() writes a number beyond 2^53 as a float", () => {
   assertEquals(
     stringifyJson([1e20, 2 ** 53, 2 ** 53 - 1]),
     "[1e+20,9.007199254740992e+15,9007199254740991]",
@@ -127,19 +127,19 @@ Deno.test("stringifyJson() writes a number beyond 2^53 as the float it is", () =
   assertEquals(parseJson(stringifyJson(1e20)), 1e20);
 });
 
-Deno.test("stringifyJson() writes null when there is nothing to write", () => {
+Deno.test("stringifyJson() writes undefined, NaN and Infinity as null", () => {
   for (const value of [undefined, null, NaN, Infinity]) {
     assertEquals(stringifyJson(value), "null");
   }
 });
 
-Deno.test("stringifyJson() replaces lone surrogates and nothing that looks like one", () => {
+Deno.test("stringifyJson() replaces only lone surrogates", () => {
   assertEquals(stringifyJson("a\ud800b"), '"a\ufffdb"');
   assertEquals(stringifyJson({ "\udfff": "\ud83d\ude00" }), '{"\ufffd":"\u{1f600}"}');
   assertEquals(stringifyJson("\\ud800 \\\ud800"), '"\\\\ud800 \\\\\ufffd"');
 });
 
-Deno.test("stringifyJson() refuses what cannot be written, and says so", () => {
+Deno.test("stringifyJson() refuses unwritable values with a reason", () => {
   const circular: unknown[] = [];
   circular.push(circular);
   const throwing = {
@@ -153,7 +153,7 @@ Deno.test("stringifyJson() refuses what cannot be written, and says so", () => {
   assertEquals(stringifyJson(JSON.parse(nested(MAX_DEPTH))), nested(MAX_DEPTH));
 });
 
-Deno.test("stringifyJson() writes typed JSON that Python reads, and refuses what it does not", () => {
+Deno.test("stringifyJson() writes typed JSON only if Python can read it", () => {
   const date = { __type__: "date", __value__: "2026-01-02" };
   assertEquals(stringifyJson([date]), JSON.stringify([date]));
   assertEquals(stringifyJson({ ...date, more: 1 }), JSON.stringify({ ...date, more: 1 }));
@@ -162,7 +162,7 @@ Deno.test("stringifyJson() writes typed JSON that Python reads, and refuses what
   }
 });
 
-Deno.test("parseJson() reads back what stringifyJson() wrote", () => {
+Deno.test("parseJson() reads the output of stringifyJson()", () => {
   const value = fc.letrec((tie) => ({
     any: fc.oneof(
       { maxDepth: 4 },

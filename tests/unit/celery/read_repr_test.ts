@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { reprJson } from "../../../shared/celery/read_repr.ts";
 import { repr, reprArgs } from "../../../shared/celery/repr.ts";
 
-Deno.test("reprJson() reads what Celery writes of plain values", () => {
+Deno.test("reprJson() reads Celery's representations of plain values", () => {
   const cases: [string, unknown][] = [
     ["()", []],
     ["(2,)", [2]],
@@ -22,7 +22,7 @@ Deno.test("reprJson() reads what Celery writes of plain values", () => {
   assertEquals(reprJson("(123456789012345678901234567890,)"), "[123456789012345678901234567890]");
 });
 
-Deno.test("reprJson() leaves alone what was cut, is no JSON or has two meanings", () => {
+Deno.test("reprJson() refuses truncated, ambiguous and non-JSON representations", () => {
   const cases = [
     "",
     "(",
@@ -59,7 +59,7 @@ Deno.test("reprJson() leaves alone what was cut, is no JSON or has two meanings"
   for (const text of cases) assertEquals(reprJson(text), undefined, text.slice(0, 50));
 });
 
-Deno.test("reprJson() gives back the value, or nothing", () => {
+Deno.test("reprJson() returns the original value or undefined", () => {
   let read = 0;
   const value = fc.jsonValue({ maxDepth: 3 });
   const awkward = fc.string({

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { repr, reprArgs } from "../../../shared/celery/repr.ts";
 
-Deno.test("repr() shows values as Python does", () => {
+Deno.test("repr() represents values like Python", () => {
   const cases: [unknown, string][] = [
     [2, "2"],
     [-0.5, "-0.5"],
@@ -32,13 +32,13 @@ Deno.test("repr() shows values as Python does", () => {
   for (const [value, expected] of cases) assertEquals(repr(value), expected);
 });
 
-Deno.test("reprArgs() shows a tuple", () => {
+Deno.test("reprArgs() writes a tuple", () => {
   assertEquals(reprArgs([]), "()");
   assertEquals(reprArgs([2]), "(2,)");
   assertEquals(reprArgs([2, "b"]), "(2, 'b')");
 });
 
-Deno.test("repr() cuts after its budget and closes what it opened", () => {
+Deno.test("repr() truncates after its budget and closes open brackets", () => {
   assertEquals(repr(Array(9).fill(1), { budget: 8 }), "[1, 1, 1..., ...]");
   assertEquals(repr({ a: [1, 2, 3], b: 4 }, { budget: 10 }), "{'a': [1, , ...]}");
   assertEquals(repr("one two three", { budget: 8 }), "'one two...'");
@@ -50,7 +50,7 @@ Deno.test("repr() is storable: no NUL, no lone surrogate", () => {
   assertEquals(repr("a\0b\ud800"), "'a\\x00b\ufffd'");
 });
 
-Deno.test("repr() ends on circular values", () => {
+Deno.test("repr() terminates on circular values", () => {
   const circular: unknown[] = [];
   circular.push(circular, 1);
   assertEquals(repr(circular), "[[[[...], 1], 1], 1]");
@@ -69,7 +69,7 @@ Deno.test("repr() stays within its budget and is always storable", () => {
     const text = repr([value, value], { budget });
     assert(text.isWellFormed());
     assert(!text.includes("\0"));
-    // A piece that begins within the budget is escaped (4 for 1) and quoted whole; then ", ..." and brackets.
+    // A piece that starts within the budget is escaped (4 for 1) and quoted completely; then ", ..." and brackets.
     assert(text.length <= 5 * budget + 40, text);
   }));
 });

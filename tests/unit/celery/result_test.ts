@@ -38,13 +38,13 @@ Deno.test("encodeMeta() writes an exception where Celery's readers need one", ()
   assertEquals(JSON.parse(written({ ...success, state: "RETRY" }))["result"], null);
 });
 
-Deno.test("encodeMeta() puts the result in as it is, and null for none", () => {
+Deno.test("encodeMeta() inserts the result unchanged, and null if there is none", () => {
   const big = '{"n":1180591620717411303424}';
   assertEquals(decodeMeta(encodeMeta({ ...success, result: big })).result, big);
   assertEquals(decodeMeta(encodeMeta({ ...success, result: null })).result, "null");
 });
 
-Deno.test("replyMessage() goes to the queue that asked, under the id it knows", () => {
+Deno.test("replyMessage() is addressed to the reply queue with its correlation id", () => {
   const message = replyMessage(success, { replyTo: "amq.rabbitmq.reply-to.x" });
   assertEquals([message.exchange, message.routingKey], ["", "amq.rabbitmq.reply-to.x"]);
   assertEquals(message.headers, {});
@@ -70,20 +70,20 @@ Deno.test("decodeMeta() reads what Celery 5.2.7 and 5.7.0 sent", () => {
   assertEquals(old.result, null);
 });
 
-Deno.test("decodeMeta() reads states that carry no result", () => {
+Deno.test("decodeMeta() reads states without a result", () => {
   assertEquals(decodeMeta(bytes('{"task_id":"1","status":"STARTED","result":null}')).result, null);
   assertEquals(decodeMeta(bytes('{"task_id":"1","status":"RETRY"}')).exception, null);
   const odd = decodeMeta(bytes('{"task_id":"1","status":"FAILURE","result":{}}'));
   assertEquals(odd.exception, { exc_type: "Exception", exc_message: [], exc_module: "builtins" });
 });
 
-Deno.test("decodeMeta() refuses what names no task and state", () => {
+Deno.test("decodeMeta() refuses values without a task id and state", () => {
   for (const text of ["", "[]", "{}", '{"task_id":"1"}', '{"status":"SUCCESS"}', '{"task_id":1}']) {
     assertThrows(() => decodeMeta(bytes(text)), Malformed);
   }
 });
 
-Deno.test("decodeMeta() reads back what encodeMeta() wrote", () => {
+Deno.test("decodeMeta() reads the output of encodeMeta()", () => {
   const text = fc.string().map((text) => text.toWellFormed());
   const meta = fc.record({
     id: text,

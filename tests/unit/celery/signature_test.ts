@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { fromWire, type Signature, toWire } from "../../../shared/celery/signature.ts";
 import { InvalidInput, Malformed } from "../../../shared/errors.ts";
 
-/** The chord body that Celery 5.7.0 put into a header task's message. */
+/** The chord body in the message of a header task, as sent by Celery 5.7.0. */
 const CAPTURED = {
   task: "proj.tasks.xsum",
   args: [],
@@ -18,7 +18,7 @@ const CAPTURED = {
   immutable: false,
 };
 
-Deno.test("fromWire() reads a captured signature, and toWire() writes it again", () => {
+Deno.test("fromWire() and toWire() round-trip a captured signature", () => {
   const signature = fromWire(CAPTURED);
   assertEquals(signature.options, {
     queue: "cap",
@@ -29,7 +29,7 @@ Deno.test("fromWire() reads a captured signature, and toWire() writes it again",
   assertEquals(toWire(signature) as unknown, CAPTURED);
 });
 
-Deno.test("toWire() always writes six keys, and times as text", () => {
+Deno.test("toWire() always writes six keys, and times as strings", () => {
   const eta = new Date("2026-01-02T03:04:05Z");
   const wire = toWire({
     task: "add",
@@ -51,7 +51,7 @@ Deno.test("toWire() always writes six keys, and times as text", () => {
   assertThrows(() => toWire(wrong), InvalidInput);
 });
 
-Deno.test("toWire() writes stamps beside the options, which win", () => {
+Deno.test("toWire() writes stamps next to the options, which take precedence", () => {
   const options = { taskId: "1", stamps: { tenant: "a", task_id: "no" } };
   const wire = toWire({ task: "add", args: [], kwargs: {}, options });
   assertEquals(wire.options, {
@@ -62,7 +62,7 @@ Deno.test("toWire() writes stamps beside the options, which win", () => {
   assertEquals(fromWire(wire).options.stamps, { tenant: "a", task_id: "1" });
 });
 
-Deno.test("fromWire() takes what older clients leave out, and a single signature for a list", () => {
+Deno.test("fromWire() accepts missing keys of older clients and a single signature for a list", () => {
   assertEquals(fromWire({ task: "add" }), {
     task: "add",
     args: [],
@@ -79,7 +79,7 @@ Deno.test("fromWire() takes what older clients leave out, and a single signature
   assertEquals(options, { callbacks: [CAPTURED], chain: [CAPTURED] });
 });
 
-Deno.test("fromWire() refuses what is no signature, naming the part", () => {
+Deno.test("fromWire() refuses values that are not a signature and names the part", () => {
   for (
     const [value, part] of [
       [null, "object"],
@@ -100,7 +100,7 @@ Deno.test("fromWire() refuses what is no signature, naming the part", () => {
   ) assertThrows(() => fromWire(value), Malformed, part);
 });
 
-Deno.test("fromWire() reads back what toWire() wrote", () => {
+Deno.test("fromWire() reads the output of toWire()", () => {
   const text = fc.string({ minLength: 1 });
   const time = fc.date({ min: new Date(0), max: new Date("9999-01-01"), noInvalidDate: true });
   const list = fc.array(fc.constant(CAPTURED), { maxLength: 2 });

@@ -8,7 +8,7 @@ Deno.test("toIso() writes six digits and a numeric offset when the fraction is s
   assertEquals(toIso(new Date("2026-01-02T03:04:05Z")), "2026-01-02T03:04:05.000000+00:00");
 });
 
-Deno.test("toIso() refuses times that Python's datetime does not know", () => {
+Deno.test("toIso() refuses times that Python's datetime does not support", () => {
   for (const time of [NaN, Date.UTC(10000, 0, 1), -62_135_596_800_001]) {
     assertThrows(() => toIso(new Date(time)), InvalidInput);
   }
@@ -37,7 +37,7 @@ Deno.test("fromIso() reads every form that a Celery client sends", () => {
   assertEquals(fromIso("0001-01-01T00:00:00").getTime(), -62_135_596_800_000);
 });
 
-Deno.test("fromIso() refuses what is no time", () => {
+Deno.test("fromIso() refuses text that is not a time", () => {
   for (
     const text of [
       "",
@@ -58,7 +58,7 @@ Deno.test("fromIso() refuses what is no time", () => {
   ) assertThrows(() => fromIso(text), Malformed, "ISO 8601", text);
 });
 
-Deno.test("fromIso() reads back what toIso() wrote", () => {
+Deno.test("fromIso() reads the output of toIso()", () => {
   const min = new Date(-62_135_596_800_000);
   const max = new Date(253_402_300_799_999);
   fc.assert(fc.property(fc.date({ min, max, noInvalidDate: true }), (date) => {

@@ -6,7 +6,7 @@ import { Malformed } from "../../../shared/errors.ts";
 
 const typed = (type: unknown, value: unknown) => ({ __type__: type, __value__: value });
 
-Deno.test("decodeTyped() gives text that a contract's schema takes", () => {
+Deno.test("decodeTyped() returns strings that contract schemas accept", () => {
   const schema = z.object({
     when: z.iso.datetime(),
     local: z.iso.datetime(),
@@ -40,7 +40,7 @@ Deno.test("decodeTyped() gives text that a contract's schema takes", () => {
   });
 });
 
-Deno.test("decodeTyped() works at any depth and leaves other objects alone", () => {
+Deno.test("decodeTyped() works at any depth and keeps other objects unchanged", () => {
   const value = [[{ a: typed("decimal", "NaN"), b: { ...typed("date", "x"), c: 1 } }], "__type__"];
   assertEquals(decodeTyped(value), [
     [{ a: "NaN", b: { ...typed("date", "x"), c: 1 } }],

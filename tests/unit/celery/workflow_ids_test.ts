@@ -1,4 +1,4 @@
-/** Runs workflows of any shape in memory, by the pure functions that workers follow, and looks at the ids. */
+/** Runs arbitrary workflows in memory with the workers' pure functions and checks the ids. */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { readCanvas } from "../../../shared/celery/canvas.ts";
@@ -35,7 +35,7 @@ const plain = fc.constant<Wire>({
   immutable: false,
 });
 
-/** Signatures without ids, as deep as a page of code. */
+/** Nested signatures without ids. */
 const { any: signature } = fc.letrec<{ any: Wire; linked: Wire }>((tie) => {
   const list = fc.array(tie("any"), { minLength: 1, maxLength: 3 });
   const links = fc.record({
@@ -57,7 +57,7 @@ const { any: signature } = fc.letrec<{ any: Wire; linked: Wire }>((tie) => {
   };
 });
 
-/** Ends every task of a workflow the same way, following each twice as a worker may.
+/** Finishes every task of a workflow with the same outcome. Sends the follow-ups of each task twice, as a worker may.
  *
  * @returns ids of all tasks that ran or were lost, one entry each */
 function run(canvas: Canvas, succeed: boolean): { tasks: string[]; groups: string[] } {
@@ -120,7 +120,7 @@ Deno.test("all ids of a workflow are distinct, whatever its shape", () => {
       const { tasks, groups } = run(canvas, succeed);
       const ids = [...tasks, ...groups];
       assertEquals(ids.length, new Set(ids).size);
-      // Nothing of the canvas itself is left out; what is linked to it comes on top.
+      // Every task of the canvas is included, plus its linked tasks.
       const all = new Set(tasks);
       assertEquals(steps(canvas).filter(({ options }) => !all.has(options.taskId!)), []);
     }),
@@ -128,14 +128,14 @@ Deno.test("all ids of a workflow are distinct, whatever its shape", () => {
   );
 });
 
-Deno.test("afterSuccess() gives the tasks of two groups in one link ids of their own", () => {
+Deno.test("afterSuccess() gives distinct ids to the tasks of two groups in one link", () => {
   const group = composite("group", { tasks: [1, 2].map(() => ({ ...fc.sample(plain, 1)[0]! })) });
   const embed = { callbacks: [group, group], errbacks: null, chain: null, chord: null };
   const { messages } = afterSuccess({ id: "t", rootId: "t", embed }, 1);
   assertEquals(new Set(messages.map(({ options }) => options.taskId)).size, 4);
 });
 
-Deno.test("readCanvas() names a group by the id of the chain that ends in it", () => {
+Deno.test("readCanvas() gives the id of a chain to its last group", () => {
   const task = { task: "t", args: [], kwargs: {}, options: {} };
   const chain = composite("chain", {
     tasks: [task, composite("group", { tasks: [task, task] })],

@@ -19,7 +19,7 @@ function letter(given: Partial<Message> = {}): Message {
   });
 }
 
-/** As RabbitMQ 3.10 hands out a message that passed the delivery limit. */
+/** A message that exceeded the delivery limit, as delivered by RabbitMQ 3.10. */
 const BY_POLICY = letter({
   headers: {
     id: "a",
@@ -40,13 +40,13 @@ const BY_POLICY = letter({
   },
 });
 
-Deno.test("readLetter() reads what a worker wrote", () => {
+Deno.test("readLetter() reads the headers of a worker", () => {
   const { message: _message, id, ...rest } = readLetter(letter());
   assertEquals(rest, { ...GROUNDS, taskId: "a", task: "add", retries: 2 });
   assertNotEquals(id, readLetter(letter()).id, "each copy is a letter of its own");
 });
 
-Deno.test("readLetter() does not believe what was published to the dead-letter queue itself", () => {
+Deno.test("readLetter() does not trust a message published directly to the dead-letter queue", () => {
   for (const headers of [letter().headers, BY_POLICY.headers]) {
     for (const exchange of ["", "celeriac", "match.celeriac", "amq.topic"]) {
       const forged = readLetter(letter({ exchange, headers }));
@@ -57,7 +57,7 @@ Deno.test("readLetter() does not believe what was published to the dead-letter q
   }
 });
 
-Deno.test("readLetter() knows a letter that comes again", () => {
+Deno.test("readLetter() returns the same id for a redelivered letter", () => {
   for (const given of [letter(), BY_POLICY, letter({ headers: {} })]) {
     assertEquals(readLetter(given).id, readLetter(structuredClone(given)).id);
   }
@@ -66,7 +66,7 @@ Deno.test("readLetter() knows a letter that comes again", () => {
   assertNotEquals(readLetter(BY_POLICY).id, readLetter(later).id);
 });
 
-Deno.test("readLetter() reads what the broker tells where no worker did", () => {
+Deno.test("readLetter() reads the broker's headers if no worker added any", () => {
   const { reason, detail, queue, worker, diedAt } = readLetter(BY_POLICY);
   assertEquals({ reason, detail, queue, worker, diedAt }, {
     reason: "delivery_limit",
@@ -85,7 +85,7 @@ Deno.test("readLetter() reads ids of protocol 1 in the body", () => {
   assertEquals([taskId, task, retries], ["old", "add", 1]);
 });
 
-Deno.test("readLetter() takes whatever comes", () => {
+Deno.test("readLetter() accepts any message", () => {
   const odd: Record<string, Message["headers"]> = {
     "nothing": {},
     "other types": {
@@ -109,7 +109,7 @@ Deno.test("readLetter() takes whatever comes", () => {
   }
 });
 
-Deno.test("readLetter() takes dates of the years 1 to 9999 only", () => {
+Deno.test("readLetter() accepts only dates of the years 1 to 9999", () => {
   const diedAt = (date: string | Date) =>
     readLetter(letter({ headers: { "celeriac-rejected-at": date } })).diedAt?.toISOString();
   const first = "0001-01-01T00:00:00.000Z";
@@ -119,7 +119,7 @@ Deno.test("readLetter() takes dates of the years 1 to 9999 only", () => {
   assertEquals(odd.map(diedAt), odd.map(() => undefined));
 });
 
-Deno.test("resent() is the message as it was, on the way to its queue", () => {
+Deno.test("resent() restores the original message for its queue", () => {
   const original = message({
     properties: { contentType: "application/json", priority: 5, replyTo: "q", correlationId: "a" },
     headers: { id: "a", task: "add", tenant: "t", retries: 1 },

@@ -27,7 +27,7 @@ Deno.test("cron() reads Celery's grammar", () => {
     "2026-01-21 04:05",
     "2026-01-31 04:05",
   ]);
-  // Ranges wrap, names are as long as one likes.
+  // Ranges wrap; names may have any length.
   assertEquals(times("0 22-1/2 * * saturday-MON", "UTC", from, 4), [
     "2026-01-03 00:00",
     "2026-01-03 22:00",
@@ -48,14 +48,14 @@ Deno.test("cron() reads Celery's grammar", () => {
   assertEquals(times(" @Daily ", "UTC", from, 1), ["2026-01-02 00:00"]);
 });
 
-Deno.test("cron() wants all fields to match, the two day fields too", () => {
+Deno.test("cron() requires all fields to match, including both day fields", () => {
   assertEquals(times("0 0 13 * fri", "UTC", "2026-01-01T00:00:00Z", 2), [
     "2026-02-13 00:00",
     "2026-03-13 00:00",
   ]);
 });
 
-Deno.test("cron() gives times after a moment, never the moment itself", () => {
+Deno.test("cron() returns times strictly after the given time", () => {
   const next = cron("* * * * *", "UTC");
   const at = new Date("2026-01-01T00:00:00.000Z");
   assertEquals(next(at), new Date("2026-01-01T00:01:00Z"));
@@ -63,11 +63,11 @@ Deno.test("cron() gives times after a moment, never the moment itself", () => {
   assertEquals(next(new Date(at.getTime() + 59_999)), new Date("2026-01-01T00:01:00Z"));
 });
 
-Deno.test("cron() has no time for a day that never comes", () => {
+Deno.test("cron() returns undefined for a day that does not exist", () => {
   assertEquals(cron("0 0 30 2 *", "UTC")(new Date()), undefined);
 });
 
-Deno.test("cron() makes up for the gap at its end, once, when hours are named", () => {
+Deno.test("cron() runs skipped times once at the end of the gap if hours are given", () => {
   const from = "2026-03-28T22:00:00Z"; // 02:00 to 03:00 is missing on the 29th, at 01:00 UTC
   assertEquals(times("30 2 * * *", "Europe/Berlin", from, 2), [
     "2026-03-29 01:00",
@@ -80,7 +80,7 @@ Deno.test("cron() makes up for the gap at its end, once, when hours are named", 
   assertEquals(times("30 * * * *", "Europe/Berlin", from, 4).at(-1), "2026-03-29 01:30");
 });
 
-Deno.test("cron() runs a time that comes twice once when hours are named, and goes on when they are not", () => {
+Deno.test("cron() runs a repeated time once if hours are given, and twice with hour *", () => {
   const from = "2026-10-24T23:00:00Z"; // 02:00 to 03:00 comes twice on the 25th, from 00:00 and from 01:00 UTC
   assertEquals(times("30 2 * * *", "Europe/Berlin", from, 2), [
     "2026-10-25 00:30",
@@ -100,7 +100,7 @@ Deno.test("cron() runs a time that comes twice once when hours are named, and go
   ]);
 });
 
-Deno.test("cron() says which part of a line is wrong and what would be right", () => {
+Deno.test("cron() names the invalid part of an expression and the allowed values", () => {
   const cases: [line: string, words: string[]][] = [
     ["", ["0 fields", "minute hour day-of-month month day-of-week", "@daily"]],
     ["* * * *", ["4 fields"]],
@@ -128,7 +128,7 @@ Deno.test("cron() says which part of a line is wrong and what would be right", (
   assertStringIncludes(error.message, "IANA");
 });
 
-/** Zones with a change of their clocks in 2026, and the day before it: an hour, half an hour, at midnight; and one without. */
+/** Timezones with the day before a clock change in 2026: by an hour, by half an hour, at midnight; and one without a change. */
 const CHANGES = [
   ["Europe/Berlin", "2026-03-28T12:00:00Z"],
   ["Europe/Berlin", "2026-10-24T12:00:00Z"],
@@ -151,7 +151,7 @@ function some(from: number, to: number): fc.Arbitrary<number[]> {
   return fc.uniqueArray(fc.integer({ min: from, max: to }), { minLength: 1, maxLength: 6 });
 }
 
-Deno.test("cron() agrees with the clocks on the wall when they change", () => {
+Deno.test("cron() follows local time across clock changes", () => {
   for (const [timezone, from] of CHANGES) {
     const start = new Date(from);
     const minutes = wallMinutes(timezone, start, DAYS);
@@ -160,7 +160,7 @@ Deno.test("cron() agrees with the clocks on the wall when they change", () => {
     const everyWeekday = fc.constant(numbers(0, 6));
     const lines = fc.record({
       minutes: some(0, 59),
-      // Most changes are between midnight and four.
+      // Most changes happen between midnight and four.
       hours: fc.option(fc.oneof(some(0, 4), some(0, 23)), { nil: undefined }),
       days: fc.oneof({ weight: 3, arbitrary: everyDay }, some(1, 31)),
       weekdays: fc.oneof({ weight: 3, arbitrary: everyWeekday }, some(0, 6)),

@@ -36,7 +36,7 @@ Deno.test("schedule() is frozen and complete", () => {
   assertEquals([often.every, often.timezone, often.missed], [30, null, "all"]);
 });
 
-Deno.test("schedule() says what cannot work, and of which schedule", () => {
+Deno.test("schedule() refuses invalid definitions and names the schedule", () => {
   const cases: [Partial<ScheduleDefinition>, string[]][] = [
     [{ name: "a b" }, ["name 'a b'", "rename it"]],
     [{ every: 5, options: { queue: "celery" } }, ["exactly one of `cron` and `every`"]],
@@ -55,7 +55,7 @@ Deno.test("schedule() says what cannot work, and of which schedule", () => {
   }
 });
 
-Deno.test("schedulesOf() finds them alone and in arrays, and refuses two of one name", () => {
+Deno.test("schedulesOf() finds single schedules and arrays, and refuses duplicate names", () => {
   const one = schedule({ name: "one", task: report, every: 5, args: [1] });
   const two = schedule({ name: "two", task: report, every: 5, args: [1] });
   const found = schedulesOf({ report, one, list: [two, one], other: 1 });

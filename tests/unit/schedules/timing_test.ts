@@ -5,7 +5,7 @@ import { missed, nextOf, upcoming } from "../../../shared/schedules/timing.ts";
 const at = (seconds: number) => new Date(Date.UTC(2026, 0, 1) + seconds * 1000);
 const every = (seconds: number) => nextOf({ every: seconds, anchor: at(0) });
 
-Deno.test("nextOf() keeps an interval's grid, however late it is asked", () => {
+Deno.test("nextOf() keeps the grid of an interval after a delay", () => {
   assertEquals(every(10)(at(0)), at(10));
   assertEquals(every(10)(at(9.999)), at(10));
   assertEquals(every(10)(at(10)), at(20));
@@ -17,7 +17,7 @@ Deno.test("nextOf() waits one interval after the anchor", () => {
   assertEquals(every(10)(at(-100)), at(10));
 });
 
-Deno.test("nextOf() refuses intervals that are none", () => {
+Deno.test("nextOf() refuses invalid intervals", () => {
   for (const seconds of [0, -1, 0.999, NaN, Infinity, 1e12]) {
     const error = assertThrows(() => every(seconds), InvalidInput);
     assertEquals(error.field, "every");
@@ -25,19 +25,19 @@ Deno.test("nextOf() refuses intervals that are none", () => {
   }
 });
 
-Deno.test("upcoming() gives so many times, and less where there are less", () => {
+Deno.test("upcoming() returns at most the given number of times", () => {
   assertEquals(upcoming(every(10), at(5), 3), [at(10), at(20), at(30)]);
   assertEquals(upcoming(nextOf({ cron: "0 0 30 2 *", timezone: "UTC" }), at(0), 3), []);
 });
 
-Deno.test("missed() gives the newest due times, up to now itself", () => {
+Deno.test("missed() returns the newest due times, including now", () => {
   assertEquals(missed(every(10), at(0), at(30), 100), [at(10), at(20), at(30)]);
   assertEquals(missed(every(10), at(0), at(39.9), 2), [at(20), at(30)]);
   assertEquals(missed(every(10), at(30), at(39), 100), []);
   assertEquals(missed(every(10), at(40), at(39), 100), []);
 });
 
-Deno.test("missed() does not walk through a long absence", () => {
+Deno.test("missed() does not walk through a long outage", () => {
   let asked = 0;
   const next = nextOf({ every: 1, anchor: at(0) });
   const counting = (after: Date) => {
@@ -49,7 +49,7 @@ Deno.test("missed() does not walk through a long absence", () => {
   assertEquals(asked < 200, true, String(asked));
 });
 
-Deno.test("missed() finds what is rare", () => {
+Deno.test("missed() finds rare due times", () => {
   const yearly = nextOf({ cron: "0 0 1 1 *", timezone: "UTC" });
   const [newest] = missed(yearly, new Date("2016-06-01T00:00:00Z"), at(86_400 * 300), 1);
   assertEquals(newest, at(0));
