@@ -157,7 +157,7 @@ for (const [place, nodeModulesDir] of Object.entries(LAYOUTS)) {
       return await (await fetch(`${url}/v1/tasks/${id}`)).json();
     };
 
-    assertMatch(dev.output, /image may run native code \(ffi\), which no permission confines/);
+    assertMatch(dev.output, /image may run native code \(ffi\), which permissions cannot restrict/);
     const results: [string, string, unknown][] = [
       ["a package reads its fonts in a child", "pdf", "%PDF-"],
       ["a package reads its fonts inline", "inline_pdf", "%PDF-"],
