@@ -31,7 +31,7 @@ export function requireType(headers: Headers, allowed: readonly string[]): strin
     ? `'${charset}'`
     : undefined;
   if (!wrong) return given === null ? undefined : type;
-  throw unsupported(`its ${wrong} is not read here`, allowed);
+  throw unsupported(`its ${wrong} is not supported`, allowed);
 }
 
 function unsupported(why: string, allowed: readonly string[]): Problem {
