@@ -1,8 +1,8 @@
-/** The test runner behind `deno task test`: finds or starts the servers, runs the suites, adds up their reports.
+/** The test runner of `deno task test`: finds or starts the servers, runs the suites and summarizes their reports.
  *
  *     deno run -A tests/run.ts SUITE... [FILE...] [--broker RELEASE]... [--soak] [FLAGS OF deno test]
  *
- * With `CELERIAC_TEST_BROKER`, a command that starts RabbitMQ of other releases, the tests that
+ * With `CELERIAC_TEST_BROKER`, a command that starts other releases of RabbitMQ, the tests that
  * depend on the broker run again on each release of `--broker`, or of
  * `CELERIAC_TEST_BROKER_RELEASES` (default "4.0 4.3"). By default those of whole pipelines run on 4.3
  * only, as the end-to-end tests run on 4.0, and so do those with real Celery: 4.3 is the first that
@@ -29,14 +29,14 @@ const suites: readonly ServedSuite[] = [
   {
     name: "examples",
     paths: ["shared", "api", "beat", "workers", "tests/support"],
-    flags: ["--doc", "--parallel"], // no permissions: what an example shows is pure
+    flags: ["--doc", "--parallel"], // no permissions: examples are pure
     needsServers: false,
   },
   {
     name: "integration",
     paths: ["tests/integration"],
     flags: ["-A", "--parallel"],
-    jobs: 3, // one file keeps about half a core busy
+    jobs: 3, // one file uses about half a core
     needsServers: true,
   },
   {
@@ -45,9 +45,9 @@ const suites: readonly ServedSuite[] = [
     flags: ["-A", "--parallel"],
     needsServers: true,
   },
-  // Programs of others, which the first run fetches.
+  // third-party programs, downloaded by the first run
   { name: "audit", paths: ["tests/audit"], flags: ["-A", "--parallel"], needsServers: true },
-  // Its servers are its own: they are mistreated.
+  // starts its own servers, because faults are injected into them
   {
     name: "chaos",
     paths: ["tests/chaos"],
@@ -59,18 +59,18 @@ const suites: readonly ServedSuite[] = [
   { name: "e2e", paths: ["tests/e2e"], flags: ["-A"], needsServers: false, needsCluster: true },
 ];
 
-/** Folder of the reports. */
+/** Folder for the reports. */
 const REPORTS = "report";
 
-/** Tells the fault matrix to do each fault a hundred times. */
+/** Makes the fault matrix inject each fault a hundred times. */
 const SOAK = { CELERIAC_CHAOS_SOAK: "1" };
 const SOAK_LIMIT_MS = 24 * 3600_000;
 
-/** What is run again on brokers of other releases. */
+/** Tests that run again on other releases of the broker. */
 interface Again {
   readonly suite: string;
   readonly paths: readonly string[];
-  /** Where nobody says otherwise. Default: on all. */
+  /** Releases to use by default. Default: all. */
   readonly release?: string;
 }
 
@@ -89,7 +89,7 @@ const again: readonly Again[] = [
   },
   {
     suite: "integration",
-    // Redelivery, requeueing, dead-lettering and rights are the broker's.
+    // the broker implements redelivery, requeueing, dead-lettering and permissions
     paths: [
       "tests/integration/pipeline/crash_test.ts",
       "tests/integration/pipeline/stalled_consumer_test.ts",
@@ -126,7 +126,7 @@ interface Order {
   readonly suites: readonly ServedSuite[];
   readonly releases: readonly string[];
   readonly flags: readonly string[];
-  /** Do each fault a hundred times. */
+  /** Inject each fault a hundred times. */
   readonly soak: boolean;
 }
 
@@ -159,7 +159,7 @@ function liesIn(path: string, folder: string): boolean {
   return `${path}/`.startsWith(`${folder}/`);
 }
 
-/** What of an order depends on the broker. */
+/** The part of a selection that depends on the broker. */
 function suitesAgain(order: Order, release: string): Suite[] {
   return order.suites.flatMap(({ name, paths, ...rest }) => {
     const chosen = again
@@ -172,7 +172,7 @@ function suitesAgain(order: Order, release: string): Suite[] {
   });
 }
 
-/** @returns how all of it ended, and the names of the suites that ran */
+/** @returns the combined result and the names of the suites that ran */
 async function runOrder(
   order: Order,
   signal: AbortSignal,
@@ -229,7 +229,7 @@ async function runOrder(
   return { total: sum(tallies), ran };
 }
 
-/** Does a part of the run, and writes down how long it took. */
+/** Executes a part of the run and records its duration. */
 async function timed<Value>(name: string, work: () => Promise<Value>): Promise<Value> {
   const began = performance.now();
   try {
@@ -257,7 +257,7 @@ async function main(): Promise<number> {
   Deno.chdir(new URL("..", import.meta.url));
   const order = parse(Deno.args);
   if (order.releases.length > 0 && !Deno.env.get("CELERIAC_TEST_BROKER")) {
-    console.error("Cannot start another broker as CELERIAC_TEST_BROKER is not set");
+    console.error("Cannot start another broker because CELERIAC_TEST_BROKER is not set");
     return 2;
   }
   const stopped = new AbortController();

@@ -1,4 +1,4 @@
-/** Contracts of an app that misbehaves on request: for every suite.
+/** Contracts of the test app, whose tasks misbehave on request.
  * @module
  */
 import { defineTask, z } from "../../shared/mod.ts";
@@ -8,7 +8,7 @@ const sleepShape = {
   output: z.object({ slept: z.number() }),
 };
 
-/** Waits; ends early when its signal aborts. */
+/** Sleeps until its time is up or its signal aborts. */
 export const sleep = defineTask({ name: "test.sleep", ...sleepShape });
 
 /** The same in a child process. */
@@ -18,14 +18,14 @@ export const sleepProcess = defineTask({
   run: "process",
 });
 
-/** Sleeps by a library that throws an `AbortError` of its own when it is told to stop. */
+/** Sleeps with a library that throws its own `AbortError` when it is aborted. */
 export const pauseProcess = defineTask({
   name: "test.pause_process",
   ...sleepShape,
   run: "process",
 });
 
-/** Throws a `Refusal` with a cause, always; attempted once. */
+/** Always throws a `Refusal` with a cause; has one attempt. */
 export const fail = defineTask({
   name: "test.fail",
   input: z.object({ message: z.string().default("refused") }),
@@ -38,7 +38,7 @@ export const failProcess = defineTask({
   run: "process",
 });
 
-/** Fails so many attempts, then returns the number of the attempt. 5 attempts, 50, 100, 200 and 400 ms apart. */
+/** Fails the given number of attempts, then returns the number of the attempt. 5 attempts, 50, 100, 200 and 400 ms apart. */
 export const flaky = defineTask({
   name: "test.flaky",
   input: z.object({ failures: z.int().min(0) }),
@@ -74,30 +74,30 @@ export const rejectProcess = defineTask({
   run: "process",
 });
 
-/** Holds its child process with a busy loop: for ever unless `seconds` is given. */
+/** Blocks its child process with a busy loop: forever, or for `seconds`. */
 export const block = defineTask({
   name: "test.block",
   input: z.object({ seconds: z.number().min(0).optional() }),
   run: "process",
 });
 
-/** Holds the worker's own event loop. */
+/** Blocks the worker's event loop. */
 export const blockInline = defineTask({
   name: "test.block_inline",
   input: z.object({ milliseconds: z.int().min(0).max(60_000) }),
 });
 
-/** Ends its child process with an exit code. */
+/** Exits its child process with a code. */
 export const exit = defineTask({
   name: "test.exit",
   input: z.object({ code: z.int().min(0).max(255).default(3) }),
   run: "process",
 });
 
-/** Fills the heap of its child process until it dies. */
+/** Allocates memory until its child process crashes. */
 export const hoard = defineTask({ name: "test.hoard", input: z.object({}), run: "process" });
 
-/** Leaves an error uncaught, in a timer of `node:timers` and in a promise: before its end (it waits for its signal then), or after. */
+/** Causes an uncaught error in a timer of `node:timers` and in a promise: before its end (it then waits for its signal) or after. */
 export const uncaught = defineTask({
   name: "test.uncaught",
   input: z.object({ late: z.boolean().default(false), times: z.int().default(1) }),
@@ -123,19 +123,19 @@ export const unreadableProcess = defineTask({
   run: "process",
 });
 
-/** Leaves a promise behind that is rejected after the task's end: that ends its child process. */
+/** Leaves a promise that rejects after the task's end, which ends its child process. */
 export const stray = defineTask({ name: "test.stray", input: z.object({}), run: "process" });
 
-/** Writes bytes of its own to the channel between its child process and the worker. */
+/** Writes arbitrary bytes to the channel between its child process and the worker. */
 export const corrupt = defineTask({ name: "test.corrupt", input: z.object({}), run: "process" });
 
-/** Ends the worker with SIGKILL on the first hand-out of its first attempt (or on each, with `always`). */
+/** Kills the worker on the first delivery of its first attempt (or on each, with `always`). */
 export const crash = defineTask({
   name: "test.crash",
   input: z.object({ always: z.boolean().default(false) }),
 });
 
-/** Appends a line to a file: what else a task did can be counted there. Then it runs until there is another file, if one is named. */
+/** Appends a line to a file, so that a test can count runs. Then it waits for another file, if one is named. */
 export const count = defineTask({
   name: "test.count",
   input: z.object({
@@ -145,10 +145,10 @@ export const count = defineTask({
   }),
 });
 
-/** Runs until there is a file. */
+/** Runs until a file exists. */
 export const hold = defineTask({ name: "test.hold", input: z.object({ file: z.string() }) });
 
-/** Returns what it is given. */
+/** Returns its argument. */
 export const echo = defineTask({ name: "test.echo", input: z.object({ value: z.unknown() }) });
 
 /** The same in a child process. */
@@ -163,13 +163,13 @@ const bigShape = {
   output: z.string(),
 };
 
-/** Returns a text of so many bytes. */
+/** Returns a text of the given number of bytes. */
 export const big = defineTask({ name: "test.big", ...bigShape });
 
 /** The same in a child process. */
 export const bigProcess = defineTask({ name: "test.big_process", ...bigShape, run: "process" });
 
-/** Takes what only zod can say: formats, defaults, transformed values, a rule over two fields. */
+/** Has an input schema that JSON Schema cannot express: formats, defaults, transforms, a rule for two fields. */
 export const typed = defineTask({
   name: "test.typed",
   input: z.object({
@@ -191,7 +191,7 @@ export const typed = defineTask({
 
 const spanShape = { input: z.object({ name: z.string() }) };
 
-/** Makes a span of its own. */
+/** Creates a span. */
 export const span = defineTask({ name: "test.span", ...spanShape });
 
 /** The same in a child process. */
@@ -206,7 +206,7 @@ const progressShape = {
   output: z.object({ steps: z.int() }),
 };
 
-/** Tells its progress in so many steps, then returns their number. */
+/** Reports progress in the given number of steps, then returns that number. */
 export const progress = defineTask({ name: "test.progress", ...progressShape });
 
 /** The same in a child process, without a pause between the steps. */
@@ -216,14 +216,14 @@ export const progressProcess = defineTask({
   run: "process",
 });
 
-/** Writes to every place where output goes, and to its log. */
+/** Writes to every output stream and to its log. */
 export const print = defineTask({
   name: "test.print",
   input: z.object({ text: z.string() }),
   run: "process",
 });
 
-/** Tells what its process may do. */
+/** Returns the permissions of its process. */
 export const permissions = defineTask({
   name: "test.permissions",
   input: z.object({}),
@@ -236,21 +236,21 @@ export const complete = defineTask({
   input: z.object({ seconds: z.number().default(0), then: z.string().optional() }),
 });
 
-/** Asks for what a child process cannot have. */
+/** Requires permissions that a child process cannot have. */
 export const completeProcess = defineTask({
   name: "test.complete_process",
   input: z.object({}),
   run: "process",
 });
 
-/** Ends the worker with SIGKILL on each of its runs, after so many seconds. */
+/** Kills the worker on each of its runs, after the given number of seconds. */
 export const poison = defineTask({
   name: "test.poison",
   input: z.object({ seconds: z.number().default(0.2) }),
   retry: true,
 });
 
-/** Tells what the context says of its message. */
+/** Returns the message data in its context. */
 export const request = defineTask({ name: "test.request", input: z.object({}) });
 
 /** The same in a child process. */
@@ -265,13 +265,13 @@ const sendShape = {
     work: z.record(z.string(), z.unknown()),
     replace: z.boolean().default(false),
     key: z.string().optional(),
-    /** First attempts that fail once they have submitted. */
+    /** Number of first attempts that fail after their submission. */
     failures: z.int().default(0),
   }),
   retry: { maxAttempts: 5, base: 0.01, jitter: 0 },
 };
 
-/** Submits work and returns what that gave, or is replaced by it. */
+/** Submits work and returns the response, or replaces itself with it. */
 export const send = defineTask({ name: "test.send", ...sendShape });
 
 /** The same in a child process. */
@@ -282,7 +282,7 @@ export const sendProcess = defineTask({
   submits: true,
 });
 
-/** The same in a child process that may not. */
+/** The same in a child process without the permission. */
 export const sendConfined = defineTask({
   name: "test.send_confined",
   ...sendShape,

@@ -1,4 +1,4 @@
-/** Handlers of an app that misbehaves on request.
+/** Handlers of the test app, which misbehave on request.
  * @module
  */
 import { trace } from "@opentelemetry/api";
@@ -11,7 +11,7 @@ import { type Context, handle, Reject, Retry } from "../../workers/mod.ts";
 import { UNREADABLE } from "./unreadable.ts";
 import * as contracts from "./contracts.ts";
 
-/** What `test.fail` throws. */
+/** The error of `test.fail`. */
 class Refusal extends Error {}
 
 async function sleep({ seconds }: { seconds: number }, { signal, log }: Context) {
@@ -206,7 +206,7 @@ function facts(_input: unknown, context: Context) {
     context;
   return {
     ...{ rootId, parentId, groupId, priority, timeLimit, properties },
-    // Headers may be of types that JSON has not.
+    // headers may have types that JSON lacks
     headers: Object.entries(headers).map(([name, value]) => [name, typeof value, String(value)]),
     eta: eta instanceof Date ? eta.toISOString() : eta,
     expires: expires instanceof Date ? expires.toISOString() : expires,

@@ -1,4 +1,4 @@
-/** Contracts of tasks that try what their sandbox forbids.
+/** Contracts of tasks that try to escape from their sandbox.
  * @module
  */
 import {
@@ -55,7 +55,7 @@ export const bufferBomb = attack("buffer_bomb", { sandbox: { memoryMb: 64, resid
 export const burn = attack("burn", { sandbox: { cpu: 0.3 } });
 export const workers = attack("workers", { sandbox: { memoryMb: 64, residentMb: 256 } });
 
-/** What is allowed, and nothing beside it. */
+/** Has some permissions. */
 export const granted = attack("granted", {
   permissions: {
     net: ["127.0.0.1"],
@@ -67,7 +67,7 @@ export const granted = attack("granted", {
   sandbox: { nice: 5 },
 });
 
-/** Tasks that fill their folder. */
+/** Fill their folder. */
 const OWN_FOLDER = { read: ["."], write: ["."] };
 const folderAttack = (name: string, sandbox: SandboxDefinition = {}) =>
   attack(name, { permissions: OWN_FOLDER, sandbox });
@@ -79,14 +79,14 @@ export const bigFile = folderAttack("big_file", { folderMb: 2 });
 export const sparseFile = folderAttack("sparse_file", { folderMb: 2 });
 export const litter = folderAttack("litter");
 
-/** Leaves something in its child, by the name in `target`. */
+/** Leaves state in its child process, selected by `target`. */
 export const leave = attack("leave");
 
-/** Ends or blocks its own child, by the name in `target`. */
+/** Exits or blocks its child process, selected by `target`. */
 export const sabotage = attack("sabotage");
 
-/** A process of its own for each task. */
+/** Runs each task in a new process. */
 export const fresh = attack("fresh", { untrusted: true });
 
-/** Says where it runs and what it finds there. */
+/** Returns its process id and the state that it finds. */
 export const innocent = attack("innocent");

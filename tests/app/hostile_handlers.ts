@@ -1,4 +1,4 @@
-/** Handlers that try what their sandbox forbids.
+/** Handlers that try to escape from their sandbox.
  * @module
  */
 import { AsyncLocalStorage } from "node:async_hooks";
@@ -83,7 +83,7 @@ export const writeChannel = handle(contracts.writeChannel, () => {
   return never;
 });
 
-/** Leaves code behind that answers for the next task. */
+/** Leaves code that sends a forged result for the next task. */
 export const forgeResult = handle(contracts.forgeResult, () => {
   const body = new TextEncoder().encode(
     JSON.stringify({ type: "done", run: "2", result: '"forged"', clean: true }),
@@ -209,12 +209,12 @@ export const bigFile = handle(contracts.bigFile, async () => {
   return never;
 });
 
-/** A file of a TiB that takes nothing of the disk, with ten names. */
+/** Creates a sparse file of 1 TiB with ten names. */
 export const sparseFile = handle(contracts.sparseFile, async () => {
   using file = await Deno.create("sparse");
   await file.truncate(2 ** 40);
   for (let count = 0; count < 10; count++) await Deno.link("sparse", `name ${count}`);
-  await new Promise((resolve) => setTimeout(resolve, 1000)); // long enough to be looked at
+  await new Promise((resolve) => setTimeout(resolve, 1000)); // long enough to be measured
   return "kept";
 });
 
@@ -229,7 +229,7 @@ export const litter = handle(contracts.litter, () => {
 
 const kept: unknown[] = [];
 
-/** What a task can leave, by name. */
+/** State that a task can leave, by name. */
 const LEFT: Readonly<Record<string, () => unknown>> = {
   worker: () => new Worker(READER, { type: "module" }),
   subclass: () => new (class extends Worker {})(READER, { type: "module" }),
@@ -262,12 +262,12 @@ const LEFT: Readonly<Record<string, () => unknown>> = {
   asyncContext: () => wrap(AsyncLocalStorage.prototype, "run"),
 };
 
-/** Reads what its worker sends to the next task. */
+/** Reads the worker's messages to the next task. */
 const READER = `data:text/javascript,${
   encodeURIComponent("for (;;) if (!Deno.stdin.readSync(new Uint8Array(9999))) break;")
 }`;
 
-/** Replaces a function by one that does the same. */
+/** Replaces a function by an equivalent one. */
 function wrap(object: object, name: string): void {
   const old = Reflect.get(object, name);
   Reflect.set(object, name, function (this: unknown, ...given: unknown[]) {
@@ -275,7 +275,7 @@ function wrap(object: object, name: string): void {
   });
 }
 
-/** What a task may forget: nothing that lasts. */
+/** Harmless leftovers of a task. */
 const ENDED: Readonly<Record<string, () => unknown>> = {
   nothing: () => {},
   timers: () => {
@@ -318,13 +318,13 @@ export const leave = handle(contracts.leave, async ({ target }) => {
   return { pid: Deno.pid };
 });
 
-/** How a task can end or block its child. */
+/** Ways to exit or block the child process. */
 const SABOTAGE: Readonly<Record<string, () => unknown>> = {
   exit: () => Deno.exit(0),
   processExit: () => process.exit(3),
   closeInput: () => (fs.closeSync(0), never),
   closeOutput: () => fs.closeSync(1),
-  // It has succeeded, and keeps the processor from then on.
+  // it has succeeded, then blocks the processor
   block: () =>
     void crypto.subtle.digest("SHA-256", new Uint8Array(2 ** 24)).then(() => {
       while (true);

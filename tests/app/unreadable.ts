@@ -1,4 +1,4 @@
-/** Values that throw when they are read, and that a handler may throw all the same. */
+/** Thrown values that throw when they are read. */
 
 function refusing(property: string): Error {
   return Object.defineProperty(new Error("readable"), property, {
@@ -8,7 +8,7 @@ function refusing(property: string): Error {
   });
 }
 
-/** Makes them, by what is wrong with each. */
+/** Creates the values, by defect. */
 export const UNREADABLE: Readonly<Record<string, () => unknown>> = {
   "a revoked proxy"() {
     const { proxy, revoke } = Proxy.revocable(new Error("gone"), {});

@@ -1,4 +1,4 @@
-/** checkov, a Python program, over rendered manifests.
+/** Runs checkov, a Python program, on rendered manifests.
  * @module
  */
 import { auditTool } from "../support/audit_tools.ts";
@@ -12,18 +12,18 @@ interface Report {
   readonly summary: { passed: number; failed: number; parsing_errors: number };
 }
 
-/** What checkov says of a file.
+/** Runs checkov on a file.
  *
- * @returns its findings, and how many checks it made
- * @throws when it does not run, or cannot read the file */
+ * @returns its findings and number of checks
+ * @throws if it does not run or cannot read the file */
 export async function checkov(file: string): Promise<{ findings: Finding[]; made: number }> {
   const program = await auditTool("checkov");
   const args = ["--framework=kubernetes", "--output=json", "--compact", "--quiet"];
-  // Without a network: what it would fetch are other people's policies.
+  // without a network: it would download third-party policies
   await using tool = Process.start(program, [...args, "--skip-download", "--file", file], {
     env: { LOG_LEVEL: "ERROR" },
   });
-  await tool.exit({ timeoutMs: 180_000 }); // fails where there is a finding
+  await tool.exit({ timeoutMs: 180_000 }); // exits with an error if there is a finding
   const report: Report = JSON.parse(tool.stdout);
   const { passed, failed, parsing_errors: unread } = report.summary;
   if (unread > 0 || passed === 0) throw new Error(`checkov cannot read ${file}:\n${tool.stdout}`);

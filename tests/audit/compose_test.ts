@@ -1,11 +1,11 @@
-/** The loader that Docker Compose is built on reads infra/compose.yaml: its schema, merges and paths. */
+/** Checks infra/compose.yaml with the loader of Docker Compose: schema, merges and paths. */
 import { assert, assertEquals } from "@std/assert";
 import { parse, stringify } from "yaml";
 import { auditTool } from "../support/audit_tools.ts";
 import { Process } from "../support/process.ts";
 import { checkout } from "../support/roles.ts";
 
-/** What the loader makes of a file, as JSON; its complaint when it refuses. */
+/** Returns the loaded file as JSON, or the loader's error. */
 async function load(file: string): Promise<{ taken: boolean; said: string }> {
   const program = await auditTool("compose-go");
   await using loader = Process.start(program, ["-format=json", file]);
@@ -13,7 +13,7 @@ async function load(file: string): Promise<{ taken: boolean; said: string }> {
   return { taken: success, said: success ? loader.stdout : loader.output };
 }
 
-Deno.test("Docker Compose's loader takes compose.yaml", async () => {
+Deno.test("Docker Compose's loader accepts compose.yaml", async () => {
   const { taken, said } = await load(`${checkout}infra/compose.yaml`);
   assert(taken, said);
   const { services } = JSON.parse(said);
@@ -31,7 +31,7 @@ Deno.test("Docker Compose's loader takes compose.yaml", async () => {
   assertEquals(services.worker.deploy.replicas, 2);
 });
 
-Deno.test("Docker Compose's loader refuses a service that is made of none", async () => {
+Deno.test("Docker Compose's loader rejects a service without an image", async () => {
   const wrong = parse(await Deno.readTextFile(`${checkout}infra/compose.yaml`), { merge: true });
   wrong.services.api.extends = { service: "nobody" };
   const file = await Deno.makeTempFile({ suffix: ".yaml" });

@@ -1,27 +1,27 @@
-/** What kube-score and checkov find fault with and what stays as it is: the table of exceptions.
+/** Accepted findings of kube-score and checkov.
  * @module
  */
 
-/** One finding of one tool about one object of one overlay. */
+/** A finding of one tool for one object of one overlay. */
 export interface Finding {
-  /** The tool's name of the check. */
+  /** Name of the check in the tool. */
   readonly check: string;
   /** `Kind/name`. */
   readonly object: string;
 }
 
-/** Why a finding is accepted. */
+/** An accepted finding and its reason. */
 export interface Exception {
-  /** The check's name in either tool, or in both. */
+  /** Name of the check in one or both tools. */
   readonly checks: readonly string[];
-  /** The objects that are excused, by `Kind/name`. */
+  /** Excluded objects, as `Kind/name`. */
   readonly objects: RegExp;
   readonly reason: string;
 }
 
 const PODS = /^(Deployment|StatefulSet|CronJob)\//;
 
-/** The table. */
+/** All exceptions. */
 export const EXCEPTIONS: readonly Exception[] = [
   {
     checks: ["container-image-pull-policy", "CKV_K8S_15"],
@@ -63,7 +63,7 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
 ];
 
-/** The exception that takes a finding. */
+/** Finds the exception for a finding. */
 export function exceptionFor({ check, object }: Finding): Exception | undefined {
   return EXCEPTIONS.find(({ checks, objects }) => checks.includes(check) && objects.test(object));
 }

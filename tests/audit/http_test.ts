@@ -1,6 +1,6 @@
-/** The API, fuzzed from its own OpenAPI document by schemathesis: no 5xx, and no answer that the document does not tell of.
+/** Fuzzes the API from its OpenAPI document with schemathesis: no 5xx and no undocumented response.
  *
- * Not checked is whether all that fits the schemas is accepted: a queue must exist, a key must be known, which no schema says. */
+ * It does not check that every valid request is accepted: schemas cannot express that a queue or key must exist. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { auditTool } from "../support/audit_tools.ts";
 import { freshPipeline } from "../support/pipeline.ts";
@@ -16,11 +16,11 @@ const CHECKS = [
   "unsupported_method",
 ];
 
-Deno.test("thousands of requests made of the OpenAPI document meet neither a 5xx nor an undocumented answer", async () => {
+Deno.test("thousands of requests generated from the OpenAPI document get neither a 5xx nor an undocumented response", async () => {
   const schemathesis = await auditTool("schemathesis");
   await using pipeline = await freshPipeline();
   const { AMQP_URL = "", DATABASE_URL = "" } = pipeline.env;
-  // The sample app; nobody waits long for what will not come.
+  // the sample app, with short waits
   const env = { ...sampleApp, AMQP_URL, DATABASE_URL, CELERIAC_MAX_WAIT: "0.1" };
   const { api, url } = await startApi({ env });
   await using _api = api;
@@ -38,7 +38,7 @@ Deno.test("thousands of requests made of the OpenAPI document meet neither a 5xx
     await using fuzzer = Process.start(
       schemathesis,
       ["run", `${url}/openapi.json`, ...args],
-      { cwd: folder }, // it keeps what it has learnt beside it
+      { cwd: folder }, // it writes its cache to the working folder
     );
     const { code } = await fuzzer.exit({ timeoutMs: 300_000 });
     assertEquals(code, 0, fuzzer.output.slice(-10_000));

@@ -1,11 +1,11 @@
-/** kube-score, a Go program, over rendered manifests.
+/** Runs kube-score, a Go program, on rendered manifests.
  * @module
  */
 import { auditTool } from "../support/audit_tools.ts";
 import { Process } from "../support/process.ts";
 import type { Finding } from "./exceptions.ts";
 
-/** A grade of 10 is "all well"; 7 is a remark, 5 a warning, 1 critical. All below 10 are findings here. */
+/** Grade 10 is "OK", 7 a remark, 5 a warning, 1 critical. Every grade below 10 is a finding here. */
 const WELL = 10;
 
 interface Scored {
@@ -18,15 +18,15 @@ interface Scored {
   }[];
 }
 
-/** What kube-score says of a file.
+/** Runs kube-score on a file.
  *
- * @returns its findings, and how many checks it made
- * @throws when it does not run, or finds no object */
+ * @returns its findings and number of checks
+ * @throws if it does not run or finds no object */
 export async function kubeScore(file: string): Promise<{ findings: Finding[]; made: number }> {
   const program = await auditTool("kube-score");
   const args = ["score", "--output-format=json", "--ignore-container-cpu-limit", file];
   await using tool = Process.start(program, args);
-  await tool.exit({ timeoutMs: 120_000 }); // fails where there is a finding
+  await tool.exit({ timeoutMs: 120_000 }); // exits with an error if there is a finding
   const objects: readonly Scored[] = JSON.parse(tool.stdout);
   const checks = objects.flatMap(({ type_meta, object_meta, checks }) =>
     checks.filter(({ skipped }) => !skipped).map(({ check, grade }) => ({

@@ -1,4 +1,4 @@
-/** Others' checks over every overlay: nothing is found that the table of exceptions does not name. */
+/** Runs third-party checks on every overlay: every finding must be in the table of exceptions. */
 import { assert, assertEquals } from "@std/assert";
 import { OVERLAYS } from "../support/manifests.ts";
 import { checkout } from "../support/roles.ts";
@@ -12,7 +12,7 @@ const TOOLS = [
 ];
 
 for (const { name, audit, knows } of TOOLS) {
-  Deno.test(`${name} finds nothing that is not in the table of exceptions, and all that is`, async () => {
+  Deno.test(`${name} finds exactly the findings in the table of exceptions`, async () => {
     const accepted: Finding[] = [];
     for (const overlay of OVERLAYS) {
       const { findings, made } = await audit(`${checkout}infra/manifests/${overlay}.yaml`);
@@ -29,7 +29,7 @@ for (const { name, audit, knows } of TOOLS) {
     assertEquals(idle, [], "exceptions that nothing needs");
   });
 
-  Deno.test(`${name} finds what is wrong in a bad manifest`, async () => {
+  Deno.test(`${name} finds the mistakes in a bad manifest`, async () => {
     const { findings } = await audit(`${checkout}tests/audit/bad.yaml`);
     assert(findings.some((one) => !exceptionFor(one)));
   });

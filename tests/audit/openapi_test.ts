@@ -1,4 +1,4 @@
-/** Programs of others that read the OpenAPI document: redocly lints it, openapi-typescript and openapi-python-client make clients of it,
+/** Third-party tools for the OpenAPI document: redocly lints it, openapi-typescript and openapi-python-client generate clients,
  * and the clients submit tasks to a running API. */
 import { assert, assertEquals } from "@std/assert";
 import { dirname } from "node:path";
@@ -21,7 +21,7 @@ import {
 const REDOCLY = "npm:@redocly/cli@2.77.0";
 const OPENAPI_TYPESCRIPT = "npm:openapi-typescript@7.13.0";
 
-/** What redocly finds and what stays as it is. */
+/** Accepted findings of redocly. */
 const EXCEPTIONS = [
   {
     rule: "operation-4xx-response",
@@ -30,7 +30,7 @@ const EXCEPTIONS = [
   },
 ];
 
-/** A program from npm, with the checkout's configuration left alone. */
+/** Runs a program from npm without the checkout's configuration. */
 const npm = (specifier: string, ...args: string[]) =>
   [Deno.execPath(), ["run", "-A", "--no-config", "--no-lock", specifier, ...args]] as const;
 
@@ -40,7 +40,7 @@ const EXPECTED = {
   workflow: { state: "SUCCESS", result: [13, 23] },
 };
 
-/** Writes the documents of two apps, one behind a token, into a new folder. */
+/** Writes the documents of two apps, one with a token, to a new folder. */
 async function documents(folder: string): Promise<Record<"sample" | "tests", string>> {
   const rest = { maxWait: 60, batchLimit: 10_000, version: "1.2.3" };
   const files = { sample: `${folder}/sample.json`, tests: `${folder}/tests.json` };
@@ -52,7 +52,7 @@ async function documents(folder: string): Promise<Record<"sample" | "tests", str
   return files;
 }
 
-Deno.test("generators make working clients of the OpenAPI document, and redocly finds nothing", async (t) => {
+Deno.test("generated clients of the OpenAPI document work, and redocly reports no problem", async (t) => {
   const generator = await auditTool("openapi-python-client");
   await using stack = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir({ prefix: "celeriac-openapi-" });

@@ -1,8 +1,8 @@
-/** The least that a submission can do: one confirmed publish for each request. What Celeriac's API is measured against.
+/** Baseline for the API: one confirmed publish for each request.
  *
  *     deno run -A tests/bench/bare_api.ts QUEUE
  *
- * Reads `AMQP_URL`; prints its URL; runs until it is killed.
+ * Reads `AMQP_URL`; prints its URL; runs until killed.
  * @module
  */
 import { Hono } from "hono";

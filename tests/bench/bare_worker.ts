@@ -1,9 +1,9 @@
-/** The least that a worker can do: consume, insert a row, ack. What Celeriac's worker is measured against.
+/** Baseline for the worker: consume, insert a row, ack.
  *
  *     deno run -A tests/bench/bare_worker.ts QUEUE PREFETCH record|row
  *
- * Reads `AMQP_URL` and `DATABASE_URL`; runs until it is killed. Like the worker it gathers what has
- * come while the last commit was under way and inserts it with one statement: as the record that the
+ * Reads `AMQP_URL` and `DATABASE_URL`; runs until killed. Like the worker, it batches the messages that
+ * arrive during a commit and inserts them with one statement: as the record that the
  * worker writes, into the worker's own table, or as a row of three columns into a table without
  * partitions and further indexes.
  * @module

@@ -1,4 +1,4 @@
-/** What the first `deno task dev` of a checkout downloads: its npm archives, and the size of Deno's cache afterwards.
+/** Measures the downloads of the first `deno task dev`: npm archives, and the size of Deno's cache afterwards.
  *
  *     deno run -A tests/bench/first_run.ts
  * @module

@@ -1,8 +1,8 @@
-/** The load generator: submits the task `add` again and again over keep-alive connections.
+/** The load generator: submits the task `add` repeatedly over keep-alive connections.
  *
  *     deno run -A tests/bench/load.ts URL CONNECTIONS SECONDS
  *
- * Prints one line of JSON: requests a second, median and 99th percentile latency in milliseconds, how many were not answered with 202, and with what.
+ * Prints one line of JSON: requests per second, median and 99th percentile latency in milliseconds, and the responses other than 202.
  * @module
  */
 import autocannon from "autocannon";

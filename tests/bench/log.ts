@@ -1,9 +1,9 @@
-/** What the log costs a worker: microseconds a task for the two lines that every task has, beside the same lines by LogTape.
+/** Measures the log of a worker: microseconds for the two lines of a task, compared with LogTape.
  *
  *     deno run -A tests/bench/log.ts
  *
- * The lines go to standard error, as a worker's do; the figures to standard output. Each figure is the median of five rounds, which
- * take turns.
+ * The lines go to standard error, as a worker's do; the figures to standard output. Each figure is the median of five alternating
+ * rounds.
  * @module
  */
 import { getLogger } from "@logtape/logtape";
@@ -61,7 +61,7 @@ const figures = new Map<string, number[]>();
 for (let count = 0; count <= ROUNDS; count++) {
   for (const [what, level, format, logTape] of variants) {
     const figure = await round(level, format, logTape);
-    if (count > 0) figures.set(what, [...figures.get(what) ?? [], figure]); // the first one warms up
+    if (count > 0) figures.set(what, [...figures.get(what) ?? [], figure]); // the first round warms up
   }
 }
 for (const [what, all] of figures) {

@@ -1,4 +1,4 @@
-/** The measurements: each runs its rounds, Celeriac and baseline in turn, and gives the medians.
+/** The measurements: each alternates rounds of Celeriac and of the baseline, and returns the medians.
  * @module
  */
 import { PostgresDatabase } from "../../shared/database/postgres.ts";
@@ -11,11 +11,11 @@ import { checkout, migrate, sampleApp, startApi, startWorker } from "../support/
 import { freshDatabase, freshVhost } from "../support/servers.ts";
 import type { Row } from "./table.ts";
 
-/** How much is measured. */
+/** Size of the measurements. */
 export interface Effort {
-  /** Messages consumed in a round: some seconds of them, as the first ones pay for the compiler. */
+  /** Messages in a round: enough for some seconds, because the first ones include JIT compilation. */
   readonly tasks: number;
-  /** Rounds; the median counts. */
+  /** Number of rounds; the result is the median. */
   readonly rounds: number;
   /** Seconds of HTTP load in a round. */
   readonly seconds: number;
@@ -25,14 +25,14 @@ type Say = (line: string) => void;
 
 const queue = "celeriac.default";
 
-/** Deliveries in hand: the worker's default, concurrency 32 times 8, also for the baseline. */
+/** Prefetch: the worker's default, 8 times its concurrency of 32; also for the baseline. */
 const prefetch = 256;
 
 /** Connections of the load generator. */
 const connections = 64;
 
-/** Consume, run, commit, ack: worker against a bare amqplib loop that commits the same record to the same table, and against one that
- * commits less. */
+/** Consume, run, commit, ack: the worker, a bare amqplib loop that commits the same record to the same table, and one that
+ * commits a smaller row. */
 export async function measureWorker(effort: Effort, say: Say): Promise<Row[]> {
   const ours: number[] = [];
   const record: number[] = [];
@@ -60,7 +60,7 @@ export async function measureWorker(effort: Effort, say: Say): Promise<Row[]> {
   ];
 }
 
-/** Submission over HTTP: API against a bare Hono handler with one confirmed publish. */
+/** Submission over HTTP: the API and a bare Hono handler with one confirmed publish. */
 export async function measureSubmission(effort: Effort, say: Say): Promise<Row> {
   const bare: number[] = [];
   const ours: number[] = [];
@@ -83,7 +83,7 @@ export async function measureSubmission(effort: Effort, say: Say): Promise<Row> 
   };
 }
 
-/** From a batch of submissions to the last committed result, with one API and one worker. */
+/** Time from a batch of submissions to the last committed result, with one API and one worker. */
 export async function measureBatch(effort: Effort, say: Say): Promise<Row> {
   const tasks = 5_000;
   const line = `{"name":"add","args":[1,2]}\n`;
@@ -134,7 +134,7 @@ export async function measureIdle(_effort: Effort, say: Say): Promise<Row[]> {
   ];
 }
 
-/** How long callers wait for their 503 when broker and database accept connections and answer nothing. */
+/** Time until callers get a 503 if broker and database accept connections but do not respond. */
 export async function measureRefusal(_effort: Effort, say: Say): Promise<Row> {
   await using servers = await freshServers();
   const { AMQP_URL = "", DATABASE_URL = "" } = servers.env;
@@ -216,7 +216,7 @@ function startProgram(name: string, args: string[], env: Readonly<Record<string,
   return Process.start(Deno.execPath(), program, { env: { ...env }, cwd: checkout });
 }
 
-/** Fills a queue, then lets a worker empty it: the rate between its first and its last commit. */
+/** Fills a queue and starts a worker: the rate between its first and last commit. */
 async function rateOf(
   { tasks }: Effort,
   start: Start,
@@ -240,7 +240,7 @@ async function rateOf(
   return tasks / (rows[0]?.seconds ?? NaN);
 }
 
-/** Looks seldom: counting costs the measured program time. */
+/** Polls rarely, because counting slows down the measured program. */
 async function allDone({ client }: Servers, relation: string, tasks: number): Promise<void> {
   const deadline = Date.now() + 120_000;
   while (Date.now() < deadline) {
@@ -250,7 +250,7 @@ async function allDone({ client }: Servers, relation: string, tasks: number): Pr
     if (rows[0]?.count === tasks) return;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-  throw new Error(`Not all of ${tasks} tasks were done within 2 minutes`);
+  throw new Error(`Not all of ${tasks} tasks finished within 2 minutes`);
 }
 
 async function declareQueue(

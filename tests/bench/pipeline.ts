@@ -1,8 +1,8 @@
-/** What the pipeline costs: Celeriac's worker and API against the least that could do the same, on the same servers, one after the other.
+/** Benchmark of the pipeline: Celeriac's worker and API compared with minimal baselines on the same servers.
  *
  *     deno task bench [--tasks 60000] [--rounds 3] [--seconds 8] [--json FILE]
  *
- * Every measured program is a process of its own; servers are found or started as for the tests.
+ * Every measured program is a separate process. Servers are found or started as for the tests.
  * @module
  */
 import { parseArgs } from "node:util";

@@ -1,4 +1,4 @@
-/** What sandboxes cost: children of a pool against the same handlers called in this process.
+/** Benchmark of the sandbox: child processes of a pool compared with the same handlers in this process.
  *
  *     deno task bench:sandbox
  *
@@ -14,9 +14,9 @@ import { type Row, table } from "./table.ts";
 const CHILDREN = 2;
 const ROUNDS = 10;
 const LIMIT_MS = 200;
-/** Callers whose tasks come one after the other while another task is killed. */
+/** Callers that submit tasks one after the other while another task is killed. */
 const NEIGHBOURS = 50;
-/** Milliseconds from a neighbour's answer to its next task. */
+/** Milliseconds from a caller's result to its next task. */
 const PAUSE_MS = 100;
 const SECONDS = 10;
 
@@ -60,12 +60,12 @@ async function kills(): Promise<number> {
   let worst = 0;
   for (let round = 0; round < ROUNDS; round++) {
     worst = Math.max(worst, await overrun());
-    await rate(CHILDREN, () => run(app.echoProcess, { value: 1 })); // until both are back
+    await rate(CHILDREN, () => run(app.echoProcess, { value: 1 })); // until both are replaced
   }
   return worst;
 }
 
-/** Milliseconds that 99 of 100 tasks of the neighbours take, the way to a child and back. */
+/** 99th percentile round trip of the callers' tasks, milliseconds. */
 async function neighbours(): Promise<number> {
   const took: number[] = [];
   const end = performance.now() + SECONDS * 1000;
@@ -81,7 +81,7 @@ async function neighbours(): Promise<number> {
   return quantile(took, 0.99);
 }
 
-/** Once a second a task overruns its limit, holding a child and a core until it is killed. */
+/** Once per second a task exceeds its time limit and occupies a child and a core until it is killed. */
 async function besideKills<Value>(measure: Promise<Value>): Promise<Value> {
   let measuring = true;
   const kills = (async () => {

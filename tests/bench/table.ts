@@ -1,16 +1,16 @@
-/** One line of the bench's table. */
+/** A row of the benchmark's table. */
 export interface Row {
   readonly what: string;
-  /** Of `unit`. */
+  /** Measured value in `unit`. */
   readonly measured: number;
   readonly unit: string;
-  /** What the least program reached, of the same unit. */
+  /** Value of the baseline in the same unit. */
   readonly baseline?: number;
-  /** What is wanted: a ratio to the baseline at least, or a number at most. */
+  /** Target: a minimum ratio to the baseline, or a maximum. */
   readonly target?: { readonly ratio: number } | { readonly atMost: number };
 }
 
-/** Lays rows out for a terminal and for Markdown.
+/** Formats rows for a terminal and for Markdown.
  *
  * @example
  * ```ts

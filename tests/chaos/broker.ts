@@ -1,39 +1,39 @@
-/** A broker that can be mistreated: of this machine's own release, or of another by the command of `CELERIAC_TEST_BROKER`.
+/** A broker for fault injection: the installed release, or another one by the command in `CELERIAC_TEST_BROKER`.
  * @module
  */
 import { PrivateRabbitmq } from "../support/private_rabbitmq.ts";
 import { run } from "../support/process.ts";
 import { findRabbitmq } from "../support/rabbitmq.ts";
 import { startRelease } from "../support/releases.ts";
-import { Peers } from "./peers.ts";
+import { AddedNodes } from "./added_nodes.ts";
 
-/** A broker of ours alone. Disposing ends it. */
+/** A private broker. Disposing stops it. */
 export interface ChaosBroker extends AsyncDisposable {
-  /** Such as `3.10`. */
+  /** For example `3.10`. */
   readonly release: string;
   readonly url: string;
   readonly managementUrl: string;
-  /** Ends it as a power cut would. */
+  /** Kills it like a power failure. */
   kill(): Promise<void>;
-  /** Starts it again on its data; resolves when it takes connections. */
+  /** Restarts it with its data; resolves when it accepts connections. */
   start(): Promise<void>;
-  /** Freezes it: sockets stay open, nobody answers. */
+  /** Freezes it: sockets stay open, but it does not respond. */
   pause(): Promise<void>;
   resume(): Promise<void>;
   /** Runs `rabbitmqctl`. */
   control(...args: string[]): Promise<void>;
-  /** Adds two nodes to its cluster; they end with it. */
-  join?(): Promise<Peers>;
+  /** Adds two nodes to its cluster; they stop with it. */
+  join?(): Promise<AddedNodes>;
 }
 
-/** Tells our instance from others of the same command; its first letter chooses the ports. */
+/** Name of this instance for the command; its first letter selects the ports. */
 const INSTANCE = "fault-matrix";
 
-/** A broker of the release that this machine has. */
+/** A broker of the installed release. */
 export async function ownBroker(folder: string, signal: AbortSignal): Promise<ChaosBroker> {
   const programs = await findRabbitmq();
   if (!programs) {
-    throw new Error("Cannot run because there is no RabbitMQ here: install rabbitmq-server");
+    throw new Error("Cannot run because RabbitMQ is not installed: install rabbitmq-server");
   }
   const node = await PrivateRabbitmq.create(programs, folder);
   const release = await node.start(signal);
@@ -47,7 +47,7 @@ export async function ownBroker(folder: string, signal: AbortSignal): Promise<Ch
     pause: () => Promise.resolve(node.pause()),
     resume: () => Promise.resolve(node.resume()),
     control: async (...args) => void await node.control(args),
-    join: async () => joined.use(await Peers.join(node, folder, signal)),
+    join: async () => joined.use(await AddedNodes.join(node, folder, signal)),
     async [Symbol.asyncDispose]() {
       await joined.disposeAsync();
       await node.kill();

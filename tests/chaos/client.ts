@@ -1,43 +1,43 @@
-/** A client of the API that knows nothing else of the system, and keeps a ledger of what was accepted.
+/** An independent client of the API that logs every accepted task.
  *
- *     deno run --allow-net --allow-write client.ts LEDGER RATE COUNT URL...
+ *     deno run --allow-net --allow-write client.ts LOG RATE COUNT URL...
  *
- * Submits `RATE` tasks a second, COUNT at least, alone and in workflows, until SIGTERM. The client
- * chooses all ids. A request that was refused (503) or not answered is sent again with the same ids,
- * to the next URL, until it is accepted. The ledger has one line of JSON for each answer that counts;
+ * Submits `RATE` tasks a second, at least COUNT, alone and in workflows, until SIGTERM. The client
+ * chooses all ids. A request that was refused (503) or got no response is sent again with the same ids,
+ * to the next URL, until it is accepted. The log has one line of JSON for each accepted request and each unexpected response;
  * the last line of standard output is a {@linkcode Summary}.
  * @module
  */
 import { v7 as newId } from "uuid";
 import { type Expectation, type Submission, submissionOf } from "./workload.ts";
 
-/** A line of the ledger: a request was accepted (202), or answered with something that no fault excuses. */
-export interface LedgerLine {
+/** A line of the log: a request was accepted (202), or got a response that no fault can cause. */
+export interface LogLine {
   readonly tasks: readonly Expectation[];
   /** Milliseconds since the epoch. */
   readonly at: number;
   readonly status: number;
-  /** Of an answer that is neither 202 nor 503. */
+  /** Body of a response that is neither 202 nor 503. */
   readonly body?: string;
 }
 
-/** What the client has to say at its end. */
+/** Statistics at the end of the client. */
 export interface Summary {
-  /** Answers 503. */
+  /** Responses with 503. */
   readonly refused: number;
-  /** Requests that broke or took longer than 15 s. */
+  /** Requests that failed or took longer than 15 s. */
   readonly unanswered: number;
-  /** Milliseconds that the slowest request took that was answered. */
+  /** Duration of the slowest request with a response, milliseconds. */
   readonly slowestMs: number;
 }
 
-/** Requests under way at once; more wait. */
+/** Limit of concurrent requests. */
 const PARALLEL = 1000;
 const ANSWER_MS = 15_000;
 const TICK_MS = 20;
 
 class Client {
-  readonly #ledger: Deno.FsFile;
+  readonly #log: Deno.FsFile;
   readonly #urls: readonly string[];
   readonly #under = new Set<Promise<void>>();
   #next = 0;
@@ -47,8 +47,8 @@ class Client {
   #unanswered = 0;
   #slowestMs = 0;
 
-  constructor(ledger: Deno.FsFile, urls: readonly string[]) {
-    this.#ledger = ledger;
+  constructor(log: Deno.FsFile, urls: readonly string[]) {
+    this.#log = log;
     this.#urls = urls;
   }
 
@@ -78,7 +78,7 @@ class Client {
     while (!await this.#try(submission)) await pause(100 + 200 * Math.random());
   }
 
-  /** @returns whether the request needs no further try */
+  /** @returns whether the request needs no further attempt */
   async #try({ path, body: content, tasks }: Submission): Promise<boolean> {
     const url = this.#urls[this.#next++ % this.#urls.length];
     const began = performance.now();
@@ -109,8 +109,8 @@ class Client {
     return true;
   }
 
-  #note(line: LedgerLine): void {
-    this.#ledger.writeSync(new TextEncoder().encode(JSON.stringify(line) + "\n"));
+  #note(line: LogLine): void {
+    this.#log.writeSync(new TextEncoder().encode(JSON.stringify(line) + "\n"));
   }
 }
 
@@ -122,8 +122,8 @@ if (import.meta.main) {
   const [path = "", rate = "", count = "", ...urls] = Deno.args;
   let stopped = false;
   Deno.addSignalListener("SIGTERM", () => stopped = true);
-  using ledger = await Deno.open(path, { write: true, create: true, append: true });
-  const client = new Client(ledger, urls);
+  using log = await Deno.open(path, { write: true, create: true, append: true });
+  const client = new Client(log, urls);
   console.log("submitting");
   const summary = await client.run(Number(rate), Number(count), () => stopped);
   console.log(JSON.stringify(summary));

@@ -1,4 +1,4 @@
-/** A small disk that can be filled.
+/** Provides a small disk that can be filled.
  * @module
  */
 import { run } from "../support/process.ts";
@@ -6,7 +6,7 @@ import { run } from "../support/process.ts";
 const SIZE = "700m";
 const PIECE = new Uint8Array(1024 * 1024);
 
-/** A tmpfs over a folder where we may mount one (root on Linux), else the folder itself, which cannot be filled. */
+/** A tmpfs mounted on a folder (as root on Linux), else the folder itself, which cannot be filled. */
 export class Disk implements AsyncDisposable {
   readonly #folder: string;
   readonly #mounted: boolean;
@@ -22,9 +22,9 @@ export class Disk implements AsyncDisposable {
     return new Disk(folder, may);
   }
 
-  /** Leaves no byte free.
+  /** Fills the disk.
    *
-   * @throws where the disk is not ours to fill */
+   * @throws if the disk is not a tmpfs */
   fill(): void {
     if (!this.#mounted) {
       throw new Error(
@@ -41,7 +41,7 @@ export class Disk implements AsyncDisposable {
     }
   }
 
-  /** Makes room again. */
+  /** Frees the space again. */
   free(): void {
     Deno.removeSync(this.#ballast);
   }

@@ -1,8 +1,8 @@
-/** The fault matrix: every fault under load, and nothing that was accepted is lost.
+/** The fault matrix: injects every fault under load and checks that no accepted task is lost.
  *
- * `CELERIAC_CHAOS_FAULTS` chooses rows by parts of their names, with commas; `CELERIAC_CHAOS_CYCLES`
- * says how often each fault happens, `CELERIAC_CHAOS_RATE` how many tasks are submitted in a second;
- * `CELERIAC_CHAOS_SOAK=1` does each a hundred times.
+ * `CELERIAC_CHAOS_FAULTS` selects rows by comma-separated parts of their names; `CELERIAC_CHAOS_CYCLES`
+ * sets the number of injections, `CELERIAC_CHAOS_RATE` the submitted tasks per second;
+ * `CELERIAC_CHAOS_SOAK=1` injects each fault a hundred times.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -12,27 +12,27 @@ import { chosenFaults } from "./faults/all.ts";
 import { report } from "./report.ts";
 import type { LoadOptions } from "./load.ts";
 import { type Observation, RECOVERY_LIMIT } from "./observation.ts";
-import { autopsy, runFault } from "./run.ts";
+import { diagnose, runFault } from "./run.ts";
 import { Supervisor } from "./supervisor.ts";
 
 const soak = Deno.env.get("CELERIAC_CHAOS_SOAK") === "1";
 const command = Deno.env.get("CELERIAC_TEST_BROKER");
 const releases = (Deno.env.get("CELERIAC_CHAOS_RELEASES") ?? "4.3").split(/\s+/).filter(Boolean);
 
-/** Tasks a second. */
+/** Tasks per second. */
 const RATE = Number(Deno.env.get("CELERIAC_CHAOS_RATE") ?? 150);
-/** Seconds of load at least. */
+/** Minimum seconds of load. */
 const SECONDS = 10;
-/** How often each fault is done in a run. */
+/** Injections of each fault in a run. */
 const CYCLES = Number(Deno.env.get("CELERIAC_CHAOS_CYCLES") ?? 3);
-/** A task goes through the outbox once, or twice when it is retried. More is a message that goes in circles. */
+/** A task passes through the outbox once, or twice if it is retried. A higher number means a loop. */
 const OUTBOX_ROWS = 2;
-/** On another release a run shows that the same holds there. */
+/** Injections on another release, which only confirm the result. */
 const RELEASED = { seconds: 6, cycles: 1 };
 const SOAK_CYCLES = 100;
-/** Tasks a second of a soak that lasts for hours, on a disk that is small. */
+/** Tasks per second of a soak, which lasts for hours on a small disk. */
 const SOAK_RATE = 100;
-/** Milliseconds that a run may take at most, and each of its cycles besides. */
+/** Timeouts in milliseconds: of a run, and in addition of each cycle. */
 const RUN_MS = 240_000;
 const CYCLE_MS = 60_000;
 
@@ -60,7 +60,7 @@ async function onBroker(
   await using stack = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir({ prefix: "celeriac-chaos-" });
   stack.defer(() => Deno.remove(folder, { recursive: true }));
-  await Deno.chmod(folder, 0o755); // Postgres runs as another user when we are root
+  await Deno.chmod(folder, 0o755); // as root, Postgres runs as another user
   const over = new AbortController();
   const brokerFolder = `${folder}/broker`;
   await Deno.mkdir(brokerFolder);
@@ -80,7 +80,7 @@ async function onBroker(
       await observe(system, fault, { count, rate, cycles });
     });
     if (good && !soak) continue;
-    // The next fault finds a sound system; in a soak also an empty one.
+    // the next fault starts with a healthy system; in a soak also with an empty one
     await system?.[Symbol.asyncDispose]();
     system = undefined;
   }
@@ -94,13 +94,16 @@ async function observe(
   const running = runFault(system, fault, load);
   const late = Promise.withResolvers<never>();
   const limitMs = RUN_MS + load.cycles * CYCLE_MS;
-  const timer = setTimeout(() => late.reject(new Error(`No end after ${limitMs} ms`)), limitMs);
+  const timer = setTimeout(
+    () => late.reject(new Error(`The run did not finish within ${limitMs} ms`)),
+    limitMs,
+  );
   let seen: Observation;
   try {
     seen = await Promise.race([running, late.promise]);
   } catch (error) {
-    console.error(await autopsy(system));
-    // Without its processes the run comes to an end.
+    console.error(await diagnose(system));
+    // without its processes the run ends
     await system[Symbol.asyncDispose]();
     await running.catch(() => {});
     throw error;
@@ -130,7 +133,7 @@ async function observe(
     const slowest = Math.max(...seen.recoveries);
     assert(slowest <= RECOVERY_LIMIT, `recovery took ${slowest} s`);
   } catch (error) {
-    console.error(await autopsy(system));
+    console.error(await diagnose(system));
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** The client's process, and what a fault may do with it.
+/** Controls the client's process.
  * @module
  */
 import { eventually } from "../support/eventually.ts";
@@ -8,22 +8,22 @@ import { checkout } from "../support/roles.ts";
 import type { Summary } from "./client.ts";
 import { QUEUE, type Supervisor } from "./supervisor.ts";
 
-/** How much is submitted. */
+/** Size of the load. */
 export interface LoadOptions {
-  /** Tasks at least. */
+  /** Minimum number of tasks. */
   readonly count: number;
-  /** Tasks a second. */
+  /** Tasks per second. */
   readonly rate: number;
 }
 
-/** Looks in a row that must find nothing under way. */
+/** Consecutive checks that must find no pending task. */
 const QUIET_LOOKS = 3;
 
 const selectUnderWay = `
   select (select count(*) from celeriac.outbox)::int +
     (select count(*) from celeriac.task where finished_at is null)::int as count`;
 
-/** An independent client that submits. Disposing kills it. */
+/** A running client process. Disposing kills it. */
 export class Load implements AsyncDisposable {
   readonly #process: Process;
   readonly #system: Supervisor;
@@ -33,9 +33,9 @@ export class Load implements AsyncDisposable {
     this.#system = system;
   }
 
-  /** Starts a client; resolves when it submits.
+  /** Starts a client; resolves when it starts to submit.
    *
-   * @param path of its ledger */
+   * @param path of its log */
   static async start(
     system: Supervisor,
     path: string,
@@ -56,7 +56,7 @@ export class Load implements AsyncDisposable {
     return load;
   }
 
-  /** Freezes the client, and waits until the system has nothing to do. */
+  /** Freezes the client, and waits until the system is idle. */
   async pause(): Promise<void> {
     this.#process.kill("SIGSTOP");
     await using amqp = await rawChannel(this.#system.adminUrl);
@@ -74,7 +74,7 @@ export class Load implements AsyncDisposable {
     this.#process.kill("SIGCONT");
   }
 
-  /** Lets the client submit what it owes, and waits until each of its tasks is accepted. */
+  /** Lets the client submit its remaining tasks, and waits until each is accepted. */
   async stop(): Promise<Summary> {
     this.#process.kill("SIGTERM");
     await this.#process.exit({ timeoutMs: 120_000 });

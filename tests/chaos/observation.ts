@@ -1,28 +1,28 @@
-/** What a run showed.
+/** The result of a run.
  * @module
  */
-import type { Reckoning } from "./reckoning.ts";
+import type { Violations } from "./verification.ts";
 
-/** Seconds from a fault's end in which every worker consumes again. */
+/** Limit of the recovery time: seconds from the end of a fault until every worker consumes again. */
 export const RECOVERY_LIMIT = 15;
 
-/** What a run showed. */
-export interface Observation extends Reckoning {
+/** The result of a run. */
+export interface Observation extends Violations {
   readonly fault: string;
   /** Release of RabbitMQ. */
   readonly broker: string;
-  /** Tasks. */
+  /** Accepted tasks. */
   readonly accepted: number;
-  /** Of those: not final, or without a record that must be there. */
+  /** Accepted tasks that are not final or lack a required record. */
   readonly lost: number;
   readonly deadLetters: number;
-  /** Requests answered 503, or not at all, and tried again by the client. */
+  /** Requests that got 503 or no response, and that the client retried. */
   readonly refused: number;
   readonly unanswered: number;
-  /** Milliseconds of the slowest request that was answered. */
+  /** Duration of the slowest request with a response, milliseconds. */
   readonly slowestMs: number;
-  /** For each cycle: seconds from the fault's end until each worker had finished a task again. */
+  /** For each cycle: seconds from the end of the fault until every worker had finished a task. */
   readonly recoveries: readonly number[];
-  /** Seconds from the end of the load until all that was accepted was final. */
+  /** Seconds from the end of the load until every accepted task was final. */
   readonly settled: number;
 }

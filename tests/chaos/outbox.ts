@@ -1,4 +1,4 @@
-/** How full the outbox is.
+/** Waits for outbox rows.
  * @module
  */
 import { eventually } from "../support/eventually.ts";
@@ -7,7 +7,7 @@ import type { Supervisor } from "./supervisor.ts";
 const selectWaiting = "select count(*)::int as count from celeriac.outbox";
 const LOOK_MS = 200;
 
-/** Waits until so many messages wait in the outbox. */
+/** Waits until the outbox has `count` messages. */
 export async function waitingInOutbox(system: Supervisor, count: number): Promise<void> {
   await eventually(`${count} messages in the outbox`, async () => {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));

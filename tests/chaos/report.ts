@@ -2,8 +2,8 @@
  *
  *     deno run --allow-read --allow-write=docs tests/chaos/report.ts
  *
- * As a program it writes what the last run and the soak measured into the tables of
- * docs/why/reliability.md. Rows without a new report stay.
+ * As a program it writes the results of the last run and of the soak into the tables of
+ * docs/why/reliability.md. Rows without a new report remain.
  * @module
  */
 import { type Observation, RECOVERY_LIMIT } from "./observation.ts";
@@ -41,12 +41,12 @@ export function table(observations: readonly Observation[]): string {
   ], rows);
 }
 
-/** Number of tasks that ended differently from what the client was promised. */
+/** Number of tasks that ended differently from the expectation. */
 function unlikePromised({ failed, deadLetters, wrong, early }: Observation): number {
   return failed + deadLetters + wrong + early;
 }
 
-/** Renders the table of a soak: how many of its cycles ended in time. */
+/** Renders the table of a soak: number of cycles that recovered in time. */
 export function soakTable(observations: readonly Observation[]): string {
   const rows = observations.map((seen) => {
     const sorted = seen.recoveries.toSorted((one, other) => one - other);
@@ -76,7 +76,7 @@ export function soakTable(observations: readonly Observation[]): string {
   ], rows);
 }
 
-/** Adds an observation to a report, or replaces the report's earlier one of the same fault and release: a matrix may run in parts. */
+/** Adds an observation to a report, or replaces the one of the same fault and release. A matrix may therefore run in parts. */
 export async function report(seen: Observation, kind: "chaos" | "soak"): Promise<void> {
   const path = kind === "soak" ? SOAK_PATH : JSON_PATH;
   const before = await observed(path) ?? [];
@@ -101,7 +101,7 @@ function markdown(head: readonly string[], rows: readonly (readonly string[])[])
   return [head, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
-/** Puts rows into a table of the page: in the place of what it had of a fault on a release, else at its end. */
+/** Writes rows to a table of the page: replaces rows of the same fault and release, appends others. */
 function written(page: string, name: string, content: string): string {
   const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
   const [before, after] = [page.indexOf(begin), page.indexOf(end)];
@@ -117,7 +117,7 @@ function written(page: string, name: string, content: string): string {
   }`;
 }
 
-/** Fault and release of a row. */
+/** Key of a row: fault and release. */
 function measured(row: string): string {
   return row.split("|").slice(1, 3).map((cell) => cell.trim()).join("|");
 }

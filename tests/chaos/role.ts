@@ -1,16 +1,16 @@
-/** One process of the system under test, started again by us as an orchestrator would.
+/** A role of the system under test, restarted as by an orchestrator.
  * @module
  */
 import type { Process } from "../support/process.ts";
 
-/** A started process, and the line by which it said that it is ready. */
+/** A started process and the name in its ready line. */
 export interface Started {
   readonly process: Process;
   /** A worker's node name, an API's URL. */
   readonly name: string;
 }
 
-/** A role that lives longer than its processes. */
+/** A role that can be restarted in a new process. */
 export class Role implements AsyncDisposable {
   readonly #start: (flags: readonly string[]) => Promise<Started>;
   readonly #said: string[] = [];
@@ -21,7 +21,7 @@ export class Role implements AsyncDisposable {
     this.#start = start;
   }
 
-  /** Name of the present process. */
+  /** Name of the current process. */
   get name(): string {
     return this.#started?.name ?? "";
   }
@@ -30,8 +30,8 @@ export class Role implements AsyncDisposable {
     return this.#started?.process.running ?? false;
   }
 
-  /** The last words of all its processes. */
-  get lastWords(): string {
+  /** The last output of each of its processes. */
+  get output(): string {
     return [...this.#said, this.#started?.process.output.slice(-3000) ?? ""].join("\n--\n");
   }
 
@@ -43,13 +43,13 @@ export class Role implements AsyncDisposable {
     this.#started = await this.#start(flags);
   }
 
-  /** Ends the process without a warning. */
+  /** Kills the process. */
   async kill(): Promise<void> {
     this.signal("SIGKILL");
     await this.#started?.process.status;
   }
 
-  /** Asks the process to stop and waits until it has.
+  /** Stops the process gracefully and waits until it exits.
    *
    * @returns its exit code */
   async drain(): Promise<number> {

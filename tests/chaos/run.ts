@@ -1,24 +1,24 @@
-/** One run of the matrix: load, a fault in cycles, and the reckoning.
+/** One run of the matrix: load, repeated fault injection and verification.
  * @module
  */
 import { DEAD_QUEUE } from "../../shared/broker/topology.ts";
 import { eventually } from "../support/eventually.ts";
 import { management } from "../support/servers.ts";
 import type { Fault } from "./fault.ts";
-import { readLedger } from "./ledger.ts";
+import { readAcceptedLog } from "./accepted_log.ts";
 import { Load, type LoadOptions } from "./load.ts";
 import type { Observation } from "./observation.ts";
-import { beginReckoning, expectTasks, lostTasks, reckon } from "./reckoning.ts";
+import { countViolations, expectTasks, lostTasks, resetVerification } from "./verification.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { LONG_EVERY } from "./workload.ts";
 
-/** Seconds that a recovery is waited for: a number beyond the limit says more than none. */
+/** Timeout of a recovery in seconds, above its limit: a measured violation is more useful than a timeout. */
 const PATIENCE = 60;
-/** Seconds in which a backlog must become smaller. */
+/** Seconds in which a backlog must shrink. */
 const REST_LIMIT = 180;
 
 const selectNow = "select now() as now";
-/** A long task that a worker had in hand shows nothing when it ends. */
+/** Excludes long tasks: one that was unacked before the fault does not show that a worker consumes again. */
 const selectRecovered = `
   select worker, extract(epoch from min(finished_at) - $1::timestamptz)::float8 as seconds
   from celeriac.task
@@ -28,17 +28,17 @@ const selectRecovered = `
 const selectLetters = "select count(*)::int as count from celeriac.dead_letter";
 /** Runs a fault under load.
  *
- * @throws when the system does not come to rest, with what was seen */
+ * @throws if the system does not become idle; the message contains its state */
 export async function runFault(
   system: Supervisor,
   fault: Fault,
   { cycles, ...options }: LoadOptions & { cycles: number },
 ): Promise<Observation> {
-  const folder = await Deno.makeTempDir({ prefix: "celeriac-ledger-" });
+  const folder = await Deno.makeTempDir({ prefix: "celeriac-chaos-" });
   try {
-    const path = `${folder}/ledger`;
+    const path = `${folder}/accepted`;
     const since = await now(system);
-    await beginReckoning(system);
+    await resetVerification(system);
     await fault.begin?.(system);
     await using load = await Load.start(system, path, options);
     await finishedSome(system, since, 200);
@@ -49,9 +49,11 @@ export async function runFault(
     }
     const summary = await load.stop();
     const ended = performance.now();
-    const { accepted, problems } = await readLedger(path);
+    const { accepted, problems } = await readAcceptedLog(path);
     if (problems.length > 0) {
-      throw new Error(`The API answered what no fault excuses: ${JSON.stringify(problems[0])}`);
+      throw new Error(
+        `The API sent a response that no fault can cause: ${JSON.stringify(problems[0])}`,
+      );
     }
     await expectTasks(system, accepted);
     const missing = await atRest(system);
@@ -63,7 +65,7 @@ export async function runFault(
       broker: system.broker.release,
       accepted: accepted.length,
       lost: missing.length,
-      ...await reckon(system),
+      ...await countViolations(system),
       deadLetters: await depth(system, DEAD_QUEUE) + (letters?.count ?? 0),
       refused: summary.refused,
       unanswered: summary.unanswered,
@@ -76,25 +78,25 @@ export async function runFault(
   }
 }
 
-/** What a person wants to see of a system that did not do as it should. */
-export async function autopsy(system: Supervisor): Promise<string> {
-  const told = async (what: string, look: () => Promise<unknown>) => {
+/** Describes the state of a failed system. */
+export async function diagnose(system: Supervisor): Promise<string> {
+  const describe = async (what: string, look: () => Promise<unknown>) => {
     const seen = await look().catch((error: Error) => error.message);
     return `${what}: ${typeof seen === "string" ? seen : JSON.stringify(seen)}`;
   };
   const parts = [
-    await told(
+    await describe(
       "states",
       () =>
         system.rows(
           "select state, worker, count(*)::int, max(finished_at) from celeriac.task group by 1, 2",
         ),
     ),
-    await told(
+    await describe(
       "outbox",
       () => system.rows("select count(*)::int, min(due_at), max(last_error) from celeriac.outbox"),
     ),
-    await told("queues", () =>
+    await describe("queues", () =>
       management(
         system.broker.managementUrl,
         "GET",
@@ -102,7 +104,7 @@ export async function autopsy(system: Supervisor): Promise<string> {
       )),
   ];
   const roles = [...system.apis, ...system.workers];
-  return [...parts, ...roles.map((role) => `== ${role.name}\n${role.lastWords}`)].join("\n");
+  return [...parts, ...roles.map((role) => `== ${role.name}\n${role.output}`)].join("\n");
 }
 
 async function now(system: Supervisor): Promise<Date> {
@@ -120,10 +122,10 @@ async function finishedSome(system: Supervisor, since: Date, count: number): Pro
   }, { within: PATIENCE });
 }
 
-/** Seconds from the fault's end until each worker has finished a task. */
+/** Seconds from the end of the fault until every worker has finished a task. */
 async function recovery(system: Supervisor, fault: Fault, since: Date): Promise<number> {
   const ended = new Date();
-  await fault.mend?.(system);
+  await fault.recover?.(system);
   const recovered = await eventually(
     `a task finished by each worker after "${fault.name}"`,
     async () => {
@@ -136,7 +138,7 @@ async function recovery(system: Supervisor, fault: Fault, since: Date): Promise<
         const each = system.workers.map(({ name }) => rows.find(({ worker }) => worker === name));
         return each.every((row) => row !== undefined) && each.map((row) => row!.seconds);
       } catch {
-        return false; // Postgres may need a moment.
+        return false; // Postgres may not be ready yet
       }
     },
     { within: PATIENCE },
@@ -144,9 +146,9 @@ async function recovery(system: Supervisor, fault: Fault, since: Date): Promise<
   return Math.max(...recovered);
 }
 
-/** Waits until all accepted tasks are final, or nothing is under way any more.
+/** Waits until all accepted tasks are final or the system is idle.
  *
- * @returns ids of those that are not */
+ * @returns ids of tasks that are not final */
 async function atRest(system: Supervisor): Promise<string[]> {
   let least = Infinity;
   let deadline = 0;

@@ -1,15 +1,15 @@
-/** What the runner repeats when faults failed: these faults alone, on the releases on which they failed.
+/** Selects the second attempt after failed faults: only these faults, on the releases on which they failed.
  * @module
  */
 import type { Failure } from "../support/report.ts";
 import type { SecondTry } from "../support/suite.ts";
 
-/** More faults than these are not unsteady, but broken. */
+/** If more faults fail, they are broken rather than flaky. */
 const MAX_AGAIN = 3;
 
-/** Chooses the failed faults.
+/** Selects the failed faults.
  *
- * @returns `undefined` when too many failed */
+ * @returns `undefined` if too many failed */
 export function failedFaults(failed: readonly Failure[]): SecondTry | undefined {
   const names = failed.map(({ name }) => name.split(" > "));
   const tests = [...new Set(names.map(([test = ""]) => test))];

@@ -1,4 +1,4 @@
-/** The system under test: servers of its own that can be mistreated, two APIs, two workers, and proxies between.
+/** The system under test: private servers for fault injection, two APIs, two workers, and proxies between them.
  * @module
  */
 import type { Parameter } from "../../shared/database/database.ts";
@@ -11,12 +11,12 @@ import { TcpProxy } from "../support/proxy.ts";
 import { checkout, migrate, startApi, startWorker } from "../support/roles.ts";
 import type { ChaosBroker } from "./broker.ts";
 import { Disk } from "./disk.ts";
-import { prepareReckoning } from "./reckoning.ts";
+import { prepareVerification } from "./verification.ts";
 import { Role } from "./role.ts";
 
-/** The queue of most tasks. */
+/** Queue of most tasks. */
 export const QUEUE = "celeriac.default";
-/** The queue of the others. */
+/** Queue of the other tasks. */
 export const QUEUE_ASIDE = "celeriac.aside";
 
 const APP = {
@@ -24,26 +24,26 @@ const APP = {
   CELERIAC_HANDLERS: `${checkout}tests/chaos/app/handlers.ts`,
 };
 
-/** Where the system runs. */
+/** Servers and folder of the system. */
 export interface Site {
   readonly broker: ChaosBroker;
-  /** Empty, absolute; holds Postgres' data. */
+  /** Empty, absolute; for the data of Postgres. */
   readonly folder: string;
 }
 
-/** What stands between. */
+/** The proxies between the processes. */
 export interface Proxies {
-  /** Client and first API. */
+  /** Between the client and the first API. */
   readonly http: TcpProxy;
-  /** APIs and broker. */
+  /** Between the APIs and the broker. */
   readonly apiAmqp: TcpProxy;
-  /** Workers and broker. */
+  /** Between the workers and the broker. */
   readonly workerAmqp: TcpProxy;
-  /** APIs, workers and Postgres. */
+  /** Between Postgres and the APIs and workers. */
   readonly database: TcpProxy;
 }
 
-/** Starts and ends everything but the broker. */
+/** Starts and stops everything except the broker. */
 export class Supervisor implements AsyncDisposable {
   readonly #owned = new AsyncDisposableStack();
 
@@ -57,7 +57,7 @@ export class Supervisor implements AsyncDisposable {
     readonly workers: readonly Role[],
   ) {}
 
-  /** Where clients reach the APIs. */
+  /** URLs of the APIs for clients. */
   get urls(): string[] {
     const [first, second] = this.apis.map(({ name }) => name);
     return [this.proxies.http.through(first ?? "").replace(/\/$/, ""), second ?? ""];
@@ -75,7 +75,7 @@ export class Supervisor implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     const programs = await findPostgres();
     if (!programs) {
-      throw new Error("Cannot run because there is no Postgres here: install postgresql");
+      throw new Error("Cannot run because Postgres is not installed: install postgresql");
     }
     const disk = stack.use(await Disk.mount(folder));
     const postgres = await PrivatePostgres.create(programs, folder, {
@@ -116,12 +116,12 @@ export class Supervisor implements AsyncDisposable {
     for (const role of [...apis, ...workers]) stack.use(role);
     await Promise.all([...apis, ...workers].map((role) => role.start()));
     const supervisor = new Supervisor(broker, postgres, disk, vhost, proxies, apis, workers);
-    await prepareReckoning(supervisor);
+    await prepareVerification(supervisor);
     supervisor.#owned.use(stack.move());
     return supervisor;
   }
 
-  /** Runs one statement as a superuser, past the proxy. */
+  /** Runs one statement as a superuser, without the proxy. */
   async rows<Row extends object>(statement: string, values: Parameter[] = []): Promise<Row[]> {
     const { url } = this.postgres;
     await using database = new PostgresDatabase({ url, max: 1, timeoutMs: 20_000 });

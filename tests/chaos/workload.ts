@@ -1,24 +1,24 @@
-/** What the client submits, and what each task must come to.
+/** The client's submissions and the expected result of each task.
  *
  * Of 20 submissions 13 are plain tasks. The others are a task of another queue, one with a countdown, one that expires, one that is
  * retried, a chain, a chord, and a chord within a chain. They have 33 tasks, all with ids of the client's own.
  * @module
  */
 
-/** What must become of a task. */
+/** The expected result of a task. */
 export interface Expectation {
   readonly id: string;
-  /** Whether it leaves a row in the table of effects. */
+  /** Whether it inserts a row into the table of effects. */
   readonly effect: boolean;
   /** Whether a record is kept. */
   readonly record: boolean;
-  /** Attempts that it fails on purpose. */
+  /** Number of intentional failures. */
   readonly retries: number;
-  /** Its result, if that depends on other tasks. */
+  /** Result, if it depends on other tasks. */
   readonly value: number | null;
-  /** It must not run before; milliseconds since the epoch. */
+  /** Earliest start, milliseconds since the epoch. */
   readonly due: number | null;
-  /** It must not expire before; milliseconds since the epoch. */
+  /** Earliest expiry, milliseconds since the epoch. */
   readonly expires: number | null;
 }
 
@@ -29,23 +29,23 @@ export interface Submission {
   readonly tasks: readonly Expectation[];
 }
 
-/** Submissions after which the kinds repeat. */
+/** Length of the repeating sequence of submissions. */
 export const PERIOD = 20;
-/** Each so many-th submission, the last of them, is a long task: a fault meets it while it runs. */
+/** Every n-th submission is a long task, so that faults occur while it runs. */
 export const LONG_EVERY = 60;
-/** Each so many-th plain task leaves an effect. */
+/** Every n-th plain task has an effect. */
 const EFFECT_EVERY = 5;
-/** Milliseconds that a long task works. */
+/** Duration of a long task, milliseconds. */
 const LONG_MS = 3000;
 /** Seconds. */
 const COUNTDOWN = 3;
-/** Seconds: less than the clocks of workers may be ahead. */
+/** Seconds; less than the possible clock skew of workers. */
 const EXPIRES = 14;
 
-/** Makes a submission.
+/** Creates a submission.
  *
  * @param number counts from 0
- * @param newId gives ids
+ * @param newId creates ids
  * @param now milliseconds since the epoch */
 export function submissionOf(number: number, newId: () => string, now: number): Submission {
   switch (number % PERIOD) {

@@ -1,4 +1,4 @@
-/** One command in: the overlay for development on a cluster that has nothing but the images. */
+/** Deploys the development overlay with one command to a cluster that has only the images. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   applyDefinitions,
@@ -13,10 +13,10 @@ import {
 import { OVERLAYS, readManifests } from "../support/manifests.ts";
 import { checkout } from "../support/roles.ts";
 
-/** Seconds from apply to ready on an idle machine where the images are present: more deserves a look. */
+/** Usual seconds from apply to ready on an idle machine with the images present; more is reported as a warning. */
 const USUAL = 90;
 
-Deno.test("kubectl apply -k makes everything ready, without a restart on the way", async () => {
+Deno.test("kubectl apply -k deploys everything without a container restart", async () => {
   const began = performance.now();
   await deploy("infra/k8s/overlays/dev");
   const seconds = (performance.now() - began) / 1000;
@@ -25,7 +25,7 @@ Deno.test("kubectl apply -k makes everything ready, without a restart on the way
   assertEquals(await restarts(), 0);
 });
 
-Deno.test("a task submitted over HTTP has its result", async () => {
+Deno.test("a task submitted over HTTP succeeds", async () => {
   await using way = await forward("service/api", 80);
   const token = await secret("celeriac-api", "token");
   const answer = await fetch(`http://127.0.0.1:${way.port}/v1/tasks/add`, {
@@ -41,7 +41,7 @@ Deno.test("a task submitted over HTTP has its result", async () => {
   assertEquals({ state, result }, { state: "SUCCESS", result: 5 });
 });
 
-Deno.test("a task that runs in a child process has its result: no network, nothing to write to", async () => {
+Deno.test("a task in a child process succeeds without network and write access", async () => {
   await using pod = await client("child");
   const token = await secret("celeriac-api", "token");
   const call = [
@@ -55,7 +55,7 @@ Deno.test("a task that runs in a child process has its result: no network, nothi
   assertStringIncludes(await pod.exec("env", ...call), '"words": 2');
 });
 
-Deno.test("a container has no privileges, no more permissions than its role, and no package of the tests", async () => {
+Deno.test("a container has no privileges, only the permissions of its role, and no test packages", async () => {
   for (const role of ["api", "worker", "beat"]) {
     const inside = (script: string) =>
       kubectl("exec", `deployment/${role}`, "-c", role, "--", "sh", "-c", script);
@@ -80,7 +80,7 @@ Deno.test("importing the definitions again changes nothing", async () => {
   assertStringIncludes(await applyDefinitions(), "nothing to change");
 });
 
-Deno.test("a real API server takes the rendered manifests", async () => {
+Deno.test("a real API server accepts the rendered manifests", async () => {
   for (const overlay of OVERLAYS) {
     const file = `${checkout}infra/manifests/${overlay}.yaml`;
     if (needsKeda(overlay)) await requireKeda();

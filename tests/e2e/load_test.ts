@@ -1,4 +1,4 @@
-/** Nothing that was accepted is lost while everything under it comes and goes. */
+/** Checks that no accepted task is lost while pods are stopped and started. */
 import { assert, assertEquals } from "@std/assert";
 import { deploy, kubectl, podsOf, rolledOut, seen, settled } from "../support/deployment.ts";
 import { PodLoad } from "../support/pod_load.ts";
@@ -6,7 +6,7 @@ import { PodLoad } from "../support/pod_load.ts";
 const TASKS = 2000;
 const PER_SECOND = 40;
 
-/** What a cluster does to its pods, one after the other. */
+/** Pod disruptions, one after the other. */
 const events: readonly (readonly [string, () => Promise<unknown>])[] = [
   ["workers are scaled to 5", () => scale(5)],
   ["the API is restarted", () => restart("deployment/api")],
@@ -17,7 +17,7 @@ const events: readonly (readonly [string, () => Promise<unknown>])[] = [
   ["workers are scaled to 2", () => scale(2)],
 ];
 
-/** Callers may notice these, and send their requests again. */
+/** Events that may cause failed requests, which callers retry. */
 const UNPLANNED = new Set(["RabbitMQ's pod is deleted", "Postgres' pod is deleted"]);
 
 async function scale(count: number): Promise<void> {
@@ -56,7 +56,7 @@ Deno.test("every accepted task succeeds while pods are scaled, restarted, killed
   await deploy("tests/e2e/overlay");
   await scale(1);
   await using load = await PodLoad.start({ tasks: TASKS, perSecond: PER_SECOND });
-  // A failure counts against the event before which all was steady: the next one waits until it is again.
+  // the next event waits for a steady state, so that a failed request belongs to one event
   const ends = [{ event: "nothing has happened yet", failed: await load.steady() }];
   for (const [event, happen] of events) {
     const began = Date.now();

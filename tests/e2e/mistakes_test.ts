@@ -1,4 +1,4 @@
-/** What is wrong is said where an operator looks, and once it is mended all goes on. */
+/** Checks that an operator sees each deployment mistake, and that roles recover once it is corrected. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   applyDefinitions,
@@ -20,20 +20,20 @@ import { management } from "../support/servers.ts";
 
 const HEALTH = 9000;
 
-/** Does something to the broker as its administrator. */
+/** Sends a request to the broker as its administrator. */
 async function administer(work: (url: string) => Promise<unknown>): Promise<void> {
   await using way = await forward("pod/rabbitmq-0", 15672);
   const password = await secret("celeriac-broker", "admin");
   await work(`http://celeriac-admin:${password}@127.0.0.1:${way.port}`);
 }
 
-/** Does something to the database as its superuser. */
+/** Runs a statement as the superuser of the database. */
 async function sql(text: string): Promise<void> {
   const psql = ["psql", "-qU", "postgres", "-d", "celeriac", "-v", "ON_ERROR_STOP=1", "-c", text];
   await kubectl("exec", "postgres-0", "--", ...psql);
 }
 
-/** Waits until the readiness of a worker gives this reason, and its log holds it too. */
+/** Waits until the readiness of a worker and its log contain this reason. */
 async function workerSays(reason: string): Promise<void> {
   await seen(`"${reason}" in the readiness and the log of a worker`, async () => {
     const quietly = () => ""; // it may not have started yet
@@ -45,14 +45,14 @@ async function workerSays(reason: string): Promise<void> {
   });
 }
 
-/** Waits until every role is ready, without a restart on the way. */
+/** Waits until every role is ready without a container restart. */
 async function ready(): Promise<void> {
   const before = await restarts();
   await settled();
   assertEquals(await restarts(), before);
 }
 
-Deno.test("a Secret that is missing is said, and its coming is enough", async () => {
+Deno.test("a missing Secret is reported, and creating it is sufficient", async () => {
   await deploy("tests/e2e/overlay");
   const { metadata: { name, namespace }, data, type } = await get("secret", "celeriac-worker") as {
     metadata: { name: string; namespace: string };
@@ -67,12 +67,12 @@ Deno.test("a Secret that is missing is said, and its coming is enough", async ()
     "create",
     JSON.stringify({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace }, data, type }),
   );
-  // The kubelet would look by itself, within a minute and a half.
+  // the kubelet would refresh it within a minute and a half
   await kubectl("annotate", "pod", "--all", "--overwrite", `refreshed=${Date.now()}`);
   await ready();
 });
 
-Deno.test("a wrong password is said, and its import from the Secret is enough", async () => {
+Deno.test("a wrong broker password is reported, and importing it from the Secret is sufficient", async () => {
   await administer(async (url) => {
     const user = { password: "wrong", tags: "" };
     await management(url, "PUT", "/api/users/celeriac-worker", user);
@@ -83,14 +83,14 @@ Deno.test("a wrong password is said, and its import from the Secret is enough", 
   await ready();
 });
 
-Deno.test("a vhost that is missing is said, and its import is enough", async () => {
+Deno.test("a missing vhost is reported, and importing it is sufficient", async () => {
   await administer((url) => management(url, "DELETE", "/api/vhosts/celeriac"));
   await workerSays("vhost");
   await applyDefinitions();
   await ready();
 });
 
-Deno.test("a wrong password of the database is said, and mending it is enough", async () => {
+Deno.test("a wrong database password is reported, and correcting it is sufficient", async () => {
   await sql("alter role app_worker password 'wrong'");
   const [old = ""] = await podsOf("worker");
   await kubectl("delete", "pod", old, "--wait=false");
@@ -99,7 +99,7 @@ Deno.test("a wrong password of the database is said, and mending it is enough", 
   await ready();
 });
 
-Deno.test("an image without the task module says so, and the pods before it go on", async () => {
+Deno.test("an image without the task module is reported, and the earlier pods continue", async () => {
   const variable = "CELERIAC_HANDLERS";
   await kubectl("set", "env", "deployment/worker", `${variable}=/app/nowhere.ts`);
   await workerSays("Cannot load handlers module '/app/nowhere.ts'");
@@ -109,7 +109,7 @@ Deno.test("an image without the task module says so, and the pods before it go o
   await rolledOut("deployment/worker");
 });
 
-Deno.test("a database without migrations is said, and migrating is enough", async () => {
+Deno.test("a database without migrations is reported, and migrating is sufficient", async () => {
   await sql("drop schema celeriac cascade");
   const [old = ""] = await podsOf("worker");
   await kubectl("delete", "pod", old, "--wait=false");
@@ -119,7 +119,7 @@ Deno.test("a database without migrations is said, and migrating is enough", asyn
   await ready();
 });
 
-Deno.test("after all of this a task has its result", async () => {
+Deno.test("a task succeeds after all mistakes", async () => {
   await using pod = await client("mended");
   const token = await secret("celeriac-api", "token");
   const call = ["celeriac", "call", "test.echo", "value=mended", "--url=http://api"];

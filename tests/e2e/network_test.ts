@@ -1,4 +1,4 @@
-/** Every flow that is needed is open, and every other one closed. */
+/** Checks that network policies allow exactly the necessary connections. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   applyText,
@@ -12,10 +12,10 @@ import {
 } from "../support/deployment.ts";
 
 const OUTSIDE = "celeriac-outside";
-/** Where the metrics policies expect Prometheus. */
+/** Namespace of Prometheus in the metrics policies. */
 const MONITORING = "monitoring";
 
-/** The API server stands for everything that is not ours. */
+/** The API server represents all addresses outside the deployment. */
 const WORLD = "kubernetes.default.svc.cluster.local:443";
 
 const inside = (name: string, port: number) => `${name}.${NAMESPACE}.svc.cluster.local:${port}`;
@@ -27,7 +27,7 @@ const postgres = inside("postgres", 5432);
 
 type Exec = (...command: readonly string[]) => Promise<string>;
 
-/** What an address answers once the rules have reached the pod. */
+/** Tests an address after the rules have reached the pod. */
 async function flows(
   name: string,
   ask: (addresses: readonly string[]) => Promise<Record<string, boolean>>,
@@ -44,7 +44,7 @@ async function flows(
 const byDeno = (exec: Exec) => async (addresses: readonly string[]) =>
   JSON.parse(await exec(...inImage("tests/e2e/pods/reach.ts"), ...addresses));
 
-/** For images that have a shell and no Deno. */
+/** For images with a shell and without Deno. */
 const byBash = (exec: Exec) => async (addresses: readonly string[]) => {
   const said = addresses.map(async (address) => {
     const path = `/dev/tcp/${address.replace(":", "/")}`;
@@ -57,7 +57,7 @@ const byBash = (exec: Exec) => async (addresses: readonly string[]) => {
 const inPod = (pod: string, container: string): Exec => (...command) =>
   kubectl("exec", pod, "-c", container, "--", ...command);
 
-/** A namespace, which goes again if it was not there before. */
+/** Creates a namespace unless it exists. Disposing deletes it if it was created here. */
 async function namespace(name: string): Promise<AsyncDisposable> {
   const before = await kubectl("get", "namespace", name, "--ignore-not-found", "-o", "name");
   const object = { apiVersion: "v1", kind: "Namespace", metadata: { name } };
@@ -69,7 +69,7 @@ async function namespace(name: string): Promise<AsyncDisposable> {
   };
 }
 
-/** `/metrics` and probes of a role, by the address of one of its pods. */
+/** Addresses of `/metrics` and probes of a role, for one of its pods. */
 async function health(component: string): Promise<string> {
   const { items } = await get(
     "pods",
@@ -80,7 +80,7 @@ async function health(component: string): Promise<string> {
   return `${items[0]?.status.podIP}:9000`;
 }
 
-Deno.test("the flows of our own pods are those they need", async () => {
+Deno.test("Celeriac's pods have only the connections they need", async () => {
   await deploy("tests/e2e/overlay");
   const worker = await health("worker");
   const beat = await health("beat");
@@ -122,7 +122,7 @@ Deno.test("the flows of our own pods are those they need", async () => {
   });
 });
 
-Deno.test("the flows of pods that are not ours are closed, but to the API and to metrics for who may", async () => {
+Deno.test("other pods can connect only to the API and, if permitted, to metrics", async () => {
   await deploy("tests/e2e/overlay");
   const worker = await health("worker");
   const apiHealth = await health("api");

@@ -1,4 +1,4 @@
-/** Every overlay and every component is applied for good, not as a trial, on a real API server. */
+/** Applies every overlay and component to a real API server, without a dry run. */
 import { assert, assertEquals } from "@std/assert";
 import { get, kubectl, requireKeda } from "../support/deployment.ts";
 import { type Manifest, nameOf, parseManifests } from "../support/manifests.ts";

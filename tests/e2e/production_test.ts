@@ -1,4 +1,4 @@
-/** The overlay for production: three RabbitMQ nodes that are one cluster, a Postgres outside, three APIs, workers by KEDA. */
+/** Tests the production overlay: a RabbitMQ cluster of three nodes, an external Postgres, three APIs, workers scaled by KEDA. */
 import { assert, assertEquals } from "@std/assert";
 import {
   applyText,
@@ -16,7 +16,7 @@ const PRODUCTION = "celeriac-production";
 const OUTSIDE = "celeriac-outside";
 const where = ["--namespace", PRODUCTION];
 
-/** What a command line tool says on one of the nodes, as JSON. */
+/** Output of a command-line tool on one of the nodes, as JSON. */
 async function ask<Answer>(pod: string, ...command: readonly string[]): Promise<Answer> {
   const [tool = "", ...args] = command;
   const text = await kubectl(
@@ -60,7 +60,7 @@ async function rolledOut(what: string, namespace = PRODUCTION): Promise<void> {
   await kubectl("--namespace", namespace, ...status);
 }
 
-/** Makes both namespaces and their Secrets, and everything in them. */
+/** Creates both namespaces, their Secrets and all objects. */
 async function deployProduction(): Promise<void> {
   await kubectl("create", "namespace", PRODUCTION);
   const database = `postgres://postgres.${OUTSIDE}.svc:5432/celeriac`;

@@ -1,4 +1,4 @@
-/** Each broker user that the Secrets make, against every verb that is not its own. */
+/** Tests every broker user of the Secrets with every operation outside its grant. */
 import { assert, assertEquals } from "@std/assert";
 import { type BrokerUser, brokerUsers } from "../../cli/rabbitmq/users.ts";
 import {
@@ -19,10 +19,10 @@ import {
 import { deploy, forward, secret } from "../support/deployment.ts";
 import { management } from "../support/servers.ts";
 
-/** Users that the deployment makes, beside its administrator. */
+/** Users of the deployment, except its administrator. */
 const ROLES = ["api", "worker", "beat", "dead", "monitor", "keda"];
 
-/** What an attempt needs: a right on a name, each. */
+/** Required permissions of an attempt. */
 interface Tried {
   readonly attempt: Attempt;
   readonly configure?: string;
@@ -30,7 +30,7 @@ interface Tried {
   readonly read?: string;
 }
 
-/** Every verb on every name. */
+/** Every operation on every name. */
 function everything(queues: readonly string[], exchanges: readonly string[]): Tried[] {
   return [
     ...queues.flatMap((queue) => [
@@ -65,7 +65,7 @@ function outside(tried: Tried, { permission }: BrokerUser): boolean {
   });
 }
 
-/** What the management API answers to requests that change nothing where they are refused. */
+/** Responses of the management API to requests that must be refused. */
 async function asked(url: string): Promise<number[]> {
   const { origin, username, password } = new URL(url);
   const authorization = `Basic ${btoa(`${username}:${password}`)}`;
@@ -88,7 +88,7 @@ async function asked(url: string): Promise<number[]> {
   }));
 }
 
-Deno.test("each broker user is refused every verb outside its grant", async () => {
+Deno.test("each broker user is refused every operation outside its grant", async () => {
   await deploy("tests/e2e/overlay");
   await using amqp = await forward("pod/rabbitmq-0", 5672);
   await using http = await forward("pod/rabbitmq-0", 15672);
@@ -109,7 +109,9 @@ Deno.test("each broker user is refused every verb outside its grant", async () =
     assertEquals(await outcomes(url, attempts), wanted, user.role);
     const answers = await asked(`http://${user.name}:${password}@127.0.0.1:${http.port}`);
     assert(answers.every((status) => status === 401 || status === 403), `${user.role}: ${answers}`);
-    console.log(`${user.role}: ${attempts.length} of ${all.length} verbs are not its own`);
+    console.log(
+      `${user.role}: ${attempts.length} of ${all.length} operations are outside its grant`,
+    );
   }
   const after = names(await management(administration, "GET", "/api/queues/celeriac"));
   assertEquals(after.filter((name) => there.includes(name)), there);

@@ -1,4 +1,4 @@
-/** New passwords for a role, by the commands of docs/run/kubernetes.md. */
+/** Rotates the passwords of a role with the commands of docs/run/kubernetes.md. */
 import { assertRejects, assertStringIncludes } from "@std/assert";
 import {
   client,
@@ -11,13 +11,13 @@ import {
 } from "../support/deployment.ts";
 import { checkout } from "../support/roles.ts";
 
-/** @throws when the broker refuses the worker's password */
+/** @throws if the broker refuses the worker's password */
 async function authenticate(password: string): Promise<void> {
   const tool = ["rabbitmqctl", "-q", "authenticate_user", "celeriac-worker", password];
   await kubectl("exec", "rabbitmq-0", "-c", "rabbitmq", "--", ...tool);
 }
 
-Deno.test("the documented rotation gives a role new passwords, and its tasks go on", async () => {
+Deno.test("the documented rotation changes a role's passwords while its tasks continue", async () => {
   await deploy("tests/e2e/overlay");
   const page = await Deno.readTextFile(`${checkout}docs/run/kubernetes.md`);
   const [, commands = ""] = /### Rotation\n\n```sh\n([^]*?)```/.exec(page) ?? [];

@@ -1,4 +1,4 @@
-/** KEDA takes the workers from none to some and back to none, and no worker that works goes early. */
+/** Checks that KEDA scales workers up from zero and back, and stops no busy worker. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   client,
@@ -16,7 +16,7 @@ import type { Process } from "../support/process.ts";
 
 const TASKS = 2500;
 
-/** Keeps what every worker says to its end. */
+/** Records the log of every worker. */
 class Diary implements AsyncDisposable {
   readonly #logs = new Map<string, Process>();
   readonly #over = new AbortController();
@@ -30,7 +30,7 @@ class Diary implements AsyncDisposable {
     return this.#logs.size;
   }
 
-  /** What each worker said, once all have ended. */
+  /** Log of each worker, once all have exited. */
   async read(): Promise<string[]> {
     await this.#stop();
     for (const log of this.#logs.values()) await log.exit({ timeoutMs: 120_000 });
@@ -79,14 +79,14 @@ Deno.test({
     const token = await secret("celeriac-api", "token");
     const script = inImage("tests/e2e/pods/batch.ts");
     const batch = pod.exec(...script, token, `${TASKS}`);
-    batch.catch(() => {}); // looked at below
+    batch.catch(() => {}); // awaited below
     await seen("more than one worker", async () => (await podsOf("worker")).length > 1);
     assertEquals(JSON.parse(await batch), { accepted: TASKS, states: { SUCCESS: TASKS } });
     await seen("no worker", async () => (await runningWorkers()).length === 0);
 
     const diaries = await diary.read();
     assert(diaries.length > 1, `${diaries.length} workers`);
-    console.log(`${TASKS} tasks, ${diaries.length} workers, and then none`);
+    console.log(`${TASKS} tasks, ${diaries.length} workers, then scaled to zero`);
     for (const said of diaries) {
       assertStringIncludes(said, " stopped");
       assert(!said.includes("did not finish in time"), said);

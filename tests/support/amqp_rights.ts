@@ -1,9 +1,9 @@
-/** What a user of a broker may do: verbs of AMQP, tried one by one on channels of their own. */
+/** Checks the permissions of a broker user: tries AMQP operations one by one, each on its own channel. */
 import { Buffer } from "node:buffer";
 import { type ChannelModel, type ConfirmChannel, connect } from "amqplib";
 import type { Declaration } from "../../shared/broker/declaration.ts";
 
-/** One thing that a user tries. */
+/** One operation that a user tries. */
 export interface Attempt {
   readonly name: string;
   run(channel: ConfirmChannel): Promise<unknown>;
@@ -17,9 +17,9 @@ export async function connected(
   return { connection, [Symbol.asyncDispose]: () => connection.close() };
 }
 
-/** What became of each attempt.
+/** Returns the outcome of each attempt.
  *
- * @throws what an attempt fails of, if it is not a refusal of rights */
+ * @throws if an attempt fails for another reason than missing permission */
 export async function outcomes(
   url: string,
   attempts: readonly Attempt[],
@@ -68,7 +68,7 @@ export function measure(queue: string): Attempt {
   return { name: `measure ${queue}`, run: (channel) => channel.checkQueue(queue) };
 }
 
-/** As Celery declares: a queue, an exchange of the same name, a binding. */
+/** Declares as Celery does: a queue, an exchange of the same name, a binding. */
 export function declareWithExchange(queue: string): Attempt {
   return {
     name: `declare queue and exchange ${queue}`,
@@ -123,9 +123,9 @@ export function deleteExchange(name: string): Attempt {
   return { name: `delete exchange ${name}`, run: (channel) => channel.deleteExchange(name) };
 }
 
-/** Overhears an exchange through an exclusive queue.
+/** Subscribes to an exchange with an exclusive queue.
  *
- * @param queue its name; the broker chooses one when absent */
+ * @param queue its name; default chosen by the broker */
 export function listen(exchange: string, key: string, queue = ""): Attempt {
   return {
     name: `listen on ${exchange} with '${key}' by '${queue}'`,
@@ -137,7 +137,7 @@ export function listen(exchange: string, key: string, queue = ""): Attempt {
   };
 }
 
-/** A request and its answer over the direct reply-to. */
+/** Sends a request and receives its reply by direct reply-to. */
 export function directReply(exchange: string, key: string): Attempt {
   return {
     name: `ask by '${exchange}' with a direct reply-to`,
@@ -149,7 +149,7 @@ export function directReply(exchange: string, key: string): Attempt {
   };
 }
 
-/** Every exchange and queue of a declaration, checked without being made. */
+/** Checks every exchange and queue of a declaration passively. */
 export function check(declaration: Declaration): Attempt[] {
   return [
     ...declaration.exchanges.map(({ name }) => ({

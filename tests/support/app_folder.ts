@@ -1,9 +1,9 @@
-/** An app in a folder of its own that runs on this checkout. */
+/** Creates a folder with an app that uses this checkout. */
 import { checkout } from "./roles.ts";
 
-/** Makes a folder with these files and a `deno.json` that links the checkout; it goes when disposed.
+/** Creates a folder with these files and a `deno.json` that links the checkout. Disposing deletes it.
  *
- * @param name of the folder; what characters it holds may matter */
+ * @param name of the folder, for tests of special characters */
 export async function appFolder(
   files: Readonly<Record<string, string>>,
   name = "app",

@@ -1,10 +1,10 @@
-/** Programs that judge manifests and the HTTP API, each made once under `.venv/` and kept. Its folder is named after its release.
+/** Installs the programs that audit manifests and the HTTP API, once under `.venv/`. The folder name contains the release.
  * @module
  */
 import { fileURLToPath } from "node:url";
 import { run } from "./process.ts";
 
-/** What is installed: of Go's module proxy, or of the Python package index. */
+/** A package of the Go module proxy or of the Python package index. */
 const programs = {
   "kube-score": { go: "github.com/zegl/kube-score/cmd/kube-score", version: "v1.20.0" },
   "compose-go": { go: "github.com/compose-spec/compose-go/v2/cmd", version: "v2.16.2" },
@@ -19,9 +19,9 @@ export type AuditTool = keyof typeof programs;
 const folder = fileURLToPath(new URL("../../.venv/", import.meta.url));
 const installTimeoutMs = 15 * 60_000;
 
-/** Finds or makes a program, and returns its path; making it takes a minute or two and a network.
+/** Finds or installs a program and returns its path. Installing takes one or two minutes and a network.
  *
- * @throws when there is no Go or Python to make it with, or it cannot be fetched */
+ * @throws if Go or Python is missing, or if the download fails */
 export async function auditTool(name: AuditTool): Promise<string> {
   const program = programs[name];
   const directory = `${folder}${name}-${program.version}`;
@@ -31,7 +31,7 @@ export async function auditTool(name: AuditTool): Promise<string> {
   const done = `${directory}/made`;
   await Deno.mkdir(folder, { recursive: true });
   using lock = await Deno.open(`${directory}.lock`, { create: true, write: true });
-  await lock.lock(true); // another test file may be about to make it, too
+  await lock.lock(true); // another test file may be installing it
   if (await Deno.stat(done).then(() => true, () => false)) return path;
   await Deno.remove(directory, { recursive: true }).catch(() => {});
   const options = { timeoutMs: installTimeoutMs, ownGroup: true };
@@ -54,7 +54,7 @@ async function need(command: string, args: string[], tool: AuditTool, remedy: st
   const found = await run(command, args).then(() => true, () => false);
   if (!found) {
     throw new Error(
-      `Cannot make ${tool} because there is no ${command} here: install it (${remedy})`,
+      `Cannot install ${tool} because ${command} is missing: install it (${remedy})`,
     );
   }
 }

@@ -11,7 +11,7 @@ export interface BrokerUnderTest extends AsyncDisposable {
 /** Registers the suite.
  *
  * @param name of the implementation, such as `AmqpBroker`
- * @param open makes a broker. Messages that its queues `celeriac.*` set aside must go to exchange `dlx.celeriac` where that exists */
+ * @param open creates a broker. Its queues `celeriac.*` must dead-letter to the exchange `dlx.celeriac` if that exists */
 export function testBroker(name: string, open: () => Promise<BrokerUnderTest>): void {
   for (const [title, test] of Object.entries({ ...CONSUMING, ...PUBLISHING })) {
     Deno.test(`${name}: ${title}`, async () => {

@@ -4,7 +4,7 @@ import type { Declaration } from "../../shared/broker/declaration.ts";
 import type { Message } from "../../shared/broker/message.ts";
 import { Inbox } from "./inbox.ts";
 
-/** A message for tests. */
+/** Creates a test message. */
 export function message(exchange: string, routingKey: string, body = ""): Message {
   return {
     exchange,
@@ -43,7 +43,7 @@ export async function consumed(
   return inbox;
 }
 
-/** The next bodies, each acked. */
+/** Takes and acks the next deliveries, and returns their bodies. */
 export async function texts(inbox: Inbox<Delivery>, count: number): Promise<string[]> {
   return (await inbox.take(count)).map((delivery) => {
     delivery.ack();

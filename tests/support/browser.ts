@@ -1,10 +1,10 @@
-/** Chromium, to see pages as people do.
+/** Starts Chromium for tests of pages.
  * @module
  */
 import { type Browser, chromium } from "playwright-core";
 import { canInstall, installPackages } from "./packages.ts";
 
-/** Where Chromium and its kin are. */
+/** Paths of Chromium and compatible browsers. */
 const BROWSERS = [
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
@@ -23,9 +23,9 @@ const QUIET = [
   "--no-first-run",
 ];
 
-/** Starts a browser without a window; close it in the end.
+/** Starts a headless browser; the caller closes it.
  *
- * @throws when there is none and none can be installed */
+ * @throws if no browser is installed and none can be installed */
 export async function startBrowser(): Promise<Browser> {
   const found = async () => {
     for (const path of BROWSERS) {
@@ -38,7 +38,7 @@ export async function startBrowser(): Promise<Browser> {
     executablePath = await found();
   }
   if (!executablePath) {
-    throw new Error("Cannot look at pages because no browser is here: install Chromium");
+    throw new Error("Cannot test pages because no browser is installed: install Chromium");
   }
   return await chromium.launch({ executablePath, args: QUIET });
 }

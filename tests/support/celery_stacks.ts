@@ -1,18 +1,18 @@
-/** Real Celery, old and new, each in a virtual environment under `.venv/` that is made once and kept. Its folder is named after what is
- * in it: checkouts that want other packages leave each other's alone.
+/** Installs old and new releases of Celery, each in a virtual environment under `.venv/`. The folder name contains a hash of the
+ * packages, so checkouts with different packages do not disturb each other.
  * @module
  */
 import { fileURLToPath } from "node:url";
 import { Process, run } from "./process.ts";
 
-/** `c57`: the newest of 2026. `c52`: what Debian 12 has, with the py-amqp that misreads integers. `c56`: the release whose workers write
- * REVOKED over whatever is there. */
+/** `c57`: the newest of 2026. `c52`: the release of Debian 12, whose py-amqp misreads integers. `c56`: its workers write
+ * REVOKED over any other state. */
 export type StackName = "c52" | "c56" | "c57";
 
-/** The stacks that every claim is shown for; the others are for what only they do. */
+/** The stacks of all interop tests; the others cover behavior of one release. */
 export const STACKS = ["c52", "c57"] as const;
 
-/** Celery does not pin kombu and py-amqp from above: without these an old one gets the new ones. Django and its companions come with
+/** Celery sets no upper bounds for kombu and py-amqp: without these pins an old Celery gets new ones. Django and its packages come with
  * all, Flower with the newest. */
 const requirements: Readonly<Record<StackName, readonly string[]>> = {
   c52: [
@@ -43,10 +43,10 @@ export const PYTHON_ENVIRONMENT = { C_FORCE_ROOT: "1", PYTHONDONTWRITEBYTECODE: 
 const folder = fileURLToPath(new URL("../../.venv/", import.meta.url));
 const installTimeoutMs = 5 * 60_000;
 
-/** Python programs of the tests, run by one stack. */
+/** Runs the tests' Python programs with one stack. */
 export class CeleryStack {
   readonly name: StackName;
-  /** Path of its interpreter. */
+  /** Path of the interpreter. */
   readonly python: string;
 
   constructor(name: StackName, python: string) {
@@ -54,13 +54,13 @@ export class CeleryStack {
     this.python = python;
   }
 
-  /** Runs a script to its end and returns what it said.
+  /** Runs a script until it exits and returns its output.
    *
    * @param script URL of the file
    * @param options.url AMQP URL with its vhost, as the variable `BROKER`
-   * @param options.env more variables
+   * @param options.env additional variables
    * @param options.timeoutMs default 30,000
-   * @throws when it does not exit with 0 */
+   * @throws if the exit code is not 0 */
   async run(
     script: URL,
     args: readonly string[],
@@ -75,9 +75,9 @@ export class CeleryStack {
     return await run(this.python, [fileURLToPath(script), ...args], { env, timeoutMs });
   }
 
-  /** Starts one of Celery's programs, such as `beat`.
+  /** Starts a program of Celery, such as `beat`.
    *
-   * @param options.env more variables */
+   * @param options.env additional variables */
   start(
     args: readonly string[],
     { cwd, env }: { cwd: string; env: Record<string, string> },
@@ -90,13 +90,13 @@ export class CeleryStack {
     });
   }
 
-  /** Starts a worker of one process on the app of a script, and waits until it consumes.
+  /** Starts a worker with one process for the app of a script, and waits until it consumes.
    *
    * @param options.url AMQP URL with its vhost
-   * @param options.flags more flags of `celery worker`
+   * @param options.flags additional flags of `celery worker`
    * @param options.app module of the app; default the script's name
    * @param options.cwd default the script's folder
-   * @param options.env more variables */
+   * @param options.env additional variables */
   async worker(
     script: URL,
     options: {
@@ -129,9 +129,9 @@ export class CeleryStack {
   }
 }
 
-/** Finds or makes the environment of a stack; making it takes half a minute and a network.
+/** Finds or creates the environment of a stack. Creating it takes half a minute and a network.
  *
- * @throws when there is no fitting Python, or pip fails */
+ * @throws if no suitable Python is installed, or if pip fails */
 export async function celeryStack(name: StackName): Promise<CeleryStack> {
   const wanted = requirements[name].join("\n");
   const directory = `${folder}${name}-${await digest(wanted)}`;
@@ -139,7 +139,7 @@ export async function celeryStack(name: StackName): Promise<CeleryStack> {
   const done = `${directory}/requirements.txt`;
   await Deno.mkdir(folder, { recursive: true });
   using lock = await Deno.open(`${directory}.lock`, { create: true, write: true });
-  await lock.lock(true); // another test file may be about to make it, too
+  await lock.lock(true); // another test file may be creating it
   if (await Deno.readTextFile(done).catch(() => "") !== wanted) {
     await Deno.remove(directory, { recursive: true }).catch(() => {});
     await run(await findPython(name), ["-m", "venv", directory], { timeoutMs: installTimeoutMs });
@@ -150,7 +150,7 @@ export async function celeryStack(name: StackName): Promise<CeleryStack> {
   return new CeleryStack(name, python);
 }
 
-/** The first characters of a text's SHA-256, in hexadecimal. */
+/** Returns the first hexadecimal digits of a text's SHA-256. */
 async function digest(text: string): Promise<string> {
   const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return new Uint8Array(bytes).toHex().slice(0, 8);
@@ -162,7 +162,9 @@ async function findPython(name: StackName): Promise<string> {
     if (found) return python;
   }
   throw new Error(
-    `Cannot make the Celery stack ${name} because there is none of ${pythons[name].join(", ")}: ` +
+    `Cannot create the Celery stack ${name} because none of ${
+      pythons[name].join(", ")
+    } is installed: ` +
       "install one, on Debian with: apt-get install python3.11 python3.11-venv",
   );
 }

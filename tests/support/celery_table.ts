@@ -1,8 +1,8 @@
-/** Which rows of docs/reference/celery.md a run has shown with real Celery. */
+/** Compares the rows of docs/reference/celery.md with the tests that passed with real Celery. */
 import { columns } from "../../cli/terminal/columns.ts";
 import { cases } from "./report.ts";
 
-/** Where a row is shown: a stack of `celery_stacks.ts` on the RabbitMQ of a suite. */
+/** A column: a stack of `celery_stacks.ts` on the RabbitMQ of a suite. */
 const PLACES = [
   { head: "5.2.7", stack: "c52", release: "5.2.7", suite: "interop" },
   { head: "5.7.0", stack: "c57", release: "5.7.0", suite: "interop" },
@@ -14,17 +14,17 @@ const PLACES = [
   },
 ] as const;
 
-/** A trap or a feature, and the tests that show it. */
+/** A feature or a pitfall, and its tests. */
 interface Claim {
   readonly what: string;
   readonly files: readonly string[];
 }
 
-/** A line per row of the document's tables that names a test with real Celery: `yes` where all of its tests have passed, `NO` where one has
- * not, `-` where none ran. A test says in its name which stack it is of; a row that ends with a release is of that one only.
+/** Returns a line per table row that names a test with real Celery: `yes` if all of its tests passed, `NO` if one
+ * did not, `-` if none ran. The name of a test contains its stack; a row that ends with a release applies to that release only.
  *
  * @param document text of docs/reference/celery.md
- * @param reports JUnit reports by the name of their suite; of a test that is told twice the later counts
+ * @param reports JUnit reports by suite name; if a test is reported twice, the later result counts
  *
  * @example
  * ```ts

@@ -1,9 +1,9 @@
-/** An authority and its certificates, made by OpenSSL.
+/** Creates a certificate authority and certificates with OpenSSL.
  * @module
  */
 import { run } from "./process.ts";
 
-/** Makes `ca.crt` and `ca.key` in a folder. */
+/** Creates `ca.crt` and `ca.key` in a folder. */
 export async function makeAuthority(folder: string): Promise<void> {
   await openssl(
     folder,
@@ -21,9 +21,9 @@ export async function makeAuthority(folder: string): Promise<void> {
   );
 }
 
-/** Makes `NAME.crt` and `NAME.key` in the authority's folder.
+/** Creates `NAME.crt` and `NAME.key` in the authority's folder.
  *
- * @param commonName also the only name that the certificate holds */
+ * @param commonName the only name in the certificate */
 export async function makeCertificate(
   folder: string,
   name: string,

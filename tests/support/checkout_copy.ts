@@ -1,11 +1,11 @@
-/** A copy of the checkout, as a clone has it.
+/** Copies the checkout without the files that a clone lacks.
  * @module
  */
 import { appTemplate } from "../../cli/init/app_template.ts";
 import { blocksOf } from "./documentation.ts";
 import { checkout } from "./roles.ts";
 
-/** What a clone does not hold. */
+/** Files that are not in a clone. */
 const LEFT_OUT = [".git", ".celeriac", ".venv", "node_modules", "report"];
 
 /** Copies the checkout into a new folder `celeriac` of a folder.
@@ -16,7 +16,7 @@ export async function copyCheckout(parent: string): Promise<string> {
   return `${parent}/celeriac`;
 }
 
-/** Copies a folder that does not hold links. */
+/** Copies a folder without symbolic links. */
 export async function copyTree(from: string, to: string): Promise<void> {
   await Deno.mkdir(to);
   for await (const { name, isDirectory } of Deno.readDir(from)) {
@@ -26,7 +26,7 @@ export async function copyTree(from: string, to: string): Promise<void> {
   }
 }
 
-/** The modules of the README's app, each by the name that its first line gives it, and the `deno.json` of a new app in a
+/** The modules of the README's app, by the name on their first line, and the `deno.json` of a new app in a
  * folder beside the checkout. */
 export async function readmeApp(): Promise<ReadonlyMap<string, string>> {
   const readme = await Deno.readTextFile(`${checkout}README.md`);

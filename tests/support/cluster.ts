@@ -1,41 +1,41 @@
-/** A Kubernetes cluster under the end-to-end tests: one that a variable leads to, or one that is made for them.
+/** Provides a Kubernetes cluster for the end-to-end tests: one that a variable names, or a new one.
  * @module
  */
 import { dirname } from "node:path";
 import { run } from "./process.ts";
 import { NoServer, type Server } from "./server.ts";
 
-/** Name of the cluster that `kind` makes. */
+/** Name of the cluster that `kind` creates. */
 const KIND = "celeriac-e2e";
 
-/** Making a cluster from nothing fetches and unpacks a lot. */
+/** Creating a cluster downloads and unpacks large images. */
 const MAKE_MS = 900_000;
 
-/** The images under test: tag and Dockerfile, each built on the one before. */
+/** The images under test: tag and Dockerfile, each based on the previous one. */
 const IMAGES = [
   ["celeriac:dev", "infra/Dockerfile"],
   ["celeriac-test:dev", "tests/e2e/Dockerfile"],
 ] as const;
 
-/** What the tests make, and what goes before and after them. */
+/** Namespaces of the tests, deleted before and after them. */
 const NAMESPACES = ["celeriac", "celeriac-outside", "celeriac-tried", "celeriac-production"];
-/** The one that somebody else may have, and what tells ours from theirs. */
+/** The namespace that may belong to another installation, and the label that marks the tests' own. */
 const MARKED = "celeriac";
 const MARK = "celeriac-tests";
 
-/** Finds or makes a cluster that holds the images.
+/** Finds or creates a cluster that has the images.
  *
- * | there is | then |
+ * | available | used |
  * |---|---|
- * | `CELERIAC_TEST_CLUSTER` | a command: `up` makes a cluster, `kubeconfig` prints the path of its configuration, `status` fails where there is none, `autoscaling` adds KEDA, `down` ends it |
- * | `KUBECONFIG` | that cluster; its namespaces `celeriac` and `celeriac-...` are made and deleted, unless somebody else made `celeriac` |
- * | `kind` and `docker` | a cluster of its own, without KEDA: tests that need it fail |
+ * | `CELERIAC_TEST_CLUSTER` | a command: `up` creates a cluster, `kubeconfig` prints the path of its configuration, `status` fails if there is none, `autoscaling` adds KEDA, `down` deletes it |
+ * | `KUBECONFIG` | that cluster; its namespaces `celeriac` and `celeriac-...` are created and deleted, unless `celeriac` was not created by the tests |
+ * | `kind` and `docker` | a new cluster without KEDA: tests that need KEDA fail |
  *
  * With `CELERIAC_TEST_IMAGES`, a command, `base` puts the public images into the cluster and
- * `build TAG CONTEXT DOCKERFILE` builds one; otherwise a named cluster must have them.
+ * `build TAG CONTEXT DOCKERFILE` builds one. Without it, the cluster must have the images.
  *
- * @param say takes one line for each step
- * @throws {NoServer} when there is no cluster to be had */
+ * @param say receives one line for each step
+ * @throws {NoServer} if no cluster is available */
 export async function prepareCluster(
   say: (line: string) => void,
   signal: AbortSignal,
@@ -52,7 +52,7 @@ export async function prepareCluster(
     return await made(say);
   }
   throw new NoServer(
-    "Cannot run the end-to-end tests because there is no Kubernetes cluster here: install kind and docker, or set KUBECONFIG to a cluster that has the images celeriac:dev and celeriac-test:dev",
+    "Cannot run the end-to-end tests because no Kubernetes cluster is available: install kind and docker, or set KUBECONFIG to a cluster that has the images celeriac:dev and celeriac-test:dev",
   );
 }
 
@@ -65,9 +65,9 @@ async function commanded(command: string, say: (line: string) => void): Promise<
   if (!before) {
     say(`Starting a cluster with ${command}`);
     const up = () => order("up");
-    // What an interrupted run left is gone after one more `down`.
+    // another `down` removes the rest of an interrupted run
     await up().catch(() => order("down").then(up)).catch(async (error) => {
-      await down().catch(() => {}); // the first error says why
+      await down().catch(() => {}); // the first error has the cause
       throw noCluster(`${command} up`, error);
     });
   }
@@ -79,7 +79,7 @@ async function commanded(command: string, say: (line: string) => void): Promise<
       say(`WARNING: the tests that need KEDA will fail: ${error.message}`);
     });
     return await server(`A cluster by ${command}`, config, async (kubectl) => {
-      // Whose pods have gone leaves no process and no network behind.
+      // without pods, no process and no network is left
       if (!before) await kubectl("delete", "deployments", "--all", "-A", "--cascade=foreground");
       await down();
     });
@@ -89,10 +89,12 @@ async function commanded(command: string, say: (line: string) => void): Promise<
   }
 }
 
-/** The environment's failures are not the tests': said at length, and no test is called failed. */
+/** A failure of the environment: reported in full, without failing a test. */
 function noCluster(step: string, cause: unknown): NoServer {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new NoServer(`Cannot run the end-to-end tests as "${step}" failed: ${reason}`, { cause });
+  return new NoServer(`Cannot run the end-to-end tests because "${step}" failed: ${reason}`, {
+    cause,
+  });
 }
 
 async function buildImages(say: (line: string) => void): Promise<void> {
@@ -109,7 +111,7 @@ async function buildImages(say: (line: string) => void): Promise<void> {
 }
 
 async function made(say: (line: string) => void): Promise<Server> {
-  say("Making a cluster with kind");
+  say("Creating a cluster with kind");
   const folder = await Deno.makeTempDir({ prefix: "celeriac-kind-" });
   const config = `${folder}/kubeconfig`;
   const options = { ownGroup: true, timeoutMs: MAKE_MS };
@@ -131,7 +133,7 @@ async function made(say: (line: string) => void): Promise<Server> {
   }
 }
 
-/** The namespaces go in any case: what a run left must not be found by the next one. */
+/** Always deletes the namespaces, so that a run does not see objects of the previous one. */
 async function server(
   description: string,
   config: string,
@@ -160,9 +162,9 @@ async function server(
 
 type Kubectl = (...args: readonly string[]) => Promise<string>;
 
-/** Whoever has Celeriac in this cluster keeps it.
+/** Protects another Celeriac installation in this cluster.
  *
- * @throws {NoServer} when its namespace is there and no test made it */
+ * @throws {NoServer} if the namespace exists and no test created it */
 async function refuseOthers(kubectl: Kubectl): Promise<void> {
   const found = await kubectl("get", "namespaces", "-o", "name");
   const ours = await kubectl("get", "namespaces", "-l", `${MARK}=true`, "-o", "name");
@@ -174,7 +176,7 @@ async function refuseOthers(kubectl: Kubectl): Promise<void> {
   );
 }
 
-/** In a namespace that is going no pod comes back, and none of ours has anything left to finish. */
+/** Kills pods of terminating namespaces: they are not recreated, and none has work left. */
 async function removeNamespaces(kubectl: Kubectl): Promise<void> {
   const namespaces = ["delete", "namespace", ...NAMESPACES, "--ignore-not-found"];
   await kubectl(...namespaces, "--wait=false");
@@ -184,7 +186,7 @@ async function removeNamespaces(kubectl: Kubectl): Promise<void> {
   await kubectl(...namespaces);
 }
 
-/** `KUBECTL`, one on the path, or one that lies beside the cluster's configuration. */
+/** Finds kubectl: `KUBECTL`, one in `PATH`, or one beside the cluster's configuration. */
 async function findKubectl(config: string): Promise<string> {
   const candidates = [Deno.env.get("KUBECTL"), "kubectl", `${dirname(config)}/bin/kubectl`];
   for (const program of candidates) {

@@ -1,11 +1,11 @@
-/** `cli.ts` as a user runs it, against an API. */
+/** Runs `cli.ts` against an API, as a user does. */
 import { Process } from "./process.ts";
 import { checkout } from "./roles.ts";
 
-/** Runs one command to its end. */
+/** Runs one command until it exits. */
 export type CommandLine = (...args: string[]) => Promise<{ code: number; output: string }>;
 
-/** A command of `cli.ts`, such as `dead`, that speaks to the API at `url`. */
+/** Runs a command of `cli.ts`, such as `dead`, against the API at `url`. */
 export function commandLine(command: string, url: string): CommandLine {
   return async (...args) => {
     const all = ["run", "-A", `${checkout}cli.ts`, command, ...args];

@@ -1,4 +1,4 @@
-/** Database users with no more rights than their role, as infra/database-roles.sql describes them.
+/** Creates database users with only the rights of their role, as defined in infra/database-roles.sql.
  * @module
  */
 import { PostgresDatabase } from "../../shared/database/postgres.ts";
@@ -10,13 +10,13 @@ const roles = ["migrate", "api", "beat", "worker", "submit"] as const;
 /** Component that logs in as a separate database user. */
 export type DatabaseRole = typeof roles[number];
 
-/** An empty database and a user for each role; all go when it is disposed. */
+/** An empty database and a user for each role. Disposing deletes them. */
 export interface OwnedDatabase extends AsyncDisposable {
-  /** URL of the database as a role's user. */
+  /** URL of the database for a role's user. */
   url(role: DatabaseRole): string;
 }
 
-/** Makes them as an operator does. */
+/** Creates the database and users as an operator does. */
 export async function databaseUsers(): Promise<OwnedDatabase> {
   await using stack = new AsyncDisposableStack();
   const password = crypto.randomUUID();

@@ -1,44 +1,44 @@
-/** Celeriac on a cluster, as docs/run/kubernetes.md deploys it, and ways to look at it.
+/** Deploys Celeriac to a cluster as docs/run/kubernetes.md describes, and inspects it.
  * @module
  */
 import { eventually } from "./eventually.ts";
 import { Process, run } from "./process.ts";
 import { checkout } from "./roles.ts";
 
-/** Where everything is. */
+/** Namespace of the deployment. */
 export const NAMESPACE = "celeriac";
 
 const PATIENCE_MS = 300_000;
 
-/** Seconds to wait for what a loaded machine does slowly. */
+/** Timeout in seconds, long enough for a loaded machine. */
 export const PATIENCE = PATIENCE_MS / 1000;
 
 function program(): string {
   const path = Deno.env.get("KUBECTL");
   if (path) return path;
-  throw new Error('Cannot run as KUBECTL is not set: run "deno task test:e2e"');
+  throw new Error('Cannot run because KUBECTL is not set: run "deno task test:e2e"');
 }
 
-/** Runs kubectl in our namespace and returns what it printed. */
+/** Runs kubectl in Celeriac's namespace and returns its output. */
 export async function kubectl(...args: readonly string[]): Promise<string> {
   return await run(program(), ["--namespace", NAMESPACE, ...args], { timeoutMs: PATIENCE_MS });
 }
 
-/** Runs commands as the documentation shows them, with the kubectl and the Deno of the tests. */
+/** Runs commands of the documentation with the kubectl and the Deno of the tests. */
 export async function paste(commands: string): Promise<void> {
   const own = commands.replaceAll(/\bkubectl\b/g, program())
     .replaceAll(/\bdeno\b/g, Deno.execPath());
   await run("sh", ["-ec", own], { cwd: checkout, timeoutMs: PATIENCE_MS });
 }
 
-/** Starts kubectl in our namespace; kill it or let it end. */
+/** Starts kubectl in Celeriac's namespace; the caller stops it. */
 export function startKubectl(...args: readonly string[]): Process {
   return Process.start(program(), ["--namespace", NAMESPACE, ...args]);
 }
 
 /** Checks that the cluster has KEDA.
  *
- * @throws when it does not: a test that needs it fails, and is not skipped */
+ * @throws if it does not: a test that needs KEDA fails and is not skipped */
 export async function requireKeda(): Promise<void> {
   if ((await kubectl("api-resources", "-o", "name")).includes("scaledobjects.keda.sh")) return;
   throw new Error(
@@ -46,7 +46,7 @@ export async function requireKeda(): Promise<void> {
   );
 }
 
-/** Applies a text as kubectl does with a file. */
+/** Applies a manifest with kubectl. */
 export async function applyText(
   verb: "create" | "apply",
   text: string,
@@ -61,14 +61,14 @@ export async function applyText(
   }
 }
 
-/** An object as JSON. */
+/** Reads an object as JSON. */
 export async function get(...what: readonly string[]): Promise<Record<string, unknown>> {
   return JSON.parse(await kubectl("get", ...what, "-o", "json"));
 }
 
-/** A value of a Secret.
+/** Reads a value of a Secret.
  *
- * @param namespace default ours */
+ * @param namespace default: Celeriac's namespace */
 export async function secret(
   name: string,
   key: string,
@@ -80,9 +80,9 @@ export async function secret(
   return new TextDecoder().decode(Uint8Array.fromBase64(data[key] ?? ""));
 }
 
-/** Makes the namespace, and the Secrets where there are none, applies an overlay, and waits until everything is ready.
+/** Creates the namespace and missing Secrets, applies an overlay, and waits until everything is ready.
  *
- * Where another app was there, the broker gets the queues of this overlay's app as after an upgrade: by the job.
+ * If another app was deployed before, the job declares the queues of this overlay's app, as after an upgrade.
  *
  * @param overlay folder relative to the checkout */
 export async function deploy(overlay: string): Promise<void> {
@@ -105,7 +105,7 @@ export async function deploy(overlay: string): Promise<void> {
   await settled();
 }
 
-/** Waits until every pod that should be there is, and is ready. */
+/** Waits until every expected pod exists and is ready. */
 export async function settled(): Promise<void> {
   for (const what of ["statefulset/postgres", "statefulset/rabbitmq"]) await rolledOut(what);
   for (const what of ["deployment/api", "deployment/worker", "deployment/beat"]) {
@@ -113,9 +113,9 @@ export async function settled(): Promise<void> {
   }
 }
 
-/** How often a container was started again, of all the pods there are now.
+/** Counts container restarts of all present pods.
  *
- * @param namespace default ours */
+ * @param namespace default: Celeriac's namespace */
 export async function restarts(namespace: string = NAMESPACE): Promise<number> {
   type Containers = { restartCount: number }[];
   const { items } = await get("--namespace", namespace, "pods") as {
@@ -127,20 +127,20 @@ export async function restarts(namespace: string = NAMESPACE): Promise<number> {
     .reduce((sum, { restartCount }) => sum + restartCount, 0);
 }
 
-/** Waits until a rollout is over. */
+/** Waits until a rollout is complete. */
 export async function rolledOut(what: string): Promise<void> {
   await kubectl("rollout", "status", what, `--timeout=${PATIENCE}s`);
 }
 
-/** What `/readyz` of a role says.
+/** Reads `/readyz` of a role.
  *
- * @param pod its name, or for instance `deployment/worker` */
+ * @param pod its name, or a reference such as `deployment/worker` */
 export async function readiness(pod: string, port: number): Promise<string> {
   const ask = `console.log(await (await fetch("http://127.0.0.1:${port}/readyz")).text())`;
   return await kubectl("exec", pod, "--", "deno", "eval", ask);
 }
 
-/** Names of a component's pods that are not on their way out. */
+/** Names of a component's pods that are not terminating. */
 export async function podsOf(component: string): Promise<string[]> {
   const { items } = await get(
     "pods",
@@ -152,10 +152,10 @@ export async function podsOf(component: string): Promise<string[]> {
   );
 }
 
-/** A pod of ours with nothing to do but what it is told by `kubectl exec`; it goes when it is disposed.
+/** Starts an idle pod for commands of `kubectl exec`. Disposing deletes it.
  *
- * @param labels what it claims to be
- * @param namespace default ours */
+ * @param labels labels of the pod
+ * @param namespace default: Celeriac's namespace */
 export async function idlePod(
   name: string,
   labels: Readonly<Record<string, string>>,
@@ -201,21 +201,21 @@ export async function idlePod(
   };
 }
 
-/** The command that runs a script of ours in a pod.
+/** Returns the command that runs a script of the checkout in a pod.
  *
  * @param path relative to the checkout */
 export function inImage(path: string): string[] {
   return ["deno", "run", "-A", "--cached-only", `/app/${path}`];
 }
 
-/** A pod that may submit tasks.
+/** Starts a pod that may submit tasks.
  *
- * @param namespace default ours */
+ * @param namespace default: Celeriac's namespace */
 export function client(name: string, namespace?: string): ReturnType<typeof idlePod> {
   return idlePod(name, { "celeriac-api-client": "true" }, namespace);
 }
 
-/** A way from here to a port of a Service, as long as its pod lives. */
+/** Forwards a local port to a port of a Service, as long as its pod exists. */
 export async function forward(
   target: string,
   port: number,
@@ -230,7 +230,7 @@ export async function forward(
   }
 }
 
-/** Waits for something of the cluster. */
+/** Waits for a condition of the cluster. */
 export function seen<Value>(what: string, look: () => Promise<Value>) {
   const patient = async () => {
     const value = await look();
@@ -240,7 +240,7 @@ export function seen<Value>(what: string, look: () => Promise<Value>) {
   return eventually(what, patient, { within: PATIENCE });
 }
 
-/** Runs the Job that brings the broker to what it should be, and returns its log. */
+/** Runs the Job that applies the broker's definitions, and returns its log. */
 export async function applyDefinitions(): Promise<string> {
   const name = `definitions-${crypto.randomUUID().slice(0, 8)}`;
   await kubectl("create", "job", name, "--from=cronjob/definitions");

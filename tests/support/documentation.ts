@@ -1,4 +1,4 @@
-/** What README.md and docs/ show: fenced blocks, and the commands in them and in running text.
+/** Extracts fenced blocks and commands from README.md and docs/.
  * @module
  */
 import { readdir } from "node:fs/promises";
@@ -6,28 +6,28 @@ import { checkout } from "./roles.ts";
 
 /** A fenced block. */
 export interface Block {
-  /** Path of the page, from the checkout. */
+  /** Path of the page, relative to the checkout. */
   readonly page: string;
   /** Line of its opening fence. */
   readonly line: number;
-  /** What follows the fence, such as `sh`; empty for a drawing. */
+  /** Language of the fence, such as `sh`; empty for a drawing. */
   readonly language: string;
   /** Without the indentation of its fence. */
   readonly text: string;
 }
 
-/** A command that a reader may paste. */
+/** A command that a reader may copy. */
 export interface ShownCommand {
   readonly page: string;
   readonly line: number;
-  /** On one line, without its comment. */
+  /** The command on one line, without its comment. */
   readonly text: string;
 }
 
-/** Programs whose name makes a span of code in running text a command. */
+/** A code span that begins with one of these programs is a command. */
 const PROGRAM = /^(deno|npx|npm|cli\.ts|kubectl|docker|podman|kind|curl|celery|psql|pip) /;
 
-/** README.md, CONTRIBUTING.md and the pages of docs/, with their texts. */
+/** Reads README.md, CONTRIBUTING.md and the pages of docs/. */
 export async function pages(): Promise<ReadonlyMap<string, string>> {
   const names = (await readdir(`${checkout}docs`, { recursive: true }))
     .filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`).sort();
@@ -36,7 +36,7 @@ export async function pages(): Promise<ReadonlyMap<string, string>> {
   return new Map(await Promise.all(["README.md", "CONTRIBUTING.md", ...names].map(read)));
 }
 
-/** The fenced blocks of a page. */
+/** Returns the fenced blocks of a page. */
 export function blocksOf(page: string, text: string): Block[] {
   const fences = text.matchAll(/^( *)```(\w*)\n([\s\S]*?)^\1```$/gm);
   return [...fences].map(([, indent = "", language = "", body = ""], index, all) => ({
@@ -47,7 +47,7 @@ export function blocksOf(page: string, text: string): Block[] {
   }));
 }
 
-/** The commands of a page: the lines of its `sh` blocks, and spans of code that begin with a program's name. */
+/** Returns the commands of a page: the lines of `sh` blocks, and code spans that begin with a program's name. */
 export function commandsOf(page: string, text: string): ShownCommand[] {
   const lines = blocksOf(page, text).filter(({ language }) => language === "sh").flatMap(
     ({ line, text }) => joined(text).map((command) => ({ page, line, text: command })),
@@ -61,7 +61,7 @@ export function commandsOf(page: string, text: string): ShownCommand[] {
   return [...lines, ...spans.filter(({ text }) => PROGRAM.test(text))];
 }
 
-/** Lines of a shell script as commands: continued lines in one, comments and empty lines left out. */
+/** Splits a shell script into commands: joins continued lines, drops comments and empty lines. */
 function joined(script: string): string[] {
   return script.replaceAll(/\\\n\s*/g, "").split("\n")
     .map((line) => line.replace(/(^|\s+)# .*$/, "").trim())

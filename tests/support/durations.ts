@@ -1,17 +1,17 @@
-/** How long the suites of a run took, beside their budgets.
+/** Compares the durations of suites with their budgets.
  * @module
  */
 import { columns } from "../../cli/terminal/columns.ts";
 
 const SUFFIX = ".seconds";
 
-/** Writes beside a suite's report how long the suite took. */
+/** Writes a suite's duration to a file beside its report. */
 export async function writeDuration(reports: string, name: string, seconds: number): Promise<void> {
   await Deno.mkdir(reports, { recursive: true });
   await Deno.writeTextFile(`${reports}/${name}${SUFFIX}`, `${Math.round(seconds)}\n`);
 }
 
-/** Reads the seconds of every suite that wrote its duration. */
+/** Reads the recorded durations, in seconds. */
 export function readDurations(reports: string): Map<string, number> {
   const names = [...Deno.readDirSync(reports)].map(({ name }) => name);
   return new Map(
@@ -24,7 +24,7 @@ export function readDurations(reports: string): Map<string, number> {
 
 /** Reads budgets from flags of the form `NAME=SECONDS`.
  *
- * @throws {TypeError} when one is of another form */
+ * @throws {TypeError} if a flag has another form */
 export function parseBudgets(flags: readonly string[]): Map<string, number> {
   return new Map(flags.map((flag) => {
     const [, name, seconds] = /^([^=]+)=(\d+)$/.exec(flag) ?? [];
@@ -33,7 +33,7 @@ export function parseBudgets(flags: readonly string[]): Map<string, number> {
   }));
 }
 
-/** A table of durations and budgets in the order of the budgets, and a warning for each that is exceeded.
+/** Returns a table of durations and budgets in the order of the budgets, and a warning for each exceeded budget.
  *
  * @example
  * ```ts

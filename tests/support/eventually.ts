@@ -1,9 +1,9 @@
-/** Waits for a condition, not for a time. */
+/** Polls for a condition instead of sleeping. */
 
 /** Resolves with the first value that is neither `undefined`, `null` nor `false`.
  *
- * @param options.within seconds until it gives up. Default 60
- * @throws when the time is over, with what was waited for */
+ * @param options.within timeout in seconds. Default 60
+ * @throws on timeout; the message names the condition */
 export async function eventually<Value>(
   what: string,
   look: () => Value | Promise<Value>,

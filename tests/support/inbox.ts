@@ -1,25 +1,25 @@
-/** Collects what arrives, so that a test can wait for it. */
+/** Collects items so that a test can wait for them. */
 
-/** Items in the order of their arrival. */
+/** Items in order of arrival. */
 export class Inbox<Item> {
   readonly #items: Item[] = [];
   readonly #waiting: ((item: Item) => void)[] = [];
 
-  /** Takes an item in. Bound, so that it can be handed out as a callback. */
+  /** Adds an item. Bound, so that it can be passed as a callback. */
   readonly put = (item: Item): void => {
     const waiting = this.#waiting.shift();
     if (waiting) waiting(item);
     else this.#items.push(item);
   };
 
-  /** How many are here and not taken. */
+  /** Number of items that have not been taken. */
   get size(): number {
     return this.#items.length;
   }
 
-  /** The next item.
+  /** Takes the next item.
    *
-   * @throws when none comes within 60 s */
+   * @throws if none arrives within 60 s */
   next(): Promise<Item> {
     const item = this.#items.shift();
     if (item !== undefined) return Promise.resolve(item);
@@ -32,7 +32,7 @@ export class Inbox<Item> {
     });
   }
 
-  /** The next items, as many as asked for. */
+  /** Takes the next `count` items. */
   async take(count: number): Promise<Item[]> {
     const taken: Item[] = [];
     while (taken.length < count) taken.push(await this.next());

@@ -1,16 +1,16 @@
-/** What is asked of every manifest: the checks of kube-linter, polaris, kube-score and checkov that matter here, and some of our own.
+/** Checks for every manifest: the relevant checks of kube-linter, polaris, kube-score and checkov, and some of this project.
  * @module
  */
 import type { IContainer } from "kubernetes-models/v1/Container";
 import { field, type Manifest, nameOf, type Pod, podsOf, selects } from "./manifests.ts";
 
-/** One question, and those for whom the answer may be another. */
+/** One check and its exceptions. */
 export interface Check {
-  /** Names as the tools have them, where one has it. */
+  /** Names of the check in the tools, if any. */
   readonly name: string;
-  /** What is wrong, as `Kind/name` or `Kind/name container`. */
+  /** Findings as `Kind/name` or `Kind/name container`. */
   wrong(manifests: readonly Manifest[]): string[];
-  /** Who is excused, by the same names, and why. */
+  /** Exceptions: the same names and the reason. */
   readonly excused?: Readonly<Record<string, string>>;
 }
 
@@ -30,7 +30,7 @@ function containers(wrong: (container: IContainer, pod: Pod) => boolean): Check[
     );
 }
 
-/** Containers that stay, so not those of jobs and not the ones that prepare a pod. */
+/** Long-running containers: without jobs and init containers. */
 function servers(wrong: (container: IContainer, pod: Pod) => boolean): Check["wrong"] {
   return containers((container, pod) =>
     !JOBS.includes(pod.owner.kind) && (pod.spec.containers ?? []).includes(container) &&
@@ -52,8 +52,8 @@ const of = (manifests: readonly Manifest[], kind: string) =>
 const named = (manifests: readonly Manifest[], kind: string, name: unknown) =>
   of(manifests, kind).some(({ metadata }) => metadata.name === name);
 
-const OWN_USERS = "the image's own user, who owns its files";
-const SCALED = "KEDA owns the number";
+const OWN_USERS = "the image's user owns its files";
+const SCALED = "KEDA sets the number of replicas";
 
 /** The table. */
 export const CHECKS: readonly Check[] = [
@@ -69,11 +69,11 @@ export const CHECKS: readonly Check[] = [
     wrong: (manifests) => of(manifests, "Secret").map(nameOf),
   },
   {
-    name: "a Secret that is missing is told by the container, which waits for it",
+    name: "a container waits for a missing Secret and reports it",
     wrong: pods(({ spec }) =>
       (spec.volumes ?? []).some(({ secret }) => secret && secret.optional !== true)
     ),
-    excused: { "StatefulSet/postgres": "the image's own start does not wait: the kubelet does" },
+    excused: { "StatefulSet/postgres": "the image's entry point does not wait: the kubelet does" },
   },
   {
     name: "pod security restricted is enforced",
@@ -161,7 +161,7 @@ export const CHECKS: readonly Check[] = [
     ),
   },
   {
-    name: "one account a role",
+    name: "each role has its own account",
     wrong: (manifests) => {
       const all = podsOf(manifests);
       return all.filter(({ spec }) =>
@@ -183,7 +183,7 @@ export const CHECKS: readonly Check[] = [
     wrong: pods(({ spec }) => spec.enableServiceLinks !== false),
   },
   {
-    name: "access-to-secrets, wildcard-in-rules, cluster-admin-role-binding: nobody has a role",
+    name: "access-to-secrets, wildcard-in-rules, cluster-admin-role-binding: no account has a role",
     wrong: (manifests) => manifests.filter(({ kind }) => kind.includes("Role")).map(nameOf),
   },
   {
@@ -202,7 +202,7 @@ export const CHECKS: readonly Check[] = [
     wrong: containers(({ env = [] }) => new Set(env.map(({ name }) => name)).size < env.length),
   },
   {
-    name: "unset-cpu-requirements, CKV_K8S_10: a request; a limit would slow heartbeats down",
+    name: "unset-cpu-requirements, CKV_K8S_10: a request; a limit would delay heartbeats",
     wrong: containers(({ resources }) =>
       resources?.requests?.cpu === undefined || resources.limits?.cpu !== undefined
     ),
@@ -222,7 +222,7 @@ export const CHECKS: readonly Check[] = [
     ),
   },
   {
-    name: "the last line of a container that fails is its reason",
+    name: "the last log line of a failed container is the reason",
     wrong: containers(({ terminationMessagePolicy }) =>
       terminationMessagePolicy !== "FallbackToLogsOnError"
     ),
@@ -236,11 +236,11 @@ export const CHECKS: readonly Check[] = [
     wrong: servers(({ livenessProbe }) => livenessProbe === undefined),
     excused: {
       "StatefulSet/rabbitmq rabbitmq":
-        "a broker that is slow, drains or has an alarm must not be restarted",
+        "a broker that is slow, draining or in alarm must not be restarted",
     },
   },
   {
-    name: "a startup probe gives a slow machine time",
+    name: "a startup probe allows for a slow machine",
     wrong: servers(({ startupProbe }) => startupProbe === undefined),
   },
   {
@@ -250,7 +250,7 @@ export const CHECKS: readonly Check[] = [
     ),
   },
   {
-    name: "a probe may take 2 seconds or more",
+    name: "a probe's timeout is 2 seconds or more",
     wrong: servers(({ livenessProbe, readinessProbe, startupProbe }) =>
       [livenessProbe, readinessProbe, startupProbe].some((probe) =>
         probe && (probe.timeoutSeconds ?? 1) < 2
@@ -258,7 +258,7 @@ export const CHECKS: readonly Check[] = [
     ),
   },
   {
-    name: "liveness-port, readiness-port: probes ask ports that there are",
+    name: "liveness-port, readiness-port: probes use existing ports",
     wrong: servers(({ ports = [], livenessProbe, readinessProbe, startupProbe }) =>
       [livenessProbe, readinessProbe, startupProbe].some((probe) => {
         const port = probe?.httpGet?.port ?? probe?.tcpSocket?.port;
@@ -280,7 +280,10 @@ export const CHECKS: readonly Check[] = [
   {
     name: "deployment-replicas: more than one",
     wrong: objects(["Deployment"], (one) => !(Number(field(one, "spec.replicas")) > 1)),
-    excused: { "Deployment/worker": SCALED, "Deployment/beat": "one leads; the others would wait" },
+    excused: {
+      "Deployment/worker": SCALED,
+      "Deployment/beat": "one replica is the leader; others would be idle",
+    },
   },
   {
     name: "deployment-targeted-by-hpa-does-not-have-replicas-configured",
@@ -311,7 +314,7 @@ export const CHECKS: readonly Check[] = [
         selects(field(one, "spec.selector"), labels)
       )
     ),
-    excused: { "Deployment/beat": "one replica that another node starts again" },
+    excused: { "Deployment/beat": "one replica, restarted on another node" },
   },
   {
     name: "pdb-max-unavailable, pdb-unhealthy-pod-eviction-policy",
@@ -328,7 +331,7 @@ export const CHECKS: readonly Check[] = [
       )),
   },
   {
-    name: "an app's new image restarts no server",
+    name: "a new app image restarts no server",
     wrong: objects(
       ["StatefulSet"],
       (one) =>
@@ -379,7 +382,7 @@ export const CHECKS: readonly Check[] = [
       (one, manifests) =>
         !podsOf(manifests).some(({ labels }) => selects(field(one, "spec.podSelector"), labels)),
     ),
-    excused: { "NetworkPolicy/api-client": "for the pods of others that submit tasks" },
+    excused: { "NetworkPolicy/api-client": "for other pods that submit tasks" },
   },
   {
     name: "non-isolated-pod: all traffic is denied unless allowed",
@@ -409,7 +412,7 @@ export const CHECKS: readonly Check[] = [
     ),
   },
   {
-    name: "KEDA counts by HTTP what waits and what is worked on",
+    name: "KEDA counts ready and unacked messages by HTTP",
     wrong: objects(
       ["ScaledObject"],
       (one) =>
@@ -437,7 +440,7 @@ export const CHECKS: readonly Check[] = [
       field(one, "spec.concurrencyPolicy") !== "Forbid"),
   },
   {
-    name: "every ConfigMap that a pod names is there",
+    name: "every ConfigMap that a pod names exists",
     wrong: pods(({ spec, containers }, manifests) =>
       [
         ...(spec.volumes ?? []).flatMap(({ configMap }) => configMap?.name ?? []),

@@ -1,4 +1,4 @@
-/** The manifests that `deno task manifests` renders, for tests that look at them.
+/** Reads the manifests that `deno task manifests` renders.
  * @module
  */
 import type { IContainer } from "kubernetes-models/v1/Container";
@@ -18,7 +18,7 @@ export interface Manifest {
   readonly [key: string]: unknown;
 }
 
-/** A pod that some object makes. */
+/** The pod template of an object. */
 export interface Pod {
   readonly owner: Manifest;
   readonly labels: Readonly<Record<string, string>>;
@@ -27,19 +27,19 @@ export interface Pod {
   readonly containers: readonly IContainer[];
 }
 
-/** Overlays that are rendered. */
+/** Rendered overlays. */
 export const OVERLAYS = ["dev", "production"] as const;
 
 const folder = new URL("../../infra/manifests/", import.meta.url);
 
-/** All objects of an overlay. */
+/** Reads all objects of an overlay. */
 export function readManifests(overlay: string): Manifest[] {
   return parseManifests(Deno.readTextFileSync(new URL(`${overlay}.yaml`, folder)));
 }
 
-/** All objects of a text of YAML documents.
+/** Parses all objects of a YAML stream.
  *
- * @throws when one is not YAML */
+ * @throws if a document is invalid YAML */
 export function parseManifests(text: string): Manifest[] {
   return parseAllDocuments(text).map((document) => {
     if (document.errors[0]) throw document.errors[0];
@@ -52,7 +52,7 @@ export function nameOf({ kind, metadata }: Manifest): string {
   return `${kind}/${metadata.name}`;
 }
 
-/** Reads a field by its dotted path; `undefined` where there is none. */
+/** Reads a field by its dotted path; `undefined` if absent. */
 export function field(value: unknown, path: string): unknown {
   return path.split(".").reduce<unknown>(
     (at, key) =>
@@ -61,7 +61,7 @@ export function field(value: unknown, path: string): unknown {
   );
 }
 
-/** The pods of all objects that make some. */
+/** Returns the pod templates of all objects. */
 export function podsOf(manifests: readonly Manifest[]): Pod[] {
   return manifests.flatMap((owner) => {
     const path = owner.kind === "CronJob" ? "spec.jobTemplate.spec.template" : "spec.template";
@@ -73,7 +73,7 @@ export function podsOf(manifests: readonly Manifest[]): Pod[] {
   });
 }
 
-/** Whether a selector of the form `{ matchLabels, matchExpressions }` takes these labels. */
+/** Whether a selector `{ matchLabels, matchExpressions }` matches these labels. */
 export function selects(selector: unknown, labels: Readonly<Record<string, string>>): boolean {
   const { matchLabels = {}, matchExpressions = [] } = (selector ?? {}) as {
     matchLabels?: Record<string, string>;

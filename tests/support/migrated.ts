@@ -1,4 +1,4 @@
-/** A migrated database, ready for use. */
+/** Provides a migrated database. */
 import type { Database } from "../../shared/database/database.ts";
 import { makeDjangoTables } from "../../shared/database/django.ts";
 import { migrate } from "../../shared/database/migrate.ts";
@@ -6,21 +6,21 @@ import { PgliteDatabase } from "../../shared/database/pglite.ts";
 import { PostgresDatabase } from "../../shared/database/postgres.ts";
 import { freshDatabase } from "./servers.ts";
 
-/** A database, and where it is. */
+/** A database and its URL. */
 export interface Migrated<Kind extends Database> extends AsyncDisposable {
   readonly database: Kind;
   readonly url: string;
 }
 
-/** What else a database holds. */
+/** Additional content of a database. */
 export interface MigratedOptions {
   /** Statements to run after the migrations. */
   readonly script?: string;
-  /** Whether django-celery-results' tables are there, as we make them. */
+  /** Whether to create the tables of django-celery-results. */
   readonly django?: boolean;
 }
 
-/** A database of its own on the server, started and migrated; dropped when disposed. */
+/** Creates a migrated database on the server. Disposing drops it. */
 export async function migratedPostgres(
   options: MigratedOptions = {},
 ): Promise<Migrated<PostgresDatabase>> {
@@ -33,7 +33,7 @@ export async function migratedPostgres(
   return { database, url, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-/** A database of its own in memory, started and migrated. */
+/** Creates a migrated database in memory. */
 export async function migratedPglite(
   options: MigratedOptions = {},
 ): Promise<Migrated<PgliteDatabase>> {

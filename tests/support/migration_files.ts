@@ -1,14 +1,14 @@
-/** Folders of an app's migrations. */
+/** Creates folders with migrations of an app. */
 import { join } from "node:path";
 
-/** A folder that goes when it is disposed. */
+/** A folder that is deleted when disposed. */
 export interface MigrationFolder extends AsyncDisposable {
   readonly path: string;
-  /** Writes files; `null` removes one. */
+  /** Writes files; `null` deletes a file. */
   write(files: Readonly<Record<string, string | Uint8Array | null>>): Promise<void>;
 }
 
-/** Makes a folder of these files. */
+/** Creates a folder with these files. */
 export async function migrationFolder(
   files: Readonly<Record<string, string | Uint8Array>> = {},
 ): Promise<MigrationFolder> {

@@ -1,10 +1,10 @@
-/** Tables of mistakes that people make, and the message that each gives. */
+/** Tables of common mistakes and their error messages. */
 import { assert, assertEquals } from "@std/assert";
 
-/** A message, and the mistake that gives it. */
+/** An error message and the mistake that causes it. */
 export type Mistake = readonly [message: string, make: () => unknown];
 
-/** Tests that each mistake gives its message, which says what is wrong, why, and what to do. */
+/** Tests that each mistake produces its message: what is wrong, why, and the remedy. */
 export function testMistakes(title: string, table: readonly Mistake[]): void {
   Deno.test(`mistakes in ${title} say what is wrong, why and what to do`, async () => {
     for (const [message, make] of table) {
@@ -14,7 +14,7 @@ export function testMistakes(title: string, table: readonly Mistake[]): void {
   });
 }
 
-/** The message of what is thrown, or rejected. */
+/** Returns the message of the error that is thrown or rejected. */
 export async function messageOf(make: () => unknown): Promise<string> {
   try {
     await make();

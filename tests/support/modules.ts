@@ -1,4 +1,4 @@
-/** The project's modules as `deno info` sees them, for tests of the architecture.
+/** Reads the project's modules and imports with `deno info`, for architecture tests.
  * @module
  */
 import { fileURLToPath } from "node:url";
@@ -8,9 +8,9 @@ import { run } from "./process.ts";
 export interface Import {
   /** As written. */
   readonly specifier: string;
-  /** Path of the project's file it leads to, relative to the checkout; absent for packages. */
+  /** Path of the imported file relative to the checkout; absent for packages. */
   readonly file?: string;
-  /** Gone at run time: `import type`. */
+  /** Whether it is erased at run time: `import type`. */
   readonly typeOnly: boolean;
 }
 

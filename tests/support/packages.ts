@@ -1,10 +1,10 @@
-/** Servers that are not on this machine: installed where that is ours to do, else asked for.
+/** Installs missing servers if possible, else reports them.
  * @module
  */
 import { Process } from "./process.ts";
 import { NoServer } from "./server.ts";
 
-/** No server, and no way for us to get one. */
+/** A server is missing and cannot be installed. */
 export class ServersMissing extends NoServer {
   constructor(missing: readonly string[]) {
     super(`Cannot run because this machine has no ${missing.join(" and no ")}. Install it:
@@ -23,7 +23,7 @@ or start them with Docker and name them:
   }
 }
 
-/** Whether {@linkcode installPackages} may be tried: root on a Debian. */
+/** Whether {@linkcode installPackages} can work: as root on Debian. */
 export async function canInstall(): Promise<boolean> {
   if (Deno.uid() !== 0) return false;
   return await exists("/usr/bin/apt-get") && await exists("/etc/debian_version");
@@ -31,7 +31,7 @@ export async function canInstall(): Promise<boolean> {
 
 /** Installs Debian packages without letting them start services.
  *
- * @throws when apt-get fails; the message carries what it said */
+ * @throws if apt-get fails; the message contains its output */
 export async function installPackages(
   packages: readonly string[],
   signal: AbortSignal,
@@ -49,7 +49,9 @@ export async function installPackages(
     signal.removeEventListener("abort", abort);
     signal.throwIfAborted();
     if (!status.success) {
-      throw new Error(`Cannot install ${packages.join(", ")} as apt-get failed:\n${apt.output}`);
+      throw new Error(
+        `Cannot install ${packages.join(", ")} because apt-get failed:\n${apt.output}`,
+      );
     }
   }
 }

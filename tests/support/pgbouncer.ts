@@ -1,4 +1,4 @@
-/** A PgBouncer before the server of a database.
+/** Starts PgBouncer in front of a database server.
  * @module
  */
 import { canInstall, installPackages } from "./packages.ts";
@@ -8,16 +8,16 @@ import { releaseOf } from "./private_postgres.ts";
 import { Process } from "./process.ts";
 import { folderWith, pathFolders, untilUp } from "./server.ts";
 
-/** A pooler that runs. */
+/** A running pooler. */
 export interface PgBouncer extends AsyncDisposable {
-  /** The URL of a database through it. */
+  /** URL of a database through the pooler. */
   through(url: string): string;
 }
 
-/** Starts one for the user of a URL, for any database of its server. Installs it first where that is ours to do.
+/** Starts a pooler for the user of a URL and all databases of its server. Installs PgBouncer first if possible.
  *
- * @param settings of its section `[pgbouncer]`, such as `pool_mode`
- * @throws when there is none */
+ * @param settings of the section `[pgbouncer]`, such as `pool_mode`
+ * @throws if PgBouncer is missing and cannot be installed */
 export async function startPgBouncer(
   url: string,
   settings: Readonly<Record<string, string>>,
@@ -72,6 +72,6 @@ async function findPgBouncer(): Promise<string> {
     await installPackages(["pgbouncer"], new AbortController().signal);
   }
   const folder = await find();
-  if (!folder) throw new Error("Cannot run because there is no PgBouncer here: install pgbouncer");
+  if (!folder) throw new Error("Cannot run because PgBouncer is missing: install pgbouncer");
   return `${folder}/pgbouncer`;
 }

@@ -1,4 +1,4 @@
-/** Servers for a pipeline of real processes, and the two ways a test looks at it: HTTP and SQL.
+/** Servers for a pipeline of real processes, with access by HTTP and SQL.
  * @module
  */
 import type { Parameter } from "../../shared/database/database.ts";
@@ -7,29 +7,29 @@ import { eventually } from "./eventually.ts";
 import { migrate, testApp } from "./roles.ts";
 import { freshDatabase, freshVhost, type TestDatabase, type Vhost } from "./servers.ts";
 
-/** A vhost and a migrated database of its own; both go when it is disposed. */
+/** A fresh vhost and a fresh migrated database. Disposing deletes both. */
 export interface Pipeline extends AsyncDisposable {
   readonly vhost: Vhost;
   readonly database: TestDatabase;
-  /** Variables that lead a role there and make it run the tests' own tasks. */
+  /** Variables for a role that uses these servers and runs the test tasks. */
   readonly env: Readonly<Record<string, string>>;
   /** Runs one statement as a superuser. */
   rows<Row extends object>(statement: string, values?: Parameter[]): Promise<Row[]>;
-  /** How many tasks are in a state. */
+  /** Number of tasks in a state. */
   count(state: string): Promise<number>;
-  /** The row of a task, once its state is final. */
+  /** Waits for the final state of a task and returns its row. */
   final(id: string): Promise<TaskRow>;
-  /** The dead letters of a task that an API has collected, once there is one. */
+  /** Waits until an API has collected dead letters of a task, and returns them. */
   letters(id: string): Promise<LetterRow[]>;
 }
 
-/** Columns of `celeriac.dead_letter` that tests look at. */
+/** Columns of `celeriac.dead_letter` that tests read. */
 export interface LetterRow {
   readonly id: string;
   readonly reason: string;
 }
 
-/** Columns of `celeriac.task` that tests look at. */
+/** Columns of `celeriac.task` that tests read. */
 export interface TaskRow {
   readonly id: string;
   readonly state: string;
@@ -47,7 +47,7 @@ const selectLetters = "SELECT id, reason FROM celeriac.dead_letter WHERE task_id
 
 const countState = `SELECT count(*)::int AS count FROM celeriac.task WHERE state = $1`;
 
-/** Makes the servers ready. */
+/** Prepares the servers. */
 export async function freshPipeline(): Promise<Pipeline> {
   await using stack = new AsyncDisposableStack();
   const vhost = stack.use(await freshVhost());
@@ -58,7 +58,7 @@ export async function freshPipeline(): Promise<Pipeline> {
   return { ...pipeline, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-/** A pipeline on servers that somebody else has made, and removes. */
+/** A pipeline on existing servers, which the caller deletes. */
 export async function pipelineOn(vhost: Vhost, database: TestDatabase): Promise<Pipeline> {
   const client = new PostgresDatabase({ url: database.url, max: 1 });
   await client.start();
@@ -89,7 +89,7 @@ export async function pipelineOn(vhost: Vhost, database: TestDatabase): Promise<
   };
 }
 
-/** What the API answers of a task. */
+/** The API's representation of a task. */
 export interface TaskAnswer {
   readonly id: string;
   readonly state: string;
@@ -100,7 +100,7 @@ export interface TaskAnswer {
  *
  * @param url the API's
  * @param headers for instance `{ prefer: "wait=5" }`
- * @throws when it is not accepted */
+ * @throws if it is not accepted */
 export async function submit(
   url: string,
   task: string,

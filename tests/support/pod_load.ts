@@ -1,30 +1,30 @@
-/** A load on a deployment, by a client in a pod of the cluster.
+/** Generates load on a deployment from a pod of the cluster.
  * @module
  */
 import { client, inImage, NAMESPACE, PATIENCE, secret, startKubectl } from "./deployment.ts";
 import type { Process } from "./process.ts";
 
-/** How much is submitted. */
+/** Size of the load. */
 export interface PodLoadOptions {
-  /** Tasks at least. */
+  /** Minimum number of tasks. */
   readonly tasks: number;
   readonly perSecond: number;
-  /** Default ours. */
+  /** Default: the deployment's namespace. */
   readonly namespace?: string;
 }
 
-/** How a load ended. */
+/** The result of a load. */
 export interface PodLoadReport {
   readonly accepted: number;
-  /** Tasks by their last state. */
+  /** Number of tasks by final state. */
   readonly states: Readonly<Record<string, number>>;
-  /** Requests answered with 5xx or not at all, in order: request and cause. Each was sent again. */
+  /** Requests that got a 5xx or no response, in order, with their causes. Each was retried. */
   readonly failures: readonly string[];
 }
 
 const PORT = 7000;
 
-/** A client that submits tasks, half of them with an Idempotency-Key, from its start to {@linkcode stop}. */
+/** Submits tasks until {@linkcode stop}, half of them with an Idempotency-Key. */
 export class PodLoad implements AsyncDisposable {
   readonly #pod: Awaited<ReturnType<typeof client>>;
   readonly #process: Process;
@@ -34,7 +34,7 @@ export class PodLoad implements AsyncDisposable {
     this.#process = process;
   }
 
-  /** Makes the pod and starts the client; resolves when it takes orders. */
+  /** Creates the pod and starts the client; resolves when the client accepts commands. */
   static async start(
     { tasks, perSecond, namespace = NAMESPACE }: PodLoadOptions,
   ): Promise<PodLoad> {
@@ -53,14 +53,14 @@ export class PodLoad implements AsyncDisposable {
     return load;
   }
 
-  /** Waits until everything submitted is accepted, and new submissions are accepted one after the other.
+  /** Waits until every submission is accepted and new submissions succeed in a row.
    *
-   * @returns how many requests have failed so far */
+   * @returns number of failed requests so far */
   async steady(): Promise<number> {
     return Number(await this.#order("steady"));
   }
 
-  /** Ends the submitting, and waits until each accepted task is final. */
+  /** Stops submitting and waits until each accepted task is final. */
   async stop(): Promise<PodLoadReport> {
     await this.#order("stop");
     await this.#process.exit({ timeoutMs: PATIENCE * 1000 });
@@ -80,7 +80,9 @@ export class PodLoad implements AsyncDisposable {
     try {
       return await this.#pod.exec("deno", "eval", script);
     } catch (error) {
-      throw new Error(`The load said:\n${this.#process.output}`, { cause: error });
+      throw new Error(`The load client failed; its output:\n${this.#process.output}`, {
+        cause: error,
+      });
     }
   }
 }

@@ -1,22 +1,22 @@
-/** Loopback ports for the servers of tests.
+/** Finds loopback ports for test servers.
  * @module
  */
 import { tmpdir } from "node:os";
 
-/** Below the range from which systems serve outgoing connections: no client takes one meanwhile. */
+/** Below the ephemeral port range, so that no outgoing connection takes one. */
 const FIRST = 20_000;
 const COUNT = 10_000;
 
-/** Holds the port that comes next, for all processes of this user. */
+/** Stores the next port for all processes of this user. */
 const file = `${tmpdir()}/celeriac-test-ports-${Deno.uid() ?? "all"}`;
 
 /** Finds free loopback ports.
  *
- * Every call, also in another process, gets other ports until all have had their turn: tests that run
- * at the same time do not take each other's between finding one here and listening on it there.
+ * Calls, also those of other processes, get different ports until all have been used. Tests that run
+ * at the same time therefore do not take each other's port before they listen on it.
  *
- * @param count how many, all different
- * @throws when there are not so many */
+ * @param count number of different ports
+ * @throws if there are too few free ports */
 export function freePorts(count: number): number[] {
   using turn = Deno.openSync(file, { read: true, write: true, create: true });
   turn.lockSync(true);

@@ -1,13 +1,13 @@
-/** Postgres for a test run: one that is named by a variable, or a private one.
+/** Provides Postgres for a test run: the server of `DATABASE_URL`, or a private one.
  * @module
  */
 import { PrivatePostgres, releaseOf } from "./private_postgres.ts";
 import { run } from "./process.ts";
 import { folderWith, pathFolders, type Server, unreachable, versionFolders } from "./server.ts";
 
-/** The server of `DATABASE_URL`, or `undefined` when that is not set.
+/** The server of `DATABASE_URL`, or `undefined` if that is not set.
  *
- * @throws {NoServer} when it does not answer */
+ * @throws {NoServer} if it does not answer */
 export async function namedPostgres(): Promise<Server | undefined> {
   const url = Deno.env.get("DATABASE_URL");
   if (!url) return undefined;
@@ -21,7 +21,7 @@ export async function namedPostgres(): Promise<Server | undefined> {
   };
 }
 
-/** The folder of Postgres' programs on this machine. */
+/** Finds the folder of Postgres' programs on this machine. */
 export async function findPostgres(): Promise<string | undefined> {
   const configured = await run("pg_config", ["--bindir"]).catch(() => "");
   return await folderWith(["initdb", "postgres"], [
@@ -37,7 +37,7 @@ export async function findPostgres(): Promise<string | undefined> {
 /** Starts a private server on a free loopback port.
  *
  * @param programs folder of Postgres' programs
- * @param folder empty, absolute; holds all it writes */
+ * @param folder empty, absolute; receives all files */
 export async function startPostgres(
   programs: string,
   folder: string,

@@ -1,4 +1,4 @@
-/** A Postgres of our own, that can be stopped and started again on the same data.
+/** A private Postgres server that can be stopped and restarted with the same data.
  * @module
  */
 import { PostgresDatabase } from "../../shared/database/postgres.ts";
@@ -7,12 +7,12 @@ import { freePorts } from "./ports.ts";
 import { Process, type ProcessOptions, run } from "./process.ts";
 import { untilUp } from "./server.ts";
 
-/** How it ends: `fast` rolls back what is open and writes all to disk; `immediate` drops everything as a crash would. */
+/** Shutdown mode: `fast` rolls back open transactions and writes a checkpoint; `immediate` stops like a crash. */
 export type Ending = "fast" | "immediate";
 
 const SIGNALS = { fast: "SIGINT", immediate: "SIGQUIT" } as const;
 
-/** One server on a free loopback port. It forgoes syncing to disk: a test's data need not survive a power cut. */
+/** One server on a free loopback port, without fsync: test data need not survive a power failure. */
 export class PrivatePostgres {
   readonly url: string;
   readonly #programs: string;
@@ -41,11 +41,11 @@ export class PrivatePostgres {
     };
   }
 
-  /** Makes its data; nothing is started yet.
+  /** Creates the data folder; the server is not started yet.
    *
    * @param programs folder of Postgres' programs
-   * @param folder empty, absolute; holds all it writes
-   * @param settings of the server, beside ours */
+   * @param folder empty, absolute; receives all files
+   * @param settings additional server settings */
   static async create(
     programs: string,
     folder: string,
@@ -102,9 +102,9 @@ export class PrivatePostgres {
     return this.#server?.running ?? false;
   }
 
-  /** Starts it, on the data that it left if it ran before.
+  /** Starts the server with its existing data.
    *
-   * @returns its release, once it takes connections */
+   * @returns its release, when it accepts connections */
   async start(signal: AbortSignal): Promise<string> {
     const settings = Object.entries(this.#settings).flatMap(([name, value]) => [
       "-c",
@@ -121,7 +121,7 @@ export class PrivatePostgres {
     }
   }
 
-  /** Ends it, without waiting for clients; returns when it is gone. */
+  /** Stops the server without waiting for clients; resolves when it has exited. */
   async stop(ending: Ending = "fast"): Promise<void> {
     const server = this.#server;
     if (!server) return;
@@ -131,9 +131,9 @@ export class PrivatePostgres {
   }
 }
 
-/** Asks a server for its release.
+/** Reads the release of a server.
  *
- * @throws when it does not answer */
+ * @throws if it does not answer */
 export async function releaseOf(url: string): Promise<string> {
   await using database = new PostgresDatabase({ url, max: 1 });
   await database.start();

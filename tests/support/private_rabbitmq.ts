@@ -1,4 +1,4 @@
-/** A RabbitMQ of our own, that can be killed, frozen and started again on the same data.
+/** A private RabbitMQ that can be killed, frozen and restarted with the same data.
  * @module
  */
 import { freePorts } from "./ports.ts";
@@ -6,12 +6,12 @@ import { Process, type ProcessOptions, run } from "./process.ts";
 import { pathFolders, untilUp } from "./server.ts";
 import { management } from "./servers.ts";
 
-/** What the nodes of a cluster share. */
+/** Settings shared by the nodes of a cluster. */
 interface Cluster {
   readonly cookie: string;
   /** Port of their port mapper. */
   readonly epmd: number;
-  /** Name of the node that others join; the first node has none. */
+  /** Node to join; absent for the first node. */
   readonly first?: string;
 }
 
@@ -19,7 +19,7 @@ interface Cluster {
 export class PrivateRabbitmq {
   readonly url: string;
   readonly managementUrl: string;
-  /** Its name within a cluster. */
+  /** Node name in the cluster. */
   readonly node: string;
   readonly #programs: string;
   readonly #options: ProcessOptions;
@@ -39,7 +39,7 @@ export class PrivateRabbitmq {
     this.managementUrl = `http://guest:guest@127.0.0.1:${http}`;
     this.#programs = programs;
     this.#options = {
-      clearEnv: true, // a stray RABBITMQ_* variable is configuration
+      clearEnv: true, // RABBITMQ_* variables would change the configuration
       cwd: folder,
       ownGroup: true,
       env: {
@@ -67,17 +67,17 @@ export class PrivateRabbitmq {
     };
   }
 
-  /** Writes its configuration; nothing is started yet.
+  /** Writes the configuration; the node is not started yet.
    *
    * @param programs folder of RabbitMQ's programs
-   * @param folder empty, absolute; holds all it writes */
+   * @param folder empty, absolute; receives all files */
   static create(programs: string, folder: string): Promise<PrivateRabbitmq> {
     const ports = freePorts(5);
     const cluster = { cookie: crypto.randomUUID(), epmd: ports[3]! };
     return PrivateRabbitmq.#create(programs, folder, ports, cluster);
   }
 
-  /** Writes the configuration of another node, which joins this one's cluster when it starts. End it before this one.
+  /** Writes the configuration of another node, which joins this cluster when it starts. Stop it before this one.
    *
    * @param folder empty, absolute */
   peer(folder: string): Promise<PrivateRabbitmq> {
@@ -113,9 +113,9 @@ ${first ? discovery(first) : ""}`,
     return new PrivateRabbitmq(programs, folder, ports, cluster);
   }
 
-  /** Starts it, on the data that it left if it ran before.
+  /** Starts the node with its existing data.
    *
-   * @returns its release, once clients can connect */
+   * @returns its release, when clients can connect */
   async start(signal: AbortSignal): Promise<string> {
     const server = Process.start(`${this.#programs}/rabbitmq-server`, [], this.#options);
     this.#server = server;
@@ -130,7 +130,7 @@ ${first ? discovery(first) : ""}`,
     }
   }
 
-  /** Ends it as a power cut would; returns when it is gone. */
+  /** Kills the node like a power failure; resolves when it has exited. */
   async kill(): Promise<void> {
     this.#server?.killGroup("SIGKILL");
     await this.#server?.status;
@@ -138,17 +138,17 @@ ${first ? discovery(first) : ""}`,
     if (!this.#cluster.first) await this.#endPortMapper();
   }
 
-  /** Freezes it: its sockets stay open and nobody answers. */
+  /** Freezes the node: its sockets stay open, but it does not respond. */
   pause(): void {
     this.#server?.killGroup("SIGSTOP");
   }
 
-  /** Ends the freezing. */
+  /** Resumes a frozen node. */
   resume(): void {
     this.#server?.killGroup("SIGCONT");
   }
 
-  /** Runs `rabbitmqctl`, or another program of its folder. @returns what it printed */
+  /** Runs `rabbitmqctl`, or another program of its folder. @returns its output */
   control(args: readonly string[], program = "rabbitmqctl"): Promise<string> {
     return run(`${this.#programs}/${program}`, ["-q", ...args], {
       ...this.#options,
@@ -156,7 +156,7 @@ ${first ? discovery(first) : ""}`,
     });
   }
 
-  /** epmd outlives its nodes by design; this one has a port of its own, so it is ours alone. It refuses to go until it has noticed that the node is gone. */
+  /** Stops epmd, which outlives its nodes. This epmd has a separate port and serves no other node. It refuses to stop until it notices that the node has exited. */
   async #endPortMapper(): Promise<void> {
     for (let attempt = 0; attempt < 100; attempt++) {
       await using epmd = Process.start("epmd", ["-kill"], this.#options);
@@ -173,9 +173,9 @@ cluster_formation.classic_config.nodes.1 = ${first}
 `;
 }
 
-/** Asks a broker for its release.
+/** Reads the release of a broker.
  *
- * @throws when it does not answer, or does not take AMQP connections yet */
+ * @throws if it does not answer or does not accept AMQP connections yet */
 export async function releaseOf(managementUrl: string): Promise<string> {
   const overview = await management(managementUrl, "GET", "/api/overview");
   const { rabbitmq_version, listeners } = overview as {

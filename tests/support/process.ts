@@ -1,38 +1,38 @@
-/** Child processes for tests: start, wait for a line, end by process id, and keep what they said.
+/** Child processes for tests: start, wait for output, signal by process id, and keep the output.
  * @module
  */
 
-/** How a program is started. */
+/** Options of a program. */
 export interface ProcessOptions {
-  /** Variables added to those of this process, or all there are with `clearEnv`. */
+  /** Variables added to those of this process; with `clearEnv` the only variables. */
   env?: Record<string, string>;
-  /** Start from an empty environment; default false. */
+  /** Starts with an empty environment; default false. */
   clearEnv?: boolean;
   cwd?: string;
   /** User and group to run as; only root may choose. */
   user?: { uid: number; gid: number };
-  /** In a process group of its own, so that a Ctrl-C meant for us does not reach it and {@linkcode Process.killGroup} reaches its children; default false. */
+  /** Starts a new process group: Ctrl-C does not reach it, and {@linkcode Process.killGroup} also reaches its children. Default false. */
   ownGroup?: boolean;
-  /** Let it write to our terminal instead of keeping what it says; default false. */
+  /** Writes to this terminal instead of keeping the output; default false. */
   inherit?: boolean;
 }
 
 const keptCharacters = 4_000_000;
 
-/** Milliseconds that a loaded machine may take for what an idle one does at once. */
+/** Timeout in milliseconds, long enough for a loaded machine. */
 const PATIENCE_MS = 120_000;
 
-/** For looking at a test that fails: show what its processes say as they say it. */
+/** For debugging: shows the output of processes immediately. */
 const echo = Deno.env.get("CELERIAC_TEST_ECHO") === "1";
 
 function kept(text: string): string {
   return text.slice(-keptCharacters);
 }
 
-/** A running program and what it has said. Disposing kills it. */
+/** A running program and its output. Disposing kills it. */
 export class Process implements AsyncDisposable {
   readonly pid: number;
-  /** How it ended; never rejects. */
+  /** Exit status; never rejects. */
   readonly status: Promise<Deno.CommandStatus>;
   readonly #child: Deno.ChildProcess;
   readonly #name: string;
@@ -67,7 +67,7 @@ export class Process implements AsyncDisposable {
 
   /** Starts a program.
    *
-   * @throws {Deno.errors.NotFound} when there is no such program */
+   * @throws {Deno.errors.NotFound} if the program does not exist */
   static start(program: string, args: readonly string[], options: ProcessOptions = {}): Process {
     const { env = {}, clearEnv = false, cwd, user, ownGroup = false, inherit = false } = options;
     const child = new Deno.Command(program, {
@@ -84,12 +84,12 @@ export class Process implements AsyncDisposable {
     return new Process(child, [program, ...args].join(" "), options);
   }
 
-  /** All it wrote to standard output and standard error, in the order it came. */
+  /** Standard output and standard error, in order of arrival. */
   get output(): string {
     return this.#output;
   }
 
-  /** What it wrote to standard output alone. */
+  /** Standard output only. */
   get stdout(): string {
     return this.#stdout;
   }
@@ -98,10 +98,10 @@ export class Process implements AsyncDisposable {
     return this.#running;
   }
 
-  /** Waits until its output matches.
+  /** Waits until the output matches.
    *
    * @param options.timeoutMs default 120,000
-   * @throws when it ends first or the time is up; the message carries the output */
+   * @throws if it exits first or on timeout; the message contains the output */
   async said(pattern: RegExp, options: { timeoutMs?: number } = {}): Promise<RegExpExecArray> {
     const { timeoutMs = PATIENCE_MS } = options;
     const deadline = Date.now() + timeoutMs;
@@ -115,10 +115,10 @@ export class Process implements AsyncDisposable {
     }
   }
 
-  /** Waits until it has ended and all its output is in.
+  /** Waits until it has exited and all output is read.
    *
    * @param options.timeoutMs default 120,000
-   * @throws when it still runs then */
+   * @throws if it is still running then */
   async exit(options: { timeoutMs?: number } = {}): Promise<Deno.CommandStatus> {
     const { timeoutMs = PATIENCE_MS } = options;
     const { promise, resolve } = Promise.withResolvers<"late">();
@@ -129,23 +129,23 @@ export class Process implements AsyncDisposable {
     return await this.status;
   }
 
-  /** Sends a signal; nothing when it has ended. */
+  /** Sends a signal, unless it has exited. */
   kill(signal: Deno.Signal): void {
     if (!this.#running) return;
     try {
       this.#child.kill(signal);
     } catch (error) {
-      // it has just ended, and its status is on the way
+      // it has just exited; its status is not available yet
       if (!(error instanceof TypeError)) throw error;
     }
   }
 
-  /** Sends a signal to it and all its children; needs `ownGroup`. */
+  /** Sends a signal to it and its children; requires `ownGroup`. */
   killGroup(signal: Deno.Signal): void {
     try {
       Deno.kill(-this.pid, signal);
     } catch (error) {
-      // macOS refuses where nothing but the dead are left
+      // macOS refuses if only exited processes are left
       const gone = [Deno.errors.NotFound, Deno.errors.PermissionDenied];
       if (!gone.some((kind) => error instanceof kind)) throw error;
     }
@@ -155,7 +155,7 @@ export class Process implements AsyncDisposable {
     if (this.#ownGroup) this.killGroup("SIGKILL");
     else this.kill("SIGKILL");
     await this.status;
-    this.#closing.abort(); // a child of its own may still hold the other end
+    this.#closing.abort(); // one of its children may still hold the pipe open
     await this.#ended;
   }
 
@@ -196,13 +196,13 @@ export class Process implements AsyncDisposable {
 
   #error(what: string): Error {
     const name = this.#name.length > 100 ? `…${this.#name.slice(-100)}` : this.#name;
-    return new Error(`"${name}" ${what}; it said:\n${this.#output.slice(-8_000)}`);
+    return new Error(`"${name}" ${what}; its output:\n${this.#output.slice(-8_000)}`);
   }
 }
 
-/** Runs a program to its end and returns what it wrote to standard output.
+/** Runs a program until it exits and returns its standard output.
  *
- * @throws when it does not exit with 0 */
+ * @throws if the exit code is not 0 */
 export async function run(
   program: string,
   args: readonly string[],

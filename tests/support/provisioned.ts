@@ -1,4 +1,4 @@
-/** A vhost with Celeriac's topology and users, as an operator provisions it; everything goes with it. */
+/** Creates a vhost with Celeriac's topology and users, as an operator does. Disposing deletes everything. */
 import { Management } from "../../cli/rabbitmq/management.ts";
 import { applyDefinitions } from "../../cli/rabbitmq/apply.ts";
 import { renderDefinitions, type RenderOptions } from "../../cli/rabbitmq/render.ts";
@@ -11,15 +11,15 @@ import { management } from "./servers.ts";
 export interface Provisioned extends AsyncDisposable {
   readonly vhost: string;
   readonly users: readonly BrokerUser[];
-  /** Client of the management API, as the broker's own administrator. */
+  /** Client of the management API, as the broker's administrator. */
   readonly management: Management;
-  /** Address of the management API with that administrator's credentials. */
+  /** URL of the management API with the administrator's credentials. */
   readonly managementUrl: string;
-  /** What the definitions were rendered from. */
+  /** Input of the rendered definitions. */
   readonly options: RenderOptions;
-  /** AMQP URL of a role's user. */
+  /** AMQP URL for a role's user. */
   url(role: BrokerUser["role"]): string;
-  /** Management URL of a role's user. */
+  /** Management URL for a role's user. */
   managementUrlOf(role: BrokerUser["role"]): string;
 }
 
@@ -29,9 +29,9 @@ export interface BrokerUrls {
   readonly managementUrl: string;
 }
 
-/** Names and secrets of a vhost that nobody else uses; nothing is made yet.
+/** Names and secrets of a unique vhost; nothing is created yet.
  *
- * @param queues names of our queues
+ * @param queues names of Celeriac's queues
  * @param broker default: that of `AMQP_URL` and `MANAGEMENT_URL` */
 export function unprovisioned(
   queues: readonly string[],
@@ -80,9 +80,9 @@ export function unprovisioned(
   };
 }
 
-/** A vhost of one's own with our topology and users.
+/** Creates a unique vhost with Celeriac's topology and users.
  *
- * @param queues names of our queues
+ * @param queues names of Celeriac's queues
  * @param broker default: that of `AMQP_URL` and `MANAGEMENT_URL` */
 export async function provisioned(
   queues: readonly string[],

@@ -1,14 +1,14 @@
-/** A TCP proxy that can come late and go bad: swallow in one direction or both, strand, cut, rewrite, add. */
+/** A TCP proxy for fault injection: delays start, drops traffic, strands or cuts connections, rewrites or adds bytes. */
 
 import { Buffer } from "node:buffer";
 
 /** Changes bytes on their way to the server, in place. */
 export type Rewrite = (bytes: Uint8Array) => void;
 
-/** What follows bytes on their way to the client, in the same write. */
+/** Returns bytes to append to data for the client, in the same write. */
 export type Add = (bytes: Uint8Array) => Uint8Array;
 
-/** Which way bytes go. */
+/** Direction of the bytes. */
 export type Direction = "to server" | "to client";
 
 const DEFAULT_PORTS: Readonly<Record<string, number>> = {
@@ -17,17 +17,17 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = {
   "postgresql:": 5432,
 };
 
-/** How a proxy behaves. */
+/** Options of a proxy. */
 export interface ProxyOptions {
   readonly rewrite?: Rewrite;
   readonly add?: Add;
-  /** Where it listens on loopback; default any free port. */
+  /** Loopback port; default any free port. */
   readonly port?: number;
 }
 
 const BOTH: readonly Direction[] = ["to server", "to client"];
 
-/** Stands between a client and a server. */
+/** A proxy between a client and a server. */
 export class TcpProxy implements AsyncDisposable {
   readonly #target: Deno.ConnectOptions;
   readonly #rewrite: Rewrite | undefined;
@@ -47,13 +47,13 @@ export class TcpProxy implements AsyncDisposable {
     this.#accepting = this.#accept();
   }
 
-  /** A proxy for the server of a URL. */
+  /** Creates a proxy for the server of a URL. */
   static of(url: string, options: ProxyOptions = {}): TcpProxy {
     const { hostname, port, protocol } = new URL(url);
     return new TcpProxy({ hostname, port: Number(port || DEFAULT_PORTS[protocol]) }, options);
   }
 
-  /** The URL, through this proxy. */
+  /** URL of the server through this proxy. */
   through(url: string): string {
     const { port } = this.#listener.addr;
     const through = new URL(url);
@@ -62,24 +62,24 @@ export class TcpProxy implements AsyncDisposable {
     return through.href;
   }
 
-  /** Nothing passes any more that way, not even the end of a connection, and nobody is told. */
+  /** Silently drops all traffic in this direction, including the end of a connection. */
   swallow(...directions: Direction[]): void {
     this.#held = directions.length > 0 ? directions : BOTH;
     for (const link of this.#links) link.hold(this.#held);
   }
 
-  /** Everything passes again, what was held back first. */
+  /** Forwards traffic again, held-back bytes first. */
   pass(): void {
     this.#held = [];
     for (const link of this.#links) link.pass();
   }
 
-  /** The connections there are hear nothing any more that way, for ever; new ones are well. So it is after a router forgot them. */
+  /** Drops all traffic of present connections in this direction forever; new connections work. A router that loses its state does this. */
   strand(...directions: Direction[]): void {
     for (const link of this.#links) link.strand(directions.length > 0 ? directions : BOTH);
   }
 
-  /** Closes all connections, in the middle of whatever they say. */
+  /** Closes all connections, even in the middle of a frame. */
   cut(): void {
     for (const link of this.#links) link.close();
     this.#links.clear();
@@ -100,7 +100,7 @@ export class TcpProxy implements AsyncDisposable {
         this.#work.add(done);
       }
     } catch {
-      // The listener was closed.
+      // the listener was closed
     }
   }
 
@@ -109,9 +109,9 @@ export class TcpProxy implements AsyncDisposable {
     try {
       server = await Deno.connect(this.#target);
     } catch {
-      return close(client); // The server is away.
+      return close(client); // the server is down
     }
-    // It was accepted just before: nobody would ever close it.
+    // accepted a moment ago: nothing else would close it
     if (this.#disposed) return new Link(client, server, []).close();
     const link = new Link(client, server, this.#held);
     this.#links.add(link);
@@ -190,7 +190,7 @@ class Link {
         for (let sent = 0; sent < bytes.length;) sent += await to.write(bytes.subarray(sent));
       }
     } catch {
-      // One of them was closed.
+      // one of them was closed
       await this.#gates.get(direction)?.promise;
     }
     this.close();
@@ -201,6 +201,6 @@ function close(connection: Deno.Conn): void {
   try {
     connection.close();
   } catch {
-    // It was closed already.
+    // already closed
   }
 }

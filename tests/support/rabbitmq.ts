@@ -1,12 +1,12 @@
-/** RabbitMQ for a test run: one that is named by variables, or a private one.
+/** Provides RabbitMQ for a test run: the server named by variables, or a private one.
  * @module
  */
 import { PrivateRabbitmq, releaseOf } from "./private_rabbitmq.ts";
 import { folderWith, NoServer, pathFolders, type Server, unreachable } from "./server.ts";
 
-/** The broker of `AMQP_URL` and `MANAGEMENT_URL`, or `undefined` when neither is set.
+/** The broker of `AMQP_URL` and `MANAGEMENT_URL`, or `undefined` if neither is set.
  *
- * @throws {NoServer} when only one is set, or when it does not answer */
+ * @throws {NoServer} if only one is set, or if it does not answer */
 export async function namedRabbitmq(): Promise<Server | undefined> {
   const url = Deno.env.get("AMQP_URL");
   const managementUrl = Deno.env.get("MANAGEMENT_URL");
@@ -44,7 +44,7 @@ export function findRabbitmq(): Promise<string | undefined> {
 /** Starts a private broker on free loopback ports.
  *
  * @param programs folder of RabbitMQ's programs
- * @param folder empty, absolute; holds all it writes */
+ * @param folder empty, absolute; receives all files */
 export async function startRabbitmq(
   programs: string,
   folder: string,
@@ -55,7 +55,7 @@ export async function startRabbitmq(
   return {
     description: `RabbitMQ ${release} from ${programs}, started at ${new URL(broker.url).host}`,
     environment: { AMQP_URL: broker.url, MANAGEMENT_URL: broker.managementUrl },
-    // its data is thrown away, so nothing is lost by not asking it to close its files
+    // its data is discarded, so a clean shutdown is not needed
     stop: () => broker.kill(),
   };
 }

@@ -1,9 +1,9 @@
-/** A plain AMQP client for tests that must not lean on our own: it speaks Celery's protocol 2 by hand.
+/** An AMQP client for tests that must not use the project's own: it encodes Celery's protocol 2 itself.
  * @module
  */
 import amqp from "amqplib";
 
-/** A connection with one channel whose publishes are confirmed; disposing closes it. */
+/** A connection with one confirm channel. Disposing closes it. */
 export interface RawChannel extends AsyncDisposable {
   readonly channel: amqp.ConfirmChannel;
 }
@@ -17,15 +17,15 @@ export async function rawChannel(url: string): Promise<RawChannel> {
   return { channel, [Symbol.asyncDispose]: () => connection.close() };
 }
 
-/** A task message as Celery puts it on the wire. */
+/** A task message in Celery's wire format. */
 export interface RawTask {
   readonly body: Uint8Array;
   readonly options: amqp.Options.Publish;
 }
 
-/** Writes a task message of protocol 2 with the headers that every receiver needs.
+/** Encodes a task message of protocol 2 with the required headers.
  *
- * @param headers added to `task` and `id`, or put in their place */
+ * @param headers added to `task` and `id`, or replacing them */
 export function rawTask(
   task: string,
   id: string,
@@ -46,9 +46,9 @@ export function rawTask(
   };
 }
 
-/** Publishes and waits until the broker has confirmed all that this channel published.
+/** Publishes and waits until the broker has confirmed every message of this channel.
  *
- * @param exchange `""` and a queue's name as the routing key reach that queue */
+ * @param exchange `""` routes to the queue named by the routing key */
 export async function publishRaw(
   { channel }: RawChannel,
   exchange: string,

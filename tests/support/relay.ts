@@ -1,4 +1,4 @@
-/** A relay that gives up into the tables of the same database. */
+/** A relay that writes abandoned messages to the tables of the same database. */
 import type { Broker } from "../../shared/broker/broker.ts";
 import type { Database } from "../../shared/database/database.ts";
 import { DeadLetters } from "../../shared/dead_letters/store.ts";
@@ -11,7 +11,7 @@ import { TaskRouter } from "../../shared/outbox/task_router.ts";
 import { FollowUps } from "../../shared/workflows/follow_ups.ts";
 import { type GiveUp, givingUp, losing } from "../../shared/workflows/give_up.ts";
 
-/** Gives up messages as the API does. */
+/** Handles abandoned messages as the API does. */
 export function giveUpOf(
   { database, broker, results = "native" }: {
     database: Database;
@@ -31,7 +31,7 @@ export function giveUpOf(
   return givingUp({ database, store, followUps });
 }
 
-/** Not started. */
+/** Creates a relay that is not started. */
 export function relayOf(
   { results = "native", ...options }: Omit<RelayOptions, "letters" | "giveUp"> & {
     results?: Results;

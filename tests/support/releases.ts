@@ -1,6 +1,6 @@
-/** Brokers of other releases, started by the command that `CELERIAC_TEST_BROKER` names.
+/** Starts brokers of other releases with the command in `CELERIAC_TEST_BROKER`.
  *
- * The command knows `up RELEASE NAME`, which prints lines `AMQP_URL=…` and `MANAGEMENT_URL=…` when
+ * The command has `up RELEASE NAME`, which prints lines `AMQP_URL=…` and `MANAGEMENT_URL=…` when
  * the broker is ready, and `down RELEASE NAME`.
  * @module
  */
@@ -8,14 +8,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { run } from "./process.ts";
 import type { Server } from "./server.ts";
 
-/** Times that a broker is started before its failure counts. */
+/** Attempts to start a broker. */
 const ATTEMPTS = 3;
-/** Milliseconds between two attempts. The first start may install packages, from a mirror that is being updated. */
+/** Milliseconds between two attempts. The first start may install packages from a mirror during its update. */
 const PAUSE_MS = 20_000;
 /** Milliseconds for all attempts together. */
 const TIME_LIMIT_MS = 900_000;
 
-/** How a broker is started. */
+/** Options of a broker. */
 export interface ReleaseOptions {
   /** Distinguishes it from other brokers of the release. Default "tests". */
   readonly instance?: string;
@@ -29,7 +29,7 @@ export interface ReleaseOptions {
 
 /** Starts a broker of a release, in up to three attempts.
  *
- * @throws when each attempt fails or prints no address of the broker; the message contains the output of the last */
+ * @throws if every attempt fails or prints no address of the broker; the message contains the last output */
 export async function startRelease(
   command: string,
   release: string,

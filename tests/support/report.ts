@@ -1,21 +1,21 @@
-/** Adds up the JUnit reports that the test runner wrote.
+/** Summarizes the JUnit reports of the test runner.
  *
  *     deno run -A tests/support/report.ts FOLDER [--budget=NAME=SECONDS]... [--history=FILE] [FAILED STEP...]
  *
- * As a program it prints what failed, how long each suite took beside its budget, and one line for
- * all reports of a folder. It exits with 1 unless something passed and nothing failed. Steps that
- * failed without a report that says so count as one each, and so does a file that was unsteady in
+ * As a program it prints the failures, the duration and budget of each suite, and one line for
+ * all reports of a folder. It exits with 1 unless at least one test passed and none failed. Steps that
+ * failed without a report count as one failure each. So does a file that was flaky in
  * three of the last ten runs of the history.
  *
- * A report `NAME.again.xml` tells of a second run of the files that failed in `NAME.xml`. What
- * passed there counts as passed and is named as unsteady.
+ * A report `NAME.again.xml` belongs to the second run of the files that failed in `NAME.xml`. Tests
+ * that passed there count as passed and are listed as flaky.
  * @module
  */
 import { parseArgs } from "node:util";
 import { compareBudgets, parseBudgets, readDurations } from "./durations.ts";
-import { recordRun, type Unsteadiness } from "./unsteady.ts";
+import { type FlakyTests, recordRun } from "./flaky.ts";
 
-/** How many tests ended how; a step of a test counts as a test. */
+/** Number of tests by outcome; a step counts as a test. */
 export interface Tally {
   readonly passed: number;
   readonly failed: number;
@@ -45,15 +45,15 @@ export function tally(xml: string): Tally {
   );
 }
 
-/** A test that did not pass. */
+/** A failed test. */
 export interface Failure {
   readonly file: string;
   readonly name: string;
-  /** What the test said, cut to 2,000 characters. */
+  /** The failure message, cut to 2,000 characters. */
   readonly message: string;
 }
 
-/** The tests that failed, in order.
+/** Returns the failed tests in order.
  *
  * @example
  * ```ts
@@ -72,40 +72,40 @@ export function failures(xml: string): Failure[] {
   );
 }
 
-/** What two runs of a suite come to.
+/** Combines two runs of a suite.
  *
- * @param again the report of the second run, of the files that failed in the first */
+ * @param again the report of the second run of the failed files */
 export function settled(first: string, again: string): {
   readonly tally: Tally;
   readonly failed: readonly Failure[];
-  /** Failed first, passed then. */
-  readonly unsteady: readonly Failure[];
+  /** Failed in the first run, passed in the second. */
+  readonly flaky: readonly Failure[];
 } {
   const key = ({ file, name }: { file: string; name: string }) => `${file}\n${name}`;
   const passed = new Set(cases(again).filter(({ message }) => message === undefined).map(key));
   const told = failures(first);
-  const unsteady = told.filter((failure) => passed.has(key(failure)));
+  const flaky = told.filter((failure) => passed.has(key(failure)));
   const failed = told.filter((failure) => !passed.has(key(failure)));
   const counted = tally(first);
   return {
     tally: {
       ...counted,
-      passed: counted.passed + unsteady.length,
-      failed: counted.failed - unsteady.length,
+      passed: counted.passed + flaky.length,
+      failed: counted.failed - flaky.length,
     },
     failed,
-    unsteady,
+    flaky,
   };
 }
 
-/** The files that a report of `deno test` tells of, as it writes them (`./tests/a_test.ts`). */
+/** Returns the files in a report of `deno test`, in its notation (`./tests/a_test.ts`). */
 export function reportedFiles(xml: string): string[] {
   return opening(xml, "testsuite").map((tag) => / name="([^"]*)"/.exec(tag)?.[1] ?? "");
 }
 
-/** A report of tests that failed without leaving one.
+/** Creates a report for tests that failed without one.
  *
- * @param message the reason. Default: that they died */
+ * @param message the reason. Default: a crash */
 export function failureReport(suite: string, tests: readonly string[], message = "died"): string {
   const cases = tests.map((name) =>
     `<testcase name="${escaped(name)}" classname="${escaped(suite)}"><error message="${
@@ -130,17 +130,17 @@ export function sum(tallies: readonly Tally[]): Tally {
   }), { passed: 0, failed: 0, skipped: 0 });
 }
 
-/** The line that ends a run. */
+/** The last line of a run. */
 export function lineOf({ passed, failed, skipped }: Tally): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
 }
 
-/** A run is good when something passed and nothing failed. */
+/** Whether at least one test passed and none failed. */
 export function isGood({ passed, failed }: Tally): boolean {
   return passed > 0 && failed === 0;
 }
 
-/** Every test and step that a report tells of. */
+/** Returns every test and step of a report. */
 export function cases(xml: string): { file: string; name: string; message?: string }[] {
   const all = xml.matchAll(/<testcase ([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g);
   return [...all].map(([, attributes = "", inside = ""]) => {
@@ -178,21 +178,23 @@ function print(title: string, all: readonly Failure[]): void {
   }
 }
 
-/** A history that cannot be kept is no failure of the tests. */
-function recorded(history: string, files: readonly string[]): Unsteadiness {
+/** Updates the history. A history that cannot be written fails no test. */
+function recorded(history: string, files: readonly string[]): FlakyTests {
   try {
     return recordRun(history, files);
   } catch (error) {
-    console.log(`\nWARNING: Cannot keep the history of unsteady tests in ${history}: ${error}`);
+    console.log(`\nWARNING: Cannot keep the history of flaky tests in ${history}: ${error}`);
     return { runs: 0, counts: [] };
   }
 }
 
-/** Prints the tally of second tries.
+/** Prints the number of second attempts.
  *
- * @returns how many files needed too many */
-function printTries({ runs, counts }: Unsteadiness): number {
-  if (counts.length > 0) console.log(`\nSecond tries in the last ${runs} runs, of 10 that count:`);
+ * @returns number of files that exceeded the limit */
+function printTries({ runs, counts }: FlakyTests): number {
+  if (counts.length > 0) {
+    console.log(`\nSecond attempts in the last ${runs} of at most 10 runs:`);
+  }
   for (const { file, tries, failed } of counts) {
     console.log(`${failed ? "FAILED: " : ""}${file}: ${tries}`);
   }
@@ -218,16 +220,16 @@ if (import.meta.main) {
   const results = [...Deno.readDirSync(folder)]
     .filter(({ name }) => name.endsWith(".xml") && !name.endsWith(".again.xml"))
     .map(({ name }) => settled(read(name), read(name.replace(/xml$/, "again.xml"))));
-  for (const { failed, unsteady } of results) {
-    print("UNSTEADY, passed only the second time", unsteady);
+  for (const { failed, flaky } of results) {
+    print("FLAKY, passed only on the second attempt", flaky);
     print("FAILED", failed);
   }
-  const unsteady = results.flatMap(({ unsteady }) => unsteady.map(({ file }) => file));
-  const tooUnsteady = history ? printTries(recorded(history, unsteady)) : 0;
+  const flaky = results.flatMap(({ flaky }) => flaky.map(({ file }) => file));
+  const tooFlaky = history ? printTries(recorded(history, flaky)) : 0;
   const { table, warnings } = compareBudgets(readDurations(folder), parseBudgets(budget));
   console.log(`\n${[table, ...warnings].join("\n")}`);
   const told = sum(results.map(({ tally }) => tally));
-  const total = { ...told, failed: (told.failed || steps.length) + tooUnsteady };
+  const total = { ...told, failed: (told.failed || steps.length) + tooFlaky };
   console.log(`\n${lineOf(total)}`);
   Deno.exit(isGood(total) ? 0 : 1);
 }

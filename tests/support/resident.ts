@@ -1,6 +1,6 @@
 import { run } from "./process.ts";
 
-/** Memory of a process that is in RAM, MiB. */
+/** Resident memory of a process, MiB. */
 export async function residentMebibytes(pid: number): Promise<number> {
   if (Deno.build.os !== "linux") {
     return Number(await run("ps", ["-o", "rss=", "-p", `${pid}`])) / 1024;

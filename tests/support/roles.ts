@@ -1,4 +1,4 @@
-/** Starts roles as the command line does, each in a process of its own and with exactly the permissions that `cli permissions` prints.
+/** Starts roles as separate processes with exactly the permissions that `cli permissions` prints.
  * @module
  */
 import { fileURLToPath } from "node:url";
@@ -7,27 +7,27 @@ import { Process, type ProcessOptions, run } from "./process.ts";
 /** The checkout's folder, with a trailing slash. */
 export const checkout: string = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Variables that make a role run the tests' own tasks. */
+/** Variables for a role that runs the test tasks. */
 export const testApp: Readonly<Record<string, string>> = {
   CELERIAC_CONTRACTS: `${checkout}tests/app/contracts.ts`,
   CELERIAC_HANDLERS: `${checkout}tests/app/handlers.ts`,
-  CELERIAC_UNKNOWN_TASK_WAIT: "0", // no other worker knows more tasks
+  CELERIAC_UNKNOWN_TASK_WAIT: "0", // no other worker has other tasks
 };
 
-/** Variables that make a role run the sample app. */
+/** Variables for a role that runs the sample app. */
 export const sampleApp: Readonly<Record<string, string>> = { CELERIAC_SAMPLE: "1" };
 
-/** What a role is started with. */
+/** Options of a role. */
 export interface RoleOptions extends Pick<ProcessOptions, "cwd"> {
-  /** Added to this process's own variables. */
+  /** Variables added to those of this process. */
   env: Readonly<Record<string, string>>;
-  /** Permissions beyond those that the role needs for itself. */
+  /** Permissions in addition to those of the role. */
   permissions?: readonly string[];
 }
 
 /** Starts the API on a free port and waits until it is ready.
  *
- * @returns its process and the URL it printed */
+ * @returns the process and the printed URL */
 export async function startApi(options: RoleOptions): Promise<{ api: Process; url: string }> {
   const api = await startRole("api", { ...options, env: { PORT: "0", ...options.env } });
   const [, url = ""] = await ready(api, /ready at (http:\S+)/);
@@ -43,23 +43,23 @@ export async function startWorker(options: RoleOptions): Promise<Process> {
 
 /** Starts a beat and waits until it is ready.
  *
- * @returns its process, and where its health is */
+ * @returns the process and its health URL */
 export async function startBeat(options: RoleOptions): Promise<{ beat: Process; health: string }> {
   const beat = await startRole("beat", options);
   const [, health = ""] = await ready(beat, /ready; health at (http:\S+)\/readyz/);
   return { beat, health };
 }
 
-/** Starts everything in one process, on a free port, and waits until it is ready.
+/** Starts all roles in one process on a free port, and waits until they are ready.
  *
- * @returns its process and the URL it printed */
+ * @returns the process and the printed URL */
 export async function startDev(options: RoleOptions): Promise<{ dev: Process; url: string }> {
   const dev = await startRole("dev", { ...options, env: { PORT: "0", ...options.env } });
   const [, url = ""] = await ready(dev, /dev ready at (http:\S+)/);
   return { dev, url };
 }
 
-/** Starts a role; it may not be ready yet. */
+/** Starts a role without waiting until it is ready. */
 export async function startRole(
   role: "api" | "beat" | "dev" | "worker",
   options: RoleOptions,
@@ -72,7 +72,7 @@ export async function startRole(
   return Process.start(Deno.execPath(), args, { env: environment, cwd });
 }
 
-/** What `cli.ts permissions` has printed in this process: the same for the same settings. */
+/** Cached output of `cli.ts permissions` by settings. */
 const printed = new Map<string, Promise<string>>();
 
 function printedPermissions(
@@ -90,7 +90,7 @@ function printedPermissions(
   return printing;
 }
 
-/** Brings a database to the version of this checkout. */
+/** Migrates a database to the version of this checkout. */
 export async function migrate(
   databaseUrl: string,
   env: Readonly<Record<string, string>> = {},

@@ -1,19 +1,19 @@
 import type { Process } from "./process.ts";
 
-/** A server that tests run against, found or started. */
+/** A test server, found or started. */
 export interface Server {
-  /** One line for the console: what it is, where it is, whose it is. */
+  /** One line for the console: product, address and origin. */
   readonly description: string;
-  /** The variables by which tests find it. */
+  /** The variables that contain its address. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Ends it, if we started it. */
+  /** Stops the server if this run started it. */
   stop(): Promise<void>;
 }
 
-/** There is no server to run on. The message says what a person can do. */
+/** No server is available. The message contains the remedy. */
 export class NoServer extends Error {}
 
-/** Makes a failure to reach a server that a variable names into one line. */
+/** Describes in one line why the server of a variable cannot be reached. */
 export function unreachable(variable: string, url: string, cause: unknown): NoServer {
   const reason = cause instanceof Error ? cause.message || cause.name : String(cause);
   return new NoServer(
@@ -24,10 +24,10 @@ export function unreachable(variable: string, url: string, cause: unknown): NoSe
   );
 }
 
-/** Asks a server that is starting until it answers.
+/** Polls a starting server until it answers.
  *
- * @param ask throws while there is no answer
- * @throws when the process ends first, the time is up or the signal aborts */
+ * @param ask throws until the server answers
+ * @throws if the process exits first, on timeout, or if the signal aborts */
 export async function untilUp<Answer>(
   process: Process,
   ask: () => Promise<Answer>,
@@ -45,13 +45,13 @@ export async function untilUp<Answer>(
     }
     if (!process.running || Date.now() > deadline) {
       const what = process.running ? `did not answer within ${timeoutMs} ms` : "ended";
-      throw new Error(`The server ${what}; it said:\n${process.output}`, { cause });
+      throw new Error(`The server ${what}; its output:\n${process.output}`, { cause });
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
-/** The first of these folders that holds all these programs, absolute. */
+/** Finds the first folder that contains all programs, as an absolute path. */
 export async function folderWith(
   programs: readonly string[],
   folders: readonly string[],
@@ -68,7 +68,7 @@ export function pathFolders(): string[] {
   return (Deno.env.get("PATH") ?? "").split(":").filter((folder) => folder.startsWith("/"));
 }
 
-/** The folders below `parent` whose name matches, newest version first, each with `below` added; none when there is no such parent. */
+/** Lists the matching folders in `parent`, newest version first, each joined with `below`; empty if `parent` does not exist. */
 export function versionFolders(parent: string, name: RegExp, below: string): string[] {
   let names: string[] = [];
   try {

@@ -1,12 +1,12 @@
 /** A fresh vhost and a fresh database for each integration test.
  *
  * The servers are those of `AMQP_URL`, `MANAGEMENT_URL` and `DATABASE_URL`; `deno task test` finds
- * or starts them. A server that is missing fails the test: nothing is skipped.
+ * or starts them. A missing server fails the test: nothing is skipped.
  * @module
  */
 import { PostgresDatabase } from "../../shared/database/postgres.ts";
 
-/** A vhost that nobody else uses; deleted when disposed. */
+/** A unique vhost; deleted when disposed. */
 export interface Vhost extends AsyncDisposable {
   readonly name: string;
   /** AMQP URL of the vhost, with full rights. */
@@ -15,22 +15,22 @@ export interface Vhost extends AsyncDisposable {
   readonly managementUrl: string;
 }
 
-/** An empty database that nobody else uses; dropped when disposed. */
+/** A unique empty database; dropped when disposed. */
 export interface TestDatabase extends AsyncDisposable {
   readonly name: string;
   /** URL of the database, as a superuser. */
   readonly url: string;
 }
 
-/** What a vhost is made with. */
+/** Options of a vhost. */
 export interface VhostOptions {
-  /** The type of queues that are declared without one; default `quorum`. RabbitMQ before 4.0 knows only `classic`. */
+  /** Type of queues that are declared without one; default `quorum`. RabbitMQ before 4.0 supports only `classic`. */
   defaultQueueType?: "quorum" | "classic";
 }
 
-/** Makes a vhost on the broker of `MANAGEMENT_URL`.
+/** Creates a vhost on the broker of `MANAGEMENT_URL`.
  *
- * @throws when a variable is missing or the broker refuses */
+ * @throws if a variable is missing or the broker refuses */
 export async function freshVhost(options: VhostOptions = {}): Promise<Vhost> {
   const managementUrl = setting("MANAGEMENT_URL").replace(/\/+$/, "");
   const url = new URL(setting("AMQP_URL"));
@@ -55,9 +55,9 @@ export async function freshVhost(options: VhostOptions = {}): Promise<Vhost> {
   };
 }
 
-/** Makes a database on the server of `DATABASE_URL`.
+/** Creates a database on the server of `DATABASE_URL`.
  *
- * @throws when the variable is missing or the server refuses */
+ * @throws if the variable is missing or the server refuses */
 export async function freshDatabase(): Promise<TestDatabase> {
   const server = setting("DATABASE_URL");
   const name = freshName();
@@ -73,10 +73,10 @@ export async function freshDatabase(): Promise<TestDatabase> {
   };
 }
 
-/** One request to RabbitMQ's management API; its answer where it has one.
+/** Sends a request to RabbitMQ's management API and returns the response body, if any.
  *
  * @param url with credentials, such as {@linkcode Vhost.managementUrl}
- * @throws on any status but 2xx */
+ * @throws if the status is not 2xx */
 export async function management(
   url: string,
   method: "GET" | "PUT" | "POST" | "DELETE",
@@ -94,7 +94,11 @@ export async function management(
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const text = await answer.text();
-  if (!answer.ok) throw new Error(`Cannot ${method} ${path} because ${answer.status}: ${text}`);
+  if (!answer.ok) {
+    throw new Error(
+      `Cannot ${method} ${path} because the broker answered ${answer.status}: ${text}`,
+    );
+  }
   return text === "" ? undefined : JSON.parse(text);
 }
 

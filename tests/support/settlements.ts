@@ -1,10 +1,10 @@
-/** Settlements and entries to test with. */
+/** Settlements and outbox entries for tests. */
 import { v4 } from "uuid";
 import type { Message } from "../../shared/broker/message.ts";
 import { dueOf, type OutboxEntry } from "../../shared/outbox/outbox.ts";
 import type { PendingTask, Settlement } from "../../shared/results/result.ts";
 
-/** A success of task `add`, or whatever else is asked for. */
+/** A settlement of task `add`. Default: a success. */
 export function settlement(given: Partial<Settlement> = {}): Settlement {
   return {
     id: v4(),
@@ -37,7 +37,7 @@ export function submission(given: Partial<PendingTask> = {}): PendingTask {
   };
 }
 
-/** A message for a queue of tests. */
+/** A message for a test queue. */
 export function message(given: Partial<Message> = {}): Message {
   return {
     exchange: "celeriac",
@@ -49,10 +49,10 @@ export function message(given: Partial<Message> = {}): Message {
   };
 }
 
-/** What a test says of an entry: a time instead of {@linkcode OutboxEntry.due}. */
+/** Options of an entry: a time instead of {@linkcode OutboxEntry.due}. */
 export type GivenEntry = Partial<Omit<OutboxEntry, "due">> & { dueAt?: Date };
 
-/** An entry of the outbox that is due. */
+/** An outbox entry that is due. */
 export function entry(taskId: string, { dueAt, ...given }: GivenEntry = {}): OutboxEntry {
   const now = new Date();
   const due = dueOf(dueAt ?? new Date(now.getTime() - 1000), now);

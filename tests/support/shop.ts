@@ -1,4 +1,4 @@
-/** The Django project of `examples/django/` on servers of its own, in one release of Celery and Django, and our roles beside it.
+/** Runs the Django project of `examples/django/` with one release of Celery and Django, together with Celeriac's roles.
  * @module
  */
 import { fileURLToPath } from "node:url";
@@ -8,24 +8,24 @@ import type { Process } from "./process.ts";
 import { checkout, migrate, startApi, startWorker } from "./roles.ts";
 import { freshDatabase, freshVhost } from "./servers.ts";
 
-/** Who makes django-celery-results' tables. */
+/** Who creates the tables of django-celery-results. */
 export type TablesBy = "django" | "celeriac";
 
-/** The shop. */
+/** The running shop. */
 export interface Shop extends AsyncDisposable {
   readonly stack: CeleryStack;
   readonly pipeline: Pipeline;
-  /** Variables of our roles. */
+  /** Variables of Celeriac's roles. */
   readonly env: Readonly<Record<string, string>>;
-  /** Runs `manage.py`. @returns what it said */
+  /** Runs `manage.py`. @returns its output */
   manage(...args: string[]): Promise<string>;
-  /** Runs a script with the project's modules. @returns what it said
+  /** Runs a script with the project's modules. @returns its output
    *
    * @param timeoutMs default 120,000 */
   script(file: URL, args?: readonly string[], timeoutMs?: number): Promise<string>;
   /** Starts a Python worker of the project. */
   pythonWorker(...flags: string[]): Promise<Process>;
-  /** Starts another of Celery's programs on the project, such as `beat`. */
+  /** Starts another program of Celery for the project, such as `beat`. */
   celery(...args: string[]): Process;
 }
 
@@ -34,7 +34,7 @@ const url = (path: string) => new URL(`../../${path}`, import.meta.url);
 
 /** Variables of the project's Python processes.
  *
- * @param settings file of other settings than the project's own */
+ * @param settings file with settings that replace the project's */
 function djangoOf(settings?: URL): { DJANGO_SETTINGS_MODULE: string; PYTHONPATH: string } {
   if (!settings) return { DJANGO_SETTINGS_MODULE: "shop.settings", PYTHONPATH: project };
   const file = fileURLToPath(settings);
@@ -43,10 +43,10 @@ function djangoOf(settings?: URL): { DJANGO_SETTINGS_MODULE: string; PYTHONPATH:
   return { DJANGO_SETTINGS_MODULE: module, PYTHONPATH: `${project}:${folder}` };
 }
 
-/** Makes a vhost as Celery projects have them, a database with Django's tables and ours, and nothing that runs.
+/** Creates a vhost of classic queues and a database with Django's and Celeriac's tables; starts no program.
  *
- * @param options.tables who makes the tables of results; default Django
- * @param options.settings file of other settings than the project's own */
+ * @param options.tables who creates the tables of results; default Django
+ * @param options.settings file with settings that replace the project's */
 export async function freshShop(
   name: StackName,
   { tables = "django", settings }: { tables?: TablesBy; settings?: URL } = {},
@@ -95,7 +95,7 @@ export async function freshShop(
   };
 }
 
-/** Starts an API and a worker of ours for the shop; both end when it is disposed.
+/** Starts Celeriac's API and worker for the shop. Disposing stops both.
  *
  * @returns the API's URL and the worker's process */
 export async function openShop(

@@ -1,22 +1,22 @@
-/** How each command of the documentation is tried: in which order, with what in place of its examples, and what it must say; or why not.
+/** Defines how each command of the documentation is tested: order, substitutions and expected output; or why it is not tested.
  * @module
  */
 
-/** A command that `tests/integration/documentation/servers_test.ts` runs in a copy of the checkout, on real servers. */
+/** A command that `tests/integration/documentation/servers_test.ts` runs in a copy of the checkout with real servers. */
 export interface ExecutedCommand {
-  /** As the page shows it. */
+  /** The command on the page. */
   readonly shown: string;
-  /** Text of the page -> the value of the test that stands for it. */
+  /** Substitutions: text of the page -> value of the test. */
   readonly fill?: Readonly<Record<string, string>>;
-  /** Variables beside those of the test. */
+  /** Additional variables. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Matches the output. */
+  /** Pattern of the output. */
   readonly says: RegExp;
-  /** Run in a Django project with a `deno.json`; default: in the checkout. */
+  /** Runs in a Django project with a `deno.json`; default: in the checkout. */
   readonly project?: true;
-  /** The command keeps running: it is ready once it has said so. Otherwise it ends, and with code 0. */
+  /** The command keeps running and is ready when its output matches. Otherwise it must exit with code 0. */
   readonly stays?: true;
-  /** Where it ends with another code, that code. */
+  /** Exit code, if it is not 0. */
   readonly code?: number;
 }
 
@@ -30,7 +30,7 @@ const runs = (
 ): ExecutedCommand => ({ shown, says, ...more });
 const stays = (shown: string, says: RegExp) => runs(shown, says, { stays: true });
 
-/** In the order in which they are run. */
+/** In execution order. */
 export const ON_SERVERS: readonly ExecutedCommand[] = [
   runs("deno task migrate", /0001|migrat/i),
   stays("deno task api", /ready at http:/),
@@ -153,7 +153,7 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
   runs("deno task generate", /^/),
 ];
 
-/** Run by `tests/integration/documentation/newcomer_test.ts`, from an empty folder and an empty cache. */
+/** Executed by `tests/integration/documentation/newcomer_test.ts`, from an empty folder and an empty cache. */
 export const BY_NEWCOMER = {
   start: "npx --yes deno@2.9 task dev",
   init: "deno task cli init ../shop",
@@ -164,7 +164,7 @@ export const BY_NEWCOMER = {
   program: "deno run --check --allow-net=127.0.0.1 call.ts",
 } as const;
 
-/** Commands that no test runs as they are shown, with the reason. */
+/** Commands that no test runs exactly as shown, with the reason. */
 export const NOT_EXECUTED: readonly (readonly [RegExp, string])[] = [
   [/^(docker|kind) /, "needs Docker: tests/unit/infra and tests/audit check the files it reads"],
   [/kubectl (?!create -f -$)/, "needs a cluster: tests/e2e does the same there"],

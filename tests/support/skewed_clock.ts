@@ -1,15 +1,15 @@
-/** Sets the clock of a started role, and of no other process. `Date` alone: `performance.now()` counts from its start. */
+/** Shifts the clock of one started role. Only `Date` changes: `performance.now()` counts from the start of the process. */
 
-/** The flag of `deno run` with which a process reads another time.
+/** The flag of `deno run` that shifts the clock of a process.
  *
- * @param seconds ahead; negative: behind */
+ * @param seconds positive = ahead, negative = behind */
 export function skewedBy(seconds: number): string {
   return preloaded(`let aheadMs = ${seconds * 1000};`);
 }
 
-/** The flag of `deno run` with which the clock of a process steps each time it receives SIGUSR2.
+/** The flag of `deno run` that makes the clock of a process step on each SIGUSR2.
  *
- * @param seconds forward; negative: back */
+ * @param seconds positive = forward, negative = back */
 export function steppingBy(seconds: number): string {
   return preloaded(`let aheadMs = 0;
 Deno.addSignalListener("SIGUSR2", () => aheadMs += ${seconds * 1000});`);

@@ -1,4 +1,4 @@
-/** Runs one suite with `deno test` and reads the report it leaves.
+/** Runs a suite with `deno test` and reads its report.
  * @module
  */
 import { statSync } from "node:fs";
@@ -15,7 +15,7 @@ import {
   tally,
 } from "./report.ts";
 
-/** A folder of tests and how it is run. */
+/** A folder of tests and its options. */
 export interface Suite {
   /** Names the report file. */
   readonly name: string;
@@ -23,39 +23,39 @@ export interface Suite {
   readonly paths: readonly string[];
   /** Flags of `deno test`. */
   readonly flags: readonly string[];
-  /** Files that run at a time, with `--parallel`. Default 2 */
+  /** Number of parallel files with `--parallel`. Default 2 */
   readonly jobs?: number;
-  /** Milliseconds; one that takes longer hangs. Default 20 minutes. */
+  /** Timeout in milliseconds. Default 20 minutes */
   readonly timeLimitMs?: number;
-  /** What the second try of these failures runs. Default: {@linkcode wholeFiles}. */
+  /** Selects the tests of the second attempt. Default: {@linkcode wholeFiles}. */
   readonly secondTry?: (failed: readonly Failure[]) => SecondTry | undefined;
 }
 
-/** How failed tests run again: in their files, with these flags and variables besides. */
+/** The second attempt: files, additional flags and variables. */
 export interface SecondTry {
   readonly flags: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** What a suite may need beside its own definition. */
+/** Options of a run. */
 export interface SuiteOptions {
   environment: Readonly<Record<string, string>>;
   /** Flags from the command line, passed on. */
   flags: readonly string[];
   /** Folder for the JUnit reports. */
   reports: string;
-  /** Keep what it prints off the console; default false. */
+  /** Hides the output; default false. */
   quiet?: boolean;
   signal: AbortSignal;
 }
 
-/** Locks the packages of the tests beside those of the program, relative to the checkout. */
+/** Lock file of the program's and the tests' packages, relative to the checkout. */
 const LOCK = "tests/deno.lock";
 
-/** More files than these are not unsteady, but broken. */
+/** If more files fail, they are broken rather than flaky. */
 const maxFilesAgain = 3;
 
-/** Repeats every test of up to three files. */
+/** Repeats all tests of up to three files. */
 function wholeFiles(failed: readonly Failure[]): SecondTry | undefined {
   const files = new Set(failed.map(({ file }) => file));
   return files.size > maxFilesAgain ? undefined : { flags: [], environment: {} };
@@ -63,11 +63,11 @@ function wholeFiles(failed: readonly Failure[]): SecondTry | undefined {
 
 /** Runs a suite.
  *
- * A file that died before its tests ran, or a suite that left no report, counts as failed. Up to
- * three files with failed tests run a second time, by themselves; what passes then counts as
- * passed, and the report names it as unsteady.
+ * A file that crashed before its tests ran, or a suite without a report, counts as failed. Up to
+ * three files with failed tests run a second time. Tests that pass then count as
+ * passed, and the report lists them as flaky.
  *
- * @throws when the signal aborts; the suite and all its children are killed then */
+ * @throws if the signal aborts; the suite and all its children are killed then */
 export async function runSuite(suite: Suite, options: SuiteOptions): Promise<Tally> {
   const { flags, reports } = options;
   options.signal.throwIfAborted();
@@ -84,7 +84,7 @@ export async function runSuite(suite: Suite, options: SuiteOptions): Promise<Tal
     if (!narrowed) return counted;
     const paths = await filesRegistering(suite, [...new Set(failed.map(({ file }) => file))]);
     const what = [...paths, ...Object.values(narrowed.environment)].join(" ");
-    console.log(`\n== ${suite.name}, again: ${what}`);
+    console.log(`\n== ${suite.name}, second attempt: ${what}`);
     const serial = suite.flags.filter((flag) => flag !== "--parallel");
     await runTests({ ...suite, paths, flags: [...serial, ...narrowed.flags] }, again, {
       ...options,
@@ -96,7 +96,7 @@ export async function runSuite(suite: Suite, options: SuiteOptions): Promise<Tal
   return sum([counted, await reportDeath(reports, suite.name, missing)]);
 }
 
-/** Reports a suite that could not run as one failure. */
+/** Writes a report with one failure for a suite that could not run. */
 export async function failSuite(name: string, reports: string, reason: unknown): Promise<Tally> {
   await clearReports(reports, name);
   const message = reason instanceof Error ? reason.message : String(reason);
@@ -111,7 +111,7 @@ async function clearReports(folder: string, suite: string) {
   return { report, again };
 }
 
-/** Writes a report of tests that left none. */
+/** Writes a report for tests without one. */
 async function reportDeath(
   folder: string,
   suite: string,
@@ -123,7 +123,7 @@ async function reportDeath(
   return tally(xml);
 }
 
-/** Runs files. Their types are for `deno task check`; those of examples are checked here only. */
+/** Runs files. `deno task check` checks their types, except those of examples, which are checked here. */
 async function runTests(
   { paths, flags, jobs = 2, timeLimitMs = 20 * 60_000 }: Suite,
   report: string,
@@ -148,12 +148,12 @@ async function runTests(
   const status = await process.status;
   clearTimeout(timer);
   signal.removeEventListener("abort", end);
-  end(); // whatever a test that failed left running
+  end(); // processes that a failed test left running
   signal.throwIfAborted();
   return status;
 }
 
-/** The report of a suite, and that of its second try after it; empty where there is none. */
+/** The report of a suite and that of its second attempt; empty if absent. */
 export async function readReport(reports: string, suite: string): Promise<string> {
   return await read(`${reports}/${suite}.xml`) + await read(`${reports}/${suite}.again.xml`);
 }
@@ -162,7 +162,7 @@ function read(file: string): Promise<string> {
   return Deno.readTextFile(file).catch(() => "");
 }
 
-/** The test files that the report does not tell of; unknowable when a filter may have emptied them. */
+/** Test files that are missing in the report; empty with a filter, which may have excluded all of their tests. */
 async function silentFiles(
   suite: Suite,
   xml: string,
@@ -174,17 +174,17 @@ async function silentFiles(
   return files.filter((file) => ![file, ...importsOf(file)].some((one) => told.has(resolve(one))));
 }
 
-/** The test files whose run reports these: themselves, or what imports the module that registers. */
+/** Test files that register these tests: themselves, or files that import the registering module. */
 async function filesRegistering(suite: Suite, reported: readonly string[]): Promise<string[]> {
   const told = new Set(reported.map((file) => resolve(file)));
   const files = (await Promise.all(suite.paths.map(testFiles))).flat();
   return files.filter((file) => [file, ...importsOf(file)].some((one) => told.has(resolve(one))));
 }
 
-/** What a file imports by path: tests that such a module registers are told of under its name. */
+/** Relative imports of a file: tests that such a module registers are reported under its name. */
 function importsOf(file: string): string[] {
   const info = statSync(file, { throwIfNoEntry: false });
-  const text = info ? Deno.readTextFileSync(file) : ""; // one that is missing reports nothing
+  const text = info ? Deno.readTextFileSync(file) : ""; // a missing file reports nothing
   return [...text.matchAll(/from "(\.[^"]+)"/g)].map(([, path]) => join(dirname(file), path ?? ""));
 }
 

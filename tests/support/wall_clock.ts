@@ -1,10 +1,10 @@
-/** What clocks on the wall show, minute by minute: an oracle for cron, from nothing but `Intl`.
+/** Computes local times minute by minute: an oracle for cron that uses only `Intl`.
  * @module
  */
 
-/** One minute of a local clock; a plain count of minutes, comparable. */
+/** One minute of a local clock, as a comparable count of minutes. */
 export interface WallMinute {
-  /** The moment. */
+  /** The instant. */
   readonly at: Date;
   /** Minutes of the local clock, as if it were UTC. */
   readonly local: number;
@@ -21,7 +21,7 @@ export interface Fields {
 
 const MINUTE_MS = 60_000;
 
-/** All minutes of some days. */
+/** Lists all minutes of a range of days. */
 export function wallMinutes(timezone: string, from: Date, days: number): WallMinute[] {
   const format = new Intl.DateTimeFormat("en-US", {
     timeZone: timezone,
@@ -42,7 +42,7 @@ export function wallMinutes(timezone: string, from: Date, days: number): WallMin
   });
 }
 
-/** When a line is due among these minutes, the first left out, by the rules that docs/learn/schedules.md states. */
+/** Finds the minutes at which a crontab is due, without the first minute. The rules are those of docs/learn/schedules.md. */
 export function dueAmong(minutes: readonly WallMinute[], fields: Fields): Date[] {
   const due: Date[] = [];
   let latest = -Infinity;
@@ -55,7 +55,7 @@ export function dueAmong(minutes: readonly WallMinute[], fields: Fields): Date[]
       if (fits(local, fields)) due.push(at);
       continue;
     }
-    // The gap is made up for at its end.
+    // A run in the skipped hour happens at its end.
     let skipped = false;
     for (let gone = before + 1; gone < local; gone++) skipped ||= fits(gone, fields);
     if (skipped || (first && fits(local, fields))) due.push(at);

@@ -1,7 +1,7 @@
-/** What the shop has moved to Celeriac so far. */
+/** Tasks that the shop has moved to Celeriac. */
 import { defineTask, z } from "@celeriac/celeriac";
 
-/** The price of sending goods. Its keys stand in the order of the Python function's parameters, so that positional arguments fit. */
+/** The price of a delivery. The keys have the order of the Python function's parameters, so that positional arguments match. */
 export const shipping = defineTask({
   name: "shop.tasks.shipping",
   summary: "Price of sending goods",

@@ -1,11 +1,11 @@
-/** Runs what the shop has moved to Celeriac. */
+/** Handlers of the tasks that the shop has moved to Celeriac. */
 import { handle } from "@celeriac/celeriac/worker";
 import { shipping } from "./contracts.ts";
 
-/** Won for a kilogramme. */
+/** Won per kilogram. */
 const RATES: ReadonlyMap<string, number> = new Map([["KR", 1500], ["JP", 9000], ["DE", 14_000]]);
 
-/** Django catches it as the class of its own that `pythonClass` names. */
+/** Django catches it as the Python class named by `pythonClass`. */
 class NotServed extends Error {
   readonly pythonClass = "shop.errors.NotServed";
 }

@@ -1,2 +1,2 @@
 class NotServed(Exception):
-    """There is no way to send goods there."""
+    """There is no delivery to this destination."""

@@ -1,4 +1,4 @@
-"""A shop whose tasks ran in Celery, and of which one runs in Celeriac by now."""
+"""Settings of a shop with Celery tasks, one of which now runs in Celeriac."""
 
 import os
 from urllib.parse import unquote, urlsplit
@@ -63,13 +63,13 @@ CELERY_RESULT_SERIALIZER = "json"
 CELERY_TIMEZONE = "Asia/Seoul"
 DJANGO_CELERY_RESULTS_TASK_ID_MAX_LENGTH = 191
 
-# Names, arguments and tracebacks in the admin, and a state while a task runs.
+# Show names, arguments, tracebacks and the state of running tasks in the admin.
 CELERY_RESULT_EXTENDED = True
 CELERY_TASK_TRACK_STARTED = True
-# A message that its queue did not take raises in the request, and is not lost.
+# If a queue rejects a message, the request fails and the message is not lost.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True}
 
-# The tasks that Celeriac runs, each by its name. no_declare leaves the queue to Celeriac: it is a
-# quorum queue, and to declare it as Celery does would be refused with 406.
+# The tasks that Celeriac runs, by name. With no_declare, Celery does not declare the queue: it is a
+# quorum queue, and Celery's declaration would fail with 406.
 CELERIAC = {"queue": Queue("celeriac.default", no_declare=True)}
 CELERY_TASK_ROUTES = {"shop.tasks.shipping": CELERIAC}

@@ -9,5 +9,5 @@ def total(prices):
 
 @shared_task
 def shipping(weight, country):
-    """Runs in Celeriac: celeriac/handlers.ts. What calls it stays as it was."""
+    """Runs in Celeriac: celeriac/handlers.ts. Its callers do not change."""
     raise NotImplementedError("its messages go to Celeriac: see CELERY_TASK_ROUTES")

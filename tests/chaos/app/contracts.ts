@@ -8,10 +8,10 @@ const workInput = z.object({
   milliseconds: z.number().min(0).max(60_000).default(50),
 });
 
-/** Works for some milliseconds and returns its number. Each fifth task leaves an effect. */
+/** Runs for some milliseconds and returns its number. Every fifth task has an effect. */
 export const work = defineTask({ name: "chaos.work", input: workInput, output: z.int() });
 
-/** The same on a queue of its own. */
+/** The same on a separate queue. */
 export const aside = defineTask({
   name: "chaos.aside",
   input: workInput,
@@ -19,21 +19,21 @@ export const aside = defineTask({
   queue: "celeriac.aside",
 });
 
-/** Leaves an effect and returns the sum. */
+/** Has an effect and returns the sum. */
 export const add = defineTask({
   name: "chaos.add",
   input: z.object({ x: z.int(), y: z.int() }),
   output: z.int(),
 });
 
-/** Leaves an effect and returns the sum. */
+/** Has an effect and returns the sum. */
 export const total = defineTask({
   name: "chaos.total",
   input: z.object({ numbers: z.array(z.int()) }),
   output: z.int(),
 });
 
-/** Asks for another attempt in its first one, then leaves an effect and returns its number. */
+/** Retries on its first attempt, then has an effect and returns its number. */
 export const flaky = defineTask({
   name: "chaos.flaky",
   input: z.object({ number: z.int() }),
@@ -41,7 +41,7 @@ export const flaky = defineTask({
   retry: { maxAttempts: 5, base: 1 },
 });
 
-/** Returns its number; only what follows shows that it ran. */
+/** Returns its number; only the following tasks show that it ran. */
 export const silent = defineTask({
   name: "chaos.silent",
   input: z.object({ number: z.int() }),

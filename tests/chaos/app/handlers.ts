@@ -6,7 +6,7 @@ import * as contracts from "./contracts.ts";
 
 const insertEffect = "insert into chaos_effect (task_id) values ($1)";
 
-/** Leaves one row in the transaction that makes the result final. */
+/** Inserts a row in the transaction that stores the final result. */
 function leaveEffect({ complete, id }: Pick<Context, "complete" | "id">, result: number) {
   return complete(async (sql) => {
     await sql.query(insertEffect, [id]);

@@ -1,4 +1,4 @@
-/** Preloaded into a process whose clock is 15 s ahead. */
+/** Preload: sets the clock of a process 15 s ahead. */
 import { shiftClock } from "./shift.ts";
 
 shiftClock(15);

@@ -1,4 +1,4 @@
-/** Preloaded into a process whose clock is 15 s behind. */
+/** Preload: sets the clock of a process 15 s behind. */
 import { shiftClock } from "./shift.ts";
 
 shiftClock(-15);

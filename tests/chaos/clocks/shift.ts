@@ -1,4 +1,4 @@
-/** Shifts the wall clock of this process, as on a machine whose clock is wrong. Monotonic time goes on as it was.
+/** Shifts the wall clock of this process, as on a machine with a wrong clock. Monotonic time does not change.
  * @module
  */
 

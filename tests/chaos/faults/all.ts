@@ -1,4 +1,4 @@
-/** The matrix' rows, in the order of the report.
+/** The rows of the matrix, in report order.
  * @module
  */
 import type { Fault } from "../fault.ts";
@@ -56,7 +56,7 @@ export const FAULTS: readonly Fault[] = [
   leaderless,
 ];
 
-/** The faults whose names contain one of these parts, which commas separate. */
+/** Selects the faults whose names contain one of these comma-separated parts. */
 export function chosenFaults(parts: string): readonly Fault[] {
   const wanted = parts.split(",").map((part) => part.trim());
   return FAULTS.filter(({ name }) => wanted.some((part) => name.includes(part)));

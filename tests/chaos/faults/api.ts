@@ -3,7 +3,7 @@
  */
 import { type Fault, lasting } from "../fault.ts";
 
-/** Its answers are held back while it goes on accepting: what the broker has confirmed by then, no client knows of. */
+/** Holds back the API's responses while it accepts tasks: the broker confirms messages, but no client receives the response. */
 export const apiKilled: Fault = {
   name: "SIGKILL of an API between confirm and reply",
   broker: false,
@@ -14,6 +14,6 @@ export const apiKilled: Fault = {
     proxies.http.cut();
     proxies.http.pass();
   },
-  mend: ({ apis }) => apis[0]!.start(),
+  recover: ({ apis }) => apis[0]!.start(),
   hit: ({ unanswered }) => unanswered > 0,
 };

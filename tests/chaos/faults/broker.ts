@@ -8,7 +8,7 @@ import { type Fault, lasting } from "../fault.ts";
 import { waitingInOutbox } from "../outbox.ts";
 import { QUEUE, type Supervisor } from "../supervisor.ts";
 
-/** Messages that the broker must not have taken before a fault has hit. */
+/** Number of unaccepted messages that shows that a fault took effect. */
 const REFUSED = 200;
 
 export const brokerKilled: Fault = {
@@ -50,8 +50,8 @@ export const diskAlarm: Fault = {
   },
 };
 
-/** Nobody takes anything from a short queue, until it answers publishes with nack; then its limit goes. RabbitMQ 3.10 does not tell
- * channels that it is no longer full. */
+/** Fills a queue with a low length limit until it nacks publishes, then removes the limit. RabbitMQ 3.10 does not notify
+ * channels when a queue is no longer full. */
 export const queueOverflown: Fault = {
   name: "queue full: publishes nacked",
   broker: true,
@@ -75,7 +75,7 @@ export const connectionsClosed: Fault = {
     broker.control("close_all_connections", "--vhost", vhost.vhost, "maintenance"),
 };
 
-/** The queue is empty when it goes: what is in a queue goes with it. */
+/** Deletes the queue while it is empty, because its messages would be deleted too. */
 export const consumersCancelled: Fault = {
   name: "consumers cancelled: queue deleted and declared again at once",
   broker: true,
@@ -85,7 +85,7 @@ export const consumersCancelled: Fault = {
   },
 };
 
-/** Publishing meets a queue that is not there; the client tries again until it is. */
+/** Publishes fail because the queue does not exist; the client retries until it does. */
 export const queueDeleted: Fault = {
   name: "queue deleted and declared again 3 s later",
   broker: true,

@@ -5,7 +5,7 @@ import { type Fault, lasting } from "../fault.ts";
 import { waitingInOutbox } from "../outbox.ts";
 import type { Supervisor } from "../supervisor.ts";
 
-/** What is committed in the last moment nobody hears of. */
+/** Clients receive no response for commits of the last moment. */
 export const databaseRestarted: Fault = {
   name: "immediate restart of Postgres amid commits",
   broker: false,
@@ -30,7 +30,7 @@ export const databaseDown: Fault = {
   },
 };
 
-/** Nothing can hold a task: callers hear so in time, and try again. */
+/** No task can be stored: callers get a timely 503 and retry. */
 export const bothSilent: Fault = {
   name: "RabbitMQ and Postgres both silent for 8 s",
   broker: false,
@@ -44,7 +44,7 @@ export const bothSilent: Fault = {
   hit: ({ refused }) => refused > 0,
 };
 
-/** Postgres may fail statements or fall; what fell is started when there is room again. */
+/** Postgres may fail statements or crash; it is restarted when there is space again. */
 export const diskFull: Fault = {
   name: "Postgres' disk full for 5 s",
   broker: false,
@@ -61,7 +61,7 @@ export const diskFull: Fault = {
 
 const OUTAGE = 10_000;
 
-/** The broker is away until so many messages wait; then two relays drain them. */
+/** The broker is down until the outbox has many messages; then two relays drain them. */
 export const outboxDrained: Fault = {
   name: "large outbox drained",
   broker: false,
@@ -77,6 +77,6 @@ export const outboxDrained: Fault = {
 
 async function answers(postgres: Supervisor["postgres"]): Promise<boolean> {
   if (!postgres.running) return false;
-  await lasting(1); // What falls, falls in the first moment.
+  await lasting(1); // a crash happens immediately
   return postgres.running;
 }

@@ -1,14 +1,14 @@
-/** A queue whose majority is gone.
+/** A queue loses its majority.
  * @module
  */
 import { eventually } from "../../support/eventually.ts";
 import { type Fault, lasting } from "../fault.ts";
-import type { Peers } from "../peers.ts";
+import type { AddedNodes } from "../added_nodes.ts";
 import { QUEUE_ASIDE, type Supervisor } from "../supervisor.ts";
 
-/** Tasks that are sent to the queue at once. */
+/** Tasks submitted to the queue at the same time. */
 const BURST = 1000;
-/** Seconds within which a task of another queue is finished while one queue has no leader. */
+/** Timeout in seconds for a task of another queue while one queue has no leader. */
 const PASSING = 30;
 
 const selectPassing = `
@@ -18,25 +18,27 @@ const selectPassing = `
 const selectUnfinished = `
   select count(*)::int as count from celeriac.task where name = 'chaos.aside' and finished_at is null`;
 
-let peers: Peers | undefined;
+let added: AddedNodes | undefined;
 
-/** Two of its three nodes are down. The broker answers for it, but confirms no message. Tasks of other queues go on meanwhile. */
+/** Two of the queue's three nodes are down. The broker accepts publishes but confirms none. Tasks of other queues continue. */
 export const leaderless: Fault = {
   name: "a queue without a leader",
   broker: false,
   cycles: 1,
   async begin({ broker, vhost }) {
-    if (!broker.join) throw new Error("Cannot run because this broker has no peers: use another");
-    peers = await broker.join();
-    await peers.carry(vhost.vhost, QUEUE_ASIDE);
+    if (!broker.join) {
+      throw new Error("Cannot run because this broker cannot add nodes: use another");
+    }
+    added = await broker.join();
+    await added.carry(vhost.vhost, QUEUE_ASIDE);
   },
   async provoke(system) {
-    await peers!.kill();
+    await added!.kill();
     const [row] = await system.rows<{ now: Date }>("select now() as now");
     const sent = burst(system);
     await lasting(10);
     await othersPass(system, row!.now);
-    await peers!.start(AbortSignal.timeout(120_000));
+    await added!.start(AbortSignal.timeout(120_000));
     await sent;
   },
   async end(system) {
@@ -45,12 +47,12 @@ export const leaderless: Fault = {
       const [row] = await system.rows<{ count: number }>(selectUnfinished);
       return row?.count === 0;
     }, { within: 120 });
-    await peers!.leave(vhost.vhost, QUEUE_ASIDE);
-    peers = undefined;
+    await added!.leave(vhost.vhost, QUEUE_ASIDE);
+    added = undefined;
   },
 };
 
-/** More than one publisher may have unconfirmed. They leave no effect. */
+/** Submits more tasks than one publisher may have unconfirmed. They have no effect. */
 async function burst({ urls }: Supervisor): Promise<void> {
   const line = JSON.stringify({ name: "chaos.aside", args: [1, 0] });
   const answer = await fetch(`${urls[1]}/v1/tasks:batch`, {
@@ -61,7 +63,7 @@ async function burst({ urls }: Supervisor): Promise<void> {
   await answer.body?.cancel();
 }
 
-/** Waits for tasks of other queues that were accepted later than any publish before could block them. */
+/** Waits for tasks of other queues that were accepted after every publish that could block them. */
 async function othersPass(system: Supervisor, since: Date): Promise<void> {
   await eventually("tasks of other queues that are finished", async () => {
     const [row] = await system.rows<{ count: number }>(selectPassing, [since]);

@@ -1,13 +1,13 @@
-/** Faults of the network: connections that live at one end only.
+/** Network faults: half-open connections.
  * @module
  */
 import type { Direction } from "../../support/proxy.ts";
 import type { Fault } from "../fault.ts";
 
-/** What the broker says is lost: its deliveries, its confirms, its heartbeats. */
+/** Drops the broker's deliveries, confirms and heartbeats. */
 export const deaf: Fault = halfOpen("nothing from the broker arrives", "to client");
 
-/** What we say is lost: publishes, acks, heartbeats. */
+/** Drops the clients' publishes, acks and heartbeats. */
 export const mute: Fault = halfOpen("nothing arrives at the broker", "to server");
 
 function halfOpen(symptom: string, direction: Direction): Fault {

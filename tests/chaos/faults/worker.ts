@@ -9,10 +9,10 @@ export const workerKilled: Fault = {
   name: "SIGKILL of a worker",
   broker: false,
   provoke: ({ workers }) => workers[0]!.kill(),
-  mend: ({ workers }) => workers[0]!.start(),
+  recover: ({ workers }) => workers[0]!.start(),
 };
 
-/** The broker gives up on it, hands its messages to the other worker, and then it goes on where it stood. */
+/** The broker closes the frozen worker's connection and redelivers its messages to the other worker; then the worker resumes. */
 export const workerFrozen: Fault = {
   name: "SIGSTOP of a worker past redelivery",
   broker: false,
@@ -29,10 +29,10 @@ export const workerDrained: Fault = {
   broker: false,
   free: true,
   provoke: ({ workers }) => drained(workers[0]!),
-  mend: ({ workers }) => workers[0]!.start(),
+  recover: ({ workers }) => workers[0]!.start(),
 };
 
-/** One after the other, as a Deployment does it. */
+/** Restarts workers one after the other, as a Deployment does. */
 export const workersUpdated: Fault = {
   name: "rolling update of all workers under load",
   broker: false,
@@ -47,7 +47,7 @@ export const workersUpdated: Fault = {
 
 const BEHIND = `${checkout}tests/chaos/clocks/behind.ts`;
 const AHEAD = `${checkout}tests/chaos/clocks/ahead.ts`;
-/** Clocks of both workers in each cycle. What one worker writes from its own clock is up to 30 s wrong for the other. */
+/** Clocks of both workers in each cycle. They differ by up to 30 s. */
 const CLOCKS = [[BEHIND, BEHIND], [AHEAD, AHEAD], [BEHIND, AHEAD]] as const;
 
 export const clocksSkewed: Fault = {
@@ -64,7 +64,7 @@ export const clocksSkewed: Fault = {
   },
 };
 
-/** @param clock a module that is loaded first */
+/** @param clock a module to preload */
 async function restarted(worker: Role, clock?: string): Promise<void> {
   await drained(worker);
   await worker.start(clock ? [`--preload=${clock}`] : []);
@@ -72,5 +72,5 @@ async function restarted(worker: Role, clock?: string): Promise<void> {
 
 async function drained(worker: Role): Promise<void> {
   const code = await worker.drain();
-  if (code !== 0) throw new Error(`The worker ended with ${code} after SIGTERM`);
+  if (code !== 0) throw new Error(`The worker exited with code ${code} after SIGTERM`);
 }

@@ -1,4 +1,4 @@
-/** Runs in a pod: submits many tasks that sleep at once, and waits until each is final.
+/** Runs in a pod: submits a batch of sleeping tasks, and waits until each is final.
  *
  *     batch.ts TOKEN TASKS
  *
@@ -30,7 +30,7 @@ const states: Record<string, number> = {};
 const end = Date.now() + PATIENCE_MS;
 while (open.length > 0 && Date.now() < end) {
   await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-  // In order: what is not final yet tells that those after it need not be asked.
+  // in order: if a task is not final, later ones need not be read
   for (const [index, id] of open.entries()) {
     const record = await (await fetch(`http://api/v1/tasks/${id}`, { headers })).json();
     if (!["SUCCESS", "FAILURE", "REVOKED"].includes(record.state)) {

@@ -1,13 +1,13 @@
-/** Runs in a pod: submits tasks through the Service until it is told to stop, then waits until each is final.
+/** Runs in a pod: submits tasks through the Service until it receives `/stop`, then waits until each is final.
  *
  *     load.ts TOKEN AT_LEAST PER_SECOND
  *
- * Takes orders on the pod's loopback: `/steady` responds, with the number of requests that have failed
- * so far, when everything sent before it was accepted and the next {@linkcode IN_A_ROW} submissions
- * were accepted without a failure; `/stop` ends the submitting.
+ * Accepts commands on the pod's loopback: `/steady` responds with the number of requests that have failed
+ * so far, once all earlier submissions are accepted and the next {@linkcode IN_A_ROW} submissions
+ * have succeeded without a failure; `/stop` stops the submissions.
  *
- * Its last line of output is JSON: how many tasks were accepted, how many of them are in which state, and each
- * request that was answered with 5xx or not at all, in order.
+ * The last line of output is JSON: number of accepted tasks, number of tasks by state, and each
+ * request that got a 5xx or no response, in order.
  * @module
  */
 
@@ -15,7 +15,7 @@ const [token = "", atLeast = "", perSecond = ""] = Deno.args;
 
 const API = "http://api";
 const ORDERS_PORT = 7000;
-/** Half of them with a key. */
+/** Half of the tasks have an Idempotency-Key. */
 const IN_A_ROW = 40;
 const headers = { "authorization": `Bearer ${token}`, "content-type": "application/json" };
 const AGAIN_MS = 500;
@@ -35,7 +35,7 @@ function causeOf(status: number, body: string): string {
   }
 }
 
-/** Asks until there is an answer: pods come and go. */
+/** Retries until there is a response, because pods are restarted. */
 async function ask(
   what: string,
   path: string,
@@ -57,7 +57,7 @@ async function ask(
   }
 }
 
-/** Half of the tasks have a key, by which an answer that was lost does no harm. */
+/** Half of the tasks have an Idempotency-Key, so that a lost response creates no duplicate. */
 async function submit(index: number): Promise<string> {
   const keyed = index % 2 === 1;
   const key: Record<string, string> = keyed

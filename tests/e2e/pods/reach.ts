@@ -1,4 +1,4 @@
-/** Runs in a pod: says which of the addresses given (`HOST:PORT`) let it connect, as JSON.
+/** Runs in a pod: prints as JSON which addresses (`HOST:PORT`) accept a connection.
  * @module
  */
 

@@ -42,36 +42,36 @@ Deno.test("the report names a suite beyond its budget, and fails nothing", async
   });
 });
 
-Deno.test("the report fails a file that is unsteady for the third time, and counts failed steps", async () => {
+Deno.test("the report fails a file that is flaky for the third time, and counts failed steps", async () => {
   await withReports(async (folder) => {
-    const history = `--history=${folder}/cache/unsteady.json`;
+    const history = `--history=${folder}/cache/flaky.json`;
     const first = await reported(folder, history);
     assertEquals(first.code, 0);
     assertStringIncludes(
       first.lines.join("\n"),
-      "in the last 1 runs, of 10 that count:\n./a_test.ts: 1",
+      "in the last 1 of at most 10 runs:\n./a_test.ts: 1",
     );
     assertEquals((await reported(folder, history)).code, 0);
     const { code, lines } = await reported(folder, history, "audit");
     assertEquals([code, lines.at(-1)], [1, "2 passed, 2 failed, 0 skipped"]);
     assertStringIncludes(
       lines.join("\n"),
-      "in the last 3 runs, of 10 that count:\nFAILED: ./a_test.ts: 3",
+      "in the last 3 of at most 10 runs:\nFAILED: ./a_test.ts: 3",
     );
   });
 });
 
 Deno.test("the report ends with its line although the history cannot be kept", async () => {
   await withReports(async (folder) => {
-    const { code, lines } = await reported(folder, `--history=${folder}/a.xml/unsteady.json`);
+    const { code, lines } = await reported(folder, `--history=${folder}/a.xml/flaky.json`);
     assertEquals([code, lines.at(-1)], [0, "2 passed, 0 failed, 0 skipped"]);
     assertStringIncludes(lines.join("\n"), "WARNING: Cannot keep the history");
   });
 });
 
-Deno.test("the report forgets second tries after ten runs", async () => {
+Deno.test("the report drops second attempts after ten runs", async () => {
   await withReports(async (folder) => {
-    const history = `${folder}/unsteady.json`;
+    const history = `${folder}/flaky.json`;
     const steady = Array.from({ length: 9 }, () => []);
     await Deno.writeTextFile(
       history,
@@ -81,7 +81,7 @@ Deno.test("the report forgets second tries after ten runs", async () => {
     assertEquals(code, 0);
     assertStringIncludes(
       lines.join("\n"),
-      "in the last 10 runs, of 10 that count:\n./a_test.ts: 1",
+      "in the last 10 of at most 10 runs:\n./a_test.ts: 1",
     );
     assertEquals(JSON.parse(await Deno.readTextFile(history)).length, 10);
   });

@@ -77,7 +77,7 @@ Deno.test("runSuite() knows files whose tests another module registers", async (
 Deno.test("runSuite() gives a test that failed a second try", async () => {
   const marker = await Deno.makeTempFile();
   await Deno.remove(marker);
-  const unsteady = `Deno.test("fails once", () => {
+  const flaky = `Deno.test("fails once", () => {
     const marker = ${JSON.stringify(marker)};
     try {
       Deno.writeTextFileSync(marker, "tried", { createNew: true });
@@ -90,7 +90,7 @@ Deno.test("runSuite() gives a test that failed a second try", async () => {
     assertEquals(
       await outcomeOf({
         "a_test.ts": passing,
-        "registering.ts": `export function register() {\n${unsteady}\n}`,
+        "registering.ts": `export function register() {\n${flaky}\n}`,
         "b_test.ts": `import { register } from "./registering.ts";\nregister();`,
       }),
       "2 passed, 0 failed, 0 skipped",

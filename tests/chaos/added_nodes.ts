@@ -1,10 +1,10 @@
-/** Two more nodes of a broker's cluster, which give a queue a majority that can be lost.
+/** Adds two nodes to a broker's cluster, so that a queue can lose its majority.
  * @module
  */
 import type { PrivateRabbitmq } from "../support/private_rabbitmq.ts";
 
-/** Both peers. Disposing ends them. */
-export class Peers implements AsyncDisposable {
+/** The two added nodes. Disposing stops them. */
+export class AddedNodes implements AsyncDisposable {
   readonly #first: PrivateRabbitmq;
   readonly #nodes: readonly PrivateRabbitmq[];
 
@@ -15,27 +15,27 @@ export class Peers implements AsyncDisposable {
 
   /** Starts both; resolves when they have joined.
    *
-   * @param folder holds a folder for each */
+   * @param folder parent of the two nodes' folders */
   static async join(
     first: PrivateRabbitmq,
     folder: string,
     signal: AbortSignal,
-  ): Promise<Peers> {
+  ): Promise<AddedNodes> {
     const nodes = await Promise.all([1, 2].map(async () => {
       return await first.peer(await Deno.makeTempDir({ dir: folder }));
     }));
-    const peers = new Peers(first, nodes);
+    const added = new AddedNodes(first, nodes);
     try {
-      // One after the other: two that join at once may wait for each other.
+      // one after the other: two nodes that join at once may deadlock
       for (const node of nodes) await node.start(signal);
-      return peers;
+      return added;
     } catch (error) {
-      await peers[Symbol.asyncDispose]();
+      await added[Symbol.asyncDispose]();
       throw error;
     }
   }
 
-  /** Gives a queue a member on each of them, and makes one of these the leader. */
+  /** Adds a replica of a queue on each node and moves the leader to one of them. */
   async carry(vhost: string, queue: string): Promise<void> {
     const only = ["--vhost-pattern", `^${vhost}$`, "--queue-pattern", `^${queue}$`];
     for (const { node } of this.#nodes) {
@@ -50,17 +50,17 @@ export class Peers implements AsyncDisposable {
     ]);
   }
 
-  /** Ends both as a power cut would: the queue has no majority any more. */
+  /** Kills both like a power failure: the queue loses its majority. */
   async kill(): Promise<void> {
     await Promise.all(this.#nodes.map((node) => node.kill()));
   }
 
-  /** Starts both again on their data. */
+  /** Restarts both with their data. */
   async start(signal: AbortSignal): Promise<void> {
     await Promise.all(this.#nodes.map((node) => node.start(signal)));
   }
 
-  /** Ends both for good, and leaves the first node as it was alone. */
+  /** Removes both from the cluster, and restores the first node to a single-node cluster. */
   async leave(vhost: string, queue: string): Promise<void> {
     for (const { node } of this.#nodes) {
       const member = ["delete_member", "--vhost", vhost, queue, node];

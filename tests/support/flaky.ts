@@ -1,36 +1,36 @@
-/** Test files that needed a second try, over the last runs.
+/** Counts the test files that needed a second attempt in the last runs.
  * @module
  */
 import { dirname } from "node:path";
 
-/** Runs that count. */
+/** Number of runs in the history. */
 const RUNS = 10;
-/** Second tries of one file in these runs that fail a run. */
+/** Second attempts of one file in these runs that fail a run. */
 const TOO_MANY = 3;
 
-/** For each run the files that needed a second try, oldest run first. */
+/** For each run, oldest first, the files that needed a second attempt. */
 type History = readonly (readonly string[])[];
 
-/** How often a file needed a second try. */
+/** Number of second attempts of a file. */
 export interface Count {
   readonly file: string;
   readonly tries: number;
-  /** Whether it was too often. */
+  /** Whether the number reached the limit. */
   readonly failed: boolean;
 }
 
-/** The runs that count, and how often each file needed a second try in them. */
-export interface Unsteadiness {
+/** Number of runs, and of second attempts of each file. */
+export interface FlakyTests {
   readonly runs: number;
-  /** Most often first; files that needed none are absent. */
+  /** In descending order; files without a second attempt are absent. */
   readonly counts: readonly Count[];
 }
 
-/** Adds a run to a history, which keeps the last ten.
+/** Adds a run to a history of the last ten runs.
  *
  * @example
  * ```ts
- * import { addRun } from "./unsteady.ts";
+ * import { addRun } from "./flaky.ts";
  * import { assertEquals } from "@std/assert";
  *
  * const history = addRun(addRun([["a_test.ts"]], []), ["a_test.ts", "b_test.ts"]);
@@ -41,11 +41,11 @@ export function addRun(history: History, files: readonly string[]): History {
   return [...history, [...new Set(files)]].slice(-RUNS);
 }
 
-/** Counts the second tries of each file.
+/** Counts the second attempts of each file.
  *
  * @example
  * ```ts
- * import { countTries } from "./unsteady.ts";
+ * import { countTries } from "./flaky.ts";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(countTries([["a"], ["a", "b"], [], ["b", "a"]]), {
@@ -54,7 +54,7 @@ export function addRun(history: History, files: readonly string[]): History {
  * });
  * ```
  */
-export function countTries(history: History): Unsteadiness {
+export function countTries(history: History): FlakyTests {
   const counts = [...new Set(history.flat())].map((file) => {
     const tries = history.filter((run) => run.includes(file)).length;
     return { file, tries, failed: tries >= TOO_MANY };
@@ -62,10 +62,10 @@ export function countTries(history: History): Unsteadiness {
   return { runs: history.length, counts: counts.sort((a, b) => b.tries - a.tries) };
 }
 
-/** Adds a run to the history in a file, which it makes where there is none.
+/** Adds a run to the history in a file, and creates the file if it is missing.
  *
- * A history that cannot be read starts anew. */
-export function recordRun(path: string, files: readonly string[]): Unsteadiness {
+ * An unreadable history is replaced. */
+export function recordRun(path: string, files: readonly string[]): FlakyTests {
   const history = addRun(readHistory(path), files);
   Deno.mkdirSync(dirname(path), { recursive: true });
   Deno.writeTextFileSync(path, JSON.stringify(history) + "\n");
