@@ -12,7 +12,7 @@ const CLOCK_MAX = 2 ** 52;
  *
  * const clock = new LamportClock();
  * assertEquals(clock.tick(), 1);
- * clock.hear(40);
+ * clock.adjust(40);
  * assertEquals(clock.tick(), 42);
  * ```
  */
@@ -30,7 +30,7 @@ export class LamportClock {
   }
 
   /** Advances past the clock of a received message. Ignores invalid clocks. */
-  hear(other: number): void {
+  adjust(other: number): void {
     if (!Number.isSafeInteger(other) || other < 0 || other > CLOCK_MAX) return;
     this.#value = Math.max(this.#value, other) + 1;
   }

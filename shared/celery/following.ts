@@ -132,7 +132,7 @@ export function afterFailedHeader(
   const body = bodyOf(chord);
   const { taskId } = fromWire(chord.body).options;
   const isOne = body.kind === "task" || body.kind === "chain";
-  const started = firsts(body).map(({ options: { taskId: own, errbacks = null } }) => {
+  const started = firstTasks(body).map(({ options: { taskId: own, errbacks = null } }) => {
     const id = (isOne ? taskId : undefined) ?? own!;
     return afterFailure({ id, rootId: chord.rootId ?? id, embed: { errbacks } }, reads);
   });
@@ -140,16 +140,16 @@ export function afterFailedHeader(
 }
 
 /** The tasks whose errbacks run if a canvas does not start. */
-function firsts(canvas: Canvas): Signature[] {
+function firstTasks(canvas: Canvas): Signature[] {
   switch (canvas.kind) {
     case "task":
       return [canvas.signature];
     case "chain":
-      return canvas.steps.slice(0, 1).flatMap(firsts);
+      return canvas.steps.slice(0, 1).flatMap(firstTasks);
     case "group":
-      return canvas.members.flatMap(firsts);
+      return canvas.members.flatMap(firstTasks);
     case "chord":
-      return [...canvas.header, canvas.body].flatMap(firsts);
+      return [...canvas.header, canvas.body].flatMap(firstTasks);
   }
 }
 

@@ -83,7 +83,7 @@ const FIND = `select ${SUMMARY}, ${MESSAGE} from celeriac.dead_letter where id =
 
 const COUNT = "select count(*)::float8 as count from celeriac.dead_letter";
 
-const FORGIVE = "delete from celeriac.crash where task_id = any($1::text[])";
+const DELETE_CRASHES = "delete from celeriac.crash where task_id = any($1::text[])";
 
 const REMOVE = "delete from celeriac.dead_letter where id = any($1::uuid[])";
 
@@ -185,9 +185,9 @@ export class DeadLetters {
           id,
         );
       }
-      const taking = taken(given.where, Math.min(BATCH, limit - seen));
+      const selection = selectOldest(given.where, Math.min(BATCH, limit - seen));
       const batch = await database.transaction(async (sql) => {
-        const rows = await sql.query<Row>(taking, given.parameters);
+        const rows = await sql.query<Row>(selection, given.parameters);
         const due = (index: number) => start + (redriven + index) * 1000 / rate;
         const ready = await this.#ready(rows, sql);
         return { rows, sent: await this.#send(ready, due, sql) };
@@ -273,13 +273,13 @@ export class DeadLetters {
     await sql.query(REMOVE, [sent.map(({ id }) => id)]);
     const tasks = sent.map(({ taskId, retries }) => ({ id: taskId, retries }));
     await store.reopen(tasks, sql);
-    await sql.query(FORGIVE, [tasks.map(({ id }) => id)]);
+    await sql.query(DELETE_CRASHES, [tasks.map(({ id }) => id)]);
     return sent;
   }
 }
 
 /** Selects the oldest matching letters up to the limit of bytes. Skips letters that another redrive or purge has locked. */
-function taken(where: string, limit: number): string {
+function selectOldest(where: string, limit: number): string {
   return `
     with oldest as materialized (
       select id, collected_at, octet_length(body) as bytes from celeriac.dead_letter ${where}

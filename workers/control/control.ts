@@ -114,7 +114,7 @@ export class Control implements Service {
     }
     const request = read(message);
     if (!request) return;
-    if (request.clock !== null) this.#context.clock.hear(request.clock);
+    if (request.clock !== null) this.#context.clock.adjust(request.clock);
     if (!isAddressedTo(request, this.#context.name)) return;
     const answering = this.#execute(request).finally(() => this.#answering.delete(answering));
     this.#answering.add(answering);

@@ -52,7 +52,7 @@ export async function mingle(
     });
     for (const answer of Object.values(replies)) {
       if (!isObject(answer)) continue;
-      if (typeof answer["clock"] === "number") clock.hear(answer["clock"]);
+      if (typeof answer["clock"] === "number") clock.adjust(answer["clock"]);
       revocations.add(revokedIds(answer["revoked"]));
     }
     const count = Object.keys(replies).length;
