@@ -1,9 +1,9 @@
-/** The CLI as a client of the API. */
+/** The CLI's client of the HTTP API. */
 import { CeleriacError, ConfigurationError, Unavailable } from "../shared/errors.ts";
 import type { Config } from "../shared/config/settings.ts";
 import { EXIT } from "./exit.ts";
 
-/** A record as the API gives it. */
+/** A record as the API returns it. */
 export interface Answer {
   readonly id: string;
   readonly state: string;
@@ -18,18 +18,18 @@ interface RequestOptions {
   readonly headers?: Record<string, string>;
 }
 
-/** Asks the API for a record.
+/** Fetches a record.
  *
- * @throws {Unavailable} when it is not there
- * @throws {ConfigurationError} when it refuses, with its problem */
+ * @throws {Unavailable} when the API is unreachable
+ * @throws {ConfigurationError} when it answers with a problem */
 export function ask(config: Config, path: string, init: RequestOptions = {}): Promise<Answer> {
   return request<Answer>(config, path, init);
 }
 
-/** Asks the API for anything.
+/** Sends a request to the API.
  *
- * @throws {Unavailable} when it is not there
- * @throws {ConfigurationError} when it refuses, with its problem */
+ * @throws {Unavailable} when the API is unreachable
+ * @throws {ConfigurationError} when it answers with a problem */
 export async function request<Body>(
   { url, apiToken }: Config,
   path: string,
@@ -62,7 +62,7 @@ export async function request<Body>(
   throw new Refusal(`${response.status} ${problem}`);
 }
 
-/** Prints a record: the bare result of a success on standard output, everything else as what it is.
+/** Prints a record: for SUCCESS only the result, on standard output; otherwise state and error.
  *
  * @returns the exit code */
 export function show(answer: Answer, options: { whole: boolean }): number {
@@ -87,7 +87,7 @@ function errorLine(error: unknown): string {
   return `${type}: ${message}`;
 }
 
-/** What Deno says of the connection, without the address, which the message has already. */
+/** Deno's reason for a failed connection, without the address, which the message already contains. */
 function reasonOf(error: unknown): string {
   let inner = error;
   while (inner instanceof Error && inner.cause instanceof Error) inner = inner.cause;

@@ -1,4 +1,4 @@
-/** The app that a role works for: its contracts and handlers. */
+/** The app of a role: its contracts and handlers. */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigurationError } from "../shared/errors.ts";
@@ -10,7 +10,7 @@ import { deniedAtLoad } from "../workers/running/permission_denial.ts";
 import { Handlers } from "../workers/handlers.ts";
 import { tolerateUndeclaredVariables } from "../workers/sandbox/child/package_environment.ts";
 
-/** The sample app: what `dev` runs when no modules are named, and other roles with `--sample`. */
+/** The sample app: the default of `dev`, and of other roles with `--sample`. */
 const SAMPLE: Modules = {
   contracts: import.meta.resolve("../shared/tasks/mod.ts"),
   handlers: import.meta.resolve("../workers/tasks/mod.ts"),
@@ -24,7 +24,7 @@ export interface Modules {
 
 /** The app that the settings name; otherwise `contracts.ts` and `handlers.ts` of the working directory.
  *
- * @throws {ConfigurationError} when there is none, or one of two modules that the role needs is not named */
+ * @throws {ConfigurationError} when there is none, or one of two required modules is not named */
 export function modulesOf(config: Config, role: Role): Modules {
   const { contracts, handlers } = config;
   const needed = SETTINGS.handlers.roles.includes(role) ? { contracts, handlers } : { contracts };
@@ -42,7 +42,7 @@ export function modulesOf(config: Config, role: Role): Modules {
 
 /** Loads the contracts.
  *
- * @throws {ConfigurationError} when the module cannot be loaded or exports none */
+ * @throws {ConfigurationError} when the module cannot be loaded or has no such export */
 export async function loadRegistry(modules: Modules): Promise<Registry> {
   return Registry.fromModule(await contractsModule(modules), modules.contracts);
 }
@@ -56,7 +56,7 @@ export async function loadSchedules(modules: Modules): Promise<CodeSchedule[]> {
 
 /** Loads the handlers.
  *
- * @throws {ConfigurationError} when the module cannot be loaded or exports none */
+ * @throws {ConfigurationError} when the module cannot be loaded or has no such export */
 export async function loadHandlers(modules: Modules, registry: Registry): Promise<Handlers> {
   tolerateUndeclaredVariables();
   const { handlers } = modules;
@@ -75,7 +75,7 @@ async function contractsModule({ contracts }: Modules): Promise<Record<string, u
     : await importModule(contracts, "contracts");
 }
 
-/** The app in a folder that holds both modules, as far as this process may look. */
+/** The app in a folder that contains both modules, if this process may read it. */
 function appOf(folder: string): Modules | undefined {
   const contracts = join(folder, "contracts.ts");
   const handlers = join(folder, "handlers.ts");

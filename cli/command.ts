@@ -1,32 +1,32 @@
-/** What a command is. */
+/** The interface of a command. */
 import type { Config, Role } from "../shared/config/settings.ts";
 
-/** What a command gets. */
+/** Input of a command. */
 export interface Given {
   /** Settings of the command's role. */
   readonly config: Config | undefined;
   /** The command's own flags. */
   readonly own: Readonly<Record<string, string>>;
-  /** Everything that is no flag. */
+  /** Arguments that are not flags. */
   readonly rest: readonly string[];
-  /** The arguments as they were given, for a command that starts itself again. */
+  /** The original arguments, for a command that restarts itself. */
   readonly args: readonly string[];
-  /** All commands, for one that describes others. */
+  /** All commands, for help. */
   readonly peers?: ReadonlyMap<string, () => Promise<Command>>;
 }
 
 /** One command. */
 export interface Command {
   readonly summary: string;
-  /** What follows the command's name, such as `NAME [KEY=VALUE ...]`. */
+  /** Arguments after the command's name, such as `NAME [KEY=VALUE ...]`. */
   readonly usage?: string;
   /** Longer help. */
   readonly details?: string;
-  /** Whose settings it takes. */
+  /** The role whose settings it accepts. */
   readonly role?: Role;
-  /** Flags that are no settings. */
+  /** Flags that are not settings. */
   readonly flags?: Readonly<Record<string, { value?: string; help: string }>>;
-  /** Its arguments reach it as they are, in `rest`: they are those of another command. */
+  /** Passes its arguments unparsed in `rest`, because they belong to another command. */
   readonly verbatim?: true;
   /** @returns the exit code */
   run(given: Given): Promise<number>;

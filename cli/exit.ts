@@ -1,4 +1,4 @@
-/** Errors -> exit codes and one line for a person. */
+/** Maps errors to exit codes and one line of text. */
 import {
   BrokerUnavailable,
   CeleriacError,
@@ -12,7 +12,7 @@ import {
 /** Exit codes that scripts can rely on. */
 export const EXIT = { done: 0, failed: 1, usage: 2, unreachable: 3, timeout: 4 } as const;
 
-/** The exit code and the line for an error. Errors of ours carry their remedy; others are bugs and show their stack.
+/** The exit code and the line for an error. Celeriac's errors contain their remedy; others are bugs and show their stack.
  *
  * @param command the command that failed */
 export function explain(error: unknown, command: string): { code: number; text: string } {

@@ -1,4 +1,4 @@
-/** `--help` in words. */
+/** Formats `--help`. */
 import { flagOf, settingsOf } from "../shared/config/settings.ts";
 import type { Command } from "./command.ts";
 import { SUMMARIES } from "./commands.ts";

@@ -1,4 +1,4 @@
-/** Celery's remote control from the command line: what `inspect` and `control` share. */
+/** Celery's remote control from the command line, shared by `inspect` and `control`. */
 import type { AmqpBroker } from "../shared/broker/amqp/broker.ts";
 import { closest } from "../shared/text/closest.ts";
 import { BrokerUnavailable, ConfigurationError } from "../shared/errors.ts";
@@ -9,7 +9,7 @@ import { EXIT } from "./exit.ts";
 import { printJson } from "./terminal/print.ts";
 import { brokerOf } from "./servers.ts";
 
-/** How long the broker may take to let us in. */
+/** Timeout of the connection to the broker. */
 const CONNECT_MS = 5000;
 
 /** Remote commands and the names of their arguments, in the order they are given: `name?` may be left out, `name...` takes all that is left,
@@ -22,7 +22,7 @@ export const REMOTE_FLAGS = {
   timeout: { value: "SECONDS", help: "how long to wait for replies [1]" },
 } as const;
 
-/** Help in words: each remote command with its arguments. */
+/** Help text: each remote command with its arguments. */
 export function remoteDetails(signatures: Signatures): string {
   return [
     "Prints the reply of each node as JSON. Celery workers reply too.",
@@ -37,7 +37,7 @@ export function remoteDetails(signatures: Signatures): string {
  *
  * @param verb the command's own name
  * @returns the exit code
- * @throws {ConfigurationError} for an unknown command, or arguments that do not fit */
+ * @throws {ConfigurationError} for an unknown command or invalid arguments */
 export async function remote(given: Given, verb: string, signatures: Signatures): Promise<number> {
   const { rest: [method = "", ...values], own } = given;
   if (!Object.hasOwn(signatures, method)) {
@@ -56,7 +56,7 @@ export async function remote(given: Given, verb: string, signatures: Signatures)
   const send = (command: string, destination: readonly string[], args = {}) =>
     requestReplies(broker, { method: command, arguments: args, destination }, { timeoutMs });
 
-  // A worker that shuts down does not answer, so ask first who is there.
+  // A worker that shuts down does not answer, so list the workers first.
   const answers = await send(method === "shutdown" ? "ping" : method, named, bound);
   const nodes = Object.keys(answers);
   if (method === "shutdown" && nodes.length > 0) {
@@ -73,10 +73,10 @@ export async function remote(given: Given, verb: string, signatures: Signatures)
   return Object.values(answers).some(isError) ? EXIT.failed : EXIT.done;
 }
 
-/** Why there is no answer, and what to do.
+/** The error for missing answers.
  *
- * @param silent the nodes that were named and did not answer
- * @param others the nodes that answer */
+ * @param silent named nodes that did not answer
+ * @param others nodes that answered */
 export function describeSilence(
   verb: string,
   silent: readonly string[],
@@ -92,9 +92,9 @@ export function describeSilence(
   } s: ${remedy}, or wait longer with --timeout`;
 }
 
-/** Arguments by position -> by name.
+/** Maps positional arguments to names.
  *
- * @throws {ConfigurationError} when there are too few or too many, or one is no number */
+ * @throws {ConfigurationError} when there are too few or too many, or one is not a number */
 export function bindRemote(
   method: string,
   values: readonly string[],

@@ -1,10 +1,10 @@
-/** Connections to the two servers, from settings. */
+/** Connects to broker and database, from settings. */
 import { AmqpBroker } from "../shared/broker/amqp/broker.ts";
 import { PostgresDatabase } from "../shared/database/postgres.ts";
 import type { Config } from "../shared/config/settings.ts";
 import { libpqVariable } from "./permissions/libpq_variable.ts";
 
-/** Messages turn to the outbox when none was confirmed for so long: a caller waits 2 s at most when the database is gone as well. */
+/** Milliseconds without a confirm after which messages go to the outbox: a caller waits at most 2 s even if the database is down, too. */
 const SILENCE_MS = 1000;
 
 /** The broker of a role.

@@ -1,6 +1,6 @@
-/** How a server stops: a first SIGTERM or Ctrl-C drains, a second hurries. */
+/** Signals: the first SIGTERM or Ctrl-C drains, the second stops immediately. */
 
-/** Signals closer together than this are one: under `deno task` a Ctrl-C comes from the terminal and again from the task runner. */
+/** Signals within this time count as one: under `deno task`, both terminal and task runner send a Ctrl-C. */
 const TWIN_MS = 500;
 
 /** Resolves at the first signal; calls `hurry` at each further one. */

@@ -1,5 +1,5 @@
-/** What a role does in a container when it cannot start as it is configured: it says why where probes look, and ends; started again, it
- * finds what was mended. For a secret's file that is not there yet it waits. */
+/** A role in a container that cannot start with its configuration: it reports the reason to probes for a while and exits, so that a restart
+ * reads the corrected configuration. It waits for a missing secret file. */
 import { getLogger } from "@logtape/logtape";
 import { loadSetting } from "../shared/config/config.ts";
 import { SecretMissing } from "../shared/errors.ts";
@@ -9,18 +9,18 @@ import { pause, waitAtMost } from "../shared/runtime/waits.ts";
 import { explain } from "./exit.ts";
 import { stopSignal } from "./signals.ts";
 
-/** Where probes look at a role, as the environment says: it is other settings that may be wrong. */
+/** Setting of the port that probes use, by role. */
 const PORTS: Readonly<Record<string, "port" | "healthPort">> = {
   api: "port",
   worker: "healthPort",
   beat: "healthPort",
 };
 
-/** Milliseconds between two looks for a file. */
+/** Milliseconds between checks for a file. */
 const LOOK_MS = 500;
 
-/** Explains for `CELERIAC_STARTUP_ERROR_SECONDS` seconds, or until told to stop; where a secret's file is missing, until it is there. Does nothing where
- * nothing is to be explained: the reason is in the log already.
+/** Reports a startup failure for `CELERIAC_STARTUP_ERROR_SECONDS` seconds or until a signal; for a missing secret file, until the file exists.
+ * Does nothing with 0 seconds: the log already has the reason.
  *
  * @param command the role
  * @returns whether the role may start now */
@@ -41,7 +41,7 @@ export async function reportStartupFailure(command: string, error: unknown): Pro
   }
 }
 
-/** Answers `/readyz` with the reason, for a role that probes look at and where it may listen. */
+/** Answers `/readyz` with the reason, for a role that is probed and may listen. */
 function answering(command: string, error: unknown): Deno.HttpServer | null {
   const key = PORTS[command];
   if (!key) return null;
@@ -56,7 +56,7 @@ function answering(command: string, error: unknown): Deno.HttpServer | null {
   return Deno.serve({ hostname, port, onListen: () => {} }, health.fetch);
 }
 
-/** @returns whether the file came before the signal */
+/** @returns whether the file appeared before the signal */
 async function appears(path: string, stopped: Promise<void>): Promise<boolean> {
   const stop = new AbortController();
   void stopped.then(() => stop.abort());

@@ -1,4 +1,4 @@
-/** The variables that begin with `CELERIAC_`: the prefix is ours, so that a mistyped one is an error and not a default. */
+/** Rejects unknown `CELERIAC_` variables, so that a mistyped one is an error. */
 import { closest } from "../shared/text/closest.ts";
 import { passwordVariables } from "./rabbitmq/secrets.ts";
 import { brokerUsers, projectUser } from "./rabbitmq/users.ts";
@@ -7,17 +7,17 @@ import { type Setting, SETTINGS } from "../shared/config/settings.ts";
 
 const PREFIX = "CELERIAC_";
 
-/** Variables of the tests of this package, which start roles in their own environment. */
+/** Variables of Celeriac's tests, which start roles in their environment. */
 const TESTS = /^CELERIAC_(TEST|CHAOS)_/;
 
-/** Variables that Kubernetes and Docker make of a service whose name begins with `celeriac`, unless `enableServiceLinks` is `false`. */
+/** Variables that Kubernetes and Docker create for a service whose name begins with `celeriac`, unless `enableServiceLinks` is `false`. */
 const SERVICE_LINK = /_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/;
 const SERVICE_ADDRESS = /^(tcp|udp|sctp):\/\//;
 
-/** Refuses variables that nothing reads.
+/** Rejects unknown variables.
  *
  * @param variables name -> value
- * @throws {ConfigurationError} naming each, and the nearest known one
+ * @throws {ConfigurationError} with each, and the closest known one
  *
  * @example
  * ```ts
@@ -63,7 +63,7 @@ function knownVariables(): Set<string> {
   return new Set([...settings, ...users.flatMap(passwordVariables)]);
 }
 
-/** What a person remembers of a name: the prefix alone makes no two alike. */
+/** A name without the prefix, which would make all names similar. */
 function stem(name: string): string {
   return name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name;
 }

@@ -1,4 +1,4 @@
-/** `cli.ts api`: take tasks over HTTP and publish them. */
+/** `cli.ts api`: accept tasks over HTTP and publish them. */
 import { Api } from "../../api/main.ts";
 import { startLog } from "../../shared/telemetry/log.ts";
 import { loadRegistry, modulesOf } from "../app.ts";
@@ -7,7 +7,7 @@ import { EXIT } from "../exit.ts";
 import { brokerOf, databaseOf } from "../servers.ts";
 import { stopSignal } from "../signals.ts";
 
-/** Runs the API until it is told to stop. */
+/** Runs the API until it receives a signal to stop. */
 export const api: Command = {
   summary: "accept tasks over HTTP and publish them",
   role: "api",

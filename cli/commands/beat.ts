@@ -1,4 +1,4 @@
-/** `cli.ts beat`: send what schedules say, when they say. */
+/** `cli.ts beat`: run the scheduler. */
 import { Beat } from "../../beat/main.ts";
 import { listen } from "../../shared/runtime/listen.ts";
 import { startLog } from "../../shared/telemetry/log.ts";
@@ -8,7 +8,7 @@ import { EXIT } from "../exit.ts";
 import { brokerOf, databaseOf } from "../servers.ts";
 import { stopSignal } from "../signals.ts";
 
-/** Runs a scheduler until it is told to stop. */
+/** Runs a scheduler until it receives a signal to stop. */
 export const beat: Command = {
   summary: "run the scheduler",
   role: "beat",

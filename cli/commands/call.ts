@@ -5,10 +5,10 @@ import { type Command, configOf } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { numericFlags } from "../terminal/arguments.ts";
 
-/** Seconds to wait for the result unless told otherwise. */
+/** Default seconds to wait for the result. */
 const DEFAULT_WAIT = 30;
 
-/** When to say that it takes a while. */
+/** Milliseconds after which a notice says that the task takes a while. */
 const SLOW_MS = 1000;
 
 /** Submits a task. */
@@ -74,7 +74,7 @@ export const call: Command = {
   },
 };
 
-/** `KEY=VALUE` pairs -> arguments by name. */
+/** Parses `KEY=VALUE` pairs into keyword arguments. */
 export function argumentsOf(pairs: readonly string[]): Record<string, unknown> {
   if (pairs.length === 1 && pairs[0]!.trimStart().startsWith("{")) {
     try {

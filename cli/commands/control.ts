@@ -1,4 +1,4 @@
-/** `cli.ts control`: tell workers what to do. */
+/** `cli.ts control`: change running workers. */
 import type { Command } from "../command.ts";
 import { remote, REMOTE_FLAGS, remoteDetails, type Signatures } from "../remote_control.ts";
 
@@ -18,7 +18,7 @@ const ORDERS: Signatures = {
   shutdown: "",
 };
 
-/** Steers workers. */
+/** Sends a control command to workers. */
 export const control: Command = {
   summary: "change the state of running workers",
   usage: "COMMAND [ARGUMENT ...] [FLAGS]",

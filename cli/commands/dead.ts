@@ -1,4 +1,4 @@
-/** `cli.ts dead`: messages that nobody could work on. */
+/** `cli.ts dead`: manage dead letters. */
 import { ConfigurationError } from "../../shared/errors.ts";
 import { request } from "../api_client.ts";
 import { columns } from "../terminal/columns.ts";
@@ -7,7 +7,7 @@ import { EXIT } from "../exit.ts";
 import { printJson, tell } from "../terminal/print.ts";
 import { numericFlags, subcommandOf } from "../terminal/arguments.ts";
 
-/** A letter as the API lists it, as far as it is shown here. */
+/** The printed fields of a letter. */
 interface Letter {
   readonly id: string;
   readonly task_id: string | null;
@@ -25,7 +25,7 @@ interface Page {
 
 const VERBS = ["list", "show", "redrive", "purge"] as const;
 
-/** Flags that choose letters, by the API's name for them. */
+/** Flags that filter letters, by the API's parameter. */
 const FILTER = {
   "id": "id",
   "task-id": "task_id",
@@ -36,10 +36,10 @@ const FILTER = {
   "until": "until",
 } as const;
 
-/** Letters that `list` shows unless told otherwise. */
+/** Default number of letters that `list` shows. */
 const LIST_LIMIT = 50;
 
-/** Lists, shows, sends again and purges dead letters. */
+/** Lists, shows, redrives and purges dead letters. */
 export const dead: Command = {
   summary: "list, show, redrive and purge dead letters",
   usage: "list | show ID | redrive [FLAGS] | purge [FLAGS]",

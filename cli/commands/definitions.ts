@@ -1,4 +1,4 @@
-/** `cli.ts definitions`: what RabbitMQ must hold. */
+/** `cli.ts definitions`: manage RabbitMQ definitions. */
 import { Management } from "../rabbitmq/management.ts";
 import { applyDefinitions, readDefinitions } from "../rabbitmq/apply.ts";
 import { describeDifference, diffDefinitions } from "../rabbitmq/difference.ts";
@@ -69,7 +69,7 @@ export const definitions: Command = {
       vhost: given.own.vhost ?? DEFAULT_VHOST,
       ...delaysOf(given.own),
       users: usersOf(given.own, config.foreignQueues),
-      // In a Celery project's own vhost its queues must stay what Celery declares.
+      // In the vhost of a Celery project, its queues must keep the type that Celery declares.
       ...(given.own.user ? { defaultQueueType: "classic" as const } : {}),
     };
     const management = () => new Management(config.managementUrl);
@@ -108,7 +108,7 @@ export const definitions: Command = {
   },
 };
 
-/** Queues of the app; without one those of no app in particular. */
+/** Queues of the app; without an app, the default queues. */
 async function queuesOf(config: Config): Promise<string[]> {
   if (config.contracts === undefined) return [DEFAULT_QUEUE];
   return (await loadRegistry(modulesOf(config, "definitions"))).queues;

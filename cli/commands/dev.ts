@@ -13,7 +13,7 @@ import { mayLaunch } from "../launch/command_line.ts";
 import { EXIT } from "../exit.ts";
 import { stopSignal } from "../signals.ts";
 
-/** Runs everything without any server. */
+/** Runs all roles without external servers. */
 export const dev: Command = {
   summary: "run API, worker and beat in one process, without any server",
   role: "dev",

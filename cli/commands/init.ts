@@ -56,7 +56,7 @@ async function makeFolder(folder: string, files: readonly string[]): Promise<voi
   );
 }
 
-/** Errors of the file system, with a remedy. */
+/** File-system errors with a remedy. */
 async function explained(folder: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
@@ -69,7 +69,7 @@ async function explained(folder: string, work: () => Promise<void>): Promise<voi
   }
 }
 
-/** A word as a person would type it. */
+/** A word as typed into a shell. */
 function pasted(word: string): string {
   return /^[\w./~-]+$/.test(word) ? word : shellQuote(word);
 }

@@ -1,4 +1,4 @@
-/** `cli.ts inspect`: ask workers what they do. */
+/** `cli.ts inspect`: query running workers. */
 import type { Command } from "../command.ts";
 import { remote, REMOTE_FLAGS, remoteDetails, type Signatures } from "../remote_control.ts";
 
@@ -17,7 +17,7 @@ const QUESTIONS: Signatures = {
   query_task: "ids...",
 };
 
-/** Asks workers. */
+/** Sends an inspect command to workers. */
 export const inspect: Command = {
   summary: "show the state of running workers",
   usage: "COMMAND [ID ...] [FLAGS]",

@@ -1,4 +1,4 @@
-/** `cli.ts migrate`: bring the database to this version. */
+/** `cli.ts migrate`: migrate the database to this version. */
 import type { Database } from "../../shared/database/database.ts";
 import { migrateApp } from "../../shared/database/app_migrations.ts";
 import { makeDjangoTables } from "../../shared/database/django.ts";
@@ -11,7 +11,7 @@ import { EXIT } from "../exit.ts";
 import { databaseOf } from "../servers.ts";
 import { pause } from "../../shared/runtime/waits.ts";
 
-/** Applies what is missing; safe to run by many at once, and again. */
+/** Applies the missing migrations; idempotent, and safe to run concurrently. */
 export const migrate: Command = {
   summary: "migrate the database to this version",
   role: "migrate",
@@ -50,10 +50,10 @@ async function prepareDjango(database: Database): Promise<void> {
   }
 }
 
-/** Milliseconds between two tries. */
+/** Milliseconds between attempts. */
 const PAUSE_MS = 1000;
 
-/** Tries again while the database is away: the pool has said so once, and why. */
+/** Retries while the database is down; the pool has logged the reason once. */
 async function patiently<Result>(seconds: number, act: () => Promise<Result>): Promise<Result> {
   const end = performance.now() + seconds * 1000;
   while (true) {

@@ -1,4 +1,4 @@
-/** `cli.ts permissions`: the Deno flags that a role needs, and no more. */
+/** `cli.ts permissions`: print exactly the Deno flags that a role needs. */
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseAmqpUrls } from "../../shared/broker/amqp/address.ts";
@@ -20,7 +20,7 @@ import { EXIT } from "../exit.ts";
 import { libpqVariable } from "../permissions/libpq_variable.ts";
 import { pathEntry } from "../permissions/permission_path.ts";
 
-/** Variables that libraries look at when they load or connect, beside our settings: libpq's, and what Node's modules and lru-cache ask for. */
+/** Variables that libraries read, in addition to our settings: libpq's, and those of Node's modules and lru-cache. */
 const LIBRARY_ENV = [
   "PG*",
   "USER",
@@ -72,7 +72,7 @@ export const permissions: Command = {
   },
 };
 
-/** Loads modules of the app; what they print goes to standard error, because standard output is for the flags. */
+/** Loads modules of the app; their output goes to standard error, because standard output is for the flags. */
 async function withoutOutput<Loaded>(load: () => Promise<Loaded>): Promise<Loaded> {
   const { log, info, debug, error } = console;
   Object.assign(console, { log: error, info: error, debug: error });
@@ -83,7 +83,7 @@ async function withoutOutput<Loaded>(load: () => Promise<Loaded>): Promise<Loade
   }
 }
 
-/** Flags of a command without settings: the files that its own flags name. */
+/** Flags of a command without settings: access to the files that its flags name. */
 export function fileFlags({ ca, folder }: Readonly<Record<string, string>>): string[] {
   const read = [folder, ca].flatMap((path) => path === undefined ? [] : resolve(path));
   const write = folder === undefined ? [] : [resolve(folder)];
@@ -94,7 +94,7 @@ export function fileFlags({ ca, folder }: Readonly<Record<string, string>>): str
   ];
 }
 
-/** Flags of a role, each once.
+/** Distinct flags of a role.
  *
  * @param own flags of the command itself
  * @param contracts the tasks that the role runs: a worker needs what inline handlers may access. Of the others it
@@ -134,7 +134,7 @@ export function permissionFlags(
     ...database?.write ?? [],
     ...declared(inline, "write"),
   ];
-  // Without it Deno aborts a request's signal also when all went well, and says so at length.
+  // Without it Deno aborts the signal of a successful request, too, and prints a long warning.
   const flags = [
     "--no-prompt",
     "--unstable-no-legacy-abort",

@@ -1,4 +1,4 @@
-/** `cli.ts revoke`: call a task off. */
+/** `cli.ts revoke`: revoke a task. */
 import { ConfigurationError } from "../../shared/errors.ts";
 import { ask } from "../api_client.ts";
 import { type Command, configOf } from "../command.ts";

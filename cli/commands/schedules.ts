@@ -1,4 +1,4 @@
-/** `cli.ts schedules`: what is sent again and again. */
+/** `cli.ts schedules`: manage schedules. */
 import { ConfigurationError } from "../../shared/errors.ts";
 import { argumentsOf } from "./call.ts";
 import { request } from "../api_client.ts";
@@ -8,7 +8,7 @@ import { EXIT } from "../exit.ts";
 import { printJson, tell } from "../terminal/print.ts";
 import { numericFlags, subcommandOf } from "../terminal/arguments.ts";
 
-/** A schedule as the API gives it, as far as it is shown here. */
+/** The printed fields of a schedule. */
 interface Schedule {
   readonly name: string;
   readonly task: string;
@@ -29,10 +29,10 @@ interface Page {
   readonly scheduler: string | null;
 }
 
-/** Next runs that `next` shows unless told otherwise. */
+/** Default number of runs that `next` shows. */
 const RUNS = 10;
 
-/** What can be done, each with what follows it. */
+/** Subcommands with their arguments. */
 const VERBS = {
   list: "",
   show: "NAME",
@@ -46,7 +46,7 @@ const VERBS = {
 
 type Verb = keyof typeof VERBS;
 
-/** Lists, makes and steers schedules. */
+/** Lists, creates, changes and deletes schedules. */
 export const schedules: Command = {
   summary: "list, add, pause, resume, trigger and remove schedules",
   usage:

@@ -77,13 +77,13 @@ export const secrets: Command = {
   },
 };
 
-/** Where the servers are, and who vouches for them, by the flags. */
+/** Addresses and CA of the servers, from the flags. */
 async function optionsOf(
   { namespace = "celeriac", folder, ...own }: Given["own"],
 ): Promise<SecretOptions> {
   const {
     broker = `amqp://rabbitmq:5672/${DEFAULT_VHOST}`,
-    // The whole name: KEDA asks from another namespace.
+    // Fully qualified, because KEDA connects from another namespace.
     management = `http://rabbitmq${folder === undefined ? `.${namespace}.svc` : ""}:15672`,
     database = "postgres://postgres:5432/celeriac",
   } = own;
@@ -112,7 +112,7 @@ async function certificate(path: string): Promise<string> {
   );
 }
 
-/** Where the servers are, by the Secrets there are. */
+/** Addresses of the servers, from existing Secrets. */
 function addresses(present: ReadonlyMap<string, string>): Partial<Servers> {
   const found = {
     broker: present.get("celeriac-api/amqp-url"),
@@ -126,7 +126,7 @@ function addresses(present: ReadonlyMap<string, string>): Partial<Servers> {
   );
 }
 
-/** Makes the files of a folder, or changes some of those that are there. */
+/** Creates the files of a folder, or replaces some of them. */
 async function writeFolder(folder: string, own: Given["own"]): Promise<void> {
   const { rotate } = own;
   const present = await readSecretFolder(folder);
@@ -145,7 +145,7 @@ async function writeFolder(folder: string, own: Given["own"]): Promise<void> {
   await writeSecretFolder(folder, secretManifests({ ...options, ...kept }));
 }
 
-/** What is present, without those that get a new value. */
+/** The existing values, without those to replace. */
 function keptBut(names: string, present: ReadonlyMap<string, string>): Map<string, string> {
   const known = [...new Set<string>([...BROKER_ROLES, ...DATABASE_ROLES, TOKEN])];
   const rotated = names.split(",").map((name) => name.trim()).filter(Boolean);

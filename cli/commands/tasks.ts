@@ -1,4 +1,4 @@
-/** `cli.ts tasks`: what each task may do. */
+/** `cli.ts tasks`: print permissions and limits of tasks. */
 import { ConfigurationError } from "../../shared/errors.ts";
 import { egressPolicy, manifestRows } from "../manifest.ts";
 import { loadRegistry, modulesOf } from "../app.ts";

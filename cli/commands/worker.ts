@@ -9,7 +9,7 @@ import { EXIT } from "../exit.ts";
 import { brokerOf, databaseOf } from "../servers.ts";
 import { stopSignal } from "../signals.ts";
 
-/** Runs a worker until it is told to stop. */
+/** Runs a worker until it receives a signal to stop. */
 export const worker: Command = {
   summary: "consume tasks and run them",
   role: "worker",

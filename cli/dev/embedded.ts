@@ -1,4 +1,4 @@
-/** The broker and the database of `cli dev`: both in this process, kept in one folder. */
+/** Embedded broker and database of `cli dev`, with one data folder. */
 import { DatabaseJournal } from "../../shared/broker/memory/database_journal.ts";
 import { MemoryBroker } from "../../shared/broker/memory/broker.ts";
 import { DataFolder } from "../../shared/database/data_folder.ts";
@@ -9,7 +9,7 @@ import { readMigrations } from "../../shared/database/migration_folder.ts";
 import { PgliteDatabase } from "../../shared/database/pglite.ts";
 import type { Config } from "../../shared/config/settings.ts";
 
-/** The roles of infra/database-roles.sql, so that what an app's migrations grant to them can be granted here. */
+/** The roles of infra/database-roles.sql, so that an app's migrations can grant privileges to them. */
 const MAKE_ROLES = `
   do $$
   declare
@@ -39,7 +39,7 @@ export class Embedded implements AsyncDisposable {
     );
   }
 
-  /** Locks the data folder, unless everything is to stay in memory. Nothing is opened yet.
+  /** Locks the data folder, except in memory mode. Opens nothing yet.
    *
    * @throws {ConfigurationError} when another process uses the folder */
   static async claim(config: Config): Promise<Embedded> {
@@ -51,7 +51,7 @@ export class Embedded implements AsyncDisposable {
 
   /** Opens the database, migrates Celeriac's tables and the app's, and starts the broker.
    *
-   * @param url where the API serves: shown to whoever tries to use the same folder
+   * @param url URL of the API, shown to a second process that tries to use the folder
    * @throws {ConfigurationError} when the folder holds something else, the database was made by another release, or a
    * migration of the app fails
    * @throws {DatabaseUnavailable} when the database cannot be opened */

@@ -1,4 +1,4 @@
-/** The lines that `dev` prints for a first try. */
+/** The first commands that `dev` prints. */
 import { exampleInput } from "../../shared/contracts/example_input.ts";
 import { shellQuote } from "../../shared/text/shell_quote.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";

@@ -15,7 +15,7 @@ import { Launched, type StopTimes } from "../launch/launched.ts";
 import { SignalRelay } from "../launch/signals.ts";
 import { sourcesOf, SourceWatch } from "./sources.ts";
 
-/** A reload is quick or it is no help: tasks that take longer go back to their queue and run again. */
+/** Seconds that running tasks get at a reload: a reload must be fast, so longer tasks are requeued. */
 const RELOAD: StopTimes = { drainMs: 3_000, hurryMs: 10_000 };
 
 /** Runs `dev` in a child process until it ends or a signal stops it.
@@ -101,7 +101,7 @@ class Reloader {
   }
 }
 
-/** A free port stays the same from one version to the next, if this process may look for one. */
+/** Chooses a free port once, so that reloads keep it, if this process may listen. */
 function fixedPort({ host, port }: Config): string[] {
   if (port !== 0) return [];
   if (Deno.permissions.querySync({ name: "net", host: `${host}:0` }).state !== "granted") return [];

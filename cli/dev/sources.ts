@@ -1,4 +1,4 @@
-/** The files that an app consists of, and changes to them. */
+/** Finds the files of an app and watches them. */
 import { dirname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { pause } from "../../shared/runtime/waits.ts";
@@ -6,7 +6,7 @@ import { pause } from "../../shared/runtime/waits.ts";
 /** Kinds of events that mean that a file may have changed. */
 const CHANGES: readonly Deno.FsEvent["kind"][] = ["create", "modify", "remove", "rename", "other"];
 
-/** Milliseconds that a change may take: an editor writes, renames and sets times. */
+/** Milliseconds to wait after a change: an editor writes, renames and sets times. */
 const SETTLE_MS = 100;
 
 /** Returns the local files that modules import, the modules included, also those that are missing or broken.
@@ -39,7 +39,7 @@ export async function sourcesOf(
   return new Set([...urls, ...specifiers(stdout)].filter(isFile).map((url) => fileURLToPath(url)));
 }
 
-/** What `deno info --json` names; nothing when it failed, as for a broken `deno.json`. */
+/** The files in `deno info --json`; none if it fails, such as for a broken `deno.json`. */
 function specifiers(output: Uint8Array): string[] {
   try {
     const { modules = [] } = JSON.parse(new TextDecoder().decode(output));
@@ -53,7 +53,7 @@ function isFile(url: string): boolean {
   return url.startsWith("file:");
 }
 
-/** Watches files by the folders they are in: editors replace a file rather than write to it. */
+/** Watches the folders of files, because editors replace files instead of writing to them. */
 export class SourceWatch implements Disposable {
   /** Resolves with the path of the first file that changes. */
   readonly changed: Promise<string>;
@@ -71,7 +71,7 @@ export class SourceWatch implements Disposable {
 
   async #watch(since: number): Promise<string> {
     const now = Date.now();
-    // A time in the future comes from another clock and says nothing.
+    // A time in the future comes from another clock and is ignored.
     const early = [...this.#files].find((file) =>
       writtenAt(file) > since && writtenAt(file) <= now
     );

@@ -64,7 +64,7 @@ deno task beat                    # if the app has schedules
 \`deno task cli --help\` lists the other commands.
 `;
 
-/** Folders that hold no source. */
+/** Folders without sources. */
 const GITIGNORE = `.celeriac/
 node_modules/
 `;

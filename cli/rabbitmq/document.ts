@@ -109,7 +109,7 @@ export function formatDefinitions(definitions: Definitions): string {
   return `{\n${sections.join(",\n")}\n}\n`;
 }
 
-/** Vhosts that a document speaks of. */
+/** Vhosts of a document. */
 export function vhostsOf(definitions: Definitions): string[] {
   const { vhosts, permissions, policies, exchanges, queues } = definitions;
   return [

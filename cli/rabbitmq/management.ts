@@ -1,10 +1,10 @@
 /** Client of RabbitMQ's management API. */
 import { BrokerUnavailable, ConfigurationError } from "../../shared/errors.ts";
 
-/** Seconds that a request may take. A cluster without a majority answers after 30 s. */
+/** Timeout of a request in seconds. A cluster without a majority answers after 30 s. */
 const DEFAULT_TIMEOUT = 40;
 
-/** Times that a failing broker is asked for what it holds. */
+/** Attempts to read from a failing broker. */
 const READS = 3;
 
 interface Answer {
@@ -12,13 +12,13 @@ interface Answer {
   readonly text: string;
 }
 
-/** How to ask. */
+/** Options of the client. */
 export interface ManagementOptions {
-  /** Seconds that each request may take. Default 40. */
+  /** Timeout of each request in seconds. Default 40. */
   readonly timeout?: number;
 }
 
-/** The management API of one broker. Holds no connection. */
+/** The management API of one broker. Keeps no connection. */
 export class Management {
   /** Address without credentials and without a trailing slash. */
   readonly address: string;
@@ -34,10 +34,10 @@ export class Management {
     this.#timeoutMs = timeout * 1000;
   }
 
-  /** What is at a path.
+  /** Reads a path.
    *
    * @param path below `/api`, each part percent-encoded: `/vhosts/%2F`
-   * @throws {ConfigurationError} when the broker refuses the request or the user, or has nothing there
+   * @throws {ConfigurationError} when the broker rejects the request or the user, or the path does not exist
    * @throws {BrokerUnavailable} when it cannot be reached or fails */
   async get(path: string): Promise<unknown> {
     const { status, text } = await this.#request("GET", path);
@@ -45,7 +45,7 @@ export class Management {
     return this.#parsed(path, text);
   }
 
-  /** Like {@linkcode get}, but `undefined` when there is nothing. */
+  /** Like {@linkcode get}, but `undefined` when the path does not exist. */
   async find(path: string): Promise<unknown> {
     const { status, text } = await this.#request("GET", path);
     return status === 404 ? undefined : this.#parsed(path, text);
@@ -53,7 +53,7 @@ export class Management {
 
   /** Sends a document to a path.
    *
-   * @throws {ConfigurationError} when the broker refuses the document or the user
+   * @throws {ConfigurationError} when the broker rejects the document or the user
    * @throws {BrokerUnavailable} when it cannot be reached or fails */
   async post(path: string, body: unknown): Promise<void> {
     const { status, text } = await this.#request("POST", path, JSON.stringify(body));
@@ -119,7 +119,7 @@ export class Management {
   }
 }
 
-/** `fetch` keeps the reason in the cause of what it throws. */
+/** `fetch` reports the reason in the cause of its error. */
 function failureIn(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   const { message } = thrown.cause instanceof Error ? thrown.cause : thrown;

@@ -48,7 +48,7 @@ export async function hashPassword(
   };
 }
 
-/** Reads a ready hash; its length tells the algorithm. `undefined` when it cannot be one. */
+/** Parses a hash; its length determines the algorithm. `undefined` when it is invalid. */
 export function parseHash(text: string): PasswordHash | undefined {
   const length = decoded(text)?.length ?? 0;
   for (const [hashing_algorithm, { bytes }] of DIGESTS) {

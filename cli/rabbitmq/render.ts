@@ -1,4 +1,4 @@
-/** Topology and users -> RabbitMQ's definitions document, without secrets (the template) or with them. */
+/** Renders topology and users as RabbitMQ's definitions document, without secrets (the template) or with them. */
 import { ConfigurationError } from "../../shared/errors.ts";
 import type { Topology } from "../../shared/broker/topology.ts";
 import { delayLevels, type DelayQueueType } from "./delays.ts";
@@ -6,10 +6,10 @@ import type { Definitions } from "./document.ts";
 import { hashFor, passwordVariable, type SecretSource } from "./secrets.ts";
 import { type BrokerUser, brokerUsers } from "./users.ts";
 
-/** The vhost unless another is named. */
+/** The default vhost. */
 export const DEFAULT_VHOST = "celeriac";
 
-/** What to write down. */
+/** Content of the document. */
 export interface TemplateOptions {
   readonly topology: Topology;
   /** Default: {@linkcode brokerUsers}. */
@@ -24,14 +24,14 @@ export interface TemplateOptions {
   readonly delayLevels?: DelayQueueType;
 }
 
-/** What to render. */
+/** Options of the rendering. */
 export interface RenderOptions extends TemplateOptions {
   readonly secrets: SecretSource;
-  /** What the broker has now: a password that is still the same keeps its hash. */
+  /** The broker's current definitions: an unchanged password keeps its hash. */
   readonly stored?: Pick<Definitions, "users">;
 }
 
-/** The document without a single secret. Not for import: RabbitMQ takes the password from a user that comes without a hash.
+/** The document without secrets. Not for import: RabbitMQ removes the password of a user without a hash.
  *
  * @example
  * ```ts

@@ -4,7 +4,7 @@ import { unreadable } from "../../shared/config/secret_file.ts";
 import { hashPassword, isHashOf, parseHash, type PasswordHash } from "./password.ts";
 import type { BrokerUser } from "./users.ts";
 
-/** Where secrets are looked up. */
+/** Sources of secrets. */
 export interface SecretSource {
   /** Value of an environment variable. */
   env(name: string): string | undefined;
@@ -28,7 +28,7 @@ export function passwordVariable(user: BrokerUser): string {
   return `CELERIAC_BROKER_PASSWORD_${suffix(user)}`;
 }
 
-/** All variables that may hold a user's password or its hash: one of them is to be set.
+/** All variables that may hold a user's password or its hash; set one of them.
  *
  * @example
  * ```ts
@@ -51,11 +51,11 @@ export function passwordVariables(user: BrokerUser): string[] {
   return [password, `${password}_FILE`, hash, `${hash}_FILE`];
 }
 
-/** The hash to store for a user, or `undefined` when no variable gives one. Empty values count as not given.
+/** The hash to store for a user, or `undefined` if no variable is set. Empty values count as not set.
  *
- * @param stored what the broker has now: kept when it was made of the same password, so that nothing changes
- * @throws {ConfigurationError} when two variables speak for one user, a file cannot be read or a hash is none
- * @throws {SecretMissing} when a file is not there */
+ * @param stored the broker's current hash: kept if it belongs to the same password, so that nothing changes
+ * @throws {ConfigurationError} when two variables are set for one user, a file cannot be read or a hash is invalid
+ * @throws {SecretMissing} when a file does not exist */
 export async function hashFor(
   user: BrokerUser,
   source: SecretSource,

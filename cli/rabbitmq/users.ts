@@ -1,13 +1,13 @@
-/** Who may do what on the broker: one user a role, each with the least rights that its work needs.
+/** Users and permissions on the broker: one user per role, with least privilege.
  *
- * What every AMQP operation needs: RabbitMQ documentation, "Access Control"; the integration test tries each role against every verb.
+ * Permissions of each AMQP operation: RabbitMQ documentation, "Access Control"; the integration test tries each role against every verb.
  * @module
  */
 import { closest } from "../../shared/text/closest.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
 import { DELAYED_EXCHANGE } from "../../shared/broker/topology.ts";
 
-/** What a user of the broker is for. */
+/** Role of a broker user. */
 export type UserRole =
   | "admin"
   | "api"
@@ -45,9 +45,9 @@ export interface BrokerUser {
   readonly topics: readonly TopicPermission[];
 }
 
-/** How users are called, and what else is on the vhost. */
+/** Names of users, and other queues on the vhost. */
 export interface BrokerUsersOptions {
-  /** Comes before each role's name, so that a shared broker's own `api` is never overwritten. Default `celeriac-`. */
+  /** Prefix of each user's name, so that another `api` on a shared broker is never overwritten. Default `celeriac-`. */
   readonly prefix?: string;
   /** Queues of Celery projects in this vhost: the API sends to them and measures them, a worker told to may consume them. Default `celery`. */
   readonly foreignQueues?: readonly string[];
@@ -94,7 +94,7 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
     admin: { tags: ["administrator"], configure: ".*", write: ".*", read: ".*" },
     api: {
       configure: oneOf(String.raw`amq\.gen-.*`, String.raw`(reply\.)?celery\.pidbox`),
-      // Queues: from RabbitMQ 4.2.6 nobody without a right on a queue may measure it.
+      // Queues: from RabbitMQ 4.2.6, measuring a queue requires a permission on it.
       write: oneOf(
         "celeriac",
         String.raw`amq\.default`,
@@ -121,7 +121,7 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
         String.raw`celeriac\.dead`,
         control,
       ),
-      // The exchange: from RabbitMQ 4.3 nobody without a right on it may see that it is there.
+      // The exchange: from RabbitMQ 4.3, checking that it exists requires a permission on it.
       read: oneOf(
         String.raw`celeriac\.(?!dead$).+`,
         ...foreign,
@@ -163,8 +163,8 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
   };
 }
 
-/** The one user of a Celery project in a vhost of its own: everything there but what is ours, to which it may only send.
- * A user of that name that exists gets these tags and rights instead of its own.
+/** The user of a Celery project in its own vhost: full access, except to Celeriac's queues and exchanges, to which it may only publish.
+ * Replaces tags and permissions of an existing user of that name.
  *
  * @param tags RabbitMQ's own tags, such as `management`; none by default */
 export function projectUser(name: string, tags: readonly string[] = []): BrokerUser {
@@ -184,7 +184,7 @@ export function projectUser(name: string, tags: readonly string[] = []): BrokerU
 
 /** The users of some roles.
  *
- * @throws {ConfigurationError} for a role that there is not, with the nearest that there is */
+ * @throws {ConfigurationError} for an unknown role, with the closest known one */
 export function selectUsers(users: readonly BrokerUser[], roles: readonly string[]): BrokerUser[] {
   const known = users.map(({ role }) => role);
   for (const role of roles) {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { ConfigurationError } from "../../shared/errors.ts";
 import type { SecretManifest } from "./secret_manifests.ts";
 
-/** Secret and key -> value, of all files in a folder; nothing where there is no such folder. */
+/** Reads all values of a folder, by Secret and key; empty if the folder does not exist. */
 export async function readSecretFolder(folder: string): Promise<Map<string, string>> {
   const values = new Map<string, string>();
   for (const secret of await namesIn(folder)) {
@@ -19,8 +19,8 @@ export async function readSecretFolder(folder: string): Promise<Map<string, stri
 
 /** Writes each Secret's values.
  *
- * Only the owner may enter the folder itself. What is in it everybody may read, as the users of
- * containers have other numbers than the one who made it, and reach it only by a mount.
+ * Only the owner may enter the folder. Its files are readable for all users, because the users of
+ * containers have different ids and reach them only through a mount.
  *
  * @throws {ConfigurationError} when it cannot be written */
 export async function writeSecretFolder(
@@ -33,7 +33,7 @@ export async function writeSecretFolder(
       await Deno.mkdir(join(folder, metadata.name), { recursive: true, mode: 0o755 });
       for (const [key, value] of Object.entries(stringData)) {
         const file = join(folder, metadata.name, key);
-        // In place: a mounted file that is replaced stays the old one.
+        // In place, because a mount keeps showing a replaced file's old content.
         await Deno.writeTextFile(file, value, { mode: 0o644 });
       }
     }

@@ -2,33 +2,33 @@
 import { ConfigurationError } from "../../shared/errors.ts";
 import { brokerUsers } from "../rabbitmq/users.ts";
 
-/** Broker users that are made: those of Celeriac itself. */
+/** Broker users to create: those of Celeriac itself. */
 export const BROKER_ROLES = ["admin", "api", "worker", "beat", "dead", "monitor", "keda"] as const;
 /** Logins of the database; `postgres` is the superuser of the component for development. */
 export const DATABASE_ROLES = ["postgres", "migrate", "api", "worker", "beat"] as const;
-/** What `--rotate` takes beside roles. */
+/** Value of `--rotate` for the API token. */
 export const TOKEN = "token";
 
-/** Bytes of a password. In hexadecimal, as URLs of every client take it. */
+/** Bytes of a password. Written in hexadecimal, which every client accepts in URLs. */
 const PASSWORD_BYTES = 24;
 
-/** Where the servers are, as pods reach them. */
+/** Addresses of the servers from inside the cluster. */
 export interface Servers {
   readonly broker: string;
   readonly management: string;
   readonly database: string;
 }
 
-/** What to write. */
+/** Options of the Secrets. */
 export interface SecretOptions extends Servers {
   readonly namespace: string;
-  /** Certificate of the authority that the servers' own certificates are from, PEM; default: those that Deno knows. */
+  /** CA certificate of the servers, PEM; default: Deno's CA store. */
   readonly ca?: string;
-  /** Secret and key -> the value that stays. */
+  /** Values to keep, by Secret and key. */
   readonly kept?: ReadonlyMap<string, string>;
 }
 
-/** A Secret as the API server takes it. */
+/** A Secret as the Kubernetes API accepts it. */
 export interface SecretManifest {
   readonly apiVersion: "v1";
   readonly kind: "Secret";
@@ -37,7 +37,7 @@ export interface SecretManifest {
   readonly stringData: Readonly<Record<string, string>>;
 }
 
-/** All Secrets. Each process gets its own, with nothing that another one needs. */
+/** All Secrets. Each process gets its own, without values that it does not need. */
 export function secretManifests(
   { namespace, kept, ca, ...servers }: SecretOptions,
 ): SecretManifest[] {
@@ -93,7 +93,7 @@ export function secretManifests(
   ];
 }
 
-/** What `kubectl get secret -o json` prints: the namespace, and secret and key -> value.
+/** Parses the output of `kubectl get secret -o json`: the namespace, and values by Secret and key.
  *
  * @throws {ConfigurationError} when it is something else */
 export function presentSecrets(

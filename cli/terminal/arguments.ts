@@ -1,8 +1,8 @@
-/** What is written after a command: words of its own, and numbers. */
+/** Parses arguments of subcommands: keywords and numbers. */
 import { closest } from "../../shared/text/closest.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
 
-/** The word, if it is one of those that a command knows.
+/** Validates a keyword of a command.
  *
  * @param what it is done to, such as `schedules`
  * @throws {ConfigurationError} saying which word was meant
@@ -31,9 +31,9 @@ export function subcommandOf<Word extends string>(
   );
 }
 
-/** The flags of these names that are given, as numbers.
+/** The given flags of these names, as numbers.
  *
- * @throws {ConfigurationError} for one that is no number, or below 0
+ * @throws {ConfigurationError} for one that is not a number, or below 0
  *
  * @example
  * ```ts
@@ -62,7 +62,7 @@ export function numericFlags<Name extends string>(
   return numbers;
 }
 
-/** Refuses words after a command that takes flags only.
+/** Rejects arguments of a command that accepts only flags.
  *
  * @throws {ConfigurationError} for the first one */
 export function refuseArguments([word]: readonly string[], command: string): void {

@@ -1,4 +1,4 @@
-/** What commands print. */
+/** Prints results of commands. */
 import type { Given } from "../command.ts";
 import { EXIT } from "../exit.ts";
 
@@ -7,7 +7,7 @@ export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, null, 2));
 }
 
-/** Prints what the API answers with `--json`, or what it comes to in words.
+/** Prints the API's answer as JSON with `--json`, otherwise as text.
  *
  * @returns the exit code */
 export function tell({ own }: Given, answer: unknown, words: string): number {
