@@ -16,7 +16,7 @@ export const call: Command = {
   summary: "submit a task and print its result",
   usage: "NAME [KEY=VALUE ...] [FLAGS]",
   details: [
-    "A value that parses as JSON is JSON, any other is a string: who=123 is a number, 'who=\"123\"' a string.",
+    "A value that is valid JSON is parsed as JSON; any other value is a string. who=123 is a number, 'who=\"123\"' a string.",
     "KEY=@FILE reads a string from a file, KEY=@base64:FILE the file's bytes as base64.",
     "A single JSON object passes all arguments at once.",
     "",

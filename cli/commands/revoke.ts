@@ -9,7 +9,7 @@ export const revoke: Command = {
   summary: "revoke a task, or terminate it while it runs",
   usage: "ID [FLAGS]",
   details: [
-    "A task that has not started does not start. A running task is refused unless --terminate is given.",
+    "A task that has not started will not run. To stop a running task, pass --terminate; without it, the request is refused.",
     "",
     "exit codes: 0 revoked, or the command was sent to its worker; 1 not found; 2 refused; 3 API not reachable",
   ].join("\n"),

@@ -19,7 +19,7 @@ import {
 export const secrets: Command = {
   summary: "generate the Secrets that the Kubernetes manifests mount",
   details: [
-    "Run this once for a new cluster, in an existing namespace:",
+    "Run this once for a new cluster. The first command creates the namespace:",
     "",
     "  kubectl apply -f infra/k8s/base/namespace.yaml",
     "  deno task -q secrets | kubectl create -f -",
@@ -54,7 +54,7 @@ export const secrets: Command = {
       help: "certificate (PEM) of the authority that signed the servers' certificates",
     },
     folder: { value: "FOLDER", help: "write files to this folder instead of printing" },
-    rotate: { value: "NAMES", help: "comma-separated roles that get new passwords" },
+    rotate: { value: "NAMES", help: "comma-separated NAMES (above) that get new passwords" },
   },
   async run({ own }) {
     if (own.folder !== undefined) {
