@@ -84,7 +84,7 @@ async function waiting({ channel }: RawChannel): Promise<number> {
   return (await channel.checkQueue(DEAD_QUEUE)).messageCount;
 }
 
-Deno.test("a collector stores whatever comes, and has nothing in hand afterwards", async () => {
+Deno.test("a collector stores every message and leaves none unacked", async () => {
   await using fixture = await startWorkerFixture([]);
   await using amqp = await rawChannel(fixture.url);
   const letters = lettersOf(fixture);
@@ -107,7 +107,7 @@ Deno.test("a collector stores whatever comes, and has nothing in hand afterwards
   assertEquals(dates.map(({ year }) => year), [1, 2025, 9999, null]);
 });
 
-Deno.test("a collector keeps the body of a letter that the database refuses", async () => {
+Deno.test("a collector keeps the body of a letter that the database rejects", async () => {
   await using fixture = await startWorkerFixture([]);
   await using amqp = await rawChannel(fixture.url);
   const letters = lettersOf(fixture);
@@ -145,7 +145,7 @@ Deno.test("a collector keeps the body of a letter that the database refuses", as
   assertStringIncludes(detail!, "no_w");
 });
 
-Deno.test("a collector goes on after its queue went with letters in hand and was made again", async () => {
+Deno.test("a collector continues after its queue was deleted with unacked letters and declared again", async () => {
   await using fixture = await startWorkerFixture([]);
   await using amqp = await rawChannel(fixture.url);
   const letters = lettersOf(fixture);

@@ -39,7 +39,7 @@ async function setAside(fixture: Fixture, ids: readonly string[], body = "[[], {
   });
 }
 
-Deno.test("/v1/dead-letters lists, shows, counts, sends again and purges", async () => {
+Deno.test("/v1/dead-letters lists, reads, counts, redrives and purges", async () => {
   await using fixture = await createFixture();
   await setAside(fixture, ["a", "b", "c"]);
   const first = await get(fixture, "/v1/dead-letters?limit=2&reason=rejected");
@@ -74,7 +74,7 @@ Deno.test("/v1/dead-letters lists, shows, counts, sends again and purges", async
   assertEquals((await get(fixture, "/v1/dead-letters")).body.dead_letters, []);
 });
 
-Deno.test("a redrive makes a failure PENDING for those who have its ETag, and for those who ask another API", async () => {
+Deno.test("a redrive makes a failure PENDING for callers with its ETag and for callers of another API", async () => {
   await using fixture = await createFixture();
   await fixture.settle({ id: "f" }, {
     state: "FAILURE",
@@ -99,7 +99,7 @@ Deno.test("a redrive makes a failure PENDING for those who have its ETag, and fo
   assertEquals([reopened.body.state, reopened.body.error], ["PENDING", null]);
 });
 
-Deno.test("/v1/dead-letters shows bodies that are no text in base64", async () => {
+Deno.test("/v1/dead-letters returns binary bodies as base64", async () => {
   await using fixture = await createFixture();
   await fixture.broker.publish(message({
     exchange: DEAD_EXCHANGE,
@@ -115,7 +115,7 @@ Deno.test("/v1/dead-letters shows bodies that are no text in base64", async () =
   assertEquals(body.headers, { raw: { $bytes: "/w==" } });
 });
 
-Deno.test("/v1/dead-letters says what is wrong and what to do", async () => {
+Deno.test("/v1/dead-letters names each mistake and its remedy", async () => {
   await using fixture = await createFixture();
   const refused: [string, unknown, string][] = [
     ["redrive", {}, "filter"],

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { startBrowser } from "../../support/browser.ts";
 import { createFixture } from "./fixture.ts";
 
-Deno.test("the reference page shows in a browser without a request elsewhere and without an error", async () => {
+Deno.test("the reference page renders in a browser without external requests or errors", async () => {
   const token = "right-token-of-old";
   await using fixture = await createFixture({ apiToken: token });
   const browser = await startBrowser();

@@ -3,7 +3,7 @@ import { freshPipeline } from "../../support/pipeline.ts";
 import { freePorts } from "../../support/ports.ts";
 import { startApi } from "../../support/roles.ts";
 
-Deno.test("an API with HEALTH_PORT tells probes and Prometheus there, and asks callers for its token", async () => {
+Deno.test("an API with HEALTH_PORT serves probes and metrics there, and requires its token elsewhere", async () => {
   await using pipeline = await freshPipeline();
   const [port] = freePorts(1);
   const env = {

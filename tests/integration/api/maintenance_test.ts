@@ -96,7 +96,7 @@ Deno.test("run() creates partitions ahead and moves rows out of the default part
   }
 });
 
-Deno.test("ids that are not UUIDv7 stay out of the default partition, which is read when a day is made", async () => {
+Deno.test("ids that are not UUIDv7 stay out of the default partition, which is scanned when a partition is created", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   const store = new PostgresResultStore({ database });
@@ -112,7 +112,7 @@ Deno.test("ids that are not UUIDv7 stay out of the default partition, which is r
   for (const id of ids) assert((await holder(database, id))?.startsWith("task_foreign_"), id);
 });
 
-Deno.test("run() leaves a day in the default partition when too many rows would have to move", async () => {
+Deno.test("run() leaves rows in the default partition when too many would have to move", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   await database.script(`
@@ -125,7 +125,7 @@ Deno.test("run() leaves a day in the default partition when too many rows would 
   assertEquals((await maintenance.run()).made, 1);
 });
 
-Deno.test("run() drops a day when all of it is final and expired, and no other", async () => {
+Deno.test("run() drops only partitions whose rows are all final and expired", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   const store = new PostgresResultStore({ database });
@@ -159,7 +159,7 @@ Deno.test("run() drops a day when all of it is final and expired, and no other",
   assertEquals(await holder(database, expired), "task_default");
 });
 
-Deno.test("run() deletes expired rows of foreign tasks, and of days that something unfinished keeps", async () => {
+Deno.test("run() deletes expired rows of foreign tasks and of partitions with unfinished tasks", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   const store = new PostgresResultStore({ database });
@@ -180,7 +180,7 @@ Deno.test("run() deletes expired rows of foreign tasks, and of days that somethi
   assertEquals(await store.find(dayOld), undefined);
 });
 
-Deno.test("run() deletes what never finished once it is abandoned, unless the outbox still holds it", async () => {
+Deno.test("run() deletes abandoned unfinished tasks unless they are in the outbox", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   const store = new PostgresResultStore({ database });
@@ -200,7 +200,7 @@ Deno.test("run() deletes what never finished once it is abandoned, unless the ou
   assert(await store.find(fresh));
 });
 
-Deno.test("run() reads a day once that too many unfinished tasks keep, and deletes what has expired", async () => {
+Deno.test("run() scans a partition with many unfinished tasks once and deletes its expired rows", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   await makeDay(database, -30);
@@ -222,7 +222,7 @@ Deno.test("run() reads a day once that too many unfinished tasks keep, and delet
   assertEquals(states, [{ state: "PENDING", place: "celeriac.task_default" }]);
 });
 
-Deno.test("run() keeps what open chords, live workflows and messages in the outbox need, however old", async () => {
+Deno.test("run() keeps old rows that open chords, running workflows or outbox messages need", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   const store = new PostgresResultStore({ database });
@@ -265,7 +265,7 @@ Deno.test("run() keeps what open chords, live workflows and messages in the outb
   assertEquals(await database.query("select id from celeriac.workflow"), []);
 });
 
-Deno.test("run() deletes more than one statement may, and forgets old keys", async () => {
+Deno.test("run() deletes in several statements, and deletes old idempotency keys", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   await database.script(`
@@ -280,7 +280,7 @@ Deno.test("run() deletes more than one statement may, and forgets old keys", asy
   assertEquals(await database.query("select key from celeriac.idempotency"), [{ key: "fresh" }]);
 });
 
-Deno.test("run() waits for nobody: not for a reader of the table, nor for another process's upkeep", async () => {
+Deno.test("run() waits neither for a reader of the table nor for another process's maintenance", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   await database.script(`drop table celeriac.${partitionOf(1)}`);
@@ -298,7 +298,7 @@ Deno.test("run() waits for nobody: not for a reader of the table, nor for anothe
   assertEquals(await maintenance.run(), { ...NOTHING, made: 1, dropped: 1 });
 });
 
-Deno.test("celeriac.expire() refuses a retention that would delete results before they are read", async () => {
+Deno.test("celeriac.expire() rejects a retention that would delete unread results", async () => {
   await using fixture = await migratedPostgres();
   await assertRejects(
     () => fixture.database.query("select celeriac.expire('1 second', 10, '1 hour')"),
@@ -307,7 +307,7 @@ Deno.test("celeriac.expire() refuses a retention that would delete results befor
   );
 });
 
-Deno.test("Maintenance runs at start and at each interval, and outlives a database that is away", async () => {
+Deno.test("Maintenance runs at start and at each interval, and survives a database outage", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   await using own = new PostgresDatabase({ url: fixture.url });

@@ -13,10 +13,10 @@ async function read(fixture: Fixture, path: string, init?: RequestInit) {
   return { status: answer.status, headers: answer.headers, body: await answer.json() };
 }
 
-Deno.test("the API waits for results and lists and revokes what is in Postgres", async (t) => {
+Deno.test("the API waits for results, and lists and revokes tasks in Postgres", async (t) => {
   await using fixture = await createFixture();
 
-  await t.step("Prefer: wait is answered by direct reply-to", async () => {
+  await t.step("Prefer: wait receives the result by direct reply-to", async () => {
     const answering = fixture.post("/v1/tasks/add", { args: [1, 2] }, { prefer: "wait=60" });
     const task = await fixture.take();
     assert(task.replyTo);
@@ -26,7 +26,7 @@ Deno.test("the API waits for results and lists and revokes what is in Postgres",
     assertEquals([answer.status, id, state, result], [200, task.id, "SUCCESS", 3]);
   });
 
-  await t.step("Prefer: wait is answered from the store when no reply comes", async () => {
+  await t.step("Prefer: wait reads the result from the store without a reply", async () => {
     const answering = fixture.post("/v1/tasks/add", { args: [1, 2] }, { prefer: "wait=60" });
     const task = await fixture.take();
     await fixture.settle(task, { result: "3" });
@@ -35,7 +35,7 @@ Deno.test("the API waits for results and lists and revokes what is in Postgres",
     assertEquals([answer.status, worker, result], [200, "celeriac@by-hand", 3]);
   });
 
-  await t.step("?wait= is woken by the event stream", async () => {
+  await t.step("?wait= returns when an event arrives", async () => {
     const id = await submit(fixture);
     const task = await fixture.take();
     const answering = read(fixture, `/${id}?wait=60`);
@@ -59,7 +59,7 @@ Deno.test("the API waits for results and lists and revokes what is in Postgres",
     assertEquals([again.status, await again.text()], [304, ""]);
   });
 
-  await t.step("an id is PENDING at once, and a stranger's is 404", async () => {
+  await t.step("a new id is PENDING immediately, and an unknown id is 404", async () => {
     const id = await submit(fixture);
     const { status, body } = await read(fixture, `/${id}`);
     assertEquals([status, body.state], [200, "PENDING"]);
@@ -67,7 +67,7 @@ Deno.test("the API waits for results and lists and revokes what is in Postgres",
     assertEquals((await fixture.take()).id, id);
   });
 
-  await t.step("SSE tells of every change and ends", async () => {
+  await t.step("SSE sends every change and ends", async () => {
     const id = await submit(fixture);
     const task = await fixture.take();
     const answer = await fetch(`${fixture.url}/v1/tasks/${id}/events`);
@@ -120,7 +120,7 @@ Deno.test("the API waits for results and lists and revokes what is in Postgres",
     },
   );
 
-  await t.step("the list goes by filters and from page to page", async () => {
+  await t.step("the list applies filters and paginates", async () => {
     const seen: string[] = [];
     let path = "?state=SUCCESS&name=add&limit=1";
     while (path) {
@@ -141,7 +141,7 @@ Deno.test("the API waits for results and lists and revokes what is in Postgres",
   });
 });
 
-Deno.test("the API lets a caller go who hangs up, and shuts down while others wait", async () => {
+Deno.test("the API releases a disconnected caller, and shuts down while others wait", async () => {
   await using fixture = await createFixture();
   const id = await submit(fixture);
   await fixture.record(id);
@@ -163,7 +163,7 @@ Deno.test("the API lets a caller go who hangs up, and shuts down while others wa
   await stopping;
 });
 
-Deno.test("the API answers 503 without a database, and takes tasks all the same", async () => {
+Deno.test("the API answers reads with 503 without a database, and still accepts tasks", async () => {
   await using fixture = await createFixture();
   await fixture.database.stop();
   const { status, headers } = await read(fixture, "/order-17");

@@ -24,7 +24,7 @@ async function post(fixture: Fixture, path: string, body: unknown = undefined) {
   return { status: answer.status, body: await answer.json(), headers: answer.headers };
 }
 
-Deno.test("/v1/schedules makes, reads, lists, pauses, resumes and removes", async () => {
+Deno.test("/v1/schedules creates, reads, lists, pauses, resumes and deletes schedules", async () => {
   await using fixture = await createFixture();
   const made = await post(fixture, "/v1/schedules", { ...MORNING, options: { priority: 5 } });
   assertEquals(made.status, 201);
@@ -61,7 +61,7 @@ Deno.test("/v1/schedules makes, reads, lists, pauses, resumes and removes", asyn
   assertEquals((await get(fixture, "/v1/schedules/a")).status, 404);
 });
 
-Deno.test("POST /v1/schedules/{schedule}/trigger sends its task besides", async () => {
+Deno.test("POST /v1/schedules/{schedule}/trigger sends an additional task", async () => {
   await using fixture = await createFixture();
   await post(fixture, "/v1/schedules", MORNING);
   const { status, body } = await post(fixture, "/v1/schedules/morning/trigger");
@@ -73,7 +73,7 @@ Deno.test("POST /v1/schedules/{schedule}/trigger sends its task besides", async 
   assertEquals([after.ticks, after.last_at], [0, null]);
 });
 
-Deno.test("GET /v1/schedules tells which scheduler sends, if any", async () => {
+Deno.test("GET /v1/schedules names the current leader, if any", async () => {
   await using fixture = await createFixture();
   assertEquals((await get(fixture, "/v1/schedules")).body, {
     schedules: [],
@@ -85,7 +85,7 @@ Deno.test("GET /v1/schedules tells which scheduler sends, if any", async () => {
   assertEquals((await get(fixture, "/v1/schedules")).body.scheduler, "beat@test");
 });
 
-Deno.test("/v1/schedules leaves a schedule of code to the code, but lets it pause", async () => {
+Deno.test("/v1/schedules only pauses and resumes schedules defined in code", async () => {
   await using fixture = await createFixture();
   const [task] = CONTRACTS;
   const nightly = schedule({ name: "nightly", task: task!, every: 60, args: [1, 2] });
@@ -99,7 +99,7 @@ Deno.test("/v1/schedules leaves a schedule of code to the code, but lets it paus
   assertEquals([twin.status, twin.body.type], [409, "/problems/schedule-exists"]);
 });
 
-Deno.test("POST /v1/schedules names each field that does not fit, and what would", async () => {
+Deno.test("POST /v1/schedules names each invalid field and the valid values", async () => {
   await using fixture = await createFixture();
   const cases: [given: Record<string, unknown>, field: string, words: string][] = [
     [{ name: "a b" }, "name", "rename it"],

@@ -3,7 +3,7 @@ import { createFixture } from "./fixture.ts";
 
 const MiB = 1024 * 1024;
 
-Deno.test("the API takes tasks over HTTP into RabbitMQ and answers from Postgres", async (t) => {
+Deno.test("the API publishes tasks to RabbitMQ and reads results from Postgres", async (t) => {
   await using fixture = await createFixture({ foreignQueues: "gone" });
 
   await t.step("202 means that a quorum queue holds a persistent message", async () => {
@@ -17,7 +17,7 @@ Deno.test("the API takes tasks over HTTP into RabbitMQ and answers from Postgres
     assertEquals([record.state, record.name, record.kwargsRepr], ["PENDING", "add", "{'y': 2}"]);
   });
 
-  await t.step("a task with an eta is in the outbox, and comes when it is due", async () => {
+  await t.step("a task with an eta stays in the outbox until it is due", async () => {
     const due = Date.now() + 1500;
     const answer = await fixture.post("/v1/tasks/ping", { options: { countdown: 1.5 } });
     const { id } = await answer.json();
@@ -27,7 +27,7 @@ Deno.test("the API takes tasks over HTTP into RabbitMQ and answers from Postgres
     assert(Date.now() >= due);
   });
 
-  await t.step("a wide id, headers and options arrive", async () => {
+  await t.step("a long id, headers and options arrive", async () => {
     const options = { task_id: "größe/7 ✓", headers: { tenant: "acme", depth: 300 }, priority: 3 };
     await (await fixture.post("/v1/tasks/ping", { options })).body?.cancel();
     const task = await fixture.take();
@@ -40,12 +40,12 @@ Deno.test("the API takes tasks over HTTP into RabbitMQ and answers from Postgres
     assertEquals([read.status, (await read.json()).id], [200, "größe/7 ✓"]);
   });
 
-  await t.step("a queue that the broker does not have is a 503", async () => {
+  await t.step("a missing queue gives a 503", async () => {
     const answer = await fixture.post("/v1/tasks/mail", { options: { queue: "gone" } });
     assertEquals([answer.status, (await answer.json()).type], [503, "/problems/unroutable"]);
   });
 
-  await t.step("a body over the limit is a 413, also when its length is not told", async () => {
+  await t.step("a body over the limit gives a 413, also without Content-Length", async () => {
     const big = JSON.stringify({ kwargs: { x: 1, y: 1, z: "a".repeat(2 * MiB) } });
     const told = await fixture.post("/v1/tasks/add", big);
     assertEquals([told.status, (await told.json()).type], [413, "/problems/body-too-large"]);
@@ -80,7 +80,7 @@ Deno.test("the API takes tasks over HTTP into RabbitMQ and answers from Postgres
     },
   );
 
-  await t.step("health tells of broker and database, metrics count", async () => {
+  await t.step("health covers broker and database, and metrics count requests", async () => {
     const ready = await fetch(`${fixture.url}/readyz`);
     assertEquals([ready.status, await ready.json()], [200, {
       ok: true,
@@ -96,7 +96,7 @@ Deno.test("the API takes tasks over HTTP into RabbitMQ and answers from Postgres
   });
 });
 
-Deno.test("the API takes a batch of 2,000 lines, each of them routed", async () => {
+Deno.test("the API accepts a batch of 2,000 lines and routes each", async () => {
   await using fixture = await createFixture();
   const lines = Array.from(
     { length: 2000 },
@@ -115,7 +115,7 @@ Deno.test("the API takes a batch of 2,000 lines, each of them routed", async () 
   assertEquals(ids, new Set(answers.flatMap(({ id }) => id ?? [])));
 });
 
-Deno.test("the API takes tasks while the broker is away, by way of the outbox, and says so", async () => {
+Deno.test("the API stores tasks in the outbox during a broker outage and reports it", async () => {
   await using fixture = await createFixture();
   await (await fixture.post("/v1/tasks/ping", {})).body?.cancel();
   await fixture.take();

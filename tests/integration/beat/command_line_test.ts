@@ -5,7 +5,7 @@ import { eventually } from "../../support/eventually.ts";
 import { freshPipeline } from "../../support/pipeline.ts";
 import { startApi, startBeat, startWorker } from "../../support/roles.ts";
 
-Deno.test("cli.ts schedules adds what beat sends, and steers it", async () => {
+Deno.test("cli.ts schedules adds and controls schedules that beat sends", async () => {
   await using pipeline = await freshPipeline();
   const { api, url } = await startApi(pipeline);
   await using _api = api;

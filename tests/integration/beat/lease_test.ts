@@ -11,7 +11,7 @@ async function held(database: Database, fence: Fence): Promise<boolean> {
 for (
   const [kind, migrated] of [["Postgres", migratedPostgres], ["PGlite", migratedPglite]] as const
 ) {
-  Deno.test(`Lease is one process's at a time, on ${kind}`, async () => {
+  Deno.test(`Lease has one holder at a time, on ${kind}`, async () => {
     await using fixture = await migrated();
     const { database } = fixture;
     const lease = (holder: string, seconds = 60) =>
@@ -35,7 +35,7 @@ for (
   });
 }
 
-Deno.test("Lease goes to another process when its holder is silent, and what that one held is void", async () => {
+Deno.test("Lease moves to another process when its holder stops renewing, which invalidates the old one", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   const silent = await new Lease({ database, name: "test", holder: "a", seconds: 1 }).hold();
@@ -49,7 +49,7 @@ Deno.test("Lease goes to another process when its holder is silent, and what tha
   );
 });
 
-Deno.test("Lease has one winner when many ask at once", async () => {
+Deno.test("Lease has one winner under concurrent requests", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   const fences = await Promise.all(

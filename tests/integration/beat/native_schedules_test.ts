@@ -25,7 +25,7 @@ async function lead(database: Database, holder = "a"): Promise<Fence> {
 for (
   const [kind, migrated] of [["Postgres", migratedPostgres], ["PGlite", migratedPglite]] as const
 ) {
-  Deno.test(`NativeSchedules tells the next tick, sends it when it is due, and moves on, on ${kind}`, async () => {
+  Deno.test(`NativeSchedules returns the next tick, sends it when it is due, and advances, on ${kind}`, async () => {
     await using fixture = await migrated();
     const { database } = fixture;
     const store = new ScheduleStore({ database });
@@ -54,7 +54,7 @@ for (
   });
 }
 
-Deno.test("NativeSchedules sends a tick once, however many look at the same time", async () => {
+Deno.test("NativeSchedules sends a tick once under concurrent polls", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   const store = new ScheduleStore({ database });
@@ -68,7 +68,7 @@ Deno.test("NativeSchedules sends a tick once, however many look at the same time
   assertEquals((await store.list({ limit: 100 })).map(({ ticks }) => ticks), Array(30).fill(1));
 });
 
-Deno.test("NativeSchedules sends nothing for a leader whose lease another one holds", async () => {
+Deno.test("NativeSchedules sends nothing for a leader that lost its lease", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   await new ScheduleStore({ database }).add(newSchedule({ name: "often" }));
@@ -81,7 +81,7 @@ Deno.test("NativeSchedules sends nothing for a leader whose lease another one ho
   assertEquals((await source(database).tick(fresh)).sent.length, 1);
 });
 
-Deno.test("NativeSchedules leaves a schedule alone that was changed after it was read", async () => {
+Deno.test("NativeSchedules skips a schedule that changed after it was read", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   const store = new ScheduleStore({ database });
@@ -98,7 +98,7 @@ Deno.test("NativeSchedules leaves a schedule alone that was changed after it was
   assertEquals(await waiting(database), []);
 });
 
-Deno.test("NativeSchedules treats a long absence as each schedule's policy says", async () => {
+Deno.test("NativeSchedules applies each schedule's catch-up policy after a long outage", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   const store = new ScheduleStore({ database });
@@ -113,7 +113,7 @@ Deno.test("NativeSchedules treats a long absence as each schedule's policy says"
   assertEquals(new Set(messages.map(({ id }) => id)).size, 4);
 });
 
-Deno.test("NativeSchedules says why a schedule cannot tick, lets it rest, and goes on with the others", async () => {
+Deno.test("NativeSchedules reports why a schedule cannot tick, suspends it, and continues with the others", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   const store = new ScheduleStore({ database });
@@ -131,7 +131,7 @@ Deno.test("NativeSchedules says why a schedule cannot tick, lets it rest, and go
   assertEquals((await source(database).tick(fence)).sent, []);
 });
 
-Deno.test("ScheduleStore.sync() makes, changes and forgets the schedules of code, and keeps pauses and plans", async () => {
+Deno.test("ScheduleStore.sync() creates, updates and deletes schedules of code, and keeps pauses and next ticks", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   const store = new ScheduleStore({ database });
@@ -164,7 +164,7 @@ Deno.test("ScheduleStore.sync() makes, changes and forgets the schedules of code
   assertEquals(changed!.afterAt > a!.afterAt, true);
 });
 
-Deno.test("ScheduleStore.pause() makes up for nothing when it resumes", async () => {
+Deno.test("ScheduleStore.pause() skips the ticks missed during a pause", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   const store = new ScheduleStore({ database });

@@ -73,7 +73,7 @@ async function assertUnbroken({ sent, pipeline }: Beats): Promise<void> {
   assertEquals(times, times.map((_, index) => first + index * 1000));
 }
 
-Deno.test("Beat takes over from a leader that is killed, and no tick is lost or doubled", async () => {
+Deno.test("Beat takes over from a killed leader without losing or repeating a tick", async () => {
   await using fixture = await running(2);
   await more(fixture, 2);
   const leader = await fixture.leader();
@@ -83,7 +83,7 @@ Deno.test("Beat takes over from a leader that is killed, and no tick is lost or 
   await assertUnbroken(fixture);
 });
 
-Deno.test("Beat takes over from a leader that is frozen, which sends nothing when it thaws", async () => {
+Deno.test("Beat takes over from a frozen leader, which sends nothing when it resumes", async () => {
   await using fixture = await running(2);
   await more(fixture, 2);
   const frozen = await fixture.leader();
@@ -98,7 +98,7 @@ Deno.test("Beat takes over from a leader that is frozen, which sends nothing whe
   await assertUnbroken(fixture);
 });
 
-Deno.test("Beat hands over when it is stopped", async () => {
+Deno.test("Beat hands over leadership when it stops", async () => {
   await using fixture = await running(2);
   await more(fixture, 1);
   const leader = await fixture.leader();

@@ -74,7 +74,7 @@ Deno.test("the README works as written, from an empty folder with an empty cache
   const command = await hasProgram("npx") ? start : start.replace("npx --yes deno@2.9", "deno");
   const { url, printed } = await launch(command, checkout);
 
-  await t.step("the command that dev prints answers with the result", async () => {
+  await t.step("the command printed by dev returns the result", async () => {
     const { state, result } = JSON.parse(await run("sh", ["-c", printed!]));
     assertEquals({ state, result }, { state: "SUCCESS", result: 5 });
     const reference = await (await fetch(`${url}/docs`)).text();
@@ -85,7 +85,7 @@ Deno.test("the README works as written, from an empty folder with an empty cache
 
   const blocks = blocksOf("docs/learn/workflows.md", await textOf("docs/learn/workflows.md"));
 
-  await t.step("the workflows of docs/learn/workflows.md end as the page says", async () => {
+  await t.step("the workflows of docs/learn/workflows.md end as documented", async () => {
     const bodies = blocks.filter(({ language }) => language === "json").map(({ text }) => text);
     const results = await Promise.all(bodies.map(async (body) => {
       const headers = { "content-type": "application/json" };

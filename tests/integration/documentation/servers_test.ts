@@ -63,7 +63,7 @@ class Shell implements AsyncDisposable {
   }
 }
 
-Deno.test("the commands that the pages show work with real servers", async (t) => {
+Deno.test("the commands of the documentation work with real servers", async (t) => {
   await using stack = new AsyncDisposableStack();
   const parent = await Deno.makeTempDir();
   stack.defer(() => Deno.remove(parent, { recursive: true }));
@@ -140,22 +140,25 @@ Deno.test("the commands that the pages show work with real servers", async (t) =
     });
   }
 
-  await t.step("a node that does not answer is named, with those that do", async () => {
-    const cli = (args: string, says: RegExp, code: number) =>
-      shell.run({ shown: `deno task cli ${args}`, says, code });
-    const choice = /Cannot inspect 'nobody' because no answer .*\(.*celeriac@web-1.*\)/;
-    await cli("inspect ping --node=nobody", choice, 4);
-    await cli("inspect ping --node=celeriac@web-1,nobody", /"ok": "pong"[\s\S]*'nobody'/, 4);
-    await cli("control shutdown --node=nobody", /Cannot control 'nobody'/, 4);
-    await cli("control shutdown --node=celeriac@web-1", /sent shutdown to celeriac@web-1/, 0);
-    await eventually("the node is gone", async () => {
-      return await cli("inspect ping --node=celeriac@web-1", /Cannot/, 4).catch(() => undefined);
-    });
-    const empty = await freshVhost();
-    await using _empty = empty;
-    shell.env.AMQP_URL = empty.url;
-    await cli("inspect ping", /Cannot inspect any node .* start a worker/, 4);
-  });
+  await t.step(
+    "a silent node is named, together with the nodes that answer",
+    async () => {
+      const cli = (args: string, says: RegExp, code: number) =>
+        shell.run({ shown: `deno task cli ${args}`, says, code });
+      const choice = /Cannot inspect 'nobody' because no answer .*\(.*celeriac@web-1.*\)/;
+      await cli("inspect ping --node=nobody", choice, 4);
+      await cli("inspect ping --node=celeriac@web-1,nobody", /"ok": "pong"[\s\S]*'nobody'/, 4);
+      await cli("control shutdown --node=nobody", /Cannot control 'nobody'/, 4);
+      await cli("control shutdown --node=celeriac@web-1", /sent shutdown to celeriac@web-1/, 0);
+      await eventually("the node is gone", async () => {
+        return await cli("inspect ping --node=celeriac@web-1", /Cannot/, 4).catch(() => undefined);
+      });
+      const empty = await freshVhost();
+      await using _empty = empty;
+      shell.env.AMQP_URL = empty.url;
+      await cli("inspect ping", /Cannot inspect any node .* start a worker/, 4);
+    },
+  );
 });
 
 function readyAt(output: string): string {

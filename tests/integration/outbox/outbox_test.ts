@@ -28,7 +28,7 @@ const HEADERS: Record<string, HeaderValue> = {
 };
 
 const CASES: Record<string, (database: Database) => Promise<void>> = {
-  async "add() stores messages to the byte, and their headers to the type"(database) {
+  async "add() stores messages byte for byte, and headers with their types"(database) {
     const sent = message({
       exchange: "some exchange",
       routingKey: "some.key",
@@ -64,7 +64,7 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     await outbox.add([]);
   },
 
-  async "add() belongs to the transaction it is given"(database) {
+  async "add() is part of the given transaction"(database) {
     const outbox = new Outbox({ database });
     const undone = database.transaction(async (sql) => {
       await outbox.add([entry("undone")], sql);
@@ -99,7 +99,7 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     await database.query("delete from celeriac.outbox");
   },
 
-  async "depth() counts what waits, what is due, and how long it has been"(database) {
+  async "depth() counts stored and due entries and their age"(database) {
     const outbox = new Outbox({ database });
     await outbox.add([
       entry("a", { dueAt: new Date(Date.now() - 60_000) }),

@@ -75,7 +75,7 @@ async function createFixture(
   };
 }
 
-Deno.test("Publisher.submit() sends at once what is due, through the broker", async () => {
+Deno.test("Publisher.submit() publishes a due task to the broker immediately", async () => {
   await using fixture = await createFixture({ broker: true, database: true });
   const { id, via } = await fixture.submit(add);
   assertEquals(via, "broker");
@@ -88,7 +88,7 @@ Deno.test("Publisher.submit() sends at once what is due, through the broker", as
   assertEquals([message.properties.deliveryMode, message.properties.correlationId], [2, id]);
 });
 
-Deno.test("Publisher.submit() leaves expiring to the worker on our own queues, and tells the broker on others", async () => {
+Deno.test("Publisher.submit() sets no message expiration on Celeriac queues", async () => {
   await using fixture = await createFixture({ broker: true, database: true });
   await fixture.submit({ ...add, options: { queue: QUEUE, expires: 60 } });
   const message = await eventually("a message", () => fixture.arrived[0]);
@@ -96,7 +96,7 @@ Deno.test("Publisher.submit() leaves expiring to the worker on our own queues, a
   assertEquals(message.properties.expiration, undefined);
 });
 
-Deno.test("Publisher.submit() puts what is due later into the outbox, and sends it with its eta when there is no database", async () => {
+Deno.test("Publisher.submit() stores a later task in the outbox, or publishes it with its eta without a database", async () => {
   const later = { ...add, options: { queue: QUEUE, countdown: 60 } };
   await using whole = await createFixture({ broker: true, database: true });
   assertEquals((await whole.submit(later)).via, "outbox");
@@ -109,7 +109,7 @@ Deno.test("Publisher.submit() puts what is due later into the outbox, and sends 
   assert(new Date(String(message.headers.eta)).getTime() > Date.now() + 50_000);
 });
 
-Deno.test("Publisher.submit() turns to the outbox when the broker is away, and gives up when both are", async () => {
+Deno.test("Publisher.submit() uses the outbox during a broker outage, and fails if the database is down too", async () => {
   await using half = await createFixture({ broker: false, database: true });
   assertEquals((await half.submit(add)).via, "outbox");
   assertEquals((await half.outbox.depth()).due, 1);
@@ -118,14 +118,14 @@ Deno.test("Publisher.submit() turns to the outbox when the broker is away, and g
   assertMatch(error.message, /^Cannot accept task .* neither broker nor database can hold it/);
 });
 
-Deno.test("Publisher.submit() says so when there is no such queue", async () => {
+Deno.test("Publisher.submit() reports a missing queue", async () => {
   await using fixture = await createFixture({ broker: true, database: true });
   const lost = { ...add, options: { queue: "celeriac.nowhere" } };
   await assertRejects(() => fixture.submit(lost), Unroutable, "celeriac.nowhere");
   assertEquals((await fixture.outbox.depth()).total, 0);
 });
 
-Deno.test("Publisher.submit() turns to the outbox when the queue refuses the message as it is full", async () => {
+Deno.test("Publisher.submit() uses the outbox when a full queue rejects the message", async () => {
   await using fixture = await createFixture({ broker: true, database: true, consumed: false });
   const { name, managementUrl } = fixture.vhost;
   await management(managementUrl, "PUT", `/api/policies/${name}/short`, {
@@ -137,7 +137,7 @@ Deno.test("Publisher.submit() turns to the outbox when the queue refuses the mes
   assert((await fixture.outbox.depth()).total > 0);
 });
 
-Deno.test("Publisher.submit() turns to the outbox when the broker falls silent, and back when it speaks again", async () => {
+Deno.test("Publisher.submit() uses the outbox when the broker stops responding, and the broker when it recovers", async () => {
   await using fixture = await createFixture({ broker: true, database: true, frozen: true });
   assertEquals((await fixture.submit(add)).via, "broker");
   fixture.brokerProxy.swallow("to client");
@@ -157,7 +157,7 @@ Deno.test("Publisher.submit() turns to the outbox when the broker falls silent, 
 });
 
 for (const [when, due] of [["now", {}], ["later", { countdown: 60 }]] as const) {
-  Deno.test(`Publisher.submit() says within 2 s that both servers fell silent, of what is due ${when}`, async () => {
+  Deno.test(`Publisher.submit() fails within 2 s when both servers stop responding, for a task due ${when}`, async () => {
     await using fixture = await createFixture({ broker: true, database: true, frozen: true });
     await fixture.submit({ ...add, options: { queue: QUEUE, countdown: 60 } });
     fixture.brokerProxy.swallow("to client");
@@ -174,7 +174,7 @@ for (const [when, due] of [["now", {}], ["later", { countdown: 60 }]] as const) 
   });
 }
 
-Deno.test("Publisher.submit() turns to the broker, or gives up, when too much waits for the database", async () => {
+Deno.test("Publisher.submit() uses the broker, or fails, when too many requests wait for the database", async () => {
   const later = (bytes: number) => ({
     ...add,
     args: ["a".repeat(bytes)],

@@ -68,7 +68,7 @@ async function createFixture() {
   };
 }
 
-Deno.test("Relay publishes what is due, in the order of its time, as it was given, and removes it", async () => {
+Deno.test("Relay publishes due entries unchanged, in due order, and deletes them", async () => {
   await using here = await createFixture();
   const { database, broker, outbox, inbox } = here;
   const base = Date.now() - 60_000;
@@ -113,7 +113,7 @@ Deno.test("Relay publishes what is due, in the order of its time, as it was give
   await emptied(database);
 });
 
-Deno.test("Relay shares the outbox with another: each of 1,000 entries is published exactly once", async () => {
+Deno.test("Relay shares the outbox with another relay: each of 1,000 entries is published exactly once", async () => {
   await using here = await createFixture();
   const { database, url, broker, outbox, inbox } = here;
   await using own = new PostgresDatabase({ url });
@@ -132,7 +132,7 @@ Deno.test("Relay shares the outbox with another: each of 1,000 entries is publis
   assertEquals(new Set(seen).size, 1000);
 });
 
-Deno.test("Relay drains thousands without resting between rounds", async () => {
+Deno.test("Relay drains thousands of entries without a pause between rounds", async () => {
   await using here = await createFixture();
   const { database, broker, outbox, inbox } = here;
   await outbox.add(Array.from({ length: 2000 }, (_, n) => numbered(n)));
@@ -143,7 +143,7 @@ Deno.test("Relay drains thousands without resting between rounds", async () => {
   await emptied(database);
 });
 
-Deno.test("Relay publishes an entry when its time comes, not before and not at the next poll", async () => {
+Deno.test("Relay publishes an entry at its due time, neither earlier nor at the next poll", async () => {
   await using here = await createFixture();
   const { database, broker, outbox, inbox } = here;
   const dueAt = new Date(Date.now() + 500);
@@ -159,7 +159,7 @@ Deno.test("Relay publishes an entry when its time comes, not before and not at t
   await eventually("one removed", async () => (await outbox.depth()).total === 1);
 });
 
-Deno.test("wake() makes the relay look at once", async () => {
+Deno.test("wake() makes the relay poll immediately", async () => {
   await using here = await createFixture();
   const { database, broker, outbox, inbox } = here;
   await using relay = relayOf({ database, broker, pollMs: 60_000 });
@@ -171,7 +171,7 @@ Deno.test("wake() makes the relay look at once", async () => {
   }
 });
 
-Deno.test("Relay keeps what has no queue, tries it again later, and lets the rest pass", async () => {
+Deno.test("Relay keeps and retries an entry without a queue, and publishes the others", async () => {
   await using here = await createFixture();
   const { database, broker, outbox, inbox } = here;
   const lost = message({
@@ -200,7 +200,7 @@ Deno.test("Relay keeps what has no queue, tries it again later, and lets the res
 });
 
 for (const results of ["native", "django"] as const) {
-  Deno.test(`Relay makes a dead letter of what can never be sent, and FAILURE of its record (${results})`, async () => {
+  Deno.test(`Relay dead-letters an entry that can never be sent and stores FAILURE (${results})`, async () => {
     await using here = await createFixture();
     const { database, broker, outbox, inbox } = here;
     if (results === "django") await makeDjangoTables(database);
@@ -264,7 +264,7 @@ for (const results of ["native", "django"] as const) {
   });
 }
 
-Deno.test("Relay waits for a broker that is away, costing its entries neither attempts nor their turn", async () => {
+Deno.test("Relay waits during a broker outage without counting attempts or changing the order", async () => {
   await using here = await createFixture();
   const { database, broker, outbox, inbox, proxy } = here;
   await using relay = relayOf({ database, broker });
@@ -292,7 +292,7 @@ Deno.test("Relay waits for a broker that is away, costing its entries neither at
   await emptied(database);
 });
 
-Deno.test("Relay outlives a database that is away", async () => {
+Deno.test("Relay survives a database outage", async () => {
   await using here = await createFixture();
   const { url, broker, outbox, inbox } = here;
   await using own = new PostgresDatabase({ url });
@@ -319,7 +319,7 @@ function before(broker: Broker, act: (message: Message) => Promise<unknown>): Br
   });
 }
 
-Deno.test("Relay does not lose what a worker puts back before the relay has removed it", async () => {
+Deno.test("Relay does not lose an entry that a worker adds again before the relay deletes the first one", async () => {
   await using here = await createFixture();
   const { database, broker, outbox, inbox } = here;
   await outbox.add([numbered(1)]);
@@ -336,7 +336,7 @@ Deno.test("Relay does not lose what a worker puts back before the relay has remo
   await emptied(database);
 });
 
-Deno.test("Relay removes what it has published once the database is back, and does not publish it again", async () => {
+Deno.test("Relay deletes published entries after a database outage and does not publish them again", async () => {
   await using here = await createFixture();
   const { database, broker, outbox, inbox } = here;
   let refusals = 3;
@@ -364,7 +364,7 @@ Deno.test("Relay removes what it has published once the database is back, and do
   assertEquals([published, refusals < 0], [2, true]);
 });
 
-Deno.test("Relay takes over what another took and never finished", async () => {
+Deno.test("Relay takes over entries that another relay claimed and never finished", async () => {
   await using here = await createFixture();
   const { database, broker, outbox, inbox } = here;
   await outbox.add([numbered(1)]);

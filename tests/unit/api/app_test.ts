@@ -1,13 +1,13 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { createFixture } from "./fixture.ts";
 
-Deno.test("createApp() keeps its paths such that one regular expression finds them", async () => {
+Deno.test("createApp() routes all paths with one regular expression", async () => {
   await using fixture = await createFixture();
   await fixture.app.request("/livez");
   assertEquals(fixture.app.router.name, "SmartRouter + RegExpRouter");
 });
 
-Deno.test("createApp() tells browsers not to guess, and its page to show nothing but itself", async () => {
+Deno.test("createApp() sends nosniff, and a strict content security policy for its page", async () => {
   await using fixture = await createFixture();
   for (const path of ["/livez", "/v1/tasks/nobody", "/openapi.json", "/docs"]) {
     const { headers } = await fixture.app.request(path);

@@ -14,7 +14,7 @@ Deno.test("without a token the API is open", async () => {
   }
 });
 
-Deno.test("with a token everything but the probes wants it", async () => {
+Deno.test("with a token, everything except the probes requires it", async () => {
   await using fixture = await createFixture({ token: TOKEN.replaceAll(" ", "-") });
   for (const path of ["/livez", "/readyz"]) {
     const answer = await fixture.app.request(path);
@@ -46,7 +46,7 @@ Deno.test("with a token everything but the probes wants it", async () => {
   assertEquals(await fixture.published(), []);
 });
 
-Deno.test("the token is shown as a bearer token", async () => {
+Deno.test("the token is accepted as a bearer token", async () => {
   await using fixture = await createFixture({ token: "right-token-of-old" });
   const cases: [string, number][] = [
     ["Bearer right-token-of-old", 202],
@@ -63,7 +63,7 @@ Deno.test("the token is shown as a bearer token", async () => {
   }
 });
 
-Deno.test("a browser may read, and only read, with the token as its password", async () => {
+Deno.test("a browser may read, but not write, with the token as its password", async () => {
   await using fixture = await createFixture({ token: "right-token-of-old" });
   const refused = await fixture.app.request("/docs");
   assertStringIncludes(refused.headers.get("www-authenticate")!, "Basic realm=");

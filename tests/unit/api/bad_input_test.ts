@@ -346,7 +346,7 @@ Deno.test("the API answers bad input with a problem and publishes nothing", asyn
   assertEquals([fixture.outbox, fixture.records.records.size], [[], 0]);
 });
 
-Deno.test("the API refuses a body that grows past the limit while it is read", async () => {
+Deno.test("the API rejects a body that exceeds the limit while it is read", async () => {
   await using fixture = await createFixture();
   let cancelled = false;
   const endless = new ReadableStream({
@@ -364,7 +364,7 @@ Deno.test("the API refuses a body that grows past the limit while it is read", a
   await answer.body?.cancel();
 });
 
-Deno.test("the API takes nothing of a caller who hangs up while sending", async () => {
+Deno.test("the API publishes nothing for a caller that disconnects while sending", async () => {
   await using fixture = await createFixture();
   for (const headers of [{}, { "content-length": "1000" }]) {
     let chunks = 0;
@@ -384,7 +384,7 @@ Deno.test("the API takes nothing of a caller who hangs up while sending", async 
   assertEquals(await fixture.published(), []);
 });
 
-Deno.test("the API names every field that is wrong, and what is allowed", async () => {
+Deno.test("the API names every invalid field and the allowed values", async () => {
   await using fixture = await createFixture();
   const answer = await fixture.post("/v1/tasks/add", {
     options: { queu: "a", priority: 300, countdown: -1 },
@@ -413,7 +413,7 @@ Deno.test("the API answers an unknown route and a wrong method with problems", a
   }
 });
 
-Deno.test("a problem stays small however much is wrong", async (t) => {
+Deno.test("a problem stays small with many mistakes", async (t) => {
   const many = (count: number, entry: (index: number) => [string, unknown]) =>
     Object.fromEntries(Array.from({ length: count }, (_, index) => entry(index)));
   const long = "long".repeat(20_000);

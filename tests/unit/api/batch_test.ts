@@ -53,7 +53,7 @@ Deno.test("POST /v1/tasks:batch answers NDJSON line by line, wrong lines with pr
   assertEquals((await ids(fixture)).sort(), [answers[0].id, answers[5].id].sort());
 });
 
-Deno.test("POST /v1/tasks:batch does nothing for a batch that is wrong as a whole", async (t) => {
+Deno.test("POST /v1/tasks:batch publishes nothing for an invalid batch", async (t) => {
   await using fixture = await createFixture({ batchLimit: 2 });
   const good = JSON.stringify(add(1));
   const cases: [string, string, Record<string, string>, number, string][] = [
@@ -87,7 +87,7 @@ Deno.test("POST /v1/tasks:batch does nothing for a batch that is wrong as a whol
   assertEquals(await ids(fixture), []);
 });
 
-Deno.test("POST /v1/tasks:batch takes exactly as many lines as it may", async () => {
+Deno.test("POST /v1/tasks:batch accepts exactly the maximum number of lines", async () => {
   await using fixture = await createFixture({ batchLimit: 2 });
   const body = `${JSON.stringify(add(1))}\n${JSON.stringify(add(2))}\n`;
   const answer = await fixture.post("/v1/tasks:batch", body, NDJSON);

@@ -29,7 +29,7 @@ async function drip(port: number, head: string, chunk: string): Promise<string> 
   return new TextDecoder().decode(buffer.subarray(0, await answer ?? 0));
 }
 
-Deno.test("readBytes() gives up on a body that trickles in", async (t) => {
+Deno.test("readBytes() times out on a slow body", async (t) => {
   await using server = serve();
   const { port } = server.addr;
   const heads: [string, string, string][] = [
@@ -46,7 +46,7 @@ Deno.test("readBytes() gives up on a body that trickles in", async (t) => {
   }
 });
 
-Deno.test("readBytes() takes a large body that arrives fast enough", async () => {
+Deno.test("readBytes() accepts a large body that arrives fast enough", async () => {
   await using server = serve();
   const url = `http://127.0.0.1:${server.addr.port}/`;
   const chunk = new Uint8Array(100_000);

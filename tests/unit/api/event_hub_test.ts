@@ -44,7 +44,7 @@ Deno.test("EventHub delivers events to the listeners of a task, and to those of 
   assertEquals(heard, ["a:a", "again:a"]);
 });
 
-Deno.test("EventHub.subscribe() refuses listeners above its limit", () => {
+Deno.test("EventHub.subscribe() rejects listeners above its limit", () => {
   const hub = new EventHub({
     broker: { listen: () => Promise.reject(new Error("not used")) },
     limit: 1000,
@@ -58,7 +58,7 @@ Deno.test("EventHub.subscribe() refuses listeners above its limit", () => {
   hub.subscribe("one more", () => {})[Symbol.dispose]();
 });
 
-Deno.test("EventHub.start() does not wait for the broker, and stop() not either", async () => {
+Deno.test("EventHub.start() and stop() do not wait for the broker", async () => {
   let closed = 0;
   const arriving = Promise.withResolvers<Awaited<ReturnType<MemoryBroker["listen"]>>>();
   const hub = new EventHub({ broker: { listen: () => arriving.promise } });
@@ -79,7 +79,7 @@ Deno.test("EventHub.start() does not wait for the broker, and stop() not either"
   assertEquals(closed, 1);
 });
 
-Deno.test("EventHub listens while somebody waits, and for a while after, so that workers may be silent", async () => {
+Deno.test("EventHub consumes only while listeners exist and for a short time afterwards", async () => {
   await using broker = await brokerWithEvents();
   await using hub = new EventHub({ broker, lingerMs: 20 });
   await hub.start();

@@ -39,7 +39,7 @@ async function announce(fixture: Fixture, ...events: TaskEvent[]): Promise<void>
   await fixture.broker.publish(encodeEvents(timed, node), { mandatory: false });
 }
 
-Deno.test("GET /v1/tasks/{id}/events tells the present state, each change, and ends with the task", async () => {
+Deno.test("GET /v1/tasks/{id}/events sends the present state and each change, and ends with the task", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", name: "add", state: "PENDING" });
   const answer = await fixture.app.request("/v1/tasks/a/events");
@@ -68,7 +68,7 @@ Deno.test("GET /v1/tasks/{id}/events tells the present state, each change, and e
   assertEquals((await stream.next()).done, true);
 });
 
-Deno.test("GET /v1/tasks/{id}/events notices changes and progress without events", async () => {
+Deno.test("GET /v1/tasks/{id}/events polls for changes and progress without events", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", state: "PROGRESS", result: '{"done":1}' });
   const stream = messages(await fixture.app.request("/v1/tasks/a/events"));
@@ -80,7 +80,7 @@ Deno.test("GET /v1/tasks/{id}/events notices changes and progress without events
   assertEquals((await stream.next()).value?.data?.state, "FAILURE");
 });
 
-Deno.test("GET /v1/tasks/{id}/events tells the same progress once", async () => {
+Deno.test("GET /v1/tasks/{id}/events sends equal progress once", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", state: "STARTED" });
   const stream = messages(await fixture.app.request("/v1/tasks/a/events"));
@@ -105,7 +105,7 @@ Deno.test("GET /v1/tasks/{id}/events tells the same progress once", async () => 
   assertEquals((await stream.next()).value?.data?.state, "SUCCESS");
 });
 
-Deno.test("GET /v1/tasks/{id}/events keeps a silent line open with comments, and stops when the caller leaves", async () => {
+Deno.test("GET /v1/tasks/{id}/events sends keep-alive comments and stops when the caller disconnects", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", state: "STARTED" });
   const { records: store, hub } = fixture;
@@ -117,7 +117,7 @@ Deno.test("GET /v1/tasks/{id}/events keeps a silent line open with comments, and
   await stream.return(undefined);
 });
 
-Deno.test("GET /v1/tasks/{id}/events tells a browser that comes back after the end not to come again", async () => {
+Deno.test("GET /v1/tasks/{id}/events answers a reconnect after the end with no further reconnects", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", state: "SUCCESS", result: "1" });
   const again = await fixture.app.request("/v1/tasks/a/events", {
@@ -129,7 +129,7 @@ Deno.test("GET /v1/tasks/{id}/events tells a browser that comes back after the e
   assertEquals(sent.map(({ data }) => data?.state), ["SUCCESS"]);
 });
 
-Deno.test("GET /v1/tasks/{id}/events answers 404 for an id without record, unless it is young", async () => {
+Deno.test("GET /v1/tasks/{id}/events answers 404 for an id without a record, unless it is recent", async () => {
   await using fixture = await createFixture();
   const unknown = await fixture.app.request("/v1/tasks/order-17/events");
   assertEquals([unknown.status, (await unknown.json()).type], [404, "/problems/no-record"]);
@@ -140,7 +140,7 @@ Deno.test("GET /v1/tasks/{id}/events answers 404 for an id without record, unles
   assertEquals((await stream.next()).value?.data?.state, "REVOKED");
 });
 
-Deno.test("GET /v1/tasks/{id}/events ends when the store cannot be read any more", async () => {
+Deno.test("GET /v1/tasks/{id}/events ends when the store becomes unreadable", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", state: "STARTED" });
   let reads = 0;
@@ -163,7 +163,7 @@ Deno.test("GET /v1/tasks/{id}/events ends when the store cannot be read any more
   assertEquals((await stream.next()).done, true);
 });
 
-Deno.test("GET /v1/tasks/{id}/events is a 503 with Retry-After when too many wait", async () => {
+Deno.test("GET /v1/tasks/{id}/events answers 503 with Retry-After when too many callers wait", async () => {
   await using plain = await createFixture();
   await using hub = new EventHub({ broker: plain.broker, limit: 2 });
   await hub.start();
@@ -184,7 +184,7 @@ Deno.test("GET /v1/tasks/{id}/events is a 503 with Retry-After when too many wai
   assertEquals((await fixture.app.request("/v1/tasks/a/events")).status, 200);
 });
 
-Deno.test("GET /v1/tasks/{id}/events gives a record whole that is stored over many lines", async () => {
+Deno.test("GET /v1/tasks/{id}/events sends a record with line breaks in one event", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", state: "SUCCESS", result: '{\n  "x":\r\n 1\n}' });
   const text = await (await fixture.app.request("/v1/tasks/a/events")).text();
@@ -194,7 +194,7 @@ Deno.test("GET /v1/tasks/{id}/events gives a record whole that is stored over ma
   assertMatch(text, /\nid: end\n\n$/);
 });
 
-Deno.test("ChunkWriter has one chunk of a large message on its way to a slow reader", async () => {
+Deno.test("ChunkWriter buffers one chunk of a large message for a slow reader", async () => {
   const chunks: Uint8Array[] = [];
   let take = Promise.withResolvers<void>();
   const stream = {
@@ -223,7 +223,7 @@ Deno.test("ChunkWriter has one chunk of a large message on its way to a slow rea
   assertEquals(chunks.length <= 6, true);
 });
 
-Deno.test("HEAD /v1/tasks/{id}/events leaves nothing behind", async () => {
+Deno.test("HEAD /v1/tasks/{id}/events releases its resources", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", state: "STARTED" });
   const answer = await fixture.app.request("/v1/tasks/a/events", { method: "HEAD" });
@@ -231,7 +231,7 @@ Deno.test("HEAD /v1/tasks/{id}/events leaves nothing behind", async () => {
   assertEquals(fixture.records.reads, 1);
 });
 
-Deno.test("GET /v1/tasks/{id}/events shows two thousand followers of one task its end, by a few reads", async () => {
+Deno.test("GET /v1/tasks/{id}/events notifies two thousand callers of one task with a few reads", async () => {
   const records = new MemoryRecords();
   let reading = 0;
   let reads = 0;

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { createFixture } from "./fixture.ts";
 
-Deno.test("the API answers loopback names and its own only, probes by any", async () => {
+Deno.test("the API accepts only loopback and configured host names, but any for probes", async () => {
   await using fixture = await createFixture({
     hosts: ["tasks.example", "10.0.0.5"],
     onlyHosts: true,
@@ -44,7 +44,7 @@ Deno.test("the API answers loopback names and its own only, probes by any", asyn
   }
 });
 
-Deno.test("the API accepts no write that a browser sends from elsewhere", async () => {
+Deno.test("the API rejects cross-origin writes of a browser", async () => {
   await using fixture = await createFixture({ hosts: ["tasks.example"] });
   const host = "10.0.0.5:8000";
   const cases: [Record<string, string>, number][] = [

@@ -48,7 +48,7 @@ Deno.test("openApiDocument() writes valid OpenAPI 3.1 with and without a token",
   }
 });
 
-Deno.test("openApiDocument() has no reference that leads nowhere", async () => {
+Deno.test("openApiDocument() has no broken reference", async () => {
   const written = await document(true);
   const references = new Set<string>();
   JSON.stringify(written, (key, value) => {
@@ -79,7 +79,7 @@ Deno.test("openApiDocument() has one path for each task, with its schema and exa
   assertEquals(Object.keys(components.schemas["Options"]!["properties"] as Json), OPTION_NAMES);
 });
 
-Deno.test("openApiDocument() names every route that the API serves", async () => {
+Deno.test("openApiDocument() describes every route of the API", async () => {
   await using fixture = await createFixture();
   const { paths } = await document();
   const served = fixture.app.routes.filter(({ method, path }) =>
@@ -95,7 +95,7 @@ Deno.test("openApiDocument() names every route that the API serves", async () =>
   }
 });
 
-Deno.test("openApiDocument() asks for the token everywhere but at the probes", async () => {
+Deno.test("openApiDocument() requires the token everywhere except for the probes", async () => {
   const { paths, security } = await document(true);
   assertEquals(security, [{ token: [] }]);
   for (const [path, methods] of Object.entries(paths)) {
@@ -107,7 +107,7 @@ Deno.test("openApiDocument() asks for the token everywhere but at the probes", a
   }
 });
 
-Deno.test("GET /openapi.json leads to the description, and is sent once", async () => {
+Deno.test("GET /openapi.json serves the document and supports If-None-Match", async () => {
   await using fixture = await createFixture();
   const answer = await fixture.app.request("/openapi.json");
   const served = await answer.json();
@@ -123,7 +123,7 @@ Deno.test("GET /openapi.json leads to the description, and is sent once", async 
   assertEquals(problem.headers.get("location"), "/docs#problem-no-record");
 });
 
-Deno.test("GET /docs is one page without script or address outside, and shows lines to paste", async () => {
+Deno.test("GET /docs is one page without external scripts or URLs, with commands to copy", async () => {
   await using fixture = await createFixture();
   const answer = await fixture.app.request("http://example.test:8000/docs");
   const page = await answer.text();
@@ -139,7 +139,7 @@ Deno.test("GET /docs is one page without script or address outside, and shows li
   assertStringIncludes(page, "curl -X POST &#39;http://example.test:8000/v1/tasks/add&#39;");
 });
 
-Deno.test("GET /docs escapes what contracts say", async () => {
+Deno.test("GET /docs escapes texts of contracts", async () => {
   const registry = new Registry([
     defineTask({
       name: "evil",
@@ -154,7 +154,7 @@ Deno.test("GET /docs escapes what contracts say", async () => {
   assertStringIncludes(page, "it&#39;\\&#39;&#39;s");
 });
 
-Deno.test("GET / shows a person the tasks and the way on, and a program the same as JSON", async () => {
+Deno.test("GET / lists tasks and links as HTML for a browser and as JSON for a program", async () => {
   await using fixture = await createFixture();
   const page = await fixture.app.request("/", { headers: { accept: "text/html,*/*;q=0.8" } });
   const text = await page.text();
@@ -171,7 +171,7 @@ Deno.test("GET / shows a person the tasks and the way on, and a program the same
   assertEquals([links.docs, links.openapi], ["/docs", "/openapi.json"]);
 });
 
-Deno.test("GET /docs lists tasks by name, fields of nested objects, and a line for every task", async () => {
+Deno.test("GET /docs lists tasks by name, fields of nested objects, and a command for every task", async () => {
   const registry = new Registry([
     defineTask({ name: "zebra", input: z.object({}) }),
     defineTask({
@@ -207,7 +207,7 @@ Deno.test("GET /docs lists tasks by name, fields of nested objects, and a line f
   assertStringIncludes(page, "No valid example can be made from its schema");
 });
 
-Deno.test("openApiDocument() lets others get their turn while it describes a large app", async () => {
+Deno.test("openApiDocument() yields to other requests while it describes a large app", async () => {
   const contracts = Array.from(
     { length: 300 },
     (_, index) => defineTask({ name: `t${index}`, input: z.object({ x: z.number() }) }),

@@ -68,14 +68,14 @@ Deno.test("GET /v1/tasks/{id} answers with the record", async () => {
   });
 });
 
-Deno.test("GET /v1/tasks/{id} tells progress while there is any", async () => {
+Deno.test("GET /v1/tasks/{id} returns progress while a task reports it", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", state: "PROGRESS", result: '{"done": 1}', startedAt: TIME });
   const { progress, result, attempts } = await (await fixture.app.request("/v1/tasks/a")).json();
   assertEquals([progress, result, attempts], [{ done: 1 }, null, 1]);
 });
 
-Deno.test("GET /v1/tasks/{id} gives results of Python as JSON, long integers digit by digit", async () => {
+Deno.test("GET /v1/tasks/{id} returns Python results as JSON with exact long integers", async () => {
   await using fixture = await createFixture();
   const cases: [string, string][] = [
     ["12345678901234567890", "12345678901234567890"],
@@ -90,7 +90,7 @@ Deno.test("GET /v1/tasks/{id} gives results of Python as JSON, long integers dig
   }
 });
 
-Deno.test("GET /v1/tasks/{id} tells a young id of ours PENDING and any other unknown id 404", async () => {
+Deno.test("GET /v1/tasks/{id} returns PENDING for a recent id of Celeriac and 404 for other unknown ids", async () => {
   await using fixture = await createFixture();
   const young = v7();
   const pending = await fixture.app.request(`/v1/tasks/${young}`);
@@ -104,7 +104,7 @@ Deno.test("GET /v1/tasks/{id} tells a young id of ours PENDING and any other unk
   }
 });
 
-Deno.test("the API judges the age of ids by the database's clock, and makes them by it", async () => {
+Deno.test("the API uses the database's clock to create ids and to judge their age", async () => {
   for (const aheadMs of [-3_600_000, 3_600_000]) {
     const clock = { now: () => new Date(Date.now() + aheadMs) };
     await using fixture = await createFixture({}, { clock });
@@ -142,7 +142,7 @@ Deno.test("GET /v1/tasks/{id} finds ids that need escaping in a URL", async () =
   assertEquals((await answer.json()).id, "order 17/ä");
 });
 
-Deno.test("GET /v1/tasks/{id} gives final results an ETag and honours If-None-Match", async () => {
+Deno.test("GET /v1/tasks/{id} sends an ETag for final results and supports If-None-Match", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", state: "SUCCESS", result: "3" });
   fixture.records.put({ id: "b", state: "SUCCESS", result: "4" });
@@ -163,7 +163,7 @@ Deno.test("GET /v1/tasks/{id} gives final results an ETag and honours If-None-Ma
   await other.body?.cancel();
 });
 
-Deno.test("GET /v1/tasks/{id} reads a final record once, and again when an event tells of the task", async () => {
+Deno.test("GET /v1/tasks/{id} reads a final record once, and again after an event of the task", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", state: "SUCCESS", result: "3" });
   fixture.records.put({ id: "b", state: "STARTED" });
@@ -191,7 +191,7 @@ Deno.test("GET /v1/tasks/{id} reads the store each time when the cache is off", 
   assertEquals(fixture.records.reads, 3);
 });
 
-Deno.test("GET /v1/tasks/{id}?wait= answers when an event tells of the end", async () => {
+Deno.test("GET /v1/tasks/{id}?wait= responds when an event reports the end", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", state: "STARTED" });
   const answering = fixture.app.request("/v1/tasks/a?wait=20");
@@ -201,7 +201,7 @@ Deno.test("GET /v1/tasks/{id}?wait= answers when an event tells of the end", asy
   assertEquals([(await answer.json()).result, answer.headers.has("etag")], [3, true]);
 });
 
-Deno.test("GET /v1/tasks/{id}?wait= notices without an event, and answers with what is when the time is over", async () => {
+Deno.test("GET /v1/tasks/{id}?wait= also polls, and returns the present state on timeout", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", state: "STARTED" });
   const answering = fixture.app.request("/v1/tasks/a?wait=20");
@@ -214,7 +214,7 @@ Deno.test("GET /v1/tasks/{id}?wait= notices without an event, and answers with w
   );
 });
 
-Deno.test("GET /v1/tasks/{id}?wait= ends when the caller goes away", async () => {
+Deno.test("GET /v1/tasks/{id}?wait= ends when the caller disconnects", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", state: "STARTED" });
   const caller = new AbortController();
@@ -225,7 +225,7 @@ Deno.test("GET /v1/tasks/{id}?wait= ends when the caller goes away", async () =>
   assertEquals((await (await answering).json()).state, "STARTED");
 });
 
-Deno.test("GET /v1/tasks/{id} refuses what it does not understand", async () => {
+Deno.test("GET /v1/tasks/{id} rejects invalid parameters", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", state: "STARTED" });
   for (const query of ["wait=soon", "wait=-1", "wait=", "wiat=5", "wait=1&wait=2"]) {
@@ -250,7 +250,7 @@ Deno.test("GET /v1/tasks/{id} answers 503 without a database", async () => {
   }
 });
 
-Deno.test("GET /v1/tasks lists by filters and goes on from page to page", async () => {
+Deno.test("GET /v1/tasks applies filters and paginates", async () => {
   await using fixture = await createFixture();
   for (let n = 0; n < 5; n++) {
     fixture.records.put({ id: `a${n}`, name: "add", state: "SUCCESS", result: "1" });
@@ -271,7 +271,7 @@ Deno.test("GET /v1/tasks lists by filters and goes on from page to page", async 
   assertEquals([failed.tasks.length, failed.tasks[0].id, failed.next], [1, "b", null]);
 });
 
-Deno.test("GET /v1/tasks leaves out results unless they are asked for", async () => {
+Deno.test("GET /v1/tasks omits results unless requested", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", name: "add", state: "SUCCESS", result: '{"large":true}' });
   fixture.records.put({ id: "b", name: "add", state: "PROGRESS", result: "0.5" });
@@ -290,7 +290,7 @@ Deno.test("GET /v1/tasks leaves out results unless they are asked for", async ()
   assertEquals((await fixture.app.request("/v1/tasks?results=yes")).status, 422);
 });
 
-Deno.test("GET /v1/tasks refuses filters that do not fit and names them", async () => {
+Deno.test("GET /v1/tasks rejects invalid filters and names them", async () => {
   await using fixture = await createFixture();
   const cases: [string, string][] = [
     ["state=DONE", "state"],
@@ -312,7 +312,7 @@ Deno.test("GET /v1/tasks refuses filters that do not fit and names them", async 
   assert(errors[0].allowed.includes("SUCCESS"));
 });
 
-Deno.test("GET /v1/tasks/{id} tells what a task started, groups with their members", async () => {
+Deno.test("GET /v1/tasks/{id} lists started tasks, and groups with their members", async () => {
   await using fixture = await createFixture();
   const group = [["g", null], [[["b", null], null], [["c", null], null]]] as const;
   fixture.records.put({
@@ -334,7 +334,7 @@ Deno.test("GET /v1/tasks/{id} tells what a task started, groups with their membe
   assertEquals(await children("odd"), [{ id: "y" }]);
 });
 
-Deno.test("GET /v1/tasks/{id} gives null for arguments that the record does not hold", async () => {
+Deno.test("GET /v1/tasks/{id} returns null for arguments that are not stored", async () => {
   await using fixture = await createFixture();
   const cases: [string | null, string | null, unknown][] = [
     ["(1, 'two')", "{'a': None}", [[1, "two"], { a: null }, false]],
@@ -351,7 +351,7 @@ Deno.test("GET /v1/tasks/{id} gives null for arguments that the record does not 
   }
 });
 
-Deno.test("GET /v1/tasks/{id} names the class in JavaScript beside Celery's", async () => {
+Deno.test("GET /v1/tasks/{id} returns the JavaScript error class and Celery's", async () => {
   class OrderLost extends Error {}
   class Renamed extends Error {
     override name = "Renamed";
@@ -379,7 +379,7 @@ Deno.test("GET /v1/tasks/{id} names the class in JavaScript beside Celery's", as
   assertEquals([error.name, error.stack, told], [null, null, python]);
 });
 
-Deno.test("GET /v1/tasks/{id} says a time limit in words", async () => {
+Deno.test("GET /v1/tasks/{id} describes a time limit in words", async () => {
   await using fixture = await createFixture();
   for (
     const [exc_type, exc_message, message] of [

@@ -10,7 +10,7 @@ async function revoke(fixture: Fixture, path: string): Promise<[number, Record<s
   return [answer.status, await answer.json()];
 }
 
-Deno.test("DELETE /v1/tasks/{id} revokes what has not started and tells all workers", async () => {
+Deno.test("DELETE /v1/tasks/{id} revokes a task that has not started and notifies all workers", async () => {
   await using fixture = await createFixture();
   const heard = Promise.withResolvers<Message>();
   await using _workers = await fixture.broker.listen(CONTROL_EXCHANGE, heard.resolve, {
@@ -23,7 +23,7 @@ Deno.test("DELETE /v1/tasks/{id} revokes what has not started and tells all work
   assertEquals([method, given["task_id"], given["terminate"]], ["revoke", ["a"], false]);
 });
 
-Deno.test("DELETE /v1/tasks/{id} refuses what has started or ended", async () => {
+Deno.test("DELETE /v1/tasks/{id} rejects a started or finished task", async () => {
   await using fixture = await createFixture();
   for (const state of ["STARTED", "SUCCESS", "FAILURE", "REVOKED"] as const) {
     fixture.records.put({ id: state, state });
@@ -33,7 +33,7 @@ Deno.test("DELETE /v1/tasks/{id} refuses what has started or ended", async () =>
   }
 });
 
-Deno.test("DELETE /v1/tasks/{id} takes an unknown id only when told so, or young", async () => {
+Deno.test("DELETE /v1/tasks/{id} accepts an unknown id only if requested or if it is recent", async () => {
   await using fixture = await createFixture();
   const [unknown] = await revoke(fixture, "order-17");
   assertEquals([unknown, fixture.records.records.size], [404, 0]);
@@ -47,7 +47,7 @@ Deno.test("DELETE /v1/tasks/{id} takes an unknown id only when told so, or young
   assertEquals(impossible, 404);
 });
 
-Deno.test("DELETE /v1/tasks/{id} holds without a broker, as workers read the record", async () => {
+Deno.test("DELETE /v1/tasks/{id} works without a broker, because workers read the record", async () => {
   const broker = {
     publish: () => Promise.reject(new BrokerUnavailable("Cannot publish because it is down")),
   };
@@ -57,14 +57,14 @@ Deno.test("DELETE /v1/tasks/{id} holds without a broker, as workers read the rec
   assertEquals(fixture.records.records.get("a")!.state, "REVOKED");
 });
 
-Deno.test("DELETE /v1/tasks/{id} of a task whose final result was answered before is a 409 still", async () => {
+Deno.test("DELETE /v1/tasks/{id} answers 409 for a task with a cached final result", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", state: "SUCCESS", result: "3" });
   await (await fixture.app.request("/v1/tasks/a")).body?.cancel();
   assertEquals((await revoke(fixture, "a"))[0], 409);
 });
 
-Deno.test("DELETE /v1/tasks/{id}?terminate=true tells the worker of what runs, and answers 202", async () => {
+Deno.test("DELETE /v1/tasks/{id}?terminate=true notifies the worker of a running task and answers 202", async () => {
   await using fixture = await createFixture();
   const heard = Promise.withResolvers<Message>();
   await using _workers = await fixture.broker.listen(CONTROL_EXCHANGE, heard.resolve, {
@@ -77,7 +77,7 @@ Deno.test("DELETE /v1/tasks/{id}?terminate=true tells the worker of what runs, a
   assertEquals([given["task_id"], given["terminate"]], [["a"], true]);
 });
 
-Deno.test("DELETE /v1/tasks/{id}?terminate=true revokes what waits, and refuses what has ended", async () => {
+Deno.test("DELETE /v1/tasks/{id}?terminate=true revokes a pending task and rejects a finished one", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", state: "PENDING" });
   assertEquals((await revoke(fixture, "a?terminate=true"))[0], 200);
@@ -86,7 +86,7 @@ Deno.test("DELETE /v1/tasks/{id}?terminate=true revokes what waits, and refuses 
   assertEquals((await revoke(fixture, "b?terminate=yes"))[0], 422);
 });
 
-Deno.test("DELETE /v1/tasks/{id}?terminate=true is a 503 when no worker can be told", async () => {
+Deno.test("DELETE /v1/tasks/{id}?terminate=true answers 503 when no worker can be notified", async () => {
   const broker = {
     publish: () => Promise.reject(new BrokerUnavailable("Cannot publish because it is down")),
   };

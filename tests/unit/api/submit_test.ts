@@ -39,7 +39,7 @@ Deno.test("POST /v1/tasks/{name} publishes a persistent Celery message and answe
   assertEquals(bodyOf(message!).slice(0, 2), [[], { x: 1, y: 2.5 }]);
 });
 
-Deno.test("POST /v1/tasks takes the name from the body", async () => {
+Deno.test("POST /v1/tasks reads the name from the body", async () => {
   await using fixture = await createFixture();
   const answer = await fixture.post("/v1/tasks", { name: "text.shout", args: ["hey"] });
   assertEquals([answer.status, (await answer.json()).queue], [202, "celeriac.text"]);
@@ -47,7 +47,7 @@ Deno.test("POST /v1/tasks takes the name from the body", async () => {
   assertEquals(bodyOf(message!).slice(0, 2), [["hey"], {}]);
 });
 
-Deno.test("POST /v1/tasks/{name} needs no body where the task needs no input", async () => {
+Deno.test("POST /v1/tasks/{name} needs no body if the task needs no input", async () => {
   await using fixture = await createFixture();
   const bare = await fixture.app.request("/v1/tasks/ping", { method: "POST" });
   const empty = await fixture.post("/v1/tasks/ping", {});
@@ -56,7 +56,7 @@ Deno.test("POST /v1/tasks/{name} needs no body where the task needs no input", a
   assertEquals((await fixture.published()).length, 2);
 });
 
-Deno.test("POST /v1/tasks/{name} leaves unknown arguments to a loose schema", async () => {
+Deno.test("POST /v1/tasks/{name} passes unknown arguments of a loose schema", async () => {
   await using fixture = await createFixture();
   const answer = await fixture.post("/v1/tasks/loose", { kwargs: { x: 1, more: true } });
   assertEquals(answer.status, 202);
@@ -64,7 +64,7 @@ Deno.test("POST /v1/tasks/{name} leaves unknown arguments to a loose schema", as
   assertEquals(bodyOf((await fixture.published())[0]!)[1], { x: 1, more: true });
 });
 
-Deno.test("POST /v1/tasks/{name} sends options as Celery has them", async () => {
+Deno.test("POST /v1/tasks/{name} encodes options as Celery does", async () => {
   await using fixture = await createFixture();
   const answer = await fixture.post("/v1/tasks/add", {
     args: [1, 2],
@@ -94,7 +94,7 @@ Deno.test("POST /v1/tasks/{name} sends options as Celery has them", async () => 
   assertEquals(fixture.records.records.size, 0);
 });
 
-Deno.test("POST /v1/tasks/{name} puts what is due later into the outbox", async () => {
+Deno.test("POST /v1/tasks/{name} stores a later task in the outbox", async () => {
   await using fixture = await createFixture();
   const byCountdown = await fixture.post("/v1/tasks/add", {
     args: [1, 2],
@@ -141,7 +141,7 @@ Deno.test("POST /v1/tasks/{name} writes a PENDING record, unless results are ign
   ]);
 });
 
-Deno.test("POST /v1/tasks/{name} counts what it accepts", async () => {
+Deno.test("POST /v1/tasks/{name} counts accepted tasks", async () => {
   await using fixture = await createFixture();
   await (await fixture.post("/v1/tasks/add", { args: [1, 2] })).body?.cancel();
   await (await fixture.post("/v1/tasks/other", { options: { queue: "celery" } })).body?.cancel();
@@ -154,7 +154,7 @@ Deno.test("POST /v1/tasks/{name} counts what it accepts", async () => {
   );
 });
 
-Deno.test("POST /v1/tasks/{name} answers 503 with Retry-After when nothing can hold the task", async () => {
+Deno.test("POST /v1/tasks/{name} answers 503 with Retry-After when no server can store the task", async () => {
   const refuse = (error: Error) => ({ submit: () => Promise.reject(error) });
   const errors: [Error, string, string[]?][] = [
     [new Unavailable("both down"), "unavailable"],
@@ -179,7 +179,7 @@ Deno.test("POST /v1/tasks/{name} answers 503 when the queue does not exist", asy
   assertEquals([answer.status, (await answer.json()).type], [503, "/problems/unroutable"]);
 });
 
-Deno.test("POST /v1/tasks/{name} tells nothing of an error nobody foresaw", async () => {
+Deno.test("POST /v1/tasks/{name} hides the details of an unexpected error", async () => {
   await using fixture = await createFixture({}, {
     publisher: { submit: () => Promise.reject(new TypeError("an internal secret")) },
   });
@@ -189,7 +189,7 @@ Deno.test("POST /v1/tasks/{name} tells nothing of an error nobody foresaw", asyn
   assert(!text.includes("secret"));
 });
 
-Deno.test("Idempotency-Key gives the same id again and publishes once", async () => {
+Deno.test("Idempotency-Key returns the same id and publishes once", async () => {
   await using fixture = await createFixture();
   const headers = { "idempotency-key": "order-17" };
   const first = await (await fixture.post("/v1/tasks/add", '{"kwargs":{"x":1,"y":2}}', headers))
@@ -217,7 +217,7 @@ Deno.test("requests with one Idempotency-Key at the same time publish one messag
   await other.body?.cancel();
 });
 
-Deno.test("Idempotency-Key with another body or task is refused", async () => {
+Deno.test("Idempotency-Key rejects another body or task", async () => {
   await using fixture = await createFixture();
   const headers = { "idempotency-key": "order-17" };
   await (await fixture.post("/v1/tasks/add", { args: [1, 2] }, headers)).body?.cancel();
@@ -233,7 +233,7 @@ Deno.test("Idempotency-Key with another body or task is refused", async () => {
   assertEquals((await fixture.published()).length, 1);
 });
 
-Deno.test("Idempotency-Key publishes again, under the same id, what was not known to be published", async () => {
+Deno.test("Idempotency-Key publishes again with the same id if the first publish is unconfirmed", async () => {
   let attempts = 0;
   const idempotency = {
     begin: () => Promise.resolve({ id: "fixed", fresh: attempts++ === 0, published: false }),
@@ -249,7 +249,7 @@ Deno.test("Idempotency-Key publishes again, under the same id, what was not know
   assertEquals((await fixture.published()).map(({ headers }) => headers["id"]), ["fixed", "fixed"]);
 });
 
-Deno.test("Idempotency-Key lets no 202 wait for the note that its message is durable", async () => {
+Deno.test("Idempotency-Key does not delay a 202 until the confirmation is stored", async () => {
   const idempotency = {
     begin: () => Promise.resolve({ id: "fixed", fresh: true, published: false }),
     published: () => new Promise<void>(() => {}),

@@ -37,7 +37,7 @@ async function announce(fixture: Fixture, id: string): Promise<void> {
   await fixture.broker.publish(encodeEvents([{ event, timestamp: 1 }], node), { mandatory: false });
 }
 
-Deno.test("Prefer: wait answers with the result that the worker replies", async () => {
+Deno.test("Prefer: wait returns the result from the worker's reply", async () => {
   await using fixture = await createFixture();
   await using _worker = await work(fixture, async (delivery) => {
     await reply(fixture, delivery, "STARTED", null);
@@ -57,7 +57,7 @@ Deno.test("Prefer: wait answers with the result that the worker replies", async 
   assertEquals(fixture.records.reads, 0);
 });
 
-Deno.test("Prefer: wait answers with the error of a task that failed", async () => {
+Deno.test("Prefer: wait returns the error of a failed task", async () => {
   await using fixture = await createFixture();
   await using _worker = await work(
     fixture,
@@ -76,14 +76,14 @@ Deno.test("Prefer: wait answers with the error of a task that failed", async () 
   });
 });
 
-Deno.test("Prefer: wait answers 202 when the time is over", async () => {
+Deno.test("Prefer: wait answers 202 on timeout", async () => {
   await using fixture = await createFixture({ maxWait: 0.05 });
   const answer = await fixture.post("/v1/tasks/add", { args: [1, 2] }, WAIT);
   assertEquals([answer.status, (await answer.json()).state], [202, "PENDING"]);
   assertEquals((await fixture.published()).length, 1);
 });
 
-Deno.test("Prefer: wait re-reads the store when neither reply nor event comes", async () => {
+Deno.test("Prefer: wait polls the store without a reply or an event", async () => {
   await using fixture = await createFixture();
   await using _worker = await work(fixture, (_delivery, id) => {
     fixture.records.put({ id, state: "SUCCESS", result: "3" });
@@ -104,7 +104,7 @@ Deno.test("Prefer: wait watches a task that went through the outbox", async () =
   assertEquals([answer.status, (await answer.json()).result], [200, 3]);
 });
 
-Deno.test("Prefer: wait goes on without a database", async () => {
+Deno.test("Prefer: wait works without a database", async () => {
   const down = () => Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
   await using fixture = await createFixture({}, {
     store: { find: down, list: down, revoke: down, states: down },
@@ -126,7 +126,7 @@ Deno.test("Prefer: wait does not wait for a result that is ignored", async () =>
   await answer.body?.cancel();
 });
 
-Deno.test("Prefer: wait ends with the caller", async () => {
+Deno.test("Prefer: wait ends when the caller disconnects", async () => {
   await using fixture = await createFixture();
   const caller = new AbortController();
   const answering = fixture.app.request(
@@ -154,7 +154,7 @@ Deno.test("Prefer: wait with a known Idempotency-Key waits for the first task", 
   assertEquals((await fixture.published()).length, 1);
 });
 
-Deno.test("POST /v1/tasks?wait= waits as Prefer: wait does, and goes before it", async () => {
+Deno.test("POST /v1/tasks?wait= waits like Prefer: wait and takes precedence", async () => {
   await using fixture = await createFixture();
   await using _worker = await work(fixture, async (delivery) => {
     if (decodeTask(delivery.message).replyTo) await reply(fixture, delivery, "SUCCESS", "3");
@@ -171,7 +171,7 @@ Deno.test("POST /v1/tasks?wait= waits as Prefer: wait does, and goes before it",
   assertEquals([silent.status, (await silent.json()).state], [202, "PENDING"]);
 });
 
-Deno.test("POST refuses a query that it does not know, before anything is published", async () => {
+Deno.test("POST rejects an unknown query parameter before it publishes", async () => {
   await using fixture = await createFixture();
   const cases: [string, string][] = [
     ["/v1/tasks/add?wiat=5", "wiat"],

@@ -55,7 +55,7 @@ const succeeded = {
   runtime: 0,
 } as const;
 
-Deno.test("watch() reads at once and after each event that may have changed the record", async () => {
+Deno.test("watch() reads immediately and after each event that may have changed the record", async () => {
   await using stage = await spoken();
   const { hub, say } = stage;
   const store = new MemoryRecords();
@@ -77,7 +77,7 @@ Deno.test("watch() reads at once and after each event that may have changed the 
   assertEquals(heard, ["task-started", "task-progress", "task-succeeded"]);
 });
 
-Deno.test("watchToEnd() lets beginnings and progress pass without a read", async () => {
+Deno.test("watchToEnd() ignores start and progress events", async () => {
   await using stage = await spoken();
   const { hub, say } = stage;
   const store = new MemoryRecords();
@@ -97,7 +97,7 @@ Deno.test("watchToEnd() lets beginnings and progress pass without a read", async
   assertEquals(store.reads, 2);
 });
 
-Deno.test("watchToEnd() polls the state when no event comes, and reads the record when it changed", async () => {
+Deno.test("watchToEnd() polls the state without events, and reads the record after a change", async () => {
   await using stage = await spoken();
   const { hub } = stage;
   const store = new MemoryRecords();
@@ -112,7 +112,7 @@ Deno.test("watchToEnd() polls the state when no event comes, and reads the recor
   assertEquals([record?.state, store.polled.length, store.reads], ["SUCCESS", 6, 2]);
 });
 
-Deno.test("watchToEnd() takes a thousand callers a statement, and none when they have left", async () => {
+Deno.test("watchToEnd() polls for a thousand callers per statement, and stops without callers", async () => {
   await using stage = await spoken();
   const { hub } = stage;
   const store = new MemoryRecords();
@@ -134,7 +134,7 @@ Deno.test("watchToEnd() takes a thousand callers a statement, and none when they
   assertEquals(store.polled.length, length);
 });
 
-Deno.test("watchToEnd() tells when polling meets an error", async () => {
+Deno.test("watchToEnd() reports a polling error", async () => {
   await using stage = await spoken();
   const { hub } = stage;
   const store = new MemoryRecords();
@@ -144,7 +144,7 @@ Deno.test("watchToEnd() tells when polling meets an error", async () => {
   await assertRejects(() => watchToEnd("a", { store, hub, polling, signal }), DatabaseUnavailable);
 });
 
-Deno.test("watchToEnd() ends with its signal, and when the live stream is stopped", async () => {
+Deno.test("watchToEnd() ends when its signal aborts or the event hub stops", async () => {
   await using stage = await spoken();
   const { hub } = stage;
   const store = new MemoryRecords();
@@ -166,7 +166,7 @@ Deno.test("watchToEnd() ends with its signal, and when the live stream is stoppe
   assertEquals(late?.state, "STARTED");
 });
 
-Deno.test("watchToEnd() reads nothing before its time when it is ended first", async () => {
+Deno.test("watchToEnd() does not read if it is aborted before the first poll", async () => {
   await using stage = await spoken();
   const { hub } = stage;
   const store = new MemoryRecords();
@@ -178,7 +178,7 @@ Deno.test("watchToEnd() reads nothing before its time when it is ended first", a
   assertEquals([await watching, store.reads], [undefined, 0]);
 });
 
-Deno.test("watchToEnd() tells when the store cannot be read", async () => {
+Deno.test("watchToEnd() reports an unreadable store", async () => {
   await using stage = await spoken();
   const { hub } = stage;
   const store = {

@@ -11,7 +11,7 @@ import { createFixture, type Fixture } from "./fixture.ts";
 const add = "add";
 const ping = "ping";
 
-Deno.test("POST /v1/workflows fixes every id and answers with them", async () => {
+Deno.test("POST /v1/workflows assigns and returns every id", async () => {
   await using api = await createFixture();
   const body = chain(
     signature(add, { x: 1, y: 2 }),
@@ -33,7 +33,7 @@ Deno.test("POST /v1/workflows fixes every id and answers with them", async () =>
   assertEquals([read.status, (await read.json()).total], [200, 4]);
 });
 
-Deno.test("POST /v1/workflows keeps the record of every task, also where its result is ignored", async () => {
+Deno.test("POST /v1/workflows keeps a record of every task, even if its result is ignored", async () => {
   await using api = await createFixture();
   const quiet = { immutable: true, options: { ignore_result: true } };
   const silent = signature("silent", {}, { immutable: true });
@@ -49,7 +49,7 @@ Deno.test("POST /v1/workflows keeps the record of every task, also where its res
   for (const task of tasks) assertEquals(api.records.records.get(task.id)?.state, "PENDING");
 });
 
-Deno.test("POST /v1/workflows takes every shape", async () => {
+Deno.test("POST /v1/workflows accepts every kind of part", async () => {
   await using api = await createFixture();
   const one = signature(add, { x: 1, y: 2 });
   const shapes = [
@@ -72,7 +72,7 @@ Deno.test("POST /v1/workflows takes every shape", async () => {
   }
 });
 
-Deno.test("POST /v1/workflows says what does not fit, and where", async () => {
+Deno.test("POST /v1/workflows names each invalid part", async () => {
   await using api = await createFixture();
   const one = signature(add, { x: 1, y: 2 });
   const fixed = { ...one, immutable: true };
@@ -116,7 +116,7 @@ Deno.test("POST /v1/workflows says what does not fit, and where", async () => {
   assertEquals(api.workflows.started.size, 0);
 });
 
-Deno.test("POST /v1/workflows gives the same ids for the same Idempotency-Key", async () => {
+Deno.test("POST /v1/workflows returns the same ids for the same Idempotency-Key", async () => {
   await using api = await createFixture();
   const body = chain(signature(add, { x: 1, y: 2 }), signature(add, { y: 3 }));
   const key = { "idempotency-key": "k" };
@@ -130,13 +130,13 @@ Deno.test("POST /v1/workflows gives the same ids for the same Idempotency-Key", 
   assertEquals(other.status, 422);
 });
 
-Deno.test("GET /v1/workflows/{id} knows no other ids", async () => {
+Deno.test("GET /v1/workflows/{id} answers 404 for other ids", async () => {
   await using api = await createFixture();
   assertEquals((await api.app.request("/v1/workflows/none")).status, 404);
   assertEquals((await api.app.request("/v1/workflows/none?wiat=1")).status, 422);
 });
 
-Deno.test("POST /v1/workflows takes every example of docs/learn/workflows.md", async () => {
+Deno.test("POST /v1/workflows accepts every example of docs/learn/workflows.md", async () => {
   const registry = Registry.fromModule(sampleApp, "the sample app");
   await using api = await createFixture({}, { registry });
   const page = await Deno.readTextFile(
@@ -167,7 +167,7 @@ async function endNext(fixture: Fixture): Promise<void> {
   }
 }
 
-Deno.test("POST /v1/workflows answers with the record to who waits and sees the end", async () => {
+Deno.test("POST /v1/workflows returns the record if it ends within the wait", async () => {
   const body = chain(signature(add, { x: 1, y: 2 }), signature(add, { y: 3 }));
   for (const [query, prefer] of [["?wait=60", ""], ["", "wait=60"]]) {
     await using api = await createFixture();
@@ -181,7 +181,7 @@ Deno.test("POST /v1/workflows answers with the record to who waits and sees the 
   }
 });
 
-Deno.test("POST /v1/workflows answers 202 when the time is over, and when the end cannot be read", async () => {
+Deno.test("POST /v1/workflows answers 202 on timeout and if the record cannot be read", async () => {
   const body = signature(add, { x: 1, y: 2 });
   await using api = await createFixture({ maxWait: 0.05 });
   const late = await api.post("/v1/workflows?wait=60", body);
@@ -193,7 +193,7 @@ Deno.test("POST /v1/workflows answers 202 when the time is over, and when the en
   assertEquals([blind.status, blind.headers.get("preference-applied")], [202, "wait=60"]);
 });
 
-Deno.test("GET /v1/workflows/{id}?wait= reads once for all who wait", async () => {
+Deno.test("GET /v1/workflows/{id}?wait= shares one read among all waiting callers", async () => {
   await using api = await createFixture();
   const { id } = await (await api.post("/v1/workflows", signature(add, { x: 1, y: 2 }))).json();
   const ask = async () => await (await api.app.request(`/v1/workflows/${id}?wait=60`)).json();

@@ -33,7 +33,7 @@ function row(given: Partial<DjangoRow> = {}): DjangoRow {
   };
 }
 
-Deno.test("planRow() counts an interval from the last run, or from when the row was made", () => {
+Deno.test("planRow() counts an interval from the last run, or from the creation of the row", () => {
   assertEquals(planRow(row(), at(9)), { dueAt: undefined, next: at(10), enabled: true });
   assertEquals(planRow(row(), at(10)), { dueAt: at(10), next: at(20), enabled: true });
   assertEquals(planRow(row({ last_run_at: at(3) }), at(12)).next, at(13));
@@ -62,7 +62,7 @@ Deno.test("planRow() runs a clocked row at its time, and never again", () => {
   assertEquals(planRow({ ...ran, clocked_time: at(5) }, at(5)).dueAt, at(5));
 });
 
-Deno.test("planRow() switches off what has run once, or expired", () => {
+Deno.test("planRow() disables one-off rows that have run, and expired rows", () => {
   assertEquals(planRow(row({ one_off: true }), at(9)).enabled, true);
   assertEquals(planRow(row({ one_off: true }), at(10)).enabled, false);
   assertEquals(planRow(row({ expires: at(5) }), at(10)), {
@@ -72,13 +72,13 @@ Deno.test("planRow() switches off what has run once, or expired", () => {
   });
 });
 
-Deno.test("planRow() says why a row cannot be scheduled", () => {
+Deno.test("planRow() reports why a row cannot be scheduled", () => {
   assertThrows(() => planRow(row({ solar: "sunset" }), at(0)), InvalidInput, "use a crontab");
   assertThrows(() => planRow(row({ period: "microseconds" }), at(0)), InvalidInput, "0.00001");
   assertThrows(() => planRow(row({ period: "weeks" }), at(0)), InvalidInput, "NaN");
 });
 
-Deno.test("signatureOf() takes all that a row says of sending", () => {
+Deno.test("signatureOf() applies all send options of a row", () => {
   const { task, args, kwargs, options } = signatureOf(row({
     args: '[{"__type__": "date", "__value__": "2026-01-02"}, 9007199254740993]',
     kwargs: '{"to": "me"}',
@@ -99,7 +99,7 @@ Deno.test("signatureOf() takes all that a row says of sending", () => {
   });
 });
 
-Deno.test("signatureOf() names what is not JSON", () => {
+Deno.test("signatureOf() names a column that is not JSON", () => {
   for (const [field, text] of [["args", "{}"], ["kwargs", "[]"], ["headers", "{3}"]] as const) {
     const error = assertThrows(() => signatureOf(row({ [field]: text })), InvalidInput, field);
     assertEquals(error.field, field);

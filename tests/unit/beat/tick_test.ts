@@ -21,7 +21,7 @@ Deno.test("planTicks() sends one tick when it is on time, whatever the policy", 
   }
 });
 
-Deno.test("planTicks() only tells the next tick when none is due", () => {
+Deno.test("planTicks() returns only the next tick when none is due", () => {
   assertEquals(planTicks({ next, after: at(10), policy: "all" }, at(19.99)), {
     times: [],
     after: at(10),
@@ -29,20 +29,20 @@ Deno.test("planTicks() only tells the next tick when none is due", () => {
   });
 });
 
-Deno.test("planTicks() sends the newest of what was missed with `once`", () => {
+Deno.test("planTicks() sends the newest missed tick with `once`", () => {
   const { times, next: following } = planTicks({ next, after: at(0), policy: "once" }, at(3605));
   assertEquals(times, [at(3600)]);
   assertEquals(following, at(3610));
 });
 
-Deno.test("planTicks() sends nothing that is a minute late with `skip`", () => {
+Deno.test("planTicks() skips ticks that are a minute late with `skip`", () => {
   const daily = nextOf({ cron: "0 0 * * *", timezone: "UTC" });
   const plan = planTicks({ next: daily, after: at(-1), policy: "skip" }, at(61));
   assertEquals(plan, { times: [], after: at(0), next: at(86_400) });
   assertEquals(planTicks({ next: daily, after: at(-1), policy: "skip" }, at(59)).times, [at(0)]);
 });
 
-Deno.test("planTicks() sends each of the newest with `all`, and no more than the limit", () => {
+Deno.test("planTicks() sends the newest missed ticks up to the limit with `all`", () => {
   assertEquals(planTicks({ next, after: at(0), policy: "all" }, at(30)).times, [
     at(10),
     at(20),
@@ -63,7 +63,7 @@ Deno.test("tickId() is a UUIDv7 of the due time, fixed by schedule and due time"
   assertNotEquals(tickId("a", at(5)).slice(14), tickId("a", at(6)).slice(14));
 });
 
-Deno.test("tickOf() makes the message that the task's contract asks for", () => {
+Deno.test("tickOf() creates a message with the options of the task's contract", () => {
   const registry = new Registry(CONTRACTS);
   const signature = {
     task: "text.shout",
@@ -88,7 +88,7 @@ Deno.test("tickOf() makes the message that the task's contract asks for", () => 
   assertEquals(pending?.kwargsRepr, "{'text': 'hey'}");
 });
 
-Deno.test("tickOf() has no record for a task that keeps none", () => {
+Deno.test("tickOf() creates no record for a task that ignores its result", () => {
   const registry = new Registry(CONTRACTS);
   const signature = { task: "silent", args: [], kwargs: {}, options: {} };
   const task = scheduledSubmission("s", signature, { registry });

@@ -21,13 +21,13 @@ Deno.test("failedFaults() gives up when many faults failed", () => {
   assertEquals(failedFaults(failed), undefined);
 });
 
-Deno.test("chosenFaults() chooses exactly one fault by its full name", () => {
+Deno.test("chosenFaults() selects exactly one fault by its full name", () => {
   for (const { name } of FAULTS) {
     assertEquals(chosenFaults(name).map((fault) => fault.name), [name]);
   }
 });
 
-Deno.test("chosenFaults() chooses by parts of names, or all", () => {
+Deno.test("chosenFaults() selects by parts of names, or all", () => {
   const drained = chosenFaults("large outbox, rolling update").map(({ name }) => name);
   assertEquals(drained, ["rolling update of all workers under load", "large outbox drained"]);
   assertEquals(chosenFaults(""), FAULTS);

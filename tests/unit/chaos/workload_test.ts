@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { PERIOD, submissionOf } from "../../chaos/workload.ts";
 
-Deno.test("submissionOf() names every task that it expects, once", () => {
+Deno.test("submissionOf() lists every expected task once", () => {
   let count = 0;
   const submissions = Array.from(
     { length: PERIOD },

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { appTemplate } from "../../../cli/init/app_template.ts";
 
-Deno.test("appTemplate() links a checkout, and nothing once the package comes from a registry", () => {
+Deno.test("appTemplate() links a checkout, but not a package from a registry", () => {
   const linksOf = (checkout?: string) => JSON.parse(appTemplate(checkout)["deno.json"]!).links;
   assertEquals(linksOf("../celeriac"), ["../celeriac"]);
   assertEquals(linksOf(), undefined);

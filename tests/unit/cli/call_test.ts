@@ -21,7 +21,7 @@ Deno.test("argumentsOf() reads files as text and as base64", async () => {
   assertThrows(() => argumentsOf([`t=@${file}`]), ConfigurationError, file);
 });
 
-Deno.test("argumentsOf() says how to write what it cannot read", () => {
+Deno.test("argumentsOf() shows the valid notation for invalid arguments", () => {
   assertThrows(() => argumentsOf(["x"]), ConfigurationError, "KEY=VALUE");
   assertThrows(() => argumentsOf(["{x"]), ConfigurationError, "one JSON object");
 });

@@ -18,14 +18,14 @@ function line(name: string, body: string): string {
   return `curl -s ${url}/v1/tasks/${name} -H 'content-type: application/json' -H 'prefer: wait=5' -d ${body}`;
 }
 
-Deno.test("firstStep() takes the first task for which it has arguments", () => {
+Deno.test("firstStep() selects the first task for which it has arguments", () => {
   assertEquals(
     firstStep(url, [secret, greet]),
     line("greet", `'{"kwargs":{"who":"example"}}'`),
   );
 });
 
-Deno.test("firstStep() prefers a contract's own example, quoted for a shell", () => {
+Deno.test("firstStep() prefers a contract's example, quoted for a shell", () => {
   assertEquals(
     firstStep(url, [greet, quote]),
     line("quote", `'{"kwargs":{"text":"it'\\''s"}}'`),

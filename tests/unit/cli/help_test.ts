@@ -3,7 +3,7 @@ import { COMMANDS, SUMMARIES } from "../../../cli/commands.ts";
 import { help, overview } from "../../../cli/help.ts";
 import { flagOf, settingsOf } from "../../../shared/config/settings.ts";
 
-Deno.test("overview() has every command, with the summary that the command itself has", async () => {
+Deno.test("overview() lists every command with its summary", async () => {
   assertEquals([...SUMMARIES.keys()], [...COMMANDS.keys()]);
   for (const [name, load] of COMMANDS) {
     assertEquals((await load()).summary, SUMMARIES.get(name));

@@ -22,7 +22,7 @@ function inline(name: string, permissions: PermissionsDefinition) {
   return defineTask({ name, input, permissions });
 }
 
-Deno.test("manifestRows() tells where each task runs, what it may and how much", () => {
+Deno.test("manifestRows() lists where each task runs, its permissions and its limits", () => {
   const rows = manifestRows([
     defineTask({ name: "a", input }),
     defineTask({ name: "b", input, run: "process" }),
@@ -46,7 +46,7 @@ Deno.test("manifestRows() tells where each task runs, what it may and how much",
   ]);
 });
 
-Deno.test("egressRules() makes one rule for each destination, wherever the task runs", () => {
+Deno.test("egressRules() creates one rule for each destination, wherever the task runs", () => {
   const rules = egressRules([
     defineTask({ name: "nothing", input }),
     inChild("a", { net: ["api.example.com:443", "[2001:db8::1]:80"] }),
@@ -65,7 +65,7 @@ Deno.test("egressRules() makes one rule for each destination, wherever the task 
   assertEquals(JSON.stringify(open).includes("169.254.0.0/16"), true); // never the cloud's metadata
 });
 
-Deno.test("egressPolicy() selects the workers, and holds the rules of all tasks, or none", () => {
+Deno.test("egressPolicy() selects the workers, and contains the rules of all tasks, or none", () => {
   const task = inline("a", { net: ["192.0.2.1:443"] });
   const { kind, spec } = egressPolicy([task]);
   assertEquals(kind, "NetworkPolicy");
@@ -76,7 +76,7 @@ Deno.test("egressPolicy() selects the workers, and holds the rules of all tasks,
   assertEquals(egressPolicy([]).spec.egress, []);
 });
 
-Deno.test("defineTask() refuses permissions that cannot be granted, and says why", () => {
+Deno.test("defineTask() rejects permissions that cannot be granted, and gives the reason", () => {
   const bad: [PermissionsDefinition, string][] = [
     [{ net: ["*"] }, "not a host or host:port"],
     [{ net: ["https://example.com"] }, "leave scheme and path out"],
@@ -110,7 +110,7 @@ Deno.test("defineTask() refuses permissions that cannot be granted, and says why
   }
 });
 
-Deno.test("defineTask() refuses a sandbox that cannot work", () => {
+Deno.test("defineTask() rejects an invalid sandbox", () => {
   const bad: SandboxDefinition[] = [
     { memoryMb: 1 },
     { nice: -5 },

@@ -33,7 +33,7 @@ function permitted(name: string, run: RunPlace, permissions: PermissionsDefiniti
   return defineTask({ name, input: z.object({}), run, permissions });
 }
 
-Deno.test("permissionFlags() lets a worker reach its servers", () => {
+Deno.test("permissionFlags() allows a worker to connect to its servers", () => {
   const variables = {
     HOST: "0.0.0.0",
     HEALTH_PORT: "9000",
@@ -48,7 +48,7 @@ Deno.test("permissionFlags() lets a worker reach its servers", () => {
   assertEquals(net("beat", variables), ["0.0.0.0:9000", "rabbit:5671", "db:5432"]);
 });
 
-Deno.test("permissionFlags() lets an API listen for probes beside its callers, if it is to", () => {
+Deno.test("permissionFlags() allows an API to listen on its health port, if set", () => {
   const servers = ["127.0.0.1:5672", "127.0.0.1:5432"];
   assertEquals(net("api", { HEALTH_PORT: "9000" }), [
     "127.0.0.1:8000",
@@ -58,14 +58,14 @@ Deno.test("permissionFlags() lets an API listen for probes beside its callers, i
   assertEquals(net("api", {}), ["127.0.0.1:8000", ...servers]);
 });
 
-Deno.test("permissionFlags() lets definitions reach the management API on the port that its URL means", () => {
+Deno.test("permissionFlags() allows definitions to connect to the management API on the port of its URL", () => {
   const at = (url: string) => net("definitions", { MANAGEMENT_URL: url });
   assertEquals(at("https://u:p@rabbit.example.com"), ["rabbit.example.com:443"]);
   assertEquals(at("http://u:p@rabbit.example.com"), ["rabbit.example.com:80"]);
   assertEquals(at("http://u:p@rabbit:15672"), ["rabbit:15672"]);
 });
 
-Deno.test("permissionFlags() lets a role open the socket and the files that DATABASE_URL names", () => {
+Deno.test("permissionFlags() allows a role to open the socket and the files in DATABASE_URL", () => {
   const socket = "/run/postgresql/.s.PGSQL.5432";
   const local = { DATABASE_URL: "postgres:///shop?host=/run/postgresql&user=u&password=p" };
   assertEquals(granted("net", "migrate", local), [`unix:${socket}`]);
@@ -150,7 +150,7 @@ Deno.test("a command that Deno denies a permission names the command that prints
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("permissions knows every command but itself", async () => {
+Deno.test("permissions supports every command except itself", async () => {
   const permissions = await COMMANDS.get("permissions")!();
   const print = console.log;
   const lines: string[] = [];
@@ -175,7 +175,7 @@ Deno.test("permissions knows every command but itself", async () => {
     console.log = print;
   }
 });
-Deno.test("permissionFlags() gives a worker what its inline handlers declare", () => {
+Deno.test("permissionFlags() grants a worker the permissions that its inline handlers declare", () => {
   const contracts = [
     permitted("a", "inline", {
       net: ["api.example.com:443", "[::1]:80"],
@@ -199,7 +199,7 @@ Deno.test("permissionFlags() gives a worker what its inline handlers declare", (
   }
 });
 
-Deno.test("permissionFlags() gives a worker of a child's permissions only what is read", () => {
+Deno.test("permissionFlags() grants a worker only the read and env permissions of its child processes", () => {
   const child = permitted("a", "process", {
     net: ["api.example.com"],
     read: [".", "/srv/fonts"],

@@ -4,14 +4,14 @@ import { ConfigurationError } from "../../../shared/errors.ts";
 
 const SIGNATURES = { ping: "", revoke: "task_id...", limit: "name hard#? soft#?", grow: "n#?" };
 
-Deno.test("bindRemote() gives arguments their names", () => {
+Deno.test("bindRemote() assigns arguments to names", () => {
   assertEquals(bindRemote("ping", [], SIGNATURES), {});
   assertEquals(bindRemote("revoke", ["a", "b"], SIGNATURES), { task_id: ["a", "b"] });
   assertEquals(bindRemote("limit", ["add", "2.5"], SIGNATURES), { name: "add", hard: 2.5 });
   assertEquals(bindRemote("grow", [], SIGNATURES), {});
 });
 
-Deno.test("bindRemote() refuses what does not fit, and says what would", () => {
+Deno.test("bindRemote() rejects invalid arguments and shows the valid ones", () => {
   const cases: [string, string[], string][] = [
     ["ping", ["me"], "Cannot run 'ping' because its arguments are invalid: give ping"],
     ["revoke", [], "give revoke TASK_ID..."],

@@ -39,7 +39,7 @@ const stored = (manifests: ReturnType<typeof secretManifests>) =>
     })),
   });
 
-Deno.test("secretManifests() gives each role a URL with a user and password of its own", () => {
+Deno.test("secretManifests() gives each role a URL with a separate user and password", () => {
   const made = values(secretManifests(servers));
   const worker = made.get("celeriac-broker/worker");
   assertEquals(
@@ -59,14 +59,14 @@ Deno.test("secretManifests() gives each role a URL with a user and password of i
   assertEquals(new Set(passwords.map(([, password]) => password)).size, passwords.length);
 });
 
-Deno.test("secretManifests() makes new passwords each time, and keeps those it is given", () => {
+Deno.test("secretManifests() generates passwords and keeps given ones", () => {
   const first = secretManifests(servers);
   assertNotEquals(values(first), values(secretManifests(servers)));
   const { values: kept } = presentSecrets(stored(first));
   assertEquals(values(secretManifests({ ...servers, kept })), values(first));
 });
 
-Deno.test("secrets --rotate changes a role's passwords and the URLs made of them, and nothing else", async () => {
+Deno.test("secrets --rotate changes only a role's passwords and the URLs that contain them", async () => {
   const first = secretManifests(servers);
   const file = await Deno.makeTempFile();
   await Deno.writeTextFile(file, stored(first));
@@ -87,7 +87,7 @@ Deno.test("secrets --rotate changes a role's passwords and the URLs made of them
   ]);
 });
 
-Deno.test("secretManifests() gives the servers' authority to each role that connects, and keeps it", () => {
+Deno.test("secretManifests() gives the servers' CA certificate to each role that connects, and keeps it", () => {
   const first = secretManifests({ ...servers, ca: "-----BEGIN CERTIFICATE-----" });
   const trusting = [...values(first).keys()].filter((key) => key.endsWith("/ca.crt"));
   const roles = ["api", "worker", "beat", "migrate", "broker"];
@@ -96,7 +96,7 @@ Deno.test("secretManifests() gives the servers' authority to each role that conn
   assertEquals(values(secretManifests({ ...servers, kept })), values(first));
 });
 
-Deno.test("presentSecrets() refuses what is not a list of our Secrets", () => {
+Deno.test("presentSecrets() rejects input that is not a list of Celeriac's Secrets", () => {
   assertThrows(() => presentSecrets("no"), ConfigurationError, "pipe `kubectl get secret");
   assertThrows(() => presentSecrets('{"items":[]}'), ConfigurationError, "no Secret named");
 });

@@ -12,7 +12,7 @@ const wrong = [
 ] as const;
 
 for (const { role, args, env } of wrong) {
-  Deno.test(`${args.join(" ")} tells probes why it cannot start when it is to explain, until it is told to stop`, async () => {
+  Deno.test(`${args.join(" ")} serves its startup error to probes until it is stopped, if configured`, async () => {
     const port = String(freePorts(1)[0]);
     const command = ["run", "-A", `${checkout}cli.ts`, ...args];
     await using process = Process.start(Deno.execPath(), command, {
@@ -40,7 +40,7 @@ for (const { role, args, env } of wrong) {
   });
 }
 
-Deno.test("permissions waits for a secret's file, tells probes so, and prints the flags when it is there", async () => {
+Deno.test("permissions waits for a secret file, reports this to probes, and prints the flags when it exists", async () => {
   await using folder = await emptyFolder();
   const file = `${folder.path}/url`;
   const port = String(freePorts(1)[0]);
@@ -61,7 +61,7 @@ Deno.test("permissions waits for a secret's file, tells probes so, and prints th
   assertStringIncludes(process.stdout, "there:1");
 });
 
-Deno.test("a command that no probe looks at waits for a secret's file, too", async () => {
+Deno.test("a command without probes also waits for a secret file", async () => {
   await using folder = await emptyFolder();
   const file = `${folder.path}/url`;
   await using process = explaining(["migrate"], { DATABASE_URL_FILE: file });
@@ -81,7 +81,7 @@ async function emptyFolder(): Promise<AsyncDisposable & { path: string }> {
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
 
-Deno.test("a role that cannot start ends at once when nothing is told of explaining", async () => {
+Deno.test("a role that cannot start exits immediately by default", async () => {
   const command = ["run", "-A", `${checkout}cli.ts`, "worker", "--handlers=/nowhere.ts"];
   await using process = Process.start(Deno.execPath(), command, {
     env: { ...testApp, NO_COLOR: "1" },

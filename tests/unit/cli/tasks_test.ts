@@ -5,7 +5,7 @@ import * as hostile from "../../app/hostile_contracts.ts";
 import { run } from "../../support/process.ts";
 import { checkout } from "../../support/roles.ts";
 
-Deno.test("tasks egress prints a NetworkPolicy of what an app's tasks may reach", async () => {
+Deno.test("tasks egress prints a NetworkPolicy for the destinations of an app's tasks", async () => {
   const contracts = `--contracts=${checkout}tests/app/hostile_contracts.ts`;
   const text = await run(Deno.execPath(), [
     ...["run", "-A", `${checkout}cli.ts`, "tasks", "egress", contracts],

@@ -8,7 +8,7 @@ function refusal(variables: Record<string, string>): string {
   return assertThrows(() => checkVariables(variables), ConfigurationError).message;
 }
 
-Deno.test("checkVariables() takes variables of every role, secrets' files and passwords", () => {
+Deno.test("checkVariables() accepts variables of every role, secret files and passwords", () => {
   checkVariables({
     CELERIAC_CONCURRENCY: "nonsense",
     CELERIAC_DATA: "x",
@@ -21,7 +21,7 @@ Deno.test("checkVariables() takes variables of every role, secrets' files and pa
   });
 });
 
-Deno.test("checkVariables() takes what Kubernetes makes of services named celeriac and celeriac-api", () => {
+Deno.test("checkVariables() accepts the variables that Kubernetes sets for services named celeriac and celeriac-api", () => {
   for (const service of ["CELERIAC", "CELERIAC_API"]) {
     checkVariables({
       [`${service}_SERVICE_HOST`]: "10.0.0.1",
@@ -36,7 +36,7 @@ Deno.test("checkVariables() takes what Kubernetes makes of services named celeri
   }
 });
 
-Deno.test("checkVariables() names the nearest setting, also of names that share the prefix only", () => {
+Deno.test("checkVariables() suggests the closest setting, also for names that share only the prefix", () => {
   assertEquals(
     refusal({ CELERIAC_CONTRACT: "./shop.ts", CELERIAC_GRACE: "5" }),
     "Cannot use CELERIAC_CONTRACT because no setting has that name: did you mean CELERIAC_CONTRACTS? (`deno task cli COMMAND --help` lists all)",

@@ -9,7 +9,7 @@ function failure(work: () => unknown): string {
   return assertThrows(work, ConfigurationError).message;
 }
 
-Deno.test("loadConfig() takes defaults when nothing is given", () => {
+Deno.test("loadConfig() uses defaults", () => {
   const config = loadConfig("api", NOTHING);
   assertEquals(config.port, 8000);
   assertEquals(config.host, "127.0.0.1");
@@ -25,7 +25,7 @@ Deno.test("loadConfig() prefers a flag to the environment", () => {
   assertEquals(loadConfig("api", { flags: { port: "1" }, env }).port, 1);
 });
 
-Deno.test("loadConfig() names flag or variable and what is allowed when a value is no good", () => {
+Deno.test("loadConfig() names the flag or variable and the allowed values of an invalid value", () => {
   assertStringIncludes(
     failure(() => loadConfig("api", { ...NOTHING, flags: { port: "many" } })),
     "--port",
@@ -36,14 +36,14 @@ Deno.test("loadConfig() names flag or variable and what is allowed when a value 
   assertStringIncludes(message, "65535");
 });
 
-Deno.test("loadConfig() never shows a secret when it is no good", () => {
+Deno.test("loadConfig() never shows an invalid secret", () => {
   const env = (name: string) => name === "AMQP_URL" ? "http://me:hunter2@host" : undefined;
   const message = failure(() => loadConfig("api", { flags: {}, env }));
   assertStringIncludes(message, "AMQP_URL");
   assertEquals(message.includes("hunter2"), false);
 });
 
-Deno.test("loadConfig() reads a secret from the file that its _FILE variable names", () => {
+Deno.test("loadConfig() reads a secret from the file of its _FILE variable", () => {
   const env = (name: string) => name === "CELERIAC_API_TOKEN_FILE" ? "/run/token" : undefined;
   const readFile = (path: string) => path === "/run/token" ? "0123456789abcdef\n" : "";
   assertEquals(loadConfig("api", { flags: {}, env, readFile }).apiToken, "0123456789abcdef");
@@ -56,12 +56,12 @@ Deno.test("loadConfig() reads a secret from the file that its _FILE variable nam
   );
 });
 
-Deno.test("loadConfig() leaves other roles' variables alone", () => {
+Deno.test("loadConfig() ignores variables of other roles", () => {
   const env = (name: string) => name === "CELERIAC_CONCURRENCY" ? "nonsense" : undefined;
   assertEquals(loadConfig("api", { flags: {}, env }).concurrency, 32);
 });
 
-Deno.test("parseFlags() takes values joined and apart, and what is no flag", () => {
+Deno.test("parseFlags() accepts --flag=value, --flag value and operands", () => {
   const { flags, own, rest } = parseFlags("api", [
     "add",
     "--port=0",
@@ -75,7 +75,7 @@ Deno.test("parseFlags() takes values joined and apart, and what is no flag", () 
   assertEquals(rest, ["add", "x=--y"]);
 });
 
-Deno.test("parseFlags() says what was meant when a flag is unknown", () => {
+Deno.test("parseFlags() suggests the closest flag for an unknown one", () => {
   assertStringIncludes(
     failure(() => parseFlags("worker", ["--concurency=3"])),
     "did you mean --concurrency?",
@@ -84,7 +84,7 @@ Deno.test("parseFlags() says what was meant when a flag is unknown", () => {
   assertStringIncludes(failure(() => parseFlags("api", ["--port"])), "--port=VALUE");
 });
 
-Deno.test("each of SETTINGS has a flag and a variable of its own, a role, and a help text", () => {
+Deno.test("each setting has a unique flag and variable, a role and a help text", () => {
   const keys = Object.keys(SETTINGS) as SettingKey[];
   assertEquals(new Set(keys.map(flagOf)).size, keys.length);
   assertEquals(new Set(keys.map((key) => SETTINGS[key].env)).size, keys.length);

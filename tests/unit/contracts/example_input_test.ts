@@ -63,7 +63,7 @@ const possible: Readonly<Record<string, z.ZodType>> = {
   "trimmed": z.string().trim().toLowerCase().min(3),
 };
 
-Deno.test("exampleInput() makes values that the schema accepts", () => {
+Deno.test("exampleInput() creates values that the schema accepts", () => {
   for (const [what, schema] of Object.entries(possible)) {
     const input = z.object({ value: schema });
     const example = exampleOf(input);
@@ -71,14 +71,14 @@ Deno.test("exampleInput() makes values that the schema accepts", () => {
   }
 });
 
-Deno.test("exampleInput() prefers the contract's own example, unless its schema refuses it", () => {
+Deno.test("exampleInput() prefers the contract's example unless the schema rejects it", () => {
   const input = z.object({ who: z.string().min(3) });
   assertEquals(exampleOf(input, { who: "Ada" }), { who: "Ada" });
   assertEquals(exampleOf(input, { who: "A" }), { who: "example" });
   assertEquals(exampleOf(z.object({ who: z.string().meta({ examples: ["Bo"] }) })), { who: "Bo" });
 });
 
-Deno.test("exampleInput() leaves optional arguments out unless they are needed", () => {
+Deno.test("exampleInput() omits optional arguments unless they are needed", () => {
   const shape = { a: z.string(), b: z.int().optional(), c: z.int().default(4) };
   assertEquals(exampleOf(z.object(shape)), { a: "example" });
   assertEquals(

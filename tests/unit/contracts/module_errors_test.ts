@@ -56,7 +56,7 @@ Deno.test("importModule() shows line, caret, file and column of an error in a mo
   await Deno.remove(folder, { recursive: true });
 });
 
-Deno.test("importModule() gives the reason alone for what names no place", async () => {
+Deno.test("importModule() shows only the reason of an error without a position", async () => {
   const thrown = "data:text/javascript,throw 'a string'";
   const { message } = await assertRejects(() => importModule(thrown, "contracts"));
   assertEquals(

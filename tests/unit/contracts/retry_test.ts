@@ -15,7 +15,7 @@ Deno.test("retryDelay() doubles up to the cap when there is no jitter", () => {
   assertEquals(retryDelay(NO_RETRY, 0, 0), undefined);
 });
 
-Deno.test("retryDelay() stays between nothing and the full delay whatever the policy", () => {
+Deno.test("retryDelay() stays between zero and the full delay for every policy", () => {
   fc.assert(fc.property(
     fc.double({ min: 0.01, max: 100, noNaN: true }),
     fc.double({ min: 0.01, max: 1000, noNaN: true }),
@@ -31,7 +31,7 @@ Deno.test("retryDelay() stays between nothing and the full delay whatever the po
 
 class Refused extends TypeError {}
 
-Deno.test("isWorthRetrying() knows errors by class, by base class and by the name they give themselves", () => {
+Deno.test("isWorthRetrying() recognizes errors by class, base class and name", () => {
   const named = Object.assign(new Error("busy"), { name: "Busy" });
   const cases: [Parameters<typeof retryPolicy>[0], unknown, boolean][] = [
     [true, "no error at all", true],

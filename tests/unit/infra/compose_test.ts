@@ -39,7 +39,7 @@ const validate = new Ajv2020({ strict: false, validateFormats: false }).compile(
   Deno.readTextFileSync(new URL("../tests/fixtures/compose/compose-spec.json", folder)),
 ));
 
-Deno.test("compose.yaml is what the Compose Specification says", () => {
+Deno.test("compose.yaml matches the Compose Specification", () => {
   validate(compose);
   assertEquals(validate.errors ?? [], []);
 });
@@ -59,7 +59,7 @@ Deno.test("compose.yaml starts RabbitMQ, Postgres, a migration, the API, two wor
   assertEquals(service("worker").deploy?.replicas, 2);
 });
 
-Deno.test("every service waits for what it needs, until it is healthy or done", () => {
+Deno.test("every service waits for its dependencies to be healthy or complete", () => {
   const wrong = services.flatMap(([name, { depends_on = {} }]) =>
     Object.entries(depends_on).filter(([other, { condition }]) => {
       const { healthcheck, restart } = service(other);
@@ -72,14 +72,14 @@ Deno.test("every service waits for what it needs, until it is healthy or done", 
   }
 });
 
-Deno.test("what stays has a health check and starts again; what ends does neither", () => {
+Deno.test("long-running services have a health check and restart; one-off services have neither", () => {
   const wrong = services.filter(([, { healthcheck, restart }]) =>
     (healthcheck === undefined) !== (restart === undefined)
   );
   assertEquals(wrong, []);
 });
 
-Deno.test("every service is confined, and only the API can be reached, from this machine", () => {
+Deno.test("every service is confined, and only the API is reachable, from this machine", () => {
   for (const [name, one] of services) {
     assertEquals(one.read_only, true, name);
     assertEquals(one.cap_drop, ["ALL"], name);
@@ -92,7 +92,7 @@ Deno.test("every service is confined, and only the API can be reached, from this
   assertEquals(compose.networks.inside, { internal: true });
 });
 
-Deno.test("every file that is mounted is in the checkout, or a Secret that cli.ts secrets makes", () => {
+Deno.test("every mounted file is in the checkout or is a secret of cli.ts secrets", () => {
   const made = secretManifests({
     namespace: "celeriac",
     broker: "amqp://rabbitmq/celeriac",
@@ -125,7 +125,7 @@ Deno.test("every file that is mounted is in the checkout, or a Secret that cli.t
   }
 });
 
-Deno.test("settings, commands, images and grace are those of the cluster", () => {
+Deno.test("settings, commands, images and grace match the cluster's", () => {
   const manifests = readManifests("dev");
   const pods = podsOf(manifests);
   const maps = manifests.filter(({ kind }) => kind === "ConfigMap");

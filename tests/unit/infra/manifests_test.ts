@@ -31,7 +31,7 @@ for (const overlay of OVERLAYS) {
     });
   }
 
-  Deno.test(`${overlay}: every key of a Secret that is read is one that cli.ts secrets makes`, () => {
+  Deno.test(`${overlay}: every Secret key in use is created by cli.ts secrets`, () => {
     const made = new Map(
       secretManifests({
         namespace: "celeriac",
@@ -47,7 +47,7 @@ for (const overlay of OVERLAYS) {
     assert(secretFiles(manifests).length > 10);
   });
 
-  Deno.test(`${overlay}: a worker's pod has the memory that its children may hold`, () => {
+  Deno.test(`${overlay}: a worker's pod has enough memory for its children`, () => {
     const worker = podsOf(manifests).find(({ owner }) => nameOf(owner) === "Deployment/worker");
     const [, size, unit] = /^(\d+)([MG])i$/.exec(
       `${worker?.containers[0]?.resources?.limits?.memory}`,
@@ -60,7 +60,7 @@ for (const overlay of OVERLAYS) {
     assert(limitMb >= workerMb + processes * (heapMb + BESIDES_HEAP_MB), `${limitMb} MiB`);
   });
 
-  Deno.test(`${overlay}: a worker's pod outlives its grace, and the grace every hard limit`, () => {
+  Deno.test(`${overlay}: a worker's termination period exceeds its grace, and the grace every hard limit`, () => {
     const worker = podsOf(manifests).find(({ owner }) => nameOf(owner) === "Deployment/worker");
     const grace = Number(settingsOf(manifests).CELERIAC_GRACE);
     const limits = [...Registry.fromModule(sample, "the sample app")].map(({ timeLimit }) =>
@@ -71,12 +71,12 @@ for (const overlay of OVERLAYS) {
   });
 }
 
-Deno.test("each check finds what it looks for", () => {
+Deno.test("each check finds its mistake", () => {
   const bad = parseManifests(Deno.readTextFileSync(new URL("bad.yaml", import.meta.url)));
   assertEquals(CHECKS.filter((check) => check.wrong(bad).length === 0).map(({ name }) => name), []);
 });
 
-Deno.test("an excuse is one that some overlay needs", () => {
+Deno.test("every exception is needed by an overlay", () => {
   const all = OVERLAYS.map(readManifests);
   const idle = CHECKS.flatMap((check) =>
     Object.keys(check.excused ?? {})

@@ -42,7 +42,7 @@ async function mistakes(manifests: readonly Manifest[]): Promise<string> {
   return success ? "" : check.output;
 }
 
-Deno.test("every object is one that Kubernetes knows, with no field that it does not", async () => {
+Deno.test("every object matches the Kubernetes schemas without unknown fields", async () => {
   assertEquals(await mistakes(OVERLAYS.flatMap(readManifests)), "");
 });
 

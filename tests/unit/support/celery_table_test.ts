@@ -19,7 +19,7 @@ function failed(name: string, file: string): string {
   return passed(name, file).replace("></testcase>", `>${failure}</testcase>`);
 }
 
-Deno.test("celeryTable() tells for each stack whether all tests of a row have passed", () => {
+Deno.test("celeryTable() shows for each stack whether all tests of a row passed", () => {
   const reports = new Map([
     [
       "interop",

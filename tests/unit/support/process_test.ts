@@ -9,23 +9,23 @@ Deno.test("said() waits for the line and returns its match", async () => {
   assertEquals(port, "80");
 });
 
-Deno.test("said() fails with the output when the process ends first", async () => {
+Deno.test("said() fails with the output when the process exits first", async () => {
   await using process = Process.start("sh", ["-c", "echo sorry >&2"]);
   await assertRejects(() => process.said(/ready/), Error, "sorry");
 });
 
-Deno.test("said() fails when the time is up", async () => {
+Deno.test("said() fails on timeout", async () => {
   await using process = Process.start("sleep", ["60"]);
   await assertRejects(() => process.said(/ready/, { timeoutMs: 50 }), Error, "within 50 ms");
 });
 
-Deno.test("exit() returns how it ended", async () => {
+Deno.test("exit() returns the exit status", async () => {
   await using process = Process.start("sh", ["-c", "exit 3"]);
   assertEquals((await process.exit()).code, 3);
   assert(!process.running);
 });
 
-Deno.test("kill() does nothing to a process that has ended, known or not", async () => {
+Deno.test("kill() does nothing to a process that has exited, even before its status is known", async () => {
   await using process = Process.start("true", []);
   const end = performance.now() + 200;
   while (performance.now() < end) process.kill("SIGCONT"); // nobody hears of the end meanwhile
@@ -33,7 +33,7 @@ Deno.test("kill() does nothing to a process that has ended, known or not", async
   process.kill("SIGTERM");
 });
 
-Deno.test("killGroup() ends the children too", async () => {
+Deno.test("killGroup() kills the children too", async () => {
   await using process = Process.start("sh", ["-c", "sleep 60 & echo $!; wait"], { ownGroup: true });
   await process.said(/\d+/);
   process.killGroup("SIGKILL");

@@ -43,7 +43,7 @@ async function hear(connection: Deno.Conn): Promise<string> {
   return new TextDecoder().decode(buffer.subarray(0, await connection.read(buffer) ?? 0));
 }
 
-Deno.test("TcpProxy holds back what goes one way, and lets it pass later", async () => {
+Deno.test("TcpProxy holds back traffic in one direction and forwards it later", async () => {
   await using server = new EchoServer();
   await using proxy = TcpProxy.of(server.url);
   using client = await connect(proxy, server.url);
@@ -56,7 +56,7 @@ Deno.test("TcpProxy holds back what goes one way, and lets it pass later", async
   assertEquals(await heard, "two");
 });
 
-Deno.test("TcpProxy strands the connections there are, for ever, and serves new ones", async () => {
+Deno.test("TcpProxy strands present connections forever and serves new ones", async () => {
   await using server = new EchoServer();
   await using proxy = TcpProxy.of(server.url);
   using old = await connect(proxy, server.url);
@@ -75,7 +75,7 @@ Deno.test("TcpProxy strands the connections there are, for ever, and serves new 
   await silence;
 });
 
-Deno.test("TcpProxy closes what it cannot connect, and goes on when the server is there", async () => {
+Deno.test("TcpProxy closes connections without a server and continues when the server is up", async () => {
   const [port] = freePorts(1);
   const url = `tcp://127.0.0.1:${port}`;
   await using proxy = TcpProxy.of(url);

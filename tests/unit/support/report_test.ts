@@ -33,7 +33,7 @@ async function withReports(test: (folder: string) => Promise<void>): Promise<voi
   }
 }
 
-Deno.test("the report names a suite beyond its budget, and fails nothing", async () => {
+Deno.test("the report lists a suite over its budget without failing", async () => {
   await withReports(async (folder) => {
     const { code, lines } = await reported(folder, "--budget=a=60", "--budget=b=5");
     assertEquals([code, lines.at(-1)], [0, "2 passed, 0 failed, 0 skipped"]);
@@ -61,7 +61,7 @@ Deno.test("the report fails a file that is flaky for the third time, and counts 
   });
 });
 
-Deno.test("the report ends with its line although the history cannot be kept", async () => {
+Deno.test("the report ends with its last line if the history cannot be written", async () => {
   await withReports(async (folder) => {
     const { code, lines } = await reported(folder, `--history=${folder}/a.xml/flaky.json`);
     assertEquals([code, lines.at(-1)], [0, "2 passed, 0 failed, 0 skipped"]);

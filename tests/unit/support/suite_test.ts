@@ -36,7 +36,7 @@ async function outcomeOf(
 
 const passing = `Deno.test("passes", () => {});`;
 
-Deno.test("runSuite() counts what passed, failed and was skipped", async () => {
+Deno.test("runSuite() counts passed, failed and skipped tests", async () => {
   const failing = `Deno.test("fails", () => { throw new Error("no"); });`;
   const skipped = `Deno.test({ name: "is skipped", ["ignore"]: true, fn() {} });`;
   const text = [passing, failing, skipped].join("\n");
@@ -51,13 +51,13 @@ Deno.test("runSuite() counts a file that cannot be loaded as failed", async () =
   );
 });
 
-Deno.test("runSuite() counts every file of a suite that died as failed", async () => {
+Deno.test("runSuite() counts every file of a crashed suite as failed", async () => {
   const deadly = `Deno.test("dies", () => Deno.kill(Deno.pid, "SIGKILL"));`;
   const suite = { "a_test.ts": passing, "b_test.ts": deadly };
   assertEquals(await outcomeOf(suite), "0 passed, 2 failed, 0 skipped");
 });
 
-Deno.test("runSuite() ends a suite when told to", async () => {
+Deno.test("runSuite() stops a suite when its signal aborts", async () => {
   const endless = `Deno.test("hangs", () => new Promise(() => setInterval(() => {}, 1000)));`;
   await assertRejects(
     () => outcomeOf({ "a_test.ts": endless }, AbortSignal.timeout(1_000)),
@@ -65,7 +65,7 @@ Deno.test("runSuite() ends a suite when told to", async () => {
   );
 });
 
-Deno.test("runSuite() knows files whose tests another module registers", async () => {
+Deno.test("runSuite() recognizes files whose tests another module registers", async () => {
   const suite = {
     "shared.ts": `export const register = () => Deno.test("shared", () => {});`,
     "a_test.ts": `import { register } from "./shared.ts";\nregister();`,
@@ -74,7 +74,7 @@ Deno.test("runSuite() knows files whose tests another module registers", async (
   assertEquals(await outcomeOf(suite), "1 passed, 1 failed, 0 skipped");
 });
 
-Deno.test("runSuite() gives a test that failed a second try", async () => {
+Deno.test("runSuite() gives a failed test a second attempt", async () => {
   const marker = await Deno.makeTempFile();
   await Deno.remove(marker);
   const flaky = `Deno.test("fails once", () => {

@@ -31,7 +31,7 @@ const FIGURES: [string, number, number[], number[], number[][]][] = [
 ];
 
 for (const [file, side, shown, size, halves] of FIGURES) {
-  Deno.test(`image.thumbnail shows what Pillow shows of ${file}`, async () => {
+  Deno.test(`image.thumbnail matches Pillow's output for ${file}`, async () => {
     const bytes = await readBytes(`images/${file}`);
     const found = await thumbnail(bytes, { max_side: side, format: "png" });
     const format = file.endsWith("png") ? "png" : "jpeg";
@@ -49,7 +49,7 @@ for (const [file, side, shown, size, halves] of FIGURES) {
   });
 }
 
-Deno.test("image.thumbnail turns a picture as its EXIF orientation says", async () => {
+Deno.test("image.thumbnail rotates a picture by its EXIF orientation", async () => {
   const { width, height, original } = await thumbnail(
     await readBytes("images/orientation_rectangle.jpg"),
   );

@@ -61,7 +61,7 @@ Deno.test("text.statistics counts nothing when the text is empty", async () => {
   });
 });
 
-Deno.test("text.statistics takes each line end for one, and none after the last line", async () => {
+Deno.test("text.statistics counts each kind of line end as one", async () => {
   for (
     const [text, lines] of [["a", 1], ["a\n", 1], ["a\r\nb\rc\nd", 4], ["\n\n", 2], [
       "\r",
@@ -72,7 +72,7 @@ Deno.test("text.statistics takes each line end for one, and none after the last 
   }
 });
 
-Deno.test("text.statistics takes what a reader sees as one for one character", async () => {
+Deno.test("text.statistics counts a grapheme cluster as one character", async () => {
   for (const text of ["👩‍👩‍👧‍👦", "🇩🇪", "e\u0301", "한", "\r\n"]) {
     assertEquals((await statistics(text)).characters, 1, text);
   }
@@ -83,13 +83,13 @@ Deno.test("text.statistics counts a word once whatever its case and composition"
   assertEquals(frequent_words, [{ word: "été", count: 3 }, { word: "hiver", count: 1 }]);
 });
 
-Deno.test("text.statistics lists as many words as asked for, equals in a fixed order", async () => {
+Deno.test("text.statistics lists the requested number of words, ties in a fixed order", async () => {
   const { frequent_words } = await statistics("d c b a a", 3);
   assertEquals(frequent_words.map(({ word }) => word), ["a", "b", "c"]);
   assertEquals((await statistics("a", 0)).frequent_words, []);
 });
 
-Deno.test("text.statistics lets others run while it counts 1 MiB", async () => {
+Deno.test("text.statistics yields to other tasks while it counts 1 MiB", async () => {
   const text = "lorem ipsum ".repeat(80_000);
   let turns = 0;
   const interval = setInterval(() => turns++);

@@ -9,7 +9,7 @@ Deno.test("total adds a list of numbers, of which none make 0", () => {
   assertEquals(sum([]), 0);
 });
 
-Deno.test("total refuses what is no list of numbers", () => {
+Deno.test("total rejects input that is not a list of numbers", () => {
   assertThrows(() => total.input.parse({ numbers: [1, "2"] }));
   assertThrows(() => total.input.parse({ numbers: 1 }));
 });

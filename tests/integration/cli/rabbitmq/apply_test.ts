@@ -31,7 +31,7 @@ function sorted(definitions: Definitions): string[] {
   return Object.values(definitions).flat().map((row) => JSON.stringify(row)).sort();
 }
 
-Deno.test("applyDefinitions() makes all that is written down, and the broker agrees", async () => {
+Deno.test("applyDefinitions() creates every defined object", async () => {
   await using fixture = unprovisioned(QUEUES);
   const wanted = await renderDefinitions(fixture.options);
   const everything = [
@@ -65,7 +65,7 @@ Deno.test("applyDefinitions() changes nothing the second time, hashes included",
   assertEquals(sorted(await ownDefinitions(fixture)), sorted(before));
 });
 
-Deno.test("applyDefinitions() brings a new password into force", async () => {
+Deno.test("applyDefinitions() applies a new password", async () => {
   await using fixture = unprovisioned([]);
   const { secrets } = fixture.options;
   await applyDefinitions(fixture.management, await renderDefinitions(fixture.options));
@@ -94,7 +94,7 @@ Deno.test("applyDefinitions() brings a new password into force", async () => {
   assertNotEquals(await management(admin.href, "GET", api), undefined);
 });
 
-Deno.test("applyDefinitions() tells of a queue that exists with other arguments and leaves it alone", async () => {
+Deno.test("applyDefinitions() reports a queue with other arguments and does not change it", async () => {
   await using fixture = unprovisioned(QUEUES);
   await management(fixture.managementUrl, "PUT", `/api/vhosts/${fixture.vhost}`, {});
   await management(fixture.managementUrl, "PUT", `/api/queues/${fixture.vhost}/celeriac.images`, {
@@ -112,7 +112,7 @@ Deno.test("applyDefinitions() tells of a queue that exists with other arguments 
   ]);
 });
 
-Deno.test("applyDefinitions() leaves the metadata of a vhost that exists", async () => {
+Deno.test("applyDefinitions() keeps the metadata of an existing vhost", async () => {
   await using fixture = unprovisioned(QUEUES);
   await management(fixture.managementUrl, "PUT", `/api/vhosts/${fixture.vhost}`, {
     description: "of the shop",
@@ -131,7 +131,7 @@ Deno.test("applyDefinitions() leaves the metadata of a vhost that exists", async
   assertEquals((await vhost() as { metadata: unknown }).metadata, metadata);
 });
 
-Deno.test("applyDefinitions() says why the broker refuses", async () => {
+Deno.test("applyDefinitions() reports why the broker refuses", async () => {
   await using fixture = unprovisioned([]);
   const wanted = await renderDefinitions(fixture.options);
   const [policy] = wanted.policies;
@@ -145,7 +145,7 @@ Deno.test("applyDefinitions() says why the broker refuses", async () => {
   assertMatch(error.message, /refused it \(400\): .*no-such-key.* not recognised/);
 });
 
-Deno.test("readDefinitions() shows what is beyond the definitions under our names", async () => {
+Deno.test("readDefinitions() lists undefined objects with Celeriac's names", async () => {
   await using fixture = unprovisioned(QUEUES);
   await applyDefinitions(fixture.management, await renderDefinitions(fixture.options));
 
@@ -167,7 +167,7 @@ Deno.test("readDefinitions() shows what is beyond the definitions under our name
   ]);
 });
 
-Deno.test("applyDefinitions() makes the levels in which Celery delays, once", async () => {
+Deno.test("applyDefinitions() creates the queues of Celery's native delayed delivery once", async () => {
   await using fixture = unprovisioned(QUEUES);
   for (const delayLevels of ["quorum", "quorum"] as const) {
     const options = { ...fixture.options, delayLevels };

@@ -3,7 +3,7 @@ import { Management } from "../../../../cli/rabbitmq/management.ts";
 import { BrokerUnavailable, ConfigurationError } from "../../../../shared/errors.ts";
 import { freshVhost } from "../../../support/servers.ts";
 
-Deno.test("Management.get() reads what is there, find() also what is not", async () => {
+Deno.test("Management.get() reads existing objects, and find() allows missing ones", async () => {
   await using vhost = await freshVhost();
   const management = new Management(vhost.managementUrl);
   const found = await management.get(`/vhosts/${vhost.name}`) as { name: string };
@@ -16,7 +16,7 @@ Deno.test("Management.get() reads what is there, find() also what is not", async
   );
 });
 
-Deno.test("Management.post() makes what it sends, and says why when it is refused", async () => {
+Deno.test("Management.post() creates an object and reports why it is refused", async () => {
   await using vhost = await freshVhost();
   const management = new Management(vhost.managementUrl);
   const exchange = {
@@ -45,7 +45,7 @@ Deno.test("Management.post() makes what it sends, and says why when it is refuse
   );
 });
 
-Deno.test("Management.get() tells a wrong password from a broker that is not there", async () => {
+Deno.test("Management.get() distinguishes a wrong password from an unreachable broker", async () => {
   await using vhost = await freshVhost();
   const wrong = new URL(vhost.managementUrl);
   wrong.password = "s3cret";
@@ -66,7 +66,7 @@ Deno.test("Management.get() tells a wrong password from a broker that is not the
   for (const { message } of [refused, absent]) assert(!message.includes("s3cret"), message);
 });
 
-Deno.test("Management.get() gives up on a server that does not answer", async () => {
+Deno.test("Management.get() times out on a server that does not answer", async () => {
   const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const accepted = silent.accept();
   const management = new Management(`http://guest:guest@127.0.0.1:${silent.addr.port}`, {
@@ -77,7 +77,7 @@ Deno.test("Management.get() gives up on a server that does not answer", async ()
   silent.close();
 });
 
-Deno.test("Management.get() says when it is not the management API that answers", async () => {
+Deno.test("Management.get() detects a server that is not the management API", async () => {
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     () => new Response("<html>Welcome</html>"),
@@ -87,7 +87,7 @@ Deno.test("Management.get() says when it is not the management API that answers"
   await assertRejects(() => management.get("/overview"), ConfigurationError, "is not JSON");
 });
 
-Deno.test("Management reads again what the broker failed to list, and posts once", async () => {
+Deno.test("Management retries failed reads and sends a POST once", async () => {
   const asked: string[] = [];
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },

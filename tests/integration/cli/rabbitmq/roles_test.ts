@@ -20,7 +20,7 @@ async function broker(url: string): Promise<AmqpBroker> {
 }
 
 for (const role of ROLES) {
-  Deno.test(`declarationFor() is content with what the definitions made, as user ${role}`, async () => {
+  Deno.test(`declarationFor() accepts the objects of the definitions, as user ${role}`, async () => {
     await using fixture = await provisioned(QUEUES);
     await using process = await broker(fixture.url(role));
     await process.declare(declarationFor(role, QUEUES));
@@ -29,7 +29,7 @@ for (const role of ROLES) {
 }
 
 for (const [role, queue] of [["api", "celeriac.images"], ["worker", "celeriac.dead"]] as const) {
-  Deno.test(`declarationFor() finds out that ${queue} is missing, as user ${role}`, async () => {
+  Deno.test(`declarationFor() detects that ${queue} is missing, as user ${role}`, async () => {
     await using fixture = await provisioned(QUEUES);
     await management(fixture.managementUrl, "DELETE", `/api/queues/${fixture.vhost}/${queue}`);
     await using process = await broker(fixture.url(role));
@@ -42,7 +42,7 @@ for (const [role, queue] of [["api", "celeriac.images"], ["worker", "celeriac.de
   });
 }
 
-Deno.test("declarationFor() is made where the user may", async () => {
+Deno.test("declarationFor() declares objects if the user has permission", async () => {
   await using vhost = await freshVhost();
   await using process = await broker(vhost.url);
   for (const role of ROLES) await process.declare(declarationFor(role, QUEUES));

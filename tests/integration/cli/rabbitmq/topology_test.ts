@@ -70,7 +70,7 @@ function text(message: ConsumeMessage | GetMessage | false): string {
   return message ? message.content.toString() : "nothing";
 }
 
-Deno.test("the direct exchange takes a task to the queue of its routing key", async () => {
+Deno.test("the direct exchange routes a task to the queue of its routing key", async () => {
   await using it = await createFixture();
   assertEquals(await publish(it.channel, "celeriac", "celeriac.images"), true);
   assertEquals(await publish(it.channel, "celeriac", "celeriac.nowhere"), false);
@@ -82,7 +82,7 @@ Deno.test("the direct exchange takes a task to the queue of its routing key", as
   });
 });
 
-Deno.test("the headers exchange takes a task to the queue of its header, whatever its routing key", async () => {
+Deno.test("the headers exchange routes a task to the queue of its header and ignores the routing key", async () => {
   await using it = await createFixture();
   const to = (queue: string) => ({ headers: { [MATCH_HEADER]: queue, lang: "py" } });
   assertEquals(
@@ -95,7 +95,7 @@ Deno.test("the headers exchange takes a task to the queue of its header, whateve
   assertEquals((await depths(it.channel))["celeriac.default"], 0);
 });
 
-Deno.test("the topic exchange takes events to those who asked for their kind", async () => {
+Deno.test("the topic exchange routes events to the subscribers of their type", async () => {
   await using it = await createFixture();
   const tasks = await hear(it.channel, "celeryev", "task.#");
   const all = await hear(it.channel, "celeryev", "#");
@@ -107,7 +107,7 @@ Deno.test("the topic exchange takes events to those who asked for their kind", a
   assertEquals(text(await it.channel.get(all)), "celeryev task.multi");
 });
 
-Deno.test("the fanout exchange takes a command to every worker, and its answer comes back by key", async () => {
+Deno.test("the fanout exchange routes a command to every worker, and the reply returns by its key", async () => {
   await using it = await createFixture();
   const workers = [
     await hear(it.channel, "celery.pidbox", ""),
@@ -123,7 +123,7 @@ Deno.test("the fanout exchange takes a command to every worker, and its answer c
   assertEquals((await it.channel.checkQueue(asker)).messageCount, 2);
 });
 
-Deno.test("the dead-letter exchange takes every routing key", async () => {
+Deno.test("the dead-letter exchange accepts every routing key", async () => {
   await using it = await createFixture();
   for (const key of ["celeriac.default", "celery", ""]) {
     assertEquals(await publish(it.channel, "dlx.celeriac", key), true);
@@ -131,7 +131,7 @@ Deno.test("the dead-letter exchange takes every routing key", async () => {
   assertEquals((await depths(it.channel))["celeriac.dead"], 3);
 });
 
-Deno.test("the policy of tasks takes a nacked delivery to the dead letters with its cause", async () => {
+Deno.test("the task policy dead-letters a nacked delivery with its cause", async () => {
   await using it = await createFixture();
   for (const queue of QUEUES) {
     await publish(it.channel, "celeriac", queue);
@@ -145,14 +145,14 @@ Deno.test("the policy of tasks takes a nacked delivery to the dead letters with 
   }
 });
 
-Deno.test("the policy of tasks takes an expired message to the dead letters", async () => {
+Deno.test("the task policy dead-letters an expired message", async () => {
   await using it = await createFixture();
   await publish(it.channel, "celeriac", "celeriac.default", { expiration: "1" });
   const dead = await next(it.channel, "celeriac.dead");
   assertEquals(dead.properties.headers?.["x-death"]?.[0]?.reason, "expired");
 });
 
-Deno.test("the policy of tasks allows more failed deliveries than the broker's own 20, then sets aside", async () => {
+Deno.test("the task policy allows more failed deliveries than the broker's default of 20, then dead-letters", async () => {
   await using it = await createFixture();
   await publish(it.channel, "celeriac", "celeriac.default");
   let deliveries = 0;
@@ -167,7 +167,7 @@ Deno.test("the policy of tasks allows more failed deliveries than the broker's o
   assertEquals(dead.properties.headers?.["x-death"]?.[0]?.reason, "delivery_limit");
 });
 
-Deno.test("the policy of dead letters lets them be looked through again and again", async () => {
+Deno.test("the dead-letter policy allows repeated reads of the queue", async () => {
   await using it = await createFixture();
   await publish(it.channel, "dlx.celeriac", "celeriac.default");
   for (let look = 0; look < 60; look++) {

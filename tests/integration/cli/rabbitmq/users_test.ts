@@ -232,7 +232,7 @@ async function makeForeignQueue(fixture: Provisioned): Promise<void> {
 }
 
 for (const { role, allowed, refused } of table) {
-  Deno.test(`brokerUsers() gives ${role} what it needs and nothing more`, async () => {
+  Deno.test(`brokerUsers() grants ${role} only the required permissions`, async () => {
     await using fixture = await provisioned(QUEUES);
     await makeForeignQueue(fixture);
 
@@ -248,7 +248,7 @@ for (const { role, allowed, refused } of table) {
   });
 }
 
-Deno.test("brokerUsers() lets only those into the management API who have business there", async () => {
+Deno.test("brokerUsers() grants access to the management API only to roles that use it", async () => {
   await using fixture = await provisioned([QUEUE]);
   const paths = {
     queue: `/api/queues/${fixture.vhost}/${QUEUE}`,

@@ -29,11 +29,11 @@ function lines(change: (actual: Definitions) => void): string[] {
   return diffDefinitions(WANTED, actual).map(describeDifference);
 }
 
-Deno.test("diffDefinitions() finds nothing in what is as wanted", () => {
+Deno.test("diffDefinitions() finds no difference in equal definitions", () => {
   assertEquals(lines(() => {}), []);
 });
 
-Deno.test("diffDefinitions() does not mind the order of rows and of tags, nor a vhost's metadata", () => {
+Deno.test("diffDefinitions() ignores the order of rows and tags, and a vhost's metadata", () => {
   const tagged = structuredClone(WANTED);
   tagged.users[0]!.tags = ["management", "policymaker"];
   const actual = structuredClone(tagged);
@@ -67,7 +67,7 @@ Deno.test("diffDefinitions() names everything that an empty broker lacks", () =>
   ]);
 });
 
-Deno.test("diffDefinitions() says what differs and what was wanted", () => {
+Deno.test("diffDefinitions() names the difference and the expected value", () => {
   assertEquals(
     lines((actual) => {
       actual.users[0]!.tags = ["administrator"];
@@ -105,7 +105,7 @@ Deno.test("diffDefinitions() compares passwords and shows none", async () => {
   assertEquals(diffDefinitions(wanted, structuredClone(wanted)), []);
 });
 
-Deno.test("diffDefinitions() tells of what is beyond under our names, and of rights and policies", () => {
+Deno.test("diffDefinitions() reports undefined objects with Celeriac's names, permissions and policies", () => {
   assertEquals(
     lines((actual) => {
       const vhost = "celeriac";

@@ -33,7 +33,7 @@ for (const { salt, password, algorithm, hash } of vectors) {
     assertEquals(made, { password_hash: hash, hashing_algorithm: algorithm });
   });
 
-  Deno.test(`isHashOf() knows '${password}' again by its ${algorithm} hash`, async () => {
+  Deno.test(`isHashOf() recognizes '${password}' by its ${algorithm} hash`, async () => {
     const stored = { password_hash: hash, hashing_algorithm: algorithm };
     assert(await isHashOf(password, stored));
     assert(!await isHashOf(`${password} `, stored));
@@ -41,13 +41,13 @@ for (const { salt, password, algorithm, hash } of vectors) {
   });
 }
 
-Deno.test("hashPassword() salts anew each time", async () => {
+Deno.test("hashPassword() uses a new salt each time", async () => {
   const [one, two] = [await hashPassword("same"), await hashPassword("same")];
   assertNotEquals(one.password_hash, two.password_hash);
   assert(await isHashOf("same", one) && await isHashOf("same", two));
 });
 
-Deno.test("isHashOf() is false for what is no hash", async () => {
+Deno.test("isHashOf() is false for an invalid hash", async () => {
   for (const password_hash of ["", "!", "AAECAw=="]) {
     assert(!await isHashOf("secret", { password_hash, hashing_algorithm: SHA256 }));
   }
@@ -57,7 +57,7 @@ Deno.test("isHashOf() is false for what is no hash", async () => {
   );
 });
 
-Deno.test("parseHash() refuses what has another length or is no base64", () => {
+Deno.test("parseHash() rejects a wrong length and invalid base64", () => {
   for (const text of ["", "secret", "not base64 at all", "AAECAw==", "AAECA7+FfnLo"]) {
     assertEquals(parseHash(text), undefined, text);
   }

@@ -20,18 +20,18 @@ function secrets(variables: Record<string, string>) {
   };
 }
 
-Deno.test("templateDefinitions() of the sample app is what is checked in", async () => {
+Deno.test("templateDefinitions() of the sample app matches the file in the checkout", async () => {
   const { queues } = Registry.fromModule(sampleApp, "shared/tasks/mod.ts");
   const template = templateDefinitions({ topology: topology(queues) });
   assertEquals(await Deno.readTextFile(file), formatDefinitions(template));
   assertEquals(parseDefinitions(JSON.parse(await Deno.readTextFile(file))), template);
 });
 
-Deno.test("templateDefinitions() holds no secret", () => {
+Deno.test("templateDefinitions() contains no secret", () => {
   assert(!/password|hash/i.test(formatDefinitions(templateDefinitions({ topology: TOPOLOGY }))));
 });
 
-Deno.test("templateDefinitions() speaks of one vhost only", () => {
+Deno.test("templateDefinitions() refers to one vhost only", () => {
   const { users: _users, vhosts, ...inside } = templateDefinitions({
     topology: TOPOLOGY,
     vhost: "shop",
@@ -43,7 +43,7 @@ Deno.test("templateDefinitions() speaks of one vhost only", () => {
   for (const row of Object.values(inside).flat()) assertEquals(row.vhost, "shop");
 });
 
-Deno.test("templateDefinitions() writes every key that RabbitMQ 3.10 insists on", () => {
+Deno.test("templateDefinitions() writes every key that RabbitMQ 3.10 requires", () => {
   const { exchanges, queues, users } = templateDefinitions({ topology: TOPOLOGY });
   for (const row of [...exchanges, ...queues]) {
     assertEquals([typeof row.durable, typeof row.auto_delete], ["boolean", "boolean"]);
@@ -52,7 +52,7 @@ Deno.test("templateDefinitions() writes every key that RabbitMQ 3.10 insists on"
   for (const user of users) assert(Array.isArray(user.tags));
 });
 
-Deno.test("renderDefinitions() is the template and the hashes", async () => {
+Deno.test("renderDefinitions() combines the template and the hashes", async () => {
   const users = selectUsers(brokerUsers(), ["api", "worker"]);
   const rendered = await renderDefinitions({
     topology: TOPOLOGY,
@@ -85,7 +85,7 @@ Deno.test("renderDefinitions() keeps hashes that the broker has for the same pas
   assertEquals(rendered.users, stored.users);
 });
 
-Deno.test("renderDefinitions() refuses users without a password and names every variable", async () => {
+Deno.test("renderDefinitions() rejects users without a password and names every variable", async () => {
   const error = await assertRejects(
     () =>
       renderDefinitions({
@@ -103,7 +103,7 @@ Deno.test("renderDefinitions() refuses users without a password and names every 
   );
 });
 
-Deno.test("formatDefinitions() writes one row a line", () => {
+Deno.test("formatDefinitions() writes one row per line", () => {
   const empty = parseDefinitions({ vhosts: [{ name: "a" }, { name: "b" }] });
   assertEquals(formatDefinitions(empty).split("\n").slice(0, 6), [
     "{",

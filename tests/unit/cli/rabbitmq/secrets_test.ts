@@ -37,7 +37,7 @@ Deno.test("hashFor() reads a file without its last line end", async () => {
   }
 });
 
-Deno.test("hashFor() takes a ready hash, by variable or by file", async () => {
+Deno.test("hashFor() accepts an existing hash, by variable or by file", async () => {
   const ready = await hashPassword("hush");
   const name = "CELERIAC_BROKER_PASSWORD_HASH_API";
   assertEquals(await hashFor(API, source({ [name]: ready.password_hash })), ready);
@@ -53,7 +53,7 @@ Deno.test("hashFor() keeps the stored hash while the password is the same", asyn
   assert(changed && await isHashOf("other", changed));
 });
 
-Deno.test("hashFor() gives nothing when no variable is set, empty ones included", async () => {
+Deno.test("hashFor() returns nothing when no variable is set or all are empty", async () => {
   assertEquals(await hashFor(API, source({})), undefined);
   assertEquals(await hashFor(API, source({ CELERIAC_BROKER_PASSWORD_API: "" })), undefined);
 });

@@ -27,12 +27,12 @@ Deno.test("brokerUsers() names users by role, under a prefix", () => {
   assertEquals(brokerUsers({ prefix: "shop_" })[1]?.name, "shop_api");
 });
 
-Deno.test("brokerUsers() makes one administrator, without whom a blank broker has none", () => {
+Deno.test("brokerUsers() creates one administrator for a new broker", () => {
   const administrators = brokerUsers().filter(({ tags }) => tags.includes("administrator"));
   assertEquals(administrators.map(({ role }) => role), ["admin"]);
 });
 
-Deno.test("brokerUsers() anchors every pattern but the administrator's", () => {
+Deno.test("brokerUsers() anchors every pattern except the administrator's", () => {
   for (const { role, permission, topics } of brokerUsers()) {
     if (role === "admin") continue;
     for (const pattern of [permission, ...topics].flatMap(({ write, read }) => [write, read])) {
@@ -42,7 +42,7 @@ Deno.test("brokerUsers() anchors every pattern but the administrator's", () => {
   }
 });
 
-Deno.test("brokerUsers() opens the foreign queues that are named, letter by letter", () => {
+Deno.test("brokerUsers() grants access to the named foreign queues, with escaped names", () => {
   const users = brokerUsers({ foreignQueues: ["e.mails", "a+b"] });
   const api = users.find(({ role }) => role === "api");
   const django = users.find(({ role }) => role === "django");
@@ -51,7 +51,7 @@ Deno.test("brokerUsers() opens the foreign queues that are named, letter by lett
   assert(may(django, "configure", "e.mails") && !may(django, "configure", "celery"));
 });
 
-Deno.test("brokerUsers() lets Celery delay inside the broker: its workers make the levels, its senders send", () => {
+Deno.test("brokerUsers() permits Celery's native delayed delivery: workers declare the queues, senders publish", () => {
   const of = (role: string) => brokerUsers().find((user) => user.role === role);
   for (const name of ["celery_delayed_27", "celery_delayed_0", "celery_delayed_delivery"]) {
     assert(may(of("python"), "configure", name) && may(of("python"), "read", name), name);
@@ -60,7 +60,7 @@ Deno.test("brokerUsers() lets Celery delay inside the broker: its workers make t
   }
 });
 
-Deno.test("brokerUsers() without foreign queues opens none", () => {
+Deno.test("brokerUsers() grants no foreign queue by default", () => {
   const users = brokerUsers({ foreignQueues: [] });
   const django = users.find(({ role }) => role === "django");
   for (const name of ["", "celery"]) {
@@ -69,7 +69,7 @@ Deno.test("brokerUsers() without foreign queues opens none", () => {
   }
 });
 
-Deno.test("projectUser() has the vhost but for what is ours", () => {
+Deno.test("projectUser() grants the vhost except Celeriac's objects", () => {
   const shop = projectUser("shop", ["management"]);
   assertEquals([shop.name, shop.role, shop.tags], ["shop", "project", ["management"]]);
   for (const name of ["celery", "celeriacs", "celeryev", "x.celeriac.default", "amq.default"]) {
@@ -81,13 +81,13 @@ Deno.test("projectUser() has the vhost but for what is ours", () => {
   assert(may(shop, "write", "celeriac") && !may(shop, "write", "celeriac.default"));
 });
 
-Deno.test("selectUsers() takes the roles named", () => {
+Deno.test("selectUsers() selects the named roles", () => {
   const chosen = selectUsers(brokerUsers(), ["worker", "api"]);
   assertEquals(chosen.map(({ role }) => role), ["api", "worker"]);
   assertEquals(selectUsers(brokerUsers(), []), []);
 });
 
-Deno.test("selectUsers() knows what was meant", () => {
+Deno.test("selectUsers() suggests the closest role", () => {
   const error = assertThrows(() => selectUsers(brokerUsers(), ["wroker"]), ConfigurationError);
   assert(error.message.endsWith("did you mean 'worker'?"), error.message);
   assertThrows(() => selectUsers(brokerUsers(), ["x"]), ConfigurationError, "choose from admin");
