@@ -20,10 +20,10 @@ export function databasePermissions(
   const target = parseTarget(url, env);
   const { host, hostAddress, port } = target;
   const files = [target.sslRootCert, target.sslCert, target.sslKey].flatMap((path) => path ?? []);
-  const { password, passwordFile, passwordFileNamed } = target;
+  const { password, passwordFile, passwordFileRequired } = target;
   const looksUp = password === undefined && passwordFile !== undefined;
-  if (looksUp && (passwordFileNamed || isFile(passwordFile))) files.push(passwordFile);
-  const inHome = looksUp && !passwordFileNamed && isFile(passwordFile);
+  if (looksUp && (passwordFileRequired || isFile(passwordFile))) files.push(passwordFile);
+  const inHome = looksUp && !passwordFileRequired && isFile(passwordFile);
   const socket = host.startsWith("/") ? [`${host}/.s.PGSQL.${port}`] : [];
   const address = hostAddress ?? host;
   const server = address.includes(":") ? `[${address}]` : address;

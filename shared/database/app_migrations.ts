@@ -1,4 +1,4 @@
-/** Applies an app's own migrations, each once. */
+/** Applies an app's migrations, each once. */
 import { ConfigurationError, DatabaseRefused } from "../errors.ts";
 import { pause } from "../runtime/waits.ts";
 import { checksum } from "./checksum.ts";
@@ -7,30 +7,30 @@ import { BECOME_OWNER } from "./migrate.ts";
 import type { MigrationFile } from "./migration_folder.ts";
 import type { SqlStatement } from "./sql_statements.ts";
 
-/** Milliseconds between two tries for the lock. */
+/** Milliseconds between attempts to get the lock. */
 const LOCK_RETRY_MS = 250;
 
-/** Never waits inside the database: `create index concurrently` would wait for the waiting statement, and that for it. */
+/** Does not wait inside the database: `create index concurrently` would wait for the waiting statement, a deadlock. */
 const LOCK =
   "select pg_try_advisory_xact_lock(hashtext('celeriac'), hashtext('app migrations')) as locked";
 
-/** The last query's portal keeps its snapshot until the next statement, and `create index concurrently` waits for older snapshots. */
+/** Releases the snapshot of the last query, because `create index concurrently` waits for older snapshots. */
 const CLOSE_PORTAL = "select";
 
 const APPLIED = "select version, name, checksum from celeriac.app_migration order by version";
 
-/** What a file has set for the session does not outlive it. */
+/** Resets the session settings of a file. */
 const RESET = "reset role; reset all";
 
 const RECORD = "insert into celeriac.app_migration (version, name, checksum) values ($1, $2, $3)";
 
-/** Applies what is missing, in order, each file in a transaction of its own unless it opts out. May run in many processes at once: one
+/** Applies pending migrations in order, each file in its own transaction unless it opts out. Safe to run concurrently: one process
  * applies, the others wait. The schema `celeriac` must be up to date.
  *
- * @param options.alone whether no other process can use the database, as with an embedded one. Default false
- * @returns the files applied now
- * @throws {ConfigurationError} when a statement fails (file and line, and what the database said), when an applied file has changed, or
- * when the database has files applied that are not there
+ * @param options.alone whether no other process can use the database, for example an embedded one. Default false
+ * @returns the files that this call applied
+ * @throws {ConfigurationError} when a statement fails (with file, line and the database's message), when an applied file has changed, or
+ * when an applied file is missing
  * @throws {DatabaseUnavailable} when the database cannot be reached */
 export async function migrateApp(
   database: Database,
@@ -44,7 +44,7 @@ export async function migrateApp(
   return applied;
 }
 
-/** @returns whether it was applied now */
+/** @returns whether this call applied the file */
 async function applyOnce(
   database: Database,
   file: MigrationFile,
@@ -92,14 +92,14 @@ async function record(sql: Sql, file: MigrationFile): Promise<void> {
   await sql.query(RECORD, [file.version, file.name, await checksum(file.text)]);
 }
 
-/** How many files were applied before, if they were these. */
+/** Checks the history and returns the number of applied files. */
 async function appliedOf(sql: Sql, files: readonly MigrationFile[]): Promise<number> {
   const history = await sql.query<{ version: number; name: string; checksum: string }>(APPLIED);
   for (const { version, name, checksum: stored } of history) {
     const file = files[version - 1];
     if (!file) {
       throw new ConfigurationError(
-        `Cannot migrate the app's tables because the database has ${name} applied, which is not in the folder: use the folder of the newer version`,
+        `Cannot migrate the app's tables because ${name} is applied but is not in the folder: use the folder of the newer version`,
       );
     }
     if (stored === await checksum(file.text)) continue;
@@ -110,7 +110,7 @@ async function appliedOf(sql: Sql, files: readonly MigrationFile[]): Promise<num
   return history.length;
 }
 
-/** The database's refusal, with file and line. */
+/** The database's error, with file and line. */
 function refused(
   file: MigrationFile,
   statement: SqlStatement,
@@ -122,7 +122,7 @@ function refused(
     detail?: string;
     hint?: string;
   };
-  // Postgres counts characters from 1, JavaScript UTF-16 units.
+  // Postgres counts characters from 1, JavaScript counts UTF-16 code units.
   const before = [...statement.text].slice(0, Number(position ?? 1) - 1);
   const line = statement.line + before.filter((character) => character === "\n").length;
   const more = [detail, hint].filter(Boolean).map((text) => ` (${text})`).join("");

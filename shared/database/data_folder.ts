@@ -1,32 +1,31 @@
-/** The folder that holds an embedded database. One process uses it at a time, and a process that is killed at any moment leaves a folder
- * that opens. */
+/** The folder of an embedded database. One process uses it at a time. After a kill at any moment the folder can be opened again. */
 import { join } from "node:path";
 import { ConfigurationError } from "../errors.ts";
 
-/** The process that uses a folder, as its lock file names it. */
+/** The process that uses a folder, as stored in the lock file. */
 interface Holder {
   readonly pid: number;
   /** ISO 8601, UTC. */
   readonly since: string;
-  /** Where it serves, once it does. */
+  /** URL at which it serves, once it does. */
   readonly url?: string;
 }
 
 const LOCK = "lock";
 const DATABASE = "postgres";
-/** Present from before the database's first file is written until its last one is. */
+/** Marker file that exists while the database is being initialized. */
 const UNFINISHED = "postgres.unfinished";
-const OURS: ReadonlySet<string> = new Set([LOCK, DATABASE, UNFINISHED]);
+const KNOWN_FILES: ReadonlySet<string> = new Set([LOCK, DATABASE, UNFINISHED]);
 
-/** More than a lock file ever holds. */
+/** Upper limit of a lock file's size. */
 const HOLDER_BYTES = 4096;
 
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 
-/** A folder that this process has locked. The kernel releases the lock when the process ends, however it ends. */
+/** A folder locked by this process. The kernel releases the lock when the process ends. */
 export class DataFolder implements AsyncDisposable {
-  /** Folder of the database itself. */
+  /** Folder of the database files. */
   readonly database: string;
   readonly #path: string;
   readonly #lock: Deno.FsFile;
@@ -38,11 +37,11 @@ export class DataFolder implements AsyncDisposable {
     this.database = join(path, DATABASE);
   }
 
-  /** Makes the folder if it is missing and locks it. Nothing else in it is touched.
+  /** Creates the folder if it is missing, and locks it. Changes nothing else in it.
    *
-   * @throws {ConfigurationError} when another process uses it (the message names that process), or it cannot be written */
+   * @throws {ConfigurationError} when another process uses the folder (the message names it), or it is not writable */
   static async claim(path: string): Promise<DataFolder> {
-    return await explained(path, async () => {
+    return await withRemedy(path, async () => {
       await makePrivate(path);
       const name = join(path, LOCK);
       const lock = await Deno.open(name, { create: true, read: true, write: true });
@@ -57,20 +56,19 @@ export class DataFolder implements AsyncDisposable {
     });
   }
 
-  /** Makes the database's folder ready to be opened: an empty one if there is none, if `reset` asks for it, or if a process was killed
-   * while it initialised the database.
+  /** Prepares the database's folder. Empties it if `reset` is set, or if a process was killed while it initialized the database.
    *
-   * @returns whether the database has to be initialised, which takes seconds
-   * @throws {ConfigurationError} when the folder holds something else, or cannot be written */
+   * @returns whether the database has to be initialized, which takes seconds
+   * @throws {ConfigurationError} when the folder contains other files, or is not writable */
   async prepare({ reset = false }: { reset?: boolean } = {}): Promise<boolean> {
-    return await explained(this.#path, async () => {
+    return await withRemedy(this.#path, async () => {
       const { database } = this;
       const unfinished = join(this.#path, UNFINISHED);
       const entries = await namesIn(database);
       const begun = await exists(unfinished);
       if (entries.length > 0 && !begun && !entries.includes("PG_VERSION")) {
         throw new ConfigurationError(
-          `Cannot use folder '${database}' because it holds something else than an embedded database: choose another folder with --data=FOLDER`,
+          `Cannot use folder '${database}' because it contains other files than an embedded database: choose another folder with --data=FOLDER`,
         );
       }
       const fresh = reset || begun || entries.length === 0;
@@ -84,15 +82,15 @@ export class DataFolder implements AsyncDisposable {
     });
   }
 
-  /** To be called when the database is open: it is whole, and its files are for this user alone. */
+  /** Call it when the database is open: marks it as complete and restricts its files to this user. */
   async opened(): Promise<void> {
     await makeTreePrivate(this.database);
     await remove(join(this.#path, UNFINISHED));
   }
 
-  /** Writes into the lock file who holds the folder, for those who are refused.
+  /** Writes this process into the lock file, for the error messages of other processes.
    *
-   * @param url where this process serves */
+   * @param url URL at which this process serves */
   async announce(url?: string): Promise<void> {
     const holder: Holder = { pid: Deno.pid, since: this.#since, ...(url ? { url } : {}) };
     const bytes = new TextEncoder().encode(JSON.stringify(holder));
@@ -101,15 +99,15 @@ export class DataFolder implements AsyncDisposable {
     await this.#lock.write(bytes);
   }
 
-  /** Releases the folder; the database must be closed. */
+  /** Releases the folder. Close the database first. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (await exists(this.database)) await makeTreePrivate(this.database);
     this.#lock.close();
   }
 }
 
-/** Errors of the file system, with the folder and a remedy. */
-async function explained<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
+/** Adds folder and remedy to file system errors. */
+async function withRemedy<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (cause) {
@@ -126,14 +124,14 @@ async function explained<Result>(path: string, work: () => Promise<Result>): Pro
 function inUse(path: string, holder: Holder | undefined): ConfigurationError {
   const url = holder?.url ? ` at ${holder.url}` : "";
   const who = holder
-    ? `process ${holder.pid}${url} uses it since ${holder.since}`
+    ? `process ${holder.pid}${url} has used it since ${holder.since}`
     : "another process uses it";
   return new ConfigurationError(
     `Cannot use folder '${path}' because ${who}: stop that process, or start this one with --data=FOLDER or --ephemeral`,
   );
 }
 
-/** What the lock file says, as far as its holder has written it. */
+/** Content of the lock file; `undefined` while it is incomplete. */
 async function readHolder(lock: Deno.FsFile): Promise<Holder | undefined> {
   const bytes = new Uint8Array(HOLDER_BYTES);
   const length = await lock.read(bytes) ?? 0;
@@ -144,13 +142,13 @@ async function readHolder(lock: Deno.FsFile): Promise<Holder | undefined> {
   }
 }
 
-/** A folder for this user alone. One that also holds other files keeps its mode. */
+/** Creates a folder with mode 700. An existing folder with other files keeps its mode. */
 async function makePrivate(path: string): Promise<void> {
   await Deno.mkdir(path, { recursive: true, mode: FOLDER_MODE });
-  if ((await namesIn(path)).every((name) => OURS.has(name))) await chmod(path, FOLDER_MODE);
+  if ((await namesIn(path)).every((name) => KNOWN_FILES.has(name))) await chmod(path, FOLDER_MODE);
 }
 
-/** PGlite writes files that everybody may read and write, whatever the umask. */
+/** Removes access of other users: PGlite ignores the umask and creates world-readable, world-writable files. */
 async function makeTreePrivate(path: string): Promise<void> {
   await chmod(path, FOLDER_MODE);
   for await (const { name, isDirectory, isFile } of Deno.readDir(path)) {

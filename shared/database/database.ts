@@ -1,7 +1,7 @@
-/** The seam to Postgres: a server in production, PGlite in embedded mode. */
+/** The interface to Postgres: a server in production, PGlite in embedded mode. */
 import type { Service } from "../runtime/service.ts";
 
-/** A value given to a statement. Pass JSON as text and cast it (`$1::text::json`), lists as arrays of text and cast them. */
+/** A parameter of a statement. Pass JSON as text and cast it (`$1::text::json`); pass lists as text arrays and cast them. */
 export type Parameter =
   | string
   | number
@@ -12,22 +12,23 @@ export type Parameter =
   | readonly string[]
   | readonly number[];
 
-/** Something that runs statements. */
+/** Runs SQL statements: a database or a transaction. */
 export interface Sql {
-  /** Runs one statement with `$1`-style parameters. `timestamptz` comes back as Date, `bigint` as string, `json` parsed, `bytea` as Uint8Array.
+  /** Runs one statement with `$1`-style parameters. Returns `timestamptz` as Date, `bigint` as string, `json` parsed, `bytea` as
+   * Uint8Array.
    *
-   * @throws {DatabaseUnavailable} when the server cannot be reached, is going down or is out of resources
-   * @throws {DatabaseRefused} when the statement fails for a reason of its own; `code` is the SQLSTATE */
+   * @throws {DatabaseUnavailable} when the server cannot be reached, is shutting down or is out of resources
+   * @throws {DatabaseRefused} when the statement itself fails; `code` is the SQLSTATE */
   query<Row extends object>(statement: string, parameters?: readonly Parameter[]): Promise<Row[]>;
-  /** Runs several statements, without parameters, as migrations are written. Not atomic outside a transaction. */
+  /** Runs several statements without parameters, such as a migration. Not atomic outside a transaction. */
   script(statements: string): Promise<void>;
 }
 
 /** A Postgres database. */
 export interface Database extends Service, Sql {
-  /** Where it stands, for readiness; never holds a password. */
+  /** Host, port and database, or the folder, for messages; never contains a password. */
   readonly address: string;
-  /** Runs `work` in one transaction; rolls back when it throws. `work` uses only the `sql` it is given, and does not wait for anything slow:
-   * with PGlite all else waits for it. */
+  /** Runs `work` in one transaction; rolls back when it throws. `work` must use only the given `sql`, and must not wait for anything
+   * slow: with PGlite all other statements wait for the transaction. */
   transaction<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result>;
 }

@@ -1,7 +1,7 @@
-/** The database's time, without a query for each look.
+/** The database's time, without a query per call.
  *
- * Machines whose clocks differ would disagree about due times and expiry. So each process measures how far the database's clock is
- * from `performance.now()`, which no step of the machine's clock changes.
+ * Machines with different clocks would disagree about due times and expiry. Each process therefore measures the offset between the
+ * database's clock and `performance.now()`, which changes of the machine's clock do not affect.
  * @module
  */
 import { getLogger } from "@logtape/logtape";
@@ -11,28 +11,28 @@ import type { Service } from "../runtime/service.ts";
 import { waitAtMost } from "../runtime/waits.ts";
 import type { Sql } from "./database.ts";
 
-/** Milliseconds between measurements: clocks drift, and a failover may bring another clock. */
+/** Milliseconds between measurements: clocks drift, and a failover may change the clock. */
 const RENEW_MS = 30_000;
 
-/** Measurements at once: the one with the fastest answer counts. */
+/** Queries per measurement; the fastest one counts. */
 const SAMPLES = 3;
 
 /** Milliseconds that {@linkcode DatabaseClock.start} waits for the first measurement. */
-const FIRST_MS = 2000;
+const START_TIMEOUT_MS = 2000;
 
-/** Milliseconds that this machine may differ before the log says so. */
-const WORTH_A_LINE_MS = 1000;
+/** Difference in milliseconds from which a warning is logged. */
+const WARN_MS = 1000;
 
 const NOW = "select (extract(epoch from clock_timestamp()) * 1000)::float8 as ms";
 
 const log = getLogger(["celeriac", "clock"]);
 
-/** Tells the database's time, and until it is known that of this machine. */
+/** Returns the database's time; before the first measurement, this machine's time. */
 export class DatabaseClock implements Clock, Service {
   readonly #database: Sql;
   readonly #loop = new Loop({ name: "clock", round: () => this.#round() });
   readonly #first = Promise.withResolvers<void>();
-  /** Milliseconds since the epoch at `performance.now()` 0, by the database. */
+  /** The database's time at `performance.now() = 0`, in milliseconds since the epoch. */
   #origin: number | undefined;
   #isOff = false;
 
@@ -46,10 +46,10 @@ export class DatabaseClock implements Clock, Service {
       : new Date(this.#origin + performance.now());
   }
 
-  /** Resolves when the time is known, or after 2 s if the database does not answer. */
+  /** Resolves after the first measurement, or after 2 s if the database does not respond. */
   async start(): Promise<void> {
     await this.#loop.start();
-    await waitAtMost(FIRST_MS, this.#first.promise);
+    await waitAtMost(START_TIMEOUT_MS, this.#first.promise);
   }
 
   stop(): Promise<void> {
@@ -75,15 +75,15 @@ export class DatabaseClock implements Clock, Service {
     return RENEW_MS;
   }
 
-  /** Says so once, and again when it is over. */
+  /** Logs when the difference becomes large, and when it ends. */
   #report(): void {
     const aheadMs = SYSTEM_CLOCK.now().getTime() - this.now().getTime();
-    const isOff = Math.abs(aheadMs) > WORTH_A_LINE_MS;
+    const isOff = Math.abs(aheadMs) > WARN_MS;
     if (isOff === this.#isOff) return;
     this.#isOff = isOff;
-    if (!isOff) return log.info("The clock of this machine agrees with the database's again");
+    if (!isOff) return log.info("The clock of this machine agrees with the database clock again");
     log.warn(
-      "The clock of this machine is {seconds} s {direction} the database's, which counts: synchronize it (NTP)",
+      "The clock of this machine is {seconds} s {direction} the database clock, which Celeriac uses: synchronize it (NTP)",
       {
         seconds: Math.round(Math.abs(aheadMs) / 100) / 10,
         direction: aheadMs > 0 ? "ahead of" : "behind",

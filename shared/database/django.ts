@@ -1,13 +1,13 @@
-/** django-celery-results' tables, made where Django has not made them. */
+/** Creates the tables of django-celery-results where Django has not created them. */
 import type { Database, Sql } from "./database.ts";
 import grants from "./django/grants.sql" with { type: "text" };
 import tables from "./django/tables.sql" with { type: "text" };
 
-/** What became of Django's tables. */
+/** Result of {@linkcode makeDjangoTables}. */
 export interface DjangoTablesMade {
-  /** Whether they were not there before. */
+  /** Whether this call created them. */
   readonly made: boolean;
-  /** Statements that the tables' owner has to run, as this program may not. */
+  /** Statements that the tables' owner has to run, because this user lacks permission. */
   readonly missing: readonly string[];
 }
 
@@ -30,10 +30,10 @@ const REFUSED = `
     )
   order by role, relation::text`;
 
-/** Makes the tables if they are not there, in the first schema of the connection's `search_path`, and lets our roles use them.
- * Those that Django made stay as they are, however old.
+/** Creates missing tables in the first schema of the connection's `search_path`, and grants access to Celeriac's roles.
+ * Existing tables are not changed, even those of older releases.
  *
- * @throws {DatabaseRefused} when the user may not create tables there
+ * @throws {DatabaseRefused} when the user has no permission to create tables there
  * @throws {DatabaseUnavailable} */
 export async function makeDjangoTables(database: Database): Promise<DjangoTablesMade> {
   return await database.transaction(async (sql) => {
@@ -49,7 +49,7 @@ export async function makeDjangoTables(database: Database): Promise<DjangoTables
   });
 }
 
-/** Whether the tables are there for this connection.
+/** Whether this connection finds the tables.
  *
  * @throws {DatabaseUnavailable} */
 export async function hasDjangoTables(sql: Sql): Promise<boolean> {

@@ -1,4 +1,4 @@
--- Who may do what, for those roles that exist (infra/database-roles.sql makes them). Applied after each migration.
+-- Permissions of the existing roles (created by infra/database-roles.sql). Applied after each migration.
 do $$
 begin
   revoke all on schema celeriac from public;
@@ -8,7 +8,7 @@ begin
     revoke all on all tables in schema celeriac from celeriac_api;
     grant usage on schema celeriac to celeriac_api;
     grant select on celeriac.migration, celeriac.task to celeriac_api;
-    -- PENDING is the state's default, and the only one that the API can give a row.
+    -- The API can only insert PENDING, the default of the state.
     grant insert (id, name, queue, args_repr, kwargs_repr, submitted_at) on celeriac.task to celeriac_api;
     grant select, insert, delete, update (due_at, offer, holder, attempts, last_error) on celeriac.outbox to celeriac_api;
     grant select, insert, update (published) on celeriac.idempotency to celeriac_api;
@@ -16,9 +16,9 @@ begin
     grant select on celeriac.lease to celeriac_api;
     grant select, insert, update on celeriac.route to celeriac_api;
     grant select, insert on celeriac.workflow to celeriac_api;
-    -- It gives up messages that will never run, and sends what follows.
+    -- The API records undeliverable messages as failed and continues their workflows.
     grant select, insert, update on celeriac.chord, celeriac.chord_member to celeriac_api;
-    -- Nothing of a letter is ever changed: who locks a row must be allowed to.
+    -- Dead letters are never updated, but locking a row requires the permission.
     grant select, insert, delete, update (id) on celeriac.dead_letter to celeriac_api;
     grant select (task_id), delete on celeriac.crash to celeriac_api;
     grant execute on function
@@ -46,7 +46,7 @@ begin
     grant select, insert, delete, update (due_at, offer, holder, attempts, last_error) on celeriac.outbox to celeriac_beat;
     grant select, insert, update, delete on celeriac.schedule to celeriac_beat;
     grant select, insert, update on celeriac.lease to celeriac_beat;
-    -- Its relay gives up what can never be sent.
+    -- Its relay records unsendable messages as failed.
     grant insert on celeriac.dead_letter to celeriac_beat;
     grant select, insert, update on celeriac.chord, celeriac.chord_member to celeriac_beat;
     grant execute on function

@@ -1,4 +1,4 @@
-/** Brings a database to the schema that this program works with. */
+/** Migrates a database to this program's schema. */
 import { getLogger } from "@logtape/logtape";
 import { ConfigurationError, DatabaseUnavailable } from "../errors.ts";
 import { pause } from "../runtime/waits.ts";
@@ -30,19 +30,19 @@ import hasten from "./migrations/0021_hasten.sql" with { type: "text" };
 import messageLease from "./migrations/0022_message_lease.sql" with { type: "text" };
 import revokeReach from "./migrations/0023_revoke_reach.sql" with { type: "text" };
 
-/** One step of the schema; its place in {@linkcode MIGRATIONS} is its version, from 1. */
+/** A migration. Its position in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
   readonly name: string;
   readonly sql: string;
 }
 
-/** A migration that was applied now. */
+/** A migration applied by {@linkcode migrate}. */
 export interface Applied {
   readonly version: number;
   readonly name: string;
 }
 
-/** All steps, in order. Those released never change: the next change is the next file. */
+/** All migrations, in order. A released migration never changes; every change is a new file. */
 export const MIGRATIONS: readonly Migration[] = [
   { name: "task", sql: task },
   { name: "outbox", sql: outbox },
@@ -69,14 +69,15 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "revoke reach", sql: revokeReach },
 ];
 
-/** Partitions made ahead, so that a week without upkeep costs nothing. */
+/** Number of daily partitions created ahead, so that a week without maintenance causes no failure. */
 export const DAYS_AHEAD = 7;
 
 const ENCODING = "select current_setting('server_encoding') as encoding";
 
 const LOCK = "select pg_advisory_xact_lock(hashtext('celeriac'), hashtext('migrate'))";
 
-/** Tables and functions belong to `celeriac_migrate` where it may own them, whoever of its members runs this. */
+/** Makes `celeriac_migrate` the owner of tables and functions if it exists and has the permissions, regardless of the member that
+ * migrates. */
 export const BECOME_OWNER = `
   do $$
   begin
@@ -107,10 +108,9 @@ const MAKE_PARTITIONS = "select celeriac.make_partitions($1)";
 
 const EXISTS = "select to_regclass('celeriac.migration') is not null as found";
 
-/** Applies what is missing, in one transaction: all of it or nothing. Then grants and partitions are brought up to date.
- * May run many times, and in many processes at once.
+/** Applies pending migrations in one transaction, and updates grants and partitions. Idempotent and safe to run concurrently.
  *
- * @throws {ConfigurationError} when the database is newer than this program, was migrated with other files, or cannot store every text
+ * @throws {ConfigurationError} when the database is newer than this program, was migrated with other files, or is not encoded in UTF8
  * @throws {DatabaseUnavailable} when it cannot be reached */
 export async function migrate(
   database: Database,
@@ -135,9 +135,9 @@ export async function migrate(
   });
 }
 
-/** Names of the migrations that the database still lacks; none when it is as new as this program, or newer.
+/** Names of pending migrations; none when the database is as new as this program or newer.
  *
- * @param options.results `django` where Django's tables must be there, too
+ * @param options.results `django` to require Django's tables, too
  * @throws {DatabaseUnavailable} when it cannot be reached */
 export async function pending(
   database: Sql,
@@ -150,42 +150,42 @@ export async function pending(
   return names;
 }
 
-/** Milliseconds between two looks at a schema that is not there yet. */
-const LOOK_MS = 1000;
+/** Milliseconds between checks of an outdated schema. */
+const CHECK_MS = 1000;
 
-/** Waits until the database has this program's schema; one that is away is waited for too.
+/** Waits until the database has this program's schema; also waits for an unavailable database.
  *
- * @returns false when the signal came first */
+ * @returns `false` when the signal aborts first */
 export async function migrated(database: Sql, signal: AbortSignal): Promise<boolean> {
-  let told = false;
+  let isLogged = false;
   while (!signal.aborted) {
     try {
       const names = await pending(database);
       if (names.length === 0) return true;
-      if (!told) {
-        log.warn("Waiting for the database's migrations {names}: run `deno task migrate`", {
+      if (!isLogged) {
+        log.warn("Waiting for the pending database migrations {names}: run `deno task migrate`", {
           names: names.join(", "),
         });
       }
-      told = true;
+      isLogged = true;
     } catch (error) {
       if (!(error instanceof DatabaseUnavailable)) throw error;
     }
-    await pause(LOOK_MS, signal);
+    await pause(CHECK_MS, signal);
   }
   return false;
 }
 
-/** Arguments and results may hold any character. */
+/** Checks that the database can store every character of arguments and results. */
 async function checkEncoding(sql: Sql, address: string): Promise<void> {
   const [row] = await sql.query<{ encoding: string }>(ENCODING);
   if (row?.encoding === "UTF8") return;
   throw new ConfigurationError(
-    `Cannot migrate the database at ${address} because its encoding ${row?.encoding} cannot store every text: make another with \`create database NAME encoding 'UTF8' locale 'C' template template0\` and name it in DATABASE_URL`,
+    `Cannot migrate the database at ${address} because its encoding ${row?.encoding} cannot store every text: create another with \`create database NAME encoding 'UTF8' locale 'C' template template0\` and name it in DATABASE_URL`,
   );
 }
 
-/** How many migrations were applied before, if they were these. */
+/** Checks the history and returns the number of applied migrations. */
 async function compare(
   sql: Sql,
   migrations: readonly Migration[],
@@ -194,14 +194,14 @@ async function compare(
   const history = await sql.query<{ version: number; name: string; checksum: string }>(APPLIED);
   if (history.length > migrations.length) {
     throw new ConfigurationError(
-      `Cannot migrate the database at ${address} because its schema is of version ${history.length} and this program knows ${migrations.length}: run the newer program`,
+      `Cannot migrate the database at ${address} because its schema has version ${history.length} and this program only has version ${migrations.length}: run the newer program`,
     );
   }
   for (const [index, { version, name, checksum: stored }] of history.entries()) {
     const { sql: statements } = migrations[index]!;
     if (version === index + 1 && stored === await checksum(statements)) continue;
     throw new ConfigurationError(
-      `Cannot migrate the database at ${address} because its migration ${version} (${name}) is not the one this program has: run the release that made the database, or give Celeriac a separate database`,
+      `Cannot migrate the database at ${address} because its migration ${version} (${name}) differs from this program's: run the release that created the database, or give Celeriac a separate database`,
     );
   }
   return history.length;

@@ -1,34 +1,34 @@
-/** The folder of an app's own migrations: numbered files of SQL. */
+/** The folder of an app's migrations: numbered SQL files. */
 import { join } from "node:path";
 import { ConfigurationError } from "../errors.ts";
 import { splitStatements, type SqlStatement } from "./sql_statements.ts";
 
-/** One file. Its number is its place in the folder, from 1. */
+/** A migration file. Files are numbered from 1 without gaps. */
 export interface MigrationFile {
   readonly version: number;
-  /** Without the folder, such as `0001_orders.sql`. */
+  /** File name, such as `0001_orders.sql`. */
   readonly name: string;
   readonly path: string;
   readonly text: string;
   readonly statements: readonly SqlStatement[];
-  /** Whether all of it is applied in one transaction. */
+  /** Whether the file is applied in one transaction. */
   readonly transaction: boolean;
 }
 
 const SQL = /\.sql$/i;
 const NUMBERED = /^(\d+)[_-].*\.sql$/i;
 
-/** The first line of a file that cannot run in a transaction. */
+/** First line of a file that opts out of the transaction. */
 const OUTSIDE = /^--\s*celeriac:\s*no transaction\s*$/m;
 
-/** Statements that would end the file's transaction, or begin another. */
+/** Statements that would end the file's transaction or begin another. */
 const CONTROL =
   /^(begin|start\s+transaction|commit|end|abort|prepare\s+transaction|rollback)\b(?!\s+(work\s+|transaction\s+)?to\b)/i;
 
-/** Reads the files of a folder that end with `.sql`, in the order of their numbers.
+/** Reads the `.sql` files of a folder in the order of their numbers.
  *
- * @throws {ConfigurationError} when there is no such folder, when a name has no number, when a number is missing or there twice, when a
- * file is no UTF-8, or when it holds transaction control */
+ * @throws {ConfigurationError} when the folder does not exist, when a name has no number, when a number is missing or duplicate, when
+ * a file is not UTF-8, or when it contains transaction control */
 export async function readMigrations(folder: string): Promise<MigrationFile[]> {
   const numbered = (await namesIn(folder)).map((name) => ({
     name,
@@ -62,7 +62,7 @@ function numberOf(folder: string, name: string): number {
   throw new ConfigurationError(
     `Cannot use '${
       join(folder, name)
-    }' because its name has no number: call it like 0001_orders.sql`,
+    }' because its name has no number: use a name like 0001_orders.sql`,
   );
 }
 
@@ -95,7 +95,7 @@ async function read(folder: string, name: string, version: number): Promise<Migr
   if (control) {
     const word = CONTROL.exec(control.text)?.[1];
     throw new ConfigurationError(
-      `Cannot use '${path}:${control.line}' because files may not control transactions: remove '${word}'; each file is one transaction already`,
+      `Cannot use '${path}:${control.line}' because a file must not control transactions: remove '${word}'; each file runs in one transaction`,
     );
   }
   return { version, name, path, text, statements, transaction };
@@ -106,7 +106,7 @@ function decode(path: string, bytes: Uint8Array<ArrayBuffer>): string {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new ConfigurationError(
-      `Cannot use '${path}' because it is no UTF-8: save it as UTF-8`,
+      `Cannot use '${path}' because it is not UTF-8: save it as UTF-8`,
       { cause },
     );
   }

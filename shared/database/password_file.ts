@@ -1,6 +1,6 @@
-/** libpq's password file (PostgreSQL documentation, "The Password File"). Pure. */
+/** Parses libpq's password file (PostgreSQL documentation, "The Password File"). */
 
-/** What a line of the file is matched with. */
+/** The login to find a password for. */
 export interface Login {
   readonly host: string;
   readonly port: number;
@@ -11,10 +11,10 @@ export interface Login {
 const LINE =
   /^((?:\\.|[^:\\])*):((?:\\.|[^:\\])*):((?:\\.|[^:\\])*):((?:\\.|[^:\\])*):((?:\\.|[^:\\])*)/;
 
-/** The folders of Unix sockets that the file calls `localhost`. */
+/** Unix socket folders that the file calls `localhost`. */
 const DEFAULT_FOLDERS = ["/run/postgresql", "/var/run/postgresql", "/tmp"];
 
-/** The password of the first line that matches; `undefined` when none does.
+/** The password of the first matching line; `undefined` when none matches.
  *
  * @param text lines of `host:port:database:user:password`, where `*` matches everything and a backslash escapes `:` and `\`
  *
@@ -30,11 +30,11 @@ const DEFAULT_FOLDERS = ["/run/postgresql", "/var/run/postgresql", "/tmp"];
  */
 export function passwordFrom(text: string, login: Login): string | undefined {
   const host = DEFAULT_FOLDERS.includes(login.host) ? "localhost" : login.host;
-  const wanted = [host, `${login.port}`, login.database, login.user];
+  const expected = [host, `${login.port}`, login.database, login.user];
   for (const line of text.split(/\r?\n/)) {
     const fields = line.startsWith("#") ? undefined : LINE.exec(line)?.slice(1);
     if (!fields) continue;
-    const matches = wanted.every((value, index) =>
+    const matches = expected.every((value, index) =>
       fields[index] === "*" || unescaped(fields[index]!) === value
     );
     if (matches) return unescaped(fields[4]!);

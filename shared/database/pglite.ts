@@ -3,15 +3,15 @@ import type { PGlite, Transaction } from "@electric-sql/pglite";
 import { DatabaseRefused, DatabaseUnavailable, DatabaseUnreached } from "../errors.ts";
 import type { Database, Parameter, Sql } from "./database.ts";
 
-/** Where the data lives. */
+/** Options of {@linkcode PgliteDatabase}. */
 export interface PgliteOptions {
-  /** A folder, made when missing; one process at a time. In memory when absent. */
+  /** Data folder, created when missing; one process at a time. Default: in memory. */
   readonly folder?: string;
 }
 
 const BIGINT = 20;
 
-/** One connection to a Postgres of our own: transactions and statements wait for each other. */
+/** One connection to an embedded Postgres: statements and transactions run one after the other. */
 export class PgliteDatabase implements Database {
   readonly address: string;
   readonly #folder: string | undefined;
@@ -32,7 +32,7 @@ export class PgliteDatabase implements Database {
       throw new DatabaseUnavailable(
         `Cannot open the database in '${this.address}' because ${
           cause instanceof Error ? cause.message : String(cause)
-        }: choose another folder with --data=FOLDER, or replace this database by an empty one with --reset`,
+        }: choose another folder with --data=FOLDER, or replace this database with an empty one with --reset`,
         { cause },
       );
     }
@@ -66,7 +66,7 @@ export class PgliteDatabase implements Database {
         query: (statement, parameters = []) => queryOf(transaction, statement, parameters),
         script: (statements) => scriptOf(transaction, statements),
       });
-      // PGlite would not tell that its COMMIT became a ROLLBACK.
+      // Fails in an aborted transaction: PGlite does not report that its COMMIT became a ROLLBACK.
       await queryOf(transaction, "select", []);
       return result;
     });
@@ -83,7 +83,7 @@ export class PgliteDatabase implements Database {
   }
 }
 
-/** The engine is megabytes of WebAssembly: only those who open one load it. */
+/** Loads PGlite, megabytes of WebAssembly, only when it is used. */
 async function open(folder: string | undefined): Promise<PGlite> {
   const { PGlite } = await import("@electric-sql/pglite");
   if (folder !== undefined) await Deno.mkdir(folder, { recursive: true });
@@ -99,7 +99,7 @@ async function open(folder: string | undefined): Promise<PGlite> {
       },
     });
   } catch (cause) {
-    // PGlite's own error says only that the WebAssembly ended.
+    // PGlite's error only reports that the WebAssembly exited.
     throw reasons.length > 0 ? new Error(reasons.join(", "), { cause }) : cause;
   }
 }

@@ -1,4 +1,4 @@
-/** A Postgres server behind the seam. */
+/** A Postgres server as a {@linkcode Database}. */
 import { getLogger } from "@logtape/logtape";
 import { DatabaseRefused, DatabaseUnavailable, DatabaseUnreached } from "../errors.ts";
 import type { Database, Parameter, Sql } from "./database.ts";
@@ -8,30 +8,30 @@ import { PostgresPool } from "./postgres_pool.ts";
 import { parseTarget } from "./postgres_target.ts";
 import { isUnavailable } from "./sqlstate.ts";
 
-/** How to reach a server. */
+/** Options of {@linkcode PostgresDatabase}. */
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/name`, with libpq's parameters such as `sslmode`. */
   readonly url: string;
-  /** Connections at most. Default 10. */
+  /** Maximum number of connections. Default 10. */
   readonly max?: number;
-  /** What the server calls us in `pg_stat_activity`. Default `celeriac`. */
+  /** `application_name` in `pg_stat_activity`. Default `celeriac`. */
   readonly name?: string;
-  /** Milliseconds after which a statement, scripts excepted, counts as lost with its connection. Default 30,000. */
+  /** Timeout of a statement in milliseconds, except scripts; it closes the connection. Default 30,000. */
   readonly timeoutMs?: number;
-  /** Looks up a variable of libpq, such as `PGPASSWORD`, for what the URL leaves open. Default: there are none. */
+  /** Looks up a libpq variable, such as `PGPASSWORD`, for parts missing in the URL. Default: none are set. */
   readonly env?: (name: string) => string | undefined;
 }
 
-/** The state of a transaction in which a statement failed (`in_failed_sql_transaction`). */
+/** `in_failed_sql_transaction` */
 const FAILED_TRANSACTION = "25P02";
 
-/** Through a pooler a session's settings reach its next users, and this transaction alone is ours. */
+/** Sets the settings per transaction: through a pooler, session settings would affect other clients. */
 const BEGIN_POOLED = `
   begin isolation level read committed;
   set local statement_timeout = 0;
   set local lock_timeout = 0`;
 
-/** A pool of connections to one server. Connects when first asked, and again after each loss. */
+/** A pool of connections to one server. Connects on first use, and again after a loss. */
 export class PostgresDatabase implements Database {
   readonly address: string;
   readonly #connector: PostgresConnector;
@@ -39,9 +39,9 @@ export class PostgresDatabase implements Database {
   readonly #timeoutMs: number;
   readonly #log = getLogger(["celeriac", "database"]);
   #pool: PostgresPool | undefined;
-  #away = false;
+  #isUnavailable = false;
 
-  /** @throws {ConfigurationError} when the URL is not one of Postgres, or asks for something that cannot work */
+  /** @throws {ConfigurationError} when the URL is not a Postgres URL, or has an unsupported parameter */
   constructor(
     { url, max = 10, name = "celeriac", timeoutMs = 30_000, env = () => undefined }:
       PostgresOptions,
@@ -96,11 +96,11 @@ export class PostgresDatabase implements Database {
         const command = await run("commit");
         if (command === "COMMIT") return result;
         throw new DatabaseRefused(
-          "Cannot commit the transaction because a statement in it failed: let its error pass through",
+          "Cannot commit the transaction because a statement in it failed: do not catch its error",
           FAILED_TRANSACTION,
         );
       } catch (error) {
-        // Whoever loses the connection here has nothing committed either.
+        // A lost connection has rolled the transaction back already.
         if (!connection.lost) await run("rollback").catch(() => connection.destroy());
         throw error;
       }
@@ -120,7 +120,7 @@ export class PostgresDatabase implements Database {
     }
   }
 
-  /** @returns the last command */
+  /** @returns the command of the last statement */
   async #script(
     connection: PostgresConnection,
     statements: string,
@@ -133,7 +133,7 @@ export class PostgresDatabase implements Database {
     }
   }
 
-  /** Lends a connection to `work`; it comes back to the pool only if it is sound. */
+  /** Runs `work` with a connection of the pool; closes the connection if it became unusable. */
   async #use<Result>(work: (connection: PostgresConnection) => Promise<Result>): Promise<Result> {
     if (!this.#pool) {
       throw new DatabaseUnreached(
@@ -141,24 +141,24 @@ export class PostgresDatabase implements Database {
       );
     }
     const pool = this.#pool;
-    const connection = await pool.lend();
+    const connection = await pool.acquire();
     try {
       return await work(connection);
     } catch (error) {
       if (error instanceof DatabaseUnavailable) connection.destroy();
       throw error;
     } finally {
-      pool.giveBack(connection);
+      pool.release(connection);
     }
   }
 
   async #open(): Promise<PostgresConnection> {
     try {
       const connection = await this.#connector.open();
-      if (this.#away) {
-        this.#log.info("The database at {address} is back", { address: this.address });
+      if (this.#isUnavailable) {
+        this.#log.info("The database at {address} is available again", { address: this.address });
       }
-      this.#away = false;
+      this.#isUnavailable = false;
       return connection;
     } catch (error) {
       throw this.#lost(error, DatabaseUnreached);
@@ -166,7 +166,7 @@ export class PostgresDatabase implements Database {
   }
 
   #translate(error: unknown): unknown {
-    // A parameter that cannot be sent is the caller's mistake, not the server's absence.
+    // A parameter that cannot be encoded is an error of the caller.
     if (error instanceof TypeError || error instanceof RangeError) return error;
     if (error instanceof DatabaseRefused) return error;
     const state = sqlStateOf(error);
@@ -183,10 +183,10 @@ export class PostgresDatabase implements Database {
   #lost(cause: unknown, Kind = DatabaseUnavailable): DatabaseUnavailable {
     const { address } = this;
     const reason = reasonOf(cause);
-    if (!this.#away) {
-      this.#log.warn("The database at {address} is away: {reason}", { address, reason });
+    if (!this.#isUnavailable) {
+      this.#log.warn("The database at {address} is unavailable: {reason}", { address, reason });
     }
-    this.#away = true;
+    this.#isUnavailable = true;
     return new Kind(
       `Cannot reach the database at ${address} because ${reason}: check that it runs and that DATABASE_URL is right`,
       { cause },
@@ -194,7 +194,7 @@ export class PostgresDatabase implements Database {
   }
 }
 
-/** A host of several addresses fails with one error for each, and no message of its own. */
+/** Joins the errors of a host with several addresses, because their AggregateError has no message. */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join(", ");
   return error instanceof Error ? error.message : String(error);

@@ -1,7 +1,7 @@
-/** One connection to a server; the only importer of the driver.
+/** One connection to a server; the only module that imports the driver.
  *
- * The driver would reconnect by itself, and then run a transaction's later statements outside it. It is therefore given one stream, once:
- * a connection that is lost stays lost, and the pool opens another. Transactions and deadlines are ours for the same reason. */
+ * The driver would reconnect by itself and run later statements of a transaction outside it. It therefore gets one stream only: a lost
+ * connection stays lost, and the pool opens another. Transactions and timeouts are implemented here for the same reason. */
 import type { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import postgres from "postgres";
@@ -10,42 +10,42 @@ import type { PostgresTarget } from "./postgres_target.ts";
 import { encode, TYPES } from "./postgres_values.ts";
 
 /** Rows of a statement, and the command that the server ran (`SELECT`, `COMMIT`). */
-export interface Answer<Row extends object = Record<string, unknown>> {
+export interface QueryResult<Row extends object = Record<string, unknown>> {
   readonly rows: Row[];
   readonly command: string;
 }
 
-/** How a connection logs in. */
+/** Login of a connection. */
 export interface Session {
   readonly password: string | undefined;
   /** Parameters of the startup message. */
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-/** A server that froze does not say goodbye. */
+/** Milliseconds until the socket is destroyed, because a frozen server does not close it. */
 const CLOSE_TIMEOUT_MS = 2000;
-/** The server keeps each prepared statement until its connection ends. */
+/** Maximum number of prepared statements: the server keeps them until the connection ends. */
 const MAX_PREPARED = 500;
-/** The protocol counts them with 16 bits. */
+/** The protocol has 16 bits for the number of parameters. */
 const MAX_PARAMETERS = 65_533;
 /** The message `Terminate`. */
 const TERMINATE = new Uint8Array([0x58, 0, 0, 0, 4]);
 
 interface Statement {
   reject(reason: unknown): void;
-  /** Of `performance.now()`; `Infinity` for none. */
+  /** In milliseconds of `performance.now()`; `Infinity` for none. */
   readonly deadline: number;
 }
 
-/** The SQLSTATE of an error that the server answered with; `undefined` for all others. */
+/** SQLSTATE of an error sent by the server; `undefined` for other errors. */
 export function sqlStateOf(error: unknown): string | undefined {
   return error instanceof postgres.PostgresError ? error.code : undefined;
 }
 
-/** A connection that is lost stays lost. */
+/** A connection. It does not reconnect. */
 export class PostgresConnection {
   readonly since = performance.now();
-  /** Resolves when its stream is closed. */
+  /** Resolves when the stream is closed. */
   readonly closed: Promise<void>;
   readonly #sql: postgres.Sql;
   readonly #socket: Socket;
@@ -64,7 +64,7 @@ export class PostgresConnection {
     let last: Uint8Array | undefined;
     socket.on("data", (chunk: Uint8Array) => last = chunk);
     socket.once("close", () => {
-      this.#fail(new Error(farewellIn(last) ?? "the connection was lost"));
+      this.#fail(new Error(fatalErrorIn(last) ?? "the connection was lost"));
       closed.resolve();
     });
     if (socket.destroyed) {
@@ -86,7 +86,7 @@ export class PostgresConnection {
         return Promise.resolve(socket);
       },
       onnotice: () => {},
-      // All the driver's own ways to time out, retry and look up types are off; named here, it does not look for them in variables.
+      // Disables the driver's timeouts, retries and type lookups. Listed options are not read from environment variables.
       max: 1,
       ssl: false,
       sslnegotiation: null,
@@ -105,25 +105,25 @@ export class PostgresConnection {
     this.#sql = withoutVariable("PGTARGETSESSIONATTRS", () => postgres(options as never));
   }
 
-  /** Whether it can run statements no more. */
+  /** Whether the connection can run no more statements. */
   get lost(): boolean {
     return this.#lost;
   }
 
-  /** Whether a pooler is between, which may use another of its connections for each transaction: it gives clients numbers of its own to
-   * cancel statements by. */
+  /** Whether there is a pooler, which may use a different connection for each transaction. A pooler sends its own process ids for
+   * cancel requests. */
   get pooled(): boolean {
     return this.#pooled;
   }
 
-  /** Whether it has prepared so many statements that another connection should take its place. */
-  get worn(): boolean {
+  /** Whether the limit of prepared statements is reached, so the connection should be replaced. */
+  get exhausted(): boolean {
     return this.#prepared.size >= MAX_PREPARED;
   }
 
-  /** Logs in; where that fails the connection is closed.
+  /** Logs in; closes the connection on failure.
    *
-   * @throws {Error} what {@linkcode sqlStateOf} explains, or that the connection is lost */
+   * @throws {Error} an error with an SQLSTATE ({@linkcode sqlStateOf}), or a lost connection */
   async login(timeoutMs: number): Promise<void> {
     const text = "select pg_catalog.pg_backend_pid() as pid";
     try {
@@ -133,7 +133,7 @@ export class PostgresConnection {
     } catch (error) {
       this.destroy();
       await this.closed;
-      // The driver now tries to reconnect, from a timer, and is given no other stream.
+      // Wait for the driver's reconnect timer, whose attempt fails because it gets no other stream.
       await new Promise((resolve) => setTimeout(resolve));
       throw error;
     }
@@ -141,13 +141,13 @@ export class PostgresConnection {
 
   /** Runs one statement with parameters.
    *
-   * @throws {TypeError}, {RangeError} when a parameter cannot be sent
-   * @throws {Error} what {@linkcode sqlStateOf} explains, or that the connection is lost */
+   * @throws {TypeError}, {RangeError} when a parameter cannot be encoded
+   * @throws {Error} an error with an SQLSTATE ({@linkcode sqlStateOf}), or a lost connection */
   async query<Row extends object>(
     text: string,
     parameters: readonly unknown[],
     timeoutMs: number,
-  ): Promise<Answer<Row>> {
+  ): Promise<QueryResult<Row>> {
     if (parameters.length > MAX_PARAMETERS) {
       throw new RangeError(
         `Cannot run a statement because it has ${parameters.length} parameters: use ${MAX_PARAMETERS} at most, or arrays`,
@@ -156,32 +156,32 @@ export class PostgresConnection {
     const prepare = this.#prepare && !this.#pooled && parameters.length > 0;
     if (prepare) this.#prepared.add(text);
     const options = { prepare, simple: false };
-    return answerOf(await this.#run(text, parameters.map(encode), options, timeoutMs));
+    return resultOf(await this.#run(text, parameters.map(encode), options, timeoutMs));
   }
 
   /** Runs several statements without parameters.
    *
    * @param timeoutMs `Infinity` for no limit
-   * @returns the answer to the last */
-  async script(text: string, timeoutMs: number): Promise<Answer> {
-    return answerOf(await this.#run(text, [], { simple: true }, timeoutMs));
+   * @returns the result of the last statement */
+  async script(text: string, timeoutMs: number): Promise<QueryResult> {
+    return resultOf(await this.#run(text, [], { simple: true }, timeoutMs));
   }
 
-  /** Ends it at once. */
+  /** Closes the connection at once. */
   destroy(reason = new Error("the connection was lost")): void {
     this.#fail(reason);
     this.#socket.destroy();
   }
 
-  /** Says goodbye, and returns when it is closed. */
+  /** Closes the connection gracefully and waits until it is closed. */
   async end(): Promise<void> {
     if (!this.#lost) {
       this.#fail(new Error("the connection was closed"));
       this.#socket.end(TERMINATE);
     }
-    const frozen = setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
+    const timeout = setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
     await this.closed;
-    clearTimeout(frozen);
+    clearTimeout(timeout);
   }
 
   #run(
@@ -204,7 +204,7 @@ export class PostgresConnection {
     });
   }
 
-  /** One timer for all statements: one for each would cost more than a short statement itself. */
+  /** Uses one timer for all statements: a timer per statement costs more than a short statement. */
   #watch(deadline: number): void {
     if (deadline >= (this.#watchdog?.due ?? Infinity)) return;
     clearTimeout(this.#watchdog?.timer);
@@ -212,17 +212,17 @@ export class PostgresConnection {
       this.#watchdog = undefined;
       const next = Math.min(...[...this.#running].map(({ deadline }) => deadline));
       if (next > performance.now()) this.#watch(next);
-      else this.destroy(new Error("the server did not answer in time"));
+      else this.destroy(new Error("the server did not respond in time"));
     }, Math.max(0, deadline - performance.now()));
     this.#watchdog = { timer, due: deadline };
   }
 
-  /** The driver answers a COPY with a stream, which nobody here reads or writes. */
+  /** Rejects COPY, for which the driver returns a stream. */
   #refuseCopy(stream: unknown): void {
     (stream as EventEmitter).on("error", () => {});
     this.destroy(
       new DatabaseRefused(
-        "Cannot run COPY because there is no stream to copy from or to: use INSERT or SELECT",
+        "Cannot run COPY because this connection does not support it: use INSERT or SELECT",
         "0A000",
       ),
     );
@@ -236,14 +236,14 @@ export class PostgresConnection {
   }
 }
 
-/** Why the server ended a connection, from the last bytes that it sent: the driver passes on no error that ends it. */
-function farewellIn(bytes: Uint8Array | undefined): string | undefined {
+/** Reads the server's FATAL error from the last bytes received, because the driver does not report it. */
+function fatalErrorIn(bytes: Uint8Array | undefined): string | undefined {
   const text = bytes && new TextDecoder().decode(bytes);
   return text && /(?:FATAL|PANIC)\0C\w{5}\0M([^\0]+)\0/.exec(text)?.[1];
 }
 
-/** Of several statements the driver gives an array of such arrays. */
-function answerOf<Row extends object>(result: unknown[]): Answer<Row> {
+/** For several statements the driver returns an array of results. */
+function resultOf<Row extends object>(result: unknown[]): QueryResult<Row> {
   const last = result.some(Array.isArray) ? result.at(-1) : result;
   return { rows: Array.from(last as Row[]), command: (last as { command: string }).command };
 }

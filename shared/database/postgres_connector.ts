@@ -1,10 +1,11 @@
-/** Opens connections that are logged in, in the way that the server or the pooler before it accepts. */
+/** Opens and logs in connections, with the TLS mode and options that the server or pooler accepts. */
 import { PostgresConnection, sqlStateOf } from "./postgres_connection.ts";
 import { openSocket, type Tls, TlsFailed } from "./postgres_socket.ts";
 import { passwordFrom } from "./password_file.ts";
 import type { PostgresTarget, SslMode } from "./postgres_target.ts";
 
-/** Settings of the session that poolers keep for each client. A role's or database's own would change what values mean. */
+/** Session settings that poolers track per client. They override settings of a role or database, which would change how values are
+ * read. */
 const TRACKED = {
   client_encoding: "UTF8",
   DateStyle: "ISO",
@@ -12,19 +13,19 @@ const TRACKED = {
   standard_conforming_strings: "on",
 };
 
-/** Settings that poolers refuse. Deadlines are the caller's, and numbers keep all their digits. */
+/** Settings that poolers reject. They disable the server's timeouts and return numbers with all digits. */
 const OPTIONS =
   "-c statement_timeout=0 -c lock_timeout=0 -c extra_float_digits=1 -c default_transaction_isolation=read\\ committed";
 
-/** Answers to startup parameters that a pooler does not take: `protocol_violation`, `feature_not_supported`. */
+/** Errors of a pooler for unsupported startup parameters: `protocol_violation`, `feature_not_supported`. */
 const PARAMETERS_REFUSED: readonly unknown[] = ["08P01", "0A000"];
-/** `invalid_authorization_specification`: no line of pg_hba.conf allows this login with TLS, or without. */
+/** `invalid_authorization_specification`: pg_hba.conf does not allow this login with (or without) TLS. */
 const LOGIN_REFUSED = "28000";
 /** `invalid_password` */
 const PASSWORD_WRONG = "28P01";
 
-/** What to try in turn. */
-const WAYS: Readonly<Record<SslMode, readonly Tls[]>> = {
+/** TLS modes to try, in order. */
+const TLS_ATTEMPTS: Readonly<Record<SslMode, readonly Tls[]>> = {
   "disable": ["none"],
   "allow": ["none", "demand"],
   "prefer": ["offer", "none"],
@@ -37,24 +38,24 @@ const WAYS: Readonly<Record<SslMode, readonly Tls[]>> = {
 export class PostgresConnector {
   readonly #target: PostgresTarget;
   readonly #name: string;
-  /** What to start sessions with; without {@linkcode OPTIONS} once a pooler has refused them. */
+  /** Startup options; empty once a pooler has rejected {@linkcode OPTIONS}. */
   #options = OPTIONS;
 
-  /** @param name what the server calls us if the target gives no name */
+  /** @param name `application_name` if the target has none */
   constructor(target: PostgresTarget, name: string) {
     this.#target = target;
     this.#name = name;
   }
 
-  /** Opens one.
+  /** Opens a connection.
    *
-   * @throws {Error} what `sqlStateOf()` explains, or why the server cannot be reached
-   * @throws {AggregateError} when two ways have failed */
+   * @throws {Error} an error with an SQLSTATE (`sqlStateOf()`), or why the server cannot be reached
+   * @throws {AggregateError} when two TLS modes failed */
   async open(): Promise<PostgresConnection> {
     const deadline = performance.now() + this.#target.connectTimeoutMs;
     const password = await this.#password();
     const failures: unknown[] = [];
-    for (const tls of WAYS[this.#target.sslMode]) {
+    for (const tls of TLS_ATTEMPTS[this.#target.sslMode]) {
       const attempt = new Attempt(tls, password, deadline);
       try {
         return await this.#login(attempt);
@@ -79,11 +80,11 @@ export class PostgresConnector {
   }
 
   async #connect(attempt: Attempt, options: string): Promise<PostgresConnection> {
-    const late = new AbortController();
-    const reason = new Error("the server did not answer in time");
-    const timer = setTimeout(() => late.abort(reason), attempt.leftMs);
+    const timeout = new AbortController();
+    const reason = new Error("the server did not respond in time");
+    const timer = setTimeout(() => timeout.abort(reason), attempt.leftMs);
     try {
-      const { socket, encrypted } = await openSocket(this.#target, attempt.tls, late.signal);
+      const { socket, encrypted } = await openSocket(this.#target, attempt.tls, timeout.signal);
       attempt.encrypted = encrypted;
       const all = [options, this.#target.options].filter(Boolean).join(" ");
       const connection = new PostgresConnection(this.#target, socket, {
@@ -105,19 +106,19 @@ export class PostgresConnector {
   }
 
   async #password(): Promise<string | undefined> {
-    const { password, passwordFile, passwordFileNamed } = this.#target;
+    const { password, passwordFile, passwordFileRequired } = this.#target;
     if (password !== undefined || passwordFile === undefined) return password;
     try {
       return passwordFrom(await Deno.readTextFile(passwordFile), this.#target);
     } catch (cause) {
-      if (!passwordFileNamed) return undefined;
+      if (!passwordFileRequired) return undefined;
       const reason = (cause as Error).message;
       throw new Error(`the password file cannot be read (${reason})`, { cause });
     }
   }
 }
 
-/** One way to log in. */
+/** One login attempt. */
 class Attempt {
   encrypted = false;
   readonly #deadline: number;
@@ -130,7 +131,7 @@ class Attempt {
     return Math.max(0, this.#deadline - performance.now());
   }
 
-  /** Whether the login may pass with TLS where it failed without, or the other way round. */
+  /** Whether the login may succeed with another TLS mode. */
   hasAlternative(error: unknown): boolean {
     if (error instanceof TlsFailed) return true;
     return sqlStateOf(error) === LOGIN_REFUSED && this.encrypted === (this.tls !== "none");

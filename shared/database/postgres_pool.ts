@@ -1,24 +1,24 @@
-/** A pool of connections: lends each to one user at a time, and opens others in place of those that are lost. */
+/** A connection pool: each connection has one user at a time; lost connections are replaced. */
 import { DatabaseUnreached } from "../errors.ts";
 import type { PostgresConnection } from "./postgres_connection.ts";
 
-/** What a pool needs. */
+/** Options of {@linkcode PostgresPool}. */
 export interface PoolOptions {
-  /** Opens a connection that is logged in. */
+  /** Opens a connection and logs in. */
   readonly open: () => Promise<PostgresConnection>;
-  /** Connections at most. */
+  /** Maximum number of connections. */
   readonly max: number;
-  /** For messages. */
+  /** For error messages. */
   readonly address: string;
 }
 
-/** Connections move to the new primary behind one address within this time. */
+/** Maximum age of a connection in milliseconds, so that connections move to a new primary behind the same address. */
 const LIFETIME_MS = 1_800_000;
-/** Others need the server's places, too. */
+/** Milliseconds after which an idle connection is closed, because the server limits connections. */
 const IDLE_MS = 10_000;
-/** Shorter than a request waits. */
+/** Milliseconds to wait for a connection; shorter than the timeout of a request. */
 const WAIT_MS = 5000;
-/** A server that froze does not say goodbye. */
+/** Milliseconds until stop() destroys connections in use, because a frozen server does not close them. */
 const STOP_MS = 2000;
 
 interface Idle {
@@ -26,10 +26,9 @@ interface Idle {
   readonly since: number;
 }
 
-/** All connections of one database. */
 export class PostgresPool {
   readonly #options: PoolOptions;
-  /** The one used last is used next, so that the others can end. */
+  /** Used last in, first out, so that surplus connections stay idle and are closed. */
   #idle: Idle[] = [];
   readonly #open = new Set<PostgresConnection>();
   readonly #waiting = new Set<PromiseWithResolvers<PostgresConnection>>();
@@ -41,21 +40,21 @@ export class PostgresPool {
     this.#options = options;
   }
 
-  /** A connection that nobody else uses until {@linkcode giveBack}.
+  /** Returns a connection for exclusive use until {@linkcode release}.
    *
-   * @throws {DatabaseUnreached} when all have been in use for too long
-   * @throws {Error} when none can be opened */
-  lend(): Promise<PostgresConnection> {
+   * @throws {DatabaseUnreached} when all connections stay in use for too long
+   * @throws {Error} when no connection can be opened */
+  acquire(): Promise<PostgresConnection> {
     for (let idle = this.#idle.pop(); idle; idle = this.#idle.pop()) {
-      if (isFit(idle.connection)) return Promise.resolve(idle.connection);
+      if (isUsable(idle.connection)) return Promise.resolve(idle.connection);
       void idle.connection.end();
     }
-    return this.#hasPlace ? this.#connect() : this.#wait();
+    return this.#hasCapacity ? this.#connect() : this.#wait();
   }
 
-  /** Takes back a connection that was lent, and hands it on. */
-  giveBack(connection: PostgresConnection): void {
-    if (this.#stopped || !isFit(connection)) {
+  /** Returns a connection to the pool, or to a waiting caller. */
+  release(connection: PostgresConnection): void {
+    if (this.#stopped || !isUsable(connection)) {
       void connection.end();
       return;
     }
@@ -69,22 +68,22 @@ export class PostgresPool {
     this.#sweeper ??= setTimeout(() => this.#sweep(), IDLE_MS);
   }
 
-  /** Ends all connections, those in use after a while. Returns when they are closed. */
+  /** Closes all connections, those in use after release or a timeout. Resolves when all are closed. */
   async stop(): Promise<void> {
     if (this.#stopped) return await this.#stopped.promise;
     this.#stopped = Promise.withResolvers();
     clearTimeout(this.#sweeper);
-    this.#refuse(this.#stoppedError());
+    this.#rejectWaiting(this.#stoppedError());
     for (const { connection } of this.#idle.splice(0)) void connection.end();
-    const frozen = setTimeout(() => {
+    const timeout = setTimeout(() => {
       for (const connection of this.#open) connection.destroy();
     }, STOP_MS);
     this.#settle();
     await this.#stopped.promise;
-    clearTimeout(frozen);
+    clearTimeout(timeout);
   }
 
-  get #hasPlace(): boolean {
+  get #hasCapacity(): boolean {
     return this.#open.size + this.#opening < this.#options.max;
   }
 
@@ -98,8 +97,8 @@ export class PostgresPool {
       void connection.end();
       throw this.#stoppedError();
     } catch (error) {
-      // Whoever waits would get the same answer, later.
-      if (this.#open.size === 0) this.#refuse(error);
+      // Waiting callers would get the same error later.
+      if (this.#open.size === 0) this.#rejectWaiting(error);
       throw error;
     } finally {
       this.#opening--;
@@ -116,7 +115,7 @@ export class PostgresPool {
         new DatabaseUnreached(
           `Cannot use the database at ${address} because all ${max} connections of this process have been in use for ${
             WAIT_MS / 1000
-          } s: give it more with CELERIAC_DATABASE_POOL, or look for slow statements`,
+          } s: increase CELERIAC_DATABASE_POOL, or look for slow statements`,
         ),
       );
     }, WAIT_MS);
@@ -128,17 +127,17 @@ export class PostgresPool {
     }
   }
 
-  #refuse(error: unknown): void {
+  #rejectWaiting(error: unknown): void {
     for (const { reject } of this.#waiting) reject(error);
     this.#waiting.clear();
   }
 
-  /** A connection is closed: opens another for whoever waits. */
+  /** Handles a closed connection; opens another if callers wait. */
   #remove(connection: PostgresConnection): void {
     this.#open.delete(connection);
     this.#idle = this.#idle.filter((idle) => idle.connection !== connection);
-    if (!this.#stopped && this.#waiting.size > 0 && this.#hasPlace) {
-      this.#connect().then((opened) => this.giveBack(opened), () => {});
+    if (!this.#stopped && this.#waiting.size > 0 && this.#hasCapacity) {
+      this.#connect().then((opened) => this.release(opened), () => {});
     }
     this.#settle();
   }
@@ -164,7 +163,7 @@ export class PostgresPool {
   }
 }
 
-function isFit(connection: PostgresConnection): boolean {
-  return !connection.lost && !connection.worn &&
+function isUsable(connection: PostgresConnection): boolean {
+  return !connection.lost && !connection.exhausted &&
     performance.now() - connection.since < LIFETIME_MS;
 }

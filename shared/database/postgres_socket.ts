@@ -1,21 +1,22 @@
-/** Opens a stream to a server: TCP or a Unix socket, and TLS on it as libpq negotiates it (PostgreSQL documentation, "SSL Session Encryption"). */
+/** Opens a stream to a server: TCP or a Unix socket, with TLS negotiation like libpq (PostgreSQL documentation, "SSL Session
+ * Encryption"). */
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import type { PostgresTarget } from "./postgres_target.ts";
 
-/** Length 8 and the number 80877103. */
+/** The SSLRequest message: length 8, code 80877103. */
 const SSL_REQUEST = new Uint8Array([0, 0, 0, 8, 4, 210, 22, 47]);
 
 const ACCEPTED = "S".charCodeAt(0);
 const DECLINED = "N".charCodeAt(0);
 
-/** Whether a stream is encrypted: `demand` fails without TLS, `offer` goes on without where the server has none. */
+/** TLS of a stream: `demand` fails without TLS; `offer` continues without TLS if the server has none. */
 export type Tls = "demand" | "offer" | "none";
 
-/** The server has no TLS, or its certificate or its terms are not acceptable. */
+/** The server has no TLS, or the handshake failed, for example because of its certificate. */
 export class TlsFailed extends Error {}
 
-/** A stream that is ready for the startup message. */
+/** A stream ready for the startup message. */
 export interface OpenSocket {
   readonly socket: Socket;
   readonly encrypted: boolean;
@@ -23,9 +24,9 @@ export interface OpenSocket {
 
 /** Connects.
  *
- * @param signal gives up; its reason is thrown
- * @throws {TlsFailed} when there is a server, but not the TLS that is asked for
- * @throws {Error} whose message says what the server or the network did not do */
+ * @param signal aborts the attempt; its reason is thrown
+ * @throws {TlsFailed} when the server does not provide the requested TLS
+ * @throws {Error} when the server cannot be reached, or is no Postgres server */
 export async function openSocket(
   target: PostgresTarget,
   tls: Tls,
@@ -38,9 +39,9 @@ export async function openSocket(
     ? connectTcp({ path: `${host}/.s.PGSQL.${port}` })
     : connectTcp({ host: hostAddress ?? host, port });
   signal.addEventListener("abort", () => socket.destroy(signal.reason), { once: true });
-  // Later errors close the stream, which its user watches.
+  // Later errors close the stream; the user handles 'close'.
   socket.on("error", () => {});
-  await settled(socket, "connect");
+  await eventOf(socket, "connect");
   socket.setKeepAlive(true);
   socket.setNoDelay(true);
   if (tls === "none") return { socket, encrypted: false };
@@ -48,7 +49,7 @@ export async function openSocket(
     const encrypted = await encrypt(socket, options);
     if (encrypted) return { socket: encrypted, encrypted: true };
     if (tls === "offer") return { socket, encrypted: false };
-    throw new TlsFailed("the server has no TLS, which sslmode demands");
+    throw new TlsFailed("the server has no TLS, which sslmode requires");
   } catch (error) {
     socket.destroy();
     signal.throwIfAborted();
@@ -56,28 +57,28 @@ export async function openSocket(
   }
 }
 
-/** @returns `undefined` where the server has no TLS */
+/** @returns `undefined` if the server has no TLS */
 async function encrypt(socket: Socket, options: ConnectionOptions): Promise<Socket | undefined> {
-  const answered = settled<Uint8Array>(socket, "data");
+  const answered = eventOf<Uint8Array>(socket, "data");
   socket.write(SSL_REQUEST);
   const answer = await answered;
   if (answer[0] === DECLINED && answer.length === 1) return undefined;
-  // More than one byte would be data that somebody else put before the encrypted ones (CVE-2021-23222).
+  // Further bytes could be injected plaintext (CVE-2021-23222).
   if (answer[0] !== ACCEPTED || answer.length !== 1) {
-    throw new Error("the server does not answer as Postgres does");
+    throw new Error("the server is no Postgres server");
   }
   const encrypted = connectTls({ ...options, socket });
   encrypted.on("error", () => {});
   socket.once("close", () => encrypted.destroy());
   try {
-    await settled(encrypted, "secureConnect");
+    await eventOf(encrypted, "secureConnect");
   } catch (error) {
     throw new TlsFailed((error as Error).message, { cause: error });
   }
   return encrypted;
 }
 
-/** What the handshake uses and checks. Files are read for each connection, so that renewed ones count. */
+/** Options of the TLS handshake. Reads files for each connection, so that renewed certificates are used. */
 async function tlsOptions(target: PostgresTarget): Promise<ConnectionOptions> {
   const { host, sslMode, sslRootCert, sslCert, sslKey } = target;
   const verified = sslMode === "verify-ca" || sslMode === "verify-full";
@@ -87,7 +88,7 @@ async function tlsOptions(target: PostgresTarget): Promise<ConnectionOptions> {
     fileOf("sslkey", sslKey),
   ]);
   return {
-    // An IP address may not be sent as a server name, but a certificate must hold it all the same.
+    // An IP address must not be sent as a server name, but the certificate must contain it.
     ...(isIP(host) ? { host } : { servername: host }),
     rejectUnauthorized: verified,
     ...(sslMode === "verify-full" ? {} : { checkServerIdentity: () => undefined }),
@@ -109,18 +110,18 @@ async function fileOf(parameter: string, path: string | undefined): Promise<stri
   }
 }
 
-/** Waits for an event of a stream that may fail or close instead. */
-function settled<Value = void>(socket: Socket, event: string): Promise<Value> {
+/** Waits for an event of a stream; rejects if the stream fails or closes first. */
+function eventOf<Value = void>(socket: Socket, event: string): Promise<Value> {
   const { promise, resolve, reject } = Promise.withResolvers<Value>();
   const closed = () => reject(new Error("the server closed the connection"));
   socket.once(event, resolve);
   socket.once("error", reject);
   socket.once("close", closed);
-  const forget = () => {
+  const removeListeners = () => {
     socket.off(event, resolve);
     socket.off("error", reject);
     socket.off("close", closed);
   };
-  promise.then(forget, forget);
+  promise.then(removeListeners, removeListeners);
   return promise;
 }

@@ -1,27 +1,27 @@
-/** Where a database is and how to log in, from a URL and libpq's variables (PostgreSQL documentation, "Connection Strings"). */
+/** Parses the location and login of a database from a URL and libpq's variables (PostgreSQL documentation, "Connection Strings"). */
 import { closest } from "../text/closest.ts";
 import { ConfigurationError } from "../errors.ts";
 
-/** How much TLS must prove, as libpq's `sslmode` means it. */
+/** libpq's `sslmode`. */
 export type SslMode = "disable" | "allow" | "prefer" | "require" | "verify-ca" | "verify-full";
 
-/** A server, a database on it and how to log in. Absolute or relative paths name files. */
+/** A server, a database and a login. File paths may be relative. */
 export interface PostgresTarget {
-  /** A name, an IP address (an IPv6 one without brackets) or the folder of a Unix socket. */
+  /** Host name, IP address (IPv6 without brackets) or folder of a Unix socket. */
   readonly host: string;
-  /** The IP address to connect to when the host's name is not to be resolved. */
+  /** IP address to connect to instead of resolving the host name. */
   readonly hostAddress: string | undefined;
   readonly port: number;
   readonly database: string;
   readonly user: string;
-  /** `undefined` where it is to be looked up in the password file. */
+  /** `undefined` to look it up in the password file. */
   readonly password: string | undefined;
-  /** libpq's password file; not read when a password is given. */
+  /** Path of libpq's password file; not read when a password is given. */
   readonly passwordFile: string | undefined;
-  /** Whether somebody named the password file, so that it must be there. */
-  readonly passwordFileNamed: boolean;
+  /** Whether the password file was set explicitly and must exist. */
+  readonly passwordFileRequired: boolean;
   readonly sslMode: SslMode;
-  /** Certificates to trust; those of the system when absent. */
+  /** Trusted root certificates. Default: those of the system. */
   readonly sslRootCert: string | undefined;
   readonly sslCert: string | undefined;
   readonly sslKey: string | undefined;
@@ -29,11 +29,11 @@ export interface PostgresTarget {
   readonly options: string | undefined;
   readonly applicationName: string | undefined;
   readonly connectTimeoutMs: number;
-  /** Whether statements may be prepared by name. */
+  /** Whether named prepared statements may be used. */
   readonly prepare: boolean;
 }
 
-/** Longer than a healthy server needs, shorter than a request waits. */
+/** Default connect timeout: longer than a healthy server needs, shorter than the timeout of a request. */
 const CONNECT_TIMEOUT_MS = 5000;
 
 const SSL_MODES: readonly SslMode[] = [
@@ -45,7 +45,7 @@ const SSL_MODES: readonly SslMode[] = [
   "verify-full",
 ];
 
-/** Parameters of the URL, and the variable that stands in for one that is absent. */
+/** URL parameters, and the variable used when the parameter is missing. */
 const PARAMETERS: Readonly<Record<string, string | undefined>> = {
   host: "PGHOST",
   hostaddr: "PGHOSTADDR",
@@ -68,11 +68,11 @@ const PARAMETERS: Readonly<Record<string, string | undefined>> = {
   prepare: undefined,
 };
 
-/** libpq's parameters that only tune what works without them. */
+/** libpq parameters that are accepted and ignored. */
 const WITHOUT_EFFECT =
   /^(keepalives.*|tcp_user_timeout|sslsni|sslcompression|client_encoding|fallback_application_name|krbsrvname|gsslib)$/;
 
-/** What each of these may be; anything else cannot work here. */
+/** Supported values of parameters with restrictions. */
 const ACCEPTED: Readonly<Record<string, readonly string[]>> = {
   sslmode: SSL_MODES,
   ssl: ["true", "false"],
@@ -82,10 +82,10 @@ const ACCEPTED: Readonly<Record<string, readonly string[]>> = {
   target_session_attrs: ["any", "read-write", "primary"],
 };
 
-/** Reads a URL. Parameters after `?` win over its other parts, and these over variables.
+/** Parses a URL. Parameters after `?` override its other parts, which override variables.
  *
  * @param env looks up a variable
- * @throws {ConfigurationError} when it is not a URL of Postgres, or asks for something that cannot work
+ * @throws {ConfigurationError} when it is not a Postgres URL, or has an unsupported parameter
  *
  * @example
  * ```ts
@@ -127,7 +127,7 @@ export function parseTarget(
     user,
     password: get("password"),
     passwordFile: get("passfile") ?? (home && `${home}/.pgpass`),
-    passwordFileNamed: get("passfile") !== undefined,
+    passwordFileRequired: get("passfile") !== undefined,
     sslMode: host.startsWith("/") ? "disable" : sslMode,
     sslRootCert: rootCert === "system" ? undefined : rootCert,
     sslCert: get("sslcert"),
@@ -139,14 +139,14 @@ export function parseTarget(
   };
 }
 
-/** The parts and parameters of a URL by their names. */
+/** Parts and parameters of a URL by libpq parameter name. */
 function parametersOf(url: URL): Map<string, string> {
   const decode = (name: string, text: string): [string, string][] => {
     try {
       return text === "" ? [] : [[name, decodeURIComponent(text)]];
     } catch {
       throw unusable(
-        `its ${name} holds a '%' that does not begin an encoded character`,
+        `its ${name} contains a '%' that starts no valid escape`,
         "write '%' as '%25'",
       );
     }
@@ -172,7 +172,7 @@ function parametersOf(url: URL): Map<string, string> {
   return parameters;
 }
 
-/** libpq checks the certificate's authority also for `require` where root certificates are given. */
+/** Like libpq, `require` verifies the certificate's authority if root certificates are given. */
 function sslModeOf(
   given: string | undefined,
   ssl: string | undefined,
@@ -180,7 +180,10 @@ function sslModeOf(
 ): SslMode {
   if (rootCert === "system") {
     if (given === undefined || given === "verify-full") return "verify-full";
-    throw unusable(`sslrootcert=system does not go with sslmode=${given}`, "use verify-full");
+    throw unusable(
+      `sslrootcert=system cannot be combined with sslmode=${given}`,
+      "use verify-full",
+    );
   }
   const mode = (given ?? (ssl === "true" ? "require" : "prefer")) as SslMode;
   return mode === "require" && rootCert !== undefined ? "verify-ca" : mode;
@@ -194,12 +197,12 @@ function accepted(
   const choices = ACCEPTED[name];
   if (value === undefined || !choices || choices.includes(value)) return value;
   throw unusable(
-    `it cannot work with '${value}' of ${where}`,
+    `'${value}' of ${where} is not supported`,
     `use ${choices.join(" or ")}, or leave it out`,
   );
 }
 
-/** As in libpq 0 and less mean no limit, which a pool cannot work with: it takes the default. */
+/** In libpq 0 and less mean no limit. A pool needs one and uses the default. */
 function timeoutOf(seconds: string | undefined): number {
   const given = seconds === undefined ? 0 : Number(seconds);
   return given > 0 ? given * 1000 : CONNECT_TIMEOUT_MS;

@@ -1,8 +1,8 @@
-/** Values on the wire: how parameters are written and results are read. Text formats, as PostgreSQL's manual gives them. */
+/** Encodes parameters and decodes results in PostgreSQL's text formats. */
 
-/** Writes a parameter as Postgres reads it; the server infers the type. An object is written as JSON.
+/** Encodes a parameter; the server infers the type. An object is encoded as JSON.
  *
- * @throws {RangeError} for a Date that is no time
+ * @throws {RangeError} for an invalid Date
  *
  * @example
  * ```ts
@@ -27,7 +27,7 @@ function element(value: unknown): string {
   return `"${text.replace(/[\\"]/g, "\\$&")}"`;
 }
 
-/** Reads `bytea` in both of its formats: `bytea_output` may be set to either for a role or database. */
+/** Decodes `bytea` in both formats, because a role or database may set `bytea_output`. */
 export function decodeBytes(text: string): Uint8Array {
   if (text.startsWith("\\x")) return Uint8Array.fromHex(text.slice(2));
   const characters = text.match(/\\\\|\\[0-3][0-7]{2}|[^]/g) ?? [];
@@ -39,7 +39,7 @@ export function decodeBytes(text: string): Uint8Array {
 
 type Parse = (text: string) => unknown;
 
-/** Reads an array of any depth.
+/** Decodes an array of any depth.
  *
  * @example
  * ```ts
@@ -53,7 +53,7 @@ type Parse = (text: string) => unknown;
 export function decodeArray(text: string, parse: Parse): unknown[] {
   const outer: unknown[] = [];
   const open = [outer];
-  // A lower bound other than 1 stands before the braces.
+  // Skip bounds before the braces, which are present if a lower bound is not 1.
   const body = text.slice(text.indexOf("{"));
   for (const [token] of body.matchAll(/[{}]|"(?:[^"\\]|\\[^])*"|[^{},"]+/g)) {
     if (token === "{") {
@@ -75,7 +75,7 @@ const date: Parse = (text) => new Date(text);
 const json: Parse = (text) => JSON.parse(text);
 const text: Parse = (value) => value;
 
-/** Object ids of types (`pg_type.dat`): the type's own, its array's, and how one is read. All others stay text. */
+/** Types (`pg_type.dat`): object id, object id of the array, decoder. All other types stay text. */
 const READ: readonly (readonly [type: number, array: number, parse: Parse])[] = [
   [16, 1000, (value) => value === "t"], // boolean
   [17, 1001, decodeBytes],
@@ -99,7 +99,7 @@ const READ: readonly (readonly [type: number, array: number, parse: Parse])[] = 
   [2950, 2951, text], // uuid
 ];
 
-/** The driver's table of types. Parameters are written before they reach it, so that it must not write them again. */
+/** The driver's type table. It does not encode parameters, because {@linkcode encode} has encoded them. */
 export const TYPES = Object.fromEntries(
   READ.flatMap(([type, array, parse]) => [
     [`type ${type}`, { to: type, from: [type], serialize: String, parse }],

@@ -1,10 +1,10 @@
-/** Whether a database takes writes. */
+/** Checks whether a database is writable. */
 import type { Sql } from "./database.ts";
 
 const READ_ONLY = `
   select pg_is_in_recovery() as standby, current_setting('transaction_read_only') = 'on' as read_only`;
 
-/** Why nothing can be written, and the remedy; `undefined` when writes are taken.
+/** Why a database is read-only, with the remedy; `undefined` when it is writable.
  *
  * @throws {DatabaseUnavailable} */
 export async function readOnlyReason(database: Sql): Promise<string | undefined> {

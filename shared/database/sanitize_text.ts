@@ -1,8 +1,8 @@
-/** Text that Postgres can store. */
+/** Converts text to a form that Postgres can store. */
 
 const REPLACEMENT = "\u{fffd}";
 
-/** Replaces NUL and lone surrogates by U+FFFD: Postgres has no place for them in `text`.
+/** Replaces NUL and lone surrogates with U+FFFD, because Postgres cannot store them in `text`.
  *
  * @example
  * ```ts
@@ -17,5 +17,5 @@ export function sanitizeText<Text extends string | null>(text: Text): Text {
   return text === null ? text : text.toWellFormed().replaceAll("\0", REPLACEMENT) as Text;
 }
 
-/** The largest `integer` of Postgres. */
+/** Maximum value of Postgres' `integer`. */
 export const MAX_INTEGER = 2 ** 31 - 1;

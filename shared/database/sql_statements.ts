@@ -1,14 +1,14 @@
-/** Splits a file of SQL into its statements, by the rules that psql splits by. */
+/** Splits SQL files into statements, by the rules of psql. */
 
-/** One statement of a file. */
+/** A statement of a file. */
 export interface SqlStatement {
-  /** Without the semicolon, and without comments before it. */
+  /** Text without the semicolon and without preceding comments. */
   readonly text: string;
-  /** Line of its first character, from 1. */
+  /** Line of the first character, from 1. */
   readonly line: number;
 }
 
-/** Comments, quoted texts and names, dollar-quoted texts, words, and single characters. A quote that is not closed reaches to the end. */
+/** Comments, quoted strings and names, dollar-quoted strings, words, and single characters. An unclosed quote extends to the end. */
 const TOKEN = new RegExp(
   [
     String.raw`(?<space>\s+|--[^\n]*)`,
@@ -24,10 +24,10 @@ const TOKEN = new RegExp(
   "uy",
 );
 
-/** Functions and procedures whose body stands between `begin atomic` and `end`, with semicolons in it. */
+/** Functions and procedures with a `begin atomic ... end` body, which contains semicolons. */
 const ROUTINE = /^create (or replace )?(function|procedure)\b/;
 
-/** Splits at the semicolons that are in no quote, comment, parenthesis or `begin atomic` body.
+/** Splits at semicolons outside of quotes, comments, parentheses and `begin atomic` bodies.
  *
  * @example
  * ```ts
@@ -83,7 +83,7 @@ export function splitStatements(sql: string): SqlStatement[] {
   return statements;
 }
 
-/** How a word changes the depth of `begin` and `case`, which both close with `end`. */
+/** Change of the nesting depth by a word: `begin` and `case` open, `end` closes. */
 function step(word: string, bodies: number, words: readonly string[]): number {
   if (!ROUTINE.test(words.join(" "))) return 0;
   if (word === "begin" || (word === "case" && bodies > 0)) return 1;

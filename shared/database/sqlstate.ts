@@ -1,19 +1,19 @@
-/** What SQLSTATEs mean to us (PostgreSQL documentation, appendix A). */
+/** Classifies SQLSTATEs (PostgreSQL documentation, appendix A). */
 import { DatabaseRefused } from "../errors.ts";
 
-/** Classes 08 (connection), 53 (out of resources), states 57P0x (going down, starting) and 25006 (a primary that became a replica):
- * the same statement will pass later, or elsewhere. */
+/** Classes 08 (connection) and 53 (out of resources), states 57P0x (shutting down, starting) and 25006 (a primary that became a
+ * replica): a retry can succeed later or on another server. */
 const UNAVAILABLE = /^(08...|53...|57P0.|25006)$/;
 
 /** Classes 22 (data), 23 (constraints) and 54 (limits, such as the length of an index entry or the depth of JSON). */
 const DATA = /^(22|23|54)/;
 
-/** Whether a server that answers with this state cannot do anything for us just now. */
+/** Whether this state means that the server is temporarily unavailable. */
 export function isUnavailable(state: string): boolean {
   return UNAVAILABLE.test(state);
 }
 
-/** Whether a statement failed for what it was given, so that trying again cannot help, but leaving the culprit out can.
+/** Whether a statement failed because of its data: a retry cannot succeed, but leaving out the invalid row can.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
--- Who may do what with Django's tables, for those of our roles that exist, as far as they are ours to give.
+-- Permissions of Celeriac's existing roles on Django's tables, if the current user may grant them.
 do $$
 declare
   role text;
@@ -16,7 +16,7 @@ begin
       ) and pg_has_role(relowner, 'usage')
     loop
       execute format('grant select, insert, update, delete on %s to %I', relation, role);
-      -- Before Django 4.1 ids come from a sequence that the one who inserts must be allowed to use.
+      -- Before Django 4.1 ids come from a sequence, on which an insert needs permission.
       generator := pg_get_serial_sequence(relation::text, 'id');
       if generator is not null then
         execute format('grant usage on sequence %s to %I', generator, role);

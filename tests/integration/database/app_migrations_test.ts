@@ -22,7 +22,7 @@ const FILES = {
 };
 
 for (const [kind, { open, alone }] of Object.entries(KINDS)) {
-  Deno.test(`migrateApp() applies each file once, refuses a changed one, and tells file and line of errors, in ${kind}`, async (test) => {
+  Deno.test(`migrateApp() applies each file once, rejects changed files, and reports file and line of errors, in ${kind}`, async (test) => {
     await using fixture = await open();
     await using folder = await migrationFolder(FILES);
     const { database } = fixture;
@@ -39,7 +39,7 @@ for (const [kind, { open, alone }] of Object.entries(KINDS)) {
       assertEquals(await migrate(), []);
     });
 
-    await test.step("nothing of a file that fails", async () => {
+    await test.step("a failing file is rolled back", async () => {
       await folder.write({
         "0003_items.sql": "set search_path = shop;\ncreate table items (id int);\n\n" +
           "-- é😀\ninsert into orders values (1),\n (1);\n",
@@ -63,11 +63,11 @@ for (const [kind, { open, alone }] of Object.entries(KINDS)) {
       assertEquals(await migrate(), ["0003_items.sql"]);
     });
 
-    await test.step("settings of a file do not outlive it", async () => {
+    await test.step("settings of a file are reset", async () => {
       assertEquals(await database.query("select to_regclass('items') as found"), [{ found: null }]);
     });
 
-    await test.step("a changed file and a missing one are refused", async () => {
+    await test.step("changed and missing files are rejected", async () => {
       await folder.write({ "0001_orders.sql": "create schema shop" });
       assertEquals(
         await refusal(),
@@ -77,13 +77,13 @@ for (const [kind, { open, alone }] of Object.entries(KINDS)) {
       await folder.write({ "0001_orders.sql": FILES["0001_orders.sql"], "0003_items.sql": null });
       assertEquals(
         await refusal(),
-        "Cannot migrate the app's tables because the database has 0003_items.sql applied, which is not in the folder: use the folder of the newer version",
+        "Cannot migrate the app's tables because 0003_items.sql is applied but is not in the folder: use the folder of the newer version",
       );
     });
   });
 }
 
-Deno.test("migrateApp() applies each file once when many processes run it at a time", async () => {
+Deno.test("migrateApp() applies each file once when many processes run it concurrently", async () => {
   await using fixture = await migratedPostgres();
   await using folder = await migrationFolder(FILES);
   const files = await readMigrations(folder.path);
@@ -96,7 +96,7 @@ Deno.test("migrateApp() applies each file once when many processes run it at a t
   assertEquals(applied.flat().map(({ version }) => version).sort(), [1, 2]);
 });
 
-Deno.test("migrate --migrations applies them as its own user, who grants to Celeriac's roles", async () => {
+Deno.test("migrate --migrations runs as the app's user, who grants to Celeriac's roles", async () => {
   await using users = await databaseUsers();
   await using folder = await migrationFolder({
     "0001_orders.sql":

@@ -21,7 +21,7 @@ async function partitions(database: Database): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-Deno.test("migrate() makes the schema once, with its partitions, and then has nothing to do", async () => {
+Deno.test("migrate() creates the schema with its partitions and is idempotent", async () => {
   await using fixture = await freshDatabase();
   await using database = await open(fixture.url);
   assertEquals(await pending(database), NAMES);
@@ -45,7 +45,7 @@ Deno.test("migrate() works in PGlite", async () => {
   assertEquals(await migrate(fixture.database), []);
 });
 
-Deno.test("migrate() applies each step once when many processes run it at a time", async () => {
+Deno.test("migrate() applies each migration once when many processes run it concurrently", async () => {
   await using fixture = await freshDatabase();
   await using stack = new AsyncDisposableStack();
   const databases = await Promise.all(
@@ -56,7 +56,7 @@ Deno.test("migrate() applies each step once when many processes run it at a time
   assertEquals(applied.filter((steps) => steps.length > 0).length, 1);
 });
 
-Deno.test("migrate() leaves nothing behind when a step fails", async () => {
+Deno.test("migrate() rolls back when a migration fails", async () => {
   await using fixture = await freshDatabase();
   await using database = await open(fixture.url);
   const broken = {
@@ -74,7 +74,7 @@ Deno.test("migrate() leaves nothing behind when a step fails", async () => {
   }]);
 });
 
-Deno.test("migrate() applies only what is new to a database of an older release", async () => {
+Deno.test("migrate() applies only pending migrations to an older database", async () => {
   await using fixture = await freshDatabase();
   await using database = await open(fixture.url);
   await migrate(database);
@@ -88,7 +88,7 @@ Deno.test("migrate() applies only what is new to a database of an older release"
   await assertRejects(() => migrate(database), ConfigurationError, "run the newer program");
 });
 
-Deno.test("migrate() refuses a database that was migrated with other files", async () => {
+Deno.test("migrate() rejects a database that was migrated with other files", async () => {
   await using fixture = await freshDatabase();
   await using database = await open(fixture.url);
   await migrate(database);

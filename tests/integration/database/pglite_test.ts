@@ -13,14 +13,14 @@ testDatabase("PgliteDatabase", () => {
   return Promise.resolve({ database, [Symbol.asyncDispose]: () => database.stop() });
 });
 
-Deno.test("PgliteDatabase works in memory when it is given no folder", async () => {
+Deno.test("PgliteDatabase works in memory without a folder", async () => {
   await using database = new PgliteDatabase();
   await database.start();
   assertEquals(database.address, "memory");
   assertEquals(await database.query("select 1 as one"), [{ one: 1 }]);
 });
 
-Deno.test("PgliteDatabase keeps its data in the folder, which it makes", async () => {
+Deno.test("PgliteDatabase creates its folder and keeps data in it", async () => {
   const root = await Deno.makeTempDir();
   const folder = join(root, "not", "yet", "there");
   try {
@@ -37,7 +37,7 @@ Deno.test("PgliteDatabase keeps its data in the folder, which it makes", async (
   }
 });
 
-Deno.test("PgliteDatabase.start() is unavailable when the folder cannot be made, and may be called again", async () => {
+Deno.test("PgliteDatabase.start() fails when the folder cannot be created, and can be retried", async () => {
   const file = await Deno.makeTempFile();
   const folder = join(file, "data");
   await using database = new PgliteDatabase({ folder });

@@ -19,7 +19,7 @@ async function open(options: Partial<PostgresOptions> = {}) {
   return { url, database, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-Deno.test("PostgresDatabase writes no half of a transaction when its connections are killed again and again", async () => {
+Deno.test("PostgresDatabase keeps transactions atomic when connections are killed repeatedly", async () => {
   await using fixture = await open({ max: 4 });
   const { database, url } = fixture;
   await using killer = new PostgresDatabase({ url, max: 1 });
@@ -64,7 +64,7 @@ Deno.test("PostgresDatabase writes no half of a transaction when its connections
   assert(Number(stored!.count) >= done);
 });
 
-Deno.test("PostgresDatabase.query() fails at once where a server accepts connections and closes them", async () => {
+Deno.test("PostgresDatabase.query() fails at once when the server closes new connections", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   let accepted = 0;
   const closing = (async () => {
@@ -86,7 +86,7 @@ Deno.test("PostgresDatabase.query() fails at once where a server accepts connect
   await closing;
 });
 
-Deno.test("PostgresDatabase.query() lets prepared statements grow to a bound only", async () => {
+Deno.test("PostgresDatabase.query() limits prepared statements", async () => {
   await using fixture = await open({ max: 1 });
   const { database } = fixture;
   let most = 0;
@@ -101,7 +101,7 @@ Deno.test("PostgresDatabase.query() lets prepared statements grow to a bound onl
   assert(most > 1 && most <= 500, `${most}`);
 });
 
-Deno.test("PostgresDatabase.query() refuses COPY and goes on", async () => {
+Deno.test("PostgresDatabase.query() rejects COPY and continues", async () => {
   await using fixture = await open({ max: 1 });
   const { database } = fixture;
   await database.script("create table copied (n integer)");
@@ -115,7 +115,7 @@ Deno.test("PostgresDatabase.query() refuses COPY and goes on", async () => {
   }
 });
 
-Deno.test("PostgresDatabase.query() says that the pool is busy, not that the server is away", async () => {
+Deno.test("PostgresDatabase.query() distinguishes a busy pool from an unavailable server", async () => {
   await using fixture = await open({ max: 1 });
   const { database } = fixture;
   await database.transaction(async (sql) => {
@@ -126,7 +126,7 @@ Deno.test("PostgresDatabase.query() says that the pool is busy, not that the ser
   assertEquals(await database.query("select 1 as one"), [{ one: 1 }]);
 });
 
-Deno.test("PostgresDatabase.query() rejects parameters that cannot be sent, and goes on", async () => {
+Deno.test("PostgresDatabase.query() rejects parameters that cannot be encoded, and continues", async () => {
   await using fixture = await open({ max: 1 });
   const { database } = fixture;
   const many = Array.from({ length: 70_000 }, () => 1);
@@ -135,7 +135,7 @@ Deno.test("PostgresDatabase.query() rejects parameters that cannot be sent, and 
   assertEquals(await database.query("select 1 as one"), [{ one: 1 }]);
 });
 
-Deno.test("PostgresDatabase.query() reads arrays, dates and JSON, and takes JSON as text without a cast to text", async () => {
+Deno.test("PostgresDatabase.query() reads arrays, dates and JSON, and accepts JSON without a cast to text", async () => {
   await using fixture = await open();
   const [row] = await fixture.database.query(
     `select $1::json as json, $2::jsonb as jsonb, array['a', null] as words, array[[1, 2], [3, 4]] as numbers,

@@ -71,7 +71,7 @@ testDatabase(
   () => under(async () => (await pooledDatabase()).database),
 );
 
-Deno.test("PostgresDatabase sets what its values depend on, and leaves room for a URL's own options", async () => {
+Deno.test("PostgresDatabase sets its session settings and keeps the options of the URL", async () => {
   await using fixture = await setDatabase();
   const url = new URL(fixture.url);
   url.search = "options=-c statement_timeout=7s -c work_mem=9MB";
@@ -90,7 +90,7 @@ Deno.test("PostgresDatabase sets what its values depend on, and leaves room for 
   assertEquals(await show("transaction_isolation"), "read committed");
 });
 
-Deno.test("PostgresDatabase through PgBouncer keeps transactions together and prepares nothing", async () => {
+Deno.test("PostgresDatabase through PgBouncer keeps transactions on one connection and prepares nothing", async () => {
   const pooled = await pooledDatabase();
   await using fixture = pooled.database;
   await using database = new PostgresDatabase({ url: fixture.url, max: 12 });
@@ -122,7 +122,7 @@ Deno.test("API and worker run a task through PgBouncer in transaction mode", asy
   }
 });
 
-Deno.test("PostgresDatabase names the mode of a pooler that has no transactions", async () => {
+Deno.test("PostgresDatabase names the mode of a pooler without transactions", async () => {
   await using fixture = await freshDatabase();
   await using pooler = await startPgBouncer(fixture.url, { pool_mode: "statement" });
   await using database = new PostgresDatabase({ url: pooler.through(fixture.url) });
@@ -131,7 +131,7 @@ Deno.test("PostgresDatabase names the mode of a pooler that has no transactions"
   assertStringIncludes(error.message, "statement pooling");
 });
 
-Deno.test("migrate() refuses a database that cannot store every text, with the remedy", async () => {
+Deno.test("migrate() rejects a database that is not UTF8, with a remedy", async () => {
   const name = `test_${crypto.randomUUID().replaceAll("-", "")}`;
   await asAdministrator(`create database ${name} encoding 'LATIN1' locale 'C' template template0`);
   try {
@@ -164,7 +164,7 @@ Deno.test("PostgresDatabase works with each PGTARGETSESSIONATTRS that it accepts
   }
 });
 
-Deno.test("readOnlyReason() says that a database takes no writes, and nothing of others", async () => {
+Deno.test("readOnlyReason() reports read-only databases only", async () => {
   await using fixture = await setDatabase(["default_transaction_read_only = on"]);
   await using database = new PostgresDatabase({ url: fixture.url });
   await database.start();

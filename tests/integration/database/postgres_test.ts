@@ -31,7 +31,7 @@ testDatabase("PostgresDatabase", async () => {
 
 const BACKEND = "select pg_backend_pid() as pid";
 
-Deno.test("PostgresDatabase.transaction() is unavailable when its connection is cut, and the next one works", async () => {
+Deno.test("PostgresDatabase.transaction() fails when its connection is cut, and the next one works", async () => {
   await using fixture = await freshDatabase();
   await using database = new PostgresDatabase({ url: fixture.url, max: 2 });
   await using killer = new PostgresDatabase({ url: fixture.url, max: 1 });
@@ -83,7 +83,7 @@ Deno.test("PostgresDatabase.query() survives the loss of an idle connection", as
   }
 });
 
-Deno.test("PostgresDatabase.query() is unavailable where nothing listens, where nobody may enter, and where no database is", async () => {
+Deno.test("PostgresDatabase.query() is unavailable when connection, login or database is refused", async () => {
   await using fixture = await freshDatabase();
   const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = closed.addr;
@@ -109,7 +109,7 @@ Deno.test("PostgresDatabase.query() is unavailable where nothing listens, where 
   }
 });
 
-Deno.test("PostgresDatabase.query() is unavailable when the server accepts and then says nothing", async () => {
+Deno.test("PostgresDatabase.query() is unavailable when the server accepts and sends nothing", async () => {
   const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const accepted = (async () => {
     const connections: Deno.Conn[] = [];
@@ -125,7 +125,7 @@ Deno.test("PostgresDatabase.query() is unavailable when the server accepts and t
   await accepted;
 });
 
-Deno.test("PostgresDatabase.query() gives up a statement that takes too long, with its connection", async () => {
+Deno.test("PostgresDatabase.query() closes the connection when a statement times out", async () => {
   await using fixture = await freshDatabase();
   await using database = new PostgresDatabase({ url: fixture.url, max: 1, timeoutMs: 200 });
   await database.start();
@@ -140,7 +140,7 @@ Deno.test("PostgresDatabase.query() gives up a statement that takes too long, wi
   assert(await backend() !== before);
 });
 
-Deno.test("PostgresDatabase gives up a server that froze in the middle of a transaction, and stops", async () => {
+Deno.test("PostgresDatabase times out and stops when the server freezes within a transaction", async () => {
   await using fixture = await freshDatabase();
   await using proxy = TcpProxy.of(fixture.url);
   await using database = new PostgresDatabase({ url: proxy.through(fixture.url), timeoutMs: 2000 });
@@ -154,7 +154,7 @@ Deno.test("PostgresDatabase gives up a server that froze in the middle of a tran
   await database.stop();
 });
 
-Deno.test("PostgresDatabase says once that the server is away, and once that it is back", async () => {
+Deno.test("PostgresDatabase logs once when the server becomes unavailable, and once when it is available again", async () => {
   await using fixture = await freshDatabase();
   const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = free.addr;
@@ -191,7 +191,7 @@ Deno.test("PostgresDatabase says once that the server is away, and once that it 
   }
 });
 
-Deno.test("PostgresDatabase.query() counts a primary turned replica as unavailable", async () => {
+Deno.test("PostgresDatabase.query() treats a primary turned replica as unavailable", async () => {
   await using fixture = await freshDatabase();
   await using database = new PostgresDatabase({ url: fixture.url });
   await database.start();
@@ -203,7 +203,7 @@ Deno.test("PostgresDatabase.query() counts a primary turned replica as unavailab
     }), DatabaseUnavailable);
 });
 
-Deno.test("PostgresDatabase.query() passes on what the server refuses for want of rights", async () => {
+Deno.test("PostgresDatabase.query() rejects with the server's permission error", async () => {
   await using fixture = await freshDatabase();
   await using database = new PostgresDatabase({ url: fixture.url });
   await database.start();
@@ -215,14 +215,14 @@ Deno.test("PostgresDatabase.query() passes on what the server refuses for want o
   assertEquals(error.code, "42501");
 });
 
-Deno.test("PostgresDatabase() refuses what is not a URL of Postgres, without repeating it", () => {
+Deno.test("PostgresDatabase() rejects an invalid URL without repeating it", () => {
   for (const url of ["", "mysql://u:s3cret@h/db", "postgres//u:s3cret@h/db"]) {
     const error = assertThrows(() => new PostgresDatabase({ url }), ConfigurationError);
     assert(!error.message.includes("s3cret"));
   }
 });
 
-Deno.test("PostgresDatabase.address names host, port and database", () => {
+Deno.test("PostgresDatabase.address contains host, port and database", () => {
   const address = (url: string) => new PostgresDatabase({ url }).address;
   assertEquals(
     address("postgres://u:p@db.example:6432/app?sslmode=require"),

@@ -39,7 +39,7 @@ async function refusal(url: URL | string): Promise<string> {
   return (await assertRejects(() => session(url), DatabaseUnavailable)).message;
 }
 
-Deno.test("PostgresDatabase negotiates TLS as libpq does", async (t) => {
+Deno.test("PostgresDatabase negotiates TLS like libpq", async (t) => {
   const folder = await Deno.makeTempDir();
   await Deno.chmod(folder, 0o755);
   await using owned = new AsyncDisposableStack();
@@ -94,7 +94,7 @@ Deno.test("PostgresDatabase negotiates TLS as libpq does", async (t) => {
     assertEquals(await encrypted(named(`sslmode=verify-full&sslrootcert=${ca}`)), true);
   });
 
-  await t.step("a certificate that proves too little", async () => {
+  await t.step("an insufficient certificate", async () => {
     assertStringIncludes(await refusal(url("sslmode=verify-ca")), "self-signed certificate");
     const other = file("certified.crt");
     await refusal(url(`sslmode=require&sslrootcert=${other}`));
@@ -105,14 +105,14 @@ Deno.test("PostgresDatabase negotiates TLS as libpq does", async (t) => {
     assertStringIncludes(await refusal(url("sslmode=verify-ca&sslrootcert=/none")), "sslrootcert");
   });
 
-  await t.step("a server that takes a user with TLS only, or without only", async () => {
+  await t.step("a user that needs TLS, and one that must not use it", async () => {
     assertEquals((await session(url("sslmode=prefer", "plain"))).ssl, false);
     assertEquals((await session(url("sslmode=allow", "encrypted"))).ssl, true);
     assertStringIncludes(await refusal(url("sslmode=require", "plain")), "pg_hba.conf");
     assertStringIncludes(await refusal(url("sslmode=disable", "encrypted")), "pg_hba.conf");
   });
 
-  await t.step("a client's certificate instead of a password", async () => {
+  await t.step("a client certificate instead of a password", async () => {
     const pair = `sslcert=${file("certified.crt")}&sslkey=${file("certified.key")}`;
     const target = url(`sslmode=require&${pair}`);
     target.username = "certified";
@@ -140,7 +140,7 @@ Deno.test("PostgresDatabase negotiates TLS as libpq does", async (t) => {
   });
 });
 
-Deno.test("PostgresDatabase goes on without TLS where the server has none, unless it is demanded", async () => {
+Deno.test("PostgresDatabase continues without TLS if the server has none, unless it is required", async () => {
   await using fixture = await freshDatabase();
   const url = new URL(fixture.url);
   url.search = "sslmode=prefer";

@@ -49,7 +49,7 @@ Deno.test("celeriac.submit() sends a task if and only if its transaction commits
   assertEquals((await fixture.outbox.depth()).total, 0);
 });
 
-Deno.test("celeriac.submit() sends one task for an id, when it is due, and names what is wrong", async () => {
+Deno.test("celeriac.submit() sends one task per id when it is due, and reports errors", async () => {
   await using fixture = await startWorkerFixture([echoHandler]);
   const { database } = fixture;
   const later = "select celeriac.submit('echo', due_at => now() + interval '1 hour', id => 'mine')";
@@ -75,7 +75,7 @@ Deno.test("celeriac.submit() sends one task for an id, when it is due, and names
   }
 });
 
-Deno.test("celeriac.submit() sends a task to its contract's queue when the caller names none", async () => {
+Deno.test("celeriac.submit() defaults to the queue of the contract", async () => {
   const report = defineTask({ name: "report", queue: "celeriac.reports", input: z.object({}) });
   await using fixture = await startWorkerFixture([handle(report, () => null)]);
   const { database } = fixture;
@@ -113,7 +113,7 @@ Deno.test("celeriac.submit() sends a task to its contract's queue when the calle
   ]);
 });
 
-Deno.test("RouteSync writes at start and at each interval, also when the database is away at first", async () => {
+Deno.test("RouteSync writes at start and at each interval, even if the database is unavailable at first", async () => {
   await using fixture = await migratedPostgres();
   await using own = new PostgresDatabase({ url: fixture.url });
   await using sync = new RouteSync({ database: own, registry: new Registry([echo]), every: 0.02 });
@@ -130,7 +130,7 @@ Deno.test("RouteSync writes at start and at each interval, also when the databas
   await sync.stop();
 });
 
-Deno.test("celeriac.submit() can be called by a user who can do nothing else, from psql", async () => {
+Deno.test("celeriac.submit() can be called from psql by a user without other permissions", async () => {
   await using owned = await databaseUsers();
   await migrate(owned.url("migrate"));
   await using submitter = new PostgresDatabase({ url: owned.url("submit") });

@@ -27,11 +27,11 @@ async function initialise(folder: DataFolder): Promise<void> {
   await Deno.writeTextFile(join(folder.database, "PG_VERSION"), "18", { mode: 0o666 });
 }
 
-Deno.test("DataFolder.claim() names the process that holds the folder, until it lets go", async () => {
+Deno.test("DataFolder.claim() names the process that uses the folder, until it is released", async () => {
   await using fixture = await place();
   const first = await DataFolder.claim(fixture.path);
   const claim = () => DataFolder.claim(fixture.path);
-  await assertRejects(claim, ConfigurationError, `process ${Deno.pid} uses it since 20`);
+  await assertRejects(claim, ConfigurationError, `process ${Deno.pid} has used it since 20`);
   await first.announce("http://127.0.0.1:8000");
   await assertRejects(claim, ConfigurationError, "at http://127.0.0.1:8000");
   await Deno.writeTextFile(join(fixture.path, "lock"), '{"pid":');
@@ -40,7 +40,7 @@ Deno.test("DataFolder.claim() names the process that holds the folder, until it 
   await using _second = await claim();
 });
 
-Deno.test("DataFolder.prepare() keeps a whole database, and replaces an unfinished one or one to be reset", async () => {
+Deno.test("DataFolder.prepare() keeps a complete database and replaces an incomplete or reset one", async () => {
   await using fixture = await place();
   await using folder = await DataFolder.claim(fixture.path);
   assertEquals(await folder.prepare(), true);
@@ -55,18 +55,18 @@ Deno.test("DataFolder.prepare() keeps a whole database, and replaces an unfinish
   assertEquals(await entries(folder.database), []);
 });
 
-Deno.test("DataFolder.prepare() leaves a folder alone that holds something else", async () => {
+Deno.test("DataFolder.prepare() rejects a folder with other files", async () => {
   await using fixture = await place();
   await using folder = await DataFolder.claim(fixture.path);
   await Deno.mkdir(folder.database);
   await Deno.writeTextFile(join(folder.database, "Dockerfile"), "FROM postgres");
   for (const reset of [false, true]) {
-    await assertRejects(() => folder.prepare({ reset }), ConfigurationError, "something else");
+    await assertRejects(() => folder.prepare({ reset }), ConfigurationError, "contains other files");
   }
   assertEquals(await entries(folder.database), ["Dockerfile"]);
 });
 
-Deno.test("DataFolder keeps folders and files to their user, but changes no folder of others", async () => {
+Deno.test("DataFolder restricts its folders and files to the user, but not a folder with other files", async () => {
   await using fixture = await place();
   await Deno.mkdir(fixture.path, { mode: 0o755 });
   {
@@ -85,7 +85,7 @@ Deno.test("DataFolder keeps folders and files to their user, but changes no fold
   assertEquals(await mode(fixture.path), 0o755);
 });
 
-Deno.test("DataFolder.claim() says what to do where it cannot make the folder", async () => {
+Deno.test("DataFolder.claim() reports a remedy when it cannot create the folder", async () => {
   const file = await Deno.makeTempFile();
   const claim = () => DataFolder.claim(join(file, "data"));
   await assertRejects(claim, ConfigurationError, "choose another with --data=FOLDER");

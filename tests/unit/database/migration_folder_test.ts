@@ -9,7 +9,7 @@ async function refused(files: Record<string, string | Uint8Array>): Promise<stri
   return error.message.replaceAll(folder.path, "FOLDER");
 }
 
-Deno.test("readMigrations() reads numbered files by number, and nothing else", async () => {
+Deno.test("readMigrations() reads only numbered files, by number", async () => {
   await using folder = await migrationFolder({
     "10_last.sql": "select 10",
     "README.md": "# read me",
@@ -25,11 +25,11 @@ Deno.test("readMigrations() reads numbered files by number, and nothing else", a
   assertEquals(files[0]?.statements.length, 2);
 });
 
-Deno.test("readMigrations() refuses names without a number, gaps and duplicates, and says what to do", async () => {
+Deno.test("readMigrations() rejects missing numbers, gaps and duplicates with a remedy", async () => {
   const orders = "select 1";
   assertEquals(
     await refused({ "orders.sql": orders }),
-    "Cannot use 'FOLDER/orders.sql' because its name has no number: call it like 0001_orders.sql",
+    "Cannot use 'FOLDER/orders.sql' because its name has no number: use a name like 0001_orders.sql",
   );
   assertEquals(
     await refused({ "1_orders.sql": orders, "0001_items.sql": orders }),
@@ -46,21 +46,21 @@ Deno.test("readMigrations() refuses names without a number, gaps and duplicates,
   );
   assertEquals(
     await refused({ "0001_orders.sql": new Uint8Array([0xff, 0xfe, 0x73]) }),
-    "Cannot use 'FOLDER/0001_orders.sql' because it is no UTF-8: save it as UTF-8",
+    "Cannot use 'FOLDER/0001_orders.sql' because it is not UTF-8: save it as UTF-8",
   );
 });
 
-Deno.test("readMigrations() refuses transaction control, which would end the file's own transaction", async () => {
+Deno.test("readMigrations() rejects transaction control", async () => {
   for (const word of ["BEGIN", "commit", "ROLLBACK", "start transaction", "end", "abort"]) {
     const message = await refused({ "1_a.sql": `create table a ();\n\n${word};` });
     assertEquals(
       message,
-      `Cannot use 'FOLDER/1_a.sql:3' because files may not control transactions: remove '${word}'; each file is one transaction already`,
+      `Cannot use 'FOLDER/1_a.sql:3' because a file must not control transactions: remove '${word}'; each file runs in one transaction`,
     );
   }
 });
 
-Deno.test("readMigrations() takes savepoints, and files that opt out", async () => {
+Deno.test("readMigrations() accepts savepoints, and files that opt out of the transaction", async () => {
   await using folder = await migrationFolder({
     "1_a.sql": "savepoint s; rollback to s; rollback work to savepoint s",
     "2_b.sql": "-- celeriac: no transaction\r\ncreate index concurrently i on a (n)",
@@ -71,7 +71,7 @@ Deno.test("readMigrations() takes savepoints, and files that opt out", async () 
   assertEquals(files[2]?.statements[0]?.text.startsWith("select 1"), true);
 });
 
-Deno.test("readMigrations() says which setting is wrong when there is no such folder", async () => {
+Deno.test("readMigrations() names the setting when the folder does not exist", async () => {
   const read = () => readMigrations("/nowhere/migrations");
   await assertRejects(read, ConfigurationError, "correct CELERIAC_MIGRATIONS or --migrations");
 });

@@ -20,7 +20,7 @@ Deno.test("parseTarget() reads the parts of a URL", () => {
   assertEquals(target("postgres://u@[::1]/x").host, "::1");
 });
 
-Deno.test("parseTarget() prefers parameters to the URL's other parts, and these to variables", () => {
+Deno.test("parseTarget() prefers parameters over other URL parts, and these over variables", () => {
   const env = {
     PGHOST: "env-host",
     PGPORT: "1",
@@ -59,7 +59,7 @@ Deno.test("parseTarget() prefers parameters to the URL's other parts, and these 
   ]);
 });
 
-Deno.test("parseTarget() understands sslmode as libpq does", () => {
+Deno.test("parseTarget() supports sslmode like libpq", () => {
   const mode = (query: string, host = "db") => target(`postgres://u@${host}/d${query}`).sslMode;
   assertEquals(mode(""), "prefer");
   assertEquals(mode("?ssl=true"), "require");
@@ -68,10 +68,10 @@ Deno.test("parseTarget() understands sslmode as libpq does", () => {
   assertEquals(mode("?sslmode=require&host=/run/postgresql"), "disable");
 });
 
-Deno.test("parseTarget() knows the password file, and whether somebody named it", () => {
+Deno.test("parseTarget() finds the password file, and whether it is required", () => {
   const file = (url: string, env: Record<string, string>) => {
-    const { passwordFile, passwordFileNamed } = target(url, env);
-    return [passwordFile, passwordFileNamed];
+    const { passwordFile, passwordFileRequired } = target(url, env);
+    return [passwordFile, passwordFileRequired];
   };
   assertEquals(file("postgres:///", {}), [undefined, false]);
   assertEquals(file("postgres:///", { HOME: "/home/me" }), ["/home/me/.pgpass", false]);
@@ -79,7 +79,7 @@ Deno.test("parseTarget() knows the password file, and whether somebody named it"
   assertEquals(file("postgres:///?passfile=/other", { PGPASSFILE: "/pw" }), ["/other", true]);
 });
 
-Deno.test("parseTarget() refuses what cannot work, with the remedy and without the password", () => {
+Deno.test("parseTarget() rejects unsupported URLs with a remedy and without the password", () => {
   for (
     const [rest, reason] of [
       ["db/d?sslmod=require", "did you mean 'sslmode'?"],

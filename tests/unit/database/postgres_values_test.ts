@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { decodeArray, decodeBytes, encode } from "../../../shared/database/postgres_values.ts";
 
-Deno.test("encode() writes what a caller may give", () => {
+Deno.test("encode() encodes every type of parameter", () => {
   assertEquals(encode(undefined), null);
   assertEquals(encode(12345678901234567890n), "12345678901234567890");
   assertEquals(encode(new Date(0)), "1970-01-01T00:00:00.000Z");
@@ -12,14 +12,14 @@ Deno.test("encode() writes what a caller may give", () => {
   assertThrows(() => encode(new Date(NaN)), RangeError);
 });
 
-Deno.test("decodeArray() reads back what encode() writes", () => {
+Deno.test("decodeArray() reads what encode() writes", () => {
   const words = fc.array(fc.option(fc.string()));
   fc.assert(fc.property(words, (list) => {
     assertEquals(decodeArray(encode(list)!, String), list);
   }));
 });
 
-Deno.test("decodeArray() reads unquoted elements, also those that only look special", () => {
+Deno.test("decodeArray() reads unquoted elements", () => {
   assertEquals(decodeArray('{a b,NULL,"NULL",null,"",x}', String), [
     "a b",
     null,

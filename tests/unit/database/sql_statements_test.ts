@@ -5,7 +5,7 @@ function texts(sql: string): string[] {
   return splitStatements(sql).map(({ text }) => text);
 }
 
-Deno.test("splitStatements() gives the line of each statement, comments before it left out", () => {
+Deno.test("splitStatements() returns the line of each statement, without preceding comments", () => {
   assertEquals(
     splitStatements("\n-- first;\n/* a; /* b; */ */ select 1;\n\n;;  -- empty;\nselect\n2;\n"),
     [{ text: "select 1", line: 3 }, { text: "select\n2", line: 6 }],
@@ -34,7 +34,7 @@ Deno.test("splitStatements() does not split in quotes", () => {
   assertEquals(texts("execute p($1); execute q($2)"), ["execute p($1)", "execute q($2)"]);
 });
 
-Deno.test("splitStatements() does not split in parentheses and in bodies of functions", () => {
+Deno.test("splitStatements() does not split in parentheses and function bodies", () => {
   const whole = [
     "create rule r as on insert to t do also (insert into a values (1); delete from b)",
     "create function f() returns int begin atomic select 1; select case when true then 2 end; end",

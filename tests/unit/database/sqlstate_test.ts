@@ -2,14 +2,14 @@ import { assertEquals } from "@std/assert";
 import { isDataFault, isUnavailable } from "../../../shared/database/sqlstate.ts";
 import { DatabaseRefused, DatabaseUnavailable } from "../../../shared/errors.ts";
 
-Deno.test("isUnavailable() knows lost connections, servers that go, come, or are full, and replicas", () => {
+Deno.test("isUnavailable() covers lost connections, starting, stopping and full servers, and replicas", () => {
   const away = ["08000", "08006", "53100", "53300", "57P01", "57P02", "57P03", "25006"];
   const there = ["22P02", "23505", "40P01", "42P01", "57014", "25P02", "00000"];
   assertEquals(away.filter((state) => !isUnavailable(state)), []);
   assertEquals(there.filter(isUnavailable), []);
 });
 
-Deno.test("isDataFault() is true of what the data did, and of nothing else", () => {
+Deno.test("isDataFault() is true only for errors caused by data", () => {
   const refused = (code: string) => new DatabaseRefused("refused", code);
   assertEquals(
     ["22P02", "22021", "23505", "54000", "54001"].filter((code) => !isDataFault(refused(code))),
