@@ -7,7 +7,7 @@ import { Consumers } from "../../shared/broker/consuming/consumers.ts";
 import { consumerWatchdog } from "../../shared/broker/consuming/consumer_watchdog.ts";
 import { isDataFault } from "../../shared/database/sqlstate.ts";
 import { DeadLettered } from "../../shared/errors.ts";
-import { retryForever } from "../../shared/results/patience.ts";
+import { retryForever } from "../../shared/results/retry_forever.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 import { DEAD_QUEUE } from "../../shared/broker/topology.ts";
 import { pause } from "../../shared/runtime/waits.ts";
@@ -19,7 +19,7 @@ import {
   readLetter,
 } from "../../shared/dead_letters/letter.ts";
 import type { GiveUp } from "../../shared/workflows/give_up.ts";
-import { isPassing } from "../../shared/workflows/follow_ups.ts";
+import { isTransient } from "../../shared/workflows/follow_ups.ts";
 import type { DeadLetters } from "../../shared/dead_letters/store.ts";
 
 /** Options of a collector. */
@@ -123,7 +123,7 @@ export class Collector implements Service {
       try {
         return await this.#giveUp(letter, error);
       } catch (failure) {
-        if (!isPassing(failure)) throw failure;
+        if (!isTransient(failure)) throw failure;
         log.warn("Cannot make the record of a dead letter final, will retry: {error}", {
           error: failure,
         });

@@ -1,4 +1,4 @@
-/** Cursors: a place in a list, as text that a client only hands back. */
+/** Cursors: opaque text for a position in a list. */
 import { InvalidInput } from "../errors.ts";
 import type { Position } from "./statements.ts";
 
@@ -20,7 +20,7 @@ export function writeCursor({ time, id }: Position): string {
   });
 }
 
-/** @throws {InvalidInput} when {@linkcode writeCursor} did not write it */
+/** @throws {InvalidInput} for an invalid cursor */
 export function readCursor(cursor: string): Position {
   try {
     const bytes = Uint8Array.fromBase64(cursor, { alphabet: "base64url" });
@@ -30,10 +30,10 @@ export function readCursor(cursor: string): Position {
       return { time, id };
     }
   } catch {
-    // Neither base64url nor UTF-8: refused below.
+    // Not base64url or not UTF-8: rejected below.
   }
   throw new InvalidInput(
-    "Cannot list from this cursor because it is not one that a page came with: start without a cursor",
+    "Cannot list from this cursor because it is not the cursor of a page: start without a cursor",
     "cursor",
   );
 }

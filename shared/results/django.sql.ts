@@ -1,8 +1,8 @@
-/** The store's statements for django-celery-results' tables, column for column as its own backend fills them
+/** The store's statements for the tables of django-celery-results. They fill each column like its backend
  * (django_celery_results/backends/database.py).
  *
- * What those tables have no column for (attempts, hand-outs, queue, times) lies in `meta`, which is JSON that Celery's readers take
- * whatever they do not know of, under the key `celeriac`. Rows that a Python worker wrote lack it.
+ * Values without a column (attempts, deliveries, queue, times) are stored in the JSON column `meta` under the key `celeriac`, which
+ * Celery's readers ignore. Rows written by a Python worker lack it.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import { ENTRY_COLUMNS, ENTRY_VALUES } from "../outbox/outbox.ts";
 import type { State } from "./result.ts";
 import { listingOf, SAME_VALUE, type Statements } from "./statements.ts";
 
-/** The table of tasks, found by the connection's `search_path`, as Django finds it. */
+/** The table of tasks, found through the connection's `search_path`, as in Django. */
 export const TASK_TABLE = "django_celery_results_taskresult";
 
-/** How this installation's table differs from others. */
+/** Differences between installations of the table. */
 export interface DjangoShape {
-  /** Characters of `task_id` and of `task_name`: 255, or `DJANGO_CELERY_RESULTS_TASK_ID_MAX_LENGTH`. */
+  /** Maximum length of `task_id` and `task_name`: 255, or `DJANGO_CELERY_RESULTS_TASK_ID_MAX_LENGTH`. */
   readonly nameLength: number;
   /** Whether it has `date_started` (django-celery-results 2.6 and newer). */
   readonly dateStarted: boolean;
@@ -24,14 +24,14 @@ export interface DjangoShape {
 const FINAL = "('SUCCESS', 'FAILURE', 'REVOKED')";
 /** States whose result is an exception (celery/states.py, EXCEPTION_STATES). */
 const EXCEPTIONAL = "('RETRY', 'FAILURE', 'REVOKED')";
-/** States before any run; Python writes RECEIVED and REJECTED seldom, and waits all the same. */
+/** States before a run. Python rarely writes RECEIVED and REJECTED. */
 const WAITING = "('PENDING', 'RECEIVED', 'REJECTED')";
-/** A failure without an exception would make every reader raise a RuntimeError. */
+/** Stored for a failure without an exception, for which every reader would raise a RuntimeError. */
 const UNKNOWN = '{"exc_type": "Exception", "exc_message": [], "exc_module": "builtins"}';
 
 const CODED = "'application/json', 'utf-8'";
 
-/** Rows as records. A state of a task's own is PROGRESS here; a result in pickle stays unread, and says so. */
+/** Rows as records. A custom state is read as PROGRESS; a pickled result is not read, and the record reports that. */
 const RECORDS = (dateStarted: boolean) =>
   `(
   select task_id::text as id, task_name::text as name,
@@ -71,11 +71,11 @@ const SUBMITTED = (nameLength: number) => `
   )
   on conflict do nothing`;
 
-/** A number that we keep of a row. */
+/** A number in Celeriac's part of `meta`. */
 const kept = (row: string, key: string) =>
   `coalesce((celeriac.kept(${row}.meta) ->> '${key}')::integer, 0)`;
 
-/** A final row is never touched, whoever wrote it, and a row only goes forward, as in our own schema. All times are the database's. */
+/** A final row never changes, and a row only advances, as in Celeriac's schema. All times are those of the database. */
 const SETTLE = ({ nameLength, dateStarted }: DjangoShape) => `
   with taken as (
     insert into ${TASK_TABLE} as task (
@@ -153,7 +153,7 @@ const SETTLED_BEFORE = (records: string) => `
   where known.state = settlement.state and known.worker = left(settlement.worker, 100)
     and known.retries >= settlement.retries and ${SAME_VALUE}`;
 
-/** Looked up one by one: a row of statistics must never make it read the table from end to end. */
+/** Looks up ids one by one, so that misleading planner statistics cannot cause a sequential scan. */
 const CLAIM = (records: string) => `
   select known.id, known.state, known.retries, greatest(known.deliveries, 1) as deliveries
   from unnest($1::text[]) as wanted (id)
@@ -179,12 +179,12 @@ const RECLAIM = (records: string) => `
   union all
   select id, state, retries, deliveries from known where not exists (select from counted where counted.id = known.id)`;
 
-/** Looked up one by one, as {@linkcode CLAIM} does. */
+/** Looks up ids one by one, like {@linkcode CLAIM}. */
 const many = (records: string, columns: string) => `
   select known.* from unnest($1::text[]) as wanted (wanted)
   cross join lateral (select ${columns} from ${records} where record.id = wanted.wanted limit 1) as known`;
 
-/** The state is that of the moment before: of two at once, one may be told what the other has just changed. */
+/** Returns the state before the change. Of two concurrent calls, one may return the state that the other has just written. */
 const REVOKE = `
   with before as (
     select status::text as state from ${TASK_TABLE} where task_id = $1
@@ -242,7 +242,7 @@ const ANNOTATE = `
   )::text
   where task_id = $1`;
 
-/** On the column itself, which has an index, and not on what it is shown as. */
+/** Filters on the indexed column itself, not on the converted state. */
 function inState(state: State): string {
   switch (state) {
     case "PENDING":
@@ -254,7 +254,7 @@ function inState(state: State): string {
   }
 }
 
-/** Statements for a table of this shape. */
+/** Creates the statements for a table of this shape. */
 export function djangoStatements(shape: DjangoShape): Statements {
   const records = RECORDS(shape.dateStarted);
   return {

@@ -1,12 +1,12 @@
-/** django-celery-results' tables as a place for records. */
+/** The tables of django-celery-results as storage for records. */
 import type { Sql } from "../database/database.ts";
 import { type DjangoShape, djangoStatements, TASK_TABLE } from "./django.sql.ts";
 import type { Statements, Tables } from "./statements.ts";
 
-/** Milliseconds after which the table is looked at anew: Django may have migrated it. */
+/** Milliseconds after which the table's columns are read again, because Django may have migrated it. */
 const FRESH_MS = 60_000;
 
-/** What a fresh installation of the newest release has. */
+/** The columns of the latest release. */
 const NEWEST: DjangoShape = { nameLength: 255, dateStarted: true };
 
 const SHAPE = `
@@ -15,7 +15,7 @@ const SHAPE = `
   from pg_attribute
   where attrelid = to_regclass('${TASK_TABLE}') and attnum > 0 and not attisdropped`;
 
-/** The shop's own tables, as old or new as they are: made by Django's migrations or by ours. */
+/** The app's tables of any supported release, created by Django's migrations or by Celeriac. */
 export class DjangoTables implements Tables {
   #known: { statements: Statements; shape: string; until: number } | undefined;
 
@@ -23,7 +23,7 @@ export class DjangoTables implements Tables {
     const now = performance.now();
     if (this.#known && now < this.#known.until) return this.#known.statements;
     const [row] = await sql.query<{ name_length: number | null; date_started: boolean }>(SHAPE);
-    // Without the table each statement says so itself, until somebody has made it.
+    // Without the table, every statement reports that until the table exists.
     if (!row || row.name_length === null) return djangoStatements(NEWEST);
     const shape = { nameLength: row.name_length, dateStarted: row.date_started };
     const key = JSON.stringify(shape);

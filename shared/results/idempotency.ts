@@ -1,13 +1,13 @@
-/** Idempotency keys: the same key gives the same id again. */
+/** Idempotency keys: requests with the same key get the same id. */
 import type { Sql } from "../database/database.ts";
 
-/** What a key means. */
+/** The submission of a key. */
 export interface KeyedSubmission {
-  /** The id that the key was given first. */
+  /** The id from the first request with the key. */
   readonly id: string;
   /** Whether the key was new. */
   readonly fresh: boolean;
-  /** Whether the message is known to be durable. If not, publish it (again): ids make a duplicate harmless. */
+  /** Whether the message is durable. If not, publish it (again): duplicates have the same id and are harmless. */
   readonly published: boolean;
 }
 
@@ -19,7 +19,7 @@ const KNOWN = "select body_hash, task_id, published from celeriac.idempotency wh
 
 const PUBLISHED = "update celeriac.idempotency set published = true where key = any($1::text[])";
 
-/** The table of keys. */
+/** Reads and writes the table of keys. */
 export class Idempotency {
   readonly #database: Sql;
 
@@ -27,9 +27,9 @@ export class Idempotency {
     this.#database = database;
   }
 
-  /** Commits key, body hash and id, before anything is published.
+  /** Commits key, body hash and id before anything is published.
    *
-   * @param key as the client sent it; made unique for each client by the caller
+   * @param key the client's key, made unique per client by the caller
    * @param newId the id if the key is new
    * @returns `mismatch` when the key was used with another body
    * @throws {DatabaseUnavailable} */
@@ -43,14 +43,14 @@ export class Idempotency {
         KNOWN,
         [key],
       );
-      // It expired between the two statements: then it is new after all.
+      // The key expired between the two statements: insert it as new.
       if (!known) continue;
       if (known.body_hash !== bodyHash) return "mismatch";
       return { id: known.task_id, fresh: false, published: known.published };
     }
   }
 
-  /** Notes that the messages of these keys are durable.
+  /** Records that the messages of these keys are durable.
    *
    * @throws {DatabaseUnavailable} */
   async published(keys: readonly string[]): Promise<void> {

@@ -1,8 +1,8 @@
-/** The store's statements for our own schema (database/migrations). */
+/** The store's statements for Celeriac's schema (database/migrations). */
 import { ENTRY_COLUMNS, ENTRY_VALUES } from "../outbox/outbox.ts";
 import { listingOf, SAME_VALUE, type Statements, type Tables } from "./statements.ts";
 
-/** The columns of a record, in a shape that survives the way to JavaScript. */
+/** The columns of a record, converted for JavaScript. */
 const RECORD = `
   id, name, state, queue, worker, args_repr, kwargs_repr, result::text as result, exception, traceback, meta, children,
   retries, deliveries, submitted_at, started_at, finished_at, updated_at`;
@@ -15,9 +15,9 @@ const SUBMITTED = `
   )
   on conflict do nothing`;
 
-/** A final row is never touched. A row only goes forward: to a final state, to a later attempt, or within an attempt from waiting
- * (PENDING, RETRY) to running (STARTED, PROGRESS, where a new run of a redelivered attempt starts again). An entry is stored only with
- * the state that brought it. All times are the database's: the worker measures the start by its clock. */
+/** A final row never changes. A row only advances: to a final state, to a later attempt, or within an attempt from waiting (PENDING,
+ * RETRY) to running (STARTED, PROGRESS; a redelivered attempt starts again). An outbox entry is stored only together with its state. All
+ * times are those of the database; the start time is computed from the elapsed time that the worker measured. */
 const SETTLE = `
   with taken as (
     insert into celeriac.task as task (
@@ -120,5 +120,5 @@ const STATEMENTS = {
   }),
 } satisfies Statements;
 
-/** Our own schema. */
+/** Celeriac's schema. */
 export const NATIVE = { statements: () => STATEMENTS } satisfies Tables;

@@ -1,4 +1,4 @@
-/** Which tables the records are in. */
+/** Opens the stores for the configured tables. */
 import type { Database, Sql } from "../database/database.ts";
 import { type ChordStore, NativeChords } from "../workflows/chords.ts";
 import { DjangoTables } from "./django.ts";
@@ -6,16 +6,16 @@ import { DjangoChords } from "../workflows/django_chords.ts";
 import { NATIVE } from "./native.sql.ts";
 import { PostgresResultStore } from "./postgres.ts";
 
-/** `native`: our own schema; `django`: django-celery-results' tables. */
+/** `native`: Celeriac's schema; `django`: the tables of django-celery-results. */
 export type Results = "native" | "django";
 
-/** The store of this choice. */
+/** Opens the result store. */
 export function resultStore(results: Results, database: Sql): PostgresResultStore {
   const tables = results === "django" ? new DjangoTables() : NATIVE;
   return new PostgresResultStore({ database, tables });
 }
 
-/** Where the chords of this choice are counted. */
+/** Opens the chord store. */
 export function chordStore(results: Results, database: Database): ChordStore {
   return results === "django" ? new DjangoChords({ database }) : new NativeChords({ database });
 }

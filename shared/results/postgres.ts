@@ -1,4 +1,4 @@
-/** Records in Postgres, on our own schema or on another set of tables. */
+/** Records in Postgres, in Celeriac's schema or in Django's tables. */
 import type { ExceptionMeta } from "../celery/exception.ts";
 import { readException } from "../celery/result.ts";
 import type { Sql } from "../database/database.ts";
@@ -25,7 +25,7 @@ import { STATES } from "./result.ts";
 import type { ListOptions, ResultStore } from "./store.ts";
 import type { Position, Statements, Tables } from "./statements.ts";
 
-/** A row of a list; only `last_time`, `last_id` and `seen` are there where nothing fits. */
+/** A row of a list. If no record matches, only `last_time`, `last_id` and `seen` are set. */
 interface ListedRow extends Omit<Row, "id"> {
   readonly id: string | null;
   readonly time: string;
@@ -34,26 +34,26 @@ interface ListedRow extends Omit<Row, "id"> {
   readonly seen: number;
 }
 
-/** What is known of a delivery; with `held` the rest is null. */
+/** The claim of a delivery; with `held` the rest is null. */
 type ClaimRow = Claim & { readonly id: string; readonly held: number | null };
 
-/** What is known of a task that another worker holds, as long as there is no record. */
+/** The claim of a task without a record that another worker holds. */
 const UNRECORDED: Claim = { state: "PENDING", retries: 0, deliveries: 1 };
 
 const CLAIM = `
   select id, state, retries, deliveries, held
   from celeriac.claim($1, $2::text[], $3::integer[], $4::text[], $5)`;
 
-/** Rows looked at in one statement when a filter has no index. */
+/** Rows scanned in one statement when a filter has no index. */
 const WINDOW = 20_000;
-/** Milliseconds of looking after which a page is given back as it is. */
-const PATIENCE_MS = 1000;
+/** Milliseconds of scanning after which an incomplete page is returned. */
+const SCAN_MS = 1000;
 
-/** What a store works with. */
+/** Options of {@linkcode PostgresResultStore}. */
 export interface PostgresResultStoreOptions {
   /** May be a transaction. */
   readonly database: Sql;
-  /** Where the records are. Default: our own schema. */
+  /** Tables with the records. Default: Celeriac's schema. */
   readonly tables?: Tables;
 }
 
@@ -89,7 +89,7 @@ export class PostgresResultStore implements ResultStore {
     return taken;
   }
 
-  /** Writes settlements of which no two have the same id; returns the ids of those taken. */
+  /** Writes settlements with unique ids; returns the ids whose state was stored. */
   async #settleOnce(settlements: readonly Settlement[]): Promise<Set<string>> {
     const { settle, settledBefore } = await this.#statements();
     const rows = settlements.map(toRow);
@@ -147,7 +147,7 @@ export class PostgresResultStore implements ResultStore {
   }
 
   async revoke(id: string, why: string): Promise<{ revoked: boolean; state: string | null }> {
-    // The shape that Celery's own workers store (celery/worker/request.py, TaskRevokedError).
+    // The same form as a Celery worker stores (celery/worker/request.py, TaskRevokedError).
     const exception: ExceptionMeta = {
       exc_type: "TaskRevokedError",
       exc_message: [why],
@@ -215,14 +215,14 @@ export class PostgresResultStore implements ResultStore {
     const { listing } = await this.#statements();
     const scanning = filter.name !== undefined || filter.queue !== undefined ||
       filter.worker !== undefined;
-    const deadline = performance.now() + PATIENCE_MS;
+    const deadline = performance.now() + SCAN_MS;
     const records: TaskRecord[] = [];
     let after: Position | undefined = cursor === undefined ? undefined : readCursor(cursor);
     for (;;) {
-      // One more than asked for tells whether there is a next page.
-      const wanted = limit - records.length + 1;
-      const window = scanning ? WINDOW : wanted;
-      const stretch = { filter, window, limit: wanted, after, results };
+      // Read one more than requested to detect a next page.
+      const remaining = limit - records.length + 1;
+      const window = scanning ? WINDOW : remaining;
+      const stretch = { filter, window, limit: remaining, after, results };
       const { statement, parameters } = listing(stretch);
       const rows = await this.#database.query<ListedRow>(statement, parameters);
       for (const { id, ...row } of rows) {
@@ -243,7 +243,7 @@ export class PostgresResultStore implements ResultStore {
   }
 }
 
-/** Indexes of settlements, in rounds that name each id once and keep each id's order. */
+/** Indexes of settlements in rounds: each id occurs once per round, in its original order. */
 function rounds(settlements: readonly Settlement[]): number[][] {
   const seen = new Map<string, number>();
   const result: number[][] = [];
@@ -258,7 +258,7 @@ function rounds(settlements: readonly Settlement[]): number[][] {
 function check({ state }: RecordFilter, limit: number): void {
   if (state !== undefined && !STATES.includes(state)) {
     throw new InvalidInput(
-      `Cannot list tasks in state '${state}' because there is no such state: use one of ${
+      `Cannot list tasks in state '${state}' because that state does not exist: use one of ${
         STATES.join(", ")
       }`,
       "state",
@@ -266,7 +266,7 @@ function check({ state }: RecordFilter, limit: number): void {
   }
   if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
     throw new InvalidInput(
-      `Cannot list ${limit} tasks because a page has 1 to 1,000: ask for so many`,
+      `Cannot list ${limit} tasks because a page has 1 to 1,000: choose a limit in that range`,
       "limit",
     );
   }

@@ -3,7 +3,7 @@ import type { ExceptionMeta } from "../celery/exception.ts";
 import type { ResultTuple } from "../celery/dispatch.ts";
 import type { OutboxEntry } from "../outbox/outbox.ts";
 
-/** Celery's words (celery/states.py); `PROGRESS` is its custom-state convention. */
+/** Celery's states (celery/states.py); `PROGRESS` is Celery's usual custom state. */
 export type State =
   | "PENDING"
   | "STARTED"
@@ -26,52 +26,52 @@ export const STATES = [
 
 const FINAL: ReadonlySet<string> = new Set(["SUCCESS", "FAILURE", "REVOKED"]);
 
-/** Whether nothing may follow this state (Celery's READY_STATES). */
+/** Whether the state is final (Celery's READY_STATES). */
 export function isFinal(state: string): state is "SUCCESS" | "FAILURE" | "REVOKED" {
   return FINAL.has(state);
 }
 
-/** What is worth knowing of a run beside its outcome. */
+/** Details of a run besides its result. */
 export interface Meta {
-  /** What it did that its contract does not allow. */
+  /** Violations of its contract's permissions. */
   violations?: { readonly violation: string; readonly what: string }[];
-  /** Seconds that its handler held the worker's event loop; `sure` unless others ran beside it. */
+  /** Seconds that its handler blocked the worker's event loop; `sure` unless other handlers ran at the same time. */
   blocked?: { readonly seconds: number; readonly sure: boolean };
-  /** The first errors that it left uncaught; `late` where the run was over by then. */
+  /** Its first uncaught errors; `late` if the run had already ended. */
   uncaught?: { readonly error: string; readonly traceback: string; readonly late: boolean }[];
 }
 
-/** A task as the store knows it. */
+/** The stored record of a task. */
 export interface TaskRecord {
   readonly id: string;
   readonly name: string | null;
   readonly state: State;
   readonly queue: string | null;
-  /** Node name of the worker that wrote last. */
+  /** Node name of the worker that last updated the record. */
   readonly worker: string | null;
   /** Python-style representations, at most about 1,024 characters. */
   readonly argsRepr: string | null;
   readonly kwargsRepr: string | null;
-  /** JSON text: the result (SUCCESS), or what `progress()` was given (PROGRESS). */
+  /** JSON text: the result (SUCCESS), or the argument of `progress()` (PROGRESS). */
   readonly result: string | null;
   readonly exception: ExceptionMeta | null;
   readonly traceback: string | null;
-  /** Results of what it started, as Celery writes them. Default none. */
+  /** Results of the tasks that it started, in Celery's form. Default none. */
   readonly children?: readonly ResultTuple[];
-  /** Of the last run, if there is anything to know. */
+  /** Details of the last run, if any. */
   readonly meta?: Meta | null;
   /** Failed attempts. */
   readonly retries: number;
-  /** Hand-outs of the present attempt's message by the broker, as far as they were counted. */
+  /** Counted deliveries of the current attempt's message. */
   readonly deliveries: number;
-  /** Where the API did not write it, the time in the id, if that is a UUIDv7. */
+  /** If the API did not write it: the time in the id, if that is a UUIDv7. */
   readonly submittedAt: Date | null;
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
   readonly updatedAt: Date;
 }
 
-/** What a task led to, as those need it who wait for many. */
+/** The outcome of a task, for callers that wait for many. */
 export type TaskOutcome = Pick<TaskRecord, "id" | "state" | "result" | "exception">;
 
 /** A submitted task, as its PENDING record shows it. */
@@ -89,16 +89,16 @@ export interface GivenUp {
   readonly id: string;
   readonly name: string;
   readonly state: "FAILURE" | "REVOKED";
-  /** Failed attempts that its message counts. */
+  /** Failed attempts according to its message. */
   readonly retries: number;
   readonly exception: ExceptionMeta;
 }
 
-/** What a worker writes of a run. */
+/** The outcome of a run, as a worker writes it. */
 export interface Settlement {
   readonly id: string;
   readonly name: string;
-  /** `null` where it never was in one. */
+  /** `null` if it was in none. */
   readonly queue: string | null;
   readonly worker: string;
   readonly state: Exclude<State, "PENDING">;
@@ -109,50 +109,50 @@ export interface Settlement {
   readonly exception: ExceptionMeta | null;
   readonly traceback: string | null;
   readonly meta?: Meta | null;
-  /** Failed attempts. With RETRY the one that led to it counts, as in the message of `next`. */
+  /** Failed attempts. RETRY includes the attempt that caused it, as in the message of `next`. */
   readonly retries: number;
-  /** By the worker's clock. The store only takes the time since then from it. */
+  /** By the worker's clock. The store only uses the time elapsed since then. */
   readonly startedAt: Date | null;
-  /** Results of what it started, as Celery writes them. Default none. */
+  /** Results of the tasks that it started, in Celery's form. Default none. */
   readonly children?: readonly ResultTuple[];
-  /** What must be in the outbox in the same transaction: the next attempt. */
+  /** Outbox entry of the next attempt, stored in the same transaction. */
   readonly next: OutboxEntry | null;
-  /** The schedule that sent it, as django-celery-beat names it in a header. Only Django's tables have a place for it. */
+  /** The schedule that sent it (django-celery-beat's header). Only Django's tables store it. */
   readonly periodicTaskName?: string;
 }
 
-/** What an executor must know before it runs a delivery. */
+/** What an executor needs to know before it runs a delivery. */
 export interface Claim {
   readonly state: State;
   readonly retries: number;
   readonly deliveries: number;
-  /** Another live worker has the task in flight: seconds until its lease ends, unless it renews. */
+  /** Set if another live worker runs the task: seconds until its lease ends, unless it is renewed. */
   readonly heldSeconds?: number;
 }
 
-/** A delivery as the store must know it. */
+/** A delivery to claim. */
 export interface Claimed {
   readonly id: string;
-  /** Higher for a later message of the task, which is no duplicate of an earlier one. */
+  /** Higher for a later message of the task that is not a duplicate. */
   readonly round: number;
   readonly redelivered: boolean;
 }
 
-/** Which records to list. */
+/** Filter of a list. */
 export interface RecordFilter {
   readonly name?: string;
   readonly state?: State;
   readonly queue?: string;
   readonly worker?: string;
-  /** First heard of at or after: the time that lists are in the order of, and that never changes. */
+  /** Created at or after this time. Lists are ordered by the creation time, which never changes. */
   readonly since?: Date;
-  /** First heard of before. */
+  /** Created before this time. */
   readonly until?: Date;
 }
 
-/** A page of records, newest first, and the cursor of the next; `null` when there is none.
+/** A page of records, newest first, and the cursor of the next page; `null` when there is none.
  *
- * A page may be short, or empty, and still have a next one: looking for what is rare takes more than one request. */
+ * A page may be short or empty and still have a next one, because a search for rare records takes several requests. */
 export interface RecordPage {
   readonly records: TaskRecord[];
   readonly next: string | null;

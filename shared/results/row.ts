@@ -1,11 +1,11 @@
-/** Records as rows: what the store's statements take and give. */
+/** Converts records to and from the rows of the store's statements. */
 import type { ResultTuple } from "../celery/dispatch.ts";
 import { readException } from "../celery/result.ts";
 import { sanitizeText } from "../database/sanitize_text.ts";
 import type { Meta, Settlement, State, TaskRecord } from "./result.ts";
 import { timeOf } from "./uuid_time.ts";
 
-/** A record, in columns. */
+/** The columns of a record. */
 export interface Row {
   readonly id: string;
   readonly name: string | null;
@@ -15,7 +15,7 @@ export interface Row {
   readonly args_repr: string | null;
   readonly kwargs_repr: string | null;
   readonly result: string | null;
-  /** As it was written, by us or by Python. */
+  /** JSON text, unchanged, from Celeriac or Python. */
   readonly exception: unknown;
   readonly traceback: string | null;
   readonly children: readonly ResultTuple[] | null;
@@ -28,7 +28,7 @@ export interface Row {
   readonly updated_at: Date;
 }
 
-/** A settlement as the statement `settle` takes it, what is null left out: the statement reads a tenth faster. */
+/** A settlement as input of the statement `settle`. Omits nulls, which makes the statement a tenth faster. */
 export function toRow(settlement: Settlement) {
   const { state, retries, next, startedAt } = settlement;
   return {
@@ -39,7 +39,7 @@ export function toRow(settlement: Settlement) {
     worker: sanitizeText(settlement.worker),
     args_repr: sanitizeText(settlement.argsRepr),
     kwargs_repr: sanitizeText(settlement.kwargsRepr),
-    // JSON text that holds NUL or half a surrogate pair holds it escaped: the column keeps it as it is.
+    // JSON text contains NUL and lone surrogates as escapes, which the column stores unchanged.
     result: settlement.result ?? undefined,
     exception: settlement.exception ? JSON.stringify(settlement.exception) : undefined,
     traceback: sanitizeText(settlement.traceback) ?? undefined,
@@ -52,7 +52,7 @@ export function toRow(settlement: Settlement) {
   };
 }
 
-/** `undefined` when there is nothing to know. */
+/** `undefined` when there are no details. */
 export function metaJson(meta: Meta): string | undefined {
   for (const _ in meta) {
     return JSON.stringify(
@@ -63,7 +63,7 @@ export function metaJson(meta: Meta): string | undefined {
   return undefined;
 }
 
-/** A record as the statements give it. */
+/** The record of a row. */
 export function toRecord(row: Row): TaskRecord {
   return {
     id: row.id,

@@ -1,71 +1,71 @@
-/** What a store asks of a set of tables: statements that take and give the same, whatever the tables look like. */
+/** The interface between the store and a set of tables: statements with the same parameters and results for all tables. */
 import type { Sql } from "../database/database.ts";
 import type { RecordFilter } from "./result.ts";
 
-/** The statements. Each takes many rows at once, as one JSON text: measured against arrays, it costs the client a third and the server no more. */
+/** The statements. Each takes many rows as one JSON text. Compared with arrays, that costs the client a third and the server no more. */
 export interface Statements {
   /** `$1`: submissions. */
   readonly submitted: string;
-  /** `$1`: settlements, each id once; `$2`: outbox entries. Returns the ids whose state was taken. */
+  /** `$1`: settlements with unique ids; `$2`: outbox entries. Returns the ids whose state was stored. */
   readonly settle: string;
-  /** `$1`: settlements that were not taken. Returns the ids whose row says the very same: they were taken before, and the answer got lost. */
+  /** `$1`: settlements that were not stored. Returns the ids whose row is identical: an earlier call stored them, and its reply was lost. */
   readonly settledBefore: string;
-  /** `$1`: ids, each once; `$2` stays unread. Run by `celeriac.claim()`, as `reclaim` is. */
+  /** `$1`: unique ids; `$2` is unused. Run by `celeriac.claim()`, like `reclaim`. */
   readonly claim: string;
-  /** `$1`: ids, each once; `$2`: those handed out again. A row is made where there is none: a task that kills its worker must be counted. */
+  /** `$1`: unique ids; `$2`: the redelivered ones. Inserts missing rows, so that deliveries of a task that kills its worker are counted. */
   readonly reclaim: string;
-  /** `$1`: id; `$2`: exception, JSON text. Returns the state before and whether the task is revoked now. */
+  /** `$1`: id; `$2`: exception, JSON text. Returns the previous state and whether the task is revoked now. */
   readonly revoke: string;
-  /** `$1`: ids, and the retries of the message that is sent again for each. Makes those that failed PENDING, and returns their ids. */
+  /** `$1`: ids, each with the retries of the message that is sent again. Sets failed tasks to PENDING and returns their ids. */
   readonly reopen: string;
-  /** `$1`: {@linkcode GivenUp} tasks. Makes their records final, also where there is none, unless they are final or at a later attempt. */
+  /** `$1`: {@linkcode GivenUp} tasks. Makes their records final, or inserts them, unless they are final or at a later attempt. */
   readonly fail: string;
-  /** `$1`: id; `$2`: what else is known of its last run, a JSON object whose keys replace those of the same name. */
+  /** `$1`: id; `$2`: details of its last run, a JSON object that is merged by key. */
   readonly annotate: string;
   /** `$1`: id. Returns its record. */
   readonly find: string;
-  /** `$1`: ids. Returns id, state, result and exception of those that there are. */
+  /** `$1`: ids. Returns id, state, result and exception of existing records. */
   readonly outcomes: string;
-  /** `$1`: ids. Returns id and state of those that there are. */
+  /** `$1`: ids. Returns id and state of existing records. */
   readonly states: string;
-  /** Lists one stretch. Each row is a record with its place (`null` where nothing fits), and bears how many rows were looked at (`seen`)
-   * and the place of the last (`last_time`, `last_id`). */
-  listing(stretch: Stretch): { statement: string; parameters: (string | number)[] };
+  /** Lists one section. Each row is a record with its position (`null` if none matches), the number of scanned rows (`seen`) and the
+   * position of the last one (`last_time`, `last_id`). */
+  listing(section: Section): { statement: string; parameters: (string | number)[] };
 }
 
-/** A condition of `settledBefore`, on a record `known` and a `settlement`: both columns keep JSON text as it came. Runs of one task may overlap
- * in one worker, where the connection is lost under the first; what one returned is not what the other did. */
+/** A condition of `settledBefore` on a record `known` and a `settlement`; both columns store JSON text unchanged. Runs of one task may
+ * overlap in a worker if the first run's connection is lost; their results can differ. */
 export const SAME_VALUE = `
     coalesce(known.result::text, 'null') = coalesce(settlement.result, 'null')
     and coalesce(known.exception::text, 'null') = coalesce(settlement.exception, 'null')`;
 
 /** A set of tables. */
 export interface Tables {
-  /** Its statements, which may depend on what the tables look like.
+  /** Its statements, which may depend on the tables' columns.
    *
    * @throws {DatabaseUnavailable} */
   statements(sql: Sql): Promise<Statements> | Statements;
 }
 
-/** A row's place in a list: the time it was made, to the microsecond, and its id. */
+/** A row's position in a list: its creation time in microseconds, and its id. */
 export interface Position {
   readonly time: string;
   readonly id: string;
 }
 
-/** Which stretch of the table to look at, and what to take from it. */
-export interface Stretch {
+/** A section of a table to scan, and what to read from it. */
+export interface Section {
   readonly filter: RecordFilter;
-  /** Rows to look at, newest first. */
+  /** Number of rows to scan, newest first. */
   readonly window: number;
-  /** Rows to take of those that fit. */
+  /** Maximum number of matching rows to return. */
   readonly limit: number;
   readonly after: Position | undefined;
-  /** Whether to read what the tasks returned or reported; each may be megabytes. */
+  /** Whether to read results and progress values, which may have megabytes each. */
   readonly results: boolean;
 }
 
-/** Columns of a listed record, but for `result`. */
+/** Columns of a listed record, except `result`. */
 const LISTED = [
   "id",
   "name",
@@ -90,42 +90,44 @@ const LISTED = [
   )
   .map((column) => `record.${column}`).join(", ");
 
-/** How a set of tables is listed. */
+/** How to list a set of tables. */
 export interface Listed {
-  /** What to look through: a relation with the columns `id`, `created_at`, `name`, `queue` and `worker`. */
+  /** Relation to scan, with the columns `id`, `created_at`, `name`, `queue` and `worker`. */
   readonly source: string;
-  /** Records of the ids that the query yields: a relation. */
+  /** Relation with the records of the ids that the query returns. */
   records(ids: string): string;
-  /** A condition on the source that holds for the rows of a state. It is written into the statement, not given to it: only so can the
-   * planner use an index on some states. */
+  /** A condition on the source that matches the rows of a state. It is part of the statement, not a parameter, so that the planner can
+   * use a partial index. */
   inState(state: NonNullable<RecordFilter["state"]>): string;
 }
 
-/** Makes `listing` for a set of tables. */
+/** Creates `listing` for a set of tables. */
 export function listingOf({ source, records, inState }: Listed): Statements["listing"] {
   return ({ filter, window, limit, after, results }) => {
     const parameters: (string | number)[] = [];
     const given = (value: string | number) => `$${parameters.push(value)}`;
-    const within: string[] = [];
-    if (filter.state) within.push(inState(filter.state));
+    const scanned: string[] = [];
+    if (filter.state) scanned.push(inState(filter.state));
     if (after) {
-      within.push(`(created_at, id) < (${given(after.time)}::timestamptz, ${given(after.id)})`);
+      scanned.push(`(created_at, id) < (${given(after.time)}::timestamptz, ${given(after.id)})`);
     }
     if (filter.since) {
-      within.push(`created_at >= ${given(filter.since.toISOString())}::timestamptz`);
+      scanned.push(`created_at >= ${given(filter.since.toISOString())}::timestamptz`);
     }
-    if (filter.until) within.push(`created_at < ${given(filter.until.toISOString())}::timestamptz`);
-    const fitting: string[] = [];
+    if (filter.until) {
+      scanned.push(`created_at < ${given(filter.until.toISOString())}::timestamptz`);
+    }
+    const matching: string[] = [];
     for (const column of ["name", "queue", "worker"] as const) {
-      const wanted = filter[column];
-      if (wanted !== undefined) fitting.push(`${column} = ${given(wanted)}`);
+      const expected = filter[column];
+      if (expected !== undefined) matching.push(`${column} = ${given(expected)}`);
     }
     const statement = `
       with seen as materialized (
-        select id, created_at, name, queue, worker from ${source} ${where(within)}
+        select id, created_at, name, queue, worker from ${source} ${where(scanned)}
         order by created_at desc, id desc limit ${given(window)}
       ), page as (
-        select id from seen ${where(fitting)} order by created_at desc, id desc limit ${
+        select id from seen ${where(matching)} order by created_at desc, id desc limit ${
       given(limit)
     }
       ), edge as (
@@ -146,7 +148,7 @@ function where(conditions: readonly string[]): string {
   return conditions.length > 0 ? `where ${conditions.join(" and ")}` : "";
 }
 
-/** JavaScript's Date has no place for microseconds. */
+/** Formats microseconds, which a JavaScript Date cannot hold. */
 function time(column: string): string {
   return `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 }

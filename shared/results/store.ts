@@ -1,4 +1,4 @@
-/** Where records live. One store; the SQL is given to it. */
+/** The interface of the result store. */
 import type { Sql } from "../database/database.ts";
 import type {
   Claim,
@@ -14,55 +14,55 @@ import type {
   TaskRecord,
 } from "./result.ts";
 
-/** Which part of a list to read. */
+/** Which page of a list to read. */
 export interface ListOptions {
-  /** Records, 1 to 1,000. */
+  /** Maximum number of records, 1 to 1,000. */
   readonly limit: number;
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   readonly cursor?: string;
-  /** Whether to read `result`; `null` otherwise. Default `true`. */
+  /** Whether to read `result`; otherwise it is `null`. Default `true`. */
   readonly results?: boolean;
 }
 
-/** Reads and writes records. All writes take many at once: callers batch. */
+/** Reads and writes records. Writes take many records, so that callers can batch. */
 export interface ResultStore {
-  /** Writes PENDING records; those that exist are left alone. */
+  /** Inserts PENDING records; existing ones stay unchanged. */
   submitted(submissions: readonly PendingTask[]): Promise<void>;
-  /** Writes outcomes, each with its outbox entry in one transaction. The first final state wins; nothing goes back to an earlier attempt.
-   * May be repeated when it is not known whether it went through: what this worker wrote before counts as taken,
-   * unless another of its runs wrote another value.
+  /** Writes outcomes, each with its outbox entry in one transaction. The first final state wins; a record never returns to an earlier
+   * attempt. Safe to repeat after an unknown result: what this worker stored before counts as stored, unless another of its runs stored
+   * another value.
    *
-   * @returns for each settlement, in order, whether its state was taken
-   * @throws {DatabaseRefused} when one of them cannot be stored; `isDataFault` tells, and then none of them may be */
+   * @returns for each settlement, in order, whether its state was stored
+   * @throws {DatabaseRefused} when one of them cannot be stored (`isDataFault`); then none is stored */
   settle(settlements: readonly Settlement[]): Promise<boolean[]>;
-  /** Holds deliveries about to run for a worker, so that no other one runs the same task meanwhile, and reads what is known of them. Counts
-   * a hand-out more for those that the broker hands out again, making a PENDING record without a name where there is none.
+  /** Claims deliveries for a worker before it runs them, so that no other worker runs the same task, and reads their records. Counts a
+   * redelivery; inserts a PENDING record without a name if there is none.
    *
-   * @param node the worker's name. It must have a lease ({@linkcode WorkerLease}), or others take its tasks over
-   * @returns for each, in order, the claim, or `undefined` when there is no record and no other worker holds the task */
+   * @param node the worker's name. Without a lease ({@linkcode WorkerLease}) other workers take over its tasks
+   * @returns for each, in order, the claim; `undefined` when there is no record and no other worker holds the task */
   claim(deliveries: readonly Claimed[], node: string): Promise<(Claim | undefined)[]>;
-  /** Makes a record that has not started REVOKED, creating it if need be.
+  /** Sets a record that has not started to REVOKED, or inserts it.
    *
-   * @returns the record's state before, and whether it was revoked */
+   * @returns the previous state, and whether the task was revoked */
   revoke(id: string, why: string): Promise<{ revoked: boolean; state: string | null }>;
-  /** Makes records that are FAILURE PENDING again, whose messages are sent once more; all others stay as they are.
+  /** Sets FAILURE records to PENDING because their messages are sent again; others stay unchanged.
    *
-   * @param tasks with the failed attempts that the message counts
+   * @param tasks with the failed attempts according to the message
    * @param sql the transaction that sends the messages */
   reopen(tasks: readonly { id: string; retries: number }[], sql: Sql): Promise<void>;
-  /** Makes records final whose messages are given up, also where there is none yet; those that are final or at a later attempt stay.
+  /** Makes the records of undeliverable messages final, or inserts them; records that are final or at a later attempt stay unchanged.
    *
-   * @param sql where: a transaction, or the database */
+   * @param sql a transaction or the database */
   fail(tasks: readonly GivenUp[], sql: Sql): Promise<void>;
-  /** Adds to what is known of a task's last run, whatever its state. */
+  /** Adds details of a task's last run, in any state. */
   annotate(id: string, meta: Meta): Promise<void>;
   find(id: string): Promise<TaskRecord | undefined>;
-  /** What many tasks led to; those without a record are left out. */
+  /** Outcomes of many tasks; tasks without a record are omitted. */
   outcomes(ids: readonly string[]): Promise<TaskOutcome[]>;
-  /** States of many tasks; those without a record are left out.
+  /** States of many tasks; tasks without a record are omitted.
    *
-   * @param sql a transaction to read them in */
+   * @param sql a transaction to read in */
   states(ids: readonly string[], sql?: Sql): Promise<Map<string, State>>;
-  /** @throws {InvalidInput} when the limit is out of range, or the cursor is not one of ours */
+  /** @throws {InvalidInput} when the limit is out of range, or the cursor is invalid */
   list(filter: RecordFilter, options: ListOptions): Promise<RecordPage>;
 }

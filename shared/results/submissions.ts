@@ -1,4 +1,4 @@
-/** Writes PENDING records of what was accepted, off the hot path, in micro-batches. */
+/** Writes PENDING records of accepted tasks in micro-batches, off the hot path. */
 import { getLogger } from "@logtape/logtape";
 import { Batch, type Verdict } from "../runtime/batch.ts";
 import { isDataFault } from "../database/sqlstate.ts";
@@ -7,36 +7,36 @@ import { QUEUE_PREFIX } from "../broker/topology.ts";
 import type { PendingTask } from "./result.ts";
 import type { ResultStore } from "./store.ts";
 
-/** What a writer works with. */
+/** Options of {@linkcode SubmissionWriter}. */
 export interface SubmissionWriterOptions {
   readonly store: Pick<ResultStore, "submitted">;
-  /** Whether to write records of tasks in queues of other systems, whose workers write into Django's tables only. Default `false`. */
+  /** Whether to write records for queues of other systems, whose workers only write to Django's tables. Default `false`. */
   readonly foreign?: boolean;
-  /** Submissions that may wait. Default 10,000: some seconds' worth. */
+  /** Maximum number of waiting submissions. Default 10,000: a few seconds of load. */
   readonly limit?: number;
-  /** Attempts at writing a batch, each a second after the last. Default 5. */
+  /** Attempts per batch, one second apart. Default 5. */
   readonly attempts?: number;
-  /** Called with the number of records given up, for a metric. */
+  /** Called with the number of dropped records, for a metric. */
   dropped?(count: number): void;
 }
 
-/** Who asks sooner is told PENDING by the id alone; a longer wait makes fewer and larger statements. */
-const GATHER_MS = 20;
+/** Milliseconds to collect a batch. Until the record exists, a young id counts as PENDING. */
+const BATCH_MS = 20;
 
 const PAUSE_MS = 1000;
 const QUIET_MS = 1000;
 
-/** Micro-batches of {@linkcode ResultStore.submitted}. A record that cannot be written in time is dropped, and the log says so: the task
- * itself is with the broker, and its result will bring a record of its own. */
+/** Micro-batches of {@linkcode ResultStore.submitted}. A record that cannot be written in time is dropped and logged: the broker has the
+ * task, and its result creates a record. */
 export class SubmissionWriter implements Service {
   readonly #batch: Batch<PendingTask, void>;
   readonly #attempts: number;
   readonly #foreign: boolean;
   readonly #dropped: (count: number) => void;
   readonly #log = getLogger(["celeriac", "results"]);
-  /** Given up since the log last said so, and when that was. */
+  /** Records dropped since the last log line, and the time of that line. */
   #lost = 0;
-  #told = -Infinity;
+  #loggedAt = -Infinity;
 
   constructor(
     { store, foreign = false, limit = 10_000, attempts = 5, dropped = () => {} }:
@@ -53,7 +53,7 @@ export class SubmissionWriter implements Service {
       },
       failed: (error, attempt) => this.#judge(error, attempt),
       limit,
-      delayMs: GATHER_MS,
+      delayMs: BATCH_MS,
     });
   }
 
@@ -61,7 +61,7 @@ export class SubmissionWriter implements Service {
     return this.#batch.start();
   }
 
-  /** Writes what waits, and drops what cannot be written now. */
+  /** Writes waiting records; drops those that cannot be written now. */
   stop(): Promise<void> {
     return this.#batch.stop();
   }
@@ -70,7 +70,7 @@ export class SubmissionWriter implements Service {
     return this.stop();
   }
 
-  /** Never waits and never fails. */
+  /** Queues a record; never blocks or fails. */
   write(submission: PendingTask): void {
     if (!this.#foreign && !submission.queue.startsWith(QUEUE_PREFIX)) return;
     this.#batch.add(submission).catch((error) => this.#drop(error));
@@ -81,14 +81,14 @@ export class SubmissionWriter implements Service {
     return attempt < this.#attempts ? PAUSE_MS : "reject";
   }
 
-  /** One line a second, however many are dropped. */
+  /** Logs at most one line per second. */
   #drop(error: unknown): void {
     this.#dropped(1);
     this.#lost++;
-    if (performance.now() - this.#told < QUIET_MS) return;
-    this.#told = performance.now();
+    if (performance.now() - this.#loggedAt < QUIET_MS) return;
+    this.#loggedAt = performance.now();
     this.#log.warn(
-      "{count} records of submissions were dropped; the tasks themselves are not: {error}",
+      "Dropped {count} records of submissions, not the tasks themselves: {error}",
       {
         count: this.#lost,
         error,

@@ -1,9 +1,9 @@
-/** UUIDv7: ids with the time at which they were made. */
+/** UUIDv7: ids that contain their creation time. */
 import { v7 } from "uuid";
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
-/** When a UUIDv7 was made, to the millisecond (RFC 9562, section 5.7); `undefined` for any other id.
+/** Creation time of a UUIDv7 in milliseconds (RFC 9562, section 5.7); `undefined` for any other id.
  *
  * @example
  * ```ts
@@ -20,7 +20,7 @@ export function timeOf(id: string): Date | undefined {
 
 /** A new UUIDv7.
  *
- * @param now by the database's clock: records are partitioned by this time, and a young id is PENDING in every process
+ * @param now time of the database's clock: records are partitioned by it, and every process treats a young id as PENDING
  *
  * @example
  * ```ts

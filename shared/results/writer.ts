@@ -1,35 +1,35 @@
-/** Writes what runs led to, in micro-batches. Results are never best effort: the promise holds until they are committed. */
+/** Writes outcomes of runs in micro-batches. Results are never best effort: promises resolve when they are committed. */
 import { Batch, type Verdict } from "../runtime/batch.ts";
 import type { Service } from "../runtime/service.ts";
-import { isUnstorable, retryForever } from "./patience.ts";
+import { isUnstorable, retryForever } from "./retry_forever.ts";
 import type { Settlement } from "./result.ts";
 import type { ResultStore } from "./store.ts";
 
-/** What a writer works with. */
+/** Options of {@linkcode ResultWriter}. */
 export interface ResultWriterOptions {
   readonly store: Pick<ResultStore, "settle">;
-  /** Settlements in one statement. Default 500. */
+  /** Maximum number of settlements per statement. Default 500. */
   readonly size?: number;
-  /** Milliseconds that the first settlement waits for others. Default 2. */
+  /** Milliseconds that the first settlement waits for others. Default 0. */
   readonly delayMs?: number;
-  /** Milliseconds after which a statement that failed was too large or too slow. Default 10,000. */
+  /** Milliseconds after which a failed statement counts as too large or too slow. Default 10,000. */
   readonly slowMs?: number;
 }
 
-/** Characters in one statement, so that large results do not pile up in memory at both ends. */
+/** Maximum characters per statement, which bounds memory on client and server. */
 const WEIGHT = 8 * 1024 * 1024;
 
-/** Milliseconds after which a statement that failed was too much for one: its settlements are written apart. */
+/** Default of `slowMs`. */
 const SLOW_MS = 10_000;
 
-/** A settlement that waits, and may still be overtaken by a later one of its task. */
+/** A waiting settlement, which a later one of its task may replace. */
 interface Pending {
   settlement: Settlement;
   taken: Promise<boolean>;
 }
 
-/** Micro-batches of {@linkcode ResultStore.settle}. Settlements of one task keep their order; of STARTED and PROGRESS only the last is
- * written if they come faster than they are written. */
+/** Micro-batches of {@linkcode ResultStore.settle}. Settlements of one task keep their order. A waiting STARTED or PROGRESS is replaced
+ * by a later settlement. */
 export class ResultWriter implements Service {
   readonly #pending = new Map<string, Pending>();
   readonly #batch: Batch<Pending, boolean>;
@@ -42,9 +42,9 @@ export class ResultWriter implements Service {
           const { id } = pending.settlement;
           if (this.#pending.get(id) === pending) this.#pending.delete(id);
         }
-        return inReasonableTime(slowMs, store.settle(batch.map(({ settlement }) => settlement)));
+        return detectSlow(slowMs, store.settle(batch.map(({ settlement }) => settlement)));
       },
-      failed: (error, attempt, batch) => judge(error, attempt, batch.length),
+      failed: (error, attempt, batch) => decide(error, attempt, batch.length),
       weigh: ({ settlement }) => weigh(settlement),
       weight: WEIGHT,
       size,
@@ -56,7 +56,7 @@ export class ResultWriter implements Service {
     return this.#batch.start();
   }
 
-  /** Writes what waits. What cannot be written now is rejected. */
+  /** Writes waiting settlements; rejects those that cannot be written now. */
   stop(): Promise<void> {
     return this.#batch.stop();
   }
@@ -65,28 +65,28 @@ export class ResultWriter implements Service {
     return this.stop();
   }
 
-  /** Resolves when the settlement, or a later one of the same run, is committed: with whether its state was taken.
+  /** Resolves when the settlement, or a later one of the same run, is committed: with whether its state was stored.
    *
-   * @throws {DatabaseRefused} when this very settlement cannot be stored
+   * @throws {DatabaseRefused} when this settlement cannot be stored
    * @throws {DatabaseUnavailable} when stopped before it could be stored */
   settle(settlement: Settlement): Promise<boolean> {
     const before = this.#pending.get(settlement.id);
-    if (before && overtakes(settlement, before.settlement)) {
+    if (before && replaces(settlement, before.settlement)) {
       before.settlement = merge(before.settlement, settlement);
       return before.taken;
     }
     const pending: Pending = { settlement, taken: Promise.resolve(false) };
-    // First: a batch that this one fills is flushed at once, and what is flushed must not be overtaken any more.
+    // Before add(): a full batch is flushed at once, and a flushed settlement must not be replaced any more.
     this.#pending.set(settlement.id, pending);
     pending.taken = this.#batch.add(pending);
     return pending.taken;
   }
 }
 
-/** Whether nothing is lost if only the later of two settlements is written. */
-function overtakes(later: Settlement, earlier: Settlement): boolean {
-  const passing = earlier.state === "STARTED" || earlier.state === "PROGRESS";
-  return passing && later.retries >= earlier.retries;
+/** Whether the later of two settlements can replace the earlier one. */
+function replaces(later: Settlement, earlier: Settlement): boolean {
+  const isTransient = earlier.state === "STARTED" || earlier.state === "PROGRESS";
+  return isTransient && later.retries >= earlier.retries;
 }
 
 function merge(earlier: Settlement, later: Settlement): Settlement {
@@ -103,12 +103,12 @@ function weigh({ result, traceback, next }: Settlement): number {
     (next?.message.body.length ?? 0) * 4 / 3;
 }
 
-/** A statement that failed after a long time. Caught by {@linkcode judge}. */
+/** A statement that failed after a long time; handled by {@linkcode decide}. */
 class TooSlow extends Error {
   override readonly name = "TooSlow";
 }
 
-async function inReasonableTime<Value>(slowMs: number, work: Promise<Value>): Promise<Value> {
+async function detectSlow<Value>(slowMs: number, work: Promise<Value>): Promise<Value> {
   const began = performance.now();
   try {
     return await work;
@@ -118,8 +118,8 @@ async function inReasonableTime<Value>(slowMs: number, work: Promise<Value>): Pr
   }
 }
 
-/** Where a statement takes too long, all that it would write is tried apart: one settlement must not hold up the others. */
-function judge(error: unknown, attempt: number, settlements: number): Verdict {
+/** Splits a batch whose statement takes too long, so that one settlement does not delay the others. */
+function decide(error: unknown, attempt: number, settlements: number): Verdict {
   if (!(error instanceof TooSlow)) return retryForever("results", error, attempt);
   if (settlements > 1) return "split";
   const pause = retryForever("results", error.cause, attempt);

@@ -1,7 +1,7 @@
-/** Chords whose header runs: who is still to come, and whether the body may start.
+/** Counts the finished members of a chord's header, and decides when the body may start.
  *
- * A member is counted by a row of its own (chord, task), once its record is final: a copy of its message, a member that was revoked
- * before any worker saw it, and a worker that died between record and count all come to the same number.
+ * Each member is counted with a row (chord, task) when its record is final. The count stays correct for duplicate messages, for
+ * members revoked before delivery, and for workers that die between record and count.
  * @module
  */
 import type { ReadsBodies } from "../celery/chord_body.ts";
@@ -12,25 +12,25 @@ import { sanitizeText } from "../database/sanitize_text.ts";
 import type { TaskRouter } from "../outbox/task_router.ts";
 import type { TaskOutcome } from "../results/result.ts";
 
-/** What a count led to. `complete`: all are counted and the body is still to be sent, also when asked again; `unknown`: there is no such
- * chord. */
+/** Result of a count. `complete`: all members are counted and the body is not sent yet (repeated calls return it again); `unknown`: the
+ * chord does not exist. */
 export type ChordCount =
   | { readonly state: "unknown" | "waiting" | "closed" }
   | { readonly state: "complete"; readonly members: readonly ResultTuple[] };
 
-/** Where chords are counted. */
+/** Storage of chord counters. */
 export interface ChordStore {
-  /** Makes counters; those that exist are left alone.
+  /** Creates counters; existing ones stay unchanged.
    *
-   * @param sql a transaction that they belong to */
+   * @param sql a transaction to write in */
   open(chords: readonly OpenedChord[], sql?: Sql): Promise<void>;
-  /** Counts a member whose record is final, once. */
+  /** Counts a member whose record is final; idempotent. */
   count(chord: string, task: string): Promise<ChordCount>;
-  /** The body of a chord whose members refer to it; `undefined` when there is none. */
+  /** The stored body of a chord; `undefined` when there is none. */
   body(chord: string): Promise<unknown>;
-  /** Whether Python workers count here too: these need the body in each member. */
+  /** Whether Python workers use the same counters; they need the body in each member. */
   readonly foreign: boolean;
-  /** Notes that the body is durable, or lost. */
+  /** Records that the body is durable or lost. */
   close(chord: string): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ const BODY = "select body::text as body from celeriac.chord where id = $1";
 const CLOSE =
   "update celeriac.chord set closed_at = now(), body = null where id = $1 and closed_at is null";
 
-/** Chords in our own schema. */
+/** Chords in Celeriac's schema. */
 export class NativeChords implements ChordStore {
   readonly foreign = false;
   readonly #database: Sql;
@@ -85,18 +85,18 @@ export function chordsJson(chords: readonly OpenedChord[]): string {
   );
 }
 
-/** Reads the body that is stored with a chord. */
+/** Reads the stored body of a chord. */
 export async function storedBody(sql: Sql, chord: string): Promise<unknown> {
   const [row] = await sql.query<{ body: string | null }>(BODY, [sanitizeText(chord)]);
   return row?.body ? parseJson(row.body, { typed: "keep" }) : undefined;
 }
 
-/** Notes in our own table that a chord's body is durable, or lost. */
+/** Records in Celeriac's table that a chord's body is durable or lost. */
 export async function closeChord(sql: Sql, chord: string): Promise<void> {
   await sql.query(CLOSE, [sanitizeText(chord)]);
 }
 
-/** Whether the body of a chord may be stored with it, as a function of the tasks in its header. */
+/** Returns a predicate on a chord's header: whether the chord's body may be stored with the chord. */
 export function readsBodies(
   chords: Pick<ChordStore, "foreign">,
   routes: Pick<TaskRouter, "areOurs">,
@@ -104,12 +104,12 @@ export function readsBodies(
   return chords.foreign ? (tasks) => routes.areOurs(tasks) : () => true;
 }
 
-/** Ids of the tasks in a result, in their order. */
+/** Ids of the tasks in a result, in order. */
 export function taskIds([[id], members]: ResultTuple): string[] {
   return members === null ? [id] : members.flatMap(taskIds);
 }
 
-/** The first of these that did not succeed; without a record where there is none. */
+/** The first task that did not succeed, with its record if there is one. */
 export function failedMember(
   ids: readonly string[],
   records: ReadonlyMap<string, TaskOutcome>,
@@ -121,7 +121,7 @@ export function failedMember(
   return undefined;
 }
 
-/** The value of a result: of a group a list. Typed values stay as they travel: Python reads them as it wrote them. */
+/** The value of a result; a list for a group. Typed values stay encoded, so that Python reads them as it wrote them. */
 export function valueOf(
   [[id], members]: ResultTuple,
   records: ReadonlyMap<string, TaskOutcome>,

@@ -1,7 +1,8 @@
-/** Chords in django-celery-results' tables: Python's members and ours count down the same row (django_celery_results/backends/database.py).
+/** Chords in the tables of django-celery-results: Python and Celeriac workers decrement the same row
+ * (django_celery_results/backends/database.py).
  *
- * Python takes the row away with the last member and then sends the body. So do we, but note in our own table that the body is still to
- * be sent: a worker that dies between the two is made good by whoever gets its message next.
+ * Python deletes the row with the last member and then sends the body. Celeriac does the same, and first records in its own table that
+ * the body is not sent yet. If the worker dies in between, the worker that gets the redelivered message sends the body.
  */
 import type { OpenedChord, ResultTuple } from "../celery/dispatch.ts";
 import { parseJson } from "../celery/python_json.ts";
@@ -10,14 +11,14 @@ import { sanitizeText } from "../database/sanitize_text.ts";
 import { type ChordCount, chordsJson, type ChordStore, closeChord, storedBody } from "./chords.ts";
 import { pause } from "../runtime/waits.ts";
 
-/** What a chord works with. */
+/** Options of {@linkcode DjangoChords}. */
 export interface DjangoChordsOptions {
   readonly database: Database;
-  /** Milliseconds to wait for a counter: Django may still hold the transaction open in which it published the header. Default 10,000. */
-  readonly patienceMs?: number;
+  /** Milliseconds to wait for a counter, because Django's transaction that published the header may still be open. Default 10,000. */
+  readonly counterTimeoutMs?: number;
 }
 
-/** Milliseconds between two looks for a counter. */
+/** Milliseconds between checks for a counter. */
 const PAUSE_MS = 250;
 
 const OPEN = `
@@ -46,21 +47,21 @@ const COMPLETE = `
   insert into celeriac.chord (id, members, remaining) values ($1, $2::text::json, 0)
   on conflict (id) do update set remaining = 0`;
 
-/** What our own table knows of a chord whose counter is not there (any more). */
-const NOTED = `
+/** State in Celeriac's table of a chord without a counter. */
+const RECORDED = `
   select chord.remaining = 0 as complete, chord.members, chord.closed_at is not null as closed,
     exists (select from celeriac.chord_member where chord = $1 and task = $2) as counted
   from (select 1) as one left join celeriac.chord on chord.id = $1`;
 
-/** Counts in Django's table of chords. */
+/** Counts chords in Django's table. */
 export class DjangoChords implements ChordStore {
   readonly foreign = true;
   readonly #database: Database;
-  readonly #patienceMs: number;
+  readonly #counterTimeoutMs: number;
 
-  constructor({ database, patienceMs = 10_000 }: DjangoChordsOptions) {
+  constructor({ database, counterTimeoutMs = 10_000 }: DjangoChordsOptions) {
     this.#database = database;
-    this.#patienceMs = patienceMs;
+    this.#counterTimeoutMs = counterTimeoutMs;
   }
 
   async open(chords: readonly OpenedChord[], sql: Sql = this.#database): Promise<void> {
@@ -69,7 +70,7 @@ export class DjangoChords implements ChordStore {
   }
 
   async count(chord: string, task: string): Promise<ChordCount> {
-    const end = performance.now() + this.#patienceMs;
+    const end = performance.now() + this.#counterTimeoutMs;
     const [group, member] = [sanitizeText(chord), sanitizeText(task)];
     for (;;) {
       const count = await this.#database.transaction((sql) => countDown(sql, group, member));
@@ -89,7 +90,7 @@ export class DjangoChords implements ChordStore {
 
 async function countDown(sql: Sql, chord: string, task: string): Promise<ChordCount> {
   const [counter] = await sql.query<{ sub_tasks: string; count: number }>(LOCK, [chord]);
-  if (!counter) return await noted(sql, chord, task);
+  if (!counter) return await recordedState(sql, chord, task);
   const counted = await sql.query(COUNT_MEMBER, [chord, task]);
   if (counted.length === 0) return { state: "waiting" };
   if (counter.count > 1) {
@@ -101,12 +102,12 @@ async function countDown(sql: Sql, chord: string, task: string): Promise<ChordCo
   return { state: "complete", members: parseJson(counter.sub_tasks) as ResultTuple[] };
 }
 
-async function noted(sql: Sql, chord: string, task: string): Promise<ChordCount> {
+async function recordedState(sql: Sql, chord: string, task: string): Promise<ChordCount> {
   const [row] = await sql.query<
     { complete: boolean | null; members: ResultTuple[]; closed: boolean; counted: boolean }
-  >(NOTED, [chord, task]);
+  >(RECORDED, [chord, task]);
   if (row?.closed) return { state: "closed" };
   if (row?.complete) return { state: "complete", members: row.members };
-  // A member that was counted, and no counter: a Python worker had the last one, and sends the body.
+  // A counted member without a counter: a Python worker had the last member and sends the body.
   return { state: row?.counted ? "closed" : "unknown" };
 }

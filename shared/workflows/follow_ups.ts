@@ -1,6 +1,6 @@
-/** What follows a final state: the next step of a chain, callbacks, errbacks, a chord's body.
+/** Sends the follow-ups of a final state: the next step of a chain, callbacks, errbacks, a chord's body.
  *
- * All of it may come again: ids are derived from the task's own, a chord counts a member once, and a record that is final stays.
+ * All steps are idempotent: ids are derived from the task's id, a chord counts a member once, and a final record stays.
  * @module
  */
 import { getLogger } from "@logtape/logtape";
@@ -36,7 +36,7 @@ import type { TaskOutcome } from "../results/result.ts";
 import type { ResultStore } from "../results/store.ts";
 import type { TaskRouter } from "../outbox/task_router.ts";
 
-/** A final state, as far as followers care. */
+/** The parts of a final state that follow-ups need. */
 export interface Final {
   readonly state: string;
   readonly result?: string | null;
@@ -45,7 +45,7 @@ export interface Final {
   readonly children?: readonly ResultTuple[];
 }
 
-/** The record of a task that will never run. */
+/** The final record of a task that will never run. */
 export interface LostRecord {
   readonly id: string;
   readonly name: string;
@@ -54,19 +54,19 @@ export interface LostRecord {
   readonly traceback: string | null;
 }
 
-/** What follow-ups work with. */
+/** Options of {@linkcode FollowUps}. */
 export interface FollowUpsOptions {
   readonly publisher: Pick<Publisher, "submit">;
   readonly routes: TaskRouter;
   readonly chords: ChordStore;
   readonly store: Pick<ResultStore, "outcomes">;
-  /** Makes records final, unless they are. */
+  /** Makes records final unless they already are. */
   lose(records: readonly LostRecord[]): Promise<unknown>;
 }
 
 type Cause = Omit<LostRecord, "id" | "name">;
 
-/** Sends what follows a task. */
+/** Sends the follow-ups of tasks. */
 export class FollowUps {
   readonly #options: FollowUpsOptions;
   readonly #reads: ReadsBodies;
@@ -76,22 +76,23 @@ export class FollowUps {
     this.#reads = readsBodies(options.chords, options.routes);
   }
 
-  /** Results of what a success will start. */
+  /** Results of the tasks that a success will start. */
   children(task: TaskMessage, result: string): readonly ResultTuple[] {
     if (!isFollowed(task.embed)) return [];
     try {
       return afterSuccess(task, value(result), this.#reads).children;
     } catch (error) {
-      if (error instanceof WorkflowTooLarge) return []; // `after()` will lose it
+      if (error instanceof WorkflowTooLarge) return []; // `after()` records it as lost
       throw error;
     }
   }
 
-  /** Resolves when all that follows is durable.
+  /** Resolves when all follow-ups are durable.
    *
-   * A follower whose queue does not exist waits in the outbox; one that can never be sent is lost, and with it whatever waits for it.
+   * A follow-up whose queue does not exist waits in the outbox. One that can never be sent is lost, together with the tasks that depend
+   * on it.
    *
-   * @throws what {@linkcode isPassing} names, when neither broker nor database can take it now: try again */
+   * @throws a transient error ({@linkcode isTransient}) when neither broker nor database accepts it: try again */
   async after(task: TaskMessage, final: Final): Promise<void> {
     if (!isFollowed(task.embed)) return;
     const { state, exception, traceback = null } = final;
@@ -104,7 +105,7 @@ export class FollowUps {
     } else {
       const cause: Cause = {
         state: state === "REVOKED" ? "REVOKED" : "FAILURE",
-        exception: exception ?? UNTOLD,
+        exception: exception ?? UNKNOWN_EXCEPTION,
         traceback,
       };
       await this.#lose(lostAfter(task), cause, task.id);
@@ -116,12 +117,12 @@ export class FollowUps {
 
   /** Sends a canvas with all its ids; resolves when it is durable.
    *
-   * @throws {WorkflowTooLarge}, and what {@linkcode isPassing} names */
+   * @throws {WorkflowTooLarge}, or a transient error ({@linkcode isTransient}) */
   async send(canvas: Canvas, origin: Origin): Promise<void> {
     await this.#start(dispatch(canvas, origin, this.#reads));
   }
 
-  /** Sends what takes the place of a task. What takes too many bytes is lost: the task fails with it. */
+  /** Sends the canvas that replaces a task. If it is too large, the task fails. */
   async replace(task: TaskMessage, canvas: Canvas): Promise<void> {
     const { id, rootId } = task;
     await this.#startOrLose(
@@ -131,7 +132,7 @@ export class FollowUps {
     );
   }
 
-  /** What takes more bytes than may be sent is lost. */
+  /** Sends a dispatch; records its tasks as lost if it is too large. */
   async #startOrLose(
     start: () => Dispatch,
     losing: () => readonly LostTask[],
@@ -142,7 +143,7 @@ export class FollowUps {
       started = start();
     } catch (error) {
       if (!(error instanceof WorkflowTooLarge)) throw error;
-      logger.error("What follows task {id} is lost: {error}", { id: parentId, error });
+      logger.error("The follow-ups of task {id} are lost: {error}", { id: parentId, error });
       const exception = encodeException(error);
       return await this.#lose(losing(), { state: "FAILURE", exception, traceback: null }, parentId);
     }
@@ -191,13 +192,13 @@ export class FollowUps {
     }));
   }
 
-  /** Counts a member of a chord whose record is final; with the last one the chord ends. */
+  /** Counts a member whose record is final; the last member completes the chord. */
   async #count(pending: PendingChord, member: string, parentId: string = member): Promise<void> {
     const { chords } = this.#options;
     const count = await chords.count(pending.group, member);
     if (count.state === "unknown") {
       logger.warn(
-        "Task {id} belongs to chord {chord}, of which there is no record: its body will not run",
+        "Task {id} belongs to chord {chord}, which has no record: its body will not run",
         {
           id: member,
           chord: pending.group,
@@ -205,7 +206,7 @@ export class FollowUps {
       );
     }
     if (count.state !== "complete") return;
-    const chord = await this.#whole(pending);
+    const chord = await this.#withBody(pending);
     if (!chord) return;
     const ids = count.members.flatMap(taskIds);
     const records = new Map(
@@ -228,8 +229,8 @@ export class FollowUps {
     await chords.close(chord.group);
   }
 
-  /** A chord with its body, also where its members only refer to that. */
-  async #whole(chord: PendingChord): Promise<PendingChord | undefined> {
+  /** A chord with its body, which is loaded if the members only reference it. */
+  async #withBody(chord: PendingChord): Promise<PendingChord | undefined> {
     if (!isReference(chord.body)) return chord;
     const body = await this.#options.chords.body(chord.group);
     if (body !== undefined) return { ...chord, body };
@@ -240,18 +241,18 @@ export class FollowUps {
   }
 }
 
-/** Values of the contract's own making stay as they travel: Python reads them as it wrote them. */
+/** Typed values stay encoded, so that Python reads them as it wrote them. */
 function value(result: string): unknown {
   return parseJson(result, { typed: "keep" });
 }
 
-/** Whether trying again later may help. */
-export function isPassing(error: unknown): boolean {
+/** Whether a retry may succeed. */
+export function isTransient(error: unknown): boolean {
   return error instanceof Unavailable || error instanceof DatabaseUnavailable ||
     error instanceof BrokerUnavailable;
 }
 
-/** Why the body cannot run, in Celery's words. */
+/** Why the body cannot run, in Celery's wording. */
 function dependency(
   { id, record }: { id: string; record: TaskOutcome | undefined },
 ): string {
@@ -261,7 +262,11 @@ function dependency(
     : `Dependency ${id} is ${record.state}`;
 }
 
-const UNTOLD: ExceptionMeta = { exc_type: "Exception", exc_message: [], exc_module: "builtins" };
+const UNKNOWN_EXCEPTION: ExceptionMeta = {
+  exc_type: "Exception",
+  exc_message: [],
+  exc_module: "builtins",
+};
 const CHORD_ERROR = { exc_type: "ChordError", exc_module: "celery.exceptions" };
 
 const logger = getLogger(["celeriac", "workflows"]);

@@ -1,4 +1,4 @@
-/** Messages that will never run: their record becomes final, and their workflow goes on with what follows a failure.
+/** Gives up undeliverable messages: makes their records final and runs the follow-ups of the failure.
  * @module
  */
 import { getLogger } from "@logtape/logtape";
@@ -16,34 +16,33 @@ import { isFinal } from "../results/result.ts";
 import type { ResultStore } from "../results/store.ts";
 import type { FollowUps, LostRecord } from "./follow_ups.ts";
 
-/** A message that will never run, and what is known of it where it cannot be read. */
+/** A message that will never run. Id and retries are known even if it cannot be decoded. */
 export interface Undeliverable {
   readonly message: Message;
-  /** `null` where the message names none. */
+  /** `null` if the message has none. */
   readonly taskId: string | null;
-  /** Failed attempts that the message counts. */
+  /** Failed attempts according to the message. */
   readonly retries: number;
 }
 
 /** Gives up a message. */
 export type GiveUp = (given: Undeliverable, error: Error) => Promise<void>;
 
-/** What giving up works with. */
+/** Options of {@linkcode givingUp}. */
 export interface GiveUpOptions {
   readonly database: Database;
   readonly store: Pick<ResultStore, "fail" | "find">;
   readonly followUps: FollowUps;
-  /** Default: this machine's. */
+  /** Default: this machine's clock. */
   readonly clock?: Clock;
 }
 
-/** Makes the function that gives up messages.
+/** Creates the function that gives up messages.
  *
- * It resolves when the record is final and all that follows is durable; it may be called again for the same message. A task that
- * expired is REVOKED, any other FAILURE; a record that was final before stays, and what follows is what follows that one. Of a
- * message that cannot be read only the record ends.
+ * It resolves when the record is final and all follow-ups are durable, and is idempotent. An expired task becomes REVOKED, any other
+ * FAILURE. A record that is already final stays, and its follow-ups are sent. A message that cannot be decoded has no follow-ups.
  *
- * @throws {DatabaseUnavailable}, {Unavailable} when neither broker nor database can take it now: call it again */
+ * @throws {DatabaseUnavailable}, {Unavailable} when neither broker nor database accepts it now: call it again */
 export function givingUp(
   { database, store, followUps, clock = SYSTEM_CLOCK }: GiveUpOptions,
 ): GiveUp {
@@ -57,7 +56,7 @@ export function givingUp(
       await store.fail([failure], database);
     } catch (refused) {
       if (!isDataFault(refused)) throw refused;
-      logger.error("Task {id} has no record, as none can be stored: {error}", {
+      logger.error("Cannot store a record of task {id}: {error}", {
         id,
         error: refused,
       });
@@ -70,7 +69,7 @@ export function givingUp(
   };
 }
 
-/** Makes the function that records what is lost with a message that is given up. */
+/** Creates the function that records tasks lost with an undeliverable message. */
 export function losing(
   { database, store }: { database: Database; store: Pick<ResultStore, "fail"> },
 ): (records: readonly LostRecord[]) => Promise<void> {

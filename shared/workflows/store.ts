@@ -1,7 +1,7 @@
-/** Workflows: canvases that were submitted as a whole, and what became of them.
+/** Workflows: canvases submitted as a unit, and their state.
  *
- * A workflow is one transaction: its own record, the chords that it opens and, in the outbox, the messages that start it. So it is accepted
- * as a whole or not at all, and submitting it again under the same id changes nothing.
+ * A workflow is stored in one transaction: its record, its chords, and its first messages in the outbox. It is accepted completely or
+ * not at all, and submitting it again with the same id changes nothing.
  * @module
  */
 import { checkHeaders } from "../broker/header_limit.ts";
@@ -21,18 +21,18 @@ import { isFinal, type State, type TaskOutcome } from "../results/result.ts";
 import type { ResultStore } from "../results/store.ts";
 import type { TaskRouter } from "../outbox/task_router.ts";
 
-/** What workflows work with. */
+/** Options of {@linkcode Workflows}. */
 export interface WorkflowsOptions {
   readonly database: Database;
   readonly outbox: Outbox;
-  /** Who sends, for the header `origin`. */
+  /** The sender, for the header `origin`. */
   readonly origin: string;
-  /** Default: this machine's. */
+  /** Default: this machine's clock. */
   readonly clock?: Clock;
   readonly chords: ChordStore;
   readonly store: Pick<ResultStore, "outcomes" | "states">;
   readonly routes: TaskRouter;
-  /** Called when something was added to the outbox. */
+  /** Called when messages were added to the outbox. */
   added?(): void;
 }
 
@@ -43,22 +43,22 @@ export interface WorkflowTask {
   readonly state: State;
 }
 
-/** A workflow as callers see it. */
+/** The state of a workflow. */
 export interface WorkflowRecord {
   readonly id: string;
-  /** `SUCCESS`, `FAILURE` or `REVOKED` once everything that it ends with is final; before, `STARTED` as soon as a task is. */
+  /** `SUCCESS`, `FAILURE` or `REVOKED` once all final tasks of the workflow have ended; before that, `STARTED` once a task has started. */
   readonly state: State;
-  /** JSON text of what it ends with: a value, of a group a list; `null` until it has succeeded. */
+  /** JSON text of the result: a value, or a list for a group; `null` until it has succeeded. */
   readonly result: string | null;
   readonly exception: ExceptionMeta | null;
-  /** In their order, members of headers before bodies. */
+  /** In order; members of headers before bodies. */
   readonly tasks: readonly WorkflowTask[];
-  /** Ids of the tasks that it ends with, as far as they are not final. */
+  /** Ids of the workflow's last tasks that have not ended. */
   readonly pending: readonly string[];
   readonly createdAt: Date;
 }
 
-/** Bytes of the messages that start a workflow: four times as many as its body may have, for what each message says besides. */
+/** Maximum bytes of the first messages: four times the size limit of a submission, because each message has additional fields. */
 const MAX_START_BYTES = 64 * 1024 * 1024;
 
 const ADD = `
@@ -68,7 +68,7 @@ const ADD = `
 
 const FIND = "select canvas::text as canvas, created_at from celeriac.workflow where id = $1";
 
-/** Starts workflows and tells of them. */
+/** Starts workflows and reads their state. */
 export class Workflows {
   readonly #options: WorkflowsOptions;
 
@@ -76,11 +76,11 @@ export class Workflows {
     this.#options = options;
   }
 
-  /** Resolves when the workflow is committed. Nothing happens where it was before.
+  /** Resolves when the workflow is committed; idempotent.
    *
    * @param canvas with all ids (`identified()`)
-   * @throws {InvalidInput} when a message of it cannot be sent
-   * @throws {WorkflowTooLarge} when all of them take too much
+   * @throws {InvalidInput} when one of its messages cannot be sent
+   * @throws {WorkflowTooLarge} when the messages are too large in total
    * @throws {DatabaseUnavailable} */
   async start(id: string, canvas: Canvas): Promise<void> {
     const { database, outbox, origin, clock = SYSTEM_CLOCK, chords, routes, added } = this.#options;

@@ -1,4 +1,4 @@
-/** A workflow as data, as authors make it (`canvas.ts`) -> a canvas, checked against contracts. */
+/** Converts an author's workflow (`canvas.ts`) to a canvas and checks it against contracts. */
 import { bindArguments, inputIssues } from "../contracts/arguments.ts";
 import type { WorkflowNode } from "../contracts/workflow_builder.ts";
 import { readCanvas } from "../celery/canvas.ts";
@@ -14,15 +14,15 @@ const OPTIONS: ReadonlySet<string> = new Set([
   ...["soft_time_limit", "headers", "ignore_result"],
 ]);
 
-/** Where contracts are found. */
+/** Looks up contracts by name. */
 export interface Contracts {
   get(name: string): TaskContract | undefined;
 }
 
-/** Reads a workflow that code of the app has made.
+/** Reads a workflow created by the app's code.
  *
  * @param work a task, chain, group, chord, map, starmap or chunks
- * @throws {InvalidInput} when it is none, or when arguments do not fit a contract that is known
+ * @throws {InvalidInput} when it is no workflow, or when arguments do not match a known contract
  *
  * @example
  * ```ts
@@ -44,7 +44,7 @@ export function readWork(work: unknown, contracts: Contracts): Canvas {
   return canvas;
 }
 
-/** @param given whether it is given the result of what comes before */
+/** @param given whether it receives the result of the previous task */
 function wire(work: WorkflowNode, contracts: Contracts, given: boolean): WireSignature {
   if (typeof work !== "object" || work === null) {
     throw refused("it is no object: make it with signature() or chain()");

@@ -1,7 +1,7 @@
 /** Claims tasks that are about to run and reads their records, in micro-batches. */
 import { Batch } from "../../shared/runtime/batch.ts";
 import type { Service } from "../../shared/runtime/service.ts";
-import { retryForever } from "../../shared/results/patience.ts";
+import { retryForever } from "../../shared/results/retry_forever.ts";
 import type { Claim, Claimed } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
 

@@ -15,7 +15,7 @@ import type { ResultStore } from "../../shared/results/store.ts";
 import {
   type Final,
   type FollowUps,
-  isPassing,
+  isTransient,
   type LostRecord,
 } from "../../shared/workflows/follow_ups.ts";
 import { pause } from "../../shared/runtime/waits.ts";
@@ -67,7 +67,7 @@ export class Follower {
       try {
         return await send();
       } catch (error) {
-        if (!isPassing(error)) throw error;
+        if (!isTransient(error)) throw error;
         if (!delivery.open) throw new ChannelGone(error);
         logger.warn("Cannot send the follow-ups of task {id} yet: {error}", { id, error });
         await pause(RETRY_PAUSE_MS);

@@ -10,7 +10,7 @@ import type { Sql } from "../../shared/database/database.ts";
 import { sanitizeText } from "../../shared/database/sanitize_text.ts";
 import { Loop } from "../../shared/runtime/loop.ts";
 import { messageRow, type OutboxEntry } from "../../shared/outbox/outbox.ts";
-import { retryForever } from "../../shared/results/patience.ts";
+import { retryForever } from "../../shared/results/retry_forever.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 
 /** Seconds without renewal after which a message is published again. */

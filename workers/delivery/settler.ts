@@ -22,7 +22,7 @@ import { InvalidInput } from "../../shared/errors.ts";
 import type { Events } from "../../shared/telemetry/events.ts";
 import type { Outcome } from "./outcome.ts";
 import { dueOf, type OutboxEntry } from "../../shared/outbox/outbox.ts";
-import { isUnstorable } from "../../shared/results/patience.ts";
+import { isUnstorable } from "../../shared/results/retry_forever.ts";
 import type { Settlement } from "../../shared/results/result.ts";
 import type { Follower } from "./follower.ts";
 import { requeuedMessage } from "./requeued_message.ts";

@@ -3,7 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import { Batch } from "../../shared/runtime/batch.ts";
 import type { Sql } from "../../shared/database/database.ts";
 import { sanitizeText } from "../../shared/database/sanitize_text.ts";
-import { retryForever } from "../../shared/results/patience.ts";
+import { retryForever } from "../../shared/results/retry_forever.ts";
 import type { Service } from "../../shared/runtime/service.ts";
 
 /** Lost runs after which a message runs in isolation, so that tasks beside it are not blamed. The first crash does not count, because only

@@ -3,7 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import { traceback } from "../../shared/celery/exception.ts";
 import { Batch } from "../../shared/runtime/batch.ts";
 import type { Events } from "../../shared/telemetry/events.ts";
-import { retryForever } from "../../shared/results/patience.ts";
+import { retryForever } from "../../shared/results/retry_forever.ts";
 import type { Meta } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
 import type { Service } from "../../shared/runtime/service.ts";

@@ -24,7 +24,7 @@ async function createFixture() {
 
 const stores: Record<string, (database: PostgresDatabase) => ChordStore> = {
   NativeChords: (database) => new NativeChords({ database }),
-  DjangoChords: (database) => new DjangoChords({ database, patienceMs: 0 }),
+  DjangoChords: (database) => new DjangoChords({ database, counterTimeoutMs: 0 }),
 };
 
 for (const [name, make] of Object.entries(stores)) {
@@ -66,7 +66,7 @@ for (const [name, make] of Object.entries(stores)) {
 Deno.test("DjangoChords counts down the row that Python made, and leaves it to Python to finish", async () => {
   await using fixture = await createFixture();
   const { database } = fixture;
-  const chords = new DjangoChords({ database, patienceMs: 0 });
+  const chords = new DjangoChords({ database, counterTimeoutMs: 0 });
   const row = `insert into django_celery_results_chordcounter (group_id, sub_tasks, count)
     values ($1, '[[["ours", null], null], [["theirs", null], null]]', 2)`;
   await database.query(row, ["g"]);
@@ -81,7 +81,7 @@ Deno.test("DjangoChords counts down the row that Python made, and leaves it to P
 Deno.test("DjangoChords waits for a counter whose transaction is still open", async () => {
   await using fixture = await createFixture();
   const { database } = fixture;
-  const chords = new DjangoChords({ database, patienceMs: 60_000 });
+  const chords = new DjangoChords({ database, counterTimeoutMs: 60_000 });
   const counting = chords.count("g", "ours");
   const row = `insert into django_celery_results_chordcounter (group_id, sub_tasks, count)
     values ('g', '[[["ours", null], null]]', 1)`;

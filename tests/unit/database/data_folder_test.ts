@@ -61,7 +61,11 @@ Deno.test("DataFolder.prepare() rejects a folder with other files", async () => 
   await Deno.mkdir(folder.database);
   await Deno.writeTextFile(join(folder.database, "Dockerfile"), "FROM postgres");
   for (const reset of [false, true]) {
-    await assertRejects(() => folder.prepare({ reset }), ConfigurationError, "contains other files");
+    await assertRejects(
+      () => folder.prepare({ reset }),
+      ConfigurationError,
+      "contains other files",
+    );
   }
   assertEquals(await entries(folder.database), ["Dockerfile"]);
 });
