@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Idempotency } from "../../../shared/results/idempotency.ts";
 import { migratedPostgres } from "../../support/migrated.ts";
 
-Deno.test("begin() gives a key's first id again, and tells another body from the same", async () => {
+Deno.test("begin() returns a key's first id and detects another body", async () => {
   await using fixture = await migratedPostgres();
   const keys = new Idempotency(fixture);
   assertEquals(await keys.begin("k", "hash", "one"), { id: "one", fresh: true, published: false });
@@ -18,7 +18,7 @@ Deno.test("begin() gives a key's first id again, and tells another body from the
   assertEquals(await keys.begin("k", "hash", "five"), { id: "one", fresh: false, published: true });
 });
 
-Deno.test("begin() gives one id when many ask at a time", async () => {
+Deno.test("begin() returns one id to concurrent callers", async () => {
   await using fixture = await migratedPostgres();
   const keys = new Idempotency(fixture);
   const answers = await Promise.all(
@@ -29,7 +29,7 @@ Deno.test("begin() gives one id when many ask at a time", async () => {
   assertEquals(answers.filter((answer) => answer !== "mismatch" && answer.fresh).length, 1);
 });
 
-Deno.test("begin() takes a key as new again once it has expired", async () => {
+Deno.test("begin() treats an expired key as new", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   const keys = new Idempotency({ database });

@@ -39,7 +39,7 @@ async function expected(database: Database, condition: string): Promise<string[]
   return rows.map(({ id }) => id);
 }
 
-Deno.test("list() gives each record once, newest first, whatever the page", async () => {
+Deno.test("list() returns each record once, newest first, for any page size", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   const store = new PostgresResultStore({ database });
@@ -84,7 +84,7 @@ Deno.test("list() filters by name, state, queue, worker and time, alone and toge
   }
 });
 
-Deno.test("list() finds the few among many, and gives up no page for it", async () => {
+Deno.test("list() finds rare records without skipping a page", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   const store = new PostgresResultStore({ database });

@@ -20,7 +20,7 @@ async function createFixture() {
   return { database, proxy, store, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-Deno.test("ResultWriter.settle() stores the innocent when one of them cannot be stored", async () => {
+Deno.test("ResultWriter.settle() stores the valid settlements when one is invalid", async () => {
   await using here = await createFixture();
   await using writer = new ResultWriter(here);
   const good = Array.from({ length: 99 }, () => settlement({ id: v7() }));
@@ -36,7 +36,7 @@ Deno.test("ResultWriter.settle() stores the innocent when one of them cannot be 
   assertEquals(stored?.n, 99);
 });
 
-Deno.test("ResultWriter.settle() loses nothing, and tells the truth, while the database comes and goes", async () => {
+Deno.test("ResultWriter.settle() loses nothing and resolves correctly while the database comes and goes", async () => {
   await using here = await createFixture();
   await using writer = new ResultWriter({ ...here, size: 20, delayMs: 1 });
   const all = Array.from({ length: 400 }, () => settlement({ id: v7() }));
@@ -75,7 +75,7 @@ Deno.test("ResultWriter.settle() takes a commit whose answer was lost for its ow
   assertEquals(calls, 2);
 });
 
-Deno.test("ClaimReader.claim() answers each of many, and waits for a database that is away", async () => {
+Deno.test("ClaimReader.claim() resolves concurrent calls and waits for an unavailable database", async () => {
   await using here = await createFixture();
   await using claims = new ClaimReader({ ...here, node: "worker@test" });
   const done = settlement({ id: v7() });

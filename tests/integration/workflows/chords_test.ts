@@ -28,7 +28,7 @@ const stores: Record<string, (database: PostgresDatabase) => ChordStore> = {
 };
 
 for (const [name, make] of Object.entries(stores)) {
-  Deno.test(`${name} counts each member once, and says when all have come until the body is sent`, async () => {
+  Deno.test(`${name} counts each member once and reports completion until the body is sent`, async () => {
     await using fixture = await createFixture();
     const chords = make(fixture.database);
     const id = v7();
@@ -51,7 +51,7 @@ for (const [name, make] of Object.entries(stores)) {
     assertEquals(await chords.count(v7(), "a"), { state: "unknown" });
   });
 
-  Deno.test(`${name} completes a chord once when many members end at once`, async () => {
+  Deno.test(`${name} completes a chord once when many members end concurrently`, async () => {
     await using fixture = await createFixture();
     const chords = make(fixture.database);
     const id = v7();
@@ -63,7 +63,7 @@ for (const [name, make] of Object.entries(stores)) {
   });
 }
 
-Deno.test("DjangoChords counts down the row that Python made, and leaves it to Python to finish", async () => {
+Deno.test("DjangoChords decrements Python's row and leaves the end to Python", async () => {
   await using fixture = await createFixture();
   const { database } = fixture;
   const chords = new DjangoChords({ database, counterTimeoutMs: 0 });
@@ -92,7 +92,7 @@ Deno.test("DjangoChords waits for a counter whose transaction is still open", as
   assertEquals(await counting, { state: "complete", members: [tuple("ours")] });
 });
 
-Deno.test("Maintenance forgets chords and workflows that are over, and keeps those that wait", async () => {
+Deno.test("Maintenance deletes ended chords and workflows and keeps waiting ones", async () => {
   await using fixture = await createFixture();
   const { database } = fixture;
   const chords = new NativeChords({ database });

@@ -29,7 +29,7 @@ function keeping(fail: (ids: string[]) => Error | undefined = () => undefined) {
   };
 }
 
-Deno.test("write() leads to one statement for many, and stop() waits for it", async () => {
+Deno.test("write() batches records into one statement, and stop() waits for it", async () => {
   const store = keeping();
   const writer = new SubmissionWriter({ store });
   for (const id of ["a", "b", "c"]) writer.write(submission(id));
@@ -38,7 +38,7 @@ Deno.test("write() leads to one statement for many, and stop() waits for it", as
   assertEquals(store.ids, ["a", "b", "c"]);
 });
 
-Deno.test("write() drops, and counts, what cannot be stored: by itself, for good, or for want of room", async () => {
+Deno.test("write() drops and counts records that are invalid, cannot be written in time, or exceed the limit", async () => {
   let dropped = 0;
   const count = (n: number) => dropped += n;
   const bad = keeping((ids) =>
@@ -62,7 +62,7 @@ Deno.test("write() drops, and counts, what cannot be stored: by itself, for good
   assertEquals([full.ids, dropped], [["a", "b"], 4]);
 });
 
-Deno.test("write() tries again a few times", async () => {
+Deno.test("write() retries a few times", async () => {
   let calls = 0;
   const stored = Promise.withResolvers<void>();
   const store = {

@@ -16,7 +16,7 @@ class KeepingStore {
   }
 }
 
-Deno.test("settle() writes what comes together in one batch, and answers each", async () => {
+Deno.test("settle() writes concurrent settlements in one batch and resolves each", async () => {
   const store = new KeepingStore();
   await using writer = new ResultWriter({ store });
   const given = [settlement(), settlement({ state: "REVOKED" }), settlement({ state: "FAILURE" })];
@@ -24,7 +24,7 @@ Deno.test("settle() writes what comes together in one batch, and answers each", 
   assertEquals(store.batches, [given]);
 });
 
-Deno.test("settle() writes only the last of STARTED, PROGRESS and what follows, and answers all", async () => {
+Deno.test("settle() replaces waiting STARTED and PROGRESS, and resolves all", async () => {
   const store = new KeepingStore();
   await using writer = new ResultWriter({ store });
   const startedAt = new Date(5000);
@@ -40,7 +40,7 @@ Deno.test("settle() writes only the last of STARTED, PROGRESS and what follows, 
   assertEquals(store.batches[0]![0], { ...success, startedAt, kwargsRepr: started.kwargsRepr });
 });
 
-Deno.test("settle() loses neither a RETRY with its message, nor anything final, nor a later attempt", async () => {
+Deno.test("settle() never replaces a RETRY, a final state or a later attempt", async () => {
   const store = new KeepingStore();
   await using writer = new ResultWriter({ store });
   const id = "a";
@@ -70,7 +70,7 @@ Deno.test("settle() does not change what is already being written", async () => 
   assertEquals(store.batches.map(([one]) => one?.state), ["STARTED", "SUCCESS"]);
 });
 
-Deno.test("settle() singles out what cannot be stored, and waits for a database that is away", async () => {
+Deno.test("settle() isolates invalid settlements and waits for an unavailable database", async () => {
   let calls = 0;
   const stored: string[] = [];
   await using writer = new ResultWriter({
@@ -99,7 +99,7 @@ Deno.test("settle() singles out what cannot be stored, and waits for a database 
   assertEquals(stored, ["a", "b", "c", "d"]);
 });
 
-Deno.test("settle() singles out results that together are too large for a statement", async () => {
+Deno.test("settle() splits results that are too large for one statement", async () => {
   const store = new KeepingStore();
   const settle = store.settle.bind(store);
   store.settle = (settlements) => {
@@ -114,7 +114,7 @@ Deno.test("settle() singles out results that together are too large for a statem
   assertEquals(results.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
 });
 
-Deno.test("settle() does not let a result that takes too long hold up the others", async () => {
+Deno.test("settle() does not let a slow result delay the others", async () => {
   const stored: string[] = [];
   const opened = Promise.withResolvers<void>();
   let isOpen = false;
@@ -141,7 +141,7 @@ Deno.test("settle() does not let a result that takes too long hold up the others
   assertEquals(stored, ["a", "b", "later", "slow"]);
 });
 
-Deno.test("settle() goes on trying for reasons that an operator can mend", async () => {
+Deno.test("settle() retries errors that an operator can fix", async () => {
   let calls = 0;
   await using writer = new ResultWriter({
     store: {
@@ -170,7 +170,7 @@ Deno.test("stop() rejects what cannot be written now", async () => {
   await waiting;
 });
 
-Deno.test("a batch is bounded by what its results weigh", async () => {
+Deno.test("a batch is limited by the size of its results", async () => {
   const store = new KeepingStore();
   await using writer = new ResultWriter({ store });
   const result = JSON.stringify("x".repeat(3 * 1024 * 1024));
