@@ -55,7 +55,8 @@ function settingsTable(): string {
     const env = setting.secret
       ? `\`${setting.env}\`, \`${setting.env}_FILE\``
       : `\`${setting.env}\``;
-    return `| ${env} | \`--${flagOf(key)}\` | ${setting.roles.join(", ")} | ${
+    const flag = setting.variableOnly ? "none" : `\`--${flagOf(key)}\``;
+    return `| ${env} | ${flag} | ${setting.roles.join(", ")} | ${
       defaultOf(setting)
     } | ${setting.help} |`;
   });

@@ -38,7 +38,9 @@ export function help(name: string, command: Command): string {
     lines.push("", "settings (a flag overrides its environment variable; durations in seconds):");
     for (const [key, setting] of settings) {
       const flag = `--${flagOf(key)}${setting.value ? `=${setting.value}` : ""}`;
-      lines.push(row(flag, `${setting.help} [${setting.env}; ${defaultOf(setting)}]`));
+      const variable = setting.variableOnly ? "variable only" : setting.env;
+      const name = setting.variableOnly ? setting.env : flag;
+      lines.push(row(name, `${setting.help} [${variable}; ${defaultOf(setting)}]`));
     }
   }
   return lines.join("\n");

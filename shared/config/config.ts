@@ -97,7 +97,7 @@ export function parseFlags(
 ): { flags: Partial<Record<SettingKey, string>>; own: Record<string, string>; rest: string[] } {
   const known = new Map<string, { key?: SettingKey; takesValue: boolean }>();
   for (const [key, setting] of Object.entries(SETTINGS) as [SettingKey, Setting][]) {
-    if (role && setting.roles.includes(role)) {
+    if (role && setting.roles.includes(role) && !setting.variableOnly) {
       known.set(flagOf(key), { key, takesValue: setting.value !== undefined });
     }
   }
@@ -150,6 +150,11 @@ function unknownFlag(name: string, known: Iterable<string>): ConfigurationError 
   }
   const other = (Object.entries(SETTINGS) as [SettingKey, Setting][])
     .find(([key]) => flagOf(key) === name);
+  if (other?.[1].variableOnly) {
+    return new ConfigurationError(
+      `Cannot use flag --${name} because this setting has no flag: set ${other[1].env}`,
+    );
+  }
   return new ConfigurationError(
     other
       ? `Cannot use flag --${name} because it belongs to other commands (${

@@ -29,10 +29,10 @@ export const HTTP_SETTINGS = {
   startupErrorSeconds: setting({
     env: "CELERIAC_STARTUP_ERROR_SECONDS",
     schema: seconds().default(0),
-    value: "SECONDS",
+    variableOnly: true,
     roles: ["api", "worker", "beat", "migrate", "definitions"],
     help:
-      "how long a role that cannot start reports the reason at /readyz before it exits; if not 0, it also waits for missing secret files; for containers: set the variable, because the flag has no effect",
+      "for containers: how long a role that cannot start reports the reason at /readyz before it exits; if not 0, it also waits for missing secret files",
   }),
   apiToken: setting({
     env: "CELERIAC_API_TOKEN",

@@ -29,6 +29,8 @@ export interface Setting<Schema extends z.ZodType = z.ZodType> {
   readonly value?: string;
   /** Never shown; may also be read from the file that `<env>_FILE` names. */
   readonly secret?: true;
+  /** Has no flag: it is read before the flags are parsed. */
+  readonly variableOnly?: true;
   readonly roles: readonly Role[];
   readonly help: string;
 }

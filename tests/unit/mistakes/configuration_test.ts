@@ -194,6 +194,10 @@ const COMMANDS: Mistake[] = [
     flags("api", "--concurrency=3"),
   ],
   [
+    "Cannot use flag --startup-error-seconds because this setting has no flag: set CELERIAC_STARTUP_ERROR_SECONDS",
+    flags("api", "--startup-error-seconds=5"),
+  ],
+  [
     "Cannot use flag --colour because this command has no such flag: see --help",
     flags("api", "--colour"),
   ],
