@@ -1,11 +1,11 @@
 /** Retries of batches of records. */
 import { getLogger } from "@logtape/logtape";
+import { backoffMs } from "../runtime/backoff.ts";
 import type { Verdict } from "../runtime/batch.ts";
 import { isDataFault } from "../database/sqlstate.ts";
 import { DatabaseUnavailable } from "../errors.ts";
 
-/** Maximum backoff in milliseconds. */
-const MAX_BACKOFF_MS = 2000;
+const BACKOFF = { firstMs: 100, maxMs: 2000 };
 
 /** Whether records cannot be written because of their data: the database rejects one, or they do not fit into one statement. */
 export function isUnstorable(error: unknown): boolean {
@@ -30,7 +30,7 @@ export function isUnstorable(error: unknown): boolean {
  */
 export function retryForever(what: string, error: unknown, attempt: number): Verdict {
   if (isUnstorable(error)) return "split";
-  const pauseMs = Math.min(MAX_BACKOFF_MS, 50 * 2 ** Math.min(attempt, 16));
+  const pauseMs = backoffMs(attempt, BACKOFF);
   // PostgresDatabase logs unavailability.
   if (!(error instanceof DatabaseUnavailable)) {
     getLogger(["celeriac", "results"]).warn(

@@ -18,6 +18,7 @@ import {
   lost,
   lostAfter,
   type LostTask,
+  type NextTasks,
   type PendingChord,
 } from "../celery/following.ts";
 import { parseJson } from "../celery/python_json.ts";
@@ -70,6 +71,8 @@ type Cause = Omit<LostRecord, "id" | "name">;
 export class FollowUps {
   readonly #options: FollowUpsOptions;
   readonly #reads: ReadsBodies;
+  /** Next tasks by finished task, because settling needs them twice: for the record's children and for sending. */
+  readonly #next = new WeakMap<TaskMessage, { result: string; tasks: NextTasks }>();
 
   constructor(options: FollowUpsOptions) {
     this.#options = options;
@@ -80,7 +83,7 @@ export class FollowUps {
   children(task: TaskMessage, result: string): readonly ResultTuple[] {
     if (!isFollowed(task.embed)) return [];
     try {
-      return afterSuccess(task, value(result), this.#reads).children;
+      return this.#afterSuccess(task, result).children;
     } catch (error) {
       if (error instanceof WorkflowTooLarge) return []; // `after()` records it as lost
       throw error;
@@ -98,7 +101,7 @@ export class FollowUps {
     const { state, exception, traceback = null } = final;
     if (state === "SUCCESS") {
       await this.#startOrLose(
-        () => afterSuccess(task, value(final.result ?? "null"), this.#reads),
+        () => this.#afterSuccess(task, final.result ?? "null"),
         () => lostAfter(task),
         task.id,
       );
@@ -113,6 +116,14 @@ export class FollowUps {
     }
     const chord = chordOf(task);
     if (chord) await this.#count(chord, task.id);
+  }
+
+  #afterSuccess(task: TaskMessage, result: string): NextTasks {
+    const known = this.#next.get(task);
+    if (known?.result === result) return known.tasks;
+    const tasks = afterSuccess(task, value(result), this.#reads);
+    this.#next.set(task, { result, tasks });
+    return tasks;
   }
 
   /** Sends a canvas with all its ids; resolves when it is durable.

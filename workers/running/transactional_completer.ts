@@ -4,6 +4,7 @@ import type { Database, Sql } from "../../shared/database/database.ts";
 import { DatabaseRefused, DatabaseUnavailable } from "../../shared/errors.ts";
 import { isFinal, type Settlement, type TaskRecord } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
+import { backoffMs } from "../../shared/runtime/backoff.ts";
 import { pause } from "../../shared/runtime/waits.ts";
 import type { Attempt } from "./attempt.ts";
 import type { CompletionSql } from "./completion.ts";
@@ -42,7 +43,7 @@ const ENTER = `
 const TRANSIENT = new Set(["40001", "40P01"]);
 /** Deadlocks after which a completion fails. */
 const TRANSIENT_MAX = 10;
-const LONGEST_PAUSE_MS = 2000;
+const BACKOFF = { firstMs: 100, maxMs: 2000 };
 /** Connections lost during the work after which a completion fails. An unavailable database fails before the work starts. */
 const LOST_MAX = 5;
 
@@ -108,7 +109,7 @@ export class TransactionalCompleter {
         }
         logger.debug("Retrying the completion of task {id}: {error}", { id, error });
       }
-      await pause(Math.min(LONGEST_PAUSE_MS, 50 * 2 ** Math.min(attempt, 16)), over);
+      await pause(backoffMs(attempt, BACKOFF), over);
     }
   }
 

@@ -3,6 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import { checkedPermissions, type Permissions } from "../../shared/contracts/permissions.ts";
 import { type SandboxLimits, sandboxLimits } from "../../shared/contracts/sandbox_policy.ts";
 import type { Service } from "../../shared/runtime/service.ts";
+import { backoffMs } from "../../shared/runtime/backoff.ts";
 import { pause } from "../../shared/runtime/waits.ts";
 import type { SandboxRunOptions, SandboxTask } from "./child_attempt.ts";
 import type { ChildOptions } from "./command.ts";
@@ -23,9 +24,8 @@ const RECYCLE_SHARE = 0.75;
 /** Default number of tasks after which a child is replaced. */
 const DEFAULT_MAX_TASKS = 10_000;
 
-/** First and longest pause in milliseconds before a child that did not become ready is replaced. The pause doubles with each failure. */
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 10_000;
+/** Pause before a child that did not become ready is replaced. */
+const BACKOFF = { firstMs: 100, maxMs: 10_000 };
 
 /** Receives starts and ends of children, for metrics. */
 export interface ChildMonitor {
@@ -159,7 +159,7 @@ export class ProcessPool implements Service {
     const { signal } = this.#stopping;
     for (let failures = 0; !signal.aborted; failures++) {
       try {
-        if (failures > 0) await pause(restMs(failures), signal);
+        if (failures > 0) await pause(backoffMs(failures, BACKOFF), signal);
         if (this.#surplus > 0) {
           this.#surplus--;
           break;
@@ -265,10 +265,6 @@ function sandboxOptions(
 
 function stopped(): Stopped {
   return new Stopped("Cannot run tasks in child processes because the worker is stopping");
-}
-
-function restMs(failures: number): number {
-  return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1));
 }
 
 const logger = getLogger(["celeriac", "sandbox"]);
