@@ -24,7 +24,7 @@ const READ = `
     task_kwargs, worker, periodic_task_name, date_started is not null as started
   from django_celery_results_taskresult where task_id = $1`;
 
-Deno.test("DjangoTables: columns hold what a Python worker would have written", async () => {
+Deno.test("DjangoTables: columns equal those of a Python worker", async () => {
   await using fixture = await migratedPostgres({ django: true });
   const { database } = fixture;
   const store = resultStore("django", database);
@@ -160,7 +160,7 @@ Deno.test("DjangoTables: rows of Python workers are records like ours", async ()
   assertEquals((await store.find("odd meta"))?.result, '"ours"');
 });
 
-Deno.test("DjangoTables: list() gives each record once, newest first, and filters", async () => {
+Deno.test("DjangoTables: list() returns each record once, newest first, and filters", async () => {
   await using fixture = await migratedPostgres({ django: true });
   const { database } = fixture;
   const store = resultStore("django", database);

@@ -100,7 +100,7 @@ Deno.test("list() finds rare records without skipping a page", async () => {
   assertEquals(await all(store, { name: "nobody" }, 2), []);
 });
 
-Deno.test("list() reads the newest, and what is not a success, by an index of its own", async () => {
+Deno.test("list() reads the newest records, and those without SUCCESS, by an index", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   await database.query(FILL, [30_000]);

@@ -566,7 +566,7 @@ for (
 }
 
 // Not on PGlite: its engine hangs on such depth. What a handler returns is never that deep: shared/celery/python_json.ts refuses it.
-Deno.test("PostgresResultStore.settle() says that the data is at fault when a result is nested beyond all measure", async () => {
+Deno.test("PostgresResultStore.settle() reports invalid data when a result is nested too deeply", async () => {
   await using fixture = await migratedPostgres();
   const store = new PostgresResultStore(fixture);
   const deep = settlement({ result: "[".repeat(50_000) + "]".repeat(50_000) });

@@ -36,7 +36,7 @@ Deno.test("ResultWriter.settle() stores the valid settlements when one is invali
   assertEquals(stored?.n, 99);
 });
 
-Deno.test("ResultWriter.settle() loses nothing and resolves correctly while the database comes and goes", async () => {
+Deno.test("ResultWriter.settle() loses nothing and resolves correctly during database outages", async () => {
   await using here = await createFixture();
   await using writer = new ResultWriter({ ...here, size: 20, delayMs: 1 });
   const all = Array.from({ length: 400 }, () => settlement({ id: v7() }));
@@ -54,7 +54,7 @@ Deno.test("ResultWriter.settle() loses nothing and resolves correctly while the 
   assertEquals(stored?.n, 400);
 });
 
-Deno.test("ResultWriter.settle() takes a commit whose answer was lost for its own", async () => {
+Deno.test("ResultWriter.settle() recognizes its own commit after a lost reply", async () => {
   await using here = await createFixture();
   let calls = 0;
   await using writer = new ResultWriter({

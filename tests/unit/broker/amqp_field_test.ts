@@ -69,7 +69,7 @@ Deno.test("FieldTable never writes a tag that py-amqp misreads, at any depth", (
   }
 });
 
-Deno.test("decodeFields() reads what FieldTable writes", () => {
+Deno.test("decodeFields() reads the output of FieldTable", () => {
   const long = "long text, ".repeat(20);
   const headers = {
     "": null,

@@ -46,7 +46,7 @@ Deno.test("topology() binds each queue by name and by header, except the dead-le
   ]);
 });
 
-Deno.test("topology() gives no exchange a queue-like name", () => {
+Deno.test("topology() names no exchange like a queue", () => {
   for (const { name } of topology(QUEUES).exchanges) assert(!name.startsWith("celeriac."), name);
 });
 

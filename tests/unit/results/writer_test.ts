@@ -57,7 +57,7 @@ Deno.test("settle() never replaces a RETRY, a final state or a later attempt", a
   assertEquals(store.batches.flat(), [retry, first, success, failure]);
 });
 
-Deno.test("settle() does not change what is already being written", async () => {
+Deno.test("settle() does not change a settlement during its write", async () => {
   const store = new KeepingStore();
   await using writer = new ResultWriter({ store, delayMs: 0 });
   const gate = Promise.withResolvers<void>();
@@ -154,7 +154,7 @@ Deno.test("settle() retries errors that an operator can fix", async () => {
   assertEquals(await writer.settle(settlement()), true);
 });
 
-Deno.test("stop() rejects what cannot be written now", async () => {
+Deno.test("stop() rejects settlements that cannot be written now", async () => {
   const tried = Promise.withResolvers<void>();
   const writer = new ResultWriter({
     store: {

@@ -42,7 +42,7 @@ function doubling(options: Partial<BatchOptions<number, number>> = {}) {
   return { batch, flushed };
 }
 
-Deno.test("add() resolves with the item's own result; what comes within the delay goes together", async () => {
+Deno.test("add() resolves with the item's own result; items within the delay share a flush", async () => {
   const { batch, flushed } = doubling();
   const results = await Promise.all([1, 2, 3].map((item) => batch.add(item)));
   assertEquals(results, [2, 4, 6]);
@@ -64,7 +64,7 @@ Deno.test("a flush takes no more than the weight, but always one item", async ()
   await batch.stop();
 });
 
-Deno.test("while one flush runs the next batch gathers, and goes as soon as the first ends", async () => {
+Deno.test("the next batch fills during a flush, and is flushed as soon as it ends", async () => {
   const gate = gated();
   const batch = new Batch<number, number>({ name: "numbers", flush: gate.flush, delayMs: 0 });
   const first = batch.add(1);
@@ -100,7 +100,7 @@ Deno.test("as many flushes run at a time as are allowed", async () => {
   await batch.stop();
 });
 
-Deno.test("a failed flush rejects its items, and the next goes on", async () => {
+Deno.test("a failed flush rejects its items, and the next one runs", async () => {
   const gate = gated();
   const batch = new Batch<number, number>({ name: "numbers", flush: gate.flush, size: 2 });
   const failed = [1, 2].map((item) => assertRejects(() => batch.add(item), Error, "boom"));
@@ -112,7 +112,7 @@ Deno.test("a failed flush rejects its items, and the next goes on", async () => 
   await batch.stop();
 });
 
-Deno.test("a failed flush is tried again as often as its judge says, with the same items", async () => {
+Deno.test("a failed flush is retried as decided, with the same items", async () => {
   const attempts: number[] = [];
   const batch = new Batch<number, number>({
     name: "numbers",
@@ -168,7 +168,7 @@ Deno.test("add() refuses more than may wait", async () => {
   await batch.stop();
 });
 
-Deno.test("add() refuses more weight than may wait, and takes again what leaves room", async () => {
+Deno.test("add() rejects items above the pending weight, and accepts others again when there is room", async () => {
   const gate = gated();
   const batch = new Batch<number, number>({
     name: "numbers",
@@ -196,7 +196,7 @@ Deno.test("add() refuses more weight than may wait, and takes again what leaves 
   await batch.stop();
 });
 
-Deno.test("stop() flushes what waits and returns when that is done", async () => {
+Deno.test("stop() flushes pending items and resolves afterwards", async () => {
   const gate = gated();
   const batch = new Batch<number, number>({ name: "numbers", flush: gate.flush, delayMs: 60_000 });
   await batch.start();
@@ -243,7 +243,7 @@ Deno.test("stop() before start() and without items returns at once", async () =>
   await batch.stop();
 });
 
-Deno.test("add() ends with its signal: what waits is not flushed any more, what is under way may be", async () => {
+Deno.test("add() rejects with its signal: a pending item is not flushed, an item in a flush may be", async () => {
   const gate = gated();
   await using batch = new Batch<number, number>({ name: "numbers", flush: gate.flush, size: 1 });
   const stopping = new AbortController();

@@ -46,7 +46,7 @@ Deno.test("wake() ends a rest, or skips the next one when a round is in hand", a
   await count.reached(3);
 });
 
-Deno.test("Loop goes on after a round that failed", async () => {
+Deno.test("Loop continues after a failed round", async () => {
   const count = counted((round) => {
     if (round === 1) throw new Error("boom");
     return 60_000;

@@ -75,7 +75,7 @@ Deno.test("unlessAborted() ends as the work does", async () => {
   );
 });
 
-Deno.test("unlessAborted() throws the signal's reason while the work goes on unheard", async () => {
+Deno.test("unlessAborted() throws the signal's reason while the work continues", async () => {
   const stopped = new AbortController();
   const work = Promise.withResolvers<void>();
   const waiting = unlessAborted(work.promise, stopped.signal);

@@ -33,7 +33,7 @@ Deno.test("healthRoutes() answers 200 when one part is well and any will do", as
   assertEquals((await ready([], "any"))[0], 200);
 });
 
-Deno.test("healthRoutes() tells of a check that fails itself", async () => {
+Deno.test("healthRoutes() reports a check that throws", async () => {
   const [status, body] = await ready([broken], "all");
   assertEquals([status, body], [503, {
     ok: false,

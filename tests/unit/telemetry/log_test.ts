@@ -27,7 +27,7 @@ const hostile = new Proxy({}, {
 const cyclic: Record<string, unknown> = { n: 1 };
 cyclic.self = cyclic;
 
-Deno.test("textLine() escapes what a terminal acts on", () => {
+Deno.test("textLine() escapes control characters", () => {
   for (const code of ["\u001b[2J", "\r", "\u0007", "\u009b31m", "\u202e", "\u2028", "\0"]) {
     const line = textLine(record({ message: [`a${code}b`] }));
     assert(!line.includes(code.charAt(0)), JSON.stringify(line));
@@ -62,7 +62,7 @@ Deno.test("textLine() shows an error with its stack and causes", () => {
   assertStringIncludes(line, "Error: inner");
 });
 
-Deno.test("textLine() and jsonLine() take any value", () => {
+Deno.test("textLine() and jsonLine() accept any value", () => {
   const properties = {
     hostile,
     cyclic,
@@ -107,7 +107,7 @@ Deno.test("textLine() and jsonLine() bound a record", () => {
   }
 });
 
-Deno.test("LogOutput writes all of a line where a write takes only a part", () => {
+Deno.test("LogOutput completes partial writes", () => {
   let written = "";
   const output = new LogOutput((bytes) => {
     written += new TextDecoder().decode(bytes.subarray(0, 3));

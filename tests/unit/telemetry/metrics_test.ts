@@ -66,7 +66,7 @@ Deno.test("Metrics bounds the number of task names that come from outside", asyn
   );
 });
 
-Deno.test("Metrics.gauge() reads when asked, and says NaN when it cannot", async () => {
+Deno.test("Metrics.gauge() reads at each scrape, and returns NaN on an error", async () => {
   const metrics = new Metrics();
   let depth = 3;
   metrics.gauge("celeriac_outbox_depth", "Depth", () => Promise.resolve(depth));

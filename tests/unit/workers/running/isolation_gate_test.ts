@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { IsolationGate } from "../../../../workers/running/isolation_gate.ts";
 
-Deno.test("IsolationGate.enter() admits all together, and a suspect alone, in order of arrival", async () => {
+Deno.test("IsolationGate.enter() admits others together, and a suspect alone, in order of arrival", async () => {
   const gate = new IsolationGate();
   assertEquals([gate.enter(), gate.enter()], [true, true]);
   const order: string[] = [];
