@@ -52,7 +52,7 @@ export class Embedded implements AsyncDisposable {
   /** Opens the database, migrates Celeriac's tables and the app's, and starts the broker.
    *
    * @param url URL of the API, shown to a second process that tries to use the folder
-   * @throws {ConfigurationError} when the folder holds something else, the database was made by another release, or a
+   * @throws {ConfigurationError} when the folder contains other files, the database was made by another release, or a
    * migration of the app fails
    * @throws {DatabaseUnavailable} when the database cannot be opened */
   async open(url: string): Promise<void> {

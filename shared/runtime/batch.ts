@@ -75,7 +75,7 @@ export class Batch<Item, Result> implements Service {
     }
     if (this.#waiting.length >= limit || this.#weight >= limitWeight) {
       return Promise.reject(
-        new Unavailable(`Cannot add to ${name} because too much waits already: add later`),
+        new Unavailable(`Cannot add to ${name} because too many items are pending: retry later`),
       );
     }
     const { promise, resolve, reject } = Promise.withResolvers<Result>();

@@ -189,7 +189,7 @@ Deno.test("Publisher.submit() uses the broker, or fails, when too many requests 
     );
     const submit = () => fixture.submit(later(1));
     if (broker) assertEquals((await submit()).via, "broker");
-    else await assertRejects(submit, Unavailable, "too much waits already");
+    else await assertRejects(submit, Unavailable, "too many items are pending");
     fixture.databaseProxy.cut();
     await held;
   }
