@@ -4,7 +4,7 @@ import { request } from "../api_client.ts";
 import { columns } from "../terminal/columns.ts";
 import { type Command, configOf, type Given } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { printJson, tell } from "../terminal/print.ts";
+import { printAnswer, printJson } from "../terminal/print.ts";
 import { numericFlags, subcommandOf } from "../terminal/arguments.ts";
 
 /** The printed fields of a letter. */
@@ -130,7 +130,7 @@ async function redrive(given: Given): Promise<number> {
     numericFlags(given.own, "rate", "limit"),
   );
   const { dry_run, matched, redriven, waiting, last_due_at } = answer;
-  return tell(
+  return printAnswer(
     given,
     answer,
     [
@@ -153,7 +153,11 @@ async function purge(given: Given): Promise<number> {
   }
   const answer = await post<{ purged: number }>(given, "purge", {});
   const { dry_run, matched, purged } = answer;
-  return tell(given, answer, dry_run ? `${matched} would be purged` : `${purged} are purged`);
+  return printAnswer(
+    given,
+    answer,
+    dry_run ? `${matched} would be purged` : `${purged} are purged`,
+  );
 }
 
 async function post<Answer>(

@@ -5,7 +5,7 @@ import { request } from "../api_client.ts";
 import { columns } from "../terminal/columns.ts";
 import { type Command, configOf, type Given } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { printJson, tell } from "../terminal/print.ts";
+import { printAnswer, printJson } from "../terminal/print.ts";
 import { numericFlags, subcommandOf } from "../terminal/arguments.ts";
 
 /** The printed fields of a schedule. */
@@ -98,7 +98,7 @@ export const schedules: Command = {
       case "pause":
       case "resume": {
         const schedule = await ask<Schedule>(given, `${pathOf(named(verb, name))}/${verb}`, "POST");
-        return tell(
+        return printAnswer(
           given,
           schedule,
           `schedule ${name} ${schedule.paused ? "is paused" : nextLine(schedule)}`,
@@ -110,7 +110,7 @@ export const schedules: Command = {
           `${pathOf(named(verb, name))}/trigger`,
           "POST",
         );
-        return tell(given, accepted, accepted.id);
+        return printAnswer(given, accepted, accepted.id);
       }
       case "remove":
         await ask(given, pathOf(named(verb, name)), "DELETE");
@@ -203,7 +203,7 @@ async function add(
     ...(missed === undefined ? {} : { missed }),
     ...("paused" in given.own ? { paused: true } : {}),
   });
-  return tell(given, schedule, `schedule ${name} ${nextLine(schedule)}`);
+  return printAnswer(given, schedule, `schedule ${name} ${nextLine(schedule)}`);
 }
 
 function nextLine({ next_at, timezone, paused, problem }: Schedule): string {

@@ -5,9 +5,9 @@ import { type Definitions, parseDefinitions, vhostsOf } from "./document.ts";
 
 /** What {@linkcode applyDefinitions} did. */
 export interface Applied {
-  /** What was missing or different before and is right now. */
+  /** Differences that were corrected. */
   readonly changed: readonly Difference[];
-  /** What is still not as wanted, although the broker did not complain: RabbitMQ leaves a queue or exchange of other arguments silently as it is. */
+  /** Remaining differences: RabbitMQ silently keeps an existing queue or exchange with other arguments. */
   readonly left: readonly Difference[];
 }
 

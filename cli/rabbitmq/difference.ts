@@ -1,21 +1,21 @@
-/** What a broker has, held against what it should have. Pure. */
+/** Compares the state of a broker with its definitions. Pure. */
 import { QUEUE_PREFIX } from "../../shared/broker/topology.ts";
 import type { Definitions } from "./document.ts";
 
-/** One thing that is not as written down. */
+/** One difference from the definitions. */
 export interface Difference {
-  /** `extra` is there without being asked for: worth knowing, never an error. */
+  /** `extra`: exists without a definition, which is not an error. */
   readonly kind: "missing" | "different" | "extra";
   /** Such as `queue 'celeriac.default' in vhost 'celeriac'`. */
   readonly object: string;
-  /** What differs and what was wanted; never a password hash. */
+  /** The differing properties with their defined values; never a password hash. */
   readonly detail?: string;
 }
 
-/** Properties of one object, by a name that a reader understands. */
+/** Properties of one object, by readable name. */
 type Properties = Readonly<Record<string, unknown>>;
 
-/** Tells in one line.
+/** Describes a difference in one line.
  *
  * @example
  * ```ts
@@ -32,9 +32,9 @@ export function describeDifference({ kind, object, detail }: Difference): string
   return `${kind}: ${object}${detail === undefined ? "" : ` (${detail})`}`;
 }
 
-/** Everything wanted that the broker lacks or has otherwise, then what it has beyond that under our names.
+/** Lists missing and different objects, then extra ones with names of Celeriac.
  *
- * The metadata of a vhost is nobody's business but its owner's; passwords are compared where `wanted` has hashes. */
+ * Ignores the metadata of a vhost, which belongs to its owner. Compares passwords if `wanted` has hashes. */
 export function diffDefinitions(wanted: Definitions, actual: Definitions): Difference[] {
   const there = objects(actual);
   const differences: Difference[] = [];

@@ -49,7 +49,7 @@ export interface BrokerUser {
 export interface BrokerUsersOptions {
   /** Prefix of each user's name, so that another `api` on a shared broker is never overwritten. Default `celeriac-`. */
   readonly prefix?: string;
-  /** Queues of Celery projects in this vhost: the API sends to them and measures them, a worker told to may consume them. Default `celery`. */
+  /** Queues of Celery projects in this vhost: the API sends to them and measures them, a worker with `CELERIAC_QUEUES` may consume them. Default `celery`. */
   readonly foreignQueues?: readonly string[];
 }
 

@@ -120,7 +120,7 @@ export function presentSecrets(
     );
   }
   throw new ConfigurationError(
-    "Cannot rotate because there is no Secret named celeriac-... in what was read: make them with `deno task -q secrets | kubectl create -f -`",
+    "Cannot rotate because there is no Secret named celeriac-... in standard input: make them with `deno task -q secrets | kubectl create -f -`",
   );
 }
 

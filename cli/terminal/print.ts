@@ -10,7 +10,7 @@ export function printJson(value: unknown): void {
 /** Prints the API's answer as JSON with `--json`, otherwise as text.
  *
  * @returns the exit code */
-export function tell({ own }: Given, answer: unknown, words: string): number {
+export function printAnswer({ own }: Given, answer: unknown, words: string): number {
   if ("json" in own) printJson(answer);
   else console.log(words);
   return EXIT.done;

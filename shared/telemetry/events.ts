@@ -1,35 +1,29 @@
 /** The catalogue of task events. Logs, metrics, Celery's event exchange and tests subscribe to it. */
 
+/** The fields of a task's message that events report; times in ISO 8601. */
+interface TaskMessageFields {
+  readonly id: string;
+  readonly name: string;
+  readonly queue: string;
+  readonly args: string | null;
+  readonly kwargs: string | null;
+  readonly rootId: string;
+  readonly parentId: string | null;
+  readonly retries: number;
+  readonly eta: string | null;
+  readonly expires: string | null;
+}
+
 /** An event of a task in a worker; the names are Celery's (celery/events/event.py), in our spelling. */
 export type TaskEvent =
   /** A worker sent a task: a follower in a workflow, or a submission by a handler. */
-  | {
+  | TaskMessageFields & {
     readonly type: "task-sent";
-    readonly id: string;
-    readonly name: string;
-    readonly queue: string;
-    readonly args: string | null;
-    readonly kwargs: string | null;
-    readonly rootId: string;
-    readonly parentId: string | null;
-    readonly retries: number;
-    readonly eta: string | null;
-    readonly expires: string | null;
     readonly exchange: string;
     readonly routingKey: string;
   }
-  | {
+  | TaskMessageFields & {
     readonly type: "task-received";
-    readonly id: string;
-    readonly name: string;
-    readonly queue: string;
-    readonly args: string | null;
-    readonly kwargs: string | null;
-    readonly rootId: string;
-    readonly parentId: string | null;
-    readonly retries: number;
-    readonly eta: string | null;
-    readonly expires: string | null;
     readonly redelivered: boolean;
   }
   | { readonly type: "task-started"; readonly id: string; readonly name: string }

@@ -106,7 +106,7 @@ export const decimal = (range: Range) => number("number", range, Number.isFinite
 /** A duration. */
 export const seconds = (range: Range = { min: 0 }) =>
   number("number of seconds", range, Number.isFinite);
-/** A whole number, from 1 unless told otherwise. */
+/** An integer; the default minimum is 1. */
 export const count = ({ min = 1, max }: Partial<Range> = {}) =>
   number("whole number", { min, ...(max !== undefined && { max }) }, Number.isSafeInteger);
 /** A port; 0 takes a free one. */

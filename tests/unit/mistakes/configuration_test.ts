@@ -248,7 +248,7 @@ const COMMANDS: Mistake[] = [
     () => presentSecrets("{}"),
   ],
   [
-    "Cannot rotate because there is no Secret named celeriac-... in what was read: make them with `deno task -q secrets | kubectl create -f -`",
+    "Cannot rotate because there is no Secret named celeriac-... in standard input: make them with `deno task -q secrets | kubectl create -f -`",
     () => presentSecrets('{"items": []}'),
   ],
   [
