@@ -9,6 +9,7 @@ import { testDatabase } from "../../support/database_conformance.ts";
 import { startPgBouncer } from "../../support/pgbouncer.ts";
 import { pipelineOn, submit } from "../../support/pipeline.ts";
 import { migrate as runMigrate, startApi, startWorker } from "../../support/roles.ts";
+import { run } from "../../support/process.ts";
 import { freshDatabase, freshVhost, type TestDatabase } from "../../support/servers.ts";
 
 const SETTINGS = [
@@ -148,19 +149,20 @@ Deno.test("migrate() rejects a database that is not UTF8, with a remedy", async 
 });
 
 Deno.test("PostgresDatabase works with each PGTARGETSESSIONATTRS that it accepts", async () => {
-  await using ground = await freshDatabase();
-  using stack = new DisposableStack();
-  const before = Deno.env.get("PGTARGETSESSIONATTRS");
-  stack.defer(() => {
-    if (before === undefined) Deno.env.delete("PGTARGETSESSIONATTRS");
-    else Deno.env.set("PGTARGETSESSIONATTRS", before);
-  });
-  for (const value of ["any", "read-write", "primary"]) {
-    Deno.env.set("PGTARGETSESSIONATTRS", value);
-    await using database = new PostgresDatabase({ url: ground.url, max: 1 });
+  await using server = await freshDatabase();
+  const module = new URL("../../../shared/database/postgres.ts", import.meta.url).href;
+  const program = `
+    const { PostgresDatabase } = await import(${JSON.stringify(module)});
+    await using database = new PostgresDatabase({ url: ${JSON.stringify(server.url)}, max: 1 });
     await database.start();
-    assertEquals(await database.query("select 1 as one"), [{ one: 1 }]);
-    assertEquals(Deno.env.get("PGTARGETSESSIONATTRS"), value);
+    const [row] = await database.query("select 1 as one");
+    console.log(row.one, Deno.env.get("PGTARGETSESSIONATTRS"));`;
+  for (const value of ["any", "read-write", "primary"]) {
+    // In a process of its own, because test files that run in parallel share their environment.
+    const output = await run(Deno.execPath(), ["eval", "--no-lock", program], {
+      env: { PGTARGETSESSIONATTRS: value },
+    });
+    assertStringIncludes(output, `1 ${value}`);
   }
 });
 
