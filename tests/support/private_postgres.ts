@@ -102,6 +102,14 @@ export class PrivatePostgres {
     return this.#server?.running ?? false;
   }
 
+  /** Process id of the running server; its backends are children of this process.
+   *
+   * @throws if it was not started */
+  get pid(): number {
+    if (!this.#server) throw new Error("Cannot read the process id because Postgres is not started");
+    return this.#server.pid;
+  }
+
   /** Starts the server with its existing data.
    *
    * @returns its release, when it accepts connections */

@@ -113,6 +113,14 @@ ${first ? discovery(first) : ""}`,
     return new PrivateRabbitmq(programs, folder, ports, cluster);
   }
 
+  /** Process id of the started program; the Erlang VM is this process or a child of it.
+   *
+   * @throws if it was not started */
+  get pid(): number {
+    if (!this.#server) throw new Error("Cannot read the process id because RabbitMQ is not started");
+    return this.#server.pid;
+  }
+
   /** Starts the node with its existing data.
    *
    * @returns its release, when clients can connect */

@@ -1,6 +1,6 @@
-/** Baseline for the worker: consume, insert a row, ack.
+/** The floor of a worker: consume, insert a row, reply if the message asks for it, ack.
  *
- *     deno run -A tests/bench/bare_worker.ts QUEUE PREFETCH record|row
+ *     deno run -A tests/bench/programs/bare_worker.ts QUEUE PREFETCH record|row
  *
  * Reads `AMQP_URL` and `DATABASE_URL`; runs until killed. Like the worker, it batches the messages that
  * arrive during a commit and inserts them with one statement: as the record that the
@@ -9,7 +9,7 @@
  * @module
  */
 import postgres from "postgres";
-import { rawChannel } from "../support/raw_amqp.ts";
+import { rawChannel } from "../../support/raw_amqp.ts";
 
 const [queue = "", prefetch = "", kind = ""] = Deno.args;
 const database = postgres(Deno.env.get("DATABASE_URL") ?? "", { max: 1 });
@@ -47,7 +47,11 @@ async function commit(): Promise<void> {
     const ids = batch.map((delivery) => String(delivery.properties.correlationId));
     const values = [ids, batch.map(() => "3")];
     await database.unsafe(insert, values, { prepare: true });
-    for (const delivery of batch) channel.ack(delivery);
+    for (const delivery of batch) {
+      const { replyTo, correlationId } = delivery.properties;
+      if (replyTo) channel.publish("", replyTo, Buffer.from("3"), { correlationId });
+      channel.ack(delivery);
+    }
   }
   committing = false;
 }

@@ -1,0 +1,40 @@
+/** The JSON document of a run: `deno task bench` writes it, `deno task bench:report` reads it.
+ * @module
+ */
+import type { Figure } from "./figures.ts";
+import type { Machine } from "./machine.ts";
+import type { BenchOptions } from "./options.ts";
+
+/** Everything that a run has produced. */
+export interface BenchDocument {
+  /** Version of this layout. */
+  readonly version: 1;
+  /** Start of the run, ISO 8601. */
+  readonly date: string;
+  /** Commit of the checkout; `+` at the end means that it had changes. */
+  readonly commit: string;
+  readonly machine: Machine;
+  readonly releases: { readonly postgres: string; readonly rabbitmq: string };
+  /** Releases of the measured peers; empty without `--peers`. */
+  readonly peers: Readonly<Record<string, string>>;
+  readonly options: BenchOptions;
+  readonly figures: readonly Figure[];
+}
+
+/** Writes a document and creates its folder. */
+export async function writeDocument(path: string, document: BenchDocument): Promise<void> {
+  const folder = path.slice(0, Math.max(path.lastIndexOf("/"), 0));
+  if (folder !== "") await Deno.mkdir(folder, { recursive: true });
+  await Deno.writeTextFile(path, `${JSON.stringify(document, null, 2)}\n`);
+}
+
+/** Reads a document.
+ *
+ * @throws if the file does not exist or has another layout */
+export async function readDocument(path: string): Promise<BenchDocument> {
+  const document = JSON.parse(await Deno.readTextFile(path)) as BenchDocument;
+  if (document.version === 1) return document;
+  throw new Error(
+    `Cannot read ${path} because its version is ${document.version}: run "deno task bench" again`,
+  );
+}

@@ -1,0 +1,101 @@
+/** The command line of `deno task bench`.
+ * @module
+ */
+import { parseArgs } from "node:util";
+
+/** Size and selection of a run. */
+export interface BenchOptions {
+  /** Also measure the peers, which are installed on first use. */
+  readonly peers: boolean;
+  /** Names of measurements to run; empty for all. */
+  readonly only: readonly string[];
+  /** Rounds of each measurement. The systems alternate within a round. */
+  readonly rounds: number;
+  /** Rows of the table for the listing, and the largest backlog. */
+  readonly records: number;
+  /** Tasks of a round of `end-to-end` and `drain`; slow systems get a share. */
+  readonly tasks: number;
+  /** Seconds of each timed load. */
+  readonly seconds: number;
+  /** Tasks of the idle pick-up and calls of each listing. */
+  readonly repetitions: number;
+  /** Produces every figure once, as fast as possible: the figures mean nothing. */
+  readonly smoke: boolean;
+  /** File for the JSON document. */
+  readonly json: string;
+  /** Folder for the data of the servers; it decides what an fsync costs. Default: the system's folder for temporary files. */
+  readonly folder?: string;
+}
+
+/** Usage, shown for invalid flags. */
+export const USAGE =
+  "usage: deno task bench [--peers] [--only=NAME]... [--rounds=N] [--records=1e6] [--tasks=N] " +
+  "[--seconds=N] [--json=FILE] [--folder=DIR] [--smoke]";
+
+const FULL = { rounds: 3, records: 1e6, tasks: 60_000, seconds: 8, repetitions: 300 };
+const SMOKE = { rounds: 1, records: 2_000, tasks: 200, seconds: 0.5, repetitions: 3 };
+
+/** The flags are invalid. The message names the flag. */
+export class InvalidOptions extends Error {}
+
+/** Parses the flags. `--smoke` changes the defaults; flags still win.
+ *
+ * @param names names of all measurements, for `--only`
+ * @throws {InvalidOptions} if a flag is unknown or its value is invalid */
+export function parseOptions(args: readonly string[], names: readonly string[]): BenchOptions {
+  const values = parseFlags(args);
+  const unknown = values.only.find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new InvalidOptions(
+      `Cannot run "${unknown}" because no measurement has this name: use one of ${names.join(", ")}`,
+    );
+  }
+  const defaults = values.smoke ? SMOKE : FULL;
+  const number = (flag: keyof typeof FULL) => positive(flag, values[flag], defaults[flag]);
+  return {
+    peers: values.peers,
+    only: values.only,
+    smoke: values.smoke,
+    rounds: Math.ceil(number("rounds")),
+    records: Math.ceil(number("records")),
+    tasks: Math.ceil(number("tasks")),
+    seconds: number("seconds"),
+    repetitions: Math.ceil(number("repetitions")),
+    json: values.json,
+    ...values.folder === undefined ? {} : { folder: values.folder },
+  };
+}
+
+function parseFlags(args: readonly string[]) {
+  const text = { type: "string" } as const;
+  const flag = { type: "boolean", default: false } as const;
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        peers: flag,
+        smoke: flag,
+        only: { type: "string", multiple: true, default: [] },
+        json: { type: "string", default: "report/bench.json" },
+        folder: text,
+        rounds: text,
+        records: text,
+        tasks: text,
+        seconds: text,
+        repetitions: text,
+      },
+    }).values;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new InvalidOptions(`Cannot read the flags because of: ${reason}`, { cause: error });
+  }
+}
+
+function positive(flag: string, given: string | undefined, fallback: number): number {
+  if (given === undefined) return fallback;
+  const value = Number(given);
+  if (given.trim() !== "" && Number.isFinite(value) && value > 0) return value;
+  throw new InvalidOptions(
+    `Cannot use --${flag}=${given} because it is not a positive number: for instance --${flag}=${fallback}`,
+  );
+}

@@ -1,0 +1,107 @@
+/** The private servers of a run: Postgres with fsync and full_page_writes on, and RabbitMQ.
+ * @module
+ */
+import { PostgresDatabase } from "../../../shared/database/postgres.ts";
+import { ServersMissing } from "../../support/packages.ts";
+import { findPostgres } from "../../support/postgres.ts";
+import { PrivatePostgres } from "../../support/private_postgres.ts";
+import { PrivateRabbitmq } from "../../support/private_rabbitmq.ts";
+import { findRabbitmq } from "../../support/rabbitmq.ts";
+import { freshDatabase, freshVhost } from "../../support/servers.ts";
+
+/** Settings that a crash-safe server has; the other settings are Postgres' defaults. */
+const DURABLE = { fsync: "on", full_page_writes: "on", synchronous_commit: "on" } as const;
+
+/** A checkpoint or a vacuum after millions of rows takes minutes. */
+const STATEMENT_LIMIT_MS = 15 * 60_000;
+
+/** A fresh vhost and a fresh empty database. Disposing deletes both. */
+export interface Storage extends AsyncDisposable {
+  readonly amqpUrl: string;
+  readonly databaseUrl: string;
+  /** A superuser's connection to the database. */
+  readonly client: PostgresDatabase;
+}
+
+/** Running servers. Disposing stops them. */
+export interface BenchServers extends AsyncDisposable {
+  readonly postgres: { readonly pid: number; readonly release: string };
+  readonly rabbitmq: { readonly pid: number; readonly release: string };
+  /** Folder for the data of further servers, on the same disk. */
+  readonly folder: string;
+  /** Creates storage for one round. A checkpoint comes first, so that no round pays for the writes of the round before. */
+  freshStorage(): Promise<Storage>;
+}
+
+/** Starts the servers and sets `AMQP_URL`, `MANAGEMENT_URL` and `DATABASE_URL` for this process.
+ *
+ * @param parent folder that gets the data folders; default: the system's folder for temporary files
+ * @throws {ServersMissing} if Postgres or RabbitMQ is not installed */
+export async function startServers(
+  parent: string | undefined,
+  signal: AbortSignal,
+): Promise<BenchServers> {
+  const programs = { postgres: await findPostgres(), rabbitmq: await findRabbitmq() };
+  if (!programs.postgres) throw new ServersMissing(["Postgres"]);
+  if (!programs.rabbitmq) throw new ServersMissing(["RabbitMQ"]);
+  await using stack = new AsyncDisposableStack();
+  const folder = await Deno.makeTempDir({
+    prefix: "celeriac-bench-",
+    ...parent === undefined ? {} : { dir: parent },
+  });
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  await Deno.chmod(folder, 0o755); // as root, Postgres runs as another user
+  for (const name of ["postgres", "rabbitmq"]) await Deno.mkdir(`${folder}/${name}`);
+
+  const postgres = await PrivatePostgres.create(programs.postgres, `${folder}/postgres`, DURABLE);
+  const release = await postgres.start(signal);
+  stack.defer(() => postgres.stop());
+  const rabbitmq = await PrivateRabbitmq.create(programs.rabbitmq, `${folder}/rabbitmq`);
+  const brokerRelease = await rabbitmq.start(signal);
+  stack.defer(() => rabbitmq.kill());
+  Deno.env.set("DATABASE_URL", postgres.url);
+  Deno.env.set("AMQP_URL", rabbitmq.url);
+  Deno.env.set("MANAGEMENT_URL", rabbitmq.managementUrl);
+  await checkDurability(postgres.url);
+
+  const owned = stack.move();
+  return {
+    postgres: { pid: postgres.pid, release },
+    rabbitmq: { pid: rabbitmq.pid, release: brokerRelease },
+    folder,
+    freshStorage: () => freshStorage(postgres.url),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function freshStorage(serverUrl: string): Promise<Storage> {
+  await runAlone(serverUrl, "CHECKPOINT");
+  await using stack = new AsyncDisposableStack();
+  const vhost = stack.use(await freshVhost());
+  const database = stack.use(await freshDatabase());
+  const client = stack.use(new PostgresDatabase({ url: database.url, max: 1, timeoutMs: STATEMENT_LIMIT_MS }));
+  await client.start();
+  const owned = stack.move();
+  return {
+    amqpUrl: vhost.url,
+    databaseUrl: database.url,
+    client,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Reads the settings back, because every figure states them. */
+async function checkDurability(url: string): Promise<void> {
+  for (const [name, wanted] of Object.entries(DURABLE)) {
+    const [row] = await runAlone<Record<string, string>>(url, `SHOW ${name}`);
+    if (row?.[name] !== wanted) {
+      throw new Error(`Cannot measure because ${name} is ${row?.[name]}: it must be ${wanted}`);
+    }
+  }
+}
+
+async function runAlone<Row extends object>(url: string, statement: string): Promise<Row[]> {
+  await using database = new PostgresDatabase({ url, max: 1, timeoutMs: STATEMENT_LIMIT_MS });
+  await database.start();
+  return await database.query<Row>(statement);
+}

@@ -1,0 +1,26 @@
+/** All measurements, in the order of the report.
+ * @module
+ */
+import { backlog } from "./backlog.ts";
+import { drain } from "./drain.ts";
+import { endToEnd } from "./end_to_end.ts";
+import { idlePickUp } from "./idle_pickup.ts";
+import { idleWorker } from "./idle_worker.ts";
+import { listing } from "./listing.ts";
+import type { Measurement } from "./measurement.ts";
+import { refusal } from "./refusal.ts";
+import { submissions } from "./submissions.ts";
+import { waitedCalls } from "./waited_calls.ts";
+
+export const MEASUREMENTS: readonly Measurement[] = [
+  endToEnd,
+  drain,
+  submissions,
+  waitedCalls(1),
+  waitedCalls(16),
+  idlePickUp,
+  backlog,
+  listing,
+  refusal,
+  idleWorker,
+];

@@ -1,0 +1,68 @@
+/** The client of an API: loads it over keep-alive connections.
+ *
+ *     deno run -A --lock=tests/deno.lock tests/bench/programs/http_client.ts URL
+ *
+ * Commands: `fill` (tasks), `submit` and `call` (inFlight, seconds), `pickUp` (count, pauseMs).
+ * @module
+ */
+import autocannon from "autocannon";
+import { serveCommands } from "./command_server.ts";
+import { keepInFlight, type LoadResult, pickUpDelays, sendBatches } from "./load_loops.ts";
+
+/** Lines of one request: a tenth of the limit of `POST /v1/tasks:batch`. */
+const BATCH = 1_000;
+const BATCHES_IN_FLIGHT = 4;
+
+const [url = ""] = Deno.args;
+const line = `{"name":"add","args":[1,2]}\n`;
+
+async function sendBatch(size: number): Promise<void> {
+  const answer = await fetch(`${url}/v1/tasks:batch`, {
+    method: "POST",
+    headers: { "content-type": "application/x-ndjson" },
+    body: line.repeat(size),
+  });
+  const text = await answer.text();
+  const accepted = text.split(`"status":202`).length - 1;
+  if (accepted === size) return;
+  throw new Error(`${size - accepted} of ${size} submissions were refused: ${text.slice(0, 500)}`);
+}
+
+async function call(task: string, args: readonly unknown[]): Promise<unknown> {
+  const answer = await fetch(`${url}/v1/tasks/${task}`, {
+    method: "POST",
+    headers: { "content-type": "application/json", prefer: "wait=30" },
+    body: JSON.stringify({ args }),
+  });
+  const record = await answer.json();
+  if (answer.status === 200 && record.state === "SUCCESS") return record.result;
+  throw new Error(`The call was answered ${answer.status}: ${JSON.stringify(record)}`);
+}
+
+async function submit(inFlight: number, seconds: number): Promise<LoadResult> {
+  const took: number[] = [];
+  const running = autocannon({
+    url: `${url}/v1/tasks/add`,
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ args: [1, 2] }),
+    connections: inFlight,
+    duration: seconds,
+  });
+  running.on("response", (_client, _status, _bytes, milliseconds) => took.push(milliseconds));
+  const result = await running;
+  const calls = result.statusCodeStats["202"]?.count ?? 0;
+  const refused = result.requests.total - calls + result.errors + result.timeouts;
+  if (refused > 0) throw new Error(`${refused} submissions were refused: ${JSON.stringify(result)}`);
+  const sorted = took.toSorted((one, other) => one - other);
+  const at = (part: number) => sorted[Math.max(Math.ceil(sorted.length * part) - 1, 0)] ?? NaN;
+  return { rate: calls / result.duration, p50: at(0.5), p99: at(0.99), calls };
+}
+
+serveCommands({
+  fill: ({ tasks = 0 }) => sendBatches(tasks, BATCH, BATCHES_IN_FLIGHT, sendBatch),
+  submit: ({ inFlight = 1, seconds = 1 }) => submit(inFlight, seconds),
+  call: ({ inFlight = 1, seconds = 1 }) => keepInFlight(inFlight, seconds, () => call("add", [1, 2])),
+  pickUp: ({ count = 1, pauseMs = 0 }) =>
+    pickUpDelays(count, pauseMs, async () => Number(await call("stamp", []))),
+});

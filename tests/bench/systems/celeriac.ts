@@ -1,0 +1,90 @@
+/** Celeriac: an API and workers as separate processes, started as users start them.
+ * @module
+ */
+import { checkout, migrate, startApi, startWorker } from "../../support/roles.ts";
+import { type Env, startDenoClient } from "../kit/program.ts";
+import type { Storage } from "../kit/servers.ts";
+import { clientCommands } from "./client_commands.ts";
+import { completionsOf } from "./completions.ts";
+import type { Bench, OpenSystem, System } from "./system.ts";
+
+/** The queue of the measured app. */
+export const QUEUE = "celeriac.default";
+
+/** The table of records. */
+export const RECORDS = {
+  table: "celeriac.task",
+  completed: "state = 'SUCCESS'",
+  time: "finished_at",
+} as const;
+
+/** What Celeriac promises: see "Guarantees" in docs/why/architecture.md. */
+const DURABILITY = "quorum queue, confirmed; result fsynced before the ack";
+
+/** Celeriac with one API. */
+export interface OpenCeleriac extends OpenSystem {
+  readonly storage: Storage;
+  /** Variables of its roles. */
+  readonly env: Env;
+  /** URL of the API. */
+  readonly url: string;
+}
+
+/** Variables of a role on this storage. */
+export function celeriacEnv(storage: Pick<Storage, "amqpUrl" | "databaseUrl">): Env {
+  return {
+    AMQP_URL: storage.amqpUrl,
+    DATABASE_URL: storage.databaseUrl,
+    CELERIAC_CONTRACTS: `${checkout}tests/bench/app/contracts.ts`,
+    CELERIAC_HANDLERS: `${checkout}tests/bench/app/handlers.ts`,
+    CELERIAC_LOG_LEVEL: "warning", // as the peers, which log nothing for a task
+  };
+}
+
+/** Celeriac with a number of workers. */
+export function celeriac(workers: number): System {
+  return {
+    name: workers === 1 ? "Celeriac" : `Celeriac, ${workers} workers`,
+    durability: DURABILITY,
+    peer: false,
+    share: 1,
+    abilities: workers === 1 ? ["backlog", "submit", "call", "pickUp"] : ["backlog"],
+    open: (bench) => openCeleriac(bench, workers),
+  };
+}
+
+/** Opens Celeriac for measurements of more than a {@linkcode OpenSystem} offers. */
+export async function openCeleriac(bench: Bench, workers = 1): Promise<OpenCeleriac> {
+  await using stack = new AsyncDisposableStack();
+  const storage = stack.use(await bench.servers.freshStorage());
+  await migrate(storage.databaseUrl);
+  const env = celeriacEnv(storage);
+  const { api, url } = await startApi({ env });
+  stack.use(api);
+  const client = stack.use(
+    await startDenoClient("tests/bench/programs/http_client.ts", [url], {}),
+  );
+  const running: number[] = [];
+  const owned = stack.move();
+  return {
+    storage,
+    env,
+    url,
+    parts: () => ({
+      client: [client.pid],
+      api: [api.pid],
+      worker: running,
+      broker: [bench.servers.rabbitmq.pid],
+      database: [bench.servers.postgres.pid],
+    }),
+    async startWorkers() {
+      for (let count = 0; count < workers; count++) {
+        const worker = owned.use(await startWorker({ env }));
+        running.push(worker.pid);
+      }
+    },
+    ...clientCommands(client),
+    ...completionsOf(storage.client, RECORDS),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

@@ -1,0 +1,111 @@
+/** The floors: the least code that does the same with the same servers, without Celeriac.
+ * @module
+ */
+import { migrate } from "../../support/roles.ts";
+import { rawChannel } from "../../support/raw_amqp.ts";
+import type { Process } from "../../support/process.ts";
+import { type Env, startDenoClient, startDenoProgram } from "../kit/program.ts";
+import type { Storage } from "../kit/servers.ts";
+import { QUEUE, RECORDS } from "./celeriac.ts";
+import { clientCommands } from "./client_commands.ts";
+import { completionsOf } from "./completions.ts";
+import type { Bench, OpenSystem, System } from "./system.ts";
+
+/** Prefetch of the loop: that of Celeriac's worker, 8 times its concurrency of 32. */
+const PREFETCH = 256;
+
+/** The table of the loop that commits less: three columns, no partitions. */
+const ROWS = { table: "bare", completed: "true", time: "finished_at" } as const;
+
+/** A loop over amqplib: publish with confirms, consume, commit, ack.
+ *
+ * @param kind `record` commits the record that Celeriac's worker writes; `row` commits three columns */
+export function bareLoop(kind: "record" | "row"): System {
+  return {
+    name: kind === "record" ? "bare amqplib loop" : "bare amqplib loop, three columns",
+    durability: "quorum queue, confirmed; row fsynced before the ack",
+    peer: false,
+    share: 1,
+    abilities: kind === "record" ? ["backlog", "call"] : ["backlog"],
+    open: (bench) => openLoop(bench, kind),
+  };
+}
+
+/** A Hono handler that answers 202.
+ *
+ * @param publishes whether it waits for one confirmed publish first */
+export function bareApi(publishes: boolean): System {
+  return {
+    name: publishes ? "bare Hono handler" : "bare Hono handler, no publish",
+    durability: publishes ? "quorum queue, confirmed; no record" : "none",
+    peer: false,
+    share: 1,
+    abilities: ["submit"],
+    open: (bench) => openApi(bench, publishes),
+  };
+}
+
+async function openLoop(bench: Bench, kind: "record" | "row"): Promise<OpenSystem> {
+  await using stack = new AsyncDisposableStack();
+  const { storage, env } = await freshFloor(bench, stack);
+  const client = stack.use(
+    await startDenoClient("tests/bench/programs/bare_client.ts", [QUEUE], env),
+  );
+  const workers: number[] = [];
+  const owned = stack.move();
+  return {
+    parts: () => ({ client: [client.pid], worker: workers, ...serversOf(bench) }),
+    async startWorkers() {
+      const args = [QUEUE, `${PREFETCH}`, kind];
+      const worker = owned.use(startDenoProgram("tests/bench/programs/bare_worker.ts", args, env));
+      await worker.said(/^ready$/m);
+      workers.push(worker.pid);
+    },
+    ...clientCommands(client),
+    ...completionsOf(storage.client, kind === "record" ? RECORDS : ROWS),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function openApi(bench: Bench, publishes: boolean): Promise<OpenSystem> {
+  await using stack = new AsyncDisposableStack();
+  const { storage, env } = await freshFloor(bench, stack);
+  const args = publishes ? [QUEUE] : [];
+  const api = stack.use(startDenoProgram("tests/bench/programs/bare_api.ts", args, env));
+  const url = await urlOf(api);
+  const client = stack.use(
+    await startDenoClient("tests/bench/programs/http_client.ts", [url], {}),
+  );
+  const owned = stack.move();
+  return {
+    parts: () => ({ client: [client.pid], api: [api.pid], ...serversOf(bench) }),
+    startWorkers: () => Promise.resolve(),
+    ...clientCommands(client),
+    ...completionsOf(storage.client, RECORDS),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Fresh storage with Celeriac's tables and its queue. */
+async function freshFloor(
+  bench: Bench,
+  stack: AsyncDisposableStack,
+): Promise<{ storage: Storage; env: Env }> {
+  const storage = stack.use(await bench.servers.freshStorage());
+  await migrate(storage.databaseUrl);
+  await using amqp = await rawChannel(storage.amqpUrl);
+  await amqp.channel.assertQueue(QUEUE, {
+    durable: true,
+    arguments: { "x-queue-type": "quorum" },
+  });
+  return { storage, env: { AMQP_URL: storage.amqpUrl, DATABASE_URL: storage.databaseUrl } };
+}
+
+async function urlOf(api: Process): Promise<string> {
+  const [, url = ""] = await api.said(/ready at (http:\S+)/);
+  return url;
+}
+
+function serversOf({ servers }: Bench): Record<"broker" | "database", readonly number[]> {
+  return { broker: [servers.rabbitmq.pid], database: [servers.postgres.pid] };
+}
