@@ -106,7 +106,9 @@ export class PrivatePostgres {
    *
    * @throws if it was not started */
   get pid(): number {
-    if (!this.#server) throw new Error("Cannot read the process id because Postgres is not started");
+    if (!this.#server) {
+      throw new Error("Cannot read the process id because Postgres is not started");
+    }
     return this.#server.pid;
   }
 

@@ -117,7 +117,9 @@ ${first ? discovery(first) : ""}`,
    *
    * @throws if it was not started */
   get pid(): number {
-    if (!this.#server) throw new Error("Cannot read the process id because RabbitMQ is not started");
+    if (!this.#server) {
+      throw new Error("Cannot read the process id because RabbitMQ is not started");
+    }
     return this.#server.pid;
   }
 

@@ -176,7 +176,7 @@ export const NOT_EXECUTED: readonly (readonly [RegExp, string])[] = [
   [/^npx --yes deno@2\.9$/, "the beginning of a command"],
   [/^deno test -A --lock=tests\/deno\.lock /, "a part of a suite, with the runner's own flags"],
   [
-    /^deno task (bench(:log|:sandbox|:first-run)?|manifests)$/,
+    /^deno task (bench(:log|:sandbox|:first-run|:report)?( --[\w-]+(=\S+)?)*( report\/bench\.json)?|manifests)$/,
     "measures for minutes, or needs kubectl",
   ],
   [/tests\/chaos\/report\.ts$/, "writes what `deno task test:chaos` has left"],

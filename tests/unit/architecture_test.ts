@@ -23,7 +23,7 @@ const allowedRoles: Readonly<Record<string, readonly string[]>> = {
 /** Packages behind an interface, and the only files that may import them. */
 const singleImporters: Readonly<Record<string, RegExp>> = {
   amqplib: /^shared\/broker\/amqp\/\w+\.ts$/,
-  postgres: /^(shared\/database\/postgres_connection|tests\/bench\/bare_worker)\.ts$/,
+  postgres: /^(shared\/database\/postgres_connection|tests\/bench\/programs\/bare_worker)\.ts$/,
   "@electric-sql/pglite": /^shared\/database\/pglite\w*\.ts$/,
 };
 

@@ -1,7 +1,7 @@
 /** Figures: what a measurement produces, and what remains of it after all rounds.
  * @module
  */
-import { type Summary, summarize } from "./statistics.ts";
+import { summarize, type Summary } from "./statistics.ts";
 
 /** Whether a higher or a lower value is better; `neither` for context such as the size of a table. */
 export type Better = "higher" | "lower" | "neither";

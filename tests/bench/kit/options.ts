@@ -47,7 +47,9 @@ export function parseOptions(args: readonly string[], names: readonly string[]):
   const unknown = values.only.find((name) => !names.includes(name));
   if (unknown !== undefined) {
     throw new InvalidOptions(
-      `Cannot run "${unknown}" because no measurement has this name: use one of ${names.join(", ")}`,
+      `Cannot run "${unknown}" because no measurement has this name: use one of ${
+        names.join(", ")
+      }`,
     );
   }
   const defaults = values.smoke ? SMOKE : FULL;

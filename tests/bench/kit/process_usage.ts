@@ -10,7 +10,6 @@ export interface ProcessStat {
   readonly ticks: number;
 }
 
-
 /** Root processes by part. Children belong to the part of their root. */
 export type Parts = Readonly<Record<string, readonly number[]>>;
 
@@ -57,7 +56,9 @@ export async function readCpu(parts: Parts): Promise<Readonly<Record<string, num
 export async function readMemory(parts: Parts): Promise<Readonly<Record<string, number>>> {
   const all = await readStats();
   const entries = Object.entries(parts).map(async ([part, roots]) => {
-    const each = await Promise.all(treesOf(all, roots).map(({ pid }) => proportionalKibibytes(pid)));
+    const each = await Promise.all(
+      treesOf(all, roots).map(({ pid }) => proportionalKibibytes(pid)),
+    );
     return [part, each.reduce((sum, one) => sum + one, 0) / 1024] as const;
   });
   return Object.fromEntries(await Promise.all(entries));

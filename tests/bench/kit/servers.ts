@@ -7,7 +7,8 @@ import { findPostgres } from "../../support/postgres.ts";
 import { PrivatePostgres } from "../../support/private_postgres.ts";
 import { PrivateRabbitmq } from "../../support/private_rabbitmq.ts";
 import { findRabbitmq } from "../../support/rabbitmq.ts";
-import { freshDatabase, freshVhost } from "../../support/servers.ts";
+import { migrate } from "../../support/roles.ts";
+import { freshVhost } from "../../support/servers.ts";
 
 /** Settings that a crash-safe server has; the other settings are Postgres' defaults. */
 const DURABLE = { fsync: "on", full_page_writes: "on", synchronous_commit: "on" } as const;
@@ -15,7 +16,10 @@ const DURABLE = { fsync: "on", full_page_writes: "on", synchronous_commit: "on" 
 /** A checkpoint or a vacuum after millions of rows takes minutes. */
 const STATEMENT_LIMIT_MS = 15 * 60_000;
 
-/** A fresh vhost and a fresh empty database. Disposing deletes both. */
+/** Content of a fresh database: nothing, or the tables of Celeriac. */
+export type Content = "empty" | "migrated";
+
+/** A fresh vhost and a fresh database. Disposing deletes both. */
 export interface Storage extends AsyncDisposable {
   readonly amqpUrl: string;
   readonly databaseUrl: string;
@@ -30,7 +34,7 @@ export interface BenchServers extends AsyncDisposable {
   /** Folder for the data of further servers, on the same disk. */
   readonly folder: string;
   /** Creates storage for one round. A checkpoint comes first, so that no round pays for the writes of the round before. */
-  freshStorage(): Promise<Storage>;
+  freshStorage(content: Content): Promise<Storage>;
 }
 
 /** Starts the servers and sets `AMQP_URL`, `MANAGEMENT_URL` and `DATABASE_URL` for this process.
@@ -54,32 +58,40 @@ export async function startServers(
   for (const name of ["postgres", "rabbitmq"]) await Deno.mkdir(`${folder}/${name}`);
 
   const postgres = await PrivatePostgres.create(programs.postgres, `${folder}/postgres`, DURABLE);
-  const release = await postgres.start(signal);
-  stack.defer(() => postgres.stop());
   const rabbitmq = await PrivateRabbitmq.create(programs.rabbitmq, `${folder}/rabbitmq`);
-  const brokerRelease = await rabbitmq.start(signal);
+  stack.defer(() => postgres.stop());
   stack.defer(() => rabbitmq.kill());
+  const started = await Promise.allSettled([postgres.start(signal), rabbitmq.start(signal)]);
+  const [release = "", brokerRelease = ""] = started.map((one) => {
+    if (one.status === "rejected") throw one.reason;
+    return one.value;
+  });
   Deno.env.set("DATABASE_URL", postgres.url);
   Deno.env.set("AMQP_URL", rabbitmq.url);
   Deno.env.set("MANAGEMENT_URL", rabbitmq.managementUrl);
   await checkDurability(postgres.url);
+  const template = await freshDatabase(postgres.url, "template0");
+  await migrate(template.url);
+  const templates = { empty: "template0", migrated: template.name };
 
   const owned = stack.move();
   return {
     postgres: { pid: postgres.pid, release },
     rabbitmq: { pid: rabbitmq.pid, release: brokerRelease },
     folder,
-    freshStorage: () => freshStorage(postgres.url),
+    freshStorage: (content) => freshStorage(postgres.url, templates[content]),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-async function freshStorage(serverUrl: string): Promise<Storage> {
+async function freshStorage(serverUrl: string, template: string): Promise<Storage> {
   await runAlone(serverUrl, "CHECKPOINT");
   await using stack = new AsyncDisposableStack();
   const vhost = stack.use(await freshVhost());
-  const database = stack.use(await freshDatabase());
-  const client = stack.use(new PostgresDatabase({ url: database.url, max: 1, timeoutMs: STATEMENT_LIMIT_MS }));
+  const database = stack.use(await freshDatabase(serverUrl, template));
+  const client = stack.use(
+    new PostgresDatabase({ url: database.url, max: 1, timeoutMs: STATEMENT_LIMIT_MS }),
+  );
   await client.start();
   const owned = stack.move();
   return {
@@ -87,6 +99,25 @@ async function freshStorage(serverUrl: string): Promise<Storage> {
     databaseUrl: database.url,
     client,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+interface BenchDatabase extends AsyncDisposable {
+  readonly name: string;
+  readonly url: string;
+}
+
+async function freshDatabase(serverUrl: string, template: string): Promise<BenchDatabase> {
+  const name = `bench_${crypto.randomUUID().replaceAll("-", "")}`;
+  await runAlone(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${template}`);
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return {
+    name,
+    url: url.href,
+    async [Symbol.asyncDispose]() {
+      await runAlone(serverUrl, `DROP DATABASE ${name} WITH (FORCE)`);
+    },
   };
 }
 

@@ -4,7 +4,7 @@
 import type { Sample } from "../kit/figures.ts";
 import type { BenchOptions } from "../kit/options.ts";
 import { nowMs } from "../programs/load_loops.ts";
-import { systemsWith } from "../systems/catalogue.ts";
+import { systemsWith } from "../systems/all_systems.ts";
 import type { Bench, System } from "../systems/system.ts";
 import { untilFinished } from "./completion.ts";
 import { WARM_UP } from "./end_to_end.ts";

@@ -3,7 +3,7 @@
  */
 import type { Sample } from "../kit/figures.ts";
 import type { BenchOptions } from "../kit/options.ts";
-import { systemsWith } from "../systems/catalogue.ts";
+import { systemsWith } from "../systems/all_systems.ts";
 import type { Bench, System } from "../systems/system.ts";
 import { untilFinished } from "./completion.ts";
 import type { Measurement } from "./measurement.ts";

@@ -2,7 +2,7 @@
  * @module
  */
 import { residentMebibytes } from "../../support/resident.ts";
-import { migrate, sampleApp, startWorker } from "../../support/roles.ts";
+import { sampleApp, startWorker } from "../../support/roles.ts";
 import type { Sample } from "../kit/figures.ts";
 import type { BenchOptions } from "../kit/options.ts";
 import { readCpu, readMemory } from "../kit/process_usage.ts";
@@ -23,8 +23,7 @@ export const idleWorker: Measurement = {
 };
 
 async function measure(bench: Bench, { seconds }: BenchOptions): Promise<Sample[]> {
-  await using storage = await bench.servers.freshStorage();
-  await migrate(storage.databaseUrl);
+  await using storage = await bench.servers.freshStorage("migrated");
   const env = { ...sampleApp, AMQP_URL: storage.amqpUrl, DATABASE_URL: storage.databaseUrl };
   await using worker = await startWorker({ env });
   const parts = { worker: [worker.pid] };
@@ -35,7 +34,12 @@ async function measure(bench: Bench, { seconds }: BenchOptions): Promise<Sample[
   const { worker: all = NaN } = await readMemory(parts);
   const cpu = ((after.worker ?? NaN) - (before.worker ?? NaN)) / seconds * 1000;
   return [
-    { figure: "resident", value: await residentMebibytes(worker.pid), unit: "MiB", better: "lower" },
+    {
+      figure: "resident",
+      value: await residentMebibytes(worker.pid),
+      unit: "MiB",
+      better: "lower",
+    },
     { figure: "with children", value: all, unit: "MiB", better: "lower" },
     { figure: "CPU", value: cpu, unit: "ms per s", better: "lower" },
   ];

@@ -24,7 +24,8 @@ const FILTERS: Readonly<Record<string, string>> = {
 export const listing: Measurement = {
   name: "listing",
   title: "Listing",
-  method: "One client reads pages of 50 records, one after the other, from a table with the given " +
+  method:
+    "One client reads pages of 50 records, one after the other, from a table with the given " +
     "number of records: `--records=1e7` for more. One record in 100,000 has a rare value. The " +
     "table is vacuumed first.",
   contestants: (bench, options) => [{

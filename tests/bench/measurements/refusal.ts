@@ -2,7 +2,7 @@
  * @module
  */
 import { TcpProxy } from "../../support/proxy.ts";
-import { migrate, startApi } from "../../support/roles.ts";
+import { startApi } from "../../support/roles.ts";
 import type { Sample } from "../kit/figures.ts";
 import { celeriac, celeriacEnv } from "../systems/celeriac.ts";
 import type { Bench } from "../systems/system.ts";
@@ -20,8 +20,7 @@ export const refusal: Measurement = {
 };
 
 async function measure(bench: Bench): Promise<Sample[]> {
-  await using storage = await bench.servers.freshStorage();
-  await migrate(storage.databaseUrl);
+  await using storage = await bench.servers.freshStorage("migrated");
   await using broker = TcpProxy.of(storage.amqpUrl);
   await using database = TcpProxy.of(storage.databaseUrl);
   const env = celeriacEnv({

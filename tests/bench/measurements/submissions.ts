@@ -3,7 +3,7 @@
  */
 import type { Sample } from "../kit/figures.ts";
 import type { BenchOptions } from "../kit/options.ts";
-import { systemsWith } from "../systems/catalogue.ts";
+import { systemsWith } from "../systems/all_systems.ts";
 import type { Bench, System } from "../systems/system.ts";
 import type { Measurement } from "./measurement.ts";
 import { countCpu } from "./usage_window.ts";
@@ -16,7 +16,8 @@ const WARM_UP = 0.25;
 export const submissions: Measurement = {
   name: "submissions",
   title: "Single submissions",
-  method: `${IN_FLIGHT} submissions are in flight; no worker runs. Celeriac and the Hono handlers ` +
+  method:
+    `${IN_FLIGHT} submissions are in flight; no worker runs. Celeriac and the Hono handlers ` +
     "are loaded over HTTP by autocannon. The peers have no HTTP hop: their clients call the library.",
   contestants: (bench, options) =>
     systemsWith("submit", options.peers).map((system) => ({

@@ -68,8 +68,7 @@ export async function installPeers(say: (line: string) => void): Promise<PeerPac
   const node = `${folder}/node_modules/node/bin/node`;
   const options = (env: Env) => ({ cwd: folder, env: { NODE_ENV: "production", ...env } });
   return {
-    client: (program, env) =>
-      startProgram(node, [`${folder}/${program}`, "client"], options(env)),
+    client: (program, env) => startProgram(node, [`${folder}/${program}`, "client"], options(env)),
     async worker(program, env) {
       const worker = Process.start(node, [`${folder}/${program}`, "worker"], options(env));
       try {

@@ -10,7 +10,9 @@ import { Hono } from "hono";
 import { rawChannel, rawTask } from "../../support/raw_amqp.ts";
 
 const [queue = ""] = Deno.args;
-const channel = queue === "" ? undefined : (await rawChannel(Deno.env.get("AMQP_URL") ?? "")).channel;
+const channel = queue === ""
+  ? undefined
+  : (await rawChannel(Deno.env.get("AMQP_URL") ?? "")).channel;
 
 async function publish(id: string, call: { args?: unknown[]; kwargs?: Record<string, unknown> }) {
   if (!channel) return;

@@ -13,6 +13,9 @@ import { keepInFlight, type LoadResult, pickUpDelays, sendBatches } from "./load
 const BATCH = 1_000;
 const BATCHES_IN_FLIGHT = 4;
 
+/** autocannon takes a sample each second. */
+const SHORTEST_SECONDS = 1;
+
 const [url = ""] = Deno.args;
 const line = `{"name":"add","args":[1,2]}\n`;
 
@@ -47,13 +50,18 @@ async function submit(inFlight: number, seconds: number): Promise<LoadResult> {
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ args: [1, 2] }),
     connections: inFlight,
-    duration: seconds,
+    duration: Math.max(seconds, SHORTEST_SECONDS),
   });
-  running.on("response", (_client, _status, _bytes, milliseconds) => took.push(milliseconds));
+  running.on(
+    "response",
+    (_client: unknown, _status: number, _bytes: number, ms: number) => took.push(ms),
+  );
   const result = await running;
   const calls = result.statusCodeStats["202"]?.count ?? 0;
   const refused = result.requests.total - calls + result.errors + result.timeouts;
-  if (refused > 0) throw new Error(`${refused} submissions were refused: ${JSON.stringify(result)}`);
+  if (refused > 0) {
+    throw new Error(`${refused} submissions were refused: ${JSON.stringify(result)}`);
+  }
   const sorted = took.toSorted((one, other) => one - other);
   const at = (part: number) => sorted[Math.max(Math.ceil(sorted.length * part) - 1, 0)] ?? NaN;
   return { rate: calls / result.duration, p50: at(0.5), p99: at(0.99), calls };
@@ -62,7 +70,8 @@ async function submit(inFlight: number, seconds: number): Promise<LoadResult> {
 serveCommands({
   fill: ({ tasks = 0 }) => sendBatches(tasks, BATCH, BATCHES_IN_FLIGHT, sendBatch),
   submit: ({ inFlight = 1, seconds = 1 }) => submit(inFlight, seconds),
-  call: ({ inFlight = 1, seconds = 1 }) => keepInFlight(inFlight, seconds, () => call("add", [1, 2])),
+  call: ({ inFlight = 1, seconds = 1 }) =>
+    keepInFlight(inFlight, seconds, () => call("add", [1, 2])),
   pickUp: ({ count = 1, pauseMs = 0 }) =>
     pickUpDelays(count, pauseMs, async () => Number(await call("stamp", []))),
 });

@@ -1,7 +1,7 @@
 /** Celeriac: an API and workers as separate processes, started as users start them.
  * @module
  */
-import { checkout, migrate, startApi, startWorker } from "../../support/roles.ts";
+import { checkout, startApi, startWorker } from "../../support/roles.ts";
 import { type Env, startDenoClient } from "../kit/program.ts";
 import type { Storage } from "../kit/servers.ts";
 import { clientCommands } from "./client_commands.ts";
@@ -56,8 +56,7 @@ export function celeriac(workers: number): System {
 /** Opens Celeriac for measurements of more than a {@linkcode OpenSystem} offers. */
 export async function openCeleriac(bench: Bench, workers = 1): Promise<OpenCeleriac> {
   await using stack = new AsyncDisposableStack();
-  const storage = stack.use(await bench.servers.freshStorage());
-  await migrate(storage.databaseUrl);
+  const storage = stack.use(await bench.servers.freshStorage("migrated"));
   const env = celeriacEnv(storage);
   const { api, url } = await startApi({ env });
   stack.use(api);

@@ -68,7 +68,7 @@ export function celeryVariants(): System[] {
 async function openCelery(bench: Bench, variant: Env): Promise<OpenSystem> {
   const { python } = await celeryStack("c57");
   await using stack = new AsyncDisposableStack();
-  const storage = stack.use(await bench.servers.freshStorage());
+  const storage = stack.use(await bench.servers.freshStorage("empty"));
   const env = {
     ...PYTHON_ENVIRONMENT,
     ...variant,
@@ -95,7 +95,9 @@ async function openCelery(bench: Bench, variant: Env): Promise<OpenSystem> {
       database: [bench.servers.postgres.pid],
     }),
     async startWorkers() {
-      const worker = owned.use(Process.start(python, workerCommand(), { ...options, ownGroup: true }));
+      const worker = owned.use(
+        Process.start(python, workerCommand(), { ...options, ownGroup: true }),
+      );
       await worker.said(/ ready\./);
       workers.push(worker.pid);
     },

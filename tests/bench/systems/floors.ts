@@ -1,7 +1,6 @@
 /** The floors: the least code that does the same with the same servers, without Celeriac.
  * @module
  */
-import { migrate } from "../../support/roles.ts";
 import { rawChannel } from "../../support/raw_amqp.ts";
 import type { Process } from "../../support/process.ts";
 import { type Env, startDenoClient, startDenoProgram } from "../kit/program.ts";
@@ -91,8 +90,7 @@ async function freshFloor(
   bench: Bench,
   stack: AsyncDisposableStack,
 ): Promise<{ storage: Storage; env: Env }> {
-  const storage = stack.use(await bench.servers.freshStorage());
-  await migrate(storage.databaseUrl);
+  const storage = stack.use(await bench.servers.freshStorage("migrated"));
   await using amqp = await rawChannel(storage.amqpUrl);
   await amqp.channel.assertQueue(QUEUE, {
     durable: true,

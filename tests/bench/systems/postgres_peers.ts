@@ -48,7 +48,7 @@ async function openOnPostgres(
 ): Promise<OpenSystem> {
   const peers = await bench.peers();
   await using stack = new AsyncDisposableStack();
-  const storage = stack.use(await bench.servers.freshStorage());
+  const storage = stack.use(await bench.servers.freshStorage("empty"));
   const env = { DATABASE_URL: storage.databaseUrl };
   const client = stack.use(await peers.client(program, env));
   const commands = clientCommands(client);

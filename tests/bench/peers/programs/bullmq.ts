@@ -50,8 +50,12 @@ async function serve(): Promise<void> {
   };
   serveCommands({
     fill: ({ tasks = 0 }) =>
-      sendBatches(tasks, BATCH, BATCHES_IN_FLIGHT, (size) =>
-        queue.addBulk(Array.from({ length: size }, () => ({ name: "add", data })))),
+      sendBatches(
+        tasks,
+        BATCH,
+        BATCHES_IN_FLIGHT,
+        (size) => queue.addBulk(Array.from({ length: size }, () => ({ name: "add", data }))),
+      ),
     submit: ({ inFlight = 1, seconds = 1 }) =>
       keepInFlight(inFlight, seconds, () => queue.add("add", data)),
     call: ({ inFlight = 1, seconds = 1 }) => keepInFlight(inFlight, seconds, () => call("add")),

@@ -20,7 +20,10 @@ const { makeWorkerUtils, run, WorkerPreset, Logger } = await importPackage("grap
 const logger = new Logger(() => () => {});
 
 /** Runs one statement. */
-type Query = (statement: string, values: readonly unknown[]) => Promise<{ rows: { began: number }[] }>;
+type Query = (
+  statement: string,
+  values: readonly unknown[],
+) => Promise<{ rows: { began: number }[] }>;
 
 interface Payload {
   readonly x: number;
@@ -72,8 +75,13 @@ async function serve(): Promise<void> {
   };
   serveCommands({
     fill: ({ tasks = 0 }) =>
-      sendBatches(tasks, BATCH, BATCHES_IN_FLIGHT, (size) =>
-        utils.addJobs(Array.from({ length: size }, () => ({ identifier: "add", payload })))),
+      sendBatches(
+        tasks,
+        BATCH,
+        BATCHES_IN_FLIGHT,
+        (size) =>
+          utils.addJobs(Array.from({ length: size }, () => ({ identifier: "add", payload }))),
+      ),
     submit: ({ inFlight = 1, seconds = 1 }) =>
       keepInFlight(inFlight, seconds, () => utils.addJob("add", payload)),
     pickUp: ({ count = 1, pauseMs = 0 }) => pickUpDelays(count, pauseMs, stamp),

@@ -64,8 +64,12 @@ async function serve(): Promise<void> {
   const data = { x: 1, y: 2 };
   serveCommands({
     fill: ({ tasks = 0 }) =>
-      sendBatches(tasks, BATCH, BATCHES_IN_FLIGHT, (size) =>
-        boss.insert(QUEUE, Array.from({ length: size }, () => ({ data })))),
+      sendBatches(
+        tasks,
+        BATCH,
+        BATCHES_IN_FLIGHT,
+        (size) => boss.insert(QUEUE, Array.from({ length: size }, () => ({ data }))),
+      ),
     submit: ({ inFlight = 1, seconds = 1 }) =>
       keepInFlight(inFlight, seconds, () => boss.send(QUEUE, data)),
     pickUp: ({ count = 1, pauseMs = 0 }) => pickUpDelays(count, pauseMs, stamp),

@@ -1,0 +1,32 @@
+/** Writes the tables and the picture of docs/why/performance.md from a document of `deno task bench`.
+ *
+ *     deno task bench:report [FILE]
+ *
+ * Without a file it reads docs/why/performance.json, else it copies the file there first.
+ * @module
+ */
+import { run } from "../../support/process.ts";
+import { checkout } from "../../support/roles.ts";
+import { readDocument, writeDocument } from "../kit/document.ts";
+import { MEASUREMENTS } from "../measurements/all_measurements.ts";
+import { figureTables } from "./figure_tables.ts";
+import { replaceGenerated } from "./page.ts";
+import { drawPicture } from "./picture.ts";
+
+const PAGE = `${checkout}docs/why/performance.md`;
+const PICTURE = `${checkout}docs/why/performance.svg`;
+const DOCUMENT = `${checkout}docs/why/performance.json`;
+
+const [file = DOCUMENT] = Deno.args;
+const document = await readDocument(file);
+if (document.options.smoke) {
+  console.error(`Cannot publish ${file} because its figures are those of a smoke run`);
+  Deno.exit(2);
+}
+if (file !== DOCUMENT) await writeDocument(DOCUMENT, document);
+await Deno.writeTextFile(PICTURE, drawPicture(document));
+const picture = "![Throughput, CPU time and latency of Celeriac and its peers.](performance.svg)";
+const text = `${picture}\n\n${figureTables(document, MEASUREMENTS)}`;
+await Deno.writeTextFile(PAGE, replaceGenerated(await Deno.readTextFile(PAGE), text));
+await run(Deno.execPath(), ["fmt", "--quiet", PAGE, DOCUMENT], { cwd: checkout });
+console.log(`Wrote ${[DOCUMENT, PICTURE, PAGE].join(", ")}`);
