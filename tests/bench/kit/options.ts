@@ -11,7 +11,7 @@ export interface BenchOptions {
   readonly only: readonly string[];
   /** Rounds of each measurement. The systems alternate within a round. */
   readonly rounds: number;
-  /** Rows of the table for the listing, and the largest backlog. */
+  /** Rows of the table for the listing, and the largest backlog, but at most 1e6 of that. */
   readonly records: number;
   /** Tasks of a round of `end-to-end` and `drain`; slow systems get a share. */
   readonly tasks: number;

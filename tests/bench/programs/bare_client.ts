@@ -12,6 +12,7 @@ import { serveCommands } from "./command_server.ts";
 import { keepInFlight, sendBatches } from "./load_loops.ts";
 
 const BATCH = 1_000;
+const BATCHES_IN_FLIGHT = 4;
 const REPLIES = "amq.rabbitmq.reply-to";
 
 const [queue = ""] = Deno.args;
@@ -39,6 +40,6 @@ async function call(): Promise<void> {
 }
 
 serveCommands({
-  fill: ({ tasks = 0 }) => sendBatches(tasks, BATCH, 1, publishMany),
+  fill: ({ tasks = 0 }) => sendBatches(tasks, BATCH, BATCHES_IN_FLIGHT, publishMany),
   call: ({ inFlight = 1, seconds = 1 }) => keepInFlight(inFlight, seconds, call),
 });

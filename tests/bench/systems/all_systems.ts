@@ -24,7 +24,8 @@ const SYSTEMS: readonly System[] = [
   bareApi(false),
   bullmq("everysec"),
   bullmq("always"),
-  pgBoss(),
+  pgBoss("notify"),
+  pgBoss("polling"),
   graphileWorker(),
   ...celeryVariants(),
 ];

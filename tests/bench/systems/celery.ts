@@ -98,7 +98,7 @@ async function openCelery(bench: Bench, variant: Env): Promise<OpenSystem> {
       const worker = owned.use(
         Process.start(python, workerCommand(), { ...options, ownGroup: true }),
       );
-      await worker.said(/ ready\./);
+      await worker.said(/^ready$/m);
       workers.push(worker.pid);
     },
     ...clientCommands(client),
@@ -111,9 +111,8 @@ async function openCelery(bench: Bench, variant: Env): Promise<OpenSystem> {
   };
 }
 
-/** Without the events and the gossip that a single worker does not need. INFO, because the ready line has this level. */
+/** Without the gossip that a single worker does not need. */
 function workerCommand(): string[] {
   const quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"];
-  const celery = ["-m", "celery", "-A", "bench_app", "worker"];
-  return [...celery, "-c", `${CONCURRENCY}`, "-l", "INFO", ...quiet];
+  return ["-m", "celery", "-A", "bench_app", "worker", "-c", `${CONCURRENCY}`, ...quiet];
 }

@@ -1,6 +1,7 @@
 /** The peers that need nothing but Postgres: pg-boss and graphile-worker.
  * @module
  */
+import type { Env } from "../kit/program.ts";
 import type { PeerProgram } from "../peers/installation.ts";
 import type { Storage } from "../kit/servers.ts";
 import { clientCommands } from "./client_commands.ts";
@@ -9,10 +10,11 @@ import type { Ability, Bench, OpenSystem, System } from "./system.ts";
 
 type Completions = Pick<OpenSystem, "finished" | "lastFinishedMs">;
 
-const ABILITIES: readonly Ability[] = ["backlog", "submit", "pickUp"];
-
-/** pg-boss; the output of each job is stored. */
-export function pgBoss(): System {
+/** pg-boss; the output of each job is stored.
+ *
+ * @param wakes `notify`: a submission wakes the workers; `polling`: they poll every half second, and submissions are cheaper */
+export function pgBoss(wakes: "notify" | "polling"): System {
+  const abilities: readonly Ability[] = ["backlog", "submit"];
   const completions = ({ client }: Storage) =>
     completionsOf(client, {
       table: "pgboss.job",
@@ -20,12 +22,15 @@ export function pgBoss(): System {
       time: "completed_on",
     });
   return {
-    name: "pg-boss",
+    name: `pg-boss, ${wakes}`,
     durability: "submission and result fsynced",
     peer: true,
     share: 1,
-    abilities: ABILITIES,
-    open: (bench) => openOnPostgres(bench, "peers/programs/pg_boss.ts", completions),
+    abilities: wakes === "notify" ? [...abilities, "pickUp"] : abilities,
+    open: (bench) =>
+      openOnPostgres(bench, "peers/programs/pg_boss.ts", completions, {
+        NOTIFY: wakes === "notify" ? "1" : "0",
+      }),
   };
 }
 
@@ -36,8 +41,8 @@ export function graphileWorker(): System {
     durability: "submission fsynced; no result kept",
     peer: true,
     share: 1,
-    abilities: ABILITIES,
-    open: (bench) => openOnPostgres(bench, "peers/programs/graphile_worker.ts", deletions),
+    abilities: ["backlog", "submit", "pickUp"],
+    open: (bench) => openOnPostgres(bench, "peers/programs/graphile_worker.ts", deletions, {}),
   };
 }
 
@@ -45,11 +50,12 @@ async function openOnPostgres(
   bench: Bench,
   program: PeerProgram,
   completions: (storage: Storage) => Completions & { filled?(tasks: number): void },
+  settings: Env,
 ): Promise<OpenSystem> {
   const peers = await bench.peers();
   await using stack = new AsyncDisposableStack();
   const storage = stack.use(await bench.servers.freshStorage("empty"));
-  const env = { DATABASE_URL: storage.databaseUrl };
+  const env = { ...settings, DATABASE_URL: storage.databaseUrl };
   const client = stack.use(await peers.client(program, env));
   const commands = clientCommands(client);
   const { finished, lastFinishedMs, filled } = completions(storage);

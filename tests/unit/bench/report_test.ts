@@ -41,6 +41,8 @@ const listing: RoundResult = {
 const figures = combineRounds([
   ...rounds("Celeriac", 7_206, 0.247),
   ...rounds("BullMQ, everysec", 4_000, 0.205),
+  ...rounds("pg-boss, notify", 8_000, 0.2),
+  ...rounds("pg-boss, polling", 9_000, 0.2),
   ...rounds("Celery <slow>", 170, 11.3),
   listing,
 ]);
@@ -83,6 +85,7 @@ Deno.test("compareTargets() compares ratios within the run and leaves out missin
     results.map(({ what, reached, met }) => [what, reached, met]),
     [
       ["end to end, against BullMQ everysec", "1.80 x", true],
+      ["end to end, against pg-boss with outputs", "0.801 x", false],
       ["end to end, CPU", "0.247 ms per task", false],
       ["listing, the slowest filter, p99", "1,030 ms", false],
     ],
@@ -91,7 +94,7 @@ Deno.test("compareTargets() compares ratios within the run and leaves out missin
 
 Deno.test("drawPicture() draws each system once per panel, cuts long bars and escapes names", () => {
   const svg = drawPicture(run);
-  assertEquals(svg.match(/<text class="system"/g)?.length, 6);
+  assertEquals(svg.match(/<text class="system"/g)?.length, 10);
   assertEquals(svg.match(/<path class="cut"/g)?.length, 1, "CPU of Celery");
   assertStringIncludes(svg, "Celery &lt;slow&gt;");
   assertStringIncludes(svg, "prefers-color-scheme: dark");

@@ -5,9 +5,11 @@ prefetched), SAFE=1 (quorum queue, confirmed publishes, late acks).
 """
 
 import os
+import sys
 import time
 
 from celery import Celery
+from celery.signals import worker_ready
 
 app = Celery("bench", broker=os.environ["BROKER"], backend=os.environ["RESULTS"])
 app.conf.update(
@@ -25,6 +27,12 @@ if os.environ.get("SAFE") == "1":
         task_acks_late=True,
         task_default_queue_type="quorum",
     )
+
+
+@worker_ready.connect
+def announce(**_):
+    """Prints past the log, whose level stays at its default."""
+    print("ready", file=sys.__stdout__, flush=True)
 
 
 @app.task(name="add")

@@ -11,9 +11,12 @@ import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+import django
 from bench_app import add, app, stamp
 
 CALL_LIMIT = 30
+
+django.setup()  # the backend of results imports models
 
 
 def fill(tasks):

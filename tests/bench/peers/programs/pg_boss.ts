@@ -1,6 +1,7 @@
-/** pg-boss, run by Node: `node pg_boss.ts worker|client`. Reads `DATABASE_URL`.
+/** pg-boss, run by Node: `node pg_boss.ts worker|client`. Reads `DATABASE_URL` and `NOTIFY`.
  *
- * Fast settings: `insert` of many jobs, `batchSize` 200, bursts while batches are full, LISTEN/NOTIFY.
+ * Fast settings: `insert` of many jobs, `batchSize` 200, bursts while batches are full. With NOTIFY=1 an
+ * insert wakes the workers, else they poll.
  * `perJobResults` stores the output of each job, as Celeriac stores results.
  * @module
  */
@@ -24,11 +25,12 @@ const WORK = {
   notifyPollingIntervalSeconds: 0.5,
 };
 
+const notify = process.env.NOTIFY === "1";
 const { PgBoss } = await importPackage("pg-boss");
 const boss = new PgBoss({
   connectionString: process.env.DATABASE_URL,
   max: 10,
-  useListenNotify: true,
+  useListenNotify: notify,
 });
 boss.on("error", (error: Error) => console.error(error));
 await boss.start();
@@ -60,7 +62,7 @@ async function stamp(): Promise<number> {
 }
 
 async function serve(): Promise<void> {
-  await boss.createQueue(QUEUE, { notify: true });
+  await boss.createQueue(QUEUE, { notify });
   const data = { x: 1, y: 2 };
   serveCommands({
     fill: ({ tasks = 0 }) =>
