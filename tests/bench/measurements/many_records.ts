@@ -1,7 +1,7 @@
 /** Fills Celeriac's table of records, as weeks of work would.
  * @module
  */
-import type { PostgresDatabase } from "../../../shared/database/postgres.ts";
+import type { Database } from "../../../shared/database/database.ts";
 
 /** Values that few records have. */
 export const RARE = {
@@ -55,7 +55,10 @@ const INSERT = `
 /** Inserts records, and vacuums the table as autovacuum would have done meanwhile.
  *
  * @param records at least 10, so that every rare value occurs */
-export async function insertRecords(client: PostgresDatabase, records: number): Promise<void> {
+export async function insertRecords(
+  client: Pick<Database, "query">,
+  records: number,
+): Promise<void> {
   for (let first = 1; first <= records; first += CHUNK) {
     const last = Math.min(first + CHUNK - 1, records);
     await client.query(INSERT, [first, last, records]);

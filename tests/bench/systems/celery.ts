@@ -50,7 +50,7 @@ const VARIANTS: readonly Variant[] = [
   {
     name: "Celery, rpc://",
     durability: "classic queue, unconfirmed; ack before the run; result in memory",
-    abilities: ["call"],
+    abilities: ["call", "pickUp"],
     env: { RESULTS: "rpc://", REUSE: "1" },
   },
 ];

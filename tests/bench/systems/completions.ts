@@ -1,7 +1,7 @@
 /** Completions that are rows in Postgres.
  * @module
  */
-import type { PostgresDatabase } from "../../../shared/database/postgres.ts";
+import type { Database } from "../../../shared/database/database.ts";
 import type { OpenSystem } from "./system.ts";
 
 /** Where a system records completions. */
@@ -16,7 +16,7 @@ export interface CompletionTable {
 
 /** Reads completions from a table. */
 export function completionsOf(
-  client: PostgresDatabase,
+  client: Pick<Database, "query">,
   { table, completed, time }: CompletionTable,
 ): Pick<OpenSystem, "finished" | "lastFinishedMs"> {
   const counting = `SELECT count(*)::int AS count FROM ${table} WHERE ${completed}`;

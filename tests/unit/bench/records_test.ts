@@ -1,0 +1,50 @@
+/** The rows of the listing, and completions that are rows. */
+import { assert, assertEquals } from "@std/assert";
+import { COMMON, insertRecords, RARE } from "../../bench/measurements/many_records.ts";
+import { RECORDS } from "../../bench/systems/celeriac.ts";
+import { completionsOf } from "../../bench/systems/completions.ts";
+import { migratedPglite } from "../../support/migrated.ts";
+
+Deno.test("insertRecords() fills the partition of today, with one record for each rare value", async () => {
+  await using fixture = await migratedPglite();
+  const { database } = fixture;
+  await insertRecords(database, 2_000);
+  const [found] = await database.query<Record<string, number | string>>(
+    `select count(*)::int as records, count(distinct tableoid)::int as partitions,
+      min(tableoid::regclass::text) as partition, min(length(id)) as shortest, max(length(id)) as longest,
+      (count(*) filter (where name = $1))::int as names, (count(*) filter (where queue = $2))::int as queues,
+      (count(*) filter (where worker = $3))::int as workers, (count(*) filter (where state = $4))::int as states,
+      (count(*) filter (where name = $5 and state = $6))::int as common
+    from celeriac.task`,
+    [RARE.name, RARE.queue, RARE.worker, RARE.state, COMMON.name, COMMON.state],
+  );
+  const { partition, ...counts } = found ?? {};
+  assert(/task_\d{8}$/.test(`${partition}`), `${partition}`);
+  assertEquals(counts, {
+    records: 2_000,
+    partitions: 1,
+    shortest: 36,
+    longest: 36,
+    names: 1,
+    queues: 1,
+    workers: 1,
+    states: 1,
+    common: 1_998,
+  });
+});
+
+Deno.test("completionsOf() counts completed tasks and reads the time of the last one", async () => {
+  await using fixture = await migratedPglite();
+  const { database } = fixture;
+  const { finished, lastFinishedMs } = completionsOf(database, RECORDS);
+  assertEquals([await finished(), await lastFinishedMs()], [0, NaN]);
+  await database.query(
+    `insert into celeriac.task (id, state, finished_at) values
+      ('a', 'SUCCESS', '2026-11-30T12:00:00.250Z'), ('b', 'SUCCESS', '2026-11-30T11:00:00Z'),
+      ('c', 'PENDING', null)`,
+  );
+  assertEquals([await finished(), await lastFinishedMs()], [
+    2,
+    Date.parse("2026-11-30T12:00:00.250Z"),
+  ]);
+});
