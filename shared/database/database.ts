@@ -12,6 +12,13 @@ export type Parameter =
   | readonly string[]
   | readonly number[];
 
+/** Options of a statement. */
+export interface QueryOptions {
+  /** Whether the server plans the statement for each call. Otherwise it may keep a plan that was made while the table was empty, which
+   * reads the whole table, until the next ANALYZE. Costs about 0.1 ms a table. Default `false`. */
+  readonly replan?: boolean;
+}
+
 /** Runs SQL statements: a database or a transaction. */
 export interface Sql {
   /** Runs one statement with `$1`-style parameters. Returns `timestamptz` as Date, `bigint` as string, `json` parsed, `bytea` as
@@ -19,7 +26,11 @@ export interface Sql {
    *
    * @throws {DatabaseUnavailable} when the server cannot be reached, is shutting down or is out of resources
    * @throws {DatabaseRefused} when the statement itself fails; `code` is the SQLSTATE */
-  query<Row extends object>(statement: string, parameters?: readonly Parameter[]): Promise<Row[]>;
+  query<Row extends object>(
+    statement: string,
+    parameters?: readonly Parameter[],
+    options?: QueryOptions,
+  ): Promise<Row[]>;
   /** Runs several statements without parameters, such as a migration. Not atomic outside a transaction. */
   script(statements: string): Promise<void>;
 }

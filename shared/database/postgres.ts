@@ -1,7 +1,7 @@
 /** A Postgres server as a {@linkcode Database}. */
 import { getLogger } from "@logtape/logtape";
 import { DatabaseRefused, DatabaseUnavailable, DatabaseUnreached } from "../errors.ts";
-import type { Database, Parameter, Sql } from "./database.ts";
+import type { Database, Parameter, QueryOptions, Sql } from "./database.ts";
 import { type PostgresConnection, sqlStateOf } from "./postgres_connection.ts";
 import { PostgresConnector } from "./postgres_connector.ts";
 import { PostgresPool } from "./postgres_pool.ts";
@@ -76,8 +76,9 @@ export class PostgresDatabase implements Database {
   query<Row extends object>(
     statement: string,
     parameters: readonly Parameter[] = [],
+    options: QueryOptions = {},
   ): Promise<Row[]> {
-    return this.#use((connection) => this.#query(connection, statement, parameters));
+    return this.#use((connection) => this.#query(connection, statement, parameters, options));
   }
 
   script(statements: string): Promise<void> {
@@ -90,7 +91,8 @@ export class PostgresDatabase implements Database {
       await run(connection.pooled ? BEGIN_POOLED : "begin");
       try {
         const result = await work({
-          query: (statement, parameters = []) => this.#query(connection, statement, parameters),
+          query: (statement, parameters = [], options = {}) =>
+            this.#query(connection, statement, parameters, options),
           script: async (statements) => void await this.#script(connection, statements),
         });
         const command = await run("commit");
@@ -111,9 +113,11 @@ export class PostgresDatabase implements Database {
     connection: PostgresConnection,
     statement: string,
     parameters: readonly Parameter[],
+    options: QueryOptions,
   ): Promise<Row[]> {
+    const timeoutMs = this.#timeoutMs;
     try {
-      const { rows } = await connection.query<Row>(statement, parameters, this.#timeoutMs);
+      const { rows } = await connection.query<Row>(statement, parameters, timeoutMs, options);
       return rows;
     } catch (error) {
       throw this.#translate(error);

@@ -6,6 +6,7 @@ import type { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import postgres from "postgres";
 import { DatabaseRefused } from "../errors.ts";
+import type { QueryOptions } from "./database.ts";
 import type { PostgresTarget } from "./postgres_target.ts";
 import { encode, TYPES } from "./postgres_values.ts";
 
@@ -147,13 +148,14 @@ export class PostgresConnection {
     text: string,
     parameters: readonly unknown[],
     timeoutMs: number,
+    { replan = false }: QueryOptions = {},
   ): Promise<QueryResult<Row>> {
     if (parameters.length > MAX_PARAMETERS) {
       throw new RangeError(
         `Cannot run a statement because it has ${parameters.length} parameters: use ${MAX_PARAMETERS} at most, or arrays`,
       );
     }
-    const prepare = this.#prepare && !this.#pooled && parameters.length > 0;
+    const prepare = this.#prepare && !this.#pooled && !replan && parameters.length > 0;
     if (prepare) this.#prepared.add(text);
     const options = { prepare, simple: false };
     return resultOf(await this.#run(text, parameters.map(encode), options, timeoutMs));

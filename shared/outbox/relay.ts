@@ -15,7 +15,7 @@ import {
   Unroutable,
 } from "../errors.ts";
 import { Loop } from "../runtime/loop.ts";
-import { GIVE_UP, NEXT_DUE, PUT_BACK, REMOVE, TAKE } from "./relay_statements.ts";
+import { GIVE_UP, NEXT_DUE, PLANNED, PUT_BACK, REMOVE, TAKE } from "./relay_statements.ts";
 import { retryDelay, retryPolicy } from "../contracts/retry.ts";
 import type { Service } from "../runtime/service.ts";
 import { Steadiness } from "../runtime/steadiness.ts";
@@ -181,7 +181,7 @@ export class Relay implements Service {
   #take(unconfirmed: readonly Destination[]): Promise<Entry[]> {
     const limits = [BATCH, LEASE_SECONDS, BATCH_BYTES];
     const parameters = [...limits, destinationsJson(unconfirmed), this.#steadiness.isSteady];
-    return this.#steadiness.note(this.#database.query<Entry>(TAKE, parameters));
+    return this.#steadiness.note(this.#database.query<Entry>(TAKE, parameters, PLANNED));
   }
 
   /** Whether a message can never be sent, or its queue has been missing for too long. The broker was up at each attempt. */
@@ -193,7 +193,7 @@ export class Relay implements Service {
 
   async #remove(published: readonly Settled[]): Promise<void> {
     if (published.length === 0) return;
-    await this.#database.query(REMOVE, [published.map(({ entry }) => entry.id)]);
+    await this.#database.query(REMOVE, [published.map(({ entry }) => entry.id)], PLANNED);
   }
 
   /** Turns each into a dead letter after its record is final and its workflow continued. If the relay dies before, another repeats it. */
@@ -213,9 +213,8 @@ export class Relay implements Service {
       }
     }
     await this.#database.transaction(async (sql) => {
-      const removed = await sql.query<{ id: string }>(GIVE_UP, [
-        failed.map(({ entry }) => entry.id),
-      ]);
+      const failedIds = failed.map(({ entry }) => entry.id);
+      const removed = await sql.query<{ id: string }>(GIVE_UP, [failedIds], PLANNED);
       const ids = new Set(removed.map(({ id }) => id));
       const gone = failed.filter(({ entry }) => ids.has(entry.id));
       await this.#letters.add(gone.map(letter), sql);
@@ -247,7 +246,7 @@ export class Relay implements Service {
       const delay = retryDelay(BACKOFF, attempts, Math.random());
       return { id, delay, attempts: attempts + 1, error };
     });
-    await this.#database.query(PUT_BACK, [JSON.stringify(rows)]);
+    await this.#database.query(PUT_BACK, [JSON.stringify(rows)], PLANNED);
     this.#log.warn("{count} messages stay in the outbox, the first for task {task}: {reason}", {
       count: failed.length,
       task: failed[0]?.entry.task_id,
@@ -257,7 +256,7 @@ export class Relay implements Service {
 
   async #untilNext(): Promise<number> {
     const { isSteady } = this.#steadiness;
-    const [next] = await this.#database.query<{ ms: number | null }>(NEXT_DUE, [isSteady]);
+    const [next] = await this.#database.query<{ ms: number | null }>(NEXT_DUE, [isSteady], PLANNED);
     return Math.max(MIN_PAUSE_MS, Math.min(this.#pollMs, next?.ms ?? Infinity));
   }
 }

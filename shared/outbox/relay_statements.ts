@@ -1,13 +1,19 @@
-/** Statements of the relay. */
+/** Statements of the relay. All are planned for each call: the outbox is empty most of the time, and fills within seconds. */
+import type { QueryOptions } from "../database/database.ts";
+
+/** Options of all statements. With a plan made for an empty table, one TAKE of 100,000 entries took 61 s instead of 18 ms. */
+export const PLANNED: QueryOptions = { replan: true };
 
 /** Leases due entries: at most $1 entries or $3 bytes, for $2 seconds, without those of the destinations $4; leased messages only with $5.
+ *
+ * Without statistics, the planner expects nearly no row for `holder is null`, and would sort the whole table.
  *
  * No transaction stays open during publishing. The lease in due_at replaces a lock, and a single connection (PGlite)
  * stays free. */
 export const TAKE = `
   with due as materialized (
     select id, due_at, octet_length(body) as size from celeriac.outbox
-    where due_at <= now() and (holder is null or $5) and (exchange, routing_key) not in (
+    where due_at <= now() and (num_nonnulls(holder) < 1 or $5) and (exchange, routing_key) not in (
       select exchange, routing_key from json_to_recordset($4::text::json)
         as unconfirmed (exchange text, routing_key text))
     order by due_at, id limit $1 for update skip locked

@@ -1,5 +1,5 @@
 /** Idempotency keys: requests with the same key get the same id. */
-import type { Sql } from "../database/database.ts";
+import type { QueryOptions, Sql } from "../database/database.ts";
 
 /** The submission of a key. */
 export interface KeyedSubmission {
@@ -18,6 +18,9 @@ const BEGIN = `
 const KNOWN = "select body_hash, task_id, published from celeriac.idempotency where key = $1";
 
 const PUBLISHED = "update celeriac.idempotency set published = true where key = any($1::text[])";
+
+/** Reads by key are planned for each call: a plan made for the empty table reads all keys. */
+const PLANNED: QueryOptions = { replan: true };
 
 /** Reads and writes the table of keys. */
 export class Idempotency {
@@ -42,6 +45,7 @@ export class Idempotency {
       >(
         KNOWN,
         [key],
+        PLANNED,
       );
       // The key expired between the two statements: insert it as new.
       if (!known) continue;
@@ -54,6 +58,6 @@ export class Idempotency {
    *
    * @throws {DatabaseUnavailable} */
   async published(keys: readonly string[]): Promise<void> {
-    if (keys.length > 0) await this.#database.query(PUBLISHED, [[...keys]]);
+    if (keys.length > 0) await this.#database.query(PUBLISHED, [[...keys]], PLANNED);
   }
 }

@@ -405,3 +405,36 @@ Deno.test("Relay works in embedded mode, where broker and outbox share one conne
   await emptied(database);
   await relay.stop();
 });
+
+Deno.test("a relay that polled an empty outbox reads only the entries that it takes", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { url, database: owner } = stack.use(await migratedPostgres());
+  // One connection, so that each statement runs often enough for the server to keep its plan.
+  const database = stack.use(new PostgresDatabase({ url, max: 1 }));
+  await database.start();
+  const broker = stack.use(new MemoryBroker({}));
+  await started(broker, queues(QUEUE));
+  const inbox = await consumed(broker, QUEUE);
+  await owner.query("vacuum analyze celeriac.outbox");
+  const relay = stack.use(relayOf({ database, broker, pollMs: 5 }));
+  await relay.start();
+  const read = async () => {
+    await database.query("select pg_stat_force_next_flush()");
+    const [row] = await owner.query<{ scans: number; rows: number }>(
+      `select seq_scan::integer as scans, seq_tup_read::integer as rows from pg_stat_user_tables where relname = 'outbox'`,
+    );
+    return row!;
+  };
+  await eventually("some polls", async () => (await read()).scans >= 20);
+  const before = await read();
+  await owner.query(
+    `insert into celeriac.outbox (task_id, retries, due_at, exchange, routing_key, properties, headers, body)
+     select 'task-' || n, 0, now() + n * interval '1 microsecond', '', $1, '{}', '{}', ''
+     from generate_series(1, 50000) as n`,
+    [QUEUE],
+  );
+  await texts(inbox, 1000);
+  await relay.stop();
+  const after = await read();
+  assert(after.rows - before.rows < 50_000, `${after.rows - before.rows} rows read in scans`);
+});
