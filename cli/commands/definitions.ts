@@ -59,13 +59,16 @@ export const definitions: Command = {
       help:
         "also declare the delay queues of Celery 5.5 and later, as quorum or classic queues; Celery workers declare them when they start",
     },
+    stream: {
+      help: "also declare the stream log.celeriac, from which other systems can read past events",
+    },
     out: { value: "FILE", help: "write to this file instead of standard output" },
   },
   async run(given) {
     const config = configOf(given);
     const [action = ""] = given.rest;
     const options = {
-      topology: topology(await queuesOf(config)),
+      topology: topology(await queuesOf(config), { stream: given.own.stream !== undefined }),
       vhost: given.own.vhost ?? DEFAULT_VHOST,
       ...delaysOf(given.own),
       users: usersOf(given.own, config.foreignQueues),

@@ -1,6 +1,6 @@
 /** Renders topology and users as RabbitMQ's definitions document, without secrets (the template) or with them. */
 import { ConfigurationError } from "../../shared/errors.ts";
-import type { Topology } from "../../shared/broker/topology.ts";
+import { queueArguments, type Topology } from "../../shared/broker/declaration.ts";
 import { delayLevels, type DelayQueueType } from "./delays.ts";
 import type { Definitions } from "./document.ts";
 import { hashFor, passwordVariable, type SecretSource } from "./secrets.ts";
@@ -87,12 +87,12 @@ export function templateDefinitions(options: TemplateOptions): Definitions {
       ...delays?.exchanges ?? [],
     ],
     queues: [
-      ...topology.queues.map(({ name, type }) => ({
+      ...topology.queues.map((queue) => ({
         vhost,
-        name,
+        name: queue.name,
         durable: true,
         auto_delete: false,
-        arguments: { "x-queue-type": type },
+        arguments: queueArguments(queue),
       })),
       ...delays?.queues ?? [],
     ],
@@ -100,8 +100,8 @@ export function templateDefinitions(options: TemplateOptions): Definitions {
       ...topology.bindings.map((binding) => ({
         vhost,
         source: binding.exchange,
-        destination: binding.queue,
-        destination_type: "queue",
+        destination: binding.queue ?? binding.toExchange,
+        destination_type: binding.queue === undefined ? "exchange" : "queue",
         routing_key: binding.routingKey,
         arguments: { ...binding.arguments },
       })),

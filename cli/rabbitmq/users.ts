@@ -18,7 +18,8 @@ export type UserRole =
   | "keda"
   | "python"
   | "django"
-  | "flower";
+  | "flower"
+  | "events";
 
 /** Regular expressions (PCRE) over names of exchanges and queues. */
 export interface Permission {
@@ -69,7 +70,7 @@ const NOTHING = "^$";
  *
  * const beat = brokerUsers().find(({ role }) => role === "beat");
  * assertEquals(beat?.name, "celeriac-beat");
- * assertEquals(beat?.permission.write, String.raw`^(celeriac|amq\.default)$`);
+ * assertEquals(beat?.permission.write, String.raw`^(celeriac|amq\.default|event\.celeriac)$`);
  * ```
  */
 export function brokerUsers(options: BrokerUsersOptions = {}): BrokerUser[] {
@@ -89,6 +90,9 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
   const control = String.raw`(.+\.)?celery\.pidbox`;
   // Without the control queue of a worker.
   const controlClient = [String.raw`celery\.pidbox`, String.raw`(.+\.)?reply\.celery\.pidbox`];
+  const entry = String.raw`event\.celeriac`;
+  // Queues that other systems make for the events that they receive.
+  const subscribers = String.raw`sub\..+`;
   const python = oneOf(...foreign, String.raw`celeryev(\..*)?`, control, delays);
   return {
     admin: { tags: ["administrator"], configure: ".*", write: ".*", read: ".*" },
@@ -101,6 +105,7 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
         String.raw`amq\.gen-.*`,
         String.raw`celery\.pidbox`,
         String.raw`celeriac\..+`,
+        entry,
         ...foreign,
       ),
       read: oneOf(
@@ -132,8 +137,8 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
     },
     beat: {
       configure: NOTHING,
-      write: oneOf("celeriac", String.raw`amq\.default`),
-      read: NOTHING,
+      write: oneOf("celeriac", String.raw`amq\.default`, entry),
+      read: String.raw`^inbox\.celeriac$`,
     },
     dead: { configure: NOTHING, write: "^celeriac$", read: String.raw`^celeriac\.dead$` },
     monitor: { tags: ["monitoring"], configure: NOTHING, write: NOTHING, read: NOTHING },
@@ -160,6 +165,15 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
       write: oneOf(String.raw`celeryev\..*`, ...controlClient),
       read: oneOf(String.raw`celeryev(\..*)?`, ...controlClient),
     },
+    events: {
+      configure: `^${subscribers}$`,
+      write: oneOf(subscribers, entry),
+      read: oneOf(
+        subscribers,
+        String.raw`(every\.|match\.)?event\.celeriac`,
+        String.raw`log\.celeriac`,
+      ),
+    },
   };
 }
 
@@ -168,14 +182,15 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
  *
  * @param tags RabbitMQ's own tags, such as `management`; none by default */
 export function projectUser(name: string, tags: readonly string[] = []): BrokerUser {
-  const notOurs = String.raw`^(?!celeriac(\..*)?$|(dlx|match)\.celeriac$).*$`;
+  const notOurs = String
+    .raw`^(?!celeriac(\..*)?$|(dlx|match|inbox|log|((every|match)\.)?event)\.celeriac$).*$`;
   return {
     role: "project",
     name,
     tags,
     permission: {
       configure: notOurs,
-      write: String.raw`^(?!celeriac\..*$|dlx\.celeriac$).*$`,
+      write: String.raw`^(?!celeriac\..*$|(dlx|inbox|log|(every|match)\.event)\.celeriac$).*$`,
       read: notOurs,
     },
     topics: [],

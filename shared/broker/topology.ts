@@ -10,6 +10,8 @@
  * | `reply.celery.pidbox` | direct | replies to remote control commands |
  * | `celery_delayed_delivery` | topic | due tasks that Celery 5.5 and later delayed inside the broker |
  *
+ * `event_topology.ts` has those of events.
+ *
  * No exchange has a name of the form `celeriac.<name>`, because RabbitMQ's permission patterns match queue and exchange names alike.
  * @module
  */
@@ -18,27 +20,15 @@ import {
   type Declaration,
   type Exchange,
   EXCHANGE_TYPES,
+  type Policy,
   type Queue,
+  type Topology,
 } from "./declaration.ts";
+import { eventTopology } from "./event_topology.ts";
 import type { Message } from "./message.ts";
 import { CONTROL_EXCHANGE, REPLY_EXCHANGE } from "../celery/control.ts";
 import { EVENT_EXCHANGE } from "../celery/event.ts";
 import { InvalidInput } from "../errors.ts";
-
-/** A RabbitMQ policy. Only the matching policy with the highest priority applies to a queue. */
-export interface Policy {
-  readonly name: string;
-  /** Regular expression (PCRE), unanchored. */
-  readonly pattern: string;
-  /** Must be unique: RabbitMQ picks among equal priorities at random. */
-  readonly priority: number;
-  readonly definition: Readonly<Record<string, string | number>>;
-}
-
-/** The whole topology, including policies. */
-export interface Topology extends Declaration {
-  readonly policies: readonly Policy[];
-}
 
 /** Exchange for tasks. */
 export const TASK_EXCHANGE = "celeriac";
@@ -96,6 +86,7 @@ const POLICIES: readonly Policy[] = [
 /** The whole topology for these queues.
  *
  * @param queues unique names that begin with `celeriac.`
+ * @param options.stream whether events are also kept in a stream. Default `false`
  *
  * @example
  * ```ts
@@ -107,17 +98,25 @@ const POLICIES: readonly Policy[] = [
  * assertEquals(exchanges[0], { name: "celeriac", type: "direct", durable: true });
  * ```
  */
-export function topology(queues: readonly string[]): Topology {
+export function topology(
+  queues: readonly string[],
+  options: { readonly stream?: boolean } = {},
+): Topology {
+  const events = eventTopology(options);
   return {
-    exchanges: [TASKS, MATCHES, DEAD_LETTERS, EVENTS, CONTROL, REPLIES, DELAYED],
-    queues: [...queues, DEAD_QUEUE].map(quorum),
+    exchanges: [
+      ...[TASKS, MATCHES, DEAD_LETTERS, EVENTS, CONTROL, REPLIES, DELAYED],
+      ...events.exchanges,
+    ],
+    queues: [...[...queues, DEAD_QUEUE].map(quorum), ...events.queues],
     bindings: [
       ...queues.flatMap((
         queue,
       ) => [taskBinding(queue), matchBinding(queue), delayedBinding(queue)]),
       DEAD_BINDING,
+      ...events.bindings,
     ],
-    policies: POLICIES,
+    policies: [...POLICIES, ...events.policies],
   };
 }
 
@@ -130,12 +129,13 @@ export function declarationFor(
   role: "api" | "worker" | "beat" | "dev" | "inspect",
   queues: readonly string[],
 ): Declaration {
+  const events = eventTopology();
   switch (role) {
     case "api":
       return {
-        exchanges: [TASKS, EVENTS, CONTROL, REPLIES],
-        queues: [...queues, DEAD_QUEUE].map(quorum),
-        bindings: queues.map(taskBinding),
+        exchanges: [TASKS, EVENTS, CONTROL, REPLIES, ...events.exchanges],
+        queues: [...[...queues, DEAD_QUEUE].map(quorum), ...events.queues],
+        bindings: [...queues.map(taskBinding), ...events.bindings],
       };
     case "worker": {
       const own = queues.filter((queue) => queue.startsWith(QUEUE_PREFIX));
@@ -149,7 +149,11 @@ export function declarationFor(
       };
     }
     case "beat":
-      return { exchanges: [TASKS], queues: [], bindings: [] };
+      return {
+        exchanges: [TASKS, ...events.exchanges],
+        queues: events.queues,
+        bindings: events.bindings,
+      };
     case "inspect":
       return { exchanges: [CONTROL, REPLIES], queues: [], bindings: [] };
     case "dev": {

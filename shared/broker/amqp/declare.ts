@@ -2,9 +2,8 @@
 import { getLogger } from "@logtape/logtape";
 import type { Channel, ChannelModel } from "amqplib";
 import { TopologyMissing } from "../../errors.ts";
-import type { Exchange, Queue } from "../declaration.ts";
+import { type Declaration, type Exchange, type Queue, queueArguments } from "../declaration.ts";
 import { codeOf } from "./reason.ts";
-import type { Declaration } from "../declaration.ts";
 import { REMEDY } from "../errors.ts";
 
 const log = getLogger(["celeriac", "broker"]);
@@ -46,13 +45,10 @@ async function ensureExchange(
   return await scratch.attempt((channel) => channel.assertExchange(name, type, { durable }));
 }
 
-async function ensureQueue(scratch: ScratchChannel, { name, type }: Queue): Promise<boolean> {
-  if (await exists(scratch, (channel) => channel.checkQueue(name))) return true;
+async function ensureQueue(scratch: ScratchChannel, queue: Queue): Promise<boolean> {
+  if (await exists(scratch, (channel) => channel.checkQueue(queue.name))) return true;
   return await scratch.attempt((channel) =>
-    channel.assertQueue(name, {
-      durable: true,
-      arguments: type === undefined ? {} : { "x-queue-type": type },
-    })
+    channel.assertQueue(queue.name, { durable: true, arguments: queueArguments(queue) })
   );
 }
 
@@ -72,9 +68,11 @@ async function exists(
 
 /** AMQP cannot check bindings. Without permission to bind, assumes that they exist. */
 async function bind(scratch: ScratchChannel, { bindings }: Declaration): Promise<void> {
-  for (const { exchange, queue, routingKey, arguments: given } of bindings) {
+  for (const { exchange, queue, toExchange, routingKey, arguments: given } of bindings) {
     const bound = await scratch.attempt((channel) =>
-      channel.bindQueue(queue, exchange, routingKey, { ...given })
+      queue === undefined
+        ? channel.bindExchange(toExchange, exchange, routingKey, { ...given })
+        : channel.bindQueue(queue, exchange, routingKey, { ...given })
     );
     if (bound) continue;
     log.debug("This user has no permission to bind: assuming that the bindings exist");

@@ -3,7 +3,7 @@ import type { Binding, Exchange } from "../declaration.ts";
 import type { Message } from "../message.ts";
 import { Latch } from "../../runtime/latch.ts";
 import type { MemoryQueue } from "./queue.ts";
-import { matches } from "./routing.ts";
+import { matches } from "../routing.ts";
 
 /** The declared topology. Callers can wait for a queue or exchange that does not exist yet. */
 export class MemoryTopology {
@@ -42,13 +42,27 @@ export class MemoryTopology {
   route(message: Message): MemoryQueue[] | undefined {
     const { exchange: name, routingKey } = message;
     if (name === "") return [routingKey].flatMap((queue) => this.#queues.get(queue)?.value ?? []);
-    const exchange = this.#exchanges.get(name)?.value;
-    if (!exchange) return undefined;
-    const bound = (this.#bindings.get(name) ?? []).filter((binding) =>
-      matches(exchange.type, binding, message)
-    );
-    const names = new Set(bound.map(({ queue }) => queue));
-    return [...names].flatMap((queue) => this.#queues.get(queue)?.value ?? []);
+    if (!this.#exchanges.get(name)?.value) return undefined;
+    const queues = [...this.#queuesBelow(name, message)];
+    return queues.flatMap((queue) => this.#queues.get(queue)?.value ?? []);
+  }
+
+  /** Names of the queues that an exchange routes to, directly or through other exchanges. Each exchange routes a message once, so
+   * bindings may form a cycle. */
+  #queuesBelow(first: string, message: Message): Set<string> {
+    const queues = new Set<string>();
+    const visited = new Set([first]);
+    // A set's iteration includes the exchanges that are added to it meanwhile.
+    for (const name of visited) {
+      const exchange = this.#exchanges.get(name)?.value;
+      if (!exchange) continue;
+      for (const binding of this.#bindings.get(name) ?? []) {
+        if (!matches(exchange.type, binding, message)) continue;
+        if (binding.queue === undefined) visited.add(binding.toExchange);
+        else queues.add(binding.queue);
+      }
+    }
+    return queues;
   }
 
   /** Rejects all waiting callers. */

@@ -1,14 +1,26 @@
 import { assert, assertEquals } from "@std/assert";
+import { eventTopology } from "../../../shared/broker/event_topology.ts";
 import type { Declaration } from "../../../shared/broker/declaration.ts";
 import { declarationFor, destinationOf, topology } from "../../../shared/broker/topology.ts";
 
 const QUEUES = ["celeriac.default", "celeriac.images"];
 
+const EVENTS = {
+  exchanges: ["event.celeriac", "every.event.celeriac", "match.event.celeriac"],
+  bindings: [
+    "event.celeriac -> every.event.celeriac",
+    "event.celeriac -> match.event.celeriac",
+    "every.event.celeriac -> inbox.celeriac",
+  ],
+};
+
 function names(declaration: Declaration) {
   return {
     exchanges: declaration.exchanges.map(({ name }) => name),
     queues: declaration.queues.map(({ name }) => name),
-    bindings: declaration.bindings.map(({ exchange, queue }) => `${exchange} -> ${queue}`),
+    bindings: declaration.bindings.map(({ exchange, queue, toExchange }) =>
+      `${exchange} -> ${queue ?? toExchange}`
+    ),
   };
 }
 
@@ -24,12 +36,18 @@ Deno.test("topology() has durable exchanges except those of remote control", () 
       "celery.pidbox fanout false",
       "reply.celery.pidbox direct false",
       "celery_delayed_delivery topic true",
+      "event.celeriac topic true",
+      "every.event.celeriac fanout true",
+      "match.event.celeriac headers true",
     ],
   );
 });
 
-Deno.test("topology() binds each queue by name and by header, except the dead-letter queue", () => {
-  assertEquals(topology(["celeriac.images"]).bindings, [
+Deno.test("topology() binds each task queue by name and by header, except the dead-letter queue", () => {
+  const bindings = topology(["celeriac.images"]).bindings.filter(({ exchange }) =>
+    !exchange.includes("event")
+  );
+  assertEquals(bindings, [
     { exchange: "celeriac", queue: "celeriac.images", routingKey: "celeriac.images" },
     {
       exchange: "match.celeriac",
@@ -50,8 +68,37 @@ Deno.test("topology() names no exchange like a queue", () => {
   for (const { name } of topology(QUEUES).exchanges) assert(!name.startsWith("celeriac."), name);
 });
 
+Deno.test("eventTopology() routes events by exchanges alone, each queue under a policy", () => {
+  const { queues, bindings, policies } = eventTopology({ stream: true });
+  assertEquals(bindings, [
+    { exchange: "event.celeriac", toExchange: "every.event.celeriac", routingKey: "#" },
+    { exchange: "event.celeriac", toExchange: "match.event.celeriac", routingKey: "#" },
+    { exchange: "every.event.celeriac", queue: "inbox.celeriac", routingKey: "" },
+    { exchange: "every.event.celeriac", queue: "log.celeriac", routingKey: "" },
+  ]);
+  assertEquals(queues, [
+    { name: "inbox.celeriac", type: "quorum", singleActiveConsumer: true },
+    { name: "log.celeriac", type: "stream" },
+  ]);
+  const limits = policies.map(({ name, definition }) => [name, definition["delivery-limit"]]);
+  assertEquals(limits, [
+    ["celeriac-inbox", 1_000_000],
+    ["celeriac-log", undefined],
+    ["celeriac-subscribers", undefined],
+  ]);
+  assertEquals(policies[1]?.definition["max-age"], "7D");
+  assertEquals(policies[2]?.definition.overflow, "drop-head");
+});
+
+Deno.test("topology() has the stream only on request", () => {
+  const names = (options?: { stream: boolean }) =>
+    topology(QUEUES, options).queues.map(({ name }) => name);
+  assertEquals(names().includes("log.celeriac"), false);
+  assertEquals(names({ stream: true }).includes("log.celeriac"), true);
+});
+
 Deno.test("topology() has exactly one policy for each queue, with unique priorities", () => {
-  const { policies, queues } = topology(QUEUES);
+  const { policies, queues } = topology(QUEUES, { stream: true });
   for (const { name } of queues) {
     const applying = policies.filter(({ pattern }) => new RegExp(pattern).test(name));
     assertEquals(applying.length, 1, name);
@@ -60,8 +107,10 @@ Deno.test("topology() has exactly one policy for each queue, with unique priorit
 });
 
 Deno.test("topology() applies no policy to other queues", () => {
-  for (const { pattern } of topology(QUEUES).policies) {
-    for (const name of ["celery", "celeriac", "xceleriac.default", "my.celeriac.dead"]) {
+  for (const { pattern } of topology(QUEUES, { stream: true }).policies) {
+    for (
+      const name of ["celery", "celeriac", "xceleriac.default", "my.celeriac.dead", "subs", "inbox"]
+    ) {
       assert(!new RegExp(pattern).test(name), name);
     }
   }
@@ -78,9 +127,15 @@ Deno.test("topology() dead-letters at least once", () => {
 
 Deno.test("declarationFor() gives the API the dead-letter queue without its exchange", () => {
   assertEquals(names(declarationFor("api", ["celeriac.default"])), {
-    exchanges: ["celeriac", "celeryev", "celery.pidbox", "reply.celery.pidbox"],
-    queues: ["celeriac.default", "celeriac.dead"],
-    bindings: ["celeriac -> celeriac.default"],
+    exchanges: [
+      "celeriac",
+      "celeryev",
+      "celery.pidbox",
+      "reply.celery.pidbox",
+      ...EVENTS.exchanges,
+    ],
+    queues: ["celeriac.default", "celeriac.dead", "inbox.celeriac"],
+    bindings: ["celeriac -> celeriac.default", ...EVENTS.bindings],
   });
 });
 
@@ -103,11 +158,11 @@ Deno.test("declarationFor() gives a worker the dead-letter exchange and queue, a
   });
 });
 
-Deno.test("declarationFor() gives beat only the task exchange", () => {
+Deno.test("declarationFor() gives beat the task exchange and the path of events to its inbox", () => {
   assertEquals(names(declarationFor("beat", QUEUES)), {
-    exchanges: ["celeriac"],
-    queues: [],
-    bindings: [],
+    exchanges: ["celeriac", ...EVENTS.exchanges],
+    queues: ["inbox.celeriac"],
+    bindings: EVENTS.bindings,
   });
 });
 

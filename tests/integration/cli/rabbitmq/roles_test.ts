@@ -56,14 +56,24 @@ Deno.test("declarationFor() declares objects if the user has permission", async 
     "celery_delayed_delivery",
     "celeryev",
     "dlx.celeriac",
+    "event.celeriac",
+    "every.event.celeriac",
+    "match.event.celeriac",
     "reply.celery.pidbox",
   ]);
-  assertEquals(queues.map(({ name }) => name).sort(), ["celeriac.dead", ...QUEUES]);
+  assertEquals(queues.map(({ name }) => name).sort(), [
+    "celeriac.dead",
+    ...QUEUES,
+    "inbox.celeriac",
+  ]);
   assertEquals(bindings.map(({ source, destination }) => `${source} -> ${destination}`).sort(), [
     "celeriac -> celeriac.default",
     "celeriac -> celeriac.images",
     "celery_delayed_delivery -> celeriac.default",
     "celery_delayed_delivery -> celeriac.images",
     "dlx.celeriac -> celeriac.dead",
+    "event.celeriac -> every.event.celeriac",
+    "event.celeriac -> match.event.celeriac",
+    "every.event.celeriac -> inbox.celeriac",
   ]);
 });

@@ -64,6 +64,9 @@ Deno.test("diffDefinitions() names everything that an empty broker lacks", () =>
     `missing: binding of queue 'celeriac.default' to exchange 'match.celeriac' in vhost 'celeriac' (key '', arguments {"celeriac-queue":"celeriac.default","x-match":"all"})`,
     "missing: binding of queue 'celeriac.default' to exchange 'celery_delayed_delivery' in vhost 'celeriac' (key '#.celeriac.default')",
     "missing: binding of queue 'celeriac.dead' to exchange 'dlx.celeriac' in vhost 'celeriac' (key '')",
+      "missing: binding of exchange 'every.event.celeriac' to exchange 'event.celeriac' in vhost 'celeriac' (key '#')",
+      "missing: binding of exchange 'match.event.celeriac' to exchange 'event.celeriac' in vhost 'celeriac' (key '#')",
+      "missing: binding of queue 'inbox.celeriac' to exchange 'every.event.celeriac' in vhost 'celeriac' (key '')",
   ]);
 });
 

@@ -23,6 +23,7 @@ Deno.test("brokerUsers() names users by role, under a prefix", () => {
     "celeriac-python",
     "celeriac-django",
     "celeriac-flower",
+    "celeriac-events",
   ]);
   assertEquals(brokerUsers({ prefix: "shop_" })[1]?.name, "shop_api");
 });
@@ -69,16 +70,43 @@ Deno.test("brokerUsers() grants no foreign queue by default", () => {
   }
 });
 
+Deno.test("brokerUsers() lets other systems publish events, and receive them in queues of their own", () => {
+  const of = (role: string) => brokerUsers().find((user) => user.role === role);
+  const exchanges = ["event.celeriac", "every.event.celeriac", "match.event.celeriac"];
+  const events = of("events");
+  for (const right of ["configure", "write", "read"] as const) {
+    assert(may(events, right, "sub.shop") && !may(events, right, "sub."), right);
+    for (const name of ["inbox.celeriac", "celeriac", "celeriac.default", "amq.default", "sub"]) {
+      assert(!may(events, right, name), `${right} ${name}`);
+    }
+  }
+  for (const name of exchanges) {
+    assert(may(events, "read", name) && !may(events, "configure", name), name);
+    assertEquals(may(events, "write", name), name === "event.celeriac", name);
+  }
+  assert(may(events, "read", "log.celeriac") && !may(events, "write", "log.celeriac"));
+  for (const role of ["api", "beat"]) assert(may(of(role), "write", "event.celeriac"), role);
+  assert(!may(of("worker"), "write", "event.celeriac"));
+  for (const { role } of brokerUsers()) {
+    assertEquals(may(of(role), "read", "inbox.celeriac"), ["admin", "beat"].includes(role), role);
+  }
+});
+
 Deno.test("projectUser() grants the vhost except Celeriac's objects", () => {
   const shop = projectUser("shop", ["management"]);
   assertEquals([shop.name, shop.role, shop.tags], ["shop", "project", ["management"]]);
   for (const name of ["celery", "celeriacs", "celeryev", "x.celeriac.default", "amq.default"]) {
     assert(may(shop, "configure", name) && may(shop, "write", name), name);
   }
-  for (const name of ["celeriac", "celeriac.default", "dlx.celeriac", "match.celeriac"]) {
+  const ours = [
+    ...["celeriac", "celeriac.default", "dlx.celeriac", "match.celeriac", "event.celeriac"],
+    ...["every.event.celeriac", "match.event.celeriac", "inbox.celeriac", "log.celeriac"],
+  ];
+  for (const name of ours) {
     assert(!may(shop, "configure", name) && !may(shop, "read", name), name);
+    const entry = ["celeriac", "match.celeriac", "event.celeriac"].includes(name);
+    assertEquals(may(shop, "write", name), entry, name);
   }
-  assert(may(shop, "write", "celeriac") && !may(shop, "write", "celeriac.default"));
 });
 
 Deno.test("selectUsers() selects the named roles", () => {
