@@ -1,7 +1,6 @@
 /** UUIDv7: ids that contain their creation time. */
 import { v7 } from "uuid";
-
-const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
+import { millisecondsOf } from "../text/hashed_uuid.ts";
 
 /** Creation time of a UUIDv7 in milliseconds (RFC 9562, section 5.7); `undefined` for any other id.
  *
@@ -15,7 +14,8 @@ const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f
  * ```
  */
 export function timeOf(id: string): Date | undefined {
-  return UUID_V7.test(id) ? new Date(parseInt(id.slice(0, 8) + id.slice(9, 13), 16)) : undefined;
+  const milliseconds = millisecondsOf(id);
+  return milliseconds === undefined ? undefined : new Date(milliseconds);
 }
 
 /** A new UUIDv7.
