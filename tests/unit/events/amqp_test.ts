@@ -1,0 +1,110 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import * as fc from "fast-check";
+import type { Headers } from "../../../shared/broker/message.ts";
+import { checkHeaders } from "../../../shared/broker/header_limit.ts";
+import { InvalidInput, Malformed } from "../../../shared/errors.ts";
+import { attributeHeaders, readEventMessage, toEventMessage } from "../../../shared/events/amqp.ts";
+import { cloudEvent } from "../../../shared/events/cloud_event.ts";
+import { writePayload } from "../../../shared/events/payload.ts";
+import { anyValue, events } from "./event_arbitrary.ts";
+
+const REQUIRED: Headers = {
+  cloudEvents_specversion: "1.0",
+  cloudEvents_id: "1",
+  cloudEvents_source: "/shop",
+  cloudEvents_type: "orders.paid",
+};
+
+function binary(headers: Headers, contentType?: string, body = "") {
+  return {
+    properties: contentType === undefined ? {} : { contentType },
+    headers: { ...REQUIRED, ...headers },
+    body: new TextEncoder().encode(body),
+  };
+}
+
+Deno.test("readEventMessage() reads what toEventMessage() writes, with scalars as headers", () => {
+  fc.assert(fc.property(events(anyValue), (event) => {
+    const message = toEventMessage(event, "key");
+    assertEquals(readEventMessage(message), event);
+    assertEquals([message.routingKey, message.properties.messageId], [event.type, "key"]);
+    checkHeaders(message.headers);
+    for (const value of Object.values(message.headers)) {
+      assertEquals(typeof value === "object", false);
+    }
+  }));
+});
+
+Deno.test("readEventMessage() reads the binary mode with both prefixes", () => {
+  fc.assert(fc.property(events(anyValue), fc.boolean(), (event, old) => {
+    const { cloudEvents_datacontenttype: _, ...rest } = attributeHeaders(event);
+    const headers = Object.entries(rest).map(([name, value]) =>
+      [old ? name.replace("_", ":") : name, value] as const
+    );
+    const {
+      datacontenttype: contentType = event.data === undefined ? undefined : "application/json",
+    } = event;
+    const read = readEventMessage({
+      properties: contentType === undefined ? {} : { contentType },
+      headers: Object.fromEntries(headers),
+      body: writePayload(event),
+    });
+    const typed = contentType === undefined ? {} : { datacontenttype: contentType };
+    assertEquals(read, { ...event, ...typed });
+  }));
+});
+
+Deno.test("readEventMessage() prefers the prefix with `_`, and turns times and bytes into text", () => {
+  const event = readEventMessage(binary({
+    "cloudEvents:tenant": "old",
+    cloudEvents_tenant: "new",
+    cloudEvents_time: new Date("2030-01-02T03:04:05Z"),
+    cloudEvents_digest: new Uint8Array([1, 2]),
+    unrelated: ["x"],
+  }));
+  assertEquals([event.tenant, event.time, event.digest], [
+    "new",
+    "2030-01-02T03:04:05.000Z",
+    "AQI=",
+  ]);
+  assertEquals("unrelated" in event, false);
+});
+
+Deno.test("readEventMessage() keeps integers beyond 2^53 and typed values of Celery", () => {
+  const data = '{"id":1152921504606846976,"at":{"__type__":"datetime","__value__":"2030-01-02"}}';
+  const { data: read } = readEventMessage(binary({}, "application/json", data));
+  assertEquals(read, {
+    id: 2n ** 60n,
+    at: { __type__: "datetime", __value__: "2030-01-02" },
+  });
+});
+
+Deno.test("readEventMessage() refuses malformed events", () => {
+  const structured = (body: string) => ({
+    properties: { contentType: "application/cloudevents+json; charset=UTF-8" },
+    headers: {},
+    body: new TextEncoder().encode(body),
+  });
+  const refused = (given: Parameters<typeof readEventMessage>[0]) =>
+    assertThrows(() => readEventMessage(given), InvalidInput) as InvalidInput;
+  assertEquals(refused(binary({ cloudEvents_id: "" })).field, "id");
+  assertEquals(refused(binary({ cloudEvents_list: ["a"] })).field, "list");
+  assertEquals(refused(binary({ cloudEvents___proto__: "a" })).field, "__proto__");
+  assertEquals(
+    refused({ properties: {}, headers: {}, body: new Uint8Array() }).field,
+    "specversion",
+  );
+  assertEquals(refused(structured("[]")).message.includes("no object"), true);
+  assertThrows(() => readEventMessage(structured("{")), Malformed);
+  const avro = { ...structured(""), properties: { contentType: "application/cloudevents+avro" } };
+  assertStringIncludes(refused(avro).message, "is not supported");
+});
+
+Deno.test("toEventMessage() has headers within the limit for the largest attributes", () => {
+  const names = Array.from({ length: 700 }, (_, index) => [`a${index}`, "x".repeat(60)]);
+  const event = cloudEvent({
+    ...{ specversion: "1.0", id: "1", source: "/shop", type: "t" },
+    ...Object.fromEntries(names),
+  });
+  checkHeaders(toEventMessage(event, "key").headers);
+});
