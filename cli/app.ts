@@ -5,6 +5,8 @@ import { ConfigurationError } from "../shared/errors.ts";
 import { importModule, moduleUrl } from "../shared/contracts/modules.ts";
 import { Registry } from "../shared/contracts/registry.ts";
 import { type CodeSchedule, schedulesOf } from "../shared/schedules/schedule.ts";
+import { EventContracts } from "../shared/events/event_contracts.ts";
+import { type EventSubscription, subscriptionsOf } from "../shared/events/subscription.ts";
 import { type Config, type Role, SETTINGS } from "../shared/config/settings.ts";
 import { deniedAtLoad } from "../workers/running/permission_denial.ts";
 import { Handlers } from "../workers/handlers.ts";
@@ -52,6 +54,16 @@ export async function loadRegistry(modules: Modules): Promise<Registry> {
  * @throws {ConfigurationError} when the module cannot be loaded */
 export async function loadSchedules(modules: Modules): Promise<CodeSchedule[]> {
   return schedulesOf(await contractsModule(modules));
+}
+
+/** Loads the events that the contracts module defines, and the subscriptions to them.
+ *
+ * @throws {ConfigurationError} when the module cannot be loaded, or its contracts contradict each other */
+export async function loadEvents(
+  modules: Modules,
+): Promise<{ events: EventContracts; subscriptions: EventSubscription[] }> {
+  const module = await contractsModule(modules);
+  return { events: EventContracts.fromModule(module), subscriptions: subscriptionsOf(module) };
 }
 
 /** Loads the handlers.

@@ -47,6 +47,23 @@ export {
   type ScheduleOptions,
 } from "./schedules/schedule.ts";
 export {
+  type AttributeSchemas,
+  defineEvent,
+  type EventContract,
+  type EventDefinition,
+} from "./events/event_contract.ts";
+export {
+  type EventChoice,
+  type EventDelivery,
+  type EventSubscription,
+  on,
+  type SubscriptionDefinition,
+} from "./events/subscription.ts";
+export type { AttributeValue } from "./events/attributes.ts";
+export type { EventArguments } from "./events/event_arguments.ts";
+export type { Selection, Where } from "./events/selection.ts";
+export type { CloudEvent } from "./events/cloud_event.ts";
+export {
   CeleriacError,
   ConfigurationError,
   Ignore,

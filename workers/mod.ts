@@ -14,6 +14,16 @@
  * @module
  */
 export { type Answer, handle, type Handler } from "./handlers.ts";
+export {
+  type EventListener,
+  type EventOf,
+  type ListenerOptions,
+  onEach,
+} from "../shared/events/event_listener.ts";
+export type { AttributeSchemas, EventContract } from "../shared/events/event_contract.ts";
+export type { AttributeValue } from "../shared/events/attributes.ts";
+export type { Selection, Where } from "../shared/events/selection.ts";
+export type { CloudEvent } from "../shared/events/cloud_event.ts";
 export type { Completion, CompletionSql } from "./running/completion.ts";
 export type { Parameter } from "../shared/database/database.ts";
 export type { Context, TaskLog } from "./running/context.ts";

@@ -48,7 +48,7 @@ interface Def {
 /** Rejects a schema that contains a type which JSON cannot represent. A coerced schema accepts JSON; a codec or pipe is judged by the side
  * that is serialized; the result of a transform is unknown before it runs.
  *
- * @param task its name, for the message
+ * @param what the definition, for the message: `task 'bill'`
  * @throws {ConfigurationError} naming the path and the remedy
  *
  * @example
@@ -57,16 +57,16 @@ interface Def {
  * import { z } from "zod";
  * import { assertThrows } from "@std/assert";
  *
- * refuseUncarried("bill", "input", z.object({ due: z.coerce.date() }));
- * assertThrows(() => refuseUncarried("bill", "input", z.object({ due: z.date() })), Error, "input.due");
+ * refuseUncarried("task 'bill'", "input", z.object({ due: z.coerce.date() }));
+ * assertThrows(() => refuseUncarried("task 'bill'", "input", z.object({ due: z.date() })), Error, "input.due");
  * ```
  */
-export function refuseUncarried(task: string, side: Side, schema: z.ZodType): void {
+export function refuseUncarried(what: string, side: Side, schema: z.ZodType): void {
   const found = uncarried(schema, side, side, new Set());
   if (!found) return;
   const remedy = REMEDIES[found.type]!;
   throw new ConfigurationError(
-    `Cannot define task '${task}' because JSON cannot represent ${found.path}, a z.${found.type}(): ${
+    `Cannot define ${what} because JSON cannot represent ${found.path}, a z.${found.type}(): ${
       typeof remedy === "string" ? remedy : remedy[side]
     }`,
   );

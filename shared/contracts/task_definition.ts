@@ -121,12 +121,12 @@ export function checkDefinition(
   if (input?.def?.type !== "object") {
     throw refuse("its input is not a zod object: wrap it in z.object({ ... })");
   }
-  refuseUncarried(name, "input", input);
+  refuseUncarried(`task '${name}'`, "input", input);
   if (output !== undefined) {
     if (output?.def === undefined) {
       throw refuse("its output is not a zod schema: write one, such as z.string()");
     }
-    refuseUncarried(name, "output", output);
+    refuseUncarried(`task '${name}'`, "output", output);
   }
   if (retry !== undefined && typeof retry !== "boolean") {
     const known = ["maxAttempts", "base", "cap", "jitter", "only", "never"];

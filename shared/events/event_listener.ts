@@ -1,0 +1,85 @@
+/** Functions that every worker calls for an event, without a task and without a record. */
+import type { z } from "zod";
+import { refuseUnknownKeys } from "../contracts/known_keys.ts";
+import { ConfigurationError, InvalidInput } from "../errors.ts";
+import type { CloudEvent } from "./cloud_event.ts";
+import { type AttributeSchemas, type EventContract, isEventContract } from "./event_contract.ts";
+import { checkSelection, type Selection, type Where } from "./selection.ts";
+
+const LISTENER = Symbol.for("celeriac.listener");
+
+/** An event of a contract. */
+export type EventOf<Data extends z.ZodType> = CloudEvent & { readonly data: z.output<Data> };
+
+/** A function for events, and which events it receives. */
+export interface EventListener extends Selection {
+  /** Called with each event; may return a promise. */
+  readonly receive: (event: CloudEvent) => unknown;
+}
+
+/** Options of {@linkcode onEach}. */
+export interface ListenerOptions {
+  /** Attributes that an event must have: equal values, or `null` for any. */
+  where?: Where;
+  /** Whether `all` (default) or `any` of the attributes in `where` must match. */
+  match?: "all" | "any";
+}
+
+/** Calls a function in every worker for each event of a kind, such as one that clears a cache. Export the returned value from the handlers
+ * module.
+ *
+ * There is no task, no record and no retry, and a worker misses the events that are sent while it is not connected. Use `on` for work that
+ * must be done.
+ *
+ * @param events the contract of the events, or a pattern of types
+ * @throws {ConfigurationError} when the pattern is invalid
+ *
+ * @example
+ * ```ts
+ * import { onEach } from "./event_listener.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const prices = new Map([["apple", 3]]);
+ * const cache = onEach("prices.*", (event) => prices.delete(event.subject ?? ""));
+ * assertEquals(cache.patterns, ["prices.*"]);
+ * ```
+ */
+export function onEach<Data extends z.ZodType = z.ZodType<unknown>>(
+  events: EventContract<Data, AttributeSchemas> | string,
+  receive: (event: EventOf<Data>) => unknown,
+  options: ListenerOptions = {},
+): EventListener {
+  const pattern = isEventContract(events) ? events.type : events as string;
+  const doing = `listen to events '${pattern}'`;
+  refuseUnknownKeys(options, ["where", "match"], { doing, within: "options" });
+  const { where = {}, match = "all" } = options;
+  if (typeof receive !== "function") {
+    throw new ConfigurationError(
+      `Cannot ${doing} because the second argument is no function: give (event) => { ... }`,
+    );
+  }
+  const selection = { patterns: [pattern], where: { ...where }, match };
+  try {
+    checkSelection(selection);
+  } catch (cause) {
+    if (!(cause instanceof InvalidInput)) throw cause;
+    throw new ConfigurationError(
+      `Cannot ${doing} because of its ${cause.field}: ${cause.message}`,
+      { cause },
+    );
+  }
+  return Object.freeze({
+    ...selection,
+    receive: receive as (event: CloudEvent) => unknown,
+    [LISTENER]: true,
+  });
+}
+
+/** Every listener that a module exports, alone or in an array. */
+export function listenersOf(exports: Record<string, unknown>): EventListener[] {
+  return [...new Set(Object.values(exports).flat().filter(isListener))];
+}
+
+function isListener(value: unknown): value is EventListener {
+  return typeof value === "object" && value !== null && LISTENER in value;
+}
