@@ -10,7 +10,7 @@ export interface MaintenanceOptions {
   readonly database: Database;
   /** Interval between two rounds. Default 300. */
   readonly every?: number;
-  /** Retention of final results. Default 7 days, minimum one minute. */
+  /** Retention of final results and of events. Default 7 days, minimum one minute. */
   readonly retention?: number;
   /** Retention of records that are not final and no longer change. Default 90 days. */
   readonly abandonment?: number;
@@ -31,6 +31,10 @@ const MAKE_PARTITIONS = "select celeriac.make_partitions($1) as made";
 const EXPIRE = `
   select dropped, deleted, resume
   from celeriac.expire($1 * interval '1 second', $2, $3 * interval '1 second', $4)`;
+
+// Not kept longer than records: those recognise the copies of an event's tasks once the event is gone.
+const EXPIRE_EVENTS = `
+  select dropped, deleted from celeriac.expire_events($1 * interval '1 second', $2)`;
 
 const EXPIRE_KEYS = "select celeriac.expire_keys($1 * interval '1 second', $2) as deleted";
 
@@ -113,6 +117,15 @@ export class Maintenance implements Service {
       total.dropped += expired?.dropped ?? 0;
       total.deleted += expired?.deleted ?? 0;
       resume = expired?.resume ?? null;
+    }
+    for (let batch = 0; batch < BATCHES; batch++) {
+      const [expired] = await database.query<Omit<Expired, "resume">>(EXPIRE_EVENTS, [
+        retention,
+        BATCH,
+      ]);
+      total.dropped += expired?.dropped ?? 0;
+      total.deleted += expired?.deleted ?? 0;
+      if ((expired?.deleted ?? 0) < BATCH) break;
     }
     for (let batch = 0; batch < BATCHES; batch++) {
       const [expired] = await database.query<{ deleted: number }>(EXPIRE_KEYS, [

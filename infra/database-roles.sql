@@ -16,8 +16,9 @@
 --   celeriac_migrate  owns the schema `celeriac`
 --   celeriac_api      reads tasks; inserts PENDING ones; revokes, expires and creates partitions through functions;
 --                     outbox; idempotency keys; workflows and their chords;
---                     schedules; dead letters
---   celeriac_beat     reads and updates schedules; inserts PENDING tasks; outbox; inserts dead letters
+--                     schedules; dead letters; subscriptions; reads events
+--   celeriac_beat     reads and updates schedules; inserts PENDING tasks; outbox; inserts dead letters;
+--                     reads subscriptions; records events through a function
 --   celeriac_worker   reads and writes tasks and chords; inserts into the outbox
 --   celeriac_submit   calls celeriac.submit(); reads nothing
 

@@ -21,6 +21,10 @@ begin
     -- Dead letters are never updated, but locking a row requires the permission.
     grant select, insert, delete, update (id) on celeriac.dead_letter to celeriac_api;
     grant select (task_id), delete on celeriac.crash to celeriac_api;
+    -- Events are recorded by the dispatcher only.
+    grant select on celeriac.event to celeriac_api;
+    grant select, insert, delete on celeriac.subscription to celeriac_api;
+    grant update (patterns, attributes, match, deliver, paused_at, updated_at) on celeriac.subscription to celeriac_api;
     grant execute on function
       celeriac.expire_canvas(interval, integer, interval),
       celeriac.tasks(text[]),
@@ -33,6 +37,8 @@ begin
       celeriac.fail(json),
       celeriac.count_member(text, text),
       celeriac.make_partitions(integer),
+      celeriac.events(text[]),
+      celeriac.expire_events(interval, integer),
       celeriac.expire(interval, integer, interval, text),
       celeriac.expire_keys(interval, integer)
       to celeriac_api;
@@ -48,8 +54,12 @@ begin
     grant select, insert, update on celeriac.lease to celeriac_beat;
     -- Its relay records unsendable messages as failed.
     grant insert on celeriac.dead_letter to celeriac_beat;
+    -- The dispatcher of events.
+    grant select on celeriac.event, celeriac.subscription to celeriac_beat;
     grant select, insert, update on celeriac.chord, celeriac.chord_member to celeriac_beat;
     grant execute on function
+      celeriac.record_events(json),
+      celeriac.events(text[]),
       celeriac.fail(json),
       celeriac.tasks(text[]),
       celeriac.count_member(text, text),

@@ -29,6 +29,7 @@ import holder from "./migrations/0020_holder.sql" with { type: "text" };
 import hasten from "./migrations/0021_hasten.sql" with { type: "text" };
 import messageLease from "./migrations/0022_message_lease.sql" with { type: "text" };
 import revokeReach from "./migrations/0023_revoke_reach.sql" with { type: "text" };
+import event from "./migrations/0024_event.sql" with { type: "text" };
 
 /** A migration. Its position in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -67,6 +68,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "hasten", sql: hasten },
   { name: "message lease", sql: messageLease },
   { name: "revoke reach", sql: revokeReach },
+  { name: "event", sql: event },
 ];
 
 /** Number of daily partitions created ahead, so that a week without maintenance causes no failure. */

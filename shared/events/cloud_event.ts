@@ -10,6 +10,7 @@ import {
 /** An event: its attributes, and its payload in `data` (a JSON value; text if `datacontenttype` is not JSON) or `data_base64` (bytes).
  * Frozen, valid, and the same object that a JSON pointer reads. */
 export interface CloudEvent {
+  /** Version of CloudEvents. */
   readonly specversion: "1.0";
   /** Unique together with `source`. */
   readonly id: string;
@@ -17,13 +18,17 @@ export interface CloudEvent {
   readonly source: string;
   /** 1 to 255 bytes; words separated by dots, such as `orders.eu.paid`. */
   readonly type: string;
+  /** What the event is about, for the source: such as the name of a file. */
   readonly subject?: string;
   /** RFC 3339. */
   readonly time?: string;
   /** Media type of the payload. Default JSON. */
   readonly datacontenttype?: string;
+  /** Absolute URI of the payload's schema. */
   readonly dataschema?: string;
+  /** Payload: a JSON value, or text. */
   readonly data?: unknown;
+  /** Payload in bytes, in base64. */
   readonly data_base64?: string;
   /** Extensions. */
   readonly [extension: string]: unknown;

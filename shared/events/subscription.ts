@@ -35,7 +35,9 @@ export interface SubscriptionDefinition<Input extends z.ZodObject = z.ZodObject>
 export interface EventDelivery {
   /** Name of the task. */
   readonly task: string;
+  /** Broker name of its queue. */
   readonly queue: string;
+  /** Where its arguments are in the event. */
   readonly args: EventArguments;
 }
 

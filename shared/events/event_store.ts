@@ -1,0 +1,126 @@
+/** The table of events. */
+import { parseJson, stringifyJson } from "../celery/python_json.ts";
+import type { Sql } from "../database/database.ts";
+import type { CloudEvent } from "./cloud_event.ts";
+
+/** Ids of an event's tasks by subscription. */
+export type EventTasks = Readonly<Record<string, string>>;
+
+/** An event to record. */
+export interface NewEvent {
+  readonly key: string;
+  readonly event: CloudEvent;
+  readonly tasks: EventTasks;
+}
+
+/** A recorded event. */
+export interface RecordedEvent extends NewEvent {
+  /** Grows with each event; may skip numbers. */
+  readonly position: number;
+  readonly recordedAt: Date;
+}
+
+/** Which events to read. */
+export interface EventPage {
+  /** Maximum number of events. */
+  readonly limit: number;
+  /** Only events of this type. */
+  readonly type?: string;
+}
+
+interface Row {
+  readonly key: string;
+  readonly position: number;
+  readonly event: string;
+  readonly tasks: EventTasks;
+  readonly recorded_at: Date;
+}
+
+const COLUMNS = "key, position::float8 as position, event::text as event, tasks, recorded_at";
+
+const RECORD = "select celeriac.record_events($1::text::json) as key";
+
+const KNOWN = "select key from celeriac.events($1::text[])";
+
+const FIND = `select ${COLUMNS} from celeriac.events(array[$1])`;
+
+const NEWER = `
+  select ${COLUMNS} from celeriac.event
+  where position > $1 and ($3::text is null or type = $3) order by position limit $2`;
+
+const OLDER = `
+  select ${COLUMNS} from celeriac.event
+  where position < $1 and ($3::text is null or type = $3) order by position desc limit $2`;
+
+const LAST = "select coalesce(max(position), 0)::float8 as position from celeriac.event";
+
+/** Records and reads events. */
+export class EventStore {
+  readonly #database: Sql;
+
+  /** @param options.database for {@linkcode EventStore.record}, a transaction */
+  constructor({ database }: { database: Sql }) {
+    this.#database = database;
+  }
+
+  /** Records events, each once. Call it first in a transaction: until that ends, others wait to record, so that positions become visible in
+   * their order.
+   *
+   * @returns the keys that were not recorded before
+   * @throws {DatabaseUnavailable} */
+  async record(events: readonly NewEvent[]): Promise<Set<string>> {
+    if (events.length === 0) return new Set();
+    const entries = events.map(({ key, event, tasks }) => {
+      const { source, id, type, subject } = event;
+      return { key, source, id, type, subject, event: stringifyJson(event), tasks };
+    });
+    return keysOf(await this.#database.query(RECORD, [JSON.stringify(entries)]));
+  }
+
+  /** The keys among these that are recorded.
+   *
+   * @throws {DatabaseUnavailable} */
+  async known(keys: readonly string[]): Promise<Set<string>> {
+    return keysOf(await this.#database.query(KNOWN, [[...keys]]));
+  }
+
+  /** @throws {DatabaseUnavailable} */
+  async find(key: string): Promise<RecordedEvent | undefined> {
+    const [row] = await this.#database.query<Row>(FIND, [key]);
+    return row && fromRow(row);
+  }
+
+  /** Events after a position, oldest first. No event with a lower position appears later.
+   *
+   * @throws {DatabaseUnavailable} */
+  async after(position: number, { limit, type }: EventPage): Promise<RecordedEvent[]> {
+    const rows = await this.#database.query<Row>(NEWER, [position, limit, type ?? null]);
+    return rows.map(fromRow);
+  }
+
+  /** Events before a position, newest first.
+   *
+   * @param position default: after the last one
+   * @throws {DatabaseUnavailable} */
+  async before(position: number | undefined, { limit, type }: EventPage): Promise<RecordedEvent[]> {
+    const end = position ?? Number.MAX_SAFE_INTEGER;
+    return (await this.#database.query<Row>(OLDER, [end, limit, type ?? null])).map(fromRow);
+  }
+
+  /** The highest position; 0 when there is no event.
+   *
+   * @throws {DatabaseUnavailable} */
+  async lastPosition(): Promise<number> {
+    const [row] = await this.#database.query<{ position: number }>(LAST);
+    return row?.position ?? 0;
+  }
+}
+
+function keysOf(rows: readonly object[]): Set<string> {
+  return new Set((rows as { key: string }[]).map(({ key }) => key));
+}
+
+function fromRow({ key, position, event, tasks, recorded_at }: Row): RecordedEvent {
+  const parsed = parseJson(event, { typed: "keep" }) as CloudEvent;
+  return { key, position, event: parsed, tasks, recordedAt: recorded_at };
+}

@@ -1,0 +1,179 @@
+/** The table of subscriptions. */
+import type { Sql } from "../database/database.ts";
+import type { Selection, Where } from "./selection.ts";
+import type { EventDelivery } from "./subscription.ts";
+
+/** A subscription to store. */
+export interface NewSubscription extends Selection {
+  readonly name: string;
+  readonly deliver: EventDelivery;
+}
+
+/** A stored subscription. */
+export interface StoredSubscription extends NewSubscription {
+  /** `code`: a contracts module defines it. */
+  readonly source: "code" | "database";
+  /** Since when it makes no tasks; `null` if it does. */
+  readonly pausedAt: Date | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+interface Row {
+  readonly name: string;
+  readonly source: "code" | "database";
+  readonly patterns: string[];
+  readonly attributes: Where;
+  readonly match: "all" | "any";
+  readonly deliver: EventDelivery;
+  readonly paused_at: Date | null;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+}
+
+const COLUMNS =
+  "name, source, patterns, attributes, match, deliver, paused_at, created_at, updated_at";
+
+const LIST = `select ${COLUMNS} from celeriac.subscription where name > $1 order by name limit $2`;
+
+const ALL = `select ${COLUMNS} from celeriac.subscription order by name`;
+
+const FIND = `select ${COLUMNS} from celeriac.subscription where name = $1`;
+
+const ADD = `
+  insert into celeriac.subscription (name, source, patterns, attributes, match, deliver)
+  values ($1, 'database', $2::text[], $3::text::json, $4, $5::text::json)
+  on conflict do nothing
+  returning ${COLUMNS}`;
+
+const REMOVE =
+  "delete from celeriac.subscription where name = $1 and source = 'database' returning name";
+
+// A pause keeps its beginning when it is repeated.
+const PAUSE = `
+  update celeriac.subscription
+  set paused_at = case when $2 then coalesce(paused_at, now()) end, updated_at = now()
+  where name = $1
+  returning ${COLUMNS}`;
+
+// A subscription that the app no longer defines stays: during a rollout, older processes still need it.
+const SYNC = `
+  insert into celeriac.subscription as kept (name, source, patterns, attributes, match, deliver)
+  select name, 'code', array(select json_array_elements_text(patterns)), attributes, match, deliver
+  from json_to_recordset($1::text::json)
+    as given (name text, patterns json, attributes json, match text, deliver json)
+  on conflict (name) do update
+  set patterns = excluded.patterns, attributes = excluded.attributes, match = excluded.match,
+    deliver = excluded.deliver, updated_at = now()
+  where kept.source = 'code'
+    and (kept.patterns, kept.attributes::text, kept.match, kept.deliver::text)
+      is distinct from (excluded.patterns, excluded.attributes::text, excluded.match, excluded.deliver::text)`;
+
+const TAKEN = `
+  select name from celeriac.subscription
+  where source = 'database' and name = any($1::text[]) order by name`;
+
+const PRUNE = `
+  delete from celeriac.subscription
+  where source = 'code' and not name = any($1::text[])
+  returning name`;
+
+/** Reads and writes subscriptions. */
+export class SubscriptionStore {
+  readonly #database: Sql;
+
+  constructor({ database }: { database: Sql }) {
+    this.#database = database;
+  }
+
+  /** All subscriptions, ordered by name.
+   *
+   * @throws {DatabaseUnavailable} */
+  async all(): Promise<StoredSubscription[]> {
+    return (await this.#database.query<Row>(ALL)).map(fromRow);
+  }
+
+  /** Lists subscriptions, ordered by name.
+   *
+   * @param after lists only names after this one
+   * @throws {DatabaseUnavailable} */
+  async list(
+    { after = "", limit }: { after?: string; limit: number },
+  ): Promise<StoredSubscription[]> {
+    return (await this.#database.query<Row>(LIST, [after, limit])).map(fromRow);
+  }
+
+  /** @throws {DatabaseUnavailable} */
+  async find(name: string): Promise<StoredSubscription | undefined> {
+    const [row] = await this.#database.query<Row>(FIND, [name]);
+    return row && fromRow(row);
+  }
+
+  /** Stores a subscription.
+   *
+   * @returns `undefined` when the name exists
+   * @throws {DatabaseUnavailable} */
+  async add(subscription: NewSubscription): Promise<StoredSubscription | undefined> {
+    const { name, patterns, attributes, match, deliver } = written(subscription);
+    const values = [name, patterns, JSON.stringify(attributes), match, JSON.stringify(deliver)];
+    const [row] = await this.#database.query<Row>(ADD, values);
+    return row && fromRow(row);
+  }
+
+  /** Removes a subscription with source `database`.
+   *
+   * @returns whether it was removed
+   * @throws {DatabaseUnavailable} */
+  async remove(name: string): Promise<boolean> {
+    return (await this.#database.query(REMOVE, [name])).length > 0;
+  }
+
+  /** Pauses or resumes a subscription.
+   *
+   * @returns `undefined` when no subscription has that name
+   * @throws {DatabaseUnavailable} */
+  async pause(name: string, paused: boolean): Promise<StoredSubscription | undefined> {
+    const [row] = await this.#database.query<Row>(PAUSE, [name, paused]);
+    return row && fromRow(row);
+  }
+
+  /** Adds and changes the subscriptions with source `code`; removes none. Pauses stay.
+   *
+   * @returns names that a subscription with source `database` already has, not stored
+   * @throws {DatabaseUnavailable} */
+  async sync(subscriptions: readonly NewSubscription[]): Promise<string[]> {
+    await this.#database.query(SYNC, [JSON.stringify(subscriptions.map(written))]);
+    const names = subscriptions.map(({ name }) => name);
+    return (await this.#database.query<{ name: string }>(TAKEN, [names])).map(({ name }) => name);
+  }
+
+  /** Removes the subscriptions with source `code` that an app no longer defines.
+   *
+   * @param names of those that it defines
+   * @returns names of the removed ones
+   * @throws {DatabaseUnavailable} */
+  async prune(names: readonly string[]): Promise<string[]> {
+    const gone = await this.#database.query<{ name: string }>(PRUNE, [[...names]]);
+    return gone.map(({ name }) => name).sort();
+  }
+}
+
+/** The columns that an author defines. */
+function written({ name, patterns, where, match, deliver }: NewSubscription) {
+  return { name, patterns, attributes: where, match, deliver };
+}
+
+function fromRow(row: Row): StoredSubscription {
+  const { name, source, patterns, attributes, match, deliver } = row;
+  return {
+    name,
+    source,
+    patterns,
+    where: attributes,
+    match,
+    deliver,
+    pausedAt: row.paused_at,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

@@ -1,0 +1,203 @@
+/** What the tables of events must do. One suite, run against each database. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { Database } from "../../shared/database/database.ts";
+import { DatabaseRefused } from "../../shared/errors.ts";
+import { type CloudEvent, cloudEvent } from "../../shared/events/cloud_event.ts";
+import { EventStore, type NewEvent } from "../../shared/events/event_store.ts";
+import { eventKey } from "../../shared/events/event_key.ts";
+import { SubscriptionStore } from "../../shared/events/subscription_store.ts";
+
+/** Registers the suite.
+ *
+ * @param name of the implementation
+ * @param open creates a migrated database */
+export function testEventStores(
+  name: string,
+  open: () => Promise<{ readonly database: Database } & AsyncDisposable>,
+): void {
+  for (const [title, test] of Object.entries(CASES)) {
+    Deno.test(`${name}: ${title}`, async () => {
+      await using fixture = await open();
+      await test(fixture.database);
+    });
+  }
+}
+
+/** An event, recorded or not. */
+export function newEvent(id: string, changes: Partial<CloudEvent> = {}): NewEvent {
+  const event = cloudEvent({
+    specversion: "1.0",
+    id,
+    source: "/shop",
+    type: "orders.paid",
+    ...changes,
+  });
+  return { key: eventKey(event), event, tasks: { receipt: `task-${id}` } };
+}
+
+const RECEIPT = {
+  name: "receipt",
+  patterns: ["orders.*", "#"],
+  where: { tenant: "acme", urgent: null, count: 3 },
+  match: "any",
+  deliver: { task: "receipt", queue: "celeriac.default", args: { order: "/data/order" } },
+} as const;
+
+const CASES: Record<string, (database: Database) => Promise<void>> = {
+  async "record() stores each event once and returns the new keys"(database) {
+    const store = new EventStore({ database });
+    const now = new Date().toISOString();
+    const one = newEvent("1", { time: now, data: { text: "a\0b", big: 2n ** 60n } });
+    const two = newEvent("2", { subject: "s", data_base64: "AA==" });
+    const old = newEvent("3", { time: "2001-01-01T00:00:00Z" });
+    const late = newEvent("4", { time: "9999-01-01T00:00:00Z" });
+    assertEquals(await store.record([]), new Set());
+    assertEquals(await store.record([one, two, one]), new Set([one.key, two.key]));
+    assertEquals(await store.record([two, old, late]), new Set([old.key, late.key]));
+    const keys = [one, two, old, late].map(({ key }) => key);
+    assertEquals(await store.known([...keys, "other"]), new Set(keys));
+    const found = await store.find(one.key);
+    assertEquals([found?.event, found?.tasks], [one.event, one.tasks]);
+    assert(Math.abs(Date.now() - found!.recordedAt.getTime()) < 60_000);
+    assertEquals(await store.find("other"), undefined);
+  },
+
+  async "record() of concurrent transactions records 100 copies of one event once"(database) {
+    const event = newEvent("1", { time: new Date().toISOString() });
+    const fresh = await Promise.all(
+      Array.from({ length: 100 }, () =>
+        database.transaction(async (sql) => {
+          const store = new EventStore({ database: sql });
+          return (await store.record([event])).size;
+        })),
+    );
+    assertEquals(fresh.reduce((sum, one) => sum + one), 1);
+  },
+
+  async "after() and before() page through events by position and type"(database) {
+    const store = new EventStore({ database });
+    assertEquals(await store.lastPosition(), 0);
+    const types = ["a", "b", "a", "a", "b"];
+    const events = types.map((type, index) => newEvent(String(index), { type }));
+    await store.record(events.slice(0, 2));
+    await store.record(events.slice(2));
+    const ids = (found: readonly { event: CloudEvent }[]) => found.map(({ event }) => event.id);
+    const first = await store.after(0, { limit: 2 });
+    assertEquals(ids(first), ["0", "1"]);
+    assertEquals(ids(await store.after(first[1]!.position, { limit: 9 })), ["2", "3", "4"]);
+    assertEquals(ids(await store.after(0, { limit: 2, type: "a" })), ["0", "2"]);
+    const last = await store.before(undefined, { limit: 2 });
+    assertEquals(ids(last), ["4", "3"]);
+    assertEquals(last[0]!.position, await store.lastPosition());
+    assertEquals(ids(await store.before(last[1]!.position, { limit: 9, type: "a" })), ["2", "0"]);
+  },
+
+  async "expire_events() drops old days, and deletes old events of other partitions"(database) {
+    const store = new EventStore({ database });
+    const day = 86_400_000;
+    const at = (days: number) => new Date(Date.now() + days * day).toISOString();
+    const [today, ancient, unordered, recent] = [
+      newEvent("today", { time: at(0) }),
+      newEvent("ancient", { time: "2001-01-01T00:00:00Z" }),
+      newEvent("unordered"),
+      newEvent("recent", { time: at(-9) }),
+    ] as const;
+    await store.record([today, ancient, unordered, recent]);
+    const expire = async (days: number, most = 100) => {
+      const [row] = await database.query<{ dropped: number; deleted: number }>(
+        "select dropped, deleted from celeriac.expire_events($1 * interval '1 day', $2)",
+        [days, most],
+      );
+      return row;
+    };
+    assertEquals(await expire(7), { dropped: 0, deleted: 0 });
+    await database.query(
+      "update celeriac.event set recorded_at = now() - interval '8 days' where id <> 'recent'",
+    );
+    assertEquals(await expire(7, 1), { dropped: 0, deleted: 1 });
+    assertEquals(await expire(7), { dropped: 0, deleted: 1 });
+    const left = await store.after(0, { limit: 9 });
+    assertEquals(left.map(({ event }) => event.id), ["today", "recent"]);
+    // A day gone by, as if its partition had been made then.
+    await database.script(`
+      do $$
+      declare day constant date := (now() at time zone 'UTC')::date - 9;
+      begin
+        delete from celeriac.event where id = 'recent';
+        execute format('create table celeriac.event_%s partition of celeriac.event for values from (%L) to (%L)',
+          to_char(day, 'YYYYMMDD'), celeriac.day_bound(day), celeriac.day_bound(day + 1));
+      end $$`);
+    await store.record([recent]);
+    assertEquals(await expire(7), { dropped: 0, deleted: 0 });
+    await database.query(
+      "update celeriac.event set recorded_at = now() - interval '8 days' where id = 'recent'",
+    );
+    assertEquals(await expire(7), { dropped: 1, deleted: 0 });
+    assertEquals(await store.known([recent.key, today.key]), new Set([today.key]));
+    await assertRejects(() => expire(0), DatabaseRefused, "retention");
+  },
+
+  async "make_partitions() moves events out of the default partition"(database) {
+    const store = new EventStore({ database });
+    const partition = async (key: string) => {
+      const [row] = await database.query<{ name: string }>(
+        "select tableoid::regclass::text as name from celeriac.event where key = $1",
+        [key],
+      );
+      return row?.name;
+    };
+    const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
+    const event = newEvent("1", { time: tomorrow });
+    const name = `event_${tomorrow.slice(0, 10).replaceAll("-", "")}`;
+    await database.script(`drop table celeriac.${name}`);
+    await store.record([event]);
+    assertEquals(await partition(event.key), "celeriac.event_default");
+    const [row] = await database.query<{ made: number }>(
+      "select celeriac.make_partitions(1) as made",
+    );
+    assertEquals(row?.made, 1);
+    assertEquals(await partition(event.key), `celeriac.${name}`);
+  },
+
+  async "add() and find() keep a subscription as it is, and refuse a second one"(database) {
+    const store = new SubscriptionStore({ database });
+    const { createdAt, updatedAt, ...added } = (await store.add(RECEIPT))!;
+    assertEquals({ ...added }, { ...RECEIPT, source: "database", pausedAt: null } as never);
+    assertEquals(createdAt, updatedAt);
+    assertEquals(await store.add(RECEIPT), undefined);
+    assertEquals((await store.find("receipt"))?.where, RECEIPT.where);
+    assertEquals(await store.find("other"), undefined);
+    assertEquals((await store.all()).length, 1);
+    assertEquals(await store.list({ after: "receipt", limit: 9 }), []);
+    assertEquals([await store.remove("receipt"), await store.remove("receipt")], [true, false]);
+  },
+
+  async "pause() keeps the beginning of a pause until it ends"(database) {
+    const store = new SubscriptionStore({ database });
+    await store.add(RECEIPT);
+    const first = await store.pause("receipt", true);
+    assert(first?.pausedAt instanceof Date);
+    assertEquals((await store.pause("receipt", true))?.pausedAt, first?.pausedAt);
+    assertEquals((await store.pause("receipt", false))?.pausedAt, null);
+    assertEquals(await store.pause("other", true), undefined);
+  },
+
+  async "sync() adds and changes the app's subscriptions, and only prune() removes them"(database) {
+    const store = new SubscriptionStore({ database });
+    await store.add({ ...RECEIPT, name: "mine" });
+    const [one, two] = [{ ...RECEIPT, name: "one" }, { ...RECEIPT, name: "two" }];
+    assertEquals(await store.sync([one, two, { ...RECEIPT, name: "mine" }]), ["mine"]);
+    await store.pause("one", true);
+    const before = await store.find("two");
+    assertEquals(await store.sync([{ ...one, patterns: ["b"] }, two]), []);
+    const changed = await store.find("one");
+    assertEquals([changed?.patterns, changed?.source], [["b"], "code"]);
+    assert(changed?.pausedAt instanceof Date);
+    assertEquals(await store.find("two"), before);
+    assertEquals(await store.sync([one]), []);
+    assertEquals((await store.all()).map(({ name }) => name), ["mine", "one", "two"]);
+    assertEquals(await store.remove("one"), false);
+    assertEquals(await store.prune(["one"]), ["two"]);
+    assertEquals((await store.all()).map(({ name }) => name), ["mine", "one"]);
+  },
+};
