@@ -115,13 +115,13 @@ export function readLetter(message: Message): DeadLetter {
   const queue = text(headers[HEADERS.queue]) ?? text(headers["x-first-death-queue"]) ??
     sanitizeText(message.routingKey);
   if (!isDeadLettered(message)) {
-    return { id: idOf(message), ...identity(message), ...UNVERIFIED, queue, message };
+    return { id: letterIdOf(message), ...identity(message), ...UNVERIFIED, queue, message };
   }
   const id = headers[HEADERS.id];
   const [death] = Array.isArray(headers["x-death"]) ? headers["x-death"] : [];
   const { time, reason } = isTable(death) ? death : {};
   return {
-    id: typeof id === "string" && validate(id) ? id : idOf(message),
+    id: typeof id === "string" && validate(id) ? id : letterIdOf(message),
     ...identity(message),
     reason: text(headers[HEADERS.reason]) ?? text(headers["x-first-death-reason"]) ??
       text(reason) ?? "unknown",
@@ -169,10 +169,16 @@ export function bare(letter: DeadLetter, fault: string): DeadLetter {
   };
 }
 
-/** The letter of a message that never reached the dead-letter queue. */
-export function letterOf(message: Message, reason: DeadLetterReason): DeadLetter {
+/** The letter of a message that never reached the dead-letter queue.
+ *
+ * @param options.id a UUID, so that repeating this gives the same letter. Default: a new one */
+export function letterOf(
+  message: Message,
+  reason: DeadLetterReason,
+  { id = v7() }: { id?: string } = {},
+): DeadLetter {
   const detail = reason.detail && sanitizeText(reason.detail.slice(0, DETAIL_MAX));
-  return { id: v7(), ...identity(message), ...reason, detail, message };
+  return { id, ...identity(message), ...reason, detail, message };
 }
 
 /** The message to send again: addressed to its original queue, without the headers added by dead-lettering.
@@ -215,8 +221,9 @@ function sanitized(
   };
 }
 
-/** Messages that are equal in every field, including the second of their death, get the same id. */
-function idOf(message: Message): string {
+/** The id of the letter of a message without an id header. Messages that are equal in every field, including the second of their death,
+ * get the same id. */
+export function letterIdOf(message: Message): string {
   const { body, ...rest } = toStored(message);
   const digest = createHash("sha256").update(JSON.stringify(rest)).update(body).digest("hex");
   return v5(digest, NAMESPACE);

@@ -108,10 +108,20 @@ export class Publisher {
     return { ...task, via };
   }
 
+  /** Like {@linkcode Publisher.submit} for a prepared message that is due now: sends it to the broker, otherwise to the outbox.
+   *
+   * @param what for errors, such as `event '…'`. Default: the task */
+  async send(
+    entry: OutboxEntry,
+    options: { patient?: boolean; what?: string } = {},
+  ): Promise<"broker" | "outbox"> {
+    return await this.#now(entry, options);
+  }
+
   /** Broker first, then the outbox. */
   async #now(
     entry: OutboxEntry,
-    { patient = false, ...options }: PublishOptions & { patient?: boolean },
+    { patient = false, what, ...options }: PublishOptions & { patient?: boolean; what?: string },
   ): Promise<"broker" | "outbox"> {
     const began = performance.now();
     try {
@@ -123,7 +133,7 @@ export class Publisher {
         await this.#hold(entry, Math.max(LEAST_MS, ANSWER_MS - (performance.now() - began)));
         return "outbox";
       } catch (unheld) {
-        throw isUnheld(unheld) ? this.#neither(entry, refused, unheld) : unheld;
+        throw isUnheld(unheld) ? this.#neither(entry, refused, unheld, what) : unheld;
       }
     }
   }
@@ -170,18 +180,23 @@ export class Publisher {
   }
 
   /** The error for a message that neither server has confirmed. */
-  #neither(entry: OutboxEntry, refused: Error, unheld: Error): Unavailable {
+  #neither(
+    entry: OutboxEntry,
+    refused: Error,
+    unheld: Error,
+    what = `task '${entry.taskId}'`,
+  ): Unavailable {
     const { taskId } = entry;
     const reasons = `${refused.message}; ${unheld.message}`;
     const mayBeStored = this.#storing.has(entry) && !(unheld instanceof DatabaseUnreached);
     if (refused instanceof NotSent && !mayBeStored) {
       return new Unavailable(
-        `Cannot accept task '${taskId}' because neither broker nor database can hold it: ${reasons}`,
+        `Cannot accept ${what} because neither broker nor database can hold it: ${reasons}`,
         { cause: unheld },
       );
     }
     return new OutcomeUnknown(
-      `Cannot determine whether task '${taskId}' was accepted because neither broker nor database answered in time: read its record, or send it again with the same id or Idempotency-Key (${reasons})`,
+      `Cannot determine whether ${what} was accepted because neither broker nor database answered in time: read its record, or send it again with the same id or Idempotency-Key (${reasons})`,
       [taskId],
       { cause: unheld },
     );

@@ -1,0 +1,240 @@
+/** Turns the events in the inbox into tasks.
+ *
+ * The steps of a batch, in an order that loses nothing: publish the tasks; record the events, which makes later copies known; ack. After a
+ * crash between two steps the events are redelivered, and their tasks have the same ids.
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { Broker, Delivery } from "../shared/broker/broker.ts";
+import { Consumer } from "../shared/broker/consuming/consumer.ts";
+import { INBOX_QUEUE } from "../shared/broker/event_topology.ts";
+import { withoutTransport } from "../shared/celery/headers.ts";
+import type { Database, Sql } from "../shared/database/database.ts";
+import { isDataFault } from "../shared/database/sqlstate.ts";
+import { type DeadLetter, letterIdOf, letterOf } from "../shared/dead_letters/letter.ts";
+import { DatabaseUnavailable, InvalidInput, Malformed, Unavailable } from "../shared/errors.ts";
+import { readEventMessage } from "../shared/events/amqp.ts";
+import type { CloudEvent } from "../shared/events/cloud_event.ts";
+import { eventKey, eventTaskId } from "../shared/events/event_key.ts";
+import { EventStore, type NewEvent } from "../shared/events/event_store.ts";
+import type { SubscriptionCache } from "../shared/events/subscription_cache.ts";
+import type { OutboxEntry } from "../shared/outbox/outbox.ts";
+import type { PreparedTask } from "../shared/outbox/prepared_task.ts";
+import type { PendingTask } from "../shared/results/result.ts";
+import { Batch } from "../shared/runtime/batch.ts";
+import type { Service } from "../shared/runtime/service.ts";
+import { eventTask } from "./event_tasks.ts";
+
+/** Options of {@linkcode EventDispatcher}. */
+export interface EventDispatcherOptions {
+  readonly broker: Broker;
+  readonly database: Database;
+  readonly subscriptions: Pick<SubscriptionCache, "of">;
+  readonly publisher: {
+    send(entry: OutboxEntry, options: { patient: boolean }): Promise<"broker" | "outbox">;
+  };
+  readonly letters: { add(letters: readonly DeadLetter[], sql: Sql): Promise<void> };
+  /** The sender in Celery's format, `gen<pid>@<host>`. */
+  readonly origin: string;
+  /** Called with each task of an event that was recorded now. */
+  sent(task: PendingTask): void;
+  /** Called with the outcome of each event. */
+  dispatched?(type: string, outcome: "dispatched" | "duplicate" | "unsubscribed"): void;
+}
+
+/** An event of a batch. */
+interface Incoming {
+  readonly key: string;
+  readonly event: CloudEvent;
+  readonly delivery: Delivery;
+}
+
+/** An event that is not recorded yet, and what it became. */
+interface Dispatched extends NewEvent {
+  readonly prepared: readonly PreparedTask[];
+  readonly letters: readonly DeadLetter[];
+}
+
+/** Events in one batch, and unacked: the next batch arrives while one is dispatched. */
+const BATCH = 100;
+const PREFETCH = 2 * BATCH;
+
+/** Milliseconds before a failed batch is tried again. */
+const RETRY_MS = 1000;
+
+/** Consumes the inbox. Of several processes, the broker chooses one. */
+export class EventDispatcher implements Service {
+  readonly #options: EventDispatcherOptions;
+  readonly #consumer: Consumer;
+  readonly #batch: Batch<Delivery, void>;
+  readonly #log = getLogger(["celeriac", "events"]);
+  #starting: Promise<void> | undefined;
+  #stopping = false;
+
+  constructor(options: EventDispatcherOptions) {
+    this.#options = options;
+    this.#consumer = new Consumer({
+      broker: options.broker,
+      queue: INBOX_QUEUE,
+      prefetch: PREFETCH,
+      onDelivery: (delivery) => this.#take(delivery),
+    });
+    this.#batch = new Batch<Delivery, void>({
+      name: "events",
+      size: BATCH,
+      flush: (deliveries) => this.#dispatch(deliveries),
+      failed: (error) => this.#judge(error),
+    });
+  }
+
+  /** Returns at once; the consumer starts when the broker accepts it. */
+  start(): Promise<void> {
+    this.#starting ??= this.#batch.start().then(() => this.#consumer.start()).catch((error) => {
+      if (!this.#stopping) {
+        this.#log.error("Cannot consume the inbox of events: {error}", { error });
+      }
+    });
+    return Promise.resolve();
+  }
+
+  /** Finishes the events that it has received, unless a server is away; the broker redelivers all others. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#consumer.cancel();
+    await this.#batch.stop();
+    await this.#consumer.idle();
+    await this.#consumer.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #take(delivery: Delivery): Promise<void> {
+    try {
+      await this.#batch.add(delivery);
+      delivery.ack();
+    } catch (error) {
+      if (!this.#stopping) this.#log.error("Cannot dispatch an event: {error}", { error });
+      delivery.nack({ requeue: true });
+    }
+  }
+
+  /** One event that the database refuses must not hold up the others of its batch; alone, it is dead-lettered (see {@linkcode #record}). */
+  #judge(error: unknown): number | "split" {
+    if (isDataFault(error)) return "split";
+    if (!(error instanceof DatabaseUnavailable || error instanceof Unavailable)) {
+      this.#log.error("Cannot dispatch events, trying again: {error}", { error });
+    }
+    return RETRY_MS;
+  }
+
+  async #dispatch(deliveries: readonly Delivery[]): Promise<void[]> {
+    // The broker redelivers the others.
+    const { incoming, malformed } = readEvents(deliveries.filter(({ open }) => open));
+    const store = new EventStore({ database: this.#options.database });
+    const known = incoming.size === 0 ? new Set() : await store.known([...incoming.keys()]);
+    const fresh = [...incoming.values()].filter(({ key }) => !known.has(key));
+    const dispatched = await Promise.all(fresh.map((one) => this.#publish(one)));
+    await this.#record(dispatched, malformed, deliveries);
+    this.#count(incoming, dispatched);
+    for (const { prepared } of dispatched) {
+      for (const { task } of prepared) this.#options.sent(task);
+    }
+    return deliveries.map(() => {});
+  }
+
+  /** Publishes the tasks of one event. A task without valid arguments becomes a dead letter of the event. */
+  async #publish({ key, event, delivery }: Incoming): Promise<Dispatched> {
+    const { subscriptions, publisher, origin } = this.#options;
+    const prepared = new Map<string, PreparedTask>();
+    const letters: DeadLetter[] = [];
+    await Promise.all((await subscriptions.of(event)).map(async (subscription) => {
+      const { name } = subscription;
+      try {
+        const task = eventTask({ event, key }, subscription, { origin, now: new Date() });
+        await publisher.send(task.entry, { patient: true });
+        prepared.set(name, task);
+      } catch (error) {
+        if (!(error instanceof InvalidInput)) throw error;
+        const detail = `subscription '${name}': ${error.message}`;
+        const id = eventTaskId(key, name, "dead letter");
+        letters.push(letter(delivery, "invalid-input", { detail, id }));
+      }
+    }));
+    const tasks = [...prepared].map(([name, { task }]) => [name, task.id]);
+    return {
+      key,
+      event,
+      tasks: Object.fromEntries(tasks),
+      prepared: [...prepared.values()],
+      letters,
+    };
+  }
+
+  async #record(
+    dispatched: readonly Dispatched[],
+    malformed: readonly DeadLetter[],
+    deliveries: readonly Delivery[],
+  ): Promise<void> {
+    const letters = [...malformed, ...dispatched.flatMap(({ letters }) => letters)];
+    if (dispatched.length + letters.length === 0) return;
+    const { database } = this.#options;
+    try {
+      await database.transaction(async (sql) => {
+        await new EventStore({ database: sql }).record(dispatched);
+        if (letters.length > 0) await this.#options.letters.add(letters, sql);
+      });
+    } catch (error) {
+      const [only] = deliveries;
+      if (!isDataFault(error) || deliveries.length > 1 || !only) throw error;
+      const detail = error instanceof Error ? error.message : String(error);
+      const refused = letter(only, "malformed", { detail, id: idOf(only) });
+      await database.transaction((sql) => this.#options.letters.add([refused], sql));
+    }
+  }
+
+  #count(incoming: ReadonlyMap<string, Incoming>, fresh: readonly Dispatched[]): void {
+    const { dispatched: count } = this.#options;
+    if (!count) return;
+    const unknown = new Map(fresh.map((one) => [one.key, one]));
+    for (const { key, event } of incoming.values()) {
+      const one = unknown.get(key);
+      if (!one) count(event.type, "duplicate");
+      else count(event.type, one.prepared.length > 0 ? "dispatched" : "unsubscribed");
+    }
+  }
+}
+
+/** The events of a batch, each once, and the messages that are none. */
+function readEvents(
+  deliveries: readonly Delivery[],
+): { incoming: Map<string, Incoming>; malformed: DeadLetter[] } {
+  const incoming = new Map<string, Incoming>();
+  const malformed: DeadLetter[] = [];
+  for (const delivery of deliveries) {
+    try {
+      const event = readEventMessage(delivery.message);
+      const key = eventKey(event);
+      if (!incoming.has(key)) incoming.set(key, { key, event, delivery });
+    } catch (error) {
+      if (!(error instanceof InvalidInput || error instanceof Malformed)) throw error;
+      malformed.push(letter(delivery, "malformed", { detail: error.message, id: idOf(delivery) }));
+    }
+  }
+  return { incoming, malformed };
+}
+
+function letter(
+  { message }: Delivery,
+  reason: "malformed" | "invalid-input",
+  { detail, id }: { detail: string; id: string },
+): DeadLetter {
+  const diedAt = new Date();
+  return letterOf(message, { reason, detail, queue: INBOX_QUEUE, worker: null, diedAt }, { id });
+}
+
+/** The same for each delivery of a message. */
+function idOf({ message }: Delivery): string {
+  return letterIdOf({ ...message, headers: withoutTransport(message.headers) });
+}

@@ -1,0 +1,199 @@
+/** The dispatcher on a broker in memory and an embedded database. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { EventDispatcher, type EventDispatcherOptions } from "../../../beat/event_dispatcher.ts";
+import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
+import { ENTRY_EXCHANGE, INBOX_QUEUE } from "../../../shared/broker/event_topology.ts";
+import type { Delivery } from "../../../shared/broker/broker.ts";
+import { declarationFor } from "../../../shared/broker/topology.ts";
+import type { Database } from "../../../shared/database/database.ts";
+import { DeadLetters } from "../../../shared/dead_letters/store.ts";
+import { DatabaseUnavailable } from "../../../shared/errors.ts";
+import { cloudEvent } from "../../../shared/events/cloud_event.ts";
+import { eventKey, eventTaskId } from "../../../shared/events/event_key.ts";
+import { EventPublisher } from "../../../shared/events/event_publisher.ts";
+import { EventStore } from "../../../shared/events/event_store.ts";
+import { SubscriptionCache } from "../../../shared/events/subscription_cache.ts";
+import {
+  type NewSubscription,
+  SubscriptionStore,
+} from "../../../shared/events/subscription_store.ts";
+import { Outbox } from "../../../shared/outbox/outbox.ts";
+import { Publisher } from "../../../shared/outbox/publisher.ts";
+import { message } from "../../support/broker_helpers.ts";
+import { eventually } from "../../support/eventually.ts";
+import { migratedPglite } from "../../support/migrated.ts";
+
+/** A dispatcher that has started, and what it needs. */
+interface Fixture extends AsyncDisposable {
+  readonly broker: MemoryBroker;
+  readonly database: Database;
+  readonly events: EventStore;
+  readonly letters: DeadLetters;
+  readonly outbox: Outbox;
+  readonly publisher: EventPublisher;
+  readonly dispatcher: EventDispatcher;
+  /** Ids of the tasks in the default queue. */
+  readonly tasks: string[];
+  readonly outcomes: string[];
+}
+
+async function open(
+  subscriptions: readonly NewSubscription[],
+  changes: (database: Database) => Partial<EventDispatcherOptions> = () => ({}),
+): Promise<Fixture> {
+  await using stack = new AsyncDisposableStack();
+  const { database } = stack.use(await migratedPglite());
+  const broker = stack.use(new MemoryBroker());
+  await broker.start();
+  await broker.declare(declarationFor("dev", ["celeriac.default"]));
+  const outbox = new Outbox({ database });
+  const nowhere = () => Promise.reject(new Error("not used"));
+  const letters = new DeadLetters({
+    database,
+    outbox,
+    store: { reopen: nowhere, states: nowhere },
+  });
+  const store = new SubscriptionStore({ database });
+  await store.sync(subscriptions);
+  const publisher = new Publisher({ broker, outbox, origin: "gen1@test" });
+  const tasks: string[] = [];
+  await broker.consume("celeriac.default", (delivery: Delivery) => {
+    tasks.push(String(delivery.message.headers["id"]));
+    delivery.ack();
+  }, { prefetch: 1000 });
+  const outcomes: string[] = [];
+  const dispatcher = stack.use(
+    new EventDispatcher({
+      broker,
+      database,
+      subscriptions: new SubscriptionCache({ store, maxAgeMs: 0 }),
+      publisher,
+      letters,
+      origin: "gen1@test",
+      sent: () => {},
+      dispatched: (type, outcome) => outcomes.push(`${type} ${outcome}`),
+      ...changes(database),
+    }),
+  );
+  await dispatcher.start();
+  const owned = stack.move();
+  return {
+    ...{ broker, database, letters, outbox, dispatcher, tasks, outcomes },
+    events: new EventStore({ database }),
+    publisher: new EventPublisher({ publisher }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function subscription(name: string, pattern: string, changes = {}): NewSubscription {
+  const deliver = { task: name, queue: "celeriac.default", args: { order: "/data/order" } };
+  return {
+    name,
+    patterns: [pattern],
+    where: {},
+    match: "all",
+    deliver: { ...deliver, ...changes },
+  };
+}
+
+function event(id: string, changes = {}) {
+  const time = new Date().toISOString();
+  return cloudEvent({
+    ...{ specversion: "1.0", id, source: "/shop", type: "orders.paid", time },
+    data: { order: id },
+    ...changes,
+  });
+}
+
+/** Waits until the inbox is empty and so many events are recorded. */
+async function recorded({ events }: Fixture, count: number) {
+  return await eventually(`${count} recorded events`, async () => {
+    const found = await events.after(0, { limit: 1000 });
+    return found.length >= count ? found : undefined;
+  });
+}
+
+Deno.test("EventDispatcher makes one task of each subscription, and records their ids", async () => {
+  await using fixture = await open([
+    subscription("receipt", "orders.paid"),
+    subscription("audit", "#"),
+    subscription("prices", "prices.#"),
+  ]);
+  const one = event("1");
+  const { key, via } = await fixture.publisher.publish(one);
+  assertEquals([key, via], [eventKey(one), "broker"]);
+  const [found] = await recorded(fixture, 1);
+  const ids = { receipt: eventTaskId(key, "receipt"), audit: eventTaskId(key, "audit") };
+  assertEquals([found?.event, found?.tasks], [one, ids]);
+  assertEquals(fixture.tasks.toSorted(), Object.values(ids).toSorted());
+  assertEquals(fixture.outcomes, ["orders.paid dispatched"]);
+});
+
+Deno.test("EventDispatcher recognises copies of an event, and records events without subscribers", async () => {
+  await using fixture = await open([subscription("receipt", "orders.paid")]);
+  const [one, two] = [event("1"), event("2", { type: "zebra" })];
+  await Promise.all(Array.from({ length: 100 }, () => fixture.publisher.publish(one)));
+  await recorded(fixture, 1);
+  await fixture.publisher.publish(one);
+  await fixture.publisher.publish(two);
+  const found = await recorded(fixture, 2);
+  assertEquals(found.map(({ tasks }) => Object.keys(tasks)), [["receipt"], []]);
+  assertEquals(fixture.tasks.length, 1);
+  assertEquals(fixture.outcomes.at(-1), "zebra unsubscribed");
+});
+
+Deno.test("EventDispatcher publishes the same task ids again if it could not record the event", async () => {
+  let failures = 2;
+  await using fixture = await open([subscription("receipt", "#")], (database) => ({
+    database: new Proxy(database, {
+      get: (target, name) => {
+        if (name === "transaction" && failures-- > 0) {
+          return () => Promise.reject(new DatabaseUnavailable("Cannot commit because of a test"));
+        }
+        const value = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    }),
+  }));
+  const { key } = await fixture.publisher.publish(event("1"));
+  await recorded(fixture, 1);
+  assertEquals(fixture.tasks, Array(3).fill(eventTaskId(key, "receipt")));
+});
+
+Deno.test("EventDispatcher dead-letters malformed events, and tasks without arguments", async () => {
+  await using fixture = await open([
+    subscription("whole", "orders.#", { args: "/data" }),
+    subscription("audit", "#"),
+  ]);
+  await fixture.broker.publish(message(ENTRY_EXCHANGE, "orders.paid", "no event"));
+  await fixture.publisher.publish(event("1", { data: "no object" }));
+  const [found] = await recorded(fixture, 1);
+  assertEquals(Object.keys(found!.tasks), ["audit"]);
+  const letters = await eventually("two letters", async () => {
+    const { letters } = await fixture.letters.list({}, { limit: 10 });
+    return letters.length === 2 ? letters : undefined;
+  });
+  const by = new Map(letters.map((one) => [one.reason, one]));
+  assertStringIncludes(by.get("malformed")?.detail ?? "", "it has no `specversion`");
+  assertStringIncludes(by.get("invalid-input")?.detail ?? "", "subscription 'whole': Cannot take");
+  assertEquals([...new Set(letters.map(({ queue }) => queue))], [INBOX_QUEUE]);
+});
+
+Deno.test("EventDispatcher leaves the tasks of a missing queue in the outbox, and dispatches the others", async () => {
+  await using fixture = await open([
+    subscription("mail", "#", { queue: "celery" }),
+    subscription("receipt", "#"),
+  ]);
+  const { key } = await fixture.publisher.publish(event("1"));
+  await recorded(fixture, 1);
+  assertEquals(fixture.tasks, [eventTaskId(key, "receipt")]);
+  assertEquals((await fixture.outbox.depth()).total, 1);
+});
+
+Deno.test("EventDispatcher makes no tasks of paused subscriptions", async () => {
+  await using fixture = await open([subscription("receipt", "#"), subscription("audit", "#")]);
+  await new SubscriptionStore({ database: fixture.database }).pause("receipt", true);
+  await fixture.publisher.publish(event("1"));
+  const [found] = await recorded(fixture, 1);
+  assertEquals(Object.keys(found!.tasks), ["audit"]);
+});
