@@ -20,6 +20,8 @@ import { Idempotency } from "../shared/results/idempotency.ts";
 import { chordStore, resultStore } from "../shared/results/open_store.ts";
 import { SubmissionWriter } from "../shared/results/submissions.ts";
 import { RouteSync } from "../shared/outbox/route_sync.ts";
+import type { EventSubscription } from "../shared/events/subscription.ts";
+import { SubscriptionSync } from "../shared/events/subscription_sync.ts";
 import { ScheduleStore } from "../shared/schedules/store.ts";
 import { TaskRouter } from "../shared/outbox/task_router.ts";
 import type { Service } from "../shared/runtime/service.ts";
@@ -38,6 +40,8 @@ import { VERSION } from "../shared/version.ts";
 export interface ApiParts {
   readonly config: Config;
   readonly registry: Registry;
+  /** Subscriptions that the app defines. Default: none. */
+  readonly subscriptions?: readonly EventSubscription[];
   readonly broker: Broker;
   readonly database: Database;
 }
@@ -62,7 +66,7 @@ export class Api implements Service {
 
   /** @throws {ConfigurationError} when it would listen on a public address without a token */
   constructor(parts: ApiParts) {
-    const { config, registry, broker, database } = parts;
+    const { config, registry, subscriptions = [], broker, database } = parts;
     const local = isLoopback(config.host.includes(":") ? `[${config.host}]` : config.host);
     if (!local && !config.apiToken && !config.open) {
       throw new ConfigurationError(
@@ -134,6 +138,7 @@ export class Api implements Service {
         ...(config.results === "django" && { abandonment: config.retention }),
       }),
       new RouteSync({ database, registry }),
+      new SubscriptionSync({ database, subscriptions }),
     ];
     this.#app = createApp({
       registry,

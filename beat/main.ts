@@ -1,4 +1,4 @@
-/** Wires the scheduler role: reads schedules, publishes tasks. */
+/** Wires the scheduler role: reads schedules and events, publishes tasks. */
 import { DatabaseClock } from "../shared/database/database_clock.ts";
 import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../shared/broker/broker.ts";
@@ -7,7 +7,10 @@ import { pending } from "../shared/database/migrate.ts";
 import { readOnlyReason } from "../shared/database/read_only.ts";
 import { DeadLetters } from "../shared/dead_letters/store.ts";
 import { brokerCheck, databaseCheck, healthRoutes } from "../shared/telemetry/health.ts";
+import { EventDispatcher } from "./event_dispatcher.ts";
 import { Lease } from "./lease.ts";
+import { SubscriptionCache } from "../shared/events/subscription_cache.ts";
+import { SubscriptionStore } from "../shared/events/subscription_store.ts";
 import { Metrics } from "../shared/telemetry/metrics.ts";
 import { Outbox } from "../shared/outbox/outbox.ts";
 import { Publisher } from "../shared/outbox/publisher.ts";
@@ -66,8 +69,9 @@ export class Beat implements Service {
       foreign: config.results === "django",
     });
     const letters = new DeadLetters({ database, outbox, store, clock });
+    const publisher = new Publisher({ broker, outbox, origin, clock });
     const followUps = new FollowUps({
-      publisher: new Publisher({ broker, outbox, origin, clock }),
+      publisher,
       routes: new TaskRouter(registry, config.routes),
       chords: chordStore(config.results, database),
       store,
@@ -102,6 +106,15 @@ export class Beat implements Service {
       this.#submissions,
       ...(relayed ? [] : [this.#relay]),
       this.#scheduler,
+      new EventDispatcher({
+        broker,
+        database,
+        subscriptions: new SubscriptionCache({ store: new SubscriptionStore({ database }) }),
+        publisher,
+        letters,
+        origin,
+        sent: (task) => this.#submissions.write(task),
+      }),
     ];
     this.#metrics.watchBroker(broker);
     this.#metrics.gauge(

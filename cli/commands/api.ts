@@ -1,7 +1,7 @@
 /** `cli.ts api`: accept tasks over HTTP and publish them. */
 import { Api } from "../../api/main.ts";
 import { startLog } from "../../shared/telemetry/log.ts";
-import { loadRegistry, modulesOf } from "../app.ts";
+import { loadEvents, loadRegistry, modulesOf } from "../app.ts";
 import { type Command, configOf } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { brokerOf, databaseOf } from "../servers.ts";
@@ -14,10 +14,12 @@ export const api: Command = {
   async run(given) {
     const config = configOf(given);
     await startLog({ level: config.logLevel, format: config.logFormat });
-    const registry = await loadRegistry(modulesOf(config, "api"));
+    const modules = modulesOf(config, "api");
+    const registry = await loadRegistry(modules);
+    const { subscriptions } = await loadEvents(modules);
     await using broker = brokerOf(config, "celeriac api");
     await using database = databaseOf(config, "celeriac api");
-    const server = new Api({ config, registry, broker, database });
+    const server = new Api({ config, registry, subscriptions, broker, database });
     await broker.start();
     await database.start();
     const stopped = stopSignal(() => Deno.exit(EXIT.failed));

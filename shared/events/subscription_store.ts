@@ -62,6 +62,7 @@ const SYNC = `
   select name, 'code', array(select json_array_elements_text(patterns)), attributes, match, deliver
   from json_to_recordset($1::text::json)
     as given (name text, patterns json, attributes json, match text, deliver json)
+  order by name -- so that two processes cannot deadlock
   on conflict (name) do update
   set patterns = excluded.patterns, attributes = excluded.attributes, match = excluded.match,
     deliver = excluded.deliver, updated_at = now()
