@@ -12,6 +12,7 @@ import type { ResultStore } from "../shared/results/store.ts";
 import type { TaskRouter } from "../shared/outbox/task_router.ts";
 import type { Workflows } from "../shared/workflows/store.ts";
 import type { EventHub } from "./reading/event_hub.ts";
+import type { PublishEventsParts } from "./routes/publish_events.ts";
 import type { Schedules } from "./routes/schedules.ts";
 
 /** Settings of the API. */
@@ -45,6 +46,7 @@ export interface ApiDependencies {
   readonly idempotency: Pick<Idempotency, "begin" | "published">;
   readonly schedules: Schedules;
   readonly deadLetters: Pick<DeadLetters, "list" | "find" | "count" | "redrive" | "purge">;
+  readonly events: PublishEventsParts;
   readonly workflows: Pick<Workflows, "start" | "find">;
   /** Finds the queue of tasks that name none. */
   readonly routes: TaskRouter;

@@ -20,6 +20,10 @@ import { Idempotency } from "../shared/results/idempotency.ts";
 import { chordStore, resultStore } from "../shared/results/open_store.ts";
 import { SubmissionWriter } from "../shared/results/submissions.ts";
 import { RouteSync } from "../shared/outbox/route_sync.ts";
+import { EventContracts } from "../shared/events/event_contracts.ts";
+import { EventPublisher } from "../shared/events/event_publisher.ts";
+import { SubscriptionCache } from "../shared/events/subscription_cache.ts";
+import { SubscriptionStore } from "../shared/events/subscription_store.ts";
 import type { EventSubscription } from "../shared/events/subscription.ts";
 import { SubscriptionSync } from "../shared/events/subscription_sync.ts";
 import { ScheduleStore } from "../shared/schedules/store.ts";
@@ -40,6 +44,8 @@ import { VERSION } from "../shared/version.ts";
 export interface ApiParts {
   readonly config: Config;
   readonly registry: Registry;
+  /** Events that the app defines. Default: none. */
+  readonly events?: EventContracts;
   /** Subscriptions that the app defines. Default: none. */
   readonly subscriptions?: readonly EventSubscription[];
   readonly broker: Broker;
@@ -66,7 +72,8 @@ export class Api implements Service {
 
   /** @throws {ConfigurationError} when it would listen on a public address without a token */
   constructor(parts: ApiParts) {
-    const { config, registry, subscriptions = [], broker, database } = parts;
+    const { config, registry, broker, database } = parts;
+    const { events = new EventContracts(), subscriptions = [] } = parts;
     const local = isLoopback(config.host.includes(":") ? `[${config.host}]` : config.host);
     if (!local && !config.apiToken && !config.open) {
       throw new ConfigurationError(
@@ -152,6 +159,11 @@ export class Api implements Service {
       publisher,
       schedules: new ScheduleStore({ database }),
       deadLetters,
+      events: {
+        contracts: events,
+        publisher: new EventPublisher({ publisher }),
+        subscriptions: new SubscriptionCache({ store: new SubscriptionStore({ database }) }),
+      },
       idempotency: new Idempotency({ database }),
       routes,
       workflows: new Workflows({

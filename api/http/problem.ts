@@ -36,6 +36,7 @@ export const PROBLEMS = {
   "no-dead-letter": { status: 404, title: "Dead letter not found" },
   "method-not-allowed": { status: 405, title: "Method not allowed" },
   "not-revocable": { status: 409, title: "Task cannot be revoked" },
+  "no-subscription": { status: 409, title: "No subscription selects the event" },
   "schedule-exists": { status: 409, title: "Schedule already exists" },
   "schedule-in-code": { status: 409, title: "Schedule is defined in code" },
   "body-too-slow": { status: 408, title: "Body received too slowly" },

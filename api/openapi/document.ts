@@ -7,6 +7,7 @@
 import type { Registry } from "../../shared/contracts/registry.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
 import { deadLetterPaths, deadLetterSchemas } from "./dead_letter_routes.ts";
+import { eventPaths, eventSchemas } from "./event_routes.ts";
 import {
   type Operation,
   problems,
@@ -84,6 +85,7 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
   const paths = {
     ...taskPaths,
     ...sharedPaths(options),
+    ...eventPaths(),
     ...schedulePaths(),
     ...workflowPaths(),
     ...deadLetterPaths(),
@@ -105,6 +107,7 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
       { name: "submit", description: "Any task" },
       { name: "workflows", description: "Chains, groups and chords of tasks" },
       { name: "results", description: "Records of tasks" },
+      { name: "events", description: "Events and the tasks that they become" },
       { name: "schedules", description: "Periodic tasks" },
       { name: "dead letters", description: "Messages that no worker could process" },
       { name: "health", description: "Health checks and metrics" },
@@ -115,6 +118,7 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
     components: {
       schemas: {
         ...sharedSchemas(),
+        ...eventSchemas(),
         ...scheduleSchemas(),
         ...workflowSchemas(),
         ...deadLetterSchemas(),

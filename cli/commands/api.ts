@@ -16,10 +16,10 @@ export const api: Command = {
     await startLog({ level: config.logLevel, format: config.logFormat });
     const modules = modulesOf(config, "api");
     const registry = await loadRegistry(modules);
-    const { subscriptions } = await loadEvents(modules);
+    const { events, subscriptions } = await loadEvents(modules);
     await using broker = brokerOf(config, "celeriac api");
     await using database = databaseOf(config, "celeriac api");
-    const server = new Api({ config, registry, subscriptions, broker, database });
+    const server = new Api({ config, registry, events, subscriptions, broker, database });
     await broker.start();
     await database.start();
     const stopped = stopSignal(() => Deno.exit(EXIT.failed));

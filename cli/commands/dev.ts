@@ -35,11 +35,11 @@ export const dev: Command = {
     const registry = await loadRegistry(modules);
     const handlers = await loadHandlers(modules, registry);
     const schedules = await loadSchedules(modules);
-    const { subscriptions } = await loadEvents(modules);
+    const { events, subscriptions } = await loadEvents(modules);
     if (given.own.check) return EXIT.done;
     await using embedded = await Embedded.claim(config);
     const { broker, database } = embedded;
-    const api = new Api({ config, registry, subscriptions, broker, database });
+    const api = new Api({ config, registry, events, subscriptions, broker, database });
     api.listen();
     await embedded.open(api.url);
     await broker.declare(declarationFor("dev", registry.queues));

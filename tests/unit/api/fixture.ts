@@ -13,6 +13,8 @@ import { brokerCheck, healthRoutes } from "../../../shared/telemetry/health.ts";
 import { Metrics } from "../../../shared/telemetry/metrics.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import type { OutboxEntry } from "../../../shared/outbox/outbox.ts";
+import { EventContracts } from "../../../shared/events/event_contracts.ts";
+import { EventPublisher } from "../../../shared/events/event_publisher.ts";
 import { Publisher } from "../../../shared/outbox/publisher.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
 import {
@@ -204,6 +206,12 @@ export async function createFixture(
   const metrics = new Metrics();
   const workflows = new MemoryWorkflows(records);
   const { clock = SYSTEM_CLOCK } = parts;
+  const publisher = new Publisher({
+    broker,
+    outbox: { add: (entries) => Promise.resolve(outbox.push(...entries)) },
+    origin: "gen1@test",
+    clock,
+  });
   const app = createApp({
     registry,
     broker,
@@ -221,12 +229,12 @@ export async function createFixture(
     }),
     routes: new TaskRouter(registry, []),
     workflows,
-    publisher: new Publisher({
-      broker,
-      outbox: { add: (entries) => Promise.resolve(outbox.push(...entries)) },
-      origin: "gen1@test",
-      clock,
-    }),
+    publisher,
+    events: {
+      contracts: new EventContracts(),
+      publisher: new EventPublisher({ publisher }),
+      subscriptions: { of: () => Promise.resolve([]) },
+    },
     health: healthRoutes({ live: [], ready: [brokerCheck(broker)], readyWhen: "any", metrics }),
     settings: {
       foreignQueues,

@@ -1,0 +1,101 @@
+/** Operations of the OpenAPI document that are about events. */
+import { BATCH_TYPE, EVENT_TYPE } from "../../shared/events/http.ts";
+import { type JsonSchema, record, schemaRef } from "./json_schema.ts";
+import { jsonAnswer, type Operation, problems } from "./routes.ts";
+
+const EXAMPLE = { type: "orders.eu.paid", data: { order: "17" } };
+
+/** Paths of events. */
+export function eventPaths(): Record<string, Record<string, Operation>> {
+  const body = (schema: JsonSchema, example: unknown) => ({ schema, example });
+  const whole = { specversion: "1.0", id: "1", source: "/shop", ...EXAMPLE };
+  return {
+    "/v1/events": {
+      post: {
+        operationId: "publishEvent",
+        tags: ["events"],
+        summary: "Publish an event, or a batch",
+        description:
+          "CloudEvents 1.0 in structured, binary or batched mode, or a plain `{type, data}`. An event becomes one task for each subscription that selects it; the response names them. The same `source` and `id` give the same tasks. Of a batch with an invalid event, nothing is published.",
+        parameters: [{
+          name: "require",
+          in: "query",
+          description: "`subscription`: refuse an event that no subscription selects",
+          schema: { type: "string", enum: ["subscription"] },
+        }],
+        requestBody: {
+          required: true,
+          content: {
+            "application/json": body(schemaRef("PlainEvent"), EXAMPLE),
+            [EVENT_TYPE]: body(schemaRef("Event"), whole),
+            [BATCH_TYPE]: body({ type: "array", items: schemaRef("Event") }, [whole]),
+          },
+        },
+        responses: {
+          202: jsonAnswer("Accepted and durable", {
+            oneOf: [
+              schemaRef("EventAccepted"),
+              { type: "array", items: schemaRef("EventAccepted") },
+            ],
+          }),
+          ...problems(
+            "invalid-json",
+            "incomplete-body",
+            "no-subscription",
+            "body-too-slow",
+            "body-too-large",
+            "unsupported-content-type",
+            "invalid-input",
+            "unavailable",
+            "outcome-unknown",
+          ),
+        },
+      },
+    },
+  };
+}
+
+/** Schemas of events. */
+export function eventSchemas(): Record<string, JsonSchema> {
+  const text = { type: "string", minLength: 1 };
+  const attributes = {
+    id: { ...text, description: "Unique together with `source`" },
+    source: { ...text, description: "URI reference of the sender" },
+    type: { ...text, maxLength: 255, description: "Words separated by dots" },
+    subject: text,
+    time: { type: "string", format: "date-time" },
+    datacontenttype: { ...text, description: "Media type of the payload; default JSON" },
+    dataschema: { ...text, format: "uri" },
+    data: { description: "Payload" },
+    data_base64: { type: "string", description: "Payload in bytes" },
+  };
+  const extension = { type: ["string", "integer", "boolean", "null"] };
+  const specversion = { type: "string", enum: ["1.0"] };
+  return {
+    PlainEvent: {
+      type: "object",
+      required: ["type"],
+      properties: attributes,
+      additionalProperties: extension,
+    },
+    Event: {
+      type: "object",
+      required: ["specversion", "id", "source", "type"],
+      properties: { specversion, ...attributes },
+      additionalProperties: extension,
+    },
+    EventAccepted: record({
+      key: { type: "string", description: "The key of the event" },
+      via: { type: "string", enum: ["broker", "outbox"] },
+      subscriptions: {
+        type: ["array", "null"],
+        items: { type: "string" },
+        description: "Names; `null` if the database is unavailable",
+      },
+      tasks: {
+        type: ["array", "null"],
+        items: record({ subscription: { type: "string" }, id: { type: "string" } }),
+      },
+    }),
+  };
+}
