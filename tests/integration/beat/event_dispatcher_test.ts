@@ -10,6 +10,7 @@ import { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import { cloudEvent } from "../../../shared/events/cloud_event.ts";
 import { eventKey, eventTaskId } from "../../../shared/events/event_key.ts";
+import { toEventMessage } from "../../../shared/events/amqp.ts";
 import { EventPublisher } from "../../../shared/events/event_publisher.ts";
 import { EventStore } from "../../../shared/events/event_store.ts";
 import { SubscriptionCache } from "../../../shared/events/subscription_cache.ts";
@@ -20,6 +21,7 @@ import {
 import { Outbox } from "../../../shared/outbox/outbox.ts";
 import { Publisher } from "../../../shared/outbox/publisher.ts";
 import { message } from "../../support/broker_helpers.ts";
+import { relayOf } from "../../support/relay.ts";
 import { eventually } from "../../support/eventually.ts";
 import { migratedPglite } from "../../support/migrated.ts";
 
@@ -196,4 +198,24 @@ Deno.test("EventDispatcher makes no tasks of paused subscriptions", async () => 
   await fixture.publisher.publish(event("1"));
   const [found] = await recorded(fixture, 1);
   assertEquals(Object.keys(found!.tasks), ["audit"]);
+});
+
+Deno.test("an event in the outbox becomes the same tasks when the relay publishes it", async () => {
+  await using fixture = await open([subscription("receipt", "#")]);
+  const { broker, database, outbox } = fixture;
+  const one = event("1", { data: { order: "17", big: 2n ** 60n } });
+  const key = eventKey(one);
+  const entry = {
+    taskId: key,
+    retries: 0,
+    due: performance.now(),
+    message: toEventMessage(one, key),
+  };
+  await outbox.add([entry]);
+  await using relay = relayOf({ database, broker });
+  await relay.start();
+  const [found] = await recorded(fixture, 1);
+  assertEquals([found?.event, found?.key], [one, key]);
+  assertEquals(fixture.tasks, [eventTaskId(key, "receipt")]);
+  await eventually("an empty outbox", async () => (await outbox.depth()).total === 0);
 });
