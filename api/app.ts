@@ -14,6 +14,7 @@ import { deadLetterRoutes } from "./routes/dead_letters.ts";
 import { docsRoutes, STYLE_SOURCE } from "./routes/docs.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { publishEventRoutes } from "./routes/publish_events.ts";
+import { recordedEventRoutes } from "./routes/recorded_events.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { revokeRoutes } from "./routes/revoke.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
@@ -98,6 +99,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
     }),
   );
   app.route("/v1", publishEventRoutes({ ...dependencies.events, batchLimit }));
+  app.route("/v1", recordedEventRoutes(dependencies.events));
   app.route("/v1", eventRoutes({ ...watched, clock }));
   app.route("/v1", revokeRoutes({ store, broker, cache, clock }));
   app.route("/v1", scheduleRoutes({ ...dependencies, rules, submitter }));

@@ -13,6 +13,7 @@ import type { TaskRouter } from "../shared/outbox/task_router.ts";
 import type { Workflows } from "../shared/workflows/store.ts";
 import type { EventHub } from "./reading/event_hub.ts";
 import type { PublishEventsParts } from "./routes/publish_events.ts";
+import type { RecordedEventsParts } from "./routes/recorded_events.ts";
 import type { Schedules } from "./routes/schedules.ts";
 
 /** Settings of the API. */
@@ -46,7 +47,7 @@ export interface ApiDependencies {
   readonly idempotency: Pick<Idempotency, "begin" | "published">;
   readonly schedules: Schedules;
   readonly deadLetters: Pick<DeadLetters, "list" | "find" | "count" | "redrive" | "purge">;
-  readonly events: PublishEventsParts;
+  readonly events: PublishEventsParts & RecordedEventsParts;
   readonly workflows: Pick<Workflows, "start" | "find">;
   /** Finds the queue of tasks that name none. */
   readonly routes: TaskRouter;

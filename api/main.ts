@@ -22,6 +22,7 @@ import { SubmissionWriter } from "../shared/results/submissions.ts";
 import { RouteSync } from "../shared/outbox/route_sync.ts";
 import { EventContracts } from "../shared/events/event_contracts.ts";
 import { EventPublisher } from "../shared/events/event_publisher.ts";
+import { EventStore } from "../shared/events/event_store.ts";
 import { SubscriptionCache } from "../shared/events/subscription_cache.ts";
 import { SubscriptionStore } from "../shared/events/subscription_store.ts";
 import type { EventSubscription } from "../shared/events/subscription.ts";
@@ -163,6 +164,7 @@ export class Api implements Service {
         contracts: events,
         publisher: new EventPublisher({ publisher }),
         subscriptions: new SubscriptionCache({ store: new SubscriptionStore({ database }) }),
+        store: new EventStore({ database }),
       },
       idempotency: new Idempotency({ database }),
       routes,

@@ -33,6 +33,7 @@ export const PROBLEMS = {
   "unknown-task": { status: 404, title: "Task not found" },
   "no-record": { status: 404, title: "Record not found" },
   "no-schedule": { status: 404, title: "Schedule not found" },
+  "no-event": { status: 404, title: "Event not found" },
   "no-dead-letter": { status: 404, title: "Dead letter not found" },
   "method-not-allowed": { status: 405, title: "Method not allowed" },
   "not-revocable": { status: 409, title: "Task cannot be revoked" },

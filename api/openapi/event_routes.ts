@@ -1,7 +1,8 @@
 /** Operations of the OpenAPI document that are about events. */
 import { BATCH_TYPE, EVENT_TYPE } from "../../shared/events/http.ts";
 import { type JsonSchema, record, schemaRef } from "./json_schema.ts";
-import { jsonAnswer, type Operation, problems } from "./routes.ts";
+import { EventsQuery } from "../routes/recorded_events.ts";
+import { jsonAnswer, type Operation, problems, queryParameters } from "./routes.ts";
 
 const EXAMPLE = { type: "orders.eu.paid", data: { order: "17" } };
 
@@ -10,7 +11,34 @@ export function eventPaths(): Record<string, Record<string, Operation>> {
   const body = (schema: JsonSchema, example: unknown) => ({ schema, example });
   const whole = { specversion: "1.0", id: "1", source: "/shop", ...EXAMPLE };
   return {
+    "/v1/events/{key}": {
+      get: {
+        operationId: "readEvent",
+        tags: ["events"],
+        summary: "Read a recorded event and the ids of its tasks",
+        parameters: [{
+          name: "key",
+          in: "path",
+          required: true,
+          schema: { type: "string", format: "uuid" },
+        }],
+        responses: {
+          200: jsonAnswer("The event", schemaRef("RecordedEvent")),
+          ...problems("no-event", "invalid-input", "unavailable"),
+        },
+      },
+    },
     "/v1/events": {
+      get: {
+        operationId: "listEvents",
+        tags: ["events"],
+        summary: "List recorded events, newest first",
+        parameters: queryParameters(EventsQuery),
+        responses: {
+          200: jsonAnswer("One page", schemaRef("RecordedEvents")),
+          ...problems("invalid-input", "unavailable"),
+        },
+      },
       post: {
         operationId: "publishEvent",
         tags: ["events"],
@@ -70,6 +98,7 @@ export function eventSchemas(): Record<string, JsonSchema> {
     data_base64: { type: "string", description: "Payload in bytes" },
   };
   const extension = { type: ["string", "integer", "boolean", "null"] };
+  const task = record({ subscription: { type: "string" }, id: { type: "string" } });
   const specversion = { type: "string", enum: ["1.0"] };
   return {
     PlainEvent: {
@@ -84,6 +113,20 @@ export function eventSchemas(): Record<string, JsonSchema> {
       properties: { specversion, ...attributes },
       additionalProperties: extension,
     },
+    RecordedEvent: record({
+      key: { type: "string", format: "uuid" },
+      position: { type: "integer", description: "Grows with each event" },
+      recorded_at: { type: "string", format: "date-time" },
+      event: schemaRef("Event"),
+      tasks: { type: "array", items: task, description: "The tasks that it became" },
+    }),
+    RecordedEvents: record({
+      events: { type: "array", items: schemaRef("RecordedEvent") },
+      next: {
+        type: ["integer", "null"],
+        description: "Value of `cursor` for the next page; null on the last page",
+      },
+    }),
     EventAccepted: record({
       key: { type: "string", description: "The key of the event" },
       via: { type: "string", enum: ["broker", "outbox"] },
@@ -94,7 +137,7 @@ export function eventSchemas(): Record<string, JsonSchema> {
       },
       tasks: {
         type: ["array", "null"],
-        items: record({ subscription: { type: "string" }, id: { type: "string" } }),
+        items: task,
       },
     }),
   };

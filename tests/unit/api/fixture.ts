@@ -14,6 +14,7 @@ import { Metrics } from "../../../shared/telemetry/metrics.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import type { OutboxEntry } from "../../../shared/outbox/outbox.ts";
 import { EventContracts } from "../../../shared/events/event_contracts.ts";
+import { EventStore } from "../../../shared/events/event_store.ts";
 import { EventPublisher } from "../../../shared/events/event_publisher.ts";
 import { Publisher } from "../../../shared/outbox/publisher.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
@@ -234,6 +235,7 @@ export async function createFixture(
       contracts: new EventContracts(),
       publisher: new EventPublisher({ publisher }),
       subscriptions: { of: () => Promise.resolve([]) },
+      store: new EventStore({ database: noDatabase }),
     },
     health: healthRoutes({ live: [], ready: [brokerCheck(broker)], readyWhen: "any", metrics }),
     settings: {

@@ -22,6 +22,8 @@ const WHOLE = { specversion: "1.0", id: "1", source: "/shop", ...PAID };
 const EVENT_TYPE = { "content-type": "application/cloudevents+json" };
 const BATCH_TYPE = { "content-type": "application/cloudevents-batch+json" };
 
+const NO_STORE = { find: () => Promise.resolve(undefined), before: () => Promise.resolve([]) };
+
 /** Events of orders have one subscription, `receipt`. */
 async function open(
   of = (event: CloudEvent) =>
@@ -38,7 +40,9 @@ async function open(
     publisher: new Publisher({ broker, outbox, origin: "gen1@test" }),
   });
   const fixture = stack.use(
-    await createFixture({}, { events: { contracts, publisher, subscriptions: { of } } }),
+    await createFixture({}, {
+      events: { contracts, publisher, subscriptions: { of }, store: NO_STORE },
+    }),
   );
   const owned = stack.move();
   return {

@@ -1,0 +1,63 @@
+/** `GET /v1/events` and `GET /v1/events/{key}`: events that the dispatcher has turned into tasks. */
+import { Hono } from "hono";
+import { z } from "zod";
+import { stringifyJson } from "../../shared/celery/python_json.ts";
+import type { EventStore, RecordedEvent } from "../../shared/events/event_store.ts";
+import { Problem } from "../http/problem.ts";
+import { parseQuery, readQuery } from "../http/query.ts";
+
+/** Query of the list, also for the OpenAPI document. */
+export const EventsQuery = z.object({
+  type: z.string().min(1).max(255).refine((text) => !text.includes("\0"), "expected no NUL")
+    .describe("Type of the events"),
+  limit: z.coerce.number().int().min(1).max(1000).describe("Events per page; default 50"),
+  cursor: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER)
+    .describe("`next` of the previous page"),
+}).partial();
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Dependencies of the routes. */
+export interface RecordedEventsParts {
+  readonly store: Pick<EventStore, "find" | "before">;
+}
+
+/** Serves recorded events, newest first. */
+export function recordedEventRoutes({ store }: RecordedEventsParts): Hono {
+  return new Hono()
+    .get("/events", async (c) => {
+      const { type, limit = 50, cursor } = parseQuery(EventsQuery, c.req.queries());
+      const page = { limit: limit + 1, ...(type !== undefined && { type }) };
+      const found = await store.before(cursor, page);
+      const events = found.slice(0, limit);
+      const next = found.length > limit ? events.at(-1)!.position : null;
+      const body = stringifyJson({ events: events.map(eventJson), next });
+      return c.body(body, 200, { "content-type": "application/json" });
+    })
+    .get("/events/:key", async (c) => {
+      readQuery(c.req.queries(), []);
+      const key = c.req.param("key");
+      const event = UUID.test(key) ? await store.find(key) : undefined;
+      if (!event) throw noEvent(key);
+      return c.body(stringifyJson(eventJson(event)), 200, { "content-type": "application/json" });
+    });
+}
+
+function eventJson({ key, position, event, tasks, recordedAt }: RecordedEvent): object {
+  return {
+    key,
+    position,
+    recorded_at: recordedAt.toISOString(),
+    event,
+    tasks: Object.entries(tasks).map(([subscription, id]) => ({ subscription, id })),
+  };
+}
+
+function noEvent(key: string): Problem {
+  return new Problem(
+    "no-event",
+    `Cannot find event '${
+      key.slice(0, 100)
+    }' because it is not recorded: it was never accepted here, waits in the inbox, or is older than the retention`,
+  );
+}
