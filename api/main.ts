@@ -21,7 +21,7 @@ import { chordStore, resultStore } from "../shared/results/open_store.ts";
 import { SubmissionWriter } from "../shared/results/submissions.ts";
 import { RouteSync } from "../shared/outbox/route_sync.ts";
 import { EventContracts } from "../shared/events/event_contracts.ts";
-import { EventPublisher } from "../shared/events/event_publisher.ts";
+import { CloudEventPublisher } from "../shared/events/cloud_event_publisher.ts";
 import { EventStore } from "../shared/events/event_store.ts";
 import { SubscriptionCache } from "../shared/events/subscription_cache.ts";
 import { SubscriptionStore } from "../shared/events/subscription_store.ts";
@@ -162,7 +162,7 @@ export class Api implements Service {
       deadLetters,
       events: {
         contracts: events,
-        publisher: new EventPublisher({ publisher }),
+        publisher: new CloudEventPublisher({ publisher }),
         subscriptions: new SubscriptionCache({ store: new SubscriptionStore({ database }) }),
         store: new EventStore({ database }),
       },

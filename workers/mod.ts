@@ -15,11 +15,11 @@
  */
 export { type Answer, handle, type Handler } from "./handlers.ts";
 export {
-  type EventListener,
+  type CloudEventListener,
+  type CloudEventListenerOptions,
   type EventOf,
-  type ListenerOptions,
   onEach,
-} from "../shared/events/event_listener.ts";
+} from "../shared/events/cloud_event_listener.ts";
 export type { AttributeSchemas, EventContract } from "../shared/events/event_contract.ts";
 export type { AttributeValue } from "../shared/events/attributes.ts";
 export type { Selection, Where } from "../shared/events/selection.ts";

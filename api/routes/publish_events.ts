@@ -4,7 +4,10 @@ import { DatabaseUnavailable } from "../../shared/errors.ts";
 import type { CloudEvent } from "../../shared/events/cloud_event.ts";
 import type { EventContracts } from "../../shared/events/event_contracts.ts";
 import { eventTaskId } from "../../shared/events/event_key.ts";
-import type { AcceptedEvent, EventPublisher } from "../../shared/events/event_publisher.ts";
+import type {
+  AcceptedEvent,
+  CloudEventPublisher,
+} from "../../shared/events/cloud_event_publisher.ts";
 import { BATCH_TYPE, readHttpEvents } from "../../shared/events/http.ts";
 import { mediaType } from "../../shared/events/payload.ts";
 import type { SubscriptionCache } from "../../shared/events/subscription_cache.ts";
@@ -27,7 +30,7 @@ const SOURCE = "/celeriac";
 /** Dependencies of the route. */
 export interface PublishEventsParts {
   readonly contracts: EventContracts;
-  readonly publisher: Pick<EventPublisher, "publish">;
+  readonly publisher: Pick<CloudEventPublisher, "publish">;
   readonly subscriptions: Pick<SubscriptionCache, "of">;
 }
 

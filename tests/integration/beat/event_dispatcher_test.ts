@@ -11,7 +11,7 @@ import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import { cloudEvent } from "../../../shared/events/cloud_event.ts";
 import { eventKey, eventTaskId } from "../../../shared/events/event_key.ts";
 import { toEventMessage } from "../../../shared/events/amqp.ts";
-import { EventPublisher } from "../../../shared/events/event_publisher.ts";
+import { CloudEventPublisher } from "../../../shared/events/cloud_event_publisher.ts";
 import { EventStore } from "../../../shared/events/event_store.ts";
 import { SubscriptionCache } from "../../../shared/events/subscription_cache.ts";
 import {
@@ -32,7 +32,7 @@ interface Fixture extends AsyncDisposable {
   readonly events: EventStore;
   readonly letters: DeadLetters;
   readonly outbox: Outbox;
-  readonly publisher: EventPublisher;
+  readonly publisher: CloudEventPublisher;
   readonly dispatcher: EventDispatcher;
   /** Ids of the tasks in the default queue. */
   readonly tasks: string[];
@@ -82,7 +82,7 @@ async function open(
   return {
     ...{ broker, database, letters, outbox, dispatcher, tasks, outcomes },
     events: new EventStore({ database }),
-    publisher: new EventPublisher({ publisher }),
+    publisher: new CloudEventPublisher({ publisher }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -15,7 +15,7 @@ import { defineTask, z } from "../../../shared/mod.ts";
 import type { OutboxEntry } from "../../../shared/outbox/outbox.ts";
 import { EventContracts } from "../../../shared/events/event_contracts.ts";
 import { EventStore } from "../../../shared/events/event_store.ts";
-import { EventPublisher } from "../../../shared/events/event_publisher.ts";
+import { CloudEventPublisher } from "../../../shared/events/cloud_event_publisher.ts";
 import { Publisher } from "../../../shared/outbox/publisher.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
 import {
@@ -233,7 +233,7 @@ export async function createFixture(
     publisher,
     events: {
       contracts: new EventContracts(),
-      publisher: new EventPublisher({ publisher }),
+      publisher: new CloudEventPublisher({ publisher }),
       subscriptions: { of: () => Promise.resolve([]) },
       store: new EventStore({ database: noDatabase }),
     },

@@ -4,7 +4,7 @@ import { DatabaseUnreached } from "../../../shared/errors.ts";
 import type { CloudEvent } from "../../../shared/events/cloud_event.ts";
 import { EventContracts } from "../../../shared/events/event_contracts.ts";
 import { eventKey, eventTaskId } from "../../../shared/events/event_key.ts";
-import { EventPublisher } from "../../../shared/events/event_publisher.ts";
+import { CloudEventPublisher } from "../../../shared/events/cloud_event_publisher.ts";
 import type { StoredSubscription } from "../../../shared/events/subscription_store.ts";
 import { defineEvent, z } from "../../../shared/mod.ts";
 import { Publisher } from "../../../shared/outbox/publisher.ts";
@@ -36,7 +36,7 @@ async function open(
   await broker.start();
   await broker.declare(eventTopology());
   const outbox = { add: () => Promise.resolve() };
-  const publisher = new EventPublisher({
+  const publisher = new CloudEventPublisher({
     publisher: new Publisher({ broker, outbox, origin: "gen1@test" }),
   });
   const fixture = stack.use(

@@ -3,7 +3,7 @@ import { ConfigurationError } from "../../../shared/errors.ts";
 import { argumentsFrom } from "../../../shared/events/event_arguments.ts";
 import { cloudEvent } from "../../../shared/events/cloud_event.ts";
 import { EventContracts } from "../../../shared/events/event_contracts.ts";
-import { listenersOf, onEach } from "../../../shared/events/event_listener.ts";
+import { listenersOf, onEach } from "../../../shared/events/cloud_event_listener.ts";
 import { subscriptionsOf } from "../../../shared/events/subscription.ts";
 import { defineEvent, defineTask, on, z } from "../../../shared/mod.ts";
 

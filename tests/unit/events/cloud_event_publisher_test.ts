@@ -5,7 +5,7 @@ import { DatabaseUnreached, Unavailable } from "../../../shared/errors.ts";
 import { readEventMessage } from "../../../shared/events/amqp.ts";
 import { cloudEvent } from "../../../shared/events/cloud_event.ts";
 import { eventKey } from "../../../shared/events/event_key.ts";
-import { EventPublisher } from "../../../shared/events/event_publisher.ts";
+import { CloudEventPublisher } from "../../../shared/events/cloud_event_publisher.ts";
 import type { OutboxEntry } from "../../../shared/outbox/outbox.ts";
 import { Publisher } from "../../../shared/outbox/publisher.ts";
 import { queued, started } from "../../support/broker_helpers.ts";
@@ -17,7 +17,7 @@ const EVENT = cloudEvent({
 
 function publisherOn(broker: MemoryBroker, add: (entries: readonly OutboxEntry[]) => unknown) {
   const outbox = { add: (entries: readonly OutboxEntry[]) => Promise.resolve(add(entries)) };
-  return new EventPublisher({
+  return new CloudEventPublisher({
     publisher: new Publisher({ broker, outbox, origin: "gen1@test" }),
   });
 }

@@ -12,8 +12,8 @@ export interface AcceptedEvent {
   readonly via: "broker" | "outbox";
 }
 
-/** Options of {@linkcode EventPublisher}. */
-export interface EventPublisherOptions {
+/** Options of {@linkcode CloudEventPublisher}. */
+export interface CloudEventPublisherOptions {
   readonly publisher: {
     send(
       entry: OutboxEntry,
@@ -23,10 +23,10 @@ export interface EventPublisherOptions {
 }
 
 /** Publishes events and reports success only when the inbox has confirmed them, or the outbox has committed them. */
-export class EventPublisher {
-  readonly #publisher: EventPublisherOptions["publisher"];
+export class CloudEventPublisher {
+  readonly #publisher: CloudEventPublisherOptions["publisher"];
 
-  constructor({ publisher }: EventPublisherOptions) {
+  constructor({ publisher }: CloudEventPublisherOptions) {
     this.#publisher = publisher;
   }
 

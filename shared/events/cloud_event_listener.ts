@@ -12,13 +12,13 @@ const LISTENER = Symbol.for("celeriac.listener");
 export type EventOf<Data extends z.ZodType> = CloudEvent & { readonly data: z.output<Data> };
 
 /** A function for events, and which events it receives. */
-export interface EventListener extends Selection {
+export interface CloudEventListener extends Selection {
   /** Called with each event; may return a promise. */
   readonly receive: (event: CloudEvent) => unknown;
 }
 
 /** Options of {@linkcode onEach}. */
-export interface ListenerOptions {
+export interface CloudEventListenerOptions {
   /** Attributes that an event must have: equal values, or `null` for any. */
   where?: Where;
   /** Whether `all` (default) or `any` of the attributes in `where` must match. */
@@ -36,7 +36,7 @@ export interface ListenerOptions {
  *
  * @example
  * ```ts
- * import { onEach } from "./event_listener.ts";
+ * import { onEach } from "./cloud_event_listener.ts";
  * import { assertEquals } from "@std/assert";
  *
  * const prices = new Map([["apple", 3]]);
@@ -47,8 +47,8 @@ export interface ListenerOptions {
 export function onEach<Data extends z.ZodType = z.ZodType<unknown>>(
   events: EventContract<Data, AttributeSchemas> | string,
   receive: (event: EventOf<Data>) => unknown,
-  options: ListenerOptions = {},
-): EventListener {
+  options: CloudEventListenerOptions = {},
+): CloudEventListener {
   const pattern = isEventContract(events) ? events.type : events as string;
   const doing = `listen to events '${pattern}'`;
   refuseUnknownKeys(options, ["where", "match"], { doing, within: "options" });
@@ -76,10 +76,10 @@ export function onEach<Data extends z.ZodType = z.ZodType<unknown>>(
 }
 
 /** Every listener that a module exports, alone or in an array. */
-export function listenersOf(exports: Record<string, unknown>): EventListener[] {
+export function listenersOf(exports: Record<string, unknown>): CloudEventListener[] {
   return [...new Set(Object.values(exports).flat().filter(isListener))];
 }
 
-function isListener(value: unknown): value is EventListener {
+function isListener(value: unknown): value is CloudEventListener {
   return typeof value === "object" && value !== null && LISTENER in value;
 }
