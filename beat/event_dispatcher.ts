@@ -1,7 +1,8 @@
 /** Turns the events in the inbox into tasks.
  *
  * The steps of a batch, in an order that loses nothing: publish the tasks; record the events, which makes later copies known; ack. After a
- * crash between two steps the events are redelivered, and their tasks have the same ids.
+ * crash between two steps the events are redelivered, and their tasks have the same ids. If a subscription has changed before the record,
+ * the steps are repeated for the new ones: an event makes the tasks of exactly the subscriptions at the moment of its record.
  * @module
  */
 import { getLogger } from "@logtape/logtape";
@@ -18,6 +19,7 @@ import type { CloudEvent } from "../shared/events/cloud_event.ts";
 import { eventKey, eventTaskId } from "../shared/events/event_key.ts";
 import { EventStore, type NewEvent } from "../shared/events/event_store.ts";
 import type { SubscriptionCache } from "../shared/events/subscription_cache.ts";
+import type { StoredSubscription } from "../shared/events/subscription_store.ts";
 import type { OutboxEntry } from "../shared/outbox/outbox.ts";
 import type { PreparedTask } from "../shared/outbox/prepared_task.ts";
 import type { PendingTask } from "../shared/results/result.ts";
@@ -29,7 +31,7 @@ import { eventTask } from "./event_tasks.ts";
 export interface EventDispatcherOptions {
   readonly broker: Broker;
   readonly database: Database;
-  readonly subscriptions: Pick<SubscriptionCache, "of">;
+  readonly subscriptions: Pick<SubscriptionCache, "current" | "forget">;
   readonly publisher: {
     send(entry: OutboxEntry, options: { patient: boolean }): Promise<"broker" | "outbox">;
   };
@@ -49,10 +51,10 @@ interface Incoming {
   readonly delivery: Delivery;
 }
 
-/** An event that is not recorded yet, and what it became. */
-interface Dispatched extends NewEvent {
-  readonly prepared: readonly PreparedTask[];
-  readonly letters: readonly DeadLetter[];
+/** An event that is not recorded yet, and what it became by subscription. */
+interface Dispatching extends Incoming {
+  readonly tasks: Map<string, PreparedTask>;
+  readonly letters: Map<string, DeadLetter>;
 }
 
 /** Events in one batch, and unacked: the next batch arrives while one is dispatched. */
@@ -134,56 +136,69 @@ export class EventDispatcher implements Service {
     const { incoming, malformed } = readEvents(deliveries.filter(({ open }) => open));
     const store = new EventStore({ database: this.#options.database });
     const known = incoming.size === 0 ? new Set() : await store.known([...incoming.keys()]);
-    const fresh = [...incoming.values()].filter(({ key }) => !known.has(key));
-    const dispatched = await Promise.all(fresh.map((one) => this.#publish(one)));
-    await this.#record(dispatched, malformed, deliveries);
-    this.#count(incoming, dispatched);
-    for (const { prepared } of dispatched) {
-      for (const { task } of prepared) this.#options.sent(task);
+    const fresh = [...incoming.values()].filter(({ key }) => !known.has(key))
+      .map((one): Dispatching => ({ ...one, tasks: new Map(), letters: new Map() }));
+    await this.#publishAndRecord(fresh, malformed, deliveries);
+    this.#count(incoming, fresh);
+    for (const { tasks } of fresh) {
+      for (const { task } of tasks.values()) this.#options.sent(task);
     }
     return deliveries.map(() => {});
   }
 
+  async #publishAndRecord(
+    fresh: readonly Dispatching[],
+    malformed: readonly DeadLetter[],
+    deliveries: readonly Delivery[],
+  ): Promise<void> {
+    const { subscriptions } = this.#options;
+    if (fresh.length + malformed.length === 0) return;
+    for (;;) {
+      const current = fresh.length > 0 ? await subscriptions.current() : undefined;
+      await Promise.all(fresh.map((one) => this.#publish(one, current!.of(one.event))));
+      if (await this.#record(fresh, malformed, deliveries, current?.revision)) return;
+      subscriptions.forget();
+    }
+  }
+
   /** Publishes the tasks of one event. A task without valid arguments becomes a dead letter of the event. */
-  async #publish({ key, event, delivery }: Incoming): Promise<Dispatched> {
-    const { subscriptions, publisher, origin } = this.#options;
-    const prepared = new Map<string, PreparedTask>();
-    const letters: DeadLetter[] = [];
-    await Promise.all((await subscriptions.of(event)).map(async (subscription) => {
+  async #publish(
+    { key, event, delivery, tasks, letters }: Dispatching,
+    subscriptions: readonly StoredSubscription[],
+  ): Promise<void> {
+    const { publisher, origin } = this.#options;
+    const news = subscriptions.filter(({ name }) => !tasks.has(name) && !letters.has(name));
+    await Promise.all(news.map(async (subscription) => {
       const { name } = subscription;
       try {
         const task = eventTask({ event, key }, subscription, { origin, now: new Date() });
         await publisher.send(task.entry, { patient: true });
-        prepared.set(name, task);
+        tasks.set(name, task);
       } catch (error) {
         if (!(error instanceof InvalidInput)) throw error;
         const detail = `subscription '${name}': ${error.message}`;
         const id = eventTaskId(key, name, "dead letter");
-        letters.push(letter(delivery, "invalid-input", { detail, id }));
+        letters.set(name, letter(delivery, "invalid-input", { detail, id }));
       }
     }));
-    const tasks = [...prepared].map(([name, { task }]) => [name, task.id]);
-    return {
-      key,
-      event,
-      tasks: Object.fromEntries(tasks),
-      prepared: [...prepared.values()],
-      letters,
-    };
   }
 
+  /** @returns `false` when the subscriptions have changed since `revision` */
   async #record(
-    dispatched: readonly Dispatched[],
+    fresh: readonly Dispatching[],
     malformed: readonly DeadLetter[],
     deliveries: readonly Delivery[],
-  ): Promise<void> {
-    const letters = [...malformed, ...dispatched.flatMap(({ letters }) => letters)];
-    if (dispatched.length + letters.length === 0) return;
+    revision: string | undefined,
+  ): Promise<boolean> {
+    const letters = [...malformed, ...fresh.flatMap(({ letters }) => [...letters.values()])];
     const { database } = this.#options;
     try {
-      await database.transaction(async (sql) => {
-        await new EventStore({ database: sql }).record(dispatched);
+      return await database.transaction(async (sql) => {
+        const store = new EventStore({ database: sql });
+        if (revision !== undefined && await store.lock() !== revision) return false;
+        await store.record(fresh.map(newEvent));
         if (letters.length > 0) await this.#options.letters.add(letters, sql);
+        return true;
       });
     } catch (error) {
       const [only] = deliveries;
@@ -191,19 +206,25 @@ export class EventDispatcher implements Service {
       const detail = error instanceof Error ? error.message : String(error);
       const refused = letter(only, "malformed", { detail, id: idOf(only) });
       await database.transaction((sql) => this.#options.letters.add([refused], sql));
+      return true;
     }
   }
 
-  #count(incoming: ReadonlyMap<string, Incoming>, fresh: readonly Dispatched[]): void {
+  #count(incoming: ReadonlyMap<string, Incoming>, fresh: readonly Dispatching[]): void {
     const { dispatched: count } = this.#options;
     if (!count) return;
     const unknown = new Map(fresh.map((one) => [one.key, one]));
     for (const { key, event } of incoming.values()) {
       const one = unknown.get(key);
       if (!one) count(event.type, "duplicate");
-      else count(event.type, one.prepared.length > 0 ? "dispatched" : "unsubscribed");
+      else count(event.type, one.tasks.size > 0 ? "dispatched" : "unsubscribed");
     }
   }
+}
+
+function newEvent({ key, event, tasks }: Dispatching): NewEvent {
+  const ids = [...tasks].map(([name, { task }]) => [name, task.id]);
+  return { key, event, tasks: Object.fromEntries(ids) };
 }
 
 /** The events of a batch, each once, and the messages that are none. */

@@ -24,7 +24,7 @@ begin
     -- Events are recorded by the dispatcher only.
     grant select on celeriac.event to celeriac_api;
     grant select, insert, delete on celeriac.subscription to celeriac_api;
-    grant update (patterns, attributes, match, deliver, paused_at, updated_at) on celeriac.subscription to celeriac_api;
+    grant update (patterns, attributes, match, deliver, paused_at, paused_after, updated_at) on celeriac.subscription to celeriac_api;
     grant execute on function
       celeriac.expire_canvas(interval, integer, interval),
       celeriac.tasks(text[]),
@@ -38,6 +38,8 @@ begin
       celeriac.count_member(text, text),
       celeriac.make_partitions(integer),
       celeriac.events(text[]),
+      celeriac.lock_events(),
+      celeriac.pause_subscription(text),
       celeriac.expire_events(interval, integer),
       celeriac.expire(interval, integer, interval, text),
       celeriac.expire_keys(interval, integer)
@@ -59,6 +61,7 @@ begin
     grant select, insert, update on celeriac.chord, celeriac.chord_member to celeriac_beat;
     grant execute on function
       celeriac.record_events(json),
+      celeriac.lock_events(),
       celeriac.events(text[]),
       celeriac.fail(json),
       celeriac.tasks(text[]),

@@ -40,6 +40,8 @@ const COLUMNS = "key, position::float8 as position, event::text as event, tasks,
 
 const RECORD = "select celeriac.record_events($1::text::json) as key";
 
+const LOCK = "select celeriac.lock_events() as revision";
+
 const KNOWN = "select key from celeriac.events($1::text[])";
 
 const FIND = `select ${COLUMNS} from celeriac.events(array[$1])`;
@@ -63,8 +65,16 @@ export class EventStore {
     this.#database = database;
   }
 
-  /** Records events, each once. Call it first in a transaction: until that ends, others wait to record, so that positions become visible in
-   * their order.
+  /** Call it first in a transaction: until that ends, others wait here, and so does a pause of a subscription.
+   *
+   * @returns the revision of the subscriptions, as {@linkcode SubscriptionCache.current} has it
+   * @throws {DatabaseUnavailable} */
+  async lock(): Promise<string> {
+    const [row] = await this.#database.query<{ revision: string }>(LOCK);
+    return row?.revision ?? "";
+  }
+
+  /** Records events, each once. It locks as {@linkcode EventStore.lock} does, so that positions become visible in their order.
    *
    * @returns the keys that were not recorded before
    * @throws {DatabaseUnavailable} */

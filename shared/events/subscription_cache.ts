@@ -10,10 +10,18 @@ export interface SubscriptionCacheOptions {
   readonly maxAgeMs?: number;
 }
 
+/** Subscriptions at one moment. */
+export interface Subscriptions {
+  /** Differs after each change of a subscription; `EventStore.lock` returns the present one. */
+  readonly revision: string;
+  /** The subscriptions that select an event and are not paused. */
+  of(event: CloudEvent): StoredSubscription[];
+}
+
 /** Finds the subscriptions of an event. A change takes effect within a second. */
 export class SubscriptionCache {
   readonly #options: Required<SubscriptionCacheOptions>;
-  #reading: Promise<readonly StoredSubscription[]> | undefined;
+  #reading: Promise<Subscriptions> | undefined;
   #readAt = -Infinity;
 
   constructor({ store, maxAgeMs = 1000 }: SubscriptionCacheOptions) {
@@ -24,14 +32,17 @@ export class SubscriptionCache {
    *
    * @throws {DatabaseUnavailable} */
   async of(event: CloudEvent): Promise<StoredSubscription[]> {
-    return (await this.#all()).filter((one) => one.pausedAt === null && selects(one, event));
+    return (await this.current()).of(event);
   }
 
-  #all(): Promise<readonly StoredSubscription[]> {
+  /** The subscriptions of the last second.
+   *
+   * @throws {DatabaseUnavailable} */
+  current(): Promise<Subscriptions> {
     const { store, maxAgeMs } = this.#options;
     if (this.#reading && performance.now() - this.#readAt < maxAgeMs) return this.#reading;
     this.#readAt = performance.now();
-    const reading = store.all();
+    const reading = store.all().then(subscriptions);
     this.#reading = reading;
     // A failed read is not kept.
     reading.catch(() => {
@@ -39,4 +50,16 @@ export class SubscriptionCache {
     });
     return reading;
   }
+
+  /** The next caller reads the subscriptions again. */
+  forget(): void {
+    this.#reading = undefined;
+  }
+}
+
+function subscriptions(all: readonly StoredSubscription[]): Subscriptions {
+  return {
+    revision: all.map(({ name, revision }) => `${name} ${revision}`).join(","),
+    of: (event) => all.filter((one) => one.pausedAt === null && selects(one, event)),
+  };
 }

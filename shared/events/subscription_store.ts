@@ -15,6 +15,10 @@ export interface StoredSubscription extends NewSubscription {
   readonly source: "code" | "database";
   /** Since when it makes no tasks; `null` if it does. */
   readonly pausedAt: Date | null;
+  /** Position of the last event before the pause; `null` if it is not paused. */
+  readonly pausedAfter: number | null;
+  /** Differs after each change. */
+  readonly revision: string;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
@@ -27,12 +31,14 @@ interface Row {
   readonly match: "all" | "any";
   readonly deliver: EventDelivery;
   readonly paused_at: Date | null;
+  readonly paused_after: number | null;
+  readonly revision: string;
   readonly created_at: Date;
   readonly updated_at: Date;
 }
 
 const COLUMNS =
-  "name, source, patterns, attributes, match, deliver, paused_at, created_at, updated_at";
+  "name, source, patterns, attributes, match, deliver, paused_at, paused_after::float8 as paused_after, xmin::text as revision, created_at, updated_at";
 
 const LIST = `select ${COLUMNS} from celeriac.subscription where name > $1 order by name limit $2`;
 
@@ -49,12 +55,11 @@ const ADD = `
 const REMOVE =
   "delete from celeriac.subscription where name = $1 and source = 'database' returning name";
 
-// A pause keeps its beginning when it is repeated.
-const PAUSE = `
-  update celeriac.subscription
-  set paused_at = case when $2 then coalesce(paused_at, now()) end, updated_at = now()
-  where name = $1
-  returning ${COLUMNS}`;
+const PAUSE = "select celeriac.pause_subscription($1)";
+
+const RESUME = `
+  update celeriac.subscription set paused_at = null, paused_after = null, updated_at = now()
+  where name = $1`;
 
 // A subscription that the app no longer defines stays: during a rollout, older processes still need it.
 const SYNC = `
@@ -134,8 +139,8 @@ export class SubscriptionStore {
    * @returns `undefined` when no subscription has that name
    * @throws {DatabaseUnavailable} */
   async pause(name: string, paused: boolean): Promise<StoredSubscription | undefined> {
-    const [row] = await this.#database.query<Row>(PAUSE, [name, paused]);
-    return row && fromRow(row);
+    await this.#database.query(paused ? PAUSE : RESUME, [name]);
+    return await this.find(name);
   }
 
   /** Adds and changes the subscriptions with source `code`; removes none. Pauses stay.
@@ -174,6 +179,8 @@ function fromRow(row: Row): StoredSubscription {
     match,
     deliver,
     pausedAt: row.paused_at,
+    pausedAfter: row.paused_after,
+    revision: row.revision,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

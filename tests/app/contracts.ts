@@ -1,7 +1,7 @@
 /** Contracts of the test app, whose tasks misbehave on request.
  * @module
  */
-import { defineTask, z } from "../../shared/mod.ts";
+import { defineEvent, defineTask, on, z } from "../../shared/mod.ts";
 
 const sleepShape = {
   input: z.object({ seconds: z.number().min(0).max(3600) }),
@@ -150,6 +150,24 @@ export const hold = defineTask({ name: "test.hold", input: z.object({ file: z.st
 
 /** Returns its argument. */
 export const echo = defineTask({ name: "test.echo", input: z.object({ value: z.unknown() }) });
+
+/** Something happened. */
+export const happened = defineEvent({
+  type: "test.eu.happened",
+  data: z.object({ value: z.unknown() }),
+  attributes: { tenant: z.string().optional() },
+});
+
+/** Echoes the value of what happened. */
+export const echoed = on(happened, { name: "test-echo", task: echo });
+
+/** Counts what happened to the tenant `counted`: its value names the file. */
+export const counted = on("test.*.happened", {
+  name: "test-count",
+  task: count,
+  args: { file: "/data/value", line: "/id" },
+  where: { tenant: "counted" },
+});
 
 /** The same in a child process. */
 export const echoProcess = defineTask({

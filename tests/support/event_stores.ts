@@ -5,6 +5,7 @@ import { DatabaseRefused } from "../../shared/errors.ts";
 import { type CloudEvent, cloudEvent } from "../../shared/events/cloud_event.ts";
 import { EventStore, type NewEvent } from "../../shared/events/event_store.ts";
 import { eventKey } from "../../shared/events/event_key.ts";
+import { SubscriptionCache } from "../../shared/events/subscription_cache.ts";
 import { SubscriptionStore } from "../../shared/events/subscription_store.ts";
 
 /** Registers the suite.
@@ -161,8 +162,10 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
 
   async "add() and find() keep a subscription as it is, and refuse a second one"(database) {
     const store = new SubscriptionStore({ database });
-    const { createdAt, updatedAt, ...added } = (await store.add(RECEIPT))!;
-    assertEquals({ ...added }, { ...RECEIPT, source: "database", pausedAt: null } as never);
+    const { createdAt, updatedAt, revision, ...added } = (await store.add(RECEIPT))!;
+    const fresh = { source: "database", pausedAt: null, pausedAfter: null };
+    assertEquals({ ...added }, { ...RECEIPT, ...fresh } as never);
+    assert(revision !== "");
     assertEquals(createdAt, updatedAt);
     assertEquals(await store.add(RECEIPT), undefined);
     assertEquals((await store.find("receipt"))?.where, RECEIPT.where);
@@ -175,11 +178,39 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
   async "pause() keeps the beginning of a pause until it ends"(database) {
     const store = new SubscriptionStore({ database });
     await store.add(RECEIPT);
+    const events = new EventStore({ database });
+    await events.record([newEvent("1"), newEvent("2")]);
     const first = await store.pause("receipt", true);
     assert(first?.pausedAt instanceof Date);
-    assertEquals((await store.pause("receipt", true))?.pausedAt, first?.pausedAt);
-    assertEquals((await store.pause("receipt", false))?.pausedAt, null);
+    assertEquals(first?.pausedAfter, await events.lastPosition());
+    await events.record([newEvent("3")]);
+    assertEquals(await store.pause("receipt", true), first);
+    const { pausedAt, pausedAfter } = (await store.pause("receipt", false))!;
+    assertEquals([pausedAt, pausedAfter], [null, null]);
     assertEquals(await store.pause("other", true), undefined);
+  },
+
+  async "lock() returns the revision of the subscriptions, which each change changes"(database) {
+    const store = new SubscriptionStore({ database });
+    const cache = new SubscriptionCache({ store, maxAgeMs: 0 });
+    const events = new EventStore({ database });
+    const revisions = new Set<string>();
+    const changes = [
+      () => store.add(RECEIPT),
+      () => store.sync([{ ...RECEIPT, name: "one" }]),
+      () => store.sync([{ ...RECEIPT, name: "one", patterns: ["b"] }]),
+      () => store.pause("one", true),
+      () => store.pause("one", false),
+      () => store.remove("receipt"),
+      () => store.prune([]),
+    ];
+    for (const change of changes) {
+      await change();
+      const revision = await events.lock();
+      assertEquals((await cache.current()).revision, revision);
+      revisions.add(revision);
+    }
+    assertEquals(revisions.size, changes.length);
   },
 
   async "sync() adds and changes the app's subscriptions, and only prune() removes them"(database) {

@@ -42,11 +42,34 @@ create table celeriac.subscription (
   match text not null default 'all' check (match in ('all', 'any')),
   -- Task, queue and arguments.
   deliver json not null,
-  -- Since when it makes no tasks.
+  -- Since when it makes no tasks, and the position of the last event before that: it resumes with the next one.
   paused_at timestamptz,
+  paused_after bigint,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
+
+-- Lets one transaction at a time record events, or pause or resume a subscription. Returns the revision of the subscriptions: it differs
+-- after any change of them.
+create function celeriac.lock_events() returns text
+language plpgsql security definer set search_path = celeriac, pg_temp as $$
+begin
+  perform pg_advisory_xact_lock(hashtext('celeriac'), hashtext('event'));
+  -- A statement of its own, so that it sees what committed while this one waited.
+  return (select coalesce(string_agg(name || ' ' || xmin::text, ',' order by name), '') from celeriac.subscription);
+end
+$$;
+
+-- Pauses a subscription. A repeated pause keeps its beginning.
+create function celeriac.pause_subscription(subscription text) returns void
+language plpgsql security definer set search_path = celeriac, pg_temp as $$
+begin
+  perform celeriac.lock_events();
+  update celeriac.subscription
+  set paused_at = now(), paused_after = (select coalesce(max(position), 0) from celeriac.event), updated_at = now()
+  where name = pause_subscription.subscription and paused_at is null;
+end
+$$;
 
 -- Records events and returns the keys that are new, in the order of the array.
 --
@@ -54,7 +77,7 @@ create table celeriac.subscription (
 create function celeriac.record_events(entries json) returns setof text
 language plpgsql security definer set search_path = celeriac, pg_temp as $$
 begin
-  perform pg_advisory_xact_lock(hashtext('celeriac'), hashtext('event'));
+  perform celeriac.lock_events();
   return query
   insert into celeriac.event as recorded (key, source, id, type, subject, event, tasks)
   select entry.key, entry.source, entry.id, entry.type, entry.subject, entry.event::json, entry.tasks

@@ -192,6 +192,30 @@ Deno.test("EventDispatcher leaves the tasks of a missing queue in the outbox, an
   assertEquals((await fixture.outbox.depth()).total, 1);
 });
 
+Deno.test("EventDispatcher makes the tasks of subscriptions that were stored before the event's record", async () => {
+  const late = subscription("late", "orders.#");
+  const sent: string[] = [];
+  await using fixture = await open([subscription("early", "#")], (database) => {
+    const store = new SubscriptionStore({ database });
+    // Old: read before `late` was stored.
+    const subscriptions = new SubscriptionCache({ store, maxAgeMs: 3600_000 });
+    return {
+      subscriptions,
+      publisher: {
+        send: async ({ taskId }) => {
+          sent.push(taskId);
+          if (sent.length === 1) await store.sync([late]);
+          return "broker";
+        },
+      },
+    };
+  });
+  const { key } = await fixture.publisher.publish(event("1"));
+  const [found] = await recorded(fixture, 1);
+  const ids = { early: eventTaskId(key, "early"), late: eventTaskId(key, "late") };
+  assertEquals([found!.tasks, sent], [ids, Object.values(ids)]);
+});
+
 Deno.test("EventDispatcher makes no tasks of paused subscriptions", async () => {
   await using fixture = await open([subscription("receipt", "#"), subscription("audit", "#")]);
   await new SubscriptionStore({ database: fixture.database }).pause("receipt", true);

@@ -93,6 +93,24 @@ Deno.test("API, beat and worker do all their work with least privilege on broker
     assertEquals(record.result, [1, 1]);
   });
 
+  await t.step("an event is accepted, dispatched and recorded", async () => {
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ type: "test.eu.happened", data: { value: 17 } });
+    const accepted = await fetch(`${url}/v1/events`, { method: "POST", headers, body });
+    const { key, via, tasks: [task] } = await accepted.json();
+    assertEquals(via, "broker");
+    const record = await eventually("a final state", async () => {
+      const answer = await (await fetch(`${url}/v1/tasks/${task.id}?wait=30`)).json();
+      return answer.state === "SUCCESS" && answer;
+    });
+    assertEquals(record.result, 17);
+    await eventually("the event", async () => {
+      const answer = await fetch(`${url}/v1/events/${key}`);
+      await answer.body?.cancel();
+      return answer.ok;
+    });
+  });
+
   await t.step("an unknown task becomes a dead letter", async () => {
     await using amqp = await rawChannel(broker.url("api"));
     await publishRaw(amqp, "celeriac", "celeriac.default", [rawTask("no.such", "unknown", {})]);

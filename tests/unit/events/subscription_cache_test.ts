@@ -21,6 +21,8 @@ function stored(name: string, changes: Partial<StoredSubscription> = {}): Stored
     deliver: { task: name, queue: "celeriac.default", args: "/data" },
     source: "code",
     pausedAt: null,
+    pausedAfter: null,
+    revision: "1",
     createdAt: new Date(),
     updatedAt: new Date(),
     ...changes,

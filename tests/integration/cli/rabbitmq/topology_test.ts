@@ -79,6 +79,7 @@ Deno.test("the direct exchange routes a task to the queue of its routing key", a
     "celeriac.default": 0,
     "celeriac.images": 0,
     "celeriac.dead": 0,
+    "inbox.celeriac": 0,
   });
 });
 

@@ -279,5 +279,6 @@ Deno.test("brokerUsers() grants access to the management API only to roles that 
     django: [],
     flower: ["queue", "nodes"],
     project: [],
+    events: [],
   });
 });

@@ -1,0 +1,116 @@
+/** Events through API, RabbitMQ, beat, worker and Postgres. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "node:path";
+import { eventTaskId } from "../../../shared/events/event_key.ts";
+import { eventually } from "../../support/eventually.ts";
+import { freshPipeline, type Pipeline } from "../../support/pipeline.ts";
+import { startApi, startBeat, startWorker } from "../../support/roles.ts";
+
+/** The response of `POST /v1/events`. */
+interface Accepted {
+  readonly key: string;
+  readonly via: string;
+  readonly subscriptions: readonly string[];
+  readonly tasks: readonly { subscription: string; id: string }[];
+}
+
+interface Fixture extends AsyncDisposable {
+  readonly pipeline: Pipeline;
+  readonly url: string;
+  readonly folder: string;
+}
+
+async function open(): Promise<Fixture> {
+  await using stack = new AsyncDisposableStack();
+  const folder = await Deno.makeTempDir();
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const pipeline = stack.use(await freshPipeline());
+  const { api, url } = await startApi(pipeline);
+  stack.use(api);
+  const { beat } = await startBeat(pipeline);
+  stack.use(beat);
+  const permissions = [`--allow-read=${folder}`, `--allow-write=${folder}`];
+  stack.use(await startWorker({ env: pipeline.env, permissions }));
+  const owned = stack.move();
+  return { pipeline, url, folder, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function post(url: string, event: unknown, headers: Record<string, string> = {}) {
+  return fetch(`${url}/v1/events`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify(event),
+  });
+}
+
+async function recorded(url: string, key: string) {
+  return await eventually(`event ${key}`, async () => {
+    const answer = await fetch(`${url}/v1/events/${key}`);
+    const body = await answer.json();
+    return answer.status === 200 && body;
+  });
+}
+
+Deno.test("an event becomes a task of each subscription", async (t) => {
+  await using fixture = await open();
+  const { pipeline, url, folder } = fixture;
+
+  await t.step(
+    "POST /v1/events names the tasks, which run and are in the event's record",
+    async () => {
+      const answer = await post(url, { type: "test.eu.happened", data: { value: 17 } });
+      assertEquals(answer.status, 202);
+      const { key, via, subscriptions, tasks }: Accepted = await answer.json();
+      assertEquals([via, subscriptions], ["broker", ["test-echo"]]);
+      const id = eventTaskId(key, "test-echo");
+      assertEquals(tasks, [{ subscription: "test-echo", id }]);
+      const { state, result } = await pipeline.final(id);
+      assertEquals([state, result], ["SUCCESS", 17]);
+      const record = await recorded(url, key);
+      assertEquals([record.tasks, record.event.data], [tasks, { value: 17 }]);
+      const task = await (await fetch(`${url}/v1/tasks/${id}`)).json();
+      assertEquals(task.name, "test.echo");
+    },
+  );
+
+  await t.step("the same event 100 times at once becomes one set of tasks", async () => {
+    const file = join(folder, "runs");
+    const event = {
+      ...{ specversion: "1.0", id: "same", source: "/test", type: "test.eu.happened" },
+      ...{ time: new Date().toISOString(), tenant: "counted", data: { value: file } },
+    };
+    const answers = await Promise.all(Array.from({ length: 100 }, () => post(url, event)));
+    const accepted: Accepted[] = await Promise.all(answers.map((answer) => answer.json()));
+    assertEquals(answers.map(({ status }) => status), answers.map(() => 202));
+    assertEquals(new Set(accepted.map(({ key }) => key)).size, 1);
+    const { key, tasks } = accepted[0]!;
+    assertEquals(tasks.map(({ subscription }) => subscription), ["test-count", "test-echo"]);
+    for (const { id } of tasks) assertEquals((await pipeline.final(id)).state, "SUCCESS");
+    const record = await recorded(url, key);
+    assertEquals(record.tasks.length, 2);
+    await eventually("an empty inbox", async () => {
+      const { events } = await (await fetch(`${url}/v1/events`)).json();
+      return events.length === 2;
+    });
+    assertEquals(await Deno.readTextFile(file), "same\n");
+  });
+
+  await t.step("a batch with one wrong event publishes nothing and names it", async () => {
+    const one = (id: string, data: unknown) => ({
+      ...{ specversion: "1.0", id, source: "/test", type: "test.eu.happened", data },
+    });
+    const batch = [one("a", { value: 1 }), one("b", { value: 2 }), one("c", "no object")];
+    const headers = { "content-type": "application/cloudevents-batch+json" };
+    const refused = await post(url, batch, headers);
+    const problem = await refused.json();
+    assertEquals([refused.status, problem.errors?.[0]?.field], [422, "[2].data"]);
+    assertStringIncludes(problem.detail, "test.eu.happened");
+    // The events behind it show that none of the batch was in the queue.
+    const later: Accepted = await (await post(url, one("later", { value: 3 }))).json();
+    await recorded(url, later.key);
+    const { events } = await (await fetch(`${url}/v1/events`)).json();
+    assertEquals(events.length, 3);
+    const accepted: Accepted[] = await (await post(url, batch.slice(0, 2), headers)).json();
+    for (const { key } of accepted) await recorded(url, key);
+  });
+});
