@@ -1,6 +1,6 @@
 /** The benchmark: Celeriac, its floors and its peers on the same servers in the same run.
  *
- *     deno task bench [--peers] [--only=NAME]... [--rounds=N] [--records=1e6] [--smoke]
+ *     deno task bench [--peers] [--only=NAME]... [--system=NAME]... [--long | --smoke]
  *
  * Writes a JSON document (`report/bench.json`) and prints a table. `deno task bench:report` makes the
  * table and the picture of docs/why/performance.md from the document. Linux only, because CPU time
@@ -10,7 +10,7 @@
 import { run } from "../support/process.ts";
 import { NoServer } from "../support/server.ts";
 import { writeDocument } from "./kit/document.ts";
-import { combineRounds, incompleteFigures } from "./kit/figures.ts";
+import { combineRounds, incompleteFigures, listFailures } from "./kit/figures.ts";
 import { describeMachine } from "./kit/machine.ts";
 import { type BenchOptions, InvalidOptions, parseOptions, USAGE } from "./kit/options.ts";
 import { runRounds } from "./kit/rounds.ts";
@@ -38,7 +38,9 @@ async function main(options: BenchOptions, signal: AbortSignal): Promise<number>
   const chosen = MEASUREMENTS.filter(({ name }) => {
     return options.only.length === 0 || options.only.includes(name);
   });
-  const figures = combineRounds(await runRounds(chosen, bench, options));
+  const results = await runRounds(chosen, bench, options);
+  const figures = combineRounds(results);
+  const failures = listFailures(results);
   const { postgres, rabbitmq } = servers;
   const document = {
     version: 1,
@@ -49,14 +51,19 @@ async function main(options: BenchOptions, signal: AbortSignal): Promise<number>
     peers: options.peers ? PEER_RELEASES : {},
     options,
     figures,
+    failures,
   } as const;
   await writeDocument(options.json, document);
   console.log(`\n${figureTables(document, MEASUREMENTS)}`);
   const seconds = Math.round((performance.now() - began) / 1000);
   console.log(`\n${figures.length} figures in ${options.json} after ${seconds} s`);
-  const incomplete = incompleteFigures(figures, options.rounds);
+  const incomplete = incompleteFigures(results);
   for (const figure of incomplete) console.error(`No value in every round: ${figure}`);
-  return incomplete.length === 0 && figures.length > 0 ? 0 : 1;
+  if (results.length === 0) console.error("No measurement has a system of this name");
+  for (const { measurement, system, reason } of failures) {
+    console.error(`Failed: ${measurement} / ${system}: ${reason}`);
+  }
+  return incomplete.length + failures.length === 0 && figures.length > 0 ? 0 : 1;
 }
 
 async function commitOfCheckout(): Promise<string> {

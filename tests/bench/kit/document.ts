@@ -1,7 +1,7 @@
 /** The JSON document of a run: `deno task bench` writes it, `deno task bench:report` reads it.
  * @module
  */
-import type { Figure } from "./figures.ts";
+import type { Failure, Figure } from "./figures.ts";
 import type { Machine } from "./machine.ts";
 import type { BenchOptions } from "./options.ts";
 
@@ -19,6 +19,8 @@ export interface BenchDocument {
   readonly peers: Readonly<Record<string, string>>;
   readonly options: BenchOptions;
   readonly figures: readonly Figure[];
+  /** Systems that could not be measured in every round. */
+  readonly failures: readonly Failure[];
 }
 
 /** Writes a document and creates its folder. */

@@ -22,7 +22,23 @@ export interface RoundResult {
   readonly system: string;
   /** What survives a crash or a power failure at this system's settings. */
   readonly durability: string;
+  /** Empty if the measurement failed. */
   readonly samples: readonly Sample[];
+  /** Why the measurement failed. */
+  readonly failure?: string;
+}
+
+/** A system that could not be measured, or not in every round. */
+export interface Failure {
+  readonly measurement: string;
+  readonly system: string;
+  readonly durability: string;
+  /** Failed rounds. */
+  readonly failed: number;
+  /** All rounds of this system. */
+  readonly rounds: number;
+  /** Reason of the first failure, one line. */
+  readonly reason: string;
 }
 
 /** One figure of all rounds. */
@@ -60,9 +76,35 @@ export function combineRounds(results: readonly RoundResult[]): Figure[] {
   }));
 }
 
-/** Lists the figures without a finite value in every round, as `measurement / system / figure`. */
-export function incompleteFigures(figures: readonly Figure[], rounds: number): string[] {
-  return figures
-    .filter(({ values }) => values.length !== rounds || !values.every(Number.isFinite))
+/** Lists the systems with failed rounds. */
+export function listFailures(results: readonly RoundResult[]): Failure[] {
+  return [...Map.groupBy(results, keyOf).values()].flatMap((rounds) => {
+    const failed = rounds.filter(({ failure }) => failure !== undefined);
+    const [first] = failed;
+    if (first === undefined) return [];
+    return [{
+      measurement: first.measurement,
+      system: first.system,
+      durability: first.durability,
+      failed: failed.length,
+      rounds: rounds.length,
+      reason: first.failure ?? "",
+    }];
+  });
+}
+
+/** Lists the figures without a finite value in every round that did not fail, as `measurement / system / figure`. */
+export function incompleteFigures(results: readonly RoundResult[]): string[] {
+  const measured = results.filter(({ failure }) => failure === undefined);
+  const rounds = Map.groupBy(measured, keyOf);
+  return combineRounds(measured)
+    .filter((figure) => {
+      const expected = rounds.get(keyOf(figure))?.length;
+      return figure.values.length !== expected || !figure.values.every(Number.isFinite);
+    })
     .map(({ measurement, system, figure }) => `${measurement} / ${system} / ${figure}`);
+}
+
+function keyOf({ measurement, system }: Pick<RoundResult, "measurement" | "system">): string {
+  return JSON.stringify([measurement, system]);
 }

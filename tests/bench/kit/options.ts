@@ -9,8 +9,12 @@ export interface BenchOptions {
   readonly peers: boolean;
   /** Names of measurements to run; empty for all. */
   readonly only: readonly string[];
+  /** Names of systems to measure; empty for all. Without an exact match in a measurement, a prefix counts. */
+  readonly system: readonly string[];
   /** Rounds of each measurement. The systems alternate within a round. */
   readonly rounds: number;
+  /** Rounds of contestants that take minutes: the listing and the largest backlog. */
+  readonly largeRounds: number;
   /** Rows of the table for the listing, and the largest backlog, but at most 1e6 of that. */
   readonly records: number;
   /** Tasks of a round of `end-to-end` and `drain`; slow systems get a share. */
@@ -29,16 +33,18 @@ export interface BenchOptions {
 
 /** Usage, shown for invalid flags. */
 export const USAGE =
-  "usage: deno task bench [--peers] [--only=NAME]... [--rounds=N] [--records=1e6] [--tasks=N] " +
-  "[--seconds=N] [--json=FILE] [--folder=DIR] [--smoke]";
+  "usage: deno task bench [--peers] [--only=NAME]... [--system=NAME]... [--rounds=N] [--records=1e6] [--tasks=N] " +
+  "[--seconds=N] [--repetitions=N] [--json=FILE] [--folder=DIR] [--long | --smoke]";
 
-const FULL = { rounds: 3, records: 1e6, tasks: 60_000, seconds: 8, repetitions: 300 };
+/** About 20 minutes on two cores, peers included. */
+const SHORT = { rounds: 3, records: 1e6, tasks: 20_000, seconds: 4, repetitions: 200 };
+const LONG = { rounds: 3, records: 1e6, tasks: 60_000, seconds: 8, repetitions: 300 };
 const SMOKE = { rounds: 1, records: 2_000, tasks: 200, seconds: 0.5, repetitions: 3 };
 
 /** The flags are invalid. The message names the flag. */
 export class InvalidOptions extends Error {}
 
-/** Parses the flags. `--smoke` changes the defaults; flags still win.
+/** Parses the flags. `--smoke` and `--long` change the defaults; flags still win.
  *
  * @param names names of all measurements, for `--only`
  * @throws {InvalidOptions} if a flag is unknown or its value is invalid */
@@ -52,13 +58,19 @@ export function parseOptions(args: readonly string[], names: readonly string[]):
       }`,
     );
   }
-  const defaults = values.smoke ? SMOKE : FULL;
-  const number = (flag: keyof typeof FULL) => positive(flag, values[flag], defaults[flag]);
+  if (values.smoke && values.long) {
+    throw new InvalidOptions("Cannot use --smoke and --long together: use one of them");
+  }
+  const defaults = values.smoke ? SMOKE : values.long ? LONG : SHORT;
+  const number = (flag: keyof typeof SHORT) => positive(flag, values[flag], defaults[flag]);
+  const rounds = Math.ceil(number("rounds"));
   return {
     peers: values.peers,
     only: values.only,
+    system: values.system,
     smoke: values.smoke,
-    rounds: Math.ceil(number("rounds")),
+    rounds,
+    largeRounds: values.long ? rounds : 1,
     records: Math.ceil(number("records")),
     tasks: Math.ceil(number("tasks")),
     seconds: number("seconds"),
@@ -77,7 +89,9 @@ function parseFlags(args: readonly string[]) {
       options: {
         peers: flag,
         smoke: flag,
+        long: flag,
         only: { type: "string", multiple: true, default: [] },
+        system: { type: "string", multiple: true, default: [] },
         json: { type: "string", default: "report/bench.json" },
         folder: text,
         rounds: text,

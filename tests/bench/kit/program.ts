@@ -13,6 +13,9 @@ export interface Program extends AsyncDisposable {
   run<Answer>(command: string, given?: Readonly<Record<string, number>>): Promise<Answer>;
 }
 
+/** Milliseconds of one command. The longest one submits a million tasks. */
+const COMMAND_LIMIT_MS = 15 * 60_000;
+
 /** Variables of a program. */
 export type Env = Readonly<Record<string, string>>;
 
@@ -63,7 +66,8 @@ async function request<Answer>(
   const query = new URLSearchParams(
     Object.entries(given).map(([name, value]) => [name, `${value}`]),
   );
-  const answer = await fetch(`${url}/${command}?${query}`, { method: "POST" });
+  const signal = AbortSignal.timeout(COMMAND_LIMIT_MS);
+  const answer = await fetch(`${url}/${command}?${query}`, { method: "POST", signal });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`Cannot run "${command}" because the program failed:\n${text}`);
   return JSON.parse(text) as Answer;

@@ -1,23 +1,29 @@
 /** Runs measurements in rounds, in which the systems alternate.
  * @module
  */
-import type { Measurement } from "../measurements/measurement.ts";
+import type { Contestant, Measurement } from "../measurements/measurement.ts";
 import type { Bench } from "../systems/system.ts";
-import type { RoundResult } from "./figures.ts";
+import type { RoundResult, Sample } from "./figures.ts";
 import type { BenchOptions } from "./options.ts";
 
 /** Contestants of a smoke run that are measured at the same time: their figures mean nothing. */
 const SMOKE_PARALLEL = 3;
 
+/** Characters of the reason of a failure in the tables. */
+const LONGEST_REASON = 200;
+
 /** One contestant in one round. */
 interface Turn {
   readonly label: string;
-  run(): Promise<RoundResult>;
+  readonly result: Omit<RoundResult, "samples">;
+  measure(): Promise<readonly Sample[]>;
 }
 
 /** Runs all rounds of all measurements, one contestant after the other.
  *
- * @throws if a contestant fails; the message names it */
+ * A contestant that fails is part of the results, with its reason: the others are still measured.
+ *
+ * @throws the reason of the signal if the run is interrupted */
 export async function runRounds(
   measurements: readonly Measurement[],
   bench: Bench,
@@ -26,17 +32,11 @@ export async function runRounds(
   const turns = measurements.flatMap((measurement) => turnsOf(measurement, bench, options));
   const results: RoundResult[] = new Array(turns.length);
   let next = 0;
-  let failed = false;
   const runTurns = async () => {
-    while (next < turns.length && !failed) {
+    while (next < turns.length) {
       const index = next++;
       bench.signal.throwIfAborted();
-      try {
-        results[index] = await runTurn(turns[index]!, `${index + 1}/${turns.length}`, bench);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
+      results[index] = await runTurn(turns[index]!, `${index + 1}/${turns.length}`, bench);
     }
   };
   const parallel = options.smoke ? SMOKE_PARALLEL : 1;
@@ -55,30 +55,57 @@ export function rotated<Item>(items: readonly Item[], round: number): Item[] {
   return [...items.slice(first), ...items.slice(0, first)];
 }
 
+/** Selects the contestants with a wanted name, or those whose name begins with it if none has exactly this name.
+ *
+ * @param names empty for all */
+export function selectSystems<One extends Pick<Contestant, "system">>(
+  contestants: readonly One[],
+  names: readonly string[],
+): One[] {
+  if (names.length === 0) return [...contestants];
+  const selected = names.flatMap((wanted) => {
+    const exact = contestants.filter(({ system }) => system.name === wanted);
+    return exact.length > 0
+      ? exact
+      : contestants.filter(({ system }) => system.name.startsWith(`${wanted},`));
+  });
+  return contestants.filter((one) => selected.includes(one));
+}
+
 function turnsOf(measurement: Measurement, bench: Bench, options: BenchOptions): Turn[] {
-  const contestants = measurement.contestants(bench, options);
+  const contestants = selectSystems(measurement.contestants(bench, options), options.system);
   const rounds = Array.from({ length: options.rounds }, (_, round) => rotated(contestants, round));
   return rounds.flatMap((contestants, round) =>
-    contestants.map(({ system: { name, durability }, measure }) => ({
-      label: `${measurement.name}, ${name}, round ${round + 1}`,
-      run: async () => ({
-        measurement: measurement.name,
-        system: name,
-        durability,
-        samples: await measure(),
-      }),
-    }))
+    contestants.filter(({ large = false }) => !large || round < options.largeRounds)
+      .map(({ system: { name, durability }, measure }) => ({
+        label: `${measurement.name}, ${name}, round ${round + 1}`,
+        result: { measurement: measurement.name, system: name, durability },
+        measure,
+      }))
   );
 }
 
-async function runTurn({ label, run }: Turn, position: string, bench: Bench): Promise<RoundResult> {
+async function runTurn(turn: Turn, position: string, bench: Bench): Promise<RoundResult> {
+  const { label, result, measure } = turn;
+  const began = performance.now();
   try {
-    const result = await run();
-    const [first] = result.samples;
+    const samples = await measure();
+    const [first] = samples;
     const value = first ? `${first.figure} ${first.value.toFixed(2)} ${first.unit}` : "no figure";
-    bench.say(`[${position}] ${label}: ${value}`);
-    return result;
+    const seconds = ((performance.now() - began) / 1000).toFixed(1);
+    bench.say(`[${position}] ${label}: ${value} (took ${seconds} s)`);
+    return { ...result, samples };
   } catch (error) {
-    throw new Error(`Cannot measure ${label}`, { cause: error });
+    bench.signal.throwIfAborted();
+    bench.say(`[${position}] ${label}: FAILED: ${Deno.inspect(error)}`);
+    return { ...result, samples: [], failure: reasonOf(error) };
   }
+}
+
+/** The last line of an error is its reason, for Python's tracebacks too. Stack frames of JavaScript do not count. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const lines = message.split("\n").map((line) => line.trim());
+  const reason = lines.findLast((line) => line !== "" && !line.startsWith("at "));
+  return (reason ?? "unknown").slice(0, LONGEST_REASON);
 }

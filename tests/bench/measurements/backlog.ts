@@ -28,6 +28,7 @@ export const backlog: Measurement = {
   contestants: (bench, options) =>
     levels(options).map((queued) => ({
       system: { ...celeriac(1), name: `Celeriac, ${queued.toLocaleString("en")} queued` },
+      large: queued === largestBacklog(options),
       measure: () => measure(queued, bench, options),
     })),
 };

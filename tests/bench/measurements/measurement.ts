@@ -8,6 +8,8 @@ import type { Bench, System } from "../systems/system.ts";
 /** One system in one measurement. */
 export interface Contestant {
   readonly system: Pick<System, "name" | "durability">;
+  /** Whether it takes minutes, so that it is measured in fewer rounds. Default: no. */
+  readonly large?: boolean;
   /** Measures one round on fresh storage. */
   measure(): Promise<Sample[]>;
 }

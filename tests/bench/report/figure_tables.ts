@@ -2,7 +2,7 @@
  * @module
  */
 import type { BenchDocument } from "../kit/document.ts";
-import type { Figure } from "../kit/figures.ts";
+import type { Failure, Figure } from "../kit/figures.ts";
 import { formatAmount, formatRange } from "./amounts.ts";
 import { markdownTable } from "./markdown_table.ts";
 import { compareTargets } from "./targets.ts";
@@ -23,8 +23,10 @@ const MEMORY_OF_A_PART = /^memory of the (client|api|worker|broker|database)$/;
 /** Returns all tables as Markdown, headings of level 3 included: the machine, the targets, and one section for each measurement. */
 export function figureTables(document: BenchDocument, measurements: readonly Described[]): string {
   const sections = measurements.flatMap((measurement) => {
-    const figures = document.figures.filter((one) => one.measurement === measurement.name);
-    return figures.length === 0 ? [] : [section(measurement, figures)];
+    const own = ({ measurement: name }: Pick<Figure, "measurement">) => name === measurement.name;
+    const figures = document.figures.filter(own);
+    const failures = document.failures.filter(own);
+    return figures.length + failures.length === 0 ? [] : [section(measurement, figures, failures)];
   });
   return [describeRun(document), ...targetSection(document.figures), ...sections].join("\n\n");
 }
@@ -41,7 +43,11 @@ function describeRun({ machine, releases, peers, options, date, commit }: BenchD
     `with fsync and full_page_writes on, RabbitMQ ${releases.rabbitmq} with quorum queues. ` +
     `A synced write of 8 KiB takes ${formatAmount(machine.fsyncMs.p50)} ms (p99 ` +
     `${formatAmount(machine.fsyncMs.p99)} ms).${measuredPeers} Medians of ${options.rounds} ` +
-    `interleaved rounds, with the range in parentheses.`;
+    `interleaved rounds, with the range in parentheses.${
+      options.largeRounds < options.rounds
+        ? ` The listing and the largest backlog ran in ${options.largeRounds}.`
+        : ""
+    }`;
 }
 
 function targetSection(figures: readonly Figure[]): string[] {
@@ -56,13 +62,18 @@ function targetSection(figures: readonly Figure[]): string[] {
   return [`### Targets\n\n${markdownTable(["target", "measured", "limit", ""], rows)}`];
 }
 
-function section({ title, method }: Described, figures: readonly Figure[]): string {
+function section(
+  { title, method }: Described,
+  figures: readonly Figure[],
+  failures: readonly Failure[],
+): string {
   const shown = figures.filter(({ figure }) =>
     !OF_A_PART.test(figure) && !MEMORY_OF_A_PART.test(figure)
   );
-  const systems = new Set(figures.map(({ system }) => system));
+  const systems = new Set([...figures, ...failures].map(({ system }) => system));
   const tables = [
-    systems.size === 1 ? tableOfOne(shown) : tableOfMany(shown),
+    systems.size === 1 && figures.length > 0 ? tableOfOne(shown) : tableOfMany(shown, failures),
+    ...failures.map(describeFailure),
     ...partTable(figures),
   ];
   return [`### ${title}`, ...tables, method].join("\n\n");
@@ -77,8 +88,14 @@ function tableOfOne(figures: readonly Figure[]): string {
   }\n\nDurability: ${first?.durability}.`;
 }
 
-/** Many systems: a row for each. */
-function tableOfMany(figures: readonly Figure[]): string {
+function describeFailure({ system, failed, rounds, reason }: Failure): string {
+  return `**${system} failed in ${failed} of ${rounds} rounds.** Its first error: \`${
+    reason.replaceAll("`", "'")
+  }\``;
+}
+
+/** Many systems: a row for each, also for those without a figure. */
+function tableOfMany(figures: readonly Figure[], failures: readonly Failure[]): string {
   const columns = new Map(figures.map(({ figure, unit }) => [figure, `${figure}, ${unit}`]));
   const rows = [...Map.groupBy(figures, ({ system }) => system)].map(([system, own]) => [
     system,
@@ -88,7 +105,15 @@ function tableOfMany(figures: readonly Figure[]): string {
     }),
     own[0]?.durability ?? "",
   ]);
-  return markdownTable(["system", ...columns.values(), "durability"], rows);
+  const missing = failures.filter(({ system }) => figures.every((one) => one.system !== system));
+  rows.push(...missing.map(({ system, durability }) => [
+    system,
+    "failed",
+    ...[...columns.keys()].slice(1).map(() => ""),
+    durability,
+  ]));
+  const values = columns.size === 0 ? ["measured"] : columns.values();
+  return markdownTable(["system", ...values, "durability"], rows);
 }
 
 /** CPU seconds per 1,000 tasks by part, if there are any. */

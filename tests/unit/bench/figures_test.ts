@@ -1,6 +1,11 @@
 /** Figures of all rounds. */
 import { assertEquals } from "@std/assert";
-import { combineRounds, incompleteFigures, type RoundResult } from "../../bench/kit/figures.ts";
+import {
+  combineRounds,
+  incompleteFigures,
+  listFailures,
+  type RoundResult,
+} from "../../bench/kit/figures.ts";
 import { median, quantile } from "../../bench/kit/statistics.ts";
 
 function round(system: string, value: number): RoundResult {
@@ -20,13 +25,23 @@ Deno.test("combineRounds() gives the median and the range of each system", () =>
 });
 
 Deno.test("incompleteFigures() finds missing rounds and values that are no numbers", () => {
-  const figures = combineRounds([round("a", 1), round("a", NaN), round("b", 1), round("c", 1)]);
-  assertEquals(incompleteFigures(figures, 2), [
-    "drain / a / throughput",
-    "drain / b / throughput",
-    "drain / c / throughput",
-  ]);
-  assertEquals(incompleteFigures(combineRounds([round("a", 1)]), 1), []);
+  const without = { ...round("b", 1), samples: [] };
+  const results = [round("a", 1), round("a", NaN), round("b", 1), without, round("c", 1)];
+  assertEquals(incompleteFigures(results), ["drain / a / throughput", "drain / b / throughput"]);
+  assertEquals(incompleteFigures([round("a", 1), { ...without, failure: "no broker" }]), []);
+});
+
+Deno.test("listFailures() counts the failed rounds of a system and keeps the first reason", () => {
+  const failed = (failure: string) => ({ ...round("b", 1), samples: [], failure });
+  assertEquals(listFailures([round("a", 1), failed("first"), round("b", 2), failed("second")]), [{
+    measurement: "drain",
+    system: "b",
+    durability: "fsynced",
+    failed: 2,
+    rounds: 3,
+    reason: "first",
+  }]);
+  assertEquals(listFailures([round("a", 1)]), []);
 });
 
 Deno.test("quantile() and median() take ranks", () => {

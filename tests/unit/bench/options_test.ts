@@ -1,5 +1,5 @@
 /** The command line of the benchmark. */
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { InvalidOptions, parseOptions } from "../../bench/kit/options.ts";
 
 const NAMES = ["drain", "listing"];
@@ -18,6 +18,9 @@ Deno.test("parseOptions() makes a smoke run small, but flags win", () => {
   assertEquals([smoke.rounds, smoke.smoke], [1, true]);
   assertEquals(parseOptions(["--smoke", "--tasks=7"], NAMES).tasks, 7);
   assertEquals(parseOptions([], NAMES).rounds, 3);
+  const [short, long] = [parseOptions([], NAMES), parseOptions(["--long"], NAMES)];
+  assertEquals([short.largeRounds, long.largeRounds], [1, 3]);
+  assert(short.tasks < long.tasks && short.seconds < long.seconds);
 });
 
 Deno.test("parseOptions() names an invalid flag and its remedy", () => {
@@ -27,4 +30,5 @@ Deno.test("parseOptions() names an invalid flag and its remedy", () => {
   invalid(["--rounds=0"], "--rounds=0 because it is not a positive number");
   invalid(["--records=many"], "--records=many");
   invalid(["--fast"], "--fast");
+  invalid(["--smoke", "--long"], "use one of them");
 });

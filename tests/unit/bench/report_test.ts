@@ -64,6 +64,21 @@ const run: BenchDocument = {
   peers: { bullmq: "6.7.0" },
   options: parseOptions([], []),
   figures,
+  failures: [{
+    measurement: "end-to-end",
+    system: "Celery, defaults",
+    durability: "result fsynced",
+    failed: 3,
+    rounds: 3,
+    reason: "TimeoutError: `no` broker",
+  }, {
+    measurement: "listing",
+    system: "Celeriac, 1,000 records",
+    durability: "fsynced",
+    failed: 1,
+    rounds: 3,
+    reason: "no database",
+  }],
 };
 
 Deno.test("figureTables() shows a row for each system, with ranges and durability", () => {
@@ -77,6 +92,16 @@ Deno.test("figureTables() shows a row for each system, with ranges and durabilit
   assertMatch(text, /by process:\n\n\| system +\| worker/);
   assert(!text.includes("memory of the worker"), "memory of parts is only in the document");
   assertMatch(text, /\| rare name: p99 +\| 1,030 ms +\|/);
+});
+
+Deno.test("figureTables() shows failed systems with their first error", () => {
+  const text = figureTables(run, MEASUREMENTS);
+  assertMatch(text, /\| Celery, defaults +\| failed +\| +\| result fsynced +\|/);
+  assertStringIncludes(text, "**Celery, defaults failed in 3 of 3 rounds.** Its first error:");
+  assertStringIncludes(text, "`TimeoutError: 'no' broker`");
+  assertStringIncludes(text, "**Celeriac, 1,000 records failed in 1 of 3 rounds.**");
+  const only = figureTables({ ...run, figures: [] }, MEASUREMENTS);
+  assertMatch(only, /\| Celery, defaults +\| failed +\| result fsynced +\|/);
 });
 
 Deno.test("compareTargets() compares ratios within the run and leaves out missing figures", () => {
