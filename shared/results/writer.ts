@@ -10,7 +10,7 @@ export interface ResultWriterOptions {
   readonly store: Pick<ResultStore, "settle">;
   /** Maximum number of settlements per statement. Default 500. */
   readonly size?: number;
-  /** Milliseconds that the first settlement waits for others. Default 0. */
+  /** Milliseconds that the first settlement waits for others. Default: as {@linkcode Batch}. */
   readonly delayMs?: number;
   /** Milliseconds after which a failed statement counts as too large or too slow. Default 10,000. */
   readonly slowMs?: number;
@@ -34,7 +34,7 @@ export class ResultWriter implements Service {
   readonly #pending = new Map<string, Pending>();
   readonly #batch: Batch<Pending, boolean>;
 
-  constructor({ store, size = 500, delayMs = 0, slowMs = SLOW_MS }: ResultWriterOptions) {
+  constructor({ store, size = 500, delayMs, slowMs = SLOW_MS }: ResultWriterOptions) {
     this.#batch = new Batch<Pending, boolean>({
       name: "results",
       flush: (batch) => {
@@ -48,7 +48,7 @@ export class ResultWriter implements Service {
       weigh: ({ settlement }) => weigh(settlement),
       weight: WEIGHT,
       size,
-      delayMs,
+      ...(delayMs !== undefined && { delayMs }),
     });
   }
 

@@ -1,10 +1,17 @@
 /** Micro-batches: collects many small writes into a few large ones and returns each caller its own result. */
+import { clearImmediate, setImmediate } from "node:timers";
 import { CeleriacError, Unavailable } from "../errors.ts";
 import type { Service } from "./service.ts";
 
 /** What to do with the items of a failed flush: retry all of them after this many milliseconds (`asideMs`: without holding up later
  * items), retry each half separately, or reject them. */
 export type Verdict = number | { readonly asideMs: number } | "split" | "reject";
+
+/** Number of items from which a batch shows load. Larger batches then cost less than they delay. */
+const BUSY = 16;
+
+/** Milliseconds under load. */
+const BUSY_DELAY_MS = 1;
 
 /** Options of a batch. */
 export interface BatchOptions<Item, Result> {
@@ -23,7 +30,8 @@ export interface BatchOptions<Item, Result> {
   readonly weight?: number;
   /** Weight of an item, such as its bytes. */
   weigh?(item: Item): number;
-  /** Milliseconds that the first item waits for others while no flush is running. Default 2. */
+  /** Milliseconds that the first item waits for others while no flush is running. Default: the items of one turn of the event loop form a
+   * batch. After a large batch, the next one waits {@linkcode BUSY_DELAY_MS}. */
   readonly delayMs?: number;
   /** Maximum number of concurrent flushes. More than one gives up the order. Default 1. */
   readonly flushes?: number;
@@ -47,7 +55,10 @@ export class Batch<Item, Result> implements Service {
   #flushing = 0;
   /** Batches that are retried while later ones are flushed. */
   #aside = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the last batch was large. */
+  #isBusy = false;
+  /** Cancels the next flush, if one is scheduled. */
+  #unschedule: (() => void) | undefined;
   #stopping = false;
   /** Ends the pauses between attempts. */
   readonly #hurry = new Set<() => void>();
@@ -66,7 +77,7 @@ export class Batch<Item, Result> implements Service {
    * @throws {Unavailable} when too many items are pending
    * @throws {CeleriacError} when stopped; otherwise the error of the item's flush, or the signal's reason */
   add(item: Item, signal?: AbortSignal): Promise<Result> {
-    const { name, size = 500, delayMs = 2, flushes = 1, weigh = () => 0 } = this.#options;
+    const { name, size = 500, flushes = 1, weigh = () => 0 } = this.#options;
     const { limit = Infinity, limitWeight = Infinity } = this.#options;
     if (this.#stopping) {
       return Promise.reject(
@@ -91,7 +102,7 @@ export class Batch<Item, Result> implements Service {
       reject(signal.reason);
     }, { once: true });
     if (this.#waiting.length >= size) this.#next();
-    else if (this.#flushing < flushes) this.#timer ??= setTimeout(() => this.#next(), delayMs);
+    else if (this.#flushing < flushes) this.#unschedule ??= this.#schedule();
     return promise;
   }
 
@@ -116,9 +127,20 @@ export class Batch<Item, Result> implements Service {
     return this.#flushing > 0 || this.#aside > 0;
   }
 
+  /** Even a timer of 0 ms fires after 1 to 2 ms, an immediate at the end of this turn. */
+  #schedule(): () => void {
+    const { delayMs = this.#isBusy ? BUSY_DELAY_MS : 0 } = this.#options;
+    if (delayMs === 0) {
+      const immediate = setImmediate(() => this.#next());
+      return () => clearImmediate(immediate);
+    }
+    const timer = setTimeout(() => this.#next(), delayMs);
+    return () => clearTimeout(timer);
+  }
+
   #next(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#unschedule?.();
+    this.#unschedule = undefined;
     const { flushes = 1 } = this.#options;
     while (this.#waiting.length > 0 && this.#flushing < flushes) {
       this.#flushing++;
@@ -143,6 +165,7 @@ export class Batch<Item, Result> implements Service {
       count++;
     }
     this.#weight -= taken;
+    this.#isBusy = count >= BUSY;
     return this.#waiting.splice(0, count);
   }
 

@@ -12,21 +12,18 @@ export interface ClaimReaderOptions {
   readonly node: string;
   /** Deliveries in one statement. Default 500. */
   readonly size?: number;
-  /** Milliseconds that the first delivery waits for others. Default 0: the deliveries of one turn of the event loop form a batch. */
-  readonly delayMs?: number;
 }
 
 /** Micro-batches of {@linkcode ResultStore.claim}. */
 export class ClaimReader implements Service {
   readonly #batch: Batch<Claimed, Claim | undefined>;
 
-  constructor({ store, node, size = 500, delayMs = 0 }: ClaimReaderOptions) {
+  constructor({ store, node, size = 500 }: ClaimReaderOptions) {
     this.#batch = new Batch<Claimed, Claim | undefined>({
       name: "claims",
       flush: (deliveries) => store.claim(deliveries, node),
       failed: (error, attempt) => retryForever("claims", error, attempt),
       size,
-      delayMs,
       flushes: 2,
     });
   }

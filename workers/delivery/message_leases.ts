@@ -90,7 +90,6 @@ export class MessageLeases implements Service {
     this.#taking = new Batch<{ key: Key; entry: Entry }, void>({
       name: "leases taken",
       failed,
-      delayMs: 0,
       weigh: ({ entry }) => entry.message.body.length,
       weight: BATCH_BYTES,
       flush: async (taken) => {
@@ -101,7 +100,6 @@ export class MessageLeases implements Service {
     this.#confirming = new Batch<Key, boolean>({
       name: "leases confirmed",
       failed,
-      delayMs: 0,
       flush: async (keys) => {
         const held = await this.#renew(keys);
         return keys.map(({ lease }) => held.has(lease));
@@ -111,7 +109,6 @@ export class MessageLeases implements Service {
       new Batch<Key, void>({
         name,
         failed,
-        delayMs: 0,
         flush: async (keys) => {
           await database.query(statement, [JSON.stringify(keys)]);
           return keys.map(() => undefined);

@@ -59,7 +59,6 @@ export class Crashes implements Service {
     this.#database = database;
     this.#found = new Batch<SuspectMessage, number>({
       name: "crashes",
-      delayMs: 0,
       failed: (error, attempt) => retryForever("crashes", error, attempt),
       flush: async (suspects) => {
         const rows = await database.query<{ id: string; retries: number; runs: number }>(FIND, [
@@ -72,7 +71,6 @@ export class Crashes implements Service {
     const changing = (name: string, statement: string) =>
       new Batch<SuspectMessage, void>({
         name: `crashes ${name}`,
-        delayMs: 0,
         failed: (error, attempt) => retryForever("crashes", error, attempt),
         flush: async (suspects) => {
           await database.query(statement, [toJson(suspects)]);

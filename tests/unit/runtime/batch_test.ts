@@ -1,6 +1,8 @@
+import { setImmediate } from "node:timers";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Batch, type BatchOptions } from "../../../shared/runtime/batch.ts";
 import { CeleriacError, Unavailable } from "../../../shared/errors.ts";
+import { withFrozenTimers } from "../../support/frozen_timers.ts";
 
 /** A flush that waits to be let go, and knows what it was given. */
 function gated() {
@@ -47,6 +49,32 @@ Deno.test("add() resolves with the item's own result; items within the delay sha
   const results = await Promise.all([1, 2, 3].map((item) => batch.add(item)));
   assertEquals(results, [2, 4, 6]);
   assertEquals(flushed, [[1, 2, 3]]);
+  await batch.stop();
+});
+
+Deno.test("add() flushes an idle batch at the end of the turn, without a timer", async () => {
+  const { batch, flushed } = doubling();
+  await withFrozenTimers(async () => {
+    assertEquals(await batch.add(1), 2);
+    assertEquals(await Promise.all([batch.add(2), batch.add(3)]), [4, 6]);
+  });
+  assertEquals(flushed, [[1], [2, 3]]);
+  await batch.stop();
+});
+
+Deno.test("add() gathers for a moment after a large batch, and not after the next small one", async () => {
+  const { batch, flushed } = doubling();
+  await Promise.all(Array.from({ length: 16 }, (_, item) => batch.add(item)));
+  const gathered = await withFrozenTimers(async () => {
+    const added = batch.add(1);
+    await new Promise<void>((resolve) => setImmediate(() => resolve()));
+    assertEquals(flushed.length, 1);
+    await batch.stop();
+    return await added;
+  });
+  assertEquals(gathered, 2);
+  await batch.start();
+  assertEquals(await withFrozenTimers(() => batch.add(2)), 4);
   await batch.stop();
 });
 
