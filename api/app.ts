@@ -87,7 +87,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
   if (token !== undefined) app.use(requireToken(token));
   app.route("/v1", submitRoutes({ ...watched, rules, submitter, maxWait }));
   app.route("/v1", batchRoutes({ rules, submitter, batchLimit }));
-  app.route("/v1", workflowRoutes({ ...dependencies, ...watched, rules, maxWait }));
+  app.route("/v1", workflowRoutes({ ...dependencies, polling: watched.polling, rules, maxWait }));
   app.route(
     "/v1",
     resultRoutes({

@@ -75,10 +75,24 @@ export class EventHub implements Service {
     await this.#listening?.tried;
   }
 
-  /** Subscribes to one task until disposed.
+  /** Subscribes a waiting caller to one task until disposed.
    *
    * @throws {Unavailable} above the limit of waiting callers */
   subscribe(id: string, listener: TaskEventListener): Disposable {
+    const admitted = this.admit();
+    const following = this.follow(id, listener);
+    return {
+      [Symbol.dispose]: () => {
+        following[Symbol.dispose]();
+        admitted[Symbol.dispose]();
+      },
+    };
+  }
+
+  /** Counts a waiting caller until disposed. Receives events meanwhile.
+   *
+   * @throws {Unavailable} above the limit of waiting callers */
+  admit(): Disposable {
     if (this.#count >= this.#limit) {
       throw new Unavailable(
         `Cannot wait because ${this.#limit} callers are already waiting: retry later, or raise CELERIAC_MAX_WAITING`,
@@ -86,16 +100,27 @@ export class EventHub implements Service {
     }
     this.#count++;
     this.#wake();
+    let isOver = false;
+    return {
+      [Symbol.dispose]: () => {
+        if (isOver) return;
+        isOver = true;
+        this.#count--;
+        this.#rest();
+      },
+    };
+  }
+
+  /** Listens to one task on behalf of callers that are admitted, until disposed. */
+  follow(id: string, listener: TaskEventListener): Disposable {
     const listeners = this.#listeners.get(id) ?? new Set();
     this.#listeners.set(id, listeners.add(listener));
     return {
       [Symbol.dispose]: () => {
-        if (!listeners.delete(listener)) return;
-        this.#count--;
+        listeners.delete(listener);
         if (listeners.size === 0 && this.#listeners.get(id) === listeners) {
           this.#listeners.delete(id);
         }
-        this.#rest();
       },
     };
   }

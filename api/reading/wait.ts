@@ -6,9 +6,11 @@ import { replyRecord } from "./record.ts";
 import type { AcceptedTask } from "../../shared/outbox/publisher.ts";
 import type { Submission } from "../../shared/outbox/submission.ts";
 import type { Submitter } from "../submitting/submitter.ts";
+import { pause } from "../../shared/runtime/waits.ts";
 import { type WatchParts, watchToEnd } from "./watch.ts";
 
-/** Milliseconds before the first read of the store: the direct reply is usually faster. */
+/** Milliseconds before the store is read: the direct reply is usually faster. Events are not received before either, because workers send
+ * none while nobody receives them. */
 const REPLY_HEAD_START_MS = 1000;
 
 /** Dependencies of waiting. */
@@ -27,7 +29,7 @@ export interface Waiting {
 /** Publishes with a direct reply-to and waits for the reply.
  *
  * The outbox supports no direct replies, and a reply is lost with its channel. So events and the
- * store are watched too; the first final state wins.
+ * store are watched too, after {@linkcode REPLY_HEAD_START_MS}; the first final state wins.
  *
  * @returns the final record, if it arrived in time */
 export async function submitAndWait(
@@ -45,14 +47,17 @@ export async function submitAndWait(
   };
   try {
     const accepted = await submitter.submit(submission, { key, reply: { signal, receive } });
-    const afterMs = accepted.via === "broker" ? REPLY_HEAD_START_MS : 0;
+    const watchRecord = async () => {
+      if (accepted.via === "broker") await pause(REPLY_HEAD_START_MS, signal);
+      return signal.aborted ? undefined : await watchToEnd(accepted.id, { ...watched, signal });
+    };
     const record = await Promise.race([
       replied.promise.then((meta) => {
         const { name, queue, argsRepr, kwargsRepr, submittedAt } = accepted;
         return replyRecord(meta, { name, queue, argsRepr, kwargsRepr, submittedAt });
       }),
       // The task is already accepted: an unreadable store is not an error of this request.
-      watchToEnd(accepted.id, { ...watched, signal, afterMs }).catch(() => ended(signal)),
+      watchRecord().catch(() => ended(signal)),
     ]);
     return record && isFinal(record.state) ? { accepted, record } : { accepted };
   } finally {

@@ -19,17 +19,14 @@ export interface WatchParts {
 export interface WatchOptions extends WatchParts {
   /** Ends the watch. */
   readonly signal: AbortSignal;
-  /** Milliseconds before the first read; default none. */
-  readonly afterMs?: number;
   /** Whether to read after `task-sent`, `task-received` and `task-started`, too; default `false`. */
   readonly beginnings?: boolean;
   /** Called with each event. */
   readonly onEvent?: (event: ReceivedEvent) => void;
 }
 
-/** Yields the record, or `undefined` without one: at the start (after `afterMs`), after each event that may have changed it, and when
- * polling finds a new state. Ends after a final record, on the signal, or when the hub stops. Without events, polling notices a retry
- * only by its next state.
+/** Yields the record, or `undefined` without one: at the start, after each event that may have changed it, and when polling finds a new
+ * state. Ends after a final record, on the signal, or when the hub stops. Without events, polling notices a retry only by its next state.
  *
  * @throws {Unavailable} above the limit of waiting callers
  * @throws {DatabaseUnavailable} when the store cannot be read */
@@ -37,7 +34,7 @@ export async function* watch(
   id: string,
   options: WatchOptions,
 ): AsyncGenerator<TaskRecord | undefined> {
-  const { store, hub, polling, afterMs = 0, beginnings = false, onEvent } = options;
+  const { store, hub, polling, beginnings = false, onEvent } = options;
   const signal = AbortSignal.any([options.signal, hub.closing]);
   const bell = new Bell(signal);
   let record: TaskRecord | undefined;
@@ -48,10 +45,6 @@ export async function* watch(
     polled = undefined;
     bell.ring();
   });
-  if (afterMs > 0) {
-    await bell.rung(afterMs);
-    if (signal.aborted) return;
-  }
   record = await store.find(id);
   using _following = polling.follow(id, (state, error) => {
     const progress = beginnings && state === "PROGRESS";
@@ -100,14 +93,12 @@ class Bell {
     this.#wake?.();
   }
 
-  /** Resolves at the next ring, after `limitMs`, or on the signal. */
-  async rung(limitMs?: number): Promise<void> {
+  /** Resolves at the next ring, or on the signal. */
+  async rung(): Promise<void> {
     if (!this.#rang && !this.#signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = limitMs === undefined ? undefined : setTimeout(resolve, limitMs);
       this.#wake = resolve;
       await promise;
-      clearTimeout(timer);
     }
     this.#rang = false;
   }

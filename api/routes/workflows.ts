@@ -10,7 +10,6 @@ import { repr, reprArgs } from "../../shared/celery/repr.ts";
 import type { Signature } from "../../shared/celery/signature.ts";
 import { isFinal } from "../../shared/results/result.ts";
 import type { TaskRouter } from "../../shared/outbox/task_router.ts";
-import { pause } from "../../shared/runtime/waits.ts";
 import type { WorkflowRecord, Workflows } from "../../shared/workflows/store.ts";
 import { DatabaseUnavailable, DatabaseUnreached, OutcomeUnknown } from "../../shared/errors.ts";
 import { withDatabaseDeadline } from "../http/database_deadline.ts";
@@ -24,8 +23,7 @@ import { isLabel } from "../http/label.ts";
 import { noRecord, readQuery } from "../http/query.ts";
 import { errorBody, plainJson } from "../reading/record.ts";
 import type { SubmissionRules } from "../submitting/submission.ts";
-import { SharedReads } from "../reading/shared_reads.ts";
-import { type WatchParts, watchToEnd } from "../reading/watch.ts";
+import { WorkflowWaits, type WorkflowWaitsOptions } from "../reading/workflow_waits.ts";
 import { checkWorkflow } from "../submitting/workflow.ts";
 
 /** Maximum bytes of a workflow: 16 MiB. */
@@ -34,13 +32,10 @@ const BODY_LIMIT = 16 * 1024 * 1024;
 /** Additional milliseconds per task: a healthy database needs seconds for thousands of tasks. */
 const TASK_MS = 1;
 
-/** Minimum milliseconds between two reads of a workflow: its last tasks may end one by one. */
-const LOOK_MS = 250;
-
 const JSON_TYPE = "application/json";
 
 /** Dependencies of the routes. */
-export interface WorkflowParts extends WatchParts {
+export interface WorkflowParts extends WorkflowWaitsOptions {
   readonly rules: SubmissionRules;
   readonly workflows: Pick<Workflows, "start" | "find">;
   readonly routes: TaskRouter;
@@ -54,8 +49,7 @@ export interface WorkflowParts extends WatchParts {
 /** Accepts workflows and serves their records. */
 export function workflowRoutes(parts: WorkflowParts): Hono {
   const { rules, workflows, routes, submissions, idempotency, clock, maxWait } = parts;
-  const watched = { store: parts.store, hub: parts.hub, polling: parts.polling };
-  const finds = new SharedReads((id) => workflows.find(id));
+  const waits = new WorkflowWaits(parts);
 
   /** Reads a workflow when its last tasks have ended, or after a timeout. */
   async function read(
@@ -63,21 +57,13 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
     seconds: number,
     gone: AbortSignal,
   ): Promise<WorkflowRecord | undefined> {
+    if (seconds === 0) return await waits.find(id);
     const over = new AbortController();
-    const signal = AbortSignal.any([gone, over.signal, parts.hub.closing]);
-    const timer = seconds > 0 ? setTimeout(() => over.abort(), seconds * 1000) : over.abort();
+    const timer = setTimeout(() => over.abort(), seconds * 1000);
     try {
-      for (;;) {
-        const record = await finds.read(id);
-        if (!record || isFinal(record.state) || signal.aborted) return record;
-        const last = record.pending.at(-1);
-        await Promise.all([
-          pause(LOOK_MS, signal),
-          last !== undefined && watchToEnd(last, { ...watched, signal }),
-        ]);
-      }
+      return await waits.wait(id, AbortSignal.any([gone, over.signal, parts.hub.closing]));
     } finally {
-      clearTimeout(timer ?? undefined);
+      clearTimeout(timer);
       over.abort();
     }
   }

@@ -5,6 +5,7 @@ import { decodeTask } from "../../../shared/celery/decode.ts";
 import { replyMessage } from "../../../shared/celery/result.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import type { State } from "../../../shared/results/result.ts";
+import { EventHub } from "../../../api/reading/event_hub.ts";
 import { createFixture, type Fixture } from "./fixture.ts";
 
 const WAIT = { prefer: "respond-async, wait=20" };
@@ -55,6 +56,25 @@ Deno.test("Prefer: wait returns the result from the worker's reply", async () =>
   assertEquals(answer.headers.get("location"), `/v1/tasks/${record.id}`);
   assert(Date.parse(record.finished_at) > 0);
   assertEquals(fixture.records.reads, 0);
+});
+
+Deno.test("Prefer: wait reads no store and receives no events if the reply comes soon", async () => {
+  let subscriptions = 0;
+  class CountingHub extends EventHub {
+    override admit() {
+      subscriptions++;
+      return super.admit();
+    }
+  }
+  const listen = () => Promise.reject(new Error("not used"));
+  await using hub = new CountingHub({ broker: { listen } });
+  await using fixture = await createFixture({}, { hub });
+  await using _worker = await work(fixture, (delivery) => reply(fixture, delivery, "SUCCESS", "3"));
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, () => fixture.post("/v1/tasks/add", { args: [1, 2] }, WAIT)),
+  );
+  for (const answer of answers) assertEquals((await answer.json()).state, "SUCCESS");
+  assertEquals([subscriptions, fixture.records.reads, fixture.records.polled], [0, 0, []]);
 });
 
 Deno.test("Prefer: wait returns the error of a failed task", async () => {

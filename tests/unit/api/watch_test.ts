@@ -166,18 +166,6 @@ Deno.test("watchToEnd() ends when its signal aborts or the event hub stops", asy
   assertEquals(late?.state, "STARTED");
 });
 
-Deno.test("watchToEnd() does not read if it is aborted before the first poll", async () => {
-  await using stage = await spoken();
-  const { hub } = stage;
-  const store = new MemoryRecords();
-  const caller = new AbortController();
-  const polling = never(store);
-  const { signal } = caller;
-  const watching = watchToEnd("a", { store, hub, polling, signal, afterMs: NEVER_MS });
-  caller.abort();
-  assertEquals([await watching, store.reads], [undefined, 0]);
-});
-
 Deno.test("watchToEnd() reports an unreadable store", async () => {
   await using stage = await spoken();
   const { hub } = stage;

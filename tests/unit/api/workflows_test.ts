@@ -6,6 +6,7 @@ import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
 import * as sampleApp from "../../../shared/tasks/mod.ts";
 import { eventually } from "../../support/eventually.ts";
+import { EventHub } from "../../../api/reading/event_hub.ts";
 import { createFixture, type Fixture } from "./fixture.ts";
 
 const add = "add";
@@ -193,14 +194,52 @@ Deno.test("POST /v1/workflows answers 202 on timeout and if the record cannot be
   assertEquals([blind.status, blind.headers.get("preference-applied")], [202, "wait=60"]);
 });
 
-Deno.test("GET /v1/workflows/{id}?wait= shares one read among all waiting callers", async () => {
+Deno.test("GET /v1/workflows/{id}?wait= reads twice for all callers, whenever they come", async () => {
   await using api = await createFixture();
-  const { id } = await (await api.post("/v1/workflows", signature(add, { x: 1, y: 2 }))).json();
+  const body = group(signature(add, { x: 1, y: 2 }), signature(add, { x: 1, y: 2 }));
+  const { id } = await (await api.post("/v1/workflows", body)).json();
   const ask = async () => await (await api.app.request(`/v1/workflows/${id}?wait=60`)).json();
-  const waiting = Array.from({ length: 1000 }, ask);
-  await eventually("a poll", () => api.records.polled.length > 0);
+  const waiting: Promise<{ state: string }>[] = [];
+  for (let wave = 1; wave <= 3; wave++) {
+    waiting.push(...Array.from({ length: 400 }, ask));
+    const polls = api.records.polled.length;
+    await eventually("a poll", () => api.records.polled.length > polls);
+  }
   await endNext(api);
   const states = new Set((await Promise.all(waiting)).map(({ state }) => state));
   assertEquals(states, new Set(["SUCCESS"]));
-  assert(api.workflows.finds < 200, `${api.workflows.finds} reads`);
+  assertEquals(api.workflows.finds, 2);
+});
+
+Deno.test("GET /v1/workflows/{id}?wait= finds the end of a workflow without events", async () => {
+  await using api = await createFixture();
+  const { id, tasks: [task] } =
+    await (await api.post("/v1/workflows", signature(add, { x: 1, y: 2 }))).json();
+  const waiting = api.app.request(`/v1/workflows/${id}?wait=60`);
+  await eventually("a read", () => api.workflows.finds === 1);
+  api.records.put({ id: task.id, state: "SUCCESS", result: "3" });
+  assertEquals((await (await waiting).json()).state, "SUCCESS");
+});
+
+Deno.test("GET /v1/workflows/{id}?wait= returns the current state after the wait, and a caller that leaves disturbs no other", async () => {
+  await using api = await createFixture();
+  const { id } = await (await api.post("/v1/workflows", signature(add, { x: 1, y: 2 }))).json();
+  const long = api.app.request(`/v1/workflows/${id}?wait=60`);
+  const short = await api.app.request(`/v1/workflows/${id}?wait=0.01`);
+  assertEquals([short.status, (await short.json()).state], [200, "PENDING"]);
+  await endNext(api);
+  assertEquals((await (await long).json()).state, "SUCCESS");
+});
+
+Deno.test("GET /v1/workflows/{id}?wait= answers 404 for other ids, and 503 above the limit of callers", async () => {
+  const listen = () => Promise.reject(new Error("not used"));
+  await using hub = new EventHub({ broker: { listen }, limit: 1 });
+  await using api = await createFixture({}, { hub });
+  assertEquals((await api.app.request("/v1/workflows/none?wait=60")).status, 404);
+  const { id } = await (await api.post("/v1/workflows", signature(add, { x: 1, y: 2 }))).json();
+  const first = api.app.request(`/v1/workflows/${id}?wait=60`);
+  await eventually("a poll", () => api.records.polled.length > 0);
+  assertEquals((await api.app.request(`/v1/workflows/${id}?wait=60`)).status, 503);
+  await hub.stop();
+  assertEquals((await (await first).json()).state, "PENDING");
 });
