@@ -9,8 +9,8 @@
  */
 import { run } from "../support/process.ts";
 import { NoServer } from "../support/server.ts";
-import { writeDocument } from "./kit/document.ts";
-import { combineRounds, incompleteFigures, listFailures } from "./kit/figures.ts";
+import { documentOf, writeDocument } from "./kit/document.ts";
+import { incompleteFigures } from "./kit/figures.ts";
 import { describeMachine } from "./kit/machine.ts";
 import { type BenchOptions, InvalidOptions, parseOptions, USAGE } from "./kit/options.ts";
 import { runRounds } from "./kit/rounds.ts";
@@ -22,6 +22,7 @@ import type { Bench } from "./systems/system.ts";
 
 async function main(options: BenchOptions, signal: AbortSignal): Promise<number> {
   const date = new Date().toISOString();
+  const commit = await commitOfCheckout();
   const began = performance.now();
   await using servers = await startServers(options.folder, signal);
   const machine = await describeMachine(servers.folder);
@@ -38,32 +39,32 @@ async function main(options: BenchOptions, signal: AbortSignal): Promise<number>
   const chosen = MEASUREMENTS.filter(({ name }) => {
     return options.only.length === 0 || options.only.includes(name);
   });
-  const results = await runRounds(chosen, bench, options);
-  const figures = combineRounds(results);
-  const failures = listFailures(results);
   const { postgres, rabbitmq } = servers;
-  const document = {
+  const about = {
     version: 1,
     date,
-    commit: await commitOfCheckout(),
+    commit,
     machine,
     releases: { postgres: postgres.release, rabbitmq: rabbitmq.release },
     peers: options.peers ? PEER_RELEASES : {},
     options,
-    figures,
-    failures,
   } as const;
-  await writeDocument(options.json, document);
+  // an interrupted run leaves its complete rounds
+  const results = await runRounds(chosen, bench, options, async (results, rounds) => {
+    await writeDocument(options.json, documentOf(about, results, rounds));
+    console.log(`${rounds} of ${options.rounds} rounds are in ${options.json}`);
+  });
+  const document = documentOf(about, results, options.rounds);
   console.log(`\n${figureTables(document, MEASUREMENTS)}`);
   const seconds = Math.round((performance.now() - began) / 1000);
-  console.log(`\n${figures.length} figures in ${options.json} after ${seconds} s`);
+  console.log(`\n${document.figures.length} figures in ${options.json} after ${seconds} s`);
   const incomplete = incompleteFigures(results);
   for (const figure of incomplete) console.error(`No value in every round: ${figure}`);
   if (results.length === 0) console.error("No measurement has a system of this name");
-  for (const { measurement, system, reason } of failures) {
+  for (const { measurement, system, reason } of document.failures) {
     console.error(`Failed: ${measurement} / ${system}: ${reason}`);
   }
-  return incomplete.length + failures.length === 0 && figures.length > 0 ? 0 : 1;
+  return incomplete.length + document.failures.length === 0 && results.length > 0 ? 0 : 1;
 }
 
 async function commitOfCheckout(): Promise<string> {

@@ -1,7 +1,13 @@
 /** The JSON document of a run: `deno task bench` writes it, `deno task bench:report` reads it.
  * @module
  */
-import type { Failure, Figure } from "./figures.ts";
+import {
+  combineRounds,
+  type Failure,
+  type Figure,
+  listFailures,
+  type RoundResult,
+} from "./figures.ts";
 import type { Machine } from "./machine.ts";
 import type { BenchOptions } from "./options.ts";
 
@@ -18,9 +24,23 @@ export interface BenchDocument {
   /** Releases of the measured peers; empty without `--peers`. */
   readonly peers: Readonly<Record<string, string>>;
   readonly options: BenchOptions;
+  /** Complete rounds. */
+  readonly rounds: number;
   readonly figures: readonly Figure[];
   /** Systems that could not be measured in every round. */
   readonly failures: readonly Failure[];
+}
+
+/** What is known of a run before its first round. */
+export type AboutRun = Omit<BenchDocument, "rounds" | "figures" | "failures">;
+
+/** Makes the document of some complete rounds. */
+export function documentOf(
+  about: AboutRun,
+  results: readonly RoundResult[],
+  rounds: number,
+): BenchDocument {
+  return { ...about, rounds, figures: combineRounds(results), failures: listFailures(results) };
 }
 
 /** Writes a document and creates its folder. */

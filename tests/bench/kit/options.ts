@@ -11,9 +11,9 @@ export interface BenchOptions {
   readonly only: readonly string[];
   /** Names of systems to measure; empty for all. Without an exact match in a measurement, a prefix counts. */
   readonly system: readonly string[];
-  /** Rounds of each measurement. The systems alternate within a round. */
+  /** Rounds. Each has all measurements, in which the systems alternate. */
   readonly rounds: number;
-  /** Rounds of contestants that take minutes: the listing and the largest backlog. */
+  /** Rounds of contestants that take minutes: the listing and the large backlogs. */
   readonly largeRounds: number;
   /** Rows of the table for the listing, and the largest backlog, but at most 1e6 of that. */
   readonly records: number;
@@ -37,7 +37,7 @@ export const USAGE =
   "[--seconds=N] [--repetitions=N] [--json=FILE] [--folder=DIR] [--long | --smoke]";
 
 /** About 20 minutes on two cores, peers included. */
-const SHORT = { rounds: 3, records: 1e6, tasks: 20_000, seconds: 4, repetitions: 200 };
+const SHORT = { rounds: 3, records: 1e6, tasks: 20_000, seconds: 3, repetitions: 150 };
 const LONG = { rounds: 3, records: 1e6, tasks: 60_000, seconds: 8, repetitions: 300 };
 const SMOKE = { rounds: 1, records: 2_000, tasks: 200, seconds: 0.5, repetitions: 3 };
 

@@ -19,29 +19,41 @@ interface Turn {
   measure(): Promise<readonly Sample[]>;
 }
 
-/** Runs all rounds of all measurements, one contestant after the other.
+/** Runs the rounds, each with all measurements, one contestant after the other.
  *
  * A contestant that fails is part of the results, with its reason: the others are still measured.
  *
+ * @param afterRound receives the results so far and the number of complete rounds
  * @throws the reason of the signal if the run is interrupted */
 export async function runRounds(
   measurements: readonly Measurement[],
   bench: Bench,
   options: BenchOptions,
+  afterRound: (results: readonly RoundResult[], rounds: number) => Promise<void> = async () => {},
 ): Promise<RoundResult[]> {
-  const turns = measurements.flatMap((measurement) => turnsOf(measurement, bench, options));
+  const results: RoundResult[] = [];
+  for (let round = 0; round < options.rounds; round++) {
+    const turns = measurements.flatMap((measurement) => {
+      return turnsOf(measurement, round, bench, options);
+    });
+    results.push(...await runTurns(turns, bench, options.smoke ? SMOKE_PARALLEL : 1));
+    await afterRound(results, round + 1);
+  }
+  return results;
+}
+
+async function runTurns(turns: Turn[], bench: Bench, parallel: number): Promise<RoundResult[]> {
   const results: RoundResult[] = new Array(turns.length);
   let next = 0;
-  const runTurns = async () => {
+  const run = async () => {
     while (next < turns.length) {
       const index = next++;
       bench.signal.throwIfAborted();
       results[index] = await runTurn(turns[index]!, `${index + 1}/${turns.length}`, bench);
     }
   };
-  const parallel = options.smoke ? SMOKE_PARALLEL : 1;
   // every turn ends before the servers are stopped
-  const ended = await Promise.allSettled(Array.from({ length: parallel }, runTurns));
+  const ended = await Promise.allSettled(Array.from({ length: parallel }, run));
   for (const one of ended) if (one.status === "rejected") throw one.reason;
   return results;
 }
@@ -72,17 +84,20 @@ export function selectSystems<One extends Pick<Contestant, "system">>(
   return contestants.filter((one) => selected.includes(one));
 }
 
-function turnsOf(measurement: Measurement, bench: Bench, options: BenchOptions): Turn[] {
+function turnsOf(
+  measurement: Measurement,
+  round: number,
+  bench: Bench,
+  options: BenchOptions,
+): Turn[] {
   const contestants = selectSystems(measurement.contestants(bench, options), options.system);
-  const rounds = Array.from({ length: options.rounds }, (_, round) => rotated(contestants, round));
-  return rounds.flatMap((contestants, round) =>
-    contestants.filter(({ large = false }) => !large || round < options.largeRounds)
-      .map(({ system: { name, durability }, measure }) => ({
-        label: `${measurement.name}, ${name}, round ${round + 1}`,
-        result: { measurement: measurement.name, system: name, durability },
-        measure,
-      }))
-  );
+  return rotated(contestants, round)
+    .filter(({ large = false }) => !large || round < options.largeRounds)
+    .map(({ system: { name, durability }, measure }) => ({
+      label: `${measurement.name}, ${name}, round ${round + 1}`,
+      result: { measurement: measurement.name, system: name, durability },
+      measure,
+    }));
 }
 
 async function runTurn(turn: Turn, position: string, bench: Bench): Promise<RoundResult> {

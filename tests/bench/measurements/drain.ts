@@ -14,10 +14,9 @@ import { countCpu } from "./usage_window.ts";
 export const drain: Measurement = {
   name: "drain",
   title: "Drain",
-  method:
-    "The queue is filled first. Then the worker starts. The first fifth of the tasks is not timed.",
+  method: "The queue is filled first. Then the worker starts. Tasks that come first are not timed.",
   contestants: (bench, options) =>
-    systemsWith("backlog", options.peers).map((system) => ({
+    systemsWith("drain", options.peers).map((system) => ({
       system,
       measure: () => measure(system, bench, options),
     })),

@@ -9,8 +9,8 @@ import { untilFinished } from "./completion.ts";
 import type { Measurement } from "./measurement.ts";
 import { countCpu, memorySamples } from "./usage_window.ts";
 
-/** The part of the tasks that comes first, untimed: until the code is compiled. */
-export const WARM_UP = 0.2;
+/** Tasks that come first, untimed, as a part of the timed ones: until the code is compiled. */
+export const WARM_UP = 0.3;
 
 export const endToEnd: Measurement = {
   name: "end-to-end",
@@ -20,7 +20,7 @@ export const endToEnd: Measurement = {
     "batches over HTTP for Celeriac, bulk calls for the peers. The time ends when the last " +
     "completion is recorded.",
   contestants: (bench, options) =>
-    systemsWith("backlog", options.peers).map((system) => ({
+    systemsWith("endToEnd", options.peers).map((system) => ({
       system,
       measure: () => measure(system, bench, options),
     })),

@@ -31,7 +31,9 @@ export function figureTables(document: BenchDocument, measurements: readonly Des
   return [describeRun(document), ...targetSection(document.figures), ...sections].join("\n\n");
 }
 
-function describeRun({ machine, releases, peers, options, date, commit }: BenchDocument): string {
+function describeRun(
+  { machine, releases, peers, options, rounds, date, commit }: BenchDocument,
+): string {
   const names = Object.entries(peers).filter(([name]) => name !== "ioredis");
   const measuredPeers = names.length === 0
     ? ""
@@ -42,10 +44,10 @@ function describeRun({ machine, releases, peers, options, date, commit }: BenchD
     `which also ran the load and all servers. Deno ${machine.deno}, Postgres ${releases.postgres} ` +
     `with fsync and full_page_writes on, RabbitMQ ${releases.rabbitmq} with quorum queues. ` +
     `A synced write of 8 KiB takes ${formatAmount(machine.fsyncMs.p50)} ms (p99 ` +
-    `${formatAmount(machine.fsyncMs.p99)} ms).${measuredPeers} Medians of ${options.rounds} ` +
+    `${formatAmount(machine.fsyncMs.p99)} ms).${measuredPeers} Medians of ${rounds} ` +
     `interleaved rounds, with the range in parentheses.${
-      options.largeRounds < options.rounds
-        ? ` The listing and the largest backlog ran in ${options.largeRounds}.`
+      options.largeRounds < rounds
+        ? ` The listing and the large backlogs ran in ${options.largeRounds}.`
         : ""
     }`;
 }

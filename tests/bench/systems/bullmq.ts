@@ -22,7 +22,7 @@ export function bullmq(appendSync: AppendSync): System {
     durability: DURABILITY[appendSync],
     peer: true,
     share: 1,
-    abilities: ["backlog", "submit", "call", "pickUp"],
+    abilities: ["endToEnd", "drain", "submit", "call", "pickUp"],
     open: (bench) => openBullmq(bench, appendSync),
   };
 }

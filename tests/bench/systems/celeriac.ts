@@ -48,7 +48,9 @@ export function celeriac(workers: number): System {
     durability: DURABILITY,
     peer: false,
     share: 1,
-    abilities: workers === 1 ? ["backlog", "submit", "call", "pickUp"] : ["backlog"],
+    abilities: workers === 1
+      ? ["endToEnd", "drain", "submit", "call", "pickUp"]
+      : ["endToEnd", "drain"],
     open: (bench) => openCeleriac(bench, workers),
   };
 }

@@ -15,7 +15,7 @@ const FOLDER = `${checkout}tests/bench/peers/celery`;
 const CONCURRENCY = 2;
 
 /** Celery runs some hundred tasks a second with django-db. */
-const SHARE = 0.05;
+const SHARE = 0.04;
 
 const MIGRATION_LIMIT_MS = 120_000;
 
@@ -32,19 +32,19 @@ const VARIANTS: readonly Variant[] = [
   {
     name: "Celery, defaults",
     durability: "classic queue, unconfirmed; ack before the run; result fsynced",
-    abilities: ["backlog"],
+    abilities: ["endToEnd"],
     env: { RESULTS: "django-db" },
   },
   {
     name: "Celery, reused connections",
     durability: "classic queue, unconfirmed; ack before the run; result fsynced",
-    abilities: ["backlog", "submit", "pickUp"],
+    abilities: ["endToEnd", "drain", "submit"],
     env: { RESULTS: "django-db", REUSE: "1" },
   },
   {
     name: "Celery, quorum, confirms, late acks",
     durability: "quorum queue, confirmed; result fsynced before the ack",
-    abilities: ["backlog", "submit"],
+    abilities: ["endToEnd", "drain", "submit"],
     env: { RESULTS: "django-db", REUSE: "1", SAFE: "1" },
   },
   {

@@ -25,7 +25,7 @@ export function bareLoop(kind: "record" | "row"): System {
     durability: "quorum queue, confirmed; row fsynced before the ack",
     peer: false,
     share: 1,
-    abilities: kind === "record" ? ["backlog", "call"] : ["backlog"],
+    abilities: kind === "record" ? ["endToEnd", "drain", "call"] : ["drain"],
     open: (bench) => openLoop(bench, kind),
   };
 }

@@ -10,11 +10,16 @@ import type { Ability, Bench, OpenSystem, System } from "./system.ts";
 
 type Completions = Pick<OpenSystem, "finished" | "lastFinishedMs">;
 
+/** NOTIFY makes a difference for submissions, not for a full queue. */
+const ABILITIES: Readonly<Record<"notify" | "polling", readonly Ability[]>> = {
+  notify: ["endToEnd", "drain", "submit", "pickUp"],
+  polling: ["endToEnd", "submit"],
+};
+
 /** pg-boss; the output of each job is stored.
  *
  * @param wakes `notify`: a submission wakes the workers; `polling`: they poll every half second, and submissions are cheaper */
 export function pgBoss(wakes: "notify" | "polling"): System {
-  const abilities: readonly Ability[] = ["backlog", "submit"];
   const completions = ({ client }: Storage) =>
     completionsOf(client, {
       table: "pgboss.job",
@@ -26,7 +31,7 @@ export function pgBoss(wakes: "notify" | "polling"): System {
     durability: "submission and result fsynced",
     peer: true,
     share: 1,
-    abilities: wakes === "notify" ? [...abilities, "pickUp"] : abilities,
+    abilities: ABILITIES[wakes],
     open: (bench) =>
       openOnPostgres(bench, "peers/programs/pg_boss.ts", completions, {
         NOTIFY: wakes === "notify" ? "1" : "0",
@@ -41,7 +46,7 @@ export function graphileWorker(): System {
     durability: "submission fsynced; no result kept",
     peer: true,
     share: 1,
-    abilities: ["backlog", "submit", "pickUp"],
+    abilities: ["endToEnd", "drain", "submit", "pickUp"],
     open: (bench) => openOnPostgres(bench, "peers/programs/graphile_worker.ts", deletions, {}),
   };
 }

@@ -17,7 +17,7 @@ export interface Bench {
 }
 
 /** What a system can do, hence which measurements it takes part in. */
-export type Ability = "backlog" | "submit" | "call" | "pickUp";
+export type Ability = "endToEnd" | "drain" | "submit" | "call" | "pickUp";
 
 /** A system with its settings. */
 export interface System {

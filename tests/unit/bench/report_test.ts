@@ -63,6 +63,7 @@ const run: BenchDocument = {
   releases: { postgres: "15.9", rabbitmq: "3.10.8" },
   peers: { bullmq: "6.7.0" },
   options: parseOptions([], []),
+  rounds: 3,
   figures,
   failures: [{
     measurement: "end-to-end",

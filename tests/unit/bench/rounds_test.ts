@@ -68,6 +68,22 @@ Deno.test("runRounds() measures the others if one fails, and keeps its reason", 
   }
 });
 
+Deno.test("runRounds() runs all measurements in each round and reports each complete one", async () => {
+  const names = ["first", "second"];
+  const both = names.map((name) => ({ ...measurement(() => Promise.resolve(1)), name }));
+  const reported: string[] = [];
+  await runRounds(both, bench, options, (results, rounds) => {
+    const last = results.slice(-6).map((one) => `${one.measurement[0]}${one.system}`);
+    reported.push(`${rounds}: ${results.length} ${last.join(" ")}`);
+    return Promise.resolve();
+  });
+  assertEquals(reported, [
+    "1: 6 fa fb fc sa sb sc",
+    "2: 12 fb fc fa sb sc sa",
+    "3: 18 fc fa fb sc sa sb",
+  ]);
+});
+
 Deno.test("runRounds() ends when the run is interrupted, after the turns that run", async () => {
   const stopped = new AbortController();
   let ended = 0;
