@@ -6,6 +6,7 @@ import { importModule, moduleUrl } from "../shared/contracts/modules.ts";
 import { Registry } from "../shared/contracts/registry.ts";
 import { type CodeSchedule, schedulesOf } from "../shared/schedules/schedule.ts";
 import { EventContracts } from "../shared/events/event_contracts.ts";
+import { type CloudEventListener, listenersOf } from "../shared/events/cloud_event_listener.ts";
 import { type EventSubscription, subscriptionsOf } from "../shared/events/subscription.ts";
 import { type Config, type Role, SETTINGS } from "../shared/config/settings.ts";
 import { deniedAtLoad } from "../workers/running/permission_denial.ts";
@@ -70,14 +71,21 @@ export async function loadEvents(
  *
  * @throws {ConfigurationError} when the module cannot be loaded or has no such export */
 export async function loadHandlers(modules: Modules, registry: Registry): Promise<Handlers> {
+  return Handlers.fromModule(await handlersModule(modules), modules.handlers, registry);
+}
+
+/** Loads the functions of `onEach()` that the handlers module exports. */
+export async function loadListeners(modules: Modules): Promise<CloudEventListener[]> {
+  return listenersOf(await handlersModule(modules));
+}
+
+async function handlersModule({ handlers }: Modules): Promise<Record<string, unknown>> {
   tolerateUndeclaredVariables();
-  const { handlers } = modules;
-  const module = handlers === SAMPLE.handlers
+  return handlers === SAMPLE.handlers
     ? await import("../workers/tasks/mod.ts")
     : await importModule(handlers, "handlers").catch((error) => {
       throw deniedAtLoad(error, `handlers module '${handlers}'`) ?? error;
     });
-  return Handlers.fromModule(module, handlers, registry);
 }
 
 async function contractsModule({ contracts }: Modules): Promise<Record<string, unknown>> {

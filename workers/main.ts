@@ -28,7 +28,9 @@ import type { Config } from "../shared/config/settings.ts";
 import { declarationFor } from "../shared/broker/topology.ts";
 import { pause } from "../shared/runtime/waits.ts";
 import { AgeLimit } from "./delivery/age_limit.ts";
+import { EventListeners } from "./event_listeners.ts";
 import { EventPublisher } from "./event_publisher.ts";
+import type { CloudEventListener } from "../shared/events/cloud_event_listener.ts";
 import { TransactionalCompleter } from "./running/transactional_completer.ts";
 import { Control } from "./control/control.ts";
 import { WorkerInfo } from "./control/worker_info.ts";
@@ -67,6 +69,8 @@ export interface WorkerParts {
   readonly config: Config;
   readonly registry: Registry;
   readonly handlers: Handlers;
+  /** Functions of `onEach()`. Default: none. */
+  readonly listeners?: readonly CloudEventListener[];
   /** URLs of the modules that child processes load. */
   readonly modules: { readonly contracts: string; readonly handlers: string };
   readonly broker: Broker;
@@ -91,7 +95,7 @@ export class WorkerProcess implements Service {
   readonly #stopped = new AbortController();
 
   constructor(parts: WorkerParts) {
-    const { config, registry, handlers, modules, broker, database } = parts;
+    const { config, registry, handlers, listeners = [], modules, broker, database } = parts;
     this.#parts = parts;
     this.node = config.node ?? nodeName();
     this.queues = config.queues.length ? config.queues : registry.queues;
@@ -225,6 +229,7 @@ export class WorkerProcess implements Service {
       grace: config.grace,
     });
     this.#helpers.push(
+      new EventListeners({ broker, listeners, node }),
       consumerWatchdog(this.#worker, { name: "worker", seconds: config.consumerIdleTimeout }),
     );
     this.#metrics.sandbox.watch(pools);

@@ -4,7 +4,14 @@ import { Beat } from "../../beat/main.ts";
 import { startLog } from "../../shared/telemetry/log.ts";
 import { declarationFor } from "../../shared/broker/topology.ts";
 import { WorkerProcess } from "../../workers/main.ts";
-import { loadEvents, loadHandlers, loadRegistry, loadSchedules, modulesOf } from "../app.ts";
+import {
+  loadEvents,
+  loadHandlers,
+  loadListeners,
+  loadRegistry,
+  loadSchedules,
+  modulesOf,
+} from "../app.ts";
 import { type Command, configOf } from "../command.ts";
 import { Embedded } from "../dev/embedded.ts";
 import { firstStep } from "../dev/first_steps.ts";
@@ -34,6 +41,7 @@ export const dev: Command = {
     const modules = modulesOf(config, "dev");
     const registry = await loadRegistry(modules);
     const handlers = await loadHandlers(modules, registry);
+    const listeners = await loadListeners(modules);
     const schedules = await loadSchedules(modules);
     const { events, subscriptions } = await loadEvents(modules);
     if (given.own.check) return EXIT.done;
@@ -48,6 +56,7 @@ export const dev: Command = {
       config: { ...config, unknownTaskWait: 0 }, // there is no other worker
       registry,
       handlers,
+      listeners,
       modules,
       broker,
       database,

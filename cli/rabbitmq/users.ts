@@ -93,6 +93,8 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
   const entry = String.raw`event\.celeriac`;
   // Queues that other systems make for the events that they receive.
   const subscribers = String.raw`sub\..+`;
+  // A worker's own queue for `onEach()`.
+  const listener = String.raw`sub\.celeriac\..+`;
   const python = oneOf(...foreign, String.raw`celeryev(\..*)?`, control, delays);
   return {
     admin: { tags: ["administrator"], configure: ".*", write: ".*", read: ".*" },
@@ -116,7 +118,7 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
       ),
     },
     worker: {
-      configure: oneOf(control),
+      configure: oneOf(control, listener),
       // `celeriac.dead` is there to see that the queue exists; it can be sent to by the default exchange anyway.
       write: oneOf(
         "celeriac",
@@ -125,6 +127,7 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
         String.raw`dlx\.celeriac`,
         String.raw`celeriac\.dead`,
         control,
+        listener,
       ),
       // The exchange: from RabbitMQ 4.3, checking that it exists requires a permission on it.
       read: oneOf(
@@ -132,6 +135,8 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
         ...foreign,
         control,
         DELAYED_EXCHANGE,
+        entry,
+        listener,
       ),
       topics: [{ exchange: "celeryev", write: String.raw`^(worker|task)\..*$`, read: NOTHING }],
     },

@@ -14,6 +14,7 @@ import { isCount, isName } from "../celery/shape.ts";
 import { sanitizeText } from "../database/sanitize_text.ts";
 import { Malformed } from "../errors.ts";
 import { toStored } from "../broker/stored_message.ts";
+import { INBOX_QUEUE } from "../broker/event_topology.ts";
 import { DEAD_EXCHANGE, destinationOf } from "../broker/topology.ts";
 
 /** Why, where and when a message was dead-lettered. */
@@ -115,14 +116,14 @@ export function readLetter(message: Message): DeadLetter {
   const queue = text(headers[HEADERS.queue]) ?? text(headers["x-first-death-queue"]) ??
     sanitizeText(message.routingKey);
   if (!isDeadLettered(message)) {
-    return { id: letterIdOf(message), ...identity(message), ...UNVERIFIED, queue, message };
+    return { id: letterIdOf(message), ...identity(message, queue), ...UNVERIFIED, queue, message };
   }
   const id = headers[HEADERS.id];
   const [death] = Array.isArray(headers["x-death"]) ? headers["x-death"] : [];
   const { time, reason } = isTable(death) ? death : {};
   return {
     id: typeof id === "string" && validate(id) ? id : letterIdOf(message),
-    ...identity(message),
+    ...identity(message, queue),
     reason: text(headers[HEADERS.reason]) ?? text(headers["x-first-death-reason"]) ??
       text(reason) ?? "unknown",
     detail: text(headers[HEADERS.detail]),
@@ -178,7 +179,7 @@ export function letterOf(
   { id = v7() }: { id?: string } = {},
 ): DeadLetter {
   const detail = reason.detail && sanitizeText(reason.detail.slice(0, DETAIL_MAX));
-  return { id, ...identity(message), ...reason, detail, message };
+  return { id, ...identity(message, reason.queue), ...reason, detail, message };
 }
 
 /** The message to send again: addressed to its original queue, without the headers added by dead-lettering.
@@ -197,8 +198,12 @@ export function resent({ queue, message }: Pick<DeadLetter, "queue" | "message">
   };
 }
 
-/** Task id, name and retries: from the headers, or from the body in protocol 1. */
-function identity(message: Message): Pick<DeadLetter, "taskId" | "task" | "retries"> {
+/** Task id, name and retries: from the headers, or from the body in protocol 1. An event has none: its own id may be that of a task. */
+function identity(
+  message: Message,
+  queue: string,
+): Pick<DeadLetter, "taskId" | "task" | "retries"> {
+  if (queue === INBOX_QUEUE) return sanitized(undefined, undefined, 0);
   const { id, task, retries } = message.headers;
   if (id !== undefined || task !== undefined) return sanitized(id, task, retries);
   try {

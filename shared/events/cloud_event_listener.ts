@@ -3,7 +3,12 @@ import type { z } from "zod";
 import { refuseUnknownKeys } from "../contracts/known_keys.ts";
 import { ConfigurationError, InvalidInput } from "../errors.ts";
 import type { CloudEvent } from "./cloud_event.ts";
-import { type AttributeSchemas, type EventContract, isEventContract } from "./event_contract.ts";
+import {
+  type AttributeSchemas,
+  conform,
+  type EventContract,
+  isEventContract,
+} from "./event_contract.ts";
 import { checkSelection, type Selection, type Where } from "./selection.ts";
 
 const LISTENER = Symbol.for("celeriac.listener");
@@ -13,7 +18,9 @@ export type EventOf<Data extends z.ZodType> = CloudEvent & { readonly data: z.ou
 
 /** A function for events, and which events it receives. */
 export interface CloudEventListener extends Selection {
-  /** Called with each event; may return a promise. */
+  /** Called with each event; may return a promise.
+   *
+   * @throws {InvalidInput} when the event violates its contract */
   readonly receive: (event: CloudEvent) => unknown;
 }
 
@@ -29,9 +36,10 @@ export interface CloudEventListenerOptions {
  * module.
  *
  * There is no task, no record and no retry, and a worker misses the events that are sent while it is not connected. Use `on` for work that
- * must be done.
+ * must be done. The function runs in the worker's own process, never in a child process. If it throws, the worker logs the error.
  *
  * @param events the contract of the events, or a pattern of types
+ * @param receive gets each event; with a contract, `data` as its schema parsed it
  * @throws {ConfigurationError} when the pattern is invalid
  *
  * @example
@@ -70,9 +78,16 @@ export function onEach<Data extends z.ZodType = z.ZodType<unknown>>(
   }
   return Object.freeze({
     ...selection,
-    receive: receive as (event: CloudEvent) => unknown,
+    receive: isEventContract(events)
+      ? (event) => receive(parsed(events, event) as EventOf<Data>)
+      : receive as (event: CloudEvent) => unknown,
     [LISTENER]: true,
   });
+}
+
+function parsed(contract: EventContract, event: CloudEvent): CloudEvent {
+  const conforming = conform(contract, event);
+  return contract.data ? { ...conforming, data: contract.data.parse(event.data) } : conforming;
 }
 
 /** Every listener that a module exports, alone or in an array. */

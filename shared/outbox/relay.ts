@@ -1,6 +1,7 @@
 /** The loop that drains the outbox. Any number of relays share the table by `SKIP LOCKED`. */
 import { getLogger } from "@logtape/logtape";
 import type { Broker } from "../broker/broker.ts";
+import { ENTRY_EXCHANGE, INBOX_QUEUE } from "../broker/event_topology.ts";
 import type { Destination, Properties } from "../broker/message.ts";
 import { type Limit, Usage } from "../broker/amqp/usage.ts";
 import type { Database } from "../database/database.ts";
@@ -221,9 +222,10 @@ export class Relay implements Service {
     });
     for (const { entry, reason } of failed) {
       this.#log.error(
-        "Message of task {task} is a dead letter, because it cannot be sent: {reason}",
+        "Message of {what} {id} is a dead letter, because it cannot be sent: {reason}",
         {
-          task: entry.task_id,
+          what: isEvent(entry) ? "event" : "task",
+          id: entry.task_id,
           reason: String(reason),
         },
       );
@@ -232,6 +234,8 @@ export class Relay implements Service {
 
   // Async, so that an unreadable entry fails alone.
   async #end(entry: Entry, reason: unknown): Promise<void> {
+    // It has no record. Its `task_id` is a key, and a task may have the same id.
+    if (isEvent(entry)) return;
     const error = reason instanceof Error ? reason : new Error(String(reason));
     const { task_id: taskId, retries } = entry;
     await this.#giveUpTask({ message: fromStored(entry), taskId, retries }, error);
@@ -279,11 +283,16 @@ function attemptsWithin(seconds: number): number {
   return attempts;
 }
 
+function isEvent({ exchange }: Entry): boolean {
+  return exchange === ENTRY_EXCHANGE;
+}
+
+/** An event is sent again to the inbox. */
 function letter({ entry, reason }: Settled): DeadLetter {
   return letterOf(fromStored(entry), {
     reason: "unsendable",
     detail: reason instanceof Error ? reason.message : String(reason),
-    queue: entry.routing_key,
+    queue: isEvent(entry) ? INBOX_QUEUE : entry.routing_key,
     worker: null,
     diedAt: new Date(),
   });

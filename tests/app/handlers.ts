@@ -7,7 +7,7 @@ import process from "node:process";
 import { setTimeout as nodeTimeout } from "node:timers";
 import { setTimeout as delay } from "node:timers/promises";
 import type { WorkflowNode, z } from "../../shared/mod.ts";
-import { type Context, handle, Reject, Retry } from "../../workers/mod.ts";
+import { type Context, handle, onEach, Reject, Retry } from "../../workers/mod.ts";
 import { UNREADABLE } from "./unreadable.ts";
 import * as contracts from "./contracts.ts";
 
@@ -132,6 +132,12 @@ export const countHandler = handle(contracts.count, async ({ file, line, until }
 });
 
 export const holdHandler = handle(contracts.hold, ({ file }) => appearance(file));
+
+/** Writes to the log, in every worker. */
+export const heard = onEach(contracts.happened, ({ data, tenant }) => {
+  if (tenant === "broken") throw new Error("a broken listener");
+  console.log(`heard ${JSON.stringify(data)}`);
+});
 
 export const echoHandler = handle(contracts.echo, ({ value }) => value);
 export const echoProcessHandler = handle(contracts.echoProcess, ({ value }) => value);

@@ -114,3 +114,32 @@ Deno.test("an event becomes a task of each subscription", async (t) => {
     for (const { key } of accepted) await recorded(url, key);
   });
 });
+
+Deno.test("onEach() runs in every worker, and its errors stop none", async () => {
+  await using pipeline = await freshPipeline();
+  const { api, url } = await startApi(pipeline);
+  await using _api = api;
+  const env = (name: string) => ({ env: { ...pipeline.env, CELERIAC_NODE: name } });
+  await using one = await startWorker(env("one@test"));
+  await using two = await startWorker(env("two@test"));
+  const publish = async (value: unknown, tenant: string) => {
+    const answer = await post(url, { type: "test.eu.happened", tenant, data: { value } });
+    await answer.body?.cancel();
+    assertEquals(answer.status, 202);
+  };
+  const hears = (worker: typeof one, text: string) => worker.output.includes(text);
+  // The workers' queues exist a moment after they are ready.
+  await eventually("both to hear an event", async () => {
+    await publish("first", "acme");
+    return [one, two].every((worker) => hears(worker, 'heard {"value":"first"}'));
+  });
+  await publish("second", "broken");
+  await publish("third", "acme");
+  for (const worker of [one, two]) {
+    await worker.said(/heard \{"value":"third"\}/);
+    assertStringIncludes(worker.output, "a broken listener");
+    assertEquals(hears(worker, "second"), false);
+  }
+  // There is no record: no beat has run.
+  assertEquals(await pipeline.rows("select from celeriac.event"), []);
+});

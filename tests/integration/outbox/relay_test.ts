@@ -264,6 +264,33 @@ for (const results of ["native", "django"] as const) {
   });
 }
 
+Deno.test("Relay dead-letters an event that can never be sent, without a record under its key", async () => {
+  await using here = await createFixture();
+  const { database, broker, outbox } = here;
+  const store = resultStore("native", database);
+  const letters = new DeadLetters({ database, outbox, store });
+  // A task of another system may have the event's key, or its id, as its id.
+  const ids = ["key", "17"];
+  await store.submitted(ids.map((id) => submission({ id })));
+  const body = new TextEncoder().encode('{"specversion": "1.0", "id": "17", "type": "paid"}');
+  const headers = { id: "17", task: "add", cloudEvents_note: "語".repeat(50_000) };
+  const properties = { contentType: "application/cloudevents+json" };
+  const event = { exchange: "event.celeriac", routingKey: "paid", properties, headers, body };
+  await outbox.add([entry("key", { message: message(event) })]);
+  await using relay = relayOf({ database, broker });
+  await relay.start();
+  await emptied(database);
+  assertEquals(Object.fromEntries(await store.states(ids)), { "key": "PENDING", "17": "PENDING" });
+  const { letters: [letter] } = await letters.list({ reason: "unsendable" }, { limit: 10 });
+  assertObjectMatch(letter!, { taskId: null, task: null, queue: "inbox.celeriac" });
+  // A redrive sends it to the inbox, and touches no record.
+  const { redriven } = await letters.redrive({}, { rate: 100, limit: 10 });
+  assertEquals(redriven, 1);
+  const [again] = await database.query("select exchange, routing_key from celeriac.outbox");
+  assertEquals({ ...again }, { exchange: "", routing_key: "inbox.celeriac" });
+  assertEquals(Object.fromEntries(await store.states(ids)), { "key": "PENDING", "17": "PENDING" });
+});
+
 Deno.test("Relay waits during a broker outage without counting attempts or changing the order", async () => {
   await using here = await createFixture();
   const { database, broker, outbox, inbox, proxy } = here;

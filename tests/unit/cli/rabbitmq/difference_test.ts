@@ -89,7 +89,7 @@ Deno.test("diffDefinitions() names the difference and the expected value", () =>
     [
       `different: user 'celeriac-worker' (tags is ["administrator"], wanted [])`,
       String
-        .raw`different: permission of user 'celeriac-worker' in vhost 'celeriac' (configure is ".*", wanted "^((.+\\.)?celery\\.pidbox)$")`,
+        .raw`different: permission of user 'celeriac-worker' in vhost 'celeriac' (configure is ".*", wanted "^((.+\\.)?celery\\.pidbox|sub\\.celeriac\\..+)$")`,
       `different: policy 'celeriac-tasks' in vhost 'celeriac' (priority is 1, wanted 100; overflow is absent, wanted "reject-publish")`,
       `different: exchange 'celeriac' in vhost 'celeriac' (type is "topic", wanted "direct")`,
       `different: queue 'celeriac.default' in vhost 'celeriac' (x-queue-type is absent, wanted "quorum"; x-max-length is 10, wanted absent)`,
