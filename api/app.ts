@@ -3,16 +3,21 @@ import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { ResultCache } from "./http/cache.ts";
 import type { ApiDependencies } from "./dependencies.ts";
-import { requireToken } from "./middleware/auth.ts";
-import { refuseCrossSite } from "./middleware/cross_site.ts";
+import { AuditTrail } from "./access/audit_trail.ts";
+import { Authenticator } from "./access/authenticator.ts";
+import { RateLimiter } from "./access/rate_limit.ts";
+import { requireAccess } from "./middleware/access.ts";
+import { allowOrigins, refuseCrossSite } from "./middleware/cross_site.ts";
 import { requireHost } from "./middleware/hosts.ts";
 import { refuseOtherMethods } from "./middleware/methods.ts";
 import { countRequests } from "./middleware/observe.ts";
 import { answerError, Problem } from "./http/problem.ts";
+import { auditRoutes } from "./routes/audit.ts";
 import { batchRoutes } from "./routes/batch.ts";
 import { deadLetterRoutes } from "./routes/dead_letters.ts";
 import { docsRoutes, STYLE_SOURCE } from "./routes/docs.ts";
 import { eventRoutes } from "./routes/events.ts";
+import { keyRoutes } from "./routes/keys.ts";
 import { publishEventRoutes } from "./routes/publish_events.ts";
 import { recordedEventRoutes } from "./routes/recorded_events.ts";
 import { resultRoutes } from "./routes/results.ts";
@@ -56,7 +61,16 @@ const PAGE_SECURITY = {
 /** Creates the app. The caller starts and stops its dependencies. */
 export function createApp(dependencies: ApiDependencies): Hono {
   const { registry, store, hub, broker, clock, settings, metrics } = dependencies;
-  const { maxWait, batchLimit, token, version, hosts = [] } = settings;
+  const { maxWait, batchLimit, token, version, hosts = [], origins = [] } = settings;
+  const { access } = dependencies;
+  const authenticator = new Authenticator({
+    keys: access.snapshot,
+    clock,
+    ...(token !== undefined && { token }),
+    ...(access.jwt && { jwt: access.jwt }),
+  });
+  const trail = new AuditTrail(access.audit);
+  const { counter } = access;
   const submitter = new Submitter(dependencies);
   const rules = {
     registry,
@@ -81,13 +95,18 @@ export function createApp(dependencies: ApiDependencies): Hono {
       c,
     )
   );
-  app.use(countRequests(metrics), secureHeaders(SECURITY), refuseCrossSite(hosts));
+  app.use(countRequests(metrics), secureHeaders(SECURITY));
+  if (origins.length > 0) app.use(allowOrigins(origins));
+  app.use(refuseCrossSite(hosts, origins));
   if (settings.onlyHosts) app.use(requireHost(hosts));
   for (const page of ["/", "/docs"]) app.use(page, secureHeaders(PAGE_SECURITY));
-  if (token !== undefined) app.use(requireToken(token));
-  app.route("/v1", submitRoutes({ ...watched, rules, submitter, maxWait }));
-  app.route("/v1", batchRoutes({ rules, submitter, batchLimit }));
-  app.route("/v1", workflowRoutes({ ...dependencies, polling: watched.polling, rules, maxWait }));
+  app.use(requireAccess({ authenticator, trail, counter, limiter: new RateLimiter() }));
+  app.route("/v1", submitRoutes({ ...watched, rules, submitter, maxWait, counter }));
+  app.route("/v1", batchRoutes({ rules, submitter, batchLimit, counter }));
+  app.route(
+    "/v1",
+    workflowRoutes({ ...dependencies, polling: watched.polling, rules, maxWait, counter }),
+  );
   app.route(
     "/v1",
     resultRoutes({
@@ -98,16 +117,18 @@ export function createApp(dependencies: ApiDependencies): Hono {
       maxWait,
     }),
   );
-  app.route("/v1", publishEventRoutes({ ...dependencies.events, batchLimit }));
+  app.route("/v1", publishEventRoutes({ ...dependencies.events, batchLimit, counter }));
   app.route("/v1", recordedEventRoutes(dependencies.events));
   app.route("/v1", eventRoutes({ ...watched, clock }));
-  app.route("/v1", revokeRoutes({ store, broker, cache, clock }));
-  app.route("/v1", scheduleRoutes({ ...dependencies, rules, submitter }));
-  app.route("/v1", deadLetterRoutes(dependencies));
+  app.route("/v1", revokeRoutes({ store, broker, cache, clock, trail }));
+  app.route("/v1", scheduleRoutes({ ...dependencies, rules, submitter, trail, counter }));
+  app.route("/v1", deadLetterRoutes({ ...dependencies, trail }));
+  app.route("/v1", keyRoutes({ ...access, trail, clock }));
+  app.route("/v1", auditRoutes(access));
   app.route("/", dependencies.health);
   app.route(
     "/",
-    docsRoutes({ registry, secured: token !== undefined, maxWait, batchLimit, version }),
+    docsRoutes({ registry, secured: authenticator.secured, maxWait, batchLimit, version }),
   );
   refuseOtherMethods(app);
   return app;

@@ -11,6 +11,11 @@ import type { PendingTask } from "../shared/results/result.ts";
 import type { ResultStore } from "../shared/results/store.ts";
 import type { TaskRouter } from "../shared/outbox/task_router.ts";
 import type { Workflows } from "../shared/workflows/store.ts";
+import type { AuditLog } from "./access/audit_log.ts";
+import type { JwtVerifier } from "./access/jwt.ts";
+import type { KeySnapshot } from "./access/key_snapshot.ts";
+import type { KeyStore } from "./access/key_store.ts";
+import type { AuditCounter } from "./access/audit_counter.ts";
 import type { EventHub } from "./reading/event_hub.ts";
 import type { PublishEventsParts } from "./routes/publish_events.ts";
 import type { RecordedEventsParts } from "./routes/recorded_events.ts";
@@ -22,10 +27,12 @@ export interface ApiSettings {
   readonly foreignQueues: readonly string[];
   /** Maximum cached final results; 0 disables the cache. */
   readonly resultCache: number;
-  /** Bearer token that requests need; absent: no authentication. */
+  /** The operator's bearer token, with all rights. Without it and without JWTs there is no authentication. */
   readonly token?: string;
   /** Host names of this API, in addition to loopback names. */
   readonly hosts?: readonly string[];
+  /** Origins of web pages that may call this API. Default none. */
+  readonly origins?: readonly string[];
   /** Whether requests for other hosts are rejected. */
   readonly onlyHosts?: boolean;
   /** Maximum wait in seconds. */
@@ -34,6 +41,17 @@ export interface ApiSettings {
   readonly batchLimit: number;
   /** Version shown in the OpenAPI document. */
   readonly version: string;
+}
+
+/** Access control. */
+export interface AccessDependencies {
+  readonly keys: Pick<KeyStore, "create" | "list" | "find" | "rotate" | "revoke">;
+  /** Valid keys in memory. */
+  readonly snapshot: Pick<KeySnapshot, "find" | "use" | "refresh">;
+  /** Verifies JWTs; absent: none are accepted. */
+  readonly jwt?: Pick<JwtVerifier, "verify">;
+  readonly audit: Pick<AuditLog, "begin" | "end" | "list">;
+  readonly counter: Pick<AuditCounter, "add" | "refuse">;
 }
 
 /** Everything {@linkcode createApp} needs; nothing is read from the environment. */
@@ -51,6 +69,7 @@ export interface ApiDependencies {
   readonly workflows: Pick<Workflows, "start" | "find">;
   /** Finds the queue of tasks that name none. */
   readonly routes: TaskRouter;
+  readonly access: AccessDependencies;
   readonly hub: EventHub;
   readonly clock: Clock;
   /** Routes of liveness, readiness and metrics. */

@@ -36,6 +36,7 @@ import { waitAtMost } from "../shared/runtime/waits.ts";
 import { FollowUps } from "../shared/workflows/follow_ups.ts";
 import { givingUp, losing } from "../shared/workflows/give_up.ts";
 import { Workflows } from "../shared/workflows/store.ts";
+import { openAccess } from "./access/open_access.ts";
 import { createApp } from "./app.ts";
 import { EventHub } from "./reading/event_hub.ts";
 import { isLoopback } from "./middleware/hosts.ts";
@@ -76,13 +77,15 @@ export class Api implements Service {
     const { config, registry, broker, database } = parts;
     const { events = new EventContracts(), subscriptions = [] } = parts;
     const local = isLoopback(config.host.includes(":") ? `[${config.host}]` : config.host);
-    if (!local && !config.apiToken && !config.open) {
+    const secured = Boolean(config.apiToken || config.jwtIssuer);
+    if (!local && !secured && !config.open) {
       throw new ConfigurationError(
         `Cannot listen on ${config.host} without a token because everyone could submit tasks: set CELERIAC_API_TOKEN (or _FILE), or CELERIAC_OPEN=1 if this is intended`,
       );
     }
     this.#parts = parts;
     const clock = new DatabaseClock({ database });
+    const access = openAccess(config, { database, clock });
     const outbox = new Outbox({ database });
     const store = resultStore(config.results, database);
     const submissions = new SubmissionWriter({ store, foreign: config.results === "django" });
@@ -131,6 +134,8 @@ export class Api implements Service {
     this.#services = [
       clock,
       submissions,
+      access.snapshot,
+      access.counter,
       hub,
       relay,
       new Collector({
@@ -142,6 +147,7 @@ export class Api implements Service {
       new Maintenance({
         database,
         retention: config.retention,
+        auditRetention: config.auditRetention,
         // With Django results, celeriac.submit() still writes PENDING rows to Celeriac's own tables; no worker updates them.
         ...(config.results === "django" && { abandonment: config.retention }),
       }),
@@ -158,6 +164,7 @@ export class Api implements Service {
       metrics,
       health,
       publisher,
+      access,
       schedules: new ScheduleStore({ database }),
       deadLetters,
       events: {
@@ -181,8 +188,9 @@ export class Api implements Service {
       settings: {
         foreignQueues: config.foreignQueues,
         hosts: config.allowedHosts,
+        origins: config.allowedOrigins,
         onlyHosts: !config.allowedHosts.includes("*") &&
-          (config.allowedHosts.length > 0 || (local && !config.apiToken)),
+          (config.allowedHosts.length > 0 || (local && !secured)),
         resultCache: config.resultCache,
         maxWait: config.maxWait,
         batchLimit: BATCH_LIMIT,

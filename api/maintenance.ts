@@ -16,6 +16,8 @@ export interface MaintenanceOptions {
   readonly abandonment?: number;
   /** Retention of an `Idempotency-Key`. Default 1 day. */
   readonly keyRetention?: number;
+  /** Retention of the audit log. Default 365 days. */
+  readonly auditRetention?: number;
 }
 
 const DAY = 86_400;
@@ -38,6 +40,8 @@ const EXPIRE_EVENTS = `
 
 const EXPIRE_KEYS = "select celeriac.expire_keys($1 * interval '1 second', $2) as deleted";
 
+const EXPIRE_AUDIT = "select celeriac.expire_audit($1 * interval '1 second', $2) as deleted";
+
 const EXPIRE_CANVAS = `
   select celeriac.expire_canvas($1 * interval '1 second', $2, $3 * interval '1 second') as deleted`;
 
@@ -54,10 +58,16 @@ export class Maintenance implements Service {
   readonly #loop: Loop;
 
   constructor(
-    { database, every = 300, retention = 7 * DAY, abandonment = 90 * DAY, keyRetention = DAY }:
-      MaintenanceOptions,
+    {
+      database,
+      every = 300,
+      retention = 7 * DAY,
+      abandonment = 90 * DAY,
+      keyRetention = DAY,
+      auditRetention = 365 * DAY,
+    }: MaintenanceOptions,
   ) {
-    this.#options = { database, every, retention, abandonment, keyRetention };
+    this.#options = { database, every, retention, abandonment, keyRetention, auditRetention };
     this.#loop = new Loop({
       name: "maintenance",
       round: () => this.#round(),
@@ -93,7 +103,7 @@ export class Maintenance implements Service {
    *
    * @throws {DatabaseUnavailable} */
   async run(): Promise<{ made: number; dropped: number; deleted: number; keys: number }> {
-    const { database, retention, abandonment, keyRetention } = this.#options;
+    const { database, retention, abandonment } = this.#options;
     const total = { made: 0, dropped: 0, deleted: 0, keys: 0 };
     const [partitions] = await database.query<{ made: number }>(MAKE_PARTITIONS, [DAYS_AHEAD]);
     total.made = partitions?.made ?? 0;
@@ -127,13 +137,24 @@ export class Maintenance implements Service {
       total.deleted += expired?.deleted ?? 0;
       if ((expired?.deleted ?? 0) < BATCH) break;
     }
+    total.keys = await this.#expire(EXPIRE_KEYS, this.#options.keyRetention);
+    await this.#expire(EXPIRE_AUDIT, this.#options.auditRetention);
+    return total;
+  }
+
+  /** Deletes expired rows in batches.
+   *
+   * @returns their number */
+  async #expire(statement: string, retention: number): Promise<number> {
+    let total = 0;
     for (let batch = 0; batch < BATCHES; batch++) {
-      const [expired] = await database.query<{ deleted: number }>(EXPIRE_KEYS, [
-        keyRetention,
+      const [expired] = await this.#options.database.query<{ deleted: number }>(statement, [
+        retention,
         BATCH,
       ]);
-      total.keys += expired?.deleted ?? 0;
-      if ((expired?.deleted ?? 0) < BATCH) break;
+      const deleted = expired?.deleted ?? 0;
+      total += deleted;
+      if (deleted < BATCH) break;
     }
     return total;
   }

@@ -6,17 +6,19 @@
  */
 import type { Registry } from "../../shared/contracts/registry.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
+import { accessPaths, accessSchemas } from "./access_routes.ts";
 import { deadLetterPaths, deadLetterSchemas } from "./dead_letter_routes.ts";
 import { eventPaths, eventSchemas } from "./event_routes.ts";
 import {
   type Operation,
-  problems,
+  type Paths,
   sharedParameters,
   sharedPaths,
   SUBMISSION_PARAMETERS,
   submissionAnswers,
 } from "./routes.ts";
 import { schedulePaths, scheduleSchemas } from "./schedule_routes.ts";
+import { ANY_SCHEME, guarded, SECURITY_SCHEMES } from "./security.ts";
 import { servicePaths } from "./service_routes.ts";
 import { workflowPaths, workflowSchemas } from "./workflow_routes.ts";
 import { type JsonSchema, record, schemaRef } from "./json_schema.ts";
@@ -25,7 +27,7 @@ import { sharedSchemas, submissionSchema, taskSchemas } from "./schemas.ts";
 /** Options of the document. */
 export interface DocumentOptions {
   readonly registry: Registry;
-  /** Whether a token is needed. */
+  /** Whether credentials are needed. */
   readonly secured: boolean;
   /** Maximum wait in seconds. */
   readonly maxWait: number;
@@ -33,9 +35,6 @@ export interface DocumentOptions {
   readonly batchLimit: number;
   readonly version: string;
 }
-
-/** Operations by path and method. */
-export type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>>;
 
 /** An OpenAPI 3.1 document. */
 export interface OpenApiDocument {
@@ -46,7 +45,7 @@ export interface OpenApiDocument {
     readonly description: string;
     readonly license: object;
   };
-  /** Empty where no token is needed. */
+  /** Empty where no credentials are needed. */
   readonly security: readonly object[];
   readonly paths: Paths;
   readonly components: {
@@ -89,9 +88,9 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
     ...schedulePaths(),
     ...workflowPaths(),
     ...deadLetterPaths(),
+    ...accessPaths(),
     ...servicePaths(),
   };
-  const token = { type: "http", scheme: "bearer", description: "CELERIAC_API_TOKEN" };
   return {
     openapi: "3.1.1",
     jsonSchemaDialect: "https://json-schema.org/draft/2020-12/schema",
@@ -110,10 +109,11 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
       { name: "events", description: "Events and the tasks that they become" },
       { name: "schedules", description: "Periodic tasks" },
       { name: "dead letters", description: "Messages that no worker could process" },
+      { name: "access", description: "API keys and the audit log" },
       { name: "health", description: "Health checks and metrics" },
       { name: "reference", description: "API documentation" },
     ],
-    security: options.secured ? [{ token: [] }] : [],
+    security: options.secured ? ANY_SCHEME : [],
     paths: guarded(paths, options.secured),
     components: {
       schemas: {
@@ -122,10 +122,11 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
         ...scheduleSchemas(),
         ...workflowSchemas(),
         ...deadLetterSchemas(),
+        ...accessSchemas(),
         ...schemas,
       },
       parameters: sharedParameters(options.maxWait),
-      ...(options.secured && { securitySchemes: { token } }),
+      ...(options.secured && { securitySchemes: SECURITY_SCHEMES }),
     },
   };
 }
@@ -157,25 +158,4 @@ function taskPath(contract: TaskContract, required: boolean): Record<string, Ope
       ),
     },
   };
-}
-
-/** Adds the responses of all requests except probes: unknown host and, if a token is set, 401. */
-function guarded(paths: Paths, secured: boolean): Paths {
-  const refused = {
-    ...problems("unauthorized")[401],
-    headers: { "WWW-Authenticate": { schema: { type: "string" } } },
-  };
-  const answers = { ...problems("wrong-host"), ...(secured && { 401: refused }) };
-  const guard = (operation: Operation): Operation =>
-    "security" in operation
-      ? operation
-      : { ...operation, responses: { ...operation["responses"] as object, ...answers } };
-  return mapValues(paths, (path) => mapValues(path, guard));
-}
-
-function mapValues<Value, Result>(
-  values: Readonly<Record<string, Value>>,
-  change: (value: Value) => Result,
-): Record<string, Result> {
-  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, change(value)]));
 }

@@ -7,6 +7,9 @@ import { ListQuery } from "../routes/results.ts";
 /** An OpenAPI operation. */
 export type Operation = Record<string, unknown>;
 
+/** Operations by path and method. */
+export type Paths = Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+
 const json = (schema: JsonSchema, example?: unknown) => ({
   "application/json": { schema, ...(example !== undefined && { example }) },
 });

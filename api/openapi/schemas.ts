@@ -24,6 +24,13 @@ export const nextCursor = nullable(
 /** The schema of a state. */
 export const state: JsonSchema = { type: "string", enum: STATES };
 
+/** The mark of a record without data. */
+export const redacted: JsonSchema = {
+  type: "boolean",
+  const: true,
+  description: "Present if the caller lacks the scope `tasks:read-data`: all data is null",
+};
+
 /** Schemas of one contract: `NAME.input`, `NAME.named` and `NAME.positional`, which are bodies of submissions, and `NAME.output`. */
 export function taskSchemas(contract: TaskContract): Record<string, JsonSchema> {
   const { name, input, output } = contract;
@@ -192,5 +199,6 @@ function recordSchema(id: JsonSchema, optional: string[]): JsonSchema {
     started_at: time("Start of the last attempt"),
     finished_at: time("Time of the final state"),
     updated_at: { type: "string", format: "date-time", description: "Last change" },
-  }, { optional });
+    redacted,
+  }, { optional: [...optional, "redacted"] });
 }

@@ -14,7 +14,7 @@ import {
   record,
   schemaRef,
 } from "./json_schema.ts";
-import { state } from "./schemas.ts";
+import { redacted, state } from "./schemas.ts";
 
 /** Paths of workflows. */
 export function workflowPaths(): Record<string, Record<string, Operation>> {
@@ -117,6 +117,7 @@ export function workflowSchemas(): Record<string, JsonSchema> {
       total: { type: "integer", description: "Number of tasks" },
       submitted_at: { type: "string", format: "date-time" },
       result: { description: "Result, a list for a group; null before SUCCESS" },
-    }),
+      redacted,
+    }, { optional: ["redacted"] }),
   };
 }

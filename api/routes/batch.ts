@@ -1,11 +1,19 @@
 /** `POST /v1/tasks:batch`: many tasks in one request. */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task_definition.ts";
 import { decodeText, fitsBytes, readBytes, requireType, tooLarge } from "../http/body.ts";
 import { parseStrict } from "../http/strict_json.ts";
 import { fieldProblem, Problem, toProblem } from "../http/problem.ts";
 import { readQuery } from "../http/query.ts";
-import { checkSubmission, type SubmissionRules, takeName } from "../submitting/submission.ts";
+import {
+  checkSubmission,
+  queueOfSubmission,
+  type SubmissionRules,
+  takeName,
+} from "../submitting/submission.ts";
+import { addressOf } from "../access/audit_trail.ts";
+import { callerOf, requireSignature } from "../access/request_caller.ts";
+import type { AuditCounter } from "../access/audit_counter.ts";
 import type { Submitter } from "../submitting/submitter.ts";
 import { acceptedBody } from "../submitting/accepted_body.ts";
 
@@ -24,6 +32,8 @@ export interface BatchParts {
   readonly submitter: Submitter;
   /** Maximum lines of a batch. */
   readonly batchLimit: number;
+  /** Counts accepted and refused tasks for the audit log. */
+  readonly counter: Pick<AuditCounter, "add" | "refuse">;
 }
 
 /** One submission of a batch, not parsed yet. */
@@ -38,16 +48,24 @@ interface Line {
  *
  * Reads the whole body before it publishes the first line. So a broken connection, too many lines or
  * an invalid array publish nothing. */
-export function batchRoutes({ rules, submitter, batchLimit }: BatchParts): Hono {
-  async function submit({ line, read, fits }: Line): Promise<object> {
+export function batchRoutes({ rules, submitter, batchLimit, counter }: BatchParts): Hono {
+  async function submit({ line, read, fits }: Line, c: Context): Promise<object> {
+    const caller = callerOf(c);
     try {
       const { name, rest } = takeName(read());
       const limit = rules.registry.get(name)?.bodyLimit ?? DEFAULT_BODY_LIMIT;
       if (!fits(limit)) throw tooLarge(limit);
-      const accepted = await submitter.submit(checkSubmission(name, rest, rules));
+      const submission = checkSubmission(name, rest, rules);
+      requireSignature(caller, submission.signature, queueOfSubmission);
+      const accepted = await submitter.submit(submission);
+      counter.add(caller, accepted.name);
       return { line, status: 202, ...acceptedBody(accepted) };
     } catch (error) {
-      return { line, ...toProblem(error).brief };
+      const problem = toProblem(error);
+      if (problem.kind === "forbidden") {
+        counter.refuse({ caller, action: "tasks:submit", status: 403, address: addressOf(c) });
+      }
+      return { line, ...problem.brief };
     }
   }
 
@@ -65,7 +83,7 @@ export function batchRoutes({ rules, submitter, batchLimit }: BatchParts): Hono 
     }
     const text = decodeText(await readBytes(c.req.raw, BODY_LIMIT));
     const lines = type === NDJSON ? ndjsonLines(text, batchLimit) : arrayItems(text, batchLimit);
-    const answers = await mapBounded(lines, submit);
+    const answers = await mapBounded(lines, (line) => submit(line, c));
     const body = type === NDJSON
       ? answers.map((answer) => JSON.stringify(answer) + "\n").join("")
       : JSON.stringify(answers);

@@ -8,7 +8,10 @@ import type { Clock } from "../../shared/runtime/clock.ts";
 import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
 import { isLabel } from "../http/label.ts";
 import { noRecord } from "../http/query.ts";
-import { isYoung, pendingRecord, plainJson, recordJson } from "../reading/record.ts";
+import { isYoung, pendingRecord, plainJson } from "../reading/record.ts";
+import { isVisible, redacted, visibleJson } from "../reading/visible_record.ts";
+import { type Caller, ROOT } from "../access/caller.ts";
+import { callerOf } from "../access/request_caller.ts";
 import { ChunkWriter } from "../http/chunk_writer.ts";
 import { watch, type WatchParts } from "../reading/watch.ts";
 
@@ -35,6 +38,7 @@ export function eventRoutes({ clock, heartbeatMs = HEARTBEAT_MS, ...watched }: E
     const id = c.req.param("task");
     if (c.req.header("last-event-id") === END_ID) return c.body(null, 204);
     if (!isLabel(id)) throw noRecord(id);
+    const caller = callerOf(c);
     const gone = new AbortController();
     let teller: Teller | undefined;
     const watching = watch(id, {
@@ -45,7 +49,7 @@ export function eventRoutes({ clock, heartbeatMs = HEARTBEAT_MS, ...watched }: E
     });
     // Before the response starts, so that a failure gets its own status.
     const first = (await watching.next()).value;
-    const isKnown = first !== undefined || isYoung(id, clock.now());
+    const isKnown = first === undefined ? isYoung(id, clock.now()) : isVisible(caller, first);
     // A HEAD response has no body that a client could read or close.
     if (!isKnown || c.req.method === "HEAD") await watching.return(undefined);
     if (!isKnown) throw noRecord(id);
@@ -55,10 +59,11 @@ export function eventRoutes({ clock, heartbeatMs = HEARTBEAT_MS, ...watched }: E
       stream.onAbort(() => gone.abort());
       const writer = new ChunkWriter(stream);
       const heartbeat = setInterval(() => writer.beat(), heartbeatMs);
-      teller = new Teller(id, writer);
+      teller = new Teller(id, writer, caller);
       try {
         await teller.tell(first ?? pendingRecord(id, clock.now()));
         for await (const record of watching) {
+          if (record && !isVisible(caller, record)) break;
           await teller.tell(record ?? pendingRecord(id, clock.now()));
         }
       } catch (error) {
@@ -76,24 +81,32 @@ export function eventRoutes({ clock, heartbeatMs = HEARTBEAT_MS, ...watched }: E
 class Teller {
   readonly #id: string;
   readonly #writer: ChunkWriter;
+  readonly #caller: Caller;
+  /** Whether a record has shown that the caller may see the task. */
+  #isSeen: boolean;
   #state = "";
   #progress = "";
   #unsent: string | undefined;
   #sending = false;
 
-  constructor(id: string, writer: ChunkWriter) {
+  constructor(id: string, writer: ChunkWriter, caller: Caller) {
     this.#id = id;
     this.#writer = writer;
+    this.#caller = caller;
+    this.#isSeen = caller.seesEverything;
   }
 
-  async tell(record: TaskRecord): Promise<void> {
+  async tell(given: TaskRecord): Promise<void> {
+    const reads = this.#caller.has("tasks:read-data");
+    const record = reads ? given : redacted(given);
+    this.#isSeen ||= record.name !== null;
     const state = `${record.state} ${record.retries} ${record.startedAt?.getTime()}`;
     if (state !== this.#state) {
       this.#state = state;
       if (record.state === "PROGRESS" && record.result !== null) {
         this.#progress = canonical(record.result);
       }
-      await this.#writer.write(stateEvent(record));
+      await this.#writer.write(reads ? stateEvent(record) : encodeEvent(record, this.#caller));
     } else if (record.state === "PROGRESS" && record.result !== null) {
       await this.#tellProgress(canonical(record.result));
     }
@@ -101,6 +114,7 @@ class Teller {
 
   /** Sends progress immediately: its record may be written later or never. */
   hear(event: ReceivedEvent): void {
+    if (!this.#isSeen || !this.#caller.has("tasks:read-data")) return;
     if (event.type === "task-progress") void this.#tellProgress(stringifyJson(event["progress"]));
   }
 
@@ -124,16 +138,20 @@ function canonical(json: string): string {
   return stringifyJson(parseJson(plainJson(json)));
 }
 
-/** The `state` event of a record. */
+/** The `state` event of a record with its data. */
 function stateEvent(record: TaskRecord): Uint8Array<ArrayBuffer> {
   const known = encoded.get(record);
   if (known) return known;
-  const end = isFinal(record.state) ? `id: ${END_ID}\n` : "";
-  // A stored result may contain line breaks.
-  const data = recordJson(record).replaceAll(/\r\n?|\n/g, "\ndata: ");
-  const event = encoder.encode(`event: state\ndata: ${data}\n${end}\n`);
+  const event = encodeEvent(record, ROOT);
   encoded.set(record, event);
   return event;
+}
+
+function encodeEvent(record: TaskRecord, caller: Caller): Uint8Array<ArrayBuffer> {
+  const end = isFinal(record.state) ? `id: ${END_ID}\n` : "";
+  // A stored result may contain line breaks.
+  const data = visibleJson(caller, record).replaceAll(/\r\n?|\n/g, "\ndata: ");
+  return encoder.encode(`event: state\ndata: ${data}\n${end}\n`);
 }
 
 /** Thousands of clients may follow one task: its record is encoded once. */

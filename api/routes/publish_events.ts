@@ -1,5 +1,7 @@
 /** `POST /v1/events`: publishes events. */
 import { Hono } from "hono";
+import type { AuditCounter } from "../access/audit_counter.ts";
+import { callerOf } from "../access/request_caller.ts";
 import { DatabaseUnavailable } from "../../shared/errors.ts";
 import type { CloudEvent } from "../../shared/events/cloud_event.ts";
 import type { EventContracts } from "../../shared/events/event_contracts.ts";
@@ -39,7 +41,11 @@ export interface PublishEventsParts {
  * Checks all events before it publishes the first one. The response names the tasks that each event becomes by the subscriptions of this
  * moment: their ids follow from the event. */
 export function publishEventRoutes(
-  { contracts, publisher, subscriptions, batchLimit }: PublishEventsParts & { batchLimit: number },
+  { contracts, publisher, subscriptions, batchLimit, counter }: PublishEventsParts & {
+    batchLimit: number;
+    /** Counts accepted events for the audit log. */
+    counter: Pick<AuditCounter, "add">;
+  },
 ): Hono {
   /** Names of an event's subscriptions; `null` when the database cannot list them. */
   async function subscribers(event: CloudEvent, required: boolean): Promise<string[] | null> {
@@ -54,6 +60,7 @@ export function publishEventRoutes(
   }
 
   return new Hono().post("/events", async (c) => {
+    const caller = callerOf(c);
     const required = isRequired(readQuery(c.req.queries(), ["require"])["require"]);
     const { headers } = c.req.raw;
     refuseEncoding(headers);
@@ -73,6 +80,7 @@ export function publishEventRoutes(
     const work = async () => {
       for (const [index, event] of queue) {
         accepted[index] = acceptedEvent(await publisher.publish(event), names[index] ?? null);
+        counter.add(caller, event.type, "events:publish");
       }
     };
     await Promise.all(Array.from({ length: Math.min(PARALLEL, events.length) }, work));

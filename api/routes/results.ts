@@ -14,6 +14,8 @@ import { isLabel, label } from "../http/label.ts";
 import { queriedWait } from "../http/preferences.ts";
 import { noRecord, parseQuery, readQuery } from "../http/query.ts";
 import { isYoung, pendingRecord, recordJson, resultlessJson } from "../reading/record.ts";
+import { isVisible, visible, visibleJson } from "../reading/visible_record.ts";
+import { callerOf } from "../access/request_caller.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
 import { time } from "../http/time.ts";
 import { watch, type WatchParts } from "../reading/watch.ts";
@@ -75,15 +77,17 @@ export function resultRoutes({ cache, clock, maxWait, ...watched }: ResultParts)
       const id = c.req.param("task");
       const { wait } = readQuery(c.req.queries(), ["wait"]);
       const seconds = queriedWait(wait, maxWait);
-      const cached = cache.get(id);
+      const caller = callerOf(c);
+      const cached = caller.readsEverything ? cache.get(id) : undefined;
       if (cached) return finalAnswer(c, cached);
-      const record = isLabel(id) ? await read(id, seconds, c.req.raw.signal) : undefined;
-      if (!record && !isYoung(id, clock.now())) throw noRecord(id);
-      const json = recordJson(record ?? pendingRecord(id, clock.now()));
+      const found = isLabel(id) ? await read(id, seconds, c.req.raw.signal) : undefined;
+      const record = visible(caller, found);
+      if (!record && (found || !isYoung(id, clock.now()))) throw noRecord(id);
+      const json = visibleJson(caller, record ?? pendingRecord(id, clock.now()));
       if (!record || !isFinal(record.state)) return jsonAnswer(c, json);
       const answer = { body: json, etag: etagOf(json) };
       // Another process may reopen a failure by a redrive of its dead letter.
-      if (record.state !== "FAILURE") cache.set(id, answer);
+      if (record.state !== "FAILURE" && caller.readsEverything) cache.set(id, answer);
       return finalAnswer(c, answer);
     })
     .get("/tasks", async (c) => {
@@ -103,7 +107,13 @@ export function resultRoutes({ cache, clock, maxWait, ...watched }: ResultParts)
         const next = new URLSearchParams({ ...c.req.query(), cursor: page.next });
         c.header("link", `</v1/tasks?${next}>; rel="next"`);
       }
-      const tasks = page.records.map(results === "true" ? recordJson : resultlessJson).join(",");
+      const caller = callerOf(c);
+      const write = results === "true" ? recordJson : resultlessJson;
+      // A page of a limited caller may contain fewer records than `limit`; `next` leads to the others.
+      const tasks = page.records
+        .filter((record) => isVisible(caller, record))
+        .map((record) => visibleJson(caller, record, write))
+        .join(",");
       return jsonAnswer(c, `{"tasks":[${tasks}],"next":${JSON.stringify(page.next)}}`);
     });
 }

@@ -10,7 +10,10 @@ import type { ResultCache } from "../http/cache.ts";
 import { fieldProblem, Problem } from "../http/problem.ts";
 import { isLabel } from "../http/label.ts";
 import { noRecord, readQuery } from "../http/query.ts";
-import { isYoung, pendingRecord, recordJson } from "../reading/record.ts";
+import { isYoung, pendingRecord } from "../reading/record.ts";
+import { visible, visibleJson } from "../reading/visible_record.ts";
+import type { AuditTrail } from "../access/audit_trail.ts";
+import { callerOf } from "../access/request_caller.ts";
 
 /** Dependencies of the route. */
 export interface RevokeParts {
@@ -18,6 +21,7 @@ export interface RevokeParts {
   readonly broker: Pick<Broker, "publish">;
   readonly cache: ResultCache;
   readonly clock: Clock;
+  readonly trail: AuditTrail;
 }
 
 /** Revokes a task in its record, which each worker reads before it runs the task. The broadcast is faster, and reaches Celery's workers.
@@ -25,15 +29,18 @@ export interface RevokeParts {
  * An id without a record needs `?unrecorded=true`: it may be a typing error, or a task that another
  * system has queued. With `?terminate=true` the worker of a running task terminates it and then writes
  * the record. The response is 202, or 503 if the broadcast failed, because nothing else reaches the worker. */
-export function revokeRoutes({ store, broker, cache, clock }: RevokeParts): Hono {
+export function revokeRoutes({ store, broker, cache, clock, trail }: RevokeParts): Hono {
   return new Hono().delete("/tasks/:task", async (c) => {
     const id = c.req.param("task");
     const query = readQuery(c.req.queries(), ["unrecorded", "terminate"]);
     const unrecorded = isTrue("unrecorded", query.unrecorded);
     const terminate = isTrue("terminate", query.terminate);
     if (!isLabel(id)) throw noRecord(id);
-    const mayBeNew = unrecorded || isYoung(id, clock.now());
-    if (!mayBeNew && !(await store.find(id))) throw noRecord(id);
+    const caller = callerOf(c);
+    // Without a record nothing says whether a limited caller may revoke the task.
+    const mayBeNew = caller.seesEverything && (unrecorded || isYoung(id, clock.now()));
+    if (!mayBeNew && !visible(caller, await store.find(id))) throw noRecord(id);
+    await trail.begin(c, { target: id, filter: { unrecorded, terminate } });
 
     const { revoked, state } = await store.revoke(id, "revoked");
     const runs = !revoked && state !== null && !isFinal(state);
@@ -55,7 +62,7 @@ export function revokeRoutes({ store, broker, cache, clock }: RevokeParts): Hono
     });
     const record = await store.find(id) ??
       { ...pendingRecord(id, clock.now()), state: "REVOKED" as const };
-    return c.body(recordJson(record), runs ? 202 : 200, {
+    return c.body(visibleJson(caller, record), runs ? 202 : 200, {
       "content-type": "application/json",
       "cache-control": "no-store",
     });

@@ -1,6 +1,6 @@
 /** `/v1/schedules`: periodic tasks. */
 import type { Clock } from "../../shared/runtime/clock.ts";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { z } from "zod";
 import type { ScheduleStore } from "../../shared/schedules/store.ts";
 import type { StoredSchedule } from "../../shared/schedules/stored_schedule.ts";
@@ -13,6 +13,11 @@ import { parseQuery } from "../http/query.ts";
 import { readSchedule, scheduleBody } from "../submitting/schedule.ts";
 import type { SubmissionRules } from "../submitting/submission.ts";
 import type { Submitter } from "../submitting/submitter.ts";
+import type { AuditTrail } from "../access/audit_trail.ts";
+import type { Caller } from "../access/caller.ts";
+import { callerOf, requireSignature } from "../access/request_caller.ts";
+import type { AuditCounter } from "../access/audit_counter.ts";
+import type { TaskRouter } from "../../shared/outbox/task_router.ts";
 import { acceptedBody } from "../submitting/accepted_body.ts";
 
 /** Dependencies of the routes. */
@@ -21,6 +26,11 @@ export interface ScheduleParts {
   readonly rules: SubmissionRules;
   readonly submitter: Submitter;
   readonly clock: Clock;
+  /** Finds the queue of tasks that name none. */
+  readonly routes: TaskRouter;
+  readonly trail: AuditTrail;
+  /** Counts accepted tasks for the audit log. */
+  readonly counter: Pick<AuditCounter, "add">;
 }
 
 /** The store of schedules. */
@@ -43,15 +53,22 @@ export const ScheduleQuery = z.object({
 }).partial();
 
 /** Creates, lists, pauses, resumes, triggers and removes schedules. The scheduler (`deno task beat`) sends their tasks. */
-export function scheduleRoutes({ schedules, rules, submitter, clock }: ScheduleParts): Hono {
-  const find = async (name: string): Promise<StoredSchedule> => {
+export function scheduleRoutes(parts: ScheduleParts): Hono {
+  const { schedules, rules, submitter, clock, routes, trail, counter } = parts;
+  const queueOf = (signature: Parameters<TaskRouter["queueOf"]>[0]) => routes.queueOf(signature);
+  const sees = (caller: Caller, { signature }: StoredSchedule) =>
+    caller.seesEverything ||
+    caller.sees({ name: signature.task, queue: queueOf(signature) });
+  const find = async (c: Context, name: string): Promise<StoredSchedule> => {
     const schedule = await schedules.find(name);
-    if (!schedule) throw noSchedule(name);
+    if (!schedule || !sees(callerOf(c), schedule)) throw noSchedule(name);
     return schedule;
   };
   const json = (schedule: StoredSchedule, runs = 5) =>
     scheduleBody(schedule, { now: clock.now(), runs });
-  const pause = async (name: string, paused: boolean) => {
+  const pause = async (c: Context, name: string, paused: boolean) => {
+    await find(c, name);
+    await trail.begin(c, { target: name });
     const schedule = await schedules.pause(name, paused);
     if (!schedule) throw noSchedule(name);
     return json(schedule);
@@ -62,9 +79,12 @@ export function scheduleRoutes({ schedules, rules, submitter, clock }: ScheduleP
       const { limit = 100, cursor = "" } = parseQuery(SchedulesQuery, c.req.queries());
       const page = await schedules.list({ after: cursor, limit: limit + 1 });
       const shown = page.slice(0, limit);
+      const caller = callerOf(c);
       return c.json(
         {
-          schedules: shown.map((schedule) => json(schedule, 1)),
+          schedules: shown.filter((schedule) => sees(caller, schedule)).map((schedule) =>
+            json(schedule, 1)
+          ),
           next: page.length > limit ? shown.at(-1)!.name : null,
           scheduler: await schedules.leader() ?? null,
         },
@@ -75,6 +95,8 @@ export function scheduleRoutes({ schedules, rules, submitter, clock }: ScheduleP
     .post("/schedules", async (c) => {
       const text = await readJsonText(c.req.raw, DEFAULT_BODY_LIMIT);
       const given = readSchedule(text === undefined ? {} : parseStrict(text), rules);
+      requireSignature(callerOf(c), given.signature, queueOf);
+      await trail.begin(c, { target: given.name });
       const schedule = await schedules.add(given);
       if (!schedule) {
         throw new Problem(
@@ -88,26 +110,30 @@ export function scheduleRoutes({ schedules, rules, submitter, clock }: ScheduleP
     })
     .get("/schedules/:schedule", async (c) => {
       const { runs = 5 } = parseQuery(ScheduleQuery, c.req.queries());
-      return c.json(json(await find(c.req.param("schedule")), runs), 200, NO_STORE);
+      return c.json(json(await find(c, c.req.param("schedule")), runs), 200, NO_STORE);
     })
     .delete("/schedules/:schedule", async (c) => {
       const name = c.req.param("schedule");
+      await find(c, name);
+      await trail.begin(c, { target: name });
       if (await schedules.remove(name)) return c.body(null, 204);
-      await find(name);
       throw new Problem(
         "schedule-in-code",
         `Cannot remove schedule '${name}' because the app's contracts module defines it: remove it there, or pause it`,
       );
     })
     .post("/schedules/:schedule/pause", async (c) => {
-      return c.json(await pause(c.req.param("schedule"), true), 200, NO_STORE);
+      return c.json(await pause(c, c.req.param("schedule"), true), 200, NO_STORE);
     })
     .post("/schedules/:schedule/resume", async (c) => {
-      return c.json(await pause(c.req.param("schedule"), false), 200, NO_STORE);
+      return c.json(await pause(c, c.req.param("schedule"), false), 200, NO_STORE);
     })
     .post("/schedules/:schedule/trigger", async (c) => {
-      const { name, signature } = await find(c.req.param("schedule"));
+      const { name, signature } = await find(c, c.req.param("schedule"));
+      requireSignature(callerOf(c), signature, queueOf);
+      await trail.begin(c, { target: name });
       const accepted = await submitter.submit(scheduledSubmission(name, signature, rules));
+      counter.add(callerOf(c), accepted.name);
       const location = `/v1/tasks/${encodeURIComponent(accepted.id)}`;
       return c.json(acceptedBody(accepted), 202, { location });
     });

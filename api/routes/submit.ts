@@ -4,7 +4,10 @@ import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task_definition.ts";
 import { fitsBytes, readJsonText, tooLarge } from "../http/body.ts";
 import { parseStrict } from "../http/strict_json.ts";
 import { idempotencyKey, type SubmissionWait, submissionWait } from "../http/preferences.ts";
-import { recordJson } from "../reading/record.ts";
+import { visible, visibleJson } from "../reading/visible_record.ts";
+import { callerOf, ownKey, requireReading, requireSignature } from "../access/request_caller.ts";
+import type { AuditCounter } from "../access/audit_counter.ts";
+import { queueOfSubmission } from "../submitting/submission.ts";
 import { checkSubmission, type SubmissionRules, takeName } from "../submitting/submission.ts";
 import type { Submitter } from "../submitting/submitter.ts";
 import type { AcceptedTask } from "../../shared/outbox/publisher.ts";
@@ -18,11 +21,13 @@ export interface SubmitParts extends WaitParts {
   readonly submitter: Submitter;
   /** Maximum wait in seconds. */
   readonly maxWait: number;
+  /** Counts accepted tasks for the audit log. */
+  readonly counter: Pick<AuditCounter, "add">;
 }
 
 /** Accepts single tasks. */
 export function submitRoutes(parts: SubmitParts): Hono {
-  const { rules, submitter, maxWait } = parts;
+  const { rules, submitter, maxWait, counter } = parts;
   const largest = Math.max(
     DEFAULT_BODY_LIMIT,
     ...Array.from(rules.registry, ({ bodyLimit }) => bodyLimit),
@@ -33,9 +38,14 @@ export function submitRoutes(parts: SubmitParts): Hono {
     submission: Submission,
     { seconds, headers }: SubmissionWait,
   ): Promise<Response> {
-    const key = idempotencyKey(c.req.header("idempotency-key"));
+    const caller = callerOf(c);
+    requireSignature(caller, submission.signature, queueOfSubmission);
+    if (seconds > 0) requireReading(caller);
+    const key = ownKey(caller, idempotencyKey(c.req.header("idempotency-key")));
     if (seconds === 0 || submission.ignoreResult) {
-      return accepted(c, await submitter.submit(submission, { key }));
+      const submitted = await submitter.submit(submission, { key });
+      counter.add(caller, submitted.name);
+      return accepted(c, submitted);
     }
     for (const [name, value] of Object.entries(headers)) c.header(name, value);
     const submitted = await submitAndWait(parts, submission, {
@@ -43,8 +53,15 @@ export function submitRoutes(parts: SubmitParts): Hono {
       seconds,
       gone: c.req.raw.signal,
     });
-    if (!submitted.record) return accepted(c, submitted.accepted);
-    return c.body(recordJson(submitted.record), 200, {
+    counter.add(caller, submitted.accepted.name);
+    // A chosen id may be that of a task that the caller may not see: the store then has the record of that one.
+    const isChosen = submission.signature.options.taskId !== undefined && !caller.seesEverything;
+    const found = submitted.record && isChosen
+      ? await parts.store.find(submitted.accepted.id)
+      : submitted.record;
+    const record = visible(caller, found);
+    if (!record) return accepted(c, submitted.accepted);
+    return c.body(visibleJson(caller, record), 200, {
       "content-type": "application/json",
       "location": locationOf(submitted.accepted.id),
     });

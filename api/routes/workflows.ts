@@ -22,6 +22,9 @@ import { fieldProblem, Problem } from "../http/problem.ts";
 import { isLabel } from "../http/label.ts";
 import { noRecord, readQuery } from "../http/query.ts";
 import { errorBody, plainJson } from "../reading/record.ts";
+import { callerOf, ownKey, requireReading, requireSignature } from "../access/request_caller.ts";
+import type { Caller } from "../access/caller.ts";
+import type { AuditCounter } from "../access/audit_counter.ts";
 import type { SubmissionRules } from "../submitting/submission.ts";
 import { WorkflowWaits, type WorkflowWaitsOptions } from "../reading/workflow_waits.ts";
 import { checkWorkflow } from "../submitting/workflow.ts";
@@ -44,11 +47,13 @@ export interface WorkflowParts extends WorkflowWaitsOptions {
   readonly clock: ApiDependencies["clock"];
   /** Maximum wait in seconds. */
   readonly maxWait: number;
+  /** Counts accepted tasks for the audit log. */
+  readonly counter: Pick<AuditCounter, "add">;
 }
 
 /** Accepts workflows and serves their records. */
 export function workflowRoutes(parts: WorkflowParts): Hono {
-  const { rules, workflows, routes, submissions, idempotency, clock, maxWait } = parts;
+  const { rules, workflows, routes, submissions, idempotency, clock, maxWait, counter } = parts;
   const waits = new WorkflowWaits(parts);
 
   /** Reads a workflow when its last tasks have ended, or after a timeout. */
@@ -114,23 +119,32 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
 
   return new Hono()
     .post("/workflows", async (c) => {
-      const key = idempotencyKey(c.req.header("idempotency-key"));
+      const caller = callerOf(c);
+      const key = ownKey(caller, idempotencyKey(c.req.header("idempotency-key")));
       const wait = submissionWait(c.req, maxWait);
+      if (wait.seconds > 0) requireReading(caller);
       const text = await readJsonText(c.req.raw, BODY_LIMIT);
       if (text === undefined) throw fieldProblem("body", "expected a workflow");
       const checked = checkWorkflow(parseStrict(text), rules);
+      const queueOf = (signature: Parameters<TaskRouter["queueOf"]>[0]) =>
+        routes.queueOf(signature);
+      steps(checked).forEach((signature) => requireSignature(caller, signature, queueOf));
       const id = await idOf(checked, key);
       // All ids derive from the workflow id, so the same key gives the same tasks.
       const canvas = recorded(identified(checked, childIds(id, "workflow")));
       await commit(id, canvas);
       const tasks = steps(canvas);
       tasks.forEach(note);
+      for (const { task } of tasks) counter.add(caller, task);
       const headers = { ...wait.headers, location: `/v1/workflows/${id}` };
       if (wait.seconds > 0) {
         // The workflow is accepted even if its record cannot be read.
         const record = await read(id, wait.seconds, c.req.raw.signal).catch(() => undefined);
         if (record && isFinal(record.state)) {
-          return c.body(workflowJson(record), 200, { ...headers, "content-type": JSON_TYPE });
+          return c.body(workflowJson(record, caller), 200, {
+            ...headers,
+            "content-type": JSON_TYPE,
+          });
         }
       }
       const body = {
@@ -149,8 +163,9 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
       const { wait } = readQuery(c.req.queries(), ["wait"]);
       const seconds = queriedWait(wait, maxWait);
       const record = isLabel(id) ? await read(id, seconds, c.req.raw.signal) : undefined;
-      if (!record) throw noRecord(id);
-      return c.body(workflowJson(record), 200, {
+      const caller = callerOf(c);
+      if (!record || !seesAll(caller, record)) throw noRecord(id);
+      return c.body(workflowJson(record, caller), 200, {
         "content-type": JSON_TYPE,
         "cache-control": "no-store",
       });
@@ -158,7 +173,10 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
 }
 
 /** Serializes a workflow; its result is already JSON text. */
-function workflowJson({ id, state, result, exception, tasks, createdAt }: WorkflowRecord): string {
+function workflowJson(record: WorkflowRecord, caller: Caller): string {
+  const { id, state, tasks, createdAt } = record;
+  const reads = caller.has("tasks:read-data");
+  const { result, exception } = reads ? record : { result: null, exception: null };
   const head = JSON.stringify({
     id,
     state,
@@ -167,6 +185,7 @@ function workflowJson({ id, state, result, exception, tasks, createdAt }: Workfl
     total: tasks.length,
     tasks,
     submitted_at: createdAt,
+    ...(!reads && { redacted: true }),
   });
   return `${head.slice(0, -1)},"result":${result === null ? "null" : plainJson(result)}}`;
 }
@@ -177,4 +196,10 @@ function mismatch(): Problem {
     "Cannot accept the request because its Idempotency-Key was used with another body: use a new key",
     { errors: [{ field: "Idempotency-Key", message: "used with another body" }] },
   );
+}
+
+/** Whether a caller may see each task of a workflow. Records of workflows do not contain queues. */
+function seesAll(caller: Caller, { tasks }: WorkflowRecord): boolean {
+  if (caller.seesEverything) return true;
+  return tasks.every(({ name }) => caller.sees({ name, queue: null }));
 }

@@ -1,6 +1,7 @@
 /** Parses and checks the body of a submission. */
 import { bindArguments, inputIssues } from "../../shared/contracts/arguments.ts";
 import { closest } from "../../shared/text/closest.ts";
+import type { Signature } from "../../shared/celery/signature.ts";
 import type { Submission } from "../../shared/outbox/submission.ts";
 import type { Registry } from "../../shared/contracts/registry.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
@@ -61,6 +62,11 @@ export function checkSubmission(
     signature: { task: name, args, kwargs: named, options: { ...options, queue } },
     ignoreResult: options.ignoreResult ?? contract?.ignoreResult ?? false,
   };
+}
+
+/** The queue of a checked submission, which always names it. */
+export function queueOfSubmission({ options }: Pick<Signature, "options">): string {
+  return options.queue ?? "";
 }
 
 function checkInput(

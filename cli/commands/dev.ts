@@ -69,6 +69,11 @@ export const dev: Command = {
     const where = config.ephemeral ? "nothing outlives this process" : `data in ${config.data}`;
     console.log(`Broker in memory, embedded Postgres: ${where}. Try:`);
     console.log(`  ${firstStep(api.url, registry)}`);
+    if (!config.apiToken) {
+      console.log(
+        "OPEN ACCESS: no token is required, so every program that reaches this address has all rights. Set CELERIAC_API_TOKEN to require one.",
+      );
+    }
     await Promise.race([stopped, worker.askedToStop]);
     await beat.stop();
     await worker.stop();

@@ -198,6 +198,9 @@ function hosts(role: Role, config: Config): string[] {
         `${config.host}:${config.port}`,
         ...(config.healthPort > 0 ? [`${config.host}:${config.healthPort}`] : []),
         ...amqp,
+        ...[config.jwtIssuer, config.jwtJwks].flatMap((url) =>
+          url === undefined ? [] : [of(url, httpPort(url))]
+        ),
       ];
     case "worker":
     case "beat":
@@ -214,6 +217,7 @@ function hosts(role: Role, config: Config): string[] {
     case "result":
     case "schedules":
     case "dead":
+    case "key":
       return [of(config.url, httpPort(config.url))];
   }
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import type { z } from "zod";
+import { ACCESS_SETTINGS } from "./settings/access.ts";
 import { APP_SETTINGS } from "./settings/app.ts";
 import { BEAT_SETTINGS } from "./settings/beat.ts";
 import { DEV_SETTINGS } from "./settings/dev.ts";
@@ -18,6 +19,7 @@ export type { Role, Setting };
 export const SETTINGS = {
   ...SERVER_SETTINGS,
   ...HTTP_SETTINGS,
+  ...ACCESS_SETTINGS,
   ...APP_SETTINGS,
   ...WORKER_SETTINGS,
   ...BEAT_SETTINGS,

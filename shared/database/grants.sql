@@ -25,6 +25,14 @@ begin
     grant select on celeriac.event to celeriac_api;
     grant select, insert, delete on celeriac.subscription to celeriac_api;
     grant update (patterns, attributes, match, deliver, paused_at, paused_after, updated_at) on celeriac.subscription to celeriac_api;
+    -- A key's secret, scopes and patterns never change; rows are never deleted.
+    grant select, insert, update (expires_at, rotated_at, successor, revoked_at, revoked_by, last_used_at)
+      on celeriac.access_key to celeriac_api;
+    -- The audit log is append-only.
+    grant select on celeriac.audit, celeriac.audit_outcome to celeriac_api;
+    grant insert (request_id, caller, caller_name, action, method, path, target, filter, count, status, address)
+      on celeriac.audit to celeriac_api;
+    grant insert (audit_id, status, count) on celeriac.audit_outcome to celeriac_api;
     grant execute on function
       celeriac.expire_canvas(interval, integer, interval),
       celeriac.tasks(text[]),
@@ -42,7 +50,8 @@ begin
       celeriac.pause_subscription(text),
       celeriac.expire_events(interval, integer),
       celeriac.expire(interval, integer, interval, text),
-      celeriac.expire_keys(interval, integer)
+      celeriac.expire_keys(interval, integer),
+      celeriac.expire_audit(interval, integer)
       to celeriac_api;
   end if;
 

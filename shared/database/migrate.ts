@@ -30,6 +30,7 @@ import hasten from "./migrations/0021_hasten.sql" with { type: "text" };
 import messageLease from "./migrations/0022_message_lease.sql" with { type: "text" };
 import revokeReach from "./migrations/0023_revoke_reach.sql" with { type: "text" };
 import event from "./migrations/0024_event.sql" with { type: "text" };
+import access from "./migrations/0025_access.sql" with { type: "text" };
 
 /** A migration. Its position in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -69,6 +70,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "message lease", sql: messageLease },
   { name: "revoke reach", sql: revokeReach },
   { name: "event", sql: event },
+  { name: "access", sql: access },
 ];
 
 /** Number of daily partitions created ahead, so that a week without maintenance causes no failure. */

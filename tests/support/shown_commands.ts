@@ -94,6 +94,16 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
   runs("deno task cli revoke ID --terminate", /is REVOKED/, { fill: { ID: "waiting task" } }),
   runs("deno task cli result ID", /"state": "REVOKED"/, { fill: { ID: "waiting task" }, code: 1 }),
 
+  runs(
+    "deno task cli key create shop --scopes=tasks:submit,tasks:read --tasks='orders.*'",
+    /^celk_\w+$/m,
+  ),
+  runs("deno task cli key list", /shop +valid +tasks:submit,tasks:read +orders\.\*/),
+  runs("deno task cli key rotate 3vKq0ZmJX2aB --grace=3600", /^celk_\w+$/m, {
+    fill: { "3vKq0ZmJX2aB": "key" },
+  }),
+  runs("deno task cli key revoke 3vKq0ZmJX2aB", /is revoked/, { fill: { "3vKq0ZmJX2aB": "key" } }),
+
   runs("deno task cli dead list", /unknown-task/),
   runs("deno task cli dead list --reason=unknown-task", /unknown-task/),
   runs("deno task cli dead show 0199c6a4-5b0e-7c9b-a3a5-0d2f7f2b1c11", /"reason": "unknown-task"/, {

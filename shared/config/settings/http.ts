@@ -40,8 +40,8 @@ export const HTTP_SETTINGS = {
     defaultText: "none",
     value: "TOKEN",
     secret: true,
-    roles: ["api", "dev", "call", "result", "schedules", "dead"],
-    help: "bearer token that every request must carry",
+    roles: ["api", "dev", "call", "result", "schedules", "dead", "key"],
+    help: "bearer token with all rights; commands can send an API key or a JWT instead",
   }),
   open: setting({
     env: "CELERIAC_OPEN",
@@ -67,7 +67,7 @@ export const HTTP_SETTINGS = {
     env: "CELERIAC_URL",
     schema: url(/^https?$/, "http://127.0.0.1:8000").default("http://127.0.0.1:8000"),
     value: "URL",
-    roles: ["call", "result", "schedules", "dead"],
+    roles: ["call", "result", "schedules", "dead", "key"],
     help: "URL of the API",
   }),
   maxWait: setting({

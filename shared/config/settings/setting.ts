@@ -15,6 +15,7 @@ export type Role =
   | "result"
   | "schedules"
   | "dead"
+  | "key"
   | "inspect";
 
 /** One setting. Its flag is its key in kebab-case. */

@@ -121,6 +121,12 @@ Deno.test("the commands of the documentation work with real servers", async (t) 
       const { id } = await submit(url, "add", body);
       shell.fills.set("waiting task", id).set("path of the waiting task", `tasks/${id}`);
     },
+    "deno task cli key create shop --scopes=tasks:submit,tasks:read --tasks='orders.*'": (
+      output,
+    ) => {
+      shell.fills.set("key", /key (\w+) \(shop\)/.exec(output)![1]!);
+      return Promise.resolve();
+    },
     "deno task worker": async () => {
       const stray = rawTask(UNKNOWN_TASK, crypto.randomUUID(), {});
       await publishRaw(amqp, "", "celeriac.default", [stray]);

@@ -2,6 +2,10 @@
 import { SYSTEM_CLOCK } from "../../../shared/runtime/clock.ts";
 import { createApp } from "../../../api/app.ts";
 import type { ApiDependencies, ApiSettings } from "../../../api/dependencies.ts";
+import type { AuditEntry, AuditOutcome, CountedCalls } from "../../../api/access/audit_log.ts";
+import { KeySnapshot } from "../../../api/access/key_snapshot.ts";
+import { KeyStore } from "../../../api/access/key_store.ts";
+import { AuditCounter } from "../../../api/access/audit_counter.ts";
 import { EventHub } from "../../../api/reading/event_hub.ts";
 import { pendingRecord } from "../../../api/reading/record.ts";
 import type { Message } from "../../../shared/broker/message.ts";
@@ -167,6 +171,31 @@ export class MemoryWorkflows implements Pick<Workflows, "start" | "find"> {
   }
 }
 
+/** The audit log in memory. */
+export class MemoryAudit {
+  readonly entries: (AuditEntry & Partial<AuditOutcome>)[] = [];
+  readonly counted: CountedCalls[] = [];
+
+  begin(entry: AuditEntry): Promise<string> {
+    this.entries.push(entry);
+    return Promise.resolve(String(this.entries.length));
+  }
+
+  end(id: string, outcome: AuditOutcome): Promise<void> {
+    Object.assign(this.entries[Number(id) - 1]!, outcome);
+    return Promise.resolve();
+  }
+
+  list(): Promise<[]> {
+    return Promise.resolve([]);
+  }
+
+  addCounts(counted: readonly CountedCalls[]): Promise<void> {
+    this.counted.push(...counted);
+    return Promise.resolve();
+  }
+}
+
 /** An API and all that stands behind it. */
 export interface Fixture extends AsyncDisposable {
   readonly app: ReturnType<typeof createApp>;
@@ -176,6 +205,8 @@ export interface Fixture extends AsyncDisposable {
   readonly outbox: OutboxEntry[];
   readonly workflows: MemoryWorkflows;
   readonly metrics: Metrics;
+  readonly audit: MemoryAudit;
+  readonly counter: AuditCounter;
   /** Messages that arrived in a queue so far. */
   published(queue?: string): Promise<Message[]>;
   /** POSTs JSON. */
@@ -213,6 +244,9 @@ export async function createFixture(
     origin: "gen1@test",
     clock,
   });
+  const keys = new KeyStore({ database: noDatabase });
+  const audit = new MemoryAudit();
+  const counter = new AuditCounter({ audit });
   const app = createApp({
     registry,
     broker,
@@ -221,6 +255,7 @@ export async function createFixture(
     metrics,
     store: records,
     submissions: records,
+    access: { keys, snapshot: new KeySnapshot({ store: keys, clock }), audit, counter },
     idempotency: new MemoryKeys(),
     schedules: new ScheduleStore({ database: noDatabase }),
     deadLetters: new DeadLetters({
@@ -256,6 +291,8 @@ export async function createFixture(
     outbox,
     workflows,
     metrics,
+    audit,
+    counter,
     published: (queue = "celeriac.default") => drain(broker, queue),
     post: async (path, body, headers = {}) =>
       await app.request(path, {

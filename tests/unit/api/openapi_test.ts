@@ -95,14 +95,16 @@ Deno.test("openApiDocument() describes every route of the API", async () => {
   }
 });
 
-Deno.test("openApiDocument() requires the token everywhere except for the probes", async () => {
+Deno.test("openApiDocument() requires scopes everywhere except for the probes", async () => {
   const { paths, security } = await document(true);
-  assertEquals(security, [{ token: [] }]);
+  assertEquals(security, [{ key: [] }, { jwt: [] }, { token: [] }]);
   for (const [path, methods] of Object.entries(paths)) {
     for (const operation of Object.values(methods)) {
       const open = path === "/livez" || path === "/readyz";
       assertEquals("401" in (operation["responses"] as Json), !open, path);
-      assertEquals("security" in operation, open, path);
+      const [{ key = undefined } = {}] = operation["security"] as { key?: string[] }[];
+      assertEquals(key === undefined, open, path);
+      assert(open || key!.length > 0, `${path} names no scope`);
     }
   }
 });

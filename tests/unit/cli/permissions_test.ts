@@ -48,6 +48,18 @@ Deno.test("permissionFlags() allows a worker to connect to its servers", () => {
   assertEquals(net("beat", variables), ["0.0.0.0:9000", "rabbit:5671", "db:5432"]);
 });
 
+Deno.test("permissionFlags() allows an API to read the keys of a JWT issuer, if set", () => {
+  const hosts = net("api", {
+    CELERIAC_JWT_ISSUER: "https://issuer.example",
+    CELERIAC_JWT_JWKS: "http://keys.example:8080/jwks",
+  });
+  assertEquals(hosts.slice(-3), [
+    "issuer.example:443",
+    "keys.example:8080",
+    "127.0.0.1:5432",
+  ]);
+});
+
 Deno.test("permissionFlags() allows an API to listen on its health port, if set", () => {
   const servers = ["127.0.0.1:5672", "127.0.0.1:5432"];
   assertEquals(net("api", { HEALTH_PORT: "9000" }), [

@@ -83,7 +83,7 @@ const SETTINGS: Mistake[] = [
     variable("api", "HEALTH_PORT", "-1"),
   ],
   [
-    "Cannot use the value of CELERIAC_API_TOKEN because it has fewer than 16 characters: make a longer one (bearer token that every request must carry)",
+    "Cannot use the value of CELERIAC_API_TOKEN because it has fewer than 16 characters: make a longer one (bearer token with all rights; commands can send an API key or a JWT instead)",
     variable("api", "CELERIAC_API_TOKEN", "short"),
   ],
   [

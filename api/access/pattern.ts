@@ -1,0 +1,42 @@
+/** Patterns of task and queue names: `*` matches any text.
+ * @module
+ */
+
+/** A predicate for names that match one of some patterns.
+ *
+ * @example
+ * ```ts
+ * import { matcher } from "./pattern.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const matches = matcher(["orders.*", "ping"]);
+ * assertEquals(["orders.confirm", "ping", "pings"].map(matches), [true, true, false]);
+ * ```
+ */
+export function matcher(patterns: readonly string[]): (name: string) => boolean {
+  if (patterns.includes("*")) return () => true;
+  const expressions = patterns.map((pattern) =>
+    new RegExp(`^${pattern.split("*").map((part) => RegExp.escape(part)).join(".*")}$`, "s")
+  );
+  return (name) => expressions.some((expression) => expression.test(name));
+}
+
+/** Whether every name that `narrow` matches is also matched by `wide`.
+ *
+ * Each narrow pattern must be inside one wide pattern. The answer may be `false` for patterns that only together
+ * contain it, never `true` for one that is not contained.
+ *
+ * @example
+ * ```ts
+ * import { arePatternsWithin } from "./pattern.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(arePatternsWithin(["orders.mail.*"], ["orders.*"]), true);
+ * assertEquals(arePatternsWithin(["*"], ["orders.*"]), false);
+ * ```
+ */
+export function arePatternsWithin(narrow: readonly string[], wide: readonly string[]): boolean {
+  // A `*` of the narrow pattern is a character here, which only a `*` of the wide pattern matches.
+  const matches = matcher(wide);
+  return narrow.every(matches);
+}

@@ -1,0 +1,50 @@
+/** The scopes that each route requires.
+ * @module
+ */
+import type { Scope } from "./scopes.ts";
+
+/** What a route requires: all of some scopes, or nothing, not even authentication. */
+export type Required = readonly Scope[] | "open";
+
+/** Method and path of each route -> what it requires. `tests/unit/api/access/routes_test.ts` compares it with the app.
+ *
+ * Patterns of tasks and queues are checked by the routes themselves. */
+export const ROUTE_SCOPES: Readonly<Record<string, Required>> = {
+  "POST /v1/tasks": ["tasks:submit"],
+  "POST /v1/tasks/:task": ["tasks:submit"],
+  "POST /v1/tasks:batch": ["tasks:submit"],
+  "POST /v1/workflows": ["tasks:submit"],
+  "GET /v1/tasks": ["tasks:read"],
+  "GET /v1/tasks/:task": ["tasks:read"],
+  "GET /v1/tasks/:task/events": ["tasks:read"],
+  "GET /v1/workflows/:id": ["tasks:read"],
+  "DELETE /v1/tasks/:task": ["tasks:cancel"],
+  "POST /v1/events": ["events:publish"],
+  "GET /v1/events": ["events:read"],
+  "GET /v1/events/:key": ["events:read"],
+  "GET /v1/schedules": ["schedules:read"],
+  "GET /v1/schedules/:schedule": ["schedules:read"],
+  "POST /v1/schedules": ["schedules:write"],
+  "DELETE /v1/schedules/:schedule": ["schedules:write"],
+  "POST /v1/schedules/:schedule/pause": ["schedules:write"],
+  "POST /v1/schedules/:schedule/resume": ["schedules:write"],
+  "POST /v1/schedules/:schedule/trigger": ["schedules:trigger"],
+  "GET /v1/dead-letters": ["dead-letters:read"],
+  // A letter holds the arguments of its task.
+  "GET /v1/dead-letters/:letter": ["dead-letters:read", "tasks:read-data"],
+  "POST /v1/dead-letters:redrive": ["dead-letters:redrive"],
+  "POST /v1/dead-letters:purge": ["dead-letters:purge"],
+  "GET /v1/keys": ["keys:read"],
+  "GET /v1/keys/:key": ["keys:read"],
+  "POST /v1/keys": ["keys:write"],
+  "POST /v1/keys/:key/rotate": ["keys:write"],
+  "DELETE /v1/keys/:key": ["keys:write"],
+  "GET /v1/audit": ["audit:read"],
+  "GET /metrics": ["metrics:read"],
+  "GET /": ["reference:read"],
+  "GET /docs": ["reference:read"],
+  "GET /openapi.json": ["reference:read"],
+  "GET /problems/:kind": ["reference:read"],
+  "GET /livez": "open",
+  "GET /readyz": "open",
+};

@@ -1,0 +1,54 @@
+/** Scopes: the rights that a key or a JWT may have.
+ * @module
+ */
+
+/** All scopes, and what each allows. Every route requires some of them: see `route_scopes.ts`. */
+export const SCOPES = {
+  "tasks:submit": "submit tasks, batches and workflows",
+  "tasks:read": "read states of tasks and workflows, without their data",
+  "tasks:read-data": "read arguments, results, progress and errors too",
+  "tasks:cancel": "revoke and terminate tasks",
+  "events:publish": "publish events, which become the tasks of all subscriptions",
+  "events:read": "read recorded events with their data",
+  "schedules:read": "list schedules",
+  "schedules:write": "add, pause, resume and remove schedules",
+  "schedules:trigger": "submit the task of a schedule now",
+  "dead-letters:read": "list dead letters",
+  "dead-letters:redrive": "requeue dead letters",
+  "dead-letters:purge": "delete dead letters",
+  "keys:read": "list keys",
+  "keys:write": "create, rotate and revoke keys with at most the own rights",
+  "audit:read": "read the audit log",
+  "metrics:read": "read the metrics of the API",
+  "reference:read": "read the OpenAPI document and its pages",
+} as const;
+
+/** A scope. */
+export type Scope = keyof typeof SCOPES;
+
+/** Names of all scopes. */
+export const SCOPE_NAMES = Object.keys(SCOPES) as Scope[];
+
+/** What a key may be given: scopes, `GROUP:*` and `*`, which include scopes of later versions. */
+export const GRANTABLE: readonly string[] = [
+  ...SCOPE_NAMES,
+  ...new Set(SCOPE_NAMES.map((scope) => `${scope.slice(0, scope.indexOf(":"))}:*`)),
+  "*",
+];
+
+/** Whether granted scopes include a scope, or a wildcard as narrow.
+ *
+ * @example
+ * ```ts
+ * import { includesScope } from "./scopes.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(includesScope(["tasks:*"], "tasks:read"), true);
+ * assertEquals(includesScope(["tasks:read"], "tasks:*"), false);
+ * ```
+ */
+export function includesScope(granted: readonly string[], scope: string): boolean {
+  return granted.some((one) =>
+    one === scope || one === "*" || (one.endsWith(":*") && scope.startsWith(one.slice(0, -1)))
+  );
+}
