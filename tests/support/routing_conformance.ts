@@ -1,4 +1,4 @@
-/** How every broker routes from one exchange to another, and that it reads patterns as `shared/broker/routing.ts` does. */
+/** How every broker routes from one exchange to another, and that it reads patterns as subscriptions do. */
 import { assertEquals, assertRejects } from "@std/assert";
 import * as fc from "fast-check";
 import type { Broker } from "../../shared/broker/broker.ts";
@@ -6,11 +6,19 @@ import { ENTRY_EXCHANGE, eventTopology } from "../../shared/broker/event_topolog
 import type { Headers } from "../../shared/broker/message.ts";
 import { matchesHeaders, matchesTopic } from "../../shared/broker/routing.ts";
 import { Unroutable } from "../../shared/errors.ts";
+import { TYPE_BYTES } from "../../shared/events/attributes.ts";
+import { toEventMessage } from "../../shared/events/amqp.ts";
+import { cloudEvent } from "../../shared/events/cloud_event.ts";
+import { checkPattern } from "../../shared/events/pattern.ts";
+import { selects } from "../../shared/events/selection.ts";
 import { message, queued, queues, started } from "./broker_helpers.ts";
 
 /** Bindings, and messages to each of them, of one run of a property. */
-const BINDINGS = 20;
-const MESSAGES = 40;
+const BINDINGS = 30;
+const MESSAGES = 60;
+
+/** A word that fits once into a routing key. */
+const LONG = "w".repeat(TYPE_BYTES - 20);
 
 /** Cases by title. */
 export const ROUTING: Record<string, (broker: Broker) => Promise<void>> = {
@@ -113,6 +121,67 @@ export const ROUTING: Record<string, (broker: Broker) => Promise<void>> = {
     }
   },
 
+  async "publish() routes types as a subscription with the same pattern matches them"(broker) {
+    const patterns = sample(acceptedPattern, BINDINGS);
+    await started(broker, {
+      ...queues(...patterns.map((_, index) => `celeriac.q${index}`)),
+      exchanges: [{ name: ENTRY_EXCHANGE, type: "topic", durable: true }],
+      bindings: patterns.map((routingKey, index) => ({
+        exchange: ENTRY_EXCHANGE,
+        queue: `celeriac.q${index}`,
+        routingKey,
+      })),
+    });
+    const types = sample(topic("#", "*").filter((type) => type !== ""), MESSAGES);
+    for (const type of types) {
+      const event = cloudEvent({ specversion: "1.0", id: "1", source: "/shop", type });
+      await broker.publish(toEventMessage(event, type), { mandatory: false });
+    }
+    for (const [index, pattern] of patterns.entries()) {
+      const selection = { patterns: [pattern], where: {}, match: "all" as const };
+      const matching = types.filter((type) =>
+        selects(selection, cloudEvent({ specversion: "1.0", id: "1", source: "/shop", type }))
+      );
+      const bodies = await queued(broker, `celeriac.q${index}`);
+      assertEquals(bodies.map((body) => JSON.parse(body).type), matching, pattern);
+    }
+  },
+
+  async "publish() matches by all, by any, and a binding's null with any value that is present"(
+    broker,
+  ) {
+    const bindings = {
+      all: { "x-match": "all", tenant: "acme", urgent: true },
+      any: { "x-match": "any", tenant: "acme", urgent: true },
+      present: { "x-match": "all", tenant: "acme", urgent: null },
+      either: { "x-match": "any", urgent: null },
+    };
+    await started(broker, {
+      ...queues(...Object.keys(bindings).map((name) => `celeriac.${name}`)),
+      exchanges: [{ name: "headers", type: "headers", durable: true }],
+      bindings: Object.entries(bindings).map(([name, given]) => ({
+        exchange: "headers",
+        queue: `celeriac.${name}`,
+        routingKey: "",
+        arguments: given,
+      })),
+    });
+    const sent: Record<string, Headers> = {
+      both: { tenant: "acme", urgent: true },
+      tenant: { tenant: "acme" },
+      false: { tenant: "acme", urgent: false },
+      text: { tenant: "other", urgent: "true" },
+      none: { other: 1 },
+    };
+    for (const [body, headers] of Object.entries(sent)) {
+      await broker.publish({ ...message("headers", "", body), headers }, { mandatory: false });
+    }
+    assertEquals(await queued(broker, "celeriac.all"), ["both"]);
+    assertEquals(await queued(broker, "celeriac.any"), ["both", "tenant", "false"]);
+    assertEquals(await queued(broker, "celeriac.present"), ["both", "false"]);
+    assertEquals(await queued(broker, "celeriac.either"), ["both", "false", "text"]);
+  },
+
   async "publish() matches headers as matchesHeaders() does"(broker) {
     const wanted = sample(bindingArguments, BINDINGS);
     await started(broker, {
@@ -142,19 +211,31 @@ export const ROUTING: Record<string, (broker: Broker) => Promise<void>> = {
   },
 };
 
-/** Few words, so that keys match often: an empty one, one with the characters of patterns inside. */
+/** Few words, so that keys match often: an empty one, some with the characters of patterns inside, one beyond ASCII, and one that makes
+ * a key nearly as long as AMQP permits. Bindings also have many `#` between other words. */
 function topic(...more: string[]): fc.Arbitrary<string> {
-  const word = fc.constantFrom("a", "b", "", "a*", "#b", ...more, ...more);
-  return fc.array(word, { maxLength: 5 }).map((words) => words.join("."));
+  const word = fc.constantFrom("a", "b", "", "a*", "#b", "\u00fc\u{1f511}", LONG, ...more, ...more);
+  return fc.array(word, { maxLength: 6 }).map((words) => words.join("."))
+    .filter((key) => new TextEncoder().encode(key).length <= TYPE_BYTES);
 }
 
-const name = fc.constantFrom("cloudEvents_tenant", "cloudEvents_count", "constructor");
+/** Patterns that a subscription accepts. */
+const acceptedPattern: fc.Arbitrary<string> = topic("*", "#").filter((pattern) => {
+  try {
+    checkPattern(pattern);
+    return true;
+  } catch {
+    return false;
+  }
+});
+
+const name = fc.constantFrom("cloudEvents_tenant", "cloudEvents_count", "constructor", "x-shard");
 const value = fc.constantFrom<string | number | boolean>("acme", "1", 1, true, false, "");
 
 const attributes: fc.Arbitrary<Headers> = fc.dictionary(name, value, { noNullPrototype: true });
 
 const bindingArguments: fc.Arbitrary<Headers> = fc.record({
-  match: fc.constantFrom("all", "any"),
+  match: fc.constantFrom("all", "any", "all-with-x", "any-with-x"),
   where: fc.dictionary(name, fc.oneof(value, fc.constant(null)), { noNullPrototype: true }),
 }).map(({ match, where }) => ({ ...where, "x-match": match }));
 
