@@ -143,7 +143,8 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
     beat: {
       configure: NOTHING,
       write: oneOf("celeriac", String.raw`amq\.default`, entry),
-      read: String.raw`^inbox\.celeriac$`,
+      // The exchanges: from RabbitMQ 4.2.7, checking that they exist requires a permission on them.
+      read: oneOf(String.raw`inbox\.celeriac`, String.raw`(every|match)\.event\.celeriac`),
     },
     dead: { configure: NOTHING, write: "^celeriac$", read: String.raw`^celeriac\.dead$` },
     monitor: { tags: ["monitoring"], configure: NOTHING, write: NOTHING, read: NOTHING },

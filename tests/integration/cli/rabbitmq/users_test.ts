@@ -1,16 +1,19 @@
 /** Each user against the verbs that its role needs and those that it must not have. */
 import { assertEquals } from "@std/assert";
+import type { ConfirmChannel } from "amqplib";
 import type { UserRole } from "../../../../cli/rabbitmq/users.ts";
 import { declarationFor } from "../../../../shared/broker/topology.ts";
 import {
   type Attempt,
   bind,
+  bindExchange,
   check,
   connected,
   consume,
   declareExchange,
   declareQueue,
   declareWithExchange,
+  deleteExchange,
   deleteQueue,
   directReply,
   listen,
@@ -19,17 +22,27 @@ import {
   publish,
   purge,
   take,
+  unbind,
 } from "../../../support/amqp_rights.ts";
 import { type Provisioned, provisioned } from "../../../support/provisioned.ts";
 
 const QUEUE = "celeriac.default";
 const QUEUES = [QUEUE, "celeriac.images"];
 
+/** What users of other systems do with events. */
+const subscribing: readonly Attempt[] = [
+  publish("event.celeriac", "orders.paid"),
+  declareQueue("sub.shop"),
+  listen("event.celeriac", "#", "sub.once"),
+];
+
 interface Rights {
   readonly role: UserRole | "project";
   readonly allowed: readonly Attempt[];
   readonly refused: readonly Attempt[];
 }
+
+const REROUTING = bindExchange("celeriac", "event.celeriac");
 
 /** Nobody but an administrator changes what the definitions made. */
 const provisioning: readonly Attempt[] = [
@@ -40,13 +53,31 @@ const provisioning: readonly Attempt[] = [
   declareExchange("celeriac", "direct", true),
   declareExchange("dlx.celeriac", "fanout", true),
   bind("celeriac.dead", "celeriac"),
+  declareExchange("event.celeriac", "topic", true),
+  deleteExchange("event.celeriac"),
+  REROUTING,
+  declareQueue("inbox.celeriac"),
+  deleteQueue("inbox.celeriac"),
+  unbind("inbox.celeriac", "every.event.celeriac"),
+];
+
+/** What only the dispatcher of events does, and what only exchanges do. */
+const dispatching: readonly Attempt[] = [
+  take("inbox.celeriac"),
+  consume("inbox.celeriac"),
+  purge("inbox.celeriac"),
+  publish("every.event.celeriac"),
+  publish("match.event.celeriac"),
 ];
 
 const table: readonly Rights[] = [
   {
     role: "api",
     allowed: [
-      ...check(declarationFor("api", QUEUES)),
+      // It declares the path of events if it may. Otherwise beat checks that: with the rights to check it, the API could unbind the inbox.
+      ...check(declarationFor("api", QUEUES)).filter(({ name }) =>
+        !/(inbox|every\.event|match\.event)\.celeriac$/.test(name)
+      ),
       publish("celeriac", QUEUE),
       publish("", "celery"),
       publish("", "emails"),
@@ -63,9 +94,13 @@ const table: readonly Rights[] = [
       measure("celery"),
       take("celeriac.dead"),
       consume("celeriac.dead"),
+      publish("event.celeriac", "orders.paid"),
     ],
     refused: [
       ...provisioning,
+      ...dispatching,
+      listen("event.celeriac", "#"),
+      declareQueue("sub.api"),
       take(QUEUE),
       consume(QUEUE),
       purge(QUEUE),
@@ -94,9 +129,16 @@ const table: readonly Rights[] = [
       listen("celery.pidbox", "", "celeriac@pod-1.celery.pidbox"),
       publish("reply.celery.pidbox", "2f9c"),
       publish("celery.pidbox"),
+      listen("event.celeriac", "prices.#", "sub.celeriac.pod-1"),
     ],
     refused: [
-      ...provisioning,
+      // It may read the one exchange for onEach(), and write to the other for its tasks: together that is the right to bind them.
+      ...provisioning.filter((one) => one !== REROUTING),
+      ...dispatching,
+      publish("event.celeriac", "orders.paid"),
+      declareQueue("sub.worker"),
+      declareQueue("sub.celeriac"),
+      listen("event.celeriac", "#"),
       take("celeriac.dead"),
       consume("celeriac.dead"),
       purge("celeriac.dead"),
@@ -112,9 +154,15 @@ const table: readonly Rights[] = [
       ...check(declarationFor("beat", QUEUES)),
       publish("celeriac", QUEUE),
       publish("", "celery"),
+      publish("event.celeriac", "orders.paid"),
+      consume("inbox.celeriac"),
     ],
     refused: [
       ...provisioning,
+      publish("every.event.celeriac"),
+      publish("match.event.celeriac"),
+      listen("event.celeriac", "#"),
+      declareQueue("sub.beat"),
       take(QUEUE),
       take("celeriac.dead"),
       publish("dlx.celeriac"),
@@ -133,6 +181,8 @@ const table: readonly Rights[] = [
     ],
     refused: [
       ...provisioning,
+      ...dispatching,
+      ...subscribing,
       take(QUEUE),
       publish("", QUEUE),
       publish("dlx.celeriac"),
@@ -156,6 +206,8 @@ const table: readonly Rights[] = [
     ],
     refused: [
       ...provisioning,
+      ...dispatching,
+      ...subscribing,
       take(QUEUE),
       take("celeriac.dead"),
       publish("celeriac", QUEUE),
@@ -167,6 +219,8 @@ const table: readonly Rights[] = [
     allowed: [declareWithExchange("celery"), publish("", "celery"), publish("", QUEUE)],
     refused: [
       ...provisioning,
+      ...dispatching,
+      ...subscribing,
       take(QUEUE),
       publish("celeriac", QUEUE),
       publish("dlx.celeriac"),
@@ -185,11 +239,56 @@ const table: readonly Rights[] = [
     refused: [
       declareQueue("celeriac@pod-1.celery.pidbox"),
       ...provisioning,
+      ...dispatching,
+      ...subscribing,
       take(QUEUE),
       take("celery"),
       publish("", QUEUE),
       publish("celeriac", QUEUE),
       publish("celeryev", "task.multi"),
+    ],
+  },
+  {
+    role: "events",
+    allowed: [
+      declareQueue("sub.shop"),
+      ...["event.celeriac", "every.event.celeriac", "match.event.celeriac"].flatMap((exchange) => [
+        {
+          name: `check ${exchange}`,
+          run: (channel: ConfirmChannel) => channel.checkExchange(exchange),
+        },
+        bind("sub.shop", exchange),
+      ]),
+      publish("event.celeriac", "orders.paid"),
+      take("sub.shop"),
+      consume("sub.shop"),
+      measure("sub.shop"),
+      purge("sub.shop"),
+      unbind("sub.shop", "every.event.celeriac"),
+      listen("event.celeriac", "orders.#", "sub.once"),
+      declareExchange("sub.orders", "fanout", true),
+      bindExchange("sub.orders", "event.celeriac"),
+      bind("sub.shop", "sub.orders"),
+      deleteExchange("sub.orders"),
+      deleteQueue("sub.shop"),
+    ],
+    refused: [
+      ...provisioning,
+      ...dispatching,
+      deleteExchange("every.event.celeriac"),
+      listen("event.celeriac", "#"),
+      declareQueue("mine"),
+      declareQueue("sub."),
+      take(QUEUE),
+      take("celeriac.dead"),
+      publish("", QUEUE),
+      publish("celeriac", QUEUE),
+      publish("match.celeriac"),
+      publish("dlx.celeriac"),
+      publish("celeryev", "task.multi"),
+      publish("celery.pidbox"),
+      listen("celeryev", "#", "sub.celery"),
+      listen("celery.pidbox", "", "sub.pidbox"),
     ],
   },
   {
@@ -204,10 +303,13 @@ const table: readonly Rights[] = [
       listen("celeryev", "#", "celeryev.99bb"),
       listen("celery.pidbox", "", "celery@web.celery.pidbox"),
       publish("celery.pidbox"),
+      publish("event.celeriac", "orders.paid"),
       deleteQueue("emails"),
     ],
     refused: [
       ...provisioning,
+      ...dispatching,
+      bind("emails", "event.celeriac"),
       declareWithExchange(QUEUE),
       take(QUEUE),
       take("celeriac.dead"),
@@ -215,8 +317,16 @@ const table: readonly Rights[] = [
       bind(QUEUE, "celeryev"),
     ],
   },
-  { role: "monitor", allowed: [], refused: [...provisioning, take(QUEUE), publish("", QUEUE)] },
-  { role: "keda", allowed: [], refused: [...provisioning, take(QUEUE), publish("", QUEUE)] },
+  {
+    role: "monitor",
+    allowed: [],
+    refused: [...provisioning, ...dispatching, ...subscribing, take(QUEUE), publish("", QUEUE)],
+  },
+  {
+    role: "keda",
+    allowed: [],
+    refused: [...provisioning, ...dispatching, ...subscribing, take(QUEUE), publish("", QUEUE)],
+  },
   {
     role: "admin",
     allowed: [...provisioning.toReversed(), purge("celeriac.images")],
@@ -278,7 +388,7 @@ Deno.test("brokerUsers() grants access to the management API only to roles that 
     python: [],
     django: [],
     flower: ["queue", "nodes"],
-    project: [],
     events: [],
+    project: [],
   });
 });
