@@ -58,8 +58,8 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
   {
     checks: ["networkpolicy-targets-pod"],
-    objects: /^NetworkPolicy\/api-client$/,
-    reason: "for the pods of others that submit tasks",
+    objects: /^NetworkPolicy\/(api|event)-client$/,
+    reason: "for the pods of others that submit tasks, or publish and receive events",
   },
 ];
 

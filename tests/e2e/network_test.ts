@@ -143,6 +143,14 @@ Deno.test("other pods can connect only to the API and, if permitted, to metrics"
     [worker]: false,
     [WORLD]: false,
   });
+  await using events = await idlePod("events", { "celeriac-event-client": "true" });
+  await flows("a client of events", byDeno(events.exec), {
+    ...closed,
+    [amqp]: true,
+    [api]: false,
+    [worker]: false,
+    [WORLD]: false,
+  });
   await using _outside = await namespace(OUTSIDE);
   await using outsider = await idlePod("outsider", { "celeriac-api-client": "true" }, OUTSIDE);
   await flows("a pod of another namespace", byDeno(outsider.exec), {

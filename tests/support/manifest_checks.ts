@@ -382,7 +382,10 @@ export const CHECKS: readonly Check[] = [
       (one, manifests) =>
         !podsOf(manifests).some(({ labels }) => selects(field(one, "spec.podSelector"), labels)),
     ),
-    excused: { "NetworkPolicy/api-client": "for other pods that submit tasks" },
+    excused: {
+      "NetworkPolicy/api-client": "for other pods that submit tasks",
+      "NetworkPolicy/event-client": "for other pods that publish or receive events",
+    },
   },
   {
     name: "non-isolated-pod: all traffic is denied unless allowed",
