@@ -115,6 +115,7 @@ const again: readonly Again[] = [
       "tests/interop/django/malformed_test.ts",
       "tests/interop/django/ours_test.ts",
       "tests/interop/django/sends_test.ts",
+      "tests/interop/events",
       "tests/interop/flower",
       "tests/interop/queues",
     ],

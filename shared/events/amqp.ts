@@ -2,14 +2,17 @@
 import { ENTRY_EXCHANGE } from "../broker/event_topology.ts";
 import type { Headers, HeaderValue, Message } from "../broker/message.ts";
 import { parseJson, stringifyJson } from "../celery/python_json.ts";
-import { type AttributeValue, invalid } from "./attributes.ts";
+import { invalid } from "./attributes.ts";
 import { attributesOf, type CloudEvent, cloudEvent } from "./cloud_event.ts";
 import { EVENT_TYPE } from "./http.ts";
 import { decodeUtf8, mediaType, readPayload } from "./payload.ts";
 
-/** Prefix of the headers with attributes. The binding prefers it to {@linkcode OLD_PREFIX}, which JMS clients cannot use. */
+/** Prefix of the headers with attributes. The binding prefers it to `cloudEvents:`, which JMS clients cannot use. */
 export const HEADER_PREFIX = "cloudEvents_";
-const OLD_PREFIX = "cloudEvents:";
+
+/** Prefixes of headers with attributes, the last one first in precedence: of Knative's binding for RabbitMQ, and the two of CloudEvents'
+ * binding for AMQP. */
+const PREFIXES = ["ce-", "cloudEvents:", HEADER_PREFIX];
 
 /** A message of an event for the entry exchange: in the JSON format, with its attributes as headers, by which a headers exchange matches.
  *
@@ -48,7 +51,7 @@ export function attributeHeaders(event: CloudEvent): Headers {
   return Object.fromEntries(attributes.map(([name, value]) => [HEADER_PREFIX + name, value]));
 }
 
-/** The event in a message, in structured or binary mode, with either prefix of headers.
+/** The event in a message, in structured or binary mode, with the headers of CloudEvents' binding for AMQP or of Knative's for RabbitMQ.
  *
  * @throws {InvalidInput} naming the attribute
  * @throws {Malformed} when a body that should be JSON is not
@@ -92,18 +95,21 @@ function parse(text: string): unknown {
   return parseJson(text, { typed: "keep" });
 }
 
-/** A header with the preferred prefix wins over one with the other. */
+/** A header with a preferred prefix replaces one with another. */
 function headerAttributes(headers: Headers): Record<string, unknown> {
   return Object.fromEntries(
-    [OLD_PREFIX, HEADER_PREFIX].flatMap((prefix) =>
+    PREFIXES.flatMap((prefix) =>
       Object.entries(headers).filter(([header]) => header.startsWith(prefix))
-        .map(([header, value]) => [header.slice(prefix.length), attributeOf(value)])
+        .map(([header, value]) => attribute(header.slice(prefix.length), value))
     ),
   );
 }
 
-/** AMQP has types of its own for times and bytes, which are text in an event. Tables and lists stay, and are refused as attributes. */
-function attributeOf(value: HeaderValue): AttributeValue | HeaderValue {
-  if (value instanceof Date) return value.toISOString();
-  return value instanceof Uint8Array ? value.toBase64() : value;
+/** AMQP has types of its own for times and bytes, which are text in an event. A time as an integer counts milliseconds: so the SDK for
+ * Python writes it. Tables and lists stay, and are refused as attributes. */
+function attribute(name: string, value: HeaderValue): [string, HeaderValue] {
+  if (value instanceof Date) return [name, value.toISOString()];
+  if (value instanceof Uint8Array) return [name, value.toBase64()];
+  const time = name === "time" && typeof value === "number" ? new Date(value) : undefined;
+  return [name, time && !isNaN(time.getTime()) ? time.toISOString() : value];
 }

@@ -13,7 +13,7 @@ export type StackName = "c52" | "c56" | "c57";
 export const STACKS = ["c52", "c57"] as const;
 
 /** Celery sets no upper bounds for kombu and py-amqp: without these pins an old Celery gets new ones. Django and its packages come with
- * all, Flower with the newest. */
+ * all, Flower and the SDK of CloudEvents with the newest. */
 const requirements: Readonly<Record<StackName, readonly string[]>> = {
   c52: [
     ...["celery==5.2.7", "kombu==5.2.4", "amqp==5.1.1", "vine==5.0.0", "setuptools<80"],
@@ -27,7 +27,7 @@ const requirements: Readonly<Record<StackName, readonly string[]>> = {
   c57: [
     ...["celery==5.7.0", "kombu==5.7.0", "amqp==5.4.2", "flower==2.2.0"],
     ...["Django==5.2.19", "django-celery-results==2.6.0", "django-celery-beat==2.9.0"],
-    ...["psycopg[binary]==3.3.9"],
+    ...["psycopg[binary]==3.3.9", "cloudevents==2.2.0"],
   ],
 };
 

@@ -35,11 +35,12 @@ Deno.test("readEventMessage() reads what toEventMessage() writes, with scalars a
   }));
 });
 
-Deno.test("readEventMessage() reads the binary mode with both prefixes", () => {
-  fc.assert(fc.property(events(anyValue), fc.boolean(), (event, old) => {
+Deno.test("readEventMessage() reads the binary mode with each prefix", () => {
+  const prefixes = fc.constantFrom("cloudEvents_", "cloudEvents:", "ce-");
+  fc.assert(fc.property(events(anyValue), prefixes, (event, prefix) => {
     const { cloudEvents_datacontenttype: _, ...rest } = attributeHeaders(event);
     const headers = Object.entries(rest).map(([name, value]) =>
-      [old ? name.replace("_", ":") : name, value] as const
+      [name.replace("cloudEvents_", prefix), value] as const
     );
     const {
       datacontenttype: contentType = event.data === undefined ? undefined : "application/json",
@@ -56,6 +57,7 @@ Deno.test("readEventMessage() reads the binary mode with both prefixes", () => {
 
 Deno.test("readEventMessage() prefers the prefix with `_`, and turns times and bytes into text", () => {
   const event = readEventMessage(binary({
+    "ce-tenant": "oldest",
     "cloudEvents:tenant": "old",
     cloudEvents_tenant: "new",
     cloudEvents_time: new Date("2030-01-02T03:04:05Z"),
@@ -68,6 +70,16 @@ Deno.test("readEventMessage() prefers the prefix with `_`, and turns times and b
     "AQI=",
   ]);
   assertEquals("unrelated" in event, false);
+});
+
+Deno.test("readEventMessage() reads a time in milliseconds, and refuses one that is out of range", () => {
+  const { time } = readEventMessage(binary({ cloudEvents_time: 1_893_553_445_678 }));
+  assertEquals(time, "2030-01-02T03:04:05.678Z");
+  const tooLate = binary({ cloudEvents_time: 9e15 });
+  assertEquals(
+    (assertThrows(() => readEventMessage(tooLate), InvalidInput) as InvalidInput).field,
+    "time",
+  );
 });
 
 Deno.test("readEventMessage() keeps integers beyond 2^53 and typed values of Celery", () => {
