@@ -11,7 +11,7 @@ import { ConfigurationError } from "../shared/errors.ts";
 import { brokerCheck, databaseCheck, healthRoutes } from "../shared/telemetry/health.ts";
 import { type HttpListener, listen } from "../shared/runtime/listen.ts";
 import { Maintenance } from "./maintenance.ts";
-import { Metrics } from "../shared/telemetry/metrics.ts";
+import { Metrics, TABLE_KEEP_MS } from "../shared/telemetry/metrics.ts";
 import { Outbox } from "../shared/outbox/outbox.ts";
 import { Publisher } from "../shared/outbox/publisher.ts";
 import type { Registry } from "../shared/contracts/registry.ts";
@@ -94,14 +94,16 @@ export class Api implements Service {
     metrics.watchBroker(broker);
     metrics.gauge(
       "celeriac_outbox_entries",
-      "Messages in the outbox",
-      async () => (await outbox.depth()).total,
+      "Messages in the outbox; above 10,000 an estimate",
+      () => outbox.count(),
+      { keepMs: TABLE_KEEP_MS },
     );
     const deadLetters = new DeadLetters({ database, outbox, store, clock });
     metrics.gauge(
       "celeriac_dead_letters",
-      "Dead letters that were neither redriven nor purged",
-      () => deadLetters.count(),
+      "Dead letters that were neither redriven nor purged; above 10,000 an estimate",
+      () => deadLetters.countAll(),
+      { keepMs: TABLE_KEEP_MS },
     );
     const routes = new TaskRouter(registry, config.routes);
     const chords = chordStore(config.results, database);

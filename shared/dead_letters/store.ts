@@ -2,6 +2,7 @@
 import { type Clock, SYSTEM_CLOCK } from "../runtime/clock.ts";
 import { validate } from "uuid";
 import type { Database, Sql } from "../database/database.ts";
+import { countRows } from "../database/row_count.ts";
 import { InvalidInput } from "../errors.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import { readCursor, writeCursor } from "../results/cursor.ts";
@@ -110,7 +111,12 @@ export class DeadLetters {
     await sql.query(ADD, [JSON.stringify(letters.map(toRow))]);
   }
 
-  /** Number of letters that match a filter.
+  /** Number of all letters, as {@linkcode countRows}. */
+  countAll(): Promise<number> {
+    return countRows(this.#options.database, "celeriac.dead_letter");
+  }
+
+  /** Number of letters that match a filter. Reads all of them.
    *
    * @throws {DatabaseUnavailable} */
   async count(filter: LetterFilter = {}): Promise<number> {

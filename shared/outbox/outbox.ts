@@ -5,6 +5,7 @@
  */
 import type { Message } from "../broker/message.ts";
 import type { Sql } from "../database/database.ts";
+import { countRows } from "../database/row_count.ts";
 import { sanitizeText } from "../database/sanitize_text.ts";
 import { type StoredMessage, toStored } from "../broker/stored_message.ts";
 
@@ -122,7 +123,16 @@ export class Outbox {
     }
   }
 
-  /** @throws {DatabaseUnavailable} */
+  /** Number of entries, as {@linkcode countRows}: for metrics.
+   *
+   * @throws {DatabaseUnavailable} */
+  count(): Promise<number> {
+    return countRows(this.#database, "celeriac.outbox");
+  }
+
+  /** Reads the whole table.
+   *
+   * @throws {DatabaseUnavailable} */
   async depth(): Promise<OutboxDepth> {
     const [depth] = await this.#database.query<{ total: number; due: number; lag: number | null }>(
       DEPTH,

@@ -29,6 +29,9 @@ const NAMES_MAX = 500;
 
 const OTHER = "other";
 
+/** Milliseconds for which scrapes share a read of a table. */
+export const TABLE_KEEP_MS = 5000;
+
 const BROKER_STATES: readonly BrokerStatus["state"][] = [
   "stopped",
   "connecting",
@@ -147,15 +150,22 @@ export class Metrics {
 
   /** Adds a gauge that is read at each scrape; `NaN` when it cannot be read.
    *
-   * @param name begins with `celeriac_` */
-  gauge(name: string, help: string, read: () => number | Promise<number>): void {
+   * @param name begins with `celeriac_`
+   * @param options.keepMs milliseconds for which scrapes share one read. Default 0 */
+  gauge(
+    name: string,
+    help: string,
+    read: () => number | Promise<number>,
+    { keepMs = 0 }: { keepMs?: number } = {},
+  ): void {
+    const value = keepMs > 0 ? kept(read, keepMs) : read;
     new Gauge({
       name,
       help,
       registers: [this.#registry],
       async collect() {
         try {
-          this.set(await read());
+          this.set(await value());
         } catch {
           this.set(Number.NaN);
         }
@@ -261,4 +271,14 @@ export class Metrics {
     this.#names.add(task);
     return task;
   }
+}
+
+/** Reads again when the last read began more than `ms` milliseconds ago. */
+function kept<Value>(read: () => Value, ms: number): () => Value {
+  let last: { readonly value: Value; readonly at: number } | undefined;
+  return () => {
+    const now = performance.now();
+    if (!last || now - last.at > ms) last = { value: read(), at: now };
+    return last.value;
+  };
 }

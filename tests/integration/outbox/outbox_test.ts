@@ -77,6 +77,26 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     await database.query("delete from celeriac.outbox");
   },
 
+  async "count() is exact for few entries, and reads no more than 10,000 of many"(database) {
+    const outbox = new Outbox({ database });
+    assertEquals(await outbox.count(), 0);
+    await outbox.add([entry("one"), entry("two")]);
+    assertEquals(await outbox.count(), 2);
+    await database.query("delete from celeriac.outbox");
+    await database.query(`
+      insert into celeriac.outbox (task_id, retries, due_at, exchange, routing_key, properties, headers, body)
+      select number::text, 0, now(), '', 'q', '{}', '{}', ''::bytea from generate_series(1, 25000) as number`);
+    await database.script("analyze celeriac.outbox");
+    await database.transaction(async (sql) => {
+      assertEquals(await new Outbox({ database: sql }).count(), 25_000);
+      const [read] = await sql.query<{ rows: number }>(`
+        select (seq_tup_read + coalesce(idx_tup_fetch, 0))::float8 as rows
+        from pg_stat_xact_user_tables where relid = 'celeriac.outbox'::regclass`);
+      assert(read!.rows <= 10_000, `${read!.rows} rows`);
+    });
+    await database.query("delete from celeriac.outbox");
+  },
+
   async "findStamped() reads every page, and no leased message"(database) {
     const outbox = new Outbox({ database });
     const stamped = (id: string, stamps: Record<string, HeaderValue>) =>

@@ -94,3 +94,13 @@ Deno.test("Metrics of two instances know nothing of each other, and all names be
   );
   assertEquals(names.filter((line) => !line.startsWith("celeriac_")), []);
 });
+
+Deno.test("Metrics.gauge() shares one read among all scrapes within keepMs", async () => {
+  const metrics = new Metrics();
+  let reads = 0;
+  const read = () => Promise.resolve(++reads);
+  metrics.gauge("celeriac_kept", "Kept", read, { keepMs: 2 ** 30 });
+  metrics.gauge("celeriac_read", "Read", read);
+  await Promise.all(Array.from({ length: 100 }, () => metrics.render()));
+  assertEquals([await sample(metrics, "celeriac_kept"), reads], ["1", 102]);
+});
