@@ -18,11 +18,14 @@ import { deadLetterRoutes } from "./routes/dead_letters.ts";
 import { docsRoutes, STYLE_SOURCE } from "./routes/docs.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { keyRoutes } from "./routes/keys.ts";
+import { eventStreamRoutes } from "./routes/event_stream.ts";
+import { eventTypeRoutes } from "./routes/event_types.ts";
 import { publishEventRoutes } from "./routes/publish_events.ts";
 import { recordedEventRoutes } from "./routes/recorded_events.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { revokeRoutes } from "./routes/revoke.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
+import { subscriptionRoutes } from "./routes/subscriptions.ts";
 import { submitRoutes } from "./routes/submit.ts";
 import { workflowRoutes } from "./routes/workflows.ts";
 import { SharedReads } from "./reading/shared_reads.ts";
@@ -117,8 +120,18 @@ export function createApp(dependencies: ApiDependencies): Hono {
       maxWait,
     }),
   );
-  app.route("/v1", publishEventRoutes({ ...dependencies.events, batchLimit, counter }));
+  const { contracts, store: recorded } = dependencies.events;
+  const open = settings.eventsOpen ?? false;
+  app.route("/v1", publishEventRoutes({ ...dependencies.events, batchLimit, open, counter }));
+  // Before the route of one event.
+  app.route("/v1", eventTypeRoutes({ contracts, open }));
+  app.route("/v1", eventStreamRoutes({ store: recorded, hub }));
   app.route("/v1", recordedEventRoutes(dependencies.events));
+  const subscriptionRules = { ...rules, contracts, eventsOpen: open };
+  app.route(
+    "/v1",
+    subscriptionRoutes({ ...dependencies.subscriptions, rules: subscriptionRules, trail }),
+  );
   app.route("/v1", eventRoutes({ ...watched, clock }));
   app.route("/v1", revokeRoutes({ store, broker, cache, clock, trail }));
   app.route("/v1", scheduleRoutes({ ...dependencies, rules, submitter, trail, counter }));

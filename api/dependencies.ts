@@ -18,8 +18,9 @@ import type { KeyStore } from "./access/key_store.ts";
 import type { AuditCounter } from "./access/audit_counter.ts";
 import type { EventHub } from "./reading/event_hub.ts";
 import type { PublishEventsParts } from "./routes/publish_events.ts";
-import type { RecordedEventsParts } from "./routes/recorded_events.ts";
+import type { EventStore } from "../shared/events/event_store.ts";
 import type { Schedules } from "./routes/schedules.ts";
+import type { SubscriptionsParts } from "./routes/subscriptions.ts";
 
 /** Settings of the API. */
 export interface ApiSettings {
@@ -39,6 +40,8 @@ export interface ApiSettings {
   readonly maxWait: number;
   /** Maximum lines of a batch. */
   readonly batchLimit: number;
+  /** Whether events whose type has no contract are accepted. Default `false`. */
+  readonly eventsOpen?: boolean;
   /** Version shown in the OpenAPI document. */
   readonly version: string;
 }
@@ -53,6 +56,8 @@ export interface AccessDependencies {
   readonly audit: Pick<AuditLog, "begin" | "end" | "list">;
   readonly counter: Pick<AuditCounter, "add" | "refuse">;
 }
+/** Reads of recorded events. */
+export type EventReads = Pick<EventStore, "find" | "before" | "after" | "lastPosition">;
 
 /** Everything {@linkcode createApp} needs; nothing is read from the environment. */
 export interface ApiDependencies {
@@ -65,7 +70,8 @@ export interface ApiDependencies {
   readonly idempotency: Pick<Idempotency, "begin" | "published">;
   readonly schedules: Schedules;
   readonly deadLetters: Pick<DeadLetters, "list" | "find" | "count" | "redrive" | "purge">;
-  readonly events: PublishEventsParts & RecordedEventsParts;
+  readonly events: PublishEventsParts & { readonly store: EventReads };
+  readonly subscriptions: SubscriptionsParts;
   readonly workflows: Pick<Workflows, "start" | "find">;
   /** Finds the queue of tasks that name none. */
   readonly routes: TaskRouter;

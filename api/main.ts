@@ -26,6 +26,7 @@ import { EventStore } from "../shared/events/event_store.ts";
 import { SubscriptionCache } from "../shared/events/subscription_cache.ts";
 import { SubscriptionStore } from "../shared/events/subscription_store.ts";
 import type { EventSubscription } from "../shared/events/subscription.ts";
+import { ReplayStore } from "../shared/events/replay_store.ts";
 import { SubscriptionSync } from "../shared/events/subscription_sync.ts";
 import { ScheduleStore } from "../shared/schedules/store.ts";
 import { TaskRouter } from "../shared/outbox/task_router.ts";
@@ -98,6 +99,7 @@ export class Api implements Service {
       () => outbox.count(),
       { keepMs: TABLE_KEEP_MS },
     );
+    const counts = metrics.addEvents(Array.from(events, ({ type }) => type));
     const deadLetters = new DeadLetters({ database, outbox, store, clock });
     metrics.gauge(
       "celeriac_dead_letters",
@@ -174,6 +176,12 @@ export class Api implements Service {
         publisher: new CloudEventPublisher({ publisher }),
         subscriptions: new SubscriptionCache({ store: new SubscriptionStore({ database }) }),
         store: new EventStore({ database }),
+        accepted: (type) => counts.count(type, "accepted"),
+      },
+      subscriptions: {
+        store: new SubscriptionStore({ database }),
+        replays: new ReplayStore({ database }),
+        defined: subscriptions,
       },
       idempotency: new Idempotency({ database }),
       routes,
@@ -196,6 +204,7 @@ export class Api implements Service {
         resultCache: config.resultCache,
         maxWait: config.maxWait,
         batchLimit: BATCH_LIMIT,
+        eventsOpen: config.eventsOpen,
         version: VERSION,
         ...(config.apiToken ? { token: config.apiToken } : {}),
       },

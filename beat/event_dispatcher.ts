@@ -42,6 +42,8 @@ export interface EventDispatcherOptions {
   sent(task: PendingTask): void;
   /** Called with the outcome of each event. */
   dispatched?(type: string, outcome: "dispatched" | "duplicate" | "unsubscribed"): void;
+  /** Called with the seconds from a delivery to its ack. */
+  acked?(seconds: number): void;
 }
 
 /** An event of a batch. */
@@ -112,10 +114,17 @@ export class EventDispatcher implements Service {
     return this.stop();
   }
 
+  /** Number of events in the inbox that are not delivered, as the broker counts them; `NaN` while it cannot be asked. */
+  async depth(): Promise<number> {
+    return await this.#consumer.ready() ?? Number.NaN;
+  }
+
   async #take(delivery: Delivery): Promise<void> {
+    const began = performance.now();
     try {
       await this.#batch.add(delivery);
       delivery.ack();
+      this.#options.acked?.((performance.now() - began) / 1000);
     } catch (error) {
       if (!this.#stopping) this.#log.error("Cannot dispatch an event: {error}", { error });
       delivery.nack({ requeue: true });

@@ -14,18 +14,19 @@ export const SUBSCRIPTION_HEADER = "celeriac-subscription";
 /** The task of one event by one subscription. It has the same id each time.
  *
  * @param context.origin the sender in Celery's format, `gen<pid>@<host>`
+ * @param context.replay id of a replay that makes tasks anew. Default: the event's first task
  * @throws {InvalidInput} when the event has no arguments for it, or the broker could never accept its message */
 export function eventTask(
   { event, key }: { event: CloudEvent; key: string },
   { name, deliver: { task, queue, args } }: Pick<NewSubscription, "name" | "deliver">,
-  context: { origin: string; now: Date },
+  { replay, ...context }: { origin: string; now: Date; replay?: string },
 ): PreparedTask {
   const headers = { [EVENT_HEADER]: key, [SUBSCRIPTION_HEADER]: name };
   const prepared = prepareTask({
     task,
     args: [],
     kwargs: argumentsFrom(event, args),
-    options: { taskId: eventTaskId(key, name), queue, headers },
+    options: { taskId: eventTaskId(key, name, replay), queue, headers },
   }, context);
   checkHeaders(prepared.entry.message.headers);
   return prepared;

@@ -8,6 +8,7 @@ import { readOnlyReason } from "../shared/database/read_only.ts";
 import { DeadLetters } from "../shared/dead_letters/store.ts";
 import { brokerCheck, databaseCheck, healthRoutes } from "../shared/telemetry/health.ts";
 import { EventDispatcher } from "./event_dispatcher.ts";
+import { EventReplayer } from "./event_replayer.ts";
 import { Lease } from "./lease.ts";
 import { SubscriptionCache } from "../shared/events/subscription_cache.ts";
 import { SubscriptionStore } from "../shared/events/subscription_store.ts";
@@ -19,6 +20,7 @@ import { Relay } from "../shared/outbox/relay.ts";
 import { chordStore, resultStore } from "../shared/results/open_store.ts";
 import { TaskRouter } from "../shared/outbox/task_router.ts";
 import { SubmissionWriter } from "../shared/results/submissions.ts";
+import type { EventContracts } from "../shared/events/event_contracts.ts";
 import type { CodeSchedule } from "../shared/schedules/schedule.ts";
 import { SCHEDULER_LEASE, ScheduleStore } from "../shared/schedules/store.ts";
 import type { Service } from "../shared/runtime/service.ts";
@@ -37,6 +39,8 @@ export interface BeatParts {
   readonly registry: Registry;
   /** Schedules that the app defines. */
   readonly schedules: readonly CodeSchedule[];
+  /** Events that the app defines: their types get metrics of their own. Default: none. */
+  readonly events?: EventContracts;
   readonly broker: Broker;
   readonly database: Database;
   /** Whether another part of the process runs a relay. Default `false`. */
@@ -101,15 +105,26 @@ export class Beat implements Service {
       ],
       sent: (tick) => this.#sent(tick),
     });
+    const counts = this.#metrics.addEvents(Array.from(parts.events ?? [], ({ type }) => type));
+    const dispatcher = new EventDispatcher({
+      broker,
+      database,
+      subscriptions: new SubscriptionCache({ store: new SubscriptionStore({ database }) }),
+      publisher,
+      letters,
+      origin,
+      sent: (task) => this.#submissions.write(task),
+      dispatched: (type, outcome) => counts.count(type, outcome),
+      acked: (seconds) => counts.dispatched(seconds),
+    });
     this.#services = [
       clock,
       this.#submissions,
       ...(relayed ? [] : [this.#relay]),
       this.#scheduler,
-      new EventDispatcher({
-        broker,
+      dispatcher,
+      new EventReplayer({
         database,
-        subscriptions: new SubscriptionCache({ store: new SubscriptionStore({ database }) }),
         publisher,
         letters,
         origin,
@@ -127,6 +142,11 @@ export class Beat implements Service {
       "Messages in the outbox; above 10,000 an estimate",
       () => outbox.count(),
       { keepMs: TABLE_KEEP_MS },
+    );
+    this.#metrics.gauge(
+      "celeriac_event_inbox_messages",
+      "Events that wait for the dispatcher",
+      () => dispatcher.depth(),
     );
   }
 

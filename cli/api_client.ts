@@ -26,22 +26,35 @@ export function ask(config: Config, path: string, init: RequestOptions = {}): Pr
   return request<Answer>(config, path, init);
 }
 
-/** Sends a request to the API.
+/** Sends a request to the API and reads the JSON of the response.
  *
  * @throws {Unavailable} when the API is unreachable
  * @throws {ConfigurationError} when it answers with a problem */
 export async function request<Body>(
-  { url, apiToken }: Config,
+  config: Config,
   path: string,
   init: RequestOptions = {},
 ): Promise<Body> {
+  const response = await open(config, path, init);
+  return await response.json().catch(() => ({}));
+}
+
+/** Sends a request to the API.
+ *
+ * @throws {Unavailable} when the API is unreachable
+ * @throws {ConfigurationError} when it answers with a problem */
+export async function open(
+  { url, apiToken }: Config,
+  path: string,
+  init: RequestOptions = {},
+): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(new URL(path, url), {
       ...init,
       headers: {
-        ...init.headers,
         ...(init.body === undefined ? {} : { "content-type": "application/json" }),
+        ...init.headers,
         ...(apiToken ? { authorization: `Bearer ${apiToken}` } : {}),
       },
     });
@@ -51,8 +64,8 @@ export async function request<Body>(
       { cause },
     );
   }
+  if (response.ok) return response;
   const body = await response.json().catch(() => ({}));
-  if (response.ok) return body;
   const problem = body.detail ?? body.title ?? response.statusText;
   const Refusal = response.status >= 500
     ? Unavailable

@@ -10,6 +10,8 @@ export const SCOPES = {
   "tasks:cancel": "revoke and terminate tasks",
   "events:publish": "publish events, which become the tasks of all subscriptions",
   "events:read": "read recorded events with their data",
+  "subscriptions:read": "list subscriptions",
+  "subscriptions:write": "add, replace, pause, resume, replay and remove subscriptions",
   "schedules:read": "list schedules",
   "schedules:write": "add, pause, resume and remove schedules",
   "schedules:trigger": "submit the task of a schedule now",

@@ -20,6 +20,7 @@ import {
 import { schedulePaths, scheduleSchemas } from "./schedule_routes.ts";
 import { ANY_SCHEME, guarded, SECURITY_SCHEMES } from "./security.ts";
 import { servicePaths } from "./service_routes.ts";
+import { subscriptionPaths, subscriptionSchemas } from "./subscription_routes.ts";
 import { workflowPaths, workflowSchemas } from "./workflow_routes.ts";
 import { type JsonSchema, record, schemaRef } from "./json_schema.ts";
 import { sharedSchemas, submissionSchema, taskSchemas } from "./schemas.ts";
@@ -85,6 +86,7 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
     ...taskPaths,
     ...sharedPaths(options),
     ...eventPaths(),
+    ...subscriptionPaths(),
     ...schedulePaths(),
     ...workflowPaths(),
     ...deadLetterPaths(),
@@ -119,6 +121,7 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
       schemas: {
         ...sharedSchemas(),
         ...eventSchemas(),
+        ...subscriptionSchemas(),
         ...scheduleSchemas(),
         ...workflowSchemas(),
         ...deadLetterSchemas(),

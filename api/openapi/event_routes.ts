@@ -1,6 +1,7 @@
 /** Operations of the OpenAPI document that are about events. */
 import { BATCH_TYPE, EVENT_TYPE } from "../../shared/events/http.ts";
-import { type JsonSchema, record, schemaRef } from "./json_schema.ts";
+import { type JsonSchema, nullable, openObject, record, schemaRef } from "./json_schema.ts";
+import { EventStreamQuery } from "../routes/event_stream.ts";
 import { EventsQuery } from "../routes/recorded_events.ts";
 import { jsonAnswer, type Operation, problems, queryParameters } from "./routes.ts";
 
@@ -11,6 +12,42 @@ export function eventPaths(): Record<string, Record<string, Operation>> {
   const body = (schema: JsonSchema, example: unknown) => ({ schema, example });
   const whole = { specversion: "1.0", id: "1", source: "/shop", ...EXAMPLE };
   return {
+    "/v1/events/types": {
+      get: {
+        operationId: "listEventTypes",
+        tags: ["events"],
+        summary: "List the types of events that the app defines, with JSON Schemas",
+        responses: {
+          200: jsonAnswer("All types", schemaRef("EventTypes")),
+          ...problems("invalid-input"),
+        },
+      },
+    },
+    "/v1/events/stream": {
+      get: {
+        operationId: "followEvents",
+        tags: ["events"],
+        summary: "Follow recorded events as server-sent events",
+        description:
+          "The id of each message is the event's position. After a reconnect with `Last-Event-ID` the stream continues with the next event.",
+        parameters: [
+          ...queryParameters(EventStreamQuery),
+          {
+            name: "Last-Event-ID",
+            in: "header",
+            description: "Position after which the stream starts; takes precedence over `after`",
+            schema: { type: "string" },
+          },
+        ],
+        responses: {
+          200: {
+            description: "Each message is a RecordedEvent",
+            content: { "text/event-stream": { schema: { type: "string" } } },
+          },
+          ...problems("invalid-input", "unavailable"),
+        },
+      },
+    },
     "/v1/events/{key}": {
       get: {
         operationId: "readEvent",
@@ -69,7 +106,7 @@ export function eventPaths(): Record<string, Record<string, Operation>> {
           ...problems(
             "invalid-json",
             "incomplete-body",
-            "no-subscription",
+            "no-subscriber",
             "body-too-slow",
             "body-too-large",
             "unsupported-content-type",
@@ -113,6 +150,24 @@ export function eventSchemas(): Record<string, JsonSchema> {
       properties: { specversion, ...attributes },
       additionalProperties: extension,
     },
+    EventTypes: record({
+      open: { type: "boolean", description: "Whether other types are accepted, too" },
+      types: {
+        type: "array",
+        items: record({
+          type: text,
+          summary: nullable("string", "One line about the event"),
+          data: openObject("JSON Schema of the payload"),
+          attributes: openObject("JSON Schemas of the extension attributes by name"),
+          required: {
+            type: "array",
+            items: { type: "string" },
+            description: "Extension attributes that an event must have",
+          },
+          example: { description: "A payload, or null" },
+        }),
+      },
+    }),
     RecordedEvent: record({
       key: { type: "string", format: "uuid" },
       position: { type: "integer", description: "Grows with each event" },

@@ -35,6 +35,7 @@ export class EventHub implements Service {
   #started = false;
   #closing = new AbortController();
   #count = 0;
+  #reserved = 0;
 
   /** @param options.lingerMs milliseconds before an idle subscription closes. Default 30 s
    * @param options.limit maximum number of waiting callers. Default 4,000 */
@@ -93,11 +94,7 @@ export class EventHub implements Service {
    *
    * @throws {Unavailable} above the limit of waiting callers */
   admit(): Disposable {
-    if (this.#count >= this.#limit) {
-      throw new Unavailable(
-        `Cannot wait because ${this.#limit} callers are already waiting: retry later, or raise CELERIAC_MAX_WAITING`,
-      );
-    }
+    this.#requireRoom();
     this.#count++;
     this.#wake();
     let isOver = false;
@@ -125,10 +122,32 @@ export class EventHub implements Service {
     };
   }
 
+  /** Counts a caller that waits for something else than a task, until disposed.
+   *
+   * @throws {Unavailable} above the limit of waiting callers */
+  reserve(): Disposable {
+    this.#requireRoom();
+    this.#reserved++;
+    let isOver = false;
+    return {
+      [Symbol.dispose]: () => {
+        if (!isOver) this.#reserved--;
+        isOver = true;
+      },
+    };
+  }
+
   /** Subscribes to all tasks until disposed. */
   subscribeAll(listener: TaskEventListener): Disposable {
     this.#allListeners.add(listener);
     return { [Symbol.dispose]: () => this.#allListeners.delete(listener) };
+  }
+
+  #requireRoom(): void {
+    if (this.#count + this.#reserved < this.#limit) return;
+    throw new Unavailable(
+      `Cannot wait because ${this.#limit} callers are already waiting: retry later, or raise CELERIAC_MAX_WAITING`,
+    );
   }
 
   #wake(): void {

@@ -34,6 +34,8 @@ export interface PublishEventsParts {
   readonly contracts: EventContracts;
   readonly publisher: Pick<CloudEventPublisher, "publish">;
   readonly subscriptions: Pick<SubscriptionCache, "of">;
+  /** Called with the type of each accepted event. */
+  accepted?(type: string): void;
 }
 
 /** Accepts one event or a batch of them, in any form of {@linkcode readHttpEvents}.
@@ -41,17 +43,21 @@ export interface PublishEventsParts {
  * Checks all events before it publishes the first one. The response names the tasks that each event becomes by the subscriptions of this
  * moment: their ids follow from the event. */
 export function publishEventRoutes(
-  { contracts, publisher, subscriptions, batchLimit, counter }: PublishEventsParts & {
+  parts: PublishEventsParts & {
+    /** Maximum events of a batch. */
     batchLimit: number;
+    /** Whether events without a contract are accepted. */
+    open: boolean;
     /** Counts accepted events for the audit log. */
     counter: Pick<AuditCounter, "add">;
   },
 ): Hono {
+  const { contracts, publisher, subscriptions, batchLimit, open, counter } = parts;
   /** Names of an event's subscriptions; `null` when the database cannot list them. */
   async function subscribers(event: CloudEvent, required: boolean): Promise<string[] | null> {
     try {
       const names = (await subscriptions.of(event)).map(({ name }) => name);
-      if (required && names.length === 0) throw noSubscription(event);
+      if (required && names.length === 0) throw noSubscriber(event);
       return names;
     } catch (error) {
       if (required || !(error instanceof DatabaseUnavailable)) throw error;
@@ -73,7 +79,7 @@ export function publishEventRoutes(
         `Cannot accept the batch because it has more than ${batchLimit} events: split it`,
       );
     }
-    const events = contracts.check(given);
+    const events = contracts.check(given, { open });
     const names = await Promise.all(events.map((event) => subscribers(event, required)));
     const accepted: object[] = [];
     const queue = events.entries();
@@ -81,6 +87,7 @@ export function publishEventRoutes(
       for (const [index, event] of queue) {
         accepted[index] = acceptedEvent(await publisher.publish(event), names[index] ?? null);
         counter.add(caller, event.type, "events:publish");
+        parts.accepted?.(event.type);
       }
     };
     await Promise.all(Array.from({ length: Math.min(PARALLEL, events.length) }, work));
@@ -110,9 +117,9 @@ function refuseEncoding(headers: Headers): void {
   );
 }
 
-function noSubscription({ type }: CloudEvent): Problem {
+function noSubscriber({ type }: CloudEvent): Problem {
   return new Problem(
-    "no-subscription",
+    "no-subscriber",
     `Cannot accept an event of type '${type}' because no subscription selects it: add one, or leave out require=subscription`,
   );
 }

@@ -43,7 +43,8 @@ export function recordedEventRoutes({ store }: RecordedEventsParts): Hono {
     });
 }
 
-function eventJson({ key, position, event, tasks, recordedAt }: RecordedEvent): object {
+/** A recorded event as responses contain it. */
+export function eventJson({ key, position, event, tasks, recordedAt }: RecordedEvent): object {
   return {
     key,
     position,

@@ -2,7 +2,7 @@
 import { Beat } from "../../beat/main.ts";
 import { listen } from "../../shared/runtime/listen.ts";
 import { startLog } from "../../shared/telemetry/log.ts";
-import { loadRegistry, loadSchedules, modulesOf } from "../app.ts";
+import { loadEvents, loadRegistry, loadSchedules, modulesOf } from "../app.ts";
 import { type Command, configOf } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { brokerOf, databaseOf } from "../servers.ts";
@@ -22,9 +22,10 @@ export const beat: Command = {
     const modules = modulesOf(config, "beat");
     const registry = await loadRegistry(modules);
     const schedules = await loadSchedules(modules);
+    const { events } = await loadEvents(modules);
     await using broker = brokerOf(config, "celeriac beat");
     await using database = databaseOf(config, "celeriac beat");
-    const node = new Beat({ config, registry, schedules, broker, database });
+    const node = new Beat({ config, registry, schedules, events, broker, database });
     await broker.start();
     await database.start();
     const stopped = stopSignal(() => Deno.exit(EXIT.failed));

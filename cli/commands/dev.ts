@@ -62,7 +62,7 @@ export const dev: Command = {
       database,
       log,
     });
-    const beat = new Beat({ config, registry, schedules, broker, database, relayed: true });
+    const beat = new Beat({ config, registry, schedules, events, broker, database, relayed: true });
     const stopped = stopSignal(() => worker.hurry());
     await Promise.all([api.start(), worker.start(), beat.start()]);
     console.log(`Celeriac dev ready at ${api.url} (reference: ${api.url}/docs)`);

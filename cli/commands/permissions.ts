@@ -216,6 +216,8 @@ function hosts(role: Role, config: Config): string[] {
     case "call":
     case "result":
     case "schedules":
+    case "events":
+    case "subscriptions":
     case "dead":
     case "key":
       return [of(config.url, httpPort(config.url))];

@@ -72,3 +72,18 @@ export function refuseArguments([word]: readonly string[], command: string): voi
     `Cannot use '${word}' because \`${command}\` takes flags only: ${remedy}`,
   );
 }
+
+/** The value of an attribute: a whole number, `true` or `false` if it is written so, otherwise text.
+ *
+ * @example
+ * ```ts
+ * import { scalarOf } from "./arguments.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(["acme", "3", "true", "03"].map(scalarOf), ["acme", 3, true, "03"]);
+ * ```
+ */
+export function scalarOf(text: string): string | number | boolean {
+  if (text === "true" || text === "false") return text === "true";
+  return /^(?:0|-?[1-9]\d{0,9})$/.test(text) ? Number(text) : text;
+}

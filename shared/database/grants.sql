@@ -24,7 +24,8 @@ begin
     -- Events are recorded by the dispatcher only.
     grant select on celeriac.event to celeriac_api;
     grant select, insert, delete on celeriac.subscription to celeriac_api;
-    grant update (patterns, attributes, match, deliver, paused_at, paused_after, updated_at) on celeriac.subscription to celeriac_api;
+    grant update (patterns, attributes, match, deliver, updated_at) on celeriac.subscription to celeriac_api;
+    grant select, insert, delete on celeriac.replay to celeriac_api;
     -- A key's secret, scopes and patterns never change; rows are never deleted.
     grant select, insert, update (expires_at, rotated_at, successor, revoked_at, revoked_by, last_used_at)
       on celeriac.access_key to celeriac_api;
@@ -48,6 +49,8 @@ begin
       celeriac.events(text[]),
       celeriac.lock_events(),
       celeriac.pause_subscription(text),
+      celeriac.resume_subscription(text, text, float8),
+      celeriac.position_before(timestamptz),
       celeriac.expire_events(interval, integer),
       celeriac.expire(interval, integer, interval, text),
       celeriac.expire_keys(interval, integer),
@@ -66,12 +69,14 @@ begin
     -- Its relay records unsendable messages as failed.
     grant insert on celeriac.dead_letter to celeriac_beat;
     -- The dispatcher of events.
-    grant select on celeriac.event, celeriac.subscription to celeriac_beat;
+    grant select on celeriac.event, celeriac.subscription, celeriac.replay to celeriac_beat;
+    grant update (position, sent, next_at, ended_at) on celeriac.replay to celeriac_beat;
     grant select, insert, update on celeriac.chord, celeriac.chord_member to celeriac_beat;
     grant execute on function
       celeriac.record_events(json),
       celeriac.lock_events(),
       celeriac.events(text[]),
+      celeriac.add_event_tasks(text, json),
       celeriac.fail(json),
       celeriac.tasks(text[]),
       celeriac.count_member(text, text),

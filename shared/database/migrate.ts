@@ -31,6 +31,7 @@ import messageLease from "./migrations/0022_message_lease.sql" with { type: "tex
 import revokeReach from "./migrations/0023_revoke_reach.sql" with { type: "text" };
 import event from "./migrations/0024_event.sql" with { type: "text" };
 import access from "./migrations/0025_access.sql" with { type: "text" };
+import replay from "./migrations/0026_replay.sql" with { type: "text" };
 
 /** A migration. Its position in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -71,6 +72,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "revoke reach", sql: revokeReach },
   { name: "event", sql: event },
   { name: "access", sql: access },
+  { name: "replay", sql: replay },
 ];
 
 /** Number of daily partitions created ahead, so that a week without maintenance causes no failure. */

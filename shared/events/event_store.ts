@@ -54,6 +54,8 @@ const OLDER = `
   select ${COLUMNS} from celeriac.event
   where position < $1 and ($3::text is null or type = $3) order by position desc limit $2`;
 
+const ADD_TASKS = "select celeriac.add_event_tasks($1, $2::text::json)";
+
 const LAST = "select coalesce(max(position), 0)::float8 as position from celeriac.event";
 
 /** Records and reads events. */
@@ -85,6 +87,17 @@ export class EventStore {
       return { key, source, id, type, subject, event: stringifyJson(event), tasks };
     });
     return keysOf(await this.#database.query(RECORD, [JSON.stringify(entries)]));
+  }
+
+  /** Adds tasks that a subscription got after the event was recorded. A task that the event has already stays.
+   *
+   * @throws {DatabaseUnavailable} */
+  async addTasks(
+    subscription: string,
+    tasks: readonly { readonly key: string; readonly id: string }[],
+  ): Promise<void> {
+    if (tasks.length === 0) return;
+    await this.#database.query(ADD_TASKS, [subscription, JSON.stringify(tasks)]);
   }
 
   /** The keys among these that are recorded.

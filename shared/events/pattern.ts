@@ -7,7 +7,8 @@ import { isEventType, TYPE_BYTES } from "./attributes.ts";
  * RabbitMQ would accept `order*` and `a..b`, but reads the `*` as a letter and expects an empty word: both are refused, because they hardly
  * mean that.
  *
- * @throws {InvalidInput} `patterns`
+ * @param field of the error
+ * @throws {InvalidInput} `patterns`, or the field
  *
  * @example
  * ```ts
@@ -18,9 +19,12 @@ import { isEventType, TYPE_BYTES } from "./attributes.ts";
  * assertThrows(() => checkPattern("orders*"), Error, "a word of its own");
  * ```
  */
-export function checkPattern(pattern: unknown): asserts pattern is string {
+export function checkPattern(
+  pattern: unknown,
+  field = "patterns",
+): asserts pattern is string {
   const refuse = (why: string, remedy: string) =>
-    new InvalidInput(`Cannot use pattern '${pattern}' because ${why}: ${remedy}`, "patterns");
+    new InvalidInput(`Cannot use pattern '${pattern}' because ${why}: ${remedy}`, field);
   if (typeof pattern !== "string" || !isEventType(pattern)) {
     throw refuse(
       `it is not a text of 1 to ${TYPE_BYTES} bytes without control characters`,

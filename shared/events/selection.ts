@@ -32,7 +32,7 @@ export function checkSelection({ patterns, where, match }: Selection): void {
       "patterns",
     );
   }
-  patterns.forEach(checkPattern);
+  patterns.forEach((pattern) => checkPattern(pattern));
   for (const [name, value] of Object.entries(where)) {
     try {
       checkAttributeName(name);

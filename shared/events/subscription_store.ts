@@ -1,4 +1,5 @@
 /** The table of subscriptions. */
+import { v7 } from "uuid";
 import type { Sql } from "../database/database.ts";
 import type { Selection, Where } from "./selection.ts";
 import type { EventDelivery } from "./subscription.ts";
@@ -52,14 +53,21 @@ const ADD = `
   on conflict do nothing
   returning ${COLUMNS}`;
 
+const REPLACE = `
+  update celeriac.subscription
+  set patterns = $2::text[], attributes = $3::text::json, match = $4, deliver = $5::text::json, updated_at = now()
+  where name = $1 and source = 'database'
+  returning ${COLUMNS}`;
+
 const REMOVE =
   "delete from celeriac.subscription where name = $1 and source = 'database' returning name";
 
 const PAUSE = "select celeriac.pause_subscription($1)";
 
-const RESUME = `
-  update celeriac.subscription set paused_at = null, paused_after = null, updated_at = now()
-  where name = $1`;
+const RESUME = "select celeriac.resume_subscription($1, $2, $3)";
+
+/** Tasks per second of the replay after a pause. */
+const RESUME_RATE = 1000;
 
 // A subscription that the app no longer defines stays: during a rollout, older processes still need it.
 const SYNC = `
@@ -120,9 +128,16 @@ export class SubscriptionStore {
    * @returns `undefined` when the name exists
    * @throws {DatabaseUnavailable} */
   async add(subscription: NewSubscription): Promise<StoredSubscription | undefined> {
-    const { name, patterns, attributes, match, deliver } = written(subscription);
-    const values = [name, patterns, JSON.stringify(attributes), match, JSON.stringify(deliver)];
-    const [row] = await this.#database.query<Row>(ADD, values);
+    const [row] = await this.#database.query<Row>(ADD, valuesOf(subscription));
+    return row && fromRow(row);
+  }
+
+  /** Replaces a subscription with source `database`. A pause stays.
+   *
+   * @returns `undefined` when there is none of that name
+   * @throws {DatabaseUnavailable} */
+  async replace(subscription: NewSubscription): Promise<StoredSubscription | undefined> {
+    const [row] = await this.#database.query<Row>(REPLACE, valuesOf(subscription));
     return row && fromRow(row);
   }
 
@@ -134,12 +149,21 @@ export class SubscriptionStore {
     return (await this.#database.query(REMOVE, [name])).length > 0;
   }
 
-  /** Pauses or resumes a subscription.
+  /** Pauses a subscription: the events from now on are recorded without a task of it.
    *
    * @returns `undefined` when no subscription has that name
    * @throws {DatabaseUnavailable} */
-  async pause(name: string, paused: boolean): Promise<StoredSubscription | undefined> {
-    await this.#database.query(paused ? PAUSE : RESUME, [name]);
+  async pause(name: string): Promise<StoredSubscription | undefined> {
+    await this.#database.query(PAUSE, [name]);
+    return await this.find(name);
+  }
+
+  /** Resumes a subscription. A replay turns the events of the pause into tasks.
+   *
+   * @returns `undefined` when no subscription has that name
+   * @throws {DatabaseUnavailable} */
+  async resume(name: string): Promise<StoredSubscription | undefined> {
+    await this.#database.query(RESUME, [name, v7(), RESUME_RATE]);
     return await this.find(name);
   }
 
@@ -167,6 +191,11 @@ export class SubscriptionStore {
 /** The columns that an author defines. */
 function written({ name, patterns, where, match, deliver }: NewSubscription) {
   return { name, patterns, attributes: where, match, deliver };
+}
+
+function valuesOf(subscription: NewSubscription) {
+  const { name, patterns, attributes, match, deliver } = written(subscription);
+  return [name, patterns, JSON.stringify(attributes), match, JSON.stringify(deliver)];
 }
 
 function fromRow(row: Row): StoredSubscription {

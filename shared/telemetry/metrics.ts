@@ -2,6 +2,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { BrokerStatus } from "../broker/broker.ts";
 import type { EventListener } from "./events.ts";
+import { EventMetrics } from "./event_metrics.ts";
 import { SandboxMetrics } from "./sandbox_metrics.ts";
 
 /** Histogram buckets in seconds: from a cached response to a long task. */
@@ -201,6 +202,13 @@ export class Metrics {
       "Messages of long tasks, acknowledged and kept in the outbox until the task ends",
       () => leases.size,
     );
+  }
+
+  /** Adds metrics of events.
+   *
+   * @param types of the contracts */
+  addEvents(types: Iterable<string>): EventMetrics {
+    return new EventMetrics(this.#registry, types);
   }
 
   /** Counts a request. */

@@ -5,6 +5,7 @@ import { DatabaseRefused } from "../../shared/errors.ts";
 import { type CloudEvent, cloudEvent } from "../../shared/events/cloud_event.ts";
 import { EventStore, type NewEvent } from "../../shared/events/event_store.ts";
 import { eventKey } from "../../shared/events/event_key.ts";
+import { ReplayStore } from "../../shared/events/replay_store.ts";
 import { SubscriptionCache } from "../../shared/events/subscription_cache.ts";
 import { SubscriptionStore } from "../../shared/events/subscription_store.ts";
 
@@ -180,14 +181,24 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     await store.add(RECEIPT);
     const events = new EventStore({ database });
     await events.record([newEvent("1"), newEvent("2")]);
-    const first = await store.pause("receipt", true);
+    const first = await store.pause("receipt");
     assert(first?.pausedAt instanceof Date);
     assertEquals(first?.pausedAfter, await events.lastPosition());
     await events.record([newEvent("3")]);
-    assertEquals(await store.pause("receipt", true), first);
-    const { pausedAt, pausedAfter } = (await store.pause("receipt", false))!;
+    assertEquals(await store.pause("receipt"), first);
+    const { pausedAt, pausedAfter } = (await store.resume("receipt"))!;
     assertEquals([pausedAt, pausedAfter], [null, null]);
-    assertEquals(await store.pause("other", true), undefined);
+    const replays = new ReplayStore({ database });
+    const [replay, ...others] = await replays.latest("receipt", 9);
+    const last = await events.lastPosition();
+    assertEquals([replay?.position, replay?.lastPosition], [last - 1, last]);
+    assertEquals([replay?.again, replay?.since, others], [false, first!.pausedAt, []]);
+    // Nothing was recorded in the second pause, and nothing is resumed twice.
+    await store.pause("receipt");
+    await Promise.all([store.resume("receipt"), store.resume("receipt")]);
+    assertEquals((await replays.latest("receipt", 9)).length, 1);
+    assertEquals(await store.resume("other"), undefined);
+    assertEquals(await store.pause("other"), undefined);
   },
 
   async "lock() returns the revision of the subscriptions, which each change changes"(database) {
@@ -199,8 +210,8 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
       () => store.add(RECEIPT),
       () => store.sync([{ ...RECEIPT, name: "one" }]),
       () => store.sync([{ ...RECEIPT, name: "one", patterns: ["b"] }]),
-      () => store.pause("one", true),
-      () => store.pause("one", false),
+      () => store.pause("one"),
+      () => store.resume("one"),
       () => store.remove("receipt"),
       () => store.prune([]),
     ];
@@ -213,12 +224,53 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     assertEquals(revisions.size, changes.length);
   },
 
+  async "position_before() finds the last event before a time"(database) {
+    const store = new EventStore({ database });
+    const before = async (at: Date) => {
+      const [row] = await database.query<{ position: number }>(
+        "select celeriac.position_before($1)::float8 as position",
+        [at],
+      );
+      return row?.position;
+    };
+    const now = async () =>
+      (await database.query<{ now: Date }>("select clock_timestamp() as now"))[0]!.now;
+    assertEquals(await before(await now()), 0);
+    const moments = [await now()];
+    const positions = [0];
+    for (let round = 0; round < 5; round++) {
+      const count = round * 3 + 1;
+      const ids = Array.from({ length: count }, (_, index) => `${round}-${index}`);
+      await store.record(ids.map((id) => newEvent(id)));
+      // Gaps, as conflicts leave them.
+      await database.query("select nextval('celeriac.event_position') from generate_series(1, 7)");
+      moments.push(await now());
+      positions.push(await store.lastPosition());
+    }
+    assertEquals(await Promise.all(moments.map(before)), positions);
+    await database.query("delete from celeriac.event where position <= $1", [positions[2]!]);
+    assertEquals(await before(moments[1]!), 0);
+    assertEquals(await before(moments[4]!), positions[4]);
+  },
+
+  async "replace() changes subscriptions with source database only"(database) {
+    const store = new SubscriptionStore({ database });
+    await store.sync([{ ...RECEIPT, name: "code" }]);
+    await store.add(RECEIPT);
+    await store.pause("receipt");
+    const replaced = await store.replace({ ...RECEIPT, patterns: ["b"], where: {}, match: "all" });
+    assertEquals([replaced?.patterns, replaced?.where, replaced?.match], [["b"], {}, "all"]);
+    assert(replaced?.pausedAt instanceof Date);
+    assertEquals(await store.replace({ ...RECEIPT, name: "code" }), undefined);
+    assertEquals(await store.replace({ ...RECEIPT, name: "none" }), undefined);
+  },
+
   async "sync() adds and changes the app's subscriptions, and only prune() removes them"(database) {
     const store = new SubscriptionStore({ database });
     await store.add({ ...RECEIPT, name: "mine" });
     const [one, two] = [{ ...RECEIPT, name: "one" }, { ...RECEIPT, name: "two" }];
     assertEquals(await store.sync([one, two, { ...RECEIPT, name: "mine" }]), ["mine"]);
-    await store.pause("one", true);
+    await store.pause("one");
     const before = await store.find("two");
     assertEquals(await store.sync([{ ...one, patterns: ["b"] }, two]), []);
     const changed = await store.find("one");

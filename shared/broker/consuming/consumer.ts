@@ -45,6 +45,13 @@ export class Consumer implements Service {
     return this.#current?.active ?? false;
   }
 
+  /** Number of ready messages in the queue, as the broker counts them; `undefined` while the consumer is not active.
+   *
+   * @throws {BrokerUnavailable} */
+  async ready(): Promise<number | undefined> {
+    return this.#current?.active ? await this.#current.ready() : undefined;
+  }
+
   /** Milliseconds since the last delivery, or since the broker accepted the consumer; 0 while it is not active. */
   get quietMs(): number {
     return this.#current?.active ? performance.now() - this.#current.lastActivity : 0;

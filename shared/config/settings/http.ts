@@ -40,7 +40,7 @@ export const HTTP_SETTINGS = {
     defaultText: "none",
     value: "TOKEN",
     secret: true,
-    roles: ["api", "dev", "call", "result", "schedules", "dead", "key"],
+    roles: ["api", "dev", "call", "result", "schedules", "events", "subscriptions", "dead", "key"],
     help: "bearer token with all rights; commands can send an API key or a JWT instead",
   }),
   open: setting({
@@ -67,8 +67,14 @@ export const HTTP_SETTINGS = {
     env: "CELERIAC_URL",
     schema: url(/^https?$/, "http://127.0.0.1:8000").default("http://127.0.0.1:8000"),
     value: "URL",
-    roles: ["call", "result", "schedules", "dead", "key"],
+    roles: ["call", "result", "schedules", "events", "subscriptions", "dead", "key"],
     help: "URL of the API",
+  }),
+  eventsOpen: setting({
+    env: "CELERIAC_EVENTS_OPEN",
+    schema: flag.default(false),
+    roles: ["api", "dev"],
+    help: "accept events whose type has no contract",
   }),
   maxWait: setting({
     env: "CELERIAC_MAX_WAIT",

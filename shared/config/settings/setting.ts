@@ -14,6 +14,8 @@ export type Role =
   | "call"
   | "result"
   | "schedules"
+  | "events"
+  | "subscriptions"
   | "dead"
   | "key"
   | "inspect";

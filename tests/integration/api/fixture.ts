@@ -1,5 +1,5 @@
 /** The API as it is run, on servers of its own, and a worker that the test plays by hand. */
-import { Api } from "../../../api/main.ts";
+import { Api, type ApiParts } from "../../../api/main.ts";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import type { Message } from "../../../shared/broker/message.ts";
 import { encodeEvents } from "../../../shared/celery/event.ts";
@@ -10,7 +10,7 @@ import { loadConfig } from "../../../shared/config/config.ts";
 import { migrate } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import type { TaskEvent } from "../../../shared/telemetry/events.ts";
-import { defineTask, z } from "../../../shared/mod.ts";
+import { defineTask, type TaskContract, z } from "../../../shared/mod.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
 import { PostgresResultStore } from "../../../shared/results/postgres.ts";
 import type { Settlement, TaskRecord } from "../../../shared/results/result.ts";
@@ -64,9 +64,11 @@ export interface Fixture extends AsyncDisposable {
 
 /** Starts one.
  *
- * @param flags settings of the API, as on a command line */
+ * @param flags settings of the API, as on a command line
+ * @param app its events and subscriptions; default none. Its tasks; default {@linkcode CONTRACTS} */
 export async function createFixture(
   flags: Partial<Record<SettingKey, string>> = {},
+  app: Pick<ApiParts, "events" | "subscriptions"> & { readonly contracts?: TaskContract[] } = {},
 ): Promise<Fixture> {
   const stack = new AsyncDisposableStack();
   const vhost = stack.use(await freshVhost());
@@ -77,10 +79,11 @@ export async function createFixture(
   const own = stack.use(new AmqpBroker({ url: vhost.url, name: "api" }));
   const broker = stack.use(new AmqpBroker({ url: vhost.url, name: "by hand" }));
   await Promise.all([own.start(), broker.start(), own.connected(), broker.connected()]);
-  const registry = new Registry(CONTRACTS);
+  const { contracts = CONTRACTS, ...events } = app;
+  const registry = new Registry(contracts);
   await broker.declare(declarationFor("dev", registry.queues));
   const config = loadConfig("api", { flags: { port: "0", ...flags }, env: () => undefined });
-  const api = stack.use(new Api({ config, registry, broker: own, database }));
+  const api = stack.use(new Api({ config, registry, ...events, broker: own, database }));
   await api.start();
 
   const store = new PostgresResultStore({ database });

@@ -218,7 +218,7 @@ Deno.test("EventDispatcher makes the tasks of subscriptions that were stored bef
 
 Deno.test("EventDispatcher makes no tasks of paused subscriptions", async () => {
   await using fixture = await open([subscription("receipt", "#"), subscription("audit", "#")]);
-  await new SubscriptionStore({ database: fixture.database }).pause("receipt", true);
+  await new SubscriptionStore({ database: fixture.database }).pause("receipt");
   await fixture.publisher.publish(event("1"));
   const [found] = await recorded(fixture, 1);
   assertEquals(Object.keys(found!.tasks), ["audit"]);

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { databaseUsers } from "../../support/database_users.ts";
 import { eventually } from "../../support/eventually.ts";
 import { submit } from "../../support/pipeline.ts";
@@ -109,6 +109,31 @@ Deno.test("API, beat and worker do all their work with least privilege on broker
       await answer.body?.cancel();
       return answer.ok;
     });
+  });
+
+  await t.step("a subscription is added, replayed, paused, resumed and removed", async () => {
+    const post = async (path: string, body: unknown = {}) => {
+      const answer = await fetch(`${url}/v1/subscriptions${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+      const answered = await answer.json();
+      assert(answer.ok, `${path}: ${answered.detail}`);
+      return answered;
+    };
+    const args = { value: "/data/value" };
+    await post("", { name: "late", patterns: ["test.#"], task: "test.echo", args });
+    await post("/late/pause");
+    await post("/late/resume");
+    await post("/late/replay");
+    await eventually("the end of the replay", async () => {
+      const { replays } = await (await fetch(`${url}/v1/subscriptions/late`)).json();
+      return replays[0].ended_at !== null && replays[0].sent === 1;
+    });
+    await post(":prune");
+    const removed = await fetch(`${url}/v1/subscriptions/late`, { method: "DELETE" });
+    assertEquals(removed.status, 204);
   });
 
   await t.step("an unknown task becomes a dead letter", async () => {

@@ -19,6 +19,8 @@ import { defineTask, z } from "../../../shared/mod.ts";
 import type { OutboxEntry } from "../../../shared/outbox/outbox.ts";
 import { EventContracts } from "../../../shared/events/event_contracts.ts";
 import { EventStore } from "../../../shared/events/event_store.ts";
+import { ReplayStore } from "../../../shared/events/replay_store.ts";
+import { SubscriptionStore } from "../../../shared/events/subscription_store.ts";
 import { CloudEventPublisher } from "../../../shared/events/cloud_event_publisher.ts";
 import { Publisher } from "../../../shared/outbox/publisher.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
@@ -271,6 +273,11 @@ export async function createFixture(
       publisher: new CloudEventPublisher({ publisher }),
       subscriptions: { of: () => Promise.resolve([]) },
       store: new EventStore({ database: noDatabase }),
+    },
+    subscriptions: {
+      store: new SubscriptionStore({ database: noDatabase }),
+      replays: new ReplayStore({ database: noDatabase }),
+      defined: [],
     },
     health: healthRoutes({ live: [], ready: [brokerCheck(broker)], readyWhen: "any", metrics }),
     settings: {

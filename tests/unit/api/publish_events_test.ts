@@ -22,7 +22,12 @@ const WHOLE = { specversion: "1.0", id: "1", source: "/shop", ...PAID };
 const EVENT_TYPE = { "content-type": "application/cloudevents+json" };
 const BATCH_TYPE = { "content-type": "application/cloudevents-batch+json" };
 
-const NO_STORE = { find: () => Promise.resolve(undefined), before: () => Promise.resolve([]) };
+const NO_STORE = {
+  find: () => Promise.resolve(undefined),
+  before: () => Promise.resolve([]),
+  after: () => Promise.resolve([]),
+  lastPosition: () => Promise.resolve(0),
+};
 
 /** Events of orders have one subscription, `receipt`. */
 async function open(
@@ -115,7 +120,7 @@ Deno.test("POST /v1/events accepts an event without subscribers, unless one is r
   const lonely = { type: "prices.changed" };
   assertEquals((await api.post("/v1/events", lonely)).body.subscriptions, []);
   const refused = await api.post("/v1/events?require=subscription", lonely);
-  assertEquals([refused.status, refused.body.type], [409, "/problems/no-subscription"]);
+  assertEquals([refused.status, refused.body.type], [409, "/problems/no-subscriber"]);
   assertEquals((await api.post("/v1/events?require=subscription", PAID)).status, 202);
   assertEquals((await api.published()).length, 2);
 });

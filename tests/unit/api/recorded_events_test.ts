@@ -24,6 +24,8 @@ const store = {
     );
     return Promise.resolve(found.toReversed().slice(0, limit));
   },
+  after: () => Promise.resolve([]),
+  lastPosition: () => Promise.resolve(0),
 };
 
 async function open() {

@@ -6,7 +6,7 @@ import { DatabaseUnavailable } from "../../../../shared/errors.ts";
 import { MemoryAudit } from "../fixture.ts";
 import { bearer, fixtureFor, keyedFixture, ROOT_TOKEN, testKey } from "./keys.ts";
 
-/** Requests that change something, and the entry's target or filter. The tests of keys and schedules need a database: `keys_test.ts`. */
+/** Requests that change something, and the entry's target or filter. The tests of keys, schedules and subscriptions need a database: `keys_test.ts`. */
 const CHANGES: Readonly<Record<string, { path: string; body?: object; target: string | null }>> = {
   "DELETE /v1/tasks/:task": { path: "/v1/tasks/waiting", target: "waiting" },
   "POST /v1/dead-letters:redrive": {
@@ -22,7 +22,7 @@ const CHANGES: Readonly<Record<string, { path: string; body?: object; target: st
 };
 
 /** Covered by `keys_test.ts`. */
-const IN_DATABASE = /^\w+ \/v1\/(keys|schedules)\b/;
+const IN_DATABASE = /^\w+ \/v1\/(keys|schedules|subscriptions)\b/;
 
 Deno.test("every route that changes something is tested for its audit entry", () => {
   const changing = Object.entries(ROUTE_SCOPES).filter(([route, required]) =>

@@ -5,6 +5,8 @@ import { KeyStore } from "../../../../api/access/key_store.ts";
 import { AuditCounter } from "../../../../api/access/audit_counter.ts";
 import { SYSTEM_CLOCK } from "../../../../shared/runtime/clock.ts";
 import { ScheduleStore } from "../../../../shared/schedules/store.ts";
+import { ReplayStore } from "../../../../shared/events/replay_store.ts";
+import { SubscriptionStore } from "../../../../shared/events/subscription_store.ts";
 import type { PgliteDatabase } from "../../../../shared/database/pglite.ts";
 import { migratedPglite } from "../../../support/migrated.ts";
 import { bearer, keyedFixture, ROOT_TOKEN } from "./keys.ts";
@@ -20,6 +22,11 @@ async function storedFixture(database: PgliteDatabase) {
   const fixture = await keyedFixture([], {
     access: { keys, snapshot, audit, counter },
     schedules: new ScheduleStore({ database }),
+    subscriptions: {
+      store: new SubscriptionStore({ database }),
+      replays: new ReplayStore({ database }),
+      defined: [],
+    },
   });
   const call = async (
     method: string,
@@ -210,6 +217,74 @@ Deno.test("keys, rotation, revocation and the audit log in a database", async (t
       "/v1/schedules 201",
     ]);
     assertEquals((await audited("?limit=1000")).length, before + 5);
+  });
+
+  await t.step(
+    "subscriptions: each change has an entry, and reads and refusals have none",
+    async () => {
+      const subscriptions = new SubscriptionStore({ database });
+      const where = { patterns: ["#"], where: {}, match: "all" } as const;
+      const deliver = { task: "ping", queue: "celeriac.default", args: {} };
+      await subscriptions.sync([{ ...where, name: "old", deliver }]);
+      const change = { patterns: ["a.#"], task: "ping", args: {} };
+      const calls: [method: string, path: string, status: number, body?: unknown][] = [
+        ["POST", "", 201, { name: "u", ...change }],
+        ["PUT", "/u", 200, change],
+        ["PUT", "/old", 409, change],
+        ["POST", "/u/pause", 200],
+        ["POST", "/u/resume", 200],
+        ["POST", "/u/replay", 202],
+        ["POST", "/u/replay", 422, { rate: 0 }],
+        ["GET", "/u", 200],
+        ["GET", "", 200],
+        ["DELETE", "/u", 204],
+        ["DELETE", "/old", 409],
+        ["POST", ":prune", 200, { dry_run: true }],
+        ["POST", ":prune", 200],
+      ];
+      for (const [method, path, status, body] of calls) {
+        const url = `/v1/subscriptions${path}`;
+        const answer = await call(method, url, body === undefined ? {} : { body });
+        assertEquals(answer.status, status, `${method} ${url}`);
+      }
+      const entries = (await audited("?action=subscriptions:write")).map((entry) =>
+        `${entry["method"]} ${entry["path"]} ${entry["status"]}`
+      );
+      assertEquals(entries, [
+        "POST /v1/subscriptions:prune 200",
+        "DELETE /v1/subscriptions/u 204",
+        "POST /v1/subscriptions/u/replay 202",
+        "POST /v1/subscriptions/u/resume 200",
+        "POST /v1/subscriptions/u/pause 200",
+        "PUT /v1/subscriptions/u 200",
+        "POST /v1/subscriptions 201",
+      ]);
+    },
+  );
+
+  await t.step("a key sees and changes only subscriptions to its tasks", async () => {
+    const scopes = ["subscriptions:read", "subscriptions:write"];
+    const { token } = (await create({ name: "pings", scopes, tasks: ["ping"] })).body;
+    const as = (method: string, path: string, body?: unknown) =>
+      call(method, `/v1/subscriptions${path}`, { token, ...(body !== undefined && { body }) });
+    const subscriptions = new SubscriptionStore({ database });
+    const hidden = { task: "add", queue: "celeriac.default", args: {} };
+    const all = { patterns: ["#"], where: {}, match: "all" } as const;
+    await subscriptions.sync([{ ...all, name: "hidden", deliver: hidden }]);
+    const mine = { name: "mine", patterns: ["#"], task: "ping", args: {} };
+    const other = { name: "other", patterns: ["#"], task: "add", args: { x: "/x", y: "/y" } };
+    assertEquals((await as("POST", "", mine)).status, 201);
+    assertEquals((await as("POST", "", other)).status, 403);
+    const { name: _, ...change } = other;
+    assertEquals((await as("PUT", "/mine", change)).status, 403);
+    const { subscriptions: seen } = (await as("GET", "")).body;
+    assertEquals(seen.map(({ name }: { name: string }) => name), ["mine"]);
+    for (const [method, path] of [["GET", ""], ["DELETE", ""], ["PUT", ""], ["POST", "/pause"]]) {
+      assertEquals((await as(method!, `/hidden${path}`)).status, 404, `${method} ${path}`);
+    }
+    assertEquals((await as("POST", "/hidden/replay")).status, 404);
+    assertEquals((await as("POST", ":prune")).body.removed, []);
+    assertEquals((await call("POST", "/v1/subscriptions:prune")).body.removed, ["hidden"]);
   });
 
   await t.step("submissions are counted per caller and task", async () => {

@@ -1,0 +1,183 @@
+/** Sends the tasks of replays, in steps: each survives a restart, and the time between two of them keeps the rate.
+ *
+ * A step publishes its tasks before it advances the replay. After a crash in between, the next process sends tasks with the same ids.
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { INBOX_QUEUE } from "../shared/broker/event_topology.ts";
+import { matchesTopic } from "../shared/broker/routing.ts";
+import type { Database, Sql } from "../shared/database/database.ts";
+import { type DeadLetter, letterOf } from "../shared/dead_letters/letter.ts";
+import { InvalidInput } from "../shared/errors.ts";
+import { toEventMessage } from "../shared/events/amqp.ts";
+import { eventTaskId } from "../shared/events/event_key.ts";
+import { EventStore, type RecordedEvent } from "../shared/events/event_store.ts";
+import { ReplayStore, type StoredReplay } from "../shared/events/replay_store.ts";
+import { selects } from "../shared/events/selection.ts";
+import { type StoredSubscription, SubscriptionStore } from "../shared/events/subscription_store.ts";
+import type { OutboxEntry } from "../shared/outbox/outbox.ts";
+import type { PreparedTask } from "../shared/outbox/prepared_task.ts";
+import type { PendingTask } from "../shared/results/result.ts";
+import { Loop } from "../shared/runtime/loop.ts";
+import type { Service } from "../shared/runtime/service.ts";
+import { eventTask } from "./event_tasks.ts";
+
+/** Options of {@linkcode EventReplayer}. */
+export interface EventReplayerOptions {
+  readonly database: Database;
+  readonly publisher: {
+    send(entry: OutboxEntry, options: { patient: boolean }): Promise<"broker" | "outbox">;
+  };
+  readonly letters: { add(letters: readonly DeadLetter[], sql: Sql): Promise<void> };
+  /** The sender in Celery's format, `gen<pid>@<host>`. */
+  readonly origin: string;
+  /** Called with each task. */
+  sent(task: PendingTask): void;
+}
+
+/** Maximum number of events that one step reads, and of tasks that it sends. */
+const PAGE = 100;
+
+/** Seconds after which another process takes over the step of a process that died. */
+const LEASE_SECONDS = 30;
+
+/** Seconds before a failed step is tried again. */
+const RETRY_SECONDS = 1;
+
+/** Maximum milliseconds before a new replay is noticed. */
+const IDLE_MS = 1000;
+
+/** An event of a step, and the task that it becomes. */
+interface Replayed {
+  readonly recorded: RecordedEvent;
+  readonly task?: PreparedTask;
+  readonly letter?: DeadLetter;
+}
+
+/** Runs the steps of all replays. Several processes share them. */
+export class EventReplayer implements Service {
+  readonly #options: EventReplayerOptions;
+  readonly #replays: ReplayStore;
+  readonly #loop: Loop;
+
+  constructor(options: EventReplayerOptions) {
+    this.#options = options;
+    this.#replays = new ReplayStore(options);
+    this.#loop = new Loop({ name: "replayer", round: () => this.#round() });
+  }
+
+  start(): Promise<void> {
+    return this.#loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #round(): Promise<number> {
+    const replay = await this.#replays.claim(LEASE_SECONDS);
+    if (replay) {
+      try {
+        await this.#step(replay);
+      } catch (error) {
+        await this.#replays.postpone(replay.id, RETRY_SECONDS);
+        throw error;
+      }
+    }
+    const ms = await this.#replays.nextDueMs() ?? IDLE_MS;
+    return Math.min(Math.max(ms, 0), IDLE_MS);
+  }
+
+  async #step(replay: StoredReplay): Promise<void> {
+    const { database, publisher, letters, sent } = this.#options;
+    const subscription = await new SubscriptionStore({ database }).find(replay.subscription);
+    // Its replays were removed with it.
+    if (!subscription) return;
+    const { events, position } = await this.#next(replay, subscription);
+    const replayed = events.map((recorded) => this.#prepare(recorded, replay, subscription));
+    await Promise.all(
+      replayed.map(({ task }) => task && publisher.send(task.entry, { patient: true })),
+    );
+    const tasks = replayed.filter(({ task }) => task !== undefined);
+    const wrong = replayed.flatMap(({ letter }) => letter ?? []);
+    await database.transaction(async (sql) => {
+      if (wrong.length > 0) await letters.add(wrong, sql);
+      if (!replay.again) {
+        await new EventStore({ database: sql }).addTasks(
+          subscription.name,
+          tasks.map(({ recorded: { key }, task }) => ({ key, id: task!.task.id })),
+        );
+      }
+      await new ReplayStore({ database: sql }).advance({
+        id: replay.id,
+        position,
+        sent: tasks.length,
+        pause: events.length / replay.rate,
+      });
+    });
+    for (const { task } of tasks) sent(task!.task);
+    if (position < replay.lastPosition) return;
+    log.info("Replay {id} to subscription {subscription} ended after {sent} tasks", {
+      id: replay.id,
+      subscription: subscription.name,
+      sent: replay.sent + tasks.length,
+    });
+  }
+
+  /** The next events of a replay, no more than its rate allows at once, and the position up to which none is left. */
+  async #next(
+    replay: StoredReplay,
+    subscription: StoredSubscription,
+  ): Promise<{ events: RecordedEvent[]; position: number }> {
+    const store = new EventStore(this.#options);
+    const page = (await store.after(replay.position, { limit: PAGE }))
+      .filter(({ position }) => position <= replay.lastPosition);
+    const last = page.length < PAGE ? replay.lastPosition : page.at(-1)!.position;
+    const wanted = page.filter((recorded) => isWanted(recorded, replay, subscription));
+    const most = Math.max(1, Math.min(PAGE, Math.floor(replay.rate / 10)));
+    const events = wanted.slice(0, most);
+    return { events, position: events.length < wanted.length ? events.at(-1)!.position : last };
+  }
+
+  #prepare(
+    recorded: RecordedEvent,
+    { id, again }: StoredReplay,
+    subscription: StoredSubscription,
+  ): Replayed {
+    const { origin } = this.#options;
+    const replay = again ? id : "";
+    try {
+      const task = eventTask(recorded, subscription, { origin, now: new Date(), replay });
+      return { recorded, task };
+    } catch (error) {
+      if (!(error instanceof InvalidInput)) throw error;
+      const { key, event } = recorded;
+      return {
+        recorded,
+        letter: letterOf(toEventMessage(event, key), {
+          reason: "invalid-input",
+          detail: `subscription '${subscription.name}': ${error.message}`,
+          queue: INBOX_QUEUE,
+          worker: null,
+          diedAt: new Date(),
+        }, { id: eventTaskId(key, subscription.name, `dead letter${replay}`) }),
+      };
+    }
+  }
+}
+
+function isWanted(
+  { event, tasks }: RecordedEvent,
+  { types, again }: StoredReplay,
+  subscription: StoredSubscription,
+): boolean {
+  if (!again && Object.hasOwn(tasks, subscription.name)) return false;
+  if (types.length > 0 && !types.some((type) => matchesTopic(type, event.type))) return false;
+  return selects(subscription, event);
+}
+
+const log = getLogger(["celeriac", "events"]);
