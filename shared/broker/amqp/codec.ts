@@ -1,12 +1,14 @@
-/** Replaces amqplib's reader and writer of field tables.
+/** Replaces amqplib's reader and writer of field tables, and its decoders of deliveries.
  *
  * py-amqp writes integers beyond 32 bits with tag `L`. amqplib 2 does not support that tag: it closes the connection, the message is
  * redelivered, and this repeats forever. The reader here accepts every message. The writer encodes headers ({@linkcode FieldTable})
- * faster; amqplib's takes a sixth of the time of a submission. amqplib binds these functions when it loads, so load this module first.
+ * faster; amqplib's takes a sixth of the time of a submission. {@linkcode decodeDeliver} and {@linkcode decodeProperties} read a message
+ * in a third of the time. amqplib binds these functions when it loads, so load this module first.
  * @module
  */
 import type { Buffer } from "node:buffer";
 import { createRequire } from "node:module";
+import { decodeDeliver, decodeProperties } from "./delivery_reader.ts";
 import { decodeFields } from "./field_reader.ts";
 import { FieldTable } from "./field_writer.ts";
 
@@ -14,6 +16,13 @@ import { FieldTable } from "./field_writer.ts";
 interface Codec {
   decodeFields: typeof decodeFields;
   encodeTable(buffer: Buffer, table: object, offset: number): number;
+}
+
+/** amqplib's module of methods. `decode` gets the number of a method, or of a class for its properties. */
+interface Methods {
+  readonly BasicDeliver: number;
+  readonly BasicProperties: number;
+  decode(id: number, bytes: Buffer): unknown;
 }
 
 const require = createRequire(import.meta.resolve("amqplib"));
@@ -27,3 +36,16 @@ const { encodeTable } = codec;
 codec.decodeFields = decodeFields;
 codec.encodeTable = (buffer, table, offset) =>
   table instanceof FieldTable ? table.write(buffer, offset) : encodeTable(buffer, table, offset);
+
+const methods: Methods = require("./lib/defs.js");
+const { BasicDeliver, BasicProperties, decode } = methods;
+methods.decode = (id, bytes) => {
+  switch (id) {
+    case BasicDeliver:
+      return decodeDeliver(bytes);
+    case BasicProperties:
+      return decodeProperties(bytes);
+    default:
+      return decode(id, bytes);
+  }
+};
