@@ -30,7 +30,7 @@ export function taskSentEvent(
     kwargs: text(kwargsrepr),
     rootId: String(root_id),
     parentId: text(parent_id),
-    retries: Number(headers["retries"]),
+    retries: Number(headers["retries"] ?? 0),
     eta: text(eta),
     expires: text(expires),
     exchange,

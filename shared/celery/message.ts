@@ -44,8 +44,8 @@ export type IdentifiedSignature = Signature & { options: { taskId: string } };
 /** Maximum milliseconds of `expiration` that every RabbitMQ accepts. From ten years on, 3.10 closes the channel. */
 const MAX_EXPIRATION_MS = 2 ** 32 - 1;
 
-/** Writes a task message: all headers of Celery 5.7 in the same order, because some readers need more than `task` and `id`; body
- * `[args, kwargs, embed]`.
+/** Writes a task message: body `[args, kwargs, embed]`, and the headers of Celery 5.7 in the same order, without those that have Celery's
+ * default. Its workers need `task` and `id` only; each header costs every process on the way.
  *
  * @throws {InvalidInput} when the message would crash a Python worker or be lost by it, or when a property is too long
  *
@@ -72,27 +72,30 @@ export function encodeTask(signature: IdentifiedSignature, context: EncodeContex
     ? after(context.now, options.expires)
     : options.expires;
   const { callbacks = null, errbacks = null, chain = null, chord = null } = options;
-  const headers: Headers = {
-    lang: "js",
-    task,
-    id: options.taskId,
-    shadow: options.shadow ?? null,
-    eta: eta ? toIso(eta) : null,
-    expires: expires ? toIso(expires) : null,
-    group: options.group ?? null,
-    group_index: options.groupIndex ?? null,
-    retries: options.retries ?? 0,
-    timelimit: [options.timeLimit ?? null, options.softTimeLimit ?? null],
-    root_id: options.rootId ?? options.taskId,
-    parent_id: options.parentId ?? null,
-    argsrepr: argsRepr,
-    kwargsrepr: kwargsRepr,
-    origin: context.origin,
-    ignore_result: options.ignoreResult ?? null,
-    replaced_task_nesting: options.replacedTaskNesting ?? 0,
-    stamped_headers: options.stamps ? Object.keys(options.stamps) : null,
-    stamps: options.stamps ?? {},
-  };
+  const headers: Headers = { lang: "js", task, id: options.taskId };
+  if (options.shadow) headers["shadow"] = options.shadow;
+  if (eta) headers["eta"] = toIso(eta);
+  if (expires) headers["expires"] = toIso(expires);
+  if (options.group) headers["group"] = options.group;
+  if (typeof options.groupIndex === "number") headers["group_index"] = options.groupIndex;
+  if (options.retries) headers["retries"] = options.retries;
+  const { timeLimit = null, softTimeLimit = null } = options;
+  if (timeLimit !== null || softTimeLimit !== null) {
+    headers["timelimit"] = [timeLimit, softTimeLimit];
+  }
+  headers["root_id"] = options.rootId ?? options.taskId;
+  if (options.parentId) headers["parent_id"] = options.parentId;
+  headers["argsrepr"] = argsRepr;
+  headers["kwargsrepr"] = kwargsRepr;
+  headers["origin"] = context.origin;
+  if (typeof options.ignoreResult === "boolean") headers["ignore_result"] = options.ignoreResult;
+  if (options.replacedTaskNesting) {
+    headers["replaced_task_nesting"] = options.replacedTaskNesting;
+  }
+  if (options.stamps) {
+    headers["stamped_headers"] = Object.keys(options.stamps);
+    headers["stamps"] = options.stamps;
+  }
   for (const [name, value] of Object.entries(options.headers ?? {})) {
     if (!isReservedHeader(name)) headers[name] = value;
   }
@@ -146,7 +149,7 @@ export function retryMessage(message: Message, changes: RetryChanges): Message {
       "Cannot send message again because its header 'id' is not a string: send one",
     );
   }
-  if (changes.retries !== headers["retries"]) headers["parent_id"] = id;
+  if (changes.retries !== (headers["retries"] ?? 0)) headers["parent_id"] = id;
   headers["retries"] = changes.retries;
   headers["eta"] = changes.eta ? toIso(changes.eta) : null;
   if (changes.unknownSince) headers[UNKNOWN_SINCE] = toIso(changes.unknownSince);

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Message } from "../../../shared/broker/message.ts";
 import { encodeRevoke } from "../../../shared/celery/control.ts";
+import { decodeTask } from "../../../shared/celery/decode.ts";
 import { defineTask, Reject, Retry, z } from "../../../shared/mod.ts";
 import { handle } from "../../../workers/handlers.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -181,7 +182,7 @@ Deno.test("Worker fails tasks whose message it cannot send again or dead-letter 
   ]);
   const id = () => crypto.randomUUID();
   // So many that the message can come, and a copy with more headers cannot go.
-  const note = "a".repeat(65_400);
+  const note = "a".repeat(65_420);
   const eta = new Date(Date.now() + 3_600_000).toISOString();
   const cases: [string, Message["headers"] & { id: string }, string][] = [
     ["another attempt", { task: "flaky", id: id(), note }, "unsendable"],
@@ -405,7 +406,7 @@ Deno.test("a stopping Worker lets running handlers finish, and requeues the rest
   const back: unknown[] = [];
   await fixture.broker.consume(
     "celeriac.default",
-    ({ message }) => void back.push(message.headers.retries),
+    ({ message }) => void back.push(decodeTask(message).retries),
     { prefetch: 10 },
   );
   await eventually("four given back", () => back.length === 4);

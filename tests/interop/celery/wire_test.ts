@@ -371,6 +371,19 @@ for (const name of await stacksHere()) {
 
 /** Headers that Celery 5.2 does not have yet. */
 const NEW_HEADERS = ["replaced_task_nesting", "stamped_headers", "stamps"];
+/** What Celery writes in the headers that we leave out, and assumes without them. */
+const DEFAULTS = {
+  shadow: null,
+  group: null,
+  group_index: null,
+  retries: 0,
+  timelimit: [null, null],
+  parent_id: null,
+  ignore_result: null,
+  replaced_task_nesting: 0,
+  stamped_headers: null,
+  stamps: {},
+};
 /** Times are compared separately: Python's have microseconds and the sender's offset. */
 const TIMES = ["eta", "expires"];
 
@@ -390,7 +403,8 @@ function ourWords(theirs: Message, task: TaskMessage, options: SignatureOptions)
     { origin: origin ?? "", destination: { exchange: "", routingKey: "to-us" }, now: new Date() },
   );
   const unknown = NEW_HEADERS.filter((name) => !(name in theirs.headers));
-  return { headers: without(headers, [...TIMES, ...unknown]), properties, ...json(body) };
+  const all = { ...DEFAULTS, ...headers };
+  return { headers: without(all, [...TIMES, ...unknown]), properties, ...json(body) };
 }
 
 function without(headers: Message["headers"], names: readonly string[]) {

@@ -27,9 +27,12 @@ function add(options: SignatureOptions = {}): IdentifiedSignature {
   };
 }
 
+/** Headers that every message has. The others have the value that Celery assumes when they are absent. */
+const ALWAYS = ["lang", "task", "id", "root_id", "argsrepr", "kwargsrepr", "origin"];
+
 const text = (body: Uint8Array) => new TextDecoder().decode(body);
 
-Deno.test("encodeTask() writes what Celery 5.7.0 writes", () => {
+Deno.test("encodeTask() writes what Celery 5.7.0 writes, without Celery's defaults", () => {
   const expires = new Date("2026-11-23T16:22:27.160Z");
   const replyTo = "b7f0fc1f-7769-3eb8-8844-3f2123c84322";
   const message = encodeTask(
@@ -43,19 +46,20 @@ Deno.test("encodeTask() writes what Celery 5.7.0 writes", () => {
       expires: "2026-11-23T16:22:27.160000+00:00",
     },
   });
-  assertEquals(message, expected);
-  assertEquals(Object.keys(message.headers), Object.keys(CAPTURED_HEADERS));
+  const written = [...ALWAYS, "eta", "expires", "ignore_result"];
+  const kept = Object.entries(expected.headers).filter(([name]) => written.includes(name));
+  assertEquals(message, { ...expected, headers: Object.fromEntries(kept) });
+  assertEquals(Object.keys(message.headers), kept.map(([name]) => name));
+  assertEquals(decodeTask(message), decodeTask(expected));
   assertEquals(
     text(message.body),
     '[[2,2],{},{"callbacks":null,"errbacks":null,"chain":null,"chord":null}]',
   );
 });
 
-Deno.test("encodeTask() writes a minimal task with all headers and no absent property", () => {
+Deno.test("encodeTask() writes a minimal task without default headers and absent properties", () => {
   const { headers, properties } = encodeTask(add(), context);
-  assertEquals(Object.keys(headers), Object.keys(CAPTURED_HEADERS));
-  assertEquals(headers["ignore_result"], null);
-  assertEquals(headers["timelimit"], [null, null]);
+  assertEquals(Object.keys(headers), ALWAYS);
   assertEquals(headers["root_id"], "e6034684");
   assertEquals(properties, {
     contentType: "application/json",
@@ -100,12 +104,12 @@ Deno.test("encodeTask() adds user headers; those of the protocol take precedence
     context,
   );
   assertEquals(Object.keys(headers), [
-    ...Object.keys(CAPTURED_HEADERS),
+    ...ALWAYS,
     "tenant",
     "x-tenant",
     "when",
   ]);
-  assertEquals([headers["id"], headers["stamps"]], ["e6034684", {}]);
+  assertEquals([headers["id"], headers["stamps"]], ["e6034684", undefined]);
   assertEquals(Object.getPrototypeOf(headers), Object.prototype);
 });
 
