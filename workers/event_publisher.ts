@@ -23,8 +23,7 @@ export class EventPublisher implements Service {
   #gathered: TimedEvent[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sending: Promise<void> = Promise.resolve();
-  /** Milliseconds since the epoch. */
-  #quietUntil = 0;
+  #quiet: ReturnType<typeof setTimeout> | undefined;
 
   /** Whether events are published. Celery's remote control can change it. */
   enabled: boolean;
@@ -43,8 +42,7 @@ export class EventPublisher implements Service {
 
   /** Listener of {@linkcode Events}. */
   readonly publish = (event: TaskEvent): void => {
-    if (!this.enabled) return;
-    if (performance.now() < this.#quietUntil) return;
+    if (!this.enabled || this.#quiet !== undefined) return;
     this.#gathered.push({ event, timestamp: Date.now() / 1000 });
     if (this.#gathered.length >= BATCH_MAX) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
@@ -55,10 +53,18 @@ export class EventPublisher implements Service {
   async stop(): Promise<void> {
     this.#flush();
     await this.#sending;
+    clearTimeout(this.#quiet);
+    this.#quiet = undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  #pause(): void {
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => this.#quiet = undefined, QUIET_MS);
+    Deno.unrefTimer(this.#quiet);
   }
 
   #flush(): void {
@@ -68,7 +74,7 @@ export class EventPublisher implements Service {
     if (events.length === 0) return;
     this.#gathered = [];
     const sent = this.#broker.publish(encodeEvents(events, this.#node)).catch((error) => {
-      if (error instanceof Unroutable) this.#quietUntil = performance.now() + QUIET_MS;
+      if (error instanceof Unroutable) this.#pause();
     });
     this.#sending = this.#sending.then(() => sent);
   }

@@ -59,8 +59,10 @@ export class Worker implements Service, WorkerControls {
   #stopping: Promise<void> | undefined;
   #missing: string | undefined;
   #adaptedAt = performance.now();
-  /** Unfinished work, including that of leased messages. */
-  readonly #working = new Set<Promise<void>>();
+  /** Deliveries whose work has not ended, including those of leased messages. */
+  readonly #working = new Set<HeldDelivery>();
+  /** Called when the last of them ends. */
+  #onIdle: (() => void) | undefined;
   readonly #ending = new AbortController();
   readonly #hurried = Promise.withResolvers<void>();
 
@@ -177,9 +179,8 @@ export class Worker implements Service, WorkerControls {
       prefetch: this.#options.prefetch.of(queue),
       onDelivery: (delivery) => {
         const held = new HeldDelivery(delivery);
-        const work = traceDelivery(held, queue, () => this.#work(held, queue))
-          .finally(() => this.#working.delete(work));
-        this.#working.add(work);
+        this.#working.add(held);
+        traceDelivery(held, queue, () => this.#work(held, queue));
         return held.answered;
       },
     });
@@ -215,8 +216,9 @@ export class Worker implements Service, WorkerControls {
     await control.stop();
   }
 
-  async #idle(): Promise<void> {
-    while (this.#working.size > 0) await Promise.all(this.#working);
+  #idle(): Promise<void> {
+    if (this.#working.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onIdle = resolve);
   }
 
   async #work(delivery: HeldDelivery, queue: string): Promise<void> {
@@ -237,6 +239,8 @@ export class Worker implements Service, WorkerControls {
       this.#options.holds.release(delivery);
       this.#options.inFlight.over(delivery);
       delivery.over();
+      this.#working.delete(delivery);
+      if (this.#working.size === 0) this.#onIdle?.();
       this.#adapt();
     }
   }

@@ -3,7 +3,7 @@ import type { Message } from "../broker/message.ts";
 import { InvalidInput, Malformed } from "../errors.ts";
 import type { TaskEvent } from "../telemetry/events.ts";
 import { readText } from "./body.ts";
-import { parseJson, stringifyJson } from "./python_json.ts";
+import { parseJson, stringifyFlat, stringifyJson } from "./python_json.ts";
 import { repr, REPR_BUDGET } from "./repr.ts";
 import { isObject } from "./shape.ts";
 
@@ -89,7 +89,12 @@ export function encodeEvents(events: readonly TimedEvent[], node: EventNode): Me
     const { hostname, pid } = node;
     const type = event.type === "task-deferred" ? DEFERRED : event.type;
     const common = { type, uuid: event.id, hostname, pid, timestamp };
-    texts.push(stringifyJson({ ...common, clock: node.clock(), ...fields(event) }));
+    const clock = node.clock();
+    texts.push(
+      event.type === "task-progress"
+        ? stringifyJson({ ...common, clock, name: event.name, progress: bounded(event.progress) })
+        : stringifyFlat({ ...common, clock, ...fields(event) }),
+    );
   }
   return message("task.multi", `[${texts.join(",")}]`, node);
 }
@@ -128,7 +133,7 @@ export function decodeEvents({ body }: Message): ReceivedEvent[] {
 }
 
 /** The fields of each event type in celery/events/event.py. Every event also has the task's name, because Flower may have started later. */
-function fields(event: TaskEvent): Record<string, unknown> {
+function fields(event: Exclude<TaskEvent, { type: "task-progress" }>) {
   const { name } = event;
   switch (event.type) {
     case "task-sent":
@@ -160,8 +165,6 @@ function fields(event: TaskEvent): Record<string, unknown> {
       };
     case "task-started":
       return { name };
-    case "task-progress":
-      return { name, progress: bounded(event.progress) };
     case "task-succeeded":
       return { name, result: shown(event.result), runtime: event.runtime };
     case "task-failed":

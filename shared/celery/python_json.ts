@@ -156,9 +156,21 @@ export function stringifyJson(value: unknown): string {
     });
   }
   if (text === undefined) return "null";
-  if (text.includes("\\ud")) text = text.replace(/\\(?:u(d[89a-f][0-9a-f]{2})|.)/g, wellFormed);
+  text = withoutSurrogates(text);
   if (mayBeTyped(text)) refuseUntyped(text);
   return text;
+}
+
+/** Writes an object of scalars as {@linkcode stringifyJson} does, without its walks. Integers must be safe. */
+export function stringifyFlat(
+  fields: Readonly<Record<string, string | number | boolean | Date | null | undefined>>,
+): string {
+  return withoutSurrogates(JSON.stringify(fields));
+}
+
+/** Replaces escapes of lone surrogates, the only ones that `JSON.stringify` writes. */
+function withoutSurrogates(text: string): string {
+  return text.includes("\\ud") ? text.replace(/\\(?:u(d[89a-f][0-9a-f]{2})|.)/g, wellFormed) : text;
 }
 
 /** Aborts the walk at a value that cannot be written. */

@@ -7,7 +7,6 @@ import type { Events } from "../../shared/telemetry/events.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Claim, Claimed } from "../../shared/results/result.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
-import { toIso } from "../../shared/celery/time.ts";
 import { Admission, type Admitted } from "./admission.ts";
 import { builtin } from "../builtin_tasks.ts";
 import type { Crashes, CrashRisk } from "../running/crashes.ts";
@@ -18,6 +17,7 @@ import { type Holds, roundOf } from "./holds.ts";
 import type { InFlight } from "./in_flight.ts";
 import { type Input, readCalls, validateCalls } from "./inputs.ts";
 import { readTask, unreadable } from "./read_task.ts";
+import { receivedEvent } from "./received_event.ts";
 import { type HandlerRun, runHandler } from "./run_handler.ts";
 import type { TaskCalls } from "./task_calls.ts";
 import type { DeliveryResult } from "./delivery_result.ts";
@@ -101,7 +101,7 @@ export class Executor {
     const task = decoded instanceof Promise ? await decoded : decoded;
     if (task instanceof Malformed) return unreadable(delivery, queue, task);
     if (!inFlight.take(delivery, queue, task)) return undefined;
-    this.#emitReceived(delivery, queue, task);
+    this.#options.events.emit(receivedEvent(task, queue, delivery.redelivered));
 
     const job = await this.#claim(delivery, queue, task);
     const withoutRun = this.#outcomeWithoutRun(job);
@@ -114,16 +114,20 @@ export class Executor {
     if ("kind" in prepared) return this.#end(job, prepared);
 
     if (task.eta) await waitUntil(task.eta, clock);
-    const turn = await this.#options.rates.turn(job.calls.name, task.id, delivery);
+    // Promises only where something waits: most tasks start at once.
+    const place = this.#options.rates.turn(job.calls.name, task.id, delivery);
+    const turn = place instanceof Promise ? await place : place;
     if (typeof turn === "number") return this.#end(job, parked(turn, delivery, clock.now()));
     if (!turn) return undefined;
 
-    const admitted = await this.#admit(job, prepared.contract, risk);
+    const entered = this.#admit(job, prepared.contract, risk);
+    const admitted = entered instanceof Promise ? await entered : entered;
     if (!admitted) {
       return delivery.waitExpired ? this.#end(job, parked(0, delivery, clock.now())) : undefined;
     }
     try {
-      const overtaken = await this.#recheck(job);
+      const rechecked = this.#recheck(job);
+      const overtaken = rechecked instanceof Promise ? await rechecked : rechecked;
       if (!delivery.open) return undefined; // its channel is gone: the message is redelivered
       if (overtaken) return this.#end(job, overtaken);
       return await this.#run(job, prepared, risk);
@@ -184,22 +188,28 @@ export class Executor {
   }
 
   /** Waits for a slot, or for exclusive execution if the message is a suspect. */
-  async #admit(
+  #admit(
     { delivery, task }: Job,
     contract: TaskContract,
     risk: CrashRisk,
-  ): Promise<Admitted | undefined> {
-    if (risk !== "isolate") return await this.#admission.enter(contract, delivery);
+  ): Admitted | Promise<Admitted | undefined> | undefined {
+    if (risk !== "isolate") return this.#admission.enter(contract, delivery);
     const { crashes } = this.#options;
     // If its channel is gone, the message is redelivered and must not run here.
     const reassess = async () => delivery.open ? await crashes.assess(task) : undefined;
-    return await this.#admission.enterExclusive(contract, delivery, reassess);
+    return this.#admission.enterExclusive(contract, delivery, reassess);
   }
 
   /** Checks again what may have changed while the task waited. */
-  async #recheck({ delivery, task, claimedAt }: Job): Promise<Outcome | undefined> {
+  #recheck(job: Job): Outcome | undefined | Promise<Outcome | undefined> {
+    const { delivery, task, claimedAt } = job;
     const isStale = performance.now() - claimedAt > STALE_MS && delivery.open;
-    const claim = isStale ? await this.#readClaim(task, false) : undefined;
+    return isStale
+      ? this.#readClaim(task, false).then((claim) => this.#overtaken(job, claim))
+      : this.#overtaken(job, undefined);
+  }
+
+  #overtaken({ delivery, task }: Job, claim: Claim | undefined): Outcome | undefined {
     const now = this.#options.clock.now();
     return known(task, claim) ??
       (claim?.heldSeconds === undefined
@@ -269,23 +279,6 @@ export class Executor {
 
   #revoked(task: TaskMessage): Outcome | undefined {
     return this.#options.isRevoked(task) ? { kind: "revoked", why: "revoked" } : undefined;
-  }
-
-  #emitReceived(delivery: HeldDelivery, queue: string, task: TaskMessage): void {
-    this.#options.events.emit({
-      type: "task-received",
-      id: task.id,
-      name: task.task,
-      queue,
-      args: task.argsRepr,
-      kwargs: task.kwargsRepr,
-      rootId: task.rootId,
-      parentId: task.parentId,
-      retries: task.retries,
-      eta: task.eta && toIso(task.eta),
-      expires: task.expires && toIso(task.expires),
-      redelivered: delivery.redelivered,
-    });
   }
 }
 

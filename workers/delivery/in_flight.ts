@@ -8,6 +8,8 @@ export interface InFlightDelivery {
   /** Queue that it was consumed from. */
   readonly queue: string;
   readonly task: TaskMessage;
+  /** Equal for two deliveries of one attempt. */
+  readonly key: string;
   /** When its handler was called, milliseconds since the epoch; `null` before that. */
   startedAt: number | null;
 }
@@ -29,7 +31,7 @@ export class InFlight {
       return false;
     }
     this.#joinable.set(key, delivery);
-    this.#held.set(delivery, { delivery, queue, task, startedAt: null });
+    this.#held.set(delivery, { delivery, queue, task, key, startedAt: null });
     return true;
   }
 
@@ -37,7 +39,7 @@ export class InFlight {
   leave(delivery: HeldDelivery): void {
     const held = this.#held.get(delivery);
     if (!held) return;
-    const key = keyOf(held.task);
+    const { key } = held;
     if (this.#joinable.get(key) === delivery) this.#joinable.delete(key);
   }
 
@@ -58,7 +60,7 @@ export class InFlight {
   }
 }
 
-/** Equal for two deliveries of one attempt. A replacement has the id of the task it replaces, but another key. */
+/** A replacement has the id of the task it replaces, but another key. Ids and names have no NUL. */
 function keyOf({ id, task, retries, replacedTaskNesting }: TaskMessage): string {
-  return JSON.stringify([id, task, retries, replacedTaskNesting]);
+  return `${id}\0${task}\0${retries}\0${replacedTaskNesting}`;
 }

@@ -57,7 +57,8 @@ export interface Context extends TaskRequest {
   ): Completion<Result>;
 }
 
-/** Creates an immutable context. Its functions work without the object: `const { progress } = context`. */
+/** Creates an immutable context from a new object, which may compute `signal` and `log` when they are read. Its functions work without the
+ * object: `const { progress } = context`. */
 export function createContext(parts: Context): Context {
-  return Object.freeze({ ...parts });
+  return Object.freeze(parts);
 }

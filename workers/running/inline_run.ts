@@ -4,7 +4,8 @@ import { abortReason } from "./abort_reason.ts";
 import type { Attempt, Returned } from "./attempt.ts";
 import type { TransactionalCompleter } from "./transactional_completer.ts";
 import { type Completion, completion, type CompletionSql, isCompletion } from "./completion.ts";
-import { createContext } from "./context.ts";
+import { createContext, type TaskLog } from "./context.ts";
+import type { LazyAbort } from "./lazy_abort.ts";
 import { checkResultSize, encodeOutput } from "./output.ts";
 import { isReplacement, type Replacement, replacement } from "./replacement.ts";
 import { requestOf } from "./request.ts";
@@ -20,10 +21,10 @@ export interface InlineRunOptions {
   readonly completer: Pick<TransactionalCompleter, "complete">;
   /** Receives the uncaught errors of the handler. */
   readonly owner: ErrorOwner;
-  /** `context.signal`. */
-  readonly signal: AbortSignal;
+  /** Its signal is `context.signal`. */
+  readonly abort: Pick<LazyAbort, "signal">;
   /** Aborts when the runner stops waiting for the run: its transaction is rolled back. */
-  readonly over: AbortSignal;
+  readonly over: Pick<LazyAbort, "signal">;
   progress(value: unknown): void;
   readonly submit: Submit;
   /** Called when the handler has returned a completion. Its work has a separate time limit, which excludes waiting for the database. */
@@ -39,14 +40,19 @@ export function runInline(
   attempt: Attempt,
   options: InlineRunOptions,
 ): Returned | Promise<Returned> {
-  const { watchdog, completer, owner, signal, over, progress, completing, submit } = options;
+  const { watchdog, completer, owner, abort, over, progress, completing, submit } = options;
   const { task, contract, handler, parsed, deliveries } = attempt;
   let pledged: Completion | Replacement | undefined;
+  let log: TaskLog | undefined;
   const context = createContext({
-    signal,
     ...requestOf(task, limits(attempt)),
     deliveries,
-    log: taskLog({ id: task.id, task: task.task }),
+    get signal() {
+      return abort.signal;
+    },
+    get log() {
+      return log ??= taskLog({ id: task.id, task: task.task });
+    },
     progress: (value) => disowned(() => progress(value)),
     submit: (work, options) => disowned(() => submit(work, options)),
     replace: (work) => pledged = replacement(work),
@@ -58,12 +64,12 @@ export function runInline(
   const toJson = (value: unknown) => encodeOutput(contract, value);
   const complete = async (pledge: Completion): Promise<Returned> => {
     completing();
-    const result = await completer.complete(attempt, over, async (sql) => {
+    const result = await completer.complete(attempt, over.signal, async (sql) => {
       const lent: CompletionSql = {
         query: (statement, parameters) => disowned(() => sql.query(statement, parameters)),
       };
       const json = toJson(
-        await withinLimit(attempt, over, () => owned(owner, () => pledge.work(lent))),
+        await withinLimit(attempt, over.signal, () => owned(owner, () => pledge.work(lent))),
       );
       // Checked here because the transaction can still be rolled back.
       checkResultSize(task.task, json, options.resultMaxBytes);
@@ -84,7 +90,7 @@ export function runInline(
   if (!isThenable(returned)) return finish(returned);
   const promise = owned(owner, () => Promise.resolve(returned));
   return promise.then(finish, (error) => {
-    throw abortReason(error, signal);
+    throw abortReason(error, abort.signal);
   });
 }
 

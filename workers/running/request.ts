@@ -33,7 +33,9 @@ export interface TaskRequest {
   };
 }
 
-/** Reads the request of a message. */
+/** Reads the request of a message.
+ *
+ * @param timeLimit is frozen */
 export function requestOf(task: TaskMessage, timeLimit: TimeLimit): TaskRequest {
   const { id, rootId, parentId, group, headers, priority, eta, expires } = task;
   const { correlationId, replyTo } = task;
@@ -43,13 +45,20 @@ export function requestOf(task: TaskMessage, timeLimit: TimeLimit): TaskRequest 
     rootId,
     parentId,
     groupId: group,
-    headers: Object.freeze(structuredClone(headers)),
+    headers: isEmpty(headers) ? NONE : Object.freeze(structuredClone(headers)),
     priority,
     eta,
     expires,
-    timeLimit: Object.freeze({ ...timeLimit }),
+    timeLimit: Object.freeze(timeLimit),
     properties: Object.freeze({ correlationId, replyTo }),
   };
+}
+
+const NONE = Object.freeze({});
+
+function isEmpty(headers: Headers): boolean {
+  for (const _ in headers) return false;
+  return true;
 }
 
 /** A partial request. Missing properties have the values of a task outside of a workflow. */

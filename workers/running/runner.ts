@@ -9,6 +9,7 @@ import type { TaskContract } from "../../shared/contracts/task.ts";
 import type { FollowUps } from "../../shared/workflows/follow_ups.ts";
 import type { Contracts } from "../../shared/workflows/work.ts";
 import { IsolationGate } from "./isolation_gate.ts";
+import { LazyAbort } from "./lazy_abort.ts";
 import type { Attempt, Returned } from "./attempt.ts";
 import type { TransactionalCompleter } from "./transactional_completer.ts";
 import { violationOf } from "./permission_denial.ts";
@@ -120,8 +121,8 @@ export class Runner {
   async run(attempt: Attempt): Promise<Returned | undefined> {
     this.#started(attempt);
     const began = performance.now();
-    const controller = new AbortController();
-    const over = new AbortController();
+    const controller = new LazyAbort();
+    const over = new LazyAbort();
     const { promise: ended, resolve, reject } = Promise.withResolvers<undefined>();
     const inChild = attempt.contract.run === "process";
     const terminator = inChild ? new AbortController() : undefined;
@@ -151,13 +152,16 @@ export class Runner {
         : runInline(attempt, {
           ...this.#options,
           owner,
-          signal: controller.signal,
-          over: over.signal,
+          abort: controller,
+          over,
           progress: (value) => this.#progress(attempt, value),
           submit: (work, options = {}) => this.#submit(attempt, work, options),
           completing: () => clearTimeout(timers?.hard),
         });
-      return result instanceof Promise ? await Promise.race([result, ended]) : result;
+      if (!(result instanceof Promise)) return result;
+      // A handler without await has ended before a state could be stored.
+      this.#note(attempt, "STARTED", null);
+      return await Promise.race([result, ended]);
     } catch (error) {
       const denied = inChild ? undefined : violationOf(error, attempt.contract);
       if (denied) this.#violated(attempt, denied.violation, denied.message);
@@ -222,7 +226,6 @@ export class Runner {
   #started(attempt: Attempt): void {
     const { task } = attempt;
     this.#options.events.emit({ type: "task-started", id: task.id, name: task.task });
-    this.#note(attempt, "STARTED", null);
   }
 
   #progress(attempt: Attempt, value: unknown): void {

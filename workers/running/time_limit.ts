@@ -3,6 +3,7 @@ import { SoftTimeLimitExceeded, TimeLimitExceeded } from "../../shared/errors.ts
 import type { TimeLimit } from "../../shared/contracts/task_definition.ts";
 import { unlessAborted, withTimeout } from "../../shared/runtime/waits.ts";
 import type { Attempt } from "./attempt.ts";
+import type { LazyAbort } from "./lazy_abort.ts";
 
 /** Time limit in seconds for a completion whose task has no hard limit, because it occupies one of few connections. */
 const COMPLETION_SECONDS = 300;
@@ -14,14 +15,17 @@ type Limited = Pick<Attempt, "task" | "contract" | "began">;
 export function limits({ task, contract }: Limited): TimeLimit {
   const soft = task.softTimeLimit ?? contract.timeLimit.soft;
   const hard = task.timeLimit ?? contract.timeLimit.hard;
+  if (soft === undefined && hard === undefined) return NO_LIMIT;
   return { ...(soft === undefined ? {} : { soft }), ...(hard === undefined ? {} : { hard }) };
 }
+
+const NO_LIMIT: TimeLimit = Object.freeze({});
 
 /** Starts the timers of an inline handler. */
 export function startTimers(
   attempt: Limited,
   running: { end(error: Error): void },
-  controller: AbortController,
+  controller: Pick<LazyAbort, "abort">,
 ): { soft: Timer; hard: Timer } {
   const { soft, hard } = limits(attempt);
   return {

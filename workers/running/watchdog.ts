@@ -54,9 +54,9 @@ export class Watchdog implements Service {
 
   /** Calls a handler and watches it until {@linkcode Watchdog.leave}. */
   enter<Returned>(watched: WatchedAttempt, call: () => Returned): Returned {
-    this.#check(); // an earlier delay was not caused by this handler
-    this.#running.add(watched);
     const began = performance.now();
+    this.#check(began); // an earlier delay was not caused by this handler
+    this.#running.add(watched);
     try {
       return call();
     } finally {
@@ -74,8 +74,7 @@ export class Watchdog implements Service {
     this.#running.delete(watched);
   }
 
-  #check(): void {
-    const now = performance.now();
+  #check(now = performance.now()): void {
     const lateMs = now - this.#last - INTERVAL_MS;
     if (lateMs < 0) return;
     this.#last = now;
