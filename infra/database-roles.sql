@@ -20,7 +20,7 @@
 --   celeriac_beat     reads and updates schedules; inserts PENDING tasks; outbox; inserts dead letters;
 --                     reads subscriptions; records events through a function
 --   celeriac_worker   reads and writes tasks and chords; inserts into the outbox
---   celeriac_submit   calls celeriac.submit(); reads nothing
+--   celeriac_submit   calls celeriac.submit() and celeriac.publish(); reads nothing
 
 do $$
 declare

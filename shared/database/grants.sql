@@ -110,6 +110,7 @@ begin
       celeriac.renew_messages(json, double precision),
       celeriac.return_messages(json),
       celeriac.end_messages(json),
+      celeriac.publish(text, json, text, text, text, timestamptz, json),
       celeriac.submit(text, json, json, text, text, timestamptz, timestamptz)
       to celeriac_worker;
   end if;
@@ -118,6 +119,7 @@ begin
     revoke all on all tables in schema celeriac from celeriac_submit;
     grant usage on schema celeriac to celeriac_submit;
     grant execute on function
+      celeriac.publish(text, json, text, text, text, timestamptz, json),
       celeriac.submit(text, json, json, text, text, timestamptz, timestamptz)
       to celeriac_submit;
   end if;

@@ -32,6 +32,7 @@ import revokeReach from "./migrations/0023_revoke_reach.sql" with { type: "text"
 import event from "./migrations/0024_event.sql" with { type: "text" };
 import access from "./migrations/0025_access.sql" with { type: "text" };
 import replay from "./migrations/0026_replay.sql" with { type: "text" };
+import publish from "./migrations/0027_publish.sql" with { type: "text" };
 
 /** A migration. Its position in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -73,6 +74,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "event", sql: event },
   { name: "access", sql: access },
   { name: "replay", sql: replay },
+  { name: "publish", sql: publish },
 ];
 
 /** Number of daily partitions created ahead, so that a week without maintenance causes no failure. */

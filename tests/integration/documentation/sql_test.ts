@@ -18,7 +18,7 @@ Deno.test("the SQL of docs/call/sql.md submits tasks and reads their records", a
   await Promise.all([owner.start(), shop.start()]);
   const user = new URL(users.url("submit")).username;
   const [tables = ""] = await blocks("docs/run/postgres.md");
-  const [grant = "", submit = "", later = "", reading = "", read = ""] = await blocks(
+  const [grant = "", submit = "", later = "", publish = "", reading = "", read = ""] = await blocks(
     "docs/call/sql.md",
   );
   assertEquals(grant.trim(), "grant celeriac_submit to shop;"); // databaseUsers() has done so
@@ -38,4 +38,9 @@ Deno.test("the SQL of docs/call/sql.md submits tasks and reads their records", a
     name: "orders.remind",
     due: false,
   }]);
+  await shop.script(publish);
+  const events = await owner.query(
+    "select routing_key from celeriac.outbox where exchange <> 'celeriac' and exchange <> ''",
+  );
+  assertEquals(events, [{ routing_key: "orders.paid" }]);
 });

@@ -95,6 +95,15 @@ Deno.test("an event becomes a task of each subscription", async (t) => {
     assertEquals(await Deno.readTextFile(file), "same\n");
   });
 
+  await t.step("an event that SQL publishes becomes the same tasks", async () => {
+    const [{ key = "" } = {}] = await pipeline.rows<{ key: string }>(
+      `select celeriac.publish('test.eu.happened', '{"value": "from SQL"}') as key`,
+    );
+    const { result } = await pipeline.final(eventTaskId(key, "test-echo"));
+    assertEquals(result, "from SQL");
+    assertEquals((await recorded(url, key)).event.source, "/celeriac");
+  });
+
   await t.step("a batch with one wrong event publishes nothing and names it", async () => {
     const one = (id: string, data: unknown) => ({
       ...{ specversion: "1.0", id, source: "/test", type: "test.eu.happened", data },
@@ -109,7 +118,7 @@ Deno.test("an event becomes a task of each subscription", async (t) => {
     const later: Accepted = await (await post(url, one("later", { value: 3 }))).json();
     await recorded(url, later.key);
     const { events } = await (await fetch(`${url}/v1/events`)).json();
-    assertEquals(events.length, 3);
+    assertEquals(events.length, 4);
     const accepted: Accepted[] = await (await post(url, batch.slice(0, 2), headers)).json();
     for (const { key } of accepted) await recorded(url, key);
   });
