@@ -13,7 +13,7 @@ export interface BenchOptions {
   readonly system: readonly string[];
   /** Rounds. Each has all measurements, in which the systems alternate. */
   readonly rounds: number;
-  /** Rounds of contestants that take minutes: the listing and the large backlogs. */
+  /** Rounds of contestants that take minutes: the events, the listing and the large backlogs. */
   readonly largeRounds: number;
   /** Rows of the table for the listing, and the largest backlog, but at most 1e6 of that. */
   readonly records: number;
@@ -21,7 +21,7 @@ export interface BenchOptions {
   readonly tasks: number;
   /** Seconds of each timed load. */
   readonly seconds: number;
-  /** Tasks of the idle pick-up and calls of each listing. */
+  /** Tasks of the idle pick-up. */
   readonly repetitions: number;
   /** Produces every figure once, as fast as possible: the figures mean nothing. */
   readonly smoke: boolean;

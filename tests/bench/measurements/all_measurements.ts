@@ -4,6 +4,7 @@
 import { backlog } from "./backlog.ts";
 import { drain } from "./drain.ts";
 import { endToEnd } from "./end_to_end.ts";
+import { events } from "./events.ts";
 import { idlePickUp } from "./idle_pickup.ts";
 import { idleWorker } from "./idle_worker.ts";
 import { listing } from "./listing.ts";
@@ -19,6 +20,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
   waitedCalls(1),
   waitedCalls(16),
   idlePickUp,
+  events,
   backlog,
   listing,
   refusal,

@@ -52,7 +52,7 @@ const INSERT = `
     '(1, 2)', '{}', '3', 1, at, at, at, at, at
   from hexed`;
 
-/** Inserts records, and vacuums the table as autovacuum would have done meanwhile.
+/** Inserts records, and does the work that the server would have done meanwhile: vacuum and checkpoint.
  *
  * @param records at least 10, so that every rare value occurs */
 export async function insertRecords(
@@ -64,4 +64,5 @@ export async function insertRecords(
     await client.query(INSERT, [first, last, records]);
   }
   await client.query("vacuum analyze celeriac.task");
+  await client.query("checkpoint");
 }

@@ -2,12 +2,12 @@
  *
  *     deno run -A --lock=tests/deno.lock tests/bench/programs/http_client.ts URL
  *
- * Commands: `fill` (tasks), `submit` and `call` (inFlight, seconds), `pickUp` (count, pauseMs).
+ * Commands: `fill` (tasks), `publish` (events), `submit` and `call` (inFlight, seconds), `pickUp` (count, pauseMs).
  * @module
  */
 import autocannon from "autocannon";
 import { serveCommands } from "./command_server.ts";
-import { keepInFlight, type LoadResult, pickUpDelays, sendBatches } from "./load_loops.ts";
+import { keepInFlight, type LoadResult, nowMs, pickUpDelays, sendBatches } from "./load_loops.ts";
 
 /** Lines of one request: a tenth of the limit of `POST /v1/tasks:batch`. */
 const BATCH = 1_000;
@@ -29,6 +29,32 @@ async function sendBatch(size: number): Promise<void> {
   const accepted = text.split(`"status":202`).length - 1;
   if (accepted === size) return;
   throw new Error(`${size - accepted} of ${size} submissions were refused: ${text.slice(0, 500)}`);
+}
+
+/** Events of one batch: with 100 subscriptions its response names 10,000 tasks. */
+const EVENTS = 100;
+
+async function publishBatch(size: number): Promise<void> {
+  const one = {
+    specversion: "1.0",
+    source: "/bench",
+    type: "bench.happened",
+    data: { x: 1, y: 2 },
+  };
+  const events = Array.from({ length: size }, () => ({ ...one, id: crypto.randomUUID() }));
+  const answer = await fetch(`${url}/v1/events`, {
+    method: "POST",
+    headers: { "content-type": "application/cloudevents-batch+json" },
+    body: JSON.stringify(events),
+  });
+  const text = await answer.text();
+  if (answer.status === 202) return;
+  throw new Error(`The events were answered ${answer.status}: ${text.slice(0, 500)}`);
+}
+
+async function publish(events: number): Promise<{ beganMs: number; endedMs: number }> {
+  const { beganMs } = await sendBatches(events, EVENTS, BATCHES_IN_FLIGHT, publishBatch);
+  return { beganMs, endedMs: nowMs() };
 }
 
 async function call(task: string, args: readonly unknown[]): Promise<unknown> {
@@ -69,6 +95,7 @@ async function submit(inFlight: number, seconds: number): Promise<LoadResult> {
 
 serveCommands({
   fill: ({ tasks = 0 }) => sendBatches(tasks, BATCH, BATCHES_IN_FLIGHT, sendBatch),
+  publish: ({ events = 0 }) => publish(events),
   submit: ({ inFlight = 1, seconds = 1 }) => submit(inFlight, seconds),
   call: ({ inFlight = 1, seconds = 1 }) =>
     keepInFlight(inFlight, seconds, () => call("add", [1, 2])),

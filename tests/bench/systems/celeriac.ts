@@ -1,7 +1,7 @@
 /** Celeriac: an API and workers as separate processes, started as users start them.
  * @module
  */
-import { checkout, startApi, startWorker } from "../../support/roles.ts";
+import { checkout, startApi, startBeat, startWorker } from "../../support/roles.ts";
 import { type Env, startDenoClient } from "../kit/program.ts";
 import type { Storage } from "../kit/servers.ts";
 import { clientCommands } from "./client_commands.ts";
@@ -28,14 +28,31 @@ export interface OpenCeleriac extends OpenSystem {
   readonly env: Env;
   /** URL of the API. */
   readonly url: string;
+  /** Publishes events in batches; resolves when all are accepted.
+   *
+   * @returns epoch milliseconds of the first and the last moment */
+  publish(events: number): Promise<{ readonly beganMs: number; readonly endedMs: number }>;
+}
+
+/** What to start. */
+export interface CeleriacOptions {
+  /** Default: 1. */
+  readonly workers?: number;
+  /** Module with the contracts, relative to the checkout. Default: that of the measured tasks. */
+  readonly contracts?: string;
+  /** Whether to start a beat, which dispatches events. Default: no. */
+  readonly beat?: boolean;
 }
 
 /** Variables of a role on this storage. */
-export function celeriacEnv(storage: Pick<Storage, "amqpUrl" | "databaseUrl">): Env {
+export function celeriacEnv(
+  storage: Pick<Storage, "amqpUrl" | "databaseUrl">,
+  contracts = "tests/bench/app/contracts.ts",
+): Env {
   return {
     AMQP_URL: storage.amqpUrl,
     DATABASE_URL: storage.databaseUrl,
-    CELERIAC_CONTRACTS: `${checkout}tests/bench/app/contracts.ts`,
+    CELERIAC_CONTRACTS: `${checkout}${contracts}`,
     CELERIAC_HANDLERS: `${checkout}tests/bench/app/handlers.ts`,
     CELERIAC_LOG_LEVEL: "warning", // as the peers, which log nothing for a task
   };
@@ -51,20 +68,29 @@ export function celeriac(workers: number): System {
     abilities: workers === 1
       ? ["endToEnd", "drain", "submit", "call", "pickUp"]
       : ["endToEnd", "drain"],
-    open: (bench) => openCeleriac(bench, workers),
+    open: (bench) => openCeleriac(bench, { workers }),
   };
 }
 
 /** Opens Celeriac for measurements of more than a {@linkcode OpenSystem} offers. */
-export async function openCeleriac(bench: Bench, workers = 1): Promise<OpenCeleriac> {
+export async function openCeleriac(
+  bench: Bench,
+  { workers = 1, contracts, beat: withBeat = false }: CeleriacOptions = {},
+): Promise<OpenCeleriac> {
   await using stack = new AsyncDisposableStack();
   const storage = stack.use(await bench.servers.freshStorage("migrated"));
-  const env = celeriacEnv(storage);
+  const env = celeriacEnv(storage, contracts);
   const { api, url } = await startApi({ env });
   stack.use(api);
   const client = stack.use(
     await startDenoClient("tests/bench/programs/http_client.ts", [url], {}),
   );
+  const beats: number[] = [];
+  if (withBeat) {
+    const { beat } = await startBeat({ env });
+    stack.use(beat);
+    beats.push(beat.pid);
+  }
   const running: number[] = [];
   const owned = stack.move();
   return {
@@ -74,6 +100,7 @@ export async function openCeleriac(bench: Bench, workers = 1): Promise<OpenCeler
     parts: () => ({
       client: [client.pid],
       api: [api.pid],
+      ...(withBeat && { beat: beats }),
       worker: running,
       broker: [bench.servers.rabbitmq.pid],
       database: [bench.servers.postgres.pid],
@@ -84,6 +111,7 @@ export async function openCeleriac(bench: Bench, workers = 1): Promise<OpenCeler
         running.push(worker.pid);
       }
     },
+    publish: (events) => client.run("publish", { events }),
     ...clientCommands(client),
     ...completionsOf(storage.client, RECORDS),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
