@@ -39,7 +39,7 @@ export interface EventReplayerOptions {
 const PAGE = 100;
 
 /** Seconds after which another process takes over the step of a process that died. */
-const LEASE_SECONDS = 30;
+const LEASE_SECONDS = 10;
 
 /** Seconds before a failed step is tried again. */
 const RETRY_SECONDS = 1;

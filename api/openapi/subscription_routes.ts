@@ -139,7 +139,7 @@ export function subscriptionPaths(): Record<string, Record<string, Operation>> {
         tags: ["events"],
         summary: "Turn recorded events into tasks of this subscription",
         description:
-          "Beat sends the tasks in the order of the events. Without `again`, only events that have no task of this subscription.",
+          "Beat sends the tasks in steps, oldest events first. Without `again`, only events that have no task of this subscription.",
         parameters: [name],
         requestBody: body(
           schemaRef("NewReplay"),

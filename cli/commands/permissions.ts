@@ -253,6 +253,7 @@ function folders(role: Role, config: Config): string[] {
     case "migrate":
       return migrations;
     case "call":
+    case "events":
     case "schedules":
       return [Deno.cwd()];
     case "definitions":

@@ -115,6 +115,54 @@ Deno.test("POST /v1/events refuses unknown types with the nearest name, and wron
   assertEquals(await api.published(), []);
 });
 
+Deno.test("POST /v1/events refuses bad input in each form, and publishes nothing", async () => {
+  await using api = await open();
+  const { specversion: _, ...withoutVersion } = WHOLE;
+  const binary = (changes: Record<string, string | undefined>) => {
+    const headers = {
+      ...{ "ce-specversion": "1.0", "ce-id": "1", "ce-source": "/shop", "ce-type": PAID.type },
+      ...changes,
+    };
+    return Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined));
+  };
+  const cases: [body: unknown, headers: object, field: string | undefined, text: string][] = [
+    [{ data: PAID.data }, {}, "type", "it has no `type`"],
+    [{ ...PAID, type: "" }, {}, "type", "is empty"],
+    [{ ...PAID, type: "x".repeat(300) }, {}, "type", "300 bytes"],
+    [{ ...PAID, type: 7 }, {}, "type", "is no text"],
+    [{ ...PAID, id: "a\0b" }, {}, "id", "NUL"],
+    [{ ...PAID, subject: "\ud800" }, {}, "subject", ""],
+    [{ ...PAID, time: "today" }, {}, "time", "RFC 3339"],
+    [{ ...PAID, source: "a b" }, {}, "source", "URI reference"],
+    [{ ...PAID, Tenant: "acme" }, {}, "Tenant", "lower-case"],
+    [{ ...PAID, tenant: { name: "acme" } }, {}, "tenant", "neither text nor"],
+    [{ ...PAID, data_base64: "AA==" }, {}, undefined, ""],
+    [[PAID], {}, undefined, ""],
+    [withoutVersion, EVENT_TYPE, "specversion", "it has no `specversion`"],
+    [{ ...WHOLE, specversion: "0.3" }, EVENT_TYPE, "specversion", "is not '1.0'"],
+    [{ ...WHOLE, id: undefined }, EVENT_TYPE, "id", "it has no `id`"],
+    [WHOLE, BATCH_TYPE, undefined, "the batch is no array"],
+    [[WHOLE, { ...WHOLE, source: "a\0b" }], BATCH_TYPE, undefined, "NUL"],
+    [[WHOLE, null], BATCH_TYPE, undefined, ""],
+    [PAID.data, binary({ "ce-id": undefined }), "id", "it has no `id`"],
+    [PAID.data, binary({ "ce-id": "a%00b" }), "id", "U+0000"],
+    [PAID.data, binary({ "ce-id": "%ff" }), "id", "percent-encoding"],
+    [PAID.data, binary({ "ce-type": "x".repeat(300) }), "type", "300 bytes"],
+    [{}, binary({}), "data.order", "invalid"],
+    [PAID.data, { "content-type": "text/plain" }, undefined, "needs the attributes as headers"],
+    [WHOLE, { "content-type": "application/cloudevents+avro" }, undefined, "is not supported"],
+  ];
+  for (const [body, headers, field, text] of cases) {
+    const answer = await api.post("/v1/events", body, headers);
+    const label = `${JSON.stringify(body)?.slice(0, 100)} ${JSON.stringify(headers)}`;
+    assertEquals(answer.status, 422, `${label} ${answer.body.detail}`);
+    if (field !== undefined) assertEquals(answer.body.errors?.[0]?.field, field, label);
+    assertStringIncludes(answer.body.detail, text, label);
+    assertEquals(answer.body.detail.includes("\0"), false);
+  }
+  assertEquals(await api.published(), []);
+});
+
 Deno.test("POST /v1/events accepts an event without subscribers, unless one is required", async () => {
   await using api = await open();
   const lonely = { type: "prices.changed" };
