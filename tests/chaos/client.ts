@@ -1,6 +1,6 @@
 /** An independent client of the API that logs every accepted task.
  *
- *     deno run --allow-net --allow-write client.ts LOG RATE COUNT URL...
+ *     deno run --allow-net --allow-write client.ts LOG RATE COUNT tasks|events URL...
  *
  * Submits `RATE` tasks a second, at least COUNT, alone and in workflows, until SIGTERM. The client
  * chooses all ids. A request that was refused (503) or got no response is sent again with the same ids,
@@ -40,6 +40,7 @@ class Client {
   readonly #log: Deno.FsFile;
   readonly #urls: readonly string[];
   readonly #under = new Set<Promise<void>>();
+  readonly #events: boolean;
   #next = 0;
   #requests = 0;
   #tasks = 0;
@@ -47,7 +48,8 @@ class Client {
   #unanswered = 0;
   #slowestMs = 0;
 
-  constructor(log: Deno.FsFile, urls: readonly string[]) {
+  constructor(log: Deno.FsFile, urls: readonly string[], events: boolean) {
+    this.#events = events;
     this.#log = log;
     this.#urls = urls;
   }
@@ -68,7 +70,7 @@ class Client {
   }
 
   #begin(): void {
-    const submission = submissionOf(this.#requests++, newId, Date.now());
+    const submission = submissionOf(this.#requests++, newId, Date.now(), this.#events);
     this.#tasks += submission.tasks.length;
     const done = this.#submit(submission).finally(() => this.#under.delete(done));
     this.#under.add(done);
@@ -119,11 +121,11 @@ function pause(ms: number): Promise<void> {
 }
 
 if (import.meta.main) {
-  const [path = "", rate = "", count = "", ...urls] = Deno.args;
+  const [path = "", rate = "", count = "", kind = "", ...urls] = Deno.args;
   let stopped = false;
   Deno.addSignalListener("SIGTERM", () => stopped = true);
   using log = await Deno.open(path, { write: true, create: true, append: true });
-  const client = new Client(log, urls);
+  const client = new Client(log, urls, kind === "events");
   console.log("submitting");
   const summary = await client.run(Number(rate), Number(count), () => stopped);
   console.log(JSON.stringify(summary));

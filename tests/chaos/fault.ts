@@ -23,6 +23,8 @@ export interface Fault {
   readonly rate?: number;
   /** Seconds in which workers may finish earlier unacked tasks: only tasks finished later show that they consume. Default 0. */
   readonly inHand?: number;
+  /** Whether some of the submissions are events. Default false. */
+  readonly events?: true;
   /** Prepares the system before the load starts. */
   begin?(system: Supervisor): Promise<void>;
   /** Injects the fault; resolves when it is over and the system can recover.

@@ -14,6 +14,8 @@ export interface LoadOptions {
   readonly count: number;
   /** Tasks per second. */
   readonly rate: number;
+  /** Whether some of the submissions are events. Default false. */
+  readonly events?: boolean;
 }
 
 /** Consecutive checks that must find no pending task. */
@@ -39,7 +41,7 @@ export class Load implements AsyncDisposable {
   static async start(
     system: Supervisor,
     path: string,
-    { rate, count }: LoadOptions,
+    { rate, count, events = false }: LoadOptions,
   ): Promise<Load> {
     const process = Process.start(Deno.execPath(), [
       "run",
@@ -49,6 +51,7 @@ export class Load implements AsyncDisposable {
       path,
       `${rate}`,
       `${count}`,
+      events ? "events" : "tasks",
       ...system.urls,
     ], { cwd: checkout, env: { NO_COLOR: "1" } });
     const load = new Load(process, system);

@@ -40,7 +40,10 @@ export async function runFault(
     const since = await now(system);
     await resetVerification(system);
     await fault.begin?.(system);
-    await using load = await Load.start(system, path, options);
+    await using load = await Load.start(system, path, {
+      ...options,
+      events: fault.events ?? false,
+    });
     await finishedSome(system, since, 200);
     const recoveries: number[] = [];
     for (let cycle = 0; cycle < cycles; cycle++) {
@@ -103,7 +106,7 @@ export async function diagnose(system: Supervisor): Promise<string> {
         `/api/queues/${system.vhost.vhost}?columns=name,messages_ready,messages_unacknowledged,consumers`,
       )),
   ];
-  const roles = [...system.apis, ...system.workers];
+  const roles = [...system.apis, ...system.workers, ...system.beats];
   return [...parts, ...roles.map((role) => `== ${role.name}\n${role.output}`)].join("\n");
 }
 

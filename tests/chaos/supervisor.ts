@@ -8,7 +8,7 @@ import { PrivatePostgres } from "../support/private_postgres.ts";
 import { findPostgres } from "../support/postgres.ts";
 import { type Provisioned, provisioned } from "../support/provisioned.ts";
 import { TcpProxy } from "../support/proxy.ts";
-import { checkout, migrate, startApi, startWorker } from "../support/roles.ts";
+import { checkout, migrate, startApi, startBeat, startWorker } from "../support/roles.ts";
 import type { ChaosBroker } from "./broker.ts";
 import { Disk } from "./disk.ts";
 import { prepareVerification } from "./verification.ts";
@@ -55,6 +55,9 @@ export class Supervisor implements AsyncDisposable {
     readonly proxies: Proxies,
     readonly apis: readonly Role[],
     readonly workers: readonly Role[],
+    /** Not started: only some faults need them. */
+    readonly beats: readonly Role[],
+    readonly beatEnv: Readonly<Record<string, string>>,
   ) {}
 
   /** URLs of the APIs for clients. */
@@ -113,9 +116,26 @@ export class Supervisor implements AsyncDisposable {
         return { process, name };
       });
     });
-    for (const role of [...apis, ...workers]) stack.use(role);
+    const beatEnv = { ...common, AMQP_URL: proxies.apiAmqp.through(vhost.url("beat")) };
+    const beats = [1, 2].map(() =>
+      new Role(async () => {
+        const { beat, health } = await startBeat({ env: beatEnv });
+        return { process: beat, name: health };
+      })
+    );
+    for (const role of [...apis, ...workers, ...beats]) stack.use(role);
     await Promise.all([...apis, ...workers].map((role) => role.start()));
-    const supervisor = new Supervisor(broker, postgres, disk, vhost, proxies, apis, workers);
+    const supervisor = new Supervisor(
+      broker,
+      postgres,
+      disk,
+      vhost,
+      proxies,
+      apis,
+      workers,
+      beats,
+      beatEnv,
+    );
     await prepareVerification(supervisor);
     supervisor.#owned.use(stack.move());
     return supervisor;

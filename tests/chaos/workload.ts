@@ -2,8 +2,11 @@
  *
  * Of 20 submissions 13 are plain tasks. The others are a task of another queue, one with a countdown, one that expires, one that is
  * retried, a chain, a chord, and a chord within a chain. They have 33 tasks, all with ids of the client's own.
+ * With events, every fourth submission is an event with two subscriptions.
  * @module
  */
+import type { CloudEvent } from "../../shared/events/cloud_event.ts";
+import { eventKey, eventTaskId } from "../../shared/events/event_key.ts";
 
 /** The expected result of a task. */
 export interface Expectation {
@@ -37,6 +40,7 @@ export const LONG_EVERY = 60;
 const EFFECT_EVERY = 5;
 /** Duration of a long task, milliseconds. */
 const LONG_MS = 3000;
+const EVENT_EVERY = 4;
 /** Seconds. */
 const COUNTDOWN = 3;
 /** Seconds; less than the possible clock skew of workers. */
@@ -46,8 +50,15 @@ const EXPIRES = 14;
  *
  * @param number counts from 0
  * @param newId creates ids
- * @param now milliseconds since the epoch */
-export function submissionOf(number: number, newId: () => string, now: number): Submission {
+ * @param now milliseconds since the epoch
+ * @param events whether some are events */
+export function submissionOf(
+  number: number,
+  newId: () => string,
+  now: number,
+  events = false,
+): Submission {
+  if (events && number % EVENT_EVERY === 0) return happening(number, newId(), now);
   switch (number % PERIOD) {
     case 1:
       return chain(number, newId);
@@ -70,6 +81,20 @@ export function submissionOf(number: number, newId: () => string, now: number): 
     default:
       return plain("chaos.work", number, newId());
   }
+}
+
+/** Its tasks have ids that follow from the event and the subscription. */
+function happening(number: number, id: string, now: number): Submission {
+  const body: CloudEvent = {
+    ...{ specversion: "1.0", id, source: "/chaos", type: "chaos.happened" },
+    time: new Date(now).toISOString(),
+    data: { number, one: 1 },
+  };
+  const key = eventKey(body);
+  const tasks = ["chaos-first", "chaos-second"].map((name) =>
+    expected(eventTaskId(key, name), { value: number })
+  );
+  return { path: "/v1/events", body, tasks };
 }
 
 function plain(

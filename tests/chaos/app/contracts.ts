@@ -1,7 +1,7 @@
 /** The tasks of the fault matrix.
  * @module
  */
-import { defineTask, z } from "../../../shared/mod.ts";
+import { defineEvent, defineTask, on, z } from "../../../shared/mod.ts";
 
 const workInput = z.object({
   number: z.int(),
@@ -48,3 +48,19 @@ export const silent = defineTask({
   output: z.int(),
   ignoreResult: true,
 });
+
+const happenedInput = z.object({ number: z.int() });
+
+/** Has an effect and returns its number. */
+export const happened = defineTask({
+  name: "chaos.happened",
+  input: happenedInput,
+  output: z.int(),
+});
+
+export const happening = defineEvent({ type: "chaos.happened", data: happenedInput });
+
+/** Two tasks of each event. */
+export const subscriptions = ["chaos-first", "chaos-second"].map((name) =>
+  on(happening, { name, task: happened, args: { number: "/data/number" } })
+);

@@ -35,3 +35,7 @@ export const flakyHandler = handle(contracts.flaky, ({ number }, context) => {
 });
 
 export const silentHandler = handle(contracts.silent, ({ number }) => number);
+
+export const happenedHandler = handle(contracts.happened, ({ number }, context) => {
+  return leaveEffect(context, number);
+});

@@ -20,6 +20,7 @@ import {
   diskFull,
   outboxDrained,
 } from "./database.ts";
+import { dispatcherKilled, subscriptionAdded } from "./dispatcher.ts";
 import { leaderless } from "./majority.ts";
 import { deaf, mute } from "./network.ts";
 import {
@@ -38,6 +39,8 @@ export const FAULTS: readonly Fault[] = [
   workerFrozen,
   clocksSkewed,
   apiKilled,
+  dispatcherKilled,
+  subscriptionAdded,
   brokerKilled,
   brokerFrozen,
   memoryAlarm,

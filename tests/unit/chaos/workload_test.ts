@@ -19,3 +19,14 @@ Deno.test("submissionOf() lists every expected task once", () => {
     assert(submissions.some(({ body, path }) => `${JSON.stringify(body)} ${path}`.includes(kind)));
   }
 });
+
+Deno.test("submissionOf() makes every fourth submission an event, with two tasks of their own", () => {
+  const submissions = Array.from(
+    { length: PERIOD },
+    (_, number) => submissionOf(number, () => `id-${number}`, 1_900_000_000_000, true),
+  );
+  const events = submissions.filter(({ path }) => path === "/v1/events");
+  assertEquals(events.length, PERIOD / 4);
+  const ids = events.flatMap(({ tasks }) => tasks.map(({ id }) => id));
+  assertEquals(new Set(ids).size, PERIOD / 2);
+});
