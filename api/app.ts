@@ -29,6 +29,7 @@ import { subscriptionRoutes } from "./routes/subscriptions.ts";
 import { submitRoutes } from "./routes/submit.ts";
 import { workflowRoutes } from "./routes/workflows.ts";
 import { SharedReads } from "./reading/shared_reads.ts";
+import { readWithUnwritten } from "./reading/unwritten.ts";
 import { StatePolling } from "./reading/state_polling.ts";
 import { Submitter } from "./submitting/submitter.ts";
 
@@ -83,7 +84,9 @@ export function createApp(dependencies: ApiDependencies): Hono {
   const cache = new ResultCache(settings.resultCache);
   hub.subscribeAll(({ uuid }) => cache.drop(uuid!));
 
-  const reads = new SharedReads((id) => store.find(id));
+  const reads = new SharedReads(
+    readWithUnwritten((id) => store.find(id), dependencies.submissions),
+  );
   const find = (id: string) => reads.read(id);
   const watched = { store: { find }, hub, polling: new StatePolling({ store }) };
 
@@ -133,7 +136,16 @@ export function createApp(dependencies: ApiDependencies): Hono {
     subscriptionRoutes({ ...dependencies.subscriptions, rules: subscriptionRules, trail }),
   );
   app.route("/v1", eventRoutes({ ...watched, clock }));
-  app.route("/v1", revokeRoutes({ store, broker, cache, clock, trail }));
+  app.route(
+    "/v1",
+    revokeRoutes({
+      store: { find, revoke: (id, why) => store.revoke(id, why) },
+      broker,
+      cache,
+      clock,
+      trail,
+    }),
+  );
   app.route("/v1", scheduleRoutes({ ...dependencies, rules, submitter, trail, counter }));
   app.route("/v1", deadLetterRoutes({ ...dependencies, trail }));
   app.route("/v1", keyRoutes({ ...access, trail, clock }));

@@ -7,7 +7,7 @@ import type { Metrics } from "../shared/telemetry/metrics.ts";
 import type { Publisher } from "../shared/outbox/publisher.ts";
 import type { Registry } from "../shared/contracts/registry.ts";
 import type { Idempotency } from "../shared/results/idempotency.ts";
-import type { PendingTask } from "../shared/results/result.ts";
+import type { SubmissionWriter } from "../shared/results/submissions.ts";
 import type { ResultStore } from "../shared/results/store.ts";
 import type { TaskRouter } from "../shared/outbox/task_router.ts";
 import type { Workflows } from "../shared/workflows/store.ts";
@@ -66,7 +66,7 @@ export interface ApiDependencies {
   readonly broker: Pick<Broker, "publish">;
   readonly store: Pick<ResultStore, "find" | "list" | "revoke" | "states">;
   /** Writes PENDING records in the background: best effort. */
-  readonly submissions: { write(submission: PendingTask): void };
+  readonly submissions: Pick<SubmissionWriter, "write" | "hold" | "find">;
   readonly idempotency: Pick<Idempotency, "begin" | "published">;
   readonly schedules: Schedules;
   readonly deadLetters: Pick<DeadLetters, "list" | "find" | "count" | "redrive" | "purge">;

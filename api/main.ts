@@ -89,7 +89,11 @@ export class Api implements Service {
     const access = openAccess(config, { database, clock });
     const outbox = new Outbox({ database });
     const store = resultStore(config.results, database);
-    const submissions = new SubmissionWriter({ store, foreign: config.results === "django" });
+    const submissions = new SubmissionWriter({
+      store,
+      // Django's tables are also written by Python workers, which may record a task without its name.
+      ...(config.results === "django" && { foreign: true, holdMs: 0 }),
+    });
     const hub = this.#hub = new EventHub({ broker, limit: config.maxWaiting });
     const metrics = new Metrics();
     metrics.watchBroker(broker);

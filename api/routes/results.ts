@@ -86,8 +86,10 @@ export function resultRoutes({ cache, clock, maxWait, ...watched }: ResultParts)
       const json = visibleJson(caller, record ?? pendingRecord(id, clock.now()));
       if (!record || !isFinal(record.state)) return jsonAnswer(c, json);
       const answer = { body: json, etag: etagOf(json) };
-      // Another process may reopen a failure by a redrive of its dead letter.
-      if (record.state !== "FAILURE" && caller.readsEverything) cache.set(id, answer);
+      // Another process may reopen a failure by a redrive of its dead letter, or add the name of a task that was revoked at once.
+      const isLasting = record.state === "SUCCESS" ||
+        (record.state === "REVOKED" && record.name !== null);
+      if (isLasting && caller.readsEverything) cache.set(id, answer);
       return finalAnswer(c, answer);
     })
     .get("/tasks", async (c) => {

@@ -26,8 +26,8 @@ export interface SubmitOptions {
 /** Dependencies of a {@linkcode Submitter}. */
 export interface SubmitterOptions {
   readonly publisher: Pick<Publisher, "submit">;
-  /** Writes PENDING records in the background: best effort. */
-  readonly submissions: { write(task: PendingTask): void };
+  /** Writes PENDING records in the background: best effort. `hold` writes only those of tasks that do not settle in a moment. */
+  readonly submissions: { write(task: PendingTask): void; hold(task: PendingTask): void };
   readonly idempotency: Pick<Idempotency, "begin" | "published">;
   readonly metrics: Pick<Metrics, "countSubmission">;
   readonly clock: Clock;
@@ -119,7 +119,8 @@ export class Submitter {
       reply && { reply },
     );
     metrics.countSubmission(contract ? task.name : "foreign", via);
-    if (!ignoreResult) submissions.write(task);
+    // A message in the outbox is due later, or the broker is down: its task will not settle in a moment.
+    if (!ignoreResult) via === "broker" ? submissions.hold(task) : submissions.write(task);
     return { ...task, via };
   }
 }

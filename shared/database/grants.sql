@@ -8,8 +8,6 @@ begin
     revoke all on all tables in schema celeriac from celeriac_api;
     grant usage on schema celeriac to celeriac_api;
     grant select on celeriac.migration, celeriac.task to celeriac_api;
-    -- The API can only insert PENDING, the default of the state.
-    grant insert (id, name, queue, args_repr, kwargs_repr, submitted_at) on celeriac.task to celeriac_api;
     grant select, insert, delete, update (due_at, offer, holder, attempts, last_error) on celeriac.outbox to celeriac_api;
     grant select, insert, update (published) on celeriac.idempotency to celeriac_api;
     grant select, insert, delete, update (paused, updated_at, problem, after_at, next_at) on celeriac.schedule to celeriac_api;
@@ -35,6 +33,8 @@ begin
       on celeriac.audit to celeriac_api;
     grant insert (audit_id, status, count) on celeriac.audit_outcome to celeriac_api;
     grant execute on function
+      celeriac.submitted(json), -- inserts PENDING only
+      celeriac.unrecorded(text[]),
       celeriac.expire_canvas(interval, integer, interval),
       celeriac.tasks(text[]),
       celeriac.readable(text),
@@ -62,7 +62,6 @@ begin
     revoke all on all tables in schema celeriac from celeriac_beat;
     grant usage on schema celeriac to celeriac_beat;
     grant select on celeriac.migration, celeriac.task to celeriac_beat;
-    grant insert (id, name, queue, args_repr, kwargs_repr, submitted_at) on celeriac.task to celeriac_beat;
     grant select, insert, delete, update (due_at, offer, holder, attempts, last_error) on celeriac.outbox to celeriac_beat;
     grant select, insert, update, delete on celeriac.schedule to celeriac_beat;
     grant select, insert, update on celeriac.lease to celeriac_beat;
@@ -76,7 +75,11 @@ begin
       celeriac.record_events(json),
       celeriac.lock_events(),
       celeriac.events(text[]),
+<<<<<<< HEAD
       celeriac.add_event_tasks(text, json),
+=======
+      celeriac.submitted(json),
+>>>>>>> 3bfc3bd (Write a PENDING record only if the task has no record after half a second)
       celeriac.fail(json),
       celeriac.tasks(text[]),
       celeriac.count_member(text, text),

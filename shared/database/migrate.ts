@@ -33,6 +33,7 @@ import event from "./migrations/0024_event.sql" with { type: "text" };
 import access from "./migrations/0025_access.sql" with { type: "text" };
 import replay from "./migrations/0026_replay.sql" with { type: "text" };
 import publish from "./migrations/0027_publish.sql" with { type: "text" };
+import pendingRecords from "./migrations/0028_pending.sql" with { type: "text" };
 
 /** A migration. Its position in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -75,6 +76,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "access", sql: access },
   { name: "replay", sql: replay },
   { name: "publish", sql: publish },
+  { name: "pending", sql: pendingRecords },
 ];
 
 /** Number of daily partitions created ahead, so that a week without maintenance causes no failure. */

@@ -60,7 +60,7 @@ const RECORDS = (dateStarted: boolean) =>
 ) as record`;
 
 const SUBMITTED = (nameLength: number) => `
-  insert into ${TASK_TABLE} (
+  with inserted as (insert into ${TASK_TABLE} (
     task_id, status, content_type, content_encoding, meta, task_name, task_args, task_kwargs, date_created, date_done
   )
   select id, 'PENDING', ${CODED},
@@ -69,7 +69,12 @@ const SUBMITTED = (nameLength: number) => `
   from json_to_recordset($1::text::json) as submission (
     id text, name text, queue text, args_repr text, kwargs_repr text, submitted_at timestamptz
   )
-  on conflict do nothing`;
+  on conflict do nothing returning 1)
+  select count(*)::integer as inserted from inserted`;
+
+const UNRECORDED = `
+  select wanted.id from unnest($1::text[]) as wanted (id)
+  where not exists (select from ${TASK_TABLE} where task_id = wanted.id and task_name <> '')`;
 
 /** A number in Celeriac's part of `meta`. */
 const kept = (row: string, key: string) =>
@@ -259,6 +264,7 @@ export function djangoStatements(shape: DjangoShape): Statements {
   const records = RECORDS(shape.dateStarted);
   return {
     submitted: SUBMITTED(shape.nameLength),
+    unrecorded: UNRECORDED,
     settle: SETTLE(shape),
     settledBefore: SETTLED_BEFORE(records),
     claim: CLAIM(records),

@@ -7,13 +7,9 @@ const RECORD = `
   id, name, state, queue, worker, args_repr, kwargs_repr, result::text as result, exception, traceback, meta, children,
   retries, deliveries, submitted_at, started_at, finished_at, updated_at`;
 
-const SUBMITTED = `
-  insert into celeriac.task (id, name, queue, args_repr, kwargs_repr, submitted_at)
-  select id, name, queue, args_repr, kwargs_repr, submitted_at
-  from json_to_recordset($1::text::json) as submission (
-    id text, name text, queue text, args_repr text, kwargs_repr text, submitted_at timestamptz
-  )
-  on conflict do nothing`;
+const SUBMITTED = "select celeriac.submitted($1::text::json) as inserted";
+
+const UNRECORDED = "select unrecorded as id from celeriac.unrecorded($1::text[]) as unrecorded";
 
 /** A final row never changes. A row only advances: to a final state, to a later attempt, or within an attempt from waiting (PENDING,
  * RETRY) to running (STARTED, PROGRESS; a redelivered attempt starts again). An outbox entry is stored only together with its state. All
@@ -102,6 +98,7 @@ const FIND = `select ${RECORD} from celeriac.tasks(array[$1::text])`;
 
 const STATEMENTS = {
   submitted: SUBMITTED,
+  unrecorded: UNRECORDED,
   settle: SETTLE,
   settledBefore: SETTLED_BEFORE,
   claim: CLAIM,

@@ -67,17 +67,29 @@ export class PostgresResultStore implements ResultStore {
     this.#tables = tables;
   }
 
-  async submitted(submissions: readonly PendingTask[]): Promise<void> {
-    if (submissions.length === 0) return;
+  async submitted(submissions: readonly PendingTask[]): Promise<number> {
+    if (submissions.length === 0) return 0;
     const { submitted } = await this.#statements();
-    await this.#database.query(submitted, [JSON.stringify(submissions.map((submission) => ({
-      id: sanitizeText(submission.id),
-      name: sanitizeText(submission.name),
-      queue: sanitizeText(submission.queue),
-      args_repr: sanitizeText(submission.argsRepr),
-      kwargs_repr: sanitizeText(submission.kwargsRepr),
-      submitted_at: submission.submittedAt.toISOString(),
-    })))]);
+    const [row] = await this.#database.query<{ inserted: number }>(submitted, [
+      JSON.stringify(submissions.map((submission) => ({
+        id: sanitizeText(submission.id),
+        name: sanitizeText(submission.name),
+        queue: sanitizeText(submission.queue),
+        args_repr: sanitizeText(submission.argsRepr),
+        kwargs_repr: sanitizeText(submission.kwargsRepr),
+        submitted_at: submission.submittedAt.toISOString(),
+      }))),
+    ]);
+    return row?.inserted ?? 0;
+  }
+
+  async unrecorded(ids: readonly string[]): Promise<string[]> {
+    if (ids.length === 0) return [];
+    const { unrecorded } = await this.#statements();
+    const rows = await this.#database.query<{ id: string }>(unrecorded, [
+      ids.map((id) => sanitizeText(id)),
+    ]);
+    return rows.map(({ id }) => id);
   }
 
   async settle(settlements: readonly Settlement[]): Promise<boolean[]> {

@@ -4,8 +4,10 @@ import type { RecordFilter } from "./result.ts";
 
 /** The statements. Each takes many rows as one JSON text. Compared with arrays, that costs the client a third and the server no more. */
 export interface Statements {
-  /** `$1`: submissions. */
+  /** `$1`: submissions. Returns one row with the number of new records. */
   readonly submitted: string;
+  /** `$1`: ids. Returns those without a record, or with one that has no name. */
+  readonly unrecorded: string;
   /** `$1`: settlements with unique ids; `$2`: outbox entries. Returns the ids whose state was stored. */
   readonly settle: string;
   /** `$1`: settlements that were not stored. Returns the ids whose row is identical: an earlier call stored them, and its reply was lost. */

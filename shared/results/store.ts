@@ -26,8 +26,12 @@ export interface ListOptions {
 
 /** Reads and writes records. Writes take many records, so that callers can batch. */
 export interface ResultStore {
-  /** Inserts PENDING records; existing ones stay unchanged. */
-  submitted(submissions: readonly PendingTask[]): Promise<void>;
+  /** Inserts PENDING records. Existing ones stay unchanged, except that one without a name gets what the submission says.
+   *
+   * @returns the number of new records */
+  submitted(submissions: readonly PendingTask[]): Promise<number>;
+  /** Ids without a record, or with one that has no name, because a revoke or a redelivery wrote it. */
+  unrecorded(ids: readonly string[]): Promise<string[]>;
   /** Writes outcomes, each with its outbox entry in one transaction. The first final state wins; a record never returns to an earlier
    * attempt. Safe to repeat after an unknown result: what this worker stored before counts as stored, unless another of its runs stored
    * another value.

@@ -6,13 +6,16 @@ import type { Service } from "../runtime/service.ts";
 import { QUEUE_PREFIX } from "../broker/topology.ts";
 import type { PendingTask } from "./result.ts";
 import type { ResultStore } from "./store.ts";
+import { timeOf } from "./uuid_time.ts";
 
 /** Options of {@linkcode SubmissionWriter}. */
 export interface SubmissionWriterOptions {
-  readonly store: Pick<ResultStore, "submitted">;
+  readonly store: Pick<ResultStore, "submitted" | "unrecorded">;
   /** Whether to write records for queues of other systems, whose workers only write to Django's tables. Default `false`. */
   readonly foreign?: boolean;
-  /** Maximum number of waiting submissions. Default 10,000: a few seconds of load. */
+  /** Milliseconds that a submission waits for its task to settle ({@linkcode SubmissionWriter.hold}). Default 500. */
+  readonly holdMs?: number;
+  /** Maximum number of held submissions, and of those that wait for the database. Default 10,000: a few seconds of load. */
   readonly limit?: number;
   /** Attempts per batch, one second apart. Default 5. */
   readonly attempts?: number;
@@ -20,8 +23,19 @@ export interface SubmissionWriterOptions {
   dropped?(count: number): void;
 }
 
+/** A submission to write. */
+interface Unwritten {
+  readonly submission: PendingTask;
+  /** Whether its task may have a record by now. */
+  readonly held: boolean;
+}
+
 /** Milliseconds to collect a batch. Until the record exists, a young id counts as PENDING. */
 const BATCH_MS = 20;
+/** Long enough for most short tasks, and short enough to list every accepted task within a second. */
+const HOLD_MS = 500;
+/** Maximum milliseconds between the time in an id and its submission, so that the record of a worker has the right `submittedAt`. */
+const SAME_TIME_MS = 1000;
 
 const PAUSE_MS = 1000;
 const QUIET_MS = 1000;
@@ -29,27 +43,38 @@ const QUIET_MS = 1000;
 /** Micro-batches of {@linkcode ResultStore.submitted}. A record that cannot be written in time is dropped and logged: the broker has the
  * task, and its result creates a record. */
 export class SubmissionWriter implements Service {
-  readonly #batch: Batch<PendingTask, void>;
+  readonly #store: SubmissionWriterOptions["store"];
+  readonly #batch: Batch<Unwritten, void>;
   readonly #attempts: number;
   readonly #foreign: boolean;
+  readonly #holdMs: number;
+  readonly #limit: number;
   readonly #dropped: (count: number) => void;
   readonly #log = getLogger(["celeriac", "results"]);
+  /** Held submissions, the oldest first, with the times at which they are due. */
+  #held: { readonly submission: PendingTask; readonly due: number }[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Submissions without a known record, by id. */
+  readonly #unwritten = new Map<string, PendingTask>();
+  /** Whether most held tasks had a record in the last batch. Then asking first is cheaper than inserting. */
+  #mostSettle = true;
   /** Records dropped since the last log line, and the time of that line. */
   #lost = 0;
   #loggedAt = -Infinity;
 
-  constructor(
-    { store, foreign = false, limit = 10_000, attempts = 5, dropped = () => {} }:
-      SubmissionWriterOptions,
-  ) {
+  constructor(options: SubmissionWriterOptions) {
+    const { store, foreign = false, holdMs = HOLD_MS, limit = 10_000, attempts = 5 } = options;
+    this.#store = store;
     this.#attempts = attempts;
     this.#foreign = foreign;
-    this.#dropped = dropped;
-    this.#batch = new Batch<PendingTask, void>({
+    this.#holdMs = holdMs;
+    this.#limit = limit;
+    this.#dropped = options.dropped ?? (() => {});
+    this.#batch = new Batch<Unwritten, void>({
       name: "submissions",
-      flush: async (submissions) => {
-        await store.submitted(submissions);
-        return submissions.map(() => undefined);
+      flush: async (batch) => {
+        await this.#flush(batch);
+        return batch.map(() => undefined);
       },
       failed: (error, attempt) => this.#judge(error, attempt),
       limit,
@@ -63,6 +88,7 @@ export class SubmissionWriter implements Service {
 
   /** Writes waiting records; drops those that cannot be written now. */
   stop(): Promise<void> {
+    this.#release(Infinity);
     return this.#batch.stop();
   }
 
@@ -72,8 +98,72 @@ export class SubmissionWriter implements Service {
 
   /** Queues a record; never blocks or fails. */
   write(submission: PendingTask): void {
-    if (!this.#foreign && !submission.queue.startsWith(QUEUE_PREFIX)) return;
-    this.#batch.add(submission).catch((error) => this.#drop(error));
+    if (this.#isForeign(submission)) return;
+    this.#add({ submission, held: false });
+  }
+
+  /** Like `write`, but writes nothing if the task has a record after a moment. For messages that a worker may receive now: its settlement
+   * has all that the record needs. Ids other than fresh UUIDv7 are written at once, because readers do not count them as PENDING. */
+  hold(submission: PendingTask): void {
+    if (this.#isForeign(submission)) return;
+    const made = timeOf(submission.id)?.getTime() ?? NaN;
+    const isFresh = Math.abs(submission.submittedAt.getTime() - made) < SAME_TIME_MS;
+    if (this.#holdMs === 0 || !isFresh) return this.#add({ submission, held: false });
+    if (this.#held.length >= this.#limit) this.#release(this.#held[0]!.due);
+    this.#unwritten.set(submission.id, submission);
+    this.#held.push({ submission, due: performance.now() + this.#holdMs });
+    this.#timer ??= setTimeout(() => this.#release(performance.now()), this.#holdMs);
+  }
+
+  /** A submission of this process that may have no record yet. */
+  find(id: string): PendingTask | undefined {
+    return this.#unwritten.get(id);
+  }
+
+  #isForeign({ queue }: PendingTask): boolean {
+    return !this.#foreign && !queue.startsWith(QUEUE_PREFIX);
+  }
+
+  /** Passes the held submissions that are due to the batch. */
+  #release(now: number): void {
+    clearTimeout(this.#timer);
+    const kept = this.#held.findIndex(({ due }) => due > now);
+    const due = this.#held.splice(0, kept < 0 ? this.#held.length : kept);
+    for (const { submission } of due) this.#add({ submission, held: true });
+    const [next] = this.#held;
+    this.#timer = next &&
+      setTimeout(
+        () => this.#release(performance.now()),
+        Math.max(BATCH_MS, next.due - performance.now()),
+      );
+  }
+
+  #add(unwritten: Unwritten): void {
+    const { submission } = unwritten;
+    this.#unwritten.set(submission.id, submission);
+    this.#batch.add(unwritten)
+      .catch((error) => this.#drop(error))
+      .finally(() => {
+        if (this.#unwritten.get(submission.id) === submission) {
+          this.#unwritten.delete(submission.id);
+        }
+      });
+  }
+
+  async #flush(batch: readonly Unwritten[]): Promise<void> {
+    const held = batch.filter((one) => one.held);
+    let rest = batch;
+    if (this.#mostSettle && held.length > 0) {
+      const missing = new Set(
+        await this.#store.unrecorded(held.map(({ submission }) => submission.id)),
+      );
+      rest = batch.filter((one) => !one.held || missing.has(one.submission.id));
+      this.#mostSettle = missing.size <= held.length / 2;
+      if (rest.length > 0) await this.#store.submitted(rest.map(({ submission }) => submission));
+      return;
+    }
+    const inserted = await this.#store.submitted(rest.map(({ submission }) => submission));
+    if (held.length > 0) this.#mostSettle = inserted <= rest.length / 2;
   }
 
   #judge(error: unknown, attempt: number): Verdict {

@@ -2,7 +2,7 @@
  * @module
  */
 import type { Fault } from "../fault.ts";
-import { apiKilled } from "./api.ts";
+import { apiKilled, apiKilledUnwritten } from "./api.ts";
 import {
   brokerFrozen,
   brokerKilled,
@@ -41,6 +41,7 @@ export const FAULTS: readonly Fault[] = [
   apiKilled,
   dispatcherKilled,
   subscriptionAdded,
+  apiKilledUnwritten,
   brokerKilled,
   brokerFrozen,
   memoryAlarm,

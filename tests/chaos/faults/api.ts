@@ -17,3 +17,17 @@ export const apiKilled: Fault = {
   recover: ({ apis }) => apis[0]!.start(),
   hit: ({ unanswered }) => unanswered > 0,
 };
+
+/** Freezes the workers, so that no task settles, and kills the API before it has written the PENDING records of what it accepted
+ * meanwhile. Those tasks get their only record from a worker. */
+export const apiKilledUnwritten: Fault = {
+  name: "SIGKILL of an API before it writes PENDING records",
+  broker: false,
+  async provoke({ apis, workers }) {
+    for (const worker of workers) worker.signal("SIGSTOP");
+    await lasting(0.45);
+    await apis[0]!.kill();
+    for (const worker of workers) worker.signal("SIGCONT");
+  },
+  recover: ({ apis }) => apis[0]!.start(),
+};

@@ -256,7 +256,11 @@ export async function createFixture(
     clock,
     metrics,
     store: records,
-    submissions: records,
+    submissions: {
+      write: (task) => records.write(task),
+      hold: (task) => records.write(task),
+      find: () => undefined,
+    },
     access: { keys, snapshot: new KeySnapshot({ store: keys, clock }), audit, counter },
     idempotency: new MemoryKeys(),
     schedules: new ScheduleStore({ database: noDatabase }),
