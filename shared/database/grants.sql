@@ -75,11 +75,8 @@ begin
       celeriac.record_events(json),
       celeriac.lock_events(),
       celeriac.events(text[]),
-<<<<<<< HEAD
       celeriac.add_event_tasks(text, json),
-=======
       celeriac.submitted(json),
->>>>>>> 3bfc3bd (Write a PENDING record only if the task has no record after half a second)
       celeriac.fail(json),
       celeriac.tasks(text[]),
       celeriac.count_member(text, text),

@@ -34,6 +34,7 @@ import access from "./migrations/0025_access.sql" with { type: "text" };
 import replay from "./migrations/0026_replay.sql" with { type: "text" };
 import publish from "./migrations/0027_publish.sql" with { type: "text" };
 import pendingRecords from "./migrations/0028_pending.sql" with { type: "text" };
+import count from "./migrations/0029_count.sql" with { type: "text" };
 
 /** A migration. Its position in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -77,6 +78,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "replay", sql: replay },
   { name: "publish", sql: publish },
   { name: "pending", sql: pendingRecords },
+  { name: "count", sql: count },
 ];
 
 /** Number of daily partitions created ahead, so that a week without maintenance causes no failure. */

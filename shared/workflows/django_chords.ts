@@ -34,14 +34,15 @@ const OPEN = `
   on conflict do nothing`;
 
 const LOCK = `
-  select sub_tasks, count from django_celery_results_chordcounter where group_id = $1 for update`;
+  select count from django_celery_results_chordcounter where group_id = $1 for update`;
 
 const COUNT_MEMBER = `
   insert into celeriac.chord_member (chord, task) values ($1, $2) on conflict do nothing returning task`;
 
 const COUNT_DOWN = "update django_celery_results_chordcounter set count = $2 where group_id = $1";
 
-const REMOVE = "delete from django_celery_results_chordcounter where group_id = $1";
+const REMOVE = `
+  delete from django_celery_results_chordcounter where group_id = $1 returning sub_tasks`;
 
 const COMPLETE = `
   insert into celeriac.chord (id, members, remaining) values ($1, $2::text::json, 0)
@@ -49,7 +50,8 @@ const COMPLETE = `
 
 /** State in Celeriac's table of a chord without a counter. */
 const RECORDED = `
-  select chord.remaining = 0 as complete, chord.members, chord.closed_at is not null as closed,
+  select chord.remaining = 0 as complete, chord.closed_at is not null as closed,
+    case when chord.remaining = 0 and chord.closed_at is null then chord.members end as members,
     exists (select from celeriac.chord_member where chord = $1 and task = $2) as counted
   from (select 1) as one left join celeriac.chord on chord.id = $1`;
 
@@ -89,7 +91,7 @@ export class DjangoChords implements ChordStore {
 }
 
 async function countDown(sql: Sql, chord: string, task: string): Promise<ChordCount> {
-  const [counter] = await sql.query<{ sub_tasks: string; count: number }>(LOCK, [chord]);
+  const [counter] = await sql.query<{ count: number }>(LOCK, [chord]);
   if (!counter) return await recordedState(sql, chord, task);
   const counted = await sql.query(COUNT_MEMBER, [chord, task]);
   if (counted.length === 0) return { state: "waiting" };
@@ -97,9 +99,10 @@ async function countDown(sql: Sql, chord: string, task: string): Promise<ChordCo
     await sql.query(COUNT_DOWN, [chord, counter.count - 1]);
     return { state: "waiting" };
   }
-  await sql.query(REMOVE, [chord]);
-  await sql.query(COMPLETE, [chord, counter.sub_tasks]);
-  return { state: "complete", members: parseJson(counter.sub_tasks) as ResultTuple[] };
+  const [removed] = await sql.query<{ sub_tasks: string }>(REMOVE, [chord]);
+  const members = removed!.sub_tasks;
+  await sql.query(COMPLETE, [chord, members]);
+  return { state: "complete", members: parseJson(members) as ResultTuple[] };
 }
 
 async function recordedState(sql: Sql, chord: string, task: string): Promise<ChordCount> {

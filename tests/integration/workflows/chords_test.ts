@@ -1,7 +1,8 @@
 /** Both places where chords are counted keep the same rules. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { v7 } from "uuid";
 import type { ResultTuple } from "../../../shared/celery/dispatch.ts";
+import type { Database, Sql } from "../../../shared/database/database.ts";
 import { makeDjangoTables } from "../../../shared/database/django.ts";
 import { migrate } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
@@ -60,6 +61,57 @@ for (const [name, make] of Object.entries(stores)) {
     const counts = await Promise.all(ids.map((member) => chords.count(id, member)));
     assertEquals(counts.filter(({ state }) => state === "complete").length, 1);
     assertEquals(counts.filter(({ state }) => state === "waiting").length, 39);
+  });
+}
+
+/** A database that adds the characters of all rows that it returns. */
+function measured(database: PostgresDatabase): { database: Database; characters(): number } {
+  let characters = 0;
+  const measuring = (sql: Sql): Sql => ({
+    async query<Row extends object>(...given: Parameters<Sql["query"]>) {
+      const rows = await sql.query<Row>(...given);
+      characters += JSON.stringify(rows).length;
+      return rows;
+    },
+    script: (statements) => sql.script(statements),
+  });
+  return {
+    database: {
+      ...measuring(database),
+      address: database.address,
+      start: () => database.start(),
+      stop: () => database.stop(),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+      transaction: (work) => database.transaction((sql) => work(measuring(sql))),
+    },
+    characters: () => characters,
+  };
+}
+
+const measuredStores: Record<string, (database: Database) => ChordStore> = {
+  NativeChords: (database) => new NativeChords({ database }),
+  DjangoChords: (database) => new DjangoChords({ database, counterTimeoutMs: 0 }),
+};
+
+for (const [name, make] of Object.entries(measuredStores)) {
+  Deno.test(`${name} reads the members of a chord only when it is complete`, async () => {
+    await using fixture = await createFixture();
+    const { database, characters } = measured(fixture.database);
+    const chords = make(database);
+    const id = v7();
+    const ids = Array.from({ length: 1000 }, (_, index) => `member-${index}`);
+    await chords.open([{ id, members: ids.map(tuple) }]);
+    for (const member of ids.slice(1)) await chords.count(id, member);
+    // A redelivered member is counted again.
+    await chords.count(id, ids[1]!);
+    assert(characters() < 100_000, `${characters()} characters for 1,000 counts`);
+    const before = characters();
+    assertEquals((await chords.count(id, ids[0]!)).state, "complete");
+    assert(characters() - before > 10_000);
+    await chords.close(id);
+    const closed = characters();
+    assertEquals(await chords.count(id, ids[0]!), { state: "closed" });
+    assert(characters() - closed < 1000);
   });
 }
 
