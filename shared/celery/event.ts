@@ -83,20 +83,19 @@ export interface WorkerFields {
  * ```
  */
 export function encodeEvents(events: readonly TimedEvent[], node: EventNode): Message {
-  const texts: string[] = [];
+  let text = "";
+  const sender = stringifyFlat({ hostname: node.hostname, pid: node.pid }).slice(1, -1);
   for (const { event, timestamp } of events) {
     if (event.id === null) continue;
-    const { hostname, pid } = node;
     const type = event.type === "task-deferred" ? DEFERRED : event.type;
-    const common = { type, uuid: event.id, hostname, pid, timestamp };
-    const clock = node.clock();
-    texts.push(
-      event.type === "task-progress"
-        ? stringifyJson({ ...common, clock, name: event.name, progress: bounded(event.progress) })
-        : stringifyFlat({ ...common, clock, ...fields(event) }),
-    );
+    const own = event.type === "task-progress"
+      ? stringifyJson({ name: event.name, progress: bounded(event.progress) })
+      : stringifyFlat(fields(event));
+    // Objects that are merged first, and walked, take five times as long.
+    text += `${text === "" ? "[" : ","}{"type":"${type}","uuid":${stringifyJson(event.id)},`;
+    text += `${sender},"timestamp":${timestamp},"clock":${node.clock()},${own.slice(1)}`;
   }
-  return message("task.multi", `[${texts.join(",")}]`, node);
+  return message("task.multi", text === "" ? "[]" : `${text}]`, node);
 }
 
 /** Writes a worker event. Send a heartbeat every `freq` seconds. */

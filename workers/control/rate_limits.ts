@@ -1,4 +1,5 @@
 /** Rate limits: starts of a task per second in this worker, evenly spaced. */
+import type { Waiting } from "../running/semaphore.ts";
 
 /** A delivery that leaves the queue comes back within this time, because its limit may have been raised. */
 const LONGEST_AWAY_MS = 60 * 60_000;
@@ -57,12 +58,8 @@ export class RateLimits {
 
   /** Waits for the turn of a task. Returns without a promise if it may start now.
    *
-   * @param waiting its `waitSignal` ends the wait; it is read only if there is a wait */
-  turn(
-    name: string,
-    id: string,
-    waiting: { readonly waitSignal: AbortSignal },
-  ): Turn | Promise<Turn> {
+   * @param waiting may stop waiting before its turn */
+  turn(name: string, id: string, waiting: Waiting): Turn | Promise<Turn> {
     const lane = this.#lanes.get(name);
     if (!lane) return true;
     if (this.#closed) return false;
@@ -71,14 +68,13 @@ export class RateLimits {
       lane.last = now;
       return true;
     }
-    const { waitSignal } = waiting;
     return new Promise((go) => {
       const one = { id, go };
       lane.line.push(one);
       if (lane.line.length === 1) this.#arm(lane);
       const leave = () => this.#leave(lane, one);
-      if (waitSignal.aborted) leave();
-      else waitSignal.addEventListener("abort", leave);
+      if (waiting.waitExpired) leave();
+      else waiting.onWaitExpired = leave;
     });
   }
 

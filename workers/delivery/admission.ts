@@ -2,6 +2,7 @@
 import type { TaskContract } from "../../shared/contracts/task.ts";
 import type { CrashRisk } from "../running/crashes.ts";
 import type { Runner } from "../running/runner.ts";
+import type { Waiting } from "../running/semaphore.ts";
 
 /** Milliseconds for which a waiting suspect first blocks other attempts. The time doubles with each failed try, so that it runs eventually. */
 const BLOCK_MS = 15_000;
@@ -10,12 +11,6 @@ const BLOCK_MS = 15_000;
 export interface Admitted {
   /** Frees its slot. Call it once. */
   leave(): void;
-}
-
-/** An attempt that waits for admission. */
-export interface AdmissionRequest {
-  /** Aborts when the attempt has waited too long. */
-  readonly waitSignal: AbortSignal;
 }
 
 /** Admits attempts in the order of their requests. */
@@ -28,10 +23,10 @@ export class Admission {
 
   /** Admits an attempt, without a promise if a slot is free.
    *
-   * @returns `undefined` if `waitSignal` aborts before a slot is free, or the runner is closed */
+   * @returns `undefined` if it has waited too long before a slot is free, or the runner is closed */
   enter(
     contract: TaskContract,
-    waiting: AdmissionRequest,
+    waiting: Waiting,
   ): Admitted | Promise<Admitted | undefined> | undefined {
     const { gate } = this.#runner;
     const slots = this.#runner.slots(contract);
@@ -60,7 +55,7 @@ export class Admission {
    * @returns `undefined` in that case, and if the runner is closed */
   async enterExclusive(
     contract: TaskContract,
-    waiting: AdmissionRequest,
+    waiting: Waiting,
     reassess: () => Promise<CrashRisk | undefined>,
   ): Promise<Admitted | undefined> {
     const { gate } = this.#runner;

@@ -20,8 +20,10 @@ export class HeldDelivery implements Delivery {
   readonly channel: AbortSignal;
   /** Resolves when the first delivery needs no acknowledgement any more: it was acknowledged or given back, or its work has ended. */
   readonly answered: Promise<void>;
-  readonly #parts = new Set<Part>();
-  #waitController: AbortController | undefined;
+  /** Nearly always one. */
+  #parts: Part[];
+  /** Called when the message has waited too long for its start; set by the place where it waits. */
+  onWaitExpired: (() => void) | undefined;
   #waitExpired = false;
   #gone: AbortController | undefined;
   #lease: MessageLease | undefined;
@@ -35,13 +37,11 @@ export class HeldDelivery implements Delivery {
     this.message = delivery.message;
     this.channel = delivery.gone;
     this.redelivered = delivery.redelivered || delivery.message.headers[REDELIVERED] !== undefined;
-    this.#parts.add({ delivery, answered: resolve });
+    this.#parts = [{ delivery, answered: resolve }];
   }
 
   get open(): boolean {
-    if (this.#lease) return true;
-    for (const { delivery } of this.#parts) if (delivery.open) return true;
-    return false;
+    return this.#lease !== undefined || this.#parts.some(({ delivery }) => delivery.open);
   }
 
   /** Aborts when the message can no longer be acknowledged. Stays aborted if a redelivery joins later. */
@@ -52,13 +52,6 @@ export class HeldDelivery implements Delivery {
       this.#checkGone();
     }
     return this.#gone.signal;
-  }
-
-  /** Aborts when the message has waited too long for its start. */
-  get waitSignal(): AbortSignal {
-    this.#waitController ??= new AbortController();
-    if (this.#waitExpired) this.#waitController.abort();
-    return this.#waitController.signal;
   }
 
   /** Whether a lease has replaced the deliveries. */
@@ -96,18 +89,18 @@ export class HeldDelivery implements Delivery {
   /** Ends the wait for its start. */
   expireWait(): void {
     this.#waitExpired = true;
-    this.#waitController?.abort();
+    this.onWaitExpired?.();
   }
 
   /** Adds another delivery of the same message: both are acknowledged together. */
   join(other: HeldDelivery): void {
     this.#fault = this.fault;
-    for (const part of this.#parts) if (!part.delivery.open) this.#drop(part);
+    for (const part of [...this.#parts]) if (!part.delivery.open) this.#drop(part);
     for (const part of other.#parts) {
-      this.#parts.add(part);
+      this.#parts.push(part);
       if (this.#gone) this.#watch(part);
     }
-    other.#parts.clear();
+    other.#parts = [];
     if (this.#lease) this.#confirm(this.#lease);
   }
 
@@ -138,7 +131,11 @@ export class HeldDelivery implements Delivery {
     this.#isAnswered = true;
     this.#lease?.giveBack();
     this.#lease = undefined;
-    for (const part of this.#parts) this.#drop(part);
+    for (const { delivery, answered } of this.#parts) {
+      if (this.#gone) delivery.gone.removeEventListener("abort", this.#checkGone);
+      answered();
+    }
+    this.#parts = [];
   }
 
   #answer(deliver: (delivery: Delivery) => void, end: (lease: MessageLease) => void): void {
@@ -160,14 +157,14 @@ export class HeldDelivery implements Delivery {
   }
 
   #acknowledge(): void {
-    for (const part of this.#parts) {
+    for (const part of [...this.#parts]) {
       part.delivery.ack();
       this.#drop(part);
     }
   }
 
   #drop(part: Part): void {
-    this.#parts.delete(part);
+    this.#parts = this.#parts.filter((one) => one !== part);
     part.delivery.gone.removeEventListener("abort", this.#checkGone);
     part.answered();
   }

@@ -1,5 +1,13 @@
 /** Limits how many handlers run at the same time. */
 
+/** A caller that may stop waiting. */
+export interface Waiting {
+  /** Whether it has waited too long. */
+  readonly waitExpired: boolean;
+  /** Called when it has waited too long. Only the place where it waits now sets it. */
+  onWaitExpired: (() => void) | undefined;
+}
+
 /** A counting semaphore in FIFO order that can be resized and closed. */
 export class Semaphore {
   #size: number;
@@ -35,24 +43,23 @@ export class Semaphore {
 
   /** Acquires a slot, without a promise if one is free.
    *
-   * @param waiting its `waitSignal` ends the wait; it is read only if there is a wait
-   * @returns `false` if `waitSignal` aborted or the semaphore is closed */
-  acquire(waiting?: { readonly waitSignal: AbortSignal }): boolean | Promise<boolean> {
+   * @returns `false` if it has waited too long or the semaphore is closed */
+  acquire(waiting?: Waiting): boolean | Promise<boolean> {
     if (this.#closed) return false;
     if (this.#free > 0) {
       this.#free--;
       return true;
     }
-    const waitSignal = waiting?.waitSignal;
-    if (waitSignal?.aborted) return false;
+    if (waiting?.waitExpired) return false;
     return new Promise((resolve) => {
       this.#line.push(resolve);
-      waitSignal?.addEventListener("abort", () => {
+      if (!waiting) return;
+      waiting.onWaitExpired = () => {
         const index = this.#line.indexOf(resolve);
         if (index < 0) return;
         this.#line.splice(index, 1);
         resolve(false);
-      });
+      };
     });
   }
 

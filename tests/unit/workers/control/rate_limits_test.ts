@@ -1,7 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
+import type { Waiting } from "../../../../workers/running/semaphore.ts";
 import { RateLimits } from "../../../../workers/control/rate_limits.ts";
 
-const PATIENT = { waitSignal: new AbortController().signal };
+const PATIENT: Waiting = { waitExpired: false, onWaitExpired: undefined };
+const EXPIRED: Waiting = { waitExpired: true, onWaitExpired: undefined };
 
 Deno.test("RateLimits.turn() starts one task at once and the others in order, spaced", async () => {
   const rates = new RateLimits();
@@ -67,14 +69,16 @@ Deno.test("RateLimits.turn() gives deliveries that stop waiting later turns, spa
   const rates = new RateLimits();
   rates.set("add", 1 / 60);
   rates.turn("add", "0", PATIENT);
-  const over = new AbortController();
-  const turns = ["1", "2", "3"].map((id) => rates.turn("add", id, { waitSignal: over.signal }));
+  const waiting = ["1", "2", "3"].map((id): Waiting & { id: string } => (
+    { id, waitExpired: false, onWaitExpired: undefined }
+  ));
+  const turns = waiting.map((one) => rates.turn("add", one.id, one));
   const next = rates.turn("add", "next", PATIENT);
-  over.abort();
+  for (const one of waiting) one.onWaitExpired?.();
   const minutes = (await Promise.all(turns)).map((turn) => Math.round(Number(turn) / 60_000));
   assertEquals(minutes, [1, 2, 3]);
   assertEquals([...rates.turns.keys()], ["next"]);
-  const late = rates.turn("add", "late", { waitSignal: AbortSignal.abort() });
+  const late = rates.turn("add", "late", EXPIRED);
   assertEquals(Math.round(Number(await late) / 60_000), 4);
   rates.close();
   assertEquals(await next, false);
@@ -84,7 +88,7 @@ Deno.test("RateLimits.turn() returns a delivery within an hour", async () => {
   const rates = new RateLimits();
   rates.set("add", 1 / 3600 / 24);
   rates.turn("add", "0", PATIENT);
-  const turn = await rates.turn("add", "1", { waitSignal: AbortSignal.abort() });
+  const turn = await rates.turn("add", "1", EXPIRED);
   const minutes = Number(turn) / 60_000;
   assert(minutes > 29 && minutes <= 60, `${minutes} minutes`);
 });

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Semaphore } from "../../../../workers/running/semaphore.ts";
+import { Semaphore, type Waiting } from "../../../../workers/running/semaphore.ts";
 
 Deno.test("Semaphore.acquire() waits while no slot is free", async () => {
   const slots = new Semaphore(1);
@@ -44,15 +44,15 @@ Deno.test("Semaphore.resize() adds slots for waiters, and removes slots as they 
   assertEquals(slots.taken, 1);
 });
 
-Deno.test("Semaphore.acquire() stops waiting when its waitSignal aborts", async () => {
+Deno.test("Semaphore.acquire() stops waiting when the caller has waited too long", async () => {
   const slots = new Semaphore(1);
   slots.acquire();
-  const waitSignal = new AbortController();
-  const leaving = slots.acquire({ waitSignal: waitSignal.signal });
+  const waiting: Waiting = { waitExpired: false, onWaitExpired: undefined };
+  const leaving = slots.acquire(waiting);
   const next = slots.acquire();
-  waitSignal.abort();
+  waiting.onWaitExpired?.();
   assertEquals(await leaving, false);
-  assertEquals(slots.acquire({ waitSignal: AbortSignal.abort() }), false);
+  assertEquals(slots.acquire({ waitExpired: true, onWaitExpired: undefined }), false);
   slots.release();
   assertEquals([await next, slots.taken], [true, 1]);
 });
