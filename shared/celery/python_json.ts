@@ -161,11 +161,12 @@ export function stringifyJson(value: unknown): string {
   return text;
 }
 
-/** Writes an object of scalars as {@linkcode stringifyJson} does, without its walks. Integers must be safe. */
-export function stringifyFlat(
-  fields: Readonly<Record<string, string | number | boolean | Date | null | undefined>>,
-): string {
-  return withoutSurrogates(JSON.stringify(fields));
+/** A value without parts. Integers are safe. */
+export type Scalar = string | number | boolean | Date | null | undefined;
+
+/** Writes a list of objects of scalars as {@linkcode stringifyJson} does, without its walks. */
+export function stringifyScalars(list: readonly Readonly<Record<string, Scalar>>[]): string {
+  return withoutSurrogates(JSON.stringify(list));
 }
 
 /** Replaces escapes of lone surrogates, the only ones that `JSON.stringify` writes. */

@@ -218,7 +218,7 @@ export class Executor {
       this.#revoked(task) ?? expired(task, now);
   }
 
-  async #run(
+  #run(
     job: Job,
     { contract, handler, inputs }: Prepared,
     risk: CrashRisk,
@@ -232,9 +232,7 @@ export class Executor {
       const ended = await runHandler(attempt, inputs, this.#options);
       return ended && this.#end(job, ended.outcome, ended.run);
     };
-    return delivery.redelivered || risk !== "none"
-      ? await this.#runOnRecord(delivery, task, run)
-      : await run();
+    return delivery.redelivered || risk !== "none" ? this.#runOnRecord(delivery, task, run) : run();
   }
 
   /** Records the start of a repeated message in the crash table, so that a later worker can count the run as lost. If the channel goes while

@@ -47,12 +47,13 @@ export class Follower {
 
   /** Sends the follow-ups of a final task. Resolves when they are durable. Waits while broker and database are unavailable.
    *
+   * @returns `undefined` if there are none
    * @throws {ChannelGone} if the delivery's channel closes while it waits: the message is redelivered, and this is tried again */
-  async follow(run: DeliveryResult, final: Final): Promise<void> {
+  follow(run: DeliveryResult, final: Final): Promise<void> | undefined {
     this.#reply(run, final);
     const { task } = run;
-    if (!task || !isFollowed(task.embed)) return;
-    await this.#persist(run, () => this.#options.followUps.after(task, final));
+    if (!task || !isFollowed(task.embed)) return undefined;
+    return this.#persist(run, () => this.#options.followUps.after(task, final));
   }
 
   /** Sends the work that replaces a task. Waits as {@linkcode follow} does.

@@ -148,8 +148,13 @@ export class Holds implements Service {
     this.#ended = new Map();
     const { database, node } = this.#options;
     // One statement for each round, because nearly all are first attempts. A join would read the whole table.
-    for (const [round, entries] of Map.groupBy(ended, ([_, round]) => round)) {
-      const ids = entries.map(([id]) => sanitizeText(id));
+    const byRound = new Map<number, string[]>();
+    for (const [id, round] of ended) {
+      const ids = byRound.get(round);
+      if (ids) ids.push(sanitizeText(id));
+      else byRound.set(round, [sanitizeText(id)]);
+    }
+    for (const [round, ids] of byRound) {
       await database.query(RELEASE, [sanitizeText(node), ids, round])
         .catch((error) =>
           logger.debug("Cannot delete the holder rows of {count} tasks yet: {error}", {

@@ -53,34 +53,34 @@ export class Settler {
   }
 
   /** Settles a result. Resolves when the delivery is acknowledged. Waits while the database or the broker is unavailable. */
-  async settle(run: DeliveryResult): Promise<void> {
+  settle(run: DeliveryResult): Promise<void> {
     const { outcome } = run;
     switch (outcome.kind) {
       case "success":
-        return await this.#succeed(run, outcome);
+        return this.#succeed(run, outcome);
       case "failure":
-        return await this.#finish(run, { state: "FAILURE", ...outcome.error });
+        return this.#finish(run, { state: "FAILURE", ...outcome.error });
       case "revoked":
-        return await this.#finish(run, { state: "REVOKED", exception: revoked(outcome.why) });
+        return this.#finish(run, { state: "REVOKED", exception: revoked(outcome.why) });
       case "retry":
-        return await this.#again(run, outcome);
+        return this.#again(run, outcome);
       case "replace":
-        return await this.#replace(run, outcome);
+        return this.#replace(run, outcome);
       case "reject":
-        return await this.#deadLetter(run, outcome);
+        return this.#deadLetter(run, outcome);
       case "defer":
-        return await this.#putOff(run, outcome);
+        return this.#putOff(run, outcome);
       case "known":
-        return await this.#answer(run, undefined);
+        return this.#answer(run, undefined);
       default:
-        outcome satisfies never;
+        return outcome satisfies never;
     }
   }
 
-  async #succeed(run: DeliveryResult, { result, stored }: OutcomeOf<"success">): Promise<void> {
-    if (stored) return await this.#answer(run, { state: "SUCCESS", result });
+  #succeed(run: DeliveryResult, { result, stored }: OutcomeOf<"success">): Promise<void> {
+    if (stored) return this.#answer(run, { state: "SUCCESS", result });
     const children = this.#options.follower.children(run.task, result);
-    await this.#finish(run, { state: "SUCCESS", result, children });
+    return this.#finish(run, { state: "SUCCESS", result, children });
   }
 
   /** Stores a final state, then sends the follow-ups, acknowledges and emits the event. */
@@ -101,15 +101,16 @@ export class Settler {
    * @param stored `undefined` if another attempt had stored its state first. It may have died before it sent the follow-ups, so they are sent
    * here again */
   async #answer(run: DeliveryResult, stored: Recorded | undefined): Promise<void> {
-    await this.#follow(run, stored);
+    const following = this.#follow(run, stored);
+    if (following) await following;
     run.delivery.ack();
     if (stored) this.#emit(run, stored);
   }
 
   /** If another final state was stored first (for example because the task was revoked), the follow-ups are those of that state. */
-  async #follow(run: DeliveryResult, stored: Recorded | undefined): Promise<void> {
+  #follow(run: DeliveryResult, stored: Recorded | undefined): Promise<void> | undefined {
     const { follower } = this.#options;
-    await (stored ? follower.follow(run, stored) : follower.followKnown(run));
+    return stored ? follower.follow(run, stored) : follower.followKnown(run);
   }
 
   #now(): Date {

@@ -15,10 +15,16 @@ import { limits, withinLimit } from "./time_limit.ts";
 import { disowned, type ErrorOwner, owned } from "./error_owner.ts";
 import type { Watchdog } from "./watchdog.ts";
 
-/** Options of {@linkcode runInline}. */
+/** Dependencies and limits of {@linkcode runInline}, the same for all runs. */
 export interface InlineRunOptions {
   readonly watchdog: Pick<Watchdog, "enter">;
   readonly completer: Pick<TransactionalCompleter, "complete">;
+  /** Largest result, bytes of JSON. */
+  readonly resultMaxBytes: number;
+}
+
+/** What belongs to one run. */
+export interface InlineRun {
   /** Receives the uncaught errors of the handler. */
   readonly owner: ErrorOwner;
   /** Its signal is `context.signal`. */
@@ -29,8 +35,6 @@ export interface InlineRunOptions {
   readonly submit: Submit;
   /** Called when the handler has returned a completion. Its work has a separate time limit, which excludes waiting for the database. */
   completing(): void;
-  /** Largest result, bytes of JSON. */
-  readonly resultMaxBytes: number;
 }
 
 /** Runs one attempt.
@@ -38,9 +42,9 @@ export interface InlineRunOptions {
  * @throws the errors of the handler and of its completion */
 export function runInline(
   attempt: Attempt,
-  options: InlineRunOptions,
+  { watchdog, completer, resultMaxBytes }: InlineRunOptions,
+  { owner, abort, over, progress, completing, submit }: InlineRun,
 ): Returned | Promise<Returned> {
-  const { watchdog, completer, owner, abort, over, progress, completing, submit } = options;
   const { task, contract, handler, parsed, deliveries } = attempt;
   let pledged: Completion | Replacement | undefined;
   let log: TaskLog | undefined;
@@ -72,7 +76,7 @@ export function runInline(
         await withinLimit(attempt, over.signal, () => owned(owner, () => pledge.work(lent))),
       );
       // Checked here because the transaction can still be rolled back.
-      checkResultSize(task.task, json, options.resultMaxBytes);
+      checkResultSize(task.task, json, resultMaxBytes);
       return json;
     });
     return result === undefined ? "overtaken" : { result, stored: true };

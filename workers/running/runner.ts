@@ -17,6 +17,7 @@ import { runInline } from "./inline_run.ts";
 import { checkResultSize } from "./output.ts";
 import type { Pools } from "../sandbox/pools.ts";
 import { requestOf } from "./request.ts";
+import { RunEnd } from "./run_end.ts";
 import type { SubmitOptions, SubmittedWork } from "./task_submissions.ts";
 import { Semaphore } from "./semaphore.ts";
 import { settlementOf } from "../delivery/settlement.ts";
@@ -123,19 +124,19 @@ export class Runner {
     const began = performance.now();
     const controller = new LazyAbort();
     const over = new LazyAbort();
-    const { promise: ended, resolve, reject } = Promise.withResolvers<undefined>();
+    const ended = new RunEnd();
     const inChild = attempt.contract.run === "process";
     const terminator = inChild ? new AbortController() : undefined;
     const running: Running = {
       id: attempt.task.id,
       abandon: (reason) => {
-        resolve(undefined);
+        ended.abandon();
         over.abort(reason);
         owned(owner, () => controller.abort(reason));
       },
       end: (error) => {
         if (terminator) return terminator.abort(error);
-        reject(error); // first, so that the handler's reaction to its signal does not count
+        ended.fail(error); // first, so that the handler's reaction to its signal does not count
         over.abort(error);
         owned(owner, () => controller.abort(error));
       },
@@ -149,8 +150,7 @@ export class Runner {
     try {
       const result = terminator
         ? this.#inChild(attempt, owner, controller.signal, terminator.signal)
-        : runInline(attempt, {
-          ...this.#options,
+        : runInline(attempt, this.#options, {
           owner,
           abort: controller,
           over,
@@ -161,7 +161,7 @@ export class Runner {
       if (!(result instanceof Promise)) return result;
       // A handler without await has ended before a state could be stored.
       this.#note(attempt, "STARTED", null);
-      return await Promise.race([result, ended]);
+      return await Promise.race([result, ended.promise]);
     } catch (error) {
       const denied = inChild ? undefined : violationOf(error, attempt.contract);
       if (denied) this.#violated(attempt, denied.violation, denied.message);
