@@ -30,11 +30,11 @@ const PANELS: readonly Panel[] = [
   },
 ];
 
-const WIDTH = 960;
-const LEFT = 270;
-const RIGHT = 130;
-const BAR = 18;
-const STEP = 26;
+const WIDTH = 1000;
+const LEFT = 380;
+const RIGHT = 110;
+const BAR = 20;
+const STEP = 36;
 const HEADING = 40;
 const MARGIN = 20;
 
@@ -45,7 +45,8 @@ const STYLE = `
     .page { fill: #ffffff; stroke: #d0d7de }
     text { fill: #1f2328; font: 13px system-ui, -apple-system, "Segoe UI", "Noto Sans", sans-serif }
     .heading { font-size: 15px; font-weight: 600 }
-    .system { text-anchor: end }
+    .system, .durability { text-anchor: end }
+    .durability { fill: #59636e; font-size: 11px }
     .bar { fill: #afb8c1 }
     .own { fill: #0969da }
     .range { stroke: #1f2328; stroke-width: 1.5 }
@@ -53,6 +54,7 @@ const STYLE = `
     @media (prefers-color-scheme: dark) {
       .page { fill: #0d1117; stroke: #3d444d }
       text { fill: #f0f6fc }
+      .durability { fill: #9198a1 }
       .bar { fill: #57606a }
       .own { fill: #4493f8 }
       .range { stroke: #f0f6fc }
@@ -95,7 +97,7 @@ function drawPanel(title: string, bars: readonly Figure[], top: number): string 
 }
 
 function drawBar(bar: Figure, top: number, scale: number, limit: number): string {
-  const { system, median, least, most } = bar;
+  const { system, durability, median, least, most } = bar;
   const middle = top + BAR / 2;
   const end = LEFT + Math.min(median, limit) * scale;
   const isCut = median > limit;
@@ -105,7 +107,10 @@ function drawBar(bar: Figure, top: number, scale: number, limit: number): string
   const labelled = isCut ? end : LEFT + Math.min(most, limit) * scale;
   const text = `y="${middle + 5}"`;
   return [
-    `  <text class="system" x="${LEFT - 10}" ${text}>${escapeXml(system)}</text>`,
+    `  <text class="system" x="${LEFT - 10}" y="${middle - 1}">${escapeXml(system)}</text>`,
+    `  <text class="durability" x="${LEFT - 10}" y="${middle + 13}">${
+      escapeXml(durability)
+    }</text>`,
     `  <rect class="bar${isOwn(bar) ? " own" : ""}" x="${LEFT}" y="${top}" width="${
       pixels(end - LEFT)
     }" height="${BAR}" rx="2"/>`,

@@ -122,6 +122,7 @@ Deno.test("drawPicture() draws each system once per panel, cuts long bars and es
   const svg = drawPicture(run);
   assertEquals(svg.match(/<text class="system"/g)?.length, 10);
   assertEquals(svg.match(/<path class="cut"/g)?.length, 1, "CPU of Celery");
+  assertEquals(svg.match(/<text class="durability"[^>]*>durable as /g)?.length, 10);
   assertStringIncludes(svg, "Celery &lt;slow&gt;");
   assertStringIncludes(svg, "prefers-color-scheme: dark");
   const widths = [...svg.matchAll(/<rect class="bar[^>]* width="([\d.]+)"/g)].map(([, width]) =>
