@@ -30,6 +30,7 @@ import { pause } from "../shared/runtime/waits.ts";
 import { AgeLimit } from "./delivery/age_limit.ts";
 import { EventListeners } from "./event_listeners.ts";
 import { EventPublisher } from "./event_publisher.ts";
+import { EventContracts } from "../shared/events/event_contracts.ts";
 import type { CloudEventListener } from "../shared/events/cloud_event_listener.ts";
 import { TransactionalCompleter } from "./running/transactional_completer.ts";
 import { Control } from "./control/control.ts";
@@ -71,6 +72,8 @@ export interface WorkerParts {
   readonly handlers: Handlers;
   /** Functions of `onEach()`. Default: none. */
   readonly listeners?: readonly CloudEventListener[];
+  /** Contracts of the events that handlers emit. Default: none. */
+  readonly events?: EventContracts;
   /** URLs of the modules that child processes load. */
   readonly modules: { readonly contracts: string; readonly handlers: string };
   readonly broker: Broker;
@@ -150,6 +153,7 @@ export class WorkerProcess implements Service {
       pools,
       contracts,
       followUps,
+      eventContracts: parts.events ?? new EventContracts(),
       watchdog,
       uncaught,
       completer,

@@ -24,6 +24,7 @@ export type { AttributeSchemas, EventContract } from "../shared/events/event_con
 export type { AttributeValue } from "../shared/events/attributes.ts";
 export type { Selection, Where } from "../shared/events/selection.ts";
 export type { CloudEvent } from "../shared/events/cloud_event.ts";
+export type { EventToEmit } from "../shared/events/emitted_event.ts";
 export type { Completion, CompletionSql } from "./running/completion.ts";
 export type { Parameter } from "../shared/database/database.ts";
 export type { Context, TaskLog } from "./running/context.ts";

@@ -57,6 +57,7 @@ export const dev: Command = {
       registry,
       handlers,
       listeners,
+      events,
       modules,
       broker,
       database,

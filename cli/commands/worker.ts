@@ -3,7 +3,7 @@ import { parseAmqpUrls } from "../../shared/broker/amqp/address.ts";
 import { listen } from "../../shared/runtime/listen.ts";
 import { startLog } from "../../shared/telemetry/log.ts";
 import { WorkerProcess } from "../../workers/main.ts";
-import { loadHandlers, loadListeners, loadRegistry, modulesOf } from "../app.ts";
+import { loadEvents, loadHandlers, loadListeners, loadRegistry, modulesOf } from "../app.ts";
 import { type Command, configOf } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { brokerOf, databaseOf } from "../servers.ts";
@@ -28,6 +28,7 @@ export const worker: Command = {
       registry,
       handlers,
       listeners: await loadListeners(modules),
+      events: (await loadEvents(modules)).events,
       modules,
       broker,
       addresses: parseAmqpUrls(config.amqpUrl),

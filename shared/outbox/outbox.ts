@@ -37,6 +37,12 @@ export function dueOf(dueAt: Date, now: Date): number {
   return performance.now() + dueAt.getTime() - now.getTime();
 }
 
+/** An entry that is stored if the record of a task takes its settlement. */
+export interface SettledEntry extends OutboxEntry {
+  /** Id of that task. Default: the entry's own task. */
+  readonly settledBy?: string;
+}
+
 /** Columns of {@linkcode entriesJson}, as the source of an insert. */
 export const ENTRY_COLUMNS =
   "task_id text, retries integer, delay float8, exchange text, routing_key text, properties text, headers text, body text";
@@ -142,10 +148,14 @@ export class Outbox {
 }
 
 /** Entries as one JSON text, for `json_to_recordset`. */
-export function entriesJson(entries: readonly OutboxEntry[]): string {
+export function entriesJson(entries: readonly SettledEntry[]): string {
   const now = performance.now();
   return JSON.stringify(
-    entries.map((entry) => ({ ...messageRow(entry), delay: (entry.due - now) / 1000 })),
+    entries.map((entry) => ({
+      ...messageRow(entry),
+      delay: (entry.due - now) / 1000,
+      ...(entry.settledBy !== undefined && { settled_by: sanitizeText(entry.settledBy) }),
+    })),
   );
 }
 

@@ -143,8 +143,8 @@ const SETTLE = ({ nameLength, dateStarted }: DjangoShape) => `
   ), queued as (
     insert into celeriac.outbox (task_id, retries, due_at, exchange, routing_key, properties, headers, body)
     select ${ENTRY_VALUES}
-    from json_to_recordset($2::text::json) as entry (${ENTRY_COLUMNS})
-    join taken on taken.id = entry.task_id
+    from json_to_recordset($2::text::json) as entry (${ENTRY_COLUMNS}, settled_by text)
+    join taken on taken.id = coalesce(entry.settled_by, entry.task_id)
     on conflict do nothing
   )
   select id from taken`;

@@ -105,7 +105,10 @@ export class PostgresResultStore implements ResultStore {
   async #settleOnce(settlements: readonly Settlement[]): Promise<Set<string>> {
     const { settle, settledBefore } = await this.#statements();
     const rows = settlements.map(toRow);
-    const entries = entriesJson(settlements.flatMap(({ next }) => next ?? []));
+    const entries = entriesJson(settlements.flatMap(({ id, next, events = [] }) => [
+      ...next ? [next] : [],
+      ...events.map((event) => ({ ...event, settledBy: id })),
+    ]));
     const taken = await this.#database.query<{ id: string }>(settle, [
       JSON.stringify(rows),
       entries,

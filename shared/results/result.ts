@@ -117,6 +117,8 @@ export interface Settlement {
   readonly children?: readonly ResultTuple[];
   /** Outbox entry of the next attempt, stored in the same transaction. */
   readonly next: OutboxEntry | null;
+  /** Events that the handler emitted, stored in the same transaction. Default none. */
+  readonly events?: readonly OutboxEntry[];
   /** The schedule that sent it (django-celery-beat's header). Only Django's tables store it. */
   readonly periodicTaskName?: string;
 }

@@ -98,9 +98,12 @@ function merge(earlier: Settlement, later: Settlement): Settlement {
   };
 }
 
-function weigh({ result, traceback, next }: Settlement): number {
+function weigh({ result, traceback, next, events = [] }: Settlement): number {
   return 1000 + (result?.length ?? 0) + (traceback?.length ?? 0) +
-    (next?.message.body.length ?? 0) * 4 / 3;
+    [...next ? [next] : [], ...events].reduce(
+      (sum, { message }) => sum + message.body.length * 4 / 3,
+      0,
+    );
 }
 
 /** A statement that failed after a long time; handled by {@linkcode decide}. */

@@ -7,6 +7,7 @@ import { loadConfig } from "../../shared/config/config.ts";
 import { makeDjangoTables } from "../../shared/database/django.ts";
 import { migrate } from "../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../shared/database/postgres.ts";
+import type { EventContracts } from "../../shared/events/event_contracts.ts";
 import { Outbox } from "../../shared/outbox/outbox.ts";
 import { Publisher } from "../../shared/outbox/publisher.ts";
 import { Registry } from "../../shared/contracts/registry.ts";
@@ -55,11 +56,12 @@ const MODULES = {
 /** Starts a worker fixture.
  *
  * @param flags settings of the worker, as on a command line
- * @param options.unroutableSeconds option of the relay */
+ * @param options.unroutableSeconds option of the relay
+ * @param options.events contracts of the events that the handlers emit */
 export async function startWorkerFixture(
   handlers: readonly Handler[],
   flags: Partial<Record<SettingKey, string>> = {},
-  options: { unroutableSeconds?: number } = {},
+  options: { unroutableSeconds?: number; events?: EventContracts } = {},
 ): Promise<WorkerFixture> {
   const stack = new AsyncDisposableStack();
   const vhost = stack.use(await freshVhost());
@@ -80,7 +82,8 @@ export async function startWorkerFixture(
   const store = resultStore(config.results, database);
   const outbox = new Outbox({ database });
   const publisher = new Publisher({ broker, outbox, origin: "gen1@test" });
-  const relay = stack.use(relayOf({ database, broker, results: config.results, ...options }));
+  const { events, ...relaying } = options;
+  const relay = stack.use(relayOf({ database, broker, results: config.results, ...relaying }));
   await relay.start();
   const beside = async (known: readonly Handler[]) => {
     const node = stack.use(
@@ -88,6 +91,7 @@ export async function startWorkerFixture(
         config,
         registry: new Registry(known.map(({ contract }) => contract)),
         handlers: new Handlers(known),
+        ...(events && { events }),
         modules: MODULES,
         broker,
         database,

@@ -1,6 +1,6 @@
 /** Runs a task's handler and turns its result or error into an outcome. */
 import { inPlaceOf } from "../../shared/celery/replacing.ts";
-import { Reject } from "../../shared/errors.ts";
+import { InvalidInput, Reject } from "../../shared/errors.ts";
 import type { Meta } from "../../shared/results/result.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
 import { readWork } from "../../shared/workflows/work.ts";
@@ -64,6 +64,7 @@ export async function runHandler(
     if (returned === undefined) return undefined;
     if (returned === "overtaken") return ended({ kind: "known" });
     if ("replacement" in returned) {
+      if (sent.events.length > 0) throw emitsAndReplaces(task.task);
       const work = readWork(returned.replacement, contracts);
       return ended({ kind: "replace", canvas: inPlaceOf(task, work, queue) });
     }
@@ -72,6 +73,13 @@ export async function runHandler(
   } catch (error) {
     return ended(outcomeOf(error, task, attempt.contract));
   }
+}
+
+/** The events go with a success, which a replaced task leaves to other work. */
+function emitsAndReplaces(name: string): InvalidInput {
+  return new InvalidInput(
+    `Cannot replace task '${name}' because it has emitted events: emit them in the task that replaces it`,
+  );
 }
 
 /** @returns the list of results; `undefined` if a call was abandoned */

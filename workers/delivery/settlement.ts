@@ -17,7 +17,7 @@ export interface Recordable {
   readonly queue: string;
   readonly startedAt: Date | null;
   readonly meta?: Meta;
-  readonly sent?: Pick<TaskSubmissions, "children">;
+  readonly sent?: Pick<TaskSubmissions, "children" | "events">;
 }
 
 /** The state to record, and its data. */
@@ -43,6 +43,7 @@ export function settlementOf(
   const children = submitted.length > 0
     ? [...submitted, ...recorded.children ?? []]
     : recorded.children;
+  const events = recorded.state === "SUCCESS" ? sent?.events ?? [] : [];
   return {
     id,
     name: task?.task ?? "",
@@ -60,5 +61,6 @@ export function settlementOf(
     retries: recorded.next?.retries ?? task?.retries ?? 0,
     startedAt,
     next: recorded.next ?? null,
+    ...(events.length > 0 && { events }),
   };
 }

@@ -172,7 +172,7 @@ export class Settler {
 
   /** @returns the stored state; `undefined` if another final state was stored first */
   async #store(run: DeliveryResult, recorded: Recorded): Promise<Recorded | undefined> {
-    if (!keepsRecord(run)) return recorded;
+    if (!keepsRecord(run)) return await this.#unrecorded(run, recorded);
     try {
       return await this.#options.writer.settle(this.#settlement(run, recorded))
         ? recorded
@@ -198,8 +198,14 @@ export class Settler {
         error,
       });
       if (recorded.next) await this.#options.outbox.add([recorded.next]);
-      return recorded;
+      return await this.#unrecorded(run, recorded);
     }
+  }
+
+  /** Without a record, the events are stored before the acknowledgement. A repeated run emits the same ones. */
+  async #unrecorded({ sent }: DeliveryResult, recorded: Recorded): Promise<Recorded> {
+    if (recorded.state === "SUCCESS" && sent) await this.#options.outbox.add(sent.events);
+    return recorded;
   }
 
   #settlement(run: DeliveryResult, recorded: Recorded): Settlement {

@@ -1,5 +1,6 @@
 /** The second argument of a handler. It is the same in the worker's process and in a child process. */
 import type { WorkflowNode } from "../../shared/contracts/workflow_builder.ts";
+import type { EventToEmit } from "../../shared/events/emitted_event.ts";
 import type { Completion, CompletionSql } from "./completion.ts";
 import type { Replacement } from "./replacement.ts";
 import type { TaskRequest } from "./request.ts";
@@ -38,6 +39,13 @@ export interface Context extends TaskRequest {
    * @throws {InvalidInput} if the arguments violate a contract, or in a child process whose contract lacks `submits: true`
    * @throws {Unavailable} if neither broker nor database can store it */
   submit(work: WorkflowNode, options?: SubmitOptions): Promise<SubmittedWork>;
+  /** Emits an event when this attempt succeeds: `context.emit({ type: "orders.paid", data: { order } })`.
+   *
+   * The events are committed in the transaction that makes the result final, and published afterwards. A failed attempt emits none. Without
+   * a record (`ignoreResult`), they are committed before the message is acknowledged. At most 1,000.
+   *
+   * @throws {InvalidInput} if the event is invalid, violates its contract, or has no contract, and in a child process */
+  emit(event: EventToEmit): void;
   /** Replaces this task with other work. Return its result: `return context.replace(signature(...))`.
    *
    * The last task of the work gets this task's id, callbacks, errbacks, chord and group, and the rest of the chain follows it. The result of

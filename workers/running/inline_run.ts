@@ -1,5 +1,6 @@
 /** Calls a handler in the worker's process, and runs its completion. */
 import { InvalidInput, Reject } from "../../shared/errors.ts";
+import type { EventToEmit } from "../../shared/events/emitted_event.ts";
 import { abortReason } from "./abort_reason.ts";
 import type { Attempt, Returned } from "./attempt.ts";
 import type { TransactionalCompleter } from "./transactional_completer.ts";
@@ -33,6 +34,7 @@ export interface InlineRun {
   readonly over: Pick<LazyAbort, "signal">;
   progress(value: unknown): void;
   readonly submit: Submit;
+  emit(event: EventToEmit): void;
   /** Called when the handler has returned a completion. Its work has a separate time limit, which excludes waiting for the database. */
   completing(): void;
 }
@@ -43,7 +45,7 @@ export interface InlineRun {
 export function runInline(
   attempt: Attempt,
   { watchdog, completer, resultMaxBytes }: InlineRunOptions,
-  { owner, abort, over, progress, completing, submit }: InlineRun,
+  { owner, abort, over, progress, completing, submit, emit }: InlineRun,
 ): Returned | Promise<Returned> {
   const { task, contract, handler, parsed, deliveries } = attempt;
   let pledged: Completion | Replacement | undefined;
@@ -59,6 +61,7 @@ export function runInline(
     },
     progress: (value) => disowned(() => progress(value)),
     submit: (work, options) => disowned(() => submit(work, options)),
+    emit: (event) => disowned(() => emit(event)),
     replace: (work) => pledged = replacement(work),
     complete: (work) => {
       refuse(attempt);
@@ -68,7 +71,9 @@ export function runInline(
   const toJson = (value: unknown) => encodeOutput(contract, value);
   const complete = async (pledge: Completion): Promise<Returned> => {
     completing();
+    const emitted = attempt.sent.events.length;
     const result = await completer.complete(attempt, over.signal, async (sql) => {
+      attempt.sent.keepEvents(emitted);
       const lent: CompletionSql = {
         query: (statement, parameters) => disowned(() => sql.query(statement, parameters)),
       };

@@ -3,6 +3,7 @@ import { getLogger, type Logger } from "@logtape/logtape";
 import { parseJson, stringifyJson } from "../../shared/celery/python_json.ts";
 import { Terminated, type Violation } from "../../shared/errors.ts";
 import type { Events } from "../../shared/telemetry/events.ts";
+import type { EventContracts } from "../../shared/events/event_contracts.ts";
 import type { Settlement } from "../../shared/results/result.ts";
 import type { WorkflowNode } from "../../shared/contracts/workflow_builder.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
@@ -45,6 +46,8 @@ export interface RunnerOptions {
   /** Contracts of the tasks that handlers submit. */
   readonly contracts: Contracts;
   readonly followUps: Pick<FollowUps, "send">;
+  /** Contracts of the events that handlers emit. */
+  readonly eventContracts: Pick<EventContracts, "check">;
   /** Stores STARTED and PROGRESS. Not awaited. */
   readonly writer: { settle(settlement: Settlement): Promise<boolean> };
   /** Largest result or progress value, bytes of JSON. */
@@ -156,6 +159,7 @@ export class Runner {
           over,
           progress: (value) => this.#progress(attempt, value),
           submit: (work, options = {}) => this.#submit(attempt, work, options),
+          emit: (event) => attempt.sent.emit(event, this.#options.eventContracts),
           completing: () => clearTimeout(timers?.hard),
         });
       if (!(result instanceof Promise)) return result;

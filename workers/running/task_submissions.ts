@@ -8,6 +8,9 @@ import { childOf, resultOf, type ResultTuple } from "../../shared/celery/dispatc
 import { stringifyJson } from "../../shared/celery/python_json.ts";
 import type { TaskMessage } from "../../shared/celery/task_message.ts";
 import { InvalidInput } from "../../shared/errors.ts";
+import { emittedEntry, type EventToEmit } from "../../shared/events/emitted_event.ts";
+import type { EventContracts } from "../../shared/events/event_contracts.ts";
+import type { OutboxEntry } from "../../shared/outbox/outbox.ts";
 import type { FollowUps } from "../../shared/workflows/follow_ups.ts";
 import { type Contracts, readWork } from "../../shared/workflows/work.ts";
 
@@ -28,11 +31,15 @@ export interface SubmittedWork {
 /** Submits work of a handler. */
 export type Submit = (work: WorkflowNode, options?: SubmitOptions) => Promise<SubmittedWork>;
 
-/** The submissions of one run. The calls of a map share them. */
+/** Maximum number of events of one task. */
+const MAX_EVENTS = 1000;
+
+/** The submissions and events of one run. The calls of a map share them. */
 export class TaskSubmissions {
   readonly #task: Pick<TaskMessage, "id" | "rootId">;
   readonly #equal = new Map<string, number>();
   readonly #children: ResultTuple[] = [];
+  readonly #events: OutboxEntry[] = [];
 
   constructor(task: Pick<TaskMessage, "id" | "rootId">) {
     this.#task = task;
@@ -41,6 +48,29 @@ export class TaskSubmissions {
   /** References to the work submitted so far. */
   get children(): readonly ResultTuple[] {
     return this.#children;
+  }
+
+  /** Events that were emitted so far. They are stored with the success of the task. */
+  get events(): readonly OutboxEntry[] {
+    return this.#events;
+  }
+
+  /** Adds an event.
+   *
+   * @throws {InvalidInput} if it is invalid or violates its contract, or there are too many */
+  emit(event: EventToEmit, contracts: Pick<EventContracts, "check">): void {
+    if (this.#events.length >= MAX_EVENTS) {
+      throw new InvalidInput(
+        `Cannot emit an event because the task has emitted ${MAX_EVENTS}: submit tasks that emit the others`,
+      );
+    }
+    const { id: taskId } = this.#task;
+    this.#events.push(emittedEntry(event, { taskId, position: this.#events.length, contracts }));
+  }
+
+  /** Forgets the events after the first `count`, because the code that emitted them runs again. */
+  keepEvents(count: number): void {
+    this.#events.length = Math.min(count, this.#events.length);
   }
 
   /** Submits work. Resolves when it is durable.

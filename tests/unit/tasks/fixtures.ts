@@ -30,6 +30,7 @@ export function context(signal: AbortSignal = new AbortController().signal) {
     progress: skip,
     complete: completion,
     submit: () => Promise.reject(new Error("nothing is sent here")),
+    emit: () => {},
     replace: replacement,
   });
 }

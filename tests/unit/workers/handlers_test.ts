@@ -58,6 +58,7 @@ Deno.test("createContext() creates an immutable object whose functions can be de
     progress,
     complete: completion,
     submit: () => Promise.reject(new Error("nothing is sent here")),
+    emit: () => {},
     replace: replacement,
   });
   const { progress: taken } = context;

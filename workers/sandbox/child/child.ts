@@ -216,6 +216,11 @@ class Attempts {
         }
       },
       submit: this.#submissions.of(run),
+      emit: () => {
+        throw new InvalidInput(
+          `Cannot emit an event from task '${name}' because it runs in a child process: set run: "inline", or submit a task that emits it`,
+        );
+      },
       replace: replacement,
       complete: () => {
         throw new InvalidInput(
