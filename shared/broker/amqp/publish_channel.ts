@@ -31,7 +31,7 @@ const IN_FLIGHT_BYTES = 16 * 1024 * 1024;
 const WAITING: Limit = { messages: 20_000, bytes: 64 * 1024 * 1024 };
 
 /** From this number of messages in flight, frames are batched for up to {@linkcode BATCH_MS}: larger writes and larger confirms. */
-const BUSY = 32;
+const BUSY = 16;
 
 /** Milliseconds. */
 const BATCH_MS = 1;
