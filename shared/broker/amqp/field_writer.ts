@@ -34,20 +34,25 @@ export class FieldTable {
 
   /** Writes length and fields; returns the number of bytes written.
    *
+   * @param size maximum number of bytes. Default: up to the buffer's end
    * @throws {InvalidInput} for a value that AMQP cannot represent (headers.ts)
-   * @throws {RangeError} when the buffer is too small */
-  write(buffer: Buffer, offset: number): number {
-    return new FieldWriter(buffer, offset).table(this.#headers, "");
+   * @throws {RangeError} when they need more bytes */
+  write(buffer: Buffer, offset: number, size: number = buffer.length - offset): number {
+    return new FieldWriter(buffer, offset, size).table(this.#headers, "");
   }
 }
 
 class FieldWriter {
   readonly #buffer: Buffer;
+  readonly #size: number;
+  readonly #end: number;
   #offset: number;
 
-  constructor(buffer: Buffer, offset: number) {
+  constructor(buffer: Buffer, offset: number, size: number) {
     this.#buffer = buffer;
     this.#offset = offset;
+    this.#size = size;
+    this.#end = offset + size;
   }
 
   table(headers: Headers, prefix: string): number {
@@ -158,8 +163,8 @@ class FieldWriter {
 
   #reserve(size: number): number {
     const at = this.#offset;
-    if (at + size > this.#buffer.length) {
-      throw new RangeError(`Headers take more than the ${this.#buffer.length} bytes allowed`);
+    if (at + size > this.#end) {
+      throw new RangeError(`Headers take more than the ${this.#size} bytes allowed`);
     }
     this.#offset = at + size;
     return at;

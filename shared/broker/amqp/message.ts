@@ -1,40 +1,6 @@
-/** Converts messages to and from amqplib's form. */
+/** Converts messages from amqplib's form. */
 import type { Message as AmqpMessage, MessageProperties } from "amqplib";
-import { FieldTable } from "./field_writer.ts";
 import type { Message, Properties } from "../message.ts";
-
-/** What a publisher adds to a message. */
-export interface Additions {
-  readonly mandatory: boolean;
-  readonly messageId?: string | undefined;
-  readonly replyTo?: string | undefined;
-}
-
-/** Fields of `basic.publish` and properties in one object, from which amqplib's encoders read both. */
-export interface PublishFields extends Properties {
-  readonly exchange: string;
-  readonly routingKey: string;
-  readonly mandatory: boolean;
-  readonly immediate: false;
-  readonly headers: FieldTable;
-}
-
-/** Fields that amqplib encodes for a message. `deliveryMode` defaults to persistent. */
-export function toFields(message: Message, additions: Additions): PublishFields {
-  const { exchange, routingKey, properties } = message;
-  const fields: PublishFields = {
-    ...properties,
-    exchange,
-    routingKey,
-    mandatory: additions.mandatory,
-    immediate: false,
-    headers: new FieldTable(message.headers),
-    deliveryMode: properties.deliveryMode ?? 2,
-  };
-  if (additions.messageId !== undefined) fields.messageId = additions.messageId;
-  if (additions.replyTo !== undefined) fields.replyTo = additions.replyTo;
-  return fields;
-}
 
 /** Converts a received message. Its headers are already decoded (codec.ts). */
 export function fromAmqp({ content, fields, properties }: AmqpMessage): Message {

@@ -4,7 +4,8 @@ import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
 import type { ChannelModel, ConfirmChannel, Message as AmqpMessage } from "amqplib";
-import { fromAmqp, type PublishFields, toFields } from "./message.ts";
+import { fromAmqp } from "./message.ts";
+import { LastMethodFrame, PublishFields } from "./publish_fields.ts";
 import { replyText } from "./reason.ts";
 import {
   channelClosed,
@@ -67,6 +68,7 @@ export class PublishChannel {
   readonly #options: PublishChannelOptions;
   readonly #confirms: Confirms;
   readonly #refusals: RefusedDestinations;
+  readonly #lastMethodFrame = new LastMethodFrame();
   readonly #prefix = crypto.randomUUID().slice(0, 8);
   #published = 0;
   #isBatching = false;
@@ -177,7 +179,7 @@ export class PublishChannel {
     if (mandatory) pending.messageId = message.properties.messageId ?? this.#nextId();
     const additions = { mandatory, replyTo, messageId: pending.messageId };
     try {
-      const fields = toFields(message, additions);
+      const fields = new PublishFields(message, additions, this.#lastMethodFrame);
       channel.sendMessage(
         fields,
         fields,

@@ -2,7 +2,6 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 
 const AMQP = import.meta.resolve("../../../shared/broker/amqp/broker.ts");
 const CODEC = import.meta.resolve("../../../shared/broker/amqp/codec.ts");
-const WRITER = import.meta.resolve("../../../shared/broker/amqp/field_writer.ts");
 const CONFIG = new URL(import.meta.resolve("../../../deno.json")).pathname;
 
 Deno.test("amqplib decodes fields with our reader once codec.ts is imported", async () => {
@@ -14,18 +13,6 @@ Deno.test("amqplib decodes fields with our reader once codec.ts is imported", as
     console.log(JSON.stringify(decode(BasicProperties, Buffer.from([0x20, 0, 0, 0, 0, table.length, ...table])).headers));
   `);
   assertEquals([code, stdout.trim()], [0, '{"x":1099511627776}']);
-});
-
-Deno.test("amqplib encodes headers with our writer once codec.ts is imported", async () => {
-  const { code, stdout } = await run(`
-    import "${AMQP}";
-    import { FieldTable } from "${WRITER}";
-    import { createRequire } from "node:module";
-    const { encodeProperties, info, BasicProperties } = createRequire(import.meta.resolve("amqplib"))("./lib/defs.js");
-    const headers = new FieldTable({ x: 5 });
-    console.log(encodeProperties(BasicProperties, 1, 0, { headers }).subarray(21, -1).toString("hex"));
-  `);
-  assertEquals([code, stdout.trim()], [0, "00000007017849" + "00000005"]);
 });
 
 Deno.test("codec.ts fails if amqplib was loaded before", async () => {
