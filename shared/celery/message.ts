@@ -193,31 +193,41 @@ function expiration(expires: Date, now: Date): Pick<Properties, "expiration"> {
   return ms <= MAX_EXPIRATION_MS ? { expiration: String(Math.trunc(ms)) } : {};
 }
 
+const PROPERTY = `a string of 1 to ${MAX_PROPERTY} bytes`;
+const COUNT = "a whole number from 0";
+const SECONDS = "a number of seconds from 0";
+
+/** A field, whether its value fits, and what it must be. */
+type Rule = readonly [field: string, fits: (sent: IdentifiedSignature) => boolean, rule: string];
+
+const RULES: readonly Rule[] = [
+  ["task", ({ task }) => isName(task), `a string of 1 to ${MAX_NAME} characters`],
+  ["args", ({ args }) => Array.isArray(args), "a list"],
+  ["kwargs", ({ kwargs }) => isObject(kwargs), "an object"],
+  [
+    "options.task_id",
+    ({ options: { taskId } }) => isName(taskId) && fitsProperty(taskId),
+    PROPERTY,
+  ],
+  ["options.reply_to", ({ options }) => fitsProperty(options.replyTo ?? ""), PROPERTY],
+  ["options.retries", ({ options }) => isCount(options.retries ?? 0), COUNT],
+  ["options.group_index", ({ options }) => isCount(options.groupIndex ?? 0), COUNT],
+  [
+    "options.priority",
+    ({ options }) => isCount(options.priority ?? 0) && (options.priority ?? 0) <= 255,
+    `${COUNT} to 255`,
+  ],
+  ["options.time_limit", ({ options }) => isSeconds(options.timeLimit ?? 0), SECONDS],
+  ["options.soft_time_limit", ({ options }) => isSeconds(options.softTimeLimit ?? 0), SECONDS],
+];
+
 /** Refuses values that crash Python workers or make them lose the message (trap T15), and values that are too long for AMQP. */
-function check({ task, args, kwargs, options }: IdentifiedSignature): void {
-  const name = `a string of 1 to ${MAX_NAME} characters`;
-  const property = `a string of 1 to ${MAX_PROPERTY} bytes`;
-  const count = "a whole number from 0";
-  const seconds = "a number of seconds from 0";
-  const { taskId, replyTo, priority, timeLimit, softTimeLimit } = options;
-  const rules: [field: string, fits: boolean, rule: string][] = [
-    ["task", isName(task), name],
-    ["args", Array.isArray(args), "a list"],
-    ["kwargs", isObject(kwargs), "an object"],
-    ["options.task_id", isName(taskId) && fitsProperty(taskId), property],
-    ["options.reply_to", fitsProperty(replyTo ?? ""), property],
-    ["options.retries", isCount(options.retries ?? 0), count],
-    ["options.group_index", isCount(options.groupIndex ?? 0), count],
-    ["options.priority", isCount(priority ?? 0) && (priority ?? 0) <= 255, `${count} to 255`],
-    ["options.time_limit", isSeconds(timeLimit ?? 0), seconds],
-    ["options.soft_time_limit", isSeconds(softTimeLimit ?? 0), seconds],
-  ];
-  for (const [field, fits, rule] of rules) {
-    if (!fits) {
-      throw new InvalidInput(
-        `Cannot send task because '${field}' is not ${rule}: correct it`,
-        field,
-      );
-    }
+function check(signature: IdentifiedSignature): void {
+  for (const [field, fits, rule] of RULES) {
+    if (fits(signature)) continue;
+    throw new InvalidInput(
+      `Cannot send task because '${field}' is not ${rule}: correct it`,
+      field,
+    );
   }
 }

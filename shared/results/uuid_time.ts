@@ -32,5 +32,19 @@ export function timeOf(id: string): Date | undefined {
  * ```
  */
 export function newId(now: Date): string {
-  return v7({ msecs: now.getTime() });
+  if (used === randomBytes.length) {
+    crypto.getRandomValues(randomBytes);
+    used = 0;
+  }
+  const random = randomBytes.subarray(used, used += ID_BYTES);
+  return v7({ msecs: now.getTime(), random });
 }
+
+/** Bytes of a UUID. */
+const ID_BYTES = 16;
+
+/** Random bytes of 256 ids, because each call into the system's generator costs more than the rest of an id. */
+const randomBytes = new Uint8Array(256 * ID_BYTES);
+
+/** Bytes that ids have used. */
+let used = randomBytes.length;
