@@ -18,8 +18,8 @@ import { deadLetterRoutes } from "./routes/dead_letters.ts";
 import { docsRoutes, STYLE_SOURCE } from "./routes/docs.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { keyRoutes } from "./routes/keys.ts";
-import { eventStreamRoutes } from "./routes/event_stream.ts";
-import { eventTypeRoutes } from "./routes/event_types.ts";
+import { eventStream } from "./routes/event_stream.ts";
+import { eventTypes } from "./routes/event_types.ts";
 import { publishEventRoutes } from "./routes/publish_events.ts";
 import { recordedEventRoutes } from "./routes/recorded_events.ts";
 import { resultRoutes } from "./routes/results.ts";
@@ -126,10 +126,11 @@ export function createApp(dependencies: ApiDependencies): Hono {
   const { contracts, store: recorded } = dependencies.events;
   const open = settings.eventsOpen ?? false;
   app.route("/v1", publishEventRoutes({ ...dependencies.events, batchLimit, open, counter }));
-  // Before the route of one event.
-  app.route("/v1", eventTypeRoutes({ contracts, open }));
-  app.route("/v1", eventStreamRoutes({ store: recorded, hub }));
-  app.route("/v1", recordedEventRoutes(dependencies.events));
+  const named = {
+    types: eventTypes({ contracts, open }),
+    stream: eventStream({ store: recorded, hub }),
+  };
+  app.route("/v1", recordedEventRoutes({ store: recorded, named }));
   const subscriptionRules = { ...rules, contracts, eventsOpen: open };
   app.route(
     "/v1",

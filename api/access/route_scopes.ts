@@ -21,9 +21,8 @@ export const ROUTE_SCOPES: Readonly<Record<string, Required>> = {
   "DELETE /v1/tasks/:task": ["tasks:cancel"],
   "POST /v1/events": ["events:publish"],
   "GET /v1/events": ["events:read"],
+  // Also of `types` and `stream`.
   "GET /v1/events/:key": ["events:read"],
-  "GET /v1/events/types": ["events:read"],
-  "GET /v1/events/stream": ["events:read"],
   "GET /v1/subscriptions": ["subscriptions:read"],
   "GET /v1/subscriptions/:subscription": ["subscriptions:read"],
   "POST /v1/subscriptions": ["subscriptions:write"],

@@ -40,7 +40,7 @@ const ANONYMOUS = new Map(
 
 /** What an operation requires.
  *
- * @param path of the document, such as `/v1/tasks/{id}` or that of one task
+ * @param path of the document, such as `/v1/tasks/{id}`; its last word may stand for a parameter, such as the name of one task
  * @returns `undefined` when the table of routes lacks it
  *
  * @example
@@ -50,12 +50,12 @@ const ANONYMOUS = new Map(
  *
  * assertEquals(requiredFor("get", "/v1/tasks/{id}"), ["tasks:read"]);
  * assertEquals(requiredFor("post", "/v1/tasks/orders.confirm"), ["tasks:submit"]);
+ * assertEquals(requiredFor("get", "/v1/events/stream"), ["events:read"]);
  * ```
  */
 export function requiredFor(method: string, path: string): Required | undefined {
   const route = `${method.toUpperCase()} ${path.replaceAll(/\{\w+\}/g, "{}")}`;
-  return ANONYMOUS.get(route) ??
-    (route.startsWith("POST /v1/tasks/") ? ANONYMOUS.get("POST /v1/tasks/{}") : undefined);
+  return ANONYMOUS.get(route) ?? ANONYMOUS.get(route.replace(/(?<=\/)[^/]+$/, "{}"));
 }
 
 const QUOTA_HEADERS = {

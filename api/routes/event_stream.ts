@@ -1,6 +1,6 @@
 /** `GET /v1/events/stream`: recorded events as server-sent events. */
 import { getLogger } from "@logtape/logtape";
-import { Hono } from "hono";
+import type { Handler } from "hono";
 import { streamSSE } from "hono/streaming";
 import { z } from "zod";
 import { matchesTopic } from "../../shared/broker/routing.ts";
@@ -27,7 +27,7 @@ export const EventStreamQuery = z.object({
     .describe("Position after which the stream starts; default: the last event"),
 }).partial();
 
-/** Dependencies of the route. */
+/** Dependencies of the stream. */
 export interface EventStreamParts {
   readonly store: Pick<EventStore, "after" | "lastPosition">;
   /** Limits the number of streams, and ends them when it stops. */
@@ -43,10 +43,10 @@ export interface EventStreamParts {
  *
  * Positions become visible in their order, because writers take turns (`celeriac.record_events`). So a stream skips no event that is not
  * older than the retention. */
-export function eventStreamRoutes(parts: EventStreamParts): Hono {
+export function eventStream(parts: EventStreamParts): Handler {
   const { store, hub, heartbeatMs = HEARTBEAT_MS, everyMs } = parts;
   const tail = new EventTail({ store, ...(everyMs !== undefined && { everyMs }) });
-  return new Hono().get("/events/stream", async (c) => {
+  return async (c) => {
     const { types, after } = parseQuery(EventStreamQuery, c.req.queries());
     const patterns = types?.split(",").map((text) => text.trim());
     patterns?.forEach((pattern) => checkPattern(pattern, "types"));
@@ -90,7 +90,7 @@ export function eventStreamRoutes(parts: EventStreamParts): Hono {
         place[Symbol.dispose]();
       }
     });
-  });
+  };
 }
 
 function positionOf(text: string | undefined, field: string): number | undefined {

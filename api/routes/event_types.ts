@@ -1,20 +1,20 @@
 /** `GET /v1/events/types`: contracts of events. */
-import { Hono } from "hono";
+import type { Handler } from "hono";
 import { z } from "zod";
 import type { EventContract } from "../../shared/events/event_contract.ts";
 import type { EventContracts } from "../../shared/events/event_contracts.ts";
 import { readQuery } from "../http/query.ts";
 
 /** Serves the types that the app defines, with JSON Schemas of their data and attributes. */
-export function eventTypeRoutes(
+export function eventTypes(
   { contracts, open }: { contracts: EventContracts; open: boolean },
-): Hono {
+): Handler {
   let types: object[] | undefined;
-  return new Hono().get("/events/types", (c) => {
+  return (c) => {
     readQuery(c.req.queries(), []);
     types ??= Array.from(contracts, typeBody).sort((a, b) => a.type < b.type ? -1 : 1);
     return c.json({ open, types });
-  });
+  };
 }
 
 function typeBody({ type, summary, data, attributes, example }: EventContract) {

@@ -1,5 +1,5 @@
 /** `GET /v1/events` and `GET /v1/events/{key}`: events that the dispatcher has turned into tasks. */
-import { Hono } from "hono";
+import { type Handler, Hono } from "hono";
 import { z } from "zod";
 import { stringifyJson } from "../../shared/celery/python_json.ts";
 import type { EventStore, RecordedEvent } from "../../shared/events/event_store.ts";
@@ -22,8 +22,14 @@ export interface RecordedEventsParts {
   readonly store: Pick<EventStore, "find" | "before">;
 }
 
-/** Serves recorded events, newest first. */
-export function recordedEventRoutes({ store }: RecordedEventsParts): Hono {
+/** Serves recorded events, newest first.
+ *
+ * @param named handlers of paths in the place of a key, such as `types`: Hono's fastest router accepts no such routes beside `:key` */
+export function recordedEventRoutes(
+  { store, named = {} }: RecordedEventsParts & {
+    named?: Readonly<Record<string, Handler>>;
+  },
+): Hono {
   return new Hono()
     .get("/events", async (c) => {
       const { type, limit = 50, cursor } = parseQuery(EventsQuery, c.req.queries());
@@ -34,9 +40,10 @@ export function recordedEventRoutes({ store }: RecordedEventsParts): Hono {
       const body = stringifyJson({ events: events.map(eventJson), next });
       return c.body(body, 200, { "content-type": "application/json" });
     })
-    .get("/events/:key", async (c) => {
-      readQuery(c.req.queries(), []);
+    .get("/events/:key", async (c, next) => {
       const key = c.req.param("key");
+      if (Object.hasOwn(named, key)) return await named[key]!(c, next);
+      readQuery(c.req.queries(), []);
       const event = UUID.test(key) ? await store.find(key) : undefined;
       if (!event) throw noEvent(key);
       return c.body(stringifyJson(eventJson(event)), 200, { "content-type": "application/json" });

@@ -2,7 +2,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Hono } from "hono";
 import { answerError } from "../../../api/http/problem.ts";
 import { EventHub } from "../../../api/reading/event_hub.ts";
-import { eventStreamRoutes } from "../../../api/routes/event_stream.ts";
+import { eventStream } from "../../../api/routes/event_stream.ts";
 import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import { cloudEvent } from "../../../shared/events/cloud_event.ts";
@@ -42,7 +42,7 @@ function open({ limit = 10 } = {}) {
   const hub = new EventHub({ broker: new MemoryBroker(), limit });
   const app = new Hono();
   app.onError(answerError);
-  app.route("/v1", eventStreamRoutes({ store, hub, everyMs: 5, heartbeatMs: 20 }));
+  app.get("/v1/events/stream", eventStream({ store, hub, everyMs: 5, heartbeatMs: 20 }));
   return { app, hub, store };
 }
 

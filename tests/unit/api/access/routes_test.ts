@@ -79,6 +79,20 @@ Deno.test("wildcards include the scopes of their group", async () => {
   }
 });
 
+Deno.test("the types and the stream of events require the scope of events", async () => {
+  const lacking = testKey({ scopes: SCOPE_NAMES.filter((scope) => scope !== "events:read") });
+  const sufficient = testKey({ scopes: ["events:read"] });
+  await using fixture = await keyedFixture([lacking, sufficient]);
+  for (const path of ["/v1/events/types", "/v1/events/stream"]) {
+    const statuses = [];
+    for (const { token } of [lacking, sufficient]) {
+      const answer = await fixture.app.request(path, { method: "HEAD", headers: bearer(token) });
+      statuses.push(answer.status);
+    }
+    assertEquals(statuses, [403, 200], path);
+  }
+});
+
 Deno.test("HEAD requires the scope of GET", async () => {
   const scopes: Scope[] = ["metrics:read"];
   const key = testKey({ scopes });
