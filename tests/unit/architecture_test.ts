@@ -31,7 +31,7 @@ const singleImporters: Readonly<Record<string, RegExp>> = {
 const layers: readonly RegExp[] = [
   /^shared\/(broker|database)\//,
   /^shared\/(dead_letters|events|outbox|results|schedules|workflows)\//,
-  /^shared\/mod\.ts$/,
+  /^shared\/(mod\.ts$|tasks\/)/, // the sample app uses what apps use
 ];
 
 /** The only files of shared/ that may read the environment. The second one hides a variable from the driver. */
