@@ -10,6 +10,7 @@ import { Registry } from "../shared/contracts/registry.ts";
 import { flagOf, type Setting, type SettingKey, SETTINGS } from "../shared/config/settings.ts";
 import * as contracts from "../shared/tasks/mod.ts";
 import { topology } from "../shared/broker/topology.ts";
+import { eventsSvg } from "./generate/events.ts";
 import { lifecycleSvg } from "./generate/lifecycle.ts";
 import { defaultOf } from "./help.ts";
 
@@ -29,6 +30,7 @@ export function generated(read: (path: string) => string): Map<string, string> {
       formatDefinitions(templateDefinitions({ topology: topology(sample.queues) })),
     ],
     ["infra/k8s/base/worker-tasks.json", `${JSON.stringify(egressPolicy(sample), null, 2)}\n`],
+    ["docs/learn/events.svg", eventsSvg()],
     ["docs/learn/lifecycle.svg", lifecycleSvg()],
     withPart("docs/reference/configuration.md", "settings", settingsTable()),
     withPart("docs/call/errors.md", "kinds", problemsTable()),

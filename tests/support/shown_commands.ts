@@ -73,6 +73,28 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
     /(\d{4}-\d\d-\d\d 06:00:00 Asia\/Seoul .*\n){3}/,
   ),
 
+  runs(
+    "deno task cli events publish text.published text='One. Two.'",
+    /is accepted\n {2}published-statistics: task /,
+  ),
+  runs(
+    `curl -s "$CELERIAC_URL/v1/events" -H 'content-type: application/cloudevents+json' -d '{"specversion": "1.0", "id": "17", "source": "/shop", "type": "text.published", "data": {"text": "One."}}'`,
+    /"via":"broker","subscriptions":\["published-statistics"\]/,
+  ),
+  runs("deno task cli events types", /text\.published/),
+  runs("deno task cli subscriptions list", /published-statistics +text\.published/),
+  runs(
+    "deno task cli subscriptions add again text.published text.statistics text=/data/text",
+    /again/,
+  ),
+  runs("deno task cli subscriptions pause again", /is paused/),
+  runs("deno task cli subscriptions resume again", /is active/),
+  runs("deno task cli subscriptions replay again", /replay/),
+  runs("deno task cli subscriptions remove again", /is removed/),
+  runs("deno task cli subscriptions prune --dry-run", /^/),
+  runs("deno task cli events list", /text\.published/),
+  runs("deno task cli events tail --types='text.*' --after=0 --limit=1", /text\.published/),
+
   runs("deno task cli inspect ping", /"ok": "pong"/),
   runs("deno task cli inspect active_queues", /"name": "celeriac\.default"/),
   runs("deno task cli inspect active", /"celeriac@web-1": \[\]/),
