@@ -166,6 +166,9 @@ export class Executor {
 
   /** The outcome of a task that must not run now: it is final, held elsewhere, revoked, expired or not due yet. */
   #outcomeWithoutRun({ delivery, task, claim, heldSeconds }: Job): Outcome | undefined {
+    if (heldSeconds === undefined && isTimeless(task)) {
+      return known(task, claim) ?? this.#revoked(task);
+    }
     const now = this.#options.clock.now();
     return known(task, claim) ??
       (heldSeconds === undefined ? undefined : duplicate(heldSeconds, delivery.redelivered, now)) ??
@@ -210,6 +213,7 @@ export class Executor {
   }
 
   #overtaken({ delivery, task }: Job, claim: Claim | undefined): Outcome | undefined {
+    if (claim === undefined && isTimeless(task)) return this.#revoked(task);
     const now = this.#options.clock.now();
     return known(task, claim) ??
       (claim?.heldSeconds === undefined
@@ -278,6 +282,11 @@ export class Executor {
   #revoked(task: TaskMessage): Outcome | undefined {
     return this.#options.isRevoked(task) ? { kind: "revoked", why: "revoked" } : undefined;
   }
+}
+
+/** Whether the task can start at any time. */
+function isTimeless({ eta, expires }: TaskMessage): boolean {
+  return eta === null && expires === null;
 }
 
 /** Whether the message may have run before: it was redelivered, or came back from workers that did not have its task. */

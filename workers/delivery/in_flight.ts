@@ -8,7 +8,7 @@ export interface InFlightDelivery {
   /** Queue that it was consumed from. */
   readonly queue: string;
   readonly task: TaskMessage;
-  /** Equal for two deliveries of one attempt. */
+  /** Equal for two deliveries of one attempt, if their tasks have one name. */
   readonly key: string;
   /** When its handler was called, milliseconds since the epoch; `null` before that. */
   startedAt: number | null;
@@ -17,8 +17,8 @@ export interface InFlightDelivery {
 /** Deliveries in flight, in order of arrival. */
 export class InFlight {
   readonly #held = new Map<HeldDelivery, InFlightDelivery>();
-  /** Deliveries that a redelivery may join, by {@linkcode keyOf}. */
-  readonly #joinable = new Map<string, HeldDelivery>();
+  /** Deliveries that a redelivery may join, by their key. */
+  readonly #joinable = new Map<string, InFlightDelivery>();
 
   /** Adds a delivery.
    *
@@ -26,12 +26,13 @@ export class InFlight {
   take(delivery: HeldDelivery, queue: string, task: TaskMessage): boolean {
     const key = keyOf(task);
     const before = this.#joinable.get(key);
-    if (before && !before.isAnswered) {
-      before.join(delivery);
+    if (before && before.task.task === task.task && !before.delivery.isAnswered) {
+      before.delivery.join(delivery);
       return false;
     }
-    this.#joinable.set(key, delivery);
-    this.#held.set(delivery, { delivery, queue, task, key, startedAt: null });
+    const held = { delivery, queue, task, key, startedAt: null };
+    this.#joinable.set(key, held);
+    this.#held.set(delivery, held);
     return true;
   }
 
@@ -39,8 +40,7 @@ export class InFlight {
   leave(delivery: HeldDelivery): void {
     const held = this.#held.get(delivery);
     if (!held) return;
-    const { key } = held;
-    if (this.#joinable.get(key) === delivery) this.#joinable.delete(key);
+    if (this.#joinable.get(held.key) === held) this.#joinable.delete(held.key);
   }
 
   /** Sets `startedAt`. Call it before the handler. */
@@ -60,7 +60,8 @@ export class InFlight {
   }
 }
 
-/** A replacement has the id of the task it replaces, but another key. Ids and names have no NUL. */
-function keyOf({ id, task, retries, replacedTaskNesting }: TaskMessage): string {
-  return `${id}\0${task}\0${retries}\0${replacedTaskNesting}`;
+/** A replacement has the id of the task it replaces, but another key. Ids have no NUL. */
+function keyOf({ id, retries, replacedTaskNesting }: TaskMessage): string {
+  if (retries === 0 && replacedTaskNesting === 0) return id; // as a key, a new string takes three times as long
+  return `${id}\0${retries}\0${replacedTaskNesting}`;
 }
