@@ -35,6 +35,7 @@ import replay from "./migrations/0026_replay.sql" with { type: "text" };
 import publish from "./migrations/0027_publish.sql" with { type: "text" };
 import pendingRecords from "./migrations/0028_pending.sql" with { type: "text" };
 import count from "./migrations/0029_count.sql" with { type: "text" };
+import filter from "./migrations/0030_filter.sql" with { type: "text" };
 
 /** A migration. Its position in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -79,6 +80,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "publish", sql: publish },
   { name: "pending", sql: pendingRecords },
   { name: "count", sql: count },
+  { name: "filter", sql: filter },
 ];
 
 /** Number of daily partitions created ahead, so that a week without maintenance causes no failure. */

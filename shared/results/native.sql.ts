@@ -110,8 +110,9 @@ const STATEMENTS = {
   find: FIND,
   outcomes: "select id, state, result::text as result, exception from celeriac.tasks($1::text[])",
   states: "select id, state from celeriac.tasks($1::text[])",
-  listing: listingOf({
+  ...listingOf({
     source: "celeriac.task",
+    indexed: ["name", "queue", "worker"],
     records: (ids) => `(select ${RECORD}, created_at from celeriac.tasks(array(${ids}))) as record`,
     inState: (state) => `state = '${state}'`,
   }),

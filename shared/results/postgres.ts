@@ -1,7 +1,7 @@
 /** Records in Postgres, in Celeriac's schema or in Django's tables. */
 import type { ExceptionMeta } from "../celery/exception.ts";
 import { readException } from "../celery/result.ts";
-import type { Sql } from "../database/database.ts";
+import type { QueryOptions, Sql } from "../database/database.ts";
 import { sanitizeText } from "../database/sanitize_text.ts";
 import { InvalidInput } from "../errors.ts";
 import { entriesJson } from "../outbox/outbox.ts";
@@ -46,6 +46,8 @@ const CLAIM = `
 
 /** Rows scanned in one statement when a filter has no index. */
 const WINDOW = 20_000;
+/** The best index for a list depends on the values of its filter. */
+const PLANNED: QueryOptions = { replan: true };
 /** Milliseconds of scanning after which an incomplete page is returned. */
 const SCAN_MS = 1000;
 
@@ -227,19 +229,17 @@ export class PostgresResultStore implements ResultStore {
     { limit, cursor, results = true }: ListOptions,
   ): Promise<RecordPage> {
     check(filter, limit);
-    const { listing } = await this.#statements();
-    const scanning = filter.name !== undefined || filter.queue !== undefined ||
-      filter.worker !== undefined;
+    const { isIndexed, listing } = await this.#statements();
     const deadline = performance.now() + SCAN_MS;
     const records: TaskRecord[] = [];
     let after: Position | undefined = cursor === undefined ? undefined : readCursor(cursor);
     for (;;) {
       // Read one more than requested to detect a next page.
       const remaining = limit - records.length + 1;
-      const window = scanning ? WINDOW : remaining;
+      const window = isIndexed(filter) ? remaining : WINDOW;
       const stretch = { filter, window, limit: remaining, after, results };
       const { statement, parameters } = listing(stretch);
-      const rows = await this.#database.query<ListedRow>(statement, parameters);
+      const rows = await this.#database.query<ListedRow>(statement, parameters, PLANNED);
       for (const { id, ...row } of rows) {
         if (id === null) continue;
         if (records.length === limit) return { records, next: after ? writeCursor(after) : null };

@@ -30,6 +30,8 @@ export interface Statements {
   readonly outcomes: string;
   /** `$1`: ids. Returns id and state of existing records. */
   readonly states: string;
+  /** Whether an index has the rows of a filter in the order of the list. Otherwise sections are scanned for matching rows. */
+  isIndexed(filter: RecordFilter): boolean;
   /** Lists one section. Each row is a record with its position (`null` if none matches), the number of scanned rows (`seen`) and the
    * position of the last one (`last_time`, `last_id`). */
   listing(section: Section): { statement: string; parameters: (string | number)[] };
@@ -92,58 +94,85 @@ const LISTED = [
   )
   .map((column) => `record.${column}`).join(", ");
 
+/** Filters by a column. */
+const FILTERS = ["name", "queue", "worker"] as const;
+
 /** How to list a set of tables. */
 export interface Listed {
   /** Relation to scan, with the columns `id`, `created_at`, `name`, `queue` and `worker`. */
   readonly source: string;
   /** Relation with the records of the ids that the query returns. */
   records(ids: string): string;
+  /** Columns with an index in the order of {@linkcode ORDERED_TIME}, by the hash of the value. Default none. */
+  readonly indexed?: readonly ("name" | "queue" | "worker")[];
   /** A condition on the source that matches the rows of a state. It is part of the statement, not a parameter, so that the planner can
    * use a partial index. */
   inState(state: NonNullable<RecordFilter["state"]>): string;
 }
 
-/** Creates `listing` for a set of tables. */
-export function listingOf({ source, records, inState }: Listed): Statements["listing"] {
-  return ({ filter, window, limit, after, results }) => {
+/** The creation time as the indexes of {@linkcode Listed.indexed} have it. The order is that of the time. */
+const ORDERED_TIME = "(created_at at time zone 'UTC')";
+
+/** Creates `isIndexed` and `listing` for a set of tables. */
+export function listingOf(
+  { source, records, inState, indexed = [] }: Listed,
+): Pick<Statements, "isIndexed" | "listing"> {
+  const columns = (filter: RecordFilter) =>
+    FILTERS.filter((column) => filter[column] !== undefined);
+  const isIndexed = (filter: RecordFilter) =>
+    columns(filter).every((column) => indexed.includes(column));
+  const listing: Statements["listing"] = ({ filter, window, limit, after, results }) => {
+    const exact = isIndexed(filter);
+    // Rows of other states than SUCCESS are few and have an index in the order of created_at: the planner chooses between both.
+    const byColumn = exact && columns(filter).length > 0 &&
+      (filter.state ?? "SUCCESS") === "SUCCESS";
+    const time = byColumn ? ORDERED_TIME : "created_at";
+    const timestamp = (text: string) =>
+      byColumn ? `(${text}::timestamptz at time zone 'UTC')` : `${text}::timestamptz`;
     const parameters: (string | number)[] = [];
     const given = (value: string | number) => `$${parameters.push(value)}`;
     const scanned: string[] = [];
     if (filter.state) scanned.push(inState(filter.state));
     if (after) {
-      scanned.push(`(created_at, id) < (${given(after.time)}::timestamptz, ${given(after.id)})`);
+      const [at, id] = [timestamp(given(after.time)), given(after.id)];
+      scanned.push(`(${time}, id) < (${at}, ${id})`);
     }
     if (filter.since) {
-      scanned.push(`created_at >= ${given(filter.since.toISOString())}::timestamptz`);
+      const since = timestamp(given(filter.since.toISOString()));
+      scanned.push(`${time} >= ${since}`);
     }
     if (filter.until) {
-      scanned.push(`created_at < ${given(filter.until.toISOString())}::timestamptz`);
+      const until = timestamp(given(filter.until.toISOString()));
+      scanned.push(`${time} < ${until}`);
     }
     const matching: string[] = [];
-    for (const column of ["name", "queue", "worker"] as const) {
-      const expected = filter[column];
-      if (expected !== undefined) matching.push(`${column} = ${given(expected)}`);
+    for (const column of columns(filter)) {
+      const expected = given(filter[column]!);
+      // Two conditions on one column in one scan would make the planner expect too few rows.
+      if (exact) scanned.push(`hashtext(${column}) = hashtext(${expected})`);
+      matching.push(`${column} = ${expected}`);
     }
     const statement = `
       with seen as materialized (
         select id, created_at, name, queue, worker from ${source} ${where(scanned)}
-        order by created_at desc, id desc limit ${given(window)}
+        order by ${time} desc, id desc limit ${given(window)}
       ), page as (
         select id from seen ${where(matching)} order by created_at desc, id desc limit ${
       given(limit)
     }
       ), edge as (
-        select ${time("created_at")} as last_time, id as last_id,
+        select ${writtenTime("created_at")} as last_time, id as last_id,
           (select count(*) from seen)::integer as seen
         from seen order by created_at, id limit 1
       )
       select edge.*, ${LISTED}, ${results ? "record.result" : "null as result"}
       from edge left join (
-        select *, ${time("created_at")} as time from ${records("select id from page")}
+        select *, ${writtenTime("created_at")} as time from ${records("select id from page")}
       ) as record on true
       order by record.time desc, record.id desc`;
     return { statement, parameters };
   };
+  return { isIndexed, listing };
 }
 
 function where(conditions: readonly string[]): string {
@@ -151,6 +180,6 @@ function where(conditions: readonly string[]): string {
 }
 
 /** Formats microseconds, which a JavaScript Date cannot hold. */
-function time(column: string): string {
+function writtenTime(column: string): string {
   return `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 }
