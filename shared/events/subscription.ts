@@ -124,11 +124,12 @@ export function on<Input extends z.ZodObject>(
 
 /** Every subscription that a module exports, alone or in an array.
  *
- * @throws {ConfigurationError} when two share a name, or one has a contract that the module does not export */
+ * @throws {ConfigurationError} when two share a name, or one has a contract that the module does not export, or names a task of the module
+ * that ignores results */
 export function subscriptionsOf(exports: Record<string, unknown>): EventSubscription[] {
   const exported = Object.values(exports).flat();
   const types = new Set(exported.filter(isEventContract).map(({ type }) => type));
-  const tasks = new Set(exported.filter(isContract).map(({ name }) => name));
+  const tasks = new Map(exported.filter(isContract).map((contract) => [contract.name, contract]));
   const found = new Map<string, EventSubscription>();
   for (const one of exported.filter(isSubscription)) {
     const refuse = (reason: string) =>
@@ -143,6 +144,11 @@ export function subscriptionsOf(exports: Record<string, unknown>): EventSubscrip
     const task = one.contracts.task?.name;
     if (task !== undefined && !tasks.has(task)) {
       throw refuse(`the contracts module has no task '${task}': export its contract there`);
+    }
+    if (tasks.get(one.deliver.task)?.ignoreResult) {
+      throw refuse(
+        `task '${one.deliver.task}' ignores results, so copies of an event would run again: remove its ignoreResult`,
+      );
     }
   }
   return [...found.values()];

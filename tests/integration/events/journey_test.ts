@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { eventTaskId } from "../../../shared/events/event_key.ts";
 import { eventually } from "../../support/eventually.ts";
 import { freshPipeline, type Pipeline } from "../../support/pipeline.ts";
-import { startApi, startBeat, startWorker } from "../../support/roles.ts";
+import { TcpProxy } from "../../support/proxy.ts";
+import { publishRaw, rawChannel } from "../../support/raw_amqp.ts";
+import { startApi, startBeat, startDev, startWorker, testApp } from "../../support/roles.ts";
 
 /** The response of `POST /v1/events`. */
 interface Accepted {
@@ -122,6 +124,60 @@ Deno.test("an event becomes a task of each subscription", async (t) => {
     const accepted: Accepted[] = await (await post(url, batch.slice(0, 2), headers)).json();
     for (const { key } of accepted) await recorded(url, key);
   });
+});
+
+Deno.test("the inbox keeps events while beat has no database, and a malformed event is a dead letter", async () => {
+  await using pipeline = await freshPipeline();
+  const { api, url } = await startApi(pipeline);
+  await using _api = api;
+  await using proxy = TcpProxy.of(pipeline.database.url);
+  const { beat } = await startBeat({
+    env: { ...pipeline.env, DATABASE_URL: proxy.through(pipeline.database.url) },
+  });
+  await using _beat = beat;
+  const publish = async (value: unknown): Promise<Accepted> =>
+    await (await post(url, { type: "test.eu.happened", data: { value } })).json();
+  const before = await publish("before");
+  await recorded(url, before.key);
+
+  proxy.swallow("to server", "to client");
+  const during = await Promise.all(Array.from({ length: 20 }, (_, value) => publish(value)));
+  assertEquals(during.map(({ via }) => via), during.map(() => "broker"));
+  await using amqp = await rawChannel(pipeline.vhost.url);
+  const malformed = { body: new TextEncoder().encode("no event"), options: { persistent: true } };
+  await publishRaw(amqp, "event.celeriac", "test.eu.happened", [malformed]);
+  const held = await amqp.channel.checkQueue("inbox.celeriac");
+  const { events } = await (await fetch(`${url}/v1/events`)).json();
+  assertEquals([events.length, held.consumerCount <= 1], [1, true]);
+
+  proxy.pass();
+  for (const { key, tasks } of during) {
+    assertEquals((await recorded(url, key)).tasks, tasks);
+  }
+  const letter = await eventually("the dead letter", async () => {
+    const { dead_letters: [found] } = await (await fetch(`${url}/v1/dead-letters`)).json();
+    return found;
+  });
+  assertEquals([letter.reason, letter.queue, letter.task_id], [
+    "malformed",
+    "inbox.celeriac",
+    null,
+  ]);
+  await eventually(
+    "an empty inbox",
+    async () => (await amqp.channel.checkQueue("inbox.celeriac")).messageCount === 0,
+  );
+});
+
+Deno.test("the embedded mode makes tasks of events and calls onEach()", async () => {
+  const { dev, url } = await startDev({ env: { ...testApp, CELERIAC_EPHEMERAL: "1" } });
+  await using _dev = dev;
+  const answer = await post(url, { type: "test.eu.happened", data: { value: "embedded" } });
+  const { key, tasks: [task] }: Accepted = await answer.json();
+  const record = await (await fetch(`${url}/v1/tasks/${task!.id}?wait=30`)).json();
+  assertEquals([record.state, record.result], ["SUCCESS", "embedded"]);
+  assertEquals((await recorded(url, key)).tasks, [task]);
+  await dev.said(/heard \{"value":"embedded"\}/);
 });
 
 Deno.test("onEach() runs in every worker, and its errors stop none", async () => {

@@ -134,6 +134,8 @@ Deno.test("subscriptionsOf() finds single subscriptions and arrays, and refuses 
   refused({ paid, receipt, one, twin }, "rename one of them");
   refused({ receipt, one }, "no event 'orders.eu.paid'");
   refused({ paid, one }, "no task 'receipt'");
+  const named = on("#", { name: "named", task: "forgetful", queue: "celeriac.default" });
+  refused({ forgetful, named }, "task 'forgetful' ignores results");
 });
 
 Deno.test("defineEvent() refuses invalid definitions and names the event", () => {
