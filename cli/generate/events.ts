@@ -26,7 +26,7 @@ function box(
 }
 
 const BOXES: readonly Box[] = [
-  box("step", 0, 170, "Publish", "HTTP, SQL, or", "any AMQP client"),
+  box("step", 0, 170, "Publish", "HTTP, SQL, handlers,", "any AMQP client"),
   box("rabbitmq", 1, 170, ENTRY_EXCHANGE, "topic exchange:", "by type"),
   box("rabbitmq", 2, 60, EVERY_EVENT_EXCHANGE, "fanout exchange:", "all events"),
   box("rabbitmq", 2, 170, EVENT_MATCH_EXCHANGE, "headers exchange:", "by attribute"),
