@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import { readCanvas } from "../../shared/celery/canvas.ts";
 import { steps } from "../../shared/celery/canvas_tree.ts";
 import type { Signature } from "../../shared/celery/signature.ts";
+import { SUBMITTER_HEADER } from "../../shared/results/submitter_header.ts";
 import { isObject } from "../../shared/celery/shape.ts";
 import { Malformed } from "../../shared/errors.ts";
 import { fieldProblem, Problem } from "../http/problem.ts";
@@ -82,8 +83,19 @@ function taskNames({ task, kwargs }: Pick<Signature, "task" | "kwargs">): string
   return typeof named === "string" ? [named] : [task];
 }
 
+/** Whether all users of a caller are the same to the API: those of the operator's token, or of an open API. */
+function isShared({ id }: Caller): boolean {
+  return id === "root" || id === "open";
+}
+
+/** A signature that names its caller, if that is a key or a JWT. The record of the task then contains it. */
+export function attributed<Sent extends Signature>(caller: Caller, signature: Sent): Sent {
+  if (isShared(caller)) return signature;
+  const headers = { ...signature.options.headers, [SUBMITTER_HEADER]: caller.id };
+  return { ...signature, options: { ...signature.options, headers } };
+}
+
 /** The `Idempotency-Key` of a request, unique per caller: two callers with the same key do not get the same task. */
 export function ownKey(caller: Caller, key: string | undefined): string | undefined {
-  const isShared = caller.id === "root" || caller.id === "open";
-  return key === undefined || isShared ? key : `${caller.id} ${key}`;
+  return key === undefined || isShared(caller) ? key : `${caller.id} ${key}`;
 }

@@ -117,6 +117,18 @@ export function sharedSchemas(): Record<string, JsonSchema> {
       module: { type: "string", description: "Module of that class (`exc_module`)" },
       args: openArray("Arguments of that class (`exc_message`)"),
     }, { description: "Error of a failed, retried or revoked task" }),
+    PastAttempt: record({
+      attempt: { type: "integer", minimum: 1, description: "1 for the first attempt" },
+      worker: nullable("string", "Node name of the worker"),
+      started_at: time("Start of the attempt"),
+      finished_at: { type: "string", format: "date-time" },
+      error: {
+        description: "Class of the error, and the first 1,000 characters of its message",
+        anyOf: [record({ type: { type: "string" }, message: { type: "string" } }), {
+          type: "null",
+        }],
+      },
+    }),
     Child: record({
       id: { type: "string" },
       members: { type: "array", items: schemaRef("Child") },
@@ -191,6 +203,22 @@ function recordSchema(id: JsonSchema, optional: string[]): JsonSchema {
       type: "array",
       description: "Tasks that its success started, and groups with their `members`",
       items: schemaRef("Child"),
+    },
+    submitted_by: nullable(
+      "string",
+      "`key:ID` or `jwt:SUBJECT`; null for the operator, schedules and other systems",
+    ),
+    labels: {
+      type: "object",
+      additionalProperties: {
+        anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }],
+      },
+      description: "Labels of the task: the stamps of its message as texts",
+    },
+    history: {
+      type: "array",
+      description: "The last 50 failed attempts that were retried, oldest first",
+      items: schemaRef("PastAttempt"),
     },
     retries: count("Failed attempts"),
     attempts: count("Runs, including the current one"),

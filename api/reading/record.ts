@@ -60,6 +60,15 @@ export function resultlessJson(record: TaskRecord): string {
     traceback: record.traceback,
     meta: record.meta ?? null,
     children: childBodies(record.children),
+    labels: record.labels ?? {},
+    submitted_by: record.submittedBy ?? null,
+    history: (record.history ?? []).map(({ attempt, worker, startedAt, finishedAt, error }) => ({
+      attempt,
+      worker,
+      started_at: startedAt,
+      finished_at: finishedAt,
+      error,
+    })),
     retries: record.retries,
     attempts: attempts(record),
     deliveries: record.deliveries,
@@ -99,7 +108,10 @@ function childBodies(tuples: unknown): ChildBody[] {
 /** The record of a direct reply: fields that only the store contains are `null`. */
 export function replyRecord(
   meta: ResultMeta,
-  submitted: Pick<TaskRecord, "name" | "queue" | "argsRepr" | "kwargsRepr" | "submittedAt">,
+  submitted: Pick<
+    TaskRecord,
+    "name" | "queue" | "argsRepr" | "kwargsRepr" | "labels" | "submittedBy" | "submittedAt"
+  >,
 ): TaskRecord {
   const now = meta.finishedAt ?? new Date();
   return {

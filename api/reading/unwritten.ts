@@ -31,13 +31,15 @@ export function readWithUnwritten(
     const submission = submissions.find(id);
     const record = await read(id);
     if (!submission || (record && record.name !== null)) return record;
-    const { name, queue, argsRepr, kwargsRepr, submittedAt } = submission;
+    const { name, queue, argsRepr, kwargsRepr, labels, submittedBy, submittedAt } = submission;
     return {
       ...record ?? pendingRecord(id, submittedAt),
       name,
       queue: record?.queue ?? queue,
       argsRepr: record?.argsRepr ?? argsRepr,
       kwargsRepr: record?.kwargsRepr ?? kwargsRepr,
+      ...(labels && { labels }),
+      ...(submittedBy !== undefined && { submittedBy }),
       submittedAt,
     };
   };

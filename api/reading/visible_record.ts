@@ -47,5 +47,8 @@ export function redacted(record: TaskRecord): TaskRecord {
     result: null,
     exception: null,
     traceback: null,
+    ...(record.history && {
+      history: record.history.map((attempt) => ({ ...attempt, error: null })),
+    }),
   };
 }

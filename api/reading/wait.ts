@@ -53,8 +53,8 @@ export async function submitAndWait(
     };
     const record = await Promise.race([
       replied.promise.then((meta) => {
-        const { name, queue, argsRepr, kwargsRepr, submittedAt } = accepted;
-        return replyRecord(meta, { name, queue, argsRepr, kwargsRepr, submittedAt });
+        const { id: _id, via: _via, ...submitted } = accepted;
+        return replyRecord(meta, submitted);
       }),
       // The task is already accepted: an unreadable store is not an error of this request.
       watchRecord().catch(() => ended(signal)),

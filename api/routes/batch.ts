@@ -12,7 +12,7 @@ import {
   takeName,
 } from "../submitting/submission.ts";
 import { addressOf } from "../access/audit_trail.ts";
-import { callerOf, requireSignature } from "../access/request_caller.ts";
+import { attributed, callerOf, requireSignature } from "../access/request_caller.ts";
 import type { AuditCounter } from "../access/audit_counter.ts";
 import type { Submitter } from "../submitting/submitter.ts";
 import { acceptedBody } from "../submitting/accepted_body.ts";
@@ -57,7 +57,8 @@ export function batchRoutes({ rules, submitter, batchLimit, counter }: BatchPart
       if (!fits(limit)) throw tooLarge(limit);
       const submission = checkSubmission(name, rest, rules);
       requireSignature(caller, submission.signature, queueOfSubmission);
-      const accepted = await submitter.submit(submission);
+      const signature = attributed(caller, submission.signature);
+      const accepted = await submitter.submit({ ...submission, signature });
       counter.add(caller, accepted.name);
       return { line, status: 202, ...acceptedBody(accepted) };
     } catch (error) {

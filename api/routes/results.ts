@@ -35,6 +35,9 @@ export const ListQuery = z.object({
   state: z.enum(STATES).describe("Current state"),
   queue: label.describe("Queue of the task"),
   worker: label.describe("Node name of the last worker"),
+  label: z.string().regex(/^[^:]{1,255}:[^]{1,255}$/, "expected NAME:VALUE")
+    .refine((text) => !text.includes("\0"), "expected no NUL")
+    .describe("Label of the task, as NAME:VALUE; not with Django's tables"),
   since: time.describe(
     "Records created at or after this time: at submission, or by the first worker if Celery sent the task",
   ),
@@ -93,13 +96,14 @@ export function resultRoutes({ cache, clock, maxWait, ...watched }: ResultParts)
       return finalAnswer(c, answer);
     })
     .get("/tasks", async (c) => {
-      const { limit = 50, cursor, since, until, results, ...filter } = parseQuery(
+      const { limit = 50, cursor, since, until, results, label: labelled, ...filter } = parseQuery(
         ListQuery,
         c.req.queries(),
       );
       const page = await store.list(
         {
           ...filter as RecordFilter,
+          ...(labelled !== undefined && { label: readLabel(labelled) }),
           ...(since !== undefined && { since: new Date(since) }),
           ...(until !== undefined && { until: new Date(until) }),
         },
@@ -118,6 +122,12 @@ export function resultRoutes({ cache, clock, maxWait, ...watched }: ResultParts)
         .join(",");
       return jsonAnswer(c, `{"tasks":[${tasks}],"next":${JSON.stringify(page.next)}}`);
     });
+}
+
+/** `NAME:VALUE`; a value may contain colons. */
+function readLabel(text: string): { name: string; value: string } {
+  const colon = text.indexOf(":");
+  return { name: text.slice(0, colon), value: text.slice(colon + 1) };
 }
 
 function jsonAnswer(c: Context, json: string): Response {

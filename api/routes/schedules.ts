@@ -15,7 +15,7 @@ import type { SubmissionRules } from "../submitting/submission.ts";
 import type { Submitter } from "../submitting/submitter.ts";
 import type { AuditTrail } from "../access/audit_trail.ts";
 import type { Caller } from "../access/caller.ts";
-import { callerOf, requireSignature } from "../access/request_caller.ts";
+import { attributed, callerOf, requireSignature } from "../access/request_caller.ts";
 import type { AuditCounter } from "../access/audit_counter.ts";
 import type { TaskRouter } from "../../shared/outbox/task_router.ts";
 import { acceptedBody } from "../submitting/accepted_body.ts";
@@ -132,7 +132,11 @@ export function scheduleRoutes(parts: ScheduleParts): Hono {
       const { name, signature } = await find(c, c.req.param("schedule"));
       requireSignature(callerOf(c), signature, queueOf);
       await trail.begin(c, { target: name });
-      const accepted = await submitter.submit(scheduledSubmission(name, signature, rules));
+      const submission = scheduledSubmission(name, signature, rules);
+      const accepted = await submitter.submit({
+        ...submission,
+        signature: attributed(callerOf(c), submission.signature),
+      });
       counter.add(callerOf(c), accepted.name);
       const location = `/v1/tasks/${encodeURIComponent(accepted.id)}`;
       return c.json(acceptedBody(accepted), 202, { location });

@@ -5,7 +5,13 @@ import { fitsBytes, readJsonText, tooLarge } from "../http/body.ts";
 import { parseStrict } from "../http/strict_json.ts";
 import { idempotencyKey, type SubmissionWait, submissionWait } from "../http/preferences.ts";
 import { visible, visibleJson } from "../reading/visible_record.ts";
-import { callerOf, ownKey, requireReading, requireSignature } from "../access/request_caller.ts";
+import {
+  attributed,
+  callerOf,
+  ownKey,
+  requireReading,
+  requireSignature,
+} from "../access/request_caller.ts";
 import type { AuditCounter } from "../access/audit_counter.ts";
 import { queueOfSubmission } from "../submitting/submission.ts";
 import { checkSubmission, type SubmissionRules, takeName } from "../submitting/submission.ts";
@@ -35,11 +41,12 @@ export function submitRoutes(parts: SubmitParts): Hono {
 
   async function answer(
     c: Context,
-    submission: Submission,
+    checked: Submission,
     { seconds, headers }: SubmissionWait,
   ): Promise<Response> {
     const caller = callerOf(c);
-    requireSignature(caller, submission.signature, queueOfSubmission);
+    requireSignature(caller, checked.signature, queueOfSubmission);
+    const submission = { ...checked, signature: attributed(caller, checked.signature) };
     if (seconds > 0) requireReading(caller);
     const key = ownKey(caller, idempotencyKey(c.req.header("idempotency-key")));
     if (seconds === 0 || submission.ignoreResult) {

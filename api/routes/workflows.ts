@@ -8,6 +8,8 @@ import { newId } from "../../shared/results/uuid_time.ts";
 import { stringifyJson } from "../../shared/celery/python_json.ts";
 import { repr, reprArgs } from "../../shared/celery/repr.ts";
 import type { Signature } from "../../shared/celery/signature.ts";
+import { submitterOf } from "../../shared/results/submitter_header.ts";
+import { labelsOf } from "../../shared/results/labels.ts";
 import { isFinal } from "../../shared/results/result.ts";
 import type { TaskRouter } from "../../shared/outbox/task_router.ts";
 import type { WorkflowRecord, Workflows } from "../../shared/workflows/store.ts";
@@ -22,7 +24,13 @@ import { fieldProblem, Problem } from "../http/problem.ts";
 import { isLabel } from "../http/label.ts";
 import { noRecord, readQuery } from "../http/query.ts";
 import { errorBody, plainJson } from "../reading/record.ts";
-import { callerOf, ownKey, requireReading, requireSignature } from "../access/request_caller.ts";
+import {
+  attributed,
+  callerOf,
+  ownKey,
+  requireReading,
+  requireSignature,
+} from "../access/request_caller.ts";
 import type { Caller } from "../access/caller.ts";
 import type { AuditCounter } from "../access/audit_counter.ts";
 import type { SubmissionRules } from "../submitting/submission.ts";
@@ -107,7 +115,11 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
 
   /** Writes a PENDING record, which the task keeps until it starts. */
   function note(signature: Signature): void {
+    const submittedBy = submitterOf(signature.options.headers);
+    const labels = labelsOf(signature.options.stamps);
     submissions.write({
+      ...(labels && { labels }),
+      ...(submittedBy !== undefined && { submittedBy }),
       id: signature.options.taskId!,
       name: signature.task,
       queue: routes.queueOf(signature),
@@ -129,6 +141,9 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
       const queueOf = (signature: Parameters<TaskRouter["queueOf"]>[0]) =>
         routes.queueOf(signature);
       steps(checked).forEach((signature) => requireSignature(caller, signature, queueOf));
+      for (const signature of steps(checked)) {
+        Object.assign(signature, attributed(caller, signature));
+      }
       const id = await idOf(checked, key);
       // All ids derive from the workflow id, so the same key gives the same tasks.
       const canvas = recorded(identified(checked, childIds(id, "workflow")));

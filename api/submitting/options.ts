@@ -2,10 +2,11 @@
 import { z } from "zod";
 import type { Headers, HeaderValue } from "../../shared/broker/message.ts";
 import { checkHeaders } from "../../shared/broker/header_limit.ts";
+import { SUBMITTER_HEADER } from "../../shared/results/submitter_header.ts";
 import { isReservedHeader } from "../../shared/celery/headers.ts";
 import { fitsProperty, MAX_PROPERTY } from "../../shared/celery/shape.ts";
 import { InvalidInput } from "../../shared/errors.ts";
-import type { SignatureOptions } from "../../shared/celery/signature.ts";
+import { isSignatureOption, type SignatureOptions } from "../../shared/celery/signature.ts";
 import { label } from "../http/label.ts";
 import { refusal } from "../http/problem.ts";
 import { strictRefusal } from "../http/strict_object.ts";
@@ -22,6 +23,15 @@ const HEADERS_MAX = 32 * 1024;
 
 /** Maximum characters of a header's name (AMQP 0-9-1, field tables). */
 const HEADER_NAME_MAX = 128;
+
+/** Names of labels. */
+const LABEL_NAME = /^[\w.-]{1,64}$/;
+
+/** Maximum characters of a label's value. */
+const LABEL_MAX = 255;
+
+/** Maximum labels of a task. */
+const LABELS_MAX = 16;
 
 /** The schema, also for the OpenAPI document. */
 export const Options = z.strictObject({
@@ -45,6 +55,17 @@ export const Options = z.strictObject({
     .describe("Soft limit: seconds after which an attempt is asked to stop"),
   headers: z.record(z.string(), z.json())
     .describe("User headers; not CC, BCC, x-* or a name of Celery's protocol"),
+  labels: z.record(
+    z.string().regex(LABEL_NAME, "expected names of 1 to 64 letters, digits and `_ . -`"),
+    z.string().min(1).max(LABEL_MAX),
+  )
+    .refine(
+      (labels) => Object.keys(labels).length <= LABELS_MAX,
+      `expected at most ${LABELS_MAX} labels`,
+    )
+    .describe(
+      "Texts by name, to find and revoke tasks by; Celery's stamps. Not a name of Celery's protocol",
+    ),
   ignore_result: z.boolean().describe("Whether to keep no record"),
 }).partial();
 
@@ -76,8 +97,17 @@ export function readOptions(given: unknown): SignatureOptions {
       unknown: "unknown option",
     });
   }
-  const { task_id, eta, expires, time_limit, soft_time_limit, ignore_result, headers, ...same } =
-    parsed.data;
+  const {
+    task_id,
+    eta,
+    expires,
+    time_limit,
+    soft_time_limit,
+    ignore_result,
+    headers,
+    labels,
+    ...same
+  } = parsed.data;
   if (eta !== undefined && same.countdown !== undefined) {
     const message = "expected `eta` or `countdown`, not both";
     const fields = ["options.eta", "options.countdown"];
@@ -93,7 +123,20 @@ export function readOptions(given: unknown): SignatureOptions {
     ...(soft_time_limit !== undefined && { softTimeLimit: soft_time_limit }),
     ...(ignore_result !== undefined && { ignoreResult: ignore_result }),
     ...(headers !== undefined && { headers: readHeaders(headers) }),
+    ...(labels !== undefined && { stamps: readLabels(labels) }),
   };
+}
+
+/** Labels become stamps, which share a signature's options with those of the protocol. */
+function readLabels(labels: Record<string, string>): Headers {
+  const wrong = Object.keys(labels).filter((name) =>
+    isReservedHeader(name) || isSignatureOption(name)
+  );
+  if (wrong.length === 0) return labels;
+  throw refusal(WHAT, wrong, (name) => ({
+    field: `options.labels.${name}`,
+    message: "the name belongs to Celery's protocol: choose another",
+  }));
 }
 
 function readHeaders(headers: Record<string, unknown>): Headers {
@@ -117,6 +160,7 @@ function nameRefused(name: string): string | undefined {
   if (name === "" || name.length > HEADER_NAME_MAX || !fitsProperty(name)) {
     return `expected a name of 1 to ${HEADER_NAME_MAX} characters, ${MAX_PROPERTY} bytes at most`;
   }
+  if (name === SUBMITTER_HEADER) return "the API sets it: choose another";
   return isReservedHeader(name)
     ? "'CC', 'BCC', 'x-death' and the like belong to the broker, and some names to Celery's protocol: choose another"
     : undefined;

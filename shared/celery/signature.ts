@@ -107,6 +107,13 @@ const OPTIONS: readonly (readonly [Option, string, Kind])[] = [
   ["headers", "headers", "object"],
 ];
 
+const OPTION_KEYS: ReadonlySet<string> = new Set(OPTIONS.map(([, key]) => key));
+
+/** Whether an option of signatures has this key on the wire. A stamp with the same name would overwrite it. */
+export function isSignatureOption(key: string): boolean {
+  return OPTION_KEYS.has(key);
+}
+
 /** Writes a signature for `chain`, `chord`, `link` and `link_error`. Times become ISO 8601 strings.
  *
  * @throws {InvalidInput} when a time is not within the years 1 to 9999

@@ -98,6 +98,7 @@ begin
       celeriac.renew_worker(text, float8),
       celeriac.hold(text, text[], integer[]),
       celeriac.claim(text, text[], integer[], text[], text),
+      celeriac.append_attempts(json, json, integer),
       celeriac.tasks(text[]),
       celeriac.revoke(text, json),
       celeriac.hasten(text[]),

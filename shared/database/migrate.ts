@@ -36,6 +36,7 @@ import publish from "./migrations/0027_publish.sql" with { type: "text" };
 import pendingRecords from "./migrations/0028_pending.sql" with { type: "text" };
 import count from "./migrations/0029_count.sql" with { type: "text" };
 import filter from "./migrations/0030_filter.sql" with { type: "text" };
+import attemptLabel from "./migrations/0031_attempt_label.sql" with { type: "text" };
 
 /** A migration. Its position in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -81,6 +82,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "pending", sql: pendingRecords },
   { name: "count", sql: count },
   { name: "filter", sql: filter },
+  { name: "attempt label", sql: attemptLabel },
 ];
 
 /** Number of daily partitions created ahead, so that a week without maintenance causes no failure. */

@@ -3,6 +3,8 @@ import type { Message } from "../broker/message.ts";
 import { destinationOf, TASK_EXCHANGE } from "../broker/topology.ts";
 import { encodeTask, type IdentifiedSignature, taskReprs } from "../celery/message.ts";
 import { InvalidInput } from "../errors.ts";
+import { submitterOf } from "../results/submitter_header.ts";
+import { labelsOf } from "../results/labels.ts";
 import type { PendingTask } from "../results/result.ts";
 import { traceSent, tracing } from "../telemetry/tracing.ts";
 import { dueOf, type OutboxEntry } from "./outbox.ts";
@@ -43,8 +45,18 @@ export function prepareTask(
       "args",
     );
   }
+  const submittedBy = submitterOf(signature.options.headers);
+  const labels = labelsOf(signature.options.stamps);
   return {
-    task: { id: taskId, name: signature.task, queue, ...reprs, submittedAt: now },
+    task: {
+      id: taskId,
+      name: signature.task,
+      queue,
+      ...reprs,
+      ...(labels && { labels }),
+      ...(submittedBy !== undefined && { submittedBy }),
+      submittedAt: now,
+    },
     entry: {
       taskId,
       retries,

@@ -45,6 +45,7 @@ const RECORDS = (dateStarted: boolean) =>
       else 'Cannot read this result because it is stored as ' || content_type ||
         ': set CELERY_RESULT_SERIALIZER to ''json''' end as traceback,
     celeriac.readable(meta) -> 'children' as children,
+    null::json as history, null::jsonb as labels, null::text as submitted_by,
     coalesce((kept ->> 'retries')::integer, 0) as retries,
     coalesce((kept ->> 'deliveries')::integer, case when status in ${WAITING} then 0 else 1 end) as deliveries,
     kept -> 'meta' as meta, date_created as created_at, (kept ->> 'submitted_at')::timestamptz as submitted_at,

@@ -5,7 +5,7 @@ import { listingOf, SAME_VALUE, type Statements, type Tables } from "./statement
 /** The columns of a record, converted for JavaScript. */
 const RECORD = `
   id, name, state, queue, worker, args_repr, kwargs_repr, result::text as result, exception, traceback, meta, children,
-  retries, deliveries, submitted_at, started_at, finished_at, updated_at`;
+  history, labels, submitted_by, retries, deliveries, submitted_at, started_at, finished_at, updated_at`;
 
 const SUBMITTED = "select celeriac.submitted($1::text::json) as inserted";
 
@@ -18,14 +18,19 @@ const SETTLE = `
   with taken as (
     insert into celeriac.task as task (
       id, name, state, queue, worker, args_repr, kwargs_repr, result, exception, traceback, meta,
-      children, retries, deliveries, started_at, finished_at, updated_at
+      children, history, labels, submitted_by, retries, deliveries, started_at, finished_at, updated_at
     )
     select id, name, state, queue, worker, args_repr, kwargs_repr, result::json, exception::json, traceback, meta::json,
-      children, retries, 1, case when started_at is not null then least(started_at, now()) end,
+      children,
+      case when state = 'RETRY' then json_build_array(json_build_object(
+        'attempt', retries, 'worker', worker, 'started_at', least(started_at, now()), 'finished_at', now(),
+        'error', error::json
+      )) end,
+      labels, submitted_by, retries, 1, case when started_at is not null then least(started_at, now()) end,
       case when state in ('SUCCESS', 'FAILURE', 'REVOKED') then now() end, now()
     from json_to_recordset($1::text::json) as settlement (
       id text, name text, state text, queue text, worker text, args_repr text, kwargs_repr text,
-      result text, exception text, traceback text, meta text, children json, retries integer, started_at timestamptz
+      result text, exception text, traceback text, error text, meta text, children json, labels jsonb, submitted_by text, retries integer, started_at timestamptz
     )
     on conflict (id) do update set
       name = coalesce(excluded.name, task.name),
@@ -38,7 +43,11 @@ const SETTLE = `
       exception = excluded.exception,
       traceback = excluded.traceback,
       children = excluded.children,
+      history = case when excluded.history is null then task.history
+        else celeriac.append_attempts(task.history, excluded.history) end,
       meta = excluded.meta,
+      labels = coalesce(task.labels, excluded.labels),
+      submitted_by = coalesce(task.submitted_by, excluded.submitted_by),
       retries = greatest(excluded.retries, task.retries),
       deliveries = case excluded.state when 'RETRY' then 0 else greatest(task.deliveries, 1) end,
       started_at = coalesce(excluded.started_at, task.started_at),
@@ -115,6 +124,7 @@ const STATEMENTS = {
     indexed: ["name", "queue", "worker"],
     records: (ids) => `(select ${RECORD}, created_at from celeriac.tasks(array(${ids}))) as record`,
     inState: (state) => `state = '${state}'`,
+    hasLabels: true,
   }),
 } satisfies Statements;
 

@@ -79,6 +79,8 @@ export class PostgresResultStore implements ResultStore {
         queue: sanitizeText(submission.queue),
         args_repr: sanitizeText(submission.argsRepr),
         kwargs_repr: sanitizeText(submission.kwargsRepr),
+        labels: submission.labels,
+        submitted_by: sanitizeText(submission.submittedBy ?? null) ?? undefined,
         submitted_at: submission.submittedAt.toISOString(),
       }))),
     ]);

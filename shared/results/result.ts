@@ -1,5 +1,6 @@
 /** The record of a task, and its states. */
 import type { ExceptionMeta } from "../celery/exception.ts";
+import type { Labels } from "./labels.ts";
 import type { ResultTuple } from "../celery/dispatch.ts";
 import type { OutboxEntry } from "../outbox/outbox.ts";
 
@@ -41,6 +42,17 @@ export interface Meta {
   uncaught?: { readonly error: string; readonly traceback: string; readonly late: boolean }[];
 }
 
+/** A failed attempt that was followed by another one. */
+export interface PastAttempt {
+  /** 1 for the first. */
+  readonly attempt: number;
+  readonly worker: string | null;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date;
+  /** Class of the error, as in Celery, and the first 1,000 characters of its message. */
+  readonly error: { readonly type: string; readonly message: string } | null;
+}
+
 /** The stored record of a task. */
 export interface TaskRecord {
   readonly id: string;
@@ -58,8 +70,14 @@ export interface TaskRecord {
   readonly traceback: string | null;
   /** Results of the tasks that it started, in Celery's form. Default none. */
   readonly children?: readonly ResultTuple[];
+  /** Stamps of its message as texts. Absent if there are none, and with Django's tables. */
+  readonly labels?: Labels;
+  /** Caller that submitted it: `key:ID` or `jwt:SUBJECT`. Absent for the operator, schedules and other systems. */
+  readonly submittedBy?: string;
   /** Details of the last run, if any. */
   readonly meta?: Meta | null;
+  /** The last 50 failed attempts that were retried, oldest first. Absent if there are none, and with Django's tables. */
+  readonly history?: readonly PastAttempt[];
   /** Failed attempts. */
   readonly retries: number;
   /** Counted deliveries of the current attempt's message. */
@@ -81,6 +99,8 @@ export interface PendingTask {
   readonly queue: string;
   readonly argsRepr: string;
   readonly kwargsRepr: string;
+  readonly labels?: Labels;
+  readonly submittedBy?: string;
   readonly submittedAt: Date;
 }
 
@@ -109,6 +129,8 @@ export interface Settlement {
   readonly exception: ExceptionMeta | null;
   readonly traceback: string | null;
   readonly meta?: Meta | null;
+  readonly labels?: Labels;
+  readonly submittedBy?: string;
   /** Failed attempts. RETRY includes the attempt that caused it, as in the message of `next`. */
   readonly retries: number;
   /** By the worker's clock. The store only uses the time elapsed since then. */
@@ -146,6 +168,8 @@ export interface RecordFilter {
   readonly state?: State;
   readonly queue?: string;
   readonly worker?: string;
+  /** Records that have this value under this name. */
+  readonly label?: { readonly name: string; readonly value: string };
   /** Created at or after this time. Lists are ordered by the creation time, which never changes. */
   readonly since?: Date;
   /** Created before this time. */

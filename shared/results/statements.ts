@@ -1,4 +1,5 @@
 /** The interface between the store and a set of tables: statements with the same parameters and results for all tables. */
+import { InvalidInput } from "../errors.ts";
 import type { Sql } from "../database/database.ts";
 import type { RecordFilter } from "./result.ts";
 
@@ -82,6 +83,9 @@ const LISTED = [
   "traceback",
   "children",
   "meta",
+  "history",
+  "labels",
+  "submitted_by",
 ]
   .concat(
     "retries",
@@ -108,6 +112,8 @@ export interface Listed {
   /** A condition on the source that matches the rows of a state. It is part of the statement, not a parameter, so that the planner can
    * use a partial index. */
   inState(state: NonNullable<RecordFilter["state"]>): string;
+  /** Whether its rows have labels. Default `false`. */
+  readonly hasLabels?: boolean;
 }
 
 /** The creation time as the indexes of {@linkcode Listed.indexed} have it. The order is that of the time. */
@@ -115,12 +121,12 @@ const ORDERED_TIME = "(created_at at time zone 'UTC')";
 
 /** Creates `isIndexed` and `listing` for a set of tables. */
 export function listingOf(
-  { source, records, inState, indexed = [] }: Listed,
+  { source, records, inState, indexed = [], hasLabels = false }: Listed,
 ): Pick<Statements, "isIndexed" | "listing"> {
   const columns = (filter: RecordFilter) =>
     FILTERS.filter((column) => filter[column] !== undefined);
   const isIndexed = (filter: RecordFilter) =>
-    columns(filter).every((column) => indexed.includes(column));
+    filter.label === undefined && columns(filter).every((column) => indexed.includes(column));
   const listing: Statements["listing"] = ({ filter, window, limit, after, results }) => {
     const exact = isIndexed(filter);
     // Rows of other states than SUCCESS are few and have an index in the order of created_at: the planner chooses between both.
@@ -146,6 +152,15 @@ export function listingOf(
       scanned.push(`${time} < ${until}`);
     }
     const matching: string[] = [];
+    if (filter.label) {
+      if (!hasLabels) {
+        throw new InvalidInput(
+          "Cannot list by label because Django's tables have no labels: filter by another field",
+          "label",
+        );
+      }
+      matching.push(labelCondition(filter.label, given));
+    }
     for (const column of columns(filter)) {
       const expected = given(filter[column]!);
       // Two conditions on one column in one scan would make the planner expect too few rows.
@@ -154,7 +169,9 @@ export function listingOf(
     }
     const statement = `
       with seen as materialized (
-        select id, created_at, name, queue, worker from ${source} ${where(scanned)}
+        select id, created_at, name, queue, worker${
+      filter.label ? ", labels" : ""
+    } from ${source} ${where(scanned)}
         order by ${time} desc, id desc limit ${given(window)}
       ), page as (
         select id from seen ${where(matching)} order by created_at desc, id desc limit ${
@@ -173,6 +190,17 @@ export function listingOf(
     return { statement, parameters };
   };
   return { isIndexed, listing };
+}
+
+/** A condition for rows with a label. Its value is a text, or one of a list. */
+function labelCondition(
+  { name, value }: NonNullable<RecordFilter["label"]>,
+  given: (value: string) => string,
+): string {
+  const [one, listed] = [{ [name]: value }, { [name]: [value] }].map((label) =>
+    `labels @> ${given(JSON.stringify(label))}::text::jsonb`
+  );
+  return `(${one} or ${listed})`;
 }
 
 function where(conditions: readonly string[]): string {

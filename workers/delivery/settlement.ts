@@ -1,4 +1,6 @@
 /** Builds the settlement of a run: the change to its record. */
+import { submitterOf } from "../../shared/results/submitter_header.ts";
+import { labelsOf } from "../../shared/results/labels.ts";
 import type { ResultTuple } from "../../shared/celery/dispatch.ts";
 import type { ExceptionMeta } from "../../shared/celery/exception.ts";
 import type { TaskMessage } from "../../shared/celery/task_message.ts";
@@ -44,6 +46,8 @@ export function settlementOf(
     ? [...submitted, ...recorded.children ?? []]
     : recorded.children;
   const events = recorded.state === "SUCCESS" ? sent?.events ?? [] : [];
+  const submittedBy = submitterOf(task?.headers);
+  const labels = labelsOf(task?.stamps);
   return {
     id,
     name: task?.task ?? "",
@@ -57,6 +61,8 @@ export function settlementOf(
     traceback: recorded.traceback ?? null,
     ...(children && { children }),
     ...(meta && { meta }),
+    ...(labels && { labels }),
+    ...(submittedBy !== undefined && { submittedBy }),
     ...(typeof schedule === "string" && { periodicTaskName: schedule }),
     retries: recorded.next?.retries ?? task?.retries ?? 0,
     startedAt,

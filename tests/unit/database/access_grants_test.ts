@@ -4,6 +4,8 @@ import { AuditLog } from "../../../api/access/audit_log.ts";
 import { KeyStore } from "../../../api/access/key_store.ts";
 import { ALL_RIGHTS } from "../../../api/access/caller.ts";
 import { mintToken } from "../../../api/access/token.ts";
+import { PostgresResultStore } from "../../../shared/results/postgres.ts";
+import { settlement, submission } from "../../support/settlements.ts";
 import { migrate } from "../../../shared/database/migrate.ts";
 import { PgliteDatabase } from "../../../shared/database/pglite.ts";
 import { DatabaseRefused } from "../../../shared/errors.ts";
@@ -78,6 +80,19 @@ Deno.test("celeriac_api manages keys and appends to the audit log, and other rol
       "update celeriac.access_key set secret_hash = ''",
       "delete from celeriac.access_key",
     ]);
+  });
+
+  await t.step("the API and workers may write labels, submitters and the history", async () => {
+    const store = new PostgresResultStore({ database });
+    const stamped = { labels: { order: "7" }, submittedBy: "key:a" };
+    await store.submitted([submission({ id: "t", ...stamped })]);
+    await database.query("set role celeriac_worker");
+    for (const retries of [1, 2]) {
+      await store.settle([settlement({ id: "t", state: "RETRY", retries, ...stamped })]);
+    }
+    const record = await store.find("t");
+    assertEquals([record?.labels, record?.submittedBy], [{ order: "7" }, "key:a"]);
+    assertEquals(record?.history?.length, 2);
   });
 
   await t.step("workers read neither keys nor the log", async () => {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { ALL_RIGHTS, Caller, type Rights } from "../../../../api/access/caller.ts";
 import { arePatternsWithin, matcher } from "../../../../api/access/pattern.ts";
 import { includesScope } from "../../../../api/access/scopes.ts";
-import { bearer, fixtureFor, keyedFixture, testKey } from "./keys.ts";
+import { bearer, fixtureFor, keyedFixture, ROOT_TOKEN, testKey } from "./keys.ts";
 
 const caller = (rights: Partial<Rights>) => new Caller("key:a", "a", { ...ALL_RIGHTS, ...rights });
 
@@ -234,6 +234,32 @@ Deno.test("two keys with the same Idempotency-Key get their own tasks", async ()
     ids.push((await answer.json()).id);
   }
   assertEquals([ids[0] === ids[2], ids[1] === ids[3], ids[0] === ids[1]], [true, true, false]);
+});
+
+Deno.test("records name the key that submitted their task, and nobody can set another", async () => {
+  const { fixture, key, send } = await fixtureFor({ scopes: ["tasks:*"] });
+  await using _fixture = fixture;
+  const post = async (path: string, body: unknown) => {
+    const answer = await send(path, { method: "POST", body: JSON.stringify(body) });
+    return await answer.json();
+  };
+  const ids: string[] = [
+    (await post("/v1/tasks/ping", {})).id,
+    (await post("/v1/tasks:batch", [{ name: "ping" }]))[0].id,
+    ...(await post("/v1/workflows", { group: [{ name: "ping" }, { name: "ping" }] })).tasks.map(
+      ({ id }: { id: string }) => id,
+    ),
+  ];
+  assertEquals(ids.length, 4);
+  for (const id of ids) {
+    const record = await (await send(`/v1/tasks/${id}`)).json();
+    assertEquals(record.submitted_by, `key:${key.id}`, id);
+  }
+  const headers = { "celeriac-submitted-by": "key:other" };
+  const { errors } = await post("/v1/tasks/ping", { options: { headers } });
+  assertEquals(errors[0].field, "options.headers.celeriac-submitted-by");
+  const { id } = await (await fixture.post("/v1/tasks/ping", {}, bearer(ROOT_TOKEN))).json();
+  assertEquals((await (await send(`/v1/tasks/${id}`)).json()).submitted_by, null);
 });
 
 Deno.test("a limited key redrives and purges only by a filter that names its tasks", async () => {
