@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { EventContracts } from "../../../shared/events/event_contracts.ts";
 import { EventStore } from "../../../shared/events/event_store.ts";
@@ -176,6 +177,7 @@ Deno.test("/v1/subscriptions/{name}/replay checks its input and stores a replay"
   await using fixture = await createFixture({}, APP);
   const events = new EventStore({ database: fixture.database });
   await events.record([newEvent("1"), newEvent("2")]);
+  await delay(2); // Times in JSON have milliseconds, those of the database microseconds.
   const between = new Date();
   await events.record([newEvent("3")]);
   const path = "subscriptions/receipt/replay";

@@ -65,8 +65,11 @@ for (const results of ["native", "django"]) {
       }),
     ], { results });
     await ledger(fixture);
-    // Another attempt is no duplicate, so all four are in flight together.
-    for (let n = 0; n < 4; n++) await fixture.broker.publish(copy("once", "same", n));
+    // A later attempt is no duplicate, so all four are in flight together. An earlier one would not run any more.
+    for (let n = 0; n < 4; n++) {
+      await fixture.broker.publish(copy("once", "same", n));
+      await eventually(`copy ${n} runs`, () => running > n);
+    }
     const record = await fixture.final("same");
     await eventually("all copies answered", async () => await inHand(fixture) === 0);
     assertEquals(record.state, "SUCCESS");
