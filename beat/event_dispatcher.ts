@@ -10,8 +10,8 @@ import type { Broker, Delivery } from "../shared/broker/broker.ts";
 import { Consumer } from "../shared/broker/consuming/consumer.ts";
 import { INBOX_QUEUE } from "../shared/broker/event_topology.ts";
 import { withoutTransport } from "../shared/celery/headers.ts";
+import { stringifyJson } from "../shared/celery/python_json.ts";
 import type { Database, Sql } from "../shared/database/database.ts";
-import { isDataFault } from "../shared/database/sqlstate.ts";
 import { type DeadLetter, letterIdOf, letterOf } from "../shared/dead_letters/letter.ts";
 import { DatabaseUnavailable, InvalidInput, Malformed, Unavailable } from "../shared/errors.ts";
 import { readEventMessage } from "../shared/events/amqp.ts";
@@ -23,6 +23,7 @@ import type { StoredSubscription } from "../shared/events/subscription_store.ts"
 import type { OutboxEntry } from "../shared/outbox/outbox.ts";
 import type { PreparedTask } from "../shared/outbox/prepared_task.ts";
 import type { PendingTask } from "../shared/results/result.ts";
+import { isUnstorable } from "../shared/results/retry_forever.ts";
 import { Batch } from "../shared/runtime/batch.ts";
 import type { Service } from "../shared/runtime/service.ts";
 import { eventTask } from "./event_tasks.ts";
@@ -50,6 +51,8 @@ export interface EventDispatcherOptions {
 interface Incoming {
   readonly key: string;
   readonly event: CloudEvent;
+  /** The event as it is recorded. */
+  readonly json: string;
   readonly delivery: Delivery;
 }
 
@@ -131,9 +134,9 @@ export class EventDispatcher implements Service {
     }
   }
 
-  /** One event that the database refuses must not hold up the others of its batch; alone, it is dead-lettered (see {@linkcode #record}). */
+  /** One event that cannot be dispatched must not hold up the others of its batch; alone, it is dead-lettered (see {@linkcode #dispatch}). */
   #judge(error: unknown): number | "split" {
-    if (isDataFault(error)) return "split";
+    if (isUnstorable(error)) return "split";
     if (!(error instanceof DatabaseUnavailable || error instanceof Unavailable)) {
       this.#log.error("Cannot dispatch events, trying again: {error}", { error });
     }
@@ -141,31 +144,43 @@ export class EventDispatcher implements Service {
   }
 
   async #dispatch(deliveries: readonly Delivery[]): Promise<void[]> {
-    // The broker redelivers the others.
-    const { incoming, malformed } = readEvents(deliveries.filter(({ open }) => open));
+    try {
+      // The broker redelivers the others.
+      await this.#dispatchOpen(deliveries.filter(({ open }) => open));
+    } catch (error) {
+      const [only] = deliveries;
+      if (!isUnstorable(error) || deliveries.length > 1 || !only) throw error;
+      const detail = error instanceof Error ? error.message : String(error);
+      const refused = letter(only, "malformed", { detail, id: idOf(only) });
+      const { database, letters } = this.#options;
+      await database.transaction((sql) => letters.add([refused], sql));
+    }
+    return deliveries.map(() => {});
+  }
+
+  async #dispatchOpen(deliveries: readonly Delivery[]): Promise<void> {
+    const { incoming, malformed } = readEvents(deliveries);
     const store = new EventStore({ database: this.#options.database });
     const known = incoming.size === 0 ? new Set() : await store.known([...incoming.keys()]);
     const fresh = [...incoming.values()].filter(({ key }) => !known.has(key))
       .map((one): Dispatching => ({ ...one, tasks: new Map(), letters: new Map() }));
-    await this.#publishAndRecord(fresh, malformed, deliveries);
+    await this.#publishAndRecord(fresh, malformed);
     this.#count(incoming, fresh);
     for (const { tasks } of fresh) {
       for (const { task } of tasks.values()) this.#options.sent(task);
     }
-    return deliveries.map(() => {});
   }
 
   async #publishAndRecord(
     fresh: readonly Dispatching[],
     malformed: readonly DeadLetter[],
-    deliveries: readonly Delivery[],
   ): Promise<void> {
     const { subscriptions } = this.#options;
     if (fresh.length + malformed.length === 0) return;
     for (;;) {
       const current = fresh.length > 0 ? await subscriptions.current() : undefined;
       await Promise.all(fresh.map((one) => this.#publish(one, current!.of(one.event))));
-      if (await this.#record(fresh, malformed, deliveries, current?.revision)) return;
+      if (await this.#record(fresh, malformed, current?.revision)) return;
       subscriptions.forget();
     }
   }
@@ -193,30 +208,19 @@ export class EventDispatcher implements Service {
   }
 
   /** @returns `false` when the subscriptions have changed since `revision` */
-  async #record(
+  #record(
     fresh: readonly Dispatching[],
     malformed: readonly DeadLetter[],
-    deliveries: readonly Delivery[],
     revision: string | undefined,
   ): Promise<boolean> {
     const letters = [...malformed, ...fresh.flatMap(({ letters }) => [...letters.values()])];
-    const { database } = this.#options;
-    try {
-      return await database.transaction(async (sql) => {
-        const store = new EventStore({ database: sql });
-        if (revision !== undefined && await store.lock() !== revision) return false;
-        await store.record(fresh.map(newEvent));
-        if (letters.length > 0) await this.#options.letters.add(letters, sql);
-        return true;
-      });
-    } catch (error) {
-      const [only] = deliveries;
-      if (!isDataFault(error) || deliveries.length > 1 || !only) throw error;
-      const detail = error instanceof Error ? error.message : String(error);
-      const refused = letter(only, "malformed", { detail, id: idOf(only) });
-      await database.transaction((sql) => this.#options.letters.add([refused], sql));
+    return this.#options.database.transaction(async (sql) => {
+      const store = new EventStore({ database: sql });
+      if (revision !== undefined && await store.lock() !== revision) return false;
+      await store.record(fresh.map(newEvent));
+      if (letters.length > 0) await this.#options.letters.add(letters, sql);
       return true;
-    }
+    });
   }
 
   #count(incoming: ReadonlyMap<string, Incoming>, fresh: readonly Dispatching[]): void {
@@ -231,9 +235,9 @@ export class EventDispatcher implements Service {
   }
 }
 
-function newEvent({ key, event, tasks }: Dispatching): NewEvent {
+function newEvent({ key, event, json, tasks }: Dispatching): NewEvent {
   const ids = [...tasks].map(([name, { task }]) => [name, task.id]);
-  return { key, event, tasks: Object.fromEntries(ids) };
+  return { key, event, json, tasks: Object.fromEntries(ids) };
 }
 
 /** The events of a batch, each once, and the messages that are none. */
@@ -246,7 +250,9 @@ function readEvents(
     try {
       const event = readEventMessage(delivery.message);
       const key = eventKey(event);
-      if (!incoming.has(key)) incoming.set(key, { key, event, delivery });
+      if (incoming.has(key)) continue;
+      // Python's JSON, from which a message was read, has values that cannot be written again.
+      incoming.set(key, { key, event, json: stringifyJson(event), delivery });
     } catch (error) {
       if (!(error instanceof InvalidInput || error instanceof Malformed)) throw error;
       malformed.push(letter(delivery, "malformed", { detail: error.message, id: idOf(delivery) }));

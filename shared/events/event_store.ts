@@ -10,11 +10,13 @@ export type EventTasks = Readonly<Record<string, string>>;
 export interface NewEvent {
   readonly key: string;
   readonly event: CloudEvent;
+  /** The event as JSON text. Default: written from `event`. */
+  readonly json?: string;
   readonly tasks: EventTasks;
 }
 
 /** A recorded event. */
-export interface RecordedEvent extends NewEvent {
+export interface RecordedEvent extends Omit<NewEvent, "json"> {
   /** Grows with each event; may skip numbers. */
   readonly position: number;
   readonly recordedAt: Date;
@@ -79,12 +81,13 @@ export class EventStore {
   /** Records events, each once. It locks as {@linkcode EventStore.lock} does, so that positions become visible in their order.
    *
    * @returns the keys that were not recorded before
+   * @throws {InvalidInput} when an event cannot be written as JSON
    * @throws {DatabaseUnavailable} */
   async record(events: readonly NewEvent[]): Promise<Set<string>> {
     if (events.length === 0) return new Set();
-    const entries = events.map(({ key, event, tasks }) => {
+    const entries = events.map(({ key, event, json = stringifyJson(event), tasks }) => {
       const { source, id, type, subject } = event;
-      return { key, source, id, type, subject, event: stringifyJson(event), tasks };
+      return { key, source, id, type, subject, event: json, tasks };
     });
     return keysOf(await this.#database.query(RECORD, [JSON.stringify(entries)]));
   }

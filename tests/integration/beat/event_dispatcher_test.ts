@@ -181,6 +181,35 @@ Deno.test("EventDispatcher dead-letters malformed events, and tasks without argu
   assertEquals([...new Set(letters.map(({ queue }) => queue))], [INBOX_QUEUE]);
 });
 
+Deno.test("EventDispatcher dead-letters events that cannot be written or published, and dispatches the others", async () => {
+  const [typed, ...others] = ["1", "2", "3"].map((id) => event(id));
+  const broken = eventTaskId(eventKey(others[0]!), "receipt");
+  await using fixture = await open([subscription("receipt", "#")], () => ({
+    publisher: {
+      send: ({ taskId }) =>
+        taskId === broken
+          ? Promise.reject(new RangeError("Cannot send because of a test"))
+          : Promise.resolve("broker"),
+    },
+  }));
+  // Readable, but Python would refuse it: so stringifyJson() does.
+  const body = JSON.stringify({ ...typed, data: { __type__: "x", __value__: 1 } });
+  const { properties } = toEventMessage(typed!, eventKey(typed!));
+  await fixture.broker.publish({
+    ...message(ENTRY_EXCHANGE, "orders.paid", body),
+    properties,
+  });
+  await Promise.all(others.map((one) => fixture.publisher.publish(one)));
+  const found = await recorded(fixture, 1);
+  assertEquals(found.map((one) => one.event.id), ["3"]);
+  const details = await eventually("two letters", async () => {
+    const { letters } = await fixture.letters.list({}, { limit: 10 });
+    return letters.length === 2 ? letters.map(({ detail }) => detail ?? "").sort() : undefined;
+  });
+  assertStringIncludes(details[0]!, "because of a test");
+  assertStringIncludes(details[1]!, "Cannot write JSON because");
+});
+
 Deno.test("EventDispatcher leaves the tasks of a missing queue in the outbox, and dispatches the others", async () => {
   await using fixture = await open([
     subscription("mail", "#", { queue: "celery" }),
