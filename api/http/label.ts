@@ -15,6 +15,12 @@ export function isLabel(text: string): boolean {
   return /^\P{Cc}{1,255}$/u.test(text);
 }
 
+/** The schema of `cursor` in lists that are ordered by a name. */
+export const nameCursor = z.string().max(200).refine(
+  (text) => !text.includes("\0"),
+  "expected `next` of a page",
+).describe("`next` of the previous page");
+
 /** The schema. OpenAPI shows only the length: generators of test values cannot handle the pattern. */
 export const label = z.string().min(1).max(255).refine(
   isLabel,

@@ -19,6 +19,7 @@ import type { Key, KeyStore } from "../access/key_store.ts";
 import { callerOf } from "../access/request_caller.ts";
 import { mintToken } from "../access/token.ts";
 import { readJsonText } from "../http/body.ts";
+import { isLabel, nameCursor } from "../http/label.ts";
 import { Problem } from "../http/problem.ts";
 import { parseQuery, readQuery } from "../http/query.ts";
 import { parseStrict } from "../http/strict_json.ts";
@@ -34,7 +35,7 @@ export interface KeyParts {
 /** Query of the list, also for the OpenAPI document. */
 export const KeysQuery = z.object({
   limit: z.coerce.number().int().min(1).max(1000).describe("Keys per page; default 100"),
-  cursor: z.string().max(200).describe("`next` of the previous page"),
+  cursor: nameCursor,
 }).partial();
 
 const NO_STORE = { "cache-control": "no-store" };
@@ -42,7 +43,7 @@ const NO_STORE = { "cache-control": "no-store" };
 /** Creates, lists, rotates and revokes keys. Only the response to a creation or a rotation contains the token. */
 export function keyRoutes({ keys, snapshot, trail, clock }: KeyParts): Hono {
   const find = async (id: string): Promise<Key> => {
-    const key = await keys.find(id);
+    const key = isLabel(id) ? await keys.find(id) : undefined;
     if (key) return key;
     throw new Problem(
       "no-key",

@@ -7,6 +7,7 @@ import type { StoredSchedule } from "../../shared/schedules/stored_schedule.ts";
 import { scheduledSubmission } from "../../shared/schedules/scheduled_submission.ts";
 import { DEFAULT_BODY_LIMIT } from "../../shared/contracts/task_definition.ts";
 import { readJsonText } from "../http/body.ts";
+import { isLabel, nameCursor } from "../http/label.ts";
 import { parseStrict } from "../http/strict_json.ts";
 import { Problem } from "../http/problem.ts";
 import { parseQuery } from "../http/query.ts";
@@ -44,7 +45,7 @@ const runs = z.coerce.number().int().min(0).max(1000);
 /** Query of the list, also for the OpenAPI document. */
 export const SchedulesQuery = z.object({
   limit: z.coerce.number().int().min(1).max(1000).describe("Schedules per page; default 100"),
-  cursor: z.string().max(200).describe("`next` of the previous page"),
+  cursor: nameCursor,
 }).partial();
 
 /** Query of one schedule, also for the OpenAPI document. */
@@ -60,7 +61,7 @@ export function scheduleRoutes(parts: ScheduleParts): Hono {
     caller.seesEverything ||
     caller.sees({ name: signature.task, queue: queueOf(signature) });
   const find = async (c: Context, name: string): Promise<StoredSchedule> => {
-    const schedule = await schedules.find(name);
+    const schedule = isLabel(name) ? await schedules.find(name) : undefined;
     if (!schedule || !sees(callerOf(c), schedule)) throw noSchedule(name);
     return schedule;
   };

@@ -89,6 +89,15 @@ Deno.test("keys, rotation, revocation and the audit log in a database", async (t
     assertEquals(names, ["shop", "n0", "n1", "n2", "n3"]);
   });
 
+  await t.step("impossible ids are unknown, and impossible cursors are invalid", async () => {
+    for (const path of ["keys/a%00b", "subscriptions/a%00b", "schedules/a%00b"]) {
+      assertEquals((await call("GET", `/v1/${path}`)).status, 404, path);
+    }
+    for (const list of ["keys", "subscriptions", "schedules"]) {
+      assertEquals((await call("GET", `/v1/${list}?cursor=a%00b`)).status, 422, list);
+    }
+  });
+
   await t.step("invalid fields are named", async () => {
     const { status, body } = await create({ name: "", scopes: ["task:submit"], task: ["*"] });
     assertEquals(status, 422);
