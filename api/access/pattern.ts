@@ -15,10 +15,24 @@
  */
 export function matcher(patterns: readonly string[]): (name: string) => boolean {
   if (patterns.includes("*")) return () => true;
-  const expressions = patterns.map((pattern) =>
-    new RegExp(`^${pattern.split("*").map((part) => RegExp.escape(part)).join(".*")}$`, "s")
-  );
-  return (name) => expressions.some((expression) => expression.test(name));
+  const split = patterns.map((pattern) => pattern.split("*"));
+  return (name) => split.some((parts) => hasParts(name, parts));
+}
+
+/** Whether a name consists of some parts with any text between them. A regular expression with many `.*` could take hours.
+ *
+ * Takes each part at its first place, because a later one leaves less text for the parts after it. */
+function hasParts(name: string, [first = "", ...others]: readonly string[]): boolean {
+  const last = others.pop();
+  if (last === undefined) return name === first;
+  if (!name.startsWith(first)) return false;
+  let end = first.length;
+  for (const part of others) {
+    const start = name.indexOf(part, end);
+    if (start < 0) return false;
+    end = start + part.length;
+  }
+  return name.length - end >= last.length && name.endsWith(last);
 }
 
 /** Whether every name that `narrow` matches is also matched by `wide`.

@@ -25,6 +25,18 @@ Deno.test("arePatternsWithin() is true only for patterns whose every name matche
   assert(arePatternsWithin(["a.*"], ["*"]) && arePatternsWithin(["a.b"], ["b", "a.*"]));
 });
 
+Deno.test("matcher() finds a name within milliseconds, however many * a pattern has", () => {
+  const pattern = fc.string({ unit: fc.constantFrom("a", "b", "*"), maxLength: 6 });
+  const name = fc.string({ unit: fc.constantFrom("a", "b"), maxLength: 8 });
+  fc.assert(fc.property(pattern, name, (one, text) => {
+    const expression = new RegExp(`^${one.replaceAll("*", ".*")}$`);
+    assertEquals(matcher([one])(text), expression.test(text), `${one}: ${text}`);
+  }));
+  const began = performance.now();
+  assertEquals(matcher([`${"*a".repeat(127)}b`])("a".repeat(255)), false);
+  assert(performance.now() - began < 1000);
+});
+
 Deno.test("includesScope() knows wildcards of groups only", () => {
   const cases: [granted: string[], scope: string, included: boolean][] = [
     [["tasks:read"], "tasks:read", true],
