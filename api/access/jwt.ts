@@ -1,6 +1,7 @@
 /** Verifies JWTs of an OpenID Connect issuer, such as projected service-account tokens of Kubernetes. */
 import { createRemoteJWKSet, customFetch, errors, jwtVerify, type JWTVerifyGetKey } from "jose";
 import { CeleriacError, Unavailable } from "../../shared/errors.ts";
+import { isLoopback } from "../middleware/hosts.ts";
 import { Caller } from "./caller.ts";
 import { type JwtGrant, rightsOf } from "./jwt_grants.ts";
 
@@ -144,6 +145,12 @@ function isPlain(subject: string): boolean {
   return subject.length <= SUBJECT_MAX && !/\p{Cc}|\p{Cs}/u.test(subject);
 }
 
+/** Whether nobody on the network can change what a URL returns. */
+export function isEncrypted(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === "https:" || isLoopback(hostname);
+}
+
 /** The `jwks_uri` of an issuer (OpenID Connect Discovery 1.0, section 4). */
 async function discover(
   issuer: string,
@@ -155,8 +162,11 @@ async function discover(
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     const { issuer: named, jwks_uri: found } = await response.json();
-    if (named === issuer && typeof found === "string") return found;
-    throw new Error(`it describes issuer '${named}'`);
+    if (named !== issuer || typeof found !== "string") {
+      throw new Error(`it describes issuer '${named}'`);
+    }
+    if (!isEncrypted(found)) throw new Error("its jwks_uri is not https");
+    return found;
   } catch (cause) {
     throw new Unavailable(
       `Cannot verify the JWT because ${url} is not usable (${

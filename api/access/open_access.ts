@@ -3,9 +3,8 @@ import type { Config } from "../../shared/config/settings.ts";
 import type { Database } from "../../shared/database/database.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
-import { isLoopback } from "../middleware/hosts.ts";
 import { AuditLog } from "./audit_log.ts";
-import { JwtVerifier } from "./jwt.ts";
+import { isEncrypted, JwtVerifier } from "./jwt.ts";
 import { readGrants } from "./jwt_grants.ts";
 import { KeySnapshot } from "./key_snapshot.ts";
 import { KeyStore } from "./key_store.ts";
@@ -65,10 +64,4 @@ function verifierOf(
     grants: readGrants(jwtGrants),
     ...(jwtJwks !== undefined && { jwks: jwtJwks }),
   });
-}
-
-/** Whether nobody on the network can change what a URL returns. */
-function isEncrypted(url: string): boolean {
-  const { protocol, hostname } = new URL(url);
-  return protocol === "https:" || isLoopback(hostname);
 }

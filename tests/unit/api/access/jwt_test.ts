@@ -114,6 +114,16 @@ Deno.test("JwtVerifier reports an unreachable issuer as unavailable, and tries a
   assertEquals((await jwt.verify(await sign())).name, "system:serviceaccount:shop:web");
 });
 
+Deno.test("JwtVerifier reads keys over https only, also if the issuer names another URL", async () => {
+  const requested: string[] = [];
+  const jwt = verifier((url) => {
+    requested.push(url);
+    return Promise.resolve(Response.json({ issuer: ISSUER, jwks_uri: "http://keys.example/" }));
+  });
+  await assertRejects(async () => await jwt.verify(await sign()), Unavailable, "is not https");
+  assertEquals(requested, [`${ISSUER}/.well-known/openid-configuration`]);
+});
+
 Deno.test("JwtVerifier sends few requests to the issuer, however many tokens arrive", async () => {
   const token = await sign();
   const unknown = await new SignJWT({ sub: "a", iss: ISSUER, aud: "celeriac" })
