@@ -60,7 +60,8 @@ export function eventStream(parts: EventStreamParts): Handler {
     try {
       // Before the response starts, so that a failure gets its own status.
       const last = await store.lastPosition();
-      position = start ?? last;
+      // All events may be older than the retention and deleted: then every later one is new to this client.
+      position = last === 0 ? 0 : start ?? last;
       if (position > last) throw beyond(position, last, given === undefined);
     } catch (error) {
       place[Symbol.dispose]();

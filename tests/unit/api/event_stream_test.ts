@@ -106,6 +106,15 @@ Deno.test("GET /v1/events/stream selects types by patterns", async () => {
   await stream.return(undefined);
 });
 
+Deno.test("GET /v1/events/stream continues after the retention has deleted every event", async () => {
+  const { app, store } = open();
+  const headers = { "last-event-id": "500" };
+  const stream = messages(await app.request("/v1/events/stream", { headers }));
+  store.add("a");
+  assertEquals(await take(stream, 2), [0, 1]);
+  await stream.return(undefined);
+});
+
 Deno.test("GET /v1/events/stream refuses invalid positions and patterns", async () => {
   const { app, store } = open();
   store.add("a");
