@@ -66,6 +66,9 @@ const columns = (table: string) =>
    ${table}.again, ${table}.position::float8 as position, ${table}.last_position::float8 as last_position,
    ${table}.sent::float8 as sent, ${table}.created_at, ${table}.ended_at`;
 
+// Waits for the events that are being recorded: the subscriptions of each were read before, perhaps without this one.
+const RECORDED = "select celeriac.lock_events()";
+
 const ADD = `
   with swept as (
     delete from celeriac.replay where ended_at < now() - interval '${KEPT_DAYS} days'
@@ -120,12 +123,13 @@ export class ReplayStore {
     this.#database = database;
   }
 
-  /** Starts a replay of the events that are recorded now.
+  /** Starts a replay of the events that are recorded now. Events that are recorded later become tasks by their dispatch.
    *
    * @returns `undefined` when no subscription has that name
    * @throws {DatabaseUnavailable} */
   async add(replay: NewReplay): Promise<StoredReplay | undefined> {
     const { id, subscription, since, until, types, rate, again } = replay;
+    await this.#database.query(RECORDED);
     const values = [id, subscription, since, until, [...types], rate, again];
     const [row] = await this.#database.query<Row>(ADD, values);
     return row && fromRow(row);
