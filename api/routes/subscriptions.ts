@@ -12,6 +12,7 @@ import type { AuditTrail } from "../access/audit_trail.ts";
 import type { Caller } from "../access/caller.ts";
 import { callerOf, requireTask } from "../access/request_caller.ts";
 import { readJsonText } from "../http/body.ts";
+import { isLabel, nameCursor } from "../http/label.ts";
 import { fieldProblem, Problem } from "../http/problem.ts";
 import { parseQuery, readQuery } from "../http/query.ts";
 import { parseStrict } from "../http/strict_json.ts";
@@ -29,7 +30,7 @@ const REPLAYS = 10;
 /** Query of the list, also for the OpenAPI document. */
 export const SubscriptionsQuery = z.object({
   limit: z.coerce.number().int().min(1).max(1000).describe("Subscriptions per page; default 100"),
-  cursor: z.string().max(200).describe("`next` of the previous page"),
+  cursor: nameCursor,
 }).partial();
 
 /** Body of pruning, also for the OpenAPI document. */
@@ -57,7 +58,7 @@ export function subscriptionRoutes(
 ): Hono {
   const find = async (c: Context): Promise<StoredSubscription> => {
     const name = c.req.param("subscription")!;
-    const subscription = await store.find(name);
+    const subscription = isLabel(name) ? await store.find(name) : undefined;
     if (!subscription || !sees(callerOf(c), subscription)) throw noSubscription(name);
     return subscription;
   };
@@ -109,9 +110,10 @@ export function subscriptionRoutes(
       if (dryRun || gone.length === 0) {
         return c.json({ dry_run: dryRun, removed: gone.map(({ name }) => name) }, 200, NO_STORE);
       }
-      await trail.begin(c, { filter: { subscriptions: gone.map(({ name }) => name) } });
-      const hidden = stored.filter((one) => !sees(caller, one)).map(({ name }) => name);
-      const removed = await store.prune([...names, ...hidden]);
+      const goneNames = gone.map(({ name }) => name);
+      await trail.begin(c, { filter: { subscriptions: goneNames } });
+      // Only those: another process may have added some since.
+      const removed = await store.prune(goneNames);
       trail.count(c, removed.length);
       return c.json({ dry_run: false, removed }, 200, NO_STORE);
     })

@@ -89,7 +89,7 @@ const TAKEN = `
 
 const PRUNE = `
   delete from celeriac.subscription
-  where source = 'code' and not name = any($1::text[])
+  where source = 'code' and name = any($1::text[])
   returning name`;
 
 /** Reads and writes subscriptions. */
@@ -177,9 +177,8 @@ export class SubscriptionStore {
     return (await this.#database.query<{ name: string }>(TAKEN, [names])).map(({ name }) => name);
   }
 
-  /** Removes the subscriptions with source `code` that an app no longer defines.
+  /** Removes subscriptions with source `code`.
    *
-   * @param names of those that it defines
    * @returns names of the removed ones
    * @throws {DatabaseUnavailable} */
   async prune(names: readonly string[]): Promise<string[]> {

@@ -214,7 +214,7 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
       () => store.pause("one"),
       () => store.resume("one"),
       () => store.remove("receipt"),
-      () => store.prune([]),
+      () => store.prune(["one"]),
     ];
     for (const change of changes) {
       await change();
@@ -283,7 +283,7 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     assertEquals(await store.sync([one]), []);
     assertEquals((await store.all()).map(({ name }) => name), ["mine", "one", "two"]);
     assertEquals(await store.remove("one"), false);
-    assertEquals(await store.prune(["one"]), ["two"]);
+    assertEquals(await store.prune(["two", "mine", "three"]), ["two"]);
     assertEquals((await store.all()).map(({ name }) => name), ["mine", "one"]);
   },
 };
