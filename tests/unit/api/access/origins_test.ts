@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { createFixture } from "../fixture.ts";
+import { ROUTE_SCOPES } from "../../../../api/access/route_scopes.ts";
 import { bearer, keyedFixture, ROOT_TOKEN } from "./keys.ts";
 
 const PAGE = "https://app.example";
@@ -39,6 +40,11 @@ Deno.test("pages of allowed origins call and read the API with their own token",
     "authorization,content-type,idempotency-key",
   );
   assertEquals(preflight.headers.get("access-control-allow-credentials"), null);
+  const methods = Object.keys(ROUTE_SCOPES).map((route) => route.slice(0, route.indexOf(" ")));
+  assertEquals(
+    new Set(preflight.headers.get("access-control-allow-methods")?.split(",")),
+    new Set(["HEAD", ...methods]),
+  );
   const statuses = [];
   for (const headers of [bearer(ROOT_TOKEN), {}]) {
     const answer = await fixture.post("/v1/tasks/ping", {}, { ...from(PAGE), ...headers });
