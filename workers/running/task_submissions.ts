@@ -31,8 +31,9 @@ export interface SubmittedWork {
 /** Submits work of a handler. */
 export type Submit = (work: WorkflowNode, options?: SubmitOptions) => Promise<SubmittedWork>;
 
-/** Maximum number of events of one task. */
+/** Maximum number of events of one task, and of bytes of their messages: one statement stores them together with the result. */
 const MAX_EVENTS = 1000;
+const MAX_EVENT_BYTES = 16 * 1024 * 1024;
 
 /** The submissions and events of one run. The calls of a map share them. */
 export class TaskSubmissions {
@@ -57,7 +58,7 @@ export class TaskSubmissions {
 
   /** Adds an event.
    *
-   * @throws {InvalidInput} if it is invalid or violates its contract, or there are too many */
+   * @throws {InvalidInput} if it is invalid or violates its contract, or there are too many, or they are too large together */
   emit(event: EventToEmit, contracts: Pick<EventContracts, "check">): void {
     if (this.#events.length >= MAX_EVENTS) {
       throw new InvalidInput(
@@ -65,7 +66,15 @@ export class TaskSubmissions {
       );
     }
     const { id: taskId } = this.#task;
-    this.#events.push(emittedEntry(event, { taskId, position: this.#events.length, contracts }));
+    const entry = emittedEntry(event, { taskId, position: this.#events.length, contracts });
+    const bytes = this.#events.reduce((sum, one) => sum + one.message.body.length, 0);
+    if (bytes + entry.message.body.length > MAX_EVENT_BYTES) {
+      throw new InvalidInput(
+        `Cannot emit event '${event.type}' because the events of the task would have more than ${MAX_EVENT_BYTES} bytes: store the data elsewhere and send references`,
+        "data",
+      );
+    }
+    this.#events.push(entry);
   }
 
   /** Forgets the events after the first `count`, because the code that emitted them runs again. */
