@@ -22,11 +22,13 @@ const BACKSLASH = 92;
 export interface ParseOptions {
   /** `decode` (default): typed values become text (see `typed.ts`). `keep`: they stay objects. */
   readonly typed?: "decode" | "keep";
+  /** Maximum nesting depth. Default {@linkcode MAX_DEPTH}. */
+  readonly depth?: number;
 }
 
 /** Reads JSON as leniently as Python's parser: `NaN`, `Infinity` and `-Infinity` become numbers, integers beyond 2^53 become bigint.
  *
- * @throws {Malformed} when the text is not JSON, is nested deeper than {@linkcode MAX_DEPTH}, or contains an integer of more than 4,300
+ * @throws {Malformed} when the text is not JSON, is nested deeper than `depth`, or contains an integer of more than 4,300
  * digits or a typed value of an unknown type
  *
  * @example
@@ -38,8 +40,11 @@ export interface ParseOptions {
  * assertEquals(stringifyJson({ id: 2n ** 60n }), '{"id":1152921504606846976}');
  * ```
  */
-export function parseJson(text: string, { typed = "decode" }: ParseOptions = {}): unknown {
-  const { long, bare } = scan(text);
+export function parseJson(
+  text: string,
+  { typed = "decode", depth = MAX_DEPTH }: ParseOptions = {},
+): unknown {
+  const { long, bare } = scan(text, depth);
   let value: unknown;
   try {
     if (bare) value = JSON.parse(withoutBareWords(text, bare), revive);
@@ -55,7 +60,7 @@ export function parseJson(text: string, { typed = "decode" }: ParseOptions = {})
 }
 
 /** Finds tokens outside of strings that `JSON.parse` alone would read wrongly, in one pass. */
-function scan(text: string): { long: boolean; bare: number[] | undefined } {
+function scan(text: string, maxDepth: number): { long: boolean; bare: number[] | undefined } {
   let long = false;
   let bare: number[] | undefined;
   let depth = 0;
@@ -73,9 +78,9 @@ function scan(text: string): { long: boolean; bare: number[] | undefined } {
         break;
       case 91: // [
       case 123: // {
-        if (++depth > MAX_DEPTH) {
+        if (++depth > maxDepth) {
           throw new Malformed(
-            `Cannot read JSON because it is nested deeper than ${MAX_DEPTH}: flatten it`,
+            `Cannot read JSON because it is nested deeper than ${maxDepth}: flatten it`,
           );
         }
         break;

@@ -1,7 +1,7 @@
 /** Events as messages: the AMQP binding of CloudEvents 1.0, on AMQP 0-9-1. */
 import { ENTRY_EXCHANGE } from "../broker/event_topology.ts";
 import type { Headers, HeaderValue, Message } from "../broker/message.ts";
-import { parseJson, stringifyJson } from "../celery/python_json.ts";
+import { MAX_DEPTH, parseJson, stringifyJson } from "../celery/python_json.ts";
 import { invalid } from "./attributes.ts";
 import { attributesOf, type CloudEvent, cloudEvent } from "./cloud_event.ts";
 import { EVENT_TYPE } from "./http.ts";
@@ -90,9 +90,12 @@ export function readEventMessage(
   });
 }
 
+/** Maximum nesting depth: leaves room for what tasks and responses of the API add around an event. */
+const EVENT_DEPTH = MAX_DEPTH - 16;
+
 /** Typed values of Celery's JSON are ordinary objects in events. */
 function parse(text: string): unknown {
-  return parseJson(text, { typed: "keep" });
+  return parseJson(text, { typed: "keep", depth: EVENT_DEPTH });
 }
 
 /** A header with a preferred prefix replaces one with another. */

@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import * as fc from "fast-check";
 import type { Headers } from "../../../shared/broker/message.ts";
 import { checkHeaders } from "../../../shared/broker/header_limit.ts";
+import { stringifyJson } from "../../../shared/celery/python_json.ts";
 import { InvalidInput, Malformed } from "../../../shared/errors.ts";
 import { attributeHeaders, readEventMessage, toEventMessage } from "../../../shared/events/amqp.ts";
 import { cloudEvent } from "../../../shared/events/cloud_event.ts";
@@ -119,4 +120,13 @@ Deno.test("toEventMessage() has headers within the limit for the largest attribu
     ...Object.fromEntries(names),
   });
   checkHeaders(toEventMessage(event, "key").headers);
+});
+
+Deno.test("readEventMessage() refuses events so deep that no response of the API could contain them", () => {
+  const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
+  const read = (depth: number) => readEventMessage(binary({}, "application/json", nested(depth)));
+  // As in `GET /v1/events`, and in the message of a task with the whole event as its argument.
+  stringifyJson({ events: [{ event: read(496) }] });
+  stringifyJson([[], { event: read(496) }, {}]);
+  assertThrows(() => read(497), Malformed, "deeper than 496");
 });
