@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import type { AuditCounter } from "../access/audit_counter.ts";
 import { callerOf } from "../access/request_caller.ts";
+import { stringifyJson } from "../../shared/celery/python_json.ts";
 import { DatabaseUnavailable } from "../../shared/errors.ts";
 import type { CloudEvent } from "../../shared/events/cloud_event.ts";
 import type { EventContracts } from "../../shared/events/event_contracts.ts";
@@ -79,6 +80,7 @@ export function publishEventRoutes(
         `Cannot accept the batch because it has more than ${batchLimit} events: split it`,
       );
     }
+    if (isBatch) given.forEach(refuseUnsendable);
     const events = contracts.check(given, { open });
     const names = await Promise.all(events.map((event) => subscribers(event, required)));
     const accepted: object[] = [];
@@ -102,6 +104,22 @@ function acceptedEvent({ key, via }: AcceptedEvent, names: readonly string[] | n
   }));
   return { key, via, subscriptions: names, tasks: tasks ?? null };
 }
+
+/** Refuses an event of a batch that could not be sent, before another one is. It has the limit of a single event, because brokers refuse
+ * large messages.
+ *
+ * @throws {InvalidInput} when it cannot be written as JSON */
+function refuseUnsendable(event: CloudEvent, index: number): void {
+  const bytes = encoder.encode(stringifyJson(event)).length;
+  if (bytes <= EVENT_LIMIT) return;
+  throw new Problem(
+    "body-too-large",
+    `Cannot accept event [${index}] of the batch because it has ${bytes} bytes and the limit is ${EVENT_LIMIT}: store the data elsewhere and send a reference`,
+    { errors: [{ field: `[${index}]`, message: "too large" }] },
+  );
+}
+
+const encoder = new TextEncoder();
 
 function isRequired(text: string | undefined): boolean {
   if (text === undefined || text === "subscription") return text !== undefined;

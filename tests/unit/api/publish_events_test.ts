@@ -98,6 +98,11 @@ Deno.test("POST /v1/events publishes a batch, or nothing of it", async () => {
     assertStringIncludes(refused.body.errors[0].field, "[1]");
   }
   assertEquals((await api.post("/v1/events", Array(11).fill(WHOLE), BATCH_TYPE)).status, 413);
+  const large = { ...WHOLE, id: "2", data: { order: "x".repeat(1024 * 1024) } };
+  const unwritable = { ...WHOLE, type: "prices.changed", data: { __type__: "x", __value__: 1 } };
+  assertEquals((await api.post("/v1/events", [WHOLE, unwritable], BATCH_TYPE)).status, 422);
+  const tooLarge = await api.post("/v1/events", [WHOLE, large], BATCH_TYPE);
+  assertEquals([tooLarge.status, tooLarge.body.errors[0].field], [413, "[1]"]);
   assertEquals(await api.published(), []);
 });
 
