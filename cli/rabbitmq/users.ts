@@ -91,8 +91,8 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
   // Without the control queue of a worker.
   const controlClient = [String.raw`celery\.pidbox`, String.raw`(.+\.)?reply\.celery\.pidbox`];
   const entry = String.raw`event\.celeriac`;
-  // Queues that other systems make for the events that they receive.
-  const subscribers = String.raw`sub\..+`;
+  // Queues that other systems make for the events that they receive, without those of workers.
+  const subscribers = String.raw`sub\.(?!celeriac\.).+`;
   // A worker's own queue for `onEach()`.
   const listener = String.raw`sub\.celeriac\..+`;
   const python = oneOf(...foreign, String.raw`celeryev(\..*)?`, control, delays);

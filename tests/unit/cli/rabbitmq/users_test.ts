@@ -76,6 +76,7 @@ Deno.test("brokerUsers() lets other systems publish events, and receive them in 
   const events = of("events");
   for (const right of ["configure", "write", "read"] as const) {
     assert(may(events, right, "sub.shop") && !may(events, right, "sub."), right);
+    assert(may(events, right, "sub.celeriac") && !may(events, right, "sub.celeriac.w1"), right);
     for (const name of ["inbox.celeriac", "celeriac", "celeriac.default", "amq.default", "sub"]) {
       assert(!may(events, right, name), `${right} ${name}`);
     }
