@@ -42,7 +42,7 @@ export interface Context extends TaskRequest {
   /** Emits an event when this attempt succeeds: `context.emit({ type: "orders.paid", data: { order } })`.
    *
    * The events are committed in the transaction that makes the result final, and published afterwards. A failed attempt emits none. Without
-   * a record (`ignoreResult`), they are committed before the message is acknowledged. At most 1,000.
+   * a record (`ignoreResult`), they are committed before the message is acknowledged. At most 1,000, of 16 MiB together.
    *
    * @throws {InvalidInput} if the event is invalid, violates its contract, or has no contract, and in a child process */
   emit(event: EventToEmit): void;
