@@ -21,12 +21,22 @@ export interface EventListenersOptions {
 /** Prefix of the queues of listening workers. The broker's policy of subscribers bounds them. */
 export const LISTENER_PREFIX = `${SUBSCRIBER_PREFIX}celeriac.`;
 
+/** Maximum number of running calls. The broker sends events without waiting for them, so slow functions would fill the memory. */
+const RUNNING_MAX = 10_000;
+
+/** Milliseconds between two log lines about skipped calls. */
+const QUIET_MS = 1000;
+
 /** Receives events through an exclusive queue of this worker. Without listeners it does nothing. */
 export class EventListeners implements Service {
   readonly #options: EventListenersOptions;
   readonly #log = getLogger(["celeriac", "worker"]);
   #listening: Promise<Subscription | undefined> | undefined;
   #stopping = false;
+  #running = 0;
+  /** Calls skipped since the last log line, and the time of that line. */
+  #skipped = 0;
+  #loggedAt = -Infinity;
 
   constructor(options: EventListenersOptions) {
     this.#options = options;
@@ -77,6 +87,8 @@ export class EventListeners implements Service {
   }
 
   async #call(listener: CloudEventListener, event: CloudEvent): Promise<void> {
+    if (this.#running >= RUNNING_MAX) return this.#skip();
+    this.#running++;
     try {
       await listener.receive(event);
     } catch (error) {
@@ -84,6 +96,19 @@ export class EventListeners implements Service {
       this.#log.error("A function of onEach() failed for event '{type}' [{id}]: {error}", {
         ...{ type, id, error },
       });
+    } finally {
+      this.#running--;
     }
+  }
+
+  #skip(): void {
+    this.#skipped++;
+    if (performance.now() - this.#loggedAt < QUIET_MS) return;
+    this.#loggedAt = performance.now();
+    this.#log.warn(
+      "Skipped {count} calls of functions of onEach() because {running} are running: make them faster",
+      { count: this.#skipped, running: RUNNING_MAX },
+    );
+    this.#skipped = 0;
   }
 }
