@@ -117,7 +117,7 @@ export class EventDispatcher implements Service {
     return this.stop();
   }
 
-  /** Number of events in the inbox that are not delivered, as the broker counts them; `NaN` while it cannot be asked. */
+  /** Number of events in the inbox that are not delivered, as the broker counts them; `NaN` while it cannot be read. */
   async depth(): Promise<number> {
     return await this.#consumer.ready() ?? Number.NaN;
   }

@@ -56,7 +56,7 @@ export class SubmissionWriter implements Service {
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Submissions without a known record, by id. */
   readonly #unwritten = new Map<string, PendingTask>();
-  /** Whether most held tasks had a record in the last batch. Then asking first is cheaper than inserting. */
+  /** Whether most held tasks had a record in the last batch. Then a read first is cheaper than an insert. */
   #mostSettle = true;
   /** Records dropped since the last log line, and the time of that line. */
   #lost = 0;

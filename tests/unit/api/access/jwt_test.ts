@@ -59,7 +59,7 @@ function without(claims: Record<string, undefined>): Promise<string> {
     .setProtectedHeader({ alg: "ES256", kid: "k1" }).sign(privateKey);
 }
 
-Deno.test("JwtVerifier gives the rights of the first matching grant, and asks the issuer once", async () => {
+Deno.test("JwtVerifier gives the rights of the first matching grant, and sends one request to the issuer", async () => {
   const urls: string[] = [];
   const jwt = verifier(issuer(urls));
   const web = await jwt.verify(await sign());
