@@ -8,8 +8,8 @@
  * | `inbox.celeriac` | quorum queue | `every.event.celeriac` | the dispatcher's; one active consumer |
  * | `log.celeriac` | stream, optional | `every.event.celeriac` | replay by other systems |
  *
- * A publisher's confirm depends on the inbox and the stream, and on the queues `sub.…` of other systems, which their policy keeps from
- * rejecting messages.
+ * A publisher's confirm depends on the inbox and the stream, and on the queues `sub.…` of other systems. Their policy keeps them from
+ * rejecting messages, unless they are declared with another overflow: arguments win.
  * @module
  */
 import type { Binding, Exchange, Policy, Queue, Topology } from "./declaration.ts";
