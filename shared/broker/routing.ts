@@ -10,7 +10,7 @@ import type { Headers, HeaderValue, Message } from "./message.ts";
  * import { assert } from "@std/assert";
  *
  * const message = { exchange: "celeryev", routingKey: "task.sent", properties: {}, headers: {}, body: new Uint8Array() };
- * assert(matches("topic", { exchange: "celeryev", queue: "q", routingKey: "task.#" }, message));
+ * assert(matches("topic", { routingKey: "task.#" }, message));
  * ```
  */
 export function matches(

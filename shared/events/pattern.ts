@@ -2,6 +2,9 @@
 import { InvalidInput } from "../errors.ts";
 import { isEventType, TYPE_BYTES } from "./attributes.ts";
 
+/** Maximum number of `#` in a pattern. RabbitMQ 4.3 refuses bindings with more. */
+export const MANY_WORDS_MAX = 2;
+
 /** Checks a pattern: words between dots, of which `*` is any one word and `#` any number of words.
  *
  * RabbitMQ would accept `order*` and `a..b`, but reads the `*` as a letter and expects an empty word: both are refused, because they hardly
@@ -31,7 +34,14 @@ export function checkPattern(
       "correct it, such as 'orders.#'",
     );
   }
-  for (const word of pattern.split(".")) {
+  const words = pattern.split(".");
+  if (words.filter((word) => word === "#").length > MANY_WORDS_MAX) {
+    throw refuse(
+      `it has more than ${MANY_WORDS_MAX} '#', which RabbitMQ refuses`,
+      "use several patterns, or '*' for one word",
+    );
+  }
+  for (const word of words) {
     if (word === "") throw refuse("a word between its dots is empty", "remove a dot");
     if (word.length > 1 && /[*#]/.test(word)) {
       throw refuse(

@@ -74,6 +74,7 @@ Deno.test("on() refuses invalid definitions and names the subscription", () => {
     [paid, { task: receipt, ordered: true }, ["no key 'ordered'"]],
     [paid, { name: "a b", task: receipt }, ["name 'a b'", "rename it"]],
     ["orders*", { task: audit }, ["pattern 'orders*'", "a word of its own"]],
+    ["#.a.#.b.#", { task: audit }, ["pattern '#.a.#.b.#'", "more than 2 '#'"]],
     ["orders..paid", { task: audit }, ["a word between its dots is empty"]],
     ["", { task: audit }, ["of 1 to 255 bytes"]],
     [`a.${"ä".repeat(127)}.b`, { task: audit }, ["of 1 to 255 bytes"]],
