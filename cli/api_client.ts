@@ -1,6 +1,7 @@
 /** The CLI's client of the HTTP API. */
 import { CeleriacError, ConfigurationError, Unavailable } from "../shared/errors.ts";
 import type { Config } from "../shared/config/settings.ts";
+import { configOf, type Given } from "./command.ts";
 import { EXIT } from "./exit.ts";
 
 /** A record as the API returns it. */
@@ -37,6 +38,23 @@ export async function request<Body>(
 ): Promise<Body> {
   const response = await open(config, path, init);
   return await response.json().catch(() => ({}));
+}
+
+/** Sends a command's request, with a body as JSON, and reads the JSON of the response.
+ *
+ * @param method default `GET`
+ * @throws {Unavailable} when the API is unreachable
+ * @throws {ConfigurationError} when it answers with a problem */
+export function callApi<Body>(
+  given: Given,
+  path: string,
+  method?: string,
+  body?: unknown,
+): Promise<Body> {
+  return request(configOf(given), path, {
+    ...(method !== undefined && { method }),
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
 }
 
 /** Sends a request to the API.

@@ -1,6 +1,6 @@
 /** `cli.ts key`: manage API keys. */
 import { ConfigurationError } from "../../shared/errors.ts";
-import { request } from "../api_client.ts";
+import { callApi, request } from "../api_client.ts";
 import { type Command, configOf, type Given } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { numericFlags, subcommandOf } from "../terminal/arguments.ts";
@@ -110,7 +110,7 @@ async function create(given: Given, name: string): Promise<number> {
   const limit = numericFlags(given.own, "requests-per-minute")["requests-per-minute"];
   return show(
     given,
-    await post<NewKey>(given, "/v1/keys", {
+    await callApi<NewKey>(given, "/v1/keys", "POST", {
       name,
       scopes,
       ...(tasks && { tasks }),
@@ -123,7 +123,7 @@ async function create(given: Given, name: string): Promise<number> {
 
 async function rotate(given: Given, id: string): Promise<number> {
   const body = { ...numericFlags(given.own, "grace"), ...life(given) };
-  return show(given, await post<NewKey>(given, `${pathOf(id)}/rotate`, body));
+  return show(given, await callApi<NewKey>(given, `${pathOf(id)}/rotate`, "POST", body));
 }
 
 /** Prints the token alone on standard output, so that a script can store it. */
@@ -169,10 +169,6 @@ function stateOf({ revoked_at, expires_at, successor }: Key, now: Date): string 
   if (revoked_at !== null) return "revoked";
   if (expires_at !== null && new Date(expires_at) <= now) return "expired";
   return successor === null ? "valid" : "rotated";
-}
-
-function post<Answer>(given: Given, path: string, body: object): Promise<Answer> {
-  return request<Answer>(configOf(given), path, { method: "POST", body: JSON.stringify(body) });
 }
 
 function listOf({ own }: Given, flag: string): string[] | undefined {

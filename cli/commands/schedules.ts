@@ -1,9 +1,9 @@
 /** `cli.ts schedules`: manage schedules. */
 import { ConfigurationError } from "../../shared/errors.ts";
 import { argumentsOf } from "./call.ts";
-import { request } from "../api_client.ts";
+import { callApi } from "../api_client.ts";
 import { columns } from "../terminal/columns.ts";
-import { type Command, configOf, type Given } from "../command.ts";
+import type { Command, Given } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { printAnswer, printJson } from "../terminal/print.ts";
 import { numericFlags, subcommandOf } from "../terminal/arguments.ts";
@@ -97,7 +97,11 @@ export const schedules: Command = {
         return await add(given, named(verb, name), rest);
       case "pause":
       case "resume": {
-        const schedule = await ask<Schedule>(given, `${pathOf(named(verb, name))}/${verb}`, "POST");
+        const schedule = await callApi<Schedule>(
+          given,
+          `${pathOf(named(verb, name))}/${verb}`,
+          "POST",
+        );
         return printAnswer(
           given,
           schedule,
@@ -105,7 +109,7 @@ export const schedules: Command = {
         );
       }
       case "trigger": {
-        const accepted = await ask<{ id: string }>(
+        const accepted = await callApi<{ id: string }>(
           given,
           `${pathOf(named(verb, name))}/trigger`,
           "POST",
@@ -113,7 +117,7 @@ export const schedules: Command = {
         return printAnswer(given, accepted, accepted.id);
       }
       case "remove":
-        await ask(given, pathOf(named(verb, name)), "DELETE");
+        await callApi(given, pathOf(named(verb, name)), "DELETE");
         console.log(`schedule ${name} is removed`);
         return EXIT.done;
     }
@@ -133,21 +137,9 @@ function pathOf(name: string): string {
   return `/v1/schedules/${encodeURIComponent(name)}`;
 }
 
-async function ask<Body>(
-  given: Given,
-  path: string,
-  method = "GET",
-  body?: unknown,
-): Promise<Body> {
-  return await request<Body>(configOf(given), path, {
-    method,
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-}
-
 function one(given: Given, name: string, runs?: string): Promise<Schedule> {
   const query = runs === undefined ? "" : `?runs=${encodeURIComponent(runs)}`;
-  return ask(given, pathOf(name) + query);
+  return callApi(given, pathOf(name) + query);
 }
 
 async function list(given: Given): Promise<number> {
@@ -155,7 +147,7 @@ async function list(given: Given): Promise<number> {
   let page: Page | undefined;
   do {
     const cursor = page?.next ? `&cursor=${encodeURIComponent(page.next)}` : "";
-    page = await ask<Page>(given, `/v1/schedules?limit=1000${cursor}`);
+    page = await callApi<Page>(given, `/v1/schedules?limit=1000${cursor}`);
     all.push(...page.schedules);
   } while (page.next);
   if ("json" in given.own) printJson(all);
@@ -192,7 +184,7 @@ async function add(
     ...(queue === undefined ? {} : { queue }),
     ...numericFlags(given.own, "priority", "expires"),
   };
-  const schedule = await ask<Schedule>(given, "/v1/schedules", "POST", {
+  const schedule = await callApi<Schedule>(given, "/v1/schedules", "POST", {
     name,
     task,
     kwargs: argumentsOf(pairs),

@@ -1,7 +1,7 @@
 /** `cli.ts subscriptions`: manage subscriptions to events. */
 import { ConfigurationError } from "../../shared/errors.ts";
-import { request } from "../api_client.ts";
-import { type Command, configOf, type Given } from "../command.ts";
+import { callApi } from "../api_client.ts";
+import type { Command, Given } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { numericFlags, refuseArguments, scalarOf, subcommandOf } from "../terminal/arguments.ts";
 import { columns } from "../terminal/columns.ts";
@@ -95,15 +95,15 @@ export const subscriptions: Command = {
     if (verb === "add") return await add(given, name, rest);
     if (verb === "replay") return await replay(given, name);
     if (verb === "remove") {
-      await ask(given, pathOf(name), "DELETE");
+      await callApi(given, pathOf(name), "DELETE");
       console.log(`subscription ${name} is removed`);
       return EXIT.done;
     }
     if (verb === "show") {
-      printJson(await ask(given, pathOf(name)));
+      printJson(await callApi(given, pathOf(name)));
       return EXIT.done;
     }
-    const subscription = await ask<Subscription>(given, `${pathOf(name)}/${verb}`, "POST");
+    const subscription = await callApi<Subscription>(given, `${pathOf(name)}/${verb}`, "POST");
     return printAnswer(
       given,
       subscription,
@@ -118,24 +118,12 @@ function pathOf(name: string): string {
   return `/v1/subscriptions/${encodeURIComponent(name)}`;
 }
 
-async function ask<Body>(
-  given: Given,
-  path: string,
-  method = "GET",
-  body?: unknown,
-): Promise<Body> {
-  return await request<Body>(configOf(given), path, {
-    method,
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
-}
-
 async function list(given: Given): Promise<number> {
   const all: Subscription[] = [];
   let page: Page | undefined;
   do {
     const cursor = page?.next ? `&cursor=${encodeURIComponent(page.next)}` : "";
-    page = await ask<Page>(given, `/v1/subscriptions?limit=1000${cursor}`);
+    page = await callApi<Page>(given, `/v1/subscriptions?limit=1000${cursor}`);
     all.push(...page.subscriptions);
   } while (page.next);
   if ("json" in given.own) printJson(all);
@@ -178,7 +166,7 @@ async function add(
       `Cannot use '${pair}' because it is not ARGUMENT=POINTER: write it like order=/data/order`,
     );
   });
-  const subscription = await ask<Subscription>(given, "/v1/subscriptions", "POST", {
+  const subscription = await callApi<Subscription>(given, "/v1/subscriptions", "POST", {
     name,
     patterns: patterns.split(",").map((pattern) => pattern.trim()),
     task,
@@ -197,7 +185,7 @@ async function add(
 
 async function replay(given: Given, name: string): Promise<number> {
   const { since, until, types } = given.own;
-  const answer = await ask<Replay>(given, `${pathOf(name)}/replay`, "POST", {
+  const answer = await callApi<Replay>(given, `${pathOf(name)}/replay`, "POST", {
     ...(since !== undefined && { since }),
     ...(until !== undefined && { until }),
     ...(types !== undefined && { types: types.split(",").map((pattern) => pattern.trim()) }),
@@ -214,7 +202,7 @@ async function replay(given: Given, name: string): Promise<number> {
 
 async function prune(given: Given): Promise<number> {
   const dryRun = "dry-run" in given.own;
-  const answer = await ask<{ removed: string[] }>(given, "/v1/subscriptions:prune", "POST", {
+  const answer = await callApi<{ removed: string[] }>(given, "/v1/subscriptions:prune", "POST", {
     dry_run: dryRun,
   });
   const names = answer.removed.map((name) =>

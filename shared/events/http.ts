@@ -1,9 +1,8 @@
 /** Events over HTTP: the HTTP binding of CloudEvents 1.0, and a plain form for people. */
 import { v7 } from "uuid";
 import { invalid } from "./attributes.ts";
-import { attributesOf, type CloudEvent, cloudEvent } from "./cloud_event.ts";
-import { decodeUtf8, type JsonParser, mediaType, readPayload, writePayload } from "./payload.ts";
-import { stringifyJson } from "../celery/python_json.ts";
+import { type CloudEvent, cloudEvent } from "./cloud_event.ts";
+import { decodeUtf8, type JsonParser, mediaType, readPayload } from "./payload.ts";
 
 /** Media type of one event in the JSON format. */
 export const EVENT_TYPE = "application/cloudevents+json";
@@ -81,35 +80,6 @@ export function readHttpEvents(
   return [cloudEvent(completed(json(), source, newId))];
 }
 
-/** One event as headers and a body: the binary mode. */
-export function toBinaryHttp(event: CloudEvent): HttpEvents {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(attributesOf(event))) {
-    if (name === "datacontenttype") continue;
-    headers.set(`${PREFIX}${name}`, percentEncoded(String(value)));
-  }
-  const body = writePayload(event);
-  const { datacontenttype = event.data === undefined ? undefined : "application/json" } = event;
-  if (datacontenttype !== undefined) headers.set("content-type", datacontenttype);
-  return { headers, body };
-}
-
-/** One event in the JSON format: the structured mode. */
-export function toStructuredHttp(event: CloudEvent): HttpEvents {
-  return {
-    headers: new Headers({ "content-type": `${EVENT_TYPE}; charset=utf-8` }),
-    body: new TextEncoder().encode(stringifyJson(event)),
-  };
-}
-
-/** Events in the JSON format: the batched mode. */
-export function toBatchHttp(events: readonly CloudEvent[]): HttpEvents {
-  return {
-    headers: new Headers({ "content-type": `${BATCH_TYPE}; charset=utf-8` }),
-    body: new TextEncoder().encode(stringifyJson(events)),
-  };
-}
-
 function batch(value: unknown): CloudEvent[] {
   if (Array.isArray(value)) return value.map((one, index) => cloudEvent(one, `[${index}].`));
   throw invalid("events", "the batch is no array", { remedy: "send a list" });
@@ -146,17 +116,6 @@ function binary(
     ...(contentType !== undefined && { datacontenttype: contentType }),
     ...readPayload(body, contentType, parse),
   });
-}
-
-/** Space, `"`, `%` and everything outside of printable ASCII (HTTP binding, 3.1.3.2). */
-function percentEncoded(text: string): string {
-  return text.replaceAll(
-    /[^!#$&-~]/gu,
-    (character) =>
-      [...new TextEncoder().encode(character)].map((byte) =>
-        `%${byte.toString(16).toUpperCase().padStart(2, "0")}`
-      ).join(""),
-  );
 }
 
 /** Removes the quotes that some senders write, then the percent-encoding. */

@@ -1,5 +1,4 @@
 /** The payload of an event as the body of a message: binary mode of the HTTP and AMQP bindings. */
-import { stringifyJson } from "../celery/python_json.ts";
 import type { CloudEvent } from "./cloud_event.ts";
 
 /** Parses JSON; throws when it is invalid. */
@@ -38,17 +37,6 @@ export function readPayload(
   return { data_base64: body.toBase64() };
 }
 
-/** The body with a payload; empty if there is none.
- *
- * @throws {InvalidInput} when JSON cannot hold the data */
-export function writePayload({ data, data_base64, datacontenttype }: CloudEvent): Uint8Array {
-  if (data_base64 !== undefined) return Uint8Array.fromBase64(data_base64);
-  if (data === undefined) return new Uint8Array();
-  const verbatim = typeof data === "string" && datacontenttype !== undefined &&
-    !isJson(datacontenttype);
-  return new TextEncoder().encode(verbatim ? data : stringifyJson(data));
-}
-
 /** The media type of a Content-Type, in lower case and without parameters. */
 export function mediaType(contentType: string): string {
   return (contentType.split(";")[0] ?? "").trim().toLowerCase();
@@ -63,7 +51,8 @@ export function decodeUtf8(body: Uint8Array): string | undefined {
   }
 }
 
-function isJson(contentType: string): boolean {
+/** Whether a Content-Type is JSON, such as `application/json` or `application/problem+json`. */
+export function isJson(contentType: string): boolean {
   return /^[^/]+\/(?:[^/]+\+)?json$/.test(mediaType(contentType));
 }
 

@@ -6,7 +6,7 @@ import { stringifyJson } from "../../../shared/celery/python_json.ts";
 import { InvalidInput, Malformed } from "../../../shared/errors.ts";
 import { attributeHeaders, readEventMessage, toEventMessage } from "../../../shared/events/amqp.ts";
 import { cloudEvent } from "../../../shared/events/cloud_event.ts";
-import { writePayload } from "../../../shared/events/payload.ts";
+import { writePayload } from "../../support/cloud_event_http.ts";
 import { anyValue, events } from "./event_arbitrary.ts";
 
 const REQUIRED: Headers = {

@@ -3,14 +3,9 @@ import { CloudEvent as SdkEvent, HTTP, type Message } from "cloudevents";
 import * as fc from "fast-check";
 import { InvalidInput } from "../../../shared/errors.ts";
 import type { CloudEvent } from "../../../shared/events/cloud_event.ts";
-import {
-  type HttpEvents,
-  readHttpEvents,
-  toBatchHttp,
-  toBinaryHttp,
-  toStructuredHttp,
-} from "../../../shared/events/http.ts";
+import { type HttpEvents, readHttpEvents } from "../../../shared/events/http.ts";
 import { timeOf } from "../../../shared/results/uuid_time.ts";
+import { toBatchHttp, toBinaryHttp, toStructuredHttp } from "../../support/cloud_event_http.ts";
 import { anyValue, events, plainValue, textValue } from "./event_arbitrary.ts";
 
 const READ = { source: "/celeriac", parse: JSON.parse };
