@@ -3,11 +3,12 @@
  */
 import { tmpdir } from "node:os";
 
-/** Below the ephemeral port range, so that no outgoing connection takes one. */
-const FIRST = 20_000;
-const COUNT = 10_000;
+/** The range is below the ephemeral ports, so that no outgoing connection takes one, and below the
+ * fixed ports of `CELERIAC_TEST_BROKER` (24,370 and from 25,000), which does not start if one is in use. */
+const FIRST = 16_000;
+const COUNT = 8_000;
 
-/** Stores the next port for all processes of this user. */
+/** Stores the number of ports tried so far for all processes of this user. */
 const file = `${tmpdir()}/celeriac-test-ports-${Deno.uid() ?? "all"}`;
 
 /** Finds free loopback ports.
@@ -21,13 +22,14 @@ export function freePorts(count: number): number[] {
   using turn = Deno.openSync(file, { read: true, write: true, create: true });
   turn.lockSync(true);
   const ports: number[] = [];
-  let next = Number(Deno.readTextFileSync(file)) || FIRST;
-  for (let tried = 0; ports.length < count; tried++) {
+  const start = Number(Deno.readTextFileSync(file)) || 0;
+  let tried = 0;
+  for (; ports.length < count; tried++) {
     if (tried === COUNT) throw new Error(`Cannot find ${count} free ports because all are in use`);
-    if (isFree(next)) ports.push(next);
-    next = FIRST + (next + 1 - FIRST) % COUNT;
+    const port = FIRST + (start + tried) % COUNT;
+    if (isFree(port)) ports.push(port);
   }
-  Deno.writeTextFileSync(file, `${next}`);
+  Deno.writeTextFileSync(file, `${start + tried}`);
   return ports;
 }
 

@@ -30,3 +30,7 @@ Deno.test("freePorts() skips a port in use", () => {
     for (const server of servers) server.close();
   }
 });
+
+Deno.test("freePorts() gives no port of the program that starts other releases of RabbitMQ", () => {
+  assert(freePorts(1_000).every((port) => port >= 16_000 && port < 24_000));
+});
