@@ -11,10 +11,15 @@ import { allowOrigins, refuseCrossSite } from "./middleware/cross_site.ts";
 import { requireHost } from "./middleware/hosts.ts";
 import { refuseOtherMethods } from "./middleware/methods.ts";
 import { countRequests } from "./middleware/observe.ts";
-import { answerError, Problem } from "./http/problem.ts";
+import { Problem } from "./http/problem.ts";
+import { KeyActions } from "./actions/key_actions.ts";
+import { SubscriptionActions } from "./actions/subscription_actions.ts";
+import { ScheduleActions } from "./actions/schedule_actions.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { batchRoutes } from "./routes/batch.ts";
 import { deadLetterRoutes } from "./routes/dead_letters.ts";
+import { answerPageError } from "./page/problem_page.ts";
+import { pageRoutes } from "./page/page_routes.ts";
 import { docsRoutes, STYLE_SOURCE } from "./routes/docs.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { keyRoutes } from "./routes/keys.ts";
@@ -31,6 +36,7 @@ import { workflowRoutes } from "./routes/workflows.ts";
 import { SharedReads } from "./reading/shared_reads.ts";
 import { readWithUnwritten } from "./reading/unwritten.ts";
 import { StatePolling } from "./reading/state_polling.ts";
+import { WorkerSurvey } from "./reading/worker_survey.ts";
 import { Submitter } from "./submitting/submitter.ts";
 
 /** Security headers of data: `nosniff` and same-origin resources. The others concern pages and TLS, and each header costs time in every response. */
@@ -47,7 +53,7 @@ const SECURITY = {
   xXssProtection: false,
 } as const;
 
-/** Security headers of pages, which load nothing. */
+/** Security headers of the reference page, which loads nothing. The other pages set their own. */
 const PAGE_SECURITY = {
   ...SECURITY,
   referrerPolicy: true,
@@ -90,6 +96,8 @@ export function createApp(dependencies: ApiDependencies): Hono {
   const find = (id: string) => reads.read(id);
   const watched = { store: { find }, hub, polling: new StatePolling({ store }) };
 
+  const site = { ...settings.page, secured: authenticator.secured, version };
+  const answerError = answerPageError(site);
   const app = new Hono();
   app.onError(answerError);
   app.notFound((c) =>
@@ -105,7 +113,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
   if (origins.length > 0) app.use(allowOrigins(origins));
   app.use(refuseCrossSite(hosts, origins));
   if (settings.onlyHosts) app.use(requireHost(hosts));
-  for (const page of ["/", "/docs"]) app.use(page, secureHeaders(PAGE_SECURITY));
+  app.use("/docs", secureHeaders(PAGE_SECURITY));
   app.use(requireAccess({ authenticator, trail, counter, limiter: new RateLimiter() }));
   app.route("/v1", submitRoutes({ ...watched, rules, submitter, maxWait, counter }));
   app.route("/v1", batchRoutes({ rules, submitter, batchLimit, counter }));
@@ -131,10 +139,16 @@ export function createApp(dependencies: ApiDependencies): Hono {
     stream: eventStream({ store: recorded, hub }),
   };
   app.route("/v1", recordedEventRoutes({ store: recorded, named }));
+  const subscriptions = new SubscriptionActions({ store: dependencies.subscriptions.store, trail });
   const subscriptionRules = { ...rules, contracts, eventsOpen: open };
   app.route(
     "/v1",
-    subscriptionRoutes({ ...dependencies.subscriptions, rules: subscriptionRules, trail }),
+    subscriptionRoutes({
+      ...dependencies.subscriptions,
+      actions: subscriptions,
+      rules: subscriptionRules,
+      trail,
+    }),
   );
   app.route("/v1", eventRoutes({ ...watched, clock }));
   app.route(
@@ -147,14 +161,39 @@ export function createApp(dependencies: ApiDependencies): Hono {
       trail,
     }),
   );
-  app.route("/v1", scheduleRoutes({ ...dependencies, rules, submitter, trail, counter }));
+  const schedules = new ScheduleActions({ ...dependencies, rules, submitter, trail, counter });
+  app.route("/v1", scheduleRoutes({ ...dependencies, rules, trail, actions: schedules }));
   app.route("/v1", deadLetterRoutes({ ...dependencies, trail }));
-  app.route("/v1", keyRoutes({ ...access, trail, clock }));
+  const keys = new KeyActions({ ...access, trail, clock });
+  app.route("/v1", keyRoutes(keys));
   app.route("/v1", auditRoutes(access));
   app.route("/", dependencies.health);
   app.route(
     "/",
     docsRoutes({ registry, secured: authenticator.secured, maxWait, batchLimit, version }),
+  );
+  app.route(
+    "/",
+    pageRoutes({
+      ...watched,
+      ...dependencies,
+      store: { find, revoke: (id, why) => store.revoke(id, why) },
+      list: (filter, options) => store.list(filter, options),
+      audit: access.audit,
+      survey: new WorkerSurvey({ broker }),
+      foreignQueues: settings.foreignQueues,
+      eventStore: recorded,
+      keyActions: keys,
+      subscriptionActions: subscriptions,
+      scheduleActions: schedules,
+      authenticator,
+      cache,
+      counter,
+      rules,
+      site,
+      submitter,
+      trail,
+    }),
   );
   refuseOtherMethods(app);
   return app;

@@ -16,10 +16,11 @@ import type { JwtVerifier } from "./access/jwt.ts";
 import type { KeySnapshot } from "./access/key_snapshot.ts";
 import type { KeyStore } from "./access/key_store.ts";
 import type { AuditCounter } from "./access/audit_counter.ts";
+import type { PageSettings } from "./page/view/settings.ts";
 import type { EventHub } from "./reading/event_hub.ts";
 import type { PublishEventsParts } from "./routes/publish_events.ts";
 import type { EventStore } from "../shared/events/event_store.ts";
-import type { Schedules } from "./routes/schedules.ts";
+import type { Schedules } from "./actions/schedule_actions.ts";
 import type { SubscriptionsParts } from "./routes/subscriptions.ts";
 
 /** Settings of the API. */
@@ -42,6 +43,8 @@ export interface ApiSettings {
   readonly batchLimit: number;
   /** Whether events whose type has no contract are accepted. Default `false`. */
   readonly eventsOpen?: boolean;
+  /** Settings of the web page. Default: none. */
+  readonly page?: PageSettings;
   /** Version shown in the OpenAPI document. */
   readonly version: string;
 }
@@ -63,7 +66,7 @@ export type EventReads = Pick<EventStore, "find" | "before" | "after" | "lastPos
 export interface ApiDependencies {
   readonly registry: Registry;
   readonly publisher: Pick<Publisher, "submit">;
-  readonly broker: Pick<Broker, "publish">;
+  readonly broker: Pick<Broker, "publish" | "listen">;
   readonly store: Pick<ResultStore, "find" | "list" | "revoke" | "states">;
   /** Writes PENDING records in the background: best effort. */
   readonly submissions: Pick<SubmissionWriter, "write" | "hold" | "find">;

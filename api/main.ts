@@ -210,6 +210,11 @@ export class Api implements Service {
         batchLimit: BATCH_LIMIT,
         eventsOpen: config.eventsOpen,
         version: VERSION,
+        page: {
+          timeZone: config.uiTimeZone,
+          ...(config.uiBasePath !== undefined && { basePath: config.uiBasePath }),
+          ...(config.uiEnvironment !== undefined && { environment: config.uiEnvironment }),
+        },
         ...(config.apiToken ? { token: config.apiToken } : {}),
       },
     });

@@ -21,6 +21,11 @@ export function callerOf(c: Context): Caller {
   return c.get(VARIABLE) ?? EVERYONE;
 }
 
+/** The caller of a request, if it was authenticated. Routes that are open to everyone have none. */
+export function callerIfKnown(c: Context): Caller | undefined {
+  return c.get(VARIABLE);
+}
+
 /** Checks that a caller's patterns match a task that it submits or changes.
  *
  * @throws {Problem} `forbidden` */

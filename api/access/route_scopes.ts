@@ -1,10 +1,8 @@
 /** The scopes that each route requires.
  * @module
  */
-import type { Scope } from "./scopes.ts";
-
-/** What a route requires: all of some scopes, or nothing, not even authentication. */
-export type Required = readonly Scope[] | "open";
+import { PAGE_SCOPES } from "./page_scopes.ts";
+import type { Required } from "./scopes.ts";
 
 /** Method and path of each route -> what it requires. `tests/unit/api/access/routes_test.ts` compares it with the app.
  *
@@ -57,4 +55,5 @@ export const ROUTE_SCOPES: Readonly<Record<string, Required>> = {
   "GET /problems/:kind": ["reference:read"],
   "GET /livez": "open",
   "GET /readyz": "open",
+  ...PAGE_SCOPES,
 };

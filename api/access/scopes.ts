@@ -18,6 +18,7 @@ export const SCOPES = {
   "dead-letters:read": "list dead letters",
   "dead-letters:redrive": "requeue dead letters",
   "dead-letters:purge": "delete dead letters",
+  "workers:read": "list workers, their queues and the tasks that they run",
   "keys:read": "list keys",
   "keys:write": "create, rotate and revoke keys with at most the own rights",
   "audit:read": "read the audit log",
@@ -27,6 +28,9 @@ export const SCOPES = {
 
 /** A scope. */
 export type Scope = keyof typeof SCOPES;
+
+/** What a route requires: all of some scopes, or nothing, not even authentication. */
+export type Required = readonly Scope[] | "open";
 
 /** Names of all scopes. */
 export const SCOPE_NAMES = Object.keys(SCOPES) as Scope[];

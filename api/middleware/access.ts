@@ -9,8 +9,9 @@ import type { Caller } from "../access/caller.ts";
 import { TOKEN_IN_URL } from "../access/token.ts";
 import { quotaHeaders, type RateLimiter } from "../access/rate_limit.ts";
 import { setCaller } from "../access/request_caller.ts";
-import { type Required, ROUTE_SCOPES } from "../access/route_scopes.ts";
-import type { Scope } from "../access/scopes.ts";
+import { ROUTE_SCOPES } from "../access/route_scopes.ts";
+import type { Required, Scope } from "../access/scopes.ts";
+import { sessionHeader } from "../access/session.ts";
 import { Problem } from "../http/problem.ts";
 
 /** Dependencies of the middleware. */
@@ -37,11 +38,13 @@ export function requireAccess(parts: AccessParts): MiddlewareHandler {
       counter.refuse({ caller, status, action: actionOf(route), address: addressOf(c) });
     const { caller, reason, former = NOBODY } = TOKEN_IN_URL.test(c.req.url)
       ? IN_URL
-      : await authenticator.authenticate(c.req.header("authorization"), reading);
+      : await authenticator.authenticate(credentialsOf(c, reading), reading);
     if (!caller) {
       refuse(former, 401);
       throw unauthorized(reason, reading);
     }
+    // Before the checks: the page of an error shows who has signed in.
+    setCaller(c, caller);
     try {
       limitRate(c, caller, limiter);
       requireScopes(c, caller, required);
@@ -49,7 +52,6 @@ export function requireAccess(parts: AccessParts): MiddlewareHandler {
       refuse(caller, (problem as Problem).status);
       throw problem;
     }
-    setCaller(c, caller);
     await next();
     // The patterns of tasks and queues are checked by the routes.
     if (c.res.status === 403 && !trail.hasBegun(c)) refuse(caller, 403);
@@ -62,8 +64,13 @@ const IN_URL: Authentication = {
   reason: "its URL contains a token, which proxies log: replace the token, and remove it there",
 };
 
+/** The header `Authorization`, or the session of a browser. */
+function credentialsOf(c: Context, reading: boolean): string | undefined {
+  return c.req.header("authorization") ?? sessionHeader(c, reading);
+}
+
 /** Method and path of the route that will answer; `undefined` for an unknown path or method. */
-function routeOf(c: Context): string | undefined {
+export function routeOf(c: Context): string | undefined {
   const found = matchedRoutes(c).find(({ method }) => method !== METHOD_NAME_ALL);
   return found && `${found.method} ${found.path}`;
 }

@@ -157,7 +157,8 @@ function taskSection(
 }
 
 /** A line for a POSIX shell that submits the example and waits. */
-function curlLine(url: string, body: object, secured: boolean): string {
+/** A command that submits a task and waits for its result. */
+export function curlLine(url: string, body: object, secured: boolean): string {
   return [
     `curl -X POST ${shellQuote(url)}`,
     ...(secured ? ['-H "Authorization: Bearer $CELERIAC_API_TOKEN"'] : []),

@@ -1,5 +1,6 @@
 /** Security of the OpenAPI document: schemes, and the scopes of each operation. */
-import { type Required, ROUTE_SCOPES } from "../access/route_scopes.ts";
+import { ROUTE_SCOPES } from "../access/route_scopes.ts";
+import type { Required } from "../access/scopes.ts";
 import { type Operation, type Paths, problems } from "./routes.ts";
 
 /** Schemes. All three are sent as `Authorization: Bearer ...`. */

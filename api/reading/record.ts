@@ -89,13 +89,13 @@ function argumentsJson(repr: string | null, begin: "[" | "{"): string | null {
 }
 
 /** A child task, or a group with its members. */
-interface ChildBody {
+export interface ChildBody {
   readonly id: string;
   readonly members?: readonly ChildBody[];
 }
 
 /** Parses result tuples, `[[id, parent], members]`, and ignores anything else: Python workers write them too. */
-function childBodies(tuples: unknown): ChildBody[] {
+export function childBodies(tuples: unknown): ChildBody[] {
   if (!Array.isArray(tuples)) return [];
   return tuples.flatMap((tuple) => {
     const [named, members] = Array.isArray(tuple) ? tuple : [];
@@ -169,7 +169,7 @@ const PYTHON = "Traceback (most recent call last)";
 /** An error in a response: JavaScript's name and stack, and Celery's class.
  *
  * @param traceback of the record, if known */
-export function errorBody(meta: ExceptionMeta, traceback: string | null): object {
+export function errorBody(meta: ExceptionMeta, traceback: string | null) {
   const [first = ""] = meta.exc_message;
   const stack = traceback?.includes(PYTHON) ? null : traceback;
   return {

@@ -1,14 +1,12 @@
-/** `/`, `/docs`, `/openapi.json` and `/problems/{kind}`: the documentation of the API. */
+/** `/docs`, `/openapi.json` and `/problems/{kind}`: the documentation of the API. */
 import { createHash } from "node:crypto";
 import { Hono } from "hono";
-import { accepts } from "hono/accepts";
 import { type Answer, conditionalAnswer, etagOf } from "../http/conditional.ts";
 import {
   type DocumentOptions,
   type OpenApiDocument,
   openApiDocument,
 } from "../openapi/document.ts";
-import { indexBody, indexPage } from "../openapi/index_page.ts";
 import { referencePage } from "../openapi/page.ts";
 import { STYLE } from "../openapi/style.ts";
 
@@ -21,15 +19,6 @@ const HTML = "text/html; charset=UTF-8";
 export function docsRoutes(options: DocumentOptions): Hono {
   const description = new Description(options);
   return new Hono()
-    .get("/", (c) => {
-      const { registry, version } = options;
-      const supports = ["text/html", "application/json"];
-      const type = accepts(c, { header: "Accept", supports, default: "text/html" });
-      c.header("vary", "Accept");
-      return type === "text/html"
-        ? c.html(indexPage(registry, version))
-        : c.json(indexBody(registry, version));
-    })
     .get("/docs", async (c) => {
       const answer = await description.page(new URL(c.req.url).origin);
       return conditionalAnswer(c, answer, { "content-type": HTML, "cache-control": "no-cache" });

@@ -44,10 +44,21 @@ export function recordedEventRoutes(
       const key = c.req.param("key");
       if (Object.hasOwn(named, key)) return await named[key]!(c, next);
       readQuery(c.req.queries(), []);
-      const event = UUID.test(key) ? await store.find(key) : undefined;
-      if (!event) throw noEvent(key);
+      const event = await findEvent(store, key);
       return c.body(stringifyJson(eventJson(event)), 200, { "content-type": "application/json" });
     });
+}
+
+/** Finds a recorded event.
+ *
+ * @throws {Problem} `no-event` */
+export async function findEvent(
+  store: Pick<EventStore, "find">,
+  key: string,
+): Promise<RecordedEvent> {
+  const event = UUID.test(key) ? await store.find(key) : undefined;
+  if (event) return event;
+  throw noEvent(key);
 }
 
 /** A recorded event as responses contain it. */

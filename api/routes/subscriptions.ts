@@ -9,10 +9,16 @@ import type {
   SubscriptionStore,
 } from "../../shared/events/subscription_store.ts";
 import type { AuditTrail } from "../access/audit_trail.ts";
-import type { Caller } from "../access/caller.ts";
 import { callerOf, requireTask } from "../access/request_caller.ts";
+import {
+  inCode,
+  noSubscription,
+  sees,
+  type SubscriptionActions,
+  taskOf,
+} from "../actions/subscription_actions.ts";
 import { readJsonText } from "../http/body.ts";
-import { isLabel, nameCursor } from "../http/label.ts";
+import { nameCursor } from "../http/label.ts";
 import { fieldProblem, Problem } from "../http/problem.ts";
 import { parseQuery, readQuery } from "../http/query.ts";
 import { parseStrict } from "../http/strict_json.ts";
@@ -51,31 +57,19 @@ export interface SubscriptionsParts {
 
 /** Creates, lists, replaces, pauses, resumes, replays and removes subscriptions. The dispatcher in beat uses a change within a second. */
 export function subscriptionRoutes(
-  { store, replays, defined, rules, trail }: SubscriptionsParts & {
-    rules: SubscriptionRules;
-    trail: AuditTrail;
+  { store, replays, defined, actions, rules, trail }: SubscriptionsParts & {
+    readonly actions: SubscriptionActions;
+    readonly rules: SubscriptionRules;
+    readonly trail: AuditTrail;
   },
 ): Hono {
-  const find = async (c: Context): Promise<StoredSubscription> => {
-    const name = c.req.param("subscription")!;
-    const subscription = isLabel(name) ? await store.find(name) : undefined;
-    if (!subscription || !sees(callerOf(c), subscription)) throw noSubscription(name);
-    return subscription;
-  };
+  const nameOf = (c: Context) => c.req.param("subscription")!;
   const whole = async (subscription: StoredSubscription) => ({
     ...subscriptionBody(subscription),
     replays: (await replays.latest(subscription.name, REPLAYS)).map(replayBody),
   });
-  const change = async (
-    c: Context,
-    run: (name: string) => Promise<StoredSubscription | undefined>,
-  ) => {
-    const { name } = await find(c);
-    await trail.begin(c, { target: name });
-    const subscription = await run(name);
-    if (!subscription) throw noSubscription(name);
-    return c.json(await whole(subscription), 200, NO_STORE);
-  };
+  const answer = async (c: Context, subscription: StoredSubscription) =>
+    c.json(await whole(subscription), 200, NO_STORE);
 
   return new Hono()
     .get("/subscriptions", async (c) => {
@@ -119,10 +113,10 @@ export function subscriptionRoutes(
     })
     .get("/subscriptions/:subscription", async (c) => {
       readQuery(c.req.queries(), []);
-      return c.json(await whole(await find(c)), 200, NO_STORE);
+      return c.json(await whole(await actions.find(c, nameOf(c))), 200, NO_STORE);
     })
     .put("/subscriptions/:subscription", async (c) => {
-      const { name, source } = await find(c);
+      const { name, source } = await actions.find(c, nameOf(c));
       const body = await jsonOf(c);
       const given = readSubscription(isObject(body) ? { name, ...body } : body, rules);
       if (given.name !== name) {
@@ -130,19 +124,22 @@ export function subscriptionRoutes(
       }
       if (source === "code") throw inCode("replace", name, "change it there");
       requireTask(callerOf(c), taskOf(given));
-      return await change(c, () => store.replace(given));
+      return await answer(c, await actions.change(c, name, () => store.replace(given)));
     })
     .delete("/subscriptions/:subscription", async (c) => {
-      const { name, source } = await find(c);
-      if (source === "code") throw inCode("remove", name, "remove it there and prune, or pause it");
-      await trail.begin(c, { target: name });
-      if (!await store.remove(name)) throw noSubscription(name);
+      await actions.remove(c, nameOf(c));
       return c.body(null, 204);
     })
-    .post("/subscriptions/:subscription/pause", (c) => change(c, (name) => store.pause(name)))
-    .post("/subscriptions/:subscription/resume", (c) => change(c, (name) => store.resume(name)))
+    .post(
+      "/subscriptions/:subscription/pause",
+      async (c) => await answer(c, await actions.pause(c, nameOf(c))),
+    )
+    .post(
+      "/subscriptions/:subscription/resume",
+      async (c) => await answer(c, await actions.resume(c, nameOf(c))),
+    )
     .post("/subscriptions/:subscription/replay", async (c) => {
-      const { name } = await find(c);
+      const { name } = await actions.find(c, nameOf(c));
       const given = readReplay(await jsonOf(c), name);
       await trail.begin(c, { target: name, filter: given });
       const replay = await replays.add(given);
@@ -152,14 +149,6 @@ export function subscriptionRoutes(
 }
 
 const NO_STORE = { "cache-control": "no-store" };
-
-function taskOf({ deliver: { task, queue } }: Pick<StoredSubscription, "deliver">) {
-  return { name: task, queue };
-}
-
-function sees(caller: Caller, subscription: StoredSubscription): boolean {
-  return caller.seesEverything || caller.sees(taskOf(subscription));
-}
 
 async function jsonOf(c: Context): Promise<unknown> {
   const text = await readJsonText(c.req.raw, DEFAULT_BODY_LIMIT);
@@ -178,18 +167,4 @@ function readPrune(body: unknown): boolean {
 
 function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function noSubscription(name: string): Problem {
-  return new Problem(
-    "no-subscription",
-    `Cannot find subscription '${name.slice(0, 200)}': GET /v1/subscriptions lists them`,
-  );
-}
-
-function inCode(verb: string, name: string, remedy: string): Problem {
-  return new Problem(
-    "subscription-in-code",
-    `Cannot ${verb} subscription '${name}' because the app's contracts module defines it: ${remedy}`,
-  );
 }

@@ -9,6 +9,7 @@ import { BEAT_SETTINGS } from "./settings/beat.ts";
 import { DEV_SETTINGS } from "./settings/dev.ts";
 import { HTTP_SETTINGS } from "./settings/http.ts";
 import { LOG_SETTINGS } from "./settings/log.ts";
+import { PAGE_SETTINGS } from "./settings/page.ts";
 import { SERVER_SETTINGS } from "./settings/servers.ts";
 import { WORKER_SETTINGS } from "./settings/worker.ts";
 import type { Role, Setting } from "./settings/setting.ts";
@@ -20,6 +21,7 @@ export const SETTINGS = {
   ...SERVER_SETTINGS,
   ...HTTP_SETTINGS,
   ...ACCESS_SETTINGS,
+  ...PAGE_SETTINGS,
   ...APP_SETTINGS,
   ...WORKER_SETTINGS,
   ...BEAT_SETTINGS,

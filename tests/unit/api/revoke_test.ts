@@ -10,6 +10,11 @@ async function revoke(fixture: Fixture, path: string): Promise<[number, Record<s
   return [answer.status, await answer.json()];
 }
 
+const down = () =>
+  Promise.reject(new BrokerUnavailable("Cannot reach the broker because it is down"));
+
+const DOWN = { publish: down, listen: down };
+
 Deno.test("DELETE /v1/tasks/{id} revokes a task that has not started and notifies all workers", async () => {
   await using fixture = await createFixture();
   const heard = Promise.withResolvers<Message>();
@@ -48,10 +53,7 @@ Deno.test("DELETE /v1/tasks/{id} accepts an unknown id only if requested or if i
 });
 
 Deno.test("DELETE /v1/tasks/{id} works without a broker, because workers read the record", async () => {
-  const broker = {
-    publish: () => Promise.reject(new BrokerUnavailable("Cannot publish because it is down")),
-  };
-  await using fixture = await createFixture({}, { broker });
+  await using fixture = await createFixture({}, { broker: DOWN });
   fixture.records.put({ id: "a", state: "RETRY" });
   assertEquals((await revoke(fixture, "a"))[0], 200);
   assertEquals(fixture.records.records.get("a")!.state, "REVOKED");
@@ -87,10 +89,7 @@ Deno.test("DELETE /v1/tasks/{id}?terminate=true revokes a pending task and rejec
 });
 
 Deno.test("DELETE /v1/tasks/{id}?terminate=true answers 503 when no worker can be notified", async () => {
-  const broker = {
-    publish: () => Promise.reject(new BrokerUnavailable("Cannot publish because it is down")),
-  };
-  await using fixture = await createFixture({}, { broker });
+  await using fixture = await createFixture({}, { broker: DOWN });
   fixture.records.put({ id: "a", state: "STARTED" });
   const [status, problem] = await revoke(fixture, "a?terminate=true");
   assertEquals([status, problem["type"]], [503, "/problems/unavailable"]);

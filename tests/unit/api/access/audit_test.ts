@@ -6,8 +6,23 @@ import { DatabaseUnavailable } from "../../../../shared/errors.ts";
 import { MemoryAudit } from "../fixture.ts";
 import { bearer, fixtureFor, keyedFixture, ROOT_TOKEN, testKey } from "./keys.ts";
 
+interface Change {
+  readonly path: string;
+  readonly body?: object;
+  /** Of a form of the page. */
+  readonly form?: Readonly<Record<string, string>>;
+  readonly target: string | null;
+}
+
+/** Body and headers of a change. */
+function contentOf({ body, form }: Change): { body?: BodyInit; headers: HeadersInit } {
+  const headers = { ...bearer(ROOT_TOKEN), ...(body && { "content-type": "application/json" }) };
+  if (form) return { headers, body: new URLSearchParams(form) };
+  return body ? { headers, body: JSON.stringify(body) } : { headers };
+}
+
 /** Requests that change something, and the entry's target or filter. The tests of keys, schedules and subscriptions need a database: `keys_test.ts`. */
-const CHANGES: Readonly<Record<string, { path: string; body?: object; target: string | null }>> = {
+const CHANGES: Readonly<Record<string, Change>> = {
   "DELETE /v1/tasks/:task": { path: "/v1/tasks/waiting", target: "waiting" },
   "POST /v1/dead-letters:redrive": {
     path: "/v1/dead-letters:redrive",
@@ -19,10 +34,19 @@ const CHANGES: Readonly<Record<string, { path: string; body?: object; target: st
     body: { filter: { task: "add" } },
     target: null,
   },
+  "POST /tasks/:task/cancel": { path: "/tasks/waiting/cancel", target: "waiting" },
+  "POST /tasks/:task/terminate": { path: "/tasks/waiting/terminate", target: "waiting" },
+  "POST /tasks/:task/retry": { path: "/tasks/waiting/retry", target: "waiting" },
+  "POST /dead-letters:redrive": {
+    path: "/dead-letters:redrive",
+    form: { task: "add" },
+    target: null,
+  },
+  "POST /dead-letters:purge": { path: "/dead-letters:purge", form: { task: "add" }, target: null },
 };
 
-/** Covered by `keys_test.ts`. */
-const IN_DATABASE = /^\w+ \/v1\/(keys|schedules|subscriptions)\b/;
+/** Covered by `keys_test.ts`, and for the page by `page/stored_test.ts`. */
+const IN_DATABASE = /^\w+ (\/v1)?\/(keys|schedules|subscriptions)\b/;
 
 Deno.test("every route that changes something is tested for its audit entry", () => {
   const changing = Object.entries(ROUTE_SCOPES).filter(([route, required]) =>
@@ -32,15 +56,15 @@ Deno.test("every route that changes something is tested for its audit entry", ()
   assertEquals(changing.filter((route) => !IN_DATABASE.test(route)), Object.keys(CHANGES));
 });
 
-for (const [route, { path, body, target }] of Object.entries(CHANGES)) {
+for (const [route, change] of Object.entries(CHANGES)) {
+  const { path, target } = change;
   Deno.test(`${route} leaves an audit entry with its outcome`, async () => {
     await using fixture = await keyedFixture([]);
     fixture.records.put({ id: "waiting", name: "ping" });
     const [method = ""] = route.split(" ");
     const answer = await fixture.app.request(path, {
       method,
-      headers: { ...bearer(ROOT_TOKEN), "content-type": "application/json" },
-      ...(body && { body: JSON.stringify(body) }),
+      ...contentOf(change),
     }, { remoteAddr: { hostname: "192.0.2.1" } });
     await answer.body?.cancel();
     const [entry, ...more] = fixture.audit.entries;
@@ -64,8 +88,7 @@ for (const [route, { path, body, target }] of Object.entries(CHANGES)) {
     fixture.records.put({ id: "waiting", name: "ping" });
     const answer = await fixture.app.request(path, {
       method: route.split(" ")[0]!,
-      headers: { ...bearer(ROOT_TOKEN), "content-type": "application/json" },
-      ...(body && { body: JSON.stringify(body) }),
+      ...contentOf(change),
     });
     assertEquals([answer.status, (await answer.json()).type], [503, "/problems/unavailable"]);
     assertEquals(fixture.records.records.get("waiting")?.state, "PENDING");

@@ -1,0 +1,33 @@
+/** The scripts and the style sheet of the page. They are parts of the program: the page loads nothing from elsewhere. */
+import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" };
+import sse from "htmx.org/dist/ext/hx-sse.min.js" with { type: "text" };
+import { type Answer, etagOf } from "../../http/conditional.ts";
+import style from "./page.css" with { type: "text" };
+import script from "./page.js" with { type: "text" };
+
+/** A file that browsers load. */
+export interface Asset extends Answer {
+  /** Name in the URL. It changes with the content, so that browsers can keep the file. */
+  readonly file: string;
+  readonly type: string;
+}
+
+const SCRIPT = "text/javascript; charset=utf-8";
+
+function asset(name: string, extension: string, type: string, body: string): Asset {
+  const etag = etagOf(body);
+  return { file: `${name}-${etag.slice(1, 11)}.${extension}`, type, body, etag };
+}
+
+/** All files by purpose. */
+export const ASSETS = {
+  style: asset("page", "css", "text/css; charset=utf-8", style),
+  htmx: asset("htmx", "js", SCRIPT, htmx),
+  sse: asset("hx-sse", "js", SCRIPT, sse),
+  script: asset("page", "js", SCRIPT, script),
+} as const;
+
+/** File name -> file. */
+export const ASSET_FILES: ReadonlyMap<string, Asset> = new Map(
+  Object.values(ASSETS).map((one) => [one.file, one]),
+);

@@ -1,0 +1,86 @@
+// What the page cannot do without a script: keys, the time zone of the browser, and small comforts.
+// Every view works without it.
+
+const FIELDS = {
+  year: "numeric",
+  month: "2-digit",
+  day: "2-digit",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+  timeZoneName: "short",
+};
+
+/** Shows times in the zone of the browser, if the reader chose that. The server has written them in UTC. */
+function localize(root) {
+  if (document.documentElement.dataset.zone !== "browser") return;
+  const format = new Intl.DateTimeFormat("sv", FIELDS);
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    const text = format.format(new Date(element.dateTime));
+    if (element.textContent !== text) element.textContent = text;
+  }
+}
+
+/** The rows that `j` and `k` select. */
+const rows = () => [...document.querySelectorAll("tr[data-row]")];
+
+function select(step) {
+  const all = rows();
+  if (all.length === 0) return;
+  const at = all.findIndex((row) => row.hasAttribute("data-selected"));
+  const next = at === -1 ? (step > 0 ? 0 : all.length - 1) : at + step;
+  const row = all[Math.min(Math.max(next, 0), all.length - 1)];
+  if (at !== -1) all[at].removeAttribute("data-selected");
+  row.setAttribute("data-selected", "");
+  row.querySelector("a")?.focus({ preventScroll: true });
+  row.scrollIntoView({ block: "nearest" });
+}
+
+/** Elements name their keys in `data-key`: "t", or "g t" for two keys in a row. */
+let prefix = "";
+let forget;
+
+function press(event) {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  const { target, key } = event;
+  if (target.matches?.("input, textarea, select, [contenteditable]")) {
+    if (key === "Escape") target.blur();
+    return;
+  }
+  if (document.querySelector("dialog[open]") && key !== "Escape") return;
+  if (prefix === "" && (key === "j" || key === "k")) return select(key === "j" ? 1 : -1);
+  const wanted = prefix + key;
+  const element = [...document.querySelectorAll("[data-key]")]
+    .find((one) => one.dataset.key === wanted);
+  clearTimeout(forget);
+  prefix = prefix === "" && key === "g" ? "g " : "";
+  if (prefix !== "") forget = setTimeout(() => (prefix = ""), 1500);
+  if (!element) return;
+  event.preventDefault();
+  if (element.matches("input")) {
+    element.focus();
+    element.select();
+  } else element.click();
+}
+
+document.addEventListener("keydown", press);
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest?.("[data-dialog]");
+  const dialog = opener && document.getElementById(opener.dataset.dialog);
+  if (dialog?.showModal) {
+    event.preventDefault();
+    dialog.showModal();
+  }
+});
+
+// A selection applies at once; without scripts its form has a button.
+document.addEventListener("change", (event) => {
+  if (event.target.matches?.("select[data-submit]")) event.target.form.requestSubmit();
+});
+
+document.addEventListener("htmx:after:swap", () => localize(document));
+
+for (const element of document.querySelectorAll("[data-scripted]")) element.hidden = false;
+localize(document);

@@ -1,0 +1,133 @@
+/** The web page: routes for browsers. Every view works without a script. */
+import { type Context, Hono } from "hono";
+import { accepts } from "hono/accepts";
+import { z } from "zod";
+import { exampleInput } from "../../shared/contracts/example_input.ts";
+import type { Registry } from "../../shared/contracts/registry.ts";
+import type { RecordFilter } from "../../shared/results/result.ts";
+import { callerOf } from "../access/request_caller.ts";
+import { conditionalAnswer } from "../http/conditional.ts";
+import { Problem } from "../http/problem.ts";
+import { isVisible } from "../reading/visible_record.ts";
+import { indexBody } from "../openapi/index_body.ts";
+import { curlLine } from "../openapi/page.ts";
+import { auditRoutes, type AuditRoutesParts } from "./access/audit_routes.ts";
+import { keyRoutes, type KeyRoutesParts } from "./access/key_routes.ts";
+import { ASSET_FILES } from "./assets/embedded.ts";
+import { letterRoutes, type LetterRoutesParts } from "./dead_letters/letter_routes.ts";
+import { eventRoutes, type EventRoutesParts } from "./events/event_routes.ts";
+import { subscriptionRoutes, type SubscriptionRoutesParts } from "./events/subscription_routes.ts";
+import { localPath, readForm } from "./form.ts";
+import { overviewPage, type OverviewTasks } from "./overview_page.ts";
+import { scheduleRoutes, type ScheduleRoutesParts } from "./schedules/schedule_routes.ts";
+import { type SignInParts, signInRoutes } from "./sign_in.ts";
+import { taskRoutes, type TaskRoutesParts } from "./tasks/task_routes.ts";
+import { workerRoutes, type WorkerRoutesParts } from "./workers/worker_routes.ts";
+import { answerPage } from "./view/layout.ts";
+import { Preferences, storePreferences } from "./view/preferences.ts";
+import { View } from "./view/view.ts";
+
+/** Dependencies of the page. */
+export interface PageParts
+  extends
+    Omit<SignInParts, "counter">,
+    Omit<TaskRoutesParts, "exampleFor" | "deadLetters">,
+    WorkerRoutesParts,
+    ScheduleRoutesParts,
+    LetterRoutesParts,
+    EventRoutesParts,
+    SubscriptionRoutesParts,
+    KeyRoutesParts,
+    AuditRoutesParts {
+  readonly registry: Registry;
+}
+
+/** Rows of each list of the overview. */
+const OVERVIEW_ROWS = 10;
+
+/** Records that are read for each list: a limited caller may not see all of them. */
+const READ_ROWS = 50;
+
+const HOUR_MS = 3_600_000;
+
+/** Seconds for which browsers keep a file whose name contains its hash: a year. */
+const ASSET_SECONDS = 31_536_000;
+
+const PreferencesForm = Preferences.partial().extend({ next: z.string().max(4096).optional() });
+
+/** Serves the page. */
+export function pageRoutes(parts: PageParts): Hono {
+  const { registry, site, clock, list } = parts;
+  const exampleFor = (c: Context) =>
+    submitExample(registry, new URL(c.req.url).origin, site.secured);
+
+  const overviewTasks = async (c: Context): Promise<OverviewTasks | undefined> => {
+    const caller = callerOf(c);
+    if (!caller.has("tasks:read")) return undefined;
+    // One read each: the overview must be fast, and a search for rare records takes several.
+    const newest = async (filter: RecordFilter) => {
+      const { records } = await list(filter, { limit: READ_ROWS, results: false });
+      return records.filter((record) => isVisible(caller, record)).slice(0, OVERVIEW_ROWS);
+    };
+    const since = new Date(clock.now().getTime() - HOUR_MS);
+    const [failed, running, latest] = await Promise.all([
+      newest({ state: "FAILURE", since }),
+      newest({ state: "STARTED" }),
+      newest({}),
+    ]);
+    return { failed, running, latest };
+  };
+
+  return new Hono()
+    .get("/", async (c) => {
+      c.header("vary", "Accept");
+      const supports = ["text/html", "application/json"];
+      if (accepts(c, { header: "Accept", supports, default: "text/html" }) !== "text/html") {
+        return c.json(indexBody(registry, site.version));
+      }
+      const view = new View(c, site);
+      const tasks = await overviewTasks(c);
+      return answerPage(c, view, {
+        title: view.texts.overview.title,
+        current: "/",
+        body: overviewPage(view, { registry, example: exampleFor(c), ...(tasks && { tasks }) }),
+      });
+    })
+    .get("/assets/:file", (c) => {
+      const asset = ASSET_FILES.get(c.req.param("file"));
+      if (!asset) {
+        throw new Problem(
+          "unknown-route",
+          `Cannot find ${c.req.path} because this version has no such file: reload the page`,
+        );
+      }
+      return conditionalAnswer(c, asset, {
+        "content-type": asset.type,
+        "cache-control": `public, max-age=${ASSET_SECONDS}, immutable`,
+      });
+    })
+    .post("/preferences", async (c) => {
+      const { next, ...given } = await readForm(c, PreferencesForm);
+      const path = localPath(next);
+      storePreferences(c, given);
+      return c.redirect(new View(c, site).path(path), 303);
+    })
+    .route("/", signInRoutes(parts))
+    .route("/", taskRoutes({ ...parts, exampleFor }))
+    .route("/", workerRoutes(parts))
+    .route("/", scheduleRoutes(parts))
+    .route("/", letterRoutes(parts))
+    .route("/", eventRoutes(parts))
+    .route("/", subscriptionRoutes(parts))
+    .route("/", keyRoutes(parts))
+    .route("/", auditRoutes(parts));
+}
+
+/** A command that submits a task of the app: the first one for which an example can be made. */
+function submitExample(registry: Registry, origin: string, secured: boolean): string {
+  for (const contract of registry) {
+    const kwargs = exampleInput(contract);
+    if (kwargs) return curlLine(`${origin}/v1/tasks/${contract.name}`, { kwargs }, secured);
+  }
+  return curlLine(`${origin}/v1/tasks/NAME`, { kwargs: {} }, secured);
+}

@@ -1,0 +1,185 @@
+/** Filters of the list of tasks, in the grammar of GitHub's search: `state:failure,retry -name:beat.* label.order:7 since:1h`.
+ *
+ * Conditions that the store can use go there; the others are checked on each record.
+ * @module
+ */
+import { closest } from "../../../shared/text/closest.ts";
+import {
+  type RecordFilter,
+  type State,
+  STATES,
+  type TaskRecord,
+} from "../../../shared/results/result.ts";
+import { matcher } from "../../access/pattern.ts";
+
+/** Why a condition cannot be used. Its text depends on the reader's language. */
+export type FilterMistake =
+  | { readonly kind: "unknown-key"; readonly key: string; readonly near: string | undefined }
+  | { readonly kind: "state"; readonly value: string }
+  | { readonly kind: "time"; readonly value: string }
+  | { readonly kind: "label" }
+  | { readonly kind: "empty"; readonly key: string };
+
+/** A filter as it is applied. */
+export interface TaskFilter {
+  /** For the store. */
+  readonly stored: RecordFilter;
+  /** Whether a record matches the conditions that the store cannot use. */
+  matches(record: TaskRecord): boolean;
+  /** Whether there are such conditions. Then a search may read many records and find few. */
+  readonly isPartial: boolean;
+  readonly mistakes: readonly FilterMistake[];
+}
+
+type Test = (record: TaskRecord) => boolean;
+
+/** One condition: `-key:value,value`, or a word. Values may be quoted. */
+interface Condition {
+  readonly isNegated: boolean;
+  /** Empty for a word. */
+  readonly key: string;
+  readonly values: readonly string[];
+}
+
+const KEYS = ["state", "name", "queue", "worker", "id", "by", "since", "until", "label"] as const;
+
+const CONDITION = /(-?)(?:([A-Za-z][\w.-]*):)?((?:"[^"]*"|[^\s"])*)/y;
+
+const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 } as const;
+
+/** The texts of states in a filter. */
+export const STATE_WORDS: readonly string[] = STATES.map((state) => state.toLowerCase());
+
+/** Reads a filter. Mistakes are returned and their conditions ignored.
+ *
+ * @param now for `since:1h`
+ *
+ * @example
+ * ```ts
+ * import { readFilter } from "./filter.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { stored, mistakes } = readFilter("state:failure queue:mail nmae:x", new Date());
+ * assertEquals(stored, { state: "FAILURE", queue: "mail" });
+ * assertEquals(mistakes, [{ kind: "unknown-key", key: "nmae", near: "name" }]);
+ * ```
+ */
+export function readFilter(text: string, now: Date): TaskFilter {
+  const stored: { -readonly [Key in keyof RecordFilter]: RecordFilter[Key] } = {};
+  const tests: Test[] = [];
+  const mistakes: FilterMistake[] = [];
+  // No name contains control characters, and Postgres rejects NUL.
+  for (const condition of conditionsOf(text.replaceAll(/\p{Cc}/gu, " "))) {
+    const { key, isNegated, values } = condition;
+    const mistake = mistakeIn(condition, now);
+    if (mistake) {
+      mistakes.push(mistake);
+      continue;
+    }
+    const [value = ""] = values;
+    const isPlain = !isNegated && values.length === 1 && !value.includes("*");
+    const labelName = key.startsWith("label.") ? key.slice("label.".length) : undefined;
+    if (key === "since" || key === "until") stored[key] = timeOf(value, now)!;
+    else if (key === "state" && isPlain && stored.state === undefined) {
+      stored.state = stateOf(value)!;
+    } else if (isColumn(key) && isPlain && stored[key] === undefined) stored[key] = value;
+    else if (labelName !== undefined && isPlain && stored.label === undefined) {
+      stored.label = { name: labelName, value };
+    } else {
+      const test = testOf(key, values);
+      tests.push(isNegated ? (record) => !test(record) : test);
+    }
+  }
+  return {
+    stored,
+    mistakes,
+    isPartial: tests.length > 0,
+    matches: (record) => tests.every((test) => test(record)),
+  };
+}
+
+function conditionsOf(text: string): Condition[] {
+  const found: Condition[] = [];
+  for (const part of text.match(/(?:"[^"]*"|[^\s"])+/g) ?? []) {
+    CONDITION.lastIndex = 0;
+    const [, minus = "", key = "", rest = ""] = CONDITION.exec(part) ?? [];
+    const values = key === "" ? [unquoted(rest)] : valuesOf(rest);
+    if (key !== "" || values[0] !== "") {
+      found.push({ isNegated: minus === "-", key, values });
+    }
+  }
+  return found;
+}
+
+/** Splits at commas outside of quotes. */
+function valuesOf(text: string): string[] {
+  return (text.match(/(?:"[^"]*"|[^,"])+/g) ?? []).map(unquoted).filter((value) => value !== "");
+}
+
+function unquoted(text: string): string {
+  return text.replaceAll('"', "");
+}
+
+function mistakeIn({ key, values }: Condition, now: Date): FilterMistake | undefined {
+  const isLabel = key.startsWith("label.");
+  if (key !== "" && !isLabel && !(KEYS as readonly string[]).includes(key)) {
+    return { kind: "unknown-key", key, near: closest(key, KEYS) };
+  }
+  if (key === "label" || key === "label.") return { kind: "label" };
+  const [value] = values;
+  if (value === undefined) return { kind: "empty", key };
+  if (key === "state") {
+    const unknown = values.find((one) => stateOf(one) === undefined);
+    if (unknown !== undefined) return { kind: "state", value: unknown };
+  }
+  const isTime = key === "since" || key === "until";
+  if (isTime && timeOf(value, now) === undefined) return { kind: "time", value };
+  return undefined;
+}
+
+function stateOf(text: string): State | undefined {
+  return STATES.find((state) => state === text.toUpperCase());
+}
+
+/** A duration before now, or a time in ISO 8601; a day alone is UTC. */
+function timeOf(text: string, now: Date): Date | undefined {
+  const [, amount, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
+  if (amount !== undefined) {
+    return new Date(now.getTime() - Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS]);
+  }
+  if (!/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text)) {
+    return undefined;
+  }
+  const time = new Date(text);
+  return Number.isNaN(time.getTime()) ? undefined : time;
+}
+
+function isColumn(key: string): key is "name" | "queue" | "worker" {
+  return key === "name" || key === "queue" || key === "worker";
+}
+
+function testOf(key: string, values: readonly string[]): Test {
+  if (key === "state") {
+    const states = new Set(values.map(stateOf));
+    return ({ state }) => states.has(state);
+  }
+  if (key === "") {
+    const [word = ""] = values;
+    const contains = matcher([`*${word.toLowerCase()}*`]);
+    return ({ id, name }) => id === word || contains((name ?? "").toLowerCase());
+  }
+  const matches = matcher(values);
+  if (key.startsWith("label.")) {
+    const name = key.slice("label.".length);
+    return ({ labels = {} }) =>
+      Object.hasOwn(labels, name) && [labels[name]!].flat().some((value) => matches(value));
+  }
+  return (record) => {
+    const value = key === "id"
+      ? record.id
+      : key === "by"
+      ? record.submittedBy
+      : record[key as "name"];
+    return value !== null && value !== undefined && matches(value);
+  };
+}

@@ -1,0 +1,55 @@
+/** Searches records for the list of tasks. */
+import type { TaskRecord } from "../../../shared/results/result.ts";
+import type { ResultStore } from "../../../shared/results/store.ts";
+import type { Caller } from "../../access/caller.ts";
+import { isVisible } from "../../reading/visible_record.ts";
+import type { TaskFilter } from "./filter.ts";
+
+/** Records that a page shows, at least, if there are that many. */
+const ROWS = 50;
+
+/** Records that one search reads at most. */
+const SEARCHED_MAX = 1000;
+
+/** A page of found records. */
+export interface Found {
+  readonly records: readonly TaskRecord[];
+  /** Cursor of the next page; `null` when there is none. */
+  readonly next: string | null;
+  /** Number of records read, if the search ended before it found enough. */
+  readonly searched?: number;
+}
+
+/** Options of a search. */
+export interface SearchOptions {
+  readonly filter: TaskFilter;
+  readonly caller: Caller;
+  /** `next` of the previous page. */
+  readonly cursor?: string | undefined;
+}
+
+/** Reads pages until enough records match, or {@linkcode SEARCHED_MAX} are read. All matching records of the pages read are returned, so
+ * that none is skipped.
+ *
+ * @throws {InvalidInput} when the cursor is invalid */
+export async function searchTasks(
+  store: Pick<ResultStore, "list">,
+  { filter, caller, cursor }: SearchOptions,
+): Promise<Found> {
+  const records: TaskRecord[] = [];
+  let next = cursor ?? null;
+  for (let searched = 0;;) {
+    const page = await store.list(filter.stored, {
+      limit: ROWS,
+      results: false,
+      ...(next !== null && { cursor: next }),
+    });
+    searched += ROWS;
+    next = page.next;
+    records.push(
+      ...page.records.filter((record) => isVisible(caller, record) && filter.matches(record)),
+    );
+    if (next === null || records.length >= ROWS) return { records, next };
+    if (searched >= SEARCHED_MAX) return { records, next, searched };
+  }
+}

@@ -1,0 +1,58 @@
+/** Actions on one task. */
+import { html } from "hono/html";
+import { isFinal, type TaskRecord } from "../../../shared/results/result.ts";
+import { type Action, actionForm } from "../view/parts.ts";
+import type { Markup, View } from "../view/view.ts";
+import { inputOf } from "./rerun.ts";
+
+/** Draws the actions that the reader's rights and the state allow. */
+export function taskActions(view: View, record: TaskRecord): Markup {
+  const { task } = view.texts;
+  const path = (action: string) => `/tasks/${encodeURIComponent(record.id)}/${action}`;
+  const isRunning = record.state === "STARTED" || record.state === "PROGRESS";
+  const actions: Action[] = [];
+  if (view.can("tasks:cancel") && !isFinal(record.state)) {
+    actions.push(
+      isRunning
+        ? {
+          path: path("terminate"),
+          title: task.terminate,
+          warning: task.terminateWarning,
+          confirm: task.terminateConfirm,
+          key: "c",
+          isDangerous: true,
+        }
+        : {
+          path: path("cancel"),
+          title: task.cancel,
+          warning: task.cancelWarning,
+          confirm: task.cancelConfirm,
+          key: "c",
+          isDangerous: true,
+        },
+    );
+  }
+  if (view.can("dead-letters:redrive") && record.state === "FAILURE") {
+    actions.push({
+      path: path("retry"),
+      title: task.retry,
+      warning: task.retryWarning,
+      confirm: task.retryConfirm,
+    });
+  }
+  const mayRerun = view.can("tasks:submit") && view.can("tasks:read-data") &&
+    record.name !== null && isFinal(record.state);
+  const input = mayRerun ? inputOf(record) : undefined;
+  if (input) {
+    actions.push({
+      path: path("rerun"),
+      title: task.rerun,
+      warning: task.rerunWarning,
+      confirm: task.rerunConfirm,
+    });
+  }
+  const hint = mayRerun && !input ? html`<p class="soft">${task.rerunTruncated}</p>` : "";
+  if (actions.length === 0) return html`${hint}`;
+  return html`<h2>${task.actions}</h2>
+<div class="actions">${actions.map((action) => actionForm(view, action))}</div>${hint}`;
+}

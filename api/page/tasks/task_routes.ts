@@ -1,0 +1,142 @@
+/** `/tasks` and below: the list of tasks, one task, and its actions. */
+import { type Context, Hono } from "hono";
+import { html } from "hono/html";
+import type { DeadLetters } from "../../../shared/dead_letters/store.ts";
+import type { TaskRecord } from "../../../shared/results/result.ts";
+import type { ResultStore } from "../../../shared/results/store.ts";
+import { type RevokeParts, revokeTask } from "../../actions/revoke_task.ts";
+import type { AuditCounter } from "../../access/audit_counter.ts";
+import { attributed, callerOf, requireSignature } from "../../access/request_caller.ts";
+import { isLabel } from "../../http/label.ts";
+import { fieldProblem } from "../../http/problem.ts";
+import { noRecord } from "../../http/query.ts";
+import { isYoung, pendingRecord } from "../../reading/record.ts";
+import { redacted, visible } from "../../reading/visible_record.ts";
+import {
+  checkSubmission,
+  queueOfSubmission,
+  type SubmissionRules,
+} from "../../submitting/submission.ts";
+import type { Submitter } from "../../submitting/submitter.ts";
+import { answerPage } from "../view/layout.ts";
+import { notice } from "../view/parts.ts";
+import { type Site, View } from "../view/view.ts";
+import { type ChangesParts, changesStream } from "./changes.ts";
+import { readFilter } from "./filter.ts";
+import { tasksPage } from "./list_page.ts";
+import { newsRoutes } from "./news.ts";
+import { inputOf } from "./rerun.ts";
+import { searchTasks } from "./search.ts";
+import { taskPage } from "./task_page.ts";
+
+/** Dependencies of the routes. */
+export interface TaskRoutesParts extends Omit<ChangesParts, "store">, Omit<RevokeParts, "store"> {
+  readonly store: RevokeParts["store"];
+  readonly list: ResultStore["list"];
+  readonly deadLetters: Pick<DeadLetters, "redrive">;
+  readonly rules: SubmissionRules;
+  readonly submitter: Submitter;
+  /** Counts accepted and refused calls for the audit log. */
+  readonly counter: Pick<AuditCounter, "add" | "refuse">;
+  readonly site: Site;
+  /** A command that submits a task. */
+  readonly exampleFor: (c: Context) => string;
+}
+
+/** Dead letters of one task that a retry sends, at most. */
+const LETTERS_MAX = 100;
+
+/** Serves the pages of tasks. */
+export function taskRoutes(parts: TaskRoutesParts): Hono {
+  const { store, list, clock, site, exampleFor, trail, deadLetters, rules, submitter, counter } =
+    parts;
+
+  const find = async (c: Context, id: string): Promise<TaskRecord | undefined> => {
+    const found = isLabel(id) ? await store.find(id) : undefined;
+    const record = visible(callerOf(c), found);
+    if (!record && (found || !isYoung(id, clock.now()))) throw noRecord(id);
+    return record;
+  };
+  const back = (c: Context, id: string, done: keyof View["texts"]["done"]) => {
+    const path = `/tasks/${encodeURIComponent(id)}?done=${done}`;
+    return c.redirect(new View(c, site).path(path), 303);
+  };
+
+  return new Hono()
+    .get("/tasks", async (c) => {
+      const { q: text = "", cursor } = c.req.query();
+      const view = new View(c, site);
+      const now = clock.now();
+      const filter = readFilter(text, now);
+      const found = await searchTasks({ list }, { filter, caller: callerOf(c), cursor });
+      return answerPage(c, view, {
+        title: view.texts.tasks.title,
+        current: "/tasks",
+        body: tasksPage(view, {
+          text,
+          filter,
+          found,
+          now,
+          isOlder: cursor !== undefined,
+          example: exampleFor(c),
+        }),
+      });
+    })
+    .get("/tasks/:task", async (c) => {
+      const id = c.req.param("task");
+      const view = new View(c, site);
+      const found = await find(c, id);
+      const record = found ?? pendingRecord(id, clock.now());
+      const shown = view.can("tasks:read-data") ? record : redacted(record);
+      return answerPage(c, view, {
+        title: record.name ?? view.texts.task.title,
+        body: html`${notice(view, c.req.query("done"))}${
+          taskPage(view, shown, found !== undefined)
+        }`,
+      });
+    })
+    .route("/", newsRoutes(parts))
+    .get("/tasks/:task/changes", changesStream(parts))
+    .post("/tasks/:task/cancel", async (c) => {
+      const id = c.req.param("task");
+      await revokeTask(c, parts, id);
+      return back(c, id, "cancelled");
+    })
+    .post("/tasks/:task/terminate", async (c) => {
+      const id = c.req.param("task");
+      const { runs } = await revokeTask(c, parts, id, { terminate: true });
+      return back(c, id, runs ? "terminating" : "cancelled");
+    })
+    .post("/tasks/:task/retry", async (c) => {
+      const id = c.req.param("task");
+      if (!await find(c, id)) throw noRecord(id);
+      await trail.begin(c, { target: id });
+      const filter = { taskId: id };
+      const { redriven } = await deadLetters.redrive(filter, {
+        rate: LETTERS_MAX,
+        limit: LETTERS_MAX,
+      });
+      trail.count(c, redriven);
+      return back(c, id, redriven > 0 ? "retried" : "nothingToRetry");
+    })
+    .post("/tasks/:task/rerun", async (c) => {
+      const id = c.req.param("task");
+      const record = await find(c, id);
+      if (!record?.name) throw noRecord(id);
+      const input = inputOf(record);
+      if (!input) {
+        throw fieldProblem(
+          "task",
+          "the record lacks its complete arguments: submit the task with them instead",
+        );
+      }
+      const options = record.queue === null ? {} : { options: { queue: record.queue } };
+      const checked = checkSubmission(record.name, { ...input, ...options }, rules);
+      const caller = callerOf(c);
+      requireSignature(caller, checked.signature, queueOfSubmission);
+      const submission = { ...checked, signature: attributed(caller, checked.signature) };
+      const accepted = await submitter.submit(submission);
+      counter.add(caller, accepted.name);
+      return back(c, accepted.id, "rerun");
+    });
+}

@@ -1,0 +1,145 @@
+/** The frame of every page: head, menu, preferences, keys. */
+import type { Context } from "hono";
+import { html, raw } from "hono/html";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { Scope } from "../../access/scopes.ts";
+import { ASSETS } from "../assets/embedded.ts";
+import type { Texts } from "../texts/english.ts";
+import { keysDialog } from "./keys_dialog.ts";
+import { preferenceForms } from "./preference_forms.ts";
+import type { Markup, View } from "./view.ts";
+
+/** Scripts, styles and forms of this origin only: nothing inline, and no `eval`. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+/** `same-origin` and not `no-referrer`, with which browsers send forms with `Origin: null`. */
+const HEADERS = {
+  "content-security-policy": POLICY,
+  "referrer-policy": "same-origin",
+  "x-frame-options": "DENY",
+  "cache-control": "no-store",
+  "vary": "Accept, Accept-Language, Cookie",
+};
+
+/** `includeIndicatorCSS` would add a style sheet, and a settle delay would show old values. A part that a reader has opened stays open
+ * when its surroundings change. */
+const HTMX = JSON.stringify({
+  extensions: "sse",
+  includeIndicatorCSS: false,
+  defaultSettleDelay: 0,
+  history: false,
+  morphIgnore: ["data-htmx-powered", "open"],
+});
+
+/** An entry of the menu. */
+interface Entry {
+  readonly path: string;
+  readonly text: keyof Texts["nav"];
+  /** Second key after `g`. */
+  readonly key: string;
+  readonly scope: Scope;
+}
+
+const MENU: readonly Entry[] = [
+  { path: "/", text: "overview", key: "o", scope: "reference:read" },
+  { path: "/tasks", text: "tasks", key: "t", scope: "tasks:read" },
+  { path: "/queues", text: "queues", key: "q", scope: "workers:read" },
+  { path: "/workers", text: "workers", key: "w", scope: "workers:read" },
+  { path: "/schedules", text: "schedules", key: "s", scope: "schedules:read" },
+  { path: "/dead-letters", text: "deadLetters", key: "d", scope: "dead-letters:read" },
+  { path: "/events", text: "events", key: "e", scope: "events:read" },
+  { path: "/subscriptions", text: "subscriptions", key: "u", scope: "subscriptions:read" },
+  { path: "/keys", text: "keys", key: "k", scope: "keys:read" },
+  { path: "/audit", text: "audit", key: "a", scope: "audit:read" },
+  { path: "/docs", text: "reference", key: "r", scope: "reference:read" },
+];
+
+/** A page. */
+export interface Page {
+  readonly title: string;
+  readonly body: Markup;
+  /** Path of the entry in the menu. */
+  readonly current?: string;
+  readonly status?: ContentfulStatusCode;
+}
+
+/** Answers with a page. */
+export function answerPage(c: Context, view: View, page: Page): Response | Promise<Response> {
+  return c.html(document(view, page), page.status ?? 200, HEADERS);
+}
+
+function document(view: View, { title, body, current }: Page): Markup {
+  const { texts, preference, site } = view;
+  const asset = (name: keyof typeof ASSETS) => view.path(`/assets/${ASSETS[name].file}`);
+  return html`
+    <!DOCTYPE html>
+    <html lang="${preference.language}" data-theme="${preference.theme}" data-zone="${preference
+      .zone}">
+      <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta name="color-scheme" content="light dark">
+        <meta name="htmx-config" content="${HTMX}">
+        <title>${title} · ${texts.product}</title>
+        <link rel="icon" href="data:,">
+        <link rel="stylesheet" href="${asset("style")}">
+        <script defer src="${asset("htmx")}"></script>
+        <script defer src="${asset("sse")}"></script>
+        <script type="module" src="${asset("script")}"></script>
+      </head>
+      <body>
+    <a class="skip" href="#content">${texts.skip}</a>
+    ${site.secured ? "" : html`<p class="open" role="note">${texts.openWarning}</p>`}
+    <header>
+    <a class="brand" href="${view.path("/")}">${texts.product}</a>
+    ${site.environment === undefined
+      ? ""
+      : html`<strong class="environment">${texts.environment(site.environment)}</strong>`}
+    ${menu(view, current)}
+    ${preferenceForms(view)}
+    ${account(view)}
+    </header>
+    <main id="content" tabindex="-1">
+    <h1>${title}</h1>
+    ${body}
+    </main>
+    ${keysDialog(view)}
+      </body>
+    </html>
+  `;
+}
+
+function menu(view: View, current: string | undefined): Markup {
+  const shown = MENU.filter(({ scope }) => view.can(scope));
+  if (shown.length === 0) return html``;
+  return html`
+    <nav aria-label="${view.texts.menu}">
+      <ul>${shown.map(({ path, text, key }) =>
+        html`<li><a href="${view.path(path)}" data-key="g ${key}"${
+          raw(path === current ? ' aria-current="page"' : "")
+        }>${view.texts.nav[text]}</a></li>`
+      )}</ul>
+    </nav>
+  `;
+}
+
+/** Who has signed in. Without authentication there is nobody to sign out. */
+function account(view: View): Markup {
+  const { caller, site, texts } = view;
+  if (!caller || !site.secured) return html``;
+  return html`
+    <form class="account" method="post" action="${view.path("/sign-out")}">
+      <span>${texts.signIn.signedIn(caller.name)}</span>
+      <button>${texts.signIn.signOut}</button>
+    </form>
+  `;
+}

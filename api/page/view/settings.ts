@@ -1,0 +1,14 @@
+/** Settings of the web page. */
+
+/** Settings of the web page, all optional. */
+export interface PageSettings {
+  /** Path under which a proxy publishes the API, such as `/celeriac`; the proxy removes it. Default: none. */
+  readonly basePath?: string;
+  /** Name of the environment, such as `production`, which every page shows. Default: none. */
+  readonly environment?: string;
+  /** IANA name of the time zone for readers who chose none. Default `Asia/Seoul`. */
+  readonly timeZone?: string;
+}
+
+/** Time zone for readers who chose none. */
+export const DEFAULT_TIME_ZONE = "Asia/Seoul";

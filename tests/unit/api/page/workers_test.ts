@@ -1,0 +1,92 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { type SurveyedWorker, WorkerSurvey } from "../../../../api/reading/worker_survey.ts";
+import { queueInfo } from "../../../../shared/celery/inspection.ts";
+import { CONTROL_EXCHANGE, decodeControl, encodeReply } from "../../../../shared/celery/control.ts";
+import { createFixture, type Fixture } from "../fixture.ts";
+import { keyedFixture, testKey } from "../access/keys.ts";
+
+/** What a worker replies to each command. */
+const REPLIES: Readonly<Record<string, unknown>> = {
+  stats: {
+    pid: 7,
+    uptime: 90,
+    prefetch_count: 16,
+    total: { add: 3, "text.shout": 4 },
+    pool: { "max-concurrency": 8 },
+  },
+  active_queues: [queueInfo("celeriac.text", "celeriac"), queueInfo("celery", "")],
+  active: [
+    { id: "a", name: "add", time_start: 1_700_000_000, delivery_info: { routing_key: "q" } },
+    { id: "b", name: "text.shout", time_start: null, delivery_info: { routing_key: "q" } },
+  ],
+};
+
+/** Answers remote control like a worker. */
+function startWorker({ broker }: Fixture, nodeName: string, replies = REPLIES) {
+  return broker.listen(CONTROL_EXCHANGE, async (message) => {
+    const request = decodeControl(message);
+    const reply = encodeReply(request, { nodeName, value: replies[request.method], clock: 1 });
+    if (reply) await broker.publish(reply, { mandatory: false });
+  }, { keys: [""] });
+}
+
+const page = async (fixture: Fixture, path: string, token?: string) => {
+  const headers = { accept: "text/html", ...(token && { cookie: `celeriac=${token}` }) };
+  return await (await fixture.app.request(path, { headers })).text();
+};
+
+Deno.test("WorkerSurvey.read() returns the workers that reply, whatever they leave out", async () => {
+  await using fixture = await createFixture();
+  await using _full = await startWorker(fixture, "w1@host");
+  await using _poor = await startWorker(fixture, "a@python", { stats: { pool: "?" } });
+  const survey = new WorkerSurvey({ broker: fixture.broker, collectMs: 50 });
+  const [poor, full, ...more] = await survey.read();
+  assertEquals(more, []);
+  assertEquals(poor, {
+    name: "a@python",
+    pid: null,
+    uptimeSeconds: null,
+    concurrency: null,
+    prefetch: null,
+    received: 0,
+    queues: [],
+    active: [],
+  });
+  assertEquals([full!.concurrency, full!.prefetch, full!.received], [8, 16, 7]);
+  assertEquals(full!.queues, ["celeriac.text", "celery"]);
+  assertEquals(
+    full!.active[0],
+    {
+      id: "a",
+      name: "add",
+      queue: "q",
+      startedAt: new Date(1_700_000_000_000),
+    } satisfies SurveyedWorker["active"][number],
+  );
+});
+
+Deno.test("the page of workers shows what each runs, and a limited key its own tasks only", async () => {
+  const all = testKey();
+  const limited = testKey({ tasks: ["text.*"] });
+  await using fixture = await keyedFixture([all, limited]);
+  assertStringIncludes(await page(fixture, "/workers", all.token), "No worker has replied");
+  await using _worker = await startWorker(fixture, "w1@host");
+  const whole = await page(fixture, "/workers", all.token);
+  for (const text of ["w1@host", 'href="/tasks/a"', 'href="/tasks/b"', "1 min 30 s"]) {
+    assertStringIncludes(whole, text);
+  }
+  const own = await page(fixture, "/workers", limited.token);
+  assert(!own.includes('href="/tasks/a"') && own.includes('href="/tasks/b"'));
+});
+
+Deno.test("the page of queues marks a queue of a contract without a worker", async () => {
+  await using fixture = await createFixture();
+  await using _worker = await startWorker(fixture, "w1@host");
+  const text = await page(fixture, "/queues");
+  const row = (queue: string) =>
+    [...text.matchAll(/<tr data-row[^]*?<\/tr>/g)].map(([found]) => found)
+      .find((found) => found.includes(`>${queue}<`))!;
+  assertStringIncludes(row("celeriac.default"), "No worker");
+  assertStringIncludes(row("celeriac.text"), "w1@host");
+  assertStringIncludes(row("celery"), "w1@host");
+});
