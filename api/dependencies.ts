@@ -10,6 +10,7 @@ import type { Idempotency } from "../shared/results/idempotency.ts";
 import type { SubmissionWriter } from "../shared/results/submissions.ts";
 import type { ResultStore } from "../shared/results/store.ts";
 import type { TaskRouter } from "../shared/outbox/task_router.ts";
+import type { WorkflowListing } from "../shared/workflows/listing.ts";
 import type { Workflows } from "../shared/workflows/store.ts";
 import type { AuditLog } from "./access/audit_log.ts";
 import type { JwtVerifier } from "./access/jwt.ts";
@@ -76,6 +77,7 @@ export interface ApiDependencies {
   readonly events: PublishEventsParts & { readonly store: EventReads };
   readonly subscriptions: SubscriptionsParts;
   readonly workflows: Pick<Workflows, "start" | "find">;
+  readonly workflowListing: Pick<WorkflowListing, "list">;
   /** Finds the queue of tasks that name none. */
   readonly routes: TaskRouter;
   readonly access: AccessDependencies;

@@ -36,6 +36,7 @@ import { declarationFor } from "../shared/broker/topology.ts";
 import { waitAtMost } from "../shared/runtime/waits.ts";
 import { FollowUps } from "../shared/workflows/follow_ups.ts";
 import { givingUp, losing } from "../shared/workflows/give_up.ts";
+import { WorkflowListing } from "../shared/workflows/listing.ts";
 import { Workflows } from "../shared/workflows/store.ts";
 import { openAccess } from "./access/open_access.ts";
 import { createApp } from "./app.ts";
@@ -199,6 +200,7 @@ export class Api implements Service {
         clock,
         added: () => relay.wake(),
       }),
+      workflowListing: new WorkflowListing({ database, store }),
       settings: {
         foreignQueues: config.foreignQueues,
         hosts: config.allowedHosts,

@@ -20,6 +20,8 @@ export const PAGE_SCOPES: Readonly<Record<string, Required>> = {
   "POST /tasks/:task/retry": ["dead-letters:redrive"],
   // The new task gets the arguments of the old one.
   "POST /tasks/:task/rerun": ["tasks:submit", "tasks:read-data"],
+  "GET /workflows": ["tasks:read"],
+  "GET /workflows/:workflow": ["tasks:read"],
   "GET /workers": ["workers:read"],
   "GET /queues": ["workers:read"],
   "GET /schedules": ["schedules:read"],

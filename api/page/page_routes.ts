@@ -2,7 +2,6 @@
 import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
 import { z } from "zod";
-import { exampleInput } from "../../shared/contracts/example_input.ts";
 import type { Registry } from "../../shared/contracts/registry.ts";
 import type { RecordFilter } from "../../shared/results/result.ts";
 import { callerOf } from "../access/request_caller.ts";
@@ -10,18 +9,19 @@ import { conditionalAnswer } from "../http/conditional.ts";
 import { Problem } from "../http/problem.ts";
 import { isVisible } from "../reading/visible_record.ts";
 import { indexBody } from "../openapi/index_body.ts";
-import { curlLine } from "../openapi/page.ts";
 import { auditRoutes, type AuditRoutesParts } from "./access/audit_routes.ts";
 import { keyRoutes, type KeyRoutesParts } from "./access/key_routes.ts";
 import { ASSET_FILES } from "./assets/embedded.ts";
 import { letterRoutes, type LetterRoutesParts } from "./dead_letters/letter_routes.ts";
 import { eventRoutes, type EventRoutesParts } from "./events/event_routes.ts";
 import { subscriptionRoutes, type SubscriptionRoutesParts } from "./events/subscription_routes.ts";
+import { taskCommand, workflowCommand } from "./example_commands.ts";
 import { localPath, readForm } from "./form.ts";
 import { overviewPage, type OverviewTasks } from "./overview_page.ts";
 import { scheduleRoutes, type ScheduleRoutesParts } from "./schedules/schedule_routes.ts";
 import { type SignInParts, signInRoutes } from "./sign_in.ts";
 import { taskRoutes, type TaskRoutesParts } from "./tasks/task_routes.ts";
+import { workflowRoutes, type WorkflowRoutesParts } from "./workflows/workflow_routes.ts";
 import { workerRoutes, type WorkerRoutesParts } from "./workers/worker_routes.ts";
 import { answerPage } from "./view/layout.ts";
 import { Preferences, storePreferences } from "./view/preferences.ts";
@@ -38,7 +38,8 @@ export interface PageParts
     EventRoutesParts,
     SubscriptionRoutesParts,
     KeyRoutesParts,
-    AuditRoutesParts {
+    AuditRoutesParts,
+    Omit<WorkflowRoutesParts, "workflowExample"> {
   readonly registry: Registry;
 }
 
@@ -58,8 +59,9 @@ const PreferencesForm = Preferences.partial().extend({ next: z.string().max(4096
 /** Serves the page. */
 export function pageRoutes(parts: PageParts): Hono {
   const { registry, site, clock, list } = parts;
-  const exampleFor = (c: Context) =>
-    submitExample(registry, new URL(c.req.url).origin, site.secured);
+  const exampleFor = (c: Context) => taskCommand(registry, new URL(c.req.url).origin, site.secured);
+  const workflowExample = (c: Context) =>
+    workflowCommand(registry, new URL(c.req.url).origin, site.secured);
 
   const overviewTasks = async (c: Context): Promise<OverviewTasks | undefined> => {
     const caller = callerOf(c);
@@ -114,6 +116,7 @@ export function pageRoutes(parts: PageParts): Hono {
     })
     .route("/", signInRoutes(parts))
     .route("/", taskRoutes({ ...parts, exampleFor }))
+    .route("/", workflowRoutes({ ...parts, workflowExample }))
     .route("/", workerRoutes(parts))
     .route("/", scheduleRoutes(parts))
     .route("/", letterRoutes(parts))
@@ -121,13 +124,4 @@ export function pageRoutes(parts: PageParts): Hono {
     .route("/", subscriptionRoutes(parts))
     .route("/", keyRoutes(parts))
     .route("/", auditRoutes(parts));
-}
-
-/** A command that submits a task of the app: the first one for which an example can be made. */
-function submitExample(registry: Registry, origin: string, secured: boolean): string {
-  for (const contract of registry) {
-    const kwargs = exampleInput(contract);
-    if (kwargs) return curlLine(`${origin}/v1/tasks/${contract.name}`, { kwargs }, secured);
-  }
-  return curlLine(`${origin}/v1/tasks/NAME`, { kwargs: {} }, secured);
 }

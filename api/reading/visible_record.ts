@@ -13,6 +13,11 @@ export function visible(caller: Caller, record: TaskRecord | undefined): TaskRec
   return record && isVisible(caller, record) ? record : undefined;
 }
 
+/** Whether a caller may see all tasks of these names, whatever their queues: records of workflows contain no queues. */
+export function seesTasks(caller: Caller, names: readonly string[]): boolean {
+  return caller.seesEverything || names.every((name) => caller.sees({ name, queue: null }));
+}
+
 /** Serializes a record for a caller: without the scope `tasks:read-data` all data is `null`, and `redacted` is true.
  *
  * @example

@@ -24,6 +24,7 @@ import { fieldProblem, Problem } from "../http/problem.ts";
 import { isLabel } from "../http/label.ts";
 import { noRecord, readQuery } from "../http/query.ts";
 import { errorBody, plainJson } from "../reading/record.ts";
+import { seesTasks } from "../reading/visible_record.ts";
 import {
   attributed,
   callerOf,
@@ -179,7 +180,7 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
       const seconds = queriedWait(wait, maxWait);
       const record = isLabel(id) ? await read(id, seconds, c.req.raw.signal) : undefined;
       const caller = callerOf(c);
-      if (!record || !seesAll(caller, record)) throw noRecord(id);
+      if (!record || !seesTasks(caller, record.tasks.map(({ name }) => name))) throw noRecord(id);
       return c.body(workflowJson(record, caller), 200, {
         "content-type": JSON_TYPE,
         "cache-control": "no-store",
@@ -211,10 +212,4 @@ function mismatch(): Problem {
     "Cannot accept the request because its Idempotency-Key was used with another body: use a new key",
     { errors: [{ field: "Idempotency-Key", message: "used with another body" }] },
   );
-}
-
-/** Whether a caller may see each task of a workflow. Records of workflows do not contain queues. */
-function seesAll(caller: Caller, { tasks }: WorkflowRecord): boolean {
-  if (caller.seesEverything) return true;
-  return tasks.every(({ name }) => caller.sees({ name, queue: null }));
 }

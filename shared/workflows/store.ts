@@ -20,6 +20,7 @@ import { type ChordStore, failedMember, readsBodies, valueOf } from "./chords.ts
 import { isFinal, type State, type TaskOutcome } from "../results/result.ts";
 import type { ResultStore } from "../results/store.ts";
 import type { TaskRouter } from "../outbox/task_router.ts";
+import { workflowState } from "./state.ts";
 
 /** Options of {@linkcode Workflows}. */
 export interface WorkflowsOptions {
@@ -56,6 +57,8 @@ export interface WorkflowRecord {
   /** Ids of the workflow's last tasks that have not ended. */
   readonly pending: readonly string[];
   readonly createdAt: Date;
+  /** As it was submitted, with the ids of all tasks. */
+  readonly canvas: Canvas;
 }
 
 /** Maximum bytes of the first messages: four times the size limit of a submission, because each message has additional fields. */
@@ -130,21 +133,26 @@ export class Workflows {
     }));
     const last = endings(canvas).map(idOf);
     const pending = last.filter((one) => !isFinal(states.get(one) ?? "PENDING"));
-    const base = { id, tasks, pending, createdAt: row.created_at, result: null, exception: null };
-    if (pending.length > 0) {
-      const begun = tasks.some(({ state }) => state !== "PENDING");
-      return { ...base, state: begun ? "STARTED" : "PENDING" };
-    }
+    const state = workflowState(tasks.map(({ id }) => id), last, states);
+    const base = {
+      id,
+      state,
+      tasks,
+      pending,
+      canvas,
+      createdAt: row.created_at,
+      result: null,
+      exception: null,
+    };
+    if (pending.length > 0) return base;
     const members = await store.outcomes(last);
     const records = new Map<string, TaskOutcome>(members.map((member) => [member.id, member]));
     const failed = failedMember(last, records);
     if (!failed) {
       const result = stringifyJson(valueOf(resultOf(canvas), records));
-      return { ...base, state: "SUCCESS", result };
+      return { ...base, result };
     }
-    const revoked = members.every(({ state }) => state === "SUCCESS" || state === "REVOKED");
-    const state = revoked ? "REVOKED" : "FAILURE";
-    return { ...base, state, exception: failed.record?.exception ?? null };
+    return { ...base, exception: failed.record?.exception ?? null };
   }
 }
 

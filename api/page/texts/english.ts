@@ -1,5 +1,6 @@
 /** The English texts of the page. Other languages have the same keys. */
 import { ENGLISH_OPERATIONS } from "./english_operations.ts";
+import { ENGLISH_WORKFLOWS } from "./english_workflows.ts";
 import type { State } from "../../../shared/results/result.ts";
 
 /** What each state means, in a word or two. */
@@ -22,6 +23,7 @@ export const ENGLISH = {
   nav: {
     overview: "Overview",
     tasks: "Tasks",
+    workflows: "Workflows",
     queues: "Queues",
     workers: "Workers",
     schedules: "Schedules",
@@ -181,6 +183,7 @@ export const ENGLISH = {
     links: "More",
   },
   ...ENGLISH_OPERATIONS,
+  ...ENGLISH_WORKFLOWS,
   problem: {
     title: "Error",
     back: "Back to the overview",

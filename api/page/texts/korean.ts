@@ -1,6 +1,7 @@
 /** The Korean texts of the page. */
 import type { Texts } from "./english.ts";
 import { KOREAN_OPERATIONS } from "./korean_operations.ts";
+import { KOREAN_WORKFLOWS } from "./korean_workflows.ts";
 
 /** Korean texts. */
 export const KOREAN: Texts = {
@@ -11,6 +12,7 @@ export const KOREAN: Texts = {
   nav: {
     overview: "개요",
     tasks: "작업",
+    workflows: "워크플로",
     queues: "큐",
     workers: "워커",
     schedules: "예약",
@@ -180,6 +182,7 @@ export const KOREAN: Texts = {
     links: "더 보기",
   },
   ...KOREAN_OPERATIONS,
+  ...KOREAN_WORKFLOWS,
   problem: {
     title: "오류",
     back: "개요로 돌아가기",

@@ -35,6 +35,7 @@ import {
 import type { Idempotency } from "../../../shared/results/idempotency.ts";
 import { ScheduleStore } from "../../../shared/schedules/store.ts";
 import { TaskRouter } from "../../../shared/outbox/task_router.ts";
+import type { WorkflowListing, WorkflowPage } from "../../../shared/workflows/listing.ts";
 import type { WorkflowRecord, Workflows } from "../../../shared/workflows/store.ts";
 import { declarationFor } from "../../../shared/broker/topology.ts";
 
@@ -137,7 +138,8 @@ const nowhere = () =>
 const noDatabase = { query: nowhere, script: nowhere, transaction: nowhere };
 
 /** Workflows that were started. They end, with `null`, when all records of their tasks are SUCCESS. */
-export class MemoryWorkflows implements Pick<Workflows, "start" | "find"> {
+export class MemoryWorkflows
+  implements Pick<Workflows, "start" | "find">, Pick<WorkflowListing, "list"> {
   readonly started = new Map<string, Canvas>();
   readonly #records: MemoryRecords;
   finds = 0;
@@ -168,8 +170,20 @@ export class MemoryWorkflows implements Pick<Workflows, "start" | "find"> {
       exception: null,
       tasks,
       pending,
+      canvas,
       createdAt: new Date(),
     });
+  }
+
+  async list(limit: number): Promise<WorkflowPage> {
+    const found = await Promise.all([...this.started.keys()].map((id) => this.find(id)));
+    const workflows = found.toReversed().slice(0, limit).map((record) => {
+      const { id, state, createdAt, tasks } = record!;
+      const names = [...new Set(tasks.map(({ name }) => name))];
+      const done = tasks.filter((task) => isFinal(task.state)).length;
+      return { id, state, createdAt, names, done, total: tasks.length };
+    });
+    return { workflows, next: null };
   }
 }
 
@@ -271,6 +285,7 @@ export async function createFixture(
     }),
     routes: new TaskRouter(registry, []),
     workflows,
+    workflowListing: workflows,
     publisher,
     events: {
       contracts: new EventContracts(),
