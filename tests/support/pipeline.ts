@@ -4,8 +4,9 @@
 import type { Parameter } from "../../shared/database/database.ts";
 import { PostgresDatabase } from "../../shared/database/postgres.ts";
 import { eventually } from "./eventually.ts";
-import { migrate, testApp } from "./roles.ts";
-import { freshDatabase, freshVhost, type TestDatabase, type Vhost } from "./servers.ts";
+import { freshMigrated } from "./migrated.ts";
+import { testApp } from "./roles.ts";
+import { freshVhost, type TestDatabase, type Vhost } from "./servers.ts";
 
 /** A fresh vhost and a fresh migrated database. Disposing deletes both. */
 export interface Pipeline extends AsyncDisposable {
@@ -51,8 +52,7 @@ const countState = `SELECT count(*)::int AS count FROM celeriac.task WHERE state
 export async function freshPipeline(): Promise<Pipeline> {
   await using stack = new AsyncDisposableStack();
   const vhost = stack.use(await freshVhost());
-  const database = stack.use(await freshDatabase());
-  await migrate(database.url);
+  const database = stack.use(await freshMigrated());
   const pipeline = stack.use(await pipelineOn(vhost, database));
   const owned = stack.move();
   return { ...pipeline, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -15,7 +15,7 @@ export interface Vhost extends AsyncDisposable {
   readonly managementUrl: string;
 }
 
-/** A unique empty database; dropped when disposed. */
+/** A unique database; dropped when disposed. */
 export interface TestDatabase extends AsyncDisposable {
   readonly name: string;
   /** URL of the database, as a superuser. */
@@ -55,15 +55,23 @@ export async function freshVhost(options: VhostOptions = {}): Promise<Vhost> {
   };
 }
 
-/** Creates a database on the server of `DATABASE_URL`.
+/** Creates an empty database on the server of `DATABASE_URL`.
  *
  * @throws if the variable is missing or the server refuses */
 export async function freshDatabase(): Promise<TestDatabase> {
-  const server = setting("DATABASE_URL");
+  return await databaseOn(setting("DATABASE_URL"));
+}
+
+/** Creates a database on a server.
+ *
+ * @param server URL of any of its databases, as a superuser
+ * @param template database to copy
+ * @throws if the server refuses */
+export async function databaseOn(server: string, template = "template0"): Promise<TestDatabase> {
   const name = freshName();
   const url = new URL(server);
   url.pathname = `/${name}`;
-  await statement(server, `CREATE DATABASE ${name} TEMPLATE template0`);
+  await statement(server, `CREATE DATABASE ${name} TEMPLATE ${template}`);
   return {
     name,
     url: url.href,
@@ -112,7 +120,10 @@ function freshName(): string {
   return `test_${crypto.randomUUID().replaceAll("-", "")}`;
 }
 
-function setting(name: string): string {
+/** Reads a variable of the servers.
+ *
+ * @throws if it is not set */
+export function setting(name: string): string {
   const value = Deno.env.get(name);
   if (!value) throw new Error(`Cannot run because ${name} is not set: run "deno task test"`);
   return value;

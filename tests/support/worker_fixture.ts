@@ -5,7 +5,6 @@ import type { Delivery } from "../../shared/broker/broker.ts";
 import type { SignatureOptions } from "../../shared/celery/signature.ts";
 import { loadConfig } from "../../shared/config/config.ts";
 import { makeDjangoTables } from "../../shared/database/django.ts";
-import { migrate } from "../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../shared/database/postgres.ts";
 import type { EventContracts } from "../../shared/events/event_contracts.ts";
 import { Outbox } from "../../shared/outbox/outbox.ts";
@@ -19,8 +18,9 @@ import { DEAD_QUEUE, declarationFor } from "../../shared/broker/topology.ts";
 import { type Handler, Handlers } from "../../workers/handlers.ts";
 import { WorkerProcess } from "../../workers/main.ts";
 import { eventually } from "./eventually.ts";
+import { freshMigrated } from "./migrated.ts";
 import { relayOf } from "./relay.ts";
-import { freshDatabase, freshVhost, management } from "./servers.ts";
+import { freshVhost, management } from "./servers.ts";
 
 /** A running worker with its servers and helpers. */
 export interface WorkerFixture extends AsyncDisposable {
@@ -65,10 +65,9 @@ export async function startWorkerFixture(
 ): Promise<WorkerFixture> {
   const stack = new AsyncDisposableStack();
   const vhost = stack.use(await freshVhost());
-  const fresh = stack.use(await freshDatabase());
+  const fresh = stack.use(await freshMigrated());
   const database = stack.use(new PostgresDatabase({ url: fresh.url, name: "test" }));
   await database.start();
-  await migrate(database);
   if (flags.results === "django") await makeDjangoTables(database);
   const broker = stack.use(new AmqpBroker({ url: vhost.url, name: "test" }));
   await broker.start();

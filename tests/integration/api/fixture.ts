@@ -7,7 +7,6 @@ import { decodeTask } from "../../../shared/celery/decode.ts";
 import type { TaskMessage } from "../../../shared/celery/task_message.ts";
 import { replyMessage } from "../../../shared/celery/result.ts";
 import { loadConfig } from "../../../shared/config/config.ts";
-import { migrate } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import type { TaskEvent } from "../../../shared/telemetry/events.ts";
 import { defineTask, type TaskContract, z } from "../../../shared/mod.ts";
@@ -18,7 +17,8 @@ import type { SettingKey } from "../../../shared/config/settings.ts";
 import { declarationFor } from "../../../shared/broker/topology.ts";
 import { eventually } from "../../support/eventually.ts";
 import { Inbox } from "../../support/inbox.ts";
-import { freshDatabase, freshVhost, management, type Vhost } from "../../support/servers.ts";
+import { freshMigrated } from "../../support/migrated.ts";
+import { freshVhost, management, type Vhost } from "../../support/servers.ts";
 
 /** Contracts of the tests. */
 export const CONTRACTS = [
@@ -72,10 +72,9 @@ export async function createFixture(
 ): Promise<Fixture> {
   const stack = new AsyncDisposableStack();
   const vhost = stack.use(await freshVhost());
-  const { url: databaseUrl } = stack.use(await freshDatabase());
+  const { url: databaseUrl } = stack.use(await freshMigrated());
   const database = stack.use(new PostgresDatabase({ url: databaseUrl, name: "api" }));
   await database.start();
-  await migrate(database);
   const own = stack.use(new AmqpBroker({ url: vhost.url, name: "api" }));
   const broker = stack.use(new AmqpBroker({ url: vhost.url, name: "by hand" }));
   await Promise.all([own.start(), broker.start(), own.connected(), broker.connected()]);

@@ -3,14 +3,14 @@ import { assert, assertEquals } from "@std/assert";
 import { Api } from "../../../api/main.ts";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import { loadConfig } from "../../../shared/config/config.ts";
-import { migrate } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
 import { declarationFor } from "../../../shared/broker/topology.ts";
 import { eventually } from "../../support/eventually.ts";
+import { freshMigrated } from "../../support/migrated.ts";
 import { ownTime } from "../../support/own_time.ts";
 import { TcpProxy } from "../../support/proxy.ts";
-import { freshDatabase, freshVhost } from "../../support/servers.ts";
+import { freshVhost } from "../../support/servers.ts";
 import { CONTRACTS } from "./fixture.ts";
 
 /** An API on servers that may be behind proxies. */
@@ -18,7 +18,6 @@ async function serve({ brokerUrl, databaseUrl }: { brokerUrl: string; databaseUr
   await using stack = new AsyncDisposableStack();
   const database = stack.use(new PostgresDatabase({ url: databaseUrl }));
   await database.start();
-  await migrate(database);
   const broker = stack.use(new AmqpBroker({ url: brokerUrl, name: "api", silenceMs: 1000 }));
   await broker.start();
   await broker.connected();
@@ -33,7 +32,7 @@ async function serve({ brokerUrl, databaseUrl }: { brokerUrl: string; databaseUr
 
 Deno.test("the API responds within 2 s when both servers stop responding", async (t) => {
   await using vhost = await freshVhost();
-  await using fresh = await freshDatabase();
+  await using fresh = await freshMigrated();
   await using brokerProxy = TcpProxy.of(vhost.url);
   await using databaseProxy = TcpProxy.of(fresh.url);
   await using served = await serve({
@@ -81,7 +80,7 @@ Deno.test("the API responds within 2 s when both servers stop responding", async
 
 Deno.test("the API returns the id of a workflow that was committed after the deadline", async () => {
   await using vhost = await freshVhost();
-  await using fresh = await freshDatabase();
+  await using fresh = await freshMigrated();
   await using served = await serve({ brokerUrl: vhost.url, databaseUrl: fresh.url });
   const { api, database } = served;
   const post = async (headers = {}) => {

@@ -4,7 +4,6 @@ import { Api } from "../../../api/main.ts";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import type { Delivery } from "../../../shared/broker/broker.ts";
 import { loadConfig } from "../../../shared/config/config.ts";
-import { migrate } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
 import { Outbox, type OutboxEntry } from "../../../shared/outbox/outbox.ts";
@@ -13,9 +12,9 @@ import { declarationFor, destinationOf } from "../../../shared/broker/topology.t
 import { consumed } from "../../support/broker_helpers.ts";
 import type { Inbox } from "../../support/inbox.ts";
 import { eventually } from "../../support/eventually.ts";
+import { freshMigrated } from "../../support/migrated.ts";
 import { PrivateRabbitmq } from "../../support/private_rabbitmq.ts";
 import { findRabbitmq } from "../../support/rabbitmq.ts";
-import { freshDatabase } from "../../support/servers.ts";
 import { entry, message } from "../../support/settlements.ts";
 
 const STUCK = "celeriac.stuck";
@@ -77,10 +76,9 @@ Deno.test("a queue without confirms delays neither submissions nor the outbox of
   stack.defer(() => Deno.remove(folder, { recursive: true }));
   await rabbitmq.start(new AbortController().signal);
   stack.defer(() => rabbitmq.kill());
-  const fresh = stack.use(await freshDatabase());
+  const fresh = stack.use(await freshMigrated());
   const database = stack.use(new PostgresDatabase({ url: fresh.url }));
   await database.start();
-  await migrate(database);
   const options = { url: rabbitmq.url, silenceMs: 1000, heartbeat: 30 };
   const broker = stack.use(new AmqpBroker({ ...options, name: "api" }));
   await broker.start();

@@ -3,18 +3,16 @@ import { assertEquals } from "@std/assert";
 import { EventTail } from "../../../api/reading/event_tail.ts";
 import { EventStore } from "../../../shared/events/event_store.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
-import { migrate } from "../../../shared/database/migrate.ts";
 import { newEvent } from "../../support/event_stores.ts";
-import { freshDatabase } from "../../support/servers.ts";
+import { freshMigrated } from "../../support/migrated.ts";
 
 const WRITERS = 8;
 const ROUNDS = 40;
 
 Deno.test("EventTail skips no event of concurrent writers, and keeps the order of positions", async () => {
-  await using fresh = await freshDatabase();
+  await using fresh = await freshMigrated();
   await using database = new PostgresDatabase({ url: fresh.url, name: "test" });
   await database.start();
-  await migrate(database);
   const store = new EventStore({ database });
   const tail = new EventTail({ store, everyMs: 1 });
   const gone = new AbortController();

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
 import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import type { Message } from "../../../shared/broker/message.ts";
-import { migrate } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { OutcomeUnknown, Unavailable, Unroutable } from "../../../shared/errors.ts";
 import { Outbox } from "../../../shared/outbox/outbox.ts";
@@ -9,10 +8,11 @@ import { type AcceptedTask, Publisher } from "../../../shared/outbox/publisher.t
 import type { RoutedSignature } from "../../../shared/outbox/submission.ts";
 import { declarationFor } from "../../../shared/broker/topology.ts";
 import { eventually } from "../../support/eventually.ts";
+import { freshMigrated } from "../../support/migrated.ts";
 import { ownTime } from "../../support/own_time.ts";
 import { freePorts } from "../../support/ports.ts";
 import { TcpProxy } from "../../support/proxy.ts";
-import { freshDatabase, freshVhost, management, type Vhost } from "../../support/servers.ts";
+import { freshVhost, management, type Vhost } from "../../support/servers.ts";
 
 const QUEUE = "celeriac.default";
 const MiB = 1024 * 1024;
@@ -36,7 +36,7 @@ async function createFixture(
   const stack = new AsyncDisposableStack();
   const nowhere = `127.0.0.1:${freePorts(1)[0]}`;
   const vhost = stack.use(await freshVhost());
-  const fresh = stack.use(await freshDatabase());
+  const fresh = stack.use(await freshMigrated());
   const databaseProxy = stack.use(TcpProxy.of(fresh.url));
   const brokerProxy = stack.use(TcpProxy.of(vhost.url));
   const url = servers.database
@@ -44,7 +44,6 @@ async function createFixture(
     : `postgres://nobody@${nowhere}/none`;
   const database = stack.use(new PostgresDatabase({ url, name: "test" }));
   await database.start();
-  if (servers.database) await migrate(database);
   const amqp = servers.broker ? brokerProxy.through(vhost.url) : `amqp://guest:guest@${nowhere}/`;
   const broker = stack.use(
     new AmqpBroker({ url: amqp, name: "test", ...(servers.frozen ? { silenceMs: 1000 } : {}) }),

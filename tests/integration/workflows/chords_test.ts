@@ -4,21 +4,19 @@ import { v7 } from "uuid";
 import type { ResultTuple } from "../../../shared/celery/dispatch.ts";
 import type { Database, Sql } from "../../../shared/database/database.ts";
 import { makeDjangoTables } from "../../../shared/database/django.ts";
-import { migrate } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { Maintenance } from "../../../api/maintenance.ts";
 import { type ChordStore, NativeChords } from "../../../shared/workflows/chords.ts";
 import { DjangoChords } from "../../../shared/workflows/django_chords.ts";
-import { freshDatabase } from "../../support/servers.ts";
+import { freshMigrated } from "../../support/migrated.ts";
 
 const tuple = (id: string): ResultTuple => [[id, null], null];
 
 async function createFixture() {
   const stack = new AsyncDisposableStack();
-  const fresh = stack.use(await freshDatabase());
+  const fresh = stack.use(await freshMigrated());
   const database = stack.use(new PostgresDatabase({ url: fresh.url, name: "test" }));
   await database.start();
-  await migrate(database);
   await makeDjangoTables(database);
   return { database, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }

@@ -3,13 +3,14 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { type CeleryStack, celeryStack, PYTHON_ENVIRONMENT } from "../../support/celery_stacks.ts";
 import { eventually } from "../../support/eventually.ts";
+import { freshMigrated } from "../../support/migrated.ts";
 import { Process } from "../../support/process.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { applyDefinitions } from "../../../cli/rabbitmq/apply.ts";
 import { renderDefinitions } from "../../../cli/rabbitmq/render.ts";
 import { unprovisioned } from "../../support/provisioned.ts";
-import { migrate, startRole, startWorker, testApp } from "../../support/roles.ts";
-import { freshDatabase, management } from "../../support/servers.ts";
+import { startRole, startWorker, testApp } from "../../support/roles.ts";
+import { management } from "../../support/servers.ts";
 import { stacksHere } from "../../support/stacks_here.ts";
 import { CeleryShell } from "./shell.ts";
 
@@ -40,8 +41,7 @@ for (const name of await stacksHere()) {
     // Celery before 5.5 consumes classic queues only.
     const options = { ...fixture.options, defaultQueueType: "classic" } as const;
     await applyDefinitions(fixture.management, await renderDefinitions(options));
-    const fresh = stack.use(await freshDatabase());
-    await migrate(fresh.url);
+    const fresh = stack.use(await freshMigrated());
     const database = stack.use(new PostgresDatabase({ url: fresh.url, max: 1 }));
     await database.start();
     const shell = stack.use(await CeleryShell.start(celery, fixture.url("python")));

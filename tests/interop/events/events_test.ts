@@ -7,11 +7,11 @@ import { topology } from "../../../shared/broker/topology.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { celeryStack, PYTHON_ENVIRONMENT } from "../../support/celery_stacks.ts";
 import { eventually } from "../../support/eventually.ts";
+import { freshMigrated } from "../../support/migrated.ts";
 import { Process } from "../../support/process.ts";
 import { unprovisioned } from "../../support/provisioned.ts";
 import { rawChannel } from "../../support/raw_amqp.ts";
-import { checkout, migrate, startApi, startBeat, startWorker } from "../../support/roles.ts";
-import { freshDatabase } from "../../support/servers.ts";
+import { checkout, startApi, startBeat, startWorker } from "../../support/roles.ts";
 
 type Event = Record<string, unknown> & { readonly id: string };
 
@@ -40,8 +40,7 @@ Deno.test("kombu, Celery and the SDKs of CloudEvents exchange events with an app
   const broker = parts.use(unprovisioned(QUEUES));
   const options = { ...broker.options, topology: topology(QUEUES, { stream: true }) };
   await applyDefinitions(broker.management, await renderDefinitions(options));
-  const database = parts.use(await freshDatabase());
-  await migrate(database.url);
+  const database = parts.use(await freshMigrated());
   const env = (role: "api" | "beat" | "worker") => ({
     AMQP_URL: broker.url(role),
     DATABASE_URL: database.url,

@@ -7,11 +7,11 @@ import { renderDefinitions } from "../../../cli/rabbitmq/render.ts";
 import { startBrowser } from "../../support/browser.ts";
 import { celeryStack, PYTHON_ENVIRONMENT } from "../../support/celery_stacks.ts";
 import { eventually } from "../../support/eventually.ts";
+import { freshMigrated } from "../../support/migrated.ts";
 import { freePorts } from "../../support/ports.ts";
 import { Process } from "../../support/process.ts";
 import { unprovisioned } from "../../support/provisioned.ts";
-import { migrate, startWorker, testApp } from "../../support/roles.ts";
-import { freshDatabase } from "../../support/servers.ts";
+import { startWorker, testApp } from "../../support/roles.ts";
 import { CeleryShell } from "../control/shell.ts";
 
 const NODE = "celeriac@flower";
@@ -35,8 +35,7 @@ Deno.test("Flower (c57) shows our workers and tasks, and its buttons work", asyn
   const fixture = stack.use(unprovisioned(["celeriac.default"]));
   const options = { ...fixture.options, defaultQueueType: "classic" } as const;
   await applyDefinitions(fixture.management, await renderDefinitions(options));
-  const database = stack.use(await freshDatabase());
-  await migrate(database.url);
+  const database = stack.use(await freshMigrated());
 
   const [port = 0] = freePorts(1);
   const url = `http://127.0.0.1:${port}`;

@@ -10,9 +10,10 @@ import { renderDefinitions } from "../../../cli/rabbitmq/render.ts";
 import { requestReplies } from "../../../shared/celery/control_client.ts";
 import { celeryStack } from "../../support/celery_stacks.ts";
 import { eventually } from "../../support/eventually.ts";
+import { freshMigrated } from "../../support/migrated.ts";
 import { unprovisioned } from "../../support/provisioned.ts";
-import { migrate, startApi, startWorker, testApp } from "../../support/roles.ts";
-import { freshDatabase, management } from "../../support/servers.ts";
+import { startApi, startWorker, testApp } from "../../support/roles.ts";
+import { management } from "../../support/servers.ts";
 
 const NODE = "celeriac@delayed";
 const DELAYED_KEY = /^([01]\.){28}celeriac\.default$/;
@@ -33,8 +34,7 @@ Deno.test("messages that Celery (c57) delays in the broker reach our worker when
   const fixture = parts.use(unprovisioned(["celeriac.default"]));
   const options = { ...fixture.options, delayLevels: "quorum" } as const;
   await applyDefinitions(fixture.management, await renderDefinitions(options));
-  const fresh = parts.use(await freshDatabase());
-  await migrate(fresh.url);
+  const fresh = parts.use(await freshMigrated());
   const database = parts.use(new PostgresDatabase({ url: fresh.url, max: 1 }));
   await database.start();
   const row = async (id: string) => (await database.query<Row>(selectTask, [id]))[0];

@@ -5,9 +5,10 @@ import { encodeTask } from "../../../shared/celery/message.ts";
 import { decodeMeta } from "../../../shared/celery/result.ts";
 import { celeryStack } from "../../support/celery_stacks.ts";
 import { eventually } from "../../support/eventually.ts";
+import { freshMigrated } from "../../support/migrated.ts";
 import { pipelineOn } from "../../support/pipeline.ts";
-import { migrate, startRole, startWorker } from "../../support/roles.ts";
-import { freshDatabase, freshVhost, management } from "../../support/servers.ts";
+import { startRole, startWorker } from "../../support/roles.ts";
+import { freshVhost, management } from "../../support/servers.ts";
 import { stacksHere } from "../../support/stacks_here.ts";
 
 const PRIORITIES = [1, 9, 5, 0, 7];
@@ -19,8 +20,7 @@ for (const name of await stacksHere()) {
     await using parts = new AsyncDisposableStack();
     const celery = await celeryStack(name);
     const vhost = parts.use(await freshVhost({ defaultQueueType: "classic" }));
-    const database = parts.use(await freshDatabase());
-    await migrate(database.url);
+    const database = parts.use(await freshMigrated());
     const pipeline = parts.use(await pipelineOn(vhost, database));
     const app = new URL("ranked_app.py", import.meta.url);
     const env = {

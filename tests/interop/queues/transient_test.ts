@@ -3,8 +3,9 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { celeryStack, PYTHON_ENVIRONMENT } from "../../support/celery_stacks.ts";
 import { eventually } from "../../support/eventually.ts";
-import { migrate, startWorker, testApp } from "../../support/roles.ts";
-import { freshDatabase, freshVhost, management } from "../../support/servers.ts";
+import { freshMigrated } from "../../support/migrated.ts";
+import { startWorker, testApp } from "../../support/roles.ts";
+import { freshVhost, management } from "../../support/servers.ts";
 import { deniesTransientQueues } from "../../support/stacks_here.ts";
 
 const NODE = "celeriac@transient";
@@ -18,8 +19,7 @@ interface Queue {
 Deno.test("our workers, and Celery (c56, c57) if configured, declare no shared transient queue", async (t) => {
   await using parts = new AsyncDisposableStack();
   const vhost = parts.use(await freshVhost({ defaultQueueType: "classic" }));
-  const fresh = parts.use(await freshDatabase());
-  await migrate(fresh.url);
+  const fresh = parts.use(await freshMigrated());
   const cwd = fileURLToPath(new URL(".", import.meta.url));
   const app = new URL("transient_app.py", import.meta.url);
   const shared = async () => {
