@@ -3,7 +3,7 @@ import { html } from "hono/html";
 import type { CreatedKey } from "../../actions/key_actions.ts";
 import type { Key } from "../../access/key_store.ts";
 import { SCOPES } from "../../access/scopes.ts";
-import { actionForm, cardTable, factList, nextLink, notice } from "../view/parts.ts";
+import { actionForm, backLink, cardTable, factList, nextLink, notice } from "../view/parts.ts";
 import type { Markup, View } from "../view/view.ts";
 
 /** Data of the list. */
@@ -113,7 +113,7 @@ function creation(view: View): Markup {
 export function createdPage(view: View, { key, token }: CreatedKey): Markup {
   const { apiKeys: words } = view.texts;
   return html`<p class="warning" role="status">${words.tokenOnce}</p>
-<pre class="command"><code>${token}</code></pre>
+<pre class="command" tabindex="0"><code>${token}</code></pre>
 ${
     factList([
       [words.name, key.name],
@@ -121,5 +121,5 @@ ${
       [words.expires, key.expiresAt === null ? words.never : view.time(key.expiresAt)],
     ])
   }
-<p><a href="${view.path("/keys")}">${words.back}</a></p>`;
+${backLink(view, "/keys", words.back)}`;
 }

@@ -2,8 +2,12 @@
 import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" };
 import sse from "htmx.org/dist/ext/hx-sse.min.js" with { type: "text" };
 import { type Answer, etagOf } from "../../http/conditional.ts";
-import style from "./page.css" with { type: "text" };
+import base from "./base.css" with { type: "text" };
+import frame from "./frame.css" with { type: "text" };
 import script from "./page.js" with { type: "text" };
+import parts from "./parts.css" with { type: "text" };
+import tables from "./tables.css" with { type: "text" };
+import workflow from "./workflow.css" with { type: "text" };
 
 /** A file that browsers load. */
 export interface Asset extends Answer {
@@ -21,7 +25,7 @@ function asset(name: string, extension: string, type: string, body: string): Ass
 
 /** All files by purpose. */
 export const ASSETS = {
-  style: asset("page", "css", "text/css; charset=utf-8", style),
+  style: asset("page", "css", "text/css; charset=utf-8", base + frame + parts + tables + workflow),
   htmx: asset("htmx", "js", SCRIPT, htmx),
   sse: asset("hx-sse", "js", SCRIPT, sse),
   script: asset("page", "js", SCRIPT, script),

@@ -7,6 +7,7 @@ import type { letterBody } from "../../dead_letters/dead_letter.ts";
 import { indented } from "../view/indent.ts";
 import {
   actionForm,
+  backLink,
   cardTable,
   factList,
   hrefOf,
@@ -135,7 +136,7 @@ function changes(view: View, given: GivenFilter, count: number, now: Date): Mark
 /** Draws one letter. */
 export function letterPage(view: View, letter: ReturnType<typeof letterBody>, now: Date): Markup {
   const { letters: words } = view.texts;
-  return html`<p><a href="${view.path("/dead-letters")}">${words.back}</a></p>
+  return html`${backLink(view, "/dead-letters", words.back)}
 ${
     factList([
       [words.reason, letter.reason],
@@ -154,9 +155,11 @@ ${
     ])
   }
 <h2>${words.body}</h2>
-<pre><code>${letter.body_encoding === "utf-8" ? shown(letter.body) : letter.body}</code></pre>
+<pre tabindex="0"><code>${
+    letter.body_encoding === "utf-8" ? shown(letter.body) : letter.body
+  }</code></pre>
 <h2>${words.headers}</h2>
-<pre><code>${
+<pre tabindex="0"><code>${
     indented(stringifyJson({ ...letter.properties, headers: letter.headers }))
   }</code></pre>
 ${changes(view, { id: letter.id }, 1, now)}`;

@@ -8,6 +8,7 @@ import { EventsQuery, findEvent } from "../../routes/recorded_events.ts";
 import { indented } from "../view/indent.ts";
 import { answerPage } from "../view/layout.ts";
 import {
+  backLink,
   cardTable,
   type Cell,
   command,
@@ -96,7 +97,7 @@ function eventPage(view: View, { key, event, tasks, recordedAt, position }: Reco
   const { data, data_base64: encoded, type, source, subject, id, time, ...rest } = event;
   const mayRead = view.can("tasks:read");
   const delivered = Object.entries(tasks);
-  return html`<p><a href="${view.path("/events")}">${words.back}</a></p>
+  return html`${backLink(view, "/events", words.back)}
 ${
     factList([
       [words.id, html`<code>${id}</code>`],
@@ -120,9 +121,11 @@ ${
       }</ul>`
   }
 <h2>${words.data}</h2>
-<pre><code>${encoded ?? (data === undefined ? "–" : indented(stringifyJson(data)))}</code></pre>
+<pre tabindex="0"><code>${
+    encoded ?? (data === undefined ? "–" : indented(stringifyJson(data)))
+  }</code></pre>
 <h2>${words.attributes}</h2>
-<pre><code>${indented(stringifyJson(rest))}</code></pre>`;
+<pre tabindex="0"><code>${indented(stringifyJson(rest))}</code></pre>`;
 }
 
 /** The time that the event claims; a leap second is no time in JavaScript. */

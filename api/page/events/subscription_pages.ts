@@ -3,7 +3,15 @@ import { html } from "hono/html";
 import { stringifyJson } from "../../../shared/celery/python_json.ts";
 import type { StoredSubscription } from "../../../shared/events/subscription_store.ts";
 import { indented } from "../view/indent.ts";
-import { type Action, actionForm, cardTable, factList, nextLink, notice } from "../view/parts.ts";
+import {
+  type Action,
+  actionForm,
+  backLink,
+  cardTable,
+  factList,
+  nextLink,
+  notice,
+} from "../view/parts.ts";
 import type { Markup, View } from "../view/view.ts";
 
 /** Data of the list. */
@@ -50,7 +58,7 @@ export function subscriptionPage(
 ): Markup {
   const { subscriptions: words, schedules } = view.texts;
   const { deliver, where, match, source } = subscription;
-  return html`<p><a href="${view.path("/subscriptions")}">${words.back}</a></p>
+  return html`${backLink(view, "/subscriptions", words.back)}
 ${notice(view, done)}
 ${
     factList([
@@ -70,7 +78,7 @@ ${actions(view, subscription)}
 ${
     replays.length === 0 ? "" : html`
       <h2>${words.replays}</h2>
-      <pre><code>${indented(JSON.stringify(replays))}</code></pre>
+      <pre tabindex="0"><code>${indented(JSON.stringify(replays))}</code></pre>
     `
   }`;
 }

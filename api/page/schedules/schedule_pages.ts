@@ -8,6 +8,7 @@ import { scheduleBody } from "../../submitting/schedule.ts";
 import {
   type Action,
   actionForm,
+  backLink,
   cardTable,
   command,
   factList,
@@ -74,7 +75,7 @@ export function schedulePage(
   const { schedules: words, task } = view.texts;
   const { next_runs: runs, args, kwargs } = scheduleBody(schedule, { now, runs: RUNS });
   const { lastId, problem } = schedule;
-  return html`<p><a href="${view.path("/schedules")}">${words.back}</a></p>
+  return html`${backLink(view, "/schedules", words.back)}
 ${notice(view, done)}
 ${
     problem === null
@@ -105,7 +106,7 @@ ${
 <h2>${task.input}</h2>
 ${
     view.can("tasks:read-data")
-      ? html`<pre><code>${indented(stringifyJson({ args, kwargs }))}</code></pre>`
+      ? html`<pre tabindex="0"><code>${indented(stringifyJson({ args, kwargs }))}</code></pre>`
       : html`<p class="warning">${task.redacted}</p>`
   }
 ${actions(view, schedule)}`;

@@ -92,9 +92,11 @@ function mistakes({ texts }: View, found: readonly FilterMistake[]): Markup {
         return tasks.emptyValue(mistake.key);
     }
   };
-  return html`<ul class="mistakes" role="alert">${
-    found.map((mistake) => html`<li>${explain(mistake)}</li>`)
-  }</ul>`;
+  return html`
+    <div class="mistakes" role="alert">
+      <ul>${found.map((mistake) => html`<li>${explain(mistake)}</li>`)}</ul>
+    </div>
+  `;
 }
 
 /** A table of tasks. */

@@ -5,7 +5,7 @@ import { reprJson } from "../../../shared/celery/read_repr.ts";
 import { isFinal, type Meta, type TaskRecord } from "../../../shared/results/result.ts";
 import { childBodies, type ChildBody, errorBody, plainJson } from "../../reading/record.ts";
 import { indented } from "../view/indent.ts";
-import { durationOf, factList, stateBadge, taskLink } from "../view/parts.ts";
+import { backLink, durationOf, factList, stateBadge, taskLink } from "../view/parts.ts";
 import type { Markup, View } from "../view/view.ts";
 import { taskActions } from "./task_actions.ts";
 import { type Step, timelineOf } from "./timeline.ts";
@@ -20,7 +20,7 @@ export function taskPage(view: View, record: TaskRecord, isWritten: boolean): Ma
   const { task } = view.texts;
   const stream = `hx-sse:connect="${path}/changes" hx-sse:close="ended" hx-swap="none"`;
   return html`
-    <p><a href="${view.path("/tasks")}">${task.back}</a></p>
+    ${backLink(view, "/tasks", task.back)}
     <div id="live" ${raw(isLive ? ` ${stream}` : "")}>
       <div id="task" ${raw(
         isLive
@@ -113,7 +113,7 @@ function input(view: View, { argsRepr, kwargsRepr }: TaskRecord): Markup {
   const shown = (title: string, repr: string | null): Markup => {
     if (repr === null || repr === "()" || repr === "[]" || repr === "{}") return html``;
     const json = reprJson(repr);
-    return html`<h3>${title}</h3><pre><code>${
+    return html`<h3>${title}</h3><pre tabindex="0"><code>${
       json === undefined ? repr : indented(json)
     }</code></pre>${json === undefined ? html`<p class="soft">${task.truncated}</p>` : ""}`;
   };
@@ -130,7 +130,7 @@ function outcome({ texts }: View, { state, result }: TaskRecord): Markup {
       <summary>
         <h2>${title}</h2>
       </summary>
-      <pre><code>${indented(plainJson(result))}</code></pre>
+      <pre tabindex="0"><code>${indented(plainJson(result))}</code></pre>
     </details>
   `;
 }
@@ -144,7 +144,7 @@ ${
     traceback === null ? "" : html`
       <details>
         <summary>${texts.task.traceback}</summary>
-        <pre><code>${traceback}</code></pre>
+        <pre tabindex="0"><code>${traceback}</code></pre>
       </details>
     `
   }`;

@@ -2,7 +2,15 @@
 import { html } from "hono/html";
 import type { Markup, View } from "./view.ts";
 
-/** Draws the dialog and its opener. Only a script opens it, because only a script handles the keys. */
+/** Draws the button that opens the list. Only a script opens it, because only a script handles the keys. */
+export function keysButton({ texts }: View): Markup {
+  return html`
+    <button type="button" hidden data-scripted data-dialog="keys"
+      data-key="?">${texts.keys.title} <kbd>?</kbd></button>
+  `;
+}
+
+/** Draws the list, closed. */
 export function keysDialog({ texts }: View): Markup {
   const { keys } = texts;
   const rows: readonly (readonly [key: string, text: string])[] = [
@@ -16,8 +24,6 @@ export function keysDialog({ texts }: View): Markup {
     ["?", keys.help],
   ];
   return html`
-    <footer><button type="button" hidden data-scripted data-dialog="keys" data-key="?">${keys
-      .title} <kbd>?</kbd></button></footer>
     <dialog id="keys" aria-labelledby="keys-title">
       <h2 id="keys-title">${keys.title}</h2>
       <dl class="keys">${rows.map(([key, text]) =>

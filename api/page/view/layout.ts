@@ -5,7 +5,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Scope } from "../../access/scopes.ts";
 import { ASSETS } from "../assets/embedded.ts";
 import type { Texts } from "../texts/english.ts";
-import { keysDialog } from "./keys_dialog.ts";
+import { keysButton, keysDialog } from "./keys_dialog.ts";
 import { preferenceForms } from "./preference_forms.ts";
 import type { Markup, View } from "./view.ts";
 
@@ -39,6 +39,13 @@ const HTMX = JSON.stringify({
   history: false,
   morphIgnore: ["data-htmx-powered", "open"],
 });
+
+const LEAF = html`
+  <svg viewBox="0 0 16 16" aria-hidden="true">
+    <path
+      d="M15 1C7 1 2 4 2 9c0 1 .3 2 .8 2.800L1 14.200 2.200 15l1.900-2.200C5 13.600 6 14 7 14c6 0 8-6 8-13ZM5.300 11.600C6.500 8.500 8.700 6.300 11.500 5 8.500 5.800 5.800 7.700 4.200 10.600 4 10 4 9.500 4 9c0-3.300 3.300-5.600 8.900-5.900C12.600 8.300 10.900 12 7 12c-.6 0-1.200-.1-1.700-.4Z" />
+  </svg>
+`;
 
 /** An entry of the menu. */
 interface Entry {
@@ -100,19 +107,26 @@ function document(view: View, { title, body, current }: Page): Markup {
       <body>
     <a class="skip" href="#content">${texts.skip}</a>
     ${site.secured ? "" : html`<p class="open" role="note">${texts.openWarning}</p>`}
+    <div class="frame">
     <header>
-    <a class="brand" href="${view.path("/")}">${texts.product}</a>
+    <div class="masthead">
+    <a class="brand" href="${view.path("/")}">${LEAF}${texts.product}</a>
     ${site.environment === undefined
       ? ""
       : html`<strong class="environment">${texts.environment(site.environment)}</strong>`}
+    </div>
     ${menu(view, current)}
+    <div class="tools">
     ${preferenceForms(view)}
+    ${keysButton(view)}
     ${account(view)}
+    </div>
     </header>
     <main id="content" tabindex="-1">
     <h1>${title}</h1>
     ${body}
     </main>
+    </div>
     ${keysDialog(view)}
       </body>
     </html>

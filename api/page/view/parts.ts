@@ -81,9 +81,14 @@ export function hrefOf(
   return view.path(given.length > 0 ? `${path}?${new URLSearchParams(given)}` : path);
 }
 
+/** The way back from one thing to the list of all. */
+export function backLink(view: View, path: string, text: string): Markup {
+  return html`<p class="back"><a href="${view.path(path)}">${text}</a></p>`;
+}
+
 /** A command to paste. */
 export function command(text: string): Markup {
-  return html`<pre class="command"><code>${text}</code></pre>`;
+  return html`<pre class="command" tabindex="0"><code>${text}</code></pre>`;
 }
 
 /** A notice after an action, by its key in the URL. An unknown key has none. */
@@ -114,7 +119,8 @@ export function actionForm(view: View, action: Action): Markup {
   const given = Object.entries(fields).filter(([, value]) => value);
   // The id keeps a live update from turning one action into another one under the pointer.
   return html`
-    <details class="action" name="action" id="action${path.replaceAll(/[^\w]+/g, "-")}">
+    <details class="action${isDangerous ? " danger" : ""}" name="action" id="action${path
+      .replaceAll(/[^\w]+/g, "-")}">
       <summary data-key="${key}">${title}</summary>
       <form method="post" action="${view.path(path)}">
         <p>${warning}</p>

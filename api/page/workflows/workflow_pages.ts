@@ -5,7 +5,7 @@ import type { WorkflowPage } from "../../../shared/workflows/listing.ts";
 import type { WorkflowRecord } from "../../../shared/workflows/store.ts";
 import { errorBody, plainJson } from "../../reading/record.ts";
 import { indented } from "../view/indent.ts";
-import { cardTable, command, factList, nextLink, stateBadge } from "../view/parts.ts";
+import { backLink, cardTable, command, factList, nextLink, stateBadge } from "../view/parts.ts";
 import type { Markup, View } from "../view/view.ts";
 import { workflowTree } from "./workflow_tree.ts";
 
@@ -42,7 +42,7 @@ export function workflowPage(view: View, record: WorkflowRecord): Markup {
   const states = new Map(tasks.map((task) => [task.id, task.state]));
   const done = tasks.filter((task) => isFinal(task.state)).length;
   return html`
-    <p><a href="${view.path("/workflows")}">${words.back}</a></p>
+    ${backLink(view, "/workflows", words.back)}
     ${isLive
       ? html`
         <span id="live" hx-sse:connect="${view.path("/changes")}" hx-swap="none"></span>
@@ -79,7 +79,7 @@ function data(view: View, { result, exception }: WorkflowRecord): Markup {
   const error = exception && errorBody(exception, null);
   return html`${
     result === null ? "" : html`<h2>${task.result}</h2>
-<pre><code>${indented(plainJson(result))}</code></pre>`
+<pre tabindex="0"><code>${indented(plainJson(result))}</code></pre>`
   }${
     error === null ? "" : html`<h2>${task.error}</h2>
 <p class="bad"><strong>${error.type}</strong>: ${error.message}</p>`
