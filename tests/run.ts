@@ -39,6 +39,8 @@ const suites: readonly ServedSuite[] = [
     jobs: 3, // one file uses about half a core
     needsServers: true,
   },
+  // one pipeline and one browser for all files
+  { name: "browser", paths: ["tests/browser"], flags: ["-A"], needsServers: true },
   {
     name: "interop",
     paths: ["tests/interop"],

@@ -17,6 +17,7 @@ const BROWSERS = [
 const QUIET = [
   "--no-sandbox",
   "--disable-gpu",
+  "--disable-lcd-text",
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",

@@ -1,0 +1,129 @@
+/** Every page in both themes and languages, on a large and on a narrow screen. */
+import { assertEquals } from "@std/assert";
+import type { Page } from "playwright-core";
+import { PAGE_SCOPES } from "../../api/access/page_scopes.ts";
+import { eventually } from "../support/eventually.ts";
+import { type Check, type Fixture, violations } from "./fixture.ts";
+
+/** Widths of a large screen and of a phone. */
+const WIDTHS = [1280, 375];
+
+/** Routes that browsers do not show as pages. */
+const NO_PAGES = [
+  "GET /assets/:file",
+  "GET /new-tasks",
+  "GET /changes",
+  "GET /tasks/:task/changes",
+];
+
+/** Makes one of each thing, and returns the paths of all pages. */
+async function allPaths(fixture: Fixture): Promise<string[]> {
+  const { submit, call, pipeline } = fixture;
+  const labels = { order: "7" };
+  const [success, failure, rejected, running, waiting] = await Promise.all([
+    submit("test.flaky", { failures: 1 }, { labels }),
+    submit("test.fail", { message: "refused" }),
+    submit("test.reject", { message: "set aside" }),
+    submit("test.progress", { steps: 1000, milliseconds: 1000 }),
+    submit("test.echo", { value: "later" }, { countdown: 3600 }),
+  ]);
+  await call("POST", "/v1/schedules", {
+    name: "every-hour",
+    task: "test.echo",
+    kwargs: { value: 1 },
+    every: 3600,
+  });
+  await call("POST", "/v1/subscriptions", {
+    name: "added",
+    patterns: ["test.eu.happened"],
+    task: "test.echo",
+  });
+  await call("POST", "/v1/keys", { name: "a key", scopes: ["tasks:read"] });
+  const event = await call<{ key: string }>("POST", "/v1/events", {
+    type: "test.eu.happened",
+    data: { value: 1 },
+  });
+  const echo = { name: "test.echo", kwargs: { value: 1 } };
+  const workflow = await call<{ id: string }>("POST", "/v1/workflows", {
+    chain: [{ group: [echo, echo] }, { ...echo, immutable: true }],
+  });
+  const [letter] = await pipeline.letters(rejected.id);
+  await Promise.all([success, failure].map(({ id }) => pipeline.final(id)));
+  await eventually("the progress", async () => (await pipeline.count("PROGRESS")) > 0);
+  return [
+    "/",
+    "/tasks",
+    "/tasks?q=state%3Afailure+nmae%3Ax+since%3Ayesterday",
+    `/tasks/${success.id}`,
+    `/tasks/${failure.id}`,
+    `/tasks/${running.id}`,
+    `/tasks/${waiting.id}`,
+    "/queues",
+    "/workers",
+    "/schedules",
+    "/schedules/every-hour",
+    "/dead-letters",
+    `/dead-letters/${letter!.id}`,
+    "/events",
+    `/events/${event.key}`,
+    "/subscriptions",
+    "/subscriptions/added",
+    "/workflows",
+    `/workflows/${workflow.id}`,
+    "/keys",
+    "/audit",
+    "/sign-in",
+    "/tasks/unknown",
+  ];
+}
+
+/** Fails if the list lacks a page of the API. */
+function assertComplete(paths: readonly string[]): void {
+  const missing = Object.keys(PAGE_SCOPES)
+    .filter((route) => route.startsWith("GET ") && !NO_PAGES.includes(route))
+    .filter((route) => {
+      const pattern = new URLPattern({ pathname: route.slice("GET ".length) });
+      return !paths.some((path) => pattern.test(`http://x${path}`));
+    });
+  assertEquals(missing, []);
+}
+
+async function overflow(page: Page, width: number): Promise<string[]> {
+  const found = await page.evaluate<number>("document.documentElement.scrollWidth");
+  return found <= width ? [] : [`has ${found} px, not ${width}`];
+}
+
+async function checkInLanguage(
+  { open }: Fixture,
+  language: string,
+  paths: readonly string[],
+): Promise<string[]> {
+  const found: string[] = [];
+  await using opened = await open({ locale: language, expected: [404] });
+  const { page } = opened;
+  for (const path of paths) {
+    await page.goto(new URL(path, page.url()).href);
+    assertEquals(await page.locator("html").getAttribute("lang"), language);
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 800 });
+      for (const theme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme: theme });
+        const wrong = [...await violations(page), ...await overflow(page, width)];
+        found.push(...wrong.map((one) => `${path} ${language} ${theme} ${width}: ${one}`));
+      }
+    }
+  }
+  return found;
+}
+
+/** Checks of this file. */
+export const everyPage: Readonly<Record<string, Check>> = {
+  async "every page is accessible and fits its screen, in both themes and languages"(fixture) {
+    const paths = await allPaths(fixture);
+    assertComplete(paths);
+    const found = await Promise.all(
+      ["en", "ko"].map((language) => checkInLanguage(fixture, language, paths)),
+    );
+    assertEquals(found.flat(), []);
+  },
+};
