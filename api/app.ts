@@ -88,7 +88,8 @@ export function createApp(dependencies: ApiDependencies): Hono {
     foreignQueues: new Set(settings.foreignQueues),
   };
   const cache = new ResultCache(settings.resultCache);
-  hub.subscribeAll(({ uuid }) => cache.drop(uuid!));
+  // Best effort: without a waiting caller, no events arrive. Only details of a run are added to final records.
+  hub.observe(({ uuid }) => cache.drop(uuid!));
 
   const reads = new SharedReads(
     readWithUnwritten((id) => store.find(id), dependencies.submissions),

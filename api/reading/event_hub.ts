@@ -11,7 +11,7 @@ const RETRY_MS = 5000;
 
 const log = getLogger(["celeriac", "api"]);
 
-/** Receives events of one task or of all. Must not throw or block. */
+/** Receives events. Must not throw or block. */
 export type TaskEventListener = (event: ReceivedEvent) => void;
 
 /** Maximum number of waiting callers: each needs a connection and about 100 kB of memory. */
@@ -23,13 +23,22 @@ const QUEUE_ARGUMENTS = { "x-message-ttl": 5000, "x-max-length": 100_000 };
 /** Milliseconds before an idle subscription closes: workers send no events without a subscriber, which saves work. */
 const LINGER_MS = 30_000;
 
+/** Tasks with a listener up to which a message is searched for their ids. Decoding takes as long as the search for about 50. */
+const SEARCHED_MAX = 16;
+
+/** Ids that JSON does not escape. */
+const PLAIN_ID = /^[\w.:-]+$/;
+
+const decoder = new TextDecoder();
+
 /** Subscribes to task events while a caller waits. Events are best effort: callers must also poll the store. */
 export class EventHub implements Service {
   readonly #broker: Pick<Broker, "listen">;
   readonly #lingerMs: number;
   readonly #limit: number;
   readonly #listeners = new Map<string, Set<TaskEventListener>>();
-  readonly #allListeners = new Set<TaskEventListener>();
+  readonly #observers = new Set<TaskEventListener>();
+  readonly #allListeners = new Set<() => void>();
   #listening: Listening | undefined;
   #linger: ReturnType<typeof setTimeout> | undefined;
   #started = false;
@@ -45,12 +54,12 @@ export class EventHub implements Service {
     this.#limit = options.limit ?? LISTENERS_MAX;
   }
 
-  /** Starts to subscribe; does not wait for the broker. */
+  /** Subscribes if callers wait already, and otherwise with the first caller: a subscription makes all workers publish their events. Does not
+   * wait for the broker. */
   start(): Promise<void> {
     if (this.#closing.signal.aborted) this.#closing = new AbortController();
     this.#started = true;
-    this.#wake();
-    this.#rest();
+    if (this.#count > 0) this.#wake();
     return Promise.resolve();
   }
 
@@ -71,7 +80,7 @@ export class EventHub implements Service {
     return this.#closing.signal;
   }
 
-  /** Resolves after the first attempt to subscribe. */
+  /** Resolves after the first attempt to subscribe; at once while nobody has waited. */
   async ready(): Promise<void> {
     await this.#listening?.tried;
   }
@@ -137,8 +146,16 @@ export class EventHub implements Service {
     };
   }
 
-  /** Subscribes to all tasks until disposed. */
-  subscribeAll(listener: TaskEventListener): Disposable {
+  /** Receives the events of any task that arrive in a message for a listener of one task, until disposed. Causes neither a subscription nor
+   * the decoding of a message. */
+  observe(listener: TaskEventListener): Disposable {
+    this.#observers.add(listener);
+    return { [Symbol.dispose]: () => this.#observers.delete(listener) };
+  }
+
+  /** Calls the listener at each message with events of any tasks, which it does not decode, on behalf of a caller that is admitted, until
+   * disposed. */
+  subscribeAll(listener: () => void): Disposable {
     this.#allListeners.add(listener);
     return { [Symbol.dispose]: () => this.#allListeners.delete(listener) };
   }
@@ -171,7 +188,21 @@ export class EventHub implements Service {
     await listening?.end();
   }
 
+  /** Whether somebody may listen to one of a message's events. Decoding them costs more than all else here, and workers send the events of
+   * all tasks: many for one that a caller waits for, and for a while after the last caller has gone. */
+  #mayConcern({ body }: Message): boolean {
+    if (this.#listeners.size === 0) return false;
+    if (this.#listeners.size > SEARCHED_MAX) return true;
+    const text = decoder.decode(body);
+    for (const id of this.#listeners.keys()) {
+      if (!PLAIN_ID.test(id) || text.includes(id)) return true;
+    }
+    return false;
+  }
+
   #hear(message: Message): void {
+    for (const listener of this.#allListeners) listener();
+    if (!this.#mayConcern(message)) return;
     let events: ReceivedEvent[];
     try {
       events = decodeEvents(message);
@@ -181,7 +212,7 @@ export class EventHub implements Service {
     }
     for (const event of events) {
       if (event.uuid === null) continue;
-      for (const listener of this.#allListeners) listener(event);
+      for (const listener of this.#observers) listener(event);
       for (const listener of this.#listeners.get(event.uuid) ?? []) listener(event);
     }
   }

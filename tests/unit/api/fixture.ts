@@ -248,6 +248,7 @@ export async function createFixture(
   });
   const hub = new EventHub({ broker });
   await hub.start();
+  hub.admit(); // it receives events from the start
   await hub.ready();
   const records = new MemoryRecords();
   const outbox: OutboxEntry[] = [];

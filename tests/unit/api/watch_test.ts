@@ -19,7 +19,7 @@ const never = (store: MemoryRecords) => new StatePolling({ store, everyMs: NEVER
 async function spoken() {
   let tell: (message: Message) => void = () => {};
   const hub = new EventHub({
-    limit: 10_000,
+    limit: 10_001,
     broker: {
       listen(exchange, onMessage) {
         tell = onMessage;
@@ -37,6 +37,7 @@ async function spoken() {
     },
   });
   await hub.start();
+  hub.admit(); // it receives events from the start
   await hub.ready();
   const node = { hostname: "celeriac@test", pid: 1, clock: () => 1 };
   return {
