@@ -1,7 +1,8 @@
 /** Turns the events in the inbox into tasks.
  *
- * The steps of a batch, in an order that loses nothing: publish the tasks; record the events, which makes later copies known; ack. After a
- * crash between two steps the events are redelivered, and their tasks have the same ids. If a subscription has changed before the record,
+ * The steps of a batch, in an order that loses nothing: publish the tasks; record the events, which makes later copies known; ack. A batch
+ * with many tasks takes the first two steps in parts. After a crash between two steps the events are redelivered, and their tasks have the
+ * same ids. If a subscription has changed before the record,
  * the steps are repeated for the new ones: an event makes the tasks of exactly the subscriptions at the moment of its record.
  * @module
  */
@@ -9,24 +10,28 @@ import { getLogger } from "@logtape/logtape";
 import type { Broker, Delivery } from "../shared/broker/broker.ts";
 import { Consumer } from "../shared/broker/consuming/consumer.ts";
 import { INBOX_QUEUE } from "../shared/broker/event_topology.ts";
-import { withoutTransport } from "../shared/celery/headers.ts";
-import { stringifyJson } from "../shared/celery/python_json.ts";
 import type { Database, Sql } from "../shared/database/database.ts";
-import { type DeadLetter, letterIdOf, letterOf } from "../shared/dead_letters/letter.ts";
-import { DatabaseUnavailable, InvalidInput, Malformed, Unavailable } from "../shared/errors.ts";
-import { readEventMessage } from "../shared/events/amqp.ts";
-import type { CloudEvent } from "../shared/events/cloud_event.ts";
-import { eventKey, eventTaskId } from "../shared/events/event_key.ts";
-import { EventStore, type NewEvent } from "../shared/events/event_store.ts";
+import type { DeadLetter } from "../shared/dead_letters/letter.ts";
+import { DatabaseUnavailable, InvalidInput, Unavailable } from "../shared/errors.ts";
+import { eventTaskId } from "../shared/events/event_key.ts";
+import { EventStore } from "../shared/events/event_store.ts";
 import type { SubscriptionCache } from "../shared/events/subscription_cache.ts";
 import type { StoredSubscription } from "../shared/events/subscription_store.ts";
 import type { OutboxEntry } from "../shared/outbox/outbox.ts";
-import type { PreparedTask } from "../shared/outbox/prepared_task.ts";
-import type { PendingTask } from "../shared/results/result.ts";
+import type { AcceptedTask } from "../shared/outbox/publisher.ts";
 import { isUnstorable } from "../shared/results/retry_forever.ts";
 import { Batch } from "../shared/runtime/batch.ts";
 import type { Service } from "../shared/runtime/service.ts";
 import { eventTask } from "./event_tasks.ts";
+import {
+  type Dispatching,
+  dispatching,
+  eventLetter,
+  firstPart,
+  letterId,
+  newEvent,
+  readEvents,
+} from "./incoming_events.ts";
 
 /** Options of {@linkcode EventDispatcher}. */
 export interface EventDispatcherOptions {
@@ -40,26 +45,11 @@ export interface EventDispatcherOptions {
   /** The sender in Celery's format, `gen<pid>@<host>`. */
   readonly origin: string;
   /** Called with each task of an event that was recorded now. */
-  sent(task: PendingTask): void;
+  sent(task: AcceptedTask): void;
   /** Called with the outcome of each event. */
   dispatched?(type: string, outcome: "dispatched" | "duplicate" | "unsubscribed"): void;
   /** Called with the seconds from a delivery to its ack. */
   acked?(seconds: number): void;
-}
-
-/** An event of a batch. */
-interface Incoming {
-  readonly key: string;
-  readonly event: CloudEvent;
-  /** The event as it is recorded. */
-  readonly json: string;
-  readonly delivery: Delivery;
-}
-
-/** An event that is not recorded yet, and what it became by subscription. */
-interface Dispatching extends Incoming {
-  readonly tasks: Map<string, PreparedTask>;
-  readonly letters: Map<string, DeadLetter>;
 }
 
 /** Events in one batch, and unacked: the next batch arrives while one is dispatched. */
@@ -75,6 +65,8 @@ export class EventDispatcher implements Service {
   readonly #consumer: Consumer;
   readonly #batch: Batch<Delivery, void>;
   readonly #log = getLogger(["celeriac", "events"]);
+  /** Deliveries whose event is recorded, also if others of their batch are not. */
+  readonly #done = new WeakSet<Delivery>();
   #starting: Promise<void> | undefined;
   #stopping = false;
 
@@ -146,12 +138,12 @@ export class EventDispatcher implements Service {
   async #dispatch(deliveries: readonly Delivery[]): Promise<void[]> {
     try {
       // The broker redelivers the others.
-      await this.#dispatchOpen(deliveries.filter(({ open }) => open));
+      await this.#dispatchOpen(deliveries.filter((one) => one.open && !this.#done.has(one)));
     } catch (error) {
       const [only] = deliveries;
       if (!isUnstorable(error) || deliveries.length > 1 || !only) throw error;
       const detail = error instanceof Error ? error.message : String(error);
-      const refused = letter(only, "malformed", { detail, id: idOf(only) });
+      const refused = eventLetter(only, "malformed", { detail, id: letterId(only) });
       const { database, letters } = this.#options;
       await database.transaction((sql) => letters.add([refused], sql));
     }
@@ -162,13 +154,13 @@ export class EventDispatcher implements Service {
     const { incoming, malformed } = readEvents(deliveries);
     const store = new EventStore({ database: this.#options.database });
     const known = incoming.size === 0 ? new Set() : await store.known([...incoming.keys()]);
-    const fresh = [...incoming.values()].filter(({ key }) => !known.has(key))
-      .map((one): Dispatching => ({ ...one, tasks: new Map(), letters: new Map() }));
-    await this.#publishAndRecord(fresh, malformed);
-    this.#count(incoming, fresh);
-    for (const { tasks } of fresh) {
-      for (const { task } of tasks.values()) this.#options.sent(task);
+    const fresh = [...incoming.values()].filter(({ key }) => !known.has(key)).map(dispatching);
+    for (const { key, event, delivery } of incoming.values()) {
+      if (!known.has(key)) continue;
+      this.#done.add(delivery);
+      this.#options.dispatched?.(event.type, "duplicate");
     }
+    await this.#publishAndRecord(fresh, malformed);
   }
 
   async #publishAndRecord(
@@ -176,18 +168,34 @@ export class EventDispatcher implements Service {
     malformed: readonly DeadLetter[],
   ): Promise<void> {
     const { subscriptions } = this.#options;
-    if (fresh.length + malformed.length === 0) return;
-    for (;;) {
-      const current = fresh.length > 0 ? await subscriptions.current() : undefined;
-      await Promise.all(fresh.map((one) => this.#publish(one, current!.of(one.event))));
-      if (await this.#record(fresh, malformed, current?.revision)) return;
-      subscriptions.forget();
+    let [rest, letters] = [fresh, malformed];
+    while (rest.length + letters.length > 0) {
+      const current = rest.length > 0 ? await subscriptions.current() : undefined;
+      const part = current ? firstPart(rest, current) : [];
+      await Promise.all(part.map(([one, selecting]) => this.#publish(one, selecting)));
+      const events = part.map(([one]) => one);
+      if (!await this.#record(events, letters, current?.revision)) {
+        subscriptions.forget();
+        continue;
+      }
+      this.#recorded(events);
+      rest = rest.slice(part.length);
+      letters = [];
+    }
+  }
+
+  #recorded(events: readonly Dispatching[]): void {
+    const { dispatched, sent } = this.#options;
+    for (const { event, delivery, tasks } of events) {
+      this.#done.add(delivery);
+      dispatched?.(event.type, tasks.size > 0 ? "dispatched" : "unsubscribed");
+      for (const task of tasks.values()) sent(task);
     }
   }
 
   /** Publishes the tasks of one event. A task without valid arguments becomes a dead letter of the event. */
   async #publish(
-    { key, event, delivery, tasks, letters }: Dispatching,
+    { key, event, given, delivery, tasks, letters }: Dispatching,
     subscriptions: readonly StoredSubscription[],
   ): Promise<void> {
     const { publisher, origin } = this.#options;
@@ -195,14 +203,14 @@ export class EventDispatcher implements Service {
     await Promise.all(news.map(async (subscription) => {
       const { name } = subscription;
       try {
-        const task = eventTask({ event, key }, subscription, { origin, now: new Date() });
-        await publisher.send(task.entry, { patient: true });
-        tasks.set(name, task);
+        const task = eventTask({ event, key, given }, subscription, { origin, now: new Date() });
+        const via = await publisher.send(task.entry, { patient: true });
+        tasks.set(name, { ...task.task, via });
       } catch (error) {
         if (!(error instanceof InvalidInput)) throw error;
         const detail = `subscription '${name}': ${error.message}`;
         const id = eventTaskId(key, name, "dead letter");
-        letters.set(name, letter(delivery, "invalid-input", { detail, id }));
+        letters.set(name, eventLetter(delivery, "invalid-input", { detail, id }));
       }
     }));
   }
@@ -222,55 +230,4 @@ export class EventDispatcher implements Service {
       return true;
     });
   }
-
-  #count(incoming: ReadonlyMap<string, Incoming>, fresh: readonly Dispatching[]): void {
-    const { dispatched: count } = this.#options;
-    if (!count) return;
-    const unknown = new Map(fresh.map((one) => [one.key, one]));
-    for (const { key, event } of incoming.values()) {
-      const one = unknown.get(key);
-      if (!one) count(event.type, "duplicate");
-      else count(event.type, one.tasks.size > 0 ? "dispatched" : "unsubscribed");
-    }
-  }
-}
-
-function newEvent({ key, event, json, tasks }: Dispatching): NewEvent {
-  const ids = [...tasks].map(([name, { task }]) => [name, task.id]);
-  return { key, event, json, tasks: Object.fromEntries(ids) };
-}
-
-/** The events of a batch, each once, and the messages that are none. */
-function readEvents(
-  deliveries: readonly Delivery[],
-): { incoming: Map<string, Incoming>; malformed: DeadLetter[] } {
-  const incoming = new Map<string, Incoming>();
-  const malformed: DeadLetter[] = [];
-  for (const delivery of deliveries) {
-    try {
-      const event = readEventMessage(delivery.message);
-      const key = eventKey(event);
-      if (incoming.has(key)) continue;
-      // Python's JSON, from which a message was read, has values that cannot be written again.
-      incoming.set(key, { key, event, json: stringifyJson(event), delivery });
-    } catch (error) {
-      if (!(error instanceof InvalidInput || error instanceof Malformed)) throw error;
-      malformed.push(letter(delivery, "malformed", { detail: error.message, id: idOf(delivery) }));
-    }
-  }
-  return { incoming, malformed };
-}
-
-function letter(
-  { message }: Delivery,
-  reason: "malformed" | "invalid-input",
-  { detail, id }: { detail: string; id: string },
-): DeadLetter {
-  const diedAt = new Date();
-  return letterOf(message, { reason, detail, queue: INBOX_QUEUE, worker: null, diedAt }, { id });
-}
-
-/** The same for each delivery of a message. */
-function idOf({ message }: Delivery): string {
-  return letterIdOf({ ...message, headers: withoutTransport(message.headers) });
 }

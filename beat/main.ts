@@ -70,7 +70,8 @@ export class Beat implements Service {
     const store = resultStore(config.results, database);
     this.#submissions = new SubmissionWriter({
       store,
-      foreign: config.results === "django",
+      // As in the API: Python workers may record a task without its name.
+      ...(config.results === "django" && { foreign: true, holdMs: 0 }),
     });
     const letters = new DeadLetters({ database, outbox, store, clock });
     const publisher = new Publisher({ broker, outbox, origin, clock });
@@ -113,7 +114,11 @@ export class Beat implements Service {
       publisher,
       letters,
       origin,
-      sent: (task) => this.#submissions.write(task),
+      // A worker may have the task already, but not if its message is in the outbox.
+      sent: (task) => {
+        if (task.via === "broker") this.#submissions.hold(task);
+        else this.#submissions.write(task);
+      },
       dispatched: (type, outcome) => counts.count(type, outcome),
       acked: (seconds) => counts.dispatched(seconds),
     });

@@ -25,6 +25,8 @@ export interface EncodeContext {
   readonly now: Date;
   /** Computed by {@linkcode taskReprs}, if the caller has done so. */
   readonly reprs?: TaskReprs;
+  /** Computed by {@linkcode taskBody}, if the caller has done so. */
+  readonly body?: Uint8Array;
 }
 
 /** A task's arguments as Python's `repr()` writes them. */
@@ -36,6 +38,14 @@ export interface TaskReprs {
 /** The representations of a signature's arguments. */
 export function taskReprs({ args, kwargs }: Pick<Signature, "args" | "kwargs">): TaskReprs {
   return { argsRepr: reprArgs(args), kwargsRepr: repr(kwargs) };
+}
+
+/** The body of a message. It contains no id, so tasks with the same arguments and follow-ups can share it. */
+export function taskBody({ args, kwargs, options = {} }: Signature): Uint8Array {
+  const { callbacks = null, errbacks = null, chain = null, chord = null } = options;
+  return new TextEncoder().encode(
+    stringifyJson([args, kwargs, { callbacks, errbacks, chain, chord }]),
+  );
 }
 
 /** A signature with a task id. */
@@ -64,14 +74,13 @@ const MAX_EXPIRATION_MS = 2 ** 32 - 1;
  * ```
  */
 export function encodeTask(signature: IdentifiedSignature, context: EncodeContext): Message {
-  const { task, args, kwargs, options } = signature;
+  const { task, options } = signature;
   check(signature);
   const { argsRepr, kwargsRepr } = context.reprs ?? taskReprs(signature);
   const eta = options.eta ?? (options.countdown ? after(context.now, options.countdown) : null);
   const expires = typeof options.expires === "number"
     ? after(context.now, options.expires)
     : options.expires;
-  const { callbacks = null, errbacks = null, chain = null, chord = null } = options;
   const headers: Headers = { lang: "js", task, id: options.taskId };
   if (options.shadow) headers["shadow"] = options.shadow;
   if (eta) headers["eta"] = toIso(eta);
@@ -111,9 +120,7 @@ export function encodeTask(signature: IdentifiedSignature, context: EncodeContex
       ...(expires ? expiration(expires, context.now) : {}),
     },
     headers,
-    body: new TextEncoder().encode(
-      stringifyJson([args, kwargs, { callbacks, errbacks, chain, chord }]),
-    ),
+    body: context.body ?? taskBody(signature),
   };
 }
 

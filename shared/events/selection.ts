@@ -76,11 +76,30 @@ export function checkSelection({ patterns, where, match }: Selection): void {
  * assertEquals(selects({ ...selection, match: "any" }, event), true);
  * ```
  */
-export function selects({ patterns, where, match }: Selection, event: CloudEvent): boolean {
-  if (!patterns.some((pattern) => matchesTopic(pattern, event.type))) return false;
-  const names = Object.keys(where);
-  return names.length === 0 ||
-    matchesHeaders(bindingArguments({ where, match }), attributeHeaders(event));
+export function selects(selection: Selection, event: CloudEvent): boolean {
+  return selectsType(selection, event.type) &&
+    (!hasCondition(selection) || selectsHeaders(selection, attributeHeaders(event)));
+}
+
+/** Whether a type matches one of the patterns. */
+export function selectsType({ patterns }: Pick<Selection, "patterns">, type: string): boolean {
+  return patterns.some((pattern) => matchesTopic(pattern, type));
+}
+
+/** Whether the selection depends on more than the type. */
+export function hasCondition({ where }: Pick<Selection, "where">): boolean {
+  for (const _ in where) return true;
+  return false;
+}
+
+/** Whether the attributes match `where`, which has one at least.
+ *
+ * @param headers as of {@linkcode attributeHeaders} */
+export function selectsHeaders(
+  selection: Pick<Selection, "where" | "match">,
+  headers: Headers,
+): boolean {
+  return matchesHeaders(bindingArguments(selection), headers);
 }
 
 /** The arguments with which a queue is bound to the headers exchange of events. */

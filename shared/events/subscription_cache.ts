@@ -1,6 +1,8 @@
 /** The subscriptions, read from the database at most once a second. */
 import type { CloudEvent } from "./cloud_event.ts";
-import { selects } from "./selection.ts";
+import type { Headers } from "../broker/message.ts";
+import { attributeHeaders } from "./amqp.ts";
+import { hasCondition, selectsHeaders, selectsType } from "./selection.ts";
 import type { StoredSubscription, SubscriptionStore } from "./subscription_store.ts";
 
 /** Options of {@linkcode SubscriptionCache}. */
@@ -9,6 +11,9 @@ export interface SubscriptionCacheOptions {
   /** Milliseconds after which the subscriptions are read again. Default 1,000. */
   readonly maxAgeMs?: number;
 }
+
+/** Types of events whose subscriptions are remembered. Types come from outside. */
+const TYPES_MAX = 1000;
 
 /** Subscriptions at one moment. */
 export interface Subscriptions {
@@ -58,8 +63,23 @@ export class SubscriptionCache {
 }
 
 function subscriptions(all: readonly StoredSubscription[]): Subscriptions {
+  const active = all.filter(({ pausedAt }) => pausedAt === null);
+  const byType = new Map<string, StoredSubscription[]>();
+  const ofType = (type: string) => {
+    const known = byType.get(type);
+    if (known) return known;
+    const found = active.filter((one) => selectsType(one, type));
+    if (byType.size >= TYPES_MAX) byType.clear();
+    byType.set(type, found);
+    return found;
+  };
   return {
     revision: all.map(({ name, revision }) => `${name} ${revision}`).join(","),
-    of: (event) => all.filter((one) => one.pausedAt === null && selects(one, event)),
+    of: (event) => {
+      let headers: Headers | undefined;
+      return ofType(event.type).filter((one) =>
+        !hasCondition(one) || selectsHeaders(one, headers ??= attributeHeaders(event))
+      );
+    },
   };
 }

@@ -1,7 +1,12 @@
 /** Signature -> message for the broker or the outbox, and its PENDING record. */
 import type { Message } from "../broker/message.ts";
 import { destinationOf, TASK_EXCHANGE } from "../broker/topology.ts";
-import { encodeTask, type IdentifiedSignature, taskReprs } from "../celery/message.ts";
+import {
+  type EncodeContext,
+  encodeTask,
+  type IdentifiedSignature,
+  taskReprs,
+} from "../celery/message.ts";
 import { InvalidInput } from "../errors.ts";
 import { submitterOf } from "../results/submitter_header.ts";
 import { labelsOf } from "../results/labels.ts";
@@ -23,20 +28,22 @@ export interface PreparedTask {
  *
  * @param context.origin the sender in Celery's format, `gen<pid>@<host>`
  * @param context.now the time of submission
+ * @param context.reprs as of `taskReprs`, and `context.body` as of `taskBody`, if the caller has them
  * @throws {InvalidInput} when a Python worker would crash on the message or lose it, or its body is too large */
 export function prepareTask(
   signature: RoutedSignature & IdentifiedSignature,
-  { origin, now }: { origin: string; now: Date },
+  { origin, now, ...known }: Omit<EncodeContext, "destination">,
 ): PreparedTask {
   const { queue, taskId, exchange, routingKey, eta, countdown, retries = 0 } = signature.options;
   const destination = exchange === undefined
     ? destinationOf(queue)
     : { exchange, routingKey: routingKey ?? queue };
-  const reprs = taskReprs(signature);
+  const reprs = known.reprs ?? taskReprs(signature);
   const encoded = encodeTask(tracing ? traced(signature) : signature, {
     origin,
     destination,
     now,
+    ...known,
     reprs,
   });
   if (encoded.body.length > BODY_MAX_BYTES) {

@@ -1,5 +1,5 @@
 /** The dispatcher on a broker in memory and an embedded database. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { EventDispatcher, type EventDispatcherOptions } from "../../../beat/event_dispatcher.ts";
 import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
 import { ENTRY_EXCHANGE, INBOX_QUEUE } from "../../../shared/broker/event_topology.ts";
@@ -7,7 +7,7 @@ import type { Delivery } from "../../../shared/broker/broker.ts";
 import { declarationFor } from "../../../shared/broker/topology.ts";
 import type { Database } from "../../../shared/database/database.ts";
 import { DeadLetters } from "../../../shared/dead_letters/store.ts";
-import { DatabaseUnavailable } from "../../../shared/errors.ts";
+import { DatabaseUnavailable, Unavailable } from "../../../shared/errors.ts";
 import { cloudEvent } from "../../../shared/events/cloud_event.ts";
 import { eventKey, eventTaskId } from "../../../shared/events/event_key.ts";
 import { toEventMessage } from "../../../shared/events/amqp.ts";
@@ -160,6 +160,30 @@ Deno.test("EventDispatcher publishes the same task ids again if it could not rec
   const { key } = await fixture.publisher.publish(event("1"));
   await recorded(fixture, 1);
   assertEquals(fixture.tasks, Array(3).fill(eventTaskId(key, "receipt")));
+});
+
+Deno.test("EventDispatcher records the events of a large batch in parts, and repeats only those that are not recorded", async () => {
+  const subscriptions = Array.from({ length: 100 }, (_, n) => subscription(`s${n}`, "#"));
+  let sent = 0;
+  const pending: string[] = [];
+  await using fixture = await open(subscriptions, () => ({
+    publisher: {
+      send: () => {
+        // Two parts succeed, the third fails once.
+        if (++sent === 2500) return Promise.reject(new Unavailable("Cannot publish in a test"));
+        return Promise.resolve("broker");
+      },
+    },
+    sent: ({ id }) => pending.push(id),
+  }));
+  const ids = Array.from({ length: 35 }, (_, n) => `${n}`);
+  await Promise.all(ids.map((id) => fixture.publisher.publish(event(id))));
+  const found = await recorded(fixture, 35);
+  assertEquals(found.map(({ tasks }) => Object.keys(tasks).length), Array(35).fill(100));
+  await eventually("PENDING records", () => Promise.resolve(pending.length === 3500));
+  assertEquals(new Set(pending).size, 3500);
+  assert(sent > 3500 && sent <= 4500, `${sent} tasks were published`);
+  assertEquals(fixture.outcomes, Array(35).fill("orders.paid dispatched"));
 });
 
 Deno.test("EventDispatcher dead-letters malformed events, and tasks without arguments", async () => {

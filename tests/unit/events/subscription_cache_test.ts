@@ -70,3 +70,25 @@ Deno.test("of() does not keep a failed read", async () => {
   await assertRejects(() => cache.of(EVENT), DatabaseUnavailable);
   assertEquals(await names(cache), ["one"]);
 });
+
+Deno.test("of() compares attributes for each event, also of a type that it has seen", async () => {
+  const cache = new SubscriptionCache({
+    store: storeOf([
+      stored("all"),
+      stored("acme", { where: { tenant: "acme" } }),
+      stored("either", { where: { tenant: "other", source: "/s" }, match: "any" }),
+      stored("elsewhere", { patterns: ["c.#", "*.c"] }),
+    ]),
+    maxAgeMs: 60_000,
+  });
+  const selected = async (changes: Record<string, string>) =>
+    (await cache.of(cloudEvent({ ...EVENT, ...changes }))).map(({ name }) => name);
+  for (let round = 0; round < 2; round++) {
+    assertEquals(await selected({}), ["all", "acme", "either"]);
+    assertEquals(await selected({ tenant: "b" }), ["all", "either"]);
+    assertEquals(await selected({ tenant: "b", source: "/t" }), ["all"]);
+    assertEquals(await selected({ type: "a.c" }), ["all", "acme", "either", "elsewhere"]);
+    assertEquals(await selected({ type: "b.c" }), ["elsewhere"]);
+    for (let n = 0; n < 1500; n++) await selected({ type: `types.of.others.${n}` });
+  }
+});
