@@ -37,6 +37,8 @@ import pendingRecords from "./migrations/0028_pending.sql" with { type: "text" }
 import count from "./migrations/0029_count.sql" with { type: "text" };
 import filter from "./migrations/0030_filter.sql" with { type: "text" };
 import attemptLabel from "./migrations/0031_attempt_label.sql" with { type: "text" };
+import lookup from "./migrations/0032_lookup.sql" with { type: "text" };
+import hold from "./migrations/0033_hold.sql" with { type: "text" };
 
 /** A migration. Its position in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -83,6 +85,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "count", sql: count },
   { name: "filter", sql: filter },
   { name: "attempt label", sql: attemptLabel },
+  { name: "lookup", sql: lookup },
+  { name: "hold", sql: hold },
 ];
 
 /** Number of daily partitions created ahead, so that a week without maintenance causes no failure. */

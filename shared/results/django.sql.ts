@@ -90,16 +90,17 @@ const SETTLE = ({ nameLength, dateStarted }: DjangoShape) => `
     )
     select id, state, ${CODED},
       (case
-        when state = 'STARTED' then json_build_object('pid', pid, 'hostname', worker)
+        when state = 'STARTED' then json_build_object('pid', pid, 'hostname', coalesce(worker, $5))
         when state = 'RETRY' then coalesce(exception::json, 'null')
         when state in ${EXCEPTIONAL} then coalesce(exception::json, '${UNKNOWN}')
         else coalesce(result::json, 'null') end)::text,
       traceback,
       json_build_object('children', coalesce(children, '[]'), 'celeriac', jsonb_strip_nulls(jsonb_build_object(
-        'queue', queue, 'retries', retries, 'deliveries', case state when 'RETRY' then 0 else 1 end,
+        'queue', coalesce(queue, $4), 'retries', coalesce(retries, 0), 'deliveries', case state when 'RETRY' then 0 else 1 end,
         'started_at', case when settlement.started_at is not null then least(settlement.started_at, now()) end, 'meta', settlement.meta::jsonb
       )))::text,
-      left(name, ${nameLength}), to_json(args_repr)::text, to_json(kwargs_repr)::text, left(worker, 100),
+      left(coalesce(name, $3), ${nameLength}), to_json(args_repr)::text, to_json(kwargs_repr)::text,
+      left(coalesce(worker, $5), 100),
       left(periodic_task_name, 255), now(), now()${
   dateStarted
     ? ", case when settlement.started_at is not null then least(settlement.started_at, now()) end"

@@ -20,13 +20,14 @@ const SETTLE = `
       id, name, state, queue, worker, args_repr, kwargs_repr, result, exception, traceback, meta,
       children, history, labels, submitted_by, retries, deliveries, started_at, finished_at, updated_at
     )
-    select id, name, state, queue, worker, args_repr, kwargs_repr, result::json, exception::json, traceback, meta::json,
+    select id, coalesce(name, $3), state, coalesce(queue, $4), coalesce(worker, $5), args_repr, kwargs_repr,
+      result::json, exception::json, traceback, meta::json,
       children,
       case when state = 'RETRY' then json_build_array(json_build_object(
-        'attempt', retries, 'worker', worker, 'started_at', least(started_at, now()), 'finished_at', now(),
+        'attempt', retries, 'worker', coalesce(worker, $5), 'started_at', least(started_at, now()), 'finished_at', now(),
         'error', error::json
       )) end,
-      labels, submitted_by, retries, 1, case when started_at is not null then least(started_at, now()) end,
+      labels, submitted_by, coalesce(retries, 0), 1, case when started_at is not null then least(started_at, now()) end,
       case when state in ('SUCCESS', 'FAILURE', 'REVOKED') then now() end, now()
     from json_to_recordset($1::text::json) as settlement (
       id text, name text, state text, queue text, worker text, args_repr text, kwargs_repr text,

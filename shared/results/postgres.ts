@@ -7,7 +7,7 @@ import { InvalidInput } from "../errors.ts";
 import { entriesJson } from "../outbox/outbox.ts";
 import { readCursor, writeCursor } from "./cursor.ts";
 import { NATIVE } from "./native.sql.ts";
-import { metaJson, type Row, toRecord, toRow } from "./row.ts";
+import { commonValues, metaJson, type Row, toRecord, toRefusedRow, toRow } from "./row.ts";
 import type {
   Claim,
   Claimed,
@@ -22,6 +22,7 @@ import type {
   TaskRecord,
 } from "./result.ts";
 import { STATES } from "./result.ts";
+import { hasUniqueIds, rounds } from "./settlement_rounds.ts";
 import type { ListOptions, ResultStore } from "./store.ts";
 import type { Position, Statements, Tables } from "./statements.ts";
 
@@ -97,6 +98,10 @@ export class PostgresResultStore implements ResultStore {
   }
 
   async settle(settlements: readonly Settlement[]): Promise<boolean[]> {
+    if (hasUniqueIds(settlements)) {
+      const ids = await this.#settleOnce(settlements);
+      return settlements.map(({ id }) => ids.has(sanitizeText(id)));
+    }
     const taken = settlements.map(() => false);
     for (const round of rounds(settlements)) {
       const ids = await this.#settleOnce(round.map((index) => settlements[index]!));
@@ -108,21 +113,21 @@ export class PostgresResultStore implements ResultStore {
   /** Writes settlements with unique ids; returns the ids whose state was stored. */
   async #settleOnce(settlements: readonly Settlement[]): Promise<Set<string>> {
     const { settle, settledBefore } = await this.#statements();
-    const rows = settlements.map(toRow);
+    const common = commonValues(settlements);
     const entries = entriesJson(settlements.flatMap(({ id, next, events = [] }) => [
       ...next ? [next] : [],
       ...events.map((event) => ({ ...event, settledBy: id })),
     ]));
     const taken = await this.#database.query<{ id: string }>(settle, [
-      JSON.stringify(rows),
+      JSON.stringify(settlements.map((settlement) => toRow(settlement, common))),
       entries,
+      sanitizeText(common.name),
+      sanitizeText(common.queue),
+      sanitizeText(common.worker),
     ]);
     const ids = new Set(taken.map(({ id }) => id));
-    if (ids.size < rows.length) {
-      const refused = rows.filter(({ id }) => !ids.has(id))
-        .map(({ id, state, worker, retries, result, exception }) => {
-          return { id, state, worker, retries, result, exception };
-        });
+    if (ids.size < settlements.length) {
+      const refused = settlements.map(toRefusedRow).filter(({ id }) => !ids.has(id));
       for (
         const { id } of await this.#database.query<{ id: string }>(settledBefore, [
           JSON.stringify(refused),
@@ -258,18 +263,6 @@ export class PostgresResultStore implements ResultStore {
   async #statements(): Promise<Statements> {
     return await this.#tables.statements(this.#database);
   }
-}
-
-/** Indexes of settlements in rounds: each id occurs once per round, in its original order. */
-function rounds(settlements: readonly Settlement[]): number[][] {
-  const seen = new Map<string, number>();
-  const result: number[][] = [];
-  for (const [index, { id }] of settlements.entries()) {
-    const round = seen.get(id) ?? 0;
-    seen.set(id, round + 1);
-    (result[round] ??= []).push(index);
-  }
-  return result;
 }
 
 function check({ state }: RecordFilter, limit: number): void {

@@ -9,7 +9,8 @@ export interface Statements {
   readonly submitted: string;
   /** `$1`: ids. Returns those without a record, or with one that has no name. */
   readonly unrecorded: string;
-  /** `$1`: settlements with unique ids; `$2`: outbox entries. Returns the ids whose state was stored. */
+  /** `$1`: settlements with unique ids; `$2`: outbox entries; `$3`, `$4`, `$5`: name, queue and worker of settlements that have none.
+   * Returns the ids whose state was stored. */
   readonly settle: string;
   /** `$1`: settlements that were not stored. Returns the ids whose row is identical: an earlier call stored them, and its reply was lost. */
   readonly settledBefore: string;

@@ -14,6 +14,8 @@ export interface ResultWriterOptions {
   readonly delayMs?: number;
   /** Milliseconds after which a failed statement counts as too large or too slow. Default 10,000. */
   readonly slowMs?: number;
+  /** Milliseconds that a STARTED waits for a later state of its task. Default 5. */
+  readonly startedMs?: number;
 }
 
 /** Maximum characters per statement, which bounds memory on client and server. */
@@ -22,19 +24,30 @@ const WEIGHT = 8 * 1024 * 1024;
 /** Default of `slowMs`. */
 const SLOW_MS = 10_000;
 
+/** Default of `startedMs`: longer than most handlers that await a cache or a query, and shorter than a commit under load. */
+const STARTED_MS = 5;
+
 /** A waiting settlement, which a later one of its task may replace. */
 interface Pending {
   settlement: Settlement;
   taken: Promise<boolean>;
+  /** Adds it to the batch. Absent once that is done. */
+  release?: (() => void) | undefined;
 }
 
 /** Micro-batches of {@linkcode ResultStore.settle}. Settlements of one task keep their order. A waiting STARTED or PROGRESS is replaced
- * by a later settlement. */
+ * by a later settlement. STARTED waits a moment for that, so that a short run costs one commit. */
 export class ResultWriter implements Service {
   readonly #pending = new Map<string, Pending>();
   readonly #batch: Batch<Pending, boolean>;
+  readonly #startedMs: number;
+  /** STARTED settlements, the oldest first, with the times at which they are due. */
+  #started: { readonly pending: Pending; readonly due: number }[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor({ store, size = 500, delayMs, slowMs = SLOW_MS }: ResultWriterOptions) {
+  constructor(options: ResultWriterOptions) {
+    const { store, size = 500, delayMs, slowMs = SLOW_MS, startedMs = STARTED_MS } = options;
+    this.#startedMs = startedMs;
     this.#batch = new Batch<Pending, boolean>({
       name: "results",
       flush: (batch) => {
@@ -58,6 +71,7 @@ export class ResultWriter implements Service {
 
   /** Writes waiting settlements; rejects those that cannot be written now. */
   stop(): Promise<void> {
+    this.#release(Infinity);
     return this.#batch.stop();
   }
 
@@ -73,13 +87,41 @@ export class ResultWriter implements Service {
     const before = this.#pending.get(settlement.id);
     if (before && replaces(settlement, before.settlement)) {
       before.settlement = merge(before.settlement, settlement);
+      if (settlement.state !== "STARTED") before.release?.();
       return before.taken;
     }
+    before?.release?.(); // first, because the order is kept
     const pending: Pending = { settlement, taken: Promise.resolve(false) };
     // Before add(): a full batch is flushed at once, and a flushed settlement must not be replaced any more.
     this.#pending.set(settlement.id, pending);
-    pending.taken = this.#batch.add(pending);
+    if (settlement.state === "STARTED" && this.#startedMs > 0) this.#hold(pending);
+    else pending.taken = this.#batch.add(pending);
     return pending.taken;
+  }
+
+  #hold(pending: Pending): void {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    pending.taken = promise;
+    pending.release = () => {
+      pending.release = undefined;
+      resolve(this.#batch.add(pending));
+    };
+    this.#started.push({ pending, due: performance.now() + this.#startedMs });
+    this.#timer ??= setTimeout(() => this.#release(performance.now()), this.#startedMs);
+  }
+
+  /** Adds the held settlements that are due to the batch. Most were replaced, and are in it already. */
+  #release(now: number): void {
+    clearTimeout(this.#timer);
+    const kept = this.#started.findIndex(({ pending, due }) => pending.release && due > now);
+    const due = this.#started.splice(0, kept < 0 ? this.#started.length : kept);
+    for (const { pending } of due) pending.release?.();
+    const [next] = this.#started;
+    this.#timer = next &&
+      setTimeout(
+        () => this.#release(performance.now()),
+        Math.max(1, next.due - performance.now()),
+      );
   }
 }
 

@@ -176,7 +176,8 @@ export class Batch<Item, Result> implements Service {
       let error: unknown;
       try {
         const results = await flush(items);
-        for (const [index, { resolve }] of batch.entries()) resolve(results[index]!);
+        // Not entries(), which creates a pair for each item.
+        for (let index = 0; index < batch.length; index++) batch[index]!.resolve(results[index]!);
         return;
       } catch (caught) {
         error = caught;

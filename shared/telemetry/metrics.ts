@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { BrokerStatus } from "../broker/broker.ts";
 import type { EventListener } from "./events.ts";
 import { EventMetrics } from "./event_metrics.ts";
+import { PairCounter } from "./pair_counter.ts";
 import { SandboxMetrics } from "./sandbox_metrics.ts";
 
 /** Histogram buckets in seconds: from a cached response to a long task. */
@@ -68,8 +69,8 @@ export class Metrics {
   readonly #requests: Counter;
   readonly #requestSeconds: Histogram;
   readonly #submitted: Counter;
-  readonly #received: Counter;
-  readonly #finished: Counter;
+  readonly #received: PairCounter;
+  readonly #finished: PairCounter;
   readonly #rejected: Counter;
   readonly #taskSeconds: Histogram;
   readonly #violations: Counter;
@@ -99,13 +100,13 @@ export class Metrics {
       labelNames: ["task", "via"],
       registers,
     });
-    this.#received = new Counter({
+    this.#received = new PairCounter({
       name: "celeriac_tasks_received_total",
       help: "Deliveries received",
       labelNames: ["task", "queue"],
       registers,
     });
-    this.#finished = new Counter({
+    this.#finished = new PairCounter({
       name: "celeriac_tasks_finished_total",
       help: "Deliveries worked, by outcome",
       labelNames: ["task", "outcome"],
@@ -226,7 +227,7 @@ export class Metrics {
   readonly observe: EventListener = (event) => {
     switch (event.type) {
       case "task-received":
-        return this.#received.inc({ task: this.#name(event.name), queue: event.queue });
+        return this.#received.inc(this.#name(event.name), event.queue);
       case "task-succeeded":
         return this.#end(event, "success", event.runtime);
       case "task-failed":
@@ -269,7 +270,7 @@ export class Metrics {
 
   #end({ name }: { name: string }, outcome: string, runtime: number | null): void {
     const task = this.#name(name);
-    this.#finished.inc({ task, outcome });
+    this.#finished.inc(task, outcome);
     if (runtime !== null) this.#taskSeconds.observe({ task }, runtime);
   }
 

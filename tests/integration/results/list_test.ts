@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Database, Sql } from "../../../shared/database/database.ts";
-import { DAYS_AHEAD } from "../../../shared/database/migrate.ts";
 import { NATIVE } from "../../../shared/results/native.sql.ts";
 import { PostgresResultStore } from "../../../shared/results/postgres.ts";
 import type { RecordFilter, State } from "../../../shared/results/result.ts";
@@ -151,7 +150,7 @@ Deno.test("celeriac.tasks() looks into an index, also when it was planned while 
   });
 });
 
-Deno.test("one task is looked up by the primary key, also in partitions that were vacuumed while they were empty", async () => {
+Deno.test("tasks are looked up by the primary key, also in partitions that were vacuumed while they were empty", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   await database.query("vacuum analyze celeriac.task");
@@ -159,13 +158,12 @@ Deno.test("one task is looked up by the primary key, also in partitions that wer
     // As in celeriac.tasks().
     await sql.query("set local enable_seqscan = off");
     const plan = await sql.query(
-      `explain select found.* from unnest(array['a', 'b']) as wanted (id)
-       cross join lateral (select * from celeriac.task where task.id = wanted.id limit 1) as found`,
+      "explain select * from celeriac.task where id = any(array['a', 'b', '01900000-0000'])",
     );
     const scans = plan.map((row) => Object.values(row).join()).filter((line) =>
-      /Scan.* on task/.test(line)
+      /(Index.*|Seq) Scan/.test(line)
     );
-    assert(scans.length > DAYS_AHEAD);
+    assert(scans.length > 0);
     assertEquals(scans.filter((line) => !line.includes("_pkey")), []);
   });
 });

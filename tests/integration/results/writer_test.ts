@@ -100,7 +100,7 @@ Deno.test("ClaimReader.claim() resolves concurrent calls and waits for an unavai
 Deno.test("ResultWriter.settle() writes the final state of a task whose STARTED filled a batch", async () => {
   await using fixture = await migratedPostgres();
   const store = new PostgresResultStore({ database: fixture.database });
-  await using writer = new ResultWriter({ store, size: 1 });
+  await using writer = new ResultWriter({ store, size: 1, startedMs: 0 });
   await writer.start();
   const id = v7();
   const started = writer.settle(settlement({ id, state: "STARTED", result: null }));

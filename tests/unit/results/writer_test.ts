@@ -40,6 +40,52 @@ Deno.test("settle() replaces waiting STARTED and PROGRESS, and resolves all", as
   assertEquals(store.batches[0]![0], { ...success, startedAt, kwargsRepr: started.kwargsRepr });
 });
 
+Deno.test("settle() writes a short run in one statement, and STARTED of a longer one after a moment", async () => {
+  const store = new KeepingStore();
+  await using writer = new ResultWriter({ store, startedMs: 20 });
+  const startedAt = new Date(5000);
+  const states = () => store.batches.map((batch) => batch.map(({ id, state }) => `${id} ${state}`));
+  const began = performance.now();
+  const long = writer.settle(settlement({ id: "long", state: "STARTED", startedAt }));
+  const short = writer.settle(settlement({ id: "short", state: "STARTED", startedAt }));
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(states(), []);
+  assertEquals(await writer.settle(settlement({ id: "short" })), true);
+  assertEquals([await short, states()], [true, [["short SUCCESS"]]]);
+  assertEquals(store.batches[0]![0]!.startedAt, startedAt);
+  assertEquals([await long, states()], [true, [["short SUCCESS"], ["long STARTED"]]]);
+  assert(performance.now() - began >= 19);
+  await writer.settle(settlement({ id: "long" }));
+  assertEquals(states().at(-1), ["long SUCCESS"]);
+});
+
+Deno.test("settle() writes a PROGRESS at once, in place of a STARTED that waits", async () => {
+  const store = new KeepingStore();
+  await using writer = new ResultWriter({ store, startedMs: 60_000 });
+  const started = writer.settle(settlement({ id: "a", state: "STARTED" }));
+  await writer.settle(settlement({ id: "a", state: "PROGRESS", result: "0.5" }));
+  assertEquals(await started, true);
+  assertEquals(store.batches.flat().map(({ state }) => state), ["PROGRESS"]);
+});
+
+Deno.test("stop() writes a STARTED that waits", async () => {
+  const store = new KeepingStore();
+  const writer = new ResultWriter({ store, startedMs: 60_000 });
+  const started = writer.settle(settlement({ id: "a", state: "STARTED" }));
+  await writer.stop();
+  assertEquals([await started, store.batches.flat().length], [true, 1]);
+});
+
+Deno.test("settle() keeps the order of a STARTED that waits and of an earlier attempt's end", async () => {
+  const store = new KeepingStore();
+  await using writer = new ResultWriter({ store, startedMs: 60_000 });
+  await Promise.all([
+    writer.settle(settlement({ id: "a", state: "STARTED", retries: 1 })),
+    writer.settle(settlement({ id: "a", state: "FAILURE", retries: 0 })),
+  ]);
+  assertEquals(store.batches.flat().map(({ state }) => state), ["STARTED", "FAILURE"]);
+});
+
 Deno.test("settle() never replaces a RETRY, a final state or a later attempt", async () => {
   const store = new KeepingStore();
   await using writer = new ResultWriter({ store });

@@ -55,6 +55,15 @@ Deno.test("Metrics.observe() counts tasks and their outcomes", async () => {
   assertEquals(await sample(metrics, 'celeriac_task_seconds_count{task="add"}'), "2");
 });
 
+Deno.test("Metrics.observe() adds to the counts of earlier scrapes", async () => {
+  const metrics = new Metrics();
+  for (const total of ["1", "2", "3"]) {
+    metrics.observe(received(total));
+    const series = 'celeriac_tasks_received_total{task="add",queue="q"}';
+    assertEquals([await sample(metrics, series), await sample(metrics, series)], [total, total]);
+  }
+});
+
 Deno.test("Metrics bounds the number of task names that come from outside", async () => {
   const metrics = new Metrics();
   for (let n = 0; n < 600; n++) metrics.observe(received(`id-${n}`, `task-${n}`));
