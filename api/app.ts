@@ -11,6 +11,7 @@ import { allowOrigins, refuseCrossSite } from "./middleware/cross_site.ts";
 import { requireHost } from "./middleware/hosts.ts";
 import { refuseOtherMethods } from "./middleware/methods.ts";
 import { countRequests } from "./middleware/observe.ts";
+import { FactReader } from "./explaining/fact_reader.ts";
 import { Problem } from "./http/problem.ts";
 import { KeyActions } from "./actions/key_actions.ts";
 import { SubscriptionActions } from "./actions/subscription_actions.ts";
@@ -32,6 +33,7 @@ import { revokeRoutes } from "./routes/revoke.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
 import { submitRoutes } from "./routes/submit.ts";
+import { whyRoutes } from "./routes/why.ts";
 import { workflowRoutes } from "./routes/workflows.ts";
 import { SharedReads } from "./reading/shared_reads.ts";
 import { readWithUnwritten } from "./reading/unwritten.ts";
@@ -152,6 +154,13 @@ export function createApp(dependencies: ApiDependencies): Hono {
     }),
   );
   app.route("/v1", eventRoutes({ ...watched, clock }));
+  const survey = new WorkerSurvey({ broker });
+  const facts = new FactReader({
+    ...dependencies,
+    store: { find, list: (filter, options) => store.list(filter, options) },
+    survey,
+  });
+  app.route("/v1", whyRoutes({ facts }));
   app.route(
     "/v1",
     revokeRoutes({
@@ -181,7 +190,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
       store: { find, revoke: (id, why) => store.revoke(id, why) },
       list: (filter, options) => store.list(filter, options),
       audit: access.audit,
-      survey: new WorkerSurvey({ broker }),
+      survey,
       foreignQueues: settings.foreignQueues,
       eventStore: recorded,
       keyActions: keys,

@@ -4,6 +4,7 @@ import type { Hono } from "hono";
 import type { Broker } from "../shared/broker/broker.ts";
 import type { DeadLetters } from "../shared/dead_letters/store.ts";
 import type { Metrics } from "../shared/telemetry/metrics.ts";
+import type { Outbox } from "../shared/outbox/outbox.ts";
 import type { Publisher } from "../shared/outbox/publisher.ts";
 import type { Registry } from "../shared/contracts/registry.ts";
 import type { Idempotency } from "../shared/results/idempotency.ts";
@@ -67,7 +68,7 @@ export type EventReads = Pick<EventStore, "find" | "before" | "after" | "lastPos
 export interface ApiDependencies {
   readonly registry: Registry;
   readonly publisher: Pick<Publisher, "submit">;
-  readonly broker: Pick<Broker, "publish" | "listen">;
+  readonly broker: Pick<Broker, "publish" | "listen" | "measure" | "status">;
   readonly store: Pick<ResultStore, "find" | "list" | "revoke" | "states">;
   /** Writes PENDING records in the background: best effort. */
   readonly submissions: Pick<SubmissionWriter, "write" | "hold" | "find">;
@@ -76,8 +77,9 @@ export interface ApiDependencies {
   readonly deadLetters: Pick<DeadLetters, "list" | "find" | "count" | "redrive" | "purge">;
   readonly events: PublishEventsParts & { readonly store: EventReads };
   readonly subscriptions: SubscriptionsParts;
-  readonly workflows: Pick<Workflows, "start" | "find">;
+  readonly workflows: Pick<Workflows, "start" | "find" | "memberOf">;
   readonly workflowListing: Pick<WorkflowListing, "list">;
+  readonly outbox: Pick<Outbox, "find">;
   /** Finds the queue of tasks that name none. */
   readonly routes: TaskRouter;
   readonly access: AccessDependencies;

@@ -173,6 +173,7 @@ export class Api implements Service {
       metrics,
       health,
       publisher,
+      outbox,
       access,
       schedules: new ScheduleStore({ database }),
       deadLetters,

@@ -15,6 +15,7 @@ export const ROUTE_SCOPES: Readonly<Record<string, Required>> = {
   "GET /v1/tasks": ["tasks:read"],
   "GET /v1/tasks/:task": ["tasks:read"],
   "GET /v1/tasks/:task/events": ["tasks:read"],
+  "GET /v1/tasks/:task/why": ["tasks:read"],
   "GET /v1/workflows/:id": ["tasks:read"],
   "DELETE /v1/tasks/:task": ["tasks:cancel"],
   "POST /v1/events": ["events:publish"],

@@ -245,6 +245,23 @@ export function sharedPaths(
         },
       },
     },
+    "/v1/tasks/{id}/why": {
+      get: {
+        operationId: "explainTask",
+        tags: ["results"],
+        summary: "Say why a task is not running",
+        description:
+          "Reads the record, the outbox, the dead letters, the queue, and the workers by remote control, which takes about a second. An id that the caller cannot see has the reason `unknown-id`.",
+        parameters: [taskId],
+        responses: {
+          200: jsonAnswer(
+            "The reasons, and the facts that could not be read",
+            schemaRef("Explanation"),
+          ),
+          ...problems("invalid-input", "unavailable"),
+        },
+      },
+    },
     "/v1/tasks/{id}/events": {
       get: {
         operationId: "followTask",

@@ -1,6 +1,7 @@
 /** Schemas of the OpenAPI document. */
 import { STATES } from "../../shared/results/result.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
+import { REASON_CODES } from "../explaining/wording.ts";
 import { Options } from "../submitting/options.ts";
 import { PROBLEMS } from "../http/problem.ts";
 import {
@@ -133,6 +134,24 @@ export function sharedSchemas(): Record<string, JsonSchema> {
       id: { type: "string" },
       members: { type: "array", items: schemaRef("Child") },
     }, { optional: ["members"] }),
+    Explanation: record({
+      id: { type: "string" },
+      name: nullable("string", "Name of the task"),
+      state: nullable("string", "State of its record"),
+      queue: nullable("string", "Queue of the task"),
+      reasons: { type: "array", minItems: 1, items: schemaRef("Reason") },
+      unread: {
+        type: "array",
+        description: "Facts that could not be read",
+        items: record({ fact: { type: "string" }, reason: { type: "string" } }),
+      },
+    }, { description: "Why a task does not run, the most important reason first" }),
+    Reason: record({
+      code: { type: "string", enum: REASON_CODES },
+      sentence: { type: "string", description: "What is the case" },
+      remedy: nullable("string", "What to do; null if there is nothing to do"),
+      evidence: openObject("Numbers and names behind the sentence; they depend on the code"),
+    }),
     Page: record({ tasks: { type: "array", items: schemaRef("ListedRecord") }, next: nextCursor }),
     Problem: record(problem, { optional: ["errors", "ids"], description: "RFC 9457" }),
     FieldError: record({

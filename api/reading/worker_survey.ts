@@ -33,6 +33,8 @@ export interface SurveyedWorker {
   /** Number of tasks that it has received since its start. */
   readonly received: number;
   readonly queues: readonly string[];
+  /** Tasks that it has, with their rate limits as Celery writes them. */
+  readonly registered: ReadonlyMap<string, string | null>;
   readonly active: readonly ActiveTask[];
 }
 
@@ -54,6 +56,9 @@ const Active = z.array(z.object({
   time_start: number,
   delivery_info: z.object({ routing_key: z.string().nullish() }).nullish().catch(null),
 })).catch([]);
+
+/** `NAME`, or `NAME [rate_limit=10/m]`. */
+const Registered = z.array(z.string()).catch([]);
 
 /** Asks with Celery's remote control, so that Python workers reply too. */
 export class WorkerSurvey {
@@ -83,13 +88,19 @@ async function survey(
 ): Promise<SurveyedWorker[]> {
   const ask = (method: string, given: Record<string, unknown> = {}) =>
     requestReplies(broker, { method, arguments: given }, { timeoutMs: collectMs });
-  const [stats, queues, active] = await withTimeout(
+  const [stats, queues, registered, active] = await withTimeout(
     collectMs + DEADLINE_MS,
     () =>
       new BrokerUnavailable(
         "Cannot ask the workers because the broker does not answer: try again later",
       ),
-    () => Promise.all([ask("stats"), ask("active_queues"), ask("active", { safe: true })]),
+    () =>
+      Promise.all([
+        ask("stats"),
+        ask("active_queues"),
+        ask("registered"),
+        ask("active", { safe: true }),
+      ]),
   );
   return Object.keys(stats).sort().flatMap((name) => {
     const parsed = Stats.safeParse(stats[name]);
@@ -103,6 +114,7 @@ async function survey(
       prefetch: prefetch_count ?? null,
       received: Object.values(total).reduce((sum, count) => sum + count, 0),
       queues: Queues.parse(queues[name]).map((queue) => queue.name).sort(),
+      registered: new Map(Registered.parse(registered[name]).map(registration)),
       active: Active.parse(active[name]).map((task) => ({
         id: task.id,
         name: task.name,
@@ -111,4 +123,9 @@ async function survey(
       })),
     }];
   });
+}
+
+function registration(text: string): [name: string, rateLimit: string | null] {
+  const [name = "", limit] = text.split(" [");
+  return [name, /rate_limit=([^\s\]]+)/.exec(limit ?? "")?.[1] ?? null];
 }

@@ -76,6 +76,13 @@ export interface BrokerStatus {
   readonly reason?: string;
 }
 
+/** Counts of a queue. */
+export interface QueueMeasure {
+  /** Messages that no consumer has received. */
+  readonly ready: number;
+  readonly consumers: number;
+}
+
 /** A message broker. Implementations reconnect forever, with backoff; subscriptions and declarations survive a reconnect. */
 export interface Broker extends Service {
   readonly status: BrokerStatus;
@@ -106,4 +113,9 @@ export interface Broker extends Service {
     onMessage: (message: Message) => void,
     options: ListenOptions,
   ): Promise<Subscription>;
+  /** Counts the ready messages and the consumers of a queue.
+   *
+   * @returns `undefined` if the queue does not exist
+   * @throws {BrokerUnavailable} when not connected, or the user has no permission on the queue */
+  measure(queue: string): Promise<QueueMeasure | undefined>;
 }

@@ -29,6 +29,14 @@ export function stopped(): BrokerUnavailable {
   return new BrokerUnavailable("Cannot use the broker because it is stopped");
 }
 
+/** The counts of a queue cannot be read. */
+export function notMeasured(queue: string, reason: string, cause?: unknown): BrokerUnavailable {
+  return new BrokerUnavailable(
+    `Cannot count the messages of queue '${queue}' because ${reason}: try again later`,
+    { cause },
+  );
+}
+
 /** The broker returned a mandatory message as unroutable. */
 export function unroutable(message: Message): Unroutable {
   const why = message.exchange === ""

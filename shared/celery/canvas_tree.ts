@@ -172,3 +172,54 @@ export function endings(canvas: Canvas): Signature[] {
   });
   return found;
 }
+
+/** The tasks for which a task of a canvas waits: the last ones of the previous step, or those of the header of its chord.
+ *
+ * @param before the tasks for which the canvas itself waits. Default none
+ * @returns `undefined` if the canvas does not contain the task
+ *
+ * @example
+ * ```ts
+ * import { awaited, type Canvas } from "./canvas_tree.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const step = (taskId: string): Canvas => (
+ *   { kind: "task", signature: { task: "add", args: [], kwargs: {}, options: { taskId } } }
+ * );
+ * const chord: Canvas = { kind: "chord", header: [step("a"), step("b")], body: step("c") };
+ * assertEquals(awaited(chord, "c")?.map(({ options }) => options.taskId), ["a", "b"]);
+ * assertEquals(awaited(chord, "a"), []);
+ * assertEquals(awaited(chord, "d"), undefined);
+ * ```
+ */
+export function awaited(
+  canvas: Canvas,
+  taskId: string,
+  before: readonly Signature[] = [],
+): readonly Signature[] | undefined {
+  const among = (parts: readonly Canvas[]) => {
+    for (const part of parts) {
+      const found = awaited(part, taskId, before);
+      if (found) return found;
+    }
+    return undefined;
+  };
+  switch (canvas.kind) {
+    case "task":
+      return canvas.signature.options.taskId === taskId ? before : undefined;
+    case "chain": {
+      let previous = before;
+      for (const step of canvas.steps) {
+        const found = awaited(step, taskId, previous);
+        if (found) return found;
+        previous = endings(step);
+      }
+      return undefined;
+    }
+    case "group":
+      return among(canvas.members);
+    case "chord":
+      return among(canvas.header) ??
+        awaited(canvas.body, taskId, canvas.header.flatMap(endings));
+  }
+}

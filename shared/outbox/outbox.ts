@@ -5,6 +5,7 @@
  */
 import type { Message } from "../broker/message.ts";
 import type { Sql } from "../database/database.ts";
+import { UNKNOWN_SINCE } from "../celery/headers.ts";
 import { countRows } from "../database/row_count.ts";
 import { sanitizeText } from "../database/sanitize_text.ts";
 import { type StoredMessage, toStored } from "../broker/stored_message.ts";
@@ -73,6 +74,42 @@ const FIND_STAMPED =
 /** Messages of one page of {@linkcode Outbox.findStamped}. */
 const PAGE = 500;
 
+/** A message of one task in the outbox. */
+export interface StoredEntry {
+  /** Failed attempts before this message. */
+  readonly retries: number;
+  /** When it is due; while a relay publishes it, when another relay may take over. */
+  readonly dueAt: Date;
+  readonly queue: string;
+  /** Whether a relay has offered it to the broker. */
+  readonly offered: boolean;
+  /** Attempts to publish it that failed. */
+  readonly attempts: number;
+  readonly lastError: string | null;
+  /** Worker that runs the task and keeps the message here meanwhile. */
+  readonly holder: string | null;
+  readonly storedAt: Date;
+  /** When a worker without the task first received it. */
+  readonly unknownSince: Date | null;
+}
+
+const FIND = `
+  select retries, due_at, routing_key as queue, offer > 0 as offered, attempts, last_error, holder, created_at as stored_at,
+    headers ->> '${UNKNOWN_SINCE}' as unknown_since
+  from celeriac.outbox where task_id = $1 order by due_at limit 10`;
+
+interface FoundRow {
+  readonly retries: number;
+  readonly due_at: Date;
+  readonly queue: string;
+  readonly offered: boolean;
+  readonly attempts: number;
+  readonly last_error: string | null;
+  readonly holder: string | null;
+  readonly stored_at: Date;
+  readonly unknown_since: string | null;
+}
+
 /** Values of stamps by the stamp's name. */
 export type StampValues = Readonly<Record<string, readonly unknown[]>>;
 
@@ -127,6 +164,24 @@ export class Outbox {
       if (rows.length < PAGE) return;
       after = rows.at(-1)!.id;
     }
+  }
+
+  /** Messages of a task, the first 10 that are due.
+   *
+   * @throws {DatabaseUnavailable} */
+  async find(taskId: string): Promise<StoredEntry[]> {
+    const rows = await this.#database.query<FoundRow>(FIND, [sanitizeText(taskId)]);
+    return rows.map((row) => ({
+      retries: row.retries,
+      dueAt: row.due_at,
+      queue: row.queue,
+      offered: row.offered,
+      attempts: row.attempts,
+      lastError: row.last_error,
+      holder: row.holder,
+      storedAt: row.stored_at,
+      unknownSince: row.unknown_since === null ? null : new Date(row.unknown_since),
+    }));
   }
 
   /** Number of entries, as {@linkcode countRows}: for metrics.

@@ -6,7 +6,7 @@
  */
 import { checkHeaders } from "../broker/header_limit.ts";
 import { readCanvas, writeCanvas } from "../celery/canvas.ts";
-import { type Canvas, endings, steps } from "../celery/canvas_tree.ts";
+import { awaited, type Canvas, endings, steps } from "../celery/canvas_tree.ts";
 import { checkBodies, dispatch, resultOf } from "../celery/dispatch.ts";
 import type { ExceptionMeta } from "../celery/exception.ts";
 import { stringifyJson } from "../celery/python_json.ts";
@@ -19,6 +19,7 @@ import { prepareTask } from "../outbox/prepared_task.ts";
 import { type ChordStore, failedMember, readsBodies, valueOf } from "./chords.ts";
 import { isFinal, type State, type TaskOutcome } from "../results/result.ts";
 import type { ResultStore } from "../results/store.ts";
+import { timeOf } from "../results/uuid_time.ts";
 import type { TaskRouter } from "../outbox/task_router.ts";
 import { workflowState } from "./state.ts";
 
@@ -42,6 +43,15 @@ export interface WorkflowTask {
   readonly id: string;
   readonly name: string;
   readonly state: State;
+}
+
+/** A task of a workflow, and what it waits for. */
+export interface WorkflowMember {
+  readonly workflow: string;
+  readonly name: string;
+  readonly queue: string;
+  /** Earlier tasks of the workflow that have not ended. */
+  readonly pending: readonly string[];
 }
 
 /** The state of a workflow. */
@@ -70,6 +80,13 @@ const ADD = `
   on conflict do nothing returning id`;
 
 const FIND = "select canvas::text as canvas, created_at from celeriac.workflow where id = $1";
+
+/** Ids that the API gives to a workflow's tasks begin with the time of its id. */
+const TIME_DIGITS = "00000000-0000".length;
+
+const FIND_BY_TASK = `
+  select id, canvas::text as canvas from celeriac.workflow
+  where id >= $2 || '-' and id < $2 || '.' and $1 = any(tasks) limit 1`;
 
 /** Starts workflows and reads their state. */
 export class Workflows {
@@ -116,6 +133,30 @@ export class Workflows {
       await outbox.add(entries, sql);
     });
     added?.();
+  }
+
+  /** Finds the workflow of a task to which the API gave its id.
+   *
+   * @throws {DatabaseUnavailable} */
+  async memberOf(taskId: string): Promise<WorkflowMember | undefined> {
+    if (timeOf(taskId) === undefined) return undefined;
+    const { database, store, routes } = this.#options;
+    const [row] = await database.query<{ id: string; canvas: string }>(FIND_BY_TASK, [
+      taskId,
+      taskId.slice(0, TIME_DIGITS),
+    ]);
+    if (!row) return undefined;
+    const canvas = readCanvas(JSON.parse(row.canvas));
+    const signature = steps(canvas).find((one) => idOf(one) === taskId);
+    if (!signature) return undefined;
+    const earlier = (awaited(canvas, taskId) ?? []).map(idOf);
+    const states = await store.states(earlier);
+    return {
+      workflow: row.id,
+      name: signature.task,
+      queue: routes.queueOf(signature),
+      pending: earlier.filter((one) => !isFinal(states.get(one) ?? "PENDING")),
+    };
   }
 
   /** @throws {DatabaseUnavailable} */

@@ -90,6 +90,22 @@ export const CONSUMING: Record<string, (broker: Broker) => Promise<void>> = {
     await assertRejects(() => subscription.ready(), BrokerUnavailable, "not consumed");
   },
 
+  async "measure() counts ready messages and consumers of any queue"(broker) {
+    await started(broker, queues("celeriac.q"));
+    for (const number of ["1", "2", "3"]) await broker.publish(message("", "celeriac.q", number));
+    await eventually("three to wait", async () => {
+      const { ready, consumers } = await broker.measure("celeriac.q") ?? {};
+      return ready === 3 && consumers === 0;
+    });
+    const inbox = await consumed(broker, "celeriac.q", 1);
+    await inbox.next();
+    await eventually("two to wait", async () => {
+      const { ready, consumers } = await broker.measure("celeriac.q") ?? {};
+      return ready === 2 && consumers === 1;
+    });
+    assertEquals(await broker.measure("celeriac.missing"), undefined);
+  },
+
   async "consume() delivers the next message after an ack"(broker) {
     await started(broker, queues("celeriac.q"));
     const inbox = await consumed(broker, "celeriac.q", 1);

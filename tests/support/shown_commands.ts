@@ -113,6 +113,10 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
     fill: { "tasks/ID": "path of the waiting task" },
   }),
   runs('curl -s "$CELERIAC_URL/v1/tasks?state=FAILURE&limit=10"', /"tasks":\[/),
+  runs('curl -s "$CELERIAC_URL/v1/tasks/ID/why"', /"code":"not-due"/, {
+    fill: { "tasks/ID": "path of the waiting task" },
+  }),
+  runs("deno task cli why ID", /^not-due: The task is due at/m, { fill: { ID: "waiting task" } }),
   runs("deno task cli revoke ID --terminate", /is REVOKED/, { fill: { ID: "waiting task" } }),
   runs("deno task cli result ID", /"state": "REVOKED"/, { fill: { ID: "waiting task" }, code: 1 }),
 

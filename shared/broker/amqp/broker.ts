@@ -7,6 +7,7 @@ import { AmqpConnection } from "./connection.ts";
 import { consumer } from "./consume.ts";
 import { declare } from "./declare.ts";
 import { listener } from "./listen.ts";
+import { measure } from "./measure.ts";
 import { AmqpPublisher } from "./publisher.ts";
 import { codeOf, explain } from "./reason.ts";
 import type { AmqpSubscription } from "./subscription.ts";
@@ -17,11 +18,12 @@ import type {
   Delivery,
   ListenOptions,
   PublishOptions,
+  QueueMeasure,
   Subscription,
 } from "../broker.ts";
 import type { Declaration } from "../declaration.ts";
 import type { Destination, Message } from "../message.ts";
-import { checkPrefetch, nameTaken, stopped } from "../errors.ts";
+import { checkPrefetch, nameTaken, notMeasured, stopped } from "../errors.ts";
 import { pause } from "../../runtime/waits.ts";
 
 const log = getLogger(["celeriac", "broker"]);
@@ -160,6 +162,16 @@ export class AmqpBroker implements Broker {
       return Promise.reject(nameTaken(queue));
     }
     return this.#start(listener(this.#consuming, exchange, onMessage, options));
+  }
+
+  async measure(queue: string): Promise<QueueMeasure | undefined> {
+    const { state, reason = "the broker is not connected" } = this.#consuming.status;
+    if (state === "stopped" || state === "connecting") throw notMeasured(queue, reason);
+    try {
+      return await measure(await this.#consuming.opened(), queue);
+    } catch (error) {
+      throw notMeasured(queue, explain(error, this.#consuming.address), error);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

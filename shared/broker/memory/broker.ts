@@ -7,6 +7,7 @@ import type {
   Delivery,
   ListenOptions,
   PublishOptions,
+  QueueMeasure,
   Subscription,
 } from "../broker.ts";
 import type { Declaration } from "../declaration.ts";
@@ -26,6 +27,7 @@ import {
   missingExchange,
   nameTaken,
   notConnected,
+  notMeasured,
   stopped,
   unroutable,
 } from "../errors.ts";
@@ -153,6 +155,12 @@ export class MemoryBroker implements Broker {
       delivery.ack();
       onMessage(delivery.message);
     });
+  }
+
+  async measure(name: string): Promise<QueueMeasure | undefined> {
+    if (this.status.state !== "connected") throw notMeasured(name, "the broker is not connected");
+    const queue = this.#topology.queue(name).value;
+    return await Promise.resolve(queue && { ready: queue.ready, consumers: queue.consumers });
   }
 
   async #load(): Promise<void> {

@@ -50,6 +50,11 @@ export class MemoryQueue {
     return this.#ready.length - this.#head;
   }
 
+  /** Number of consumers. */
+  get consumers(): number {
+    return this.#consumers.length;
+  }
+
   /** Appends a new message. */
   put(queued: QueuedMessage): void {
     this.#ready.push(queued);

@@ -67,6 +67,18 @@ Deno.test("API, beat and worker do all their work with least privilege on broker
     assertEquals(result, 1);
   });
 
+  await t.step("the API counts a queue and asks the workers", async () => {
+    const { id } = await submit(url, "test.sleep", { args: [600] });
+    const reason = await eventually("it runs", async () => {
+      const answer = await (await fetch(`${url}/v1/tasks/${id}/why`)).json();
+      assertEquals(answer.unread, []);
+      return answer.reasons[0].code === "running" && answer.reasons[0];
+    });
+    assertEquals(reason.evidence.replied, true);
+    const cancelled = await fetch(`${url}/v1/tasks/${id}?terminate=true`, { method: "DELETE" });
+    assertEquals((await cancelled.json()).id, id);
+  });
+
   await t.step("a failed attempt returns through the outbox", async () => {
     const { id } = await submit(url, "test.flaky", { kwargs: { failures: 1 } });
     const record = await eventually("a final state", async () => {

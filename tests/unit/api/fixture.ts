@@ -16,7 +16,7 @@ import { DatabaseUnavailable, InvalidInput } from "../../../shared/errors.ts";
 import { brokerCheck, healthRoutes } from "../../../shared/telemetry/health.ts";
 import { Metrics } from "../../../shared/telemetry/metrics.ts";
 import { defineTask, z } from "../../../shared/mod.ts";
-import type { OutboxEntry } from "../../../shared/outbox/outbox.ts";
+import { Outbox, type OutboxEntry } from "../../../shared/outbox/outbox.ts";
 import { EventContracts } from "../../../shared/events/event_contracts.ts";
 import { EventStore } from "../../../shared/events/event_store.ts";
 import { ReplayStore } from "../../../shared/events/replay_store.ts";
@@ -139,10 +139,14 @@ const noDatabase = { query: nowhere, script: nowhere, transaction: nowhere };
 
 /** Workflows that were started. They end, with `null`, when all records of their tasks are SUCCESS. */
 export class MemoryWorkflows
-  implements Pick<Workflows, "start" | "find">, Pick<WorkflowListing, "list"> {
+  implements Pick<Workflows, "start" | "find" | "memberOf">, Pick<WorkflowListing, "list"> {
   readonly started = new Map<string, Canvas>();
   readonly #records: MemoryRecords;
   finds = 0;
+
+  memberOf(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
 
   constructor(records: MemoryRecords) {
     this.#records = records;
@@ -288,6 +292,7 @@ export async function createFixture(
     workflows,
     workflowListing: workflows,
     publisher,
+    outbox: new Outbox({ database: noDatabase }),
     events: {
       contracts: new EventContracts(),
       publisher: new CloudEventPublisher({ publisher }),

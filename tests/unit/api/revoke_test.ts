@@ -13,7 +13,12 @@ async function revoke(fixture: Fixture, path: string): Promise<[number, Record<s
 const down = () =>
   Promise.reject(new BrokerUnavailable("Cannot reach the broker because it is down"));
 
-const DOWN = { publish: down, listen: down };
+const DOWN = {
+  publish: down,
+  listen: down,
+  measure: down,
+  status: { state: "connecting" as const },
+};
 
 Deno.test("DELETE /v1/tasks/{id} revokes a task that has not started and notifies all workers", async () => {
   await using fixture = await createFixture();

@@ -188,7 +188,11 @@ Deno.test("POST /v1/workflows answers 202 on timeout and if the record cannot be
   const late = await api.post("/v1/workflows?wait=60", body);
   assertEquals([late.status, (await late.json()).state], [202, "PENDING"]);
   const down = () => Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
-  const workflows = { start: () => Promise.resolve(), find: down };
+  const workflows = {
+    memberOf: () => Promise.resolve(undefined),
+    start: () => Promise.resolve(),
+    find: down,
+  };
   await using broken = await createFixture({}, { workflows });
   const blind = await broken.post("/v1/workflows", body, { prefer: "wait=60" });
   assertEquals([blind.status, blind.headers.get("preference-applied")], [202, "wait=60"]);

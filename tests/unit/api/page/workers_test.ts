@@ -14,6 +14,7 @@ const REPLIES: Readonly<Record<string, unknown>> = {
     total: { add: 3, "text.shout": 4 },
     pool: { "max-concurrency": 8 },
   },
+  registered: ["add", "text.shout [rate_limit=10/m]"],
   active_queues: [queueInfo("celeriac.text", "celeriac"), queueInfo("celery", "")],
   active: [
     { id: "a", name: "add", time_start: 1_700_000_000, delivery_info: { routing_key: "q" } },
@@ -50,10 +51,12 @@ Deno.test("WorkerSurvey.read() returns the workers that reply, whatever they lea
     prefetch: null,
     received: 0,
     queues: [],
+    registered: new Map(),
     active: [],
   });
   assertEquals([full!.concurrency, full!.prefetch, full!.received], [8, 16, 7]);
   assertEquals(full!.queues, ["celeriac.text", "celery"]);
+  assertEquals(full!.registered, new Map([["add", null], ["text.shout", "10/m"]]));
   assertEquals(
     full!.active[0],
     {
