@@ -26,6 +26,7 @@ import { eventRoutes } from "./routes/events.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { eventStream } from "./routes/event_stream.ts";
 import { eventTypes } from "./routes/event_types.ts";
+import { pauseRoutes } from "./routes/pauses.ts";
 import { publishEventRoutes } from "./routes/publish_events.ts";
 import { recordedEventRoutes } from "./routes/recorded_events.ts";
 import { resultRoutes } from "./routes/results.ts";
@@ -173,6 +174,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
   );
   const schedules = new ScheduleActions({ ...dependencies, rules, submitter, trail, counter });
   app.route("/v1", scheduleRoutes({ ...dependencies, rules, trail, actions: schedules }));
+  app.route("/v1", pauseRoutes({ ...dependencies.pauses, rules, trail }));
   app.route("/v1", deadLetterRoutes({ ...dependencies, trail }));
   const keys = new KeyActions({ ...access, trail, clock });
   app.route("/v1", keyRoutes(keys));

@@ -20,6 +20,7 @@ import type { KeyStore } from "./access/key_store.ts";
 import type { AuditCounter } from "./access/audit_counter.ts";
 import type { PageSettings } from "./page/view/settings.ts";
 import type { EventHub } from "./reading/event_hub.ts";
+import type { PausesParts } from "./routes/pauses.ts";
 import type { PublishEventsParts } from "./routes/publish_events.ts";
 import type { EventStore } from "../shared/events/event_store.ts";
 import type { Schedules } from "./actions/schedule_actions.ts";
@@ -77,6 +78,7 @@ export interface ApiDependencies {
   readonly deadLetters: Pick<DeadLetters, "list" | "find" | "count" | "redrive" | "purge">;
   readonly events: PublishEventsParts & { readonly store: EventReads };
   readonly subscriptions: SubscriptionsParts;
+  readonly pauses: PausesParts;
   readonly workflows: Pick<Workflows, "start" | "find" | "memberOf">;
   readonly workflowListing: Pick<WorkflowListing, "list">;
   readonly outbox: Pick<Outbox, "find">;

@@ -10,6 +10,8 @@ import { DeadLetters } from "../shared/dead_letters/store.ts";
 import { ConfigurationError } from "../shared/errors.ts";
 import { brokerCheck, databaseCheck, healthRoutes } from "../shared/telemetry/health.ts";
 import { type HttpListener, listen } from "../shared/runtime/listen.ts";
+import { ParkedRelease } from "./parked_release.ts";
+import { PauseStore } from "../shared/flow/pause_store.ts";
 import { Maintenance } from "./maintenance.ts";
 import { Metrics, TABLE_KEEP_MS } from "../shared/telemetry/metrics.ts";
 import { Outbox } from "../shared/outbox/outbox.ts";
@@ -130,6 +132,8 @@ export class Api implements Service {
       giveUp,
       unroutableSeconds: config.unroutable,
     });
+    const pauses = new PauseStore({ database });
+    const release = new ParkedRelease({ store: pauses, released: () => relay.wake() });
     // One of them is enough: each can store a task.
     const health = this.#health = healthRoutes({
       live: [],
@@ -147,6 +151,7 @@ export class Api implements Service {
       access.counter,
       hub,
       relay,
+      release,
       new Collector({
         broker,
         letters: deadLetters,
@@ -189,6 +194,7 @@ export class Api implements Service {
         replays: new ReplayStore({ database }),
         defined: subscriptions,
       },
+      pauses: { store: pauses, resumed: () => release.wake() },
       idempotency: new Idempotency({ database }),
       routes,
       workflows: new Workflows({

@@ -1,37 +1,31 @@
 /** Composes a worker. */
 import { DatabaseClock } from "../shared/database/database_clock.ts";
-import type { AmqpAddress } from "../shared/broker/amqp/address.ts";
-import type { Broker } from "../shared/broker/broker.ts";
 import {
   consumerLiveness,
   consumerReadiness,
   consumerWatchdog,
 } from "../shared/broker/consuming/consumer_watchdog.ts";
 import { LamportClock } from "../shared/celery/clock.ts";
-import type { Database, Sql } from "../shared/database/database.ts";
+import type { Sql } from "../shared/database/database.ts";
 import { migrated, pending } from "../shared/database/migrate.ts";
 import { readOnlyReason } from "../shared/database/read_only.ts";
 import { Events } from "../shared/telemetry/events.ts";
 import { brokerCheck, databaseCheck, healthRoutes } from "../shared/telemetry/health.ts";
-import type { Log } from "../shared/telemetry/log.ts";
 import { Metrics } from "../shared/telemetry/metrics.ts";
 import { Outbox } from "../shared/outbox/outbox.ts";
 import { parseRate } from "../shared/contracts/rate.ts";
-import type { Registry } from "../shared/contracts/registry.ts";
 import { ClaimReader } from "./delivery/claims.ts";
 import { chordStore, resultStore } from "../shared/results/open_store.ts";
 import { ResultWriter } from "../shared/results/writer.ts";
 import { TaskRouter } from "../shared/outbox/task_router.ts";
 import { FollowUps } from "../shared/workflows/follow_ups.ts";
 import type { Service } from "../shared/runtime/service.ts";
-import type { Config } from "../shared/config/settings.ts";
 import { declarationFor } from "../shared/broker/topology.ts";
 import { pause } from "../shared/runtime/waits.ts";
 import { AgeLimit } from "./delivery/age_limit.ts";
 import { EventListeners } from "./event_listeners.ts";
 import { EventPublisher } from "./event_publisher.ts";
 import { EventContracts } from "../shared/events/event_contracts.ts";
-import type { CloudEventListener } from "../shared/events/cloud_event_listener.ts";
 import { TransactionalCompleter } from "./running/transactional_completer.ts";
 import { Control } from "./control/control.ts";
 import { WorkerInfo } from "./control/worker_info.ts";
@@ -44,11 +38,13 @@ import { TaskCounts } from "./control/task_counts.ts";
 import { Crashes } from "./running/crashes.ts";
 import { Executor } from "./delivery/executor.ts";
 import { Follower, loseWith } from "./delivery/follower.ts";
-import type { Handlers } from "./handlers.ts";
 import { Holds } from "./delivery/holds.ts";
 import { InFlight } from "./delivery/in_flight.ts";
 import { MessageLeases } from "./delivery/message_leases.ts";
 import { nodeName } from "./node_name.ts";
+import { Parking } from "./delivery/parking.ts";
+import { PauseStore } from "../shared/flow/pause_store.ts";
+import { PauseWatch } from "./pause_watch.ts";
 import { Prefetch } from "./prefetch.ts";
 import { Runner } from "./running/runner.ts";
 import { ChildModules } from "./sandbox/child_modules.ts";
@@ -61,28 +57,10 @@ import { UncaughtErrors } from "./running/uncaught_errors.ts";
 import { Watchdog } from "./running/watchdog.ts";
 import { Worker } from "./worker.ts";
 import { WorkerLease } from "./worker_lease.ts";
+import type { WorkerParts } from "./worker_parts.ts";
 
 /** Milliseconds between two checks of the consumers. */
 const LOOK_MS = 100;
-
-/** Parts that the caller provides. It also starts and stops the broker and the database. */
-export interface WorkerParts {
-  readonly config: Config;
-  readonly registry: Registry;
-  readonly handlers: Handlers;
-  /** Functions of `onEach()`. Default: none. */
-  readonly listeners?: readonly CloudEventListener[];
-  /** Contracts of the events that handlers emit. Default: none. */
-  readonly events?: EventContracts;
-  /** URLs of the modules that child processes load. */
-  readonly modules: { readonly contracts: string; readonly handlers: string };
-  readonly broker: Broker;
-  /** Addresses of the broker, for inspection commands; absent if the broker runs in this process. */
-  readonly addresses?: readonly AmqpAddress[];
-  readonly database: Database;
-  /** Receives a line when a task is received and when it ends. Default: none. */
-  readonly log?: Log;
-}
 
 /** A worker process: the worker and its supporting services. */
 export class WorkerProcess implements Service {
@@ -171,6 +149,9 @@ export class WorkerProcess implements Service {
       factor: config.prefetchFactor,
     });
     const crashes = new Crashes({ database });
+    const pauseStore = new PauseStore({ database });
+    const pauses = new PauseWatch({ store: pauseStore });
+    const parking = new Parking({ store: pauseStore });
     const executor = new Executor({
       crashes,
       contracts,
@@ -181,12 +162,14 @@ export class WorkerProcess implements Service {
       holds,
       inFlight,
       rates,
+      pauses,
       clock: time,
       isRevoked: (task) => revocations.has(task),
       unknownTaskWait: config.unknownTaskWait,
       resultMaxBytes: config.resultMaxBytes,
     });
     this.#helpers = [writer, claims, ageLimit, leases, crashes, uncaught, pools, watchdog];
+    this.#helpers.push(pauses, parking);
     this.#helpers.push(eventPublisher, holds, time, new WorkerLease({ database, node, holds }));
     this.#heartbeat = new Heartbeat({
       broker,
@@ -203,6 +186,7 @@ export class WorkerProcess implements Service {
         inFlight,
         contracts,
         rates,
+        pauses,
         revocations,
         taskCounts,
         info: new WorkerInfo({
@@ -225,10 +209,20 @@ export class WorkerProcess implements Service {
       executor,
       runner,
       pools,
-      settler: new Settler({ broker, writer, outbox, follower, events, node, clock: time }),
+      settler: new Settler({
+        broker,
+        writer,
+        outbox,
+        parking,
+        follower,
+        events,
+        node,
+        clock: time,
+      }),
       inFlight,
       holds,
       rates,
+      pauses,
       control,
       grace: config.grace,
     });

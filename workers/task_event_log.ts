@@ -48,6 +48,7 @@ function lineOf(event: TaskEvent): Line | undefined {
       return ["info", `revoked: ${reason}`, { reason }];
     }
     case "task-deferred": {
+      if (event.why === "paused") return ["info", "is paused: stored until it is resumed", {}];
       const due = event.until.toISOString();
       switch (event.why) {
         case "unknown": {

@@ -13,6 +13,7 @@ import type { Executor } from "./delivery/executor.ts";
 import type { Holds } from "./delivery/holds.ts";
 import { HeldDelivery } from "./delivery/held_delivery.ts";
 import type { InFlight } from "./delivery/in_flight.ts";
+import type { PauseWatch } from "./pause_watch.ts";
 import type { Prefetch } from "./prefetch.ts";
 import type { DeliveryResult } from "./delivery/delivery_result.ts";
 import type { Runner } from "./running/runner.ts";
@@ -41,6 +42,8 @@ export interface WorkerOptions {
   readonly holds: Pick<Holds, "release" | "free">;
   readonly inFlight: Pick<InFlight, "over">;
   readonly rates: { close(): void };
+  /** Paused queues. Read before the worker starts; `onQueues` is called after each later read. */
+  readonly pauses: Pick<PauseWatch, "queues" | "onQueues">;
   readonly control: Service;
   /** Seconds for running handlers to finish when the worker stops. */
   readonly grace: number;
@@ -79,7 +82,12 @@ export class Worker implements Service, WorkerControls {
     return this.#consumers.queues;
   }
 
-  /** Queues that are not being consumed now. */
+  /** Queues that are not consumed because they are paused. */
+  get suspended(): string[] {
+    return this.#consumers.suspended;
+  }
+
+  /** Queues that are not being consumed now, without paused ones. */
   get silent(): string[] {
     return this.#consumers.silent;
   }
@@ -194,6 +202,9 @@ export class Worker implements Service, WorkerControls {
       return;
     }
     await control.start();
+    const { pauses } = this.#options;
+    await this.#consumers.suspend(pauses.queues);
+    pauses.onQueues = (queues) => this.#consumers.suspend(queues);
     await this.#consumers.start();
   }
 

@@ -12,6 +12,7 @@ export const SCOPES = {
   "events:read": "read recorded events with their data",
   "subscriptions:read": "list subscriptions",
   "subscriptions:write": "add, replace, pause, resume, replay and remove subscriptions",
+  "queues:pause": "pause and resume queues and tasks",
   "schedules:read": "list schedules",
   "schedules:write": "add, pause, resume and remove schedules",
   "schedules:trigger": "submit the task of a schedule now",

@@ -17,6 +17,7 @@ import {
   SUBMISSION_PARAMETERS,
   submissionAnswers,
 } from "./routes.ts";
+import { pausePaths, pauseSchemas } from "./pause_routes.ts";
 import { schedulePaths, scheduleSchemas } from "./schedule_routes.ts";
 import { ANY_SCHEME, guarded, SECURITY_SCHEMES } from "./security.ts";
 import { servicePaths } from "./service_routes.ts";
@@ -88,6 +89,7 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
     ...eventPaths(),
     ...subscriptionPaths(),
     ...schedulePaths(),
+    ...pausePaths(),
     ...workflowPaths(),
     ...deadLetterPaths(),
     ...accessPaths(),
@@ -110,6 +112,7 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
       { name: "results", description: "Records of tasks" },
       { name: "events", description: "Events and the tasks that they become" },
       { name: "schedules", description: "Periodic tasks" },
+      { name: "pauses", description: "Paused queues and tasks" },
       { name: "dead letters", description: "Messages that no worker could process" },
       { name: "access", description: "API keys and the audit log" },
       { name: "health", description: "Health checks and metrics" },
@@ -123,6 +126,7 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
         ...eventSchemas(),
         ...subscriptionSchemas(),
         ...scheduleSchemas(),
+        ...pauseSchemas(),
         ...workflowSchemas(),
         ...deadLetterSchemas(),
         ...accessSchemas(),

@@ -15,6 +15,7 @@ const QUESTIONS: Signatures = {
   report: "",
   clock: "",
   query_task: "ids...",
+  paused: "",
 };
 
 /** Sends an inspect command to workers. */

@@ -218,6 +218,7 @@ function hosts(role: Role, config: Config): string[] {
     case "schedules":
     case "events":
     case "subscriptions":
+    case "pause":
     case "dead":
     case "key":
       return [of(config.url, httpPort(config.url))];

@@ -24,6 +24,7 @@ begin
     grant select, insert, delete on celeriac.subscription to celeriac_api;
     grant update (patterns, attributes, match, deliver, updated_at) on celeriac.subscription to celeriac_api;
     grant select, insert, delete on celeriac.replay to celeriac_api;
+    grant select, insert, update on celeriac.pause to celeriac_api;
     -- A key's secret, scopes and patterns never change; rows are never deleted.
     grant select, insert, update (expires_at, rotated_at, successor, revoked_at, revoked_by, last_used_at)
       on celeriac.access_key to celeriac_api;
@@ -54,7 +55,8 @@ begin
       celeriac.expire_events(interval, integer),
       celeriac.expire(interval, integer, interval, text),
       celeriac.expire_keys(interval, integer),
-      celeriac.expire_audit(interval, integer)
+      celeriac.expire_audit(interval, integer),
+      celeriac.release_parked(integer)
       to celeriac_api;
   end if;
 
@@ -89,7 +91,7 @@ begin
   if to_regrole('celeriac_worker') is not null then
     revoke all on all tables in schema celeriac from celeriac_worker;
     grant usage on schema celeriac to celeriac_worker;
-    grant select on celeriac.migration to celeriac_worker;
+    grant select on celeriac.migration, celeriac.pause to celeriac_worker;
     grant select, insert, update on celeriac.task to celeriac_worker;
     grant insert on celeriac.outbox to celeriac_worker;
     grant select, insert, update on celeriac.chord, celeriac.chord_member to celeriac_worker;
@@ -111,6 +113,7 @@ begin
       celeriac.renew_messages(json, double precision),
       celeriac.return_messages(json),
       celeriac.end_messages(json),
+      celeriac.park_messages(json),
       celeriac.publish(text, json, text, text, text, timestamptz, json),
       celeriac.submit(text, json, json, text, text, timestamptz, timestamptz)
       to celeriac_worker;

@@ -39,6 +39,7 @@ import filter from "./migrations/0030_filter.sql" with { type: "text" };
 import attemptLabel from "./migrations/0031_attempt_label.sql" with { type: "text" };
 import lookup from "./migrations/0032_lookup.sql" with { type: "text" };
 import hold from "./migrations/0033_hold.sql" with { type: "text" };
+import pauses from "./migrations/0034_pause.sql" with { type: "text" };
 
 /** A migration. Its position in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -87,6 +88,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "attempt label", sql: attemptLabel },
   { name: "lookup", sql: lookup },
   { name: "hold", sql: hold },
+  { name: "pause", sql: pauses },
 ];
 
 /** Number of daily partitions created ahead, so that a week without maintenance causes no failure. */

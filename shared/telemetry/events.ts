@@ -72,6 +72,14 @@ export type TaskEvent =
     readonly why: "early" | "unknown" | "duplicate" | "parked";
   }
   | {
+    readonly type: "task-deferred";
+    readonly id: string;
+    readonly name: string;
+    /** Until its queue or task is resumed. */
+    readonly until: null;
+    readonly why: "paused";
+  }
+  | {
     readonly type: "task-rejected";
     readonly id: string | null;
     readonly name: string | null;

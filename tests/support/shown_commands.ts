@@ -95,6 +95,17 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
   runs("deno task cli events list", /text\.published/),
   runs("deno task cli events tail --types='text.*' --after=0 --limit=1", /text\.published/),
 
+  runs("deno task cli pause task add", /task add is paused/),
+  runs(
+    "deno task cli pause queue celeriac.default --reason='the disk is full'",
+    /queue celeriac\.default is paused/,
+  ),
+  runs("deno task cli pause list", /queue +celeriac\.default +paused .*the disk is full/),
+  // A worker reads the pauses once a second: its reply may be empty here.
+  runs("deno task cli inspect paused", /"celeriac@web-1": \[/),
+  runs("deno task cli resume queue celeriac.default", /is resumed/),
+  runs("deno task cli resume task add --rate=10", /is resumed/),
+
   runs("deno task cli inspect ping", /"ok": "pong"/),
   runs("deno task cli inspect active_queues", /"name": "celeriac\.default"/),
   runs("deno task cli inspect active", /"celeriac@web-1": \[\]/),

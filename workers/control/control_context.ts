@@ -2,6 +2,7 @@
 import type { LamportClock } from "../../shared/celery/clock.ts";
 import type { ConsumedQueue } from "../../shared/broker/topology.ts";
 import type { InFlight } from "../delivery/in_flight.ts";
+import type { Pause } from "../../shared/flow/pause.ts";
 import type { CommandArguments } from "./command_arguments.ts";
 import type { WorkerInfo } from "./worker_info.ts";
 import type { LimitedContracts } from "./limited_contracts.ts";
@@ -18,6 +19,8 @@ export interface ControlContext {
   readonly inFlight: InFlight;
   readonly contracts: LimitedContracts;
   readonly rates: RateLimits;
+  /** Pauses of queues and tasks that this worker has read. */
+  readonly pauses: { readonly all: readonly Pause[] };
   readonly revocations: Revocations;
   readonly taskCounts: TaskCounts;
   readonly info: WorkerInfo;
@@ -38,7 +41,7 @@ export interface AddOptions extends ConsumedQueue {
 
 /** The operations of a worker that commands use. */
 export interface WorkerControls {
-  /** Queues that are consumed. */
+  /** Queues that are consumed, including paused ones. */
   readonly queues: readonly string[];
   /** Total prefetch of all queues. */
   readonly prefetch: number;

@@ -29,6 +29,15 @@ export const INSPECT_COMMANDS: ReadonlyMap<string, Command> = new Map<string, Co
     return worker().queues.map((queue) => queueInfo(queue, destinationOf(queue).exchange));
   }],
   ["query_task", queryTask],
+  // Not one of Celery's commands.
+  ["paused", (_, { pauses }) => {
+    return pauses.all.map(({ scope, name, reason, pausedAt }) => ({
+      scope,
+      name,
+      reason,
+      paused_at: pausedAt.toISOString(),
+    }));
+  }],
   ["heartbeat", (_, { heartbeat }) => heartbeat.beat()],
 ]);
 

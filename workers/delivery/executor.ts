@@ -3,6 +3,7 @@ import { type Clock, waitUntil } from "../../shared/runtime/clock.ts";
 import { chordOf } from "../../shared/celery/following.ts";
 import type { TaskMessage } from "../../shared/celery/task_message.ts";
 import { Malformed } from "../../shared/errors.ts";
+import type { PauseSet } from "../../shared/flow/pause.ts";
 import type { Events } from "../../shared/telemetry/events.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Claim, Claimed } from "../../shared/results/result.ts";
@@ -11,19 +12,29 @@ import { Admission, type Admitted } from "./admission.ts";
 import { builtin } from "../builtin_tasks.ts";
 import type { Crashes, CrashRisk } from "../running/crashes.ts";
 import type { Turn } from "../control/rate_limits.ts";
-import type { Handler, Handlers } from "../handlers.ts";
+import type { Handlers } from "../handlers.ts";
 import type { HeldDelivery } from "./held_delivery.ts";
 import { type Holds, roundOf } from "./holds.ts";
 import type { InFlight } from "./in_flight.ts";
-import { type Input, readCalls, validateCalls } from "./inputs.ts";
+import { readCalls, validateCalls } from "./inputs.ts";
 import { readTask, unreadable } from "./read_task.ts";
 import { receivedEvent } from "./received_event.ts";
 import { type HandlerRun, runHandler } from "./run_handler.ts";
-import type { TaskCalls } from "./task_calls.ts";
+import { deliveriesOf, type Job, type Prepared } from "./job.ts";
 import type { DeliveryResult } from "./delivery_result.ts";
 import type { Runner } from "../running/runner.ts";
-import { unknownTask, wasUnknown } from "./unknown_task.ts";
-import { duplicate, early, expired, known, parked, poison } from "./outcomes.ts";
+import { unknownTask } from "./unknown_task.ts";
+import {
+  duplicate,
+  early,
+  expired,
+  isRepeated,
+  isTimeless,
+  known,
+  parked,
+  paused,
+  poison,
+} from "./outcomes.ts";
 import { LEASE_SECONDS } from "../worker_lease.ts";
 
 /** Age in milliseconds at which a claim is read again before the task runs. The store may have a revoke that this worker did not receive. */
@@ -47,6 +58,8 @@ export interface ExecutorOptions {
   readonly rates: {
     turn(name: string, id: string, waiting: HeldDelivery): Turn | Promise<Turn>;
   };
+  /** Pauses of queues and tasks. */
+  readonly pauses: Pick<PauseSet, "of">;
   /** Clock for eta and expiry. */
   readonly clock: Clock;
   /** Whether this worker received a revoke of the task. */
@@ -55,30 +68,6 @@ export interface ExecutorOptions {
   readonly unknownTaskWait: number;
   /** Largest result, bytes of JSON. */
   readonly resultMaxBytes: number;
-}
-
-/** A delivery that is being executed, with its claim. */
-interface Job {
-  readonly delivery: HeldDelivery;
-  readonly queue: string;
-  readonly task: TaskMessage;
-  readonly calls: TaskCalls & { rejected?: Outcome };
-  /** Handler of a task that every worker has. */
-  readonly builtin: Handler | undefined;
-  readonly contract: TaskContract | undefined;
-  readonly ignoreResult: boolean;
-  /** Seconds until the lease of another holder ends; `undefined` if this worker may run the task. */
-  readonly heldSeconds: number | undefined;
-  readonly claim: Claim | undefined;
-  /** When the claim was read, milliseconds of `performance.now()`. */
-  readonly claimedAt: number;
-}
-
-/** A job whose handler and inputs are known. */
-interface Prepared {
-  readonly contract: TaskContract;
-  readonly handler: Handler;
-  readonly inputs: Input | readonly Input[];
 }
 
 /** Executes deliveries. It neither stores results nor acknowledges messages. */
@@ -164,15 +153,16 @@ export class Executor {
     return this.#options.claims.claim({ id: task.id, round: roundOf(task), redelivered });
   }
 
-  /** The outcome of a task that must not run now: it is final, held elsewhere, revoked, expired or not due yet. */
-  #outcomeWithoutRun({ delivery, task, claim, heldSeconds }: Job): Outcome | undefined {
+  /** The outcome of a task that must not run now: it is final, held elsewhere, revoked, expired, not due yet or paused. */
+  #outcomeWithoutRun(job: Job): Outcome | undefined {
+    const { delivery, task, claim, heldSeconds } = job;
     if (heldSeconds === undefined && isTimeless(task)) {
-      return known(task, claim) ?? this.#revoked(task);
+      return known(task, claim) ?? this.#revoked(task) ?? this.#paused(job);
     }
     const now = this.#options.clock.now();
     return known(task, claim) ??
       (heldSeconds === undefined ? undefined : duplicate(heldSeconds, delivery.redelivered, now)) ??
-      this.#revoked(task) ?? expired(task, now) ?? early(task, now);
+      this.#revoked(task) ?? expired(task, now) ?? early(task, now) ?? this.#paused(job);
   }
 
   /** Finds the handler and validates the inputs.
@@ -212,14 +202,15 @@ export class Executor {
       : this.#overtaken(job, undefined);
   }
 
-  #overtaken({ delivery, task }: Job, claim: Claim | undefined): Outcome | undefined {
-    if (claim === undefined && isTimeless(task)) return this.#revoked(task);
+  #overtaken(job: Job, claim: Claim | undefined): Outcome | undefined {
+    const { delivery, task } = job;
+    if (claim === undefined && isTimeless(task)) return this.#revoked(task) ?? this.#paused(job);
     const now = this.#options.clock.now();
     return known(task, claim) ??
       (claim?.heldSeconds === undefined
         ? undefined
         : duplicate(claim.heldSeconds, delivery.redelivered, now)) ??
-      this.#revoked(task) ?? expired(task, now);
+      this.#revoked(task) ?? expired(task, now) ?? this.#paused(job);
   }
 
   #run(
@@ -263,7 +254,9 @@ export class Executor {
 
   #end(job: Job, outcome: Outcome, run?: HandlerRun): DeliveryResult {
     const { delivery, queue, task, ignoreResult, claim } = job;
-    if (outcome.kind === "defer") this.#options.inFlight.leave(delivery);
+    if (outcome.kind === "defer" || outcome.kind === "pause") {
+      this.#options.inFlight.leave(delivery);
+    }
     return {
       delivery,
       queue,
@@ -282,18 +275,8 @@ export class Executor {
   #revoked(task: TaskMessage): Outcome | undefined {
     return this.#options.isRevoked(task) ? { kind: "revoked", why: "revoked" } : undefined;
   }
-}
 
-/** Whether the task can start at any time. */
-function isTimeless({ eta, expires }: TaskMessage): boolean {
-  return eta === null && expires === null;
-}
-
-/** Whether the message may have run before: it was redelivered, or came back from workers that did not have its task. */
-function isRepeated({ redelivered, message }: HeldDelivery): boolean {
-  return redelivered || wasUnknown(message.headers);
-}
-
-function deliveriesOf({ claim }: Job): number {
-  return claim?.deliveries ?? 1;
+  #paused({ delivery, queue, calls }: Job): Outcome | undefined {
+    return paused(this.#options.pauses.of(queue, calls.name), delivery);
+  }
 }

@@ -1,5 +1,6 @@
 /** Outcomes of deliveries, as data. A handler chooses one by returning or throwing. */
 import type { Canvas } from "../../shared/celery/canvas_tree.ts";
+import type { PauseKey } from "../../shared/flow/pause.ts";
 import type { ExceptionMeta } from "../../shared/celery/exception.ts";
 
 /** The outcome of one delivery. The settler handles each kind, always in the order store, publish, acknowledge. */
@@ -16,6 +17,8 @@ export type Outcome =
   | { readonly kind: "replace"; readonly canvas: Canvas }
   /** The message is not processed now: it is requeued through the outbox. */
   | ({ readonly kind: "defer"; readonly until: Date } & Deferral)
+  /** Its queue or task is paused: the message waits in the outbox. `redelivered`: the copy must count as redelivered. */
+  | { readonly kind: "pause"; readonly pause: PauseKey; readonly redelivered: boolean }
   /** Revoked or expired before it started, terminated while it ran, or ignored by its handler. */
   | { readonly kind: "revoked"; readonly why: "revoked" | "expired" | "terminated" | "ignored" }
   /** The record is final, or belongs to a later attempt: nothing to run or store; the follow-ups are sent and the delivery acknowledged. */

@@ -10,6 +10,7 @@ import {
   Terminated,
   WorkerLost,
 } from "../../shared/errors.ts";
+import type { PauseKey } from "../../shared/flow/pause.ts";
 import type { Failure, Outcome } from "./outcome.ts";
 import { type Claim, isFinal } from "../../shared/results/result.ts";
 import {
@@ -27,6 +28,16 @@ import { isError, unreadable } from "../../shared/runtime/thrown.ts";
 /** A message that is due within this time waits in the worker. A later one goes through the outbox, because RabbitMQ closes channels whose
  * deliveries stay unacknowledged too long. */
 const HOLD_MS = 1000;
+
+/** Whether the message may have run before: it was redelivered, or came back from workers that did not have its task. */
+export function isRepeated({ redelivered, message }: HeldDelivery): boolean {
+  return redelivered || wasUnknown(message.headers);
+}
+
+/** Whether the task can start at any time. */
+export function isTimeless({ eta, expires }: Pick<TaskMessage, "eta" | "expires">): boolean {
+  return eta === null && expires === null;
+}
 
 /** The outcome if the record is final or belongs to a later attempt: the message is a copy. */
 export function known(task: TaskMessage, claim: Claim | undefined): Outcome | undefined {
@@ -46,14 +57,17 @@ export function duplicate(seconds: number, redelivered: boolean, now: Date): Out
 }
 
 /** The outcome if the message waited too long in this worker: it is sent again unchanged, after `waitMs`. */
-export function parked(
-  waitMs: number,
-  { message, redelivered }: HeldDelivery,
-  now: Date,
-): Outcome {
+export function parked(waitMs: number, delivery: HeldDelivery, now: Date): Outcome {
   const until = new Date(now.getTime() + waitMs);
-  const again = redelivered || wasUnknown(message.headers);
-  return { kind: "defer", why: "parked", until, redelivered: again };
+  return { kind: "defer", why: "parked", until, redelivered: isRepeated(delivery) };
+}
+
+/** The outcome if its queue or task is paused: the message is sent again unchanged after the pause. */
+export function paused(
+  pause: PauseKey | undefined,
+  delivery: HeldDelivery,
+): Outcome | undefined {
+  return pause && { kind: "pause", pause, redelivered: isRepeated(delivery) };
 }
 
 /** The outcome if the task has expired. */

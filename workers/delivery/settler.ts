@@ -22,6 +22,7 @@ import { InvalidInput } from "../../shared/errors.ts";
 import type { Events } from "../../shared/telemetry/events.ts";
 import type { Outcome } from "./outcome.ts";
 import { dueOf, type OutboxEntry } from "../../shared/outbox/outbox.ts";
+import type { ParkedEntry } from "../../shared/flow/pause_store.ts";
 import { isUnstorable } from "../../shared/results/retry_forever.ts";
 import type { Settlement } from "../../shared/results/result.ts";
 import type { Follower } from "./follower.ts";
@@ -35,6 +36,8 @@ export interface SettlerOptions {
   readonly broker: Broker;
   readonly writer: { settle(settlement: Settlement): Promise<boolean> };
   readonly outbox: { add(entries: readonly OutboxEntry[]): Promise<unknown> };
+  /** Stores messages until their pauses end. */
+  readonly parking: { park(entry: ParkedEntry): Promise<void> };
   readonly follower: Follower;
   readonly events: Events;
   readonly node: string;
@@ -70,6 +73,8 @@ export class Settler {
         return this.#deadLetter(run, outcome);
       case "defer":
         return this.#putOff(run, outcome);
+      case "pause":
+        return this.#park(run, outcome);
       case "known":
         return this.#answer(run, undefined);
       default:
@@ -168,6 +173,24 @@ export class Settler {
     await this.#options.outbox.add([next]);
     run.delivery.ack();
     this.#options.events.emit({ type: "task-deferred", id, name: task, until, why });
+  }
+
+  /** Stores the message until the pause ends. */
+  async #park(run: DeliveryResult, { pause, redelivered }: OutcomeOf<"pause">): Promise<void> {
+    if (!run.task) throw new TypeError("a message without a task cannot be parked");
+    const { id, task, retries, eta } = run.task;
+    const now = this.#now();
+    const next = copyOf(run, run.task, now, { now, retries, eta, redelivered });
+    if ("kind" in next) return await this.#deadLetter(run, next);
+    await this.#options.parking.park({ ...next, pause });
+    run.delivery.ack();
+    this.#options.events.emit({
+      type: "task-deferred",
+      id,
+      name: task,
+      until: null,
+      why: "paused",
+    });
   }
 
   /** @returns the stored state; `undefined` if another final state was stored first */

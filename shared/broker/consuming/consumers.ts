@@ -27,6 +27,10 @@ export class Consumers {
   readonly #make: MakeConsumer;
   /** By queue name. */
   readonly #consumers = new Map<string, Consumer>();
+  /** Queues without a consumer because they are paused, or could not be consumed again after that. */
+  readonly #suspended = new Set<string>();
+  /** Paused queues, consumed before or not. */
+  #paused: ReadonlySet<string> = new Set();
   /** Cancelled consumers that still have unacked deliveries. */
   readonly #retiring = new Set<Consumer>();
   #changing: Promise<void> = Promise.resolve();
@@ -37,15 +41,21 @@ export class Consumers {
     for (const queue of queues) this.#consumers.set(queue, make(queue, 0));
   }
 
-  /** Consumed queues, including those whose consumer is not active. */
+  /** Consumed queues, including those whose consumer is not active and those that are paused. */
   get queues(): string[] {
-    return [...this.#consumers.keys()];
+    return [...this.#consumers.keys(), ...this.#suspended];
   }
 
-  /** Queues without an active consumer. */
+  /** Queues that are not consumed because they are paused. */
+  get suspended(): string[] {
+    return [...this.#suspended].filter((queue) => this.#paused.has(queue));
+  }
+
+  /** Queues without an active consumer, without paused ones. */
   get silent(): string[] {
-    return [...this.#consumers.values()].filter((consumer) => !consumer.active)
-      .map(({ queue }) => queue);
+    const inactive = [...this.#consumers.values()].filter((consumer) => !consumer.active);
+    const resuming = [...this.#suspended].filter((queue) => !this.#paused.has(queue));
+    return [...inactive.map(({ queue }) => queue), ...resuming];
   }
 
   /** Queues with ready messages from which two consecutive accepted consumers received nothing. */
@@ -76,13 +86,17 @@ export class Consumers {
     await Promise.all(this.#all.map((consumer) => consumer.start()));
   }
 
-  /** Starts consuming a queue; resolves when the broker has accepted the consumer.
+  /** Starts consuming a queue; resolves when the broker has accepted the consumer, or at once if the queue is paused.
    *
    * @throws {BrokerUnavailable} after {@linkcode Consumers.cancel}
    * @throws the signal's reason; the queue is then not consumed */
   add(queue: string, { signal }: { signal: AbortSignal }): Promise<void> {
     return this.#change(async () => {
-      if (this.#consumers.has(queue)) return;
+      if (this.#consumers.has(queue) || this.#suspended.has(queue)) return;
+      if (this.#paused.has(queue)) {
+        this.#suspended.add(queue);
+        return;
+      }
       const consumer = this.#make(queue, 0);
       this.#consumers.set(queue, consumer);
       try {
@@ -99,8 +113,26 @@ export class Consumers {
    * @throws {BrokerUnavailable} after {@linkcode Consumers.cancel} */
   remove(queue: string): Promise<void> {
     return this.#change(async () => {
+      this.#suspended.delete(queue);
       const consumer = this.#consumers.get(queue);
       if (consumer) await this.#retire(consumer);
+    });
+  }
+
+  /** Stops fetching from the paused queues, and consumes those again that are no longer paused. Deliveries in flight stay. May be called
+   * before the start, and again with the same queues.
+   *
+   * Does not wait for the broker to accept consumers; until then their queues are silent.
+   *
+   * @param paused names of all paused queues
+   * @throws {BrokerUnavailable} after {@linkcode Consumers.cancel} */
+  suspend(paused: ReadonlySet<string>): Promise<void> {
+    return this.#change(async () => {
+      this.#paused = paused;
+      const pausing = [...this.#consumers.values()].filter(({ queue }) => paused.has(queue));
+      for (const { queue } of pausing) this.#suspended.add(queue);
+      for (const queue of this.#suspended) if (!paused.has(queue)) this.#unsuspend(queue);
+      await Promise.all(pausing.map((consumer) => this.#retire(consumer)));
     });
   }
 
@@ -180,6 +212,18 @@ export class Consumers {
     this.#retiring.delete(next);
     this.#consumers.set(next.queue, next);
     await this.#retire(consumer);
+  }
+
+  #unsuspend(queue: string): void {
+    const consumer = this.#make(queue, 0);
+    this.#suspended.delete(queue);
+    this.#consumers.set(queue, consumer);
+    consumer.start().catch(() => {
+      // The next call tries again.
+      if (this.#cancelled || this.#consumers.get(queue) !== consumer) return;
+      this.#consumers.delete(queue);
+      this.#suspended.add(queue);
+    });
   }
 
   async #retire(consumer: Consumer): Promise<void> {

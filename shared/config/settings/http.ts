@@ -40,7 +40,18 @@ export const HTTP_SETTINGS = {
     defaultText: "none",
     value: "TOKEN",
     secret: true,
-    roles: ["api", "dev", "call", "result", "schedules", "events", "subscriptions", "dead", "key"],
+    roles: [
+      "api",
+      "dev",
+      "call",
+      "result",
+      "schedules",
+      "events",
+      "subscriptions",
+      "pause",
+      "dead",
+      "key",
+    ],
     help: "bearer token with all rights; commands can send an API key or a JWT instead",
   }),
   open: setting({
@@ -67,7 +78,7 @@ export const HTTP_SETTINGS = {
     env: "CELERIAC_URL",
     schema: url(/^https?$/, "http://127.0.0.1:8000").default("http://127.0.0.1:8000"),
     value: "URL",
-    roles: ["call", "result", "schedules", "events", "subscriptions", "dead", "key"],
+    roles: ["call", "result", "schedules", "events", "subscriptions", "pause", "dead", "key"],
     help: "URL of the API",
   }),
   eventsOpen: setting({

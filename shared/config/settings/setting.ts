@@ -16,6 +16,7 @@ export type Role =
   | "schedules"
   | "events"
   | "subscriptions"
+  | "pause"
   | "dead"
   | "key"
   | "inspect";

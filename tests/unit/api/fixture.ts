@@ -22,6 +22,7 @@ import { EventStore } from "../../../shared/events/event_store.ts";
 import { ReplayStore } from "../../../shared/events/replay_store.ts";
 import { SubscriptionStore } from "../../../shared/events/subscription_store.ts";
 import { CloudEventPublisher } from "../../../shared/events/cloud_event_publisher.ts";
+import { PauseStore } from "../../../shared/flow/pause_store.ts";
 import { Publisher } from "../../../shared/outbox/publisher.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
 import {
@@ -304,6 +305,7 @@ export async function createFixture(
       replays: new ReplayStore({ database: noDatabase }),
       defined: [],
     },
+    pauses: { store: new PauseStore({ database: noDatabase }), resumed() {} },
     health: healthRoutes({ live: [], ready: [brokerCheck(broker)], readyWhen: "any", metrics }),
     settings: {
       foreignQueues,

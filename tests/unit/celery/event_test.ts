@@ -128,6 +128,7 @@ Deno.test("encodeEvents() writes the fields of each type and never utcoffset", (
     [{ type: "task-deferred", id, name, until, why: "early" }, {
       until: "2026-01-02T03:04:05.000Z",
     }],
+    [{ type: "task-deferred", id, name, until: null, why: "paused" }, { until: null }],
     [{ type: "task-rejected", id, name, reason: "malformed", message: "m" }, {
       requeue: false,
       reason: "malformed",

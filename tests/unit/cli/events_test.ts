@@ -1,7 +1,8 @@
-/** Arguments of `events` and `subscriptions` that are refused before a request. */
+/** Arguments of `events`, `subscriptions`, `pause` and `resume` that are refused before a request. */
 import { assertRejects } from "@std/assert";
 import type { Command } from "../../../cli/command.ts";
 import { events } from "../../../cli/commands/events.ts";
+import { pause, resume } from "../../../cli/commands/pause.ts";
 import { subscriptions } from "../../../cli/commands/subscriptions.ts";
 import { ConfigurationError } from "../../../shared/errors.ts";
 
@@ -26,6 +27,13 @@ const CASES: [command: Command, args: string[], own: Record<string, string>, tex
   [subscriptions, ["pause", "a", "b"], {}, "takes flags only"],
   [subscriptions, ["prune", "a"], {}, "takes flags only"],
   [subscriptions, ["replay", "a"], { queue: "b" }, "`subscriptions replay` has no such flag"],
+  [pause, ["qeue"], {}, "did you mean 'queue'?"],
+  [pause, ["queue"], {}, "without its name"],
+  [pause, ["task", "a", "b"], {}, "takes flags only"],
+  [pause, ["list"], { reason: "x" }, "`pause list` has no such flag"],
+  [resume, [], {}, "choose from queue, task"],
+  [resume, ["task"], {}, "without its name"],
+  [resume, ["task", "a"], { rate: "fast" }, "is not a number"],
 ];
 
 for (const [command, rest, own, text] of CASES) {

@@ -134,3 +134,10 @@ Deno.test("taskLog() never throws", async () => {
   assertEquals(lines.length, 4);
   assert(lines.every((line) => line.includes("task.add: [7] ")));
 });
+
+Deno.test("logTaskEvents() says that a paused task is stored", () => {
+  const event = { ...task, type: "task-deferred", until: null, why: "paused" } as const;
+  assertEquals(eventLines(event), [
+    "info  worker: add[7] is paused: stored until it is resumed\n",
+  ]);
+});

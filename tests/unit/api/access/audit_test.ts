@@ -4,6 +4,7 @@ import { AuditCounter, NOBODY } from "../../../../api/access/audit_counter.ts";
 import { EVERYONE, ROOT } from "../../../../api/access/caller.ts";
 import { DatabaseUnavailable } from "../../../../shared/errors.ts";
 import { MemoryAudit } from "../fixture.ts";
+import { MemoryPauses } from "../memory_pauses.ts";
 import { bearer, fixtureFor, keyedFixture, ROOT_TOKEN, testKey } from "./keys.ts";
 
 interface Change {
@@ -24,6 +25,16 @@ function contentOf({ body, form }: Change): { body?: BodyInit; headers: HeadersI
 /** Requests that change something, and the entry's target or filter. The tests of keys, schedules and subscriptions need a database: `keys_test.ts`. */
 const CHANGES: Readonly<Record<string, Change>> = {
   "DELETE /v1/tasks/:task": { path: "/v1/tasks/waiting", target: "waiting" },
+  "PUT /v1/queues/:queue/pause": {
+    path: "/v1/queues/celeriac.default/pause",
+    target: "queue:celeriac.default",
+  },
+  "DELETE /v1/queues/:queue/pause": {
+    path: "/v1/queues/celeriac.text/pause",
+    target: "queue:celeriac.text",
+  },
+  "PUT /v1/tasks/:task/pause": { path: "/v1/tasks/add/pause", target: "task:add" },
+  "DELETE /v1/tasks/:task/pause": { path: "/v1/tasks/ping/pause", target: "task:ping" },
   "POST /v1/dead-letters:redrive": {
     path: "/v1/dead-letters:redrive",
     body: { filter: { task: "add" } },
@@ -45,6 +56,15 @@ const CHANGES: Readonly<Record<string, Change>> = {
   "POST /dead-letters:purge": { path: "/dead-letters:purge", form: { task: "add" }, target: null },
 };
 
+/** A paused queue and a paused task, in memory. */
+async function somePauses(): Promise<MemoryPauses> {
+  const pauses = new MemoryPauses();
+  const by = { reason: null, by: "root" };
+  await pauses.store.pause({ scope: "queue", name: "celeriac.text" }, by);
+  await pauses.store.pause({ scope: "task", name: "ping" }, by);
+  return pauses;
+}
+
 /** Covered by `keys_test.ts`, and for the page by `page/stored_test.ts`. */
 const IN_DATABASE = /^\w+ (\/v1)?\/(keys|schedules|subscriptions)\b/;
 
@@ -59,7 +79,7 @@ Deno.test("every route that changes something is tested for its audit entry", ()
 for (const [route, change] of Object.entries(CHANGES)) {
   const { path, target } = change;
   Deno.test(`${route} leaves an audit entry with its outcome`, async () => {
-    await using fixture = await keyedFixture([]);
+    await using fixture = await keyedFixture([], { pauses: await somePauses() });
     fixture.records.put({ id: "waiting", name: "ping" });
     const [method = ""] = route.split(" ");
     const answer = await fixture.app.request(path, {
@@ -84,7 +104,8 @@ for (const [route, change] of Object.entries(CHANGES)) {
   Deno.test(`${route} changes nothing if the audit log cannot be written`, async () => {
     const audit = new MemoryAudit();
     audit.begin = () => Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
-    await using fixture = await keyedFixture([], { access: { audit } });
+    const pauses = await somePauses();
+    await using fixture = await keyedFixture([], { access: { audit }, pauses });
     fixture.records.put({ id: "waiting", name: "ping" });
     const answer = await fixture.app.request(path, {
       method: route.split(" ")[0]!,
@@ -92,6 +113,7 @@ for (const [route, change] of Object.entries(CHANGES)) {
     });
     assertEquals([answer.status, (await answer.json()).type], [503, "/problems/unavailable"]);
     assertEquals(fixture.records.records.get("waiting")?.state, "PENDING");
+    assertEquals([pauses.all.size, pauses.resumes], [2, 0]);
   });
 }
 

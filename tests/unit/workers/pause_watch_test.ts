@@ -1,0 +1,69 @@
+import { assertEquals } from "@std/assert";
+import type { Pause } from "../../../shared/flow/pause.ts";
+import { DatabaseUnavailable } from "../../../shared/errors.ts";
+import { PauseWatch } from "../../../workers/pause_watch.ts";
+import { eventually } from "../../support/eventually.ts";
+
+const pausedAt = new Date(0);
+const QUEUE: Pause = { scope: "queue", name: "q", reason: "full", pausedAt };
+const TASK: Pause = { scope: "task", name: "t", reason: null, pausedAt };
+
+/** A store whose pauses the test changes; `undefined` is an outage. */
+function changing(pauses: readonly Pause[] | undefined) {
+  const store = {
+    pauses,
+    reads: 0,
+    inForce(): Promise<Pause[]> {
+      store.reads++;
+      return store.pauses
+        ? Promise.resolve([...store.pauses])
+        : Promise.reject(new DatabaseUnavailable("Cannot read"));
+    },
+  };
+  return store;
+}
+
+Deno.test("PauseWatch knows the pauses once start() resolves, and later changes", async () => {
+  const store = changing([QUEUE]);
+  await using watch = new PauseWatch({ store, pollMs: 5 });
+  await watch.start();
+  assertEquals(watch.of("q", "t"), { scope: "queue", name: "q" });
+  assertEquals(watch.of("other", "t"), undefined);
+
+  const seen: string[][] = [];
+  watch.onQueues = (queues) => Promise.resolve(void seen.push([...queues]));
+  store.pauses = [TASK];
+  await eventually("the change", () => watch.of("other", "t"));
+  assertEquals([watch.of("q", "x"), seen.at(-1)], [undefined, []]);
+});
+
+Deno.test("PauseWatch waits for the first read, and keeps the pauses of an outage", async () => {
+  const store = changing(undefined);
+  await using watch = new PauseWatch({ store, pollMs: 5 });
+  let started = false;
+  const starting = watch.start().then(() => started = true);
+  await eventually("a failed read", () => store.reads === 1);
+  assertEquals(started, false);
+  store.pauses = [TASK];
+  await starting;
+  store.pauses = undefined;
+  const reads = store.reads;
+  await eventually("a failed read", () => store.reads > reads);
+  assertEquals(watch.of("q", "t"), { scope: "task", name: "t" });
+});
+
+Deno.test("PauseWatch stops while it waits for the first read", async () => {
+  const watch = new PauseWatch({ store: changing(undefined) });
+  const starting = watch.start();
+  await watch.stop();
+  await starting;
+});
+
+Deno.test("PauseWatch continues when the consumers cannot be changed", async () => {
+  const store = changing([QUEUE]);
+  await using watch = new PauseWatch({ store, pollMs: 5 });
+  watch.onQueues = () => Promise.reject(new Error("consuming has ended"));
+  await watch.start();
+  const { reads } = store;
+  await eventually("more reads", () => store.reads > reads + 1);
+});
