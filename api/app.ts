@@ -31,6 +31,7 @@ import { publishEventRoutes } from "./routes/publish_events.ts";
 import { recordedEventRoutes } from "./routes/recorded_events.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { revokeRoutes } from "./routes/revoke.ts";
+import { seriesRoutes } from "./routes/series.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
 import { submitRoutes } from "./routes/submit.ts";
@@ -175,6 +176,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
   const schedules = new ScheduleActions({ ...dependencies, rules, submitter, trail, counter });
   app.route("/v1", scheduleRoutes({ ...dependencies, rules, trail, actions: schedules }));
   app.route("/v1", pauseRoutes({ ...dependencies.pauses, rules, trail }));
+  app.route("/v1", seriesRoutes({ ...dependencies.series, clock }));
   app.route("/v1", deadLetterRoutes({ ...dependencies, trail }));
   const keys = new KeyActions({ ...access, trail, clock });
   app.route("/v1", keyRoutes(keys));

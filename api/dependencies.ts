@@ -24,6 +24,7 @@ import type { PausesParts } from "./routes/pauses.ts";
 import type { PublishEventsParts } from "./routes/publish_events.ts";
 import type { EventStore } from "../shared/events/event_store.ts";
 import type { Schedules } from "./actions/schedule_actions.ts";
+import type { SeriesParts } from "./routes/series.ts";
 import type { SubscriptionsParts } from "./routes/subscriptions.ts";
 
 /** Settings of the API. */
@@ -79,6 +80,7 @@ export interface ApiDependencies {
   readonly events: PublishEventsParts & { readonly store: EventReads };
   readonly subscriptions: SubscriptionsParts;
   readonly pauses: PausesParts;
+  readonly series: SeriesParts;
   readonly workflows: Pick<Workflows, "start" | "find" | "memberOf">;
   readonly workflowListing: Pick<WorkflowListing, "list">;
   readonly outbox: Pick<Outbox, "find">;

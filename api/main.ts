@@ -31,6 +31,7 @@ import type { EventSubscription } from "../shared/events/subscription.ts";
 import { ReplayStore } from "../shared/events/replay_store.ts";
 import { SubscriptionSync } from "../shared/events/subscription_sync.ts";
 import { ScheduleStore } from "../shared/schedules/store.ts";
+import { SeriesStore } from "../shared/series/series_store.ts";
 import { TaskRouter } from "../shared/outbox/task_router.ts";
 import type { Service } from "../shared/runtime/service.ts";
 import type { Config } from "../shared/config/settings.ts";
@@ -194,6 +195,7 @@ export class Api implements Service {
         replays: new ReplayStore({ database }),
         defined: subscriptions,
       },
+      series: { store: new SeriesStore({ database }) },
       pauses: { store: pauses, resumed: () => release.wake() },
       idempotency: new Idempotency({ database }),
       routes,

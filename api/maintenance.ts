@@ -18,6 +18,8 @@ export interface MaintenanceOptions {
   readonly keyRetention?: number;
   /** Retention of the audit log. Default 365 days. */
   readonly auditRetention?: number;
+  /** Retention of series. Default 72 hours. */
+  readonly seriesRetention?: number;
 }
 
 const DAY = 86_400;
@@ -42,6 +44,8 @@ const EXPIRE_KEYS = "select celeriac.expire_keys($1 * interval '1 second', $2) a
 
 const EXPIRE_AUDIT = "select celeriac.expire_audit($1 * interval '1 second', $2) as deleted";
 
+const EXPIRE_SERIES = "select celeriac.expire_series($1 * interval '1 second', $2) as deleted";
+
 const EXPIRE_CANVAS = `
   select celeriac.expire_canvas($1 * interval '1 second', $2, $3 * interval '1 second') as deleted`;
 
@@ -65,9 +69,18 @@ export class Maintenance implements Service {
       abandonment = 90 * DAY,
       keyRetention = DAY,
       auditRetention = 365 * DAY,
+      seriesRetention = 3 * DAY,
     }: MaintenanceOptions,
   ) {
-    this.#options = { database, every, retention, abandonment, keyRetention, auditRetention };
+    this.#options = {
+      database,
+      every,
+      retention,
+      abandonment,
+      keyRetention,
+      auditRetention,
+      seriesRetention,
+    };
     this.#loop = new Loop({
       name: "maintenance",
       round: () => this.#round(),
@@ -139,6 +152,7 @@ export class Maintenance implements Service {
     }
     total.keys = await this.#expire(EXPIRE_KEYS, this.#options.keyRetention);
     await this.#expire(EXPIRE_AUDIT, this.#options.auditRetention);
+    await this.#expire(EXPIRE_SERIES, this.#options.seriesRetention);
     return total;
   }
 

@@ -50,6 +50,8 @@ import { Runner } from "./running/runner.ts";
 import { ChildModules } from "./sandbox/child_modules.ts";
 import { Pools, poolSettings } from "./sandbox/pools.ts";
 import { publisherWithEvents } from "./sent_events.ts";
+import { SeriesRecorder } from "./series_recorder.ts";
+import { SeriesStore } from "../shared/series/series_store.ts";
 import { Settler } from "./delivery/settler.ts";
 import { warnAtStart } from "./start_warnings.ts";
 import { logTaskEvents } from "./task_event_log.ts";
@@ -152,6 +154,7 @@ export class WorkerProcess implements Service {
     const pauseStore = new PauseStore({ database });
     const pauses = new PauseWatch({ store: pauseStore });
     const parking = new Parking({ store: pauseStore });
+    const series = new SeriesRecorder({ store: new SeriesStore({ database }), clock: time });
     const executor = new Executor({
       crashes,
       contracts,
@@ -169,7 +172,7 @@ export class WorkerProcess implements Service {
       resultMaxBytes: config.resultMaxBytes,
     });
     this.#helpers = [writer, claims, ageLimit, leases, crashes, uncaught, pools, watchdog];
-    this.#helpers.push(pauses, parking);
+    this.#helpers.push(pauses, parking, series);
     this.#helpers.push(eventPublisher, holds, time, new WorkerLease({ database, node, holds }));
     this.#heartbeat = new Heartbeat({
       broker,
@@ -221,6 +224,7 @@ export class WorkerProcess implements Service {
       }),
       inFlight,
       holds,
+      series,
       rates,
       pauses,
       control,

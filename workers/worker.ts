@@ -16,6 +16,7 @@ import type { InFlight } from "./delivery/in_flight.ts";
 import type { PauseWatch } from "./pause_watch.ts";
 import type { Prefetch } from "./prefetch.ts";
 import type { DeliveryResult } from "./delivery/delivery_result.ts";
+import type { SeriesRecorder } from "./series_recorder.ts";
 import type { Runner } from "./running/runner.ts";
 import type { Pools } from "./sandbox/pools.ts";
 import { traceDelivery, traceOutcome } from "./delivery/delivery_tracing.ts";
@@ -39,6 +40,7 @@ export interface WorkerOptions {
   readonly runner: Runner;
   readonly pools: Pick<Pools, "size" | "resize">;
   readonly settler: { settle(run: DeliveryResult): Promise<void> };
+  readonly series: Pick<SeriesRecorder, "observe">;
   readonly holds: Pick<Holds, "release" | "free">;
   readonly inFlight: Pick<InFlight, "over">;
   readonly rates: { close(): void };
@@ -237,8 +239,10 @@ export class Worker implements Service, WorkerControls {
       const run = await this.#options.executor.execute(delivery, queue);
       if (run) traceOutcome(run);
       // nack instead of reject: since RabbitMQ 4.3 it does not count as a delivery.
-      if (run) await this.#options.settler.settle(run);
-      else await this.#giveBack(delivery);
+      if (run) {
+        await this.#options.settler.settle(run);
+        this.#options.series.observe(run);
+      } else await this.#giveBack(delivery);
     } catch (error) {
       logger.error("Giving back a delivery from {queue} because it cannot be settled: {error}", {
         queue,

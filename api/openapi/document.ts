@@ -19,6 +19,7 @@ import {
 } from "./routes.ts";
 import { pausePaths, pauseSchemas } from "./pause_routes.ts";
 import { schedulePaths, scheduleSchemas } from "./schedule_routes.ts";
+import { seriesPaths, seriesSchemas } from "./series_routes.ts";
 import { ANY_SCHEME, guarded, SECURITY_SCHEMES } from "./security.ts";
 import { servicePaths } from "./service_routes.ts";
 import { subscriptionPaths, subscriptionSchemas } from "./subscription_routes.ts";
@@ -90,6 +91,7 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
     ...subscriptionPaths(),
     ...schedulePaths(),
     ...pausePaths(),
+    ...seriesPaths(),
     ...workflowPaths(),
     ...deadLetterPaths(),
     ...accessPaths(),
@@ -127,6 +129,7 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
         ...subscriptionSchemas(),
         ...scheduleSchemas(),
         ...pauseSchemas(),
+        ...seriesSchemas(),
         ...workflowSchemas(),
         ...deadLetterSchemas(),
         ...accessSchemas(),

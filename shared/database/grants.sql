@@ -56,7 +56,9 @@ begin
       celeriac.expire(interval, integer, interval, text),
       celeriac.expire_keys(interval, integer),
       celeriac.expire_audit(interval, integer),
-      celeriac.release_parked(integer)
+      celeriac.release_parked(integer),
+      celeriac.read_series(timestamptz, timestamptz, interval, text, text, integer),
+      celeriac.expire_series(interval, integer)
       to celeriac_api;
   end if;
 
@@ -114,6 +116,7 @@ begin
       celeriac.return_messages(json),
       celeriac.end_messages(json),
       celeriac.park_messages(json),
+      celeriac.add_series(json),
       celeriac.publish(text, json, text, text, text, timestamptz, json),
       celeriac.submit(text, json, json, text, text, timestamptz, timestamptz)
       to celeriac_worker;

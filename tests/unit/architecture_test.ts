@@ -30,7 +30,7 @@ const singleImporters: Readonly<Record<string, RegExp>> = {
 /** The layers of shared/, from the bottom: a file imports from its own layer or a lower one. Files that match none are pure and form the lowest layer. */
 const layers: readonly RegExp[] = [
   /^shared\/(broker|database)\//,
-  /^shared\/(dead_letters|events|flow|outbox|results|schedules|workflows)\//,
+  /^shared\/(dead_letters|events|flow|outbox|results|schedules|series|workflows)\//,
   /^shared\/(mod\.ts$|tasks\/)/, // the sample app uses what apps use
 ];
 

@@ -34,6 +34,7 @@ import {
   type TaskRecord,
 } from "../../../shared/results/result.ts";
 import type { Idempotency } from "../../../shared/results/idempotency.ts";
+import { SeriesStore } from "../../../shared/series/series_store.ts";
 import { ScheduleStore } from "../../../shared/schedules/store.ts";
 import { TaskRouter } from "../../../shared/outbox/task_router.ts";
 import type { WorkflowListing, WorkflowPage } from "../../../shared/workflows/listing.ts";
@@ -305,6 +306,7 @@ export async function createFixture(
       replays: new ReplayStore({ database: noDatabase }),
       defined: [],
     },
+    series: { store: new SeriesStore({ database: noDatabase }) },
     pauses: { store: new PauseStore({ database: noDatabase }), resumed() {} },
     health: healthRoutes({ live: [], ready: [brokerCheck(broker)], readyWhen: "any", metrics }),
     settings: {

@@ -1,0 +1,67 @@
+/** Operation of the OpenAPI document that is about series. */
+import { SeriesQueryParameters } from "../routes/series.ts";
+import { COUNTED } from "../../shared/series/series_store.ts";
+import { type JsonSchema, nullable, record, schemaRef } from "./json_schema.ts";
+import { jsonAnswer, type Operation, problems, queryParameters } from "./routes.ts";
+
+/** Path of series. */
+export function seriesPaths(): Record<string, Record<string, Operation>> {
+  return {
+    "/v1/series": {
+      get: {
+        operationId: "readSeries",
+        tags: ["results"],
+        summary: "Counts, run times and waits over time",
+        description:
+          "Workers count ended deliveries per minute, and write their counts every ten seconds. Series are kept for 72 hours. A step without tasks has no point.",
+        parameters: queryParameters(SeriesQueryParameters),
+        responses: {
+          200: jsonAnswer("The series", schemaRef("SeriesList")),
+          ...problems("invalid-input", "unavailable"),
+        },
+      },
+    },
+  };
+}
+
+/** Schemas of series. */
+export function seriesSchemas(): Record<string, JsonSchema> {
+  const count = { type: "integer", minimum: 0 };
+  const seconds = (description: string) => nullable("number", `${description}, seconds`);
+  return {
+    SeriesList: record({
+      since: { type: "string", format: "date-time", description: "Begin of the first step" },
+      until: { type: "string", format: "date-time" },
+      step: { type: "integer", description: "Seconds per point" },
+      bounds: {
+        type: "array",
+        items: { type: "number" },
+        description: "Upper bounds of the buckets in seconds; one more bucket has none",
+      },
+      series: { type: "array", items: schemaRef("Series") },
+    }),
+    Series: record({
+      task: nullable("string", "Name of the task with `by=task`"),
+      queue: nullable("string", "Name of the queue with `by=queue`"),
+      points: { type: "array", items: schemaRef("SeriesPoint") },
+    }),
+    SeriesPoint: record({
+      at: { type: "string", format: "date-time", description: "Begin of the step" },
+      ...Object.fromEntries(COUNTED.map((name) => [name, count])),
+      run: schemaRef("Durations"),
+      wait: schemaRef("Durations"),
+    }),
+    Durations: record({
+      count: { ...count, description: "Number of durations" },
+      mean: seconds("Mean"),
+      p50: seconds("Estimated median"),
+      p95: seconds("Estimated 95th percentile"),
+      p99: seconds("Estimated 99th percentile"),
+      buckets: {
+        type: "array",
+        items: count,
+        description: "With `buckets=true`: count of each bucket",
+      },
+    }, { optional: ["buckets"] }),
+  };
+}
