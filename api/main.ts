@@ -13,6 +13,7 @@ import { type HttpListener, listen } from "../shared/runtime/listen.ts";
 import { ParkedRelease } from "./parked_release.ts";
 import { PauseStore } from "../shared/flow/pause_store.ts";
 import { Maintenance } from "./maintenance.ts";
+import { watchOutbox } from "../shared/telemetry/gauges.ts";
 import { Metrics, TABLE_KEEP_MS } from "../shared/telemetry/metrics.ts";
 import { Outbox } from "../shared/outbox/outbox.ts";
 import { Publisher } from "../shared/outbox/publisher.ts";
@@ -101,12 +102,7 @@ export class Api implements Service {
     const hub = this.#hub = new EventHub({ broker, limit: config.maxWaiting });
     const metrics = new Metrics();
     metrics.watchBroker(broker);
-    metrics.gauge(
-      "celeriac_outbox_entries",
-      "Messages in the outbox; above 10,000 an estimate",
-      () => outbox.count(),
-      { keepMs: TABLE_KEEP_MS },
-    );
+    watchOutbox(metrics, outbox);
     const counts = metrics.addEvents(Array.from(events, ({ type }) => type));
     const deadLetters = new DeadLetters({ database, outbox, store, clock });
     metrics.gauge(

@@ -12,7 +12,8 @@ import { EventReplayer } from "./event_replayer.ts";
 import { Lease } from "./lease.ts";
 import { SubscriptionCache } from "../shared/events/subscription_cache.ts";
 import { SubscriptionStore } from "../shared/events/subscription_store.ts";
-import { Metrics, TABLE_KEEP_MS } from "../shared/telemetry/metrics.ts";
+import { watchOutbox } from "../shared/telemetry/gauges.ts";
+import { Metrics } from "../shared/telemetry/metrics.ts";
 import { Outbox } from "../shared/outbox/outbox.ts";
 import { Publisher } from "../shared/outbox/publisher.ts";
 import type { Registry } from "../shared/contracts/registry.ts";
@@ -142,12 +143,7 @@ export class Beat implements Service {
       "1 in the process that is the leader",
       () => this.#scheduler.leads ? 1 : 0,
     );
-    this.#metrics.gauge(
-      "celeriac_outbox_entries",
-      "Messages in the outbox; above 10,000 an estimate",
-      () => outbox.count(),
-      { keepMs: TABLE_KEEP_MS },
-    );
+    watchOutbox(this.#metrics, outbox);
     this.#metrics.gauge(
       "celeriac_event_inbox_messages",
       "Events that wait for the dispatcher",

@@ -11,6 +11,7 @@ import { migrated, pending } from "../shared/database/migrate.ts";
 import { readOnlyReason } from "../shared/database/read_only.ts";
 import { Events } from "../shared/telemetry/events.ts";
 import { brokerCheck, databaseCheck, healthRoutes } from "../shared/telemetry/health.ts";
+import { watchWorker } from "../shared/telemetry/gauges.ts";
 import { Metrics } from "../shared/telemetry/metrics.ts";
 import { Outbox } from "../shared/outbox/outbox.ts";
 import { parseRate } from "../shared/contracts/rate.ts";
@@ -236,7 +237,7 @@ export class WorkerProcess implements Service {
     );
     this.#metrics.sandbox.watch(pools);
     this.#metrics.watchBroker(broker);
-    this.#metrics.watchWorker(this.#worker, runner, leases);
+    watchWorker(this.#metrics, this.#worker, runner, leases);
   }
 
   /** Resolves when every queue is consumed. Waits for unavailable servers, for missing queues and for the database's migrations. */

@@ -66,6 +66,10 @@ const DEPTH = `
     greatest(extract(epoch from now() - min(due_at)), 0)::float8 as lag
   from celeriac.outbox`;
 
+const LAG = `
+  select greatest(extract(epoch from clock_timestamp() - due_at), 0)::float8 as lag
+  from celeriac.outbox order by due_at limit 1`;
+
 const HASTEN = "select celeriac.hasten($1::text[])";
 
 const FIND_STAMPED =
@@ -189,6 +193,14 @@ export class Outbox {
    * @throws {DatabaseUnavailable} */
   count(): Promise<number> {
     return countRows(this.#database, "celeriac.outbox");
+  }
+
+  /** Seconds since the oldest entry was due, 0 if none is due: for metrics. Reads one row.
+   *
+   * @throws {DatabaseUnavailable} */
+  async lag(): Promise<number> {
+    const [row] = await this.#database.query<{ lag: number }>(LAG);
+    return row?.lag ?? 0;
   }
 
   /** Reads the whole table.

@@ -190,21 +190,6 @@ export class Metrics {
     });
   }
 
-  /** Adds gauges of unacked deliveries and running tasks, read from their source because not every run ends with an event. */
-  watchWorker(
-    worker: { readonly unacked: number },
-    runner: { readonly running: number },
-    leases: { readonly size: number },
-  ): void {
-    this.gauge("celeriac_deliveries_unacked", "Unacknowledged deliveries", () => worker.unacked);
-    this.gauge("celeriac_tasks_running", "Handlers running", () => runner.running);
-    this.gauge(
-      "celeriac_messages_leased",
-      "Messages of long tasks, acknowledged and kept in the outbox until the task ends",
-      () => leases.size,
-    );
-  }
-
   /** Adds metrics of events.
    *
    * @param types of the contracts */

@@ -4,12 +4,14 @@
 import { fileURLToPath } from "node:url";
 import { run } from "./process.ts";
 
-/** A package of the Go module proxy or of the Python package index. */
+/** A package of the Go module proxy, of the Python package index, or of Debian. */
 const programs = {
   "kube-score": { go: "github.com/zegl/kube-score/cmd/kube-score", version: "v1.20.0" },
   "compose-go": { go: "github.com/compose-spec/compose-go/v2/cmd", version: "v2.16.2" },
   "checkov": { python: "checkov", version: "3.3.30" },
   "openapi-python-client": { python: "openapi-python-client", version: "0.29.1" },
+  // Not from the Go module proxy: `go install` refuses modules with exclusions, and it takes minutes to compile.
+  "promtool": { debian: "prometheus", file: "usr/bin/promtool", version: "2.42" },
   "schemathesis": { python: "schemathesis", version: "4.32.5" },
 } as const;
 
@@ -25,9 +27,7 @@ const installTimeoutMs = 15 * 60_000;
 export async function auditTool(name: AuditTool): Promise<string> {
   const program = programs[name];
   const directory = `${folder}${name}-${program.version}`;
-  const path = "go" in program
-    ? `${directory}/${program.go.split("/").at(-1)}`
-    : `${directory}/bin/${name}`;
+  const path = `${directory}/${fileOf(name)}`;
   const done = `${directory}/made`;
   await Deno.mkdir(folder, { recursive: true });
   using lock = await Deno.open(`${directory}.lock`, { create: true, write: true });
@@ -39,6 +39,17 @@ export async function auditTool(name: AuditTool): Promise<string> {
     await need("go", ["version"], name, "https://go.dev/dl");
     const env = { GOBIN: directory };
     await run("go", ["install", `${program.go}@${program.version}`], { ...options, env });
+  } else if ("debian" in program) {
+    // Unpacked, not installed: the package would start a server.
+    const wanted = `${program.debian}=${program.version}*`;
+    await need("apt-get", ["--version"], name, "use Debian");
+    await Deno.mkdir(directory, { recursive: true });
+    await run("sh", [
+      "-c",
+      'cd "$0" && apt-get download "$1" && dpkg -x ./*.deb .',
+      directory,
+      wanted,
+    ], options);
   } else {
     await need("python3", ["--version"], name, "apt-get install python3 python3-venv");
     await run("python3", ["-m", "venv", directory], options);
@@ -48,6 +59,13 @@ export async function auditTool(name: AuditTool): Promise<string> {
   }
   await Deno.writeTextFile(done, "");
   return path;
+}
+
+/** The program's file, relative to its directory. */
+function fileOf(name: AuditTool): string {
+  const program = programs[name];
+  if ("go" in program) return program.go.split("/").at(-1)!;
+  return "file" in program ? program.file : `bin/${name}`;
 }
 
 async function need(command: string, args: string[], tool: AuditTool, remedy: string) {

@@ -1,4 +1,4 @@
-/** What pauses must do to a running worker. One suite, run against each broker and database. */
+/** What pauses and series must do in a running worker. One suite, run against each broker and database. */
 import { assertEquals } from "@std/assert";
 import { ParkedRelease } from "../../api/parked_release.ts";
 import type { Broker } from "../../shared/broker/broker.ts";
@@ -15,6 +15,8 @@ import type { Relay } from "../../shared/outbox/relay.ts";
 import { resultStore } from "../../shared/results/open_store.ts";
 import { newId } from "../../shared/results/uuid_time.ts";
 import type { PostgresResultStore } from "../../shared/results/postgres.ts";
+import { total } from "../../shared/series/histogram.ts";
+import { SeriesStore } from "../../shared/series/series_store.ts";
 import { handle, Handlers } from "../../workers/handlers.ts";
 import { WorkerProcess } from "../../workers/main.ts";
 import { eventually } from "./eventually.ts";
@@ -174,6 +176,27 @@ const CASES: Record<string, (app: PausedApp) => Promise<void>> = {
     app.release.wake();
     await eventually("both runs", () => app.ran.length === 3);
     assertEquals(app.ran.toSorted(), ["add 1", "add 2", "hold 0"]);
+  },
+
+  async "a stopped worker has written the counts of its tasks"(app) {
+    const worker = await app.worker();
+    await app.submit("add", 1);
+    await eventually("the run", () => app.ran.length === 1);
+    await worker.stop();
+    const store = new SeriesStore({ database: app.servers.database });
+    const now = Date.now();
+    const [series] = await store.read({
+      since: new Date(now - 3_600_000),
+      until: new Date(now + 3_600_000),
+      step: 7200,
+      task: "add",
+      queue: QUEUE,
+    }, 10);
+    assertEquals([series?.succeeded, series && total(series.runs), series && total(series.waits)], [
+      1,
+      1,
+      1,
+    ]);
   },
 
   async "a parked task that is revoked ends as REVOKED during the pause"(app) {

@@ -1,0 +1,42 @@
+/** The alert rules and the dashboard, as data. */
+import { parse } from "yaml";
+import { checkout } from "./roles.ts";
+
+/** Path of the alert rules. */
+export const RULES = `${checkout}infra/prometheus/rules.yaml`;
+
+/** An alert rule. */
+export interface AlertRule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly for?: string;
+  readonly labels: { readonly severity: string };
+  readonly annotations: { readonly summary: string; readonly description: string };
+}
+
+/** A panel of the dashboard. */
+export interface Panel {
+  readonly id: number;
+  readonly type: string;
+  readonly title: string;
+  readonly gridPos: Readonly<Record<"x" | "y" | "w" | "h", number>>;
+  readonly targets?: readonly { readonly expr: string }[];
+}
+
+/** All alert rules. */
+export async function alertRules(): Promise<AlertRule[]> {
+  const { groups } = parse(await Deno.readTextFile(RULES)) as { groups: { rules: AlertRule[] }[] };
+  return groups.flatMap(({ rules }) => rules);
+}
+
+/** All panels of the dashboard. */
+export async function panels(): Promise<Panel[]> {
+  return JSON.parse(await Deno.readTextFile(`${checkout}infra/grafana/dashboard.json`)).panels;
+}
+
+/** The expressions of the dashboard, with values in place of Grafana's variables. */
+export async function dashboardExpressions(): Promise<string[]> {
+  return (await panels()).flatMap(({ targets = [] }) =>
+    targets.map(({ expr }) => expr.replaceAll("$__rate_interval", "5m").replaceAll(/\$\w+/g, ".*"))
+  );
+}
