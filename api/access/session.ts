@@ -15,34 +15,39 @@ const NAME = "__Host-celeriac";
 /** On a loopback host without TLS, where browsers refuse `Secure` cookies. */
 const LOOPBACK_NAME = "celeriac";
 
-/** Name of the cookie for the host of a request. */
-function nameFor(c: Context): string {
-  return isPlainLoopback(c) ? LOOPBACK_NAME : NAME;
-}
-
-/** Whether a request comes from this machine without TLS. A proxy that terminates TLS serves another host. */
+/** Whether the host of a request is loopback, without TLS. The browser may still use TLS: a proxy can send its own address as the host. */
 function isPlainLoopback(c: Context): boolean {
   const host = c.req.header("host") ?? new URL(c.req.url).host;
   return isLoopback(nameOf(host)) && new URL(c.req.url).protocol === "http:";
 }
 
-function optionsFor(c: Context): CookieOptions {
-  return { path: "/", httpOnly: true, sameSite: "Strict", secure: !isPlainLoopback(c) };
-}
+const OPTIONS: CookieOptions = { path: "/", httpOnly: true, sameSite: "Strict", secure: true };
+const LOOPBACK_OPTIONS: CookieOptions = { ...OPTIONS, secure: false };
 
 /** Starts a session. It ends with the browser, and when the key ends. */
 export function startSession(c: Context, token: string): void {
-  setCookie(c, nameFor(c), token, optionsFor(c));
+  // Browsers report their own view of the origin with every form.
+  const isEncrypted = c.req.header("origin")?.startsWith("https:") ?? false;
+  if (isPlainLoopback(c) && !isEncrypted) setCookie(c, LOOPBACK_NAME, token, LOOPBACK_OPTIONS);
+  else setCookie(c, NAME, token, OPTIONS);
 }
 
 /** Ends the session of a browser, if there is one. */
 export function endSession(c: Context): void {
-  deleteCookie(c, nameFor(c), optionsFor(c));
+  if (isPlainLoopback(c)) deleteCookie(c, LOOPBACK_NAME, LOOPBACK_OPTIONS);
+  deleteCookie(c, NAME, OPTIONS);
+}
+
+/** The token of the session of a request; `undefined` without one. */
+function tokenOf(c: Context): string | undefined {
+  // Fast path: programs send no cookies.
+  if (c.req.header("cookie") === undefined) return undefined;
+  return getCookie(c, NAME) ?? (isPlainLoopback(c) ? getCookie(c, LOOPBACK_NAME) : undefined);
 }
 
 /** Whether the request belongs to a session. */
 export function hasSession(c: Context): boolean {
-  return getCookie(c, nameFor(c)) !== undefined;
+  return tokenOf(c) !== undefined;
 }
 
 /** The session's key as the value of an `Authorization` header; `undefined` without a session.
@@ -50,7 +55,7 @@ export function hasSession(c: Context): boolean {
  * @param reading whether the request only reads
  * @throws {Problem} `cross-site` for a change that does not come from a page of this origin */
 export function sessionHeader(c: Context, reading: boolean): string | undefined {
-  const token = getCookie(c, nameFor(c));
+  const token = tokenOf(c);
   if (token === undefined) return undefined;
   if (!reading) requireSameOrigin(c);
   return `Bearer ${token}`;

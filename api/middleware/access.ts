@@ -11,7 +11,7 @@ import { quotaHeaders, type RateLimiter } from "../access/rate_limit.ts";
 import { setCaller } from "../access/request_caller.ts";
 import { ROUTE_SCOPES } from "../access/route_scopes.ts";
 import type { Required, Scope } from "../access/scopes.ts";
-import { sessionHeader } from "../access/session.ts";
+import { hasSession, sessionHeader } from "../access/session.ts";
 import { Problem } from "../http/problem.ts";
 
 /** Dependencies of the middleware. */
@@ -53,6 +53,10 @@ export function requireAccess(parts: AccessParts): MiddlewareHandler {
       throw problem;
     }
     await next();
+    // Shared caches leave out responses to `Authorization`, but not those to cookies.
+    if (hasSession(c) && !c.res.headers.has("cache-control")) {
+      c.header("cache-control", "no-store");
+    }
     // The patterns of tasks and queues are checked by the routes.
     if (c.res.status === 403 && !trail.hasBegun(c)) refuse(caller, 403);
     if (!reading) await trail.end(c);
@@ -64,9 +68,13 @@ const IN_URL: Authentication = {
   reason: "its URL contains a token, which proxies log: replace the token, and remove it there",
 };
 
-/** The header `Authorization`, or the session of a browser. */
+/** The header `Authorization`, or the session of a browser.
+ *
+ * A browser repeats a password (Basic) that it once sent, and a proxy may have one of its own: the session comes before it. */
 function credentialsOf(c: Context, reading: boolean): string | undefined {
-  return c.req.header("authorization") ?? sessionHeader(c, reading);
+  const header = c.req.header("authorization");
+  const isExplicit = header !== undefined && !/^basic /i.test(header);
+  return isExplicit ? header : sessionHeader(c, reading) ?? header;
 }
 
 /** Method and path of the route that will answer; `undefined` for an unknown path or method. */

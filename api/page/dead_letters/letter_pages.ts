@@ -4,7 +4,7 @@ import { stringifyJson } from "../../../shared/celery/python_json.ts";
 import type { LetterSummary } from "../../../shared/dead_letters/row.ts";
 import type { GivenFilter } from "../../actions/dead_letter_actions.ts";
 import type { letterBody } from "../../dead_letters/dead_letter.ts";
-import { indented } from "../view/indent.ts";
+import { jsonBlock, textBlock } from "../view/code.ts";
 import {
   actionForm,
   backLink,
@@ -155,22 +155,23 @@ ${
     ])
   }
 <h2>${words.body}</h2>
-<pre tabindex="0"><code>${
-    letter.body_encoding === "utf-8" ? shown(letter.body) : letter.body
-  }</code></pre>
+${letter.body_encoding === "utf-8" ? body(view, letter.body) : textBlock(view, letter.body)}
 <h2>${words.headers}</h2>
-<pre tabindex="0"><code>${
-    indented(stringifyJson({ ...letter.properties, headers: letter.headers }))
-  }</code></pre>
-${changes(view, { id: letter.id }, 1, now)}`;
+${jsonBlock(view, stringifyJson({ ...letter.properties, headers: letter.headers }))}
+${changes(view, only(letter), 1, now)}`;
+}
+
+/** A filter for one letter. A caller that is limited to some tasks or queues must name them. */
+function only({ id, task, queue }: ReturnType<typeof letterBody>): GivenFilter {
+  return { id, queue, ...(task !== null && { task }) };
 }
 
 /** JSON with its numbers unchanged; any other text as it is. */
-function shown(body: string): string {
+function body(view: View, text: string): Markup {
   try {
-    JSON.parse(body);
-    return indented(body);
+    JSON.parse(text);
   } catch {
-    return body;
+    return textBlock(view, text);
   }
+  return jsonBlock(view, text);
 }

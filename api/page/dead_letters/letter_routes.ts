@@ -31,22 +31,19 @@ const ROWS = 50;
 /** Conditions of the page. An empty field of a form is no condition. */
 const Filter = z.preprocess(
   (given) => Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== "")),
-  z.object(LetterFilterBody.shape),
+  LetterFilterBody,
 );
 
-const LetterForm = z.object(
-  Object.fromEntries(
-    Object.keys(LetterFilterBody.shape).map((name) => [name, z.string().optional()]),
-  ),
-);
+/** All fields: one that was dropped would widen the filter. */
+const LetterForm = z.looseObject({});
 
 /** @throws {Problem} `invalid-input` */
 function readFilter(given: Readonly<Record<string, unknown>>): GivenFilter {
   const parsed = Filter.safeParse(given);
   if (parsed.success) return parsed.data;
-  throw refusal("the filter", parsed.error.issues, ({ path, message }) => ({
-    field: path.join("."),
-    message,
+  throw refusal("the filter", parsed.error.issues, (issue) => ({
+    field: [...issue.path, ...("keys" in issue ? issue.keys.slice(0, 1) : [])].join("."),
+    message: issue.message,
   }));
 }
 

@@ -5,7 +5,7 @@ import { stringifyJson } from "../../../shared/celery/python_json.ts";
 import type { EventStore, RecordedEvent } from "../../../shared/events/event_store.ts";
 import { parseQuery } from "../../http/query.ts";
 import { EventsQuery, findEvent } from "../../routes/recorded_events.ts";
-import { indented } from "../view/indent.ts";
+import { jsonBlock, textBlock } from "../view/code.ts";
 import { answerPage } from "../view/layout.ts";
 import {
   backLink,
@@ -121,11 +121,13 @@ ${
       }</ul>`
   }
 <h2>${words.data}</h2>
-<pre tabindex="0"><code>${
-    encoded ?? (data === undefined ? "–" : indented(stringifyJson(data)))
-  }</code></pre>
+${
+    encoded === undefined
+      ? (data === undefined ? "–" : jsonBlock(view, stringifyJson(data)))
+      : textBlock(view, encoded)
+  }
 <h2>${words.attributes}</h2>
-<pre tabindex="0"><code>${indented(stringifyJson(rest))}</code></pre>`;
+${jsonBlock(view, stringifyJson(rest))}`;
 }
 
 /** The time that the event claims; a leap second is no time in JavaScript. */

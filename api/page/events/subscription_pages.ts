@@ -2,7 +2,7 @@
 import { html } from "hono/html";
 import { stringifyJson } from "../../../shared/celery/python_json.ts";
 import type { StoredSubscription } from "../../../shared/events/subscription_store.ts";
-import { indented } from "../view/indent.ts";
+import { jsonBlock } from "../view/code.ts";
 import {
   type Action,
   actionForm,
@@ -78,7 +78,7 @@ ${actions(view, subscription)}
 ${
     replays.length === 0 ? "" : html`
       <h2>${words.replays}</h2>
-      <pre tabindex="0"><code>${indented(JSON.stringify(replays))}</code></pre>
+      ${jsonBlock(view, JSON.stringify(replays))}
     `
   }`;
 }

@@ -3,7 +3,7 @@ import { html } from "hono/html";
 import { stringifyJson } from "../../../shared/celery/python_json.ts";
 import type { StoredSchedule } from "../../../shared/schedules/stored_schedule.ts";
 import { formatDuration } from "../../../shared/text/duration.ts";
-import { indented } from "../view/indent.ts";
+import { jsonBlock } from "../view/code.ts";
 import { scheduleBody } from "../../submitting/schedule.ts";
 import {
   type Action,
@@ -106,7 +106,7 @@ ${
 <h2>${task.input}</h2>
 ${
     view.can("tasks:read-data")
-      ? html`<pre tabindex="0"><code>${indented(stringifyJson({ args, kwargs }))}</code></pre>`
+      ? jsonBlock(view, stringifyJson({ args, kwargs }))
       : html`<p class="warning">${task.redacted}</p>`
   }
 ${actions(view, schedule)}`;

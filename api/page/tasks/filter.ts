@@ -11,6 +11,8 @@ import {
   type TaskRecord,
 } from "../../../shared/results/result.ts";
 import { matcher } from "../../access/pattern.ts";
+import { fieldProblem } from "../../http/problem.ts";
+import { isInRange } from "../../http/time.ts";
 
 /** Why a condition cannot be used. Its text depends on the reader's language. */
 export type FilterMistake =
@@ -50,9 +52,13 @@ const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400
 /** The texts of states in a filter. */
 export const STATE_WORDS: readonly string[] = STATES.map((state) => state.toLowerCase());
 
+/** Characters of a filter: each condition may be checked on a thousand records. */
+const TEXT_MAX = 2000;
+
 /** Reads a filter. Mistakes are returned and their conditions ignored.
  *
  * @param now for `since:1h`
+ * @throws {Problem} `invalid-input` if the filter is too long
  *
  * @example
  * ```ts
@@ -65,6 +71,9 @@ export const STATE_WORDS: readonly string[] = STATES.map((state) => state.toLowe
  * ```
  */
 export function readFilter(text: string, now: Date): TaskFilter {
+  if (text.length > TEXT_MAX) {
+    throw fieldProblem("q", `expected at most ${TEXT_MAX} characters`);
+  }
   const stored: { -readonly [Key in keyof RecordFilter]: RecordFilter[Key] } = {};
   const tests: Test[] = [];
   const mistakes: FilterMistake[] = [];
@@ -145,13 +154,18 @@ function stateOf(text: string): State | undefined {
 function timeOf(text: string, now: Date): Date | undefined {
   const [, amount, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
   if (amount !== undefined) {
-    return new Date(now.getTime() - Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS]);
+    return inRange(now.getTime() - Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS]);
   }
   if (!/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text)) {
     return undefined;
   }
-  const time = new Date(text);
-  return Number.isNaN(time.getTime()) ? undefined : time;
+  return inRange(Date.parse(text));
+}
+
+/** The store cannot compare with other times. */
+function inRange(ms: number): Date | undefined {
+  const time = new Date(ms);
+  return isInRange(time) ? time : undefined;
 }
 
 function isColumn(key: string): key is "name" | "queue" | "worker" {

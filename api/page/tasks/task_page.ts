@@ -4,11 +4,14 @@ import { formatDuration } from "../../../shared/text/duration.ts";
 import { reprJson } from "../../../shared/celery/read_repr.ts";
 import { isFinal, type Meta, type TaskRecord } from "../../../shared/results/result.ts";
 import { childBodies, type ChildBody, errorBody, plainJson } from "../../reading/record.ts";
-import { indented } from "../view/indent.ts";
+import { beginning, jsonBlock, textBlock } from "../view/code.ts";
 import { backLink, durationOf, factList, stateBadge, taskLink } from "../view/parts.ts";
 import type { Markup, View } from "../view/view.ts";
 import { taskActions } from "./task_actions.ts";
 import { type Step, timelineOf } from "./timeline.ts";
+
+/** Children of a task, or members of a group, that are drawn. */
+const CHILDREN_SHOWN = 100;
 
 /** Draws a task. The part `#task` is replaced while the task changes; a stream says when.
  *
@@ -97,7 +100,9 @@ function stepItem(view: View, record: TaskRecord, step: Step): Markup {
         ? ""
         : html`
           <span class="soft">${view.time(step.at)}</span>
-        `}${step.error ? html`<br><code>${step.error.type}: ${step.error.message}</code>` : ""}</li>
+        `}${step.error
+        ? html`<br><code>${step.error.type}: ${beginning(step.error.message)}</code>`
+        : ""}</li>
   `;
 }
 
@@ -113,38 +118,40 @@ function input(view: View, { argsRepr, kwargsRepr }: TaskRecord): Markup {
   const shown = (title: string, repr: string | null): Markup => {
     if (repr === null || repr === "()" || repr === "[]" || repr === "{}") return html``;
     const json = reprJson(repr);
-    return html`<h3>${title}</h3><pre tabindex="0"><code>${
-      json === undefined ? repr : indented(json)
-    }</code></pre>${json === undefined ? html`<p class="soft">${task.truncated}</p>` : ""}`;
+    return html`<h3>${title}</h3>${
+      json === undefined ? textBlock(view, repr) : jsonBlock(view, json)
+    }${json === undefined ? html`<p class="soft">${task.truncated}</p>` : ""}`;
   };
   return html`<details open><summary><h2>${task.input}</h2></summary>
 ${shown(task.positional, argsRepr)}${shown(task.named, kwargsRepr)}</details>`;
 }
 
 /** The result or the progress. Integers keep all digits, because the text is not parsed into numbers. */
-function outcome({ texts }: View, { state, result }: TaskRecord): Markup {
+function outcome(view: View, { state, result }: TaskRecord): Markup {
   if (result === null) return html``;
-  const title = state === "PROGRESS" ? texts.task.progress : texts.task.result;
+  const { task } = view.texts;
+  const title = state === "PROGRESS" ? task.progress : task.result;
   return html`
     <details open>
       <summary>
         <h2>${title}</h2>
       </summary>
-      <pre tabindex="0"><code>${indented(plainJson(result))}</code></pre>
+      ${jsonBlock(view, plainJson(result))}
     </details>
   `;
 }
 
-function error({ texts }: View, { exception, traceback }: TaskRecord): Markup {
+function error(view: View, { exception, traceback }: TaskRecord): Markup {
   if (exception === null) return html``;
   const { message, type } = errorBody(exception, traceback);
-  return html`<h2>${texts.task.error}</h2>
-<p class="bad"><strong>${type}</strong>: ${message}</p>
+  const { task } = view.texts;
+  return html`<h2>${task.error}</h2>
+<p class="bad"><strong>${type}</strong>: ${beginning(message)}</p>
 ${
     traceback === null ? "" : html`
       <details>
-        <summary>${texts.task.traceback}</summary>
-        <pre tabindex="0"><code>${traceback}</code></pre>
+        <summary>${task.traceback}</summary>
+        ${textBlock(view, traceback)}
       </details>
     `
   }`;
@@ -174,13 +181,15 @@ ${
 
 function children(view: View, bodies: readonly ChildBody[]): Markup {
   if (bodies.length === 0) return html``;
-  const items = (list: readonly ChildBody[]): Markup =>
-    html`<ul class="tree">${
-      list.map(({ id, members }) =>
+  const items = (list: readonly ChildBody[]): Markup => {
+    const rest = list.length - CHILDREN_SHOWN;
+    return html`<ul class="tree">${
+      list.slice(0, CHILDREN_SHOWN).map(({ id, members }) =>
         members
           ? html`<li>${view.texts.task.group} <code>${id}</code>${items(members)}</li>`
           : html`<li>${taskLink(view, id)}</li>`
       )
-    }</ul>`;
+    }${rest > 0 ? html`<li class="soft">${view.texts.workflows.more(rest)}</li>` : ""}</ul>`;
+  };
   return html`<h2>${view.texts.task.children}</h2>${items(bodies)}`;
 }

@@ -1,11 +1,13 @@
 /** `/tasks` and below: the list of tasks, one task, and its actions. */
 import { type Context, Hono } from "hono";
 import { html } from "hono/html";
+import type { LetterFilter } from "../../../shared/dead_letters/filter.ts";
 import type { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import type { TaskRecord } from "../../../shared/results/result.ts";
 import type { ResultStore } from "../../../shared/results/store.ts";
 import { type RevokeParts, revokeTask } from "../../actions/revoke_task.ts";
 import type { AuditCounter } from "../../access/audit_counter.ts";
+import type { Caller } from "../../access/caller.ts";
 import { attributed, callerOf, requireSignature } from "../../access/request_caller.ts";
 import { isLabel } from "../../http/label.ts";
 import { fieldProblem } from "../../http/problem.ts";
@@ -45,6 +47,12 @@ export interface TaskRoutesParts extends Omit<ChangesParts, "store">, Omit<Revok
 
 /** Dead letters of one task that a retry sends, at most. */
 const LETTERS_MAX = 100;
+
+/** The dead letters of a task that a caller may send: those of a limited caller have the task and queue of the record. */
+function ownPart(caller: Caller, { name, queue }: TaskRecord): LetterFilter {
+  if (caller.seesEverything) return {};
+  return { ...(name !== null && { task: name }), ...(queue !== null && { queue }) };
+}
 
 /** Serves the pages of tasks. */
 export function taskRoutes(parts: TaskRoutesParts): Hono {
@@ -109,9 +117,10 @@ export function taskRoutes(parts: TaskRoutesParts): Hono {
     })
     .post("/tasks/:task/retry", async (c) => {
       const id = c.req.param("task");
-      if (!await find(c, id)) throw noRecord(id);
+      const record = await find(c, id);
+      if (!record) throw noRecord(id);
       await trail.begin(c, { target: id });
-      const filter = { taskId: id };
+      const filter = { taskId: id, ...ownPart(callerOf(c), record) };
       const { redriven } = await deadLetters.redrive(filter, {
         rate: LETTERS_MAX,
         limit: LETTERS_MAX,

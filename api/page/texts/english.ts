@@ -125,6 +125,7 @@ export const ENGLISH = {
     positional: "Positional arguments",
     named: "Named arguments",
     truncated: "The record contains only the beginning of these arguments.",
+    cut: (shown: number) => `Only the first ${shown.toLocaleString("en")} characters are shown.`,
     result: "Result",
     progress: "Progress",
     error: "Error",

@@ -124,6 +124,7 @@ export const KOREAN: Texts = {
     positional: "위치 인수",
     named: "이름 있는 인수",
     truncated: "레코드에는 이 인수의 앞부분만 있습니다.",
+    cut: (shown) => `처음 ${shown.toLocaleString("ko")}자만 표시합니다.`,
     result: "결과",
     progress: "진행 상황",
     error: "오류",

@@ -2,10 +2,13 @@
  * @module
  */
 
-/** Strings, and everything between them. */
-const TOKEN = /"(?:[^"\\]|\\.)*"|[[\]{},:]|[^\s"[\]{},:]+/g;
+/** Deeper levels are indented like this one: otherwise deep JSON would become far longer. */
+const DEPTH_MAX = 20;
 
-/** Indents JSON text by two spaces.
+/** Strings, of which the last may be cut off, and everything between them. */
+const TOKEN = /"(?:[^"\\]|\\.)*"?|[[\]{},:]|[^\s"[\]{},:]+/g;
+
+/** Indents JSON text, or its beginning, by two spaces.
  *
  * @example
  * ```ts
@@ -19,7 +22,7 @@ const TOKEN = /"(?:[^"\\]|\\.)*"|[[\]{},:]|[^\s"[\]{},:]+/g;
 export function indented(json: string): string {
   let depth = 0;
   let text = "";
-  const line = () => `\n${"  ".repeat(depth)}`;
+  const line = () => `\n${"  ".repeat(Math.min(depth, DEPTH_MAX))}`;
   const tokens = json.match(TOKEN) ?? [];
   for (const [index, token] of tokens.entries()) {
     const next = tokens[index + 1];

@@ -4,7 +4,7 @@ import { isFinal } from "../../../shared/results/result.ts";
 import type { WorkflowPage } from "../../../shared/workflows/listing.ts";
 import type { WorkflowRecord } from "../../../shared/workflows/store.ts";
 import { errorBody, plainJson } from "../../reading/record.ts";
-import { indented } from "../view/indent.ts";
+import { beginning, jsonBlock } from "../view/code.ts";
 import { backLink, cardTable, command, factList, nextLink, stateBadge } from "../view/parts.ts";
 import type { Markup, View } from "../view/view.ts";
 import { workflowTree } from "./workflow_tree.ts";
@@ -79,9 +79,9 @@ function data(view: View, { result, exception }: WorkflowRecord): Markup {
   const error = exception && errorBody(exception, null);
   return html`${
     result === null ? "" : html`<h2>${task.result}</h2>
-<pre tabindex="0"><code>${indented(plainJson(result))}</code></pre>`
+${jsonBlock(view, plainJson(result))}`
   }${
     error === null ? "" : html`<h2>${task.error}</h2>
-<p class="bad"><strong>${error.type}</strong>: ${error.message}</p>`
+<p class="bad"><strong>${error.type}</strong>: ${beginning(error.message)}</p>`
   }`;
 }

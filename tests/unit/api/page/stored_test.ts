@@ -164,11 +164,16 @@ Deno.test("the pages of schedules, dead letters, keys and the audit log", async 
     const page = await get(`/dead-letters/${id}`);
     assertStringIncludes(page, "12345678901234567890");
     assertStringIncludes(page, "no handler &lt;b&gt;");
+    // A key that is limited to some tasks must name them.
+    assertStringIncludes(page, '<input type="hidden" name="task" value="add">');
+    assertStringIncludes(page, '<input type="hidden" name="queue" value="celeriac.default">');
     const purged = await post("/dead-letters:purge", { task: "add", reason: "" });
     assertEquals(purged.location, "/dead-letters?done=lettersPurged");
     assertEquals(await deadLetters.count(), 1);
     const early = await post("/dead-letters:redrive", { until: "2000-01-01T00:00:00Z" });
     assertEquals([early.status, await deadLetters.count()], [303, 1]);
+    const mistyped = await post("/dead-letters:purge", { tsak: "add" });
+    assertEquals([mistyped.status, await deadLetters.count()], [422, 1]);
     const wrong = await post("/dead-letters:redrive", { since: "yesterday" });
     assertEquals([wrong.status, await deadLetters.count()], [422, 1]);
     await post("/dead-letters:redrive", { task: "ping" });

@@ -288,6 +288,26 @@ Deno.test("Retry sends the dead letters of the task, and says if there are none"
   ]);
 });
 
+Deno.test("Retry of a limited key sends only letters of its own tasks and queues", async () => {
+  const asked: unknown[] = [];
+  const key = testKey({ tasks: ["ping"], queues: ["celeriac.default"] });
+  await using fixture = await keyedFixture([key], {
+    deadLetters: {
+      list: () => Promise.resolve({ letters: [], next: null }),
+      find: () => Promise.resolve(undefined),
+      count: () => Promise.resolve(0),
+      purge: () => Promise.resolve(0),
+      redrive: (filter) => {
+        asked.push(filter);
+        return Promise.resolve({ redriven: 1, waiting: 0, lastDueAt: null });
+      },
+    },
+  });
+  fixture.records.put({ id: "a", name: "ping", queue: "celeriac.default", state: "FAILURE" });
+  await browserOf(fixture, key).post("/tasks/a/retry");
+  assertEquals(asked, [{ taskId: "a", task: "ping", queue: "celeriac.default" }]);
+});
+
 Deno.test("the list says how many tasks are new, and which filter they match", async () => {
   await using fixture = await createFixture();
   const { text } = browserOf(fixture);

@@ -1,0 +1,74 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { createFixture } from "../fixture.ts";
+
+const HTML = { accept: "text/html" };
+
+Deno.test("a page shows the beginning of large data only", async () => {
+  await using fixture = await createFixture();
+  const huge: Record<string, string> = {
+    text: JSON.stringify("x".repeat(10 * 1024 * 1024)),
+    numbers: `[${"1,".repeat(1_000_000)}1]`,
+    depth: "[".repeat(100_000) + "]".repeat(100_000),
+  };
+  for (const [id, result] of Object.entries(huge)) {
+    fixture.records.put({
+      id,
+      name: "ping",
+      state: "FAILURE",
+      result,
+      exception: { exc_type: "E", exc_message: ["m".repeat(1_000_000)], exc_module: "m" },
+      traceback: "at x ".repeat(1_000_000),
+      children: Array.from({ length: 10_000 }, (_, at) => [[`child-${at}`, null], null]),
+    });
+    const answer = await fixture.app.request(`/tasks/${id}`, { headers: HTML });
+    const text = await answer.text();
+    assertEquals(answer.status, 200, id);
+    assert(text.length < 500_000, `${id}: ${text.length}`);
+    assertStringIncludes(text, "Only the first 100,000 characters are shown.");
+    assertStringIncludes(text, "9900 more");
+  }
+});
+
+Deno.test("a form is read up to its limit, whatever length it declares", async () => {
+  await using fixture = await createFixture();
+  let sent = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      sent += 8192;
+      controller.enqueue(new TextEncoder().encode("key=a&b=".padEnd(8192, "c")));
+      if (sent > 1024 * 1024) controller.close();
+    },
+  });
+  const answer = await fixture.app.request("/sign-in", {
+    method: "POST",
+    body,
+    headers: {
+      ...HTML,
+      "sec-fetch-site": "same-origin",
+      "content-type": "application/x-www-form-urlencoded",
+    },
+  });
+  assertEquals(answer.status, 413);
+  assert(sent < 64 * 1024, String(sent));
+  await answer.body?.cancel();
+});
+
+Deno.test("a filter has a limited length, and its times are those of the store", async () => {
+  await using fixture = await createFixture();
+  const statusOf = async (path: string) => {
+    const answer = await fixture.app.request(path, { headers: HTML });
+    await answer.body?.cancel();
+    return answer.status;
+  };
+  const long = encodeURIComponent("-q ".repeat(1000));
+  const after = encodeURIComponent(new Date().toISOString());
+  assertEquals(await statusOf(`/tasks?q=${long}`), 422);
+  assertEquals(await statusOf(`/new-tasks?q=${long}&after=${after}`), 422);
+  assertEquals(await statusOf("/new-tasks?after=0000-01-01T00:00:00Z"), 422);
+  assertEquals(await statusOf("/new-tasks?after=9999-12-31T23:59:59-12:00"), 422);
+  assertEquals(await statusOf("/v1/tasks?since=0001-01-01T00:00:00%2B09:00"), 422);
+  for (const time of ["999999w", "0000-01-01"]) {
+    const answer = await fixture.app.request(`/tasks?q=since:${time}`, { headers: HTML });
+    assertStringIncludes(await answer.text(), `Cannot read the time &#39;${time}&#39;`);
+  }
+});
