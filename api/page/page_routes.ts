@@ -16,6 +16,7 @@ import { letterRoutes, type LetterRoutesParts } from "./dead_letters/letter_rout
 import { eventRoutes, type EventRoutesParts } from "./events/event_routes.ts";
 import { subscriptionRoutes, type SubscriptionRoutesParts } from "./events/subscription_routes.ts";
 import { taskCommand, workflowCommand } from "./example_commands.ts";
+import { limitTime } from "./deadline.ts";
 import { localPath, readForm } from "./form.ts";
 import { overviewPage, type OverviewTasks } from "./overview_page.ts";
 import { scheduleRoutes, type ScheduleRoutesParts } from "./schedules/schedule_routes.ts";
@@ -81,6 +82,7 @@ export function pageRoutes(parts: PageParts): Hono {
   };
 
   return new Hono()
+    .use(limitTime())
     .get("/", async (c) => {
       c.header("vary", "Accept");
       const supports = ["text/html", "application/json"];

@@ -4,13 +4,14 @@ import type { Broker } from "../../shared/broker/broker.ts";
 import { requestReplies } from "../../shared/celery/control_client.ts";
 import { BrokerUnavailable } from "../../shared/errors.ts";
 import { withTimeout } from "../../shared/runtime/waits.ts";
+import { isInRange } from "../http/time.ts";
 import { SharedReads } from "./shared_reads.ts";
 
 /** Milliseconds for which replies are collected: nothing says how many workers there are. */
 const COLLECT_MS = 1000;
 
 /** Milliseconds after which the broker counts as unavailable. */
-const DEADLINE_MS = 3000;
+const DEADLINE_MS = 1500;
 
 /** A task that a worker runs. */
 export interface ActiveTask {
@@ -119,7 +120,7 @@ async function survey(
         id: task.id,
         name: task.name,
         queue: task.delivery_info?.routing_key ?? null,
-        startedAt: typeof task.time_start === "number" ? new Date(task.time_start * 1000) : null,
+        startedAt: timeOf(task.time_start),
       })),
     }];
   });
@@ -128,4 +129,10 @@ async function survey(
 function registration(text: string): [name: string, rateLimit: string | null] {
   const [name = "", limit] = text.split(" [");
   return [name, /rate_limit=([^\s\]]+)/.exec(limit ?? "")?.[1] ?? null];
+}
+
+/** A time in seconds; `null` for what is none. */
+function timeOf(seconds: number | null | undefined): Date | null {
+  const at = new Date((seconds ?? NaN) * 1000);
+  return isInRange(at) ? at : null;
 }

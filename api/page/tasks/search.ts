@@ -11,6 +11,9 @@ const ROWS = 50;
 /** Records that one search reads at most. */
 const SEARCHED_MAX = 1000;
 
+/** Milliseconds after which a search reads no more. */
+const SEARCH_MS = 1500;
+
 /** A page of found records. */
 export interface Found {
   readonly records: readonly TaskRecord[];
@@ -26,18 +29,21 @@ export interface SearchOptions {
   readonly caller: Caller;
   /** `next` of the previous page. */
   readonly cursor?: string | undefined;
+  /** Milliseconds after which it reads no more. Default 1.5 s. */
+  readonly limitMs?: number;
 }
 
-/** Reads pages until enough records match, or {@linkcode SEARCHED_MAX} are read. All matching records of the pages read are returned, so
+/** Reads pages until enough records match, or {@linkcode SEARCHED_MAX} or the time is over. All matching records of the pages read are returned, so
  * that none is skipped.
  *
  * @throws {InvalidInput} when the cursor is invalid */
 export async function searchTasks(
   store: Pick<ResultStore, "list">,
-  { filter, caller, cursor }: SearchOptions,
+  { filter, caller, cursor, limitMs = SEARCH_MS }: SearchOptions,
 ): Promise<Found> {
   const records: TaskRecord[] = [];
   let next = cursor ?? null;
+  const endsAt = performance.now() + limitMs;
   for (let searched = 0;;) {
     const page = await store.list(filter.stored, {
       limit: ROWS,
@@ -50,6 +56,6 @@ export async function searchTasks(
       ...page.records.filter((record) => isVisible(caller, record) && filter.matches(record)),
     );
     if (next === null || records.length >= ROWS) return { records, next };
-    if (searched >= SEARCHED_MAX) return { records, next, searched };
+    if (searched >= SEARCHED_MAX || performance.now() >= endsAt) return { records, next, searched };
   }
 }

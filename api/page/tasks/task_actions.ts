@@ -49,6 +49,8 @@ export function taskActions(view: View, record: TaskRecord): Markup {
       title: task.rerun,
       warning: task.rerunWarning,
       confirm: task.rerunConfirm,
+      // A form that is sent twice submits one task.
+      fields: { key: crypto.randomUUID() },
     });
   }
   const hint = mayRerun && !input ? html`<p class="soft">${task.rerunTruncated}</p>` : "";

@@ -1,6 +1,7 @@
 /** `/tasks` and below: the list of tasks, one task, and its actions. */
 import { type Context, Hono } from "hono";
 import { html } from "hono/html";
+import { z } from "zod";
 import type { LetterFilter } from "../../../shared/dead_letters/filter.ts";
 import type { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import type { TaskRecord } from "../../../shared/results/result.ts";
@@ -8,7 +9,7 @@ import type { ResultStore } from "../../../shared/results/store.ts";
 import { type RevokeParts, revokeTask } from "../../actions/revoke_task.ts";
 import type { AuditCounter } from "../../access/audit_counter.ts";
 import type { Caller } from "../../access/caller.ts";
-import { attributed, callerOf, requireSignature } from "../../access/request_caller.ts";
+import { attributed, callerOf, ownKey, requireSignature } from "../../access/request_caller.ts";
 import { isLabel } from "../../http/label.ts";
 import { fieldProblem } from "../../http/problem.ts";
 import { noRecord } from "../../http/query.ts";
@@ -20,6 +21,7 @@ import {
   type SubmissionRules,
 } from "../../submitting/submission.ts";
 import type { Submitter } from "../../submitting/submitter.ts";
+import { readForm } from "../form.ts";
 import { answerPage } from "../view/layout.ts";
 import { notice } from "../view/parts.ts";
 import { type Site, View } from "../view/view.ts";
@@ -47,6 +49,9 @@ export interface TaskRoutesParts extends Omit<ChangesParts, "store">, Omit<Revok
 
 /** Dead letters of one task that a retry sends, at most. */
 const LETTERS_MAX = 100;
+
+/** With a key, a form that is sent twice submits one task. */
+const RerunForm = z.object({ key: z.uuid().optional() });
 
 /** The dead letters of a task that a caller may send: those of a limited caller have the task and queue of the record. */
 function ownPart(caller: Caller, { name, queue }: TaskRecord): LetterFilter {
@@ -130,6 +135,7 @@ export function taskRoutes(parts: TaskRoutesParts): Hono {
     })
     .post("/tasks/:task/rerun", async (c) => {
       const id = c.req.param("task");
+      const { key } = await readForm(c, RerunForm);
       const record = await find(c, id);
       if (!record?.name) throw noRecord(id);
       const input = inputOf(record);
@@ -144,7 +150,7 @@ export function taskRoutes(parts: TaskRoutesParts): Hono {
       const caller = callerOf(c);
       requireSignature(caller, checked.signature, queueOfSubmission);
       const submission = { ...checked, signature: attributed(caller, checked.signature) };
-      const accepted = await submitter.submit(submission);
+      const accepted = await submitter.submit(submission, { key: ownKey(caller, key) });
       counter.add(caller, accepted.name);
       return back(c, accepted.id, "rerun");
     });

@@ -1,4 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { Hono } from "hono";
+import { limitTime } from "../../../../api/page/deadline.ts";
+import { readFilter } from "../../../../api/page/tasks/filter.ts";
+import { searchTasks } from "../../../../api/page/tasks/search.ts";
+import { EVERYONE } from "../../../../api/access/caller.ts";
 import { createFixture } from "../fixture.ts";
 
 const HTML = { accept: "text/html" };
@@ -71,4 +76,47 @@ Deno.test("a filter has a limited length, and its times are those of the store",
     const answer = await fixture.app.request(`/tasks?q=since:${time}`, { headers: HTML });
     assertStringIncludes(await answer.text(), `Cannot read the time &#39;${time}&#39;`);
   }
+});
+
+Deno.test("limitTime() ends a read that waits for its data, and no change", async () => {
+  const app = new Hono().use(limitTime(20))
+    .get("/", () => new Promise<Response>(() => {}))
+    .post("/", async (c) => {
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      return c.text("changed");
+    });
+  app.onError((error, c) => c.text(error.message, 503));
+  const read = await app.request("/");
+  assertEquals([read.status, (await read.text()).slice(0, 70)], [
+    503,
+    "Cannot show the page because its data did not arrive within 0.02 s: da",
+  ]);
+  assertEquals(await (await app.request("/", { method: "POST" })).text(), "changed");
+});
+
+Deno.test("the page answers in words while the database is silent", async () => {
+  await using fixture = await createFixture({}, {
+    store: {
+      list: () => new Promise(() => {}),
+      find: () => new Promise(() => {}),
+      revoke: () => new Promise(() => {}),
+      states: () => new Promise(() => {}),
+    },
+  });
+  const began = performance.now();
+  const answer = await fixture.app.request("/tasks", { headers: HTML });
+  assertEquals(answer.status, 503);
+  assertStringIncludes(await answer.text(), "its data did not arrive within 3 s");
+  assert(performance.now() - began < 6000);
+});
+
+Deno.test("a search ends when its time is over, and says where it ended", async () => {
+  await using fixture = await createFixture();
+  for (let at = 0; at < 120; at++) fixture.records.put({ id: `t-${at}`, name: "ping" });
+  const found = await searchTasks(fixture.records, {
+    filter: readFilter("-name:ping", new Date()),
+    caller: EVERYONE,
+    limitMs: 0,
+  });
+  assertEquals(found, { records: [], next: "50", searched: 50 });
 });

@@ -11,9 +11,10 @@ function browserOf(fixture: Fixture, key?: TestKey) {
   const headers = { ...HTML, ...(key && { cookie: `celeriac=${key.token}` }) };
   return {
     text: async (path: string) => await (await fixture.app.request(path, { headers })).text(),
-    post: (path: string) =>
+    post: (path: string, fields: Record<string, string> = {}) =>
       fixture.app.request(path, {
         method: "POST",
+        body: new URLSearchParams(fields),
         headers: { ...headers, "sec-fetch-site": "same-origin" },
       }),
   };
@@ -227,6 +228,27 @@ Deno.test("Run again submits a new task with the same arguments", async () => {
   assert(id !== "a");
   const [args, kwargs] = JSON.parse(new TextDecoder().decode(message!.body));
   assertEquals([args, kwargs], [[], { text: "hi", times: 2 }]);
+});
+
+Deno.test("Run again submits one task, however often its button is pressed", async () => {
+  await using fixture = await createFixture();
+  const { text, post } = browserOf(fixture);
+  fixture.records.put({
+    id: "a",
+    name: "ping",
+    state: "FAILURE",
+    argsRepr: "()",
+    kwargsRepr: "{}",
+  });
+  const keyOf = async () => / name="key" value="([^"]+)"/.exec(await text("/tasks/a"))![1]!;
+  const key = await keyOf();
+  const answers = await Promise.all(["", "", ""].map(() => post("/tasks/a/rerun", { key })));
+  const later = await post("/tasks/a/rerun", { key });
+  const places = new Set([...answers, later].map(({ headers }) => headers.get("location")));
+  assertEquals(places.size, 1);
+  assertEquals((await fixture.published()).length, 1);
+  const other = await post("/tasks/a/rerun", { key: await keyOf() });
+  assert(!places.has(other.headers.get("location")));
 });
 
 Deno.test("Run again refuses truncated arguments and other tasks of a limited key", async () => {

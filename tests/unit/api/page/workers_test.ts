@@ -18,7 +18,7 @@ const REPLIES: Readonly<Record<string, unknown>> = {
   active_queues: [queueInfo("celeriac.text", "celeriac"), queueInfo("celery", "")],
   active: [
     { id: "a", name: "add", time_start: 1_700_000_000, delivery_info: { routing_key: "q" } },
-    { id: "b", name: "text.shout", time_start: null, delivery_info: { routing_key: "q" } },
+    { id: "b", name: "text.shout", time_start: 1e300, delivery_info: { routing_key: "q" } },
   ],
 };
 
