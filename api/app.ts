@@ -195,6 +195,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
       list: (filter, options) => store.list(filter, options),
       audit: access.audit,
       survey,
+      facts,
       foreignQueues: settings.foreignQueues,
       eventStore: recorded,
       keyActions: keys,

@@ -15,6 +15,7 @@ export const PAGE_SCOPES: Readonly<Record<string, Required>> = {
   "GET /changes": ["tasks:read"],
   "GET /tasks/:task": ["tasks:read"],
   "GET /tasks/:task/changes": ["tasks:read"],
+  "GET /tasks/:task/why": ["tasks:read"],
   "POST /tasks/:task/cancel": ["tasks:cancel"],
   "POST /tasks/:task/terminate": ["tasks:cancel"],
   "POST /tasks/:task/retry": ["dead-letters:redrive"],

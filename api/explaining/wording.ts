@@ -8,9 +8,18 @@ export interface Wording {
   readonly remedy: string | null;
 }
 
-type Words = { readonly [Code in ReasonCode]: (evidence: Readonly<Evidence[Code]>) => Wording };
+/** Writes a time. */
+export type WriteTime = (time: Date) => string;
+
+/** The words of one language for each reason. Commands and settings are in backticks. */
+export type Words = {
+  readonly [Code in ReasonCode]: (evidence: Readonly<Evidence[Code]>, time: WriteTime) => Wording;
+};
 
 /** Words a reason.
+ *
+ * @param options.words the language. Default English
+ * @param options.time how times are written. Default ISO 8601
  *
  * @example
  * ```ts
@@ -22,28 +31,34 @@ type Words = { readonly [Code in ReasonCode]: (evidence: Readonly<Evidence[Code]
  * assertEquals(sentence, "No worker consumes queue 'celeriac.images', in which 3 messages are ready.");
  * ```
  */
-export function wordingOf({ code, evidence }: Reason): Wording {
-  return (ENGLISH[code] as (evidence: unknown) => Wording)(evidence);
+export function wordingOf(
+  { code, evidence }: Reason,
+  { words = ENGLISH, time = (at) => at.toISOString() }: { words?: Words; time?: WriteTime } = {},
+): Wording {
+  return (words[code] as (evidence: unknown, time: WriteTime) => Wording)(evidence, time);
 }
 
-const ENGLISH: Words = {
-  "finished": ({ state, finishedAt, error }) => ({
-    sentence: `The task has already ended in ${state}${at(finishedAt)}${
+/** English words. */
+export const ENGLISH: Words = {
+  "finished": ({ state, finishedAt, error }, time) => ({
+    sentence: `The task has already ended in ${state}${at(finishedAt, time)}${
       error === null ? "" : ` with ${error}`
     }.`,
     remedy: state === "FAILURE" ? "Read the error in its record, then submit it again." : null,
   }),
-  "expired": ({ expiredAt }) => ({
-    sentence: `The task expired before it started${recorded(expiredAt)}.`,
+  "expired": ({ expiredAt }, time) => ({
+    sentence: `The task expired before it started${recorded(expiredAt, time)}.`,
     remedy: "Submit it again with a later `expires`, or start more workers.",
   }),
-  "revoked": ({ revokedAt, by }) => ({
-    sentence: `The task was ${by === "revoked" ? "revoked" : `ended as ${by}`}${at(revokedAt)}.`,
+  "revoked": ({ revokedAt, by }, time) => ({
+    sentence: `The task was ${by === "revoked" ? "revoked" : `ended as ${by}`}${
+      at(revokedAt, time)
+    }.`,
     remedy: "Submit it again if it should run.",
   }),
-  "running": ({ worker, since, attempt, replied }) => ({
+  "running": ({ worker, since, attempt, replied }, time) => ({
     sentence: `Attempt ${attempt} runs on worker ${worker ?? "(unknown)"}${
-      since ? ` since ${since.toISOString()}` : ""
+      since ? ` since ${time(since)}` : ""
     }${replied === false ? ", but that worker does not reply" : ""}.`,
     remedy: replied === false
       ? "If the worker has died, the broker delivers the task to another worker when its lease ends. Otherwise its event loop is blocked: see its log."
@@ -63,20 +78,20 @@ const ENGLISH: Words = {
     sentence: `The broker has no queue '${queue}'.`,
     remedy: "Run `deno task definitions apply`, then submit the task again.",
   }),
-  "not-due": ({ dueAt, seconds, attempt, maxAttempts }) => ({
+  "not-due": ({ dueAt, seconds, attempt, maxAttempts }, time) => ({
     sentence: attempt === 1
-      ? `The task is due at ${dueAt.toISOString()}, in ${seconds} s.`
-      : `Attempt ${attempt} of ${
-        maxAttempts ?? "any number"
-      } is due at ${dueAt.toISOString()}, in ${seconds} s, because the previous one failed.`,
+      ? `The task is due at ${time(dueAt)}, in ${seconds} s.`
+      : `Attempt ${attempt} of ${maxAttempts ?? "any number"} is due at ${
+        time(dueAt)
+      }, in ${seconds} s, because the previous one failed.`,
     remedy: null,
   }),
-  "in-outbox": ({ seconds, broker, brokerReason, attempts, lastError, nextTryAt }) => ({
+  "in-outbox": ({ seconds, broker, brokerReason, attempts, lastError, nextTryAt }, time) => ({
     sentence: broker === "connected"
       ? `The message is due since ${seconds} s but still in the outbox${
         attempts > 0 ? `, after ${attempts} failed attempts to publish it` : ""
       }${lastError === null ? "" : `: ${lastError}`}${
-        nextTryAt ? ` (next try at ${nextTryAt.toISOString()})` : ""
+        nextTryAt ? ` (next try at ${time(nextTryAt)})` : ""
       }.`
       : `The message is due since ${seconds} s but still in the outbox, because the broker is ${broker}${
         brokerReason === null ? "" : `: ${brokerReason}`
@@ -105,11 +120,11 @@ const ENGLISH: Words = {
     sentence: `Worker ${worker} has received the task, which waits for its rate limit of ${limit}.`,
     remedy: "Wait, or raise `rateLimit` of the contract.",
   }),
-  "task-unknown": ({ task, workers, since, nextTryAt }) => ({
+  "task-unknown": ({ task, workers, since, nextTryAt }, time) => ({
     sentence: `No worker that was asked has a handler for task '${task}'${
       workers.length > 0 ? `: ${workers.join(", ")}` : ""
-    }${since ? `, since ${since.toISOString()}` : ""}${
-      nextTryAt ? `; the task is offered again at ${nextTryAt.toISOString()}` : ""
+    }${since ? `, since ${time(since)}` : ""}${
+      nextTryAt ? `; the task is offered again at ${time(nextTryAt)}` : ""
     }.`,
     remedy: "Deploy workers with a handler for the task, or correct its name and queue.",
   }),
@@ -120,8 +135,8 @@ const ENGLISH: Words = {
     remedy:
       "Submit the task again with valid input, or fix the schema and redrive the dead letter.",
   }),
-  "dead-lettered": ({ letter, reason, detail, diedAt }) => ({
-    sentence: `The message is a dead letter${at(diedAt)} because of ${reason}${
+  "dead-lettered": ({ letter, reason, detail, diedAt }, time) => ({
+    sentence: `The message is a dead letter${at(diedAt, time)} because of ${reason}${
       detail === null ? "" : `: ${detail}`
     }`,
     remedy: `Remove the cause, then run \`deno task cli dead redrive --id=${letter}\`.`,
@@ -149,12 +164,12 @@ const ENGLISH: Words = {
 /** All codes. */
 export const REASON_CODES = Object.keys(ENGLISH) as readonly ReasonCode[];
 
-function at(time: Date | null): string {
-  return time ? ` at ${time.toISOString()}` : "";
+function at(moment: Date | null, time: WriteTime): string {
+  return moment ? ` at ${time(moment)}` : "";
 }
 
-function recorded(time: Date | null): string {
-  return time ? `, recorded at ${time.toISOString()}` : "";
+function recorded(moment: Date | null, time: WriteTime): string {
+  return moment ? `, recorded at ${time(moment)}` : "";
 }
 
 function messages(count: number): string {

@@ -22,6 +22,7 @@ import { overviewPage, type OverviewTasks } from "./overview_page.ts";
 import { scheduleRoutes, type ScheduleRoutesParts } from "./schedules/schedule_routes.ts";
 import { type SignInParts, signInRoutes } from "./sign_in.ts";
 import { taskRoutes, type TaskRoutesParts } from "./tasks/task_routes.ts";
+import { whyRoutes, type WhyRoutesParts } from "./why/why_routes.ts";
 import { workflowRoutes, type WorkflowRoutesParts } from "./workflows/workflow_routes.ts";
 import { workerRoutes, type WorkerRoutesParts } from "./workers/worker_routes.ts";
 import { answerPage } from "./view/layout.ts";
@@ -40,6 +41,7 @@ export interface PageParts
     SubscriptionRoutesParts,
     KeyRoutesParts,
     AuditRoutesParts,
+    WhyRoutesParts,
     Omit<WorkflowRoutesParts, "workflowExample"> {
   readonly registry: Registry;
 }
@@ -118,6 +120,7 @@ export function pageRoutes(parts: PageParts): Hono {
     })
     .route("/", signInRoutes(parts))
     .route("/", taskRoutes({ ...parts, exampleFor }))
+    .route("/", whyRoutes(parts))
     .route("/", workflowRoutes({ ...parts, workflowExample }))
     .route("/", workerRoutes(parts))
     .route("/", scheduleRoutes(parts))

@@ -58,6 +58,7 @@ async function allPaths(fixture: Fixture): Promise<string[]> {
     `/tasks/${failure.id}`,
     `/tasks/${running.id}`,
     `/tasks/${waiting.id}`,
+    `/tasks/${waiting.id}/why`,
     "/queues",
     "/workers",
     "/schedules",

@@ -3,10 +3,12 @@
  */
 import { everyPage } from "./every_page.ts";
 import { type Check, startFixture } from "./fixture.ts";
+import { why } from "./why.ts";
 
 /** Checks by their names. */
 const CHECKS: Readonly<Record<string, Check>> = {
   ...everyPage,
+  ...why,
 };
 
 // Not as steps: the load goes on between them, which a step would report as a leak.

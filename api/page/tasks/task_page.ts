@@ -7,6 +7,7 @@ import { childBodies, type ChildBody, errorBody, plainJson } from "../../reading
 import { beginning, jsonBlock, textBlock } from "../view/code.ts";
 import { backLink, durationOf, factList, stateBadge, taskLink } from "../view/parts.ts";
 import type { Markup, View } from "../view/view.ts";
+import { whyPart } from "../why/why_page.ts";
 import { taskActions } from "./task_actions.ts";
 import { type Step, timelineOf } from "./timeline.ts";
 
@@ -38,6 +39,7 @@ export function taskPage(view: View, record: TaskRecord, isWritten: boolean): Ma
       : ""}</p></div>
     ${facts(view, record)}
     ${taskActions(view, record)}
+    ${whyPart(view, record.id, record.state)}
     <h2>${task.timeline}</h2>
     <ol class="timeline">${timelineOf(record).map((step) => stepItem(view, record, step))}</ol>
     ${data(view, record)}

@@ -1,5 +1,6 @@
 /** The English texts of the page. Other languages have the same keys. */
 import { ENGLISH_OPERATIONS } from "./english_operations.ts";
+import { ENGLISH_WHY } from "./english_why.ts";
 import { ENGLISH_WORKFLOWS } from "./english_workflows.ts";
 import type { State } from "../../../shared/results/result.ts";
 
@@ -185,6 +186,7 @@ export const ENGLISH = {
   },
   ...ENGLISH_OPERATIONS,
   ...ENGLISH_WORKFLOWS,
+  ...ENGLISH_WHY,
   problem: {
     title: "Error",
     back: "Back to the overview",

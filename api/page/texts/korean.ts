@@ -1,6 +1,7 @@
 /** The Korean texts of the page. */
 import type { Texts } from "./english.ts";
 import { KOREAN_OPERATIONS } from "./korean_operations.ts";
+import { KOREAN_WHY } from "./korean_why.ts";
 import { KOREAN_WORKFLOWS } from "./korean_workflows.ts";
 
 /** Korean texts. */
@@ -184,6 +185,7 @@ export const KOREAN: Texts = {
   },
   ...KOREAN_OPERATIONS,
   ...KOREAN_WORKFLOWS,
+  ...KOREAN_WHY,
   problem: {
     title: "오류",
     back: "개요로 돌아가기",

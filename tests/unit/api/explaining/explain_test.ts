@@ -156,7 +156,7 @@ Deno.test("a caller without tasks:read-data reads no text of a dead letter", () 
   const facts = factsOf({ state: "FAILURE" }, { letter: LETTER });
   const watcher = new Caller("key:a", "watcher", { ...ALL_RIGHTS, scopes: ["tasks:read"] });
   const words = (caller: Caller) =>
-    JSON.stringify(explanationFor(caller, facts).reasons.map(wordingOf));
+    JSON.stringify(explanationFor(caller, facts).reasons.map((one) => wordingOf(one)));
   assertStringIncludes(words(ROOT), "secret");
   assertEquals(words(watcher).includes("secret"), false);
 });
