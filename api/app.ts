@@ -159,6 +159,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
   const survey = new WorkerSurvey({ broker });
   const facts = new FactReader({
     ...dependencies,
+    pauses: dependencies.pauses.store,
     store: { find, list: (filter, options) => store.list(filter, options) },
     survey,
   });

@@ -2,6 +2,7 @@
  * @module
  */
 import { isFinal } from "../../shared/results/result.ts";
+import type { StoredPause } from "../../shared/flow/pause_store.ts";
 import type { StoredEntry } from "../../shared/outbox/outbox.ts";
 import type { SurveyedWorker } from "../reading/worker_survey.ts";
 import { type Reason, reason } from "./reason.ts";
@@ -21,7 +22,7 @@ const NAMED = 20;
  * import { assertEquals } from "@std/assert";
  *
  * const facts = {
- *   now: new Date(), isYoung: false, record: undefined, messages: [], letter: undefined,
+ *   now: new Date(), isYoung: false, record: undefined, messages: [], pauses: [], letter: undefined,
  *   broker: { state: "connected" as const }, maxAttempts: null, unread: [],
  * };
  * assertEquals(explain(facts), [{ code: "unknown-id", evidence: { recent: false } }]);
@@ -37,11 +38,23 @@ export function explain(facts: TaskFacts): Reason[] {
 
 /** Whether the answer depends on the queue and its workers. */
 export function needsQueueFacts(facts: TaskFacts): boolean {
-  return [ended, deadLettered, inOutbox, inWorkflow].every((stage) => stage(facts).length === 0);
+  return [ended, deadLettered, inOutbox, inWorkflow, paused].every((stage) =>
+    stage(facts).length === 0
+  );
 }
 
 /** In this order; the first that gives reasons decides. */
-const STAGES = [ended, running, deadLettered, inOutbox, inWorkflow, inWorker, unknown, inQueue];
+const STAGES = [
+  ended,
+  running,
+  deadLettered,
+  inOutbox,
+  inWorkflow,
+  paused,
+  inWorker,
+  unknown,
+  inQueue,
+];
 
 function ended({ record, letter }: TaskFacts): Reason[] {
   if (!record || !isFinal(record.state)) return [];
@@ -95,7 +108,7 @@ function letterReasons(
 
 function inOutbox({ record, messages, now, broker, maxAttempts }: TaskFacts): Reason[] {
   const [message] = messages.filter(({ holder }) => holder === null);
-  if (!message) return [];
+  if (!message || waitsForResume(message)) return [];
   const waitMs = message.dueAt.getTime() - now.getTime();
   if (message.unknownSince) {
     return [reason("task-unknown", {
@@ -127,6 +140,26 @@ function inOutbox({ record, messages, now, broker, maxAttempts }: TaskFacts): Re
 /** When a message became due: a relay that offers it, or puts it back, changes its due time. */
 function since({ dueAt, offered, attempts, storedAt }: StoredEntry): number {
   return (offered || attempts > 0 ? storedAt : dueAt).getTime();
+}
+
+/** A message that waits for the end of a pause, or a task in the queue while the queue or the task itself is paused. */
+function paused(facts: TaskFacts): Reason[] {
+  const { messages, pauses } = facts;
+  if (running(facts).length > 0) return [];
+  const names = { queue: queueOf(facts), task: nameOf(facts) };
+  const isParked = messages.some(waitsForResume);
+  return pauses.filter(({ scope, name, resumedAt }) =>
+    (isParked || resumedAt === null) && names[scope] === name
+  ).map(pauseReason);
+}
+
+/** Parked messages are due in the year 9999 (migration 34). */
+function waitsForResume({ dueAt }: StoredEntry): boolean {
+  return dueAt.getUTCFullYear() >= 9999;
+}
+
+function pauseReason({ scope, name, reason: why, pausedAt, resumedAt, rate }: StoredPause): Reason {
+  return reason("paused", { scope, name, why, pausedAt, resumedAt, rate });
 }
 
 function inWorker(facts: TaskFacts): Reason[] {

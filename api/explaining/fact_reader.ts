@@ -7,6 +7,7 @@ import type { DeadLetters } from "../../shared/dead_letters/store.ts";
 import { NO_RETRY, retryPolicy } from "../../shared/contracts/retry.ts";
 import type { TaskContract } from "../../shared/contracts/task.ts";
 import { CeleriacError } from "../../shared/errors.ts";
+import type { PauseStore } from "../../shared/flow/pause_store.ts";
 import type { Outbox } from "../../shared/outbox/outbox.ts";
 import type { TaskRecord } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
@@ -34,6 +35,7 @@ export interface FactReaderParts {
   readonly broker: Pick<Broker, "listen" | "publish" | "measure" | "status">;
   readonly store: Pick<ResultStore, "find" | "list">;
   readonly outbox: Pick<Outbox, "find">;
+  readonly pauses: Pick<PauseStore, "list">;
   readonly deadLetters: Pick<DeadLetters, "list">;
   readonly workflows: Pick<Workflows, "memberOf">;
   readonly survey: Pick<WorkerSurvey, "read">;
@@ -60,11 +62,12 @@ export class FactReader {
    *
    * @throws {DatabaseUnavailable} when the record cannot be read */
   async read(id: string): Promise<TaskFacts> {
-    const { store, outbox, deadLetters, workflows, clock, broker, registry } = this.#parts;
+    const { store, outbox, pauses, deadLetters, workflows, clock, broker, registry } = this.#parts;
     const unread: UnreadFact[] = [];
-    const [record, messages, letters] = await Promise.all([
+    const [record, messages, paused, letters] = await Promise.all([
       store.find(id),
       attempt(unread, "outbox", () => outbox.find(id)),
+      attempt(unread, "pauses", () => pauses.list()),
       attempt(unread, "dead-letters", () => deadLetters.list({ taskId: id }, { limit: 1 })),
     ]);
     const member = (record?.state ?? "PENDING") === "PENDING"
@@ -77,6 +80,7 @@ export class FactReader {
       record,
       ...(member && { member }),
       messages: messages ?? [],
+      pauses: paused ?? [],
       letter: letters?.letters[0],
       broker: broker.status,
       maxAttempts: contract ? maxAttemptsOf(contract, record) : null,

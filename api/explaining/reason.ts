@@ -1,4 +1,5 @@
 /** Reasons why a task does not run. */
+import type { PauseScope } from "../../shared/flow/pause.ts";
 
 /** A worker and how full it is. */
 export interface Occupancy {
@@ -25,6 +26,15 @@ export interface Evidence {
   "queue-missing": { queue: string };
   /** `attempt` and `maxAttempts` if an attempt has failed; `maxAttempts` is `null` if unlimited or unknown. */
   "not-due": { dueAt: Date; seconds: number; attempt: number; maxAttempts: number | null };
+  /** `resumedAt` and `rate` (messages per second) while its messages are released. */
+  "paused": {
+    scope: PauseScope;
+    name: string;
+    why: string | null;
+    pausedAt: Date;
+    resumedAt: Date | null;
+    rate: number | null;
+  };
   "in-outbox": {
     seconds: number;
     broker: string;

@@ -1,6 +1,7 @@
 /** Facts about one task, from which its reasons follow. */
 import type { BrokerStatus, QueueMeasure } from "../../shared/broker/broker.ts";
 import type { LetterSummary } from "../../shared/dead_letters/row.ts";
+import type { StoredPause } from "../../shared/flow/pause_store.ts";
 import type { StoredEntry } from "../../shared/outbox/outbox.ts";
 import type { TaskRecord } from "../../shared/results/result.ts";
 import type { WorkflowMember } from "../../shared/workflows/store.ts";
@@ -8,7 +9,7 @@ import type { SurveyedWorker } from "../reading/worker_survey.ts";
 
 /** A fact that could not be read. */
 export interface UnreadFact {
-  readonly fact: "outbox" | "dead-letters" | "workflow" | "queue" | "workers";
+  readonly fact: "outbox" | "pauses" | "dead-letters" | "workflow" | "queue" | "workers";
   readonly reason: string;
 }
 
@@ -39,6 +40,8 @@ export interface TaskFacts extends QueueFacts {
   readonly member?: WorkflowMember;
   /** Its messages in the outbox. */
   readonly messages: readonly StoredEntry[];
+  /** Of all queues and tasks, those that are being resumed included. */
+  readonly pauses: readonly StoredPause[];
   /** Its newest dead letter. */
   readonly letter: LetterSummary | undefined;
   readonly broker: BrokerStatus;

@@ -86,6 +86,16 @@ export const ENGLISH: Words = {
       }, in ${seconds} s, because the previous one failed.`,
     remedy: null,
   }),
+  "paused": ({ scope, name, why, pausedAt, resumedAt, rate }, time) => ({
+    sentence: resumedAt === null
+      ? `The ${scope} '${name}' is paused since ${time(pausedAt)}${why === null ? "" : `: ${why}`}.`
+      : `The ${scope} '${name}' is being resumed since ${time(resumedAt)}${
+        rate === null ? "" : `, with ${rate} messages per second`
+      }; this message has not had its turn.`,
+    remedy: resumedAt === null
+      ? `Run \`deno task cli resume ${scope} ${name}\`.`
+      : "Wait, or resume again with a higher `--rate`.",
+  }),
   "in-outbox": ({ seconds, broker, brokerReason, attempts, lastError, nextTryAt }, time) => ({
     sentence: broker === "connected"
       ? `The message is due since ${seconds} s but still in the outbox${

@@ -82,7 +82,7 @@ const PAGE = 500;
 export interface StoredEntry {
   /** Failed attempts before this message. */
   readonly retries: number;
-  /** When it is due; while a relay publishes it, when another relay may take over. */
+  /** When it is due; while a relay publishes it, when another relay may take over. In the year 9999 if it waits for the end of a pause. */
   readonly dueAt: Date;
   readonly queue: string;
   /** Whether a relay has offered it to the broker. */

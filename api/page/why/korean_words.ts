@@ -48,6 +48,20 @@ export const KOREAN_WORDS: Words = {
       }에 시작할 예정입니다(${seconds}초 뒤).`,
     remedy: null,
   }),
+  "paused": ({ scope, name, why, pausedAt, resumedAt, rate }, time) => ({
+    sentence: resumedAt === null
+      ? `${scope === "queue" ? "큐" : "작업"} '${name}'이(가) 일시 중지되어 있습니다 (${
+        time(pausedAt)
+      }부터)${why === null ? "" : `: ${why}`}.`
+      : `${scope === "queue" ? "큐" : "작업"} '${name}'을(를) 재개하는 중입니다 (${
+        time(resumedAt)
+      }부터)${
+        rate === null ? "" : `. 초당 메시지 ${rate}개`
+      }. 이 메시지의 차례가 아직 오지 않았습니다.`,
+    remedy: resumedAt === null
+      ? `\`deno task cli resume ${scope} ${name}\`을 실행하세요.`
+      : "기다리거나 더 높은 `--rate`로 다시 재개하세요.",
+  }),
   "in-outbox": ({ seconds, broker, brokerReason, attempts, lastError, nextTryAt }, time) => ({
     sentence: broker === "connected"
       ? `메시지를 보낼 시각이 ${seconds}초 지났지만 아직 아웃박스에 있습니다${

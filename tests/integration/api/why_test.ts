@@ -228,6 +228,36 @@ Deno.test("GET /v1/tasks/{id}/why finds each reason", async (t) => {
     await (await fetch(`${url}/v1/tasks/${id}`, { method: "DELETE" })).body?.cancel();
   });
 
+  await t.step("paused", async () => {
+    const pause = (method: string, body?: string) =>
+      fetch(`${url}/v1/tasks/test.retry/pause`, {
+        method,
+        headers: { "content-type": "application/json" },
+        ...(body && { body }),
+      }).then((response) => response.json());
+    const { paused_at: pausedAt } = await pause("PUT", '{"reason": "maintenance"}');
+    // Workers read the pauses once a second.
+    const { id } = await submit(url, "test.retry", { options: { countdown: 2 } });
+    const parked = await eventually("a parked message", async () => {
+      const answer = await why(id, "paused");
+      const rows = await pipeline.rows(
+        "select from celeriac.outbox where task_id = $1 and due_at > now() + interval '1 year'",
+        [id],
+      );
+      return rows.length === 1 && answer;
+    });
+    assertEquals(parked.evidence, {
+      scope: "task",
+      name: "test.retry",
+      why: "maintenance",
+      paused_at: pausedAt,
+      resumed_at: null,
+      rate: null,
+    });
+    assertEquals(parked.remedy, "Run `deno task cli resume task test.retry`.");
+    await pause("DELETE");
+  });
+
   await t.step("running, workers-full, and behind-others", async () => {
     const runs = await sleep(600);
     const { evidence: run } = await why(runs, "running");

@@ -21,6 +21,7 @@ function factsOf(record: Partial<TaskRecord>, more: Partial<TaskFacts> = {}): Ta
     isYoung: false,
     record: { ...pendingRecord("a", NOW), name: "add", queue: "celeriac.default", ...record },
     messages: [],
+    pauses: [],
     letter: undefined,
     broker: { state: "connected" },
     maxAttempts: 3,
@@ -115,6 +116,29 @@ Deno.test("explain() ignores a dead letter of an earlier message", () => {
   assertEquals(codes(factsOf({}, redriven)), ["in-outbox"]);
 });
 
+Deno.test("explain() names the pause of a parked message, also while its messages are released", () => {
+  const pause = {
+    scope: "task" as const,
+    name: "add",
+    reason: "maintenance",
+    pausedAt: NOW,
+    pausedBy: "root",
+    resumedAt: null,
+    rate: null,
+    parked: 1,
+    parkedBytes: 1,
+  };
+  const messages = [{ ...MESSAGE, dueAt: new Date("9999-01-01T00:00:00Z") }];
+  assertEquals(codes(factsOf({}, { messages, pauses: [pause] })), ["paused"]);
+  const resuming = { ...pause, resumedAt: NOW, rate: 2 };
+  const [reason] = explain(factsOf({}, { messages, pauses: [resuming] }));
+  assertStringIncludes(wordingOf(reason!).sentence, "is being resumed");
+  // A message in the queue may start during the resume.
+  const measure = { ready: 1, consumers: 1 };
+  assertEquals(codes(factsOf({}, { measure, pauses: [resuming] })), ["behind-others"]);
+  assertEquals(codes(factsOf({ state: "STARTED" }, { pauses: [pause] })), ["running"]);
+});
+
 Deno.test("explain() says whether the worker of a running task replied", () => {
   const replied = (workers?: SurveyedWorker[]) => {
     const record = { state: "STARTED" as const, worker: "w1", startedAt: NOW };
@@ -173,7 +197,11 @@ Deno.test("GET /v1/tasks/{id}/why names the facts that it cannot read", async ()
   const response = await fixture.app.request("/v1/tasks/a/why");
   const { reasons, unread } = await response.json();
   assertEquals(reasons[0].code, "no-consumer");
-  assertEquals(unread.map(({ fact }: { fact: string }) => fact).sort(), ["dead-letters", "outbox"]);
+  assertEquals(unread.map(({ fact }: { fact: string }) => fact).sort(), [
+    "dead-letters",
+    "outbox",
+    "pauses",
+  ]);
   const wrong = await fixture.app.request("/v1/tasks/a/why?wait=1");
   assertEquals((await wrong.json()).type, "/problems/invalid-input");
 });

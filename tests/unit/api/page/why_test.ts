@@ -32,6 +32,22 @@ const REASONS: readonly Reason[] = [
     lastError: null,
     nextTryAt: null,
   }),
+  reason("paused", {
+    scope: "queue",
+    name: "q1",
+    why: "why",
+    pausedAt: AT,
+    resumedAt: null,
+    rate: null,
+  }),
+  reason("paused", {
+    scope: "task",
+    name: "t1",
+    why: "why",
+    pausedAt: AT,
+    resumedAt: AT,
+    rate: 87,
+  }),
   reason("behind-others", { queue: "q1", ready: 78, perSecond: 79, seconds: 80 }),
   reason("behind-others", { queue: "q1", ready: 78, perSecond: null, seconds: null }),
   reason("workers-full", {
