@@ -7,6 +7,7 @@ import { pending } from "../shared/database/migrate.ts";
 import { readOnlyReason } from "../shared/database/read_only.ts";
 import { DeadLetters } from "../shared/dead_letters/store.ts";
 import { brokerCheck, databaseCheck, healthRoutes } from "../shared/telemetry/health.ts";
+import { EventForwarder } from "./event_forwarder.ts";
 import { EventDispatcher } from "./event_dispatcher.ts";
 import { EventReplayer } from "./event_replayer.ts";
 import { Lease } from "./lease.ts";
@@ -43,6 +44,8 @@ export interface BeatParts {
   /** Events that the app defines: their types get metrics of their own. Default: none. */
   readonly events?: EventContracts;
   readonly broker: Broker;
+  /** Connections of its own to forward events to other systems, whose queues may block them. Default: `broker`. */
+  readonly forwarding?: Broker;
   readonly database: Database;
   /** Whether another part of the process runs a relay. Default `false`. */
   readonly relayed?: boolean;
@@ -123,12 +126,17 @@ export class Beat implements Service {
       dispatched: (type, outcome) => counts.count(type, outcome),
       acked: (seconds) => counts.dispatched(seconds),
     });
+    const forwarder = new EventForwarder({
+      broker: parts.forwarding ?? broker,
+      forwarded: (outcome) => counts.forwarded(outcome),
+    });
     this.#services = [
       clock,
       this.#submissions,
       ...(relayed ? [] : [this.#relay]),
       this.#scheduler,
       dispatcher,
+      forwarder,
       new EventReplayer({
         database,
         publisher,
@@ -148,6 +156,11 @@ export class Beat implements Service {
       "celeriac_event_inbox_messages",
       "Events that wait for the dispatcher",
       () => dispatcher.depth(),
+    );
+    this.#metrics.gauge(
+      "celeriac_event_forward_messages",
+      "Events that wait for the forwarder",
+      () => forwarder.depth(),
     );
   }
 

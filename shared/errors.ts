@@ -44,6 +44,9 @@ export class Unroutable extends CeleriacError {}
 /** The broker did not confirm: it is down, blocked, rejected the message because of an overflow, or was too slow. Caught by the publisher, which uses the outbox instead. */
 export class BrokerUnavailable extends CeleriacError {}
 
+/** A queue rejected the message: it is full, or shutting down. Caught like its base class, and by the forwarder of events. */
+export class PublishRefused extends BrokerUnavailable {}
+
 /** The message was not sent to the broker. Caught by the relay, which does not count it as an attempt. */
 export class NotSent extends BrokerUnavailable {}
 

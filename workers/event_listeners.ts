@@ -1,7 +1,7 @@
 /** Calls the functions of `onEach()` with the events that reach this worker. */
 import { getLogger } from "@logtape/logtape";
 import type { Broker, Subscription } from "../shared/broker/broker.ts";
-import { ENTRY_EXCHANGE, SUBSCRIBER_PREFIX } from "../shared/broker/event_topology.ts";
+import { EVENT_TYPE_EXCHANGE, SUBSCRIBER_PREFIX } from "../shared/broker/event_topology.ts";
 import type { Message } from "../shared/broker/message.ts";
 import { InvalidInput, Malformed } from "../shared/errors.ts";
 import { readEventMessage } from "../shared/events/amqp.ts";
@@ -48,7 +48,7 @@ export class EventListeners implements Service {
     if (listeners.length === 0) return Promise.resolve();
     const keys = [...new Set(listeners.flatMap(({ patterns }) => patterns))];
     const queue = LISTENER_PREFIX + node;
-    this.#listening ??= broker.listen(ENTRY_EXCHANGE, (message) => this.#receive(message), {
+    this.#listening ??= broker.listen(EVENT_TYPE_EXCHANGE, (message) => this.#receive(message), {
       keys,
       queue,
     }).catch((error) => {

@@ -24,9 +24,12 @@ export const beat: Command = {
     const schedules = await loadSchedules(modules);
     const { events } = await loadEvents(modules);
     await using broker = brokerOf(config, "celeriac beat");
+    await using forwarding = brokerOf(config, "celeriac beat events");
     await using database = databaseOf(config, "celeriac beat");
-    const node = new Beat({ config, registry, schedules, events, broker, database });
+    const parts = { config, registry, schedules, events, broker, forwarding, database };
+    const node = new Beat(parts);
     await broker.start();
+    await forwarding.start();
     await database.start();
     const stopped = stopSignal(() => Deno.exit(EXIT.failed));
     await using health = listen(

@@ -70,7 +70,7 @@ const NOTHING = "^$";
  *
  * const beat = brokerUsers().find(({ role }) => role === "beat");
  * assertEquals(beat?.name, "celeriac-beat");
- * assertEquals(beat?.permission.write, String.raw`^(celeriac|amq\.default|event\.celeriac)$`);
+ * assertEquals(beat?.permission.write, String.raw`^(celeriac|amq\.default|event\.celeriac|type\.event\.celeriac)$`);
  * ```
  */
 export function brokerUsers(options: BrokerUsersOptions = {}): BrokerUser[] {
@@ -91,6 +91,8 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
   // Without the control queue of a worker.
   const controlClient = [String.raw`celery\.pidbox`, String.raw`(.+\.)?reply\.celery\.pidbox`];
   const entry = String.raw`event\.celeriac`;
+  // From which workers and other systems receive events by type.
+  const byType = String.raw`type\.event\.celeriac`;
   // Queues that other systems make for the events that they receive, without those of workers.
   const subscribers = String.raw`sub\.(?!celeriac\.).+`;
   // A worker's own queue for `onEach()`.
@@ -135,16 +137,19 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
         ...foreign,
         control,
         DELAYED_EXCHANGE,
-        entry,
+        byType,
         listener,
       ),
       topics: [{ exchange: "celeryev", write: String.raw`^(worker|task)\..*$`, read: NOTHING }],
     },
     beat: {
       configure: NOTHING,
-      write: oneOf("celeriac", String.raw`amq\.default`, entry),
+      write: oneOf("celeriac", String.raw`amq\.default`, entry, byType),
       // The exchanges: from RabbitMQ 4.2.7, checking that they exist requires a permission on them.
-      read: oneOf(String.raw`inbox\.celeriac`, String.raw`(every|match)\.event\.celeriac`),
+      read: oneOf(
+        String.raw`(inbox|forward)\.celeriac`,
+        String.raw`(every|match)\.event\.celeriac`,
+      ),
     },
     dead: { configure: NOTHING, write: "^celeriac$", read: String.raw`^celeriac\.dead$` },
     monitor: { tags: ["monitoring"], configure: NOTHING, write: NOTHING, read: NOTHING },
@@ -176,7 +181,7 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
       write: oneOf(subscribers, entry),
       read: oneOf(
         subscribers,
-        String.raw`(every\.|match\.)?event\.celeriac`,
+        String.raw`(type|every|match)\.event\.celeriac`,
         String.raw`log\.celeriac`,
       ),
     },
@@ -189,14 +194,15 @@ function grants(foreignQueues: readonly string[]): Record<UserRole, Grant> {
  * @param tags RabbitMQ's own tags, such as `management`; none by default */
 export function projectUser(name: string, tags: readonly string[] = []): BrokerUser {
   const notOurs = String
-    .raw`^(?!celeriac(\..*)?$|(dlx|match|inbox|log|((every|match)\.)?event)\.celeriac$).*$`;
+    .raw`^(?!celeriac(\..*)?$|(dlx|match|inbox|forward|log|((type|every|match)\.)?event)\.celeriac$).*$`;
   return {
     role: "project",
     name,
     tags,
     permission: {
       configure: notOurs,
-      write: String.raw`^(?!celeriac\..*$|(dlx|inbox|log|(every|match)\.event)\.celeriac$).*$`,
+      write: String
+        .raw`^(?!celeriac\..*$|(dlx|inbox|forward|log|(type|every|match)\.event)\.celeriac$).*$`,
       read: notOurs,
     },
     topics: [],

@@ -4,6 +4,7 @@ import {
   CeleriacError,
   InvalidInput,
   NotSent,
+  PublishRefused,
   TopologyMissing,
   Unroutable,
 } from "../errors.ts";
@@ -146,8 +147,8 @@ export function neverConfirmed(message: Message): BrokerUnavailable {
 }
 
 /** The queue rejected the message (nack): it is at its length limit with `overflow: reject-publish`, or it is shutting down. */
-export function nackedByQueue(message: Message): BrokerUnavailable {
-  return new BrokerUnavailable(
+export function nackedByQueue(message: Message): PublishRefused {
+  return new PublishRefused(
     `${
       cannotPublish(message)
     } because its queue rejected it (full, or shutting down): try again later, or raise the queue's limit`,

@@ -94,7 +94,7 @@ const POLICIES: readonly Policy[] = [
  * import { assertEquals } from "@std/assert";
  *
  * const { queues, exchanges } = topology(["celeriac.images"]);
- * assertEquals(queues.map(({ name }) => name), ["celeriac.images", "celeriac.dead", "inbox.celeriac"]);
+ * assertEquals(queues.map(({ name }) => name), ["celeriac.images", "celeriac.dead", "inbox.celeriac", "forward.celeriac"]);
  * assertEquals(exchanges[0], { name: "celeriac", type: "direct", durable: true });
  * ```
  */

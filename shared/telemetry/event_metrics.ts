@@ -18,6 +18,9 @@ const OUTCOMES = {
 /** What happened to an event. */
 export type EventOutcome = keyof typeof OUTCOMES;
 
+/** How an event was forwarded: to all queues, or not to those that refused it. */
+export type ForwardOutcome = "forwarded" | "refused";
+
 /** Counts events by type. The names begin with `celeriac_event`.
  *
  * @example
@@ -39,6 +42,7 @@ export class EventMetrics {
   readonly #types: ReadonlySet<string>;
   readonly #counters: Readonly<Record<EventOutcome, Counter>>;
   readonly #seconds: Histogram;
+  readonly #forwarded: Counter;
 
   /** @param types of the contracts: they get a series of their own */
   constructor(registry: Registry, types: Iterable<string>) {
@@ -56,6 +60,18 @@ export class EventMetrics {
       buckets: SECONDS,
       registers,
     });
+    this.#forwarded = new Counter({
+      name: "celeriac_events_forwarded_total",
+      help:
+        "Events sent to listening workers and other systems; refused: a full queue of another system missed it",
+      labelNames: ["outcome"],
+      registers,
+    });
+  }
+
+  /** Counts a forwarded event. */
+  forwarded(outcome: ForwardOutcome): void {
+    this.#forwarded.inc({ outcome });
   }
 
   /** Counts an event. */

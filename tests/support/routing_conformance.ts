@@ -2,7 +2,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import * as fc from "fast-check";
 import type { Broker } from "../../shared/broker/broker.ts";
-import { ENTRY_EXCHANGE, eventTopology } from "../../shared/broker/event_topology.ts";
+import {
+  ENTRY_EXCHANGE,
+  EVENT_TYPE_EXCHANGE,
+  eventTopology,
+} from "../../shared/broker/event_topology.ts";
 import type { Headers } from "../../shared/broker/message.ts";
 import { matchesHeaders, matchesTopic } from "../../shared/broker/routing.ts";
 import { Unroutable } from "../../shared/errors.ts";
@@ -62,16 +66,16 @@ export const ROUTING: Record<string, (broker: Broker) => Promise<void>> = {
     assertEquals(await queued(broker, "celeriac.q"), ["there", "back"]);
   },
 
-  async "publish() routes an event to the inbox, and to queues bound by pattern or attribute"(
+  async "publish() routes a new event to our queues alone, and a forwarded one by pattern or attribute"(
     broker,
   ) {
-    const { exchanges, queues: inbox, bindings } = eventTopology();
+    const { exchanges, queues: ours, bindings } = eventTopology();
     await started(broker, {
       exchanges,
-      queues: [...inbox, ...queues("celeriac.paid", "celeriac.acme").queues],
+      queues: [...ours, ...queues("celeriac.paid", "celeriac.acme").queues],
       bindings: [
         ...bindings,
-        { exchange: ENTRY_EXCHANGE, queue: "celeriac.paid", routingKey: "orders.*.paid" },
+        { exchange: EVENT_TYPE_EXCHANGE, queue: "celeriac.paid", routingKey: "orders.*.paid" },
         {
           exchange: "match.event.celeriac",
           queue: "celeriac.acme",
@@ -81,10 +85,12 @@ export const ROUTING: Record<string, (broker: Broker) => Promise<void>> = {
       ],
     });
     const send = (type: string, tenant: string) =>
-      broker.publish({
-        ...message(ENTRY_EXCHANGE, type, `${type} ${tenant}`),
-        headers: { cloudEvents_tenant: tenant },
-      });
+      Promise.all([ENTRY_EXCHANGE, EVENT_TYPE_EXCHANGE].map((exchange) =>
+        broker.publish({
+          ...message(exchange, type, `${type} ${tenant}`),
+          headers: { cloudEvents_tenant: tenant },
+        })
+      ));
     await send("orders.eu.paid", "acme");
     await send("orders.eu.paid", "other");
     await send("prices.changed", "acme");
@@ -96,7 +102,7 @@ export const ROUTING: Record<string, (broker: Broker) => Promise<void>> = {
       "orders.eu.paid acme",
       "prices.changed acme",
     ]);
-    assertEquals((await queued(broker, "inbox.celeriac")).length, 3);
+    for (const { name } of ours) assertEquals((await queued(broker, name)).length, 3, name);
   },
 
   async "publish() matches routing keys as matchesTopic() does"(broker) {

@@ -12,6 +12,7 @@ import { declarationFor, destinationOf } from "../../../shared/broker/topology.t
 import { consumed } from "../../support/broker_helpers.ts";
 import type { Inbox } from "../../support/inbox.ts";
 import { eventually } from "../../support/eventually.ts";
+import { forwardingFixture } from "../../support/forwarding.ts";
 import { freshMigrated } from "../../support/migrated.ts";
 import { PrivateRabbitmq } from "../../support/private_rabbitmq.ts";
 import { findRabbitmq } from "../../support/rabbitmq.ts";
@@ -32,9 +33,20 @@ const contracts = [
   defineTask({ name: "well", input: z.object({}), queue: WELL }),
 ];
 
-/** Suspends the queue's process. RabbitMQ then behaves as if the queue had no majority. */
-function control(rabbitmq: PrivateRabbitmq, verb: "suspend" | "resume"): Promise<string> {
-  return rabbitmq.control(["eval", `sys:${verb}({'%2F_${STUCK}', node()}).`]);
+/** Suspends a queue's process. RabbitMQ then behaves as if the queue had no majority. */
+function control(
+  rabbitmq: PrivateRabbitmq,
+  verb: "suspend" | "resume",
+  queue: string,
+): Promise<string> {
+  return rabbitmq.control(["eval", `sys:${verb}({'%2F_${queue}', node()}).`]);
+}
+
+async function connect({ url }: PrivateRabbitmq, name: string): Promise<AmqpBroker> {
+  const broker = new AmqpBroker({ url, name, silenceMs: 1000, heartbeat: 30 });
+  await broker.start();
+  await broker.connected();
+  return broker;
 }
 
 /** Outbox content before the API starts. */
@@ -69,20 +81,12 @@ function idOf(delivery: Delivery): string {
   return delivery.message.properties.correlationId ?? "";
 }
 
-Deno.test("a queue without confirms delays neither submissions nor the outbox of other queues", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "celeriac-stuck-" });
-  const rabbitmq = await PrivateRabbitmq.create(await findRabbitmq() ?? "", folder);
+async function submissions(rabbitmq: PrivateRabbitmq): Promise<void> {
   await using stack = new AsyncDisposableStack();
-  stack.defer(() => Deno.remove(folder, { recursive: true }));
-  await rabbitmq.start(new AbortController().signal);
-  stack.defer(() => rabbitmq.kill());
   const fresh = stack.use(await freshMigrated());
   const database = stack.use(new PostgresDatabase({ url: fresh.url }));
   await database.start();
-  const options = { url: rabbitmq.url, silenceMs: 1000, heartbeat: 30 };
-  const broker = stack.use(new AmqpBroker({ ...options, name: "api" }));
-  await broker.start();
-  await broker.connected();
+  const broker = stack.use(await connect(rabbitmq, "api"));
   const registry = new Registry(contracts);
   await broker.declare(declarationFor("dev", registry.queues));
   const config = loadConfig("api", { flags: { port: "0" }, env: () => undefined });
@@ -90,7 +94,7 @@ Deno.test("a queue without confirms delays neither submissions nor the outbox of
   const outbox = new Outbox({ database });
   const held = [...waiting(STUCK, WAITING, 60), ...waiting(WELL, 100, 1)];
 
-  await control(rabbitmq, "suspend");
+  await control(rabbitmq, "suspend", STUCK);
   await outbox.add(held);
   stack.use(api);
   await api.start();
@@ -111,8 +115,7 @@ Deno.test("a queue without confirms delays neither submissions nor the outbox of
   const many = (name: string) => Promise.all(Array.from({ length: BURST }, () => submit(name)));
   const stuck = many("stuck");
   const well = await many("well");
-  const consumer = stack.use(new AmqpBroker({ ...options, name: "consumer" }));
-  await consumer.start();
+  const consumer = stack.use(await connect(rabbitmq, "consumer"));
   const inbox = await consumed(consumer, WELL);
   const arrived = await idsOf(inbox, 100 + BURST);
   assert(well.every((id) => arrived.has(id)));
@@ -125,7 +128,7 @@ Deno.test("a queue without confirms delays neither submissions nor the outbox of
   const again = new Set<string>();
   while (!more.every((id) => again.has(id))) again.add(idOf(await inbox.next()));
 
-  await control(rabbitmq, "resume");
+  await control(rabbitmq, "resume", STUCK);
   await eventually("an empty outbox", async () => (await outbox.depth()).total === 0);
   const rest = await consumed(consumer, STUCK);
   const ids = new Set<string>();
@@ -140,4 +143,41 @@ Deno.test("a queue without confirms delays neither submissions nor the outbox of
   assertEquals(ids.size, WAITING + BURST + 1);
   assert(late.every((id) => ids.has(id)));
   assert(copies <= MOST_COPIES, `${copies} copies`);
+}
+
+async function events(rabbitmq: PrivateRabbitmq): Promise<void> {
+  {
+    await using broker = await connect(rabbitmq, "dev");
+    await broker.declare(declarationFor("dev", [WELL]));
+  }
+  await using fixture = await forwardingFixture(() => rabbitmq.url);
+  const { channel } = fixture;
+  for (const queue of ["sub.well", "sub.stuck"]) {
+    await channel.assertQueue(queue, { arguments: { "x-queue-type": "quorum" } });
+    await channel.bindQueue(queue, "type.event.celeriac", "#");
+  }
+  await control(rabbitmq, "suspend", "sub.stuck");
+  const ids = [...await fixture.burst("first"), ...await fixture.burst("second")];
+  const { messageCount } = await channel.checkQueue("forward.celeriac");
+  assert(messageCount >= ids.length - 200, `${messageCount} wait`);
+  await control(rabbitmq, "resume", "sub.stuck");
+  await fixture.received("sub.well", ids);
+  await fixture.received("sub.stuck", ids);
+}
+
+Deno.test("queues without confirms", async (t) => {
+  const folder = await Deno.makeTempDir({ prefix: "celeriac-stuck-" });
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const rabbitmq = await PrivateRabbitmq.create(await findRabbitmq() ?? "", folder);
+  await rabbitmq.start(new AbortController().signal);
+  stack.defer(() => rabbitmq.kill());
+  await t.step(
+    "a queue without confirms delays neither submissions nor the outbox of other queues",
+    () => submissions(rabbitmq),
+  );
+  await t.step(
+    "one of another system delays neither publishers of events nor tasks, and gets the events later",
+    () => events(rabbitmq),
+  );
 });

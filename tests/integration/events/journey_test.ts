@@ -180,10 +180,16 @@ Deno.test("the embedded mode makes tasks of events and calls onEach()", async ()
   await dev.said(/heard \{"value":"embedded"\}/);
 });
 
-Deno.test("onEach() runs in every worker, and its errors stop none", async () => {
+Deno.test("onEach() runs in every worker while beat has no database, and its errors stop none", async () => {
   await using pipeline = await freshPipeline();
   const { api, url } = await startApi(pipeline);
   await using _api = api;
+  await using proxy = TcpProxy.of(pipeline.database.url);
+  proxy.swallow("to server", "to client");
+  const { beat } = await startBeat({
+    env: { ...pipeline.env, DATABASE_URL: proxy.through(pipeline.database.url) },
+  });
+  await using _beat = beat;
   const env = (name: string) => ({ env: { ...pipeline.env, CELERIAC_NODE: name } });
   await using one = await startWorker(env("one@test"));
   await using two = await startWorker(env("two@test"));
@@ -205,6 +211,6 @@ Deno.test("onEach() runs in every worker, and its errors stop none", async () =>
     assertStringIncludes(worker.output, "a broken listener");
     assertEquals(hears(worker, "second"), false);
   }
-  // There is no record: no beat has run.
+  // Forwarding needs no record.
   assertEquals(await pipeline.rows("select from celeriac.event"), []);
 });

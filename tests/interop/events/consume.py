@@ -22,7 +22,7 @@ def bound(kind, exchange, **binding):
 
 
 QUEUES = {
-    "topic": lambda: bound("topic", "event.celeriac", routing_key="orders.*.paid"),
+    "topic": lambda: bound("topic", "type.event.celeriac", routing_key="orders.*.paid"),
     "headers": lambda: bound(
         "headers",
         "match.event.celeriac",

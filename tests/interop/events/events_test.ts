@@ -155,7 +155,7 @@ Deno.test("kombu, Celery and the SDKs of CloudEvents exchange events with an app
   await t.step("the SDK for JavaScript reads our messages, and we read what it sends", async () => {
     await using amqp = await rawChannel(broker.url("events"));
     await amqp.channel.assertQueue("sub.npm", { arguments: { "x-queue-type": "quorum" } });
-    await amqp.channel.bindQueue("sub.npm", "event.celeriac", "#");
+    await amqp.channel.bindQueue("sub.npm", "type.event.celeriac", "#");
     for (const write of [HTTP.structured, HTTP.binary]) {
       const { specversion: _, ...attributes } = { ...ours, id: `npm-${write.name}` };
       const event = new SdkEvent({ ...attributes, source: "/npm" });

@@ -6,11 +6,17 @@ import { declarationFor, destinationOf, topology } from "../../../shared/broker/
 const QUEUES = ["celeriac.default", "celeriac.images"];
 
 const EVENTS = {
-  exchanges: ["event.celeriac", "every.event.celeriac", "match.event.celeriac"],
+  exchanges: [
+    "event.celeriac",
+    "type.event.celeriac",
+    "every.event.celeriac",
+    "match.event.celeriac",
+  ],
   bindings: [
-    "event.celeriac -> every.event.celeriac",
-    "event.celeriac -> match.event.celeriac",
-    "every.event.celeriac -> inbox.celeriac",
+    "event.celeriac -> inbox.celeriac",
+    "event.celeriac -> forward.celeriac",
+    "type.event.celeriac -> every.event.celeriac",
+    "type.event.celeriac -> match.event.celeriac",
   ],
 };
 
@@ -37,6 +43,7 @@ Deno.test("topology() has durable exchanges except those of remote control", () 
       "reply.celery.pidbox direct false",
       "celery_delayed_delivery topic true",
       "event.celeriac topic true",
+      "type.event.celeriac topic true",
       "every.event.celeriac fanout true",
       "match.event.celeriac headers true",
     ],
@@ -71,23 +78,27 @@ Deno.test("topology() names no exchange like a queue", () => {
 Deno.test("eventTopology() routes events by exchanges alone, each queue under a policy", () => {
   const { queues, bindings, policies } = eventTopology({ stream: true });
   assertEquals(bindings, [
-    { exchange: "event.celeriac", toExchange: "every.event.celeriac", routingKey: "#" },
-    { exchange: "event.celeriac", toExchange: "match.event.celeriac", routingKey: "#" },
-    { exchange: "every.event.celeriac", queue: "inbox.celeriac", routingKey: "" },
+    { exchange: "event.celeriac", queue: "inbox.celeriac", routingKey: "#" },
+    { exchange: "event.celeriac", queue: "forward.celeriac", routingKey: "#" },
+    { exchange: "type.event.celeriac", toExchange: "every.event.celeriac", routingKey: "#" },
+    { exchange: "type.event.celeriac", toExchange: "match.event.celeriac", routingKey: "#" },
     { exchange: "every.event.celeriac", queue: "log.celeriac", routingKey: "" },
   ]);
   assertEquals(queues, [
     { name: "inbox.celeriac", type: "quorum", singleActiveConsumer: true },
+    { name: "forward.celeriac", type: "quorum", singleActiveConsumer: true },
     { name: "log.celeriac", type: "stream" },
   ]);
   const limits = policies.map(({ name, definition }) => [name, definition["delivery-limit"]]);
   assertEquals(limits, [
     ["celeriac-inbox", 1_000_000],
+    ["celeriac-forward", 1_000_000],
     ["celeriac-log", undefined],
     ["celeriac-subscribers", undefined],
   ]);
-  assertEquals(policies[1]?.definition["max-age"], "7D");
-  assertEquals(policies[2]?.definition.overflow, "drop-head");
+  const overflows = policies.map(({ definition }) => definition["overflow"]);
+  assertEquals(overflows, ["reject-publish", "drop-head", undefined, "drop-head"]);
+  assertEquals(policies[2]?.definition["max-age"], "7D");
 });
 
 Deno.test("topology() has the stream only on request", () => {
@@ -134,7 +145,7 @@ Deno.test("declarationFor() gives the API the dead-letter queue without its exch
       "reply.celery.pidbox",
       ...EVENTS.exchanges,
     ],
-    queues: ["celeriac.default", "celeriac.dead", "inbox.celeriac"],
+    queues: ["celeriac.default", "celeriac.dead", "inbox.celeriac", "forward.celeriac"],
     bindings: ["celeriac -> celeriac.default", ...EVENTS.bindings],
   });
 });
@@ -161,7 +172,7 @@ Deno.test("declarationFor() gives a worker the dead-letter exchange and queue, a
 Deno.test("declarationFor() gives beat the task exchange and the path of events to its inbox", () => {
   assertEquals(names(declarationFor("beat", QUEUES)), {
     exchanges: ["celeriac", ...EVENTS.exchanges],
-    queues: ["inbox.celeriac"],
+    queues: ["inbox.celeriac", "forward.celeriac"],
     bindings: EVENTS.bindings,
   });
 });

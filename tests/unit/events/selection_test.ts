@@ -2,8 +2,8 @@ import { assertEquals } from "@std/assert";
 import * as fc from "fast-check";
 import { MemoryBroker } from "../../../shared/broker/memory/broker.ts";
 import {
-  ENTRY_EXCHANGE,
   EVENT_MATCH_EXCHANGE,
+  EVENT_TYPE_EXCHANGE,
   eventTopology,
 } from "../../../shared/broker/event_topology.ts";
 import { toEventMessage } from "../../../shared/events/amqp.ts";
@@ -51,7 +51,7 @@ Deno.test("selects() selects the events that a broker routes by the patterns and
         bindings: [
           ...topology.bindings,
           ...selection.patterns.map((routingKey) => ({
-            exchange: ENTRY_EXCHANGE,
+            exchange: EVENT_TYPE_EXCHANGE,
             queue: "celeriac.type",
             routingKey,
           })),
@@ -64,7 +64,10 @@ Deno.test("selects() selects the events that a broker routes by the patterns and
         ],
       });
       const events = list.map((one, index) => cloudEvent({ ...one, id: String(index) }));
-      for (const one of events) await broker.publish(toEventMessage(one, eventKey(one)));
+      for (const one of events) {
+        const message = toEventMessage(one, eventKey(one));
+        await broker.publish({ ...message, exchange: EVENT_TYPE_EXCHANGE }, { mandatory: false });
+      }
       const ids = async (queue: string) =>
         (await queued(broker, queue)).map((body) => JSON.parse(body).id as string);
       const byType = await ids("celeriac.type");
@@ -73,7 +76,6 @@ Deno.test("selects() selects the events that a broker routes by the patterns and
         events.filter((one) => selects(selection, one)).map(({ id }) => id),
         byType.filter((id) => byAttributes.has(id)),
       );
-      assertEquals((await ids("inbox.celeriac")).length, events.length);
     }),
     { numRuns: 60 },
   );

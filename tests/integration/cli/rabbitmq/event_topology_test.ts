@@ -12,7 +12,9 @@ import { unprovisioned } from "../../../support/provisioned.ts";
 import { management } from "../../../support/servers.ts";
 
 const ENTRY = "event.celeriac";
+const BY_TYPE = "type.event.celeriac";
 const INBOX = "inbox.celeriac";
+const FORWARD = "forward.celeriac";
 const QUEUES = ["celeriac.default"];
 
 /** A vhost with a topology, and channels of the user for other systems and of an administrator. */
@@ -38,9 +40,9 @@ async function createFixture(declared: Topology = topology(QUEUES)) {
   };
 }
 
-/** Resolves when the broker has confirmed it. */
+/** Publishes a new event and, as the forwarder does, passes it on. Resolves when the broker has confirmed both. */
 async function publish(
-  channel: ConfirmChannel,
+  { channel, admin }: { readonly channel: ConfirmChannel; readonly admin: ConfirmChannel },
   type: string,
   attributes: Record<string, unknown> = {},
   options: Options.Publish = {},
@@ -48,8 +50,10 @@ async function publish(
   const headers = Object.fromEntries(
     Object.entries(attributes).map(([name, value]) => [`cloudEvents_${name}`, value]),
   );
-  channel.publish(ENTRY, type, Buffer.from(type), { persistent: true, headers, ...options });
-  await channel.waitForConfirms();
+  const given = { persistent: true, headers, ...options };
+  channel.publish(ENTRY, type, Buffer.from(type), given);
+  admin.publish(BY_TYPE, type, Buffer.from(type), given);
+  await Promise.all([channel.waitForConfirms(), admin.waitForConfirms()]);
 }
 
 /** Removes and returns the messages of a queue. */
@@ -62,42 +66,42 @@ async function drain(channel: Channel, queue: string): Promise<string[]> {
   }
 }
 
-/** Removes and returns the messages of the inbox, whose single active consumer excludes `basic.get`. */
-async function drainInbox(channel: Channel): Promise<string[]> {
-  const { messageCount } = await channel.checkQueue(INBOX);
+/** Removes and returns the messages of a queue whose single active consumer excludes `basic.get`. */
+async function drainOurs(channel: Channel, queue: string): Promise<string[]> {
+  const { messageCount } = await channel.checkQueue(queue);
   const found: string[] = [];
-  const { consumerTag } = await channel.consume(INBOX, (message) => {
+  const { consumerTag } = await channel.consume(queue, (message) => {
     found.push(message!.content.toString());
   }, { noAck: true });
-  await eventually("the events of the inbox", () => found.length === messageCount);
+  await eventually("the events of the queue", () => found.length === messageCount);
   await channel.cancel(consumerTag);
   return found;
 }
 
-Deno.test("an event reaches the inbox, and other systems by type, by attribute and in full, once each", async () => {
+Deno.test("an event reaches our queues, and other systems by type, by attribute and in full, once each", async () => {
   await using it = await createFixture();
   const { channel, admin } = it;
   for (const name of ["sub.paid", "sub.acme", "sub.every"]) {
     await channel.assertQueue(name, { arguments: { "x-queue-type": "quorum" } });
   }
-  await channel.bindQueue("sub.paid", ENTRY, "orders.*.paid");
+  await channel.bindQueue("sub.paid", BY_TYPE, "orders.*.paid");
   await channel.bindQueue("sub.acme", "match.event.celeriac", "", {
     "x-match": "all",
     cloudEvents_tenant: "acme",
   });
   await channel.bindQueue("sub.every", "every.event.celeriac", "");
-  await channel.bindQueue("sub.every", ENTRY, "#");
-  await publish(channel, "orders.eu.paid", { tenant: "other" });
-  await publish(channel, "prices.changed", { tenant: "acme" });
+  await channel.bindQueue("sub.every", BY_TYPE, "#");
+  await publish(it, "orders.eu.paid", { tenant: "other" });
+  await publish(it, "prices.changed", { tenant: "acme" });
   const both = ["orders.eu.paid", "prices.changed"];
   assertEquals(await drain(channel, "sub.paid"), ["orders.eu.paid"]);
   assertEquals(await drain(channel, "sub.acme"), ["prices.changed"]);
   assertEquals(await drain(channel, "sub.every"), both);
-  assertEquals(await drainInbox(admin), both);
+  for (const queue of [INBOX, FORWARD]) assertEquals(await drainOurs(admin, queue), both);
 });
 
 for (const type of ["classic", "quorum"]) {
-  Deno.test(`the policy of other systems' ${type} queues drops the oldest events, so that no publisher is refused`, async () => {
+  Deno.test(`the policy of other systems' ${type} queues drops the oldest events, so that no event is refused`, async () => {
     const declared = topology(QUEUES);
     const policies = declared.policies.map((policy) => ({
       ...policy,
@@ -107,14 +111,14 @@ for (const type of ["classic", "quorum"]) {
     }));
     await using it = await createFixture({ ...declared, policies });
     await it.channel.assertQueue("sub.slow", { arguments: { "x-queue-type": type } });
-    await it.channel.bindQueue("sub.slow", ENTRY, "#");
+    await it.channel.bindQueue("sub.slow", BY_TYPE, "#");
     for (let number = 0; number < 100; number++) {
-      await publish(it.channel, `number.${String(number).padStart(100, "0")}`);
+      await publish(it, `number.${String(number).padStart(100, "0")}`);
     }
     const kept = await drain(it.channel, "sub.slow");
     assert(kept.length > 0 && kept.length < 20, `${kept.length} events were kept`);
     assertEquals(Number(kept.at(-1)?.split(".")[1]), 99);
-    assertEquals((await drainInbox(it.admin)).length, 100);
+    assertEquals((await drainOurs(it.admin, INBOX)).length, 100);
   });
 }
 
@@ -130,7 +134,13 @@ Deno.test("each queue of events has its policy", async () => {
     "dead-letter-exchange": "dlx.celeriac",
     "dead-letter-strategy": "at-least-once",
     "delivery-limit": 1_000_000,
+    "max-length-bytes": 4_000_000_000,
     "overflow": "reject-publish",
+  }]);
+  assertEquals(await policyOf("forward.celeriac"), ["celeriac-forward", {
+    "delivery-limit": 1_000_000,
+    "max-length-bytes": 1_000_000_000,
+    "overflow": "drop-head",
   }]);
   assertEquals(await policyOf("sub.shop"), ["celeriac-subscribers", {
     "expires": 1_209_600_000,
@@ -145,7 +155,7 @@ Deno.test("each queue of events has its policy", async () => {
 
 Deno.test("the policy of the inbox allows more failed deliveries than the broker's default of 20", async () => {
   await using it = await createFixture();
-  await publish(it.channel, "orders.paid");
+  await publish(it, "orders.paid");
   let deliveries = 0;
   const { consumerTag } = await it.admin.consume(INBOX, (message) => {
     if (++deliveries <= 120) it.admin.reject(message!, true);
@@ -166,11 +176,11 @@ Deno.test("the broker passes the inbox on when its active consumer leaves", asyn
     });
   const first = await consume("first");
   await consume("second");
-  for (let number = 0; number < 10; number++) await publish(it.channel, "orders.paid");
+  for (let number = 0; number < 10; number++) await publish(it, "orders.paid");
   await eventually("ten events", () => received.length === 10);
   assertEquals([...new Set(received)], ["first"]);
   await it.admin.cancel(first.consumerTag);
-  await publish(it.channel, "orders.paid");
+  await publish(it, "orders.paid");
   await eventually("one more", () => received.length === 11);
   assertEquals(received.at(-1), "second");
 });
@@ -178,7 +188,7 @@ Deno.test("the broker passes the inbox on when its active consumer leaves", asyn
 Deno.test("the stream keeps events for each reader, from any offset", async () => {
   await using it = await createFixture(topology(QUEUES, { stream: true }));
   const types = Array.from({ length: 20 }, (_, number) => `orders.number${number}`);
-  for (const type of types) await publish(it.channel, type, { tenant: "acme" });
+  for (const type of types) await publish(it, type, { tenant: "acme" });
   await it.channel.prefetch(100);
   for (const [offset, expected] of [["first", types], [15, types.slice(15)]] as const) {
     const found: unknown[] = [];

@@ -60,10 +60,12 @@ Deno.test("declarationFor() declares objects if the user has permission", async 
     "every.event.celeriac",
     "match.event.celeriac",
     "reply.celery.pidbox",
+    "type.event.celeriac",
   ]);
   assertEquals(queues.map(({ name }) => name).sort(), [
     "celeriac.dead",
     ...QUEUES,
+    "forward.celeriac",
     "inbox.celeriac",
   ]);
   assertEquals(bindings.map(({ source, destination }) => `${source} -> ${destination}`).sort(), [
@@ -72,8 +74,9 @@ Deno.test("declarationFor() declares objects if the user has permission", async 
     "celery_delayed_delivery -> celeriac.default",
     "celery_delayed_delivery -> celeriac.images",
     "dlx.celeriac -> celeriac.dead",
-    "event.celeriac -> every.event.celeriac",
-    "event.celeriac -> match.event.celeriac",
-    "every.event.celeriac -> inbox.celeriac",
+    "event.celeriac -> forward.celeriac",
+    "event.celeriac -> inbox.celeriac",
+    "type.event.celeriac -> every.event.celeriac",
+    "type.event.celeriac -> match.event.celeriac",
   ]);
 });

@@ -80,6 +80,7 @@ Deno.test("the direct exchange routes a task to the queue of its routing key", a
     "celeriac.images": 0,
     "celeriac.dead": 0,
     "inbox.celeriac": 0,
+    "forward.celeriac": 0,
   });
 });
 

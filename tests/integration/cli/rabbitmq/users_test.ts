@@ -33,7 +33,7 @@ const QUEUES = [QUEUE, "celeriac.images"];
 const subscribing: readonly Attempt[] = [
   publish("event.celeriac", "orders.paid"),
   declareQueue("sub.shop"),
-  listen("event.celeriac", "#", "sub.once"),
+  listen("type.event.celeriac", "#", "sub.once"),
 ];
 
 interface Rights {
@@ -41,8 +41,6 @@ interface Rights {
   readonly allowed: readonly Attempt[];
   readonly refused: readonly Attempt[];
 }
-
-const REROUTING = bindExchange("celeriac", "event.celeriac");
 
 /** Nobody but an administrator changes what the definitions made. */
 const provisioning: readonly Attempt[] = [
@@ -55,17 +53,21 @@ const provisioning: readonly Attempt[] = [
   bind("celeriac.dead", "celeriac"),
   declareExchange("event.celeriac", "topic", true),
   deleteExchange("event.celeriac"),
-  REROUTING,
+  bindExchange("celeriac", "event.celeriac"),
   declareQueue("inbox.celeriac"),
   deleteQueue("inbox.celeriac"),
-  unbind("inbox.celeriac", "every.event.celeriac"),
+  deleteQueue("forward.celeriac"),
+  unbind("inbox.celeriac", "event.celeriac"),
+  unbind("forward.celeriac", "event.celeriac"),
 ];
 
-/** What only the dispatcher of events does, and what only exchanges do. */
+/** What only beat does with events, and what only exchanges do. */
 const dispatching: readonly Attempt[] = [
   take("inbox.celeriac"),
   consume("inbox.celeriac"),
   purge("inbox.celeriac"),
+  consume("forward.celeriac"),
+  publish("type.event.celeriac"),
   publish("every.event.celeriac"),
   publish("match.event.celeriac"),
 ];
@@ -76,7 +78,7 @@ const table: readonly Rights[] = [
     allowed: [
       // It declares the path of events if it may. Otherwise beat checks that: with the rights to check it, the API could unbind the inbox.
       ...check(declarationFor("api", QUEUES)).filter(({ name }) =>
-        !/(inbox|every\.event|match\.event)\.celeriac$/.test(name)
+        !/(inbox|forward|(type|every|match)\.event)\.celeriac$/.test(name)
       ),
       publish("celeriac", QUEUE),
       publish("", "celery"),
@@ -129,11 +131,10 @@ const table: readonly Rights[] = [
       listen("celery.pidbox", "", "celeriac@pod-1.celery.pidbox"),
       publish("reply.celery.pidbox", "2f9c"),
       publish("celery.pidbox"),
-      listen("event.celeriac", "prices.#", "sub.celeriac.pod-1"),
+      listen("type.event.celeriac", "prices.#", "sub.celeriac.pod-1"),
     ],
     refused: [
-      // It may read the one exchange for onEach(), and write to the other for its tasks: together that is the right to bind them.
-      ...provisioning.filter((one) => one !== REROUTING),
+      ...provisioning,
       ...dispatching,
       publish("event.celeriac", "orders.paid"),
       declareQueue("sub.worker"),
@@ -156,6 +157,8 @@ const table: readonly Rights[] = [
       publish("", "celery"),
       publish("event.celeriac", "orders.paid"),
       consume("inbox.celeriac"),
+      consume("forward.celeriac"),
+      publish("type.event.celeriac", "orders.paid"),
     ],
     refused: [
       ...provisioning,
@@ -252,7 +255,9 @@ const table: readonly Rights[] = [
     role: "events",
     allowed: [
       declareQueue("sub.shop"),
-      ...["event.celeriac", "every.event.celeriac", "match.event.celeriac"].flatMap((exchange) => [
+      ...["type.event.celeriac", "every.event.celeriac", "match.event.celeriac"].flatMap((
+        exchange,
+      ) => [
         {
           name: `check ${exchange}`,
           run: (channel: ConfirmChannel) => channel.checkExchange(exchange),
@@ -265,9 +270,9 @@ const table: readonly Rights[] = [
       measure("sub.shop"),
       purge("sub.shop"),
       unbind("sub.shop", "every.event.celeriac"),
-      listen("event.celeriac", "orders.#", "sub.once"),
+      listen("type.event.celeriac", "orders.#", "sub.once"),
       declareExchange("sub.orders", "fanout", true),
-      bindExchange("sub.orders", "event.celeriac"),
+      bindExchange("sub.orders", "type.event.celeriac"),
       bind("sub.shop", "sub.orders"),
       deleteExchange("sub.orders"),
       deleteQueue("sub.shop"),
@@ -276,7 +281,9 @@ const table: readonly Rights[] = [
       ...provisioning,
       ...dispatching,
       deleteExchange("every.event.celeriac"),
-      listen("event.celeriac", "#"),
+      // A queue at the entry could hold up all publishers.
+      listen("event.celeriac", "#", "sub.once"),
+      bindExchange("sub.orders", "event.celeriac"),
       declareQueue("mine"),
       declareQueue("sub."),
       take(QUEUE),

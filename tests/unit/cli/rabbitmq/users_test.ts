@@ -72,24 +72,40 @@ Deno.test("brokerUsers() grants no foreign queue by default", () => {
 
 Deno.test("brokerUsers() lets other systems publish events, and receive them in queues of their own", () => {
   const of = (role: string) => brokerUsers().find((user) => user.role === role);
-  const exchanges = ["event.celeriac", "every.event.celeriac", "match.event.celeriac"];
+  const exchanges = ["type.event.celeriac", "every.event.celeriac", "match.event.celeriac"];
   const events = of("events");
   for (const right of ["configure", "write", "read"] as const) {
     assert(may(events, right, "sub.shop") && !may(events, right, "sub."), right);
     assert(may(events, right, "sub.celeriac") && !may(events, right, "sub.celeriac.w1"), right);
-    for (const name of ["inbox.celeriac", "celeriac", "celeriac.default", "amq.default", "sub"]) {
+    for (
+      const name of [
+        "inbox.celeriac",
+        "forward.celeriac",
+        "celeriac",
+        "celeriac.default",
+        "amq.default",
+        "sub",
+      ]
+    ) {
       assert(!may(events, right, name), `${right} ${name}`);
     }
   }
   for (const name of exchanges) {
-    assert(may(events, "read", name) && !may(events, "configure", name), name);
-    assertEquals(may(events, "write", name), name === "event.celeriac", name);
+    assert(may(events, "read", name), name);
+    assert(!may(events, "configure", name) && !may(events, "write", name), name);
+  }
+  // A queue bound to the entry could hold up all publishers.
+  assert(may(events, "write", "event.celeriac") && !may(events, "read", "event.celeriac"));
+  for (const { role } of brokerUsers()) {
+    assertEquals(may(of(role), "read", "event.celeriac"), role === "admin", role);
   }
   assert(may(events, "read", "log.celeriac") && !may(events, "write", "log.celeriac"));
   for (const role of ["api", "beat"]) assert(may(of(role), "write", "event.celeriac"), role);
   assert(!may(of("worker"), "write", "event.celeriac"));
   for (const { role } of brokerUsers()) {
-    assertEquals(may(of(role), "read", "inbox.celeriac"), ["admin", "beat"].includes(role), role);
+    for (const queue of ["inbox.celeriac", "forward.celeriac"]) {
+      assertEquals(may(of(role), "read", queue), ["admin", "beat"].includes(role), role);
+    }
   }
 });
 
@@ -102,6 +118,7 @@ Deno.test("projectUser() grants the vhost except Celeriac's objects", () => {
   const ours = [
     ...["celeriac", "celeriac.default", "dlx.celeriac", "match.celeriac", "event.celeriac"],
     ...["every.event.celeriac", "match.event.celeriac", "inbox.celeriac", "log.celeriac"],
+    ...["type.event.celeriac", "forward.celeriac"],
   ];
   for (const name of ours) {
     assert(!may(shop, "configure", name) && !may(shop, "read", name), name);
