@@ -6,7 +6,7 @@
  * functions when it loads, so load this module first.
  * @module
  */
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { createRequire } from "node:module";
 import { decodeDeliver, decodeProperties } from "./delivery_reader.ts";
 import { decodeFields } from "./field_reader.ts";
@@ -20,6 +20,7 @@ interface Codec {
 /** amqplib's module of methods. `decode` gets the number of a method, or of a class for its properties. */
 interface Methods {
   readonly BasicDeliver: number;
+  readonly BasicPublish: number;
   readonly BasicProperties: number;
   decode(id: number, bytes: Buffer): unknown;
   encodeMethod(id: number, channel: number, fields: object): Buffer;
@@ -53,5 +54,10 @@ methods.encodeMethod = (id, channel, fields) => {
 };
 methods.encodeProperties = (id, channel, size, fields) =>
   fields instanceof PublishFields
-    ? fields.headerFrame(channel, size)
+    ? Buffer.from(fields.headerFrame(channel, size))
     : encodeProperties(id, channel, size, fields);
+
+/** Encodes the method frame of a message. */
+export function encodePublish(channel: number, fields: PublishFields): Buffer {
+  return methods.encodeMethod(methods.BasicPublish, channel, fields);
+}

@@ -9,6 +9,7 @@
  */
 import type { Message } from "../message.ts";
 import { type Limit, Usage } from "./usage.ts";
+import { WaitingQueue } from "./waiting_queue.ts";
 import { retryDelay, type RetryPolicy } from "../../contracts/retry.ts";
 import { confirmTimeout, destinationSilent, neverConfirmed, publishQueueFull } from "../errors.ts";
 
@@ -57,7 +58,7 @@ export class Confirms {
   readonly #options: ConfirmsOptions;
   /** In insertion order, which is also the order of deadlines. */
   readonly #entries = new Set<Entry>();
-  #waiting: Entry[] = [];
+  readonly #waiting = new WaitingQueue<Entry>();
   #open = false;
   readonly #waitingUsage = new Usage();
   /** Unconfirmed messages, including timed-out ones, because amqplib keeps their bodies in memory. */
@@ -153,7 +154,7 @@ export class Confirms {
 
   /** Fails all waiting messages, because none can be sent soon. */
   failWaiting(error: (message: Message) => Error): void {
-    for (const entry of this.#waiting.splice(0)) {
+    for (const entry of this.#waiting.takeAll()) {
       if (entry.state === "waiting") this.#settle(entry, error(entry.message));
     }
   }
@@ -213,17 +214,14 @@ export class Confirms {
   }
 
   #pump(): void {
-    if (this.#waiting.length === 0) return;
-    let taken = 0;
     while (
-      this.#open && taken < this.#waiting.length && !this.#sent.reaches(this.#options.inFlight)
+      this.#open && this.#waiting.length > 0 && !this.#sent.reaches(this.#options.inFlight)
     ) {
-      const entry = this.#waiting[taken++];
+      const entry = this.#waiting.shift();
       if (entry?.state !== "waiting") continue;
       this.#waitingUsage.remove(entry.message);
       this.#send(entry);
     }
-    this.#waiting.splice(0, taken);
   }
 
   #settle(entry: Entry, error: unknown): void {
@@ -234,7 +232,7 @@ export class Confirms {
     if (error === undefined) entry.resolve();
     else entry.reject(error);
     if (this.#entries.size > 0) return;
-    this.#waiting = [];
+    this.#waiting.takeAll();
     clearInterval(this.#timer);
     this.#timer = undefined;
     for (const resolve of this.#idle.splice(0)) resolve();
@@ -252,7 +250,9 @@ export class Confirms {
     if (isSilent) this.#becomeSilent(now);
     // Failed messages would otherwise stay in memory until a channel opens.
     if (this.#waiting.length > this.#waitingUsage.messages) {
-      this.#waiting = this.#waiting.filter(({ state }) => state === "waiting");
+      for (const entry of this.#waiting.takeAll()) {
+        if (entry.state === "waiting") this.#waiting.push(entry);
+      }
     }
     if (this.#timedOut.reaches(this.#options.inFlight)) this.#options.stalled();
   }
@@ -267,7 +267,7 @@ export class Confirms {
         (entry.state === "sent" ? neverConfirmed : destinationSilent)(entry.message),
       );
     }
-    this.#waiting = [];
+    this.#waiting.takeAll();
   }
 
   #giveUp(entry: Entry, reason: unknown): void {

@@ -1,10 +1,8 @@
 /** Publishes over one confirm channel, which also receives direct replies. */
-import { Buffer } from "node:buffer";
-import type { Socket } from "node:net";
-import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
-import type { ChannelModel, ConfirmChannel, Message as AmqpMessage } from "amqplib";
+import type { ChannelModel, Message as AmqpMessage } from "amqplib";
 import { fromAmqp } from "./message.ts";
+import { type FastChannel, FrameWriter } from "./frame_writer.ts";
 import { LastMethodFrame, PublishFields } from "./publish_fields.ts";
 import { replyText } from "./reason.ts";
 import {
@@ -31,20 +29,7 @@ const IN_FLIGHT_BYTES = 16 * 1024 * 1024;
 /** Limit of waiting messages: more than a broker confirms within the timeout, and the bodies of a whole API batch. */
 const WAITING: Limit = { messages: 20_000, bytes: 64 * 1024 * 1024 };
 
-/** From this number of messages in flight, frames are batched for up to {@linkcode BATCH_MS}: larger writes and larger confirms. */
-const BUSY = 16;
-
-/** Milliseconds. */
-const BATCH_MS = 1;
-
 const log = getLogger(["celeriac", "broker"]);
-
-/** A confirm channel with the internals of its `publish`, which creates a prototype for each message's headers; that takes a third of
- * the time. */
-interface FastChannel extends ConfirmChannel {
-  sendMessage(method: PublishFields, properties: PublishFields, content: Buffer): boolean;
-  pushConfirmCallback(callback: (error: Error | null) => void): void;
-}
 
 /** Options of {@linkcode PublishChannel}. */
 export interface PublishChannelOptions {
@@ -69,9 +54,9 @@ export class PublishChannel {
   readonly #confirms: Confirms;
   readonly #refusals: RefusedDestinations;
   readonly #lastMethodFrame = new LastMethodFrame();
+  readonly #frames = new FrameWriter();
   readonly #prefix = crypto.randomUUID().slice(0, 8);
   #published = 0;
-  #isBatching = false;
   #connection: ChannelModel | undefined;
   /** The connection on which a channel is being opened; prevents a second open. */
   #opening: ChannelModel | undefined;
@@ -156,40 +141,19 @@ export class PublishChannel {
     });
   }
 
-  /** Batches the frames of one turn of the event loop into one write; under load, those of a millisecond. A system call per frame costs
-   * as much as the rest of a publish. amqplib writes to the socket in an immediate that runs before this one. */
-  #batchWrites(): void {
-    if (this.#isBatching || !this.#connection) return;
-    const { stream } = this.#connection.connection as unknown as { stream: Socket };
-    this.#isBatching = true;
-    stream.cork();
-    const flush = () => {
-      this.#isBatching = false;
-      stream.uncork();
-    };
-    if (this.#confirms.size < BUSY) setImmediate(flush);
-    else setTimeout(() => setImmediate(flush), BATCH_MS);
-  }
-
   #send(pending: Pending, answer: Answer): void {
     const { message, mandatory, replyTo } = pending;
     const channel = this.#channel;
     if (!channel) throw notConnected(message, this.#options.status());
-    const { body } = message;
     if (mandatory) pending.messageId = message.properties.messageId ?? this.#nextId();
     const additions = { mandatory, replyTo, messageId: pending.messageId };
     try {
       const fields = new PublishFields(message, additions, this.#lastMethodFrame);
-      channel.sendMessage(
-        fields,
-        fields,
-        Buffer.from(body.buffer, body.byteOffset, body.byteLength),
-      );
+      this.#frames.write(channel, fields, message.body, this.#confirms.size);
       channel.pushConfirmCallback((error) => {
         if (!error) this.#refusals.confirmed(message);
         answer(error ? this.#failure(pending, error) : pending.error, !this.#isLost(error));
       });
-      this.#batchWrites();
     } catch (error) {
       throw sendFailed(message, error);
     }
@@ -251,6 +215,7 @@ export class PublishChannel {
     const channel = this.#channel;
     this.#channel = undefined;
     this.#confirms.failInFlight(neverConfirmed);
+    this.#frames.flush();
     // Not awaited: the broker may never reply.
     channel?.close().catch(() => {});
     if (this.#connection) this.#reopen(this.#connection);
@@ -259,6 +224,7 @@ export class PublishChannel {
   /** Opens a new channel. The current one stays open until the next refresh, for confirms and replies on their way. */
   #refresh(): void {
     if (!this.#connection || this.#opening) return;
+    this.#frames.flush();
     this.#previous?.close().catch(() => {});
     this.#previous = this.#channel;
     log.info("Opening a new channel because a queue rejects every message");

@@ -83,7 +83,7 @@ export class PublishFields {
     return this.#last.of(channel, this, encode);
   }
 
-  /** The header frame. `deliveryMode` defaults to persistent.
+  /** The header frame, until the next call only. `deliveryMode` defaults to persistent.
    *
    * @param size bytes of the body
    * @throws {InvalidInput} for a header that AMQP cannot represent
@@ -149,7 +149,7 @@ export class PublishFields {
     scratch.writeUInt32BE(size % 2 ** 32, 15);
     scratch.writeUInt16BE(flags, 19);
     scratch[at++] = 0xce;
-    return Buffer.from(scratch.subarray(0, at));
+    return scratch.subarray(0, at);
   }
 }
 

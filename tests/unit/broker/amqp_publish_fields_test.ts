@@ -110,8 +110,11 @@ Deno.test("PublishFields reuses the method frame of one destination and channel 
 
 Deno.test("a later message does not change an earlier header frame", () => {
   const encode = (correlationId: string) =>
-    new PublishFields(message({ correlationId }), { mandatory: true }, new LastMethodFrame())
-      .headerFrame(1, 0);
+    encodeProperties(
+      1,
+      0,
+      new PublishFields(message({ correlationId }), { mandatory: true }, new LastMethodFrame()),
+    );
   const first = encode("first");
   const copy = first.toString("hex");
   encode("other");
