@@ -21,6 +21,7 @@ import type { Registry } from "../shared/contracts/registry.ts";
 import { Relay } from "../shared/outbox/relay.ts";
 import { Idempotency } from "../shared/results/idempotency.ts";
 import { chordStore, resultStore } from "../shared/results/open_store.ts";
+import { redactsInput } from "../shared/contracts/keep_input.ts";
 import { SubmissionWriter } from "../shared/results/submissions.ts";
 import { RouteSync } from "../shared/outbox/route_sync.ts";
 import { EventContracts } from "../shared/events/event_contracts.ts";
@@ -96,6 +97,7 @@ export class Api implements Service {
     const store = resultStore(config.results, database);
     const submissions = new SubmissionWriter({
       store,
+      hides: (name) => redactsInput(registry.get(name)),
       // Django's tables are also written by Python workers, which may record a task without its name.
       ...(config.results === "django" && { foreign: true, holdMs: 0 }),
     });

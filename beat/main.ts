@@ -21,6 +21,7 @@ import type { Registry } from "../shared/contracts/registry.ts";
 import { Relay } from "../shared/outbox/relay.ts";
 import { chordStore, resultStore } from "../shared/results/open_store.ts";
 import { TaskRouter } from "../shared/outbox/task_router.ts";
+import { redactsInput } from "../shared/contracts/keep_input.ts";
 import { SubmissionWriter } from "../shared/results/submissions.ts";
 import type { EventContracts } from "../shared/events/event_contracts.ts";
 import type { CodeSchedule } from "../shared/schedules/schedule.ts";
@@ -74,6 +75,7 @@ export class Beat implements Service {
     const store = resultStore(config.results, database);
     this.#submissions = new SubmissionWriter({
       store,
+      hides: (name) => redactsInput(registry.get(name)),
       // As in the API: Python workers may record a task without its name.
       ...(config.results === "django" && { foreign: true, holdMs: 0 }),
     });

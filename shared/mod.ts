@@ -37,6 +37,7 @@ export {
   type WorkflowNode,
 } from "./contracts/workflow_builder.ts";
 export type { ErrorKind, RetryOptions, RetryPolicy } from "./contracts/retry.ts";
+export type { InputPolicy, KeepInput, KeepInputOptions } from "./contracts/keep_input.ts";
 export type { Permissions, PermissionsDefinition } from "./contracts/permissions.ts";
 export type { SandboxDefinition, SandboxLimits } from "./contracts/sandbox_policy.ts";
 export {

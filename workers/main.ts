@@ -40,6 +40,7 @@ import { Crashes } from "./running/crashes.ts";
 import { Executor } from "./delivery/executor.ts";
 import { Follower, loseWith } from "./delivery/follower.ts";
 import { Holds } from "./delivery/holds.ts";
+import { InputKeeper } from "./delivery/input_keeper.ts";
 import { InFlight } from "./delivery/in_flight.ts";
 import { MessageLeases } from "./delivery/message_leases.ts";
 import { nodeName } from "./node_name.ts";
@@ -128,7 +129,9 @@ export class WorkerProcess implements Service {
       lose: (records) => loseWith(writer, records, node),
     });
     const follower = new Follower({ broker, followUps, store, node });
-    const completer = new TransactionalCompleter({ database, store: storeOn, follower, node });
+    const inputs = new InputKeeper({ contracts: registry, maxBytes: config.inputMaxBytes });
+    const recording = { follower, inputs, node };
+    const completer = new TransactionalCompleter({ database, store: storeOn, ...recording });
     const runner = new Runner({
       concurrency: config.concurrency,
       pools,
@@ -213,16 +216,7 @@ export class WorkerProcess implements Service {
       executor,
       runner,
       pools,
-      settler: new Settler({
-        broker,
-        writer,
-        outbox,
-        parking,
-        follower,
-        events,
-        node,
-        clock: time,
-      }),
+      settler: new Settler({ broker, writer, outbox, parking, events, clock: time, ...recording }),
       inFlight,
       holds,
       series,

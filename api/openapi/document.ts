@@ -18,6 +18,7 @@ import {
   submissionAnswers,
 } from "./routes.ts";
 import { pausePaths, pauseSchemas } from "./pause_routes.ts";
+import { rerunPaths } from "./rerun_routes.ts";
 import { schedulePaths, scheduleSchemas } from "./schedule_routes.ts";
 import { seriesPaths, seriesSchemas } from "./series_routes.ts";
 import { ANY_SCHEME, guarded, SECURITY_SCHEMES } from "./security.ts";
@@ -87,6 +88,7 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
   const paths = {
     ...taskPaths,
     ...sharedPaths(options),
+    ...rerunPaths(),
     ...eventPaths(),
     ...subscriptionPaths(),
     ...schedulePaths(),

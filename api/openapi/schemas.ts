@@ -105,9 +105,15 @@ export function sharedSchemas(): Record<string, JsonSchema> {
       kwargs: openObject("Arguments by name"),
       options: schemaRef("Options"),
     }, { optional: ["args", "kwargs", "options"], additionalProperties: false }),
+    Rerun: record({
+      args: openArray("Replaces the arguments by position"),
+      kwargs: openObject("Replaces the arguments by name"),
+      options: schemaRef("Options"),
+    }, { optional: ["args", "kwargs", "options"], additionalProperties: false }),
     Accepted: record(accepted, {
       description: "The task is durable: confirmed by its queue, or committed to the outbox",
     }),
+    AcceptedRerun: record({ ...accepted, rerun_of: { ...id, description: "Id of the original" } }),
     Record: recordSchema(id, ["progress"]),
     ListedRecord: recordSchema(id, ["progress", "result"]),
     TaskError: record({
@@ -208,6 +214,26 @@ function recordSchema(id: JsonSchema, optional: string[]): JsonSchema {
     },
     args_repr: nullable("string", "`args` as Python's `repr()`, up to about 1,024 characters"),
     kwargs_repr: nullable("string", "`kwargs` as Python's `repr()`, up to about 1,024 characters"),
+    input: {
+      oneOf: [
+        record({
+          args: { type: "array", items: {} },
+          kwargs: { type: "object", additionalProperties: true },
+          redacted: {
+            type: "array",
+            items: { type: "string" },
+            description: "Fields whose values were replaced, such as `kwargs.card.number`",
+          },
+        }, { optional: ["redacted"] }),
+        record({
+          omitted: { enum: ["too-large", "not-json"] },
+          bytes: { type: "integer", description: "Size as JSON" },
+        }, { optional: ["bytes"] }),
+        { type: "null" },
+      ],
+      description:
+        "The exact arguments, or why they were omitted; null if the contract keeps none with this state, in lists, and in answers to submissions that waited",
+    },
     result: { description: "Result of the task in SUCCESS; otherwise null" },
     progress: { description: "Last reported progress in PROGRESS" },
     error: nullableRef("TaskError", "Error of a failed, retried or revoked task"),

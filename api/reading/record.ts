@@ -77,7 +77,9 @@ export function resultlessJson(record: TaskRecord): string {
     finished_at: record.finishedAt,
     updated_at: record.updatedAt,
   });
-  return `${head.slice(0, -1)},"args":${args},"kwargs":${kwargs}}`;
+  // The text is valid JSON; parsing it would cost digits of large integers.
+  const input = record.input ?? "null";
+  return `${head.slice(0, -1)},"args":${args},"kwargs":${kwargs},"input":${input}}`;
 }
 
 /** Arguments as JSON text, if the record contains them completely; otherwise `null`.

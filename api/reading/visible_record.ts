@@ -44,7 +44,7 @@ export function visibleJson(
 
 /** A record without what its task received, returned or threw. */
 export function redacted(record: TaskRecord): TaskRecord {
-  const { meta: _, ...rest } = record;
+  const { meta: _meta, input: _input, ...rest } = record;
   return {
     ...rest,
     argsRepr: null,

@@ -131,6 +131,8 @@ function hashOf({ signature }: Submission): string {
   const sorted = (_name: string, value: unknown): unknown =>
     typeof value === "object" && value !== null && !Array.isArray(value)
       ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1))
+      : typeof value === "bigint"
+      ? `${value}n`
       : value;
   const canonical = JSON.stringify({ task, args, kwargs, options }, sorted);
   return createHash("sha256").update(canonical).digest("hex");

@@ -3,7 +3,13 @@ import { ConfigurationError } from "../../shared/errors.ts";
 import { request } from "../api_client.ts";
 import { type Command, configOf, type Given } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { numericFlags, refuseArguments, scalarOf, subcommandOf } from "../terminal/arguments.ts";
+import {
+  numericFlags,
+  refuseArguments,
+  refuseOtherFlags,
+  scalarOf,
+  subcommandOf,
+} from "../terminal/arguments.ts";
 import { columns } from "../terminal/columns.ts";
 import { printAnswer, printJson } from "../terminal/print.ts";
 import { argumentsOf } from "./call.ts";
@@ -76,7 +82,7 @@ export const events: Command = {
   async run(given) {
     const [word = "list", ...rest] = given.rest;
     const verb = subcommandOf(word, VERBS, "events");
-    refuseOtherFlags(given, verb);
+    refuseOtherFlags(given, `events ${verb}`, FLAGS[verb]);
     if (verb === "publish") return await publish(given, rest);
     if (verb === "show") return await show(given, rest);
     refuseArguments(rest, `events ${verb}`);
@@ -202,13 +208,4 @@ function jsonOf(text: string): unknown {
       { cause },
     );
   }
-}
-
-function refuseOtherFlags({ own }: Given, verb: typeof VERBS[number]): void {
-  const other = Object.keys(own).find((name) => name !== "json" && !FLAGS[verb].includes(name));
-  if (other === undefined) return;
-  const flags = [...FLAGS[verb], "json"].map((name) => `--${name}`).join(", ");
-  throw new ConfigurationError(
-    `Cannot use --${other} because \`events ${verb}\` has no such flag: choose from ${flags}`,
-  );
 }

@@ -215,6 +215,7 @@ function hosts(role: Role, config: Config): string[] {
       return [of(config.managementUrl, httpPort(config.managementUrl))];
     case "call":
     case "result":
+    case "tasks":
     case "schedules":
     case "events":
     case "subscriptions":
@@ -238,6 +239,7 @@ function folders(role: Role, config: Config): string[] {
   switch (role) {
     case "api":
     case "beat":
+    case "tasks":
       return [...appFolder(modules().contracts), ...ours];
     case "worker":
       return [...appFolders(modules()), ...ours, ...packages(config)];

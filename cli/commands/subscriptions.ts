@@ -3,7 +3,13 @@ import { ConfigurationError } from "../../shared/errors.ts";
 import { callApi } from "../api_client.ts";
 import type { Command, Given } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { numericFlags, refuseArguments, scalarOf, subcommandOf } from "../terminal/arguments.ts";
+import {
+  numericFlags,
+  refuseArguments,
+  refuseOtherFlags,
+  scalarOf,
+  subcommandOf,
+} from "../terminal/arguments.ts";
 import { columns } from "../terminal/columns.ts";
 import { printAnswer, printJson } from "../terminal/print.ts";
 
@@ -86,7 +92,7 @@ export const subscriptions: Command = {
   async run(given) {
     const [word = "list", name, ...rest] = given.rest;
     const verb = subcommandOf(word, Object.keys(VERBS) as Verb[], "subscriptions");
-    refuseOtherFlags(given, verb);
+    refuseOtherFlags(given, `subscriptions ${verb}`, FLAGS[verb] ?? []);
     if (VERBS[verb] === "") refuseArguments(given.rest.slice(1), `subscriptions ${verb}`);
     else if (verb !== "add") refuseArguments(rest, `subscriptions ${verb} NAME`);
     if (verb === "list") return await list(given);
@@ -225,17 +231,6 @@ function incomplete(verb: Verb, missing: string): ConfigurationError {
   return new ConfigurationError(
     `Cannot ${verb} a subscription without ${missing}: deno task cli subscriptions ${verb} ${
       VERBS[verb]
-    }`,
-  );
-}
-
-function refuseOtherFlags({ own }: Given, verb: Verb): void {
-  const allowed = [...FLAGS[verb] ?? [], "json"];
-  const other = Object.keys(own).find((name) => !allowed.includes(name));
-  if (other === undefined) return;
-  throw new ConfigurationError(
-    `Cannot use --${other} because \`subscriptions ${verb}\` has no such flag: choose from ${
-      allowed.map((name) => `--${name}`).join(", ")
     }`,
   );
 }

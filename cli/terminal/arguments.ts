@@ -62,6 +62,26 @@ export function numericFlags<Name extends string>(
   return numbers;
 }
 
+/** Rejects flags that a subcommand does not use.
+ *
+ * @param command the command and its subcommand
+ * @param allowed its flags besides `--json`
+ * @throws {ConfigurationError} for the first one */
+export function refuseOtherFlags(
+  { own }: { readonly own: Readonly<Record<string, string>> },
+  command: string,
+  allowed: readonly string[],
+): void {
+  const all = [...allowed, "json"];
+  const other = Object.keys(own).find((name) => !all.includes(name));
+  if (other === undefined) return;
+  throw new ConfigurationError(
+    `Cannot use --${other} because \`${command}\` has no such flag: choose from ${
+      all.map((name) => `--${name}`).join(", ")
+    }`,
+  );
+}
+
 /** Rejects arguments of a command that accepts only flags.
  *
  * @throws {ConfigurationError} for the first one */

@@ -1,5 +1,6 @@
 /** Task contracts: name, input, output and limits of a task. */
 import type { z } from "zod";
+import { type InputPolicy, inputPolicy } from "./keep_input.ts";
 import { checkedPermissions, type Permissions } from "./permissions.ts";
 import { type RetryPolicy, retryPolicy } from "./retry.ts";
 import { type SandboxLimits, sandboxLimits } from "./sandbox_policy.ts";
@@ -47,6 +48,8 @@ export interface TaskContract<
   readonly submits: boolean;
   /** Whether no record is kept. */
   readonly ignoreResult: boolean;
+  /** When records keep the input, and which parts of it are redacted. */
+  readonly keepInput: InputPolicy;
   /** One line for the reference page. */
   readonly summary?: string;
   /** Input shown in the reference page. */
@@ -70,8 +73,16 @@ export function defineTask<Input extends z.ZodObject, Output extends z.ZodType =
   definition: TaskDefinition<Input, Output>,
 ): TaskContract<Input, Output> {
   checkDefinition(definition as TaskDefinition<z.ZodObject, z.ZodType>);
-  const { name, queue = DEFAULT_QUEUE, retry, timeLimit = {}, permissions = {}, sandbox, ...rest } =
-    definition;
+  const {
+    name,
+    queue = DEFAULT_QUEUE,
+    retry,
+    timeLimit = {},
+    permissions = {},
+    sandbox,
+    keepInput,
+    ...rest
+  } = definition;
   return Object.freeze({
     run: "inline" as const,
     bodyLimit: DEFAULT_BODY_LIMIT,
@@ -83,6 +94,7 @@ export function defineTask<Input extends z.ZodObject, Output extends z.ZodType =
     queue,
     retry: retryPolicy(retry),
     timeLimit: Object.freeze({ ...timeLimit }),
+    keepInput: inputPolicy(name, keepInput, Object.keys(rest.input.shape)),
     permissions: checkedPermissions(name, permissions, rest.run !== "process"),
     sandbox: sandboxLimits(name, rest.untrusted ? { maxTasks: 1, ...sandbox } : sandbox),
     [CONTRACT]: true,

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { ConfigurationError, InvalidInput } from "../errors.ts";
 import { refuseUncarried } from "./json_schemas.ts";
 import { refuseUnknownKeys } from "./known_keys.ts";
+import { inputPolicy, type KeepInput, type KeepInputOptions } from "./keep_input.ts";
 import { parseRate } from "./rate.ts";
 import type { RetryOptions } from "./retry.ts";
 import type { SandboxDefinition } from "./sandbox_policy.ts";
@@ -56,6 +57,9 @@ export interface TaskDefinition<Input extends z.ZodObject, Output extends z.ZodT
   submits?: boolean;
   /** Store no record. Default `false`. */
   ignoreResult?: boolean;
+  /** When the record keeps the exact input, so that it can be read and the task rerun. Default `failure`: with state FAILURE.
+   * `{ when, redact }` also names values that records must not contain. */
+  keepInput?: KeepInput | KeepInputOptions;
   /** One line for the reference page. */
   summary?: string;
   /** Input shown in the reference page and in `curl` lines. */
@@ -79,6 +83,7 @@ const KEYS: Readonly<Record<keyof TaskDefinition<z.ZodObject, z.ZodType>, true>>
   untrusted: true,
   bodyLimit: true,
   ignoreResult: true,
+  keepInput: true,
   submits: true,
   summary: true,
   example: true,
@@ -148,6 +153,7 @@ export function checkDefinition(
       'it has a sandbox and runs inline, where no limit can be enforced: add run: "process"',
     );
   }
+  inputPolicy(name, definition.keepInput, Object.keys(input.shape));
   checkRest(definition, refuse);
 }
 

@@ -41,6 +41,7 @@ import lookup from "./migrations/0032_lookup.sql" with { type: "text" };
 import hold from "./migrations/0033_hold.sql" with { type: "text" };
 import pauses from "./migrations/0034_pause.sql" with { type: "text" };
 import series from "./migrations/0035_series.sql" with { type: "text" };
+import input from "./migrations/0036_input.sql" with { type: "text" };
 
 /** A migration. Its position in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -91,6 +92,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "hold", sql: hold },
   { name: "pause", sql: pauses },
   { name: "series", sql: series },
+  { name: "input", sql: input },
 ];
 
 /** Number of daily partitions created ahead, so that a week without maintenance causes no failure. */

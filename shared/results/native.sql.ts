@@ -4,7 +4,7 @@ import { listingOf, SAME_VALUE, type Statements, type Tables } from "./statement
 
 /** The columns of a record, converted for JavaScript. */
 const RECORD = `
-  id, name, state, queue, worker, args_repr, kwargs_repr, result::text as result, exception, traceback, meta, children,
+  id, name, state, queue, worker, args_repr, kwargs_repr, input::text as input, result::text as result, exception, traceback, meta, children,
   history, labels, submitted_by, retries, deliveries, submitted_at, started_at, finished_at, updated_at`;
 
 const SUBMITTED = "select celeriac.submitted($1::text::json) as inserted";
@@ -17,11 +17,11 @@ const UNRECORDED = "select unrecorded as id from celeriac.unrecorded($1::text[])
 const SETTLE = `
   with taken as (
     insert into celeriac.task as task (
-      id, name, state, queue, worker, args_repr, kwargs_repr, result, exception, traceback, meta,
+      id, name, state, queue, worker, args_repr, kwargs_repr, input, result, exception, traceback, meta,
       children, history, labels, submitted_by, retries, deliveries, started_at, finished_at, updated_at
     )
     select id, coalesce(name, $3), state, coalesce(queue, $4), coalesce(worker, $5), args_repr, kwargs_repr,
-      result::json, exception::json, traceback, meta::json,
+      input::json, result::json, exception::json, traceback, meta::json,
       children,
       case when state = 'RETRY' then json_build_array(json_build_object(
         'attempt', retries, 'worker', coalesce(worker, $5), 'started_at', least(started_at, now()), 'finished_at', now(),
@@ -31,7 +31,7 @@ const SETTLE = `
       case when state in ('SUCCESS', 'FAILURE', 'REVOKED') then now() end, now()
     from json_to_recordset($1::text::json) as settlement (
       id text, name text, state text, queue text, worker text, args_repr text, kwargs_repr text,
-      result text, exception text, traceback text, error text, meta text, children json, labels jsonb, submitted_by text, retries integer, started_at timestamptz
+      input text, result text, exception text, traceback text, error text, meta text, children json, labels jsonb, submitted_by text, retries integer, started_at timestamptz
     )
     on conflict (id) do update set
       name = coalesce(excluded.name, task.name),
@@ -40,6 +40,7 @@ const SETTLE = `
       worker = excluded.worker,
       args_repr = coalesce(excluded.args_repr, task.args_repr),
       kwargs_repr = coalesce(excluded.kwargs_repr, task.kwargs_repr),
+      input = excluded.input,
       result = excluded.result,
       exception = excluded.exception,
       traceback = excluded.traceback,

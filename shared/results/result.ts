@@ -64,6 +64,8 @@ export interface TaskRecord {
   /** Python-style representations, at most about 1,024 characters. */
   readonly argsRepr: string | null;
   readonly kwargsRepr: string | null;
+  /** JSON text of the kept input (`kept_input.ts`). Absent if there is none, in lists, and with Django's tables. */
+  readonly input?: string;
   /** JSON text: the result (SUCCESS), or the argument of `progress()` (PROGRESS). */
   readonly result: string | null;
   readonly exception: ExceptionMeta | null;
@@ -124,6 +126,8 @@ export interface Settlement {
   readonly state: Exclude<State, "PENDING">;
   readonly argsRepr: string | null;
   readonly kwargsRepr: string | null;
+  /** JSON text of the kept input (`kept_input.ts`). Default: the record keeps none. Not stored in Django's tables. */
+  readonly input?: string;
   /** JSON text (SUCCESS, PROGRESS). */
   readonly result: string | null;
   readonly exception: ExceptionMeta | null;

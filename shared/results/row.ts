@@ -16,6 +16,7 @@ export interface Row {
   readonly worker: string | null;
   readonly args_repr: string | null;
   readonly kwargs_repr: string | null;
+  readonly input?: string | null;
   readonly result: string | null;
   /** JSON text, unchanged, from Celeriac or Python. */
   readonly exception: unknown;
@@ -68,6 +69,7 @@ export function toRow(settlement: Settlement, common: CommonValues) {
     args_repr: sanitizeText(settlement.argsRepr) ?? undefined,
     kwargs_repr: sanitizeText(settlement.kwargsRepr) ?? undefined,
     // JSON text contains NUL and lone surrogates as escapes, which the column stores unchanged.
+    input: settlement.input,
     result: settlement.result ?? undefined,
     exception: settlement.exception ? JSON.stringify(settlement.exception) : undefined,
     traceback: sanitizeText(settlement.traceback) ?? undefined,
@@ -130,6 +132,7 @@ export function toRecord(row: Row): TaskRecord {
     worker: row.worker,
     argsRepr: row.args_repr,
     kwargsRepr: row.kwargs_repr,
+    ...(row.input && { input: row.input }),
     result: row.result,
     exception: readException(row.exception),
     traceback: row.traceback,

@@ -4,6 +4,7 @@ import { Batch, type Verdict } from "../runtime/batch.ts";
 import { isDataFault } from "../database/sqlstate.ts";
 import type { Service } from "../runtime/service.ts";
 import { QUEUE_PREFIX } from "../broker/topology.ts";
+import { HIDDEN_REPR } from "./kept_input.ts";
 import type { PendingTask } from "./result.ts";
 import type { ResultStore } from "./store.ts";
 import { timeOf } from "./uuid_time.ts";
@@ -19,6 +20,8 @@ export interface SubmissionWriterOptions {
   readonly limit?: number;
   /** Attempts per batch, one second apart. Default 5. */
   readonly attempts?: number;
+  /** Whether records of a task contain no representation of its arguments. Default: none is hidden. */
+  hides?(name: string): boolean;
   /** Called with the number of dropped records, for a metric. */
   dropped?(count: number): void;
 }
@@ -49,6 +52,7 @@ export class SubmissionWriter implements Service {
   readonly #foreign: boolean;
   readonly #holdMs: number;
   readonly #limit: number;
+  readonly #hides: (name: string) => boolean;
   readonly #dropped: (count: number) => void;
   readonly #log = getLogger(["celeriac", "results"]);
   /** Held submissions, the oldest first, with the times at which they are due. */
@@ -69,6 +73,7 @@ export class SubmissionWriter implements Service {
     this.#foreign = foreign;
     this.#holdMs = holdMs;
     this.#limit = limit;
+    this.#hides = options.hides ?? (() => false);
     this.#dropped = options.dropped ?? (() => {});
     this.#batch = new Batch<Unwritten, void>({
       name: "submissions",
@@ -97,15 +102,16 @@ export class SubmissionWriter implements Service {
   }
 
   /** Queues a record; never blocks or fails. */
-  write(submission: PendingTask): void {
-    if (this.#isForeign(submission)) return;
-    this.#add({ submission, held: false });
+  write(task: PendingTask): void {
+    if (this.#isForeign(task)) return;
+    this.#add({ submission: this.#shown(task), held: false });
   }
 
   /** Like `write`, but writes nothing if the task has a record after a moment. For messages that a worker may receive now: its settlement
    * has all that the record needs. Ids other than fresh UUIDv7 are written at once, because readers do not count them as PENDING. */
-  hold(submission: PendingTask): void {
-    if (this.#isForeign(submission)) return;
+  hold(task: PendingTask): void {
+    if (this.#isForeign(task)) return;
+    const submission = this.#shown(task);
     const made = timeOf(submission.id)?.getTime() ?? NaN;
     const isFresh = Math.abs(submission.submittedAt.getTime() - made) < SAME_TIME_MS;
     if (this.#holdMs === 0 || !isFresh) return this.#add({ submission, held: false });
@@ -118,6 +124,12 @@ export class SubmissionWriter implements Service {
   /** A submission of this process that may have no record yet. */
   find(id: string): PendingTask | undefined {
     return this.#unwritten.get(id);
+  }
+
+  #shown(task: PendingTask): PendingTask {
+    return this.#hides(task.name)
+      ? { ...task, argsRepr: HIDDEN_REPR, kwargsRepr: HIDDEN_REPR }
+      : task;
   }
 
   #isForeign({ queue }: PendingTask): boolean {

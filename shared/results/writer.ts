@@ -140,8 +140,8 @@ function merge(earlier: Settlement, later: Settlement): Settlement {
   };
 }
 
-function weigh({ result, traceback, next, events = [] }: Settlement): number {
-  return 1000 + (result?.length ?? 0) + (traceback?.length ?? 0) +
+function weigh({ input, result, traceback, next, events = [] }: Settlement): number {
+  return 1000 + (input?.length ?? 0) + (result?.length ?? 0) + (traceback?.length ?? 0) +
     [...next ? [next] : [], ...events].reduce(
       (sum, { message }) => sum + message.body.length * 4 / 3,
       0,

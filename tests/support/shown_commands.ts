@@ -131,6 +131,15 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
   runs("deno task cli why ID", /^not-due: The task is due at/m, { fill: { ID: "waiting task" } }),
   runs("deno task cli revoke ID --terminate", /is REVOKED/, { fill: { ID: "waiting task" } }),
   runs("deno task cli result ID", /"state": "REVOKED"/, { fill: { ID: "waiting task" }, code: 1 }),
+  runs("deno task cli tasks rerun ID", /REVOKED keeps no input/, {
+    fill: { ID: "waiting task" },
+    code: 2,
+  }),
+  runs(
+    `curl -s -X POST "$CELERIAC_URL/v1/tasks/ID/rerun" -H 'content-type: application/json' -d '{"kwargs": {"order": 7}}'`,
+    /problems\/no-input/,
+    { fill: { "tasks/ID": "path of the waiting task" } },
+  ),
 
   runs(
     "deno task cli key create shop --scopes=tasks:submit,tasks:read --tasks='orders.*'",

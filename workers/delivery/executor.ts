@@ -85,8 +85,8 @@ export class Executor {
    * @returns `undefined` if the delivery must be given back because the worker stopped before the handler finished (no attempt is spent),
    * and if it joined another delivery of the same message */
   async execute(delivery: HeldDelivery, queue: string): Promise<DeliveryResult | undefined> {
-    const { crashes, inFlight, clock } = this.#options;
-    const decoded = readTask(delivery.message);
+    const { contracts, crashes, inFlight, clock } = this.#options;
+    const decoded = readTask(delivery.message, contracts);
     const task = decoded instanceof Promise ? await decoded : decoded;
     if (task instanceof Malformed) return unreadable(delivery, queue, task);
     if (!inFlight.take(delivery, queue, task)) return undefined;

@@ -6,6 +6,7 @@ import type { ExceptionMeta } from "../../shared/celery/exception.ts";
 import type { TaskMessage } from "../../shared/celery/task_message.ts";
 import type { OutboxEntry } from "../../shared/outbox/outbox.ts";
 import type { Meta, Settlement, State } from "../../shared/results/result.ts";
+import type { InputKeeper } from "./input_keeper.ts";
 import type { TaskSubmissions } from "../running/task_submissions.ts";
 
 /** Header that names the schedule which sent a task (django_celery_beat/schedulers.py). */
@@ -19,6 +20,8 @@ export interface Recordable {
   readonly queue: string;
   readonly startedAt: Date | null;
   readonly meta?: Meta;
+  /** Whether the record has no result, and so no input. Default `false`. */
+  readonly ignoreResult?: boolean;
   readonly sent?: Pick<TaskSubmissions, "children" | "events">;
 }
 
@@ -32,13 +35,21 @@ export interface Recorded {
   readonly next?: OutboxEntry;
 }
 
+/** What a worker adds to its settlements. */
+export interface SettlementOptions {
+  /** Node name of the worker. */
+  readonly node: string;
+  /** Keeps inputs. Default: none is kept. */
+  readonly inputs?: Pick<InputKeeper, "keep">;
+}
+
 /** Builds a settlement.
  *
- * @param worker node name of this worker */
+ * @param options the worker */
 export function settlementOf(
-  { task, id, queue, startedAt, meta, sent }: Recordable,
+  { task, id, queue, startedAt, meta, sent, ignoreResult }: Recordable,
   recorded: Recorded,
-  worker: string,
+  { node, inputs }: SettlementOptions,
 ): Settlement {
   const schedule = task?.headers[SCHEDULE_HEADER];
   const submitted = sent?.children ?? [];
@@ -48,14 +59,16 @@ export function settlementOf(
   const events = recorded.state === "SUCCESS" ? sent?.events ?? [] : [];
   const submittedBy = submitterOf(task?.headers);
   const labels = labelsOf(task?.stamps);
+  const input = task && !ignoreResult ? inputs?.keep(task, recorded.state) : undefined;
   return {
     id,
     name: task?.task ?? "",
     queue,
-    worker,
+    worker: node,
     state: recorded.state,
     argsRepr: task?.argsRepr ?? null,
     kwargsRepr: task?.kwargsRepr ?? null,
+    ...(input !== undefined && { input }),
     result: recorded.result ?? null,
     exception: recorded.exception ?? null,
     traceback: recorded.traceback ?? null,

@@ -29,10 +29,10 @@ import type { Follower } from "./follower.ts";
 import { requeuedMessage } from "./requeued_message.ts";
 import type { DeliveryResult } from "./delivery_result.ts";
 import { deadLetter } from "./dead_lettering.ts";
-import { type Recorded, settlementOf } from "./settlement.ts";
+import { type Recorded, settlementOf, type SettlementOptions } from "./settlement.ts";
 
 /** Dependencies of a {@linkcode Settler}. */
-export interface SettlerOptions {
+export interface SettlerOptions extends SettlementOptions {
   readonly broker: Broker;
   readonly writer: { settle(settlement: Settlement): Promise<boolean> };
   readonly outbox: { add(entries: readonly OutboxEntry[]): Promise<unknown> };
@@ -40,7 +40,6 @@ export interface SettlerOptions {
   readonly parking: { park(entry: ParkedEntry): Promise<void> };
   readonly follower: Follower;
   readonly events: Events;
-  readonly node: string;
   /** Default: the system clock. */
   readonly clock?: Clock;
 }
@@ -233,7 +232,7 @@ export class Settler {
 
   #settlement(run: DeliveryResult, recorded: Recorded): Settlement {
     const kept = run.ignoreResult && !isFollowedRun(run) ? { ...recorded, result: null } : recorded;
-    return settlementOf({ ...run, id: run.id! }, kept, this.#options.node);
+    return settlementOf({ ...run, id: run.id! }, kept, this.#options);
   }
 
   #emit(run: DeliveryResult, { state, result, exception, traceback = null }: Recorded): void {

@@ -254,7 +254,7 @@ export class Runner {
     if (attempt.ignoreResult) return;
     const { task, queue, startedAt } = attempt;
     const run = { task, id: task.id, queue, startedAt };
-    const settlement = settlementOf(run, { state, result }, this.#options.node);
+    const settlement = settlementOf(run, { state, result }, { node: this.#options.node });
     this.#options.writer.settle(settlement).catch((error) =>
       logger.warn("Cannot store state {state} of task {id}: {error}", {
         state,

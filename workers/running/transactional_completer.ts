@@ -9,6 +9,7 @@ import { pause } from "../../shared/runtime/waits.ts";
 import type { Attempt } from "./attempt.ts";
 import type { CompletionSql } from "./completion.ts";
 import type { Follower } from "../delivery/follower.ts";
+import type { InputKeeper } from "../delivery/input_keeper.ts";
 import { settlementOf } from "../delivery/settlement.ts";
 import { Semaphore } from "./semaphore.ts";
 
@@ -19,6 +20,7 @@ export interface TransactionalCompleterOptions {
   store(sql: Sql): Pick<ResultStore, "find" | "settle">;
   /** Lists the tasks that a success will start. */
   readonly follower: Pick<Follower, "children">;
+  readonly inputs: Pick<InputKeeper, "keep">;
   readonly node: string;
   /** Concurrent transactions. Default 4: the other connections of the pool serve the batches, which do most of the work. */
   readonly transactions?: number;
@@ -114,13 +116,13 @@ export class TransactionalCompleter {
   }
 
   #settlement(completed: Completed, result: string): Settlement {
-    const { follower, node } = this.#options;
+    const { follower } = this.#options;
     const { task } = completed;
     const children = follower.children(task, result);
     return settlementOf(
       { ...completed, id: task.id },
       { state: "SUCCESS", result, children },
-      node,
+      this.#options,
     );
   }
 

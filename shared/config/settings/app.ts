@@ -8,7 +8,7 @@ export const APP_SETTINGS = {
     schema: text.optional(),
     defaultText: "./contracts.ts if ./handlers.ts also exists; otherwise dev runs the sample app",
     value: "MODULE",
-    roles: ["api", "worker", "beat", "dev", "definitions"],
+    roles: ["api", "worker", "beat", "dev", "definitions", "tasks"],
     help: "module that exports the app's contracts",
   }),
   handlers: setting({
@@ -22,7 +22,7 @@ export const APP_SETTINGS = {
   sample: setting({
     env: "CELERIAC_SAMPLE",
     schema: flag.default(false),
-    roles: ["api", "worker", "beat"],
+    roles: ["api", "worker", "beat", "tasks"],
     help: "run the sample app if neither contracts nor handlers are set",
   }),
   migrations: setting({

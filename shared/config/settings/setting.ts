@@ -13,6 +13,7 @@ export type Role =
   | "definitions"
   | "call"
   | "result"
+  | "tasks"
   | "schedules"
   | "events"
   | "subscriptions"

@@ -102,6 +102,14 @@ export const WORKER_SETTINGS = {
     roles: ["worker", "dev"],
     help: "maximum size of a result as JSON; a task that returns more ends as FAILURE",
   }),
+  inputMaxBytes: setting({
+    env: "CELERIAC_INPUT_MAX_BYTES",
+    schema: count({ min: 0, max: 8 * 1024 * 1024 }).default(64 * 1024),
+    value: "BYTES",
+    roles: ["worker", "dev"],
+    help:
+      "maximum size of an input that a record keeps, as JSON; the record says that a larger one was omitted",
+  }),
   grace: setting({
     env: "CELERIAC_GRACE",
     schema: seconds().default(25),

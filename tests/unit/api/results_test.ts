@@ -44,6 +44,7 @@ Deno.test("GET /v1/tasks/{id} answers with the record", async () => {
     args: [1, 2],
     kwargs: {},
     args_repr: "(1, 2)",
+    input: null,
     kwargs_repr: "{}",
     truncated: false,
     result: null,

@@ -61,7 +61,7 @@ const CONTRACTS: Mistake[] = [
     task({ timeout: 3 }),
   ],
   [
-    "Cannot define task 't' because it has no key 'colour': choose from name, input, output, queue, retry, timeLimit, rateLimit, run, permissions, sandbox, untrusted, bodyLimit, ignoreResult, submits, summary, example",
+    "Cannot define task 't' because it has no key 'colour': choose from name, input, output, queue, retry, timeLimit, rateLimit, run, permissions, sandbox, untrusted, bodyLimit, ignoreResult, keepInput, submits, summary, example",
     task({ colour: "red" }),
   ],
   [

@@ -1,0 +1,62 @@
+/** The input of a rerun: the kept one, with the caller's edits. */
+import { readKeptInput } from "../../shared/results/kept_input.ts";
+import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
+import { Problem } from "../http/problem.ts";
+
+/** Arguments that replace those of the record. */
+export interface Edits {
+  readonly args?: unknown;
+  readonly kwargs?: unknown;
+}
+
+/** The arguments of a rerun, unchecked.
+ *
+ * @throws {Problem} `no-input` when the edits lack a part that the record does not contain
+ *
+ * @example
+ * ```ts
+ * import { rerunInput } from "./rerun_input.ts";
+ * import { pendingRecord } from "../reading/record.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const record = { ...pendingRecord("a", new Date(0)), input: '{"args":[1],"kwargs":{"y":2}}' };
+ * assertEquals(rerunInput(record, { kwargs: { y: 3 } }), { args: [1], kwargs: { y: 3 } });
+ * ```
+ */
+export function rerunInput(record: TaskRecord, { args, kwargs }: Edits): Edits {
+  if (args !== undefined && kwargs !== undefined) return { args, kwargs };
+  const kept = record.input === undefined ? undefined : readKeptInput(record.input);
+  if (!kept || "omitted" in kept) {
+    throw refusal(record.id, reasonOf(record, kept), "give both args and kwargs");
+  }
+  const edits = { ...(args !== undefined && { args }), ...(kwargs !== undefined && { kwargs }) };
+  const missing = (kept.redacted ?? []).filter((field) => !(field.split(".")[0]! in edits));
+  if (missing.length > 0) {
+    const parts = [...new Set(missing.map((field) => field.split(".")[0]))];
+    throw refusal(
+      record.id,
+      `the record does not contain ${missing.join(", ")}, which its contract redacts`,
+      `give ${parts.join(" and ")} with all values`,
+    );
+  }
+  return { args: kept.args, kwargs: kept.kwargs, ...edits };
+}
+
+/** Why a record has no input. */
+function reasonOf(
+  { state }: TaskRecord,
+  kept: { readonly omitted: string; readonly bytes?: number } | undefined,
+): string {
+  if (kept?.omitted === "too-large") {
+    return `its input of ${kept.bytes} bytes is larger than CELERIAC_INPUT_MAX_BYTES of its worker`;
+  }
+  if (kept) return "its input contains a value that JSON lacks";
+  if (!isFinal(state)) {
+    return `it is ${state}, and a record keeps the input only with a final state`;
+  }
+  return `its record in state ${state} keeps no input, as keepInput of its contract says`;
+}
+
+function refusal(id: string, reason: string, remedy: string): Problem {
+  return new Problem("no-input", `Cannot rerun task '${id}' because ${reason}: ${remedy}`);
+}

@@ -1,0 +1,48 @@
+/** `cli.ts tasks rerun` against real API and worker processes. */
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { commandLine } from "../../support/command_line.ts";
+import { freshPipeline } from "../../support/pipeline.ts";
+import { startApi, startWorker } from "../../support/roles.ts";
+
+Deno.test("cli.ts tasks rerun submits the input of a failed task again, also edited", async () => {
+  await using pipeline = await freshPipeline();
+  const { api, url } = await startApi(pipeline);
+  await using _api = api;
+  await using _worker = await startWorker(pipeline);
+  const [call, tasks, result] = ["call", "tasks", "result"].map((name) => commandLine(name, url));
+
+  const failed = await call!("test.fail", "message=boom", "--whole");
+  assertEquals(failed.code, 1, failed.output);
+  const { id } = JSON.parse(failed.output);
+  const { input, state } = JSON.parse((await result!(id)).output);
+  assertEquals([state, input], ["FAILURE", { args: [], kwargs: { message: "boom" } }]);
+
+  const again = await tasks!("rerun", id);
+  assertEquals(again.code, 0, again.output);
+  assertMatch(again.output.trim(), /^[\da-f-]{36}$/);
+  const record = JSON.parse((await result!(again.output.trim(), "--wait=20")).output);
+  assertEquals([record.state, record.labels, record.input], ["FAILURE", { rerun_of: id }, input]);
+
+  const edited = await tasks!("rerun", id, '--kwargs={"message":"other"}', "--json");
+  const answer = JSON.parse(edited.output);
+  assertEquals(answer.rerun_of, id);
+  const other = JSON.parse((await result!(answer.id, "--wait=20")).output);
+  assertEquals(other.input.kwargs, { message: "other" });
+
+  for (
+    const [args, code, words] of [
+      [["rerun"], 2, "deno task cli tasks rerun ID"],
+      [["rerun", id, "more"], 2, "Cannot use 'more'"],
+      [["rerun", id, "--kwargs=[1]"], 2, "it is not an object"],
+      [["rerun", id, "--args=[1"], 2, "it is not JSON: give one array"],
+      [["rerun", id, '--kwargs={"x":1}'], 2, "kwargs.x"],
+      [["rerun", "unknown"], 1, "404"],
+      [["egress", "--args=[]"], 2, "`tasks egress` has no such flag: choose from --json"],
+      [["rreun"], 2, "did you mean 'rerun'?"],
+    ] as [string[], number, string][]
+  ) {
+    const refused = await tasks!(...args);
+    assertEquals(refused.code, code, `${args.join(" ")}: ${refused.output}`);
+    assertStringIncludes(refused.output, words);
+  }
+});
