@@ -21,6 +21,9 @@ export const PAGE_SCOPES: Readonly<Record<string, Required>> = {
   "POST /tasks/:task/retry": ["dead-letters:redrive"],
   // The new task gets the arguments of the old one.
   "POST /tasks/:task/rerun": ["tasks:submit", "tasks:read-data"],
+  "GET /try": ["tasks:submit"],
+  "GET /try/:task": ["tasks:submit"],
+  "POST /try/:task": ["tasks:submit"],
   "GET /workflows": ["tasks:read"],
   "GET /workflows/:workflow": ["tasks:read"],
   "GET /workers": ["workers:read"],

@@ -4,20 +4,22 @@ import type { z } from "zod";
 import { decodeText, readBytes, requireType } from "../http/body.ts";
 import { fieldProblem, refusal } from "../http/problem.ts";
 
-/** Bytes of a form: those of the page are small. */
+/** Bytes of a form: most forms of the page are small. */
 const LIMIT = 16 * 1024;
 
 const TYPE = "application/x-www-form-urlencoded";
 
 /** Reads a form by a schema. Fields that the schema lacks are ignored.
  *
+ * @param options.limit maximum bytes; default 16 KiB
  * @throws {Problem} `unsupported-content-type`, `body-too-large`, or `invalid-input` naming every invalid field */
 export async function readForm<Shape extends z.ZodObject>(
   c: Context,
   schema: Shape,
+  { limit = LIMIT }: { readonly limit?: number } = {},
 ): Promise<z.output<Shape>> {
   requireType(c.req.raw.headers, [TYPE]);
-  const text = decodeText(await readBytes(c.req.raw, LIMIT));
+  const text = decodeText(await readBytes(c.req.raw, limit));
   const parsed = schema.safeParse(Object.fromEntries(new URLSearchParams(text)));
   if (parsed.success) return parsed.data;
   throw refusal("the form", parsed.error.issues, ({ path, message }) => ({

@@ -15,7 +15,7 @@ const CONTRACTS_SHOWN = 100;
 export interface OverviewTasks {
   /** FAILURE, of the last hour. */
   readonly failed: readonly TaskRecord[];
-  /** STARTED. */
+  /** STARTED or PROGRESS. */
   readonly running: readonly TaskRecord[];
   readonly latest: readonly TaskRecord[];
 }

@@ -23,6 +23,7 @@ import { scheduleRoutes, type ScheduleRoutesParts } from "./schedules/schedule_r
 import { type SignInParts, signInRoutes } from "./sign_in.ts";
 import { taskRoutes, type TaskRoutesParts } from "./tasks/task_routes.ts";
 import { whyRoutes, type WhyRoutesParts } from "./why/why_routes.ts";
+import { tryRoutes, type TryRoutesParts } from "./trying/try_routes.ts";
 import { workflowRoutes, type WorkflowRoutesParts } from "./workflows/workflow_routes.ts";
 import { workerRoutes, type WorkerRoutesParts } from "./workers/worker_routes.ts";
 import { answerPage } from "./view/layout.ts";
@@ -42,6 +43,7 @@ export interface PageParts
     KeyRoutesParts,
     AuditRoutesParts,
     WhyRoutesParts,
+    Omit<TryRoutesParts, "counter" | "store">,
     Omit<WorkflowRoutesParts, "workflowExample"> {
   readonly registry: Registry;
 }
@@ -75,11 +77,15 @@ export function pageRoutes(parts: PageParts): Hono {
       return records.filter((record) => isVisible(caller, record)).slice(0, OVERVIEW_ROWS);
     };
     const since = new Date(clock.now().getTime() - HOUR_MS);
-    const [failed, running, latest] = await Promise.all([
+    const [failed, started, progressing, latest] = await Promise.all([
       newest({ state: "FAILURE", since }),
       newest({ state: "STARTED" }),
+      newest({ state: "PROGRESS" }),
       newest({}),
     ]);
+    const running = [...started, ...progressing]
+      .sort((a, b) => Number(b.submittedAt) - Number(a.submittedAt))
+      .slice(0, OVERVIEW_ROWS);
     return { failed, running, latest };
   };
 
@@ -121,6 +127,7 @@ export function pageRoutes(parts: PageParts): Hono {
     .route("/", signInRoutes(parts))
     .route("/", taskRoutes({ ...parts, exampleFor }))
     .route("/", whyRoutes(parts))
+    .route("/", tryRoutes(parts))
     .route("/", workflowRoutes({ ...parts, workflowExample }))
     .route("/", workerRoutes(parts))
     .route("/", scheduleRoutes(parts))

@@ -59,6 +59,8 @@ async function allPaths(fixture: Fixture): Promise<string[]> {
     `/tasks/${running.id}`,
     `/tasks/${waiting.id}`,
     `/tasks/${waiting.id}/why`,
+    "/try",
+    "/try/test.echo",
     "/queues",
     "/workers",
     "/schedules",

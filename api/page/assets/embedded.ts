@@ -7,6 +7,7 @@ import frame from "./frame.css" with { type: "text" };
 import script from "./page.js" with { type: "text" };
 import parts from "./parts.css" with { type: "text" };
 import tables from "./tables.css" with { type: "text" };
+import trying from "./trying.css" with { type: "text" };
 import workflow from "./workflow.css" with { type: "text" };
 
 /** A file that browsers load. */
@@ -25,7 +26,12 @@ function asset(name: string, extension: string, type: string, body: string): Ass
 
 /** All files by purpose. */
 export const ASSETS = {
-  style: asset("page", "css", "text/css; charset=utf-8", base + frame + parts + tables + workflow),
+  style: asset(
+    "page",
+    "css",
+    "text/css; charset=utf-8",
+    base + frame + parts + tables + trying + workflow,
+  ),
   htmx: asset("htmx", "js", SCRIPT, htmx),
   sse: asset("hx-sse", "js", SCRIPT, sse),
   script: asset("page", "js", SCRIPT, script),

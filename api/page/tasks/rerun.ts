@@ -5,8 +5,8 @@ import { parseStrict } from "../../http/strict_json.ts";
 
 /** Arguments of a submission. */
 export interface Input {
-  readonly args: unknown;
-  readonly kwargs: unknown;
+  readonly args: readonly unknown[];
+  readonly kwargs: Readonly<Record<string, unknown>>;
 }
 
 /** The arguments of a record as JSON values; `undefined` if the record lacks some of them, or if a number would lose digits.
@@ -27,7 +27,7 @@ export function inputOf({ argsRepr, kwargsRepr }: TaskRecord): Input | undefined
   const args = jsonOf(argsRepr);
   const kwargs = jsonOf(kwargsRepr);
   if (!Array.isArray(args) || typeof kwargs !== "object" || kwargs === null) return undefined;
-  return { args, kwargs };
+  return { args, kwargs: { ...kwargs } };
 }
 
 function jsonOf(repr: string | null): unknown {

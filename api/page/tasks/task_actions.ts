@@ -1,12 +1,14 @@
 /** Actions on one task. */
 import { html } from "hono/html";
 import { isFinal, type TaskRecord } from "../../../shared/results/result.ts";
-import { type Action, actionForm } from "../view/parts.ts";
+import { type Action, actionForm, hrefOf } from "../view/parts.ts";
 import type { Markup, View } from "../view/view.ts";
 import { inputOf } from "./rerun.ts";
 
-/** Draws the actions that the reader's rights and the state allow. */
-export function taskActions(view: View, record: TaskRecord): Markup {
+/** Draws the actions that the reader's rights and the state allow.
+ *
+ * @param hasContract whether the app defines the task */
+export function taskActions(view: View, record: TaskRecord, hasContract: boolean): Markup {
   const { task } = view.texts;
   const path = (action: string) => `/tasks/${encodeURIComponent(record.id)}/${action}`;
   const isRunning = record.state === "STARTED" || record.state === "PROGRESS";
@@ -54,7 +56,12 @@ export function taskActions(view: View, record: TaskRecord): Markup {
     });
   }
   const hint = mayRerun && !input ? html`<p class="soft">${task.rerunTruncated}</p>` : "";
+  const edit = input && hasContract && record.name !== null
+    ? html`<p><a href="${
+      hrefOf(view, `/try/${encodeURIComponent(record.name)}`, { from: record.id })
+    }">${task.editRerun}</a></p>`
+    : "";
   if (actions.length === 0) return html`${hint}`;
   return html`<h2>${task.actions}</h2>
-<div class="actions">${actions.map((action) => actionForm(view, action))}</div>${hint}`;
+<div class="actions">${actions.map((action) => actionForm(view, action))}</div>${edit}${hint}`;
 }

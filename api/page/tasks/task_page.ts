@@ -17,8 +17,13 @@ const CHILDREN_SHOWN = 100;
 /** Draws a task. The part `#task` is replaced while the task changes; a stream says when.
  *
  * @param record redacted if the reader may not read data
- * @param isWritten whether the store has the record */
-export function taskPage(view: View, record: TaskRecord, isWritten: boolean): Markup {
+ * @param options.isWritten whether the store has the record
+ * @param options.hasContract whether the app defines the task */
+export function taskPage(
+  view: View,
+  record: TaskRecord,
+  { isWritten, hasContract }: { readonly isWritten: boolean; readonly hasContract: boolean },
+): Markup {
   const path = view.path(`/tasks/${encodeURIComponent(record.id)}`);
   const isLive = !isFinal(record.state);
   const { task } = view.texts;
@@ -38,7 +43,7 @@ export function taskPage(view: View, record: TaskRecord, isWritten: boolean): Ma
       `
       : ""}</p></div>
     ${facts(view, record)}
-    ${taskActions(view, record)}
+    ${taskActions(view, record, hasContract)}
     ${whyPart(view, record.id, record.state)}
     <h2>${task.timeline}</h2>
     <ol class="timeline">${timelineOf(record).map((step) => stepItem(view, record, step))}</ol>

@@ -104,7 +104,10 @@ export function taskRoutes(parts: TaskRoutesParts): Hono {
       return answerPage(c, view, {
         title: record.name ?? view.texts.task.title,
         body: html`${notice(view, c.req.query("done"))}${
-          taskPage(view, shown, found !== undefined)
+          taskPage(view, shown, {
+            isWritten: found !== undefined,
+            hasContract: record.name !== null && rules.registry.get(record.name) !== undefined,
+          })
         }`,
       });
     })

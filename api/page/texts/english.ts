@@ -1,6 +1,7 @@
 /** The English texts of the page. Other languages have the same keys. */
 import { ENGLISH_OPERATIONS } from "./english_operations.ts";
 import { ENGLISH_WHY } from "./english_why.ts";
+import { ENGLISH_TRYING } from "./english_trying.ts";
 import { ENGLISH_WORKFLOWS } from "./english_workflows.ts";
 import type { State } from "../../../shared/results/result.ts";
 
@@ -24,6 +25,7 @@ export const ENGLISH = {
   nav: {
     overview: "Overview",
     tasks: "Tasks",
+    trying: "Try a task",
     workflows: "Workflows",
     queues: "Queues",
     workers: "Workers",
@@ -152,6 +154,7 @@ export const ENGLISH = {
     rerun: "Run again",
     rerunWarning: "A new task with the same arguments is submitted to the same queue.",
     rerunConfirm: "Submit a new task",
+    editRerun: "Edit and run again",
     rerunTruncated: "It cannot run again from here: the record lacks its complete arguments.",
   },
   done: {
@@ -185,6 +188,7 @@ export const ENGLISH = {
     links: "More",
   },
   ...ENGLISH_OPERATIONS,
+  ...ENGLISH_TRYING,
   ...ENGLISH_WORKFLOWS,
   ...ENGLISH_WHY,
   problem: {

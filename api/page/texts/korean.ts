@@ -2,6 +2,7 @@
 import type { Texts } from "./english.ts";
 import { KOREAN_OPERATIONS } from "./korean_operations.ts";
 import { KOREAN_WHY } from "./korean_why.ts";
+import { KOREAN_TRYING } from "./korean_trying.ts";
 import { KOREAN_WORKFLOWS } from "./korean_workflows.ts";
 
 /** Korean texts. */
@@ -13,6 +14,7 @@ export const KOREAN: Texts = {
   nav: {
     overview: "개요",
     tasks: "작업",
+    trying: "작업 실행해 보기",
     workflows: "워크플로",
     queues: "큐",
     workers: "워커",
@@ -151,6 +153,7 @@ export const KOREAN: Texts = {
     rerun: "다시 실행",
     rerunWarning: "같은 인수로 새 작업을 같은 큐에 제출합니다.",
     rerunConfirm: "새 작업 제출",
+    editRerun: "수정하여 다시 실행",
     rerunTruncated: "레코드에 인수가 모두 들어 있지 않아 여기서 다시 실행할 수 없습니다.",
   },
   done: {
@@ -184,6 +187,7 @@ export const KOREAN: Texts = {
     links: "더 보기",
   },
   ...KOREAN_OPERATIONS,
+  ...KOREAN_TRYING,
   ...KOREAN_WORKFLOWS,
   ...KOREAN_WHY,
   problem: {

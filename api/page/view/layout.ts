@@ -59,6 +59,7 @@ interface Entry {
 const MENU: readonly Entry[] = [
   { path: "/", text: "overview", key: "o", scope: "reference:read" },
   { path: "/tasks", text: "tasks", key: "t", scope: "tasks:read" },
+  { path: "/try", text: "trying", key: "n", scope: "tasks:submit" },
   { path: "/workflows", text: "workflows", key: "f", scope: "tasks:read" },
   { path: "/queues", text: "queues", key: "q", scope: "workers:read" },
   { path: "/workers", text: "workers", key: "w", scope: "workers:read" },

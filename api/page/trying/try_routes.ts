@@ -1,0 +1,142 @@
+/** `/try` and below: a form for each task of the app. */
+import { type Context, Hono } from "hono";
+import { z } from "zod";
+import { bindArguments } from "../../../shared/contracts/arguments.ts";
+import { exampleInput } from "../../../shared/contracts/example_input.ts";
+import type { Registry } from "../../../shared/contracts/registry.ts";
+import type { TaskContract } from "../../../shared/contracts/task.ts";
+import type { ResultStore } from "../../../shared/results/store.ts";
+import type { AuditCounter } from "../../access/audit_counter.ts";
+import { attributed, callerOf, requireSignature } from "../../access/request_caller.ts";
+import { isLabel } from "../../http/label.ts";
+import { type FieldError, Problem } from "../../http/problem.ts";
+import { visible } from "../../reading/visible_record.ts";
+import {
+  checkSubmission,
+  queueOfSubmission,
+  type SubmissionRules,
+} from "../../submitting/submission.ts";
+import type { Submitter } from "../../submitting/submitter.ts";
+import { readForm } from "../form.ts";
+import { inputOf } from "../tasks/rerun.ts";
+import { answerPage } from "../view/layout.ts";
+import { type Site, View } from "../view/view.ts";
+import { callsOf } from "./calls.ts";
+import { inputFields, readInput } from "./input_fields.ts";
+import { textsFor, tryListPage, type TryPage, tryPage } from "./try_pages.ts";
+
+/** Dependencies of the routes. */
+export interface TryRoutesParts {
+  readonly registry: Registry;
+  readonly store: Pick<ResultStore, "find">;
+  readonly rules: SubmissionRules;
+  readonly submitter: Submitter;
+  /** Counts accepted calls for the audit log. */
+  readonly counter: Pick<AuditCounter, "add">;
+  readonly site: Site;
+}
+
+/** Bytes of the form: an argument may be a document. */
+const FORM_MAX = 1024 * 1024;
+
+const Form = z.object({
+  action: z.enum(["submit", "show"]).default("submit"),
+  delay: z.string().max(20).default(""),
+}).catchall(z.string());
+
+/** Serves the pages. */
+export function tryRoutes(parts: TryRoutesParts): Hono {
+  const { registry, store, rules, submitter, counter, site } = parts;
+
+  const find = (c: Context, name: string): TaskContract => {
+    const contract = registry.get(name);
+    if (contract && callerOf(c).sees(contract)) return contract;
+    throw new Problem(
+      "unknown-task",
+      `Cannot show task '${name}' because no contract has that name: see /try`,
+    );
+  };
+
+  /** Arguments of an earlier task, if the reader may see them and the record has all of them. */
+  const argumentsOf = async (c: Context, contract: TaskContract, id: string) => {
+    const caller = callerOf(c);
+    if (!isLabel(id) || !caller.has("tasks:read") || !caller.has("tasks:read-data")) return;
+    const record = visible(caller, await store.find(id));
+    const input = record?.name === contract.name ? inputOf(record) : undefined;
+    return input && bindArguments(contract, input.args, input.kwargs);
+  };
+
+  const answer = (
+    c: Context,
+    page: Omit<TryPage, "calls">,
+    body: object | undefined,
+    status: 200 | 422 = 200,
+  ) => {
+    const view = new View(c, site);
+    const { contract } = page;
+    const calls = body && callsOf({
+      base: new URL(c.req.url).origin + view.path(""),
+      name: contract.name,
+      body,
+      isSecured: site.secured,
+    });
+    return answerPage(c, view, {
+      title: contract.name,
+      current: "/try",
+      status,
+      body: tryPage(view, { ...page, calls }),
+    });
+  };
+
+  return new Hono()
+    .get("/try", (c) => {
+      const view = new View(c, site);
+      const caller = callerOf(c);
+      return answerPage(c, view, {
+        title: view.texts.trying.title,
+        current: "/try",
+        body: tryListPage(view, [...registry].filter((contract) => caller.sees(contract))),
+      });
+    })
+    .get("/try/:task", async (c) => {
+      const contract = find(c, c.req.param("task"));
+      const fields = inputFields(contract);
+      const from = c.req.query("from");
+      const given = from === undefined ? undefined : await argumentsOf(c, contract, from);
+      const kwargs = given ?? exampleInput(contract) ?? {};
+      const textFor = textsFor(fields, kwargs);
+      const page = { contract, fields, textFor, delay: "", errors: [] };
+      return answer(c, { ...page, copied: given && from }, { kwargs });
+    })
+    .post("/try/:task", async (c) => {
+      const contract = find(c, c.req.param("task"));
+      const { action, delay, ...texts } = await readForm(c, Form, { limit: FORM_MAX });
+      const fields = inputFields(contract);
+      const textFor = (name: string) => texts[`input.${name}`] ?? "";
+      const read = readInput(fields, textFor);
+      const options = delay.trim() === "" ? {} : { options: { countdown: Number(delay) } };
+      const body = { kwargs: read.kwargs, ...options };
+      const page = { contract, fields, textFor, delay };
+      const refuse = (errors: readonly FieldError[]) => {
+        const isReadable = read.errors.length === 0;
+        const status = action === "show" ? 200 : 422;
+        return answer(c, { ...page, errors }, isReadable ? body : undefined, status);
+      };
+      if (read.errors.length > 0) return refuse(read.errors);
+      let checked;
+      try {
+        checked = checkSubmission(contract.name, body, rules);
+      } catch (error) {
+        if (error instanceof Problem && error.errors.length > 0) return refuse(error.errors);
+        throw error;
+      }
+      if (action === "show") return answer(c, { ...page, errors: [] }, body);
+      const caller = callerOf(c);
+      requireSignature(caller, checked.signature, queueOfSubmission);
+      const signature = attributed(caller, checked.signature);
+      const accepted = await submitter.submit({ ...checked, signature });
+      counter.add(caller, accepted.name);
+      const path = `/tasks/${encodeURIComponent(accepted.id)}?done=submitted`;
+      return c.redirect(new View(c, site).path(path), 303);
+    });
+}
