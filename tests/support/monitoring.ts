@@ -40,3 +40,13 @@ export async function dashboardExpressions(): Promise<string[]> {
     targets.map(({ expr }) => expr.replaceAll("$__rate_interval", "5m").replaceAll(/\$\w+/g, ".*"))
   );
 }
+
+/** Names of the app's metrics that alert rules and the dashboard use; those of a histogram without the suffix. */
+export async function usedMetrics(): Promise<Set<string>> {
+  const expressions = [
+    ...(await alertRules()).map(({ expr }) => expr),
+    ...await dashboardExpressions(),
+  ];
+  const names = expressions.flatMap((text) => [...text.matchAll(/\bceleriac_[a-z_]+/g)]);
+  return new Set(names.map(([name]) => name.replace(/_seconds_(bucket|sum|count)$/, "_seconds")));
+}

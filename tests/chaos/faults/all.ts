@@ -23,6 +23,7 @@ import {
 import { dispatcherKilled, subscriptionAdded } from "./dispatcher.ts";
 import { leaderless } from "./majority.ts";
 import { deaf, mute } from "./network.ts";
+import { pausedKilled } from "./pause.ts";
 import {
   clocksSkewed,
   workerDrained,
@@ -57,6 +58,7 @@ export const FAULTS: readonly Fault[] = [
   diskFull,
   bothSilent,
   outboxDrained,
+  pausedKilled,
   leaderless,
 ];
 
