@@ -156,7 +156,11 @@ export class WorkerProcess implements Service {
     });
     const crashes = new Crashes({ database });
     const pauseStore = new PauseStore({ database });
-    const pauses = new PauseWatch({ store: pauseStore });
+    const pauses = new PauseWatch({
+      store: pauseStore,
+      parkMax: config.parkMax,
+      parkMaxBytes: config.parkMaxBytes,
+    });
     const parking = new Parking({ store: pauseStore });
     const series = new SeriesRecorder({ store: new SeriesStore({ database }), clock: time });
     const executor = new Executor({

@@ -14,6 +14,10 @@ const RETRY_MS = 500;
 /** Options of a {@linkcode PauseWatch}. */
 export interface PauseWatchOptions {
   readonly store: Pick<PauseStore, "inForce">;
+  /** Parked messages at which the queues of paused tasks are no longer consumed. */
+  readonly parkMax: number;
+  /** Bytes of parked messages with the same effect. */
+  readonly parkMaxBytes: number;
   /** Milliseconds between two reads. Default 1,000. */
   readonly pollMs?: number;
 }
@@ -24,7 +28,11 @@ export class PauseWatch implements Service {
   readonly #loop: Loop;
   readonly #stopped = new AbortController();
   #pauses = new PauseSet([]);
-  /** Called after each read with the names of the paused queues. Errors are logged. */
+  #queues: ReadonlySet<string> = new Set();
+  #full = false;
+  /** Queues from which messages of paused tasks came, by the task. */
+  readonly #parkedFrom = new Map<string, Set<string>>();
+  /** Called after each read with the queues that are not to be consumed. Errors are logged. */
   onQueues: (queues: ReadonlySet<string>) => Promise<void> = () => Promise.resolve();
 
   constructor(options: PauseWatchOptions) {
@@ -67,22 +75,48 @@ export class PauseWatch implements Service {
     return this.#pauses.all;
   }
 
-  /** Names of the paused queues. */
+  /** Queues that are not to be consumed: paused ones, and those of paused tasks if no more messages may be parked. */
   get queues(): ReadonlySet<string> {
-    return this.#pauses.queues;
+    return this.#queues;
   }
 
-  /** As {@linkcode PauseSet.of}. */
+  /** As {@linkcode PauseSet.of}. Remembers the queue of a paused task. */
   of(queue: string, task: string): PauseKey | undefined {
-    return this.#pauses.of(queue, task);
+    const pause = this.#pauses.of(queue, task);
+    if (pause?.scope === "task") {
+      const queues = this.#parkedFrom.get(task);
+      if (queues) queues.add(queue);
+      else this.#parkedFrom.set(task, new Set([queue]));
+    }
+    return pause;
   }
 
   async #read(): Promise<void> {
+    const { store, parkMax, parkMaxBytes } = this.#options;
+    const { pauses, parked, parkedBytes } = await store.inForce();
     const before = this.#pauses;
-    const now = this.#pauses = new PauseSet(await this.#options.store.inForce());
+    const now = this.#pauses = new PauseSet(pauses);
+    for (const task of this.#parkedFrom.keys()) {
+      if (!includes(pauses, { scope: "task", name: task })) this.#parkedFrom.delete(task);
+    }
+    const full = parked >= parkMax || parkedBytes >= parkMaxBytes;
+    this.#queues = full ? now.queues.union(this.#queuesOfTasks()) : now.queues;
     this.#report(before.all, now.all);
-    await this.onQueues(now.queues).catch((error) =>
+    if (full && !this.#full) this.#reportFull(parked, parkedBytes);
+    this.#full = full;
+    await this.onQueues(this.#queues).catch((error) =>
       log.debug("Cannot change the consumed queues: {error}", { error })
+    );
+  }
+
+  #queuesOfTasks(): ReadonlySet<string> {
+    return new Set([...this.#parkedFrom.values()].flatMap((queues) => [...queues]));
+  }
+
+  #reportFull(parked: number, bytes: number): void {
+    log.warn(
+      "Not consuming the queues of paused tasks because {parked} messages of {bytes} bytes are parked: resume a task, or raise CELERIAC_PARK_MAX or CELERIAC_PARK_MAX_BYTES",
+      { parked, bytes },
     );
   }
 

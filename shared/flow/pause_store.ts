@@ -18,6 +18,15 @@ export interface StoredPause extends Pause {
   readonly parkedBytes: number;
 }
 
+/** The pauses that are in force, and how much waits for all pauses. */
+export interface PausesInForce {
+  readonly pauses: readonly Pause[];
+  /** Messages that wait for the end of a pause, those of resumed pauses included. */
+  readonly parked: number;
+  /** Bytes of their bodies. */
+  readonly parkedBytes: number;
+}
+
 /** A message that waits for the end of a pause. */
 export interface ParkedEntry extends Omit<OutboxEntry, "due"> {
   readonly pause: PauseKey;
@@ -44,7 +53,8 @@ const LIST = `select ${COLUMNS} from celeriac.pause order by scope, name`;
 const FIND = `select ${COLUMNS} from celeriac.pause where scope = $1 and name = $2`;
 
 const IN_FORCE = `
-  select scope, name, reason, paused_at from celeriac.pause where resumed_at is null order by scope, name`;
+  select scope, name, reason, paused_at, resumed_at, parked::float8 as parked, parked_bytes::float8 as parked_bytes
+  from celeriac.pause order by scope, name`;
 
 // A repeated pause keeps its beginning. One during a resume begins now.
 const PAUSE = `
@@ -89,14 +99,15 @@ export class PauseStore {
   /** The pauses that are in force.
    *
    * @throws {DatabaseUnavailable} */
-  async inForce(): Promise<Pause[]> {
+  async inForce(): Promise<PausesInForce> {
     const rows = await this.#database.query<Row>(IN_FORCE);
-    return rows.map(({ scope, name, reason, paused_at }) => ({
-      scope,
-      name,
-      reason,
-      pausedAt: paused_at,
-    }));
+    const pauses = rows.filter(({ resumed_at }) => resumed_at === null)
+      .map(({ scope, name, reason, paused_at }) => ({ scope, name, reason, pausedAt: paused_at }));
+    return {
+      pauses,
+      parked: rows.reduce((sum, { parked }) => sum + parked, 0),
+      parkedBytes: rows.reduce((sum, { parked_bytes }) => sum + parked_bytes, 0),
+    };
   }
 
   /** Pauses a queue or task. A repeated pause keeps its beginning and changes the reason.

@@ -57,7 +57,8 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     assertEquals([second.reason, second.pausedBy], ["a\uFFFDb", "key:1"]);
     await store.pause(TASK, BY);
     assertEquals((await store.list()).map(({ scope }) => scope), ["queue", "task"]);
-    assertEquals((await store.inForce()).map(({ name }) => name), ["celeriac.default", "add"]);
+    const { pauses } = await store.inForce();
+    assertEquals(pauses.map(({ name }) => name), ["celeriac.default", "add"]);
   },
 
   async "parked messages are due after the resume and not before"(database) {
@@ -76,7 +77,9 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
 
     const resumed = await store.resume(TASK, { rate: null });
     assert(resumed?.resumedAt);
-    assertEquals((await store.inForce()).map(({ name }) => name), [QUEUE.name]);
+    const now = await store.inForce();
+    assertEquals(now.pauses.map(({ name }) => name), [QUEUE.name]);
+    assertEquals([now.parked, now.parkedBytes], [3, 1.5 * bytes]);
     assertEquals(await store.release(1), 1);
     const last = await store.find(TASK);
     assertEquals([last?.parked, last?.parkedBytes], [1, bytes / 2]);

@@ -178,6 +178,24 @@ const CASES: Record<string, (app: PausedApp) => Promise<void>> = {
     assertEquals(app.ran.toSorted(), ["add 1", "add 2", "hold 0"]);
   },
 
+  async "the queue of a paused task is not consumed while too many messages are parked"(app) {
+    await app.pauses.pause(TASK, BY);
+    await using worker = await app.worker({ parkMax: "2" });
+    await Promise.all([1, 2, 3].map((n) => app.submit("mail", n)));
+    await eventually("parked messages", async () => (await app.pauses.find(TASK))?.parked === 3);
+    await sleep(NOTICED_MS);
+    assertEquals((await worker.health().request("/readyz")).status, 200);
+    await app.submit("mail", 4);
+    await app.submit("add", 5);
+    await sleep(NOTICED_MS);
+    assertEquals([(await app.pauses.find(TASK))?.parked, app.ran], [3, []]);
+
+    await app.pauses.resume(TASK, { rate: null });
+    app.release.wake();
+    await eventually("all runs", () => app.ran.length === 5);
+    assertEquals(app.ran.toSorted(), ["add 5", "mail 1", "mail 2", "mail 3", "mail 4"]);
+  },
+
   async "a stopped worker has written the counts of its tasks"(app) {
     const worker = await app.worker();
     await app.submit("add", 1);

@@ -34,6 +34,21 @@ export const WORKER_SETTINGS = {
     help:
       "age at which an unacked delivery moves to the outbox: leased if its task runs, requeued if it still waits; must be less than half of the broker's consumer timeout",
   }),
+  parkMax: setting({
+    env: "CELERIAC_PARK_MAX",
+    schema: count({ max: 100_000_000 }).default(1_000_000),
+    value: "N",
+    roles: ["worker", "dev"],
+    help:
+      "number of parked messages of all pauses at which workers stop consuming the queues of paused tasks; the messages then stay in the queue",
+  }),
+  parkMaxBytes: setting({
+    env: "CELERIAC_PARK_MAX_BYTES",
+    schema: count({ max: 1024 * 1024 * 1024 * 1024 }).default(2 * 1024 * 1024 * 1024),
+    value: "BYTES",
+    roles: ["worker", "dev"],
+    help: "the same limit for the bytes of the bodies of parked messages",
+  }),
   consumerIdleTimeout: setting({
     env: "CELERIAC_CONSUMER_IDLE_TIMEOUT",
     schema: seconds({ min: 1, max: 3600 }).default(10),

@@ -24,7 +24,7 @@ Deno.test("celeriac_api pauses and resumes, celeriac_worker reads pauses and par
   await refused(() => store.park([{ taskId: "1", retries: 0, message: message(), pause: TASK }]));
 
   await database.query("set role celeriac_worker");
-  assertEquals((await store.inForce()).length, 1);
+  assertEquals((await store.inForce()).pauses.length, 1);
   await store.park([{ taskId: "1", retries: 0, message: message(), pause: TASK }]);
   await refused(() => store.pause(TASK, { reason: null, by: "worker" }));
   await refused(() => store.resume(TASK, { rate: null }));
