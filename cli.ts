@@ -66,7 +66,7 @@ async function runCommand(name: string, given: readonly string[]): Promise<numbe
   const { flags, own, rest } = parseFlags(command.role, given, ownFlags(command));
   if (!command.usage) refuseArguments(rest, name);
   const config = command.role ? loadConfig(command.role, { flags }) : undefined;
-  return await command.run({ config, own, rest, args: given });
+  return await command.run({ config, own, rest, args: given, peers: COMMANDS });
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -11,8 +11,17 @@ export interface Given {
   readonly rest: readonly string[];
   /** The original arguments, for a command that restarts itself. */
   readonly args: readonly string[];
-  /** All commands, for help. */
+  /** All commands, for commands about others. */
   readonly peers?: ReadonlyMap<string, () => Promise<Command>>;
+}
+
+/** A flag that is not a setting. */
+export interface CommandFlag {
+  /** Name of its value in `--help`; a flag without one takes no value. */
+  readonly value?: string;
+  /** All values, if they are fixed, for completions. */
+  readonly values?: readonly string[];
+  readonly help: string;
 }
 
 /** One command. */
@@ -20,12 +29,14 @@ export interface Command {
   readonly summary: string;
   /** Arguments after the command's name, such as `NAME [KEY=VALUE ...]`. */
   readonly usage?: string;
+  /** Words that may follow the name, such as subcommands, for completions. */
+  readonly words?: readonly string[];
   /** Longer help. */
   readonly details?: string;
   /** The role whose settings it accepts. */
   readonly role?: Role;
   /** Flags that are not settings. */
-  readonly flags?: Readonly<Record<string, { value?: string; help: string }>>;
+  readonly flags?: Readonly<Record<string, CommandFlag>>;
   /** Passes its arguments unparsed in `rest`, because they belong to another command. */
   readonly verbatim?: true;
   /** @returns the exit code */

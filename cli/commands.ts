@@ -26,6 +26,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["dead", async () => (await import("./commands/dead.ts")).dead],
   ["tasks", async () => (await import("./commands/tasks.ts")).tasks],
   ["permissions", async () => (await import("./commands/permissions.ts")).permissions],
+  ["completions", async () => (await import("./commands/completions.ts")).completions],
   ["start", async () => (await import("./commands/start.ts")).start],
 ]);
 
@@ -54,5 +55,6 @@ export const SUMMARIES: ReadonlyMap<string, string> = new Map([
   ["dead", "list, show, redrive and purge dead letters"],
   ["tasks", "print the permissions of each task or a NetworkPolicy, or rerun a task"],
   ["permissions", "print the Deno permission flags that a command needs"],
+  ["completions", "print completions for bash, zsh or fish"],
   ["start", "start a command with exactly the permissions it needs"],
 ]);

@@ -22,6 +22,7 @@ const ORDERS: Signatures = {
 export const control: Command = {
   summary: "change the state of running workers",
   usage: "COMMAND [ARGUMENT ...] [FLAGS]",
+  words: Object.keys(ORDERS),
   details: remoteDetails(ORDERS),
   role: "inspect",
   flags: REMOTE_FLAGS,

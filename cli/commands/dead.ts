@@ -43,6 +43,7 @@ const LIST_LIMIT = 50;
 export const dead: Command = {
   summary: "list, show, redrive and purge dead letters",
   usage: "list | show ID | redrive [FLAGS] | purge [FLAGS]",
+  words: VERBS,
   details: [
     "A message that could not be processed is kept until you requeue it (redrive) or delete it (purge). Both",
     "process the letters that match the flags, or --all of them; --dry-run only counts.",

@@ -28,6 +28,7 @@ const SECRETS: SecretSource = {
 export const definitions: Command = {
   summary: "render, apply or compare RabbitMQ's definitions",
   usage: "template|render|apply|diff [FLAGS]",
+  words: ["template", "render", "apply", "diff"],
   details: [
     "template  print infra/rabbitmq-definitions.json, without passwords; not for import, because that would erase passwords",
     "render    print definitions with a password hash for each user, ready to import",
@@ -56,6 +57,7 @@ export const definitions: Command = {
     tag: { value: "TAGS", help: "comma-separated tags of --user" },
     "delay-levels": {
       value: "TYPE",
+      values: ["quorum", "classic"],
       help:
         "also declare the delay queues of Celery 5.5 and later, as quorum or classic queues; Celery workers declare them when they start",
     },

@@ -54,6 +54,7 @@ const LIST_LIMIT = 50;
 export const events: Command = {
   summary: "publish, list, show and follow events, and list their types",
   usage: "publish TYPE [KEY=VALUE ...] | list | show KEY | types | tail",
+  words: VERBS,
   details: [
     "`publish` sends the arguments as the event's data, as in `call`, or any JSON value with --data. Events with the same id and",
     "source are one event. `list` and `tail` show recorded events; `tail` waits for new ones and survives a restart of the API.",

@@ -22,6 +22,7 @@ const QUESTIONS: Signatures = {
 export const inspect: Command = {
   summary: "show the state of running workers",
   usage: "COMMAND [ID ...] [FLAGS]",
+  words: Object.keys(QUESTIONS),
   details: remoteDetails(QUESTIONS),
   role: "inspect",
   flags: REMOTE_FLAGS,

@@ -37,6 +37,7 @@ const DAY = 86_400;
 export const key: Command = {
   summary: "create, list, rotate and revoke API keys",
   usage: "create NAME --scopes=SCOPES | list | rotate ID | revoke ID",
+  words: VERBS,
   details: [
     "`create` and `rotate` print the token on standard output. It is shown once: only its hash is stored. `rotate` creates",
     "a key with the same rights; the old one stays valid for the grace. CELERIAC_API_TOKEN is the operator's token, or a",

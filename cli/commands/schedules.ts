@@ -51,6 +51,7 @@ export const schedules: Command = {
   summary: "list, add, pause, resume, trigger and remove schedules",
   usage:
     "list | show NAME | next NAME | add NAME TASK [KEY=VALUE ...] | pause|resume|trigger|remove NAME",
+  words: Object.keys(VERBS),
   details: [
     "The scheduler submits the tasks: start `deno task beat` or `deno task dev`. `next` shows the next runs. `trigger` submits",
     "the task once, now; the schedule does not change.",
@@ -71,6 +72,7 @@ export const schedules: Command = {
     every: { value: "SECONDS", help: "add: interval, instead of --cron" },
     missed: {
       value: "POLICY",
+      values: ["skip", "once", "all"],
       help: "add: what to do about missed runs: skip, once (the newest) or all [once]",
     },
     queue: { value: "NAME", help: "add: queue of the task" },

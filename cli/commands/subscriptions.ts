@@ -61,6 +61,7 @@ export const subscriptions: Command = {
   summary: "list, add, pause, resume, replay, remove and prune subscriptions",
   usage:
     "list | show NAME | add NAME PATTERN TASK [ARGUMENT=POINTER ...] | pause|resume|replay|remove NAME | prune",
+  words: Object.keys(VERBS),
   details: [
     "A subscription turns each event that it selects into a task. `replay` does that for recorded events: those without a task of",
     "this subscription, or with --again all of them. `prune` removes subscriptions that the app no longer defines; call it after",
@@ -78,7 +79,11 @@ export const subscriptions: Command = {
       value: "NAME=VALUE,...",
       help: "add: attributes that an event must have; NAME alone: any value",
     },
-    "match": { value: "WORD", help: "add: whether all or any of them must match [all]" },
+    "match": {
+      value: "WORD",
+      values: ["all", "any"],
+      help: "add: whether all or any of them must match [all]",
+    },
     "queue": { value: "NAME", help: "add: queue of the task [the one of its contract]" },
     "args": { value: "POINTER", help: "add: JSON pointer to all arguments, such as /data" },
     "since": { value: "TIME", help: "replay: recorded at or after, such as 2030-01-02T03:04:05Z" },

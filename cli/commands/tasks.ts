@@ -24,6 +24,7 @@ const COLUMNS = ["task", "runs", "may", "limits"] as const;
 export const tasks: Command = {
   summary: "print the permissions of each task or a NetworkPolicy, or rerun a task",
   usage: "[list] | egress | rerun ID [FLAGS]",
+  words: VERBS,
   details: [
     "`egress` prints a Kubernetes NetworkPolicy as JSON (valid YAML), which lets workers reach the hosts that",
     "the contracts declare. A host outside the cluster becomes all public addresses on its port.",

@@ -206,6 +206,9 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
     fill: { ROLE: "api" },
     env: APP,
   }),
+  runs("deno task -q cli completions bash > celeriac.bash", /^$/),
+  runs("deno task -q cli completions zsh > _celeriac", /^$/),
+  runs("deno task -q cli completions fish > celeriac.fish", /^$/),
   runs("deno task cli COMMAND --help", /usage: deno task cli call/, { fill: { COMMAND: "call" } }),
   runs("deno task generate", /^/),
 ];
@@ -237,7 +240,10 @@ export const NOT_EXECUTED: readonly (readonly [RegExp, string])[] = [
     "measures for minutes, or needs kubectl",
   ],
   [/tests\/chaos\/report\.ts$/, "writes what `deno task test:chaos` has left"],
-  [/^deno task (definitions|cli (inspect|control|permissions))$/, "the beginning of a command"],
+  [
+    /^deno task (definitions|(-q )?cli|cli (inspect|control|permissions))$/,
+    "the beginning of a command",
+  ],
   [
     /^deno task definitions apply( --users=api,worker| --delay-levels=quorum)?$/,
     "changes users of the whole broker: tests/integration/cli/rabbitmq does it with its own",
