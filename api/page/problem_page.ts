@@ -9,10 +9,13 @@ import { routeOf } from "../middleware/access.ts";
 import { answerPage } from "./view/layout.ts";
 import { type Site, View } from "./view/view.ts";
 
-/** Whether a request is for the page and not for the API. Programs that ask for no type get JSON. */
+/** Whether a request is for the page and not for the API. Programs that ask for no type get JSON. An unknown path may be a mistyped page. */
 function isForPage(c: Context): boolean {
   const route = routeOf(c);
-  if (route !== "GET /" && (route === undefined || !(route in PAGE_SCOPES))) return false;
+  const isPage = route === undefined
+    ? !c.req.path.startsWith("/v1/")
+    : route === "GET /" || route in PAGE_SCOPES;
+  if (!isPage) return false;
   const supports = ["application/json", "text/html"];
   return accepts(c, { header: "Accept", supports, default: "application/json" }) === "text/html";
 }

@@ -4,6 +4,7 @@ import { type Canvas, steps } from "../../../shared/celery/canvas_tree.ts";
 import type { Signature } from "../../../shared/celery/signature.ts";
 import { isObject } from "../../../shared/celery/shape.ts";
 import type { State } from "../../../shared/results/result.ts";
+import { seesTasks } from "../../reading/visible_record.ts";
 import { stateBadge, taskLink } from "../view/parts.ts";
 import type { Markup, View } from "../view/view.ts";
 
@@ -61,13 +62,14 @@ export function workflowTree(
 function task(view: View, signature: Signature, states: ReadonlyMap<string, State>): Markup {
   const { workflows } = view.texts;
   const { taskId, callbacks, errbacks } = signature.options;
+  // The patterns of a limited caller match all tasks of the workflow, but perhaps not their callbacks.
+  const seen = (signatures: readonly unknown[] | null | undefined) =>
+    namesOf(signatures).filter((name) => view.caller && seesTasks(view.caller, [name]));
   const then = (title: string, names: readonly string[]) =>
     names.length === 0 ? "" : html`<br><span class="soft">${title}: ${names.join(", ")}</span>`;
   return html`<div class="step">${taskLink(view, taskId!, signature.task)}<br>${
     stateBadge(view, states.get(taskId!) ?? "PENDING")
-  }${then(workflows.callbacks, namesOf(callbacks))}${
-    then(workflows.errbacks, namesOf(errbacks))
-  }</div>`;
+  }${then(workflows.callbacks, seen(callbacks))}${then(workflows.errbacks, seen(errbacks))}</div>`;
 }
 
 /** Names in wire signatures. */

@@ -79,7 +79,15 @@ Deno.test("a large workflow is drawn in part, and its other tasks are counted", 
 Deno.test("a key sees the workflows all of whose tasks it may see", async () => {
   const limited = testKey({ scopes: ["tasks:read"], tasks: ["add"] });
   await using fixture = await keyedFixture([limited]);
-  const own = await submit(fixture, group(signature("add", { x: 1, y: 2 })), ROOT_TOKEN);
+  const link = [
+    signature("add", { x: 1, y: 2 }, { immutable: true }),
+    signature("ping", {}, { immutable: true }),
+  ];
+  const own = await submit(
+    fixture,
+    group(signature("add", { x: 1, y: 2 }, { link })),
+    ROOT_TOKEN,
+  );
   const other = await submit(
     fixture,
     group(signature("add", { x: 1, y: 2 }), signature("ping")),
@@ -91,4 +99,6 @@ Deno.test("a key sees the workflows all of whose tasks it may see", async () => 
   assertEquals((await read(fixture, `/workflows/${other.id}`, limited.token)).status, 404);
   const one = await read(fixture, `/workflows/${own.id}`, limited.token);
   assertStringIncludes(one.text, "tasks:read-data");
+  // The callback `ping` does not exist for the key.
+  assertStringIncludes(one.text, "on success: add<");
 });
