@@ -14,6 +14,7 @@ import { countRequests } from "./middleware/observe.ts";
 import { FactReader } from "./explaining/fact_reader.ts";
 import { Problem } from "./http/problem.ts";
 import { KeyActions } from "./actions/key_actions.ts";
+import { PauseActions } from "./actions/pause_actions.ts";
 import { SubscriptionActions } from "./actions/subscription_actions.ts";
 import { ScheduleActions } from "./actions/schedule_actions.ts";
 import { auditRoutes } from "./routes/audit.ts";
@@ -178,7 +179,8 @@ export function createApp(dependencies: ApiDependencies): Hono {
   app.route("/v1", rerunRoutes({ store: { find }, rules, submitter, trail }));
   const schedules = new ScheduleActions({ ...dependencies, rules, submitter, trail, counter });
   app.route("/v1", scheduleRoutes({ ...dependencies, rules, trail, actions: schedules }));
-  app.route("/v1", pauseRoutes({ ...dependencies.pauses, rules, trail }));
+  const pauses = new PauseActions({ ...dependencies.pauses, rules, trail });
+  app.route("/v1", pauseRoutes(pauses));
   app.route("/v1", seriesRoutes({ ...dependencies.series, clock }));
   app.route("/v1", deadLetterRoutes({ ...dependencies, trail }));
   const keys = new KeyActions({ ...access, trail, clock });
@@ -203,6 +205,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
       eventStore: recorded,
       keyActions: keys,
       subscriptionActions: subscriptions,
+      pauseActions: pauses,
       scheduleActions: schedules,
       authenticator,
       cache,

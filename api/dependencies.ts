@@ -20,7 +20,7 @@ import type { KeyStore } from "./access/key_store.ts";
 import type { AuditCounter } from "./access/audit_counter.ts";
 import type { PageSettings } from "./page/view/settings.ts";
 import type { EventHub } from "./reading/event_hub.ts";
-import type { PausesParts } from "./routes/pauses.ts";
+import type { PausesParts } from "./actions/pause_actions.ts";
 import type { PublishEventsParts } from "./routes/publish_events.ts";
 import type { EventStore } from "../shared/events/event_store.ts";
 import type { Schedules } from "./actions/schedule_actions.ts";

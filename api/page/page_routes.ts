@@ -19,6 +19,7 @@ import { taskCommand, workflowCommand } from "./example_commands.ts";
 import { limitTime } from "./deadline.ts";
 import { localPath, readForm } from "./form.ts";
 import { overviewPage, type OverviewTasks } from "./overview_page.ts";
+import { pauseRoutes, type PauseRoutesParts } from "./pauses/pause_routes.ts";
 import { scheduleRoutes, type ScheduleRoutesParts } from "./schedules/schedule_routes.ts";
 import { type SignInParts, signInRoutes } from "./sign_in.ts";
 import { taskRoutes, type TaskRoutesParts } from "./tasks/task_routes.ts";
@@ -43,6 +44,7 @@ export interface PageParts
     KeyRoutesParts,
     AuditRoutesParts,
     WhyRoutesParts,
+    PauseRoutesParts,
     Omit<TryRoutesParts, "counter" | "store">,
     Omit<WorkflowRoutesParts, "workflowExample"> {
   readonly registry: Registry;
@@ -129,6 +131,7 @@ export function pageRoutes(parts: PageParts): Hono {
     .route("/", whyRoutes(parts))
     .route("/", tryRoutes(parts))
     .route("/", workflowRoutes({ ...parts, workflowExample }))
+    .route("/", pauseRoutes(parts))
     .route("/", workerRoutes(parts))
     .route("/", scheduleRoutes(parts))
     .route("/", letterRoutes(parts))

@@ -62,6 +62,7 @@ async function allPaths(fixture: Fixture): Promise<string[]> {
     "/try",
     "/try/test.echo",
     "/queues",
+    "/pauses",
     "/workers",
     "/schedules",
     "/schedules/every-hour",

@@ -1,6 +1,7 @@
 /** The English texts of the page. Other languages have the same keys. */
 import { ENGLISH_OPERATIONS } from "./english_operations.ts";
 import { ENGLISH_WHY } from "./english_why.ts";
+import { ENGLISH_PAUSES } from "./english_pauses.ts";
 import { ENGLISH_TRYING } from "./english_trying.ts";
 import { ENGLISH_WORKFLOWS } from "./english_workflows.ts";
 import type { State } from "../../../shared/results/result.ts";
@@ -28,6 +29,7 @@ export const ENGLISH = {
     trying: "Try a task",
     workflows: "Workflows",
     queues: "Queues",
+    pauses: "Pauses",
     workers: "Workers",
     schedules: "Schedules",
     deadLetters: "Dead letters",
@@ -158,6 +160,8 @@ export const ENGLISH = {
     rerunTruncated: "It cannot run again from here: the record lacks its complete arguments.",
   },
   done: {
+    paused: "It is paused. Workers follow within two seconds.",
+    resumed: "It is resumed. Workers follow within two seconds.",
     subscriptionPaused: "The subscription is paused.",
     subscriptionResumed: "The subscription is resumed.",
     subscriptionRemoved: "The subscription is removed.",
@@ -188,6 +192,7 @@ export const ENGLISH = {
     links: "More",
   },
   ...ENGLISH_OPERATIONS,
+  ...ENGLISH_PAUSES,
   ...ENGLISH_TRYING,
   ...ENGLISH_WORKFLOWS,
   ...ENGLISH_WHY,

@@ -2,6 +2,7 @@
 import type { Texts } from "./english.ts";
 import { KOREAN_OPERATIONS } from "./korean_operations.ts";
 import { KOREAN_WHY } from "./korean_why.ts";
+import { KOREAN_PAUSES } from "./korean_pauses.ts";
 import { KOREAN_TRYING } from "./korean_trying.ts";
 import { KOREAN_WORKFLOWS } from "./korean_workflows.ts";
 
@@ -17,6 +18,7 @@ export const KOREAN: Texts = {
     trying: "작업 실행해 보기",
     workflows: "워크플로",
     queues: "큐",
+    pauses: "일시 중지",
     workers: "워커",
     schedules: "예약",
     deadLetters: "배달 실패 메시지",
@@ -157,6 +159,8 @@ export const KOREAN: Texts = {
     rerunTruncated: "레코드에 인수가 모두 들어 있지 않아 여기서 다시 실행할 수 없습니다.",
   },
   done: {
+    paused: "일시 중지되었습니다. 워커에는 2초 안에 적용됩니다.",
+    resumed: "다시 시작되었습니다. 워커에는 2초 안에 적용됩니다.",
     subscriptionPaused: "구독이 일시 중지되었습니다.",
     subscriptionResumed: "구독이 다시 시작되었습니다.",
     subscriptionRemoved: "구독이 삭제되었습니다.",
@@ -187,6 +191,7 @@ export const KOREAN: Texts = {
     links: "더 보기",
   },
   ...KOREAN_OPERATIONS,
+  ...KOREAN_PAUSES,
   ...KOREAN_TRYING,
   ...KOREAN_WORKFLOWS,
   ...KOREAN_WHY,

@@ -62,6 +62,7 @@ const MENU: readonly Entry[] = [
   { path: "/try", text: "trying", key: "n", scope: "tasks:submit" },
   { path: "/workflows", text: "workflows", key: "f", scope: "tasks:read" },
   { path: "/queues", text: "queues", key: "q", scope: "workers:read" },
+  { path: "/pauses", text: "pauses", key: "p", scope: "tasks:read" },
   { path: "/workers", text: "workers", key: "w", scope: "workers:read" },
   { path: "/schedules", text: "schedules", key: "s", scope: "schedules:read" },
   { path: "/dead-letters", text: "deadLetters", key: "d", scope: "dead-letters:read" },

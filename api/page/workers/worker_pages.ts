@@ -1,8 +1,10 @@
 /** The list of workers, and the list of queues. */
 import { html } from "hono/html";
 import type { Registry } from "../../../shared/contracts/registry.ts";
+import type { Pause } from "../../../shared/flow/pause.ts";
 import { formatDuration } from "../../../shared/text/duration.ts";
 import type { SurveyedWorker } from "../../reading/worker_survey.ts";
+import { beginning } from "../view/code.ts";
 import { cardTable, command, hrefOf, taskLink } from "../view/parts.ts";
 import type { Markup, View } from "../view/view.ts";
 
@@ -55,10 +57,15 @@ export interface QueuesPage {
   readonly registry: Registry;
   readonly foreignQueues: readonly string[];
   readonly workers: readonly SurveyedWorker[];
+  /** Of queues and tasks. */
+  readonly pauses: readonly Pause[];
 }
 
 /** Draws the queues of contracts, of other systems and of workers. A queue of a contract without a worker is marked. */
-export function queuesPage(view: View, { registry, foreignQueues, workers }: QueuesPage): Markup {
+export function queuesPage(
+  view: View,
+  { registry, foreignQueues, workers, pauses }: QueuesPage,
+): Markup {
   const { queues: words, tasks } = view.texts;
   const contracts = Map.groupBy(registry, ({ queue }) => queue);
   const consumers = Map.groupBy(
@@ -67,7 +74,7 @@ export function queuesPage(view: View, { registry, foreignQueues, workers }: Que
   );
   const names = new Set([...contracts.keys(), ...foreignQueues, ...consumers.keys()]);
   const rows = [...names].sort().map((name) => [
-    html`<a href="${tasksOf(view, "queue", name)}">${name}</a>`,
+    html`<a href="${tasksOf(view, "queue", name)}">${name}</a>${pauseMark(view, pauses, name)}`,
     contracts.get(name)?.map((contract) => contract.name).sort().join(", ") ?? "–",
     consumers.has(name)
       ? consumers.get(name)!.map((worker) => worker.name).join(", ")
@@ -82,6 +89,15 @@ export function queuesPage(view: View, { registry, foreignQueues, workers }: Que
       )}" data-key="r">${tasks.refresh}</a></p>
     ${cardTable([words.name, words.tasks, words.workers], rows)}
   `;
+}
+
+/** Says that a queue is paused, and why. */
+function pauseMark(view: View, pauses: readonly Pause[], queue: string): Markup {
+  const found = pauses.find(({ scope, name }) => scope === "queue" && name === queue);
+  if (!found) return html``;
+  return html`<br><a class="bad" href="${view.path("/pauses")}">${
+    view.texts.pauses.queueMark(beginning(found.reason ?? ""))
+  }</a>`;
 }
 
 /** The list of tasks with a condition. */

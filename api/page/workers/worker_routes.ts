@@ -1,6 +1,9 @@
 /** `/workers` and `/queues`: what the workers report. */
 import { Hono } from "hono";
 import type { Registry } from "../../../shared/contracts/registry.ts";
+import { DatabaseUnavailable } from "../../../shared/errors.ts";
+import type { StoredPause } from "../../../shared/flow/pause_store.ts";
+import type { PauseActions } from "../../actions/pause_actions.ts";
 import { callerOf } from "../../access/request_caller.ts";
 import type { WorkerSurvey } from "../../reading/worker_survey.ts";
 import { answerPage } from "../view/layout.ts";
@@ -13,11 +16,13 @@ export interface WorkerRoutesParts {
   readonly registry: Registry;
   /** Queues of other systems that requests may use. */
   readonly foreignQueues: readonly string[];
+  readonly pauseActions: PauseActions;
   readonly site: Site;
 }
 
 /** Serves the pages. Each asks the workers, which takes a second. */
-export function workerRoutes({ survey, registry, foreignQueues, site }: WorkerRoutesParts): Hono {
+export function workerRoutes(parts: WorkerRoutesParts): Hono {
+  const { survey, registry, foreignQueues, pauseActions, site } = parts;
   return new Hono()
     .get("/workers", async (c) => {
       const view = new View(c, site);
@@ -35,11 +40,22 @@ export function workerRoutes({ survey, registry, foreignQueues, site }: WorkerRo
     })
     .get("/queues", async (c) => {
       const view = new View(c, site);
-      const workers = await survey.read();
+      const [workers, pauses] = await Promise.all([
+        survey.read(),
+        view.can("tasks:read") ? knownPauses(pauseActions.list(c)) : [],
+      ]);
       return answerPage(c, view, {
         title: view.texts.queues.title,
         current: "/queues",
-        body: queuesPage(view, { registry, foreignQueues, workers }),
+        body: queuesPage(view, { registry, foreignQueues, workers, pauses }),
       });
     });
+}
+
+/** The workers reply without the database too: then the page shows no pauses. */
+function knownPauses(reading: Promise<StoredPause[]>): Promise<StoredPause[]> {
+  return reading.catch((error) => {
+    if (error instanceof DatabaseUnavailable) return [];
+    throw error;
+  });
 }

@@ -1,4 +1,4 @@
-import type { PausesParts } from "../../../api/routes/pauses.ts";
+import type { PausesParts } from "../../../api/actions/pause_actions.ts";
 import type { PauseKey } from "../../../shared/flow/pause.ts";
 import type { StoredPause } from "../../../shared/flow/pause_store.ts";
 
