@@ -7,6 +7,7 @@ import frame from "./frame.css" with { type: "text" };
 import script from "./page.js" with { type: "text" };
 import parts from "./parts.css" with { type: "text" };
 import tables from "./tables.css" with { type: "text" };
+import timeline from "./timeline.css" with { type: "text" };
 import trying from "./trying.css" with { type: "text" };
 import workflow from "./workflow.css" with { type: "text" };
 
@@ -30,7 +31,7 @@ export const ASSETS = {
     "page",
     "css",
     "text/css; charset=utf-8",
-    base + frame + parts + tables + trying + workflow,
+    base + frame + parts + tables + timeline + trying + workflow,
   ),
   htmx: asset("htmx", "js", SCRIPT, htmx),
   sse: asset("hx-sse", "js", SCRIPT, sse),

@@ -6,6 +6,7 @@ import {
   command,
   durationOf,
   hrefOf,
+  idCell,
   nextLink,
   stateBadge,
   taskLink,
@@ -116,7 +117,7 @@ export function table(view: View, records: readonly TaskRecord[]): Markup {
     records.map((record) => [
       stateBadge(view, record.state),
       taskLink(view, record.id, record.name ?? "–"),
-      html`<code>${record.id}</code>`,
+      idCell(record.id),
       record.queue ?? "–",
       view.time(record.submittedAt),
       durationOf(record),

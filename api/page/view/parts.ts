@@ -17,6 +17,16 @@ export function taskLink(view: View, id: string, text: string = id): Markup {
   return html`<a href="${view.path(`/tasks/${encodeURIComponent(id)}`)}">${text}</a>`;
 }
 
+/** Characters of an id that stay visible where it is shortened. */
+const ID_END = 12;
+
+/** An id in a table, on one line. Where there is little room, its beginning is shortened. */
+export function idCell(id: string): Markup {
+  return html`<code class="id" title="${id}"><span>${id.slice(0, -ID_END)}</span><span>${
+    id.slice(-ID_END)
+  }</span></code>`;
+}
+
 /** Duration of the last attempt; a dash while there is none. */
 export function durationOf({ startedAt, finishedAt }: TaskRecord): string {
   if (startedAt === null || finishedAt === null) return "–";

@@ -5,7 +5,15 @@ import type { WorkflowPage } from "../../../shared/workflows/listing.ts";
 import type { WorkflowRecord } from "../../../shared/workflows/store.ts";
 import { errorBody, plainJson } from "../../reading/record.ts";
 import { beginning, jsonBlock } from "../view/code.ts";
-import { backLink, cardTable, command, factList, nextLink, stateBadge } from "../view/parts.ts";
+import {
+  backLink,
+  cardTable,
+  command,
+  factList,
+  idCell,
+  nextLink,
+  stateBadge,
+} from "../view/parts.ts";
 import type { Markup, View } from "../view/view.ts";
 import { workflowTree } from "./workflow_tree.ts";
 
@@ -22,7 +30,7 @@ export function workflowsPage(
   const rows = workflows.map(({ id, state, names, done, total, createdAt }) => [
     state === null ? "–" : stateBadge(view, state),
     html`<a href="${pathOf(view, id)}">${names === null ? words.large : names.join(", ")}</a>`,
-    html`<code>${id}</code>`,
+    idCell(id),
     done === null ? total : words.progress(done, total),
     view.time(createdAt),
   ]);
