@@ -24,6 +24,8 @@ export interface Fixture extends AsyncDisposable {
   readonly api: Process;
   readonly pipeline: Pipeline;
   readonly browser: Browser;
+  /** A folder that the worker may read. */
+  readonly folder: string;
   /** Variables of the API. */
   readonly env: Readonly<Record<string, string>>;
   /** Submits a task. */
@@ -63,10 +65,12 @@ export interface OpenPage extends AsyncDisposable {
 export async function startFixture(): Promise<Fixture> {
   await using stack = new AsyncDisposableStack();
   const pipeline = stack.use(await freshPipeline());
+  const folder = await Deno.makeTempDir();
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
   const env = { ...pipeline.env, CELERIAC_API_TOKEN: TOKEN };
   const [{ api, url }, worker, { beat }, browser] = await Promise.all([
     startApi({ env }),
-    startWorker({ env: pipeline.env }),
+    startWorker({ env: pipeline.env, permissions: [`--allow-read=${folder}`] }),
     startBeat({ env: pipeline.env }),
     startBrowser(),
   ]);
@@ -87,15 +91,18 @@ export async function startFixture(): Promise<Fixture> {
     return text === "" ? undefined : JSON.parse(text);
   };
 
-  const sending = new Set<Promise<unknown>>();
+  const refused: unknown[] = [];
+  const sending = new Set<Promise<void>>();
   const load = setInterval(() => {
-    const one = send("test.echo", { value: "load" });
+    const one = send("test.echo", { value: "load" })
+      .then(() => {}, (error) => void refused.push(error))
+      .finally(() => sending.delete(one));
     sending.add(one);
-    one.finally(() => sending.delete(one));
   }, LOAD_EVERY_MS);
   stack.defer(async () => {
     clearInterval(load);
     await Promise.all(sending);
+    assertEquals(refused, []);
   });
   const owned = stack.move();
   return {
@@ -103,6 +110,7 @@ export async function startFixture(): Promise<Fixture> {
     api,
     pipeline,
     browser,
+    folder,
     env,
     submit: send,
     call,
@@ -144,6 +152,11 @@ async function openPage(
       assertEquals(faults, []);
     },
   };
+}
+
+/** Path of the page of a task. */
+export function taskPath({ id }: Pick<TaskAnswer, "id">): string {
+  return `/tasks/${id}`;
 }
 
 /** What axe-core finds wrong on a page, one line for each element. Of each table it reads eight rows, because the others are alike. */

@@ -1,0 +1,66 @@
+/** Pages that change while they are shown. */
+import { assertEquals } from "@std/assert";
+import { eventually } from "../support/eventually.ts";
+import { type Check, taskPath } from "./fixture.ts";
+
+/** Makes a reload of the page noticeable. */
+const MARK = "globalThis.isSamePage = true";
+const isMarked = "globalThis.isSamePage === true";
+
+/** Checks of this file. */
+export const liveChecks: Readonly<Record<string, Check>> = {
+  async "the page of a task follows it to its end without a reload"(fixture) {
+    const file = `${fixture.folder}/end`;
+    const task = await fixture.submit("test.hold", { file });
+    await using opened = await fixture.open({ path: taskPath(task) });
+    const { page } = opened;
+    await page.evaluate(MARK);
+    await page.locator('.state[data-state="STARTED"]').waitFor();
+    await Deno.writeTextFile(file, "");
+    await page.locator('.state[data-state="SUCCESS"]').waitFor();
+    assertEquals(await page.evaluate(isMarked), true);
+    assertEquals(await page.getByText("Updates live").count(), 0);
+  },
+
+  async "new tasks are counted above the list, and no row moves"(fixture) {
+    const { open, submit, pipeline } = fixture;
+    const labels = { of: "news" };
+    const first = await submit("test.flaky", { failures: 0 }, { labels });
+    await pipeline.final(first.id);
+    await using opened = await open({ path: "/tasks?q=name%3Atest.flaky+label.of%3Anews" });
+    const { page } = opened;
+    await page.evaluate(MARK);
+    assertEquals(await page.locator("tr[data-row]").count(), 1);
+    for (let count = 1; count <= 2; count++) {
+      await submit("test.flaky", { failures: 0 }, { labels });
+    }
+    const news = page.getByRole("link", { name: "2 new: show" });
+    await news.waitFor();
+    assertEquals(await page.locator("tr[data-row]").count(), 1);
+    assertEquals(await page.evaluate(isMarked), true);
+    await news.click();
+    await eventually("three rows", async () => await page.locator("tr[data-row]").count() === 3);
+  },
+
+  async "a hidden page sends no requests, and follows again when it is shown"(fixture) {
+    await using opened = await fixture.open({ path: "/tasks?q=name%3Atest.echo" });
+    const { page } = opened;
+    const requests: string[] = [];
+    page.on("request", (request) => requests.push(new URL(request.url()).pathname));
+    const setHidden = (isHidden: boolean) =>
+      page.evaluate(`
+        Object.defineProperty(document, "hidden", { configurable: true, get: () => ${isHidden} });
+        document.dispatchEvent(new Event("visibilitychange"));
+      `);
+    // The load brings a change each second.
+    await eventually("a request while shown", () => requests.includes("/new-tasks"));
+    await setHidden(true);
+    await page.waitForTimeout(500); // requests that were due
+    requests.length = 0;
+    await page.waitForTimeout(2500);
+    assertEquals(requests, []);
+    await setHidden(false);
+    await eventually("the stream again", () => requests.includes("/changes"));
+    await eventually("a request when shown", () => requests.includes("/new-tasks"));
+  },
+};
