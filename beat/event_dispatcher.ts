@@ -8,7 +8,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Broker, Delivery } from "../shared/broker/broker.ts";
-import { Consumer } from "../shared/broker/consuming/consumer.ts";
+import { BoundedConsumer } from "../shared/broker/consuming/bounded_consumer.ts";
 import { INBOX_QUEUE } from "../shared/broker/event_topology.ts";
 import type { Database, Sql } from "../shared/database/database.ts";
 import type { DeadLetter } from "../shared/dead_letters/letter.ts";
@@ -44,6 +44,8 @@ export interface EventDispatcherOptions {
   readonly letters: { add(letters: readonly DeadLetter[], sql: Sql): Promise<void> };
   /** The sender in Celery's format, `gen<pid>@<host>`. */
   readonly origin: string;
+  /** Bytes of a message's body above which it becomes a dead letter. */
+  readonly maxBytes: number;
   /** Called with each task of an event that was recorded now. */
   sent(task: AcceptedTask): void;
   /** Called with the outcome of each event. */
@@ -56,13 +58,17 @@ export interface EventDispatcherOptions {
 const BATCH = 100;
 const PREFETCH = 2 * BATCH;
 
+/** Bytes of messages in one batch, without the last one, and unacked. An event needs about ten times its bytes while it is dispatched. */
+const BATCH_BYTES = 4 * 1024 * 1024;
+const UNACKED_BYTES = 32 * 1024 * 1024;
+
 /** Milliseconds before a failed batch is tried again. */
 const RETRY_MS = 1000;
 
 /** Consumes the inbox. Of several processes, the broker chooses one. */
 export class EventDispatcher implements Service {
   readonly #options: EventDispatcherOptions;
-  readonly #consumer: Consumer;
+  readonly #consumer: BoundedConsumer;
   readonly #batch: Batch<Delivery, void>;
   readonly #log = getLogger(["celeriac", "events"]);
   /** Deliveries whose event is recorded, also if others of their batch are not. */
@@ -72,15 +78,18 @@ export class EventDispatcher implements Service {
 
   constructor(options: EventDispatcherOptions) {
     this.#options = options;
-    this.#consumer = new Consumer({
+    this.#consumer = new BoundedConsumer({
       broker: options.broker,
       queue: INBOX_QUEUE,
       prefetch: PREFETCH,
+      bytes: UNACKED_BYTES,
       onDelivery: (delivery) => this.#take(delivery),
     });
     this.#batch = new Batch<Delivery, void>({
       name: "events",
       size: BATCH,
+      weight: BATCH_BYTES,
+      weigh: ({ message }) => message.body.length,
       flush: (deliveries) => this.#dispatch(deliveries),
       failed: (error) => this.#judge(error),
     });
@@ -151,7 +160,7 @@ export class EventDispatcher implements Service {
   }
 
   async #dispatchOpen(deliveries: readonly Delivery[]): Promise<void> {
-    const { incoming, malformed } = readEvents(deliveries);
+    const { incoming, malformed } = readEvents(deliveries, this.#options.maxBytes);
     const store = new EventStore({ database: this.#options.database });
     const known = incoming.size === 0 ? new Set() : await store.known([...incoming.keys()]);
     const fresh = [...incoming.values()].filter(({ key }) => !known.has(key)).map(dispatching);

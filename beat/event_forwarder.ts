@@ -6,7 +6,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Broker, Delivery } from "../shared/broker/broker.ts";
-import { Consumer } from "../shared/broker/consuming/consumer.ts";
+import { BoundedConsumer } from "../shared/broker/consuming/bounded_consumer.ts";
 import { EVENT_TYPE_EXCHANGE, FORWARD_QUEUE } from "../shared/broker/event_topology.ts";
 import type { Message } from "../shared/broker/message.ts";
 import { withoutTransport } from "../shared/celery/headers.ts";
@@ -22,8 +22,9 @@ export interface EventForwarderOptions {
   forwarded?(outcome: ForwardOutcome): void;
 }
 
-/** Maximum number of events in flight. */
+/** Limits of events in flight. */
 const PREFETCH = 200;
+const IN_FLIGHT_BYTES = 32 * 1024 * 1024;
 
 /** Milliseconds before an event is sent again that the broker did not confirm. */
 const RETRY_MS = 500;
@@ -34,7 +35,7 @@ const QUIET_MS = 10_000;
 /** Consumes the queue of the forwarder. Of several processes, the broker chooses one. */
 export class EventForwarder implements Service {
   readonly #options: EventForwarderOptions;
-  readonly #consumer: Consumer;
+  readonly #consumer: BoundedConsumer;
   readonly #log = getLogger(["celeriac", "events"]);
   #starting: Promise<void> | undefined;
   readonly #stopping = new AbortController();
@@ -44,10 +45,11 @@ export class EventForwarder implements Service {
 
   constructor(options: EventForwarderOptions) {
     this.#options = options;
-    this.#consumer = new Consumer({
+    this.#consumer = new BoundedConsumer({
       broker: options.broker,
       queue: FORWARD_QUEUE,
       prefetch: PREFETCH,
+      bytes: IN_FLIGHT_BYTES,
       onDelivery: (delivery) => this.#take(delivery),
     });
   }

@@ -11,7 +11,7 @@ import { type DeadLetter, letterOf } from "../shared/dead_letters/letter.ts";
 import { InvalidInput } from "../shared/errors.ts";
 import { toEventMessage } from "../shared/events/amqp.ts";
 import { eventTaskId } from "../shared/events/event_key.ts";
-import { EventStore, type RecordedEvent } from "../shared/events/event_store.ts";
+import { EventStore, isCut, type RecordedEvent } from "../shared/events/event_store.ts";
 import { ReplayStore, type StoredReplay } from "../shared/events/replay_store.ts";
 import { selects } from "../shared/events/selection.ts";
 import { type StoredSubscription, SubscriptionStore } from "../shared/events/subscription_store.ts";
@@ -134,9 +134,10 @@ export class EventReplayer implements Service {
     subscription: StoredSubscription,
   ): Promise<{ events: RecordedEvent[]; position: number }> {
     const store = new EventStore(this.#options);
-    const page = (await store.after(replay.position, { limit: PAGE }))
-      .filter(({ position }) => position <= replay.lastPosition);
-    const last = page.length < PAGE ? replay.lastPosition : page.at(-1)!.position;
+    const found = await store.after(replay.position, { limit: PAGE });
+    const page = found.filter(({ position }) => position <= replay.lastPosition);
+    const isLast = page.length < found.length || (found.length < PAGE && !isCut(found));
+    const last = isLast ? replay.lastPosition : page.at(-1)!.position;
     const wanted = page.filter((recorded) => isWanted(recorded, replay, subscription));
     const most = Math.max(1, Math.min(PAGE, Math.floor(replay.rate / 10)));
     const events = wanted.slice(0, most);

@@ -62,13 +62,21 @@ export function newEvent({ key, event, json, tasks }: Dispatching): NewEvent {
   return { key, event, json, tasks: Object.fromEntries(ids) };
 }
 
-/** The events of a batch, each once, and the messages that are none. */
+/** The events of a batch, each once, and the messages that are none or have more than `maxBytes`. */
 export function readEvents(
   deliveries: readonly Delivery[],
+  maxBytes: number,
 ): { incoming: Map<string, Incoming>; malformed: DeadLetter[] } {
   const incoming = new Map<string, Incoming>();
   const malformed: DeadLetter[] = [];
   for (const delivery of deliveries) {
+    const { length } = delivery.message.body;
+    if (length > maxBytes) {
+      const detail =
+        `Cannot dispatch the event because its message has ${length} bytes and the limit is ${maxBytes}: publish a reference to the data, or raise CELERIAC_EVENT_MAX_BYTES and redrive`;
+      malformed.push(eventLetter(delivery, "too-large", { detail, id: letterId(delivery) }));
+      continue;
+    }
     try {
       const event = readEventMessage(delivery.message);
       const key = eventKey(event);
@@ -88,7 +96,7 @@ export function readEvents(
 /** A dead letter of an event's message. */
 export function eventLetter(
   { message }: Delivery,
-  reason: "malformed" | "invalid-input",
+  reason: "malformed" | "too-large" | "invalid-input",
   { detail, id }: { detail: string; id: string },
 ): DeadLetter {
   const diedAt = new Date();

@@ -120,6 +120,7 @@ export class Beat implements Service {
       publisher,
       letters,
       origin,
+      maxBytes: config.eventMaxBytes,
       // A worker may have the task already, but not if its message is in the outbox.
       sent: (task) => {
         if (task.via === "broker") this.#submissions.hold(task);

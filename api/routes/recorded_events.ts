@@ -2,7 +2,7 @@
 import { type Handler, Hono } from "hono";
 import { z } from "zod";
 import { stringifyJson } from "../../shared/celery/python_json.ts";
-import type { EventStore, RecordedEvent } from "../../shared/events/event_store.ts";
+import { type EventStore, isCut, type RecordedEvent } from "../../shared/events/event_store.ts";
 import { Problem } from "../http/problem.ts";
 import { parseQuery, readQuery } from "../http/query.ts";
 
@@ -10,7 +10,9 @@ import { parseQuery, readQuery } from "../http/query.ts";
 export const EventsQuery = z.object({
   type: z.string().min(1).max(255).refine((text) => !text.includes("\0"), "expected no NUL")
     .describe("Type of the events"),
-  limit: z.coerce.number().int().min(1).max(1000).describe("Events per page; default 50"),
+  limit: z.coerce.number().int().min(1).max(1000).describe(
+    "Events per page; default 50. A page also ends after 4 MiB",
+  ),
   cursor: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER)
     .describe("`next` of the previous page"),
 }).partial();
@@ -36,7 +38,7 @@ export function recordedEventRoutes(
       const page = { limit: limit + 1, ...(type !== undefined && { type }) };
       const found = await store.before(cursor, page);
       const events = found.slice(0, limit);
-      const next = found.length > limit ? events.at(-1)!.position : null;
+      const next = found.length > limit || isCut(found) ? events.at(-1)!.position : null;
       const body = stringifyJson({ events: events.map(eventJson), next });
       return c.body(body, 200, { "content-type": "application/json" });
     })

@@ -20,6 +20,8 @@ export interface RecordedEvent extends Omit<NewEvent, "json"> {
   /** Grows with each event; may skip numbers. */
   readonly position: number;
   readonly recordedAt: Date;
+  /** Bytes of the event as JSON. */
+  readonly bytes: number;
 }
 
 /** Which events to read. */
@@ -34,11 +36,18 @@ interface Row {
   readonly key: string;
   readonly position: number;
   readonly event: string;
+  readonly bytes: number;
   readonly tasks: EventTasks;
   readonly recorded_at: Date;
 }
 
-const COLUMNS = "key, position::float8 as position, event::text as event, tasks, recorded_at";
+/** Bytes of a page of events, without the last one. */
+export const EVENT_PAGE_BYTES = 4 * 1024 * 1024;
+
+/** Whether a page may end because of its bytes, so that more events follow although it is not full. */
+export function isCut(page: readonly RecordedEvent[]): boolean {
+  return page.reduce((sum, { bytes }) => sum + bytes, 0) >= EVENT_PAGE_BYTES;
+}
 
 const RECORD = "select celeriac.record_events($1::text::json) as key";
 
@@ -46,15 +55,30 @@ const LOCK = "select celeriac.lock_events() as revision";
 
 const KNOWN = "select key from celeriac.events($1::text[])";
 
-const FIND = `select ${COLUMNS} from celeriac.events(array[$1])`;
+const FIND = `
+  select key, position::float8 as position, event::text as event, octet_length(event::text) as bytes,
+    tasks, recorded_at
+  from celeriac.events(array[$1])`;
 
-const NEWER = `
-  select ${COLUMNS} from celeriac.event
-  where position > $1 and ($3::text is null or type = $3) order by position limit $2`;
+/** The stored size is that of compressed data, and read without them: it limits how many are decompressed to count their bytes. */
+function page(where: string, order: string): string {
+  return `
+  select key, position::float8 as position, event::text as event, bytes, tasks, recorded_at from (
+    select *, sum(bytes) over (order by ${order}) - bytes as bytes_before from (
+      select *, octet_length(event::text) as bytes from (
+        select *, sum(stored) over (order by ${order}) - stored as stored_before from (
+          select key, position, event, tasks, recorded_at, pg_column_size(event) as stored
+          from celeriac.event
+          where ${where} and ($3::text is null or type = $3) order by ${order} limit $2
+        ) found
+      ) found where stored_before < ${EVENT_PAGE_BYTES}
+    ) found
+  ) found where bytes_before < ${EVENT_PAGE_BYTES} order by ${order}`;
+}
 
-const OLDER = `
-  select ${COLUMNS} from celeriac.event
-  where position < $1 and ($3::text is null or type = $3) order by position desc limit $2`;
+const NEWER = page("position > $1", "position");
+
+const OLDER = page("position < $1", "position desc");
 
 const ADD_TASKS = "select celeriac.add_event_tasks($1, $2::text::json)";
 
@@ -116,7 +140,7 @@ export class EventStore {
     return row && fromRow(row);
   }
 
-  /** Events after a position, oldest first. No event with a lower position appears later.
+  /** Events after a position, oldest first, at most {@linkcode EVENT_PAGE_BYTES}. No event with a lower position appears later.
    *
    * @throws {DatabaseUnavailable} */
   async after(position: number, { limit, type }: EventPage): Promise<RecordedEvent[]> {
@@ -124,7 +148,7 @@ export class EventStore {
     return rows.map(fromRow);
   }
 
-  /** Events before a position, newest first.
+  /** Events before a position, newest first, at most {@linkcode EVENT_PAGE_BYTES}.
    *
    * @param position default: after the last one
    * @throws {DatabaseUnavailable} */
@@ -146,7 +170,7 @@ function keysOf(rows: readonly object[]): Set<string> {
   return new Set((rows as { key: string }[]).map(({ key }) => key));
 }
 
-function fromRow({ key, position, event, tasks, recorded_at }: Row): RecordedEvent {
+function fromRow({ key, position, event, bytes, tasks, recorded_at }: Row): RecordedEvent {
   const parsed = parseJson(event, { typed: "keep" }) as CloudEvent;
-  return { key, position, event: parsed, tasks, recordedAt: recorded_at };
+  return { key, position, event: parsed, bytes, tasks, recordedAt: recorded_at };
 }

@@ -4,7 +4,12 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Database } from "../../shared/database/database.ts";
 import { DatabaseRefused } from "../../shared/errors.ts";
 import { type CloudEvent, cloudEvent } from "../../shared/events/cloud_event.ts";
-import { EventStore, type NewEvent } from "../../shared/events/event_store.ts";
+import {
+  EVENT_PAGE_BYTES,
+  EventStore,
+  isCut,
+  type NewEvent,
+} from "../../shared/events/event_store.ts";
 import { eventKey } from "../../shared/events/event_key.ts";
 import { ReplayStore } from "../../shared/events/replay_store.ts";
 import { SubscriptionCache } from "../../shared/events/subscription_cache.ts";
@@ -47,6 +52,45 @@ const RECEIPT = {
 } as const;
 
 const CASES: Record<string, (database: Database) => Promise<void>> = {
+  async "after() and before() end a page by its bytes, also of data that compress well"(database) {
+    const store = new EventStore({ database });
+    const random = Array.from({ length: 4 }, (_, index) => {
+      const bytes = new Uint8Array(1024 * 1024);
+      for (let at = 0; at < bytes.length; at += 65_536) {
+        crypto.getRandomValues(bytes.subarray(at, at + 65_536));
+      }
+      return newEvent(`random${index}`, { data: bytes.toBase64() });
+    });
+    const even = Array.from(
+      { length: 2 },
+      (_, index) => newEvent(`even${index}`, { data: "a".repeat(EVENT_PAGE_BYTES / 2) }),
+    );
+    const large = newEvent("large", { data: "b".repeat(EVENT_PAGE_BYTES) });
+    const all = [...random, ...even, large];
+    for (const one of all) await store.record([one]);
+    const pages = { after: [] as number[], before: [] as number[] };
+    const found = { after: [] as string[], before: [] as string[] };
+    for (let position = 0;;) {
+      const page = await store.after(position, { limit: 100 });
+      if (page.length === 0) break;
+      pages.after.push(page.length);
+      found.after.push(...page.map(({ key }) => key));
+      assertEquals(isCut(page), true);
+      position = page.at(-1)!.position;
+    }
+    for (let position = Number.MAX_SAFE_INTEGER;;) {
+      const page = await store.before(position, { limit: 100 });
+      if (page.length === 0) break;
+      pages.before.push(page.length);
+      found.before.push(...page.map(({ key }) => key));
+      position = page.at(-1)!.position;
+    }
+    // 1.33 MiB each, then 2 MiB, then 4 MiB; a page exceeds 4 MiB by its last event at most.
+    assertEquals(pages, { after: [3, 3, 1], before: [1, 2, 3, 1] });
+    assertEquals(found.after, all.map(({ key }) => key));
+    assertEquals(found.before, found.after.toReversed());
+  },
+
   async "record() stores each event once and returns the new keys"(database) {
     const store = new EventStore({ database });
     const now = new Date().toISOString();

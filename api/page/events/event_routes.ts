@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import { html } from "hono/html";
 import { stringifyJson } from "../../../shared/celery/python_json.ts";
-import type { EventStore, RecordedEvent } from "../../../shared/events/event_store.ts";
+import { type EventStore, isCut, type RecordedEvent } from "../../../shared/events/event_store.ts";
 import { parseQuery } from "../../http/query.ts";
 import { EventsQuery, findEvent } from "../../routes/recorded_events.ts";
 import { jsonBlock, textBlock } from "../view/code.ts";
@@ -40,7 +40,7 @@ export function eventRoutes({ eventStore, site }: EventRoutesParts): Hono {
         ...(type !== undefined && { type }),
       });
       const shown = found.slice(0, ROWS);
-      const next = found.length > ROWS ? String(shown.at(-1)!.position) : null;
+      const next = found.length > ROWS || isCut(found) ? String(shown.at(-1)!.position) : null;
       const view = new View(c, site);
       return answerPage(c, view, {
         title: view.texts.events.title,

@@ -1,5 +1,5 @@
 /** Settings of schedulers. */
-import { seconds, setting, text } from "./setting.ts";
+import { count, seconds, setting, text } from "./setting.ts";
 
 /** Settings of schedulers. Durations are seconds. */
 export const BEAT_SETTINGS = {
@@ -9,6 +9,13 @@ export const BEAT_SETTINGS = {
     value: "SECONDS",
     roles: ["beat", "dev"],
     help: "time without a renewal after which another beat becomes the leader",
+  }),
+  eventMaxBytes: setting({
+    env: "CELERIAC_EVENT_MAX_BYTES",
+    schema: count({ min: 1024, max: 64 * 1024 * 1024 }).default(8 * 1024 * 1024),
+    value: "BYTES",
+    roles: ["beat", "dev"],
+    help: "maximum size of an event's message from RabbitMQ; a larger one becomes a dead letter",
   }),
   djangoSchedules: setting({
     env: "CELERIAC_DJANGO_SCHEDULES",

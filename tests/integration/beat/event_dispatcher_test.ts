@@ -72,6 +72,7 @@ async function open(
       publisher,
       letters,
       origin: "gen1@test",
+      maxBytes: 1_000_000,
       sent: () => {},
       dispatched: (type, outcome) => outcomes.push(`${type} ${outcome}`),
       ...changes(database),
@@ -232,6 +233,20 @@ Deno.test("EventDispatcher dead-letters events that cannot be written or publish
   });
   assertStringIncludes(details[0]!, "because of a test");
   assertStringIncludes(details[1]!, "Cannot write JSON because");
+});
+
+Deno.test("EventDispatcher dead-letters an event above the limit of bytes, and dispatches the others", async () => {
+  await using fixture = await open([subscription("receipt", "#")]);
+  await fixture.publisher.publish(event("1", { data: { order: "x".repeat(1_000_000) } }));
+  await fixture.publisher.publish(event("2", { data: { order: "x".repeat(900_000) } }));
+  const found = await recorded(fixture, 1);
+  assertEquals(found.map((one) => one.event.id), ["2"]);
+  const [letter] = await eventually("a letter", async () => {
+    const { letters } = await fixture.letters.list({}, { limit: 10 });
+    return letters.length === 1 ? letters : undefined;
+  });
+  assertEquals(letter?.reason, "too-large");
+  assertStringIncludes(letter?.detail ?? "", "the limit is 1000000: publish a reference");
 });
 
 Deno.test("EventDispatcher leaves the tasks of a missing queue in the outbox, and dispatches the others", async () => {

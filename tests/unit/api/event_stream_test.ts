@@ -22,7 +22,8 @@ class MemoryEvents {
       type,
       data,
     });
-    this.events.push({ key: eventKey(event), position, event, tasks: {}, recordedAt: new Date() });
+    const recordedAt = new Date();
+    this.events.push({ key: eventKey(event), position, event, bytes: 100, tasks: {}, recordedAt });
   }
 
   after(position: number, { limit }: EventPage): Promise<RecordedEvent[]> {

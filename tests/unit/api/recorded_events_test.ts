@@ -13,7 +13,8 @@ const EVENTS: readonly RecordedEvent[] = [1, 2, 3, 4, 5].map((position) => {
     data: { big: 2n ** 60n },
   });
   const recordedAt = new Date("2030-01-02T03:04:05Z");
-  return { key: eventKey(event), position, event, tasks: { receipt: "task" }, recordedAt };
+  const tasks = { receipt: "task" };
+  return { key: eventKey(event), position, event, bytes: 100, tasks, recordedAt };
 });
 
 const store = {
