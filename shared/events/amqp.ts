@@ -2,7 +2,7 @@
 import { ENTRY_EXCHANGE } from "../broker/event_topology.ts";
 import type { Headers, HeaderValue, Message } from "../broker/message.ts";
 import { MAX_DEPTH, parseJson, stringifyJson } from "../celery/python_json.ts";
-import { invalid } from "./attributes.ts";
+import { checkAttributeName, invalid } from "./attributes.ts";
 import { attributesOf, type CloudEvent, cloudEvent } from "./cloud_event.ts";
 import { EVENT_TYPE } from "./http.ts";
 import { decodeUtf8, mediaType, readPayload } from "./payload.ts";
@@ -98,14 +98,16 @@ function parse(text: string): unknown {
   return parseJson(text, { typed: "keep", depth: EVENT_DEPTH });
 }
 
-/** A header with a preferred prefix replaces one with another. */
+/** A header with a preferred prefix replaces one with another.
+ *
+ * @throws {InvalidInput} for a name that no attribute can have, such as `data`: the payload is the body alone */
 function headerAttributes(headers: Headers): Record<string, unknown> {
-  return Object.fromEntries(
-    PREFIXES.flatMap((prefix) =>
-      Object.entries(headers).filter(([header]) => header.startsWith(prefix))
-        .map(([header, value]) => attribute(header.slice(prefix.length), value))
-    ),
+  const attributes = PREFIXES.flatMap((prefix) =>
+    Object.entries(headers).filter(([header]) => header.startsWith(prefix))
+      .map(([header, value]) => attribute(header.slice(prefix.length), value))
   );
+  for (const [name] of attributes) checkAttributeName(name);
+  return Object.fromEntries(attributes);
 }
 
 /** AMQP has types of its own for times and bytes, which are text in an event. A time as an integer counts milliseconds: so the SDK for

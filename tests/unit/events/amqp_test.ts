@@ -92,6 +92,15 @@ Deno.test("readEventMessage() keeps integers beyond 2^53 and typed values of Cel
   });
 });
 
+Deno.test("readEventMessage() takes the payload from the body alone", () => {
+  for (const name of ["data", "data_base64", "Type"]) {
+    for (const prefix of ["cloudEvents_", "cloudEvents:", "ce-"]) {
+      const message = binary({ ...REQUIRED, [prefix + name]: "AA==" });
+      assertThrows(() => readEventMessage(message), InvalidInput, `attribute '${name}'`);
+    }
+  }
+});
+
 Deno.test("readEventMessage() refuses malformed events", () => {
   const structured = (body: string) => ({
     properties: { contentType: "application/cloudevents+json; charset=UTF-8" },
