@@ -29,6 +29,7 @@ export const PAGE_SCOPES: Readonly<Record<string, Required>> = {
   "GET /pauses": ["tasks:read"],
   "POST /pauses": ["queues:pause"],
   "POST /pauses/:scope/:name/resume": ["queues:pause"],
+  "GET /charts": ["tasks:read"],
   "GET /workers": ["workers:read"],
   "GET /queues": ["workers:read"],
   "GET /schedules": ["schedules:read"],

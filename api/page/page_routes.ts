@@ -12,6 +12,7 @@ import { indexBody } from "../openapi/index_body.ts";
 import { auditRoutes, type AuditRoutesParts } from "./access/audit_routes.ts";
 import { keyRoutes, type KeyRoutesParts } from "./access/key_routes.ts";
 import { ASSET_FILES } from "./assets/embedded.ts";
+import { chartRoutes, type ChartRoutesParts } from "./charts/chart_routes.ts";
 import { letterRoutes, type LetterRoutesParts } from "./dead_letters/letter_routes.ts";
 import { eventRoutes, type EventRoutesParts } from "./events/event_routes.ts";
 import { subscriptionRoutes, type SubscriptionRoutesParts } from "./events/subscription_routes.ts";
@@ -46,6 +47,7 @@ export interface PageParts
     WhyRoutesParts,
     PauseRoutesParts,
     Omit<TryRoutesParts, "counter" | "store">,
+    ChartRoutesParts,
     Omit<WorkflowRoutesParts, "workflowExample"> {
   readonly registry: Registry;
 }
@@ -130,6 +132,7 @@ export function pageRoutes(parts: PageParts): Hono {
     .route("/", taskRoutes({ ...parts, exampleFor }))
     .route("/", whyRoutes(parts))
     .route("/", tryRoutes(parts))
+    .route("/", chartRoutes(parts))
     .route("/", workflowRoutes({ ...parts, workflowExample }))
     .route("/", pauseRoutes(parts))
     .route("/", workerRoutes(parts))

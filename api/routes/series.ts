@@ -131,7 +131,8 @@ function grouped(entries: readonly SeriesEntry[], by: "task" | "queue" | undefin
   return [...all.values()];
 }
 
-function addCounts(one: SeriesCounts, other: SeriesCounts): SeriesCounts {
+/** The sum of two entries. */
+export function addCounts(one: SeriesCounts, other: SeriesCounts): SeriesCounts {
   const counts = Object.fromEntries(COUNTED.map((name) => [name, one[name] + other[name]]));
   return {
     ...counts as Record<Counted, number>,

@@ -61,6 +61,8 @@ async function allPaths(fixture: Fixture): Promise<string[]> {
     `/tasks/${waiting.id}/why`,
     "/try",
     "/try/test.echo",
+    "/charts",
+    "/charts?range=72h&task=test.echo",
     "/queues",
     "/pauses",
     "/workers",

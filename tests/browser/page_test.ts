@@ -2,6 +2,7 @@
  * @module
  */
 import { actionChecks } from "./actions.ts";
+import { charts } from "./charts.ts";
 import { everyPage } from "./every_page.ts";
 import { type Check, startFixture } from "./fixture.ts";
 import { filterChecks } from "./filters.ts";
@@ -25,6 +26,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   ...markupChecks,
   ...idleChecks,
   ...why,
+  ...charts,
 };
 
 // Not as steps: the load goes on between them, which a step would report as a leak.

@@ -1,7 +1,11 @@
 /** The scripts and the style sheet of the page. They are parts of the program: the page loads nothing from elsewhere. */
 import htmx from "htmx.org/dist/htmx.min.js" with { type: "text" };
 import sse from "htmx.org/dist/ext/hx-sse.min.js" with { type: "text" };
+import uplot from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
+import uplotStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
 import { type Answer, etagOf } from "../../http/conditional.ts";
+import charts from "./charts.js" with { type: "text" };
+import chartsStyle from "./charts.css" with { type: "text" };
 import base from "./base.css" with { type: "text" };
 import frame from "./frame.css" with { type: "text" };
 import script from "./page.js" with { type: "text" };
@@ -36,6 +40,10 @@ export const ASSETS = {
   htmx: asset("htmx", "js", SCRIPT, htmx),
   sse: asset("hx-sse", "js", SCRIPT, sse),
   script: asset("page", "js", SCRIPT, script),
+  // Only on pages with charts.
+  uplot: asset("uplot", "js", SCRIPT, uplot),
+  charts: asset("charts", "js", SCRIPT, charts),
+  chartsStyle: asset("charts", "css", "text/css; charset=utf-8", uplotStyle + chartsStyle),
 } as const;
 
 /** File name -> file. */

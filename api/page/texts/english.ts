@@ -1,5 +1,6 @@
 /** The English texts of the page. Other languages have the same keys. */
 import { ENGLISH_OPERATIONS } from "./english_operations.ts";
+import { ENGLISH_CHARTS } from "./english_charts.ts";
 import { ENGLISH_WHY } from "./english_why.ts";
 import { ENGLISH_PAUSES } from "./english_pauses.ts";
 import { ENGLISH_TRYING } from "./english_trying.ts";
@@ -28,6 +29,7 @@ export const ENGLISH = {
     tasks: "Tasks",
     trying: "Try a task",
     workflows: "Workflows",
+    charts: "Charts",
     queues: "Queues",
     pauses: "Pauses",
     workers: "Workers",
@@ -196,6 +198,7 @@ export const ENGLISH = {
   ...ENGLISH_TRYING,
   ...ENGLISH_WORKFLOWS,
   ...ENGLISH_WHY,
+  ...ENGLISH_CHARTS,
   problem: {
     title: "Error",
     back: "Back to the overview",

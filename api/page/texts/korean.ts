@@ -1,6 +1,7 @@
 /** The Korean texts of the page. */
 import type { Texts } from "./english.ts";
 import { KOREAN_OPERATIONS } from "./korean_operations.ts";
+import { KOREAN_CHARTS } from "./korean_charts.ts";
 import { KOREAN_WHY } from "./korean_why.ts";
 import { KOREAN_PAUSES } from "./korean_pauses.ts";
 import { KOREAN_TRYING } from "./korean_trying.ts";
@@ -17,6 +18,7 @@ export const KOREAN: Texts = {
     tasks: "작업",
     trying: "작업 실행해 보기",
     workflows: "워크플로",
+    charts: "차트",
     queues: "큐",
     pauses: "일시 중지",
     workers: "워커",
@@ -195,6 +197,7 @@ export const KOREAN: Texts = {
   ...KOREAN_TRYING,
   ...KOREAN_WORKFLOWS,
   ...KOREAN_WHY,
+  ...KOREAN_CHARTS,
   problem: {
     title: "오류",
     back: "개요로 돌아가기",

@@ -61,6 +61,7 @@ const MENU: readonly Entry[] = [
   { path: "/tasks", text: "tasks", key: "t", scope: "tasks:read" },
   { path: "/try", text: "trying", key: "n", scope: "tasks:submit" },
   { path: "/workflows", text: "workflows", key: "f", scope: "tasks:read" },
+  { path: "/charts", text: "charts", key: "c", scope: "tasks:read" },
   { path: "/queues", text: "queues", key: "q", scope: "workers:read" },
   { path: "/pauses", text: "pauses", key: "p", scope: "tasks:read" },
   { path: "/workers", text: "workers", key: "w", scope: "workers:read" },

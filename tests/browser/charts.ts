@@ -1,0 +1,58 @@
+/** The charts. */
+import { assert, assertEquals } from "@std/assert";
+import { BUCKETS } from "../../shared/series/histogram.ts";
+import type { Check } from "./fixture.ts";
+
+/** Counts of the last three hours. */
+function entries() {
+  const minute = Math.floor(Date.now() / 60_000);
+  return Array.from({ length: 180 }, (_, ago) => ({
+    minute: new Date((minute - ago) * 60_000).toISOString(),
+    task: "test.echo",
+    queue: "celeriac.other",
+    succeeded: 200 + Math.round(80 * Math.sin(ago / 9)),
+    failed: ago % 40 === 0 ? 12 : 1,
+    retried: 3,
+    rejected: ago % 50 === 0 ? 4 : 0,
+    revoked: 0,
+    runs: Array.from({ length: BUCKETS }, (_, bucket) => bucket < 8 ? 20 + (ago * bucket) % 7 : 0),
+    waits: Array.from(
+      { length: BUCKETS },
+      (_, bucket) => bucket < 10 ? 9 + (ago * bucket) % 11 : 0,
+    ),
+    run_seconds: 3,
+    wait_seconds: 5,
+  }));
+}
+
+/** Checks by their names. */
+export const charts: Readonly<Record<string, Check>> = {
+  async "the charts draw their tables, in both themes"({ pipeline, open, url }) {
+    await pipeline.rows("select celeriac.add_series($1::text::json)", [JSON.stringify(entries())]);
+    const colours = new Set<string>();
+    for (const colorScheme of ["light", "dark"] as const) {
+      await using opened = await open({ url, path: "/charts?queue=celeriac.other", colorScheme });
+      const { page } = opened;
+      await page.locator(".chart canvas").nth(3).waitFor();
+      assertEquals(await page.locator(".chart canvas").count(), 4);
+      const [width, inked] = await page.locator(".chart canvas").first().evaluate((canvas) => {
+        const { width, height } = canvas as HTMLCanvasElement;
+        const { data } = (canvas as HTMLCanvasElement).getContext("2d")!
+          .getImageData(0, 0, width, height);
+        return [
+          width,
+          data.filter((value: number, at: number) => at % 4 === 3 && value > 0).length,
+        ];
+      });
+      assert(width > 200 && inked > 500, `${width} ${inked}`);
+      colours.add(
+        await page.locator(".legend li").first().evaluate((one) => getComputedStyle(one).color),
+      );
+      await page.locator(".chart summary").first().click();
+      assertEquals(await page.locator(".chart").first().locator("tbody tr").count(), 60);
+    }
+    assertEquals(colours.size, 2);
+    await using other = await open({ url, path: "/tasks" });
+    assertEquals(await other.page.locator('script[src*="uplot"]').count(), 0);
+  },
+};
