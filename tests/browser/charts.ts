@@ -25,6 +25,13 @@ function entries() {
   }));
 }
 
+/** Width of the first chart, and the number of its pixels that are not transparent. */
+const INKED = `{
+  const { width, height } = document.querySelector(".chart canvas");
+  const { data } = document.querySelector(".chart canvas").getContext("2d").getImageData(0, 0, width, height);
+  [width, data.filter((value, at) => at % 4 === 3 && value > 0).length];
+}`;
+
 /** Checks by their names. */
 export const charts: Readonly<Record<string, Check>> = {
   async "the charts draw their tables, in both themes"({ pipeline, open, url }) {
@@ -35,18 +42,10 @@ export const charts: Readonly<Record<string, Check>> = {
       const { page } = opened;
       await page.locator(".chart canvas").nth(3).waitFor();
       assertEquals(await page.locator(".chart canvas").count(), 4);
-      const [width, inked] = await page.locator(".chart canvas").first().evaluate((canvas) => {
-        const { width, height } = canvas as HTMLCanvasElement;
-        const { data } = (canvas as HTMLCanvasElement).getContext("2d")!
-          .getImageData(0, 0, width, height);
-        return [
-          width,
-          data.filter((value: number, at: number) => at % 4 === 3 && value > 0).length,
-        ];
-      });
+      const [width, inked] = await page.evaluate<[number, number]>(INKED);
       assert(width > 200 && inked > 500, `${width} ${inked}`);
       colours.add(
-        await page.locator(".legend li").first().evaluate((one) => getComputedStyle(one).color),
+        await page.evaluate<string>("getComputedStyle(document.querySelector('.legend li')).color"),
       );
       await page.locator(".chart summary").first().click();
       assertEquals(await page.locator(".chart").first().locator("tbody tr").count(), 60);
