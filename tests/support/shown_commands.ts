@@ -239,6 +239,7 @@ export const NOT_EXECUTED: readonly (readonly [RegExp, string])[] = [
     /^deno task (bench(:log|:sandbox|:first-run|:report)?( --[\w-]+(=\S+)?)*( report\/bench\.json)?|manifests)$/,
     "measures for minutes, or needs kubectl",
   ],
+  [/^deno task screenshots$/, "writes the pictures of docs/run/page.md"],
   [/tests\/chaos\/report\.ts$/, "writes what `deno task test:chaos` has left"],
   [
     /^deno task (definitions|(-q )?cli|cli (inspect|control|permissions))$/,

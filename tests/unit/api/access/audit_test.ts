@@ -48,6 +48,12 @@ const CHANGES: Readonly<Record<string, Change>> = {
   "POST /tasks/:task/cancel": { path: "/tasks/waiting/cancel", target: "waiting" },
   "POST /tasks/:task/terminate": { path: "/tasks/waiting/terminate", target: "waiting" },
   "POST /tasks/:task/retry": { path: "/tasks/waiting/retry", target: "waiting" },
+  "POST /pauses": {
+    path: "/pauses",
+    form: { target: "queue:celeriac.default" },
+    target: "queue:celeriac.default",
+  },
+  "POST /pauses/:scope/:name/resume": { path: "/pauses/task/ping/resume", target: "task:ping" },
   "POST /dead-letters:redrive": {
     path: "/dead-letters:redrive",
     form: { task: "add" },
