@@ -195,7 +195,8 @@ Deno.test("a task that waits too long for its rate limit is parked, without usin
   for (let round = 0; round < 3; round++) {
     const parked = await eventually("both parked", async () => {
       const found = await rows(fixture);
-      return found.filter(({ seconds }) => seconds > 60).length === 2 && found;
+      // If the worker is slow, it also leases a message that it is about to park, and deletes that row afterwards.
+      return found.length === 2 && found.every(({ seconds }) => seconds > 60) && found;
     });
     assertEquals(new Set(parked.map(({ task_id }) => task_id)), ids);
     assert(parked.every(({ holder }) => holder === null));
