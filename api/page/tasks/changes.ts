@@ -48,6 +48,11 @@ export function changesStream(
     });
     // Before the response starts, so that a failure gets its own status.
     const first = (await watching.next()).value;
+    if (c.finalized) {
+      // The time limit of pages has answered meanwhile: nobody would read this stream, and so nothing would end it.
+      await watching.return(undefined);
+      return c.body(null, 503);
+    }
     const isKnown = first === undefined ? isYoung(id, clock.now()) : isVisible(caller, first);
     if (!isKnown || c.req.method === "HEAD") await watching.return(undefined);
     if (!isKnown) throw noRecord(id);

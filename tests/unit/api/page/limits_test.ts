@@ -1,10 +1,17 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { Hono } from "hono";
 import { limitTime } from "../../../../api/page/deadline.ts";
+import { changesStream } from "../../../../api/page/tasks/changes.ts";
 import { readFilter } from "../../../../api/page/tasks/filter.ts";
 import { searchTasks } from "../../../../api/page/tasks/search.ts";
 import { EVERYONE } from "../../../../api/access/caller.ts";
-import { createFixture } from "../fixture.ts";
+import { EventHub } from "../../../../api/reading/event_hub.ts";
+import { StatePolling } from "../../../../api/reading/state_polling.ts";
+import { Unavailable } from "../../../../shared/errors.ts";
+import type { TaskRecord } from "../../../../shared/results/result.ts";
+import { SYSTEM_CLOCK } from "../../../../shared/runtime/clock.ts";
+import { eventually } from "../../../support/eventually.ts";
+import { createFixture, MemoryRecords } from "../fixture.ts";
 
 const HTML = { accept: "text/html" };
 
@@ -92,6 +99,34 @@ Deno.test("limitTime() ends a read that waits for its data, and no change", asyn
     "Cannot show the page because its data did not arrive within 0.02 s: da",
   ]);
   assertEquals(await (await app.request("/", { method: "POST" })).text(), "changed");
+});
+
+Deno.test("a stream of changes that comes too late is not opened, and nothing waits for it", async () => {
+  const store = new MemoryRecords();
+  store.put({ id: "a", state: "STARTED" });
+  const hub = new EventHub({ broker: { listen: () => new Promise(() => {}) }, limit: 1 });
+  const read = Promise.withResolvers<TaskRecord | undefined>();
+  const changes = changesStream({
+    store: { find: () => read.promise },
+    hub,
+    polling: new StatePolling({ store }),
+    clock: SYSTEM_CLOCK,
+  });
+  const app = new Hono().use(limitTime(20)).get("/tasks/:task/changes", changes);
+  app.onError((error, c) => c.text(error.message, 503));
+  const answer = await app.request("/tasks/a/changes");
+  assertEquals(answer.status, 503);
+  await answer.body?.cancel();
+  assertThrows(() => hub.admit(), Unavailable);
+  read.resolve(await store.find("a"));
+  await eventually("the end of the wait", () => {
+    try {
+      hub.admit()[Symbol.dispose]();
+      return true;
+    } catch {
+      return false;
+    }
+  }, { within: 2 });
 });
 
 Deno.test("the page answers in words while the database is silent", async () => {
