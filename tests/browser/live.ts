@@ -1,11 +1,23 @@
 /** Pages that change while they are shown. */
 import { assertEquals } from "@std/assert";
+import type { Page } from "playwright-core";
 import { eventually } from "../support/eventually.ts";
 import { type Check, taskPath } from "./fixture.ts";
 
 /** Makes a reload of the page noticeable. */
 const MARK = "globalThis.isSamePage = true";
 const isMarked = "globalThis.isSamePage === true";
+
+/** Answers requests of a page with 503, as an API without its database does. */
+async function refuse(page: Page, path: string) {
+  const pattern = (url: URL) => url.pathname === path;
+  const refused = { count: 0, end: () => page.unroute(pattern) };
+  await page.route(pattern, (route) => {
+    refused.count++;
+    return route.fulfill({ status: 503, contentType: "text/html", body: "<h1>Unavailable</h1>" });
+  });
+  return refused;
+}
 
 /** Checks of this file. */
 export const liveChecks: Readonly<Record<string, Check>> = {
@@ -20,6 +32,47 @@ export const liveChecks: Readonly<Record<string, Check>> = {
     await page.locator('.state[data-state="SUCCESS"]').waitFor();
     assertEquals(await page.evaluate(isMarked), true);
     assertEquals(await page.getByText("Updates live").count(), 0);
+  },
+
+  async "progress is shown as it comes, and an open question stays open"(fixture) {
+    const task = await fixture.submit("test.progress", { steps: 1000, milliseconds: 200 });
+    await using opened = await fixture.open({ path: taskPath(task), expected: [503] });
+    const { page } = opened;
+    const progress = page.locator("pre", { hasText: '"step":' });
+    await page.locator('.state[data-state="PROGRESS"]').waitFor();
+    await page.locator(".action summary").click();
+    const before = await progress.innerText();
+    await eventually("progress", async () => (await progress.innerText()) !== before);
+    await page.getByRole("button", { name: "Terminate the task" }).click();
+    await page.locator('.state[data-state="REVOKED"]').waitFor();
+  },
+
+  async "a part that could not be read stays, and is read again"(fixture) {
+    const file = `${fixture.folder}/again`;
+    const task = await fixture.submit("test.hold", { file });
+    await using opened = await fixture.open({ path: taskPath(task), expected: [503] });
+    const { page } = opened;
+    await page.locator('.state[data-state="STARTED"]').waitFor();
+    const refused = await refuse(page, taskPath(task));
+    await Deno.writeTextFile(file, "");
+    await eventually("a refused read", () => refused.count > 0);
+    await page.waitForTimeout(500);
+    assertEquals(await page.locator('.state[data-state="STARTED"]').count(), 1);
+    await refused.end();
+    await page.locator('.state[data-state="SUCCESS"]').waitFor();
+  },
+
+  async "a stream that was refused is opened again"(fixture) {
+    const file = `${fixture.folder}/refused`;
+    const task = await fixture.submit("test.hold", { file });
+    await using opened = await fixture.open({ path: "/tasks?q=name:none", expected: [503] });
+    const { page } = opened;
+    const refused = await refuse(page, `${taskPath(task)}/changes`);
+    await page.goto(fixture.url + taskPath(task));
+    await eventually("a refused stream", () => refused.count > 0);
+    await refused.end();
+    await Deno.writeTextFile(file, "");
+    await page.locator('.state[data-state="SUCCESS"]').waitFor();
   },
 
   async "new tasks are counted above the list, and no row moves"(fixture) {

@@ -82,5 +82,19 @@ document.addEventListener("change", (event) => {
 
 document.addEventListener("htmx:after:swap", () => localize(document));
 
+/** Reads a part again that could not be read, or opens a stream again that was refused: no later change may come. */
+function tryAgain({ target, detail }) {
+  const status = detail?.ctx?.response?.status;
+  if (status >= 400 && status < 500 && status !== 429) return;
+  setTimeout(() => {
+    if (document.hidden) return tryAgain({ target });
+    const live = document.getElementById("live");
+    live?.dispatchEvent(new Event(target === live ? "again" : "changed"));
+  }, 2000 + 3000 * Math.random());
+}
+
+document.addEventListener("htmx:response:error", tryAgain);
+document.addEventListener("htmx:error", tryAgain);
+
 for (const element of document.querySelectorAll("[data-scripted]")) element.hidden = false;
 localize(document);

@@ -71,7 +71,9 @@ function news(view: View, text: string, count: number): Markup {
 export function newsPart(view: View, text: string, now: Date): Markup {
   const path = hrefOf(view, "/new-tasks", { q: text, after: now.toISOString() });
   return html`
-    <span id="live" hx-sse:connect="${view.path("/changes")}" hx-swap="none"></span>
+    <span id="live" hx-sse:connect="${view.path(
+      "/changes",
+    )}" hx-trigger="load, again" hx-swap="none"></span>
     <span id="news" role="status" hx-get="${path}" hx-trigger="changed from:#live throttle:2s"
       hx-swap="innerHTML"></span>
   `;

@@ -27,7 +27,8 @@ export function taskPage(
   const path = view.path(`/tasks/${encodeURIComponent(record.id)}`);
   const isLive = !isFinal(record.state);
   const { task } = view.texts;
-  const stream = `hx-sse:connect="${path}/changes" hx-sse:close="ended" hx-swap="none"`;
+  const stream =
+    `hx-sse:connect="${path}/changes" hx-sse:close="ended" hx-trigger="load, again" hx-swap="none"`;
   return html`
     ${backLink(view, "/tasks", task.back)}
     <div id="live" ${raw(isLive ? ` ${stream}` : "")}>

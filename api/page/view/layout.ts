@@ -31,12 +31,13 @@ const HEADERS = {
 };
 
 /** `includeIndicatorCSS` would add a style sheet, and a settle delay would show old values. A part that a reader has opened stays open
- * when its surroundings change. */
+ * when its surroundings change. An error page replaces no part: it does not contain the part, which would disappear. */
 const HTMX = JSON.stringify({
   extensions: "sse",
   includeIndicatorCSS: false,
   defaultSettleDelay: 0,
   history: false,
+  noSwap: [204, 304, "4xx", "5xx"],
   morphIgnore: ["data-htmx-powered", "open"],
 });
 

@@ -53,7 +53,9 @@ export function workflowPage(view: View, record: WorkflowRecord): Markup {
     ${backLink(view, "/workflows", words.back)}
     ${isLive
       ? html`
-        <span id="live" hx-sse:connect="${view.path("/changes")}" hx-swap="none"></span>
+        <span id="live" hx-sse:connect="${view.path(
+          "/changes",
+        )}" hx-trigger="load, again" hx-swap="none"></span>
       `
       : ""}
     <div id="workflow" ${raw(

@@ -151,7 +151,11 @@ Deno.test("a page follows its task until the end", async () => {
   await using fixture = await createFixture();
   fixture.records.put({ id: "a", name: "ping", state: "STARTED", startedAt: SUBMITTED });
   const { text } = browserOf(fixture);
-  assertStringIncludes(await text("/tasks/a"), 'hx-sse:connect="/tasks/a/changes"');
+  const page = await text("/tasks/a");
+  assertStringIncludes(page, 'hx-sse:connect="/tasks/a/changes"');
+  // An error page would replace a part by nothing, and a refused stream would stay closed.
+  assertStringIncludes(page, "&quot;noSwap&quot;:[204,304,&quot;4xx&quot;,&quot;5xx&quot;]");
+  assertStringIncludes(page, 'hx-trigger="load, again"');
   const stream = await fixture.app.request("/tasks/a/changes");
   assertEquals(stream.headers.get("content-type"), "text/event-stream");
   const reader = stream.body!.pipeThrough(new TextDecoderStream()).getReader();
