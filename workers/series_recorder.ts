@@ -1,5 +1,6 @@
 /** Counts the results of deliveries per minute, task and queue, in memory, and adds them to the database every ten seconds. */
 import { getLogger } from "@logtape/logtape";
+import { sanitizeText } from "../shared/database/sanitize_text.ts";
 import { DatabaseUnreached } from "../shared/errors.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
 import { Loop } from "../shared/runtime/loop.ts";
@@ -22,6 +23,8 @@ const WRITE_MS = 10_000;
 const STOP_MS = 1000;
 /** Maximum number of entries in memory. Names of tasks come from outside, and an outage may be long. */
 const ENTRIES_MAX = 5000;
+/** Maximum characters of a name: longer ones may not fit into the index of the table. */
+const NAME_MAX = 255;
 const MINUTE_MS = 60_000;
 
 const COUNTS: Readonly<Partial<Record<Outcome["kind"], Counted>>> = {
@@ -105,7 +108,7 @@ export class SeriesRecorder implements Service {
    *
    * @throws {DatabaseUnavailable} */
   async write(): Promise<void> {
-    // The clock may have gone back to a minute that was left.
+    // The clock may have gone back to a minute that was left, and two names may be stored alike.
     const entries = unique(this.#entries);
     if (entries.length === 0) return;
     this.#entries = [];
@@ -115,10 +118,7 @@ export class SeriesRecorder implements Service {
     } catch (error) {
       // Otherwise they may be stored, and would count twice.
       if (error instanceof DatabaseUnreached) this.#keep(entries);
-      else {log.debug("Lost the counts of {count} series: {error}", {
-          count: entries.length,
-          error,
-        });}
+      else log.debug("Lost {count} series: {error}", { count: entries.length, error });
       throw error;
     }
   }
@@ -128,7 +128,7 @@ export class SeriesRecorder implements Service {
     this.#entries = unique([...entries, ...this.#entries]).slice(-ENTRIES_MAX);
     this.#current = new Map();
     for (const entry of this.#entries) {
-      if (entry.at.getTime() === this.#minute) this.#index(entry);
+      if (entry.at.getTime() === this.#minute) this.#index(entry.task, entry.queue, entry);
     }
   }
 
@@ -142,17 +142,22 @@ export class SeriesRecorder implements Service {
     const known = this.#current.get(task)?.get(queue);
     if (known) return known;
     if (this.#entries.length >= ENTRIES_MAX) return undefined;
-    const entry = emptyEntry(new Date(minute), task, queue);
+    const entry = emptyEntry(new Date(minute), storedName(task), storedName(queue));
     this.#entries.push(entry);
-    this.#index(entry);
+    this.#index(task, queue, entry);
     return entry;
   }
 
-  #index(entry: Entry): void {
-    const byQueue = this.#current.get(entry.task);
-    if (byQueue) byQueue.set(entry.queue, entry);
-    else this.#current.set(entry.task, new Map([[entry.queue, entry]]));
+  #index(task: string, queue: string, entry: Entry): void {
+    const byQueue = this.#current.get(task);
+    if (byQueue) byQueue.set(queue, entry);
+    else this.#current.set(task, new Map([[queue, entry]]));
   }
+}
+
+/** The beginning of a name, as the table can store it. */
+function storedName(name: string): string {
+  return sanitizeText(name.slice(0, NAME_MAX));
 }
 
 function emptyEntry(at: Date, task: string, queue: string): Entry {

@@ -107,6 +107,20 @@ Deno.test("SeriesRecorder writes each key once when the clock goes back", async 
   assertEquals(writes[0]?.map(({ at, succeeded }) => [at, succeeded]), [[MINUTE, 2], [at(60), 1]]);
 });
 
+Deno.test("SeriesRecorder writes names that the table can store, each key once", async () => {
+  const { writes, series } = recorder();
+  const named = (task: string) => {
+    const { task: one, ...rest } = result();
+    series.observe({ ...rest, task: { ...one!, task } } as DeliveryResult);
+  };
+  for (const name of ["a\0b", "a\u{fffd}b", "a\0b", "x".repeat(5000)]) named(name);
+  await series.write();
+  assertEquals(writes[0]?.map(({ task, succeeded }) => [task, succeeded]), [
+    ["a\u{fffd}b", 3],
+    ["x".repeat(255), 1],
+  ]);
+});
+
 Deno.test("SeriesRecorder bounds its memory", async () => {
   const { writes, series } = recorder();
   for (let index = 0; index < 6000; index++) series.observe(result({ queue: `q${index}` }));
