@@ -13,6 +13,7 @@ import {
   type Counted,
   type SeriesCounts,
   type SeriesEntry,
+  type SeriesQuery,
   type SeriesStore,
 } from "../../shared/series/series_store.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
@@ -67,13 +68,7 @@ export function seriesRoutes({ store, clock }: SeriesParts & { clock: Clock }): 
     const { since, until, step } = rangeOf(given, clock.now());
     const { task, queue, by } = given;
     const named = { ...(task !== undefined && { task }), ...(queue !== undefined && { queue }) };
-    const entries = await store.read({ since, until, step, ...named }, ENTRIES_MAX + 1);
-    if (entries.length > ENTRIES_MAX) {
-      throw fieldProblem(
-        "step",
-        `the range has more than ${ENTRIES_MAX} points of single tasks: choose a longer step, a shorter range, or one task`,
-      );
-    }
+    const entries = await readEntries(store, { since, until, step, ...named });
     const caller = callerOf(c);
     const seen = entries.filter((entry) => caller.sees({ name: entry.task, queue: entry.queue }));
     const series = grouped(seen, by);
@@ -89,6 +84,21 @@ export function seriesRoutes({ store, clock }: SeriesParts & { clock: Clock }): 
       { "cache-control": "no-store" },
     );
   });
+}
+
+/** Reads points of single tasks.
+ *
+ * @throws {Problem} `invalid-input` if there are too many: without the last ones, sums would be wrong */
+export async function readEntries(
+  store: Pick<SeriesStore, "read">,
+  query: SeriesQuery,
+): Promise<SeriesEntry[]> {
+  const entries = await store.read(query, ENTRIES_MAX + 1);
+  if (entries.length <= ENTRIES_MAX) return entries;
+  throw fieldProblem(
+    "step",
+    `the range has more than ${ENTRIES_MAX} points of single tasks: choose a longer step, a shorter range, or one task`,
+  );
 }
 
 /** @throws {Problem} `invalid-input` */

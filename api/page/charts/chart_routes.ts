@@ -4,7 +4,7 @@ import type { SeriesCounts } from "../../../shared/series/series_store.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
 import { callerOf } from "../../access/request_caller.ts";
 import { isLabel } from "../../http/label.ts";
-import { addCounts, type SeriesParts } from "../../routes/series.ts";
+import { addCounts, readEntries, type SeriesParts } from "../../routes/series.ts";
 import { answerPage } from "../view/layout.ts";
 import { type Site, View } from "../view/view.ts";
 import { chartPage, type Point, type Range, RANGES } from "./chart_page.ts";
@@ -15,9 +15,6 @@ export interface ChartRoutesParts {
   readonly clock: Clock;
   readonly site: Site;
 }
-
-/** Maximum entries that are read: points of single tasks. */
-const ENTRIES_MAX = 50_000;
 
 /** Serves the charts. */
 export function chartRoutes({ series, clock, site }: ChartRoutesParts): Hono {
@@ -31,7 +28,7 @@ export function chartRoutes({ series, clock, site }: ChartRoutesParts): Hono {
     const since = new Date((end - seconds) * 1000);
     const until = new Date(end * 1000);
     const named = { ...(isLabel(task) && { task }), ...(isLabel(queue) && { queue }) };
-    const entries = await series.store.read({ since, until, step, ...named }, ENTRIES_MAX);
+    const entries = await readEntries(series.store, { since, until, step, ...named });
     const caller = callerOf(c);
     const sums = new Map<number, SeriesCounts>();
     for (const entry of entries) {

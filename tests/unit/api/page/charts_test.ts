@@ -46,3 +46,10 @@ Deno.test("GET /charts says that no task ended, and loads no script for it", asy
   assertStringIncludes(text, "No task ended in this time range.");
   assertEquals(text.includes("/assets/uplot"), false);
 });
+
+Deno.test("GET /charts refuses more points than it reads, because sums without them would be wrong", async () => {
+  const one = entry("2026-01-01T11:55:00.000Z", 1);
+  const { status, text } = await chartsOf("", Array(50_001).fill(one));
+  assertEquals(status, 422);
+  assertStringIncludes(text, "more than 50000 points of single tasks");
+});
