@@ -6,6 +6,7 @@ import {
   consumerWatchdog,
 } from "../shared/broker/consuming/consumer_watchdog.ts";
 import { LamportClock } from "../shared/celery/clock.ts";
+import { redactsInput } from "../shared/contracts/keep_input.ts";
 import type { Sql } from "../shared/database/database.ts";
 import { migrated, pending } from "../shared/database/migrate.ts";
 import { readOnlyReason } from "../shared/database/read_only.ts";
@@ -121,8 +122,10 @@ export class WorkerProcess implements Service {
     for (const { name, rateLimit } of registry) rates.set(name, parseRate(rateLimit));
     const watchdog = new Watchdog({ events, bound: config.loopBound });
     const uncaught = new UncaughtErrors({ events, store, modules });
+    const hides = (name: string) => redactsInput(registry.get(name));
+    const sending = { broker, outbox, origin: node, events, hides };
     const followUps = new FollowUps({
-      publisher: publisherWithEvents({ broker, outbox, origin: node, events, clock: time }),
+      publisher: publisherWithEvents({ ...sending, clock: time }),
       routes: new TaskRouter(registry, config.routes),
       chords: chordStore(config.results, database),
       store,

@@ -2,14 +2,25 @@
 import type { HeaderValue, Message } from "../shared/broker/message.ts";
 import type { Events, TaskEvent } from "../shared/telemetry/events.ts";
 import { Publisher, type PublisherOptions } from "../shared/outbox/publisher.ts";
+import { HIDDEN_REPR } from "../shared/results/kept_input.ts";
 
-/** Creates a publisher that emits `task-sent` for each durable message. */
+/** Creates a publisher that emits `task-sent` for each durable message.
+ *
+ * @param options.hides whether events of a task contain no representation of its arguments */
 export function publisherWithEvents(
-  { events, ...options }: Omit<PublisherOptions, "sent"> & { events: Events },
+  { events, hides, ...options }: Omit<PublisherOptions, "sent"> & {
+    events: Events;
+    hides(name: string): boolean;
+  },
 ): Publisher {
   return new Publisher({
     ...options,
-    sent: (message, queue) => events.emit(taskSentEvent(message, queue)),
+    sent(message, queue) {
+      const event = taskSentEvent(message, queue);
+      events.emit(
+        hides(event.name) ? { ...event, args: HIDDEN_REPR, kwargs: HIDDEN_REPR } : event,
+      );
+    },
   });
 }
 
