@@ -15,12 +15,15 @@ import type { Clock } from "../../shared/runtime/clock.ts";
 import { withTimeout } from "../../shared/runtime/waits.ts";
 import type { Workflows } from "../../shared/workflows/store.ts";
 import { isYoung } from "../reading/record.ts";
-import type { WorkerSurvey } from "../reading/worker_survey.ts";
+import { requireConnection, type WorkerSurvey } from "../reading/worker_survey.ts";
 import { nameOf, needsQueueFacts, queueOf } from "./explain.ts";
 import type { HeldTask, QueueFacts, TaskFacts, UnreadFact } from "./task_facts.ts";
 
-/** Milliseconds for one fact. */
+/** Milliseconds for one fact. Some are read after others. */
 const DEADLINE_MS = 4000;
+
+/** Milliseconds for all facts. */
+export const FACTS_MS = 2 * DEADLINE_MS + 1000;
 
 /** Milliseconds for which replies of workers are collected. */
 const COLLECT_MS = 1000;
@@ -110,8 +113,10 @@ export class FactReader {
   }
 
   async #holderOf(id: string): Promise<HeldTask | undefined> {
+    const { broker } = this.#parts;
+    requireConnection(broker);
     const command = { method: "query_task", arguments: { ids: [id] } };
-    const replies = await requestReplies(this.#parts.broker, command, { timeoutMs: COLLECT_MS });
+    const replies = await requestReplies(broker, command, { timeoutMs: COLLECT_MS });
     for (const [worker, reply] of Object.entries(replies)) {
       const parsed = Standings.safeParse(reply);
       const found = parsed.data?.[id];

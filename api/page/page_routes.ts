@@ -94,6 +94,7 @@ export function pageRoutes(parts: PageParts): Hono {
   };
 
   return new Hono()
+    .route("/", whyRoutes(parts))
     .use(limitTime())
     .get("/", async (c) => {
       c.header("vary", "Accept");
@@ -130,7 +131,6 @@ export function pageRoutes(parts: PageParts): Hono {
     })
     .route("/", signInRoutes(parts))
     .route("/", taskRoutes({ ...parts, exampleFor }))
-    .route("/", whyRoutes(parts))
     .route("/", tryRoutes(parts))
     .route("/", chartRoutes(parts))
     .route("/", workflowRoutes({ ...parts, workflowExample }))

@@ -68,11 +68,14 @@ export class WorkerSurvey {
   /** @param options.collectMs milliseconds for which replies are collected. Default 1 s */
   constructor(
     { broker, collectMs = COLLECT_MS }: {
-      broker: Pick<Broker, "listen" | "publish">;
+      broker: Pick<Broker, "listen" | "publish" | "status">;
       collectMs?: number;
     },
   ) {
-    this.#reads = new SharedReads(() => survey(broker, collectMs));
+    this.#reads = new SharedReads(async () => {
+      requireConnection(broker);
+      return await survey(broker, collectMs);
+    });
   }
 
   /** Resolves after the collecting time, by name. Concurrent callers share the replies.
@@ -81,6 +84,16 @@ export class WorkerSurvey {
   read(): Promise<SurveyedWorker[]> {
     return this.#reads.read("");
   }
+}
+
+/** Fails at once while there is no connection: a command would wait for it, also after its caller has gone, and so would those of all
+ * later callers.
+ *
+ * @throws {BrokerUnavailable} */
+export function requireConnection({ status }: Pick<Broker, "status">): void {
+  const { state, reason = "the broker is not connected" } = status;
+  if (state === "connected" || state === "blocked") return;
+  throw new BrokerUnavailable(`Cannot ask the workers because ${reason}: try again later`);
 }
 
 async function survey(

@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type SurveyedWorker, WorkerSurvey } from "../../../../api/reading/worker_survey.ts";
 import { queueInfo } from "../../../../shared/celery/inspection.ts";
 import { CONTROL_EXCHANGE, decodeControl, encodeReply } from "../../../../shared/celery/control.ts";
+import { BrokerUnavailable } from "../../../../shared/errors.ts";
 import { createFixture, type Fixture } from "../fixture.ts";
 import { keyedFixture, testKey } from "../access/keys.ts";
 
@@ -35,6 +36,20 @@ const page = async (fixture: Fixture, path: string, token?: string) => {
   const headers = { accept: "text/html", ...(token && { cookie: `celeriac=${token}` }) };
   return await (await fixture.app.request(path, { headers })).text();
 };
+
+Deno.test("WorkerSurvey.read() fails at once while the broker is away, and leaves nothing waiting", async () => {
+  let listens = 0;
+  const never = () => {
+    listens++;
+    return new Promise<never>(() => {});
+  };
+  const status = { state: "connecting", reason: "connection refused" } as const;
+  const survey = new WorkerSurvey({ broker: { status, listen: never, publish: never } });
+  for (let call = 0; call < 2; call++) {
+    await assertRejects(() => survey.read(), BrokerUnavailable, "because connection refused");
+  }
+  assertEquals(listens, 0);
+});
 
 Deno.test("WorkerSurvey.read() returns the workers that reply, whatever they leave out", async () => {
   await using fixture = await createFixture();
