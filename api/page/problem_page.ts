@@ -9,7 +9,7 @@ import { routeOf } from "../middleware/access.ts";
 import { answerPage } from "./view/layout.ts";
 import { type Site, View } from "./view/view.ts";
 
-/** Whether a request is for the page and not for the API. Programs that ask for no type get JSON. An unknown path may be a mistyped page. */
+/** Whether a request is for the page and not for the API. Programs that accept any type get JSON. An unknown path may be a mistyped page. */
 function isForPage(c: Context): boolean {
   const route = routeOf(c);
   const isPage = route === undefined

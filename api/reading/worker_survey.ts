@@ -1,4 +1,4 @@
-/** Asks all workers what they are and what they run. */
+/** Surveys the workers: their queues, limits and running tasks. */
 import { z } from "zod";
 import type { Broker } from "../../shared/broker/broker.ts";
 import { requestReplies } from "../../shared/celery/control_client.ts";
@@ -61,7 +61,7 @@ const Active = z.array(z.object({
 /** `NAME`, or `NAME [rate_limit=10/m]`. */
 const Registered = z.array(z.string()).catch([]);
 
-/** Asks with Celery's remote control, so that Python workers reply too. */
+/** Queries workers with Celery's remote control, so that Python workers reply too. */
 export class WorkerSurvey {
   readonly #reads: SharedReads<SurveyedWorker[]>;
 

@@ -35,7 +35,7 @@ export interface NewsParts {
   readonly everyMs?: number;
 }
 
-/** Serves the number of new tasks, and a stream that says when to ask for it. */
+/** Serves the number of new tasks, and a stream that signals when to read it. */
 export function newsRoutes(parts: NewsParts): Hono {
   const { list, clock, site } = parts;
   return new Hono()

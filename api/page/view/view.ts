@@ -12,7 +12,7 @@ import { DEFAULT_TIME_ZONE, type PageSettings } from "./settings.ts";
 /** Escaped HTML. */
 export type Markup = ReturnType<typeof html>;
 
-/** What the page knows about the whole API. */
+/** Facts about the API that every page shows. */
 export interface Site extends PageSettings {
   /** Whether requests need credentials. */
   readonly secured: boolean;

@@ -20,7 +20,7 @@ export interface WorkerRoutesParts {
   readonly site: Site;
 }
 
-/** Serves the pages. Each asks the workers, which takes a second. */
+/** Serves the pages. Each surveys the workers, which takes a second. */
 export function workerRoutes(parts: WorkerRoutesParts): Hono {
   const { survey, registry, foreignQueues, pauseActions, site } = parts;
   return new Hono()

@@ -29,7 +29,7 @@ function changing(pauses: readonly Pause[] | undefined) {
   return store;
 }
 
-Deno.test("PauseWatch knows the pauses once start() resolves, and later changes", async () => {
+Deno.test("PauseWatch has the pauses once start() resolves, and later changes", async () => {
   const store = changing([QUEUE]);
   await using watch = new PauseWatch({ store, pollMs: 5, ...LIMITS });
   await watch.start();
