@@ -11,6 +11,7 @@ export class ChunkWriter {
   readonly #stream: Pick<SSEStreamingApi, "write" | "aborted">;
   #last: Promise<void> = Promise.resolve();
   #writing = 0;
+  #isSignalled = false;
 
   constructor(stream: Pick<SSEStreamingApi, "write" | "aborted">) {
     this.#stream = stream;
@@ -25,6 +26,14 @@ export class ChunkWriter {
       }
       this.#writing--;
     });
+  }
+
+  /** Writes a message without data, unless the same one waits already: to a client that reads slowly it says no more when repeated. */
+  signal(message: Uint8Array<ArrayBuffer>): void {
+    if (this.#isSignalled) return;
+    this.#isSignalled = true;
+    void this.#last.then(() => this.#isSignalled = false);
+    void this.write(message);
   }
 
   /** Writes a comment, unless a message is being written. */

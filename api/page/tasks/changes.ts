@@ -63,7 +63,7 @@ export function changesStream(
       stream.onAbort(() => gone.abort());
       const writer = new ChunkWriter(stream);
       const heartbeat = setInterval(() => writer.beat(), heartbeatMs);
-      onProgress = () => void writer.write(CHANGED);
+      onProgress = () => writer.signal(CHANGED);
       try {
         await writer.write(CHANGED);
         let last = first;

@@ -98,7 +98,7 @@ function streamChanges(c: Context, { hub, everyMs = EVERY_MS }: NewsParts): Resp
     const listening = hub.subscribeAll(() => {
       timer ??= setTimeout(() => {
         timer = undefined;
-        void writer.write(CHANGED);
+        writer.signal(CHANGED);
       }, everyMs);
     });
     await ended;
