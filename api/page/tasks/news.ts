@@ -20,6 +20,12 @@ const HEARTBEAT_MS = 15_000;
 /** Milliseconds between two messages of one stream. */
 const EVERY_MS = 1000;
 
+/** Milliseconds after which a stream says `changed` without an event: workers that had no listener publish nothing for a second. */
+const QUIET_MS = 1500;
+
+/** Milliseconds between `changed` without events, which are best effort. */
+const FALLBACK_MS = 30_000;
+
 /** Records that are counted. */
 const COUNTED_MAX = 100;
 
@@ -33,6 +39,8 @@ export interface NewsParts {
   readonly site: Site;
   /** Milliseconds between two messages of one stream. Default 1 s. */
   readonly everyMs?: number;
+  /** Milliseconds after which a stream says `changed` without an event. Default 1.5 s. */
+  readonly quietMs?: number;
 }
 
 /** Serves the number of new tasks, and a stream that signals when to read it. */
@@ -79,8 +87,11 @@ export function newsPart(view: View, text: string, now: Date): Markup {
   `;
 }
 
-/** Streams `changed` after events of any task, at most once a second. Which task it was is not said. */
-function streamChanges(c: Context, { hub, everyMs = EVERY_MS }: NewsParts): Response {
+/** Streams `changed` after events of any task, at most once a second, and now and then without an event. Which task it was is not said. */
+function streamChanges(
+  c: Context,
+  { hub, everyMs = EVERY_MS, quietMs = QUIET_MS }: NewsParts,
+): Response {
   c.header("cache-control", "no-store");
   c.header("x-accel-buffering", "no");
   if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
@@ -95,17 +106,22 @@ function streamChanges(c: Context, { hub, everyMs = EVERY_MS }: NewsParts): Resp
     const writer = new ChunkWriter(stream);
     const heartbeat = setInterval(() => writer.beat(), HEARTBEAT_MS);
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const listening = hub.subscribeAll(() => {
+    const announce = () => {
       timer ??= setTimeout(() => {
         timer = undefined;
         writer.signal(CHANGED);
       }, everyMs);
-    });
+    };
+    const listening = hub.subscribeAll(announce);
+    const afterQuiet = setTimeout(announce, Math.max(0, quietMs - everyMs));
+    const fallback = setInterval(announce, FALLBACK_MS);
     await ended;
     hub.closing.removeEventListener("abort", end);
     listening[Symbol.dispose]();
     admitted[Symbol.dispose]();
     clearInterval(heartbeat);
+    clearInterval(fallback);
+    clearTimeout(afterQuiet);
     clearTimeout(timer);
   });
 }

@@ -362,3 +362,12 @@ Deno.test("the stream of changes reports events of any task until the hub stops"
   await fixture.hub.stop();
   assertEquals((await reader.read()).done, true);
 });
+
+Deno.test("the stream of changes says 'changed' without an event: workers without a listener publish none", async () => {
+  await using fixture = await createFixture();
+  const stream = await fixture.app.request("/changes");
+  const reader = stream.body!.pipeThrough(new TextDecoderStream()).getReader();
+  assertEquals((await reader.read()).value, "event: changed\ndata:\n\n");
+  await fixture.hub.stop();
+  assertEquals((await reader.read()).done, true);
+});
