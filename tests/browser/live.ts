@@ -62,6 +62,19 @@ export const liveChecks: Readonly<Record<string, Check>> = {
     await page.locator('.state[data-state="SUCCESS"]').waitFor();
   },
 
+  async "a stream is opened although a script arrives late"(fixture) {
+    await using opened = await fixture.open({ path: "/keys" });
+    const { page } = opened;
+    let scripts = 0;
+    await page.route("**/assets/*.js", async (route) => {
+      await page.waitForTimeout(500 * scripts++);
+      await route.continue();
+    });
+    const stream = page.waitForRequest("**/changes");
+    await page.goto(`${fixture.url}/tasks`);
+    await stream;
+  },
+
   async "a stream that was refused is opened again"(fixture) {
     const file = `${fixture.folder}/refused`;
     const task = await fixture.submit("test.hold", { file });

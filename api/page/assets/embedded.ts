@@ -37,8 +37,8 @@ export const ASSETS = {
     "text/css; charset=utf-8",
     base + frame + parts + tables + timeline + trying + workflow,
   ),
-  htmx: asset("htmx", "js", SCRIPT, htmx),
-  sse: asset("hx-sse", "js", SCRIPT, sse),
+  // One file: htmx starts in the next turn, and would leave streams closed if the extension arrived later.
+  htmx: asset("htmx", "js", SCRIPT, `${htmx}\n;${sse}`),
   script: asset("page", "js", SCRIPT, script),
   // Only on pages with charts.
   uplot: asset("uplot", "js", SCRIPT, uplot),

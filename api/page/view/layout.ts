@@ -105,7 +105,6 @@ function document(view: View, { title, body, current }: Page): Markup {
         <link rel="icon" href="data:,">
         <link rel="stylesheet" href="${asset("style")}">
         <script defer src="${asset("htmx")}"></script>
-        <script defer src="${asset("sse")}"></script>
         <script type="module" src="${asset("script")}"></script>
       </head>
       <body>
