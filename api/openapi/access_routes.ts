@@ -10,7 +10,13 @@ import {
   schemaRef,
   time,
 } from "./json_schema.ts";
-import { jsonAnswer, type Operation, problems, queryParameters } from "./routes.ts";
+import {
+  CHANGE_PROBLEMS,
+  jsonAnswer,
+  type Operation,
+  problems,
+  queryParameters,
+} from "./routes.ts";
 import { nextCursor } from "./schemas.ts";
 
 const keyId = {
@@ -20,17 +26,7 @@ const keyId = {
   schema: { type: "string", minLength: 1, maxLength: 200 },
 };
 
-const BODY_PROBLEMS = [
-  "invalid-json",
-  "incomplete-body",
-  "body-too-slow",
-  "body-too-large",
-  "unsupported-content-type",
-  "invalid-input",
-  "forbidden",
-  "unavailable",
-  "outcome-unknown",
-] as const;
+const BODY_PROBLEMS = [...CHANGE_PROBLEMS, "forbidden"] as const;
 
 /** Paths of keys and the audit log. */
 export function accessPaths(): Record<string, Record<string, Operation>> {

@@ -1,7 +1,13 @@
 /** Operations of the OpenAPI document that are about dead letters. */
 import { PurgeBody, RedriveBody } from "../dead_letters/dead_letter.ts";
 import { LettersQuery } from "../routes/dead_letters.ts";
-import { jsonAnswer, type Operation, problems, queryParameters } from "./routes.ts";
+import {
+  CHANGE_PROBLEMS,
+  jsonAnswer,
+  type Operation,
+  problems,
+  queryParameters,
+} from "./routes.ts";
 import {
   documentSchemas,
   type JsonSchema,
@@ -55,7 +61,7 @@ export function deadLetterPaths(): Record<string, Record<string, Operation>> {
         requestBody: requestBody("Redrive", { filter: { reason: "poison" }, dry_run: true }),
         responses: {
           200: jsonAnswer("Counted, or sent", schemaRef("Redriven")),
-          ...refusals(),
+          ...problems(...CHANGE_PROBLEMS),
         },
       },
     },
@@ -70,7 +76,7 @@ export function deadLetterPaths(): Record<string, Record<string, Operation>> {
         }),
         responses: {
           200: jsonAnswer("Counted, or deleted", schemaRef("Purged")),
-          ...refusals(),
+          ...problems(...CHANGE_PROBLEMS),
         },
       },
     },
@@ -82,19 +88,6 @@ function requestBody(schema: string, example: unknown): object {
     required: true,
     content: { "application/json": { schema: schemaRef(schema), example } },
   };
-}
-
-function refusals() {
-  return problems(
-    "invalid-json",
-    "incomplete-body",
-    "body-too-slow",
-    "body-too-large",
-    "unsupported-content-type",
-    "invalid-input",
-    "unavailable",
-    "outcome-unknown",
-  );
 }
 
 /** Schemas of dead letters. */

@@ -3,7 +3,13 @@ import { BATCH_TYPE, EVENT_TYPE } from "../../shared/events/http.ts";
 import { type JsonSchema, nullable, openObject, record, schemaRef } from "./json_schema.ts";
 import { EventStreamQuery } from "../routes/event_stream.ts";
 import { EventsQuery } from "../routes/recorded_events.ts";
-import { jsonAnswer, type Operation, problems, queryParameters } from "./routes.ts";
+import {
+  CHANGE_PROBLEMS,
+  jsonAnswer,
+  type Operation,
+  problems,
+  queryParameters,
+} from "./routes.ts";
 
 const EXAMPLE = { type: "orders.eu.paid", data: { order: "17" } };
 
@@ -103,17 +109,7 @@ export function eventPaths(): Record<string, Record<string, Operation>> {
               { type: "array", items: schemaRef("EventAccepted") },
             ],
           }),
-          ...problems(
-            "invalid-json",
-            "incomplete-body",
-            "no-subscriber",
-            "body-too-slow",
-            "body-too-large",
-            "unsupported-content-type",
-            "invalid-input",
-            "unavailable",
-            "outcome-unknown",
-          ),
+          ...problems("no-subscriber", ...CHANGE_PROBLEMS),
         },
       },
     },

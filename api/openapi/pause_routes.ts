@@ -8,7 +8,13 @@ import {
   schemaRef,
   time,
 } from "./json_schema.ts";
-import { jsonAnswer, type Operation, problems, queryParameters } from "./routes.ts";
+import {
+  CHANGE_PROBLEMS,
+  jsonAnswer,
+  type Operation,
+  problems,
+  queryParameters,
+} from "./routes.ts";
 
 const one = (description: string) => jsonAnswer(description, schemaRef("Pause"));
 
@@ -69,17 +75,7 @@ function operations(
       },
       responses: {
         200: one("The pause"),
-        ...problems(
-          scope === "queue" ? "unknown-queue" : "unknown-task",
-          "invalid-json",
-          "incomplete-body",
-          "body-too-slow",
-          "body-too-large",
-          "unsupported-content-type",
-          "invalid-input",
-          "unavailable",
-          "outcome-unknown",
-        ),
+        ...problems(scope === "queue" ? "unknown-queue" : "unknown-task", ...CHANGE_PROBLEMS),
       },
     },
     delete: {

@@ -34,6 +34,18 @@ export function problems(...kinds: ProblemKind[]): Record<string, object> {
   return answers;
 }
 
+/** Problems that any change with a body may meet. */
+export const CHANGE_PROBLEMS = [
+  "invalid-json",
+  "incomplete-body",
+  "body-too-slow",
+  "body-too-large",
+  "unsupported-content-type",
+  "invalid-input",
+  "unavailable",
+  "outcome-unknown",
+] as const;
+
 /** Problems that any submission may meet. */
 export const SUBMISSION_PROBLEMS = [
   "invalid-json",

@@ -1,7 +1,13 @@
 /** Operations of the OpenAPI document that are about schedules. */
 import { ScheduleQuery, SchedulesQuery } from "../routes/schedules.ts";
 import { ScheduleBody } from "../submitting/schedule.ts";
-import { jsonAnswer, type Operation, problems, queryParameters } from "./routes.ts";
+import {
+  CHANGE_PROBLEMS,
+  jsonAnswer,
+  type Operation,
+  problems,
+  queryParameters,
+} from "./routes.ts";
 import {
   documentSchemas,
   type JsonSchema,
@@ -57,17 +63,7 @@ export function schedulePaths(): Record<string, Record<string, Operation>> {
         },
         responses: {
           201: one("It is stored"),
-          ...problems(
-            "invalid-json",
-            "incomplete-body",
-            "schedule-exists",
-            "body-too-slow",
-            "body-too-large",
-            "unsupported-content-type",
-            "invalid-input",
-            "unavailable",
-            "outcome-unknown",
-          ),
+          ...problems("schedule-exists", ...CHANGE_PROBLEMS),
         },
       },
     },

@@ -3,7 +3,13 @@ import { PruneBody, SubscriptionsQuery } from "../routes/subscriptions.ts";
 import { ReplayBody } from "../submitting/replay.ts";
 import { SubscriptionBody } from "../submitting/subscription.ts";
 import { documentSchemas, type JsonSchema, record, schemaRef, time } from "./json_schema.ts";
-import { jsonAnswer, type Operation, problems, queryParameters } from "./routes.ts";
+import {
+  CHANGE_PROBLEMS,
+  jsonAnswer,
+  type Operation,
+  problems,
+  queryParameters,
+} from "./routes.ts";
 import { nextCursor } from "./schemas.ts";
 
 const name = {
@@ -14,17 +20,6 @@ const name = {
 };
 
 const one = (description: string) => jsonAnswer(description, schemaRef("Subscription"));
-
-const BODY_PROBLEMS = [
-  "invalid-json",
-  "incomplete-body",
-  "body-too-slow",
-  "body-too-large",
-  "unsupported-content-type",
-  "invalid-input",
-  "unavailable",
-  "outcome-unknown",
-] as const;
 
 const body = (schema: JsonSchema, example: unknown, required = true) => ({
   required,
@@ -63,7 +58,7 @@ export function subscriptionPaths(): Record<string, Record<string, Operation>> {
         requestBody: body(schemaRef("NewSubscription"), EXAMPLE),
         responses: {
           201: one("It is stored"),
-          ...problems("subscription-exists", ...BODY_PROBLEMS),
+          ...problems("subscription-exists", ...CHANGE_PROBLEMS),
         },
       },
     },
@@ -83,7 +78,7 @@ export function subscriptionPaths(): Record<string, Record<string, Operation>> {
               removed: { type: "array", items: { type: "string" } },
             }),
           ),
-          ...problems(...BODY_PROBLEMS),
+          ...problems(...CHANGE_PROBLEMS),
         },
       },
     },
@@ -106,7 +101,7 @@ export function subscriptionPaths(): Record<string, Record<string, Operation>> {
         requestBody: body(schemaRef("SubscriptionChange"), nameless),
         responses: {
           200: one("The updated subscription"),
-          ...problems("no-subscription", "subscription-in-code", ...BODY_PROBLEMS),
+          ...problems("no-subscription", "subscription-in-code", ...CHANGE_PROBLEMS),
         },
       },
       delete: {
@@ -148,7 +143,7 @@ export function subscriptionPaths(): Record<string, Record<string, Operation>> {
         ),
         responses: {
           202: jsonAnswer("Started", schemaRef("Replay")),
-          ...problems("no-subscription", ...BODY_PROBLEMS),
+          ...problems("no-subscription", ...CHANGE_PROBLEMS),
         },
       },
     },

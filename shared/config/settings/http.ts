@@ -2,6 +2,19 @@
 import { z } from "zod";
 import { count, flag, list, port, RUNNING, seconds, setting, text, url } from "./setting.ts";
 
+/** Commands that send requests to the API. */
+const CLIENTS = [
+  "call",
+  "result",
+  "tasks",
+  "schedules",
+  "events",
+  "subscriptions",
+  "pause",
+  "dead",
+  "key",
+] as const;
+
 /** Settings of HTTP servers and of the clients that call them. Durations are seconds. */
 export const HTTP_SETTINGS = {
   host: setting({
@@ -40,19 +53,7 @@ export const HTTP_SETTINGS = {
     defaultText: "none",
     value: "TOKEN",
     secret: true,
-    roles: [
-      "api",
-      "dev",
-      "call",
-      "result",
-      "tasks",
-      "schedules",
-      "events",
-      "subscriptions",
-      "pause",
-      "dead",
-      "key",
-    ],
+    roles: ["api", "dev", ...CLIENTS],
     help: "bearer token with all rights; commands can send an API key or a JWT instead",
   }),
   open: setting({
@@ -79,17 +80,7 @@ export const HTTP_SETTINGS = {
     env: "CELERIAC_URL",
     schema: url(/^https?$/, "http://127.0.0.1:8000").default("http://127.0.0.1:8000"),
     value: "URL",
-    roles: [
-      "call",
-      "result",
-      "tasks",
-      "schedules",
-      "events",
-      "subscriptions",
-      "pause",
-      "dead",
-      "key",
-    ],
+    roles: CLIENTS,
     help: "URL of the API",
   }),
   eventsOpen: setting({
