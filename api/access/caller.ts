@@ -63,6 +63,11 @@ export class Caller {
       (queue !== null || this.rights.queues.includes("*"));
   }
 
+  /** Whether its patterns match a queue. */
+  seesQueue(queue: string): boolean {
+    return this.#matchesQueue(queue);
+  }
+
   /** Whether it has all of these rights, so that it may create or change a key that has them. */
   covers({ scopes, tasks, queues, expiresAt, requestsPerMinute }: Rights): boolean {
     const own = this.rights;

@@ -34,6 +34,8 @@ export const ROUTE_SCOPES: Readonly<Record<string, Required>> = {
   "POST /v1/subscriptions/:subscription/resume": ["subscriptions:write"],
   "POST /v1/subscriptions/:subscription/replay": ["subscriptions:write"],
   "GET /v1/series": ["tasks:read"],
+  "GET /v1/workers": ["workers:read"],
+  "GET /v1/queues": ["workers:read"],
   "GET /v1/pauses": ["tasks:read"],
   "PUT /v1/queues/:queue/pause": ["queues:pause"],
   "DELETE /v1/queues/:queue/pause": ["queues:pause"],

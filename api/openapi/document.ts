@@ -24,6 +24,7 @@ import { seriesPaths, seriesSchemas } from "./series_routes.ts";
 import { ANY_SCHEME, guarded, SECURITY_SCHEMES } from "./security.ts";
 import { servicePaths } from "./service_routes.ts";
 import { subscriptionPaths, subscriptionSchemas } from "./subscription_routes.ts";
+import { workerPaths, workerSchemas } from "./worker_routes.ts";
 import { workflowPaths, workflowSchemas } from "./workflow_routes.ts";
 import { type JsonSchema, record, schemaRef } from "./json_schema.ts";
 import { sharedSchemas, submissionSchema, taskSchemas } from "./schemas.ts";
@@ -94,6 +95,7 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
     ...schedulePaths(),
     ...pausePaths(),
     ...seriesPaths(),
+    ...workerPaths(),
     ...workflowPaths(),
     ...deadLetterPaths(),
     ...accessPaths(),
@@ -117,6 +119,7 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
       { name: "events", description: "Events and the tasks that they become" },
       { name: "schedules", description: "Periodic tasks" },
       { name: "pauses", description: "Paused queues and tasks" },
+      { name: "workers", description: "Running workers, and the depth of queues" },
       { name: "dead letters", description: "Messages that no worker could process" },
       { name: "access", description: "API keys and the audit log" },
       { name: "health", description: "Health checks and metrics" },
@@ -132,6 +135,7 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
         ...scheduleSchemas(),
         ...pauseSchemas(),
         ...seriesSchemas(),
+        ...workerSchemas(),
         ...workflowSchemas(),
         ...deadLetterSchemas(),
         ...accessSchemas(),

@@ -5,6 +5,7 @@ import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import type { StoredPause } from "../../../shared/flow/pause_store.ts";
 import type { PauseActions } from "../../actions/pause_actions.ts";
 import { callerOf } from "../../access/request_caller.ts";
+import { visibleWorkers } from "../../reading/visible_workers.ts";
 import type { WorkerSurvey } from "../../reading/worker_survey.ts";
 import { answerPage } from "../view/layout.ts";
 import { type Site, View } from "../view/view.ts";
@@ -26,12 +27,7 @@ export function workerRoutes(parts: WorkerRoutesParts): Hono {
   return new Hono()
     .get("/workers", async (c) => {
       const view = new View(c, site);
-      const caller = callerOf(c);
-      // Other tasks do not exist for a limited caller.
-      const workers = (await survey.read()).map(({ active, ...worker }) => ({
-        ...worker,
-        active: active.filter((task) => caller.seesEverything || caller.sees(task)),
-      }));
+      const workers = visibleWorkers(callerOf(c), await survey.read());
       return answerPage(c, view, {
         title: view.texts.workers.title,
         current: "/workers",

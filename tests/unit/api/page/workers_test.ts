@@ -1,36 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type SurveyedWorker, WorkerSurvey } from "../../../../api/reading/worker_survey.ts";
-import { queueInfo } from "../../../../shared/celery/inspection.ts";
-import { CONTROL_EXCHANGE, decodeControl, encodeReply } from "../../../../shared/celery/control.ts";
 import { BrokerUnavailable } from "../../../../shared/errors.ts";
 import { createFixture, type Fixture } from "../fixture.ts";
+import { startWorker } from "../remote_worker.ts";
 import { keyedFixture, testKey } from "../access/keys.ts";
-
-/** What a worker replies to each command. */
-const REPLIES: Readonly<Record<string, unknown>> = {
-  stats: {
-    pid: 7,
-    uptime: 90,
-    prefetch_count: 16,
-    total: { add: 3, "text.shout": 4 },
-    pool: { "max-concurrency": 8 },
-  },
-  registered: ["add", "text.shout [rate_limit=10/m]"],
-  active_queues: [queueInfo("celeriac.text", "celeriac"), queueInfo("celery", "")],
-  active: [
-    { id: "a", name: "add", time_start: 1_700_000_000, delivery_info: { routing_key: "q" } },
-    { id: "b", name: "text.shout", time_start: 1e300, delivery_info: { routing_key: "q" } },
-  ],
-};
-
-/** Answers remote control like a worker. */
-function startWorker({ broker }: Fixture, nodeName: string, replies = REPLIES) {
-  return broker.listen(CONTROL_EXCHANGE, async (message) => {
-    const request = decodeControl(message);
-    const reply = encodeReply(request, { nodeName, value: replies[request.method], clock: 1 });
-    if (reply) await broker.publish(reply, { mandatory: false });
-  }, { keys: [""] });
-}
 
 const page = async (fixture: Fixture, path: string, token?: string) => {
   const headers = { accept: "text/html", ...(token && { cookie: `celeriac=${token}` }) };
