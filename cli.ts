@@ -32,7 +32,7 @@ export async function main(args: readonly string[]): Promise<number> {
       if (code !== EXIT.usage) return code;
       const { reportStartupFailure } = await import("./cli/startup_failure.ts");
       // A container asks for its role's permissions before it starts the role.
-      const role = name === "permissions" ? given[0] : name;
+      const role = name === "permissions" ? given.find((word) => word !== "--json") : name;
       if (!await reportStartupFailure(role ?? "", error)) return code;
     }
   }

@@ -3,6 +3,8 @@ import { CeleriacError, ConfigurationError, Unavailable } from "../shared/errors
 import type { Config } from "../shared/config/settings.ts";
 import { configOf, type Given } from "./command.ts";
 import { EXIT } from "./exit.ts";
+import { parseExactly } from "./terminal/exact_json.ts";
+import { printJson } from "./terminal/print.ts";
 
 /** A record as the API returns it. */
 export interface Answer {
@@ -27,7 +29,7 @@ export function ask(config: Config, path: string, init: RequestOptions = {}): Pr
   return request<Answer>(config, path, init);
 }
 
-/** Sends a request to the API and reads the JSON of the response.
+/** Sends a request to the API and reads the JSON of the response. Numbers keep their digits when they are printed.
  *
  * @throws {Unavailable} when the API is unreachable
  * @throws {ConfigurationError} when it answers with a problem */
@@ -37,7 +39,12 @@ export async function request<Body>(
   init: RequestOptions = {},
 ): Promise<Body> {
   const response = await open(config, path, init);
-  return await response.json().catch(() => ({}));
+  const text = await response.text();
+  try {
+    return parseExactly(text) as Body;
+  } catch {
+    return {} as Body; // such as 204
+  }
 }
 
 /** Sends a command's request, with a body as JSON, and reads the JSON of the response.
@@ -98,8 +105,8 @@ export async function open(
  * @returns the exit code */
 export function show(answer: Answer, options: { whole: boolean }): number {
   const final = FINAL.includes(answer.state);
-  if (options.whole || !final) console.log(JSON.stringify(answer, null, 2));
-  else if (answer.state === "SUCCESS") console.log(JSON.stringify(answer.result, null, 2));
+  if (options.whole || !final) printJson(answer);
+  else if (answer.state === "SUCCESS") printJson(answer.result);
   else {console.error(
       `celeriac: task ${answer.id} ended in ${answer.state}: ${errorLine(answer.error)}`,
     );}

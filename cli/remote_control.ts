@@ -20,6 +20,7 @@ export type Signatures = Readonly<Record<string, string>>;
 export const REMOTE_FLAGS = {
   node: { value: "NAMES", help: "comma-separated node names [all]" },
   timeout: { value: "SECONDS", help: "how long to wait for replies [1]" },
+  json: { help: "print the replies as JSON, which is the default" },
 } as const;
 
 /** Help text: each remote command with its arguments. */

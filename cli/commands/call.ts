@@ -2,8 +2,9 @@
 import { ConfigurationError } from "../../shared/errors.ts";
 import { ask, show } from "../api_client.ts";
 import { type Command, configOf } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { numericFlags } from "../terminal/arguments.ts";
+import { parseExactly } from "../terminal/exact_json.ts";
+import { printAnswer } from "../terminal/print.ts";
 
 /** Default seconds to wait for the result. */
 const DEFAULT_WAIT = 30;
@@ -40,6 +41,7 @@ export const call: Command = {
       help: "requests with the same key and input create one task",
     },
     whole: { help: "print the whole record instead of the result" },
+    json: { help: "print the response of the API as JSON: the record, as --whole does" },
   },
   async run(given) {
     const config = configOf(given);
@@ -68,9 +70,8 @@ export const call: Command = {
         ...(key !== undefined && { "idempotency-key": key }),
       },
     }).finally(() => clearTimeout(patience));
-    if (wait > 0) return show(answer, { whole: "whole" in given.own });
-    console.log(answer.id);
-    return EXIT.done;
+    if (wait > 0) return show(answer, { whole: "whole" in given.own || "json" in given.own });
+    return printAnswer(given, answer, answer.id);
   },
 };
 
@@ -78,7 +79,7 @@ export const call: Command = {
 export function argumentsOf(pairs: readonly string[]): Record<string, unknown> {
   if (pairs.length === 1 && pairs[0]!.trimStart().startsWith("{")) {
     try {
-      return JSON.parse(pairs[0]!);
+      return parseExactly(pairs[0]!) as Record<string, unknown>;
     } catch (cause) {
       throw new ConfigurationError(
         `Cannot read the arguments because ${(cause as Error).message}: give one JSON object`,
@@ -101,7 +102,7 @@ function valueOf(text: string): unknown {
   if (text.startsWith("@base64:")) return read(text.slice(8)).toBase64();
   if (text.startsWith("@")) return new TextDecoder().decode(read(text.slice(1)));
   try {
-    return JSON.parse(text);
+    return parseExactly(text);
   } catch {
     return text;
   }

@@ -18,6 +18,7 @@ import { topology } from "../../shared/broker/topology.ts";
 import { loadRegistry, modulesOf } from "../app.ts";
 import { type Command, configOf, type Given } from "../command.ts";
 import { EXIT } from "../exit.ts";
+import { printAnswer } from "../terminal/print.ts";
 
 const SECRETS: SecretSource = {
   env: (name) => Deno.env.get(name),
@@ -64,6 +65,9 @@ export const definitions: Command = {
     stream: {
       help: "also declare the stream log.celeriac, from which other systems can read past events",
     },
+    json: {
+      help: "apply, diff: print the differences as JSON; template and render always print JSON",
+    },
     out: { value: "FILE", help: "write to this file instead of standard output" },
   },
   async run(given) {
@@ -90,17 +94,22 @@ export const definitions: Command = {
         const stored = await readDefinitions(management(), [options.vhost]);
         const wanted = await renderDefinitions({ ...options, secrets: SECRETS, stored });
         const { changed, left } = await applyDefinitions(management(), wanted);
-        for (const { object } of changed) console.log(`applied: ${object}`);
-        for (const difference of left) console.log(`still ${describeDifference(difference)}`);
-        if (changed.length === 0 && left.length === 0) console.log("nothing to change");
+        const lines = [
+          ...changed.map(({ object }) => `applied: ${object}`),
+          ...left.map((difference) => `still ${describeDifference(difference)}`),
+        ];
+        printAnswer(given, { changed, left }, lines.join("\n") || "nothing to change");
         return left.length ? EXIT.failed : EXIT.done;
       }
       case "diff": {
         const actual = await readDefinitions(management(), [options.vhost]);
         const differences = diffDefinitions(templateDefinitions(options), actual);
-        for (const difference of differences) console.log(describeDifference(difference));
         const wrong = differences.filter(({ kind }) => kind !== "extra");
-        if (wrong.length === 0) console.log("nothing is missing or different");
+        const lines = [
+          ...differences.map(describeDifference),
+          ...wrong.length === 0 ? ["nothing is missing or different"] : [],
+        ];
+        printAnswer(given, differences, lines.join("\n"));
         return wrong.length ? EXIT.failed : EXIT.done;
       }
       default:

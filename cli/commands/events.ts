@@ -11,6 +11,7 @@ import {
   subcommandOf,
 } from "../terminal/arguments.ts";
 import { columns } from "../terminal/columns.ts";
+import { parseExactly } from "../terminal/exact_json.ts";
 import { printAnswer, printJson } from "../terminal/print.ts";
 import { argumentsOf } from "./call.ts";
 import { type RecordedEvent, tail } from "./events_tail.ts";
@@ -200,7 +201,7 @@ function attributesOf(text: string | undefined): Record<string, string | number 
 
 function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExactly(text);
   } catch (cause) {
     throw new ConfigurationError(
       `Cannot use --data because it is not JSON (${

@@ -4,6 +4,7 @@ import type { Config } from "../../shared/config/settings.ts";
 import { Unavailable } from "../../shared/errors.ts";
 import { pause } from "../../shared/runtime/waits.ts";
 import { open } from "../api_client.ts";
+import { parseExactly } from "../terminal/exact_json.ts";
 
 /** The printed fields of an event. */
 export interface RecordedEvent {
@@ -51,7 +52,7 @@ export async function tail(config: Config, options: TailOptions): Promise<void> 
       for await (const { id, data } of messagesOf(body!)) {
         position = id ?? position;
         if (data === undefined) continue;
-        console.log(json ? data : lineOf(JSON.parse(data)));
+        console.log(json ? data : lineOf(parseExactly(data) as RecordedEvent));
         left--;
         if (left <= 0) return;
       }

@@ -3,9 +3,9 @@ import { join, relative, resolve } from "node:path";
 import { ConfigurationError } from "../../shared/errors.ts";
 import { shellQuote } from "../../shared/text/shell_quote.ts";
 import type { Command } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { appTemplate } from "../init/app_template.ts";
 import { checkoutFolder } from "../launch/app_config.ts";
+import { printAnswer } from "../terminal/print.ts";
 
 /** Writes an app that runs. */
 export const init: Command = {
@@ -15,7 +15,9 @@ export const init: Command = {
     "Creates FOLDER if it does not exist; the default is the working directory. Existing files are never overwritten.",
     "From a checkout, the app links the checkout; delete `links` from its deno.json to use the package from a registry.",
   ].join("\n"),
-  async run({ rest }) {
+  flags: { json: { help: "print the folder and the files as JSON" } },
+  async run(given) {
+    const { rest } = given;
     const [name = ".", ...others] = rest;
     if (others.length > 0) {
       throw new ConfigurationError(
@@ -32,10 +34,13 @@ export const init: Command = {
         () => Deno.writeTextFile(join(folder, file), text, { createNew: true }),
       );
     }
-    console.log(`Wrote ${Object.keys(files).join(", ")} to ${folder}. Next:`);
-    if (folder !== Deno.cwd()) console.log(`  cd ${pasted(name)}`);
-    console.log("  deno task test\n  deno task dev");
-    return EXIT.done;
+    const written = Object.keys(files);
+    const lines = [
+      `Wrote ${written.join(", ")} to ${folder}. Next:`,
+      ...folder === Deno.cwd() ? [] : [`  cd ${pasted(name)}`],
+      "  deno task test\n  deno task dev",
+    ];
+    return printAnswer(given, { folder, files: written }, lines.join("\n"));
   },
 };
 

@@ -1,5 +1,4 @@
 /** `cli.ts migrate`: migrate the database to this version. */
-import type { Database } from "../../shared/database/database.ts";
 import { migrateApp } from "../../shared/database/app_migrations.ts";
 import { makeDjangoTables } from "../../shared/database/django.ts";
 import { migrate as bring } from "../../shared/database/migrate.ts";
@@ -7,8 +6,8 @@ import { readMigrations } from "../../shared/database/migration_folder.ts";
 import { ConfigurationError, DatabaseUnavailable } from "../../shared/errors.ts";
 import { startLog } from "../../shared/telemetry/log.ts";
 import { type Command, configOf } from "../command.ts";
-import { EXIT } from "../exit.ts";
 import { databaseOf } from "../servers.ts";
+import { printAnswer } from "../terminal/print.ts";
 import { pause } from "../../shared/runtime/waits.ts";
 
 /** Applies the missing migrations; idempotent, and safe to run concurrently. */
@@ -17,6 +16,7 @@ export const migrate: Command = {
   role: "migrate",
   flags: {
     wait: { value: "SECONDS", help: "how long to wait for a database that is not reachable [0]" },
+    json: { help: "print the applied migrations as JSON" },
   },
   details: [
     "Idempotent, and safe to run several times at once. Also updates the grants of the roles of infra/database-roles.sql, if they exist.",
@@ -30,24 +30,35 @@ export const migrate: Command = {
     await using database = databaseOf(config, "celeriac migrate");
     await database.start();
     const applied = await patiently(secondsOf(given.own.wait), () => bring(database));
-    for (const { version, name } of applied) console.log(`applied ${version} ${name}`);
-    if (config.results === "django") await prepareDjango(database);
-    for (const { name } of await migrateApp(database, files)) console.log(`applied ${name}`);
-    console.log(`Database ${database.address} is up to date`);
-    return EXIT.done;
+    const isJson = "json" in given.own;
+    // Printed at once: a later step may fail.
+    const printLines = (lines: readonly string[]) => {
+      if (!isJson) { for (const line of lines) console.log(line); }
+    };
+    printLines(applied.map(({ version, name }) => `applied ${version} ${name}`));
+    const django = config.results === "django" ? await makeDjangoTables(database) : null;
+    if (django) printLines(djangoLines(django));
+    const app = await migrateApp(database, files);
+    printLines(app.map(({ name }) => `applied ${name}`));
+    const { address } = database;
+    return printAnswer(
+      given,
+      { database: address, applied, app: app.map(({ name }) => name), django },
+      `Database ${address} is up to date`,
+    );
   },
 };
 
-async function prepareDjango(database: Database): Promise<void> {
-  const { made, missing } = await makeDjangoTables(database);
-  if (made) {
-    console.log("made django-celery-results' tables; tell Django so with:");
-    console.log("  manage.py migrate --fake django_celery_results");
-  }
-  if (missing.length > 0) {
-    console.log("still to be run by the owner of Django's tables:");
-    for (const statement of missing) console.log(`  ${statement}`);
-  }
+function djangoLines({ made, missing }: Awaited<ReturnType<typeof makeDjangoTables>>): string[] {
+  const done = [
+    "made django-celery-results' tables; tell Django so with:",
+    "  manage.py migrate --fake django_celery_results",
+  ];
+  const left = [
+    "still to be run by the owner of Django's tables:",
+    ...missing.map((statement) => `  ${statement}`),
+  ];
+  return [...made ? done : [], ...missing.length > 0 ? left : []];
 }
 
 /** Milliseconds between attempts. */

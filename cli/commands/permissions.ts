@@ -1,11 +1,9 @@
 /** `cli.ts permissions`: print exactly the Deno flags that a role needs. */
-import { dirname, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { resolve } from "node:path";
 import { parseAmqpUrls } from "../../shared/broker/amqp/address.ts";
 import { loadConfig, parseFlags } from "../../shared/config/config.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
 import { closest } from "../../shared/text/closest.ts";
-import { configFileOf } from "../../shared/config/config_file.ts";
 import { brokerUsers } from "../rabbitmq/users.ts";
 import { passwordVariables } from "../rabbitmq/secrets.ts";
 import type { GRANTS } from "../../shared/contracts/permissions.ts";
@@ -13,12 +11,14 @@ import { type Config, type Role, settingsOf } from "../../shared/config/settings
 import type { TaskContract } from "../../shared/contracts/task.ts";
 import { CHILD_VARIABLES, hasFolder } from "../../workers/sandbox/permissions.ts";
 import { SHELL } from "../../workers/sandbox/process_monitor.ts";
-import { loadRegistry, type Modules, modulesOf } from "../app.ts";
+import { loadRegistry, modulesOf } from "../app.ts";
 import { type Command, ownFlags } from "../command.ts";
+import { appFolder, appFolders, packages, pglite } from "../permissions/app_folders.ts";
 import { databasePermissions } from "../permissions/database_permissions.ts";
 import { EXIT } from "../exit.ts";
 import { libpqVariable } from "../permissions/libpq_variable.ts";
 import { pathEntry } from "../permissions/permission_path.ts";
+import { printJson } from "../terminal/print.ts";
 
 /** Variables that libraries read, in addition to our settings: libpq's, and those of Node's modules and lru-cache. */
 const LIBRARY_ENV = [
@@ -36,7 +36,7 @@ const DATABASE_ROLES: readonly Role[] = ["api", "worker", "beat", "migrate"];
 /** Prints flags for `deno run`. */
 export const permissions: Command = {
   summary: "print the Deno permission flags that a command needs",
-  usage: "COMMAND [ITS FLAGS]",
+  usage: "[--json] COMMAND [ITS FLAGS]",
   details: [
     "Prints the flags to put between `deno run` and `cli.ts COMMAND`, for the current settings, one per line:",
     "",
@@ -44,9 +44,12 @@ export const permissions: Command = {
     "",
     "`start COMMAND` starts the command with them, even if a path contains spaces.",
   ].join("\n"),
+  flags: { json: { help: "print the flags as a JSON array; give it before COMMAND" } },
   verbatim: true,
   async run({ rest, peers }) {
-    const [name = "", ...args] = rest;
+    const isJson = rest[0] === "--json";
+    const [name = "", ...args] = isJson ? rest.slice(1) : rest;
+    const print = (flags: string[]) => isJson ? printJson(flags) : console.log(flags.join("\n"));
     const names = [...peers?.keys() ?? []].filter((other) => other !== "permissions");
     const command = names.includes(name) ? await peers?.get(name)?.() : undefined;
     if (!command) {
@@ -60,14 +63,14 @@ export const permissions: Command = {
     const { role } = command;
     const { flags, own } = parseFlags(role, args, ownFlags(command));
     if (role === undefined) {
-      console.log(fileFlags(own).join("\n"));
+      print(fileFlags(own));
       return EXIT.done;
     }
     const config = loadConfig(role, { flags });
     const contracts = role === "worker" || role === "dev"
       ? await withoutOutput(() => loadRegistry(modulesOf(config, role)))
       : [];
-    console.log(permissionFlags(role, config, own, contracts).join("\n"));
+    print(permissionFlags(role, config, own, contracts));
     return EXIT.done;
   },
 };
@@ -264,32 +267,4 @@ function folders(role: Role, config: Config): string[] {
     default:
       return [];
   }
-}
-
-function appFolders({ contracts, handlers }: Modules): string[] {
-  return [...appFolder(contracts), ...appFolder(handlers)];
-}
-
-/** Where a module's `deno.json` is, which child processes are started with; otherwise the module's own folder. */
-function appFolder(url: string): string[] {
-  if (!url.startsWith("file:")) return [];
-  return [dirname(configFileOf(url) ?? fileURLToPath(url))];
-}
-
-/** Where npm packages lie, if inline handlers of an app may import some: packages read their own fonts and WebAssembly. */
-function packages(config: Config): string[] {
-  if (!config.handlers) return [];
-  const url = import.meta.resolve("zod");
-  const layouts = [
-    /^(.*\/node_modules)\/\.deno\//,
-    /^(.*\/node_modules)\/zod\//,
-    /^(.*\/npm)\/[^/]+\/zod\//,
-  ];
-  const found = layouts.map((layout) => layout.exec(url)?.[1]).find((one) => one !== undefined);
-  return found === undefined ? [] : [fileURLToPath(found)];
-}
-
-/** PGlite reads its WebAssembly from the package's own folder. */
-function pglite(): string[] {
-  return [dirname(fileURLToPath(import.meta.resolve("@electric-sql/pglite")))];
 }

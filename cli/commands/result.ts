@@ -13,6 +13,7 @@ export const result: Command = {
   flags: {
     wait: { value: "SECONDS", help: "how long to wait for the final state" },
     short: { help: "print only the result" },
+    json: { help: "print the record as JSON, which is the default" },
   },
   async run(given) {
     const [id] = given.rest;
@@ -21,9 +22,14 @@ export const result: Command = {
         "Cannot look up a record without an id: deno task cli result ID",
       );
     }
-    const wait = given.own.wait;
+    const { wait, short, json } = given.own;
+    if (short !== undefined && json !== undefined) {
+      throw new ConfigurationError(
+        "Cannot use --short because --json prints the whole record: give one of both",
+      );
+    }
     const query = wait === undefined ? "" : `?wait=${encodeURIComponent(wait)}`;
     const answer = await ask(configOf(given), `/v1/tasks/${encodeURIComponent(id)}${query}`);
-    return show(answer, { whole: !("short" in given.own) });
+    return show(answer, { whole: short === undefined });
   },
 };

@@ -2,7 +2,7 @@
 import { ConfigurationError } from "../../shared/errors.ts";
 import { ask } from "../api_client.ts";
 import { type Command, configOf } from "../command.ts";
-import { EXIT } from "../exit.ts";
+import { printAnswer } from "../terminal/print.ts";
 
 /** Revokes a task. */
 export const revoke: Command = {
@@ -16,6 +16,7 @@ export const revoke: Command = {
   role: "result",
   flags: {
     terminate: { help: "terminate a running task; kills its child process with SIGKILL" },
+    json: { help: "print the record as JSON" },
     unrecorded: { help: "also revoke an id without a record: a task of another system" },
   },
   async run(given) {
@@ -23,16 +24,18 @@ export const revoke: Command = {
     if (!id) throw new ConfigurationError("Cannot revoke without an id: deno task cli revoke ID");
     const query = ["terminate", "unrecorded"].filter((flag) => flag in given.own)
       .map((flag) => `${flag}=true`).join("&");
-    const { state } = await ask(
+    const answer = await ask(
       configOf(given),
       `/v1/tasks/${encodeURIComponent(id)}${query && `?${query}`}`,
       { method: "DELETE" },
     );
-    console.log(
+    const { state } = answer;
+    return printAnswer(
+      given,
+      answer,
       state === "REVOKED"
         ? `task ${id} is REVOKED`
         : `task ${id} is ${state}: its worker was asked to terminate it`,
     );
-    return EXIT.done;
   },
 };

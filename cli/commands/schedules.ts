@@ -120,8 +120,7 @@ export const schedules: Command = {
       }
       case "remove":
         await callApi(given, pathOf(named(verb, name)), "DELETE");
-        console.log(`schedule ${name} is removed`);
-        return EXIT.done;
+        return printAnswer(given, { name, removed: true }, `schedule ${name} is removed`);
     }
   },
 };

@@ -4,6 +4,7 @@ import { DEFAULT_VHOST } from "../rabbitmq/render.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
 import type { Command, Given } from "../command.ts";
 import { EXIT } from "../exit.ts";
+import { printJson } from "../terminal/print.ts";
 import { readSecretFolder, writeSecretFolder } from "../secrets/secret_folder.ts";
 import {
   BROKER_ROLES,
@@ -54,11 +55,15 @@ export const secrets: Command = {
       help: "certificate (PEM) of the authority that signed the servers' certificates",
     },
     folder: { value: "FOLDER", help: "write files to this folder instead of printing" },
+    json: {
+      help: "print JSON: the Secrets, which is the default; with --folder, the written files",
+    },
     rotate: { value: "NAMES", help: "comma-separated NAMES (above) that get new passwords" },
   },
   async run({ own }) {
     if (own.folder !== undefined) {
-      await writeFolder(own.folder, own);
+      const files = await writeFolder(own.folder, own);
+      if ("json" in own) printJson({ folder: own.folder, files });
       return EXIT.done;
     }
     let options = await optionsOf(own);
@@ -72,7 +77,7 @@ export const secrets: Command = {
       };
     }
     const items = secretManifests(options);
-    console.log(JSON.stringify({ apiVersion: "v1", kind: "List", items }, null, 2));
+    printJson({ apiVersion: "v1", kind: "List", items });
     return EXIT.done;
   },
 };
@@ -126,8 +131,10 @@ function addresses(present: ReadonlyMap<string, string>): Partial<Servers> {
   );
 }
 
-/** Creates the files of a folder, or replaces some of them. */
-async function writeFolder(folder: string, own: Given["own"]): Promise<void> {
+/** Creates the files of a folder, or replaces some of them.
+ *
+ * @returns the files, `SECRET/KEY` */
+async function writeFolder(folder: string, own: Given["own"]): Promise<string[]> {
   const { rotate } = own;
   const present = await readSecretFolder(folder);
   if (rotate === undefined && present.size > 0) {
@@ -142,7 +149,11 @@ async function writeFolder(folder: string, own: Given["own"]): Promise<void> {
   }
   const options = await optionsOf({ ...addresses(present), ...own });
   const kept = rotate === undefined ? {} : { kept: keptBut(rotate, present) };
-  await writeSecretFolder(folder, secretManifests({ ...options, ...kept }));
+  const manifests = secretManifests({ ...options, ...kept });
+  await writeSecretFolder(folder, manifests);
+  return manifests.flatMap(({ metadata, stringData }) =>
+    Object.keys(stringData).map((key) => `${metadata.name}/${key}`)
+  );
 }
 
 /** The existing values, without those to replace. */

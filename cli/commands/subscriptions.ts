@@ -107,8 +107,7 @@ export const subscriptions: Command = {
     if (verb === "replay") return await replay(given, name);
     if (verb === "remove") {
       await callApi(given, pathOf(name), "DELETE");
-      console.log(`subscription ${name} is removed`);
-      return EXIT.done;
+      return printAnswer(given, { name, removed: true }, `subscription ${name} is removed`);
     }
     if (verb === "show") {
       printJson(await callApi(given, pathOf(name)));
