@@ -19,6 +19,7 @@ interface RequestOptions {
   readonly method?: string;
   readonly body?: string;
   readonly headers?: Record<string, string>;
+  readonly signal?: AbortSignal;
 }
 
 /** Fetches a record.
@@ -39,7 +40,12 @@ export async function request<Body>(
   init: RequestOptions = {},
 ): Promise<Body> {
   const response = await open(config, path, init);
-  const text = await response.text();
+  const text = await response.text().catch((cause) => {
+    throw new Unavailable(
+      `Cannot read the response of the API at ${config.url} because ${reasonOf(cause)}: try again`,
+      { cause },
+    );
+  });
   try {
     return parseExactly(text) as Body;
   } catch {

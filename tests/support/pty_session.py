@@ -1,0 +1,67 @@
+"""Runs a program in a pseudo-terminal, as tests/support/pty.ts asks, and prints what happened as JSON."""
+
+import fcntl
+import json
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+given = json.loads(sys.argv[1])
+main, side = os.openpty()
+
+
+def resize(columns, rows):
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def own_terminal():
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+resize(given["columns"], given["rows"])
+before = termios.tcgetattr(side)
+child = subprocess.Popen(
+    given["command"], stdin=side, stdout=side, stderr=side, preexec_fn=own_terminal
+)
+output = ""
+end = time.monotonic() + given["seconds"]
+
+
+def read(seconds):
+    """Appends what the program writes within some seconds."""
+    global output
+    if select.select([main], [], [], seconds)[0]:
+        output += os.read(main, 65536).decode(errors="replace")
+
+
+def fail(why):
+    child.kill()
+    sys.exit(f"{why}; its output: {output!r}")
+
+
+for step in given["steps"]:
+    if "until" in step:
+        start = len(output)
+        while step["until"] not in output[start:]:
+            if time.monotonic() > end or child.poll() is not None:
+                fail(f"{step['until']!r} did not appear")
+            read(0.1)
+    elif "size" in step:
+        resize(*step["size"])
+    elif "type" in step:
+        os.write(main, step["type"].encode())
+    elif "signal" in step:
+        child.send_signal(getattr(signal, step["signal"]))
+while child.poll() is None:
+    if time.monotonic() > end:
+        fail("it did not end")
+    read(0.1)
+read(0.1)
+restored = termios.tcgetattr(side) == before
+print(json.dumps({"code": child.returncode, "restored": restored, "output": output}))
