@@ -96,6 +96,8 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
   runs("deno task cli events tail --types='text.*' --after=0 --limit=1", /text\.published/),
 
   runs('curl -s "$CELERIAC_URL/v1/series?by=task&step=300"', /"task":"add"/),
+  runs('curl -s "$CELERIAC_URL/v1/queues"', /"name":"celeriac\.default","ready":\d/),
+  runs("deno task cli top", /^QUEUE +READY +CONSUMERS[^]*^celeriac@web-1 +0\//m),
   runs("deno task cli pause task add", /task add is paused/),
   runs(
     "deno task cli pause queue celeriac.default --reason='the disk is full'",
