@@ -86,8 +86,9 @@ function header({ url, queues, workers, rates }: Snapshot, now: Date, keys: bool
 }
 
 function queueLines({ queues, rates }: Snapshot, now: Date): Line[] {
-  // Rates are a part of the rows of queues.
-  const problems = [...problemLines(queues, now), ...problemLines(rates, now)];
+  // Rates are columns of queues. An API that is away is the problem of both.
+  const isOther = rates.error !== null && rates.error.message !== queues.error?.message;
+  const problems = [...problemLines(queues, now), ...isOther ? problemLines(rates, now) : []];
   const all = [...queues.value ?? []].sort((one, other) =>
     (other.ready ?? -1) - (one.ready ?? -1) || (one.name < other.name ? -1 : 1)
   );

@@ -59,6 +59,16 @@ for (const [why, step] of ENDS) {
   });
 }
 
+Deno.test("top needs only the permissions that are printed for it", async () => {
+  await using api = startApi();
+  const [program = "", run = "", , cli = "", ...args] = command(api.url);
+  await using permissions = Process.start(program, [run, "-A", cli, "permissions", ...args]);
+  await permissions.exit();
+  const limited = [program, run, ...permissions.stdout.trim().split("\n"), cli, ...args];
+  const session = await runInTerminal(limited, [{ until: "celeriac.images" }, { type: "q" }]);
+  assertEquals([session.code, session.restored], [0, true], session.output);
+});
+
 Deno.test("top fits a terminal that becomes smaller, and is refreshed each second", async () => {
   await using api = startApi();
   const { output } = await runInTerminal(command(api.url), [

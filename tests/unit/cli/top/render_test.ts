@@ -117,12 +117,17 @@ Deno.test("render() shows why a part could not be read, with the age of its last
     ...SNAPSHOT,
     queues: { value: SNAPSHOT.queues.value, at: old, error: new Error("Cannot reach\nthe API") },
     workers: { ...UNREAD, error },
-    rates: UNREAD,
+    rates: { ...UNREAD, error: new Error("503 no database") },
   };
   const text = render(snapshot, { now }).join("\n");
-  assertStringIncludes(text, "Cannot reach\ufffdthe API (the values are 60 s old)\nnot read yet\n");
+  assertStringIncludes(
+    text,
+    "Cannot reach\ufffdthe API (the values are 60 s old)\n503 no database\n",
+  );
   assertStringIncludes(text, "celeriac.default  1,234");
   assertStringIncludes(text, "403 the key lacks the scope 'workers:read'");
+  const same = render({ ...snapshot, rates: { ...UNREAD, error: snapshot.queues.error } }, { now });
+  assertEquals(same.filter((line) => line.startsWith("Cannot reach")).length, 1);
   assertStringIncludes(text, "tasks/s -   failures/s -   ready 1,239   workers -   running - of -");
 });
 
