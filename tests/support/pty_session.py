@@ -34,10 +34,12 @@ end = time.monotonic() + given["seconds"]
 
 
 def read(seconds):
-    """Appends what the program writes within some seconds."""
+    """Appends what the program writes within some seconds; False if it writes nothing."""
     global output
-    if select.select([main], [], [], seconds)[0]:
-        output += os.read(main, 65536).decode(errors="replace")
+    if not select.select([main], [], [], seconds)[0]:
+        return False
+    output += os.read(main, 65536).decode(errors="replace")
+    return True
 
 
 def fail(why):
@@ -49,9 +51,9 @@ for step in given["steps"]:
     if "until" in step:
         start = len(output)
         while step["until"] not in output[start:]:
-            if time.monotonic() > end or child.poll() is not None:
+            has_ended = child.poll() is not None
+            if not read(0.1) and (has_ended or time.monotonic() > end):
                 fail(f"{step['until']!r} did not appear")
-            read(0.1)
     elif "size" in step:
         resize(*step["size"])
     elif "type" in step:
@@ -62,6 +64,7 @@ while child.poll() is None:
     if time.monotonic() > end:
         fail("it did not end")
     read(0.1)
-read(0.1)
+while read(0.1):
+    pass
 restored = termios.tcgetattr(side) == before
 print(json.dumps({"code": child.returncode, "restored": restored, "output": output}))

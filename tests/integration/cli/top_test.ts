@@ -59,6 +59,29 @@ for (const [why, step] of ENDS) {
   });
 }
 
+/** Ends of a process that skip `using`, and their exit codes. */
+const SUDDEN_ENDS: readonly (readonly [code: string, exit: number])[] = [
+  ["Deno.exit(5)", 5],
+  ["setTimeout(() => { throw new Error('a bug'); })", 1],
+  ["Promise.reject(new Error('a bug'))", 1],
+];
+
+for (const [code, exit] of SUDDEN_ENDS) {
+  Deno.test(`a screen restores the terminal after ${code}`, async () => {
+    const screen = new URL("../../../cli/top/screen.ts", import.meta.url);
+    const program = `import { Screen } from "${screen}";
+      const screen = new Screen();
+      screen.open();
+      screen.draw(["drawn"]);
+      ${code};
+      await screen.ended;`;
+    const steps = [{ until: "drawn" }];
+    const session = await runInTerminal([Deno.execPath(), "eval", program], steps);
+    assertEquals([session.code, session.restored], [exit, true], session.output);
+    assertStringIncludes(session.output, RESTORED);
+  });
+}
+
 Deno.test("top needs only the permissions that are printed for it", async () => {
   await using api = startApi();
   const [program = "", run = "", , cli = "", ...args] = command(api.url);
