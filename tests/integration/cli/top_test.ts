@@ -12,18 +12,23 @@ const BODIES: Readonly<Record<string, object>> = {
   "/v1/series": { until: AT, series: [] },
 };
 
-/** An API that answers 503 at these paths; after `fail()` at all. */
-function startApi(...unavailable: string[]) {
-  let isBroken = false;
+/** An API.
+ *
+ * @param options.reads how often queues can be read, before it answers 503. Default: no limit
+ * @param options.unavailable path that it always answers with 503 */
+function startApi(
+  { reads = Infinity, unavailable }: { reads?: number; unavailable?: string } = {},
+) {
+  let count = 0;
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
     const { pathname } = new URL(request.url);
-    return isBroken || unavailable.includes(pathname)
+    if (pathname === "/v1/queues") count++;
+    return count > reads || pathname === unavailable
       ? Response.json({ detail: "Cannot reach the broker" }, { status: 503 })
       : Response.json(BODIES[pathname]);
   });
   return {
     url: `http://127.0.0.1:${server.addr.port}`,
-    fail: () => isBroken = true,
     [Symbol.asyncDispose]: () => server.shutdown(),
   };
 }
@@ -107,15 +112,12 @@ Deno.test("top fits a terminal that becomes smaller, and is refreshed each secon
 });
 
 Deno.test("top shows errors of the API while it runs, and continues", async () => {
-  await using api = startApi();
-  const seen = runInTerminal(command(api.url), [
-    { until: "celeriac.images" },
+  await using api = startApi({ reads: 1 });
+  const { code, restored } = await runInTerminal(command(api.url), [
     { until: "503 Cannot reach the broker" },
+    { until: "celeriac.images" },
     { type: "q" },
   ]);
-  const timer = setTimeout(api.fail, 3000);
-  const { code, restored } = await seen;
-  clearTimeout(timer);
   assertEquals([code, restored], [0, true]);
 });
 
@@ -139,7 +141,7 @@ Deno.test("top prints one view without a terminal, and with --once", async () =>
 });
 
 Deno.test("top --json ends with 3 if a part cannot be read", async () => {
-  await using api = startApi("/v1/workers");
+  await using api = startApi({ unavailable: "/v1/workers" });
   const [program = "", ...args] = command(api.url, "--json");
   await using process = Process.start(program, args);
   assertEquals((await process.exit()).code, 3, process.output);
