@@ -15,7 +15,8 @@ import type { Clock } from "../../shared/runtime/clock.ts";
 import { withTimeout } from "../../shared/runtime/waits.ts";
 import type { Workflows } from "../../shared/workflows/store.ts";
 import { isYoung } from "../reading/record.ts";
-import { requireConnection, type WorkerSurvey } from "../reading/worker_survey.ts";
+import { requireConnection } from "../reading/broker_connection.ts";
+import type { WorkerSurvey } from "../reading/worker_survey.ts";
 import { nameOf, needsQueueFacts, queueOf } from "./explain.ts";
 import type { HeldTask, QueueFacts, TaskFacts, UnreadFact } from "./task_facts.ts";
 
@@ -114,7 +115,7 @@ export class FactReader {
 
   async #holderOf(id: string): Promise<HeldTask | undefined> {
     const { broker } = this.#parts;
-    requireConnection(broker);
+    requireConnection(broker, "ask the workers");
     const command = { method: "query_task", arguments: { ids: [id] } };
     const replies = await requestReplies(broker, command, { timeoutMs: COLLECT_MS });
     for (const [worker, reply] of Object.entries(replies)) {

@@ -2,6 +2,7 @@
 import type { Broker } from "../../shared/broker/broker.ts";
 import { BrokerUnavailable } from "../../shared/errors.ts";
 import { withTimeout } from "../../shared/runtime/waits.ts";
+import { requireConnection } from "./broker_connection.ts";
 import { SharedReads } from "./shared_reads.ts";
 
 /** Milliseconds after which the broker counts as unavailable. */
@@ -50,12 +51,7 @@ async function survey(
   names: readonly string[],
   deadlineMs: number,
 ): Promise<SurveyedQueue[]> {
-  const { state, reason = "the broker is not connected" } = broker.status;
-  if (state === "stopped" || state === "connecting") {
-    throw new BrokerUnavailable(
-      `Cannot count the messages of queues because ${reason}: try again later`,
-    );
-  }
+  requireConnection(broker, "count the messages of queues");
   const found = new Map<string, SurveyedQueue>();
   // All readers take names from one iterator.
   const left = names.values();

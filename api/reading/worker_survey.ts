@@ -5,6 +5,7 @@ import { requestReplies } from "../../shared/celery/control_client.ts";
 import { BrokerUnavailable } from "../../shared/errors.ts";
 import { withTimeout } from "../../shared/runtime/waits.ts";
 import { isInRange } from "../http/time.ts";
+import { requireConnection } from "./broker_connection.ts";
 import { SharedReads } from "./shared_reads.ts";
 
 /** Milliseconds for which replies are collected: nothing says how many workers there are. */
@@ -73,7 +74,7 @@ export class WorkerSurvey {
     },
   ) {
     this.#reads = new SharedReads(async () => {
-      requireConnection(broker);
+      requireConnection(broker, "ask the workers");
       return await survey(broker, collectMs);
     });
   }
@@ -84,16 +85,6 @@ export class WorkerSurvey {
   read(): Promise<SurveyedWorker[]> {
     return this.#reads.read("");
   }
-}
-
-/** Fails at once while there is no connection: a command would wait for it, also after its caller has gone, and so would those of all
- * later callers.
- *
- * @throws {BrokerUnavailable} */
-export function requireConnection({ status }: Pick<Broker, "status">): void {
-  const { state, reason = "the broker is not connected" } = status;
-  if (state === "connected" || state === "blocked") return;
-  throw new BrokerUnavailable(`Cannot ask the workers because ${reason}: try again later`);
 }
 
 async function survey(

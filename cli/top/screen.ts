@@ -29,6 +29,9 @@ const END_LINE = "\x1b[K";
 /** Ctrl-C, Ctrl-D and q. */
 const QUIT_KEYS = ["\x03", "\x04", "q", "Q"];
 
+/** Size of a terminal that reports 0. */
+const DEFAULT_SIZE = { columns: 80, rows: 24 };
+
 const END_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
 /** Takes over the terminal until it is disposed of. Disposing restores the terminal, also before the process ends. */
@@ -49,9 +52,10 @@ export class Screen implements Disposable {
     return this.#ended.promise;
   }
 
-  /** Size of the terminal. */
+  /** Size of the terminal; 80 x 24 if it does not know its own, as some containers and serial lines. */
   get size(): { readonly columns: number; readonly rows: number } {
-    return this.#terminal.size();
+    const { columns, rows } = this.#terminal.size();
+    return { columns: columns || DEFAULT_SIZE.columns, rows: rows || DEFAULT_SIZE.rows };
   }
 
   /** Takes over the terminal. */

@@ -79,3 +79,10 @@ Deno.test("Screen.onChange is called for a new size, and after a stop that anoth
   assertEquals(changes, 2);
   screen[Symbol.dispose]();
 });
+
+Deno.test("Screen.size is 80 x 24 in a terminal that does not know its size", () => {
+  const { terminal, screen } = opened();
+  Object.assign(terminal, { columns: 0, rows: 0 });
+  assertEquals(screen.size, { columns: 80, rows: 24 });
+  screen[Symbol.dispose]();
+});
