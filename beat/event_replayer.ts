@@ -8,7 +8,7 @@ import { INBOX_QUEUE } from "../shared/broker/event_topology.ts";
 import { matchesTopic } from "../shared/broker/routing.ts";
 import type { Database, Sql } from "../shared/database/database.ts";
 import { type DeadLetter, letterOf } from "../shared/dead_letters/letter.ts";
-import { InvalidInput } from "../shared/errors.ts";
+import { DatabaseUnavailable, InvalidInput } from "../shared/errors.ts";
 import { toEventMessage } from "../shared/events/amqp.ts";
 import { eventTaskId } from "../shared/events/event_key.ts";
 import { EventStore, isCut, type RecordedEvent } from "../shared/events/event_store.ts";
@@ -18,6 +18,7 @@ import { type StoredSubscription, SubscriptionStore } from "../shared/events/sub
 import type { OutboxEntry } from "../shared/outbox/outbox.ts";
 import type { PreparedTask } from "../shared/outbox/prepared_task.ts";
 import type { PendingTask } from "../shared/results/result.ts";
+import { backoffMs } from "../shared/runtime/backoff.ts";
 import { Loop } from "../shared/runtime/loop.ts";
 import type { Service } from "../shared/runtime/service.ts";
 import { eventTask } from "./event_tasks.ts";
@@ -41,8 +42,8 @@ const PAGE = 100;
 /** Seconds after which another process takes over the step of a process that died. */
 const LEASE_SECONDS = 10;
 
-/** Seconds before a failed step is tried again. */
-const RETRY_SECONDS = 1;
+/** Milliseconds before a failed step is tried again: doubled after each failure. */
+const RETRY = { firstMs: 1000, maxMs: 300_000 };
 
 /** Maximum milliseconds before a new replay is noticed. */
 const IDLE_MS = 1000;
@@ -84,12 +85,24 @@ export class EventReplayer implements Service {
       try {
         await this.#step(replay);
       } catch (error) {
-        await this.#replays.postpone(replay.id, RETRY_SECONDS);
-        throw error;
+        // While the database is away nothing can be counted: the step is due again after its lease.
+        if (error instanceof DatabaseUnavailable) throw error;
+        await this.#postpone(replay, error);
       }
     }
     const ms = await this.#replays.nextDueMs() ?? IDLE_MS;
     return Math.min(Math.max(ms, 0), IDLE_MS);
+  }
+
+  /** Other replays continue meanwhile. */
+  async #postpone({ id, subscription, failures }: StoredReplay, error: unknown): Promise<void> {
+    const seconds = backoffMs(failures + 1, RETRY) / 1000;
+    log.error(
+      "Cannot continue replay {id} to subscription {subscription} after {failures} failures, trying again in {seconds} s: {error}",
+      { id, subscription, failures: failures + 1, seconds, error },
+    );
+    const reason = error instanceof Error ? error.message : String(error);
+    await this.#replays.postpone(id, { seconds, error: reason });
   }
 
   async #step(replay: StoredReplay): Promise<void> {

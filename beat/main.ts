@@ -11,10 +11,11 @@ import { EventForwarder } from "./event_forwarder.ts";
 import { EventDispatcher } from "./event_dispatcher.ts";
 import { EventReplayer } from "./event_replayer.ts";
 import { Lease } from "./lease.ts";
+import { ReplayStore } from "../shared/events/replay_store.ts";
 import { SubscriptionCache } from "../shared/events/subscription_cache.ts";
 import { SubscriptionStore } from "../shared/events/subscription_store.ts";
 import { watchOutbox } from "../shared/telemetry/gauges.ts";
-import { Metrics } from "../shared/telemetry/metrics.ts";
+import { Metrics, TABLE_KEEP_MS } from "../shared/telemetry/metrics.ts";
 import { Outbox } from "../shared/outbox/outbox.ts";
 import { Publisher } from "../shared/outbox/publisher.ts";
 import type { Registry } from "../shared/contracts/registry.ts";
@@ -164,6 +165,13 @@ export class Beat implements Service {
       "celeriac_event_forward_messages",
       "Events that wait for the forwarder",
       () => forwarder.depth(),
+    );
+    const replays = new ReplayStore({ database });
+    this.#metrics.gauge(
+      "celeriac_event_replays_failing",
+      "Replays whose last step failed",
+      () => replays.countFailing(),
+      { keepMs: TABLE_KEEP_MS },
     );
   }
 

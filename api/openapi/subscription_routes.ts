@@ -2,7 +2,14 @@
 import { PruneBody, SubscriptionsQuery } from "../routes/subscriptions.ts";
 import { ReplayBody } from "../submitting/replay.ts";
 import { SubscriptionBody } from "../submitting/subscription.ts";
-import { documentSchemas, type JsonSchema, record, schemaRef, time } from "./json_schema.ts";
+import {
+  documentSchemas,
+  type JsonSchema,
+  nullable,
+  record,
+  schemaRef,
+  time,
+} from "./json_schema.ts";
 import {
   CHANGE_PROBLEMS,
   jsonAnswer,
@@ -213,6 +220,13 @@ export function subscriptionSchemas(): Record<string, JsonSchema> {
       sent: { type: "integer", description: "Tasks sent so far" },
       created_at: time("When it was started"),
       ended_at: time("When it ended; null while it runs"),
+      failures: {
+        type: "integer",
+        description:
+          "Failed steps since one succeeded. The wait before the next one doubles, up to 5 minutes",
+      },
+      error: nullable("string", "Why the last step failed; null if it succeeded"),
+      failed_at: time("When the last step failed; null if it succeeded"),
     }),
   };
 }

@@ -64,5 +64,8 @@ export function replayBody(replay: StoredReplay): Record<string, unknown> {
     sent: replay.sent,
     created_at: replay.createdAt,
     ended_at: replay.endedAt,
+    failures: replay.failures,
+    error: replay.error,
+    failed_at: replay.failedAt,
   };
 }

@@ -73,7 +73,7 @@ begin
     grant insert on celeriac.dead_letter to celeriac_beat;
     -- The dispatcher of events.
     grant select on celeriac.event, celeriac.subscription, celeriac.replay to celeriac_beat;
-    grant update (position, sent, next_at, ended_at) on celeriac.replay to celeriac_beat;
+    grant update (position, sent, next_at, ended_at, failures, error, failed_at) on celeriac.replay to celeriac_beat;
     grant select, insert, update on celeriac.chord, celeriac.chord_member to celeriac_beat;
     grant execute on function
       celeriac.record_events(json),

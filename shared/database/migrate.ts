@@ -42,6 +42,8 @@ import hold from "./migrations/0033_hold.sql" with { type: "text" };
 import pauses from "./migrations/0034_pause.sql" with { type: "text" };
 import series from "./migrations/0035_series.sql" with { type: "text" };
 import input from "./migrations/0036_input.sql" with { type: "text" };
+import publishCheck from "./migrations/0037_publish_check.sql" with { type: "text" };
+import replayFailure from "./migrations/0038_replay_failure.sql" with { type: "text" };
 
 /** A migration. Its position in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -93,6 +95,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "pause", sql: pauses },
   { name: "series", sql: series },
   { name: "input", sql: input },
+  { name: "publish_check", sql: publishCheck },
+  { name: "replay_failure", sql: replayFailure },
 ];
 
 /** Number of daily partitions created ahead, so that a week without maintenance causes no failure. */

@@ -1,5 +1,6 @@
 /** The table of replays: recorded events that become tasks of one subscription again, or for the first time. */
 import type { Sql } from "../database/database.ts";
+import { sanitizeText } from "../database/sanitize_text.ts";
 
 /** A replay to start. */
 export interface NewReplay {
@@ -30,6 +31,11 @@ export interface StoredReplay extends NewReplay {
   readonly createdAt: Date;
   /** `null` while it runs. */
   readonly endedAt: Date | null;
+  /** Failed steps since one succeeded: 0 unless the next step repeats a failed one. */
+  readonly failures: number;
+  /** Why the last step failed; `null` if it succeeded. */
+  readonly error: string | null;
+  readonly failedAt: Date | null;
 }
 
 /** Progress of a replay. */
@@ -56,7 +62,13 @@ interface Row {
   readonly sent: number;
   readonly created_at: Date;
   readonly ended_at: Date | null;
+  readonly failures: number;
+  readonly error: string | null;
+  readonly failed_at: Date | null;
 }
+
+/** Maximum characters of a stored error. */
+const ERROR_MAX = 1000;
 
 /** Days that the row of an ended replay is kept. */
 const KEPT_DAYS = 30;
@@ -64,7 +76,8 @@ const KEPT_DAYS = 30;
 const columns = (table: string) =>
   `${table}.id, ${table}.subscription, ${table}.since, ${table}.until, ${table}.types, ${table}.rate,
    ${table}.again, ${table}.position::float8 as position, ${table}.last_position::float8 as last_position,
-   ${table}.sent::float8 as sent, ${table}.created_at, ${table}.ended_at`;
+   ${table}.sent::float8 as sent, ${table}.created_at, ${table}.ended_at,
+   ${table}.failures, ${table}.error, ${table}.failed_at`;
 
 // Waits for the events that are being recorded: the subscriptions of each were read before, perhaps without this one.
 const RECORDED = "select celeriac.lock_events()";
@@ -103,12 +116,16 @@ const CLAIM = `
 const ADVANCE = `
   update celeriac.replay
   set position = $2, sent = sent + $3, next_at = clock_timestamp() + $4 * interval '1 second',
-    ended_at = case when $2 >= last_position then now() end
+    ended_at = case when $2 >= last_position then now() end, failures = 0, error = null, failed_at = null
   where id = $1 and position <= $2 and ended_at is null`;
 
 const POSTPONE = `
-  update celeriac.replay set next_at = clock_timestamp() + $2 * interval '1 second'
+  update celeriac.replay
+  set next_at = clock_timestamp() + $2 * interval '1 second', failures = failures + 1, error = $3, failed_at = now()
   where id = $1 and ended_at is null`;
+
+const FAILING = `
+  select count(*)::float8 as count from celeriac.replay where ended_at is null and failures > 0`;
 
 const NEXT_DUE = `
   select (extract(epoch from min(next_at) - clock_timestamp()) * 1000)::float8 as ms
@@ -158,12 +175,25 @@ export class ReplayStore {
     await this.#database.query(ADVANCE, [id, position, sent, pause]);
   }
 
-  /** Releases a step that failed.
+  /** Releases a step that failed, and counts and keeps its failure.
    *
-   * @param seconds before it is due again
+   * @param failure.seconds before it is due again
+   * @param failure.error why it failed
    * @throws {DatabaseUnavailable} */
-  async postpone(id: string, seconds: number): Promise<void> {
-    await this.#database.query(POSTPONE, [id, seconds]);
+  async postpone(
+    id: string,
+    { seconds, error }: { readonly seconds: number; readonly error: string },
+  ): Promise<void> {
+    const kept = sanitizeText(error.slice(0, ERROR_MAX));
+    await this.#database.query(POSTPONE, [id, seconds, kept]);
+  }
+
+  /** Number of replays whose last step failed.
+   *
+   * @throws {DatabaseUnavailable} */
+  async countFailing(): Promise<number> {
+    const [row] = await this.#database.query<{ count: number }>(FAILING);
+    return row?.count ?? 0;
   }
 
   /** Milliseconds until the next step that can be claimed, negative if it is overdue; `undefined` when no replay runs.
@@ -175,6 +205,14 @@ export class ReplayStore {
   }
 }
 
-function fromRow({ last_position, created_at, ended_at, ...row }: Row): StoredReplay {
-  return { ...row, lastPosition: last_position, createdAt: created_at, endedAt: ended_at };
+function fromRow(
+  { last_position, created_at, ended_at, failed_at, ...row }: Row,
+): StoredReplay {
+  return {
+    ...row,
+    lastPosition: last_position,
+    createdAt: created_at,
+    endedAt: ended_at,
+    failedAt: failed_at,
+  };
 }

@@ -1,7 +1,9 @@
 /** The list of subscriptions, and one subscription. */
 import { html } from "hono/html";
 import { stringifyJson } from "../../../shared/celery/python_json.ts";
+import type { StoredReplay } from "../../../shared/events/replay_store.ts";
 import type { StoredSubscription } from "../../../shared/events/subscription_store.ts";
+import { replayBody } from "../../submitting/replay.ts";
 import { jsonBlock } from "../view/code.ts";
 import {
   type Action,
@@ -26,8 +28,8 @@ export interface SubscriptionsPage {
 /** Data of the page of one subscription. */
 export interface SubscriptionPage {
   readonly subscription: StoredSubscription;
-  /** Latest first, as in the API. */
-  readonly replays: readonly object[];
+  /** Latest first. */
+  readonly replays: readonly StoredReplay[];
   /** Key of a notice. */
   readonly done: string | undefined;
 }
@@ -78,9 +80,18 @@ ${actions(view, subscription)}
 ${
     replays.length === 0 ? "" : html`
       <h2>${words.replays}</h2>
-      ${jsonBlock(view, JSON.stringify(replays))}
+      ${replays.filter(({ failures }) => failures > 0).map((one) => failure(view, one))}
+      ${jsonBlock(view, JSON.stringify(replays.map(replayBody)))}
     `
   }`;
+}
+
+/** Why a replay does not continue. */
+function failure({ texts }: View, { failures, error }: StoredReplay): Markup {
+  const { replayFails } = texts.subscriptions;
+  return html`<p class="warning" role="alert"><strong>${
+    replayFails(failures)
+  }</strong> <span lang="en">${error ?? ""}</span></p>`;
 }
 
 function patterns({ patterns }: StoredSubscription): Markup {

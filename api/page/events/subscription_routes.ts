@@ -4,7 +4,6 @@ import type { ReplayStore } from "../../../shared/events/replay_store.ts";
 import type { SubscriptionStore } from "../../../shared/events/subscription_store.ts";
 import { sees, type SubscriptionActions } from "../../actions/subscription_actions.ts";
 import { callerOf } from "../../access/request_caller.ts";
-import { replayBody } from "../../submitting/replay.ts";
 import { parseQuery } from "../../http/query.ts";
 import type { Texts } from "../texts/english.ts";
 import { answerPage } from "../view/layout.ts";
@@ -60,7 +59,7 @@ export function subscriptionRoutes(parts: SubscriptionRoutesParts): Hono {
         current: "/subscriptions",
         body: subscriptionPage(view, {
           subscription,
-          replays: latest.map(replayBody),
+          replays: latest,
           done: c.req.query("done"),
         }),
       });

@@ -101,6 +101,8 @@ export const ENGLISH_OPERATIONS = {
     arguments: "Arguments",
     state: "State",
     replays: "Latest replays",
+    replayFails: (failures: number) =>
+      `A replay failed ${failures === 1 ? "once" : `${failures} times`} and is tried again:`,
     pause: "Pause",
     pauseWarning: "Its events become tasks only when it is resumed.",
     pauseConfirm: "Pause the subscription",

@@ -107,6 +107,7 @@ export const KOREAN_OPERATIONS: Pick<
     arguments: "인수",
     state: "상태",
     replays: "최근 재생",
+    replayFails: (failures) => `재생이 ${failures}번 실패하여 다시 시도합니다:`,
     pause: "일시 중지",
     pauseWarning: "이벤트는 구독을 다시 시작할 때 작업이 됩니다.",
     pauseConfirm: "구독 일시 중지",

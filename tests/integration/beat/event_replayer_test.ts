@@ -51,7 +51,7 @@ async function open() {
   await subscriptions.add(RECEIPT);
   const owned = stack.move();
   return {
-    ...{ database, letters, subscriptions, tasks, times },
+    ...{ database, letters, subscriptions, publisher, tasks, times },
     events: new EventStore({ database }),
     replays: new ReplayStore({ database }),
     replayer: (changes: Partial<EventReplayerOptions> = {}) =>
@@ -207,4 +207,48 @@ Deno.test("EventReplayer keeps the rate of a replay, and dead-letters events wit
   const { letters: found } = await letters.list({}, { limit: 10 });
   assertEquals(found.map(({ reason }) => reason), ["invalid-input"]);
   assertStringIncludes(found[0]!.detail!, "subscription 'receipt': Cannot take arguments");
+});
+
+Deno.test("EventReplayer waits longer after each failure, keeps the error, and continues other replays", async () => {
+  await using fixture = await open();
+  const { events, replays, tasks, database, subscriptions } = fixture;
+  await subscriptions.add({ ...RECEIPT, name: "broken" });
+  await events.record(untold(1, 10));
+  const broken = replay({ subscription: "broken" });
+  await replays.add(broken);
+  const { publisher } = fixture;
+  let isBroken = true;
+  await using replayer = fixture.replayer({
+    publisher: {
+      send: (entry, options) =>
+        isBroken && entry.message.headers["celeriac-subscription"] === "broken"
+          ? Promise.reject(new TypeError("Cannot send: \0 broken"))
+          : publisher.send(entry, options),
+    },
+  });
+  await replayer.start();
+  const twice = await eventually("two failures", async () => {
+    const [found] = await replays.latest("broken", 1);
+    return found && found.failures >= 2 ? found : undefined;
+  });
+  assertEquals([twice.failures, twice.endedAt, twice.sent], [2, null, 0]);
+  assertStringIncludes(twice.error!, "broken");
+  assert(twice.failedAt instanceof Date);
+  assertEquals(await replays.countFailing(), 1);
+  const [row] = await database.query<{ seconds: number }>(
+    "select extract(epoch from next_at - failed_at)::float8 as seconds from celeriac.replay",
+  );
+  assert(row!.seconds > 1.5 && row!.seconds < 2.5, `${row!.seconds} s`);
+  await replays.add(replay());
+  await eventually("the end of the other", async () => {
+    const [other] = await replays.latest("receipt", 1);
+    return other?.endedAt ?? undefined;
+  });
+  assertEquals(tasks.length, 10);
+  isBroken = false;
+  await database.query("update celeriac.replay set next_at = now() where ended_at is null");
+  assertEquals(await eventually("the end", () => ended(database)), 20);
+  const [done] = await replays.latest("broken", 1);
+  assertEquals([done?.failures, done?.error, done?.failedAt], [0, null, null]);
+  assertEquals(await replays.countFailing(), 0);
 });
