@@ -12,26 +12,31 @@ import { BoundedConsumer } from "../shared/broker/consuming/bounded_consumer.ts"
 import { INBOX_QUEUE } from "../shared/broker/event_topology.ts";
 import type { Database, Sql } from "../shared/database/database.ts";
 import type { DeadLetter } from "../shared/dead_letters/letter.ts";
-import { DatabaseUnavailable, InvalidInput, Unavailable } from "../shared/errors.ts";
-import { eventTaskId } from "../shared/events/event_key.ts";
+import { DatabaseUnavailable, Unavailable } from "../shared/errors.ts";
 import { EventStore } from "../shared/events/event_store.ts";
 import type { SubscriptionCache } from "../shared/events/subscription_cache.ts";
-import type { StoredSubscription } from "../shared/events/subscription_store.ts";
 import type { OutboxEntry } from "../shared/outbox/outbox.ts";
 import type { AcceptedTask } from "../shared/outbox/publisher.ts";
 import { isUnstorable } from "../shared/results/retry_forever.ts";
 import { Batch } from "../shared/runtime/batch.ts";
 import type { Service } from "../shared/runtime/service.ts";
-import { eventTask } from "./event_tasks.ts";
+import { isSameEvent } from "./event_copies.ts";
+import { redrive } from "./event_redriver.ts";
+import { sendTasks } from "./event_task_sender.ts";
 import {
   type Dispatching,
   dispatching,
   eventLetter,
   firstPart,
+  type Incoming,
   letterId,
+  letterParts,
   newEvent,
   readEvents,
 } from "./incoming_events.ts";
+
+/** `conflicting`: a copy of an event with other content. */
+export type DispatchOutcome = "dispatched" | "duplicate" | "conflicting" | "unsubscribed";
 
 /** Options of {@linkcode EventDispatcher}. */
 export interface EventDispatcherOptions {
@@ -49,7 +54,7 @@ export interface EventDispatcherOptions {
   /** Called with each task of an event that was recorded now. */
   sent(task: AcceptedTask): void;
   /** Called with the outcome of each event. */
-  dispatched?(type: string, outcome: "dispatched" | "duplicate" | "unsubscribed"): void;
+  dispatched?(type: string, outcome: DispatchOutcome): void;
   /** Called with the seconds from a delivery to its ack. */
   acked?(seconds: number): void;
 }
@@ -61,6 +66,9 @@ const PREFETCH = 2 * BATCH;
 /** Bytes of messages in one batch, without the last one, and unacked. An event needs about ten times its bytes while it is dispatched. */
 const BATCH_BYTES = 4 * 1024 * 1024;
 const UNACKED_BYTES = 32 * 1024 * 1024;
+
+/** Milliseconds between two log lines about copies with other content. */
+const QUIET_MS = 10_000;
 
 /** Milliseconds before a failed batch is tried again. */
 const RETRY_MS = 1000;
@@ -75,6 +83,9 @@ export class EventDispatcher implements Service {
   readonly #done = new WeakSet<Delivery>();
   #starting: Promise<void> | undefined;
   #stopping = false;
+  /** Copies with other content since the last log line, and the time of that line. */
+  #conflicting = 0;
+  #loggedAt = -Infinity;
 
   constructor(options: EventDispatcherOptions) {
     this.#options = options;
@@ -160,36 +171,71 @@ export class EventDispatcher implements Service {
   }
 
   async #dispatchOpen(deliveries: readonly Delivery[]): Promise<void> {
-    const { incoming, malformed } = readEvents(deliveries, this.#options.maxBytes);
-    const store = new EventStore({ database: this.#options.database });
-    const known = incoming.size === 0 ? new Set() : await store.known([...incoming.keys()]);
-    const fresh = [...incoming.values()].filter(({ key }) => !known.has(key)).map(dispatching);
-    for (const { key, event, delivery } of incoming.values()) {
-      if (!known.has(key)) continue;
-      this.#done.add(delivery);
-      this.#options.dispatched?.(event.type, "duplicate");
+    const { maxBytes, database, dispatched } = this.#options;
+    const { incoming, copies, redriven, malformed } = readEvents(deliveries, maxBytes);
+    const store = new EventStore({ database });
+    const events = [...incoming.values()];
+    const known = events.length === 0 ? new Set() : await store.known([...incoming.keys()]);
+    const recorded = events.filter(({ key }) => known.has(key));
+    const contents = await store.contents(recorded.map(({ key }) => key));
+    for (const one of recorded) this.#copied(one, contents.get(one.key));
+    await this.#publishAndRecord(events.filter(({ key }) => !known.has(key)), malformed);
+    for (const one of copies) {
+      this.#copied(one, contents.get(one.key) ?? incoming.get(one.key)!.json);
     }
-    await this.#publishAndRecord(fresh, malformed);
+    for (const one of redriven) {
+      const outcome = await redrive(one, this.#options);
+      this.#done.add(one.delivery);
+      if (outcome !== "refused") dispatched?.(one.event.type, outcome);
+    }
+  }
+
+  /** Ends a copy of an event. CloudEvents permits to take events with the same source and id for copies, so it makes no tasks.
+   *
+   * @param first the event's content; `undefined` if it is too large to compare */
+  #copied({ key, event, json, delivery }: Incoming, first: string | undefined): void {
+    const isSame = first === undefined || isSameEvent(json, first);
+    this.#done.add(delivery);
+    this.#options.dispatched?.(event.type, isSame ? "duplicate" : "conflicting");
+    if (isSame) return;
+    this.#conflicting++;
+    const now = performance.now();
+    if (now - this.#loggedAt < QUIET_MS) return;
+    this.#loggedAt = now;
+    this.#log.warn(
+      "Cannot dispatch event '{id}' of '{source}' because event {key} has the same source, id and time but other content: give each event its own id ({count} such events since the last line)",
+      { id: event.id, source: event.source, key, count: this.#conflicting },
+    );
+    this.#conflicting = 0;
   }
 
   async #publishAndRecord(
-    fresh: readonly Dispatching[],
+    fresh: readonly Incoming[],
     malformed: readonly DeadLetter[],
   ): Promise<void> {
     const { subscriptions } = this.#options;
-    let [rest, letters] = [fresh, malformed];
-    while (rest.length + letters.length > 0) {
-      const current = rest.length > 0 ? await subscriptions.current() : undefined;
-      const part = current ? firstPart(rest, current) : [];
-      await Promise.all(part.map(([one, selecting]) => this.#publish(one, selecting)));
+    await this.#addLetters(malformed);
+    let rest = fresh.map(dispatching);
+    while (rest.length > 0) {
+      const current = await subscriptions.current();
+      const part = firstPart(rest, current);
+      await Promise.all(
+        part.map(([one, selecting]) => sendTasks(one, selecting, this.#options)),
+      );
       const events = part.map(([one]) => one);
-      if (!await this.#record(events, letters, current?.revision)) {
-        subscriptions.forget();
-        continue;
-      }
-      this.#recorded(events);
-      rest = rest.slice(part.length);
-      letters = [];
+      await this.#addLetters(events.flatMap(({ letters }) => [...letters.values()]));
+      if (await this.#record(events, current.revision)) {
+        this.#recorded(events);
+        rest = rest.slice(part.length);
+      } else subscriptions.forget();
+    }
+  }
+
+  /** Before the events are recorded: a repetition has the same letters. */
+  async #addLetters(all: readonly DeadLetter[]): Promise<void> {
+    const { database, letters } = this.#options;
+    for (const part of letterParts(all)) {
+      await database.transaction((sql) => letters.add(part, sql));
     }
   }
 
@@ -202,40 +248,12 @@ export class EventDispatcher implements Service {
     }
   }
 
-  /** Publishes the tasks of one event. A task without valid arguments becomes a dead letter of the event. */
-  async #publish(
-    { key, event, given, delivery, tasks, letters }: Dispatching,
-    subscriptions: readonly StoredSubscription[],
-  ): Promise<void> {
-    const { publisher, origin } = this.#options;
-    const news = subscriptions.filter(({ name }) => !tasks.has(name) && !letters.has(name));
-    await Promise.all(news.map(async (subscription) => {
-      const { name } = subscription;
-      try {
-        const task = eventTask({ event, key, given }, subscription, { origin, now: new Date() });
-        const via = await publisher.send(task.entry, { patient: true });
-        tasks.set(name, { ...task.task, via });
-      } catch (error) {
-        if (!(error instanceof InvalidInput)) throw error;
-        const detail = `subscription '${name}': ${error.message}`;
-        const id = eventTaskId(key, name, "dead letter");
-        letters.set(name, eventLetter(delivery, "invalid-input", { detail, id }));
-      }
-    }));
-  }
-
   /** @returns `false` when the subscriptions have changed since `revision` */
-  #record(
-    fresh: readonly Dispatching[],
-    malformed: readonly DeadLetter[],
-    revision: string | undefined,
-  ): Promise<boolean> {
-    const letters = [...malformed, ...fresh.flatMap(({ letters }) => [...letters.values()])];
+  #record(events: readonly Dispatching[], revision: string): Promise<boolean> {
     return this.#options.database.transaction(async (sql) => {
       const store = new EventStore({ database: sql });
-      if (revision !== undefined && await store.lock() !== revision) return false;
-      await store.record(fresh.map(newEvent));
-      if (letters.length > 0) await this.#options.letters.add(letters, sql);
+      if (await store.lock() !== revision) return false;
+      await store.record(events.map(newEvent));
       return true;
     });
   }

@@ -4,13 +4,11 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { INBOX_QUEUE } from "../shared/broker/event_topology.ts";
 import { matchesTopic } from "../shared/broker/routing.ts";
 import type { Database, Sql } from "../shared/database/database.ts";
-import { type DeadLetter, letterOf } from "../shared/dead_letters/letter.ts";
+import type { DeadLetter } from "../shared/dead_letters/letter.ts";
 import { DatabaseUnavailable, InvalidInput } from "../shared/errors.ts";
 import { toEventMessage } from "../shared/events/amqp.ts";
-import { eventTaskId } from "../shared/events/event_key.ts";
 import { EventStore, isCut, type RecordedEvent } from "../shared/events/event_store.ts";
 import { ReplayStore, type StoredReplay } from "../shared/events/replay_store.ts";
 import { selects } from "../shared/events/selection.ts";
@@ -21,6 +19,7 @@ import type { PendingTask } from "../shared/results/result.ts";
 import { backoffMs } from "../shared/runtime/backoff.ts";
 import { Loop } from "../shared/runtime/loop.ts";
 import type { Service } from "../shared/runtime/service.ts";
+import { taskLetter } from "./event_task_sender.ts";
 import { eventTask } from "./event_tasks.ts";
 
 /** Options of {@linkcode EventReplayer}. */
@@ -170,16 +169,9 @@ export class EventReplayer implements Service {
     } catch (error) {
       if (!(error instanceof InvalidInput)) throw error;
       const { key, event } = recorded;
-      return {
-        recorded,
-        letter: letterOf(toEventMessage(event, key), {
-          reason: "invalid-input",
-          detail: `subscription '${subscription.name}': ${error.message}`,
-          queue: INBOX_QUEUE,
-          worker: null,
-          diedAt: new Date(),
-        }, { id: eventTaskId(key, subscription.name, `dead letter${replay}`) }),
-      };
+      const letter = { message: toEventMessage(event, key) };
+      const { name } = subscription;
+      return { recorded, letter: taskLetter({ key, name, letter, why: error.message, replay }) };
     }
   }
 }

@@ -4,6 +4,8 @@ import { taskBody, type TaskReprs, taskReprs } from "../shared/celery/message.ts
 import { argumentsFrom, type EventArguments } from "../shared/events/event_arguments.ts";
 import { eventTaskId } from "../shared/events/event_key.ts";
 import type { NewSubscription } from "../shared/events/subscription_store.ts";
+import { stringifyJson } from "../shared/celery/python_json.ts";
+import { InvalidInput } from "../shared/errors.ts";
 import { checkHeaders } from "../shared/broker/header_limit.ts";
 import { type PreparedTask, prepareTask } from "../shared/outbox/prepared_task.ts";
 
@@ -36,9 +38,33 @@ export class ArgumentsOfEvent {
     if (known) return known;
     const signature = { task: "", args: [], kwargs: argumentsFrom(this.#event, args), options: {} };
     const { kwargs } = signature;
+    checkSize(kwargs);
     const encoded = { kwargs, reprs: taskReprs(signature), body: taskBody(signature) };
     this.#known.set(key, encoded);
     return encoded;
+  }
+}
+
+/** Arguments that may contain a whole event, without more than a message may have. */
+const WHOLE_MAX = 8;
+
+/** Characters of all arguments: the limit of a message. */
+const CHARACTERS_MAX = 64 * 1024 * 1024;
+
+/** Many pointers to one large value would exhaust the memory before the message is complete.
+ *
+ * @throws {InvalidInput} */
+function checkSize(kwargs: Record<string, unknown>): void {
+  const values = Object.values(kwargs);
+  if (values.length <= WHOLE_MAX) return;
+  let characters = 0;
+  for (const value of values) {
+    characters += stringifyJson(value).length;
+    if (characters <= CHARACTERS_MAX) continue;
+    throw new InvalidInput(
+      `Cannot take arguments from the event because they have more than ${CHARACTERS_MAX} characters: select parts of the event`,
+      "args",
+    );
   }
 }
 

@@ -60,6 +60,15 @@ const FIND = `
     tasks, recorded_at
   from celeriac.events(array[$1])`;
 
+/** The first events among these keys, with at most {@linkcode EVENT_PAGE_BYTES}. */
+const CONTENTS = `
+  select key, event::text as event from (
+    select *, sum(octet_length(event::text)) over (order by key) - octet_length(event::text) as bytes_before from (
+      select key, event, sum(pg_column_size(event)) over (order by key) - pg_column_size(event) as stored_before
+      from celeriac.events($1::text[])
+    ) found where stored_before < ${EVENT_PAGE_BYTES}
+  ) found where bytes_before < ${EVENT_PAGE_BYTES}`;
+
 /** The stored size is that of compressed data, and read without them: it limits how many are decompressed to count their bytes. Without its
  * header of at most four bytes it never exceeds the bytes of the text, so that {@linkcode isCut} holds for each page that it ends. */
 function page(where: string, order: string): string {
@@ -133,6 +142,15 @@ export class EventStore {
    * @throws {DatabaseUnavailable} */
   async known(keys: readonly string[]): Promise<Set<string>> {
     return keysOf(await this.#database.query(KNOWN, [[...keys]]));
+  }
+
+  /** Recorded events as JSON texts, by key; the first ones only if they have more than {@linkcode EVENT_PAGE_BYTES}.
+   *
+   * @throws {DatabaseUnavailable} */
+  async contents(keys: readonly string[]): Promise<Map<string, string>> {
+    if (keys.length === 0) return new Map();
+    const rows = await this.#database.query<Pick<Row, "key" | "event">>(CONTENTS, [[...keys]]);
+    return new Map(rows.map(({ key, event }) => [key, event]));
   }
 
   /** @throws {DatabaseUnavailable} */

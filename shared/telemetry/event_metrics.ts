@@ -12,6 +12,8 @@ const OUTCOMES = {
   accepted: "Events accepted over HTTP",
   dispatched: "Events that became tasks",
   duplicate: "Copies of events that are recorded already",
+  conflicting:
+    "Events with the source, id and time of a recorded event but other content, which make no tasks",
   unsubscribed: "Events that no subscription selected",
 } as const;
 
