@@ -21,6 +21,7 @@ import {
 import { Outbox } from "../../../shared/outbox/outbox.ts";
 import { Publisher } from "../../../shared/outbox/publisher.ts";
 import { message } from "../../support/broker_helpers.ts";
+import { resultStore } from "../../../shared/results/open_store.ts";
 import { relayOf } from "../../support/relay.ts";
 import { eventually } from "../../support/eventually.ts";
 import { migratedPglite } from "../../support/migrated.ts";
@@ -310,4 +311,73 @@ Deno.test("an event in the outbox becomes the same tasks when the relay publishe
   assertEquals([found?.event, found?.key], [one, key]);
   assertEquals(fixture.tasks, [eventTaskId(key, "receipt")]);
   await eventually("an empty outbox", async () => (await outbox.depth()).total === 0);
+});
+
+Deno.test("EventDispatcher counts copies with other content, in one batch and later, and keeps the first", async () => {
+  await using fixture = await open([subscription("receipt", "#")]);
+  const first = event("1");
+  const other = cloudEvent({ ...first, data: { order: "other" } });
+  const { key } = await fixture.publisher.publish(first);
+  await recorded(fixture, 1);
+  // The same content in another order, and the same instant written in another way.
+  const { data, time, ...rest } = first;
+  const local = time!.replace("Z", "+00:00");
+  await fixture.publisher.publish(cloudEvent({ data, ...rest, time: local }));
+  await fixture.publisher.publish(other);
+  const two = event("2");
+  await Promise.all([
+    fixture.publisher.publish(two),
+    fixture.publisher.publish(cloudEvent({ ...two, subject: "s" })),
+  ]);
+  await eventually("all outcomes", () => Promise.resolve(fixture.outcomes.length === 5));
+  const count = (outcome: string) =>
+    fixture.outcomes.filter((one) => one === `orders.paid ${outcome}`).length;
+  assertEquals([count("dispatched"), count("duplicate"), count("conflicting")], [2, 1, 2]);
+  assertEquals((await fixture.events.find(key))?.event, first);
+  assertEquals(fixture.tasks.length, 2);
+});
+
+Deno.test("a redrive of an event's dead letter makes the task of that subscription, or says why not", async () => {
+  await using fixture = await open([
+    subscription("whole", "orders.#", { args: "/data" }),
+    subscription("audit", "#"),
+  ]);
+  const { broker, database, letters, outbox } = fixture;
+  const { key } = await fixture.publisher.publish(event("1", { data: "no object" }));
+  await recorded(fixture, 1);
+  await using relay = relayOf({ database, broker });
+  await relay.start();
+  const detail = async () => (await letters.list({}, { limit: 10 })).letters[0]?.detail ?? "";
+  const redrive = async () => {
+    const store = resultStore("native", database);
+    const { redriven } = await new DeadLetters({ database, outbox, store })
+      .redrive({}, { rate: 1000, limit: 10 });
+    assertEquals(redriven, 1);
+  };
+  const redriven = async (expected: string) => {
+    await redrive();
+    await eventually(expected, async () => (await detail()).includes(expected) || undefined);
+  };
+  const store = new SubscriptionStore({ database });
+  await redriven("Cannot take arguments from");
+  await store.pause("whole");
+  await redriven("it is paused");
+  await store.resume("whole");
+  const change = (pattern: string, changes: object) =>
+    store.sync([subscription("whole", pattern, changes)]);
+  await change("prices.#", {});
+  await redriven("no longer selects");
+  assertEquals(fixture.tasks.length, 1);
+  assertEquals(Object.keys((await fixture.events.find(key))!.tasks), ["audit"]);
+  const found = await letters.find((await letters.list({}, { limit: 1 })).letters[0]!.id);
+  assertEquals(found?.headers["celeriac-subscription"], "whole");
+  await change("orders.#", {});
+  await redrive();
+  const id = eventTaskId(key, "whole");
+  await eventually("the task", () => Promise.resolve(fixture.tasks.includes(id) || undefined));
+  await eventually("its record", async () => {
+    const { tasks } = (await fixture.events.find(key))!;
+    return tasks["whole"] === id || undefined;
+  });
+  assertEquals((await letters.list({}, { limit: 10 })).letters, []);
 });
