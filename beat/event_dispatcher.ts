@@ -86,6 +86,7 @@ export class EventDispatcher implements Service {
   /** Copies with other content since the last log line, and the time of that line. */
   #conflicting = 0;
   #loggedAt = -Infinity;
+  #unacked = 0;
 
   constructor(options: EventDispatcherOptions) {
     this.#options = options;
@@ -129,13 +130,14 @@ export class EventDispatcher implements Service {
     return this.stop();
   }
 
-  /** Number of events in the inbox that are not delivered, as the broker counts them; `NaN` while it cannot be read. */
+  /** Number of events that are not dispatched: those in the inbox, and those unacked here; `NaN` while it cannot be read. */
   async depth(): Promise<number> {
-    return await this.#consumer.ready() ?? Number.NaN;
+    return (await this.#consumer.ready() ?? Number.NaN) + this.#unacked;
   }
 
   async #take(delivery: Delivery): Promise<void> {
     const began = performance.now();
+    this.#unacked++;
     try {
       await this.#batch.add(delivery);
       delivery.ack();
@@ -143,6 +145,8 @@ export class EventDispatcher implements Service {
     } catch (error) {
       if (!this.#stopping) this.#log.error("Cannot dispatch an event: {error}", { error });
       delivery.nack({ requeue: true });
+    } finally {
+      this.#unacked--;
     }
   }
 

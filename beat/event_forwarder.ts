@@ -42,6 +42,7 @@ export class EventForwarder implements Service {
   /** Refused events since the last log line, and the time of that line. */
   #refused = 0;
   #loggedAt = -Infinity;
+  #inFlight = 0;
 
   constructor(options: EventForwarderOptions) {
     this.#options = options;
@@ -76,12 +77,21 @@ export class EventForwarder implements Service {
     return this.stop();
   }
 
-  /** Number of events that are not forwarded, as the broker counts them; `NaN` while it cannot be read. */
+  /** Number of events that are not forwarded: those in the queue, and those in flight here; `NaN` while it cannot be read. */
   async depth(): Promise<number> {
-    return await this.#consumer.ready() ?? Number.NaN;
+    return (await this.#consumer.ready() ?? Number.NaN) + this.#inFlight;
   }
 
   async #take(delivery: Delivery): Promise<void> {
+    this.#inFlight++;
+    try {
+      await this.#forward(delivery);
+    } finally {
+      this.#inFlight--;
+    }
+  }
+
+  async #forward(delivery: Delivery): Promise<void> {
     const message = forwarded(delivery.message);
     while (delivery.open && !this.#stopping.signal.aborted) {
       const outcome = await this.#send(message);

@@ -6,7 +6,7 @@ import { EventStore, type RecordedEvent } from "../shared/events/event_store.ts"
 import { selects } from "../shared/events/selection.ts";
 import { type StoredSubscription, SubscriptionStore } from "../shared/events/subscription_store.ts";
 import type { AcceptedTask } from "../shared/outbox/publisher.ts";
-import { type TaskSending, taskLetter } from "./event_task_sender.ts";
+import { taskLetter, type TaskSending } from "./event_task_sender.ts";
 import { eventTask } from "./event_tasks.ts";
 import type { Redriven } from "./incoming_events.ts";
 
@@ -59,7 +59,8 @@ function checkedSubscription(
   subscription: StoredSubscription | undefined,
   { name, event }: { readonly name: string; readonly event: RecordedEvent["event"] },
 ): StoredSubscription {
-  const refuse = (why: string) => new InvalidInput(`Cannot dispatch the event again because ${why}`);
+  const refuse = (why: string) =>
+    new InvalidInput(`Cannot dispatch the event again because ${why}`);
   if (!subscription) throw refuse(`there is no subscription '${name}': purge this letter`);
   if (subscription.pausedAt) throw refuse("it is paused: resume it, then redrive");
   if (selects(subscription, event)) return subscription;

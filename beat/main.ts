@@ -158,12 +158,12 @@ export class Beat implements Service {
     watchOutbox(this.#metrics, outbox);
     this.#metrics.gauge(
       "celeriac_event_inbox_messages",
-      "Events that wait for the dispatcher",
+      "Events that the dispatcher has not dispatched yet",
       () => dispatcher.depth(),
     );
     this.#metrics.gauge(
       "celeriac_event_forward_messages",
-      "Events that wait for the forwarder",
+      "Events that the forwarder has not forwarded yet",
       () => forwarder.depth(),
     );
     const replays = new ReplayStore({ database });

@@ -29,7 +29,12 @@ function delivered(message: Message): Delivery {
 function incoming(id: string, data: unknown) {
   const event = cloudEvent({ specversion: "1.0", id, source: "/shop", type: "orders.paid", data });
   const key = eventKey(event);
-  return { key, event, json: stringifyJson(event), delivery: delivered(toEventMessage(event, key)) };
+  return {
+    key,
+    event,
+    json: stringifyJson(event),
+    delivery: delivered(toEventMessage(event, key)),
+  };
 }
 
 function subscriptions(count: number, args: string | Record<string, string> = { event: "" }) {
@@ -70,7 +75,10 @@ Deno.test("sendTasks() keeps dead letters of tasks that cannot be sent, and thro
   // A redrive goes to that subscription; the same headers from a publisher of events do not.
   assertEquals(redriveTarget(resent(letter)), { subscription: "path", replay: "" });
   assertEquals(redriveTarget(letter.message), undefined);
-  const refused = { publisher: { send: () => Promise.reject(new Unavailable("away")) }, origin: "o" };
+  const refused = {
+    publisher: { send: () => Promise.reject(new Unavailable("away")) },
+    origin: "o",
+  };
   const error = await sendTasks(dispatching(incoming("2", {})), subscriptions(3), refused)
     .catch((error) => error);
   assert(error instanceof Unavailable);
@@ -86,7 +94,8 @@ Deno.test("firstPart() ends before the bytes of its tasks are too many", () => {
 
 Deno.test("letterParts() bounds the bytes of a transaction", () => {
   const letter = (bytes: number) => ({ message: { body: new Uint8Array(bytes) } }) as never;
-  const sizes = (all: readonly number[]) => letterParts(all.map(letter)).map(({ length }) => length);
+  const sizes = (all: readonly number[]) =>
+    letterParts(all.map(letter)).map(({ length }) => length);
   assertEquals(sizes([]), []);
   assertEquals(sizes(Array(9).fill(MIB)), [4, 4, 1]);
   assertEquals(sizes([9 * MIB, 1, 1]), [1, 2]);

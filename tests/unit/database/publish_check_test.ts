@@ -53,7 +53,8 @@ Deno.test("celeriac.publish() accepts a character if and only if the dispatcher 
         const refusal = `${name} must be`;
         await assertRejects(() => database.query(call, [text]), DatabaseRefused, refusal);
       }
-      const call = "select celeriac.publish('a', attributes => json_build_object('tenant', $1::text))";
+      const call =
+        "select celeriac.publish('a', attributes => json_build_object('tenant', $1::text))";
       await assertRejects(() => database.query(call, [text]), DatabaseRefused, "'tenant' must");
     }
   }
