@@ -2,8 +2,17 @@
 import { ConfigurationError } from "../../shared/errors.ts";
 import { brokerUsers } from "../rabbitmq/users.ts";
 
-/** Broker users to create: those of Celeriac itself. */
-export const BROKER_ROLES = ["admin", "api", "worker", "beat", "dead", "monitor", "keda"] as const;
+/** Broker users to create: those of Celeriac itself, and the one of other systems that publish and receive events. */
+export const BROKER_ROLES = [
+  "admin",
+  "api",
+  "worker",
+  "beat",
+  "dead",
+  "monitor",
+  "keda",
+  "events",
+] as const;
 /** Logins of the database; `postgres` is the superuser of the component for development. */
 export const DATABASE_ROLES = ["postgres", "migrate", "api", "worker", "beat"] as const;
 /** Value of `--rotate` for the API token. */
@@ -90,6 +99,7 @@ export function secretManifests(
       username: userOf("keda"),
       password: broker.keda!,
     }),
+    manifest("celeriac-events", { ...trusted, "amqp-url": amqp("events") }),
   ];
 }
 

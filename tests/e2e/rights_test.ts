@@ -20,7 +20,7 @@ import { deploy, forward, secret } from "../support/deployment.ts";
 import { management } from "../support/servers.ts";
 
 /** Users of the deployment, except its administrator. */
-const ROLES = ["api", "worker", "beat", "dead", "monitor", "keda"];
+const ROLES = ["api", "worker", "beat", "dead", "monitor", "keda", "events"];
 
 /** Required permissions of an attempt. */
 interface Tried {
@@ -113,6 +113,20 @@ Deno.test("each broker user is refused every operation outside its grant", async
       `${user.role}: ${attempts.length} of ${all.length} operations are outside its grant`,
     );
   }
+  // The Secret of other systems is enough to publish and to receive.
+  const { username, password } = new URL(await secret("celeriac-events", "amqp-url"));
+  assertEquals(username, "celeriac-events");
+  const allowed = [
+    publish("event.celeriac"),
+    declareQueue("sub.e2e"),
+    bind("sub.e2e", "every.event.celeriac"),
+    deleteQueue("sub.e2e"),
+  ];
+  const own = `amqp://${username}:${password}@127.0.0.1:${amqp.port}/celeriac`;
+  assertEquals(
+    await outcomes(own, allowed),
+    Object.fromEntries(allowed.map(({ name }) => [name, "allowed"])),
+  );
   const after = names(await management(administration, "GET", "/api/queues/celeriac"));
   assertEquals(after.filter((name) => there.includes(name)), there);
 });

@@ -47,6 +47,10 @@ Deno.test("secretManifests() gives each role a URL with a separate user and pass
     `amqps://celeriac-worker:${worker}@rabbit.example.com/celeriac`,
   );
   assertEquals(
+    made.get("celeriac-events/amqp-url"),
+    `amqps://celeriac-events:${made.get("celeriac-broker/events")}@rabbit.example.com/celeriac`,
+  );
+  assertEquals(
     made.get("celeriac-migrate/database-url"),
     `postgres://app_migrate:${
       made.get("celeriac-postgres/migrate")
@@ -90,7 +94,7 @@ Deno.test("secrets --rotate changes only a role's passwords and the URLs that co
 Deno.test("secretManifests() gives the servers' CA certificate to each role that connects, and keeps it", () => {
   const first = secretManifests({ ...servers, ca: "-----BEGIN CERTIFICATE-----" });
   const trusting = [...values(first).keys()].filter((key) => key.endsWith("/ca.crt"));
-  const roles = ["api", "worker", "beat", "migrate", "broker"];
+  const roles = ["api", "worker", "beat", "migrate", "broker", "events"];
   assertEquals(trusting, roles.map((role) => `celeriac-${role}/ca.crt`));
   const { values: kept } = presentSecrets(stored(first));
   assertEquals(values(secretManifests({ ...servers, kept })), values(first));

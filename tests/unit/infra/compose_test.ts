@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { parse } from "yaml";
-import { secretManifests } from "../../../cli/secrets/secret_manifests.ts";
+import { BROKER_ROLES, secretManifests } from "../../../cli/secrets/secret_manifests.ts";
 import { field, podsOf, readManifests } from "../../support/manifests.ts";
 
 interface Mount {
@@ -49,6 +49,13 @@ Deno.test("the schema finds a misspelt field and a wrong condition", () => {
   assert(!wrong({}));
   assert(wrong({ healthchek: {} }));
   assert(wrong({ depends_on: { b: { condition: "service_ready" } } }));
+});
+
+Deno.test("compose.yaml renders and applies every broker user of the Secrets", () => {
+  const users = services.flatMap(([, { command = [] }]) =>
+    command.filter((one) => one.startsWith("--users="))
+  );
+  assertEquals(users, Array(2).fill(`--users=${BROKER_ROLES.join()}`));
 });
 
 Deno.test("compose.yaml starts RabbitMQ, Postgres, a migration, the API, two workers and beat", () => {

@@ -3,7 +3,7 @@ import { loadConfig } from "../../../shared/config/config.ts";
 import { BESIDES_HEAP_MB } from "../../../workers/sandbox/pool.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
 import * as sample from "../../../shared/tasks/mod.ts";
-import { secretManifests } from "../../../cli/secrets/secret_manifests.ts";
+import { BROKER_ROLES, secretManifests } from "../../../cli/secrets/secret_manifests.ts";
 import {
   field,
   type Manifest,
@@ -45,6 +45,25 @@ for (const overlay of OVERLAYS) {
     );
     assertEquals(missing, []);
     assert(secretFiles(manifests).length > 10);
+  });
+
+  Deno.test(`${overlay}: every broker user of the Secrets is created, with its password`, () => {
+    const texts = podsOf(manifests).flatMap(({ spec }) => [
+      ...spec.containers ?? [],
+      ...spec.initContainers ?? [],
+    ]).flatMap(({ args = [] }) => args.filter((one) => one.startsWith("--users=")));
+    assert(texts.length >= 1);
+    for (const text of texts) assertEquals(text, `--users=${BROKER_ROLES.join()}`);
+    const files = manifests.flatMap(({ kind, data = {} }) =>
+      kind === "ConfigMap" ? Object.entries(data as Record<string, string>) : []
+    ).filter(([name]) => name.startsWith("CELERIAC_BROKER_PASSWORD_"));
+    assertEquals(
+      files.toSorted(),
+      BROKER_ROLES.map((role): [string, string] => [
+        `CELERIAC_BROKER_PASSWORD_${role.toUpperCase()}_FILE`,
+        `/run/secrets/celeriac/${role}`,
+      ]).toSorted(),
+    );
   });
 
   Deno.test(`${overlay}: a worker's pod has enough memory for its children`, () => {
