@@ -53,6 +53,7 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
     /^5$/m,
   ),
   runs("deno task secrets --folder=infra/secrets --rotate=worker", /^/),
+  runs("deno task secrets --folder=infra/secrets --rotate=events", /^/),
   runs("deno task secrets", /"kind": "List"/),
   runs("deno task -q secrets | kubectl create -f -", /^\{\n/, {
     fill: { "kubectl create -f -": "kubectl" },
