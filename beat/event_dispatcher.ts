@@ -14,7 +14,8 @@ import type { Database, Sql } from "../shared/database/database.ts";
 import type { DeadLetter } from "../shared/dead_letters/letter.ts";
 import { DatabaseUnavailable, Unavailable } from "../shared/errors.ts";
 import { EventStore } from "../shared/events/event_store.ts";
-import type { SubscriptionCache } from "../shared/events/subscription_cache.ts";
+import { type SubscriptionCache, subscriptionsOf } from "../shared/events/subscription_cache.ts";
+import { SubscriptionStore } from "../shared/events/subscription_store.ts";
 import type { OutboxEntry } from "../shared/outbox/outbox.ts";
 import type { AcceptedTask } from "../shared/outbox/publisher.ts";
 import { isUnstorable } from "../shared/results/retry_forever.ts";
@@ -208,7 +209,12 @@ export class EventDispatcher implements Service {
     this.#loggedAt = now;
     this.#log.warn(
       "Cannot dispatch event '{id}' of '{source}' because event {key} has the same source, id and time but other content: give each event its own id ({count} such events since the last line)",
-      { id: event.id, source: event.source, key, count: this.#conflicting },
+      {
+        id: event.id.slice(0, 200),
+        source: event.source.slice(0, 200),
+        key,
+        count: this.#conflicting,
+      },
     );
     this.#conflicting = 0;
   }
@@ -252,11 +258,20 @@ export class EventDispatcher implements Service {
     }
   }
 
-  /** @returns `false` when the subscriptions have changed since `revision` */
+  /** Whether the present subscriptions make no further tasks of the events. Otherwise a caller who changes any subscription all the time would
+   * hold up all events. */
+  async #isComplete(events: readonly Dispatching[], sql: Sql): Promise<boolean> {
+    const present = subscriptionsOf(await new SubscriptionStore({ database: sql }).all());
+    return events.every(({ event, tasks, letters }) =>
+      present.of(event).every(({ name }) => tasks.has(name) || letters.has(name))
+    );
+  }
+
+  /** @returns `false` when subscriptions since `revision` make further tasks */
   #record(events: readonly Dispatching[], revision: string): Promise<boolean> {
     return this.#options.database.transaction(async (sql) => {
       const store = new EventStore({ database: sql });
-      if (await store.lock() !== revision) return false;
+      if (await store.lock() !== revision && !await this.#isComplete(events, sql)) return false;
       await store.record(events.map(newEvent));
       return true;
     });

@@ -47,7 +47,7 @@ export class SubscriptionCache {
     const { store, maxAgeMs } = this.#options;
     if (this.#reading && performance.now() - this.#readAt < maxAgeMs) return this.#reading;
     this.#readAt = performance.now();
-    const reading = store.all().then(subscriptions);
+    const reading = store.all().then(subscriptionsOf);
     this.#reading = reading;
     // A failed read is not kept.
     reading.catch(() => {
@@ -62,7 +62,8 @@ export class SubscriptionCache {
   }
 }
 
-function subscriptions(all: readonly StoredSubscription[]): Subscriptions {
+/** Finds the subscriptions of events among these. */
+export function subscriptionsOf(all: readonly StoredSubscription[]): Subscriptions {
   const active = all.filter(({ pausedAt }) => pausedAt === null);
   const byType = new Map<string, StoredSubscription[]>();
   const ofType = (type: string) => {

@@ -381,3 +381,31 @@ Deno.test("a redrive of an event's dead letter makes the task of that subscripti
   });
   assertEquals((await letters.list({}, { limit: 10 })).letters, []);
 });
+
+Deno.test("EventDispatcher records events while other subscriptions change all the time", async () => {
+  let changes = 0;
+  await using fixture = await open([subscription("receipt", "orders.#")], (database) => {
+    const store = new SubscriptionStore({ database });
+    return {
+      publisher: {
+        // A change between each read of the subscriptions and the record.
+        send: async () => {
+          await store.sync([subscription("other", "prices.#", { task: `other${++changes}` })]);
+          return "broker";
+        },
+      },
+      subscriptions: {
+        current: async () => {
+          const current = await new SubscriptionCache({ store, maxAgeMs: 0 }).current();
+          await store.sync([subscription("other", "prices.#", { task: `other${++changes}` })]);
+          return current;
+        },
+        forget: () => {},
+      },
+    };
+  });
+  await fixture.publisher.publish(event("1"));
+  const [found] = await recorded(fixture, 1);
+  assertEquals(Object.keys(found!.tasks), ["receipt"]);
+  assert(changes >= 2);
+});
