@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Database } from "../../shared/database/database.ts";
+import { stringifyJson } from "../../shared/celery/python_json.ts";
 import { DatabaseRefused } from "../../shared/errors.ts";
 import { type CloudEvent, cloudEvent } from "../../shared/events/cloud_event.ts";
 import {
@@ -107,6 +108,16 @@ const CASES: Record<string, (database: Database) => Promise<void>> = {
     assertEquals([found?.event, found?.tasks], [one.event, one.tasks]);
     assert(Math.abs(Date.now() - found!.recordedAt.getTime()) < 60_000);
     assertEquals(await store.find("other"), undefined);
+    assertEquals(await store.contents([]), new Map());
+    assertEquals(
+      await store.contents([one.key, "other", two.key]),
+      new Map([one, two].map(({ key, event }) => [key, stringifyJson(event)])),
+    );
+    const large = newEvent("5", { data: "b".repeat(EVENT_PAGE_BYTES) });
+    await store.record([large]);
+    const part = await store.contents([large.key, one.key, two.key]);
+    assert(part.size >= 1 && part.size <= 3);
+    assertEquals((await store.contents([large.key])).size, 1);
   },
 
   async "record() of concurrent transactions records 100 copies of one event once"(database) {

@@ -222,6 +222,14 @@ Deno.test("the pages of schedules, dead letters, keys and the audit log", async 
     assert((await subscriptions.find("mail/paid"))!.pausedAt);
     await post(`${path}/resume`);
     assertEquals((await subscriptions.find("mail/paid"))!.pausedAt, null);
+    const replays = new ReplayStore({ database });
+    const replay = { subscription: "mail/paid", since: null, until: null, types: [] };
+    const id = crypto.randomUUID();
+    await replays.add({ id, ...replay, rate: 1, again: false });
+    assert(!(await get(path)).includes("A replay failed"));
+    await replays.postpone(id, { seconds: 1, error: "Cannot send <b>" });
+    assertStringIncludes(await get(path), "A replay failed once");
+    assertStringIncludes(await get(path), "Cannot send &lt;b&gt;");
     await post(`${path}/remove`);
     assertEquals(await subscriptions.find("mail/paid"), undefined);
     assertEquals((await actions()).slice(0, 3).map(([path]) => path), [
