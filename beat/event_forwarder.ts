@@ -18,6 +18,8 @@ import type { ForwardOutcome } from "../shared/telemetry/event_metrics.ts";
 /** Options of {@linkcode EventForwarder}. */
 export interface EventForwarderOptions {
   readonly broker: Broker;
+  /** Bytes of a message's body above which it is not forwarded: the dispatcher dead-letters it, and listening workers parse events whole. */
+  readonly maxBytes: number;
   /** Called with the outcome of each event. */
   forwarded?(outcome: ForwardOutcome): void;
 }
@@ -92,6 +94,8 @@ export class EventForwarder implements Service {
   }
 
   async #forward(delivery: Delivery): Promise<void> {
+    const { length } = delivery.message.body;
+    if (length > this.#options.maxBytes) return this.#end(delivery, "too-large");
     const message = forwarded(delivery.message);
     while (delivery.open && !this.#stopping.signal.aborted) {
       const outcome = await this.#send(message);
@@ -99,11 +103,14 @@ export class EventForwarder implements Service {
         await pause(RETRY_MS, this.#stopping.signal);
         continue;
       }
-      delivery.ack();
-      this.#options.forwarded?.(outcome);
-      return;
+      return this.#end(delivery, outcome);
     }
     delivery.nack({ requeue: true });
+  }
+
+  #end(delivery: Delivery, outcome: ForwardOutcome): void {
+    delivery.ack();
+    this.#options.forwarded?.(outcome);
   }
 
   /** @returns `undefined` when the broker did not confirm it */

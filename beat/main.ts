@@ -132,6 +132,7 @@ export class Beat implements Service {
     });
     const forwarder = new EventForwarder({
       broker: parts.forwarding ?? broker,
+      maxBytes: config.eventMaxBytes,
       forwarded: (outcome) => counts.forwarded(outcome),
     });
     this.#services = [

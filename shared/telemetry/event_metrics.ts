@@ -20,8 +20,8 @@ const OUTCOMES = {
 /** What happened to an event. */
 export type EventOutcome = keyof typeof OUTCOMES;
 
-/** How an event was forwarded: to all queues, or not to those that refused it. */
-export type ForwardOutcome = "forwarded" | "refused";
+/** How an event was forwarded: to all queues, not to those that refused it, or not at all. */
+export type ForwardOutcome = "forwarded" | "refused" | "too-large";
 
 /** Counts events by type. The names begin with `celeriac_event`.
  *
@@ -65,7 +65,7 @@ export class EventMetrics {
     this.#forwarded = new Counter({
       name: "celeriac_events_forwarded_total",
       help:
-        "Events sent to listening workers and other systems; refused: a full queue of another system missed it",
+        "Events sent to listening workers and other systems; refused: a full queue of another system missed it; too-large: it is a dead letter",
       labelNames: ["outcome"],
       registers,
     });
