@@ -9,7 +9,12 @@ import type { Database, Sql } from "../shared/database/database.ts";
 import type { DeadLetter } from "../shared/dead_letters/letter.ts";
 import { DatabaseUnavailable, InvalidInput } from "../shared/errors.ts";
 import { toEventMessage } from "../shared/events/amqp.ts";
-import { EventStore, isCut, type RecordedEvent } from "../shared/events/event_store.ts";
+import {
+  EVENT_PAGE_BYTES,
+  EventStore,
+  isCut,
+  type RecordedEvent,
+} from "../shared/events/event_store.ts";
 import { ReplayStore, type StoredReplay } from "../shared/events/replay_store.ts";
 import { selects } from "../shared/events/selection.ts";
 import { type StoredSubscription, SubscriptionStore } from "../shared/events/subscription_store.ts";
@@ -35,7 +40,7 @@ export interface EventReplayerOptions {
   sent(task: PendingTask): void;
 }
 
-/** Maximum number of events that one step reads, and of tasks that it sends. */
+/** Number of events after which a step ends, and maximum of tasks that it sends. */
 const PAGE = 100;
 
 /** Seconds after which another process takes over the step of a process that died. */
@@ -140,20 +145,33 @@ export class EventReplayer implements Service {
     });
   }
 
-  /** The next events of a replay, no more than its rate allows at once, and the position up to which none is left. */
+  /** The next events of a replay, no more than its rate allows at once, and the position up to which none is left. It reads little more
+   * than it sends: a slow replay would otherwise read the same events in each step. */
   async #next(
     replay: StoredReplay,
     subscription: StoredSubscription,
   ): Promise<{ events: RecordedEvent[]; position: number }> {
     const store = new EventStore(this.#options);
-    const found = await store.after(replay.position, { limit: PAGE });
-    const page = found.filter(({ position }) => position <= replay.lastPosition);
-    const isLast = page.length < found.length || (found.length < PAGE && !isCut(found));
-    const last = isLast ? replay.lastPosition : page.at(-1)!.position;
-    const wanted = page.filter((recorded) => isWanted(recorded, replay, subscription));
     const most = Math.max(1, Math.min(PAGE, Math.floor(replay.rate / 10)));
-    const events = wanted.slice(0, most);
-    return { events, position: events.length < wanted.length ? events.at(-1)!.position : last };
+    const limit = Math.min(PAGE, 2 * most);
+    const events: RecordedEvent[] = [];
+    let [position, seen, bytes] = [replay.position, 0, 0];
+    while (seen < PAGE && bytes < EVENT_PAGE_BYTES) {
+      const page = await store.after(position, { limit });
+      for (const recorded of page) {
+        if (recorded.position > replay.lastPosition) break;
+        position = recorded.position;
+        seen++;
+        bytes += recorded.bytes;
+        if (isWanted(recorded, replay, subscription)) events.push(recorded);
+        if (events.length === most) return { events, position };
+      }
+      const isLast = page.length < limit && !isCut(page);
+      if (isLast || page.at(-1)!.position > replay.lastPosition) {
+        return { events, position: replay.lastPosition };
+      }
+    }
+    return { events, position };
   }
 
   #prepare(

@@ -103,7 +103,7 @@ function binary(
   for (const [header, value] of headers) {
     if (!header.startsWith(PREFIX)) continue;
     const name = header.slice(PREFIX.length);
-    if (name === "datacontenttype" || name === "data_base64") {
+    if (name === "datacontenttype" || name === "data_base64" || name === "data") {
       throw invalid("event", `its header ${header} is not part of the binary mode`, {
         remedy: "send Content-Type and a body",
         field: name,

@@ -252,3 +252,32 @@ Deno.test("EventReplayer waits longer after each failure, keeps the error, and c
   assertEquals([done?.failures, done?.error, done?.failedAt], [0, null, null]);
   assertEquals(await replays.countFailing(), 0);
 });
+
+Deno.test("a slow replay reads little more than it sends", async () => {
+  await using fixture = await open();
+  const { events, replays, database } = fixture;
+  await events.record(untold(1, 100));
+  await replays.add(replay({ rate: 20 }));
+  const pages: number[] = [];
+  const counted: Database = new Proxy(database, {
+    get: (target, name) => {
+      if (name === "query") {
+        return async (...[statement, values]: Parameters<Database["query"]>) => {
+          const rows = await target.query(statement, values);
+          if (statement.includes("bytes_before")) pages.push(rows.length);
+          return rows;
+        };
+      }
+      const value = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  await using replayer = fixture.replayer({ database: counted });
+  await replayer.start();
+  await eventually("6 tasks", async () => {
+    const [found] = await replays.latest("receipt", 1);
+    return (found?.sent ?? 0) >= 6 || undefined;
+  });
+  // Two tasks in each step.
+  assertEquals(Math.max(...pages), 4);
+});

@@ -143,6 +143,7 @@ Deno.test("readHttpEvents() refuses invalid events and names the field", () => {
     [structured({ tenant: "x".repeat(50_000) }), undefined, "its attributes have 50"],
     [binary({ "ce-type": "" }), "type", "its type is empty"],
     [binary({ "ce-subject": "%FF" }), "subject", "header ce-subject is not UTF-8"],
+    [binary({ "ce-data": "text" }), "data", "not part of the binary"],
     [binary({ "ce-datacontenttype": "text/plain" }), "datacontenttype", "not part of the binary"],
     [binary({ "ce-my-tenant": "a" }), "my-tenant", "lower-case"],
     [binary({ "ce-__proto__": "a" }), "__proto__", "lower-case"],
