@@ -75,6 +75,8 @@ Deno.test("celeriac.publish() accepts data if and only if the dispatcher can rea
     `[${"9".repeat(4300)}, 0.${"3".repeat(5000)}, "${"7".repeat(5000)}"]`,
     '{"__type__": "x", "__value__": 1, "more": 2}',
     '["__type__", "__value__", {"__type__": 1}]',
+    // No values of jsonb.
+    '["\\u0000", "a\\ud800b", "\\ud83d\\ude00", "\\\\u0000"]',
   ];
   for (const data of good) await publish(database, "orders.paid", data);
   const bad = {
@@ -84,6 +86,7 @@ Deno.test("celeriac.publish() accepts data if and only if the dispatcher can rea
     [`{"a": -${"9".repeat(4300)}}`]: "4300 digits",
     '[{"a": {"__type__": "x", "__value__": 1}}]': "__type__ and __value__",
     '{"\\u005f_type__": "x", "__valu\\u0065__": 1}': "__type__ and __value__",
+    '["\\u0000", {"__type__": "x", "__value__": "\\\\u0000"}]': "__type__ and __value__",
   };
   for (const [data, message] of Object.entries(bad)) {
     const event = `{"specversion":"1.0","id":"1","source":"/s","type":"a","data":${data}}`;
