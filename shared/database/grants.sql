@@ -80,6 +80,7 @@ begin
       celeriac.lock_events(),
       celeriac.events(text[]),
       celeriac.add_event_tasks(text, json),
+      celeriac.unrecorded(text[]),
       celeriac.submitted(json),
       celeriac.fail(json),
       celeriac.tasks(text[]),
