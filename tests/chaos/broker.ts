@@ -1,10 +1,8 @@
-/** A broker for fault injection: the installed release, or another one by the command in `CELERIAC_TEST_BROKER`.
+/** A broker for fault injection, and that of the installed release.
  * @module
  */
 import { PrivateRabbitmq } from "../support/private_rabbitmq.ts";
-import { run } from "../support/process.ts";
 import { findRabbitmq } from "../support/rabbitmq.ts";
-import { startRelease } from "../support/releases.ts";
 import { AddedNodes } from "./added_nodes.ts";
 
 /** A private broker. Disposing stops it. */
@@ -26,11 +24,9 @@ export interface ChaosBroker extends AsyncDisposable {
   join?(): Promise<AddedNodes>;
 }
 
-/** Name of this instance for the command; its first letter selects the ports. */
-const INSTANCE = "fault-matrix";
-
 /** A broker of the installed release. */
-export async function ownBroker(folder: string, signal: AbortSignal): Promise<ChaosBroker> {
+export async function ownBroker(folder: string): Promise<ChaosBroker> {
+  const { signal } = new AbortController(); // each start has a timeout
   const programs = await findRabbitmq();
   if (!programs) {
     throw new Error("Cannot run because RabbitMQ is not installed: install rabbitmq-server");
@@ -52,26 +48,5 @@ export async function ownBroker(folder: string, signal: AbortSignal): Promise<Ch
       await joined.disposeAsync();
       await node.kill();
     },
-  };
-}
-
-/** A broker of another release.
- *
- * @param command as of `CELERIAC_TEST_BROKER` */
-export async function releasedBroker(command: string, release: string): Promise<ChaosBroker> {
-  const server = await startRelease(command, release, { instance: INSTANCE });
-  const tell = async (verb: string, ...args: string[]) => {
-    await run(command, [verb, release, INSTANCE, ...args], { ownGroup: true, timeoutMs: 120_000 });
-  };
-  return {
-    release,
-    url: server.environment.AMQP_URL ?? "",
-    managementUrl: server.environment.MANAGEMENT_URL ?? "",
-    kill: () => tell("kill"),
-    start: () => tell("up"),
-    pause: () => tell("pause"),
-    resume: () => tell("resume"),
-    control: (...args) => tell("ctl", ...args),
-    [Symbol.asyncDispose]: () => server.stop(),
   };
 }

@@ -6,12 +6,14 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { type ChaosBroker, ownBroker, releasedBroker } from "./broker.ts";
+import { type ChaosBroker, ownBroker } from "./broker.ts";
 import type { Fault } from "./fault.ts";
 import { chosenFaults } from "./faults/all.ts";
+import { Installation } from "./installation.ts";
 import { report } from "./report.ts";
 import type { LoadOptions } from "./load.ts";
 import { type Observation, RECOVERY_LIMIT } from "./observation.ts";
+import { releasedBroker } from "./released_broker.ts";
 import { diagnose, runFault } from "./run.ts";
 import { Supervisor } from "./supervisor.ts";
 
@@ -40,7 +42,7 @@ const rows = chosenFaults(Deno.env.get("CELERIAC_CHAOS_FAULTS") ?? "");
 
 Deno.test("no fault loses what was accepted, on this machine's RabbitMQ", async (test) => {
   const load = { seconds: SECONDS, cycles: CYCLES };
-  await onBroker(test, rows, load, (folder, signal) => ownBroker(folder, signal));
+  await onBroker(test, rows, load, ownBroker);
 });
 
 for (const release of command ? releases : []) {
@@ -54,35 +56,26 @@ async function onBroker(
   test: Deno.TestContext,
   faults: readonly Fault[],
   usual: { seconds: number; cycles: number },
-  open: (folder: string, signal: AbortSignal) => Promise<ChaosBroker>,
+  openBroker: (folder: string) => Promise<ChaosBroker>,
 ): Promise<void> {
   if (faults.length === 0) return;
   await using stack = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir({ prefix: "celeriac-chaos-" });
   stack.defer(() => Deno.remove(folder, { recursive: true }));
   await Deno.chmod(folder, 0o755); // as root, Postgres runs as another user
-  const over = new AbortController();
-  const brokerFolder = `${folder}/broker`;
-  await Deno.mkdir(brokerFolder);
-  const broker = stack.use(await open(brokerFolder, over.signal));
-  let system: Supervisor | undefined;
-  stack.defer(async () => await system?.[Symbol.asyncDispose]());
-  for (const [index, fault] of faults.entries()) {
+  const installation = stack.use(
+    new Installation(folder, { openBroker, openSystem: (site) => Supervisor.start(site) }),
+  );
+  for (const fault of faults) {
     const good = await test.step(fault.name, async () => {
-      if (!system) {
-        const own = `${folder}/${index}`;
-        await Deno.mkdir(own);
-        system = await Supervisor.start({ broker, folder: own });
-      }
       const { rate = soak ? SOAK_RATE : RATE } = fault;
       const { count = rate * usual.seconds } = fault;
       const cycles = soak ? SOAK_CYCLES : Math.min(fault.cycles ?? Infinity, usual.cycles);
-      await observe(system, fault, { count, rate, cycles });
+      await observe(await installation.system(), fault, { count, rate, cycles });
     });
-    if (good && !soak) continue;
     // the next fault starts with a healthy system; in a soak also with an empty one
-    await system?.[Symbol.asyncDispose]();
-    system = undefined;
+    if (!good) await installation.discard();
+    else if (soak) await installation.stopSystem();
   }
 }
 
@@ -103,8 +96,8 @@ async function observe(
     seen = await Promise.race([running, late.promise]);
   } catch (error) {
     console.error(await diagnose(system));
-    // without its processes the run ends
-    await system[Symbol.asyncDispose]();
+    // without its processes the run ends; if the broker is down, the system cannot delete its vhost
+    await system[Symbol.asyncDispose]().catch((reason) => console.error("While stopping:", reason));
     await running.catch(() => {});
     throw error;
   } finally {
