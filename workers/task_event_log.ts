@@ -9,6 +9,7 @@ const MAX_RESULT = 80;
 /** Creates a listener of {@linkcode Events} that logs them as `worker`. */
 export function logTaskEvents(log: Log): EventListener {
   return (event) => {
+    if (FREQUENT.has(event.type) && !log.writes("info")) return;
     const line = lineOf(event);
     if (!line) return;
     const [level, message, more] = line;
@@ -21,6 +22,9 @@ export function logTaskEvents(log: Log): EventListener {
     );
   };
 }
+
+/** Events of every task. Their level is `info`. */
+const FREQUENT: ReadonlySet<TaskEvent["type"]> = new Set(["task-received", "task-succeeded"]);
 
 type Line = readonly [Parameters<Log["write"]>[0], string, Record<string, unknown>];
 

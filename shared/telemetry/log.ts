@@ -12,6 +12,8 @@ const LEVELS = ["debug", "info", "warning", "error"] as const;
 
 /** Writer for the lines of every task. LogTape costs ten times as much per line, so it serves everything else. */
 export interface Log {
+  /** Whether it writes lines of this level. Ask it before a message that is costly to make. */
+  writes(level: (typeof LEVELS)[number]): boolean;
   /** Writes one line, unless its level is below the log's.
    *
    * @param logger name of the component, such as `worker`
@@ -47,9 +49,11 @@ export async function startLog(
   });
   const lowest = LEVELS.indexOf(options.level);
   const line = options.format === "json" ? jsonText : plainText;
+  const writes: Log["writes"] = (level) => LEVELS.indexOf(level) >= lowest;
   return {
+    writes,
     write(level, logger, message, fields) {
-      if (LEVELS.indexOf(level) < lowest) return;
+      if (!writes(level)) return;
       output.add(line(Date.now(), level, logger, message, fields), isUrgent(level));
     },
   };

@@ -27,6 +27,7 @@ async function linesOf(write: () => void): Promise<string[]> {
 function eventLines(...events: readonly TaskEvent[]): string[] {
   const lines: string[] = [];
   const listener = logTaskEvents({
+    writes: () => true,
     write: (level, logger, message) => lines.push(plainText(0, level, logger, message)),
   });
   for (const event of events) listener(event);
@@ -55,6 +56,19 @@ Deno.test("logTaskEvents() writes a line when a task is received and one when it
     "info  worker: add[7] received\n",
     "info  worker: add[7] succeeded in 12 ms: 5\n",
   ]);
+});
+
+Deno.test("logTaskEvents() makes no line of a level that the log does not write", () => {
+  const lines: string[] = [];
+  const listener = logTaskEvents({
+    writes: (level) => level === "error",
+    write: (level, _logger, message) => lines.push(`${level} ${message}`),
+  });
+  // the result cannot be read: making its line would throw
+  const unread = { ...task, type: "task-succeeded", result: null as never, runtime: 1 } as const;
+  const failed = { type: "task-failed", exception: "E()", traceback: null, runtime: null } as const;
+  for (const event of [received, unread, { ...task, ...failed }]) listener(event);
+  assertEquals(lines, ["error add[7] failed: E()"]);
 });
 
 Deno.test("logTaskEvents() writes a failure with file and line, and its message once", () => {
