@@ -36,8 +36,8 @@ async function main(options: BenchOptions, signal: AbortSignal): Promise<number>
     signal,
     say: console.log,
   };
-  const chosen = MEASUREMENTS.filter(({ name }) => {
-    return options.only.length === 0 || options.only.includes(name);
+  const chosen = MEASUREMENTS.filter(({ name, onRequest = false }) => {
+    return options.only.length === 0 ? !onRequest || options.smoke : options.only.includes(name);
   });
   const { postgres, rabbitmq } = servers;
   const about = {

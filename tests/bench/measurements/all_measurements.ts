@@ -7,6 +7,7 @@ import { endToEnd } from "./end_to_end.ts";
 import { events } from "./events.ts";
 import { idlePickUp } from "./idle_pickup.ts";
 import { idleWorker } from "./idle_worker.ts";
+import { ladder } from "./ladder.ts";
 import { listing } from "./listing.ts";
 import type { Measurement } from "./measurement.ts";
 import { refusal } from "./refusal.ts";
@@ -16,6 +17,7 @@ import { waitedCalls } from "./waited_calls.ts";
 export const MEASUREMENTS: readonly Measurement[] = [
   endToEnd,
   drain,
+  ladder,
   submissions,
   waitedCalls(1),
   waitedCalls(16),

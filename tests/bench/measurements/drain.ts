@@ -18,11 +18,16 @@ export const drain: Measurement = {
   contestants: (bench, options) =>
     systemsWith("drain", options.peers).map((system) => ({
       system,
-      measure: () => measure(system, bench, options),
+      measure: () => measureDrain(system, bench, options),
     })),
 };
 
-async function measure(system: System, bench: Bench, options: BenchOptions): Promise<Sample[]> {
+/** Drains a full queue of a system. */
+export async function measureDrain(
+  system: System,
+  bench: Bench,
+  options: BenchOptions,
+): Promise<Sample[]> {
   const tasks = Math.ceil(options.tasks * system.share);
   const warmUp = Math.ceil(tasks * WARM_UP);
   await using open = await system.open(bench);

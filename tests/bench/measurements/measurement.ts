@@ -18,6 +18,8 @@ export interface Contestant {
 export interface Measurement {
   /** For `--only`. */
   readonly name: string;
+  /** Whether a run without `--only` leaves it out, unless it is a smoke run. Default: no. */
+  readonly onRequest?: boolean;
   /** Heading in the report. */
   readonly title: string;
   /** How it is measured: shown below the table. */

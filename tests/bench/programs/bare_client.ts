@@ -1,21 +1,30 @@
 /** The client of the bare loop: publishes with confirms over amqplib, without an API.
  *
- *     deno run -A --lock=tests/deno.lock tests/bench/programs/bare_client.ts QUEUE
+ *     deno run -A --lock=tests/deno.lock tests/bench/programs/bare_client.ts QUEUE [PROMISE]...
  *
- * Reads `AMQP_URL`. Commands: `fill` (tasks), `call` (inFlight, seconds). A call is the shortest possible
- * one: publish to the quorum queue, and the reply after the commit.
+ * Reads `AMQP_URL` and `DATABASE_URL`. Commands: `fill` (tasks), `call` (inFlight, seconds). A call is the
+ * shortest possible one: publish to the quorum queue, and the reply after the commit. The promises of
+ * `promises.ts` add the headers of the API's messages, and PENDING records.
  * @module
  */
 import { v7 } from "uuid";
+import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { publishRaw, rawChannel, rawTask } from "../../support/raw_amqp.ts";
 import { serveCommands } from "./command_server.ts";
 import { keepInFlight, sendBatches } from "./load_loops.ts";
+import type { BarePromise } from "./promises.ts";
 
 const BATCH = 1_000;
 const BATCHES_IN_FLIGHT = 4;
 const REPLIES = "amq.rabbitmq.reply-to";
 
-const [queue = ""] = Deno.args;
+const [queue = "", ...promises] = Deno.args;
+const keeps = (promise: BarePromise) => promises.includes(promise);
+const PENDING = `
+  INSERT INTO celeriac.task (id, name, queue, args_repr, kwargs_repr, submitted_at)
+  SELECT id, 'add', 'celeriac.default', '(1, 2)', '{}', now() FROM unnest($1::text[]) AS submitted (id)`;
+const pending = new PostgresDatabase({ url: Deno.env.get("DATABASE_URL") ?? "", max: 4 });
+if (keeps("first state")) await pending.start();
 const amqp = await rawChannel(Deno.env.get("AMQP_URL") ?? "");
 const waiting = new Map<string, () => void>();
 
@@ -25,9 +34,18 @@ await amqp.channel.consume(REPLIES, (reply) => {
   waiting.delete(id);
 }, { noAck: true });
 
-function publishMany(size: number): Promise<void> {
-  const tasks = Array.from({ length: size }, () => rawTask("add", v7(), { args: [1, 2] }));
-  return publishRaw(amqp, "", queue, tasks);
+/** The headers that the API sends besides `task` and `id`. */
+function headersOf(id: string): Record<string, unknown> {
+  if (!keeps("message")) return {};
+  const reprs = { argsrepr: "(1, 2)", kwargsrepr: "{}" };
+  return { lang: "js", root_id: id, ...reprs, origin: "bare@localhost" };
+}
+
+async function publishMany(size: number): Promise<void> {
+  const ids = Array.from({ length: size }, () => v7());
+  if (keeps("first state")) await pending.query(PENDING, [ids]);
+  const tasks = ids.map((id) => rawTask("add", id, { args: [1, 2] }, headersOf(id)));
+  await publishRaw(amqp, "", queue, tasks);
 }
 
 async function call(): Promise<void> {

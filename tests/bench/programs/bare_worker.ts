@@ -1,67 +1,85 @@
 /** The floor of a worker: consume, insert a row, reply if the message asks for it, ack.
  *
- *     deno run -A tests/bench/programs/bare_worker.ts QUEUE PREFETCH record|row
+ *     deno run -A tests/bench/programs/bare_worker.ts QUEUE PREFETCH [PROMISE]...
  *
  * Reads `AMQP_URL` and `DATABASE_URL`; runs until killed. Like the worker, it batches the messages that
- * arrive during a commit and inserts them with one statement: as the record that the
- * worker writes, into the worker's own table, or as a row of three columns into a table without
- * partitions and further indexes.
+ * arrive during a commit and inserts them with one statement. Each promise of `promises.ts` adds what
+ * the worker does to keep it, in the least code. What a measurement never needs ends the loop: invalid
+ * messages, copies, errors of handlers.
  * @module
  */
 import postgres from "postgres";
 import { rawChannel } from "../../support/raw_amqp.ts";
+import { type Delivery, readCall, type TaskCall } from "./bare_call.ts";
+import { runHandler } from "./bare_handler.ts";
+import { BareMetrics } from "./bare_metrics.ts";
+import { CLAIM, INTO_RECORD, INTO_ROW, MAKE_TABLE, OVER_PENDING, RELEASE } from "./bare_sql.ts";
+import { gathering } from "./gathering.ts";
+import type { BarePromise } from "./promises.ts";
 
-const [queue = "", prefetch = "", kind = ""] = Deno.args;
-const database = postgres(Deno.env.get("DATABASE_URL") ?? "", { max: 1 });
+const [queue = "", prefetch = "", ...promises] = Deno.args;
+const keeps = (promise: BarePromise) => promises.includes(promise);
+const database = postgres(Deno.env.get("DATABASE_URL") ?? "", { max: keeps("claim") ? 3 : 1 });
 const { channel } = await rawChannel(Deno.env.get("AMQP_URL") ?? "");
+const metrics = keeps("metrics") ? new BareMetrics() : undefined;
+const NODE = "bare@localhost";
 
-const intoRow = `
-INSERT INTO bare (id, state, result)
-SELECT id, 'SUCCESS', result::json
-FROM unnest($1::text[], $2::text[]) AS settled (id, result)
-ON CONFLICT (id) DO NOTHING`;
+const insert = keeps("first state") ? OVER_PENDING : keeps("record") ? INTO_RECORD : INTO_ROW;
+const toRow = keeps("record")
+  ? ({ id, name, argsRepr, kwargsRepr, result, startedAt }: TaskCall) => ({
+    id,
+    name,
+    result,
+    args_repr: argsRepr,
+    kwargs_repr: kwargsRepr,
+    started_at: startedAt,
+  })
+  : ({ id, result }: TaskCall) => ({ id, result });
 
-const intoRecord = `
-INSERT INTO celeriac.task (
-  id, name, state, queue, worker, args_repr, kwargs_repr, result, deliveries, started_at, finished_at
-)
-SELECT id, 'add', 'SUCCESS', 'celeriac.default', 'bare@localhost', '(1, 1)', '{}', result::json, 1, now(), now()
-FROM unnest($1::text[], $2::text[]) AS settled (id, result)
-ON CONFLICT (id) DO NOTHING`;
-
-const makeTable =
-  "CREATE TABLE bare (id text PRIMARY KEY, state text, result json, finished_at timestamptz DEFAULT now())";
-
-const insert = kind === "record" ? intoRecord : intoRow;
-
-type Delivery = NonNullable<Parameters<Parameters<typeof channel.consume>[1]>[0]>;
-
-let gathered: Delivery[] = [];
-let committing = false;
-
-async function commit(): Promise<void> {
-  committing = true;
-  while (gathered.length > 0) {
-    const batch = gathered;
-    gathered = [];
-    const ids = batch.map((delivery) => String(delivery.properties.correlationId));
-    const values = [ids, batch.map(() => "3")];
-    await database.unsafe(insert, values, { prepare: true });
-    for (const delivery of batch) {
-      const { replyTo, correlationId } = delivery.properties;
-      if (replyTo) channel.publish("", replyTo, Buffer.from("3"), { correlationId });
-      channel.ack(delivery);
-    }
+const settle = gathering(async (calls: TaskCall[]) => {
+  const rows = JSON.stringify(calls.map(toRow));
+  const stored = await database.unsafe(insert, [rows], { prepare: true });
+  if (keeps("first state") && stored.length < calls.length) throw new Error("a task was final");
+  for (const { delivery, result } of calls) {
+    const { replyTo, correlationId } = delivery.properties;
+    if (replyTo) channel.publish("", replyTo, Buffer.from(result), { correlationId });
+    channel.ack(delivery);
+    metrics?.settled();
   }
-  committing = false;
+  if (keeps("claim")) { for (const { id } of calls) release(id); }
+});
+
+const release = gathering(async (ids: string[]) => {
+  await database.unsafe(RELEASE, [NODE, ids], { prepare: true });
+}, { delayMs: 50 });
+
+const claim = gathering(async (calls: TaskCall[]) => {
+  const parameters = [NODE, calls.map(({ id }) => id), calls.map(() => 0)];
+  const rows = await database.unsafe(CLAIM, parameters, { prepare: true });
+  const records = new Map(rows.map((row) => [row["id"], row]));
+  for (const call of calls) {
+    const record = records.get(call.id);
+    if (record?.["held"] !== null || record["state"] !== "PENDING") throw new Error("a copy");
+    run(call);
+  }
+});
+
+function run(call: TaskCall): void {
+  if (!keeps("handler")) return settle(call);
+  const began = performance.now();
+  call.result = runHandler(call);
+  metrics?.ran((performance.now() - began) / 1000);
+  settle(call);
 }
 
-if (kind !== "record") await database.unsafe(makeTable);
+const begin = keeps("claim") ? claim : run;
+
+function receive(delivery: Delivery): void {
+  metrics?.received();
+  begin(readCall(delivery, keeps("message")));
+}
+
+if (!keeps("record")) await database.unsafe(MAKE_TABLE);
 await channel.prefetch(Number(prefetch));
-await channel.consume(queue, (delivery) => {
-  if (!delivery) return;
-  gathered.push(delivery);
-  if (!committing) queueMicrotask(commit);
-  committing = true;
-});
+await channel.consume(queue, (delivery) => delivery && receive(delivery));
 console.log("ready");

@@ -18,8 +18,8 @@ export function systemsWith(ability: Ability, peers: boolean): System[] {
 const SYSTEMS: readonly System[] = [
   celeriac(1),
   celeriac(2),
-  bareLoop("record"),
-  bareLoop("row"),
+  bareLoop({ promises: ["record"] }),
+  bareLoop({ promises: [], name: "bare amqplib loop, three columns", abilities: ["drain"] }),
   bareApi(true),
   bareApi(false),
   bullmq("everysec"),

@@ -5,6 +5,7 @@ import { rawChannel } from "../../support/raw_amqp.ts";
 import type { Process } from "../../support/process.ts";
 import { type Env, startDenoClient, startDenoProgram } from "../kit/program.ts";
 import type { Storage } from "../kit/servers.ts";
+import type { BarePromise } from "../programs/promises.ts";
 import { QUEUE, RECORDS } from "./celeriac.ts";
 import { clientCommands } from "./client_commands.ts";
 import { completionsOf } from "./completions.ts";
@@ -16,17 +17,25 @@ const PREFETCH = 256;
 /** The table of the loop that commits less: three columns, no partitions. */
 const ROWS = { table: "bare", completed: "true", time: "finished_at" } as const;
 
-/** A loop over amqplib: publish with confirms, consume, commit, ack.
+/** Options of a loop. */
+export interface LoopOptions extends Partial<Pick<System, "name" | "abilities">> {
+  /** The promises that it keeps, in any order. */
+  readonly promises: readonly BarePromise[];
+}
+
+/** A loop over amqplib: publish with confirms, consume, commit, ack. Without the promise `record` it commits rows of three columns.
  *
- * @param kind `record` commits the record that Celeriac's worker writes; `row` commits three columns */
-export function bareLoop(kind: "record" | "row"): System {
+ * @param options by default, a loop for all measurements */
+export function bareLoop(
+  { promises, name = "bare amqplib loop", abilities = ["endToEnd", "drain", "call"] }: LoopOptions,
+): System {
   return {
-    name: kind === "record" ? "bare amqplib loop" : "bare amqplib loop, three columns",
+    name,
     durability: "quorum queue, confirmed; row fsynced before the ack",
     peer: false,
     share: 1,
-    abilities: kind === "record" ? ["endToEnd", "drain", "call"] : ["drain"],
-    open: (bench) => openLoop(bench, kind),
+    abilities,
+    open: (bench) => openLoop(bench, promises),
   };
 }
 
@@ -44,24 +53,24 @@ export function bareApi(publishes: boolean): System {
   };
 }
 
-async function openLoop(bench: Bench, kind: "record" | "row"): Promise<OpenSystem> {
+async function openLoop(bench: Bench, promises: readonly BarePromise[]): Promise<OpenSystem> {
   await using stack = new AsyncDisposableStack();
   const { storage, env } = await freshFloor(bench, stack);
   const client = stack.use(
-    await startDenoClient("tests/bench/programs/bare_client.ts", [QUEUE], env),
+    await startDenoClient("tests/bench/programs/bare_client.ts", [QUEUE, ...promises], env),
   );
   const workers: number[] = [];
   const owned = stack.move();
   return {
     parts: () => ({ client: [client.pid], worker: workers, ...serversOf(bench) }),
     async startWorkers() {
-      const args = [QUEUE, `${PREFETCH}`, kind];
+      const args = [QUEUE, `${PREFETCH}`, ...promises];
       const worker = owned.use(startDenoProgram("tests/bench/programs/bare_worker.ts", args, env));
       await worker.said(/^ready$/m);
       workers.push(worker.pid);
     },
     ...clientCommands(client),
-    ...completionsOf(storage.client, kind === "record" ? RECORDS : ROWS),
+    ...completionsOf(storage.client, promises.includes("record") ? RECORDS : ROWS),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
