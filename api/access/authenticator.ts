@@ -30,6 +30,9 @@ export type Authentication =
 
 const NO_CREDENTIALS = "it has no token";
 
+/** Begin of the id of a caller with a key. */
+const KEY_CALLER = "key:";
+
 /** Compared for unknown ids, so that they take as long as known ones. */
 const DUMMY = hashSecret("");
 
@@ -70,6 +73,19 @@ export class Authenticator {
     }
   }
 
+  /** Whether the rights of a caller that has been authenticated have not ended. While keys cannot be checked, they have not. */
+  async isCurrent({ id, rights }: Caller): Promise<boolean> {
+    const { keys, clock } = this.#options;
+    if (rights.expiresAt !== null && rights.expiresAt <= clock.now()) return false;
+    if (!id.startsWith(KEY_CALLER)) return true;
+    try {
+      const key = await keys.find(id.slice(KEY_CALLER.length));
+      return key !== undefined && endOf(key, clock.now()) === undefined;
+    } catch {
+      return true;
+    }
+  }
+
   #isRoot(shown: string): boolean {
     return this.#root !== undefined && timingSafeEqual(digest(shown), this.#root);
   }
@@ -94,7 +110,7 @@ const callers = new WeakMap<CheckedKey, Caller>();
 function callerOfKey(key: CheckedKey): Caller {
   const known = callers.get(key);
   if (known) return known;
-  const caller = new Caller(`key:${key.id}`, key.name, key);
+  const caller = new Caller(`${KEY_CALLER}${key.id}`, key.name, key);
   callers.set(key, caller);
   return caller;
 }

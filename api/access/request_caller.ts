@@ -10,10 +10,21 @@ import { fieldProblem, Problem } from "../http/problem.ts";
 import { type Caller, EVERYONE, type NamedTask } from "./caller.ts";
 
 const VARIABLE = "caller";
+const CHECK = "rightsCheck";
 
 /** Remembers the caller of a request. */
 export function setCaller(c: Context, caller: Caller): void {
   c.set(VARIABLE, caller);
+}
+
+/** Remembers how to check that the rights of a request's caller have not ended. */
+export function setRightsCheck(c: Context, check: () => Promise<boolean>): void {
+  c.set(CHECK, check);
+}
+
+/** Whether the rights of a request's caller have not ended since the request began. */
+export async function isStillAllowed(c: Context): Promise<boolean> {
+  return await c.get(CHECK)?.() ?? true;
 }
 
 /** The caller of a request. */
@@ -89,7 +100,7 @@ function taskNames({ task, kwargs }: Pick<Signature, "task" | "kwargs">): string
 }
 
 /** Whether all users of a caller are the same to the API: those of the operator's token, or of an open API. */
-function isShared({ id }: Caller): boolean {
+export function isShared({ id }: Caller): boolean {
   return id === "root" || id === "open";
 }
 

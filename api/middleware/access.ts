@@ -8,7 +8,7 @@ import type { Authentication, Authenticator } from "../access/authenticator.ts";
 import type { Caller } from "../access/caller.ts";
 import { TOKEN_IN_URL } from "../access/token.ts";
 import { quotaHeaders, type RateLimiter } from "../access/rate_limit.ts";
-import { setCaller } from "../access/request_caller.ts";
+import { setCaller, setRightsCheck } from "../access/request_caller.ts";
 import { ROUTE_SCOPES } from "../access/route_scopes.ts";
 import type { Required, Scope } from "../access/scopes.ts";
 import { hasSession, sessionHeader } from "../access/session.ts";
@@ -45,6 +45,7 @@ export function requireAccess(parts: AccessParts): MiddlewareHandler {
     }
     // Before the checks: the page of an error shows who has signed in.
     setCaller(c, caller);
+    setRightsCheck(c, () => authenticator.isCurrent(caller));
     try {
       limitRate(c, caller, limiter);
       requireScopes(c, caller, required);

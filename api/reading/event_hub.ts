@@ -3,8 +3,8 @@ import { getLogger } from "@logtape/logtape";
 import type { Broker, Subscription } from "../../shared/broker/broker.ts";
 import type { Message } from "../../shared/broker/message.ts";
 import { decodeEvents, EVENT_EXCHANGE, type ReceivedEvent } from "../../shared/celery/event.ts";
-import { Unavailable } from "../../shared/errors.ts";
 import type { Service } from "../../shared/runtime/service.ts";
+import { WaitingPlaces } from "./waiting_places.ts";
 
 /** Milliseconds before the next attempt to subscribe, when the exchange does not exist yet. */
 const RETRY_MS = 5000;
@@ -35,7 +35,7 @@ const decoder = new TextDecoder();
 export class EventHub implements Service {
   readonly #broker: Pick<Broker, "listen">;
   readonly #lingerMs: number;
-  readonly #limit: number;
+  readonly #places: WaitingPlaces;
   readonly #listeners = new Map<string, Set<TaskEventListener>>();
   readonly #observers = new Set<TaskEventListener>();
   readonly #allListeners = new Set<() => void>();
@@ -44,14 +44,13 @@ export class EventHub implements Service {
   #started = false;
   #closing = new AbortController();
   #count = 0;
-  #reserved = 0;
 
   /** @param options.lingerMs milliseconds before an idle subscription closes. Default 30 s
    * @param options.limit maximum number of waiting callers. Default 4,000 */
   constructor(options: { broker: Pick<Broker, "listen">; lingerMs?: number; limit?: number }) {
     this.#broker = options.broker;
     this.#lingerMs = options.lingerMs ?? LINGER_MS;
-    this.#limit = options.limit ?? LISTENERS_MAX;
+    this.#places = new WaitingPlaces(options.limit ?? LISTENERS_MAX);
   }
 
   /** Subscribes if callers wait already, and otherwise with the first caller: a subscription makes all workers publish their events. Does not
@@ -87,9 +86,10 @@ export class EventHub implements Service {
 
   /** Subscribes a waiting caller to one task until disposed.
    *
+   * @param owner who waits, for its share of the places
    * @throws {Unavailable} above the limit of waiting callers */
-  subscribe(id: string, listener: TaskEventListener): Disposable {
-    const admitted = this.admit();
+  subscribe(id: string, listener: TaskEventListener, owner?: string): Disposable {
+    const admitted = this.admit(owner);
     const following = this.follow(id, listener);
     return {
       [Symbol.dispose]: () => {
@@ -101,9 +101,10 @@ export class EventHub implements Service {
 
   /** Counts a waiting caller until disposed. Receives events meanwhile.
    *
+   * @param owner who waits, for its share of the places
    * @throws {Unavailable} above the limit of waiting callers */
-  admit(): Disposable {
-    this.#requireRoom();
+  admit(owner?: string): Disposable {
+    const place = this.#places.take(owner);
     this.#count++;
     this.#wake();
     let isOver = false;
@@ -111,6 +112,7 @@ export class EventHub implements Service {
       [Symbol.dispose]: () => {
         if (isOver) return;
         isOver = true;
+        place[Symbol.dispose]();
         this.#count--;
         this.#rest();
       },
@@ -133,17 +135,10 @@ export class EventHub implements Service {
 
   /** Counts a caller that waits for something else than a task, until disposed.
    *
+   * @param owner who waits, for its share of the places
    * @throws {Unavailable} above the limit of waiting callers */
-  reserve(): Disposable {
-    this.#requireRoom();
-    this.#reserved++;
-    let isOver = false;
-    return {
-      [Symbol.dispose]: () => {
-        if (!isOver) this.#reserved--;
-        isOver = true;
-      },
-    };
+  reserve(owner?: string): Disposable {
+    return this.#places.take(owner);
   }
 
   /** Receives the events of any task that arrive in a message for a listener of one task, until disposed. Causes neither a subscription nor
@@ -158,13 +153,6 @@ export class EventHub implements Service {
   subscribeAll(listener: () => void): Disposable {
     this.#allListeners.add(listener);
     return { [Symbol.dispose]: () => this.#allListeners.delete(listener) };
-  }
-
-  #requireRoom(): void {
-    if (this.#count + this.#reserved < this.#limit) return;
-    throw new Unavailable(
-      `Cannot wait because ${this.#limit} callers are already waiting: retry later, or raise CELERIAC_MAX_WAITING`,
-    );
   }
 
   #wake(): void {

@@ -24,6 +24,8 @@ export interface Waiting {
   readonly seconds: number;
   /** Aborts when the client disconnects. */
   readonly gone: AbortSignal;
+  /** Who waits, for its share of the places. */
+  readonly owner?: string;
 }
 
 /** Publishes with a direct reply-to and waits for the reply.
@@ -35,7 +37,7 @@ export interface Waiting {
 export async function submitAndWait(
   { submitter, ...watched }: WaitParts,
   submission: Submission,
-  { key, seconds, gone }: Waiting,
+  { key, seconds, gone, owner }: Waiting,
 ): Promise<{ accepted: AcceptedTask; record?: TaskRecord }> {
   const over = new AbortController();
   const signal = AbortSignal.any([gone, over.signal, watched.hub.closing]);
@@ -49,7 +51,9 @@ export async function submitAndWait(
     const accepted = await submitter.submit(submission, { key, reply: { signal, receive } });
     const watchRecord = async () => {
       if (accepted.via === "broker") await pause(REPLY_HEAD_START_MS, signal);
-      return signal.aborted ? undefined : await watchToEnd(accepted.id, { ...watched, signal });
+      if (signal.aborted) return undefined;
+      const options = { ...watched, signal, ...(owner !== undefined && { owner }) };
+      return await watchToEnd(accepted.id, options);
     };
     const record = await Promise.race([
       replied.promise.then((meta) => {

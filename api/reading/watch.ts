@@ -21,6 +21,8 @@ export interface WatchOptions extends WatchParts {
   readonly signal: AbortSignal;
   /** Whether to read after `task-sent`, `task-received` and `task-started`, too; default `false`. */
   readonly beginnings?: boolean;
+  /** Who waits, for its share of the places. */
+  readonly owner?: string;
   /** Called with each event. */
   readonly onEvent?: (event: ReceivedEvent) => void;
 }
@@ -34,7 +36,7 @@ export async function* watch(
   id: string,
   options: WatchOptions,
 ): AsyncGenerator<TaskRecord | undefined> {
-  const { store, hub, polling, beginnings = false, onEvent } = options;
+  const { store, hub, polling, beginnings = false, onEvent, owner } = options;
   const signal = AbortSignal.any([options.signal, hub.closing]);
   const bell = new Bell(signal);
   let record: TaskRecord | undefined;
@@ -44,7 +46,7 @@ export async function* watch(
     if (event.type === "task-progress" || (!beginnings && BEGINNINGS.has(event.type))) return;
     polled = undefined;
     bell.ring();
-  });
+  }, owner);
   record = await store.find(id);
   using _following = polling.follow(id, (state, error) => {
     const progress = beginnings && state === "PROGRESS";

@@ -59,14 +59,19 @@ export class WorkflowWaits {
 
   /** Resolves with the final record; with the current one when the signal aborts; with `undefined` if there is none.
    *
+   * @param owner who waits, for its share of the places
    * @throws {Unavailable} above the limit of waiting callers
    * @throws {DatabaseUnavailable} */
-  async wait(id: string, signal: AbortSignal): Promise<WorkflowRecord | undefined> {
+  async wait(
+    id: string,
+    signal: AbortSignal,
+    owner?: string,
+  ): Promise<WorkflowRecord | undefined> {
     const watched = this.#join(id);
     try {
       const record = await watched.first;
       if (!record || isFinal(record.state)) return record;
-      using _admitted = this.#options.hub.admit();
+      using _admitted = this.#options.hub.admit(owner);
       return await unlessAborted(watched.ended, signal);
     } catch (error) {
       if (!signal.aborted) throw error;

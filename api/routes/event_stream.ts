@@ -7,6 +7,8 @@ import { matchesTopic } from "../../shared/broker/routing.ts";
 import { stringifyJson } from "../../shared/celery/python_json.ts";
 import type { EventStore, RecordedEvent } from "../../shared/events/event_store.ts";
 import { checkPattern } from "../../shared/events/pattern.ts";
+import { watchRights } from "../access/rights_watch.ts";
+import { waiterOf } from "../access/waiter.ts";
 import { ChunkWriter } from "../http/chunk_writer.ts";
 import { fieldProblem } from "../http/problem.ts";
 import { parseQuery } from "../http/query.ts";
@@ -55,7 +57,7 @@ export function eventStream(parts: EventStreamParts): Handler {
       ? positionOf(after, "after")
       : positionOf(given, "last-event-id");
     if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
-    const place = hub.reserve();
+    const place = hub.reserve(waiterOf(c));
     let position: number;
     try {
       // Before the response starts, so that a failure gets its own status.
@@ -71,6 +73,7 @@ export function eventStream(parts: EventStreamParts): Handler {
     return streamSSE(c, async (stream) => {
       const gone = new AbortController();
       stream.onAbort(() => gone.abort());
+      using _rights = watchRights(c, () => gone.abort());
       const writer = new ChunkWriter(stream);
       const heartbeat = setInterval(() => writer.beat(), heartbeatMs);
       try {

@@ -12,6 +12,8 @@ import { isYoung, pendingRecord, plainJson } from "../reading/record.ts";
 import { isVisible, redacted, visibleJson } from "../reading/visible_record.ts";
 import { type Caller, ROOT } from "../access/caller.ts";
 import { callerOf } from "../access/request_caller.ts";
+import { watchRights } from "../access/rights_watch.ts";
+import { waiterOf } from "../access/waiter.ts";
 import { ChunkWriter } from "../http/chunk_writer.ts";
 import { watch, type WatchParts } from "../reading/watch.ts";
 
@@ -45,6 +47,7 @@ export function eventRoutes({ clock, heartbeatMs = HEARTBEAT_MS, ...watched }: E
       ...watched,
       signal: gone.signal,
       beginnings: true,
+      owner: waiterOf(c),
       onEvent: (event) => teller?.hear(event),
     });
     // Before the response starts, so that a failure gets its own status.
@@ -57,6 +60,7 @@ export function eventRoutes({ clock, heartbeatMs = HEARTBEAT_MS, ...watched }: E
     if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
     return streamSSE(c, async (stream) => {
       stream.onAbort(() => gone.abort());
+      using _rights = watchRights(c, () => gone.abort());
       const writer = new ChunkWriter(stream);
       const heartbeat = setInterval(() => writer.beat(), heartbeatMs);
       teller = new Teller(id, writer, caller);

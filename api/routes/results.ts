@@ -16,6 +16,7 @@ import { noRecord, parseQuery, readQuery } from "../http/query.ts";
 import { isYoung, pendingRecord, recordJson, resultlessJson } from "../reading/record.ts";
 import { isVisible, visible, visibleJson } from "../reading/visible_record.ts";
 import { callerOf } from "../access/request_caller.ts";
+import { waiterOf } from "../access/waiter.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
 import { time } from "../http/time.ts";
 import { watch, type WatchParts } from "../reading/watch.ts";
@@ -57,6 +58,7 @@ export function resultRoutes({ cache, clock, maxWait, ...watched }: ResultParts)
     id: string,
     seconds: number,
     gone: AbortSignal,
+    owner: string,
   ): Promise<TaskRecord | undefined> {
     if (seconds === 0) return await store.find(id);
     const over = new AbortController();
@@ -64,7 +66,7 @@ export function resultRoutes({ cache, clock, maxWait, ...watched }: ResultParts)
     let last: TaskRecord | undefined;
     try {
       const signal = AbortSignal.any([gone, over.signal]);
-      for await (last of watch(id, { ...watched, signal })) {
+      for await (last of watch(id, { ...watched, signal, owner })) {
         if (!last && !isYoung(id, clock.now())) break;
       }
       // After a timeout this read may find a newer record than the last poll.
@@ -83,7 +85,9 @@ export function resultRoutes({ cache, clock, maxWait, ...watched }: ResultParts)
       const caller = callerOf(c);
       const cached = caller.readsEverything ? cache.get(id) : undefined;
       if (cached) return finalAnswer(c, cached);
-      const found = isLabel(id) ? await read(id, seconds, c.req.raw.signal) : undefined;
+      const found = isLabel(id)
+        ? await read(id, seconds, c.req.raw.signal, waiterOf(c))
+        : undefined;
       const record = visible(caller, found);
       if (!record && (found || !isYoung(id, clock.now()))) throw noRecord(id);
       const json = visibleJson(caller, record ?? pendingRecord(id, clock.now()));

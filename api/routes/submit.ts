@@ -12,6 +12,7 @@ import {
   requireReading,
   requireSignature,
 } from "../access/request_caller.ts";
+import { waiterOf } from "../access/waiter.ts";
 import type { AuditCounter } from "../access/audit_counter.ts";
 import { queueOfSubmission } from "../submitting/submission.ts";
 import { checkSubmission, type SubmissionRules, takeName } from "../submitting/submission.ts";
@@ -59,6 +60,7 @@ export function submitRoutes(parts: SubmitParts): Hono {
       key,
       seconds,
       gone: c.req.raw.signal,
+      owner: waiterOf(c),
     });
     counter.add(caller, submitted.accepted.name);
     // A chosen id may be that of a task that the caller may not see: the store then has the record of that one.

@@ -33,6 +33,7 @@ import {
   requireSignature,
 } from "../access/request_caller.ts";
 import type { Caller } from "../access/caller.ts";
+import { waiterOf } from "../access/waiter.ts";
 import type { AuditCounter } from "../access/audit_counter.ts";
 import type { SubmissionRules } from "../submitting/submission.ts";
 import { WorkflowWaits, type WorkflowWaitsOptions } from "../reading/workflow_waits.ts";
@@ -70,12 +71,13 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
     id: string,
     seconds: number,
     gone: AbortSignal,
+    owner: string,
   ): Promise<WorkflowRecord | undefined> {
     if (seconds === 0) return await waits.find(id);
     const over = new AbortController();
     const timer = setTimeout(() => over.abort(), seconds * 1000);
     try {
-      return await waits.wait(id, AbortSignal.any([gone, over.signal, parts.hub.closing]));
+      return await waits.wait(id, AbortSignal.any([gone, over.signal, parts.hub.closing]), owner);
     } finally {
       clearTimeout(timer);
       over.abort();
@@ -155,7 +157,8 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
       const headers = { ...wait.headers, location: `/v1/workflows/${id}` };
       if (wait.seconds > 0) {
         // The workflow is accepted even if its record cannot be read.
-        const record = await read(id, wait.seconds, c.req.raw.signal).catch(() => undefined);
+        const record = await read(id, wait.seconds, c.req.raw.signal, waiterOf(c))
+          .catch(() => undefined);
         if (record && isFinal(record.state)) {
           return c.body(workflowJson(record, caller), 200, {
             ...headers,
@@ -178,7 +181,9 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
       const id = c.req.param("id");
       const { wait } = readQuery(c.req.queries(), ["wait"]);
       const seconds = queriedWait(wait, maxWait);
-      const record = isLabel(id) ? await read(id, seconds, c.req.raw.signal) : undefined;
+      const record = isLabel(id)
+        ? await read(id, seconds, c.req.raw.signal, waiterOf(c))
+        : undefined;
       const caller = callerOf(c);
       if (!record || !seesTasks(caller, record.tasks.map(({ name }) => name))) throw noRecord(id);
       return c.body(workflowJson(record, caller), 200, {

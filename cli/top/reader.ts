@@ -1,6 +1,6 @@
 /** Reads the parts of `top` from the API. */
 import type { Config } from "../../shared/config/settings.ts";
-import { CeleriacError } from "../../shared/errors.ts";
+import { CeleriacError, Unavailable } from "../../shared/errors.ts";
 import { request } from "../api_client.ts";
 import { type QueueSeries, ratesOf } from "./rates.ts";
 import {
@@ -23,16 +23,19 @@ const SERIES_MS = 120_000;
 export class TopReader {
   readonly #config: Config;
   readonly #signal: AbortSignal;
+  readonly #timeoutMs: number;
   #queues: Part<readonly QueueDepth[]> = UNREAD;
   #workers: Part<readonly WorkerLoad[]> = UNREAD;
   #rates: Part<Rates> = UNREAD;
   /** Time of the API, minus that of this machine; milliseconds. */
   #ahead = 0;
 
-  /** @param signal ends all reads */
-  constructor(config: Config, signal: AbortSignal) {
+  /** @param signal ends all reads
+   * @param options.timeoutMs milliseconds after which the API counts as away. Default 10 s */
+  constructor(config: Config, signal: AbortSignal, { timeoutMs = TIMEOUT_MS } = {}) {
     this.#config = config;
     this.#signal = signal;
+    this.#timeoutMs = timeoutMs;
   }
 
   /** The last readings. */
@@ -80,9 +83,20 @@ export class TopReader {
     });
   }
 
-  #get<Body>(path: string): Promise<Body> {
-    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(TIMEOUT_MS)]);
-    return request<Body>(this.#config, path, { signal });
+  async #get<Body>(path: string): Promise<Body> {
+    const timeout = AbortSignal.timeout(this.#timeoutMs);
+    const signal = AbortSignal.any([this.#signal, timeout]);
+    try {
+      return await request<Body>(this.#config, path, { signal });
+    } catch (cause) {
+      if (!timeout.aborted) throw cause;
+      throw new Unavailable(
+        `Cannot reach the API at ${this.#config.url} because it has not answered within ${
+          this.#timeoutMs / 1000
+        } s: see its log`,
+        { cause },
+      );
+    }
   }
 
   async #read<Value>(before: Part<Value>, read: () => Promise<Value>): Promise<Part<Value>> {

@@ -5,6 +5,8 @@ import { streamSSE } from "hono/streaming";
 import { isFinal } from "../../../shared/results/result.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
 import { callerOf } from "../../access/request_caller.ts";
+import { watchRights } from "../../access/rights_watch.ts";
+import { waiterOf } from "../../access/waiter.ts";
 import { ChunkWriter } from "../../http/chunk_writer.ts";
 import { isLabel } from "../../http/label.ts";
 import { noRecord } from "../../http/query.ts";
@@ -44,6 +46,7 @@ export function changesStream(
       ...watched,
       signal: gone.signal,
       beginnings: true,
+      owner: waiterOf(c),
       onEvent: ({ type }) => type === "task-progress" && onProgress(),
     });
     // Before the response starts, so that a failure gets its own status.
@@ -61,6 +64,7 @@ export function changesStream(
     if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
     return streamSSE(c, async (stream) => {
       stream.onAbort(() => gone.abort());
+      using _rights = watchRights(c, () => gone.abort());
       const writer = new ChunkWriter(stream);
       const heartbeat = setInterval(() => writer.beat(), heartbeatMs);
       onProgress = () => writer.signal(CHANGED);

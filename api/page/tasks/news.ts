@@ -5,6 +5,8 @@ import { streamSSE } from "hono/streaming";
 import type { ResultStore } from "../../../shared/results/store.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
 import { callerOf } from "../../access/request_caller.ts";
+import { watchRights } from "../../access/rights_watch.ts";
+import { waiterOf } from "../../access/waiter.ts";
 import { ChunkWriter } from "../../http/chunk_writer.ts";
 import { fieldProblem } from "../../http/problem.ts";
 import { time } from "../../http/time.ts";
@@ -96,13 +98,14 @@ function streamChanges(
   c.header("x-accel-buffering", "no");
   if (c.req.method === "HEAD") return c.body(null, 200, { "content-type": "text/event-stream" });
   // Before the response starts, so that a refusal gets its own status.
-  const admitted = hub.admit();
+  const admitted = hub.admit(waiterOf(c));
   return streamSSE(c, async (stream) => {
     const { promise: ended, resolve } = Promise.withResolvers<void>();
     const end = () => resolve();
     stream.onAbort(end);
     hub.closing.addEventListener("abort", end, { once: true });
     if (hub.closing.aborted) end();
+    using _rights = watchRights(c, end);
     const writer = new ChunkWriter(stream);
     const heartbeat = setInterval(() => writer.beat(), HEARTBEAT_MS);
     let timer: ReturnType<typeof setTimeout> | undefined;

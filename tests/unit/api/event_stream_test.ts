@@ -175,7 +175,7 @@ Deno.test("GET /v1/events/stream waits out an outage of the database, and skips 
 });
 
 Deno.test("GET /v1/events/stream reads once for many streams, and not at all without news", async () => {
-  const { app, store } = open({ limit: 500 });
+  const { app, store } = open({ limit: 1000 });
   const streams = [];
   for (let count = 0; count < 300; count++) {
     streams.push(messages(await app.request("/v1/events/stream")));

@@ -165,7 +165,7 @@ Deno.test("GET /v1/tasks/{id}/events ends when the store becomes unreadable", as
 
 Deno.test("GET /v1/tasks/{id}/events answers 503 with Retry-After when too many callers wait", async () => {
   await using plain = await createFixture();
-  await using hub = new EventHub({ broker: plain.broker, limit: 2 });
+  await using hub = new EventHub({ broker: plain.broker, limit: 4 });
   await hub.start();
   await using fixture = await createFixture({}, { hub });
   fixture.records.put({ id: "a", state: "STARTED" });

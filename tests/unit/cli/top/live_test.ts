@@ -69,6 +69,22 @@ Deno.test("TopReader.readAll() throws when the API is away, and keeps other erro
   });
 });
 
+Deno.test("TopReader names an API that accepts connections but does not answer", async () => {
+  const { fetch } = globalThis;
+  globalThis.fetch = (_input, init) =>
+    new Promise((_, reject) => {
+      const { signal } = init!;
+      signal!.addEventListener("abort", () => reject(signal!.reason));
+    });
+  const config = loadConfig("result", { flags: { url: "http://api:1" }, env: () => undefined });
+  const reader = new TopReader(config, new AbortController().signal, { timeoutMs: 10 });
+  await reader.readQueues().finally(() => globalThis.fetch = fetch);
+  assertEquals(
+    reader.snapshot.queues.error?.message,
+    "Cannot reach the API at http://api:1 because it has not answered within 0.01 s: see its log",
+  );
+});
+
 Deno.test("TopReader keeps the last value when a read fails", async () => {
   const answers: Record<string, unknown> = { ...ANSWERS };
   await withApi(answers, async () => {
