@@ -24,6 +24,14 @@ function isPlainLoopback(c: Context): boolean {
 const OPTIONS: CookieOptions = { path: "/", httpOnly: true, sameSite: "Strict", secure: true };
 const LOOPBACK_OPTIONS: CookieOptions = { ...OPTIONS, secure: false };
 
+/** Characters of a token that fit a cookie: browsers ignore cookies whose name and value have more than 4,096 bytes. */
+const TOKEN_MAX = 4000;
+
+/** Whether browsers keep a session with this token. JWTs with many claims may be too long. */
+export function fitsSession(token: string): boolean {
+  return encodeURIComponent(token).length <= TOKEN_MAX;
+}
+
 /** Starts a session. It ends with the browser, and when the key ends. */
 export function startSession(c: Context, token: string): void {
   // Browsers report their own view of the origin with every form.

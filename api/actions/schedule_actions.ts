@@ -1,5 +1,6 @@
 /** Changes of one schedule on behalf of a request. */
 import type { Context } from "hono";
+import type { Signature } from "../../shared/celery/signature.ts";
 import type { AcceptedTask } from "../../shared/outbox/publisher.ts";
 import type { TaskRouter } from "../../shared/outbox/task_router.ts";
 import { scheduledSubmission } from "../../shared/schedules/scheduled_submission.ts";
@@ -80,8 +81,13 @@ export class ScheduleActions {
 
   /** Submits the task of a schedule now.
    *
+   * @param keyOf idempotency key of a submission. Default none
    * @throws {Problem} `no-schedule`, or `forbidden` */
-  async trigger(c: Context, given: string): Promise<AcceptedTask> {
+  async trigger(
+    c: Context,
+    given: string,
+    keyOf: (signature: Signature) => string | undefined = () => undefined,
+  ): Promise<AcceptedTask> {
     const { routes, trail, rules, submitter, counter } = this.#parts;
     const { name, signature } = await this.find(c, given);
     const caller = callerOf(c);
@@ -91,7 +97,7 @@ export class ScheduleActions {
     const accepted = await submitter.submit({
       ...submission,
       signature: attributed(caller, submission.signature),
-    });
+    }, { key: keyOf(submission.signature) });
     counter.add(caller, accepted.name);
     return accepted;
   }

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { type AuditCounter, NOBODY } from "../access/audit_counter.ts";
 import { addressOf } from "../access/audit_trail.ts";
 import type { Authenticator } from "../access/authenticator.ts";
-import { endSession, requireSameOrigin, startSession } from "../access/session.ts";
+import { endSession, fitsSession, requireSameOrigin, startSession } from "../access/session.ts";
 import { localPath, readForm } from "./form.ts";
 import { answerPage } from "./view/layout.ts";
 import { command } from "./view/parts.ts";
@@ -45,6 +45,13 @@ export function signInRoutes({ authenticator, counter, site }: SignInParts): Hon
         false,
       );
       const view = new View(c, site);
+      if (caller && !fitsSession(token)) {
+        return answerPage(c, view, {
+          title: view.texts.signIn.title,
+          status: 422,
+          body: form(view, path, view.texts.signIn.tooLong),
+        });
+      }
       if (caller) {
         startSession(c, token);
         return c.redirect(view.path(path), 303);

@@ -151,6 +151,17 @@ async function keyActions({ url }: Fixture, page: Page, name: string): Promise<v
   assertStringIncludes(await page.locator("main").innerText(), "scopes");
 }
 
+/** A button whose form is being sent already sends nothing. The events are synthetic: a browser may give up the first of two real requests. */
+async function pressTwice(fixture: Fixture): Promise<void> {
+  await using opened = await fixture.open({ path: "/keys" });
+  const sent = await opened.page.evaluate(`
+    const submitter = document.querySelector("form.narrow[method=post] button.primary");
+    const event = { submitter, bubbles: true, cancelable: true };
+    [1, 2].map(() => submitter.form.dispatchEvent(new SubmitEvent("submit", event)));
+  `);
+  assertEquals(sent, [true, false]);
+}
+
 async function everyAction(fixture: Fixture, javaScriptEnabled: boolean): Promise<void> {
   const name = javaScriptEnabled ? "with-scripts" : "without-scripts";
   const parts = [taskActions, letterActions, scheduleActions, subscriptionActions, keyActions];
@@ -162,6 +173,7 @@ async function everyAction(fixture: Fixture, javaScriptEnabled: boolean): Promis
 
 /** Checks of this file. */
 export const actionChecks: Readonly<Record<string, Check>> = {
+  "a second press of a button sends nothing": pressTwice,
   "every action works with scripts": (fixture) => everyAction(fixture, true),
   "every action works without scripts": (fixture) => everyAction(fixture, false),
 

@@ -80,6 +80,15 @@ document.addEventListener("change", (event) => {
   if (event.target.matches?.("select[data-submit]")) event.target.form.requestSubmit();
 });
 
+// A second press sends no second change while the first one is under way.
+document.addEventListener("submit", (event) => {
+  const { target, submitter } = event;
+  if (event.defaultPrevented || target.method !== "post" || !submitter) return;
+  if ("sent" in target.dataset) return event.preventDefault();
+  target.dataset.sent = "";
+  setTimeout(() => delete target.dataset.sent, 3000);
+});
+
 document.addEventListener("htmx:after:swap", () => localize(document));
 
 /** Reads a part again that could not be read, or opens a stream again that was refused: no later change may come. */

@@ -3,6 +3,7 @@ import { html } from "hono/html";
 import { stringifyJson } from "../../../shared/celery/python_json.ts";
 import type { StoredSchedule } from "../../../shared/schedules/stored_schedule.ts";
 import { formatDuration } from "../../../shared/text/duration.ts";
+import { newPress, PRESS_FIELD } from "../press.ts";
 import { jsonBlock } from "../view/code.ts";
 import { scheduleBody } from "../../submitting/schedule.ts";
 import {
@@ -122,6 +123,7 @@ function actions(view: View, schedule: StoredSchedule): Markup {
       title: words.trigger,
       warning: words.triggerWarning,
       confirm: words.triggerConfirm,
+      fields: { [PRESS_FIELD]: newPress() },
     });
   }
   const isWriter = view.can("schedules:write");

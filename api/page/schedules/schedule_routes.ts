@@ -1,9 +1,13 @@
 /** `/schedules` and below: the list of schedules, one schedule, and its actions. */
 import { type Context, Hono } from "hono";
+import { z } from "zod";
+import type { Signature } from "../../../shared/celery/signature.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
 import type { ScheduleActions, Schedules } from "../../actions/schedule_actions.ts";
 import { callerOf } from "../../access/request_caller.ts";
 import { parseQuery } from "../../http/query.ts";
+import { readForm } from "../form.ts";
+import { PRESS_FIELD, pressKey } from "../press.ts";
 import type { Texts } from "../texts/english.ts";
 import { answerPage } from "../view/layout.ts";
 import { PageQuery } from "../view/page_query.ts";
@@ -20,6 +24,8 @@ export interface ScheduleRoutesParts {
 
 /** Rows of a page. */
 const ROWS = 100;
+
+const PressForm = z.object({ [PRESS_FIELD]: z.string().optional() });
 
 /** Serves the pages of schedules. */
 export function scheduleRoutes(parts: ScheduleRoutesParts): Hono {
@@ -69,7 +75,9 @@ export function scheduleRoutes(parts: ScheduleRoutesParts): Hono {
       return back(c, "/schedules", "scheduleRemoved");
     })
     .post("/schedules/:schedule/trigger", async (c) => {
-      const { id } = await actions.trigger(c, c.req.param("schedule"));
+      const { press } = await readForm(c, PressForm);
+      const keyOf = (signature: Signature) => pressKey(c, press, signature);
+      const { id } = await actions.trigger(c, c.req.param("schedule"), keyOf);
       const view = new View(c, site);
       // The page of the task needs a scope of its own.
       return view.can("tasks:read")

@@ -31,6 +31,9 @@ const FALLBACK_MS = 30_000;
 /** Records that are counted. */
 const COUNTED_MAX = 100;
 
+/** Lists of which is remembered that so many tasks are new. */
+const REMEMBERED_MAX = 10_000;
+
 const CHANGED = new TextEncoder().encode("event: changed\ndata:\n\n");
 
 /** Dependencies of the routes. */
@@ -48,6 +51,8 @@ export interface NewsParts {
 /** Serves the number of new tasks, and a stream that signals when to read it. */
 export function newsRoutes(parts: NewsParts): Hono {
   const { list, clock, site } = parts;
+  // Under load most open lists have that many soon, and then need no more reads: their number is not shown.
+  const full = new Set<string>();
   return new Hono()
     .get("/changes", (c) => streamChanges(c, parts))
     .get("/new-tasks", async (c) => {
@@ -56,16 +61,25 @@ export function newsRoutes(parts: NewsParts): Hono {
       if (!since.success) throw fieldProblem("after", "expected the time of the list, in ISO 8601");
       const filter = readFilter(text, clock.now());
       const caller = callerOf(c);
-      const { records } = await list({ ...filter.stored, since: new Date(since.data) }, {
-        limit: COUNTED_MAX,
-        results: false,
-      });
-      const count = records.filter((one) => isVisible(caller, one) && filter.matches(one)).length;
+      const count = async () => {
+        const stored = { ...filter.stored, since: new Date(since.data) };
+        const { records } = await list(stored, { limit: COUNTED_MAX, results: false });
+        return records.filter((one) => isVisible(caller, one) && filter.matches(one)).length;
+      };
+      const key = JSON.stringify([caller.id, since.data, text]);
+      const counted = full.has(key) ? COUNTED_MAX : await count();
+      if (counted === COUNTED_MAX) remember(full, key);
       const view = new View(c, site);
-      return c.html(count === 0 ? "" : news(view, text, count), 200, {
+      return c.html(counted === 0 ? "" : news(view, text, counted), 200, {
         "cache-control": "no-store",
       });
     });
+}
+
+/** Adds a key; forgets the oldest one above the limit. */
+function remember(keys: Set<string>, key: string): void {
+  keys.add(key);
+  if (keys.size > REMEMBERED_MAX) keys.delete(keys.values().next().value!);
 }
 
 function news(view: View, text: string, count: number): Markup {

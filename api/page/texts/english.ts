@@ -51,6 +51,8 @@ export const ENGLISH = {
     submit: "Sign in",
     command: "An operator creates a key with this command:",
     refused: (reason: string) => `Cannot sign in because ${reason}.`,
+    tooLong:
+      "it is too long for the cookie of a session, which holds 4,000 characters: use a JWT with fewer claims, or an API key",
     signOut: "Sign out",
     signedIn: (name: string) => `Signed in as ${name}`,
   },

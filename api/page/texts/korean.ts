@@ -41,6 +41,8 @@ export const KOREAN: Texts = {
     submit: "로그인",
     command: "운영자는 다음 명령으로 키를 만듭니다:",
     refused: (reason) => `로그인할 수 없습니다: ${reason}`,
+    tooLong:
+      "토큰이 너무 길어 세션 쿠키(최대 4,000자)에 담을 수 없습니다. 클레임이 더 적은 JWT 또는 API 키를 사용하세요.",
     signOut: "로그아웃",
     signedIn: (name) => `${name}(으)로 로그인함`,
   },

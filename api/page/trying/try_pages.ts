@@ -2,6 +2,7 @@
 import { html, raw } from "hono/html";
 import type { TaskContract } from "../../../shared/contracts/task.ts";
 import type { FieldError } from "../../http/problem.ts";
+import { newPress, PRESS_FIELD } from "../press.ts";
 import { backLink, cardTable, command } from "../view/parts.ts";
 import type { Markup, View } from "../view/view.ts";
 import type { Calls } from "./calls.ts";
@@ -53,6 +54,7 @@ export function tryPage(view: View, page: TryPage): Markup {
     ${contract.summary ? html`<p>${contract.summary}</p>` : ""}
     ${copied === undefined ? "" : html`<p class="notice">${trying.copied(copied)}</p>`}
     <form id="try" class="narrow" method="post" action="${path}">
+      <input type="hidden" name="${PRESS_FIELD}" value="${newPress()}" autocomplete="off">
     ${fields.length === 0 ? html`<p class="soft">${trying.noInput}</p>` : ""}
     ${fields.map((field) => inputPart(view, field, textFor(field.name), errors))}
       <label>${trying

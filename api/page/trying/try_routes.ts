@@ -18,6 +18,7 @@ import {
 } from "../../submitting/submission.ts";
 import type { Submitter } from "../../submitting/submitter.ts";
 import { readForm } from "../form.ts";
+import { PRESS_FIELD, pressKey } from "../press.ts";
 import { inputOf } from "../tasks/rerun.ts";
 import { answerPage } from "../view/layout.ts";
 import { type Site, View } from "../view/view.ts";
@@ -42,6 +43,7 @@ const FORM_MAX = 1024 * 1024;
 const Form = z.object({
   action: z.enum(["submit", "show"]).default("submit"),
   delay: z.string().max(20).default(""),
+  [PRESS_FIELD]: z.string().optional(),
 }).catchall(z.string());
 
 /** Serves the pages. */
@@ -110,7 +112,7 @@ export function tryRoutes(parts: TryRoutesParts): Hono {
     })
     .post("/try/:task", async (c) => {
       const contract = find(c, c.req.param("task"));
-      const { action, delay, ...texts } = await readForm(c, Form, { limit: FORM_MAX });
+      const { action, delay, press, ...texts } = await readForm(c, Form, { limit: FORM_MAX });
       const fields = inputFields(contract);
       const textFor = (name: string) => texts[`input.${name}`] ?? "";
       const read = readInput(fields, textFor);
@@ -134,7 +136,9 @@ export function tryRoutes(parts: TryRoutesParts): Hono {
       const caller = callerOf(c);
       requireSignature(caller, checked.signature, queueOfSubmission);
       const signature = attributed(caller, checked.signature);
-      const accepted = await submitter.submit({ ...checked, signature });
+      const accepted = await submitter.submit({ ...checked, signature }, {
+        key: pressKey(c, press, checked.signature),
+      });
       counter.add(caller, accepted.name);
       const path = `/tasks/${encodeURIComponent(accepted.id)}?done=submitted`;
       return c.redirect(new View(c, site).path(path), 303);

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ASSETS } from "../../../../api/page/assets/embedded.ts";
+import { ALL_RIGHTS, Caller } from "../../../../api/access/caller.ts";
 import { AuditCounter } from "../../../../api/access/audit_counter.ts";
 import { KeySnapshot } from "../../../../api/access/key_snapshot.ts";
 import { KeyStore } from "../../../../api/access/key_store.ts";
@@ -206,6 +207,20 @@ Deno.test("signing in from a page of another site is refused", async () => {
   });
   assertEquals([answer.status, answer.headers.get("set-cookie")], [403, null]);
   await answer.body?.cancel();
+});
+
+Deno.test("a JWT that no cookie can hold is refused with the reason", async () => {
+  const jwt = { verify: () => Promise.resolve(new Caller("jwt:ada", "ada", ALL_RIGHTS)) };
+  await using fixture = await keyedFixture([], { access: { jwt } });
+  const token = (length: number) => `eyJ.${"a".repeat(length)}.b`;
+  const signedIn = await submit(fixture, "/sign-in", { key: token(3900) });
+  assertEquals([signedIn.status, signedIn.headers.get("location")], [303, "/"]);
+  const refused = await submit(fixture, "/sign-in", { key: token(4100) });
+  assertEquals([refused.status, refused.headers.get("set-cookie")], [422, null]);
+  assertStringIncludes(
+    await refused.text(),
+    "Cannot sign in because it is too long for the cookie of a session",
+  );
 });
 
 Deno.test("signing out ends the session", async () => {

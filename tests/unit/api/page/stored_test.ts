@@ -135,9 +135,13 @@ Deno.test("the pages of schedules, dead letters, keys and the audit log", async 
     assertStringIncludes(await get(path), `action="${path}/resume"`);
     await post(`${path}/resume`);
     assertEquals((await schedules.find("nightly/report"))!.paused, false);
-    const { location } = await post(`${path}/trigger`);
+    const [, press = ""] = /name="press" value="([^"]+)"/.exec(await get(path))!;
+    const { location } = await post(`${path}/trigger`, { press });
+    // A second press, such as a double click.
+    assertEquals((await post(`${path}/trigger`, { press })).location, location);
     assert(/^\/tasks\/[\w-]+\?done=submitted$/.test(location!), location!);
-    const [message] = await fixture.published();
+    const [message, ...more] = await fixture.published();
+    assertEquals(more, []);
     assertEquals(message!.headers["task"], "ping");
     const removed = await post(`${path}/remove`);
     assertEquals(removed.location, "/schedules?done=scheduleRemoved");
@@ -145,6 +149,7 @@ Deno.test("the pages of schedules, dead letters, keys and the audit log", async 
     assertEquals((await post(`${path}/remove`)).status, 404);
     assertEquals((await actions()).map(([path]) => path), [
       `${path}/remove`,
+      `${path}/trigger`,
       `${path}/trigger`,
       `${path}/resume`,
       `${path}/pause`,

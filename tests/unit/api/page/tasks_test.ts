@@ -349,6 +349,23 @@ Deno.test("the list says how many tasks are new, and which filter they match", a
   assert(!(await text("/tasks?cursor=0")).includes("/new-tasks"));
 });
 
+Deno.test("a list with a hundred new tasks is not read again", async () => {
+  await using fixture = await createFixture();
+  const { text } = browserOf(fixture);
+  const path = `/new-tasks?q=name:ping&after=${new Date().toISOString()}`;
+  const { records } = fixture;
+  const list = records.list.bind(records);
+  let reads = 0;
+  records.list = (...given) => (reads++, list(...given));
+  records.put({ id: "first", name: "ping" });
+  for (let time = 0; time < 2; time++) assertStringIncludes(await text(path), ">1 new: show<");
+  for (let at = 0; at < 120; at++) records.put({ id: `t-${at}`, name: "ping" });
+  for (let time = 0; time < 3; time++) assertStringIncludes(await text(path), ">100+ new: show<");
+  assertEquals(reads, 3);
+  assertStringIncludes(await text(path.replace("ping", "add")), "");
+  assertEquals(reads, 4);
+});
+
 Deno.test("the stream of changes reports events of any task until the hub stops", async () => {
   await using fixture = await createFixture();
   const stream = await fixture.app.request("/changes");

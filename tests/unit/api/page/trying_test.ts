@@ -111,6 +111,19 @@ Deno.test("the form of a task contains its example, and submits it", async () =>
   assertEquals(fixture.audit.counted[0]?.target, "add");
 });
 
+Deno.test("a second press of the button submits no second task, and other input does", async () => {
+  await using fixture = await createFixture();
+  const [, press = ""] = /name="press" value="([^"]+)"/.exec(
+    (await get(fixture, "/try/add")).text,
+  )!;
+  const submit = async (x: string) =>
+    (await post(fixture, "/try/add", { "input.x": x, "input.y": "1", press })).location;
+  const [first, second, other] = [await submit("1"), await submit("1"), await submit("2")];
+  assertEquals(second, first);
+  assert(other !== first && other.startsWith("/tasks/"), other);
+  assertEquals((await fixture.published()).length, 2);
+});
+
 Deno.test("a delay stores the task for later", async () => {
   await using fixture = await createFixture();
   const { status } = await post(fixture, "/try/ping", { delay: "3600" });
