@@ -17,7 +17,7 @@ export interface Fault {
   readonly free?: true;
   /** Permitted outbox rows for each task; default 2. */
   readonly outboxRows?: number;
-  /** Minimum number of tasks; default those of 10 s, on another release of 6 s. */
+  /** Minimum number of tasks; default those of 6 s. */
   readonly count?: number;
   /** Tasks a second; default `CELERIAC_CHAOS_RATE`, or 150. */
   readonly rate?: number;

@@ -59,7 +59,8 @@ export const diskFull: Fault = {
   },
 };
 
-const OUTAGE = 10_000;
+/** Several batches of each relay. Draining takes about as long as submitting them. */
+const OUTAGE = 4_000;
 
 /** The broker is down until the outbox has many messages; then two relays drain them. */
 export const outboxDrained: Fault = {
