@@ -17,7 +17,7 @@ import { writeDuration } from "./support/durations.ts";
 import { NoServer } from "./support/server.ts";
 import { startRelease } from "./support/releases.ts";
 import { isGood, lineOf, sum, type Tally } from "./support/report.ts";
-import { failSuite, readReport, runSuite, type Suite } from "./support/suite.ts";
+import { failSuite, liesIn, readReport, runSuite, type Suite } from "./support/suite.ts";
 
 interface ServedSuite extends Suite {
   readonly needsServers: boolean;
@@ -35,6 +35,15 @@ const suites: readonly ServedSuite[] = [
   {
     name: "integration",
     paths: ["tests/integration"],
+    first: [
+      "tests/integration/pipeline/poison_test.ts",
+      "tests/integration/pipeline/consumer_timeout_test.ts",
+      "tests/integration/documentation/newcomer_test.ts",
+      "tests/integration/documentation/servers_test.ts",
+      "tests/integration/pipeline/duplicates_test.ts",
+      "tests/integration/pipeline/reload_test.ts",
+      "tests/integration/workers/worker_test.ts",
+    ],
     flags: ["-A", "--parallel"],
     jobs: 3, // one file uses about half a core
     needsServers: true,
@@ -44,6 +53,13 @@ const suites: readonly ServedSuite[] = [
   {
     name: "interop",
     paths: ["tests/interop"],
+    first: [
+      "tests/interop/beat/django_test.ts",
+      "tests/interop/beat/crontab_test.ts",
+      "tests/interop/django/revoke_test.ts",
+      "tests/interop/control/control_test.ts",
+      "tests/interop/flower/flower_test.ts",
+    ],
     flags: ["-A", "--parallel"],
     needsServers: true,
   },
@@ -156,10 +172,6 @@ function parse(args: readonly string[]): Order {
 
 function within(suite: Pick<Suite, "paths">, files: readonly string[]): string[] {
   return files.filter((file) => suite.paths.some((path) => liesIn(file, path)));
-}
-
-function liesIn(path: string, folder: string): boolean {
-  return `${path}/`.startsWith(`${folder}/`);
 }
 
 /** The part of a selection that depends on the broker. */

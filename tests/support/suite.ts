@@ -21,6 +21,8 @@ export interface Suite {
   readonly name: string;
   /** Files or folders, relative to the checkout. */
   readonly paths: readonly string[];
+  /** The longest of these files, which start first: one that starts last would run alone. */
+  readonly first?: readonly string[];
   /** Flags of `deno test`. */
   readonly flags: readonly string[];
   /** Number of parallel files with `--parallel`. Default 2 */
@@ -125,7 +127,7 @@ async function reportDeath(
 
 /** Runs files. `deno task check` checks their types, except those of examples, which are checked here. */
 async function runTests(
-  { paths, flags, jobs = 2, timeLimitMs = 20 * 60_000 }: Suite,
+  { paths, first = [], flags, jobs = 2, timeLimitMs = 20 * 60_000 }: Suite,
   report: string,
   { environment, flags: added, quiet = false, signal }: SuiteOptions,
 ): Promise<Deno.CommandStatus> {
@@ -138,6 +140,7 @@ async function runTests(
       ...(flags.includes("--doc") ? [] : ["--no-check"]),
       ...added,
       `--junit-path=${report}`,
+      ...first.filter((file) => paths.some((path) => liesIn(file, path))),
       ...paths,
     ],
     { env: { DENO_JOBS: `${jobs}`, ...environment }, inherit: !quiet, ownGroup: true },
@@ -186,6 +189,11 @@ function importsOf(file: string): string[] {
   const info = statSync(file, { throwIfNoEntry: false });
   const text = info ? Deno.readTextFileSync(file) : ""; // a missing file reports nothing
   return [...text.matchAll(/from "(\.[^"]+)"/g)].map(([, path]) => join(dirname(file), path ?? ""));
+}
+
+/** Whether a path is a folder or file, or lies in it. */
+export function liesIn(path: string, folder: string): boolean {
+  return `${path}/`.startsWith(`${folder}/`);
 }
 
 async function testFiles(path: string): Promise<string[]> {

@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { resolve } from "node:path";
 import { failures, lineOf } from "../../support/report.ts";
 import { failedFaults } from "../../chaos/second_try.ts";
 import { failSuite, runSuite, type Suite } from "../../support/suite.ts";
@@ -7,7 +8,7 @@ import { failSuite, runSuite, type Suite } from "../../support/suite.ts";
 async function outcomeOf(
   texts: Readonly<Record<string, string>>,
   signal = AbortSignal.timeout(60_000),
-  secondTry?: Suite["secondTry"],
+  { first = [], ...options }: Partial<Pick<Suite, "first" | "secondTry">> = {},
 ): Promise<string> {
   const folder = await Deno.makeTempDir();
   try {
@@ -18,7 +19,8 @@ async function outcomeOf(
       name: "sample",
       paths: [folder],
       flags: ["-A", "--no-check", "--quiet"],
-      ...(secondTry && { secondTry }),
+      first: first.map((name) => resolve(folder, name)),
+      ...options,
     };
     return lineOf(
       await runSuite(suite, {
@@ -55,6 +57,23 @@ Deno.test("runSuite() counts every file of a crashed suite as failed", async () 
   const deadly = `Deno.test("dies", () => Deno.kill(Deno.pid, "SIGKILL"));`;
   const suite = { "a_test.ts": passing, "b_test.ts": deadly };
   assertEquals(await outcomeOf(suite), "0 passed, 2 failed, 0 skipped");
+});
+
+Deno.test("runSuite() starts the longest files first, each once, and none outside of its paths", async () => {
+  const log = await Deno.makeTempFile();
+  const noting = (name: string) =>
+    `Deno.test("${name}", () => Deno.writeTextFileSync("${log}", "${name}\\n", { append: true }));`;
+  try {
+    const texts = Object.fromEntries(
+      ["a", "b", "c"].map((name) => [`${name}_test.ts`, noting(name)]),
+    );
+    const first = ["c_test.ts", "../elsewhere_test.ts"];
+    const outcome = await outcomeOf(texts, AbortSignal.timeout(60_000), { first });
+    assertEquals(outcome, "3 passed, 0 failed, 0 skipped");
+    assertEquals((await Deno.readTextFile(log)).trim().split("\n"), ["c", "a", "b"]);
+  } finally {
+    await Deno.remove(log);
+  }
 });
 
 Deno.test("runSuite() stops a suite when its signal aborts", async () => {
@@ -118,7 +137,9 @@ Deno.test("runSuite() repeats only the failed steps of a matrix", async () => {
       });
     }`;
   try {
-    const outcome = await outcomeOf({ "a_test.ts": matrix }, undefined, failedFaults);
+    const outcome = await outcomeOf({ "a_test.ts": matrix }, undefined, {
+      secondTry: failedFaults,
+    });
     assertEquals(outcome, "6 passed, 0 failed, 0 skipped");
     assertEquals(await Deno.readTextFile(record), "3.10one 3.10two 4.3one 4.3two 4.3two ");
   } finally {
