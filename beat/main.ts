@@ -197,13 +197,15 @@ export class Beat implements Service {
 
   /** Routes of liveness, readiness and metrics. */
   health(): ReturnType<typeof healthRoutes> {
-    const { config, broker, database } = this.#parts;
+    const { config, broker, forwarding, database } = this.#parts;
+    const fine = ["connected", "blocked"] as const;
     const scheduler = { name: "scheduler", look: () => this.#scheduler.look() };
     return healthRoutes({
       live: [scheduler],
       ready: [
         scheduler,
-        brokerCheck(broker, ["connected", "blocked"]),
+        brokerCheck(broker, fine),
+        ...(forwarding ? [brokerCheck(forwarding, fine, "forwarding")] : []),
         databaseCheck(() => pending(database, config), () => readOnlyReason(database)),
       ],
       metrics: this.#metrics,

@@ -165,7 +165,8 @@ export class WorkerProcess implements Service {
       parkMaxBytes: config.parkMaxBytes,
     });
     const parking = new Parking({ store: pauseStore });
-    const series = new SeriesRecorder({ store: new SeriesStore({ database }), clock: time });
+    const counted = { contracts: registry, clock: time };
+    const series = new SeriesRecorder({ store: new SeriesStore({ database }), ...counted });
     const executor = new Executor({
       crashes,
       contracts,
@@ -241,13 +242,15 @@ export class WorkerProcess implements Service {
     watchWorker(this.#metrics, this.#worker, runner, leases);
   }
 
-  /** Resolves when every queue is consumed. Waits for unavailable servers, for missing queues and for the database's migrations. */
+  /** Resolves when every queue is consumed. Waits for servers, missing queues and migrations. After a stop it starts nothing more. */
   async start(): Promise<void> {
+    const { signal } = this.#stopped;
     warnAtStart({ ...this.#parts, queues: this.queues });
-    if (!await migrated(this.#parts.database, this.#stopped.signal)) return;
-    for (const helper of this.#helpers) await helper.start();
-    await this.#worker.start();
-    await this.#heartbeat.start();
+    if (!await migrated(this.#parts.database, signal) || signal.aborted) return;
+    for (const service of [...this.#helpers, this.#worker, this.#heartbeat]) {
+      await service.start();
+      if (signal.aborted) return await service.stop();
+    }
   }
 
   /** Resolves when all queues are consumed; `false` if the worker stops before that. */

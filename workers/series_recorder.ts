@@ -1,5 +1,6 @@
 /** Counts the results of deliveries per minute, task and queue, in memory, and adds them to the database every ten seconds. */
 import { getLogger } from "@logtape/logtape";
+import type { Registry } from "../shared/contracts/registry.ts";
 import { sanitizeText } from "../shared/database/sanitize_text.ts";
 import { DatabaseUnreached } from "../shared/errors.ts";
 import type { Clock } from "../shared/runtime/clock.ts";
@@ -21,7 +22,9 @@ import type { Outcome } from "./delivery/outcome.ts";
 const WRITE_MS = 10_000;
 /** Maximum time in milliseconds of the last write. */
 const STOP_MS = 1000;
-/** Maximum number of entries in memory. Names of tasks come from outside, and an outage may be long. */
+/** Name that counts the tasks without a contract: their names come from outside, and each would be a row a minute for days. */
+const OTHER = "other";
+/** Maximum number of entries in memory: an outage may be long. */
 const ENTRIES_MAX = 5000;
 /** Maximum characters of a name: longer ones may not fit into the index of the table. */
 const NAME_MAX = 255;
@@ -50,6 +53,8 @@ interface Counts {
 export interface SeriesRecorderOptions {
   readonly store: Pick<SeriesStore, "add">;
   readonly clock: Clock;
+  /** Contracts whose tasks are counted by name. */
+  readonly contracts: Pick<Registry, "get">;
   /** Milliseconds between two writes. Default 10,000. */
   readonly writeMs?: number;
 }
@@ -94,7 +99,8 @@ export class SeriesRecorder implements Service {
   observe({ task, queue, outcome, startedAt, runtime }: DeliveryResult): void {
     const counted = COUNTS[outcome.kind];
     if (counted === undefined || task === null) return;
-    const entry = this.#entry(task.task, queue);
+    const name = this.#options.contracts.get(task.task) ? task.task : OTHER;
+    const entry = this.#entry(name, queue);
     if (!entry) return;
     entry[counted]++;
     if (runtime !== null) count(entry.runs, runtime);

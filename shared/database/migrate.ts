@@ -5,6 +5,7 @@ import { pause } from "../runtime/waits.ts";
 import type { Database, Sql } from "./database.ts";
 import { checksum } from "./checksum.ts";
 import { hasDjangoTables } from "./django.ts";
+import { limitLockWaits, type LockWaits, retryLocked } from "./migration_locks.ts";
 import grants from "./grants.sql" with { type: "text" };
 import task from "./migrations/0001_task.sql" with { type: "text" };
 import outbox from "./migrations/0002_outbox.sql" with { type: "text" };
@@ -140,29 +141,45 @@ const EXISTS = "select to_regclass('celeriac.migration') is not null as found";
 
 /** Applies pending migrations in one transaction, and updates grants and partitions. Idempotent and safe to run concurrently.
  *
+ * A statement waits only shortly for a lock, because others wait behind it; then the transaction is repeated.
+ *
  * @throws {ConfigurationError} when the database is newer than this program, was migrated with other files, or is not encoded in UTF8
+ * @throws {DatabaseRefused} when a session holds a lock for longer than all attempts
  * @throws {DatabaseUnavailable} when it cannot be reached */
 export async function migrate(
   database: Database,
-  options: { migrations?: readonly Migration[] } = {},
+  options: { migrations?: readonly Migration[]; locks?: LockWaits } = {},
 ): Promise<Applied[]> {
-  const { migrations = MIGRATIONS } = options;
-  return await database.transaction(async (sql) => {
-    await checkEncoding(sql, database.address);
-    await sql.query(LOCK);
-    await sql.script(BECOME_OWNER);
-    await sql.script(HISTORY);
-    const applied: Applied[] = [];
-    const done = await compare(sql, migrations, database.address);
-    for (const [index, { name, sql: statements }] of [...migrations.entries()].slice(done)) {
-      await sql.script(statements);
-      await sql.query(RECORD, [index + 1, name, await checksum(statements)]);
-      applied.push({ version: index + 1, name });
-    }
-    await sql.script(grants);
-    await sql.query(MAKE_PARTITIONS, [DAYS_AHEAD]);
-    return applied;
-  });
+  const { migrations = MIGRATIONS, locks = {} } = options;
+  const apply = () =>
+    database.transaction((sql) => migrateOn(sql, { migrations, locks, address: database.address }));
+  return await retryLocked(database, apply, locks);
+}
+
+async function migrateOn(
+  sql: Sql,
+  { migrations, locks, address }: {
+    readonly migrations: readonly Migration[];
+    readonly locks: LockWaits;
+    readonly address: string;
+  },
+): Promise<Applied[]> {
+  await checkEncoding(sql, address);
+  // Another process may take long.
+  await sql.query(LOCK);
+  await limitLockWaits(sql, locks);
+  await sql.script(BECOME_OWNER);
+  await sql.script(HISTORY);
+  const applied: Applied[] = [];
+  const done = await compare(sql, migrations, address);
+  for (const [index, { name, sql: statements }] of [...migrations.entries()].slice(done)) {
+    await sql.script(statements);
+    await sql.query(RECORD, [index + 1, name, await checksum(statements)]);
+    applied.push({ version: index + 1, name });
+  }
+  await sql.script(grants);
+  await sql.query(MAKE_PARTITIONS, [DAYS_AHEAD]);
+  return applied;
 }
 
 /** Names of pending migrations; none when the database is as new as this program or newer.

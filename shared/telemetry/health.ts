@@ -77,6 +77,7 @@ async function bounded(check: Check): Promise<HealthStatus> {
 /** Checks a broker.
  *
  * @param fine states that count as healthy. A worker consumes while publishing is `blocked`; an API cannot publish then.
+ * @param name key in the response
  *
  * @example
  * ```ts
@@ -90,9 +91,10 @@ async function bounded(check: Check): Promise<HealthStatus> {
 export function brokerCheck(
   broker: { readonly status: BrokerStatus },
   fine: readonly BrokerStatus["state"][] = ["connected"],
+  name = "broker",
 ): Check {
   return {
-    name: "broker",
+    name,
     look: () => ({ ok: fine.includes(broker.status.state), ...broker.status }),
   };
 }

@@ -95,6 +95,14 @@ export async function forwardingFixture(urlOf: (role: "api" | "beat" | "events")
         return missing.size === 0;
       });
     },
+    /** The connection that forwards events. */
+    forwarding,
+    /** Status of `/readyz`, and the states of beat's connections to the broker. */
+    async readiness() {
+      const answer = await beat.health().request("/readyz");
+      const { checks } = await answer.json();
+      return [answer.status, checks.broker.state, checks.forwarding.state];
+    },
     /** Value of a metric of beat; 0 if it has none. */
     async metric(name: string): Promise<number> {
       const text = await (await beat.health().request("/metrics")).text();

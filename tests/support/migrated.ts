@@ -9,6 +9,7 @@ import { makeDjangoTables } from "../../shared/database/django.ts";
 import { migrate } from "../../shared/database/migrate.ts";
 import { PgliteDatabase } from "../../shared/database/pglite.ts";
 import { PostgresDatabase } from "../../shared/database/postgres.ts";
+import { dayOf, dropOldTemplates, removeOldTemplates } from "./old_templates.ts";
 import { run } from "./process.ts";
 import { databaseOn, setting, type TestDatabase } from "./servers.ts";
 
@@ -75,7 +76,7 @@ let template: Promise<string> | undefined;
 const LOCK = "select pg_advisory_lock(hashtext('celeriac'), hashtext('template'))";
 const EXISTS = "select from pg_database where datname = $1";
 
-/** Name of a migrated database on the server, which the first call creates. It stays there for other runs. */
+/** Name of a migrated database on the server, which the first call creates. It stays there for other runs, until the day after tomorrow. */
 async function serverTemplate(): Promise<string> {
   const name = `celeriac_template_${await version()}`;
   await using server = new PostgresDatabase({ url: setting("DATABASE_URL"), max: 1 });
@@ -88,6 +89,7 @@ async function serverTemplate(): Promise<string> {
   await migrate(database);
   await database.stop();
   await server.query(`alter database ${fresh.name} rename to ${name}`);
+  await dropOldTemplates(server, new Date());
   return name;
 }
 
@@ -107,6 +109,7 @@ async function embeddedTemplate(): Promise<string> {
     if (!await exists()) throw error;
     await Deno.remove(made, { recursive: true }); // another test was faster
   });
+  await removeOldTemplates(reports, new Date());
   return folder;
 }
 
@@ -120,5 +123,5 @@ async function version(): Promise<string> {
   const texts = files.sort().map((name) => Deno.readTextFile(new URL(name, folder)));
   const bytes = new TextEncoder().encode((await Promise.all(texts)).join("\0"));
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
-  return `${new Date().toISOString().slice(0, 10).replaceAll("-", "")}_${hash.slice(0, 12)}`;
+  return `${dayOf(new Date())}_${hash.slice(0, 12)}`;
 }

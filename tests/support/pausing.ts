@@ -1,4 +1,4 @@
-/** What pauses and series must do in a running worker. One suite, run against each broker and database. */
+/** What pauses, series and stops must do in a running worker. One suite, run against each broker and database. */
 import { assertEquals } from "@std/assert";
 import { ParkedRelease } from "../../api/parked_release.ts";
 import type { Broker } from "../../shared/broker/broker.ts";
@@ -77,7 +77,14 @@ class PausedApp {
   }
 
   async worker(flags: Record<string, string> = {}): Promise<WorkerProcess> {
-    const worker = new WorkerProcess({
+    const worker = this.idleWorker(flags);
+    await worker.start();
+    return worker;
+  }
+
+  /** A worker that is not started. */
+  idleWorker(flags: Record<string, string> = {}): WorkerProcess {
+    return new WorkerProcess({
       config: loadConfig("worker", {
         flags: { processes: "1", grace: "5", concurrency: "1", ...flags },
         env: () => undefined,
@@ -90,8 +97,6 @@ class PausedApp {
       },
       ...this.servers,
     });
-    await worker.start();
-    return worker;
   }
 
   async submit(task: string, n: number, taskId = newId(new Date())): Promise<string> {
@@ -215,6 +220,18 @@ const CASES: Record<string, (app: PausedApp) => Promise<void>> = {
       1,
       1,
     ]);
+  },
+
+  async "a worker that is stopped while it starts leaves nothing running"(app) {
+    await using worker = app.idleWorker();
+    const starting = worker.start();
+    await worker.stop();
+    await starting;
+    await worker.start();
+    await app.submit("add", 1);
+    await sleep(RELEASED_MS);
+    assertEquals(app.ran, []);
+    assertEquals(await app.servers.database.query("select node from celeriac.worker"), []);
   },
 
   async "a parked task that is revoked ends as REVOKED during the pause"(app) {

@@ -1,9 +1,10 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { setTimeout as delay } from "node:timers/promises";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { Database } from "../../../shared/database/database.ts";
 import { DAYS_AHEAD, migrate, MIGRATIONS, pending } from "../../../shared/database/migrate.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { ConfigurationError, DatabaseRefused } from "../../../shared/errors.ts";
-import { migratedPglite } from "../../support/migrated.ts";
+import { freshMigrated, migratedPglite } from "../../support/migrated.ts";
 import { freshDatabase } from "../../support/servers.ts";
 
 const NAMES = MIGRATIONS.map(({ name }) => name);
@@ -106,4 +107,38 @@ Deno.test("migrate() rejects a database that was migrated with other files", asy
     sql: sql.replaceAll("\n", "\r\n"),
   }));
   assertEquals(await migrate(database, { migrations: otherLineEnds }), []);
+});
+
+Deno.test("migrate() holds up no other statement behind a long read, and names the reader", async () => {
+  await using fixture = await freshMigrated();
+  await using database = await open(fixture.url);
+  await using other = new PostgresDatabase({ url: fixture.url, name: "report", timeoutMs: 5000 });
+  await other.start();
+  const next = { name: "next", sql: "alter table celeriac.task add column added integer" };
+  const migrations = [...MIGRATIONS, next];
+  const [held, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const reading = other.transaction(async (sql) => {
+    await sql.query("select from celeriac.task");
+    held.resolve();
+    await ended.promise;
+  });
+  await held.promise;
+  try {
+    const locks = { timeoutMs: 500, attempts: 2, pauseMs: 100 };
+    const [error] = await Promise.all([
+      assertRejects(() => migrate(database, { migrations, locks }), DatabaseRefused),
+      (async () => {
+        await delay(200);
+        await other.query("select from celeriac.task"); // fails after its time limit if the migration waits without end
+      })(),
+    ]);
+    assertMatch(error.message, /held by session \d+ of \S+ \('report'\) since .*: wait until/);
+    const migrating = migrate(database, { migrations, locks: { ...locks, attempts: 50 } });
+    await delay(600);
+    ended.resolve();
+    assertEquals((await migrating).map(({ name }) => name), ["next"]);
+  } finally {
+    ended.resolve();
+    await reading;
+  }
 });

@@ -32,4 +32,9 @@ Deno.test("a full queue that refuses events delays neither publishers nor tasks 
   assertEquals(await count("refused") > BURST - 20, true);
   assertEquals((await channel.checkQueue("sub.well")).messageCount, 0);
   assertEquals(await fixture.metric("celeriac_event_forward_messages"), 0);
+
+  await eventually("beat is ready", async () => (await fixture.readiness())[0] === 200);
+  assertEquals(await fixture.readiness(), [200, "connected", "connected"]);
+  await fixture.forwarding.stop();
+  assertEquals(await fixture.readiness(), [503, "connected", "stopped"]);
 });

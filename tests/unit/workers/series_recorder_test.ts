@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { defineTask, z } from "../../../shared/mod.ts";
 import { DatabaseUnavailable, DatabaseUnreached } from "../../../shared/errors.ts";
 import { newId } from "../../../shared/results/uuid_time.ts";
 import { bucketOf, BUCKETS } from "../../../shared/series/histogram.ts";
@@ -8,6 +9,7 @@ import type { Outcome } from "../../../workers/delivery/outcome.ts";
 import { SeriesRecorder } from "../../../workers/series_recorder.ts";
 
 const MINUTE = new Date("2030-01-02T03:04:00Z");
+const CONTRACT = defineTask({ name: "add", input: z.object({}) });
 const SUCCESS: Outcome = { kind: "success", result: "1", stored: false };
 
 function at(seconds: number): Date {
@@ -34,6 +36,7 @@ function recorder() {
   const writes: (readonly SeriesEntry[])[] = [];
   const series = new SeriesRecorder({
     clock: { now: () => fixture.now },
+    contracts: { get: (name) => name.startsWith("unknown") ? undefined : CONTRACT },
     store: {
       add(entries) {
         if (fixture.error) return Promise.reject(fixture.error);
@@ -126,4 +129,14 @@ Deno.test("SeriesRecorder bounds its memory", async () => {
   for (let index = 0; index < 6000; index++) series.observe(result({ queue: `q${index}` }));
   await series.write();
   assertEquals(writes[0]?.length, 5000);
+});
+
+Deno.test("SeriesRecorder counts tasks without a contract under one name", async () => {
+  const { writes, series } = recorder();
+  for (let index = 0; index < 6000; index++) {
+    const { task, ...rest } = result();
+    series.observe({ ...rest, task: { ...task!, task: `unknown${index}` } } as DeliveryResult);
+  }
+  await series.write();
+  assertEquals(writes[0]?.map(({ task, succeeded }) => [task, succeeded]), [["other", 6000]]);
 });
