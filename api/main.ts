@@ -10,6 +10,7 @@ import { DeadLetters } from "../shared/dead_letters/store.ts";
 import { ConfigurationError } from "../shared/errors.ts";
 import { brokerCheck, databaseCheck, healthRoutes } from "../shared/telemetry/health.ts";
 import { type HttpListener, listen } from "../shared/runtime/listen.ts";
+import { DepthRecorder } from "./depth_recorder.ts";
 import { ParkedRelease } from "./parked_release.ts";
 import { PauseStore } from "../shared/flow/pause_store.ts";
 import { Maintenance } from "./maintenance.ts";
@@ -33,6 +34,7 @@ import type { EventSubscription } from "../shared/events/subscription.ts";
 import { ReplayStore } from "../shared/events/replay_store.ts";
 import { SubscriptionSync } from "../shared/events/subscription_sync.ts";
 import { ScheduleStore } from "../shared/schedules/store.ts";
+import { DepthStore } from "../shared/series/depth_store.ts";
 import { SeriesStore } from "../shared/series/series_store.ts";
 import { TaskRouter } from "../shared/outbox/task_router.ts";
 import type { Service } from "../shared/runtime/service.ts";
@@ -132,6 +134,7 @@ export class Api implements Service {
       unroutableSeconds: config.unroutable,
     });
     const pauses = new PauseStore({ database });
+    const depths = new DepthStore({ database });
     const release = new ParkedRelease({ store: pauses, released: () => relay.wake() });
     // One of them is enough: each can store a task.
     const health = this.#health = healthRoutes({
@@ -165,6 +168,7 @@ export class Api implements Service {
         ...(config.results === "django" && { abandonment: config.retention }),
       }),
       new RouteSync({ database, registry }),
+      new DepthRecorder({ broker, store: depths, queues: registry.queues }),
       new SubscriptionSync({ database, subscriptions }),
     ];
     this.#app = createApp({
@@ -193,7 +197,7 @@ export class Api implements Service {
         replays: new ReplayStore({ database }),
         defined: subscriptions,
       },
-      series: { store: new SeriesStore({ database }) },
+      series: { store: new SeriesStore({ database }), depths },
       pauses: { store: pauses, resumed: () => release.wake() },
       idempotency: new Idempotency({ database }),
       routes,

@@ -46,6 +46,9 @@ const EXPIRE_AUDIT = "select celeriac.expire_audit($1 * interval '1 second', $2)
 
 const EXPIRE_SERIES = "select celeriac.expire_series($1 * interval '1 second', $2) as deleted";
 
+const EXPIRE_DEPTHS =
+  "select celeriac.expire_queue_depths($1 * interval '1 second', $2) as deleted";
+
 const EXPIRE_CANVAS = `
   select celeriac.expire_canvas($1 * interval '1 second', $2, $3 * interval '1 second') as deleted`;
 
@@ -153,6 +156,7 @@ export class Maintenance implements Service {
     total.keys = await this.#expire(EXPIRE_KEYS, this.#options.keyRetention);
     await this.#expire(EXPIRE_AUDIT, this.#options.auditRetention);
     await this.#expire(EXPIRE_SERIES, this.#options.seriesRetention);
+    await this.#expire(EXPIRE_DEPTHS, this.#options.seriesRetention);
     return total;
   }
 

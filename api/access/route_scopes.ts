@@ -36,6 +36,7 @@ export const ROUTE_SCOPES: Readonly<Record<string, Required>> = {
   "GET /v1/series": ["tasks:read"],
   "GET /v1/workers": ["workers:read"],
   "GET /v1/queues": ["workers:read"],
+  "GET /v1/queue-depths": ["tasks:read"],
   "GET /v1/pauses": ["tasks:read"],
   "PUT /v1/queues/:queue/pause": ["queues:pause"],
   "DELETE /v1/queues/:queue/pause": ["queues:pause"],

@@ -1,10 +1,10 @@
-/** Operation of the OpenAPI document that is about series. */
-import { SeriesQueryParameters } from "../routes/series.ts";
+/** Operations of the OpenAPI document that are about series and depths. */
+import { DepthQueryParameters, SeriesQueryParameters } from "../routes/series.ts";
 import { COUNTED } from "../../shared/series/series_store.ts";
 import { type JsonSchema, nullable, record, schemaRef } from "./json_schema.ts";
 import { jsonAnswer, type Operation, problems, queryParameters } from "./routes.ts";
 
-/** Path of series. */
+/** Paths of series and depths. */
 export function seriesPaths(): Record<string, Record<string, Operation>> {
   return {
     "/v1/series": {
@@ -21,10 +21,24 @@ export function seriesPaths(): Record<string, Record<string, Operation>> {
         },
       },
     },
+    "/v1/queue-depths": {
+      get: {
+        operationId: "readQueueDepths",
+        tags: ["results"],
+        summary: "Messages in queues over time",
+        description:
+          "The API counts the messages of each queue once a minute. Depths are kept for 72 hours. A step has the greatest depth of its minutes, and no point if nothing was counted.",
+        parameters: queryParameters(DepthQueryParameters),
+        responses: {
+          200: jsonAnswer("The depths", schemaRef("DepthList")),
+          ...problems("invalid-input", "unavailable"),
+        },
+      },
+    },
   };
 }
 
-/** Schemas of series. */
+/** Schemas of series and depths. */
 export function seriesSchemas(): Record<string, JsonSchema> {
   const count = { type: "integer", minimum: 0 };
   const seconds = (description: string) => nullable("number", `${description}, seconds`);
@@ -50,6 +64,20 @@ export function seriesSchemas(): Record<string, JsonSchema> {
       ...Object.fromEntries(COUNTED.map((name) => [name, count])),
       run: schemaRef("Durations"),
       wait: schemaRef("Durations"),
+    }),
+    DepthList: record({
+      since: { type: "string", format: "date-time", description: "Begin of the first step" },
+      until: { type: "string", format: "date-time" },
+      step: { type: "integer", description: "Seconds per point" },
+      queues: { type: "array", items: schemaRef("QueueDepths") },
+    }),
+    QueueDepths: record({
+      queue: { type: "string", description: "Name of the queue" },
+      points: { type: "array", items: schemaRef("DepthPoint") },
+    }),
+    DepthPoint: record({
+      at: { type: "string", format: "date-time", description: "Begin of the step" },
+      ready: { ...count, description: "Messages that no worker has received" },
     }),
     Durations: record({
       count: { ...count, description: "Number of durations" },

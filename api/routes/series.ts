@@ -1,4 +1,4 @@
-/** `GET /v1/series`: counts, run times and waits of tasks over time. */
+/** `GET /v1/series`: counts, run times and waits of tasks over time. `GET /v1/queue-depths`: messages in queues over time. */
 import { Hono } from "hono";
 import { z } from "zod";
 import {
@@ -16,7 +16,9 @@ import {
   type SeriesQuery,
   type SeriesStore,
 } from "../../shared/series/series_store.ts";
+import type { DepthEntry, DepthQuery, DepthStore } from "../../shared/series/depth_store.ts";
 import type { Clock } from "../../shared/runtime/clock.ts";
+import type { Caller } from "../access/caller.ts";
 import { callerOf } from "../access/request_caller.ts";
 import { label } from "../http/label.ts";
 import { fieldProblem } from "../http/problem.ts";
@@ -48,9 +50,18 @@ export const SeriesQueryParameters = z.object({
   ),
 }).partial();
 
-/** Dependencies of the route. */
+/** Query of the depths, also for the OpenAPI document. */
+export const DepthQueryParameters = SeriesQueryParameters.pick({
+  since: true,
+  until: true,
+  step: true,
+  queue: true,
+});
+
+/** Dependencies of the routes. */
 export interface SeriesParts {
   readonly store: Pick<SeriesStore, "read">;
+  readonly depths: Pick<DepthStore, "read">;
 }
 
 /** The series of one task, one queue or all. */
@@ -61,9 +72,21 @@ interface Series {
   readonly points: Map<number, SeriesCounts>;
 }
 
-/** Reads series. Steps without a task have no point. */
-export function seriesRoutes({ store, clock }: SeriesParts & { clock: Clock }): Hono {
-  return new Hono().get("/series", async (c) => {
+/** Reads series and depths. Steps without a task have no point in a series. */
+export function seriesRoutes({ store, depths, clock }: SeriesParts & { clock: Clock }): Hono {
+  return new Hono().get("/queue-depths", async (c) => {
+    const given = parseQuery(DepthQueryParameters, c.req.queries());
+    const { queue } = given;
+    const range = rangeOf(given, clock.now());
+    const query = { ...range, ...(queue !== undefined && { queue }) };
+    const entries = await readDepths(depths, query, callerOf(c));
+    const byQueue = Map.groupBy(entries, (entry) => entry.queue);
+    const queues = Array.from(byQueue, ([name, points]) => ({
+      queue: name,
+      points: points.map(({ at, ready }) => ({ at, ready })),
+    }));
+    return c.json({ ...range, queues }, 200, { "cache-control": "no-store" });
+  }).get("/series", async (c) => {
     const given = parseQuery(SeriesQueryParameters, c.req.queries());
     const { since, until, step } = rangeOf(given, clock.now());
     const { task, queue, by } = given;
@@ -99,6 +122,24 @@ export async function readEntries(
     "step",
     `the range has more than ${ENTRIES_MAX} points of single tasks: choose a longer step, a shorter range, or one task`,
   );
+}
+
+/** Reads the depths of the queues that a caller sees.
+ *
+ * @throws {Problem} `invalid-input` if there are too many */
+export async function readDepths(
+  depths: Pick<DepthStore, "read">,
+  query: DepthQuery,
+  caller: Caller,
+): Promise<DepthEntry[]> {
+  const entries = await depths.read(query, ENTRIES_MAX + 1);
+  if (entries.length > ENTRIES_MAX) {
+    throw fieldProblem(
+      "step",
+      `the range has more than ${ENTRIES_MAX} points: choose a longer step, a shorter range, or one queue`,
+    );
+  }
+  return entries.filter(({ queue }) => caller.sees({ name: null, queue }));
 }
 
 /** @throws {Problem} `invalid-input` */

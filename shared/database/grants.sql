@@ -58,7 +58,11 @@ begin
       celeriac.expire_audit(interval, integer),
       celeriac.release_parked(integer),
       celeriac.read_series(timestamptz, timestamptz, interval, text, text, integer),
-      celeriac.expire_series(interval, integer)
+      celeriac.expire_series(interval, integer),
+      celeriac.recent_queues(integer),
+      celeriac.add_queue_depths(json),
+      celeriac.read_queue_depths(timestamptz, timestamptz, interval, text, integer),
+      celeriac.expire_queue_depths(interval, integer)
       to celeriac_api;
   end if;
 

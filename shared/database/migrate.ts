@@ -45,6 +45,7 @@ import series from "./migrations/0035_series.sql" with { type: "text" };
 import input from "./migrations/0036_input.sql" with { type: "text" };
 import publishCheck from "./migrations/0037_publish_check.sql" with { type: "text" };
 import replayFailure from "./migrations/0038_replay_failure.sql" with { type: "text" };
+import queueDepth from "./migrations/0039_queue_depth.sql" with { type: "text" };
 
 /** A migration. Its position in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -98,6 +99,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "input", sql: input },
   { name: "publish_check", sql: publishCheck },
   { name: "replay_failure", sql: replayFailure },
+  { name: "queue depth", sql: queueDepth },
 ];
 
 /** Number of daily partitions created ahead, so that a week without maintenance causes no failure. */

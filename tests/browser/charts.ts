@@ -25,6 +25,12 @@ function entries() {
   }));
 }
 
+/** A depth for each minute of the last hour. */
+const DEPTHS = `
+  insert into celeriac.queue_depth (minute, queue, ready)
+  select date_trunc('minute', now()) - ago * interval '1 minute', 'celeriac.other', 40 + 30 * sin(ago / 9.0)
+  from generate_series(1, 59) as ago`;
+
 /** Width of the first chart, and the number of its pixels that are not transparent. */
 const INKED = `{
   const { width, height } = document.querySelector(".chart canvas");
@@ -36,12 +42,18 @@ const INKED = `{
 export const charts: Readonly<Record<string, Check>> = {
   async "the charts draw their tables, in both themes"({ pipeline, open, url }) {
     await pipeline.rows("select celeriac.add_series($1::text::json)", [JSON.stringify(entries())]);
+    const recorded = await pipeline.rows(
+      "select from celeriac.queue_depth where queue = 'celeriac.default'",
+    );
+    assert(recorded.length > 0, "the API records depths");
+    await pipeline.rows(DEPTHS);
     const colours = new Set<string>();
     for (const colorScheme of ["light", "dark"] as const) {
       await using opened = await open({ url, path: "/charts?queue=celeriac.other", colorScheme });
       const { page } = opened;
-      await page.locator(".chart canvas").nth(3).waitFor();
-      assertEquals(await page.locator(".chart canvas").count(), 4);
+      await page.locator(".chart canvas").nth(4).waitFor();
+      assertEquals(await page.locator(".chart canvas").count(), 5);
+      assertEquals(await page.locator(".legend").last().innerText(), "celeriac.other");
       const [width, inked] = await page.evaluate<[number, number]>(INKED);
       assert(width > 200 && inked > 500, `${width} ${inked}`);
       colours.add(

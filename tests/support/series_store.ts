@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import type { Database } from "../../shared/database/database.ts";
 import { BUCKETS } from "../../shared/series/histogram.ts";
+import { DepthStore } from "../../shared/series/depth_store.ts";
 import { type SeriesEntry, SeriesStore } from "../../shared/series/series_store.ts";
 
 const MINUTE_MS = 60_000;
@@ -62,6 +63,38 @@ export function testSeriesStore(
 
     const [expired] = await database.query<{ deleted: number }>(
       "select celeriac.expire_series(interval '72 hours', 100) as deleted",
+    );
+    assertEquals(expired?.deleted, 1);
+  });
+
+  Deno.test(`${name}: depths are kept once a minute, read by their greatest per step, and expire`, async () => {
+    await using fixture = await open();
+    const { database } = fixture;
+    const store = new DepthStore({ database });
+    await store.add(new Map());
+    assertEquals(await store.recentQueues(10), []);
+    await database.query(
+      `insert into celeriac.queue_depth (minute, queue, ready) values
+        (date_trunc('minute', now()) - interval '2 minutes', 'a', 5),
+        (date_trunc('minute', now()) - interval '1 minute', 'a', 7),
+        (date_trunc('minute', now()) - interval '100 hours', 'old', 1)`,
+    );
+    await store.add(new Map([["a", 3], ["b", 0]]));
+    await store.add(new Map([["b", 9]]));
+    await new SeriesStore({ database }).add([entry(new Date(), "a", 1)]);
+    assertEquals(await store.recentQueues(10), ["a", "b", "q\uFFFD"]);
+    assertEquals(await store.recentQueues(1), ["a"]);
+
+    const since = new Date(Math.floor(Date.now() / 3_600_000 - 1) * 3_600_000);
+    const range = { since, until: new Date(since.getTime() + 3 * 3_600_000) };
+    const whole = await store.read({ ...range, step: 3 * 3600 }, 10);
+    assertEquals(whole, [{ at: since, queue: "a", ready: 7 }, { at: since, queue: "b", ready: 0 }]);
+    const minutes = await store.read({ ...range, step: 60, queue: "a" }, 10);
+    assertEquals(minutes.map(({ ready }) => ready), [5, 7, 3]);
+    assertEquals((await store.read({ ...range, step: 60 }, 1)).length, 1);
+
+    const [expired] = await database.query<{ deleted: number }>(
+      "select celeriac.expire_queue_depths(interval '72 hours', 100) as deleted",
     );
     assertEquals(expired?.deleted, 1);
   });

@@ -99,6 +99,7 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
   runs('curl -s "$CELERIAC_URL/v1/series?by=task&step=300"', /"task":"add"/),
   runs('curl -s "$CELERIAC_URL/v1/queues"', /"name":"celeriac\.default","ready":\d/),
   runs("deno task cli top", /^QUEUE +READY +CONSUMERS[^]*^celeriac@web-1 +0\//m),
+  runs('curl -s "$CELERIAC_URL/v1/queue-depths?queue=celeriac.default"', /"queues":\[/),
   runs("deno task cli pause task add", /task add is paused/),
   runs(
     "deno task cli pause queue celeriac.default --reason='the disk is full'",

@@ -1,4 +1,4 @@
-/** `GET /charts`: throughput, failures, run times and waits over time. */
+/** `GET /charts`: throughput, failures, run times, waits and depths of queues over time. */
 import { html, raw } from "hono/html";
 import { quantile } from "../../../shared/series/histogram.ts";
 import type { SeriesCounts } from "../../../shared/series/series_store.ts";
@@ -20,6 +20,8 @@ export type Range = keyof typeof RANGES;
 export interface Point {
   readonly at: Date;
   readonly counts?: SeriesCounts;
+  /** Messages by queue; absent if nothing was counted. */
+  readonly depths?: ReadonlyMap<string, number>;
 }
 
 /** Data of the page. */
@@ -28,20 +30,22 @@ export interface ChartData {
   readonly task: string;
   readonly queue: string;
   readonly points: readonly Point[];
+  /** The deepest queues, which get a line each. None for one task, whose messages are not counted. */
+  readonly deepest: readonly string[];
 }
 
 /** A line of a chart. `null`: a gap. */
 interface Line {
   readonly title: string;
-  readonly value: (counts: SeriesCounts | undefined) => number | null;
+  readonly value: (point: Point) => number | null;
 }
 
 /** Draws the page. The script draws what the tables contain. */
 export function chartPage(view: View, data: ChartData): Markup {
   const { charts } = view.texts;
-  const perMinute = (read: (counts: SeriesCounts) => number) => (counts?: SeriesCounts) =>
+  const perMinute = (read: (counts: SeriesCounts) => number) => ({ counts }: Point) =>
     counts ? rounded(read(counts) * 60 / RANGES[data.range].step) : 0;
-  const share = (kind: "runs" | "waits", portion: number) => (counts?: SeriesCounts) => {
+  const share = (kind: "runs" | "waits", portion: number) => ({ counts }: Point) => {
     const seconds = counts ? quantile(counts[kind], portion) : null;
     return seconds === null ? null : rounded(seconds);
   };
@@ -49,7 +53,11 @@ export function chartPage(view: View, data: ChartData): Markup {
     { title: charts.median, value: share(kind, 0.5) },
     { title: charts.slow, value: share(kind, 0.95) },
   ];
-  const isEmpty = data.points.every(({ counts }) => counts === undefined);
+  const isEmpty = data.points.every(({ counts, depths }) => !counts && !depths);
+  const depths = data.deepest.map((queue): Line => ({
+    title: queue,
+    value: ({ depths }) => depths?.get(queue) ?? null,
+  }));
   return html`
     ${form(view, data)}
     ${isEmpty ? html`<p>${charts.empty}</p>` : html`
@@ -68,6 +76,7 @@ export function chartPage(view: View, data: ChartData): Markup {
       ])}
       ${chart(view, data, charts.runs, spread("runs"))}
       ${chart(view, data, charts.waits, spread("waits"))}
+      ${depths.length > 0 ? chart(view, data, charts.depth, depths) : ""}
         </div>
       <link rel="stylesheet" href="${view.path(`/assets/${ASSETS.chartsStyle.file}`)}">
       <script defer src="${view.path(`/assets/${ASSETS.uplot.file}`)}"></script>
@@ -112,10 +121,10 @@ function chart(view: View, { points }: ChartData, title: string, lines: readonly
                 html`<th scope="col">${line.title}</th>`
               )}</tr>
             </thead>
-            <tbody>${points.map(({ at, counts }) =>
-              html`<tr><td>${view.time(at)}</td>${
+            <tbody>${points.map((point) =>
+              html`<tr><td>${view.time(point.at)}</td>${
                 lines.map(({ value }) => {
-                  const shown = value(counts);
+                  const shown = value(point);
                   return html`<td data-value="${shown ?? ""}">${shown ?? "–"}</td>`;
                 })
               }</tr>`

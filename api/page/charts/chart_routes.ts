@@ -1,10 +1,11 @@
 /** `/charts`. */
 import { Hono } from "hono";
+import type { DepthEntry } from "../../../shared/series/depth_store.ts";
 import type { SeriesCounts } from "../../../shared/series/series_store.ts";
 import type { Clock } from "../../../shared/runtime/clock.ts";
 import { callerOf } from "../../access/request_caller.ts";
 import { isLabel } from "../../http/label.ts";
-import { addCounts, readEntries, type SeriesParts } from "../../routes/series.ts";
+import { addCounts, readDepths, readEntries, type SeriesParts } from "../../routes/series.ts";
 import { answerPage } from "../view/layout.ts";
 import { type Site, View } from "../view/view.ts";
 import { chartPage, type Point, type Range, RANGES } from "./chart_page.ts";
@@ -15,6 +16,9 @@ export interface ChartRoutesParts {
   readonly clock: Clock;
   readonly site: Site;
 }
+
+/** Queues with a line of their own. */
+const DEEPEST_MAX = 5;
 
 /** Serves the charts. */
 export function chartRoutes({ series, clock, site }: ChartRoutesParts): Hono {
@@ -28,8 +32,19 @@ export function chartRoutes({ series, clock, site }: ChartRoutesParts): Hono {
     const since = new Date((end - seconds) * 1000);
     const until = new Date(end * 1000);
     const named = { ...(isLabel(task) && { task }), ...(isLabel(queue) && { queue }) };
-    const entries = await readEntries(series.store, { since, until, step, ...named });
     const caller = callerOf(c);
+    const [entries, depths] = await Promise.all([
+      readEntries(series.store, { since, until, step, ...named }),
+      task === ""
+        ? readDepths(series.depths, {
+          since,
+          until,
+          step,
+          ...(isLabel(queue) && { queue }),
+        }, caller)
+        : [],
+    ]);
+    const depthsAt = Map.groupBy(depths, ({ at }) => at.getTime());
     const sums = new Map<number, SeriesCounts>();
     for (const entry of entries) {
       if (!caller.sees({ name: entry.task, queue: entry.queue })) continue;
@@ -40,12 +55,25 @@ export function chartRoutes({ series, clock, site }: ChartRoutesParts): Hono {
     const points = Array.from({ length: seconds / step }, (_, index): Point => {
       const at = new Date(since.getTime() + index * step * 1000);
       const counts = sums.get(at.getTime());
-      return { at, ...(counts && { counts }) };
+      const counted = depthsAt.get(at.getTime());
+      return {
+        at,
+        ...(counts && { counts }),
+        ...(counted && { depths: new Map(counted.map((one) => [one.queue, one.ready])) }),
+      };
     });
     return answerPage(c, view, {
       title: view.texts.charts.title,
       current: "/charts",
-      body: chartPage(view, { range, task, queue, points }),
+      body: chartPage(view, { range, task, queue, points, deepest: deepestOf(depths) }),
     });
   });
+}
+
+/** Queues by their greatest depth. */
+function deepestOf(depths: readonly DepthEntry[]): string[] {
+  const most = new Map<string, number>();
+  for (const { queue, ready } of depths) most.set(queue, Math.max(ready, most.get(queue) ?? 0));
+  return [...most].toSorted(([a, one], [b, other]) => other - one || (a < b ? -1 : 1))
+    .slice(0, DEEPEST_MAX).map(([queue]) => queue);
 }

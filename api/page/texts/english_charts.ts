@@ -13,6 +13,7 @@ export const ENGLISH_CHARTS = {
     failures: "Failures per minute",
     runs: "Run time in seconds",
     waits: "Wait in seconds",
+    depth: "Messages in the deepest queues",
     ended: "all",
     succeeded: "succeeded",
     failed: "failed",

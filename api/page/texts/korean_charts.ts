@@ -14,6 +14,7 @@ export const KOREAN_CHARTS: Pick<Texts, "charts"> = {
     failures: "분당 실패",
     runs: "실행 시간(초)",
     waits: "대기 시간(초)",
+    depth: "메시지가 가장 많은 큐",
     ended: "전체",
     succeeded: "성공",
     failed: "실패",

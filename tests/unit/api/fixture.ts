@@ -34,6 +34,7 @@ import {
   type TaskRecord,
 } from "../../../shared/results/result.ts";
 import type { Idempotency } from "../../../shared/results/idempotency.ts";
+import { DepthStore } from "../../../shared/series/depth_store.ts";
 import { SeriesStore } from "../../../shared/series/series_store.ts";
 import { ScheduleStore } from "../../../shared/schedules/store.ts";
 import { TaskRouter } from "../../../shared/outbox/task_router.ts";
@@ -306,7 +307,10 @@ export async function createFixture(
       replays: new ReplayStore({ database: noDatabase }),
       defined: [],
     },
-    series: { store: new SeriesStore({ database: noDatabase }) },
+    series: {
+      store: new SeriesStore({ database: noDatabase }),
+      depths: new DepthStore({ database: noDatabase }),
+    },
     pauses: { store: new PauseStore({ database: noDatabase }), resumed() {} },
     health: healthRoutes({ live: [], ready: [brokerCheck(broker)], readyWhen: "any", metrics }),
     settings: {

@@ -31,7 +31,10 @@ function seriesOf(entries: readonly SeriesEntry[]) {
     queries.push(query);
     return Promise.resolve([...entries]);
   };
-  return { queries, series: { store: { read } } };
+  const at = new Date("2030-01-02T03:03:00Z");
+  const counted = [{ at, queue: "celeriac.text", ready: 7 }, { at, queue: "other", ready: 1 }];
+  const depths = { read: () => Promise.resolve(counted) };
+  return { queries, series: { store: { read }, depths } };
 }
 
 Deno.test("GET /v1/series sums entries, and splits them by task or queue", async () => {
@@ -96,4 +99,19 @@ Deno.test("GET /v1/series counts only tasks that the key's patterns match", asyn
   await using fixture = await keyedFixture([key], { series, clock });
   const answer = await fixture.app.request("/v1/series", { headers: bearer(key.token) });
   assertEquals((await answer.json()).series[0].points[0].succeeded, 5);
+});
+
+Deno.test("GET /v1/queue-depths returns the points of each queue that the key's patterns match", async () => {
+  const { series } = seriesOf([]);
+  const key = testKey({ scopes: ["tasks:read"], queues: ["celeriac.*"] });
+  await using fixture = await keyedFixture([key], { series, clock });
+  const get = (query: string) =>
+    fixture.app.request(`/v1/queue-depths${query}`, { headers: bearer(key.token) });
+  assertEquals(await (await get("?step=300")).json(), {
+    since: "2030-01-02T02:00:00.000Z",
+    until: "2030-01-02T03:04:05.000Z",
+    step: 300,
+    queues: [{ queue: "celeriac.text", points: [{ at: "2030-01-02T03:03:00.000Z", ready: 7 }] }],
+  });
+  assertEquals((await get("?task=add")).status, 422);
 });

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { BUCKETS } from "../../../../shared/series/histogram.ts";
 import type { SeriesEntry, SeriesQuery } from "../../../../shared/series/series_store.ts";
+import type { DepthEntry } from "../../../../shared/series/depth_store.ts";
 import { createFixture } from "../fixture.ts";
 
 const NOW = new Date("2026-01-01T12:00:30Z");
@@ -11,13 +12,18 @@ function entry(at: string, succeeded: number): SeriesEntry {
   return { at: new Date(at), task: "add", queue: "celeriac.default", succeeded, ...rest };
 }
 
-async function chartsOf(query: string, entries: readonly SeriesEntry[]) {
+async function chartsOf(
+  query: string,
+  entries: readonly SeriesEntry[],
+  counted: readonly DepthEntry[] = [],
+) {
   const asked: SeriesQuery[] = [];
   const read = (query: SeriesQuery) => {
     asked.push(query);
     return Promise.resolve([...entries]);
   };
-  const parts = { series: { store: { read } }, clock: { now: () => NOW } };
+  const depths = { read: () => Promise.resolve([...counted]) };
+  const parts = { series: { store: { read }, depths }, clock: { now: () => NOW } };
   await using fixture = await createFixture({}, parts);
   const answer = await fixture.app.request(`/charts${query}`, { headers: { accept: "text/html" } });
   return { status: answer.status, text: await answer.text(), asked };
@@ -38,6 +44,18 @@ Deno.test("GET /charts shows a table of each step, with the sum of all tasks per
     [];
   assertStringIncludes(row, '<td data-value="3">3</td>');
   assertEquals(text.match(/<figure class="chart">/g)?.length, 4);
+});
+
+Deno.test("GET /charts draws the depth of the five deepest queues, but not for one task", async () => {
+  const at = new Date("2026-01-01T11:55:00.000Z");
+  const depths = [1, 2, 3, 4, 5, 60].map((ready) => ({ at, queue: `queue-${ready}`, ready }));
+  const { text } = await chartsOf("", [], depths);
+  assertEquals(text.match(/<figure class="chart">/g)?.length, 5);
+  const [legend = ""] = /Messages in the deepest queues.*?<\/ul>/s.exec(text) ?? [];
+  assertEquals(legend.match(/queue-\d+/g), ["queue-60", ...[5, 4, 3, 2].map((n) => `queue-${n}`)]);
+  assertStringIncludes(text, '<td data-value="60">60</td>');
+  const one = await chartsOf("?task=add", [entry(at.toISOString(), 1)], depths);
+  assertEquals(one.text.includes("deepest queues"), false);
 });
 
 Deno.test("GET /charts says that no task ended, and loads no script for it", async () => {
