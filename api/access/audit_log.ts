@@ -1,5 +1,5 @@
 /** The audit log: who changed what, and how the call ended. Append-only. */
-import type { Sql } from "../../shared/database/database.ts";
+import type { Parameter, Sql } from "../../shared/database/database.ts";
 
 /** A call that is about to change something. */
 export interface AuditEntry {
@@ -78,13 +78,16 @@ const COUNT = `
   from json_to_recordset($1::text::json) as given (
     caller text, "callerName" text, action text, target text, status smallint, address text, count bigint)`;
 
-const LIST = `
+const LIST = (where: string, limit: string) => `
   select audit.id, audit.at, request_id as "requestId", caller, caller_name as "callerName", action, method, path,
     target, filter, address, coalesce(outcome.status, audit.status) as status, coalesce(outcome.count, audit.count)::float8 as count
   from celeriac.audit left join celeriac.audit_outcome as outcome on outcome.audit_id = audit.id
-  where ($1::bigint is null or audit.id < $1::bigint)
-    and ($2::text is null or caller = $2) and ($3::text is null or action = $3) and ($4::text is null or target = $4)
-  order by audit.id desc limit $5`;
+  ${where} order by audit.id desc limit ${limit}`;
+
+/** Conditions on a column whose index has the hash. */
+function hashed(column: string, value: string): string[] {
+  return [`hashtext(${column}) = hashtext(${value})`, `${column} = ${value}`];
+}
 
 /** Reads and writes the log. */
 export class AuditLog {
@@ -128,12 +131,18 @@ export class AuditLog {
     { caller, action, target }: AuditFilter,
     { before, limit }: { before?: string; limit: number },
   ): Promise<AuditRow[]> {
-    return await this.#database.query<AuditRow>(LIST, [
-      before ?? null,
-      caller ?? null,
-      action ?? null,
-      target ?? null,
-      limit,
-    ]);
+    const parameters: Parameter[] = [];
+    const given = (value: Parameter) => `$${parameters.push(value)}`;
+    // Only the conditions of this filter, so that the planner finds their index.
+    const conditions = [
+      ...before === undefined ? [] : [`audit.id < ${given(before)}::bigint`],
+      ...caller === undefined ? [] : hashed("caller", given(caller)),
+      ...action === undefined ? [] : [`action = ${given(action)}`],
+      ...target === undefined ? [] : hashed("target", given(target)),
+    ];
+    const where = conditions.length > 0 ? `where ${conditions.join(" and ")}` : "";
+    return await this.#database.query<AuditRow>(LIST(where, given(limit)), parameters, {
+      replan: true,
+    });
   }
 }

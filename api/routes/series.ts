@@ -34,13 +34,15 @@ const POINTS_MAX = 1440;
 /** Maximum entries that are read from the database. */
 const ENTRIES_MAX = 50_000;
 const MINUTE = 60;
+/** Seconds of the spans whose sums the database has. */
+const SPAN = 1200;
 
 /** Query of the series, also for the OpenAPI document. */
 export const SeriesQueryParameters = z.object({
   since: time.describe("Begin; default one hour before `until`, at most 72 hours ago"),
   until: time.describe("End, exclusive; default now"),
   step: z.coerce.number().int().min(MINUTE).max(RETENTION).multipleOf(MINUTE).describe(
-    "Seconds per point, a multiple of 60; default: the least step that gives at most 120 points",
+    "Seconds per point, a multiple of 60; default: a step that gives at most 120 points",
   ),
   task: label.describe("Name of the task"),
   queue: label.describe("Name of the queue"),
@@ -91,9 +93,9 @@ export function seriesRoutes({ store, depths, clock }: SeriesParts & { clock: Cl
     const { since, until, step } = rangeOf(given, clock.now());
     const { task, queue, by } = given;
     const named = { ...(task !== undefined && { task }), ...(queue !== undefined && { queue }) };
-    const entries = await readEntries(store, { since, until, step, ...named });
     const caller = callerOf(c);
-    const seen = entries.filter((entry) => caller.sees({ name: entry.task, queue: entry.queue }));
+    const query = { since, until, step, ...named };
+    const seen = await readEntries(store, query, caller, by);
     const series = grouped(seen, by);
     return c.json(
       {
@@ -109,15 +111,26 @@ export function seriesRoutes({ store, depths, clock }: SeriesParts & { clock: Cl
   });
 }
 
-/** Reads points of single tasks.
+/** Reads the points that a caller sees: of single tasks and queues if its patterns decide, else added up.
  *
+ * @param by what is not added up; default: nothing
  * @throws {Problem} `invalid-input` if there are too many: without the last ones, sums would be wrong */
 export async function readEntries(
   store: Pick<SeriesStore, "read">,
   query: SeriesQuery,
+  caller: Caller,
+  by?: "task" | "queue",
 ): Promise<SeriesEntry[]> {
-  const entries = await store.read(query, ENTRIES_MAX + 1);
-  if (entries.length <= ENTRIES_MAX) return entries;
+  const addUp = { tasks: by !== "task", queues: by !== "queue" };
+  const entries = await store.read(
+    caller.seesEverything ? { ...query, addUp } : query,
+    ENTRIES_MAX + 1,
+  );
+  if (entries.length <= ENTRIES_MAX) {
+    return entries.filter(({ task, queue }) =>
+      caller.seesEverything || caller.sees({ name: task, queue })
+    );
+  }
   throw fieldProblem(
     "step",
     `the range has more than ${ENTRIES_MAX} points of single tasks: choose a longer step, a shorter range, or one task`,
@@ -151,8 +164,9 @@ function rangeOf(
   const begin = given.since === undefined ? until - RANGE : Date.parse(given.since) / 1000;
   if (begin >= until) throw fieldProblem("since", "expected a time before `until`");
   const start = Math.max(begin, now.getTime() / 1000 - RETENTION);
-  const least = MINUTE * Math.max(1, Math.ceil((until - start) / 120 / MINUTE));
-  const { step = least } = given;
+  const least = (until - start) / 120;
+  const unit = least > SPAN / 2 ? SPAN : MINUTE;
+  const { step = unit * Math.max(1, Math.ceil(least / unit)) } = given;
   if ((until - start) / step > POINTS_MAX) {
     throw fieldProblem("step", `expected at most ${POINTS_MAX} points: choose a longer step`);
   }

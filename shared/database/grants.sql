@@ -57,7 +57,7 @@ begin
       celeriac.expire_keys(interval, integer),
       celeriac.expire_audit(interval, integer),
       celeriac.release_parked(integer),
-      celeriac.read_series(timestamptz, timestamptz, interval, text, text, integer),
+      celeriac.read_series(timestamptz, timestamptz, interval, text, text, integer, integer, boolean, boolean),
       celeriac.expire_series(interval, integer),
       celeriac.recent_queues(integer),
       celeriac.add_queue_depths(json),

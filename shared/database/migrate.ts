@@ -46,6 +46,7 @@ import input from "./migrations/0036_input.sql" with { type: "text" };
 import publishCheck from "./migrations/0037_publish_check.sql" with { type: "text" };
 import replayFailure from "./migrations/0038_replay_failure.sql" with { type: "text" };
 import queueDepth from "./migrations/0039_queue_depth.sql" with { type: "text" };
+import list from "./migrations/0040_list.sql" with { type: "text" };
 
 /** A migration. Its position in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -100,6 +101,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "publish_check", sql: publishCheck },
   { name: "replay_failure", sql: replayFailure },
   { name: "queue depth", sql: queueDepth },
+  { name: "list", sql: list },
 ];
 
 /** Number of daily partitions created ahead, so that a week without maintenance causes no failure. */

@@ -37,12 +37,16 @@ export function conditions(filter: LetterFilter): Conditions {
   if (id !== undefined) given.add((value) => `id = ${value}::uuid`, id);
   const texts = {
     task_id: filter.taskId,
-    task: filter.task,
     queue: filter.queue,
     reason: filter.reason,
   };
   for (const [column, value] of Object.entries(texts)) {
     if (value !== undefined) given.add((text) => `${column} = ${text}`, sanitizeText(value));
+  }
+  if (filter.task !== undefined) {
+    // The index has the hash.
+    const task = sanitizeText(filter.task);
+    given.add((text) => `hashtext(task) = hashtext(${text}) and task = ${text}`, task);
   }
   if (since) given.add((time) => `collected_at >= ${time}::timestamptz`, since);
   if (until) given.add((time) => `collected_at < ${time}::timestamptz`, until);

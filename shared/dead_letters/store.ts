@@ -82,8 +82,6 @@ const ADD = `
 
 const FIND = `select ${SUMMARY}, ${MESSAGE} from celeriac.dead_letter where id = $1`;
 
-const COUNT = "select count(*)::float8 as count from celeriac.dead_letter";
-
 const DELETE_CRASHES = "delete from celeriac.crash where task_id = any($1::text[])";
 
 const REMOVE = "delete from celeriac.dead_letter where id = any($1::uuid[])";
@@ -118,19 +116,21 @@ export class DeadLetters {
 
   /** Number of letters that match a filter. Reads all of them.
    *
+   * @param most number at which it stops; default: none
    * @throws {DatabaseUnavailable} */
-  async count(filter: LetterFilter = {}): Promise<number> {
+  async count(filter: LetterFilter = {}, most?: number): Promise<number> {
     const { where, parameters } = conditions(filter);
+    const limit = most === undefined ? "" : `limit ${most}`;
     const [row] = await this.#options.database.query<{ count: number }>(
-      `${COUNT} ${where}`,
+      `select count(*)::float8 as count from (select from celeriac.dead_letter ${where} ${limit}) as letter`,
       parameters,
+      { replan: true },
     );
     return row?.count ?? 0;
   }
 
-  /** Lists letters, newest first.
+  /** Lists letters, newest first; `limit` is 1 to 1,000.
    *
-   * @param options.limit 1 to 1,000
    * @throws {InvalidInput} when the cursor is invalid
    * @throws {DatabaseUnavailable} */
   async list(
@@ -152,6 +152,7 @@ export class DeadLetters {
       `select ${SUMMARY} from celeriac.dead_letter ${given.where}
        order by collected_at desc, id desc limit ${limit + 1}`,
       given.parameters,
+      { replan: true },
     );
     const shown = rows.slice(0, limit);
     const last = shown.at(-1);

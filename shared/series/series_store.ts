@@ -1,7 +1,7 @@
 /** The table of counts and histograms per minute, task and queue. */
 import type { Sql } from "../database/database.ts";
 import { sanitizeText } from "../database/sanitize_text.ts";
-import type { Histogram } from "./histogram.ts";
+import { BUCKETS, type Histogram } from "./histogram.ts";
 
 /** Outcomes that are counted. */
 export const COUNTED = ["succeeded", "failed", "retried", "rejected", "revoked"] as const;
@@ -20,7 +20,9 @@ export interface SeriesCounts extends Readonly<Record<Counted, number>> {
 /** Counts of one minute, or of the step that begins at that time. */
 export interface SeriesEntry extends SeriesCounts {
   readonly at: Date;
+  /** Empty if tasks are added up. */
   readonly task: string;
+  /** Empty if queues are added up. */
   readonly queue: string;
 }
 
@@ -32,6 +34,8 @@ export interface SeriesQuery {
   readonly step: number;
   readonly task?: string;
   readonly queue?: string;
+  /** Whether to add up all tasks, all queues, or both. Default: neither. */
+  readonly addUp?: { readonly tasks: boolean; readonly queues: boolean };
 }
 
 type Row = Readonly<Record<Counted, number>> & {
@@ -47,9 +51,9 @@ type Row = Readonly<Record<Counted, number>> & {
 const ADD = "select celeriac.add_series($1::text::json)";
 
 const READ = `
-  select at, task, queue, succeeded, failed, retried, rejected, revoked, runs::text[] as runs, waits::text[] as waits,
+  select at, coalesce(task, '') as task, coalesce(queue, '') as queue, succeeded, failed, retried, rejected, revoked, runs::text[] as runs, waits::text[] as waits,
     run_seconds, wait_seconds
-  from celeriac.read_series($1, $2, $3 * interval '1 second', $4, $5, $6)`;
+  from celeriac.read_series($1, $2, $3 * interval '1 second', $4, $5, $6, ${BUCKETS}, $7, $8)`;
 
 /** Adds to series and reads them. */
 export class SeriesStore {
@@ -82,11 +86,12 @@ export class SeriesStore {
    * @param most maximum number of entries
    * @throws {DatabaseUnavailable} */
   async read(
-    { since, until, step, task, queue }: SeriesQuery,
+    { since, until, step, task, queue, addUp }: SeriesQuery,
     most: number,
   ): Promise<SeriesEntry[]> {
     const values = [since.toISOString(), until.toISOString(), step, task ?? null, queue ?? null];
-    return (await this.#database.query<Row>(READ, [...values, most])).map(fromRow);
+    const given = [...values, most, !addUp?.tasks, !addUp?.queues];
+    return (await this.#database.query<Row>(READ, given)).map(fromRow);
   }
 }
 

@@ -6,6 +6,7 @@ import { DepthStore } from "../../shared/series/depth_store.ts";
 import { type SeriesEntry, SeriesStore } from "../../shared/series/series_store.ts";
 
 const MINUTE_MS = 60_000;
+const SPAN_MS = 20 * MINUTE_MS;
 
 /** Counts of a minute: `succeeded` runs of a second each. */
 function entry(at: Date, task: string, succeeded: number): SeriesEntry {
@@ -59,6 +60,35 @@ export function testSeriesStore(
     assertEquals(others, []);
     assertEquals([both?.at, both?.succeeded, both?.runs.counts[3]], [first, 25, 25]);
     assertEquals((await store.read({ ...range, step: 60 }, 2)).length, 2);
+    const [all, ...later] = await store.read({
+      ...range,
+      step: 300,
+      addUp: { tasks: true, queues: true },
+    }, 10);
+    assertEquals([all?.task, all?.queue, all?.succeeded, all?.runs.counts[3], later], [
+      "",
+      "",
+      27,
+      27,
+      [],
+    ]);
+
+    // Whole spans of 20 minutes come from another table, and have the same sums.
+    const spans = {
+      since: new Date(Math.floor(now / SPAN_MS - 1) * SPAN_MS),
+      until: new Date(now + SPAN_MS),
+    };
+    for (const step of [2400, 2460]) {
+      const sums = await store.read({ ...spans, step }, 10);
+      assertEquals(
+        sums.map(({ task, succeeded, runs }) => [task, succeeded, runs.counts[3], runs.sum]),
+        [
+          ["a", 25, 25, 25],
+          ["b", 2, 2, 2],
+        ],
+        `${step}`,
+      );
+    }
     assertEquals(await store.read({ ...range, step: 60, queue: "other" }, 2), []);
 
     const [expired] = await database.query<{ deleted: number }>(

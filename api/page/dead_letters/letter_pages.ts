@@ -23,12 +23,15 @@ export interface LettersPage {
   /** Cursor of the next page; `null` when there is none. */
   readonly next: string | null;
   readonly given: GivenFilter;
-  /** Number of all letters that match. */
+  /** Number of all letters that match, at most {@linkcode COUNTED_MAX} and one more. */
   readonly matching: number;
   readonly now: Date;
   /** Key of a notice. */
   readonly done: string | undefined;
 }
+
+/** Letters that are counted: a count of a million takes a quarter of a second. */
+export const COUNTED_MAX = 10_000;
 
 /** Conditions that the form offers; links add the others. */
 const FIELDS = ["reason", "task", "queue", "task_id"] as const;
@@ -70,11 +73,15 @@ export function lettersPage(view: View, page: LettersPage): Markup {
   return html`${notice(view, done)}${form(view, given)}
 ${
     rows.length > 0
-      ? html`<p>${words.matching(matching)}</p>${cardTable(titles, rows)}`
+      ? html`<p>${words.matching(counted(matching))}</p>${cardTable(titles, rows)}`
       : empty(view, given, next)
   }
 ${nextLink(view, "/dead-letters", given, next)}
 ${matching > 0 ? changes(view, given, matching, now) : ""}`;
+}
+
+function counted(letters: number): string {
+  return letters > COUNTED_MAX ? `${COUNTED_MAX}+` : String(letters);
 }
 
 function form(view: View, given: GivenFilter): Markup {
@@ -114,14 +121,14 @@ function changes(view: View, given: GivenFilter, count: number, now: Date): Mark
   const redrive = view.can("dead-letters:redrive") && actionForm(view, {
     path: "/dead-letters:redrive",
     title: words.redrive,
-    warning: words.redriveWarning(count),
+    warning: words.redriveWarning(counted(count)),
     confirm: words.redriveConfirm,
     fields,
   });
   const purge = view.can("dead-letters:purge") && actionForm(view, {
     path: "/dead-letters:purge",
     title: words.purge,
-    warning: words.purgeWarning(count),
+    warning: words.purgeWarning(counted(count)),
     confirm: words.purgeConfirm,
     isDangerous: true,
     fields,

@@ -16,7 +16,7 @@ import { refusal } from "../../http/problem.ts";
 import { readForm } from "../form.ts";
 import { answerPage } from "../view/layout.ts";
 import { type Site, View } from "../view/view.ts";
-import { letterPage, lettersPage } from "./letter_pages.ts";
+import { COUNTED_MAX, letterPage, lettersPage } from "./letter_pages.ts";
 
 /** Dependencies of the routes. */
 export interface LetterRoutesParts extends LetterParts {
@@ -67,7 +67,9 @@ export function letterRoutes(parts: LetterRoutesParts): Hono {
       });
       const letters = page.letters.filter(({ task, queue }) => caller.sees({ name: task, queue }));
       // The number of all would tell a limited caller about letters that it may not see.
-      const matching = caller.seesEverything ? await deadLetters.count(filter) : letters.length;
+      const matching = caller.seesEverything
+        ? await deadLetters.count(filter, COUNTED_MAX + 1)
+        : letters.length;
       return answerPage(c, view, {
         title: view.texts.letters.title,
         current: "/dead-letters",

@@ -58,15 +58,15 @@ export const ENGLISH_OPERATIONS = {
     size: "Size",
     bytes: (count: number) => `${count} bytes`,
     filter: "Filter",
-    matching: (count: number) => count === 1 ? "1 letter matches." : `${count} letters match.`,
+    matching: (count: string) => count === "1" ? "1 letter matches." : `${count} letters match.`,
     body: "Message body",
     headers: "Headers",
     redrive: "Send again",
-    redriveWarning: (count: number) =>
+    redriveWarning: (count: string) =>
       `${count} letters are sent again, oldest first, 100 per second. Letters collected from now on are left out.`,
     redriveConfirm: "Send the letters again",
     purge: "Delete",
-    purgeWarning: (count: number) =>
+    purgeWarning: (count: string) =>
       `${count} letters are deleted. Their tasks never run. This cannot be undone.`,
     purgeConfirm: "Delete the letters",
   },

@@ -13,9 +13,9 @@ export interface BenchOptions {
   readonly system: readonly string[];
   /** Rounds. Each has all measurements, in which the systems alternate. */
   readonly rounds: number;
-  /** Rounds of contestants that take minutes: the events, the listing and the large backlogs. */
+  /** Rounds of contestants that take minutes: the events, the lists and the large backlogs. */
   readonly largeRounds: number;
-  /** Rows of the table for the listing, and the largest backlog, but at most 1e6 of that. */
+  /** Rows of each table for the lists, and the largest backlog, but at most 1e6 of that. */
   readonly records: number;
   /** Tasks of a round of `end-to-end` and `drain`; slow systems get a share. */
   readonly tasks: number;

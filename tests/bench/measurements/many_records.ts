@@ -9,6 +9,7 @@ export const RARE = {
   queue: "rare",
   worker: "celeriac@rare",
   state: "FAILURE",
+  label: { name: "order", value: "7" },
 } as const;
 
 /** Values that most records have. */
@@ -21,6 +22,8 @@ export const COMMON = {
 
 /** One record in this number is rare; the rare values of different columns are in different records. */
 const RARITY = 100_000;
+
+const RARE_LABEL = `'${JSON.stringify({ [RARE.label.name]: RARE.label.value })}'::jsonb`;
 
 /** Rows of one statement. */
 const CHUNK = 50_000;
@@ -39,7 +42,7 @@ const INSERT = `
     from timed
   )
   insert into celeriac.task (
-    id, name, state, queue, worker, args_repr, kwargs_repr, result, deliveries,
+    id, name, state, queue, worker, args_repr, kwargs_repr, result, labels, deliveries,
     created_at, submitted_at, started_at, finished_at, updated_at
   )
   select
@@ -49,7 +52,7 @@ const INSERT = `
     case number % ${RARITY} when 2 then '${RARE.state}' else '${COMMON.state}' end,
     case number % ${RARITY} when 3 then '${RARE.queue}' else '${COMMON.queue}' end,
     case number % ${RARITY} when 4 then '${RARE.worker}' else '${COMMON.worker}' end,
-    '(1, 2)', '{}', '3', 1, at, at, at, at, at
+    '(1, 2)', '{}', '3', case number % ${RARITY} when 5 then ${RARE_LABEL} end, 1, at, at, at, at, at
   from hexed`;
 
 /** Inserts records, and does the work that the server would have done meanwhile: vacuum and checkpoint.

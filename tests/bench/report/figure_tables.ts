@@ -47,7 +47,7 @@ function describeRun(
     `${formatAmount(machine.fsyncMs.p99)} ms).${measuredPeers} Medians of ${rounds} ` +
     `interleaved rounds, with the range in parentheses.${
       options.largeRounds < rounds
-        ? ` The events, the listing and the large backlogs ran in ${options.largeRounds}.`
+        ? ` The events, the lists and the large backlogs ran in ${options.largeRounds}.`
         : ""
     }`;
 }

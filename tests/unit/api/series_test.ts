@@ -70,7 +70,7 @@ Deno.test("GET /v1/series sums entries, and splits them by task or queue", async
   assertEquals((await get("?by=queue")).series.length, 2);
   await get("?task=add&queue=q&since=2029-01-01T00:00:00Z");
   const { since, step, ...named } = queries.at(-1)!;
-  assertEquals([named.task, named.queue, step], ["add", "q", 2160]);
+  assertEquals([named.task, named.queue, step], ["add", "q", 2400]);
   assertEquals(since >= new Date(NOW.getTime() - 73 * 3_600_000), true);
 });
 

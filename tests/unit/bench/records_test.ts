@@ -1,6 +1,7 @@
-/** The rows of the listing, and completions that are rows. */
+/** The rows of the lists, and completions that are rows. */
 import { assert, assertEquals } from "@std/assert";
 import { COMMON, insertRecords, RARE } from "../../bench/measurements/many_records.ts";
+import { insertRows, RARE_ROW } from "../../bench/measurements/many_rows.ts";
 import { RECORDS } from "../../bench/systems/celeriac.ts";
 import { completionsOf } from "../../bench/systems/completions.ts";
 import { migratedPglite } from "../../support/migrated.ts";
@@ -30,6 +31,31 @@ Deno.test("insertRecords() fills the partition of today, with one record for eac
     workers: 1,
     states: 1,
     common: 1_998,
+  });
+});
+
+Deno.test("insertRows() fills the other tables and 72 hours of series, with one row for each rare value", async () => {
+  await using fixture = await migratedPglite();
+  const { database } = fixture;
+  await insertRows(database, 10);
+  const [found] = await database.query<Record<string, number>>(
+    `select (select count(*) from celeriac.event)::int as events,
+      (select count(*) from celeriac.event where type = $1)::int as rare_events,
+      (select count(*) from celeriac.audit where action = $2)::int as rare_entries,
+      (select count(*) from celeriac.dead_letter where reason = $3 and body = '[[],{},{}]')::int as rare_letters,
+      (select count(*) from celeriac.workflow)::int as workflows,
+      (select count(distinct minute) from celeriac.series)::int as minutes,
+      (select count(distinct minute) from celeriac.series_span)::int as spans`,
+    [RARE_ROW.type, RARE_ROW.action, RARE_ROW.reason],
+  );
+  assertEquals(found, {
+    events: 10,
+    rare_events: 1,
+    rare_entries: 1,
+    rare_letters: 1,
+    workflows: 10,
+    minutes: 72 * 60,
+    spans: 72 * 3 + 1,
   });
 });
 

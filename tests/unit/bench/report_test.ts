@@ -113,7 +113,7 @@ Deno.test("compareTargets() compares ratios within the run and leaves out missin
       ["end to end, against BullMQ everysec", "1.80 x", true],
       ["end to end, against pg-boss with outputs", "0.801 x", false],
       ["end to end, CPU", "0.247 ms per task", false],
-      ["listing, the slowest filter, p99", "1,030 ms", false],
+      ["lists, the slowest one, p99", "1,030 ms", false],
     ],
   );
 });

@@ -37,6 +37,7 @@ Deno.test("GET /charts shows a table of each step, with the sum of all tasks per
     until: new Date("2026-01-01T12:05:00Z"),
     step: 300,
     task: "add",
+    addUp: { tasks: true, queues: true },
   }]);
   const [table = ""] = /<tbody>.*?<\/tbody>/s.exec(text) ?? [];
   assertEquals(table.match(/<tr>/g)?.length, 72);
