@@ -9,6 +9,7 @@
  * refuses what older Celery declares.
  * @module
  */
+import { failedChecks } from "./browser/second_try.ts";
 import { failedFaults } from "./chaos/second_try.ts";
 import { celeryTable } from "./support/celery_table.ts";
 import { prepareCluster } from "./support/cluster.ts";
@@ -49,7 +50,13 @@ const suites: readonly ServedSuite[] = [
     needsServers: true,
   },
   // one pipeline and one browser for all files
-  { name: "browser", paths: ["tests/browser"], flags: ["-A"], needsServers: true },
+  {
+    name: "browser",
+    paths: ["tests/browser"],
+    flags: ["-A"],
+    needsServers: true,
+    secondTry: failedChecks,
+  },
   {
     name: "interop",
     paths: ["tests/interop"],

@@ -1,12 +1,20 @@
-/** Every page in both themes and languages, on a large and on a narrow screen. */
+/** Every page in both languages and themes, on a large and on a narrow screen. */
 import { assertEquals } from "@std/assert";
 import type { Page } from "playwright-core";
 import { PAGE_SCOPES } from "../../api/access/page_scopes.ts";
 import { eventually } from "../support/eventually.ts";
 import { type Check, type Fixture, violations } from "./fixture.ts";
 
-/** Widths of a large screen and of a phone. */
-const WIDTHS = [1280, 375];
+/** Pixels of a large screen and of a phone. */
+const WIDE = 1280;
+const NARROW = 375;
+
+/** The theme at each width. Every page is read in each language and theme, and in each theme at each width, with half of the readings
+ * that all combinations take. */
+const READINGS = {
+  en: [[WIDE, "light"], [NARROW, "dark"]],
+  ko: [[WIDE, "dark"], [NARROW, "light"]],
+} as const;
 
 /** Routes that browsers do not show as pages. */
 const NO_PAGES = [
@@ -38,7 +46,13 @@ async function allPaths(fixture: Fixture): Promise<string[]> {
     patterns: ["test.eu.happened"],
     task: "test.echo",
   });
-  await call("POST", "/v1/keys", { name: "a key", scopes: ["tasks:read"] });
+  const keys = await Promise.all(
+    ["a key", "a rotated key", "a revoked key"].map((name) =>
+      call<{ id: string }>("POST", "/v1/keys", { name, scopes: ["tasks:read"] })
+    ),
+  );
+  await call("POST", `/v1/keys/${keys[1]!.id}/rotate`, {});
+  await call("DELETE", `/v1/keys/${keys[2]!.id}`);
   const event = await call<{ key: string }>("POST", "/v1/events", {
     type: "test.eu.happened",
     data: { value: 1 },
@@ -101,7 +115,7 @@ async function overflow(page: Page, width: number): Promise<string[]> {
 
 async function checkInLanguage(
   { open }: Fixture,
-  language: string,
+  language: keyof typeof READINGS,
   paths: readonly string[],
 ): Promise<string[]> {
   const found: string[] = [];
@@ -110,13 +124,11 @@ async function checkInLanguage(
   for (const path of paths) {
     await page.goto(new URL(path, page.url()).href);
     assertEquals(await page.locator("html").getAttribute("lang"), language);
-    for (const width of WIDTHS) {
+    for (const [width, theme] of READINGS[language]) {
       await page.setViewportSize({ width, height: 800 });
-      for (const theme of ["light", "dark"] as const) {
-        await page.emulateMedia({ colorScheme: theme });
-        const wrong = [...await violations(page), ...await overflow(page, width)];
-        found.push(...wrong.map((one) => `${path} ${language} ${theme} ${width}: ${one}`));
-      }
+      await page.emulateMedia({ colorScheme: theme });
+      const wrong = [...await violations(page), ...await overflow(page, width)];
+      found.push(...wrong.map((one) => `${path} ${language} ${theme} ${width}: ${one}`));
     }
   }
   return found;
@@ -128,7 +140,7 @@ export const everyPage: Readonly<Record<string, Check>> = {
     const paths = await allPaths(fixture);
     assertComplete(paths);
     const found = await Promise.all(
-      ["en", "ko"].map((language) => checkInLanguage(fixture, language, paths)),
+      (["en", "ko"] as const).map((language) => checkInLanguage(fixture, language, paths)),
     );
     assertEquals(found.flat(), []);
   },

@@ -18,6 +18,9 @@ export const COOKIE = "celeriac";
 /** Milliseconds between two tasks of the load. */
 const LOAD_EVERY_MS = 50;
 
+/** Milliseconds until a browser's wait fails. Several checks run at once, on machines with few processors. */
+const PATIENCE_MS = 60_000;
+
 /** The running system. */
 export interface Fixture extends AsyncDisposable {
   readonly url: string;
@@ -130,6 +133,7 @@ async function openPage(
   await context.addInitScript(
     `addEventListener("securitypolicyviolation", (e) => console.error("CSP: " + e.violatedDirective + " " + e.blockedURI))`,
   );
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   const faults: string[] = [];
   page.on("console", (message) => {

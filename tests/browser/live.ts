@@ -2,17 +2,19 @@
 import { assertEquals } from "@std/assert";
 import type { Page } from "playwright-core";
 import { eventually } from "../support/eventually.ts";
+import type { TaskAnswer } from "../support/pipeline.ts";
 import { type Check, taskPath } from "./fixture.ts";
 
 /** Makes a reload of the page noticeable. */
 const MARK = "globalThis.isSamePage = true";
 const isMarked = "globalThis.isSamePage === true";
 
-/** Answers requests of a page with 503, as an API without its database does. */
+/** Answers requests of the scripts of a page with 503, as an API without its database does. */
 async function refuse(page: Page, path: string) {
   const pattern = (url: URL) => url.pathname === path;
   const refused = { count: 0, end: () => page.unroute(pattern) };
   await page.route(pattern, (route) => {
+    if (route.request().isNavigationRequest()) return route.continue();
     refused.count++;
     return route.fulfill({ status: 503, contentType: "text/html", body: "<h1>Unavailable</h1>" });
   });
@@ -50,13 +52,20 @@ export const liveChecks: Readonly<Record<string, Check>> = {
   async "a part that could not be read stays, and is read again"(fixture) {
     const file = `${fixture.folder}/again`;
     const task = await fixture.submit("test.hold", { file });
-    await using opened = await fixture.open({ path: taskPath(task), expected: [503] });
+    await eventually("the start", async () => {
+      const { state } = await fixture.call<TaskAnswer>("GET", `/v1/tasks/${task.id}`);
+      return state === "STARTED";
+    });
+    await using opened = await fixture.open({ path: "/sign-in", expected: [503] });
     const { page } = opened;
-    await page.locator('.state[data-state="STARTED"]').waitFor();
+    // Before the page is opened: a read that is under way would show the end of the task.
     const refused = await refuse(page, taskPath(task));
-    await Deno.writeTextFile(file, "");
+    await page.goto(fixture.url + taskPath(task));
     await eventually("a refused read", () => refused.count > 0);
-    await page.waitForTimeout(500);
+    await Deno.writeTextFile(file, "");
+    await fixture.pipeline.final(task.id);
+    // The opened stream and the end of the task cause one read each. The third one is a retry, after which no event follows.
+    await eventually("a refused retry", () => refused.count > 2);
     assertEquals(await page.locator('.state[data-state="STARTED"]').count(), 1);
     await refused.end();
     await page.locator('.state[data-state="SUCCESS"]').waitFor();
@@ -121,10 +130,12 @@ export const liveChecks: Readonly<Record<string, Check>> = {
     // The load brings a change each second.
     await eventually("a request while shown", () => requests.includes("/new-tasks"));
     await setHidden(true);
-    await page.waitForTimeout(500); // requests that were due
-    requests.length = 0;
-    await page.waitForTimeout(2500);
-    assertEquals(requests, []);
+    // A request that was due may follow.
+    await eventually("2.5 s without a request", async () => {
+      requests.length = 0;
+      await page.waitForTimeout(2500);
+      return requests.length === 0;
+    }, { within: 5 });
     await setHidden(false);
     await eventually("the stream again", () => requests.includes("/changes"));
     await eventually("a request when shown", () => requests.includes("/new-tasks"));

@@ -1,6 +1,7 @@
 /** The page in a browser: one pipeline under load and one browser for all checks of this folder.
  * @module
  */
+import { assertEquals } from "@std/assert";
 import { actionChecks } from "./actions.ts";
 import { charts } from "./charts.ts";
 import { everyPage } from "./every_page.ts";
@@ -10,40 +11,52 @@ import { idleChecks } from "./idle.ts";
 import { keyboardChecks } from "./keyboard.ts";
 import { liveChecks } from "./live.ts";
 import { markupChecks } from "./markup.ts";
+import { CHECKS_VARIABLE } from "./second_try.ts";
 import { signInChecks } from "./sign_in.ts";
 import { zoneChecks } from "./zones.ts";
 import { why } from "./why.ts";
 
-/** Checks by their names. */
-const CHECKS: Readonly<Record<string, Check>> = {
+/** Checks that share the system, by their names. The longest is first. */
+const SHARED: Readonly<Record<string, Check>> = {
   ...everyPage,
-  ...signInChecks,
   ...actionChecks,
   ...liveChecks,
+  ...signInChecks,
   ...keyboardChecks,
   ...filterChecks,
   ...zoneChecks,
-  ...markupChecks,
-  ...idleChecks,
   ...why,
   ...charts,
 };
 
-// Not as steps: the load goes on between them, which a step would report as a leak.
-Deno.test("the page works in a browser", async () => {
+/** Checks that run alone, after the others. */
+const ALONE: Readonly<Record<string, Check>> = { ...markupChecks, ...idleChecks };
+
+/** Checks that run at the same time. */
+const AT_ONCE = 3;
+
+/** Names of the checks to run; `undefined`: all. */
+const chosen = Deno.env.get(CHECKS_VARIABLE)?.split("\n");
+
+function select(checks: Readonly<Record<string, Check>>): [name: string, check: Check][] {
+  return Object.entries(checks).filter(([name]) => chosen?.includes(name) ?? true);
+}
+
+Deno.test("the page works in a browser", async (t) => {
+  assertEquals(chosen?.filter((name) => !(name in SHARED || name in ALONE)) ?? [], []);
   await using fixture = await startFixture();
-  const failed: string[] = [];
-  const errors: unknown[] = [];
-  for (const [name, check] of Object.entries(CHECKS)) {
-    const began = performance.now();
-    try {
-      await check(fixture);
-    } catch (error) {
-      failed.push(name);
-      errors.push(error);
-      console.error(error);
-    }
-    console.log(`${name}: ${Math.round(performance.now() - began)} ms`);
-  }
-  if (failed.length > 0) throw new AggregateError(errors, `Failed: ${failed.join("; ")}`);
+  // The load goes on between steps, which a sanitizer would report as a leak of one.
+  const run = ([name, check]: readonly [string, Check]) =>
+    t.step({
+      name,
+      fn: () => check(fixture),
+      sanitizeOps: false,
+      sanitizeResources: false,
+      sanitizeExit: false,
+    });
+  const waiting = select(SHARED);
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) await run(next);
+  }));
+  for (const one of select(ALONE)) await run(one);
 });

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { resolve } from "node:path";
 import { failures, lineOf } from "../../support/report.ts";
+import { failedChecks } from "../../browser/second_try.ts";
 import { failedFaults } from "../../chaos/second_try.ts";
 import { failSuite, runSuite, type Suite } from "../../support/suite.ts";
 
@@ -145,6 +146,16 @@ Deno.test("runSuite() repeats only the failed steps of a matrix", async () => {
   } finally {
     await Deno.remove(record);
   }
+});
+
+Deno.test("failedChecks() repeats the failed steps, or all if the test itself failed", () => {
+  const failure = (name: string) => ({ file: "./a_test.ts", name, message: "no" });
+  const environmentOf = (...names: string[]) => failedChecks(names.map(failure))?.environment;
+  assertEquals(environmentOf("a page", "a page > a, b; c", "a page > d"), {
+    CELERIAC_TEST_CHECKS: "a, b; c\nd",
+  });
+  assertEquals(environmentOf("a page"), {});
+  assertEquals(environmentOf(...["a", "b", "c", "d"].map((name) => `a page > ${name}`)), undefined);
 });
 
 Deno.test("failSuite() replaces the reports of a suite by one failure with its reason", async () => {
