@@ -193,7 +193,10 @@ export function createApp(dependencies: ApiDependencies): Hono {
   app.route("/", dependencies.health);
   app.route(
     "/",
-    docsRoutes({ registry, secured: authenticator.secured, maxWait, batchLimit, version }),
+    docsRoutes(
+      { registry, secured: authenticator.secured, maxWait, batchLimit, version },
+      site.basePath,
+    ),
   );
   app.route(
     "/",

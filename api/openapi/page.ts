@@ -35,12 +35,12 @@ export interface PageOptions {
   readonly document: OpenApiDocument;
   /** For examples, where contracts have none. */
   readonly registry: Registry;
-  /** Where callers reach the API, for the lines to paste. */
-  readonly origin: string;
+  /** Where callers reach the API, for the lines to paste: origin and base path. */
+  readonly base: string;
 }
 
 /** Draws the page. A large app takes seconds: others get their turn between. */
-export async function referencePage({ document, registry, origin }: PageOptions): Promise<string> {
+export async function referencePage({ document, registry, base }: PageOptions): Promise<string> {
   const entries = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]): Entry => ({ path, method, operation }))
   );
@@ -48,7 +48,7 @@ export async function referencePage({ document, registry, origin }: PageOptions)
   const others = entries.filter(({ operation }) => tagOf(operation) !== "tasks");
   const secured = document.security.length > 0;
   const lineOf = ({ path }: Entry, kwargs: object | undefined) =>
-    kwargs && curlLine(origin + path, { kwargs }, secured);
+    kwargs && curlLine(base + path, { kwargs }, secured);
   const parts: string[] = [String(begin(document, tasks, others))];
   for (const [index, entry] of tasks.entries()) {
     if (index % 10 === 9) await new Promise((resolve) => setTimeout(resolve));
@@ -78,7 +78,8 @@ function begin(
       <body>
         <div class="layout">
           <nav aria-label="Contents">
-            <a href="/"><strong>${info.title}</strong> <span class="soft">${info.version}</span></a>
+            <a href="./"><strong>${info.title}</strong> <span class="soft">${info
+              .version}</span></a>
             <h2>Tasks</h2>
             <ul>${tasks.map(({ path, operation }) => link(operation, nameOf(path)))}</ul>
             <h2>Routes</h2>
@@ -89,7 +90,7 @@ function begin(
             <ul>
               <li><a href="#problems">Problems</a></li>
               <li><a href="#schemas">Schemas</a></li>
-              <li><a href="/openapi.json">openapi.json</a></li>
+              <li><a href="openapi.json">openapi.json</a></li>
             </ul>
           </nav>
           <main>

@@ -19,16 +19,16 @@ function firstExample(registry: Registry): Example {
 
 /** A command that submits a task.
  *
- * @param origin of the API
+ * @param base origin of the API and path below which it is published
  * @param secured whether requests need credentials */
-export function taskCommand(registry: Registry, origin: string, secured: boolean): string {
+export function taskCommand(registry: Registry, base: string, secured: boolean): string {
   const { name, kwargs } = firstExample(registry);
-  return curlLine(`${origin}/v1/tasks/${name}`, { kwargs }, secured);
+  return curlLine(`${base}/v1/tasks/${name}`, { kwargs }, secured);
 }
 
-/** A command that submits a workflow: two tasks, one after the other. */
-export function workflowCommand(registry: Registry, origin: string, secured: boolean): string {
+/** A command that submits a workflow: two tasks, one after the other. Its parameters are those of {@linkcode taskCommand}. */
+export function workflowCommand(registry: Registry, base: string, secured: boolean): string {
   const example = firstExample(registry);
   const chain = [example, { ...example, immutable: true }];
-  return curlLine(`${origin}/v1/workflows`, { chain }, secured);
+  return curlLine(`${base}/v1/workflows`, { chain }, secured);
 }

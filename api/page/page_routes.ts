@@ -68,9 +68,9 @@ const PreferencesForm = Preferences.partial().extend({ next: z.string().max(4096
 /** Serves the page. */
 export function pageRoutes(parts: PageParts): Hono {
   const { registry, site, clock, list } = parts;
-  const exampleFor = (c: Context) => taskCommand(registry, new URL(c.req.url).origin, site.secured);
-  const workflowExample = (c: Context) =>
-    workflowCommand(registry, new URL(c.req.url).origin, site.secured);
+  const baseOf = (c: Context) => new URL(c.req.url).origin + (site.basePath ?? "");
+  const exampleFor = (c: Context) => taskCommand(registry, baseOf(c), site.secured);
+  const workflowExample = (c: Context) => workflowCommand(registry, baseOf(c), site.secured);
 
   const overviewTasks = async (c: Context): Promise<OverviewTasks | undefined> => {
     const caller = callerOf(c);

@@ -15,12 +15,14 @@ export const STYLE_SOURCE = `'sha256-${createHash("sha256").update(STYLE).digest
 
 const HTML = "text/html; charset=UTF-8";
 
-/** Serves document and pages. Each is generated once, at the first request; the reference page once per origin. */
-export function docsRoutes(options: DocumentOptions): Hono {
+/** Serves document and pages. Each is generated once, at the first request; the reference page once per origin.
+ *
+ * @param basePath path below which a proxy publishes the API. Default: none */
+export function docsRoutes(options: DocumentOptions, basePath = ""): Hono {
   const description = new Description(options);
   return new Hono()
     .get("/docs", async (c) => {
-      const answer = await description.page(new URL(c.req.url).origin);
+      const answer = await description.page(new URL(c.req.url).origin + basePath);
       return conditionalAnswer(c, answer, { "content-type": HTML, "cache-control": "no-cache" });
     })
     .get("/openapi.json", async (c) => {
@@ -32,7 +34,7 @@ export function docsRoutes(options: DocumentOptions): Hono {
     })
     .get(
       "/problems/:kind",
-      (c) => c.redirect(`/docs#problem-${encodeURIComponent(c.req.param("kind"))}`),
+      (c) => c.redirect(`${basePath}/docs#problem-${encodeURIComponent(c.req.param("kind"))}`),
     );
 }
 
@@ -40,7 +42,7 @@ export function docsRoutes(options: DocumentOptions): Hono {
 class Description {
   readonly #options: DocumentOptions;
   #document: Promise<{ document: OpenApiDocument; answer: Answer }> | undefined;
-  #page: { origin: string; answer: Promise<Answer> } | undefined;
+  #page: { base: string; answer: Promise<Answer> } | undefined;
 
   constructor(options: DocumentOptions) {
     this.#options = options;
@@ -50,8 +52,8 @@ class Description {
     return this.#document ??= this.#write();
   }
 
-  page(origin: string): Promise<Answer> {
-    if (this.#page?.origin !== origin) this.#page = { origin, answer: this.#draw(origin) };
+  page(base: string): Promise<Answer> {
+    if (this.#page?.base !== base) this.#page = { base, answer: this.#draw(base) };
     return this.#page.answer;
   }
 
@@ -61,9 +63,9 @@ class Description {
     return { document, answer: { body, etag: etagOf(body) } };
   }
 
-  async #draw(origin: string): Promise<Answer> {
+  async #draw(base: string): Promise<Answer> {
     const { document } = await this.document();
-    const body = await referencePage({ document, registry: this.#options.registry, origin });
+    const body = await referencePage({ document, registry: this.#options.registry, base });
     return { body, etag: etagOf(body) };
   }
 }

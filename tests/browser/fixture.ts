@@ -70,7 +70,11 @@ export async function startFixture(): Promise<Fixture> {
   const pipeline = stack.use(await freshPipeline());
   const folder = await Deno.makeTempDir();
   stack.defer(() => Deno.remove(folder, { recursive: true }));
-  const env = { ...pipeline.env, CELERIAC_API_TOKEN: TOKEN };
+  const env = {
+    ...pipeline.env,
+    CELERIAC_API_TOKEN: TOKEN,
+    CELERIAC_UI_ENVIRONMENT: "tests of the page",
+  };
   const [{ api, url }, worker, { beat }, browser] = await Promise.all([
     startApi({ env }),
     startWorker({ env: pipeline.env, permissions: [`--allow-read=${folder}`] }),

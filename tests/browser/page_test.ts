@@ -11,6 +11,7 @@ import { idleChecks } from "./idle.ts";
 import { keyboardChecks } from "./keyboard.ts";
 import { liveChecks } from "./live.ts";
 import { markupChecks } from "./markup.ts";
+import { modeChecks } from "./modes.ts";
 import { CHECKS_VARIABLE } from "./second_try.ts";
 import { signInChecks } from "./sign_in.ts";
 import { zoneChecks } from "./zones.ts";
@@ -27,6 +28,7 @@ const SHARED: Readonly<Record<string, Check>> = {
   ...zoneChecks,
   ...why,
   ...charts,
+  ...modeChecks,
 };
 
 /** Checks that run alone, after the others. */

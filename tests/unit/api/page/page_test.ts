@@ -83,6 +83,11 @@ Deno.test("the settings of the page give links a base path and name the environm
   for (const [, url = ""] of text.matchAll(/(?:src|href|action)="(\/[^"]*)"/g)) {
     assert(url.startsWith("/celeriac/"), url);
   }
+  assertStringIncludes(text, "http://localhost/celeriac/v1/tasks/add");
+  const reference = await (await get(fixture, "/docs")).text();
+  assertStringIncludes(reference, "http://localhost/celeriac/v1/tasks/add");
+  const problem = await get(fixture, "/problems/no-record");
+  assertEquals(problem.headers.get("location"), "/celeriac/docs#problem-no-record");
 });
 
 Deno.test("without a session a browser is led to the page to sign in, and back", async () => {
