@@ -10,11 +10,23 @@ export const CHECKS_VARIABLE = "CELERIAC_TEST_CHECKS";
 /** If more checks fail, they are broken rather than flaky. */
 const MAX_AGAIN = 3;
 
-/** Selects the failed checks, which are steps of one test.
+/** Begins the message of a failure, before the names of the failed checks. */
+const FAILED = "Failed checks: ";
+const SEPARATOR = " | ";
+
+/** The message of a failure. */
+export function failureOf(checks: readonly string[]): string {
+  return FAILED + checks.join(SEPARATOR);
+}
+
+/** Selects the checks that the messages of the failures name; all, if there are none.
  *
  * @returns `undefined` if too many failed */
 export function failedChecks(failed: readonly Failure[]): SecondTry | undefined {
-  const checks = failed.flatMap(({ name }) => name.split(" > ").slice(1));
+  const checks = failed.flatMap(({ message }) => {
+    const [, names] = message.split("\n", 1)[0]!.split(FAILED);
+    return names?.split(SEPARATOR) ?? [];
+  });
   if (checks.length > MAX_AGAIN) return undefined;
   return {
     flags: [],

@@ -148,14 +148,27 @@ Deno.test("runSuite() repeats only the failed steps of a matrix", async () => {
   }
 });
 
-Deno.test("failedChecks() repeats the failed steps, or all if the test itself failed", () => {
-  const failure = (name: string) => ({ file: "./a_test.ts", name, message: "no" });
-  const environmentOf = (...names: string[]) => failedChecks(names.map(failure))?.environment;
-  assertEquals(environmentOf("a page", "a page > a, b; c", "a page > d"), {
-    CELERIAC_TEST_CHECKS: "a, b; c\nd",
-  });
-  assertEquals(environmentOf("a page"), {});
-  assertEquals(environmentOf(...["a", "b", "c", "d"].map((name) => `a page > ${name}`)), undefined);
+Deno.test("runSuite() repeats only the failed checks of a page, which a failure names", async () => {
+  const record = await Deno.makeTempFile();
+  const file = JSON.stringify(record);
+  const secondTry = new URL("../../browser/second_try.ts", import.meta.url).href;
+  const page = `
+    import { CHECKS_VARIABLE, failureOf } from "${secondTry}";
+    Deno.test("the page", () => {
+      const checks = Deno.env.get(CHECKS_VARIABLE)?.split("\\n") ?? ["a", "b, c", "d > e"];
+      const isFirst = Deno.readTextFileSync(${file}) === "";
+      for (const check of checks) Deno.writeTextFileSync(${file}, check + ". ", { append: true });
+      if (isFirst) throw new AggregateError([new Error("no")], failureOf(["b, c", "d > e"]));
+    });`;
+  try {
+    const outcome = await outcomeOf({ "a_test.ts": page }, undefined, {
+      secondTry: failedChecks,
+    });
+    assertEquals(outcome, "1 passed, 0 failed, 0 skipped");
+    assertEquals(await Deno.readTextFile(record), "a. b, c. d > e. b, c. d > e. ");
+  } finally {
+    await Deno.remove(record);
+  }
 });
 
 Deno.test("failSuite() replaces the reports of a suite by one failure with its reason", async () => {
