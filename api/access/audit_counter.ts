@@ -30,12 +30,17 @@ export interface RefusedCall {
   readonly address: string | null;
 }
 
+/** Mutable counts of one kind. */
+type Counted = { -readonly [Key in keyof CountedCalls]: CountedCalls[Key] };
+
 /** Adds one row per caller, task or event type and 10 s to the audit log, and one per caller, scope, status, address and 10 s for refused
  * calls. Beyond 5,000 kinds, target and address are left out. Counts stay in memory while the database is away. */
 export class AuditCounter implements Service {
   readonly #audit: Pick<AuditLog, "addCounts">;
   readonly #loop: Loop;
-  #counts = new Map<string, { -readonly [Key in keyof CountedCalls]: CountedCalls[Key] }>();
+  #counts = new Map<string, Counted>();
+  /** The last counted submission, if `#counts` has it. */
+  #last: Counted | undefined;
 
   constructor({ audit }: { audit: Pick<AuditLog, "addCounts"> }) {
     this.#audit = audit;
@@ -70,7 +75,13 @@ export class AuditCounter implements Service {
     target: string,
     action: Submission = "tasks:submit",
   ): void {
-    this.#count({
+    // A batch adds many tasks of one name: they need no key.
+    const last = this.#last;
+    if (last?.caller === caller && last.target === target && last.action === action) {
+      last.count++;
+      return;
+    }
+    this.#last = this.#count({
       caller,
       callerName,
       action,
@@ -94,14 +105,21 @@ export class AuditCounter implements Service {
     });
   }
 
-  #count(calls: CountedCalls): void {
+  /** @returns the counts of its kind */
+  #count(calls: CountedCalls): Counted {
     const { caller, action, target, status, address } = calls;
     const key = JSON.stringify([caller, action, target, status, address]);
     const known = this.#counts.get(key);
-    if (known) known.count += calls.count;
-    else if (this.#counts.size < KINDS_MAX || (target === null && address === null)) {
-      this.#counts.set(key, { ...calls });
-    } else this.#count({ ...calls, target: null, address: null });
+    if (known) {
+      known.count += calls.count;
+      return known;
+    }
+    if (this.#counts.size < KINDS_MAX || (target === null && address === null)) {
+      const counted = { ...calls };
+      this.#counts.set(key, counted);
+      return counted;
+    }
+    return this.#count({ ...calls, target: null, address: null });
   }
 
   /** Writes the counts.
@@ -111,6 +129,7 @@ export class AuditCounter implements Service {
     const counts = this.#counts;
     if (counts.size === 0) return;
     this.#counts = new Map();
+    this.#last = undefined;
     try {
       await this.#audit.addCounts([...counts.values()]);
     } catch (error) {

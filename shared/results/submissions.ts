@@ -153,13 +153,13 @@ export class SubmissionWriter implements Service {
   #add(unwritten: Unwritten): void {
     const { submission } = unwritten;
     this.#unwritten.set(submission.id, submission);
-    this.#batch.add(unwritten)
-      .catch((error) => this.#drop(error))
-      .finally(() => {
-        if (this.#unwritten.get(submission.id) === submission) {
-          this.#unwritten.delete(submission.id);
-        }
-      });
+    const written = () => {
+      if (this.#unwritten.get(submission.id) === submission) this.#unwritten.delete(submission.id);
+    };
+    this.#batch.add(unwritten).then(written, (error) => {
+      this.#drop(error);
+      written();
+    });
   }
 
   async #flush(batch: readonly Unwritten[]): Promise<void> {
