@@ -4,6 +4,7 @@ import { accepts } from "hono/accepts";
 import { z } from "zod";
 import type { Registry } from "../../shared/contracts/registry.ts";
 import type { RecordFilter } from "../../shared/results/result.ts";
+import type { AuditCounter } from "../access/audit_counter.ts";
 import { callerOf } from "../access/request_caller.ts";
 import { conditionalAnswer } from "../http/conditional.ts";
 import { Problem } from "../http/problem.ts";
@@ -50,6 +51,8 @@ export interface PageParts
     ChartRoutesParts,
     Omit<WorkflowRoutesParts, "workflowExample"> {
   readonly registry: Registry;
+  /** Counts accepted and refused calls for the audit log. */
+  readonly counter: Pick<AuditCounter, "add" | "refuse">;
 }
 
 /** Rows of each list of the overview. */

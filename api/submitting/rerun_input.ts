@@ -9,6 +9,29 @@ export interface Edits {
   readonly kwargs?: unknown;
 }
 
+/** Why a record does not contain the whole input of its task. */
+export type InputGap = "not-final" | "not-kept" | "too-large" | "not-json" | "redacted";
+
+/** Why the input of a record cannot be submitted as it is; `undefined` if it can.
+ *
+ * @example
+ * ```ts
+ * import { inputGap } from "./rerun_input.ts";
+ * import { pendingRecord } from "../reading/record.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const record = { ...pendingRecord("a", new Date(0)), state: "FAILURE" as const };
+ * assertEquals(inputGap(record), "not-kept");
+ * assertEquals(inputGap({ ...record, input: '{"args":[],"kwargs":{}}' }), undefined);
+ * ```
+ */
+export function inputGap({ input, state }: TaskRecord): InputGap | undefined {
+  if (input === undefined) return isFinal(state) ? "not-kept" : "not-final";
+  const kept = readKeptInput(input);
+  if ("omitted" in kept) return kept.omitted;
+  return (kept.redacted ?? []).length > 0 ? "redacted" : undefined;
+}
+
 /** The arguments of a rerun, unchecked.
  *
  * @throws {Problem} `no-input` when the edits lack a part that the record does not contain

@@ -1,9 +1,9 @@
 /** Actions on one task. */
 import { html } from "hono/html";
 import { isFinal, type TaskRecord } from "../../../shared/results/result.ts";
+import { inputGap } from "../../submitting/rerun_input.ts";
 import { type Action, actionForm, hrefOf } from "../view/parts.ts";
 import type { Markup, View } from "../view/view.ts";
-import { inputOf } from "./rerun.ts";
 
 /** Draws the actions that the reader's rights and the state allow.
  *
@@ -44,8 +44,8 @@ export function taskActions(view: View, record: TaskRecord, hasContract: boolean
   }
   const mayRerun = view.can("tasks:submit") && view.can("tasks:read-data") &&
     record.name !== null && isFinal(record.state);
-  const input = mayRerun ? inputOf(record) : undefined;
-  if (input) {
+  const gap = mayRerun ? inputGap(record) : undefined;
+  if (mayRerun && gap === undefined) {
     actions.push({
       path: path("rerun"),
       title: task.rerun,
@@ -55,13 +55,14 @@ export function taskActions(view: View, record: TaskRecord, hasContract: boolean
       fields: { key: crypto.randomUUID() },
     });
   }
-  const hint = mayRerun && !input ? html`<p class="soft">${task.rerunTruncated}</p>` : "";
-  const edit = input && hasContract && record.name !== null
+  const hint = gap === undefined ? "" : html`<p class="soft">${task.inputGaps[gap]}</p>`;
+  const isEditable = mayRerun && (gap === undefined || gap === "redacted");
+  const edit = isEditable && hasContract && record.name !== null
     ? html`<p><a href="${
       hrefOf(view, `/try/${encodeURIComponent(record.name)}`, { from: record.id })
     }">${task.editRerun}</a></p>`
     : "";
-  if (actions.length === 0) return html`${hint}`;
+  if (actions.length === 0) return html`${edit}${hint}`;
   return html`<h2>${task.actions}</h2>
 <div class="actions">${actions.map((action) => actionForm(view, action))}</div>${edit}${hint}`;
 }

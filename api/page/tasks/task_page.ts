@@ -1,7 +1,9 @@
 /** `GET /tasks/{id}` of the page: one task. */
 import { html, raw } from "hono/html";
 import { formatDuration } from "../../../shared/text/duration.ts";
+import { stringifyJson } from "../../../shared/celery/python_json.ts";
 import { reprJson } from "../../../shared/celery/read_repr.ts";
+import { readKeptInput } from "../../../shared/results/kept_input.ts";
 import { isFinal, type Meta, type TaskRecord } from "../../../shared/results/result.ts";
 import { childBodies, type ChildBody, errorBody, plainJson } from "../../reading/record.ts";
 import { beginning, jsonBlock, textBlock } from "../view/code.ts";
@@ -121,8 +123,24 @@ function data(view: View, record: TaskRecord): Markup {
   return html`${input(view, record)}${outcome(view, record)}${error(view, record)}`;
 }
 
-function input(view: View, { argsRepr, kwargsRepr }: TaskRecord): Markup {
+/** The input: the kept one, which is complete and exact, or else the representation of its beginning. */
+function input(view: View, record: TaskRecord): Markup {
   const { task } = view.texts;
+  const kept = record.input === undefined ? undefined : readKeptInput(record.input);
+  const { argsRepr, kwargsRepr } = record;
+  if (kept && !("omitted" in kept)) {
+    const part = (title: string, json: string) =>
+      /^(\[\]|\{\})$/.test(json) ? "" : html`<h3>${title}</h3>${jsonBlock(view, json)}`;
+    return html`
+      <details open>
+        <summary>
+          <h2>${task.input}</h2>
+        </summary>
+        ${part(task.positional, stringifyJson(kept.args))}
+        ${part(task.named, stringifyJson(kept.kwargs))}
+      </details>
+    `;
+  }
   const shown = (title: string, repr: string | null): Markup => {
     if (repr === null || repr === "()" || repr === "[]" || repr === "{}") return html``;
     const json = reprJson(repr);

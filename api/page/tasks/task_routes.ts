@@ -6,21 +6,14 @@ import type { LetterFilter } from "../../../shared/dead_letters/filter.ts";
 import type { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import type { TaskRecord } from "../../../shared/results/result.ts";
 import type { ResultStore } from "../../../shared/results/store.ts";
+import { type RerunParts, rerunTask } from "../../actions/rerun_task.ts";
 import { type RevokeParts, revokeTask } from "../../actions/revoke_task.ts";
-import type { AuditCounter } from "../../access/audit_counter.ts";
 import type { Caller } from "../../access/caller.ts";
-import { attributed, callerOf, ownKey, requireSignature } from "../../access/request_caller.ts";
+import { callerOf } from "../../access/request_caller.ts";
 import { isLabel } from "../../http/label.ts";
-import { fieldProblem } from "../../http/problem.ts";
 import { noRecord } from "../../http/query.ts";
 import { isYoung, pendingRecord } from "../../reading/record.ts";
 import { redacted, visible } from "../../reading/visible_record.ts";
-import {
-  checkSubmission,
-  queueOfSubmission,
-  type SubmissionRules,
-} from "../../submitting/submission.ts";
-import type { Submitter } from "../../submitting/submitter.ts";
 import { readForm } from "../form.ts";
 import { answerPage } from "../view/layout.ts";
 import { notice } from "../view/parts.ts";
@@ -29,19 +22,15 @@ import { type ChangesParts, changesStream } from "./changes.ts";
 import { readFilter } from "./filter.ts";
 import { tasksPage } from "./list_page.ts";
 import { newsRoutes } from "./news.ts";
-import { inputOf } from "./rerun.ts";
 import { searchTasks } from "./search.ts";
 import { taskPage } from "./task_page.ts";
 
 /** Dependencies of the routes. */
-export interface TaskRoutesParts extends Omit<ChangesParts, "store">, Omit<RevokeParts, "store"> {
+export interface TaskRoutesParts
+  extends Omit<ChangesParts, "store">, Omit<RevokeParts, "store">, RerunParts {
   readonly store: RevokeParts["store"];
   readonly list: ResultStore["list"];
   readonly deadLetters: Pick<DeadLetters, "redrive">;
-  readonly rules: SubmissionRules;
-  readonly submitter: Submitter;
-  /** Counts accepted and refused calls for the audit log. */
-  readonly counter: Pick<AuditCounter, "add" | "refuse">;
   readonly site: Site;
   /** A command that submits a task. */
   readonly exampleFor: (c: Context) => string;
@@ -61,8 +50,7 @@ function ownPart(caller: Caller, { name, queue }: TaskRecord): LetterFilter {
 
 /** Serves the pages of tasks. */
 export function taskRoutes(parts: TaskRoutesParts): Hono {
-  const { store, list, clock, site, exampleFor, trail, deadLetters, rules, submitter, counter } =
-    parts;
+  const { store, list, clock, site, exampleFor, trail, deadLetters, rules } = parts;
 
   const find = async (c: Context, id: string): Promise<TaskRecord | undefined> => {
     const found = isLabel(id) ? await store.find(id) : undefined;
@@ -140,21 +128,8 @@ export function taskRoutes(parts: TaskRoutesParts): Hono {
       const id = c.req.param("task");
       const { key } = await readForm(c, RerunForm);
       const record = await find(c, id);
-      if (!record?.name) throw noRecord(id);
-      const input = inputOf(record);
-      if (!input) {
-        throw fieldProblem(
-          "task",
-          "the record lacks its complete arguments: submit the task with them instead",
-        );
-      }
-      const options = record.queue === null ? {} : { options: { queue: record.queue } };
-      const checked = checkSubmission(record.name, { ...input, ...options }, rules);
-      const caller = callerOf(c);
-      requireSignature(caller, checked.signature, queueOfSubmission);
-      const submission = { ...checked, signature: attributed(caller, checked.signature) };
-      const accepted = await submitter.submit(submission, { key: ownKey(caller, key) });
-      counter.add(caller, accepted.name);
-      return back(c, accepted.id, "rerun");
+      if (!record) throw noRecord(id);
+      const { id: rerun } = await rerunTask(c, parts, record, { key });
+      return back(c, rerun, "rerun");
     });
 }

@@ -161,7 +161,14 @@ export const ENGLISH = {
     rerunWarning: "A new task with the same arguments is submitted to the same queue.",
     rerunConfirm: "Submit a new task",
     editRerun: "Edit and run again",
-    rerunTruncated: "It cannot run again from here: the record lacks its complete arguments.",
+    inputGaps: {
+      "not-final": "A task can run again when it has ended.",
+      "not-kept":
+        "It cannot run again from here: keepInput of its contract keeps no input for this state.",
+      "too-large": "It cannot run again from here: its input is too large to be kept.",
+      "not-json": "It cannot run again from here: its input contains a value that JSON lacks.",
+      redacted: "Its contract redacts a part of the input: fill that part in again.",
+    },
   },
   done: {
     paused: "It is paused. Workers follow within two seconds.",

@@ -19,6 +19,7 @@ export const ENGLISH_TRYING = {
     show: "Show the calls",
     calls: "The same call",
     invalid: "The task does not accept these arguments:",
+    redacted: (names: string) => `Its record does not contain ${names}: fill them in again.`,
     copied: (id: string) => `The arguments are those of task ${id}.`,
   },
 } as const;

@@ -20,6 +20,7 @@ export const KOREAN_TRYING: Pick<Texts, "trying"> = {
     show: "호출 코드 보기",
     calls: "같은 호출",
     invalid: "작업이 다음 인수를 받아들이지 않습니다:",
+    redacted: (names) => `레코드에 ${names} 값이 없습니다. 다시 입력하세요.`,
     copied: (id) => `작업 ${id}의 인수입니다.`,
   },
 };

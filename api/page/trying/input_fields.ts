@@ -1,7 +1,9 @@
 /** The fields of a form for the input of a task, from its JSON Schema. Pure. */
 import { z } from "zod";
 import type { TaskContract } from "../../../shared/contracts/task.ts";
+import { stringifyJson } from "../../../shared/celery/python_json.ts";
 import { parseStrict } from "../../http/strict_json.ts";
+import { indented } from "../view/indent.ts";
 import { type FieldError, Problem } from "../../http/problem.ts";
 
 /** How a value is written in a form. `json` is for arrays, objects, and values of several types. */
@@ -75,12 +77,13 @@ function kindOf({ type, enum: values, maxLength, format, pattern }: JsonSchema):
   }
 }
 
-/** The text of a value in its field. An argument that is left out has an empty text. */
+/** The text of a value in its field. An argument that is left out has an empty text. Integers beyond 2^53 (bigint) keep their digits. */
 export function textOf({ kind }: InputField, value: unknown): string {
   if (value === undefined) return "";
   const isText = kind === "text" || kind === "long" || kind === "choice";
   if (isText && typeof value === "string") return value;
-  return kind === "json" ? JSON.stringify(value, null, 2) : JSON.stringify(value);
+  const json = stringifyJson(value);
+  return kind === "json" ? indented(json) : json;
 }
 
 /** Arguments that a form contains, and what is wrong with its fields. */

@@ -40,8 +40,8 @@ export interface TryPage {
   readonly errors: readonly FieldError[];
   /** Absent while the fields cannot be read. */
   readonly calls: Calls | undefined;
-  /** Id of the task whose arguments the form contains. */
-  readonly copied?: string | undefined;
+  /** The task whose arguments the form contains, and names of those that its record lacks. */
+  readonly copied?: { readonly id: string; readonly redacted: readonly string[] } | undefined;
 }
 
 /** Draws the form. The part `#calls` follows the fields as the reader writes; without a script a button shows it. */
@@ -52,9 +52,14 @@ export function tryPage(view: View, page: TryPage): Markup {
   return html`
     ${backLink(view, "/try", trying.back)}
     ${contract.summary ? html`<p>${contract.summary}</p>` : ""}
-    ${copied === undefined ? "" : html`<p class="notice">${trying.copied(copied)}</p>`}
+    ${copied === undefined
+      ? ""
+      : html`<p class="notice">${trying.copied(copied.id)}${
+        copied.redacted.length === 0 ? "" : ` ${trying.redacted(copied.redacted.join(", "))}`
+      }</p>`}
     <form id="try" class="narrow" method="post" action="${path}">
       <input type="hidden" name="${PRESS_FIELD}" value="${newPress()}" autocomplete="off">
+    ${copied === undefined ? "" : html`<input type="hidden" name="from" value="${copied.id}">`}
     ${fields.length === 0 ? html`<p class="soft">${trying.noInput}</p>` : ""}
     ${fields.map((field) => inputPart(view, field, textFor(field.name), errors))}
       <label>${trying

@@ -1,12 +1,14 @@
 /** `/try` and below: a form for each task of the app. */
 import { type Context, Hono } from "hono";
 import { z } from "zod";
-import { bindArguments } from "../../../shared/contracts/arguments.ts";
 import { exampleInput } from "../../../shared/contracts/example_input.ts";
 import type { Registry } from "../../../shared/contracts/registry.ts";
 import type { TaskContract } from "../../../shared/contracts/task.ts";
+import type { TaskRecord } from "../../../shared/results/result.ts";
 import type { ResultStore } from "../../../shared/results/store.ts";
 import type { AuditCounter } from "../../access/audit_counter.ts";
+import type { AuditTrail } from "../../access/audit_trail.ts";
+import { checkRerun, rerunTask } from "../../actions/rerun_task.ts";
 import { attributed, callerOf, requireSignature } from "../../access/request_caller.ts";
 import { isLabel } from "../../http/label.ts";
 import { type FieldError, Problem } from "../../http/problem.ts";
@@ -19,10 +21,10 @@ import {
 import type { Submitter } from "../../submitting/submitter.ts";
 import { readForm } from "../form.ts";
 import { PRESS_FIELD, pressKey } from "../press.ts";
-import { inputOf } from "../tasks/rerun.ts";
 import { answerPage } from "../view/layout.ts";
 import { type Site, View } from "../view/view.ts";
 import { callsOf } from "./calls.ts";
+import { type CopiedInput, copiedInput, readEdited } from "./copied_input.ts";
 import { inputFields, readInput } from "./input_fields.ts";
 import { textsFor, tryListPage, type TryPage, tryPage } from "./try_pages.ts";
 
@@ -34,7 +36,14 @@ export interface TryRoutesParts {
   readonly submitter: Submitter;
   /** Counts accepted calls for the audit log. */
   readonly counter: Pick<AuditCounter, "add">;
+  readonly trail: AuditTrail;
   readonly site: Site;
+}
+
+/** An earlier task whose arguments the form contains. */
+interface Earlier {
+  readonly record: TaskRecord;
+  readonly copied: CopiedInput;
 }
 
 /** Bytes of the form: an argument may be a document. */
@@ -44,6 +53,8 @@ const Form = z.object({
   action: z.enum(["submit", "show"]).default("submit"),
   delay: z.string().max(20).default(""),
   [PRESS_FIELD]: z.string().optional(),
+  /** Id of the task whose arguments are edited. */
+  from: z.string().max(255).optional(),
 }).catchall(z.string());
 
 /** Serves the pages. */
@@ -59,14 +70,22 @@ export function tryRoutes(parts: TryRoutesParts): Hono {
     );
   };
 
-  /** Arguments of an earlier task, if the reader may see them and the record has all of them. */
-  const argumentsOf = async (c: Context, contract: TaskContract, id: string) => {
+  /** An earlier task and its arguments, if the reader may see them and the record has them. */
+  const earlierOf = async (
+    c: Context,
+    contract: TaskContract,
+    id: string | undefined,
+  ): Promise<Earlier | undefined> => {
     const caller = callerOf(c);
-    if (!isLabel(id) || !caller.has("tasks:read") || !caller.has("tasks:read-data")) return;
+    if (id === undefined || !isLabel(id)) return;
+    if (!caller.has("tasks:read") || !caller.has("tasks:read-data")) return;
     const record = visible(caller, await store.find(id));
-    const input = record?.name === contract.name ? inputOf(record) : undefined;
-    return input && bindArguments(contract, input.args, input.kwargs);
+    const copied = record?.name === contract.name ? copiedInput(contract, record) : undefined;
+    return record && copied && { record, copied };
   };
+
+  const taskPath = (c: Context, id: string, done: "submitted" | "rerun") =>
+    new View(c, site).path(`/tasks/${encodeURIComponent(id)}?done=${done}`);
 
   const answer = (
     c: Context,
@@ -76,7 +95,7 @@ export function tryRoutes(parts: TryRoutesParts): Hono {
   ) => {
     const view = new View(c, site);
     const { contract } = page;
-    const calls = body && callsOf({
+    const calls = body && !hasLongInteger(body) && callsOf({
       base: new URL(c.req.url).origin + view.path(""),
       name: contract.name,
       body,
@@ -86,7 +105,7 @@ export function tryRoutes(parts: TryRoutesParts): Hono {
       title: contract.name,
       current: "/try",
       status,
-      body: tryPage(view, { ...page, calls }),
+      body: tryPage(view, { ...page, calls: calls || undefined }),
     });
   };
 
@@ -103,22 +122,24 @@ export function tryRoutes(parts: TryRoutesParts): Hono {
     .get("/try/:task", async (c) => {
       const contract = find(c, c.req.param("task"));
       const fields = inputFields(contract);
-      const from = c.req.query("from");
-      const given = from === undefined ? undefined : await argumentsOf(c, contract, from);
-      const kwargs = given ?? exampleInput(contract) ?? {};
+      const earlier = await earlierOf(c, contract, c.req.query("from"));
+      const kwargs = earlier?.copied.kwargs ?? exampleInput(contract) ?? {};
       const textFor = textsFor(fields, kwargs);
-      const page = { contract, fields, textFor, delay: "", errors: [] };
-      return answer(c, { ...page, copied: given && from }, { kwargs });
+      const page = { contract, fields, textFor, delay: "", errors: [], ...copiedPart(earlier) };
+      return answer(c, page, { kwargs });
     })
     .post("/try/:task", async (c) => {
       const contract = find(c, c.req.param("task"));
-      const { action, delay, press, ...texts } = await readForm(c, Form, { limit: FORM_MAX });
+      const { action, delay, from, press, ...texts } = await readForm(c, Form, { limit: FORM_MAX });
       const fields = inputFields(contract);
       const textFor = (name: string) => texts[`input.${name}`] ?? "";
-      const read = readInput(fields, textFor);
+      const earlier = await earlierOf(c, contract, from);
+      const read = earlier
+        ? readEdited(earlier.copied, fields, textFor)
+        : readInput(fields, textFor);
       const options = delay.trim() === "" ? {} : { options: { countdown: Number(delay) } };
       const body = { kwargs: read.kwargs, ...options };
-      const page = { contract, fields, textFor, delay };
+      const page = { contract, fields, textFor, delay, ...copiedPart(earlier) };
       const refuse = (errors: readonly FieldError[]) => {
         const isReadable = read.errors.length === 0;
         const status = action === "show" ? 200 : 422;
@@ -127,12 +148,22 @@ export function tryRoutes(parts: TryRoutesParts): Hono {
       if (read.errors.length > 0) return refuse(read.errors);
       let checked;
       try {
-        checked = checkSubmission(contract.name, body, rules);
+        checked = earlier
+          ? checkRerun(earlier.record, { args: [], ...body }, rules)
+          : checkSubmission(contract.name, body, rules);
       } catch (error) {
         if (error instanceof Problem && error.errors.length > 0) return refuse(error.errors);
         throw error;
       }
       if (action === "show") return answer(c, { ...page, errors: [] }, body);
+      if (earlier) {
+        const edits = { args: [], ...body };
+        const { id } = await rerunTask(c, parts, earlier.record, {
+          edits,
+          key: pressKey(c, press, checked.signature),
+        });
+        return c.redirect(taskPath(c, id, "rerun"), 303);
+      }
       const caller = callerOf(c);
       requireSignature(caller, checked.signature, queueOfSubmission);
       const signature = attributed(caller, checked.signature);
@@ -140,7 +171,16 @@ export function tryRoutes(parts: TryRoutesParts): Hono {
         key: pressKey(c, press, checked.signature),
       });
       counter.add(caller, accepted.name);
-      const path = `/tasks/${encodeURIComponent(accepted.id)}?done=submitted`;
-      return c.redirect(new View(c, site).path(path), 303);
+      return c.redirect(taskPath(c, accepted.id, "submitted"), 303);
     });
+}
+
+function copiedPart(earlier: Earlier | undefined): Pick<TryPage, "copied"> {
+  return { copied: earlier && { id: earlier.record.id, redacted: earlier.copied.redacted } };
+}
+
+/** Whether a value contains an integer beyond 2^53. The API refuses such a number, so no call can contain it. */
+function hasLongInteger(value: unknown): boolean {
+  if (typeof value === "bigint") return true;
+  return typeof value === "object" && value !== null && Object.values(value).some(hasLongInteger);
 }

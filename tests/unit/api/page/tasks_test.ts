@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createFixture, type Fixture } from "../fixture.ts";
 import { keyedFixture, type TestKey, testKey } from "../access/keys.ts";
 import { encodeEvents } from "../../../../shared/celery/event.ts";
+import { decodeTask } from "../../../../shared/celery/decode.ts";
 import type { TaskRecord } from "../../../../shared/results/result.ts";
 
 const HTML = { accept: "text/html" };
@@ -182,14 +183,14 @@ Deno.test("the actions are those that rights and state allow", async () => {
   const all = testKey();
   const reader = testKey({ scopes: ["tasks:read", "tasks:read-data"] });
   await using fixture = await keyedFixture([all, reader]);
-  const input = { name: "ping", argsRepr: "()", kwargsRepr: "{}", queue: "celeriac.default" };
+  const input = { name: "ping", input: '{"args":[],"kwargs":{}}', queue: "celeriac.default" };
   const cases: [changes: Partial<TaskRecord>, actions: string[]][] = [
     [{ state: "PENDING" }, ["cancel"]],
     [{ state: "STARTED" }, ["terminate"]],
     [{ state: "RETRY" }, ["cancel"]],
     [{ state: "SUCCESS" }, ["rerun"]],
     [{ state: "FAILURE" }, ["retry", "rerun"]],
-    [{ state: "FAILURE", kwargsRepr: "{'x': 'a long te..." }, ["retry"]],
+    [{ state: "FAILURE", input: '{"omitted":"too-large","bytes":70000}' }, ["retry"]],
     [{ state: "REVOKED" }, ["rerun"]],
   ];
   for (const [changes, actions] of cases) {
@@ -222,8 +223,8 @@ Deno.test("Run again submits a new task with the same arguments", async () => {
     name: "text.shout",
     state: "FAILURE",
     queue: "celeriac.text",
-    argsRepr: "()",
-    kwargsRepr: "{'text': 'hi', 'times': 2}",
+    labels: { order: "7" },
+    input: '{"args":["hi"],"kwargs":{"times":2}}',
   });
   const answer = await browserOf(fixture).post("/tasks/a/rerun");
   const [, id = ""] = /^\/tasks\/([\w-]+)\?done=rerun$/.exec(answer.headers.get("location")!) ?? [];
@@ -231,7 +232,11 @@ Deno.test("Run again submits a new task with the same arguments", async () => {
   assertEquals(message!.headers["id"], id);
   assert(id !== "a");
   const [args, kwargs] = JSON.parse(new TextDecoder().decode(message!.body));
-  assertEquals([args, kwargs], [[], { text: "hi", times: 2 }]);
+  assertEquals([args, kwargs], [["hi"], { times: 2 }]);
+  assertEquals(decodeTask(message!).stamps, { order: "7", rerun_of: "a" });
+  assertEquals(fixture.audit.entries.map(({ action, target }) => [action, target]), [
+    ["tasks:submit", "a"],
+  ]);
 });
 
 Deno.test("Run again submits one task, however often its button is pressed", async () => {
@@ -241,8 +246,7 @@ Deno.test("Run again submits one task, however often its button is pressed", asy
     id: "a",
     name: "ping",
     state: "FAILURE",
-    argsRepr: "()",
-    kwargsRepr: "{}",
+    input: '{"args":[],"kwargs":{}}',
   });
   const keyOf = async () => / name="key" value="([^"]+)"/.exec(await text("/tasks/a"))![1]!;
   const key = await keyOf();
@@ -255,7 +259,36 @@ Deno.test("Run again submits one task, however often its button is pressed", asy
   assert(!places.has(other.headers.get("location")));
 });
 
-Deno.test("Run again refuses truncated arguments and other tasks of a limited key", async () => {
+Deno.test("the page of a task says why it cannot run again", async () => {
+  await using fixture = await createFixture();
+  const cases: [input: string | undefined, words: string][] = [
+    [undefined, "keepInput of its contract keeps no input"],
+    ['{"omitted":"too-large","bytes":70000}', "its input is too large"],
+    ['{"omitted":"not-json"}', "a value that JSON lacks"],
+    ['{"args":[],"kwargs":{},"redacted":["kwargs.x"]}', "redacts a part of the input"],
+  ];
+  for (const [input, words] of cases) {
+    const given = input === undefined ? {} : { input };
+    fixture.records.put({ id: "a", name: "add", state: "FAILURE", ...given });
+    const page = await browserOf(fixture).text("/tasks/a");
+    assertStringIncludes(page, words);
+    assertEquals(page.includes("/try/add?from=a"), input?.includes("redacted") ?? false);
+    fixture.records.records.clear();
+  }
+});
+
+Deno.test("the page of a task shows the whole kept input, with exact integers", async () => {
+  await using fixture = await createFixture();
+  const text = "x".repeat(3000);
+  const input = `{"args":[],"kwargs":{"x":12345678901234567890,"text":"${text}"}}`;
+  fixture.records.put({ id: "a", name: "add", state: "FAILURE", kwargsRepr: "{'x...", input });
+  const page = await browserOf(fixture).text("/tasks/a");
+  assertStringIncludes(page, "&quot;x&quot;: 12345678901234567890");
+  assertStringIncludes(page, text);
+  assert(!page.includes("only the beginning"));
+});
+
+Deno.test("Run again refuses an input that was not kept, and other tasks of a limited key", async () => {
   const key = testKey({ scopes: ["tasks:*"], tasks: ["text.*"] });
   await using fixture = await keyedFixture([key]);
   fixture.records.put({
@@ -263,15 +296,13 @@ Deno.test("Run again refuses truncated arguments and other tasks of a limited ke
     name: "text.shout",
     state: "FAILURE",
     queue: "celeriac.text",
-    argsRepr: "()",
-    kwargsRepr: "{'text': 'hi...",
+    input: '{"omitted":"too-large","bytes":70000}',
   });
   fixture.records.put({
     id: "other",
     name: "ping",
     state: "FAILURE",
-    argsRepr: "()",
-    kwargsRepr: "{}",
+    input: '{"args":[],"kwargs":{}}',
   });
   const { post } = browserOf(fixture, key);
   const statuses = [];
@@ -280,7 +311,7 @@ Deno.test("Run again refuses truncated arguments and other tasks of a limited ke
     await answer.body?.cancel();
     statuses.push(answer.status);
   }
-  assertEquals(statuses, [422, 404]);
+  assertEquals(statuses, [409, 404]);
   assertEquals(await fixture.published("celeriac.text"), []);
 });
 

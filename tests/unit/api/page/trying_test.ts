@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { defineTask, z } from "../../../../shared/mod.ts";
 import { inputFields, readInput, textOf } from "../../../../api/page/trying/input_fields.ts";
+import { readEdited } from "../../../../api/page/trying/copied_input.ts";
+import { decodeTask } from "../../../../shared/celery/decode.ts";
 import { createFixture, type Fixture } from "../fixture.ts";
 import { bearer, keyedFixture, testKey } from "../access/keys.ts";
 
@@ -171,8 +173,9 @@ Deno.test("a task can be edited and run again", async () => {
     id: "old",
     name: "add",
     state: "FAILURE",
-    argsRepr: "(7,)",
-    kwargsRepr: "{'y': 8}",
+    queue: "celeriac.text",
+    labels: { order: "7" },
+    input: '{"args":[7],"kwargs":{"y":8}}',
   });
   const { text } = await get(fixture, "/tasks/old");
   assertStringIncludes(text, 'href="/try/add?from=old"');
@@ -181,6 +184,64 @@ Deno.test("a task can be edited and run again", async () => {
   assertStringIncludes(form, 'name="input.y" inputmode="decimal" value="8"');
   const other = (await get(fixture, "/try/ping?from=old")).text;
   assert(!other.includes("task old"));
+  const { location } = await post(fixture, "/try/add", {
+    from: "old",
+    "input.x": "7",
+    "input.y": "9",
+  });
+  assert(/^\/tasks\/[\w-]+\?done=rerun$/.test(location), location);
+  const [message] = await fixture.published("celeriac.text");
+  const { args, kwargs, stamps } = decodeTask(message!);
+  assertEquals([args, kwargs], [[], { x: 7, y: 9 }]);
+  assertEquals(stamps, { order: "7", rerun_of: "old" });
+  assertEquals(fixture.audit.entries.map(({ target }) => target), ["old"]);
+});
+
+Deno.test("an edited task keeps the values of fields that were not edited, and arguments without a field", async () => {
+  await using fixture = await createFixture();
+  fixture.records.put({
+    id: "old",
+    name: "loose",
+    state: "FAILURE",
+    input: '{"args":[],"kwargs":{"x":1,"id":12345678901234567890}}',
+  });
+  const form = await get(fixture, "/try/loose?from=old");
+  assertEquals(form.status, 200);
+  // No call over HTTP can contain such an integer.
+  assert(!form.text.includes("curl"));
+  const { status } = await post(fixture, "/try/loose", { from: "old", "input.x": "2" });
+  assertEquals(status, 303);
+  const [message] = await fixture.published();
+  assertEquals(decodeTask(message!).kwargs, { x: 2, id: 12345678901234567890n });
+});
+
+Deno.test("readEdited() changes only fields whose text has changed", () => {
+  const fields = inputFields(everyKind);
+  const kwargs = { line: "a", page: "b\r\nc", count: 9007199254740993n, list: [{ n: 1 }] };
+  const texts: Record<string, string> = {
+    line: "d",
+    page: "b\r\nc",
+    count: "9007199254740993",
+    colour: "red",
+  };
+  const read = readEdited({ kwargs, redacted: [] }, fields, (name) => texts[name] ?? "");
+  // The field of `list` is empty now.
+  const { list: _, ...others } = kwargs;
+  assertEquals(read, { kwargs: { ...others, line: "d", colour: "red" }, errors: [] });
+});
+
+Deno.test("a redacted argument is left out of the form, which says so", async () => {
+  await using fixture = await createFixture();
+  fixture.records.put({
+    id: "old",
+    name: "text.shout",
+    state: "FAILURE",
+    input: '{"args":["[redacted]"],"kwargs":{"times":3},"redacted":["args.0"]}',
+  });
+  const { text } = await get(fixture, "/try/text.shout?from=old");
+  assertStringIncludes(text, "Its record does not contain text: fill them in again.");
+  assert(!text.includes("[redacted]"));
+  assertStringIncludes(text, 'name="input.times" inputmode="decimal" value="3"');
 });
 
 Deno.test("a key tries the tasks that it may submit, and sees no arguments that it may not read", async () => {
@@ -192,6 +253,6 @@ Deno.test("a key tries the tasks that it may submit, and sees no arguments that 
   assert(!text.includes("/try/ping"));
   assertEquals((await get(fixture, "/try/ping", headers)).status, 404);
   assertEquals((await post(fixture, "/try/ping", {}, headers)).status, 404);
-  fixture.records.put({ id: "old", name: "add", argsRepr: "(777,)", kwargsRepr: "{'y': 8}" });
+  fixture.records.put({ id: "old", name: "add", input: '{"args":[777],"kwargs":{"y":8}}' });
   assert(!(await get(fixture, "/try/add?from=old", headers)).text.includes("777"));
 });
