@@ -10,6 +10,7 @@ import { requireAccess } from "./middleware/access.ts";
 import { allowOrigins, refuseCrossSite } from "./middleware/cross_site.ts";
 import { requireHost } from "./middleware/hosts.ts";
 import { refuseOtherMethods } from "./middleware/methods.ts";
+import { refuseChanges } from "./middleware/read_only.ts";
 import { countRequests } from "./middleware/observe.ts";
 import { FactReader } from "./explaining/fact_reader.ts";
 import { Problem } from "./http/problem.ts";
@@ -124,6 +125,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
   if (settings.onlyHosts) app.use(requireHost(hosts));
   app.use("/docs", secureHeaders(PAGE_SECURITY));
   app.use(requireAccess({ authenticator, trail, counter, limiter: new RateLimiter() }));
+  if (settings.page?.readOnly) app.use(refuseChanges());
   app.route("/v1", submitRoutes({ ...watched, rules, submitter, maxWait, counter }));
   app.route("/v1", batchRoutes({ rules, submitter, batchLimit, counter }));
   app.route(

@@ -225,6 +225,7 @@ export class Api implements Service {
         version: VERSION,
         page: {
           timeZone: config.uiTimeZone,
+          readOnly: config.uiReadOnly,
           ...(config.uiBasePath !== undefined && { basePath: config.uiBasePath }),
           ...(config.uiEnvironment !== undefined && { environment: config.uiEnvironment }),
         },

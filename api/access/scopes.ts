@@ -59,3 +59,23 @@ export function includesScope(granted: readonly string[], scope: string): boolea
     one === scope || one === "*" || (one.endsWith(":*") && scope.startsWith(one.slice(0, -1)))
   );
 }
+
+/** Whether a scope allows no change.
+ *
+ * @example
+ * ```ts
+ * import { isReading } from "./scopes.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(isReading("tasks:read-data"), true);
+ * assertEquals(isReading("queues:pause"), false);
+ * ```
+ */
+export function isReading(scope: Scope): boolean {
+  return /:read(-data)?$/.test(scope);
+}
+
+/** Whether what a route requires includes the right to change something. */
+export function changes(required: Required | undefined): boolean {
+  return required !== "open" && !(required ?? []).every(isReading);
+}

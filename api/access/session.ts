@@ -58,6 +58,14 @@ export function hasSession(c: Context): boolean {
   return tokenOf(c) !== undefined;
 }
 
+/** Whether a request authenticates with its session, and not with a header.
+ *
+ * A browser repeats a password (Basic) that it once sent, and a proxy may have one of its own: the session comes before it. */
+export function usesSession(c: Context): boolean {
+  const header = c.req.header("authorization");
+  return hasSession(c) && (header === undefined || /^basic /i.test(header));
+}
+
 /** The session's key as the value of an `Authorization` header; `undefined` without a session.
  *
  * @param reading whether the request only reads

@@ -28,6 +28,7 @@ export const PROBLEMS = {
   "invalid-input": { status: 422, title: "Validation failed" },
   "unauthorized": { status: 401, title: "Missing or invalid token" },
   "forbidden": { status: 403, title: "Access denied" },
+  "read-only": { status: 403, title: "Page is read-only" },
   "rate-limited": { status: 429, title: "Too many requests" },
   "wrong-host": { status: 421, title: "Unknown host" },
   "cross-site": { status: 403, title: "Cross-site request refused" },

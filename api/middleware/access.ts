@@ -11,7 +11,7 @@ import { quotaHeaders, type RateLimiter } from "../access/rate_limit.ts";
 import { setCaller, setRightsCheck } from "../access/request_caller.ts";
 import { ROUTE_SCOPES } from "../access/route_scopes.ts";
 import type { Required, Scope } from "../access/scopes.ts";
-import { hasSession, sessionHeader } from "../access/session.ts";
+import { hasSession, sessionHeader, usesSession } from "../access/session.ts";
 import { Problem } from "../http/problem.ts";
 
 /** Dependencies of the middleware. */
@@ -69,13 +69,9 @@ const IN_URL: Authentication = {
   reason: "its URL contains a token, which proxies log: replace the token, and remove it there",
 };
 
-/** The header `Authorization`, or the session of a browser.
- *
- * A browser repeats a password (Basic) that it once sent, and a proxy may have one of its own: the session comes before it. */
+/** The header `Authorization`, or the session of a browser. */
 function credentialsOf(c: Context, reading: boolean): string | undefined {
-  const header = c.req.header("authorization");
-  const isExplicit = header !== undefined && !/^basic /i.test(header);
-  return isExplicit ? header : sessionHeader(c, reading) ?? header;
+  return usesSession(c) ? sessionHeader(c, reading) : c.req.header("authorization");
 }
 
 /** Method and path of the route that will answer; `undefined` for an unknown path or method. */

@@ -44,6 +44,8 @@ export const ENGLISH = {
   openWarning:
     "Open access: everyone who reaches this address may do everything. Set CELERIAC_API_TOKEN to require keys.",
   environment: (name: string) => `Environment: ${name}`,
+  readOnly: "Read-only",
+  readOnlyHint: "The operator has turned changes from this page off (CELERIAC_UI_READ_ONLY).",
   signIn: {
     title: "Sign in",
     explanation: "Use an API key, or the operator's token. The page can do what the key allows.",

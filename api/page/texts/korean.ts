@@ -33,6 +33,8 @@ export const KOREAN: Texts = {
   openWarning:
     "공개 접근: 이 주소에 접속할 수 있는 사람은 누구나 모든 작업을 할 수 있습니다. 키를 요구하려면 CELERIAC_API_TOKEN을 설정하세요.",
   environment: (name) => `환경: ${name}`,
+  readOnly: "읽기 전용",
+  readOnlyHint: "운영자가 이 페이지에서의 변경을 막았습니다(CELERIAC_UI_READ_ONLY).",
   signIn: {
     title: "로그인",
     explanation:

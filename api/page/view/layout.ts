@@ -117,6 +117,9 @@ function document(view: View, { title, body, current }: Page): Markup {
     ${site.environment === undefined
       ? ""
       : html`<strong class="environment">${texts.environment(site.environment)}</strong>`}
+    ${site.readOnly
+      ? html`<strong class="environment" title="${texts.readOnlyHint}">${texts.readOnly}</strong>`
+      : ""}
     </div>
     ${menu(view, current)}
     <div class="tools">

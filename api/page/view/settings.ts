@@ -6,6 +6,8 @@ export interface PageSettings {
   readonly basePath?: string;
   /** Name of the environment, such as `production`, which every page shows. Default: none. */
   readonly environment?: string;
+  /** Whether the page refuses changes, whatever the reader's rights are. Default `false`. */
+  readonly readOnly?: boolean;
   /** IANA name of the time zone for readers who chose none. Default `Asia/Seoul`. */
   readonly timeZone?: string;
 }

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { html } from "hono/html";
 import type { Caller } from "../../access/caller.ts";
 import { callerIfKnown } from "../../access/request_caller.ts";
-import type { Scope } from "../../access/scopes.ts";
+import { isReading, type Scope } from "../../access/scopes.ts";
 import type { Texts } from "../texts/english.ts";
 import { TEXTS } from "../texts/languages.ts";
 import { type Preference, preferencesOf } from "./preferences.ts";
@@ -56,8 +56,9 @@ export class View {
     return TEXTS[this.preference.language];
   }
 
-  /** Whether the reader has a scope. */
+  /** Whether the reader has a scope, and the page lets it be used. */
   can(scope: Scope): boolean {
+    if (this.site.readOnly && !isReading(scope)) return false;
     return this.caller?.has(scope) ?? false;
   }
 

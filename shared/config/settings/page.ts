@@ -1,5 +1,5 @@
 /** Settings of the web page. */
-import { setting, text } from "./setting.ts";
+import { flag, setting, text } from "./setting.ts";
 
 /** Settings of the web page at `/`. */
 export const PAGE_SETTINGS = {
@@ -23,6 +23,12 @@ export const PAGE_SETTINGS = {
     value: "NAME",
     roles: ["api", "dev"],
     help: "name of the environment, such as `production`, that every page shows",
+  }),
+  uiReadOnly: setting({
+    env: "CELERIAC_UI_READ_ONLY",
+    schema: flag.default(false),
+    roles: ["api", "dev"],
+    help: "refuse changes from the page and from sessions of browsers; keys still work for the API",
   }),
   uiTimeZone: setting({
     env: "CELERIAC_UI_TIME_ZONE",
