@@ -33,6 +33,7 @@ import { publishEventRoutes } from "./routes/publish_events.ts";
 import { recordedEventRoutes } from "./routes/recorded_events.ts";
 import { resultRoutes } from "./routes/results.ts";
 import { rerunRoutes } from "./routes/rerun.ts";
+import { retryRoutes } from "./routes/retry.ts";
 import { revokeRoutes } from "./routes/revoke.ts";
 import { seriesRoutes } from "./routes/series.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
@@ -180,6 +181,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
       trail,
     }),
   );
+  app.route("/v1", retryRoutes({ ...dependencies, store: { find }, rules, cache, trail }));
   app.route("/v1", rerunRoutes({ store: { find }, rules, submitter, trail }));
   const schedules = new ScheduleActions({ ...dependencies, rules, submitter, trail, counter });
   app.route("/v1", scheduleRoutes({ ...dependencies, rules, trail, actions: schedules }));

@@ -24,6 +24,7 @@ import type { PausesParts } from "./actions/pause_actions.ts";
 import type { PublishEventsParts } from "./routes/publish_events.ts";
 import type { EventStore } from "../shared/events/event_store.ts";
 import type { Schedules } from "./actions/schedule_actions.ts";
+import type { FailedTasks } from "./retrying/failed_tasks.ts";
 import type { SeriesParts } from "./routes/series.ts";
 import type { SubscriptionsParts } from "./routes/subscriptions.ts";
 
@@ -77,6 +78,7 @@ export interface ApiDependencies {
   readonly idempotency: Pick<Idempotency, "begin" | "published">;
   readonly schedules: Schedules;
   readonly deadLetters: Pick<DeadLetters, "list" | "find" | "count" | "redrive" | "purge">;
+  readonly failedTasks: Pick<FailedTasks, "send">;
   readonly events: PublishEventsParts & { readonly store: EventReads };
   readonly subscriptions: SubscriptionsParts;
   readonly pauses: PausesParts;

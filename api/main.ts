@@ -46,10 +46,11 @@ import { givingUp, losing } from "../shared/workflows/give_up.ts";
 import { WorkflowListing } from "../shared/workflows/listing.ts";
 import { Workflows } from "../shared/workflows/store.ts";
 import { openAccess } from "./access/open_access.ts";
+import { apiSettings } from "./api_settings.ts";
 import { createApp } from "./app.ts";
+import { FailedTasks } from "./retrying/failed_tasks.ts";
 import { EventHub } from "./reading/event_hub.ts";
 import { isLoopback } from "./middleware/hosts.ts";
-import { VERSION } from "../shared/version.ts";
 
 /** Dependencies of the role; the caller starts and stops broker and database. */
 export interface ApiParts {
@@ -62,9 +63,6 @@ export interface ApiParts {
   readonly broker: Broker;
   readonly database: Database;
 }
-
-/** Maximum lines of a batch. */
-const BATCH_LIMIT = 10_000;
 
 /** Milliseconds that the first response waits for queues and exchanges. */
 const DECLARE_MS = 2_000;
@@ -185,6 +183,14 @@ export class Api implements Service {
       access,
       schedules: new ScheduleStore({ database }),
       deadLetters,
+      failedTasks: new FailedTasks({
+        database,
+        outbox,
+        store,
+        origin: origin(),
+        clock,
+        added: () => relay.wake(),
+      }),
       events: {
         contracts: events,
         publisher: new CloudEventPublisher({ publisher }),
@@ -212,25 +218,7 @@ export class Api implements Service {
         added: () => relay.wake(),
       }),
       workflowListing: new WorkflowListing({ database, store }),
-      settings: {
-        foreignQueues: config.foreignQueues,
-        hosts: config.allowedHosts,
-        origins: config.allowedOrigins,
-        onlyHosts: !config.allowedHosts.includes("*") &&
-          (config.allowedHosts.length > 0 || (local && !secured)),
-        resultCache: config.resultCache,
-        maxWait: config.maxWait,
-        batchLimit: BATCH_LIMIT,
-        eventsOpen: config.eventsOpen,
-        version: VERSION,
-        page: {
-          timeZone: config.uiTimeZone,
-          readOnly: config.uiReadOnly,
-          ...(config.uiBasePath !== undefined && { basePath: config.uiBasePath }),
-          ...(config.uiEnvironment !== undefined && { environment: config.uiEnvironment }),
-        },
-        ...(config.apiToken ? { token: config.apiToken } : {}),
-      },
+      settings: apiSettings(config, { onlyKnownHosts: local && !secured }),
     });
   }
 

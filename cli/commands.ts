@@ -55,7 +55,7 @@ export const SUMMARIES: ReadonlyMap<string, string> = new Map([
   ["resume", "resume a paused queue or task"],
   ["key", "create, list, rotate and revoke API keys"],
   ["dead", "list, show, redrive and purge dead letters"],
-  ["tasks", "print the permissions of each task or a NetworkPolicy, or rerun a task"],
+  ["tasks", "print the permissions of each task or a NetworkPolicy, or retry or rerun a task"],
   ["permissions", "print the Deno permission flags that a command needs"],
   ["completions", "print completions for bash, zsh or fish"],
   ["start", "start a command with exactly the permissions it needs"],

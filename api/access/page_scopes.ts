@@ -18,7 +18,7 @@ export const PAGE_SCOPES: Readonly<Record<string, Required>> = {
   "GET /tasks/:task/why": ["tasks:read"],
   "POST /tasks/:task/cancel": ["tasks:cancel"],
   "POST /tasks/:task/terminate": ["tasks:cancel"],
-  "POST /tasks/:task/retry": ["dead-letters:redrive"],
+  "POST /tasks/:task/retry": ["tasks:retry"],
   // The new task gets the arguments of the old one.
   "POST /tasks/:task/rerun": ["tasks:submit", "tasks:read-data"],
   "GET /try": ["tasks:submit"],

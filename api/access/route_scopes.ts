@@ -12,6 +12,7 @@ export const ROUTE_SCOPES: Readonly<Record<string, Required>> = {
   "POST /v1/tasks/:task": ["tasks:submit"],
   // A copy of a task that the caller may see with its arguments.
   "POST /v1/tasks/:task/rerun": ["tasks:submit", "tasks:read-data"],
+  "POST /v1/tasks/:task/retry": ["tasks:retry"],
   "POST /v1/tasks:batch": ["tasks:submit"],
   "POST /v1/workflows": ["tasks:submit"],
   "GET /v1/tasks": ["tasks:read"],

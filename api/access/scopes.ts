@@ -8,6 +8,7 @@ export const SCOPES = {
   "tasks:read": "read states of tasks and workflows, without their data",
   "tasks:read-data": "read arguments, results, progress and errors too",
   "tasks:cancel": "revoke and terminate tasks",
+  "tasks:retry": "send failed tasks again under their ids, also from their dead letters",
   "events:publish": "publish events, which become the tasks of all subscriptions",
   "events:read": "read recorded events with their data",
   "subscriptions:read": "list subscriptions",

@@ -44,6 +44,7 @@ export const PROBLEMS = {
   "no-dead-letter": { status: 404, title: "Dead letter not found" },
   "method-not-allowed": { status: 405, title: "Method not allowed" },
   "not-revocable": { status: 409, title: "Task cannot be revoked" },
+  "not-retryable": { status: 409, title: "Task cannot be retried" },
   "no-input": { status: 409, title: "Input of the task was not kept" },
   "no-subscriber": { status: 409, title: "No subscription selects the event" },
   "subscription-exists": { status: 409, title: "Subscription already exists" },

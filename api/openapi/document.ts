@@ -18,6 +18,7 @@ import {
   submissionAnswers,
 } from "./routes.ts";
 import { pausePaths, pauseSchemas } from "./pause_routes.ts";
+import { retryPaths } from "./retry_routes.ts";
 import { rerunPaths } from "./rerun_routes.ts";
 import { schedulePaths, scheduleSchemas } from "./schedule_routes.ts";
 import { seriesPaths, seriesSchemas } from "./series_routes.ts";
@@ -89,6 +90,7 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
   const paths = {
     ...taskPaths,
     ...sharedPaths(options),
+    ...retryPaths(),
     ...rerunPaths(),
     ...eventPaths(),
     ...subscriptionPaths(),

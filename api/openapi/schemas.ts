@@ -114,6 +114,15 @@ export function sharedSchemas(): Record<string, JsonSchema> {
       description: "The task is durable: confirmed by its queue, or committed to the outbox",
     }),
     AcceptedRerun: record({ ...accepted, rerun_of: { ...id, description: "Id of the original" } }),
+    RetriedTask: record({
+      id,
+      state: { type: "string", const: "PENDING" },
+      source: {
+        type: "string",
+        enum: ["dead-letters", "input"],
+        description: "What was sent: dead letters of the task, or a message with its kept input",
+      },
+    }),
     Record: recordSchema(id, ["progress"]),
     ListedRecord: recordSchema(id, ["progress", "result"]),
     TaskError: record({

@@ -37,7 +37,7 @@ import { View } from "./view/view.ts";
 export interface PageParts
   extends
     Omit<SignInParts, "counter">,
-    Omit<TaskRoutesParts, "exampleFor" | "deadLetters">,
+    Omit<TaskRoutesParts, "exampleFor" | "deadLetters" | "workflows">,
     WorkerRoutesParts,
     ScheduleRoutesParts,
     LetterRoutesParts,
@@ -49,10 +49,11 @@ export interface PageParts
     PauseRoutesParts,
     Omit<TryRoutesParts, "counter" | "store">,
     ChartRoutesParts,
-    Omit<WorkflowRoutesParts, "workflowExample"> {
+    Omit<WorkflowRoutesParts, "workflowExample" | "workflows"> {
   readonly registry: Registry;
   /** Counts accepted and refused calls for the audit log. */
   readonly counter: Pick<AuditCounter, "add" | "refuse">;
+  readonly workflows: TaskRoutesParts["workflows"] & WorkflowRoutesParts["workflows"];
 }
 
 /** Rows of each list of the overview. */

@@ -1,5 +1,5 @@
 /** The input of a rerun: the kept one, with the caller's edits. */
-import { readKeptInput } from "../../shared/results/kept_input.ts";
+import { type KeptInput, readKeptInput } from "../../shared/results/kept_input.ts";
 import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
 import { Problem } from "../http/problem.ts";
 
@@ -8,6 +8,9 @@ export interface Edits {
   readonly args?: unknown;
   readonly kwargs?: unknown;
 }
+
+/** A kept input with its arguments. */
+type CompleteInput = Exclude<KeptInput, { readonly omitted: unknown }>;
 
 /** Why a record does not contain the whole input of its task. */
 export type InputGap = "not-final" | "not-kept" | "too-large" | "not-json" | "redacted";
@@ -48,21 +51,36 @@ export function inputGap({ input, state }: TaskRecord): InputGap | undefined {
  */
 export function rerunInput(record: TaskRecord, { args, kwargs }: Edits): Edits {
   if (args !== undefined && kwargs !== undefined) return { args, kwargs };
-  const kept = record.input === undefined ? undefined : readKeptInput(record.input);
-  if (!kept || "omitted" in kept) {
-    throw refusal(record.id, reasonOf(record, kept), "give both args and kwargs");
-  }
   const edits = { ...(args !== undefined && { args }), ...(kwargs !== undefined && { kwargs }) };
-  const missing = (kept.redacted ?? []).filter((field) => !(field.split(".")[0]! in edits));
-  if (missing.length > 0) {
-    const parts = [...new Set(missing.map((field) => field.split(".")[0]))];
-    throw refusal(
-      record.id,
-      `the record does not contain ${missing.join(", ")}, which its contract redacts`,
-      `give ${parts.join(" and ")} with all values`,
-    );
-  }
+  const kept = keptInput(record, "rerun", { given: Object.keys(edits) });
   return { args: kept.args, kwargs: kept.kwargs, ...edits };
+}
+
+/** The kept input of a record, complete but for the parts that the caller gives.
+ *
+ * @param verb what the caller does with it, for the error
+ * @param options.given `args` or `kwargs`, whose redacted values are not needed. Default none
+ * @throws {Problem} `no-input` */
+export function keptInput(
+  record: TaskRecord,
+  verb: "rerun" | "retry",
+  { given = [] }: { readonly given?: readonly string[] } = {},
+): CompleteInput {
+  const kept = record.input === undefined ? undefined : readKeptInput(record.input);
+  const rerunning = verb === "rerun";
+  if (!kept || "omitted" in kept) {
+    const remedy = rerunning ? "give both args and kwargs" : "rerun it with args and kwargs";
+    throw refusal(verb, record.id, reasonOf(record, kept), remedy);
+  }
+  const missing = (kept.redacted ?? []).filter((field) => !given.includes(field.split(".")[0]!));
+  if (missing.length === 0) return kept;
+  const parts = [...new Set(missing.map((field) => field.split(".")[0]))];
+  throw refusal(
+    verb,
+    record.id,
+    `the record does not contain ${missing.join(", ")}, which its contract redacts`,
+    `${rerunning ? "give" : "rerun it with"} ${parts.join(" and ")} with all values`,
+  );
 }
 
 /** Why a record has no input. */
@@ -80,6 +98,6 @@ function reasonOf(
   return `its record in state ${state} keeps no input, as keepInput of its contract says`;
 }
 
-function refusal(id: string, reason: string, remedy: string): Problem {
-  return new Problem("no-input", `Cannot rerun task '${id}' because ${reason}: ${remedy}`);
+function refusal(verb: string, id: string, reason: string, remedy: string): Problem {
+  return new Problem("no-input", `Cannot ${verb} task '${id}' because ${reason}: ${remedy}`);
 }

@@ -1,4 +1,4 @@
-/** `cli.ts tasks`: print permissions and limits of tasks, and rerun tasks. */
+/** `cli.ts tasks`: print permissions and limits of tasks, and retry and rerun tasks. */
 import { ConfigurationError } from "../../shared/errors.ts";
 import { request } from "../api_client.ts";
 import { egressPolicy, manifestRows } from "../manifest.ts";
@@ -9,25 +9,28 @@ import { EXIT } from "../exit.ts";
 import { printAnswer, printJson } from "../terminal/print.ts";
 import { refuseArguments, refuseOtherFlags, subcommandOf } from "../terminal/arguments.ts";
 
-const VERBS = ["list", "egress", "rerun"] as const;
+const VERBS = ["list", "egress", "retry", "rerun"] as const;
 
 /** Flags of each subcommand, besides `json`. */
 const FLAGS: Readonly<Record<typeof VERBS[number], readonly string[]>> = {
   list: [],
   egress: [],
+  retry: [],
   rerun: ["args", "kwargs", "idempotency-key"],
 };
 
 const COLUMNS = ["task", "runs", "may", "limits"] as const;
 
-/** Prints the permissions and limits of all tasks, or reruns one. */
+/** Prints the permissions and limits of all tasks, or retries or reruns one. */
 export const tasks: Command = {
-  summary: "print the permissions of each task or a NetworkPolicy, or rerun a task",
-  usage: "[list] | egress | rerun ID [FLAGS]",
+  summary: "print the permissions of each task or a NetworkPolicy, or retry or rerun a task",
+  usage: "[list] | egress | retry ID | rerun ID [FLAGS]",
   words: VERBS,
   details: [
     "`egress` prints a Kubernetes NetworkPolicy as JSON (valid YAML), which lets workers reach the hosts that",
     "the contracts declare. A host outside the cluster becomes all public addresses on its port.",
+    "",
+    "`retry` sends a failed task again under the same id: its dead letters, or else its kept input.",
     "",
     "`rerun` submits the kept input of a record under a new id and prints the id. --args and --kwargs replace parts",
     "of the input. Without them it is refused if the record keeps no input.",
@@ -56,6 +59,7 @@ export const tasks: Command = {
     const [word = "list", ...rest] = given.rest;
     const verb = subcommandOf(word, VERBS, "tasks");
     refuseOtherFlags(given, `tasks ${verb}`, FLAGS[verb]);
+    if (verb === "retry") return await retry(given, rest);
     if (verb === "rerun") return await rerun(given, rest);
     refuseArguments(rest, `tasks ${verb}`);
     const registry = await loadRegistry(modulesOf(configOf(given), "api"));
@@ -71,6 +75,19 @@ export const tasks: Command = {
     return EXIT.done;
   },
 };
+
+async function retry(given: Given, [id, ...more]: readonly string[]): Promise<number> {
+  if (!id) {
+    throw new ConfigurationError("Cannot retry without an id: deno task cli tasks retry ID");
+  }
+  refuseArguments(more, "tasks retry ID");
+  const answer = await request<{ id: string }>(
+    configOf(given),
+    `/v1/tasks/${encodeURIComponent(id)}/retry`,
+    { method: "POST" },
+  );
+  return printAnswer(given, answer, answer.id);
+}
 
 async function rerun(given: Given, [id, ...more]: readonly string[]): Promise<number> {
   if (!id) {

@@ -185,11 +185,12 @@ export class PostgresResultStore implements ResultStore {
     return { revoked: answer?.revoked ?? false, state: answer?.state ?? null };
   }
 
-  async reopen(tasks: readonly { id: string; retries: number }[], sql: Sql): Promise<void> {
-    if (tasks.length === 0) return;
+  async reopen(tasks: readonly { id: string; retries: number }[], sql: Sql): Promise<string[]> {
+    if (tasks.length === 0) return [];
     const { reopen } = await this.#tables.statements(sql);
     const rows = tasks.map(({ id, retries }) => ({ id: sanitizeText(id), retries }));
-    await sql.query(reopen, [JSON.stringify(rows)]);
+    const reopened = await sql.query<{ id: string }>(reopen, [JSON.stringify(rows)]);
+    return reopened.map(({ id }) => id);
   }
 
   async fail(tasks: readonly GivenUp[], sql: Sql): Promise<void> {

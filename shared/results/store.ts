@@ -52,8 +52,9 @@ export interface ResultStore {
   /** Sets FAILURE records to PENDING because their messages are sent again; others stay unchanged.
    *
    * @param tasks with the failed attempts according to the message
-   * @param sql the transaction that sends the messages */
-  reopen(tasks: readonly { id: string; retries: number }[], sql: Sql): Promise<void>;
+   * @param sql the transaction that sends the messages
+   * @returns ids of the records that were FAILURE */
+  reopen(tasks: readonly { id: string; retries: number }[], sql: Sql): Promise<string[]>;
   /** Makes the records of undeliverable messages final, or inserts them; records that are final or at a later attempt stay unchanged.
    *
    * @param sql a transaction or the database */

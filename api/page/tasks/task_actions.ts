@@ -34,7 +34,7 @@ export function taskActions(view: View, record: TaskRecord, hasContract: boolean
         },
     );
   }
-  if (view.can("dead-letters:redrive") && record.state === "FAILURE") {
+  if (view.can("tasks:retry") && record.state === "FAILURE") {
     actions.push({
       path: path("retry"),
       title: task.retry,

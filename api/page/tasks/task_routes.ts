@@ -2,13 +2,11 @@
 import { type Context, Hono } from "hono";
 import { html } from "hono/html";
 import { z } from "zod";
-import type { LetterFilter } from "../../../shared/dead_letters/filter.ts";
-import type { DeadLetters } from "../../../shared/dead_letters/store.ts";
 import type { TaskRecord } from "../../../shared/results/result.ts";
 import type { ResultStore } from "../../../shared/results/store.ts";
 import { type RerunParts, rerunTask } from "../../actions/rerun_task.ts";
+import { type RetryParts, retryTask } from "../../actions/retry_task.ts";
 import { type RevokeParts, revokeTask } from "../../actions/revoke_task.ts";
-import type { Caller } from "../../access/caller.ts";
 import { callerOf } from "../../access/request_caller.ts";
 import { isLabel } from "../../http/label.ts";
 import { noRecord } from "../../http/query.ts";
@@ -27,30 +25,24 @@ import { taskPage } from "./task_page.ts";
 
 /** Dependencies of the routes. */
 export interface TaskRoutesParts
-  extends Omit<ChangesParts, "store">, Omit<RevokeParts, "store">, RerunParts {
+  extends
+    Omit<ChangesParts, "store">,
+    Omit<RevokeParts, "store">,
+    RerunParts,
+    Omit<RetryParts, "store"> {
   readonly store: RevokeParts["store"];
   readonly list: ResultStore["list"];
-  readonly deadLetters: Pick<DeadLetters, "redrive">;
   readonly site: Site;
   /** A command that submits a task. */
   readonly exampleFor: (c: Context) => string;
 }
 
-/** Dead letters of one task that a retry sends, at most. */
-const LETTERS_MAX = 100;
-
 /** With a key, a form that is sent twice submits one task. */
 const RerunForm = z.object({ key: z.uuid().optional() });
 
-/** The dead letters of a task that a caller may send: those of a limited caller have the task and queue of the record. */
-function ownPart(caller: Caller, { name, queue }: TaskRecord): LetterFilter {
-  if (caller.seesEverything) return {};
-  return { ...(name !== null && { task: name }), ...(queue !== null && { queue }) };
-}
-
 /** Serves the pages of tasks. */
 export function taskRoutes(parts: TaskRoutesParts): Hono {
-  const { store, list, clock, site, exampleFor, trail, deadLetters, rules } = parts;
+  const { store, list, clock, site, exampleFor, rules } = parts;
 
   const find = async (c: Context, id: string): Promise<TaskRecord | undefined> => {
     const found = isLabel(id) ? await store.find(id) : undefined;
@@ -113,16 +105,8 @@ export function taskRoutes(parts: TaskRoutesParts): Hono {
     })
     .post("/tasks/:task/retry", async (c) => {
       const id = c.req.param("task");
-      const record = await find(c, id);
-      if (!record) throw noRecord(id);
-      await trail.begin(c, { target: id });
-      const filter = { taskId: id, ...ownPart(callerOf(c), record) };
-      const { redriven } = await deadLetters.redrive(filter, {
-        rate: LETTERS_MAX,
-        limit: LETTERS_MAX,
-      });
-      trail.count(c, redriven);
-      return back(c, id, redriven > 0 ? "retried" : "nothingToRetry");
+      await retryTask(c, parts, id);
+      return back(c, id, "retried");
     })
     .post("/tasks/:task/rerun", async (c) => {
       const id = c.req.param("task");

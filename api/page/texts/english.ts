@@ -157,7 +157,8 @@ export const ENGLISH = {
     terminateWarning: "The attempt that is running stops at once, without cleaning up.",
     terminateConfirm: "Terminate the task",
     retry: "Retry",
-    retryWarning: "Its dead letters are sent again, under the same id.",
+    retryWarning:
+      "Its dead letters are sent again under the same id. Without any, the last attempt is repeated with the kept input.",
     retryConfirm: "Send again",
     rerun: "Run again",
     rerunWarning: "A new task with the same arguments is submitted to the same queue.",
@@ -187,8 +188,7 @@ export const ENGLISH = {
     keyRevoked: "The key is revoked.",
     cancelled: "The task is revoked.",
     terminating: "The worker terminates the task.",
-    retried: "The dead letters are sent again.",
-    nothingToRetry: "The task has no dead letter: use Run again.",
+    retried: "The task is sent again.",
     rerun: "This is the new task.",
   },
   overview: {

@@ -156,7 +156,8 @@ export const KOREAN: Texts = {
     terminateWarning: "실행 중인 시도가 정리 과정 없이 즉시 중단됩니다.",
     terminateConfirm: "작업 강제 종료",
     retry: "재시도",
-    retryWarning: "배달 실패 메시지를 같은 ID로 다시 보냅니다.",
+    retryWarning:
+      "배달 실패 메시지를 같은 ID로 다시 보냅니다. 없으면 보관된 입력으로 마지막 시도를 반복합니다.",
     retryConfirm: "다시 보내기",
     rerun: "다시 실행",
     rerunWarning: "같은 인수로 새 작업을 같은 큐에 제출합니다.",
@@ -186,8 +187,7 @@ export const KOREAN: Texts = {
     keyRevoked: "키가 폐기되었습니다.",
     cancelled: "작업이 취소되었습니다.",
     terminating: "워커가 작업을 강제 종료합니다.",
-    retried: "배달 실패 메시지를 다시 보냅니다.",
-    nothingToRetry: "이 작업에는 배달 실패 메시지가 없습니다. '다시 실행'을 사용하세요.",
+    retried: "작업을 다시 보냅니다.",
     rerun: "새로 제출한 작업입니다.",
   },
   overview: {

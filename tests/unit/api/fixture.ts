@@ -291,6 +291,7 @@ export async function createFixture(
       outbox: { addFresh: nowhere },
       store: { reopen: nowhere, states: nowhere },
     }),
+    failedTasks: { send: nowhere },
     routes: new TaskRouter(registry, []),
     workflows,
     workflowListing: workflows,

@@ -24,6 +24,7 @@ function contentOf({ body, form }: Change): { body?: BodyInit; headers: HeadersI
 
 /** Requests that change something, and the entry's target or filter. The tests of keys, schedules and subscriptions need a database: `keys_test.ts`. */
 const CHANGES: Readonly<Record<string, Change>> = {
+  "POST /v1/tasks/:task/retry": { path: "/v1/tasks/waiting/retry", target: "waiting" },
   "DELETE /v1/tasks/:task": { path: "/v1/tasks/waiting", target: "waiting" },
   "PUT /v1/queues/:queue/pause": {
     path: "/v1/queues/celeriac.default/pause",

@@ -315,54 +315,32 @@ Deno.test("Run again refuses an input that was not kept, and other tasks of a li
   assertEquals(await fixture.published("celeriac.text"), []);
 });
 
-Deno.test("Retry sends the dead letters of the task, and says if there are none", async () => {
-  const asked: unknown[] = [];
-  let redriven = 1;
+Deno.test("Retry sends a failed task again, and says why it cannot", async () => {
   await using fixture = await createFixture({}, {
     deadLetters: {
       list: () => Promise.resolve({ letters: [], next: null }),
       find: () => Promise.resolve(undefined),
       count: () => Promise.resolve(0),
       purge: () => Promise.resolve(0),
-      redrive: (filter) => {
-        asked.push(filter);
-        return Promise.resolve({ redriven, waiting: 0, lastDueAt: null });
-      },
+      redrive: () => Promise.resolve({ redriven: 0, waiting: 0, lastDueAt: null }),
+    },
+    failedTasks: {
+      send: (tasks) => Promise.resolve(new Set(tasks.map((one) => one.options.taskId))),
     },
   });
-  fixture.records.put({ id: "a", name: "ping", state: "FAILURE" });
+  const record = { id: "a", name: "ping", queue: "celeriac.default", state: "FAILURE" } as const;
+  fixture.records.put({ ...record, input: '{"args":[],"kwargs":{}}' });
   const { post } = browserOf(fixture);
   assertEquals((await post("/tasks/a/retry")).headers.get("location"), "/tasks/a?done=retried");
-  redriven = 0;
-  assertEquals(
-    (await post("/tasks/a/retry")).headers.get("location"),
-    "/tasks/a?done=nothingToRetry",
-  );
-  assertEquals(asked, [{ taskId: "a" }, { taskId: "a" }]);
-  assertEquals(fixture.audit.entries.map(({ target, count }) => [target, count]), [
-    ["a", 1],
-    ["a", 0],
+  fixture.records.records.clear();
+  fixture.records.put(record);
+  const refused = await post("/tasks/a/retry");
+  assertEquals(refused.status, 409);
+  assertStringIncludes(await refused.text(), "keeps no input, as keepInput of its contract says");
+  assertEquals(fixture.audit.entries.map(({ target, status }) => [target, status]), [
+    ["a", 303],
+    ["a", 409],
   ]);
-});
-
-Deno.test("Retry of a limited key sends only letters of its own tasks and queues", async () => {
-  const asked: unknown[] = [];
-  const key = testKey({ tasks: ["ping"], queues: ["celeriac.default"] });
-  await using fixture = await keyedFixture([key], {
-    deadLetters: {
-      list: () => Promise.resolve({ letters: [], next: null }),
-      find: () => Promise.resolve(undefined),
-      count: () => Promise.resolve(0),
-      purge: () => Promise.resolve(0),
-      redrive: (filter) => {
-        asked.push(filter);
-        return Promise.resolve({ redriven: 1, waiting: 0, lastDueAt: null });
-      },
-    },
-  });
-  fixture.records.put({ id: "a", name: "ping", queue: "celeriac.default", state: "FAILURE" });
-  await browserOf(fixture, key).post("/tasks/a/retry");
-  assertEquals(asked, [{ taskId: "a", task: "ping", queue: "celeriac.default" }]);
 });
 
 Deno.test("the list says how many tasks are new, and which filter they match", async () => {
