@@ -3,6 +3,9 @@ import type { Config } from "../shared/config/settings.ts";
 import { VERSION } from "../shared/version.ts";
 import type { ApiSettings } from "./dependencies.ts";
 
+/** Maximum lines of a batch. */
+const BATCH_LIMIT = 10_000;
+
 /** Reads the settings.
  *
  * @param options.onlyKnownHosts whether requests for other hosts are rejected although the configuration names none */

@@ -14,11 +14,13 @@ import { refuseChanges } from "./middleware/read_only.ts";
 import { countRequests } from "./middleware/observe.ts";
 import { FactReader } from "./explaining/fact_reader.ts";
 import { Problem } from "./http/problem.ts";
+import { BulkActions } from "./actions/bulk_actions.ts";
 import { KeyActions } from "./actions/key_actions.ts";
 import { PauseActions } from "./actions/pause_actions.ts";
 import { SubscriptionActions } from "./actions/subscription_actions.ts";
 import { ScheduleActions } from "./actions/schedule_actions.ts";
 import { auditRoutes } from "./routes/audit.ts";
+import { bulkRoutes } from "./routes/bulk.ts";
 import { batchRoutes } from "./routes/batch.ts";
 import { deadLetterRoutes } from "./routes/dead_letters.ts";
 import { answerPageError } from "./page/problem_page.ts";
@@ -47,6 +49,7 @@ import { SharedReads } from "./reading/shared_reads.ts";
 import { readWithUnwritten } from "./reading/unwritten.ts";
 import { StatePolling } from "./reading/state_polling.ts";
 import { WorkerSurvey } from "./reading/worker_survey.ts";
+import { submissionRules } from "./submitting/submission.ts";
 import { Submitter } from "./submitting/submitter.ts";
 
 /** Security headers of data: `nosniff` and same-origin resources. The others concern pages and TLS, and each header costs time in every response. */
@@ -92,11 +95,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
   const trail = new AuditTrail(access.audit);
   const { counter } = access;
   const submitter = new Submitter(dependencies);
-  const rules = {
-    registry,
-    queues: new Set(registry.queues),
-    foreignQueues: new Set(settings.foreignQueues),
-  };
+  const rules = submissionRules(registry, settings.foreignQueues);
   const cache = new ResultCache(settings.resultCache);
   // Best effort: without a waiting caller, no events arrive. Only details of a run are added to final records.
   hub.observe(({ uuid }) => cache.drop(uuid!));
@@ -143,6 +142,8 @@ export function createApp(dependencies: ApiDependencies): Hono {
       maxWait,
     }),
   );
+  const bulkActions = new BulkActions({ ...dependencies.bulk, records: store, clock, trail });
+  app.route("/v1", bulkRoutes(bulkActions));
   const { contracts, store: recorded } = dependencies.events;
   const open = settings.eventsOpen ?? false;
   app.route("/v1", publishEventRoutes({ ...dependencies.events, batchLimit, open, counter }));
@@ -181,7 +182,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
       trail,
     }),
   );
-  app.route("/v1", retryRoutes({ ...dependencies, store: { find }, rules, cache, trail }));
+  app.route("/v1", retryRoutes({ ...dependencies, store: { find }, rules, trail }));
   app.route("/v1", rerunRoutes({ store: { find }, rules, submitter, trail }));
   const schedules = new ScheduleActions({ ...dependencies, rules, submitter, trail, counter });
   app.route("/v1", scheduleRoutes({ ...dependencies, rules, trail, actions: schedules }));
@@ -217,6 +218,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
       keyActions: keys,
       subscriptionActions: subscriptions,
       pauseActions: pauses,
+      bulkActions,
       scheduleActions: schedules,
       authenticator,
       cache,

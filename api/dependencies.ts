@@ -20,6 +20,7 @@ import type { KeyStore } from "./access/key_store.ts";
 import type { AuditCounter } from "./access/audit_counter.ts";
 import type { PageSettings } from "./page/view/settings.ts";
 import type { EventHub } from "./reading/event_hub.ts";
+import type { BulkParts } from "./actions/bulk_actions.ts";
 import type { PausesParts } from "./actions/pause_actions.ts";
 import type { PublishEventsParts } from "./routes/publish_events.ts";
 import type { EventStore } from "../shared/events/event_store.ts";
@@ -81,6 +82,7 @@ export interface ApiDependencies {
   readonly failedTasks: Pick<FailedTasks, "send">;
   readonly events: PublishEventsParts & { readonly store: EventReads };
   readonly subscriptions: SubscriptionsParts;
+  readonly bulk: BulkParts;
   readonly pauses: PausesParts;
   readonly series: SeriesParts;
   readonly workflows: Pick<Workflows, "start" | "find" | "memberOf">;

@@ -45,6 +45,8 @@ import { FollowUps } from "../shared/workflows/follow_ups.ts";
 import { givingUp, losing } from "../shared/workflows/give_up.ts";
 import { WorkflowListing } from "../shared/workflows/listing.ts";
 import { Workflows } from "../shared/workflows/store.ts";
+import { openBulk } from "./bulk/open_bulk.ts";
+import { submissionRules } from "./submitting/submission.ts";
 import { openAccess } from "./access/open_access.ts";
 import { apiSettings } from "./api_settings.ts";
 import { createApp } from "./app.ts";
@@ -134,6 +136,18 @@ export class Api implements Service {
     const pauses = new PauseStore({ database });
     const depths = new DepthStore({ database });
     const release = new ParkedRelease({ store: pauses, released: () => relay.wake() });
+    const added = () => relay.wake();
+    const sending = { database, outbox, store, origin: origin(), clock, added };
+    const failedTasks = new FailedTasks(sending);
+    const workflows = new Workflows({ ...sending, routes, chords });
+    const idempotency = new Idempotency({ database });
+    const settings = apiSettings(config, { onlyKnownHosts: local && !secured });
+    const { runner, bulk } = openBulk({
+      ...{ database, store, broker, publisher, submissions, idempotency, metrics, clock },
+      ...{ deadLetters, failedTasks, workflows },
+      rules: submissionRules(registry, settings.foreignQueues),
+      keys: access.snapshot,
+    });
     // One of them is enough: each can store a task.
     const health = this.#health = healthRoutes({
       live: [],
@@ -152,6 +166,7 @@ export class Api implements Service {
       hub,
       relay,
       release,
+      runner,
       new Collector({
         broker,
         letters: deadLetters,
@@ -183,14 +198,7 @@ export class Api implements Service {
       access,
       schedules: new ScheduleStore({ database }),
       deadLetters,
-      failedTasks: new FailedTasks({
-        database,
-        outbox,
-        store,
-        origin: origin(),
-        clock,
-        added: () => relay.wake(),
-      }),
+      failedTasks,
       events: {
         contracts: events,
         publisher: new CloudEventPublisher({ publisher }),
@@ -205,20 +213,12 @@ export class Api implements Service {
       },
       series: { store: new SeriesStore({ database }), depths },
       pauses: { store: pauses, resumed: () => release.wake() },
-      idempotency: new Idempotency({ database }),
+      idempotency,
+      bulk,
       routes,
-      workflows: new Workflows({
-        database,
-        outbox,
-        store,
-        routes,
-        chords,
-        origin: origin(),
-        clock,
-        added: () => relay.wake(),
-      }),
+      workflows,
       workflowListing: new WorkflowListing({ database, store }),
-      settings: apiSettings(config, { onlyKnownHosts: local && !secured }),
+      settings,
     });
   }
 

@@ -21,6 +21,14 @@ export const PAGE_SCOPES: Readonly<Record<string, Required>> = {
   "POST /tasks/:task/retry": ["tasks:retry"],
   // The new task gets the arguments of the old one.
   "POST /tasks/:task/rerun": ["tasks:submit", "tasks:read-data"],
+  // Counts, and asks for a confirmation.
+  "POST /tasks:bulk": ["tasks:read"],
+  "POST /tasks:revoke": ["tasks:cancel", "tasks:read"],
+  "POST /tasks:retry": ["tasks:retry", "tasks:read"],
+  "POST /tasks:rerun": ["tasks:submit", "tasks:read", "tasks:read-data"],
+  "GET /jobs": ["tasks:read"],
+  "GET /jobs/:job": ["tasks:read"],
+  "POST /jobs/:job/stop": ["tasks:cancel"],
   "GET /try": ["tasks:submit"],
   "GET /try/:task": ["tasks:submit"],
   "POST /try/:task": ["tasks:submit"],

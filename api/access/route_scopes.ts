@@ -14,6 +14,13 @@ export const ROUTE_SCOPES: Readonly<Record<string, Required>> = {
   "POST /v1/tasks/:task/rerun": ["tasks:submit", "tasks:read-data"],
   "POST /v1/tasks/:task/retry": ["tasks:retry"],
   "POST /v1/tasks:batch": ["tasks:submit"],
+  // A filter finds out what the tasks are.
+  "POST /v1/tasks:revoke": ["tasks:cancel", "tasks:read"],
+  "POST /v1/tasks:retry": ["tasks:retry", "tasks:read"],
+  "POST /v1/tasks:rerun": ["tasks:submit", "tasks:read", "tasks:read-data"],
+  "GET /v1/bulk-jobs": ["tasks:read"],
+  "GET /v1/bulk-jobs/:job": ["tasks:read"],
+  "POST /v1/bulk-jobs/:job/stop": ["tasks:cancel"],
   "POST /v1/workflows": ["tasks:submit"],
   "GET /v1/tasks": ["tasks:read"],
   "GET /v1/tasks/:task": ["tasks:read"],

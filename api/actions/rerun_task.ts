@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import type { TaskRecord } from "../../shared/results/result.ts";
 import type { AuditTrail } from "../access/audit_trail.ts";
+import type { Caller } from "../access/caller.ts";
 import { attributed, callerOf, ownKey, requireSignature } from "../access/request_caller.ts";
 import { Problem } from "../http/problem.ts";
 import { type Edits, rerunInput } from "../submitting/rerun_input.ts";
@@ -41,13 +42,22 @@ export async function rerunTask(
 ): ReturnType<Submitter["submit"]> {
   const { rules, submitter, trail } = parts;
   const caller = callerOf(c);
+  const submission = rerunOf(record, edits, { rules, caller });
+  await trail.begin(c, { target: record.id });
+  return await submitter.submit(submission, { key: ownKey(caller, key) });
+}
+
+/** The submission of a rerun, attributed to a caller that may submit it.
+ *
+ * @throws {Problem} `no-input`, `invalid-input`, `unknown-task` or `forbidden` */
+export function rerunOf(
+  record: TaskRecord,
+  edits: RerunEdits,
+  { rules, caller }: { readonly rules: SubmissionRules; readonly caller: Caller },
+): ReturnType<typeof checkRerun> {
   const checked = checkRerun(record, edits, rules);
   requireSignature(caller, checked.signature, queueOfSubmission);
-  await trail.begin(c, { target: record.id });
-  return await submitter.submit(
-    { ...checked, signature: attributed(caller, checked.signature) },
-    { key: ownKey(caller, key) },
-  );
+  return { ...checked, signature: attributed(caller, checked.signature) };
 }
 
 /** The submission of a rerun, with the labels of the record and one that names it.

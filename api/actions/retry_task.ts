@@ -9,7 +9,6 @@ import type { Workflows } from "../../shared/workflows/store.ts";
 import type { AuditTrail } from "../access/audit_trail.ts";
 import type { Caller } from "../access/caller.ts";
 import { callerOf } from "../access/request_caller.ts";
-import type { ResultCache } from "../http/cache.ts";
 import { isLabel } from "../http/label.ts";
 import { Problem } from "../http/problem.ts";
 import { noRecord } from "../http/query.ts";
@@ -27,7 +26,6 @@ export interface RetryRecordParts {
   readonly failedTasks: Pick<FailedTasks, "send">;
   readonly workflows: Pick<Workflows, "memberOf">;
   readonly rules: SubmissionRules;
-  readonly cache: ResultCache;
 }
 
 /** Dependencies of a retry. */
@@ -57,7 +55,7 @@ export async function retryTask(c: Context, parts: RetryParts, id: string): Prom
  *
  * @throws {Problem} `not-retryable` or `no-input` */
 export async function retryRecord(
-  { deadLetters, failedTasks, workflows, rules, cache }: RetryRecordParts,
+  { deadLetters, failedTasks, workflows, rules }: RetryRecordParts,
   record: TaskRecord,
   caller: Caller,
 ): Promise<RetrySource> {
@@ -67,10 +65,7 @@ export async function retryRecord(
     rate: LETTERS_MAX,
     limit: LETTERS_MAX,
   });
-  if (redriven > 0) {
-    cache.drop(id);
-    return "dead-letters";
-  }
+  if (redriven > 0) return "dead-letters";
   if (waiting > 0) {
     throw refusal(
       id,
@@ -92,7 +87,6 @@ export async function retryRecord(
   }
   const sent = await failedTasks.send([task]);
   if (!sent.has(id)) throw refusal(id, "its record has changed meanwhile", AGAIN);
-  cache.drop(id);
   return "input";
 }
 

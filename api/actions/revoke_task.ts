@@ -53,6 +53,22 @@ export async function revokeTask(
   if (!mayBeNew && !visible(caller, await store.find(id))) throw noRecord(id);
   await trail.begin(c, { target: id, filter: { unrecorded, terminate } });
 
+  const { runs } = await revokeRecord({ store, broker }, id, { terminate });
+  cache.drop(id);
+  const record = await store.find(id) ??
+    { ...pendingRecord(id, clock.now()), state: "REVOKED" as const };
+  return { record, runs };
+}
+
+/** Revokes a task in its record and broadcasts the revoke, without checks of rights.
+ *
+ * @returns whether the task was running, so that a worker terminates it
+ * @throws {Problem} `not-revocable` */
+export async function revokeRecord(
+  { store, broker }: { readonly store: Pick<ResultStore, "revoke"> } & Pick<RevokeParts, "broker">,
+  id: string,
+  { terminate }: { readonly terminate: boolean },
+): Promise<{ runs: boolean }> {
   const { revoked, state } = await store.revoke(id, "revoked");
   const runs = !revoked && state !== null && !isFinal(state);
   if (!revoked && !(runs && terminate)) {
@@ -63,7 +79,6 @@ export async function revokeTask(
         : `Cannot revoke task '${id}' because it is already ${state}: a final state does not change`,
     );
   }
-  cache.drop(id);
   await broker.publish(encodeRevoke([id], { terminate }), { mandatory: false }).catch((error) => {
     if (runs) throw error;
     getLogger(["celeriac", "api"]).info("Cannot broadcast the revoke of {id}: {error}", {
@@ -71,7 +86,5 @@ export async function revokeTask(
       error,
     });
   });
-  const record = await store.find(id) ??
-    { ...pendingRecord(id, clock.now()), state: "REVOKED" as const };
-  return { record, runs };
+  return { runs };
 }

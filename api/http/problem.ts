@@ -40,6 +40,7 @@ export const PROBLEMS = {
   "no-event": { status: 404, title: "Event not found" },
   "no-subscription": { status: 404, title: "Subscription not found" },
   "no-pause": { status: 404, title: "Pause not found" },
+  "no-bulk-job": { status: 404, title: "Bulk job not found" },
   "no-key": { status: 404, title: "Key not found" },
   "no-dead-letter": { status: 404, title: "Dead letter not found" },
   "method-not-allowed": { status: 405, title: "Method not allowed" },

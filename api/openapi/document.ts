@@ -18,6 +18,7 @@ import {
   submissionAnswers,
 } from "./routes.ts";
 import { pausePaths, pauseSchemas } from "./pause_routes.ts";
+import { bulkPaths, bulkSchemas } from "./bulk_routes.ts";
 import { retryPaths } from "./retry_routes.ts";
 import { rerunPaths } from "./rerun_routes.ts";
 import { schedulePaths, scheduleSchemas } from "./schedule_routes.ts";
@@ -91,6 +92,7 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
     ...taskPaths,
     ...sharedPaths(options),
     ...retryPaths(),
+    ...bulkPaths(),
     ...rerunPaths(),
     ...eventPaths(),
     ...subscriptionPaths(),
@@ -136,6 +138,7 @@ export async function openApiDocument(options: DocumentOptions): Promise<OpenApi
         ...subscriptionSchemas(),
         ...scheduleSchemas(),
         ...pauseSchemas(),
+        ...bulkSchemas(),
         ...seriesSchemas(),
         ...workerSchemas(),
         ...workflowSchemas(),

@@ -25,6 +25,7 @@ import { pauseRoutes, type PauseRoutesParts } from "./pauses/pause_routes.ts";
 import { scheduleRoutes, type ScheduleRoutesParts } from "./schedules/schedule_routes.ts";
 import { type SignInParts, signInRoutes } from "./sign_in.ts";
 import { taskRoutes, type TaskRoutesParts } from "./tasks/task_routes.ts";
+import { bulkRoutes, type BulkRoutesParts } from "./bulk/bulk_routes.ts";
 import { whyRoutes, type WhyRoutesParts } from "./why/why_routes.ts";
 import { tryRoutes, type TryRoutesParts } from "./trying/try_routes.ts";
 import { workflowRoutes, type WorkflowRoutesParts } from "./workflows/workflow_routes.ts";
@@ -47,6 +48,7 @@ export interface PageParts
     AuditRoutesParts,
     WhyRoutesParts,
     PauseRoutesParts,
+    BulkRoutesParts,
     Omit<TryRoutesParts, "counter" | "store">,
     ChartRoutesParts,
     Omit<WorkflowRoutesParts, "workflowExample" | "workflows"> {
@@ -135,6 +137,7 @@ export function pageRoutes(parts: PageParts): Hono {
     })
     .route("/", signInRoutes(parts))
     .route("/", taskRoutes({ ...parts, exampleFor }))
+    .route("/", bulkRoutes(parts))
     .route("/", tryRoutes(parts))
     .route("/", chartRoutes(parts))
     .route("/", workflowRoutes({ ...parts, workflowExample }))

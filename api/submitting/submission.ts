@@ -18,6 +18,14 @@ export interface SubmissionRules {
   readonly foreignQueues: ReadonlySet<string>;
 }
 
+/** The rules of an API. */
+export function submissionRules(
+  registry: Registry,
+  foreignQueues: readonly string[],
+): SubmissionRules {
+  return { registry, queues: new Set(registry.queues), foreignQueues: new Set(foreignQueues) };
+}
+
 /** Fields of a body; `name` only if the path has none. */
 export const BODY_NAMES: readonly string[] = ["args", "kwargs", "options"];
 

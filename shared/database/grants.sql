@@ -25,6 +25,8 @@ begin
     grant update (patterns, attributes, match, deliver, updated_at) on celeriac.subscription to celeriac_api;
     grant select, insert, delete on celeriac.replay to celeriac_api;
     grant select, insert, update on celeriac.pause to celeriac_api;
+    grant select, insert, delete, update (position, done, refused, refusals, next_at, ended_at, stopped)
+      on celeriac.bulk_job to celeriac_api;
     -- A key's secret, scopes and patterns never change; rows are never deleted.
     grant select, insert, update (expires_at, rotated_at, successor, revoked_at, revoked_by, last_used_at)
       on celeriac.access_key to celeriac_api;

@@ -47,6 +47,7 @@ import publishCheck from "./migrations/0037_publish_check.sql" with { type: "tex
 import replayFailure from "./migrations/0038_replay_failure.sql" with { type: "text" };
 import queueDepth from "./migrations/0039_queue_depth.sql" with { type: "text" };
 import list from "./migrations/0040_list.sql" with { type: "text" };
+import bulkJob from "./migrations/0041_bulk_job.sql" with { type: "text" };
 
 /** A migration. Its position in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -102,6 +103,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "replay_failure", sql: replayFailure },
   { name: "queue depth", sql: queueDepth },
   { name: "list", sql: list },
+  { name: "bulk_job", sql: bulkJob },
 ];
 
 /** Number of daily partitions created ahead, so that a week without maintenance causes no failure. */

@@ -12,7 +12,8 @@ import {
   taskLink,
 } from "../view/parts.ts";
 import type { Markup, View } from "../view/view.ts";
-import { type FilterMistake, STATE_WORDS, type TaskFilter } from "./filter.ts";
+import { type FilterMistake, STATE_WORDS, type TaskFilter } from "../../reading/task_filter.ts";
+import { bulkForm, mayChangeMany, rowCheckbox } from "../bulk/bulk_form.ts";
 import { newsPart } from "./news.ts";
 import type { Found } from "./search.ts";
 
@@ -58,7 +59,13 @@ ${quickFilters(view, text)}
     isOlder ? "" : newsPart(view, text, now)
   }
 <a href="${listHref(view, text)}" data-key="r">${isOlder ? tasks.newest : tasks.refresh}</a></p>
-${found.records.length > 0 ? table(view, found.records) : empty(view, page)}
+${
+    found.records.length > 0
+      ? html`${table(view, found.records, { selectable: mayChangeMany(view) })}${
+        bulkForm(view, text)
+      }`
+      : empty(view, page)
+  }
 ${found.searched === undefined ? "" : html`<p role="status">${tasks.searched(found.searched)}</p>`}
 ${nextLink(view, "/tasks", { q: text }, found.next)}`;
 }
@@ -100,10 +107,17 @@ function mistakes({ texts }: View, found: readonly FilterMistake[]): Markup {
   `;
 }
 
-/** A table of tasks. */
-export function table(view: View, records: readonly TaskRecord[]): Markup {
+/** A table of tasks.
+ *
+ * @param options.selectable whether rows have checkboxes. Default `false` */
+export function table(
+  view: View,
+  records: readonly TaskRecord[],
+  { selectable = false }: { readonly selectable?: boolean } = {},
+): Markup {
   const { tasks } = view.texts;
   const titles = [
+    ...(selectable ? [tasks.selection] : []),
     tasks.state,
     tasks.name,
     tasks.id,
@@ -115,6 +129,7 @@ export function table(view: View, records: readonly TaskRecord[]): Markup {
   return cardTable(
     titles,
     records.map((record) => [
+      ...(selectable ? [rowCheckbox(view, record.id)] : []),
       stateBadge(view, record.state),
       taskLink(view, record.id, record.name ?? "–"),
       idCell(record.id),

@@ -14,7 +14,7 @@ import type { EventHub } from "../../reading/event_hub.ts";
 import { isVisible } from "../../reading/visible_record.ts";
 import { hrefOf } from "../view/parts.ts";
 import { type Markup, type Site, View } from "../view/view.ts";
-import { readFilter } from "./filter.ts";
+import { readFilter } from "../../reading/task_filter.ts";
 
 /** Milliseconds between comments, which keep proxies from closing an idle stream. */
 const HEARTBEAT_MS = 15_000;

@@ -3,7 +3,7 @@ import type { TaskRecord } from "../../../shared/results/result.ts";
 import type { ResultStore } from "../../../shared/results/store.ts";
 import type { Caller } from "../../access/caller.ts";
 import { isVisible } from "../../reading/visible_record.ts";
-import type { TaskFilter } from "./filter.ts";
+import type { TaskFilter } from "../../reading/task_filter.ts";
 
 /** Records that a page shows, at least, if there are that many. */
 const ROWS = 50;

@@ -17,7 +17,7 @@ import { answerPage } from "../view/layout.ts";
 import { notice } from "../view/parts.ts";
 import { type Site, View } from "../view/view.ts";
 import { type ChangesParts, changesStream } from "./changes.ts";
-import { readFilter } from "./filter.ts";
+import { readFilter } from "../../reading/task_filter.ts";
 import { tasksPage } from "./list_page.ts";
 import { newsRoutes } from "./news.ts";
 import { searchTasks } from "./search.ts";

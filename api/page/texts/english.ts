@@ -1,5 +1,6 @@
 /** The English texts of the page. Other languages have the same keys. */
 import { ENGLISH_OPERATIONS } from "./english_operations.ts";
+import { ENGLISH_BULK } from "./english_bulk.ts";
 import { ENGLISH_CHARTS } from "./english_charts.ts";
 import { ENGLISH_WHY } from "./english_why.ts";
 import { ENGLISH_PAUSES } from "./english_pauses.ts";
@@ -27,6 +28,7 @@ export const ENGLISH = {
   nav: {
     overview: "Overview",
     tasks: "Tasks",
+    jobs: "Bulk jobs",
     trying: "Try a task",
     workflows: "Workflows",
     charts: "Charts",
@@ -95,6 +97,7 @@ export const ENGLISH = {
     duration: "Duration",
     attempts: "Attempts",
     id: "Id",
+    selection: "Select",
     empty: "No tasks yet.",
     emptyCommand: "Submit one:",
     noMatch: "No task matches these conditions.",
@@ -206,6 +209,7 @@ export const ENGLISH = {
   },
   ...ENGLISH_OPERATIONS,
   ...ENGLISH_PAUSES,
+  ...ENGLISH_BULK,
   ...ENGLISH_TRYING,
   ...ENGLISH_WORKFLOWS,
   ...ENGLISH_WHY,

@@ -1,4 +1,5 @@
 /** The Korean texts of the page. */
+import { KOREAN_BULK } from "./korean_bulk.ts";
 import type { Texts } from "./english.ts";
 import { KOREAN_OPERATIONS } from "./korean_operations.ts";
 import { KOREAN_CHARTS } from "./korean_charts.ts";
@@ -16,6 +17,7 @@ export const KOREAN: Texts = {
   nav: {
     overview: "개요",
     tasks: "작업",
+    jobs: "일괄 작업",
     trying: "작업 실행해 보기",
     workflows: "워크플로",
     charts: "차트",
@@ -93,6 +95,7 @@ export const KOREAN: Texts = {
     duration: "소요 시간",
     attempts: "시도 횟수",
     id: "ID",
+    selection: "선택",
     empty: "아직 작업이 없습니다.",
     emptyCommand: "작업을 제출해 보세요:",
     noMatch: "이 조건에 맞는 작업이 없습니다.",
@@ -205,6 +208,7 @@ export const KOREAN: Texts = {
   },
   ...KOREAN_OPERATIONS,
   ...KOREAN_PAUSES,
+  ...KOREAN_BULK,
   ...KOREAN_TRYING,
   ...KOREAN_WORKFLOWS,
   ...KOREAN_WHY,

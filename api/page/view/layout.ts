@@ -60,6 +60,7 @@ interface Entry {
 const MENU: readonly Entry[] = [
   { path: "/", text: "overview", key: "o", scope: "reference:read" },
   { path: "/tasks", text: "tasks", key: "t", scope: "tasks:read" },
+  { path: "/jobs", text: "jobs", key: "b", scope: "tasks:read" },
   { path: "/try", text: "trying", key: "n", scope: "tasks:submit" },
   { path: "/workflows", text: "workflows", key: "f", scope: "tasks:read" },
   { path: "/charts", text: "charts", key: "c", scope: "tasks:read" },

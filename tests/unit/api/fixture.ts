@@ -6,6 +6,7 @@ import type { AuditEntry, AuditOutcome, CountedCalls } from "../../../api/access
 import { KeySnapshot } from "../../../api/access/key_snapshot.ts";
 import { KeyStore } from "../../../api/access/key_store.ts";
 import { AuditCounter } from "../../../api/access/audit_counter.ts";
+import { BulkStore } from "../../../api/bulk/bulk_store.ts";
 import { EventHub } from "../../../api/reading/event_hub.ts";
 import { pendingRecord } from "../../../api/reading/record.ts";
 import type { Message } from "../../../shared/broker/message.ts";
@@ -312,6 +313,7 @@ export async function createFixture(
       store: new SeriesStore({ database: noDatabase }),
       depths: new DepthStore({ database: noDatabase }),
     },
+    bulk: { store: new BulkStore({ database: noDatabase }), started() {} },
     pauses: { store: new PauseStore({ database: noDatabase }), resumed() {} },
     health: healthRoutes({ live: [], ready: [brokerCheck(broker)], readyWhen: "any", metrics }),
     settings: {

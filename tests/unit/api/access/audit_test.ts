@@ -1,9 +1,11 @@
 import { assertEquals } from "@std/assert";
+import { changes } from "../../../../api/access/scopes.ts";
 import { ROUTE_SCOPES } from "../../../../api/access/route_scopes.ts";
 import { AuditCounter, NOBODY } from "../../../../api/access/audit_counter.ts";
 import { EVERYONE, ROOT } from "../../../../api/access/caller.ts";
 import { DatabaseUnavailable } from "../../../../shared/errors.ts";
 import { MemoryAudit } from "../fixture.ts";
+import { MemoryBulk } from "../memory_bulk.ts";
 import { MemoryPauses } from "../memory_pauses.ts";
 import { bearer, fixtureFor, keyedFixture, ROOT_TOKEN, testKey } from "./keys.ts";
 
@@ -22,9 +24,17 @@ function contentOf({ body, form }: Change): { body?: BodyInit; headers: HeadersI
   return body ? { headers, body: JSON.stringify(body) } : { headers };
 }
 
+/** Id of a bulk job. */
+const JOB = "0192f3c4-7a31-7cc0-8000-000000000001";
+
+const UNTIL = "2026-11-30T09:00:00.000Z";
+
 /** Requests that change something, and the entry's target or filter. The tests of keys, schedules and subscriptions need a database: `keys_test.ts`. */
 const CHANGES: Readonly<Record<string, Change>> = {
   "POST /v1/tasks/:task/retry": { path: "/v1/tasks/waiting/retry", target: "waiting" },
+  "POST /v1/tasks:revoke": { path: "/v1/tasks:revoke", body: { filter: {} }, target: null },
+  "POST /v1/tasks:retry": { path: "/v1/tasks:retry", body: { filter: {} }, target: null },
+  "POST /v1/bulk-jobs/:job/stop": { path: `/v1/bulk-jobs/${JOB}/stop`, target: JOB },
   "DELETE /v1/tasks/:task": { path: "/v1/tasks/waiting", target: "waiting" },
   "PUT /v1/queues/:queue/pause": {
     path: "/v1/queues/celeriac.default/pause",
@@ -49,6 +59,9 @@ const CHANGES: Readonly<Record<string, Change>> = {
   "POST /tasks/:task/cancel": { path: "/tasks/waiting/cancel", target: "waiting" },
   "POST /tasks/:task/terminate": { path: "/tasks/waiting/terminate", target: "waiting" },
   "POST /tasks/:task/retry": { path: "/tasks/waiting/retry", target: "waiting" },
+  "POST /tasks:revoke": { path: "/tasks:revoke", form: { until: UNTIL }, target: null },
+  "POST /tasks:retry": { path: "/tasks:retry", form: { until: UNTIL }, target: null },
+  "POST /jobs/:job/stop": { path: `/jobs/${JOB}/stop`, target: JOB },
   "POST /pauses": {
     path: "/pauses",
     form: { target: "queue:celeriac.default" },
@@ -62,6 +75,14 @@ const CHANGES: Readonly<Record<string, Change>> = {
   },
   "POST /dead-letters:purge": { path: "/dead-letters:purge", form: { task: "add" }, target: null },
 };
+
+/** A running bulk job, in memory. */
+async function someJobs(): Promise<MemoryBulk> {
+  const bulk = new MemoryBulk();
+  const job = { id: JOB, action: "retry", terminate: false, filter: {}, matched: 0 } as const;
+  await bulk.store.add({ ...job, frozenAt: new Date(UNTIL), caller: ROOT });
+  return bulk;
+}
 
 /** A paused queue and a paused task, in memory. */
 async function somePauses(): Promise<MemoryPauses> {
@@ -77,8 +98,8 @@ const IN_DATABASE = /^\w+ (\/v1)?\/(keys|schedules|subscriptions)\b/;
 
 Deno.test("every route that changes something is tested for its audit entry", () => {
   const changing = Object.entries(ROUTE_SCOPES).filter(([route, required]) =>
-    !route.startsWith("GET ") && required !== "open" && !required.includes("tasks:submit") &&
-    !required.includes("events:publish")
+    !route.startsWith("GET ") && required !== "open" && changes(required) &&
+    !required.includes("tasks:submit") && !required.includes("events:publish")
   ).map(([route]) => route);
   assertEquals(changing.filter((route) => !IN_DATABASE.test(route)), Object.keys(CHANGES));
 });
@@ -86,7 +107,10 @@ Deno.test("every route that changes something is tested for its audit entry", ()
 for (const [route, change] of Object.entries(CHANGES)) {
   const { path, target } = change;
   Deno.test(`${route} leaves an audit entry with its outcome`, async () => {
-    await using fixture = await keyedFixture([], { pauses: await somePauses() });
+    await using fixture = await keyedFixture([], {
+      pauses: await somePauses(),
+      bulk: await someJobs(),
+    });
     fixture.records.put({ id: "waiting", name: "ping" });
     const [method = ""] = route.split(" ");
     const answer = await fixture.app.request(path, {
@@ -112,7 +136,8 @@ for (const [route, change] of Object.entries(CHANGES)) {
     const audit = new MemoryAudit();
     audit.begin = () => Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
     const pauses = await somePauses();
-    await using fixture = await keyedFixture([], { access: { audit }, pauses });
+    const bulk = await someJobs();
+    await using fixture = await keyedFixture([], { access: { audit }, pauses, bulk });
     fixture.records.put({ id: "waiting", name: "ping" });
     const answer = await fixture.app.request(path, {
       method: route.split(" ")[0]!,
@@ -121,6 +146,7 @@ for (const [route, change] of Object.entries(CHANGES)) {
     assertEquals([answer.status, (await answer.json()).type], [503, "/problems/unavailable"]);
     assertEquals(fixture.records.records.get("waiting")?.state, "PENDING");
     assertEquals([pauses.all.size, pauses.resumes], [2, 0]);
+    assertEquals([...bulk.all.values()].map(({ endedAt }) => endedAt), [null]);
   });
 }
 

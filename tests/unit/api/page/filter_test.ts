@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { readFilter } from "../../../../api/page/tasks/filter.ts";
+import { readFilter } from "../../../../api/reading/task_filter.ts";
 import { pendingRecord } from "../../../../api/reading/record.ts";
 import type { TaskRecord } from "../../../../shared/results/result.ts";
 

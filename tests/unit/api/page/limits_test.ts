@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { Hono } from "hono";
 import { limitTime } from "../../../../api/page/deadline.ts";
 import { changesStream } from "../../../../api/page/tasks/changes.ts";
-import { readFilter } from "../../../../api/page/tasks/filter.ts";
+import { readFilter } from "../../../../api/reading/task_filter.ts";
 import { searchTasks } from "../../../../api/page/tasks/search.ts";
 import { EVERYONE } from "../../../../api/access/caller.ts";
 import { EventHub } from "../../../../api/reading/event_hub.ts";

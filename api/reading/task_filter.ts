@@ -3,16 +3,16 @@
  * Conditions that the store can use go there; the others are checked on each record.
  * @module
  */
-import { closest } from "../../../shared/text/closest.ts";
+import { closest } from "../../shared/text/closest.ts";
 import {
   type RecordFilter,
   type State,
   STATES,
   type TaskRecord,
-} from "../../../shared/results/result.ts";
-import { matcher } from "../../access/pattern.ts";
-import { fieldProblem } from "../../http/problem.ts";
-import { isInRange } from "../../http/time.ts";
+} from "../../shared/results/result.ts";
+import { matcher } from "../access/pattern.ts";
+import { fieldProblem } from "../http/problem.ts";
+import { isInRange } from "../http/time.ts";
 
 /** Why a condition cannot be used. Its text depends on the reader's language. */
 export type FilterMistake =
@@ -62,7 +62,7 @@ const TEXT_MAX = 2000;
  *
  * @example
  * ```ts
- * import { readFilter } from "./filter.ts";
+ * import { readFilter } from "./task_filter.ts";
  * import { assertEquals } from "@std/assert";
  *
  * const { stored, mistakes } = readFilter("state:failure queue:mail nmae:x", new Date());

@@ -1,0 +1,60 @@
+/** The English texts of changes of many tasks. */
+
+/** English texts. Those with values are functions. */
+export const ENGLISH_BULK = {
+  bulk: {
+    title: "Bulk jobs",
+    change: "Change many tasks",
+    select: (id: string) => `Select task ${id}`,
+    which: "Which tasks",
+    selected: "The selected tasks",
+    matching: "All tasks that match the filter",
+    action: "Action",
+    actions: {
+      cancel: "Cancel",
+      terminate: "Cancel, and terminate running tasks",
+      retry: "Retry",
+      rerun: "Run again",
+    },
+    preview: "Count the tasks",
+    confirmTitle: "Confirm the change",
+    matched: (count: string) => count === "1" ? "1 task matches." : `${count} tasks match.`,
+    matchedAtLeast: (count: string) => `At least ${count} tasks match; not all were counted.`,
+    none: "No task matches. Select tasks, or change the filter.",
+    filter: "Filter",
+    everything: "all tasks",
+    frozen: "Only tasks submitted before",
+    explanation:
+      "The change runs in the background. A task is changed only if it still matches when the job reaches it.",
+    warnings: {
+      cancel: "Tasks that have not started will not run. This cannot be undone.",
+      terminate: "Running attempts stop at once, without cleaning up. This cannot be undone.",
+      retry:
+        "Each failed task is sent again under its id: its dead letters, or else its kept input.",
+      rerun: "A new task with the kept input is submitted for each of them.",
+    },
+    confirms: {
+      cancel: "Cancel these tasks",
+      terminate: "Terminate these tasks",
+      retry: "Retry these tasks",
+      rerun: "Run these tasks again",
+    },
+    back: "Back to the tasks",
+    all: "All bulk jobs",
+    empty: "No bulk job yet. Start one from the list of tasks.",
+    state: "State",
+    states: { running: "running", ended: "done", stopped: "stopped" },
+    progress: "Progress",
+    progressOf: (done: string, matched: string) => `${done} of ${matched}`,
+    done: "Changed",
+    refused: "Not changed",
+    refusals: "The first tasks that could not be changed",
+    reason: "Reason",
+    by: "Started by",
+    at: "Started",
+    ended: "Ended",
+    stop: "Stop",
+    stopWarning: "The job ends after its current step. Changed tasks stay changed.",
+    stopConfirm: "Stop the job",
+  },
+} as const;
