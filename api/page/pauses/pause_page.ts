@@ -3,8 +3,9 @@ import { html } from "hono/html";
 import type { PauseKey, PauseScope } from "../../../shared/flow/pause.ts";
 import type { StoredPause } from "../../../shared/flow/pause_store.ts";
 import { beginning } from "../view/code.ts";
-import { actionForm, cardTable } from "../view/parts.ts";
+import { cardTable } from "../view/parts.ts";
 import type { Markup, View } from "../view/view.ts";
+import { resumeAction } from "./pause_actions.ts";
 
 /** Data of the page. */
 export interface PausesPage {
@@ -30,26 +31,24 @@ export function pausesPage(view: View, { pauses, choices }: PausesPage): Markup 
   const rows = pauses.map((pause) => [
     words.scopes[pause.scope],
     pause.name,
-    pause.resumedAt === null ? words.paused : words.resuming,
+    stateOf(view, pause),
     beginning(pause.reason ?? "–"),
     pause.pausedBy,
     view.time(pause.pausedAt),
     pause.parked,
-    ...(mayPause ? [pause.resumedAt === null ? resume(view, pause) : "–"] : []),
+    ...(mayPause ? [resumeAction(view, pause, "pauses")] : []),
   ]);
   return html`<p class="soft">${words.explanation}</p>
 ${rows.length > 0 ? cardTable(titles, rows) : html`<p class="empty">${words.empty}</p>`}
 ${mayPause && choices.length > 0 ? form(view, choices) : ""}`;
 }
 
-function resume(view: View, { scope, name }: StoredPause): Markup {
-  const { pauses: words } = view.texts;
-  return actionForm(view, {
-    path: `/pauses/${scope}/${encodeURIComponent(name)}/resume`,
-    title: words.resume,
-    warning: words.resumeWarning,
-    confirm: words.resumeConfirm,
-  });
+function stateOf({ texts, preference }: View, { resumedAt, rate }: StoredPause): string {
+  const { pauses: words } = texts;
+  if (resumedAt === null) return words.paused;
+  return rate === null
+    ? words.resuming
+    : words.resumingAt(rate.toLocaleString(preference.language));
 }
 
 function form(view: View, choices: readonly PauseKey[]): Markup {

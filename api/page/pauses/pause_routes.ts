@@ -10,6 +10,7 @@ import { readForm } from "../form.ts";
 import { answerPage } from "../view/layout.ts";
 import { notice } from "../view/parts.ts";
 import { type Site, View } from "../view/view.ts";
+import type { PauseOrigin } from "./pause_actions.ts";
 import { pausesPage } from "./pause_page.ts";
 
 /** Dependencies of the routes. */
@@ -21,16 +22,32 @@ export interface PauseRoutesParts {
   readonly site: Site;
 }
 
+/** Maximum messages per second, as in the API. */
+const RATE_MAX = 1_000_000;
+
+/** The page to come back to. */
+const Origin = z.enum(["pauses", "queues"]).default("pauses");
+
 const PauseForm = z.object({
   target: z.string().regex(/^(queue|task):.+$/s),
   reason: z.string().max(1000).default(""),
+  from: Origin,
+});
+
+/** A resume that is repeated changes the rate. An empty rate means all at once. */
+const ResumeForm = z.object({
+  rate: z.union([
+    z.literal("").transform(() => null),
+    z.string().pipe(z.coerce.number<string>().positive().max(RATE_MAX)),
+  ], { error: "expected messages per second, or nothing for all at once" }).default(null),
+  from: Origin,
 });
 
 /** Serves the page and its actions. */
 export function pauseRoutes(parts: PauseRoutesParts): Hono {
   const { pauseActions, registry, foreignQueues, site } = parts;
-  const back = (c: Context, done: keyof View["texts"]["done"]) =>
-    c.redirect(new View(c, site).path(`/pauses?done=${done}`), 303);
+  const back = (c: Context, from: PauseOrigin, done: keyof View["texts"]["done"]) =>
+    c.redirect(new View(c, site).path(`/${from}?done=${done}`), 303);
 
   const choices = (c: Context): PauseKey[] =>
     [
@@ -50,15 +67,16 @@ export function pauseRoutes(parts: PauseRoutesParts): Hono {
       });
     })
     .post("/pauses", async (c) => {
-      const { target, reason } = await readForm(c, PauseForm);
+      const { target, reason, from } = await readForm(c, PauseForm);
       const at = target.indexOf(":");
       const key = keyOf(target.slice(0, at), target.slice(at + 1));
       await pauseActions.pause(c, key, reason.trim() === "" ? null : reason);
-      return back(c, "paused");
+      return back(c, from, "paused");
     })
     .post("/pauses/:scope/:name/resume", async (c) => {
-      await pauseActions.resume(c, keyOf(c.req.param("scope"), c.req.param("name")), null);
-      return back(c, "resumed");
+      const { rate, from } = await readForm(c, ResumeForm);
+      await pauseActions.resume(c, keyOf(c.req.param("scope"), c.req.param("name")), rate);
+      return back(c, from, "resumed");
     });
 }
 

@@ -20,6 +20,11 @@ export const KOREAN_PAUSES: Pick<Texts, "pauses"> = {
     parked: "보관된 메시지",
     pause: "큐 또는 작업 일시 중지",
     pauseConfirm: "일시 중지",
+    pauseWarning:
+      "실행 중인 작업은 끝까지 실행됩니다. 다시 시작할 때까지 다른 작업은 시작되지 않습니다.",
+    resumingAt: (rate) => `다시 시작하는 중, 초당 메시지 ${rate}개`,
+    rate: "초당 보관된 메시지 수",
+    allAtOnce: "한꺼번에",
     resume: "다시 시작",
     resumeWarning: "작업이 다시 시작되고 보관된 메시지가 전송됩니다.",
     resumeConfirm: "다시 시작",

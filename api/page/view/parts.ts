@@ -121,20 +121,26 @@ export interface Action {
   readonly isDangerous?: boolean;
   /** Hidden fields of the form. Default none. */
   readonly fields?: Readonly<Record<string, string | undefined>>;
+  /** Fields that the reader fills in. Default none. */
+  readonly inputs?: Markup;
+  /** Distinguishes actions of one path on a page. Default: the path. */
+  readonly id?: string;
 }
 
 /** A button with a confirmation, which works without a script. */
 export function actionForm(view: View, action: Action): Markup {
   const { path, title, warning, confirm, key = "", isDangerous = false, fields = {} } = action;
+  const { inputs = "", id = path } = action;
   const given = Object.entries(fields).filter(([, value]) => value);
   // The id keeps a live update from turning one action into another one under the pointer.
   return html`
-    <details class="action${isDangerous ? " danger" : ""}" name="action" id="action${path
+    <details class="action${isDangerous ? " danger" : ""}" name="action" id="action${id
       .replaceAll(/[^\w]+/g, "-")}">
       <summary data-key="${key}">${title}</summary>
       <form method="post" action="${view.path(path)}">
         <p>${warning}</p>
       ${given.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
+      ${inputs}
         <button class="${isDangerous ? "danger" : "primary"}">${confirm}</button>
       </form>
     </details>

@@ -6,6 +6,7 @@ import { formatDuration } from "../../../shared/text/duration.ts";
 import type { SurveyedWorker } from "../../reading/worker_survey.ts";
 import { beginning } from "../view/code.ts";
 import { cardTable, command, hrefOf, taskLink } from "../view/parts.ts";
+import { pauseAction, resumeAction } from "../pauses/pause_actions.ts";
 import type { Markup, View } from "../view/view.ts";
 
 /** Draws the workers that have replied. */
@@ -59,12 +60,14 @@ export interface QueuesPage {
   readonly workers: readonly SurveyedWorker[];
   /** Of queues and tasks. */
   readonly pauses: readonly Pause[];
+  /** Whether the reader may pause and resume a queue. */
+  readonly allows: (queue: string) => boolean;
 }
 
 /** Draws the queues of contracts, of other systems and of workers. A queue of a contract without a worker is marked. */
 export function queuesPage(
   view: View,
-  { registry, foreignQueues, workers, pauses }: QueuesPage,
+  { registry, foreignQueues, workers, pauses, allows }: QueuesPage,
 ): Markup {
   const { queues: words, tasks } = view.texts;
   const contracts = Map.groupBy(registry, ({ queue }) => queue);
@@ -72,6 +75,9 @@ export function queuesPage(
     workers.flatMap(({ name, queues }) => queues.map((queue) => ({ name, queue }))),
     ({ queue }) => queue,
   );
+  const mayPause = view.can("queues:pause");
+  // No worker of this app reads the pauses of other queues.
+  const known = new Set([...contracts.keys(), ...foreignQueues]);
   const names = new Set([...contracts.keys(), ...foreignQueues, ...consumers.keys()]);
   const rows = [...names].sort().map((name) => [
     html`<a href="${tasksOf(view, "queue", name)}">${name}</a>${pauseMark(view, pauses, name)}`,
@@ -81,19 +87,37 @@ export function queuesPage(
       : contracts.has(name)
       ? html`<strong class="bad">${words.noWorker}</strong>`
       : words.unknown,
+    ...(mayPause ? [known.has(name) && allows(name) ? action(view, pauses, name) : "–"] : []),
   ]);
   return html`
     <p
       class="summary"><span class="soft">${words.explanation}</span> <a href="${view.path(
         "/queues",
       )}" data-key="r">${tasks.refresh}</a></p>
-    ${cardTable([words.name, words.tasks, words.workers], rows)}
+    ${cardTable([
+      words.name,
+      words.tasks,
+      words.workers,
+      ...(mayPause ? [view.texts.task.actions] : []),
+    ], rows)}
   `;
+}
+
+function pauseOf(pauses: readonly Pause[], queue: string): Pause | undefined {
+  return pauses.find(({ scope, name }) => scope === "queue" && name === queue);
+}
+
+/** Pauses the queue, or resumes it. */
+function action(view: View, pauses: readonly Pause[], name: string): Markup {
+  const key = { scope: "queue", name } as const;
+  return pauseOf(pauses, name)
+    ? resumeAction(view, key, "queues")
+    : pauseAction(view, key, "queues");
 }
 
 /** Says that a queue is paused, and why. */
 function pauseMark(view: View, pauses: readonly Pause[], queue: string): Markup {
-  const found = pauses.find(({ scope, name }) => scope === "queue" && name === queue);
+  const found = pauseOf(pauses, queue);
   if (!found) return html``;
   return html`<br><a class="bad" href="${view.path("/pauses")}">${
     view.texts.pauses.queueMark(beginning(found.reason ?? ""))

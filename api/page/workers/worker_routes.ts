@@ -1,5 +1,6 @@
 /** `/workers` and `/queues`: what the workers report. */
 import { Hono } from "hono";
+import { html } from "hono/html";
 import type { Registry } from "../../../shared/contracts/registry.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import type { StoredPause } from "../../../shared/flow/pause_store.ts";
@@ -8,6 +9,7 @@ import { callerOf } from "../../access/request_caller.ts";
 import { visibleWorkers } from "../../reading/visible_workers.ts";
 import type { WorkerSurvey } from "../../reading/worker_survey.ts";
 import { answerPage } from "../view/layout.ts";
+import { notice } from "../view/parts.ts";
 import { type Site, View } from "../view/view.ts";
 import { queuesPage, workersPage } from "./worker_pages.ts";
 
@@ -43,7 +45,15 @@ export function workerRoutes(parts: WorkerRoutesParts): Hono {
       return answerPage(c, view, {
         title: view.texts.queues.title,
         current: "/queues",
-        body: queuesPage(view, { registry, foreignQueues, workers, pauses }),
+        body: html`${notice(view, c.req.query("done"))}${
+          queuesPage(view, {
+            registry,
+            foreignQueues,
+            workers,
+            pauses,
+            allows: (name) => pauseActions.allows(c, { scope: "queue", name }),
+          })
+        }`,
       });
     });
 }

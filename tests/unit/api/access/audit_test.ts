@@ -67,7 +67,11 @@ const CHANGES: Readonly<Record<string, Change>> = {
     form: { target: "queue:celeriac.default" },
     target: "queue:celeriac.default",
   },
-  "POST /pauses/:scope/:name/resume": { path: "/pauses/task/ping/resume", target: "task:ping" },
+  "POST /pauses/:scope/:name/resume": {
+    path: "/pauses/task/ping/resume",
+    form: {},
+    target: "task:ping",
+  },
   "POST /dead-letters:redrive": {
     path: "/dead-letters:redrive",
     form: { task: "add" },

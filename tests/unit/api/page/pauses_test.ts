@@ -44,6 +44,38 @@ Deno.test("the page of pauses pauses and resumes a queue and a task, with the re
   );
 });
 
+Deno.test("the row of a queue pauses it, and resumes it at a rate", async () => {
+  const pauses = new MemoryPauses();
+  await using fixture = await createFixture({}, { pauses });
+  const page = await get(fixture, "/queues");
+  assertStringIncludes(page, 'name="target" value="queue:celeriac.text"');
+  const fields = { target: "queue:celeriac.text", reason: "full", from: "queues" };
+  assertEquals(await post(fixture, "/pauses", fields), [303, "/queues?done=paused"]);
+  const paused = await get(fixture, "/queues?done=paused");
+  assertStringIncludes(paused, "It is paused.");
+  assertStringIncludes(paused, 'action="/pauses/queue/celeriac.text/resume"');
+  assert(!paused.includes('value="queue:celeriac.text"'));
+  const resume = (rate: string) =>
+    post(fixture, "/pauses/queue/celeriac.text/resume", { rate, from: "queues" });
+  for (const rate of ["0", "-1", "many", "1000001"]) {
+    assertEquals((await resume(rate))[0], 422, rate);
+  }
+  assertEquals(pauses.resumes, 0);
+  assertEquals(await resume("2.5"), [303, "/queues?done=resumed"]);
+  assertEquals(await resume(""), [303, "/queues?done=resumed"]);
+  const filters = fixture.audit.entries.map(({ filter }) => filter);
+  assertEquals(filters, [{ reason: "full" }, { rate: 2.5 }, { rate: null }]);
+});
+
+Deno.test("a key without queues:pause, or limited to some tasks, has no button on a queue", async () => {
+  const reader = testKey({ scopes: ["tasks:read", "workers:read"] });
+  const limited = testKey({ tasks: ["add"] });
+  await using fixture = await keyedFixture([reader, limited], { pauses: new MemoryPauses() });
+  for (const { token } of [reader, limited]) {
+    assert(!(await get(fixture, "/queues", bearer(token))).includes('name="target"'));
+  }
+});
+
 Deno.test("the page of pauses refuses unknown names, and pauses nothing", async () => {
   const pauses = new MemoryPauses();
   await using fixture = await createFixture({}, { pauses });
