@@ -16,13 +16,21 @@ async function notice(page: Page, text: string): Promise<void> {
   await page.locator(".notice", { hasText: text }).waitFor();
 }
 
-async function taskActions({ submit, pipeline, url }: Fixture, page: Page): Promise<void> {
+/** A record in the API. */
+interface Kept {
+  readonly labels: Record<string, string>;
+  readonly input: { readonly kwargs: unknown };
+  readonly finished_at: string;
+}
+
+async function taskActions({ submit, call, pipeline, url }: Fixture, page: Page): Promise<void> {
+  const kept = (id: string) => call<Kept>("GET", `/v1/tasks/${id}?wait=20`);
   const state = async (id: string) => (await pipeline.final(id)).state;
-  const [later, sleeping, rejected, done] = await Promise.all([
+  const [later, sleeping, rejected, failed] = await Promise.all([
     submit("test.echo", { value: 1 }, { countdown: 3600 }),
     submit("test.sleep", { seconds: 600 }),
     submit("test.reject", { message: "set aside" }),
-    submit("test.echo", { value: "again" }),
+    submit("test.fail", { message: "again" }),
   ]);
   await page.goto(`${url}/tasks/${later.id}`);
   await act(page, "Cancel", "Cancel the task");
@@ -40,15 +48,60 @@ async function taskActions({ submit, pipeline, url }: Fixture, page: Page): Prom
   await pipeline.letters(rejected.id);
   await page.goto(`${url}/tasks/${rejected.id}`);
   await act(page, "Retry", "Send again");
-  await notice(page, "The dead letters are sent again.");
+  await notice(page, "The task is sent again.");
 
-  assertEquals(await state(done.id), "SUCCESS");
-  await page.goto(`${url}/tasks/${done.id}`);
+  // Records of failed tasks keep the input.
+  assertEquals(await state(failed.id), "FAILURE");
+  await page.goto(`${url}/tasks/${failed.id}`);
   await act(page, "Run again", "Submit a new task");
   await notice(page, "This is the new task.");
   const copy = new URL(page.url()).pathname.slice("/tasks/".length);
-  assert(copy !== done.id);
-  assertEquals((await pipeline.final(copy)).result, "again");
+  assert(copy !== failed.id);
+  const { labels, input } = await kept(copy);
+  assertEquals([labels, input.kwargs], [{ rerun_of: failed.id }, { message: "again" }]);
+
+  await page.goto(`${url}/tasks/${failed.id}`);
+  await page.getByRole("link", { name: "Edit and run again" }).click();
+  await page.getByLabel("message").fill("edited");
+  await page.getByRole("button", { name: "Submit the task" }).click();
+  await notice(page, "This is the new task.");
+  const edited = new URL(page.url()).pathname.slice("/tasks/".length);
+  assertEquals((await kept(edited)).input.kwargs, { message: "edited" });
+
+  await page.goto(`${url}/tasks/${failed.id}`);
+  const { finished_at: before } = await kept(failed.id);
+  await act(page, "Retry", "Send again");
+  await notice(page, "The task is sent again.");
+  await eventually("the repeated attempt", async () => {
+    const { finished_at: after } = await kept(failed.id);
+    return after !== before;
+  });
+}
+
+/** Cancels the selected one of two tasks, then all that match. */
+async function bulkActions({ submit, pipeline, url }: Fixture, page: Page, name: string) {
+  const labels = { bulk: name };
+  const [first, second] = await Promise.all(
+    [1, 2].map((value) => submit("test.echo", { value }, { countdown: 3600, labels })),
+  );
+  const choose = async (which: string) => {
+    await page.locator("details.bulk > summary").click();
+    await page.getByLabel(which).check();
+    await page.locator('.bulk select[name="action"]').selectOption("cancel");
+    await page.getByRole("button", { name: "Count the tasks" }).click();
+    await page.getByText("Cancel these tasks").click();
+    await eventually("the end of the job", async () => {
+      await page.reload();
+      return await page.getByRole("status").getByText("done: 1 of 1").count() > 0;
+    });
+  };
+  await page.goto(`${url}/tasks?q=label.bulk%3A${name}+state%3Apending`);
+  await page.getByLabel(`Select task ${first!.id}`).check();
+  await choose("The selected tasks");
+  assertEquals((await pipeline.final(first!.id)).state, "REVOKED");
+  await page.goto(`${url}/tasks?q=label.bulk%3A${name}+state%3Apending`);
+  await choose("All tasks that match the filter");
+  assertEquals((await pipeline.final(second!.id)).state, "REVOKED");
 }
 
 async function letterActions({ submit, pipeline, url }: Fixture, page: Page): Promise<void> {
@@ -164,7 +217,14 @@ async function pressTwice(fixture: Fixture): Promise<void> {
 
 async function everyAction(fixture: Fixture, javaScriptEnabled: boolean): Promise<void> {
   const name = javaScriptEnabled ? "with-scripts" : "without-scripts";
-  const parts = [taskActions, letterActions, scheduleActions, subscriptionActions, keyActions];
+  const parts = [
+    taskActions,
+    bulkActions,
+    letterActions,
+    scheduleActions,
+    subscriptionActions,
+    keyActions,
+  ];
   await Promise.all(parts.map(async (part) => {
     await using opened = await fixture.open({ path: "/audit", javaScriptEnabled, expected: [422] });
     await part(fixture, opened.page, name);

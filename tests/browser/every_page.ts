@@ -62,6 +62,9 @@ async function allPaths(fixture: Fixture): Promise<string[]> {
     chain: [{ group: [echo, echo] }, { ...echo, immutable: true }],
   });
   const [letter] = await pipeline.letters(rejected.id);
+  const job = await call<{ id: string }>("POST", "/v1/tasks:retry", {
+    filter: { ids: [success.id] },
+  });
   await Promise.all([success, failure].map(({ id }) => pipeline.final(id)));
   await eventually("the progress", async () => (await pipeline.count("PROGRESS")) > 0);
   return [
@@ -77,6 +80,8 @@ async function allPaths(fixture: Fixture): Promise<string[]> {
     "/try/test.echo",
     "/charts",
     "/charts?range=72h&task=test.echo",
+    "/jobs",
+    `/jobs/${job.id}`,
     "/queues",
     "/pauses",
     "/workers",

@@ -135,6 +135,17 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
   runs("deno task cli why ID", /^not-due: The task is due at/m, { fill: { ID: "waiting task" } }),
   runs("deno task cli revoke ID --terminate", /is REVOKED/, { fill: { ID: "waiting task" } }),
   runs("deno task cli result ID", /"state": "REVOKED"/, { fill: { ID: "waiting task" }, code: 1 }),
+  runs("deno task cli tasks retry ID", /it is REVOKED: only a failed task is retried/, {
+    fill: { ID: "waiting task" },
+    code: 2,
+  }),
+  runs('curl -s -X POST "$CELERIAC_URL/v1/tasks/ID/retry"', /problems\/not-retryable/, {
+    fill: { "tasks/ID": "path of the waiting task" },
+  }),
+  runs(
+    `curl -s -X POST "$CELERIAC_URL/v1/tasks:retry" -H 'content-type: application/json' -d '{"filter": {"q": "state:failure name:mail.*"}, "dry_run": true}'`,
+    /"matched":0,"complete":true/,
+  ),
   runs("deno task cli tasks rerun ID", /REVOKED keeps no input/, {
     fill: { ID: "waiting task" },
     code: 2,

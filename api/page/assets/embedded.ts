@@ -6,6 +6,7 @@ import uplotStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
 import { type Answer, etagOf } from "../../http/conditional.ts";
 import charts from "./charts.js" with { type: "text" };
 import chartsStyle from "./charts.css" with { type: "text" };
+import bulk from "./bulk.css" with { type: "text" };
 import base from "./base.css" with { type: "text" };
 import frame from "./frame.css" with { type: "text" };
 import script from "./page.js" with { type: "text" };
@@ -35,7 +36,7 @@ export const ASSETS = {
     "page",
     "css",
     "text/css; charset=utf-8",
-    base + frame + parts + tables + timeline + trying + workflow,
+    base + frame + parts + tables + timeline + trying + bulk + workflow,
   ),
   // One file: htmx starts in the next turn, and would leave streams closed if the extension arrived later.
   htmx: asset("htmx", "js", SCRIPT, `${htmx}\n;${sse}`),

@@ -22,7 +22,7 @@ function localize(root) {
   }
 }
 
-/** The rows that `j` and `k` select. */
+/** The rows that `j` and `k` select; `x` checks the box of one. */
 const rows = () => [...document.querySelectorAll("tr[data-row]")];
 
 function select(step) {
@@ -44,12 +44,15 @@ let forget;
 function press(event) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   const { target, key } = event;
-  if (target.matches?.("input, textarea, select, [contenteditable]")) {
+  if (target.matches?.("input:not([type=checkbox]), textarea, select, [contenteditable]")) {
     if (key === "Escape") target.blur();
     return;
   }
   if (document.querySelector("dialog[open]") && key !== "Escape") return;
   if (prefix === "" && (key === "j" || key === "k")) return select(key === "j" ? 1 : -1);
+  if (prefix === "" && key === "x") {
+    return document.querySelector("tr[data-selected] input[type=checkbox]")?.click();
+  }
   const wanted = prefix + key;
   const element = [...document.querySelectorAll("[data-key]")]
     .find((one) => one.dataset.key === wanted);

@@ -75,6 +75,7 @@ export const ENGLISH = {
     close: "Close",
     search: "Search",
     move: "Select the next or previous row",
+    check: "Check the selected row for a bulk change",
     open: "Open the selected row",
     refresh: "Refresh",
     cancel: "Cancel the task",

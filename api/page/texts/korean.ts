@@ -65,6 +65,7 @@ export const KOREAN: Texts = {
     close: "닫기",
     search: "검색",
     move: "다음 또는 이전 행 선택",
+    check: "선택한 행을 일괄 변경 대상으로 표시",
     open: "선택한 행 열기",
     refresh: "새로 고침",
     cancel: "작업 취소",

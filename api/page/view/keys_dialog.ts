@@ -16,6 +16,7 @@ export function keysDialog({ texts }: View): Markup {
   const rows: readonly (readonly [key: string, text: string])[] = [
     ["/", keys.search],
     ["j k", keys.move],
+    ["x", keys.check],
     ["Enter", keys.open],
     ["r", keys.refresh],
     ["c", keys.cancel],

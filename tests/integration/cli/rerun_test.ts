@@ -1,6 +1,7 @@
-/** `cli.ts tasks rerun` against real API and worker processes. */
+/** `cli.ts tasks rerun` and `retry` against real API and worker processes. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { commandLine } from "../../support/command_line.ts";
+import { eventually } from "../../support/eventually.ts";
 import { freshPipeline } from "../../support/pipeline.ts";
 import { startApi, startWorker } from "../../support/roles.ts";
 
@@ -39,6 +40,36 @@ Deno.test("cli.ts tasks rerun submits the input of a failed task again, also edi
       [["rerun", "unknown"], 1, "404"],
       [["egress", "--args=[]"], 2, "`tasks egress` has no such flag: choose from --json"],
       [["rreun"], 2, "did you mean 'rerun'?"],
+    ] as [string[], number, string][]
+  ) {
+    const refused = await tasks!(...args);
+    assertEquals(refused.code, code, `${args.join(" ")}: ${refused.output}`);
+    assertStringIncludes(refused.output, words);
+  }
+});
+
+Deno.test("cli.ts tasks retry repeats the last attempt of a failed task under its id", async () => {
+  await using pipeline = await freshPipeline();
+  const { api, url } = await startApi(pipeline);
+  await using _api = api;
+  await using _worker = await startWorker(pipeline);
+  const [call, tasks, result] = ["call", "tasks", "result"].map((name) => commandLine(name, url));
+  const failed = await call!("test.fail", "message=boom", "--whole");
+  const { id, finished_at: before } = JSON.parse(failed.output);
+  const retried = await tasks!("retry", id, "--json");
+  assertEquals([retried.code, JSON.parse(retried.output).source], [0, "input"], retried.output);
+  await eventually("the repeated attempt", async () => {
+    const record = JSON.parse((await result!(id, "--wait=20")).output);
+    return record.state === "FAILURE" && record.finished_at !== before;
+  });
+
+  const done = JSON.parse((await call!("test.echo", "value=1", "--whole")).output);
+  for (
+    const [args, code, words] of [
+      [["retry"], 2, "deno task cli tasks retry ID"],
+      [["retry", done.id], 2, "it is SUCCESS"],
+      [["retry", id, "--args=[]"], 2, "has no such flag"],
+      [["retry", "unknown"], 1, "404"],
     ] as [string[], number, string][]
   ) {
     const refused = await tasks!(...args);

@@ -174,6 +174,8 @@ Deno.test("celeriac_api is refused everything else", async () => {
     "select * from celeriac.task_default",
     "update celeriac.outbox set body = ''",
     "update celeriac.dead_letter set body = ''",
+    "update celeriac.bulk_job set rights = '{}'",
+    "update celeriac.bulk_job set filter = '{}'",
     "update celeriac.crash set runs = 0",
     "truncate celeriac.outbox",
     "delete from celeriac.idempotency",
