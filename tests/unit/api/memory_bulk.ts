@@ -1,4 +1,4 @@
-import { type BulkJob } from "../../../api/bulk/bulk_job.ts";
+import type { BulkJob } from "../../../api/bulk/bulk_job.ts";
 import type { BulkParts } from "../../../api/actions/bulk_actions.ts";
 import type { BulkStore } from "../../../api/bulk/bulk_store.ts";
 
