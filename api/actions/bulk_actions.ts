@@ -1,13 +1,13 @@
 /** Starts, shows and stops bulk jobs on behalf of a request. */
 import type { Context } from "hono";
-import { v7, validate } from "uuid";
+import { v5, v7, validate } from "uuid";
 import { z } from "zod";
 import type { Clock } from "../../shared/runtime/clock.ts";
 import type { AuditTrail } from "../access/audit_trail.ts";
 import type { Caller } from "../access/caller.ts";
-import { callerOf } from "../access/request_caller.ts";
+import { callerOf, ownKey } from "../access/request_caller.ts";
 import type { BulkAction, BulkFilter, BulkJob } from "../bulk/bulk_job.ts";
-import { BulkSelection, type SelectionStore } from "../bulk/bulk_selection.ts";
+import { BulkSelection, type SelectionCount, type SelectionStore } from "../bulk/bulk_selection.ts";
 import type { BulkStore } from "../bulk/bulk_store.ts";
 import { label } from "../http/label.ts";
 import { fieldProblem, Problem } from "../http/problem.ts";
@@ -45,10 +45,7 @@ export interface BulkActionsParts extends BulkParts {
 }
 
 /** What a job would change. */
-export interface BulkPreview {
-  readonly matched: number;
-  /** Whether all records were read; otherwise more may match. */
-  readonly complete: boolean;
+export interface BulkPreview extends SelectionCount {
   readonly frozenAt: Date;
 }
 
@@ -58,7 +55,12 @@ export interface BulkRequest {
   readonly filter: GivenBulkFilter;
   /** Whether running tasks are terminated. Default `false`. */
   readonly terminate?: boolean;
+  /** Requests of one caller with the same key start one job. */
+  readonly key?: string | undefined;
 }
+
+/** Namespace of the ids of jobs with a key. */
+const NAMESPACE = "0a9a2f5e-6a0c-4b57-9d0c-3f1c2b0e7d41";
 
 /** Counts, starts, lists and stops jobs, with audit entries. */
 export class BulkActions {
@@ -72,37 +74,45 @@ export class BulkActions {
    *
    * @throws {Problem} `invalid-input` */
   async preview(c: Context, given: GivenBulkFilter): Promise<BulkPreview> {
-    const { records, clock } = this.#parts;
-    const { filter, frozenAt } = frozen(given, clock.now());
-    const selection = new BulkSelection(filter, { frozenAt, caller: callerOf(c) });
-    return { ...await selection.count(records), frozenAt };
+    return await this.#count(frozen(given, this.#parts.clock.now()), callerOf(c));
   }
 
   /** Starts a job. It changes the tasks that match and that the caller may see.
    *
-   * @throws {Problem} `invalid-input` */
+   * @throws {Problem} `invalid-input` or `idempotency-mismatch` */
   async start(
     c: Context,
-    { action, filter: given, terminate = false }: BulkRequest,
+    { action, filter: given, terminate = false, key }: BulkRequest,
   ): Promise<BulkJob> {
     const { store, trail, clock } = this.#parts;
-    const { matched, complete, frozenAt } = await this.preview(c, given);
-    const { filter } = frozen(given, clock.now());
+    const caller = callerOf(c);
+    const own = ownKey(caller, key);
+    const { filter, frozenAt } = frozen(given, clock.now());
+    const { matched, complete } = await this.#count({ filter, frozenAt }, caller);
     await trail.begin(c, {
       filter: { action, ...filter, until: frozenAt, ...(terminate && { terminate }) },
     });
     const job = await store.add({
-      id: v7(),
+      id: own === undefined ? v7() : v5(own, NAMESPACE),
       action,
       terminate,
       filter,
       frozenAt,
       matched: complete ? matched : null,
-      caller: callerOf(c),
+      caller,
     });
+    if (!isSame(job, { action, terminate, filter, caller })) throw mismatch();
     if (complete) trail.count(c, matched);
     this.#parts.started();
     return job;
+  }
+
+  async #count(
+    { filter, frozenAt }: { readonly filter: BulkFilter; readonly frozenAt: Date },
+    caller: Caller,
+  ): Promise<BulkPreview> {
+    const selection = new BulkSelection(filter, { frozenAt, caller });
+    return { ...await selection.count(this.#parts.records), frozenAt };
   }
 
   /** The latest jobs that the caller may see. */
@@ -144,6 +154,26 @@ function frozen(
 /** A job may name tasks that other callers do not see. */
 function isVisible(caller: Caller, job: BulkJob): boolean {
   return caller.seesEverything || caller.id === job.caller.id;
+}
+
+/** Whether a job is the one that a request describes. A request without `until` has a later time than the one that it repeats. */
+function isSame(
+  job: BulkJob,
+  { action, terminate, filter, caller }: Pick<
+    BulkJob,
+    "action" | "terminate" | "filter" | "caller"
+  >,
+): boolean {
+  return job.action === action && job.terminate === terminate && job.caller.id === caller.id &&
+    JSON.stringify(job.filter) === JSON.stringify(filter);
+}
+
+function mismatch(): Problem {
+  return new Problem(
+    "idempotency-mismatch",
+    "Cannot start the job because the Idempotency-Key of the request was used for another job: use a new key",
+    { errors: [{ field: "Idempotency-Key", message: "used for another job" }] },
+  );
 }
 
 function noJob(id: string): Problem {

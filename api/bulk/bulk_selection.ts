@@ -1,5 +1,5 @@
 /** The tasks that a job changes. */
-import type { TaskRecord } from "../../shared/results/result.ts";
+import type { RecordFilter, State, TaskRecord } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
 import type { Caller } from "../access/caller.ts";
 import { refusal } from "../http/problem.ts";
@@ -15,6 +15,15 @@ const COUNT_MS = 2000;
 
 /** Records in one page of a count. */
 const COUNT_PAGE = 1000;
+
+/** The number of selected tasks. */
+export interface SelectionCount {
+  readonly matched: number;
+  /** State -> tasks in it. */
+  readonly states: Readonly<Partial<Record<State, number>>>;
+  /** Whether all records were read; otherwise there may be more. */
+  readonly complete: boolean;
+}
 
 /** Reads of records. */
 export type SelectionStore = Pick<ResultStore, "find" | "list">;
@@ -65,28 +74,29 @@ export class BulkSelection {
     return { records: records.filter((record) => this.includes(record)), next };
   }
 
-  /** Counts the tasks.
-   *
-   * @returns the number, and whether all were read; otherwise there may be more */
-  async count(store: SelectionStore): Promise<{ matched: number; complete: boolean }> {
+  /** Counts the tasks. */
+  async count(store: SelectionStore): Promise<SelectionCount> {
     const endsAt = performance.now() + COUNT_MS;
     let matched = 0;
+    const states: Partial<Record<State, number>> = {};
     let position: string | null = null;
     for (let read = 0; read < COUNTED_MAX; read += COUNT_PAGE) {
       const page: SelectedPage = await this.read(store, position, COUNT_PAGE);
       matched += page.records.length;
+      for (const { state } of page.records) states[state] = (states[state] ?? 0) + 1;
       position = page.next;
-      if (position === null) return { matched, complete: true };
+      if (position === null) return { matched, states, complete: true };
       if (performance.now() >= endsAt) break;
     }
-    return { matched, complete: false };
+    return { matched, states, complete: false };
   }
 
   /** Whether a record is selected, as it is now. */
   includes(record: TaskRecord): boolean {
     const { stored, matches } = this.#filter;
-    if (!isVisible(this.#caller, record)) return false;
-    return this.#ids ? isStoredMatch(record, stored) && matches(record) : matches(record);
+    if (!isVisible(this.#caller, record) || !matches(record)) return false;
+    // A list compares the time of creation, which records do not contain and which never changes.
+    return isStoredMatch(record, stored) && (!this.#ids || isInTime(record, stored));
   }
 
   async #readIds(
@@ -107,12 +117,11 @@ export class BulkSelection {
   }
 }
 
-/** Whether a record that was found by its id meets the conditions that a list leaves to the store. */
+/** Whether a record meets the conditions that a list leaves to the store. */
 function isStoredMatch(
   record: TaskRecord,
-  { name, state, queue, worker, label, since, until }: ReturnType<typeof readFilter>["stored"],
+  { name, state, queue, worker, label }: RecordFilter,
 ): boolean {
-  const at = record.submittedAt ?? record.updatedAt;
   const values = label && record.labels && Object.hasOwn(record.labels, label.name)
     ? [record.labels[label.name]!].flat()
     : [];
@@ -120,8 +129,16 @@ function isStoredMatch(
     (state === undefined || record.state === state) &&
     (queue === undefined || record.queue === queue) &&
     (worker === undefined || record.worker === worker) &&
-    (label === undefined || values.includes(label.value)) &&
-    (since === undefined || at >= since) && (until === undefined || at < until);
+    (label === undefined || values.includes(label.value));
+}
+
+/** Whether a task was submitted in the time of a filter. Records of tasks from Celery have no such time: the first one that they have counts. */
+function isInTime(
+  { submittedAt, startedAt, finishedAt, updatedAt }: TaskRecord,
+  { since, until }: RecordFilter,
+): boolean {
+  const at = submittedAt ?? startedAt ?? finishedAt ?? updatedAt;
+  return (since === undefined || at >= since) && (until === undefined || at < until);
 }
 
 function messageOf(mistake: FilterMistake): string {

@@ -31,6 +31,7 @@ const ADD = `
   )
   insert into celeriac.bulk_job (id, action, terminate, filter, frozen_at, matched, caller, caller_name, rights)
   values ($1, $2, $3, $4::text::json, $5, $6, $7, $8, $9::text::json)
+  on conflict (id) do nothing
   returning ${COLUMNS}`;
 
 const FIND = `select ${COLUMNS} from celeriac.bulk_job where id = $1`;
@@ -49,12 +50,12 @@ const CLAIM = `
   )
   returning ${COLUMNS}`;
 
-// Nothing changes if another process has taken over and advanced the job, or if it was stopped.
+// Nothing changes if another process has taken over and advanced the job. The step that runs while the job is stopped still counts.
 const ADVANCE = `
   update celeriac.bulk_job
   set position = $3, done = done + $4, refused = refused + $5, refusals = $6::text::json, next_at = clock_timestamp(),
-    ended_at = case when $3::text is null then now() end
-  where id = $1 and ended_at is null and position is not distinct from $2`;
+    ended_at = case when stopped is not null then ended_at when $3::text is null then now() end
+  where id = $1 and (ended_at is null or stopped is not null) and position is not distinct from $2`;
 
 const POSTPONE = `
   update celeriac.bulk_job set next_at = clock_timestamp() + $2 * interval '1 second'
@@ -93,6 +94,7 @@ export class BulkStore {
 
   /** Starts a job.
    *
+   * @returns the stored job of this id, which an earlier call may have started
    * @throws {DatabaseUnavailable} */
   async add(job: NewBulkJob): Promise<BulkJob> {
     const { id, action, terminate, filter, frozenAt, matched, caller } = job;
@@ -107,7 +109,7 @@ export class BulkStore {
       sanitizeText(caller.name),
       JSON.stringify(caller.rights),
     ]);
-    return fromRow(row!);
+    return row ? fromRow(row) : (await this.find(id))!;
   }
 
   /** @throws {DatabaseUnavailable} */
@@ -132,7 +134,7 @@ export class BulkStore {
     return row && fromRow(row);
   }
 
-  /** Stores a step of a job. It has no effect if the job has ended or another process has stored the step.
+  /** Stores a step of a job. It has no effect if another process has stored the step.
    *
    * @throws {DatabaseUnavailable} */
   async advance(job: BulkJob, { next, done, refusals }: BulkStep): Promise<void> {
@@ -149,7 +151,7 @@ export class BulkStore {
     await this.#database.query(POSTPONE, [id, seconds]);
   }
 
-  /** Ends a job after the current step.
+  /** Ends a job. A step that is running is still stored.
    *
    * @returns `undefined` if it has ended already
    * @throws {DatabaseUnavailable} */

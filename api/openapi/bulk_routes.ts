@@ -73,7 +73,8 @@ function change(operationId: string, summary: string, schema: string): Record<st
       tags: ["results"],
       summary,
       description:
-        "Starts a job that changes the tasks that match the filter, in the background. Only tasks that were created before `filter.until`, by default before the request, are changed. A task is changed only if it still matches when the job reaches it. With `dry_run` the answer is the number of tasks.",
+        "Starts a job that changes the tasks that match the filter, in the background. Requests with the same `Idempotency-Key` start one job. Only tasks that were created before `filter.until`, by default before the request, are changed. A task is changed only if it still matches when the job reaches it. With `dry_run` the answer is the number of tasks.",
+      parameters: [{ $ref: "#/components/parameters/idempotency-key" }],
       requestBody: {
         required: true,
         content: {
@@ -95,6 +96,7 @@ function change(operationId: string, summary: string, schema: string): Record<st
           "body-too-large",
           "unsupported-content-type",
           "invalid-input",
+          "idempotency-mismatch",
           "unavailable",
           "outcome-unknown",
         ),
@@ -116,6 +118,11 @@ export function bulkSchemas(): Record<string, JsonSchema> {
     BulkCount: record({
       dry_run: { type: "boolean", const: true },
       matched: count("Tasks that match"),
+      states: {
+        type: "object",
+        description: "State -> tasks in it",
+        additionalProperties: { type: "integer", minimum: 1 },
+      },
       complete: {
         type: "boolean",
         description: "Whether all records were read; otherwise more may match",

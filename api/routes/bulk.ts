@@ -6,6 +6,7 @@ import { type BulkActions, BulkFilterBody, requireFilter } from "../actions/bulk
 import { callerOf } from "../access/request_caller.ts";
 import type { BulkAction, BulkJob } from "../bulk/bulk_job.ts";
 import { readJsonText } from "../http/body.ts";
+import { idempotencyKey } from "../http/preferences.ts";
 import { refusal } from "../http/problem.ts";
 import { readQuery } from "../http/query.ts";
 import { parseStrict } from "../http/strict_json.ts";
@@ -29,10 +30,11 @@ export function bulkRoutes(actions: BulkActions): Hono {
     const schema = action === "revoke" ? BulkRevokeBody : BulkBody;
     const { filter, dry_run = false, terminate = false } = await readBulkBody(c, schema);
     if (dry_run) {
-      const { matched, complete, frozenAt } = await actions.preview(c, filter);
-      return c.json({ dry_run, matched, complete, until: frozenAt }, 200, NO_STORE);
+      const { matched, states, complete, frozenAt } = await actions.preview(c, filter);
+      return c.json({ dry_run, matched, states, complete, until: frozenAt }, 200, NO_STORE);
     }
-    const job = await actions.start(c, { action, filter, terminate });
+    const key = idempotencyKey(c.req.header("idempotency-key"));
+    const job = await actions.start(c, { action, filter, terminate, key });
     return c.json(jobBody(job, c), 202, {
       ...NO_STORE,
       location: `/v1/bulk-jobs/${job.id}`,

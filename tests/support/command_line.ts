@@ -2,8 +2,17 @@
 import { Process } from "./process.ts";
 import { checkout } from "./roles.ts";
 
+/** What a command printed, and its exit code. */
+export interface CommandResult {
+  readonly code: number;
+  /** Standard output and standard error, in order of arrival. */
+  readonly output: string;
+  /** Standard output only: a slow command writes notices to standard error. */
+  readonly stdout: string;
+}
+
 /** Runs one command until it exits. */
-export type CommandLine = (...args: string[]) => Promise<{ code: number; output: string }>;
+export type CommandLine = (...args: string[]) => Promise<CommandResult>;
 
 /** Runs a command of `cli.ts`, such as `dead`, against the API at `url`. */
 export function commandLine(command: string, url: string): CommandLine {
@@ -13,6 +22,6 @@ export function commandLine(command: string, url: string): CommandLine {
       env: { CELERIAC_URL: url, NO_COLOR: "1" },
     });
     const { code } = await process.exit({ timeoutMs: 60_000 });
-    return { code, output: process.output };
+    return { code, output: process.output, stdout: process.stdout };
   };
 }

@@ -2,6 +2,7 @@
 import { html, raw } from "hono/html";
 import type { BulkPreview } from "../../actions/bulk_actions.ts";
 import type { BulkFilter, BulkJob } from "../../bulk/bulk_job.ts";
+import type { State } from "../../../shared/results/result.ts";
 import { beginning } from "../view/code.ts";
 import { actionForm, backLink, cardTable, factList, hrefOf, taskLink } from "../view/parts.ts";
 import type { Markup, View } from "../view/view.ts";
@@ -20,7 +21,7 @@ export interface ConfirmPage {
 /** Draws the confirmation. The form repeats the filter and the time, so that the job changes the tasks that were counted. */
 export function confirmPage(view: View, { choice, filter, preview }: ConfirmPage): Markup {
   const { bulk } = view.texts;
-  const { matched, complete, frozenAt } = preview;
+  const { matched, states, complete, frozenAt } = preview;
   const back = html`<p><a href="${hrefOf(view, "/tasks", { q: filter.q })}">${bulk.back}</a></p>`;
   if (matched === 0 && complete) return html`<p class="empty">${bulk.none}</p>${back}`;
   const count = matched.toLocaleString(view.preference.language);
@@ -30,6 +31,7 @@ ${
     factList([
       [bulk.action, bulk.actions[choice]],
       [bulk.filter, filterText(view, filter)],
+      [bulk.inStates, statesText(view, states)],
       [bulk.frozen, view.time(frozenAt)],
     ])
   }
@@ -44,6 +46,7 @@ ${
   }
 ${choice === "terminate" ? html`<input type="hidden" name="terminate" value="yes">` : ""}
 <input type="hidden" name="until" value="${frozenAt.toISOString()}">
+<input type="hidden" name="key" value="${crypto.randomUUID()}">
 <button class="${isDangerous ? "danger" : "primary"}">${bulk.confirms[choice]}</button>
 </form>
 ${back}`;
@@ -136,6 +139,19 @@ function progressText({ texts, preference }: View, { done, refused, matched }: B
   const written = (count: number) => count.toLocaleString(preference.language);
   const processed = written(done + refused);
   return matched === null ? processed : texts.bulk.progressOf(processed, written(matched));
+}
+
+/** The states of the counted tasks, the most frequent first: `failed: 120, succeeded: 3`. */
+function statesText({ texts, preference }: View, states: BulkPreview["states"]): string {
+  const counts = new Map<string, number>();
+  for (const [state, count] of Object.entries(states)) {
+    // Two states have the text "running".
+    const text = texts.states[state as State];
+    counts.set(text, (counts.get(text) ?? 0) + count);
+  }
+  return [...counts].sort(([, a], [, b]) => b - a)
+    .map(([text, count]) => `${text}: ${count.toLocaleString(preference.language)}`)
+    .join(", ");
 }
 
 function filterText({ texts }: View, { q, ids }: BulkFilter): Markup {

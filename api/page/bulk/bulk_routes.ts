@@ -36,13 +36,15 @@ const StartForm = z.object({
   q: z.string().max(2000).optional(),
   ids: z.string().optional(),
   until: z.string(),
+  // A form that is sent twice starts one job.
+  key: z.uuid().optional(),
   terminate: z.enum(["yes"]).optional(),
 });
 
 /** Serves the pages and their actions. */
 export function bulkRoutes({ bulkActions, site }: BulkRoutesParts): Hono {
   const start = (action: BulkAction) => async (c: Context) => {
-    const { q, ids, until, terminate } = await readForm(c, StartForm, { limit: FORM_MAX });
+    const { q, ids, until, key, terminate } = await readForm(c, StartForm, { limit: FORM_MAX });
     const filter = readFilterFields({
       until,
       ...(q !== undefined && { q }),
@@ -51,6 +53,7 @@ export function bulkRoutes({ bulkActions, site }: BulkRoutesParts): Hono {
     const job = await bulkActions.start(c, {
       action,
       filter,
+      key,
       terminate: action === "revoke" && terminate === "yes",
     });
     return c.redirect(new View(c, site).path(`/jobs/${job.id}`), 303);

@@ -23,6 +23,7 @@ export const ENGLISH_BULK = {
     none: "No task matches. Select tasks, or change the filter.",
     filter: "Filter",
     everything: "all tasks",
+    inStates: "States",
     frozen: "Only tasks submitted before",
     explanation:
       "The change runs in the background. A task is changed only if it still matches when the job reaches it.",

@@ -24,6 +24,7 @@ export const KOREAN_BULK: Pick<Texts, "bulk"> = {
     none: "해당하는 작업이 없습니다. 작업을 선택하거나 필터를 바꾸세요.",
     filter: "필터",
     everything: "모든 작업",
+    inStates: "상태별",
     frozen: "이 시각 이전에 제출된 작업만",
     explanation:
       "변경은 백그라운드에서 실행됩니다. 차례가 되었을 때에도 조건에 맞는 작업만 변경됩니다.",

@@ -75,13 +75,24 @@ const CASES: Record<string, (store: BulkStore) => Promise<void>> = {
     assertEquals(await store.claim(60), undefined);
   },
 
-  async "stop() ends a job, whose running step then changes nothing"(store) {
+  async "stop() ends a job, whose running step still counts"(store) {
     const job = await store.add(newJob());
     assertEquals((await store.stop(job.id, "ada stopped it"))?.stopped, "ada stopped it");
     assertEquals(await store.stop(job.id, "again"), undefined);
-    await store.advance(job, { next: "50", done: 50, refusals: [] });
-    assertEquals((await store.find(job.id))?.done, 0);
+    const step = { next: "50", done: 50, refusals: [] };
+    await store.advance(job, step);
+    await store.advance(job, step);
+    const { done, endedAt } = (await store.find(job.id))!;
+    assertEquals([done, endedAt !== null], [50, true]);
     assertEquals(await store.claim(60), undefined);
+  },
+
+  async "add() starts a job once"(store) {
+    const job = await store.add(newJob());
+    await store.advance(job, { next: "50", done: 50, refusals: [] });
+    const again = await store.add({ ...newJob({ action: "rerun" }), id: job.id });
+    assertEquals([again.action, again.done], ["retry", 50]);
+    assertEquals((await store.list(null)).length, 1);
   },
 };
 

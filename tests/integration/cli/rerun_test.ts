@@ -14,20 +14,20 @@ Deno.test("cli.ts tasks rerun submits the input of a failed task again, also edi
 
   const failed = await call!("test.fail", "message=boom", "--whole");
   assertEquals(failed.code, 1, failed.output);
-  const { id } = JSON.parse(failed.output);
-  const { input, state } = JSON.parse((await result!(id)).output);
+  const { id } = JSON.parse(failed.stdout);
+  const { input, state } = JSON.parse((await result!(id)).stdout);
   assertEquals([state, input], ["FAILURE", { args: [], kwargs: { message: "boom" } }]);
 
   const again = await tasks!("rerun", id);
   assertEquals(again.code, 0, again.output);
-  assertMatch(again.output.trim(), /^[\da-f-]{36}$/);
-  const record = JSON.parse((await result!(again.output.trim(), "--wait=20")).output);
+  assertMatch(again.stdout.trim(), /^[\da-f-]{36}$/);
+  const record = JSON.parse((await result!(again.stdout.trim(), "--wait=20")).stdout);
   assertEquals([record.state, record.labels, record.input], ["FAILURE", { rerun_of: id }, input]);
 
   const edited = await tasks!("rerun", id, '--kwargs={"message":"other"}', "--json");
-  const answer = JSON.parse(edited.output);
+  const answer = JSON.parse(edited.stdout);
   assertEquals(answer.rerun_of, id);
-  const other = JSON.parse((await result!(answer.id, "--wait=20")).output);
+  const other = JSON.parse((await result!(answer.id, "--wait=20")).stdout);
   assertEquals(other.input.kwargs, { message: "other" });
 
   for (
@@ -55,15 +55,15 @@ Deno.test("cli.ts tasks retry repeats the last attempt of a failed task under it
   await using _worker = await startWorker(pipeline);
   const [call, tasks, result] = ["call", "tasks", "result"].map((name) => commandLine(name, url));
   const failed = await call!("test.fail", "message=boom", "--whole");
-  const { id, finished_at: before } = JSON.parse(failed.output);
+  const { id, finished_at: before } = JSON.parse(failed.stdout);
   const retried = await tasks!("retry", id, "--json");
-  assertEquals([retried.code, JSON.parse(retried.output).source], [0, "input"], retried.output);
+  assertEquals([retried.code, JSON.parse(retried.stdout).source], [0, "input"], retried.output);
   await eventually("the repeated attempt", async () => {
-    const record = JSON.parse((await result!(id, "--wait=20")).output);
+    const record = JSON.parse((await result!(id, "--wait=20")).stdout);
     return record.state === "FAILURE" && record.finished_at !== before;
   });
 
-  const done = JSON.parse((await call!("test.echo", "value=1", "--whole")).output);
+  const done = JSON.parse((await call!("test.echo", "value=1", "--whole")).stdout);
   for (
     const [args, code, words] of [
       [["retry"], 2, "deno task cli tasks retry ID"],

@@ -85,6 +85,7 @@ Deno.test("a dry run counts the tasks, and says up to which time", async () => {
   const filter = { q: "state:failure,retry name:a*" };
   const { status, body } = await send(fixture, "/v1/tasks:retry", { filter, dry_run: true });
   assertEquals([status, body.matched, body.complete], [200, 2, true]);
+  assertEquals(body.states, { FAILURE: 2 });
   assertEquals(Date.parse(body.until) >= before, true);
   assertEquals([bulk.all.size, fixture.audit.entries], [0, []]);
 });
@@ -165,6 +166,42 @@ Deno.test("a job leaves out tasks that no longer match when it reaches them", as
   assertEquals(runs.sent.map(({ options }) => options.taskId), ["a"]);
   const [job] = bulk.all.values();
   assertEquals([job!.matched, job!.done, job!.refused], [2, 1, 0]);
+});
+
+Deno.test("a job leaves out a task that starts between its list and its change", async () => {
+  const { fixture, bulk, runner, runs } = await started(
+    "/v1/tasks:revoke",
+    { filter: { q: "state:pending" }, terminate: true },
+    (records) => {
+      records.put(failed("a", { state: "PENDING" }));
+      records.put(failed("b", { state: "PENDING" }));
+    },
+  );
+  await using _fixture = fixture;
+  const { list } = runs.records;
+  runs.records.list = async (...given) => {
+    const page = await list.apply(runs.records, given);
+    runs.records.put(failed("b", { state: "STARTED" }));
+    return page;
+  };
+  await runAll(runner);
+  const [job] = bulk.all.values();
+  assertEquals([job!.done, job!.refused, runs.broadcasts], [1, 0, 1]);
+});
+
+Deno.test("requests with one Idempotency-Key start one job", async () => {
+  const bulk = new MemoryBulk();
+  await using fixture = await createFixture({}, { bulk });
+  const start = (key: string, q: string, action = "rerun") =>
+    send(fixture, `/v1/tasks:${action}`, { filter: { q } }, { "idempotency-key": key });
+  const [first, again] = [await start("k1", "name:add"), await start("k1", "name:add")];
+  assertEquals([first.status, again.status, again.body.id], [202, 202, first.body.id]);
+  assertEquals((await start("k2", "name:add")).body.id === first.body.id, false);
+  for (const other of [start("k1", "name:ping"), start("k1", "name:add", "retry")]) {
+    const { status, body } = await other;
+    assertEquals([status, body.type], [422, "/problems/idempotency-mismatch"]);
+  }
+  assertEquals(bulk.all.size, 2);
 });
 
 Deno.test("a job by ids leaves out tasks that were submitted after it was frozen", async () => {

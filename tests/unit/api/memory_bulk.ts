@@ -11,7 +11,7 @@ export class MemoryBulk implements BulkParts {
     "add" | "find" | "list" | "stop" | "claim" | "advance" | "postpone"
   > = {
     add: (job) => {
-      const stored = { ...job, ...FRESH, createdAt: new Date() };
+      const stored = this.all.get(job.id) ?? { ...job, ...FRESH, createdAt: new Date() };
       this.all.set(job.id, stored);
       return Promise.resolve(stored);
     },
@@ -28,14 +28,14 @@ export class MemoryBulk implements BulkParts {
     claim: () => Promise.resolve([...this.all.values()].find(({ endedAt }) => endedAt === null)),
     advance: ({ id }, { next, done, refusals }) => {
       const job = this.all.get(id)!;
-      if (job.endedAt !== null) return Promise.resolve();
+      if (job.endedAt !== null && job.stopped === null) return Promise.resolve();
       this.#put({
         ...job,
         position: next,
         done: job.done + done,
         refused: job.refused + refusals.length,
         refusals: [...job.refusals, ...refusals],
-        endedAt: next === null ? new Date() : null,
+        endedAt: job.endedAt ?? (next === null ? new Date() : null),
       });
       return Promise.resolve();
     },

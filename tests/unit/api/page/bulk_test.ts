@@ -40,6 +40,7 @@ Deno.test("selected tasks are counted, confirmed and changed by a job", async ()
   assertEquals(preview.status, 200);
   assertStringIncludes(preview.text, "2 tasks match.");
   assertStringIncludes(preview.text, "<code>a, c</code>");
+  assertStringIncludes(preview.text, "failed: 2");
   assertEquals([bulk.all.size, fixture.audit.entries], [0, []]);
   const { path, fields: confirmed } = confirmation(preview.text);
   assertEquals(path, "/tasks:retry");
@@ -47,6 +48,8 @@ Deno.test("selected tasks are counted, confirmed and changed by a job", async ()
   assertEquals(status, 303);
   const [job] = bulk.all.values();
   assertEquals(location, `/jobs/${job!.id}`);
+  // A form that is sent twice starts one job.
+  assertEquals([(await post(path, confirmed)).location, bulk.all.size], [location, 1]);
   assertEquals([job!.action, job!.filter, job!.matched], ["retry", { ids: ["a", "c"] }, 2]);
   assertEquals(job!.frozenAt.toISOString(), confirmed["until"]);
   const page = await text(location!);
