@@ -30,11 +30,21 @@ async function send<Answer>(url: string, path: string, body?: unknown): Promise<
   return await answer.json();
 }
 
-/** Submits copies of a task, and checks that each was accepted. */
-async function submitAll(url: string, count: number, line: object): Promise<void> {
-  const lines = Array.from({ length: count }, () => line);
-  const answers = await send<{ status: number }[]>(url, "/v1/tasks:batch", lines);
-  assertEquals(answers.filter(({ status }) => status !== 202), []);
+/** Submits copies of a task until each is accepted: a loaded machine answers 503 to some. */
+async function submitAll(
+  url: string,
+  count: number,
+  { options = {}, ...task }: { readonly name: string; readonly options?: object },
+): Promise<void> {
+  let lines = Array.from(
+    { length: count },
+    () => ({ ...task, options: { ...options, task_id: crypto.randomUUID() } }),
+  );
+  await eventually("the acceptance of the tasks", async () => {
+    const answers = await send<{ status: number }[]>(url, "/v1/tasks:batch", lines);
+    lines = lines.filter((_, index) => answers[index]!.status !== 202);
+    return lines.length === 0;
+  });
 }
 
 const ended = (url: string, id: string) =>
