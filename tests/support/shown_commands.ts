@@ -144,8 +144,13 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
   }),
   runs(
     `curl -s -X POST "$CELERIAC_URL/v1/tasks:retry" -H 'content-type: application/json' -d '{"filter": {"q": "state:failure name:mail.*"}, "dry_run": true}'`,
-    /"matched":0,"complete":true/,
+    /"matched":0,"states":\{\},"complete":true/,
   ),
+  runs(
+    "deno task cli bulk retry --filter='state:failure name:mail.*' --dry-run",
+    /^0 tasks match; to change these, give --until=20/m,
+  ),
+  runs("deno task cli bulk list", /there are no bulk jobs/),
   runs("deno task cli tasks rerun ID", /REVOKED keeps no input/, {
     fill: { ID: "waiting task" },
     code: 2,

@@ -1,4 +1,4 @@
-/** `cli.ts tasks rerun` and `retry` against real API and worker processes. */
+/** `cli.ts tasks rerun`, `tasks retry` and `bulk` against real API and worker processes. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { commandLine } from "../../support/command_line.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -76,4 +76,20 @@ Deno.test("cli.ts tasks retry repeats the last attempt of a failed task under it
     assertEquals(refused.code, code, `${args.join(" ")}: ${refused.output}`);
     assertStringIncludes(refused.output, words);
   }
+
+  const bulk = commandLine("bulk", url);
+  const dry = await bulk("retry", "--filter=name:test.*", "--dry-run");
+  assertMatch(dry.stdout, /^2 tasks match \((1 FAILURE|1 SUCCESS), .*--until=20\S+Z$/m);
+  const started = await bulk("rerun", id, done.id, "--json");
+  assertEquals(started.code, 0, started.output);
+  const job = JSON.parse(started.stdout).id;
+  await eventually("the end of the job", async () => {
+    const { state, done, refused } = JSON.parse((await bulk("show", job)).stdout);
+    // The record of the other task keeps no input.
+    return state === "ENDED" && done === 1 && refused === 1;
+  });
+  assertMatch((await bulk("list")).stdout, new RegExp(`${job} +rerun +ENDED +2/2 +1 .* 2 ids`));
+  const aimless = await bulk("revoke", "--terminate");
+  assertEquals(aimless.code, 2);
+  assertStringIncludes(aimless.output, "without a filter: give ids, --filter='state:failure'");
 });
