@@ -76,7 +76,7 @@ export const signInChecks: Readonly<Record<string, Check>> = {
     await fixture.pipeline.final(task.id);
     await using opened = await fixture.open({ path: "/tasks", key, expected: [403] });
     const { page } = opened;
-    assertEquals(await menuOf(page), ["/tasks", "/workflows", "/charts", "/pauses"]);
+    assertEquals(await menuOf(page), ["/tasks", "/jobs", "/workflows", "/charts", "/pauses"]);
     await page.goto(`${fixture.url}/keys`);
     assertStringIncludes(await page.getByRole("alert").innerText(), "keys:read");
     await page.goto(`${fixture.url}/tasks/${task.id}`);
