@@ -100,8 +100,12 @@ async function start(given: Given, action: Action, ids: readonly string[]): Prom
     dry_run: isDry,
     ...("terminate" in given.own && { terminate: true }),
   };
-  const answer = await callApi<Count | Job>(given, `/v1/tasks:${action}`, "POST", body);
-  if ("states" in answer) return printAnswer(given, answer, countText(answer));
+  const path = `/v1/tasks:${action}`;
+  if (isDry) {
+    const count = await callApi<Count>(given, path, "POST", body);
+    return printAnswer(given, count, countText(count));
+  }
+  const answer = await callApi<Job>(given, path, "POST", body);
   const count = answer.matched === null
     ? "more tasks than were counted"
     : `${answer.matched} tasks`;

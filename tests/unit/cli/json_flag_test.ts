@@ -36,7 +36,7 @@ const ANSWER = `{"id":"a","name":"a","state":"SUCCESS","result":${EXACT},"exact"
   "last_position":2,"scope":"queue","parked":0,"token":"t","scopes":[],"queues":[],"expires_at":null,
   "successor":null,"revoked_at":null,"matched":1,"redriven":1,"purged":1,"waiting":0,"last_due_at":null,
   "dry_run":false,"patterns":[],"where":{},"at":"2030-01-02T03:04:05.000Z","workers":[],"series":[],"step":60,
-  "until":"2030-01-02T03:04:05.000Z"}`;
+  "until":"2030-01-02T03:04:05.000Z","states":{},"complete":true,"done":1,"refused":0,"bulk_jobs":[]}`;
 
 /** Arguments of each command and subcommand. */
 const RUNS: readonly string[][] = [
@@ -83,7 +83,14 @@ const RUNS: readonly string[][] = [
   ["dead", "purge", "--all"],
   ["tasks", "list", "--sample"],
   ["tasks", "egress", "--sample"],
+  ["tasks", "retry", "a"],
   ["tasks", "rerun", "a"],
+  ["bulk", "revoke", "a", "--terminate"],
+  ["bulk", "retry", "--all"],
+  ["bulk", "rerun", "--filter=state:failure", "--dry-run"],
+  ["bulk", "list"],
+  ["bulk", "show", "a"],
+  ["bulk", "stop", "a"],
 ];
 
 /** Runs the command line against that API.
