@@ -99,16 +99,18 @@ export function jobPage(view: View, job: BulkJob): Markup {
       [bulk.at, view.time(job.createdAt)],
       [bulk.ended, view.time(job.endedAt)],
     ])}
-    ${refusals(view, job)}
     ${isRunning && view.can("tasks:cancel")
-      ? actionForm(view, {
-        path: `/jobs/${job.id}/stop`,
-        title: bulk.stop,
-        warning: bulk.stopWarning,
-        confirm: bulk.stopConfirm,
-        isDangerous: true,
-      })
+      ? html`<div class="actions">${
+        actionForm(view, {
+          path: `/jobs/${job.id}/stop`,
+          title: bulk.stop,
+          warning: bulk.stopWarning,
+          confirm: bulk.stopConfirm,
+          isDangerous: true,
+        })
+      }</div>`
       : ""}
+    ${refusals(view, job)}
     </div>
   `;
 }
