@@ -17,7 +17,8 @@ export interface ProcessOptions {
   inherit?: boolean;
 }
 
-const keptCharacters = 4_000_000;
+/** More than the graph of all modules, as JSON. */
+const keptCharacters = 16_000_000;
 
 /** Timeout in milliseconds, long enough for a loaded machine. */
 const PATIENCE_MS = 120_000;
