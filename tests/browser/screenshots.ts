@@ -110,7 +110,13 @@ async function main(): Promise<void> {
   const pages = { overview: "/", tasks: "/tasks", task: `/tasks/${failed}` };
   for (const [name, path] of Object.entries(pages)) {
     for (const theme of ["light", "dark"] as const) {
-      await take(browser, url, { name: `${name}-${theme}`, path, theme, width: 1280, height: 720 });
+      await take(browser, url, {
+        name: `${name}-${theme}`,
+        path,
+        theme,
+        width: 1280,
+        height: name === "tasks" ? 600 : 720,
+      });
     }
   }
   await take(browser, url, {

@@ -58,11 +58,11 @@ export function taskActions(view: View, record: TaskRecord, hasContract: boolean
   const hint = gap === undefined ? "" : html`<p class="soft">${task.inputGaps[gap]}</p>`;
   const isEditable = mayRerun && (gap === undefined || gap === "redacted");
   const edit = isEditable && hasContract && record.name !== null
-    ? html`<p><a href="${
+    ? html`<a href="${
       hrefOf(view, `/try/${encodeURIComponent(record.name)}`, { from: record.id })
-    }">${task.editRerun}</a></p>`
+    }">${task.editRerun}</a>`
     : "";
-  if (actions.length === 0) return html`${edit}${hint}`;
+  if (actions.length === 0) return html`${edit ? html`<p>${edit}</p>` : ""}${hint}`;
   return html`<h2>${task.actions}</h2>
-<div class="actions">${actions.map((action) => actionForm(view, action))}</div>${edit}${hint}`;
+<div class="actions">${actions.map((action) => actionForm(view, action))}${edit}</div>${hint}`;
 }
