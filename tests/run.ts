@@ -10,6 +10,7 @@
  * @module
  */
 import { failedChecks } from "./browser/second_try.ts";
+import { chaosReleases, OWN } from "./chaos/releases.ts";
 import { failedFaults } from "./chaos/second_try.ts";
 import { celeryTable } from "./support/celery_table.ts";
 import { prepareCluster } from "./support/cluster.ts";
@@ -18,11 +19,25 @@ import { writeDuration } from "./support/durations.ts";
 import { NoServer } from "./support/server.ts";
 import { startRelease } from "./support/releases.ts";
 import { isGood, lineOf, sum, type Tally } from "./support/report.ts";
-import { failSuite, liesIn, readReport, runSuite, type Suite } from "./support/suite.ts";
+import {
+  failSuite,
+  liesIn,
+  readReport,
+  runSuite,
+  type Suite,
+  type SuiteOptions,
+} from "./support/suite.ts";
 
 interface ServedSuite extends Suite {
   readonly needsServers: boolean;
   readonly needsCluster?: true;
+  /** Parts of the suite and their variables. They run at the same time in processes of their own, because they mostly wait. */
+  readonly parts?: () => readonly Part[];
+}
+
+interface Part {
+  readonly name: string;
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 const suites: readonly ServedSuite[] = [
@@ -60,13 +75,6 @@ const suites: readonly ServedSuite[] = [
   {
     name: "interop",
     paths: ["tests/interop"],
-    first: [
-      "tests/interop/beat/django_test.ts",
-      "tests/interop/beat/crontab_test.ts",
-      "tests/interop/django/revoke_test.ts",
-      "tests/interop/control/control_test.ts",
-      "tests/interop/flower/flower_test.ts",
-    ],
     flags: ["-A", "--parallel"],
     needsServers: true,
   },
@@ -80,6 +88,11 @@ const suites: readonly ServedSuite[] = [
     needsServers: false,
     timeLimitMs: 40 * 60_000,
     secondTry: failedFaults,
+    parts: () =>
+      chaosReleases().map((release) => ({
+        name: release === OWN ? "chaos" : `chaos-rabbitmq-${release}`,
+        environment: { CELERIAC_CHAOS_RELEASES: release },
+      })),
   },
   { name: "e2e", paths: ["tests/e2e"], flags: ["-A"], needsServers: false, needsCluster: true },
 ];
@@ -202,9 +215,14 @@ async function runOrder(
   const tallies: Tally[] = [];
   const ran: string[] = [];
   const options = { flags: order.flags, reports: REPORTS, signal };
-  const runOne = async (suite: Suite, environment: Readonly<Record<string, string>>) => {
+  const runOne = async (
+    suite: Suite,
+    environment: Readonly<Record<string, string>>,
+    output: SuiteOptions["output"] = "immediately",
+  ) => {
     console.log(`\n== ${suite.name}`);
-    const tally = await timed(suite.name, () => runSuite(suite, { ...options, environment }));
+    const all = { ...options, environment, output };
+    const tally = await timed(suite.name, () => runSuite(suite, all));
     tallies.push(tally);
     ran.push(suite.name);
   };
@@ -219,6 +237,12 @@ async function runOrder(
       }
     } else if (order.soak) {
       await runOne({ ...suite, timeLimitMs: SOAK_LIMIT_MS, secondTry: () => undefined }, SOAK);
+    } else if (suite.parts) {
+      const parts = suite.parts();
+      await Promise.all(parts.map(({ name, environment }, index) => {
+        const output = index === 0 ? "immediately" : "afterwards";
+        return runOne({ ...suite, name }, environment, output);
+      }));
     } else await runOne(suite, {});
   }
   const served = order.suites.filter((one) => one.needsServers);

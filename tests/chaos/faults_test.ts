@@ -14,12 +14,12 @@ import { report } from "./report.ts";
 import type { LoadOptions } from "./load.ts";
 import { type Observation, RECOVERY_LIMIT } from "./observation.ts";
 import { releasedBroker } from "./released_broker.ts";
+import { chaosReleases, OWN } from "./releases.ts";
 import { diagnose, runFault } from "./run.ts";
 import { Supervisor } from "./supervisor.ts";
 
 const soak = Deno.env.get("CELERIAC_CHAOS_SOAK") === "1";
 const command = Deno.env.get("CELERIAC_TEST_BROKER");
-const releases = (Deno.env.get("CELERIAC_CHAOS_RELEASES") ?? "4.3").split(/\s+/).filter(Boolean);
 
 /** Tasks per second. */
 const RATE = Number(Deno.env.get("CELERIAC_CHAOS_RATE") ?? 150);
@@ -29,8 +29,8 @@ const SECONDS = 6;
 const CYCLES = Number(Deno.env.get("CELERIAC_CHAOS_CYCLES") ?? 3);
 /** A task passes through the outbox once, or twice if it is retried. A higher number means a loop. */
 const OUTBOX_ROWS = 2;
-/** Injections on another release, which only confirm the result. */
-const RELEASED_CYCLES = 1;
+/** Injections on another release, which only confirm the result, and their tasks per second beside the faults of the installed one. */
+const RELEASED = { cycles: 1, rate: Math.min(RATE, 60) };
 const SOAK_CYCLES = 100;
 /** Tasks per second of a soak, which lasts for hours on a small disk. */
 const SOAK_RATE = 100;
@@ -40,21 +40,23 @@ const CYCLE_MS = 60_000;
 
 const rows = chosenFaults(Deno.env.get("CELERIAC_CHAOS_FAULTS") ?? "");
 
-Deno.test("no fault loses what was accepted, on this machine's RabbitMQ", async (test) => {
-  await onBroker(test, rows, CYCLES, ownBroker);
-});
-
-for (const release of command ? releases : []) {
-  Deno.test(`no fault of the broker loses what was accepted, on RabbitMQ ${release}`, async (test) => {
-    const ofBroker = rows.filter(({ broker }) => broker);
-    await onBroker(test, ofBroker, RELEASED_CYCLES, () => releasedBroker(command!, release));
-  });
+for (const release of chaosReleases()) {
+  if (release === OWN) {
+    Deno.test("no fault loses what was accepted, on this machine's RabbitMQ", async (test) => {
+      await onBroker(test, rows, { cycles: CYCLES, rate: RATE }, ownBroker);
+    });
+  } else {
+    Deno.test(`no fault of the broker loses what was accepted, on RabbitMQ ${release}`, async (test) => {
+      const ofBroker = rows.filter(({ broker }) => broker);
+      await onBroker(test, ofBroker, RELEASED, () => releasedBroker(command!, release));
+    });
+  }
 }
 
 async function onBroker(
   test: Deno.TestContext,
   faults: readonly Fault[],
-  usualCycles: number,
+  usual: { cycles: number; rate: number },
   openBroker: (folder: string) => Promise<ChaosBroker>,
 ): Promise<void> {
   if (faults.length === 0) return;
@@ -67,9 +69,9 @@ async function onBroker(
   );
   for (const fault of faults) {
     const good = await test.step(fault.name, async () => {
-      const { rate = soak ? SOAK_RATE : RATE } = fault;
+      const { rate = soak ? SOAK_RATE : usual.rate } = fault;
       const { count = rate * SECONDS } = fault;
-      const cycles = soak ? SOAK_CYCLES : Math.min(fault.cycles ?? Infinity, usualCycles);
+      const cycles = soak ? SOAK_CYCLES : Math.min(fault.cycles ?? Infinity, usual.cycles);
       await observe(await installation.system(), fault, { count, rate, cycles });
     });
     // the next fault starts with a healthy system; in a soak also with an empty one

@@ -79,10 +79,13 @@ export function soakTable(observations: readonly Observation[]): string {
 /** Adds an observation to a report, or replaces the one of the same fault and release. A matrix may therefore run in parts. */
 export async function report(seen: Observation, kind: "chaos" | "soak"): Promise<void> {
   const path = kind === "soak" ? SOAK_PATH : JSON_PATH;
+  await Deno.mkdir("report", { recursive: true });
+  // parts of a matrix may run at the same time
+  using turn = await Deno.open(`${path}.lock`, { create: true, write: true });
+  await turn.lock(true);
   const before = await observed(path) ?? [];
   const same = ({ fault, broker }: Observation) => fault === seen.fault && broker === seen.broker;
   const all = before.some(same) ? before.map((one) => same(one) ? seen : one) : [...before, seen];
-  await Deno.mkdir("report", { recursive: true });
   await Deno.writeTextFile(path, JSON.stringify(all, null, 2) + "\n");
   if (kind === "chaos") await Deno.writeTextFile(TABLE_PATH, table(all) + "\n");
 }

@@ -46,8 +46,8 @@ export interface SuiteOptions {
   flags: readonly string[];
   /** Folder for the JUnit reports. */
   reports: string;
-  /** Hides the output; default false. */
-  quiet?: boolean;
+  /** When the output is printed: `afterwards` does not mix it with that of another suite. Default `immediately` */
+  output?: "immediately" | "afterwards" | "never";
   signal: AbortSignal;
 }
 
@@ -129,7 +129,7 @@ async function reportDeath(
 async function runTests(
   { paths, first = [], flags, jobs = 2, timeLimitMs = 20 * 60_000 }: Suite,
   report: string,
-  { environment, flags: added, quiet = false, signal }: SuiteOptions,
+  { environment, flags: added, output = "immediately", signal }: SuiteOptions,
 ): Promise<Deno.CommandStatus> {
   const process = Process.start(
     Deno.execPath(),
@@ -143,7 +143,11 @@ async function runTests(
       ...first.filter((file) => paths.some((path) => liesIn(file, path))),
       ...paths,
     ],
-    { env: { DENO_JOBS: `${jobs}`, ...environment }, inherit: !quiet, ownGroup: true },
+    {
+      env: { DENO_JOBS: `${jobs}`, ...environment },
+      inherit: output === "immediately",
+      ownGroup: true,
+    },
   );
   const end = () => process.killGroup("SIGKILL");
   const timer = setTimeout(end, timeLimitMs);
@@ -152,6 +156,7 @@ async function runTests(
   clearTimeout(timer);
   signal.removeEventListener("abort", end);
   end(); // processes that a failed test left running
+  if (output === "afterwards") console.log(process.output);
   signal.throwIfAborted();
   return status;
 }

@@ -28,7 +28,7 @@ async function outcomeOf(
         environment: {},
         flags: [],
         reports: `${folder}/report`,
-        quiet: true,
+        output: "never",
         signal,
       }),
     );
