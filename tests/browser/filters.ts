@@ -79,6 +79,29 @@ export const filterChecks: Readonly<Record<string, Check>> = {
     assertEquals(await ids(opened.page), [b]);
   },
 
+  async "conditions are suggested, and a filter is saved as a view"(fixture) {
+    await using opened = await fixture.open({ path: "/tasks?q=state:failure" });
+    const { page } = opened;
+    const suggested = () =>
+      page.locator("#suggestions option").evaluateAll((all) =>
+        all.map((one) => one.getAttribute("value"))
+      );
+    await page.locator("#filter").fill("state:failure na");
+    assert((await suggested()).includes("state:failure name:test.fail"));
+    await page.locator("#filter").fill("state:failure");
+    await page.locator("#views summary").press("Enter");
+    await page.getByLabel("Name of the view").fill("<b>failed</b>");
+    await page.keyboard.press("Enter");
+    const view = page.locator("#views li a");
+    assertEquals(await view.innerText(), "<b>failed</b>");
+    await page.goto(`${fixture.url}/tasks`);
+    await view.click();
+    await page.waitForURL("**/tasks?q=state%3Afailure");
+    assertEquals(await view.getAttribute("aria-current"), "true");
+    await page.getByRole("button", { name: "Remove the view: <b>failed</b>" }).click();
+    assertEquals(await view.count(), 0);
+  },
+
   async "a mistake in a filter is explained"(fixture) {
     const explained: Readonly<Record<string, string>> = {
       "nmae:x": "Unknown condition 'nmae': did you mean 'name'?",

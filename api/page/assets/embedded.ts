@@ -8,12 +8,14 @@ import charts from "./charts.js" with { type: "text" };
 import chartsStyle from "./charts.css" with { type: "text" };
 import bulk from "./bulk.css" with { type: "text" };
 import base from "./base.css" with { type: "text" };
+import filter from "./filter.js" with { type: "text" };
 import frame from "./frame.css" with { type: "text" };
 import script from "./page.js" with { type: "text" };
 import parts from "./parts.css" with { type: "text" };
 import tables from "./tables.css" with { type: "text" };
 import timeline from "./timeline.css" with { type: "text" };
 import trying from "./trying.css" with { type: "text" };
+import views from "./views.css" with { type: "text" };
 import workflow from "./workflow.css" with { type: "text" };
 
 /** A file that browsers load. */
@@ -36,11 +38,13 @@ export const ASSETS = {
     "page",
     "css",
     "text/css; charset=utf-8",
-    base + frame + parts + tables + timeline + trying + bulk + workflow,
+    base + frame + parts + tables + timeline + trying + bulk + views + workflow,
   ),
   // One file: htmx starts in the next turn, and would leave streams closed if the extension arrived later.
   htmx: asset("htmx", "js", SCRIPT, `${htmx}\n;${sse}`),
   script: asset("page", "js", SCRIPT, script),
+  // Only on the list of tasks.
+  filter: asset("filter", "js", SCRIPT, filter),
   // Only on pages with charts.
   uplot: asset("uplot", "js", SCRIPT, uplot),
   charts: asset("charts", "js", SCRIPT, charts),

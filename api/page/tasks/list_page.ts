@@ -14,6 +14,7 @@ import {
 import type { Markup, View } from "../view/view.ts";
 import { type FilterMistake, STATE_WORDS, type TaskFilter } from "../../reading/task_filter.ts";
 import { bulkForm, mayChangeMany, rowCheckbox } from "../bulk/bulk_form.ts";
+import { type Known, savedViews, suggestions } from "./filter_aids.ts";
 import { newsPart } from "./news.ts";
 import type { Found } from "./search.ts";
 
@@ -23,6 +24,8 @@ export interface TasksPage {
   readonly text: string;
   readonly filter: TaskFilter;
   readonly found: Found;
+  /** Contracts that the reader may see. */
+  readonly contracts: Known["contracts"];
   /** Time of the list. */
   readonly now: Date;
   /** Whether this is not the first page. */
@@ -43,18 +46,19 @@ const QUICK = {
 
 /** Draws the list. */
 export function tasksPage(view: View, page: TasksPage): Markup {
-  const { text, filter, found, now, isOlder } = page;
+  const { text, filter, found, now, isOlder, contracts } = page;
   const { tasks } = view.texts;
   return html`<form class="search" role="search" action="${view.path("/tasks")}">
 <label for="filter">${tasks.filter}</label>
-<input id="filter" name="q" type="search" value="${text}" spellcheck="false" autocomplete="off" autocapitalize="off" aria-describedby="filter-hint" data-key="/"${
+<input id="filter" name="q" type="search" value="${text}" spellcheck="false" autocomplete="off" autocapitalize="off" list="suggestions" aria-describedby="filter-hint" data-key="/"${
     raw(filter.mistakes.length > 0 ? ' aria-invalid="true"' : "")
   }>
 <button>${tasks.search}</button>
 <p id="filter-hint" class="soft">${tasks.hint}</p>
 ${mistakes(view, filter.mistakes)}
 </form>
-${quickFilters(view, text)}
+${suggestions(view, text, { contracts, records: found.records, states: STATE_WORDS })}
+${quickFilters(view, text)}${savedViews(view)}
 <p class="summary"><span>${tasks.count(found.records.length)}</span>${
     isOlder ? "" : newsPart(view, text, now)
   }

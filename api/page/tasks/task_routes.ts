@@ -68,6 +68,7 @@ export function taskRoutes(parts: TaskRoutesParts): Hono {
         body: tasksPage(view, {
           text,
           filter,
+          contracts: [...rules.registry].filter((contract) => callerOf(c).sees(contract)),
           found,
           now,
           isOlder: cursor !== undefined,

@@ -5,6 +5,7 @@ import { ENGLISH_CHARTS } from "./english_charts.ts";
 import { ENGLISH_WHY } from "./english_why.ts";
 import { ENGLISH_PAUSES } from "./english_pauses.ts";
 import { ENGLISH_TRYING } from "./english_trying.ts";
+import { ENGLISH_VIEWS } from "./english_views.ts";
 import { ENGLISH_WORKFLOWS } from "./english_workflows.ts";
 import type { State } from "../../../shared/results/result.ts";
 
@@ -215,6 +216,7 @@ export const ENGLISH = {
   ...ENGLISH_WORKFLOWS,
   ...ENGLISH_WHY,
   ...ENGLISH_CHARTS,
+  ...ENGLISH_VIEWS,
   problem: {
     title: "Error",
     back: "Back to the overview",

@@ -6,6 +6,7 @@ import { KOREAN_CHARTS } from "./korean_charts.ts";
 import { KOREAN_WHY } from "./korean_why.ts";
 import { KOREAN_PAUSES } from "./korean_pauses.ts";
 import { KOREAN_TRYING } from "./korean_trying.ts";
+import { KOREAN_VIEWS } from "./korean_views.ts";
 import { KOREAN_WORKFLOWS } from "./korean_workflows.ts";
 
 /** Korean texts. */
@@ -214,6 +215,7 @@ export const KOREAN: Texts = {
   ...KOREAN_WORKFLOWS,
   ...KOREAN_WHY,
   ...KOREAN_CHARTS,
+  ...KOREAN_VIEWS,
   problem: {
     title: "오류",
     back: "개요로 돌아가기",
