@@ -42,9 +42,7 @@ export const ASSETS = {
   ),
   // One file: htmx starts in the next turn, and would leave streams closed if the extension arrived later.
   htmx: asset("htmx", "js", SCRIPT, `${htmx}\n;${sse}`),
-  script: asset("page", "js", SCRIPT, script),
-  // Only on the list of tasks.
-  filter: asset("filter", "js", SCRIPT, filter),
+  script: asset("page", "js", SCRIPT, script + filter),
   // Only on pages with charts.
   uplot: asset("uplot", "js", SCRIPT, uplot),
   charts: asset("charts", "js", SCRIPT, charts),

@@ -2,7 +2,6 @@
 import { html } from "hono/html";
 import type { TaskContract } from "../../../shared/contracts/task.ts";
 import type { TaskRecord } from "../../../shared/results/result.ts";
-import { ASSETS } from "../assets/embedded.ts";
 import type { Markup, View } from "../view/view.ts";
 
 /** Suggestions of each kind. */
@@ -60,13 +59,12 @@ function conditions(key: string, values: readonly (string | null | undefined)[])
 /** The options of the field with the id `filter`. Each is a whole filter: the present one with one more condition.
  *
  * The script replaces the present filter by what the reader has typed. */
-export function suggestions(view: View, text: string, known: Known): Markup {
+export function suggestions(text: string, known: Known): Markup {
   const before = text.trim() === "" ? "" : `${text.trim()} `;
   return html`
     <datalist id="suggestions">${suggestedConditions(known).map((condition) =>
       html`<option value="${before}${condition}" data-condition="${condition}"></option>`
     )}</datalist>
-    <script type="module" src="${view.path(`/assets/${ASSETS.filter.file}`)}"></script>
   `;
 }
 

@@ -57,7 +57,7 @@ export function tasksPage(view: View, page: TasksPage): Markup {
 <p id="filter-hint" class="soft">${tasks.hint}</p>
 ${mistakes(view, filter.mistakes)}
 </form>
-${suggestions(view, text, { contracts, records: found.records, states: STATE_WORDS })}
+${suggestions(text, { contracts, records: found.records, states: STATE_WORDS })}
 ${quickFilters(view, text)}${savedViews(view)}
 <p class="summary"><span>${tasks.count(found.records.length)}</span>${
     isOlder ? "" : newsPart(view, text, now)
