@@ -34,7 +34,7 @@ Deno.test("cli.ts dead lists, shows, redrives and purges letters", async () => {
     new RegExp(`^${letter!.id} +unknown-task +no.such +one +celeriac.default +20`, "m"),
   );
   assertEquals(list.output.includes("misfit"), false);
-  const whole = JSON.parse((await dead("show", letter!.id)).output);
+  const whole = JSON.parse((await dead("show", letter!.id)).stdout);
   assertEquals([whole.task_id, whole.headers["celeriac-reason"]], ["one", "unknown-task"]);
 
   const counted = await dead("redrive", "--task=no.such", "--dry-run");

@@ -42,19 +42,19 @@ Deno.test("cli.ts events and subscriptions publish, follow, pause, resume and re
     const types = await events("types");
     assertMatch(types.output, /test\.eu\.happened/);
     const tailing = events("tail", "--after=0", "--limit=1", "--json", "--types=test.#");
-    const { code, output } = await events(
+    const { code, output, stdout } = await events(
       ...["publish", "test.eu.happened", "value=17", "--id=1", "--source=/test"],
       ...["--attributes=tenant=other", "--require-subscription", "--json"],
     );
     assertEquals(code, 0, output);
-    const { key, tasks } = JSON.parse(output);
+    const { key, tasks } = JSON.parse(stdout);
     assertEquals(await result(tasks[0].id), ["SUCCESS", 17]);
     const tail = await tailing;
     assertEquals(tail.code, 0, tail.output);
-    const line: Recorded & { event: Record<string, unknown> } = JSON.parse(tail.output);
+    const line: Recorded & { event: Record<string, unknown> } = JSON.parse(tail.stdout);
     assertEquals([line.key, line.tasks, line.event["tenant"]], [key, tasks, "other"]);
     const shown = await events("show", key);
-    assertEquals(JSON.parse(shown.output), line);
+    assertEquals(JSON.parse(shown.stdout), line);
     assertMatch((await events("list")).output, new RegExp(`1 +${key} +test\\.eu\\.happened`));
   });
 
@@ -86,7 +86,7 @@ Deno.test("cli.ts events and subscriptions publish, follow, pause, resume and re
     const replay = await subscriptions("replay", "late", "--rate=100", "--json");
     assertEquals(replay.code, 0, replay.output);
     const ended = async () => {
-      const { replays } = JSON.parse((await subscriptions("show", "late")).output);
+      const { replays } = JSON.parse((await subscriptions("show", "late")).stdout);
       return replays[0].ended_at === null ? undefined : replays[0];
     };
     assertEquals((await eventually("the end of the replay", ended)).sent, 1);
@@ -95,7 +95,7 @@ Deno.test("cli.ts events and subscriptions publish, follow, pause, resume and re
     assertEquals(await result(eventTaskId(first.key, "late")), ["SUCCESS", 17]);
     assertEquals(first.tasks.length, 2);
     const again = await subscriptions("replay", "late", "--again", "--json");
-    const { id } = JSON.parse(again.output);
+    const { id } = JSON.parse(again.stdout);
     await eventually("the end of the second one", ended);
     assertEquals(await result(eventTaskId(first.key, "late", id)), ["SUCCESS", 17]);
   });
