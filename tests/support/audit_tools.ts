@@ -1,8 +1,8 @@
-/** Installs the programs that audit manifests and the HTTP API, once under `.venv/`. The folder name contains the release.
+/** Installs the programs that audit manifests and the HTTP API, once under `~/.cache/celeriac`. The folder name contains the release.
  * @module
  */
-import { fileURLToPath } from "node:url";
 import { run } from "./process.ts";
+import { toolFolder } from "./tool_folder.ts";
 
 /** A package of the Go module proxy, of the Python package index, or of Debian. */
 const programs = {
@@ -18,7 +18,7 @@ const programs = {
 /** Name of a program. */
 export type AuditTool = keyof typeof programs;
 
-const folder = fileURLToPath(new URL("../../.venv/", import.meta.url));
+const folder = toolFolder();
 const installTimeoutMs = 15 * 60_000;
 
 /** Finds or installs a program and returns its path. Installing takes one or two minutes and a network.

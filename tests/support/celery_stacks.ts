@@ -1,9 +1,10 @@
-/** Installs old and new releases of Celery, each in a virtual environment under `.venv/`. The folder name contains a hash of the
- * packages, so checkouts with different packages do not disturb each other.
+/** Installs old and new releases of Celery, each in a virtual environment under `~/.cache/celeriac`. The folder name contains a hash of
+ * the packages, so checkouts with different packages do not disturb each other.
  * @module
  */
 import { fileURLToPath } from "node:url";
 import { Process, run } from "./process.ts";
+import { toolFolder } from "./tool_folder.ts";
 
 /** `c57`: the newest of 2026. `c52`: the release of Debian 12, whose py-amqp misreads integers. `c56`: its workers write
  * REVOKED over any other state. */
@@ -40,7 +41,7 @@ const pythons: Readonly<Record<StackName, readonly string[]>> = {
 
 /** Variables of every Python program. */
 export const PYTHON_ENVIRONMENT = { C_FORCE_ROOT: "1", PYTHONDONTWRITEBYTECODE: "1" };
-const folder = fileURLToPath(new URL("../../.venv/", import.meta.url));
+const folder = toolFolder();
 const installTimeoutMs = 5 * 60_000;
 
 /** Runs the tests' Python programs with one stack. */

@@ -4,6 +4,7 @@
 import { checkout } from "../../support/roles.ts";
 import { type Env, type Program, startProgram } from "../kit/program.ts";
 import { Process, run } from "../../support/process.ts";
+import { toolFolder } from "../../support/tool_folder.ts";
 
 /** Exact releases. pg-boss and graphile-worker need Node 22; 24 strips the types of the programs. */
 export const PEER_RELEASES = {
@@ -45,7 +46,7 @@ const INSTALL_LIMIT_MS = 10 * 60_000;
  * @param say receives one line if packages are downloaded
  * @throws if npm is missing or fails */
 export async function installPeers(say: (line: string) => void): Promise<PeerPackages> {
-  const folder = `${cacheFolder()}/bench-peers-${await digest(JSON.stringify(PEER_RELEASES))}`;
+  const folder = `${toolFolder()}bench-peers-${await digest(JSON.stringify(PEER_RELEASES))}`;
   await Deno.mkdir(folder, { recursive: true });
   using lock = await Deno.open(`${folder}/lock`, { create: true, write: true });
   await lock.lock(true); // another run may be installing
@@ -80,11 +81,6 @@ export async function installPeers(say: (line: string) => void): Promise<PeerPac
       }
     },
   };
-}
-
-function cacheFolder(): string {
-  const home = Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME") ?? "/tmp"}/.cache`;
-  return `${home}/celeriac`;
 }
 
 async function digest(text: string): Promise<string> {
