@@ -17,6 +17,7 @@ import { Problem } from "./http/problem.ts";
 import { BulkActions } from "./actions/bulk_actions.ts";
 import { KeyActions } from "./actions/key_actions.ts";
 import { PauseActions } from "./actions/pause_actions.ts";
+import { WorkerActions } from "./actions/worker_actions.ts";
 import { SubscriptionActions } from "./actions/subscription_actions.ts";
 import { ScheduleActions } from "./actions/schedule_actions.ts";
 import { auditRoutes } from "./routes/audit.ts";
@@ -41,6 +42,7 @@ import { seriesRoutes } from "./routes/series.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
 import { submitRoutes } from "./routes/submit.ts";
+import { workerControlRoutes } from "./routes/worker_control.ts";
 import { workersRoutes } from "./routes/workers.ts";
 import { whyRoutes } from "./routes/why.ts";
 import { workflowRoutes } from "./routes/workflows.ts";
@@ -191,6 +193,8 @@ export function createApp(dependencies: ApiDependencies): Hono {
   app.route("/v1", seriesRoutes({ ...dependencies.series, clock }));
   const queues = new QueueSurvey({ broker, queues: [...rules.queues, ...rules.foreignQueues] });
   app.route("/v1", workersRoutes({ survey, queues, clock }));
+  const workers = new WorkerActions({ broker, trail });
+  app.route("/v1", workerControlRoutes(workers));
   app.route("/v1", deadLetterRoutes({ ...dependencies, trail }));
   const keys = new KeyActions({ ...access, trail, clock });
   app.route("/v1", keyRoutes(keys));
@@ -218,6 +222,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
       keyActions: keys,
       subscriptionActions: subscriptions,
       pauseActions: pauses,
+      workerActions: workers,
       bulkActions,
       scheduleActions: schedules,
       authenticator,

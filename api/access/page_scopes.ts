@@ -39,6 +39,8 @@ export const PAGE_SCOPES: Readonly<Record<string, Required>> = {
   "POST /pauses/:scope/:name/resume": ["queues:pause"],
   "GET /charts": ["tasks:read"],
   "GET /workers": ["workers:read"],
+  "POST /workers/:worker/shutdown": ["workers:control"],
+  "POST /workers/:worker/pool": ["workers:control"],
   "GET /queues": ["workers:read"],
   "GET /schedules": ["schedules:read"],
   "GET /schedules/:schedule": ["schedules:read"],

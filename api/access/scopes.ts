@@ -21,6 +21,7 @@ export const SCOPES = {
   "dead-letters:redrive": "requeue dead letters",
   "dead-letters:purge": "delete dead letters",
   "workers:read": "list workers, their queues and the tasks that they run",
+  "workers:control": "shut down workers and resize their pools",
   "keys:read": "list keys",
   "keys:write": "create, rotate and revoke keys with at most the own rights",
   "audit:read": "read the audit log",

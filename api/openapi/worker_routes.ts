@@ -1,6 +1,25 @@
-/** Operations of the OpenAPI document that are about workers and the depth of queues. */
-import { type JsonSchema, nullable, record, schemaRef, time } from "./json_schema.ts";
-import { jsonAnswer, type Operation, problems } from "./routes.ts";
+/** Operations of the OpenAPI document that are about workers, their control, and the depth of queues. */
+import { PoolBody } from "../routes/worker_control.ts";
+import {
+  documentSchemas,
+  type JsonSchema,
+  nullable,
+  openObject,
+  record,
+  schemaRef,
+  time,
+} from "./json_schema.ts";
+import { CHANGE_PROBLEMS, jsonAnswer, type Operation, problems } from "./routes.ts";
+
+const WORKER = [{
+  name: "worker",
+  in: "path",
+  required: true,
+  description: "Node name",
+  schema: { type: "string", minLength: 1 },
+}];
+
+const SENT = jsonAnswer("The command that was sent", schemaRef("SentCommand"));
 
 /** Paths of workers and queues. */
 export function workerPaths(): Record<string, Record<string, Operation>> {
@@ -18,6 +37,31 @@ export function workerPaths(): Record<string, Record<string, Operation>> {
         },
       },
     },
+    "/v1/workers/{worker}/shutdown": {
+      post: {
+        operationId: "shutdownWorker",
+        tags: ["workers"],
+        summary: "Shut down a worker",
+        description:
+          "The worker finishes its running tasks, requeues the others and exits, as on SIGTERM. A worker confirms no shutdown, so that `reply` is null.",
+        parameters: WORKER,
+        responses: {
+          202: SENT,
+          ...problems(
+            "no-worker",
+            "worker-refused",
+            "invalid-input",
+            "unavailable",
+            "outcome-unknown",
+          ),
+        },
+      },
+    },
+    "/v1/workers/{worker}/pool-grow": poolOperation("grow", "Add slots to the pool of a worker"),
+    "/v1/workers/{worker}/pool-shrink": poolOperation(
+      "shrink",
+      "Remove slots from the pool of a worker",
+    ),
     "/v1/queues": {
       get: {
         operationId: "listQueues",
@@ -29,6 +73,26 @@ export function workerPaths(): Record<string, Record<string, Operation>> {
           ...problems("invalid-input", "unavailable"),
         },
       },
+    },
+  };
+}
+
+function poolOperation(verb: "grow" | "shrink", summary: string): Record<string, Operation> {
+  return {
+    post: {
+      operationId: `${verb}Pool`,
+      tags: ["workers"],
+      summary,
+      description:
+        "Changes the concurrency until the worker restarts; the prefetch follows. A repeated call changes it again.",
+      parameters: WORKER,
+      requestBody: {
+        required: false,
+        content: {
+          "application/json": { schema: schemaRef("PoolChange"), example: { n: 2 } },
+        },
+      },
+      responses: { 202: SENT, ...problems("no-worker", "worker-refused", ...CHANGE_PROBLEMS) },
     },
   };
 }
@@ -54,6 +118,16 @@ export function workerSchemas(): Record<string, JsonSchema> {
       name: { type: "string" },
       queue: nullable("string", "Routing key of its message; the queue for queues of contracts"),
       started_at: time("Start of the attempt"),
+    }),
+    ...documentSchemas("PoolChange", PoolBody, "input"),
+    SentCommand: record({
+      worker: { type: "string", description: "Node name" },
+      command: { type: "string", enum: ["shutdown", "pool_grow", "pool_shrink"] },
+      arguments: openObject("Arguments of the command"),
+      reply: nullable(
+        "string",
+        "Confirmation of the worker; null if none arrived within a second",
+      ),
     }),
     QueueList: record({ at, queues: list("Queue") }),
     Queue: record({

@@ -124,6 +124,17 @@ export const ENGLISH_OPERATIONS = {
     prefetch: "Prefetch",
     received: "Received",
     uptime: "Running for",
+    resize: "Resize",
+    resizeWarning: "The number of slots changes until the worker restarts.",
+    resizeConfirm: "Resize the pool",
+    change: "Change",
+    grow: "Grow the pool",
+    shrink: "Shrink the pool",
+    slots: "Slots",
+    shutdown: "Shut down",
+    shutdownWarning:
+      "The worker finishes its running tasks, requeues the others and exits. A supervisor may start it again.",
+    shutdownConfirm: "Shut down the worker",
   },
   queues: {
     title: "Queues",

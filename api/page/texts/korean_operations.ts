@@ -129,6 +129,17 @@ export const KOREAN_OPERATIONS: Pick<
     prefetch: "프리페치",
     received: "받은 작업",
     uptime: "가동 시간",
+    resize: "크기 변경",
+    resizeWarning: "워커가 다시 시작될 때까지 슬롯 수가 바뀝니다.",
+    resizeConfirm: "풀 크기 변경",
+    change: "변경",
+    grow: "풀 늘리기",
+    shrink: "풀 줄이기",
+    slots: "슬롯",
+    shutdown: "종료",
+    shutdownWarning:
+      "워커가 실행 중인 작업을 마치고 나머지를 큐로 돌려보낸 뒤 종료됩니다. 관리 프로그램이 다시 시작할 수 있습니다.",
+    shutdownConfirm: "워커 종료",
   },
   queues: {
     title: "큐",

@@ -8,9 +8,16 @@ import { beginning } from "../view/code.ts";
 import { cardTable, command, hrefOf, taskLink } from "../view/parts.ts";
 import { pauseAction, resumeAction } from "../pauses/pause_actions.ts";
 import type { Markup, View } from "../view/view.ts";
+import { workerActions } from "./worker_actions.ts";
 
-/** Draws the workers that have replied. */
-export function workersPage(view: View, workers: readonly SurveyedWorker[]): Markup {
+/** Draws the workers that have replied.
+ *
+ * @param options.isController whether the reader may control them */
+export function workersPage(
+  view: View,
+  workers: readonly SurveyedWorker[],
+  { isController }: { readonly isController: boolean },
+): Markup {
   const { workers: words, tasks } = view.texts;
   const refresh = html`<p class="summary"><span>${words.count(workers.length)}</span> <a href="${
     view.path("/workers")
@@ -28,6 +35,7 @@ export function workersPage(view: View, workers: readonly SurveyedWorker[]): Mar
     words.prefetch,
     words.received,
     words.uptime,
+    ...(isController ? [view.texts.task.actions] : []),
   ];
   const rows = workers.map((worker) => [
     html`<a href="${tasksOf(view, "worker", worker.name)}">${worker.name}</a>`,
@@ -37,6 +45,7 @@ export function workersPage(view: View, workers: readonly SurveyedWorker[]): Mar
     worker.prefetch ?? "–",
     worker.received,
     worker.uptimeSeconds === null ? "–" : formatDuration(worker.uptimeSeconds),
+    ...(isController ? [workerActions(view, worker.name)] : []),
   ]);
   return html`${refresh}${cardTable(titles, rows)}`;
 }

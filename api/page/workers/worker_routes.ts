@@ -1,13 +1,16 @@
-/** `/workers` and `/queues`: what the workers report. */
-import { Hono } from "hono";
+/** `/workers` and `/queues`: what the workers report, and commands to them. */
+import { type Context, Hono } from "hono";
 import { html } from "hono/html";
+import { z } from "zod";
 import type { Registry } from "../../../shared/contracts/registry.ts";
 import { DatabaseUnavailable } from "../../../shared/errors.ts";
 import type { StoredPause } from "../../../shared/flow/pause_store.ts";
 import type { PauseActions } from "../../actions/pause_actions.ts";
+import { SLOTS_MAX, type WorkerActions } from "../../actions/worker_actions.ts";
 import { callerOf } from "../../access/request_caller.ts";
 import { visibleWorkers } from "../../reading/visible_workers.ts";
 import type { WorkerSurvey } from "../../reading/worker_survey.ts";
+import { readForm } from "../form.ts";
 import { answerPage } from "../view/layout.ts";
 import { notice } from "../view/parts.ts";
 import { type Site, View } from "../view/view.ts";
@@ -20,12 +23,20 @@ export interface WorkerRoutesParts {
   /** Queues of other systems that requests may use. */
   readonly foreignQueues: readonly string[];
   readonly pauseActions: PauseActions;
+  readonly workerActions: WorkerActions;
   readonly site: Site;
 }
 
-/** Serves the pages. Each surveys the workers, which takes a second. */
+const PoolForm = z.object({
+  command: z.enum(["pool_grow", "pool_shrink"]),
+  slots: z.coerce.number<string>().int().min(1).max(SLOTS_MAX),
+});
+
+/** Serves the pages and the actions of a worker. Each page surveys the workers, which takes a second. */
 export function workerRoutes(parts: WorkerRoutesParts): Hono {
-  const { survey, registry, foreignQueues, pauseActions, site } = parts;
+  const { survey, registry, foreignQueues, pauseActions, workerActions, site } = parts;
+  const back = (c: Context, done: keyof View["texts"]["done"]) =>
+    c.redirect(new View(c, site).path(`/workers?done=${done}`), 303);
   return new Hono()
     .get("/workers", async (c) => {
       const view = new View(c, site);
@@ -33,8 +44,21 @@ export function workerRoutes(parts: WorkerRoutesParts): Hono {
       return answerPage(c, view, {
         title: view.texts.workers.title,
         current: "/workers",
-        body: workersPage(view, workers),
+        body: html`${notice(view, c.req.query("done"))}${
+          workersPage(view, workers, {
+            isController: view.can("workers:control") && workerActions.allows(c),
+          })
+        }`,
       });
+    })
+    .post("/workers/:worker/shutdown", async (c) => {
+      await workerActions.send(c, c.req.param("worker"), { method: "shutdown" });
+      return back(c, "shutdownSent");
+    })
+    .post("/workers/:worker/pool", async (c) => {
+      const { command: method, slots } = await readForm(c, PoolForm);
+      const { reply } = await workerActions.send(c, c.req.param("worker"), { method, slots });
+      return back(c, reply === null ? "poolSent" : "poolResized");
     })
     .get("/queues", async (c) => {
       const view = new View(c, site);

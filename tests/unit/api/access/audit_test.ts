@@ -7,6 +7,7 @@ import { DatabaseUnavailable } from "../../../../shared/errors.ts";
 import { MemoryAudit } from "../fixture.ts";
 import { MemoryBulk } from "../memory_bulk.ts";
 import { MemoryPauses } from "../memory_pauses.ts";
+import { startWorker } from "../remote_worker.ts";
 import { bearer, fixtureFor, keyedFixture, ROOT_TOKEN, testKey } from "./keys.ts";
 
 interface Change {
@@ -27,6 +28,9 @@ function contentOf({ body, form }: Change): { body?: BodyInit; headers: HeadersI
 /** Id of a bulk job. */
 const JOB = "0192f3c4-7a31-7cc0-8000-000000000001";
 
+/** Node name of a worker. */
+const WORKER = "w1@host";
+
 const UNTIL = "2026-11-30T09:00:00.000Z";
 
 /** Requests that change something, and the entry's target or filter. The tests of keys, schedules and subscriptions need a database: `keys_test.ts`. */
@@ -36,6 +40,18 @@ const CHANGES: Readonly<Record<string, Change>> = {
   "POST /v1/tasks:retry": { path: "/v1/tasks:retry", body: { filter: {} }, target: null },
   "POST /v1/bulk-jobs/:job/stop": { path: `/v1/bulk-jobs/${JOB}/stop`, target: JOB },
   "DELETE /v1/tasks/:task": { path: "/v1/tasks/waiting", target: "waiting" },
+  "POST /v1/workers/:worker/shutdown": {
+    path: `/v1/workers/${WORKER}/shutdown`,
+    target: WORKER,
+  },
+  "POST /v1/workers/:worker/pool-grow": {
+    path: `/v1/workers/${WORKER}/pool-grow`,
+    target: WORKER,
+  },
+  "POST /v1/workers/:worker/pool-shrink": {
+    path: `/v1/workers/${WORKER}/pool-shrink`,
+    target: WORKER,
+  },
   "PUT /v1/queues/:queue/pause": {
     path: "/v1/queues/celeriac.default/pause",
     target: "queue:celeriac.default",
@@ -71,6 +87,12 @@ const CHANGES: Readonly<Record<string, Change>> = {
     path: "/pauses/task/ping/resume",
     form: {},
     target: "task:ping",
+  },
+  "POST /workers/:worker/shutdown": { path: `/workers/${WORKER}/shutdown`, target: WORKER },
+  "POST /workers/:worker/pool": {
+    path: `/workers/${WORKER}/pool`,
+    form: { command: "pool_grow", slots: "1" },
+    target: WORKER,
   },
   "POST /dead-letters:redrive": {
     path: "/dead-letters:redrive",
@@ -116,6 +138,7 @@ for (const [route, change] of Object.entries(CHANGES)) {
       bulk: await someJobs(),
     });
     fixture.records.put({ id: "waiting", name: "ping" });
+    await using _worker = await startWorker(fixture, WORKER);
     const [method = ""] = route.split(" ");
     const answer = await fixture.app.request(path, {
       method,
@@ -143,6 +166,8 @@ for (const [route, change] of Object.entries(CHANGES)) {
     const bulk = await someJobs();
     await using fixture = await keyedFixture([], { access: { audit }, pauses, bulk });
     fixture.records.put({ id: "waiting", name: "ping" });
+    const received: [method: string, given: object][] = [];
+    await using _worker = await startWorker(fixture, WORKER, undefined, received);
     const answer = await fixture.app.request(path, {
       method: route.split(" ")[0]!,
       ...contentOf(change),
@@ -151,6 +176,7 @@ for (const [route, change] of Object.entries(CHANGES)) {
     assertEquals(fixture.records.records.get("waiting")?.state, "PENDING");
     assertEquals([pauses.all.size, pauses.resumes], [2, 0]);
     assertEquals([...bulk.all.values()].map(({ endedAt }) => endedAt), [null]);
+    assertEquals(received.filter(([method]) => method !== "ping"), []);
   });
 }
 
