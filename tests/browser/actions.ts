@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Locator, Page } from "playwright-core";
 import { eventually } from "../support/eventually.ts";
+import { startWorker } from "../support/roles.ts";
 import type { Check, Fixture } from "./fixture.ts";
 
 /** Opens an action's question and confirms it. */
@@ -204,6 +205,27 @@ async function keyActions({ url }: Fixture, page: Page, name: string): Promise<v
   assertStringIncludes(await page.locator("main").innerText(), "scopes");
 }
 
+/** Resizes and shuts down a worker, which consumes a queue of its own so that it takes no task of other checks. */
+async function workerActions({ pipeline, url }: Fixture, page: Page, name: string): Promise<void> {
+  const node = `celeriac@${name}`;
+  const env = { ...pipeline.env, CELERIAC_NODE: node, CELERIAC_CONCURRENCY: "3" };
+  await using worker = await startWorker({
+    env: { ...env, CELERIAC_QUEUES: `celeriac.${name}` },
+  });
+  await page.goto(`${url}/workers`);
+  const row = page.locator("tr[data-row]", { hasText: node });
+  const resize = row.locator(".action", { hasText: "Resize" });
+  await resize.locator("summary").click();
+  await resize.getByLabel("Change").selectOption("pool_shrink");
+  await resize.getByLabel("Slots").fill("2");
+  await resize.getByRole("button", { name: "Resize the pool" }).click();
+  await notice(page, "The worker resizes its pool.");
+  assertEquals(await row.locator('[data-title="Concurrency"]').innerText(), "1");
+  await act(row, "Shut down", "Shut down the worker");
+  await notice(page, "The shutdown was sent.");
+  assertEquals((await worker.exit()).code, 0, worker.output);
+}
+
 /** A button whose form is being sent already sends nothing. The events are synthetic: a browser may give up the first of two real requests. */
 async function pressTwice(fixture: Fixture): Promise<void> {
   await using opened = await fixture.open({ path: "/keys" });
@@ -224,6 +246,7 @@ async function everyAction(fixture: Fixture, javaScriptEnabled: boolean): Promis
     scheduleActions,
     subscriptionActions,
     keyActions,
+    workerActions,
   ];
   await Promise.all(parts.map(async (part) => {
     await using opened = await fixture.open({ path: "/audit", javaScriptEnabled, expected: [422] });

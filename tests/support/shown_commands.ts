@@ -116,6 +116,8 @@ export const ON_SERVERS: readonly ExecutedCommand[] = [
   runs("deno task cli inspect active", /"celeriac@web-1": \[\]/),
   runs("deno task cli inspect active --node=celeriac@web-1", /"celeriac@web-1": \[\]/),
   runs("deno task cli control rate_limit add 10/m", /new rate limit/),
+  runs("deno task cli workers list", /^celeriac@web-1 /m),
+  runs("deno task cli workers pool-grow celeriac@web-1 2", /pool will grow/),
   runs("deno task cli control terminate 01a20a7c-5977-7709-b73a-5760ae7a2f25", /"ok": /),
   runs(
     `curl -s "$CELERIAC_URL/v1/tasks/add?wait=5" -H 'content-type: application/json' -d '{"kwargs": {"x": 2, "y": 3}}'`,

@@ -78,7 +78,7 @@ Deno.test("a command to an unknown worker is a 404 with the names of the workers
 
 Deno.test("invalid numbers, fields and queries are refused, and nothing is sent", async () => {
   await using fixture = await createFixture();
-  const received: [string, unknown][] = [];
+  const received: [string, Record<string, unknown>][] = [];
   await using _worker = await startWorker(fixture, NAME, undefined, received);
   const cases: [path: string, body: unknown, text: string][] = [
     ["pool-grow", { n: 0 }, "n:"],
@@ -145,12 +145,16 @@ Deno.test("the page resizes and shuts down a worker, for a reader who may", asyn
   const get = async (path: string, headers: Record<string, string>) =>
     await (await fixture.app.request(path, { headers: { accept: "text/html", ...headers } }))
       .text();
-  const page = await get("/workers?done=shutdownSent", session);
+  const [page = "", ...others] = await Promise.all([
+    get("/workers?done=shutdownSent", session),
+    ...[reader, limited].map(({ token }) => get("/workers", bearer(token))),
+  ]);
   assertStringIncludes(page, 'action="/workers/w1%40host/pool"');
   assertStringIncludes(page, 'action="/workers/w1%40host/shutdown"');
   assertStringIncludes(page, "The shutdown was sent.");
-  for (const { token } of [reader, limited]) {
-    assert(!(await get("/workers", bearer(token))).includes("/workers/w1"));
+  for (const other of others) {
+    assertStringIncludes(other, NAME);
+    assert(!other.includes("/workers/w1"));
   }
 
   const press = async (path: string, fields: Record<string, string> = {}) => {

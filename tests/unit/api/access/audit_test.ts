@@ -166,7 +166,7 @@ for (const [route, change] of Object.entries(CHANGES)) {
     const bulk = await someJobs();
     await using fixture = await keyedFixture([], { access: { audit }, pauses, bulk });
     fixture.records.put({ id: "waiting", name: "ping" });
-    const received: [method: string, given: object][] = [];
+    const received: [method: string, given: Record<string, unknown>][] = [];
     await using _worker = await startWorker(fixture, WORKER, undefined, received);
     const answer = await fixture.app.request(path, {
       method: route.split(" ")[0]!,
