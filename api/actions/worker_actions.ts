@@ -74,9 +74,9 @@ export class WorkerActions {
     const replies = await this.#request(method, [worker], given).catch((cause) => {
       if (!(cause instanceof BrokerUnavailable)) throw cause;
       throw new OutcomeUnknown(
-        `Cannot tell whether worker '${
+        `Cannot confirm that worker '${
           shown(worker)
-        }' received '${method}' because the broker did not confirm it: read GET /v1/workers before you send it again`,
+        }' received '${method}' because the broker did not answer: read GET /v1/workers before you send it again`,
         [],
         { cause },
       );

@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { CONTROL_EXCHANGE, decodeControl } from "../../../shared/celery/control.ts";
+import { BrokerUnavailable } from "../../../shared/errors.ts";
 import { bearer, fixtureFor, keyedFixture, ROOT_TOKEN, testKey } from "./access/keys.ts";
 import { createFixture, type Fixture } from "./fixture.ts";
 import { startWorker } from "./remote_worker.ts";
@@ -122,6 +124,19 @@ Deno.test("a command answers 503 while the broker is away", async () => {
   const { status, body } = await send(fixture, `${NAME}/shutdown`);
   assertEquals([status, body.type], [503, "/problems/unavailable"]);
   assertEquals(fixture.audit.entries, []);
+});
+
+Deno.test("a command that the broker does not confirm has an unknown outcome", async () => {
+  await using fixture = await createFixture();
+  await using _worker = await startWorker(fixture, NAME);
+  const publish = fixture.broker.publish.bind(fixture.broker);
+  fixture.broker.publish = (message, options) =>
+    message.exchange === CONTROL_EXCHANGE && decodeControl(message).method === "shutdown"
+      ? Promise.reject(new BrokerUnavailable("Cannot publish because the broker is blocked"))
+      : publish(message, options);
+  const { status, body } = await send(fixture, `${NAME}/shutdown`);
+  assertEquals([status, body.type], [503, "/problems/outcome-unknown"]);
+  assertEquals(fixture.audit.entries.map((entry) => entry.status), [503]);
 });
 
 Deno.test("a key that is limited to some tasks or queues controls no worker", async () => {
