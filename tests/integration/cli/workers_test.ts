@@ -37,7 +37,7 @@ Deno.test("cli.ts resizes a worker, and shuts it down once its running task is d
   assertEquals(await listed(), [`${NAME} 5`]);
   const shrunk = await workers("pool-shrink", NAME);
   assertEquals(
-    [shrunk.code, shrunk.output.trim()],
+    [shrunk.code, shrunk.stdout.trim()],
     [0, `pool_shrink was sent to ${NAME}: pool will shrink`],
   );
   assertEquals(await listed(), [`${NAME} 4`]);
@@ -53,5 +53,6 @@ Deno.test("cli.ts resizes a worker, and shuts it down once its running task is d
   assertEquals((await worker.exit()).code, 0, worker.output);
   assertEquals((await pipeline.final(id)).state, "SUCCESS");
   const gone = await workers("list");
-  assertEquals([gone.code, gone.output.trim()], [0, "celeriac: no worker replies"]);
+  assertEquals(gone.code, 0);
+  assertStringIncludes(gone.output, "celeriac: no worker replies");
 });
