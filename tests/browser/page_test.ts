@@ -37,11 +37,21 @@ const ALONE: Readonly<Record<string, Check>> = { ...markupChecks, ...idleChecks 
 /** Checks that run at the same time. */
 const AT_ONCE = 3;
 
+/** Characters of the API's log that a failed check prints. */
+const LOG_LENGTH = 4_000;
+
 /** Names of the checks to run; `undefined`: all. */
 const chosen = Deno.env.get(CHECKS_VARIABLE)?.split("\n");
 
 function select(checks: Readonly<Record<string, Check>>): [name: string, check: Check][] {
   return Object.entries(checks).filter(([name]) => chosen?.includes(name) ?? true);
+}
+
+/** An error, and what it suppressed: a page with faults is found when the check has failed already. */
+function causes(error: unknown): unknown[] {
+  return error instanceof SuppressedError
+    ? [...causes(error.suppressed), ...causes(error.error)]
+    : [error];
 }
 
 // Not as steps: the load goes on between them, which a step would report as a leak.
@@ -57,7 +67,8 @@ Deno.test("the page works in a browser", async () => {
     } catch (error) {
       failed.push(name);
       errors.push(error);
-      console.error(error);
+      for (const one of causes(error)) console.error(one);
+      console.error(fixture.api.output.slice(-LOG_LENGTH));
     }
     console.log(`${name}: ${Math.round(performance.now() - began)} ms`);
   };
