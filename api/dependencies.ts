@@ -73,7 +73,7 @@ export interface ApiDependencies {
   readonly registry: Registry;
   readonly publisher: Pick<Publisher, "submit">;
   readonly broker: Pick<Broker, "publish" | "listen" | "measure" | "status">;
-  readonly store: Pick<ResultStore, "find" | "list" | "revoke" | "states">;
+  readonly store: Pick<ResultStore, "find" | "list" | "revoke" | "states" | "summaries">;
   /** Writes PENDING records in the background: best effort. */
   readonly submissions: Pick<SubmissionWriter, "write" | "hold" | "find">;
   readonly idempotency: Pick<Idempotency, "begin" | "published">;

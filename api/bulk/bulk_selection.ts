@@ -4,7 +4,7 @@ import type { ResultStore } from "../../shared/results/store.ts";
 import type { Caller } from "../access/caller.ts";
 import { refusal } from "../http/problem.ts";
 import { type FilterMistake, readFilter, STATE_WORDS } from "../reading/task_filter.ts";
-import { isVisible } from "../reading/visible_record.ts";
+import { isFound } from "../reading/visible_record.ts";
 import type { BulkFilter } from "./bulk_job.ts";
 
 /** Records that the count of a dry run reads, at most. */
@@ -93,8 +93,8 @@ export class BulkSelection {
 
   /** Whether a record is selected, as it is now. */
   includes(record: TaskRecord): boolean {
-    const { stored, matches } = this.#filter;
-    if (!isVisible(this.#caller, record) || !matches(record)) return false;
+    const { stored } = this.#filter;
+    if (!isFound(this.#caller, record, this.#filter)) return false;
     // A list compares the time of creation, which records do not contain and which never changes.
     return isStoredMatch(record, stored) && (!this.#ids || isInTime(record, stored));
   }

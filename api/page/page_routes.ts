@@ -3,16 +3,15 @@ import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
 import { z } from "zod";
 import type { Registry } from "../../shared/contracts/registry.ts";
-import type { RecordFilter } from "../../shared/results/result.ts";
 import type { AuditCounter } from "../access/audit_counter.ts";
 import { callerOf } from "../access/request_caller.ts";
 import { conditionalAnswer } from "../http/conditional.ts";
 import { Problem } from "../http/problem.ts";
-import { isVisible } from "../reading/visible_record.ts";
 import { indexBody } from "../openapi/index_body.ts";
 import { auditRoutes, type AuditRoutesParts } from "./access/audit_routes.ts";
 import { keyRoutes, type KeyRoutesParts } from "./access/key_routes.ts";
 import { ASSET_FILES } from "./assets/embedded.ts";
+import { readPoints } from "./charts/chart_points.ts";
 import { chartRoutes, type ChartRoutesParts } from "./charts/chart_routes.ts";
 import { letterRoutes, type LetterRoutesParts } from "./dead_letters/letter_routes.ts";
 import { eventRoutes, type EventRoutesParts } from "./events/event_routes.ts";
@@ -20,7 +19,8 @@ import { subscriptionRoutes, type SubscriptionRoutesParts } from "./events/subsc
 import { taskCommand, workflowCommand } from "./example_commands.ts";
 import { limitTime } from "./deadline.ts";
 import { localPath, readForm } from "./form.ts";
-import { overviewPage, type OverviewTasks } from "./overview_page.ts";
+import { overviewPage } from "./overview_page.ts";
+import { readOverview } from "./overview_tasks.ts";
 import { pauseRoutes, type PauseRoutesParts } from "./pauses/pause_routes.ts";
 import { scheduleRoutes, type ScheduleRoutesParts } from "./schedules/schedule_routes.ts";
 import { type SignInParts, signInRoutes } from "./sign_in.ts";
@@ -58,14 +58,6 @@ export interface PageParts
   readonly workflows: TaskRoutesParts["workflows"] & WorkflowRoutesParts["workflows"];
 }
 
-/** Rows of each list of the overview. */
-const OVERVIEW_ROWS = 10;
-
-/** Records that are read for each list: a limited caller may not see all of them. */
-const READ_ROWS = 50;
-
-const HOUR_MS = 3_600_000;
-
 /** Seconds for which browsers keep a file whose name contains its hash: a year. */
 const ASSET_SECONDS = 31_536_000;
 
@@ -73,30 +65,25 @@ const PreferencesForm = Preferences.partial().extend({ next: z.string().max(4096
 
 /** Serves the page. */
 export function pageRoutes(parts: PageParts): Hono {
-  const { registry, site, clock, list } = parts;
+  const { registry, site, clock, list, series } = parts;
   const baseOf = (c: Context) => new URL(c.req.url).origin + (site.basePath ?? "");
   const exampleFor = (c: Context) => taskCommand(registry, baseOf(c), site.secured);
   const workflowExample = (c: Context) => workflowCommand(registry, baseOf(c), site.secured);
 
-  const overviewTasks = async (c: Context): Promise<OverviewTasks | undefined> => {
+  const readParts = async (c: Context) => {
     const caller = callerOf(c);
-    if (!caller.has("tasks:read")) return undefined;
-    // One read each: the overview must be fast, and a search for rare records takes several.
-    const newest = async (filter: RecordFilter) => {
-      const { records } = await list(filter, { limit: READ_ROWS, results: false });
-      return records.filter((record) => isVisible(caller, record)).slice(0, OVERVIEW_ROWS);
-    };
-    const since = new Date(clock.now().getTime() - HOUR_MS);
-    const [failed, started, progressing, latest] = await Promise.all([
-      newest({ state: "FAILURE", since }),
-      newest({ state: "STARTED" }),
-      newest({ state: "PROGRESS" }),
-      newest({}),
+    if (!caller.has("tasks:read")) return {};
+    const now = clock.now();
+    const [tasks, points] = await Promise.all([
+      readOverview({ list, clock }, caller),
+      readPoints(series, { range: "1h", withDepths: false }, { caller, now })
+        .catch((error) => {
+          // A limited caller cannot read too many points at once. The charts of one task or queue work.
+          if (error instanceof Problem) return undefined;
+          throw error;
+        }),
     ]);
-    const running = [...started, ...progressing]
-      .sort((a, b) => Number(b.submittedAt) - Number(a.submittedAt))
-      .slice(0, OVERVIEW_ROWS);
-    return { failed, running, latest };
+    return { tasks, ...(points && { points: points.points }) };
   };
 
   return new Hono()
@@ -109,11 +96,16 @@ export function pageRoutes(parts: PageParts): Hono {
         return c.json(indexBody(registry, site.version));
       }
       const view = new View(c, site);
-      const tasks = await overviewTasks(c);
+      const read = await readParts(c);
       return answerPage(c, view, {
         title: view.texts.overview.title,
         current: "/",
-        body: overviewPage(view, { registry, example: exampleFor(c), ...(tasks && { tasks }) }),
+        body: overviewPage(view, {
+          registry,
+          example: exampleFor(c),
+          now: clock.now(),
+          ...read,
+        }),
       });
     })
     .get("/assets/:file", (c) => {

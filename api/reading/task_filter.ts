@@ -43,7 +43,8 @@ interface Condition {
   readonly values: readonly string[];
 }
 
-const KEYS = ["state", "name", "queue", "worker", "id", "by", "since", "until", "label"] as const;
+const KEYS = ["state", "name", "queue", "worker", "error"]
+  .concat("id", "by", "since", "until", "label");
 
 const CONDITION = /(-?)(?:([A-Za-z][\w.-]*):)?((?:"[^"]*"|[^\s"])*)/y;
 
@@ -131,7 +132,7 @@ function unquoted(text: string): string {
 
 function mistakeIn({ key, values }: Condition, now: Date): FilterMistake | undefined {
   const isLabel = key.startsWith("label.");
-  if (key !== "" && !isLabel && !(KEYS as readonly string[]).includes(key)) {
+  if (key !== "" && !isLabel && !KEYS.includes(key)) {
     return { kind: "unknown-key", key, near: closest(key, KEYS) };
   }
   if (key === "label" || key === "label.") return { kind: "label" };
@@ -193,6 +194,8 @@ function testOf(key: string, values: readonly string[]): Test {
       ? record.id
       : key === "by"
       ? record.submittedBy
+      : key === "error"
+      ? record.exception?.exc_type
       : record[key as "name"];
     return value !== null && value !== undefined && matches(value);
   };

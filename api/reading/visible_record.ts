@@ -1,6 +1,7 @@
 /** Records as a caller may see them. */
 import type { Caller } from "../access/caller.ts";
 import type { TaskRecord } from "../../shared/results/result.ts";
+import type { TaskFilter } from "./task_filter.ts";
 import { recordJson, type resultlessJson } from "./record.ts";
 
 /** Whether a caller's patterns match a record. A record that a caller cannot see does not exist for it. */
@@ -11,6 +12,16 @@ export function isVisible(caller: Caller, record: TaskRecord): boolean {
 /** The record, if it exists and the caller's patterns match it. */
 export function visible(caller: Caller, record: TaskRecord | undefined): TaskRecord | undefined {
   return record && isVisible(caller, record) ? record : undefined;
+}
+
+/** Whether a filter finds a record for a caller: conditions on data match nothing that it may not read. */
+export function isFound(
+  caller: Caller,
+  record: TaskRecord,
+  { matches }: Pick<TaskFilter, "matches">,
+): boolean {
+  return isVisible(caller, record) &&
+    matches(caller.has("tasks:read-data") ? record : redacted(record));
 }
 
 /** Whether a caller may see all tasks of these names, whatever their queues: records of workflows contain no queues. */

@@ -278,6 +278,7 @@ export function djangoStatements(shape: DjangoShape): Statements {
     find: `select * from ${records} where record.id = $1`,
     outcomes: many(records, "id, state, result, exception"),
     states: many(records, "id, state"),
+    summaries: many(records, "id, name, queue, state"),
     ...listingOf({
       source: `(
         select task_id::text as id, date_created as created_at, task_name as name,

@@ -11,7 +11,7 @@ const SUBMITTED = "select celeriac.submitted($1::text::json) as inserted";
 
 const UNRECORDED = "select unrecorded as id from celeriac.unrecorded($1::text[]) as unrecorded";
 
-/** A final row never changes. A row only advances: to a final state, to a later attempt, or within an attempt from waiting (PENDING,
+/** A later attempt keeps the lineage of the first: its message names the task itself as its parent, like Celery's. A final row never changes. A row only advances: to a final state, to a later attempt, or within an attempt from waiting (PENDING,
  * RETRY) to running (STARTED, PROGRESS; a redelivered attempt starts again). An outbox entry is stored only together with its state. All
  * times are those of the database; the start time is computed from the elapsed time that the worker measured. */
 const SETTLE = `
@@ -47,7 +47,10 @@ const SETTLE = `
       children = excluded.children,
       history = case when excluded.history is null then task.history
         else celeriac.append_attempts(task.history, excluded.history) end,
-      meta = excluded.meta,
+      meta = case when task.meta -> 'lineage' is null then excluded.meta
+        else (coalesce(excluded.meta::jsonb, '{}') || jsonb_build_object(
+          'lineage', (task.meta -> 'lineage')::jsonb || coalesce((excluded.meta -> 'lineage')::jsonb, '{}')
+        ))::json end,
       labels = coalesce(task.labels, excluded.labels),
       submitted_by = coalesce(task.submitted_by, excluded.submitted_by),
       retries = greatest(excluded.retries, task.retries),
@@ -121,6 +124,7 @@ const STATEMENTS = {
   find: FIND,
   outcomes: "select id, state, result::text as result, exception from celeriac.tasks($1::text[])",
   states: "select id, state from celeriac.tasks($1::text[])",
+  summaries: "select id, name, queue, state from celeriac.tasks($1::text[])",
   ...listingOf({
     source: "celeriac.task",
     indexed: ["name", "queue", "worker"],

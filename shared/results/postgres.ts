@@ -20,6 +20,7 @@ import type {
   State,
   TaskOutcome,
   TaskRecord,
+  TaskSummary,
 } from "./result.ts";
 import { STATES } from "./result.ts";
 import { hasUniqueIds, rounds } from "./settlement_rounds.ts";
@@ -232,9 +233,15 @@ export class PostgresResultStore implements ResultStore {
     return new Map(rows.map(({ id, state }) => [id, state]));
   }
 
+  async summaries(ids: readonly string[]): Promise<TaskSummary[]> {
+    if (ids.length === 0) return [];
+    const { summaries } = await this.#statements();
+    return await this.#database.query<TaskSummary>(summaries, [ids.map((id) => sanitizeText(id))]);
+  }
+
   async list(
     filter: RecordFilter,
-    { limit, cursor, results = true }: ListOptions,
+    { limit, cursor, results = true, oldestFirst = false }: ListOptions,
   ): Promise<RecordPage> {
     check(filter, limit);
     const { isIndexed, listing } = await this.#statements();
@@ -245,7 +252,7 @@ export class PostgresResultStore implements ResultStore {
       // Read one more than requested to detect a next page.
       const remaining = limit - records.length + 1;
       const window = isIndexed(filter) ? remaining : WINDOW;
-      const stretch = { filter, window, limit: remaining, after, results };
+      const stretch = { filter, window, limit: remaining, after, results, oldestFirst };
       const { statement, parameters } = listing(stretch);
       const rows = await this.#database.query<ListedRow>(statement, parameters, PLANNED);
       for (const { id, ...row } of rows) {

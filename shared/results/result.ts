@@ -42,6 +42,16 @@ export interface Meta {
   uncaught?: { readonly error: string; readonly traceback: string; readonly late: boolean }[];
 }
 
+/** Where a task comes from, according to its message. */
+export interface Lineage {
+  /** Id of the task that started it. Absent if none did. */
+  readonly parent?: string;
+  /** Id of the first task of its tree. Absent if it is that task. */
+  readonly root?: string;
+  /** Trace of its sender (W3C Trace Context), 32 hexadecimal digits. Absent without tracing. */
+  readonly trace?: string;
+}
+
 /** A failed attempt that was followed by another one. */
 export interface PastAttempt {
   /** 1 for the first. */
@@ -78,6 +88,8 @@ export interface TaskRecord {
   readonly submittedBy?: string;
   /** Details of the last run, if any. */
   readonly meta?: Meta | null;
+  /** Absent until a worker has written the record, and if the task has no ancestors and no trace. */
+  readonly lineage?: Lineage;
   /** The last 50 failed attempts that were retried, oldest first. Absent if there are none, and with Django's tables. */
   readonly history?: readonly PastAttempt[];
   /** Failed attempts. */
@@ -93,6 +105,9 @@ export interface TaskRecord {
 
 /** The outcome of a task, for callers that wait for many. */
 export type TaskOutcome = Pick<TaskRecord, "id" | "state" | "result" | "exception">;
+
+/** A task, for pages that show many. */
+export type TaskSummary = Pick<TaskRecord, "id" | "name" | "queue" | "state">;
 
 /** A submitted task, as its PENDING record shows it. */
 export interface PendingTask {
@@ -133,6 +148,7 @@ export interface Settlement {
   readonly exception: ExceptionMeta | null;
   readonly traceback: string | null;
   readonly meta?: Meta | null;
+  readonly lineage?: Lineage;
   readonly labels?: Labels;
   readonly submittedBy?: string;
   /** Failed attempts. RETRY includes the attempt that caused it, as in the message of `next`. */
@@ -180,7 +196,7 @@ export interface RecordFilter {
   readonly until?: Date;
 }
 
-/** A page of records, newest first, and the cursor of the next page; `null` when there is none.
+/** A page of records, newest first by default, and the cursor of the next page; `null` when there is none.
  *
  * A page may be short or empty and still have a next one, because a search for rare records takes several requests. */
 export interface RecordPage {

@@ -4,7 +4,7 @@ import { readException } from "../celery/result.ts";
 import { sanitizeText } from "../database/sanitize_text.ts";
 import type { ExceptionMeta } from "../celery/exception.ts";
 import type { Labels } from "./labels.ts";
-import type { Meta, PastAttempt, Settlement, State, TaskRecord } from "./result.ts";
+import type { Lineage, Meta, PastAttempt, Settlement, State, TaskRecord } from "./result.ts";
 import { timeOf } from "./uuid_time.ts";
 
 /** The columns of a record. */
@@ -22,7 +22,7 @@ export interface Row {
   readonly exception: unknown;
   readonly traceback: string | null;
   readonly children: readonly ResultTuple[] | null;
-  readonly meta: Meta | null;
+  readonly meta: StoredMeta | null;
   readonly history?: readonly AttemptRow[] | null;
   readonly labels?: Labels | null;
   readonly submitted_by?: string | null;
@@ -32,6 +32,11 @@ export interface Row {
   readonly started_at: Date | null;
   readonly finished_at: Date | null;
   readonly updated_at: Date;
+}
+
+/** The column `meta`. It also has the lineage, so that tasks without one cost nothing more. */
+interface StoredMeta extends Meta {
+  readonly lineage?: Lineage;
 }
 
 /** A failed attempt in the column `history`. */
@@ -77,7 +82,7 @@ export function toRow(settlement: Settlement, common: CommonValues) {
     children: settlement.children?.length ? settlement.children : undefined,
     labels: settlement.labels,
     submitted_by: sanitizeText(settlement.submittedBy ?? null) ?? undefined,
-    meta: settlement.meta ? metaJson(settlement.meta) : undefined,
+    meta: settledMetaJson(settlement),
     retries: retries === 0 ? undefined : retries,
     started_at: startedAt?.toISOString(),
     periodic_task_name: sanitizeText(settlement.periodicTaskName ?? null) ?? undefined,
@@ -111,8 +116,13 @@ function errorJson({ exc_type: type, exc_message: [first = ""] }: ExceptionMeta)
   });
 }
 
+function settledMetaJson({ meta, lineage }: Settlement): string | undefined {
+  if (lineage) return metaJson({ ...meta, lineage });
+  return meta ? metaJson(meta) : undefined;
+}
+
 /** `undefined` when there are no details. */
-export function metaJson(meta: Meta): string | undefined {
+export function metaJson(meta: StoredMeta): string | undefined {
   for (const _ in meta) {
     return JSON.stringify(
       meta,
@@ -137,7 +147,7 @@ export function toRecord(row: Row): TaskRecord {
     exception: readException(row.exception),
     traceback: row.traceback,
     ...(row.children?.length && { children: row.children }),
-    meta: row.meta,
+    ...fromMeta(row.meta),
     ...(row.submitted_by && { submittedBy: row.submitted_by }),
     ...(row.labels && { labels: row.labels }),
     ...(row.history?.length && { history: row.history.map(toAttempt) }),
@@ -148,6 +158,12 @@ export function toRecord(row: Row): TaskRecord {
     finishedAt: row.finished_at,
     updatedAt: row.updated_at,
   };
+}
+
+function fromMeta(stored: StoredMeta | null): Pick<TaskRecord, "meta" | "lineage"> {
+  if (!stored?.lineage) return { meta: stored };
+  const { lineage, ...meta } = stored;
+  return { meta: Object.keys(meta).length > 0 ? meta : null, lineage };
 }
 
 function toAttempt({ attempt, worker, started_at, finished_at, error }: AttemptRow): PastAttempt {

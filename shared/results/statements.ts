@@ -32,6 +32,8 @@ export interface Statements {
   readonly outcomes: string;
   /** `$1`: ids. Returns id and state of existing records. */
   readonly states: string;
+  /** `$1`: ids. Returns id, name, queue and state of existing records. */
+  readonly summaries: string;
   /** Whether an index has the rows of a filter in the order of the list. Otherwise sections are scanned for matching rows. */
   isIndexed(filter: RecordFilter): boolean;
   /** Lists one section. Each row is a record with its position (`null` if none matches), the number of scanned rows (`seen`) and the
@@ -62,13 +64,15 @@ export interface Position {
 /** A section of a table to scan, and what to read from it. */
 export interface Section {
   readonly filter: RecordFilter;
-  /** Number of rows to scan, newest first. */
+  /** Number of rows to scan. */
   readonly window: number;
   /** Maximum number of matching rows to return. */
   readonly limit: number;
   readonly after: Position | undefined;
   /** Whether to read results and progress values, which may have megabytes each. */
   readonly results: boolean;
+  /** Whether the oldest rows come first. Default `false`. */
+  readonly oldestFirst?: boolean;
 }
 
 /** Columns of a listed record, except `result`. */
@@ -128,7 +132,10 @@ export function listingOf(
     FILTERS.filter((column) => filter[column] !== undefined);
   const isIndexed = (filter: RecordFilter) =>
     filter.label === undefined && columns(filter).every((column) => indexed.includes(column));
-  const listing: Statements["listing"] = ({ filter, window, limit, after, results }) => {
+  const listing: Statements["listing"] = (
+    { filter, window, limit, after, results, oldestFirst = false },
+  ) => {
+    const [order, reverse, beyond] = oldestFirst ? ["asc", "desc", ">"] : ["desc", "asc", "<"];
     const exact = isIndexed(filter);
     // Rows of other states than SUCCESS are few and have an index in the order of created_at: the planner chooses between both.
     const byColumn = exact && columns(filter).length > 0 &&
@@ -142,7 +149,7 @@ export function listingOf(
     if (filter.state) scanned.push(inState(filter.state));
     if (after) {
       const [at, id] = [timestamp(given(after.time)), given(after.id)];
-      scanned.push(`(${time}, id) < (${at}, ${id})`);
+      scanned.push(`(${time}, id) ${beyond} (${at}, ${id})`);
     }
     if (filter.since) {
       const since = timestamp(given(filter.since.toISOString()));
@@ -173,21 +180,20 @@ export function listingOf(
         select id, created_at, name, queue, worker${
       filter.label ? ", labels" : ""
     } from ${source} ${where(scanned)}
-        order by ${time} desc, id desc limit ${given(window)}
+        order by ${time} ${order}, id ${order} limit ${given(window)}
       ), page as (
-        select id from seen ${where(matching)} order by created_at desc, id desc limit ${
-      given(limit)
-    }
+        select id from seen ${where(matching)}
+        order by created_at ${order}, id ${order} limit ${given(limit)}
       ), edge as (
         select ${writtenTime("created_at")} as last_time, id as last_id,
           (select count(*) from seen)::integer as seen
-        from seen order by created_at, id limit 1
+        from seen order by created_at ${reverse}, id ${reverse} limit 1
       )
       select edge.*, ${LISTED}, ${results ? "record.result" : "null as result"}
       from edge left join (
         select *, ${writtenTime("created_at")} as time from ${records("select id from page")}
       ) as record on true
-      order by record.time desc, record.id desc`;
+      order by record.time ${order}, record.id ${order}`;
     return { statement, parameters };
   };
   return { isIndexed, listing };

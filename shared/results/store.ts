@@ -12,6 +12,7 @@ import type {
   State,
   TaskOutcome,
   TaskRecord,
+  TaskSummary,
 } from "./result.ts";
 
 /** Which page of a list to read. */
@@ -22,6 +23,8 @@ export interface ListOptions {
   readonly cursor?: string;
   /** Whether to read `result`; otherwise it is `null`. Default `true`. */
   readonly results?: boolean;
+  /** Whether the oldest records come first. A cursor is for one order. Default `false`. */
+  readonly oldestFirst?: boolean;
 }
 
 /** Reads and writes records. Writes take many records, so that callers can batch. */
@@ -68,6 +71,8 @@ export interface ResultStore {
    *
    * @param sql a transaction to read in */
   states(ids: readonly string[], sql?: Sql): Promise<Map<string, State>>;
+  /** Names, queues and states of many tasks; tasks without a record are omitted. */
+  summaries(ids: readonly string[]): Promise<TaskSummary[]>;
   /** @throws {InvalidInput} when the limit is out of range, or the cursor is invalid */
   list(filter: RecordFilter, options: ListOptions): Promise<RecordPage>;
 }

@@ -5,7 +5,7 @@ import type { ResultTuple } from "../../shared/celery/dispatch.ts";
 import type { ExceptionMeta } from "../../shared/celery/exception.ts";
 import type { TaskMessage } from "../../shared/celery/task_message.ts";
 import type { OutboxEntry } from "../../shared/outbox/outbox.ts";
-import type { Meta, Settlement, State } from "../../shared/results/result.ts";
+import type { Lineage, Meta, Settlement, State } from "../../shared/results/result.ts";
 import type { InputKeeper } from "./input_keeper.ts";
 import type { TaskSubmissions } from "../running/task_submissions.ts";
 
@@ -43,6 +43,9 @@ export interface SettlementOptions {
   readonly inputs?: Pick<InputKeeper, "keep">;
 }
 
+/** `version-trace-span-flags`. */
+const TRACEPARENT = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/;
+
 /** Builds a settlement.
  *
  * @param options the worker */
@@ -59,6 +62,7 @@ export function settlementOf(
   const events = recorded.state === "SUCCESS" ? sent?.events ?? [] : [];
   const submittedBy = submitterOf(task?.headers);
   const labels = labelsOf(task?.stamps);
+  const lineage = task ? lineageOf(task) : undefined;
   const input = task && !ignoreResult ? inputs?.keep(task, recorded.state) : undefined;
   return {
     id,
@@ -74,6 +78,7 @@ export function settlementOf(
     traceback: recorded.traceback ?? null,
     ...(children && { children }),
     ...(meta && { meta }),
+    ...(lineage && { lineage }),
     ...(labels && { labels }),
     ...(submittedBy !== undefined && { submittedBy }),
     ...(typeof schedule === "string" && { periodicTaskName: schedule }),
@@ -81,5 +86,33 @@ export function settlementOf(
     startedAt,
     next: recorded.next ?? null,
     ...(events.length > 0 && { events }),
+  };
+}
+
+/** The lineage of a task. Celery names a task as its own parent in the message of a retry.
+ *
+ * @example
+ * ```ts
+ * import { lineageOf } from "./settlement.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+ * const headers = { traceparent: `00-${trace}-00f067aa0ba902b7-01` };
+ * const task = { id: "c", parentId: "b", rootId: "a", headers };
+ * assertEquals(lineageOf(task), { parent: "b", root: "a", trace });
+ * assertEquals(lineageOf({ id: "a", parentId: "a", rootId: "a", headers: {} }), undefined);
+ * ```
+ */
+export function lineageOf(
+  { id, parentId, rootId, headers }: Pick<TaskMessage, "id" | "parentId" | "rootId" | "headers">,
+): Lineage | undefined {
+  const { traceparent } = headers;
+  const hasParent = parentId !== null && parentId !== id;
+  const trace = typeof traceparent === "string" ? TRACEPARENT.exec(traceparent)?.[1] : undefined;
+  if (!hasParent && rootId === id && trace === undefined) return undefined;
+  return {
+    ...(hasParent && { parent: parentId }),
+    ...(rootId !== id && { root: rootId }),
+    ...(trace !== undefined && { trace }),
   };
 }

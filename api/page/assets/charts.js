@@ -46,7 +46,7 @@ function draw(figure) {
   return new globalThis.uPlot(
     {
       width: place.clientWidth,
-      height: 224,
+      height: place.clientHeight,
       legend: { show: false },
       cursor: { show: false },
       scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.1 : 1] } },

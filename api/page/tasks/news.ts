@@ -11,7 +11,7 @@ import { ChunkWriter } from "../../http/chunk_writer.ts";
 import { fieldProblem } from "../../http/problem.ts";
 import { time } from "../../http/time.ts";
 import type { EventHub } from "../../reading/event_hub.ts";
-import { isVisible } from "../../reading/visible_record.ts";
+import { isFound } from "../../reading/visible_record.ts";
 import { hrefOf } from "../view/parts.ts";
 import { type Markup, type Site, View } from "../view/view.ts";
 import { readFilter } from "../../reading/task_filter.ts";
@@ -64,7 +64,7 @@ export function newsRoutes(parts: NewsParts): Hono {
       const count = async () => {
         const stored = { ...filter.stored, since: new Date(since.data) };
         const { records } = await list(stored, { limit: COUNTED_MAX, results: false });
-        return records.filter((one) => isVisible(caller, one) && filter.matches(one)).length;
+        return records.filter((one) => isFound(caller, one, filter)).length;
       };
       const key = JSON.stringify([caller.id, since.data, text]);
       const counted = full.has(key) ? COUNTED_MAX : await count();

@@ -2,7 +2,7 @@
 import type { TaskRecord } from "../../../shared/results/result.ts";
 import type { ResultStore } from "../../../shared/results/store.ts";
 import type { Caller } from "../../access/caller.ts";
-import { isVisible } from "../../reading/visible_record.ts";
+import { isFound } from "../../reading/visible_record.ts";
 import type { TaskFilter } from "../../reading/task_filter.ts";
 
 /** Records that a page shows, at least, if there are that many. */
@@ -53,7 +53,7 @@ export async function searchTasks(
     searched += ROWS;
     next = page.next;
     records.push(
-      ...page.records.filter((record) => isVisible(caller, record) && filter.matches(record)),
+      ...page.records.filter((record) => isFound(caller, record, filter)),
     );
     if (next === null || records.length >= ROWS) return { records, next };
     if (searched >= SEARCHED_MAX || performance.now() >= endsAt) return { records, next, searched };

@@ -33,10 +33,10 @@ import {
   type RecordPage,
   type State,
   type TaskRecord,
+  type TaskSummary,
 } from "../../../shared/results/result.ts";
+import type { ListOptions } from "../../../shared/results/store.ts";
 import type { Idempotency } from "../../../shared/results/idempotency.ts";
-import { DepthStore } from "../../../shared/series/depth_store.ts";
-import { SeriesStore } from "../../../shared/series/series_store.ts";
 import { ScheduleStore } from "../../../shared/schedules/store.ts";
 import { TaskRouter } from "../../../shared/outbox/task_router.ts";
 import type { WorkflowListing, WorkflowPage } from "../../../shared/workflows/listing.ts";
@@ -90,9 +90,14 @@ export class MemoryRecords {
     return Promise.resolve(new Map(known.map((id) => [id, this.records.get(id)!.state])));
   }
 
+  summaries(ids: readonly string[]): Promise<TaskSummary[]> {
+    return Promise.resolve(ids.flatMap((id) => this.records.get(id) ?? []));
+  }
+
+  /** In the order of their insertion, as if that were newest first. */
   list(
     filter: RecordFilter,
-    { limit, cursor = "0" }: { limit: number; cursor?: string },
+    { limit, cursor = "0", oldestFirst = false }: ListOptions,
   ): Promise<RecordPage> {
     if (!/^\d+$/.test(cursor)) {
       throw new InvalidInput("Cannot read the cursor: use `next`", "cursor");
@@ -101,6 +106,7 @@ export class MemoryRecords {
       (filter.name ?? name) === name && (filter.state ?? state) === state &&
       (filter.queue ?? queue) === queue
     );
+    if (oldestFirst) all.reverse();
     const end = Number(cursor) + limit;
     const next = end < all.length ? String(end) : null;
     return Promise.resolve({ records: all.slice(Number(cursor), end), next });
@@ -310,8 +316,8 @@ export async function createFixture(
       defined: [],
     },
     series: {
-      store: new SeriesStore({ database: noDatabase }),
-      depths: new DepthStore({ database: noDatabase }),
+      store: { read: () => Promise.resolve([]) },
+      depths: { read: () => Promise.resolve([]) },
     },
     bulk: { store: new BulkStore({ database: noDatabase }), started() {} },
     pauses: { store: new PauseStore({ database: noDatabase }), resumed() {} },
