@@ -28,6 +28,8 @@ export function apiSettings(
       timeZone: config.uiTimeZone,
       readOnly: config.uiReadOnly,
       ...(config.uiBasePath !== undefined && { basePath: config.uiBasePath }),
+      ...(config.uiLogUrl !== undefined && { logUrl: config.uiLogUrl }),
+      ...(config.uiTraceUrl !== undefined && { traceUrl: config.uiTraceUrl }),
       ...(config.uiEnvironment !== undefined && { environment: config.uiEnvironment }),
     },
     ...(config.apiToken ? { token: config.apiToken } : {}),

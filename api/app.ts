@@ -212,7 +212,11 @@ export function createApp(dependencies: ApiDependencies): Hono {
     pageRoutes({
       ...watched,
       ...dependencies,
-      store: { find, revoke: (id, why) => store.revoke(id, why) },
+      store: {
+        find,
+        revoke: (id, why) => store.revoke(id, why),
+        summaries: (ids) => store.summaries(ids),
+      },
       list: (filter, options) => store.list(filter, options),
       audit: access.audit,
       survey,

@@ -85,7 +85,7 @@ export interface ApiDependencies {
   readonly bulk: BulkParts;
   readonly pauses: PausesParts;
   readonly series: SeriesParts;
-  readonly workflows: Pick<Workflows, "start" | "find" | "memberOf">;
+  readonly workflows: Pick<Workflows, "start" | "find" | "memberOf" | "workflowOf">;
   readonly workflowListing: Pick<WorkflowListing, "list">;
   readonly outbox: Pick<Outbox, "find">;
   /** Finds the queue of tasks that name none. */

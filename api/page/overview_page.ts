@@ -98,15 +98,18 @@ function chartPart(view: View, points: readonly Point[]): Markup {
     [charts.waits, spreadLines(view, "waits")],
   ] as const;
   return html`<section><h2>${overview.lastHour}</h2>${
-    isBlank(points) ? html`<p>${charts.empty}</p>` : html`<div class="charts small">${
-      shown.map(([title, lines]) => chart(view, { title, lines, points, level: 3 }))
-    }</div>${chartFiles(view)}`
+    isBlank(points)
+      ? html`<p>${charts.empty}</p>`
+      : html`<div class="charts small">${
+        shown.map(([title, lines]) => chart(view, { title, lines, points, level: 3 }))
+      }</div>${chartFiles(view)}`
   }<p><a href="${view.path("/charts")}">${overview.allCharts}</a></p></section>`;
 }
 
 function oldestPart(view: View, { id, name, queue, submittedAt }: TaskRecord, now: Date): Markup {
   const { overview, tasks } = view.texts;
-  const age = submittedAt && Math.max(0, Math.floor((now.getTime() - submittedAt.getTime()) / 1000));
+  const age = submittedAt &&
+    Math.max(0, Math.floor((now.getTime() - submittedAt.getTime()) / 1000));
   return html`<h3>${overview.oldest}</h3>${
     factList([
       [tasks.name, taskLink(view, id, name ?? id)],

@@ -82,6 +82,9 @@ const kept = (row: string, key: string) =>
   `coalesce((celeriac.kept(${row}.meta) ->> '${key}')::integer, 0)`;
 
 /** A final row never changes, and a row only advances, as in Celeriac's schema. All times are those of the database. */
+/** Where a task comes from, in Celeriac's part of `meta`. */
+const LINEAGE = (row: "excluded" | "task") => `(celeriac.kept(${row}.meta) -> 'meta' -> 'lineage')`;
+
 const SETTLE = ({ nameLength, dateStarted }: DjangoShape) => `
   with taken as (
     insert into ${TASK_TABLE} as task (
@@ -120,7 +123,10 @@ const SETTLE = ({ nameLength, dateStarted }: DjangoShape) => `
       meta = json_build_object(
         'children', celeriac.readable(excluded.meta) -> 'children',
         'celeriac', celeriac.kept(task.meta) || celeriac.kept(excluded.meta) || jsonb_build_object(
-          'meta', celeriac.kept(excluded.meta) -> 'meta',
+          'meta', case when ${LINEAGE("task")} is null then celeriac.kept(excluded.meta) -> 'meta'
+            else coalesce(nullif(celeriac.kept(excluded.meta) -> 'meta', 'null'), '{}') || jsonb_build_object(
+              'lineage', ${LINEAGE("task")} || coalesce(${LINEAGE("excluded")}, '{}')
+            ) end,
           'retries', greatest(${kept("excluded", "retries")}, ${kept("task", "retries")}),
           'deliveries', case excluded.status when 'RETRY' then 0 else greatest(${
   kept("task", "deliveries")

@@ -84,9 +84,14 @@ const FIND = "select canvas::text as canvas, created_at from celeriac.workflow w
 /** Ids that the API gives to a workflow's tasks begin with the time of its id. */
 const TIME_DIGITS = "00000000-0000".length;
 
-const FIND_BY_TASK = `
-  select id, canvas::text as canvas from celeriac.workflow
-  where id >= $2 || '-' and id < $2 || '.' and $1 = any(tasks) limit 1`;
+const OF_TASK = `
+  from celeriac.workflow where id >= $2 || '-' and id < $2 || '.' and $1 = any(tasks) limit 1`;
+
+const FIND_BY_TASK = `select id, canvas::text as canvas ${OF_TASK}`;
+
+const FIND_ID_BY_TASK = `select id ${OF_TASK}`;
+
+const byTask = (taskId: string) => [taskId, taskId.slice(0, TIME_DIGITS)];
 
 /** Starts workflows and reads their state. */
 export class Workflows {
@@ -141,10 +146,10 @@ export class Workflows {
   async memberOf(taskId: string): Promise<WorkflowMember | undefined> {
     if (timeOf(taskId) === undefined) return undefined;
     const { database, store, routes } = this.#options;
-    const [row] = await database.query<{ id: string; canvas: string }>(FIND_BY_TASK, [
-      taskId,
-      taskId.slice(0, TIME_DIGITS),
-    ]);
+    const [row] = await database.query<{ id: string; canvas: string }>(
+      FIND_BY_TASK,
+      byTask(taskId),
+    );
     if (!row) return undefined;
     const canvas = readCanvas(JSON.parse(row.canvas));
     const signature = steps(canvas).find((one) => idOf(one) === taskId);
@@ -157,6 +162,16 @@ export class Workflows {
       queue: routes.queueOf(signature),
       pending: earlier.filter((one) => !isFinal(states.get(one) ?? "PENDING")),
     };
+  }
+
+  /** Id of the workflow of a task to which the API gave its id. Cheaper than {@linkcode memberOf}: the canvas is not read.
+   *
+   * @throws {DatabaseUnavailable} */
+  async workflowOf(taskId: string): Promise<string | undefined> {
+    if (timeOf(taskId) === undefined) return undefined;
+    const { database } = this.#options;
+    const [row] = await database.query<{ id: string }>(FIND_ID_BY_TASK, byTask(taskId));
+    return row?.id;
   }
 
   /** @throws {DatabaseUnavailable} */

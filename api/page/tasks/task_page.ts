@@ -5,26 +5,30 @@ import { stringifyJson } from "../../../shared/celery/python_json.ts";
 import { reprJson } from "../../../shared/celery/read_repr.ts";
 import { readKeptInput } from "../../../shared/results/kept_input.ts";
 import { isFinal, type Meta, type TaskRecord } from "../../../shared/results/result.ts";
-import { childBodies, type ChildBody, errorBody, plainJson } from "../../reading/record.ts";
+import { errorBody, plainJson } from "../../reading/record.ts";
 import { beginning, jsonBlock, textBlock } from "../view/code.ts";
-import { backLink, durationOf, factList, stateBadge, taskLink } from "../view/parts.ts";
+import { backLink, durationOf, factList, stateBadge } from "../view/parts.ts";
 import type { Markup, View } from "../view/view.ts";
 import { whyPart } from "../why/why_page.ts";
+import { type Family, familyPart } from "./family.ts";
+import { outsideLinks } from "./outside_links.ts";
 import { taskActions } from "./task_actions.ts";
 import { type Step, timelineOf } from "./timeline.ts";
-
-/** Children of a task, or members of a group, that are drawn. */
-const CHILDREN_SHOWN = 100;
 
 /** Draws a task. The part `#task` is replaced while the task changes; a stream says when.
  *
  * @param record redacted if the reader may not read data
  * @param options.isWritten whether the store has the record
- * @param options.hasContract whether the app defines the task */
+ * @param options.hasContract whether the app defines the task
+ * @param options.family the tasks around it */
 export function taskPage(
   view: View,
   record: TaskRecord,
-  { isWritten, hasContract }: { readonly isWritten: boolean; readonly hasContract: boolean },
+  { isWritten, hasContract, family }: {
+    readonly isWritten: boolean;
+    readonly hasContract: boolean;
+    readonly family: Family;
+  },
 ): Markup {
   const path = view.path(`/tasks/${encodeURIComponent(record.id)}`);
   const isLive = !isFinal(record.state);
@@ -52,7 +56,7 @@ export function taskPage(
     <ol class="timeline">${timelineOf(record).map((step) => stepItem(view, record, step))}</ol>
     ${data(view, record)}
     ${notes(view, record.meta ?? null)}
-    ${children(view, childBodies(record.children))}
+    ${familyPart(view, record, family)}
     <p><a href="${view.path(`/v1/tasks/${encodeURIComponent(record.id)}`)}">${task.raw}</a></p>
       </div>
     </div>
@@ -72,6 +76,7 @@ function facts(view: View, record: TaskRecord): Markup {
     [task.retries, record.retries],
     [task.deliveries, record.deliveries],
     ...(labels.length > 0 ? [[task.labels, html`${labels}`] as const] : []),
+    ...outsideLinks(view, record),
   ]);
 }
 
@@ -203,19 +208,4 @@ ${
       <ul>${uncaught.map((one) => html`<li><code>${one.error}</code></li>`)}</ul>
     `
   }`;
-}
-
-function children(view: View, bodies: readonly ChildBody[]): Markup {
-  if (bodies.length === 0) return html``;
-  const items = (list: readonly ChildBody[]): Markup => {
-    const rest = list.length - CHILDREN_SHOWN;
-    return html`<ul class="tree">${
-      list.slice(0, CHILDREN_SHOWN).map(({ id, members }) =>
-        members
-          ? html`<li>${view.texts.task.group} <code>${id}</code>${items(members)}</li>`
-          : html`<li>${taskLink(view, id)}</li>`
-      )
-    }${rest > 0 ? html`<li class="soft">${view.texts.workflows.more(rest)}</li>` : ""}</ul>`;
-  };
-  return html`<h2>${view.texts.task.children}</h2>${items(bodies)}`;
 }

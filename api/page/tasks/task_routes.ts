@@ -21,6 +21,7 @@ import { readFilter } from "../../reading/task_filter.ts";
 import { tasksPage } from "./list_page.ts";
 import { newsRoutes } from "./news.ts";
 import { searchTasks } from "./search.ts";
+import { type FamilyParts, readFamily } from "./family.ts";
 import { taskPage } from "./task_page.ts";
 
 /** Dependencies of the routes. */
@@ -30,7 +31,8 @@ export interface TaskRoutesParts
     Omit<RevokeParts, "store">,
     RerunParts,
     Omit<RetryParts, "store"> {
-  readonly store: RevokeParts["store"];
+  readonly store: RevokeParts["store"] & FamilyParts["store"];
+  readonly workflows: RetryParts["workflows"] & FamilyParts["workflows"];
   readonly list: ResultStore["list"];
   readonly site: Site;
   /** A command that submits a task. */
@@ -87,6 +89,7 @@ export function taskRoutes(parts: TaskRoutesParts): Hono {
         body: html`${notice(view, c.req.query("done"))}${
           taskPage(view, shown, {
             isWritten: found !== undefined,
+            family: await readFamily(parts, shown, callerOf(c)),
             hasContract: record.name !== null && rules.registry.get(record.name) !== undefined,
           })
         }`,

@@ -6,6 +6,10 @@ export interface PageSettings {
   readonly basePath?: string;
   /** Name of the environment, such as `production`, which every page shows. Default: none. */
   readonly environment?: string;
+  /** Link to the log lines of a task, with the placeholder `{task_id}`. Default: none. */
+  readonly logUrl?: string;
+  /** Link to a trace, with the placeholder `{trace_id}`. Default: none. */
+  readonly traceUrl?: string;
   /** Whether the page refuses changes, whatever the reader's rights are. Default `false`. */
   readonly readOnly?: boolean;
   /** IANA name of the time zone for readers who chose none. Default `Asia/Seoul`. */

@@ -1,5 +1,12 @@
 /** Settings of the web page. */
+import { linkTemplateFault, LOG_PLACEHOLDER, TRACE_PLACEHOLDER } from "./link_template.ts";
 import { flag, setting, text } from "./setting.ts";
+
+const linkTemplate = (placeholder: string) =>
+  text.superRefine((given, context) => {
+    const message = linkTemplateFault(given, placeholder);
+    if (message !== undefined) context.addIssue({ code: "custom", message });
+  }).optional();
 
 /** Settings of the web page at `/`. */
 export const PAGE_SETTINGS = {
@@ -24,6 +31,15 @@ export const PAGE_SETTINGS = {
     roles: ["api", "dev"],
     help: "name of the environment, such as `production`, that every page shows",
   }),
+  uiLogUrl: setting({
+    env: "CELERIAC_UI_LOG_URL",
+    schema: linkTemplate(LOG_PLACEHOLDER),
+    defaultText: "none",
+    value: "URL",
+    roles: ["api", "dev"],
+    help:
+      "link from a task to its log lines in another system; `{task_id}` stands for the id of the task",
+  }),
   uiReadOnly: setting({
     env: "CELERIAC_UI_READ_ONLY",
     schema: flag.default(false),
@@ -38,6 +54,15 @@ export const PAGE_SETTINGS = {
     value: "ZONE",
     roles: ["api", "dev"],
     help: "time zone of the page for readers who choose none",
+  }),
+  uiTraceUrl: setting({
+    env: "CELERIAC_UI_TRACE_URL",
+    schema: linkTemplate(TRACE_PLACEHOLDER),
+    defaultText: "none",
+    value: "URL",
+    roles: ["api", "dev"],
+    help:
+      "link from a task to its trace in another system; `{trace_id}` stands for the id of the trace",
   }),
 } as const;
 

@@ -57,6 +57,38 @@ const CASES: Record<string, (fixture: Fixture) => Promise<void>> = {
     assertEquals((await store.find(plain.id))?.meta?.uncaught?.length, 1);
   },
 
+  async "settle() stores the lineage beside the details, and a later attempt keeps it"({ store }) {
+    const lineage = { parent: v7(), root: v7(), trace: "4bf92f3577b34da6a3ce929d0e0e4736" };
+    const task = settlement({ id: v7(), state: "RETRY", lineage });
+    await store.settle([task]);
+    const first = await store.find(task.id);
+    assertEquals([first?.lineage, first?.meta], [lineage, null]);
+    const meta = { blocked: { seconds: 2, sure: true } };
+    const { parent: _, ...rest } = lineage;
+    await store.settle([settlement({ id: task.id, retries: 1, meta, lineage: rest })]);
+    const second = await store.find(task.id);
+    assertEquals([second?.state, second?.lineage, second?.meta], ["SUCCESS", lineage, meta]);
+    const plain = settlement({ id: v7(), state: "RETRY", lineage: { parent: "a" } });
+    await store.settle([plain]);
+    await store.settle([settlement({ id: plain.id, retries: 1 })]);
+    assertEquals((await store.find(plain.id))?.lineage, { parent: "a" });
+    assertEquals(await store.summaries([plain.id, v7()]), [
+      { id: plain.id, name: "add", queue: "celeriac.default", state: "SUCCESS" },
+    ]);
+    assertEquals(await store.summaries([]), []);
+  },
+
+  async "list() reads the oldest records first, page by page"({ store }) {
+    const ids = [v7(), v7(), v7()];
+    for (const id of ids) await store.submitted([submission({ id, name: "oldest" })]);
+    const filter = { name: "oldest", state: "PENDING" } as const;
+    const page = await store.list(filter, { limit: 2, oldestFirst: true });
+    assertEquals(page.records.map(({ id }) => id), ids.slice(0, 2));
+    const cursor = page.next!;
+    const last = await store.list(filter, { limit: 2, oldestFirst: true, cursor });
+    assertEquals([last.records.map(({ id }) => id), last.next], [ids.slice(2), null]);
+  },
+
   async "submitted() writes PENDING records and leaves those that exist alone"({ store }) {
     const first = submission();
     await store.submitted([first, submission({ id: first.id, name: "twice in one batch" })]);

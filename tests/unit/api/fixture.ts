@@ -149,13 +149,23 @@ const noDatabase = { query: nowhere, script: nowhere, transaction: nowhere };
 
 /** Workflows that were started. They end, with `null`, when all records of their tasks are SUCCESS. */
 export class MemoryWorkflows
-  implements Pick<Workflows, "start" | "find" | "memberOf">, Pick<WorkflowListing, "list"> {
+  implements
+    Pick<Workflows, "start" | "find" | "memberOf" | "workflowOf">,
+    Pick<WorkflowListing, "list"> {
   readonly started = new Map<string, Canvas>();
   readonly #records: MemoryRecords;
   finds = 0;
 
   memberOf(): Promise<undefined> {
     return Promise.resolve(undefined);
+  }
+
+  workflowOf(taskId: string): Promise<string | undefined> {
+    const [found] =
+      [...this.started].find(([, canvas]) =>
+        steps(canvas).some(({ options }) => options.taskId === taskId)
+      ) ?? [];
+    return Promise.resolve(found);
   }
 
   constructor(records: MemoryRecords) {

@@ -96,3 +96,29 @@ Deno.test("each setting has a unique flag and variable, a role and a help text",
     assertMatch(help, /^\S.* .*[^\s.]$/, key);
   }
 });
+
+Deno.test("loadConfig() refuses templates of links that lead nowhere or that a value could redirect", () => {
+  const load = (uiLogUrl: string) => loadConfig("api", { ...NOTHING, flags: { uiLogUrl } });
+  for (const url of ["https://a.example/{task_id}", "http://a:3000/?q=%22{task_id}%22#{task_id}"]) {
+    assertEquals(load(url).uiLogUrl, url);
+  }
+  const cases: [template: string, reason: string][] = [
+    ["javascript:alert('{task_id}')", "it is not a link with http or https"],
+    ["/logs/{task_id}", "it is not a link with http or https"],
+    ["https://a.example/", "it lacks the placeholder {task_id}"],
+    ["https://a.example/{trace_id}", "it lacks the placeholder {task_id}"],
+    ["https://{task_id}.example/{task_id}", "its host depends on {task_id}"],
+    ["https://me:secret@a.example/{task_id}", "it contains a user or a password"],
+    ["https://a b/{task_id}", "it is not a valid URL"],
+  ];
+  for (const [template, reason] of cases) {
+    const message = failure(() => load(template));
+    assertStringIncludes(message, reason);
+    assertStringIncludes(message, "--ui-log-url");
+  }
+  const flags = { uiTraceUrl: "https://a.example/{task_id}" };
+  assertStringIncludes(
+    failure(() => loadConfig("api", { ...NOTHING, flags })),
+    "it lacks the placeholder {trace_id}",
+  );
+});

@@ -4,6 +4,7 @@ import { ALL_RIGHTS, Caller } from "../../../../api/access/caller.ts";
 import { AuditCounter } from "../../../../api/access/audit_counter.ts";
 import { KeySnapshot } from "../../../../api/access/key_snapshot.ts";
 import { KeyStore } from "../../../../api/access/key_store.ts";
+import { BUCKETS } from "../../../../shared/series/histogram.ts";
 import { SYSTEM_CLOCK } from "../../../../shared/runtime/clock.ts";
 import { createFixture, type Fixture, MemoryAudit } from "../fixture.ts";
 import { keyedFixture, testKey } from "../access/keys.ts";
@@ -330,4 +331,69 @@ Deno.test("the overview shows failed, running and latest tasks, without an id tw
     const ids = [...page.matchAll(/\sid="([^"]*)"/g)].map(([, id]) => id);
     assertEquals(ids.length, new Set(ids).size, path);
   }
+});
+
+Deno.test("the overview counts failed tasks by error, and links to them", async () => {
+  const reader = testKey();
+  const watcher = testKey({ scopes: ["tasks:read", "reference:read"] });
+  await using fixture = await keyedFixture([reader, watcher]);
+  const errors = ["TypeError", "ValueError", "TypeError", 'odd "one"', "two words"];
+  for (const [index, exc_type] of errors.entries()) {
+    const exception = { exc_type, exc_message: ["why"], exc_module: "builtins" };
+    fixture.records.put({ id: `bad-${index}`, name: "add", state: "FAILURE", exception });
+  }
+  const pageFor = async (key: typeof reader, path: string) => {
+    const answer = await get(fixture, path, { cookie: `celeriac=${key.token}` });
+    return (await answer.text()).replaceAll("&amp;", "&").replaceAll(/\s+/g, " ");
+  };
+  const text = await pageFor(reader, "/");
+  const [table = ""] = /Most frequent errors.*?<\/table>/s.exec(text) ?? [];
+  const rows = [...table.matchAll(/<td data-title="Failed tasks">(\d+)<\/td>/g)];
+  assertEquals(rows.map(([, count]) => count), ["2", "1", "1", "1"]);
+  const links = [...table.matchAll(/href="([^"]*)"/g)].map(([, path]) => path!);
+  const link = "/tasks?q=state%3Afailure+error%3ATypeError+since%3A1h";
+  assertEquals(links.slice(0, 1), [link]);
+  // A quote cannot be part of a condition.
+  assertEquals(links.length, 3);
+  const found = await pageFor(reader, link);
+  assertEquals([...found.matchAll(/<tr data-row/g)].length, 2);
+  assertEquals([...(await pageFor(reader, links[1]!)).matchAll(/<tr data-row/g)].length, 1);
+  const hidden = await pageFor(watcher, "/");
+  assert(!hidden.includes("TypeError") && hidden.includes("Latest failed tasks"));
+  assertEquals([...(await pageFor(watcher, link)).matchAll(/<tr data-row/g)].length, 0);
+});
+
+Deno.test("the overview shows the oldest waiting task with its age, and charts of the last hour", async () => {
+  const now = new Date("2026-01-01T12:00:30Z");
+  const none = { counts: Array(BUCKETS).fill(0), sum: 0 };
+  const counts = { succeeded: 6, failed: 0, retried: 0, rejected: 0, revoked: 0 };
+  const at = new Date("2026-01-01T11:55:00Z");
+  const entry = { at, task: "", queue: "", ...counts, runs: none, waits: none };
+  let entries = [entry];
+  const series = {
+    store: { read: () => Promise.resolve(entries) },
+    depths: { read: () => Promise.resolve([]) },
+  };
+  await using fixture = await createFixture({}, { series, clock: { now: () => now } });
+  const queue = "celeriac.text";
+  const first = new Date("2026-01-01T11:00:00Z");
+  fixture.records.put({ id: "newer", name: "ping", submittedAt: now });
+  fixture.records.put({ id: "oldest", name: "text.shout", queue, submittedAt: first });
+  const text = await (await get(fixture, "/")).text();
+  const oldest = text.slice(text.indexOf("Oldest waiting task"), text.indexOf("Latest tasks"));
+  for (const part of ['href="/tasks/oldest"', queue, "1 h", "/tasks?q=state%3Apending"]) {
+    assertStringIncludes(oldest, part);
+  }
+  assertEquals(oldest.includes("/tasks/newer"), false);
+  assertEquals(text.match(/<figure class="chart">/g)?.length, 3);
+  assertStringIncludes(text, '<td data-value="6">6</td>');
+  assertEquals(text.match(/\/assets\/uplot[^"]*\.js/g)?.length, 1);
+  entries = [];
+  const quiet = await (await get(fixture, "/")).text();
+  assertStringIncludes(quiet, "No task ended in this time range.");
+  assertEquals(quiet.includes("/assets/uplot"), false);
+  entries = Array(50_001).fill(entry);
+  const busy = await get(fixture, "/");
+  assertEquals(busy.status, 200);
+  assertEquals((await busy.text()).includes('class="chart"'), false);
 });

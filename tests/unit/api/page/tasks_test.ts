@@ -3,6 +3,7 @@ import { createFixture, type Fixture } from "../fixture.ts";
 import { keyedFixture, type TestKey, testKey } from "../access/keys.ts";
 import { encodeEvents } from "../../../../shared/celery/event.ts";
 import { decodeTask } from "../../../../shared/celery/decode.ts";
+import { group, signature } from "../../../../shared/mod.ts";
 import type { TaskRecord } from "../../../../shared/results/result.ts";
 
 const HTML = { accept: "text/html" };
@@ -396,4 +397,82 @@ Deno.test("the stream of changes says 'changed' without an event: workers withou
   assertEquals((await reader.read()).value, "event: changed\ndata:\n\n");
   await fixture.hub.stop();
   assertEquals((await reader.read()).done, true);
+});
+
+Deno.test("the page of a task draws its root, its parent and its children with their states", async () => {
+  await using fixture = await createFixture();
+  fixture.records.put({ id: "root", name: "add", state: "SUCCESS" });
+  fixture.records.put({ id: "parent", name: "loose", state: "STARTED" });
+  fixture.records.put({ id: "child", name: "ping", state: "RETRY" });
+  const lineage = { root: "root", parent: "parent" };
+  fixture.records.put({
+    id: "own",
+    name: "<own>",
+    state: "FAILURE",
+    lineage,
+    children: [
+      [["child", null], null],
+      [
+        ["many", null],
+        Array.from({ length: 120 }, (_, n) => [[`member-${n}`, null], null] as const),
+      ],
+    ],
+  });
+  const { text } = browserOf(fixture);
+  const page = await text("/tasks/own");
+  const flow = page.slice(page.indexOf('class="flow"'), page.indexOf("Record as JSON"));
+  const shape = [...flow.matchAll(/<(\/?)(ol|ul)\b|data-state="(\w+)"|>([\w.]+)<\/a>/g)]
+    .map(([, end, tag, state, name]) => state ?? name ?? `${end}${tag}`);
+  assertEquals(
+    shape.slice(0, 10).concat(shape.slice(-3, -2)).join(" "),
+    "ol add SUCCESS loose STARTED FAILURE ul ping RETRY ul /ul",
+  );
+  assertEquals([...flow.matchAll(/href="\/tasks\/member-/g)].length, 99);
+  assertStringIncludes(flow, "21 more");
+  assertStringIncludes(flow, "<strong>&lt;own&gt;</strong>");
+  fixture.records.put({ id: "own", name: "a", lineage: { root: "parent", parent: "parent" } });
+  const same = await text("/tasks/own");
+  assertEquals([...same.matchAll(/href="\/tasks\/parent"/g)].length, 1);
+  assertStringIncludes(same, "Root and parent");
+  assert(!(await text("/tasks/root")).includes('class="flow"'));
+});
+
+Deno.test("the page of a task shows a limited key no names and states of other tasks", async () => {
+  const key = testKey({ scopes: ["tasks:read"], tasks: ["ping"] });
+  await using fixture = await keyedFixture([key]);
+  fixture.records.put({ id: "parent", name: "add", queue: "q", state: "REVOKED" });
+  fixture.records.put({ id: "own", name: "ping", queue: "q", lineage: { parent: "parent" } });
+  const page = await browserOf(fixture, key).text("/tasks/own");
+  assertStringIncludes(page, 'href="/tasks/parent"');
+  assert(!page.includes("REVOKED") && !page.includes(">add<"));
+});
+
+Deno.test("the page of a task links to its workflow", async () => {
+  await using fixture = await createFixture();
+  const body = group(signature("add", { x: 1, y: 2 }));
+  const { id, tasks } = await (await fixture.post("/v1/workflows", body)).json();
+  const page = await browserOf(fixture).text(`/tasks/${tasks[0].id}`);
+  assertStringIncludes(page, `href="/workflows/${id}"`);
+});
+
+Deno.test("the page of a task links to its trace and its log lines if there are templates", async () => {
+  const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const task = { id: 'a"&/b', name: "ping", lineage: { trace } };
+  await using plain = await createFixture();
+  plain.records.put(task);
+  const path = `/tasks/${encodeURIComponent(task.id)}`;
+  assert(!(await browserOf(plain).text(path)).includes(trace));
+  await using fixture = await createFixture({
+    page: {
+      traceUrl: "https://traces.example/{trace_id}?of={trace_id}",
+      logUrl: "https://logs.example/?query={task_id}&x=1",
+    },
+  });
+  fixture.records.put(task);
+  const page = await browserOf(fixture).text(path);
+  assertStringIncludes(page, `href="https://traces.example/${trace}?of=${trace}"`);
+  assertStringIncludes(page, 'href="https://logs.example/?query=a%22%26%2Fb&amp;x=1"');
+  fixture.records.put({ id: "untraced", name: "ping" });
+  const untraced = await browserOf(fixture).text("/tasks/untraced");
+  assert(!untraced.includes("traces.example") && untraced.includes("logs.example"));
 });
