@@ -63,6 +63,11 @@ export const charts: Readonly<Record<string, Check>> = {
       assertEquals(await page.locator(".chart").first().locator("tbody tr").count(), 60);
     }
     assertEquals(colours.size, 2);
+    await using overview = await open({ url });
+    await overview.page.locator(".charts.small canvas").nth(2).waitFor();
+    assertEquals(await overview.page.locator(".chart canvas").count(), 3);
+    const plot = await overview.page.locator(".chart .plot").first().boundingBox();
+    assertEquals(plot?.height, 144);
     await using other = await open({ url, path: "/tasks" });
     assertEquals(await other.page.locator('script[src*="uplot"]').count(), 0);
   },

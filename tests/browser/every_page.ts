@@ -58,14 +58,15 @@ async function allPaths(fixture: Fixture): Promise<string[]> {
     data: { value: 1 },
   });
   const echo = { name: "test.echo", kwargs: { value: 1 } };
-  const workflow = await call<{ id: string }>("POST", "/v1/workflows", {
+  const workflow = await call<{ id: string; tasks: { id: string }[] }>("POST", "/v1/workflows", {
     chain: [{ group: [echo, echo] }, { ...echo, immutable: true }],
   });
   const [letter] = await pipeline.letters(rejected.id);
   const job = await call<{ id: string }>("POST", "/v1/tasks:retry", {
     filter: { ids: [success.id] },
   });
-  await Promise.all([success, failure].map(({ id }) => pipeline.final(id)));
+  const body = workflow.tasks.at(-1)!;
+  await Promise.all([success, failure, body].map(({ id }) => pipeline.final(id)));
   await eventually("the progress", async () => (await pipeline.count("PROGRESS")) > 0);
   return [
     "/",
@@ -76,6 +77,7 @@ async function allPaths(fixture: Fixture): Promise<string[]> {
     `/tasks/${running.id}`,
     `/tasks/${waiting.id}`,
     `/tasks/${waiting.id}/why`,
+    `/tasks/${body.id}`,
     "/try",
     "/try/test.echo",
     "/charts",

@@ -74,6 +74,7 @@ export async function startFixture(): Promise<Fixture> {
     ...pipeline.env,
     CELERIAC_API_TOKEN: TOKEN,
     CELERIAC_UI_ENVIRONMENT: "tests of the page",
+    CELERIAC_UI_LOG_URL: "https://logs.example/?task={task_id}",
   };
   const [{ api, url }, worker, { beat }, browser] = await Promise.all([
     startApi({ env }),

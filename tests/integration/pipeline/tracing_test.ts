@@ -1,5 +1,5 @@
 /** One trace of a task: request, message, worker, child and followers. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { eventually } from "../../support/eventually.ts";
 import { freshPipeline } from "../../support/pipeline.ts";
 import { startApi, startWorker } from "../../support/roles.ts";
@@ -68,7 +68,8 @@ Deno.test("a trace spans request, message, handler (inline or in a child) and fo
   await using collector = new Collector();
   await using pipeline = await freshPipeline();
   const env = { ...pipeline.env, ...collector.env };
-  const { api, url } = await startApi({ env });
+  const traceUrl = { CELERIAC_UI_TRACE_URL: "https://traces.example/{trace_id}" };
+  const { api, url } = await startApi({ env: { ...env, ...traceUrl } });
   await using _api = api;
   await using _worker = await startWorker({ env });
   const post = async (path: string, body: unknown) => {
@@ -115,6 +116,9 @@ Deno.test("a trace spans request, message, handler (inline or in a child) and fo
   await t.step("a failure is recorded", async () => {
     const { id } = await post("/v1/tasks/test.fail", { kwargs: { message: "no" } });
     assertEquals((await pipeline.final(id)).state, "FAILURE");
+    const headers = { accept: "text/html" };
+    const page = await (await fetch(`${url}/tasks/${id}`, { headers })).text();
+    assertStringIncludes(page, `href="https://traces.example/${TRACE}"`);
     const failed = await eventually(
       "its span",
       () => collector.spans.find(({ name }) => name === "process test.fail"),

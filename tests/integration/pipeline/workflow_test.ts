@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { chain, chord, group, signature } from "../../../shared/mod.ts";
 import { count, echo, fail, sleep } from "../../app/contracts.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -78,6 +78,13 @@ Deno.test("HTTP returns the outcome of a whole workflow", async (t) => {
     assertEquals([state, result], ["SUCCESS", [1, 2]]);
     const record = await (await fetch(`${url}/v1/tasks/${tasks[2]!.id}`)).json();
     assertEquals(record.result, [1, 2]);
+    const headers = { accept: "text/html" };
+    const page = await (await fetch(`${url}/tasks/${tasks[2]!.id}`, { headers })).text();
+    assertStringIncludes(page, `href="/workflows/${id}"`);
+    const [, parent] =
+      /<div class="step">\s*<span[^>]*>Root and parent<\/span><br>\s*<a href="\/tasks\/([^"]*)"/
+        .exec(page) ?? [];
+    assert(tasks.slice(0, 2).some((one) => one.id === parent), page);
     const runs = await pipeline.rows("select 1 from celeriac.task");
     assertEquals(runs.length, 3);
   });

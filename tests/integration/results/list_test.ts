@@ -19,11 +19,13 @@ async function all(
   store: PostgresResultStore,
   filter: RecordFilter,
   limit: number,
+  { oldestFirst = false } = {},
 ): Promise<string[]> {
   const ids: string[] = [];
   let cursor: string | undefined;
   do {
-    const page = await store.list(filter, cursor === undefined ? { limit } : { limit, cursor });
+    const options = { limit, oldestFirst, ...(cursor !== undefined && { cursor }) };
+    const page = await store.list(filter, options);
     assert(page.records.length <= limit);
     ids.push(...page.records.map(({ id }) => id));
     cursor = page.next ?? undefined;
@@ -47,6 +49,8 @@ Deno.test("list() returns each record once, newest first, for any page size", as
   const ids = await expected(database, "true");
   assertEquals(ids.length, 120);
   for (const limit of [1, 7, 119, 120, 121, 1000]) assertEquals(await all(store, {}, limit), ids);
+  const oldestFirst = await all(store, {}, 7, { oldestFirst: true });
+  assertEquals(oldestFirst, ids.toReversed());
   const page = await store.list({}, { limit: 120 });
   assertEquals(page.next, null);
 });
@@ -56,6 +60,9 @@ Deno.test("list() filters by name, state, queue, worker and time, alone and toge
   const { database } = fixture;
   const store = new PostgresResultStore({ database });
   await database.query(FILL, [120]);
+  const pending = await expected(database, "state = 'PENDING'");
+  const waiting = await all(store, { state: "PENDING" }, 7, { oldestFirst: true });
+  assertEquals(waiting, pending.toReversed());
   const since = new Date("2026-01-01T00:00:05Z");
   const until = new Date("2026-01-01T00:00:15.001Z");
   const cases: [RecordFilter, string][] = [

@@ -78,17 +78,6 @@ const CASES: Record<string, (fixture: Fixture) => Promise<void>> = {
     assertEquals(await store.summaries([]), []);
   },
 
-  async "list() reads the oldest records first, page by page"({ store }) {
-    const ids = [v7(), v7(), v7()];
-    for (const id of ids) await store.submitted([submission({ id, name: "oldest" })]);
-    const filter = { name: "oldest", state: "PENDING" } as const;
-    const page = await store.list(filter, { limit: 2, oldestFirst: true });
-    assertEquals(page.records.map(({ id }) => id), ids.slice(0, 2));
-    const cursor = page.next!;
-    const last = await store.list(filter, { limit: 2, oldestFirst: true, cursor });
-    assertEquals([last.records.map(({ id }) => id), last.next], [ids.slice(2), null]);
-  },
-
   async "submitted() writes PENDING records and leaves those that exist alone"({ store }) {
     const first = submission();
     await store.submitted([first, submission({ id: first.id, name: "twice in one batch" })]);
