@@ -56,7 +56,10 @@ export async function readOverview(
   const since = new Date(clock.now().getTime() - HOUR_MS);
   const [failed, waiting, started, progressing, latest] = await Promise.all([
     read({ state: "FAILURE", since }, { limit: COUNTED_MAX }),
-    read({ state: "PENDING" }, { oldestFirst: true }),
+    read({ state: "PENDING" }, {
+      limit: caller.seesEverything ? 1 : READ_ROWS,
+      oldestFirst: true,
+    }),
     read({ state: "STARTED" }),
     read({ state: "PROGRESS" }),
     read({}),
