@@ -246,6 +246,7 @@ Deno.test("GET /v1/tasks/{id}/events notifies two thousand callers of one task w
     states: (ids: readonly string[]) => records.states(ids),
     list: () => Promise.reject(new Error("unused")),
     revoke: () => Promise.reject(new Error("unused")),
+    summaries: () => Promise.reject(new Error("unused")),
   };
   await using fixture = await createFixture({}, { store });
   records.put({ id: "a", state: "STARTED" });

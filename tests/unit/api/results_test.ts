@@ -245,7 +245,7 @@ Deno.test("GET /v1/tasks/{id} rejects invalid parameters", async () => {
 Deno.test("GET /v1/tasks/{id} answers 503 without a database", async () => {
   const down = () => Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
   await using fixture = await createFixture({}, {
-    store: { find: down, list: down, revoke: down, states: down },
+    store: { find: down, list: down, revoke: down, states: down, summaries: down },
   });
   for (const path of ["/v1/tasks/a", "/v1/tasks/a?wait=5", "/v1/tasks", "/v1/tasks/a/events"]) {
     const answer = await fixture.app.request(path);

@@ -127,7 +127,7 @@ Deno.test("Prefer: wait watches a task that went through the outbox", async () =
 Deno.test("Prefer: wait works without a database", async () => {
   const down = () => Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
   await using fixture = await createFixture({}, {
-    store: { find: down, list: down, revoke: down, states: down },
+    store: { find: down, list: down, revoke: down, states: down, summaries: down },
   });
   const asked = Promise.withResolvers<Delivery>();
   await using _worker = await work(fixture, (delivery) => Promise.resolve(asked.resolve(delivery)));

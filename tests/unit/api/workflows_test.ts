@@ -190,6 +190,7 @@ Deno.test("POST /v1/workflows answers 202 on timeout and if the record cannot be
   const down = () => Promise.reject(new DatabaseUnavailable("Cannot reach the database"));
   const workflows = {
     memberOf: () => Promise.resolve(undefined),
+    workflowOf: () => Promise.resolve(undefined),
     start: () => Promise.resolve(),
     find: down,
   };

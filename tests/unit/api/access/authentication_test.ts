@@ -96,7 +96,7 @@ Deno.test("no credentials reach the log, also if the API fails", async () => {
     const key = testKey();
     const fails = () => Promise.reject(new Error("the store fails"));
     await using fixture = await keyedFixture([key], {
-      store: { find: fails, list: fails, revoke: fails, states: fails },
+      store: { find: fails, list: fails, revoke: fails, states: fails, summaries: fails },
     });
     const secret = key.token.slice(-38);
     const statuses = [];

@@ -136,6 +136,7 @@ Deno.test("the page answers in words while the database is silent", async () => 
       find: () => new Promise(() => {}),
       revoke: () => new Promise(() => {}),
       states: () => new Promise(() => {}),
+      summaries: () => new Promise(() => {}),
     },
   });
   const began = performance.now();
