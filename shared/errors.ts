@@ -62,6 +62,9 @@ export class DatabaseUnavailable extends CeleriacError {}
 /** There was no database connection, so the statement was not sent. Caught where it matters that nothing was written. */
 export class DatabaseUnreached extends DatabaseUnavailable {}
 
+/** The database ended a statement at its time limit. Caught by lists, which return what they have found, and by the API, which answers 503. */
+export class DatabaseTooSlow extends DatabaseUnavailable {}
+
 /** The database rejected a statement. Caught where one item may be invalid, so that the others of its batch are retried.
  *
  * @param code the SQLSTATE */

@@ -1,5 +1,5 @@
 /** The audit log: who changed what, and how the call ended. Append-only. */
-import type { Parameter, Sql } from "../../shared/database/database.ts";
+import { LIST_OPTIONS, type Parameter, type Sql } from "../../shared/database/database.ts";
 
 /** A call that is about to change something. */
 export interface AuditEntry {
@@ -141,8 +141,10 @@ export class AuditLog {
       ...target === undefined ? [] : hashed("target", given(target)),
     ];
     const where = conditions.length > 0 ? `where ${conditions.join(" and ")}` : "";
-    return await this.#database.query<AuditRow>(LIST(where, given(limit)), parameters, {
-      replan: true,
-    });
+    return await this.#database.query<AuditRow>(
+      LIST(where, given(limit)),
+      parameters,
+      LIST_OPTIONS,
+    );
   }
 }

@@ -95,7 +95,7 @@ export class BulkSelection {
   includes(record: TaskRecord): boolean {
     const { stored } = this.#filter;
     if (!isFound(this.#caller, record, this.#filter)) return false;
-    // A list compares the time of creation, which records do not contain and which never changes.
+    // A list compares the time of creation, which records do not contain and which never changes. `isFound` checks the other conditions.
     return isStoredMatch(record, stored) && (!this.#ids || isInTime(record, stored));
   }
 

@@ -1,10 +1,12 @@
 /** Filters of the list of tasks, in the grammar of GitHub's search: `state:failure,retry -name:beat.* label.order:7 since:1h`.
  *
- * Conditions that the store can use go there; the others are checked on each record.
+ * All conditions go to the store, except words with other letters than ASCII: the store may convert them to lower case differently. Conditions
+ * that are not one exact value can be checked on a record as well.
  * @module
  */
 import { closest } from "../../shared/text/closest.ts";
 import {
+  type RecordCondition,
   type RecordFilter,
   type State,
   STATES,
@@ -26,10 +28,8 @@ export type FilterMistake =
 export interface TaskFilter {
   /** For the store. */
   readonly stored: RecordFilter;
-  /** Whether a record matches the conditions that the store cannot use. */
+  /** Whether a record matches the conditions that are not one exact value. */
   matches(record: TaskRecord): boolean;
-  /** Whether there are such conditions. Then a search may read many records and find few. */
-  readonly isPartial: boolean;
   readonly mistakes: readonly FilterMistake[];
 }
 
@@ -53,7 +53,7 @@ const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400
 /** The texts of states in a filter. */
 export const STATE_WORDS: readonly string[] = STATES.map((state) => state.toLowerCase());
 
-/** Characters of a filter: each condition may be checked on a thousand records. */
+/** Characters of a filter: each condition may be checked on many records. */
 const TEXT_MAX = 2000;
 
 /** Reads a filter. Mistakes are returned and their conditions ignored.
@@ -77,6 +77,8 @@ export function readFilter(text: string, now: Date): TaskFilter {
   }
   const stored: { -readonly [Key in keyof RecordFilter]: RecordFilter[Key] } = {};
   const tests: Test[] = [];
+  const checked: RecordCondition[] = [];
+  let states: readonly State[] = STATES;
   const mistakes: FilterMistake[] = [];
   // No name contains control characters, and Postgres rejects NUL.
   for (const condition of conditionsOf(text.replaceAll(/\p{Cc}/gu, " "))) {
@@ -90,20 +92,28 @@ export function readFilter(text: string, now: Date): TaskFilter {
     const isPlain = !isNegated && values.length === 1 && !value.includes("*");
     const labelName = key.startsWith("label.") ? key.slice("label.".length) : undefined;
     if (key === "since" || key === "until") stored[key] = timeOf(value, now)!;
-    else if (key === "state" && isPlain && stored.state === undefined) {
-      stored.state = stateOf(value)!;
+    else if (key === "state") {
+      const named = new Set(values.map(stateOf));
+      states = states.filter((state) => named.has(state) !== isNegated);
     } else if (isColumn(key) && isPlain && stored[key] === undefined) stored[key] = value;
     else if (labelName !== undefined && isPlain && stored.label === undefined) {
       stored.label = { name: labelName, value };
     } else {
       const test = testOf(key, values);
       tests.push(isNegated ? (record) => !test(record) : test);
+      checked.push(...storable(condition));
     }
   }
+  const [state] = states;
+  if (state !== undefined && states.length === 1) stored.state = state;
+  else if (states.length < STATES.length) {
+    stored.states = states;
+    tests.push((record) => states.includes(record.state));
+  }
+  if (checked.length > 0) stored.conditions = checked;
   return {
     stored,
     mistakes,
-    isPartial: tests.length > 0,
     matches: (record) => tests.every((test) => test(record)),
   };
 }
@@ -173,11 +183,23 @@ function isColumn(key: string): key is "name" | "queue" | "worker" {
   return key === "name" || key === "queue" || key === "worker";
 }
 
-function testOf(key: string, values: readonly string[]): Test {
-  if (key === "state") {
-    const states = new Set(values.map(stateOf));
-    return ({ state }) => states.has(state);
+/** The condition for the store; none for a word that it may convert to lower case differently. */
+function storable({ key, values: patterns, isNegated }: Condition): RecordCondition[] {
+  if (key.startsWith("label.")) {
+    return [{ field: "label", label: key.slice("label.".length), patterns, isNegated }];
   }
+  if (key === "") {
+    return patterns.every(isAscii) ? [{ field: "text", patterns, isNegated }] : [];
+  }
+  const field = key === "by" ? "submittedBy" : key as "name" | "queue" | "worker" | "id";
+  return [{ field, patterns, isNegated }];
+}
+
+function isAscii(text: string): boolean {
+  return !/[^ -~]/.test(text);
+}
+
+function testOf(key: string, values: readonly string[]): Test {
   if (key === "") {
     const [word = ""] = values;
     const contains = matcher([`*${word.toLowerCase()}*`]);

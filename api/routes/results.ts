@@ -30,6 +30,9 @@ export interface ResultParts extends WatchParts {
   readonly maxWait: number;
 }
 
+/** Rows that the database checks for one page at most if no index has the filter. */
+const SEARCHED_MAX = 10_000;
+
 /** Query of the list, also for the OpenAPI document. */
 export const ListQuery = z.object({
   name: label.describe("Name of the task"),
@@ -111,7 +114,12 @@ export function resultRoutes({ cache, clock, maxWait, ...watched }: ResultParts)
           ...(since !== undefined && { since: new Date(since) }),
           ...(until !== undefined && { until: new Date(until) }),
         },
-        { limit, results: results === "true", ...(cursor !== undefined && { cursor }) },
+        {
+          limit,
+          results: results === "true",
+          searchMax: SEARCHED_MAX,
+          ...(cursor !== undefined && { cursor }),
+        },
       );
       if (page.next !== null) {
         const next = new URLSearchParams({ ...c.req.query(), cursor: page.next });

@@ -17,7 +17,14 @@ export interface QueryOptions {
   /** Whether the server plans the statement for each call. Otherwise it may keep a plan that was made while the table was empty, which
    * reads the whole table, until the next ANALYZE. Costs about 0.1 ms a table. Default `false`. */
   readonly replan?: boolean;
+  /** Milliseconds after which the server ends the statement, which frees its connection. The statement then runs in a transaction of its
+   * own, which takes two more round trips. Not used within {@linkcode Database.transaction}, nor by an embedded database. Default: the
+   * limit of the connection, which closes it; the server may run the statement to its end. */
+  readonly timeoutMs?: number;
 }
+
+/** Options of the statements of lists. The best index depends on the filter, and the limit is shorter than that of a page. */
+export const LIST_OPTIONS: QueryOptions = { replan: true, timeoutMs: 2500 };
 
 /** Runs SQL statements: a database or a transaction. */
 export interface Sql {
@@ -25,6 +32,7 @@ export interface Sql {
    * Uint8Array.
    *
    * @throws {DatabaseUnavailable} when the server cannot be reached, is shutting down or is out of resources
+   * @throws {DatabaseTooSlow} when the server ended the statement after `timeoutMs`
    * @throws {DatabaseRefused} when the statement itself fails; `code` is the SQLSTATE */
   query<Row extends object>(
     statement: string,

@@ -1,6 +1,11 @@
 /** A Postgres server as a {@linkcode Database}. */
 import { getLogger } from "@logtape/logtape";
-import { DatabaseRefused, DatabaseUnavailable, DatabaseUnreached } from "../errors.ts";
+import {
+  DatabaseRefused,
+  DatabaseTooSlow,
+  DatabaseUnavailable,
+  DatabaseUnreached,
+} from "../errors.ts";
 import type { Database, Parameter, QueryOptions, Sql } from "./database.ts";
 import { type PostgresConnection, sqlStateOf } from "./postgres_connection.ts";
 import { PostgresConnector } from "./postgres_connector.ts";
@@ -24,6 +29,9 @@ export interface PostgresOptions {
 
 /** `in_failed_sql_transaction` */
 const FAILED_TRANSACTION = "25P02";
+
+/** `query_canceled` */
+const CANCELED = "57014";
 
 /** Sets the settings per transaction: through a pooler, session settings would affect other clients. */
 const BEGIN_POOLED = `
@@ -73,12 +81,36 @@ export class PostgresDatabase implements Database {
     return this.stop();
   }
 
-  query<Row extends object>(
+  async query<Row extends object>(
     statement: string,
     parameters: readonly Parameter[] = [],
     options: QueryOptions = {},
   ): Promise<Row[]> {
-    return this.#use((connection) => this.#query(connection, statement, parameters, options));
+    const { timeoutMs } = options;
+    if (timeoutMs === undefined) {
+      return await this.#use((connection) =>
+        this.#query(connection, statement, parameters, options)
+      );
+    }
+    // A transaction limits the setting to this statement, also through a pooler.
+    const settings = `set local statement_timeout = ${Math.max(1, Math.ceil(timeoutMs))}`;
+    try {
+      return await this.#use((connection) =>
+        this.#transact(
+          connection,
+          () => this.#query<Row>(connection, statement, parameters, options),
+          settings,
+        )
+      );
+    } catch (error) {
+      if (!(error instanceof DatabaseRefused) || error.code !== CANCELED) throw error;
+      throw new DatabaseTooSlow(
+        `Cannot read from the database at ${this.address} because it did not answer within ${
+          timeoutMs / 1000
+        } s: try again later, or read less`,
+        { cause: error },
+      );
+    }
   }
 
   script(statements: string): Promise<void> {
@@ -86,27 +118,37 @@ export class PostgresDatabase implements Database {
   }
 
   transaction<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result> {
-    return this.#use(async (connection) => {
-      const run = (statement: string) => this.#script(connection, statement, this.#timeoutMs);
-      await run(connection.pooled ? BEGIN_POOLED : "begin");
-      try {
-        const result = await work({
+    return this.#use((connection) =>
+      this.#transact(connection, () =>
+        work({
           query: (statement, parameters = [], options = {}) =>
             this.#query(connection, statement, parameters, options),
           script: async (statements) => void await this.#script(connection, statements),
-        });
-        const command = await run("commit");
-        if (command === "COMMIT") return result;
-        throw new DatabaseRefused(
-          "Cannot commit the transaction because a statement in it failed: do not catch its error",
-          FAILED_TRANSACTION,
-        );
-      } catch (error) {
-        // A lost connection has rolled the transaction back already.
-        if (!connection.lost) await run("rollback").catch(() => connection.destroy());
-        throw error;
-      }
-    });
+        }))
+    );
+  }
+
+  /** @param settings statements that begin the transaction. Default none */
+  async #transact<Result>(
+    connection: PostgresConnection,
+    work: () => Promise<Result>,
+    settings = "",
+  ): Promise<Result> {
+    const run = (statement: string) => this.#script(connection, statement, this.#timeoutMs);
+    await run(`${connection.pooled ? BEGIN_POOLED : "begin"};${settings}`);
+    try {
+      const result = await work();
+      const command = await run("commit");
+      if (command === "COMMIT") return result;
+      throw new DatabaseRefused(
+        "Cannot commit the transaction because a statement in it failed: do not catch its error",
+        FAILED_TRANSACTION,
+      );
+    } catch (error) {
+      // A lost connection has rolled the transaction back already.
+      if (!connection.lost) await run("rollback").catch(() => connection.destroy());
+      throw error;
+    }
   }
 
   async #query<Row extends object>(

@@ -1,7 +1,7 @@
 /** The table of dead letters: add, list, redrive, purge. */
 import { type Clock, SYSTEM_CLOCK } from "../runtime/clock.ts";
 import { validate } from "uuid";
-import type { Database, Sql } from "../database/database.ts";
+import { type Database, LIST_OPTIONS, type Sql } from "../database/database.ts";
 import { countRows } from "../database/row_count.ts";
 import { InvalidInput } from "../errors.ts";
 import type { Outbox } from "../outbox/outbox.ts";
@@ -152,7 +152,7 @@ export class DeadLetters {
       `select ${SUMMARY} from celeriac.dead_letter ${given.where}
        order by collected_at desc, id desc limit ${limit + 1}`,
       given.parameters,
-      { replan: true },
+      LIST_OPTIONS,
     );
     const shown = rows.slice(0, limit);
     const last = shown.at(-1);

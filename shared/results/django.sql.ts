@@ -8,7 +8,8 @@
  */
 import { ENTRY_COLUMNS, ENTRY_VALUES } from "../outbox/outbox.ts";
 import type { State } from "./result.ts";
-import { listingOf, SAME_VALUE, type Statements } from "./statements.ts";
+import { listingOf } from "./listing.sql.ts";
+import { SAME_VALUE, type Statements } from "./statements.ts";
 
 /** The table of tasks, found through the connection's `search_path`, as in Django. */
 export const TASK_TABLE = "django_celery_results_taskresult";
@@ -28,7 +29,6 @@ const EXCEPTIONAL = "('RETRY', 'FAILURE', 'REVOKED')";
 const WAITING = "('PENDING', 'RECEIVED', 'REJECTED')";
 /** Stored for a failure without an exception, for which every reader would raise a RuntimeError. */
 const UNKNOWN = '{"exc_type": "Exception", "exc_message": [], "exc_module": "builtins"}';
-
 const CODED = "'application/json', 'utf-8'";
 
 /** Rows as records. A custom state is read as PROGRESS; a pickled result is not read, and the record reports that. */
@@ -81,10 +81,10 @@ const UNRECORDED = `
 const kept = (row: string, key: string) =>
   `coalesce((celeriac.kept(${row}.meta) ->> '${key}')::integer, 0)`;
 
-/** A final row never changes, and a row only advances, as in Celeriac's schema. All times are those of the database. */
 /** Where a task comes from, in Celeriac's part of `meta`. */
 const LINEAGE = (row: "excluded" | "task") => `(celeriac.kept(${row}.meta) -> 'meta' -> 'lineage')`;
 
+/** A final row never changes, and a row only advances, as in Celeriac's schema. All times are those of the database. */
 const SETTLE = ({ nameLength, dateStarted }: DjangoShape) => `
   with taken as (
     insert into ${TASK_TABLE} as task (
@@ -288,9 +288,10 @@ export function djangoStatements(shape: DjangoShape): Statements {
     ...listingOf({
       source: `(
         select task_id::text as id, date_created as created_at, task_name as name,
-          celeriac.kept(meta) ->> 'queue' as queue, worker, status
+          celeriac.kept(meta) ->> 'queue' as queue, worker, null::jsonb as labels, null::text as submitted_by, status
         from ${TASK_TABLE}
       ) as task`,
+      stateColumn: "status",
       records: (ids) =>
         `(select record.* from (${ids}) as page join ${records} using (id)) as record`,
       inState,

@@ -1,6 +1,7 @@
 /** The store's statements for Celeriac's schema (database/migrations). */
 import { ENTRY_COLUMNS, ENTRY_VALUES } from "../outbox/outbox.ts";
-import { listingOf, SAME_VALUE, type Statements, type Tables } from "./statements.ts";
+import { listingOf } from "./listing.sql.ts";
+import { SAME_VALUE, type Statements, type Tables } from "./statements.ts";
 
 /** The columns of a record, converted for JavaScript. */
 const RECORD = `
@@ -127,6 +128,7 @@ const STATEMENTS = {
   summaries: "select id, name, queue, state from celeriac.tasks($1::text[])",
   ...listingOf({
     source: "celeriac.task",
+    stateColumn: "state",
     indexed: ["name", "queue", "worker"],
     records: (ids) => `(select ${RECORD}, created_at from celeriac.tasks(array(${ids}))) as record`,
     inState: (state) => `state = '${state}'`,

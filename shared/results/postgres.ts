@@ -1,12 +1,11 @@
 /** Records in Postgres, in Celeriac's schema or in Django's tables. */
 import type { ExceptionMeta } from "../celery/exception.ts";
 import { readException } from "../celery/result.ts";
-import type { QueryOptions, Sql } from "../database/database.ts";
+import type { Sql } from "../database/database.ts";
 import { sanitizeText } from "../database/sanitize_text.ts";
-import { InvalidInput } from "../errors.ts";
 import { entriesJson } from "../outbox/outbox.ts";
-import { readCursor, writeCursor } from "./cursor.ts";
 import { NATIVE } from "./native.sql.ts";
+import { listRecords } from "./list_records.ts";
 import { commonValues, metaJson, type Row, toRecord, toRefusedRow, toRow } from "./row.ts";
 import type {
   Claim,
@@ -22,19 +21,9 @@ import type {
   TaskRecord,
   TaskSummary,
 } from "./result.ts";
-import { STATES } from "./result.ts";
 import { hasUniqueIds, rounds } from "./settlement_rounds.ts";
 import type { ListOptions, ResultStore } from "./store.ts";
-import type { Position, Statements, Tables } from "./statements.ts";
-
-/** A row of a list. If no record matches, only `last_time`, `last_id` and `seen` are set. */
-interface ListedRow extends Omit<Row, "id"> {
-  readonly id: string | null;
-  readonly time: string;
-  readonly last_time: string;
-  readonly last_id: string;
-  readonly seen: number;
-}
+import type { Statements, Tables } from "./statements.ts";
 
 /** The claim of a delivery; with `held` the rest is null. */
 type ClaimRow = Claim & { readonly id: string; readonly held: number | null };
@@ -45,13 +34,6 @@ const UNRECORDED: Claim = { state: "PENDING", retries: 0, deliveries: 1 };
 const CLAIM = `
   select id, state, retries, deliveries, held
   from celeriac.claim($1, $2::text[], $3::integer[], $4::text[], $5)`;
-
-/** Rows scanned in one statement when a filter has no index. */
-const WINDOW = 20_000;
-/** The best index for a list depends on the values of its filter. */
-const PLANNED: QueryOptions = { replan: true };
-/** Milliseconds of scanning after which an incomplete page is returned. */
-const SCAN_MS = 1000;
 
 /** Options of {@linkcode PostgresResultStore}. */
 export interface PostgresResultStoreOptions {
@@ -239,53 +221,11 @@ export class PostgresResultStore implements ResultStore {
     return await this.#database.query<TaskSummary>(summaries, [ids.map((id) => sanitizeText(id))]);
   }
 
-  async list(
-    filter: RecordFilter,
-    { limit, cursor, results = true, oldestFirst = false }: ListOptions,
-  ): Promise<RecordPage> {
-    check(filter, limit);
-    const { isIndexed, listing } = await this.#statements();
-    const deadline = performance.now() + SCAN_MS;
-    const records: TaskRecord[] = [];
-    let after: Position | undefined = cursor === undefined ? undefined : readCursor(cursor);
-    for (;;) {
-      // Read one more than requested to detect a next page.
-      const remaining = limit - records.length + 1;
-      const window = isIndexed(filter) ? remaining : WINDOW;
-      const stretch = { filter, window, limit: remaining, after, results, oldestFirst };
-      const { statement, parameters } = listing(stretch);
-      const rows = await this.#database.query<ListedRow>(statement, parameters, PLANNED);
-      for (const { id, ...row } of rows) {
-        if (id === null) continue;
-        if (records.length === limit) return { records, next: after ? writeCursor(after) : null };
-        records.push(toRecord({ ...row, id }));
-        after = { time: row.time, id };
-      }
-      const [edge] = rows;
-      if (!edge || edge.seen < window) return { records, next: null };
-      after = { time: edge.last_time, id: edge.last_id };
-      if (performance.now() > deadline) return { records, next: writeCursor(after) };
-    }
+  async list(filter: RecordFilter, options: ListOptions): Promise<RecordPage> {
+    return await listRecords(this.#database, await this.#statements(), filter, options);
   }
 
   async #statements(): Promise<Statements> {
     return await this.#tables.statements(this.#database);
-  }
-}
-
-function check({ state }: RecordFilter, limit: number): void {
-  if (state !== undefined && !STATES.includes(state)) {
-    throw new InvalidInput(
-      `Cannot list tasks in state '${state}' because that state does not exist: use one of ${
-        STATES.join(", ")
-      }`,
-      "state",
-    );
-  }
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
-    throw new InvalidInput(
-      `Cannot list ${limit} tasks because a page has 1 to 1,000: choose a limit in that range`,
-      "limit",
-    );
   }
 }

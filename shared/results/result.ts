@@ -182,10 +182,25 @@ export interface Claimed {
   readonly redelivered: boolean;
 }
 
+/** A condition of a list that is checked on each row, because no index has it. */
+export type RecordCondition =
+  & {
+    /** One of them must match: `*` matches any text. A word of `text` is the id, or a part of the name in any case. */
+    readonly patterns: readonly string[];
+    /** Whether to find all other rows, also those without the value. */
+    readonly isNegated: boolean;
+  }
+  & (
+    | { readonly field: "id" | "name" | "queue" | "worker" | "submittedBy" | "text" }
+    | { readonly field: "label"; readonly label: string }
+  );
+
 /** Filter of a list. */
 export interface RecordFilter {
   readonly name?: string;
   readonly state?: State;
+  /** One of these states, instead of `state`. */
+  readonly states?: readonly State[];
   readonly queue?: string;
   readonly worker?: string;
   /** Records that have this value under this name. */
@@ -194,6 +209,8 @@ export interface RecordFilter {
   readonly since?: Date;
   /** Created before this time. */
   readonly until?: Date;
+  /** All of them must match. */
+  readonly conditions?: readonly RecordCondition[];
 }
 
 /** A page of records, newest first by default, and the cursor of the next page; `null` when there is none.
@@ -202,4 +219,6 @@ export interface RecordFilter {
 export interface RecordPage {
   readonly records: TaskRecord[];
   readonly next: string | null;
+  /** Number of rows read, if the search ended before the page was full. */
+  readonly searched?: number;
 }

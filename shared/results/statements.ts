@@ -1,6 +1,5 @@
 /** The interface between the store and a set of tables: statements with the same parameters and results for all tables. */
-import { InvalidInput } from "../errors.ts";
-import type { Sql } from "../database/database.ts";
+import type { Parameter, Sql } from "../database/database.ts";
 import type { RecordFilter } from "./result.ts";
 
 /** The statements. Each takes many rows as one JSON text. Compared with arrays, that costs the client a third and the server no more. */
@@ -36,9 +35,9 @@ export interface Statements {
   readonly summaries: string;
   /** Whether an index has the rows of a filter in the order of the list. Otherwise sections are scanned for matching rows. */
   isIndexed(filter: RecordFilter): boolean;
-  /** Lists one section. Each row is a record with its position (`null` if none matches), the number of scanned rows (`seen`) and the
-   * position of the last one (`last_time`, `last_id`). */
-  listing(section: Section): { statement: string; parameters: (string | number)[] };
+  /** Lists one section. Returns at least one row. Each row is a record with its position (`null` if none matches) and the position of the
+   * last scanned row (`last_time`, `last_id`; `null` if the limit or the end of the table was reached first). */
+  listing(section: Section): { statement: string; parameters: Parameter[] };
 }
 
 /** A condition of `settledBefore` on a record `known` and a `settlement`; both columns store JSON text unchanged. Runs of one task may
@@ -73,148 +72,4 @@ export interface Section {
   readonly results: boolean;
   /** Whether the oldest rows come first. Default `false`. */
   readonly oldestFirst?: boolean;
-}
-
-/** Columns of a listed record, except `result`. */
-const LISTED = [
-  "id",
-  "name",
-  "state",
-  "queue",
-  "worker",
-  "args_repr",
-  "kwargs_repr",
-  "exception",
-  "traceback",
-  "children",
-  "meta",
-  "history",
-  "labels",
-  "submitted_by",
-]
-  .concat(
-    "retries",
-    "deliveries",
-    "submitted_at",
-    "started_at",
-    "finished_at",
-    "updated_at",
-    "time",
-  )
-  .map((column) => `record.${column}`).join(", ");
-
-/** Filters by a column. */
-const FILTERS = ["name", "queue", "worker"] as const;
-
-/** How to list a set of tables. */
-export interface Listed {
-  /** Relation to scan, with the columns `id`, `created_at`, `name`, `queue` and `worker`. */
-  readonly source: string;
-  /** Relation with the records of the ids that the query returns. */
-  records(ids: string): string;
-  /** Columns with an index in the order of {@linkcode ORDERED_TIME}, by the hash of the value. Default none. */
-  readonly indexed?: readonly ("name" | "queue" | "worker")[];
-  /** A condition on the source that matches the rows of a state. It is part of the statement, not a parameter, so that the planner can
-   * use a partial index. */
-  inState(state: NonNullable<RecordFilter["state"]>): string;
-  /** Whether its rows have labels. Default `false`. */
-  readonly hasLabels?: boolean;
-}
-
-/** The creation time as the indexes of {@linkcode Listed.indexed} have it. The order is that of the time. */
-const ORDERED_TIME = "(created_at at time zone 'UTC')";
-
-/** Creates `isIndexed` and `listing` for a set of tables. */
-export function listingOf(
-  { source, records, inState, indexed = [], hasLabels = false }: Listed,
-): Pick<Statements, "isIndexed" | "listing"> {
-  const columns = (filter: RecordFilter) =>
-    FILTERS.filter((column) => filter[column] !== undefined);
-  const isIndexed = (filter: RecordFilter) =>
-    filter.label === undefined && columns(filter).every((column) => indexed.includes(column));
-  const listing: Statements["listing"] = (
-    { filter, window, limit, after, results, oldestFirst = false },
-  ) => {
-    const [order, reverse, beyond] = oldestFirst ? ["asc", "desc", ">"] : ["desc", "asc", "<"];
-    const exact = isIndexed(filter);
-    // Rows of other states than SUCCESS are few and have an index in the order of created_at: the planner chooses between both.
-    const byColumn = exact && columns(filter).length > 0 &&
-      (filter.state ?? "SUCCESS") === "SUCCESS";
-    const time = byColumn ? ORDERED_TIME : "created_at";
-    const timestamp = (text: string) =>
-      byColumn ? `(${text}::timestamptz at time zone 'UTC')` : `${text}::timestamptz`;
-    const parameters: (string | number)[] = [];
-    const given = (value: string | number) => `$${parameters.push(value)}`;
-    const scanned: string[] = [];
-    if (filter.state) scanned.push(inState(filter.state));
-    if (after) {
-      const [at, id] = [timestamp(given(after.time)), given(after.id)];
-      scanned.push(`(${time}, id) ${beyond} (${at}, ${id})`);
-    }
-    if (filter.since) {
-      const since = timestamp(given(filter.since.toISOString()));
-      scanned.push(`${time} >= ${since}`);
-    }
-    if (filter.until) {
-      const until = timestamp(given(filter.until.toISOString()));
-      scanned.push(`${time} < ${until}`);
-    }
-    const matching: string[] = [];
-    if (filter.label) {
-      if (!hasLabels) {
-        throw new InvalidInput(
-          "Cannot list by label because Django's tables have no labels: filter by another field",
-          "label",
-        );
-      }
-      matching.push(labelCondition(filter.label, given));
-    }
-    for (const column of columns(filter)) {
-      const expected = given(filter[column]!);
-      // Two conditions on one column in one scan would make the planner expect too few rows.
-      if (exact) scanned.push(`hashtext(${column}) = hashtext(${expected})`);
-      matching.push(`${column} = ${expected}`);
-    }
-    const statement = `
-      with seen as materialized (
-        select id, created_at, name, queue, worker${
-      filter.label ? ", labels" : ""
-    } from ${source} ${where(scanned)}
-        order by ${time} ${order}, id ${order} limit ${given(window)}
-      ), page as (
-        select id from seen ${where(matching)}
-        order by created_at ${order}, id ${order} limit ${given(limit)}
-      ), edge as (
-        select ${writtenTime("created_at")} as last_time, id as last_id,
-          (select count(*) from seen)::integer as seen
-        from seen order by created_at ${reverse}, id ${reverse} limit 1
-      )
-      select edge.*, ${LISTED}, ${results ? "record.result" : "null as result"}
-      from edge left join (
-        select *, ${writtenTime("created_at")} as time from ${records("select id from page")}
-      ) as record on true
-      order by record.time ${order}, record.id ${order}`;
-    return { statement, parameters };
-  };
-  return { isIndexed, listing };
-}
-
-/** A condition for rows with a label. Its value is a text, or one of a list. */
-function labelCondition(
-  { name, value }: NonNullable<RecordFilter["label"]>,
-  given: (value: string) => string,
-): string {
-  const [one, listed] = [{ [name]: value }, { [name]: [value] }].map((label) =>
-    `labels @> ${given(JSON.stringify(label))}::text::jsonb`
-  );
-  return `(${one} or ${listed})`;
-}
-
-function where(conditions: readonly string[]): string {
-  return conditions.length > 0 ? `where ${conditions.join(" and ")}` : "";
-}
-
-/** Formats microseconds, which a JavaScript Date cannot hold. */
-function writtenTime(column: string): string {
-  return `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 }

@@ -25,6 +25,8 @@ export interface ListOptions {
   readonly results?: boolean;
   /** Whether the oldest records come first. A cursor is for one order. Default `false`. */
   readonly oldestFirst?: boolean;
+  /** Rows after which a search without an index ends, in steps of 10,000. Default: as many as can be read in 1 s. */
+  readonly searchMax?: number;
 }
 
 /** Reads and writes records. Writes take many records, so that callers can batch. */
@@ -73,6 +75,7 @@ export interface ResultStore {
   states(ids: readonly string[], sql?: Sql): Promise<Map<string, State>>;
   /** Names, queues and states of many tasks; tasks without a record are omitted. */
   summaries(ids: readonly string[]): Promise<TaskSummary[]>;
-  /** @throws {InvalidInput} when the limit is out of range, or the cursor is invalid */
+  /** @throws {InvalidInput} when the limit is out of range, or the cursor is invalid
+   * @throws {DatabaseTooSlow} when the database found no record in time */
   list(filter: RecordFilter, options: ListOptions): Promise<RecordPage>;
 }

@@ -31,6 +31,9 @@ const FALLBACK_MS = 30_000;
 /** Records that are counted. */
 const COUNTED_MAX = 100;
 
+/** Rows that the database checks at most if no index has the filter. */
+const SEARCHED_MAX = 10_000;
+
 /** Lists of which is remembered that so many tasks are new. */
 const REMEMBERED_MAX = 10_000;
 
@@ -63,7 +66,11 @@ export function newsRoutes(parts: NewsParts): Hono {
       const caller = callerOf(c);
       const count = async () => {
         const stored = { ...filter.stored, since: new Date(since.data) };
-        const { records } = await list(stored, { limit: COUNTED_MAX, results: false });
+        const { records } = await list(stored, {
+          limit: COUNTED_MAX,
+          results: false,
+          searchMax: SEARCHED_MAX,
+        });
         return records.filter((one) => isFound(caller, one, filter)).length;
       };
       const key = JSON.stringify([caller.id, since.data, text]);

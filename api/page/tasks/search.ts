@@ -8,8 +8,11 @@ import type { TaskFilter } from "../../reading/task_filter.ts";
 /** Records that a page shows, at least, if there are that many. */
 const ROWS = 50;
 
-/** Records that one search reads at most. */
-const SEARCHED_MAX = 1000;
+/** Records that one search reads at most: some of them may be hidden from a caller. */
+const READ_MAX = 1000;
+
+/** Rows that the database checks at most if no index has the filter. */
+const SEARCHED_MAX = 10_000;
 
 /** Milliseconds after which a search reads no more. */
 const SEARCH_MS = 1500;
@@ -19,7 +22,7 @@ export interface Found {
   readonly records: readonly TaskRecord[];
   /** Cursor of the next page; `null` when there is none. */
   readonly next: string | null;
-  /** Number of records read, if the search ended before it found enough. */
+  /** Number of records checked, if the search ended before it found enough. */
   readonly searched?: number;
 }
 
@@ -33,7 +36,7 @@ export interface SearchOptions {
   readonly limitMs?: number;
 }
 
-/** Reads pages until enough records match, or {@linkcode SEARCHED_MAX} or the time is over. All matching records of the pages read are returned, so
+/** Reads pages until enough records match, or one of the limits is reached. All matching records of the pages read are returned, so
  * that none is skipped.
  *
  * @throws {InvalidInput} when the cursor is invalid */
@@ -44,18 +47,21 @@ export async function searchTasks(
   const records: TaskRecord[] = [];
   let next = cursor ?? null;
   const endsAt = performance.now() + limitMs;
-  for (let searched = 0;;) {
+  for (let searched = 0, read = 0;;) {
     const page = await store.list(filter.stored, {
       limit: ROWS,
       results: false,
+      searchMax: SEARCHED_MAX,
       ...(next !== null && { cursor: next }),
     });
-    searched += ROWS;
+    searched += page.searched ?? ROWS;
+    read += ROWS;
     next = page.next;
     records.push(
       ...page.records.filter((record) => isFound(caller, record, filter)),
     );
     if (next === null || records.length >= ROWS) return { records, next };
-    if (searched >= SEARCHED_MAX || performance.now() >= endsAt) return { records, next, searched };
+    const isOver = page.searched !== undefined || read >= READ_MAX || performance.now() >= endsAt;
+    if (isOver) return { records, next, searched };
   }
 }

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { CONTROL_EXCHANGE, decodeControl } from "../../../shared/celery/control.ts";
 import type { Message } from "../../../shared/broker/message.ts";
 import { Inbox } from "../../support/inbox.ts";
@@ -138,6 +138,28 @@ Deno.test("the API waits for results, and lists and revokes tasks in Postgres", 
     assertEquals(body.tasks.length, 4);
     assertEquals((await read(fixture, "?cursor=nonsense")).status, 422);
     assertEquals((await read(fixture, "?until=2020-01-01T00:00:00%2B01:00")).body.tasks, []);
+  });
+
+  await t.step("a list that cannot be read ends in Postgres before the answer", async () => {
+    await fixture.database.transaction(async (sql) => {
+      await sql.query("lock table celeriac.task in access exclusive mode");
+      const paths = ["/v1/tasks?name=add", "/tasks?q=-name:add", "/tasks?q=nothing"];
+      const answers = await Promise.all(
+        paths.map((path) => fetch(`${fixture.url}${path}`, { headers: { accept: "text/html" } })),
+      );
+      for (const answer of answers) {
+        assertEquals(answer.status, 503);
+        assertStringIncludes(await answer.text(), "did not answer within 2.5 s");
+      }
+      assertEquals(
+        await sql.query(
+          `select query from pg_stat_activity
+          where datname = current_database() and state = 'active' and query like '%as last_time%' and pid <> pg_backend_pid()`,
+        ),
+        [],
+      );
+    });
+    assertEquals((await read(fixture, "?name=add")).status, 200);
   });
 });
 

@@ -10,6 +10,7 @@ import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import {
   ConfigurationError,
   DatabaseRefused,
+  DatabaseTooSlow,
   DatabaseUnavailable,
 } from "../../../shared/errors.ts";
 import { testDatabase } from "../../support/database_conformance.ts";
@@ -138,6 +139,35 @@ Deno.test("PostgresDatabase.query() closes the connection when a statement times
   const before = await backend();
   await assertRejects(() => database.query("select pg_sleep(60)"), DatabaseUnavailable);
   assert(await backend() !== before);
+});
+
+Deno.test("PostgresDatabase.query() ends a statement at its own limit on the server, and keeps the connection", async () => {
+  await using fixture = await freshDatabase();
+  await using database = new PostgresDatabase({ url: fixture.url, max: 1, name: "limited" });
+  await using observer = new PostgresDatabase({ url: fixture.url, max: 1 });
+  await database.start();
+  await observer.start();
+  await database.script("create table locked (n integer)");
+  const before = await database.query(BACKEND);
+  await observer.transaction(async (sql) => {
+    await sql.query("lock table locked in access exclusive mode");
+    for (const statement of ["select from locked where n = $1", "select pg_sleep($1)"]) {
+      const error = await assertRejects(
+        () => database.query(statement, [60], { timeoutMs: 300, replan: true }),
+        DatabaseTooSlow,
+      );
+      assertStringIncludes(error.message, "did not answer within 0.3 s");
+      assertEquals(
+        await sql.query(
+          "select query from pg_stat_activity where application_name = 'limited' and state <> 'idle'",
+        ),
+        [],
+      );
+    }
+  });
+  assertEquals(await database.query("select 1 as one", [], { timeoutMs: 10_000 }), [{ one: 1 }]);
+  assertEquals(await database.query(BACKEND), before);
+  assertEquals(await database.query("show statement_timeout"), [{ statement_timeout: "0" }]);
 });
 
 Deno.test("PostgresDatabase times out and stops when the server freezes within a transaction", async () => {

@@ -191,6 +191,27 @@ Deno.test("DjangoTables: list() returns each record once, newest first, and filt
     [{ state: "PENDING" }, (n) => n % 4 === 2],
     [{ state: "PROGRESS" }, (n) => n % 4 === 3],
     [{ state: "REVOKED" }, () => false],
+    [{ states: ["PENDING", "PROGRESS"] }, (n) => n % 4 > 1],
+    [{ states: ["SUCCESS", "PENDING"] }, (n) => n % 2 === 0],
+    [
+      { conditions: [{ field: "queue", patterns: ["*q1"], isNegated: true }] },
+      (n) => n % 2 === 0,
+    ],
+    [
+      { conditions: [{ field: "label", label: "a", patterns: ["*"], isNegated: true }] },
+      () => true,
+    ],
+    [
+      { conditions: [{ field: "submittedBy", patterns: ["*"], isNegated: false }] },
+      () => false,
+    ],
+    [
+      {
+        name: "task.1",
+        conditions: [{ field: "text", patterns: ["TASK", "id-00"], isNegated: false }],
+      },
+      (n) => n % 3 === 1,
+    ],
     [{ name: "task.1", worker: "w4" }, (n) => n % 3 === 1 && n % 5 === 4],
     [
       { queue: "celeriac.q1", since: new Date(Date.UTC(2026, 0, 1, 0, 0, 6)) },

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { InvalidInput } from "../../../shared/errors.ts";
 import { PostgresResultStore } from "../../../shared/results/postgres.ts";
 import { resultStore } from "../../../shared/results/open_store.ts";
-import { listingOf } from "../../../shared/results/statements.ts";
+import { listingOf } from "../../../shared/results/listing.sql.ts";
 import { migratedPglite } from "../../support/migrated.ts";
 import { settlement, submission } from "../../support/settlements.ts";
 
@@ -24,7 +24,12 @@ const retry = (id: string, retries: number, message: unknown = `failure ${retrie
   });
 
 Deno.test("listingOf() refuses labels for tables without them", () => {
-  const { listing } = listingOf({ source: "t", records: (ids) => ids, inState: (state) => state });
+  const { listing } = listingOf({
+    source: "t",
+    stateColumn: "state",
+    records: (ids) => ids,
+    inState: (state) => state,
+  });
   const filter = { label: { name: "a", value: "b" } };
   const section = { filter, window: 1, limit: 1, after: undefined, results: false };
   assertThrows(() => listing(section), InvalidInput, "Django's tables have no labels");
