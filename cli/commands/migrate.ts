@@ -51,7 +51,7 @@ export const migrate: Command = {
 
 function djangoLines({ made, missing }: Awaited<ReturnType<typeof makeDjangoTables>>): string[] {
   const done = [
-    "made django-celery-results' tables; tell Django so with:",
+    "made django-celery-results' tables; record this in Django with:",
     "  manage.py migrate --fake django_celery_results",
   ];
   const left = [
