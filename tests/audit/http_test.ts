@@ -5,7 +5,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { auditTool } from "../support/audit_tools.ts";
 import { freshPipeline } from "../support/pipeline.ts";
 import { Process } from "../support/process.ts";
-import { sampleApp, startApi, startWorker } from "../support/roles.ts";
+import { sampleApp, startApi, startRole, startWorker } from "../support/roles.ts";
 
 const CHECKS = [
   "not_a_server_error",
@@ -24,12 +24,12 @@ Deno.test("thousands of requests generated from the OpenAPI document get neither
   const env = { ...sampleApp, AMQP_URL, DATABASE_URL, CELERIAC_MAX_WAIT: "0.1" };
   const { api, url } = await startApi({ env });
   await using _api = api;
-  await using worker = await startWorker({ env });
+  await using worker = await RestartedWorker.start(env);
   const folder = await Deno.makeTempDir({ prefix: "celeriac-fuzz-" });
   try {
     const args = [
       "--seed=1",
-      "--max-examples=25",
+      "--max-examples=15",
       "--phases=examples,coverage,fuzzing,stateful",
       `--checks=${CHECKS.join(",")}`,
       "--request-timeout=30",
@@ -48,5 +48,48 @@ Deno.test("thousands of requests generated from the OpenAPI document get neither
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-  assert(api.running && worker.running);
+  assert(api.running);
+  await worker.running();
 });
+
+/** A worker that starts again after `POST /v1/workers/{worker}/shutdown`, which the fuzzer sends too.
+ *
+ * Any other end of the worker is an error. */
+class RestartedWorker implements AsyncDisposable {
+  readonly #stopped = new AbortController();
+  readonly #runs: Promise<void>;
+  #worker: Process;
+
+  private constructor(worker: Process, env: Record<string, string>) {
+    this.#worker = worker;
+    this.#runs = this.#restart(env);
+    this.#runs.catch(() => {}); // running() reports it
+  }
+
+  static async start(env: Record<string, string>): Promise<RestartedWorker> {
+    return new RestartedWorker(await startWorker({ env }), env);
+  }
+
+  /** Waits until a worker consumes again.
+   *
+   * @throws if one ended without a shutdown by the API */
+  async running(): Promise<void> {
+    await Promise.race([this.#runs, this.#worker.said(/ready: consuming/)]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped.abort();
+    await this.#worker[Symbol.asyncDispose]();
+    await this.#runs.catch(() => {});
+  }
+
+  async #restart(env: Record<string, string>): Promise<void> {
+    while (true) {
+      const { code } = await this.#worker.status;
+      if (this.#stopped.signal.aborted) return;
+      assertEquals(code, 0, this.#worker.output);
+      assertMatch(this.#worker.output, /shutdown/);
+      this.#worker = await startRole("worker", { env });
+    }
+  }
+}
