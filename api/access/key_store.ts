@@ -51,10 +51,12 @@ const COLUMNS = `
   id, name, to_json(scopes) as scopes, to_json(tasks) as tasks, to_json(queues) as queues, requests_per_minute,
   created_by, created_at, expires_at, rotated_at, successor, revoked_at, revoked_by, last_used_at`;
 
+// The form of the page contains the id, so that a second press of its button makes no second key.
 const CREATE = `
   insert into celeriac.access_key
     (id, name, secret_hash, scopes, tasks, queues, requests_per_minute, created_by, expires_at)
   values ($1, $2, $3, $4::text[], $5::text[], $6::text[], $7, $8, $9)
+  on conflict (id) do nothing
   returning ${COLUMNS}`;
 
 const LIST = `
@@ -116,8 +118,11 @@ export class KeyStore {
     this.#database = database;
   }
 
-  /** @throws {DatabaseUnavailable} */
-  async create({ id, secretHash }: MintedToken, key: NewKey): Promise<Key> {
+  /** Stores a key.
+   *
+   * @returns `undefined` if a key has the id already
+   * @throws {DatabaseUnavailable} */
+  async create({ id, secretHash }: MintedToken, key: NewKey): Promise<Key | undefined> {
     const { name, scopes, tasks, queues, requestsPerMinute, createdBy, expiresAt } = key;
     const [row] = await this.#database.query<KeyRow>(CREATE, [
       id,
@@ -130,7 +135,7 @@ export class KeyStore {
       createdBy,
       expiresAt,
     ]);
-    return toKey(row!);
+    return row && toKey(row);
   }
 
   /** Lists keys, oldest first, with revoked and expired ones.

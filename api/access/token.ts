@@ -17,6 +17,8 @@ const SECRET_LENGTH = 32;
 /** 62 ** 6 > 2 ** 32. */
 const CHECKSUM_LENGTH = 6;
 
+const KEY_ID = new RegExp(`^[0-9A-Za-z]{${ID_LENGTH}}$`);
+
 const TOKEN = new RegExp(
   `^${TOKEN_PREFIX}([0-9A-Za-z]{${ID_LENGTH}})_([0-9A-Za-z]{${SECRET_LENGTH}})([0-9A-Za-z]{${CHECKSUM_LENGTH}})$`,
 );
@@ -41,8 +43,28 @@ export interface MintedToken {
   readonly text: string;
 }
 
+/** A random id of a key.
+ *
+ * @example
+ * ```ts
+ * import { isKeyId, newKeyId } from "./token.ts";
+ * import { assert } from "@std/assert";
+ *
+ * assert(isKeyId(newKeyId()));
+ * ```
+ */
+export function newKeyId(): string {
+  return randomText(ID_LENGTH);
+}
+
+/** Whether a text has the form of {@linkcode newKeyId}. */
+export function isKeyId(text: string): boolean {
+  return KEY_ID.test(text);
+}
+
 /** Creates a token.
  *
+ * @param id default: a new one
  * @example
  * ```ts
  * import { mintToken, parseToken } from "./token.ts";
@@ -52,8 +74,7 @@ export interface MintedToken {
  * assertEquals(parseToken(text)?.id, id);
  * ```
  */
-export function mintToken(): MintedToken {
-  const id = randomText(ID_LENGTH);
+export function mintToken(id: string = newKeyId()): MintedToken {
   const secret = randomText(SECRET_LENGTH);
   const body = `${TOKEN_PREFIX}${id}_${secret}`;
   return { id, secretHash: hashSecret(secret), text: body + checksum(body) };

@@ -61,14 +61,23 @@ export class KeyActions {
     );
   }
 
-  /** @throws {Problem} `forbidden` */
-  async create(c: Context, given: z.output<typeof KeyBody>): Promise<CreatedKey> {
+  /** Creates a key.
+   *
+   * @param id its id, so that a repeated request makes one key only; default: a new one
+   * @throws {Problem} `forbidden`, or `key-exists` */
+  async create(c: Context, given: z.output<typeof KeyBody>, id?: string): Promise<CreatedKey> {
     const { keys, trail, clock } = this.#parts;
     const key = newKey(given, callerOf(c), clock.now());
-    const token = mintToken();
+    const token = mintToken(id);
     const { name, scopes, tasks, queues } = key;
     await trail.begin(c, { target: token.id, filter: { name, scopes, tasks, queues } });
     const created = await keys.create(token, key);
+    if (!created) {
+      throw new Problem(
+        "key-exists",
+        `Cannot create key '${token.id}' because this form has created it already: rotate it for a token that you can copy, or open the form again`,
+      );
+    }
     await this.#apply();
     return { key: created, token: token.text };
   }

@@ -51,6 +51,7 @@ export const PROBLEMS = {
   "no-subscriber": { status: 409, title: "No subscription selects the event" },
   "subscription-exists": { status: 409, title: "Subscription already exists" },
   "subscription-in-code": { status: 409, title: "Subscription is defined in code" },
+  "key-exists": { status: 409, title: "Key already exists" },
   "key-ended": { status: 409, title: "Key cannot be rotated" },
   "schedule-exists": { status: 409, title: "Schedule already exists" },
   "schedule-in-code": { status: 409, title: "Schedule is defined in code" },

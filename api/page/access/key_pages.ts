@@ -3,6 +3,7 @@ import { html } from "hono/html";
 import type { CreatedKey } from "../../actions/key_actions.ts";
 import type { Key } from "../../access/key_store.ts";
 import { SCOPES } from "../../access/scopes.ts";
+import { newKeyId } from "../../access/token.ts";
 import { actionForm, backLink, cardTable, factList, nextLink, notice } from "../view/parts.ts";
 import type { Markup, View } from "../view/view.ts";
 
@@ -83,6 +84,7 @@ function creation(view: View): Markup {
   return html`
     <h2>${words.create}</h2>
     <form class="narrow" method="post" action="${view.path("/keys")}">
+      <input type="hidden" name="id" value="${newKeyId()}">
       <label>${words.name} <input name="name" required maxlength="200" autocomplete="off"></label>
       <label>${words
         .scopes} <textarea name="scopes" required rows="5" spellcheck="false" aria-describedby="scopes-hint"></textarea></label>

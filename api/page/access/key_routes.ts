@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Clock } from "../../../shared/runtime/clock.ts";
 import type { CreatedKey, KeyActions } from "../../actions/key_actions.ts";
 import { KeyBody, readKeyBody } from "../../access/key_body.ts";
+import { isKeyId } from "../../access/token.ts";
 import { parseQuery } from "../../http/query.ts";
 import { readForm } from "../form.ts";
 import { answerPage } from "../view/layout.ts";
@@ -25,6 +26,7 @@ const DAY_SECONDS = 86_400;
 
 /** Fields with several values have one per line. */
 const KeyForm = z.object({
+  id: z.string().refine(isKeyId, "expected the id that the form contains").optional(),
   name: z.string().trim(),
   scopes: z.string(),
   tasks: z.string().optional(),
@@ -60,7 +62,7 @@ export function keyRoutes({ keyActions: actions, clock, site }: KeyRoutesParts):
       });
     })
     .post("/keys", async (c) => {
-      const { name, scopes, tasks, queues, days } = await readForm(c, KeyForm);
+      const { id, name, scopes, tasks, queues, days } = await readForm(c, KeyForm);
       const body = readKeyBody(KeyBody, {
         name,
         scopes: linesOf(scopes),
@@ -68,7 +70,7 @@ export function keyRoutes({ keyActions: actions, clock, site }: KeyRoutesParts):
         ...(linesOf(queues).length > 0 && { queues: linesOf(queues) }),
         ...(days && { expires_in: Number(days) * DAY_SECONDS }),
       });
-      return await created(c, await actions.create(c, body));
+      return await created(c, await actions.create(c, body, id));
     })
     .post("/keys/:key/rotate", async (c) => {
       return await created(c, await actions.rotate(c, c.req.param("key")));

@@ -40,7 +40,7 @@ Deno.test("celeriac_api manages keys and appends to the audit log, and other rol
     const keys = new KeyStore({ database });
     const audit = new AuditLog({ database });
     const token = mintToken();
-    const key = await keys.create(token, { ...ALL_RIGHTS, name: "a", createdBy: "root" });
+    const key = (await keys.create(token, { ...ALL_RIGHTS, name: "a", createdBy: "root" }))!;
     const successor = mintToken();
     await keys.rotate(key.id, { token: successor, grace: 5, by: "root", expiresAt: null });
     await keys.revoke(successor.id, "root");

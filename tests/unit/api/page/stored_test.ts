@@ -266,8 +266,19 @@ Deno.test("the pages of schedules, dead letters, keys and the audit log", async 
     const revoked = await post(`/keys/${id}/revoke`);
     assertEquals(revoked.location, "/keys?done=keyRevoked");
     assertEquals((await post(`/keys/${id}/rotate`)).status, 409);
+
+    // a second press of a button without scripts: the browser shows its response only
+    const [, form = ""] = /name="id" value="(\w{12})"/.exec(await get("/keys")) ?? [];
+    const twice = { id: form, name: "twice", scopes: "tasks:read" };
+    assertEquals((await post("/keys", twice)).status, 201);
+    const second = await post("/keys", twice);
+    assertEquals(second.status, 409);
+    assertStringIncludes(second.text, "rotate it for a token");
+    assertEquals((await get("/keys")).split(">twice<").length, 2);
+    assertEquals((await post("/keys", { ...twice, id })).status, 409);
     const wrong = await post("/keys", { name: "x", scopes: "tasks:fly" });
     assertEquals(wrong.status, 422);
+    assertEquals((await post("/keys", { ...twice, id: "short" })).status, 422);
     const gone = await fixture.app.request("/tasks", {
       headers: { accept: "text/html", cookie: `celeriac=${token}` },
     });
