@@ -49,6 +49,9 @@ interface Counts {
   sum: number;
 }
 
+/** What is counted of a delivery. */
+type Observed = Pick<DeliveryResult, "task" | "queue" | "outcome" | "startedAt" | "runtime">;
+
 /** Options of a {@linkcode SeriesRecorder}. */
 export interface SeriesRecorderOptions {
   readonly store: Pick<SeriesStore, "add">;
@@ -96,7 +99,7 @@ export class SeriesRecorder implements Service {
   }
 
   /** Counts one result. */
-  observe({ task, queue, outcome, startedAt, runtime }: DeliveryResult): void {
+  observe({ task, queue, outcome, startedAt, runtime }: Observed): void {
     const counted = COUNTS[outcome.kind];
     if (counted === undefined || task === null) return;
     const name = this.#options.contracts.get(task.task) ? task.task : OTHER;

@@ -10,6 +10,7 @@ import { idleWorker } from "./idle_worker.ts";
 import { ladder } from "./ladder.ts";
 import { listing } from "./listing.ts";
 import type { Measurement } from "./measurement.ts";
+import { recordDetails } from "./record_details.ts";
 import { refusal } from "./refusal.ts";
 import { submissions } from "./submissions.ts";
 import { waitedCalls } from "./waited_calls.ts";
@@ -18,6 +19,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
   endToEnd,
   drain,
   ladder,
+  recordDetails,
   submissions,
   waitedCalls(1),
   waitedCalls(16),

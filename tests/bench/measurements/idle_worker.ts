@@ -6,8 +6,9 @@ import { sampleApp, startWorker } from "../../support/roles.ts";
 import type { Sample } from "../kit/figures.ts";
 import type { BenchOptions } from "../kit/options.ts";
 import { readCpu, readMemory } from "../kit/process_usage.ts";
+import { samePromises } from "../systems/all_systems.ts";
 import { celeriac } from "../systems/celeriac.ts";
-import type { Bench } from "../systems/system.ts";
+import type { Bench, System } from "../systems/system.ts";
 import type { Measurement } from "./measurement.ts";
 
 export const idleWorker: Measurement = {
@@ -15,18 +16,36 @@ export const idleWorker: Measurement = {
   title: "Idle worker",
   method:
     "A worker of the sample app waits for its first task, with two warm children. Resident memory " +
-    "is that of the worker's process; `with children` counts shared pages once.",
-  contestants: (bench, options) => [{
-    system: celeriac(1),
-    measure: () => measure(bench, options),
-  }],
+    "is that of the worker's process; `with children` counts shared pages once. The floor has no children.",
+  contestants: (bench, options) => {
+    const floor = samePromises();
+    return [
+      { system: celeriac(1), measure: () => measureWorker(bench, options) },
+      { system: floor, measure: () => measureFloor(floor, bench, options) },
+    ];
+  },
 };
 
-async function measure(bench: Bench, { seconds }: BenchOptions): Promise<Sample[]> {
+async function measureWorker(bench: Bench, options: BenchOptions): Promise<Sample[]> {
   await using storage = await bench.servers.freshStorage("migrated");
   const env = { ...sampleApp, AMQP_URL: storage.amqpUrl, DATABASE_URL: storage.databaseUrl };
   await using worker = await startWorker({ env });
-  const parts = { worker: [worker.pid] };
+  return await measure(worker.pid, options);
+}
+
+async function measureFloor(
+  system: System,
+  bench: Bench,
+  options: BenchOptions,
+): Promise<Sample[]> {
+  await using open = await system.open(bench);
+  await open.startWorkers();
+  const [pid = NaN] = open.parts().worker ?? [];
+  return await measure(pid, options);
+}
+
+async function measure(pid: number, { seconds }: BenchOptions): Promise<Sample[]> {
+  const parts = { worker: [pid] };
   await new Promise((resolve) => setTimeout(resolve, seconds * 500)); // until it has settled
   const before = await readCpu(parts);
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
@@ -36,7 +55,7 @@ async function measure(bench: Bench, { seconds }: BenchOptions): Promise<Sample[
   return [
     {
       figure: "resident",
-      value: await residentMebibytes(worker.pid),
+      value: await residentMebibytes(pid),
       unit: "MiB",
       better: "lower",
     },

@@ -18,7 +18,8 @@ export const submissions: Measurement = {
   title: "Single submissions",
   method:
     `${IN_FLIGHT} submissions are in flight; no worker runs. Celeriac and the Hono handlers ` +
-    "are loaded over HTTP by autocannon. The peers have no HTTP hop: their clients call the library.",
+    "are loaded over HTTP by autocannon. The handler with the same promises validates the arguments, sends all " +
+    "headers, and writes PENDING records. The peers have no HTTP hop: their clients call the library.",
   contestants: (bench, options) =>
     systemsWith("submit", options.peers).map((system) => ({
       system,

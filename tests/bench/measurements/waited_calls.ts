@@ -18,8 +18,9 @@ export function waitedCalls(clients: 1 | 16): Measurement {
     title: clients === 1 ? "Waited calls, 1 client" : `Waited calls, ${clients} clients`,
     method:
       "A client submits a task and waits for its result, again and again: `Prefer: wait` for " +
-      "Celeriac, `waitUntilFinished` for BullMQ, `get()` for Celery. The floor publishes to the " +
-      "quorum queue and gets its reply after the commit of the record, over direct reply-to. " +
+      "Celeriac, `waitUntilFinished` for BullMQ, `get()` for Celery. The floors publish to the " +
+      "quorum queue and get their reply after the commit of the record, over direct reply-to; the bare Hono handler " +
+      "does so for a client over HTTP. " +
       "pg-boss and graphile-worker have no such call.",
     contestants: (bench, options) =>
       systemsWith("call", options.peers).map((system) => ({

@@ -20,6 +20,12 @@ export interface TaskCall {
   startedAt?: string;
 }
 
+/** The headers that the API sends besides `task` and `id`. */
+export function headersOf(id: string): Record<string, unknown> {
+  const reprs = { argsrepr: "(1, 2)", kwargsrepr: "{}" };
+  return { lang: "js", root_id: id, ...reprs, origin: "bare@localhost" };
+}
+
 /** Reads a message.
  *
  * @param decodes whether to decode and check it; otherwise only its correlation id is read

@@ -10,6 +10,8 @@
 import { v7 } from "uuid";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { publishRaw, rawChannel, rawTask } from "../../support/raw_amqp.ts";
+import { headersOf } from "./bare_call.ts";
+import { INTO_PENDING } from "./bare_sql.ts";
 import { serveCommands } from "./command_server.ts";
 import { keepInFlight, sendBatches } from "./load_loops.ts";
 import type { BarePromise } from "./promises.ts";
@@ -20,9 +22,6 @@ const REPLIES = "amq.rabbitmq.reply-to";
 
 const [queue = "", ...promises] = Deno.args;
 const keeps = (promise: BarePromise) => promises.includes(promise);
-const PENDING = `
-  INSERT INTO celeriac.task (id, name, queue, args_repr, kwargs_repr, submitted_at)
-  SELECT id, 'add', 'celeriac.default', '(1, 2)', '{}', now() FROM unnest($1::text[]) AS submitted (id)`;
 const pending = new PostgresDatabase({ url: Deno.env.get("DATABASE_URL") ?? "", max: 4 });
 if (keeps("first state")) await pending.start();
 const amqp = await rawChannel(Deno.env.get("AMQP_URL") ?? "");
@@ -34,17 +33,12 @@ await amqp.channel.consume(REPLIES, (reply) => {
   waiting.delete(id);
 }, { noAck: true });
 
-/** The headers that the API sends besides `task` and `id`. */
-function headersOf(id: string): Record<string, unknown> {
-  if (!keeps("message")) return {};
-  const reprs = { argsrepr: "(1, 2)", kwargsrepr: "{}" };
-  return { lang: "js", root_id: id, ...reprs, origin: "bare@localhost" };
-}
-
 async function publishMany(size: number): Promise<void> {
   const ids = Array.from({ length: size }, () => v7());
-  if (keeps("first state")) await pending.query(PENDING, [ids]);
-  const tasks = ids.map((id) => rawTask("add", id, { args: [1, 2] }, headersOf(id)));
+  if (keeps("first state")) await pending.query(INTO_PENDING, [ids]);
+  const tasks = ids.map((id) =>
+    rawTask("add", id, { args: [1, 2] }, keeps("message") ? headersOf(id) : {})
+  );
   await publishRaw(amqp, "", queue, tasks);
 }
 

@@ -27,6 +27,11 @@ const RECORDS = `
 /** Inserts the records that the worker writes. */
 export const INTO_RECORD = `${RECORDS} DO NOTHING`;
 
+/** Inserts PENDING records. */
+export const INTO_PENDING = `
+  INSERT INTO celeriac.task (id, name, queue, args_repr, kwargs_repr, submitted_at)
+  SELECT id, 'add', 'celeriac.default', '(1, 2)', '{}', now() FROM unnest($1::text[]) AS submitted (id)`;
+
 /** Makes PENDING records final. The first final state wins. */
 export const OVER_PENDING = `${RECORDS} DO UPDATE SET
     state = excluded.state, worker = excluded.worker, result = excluded.result, deliveries = excluded.deliveries,

@@ -55,13 +55,14 @@ function describeRun(
 function targetSection(figures: readonly Figure[]): string[] {
   const results = compareTargets(figures);
   if (results.length === 0) return [];
-  const rows = results.map(({ what, reached, target, met }) => [
+  const rows = results.map(({ what, reached, floor = "", target, met }) => [
     what,
     reached,
+    floor,
     target,
     met ? "reached" : "MISSED",
   ]);
-  return [`### Targets\n\n${markdownTable(["target", "measured", "limit", ""], rows)}`];
+  return [`### Targets\n\n${markdownTable(["target", "measured", "floor", "limit", ""], rows)}`];
 }
 
 function section(

@@ -39,17 +39,26 @@ export function bareLoop(
   };
 }
 
-/** A Hono handler that answers 202.
- *
- * @param publishes whether it waits for one confirmed publish first */
-export function bareApi(publishes: boolean): System {
+/** Options of a handler. */
+export interface ApiOptions extends Pick<System, "name"> {
+  /** Whether it publishes, with confirms. Default `true`. */
+  readonly publishes?: boolean;
+  /** The promises that it keeps besides. Default none. */
+  readonly promises?: readonly BarePromise[];
+}
+
+/** A Hono handler that answers 202. If it publishes without further promises, it also takes part in calls: a bare loop replies. */
+export function bareApi({ name, publishes = true, promises = [] }: ApiOptions): System {
+  const published = promises.includes("first state")
+    ? "quorum queue, confirmed; PENDING record after half a second"
+    : "quorum queue, confirmed; no record";
   return {
-    name: publishes ? "bare Hono handler" : "bare Hono handler, no publish",
-    durability: publishes ? "quorum queue, confirmed; no record" : "none",
+    name,
+    durability: publishes ? published : "none",
     peer: false,
     share: 1,
-    abilities: ["submit"],
-    open: (bench) => openApi(bench, publishes),
+    abilities: publishes && promises.length === 0 ? ["submit", "call"] : ["submit"],
+    open: (bench) => openApi(bench, publishes ? [QUEUE, ...promises] : []),
   };
 }
 
@@ -59,39 +68,64 @@ async function openLoop(bench: Bench, promises: readonly BarePromise[]): Promise
   const client = stack.use(
     await startDenoClient("tests/bench/programs/bare_client.ts", [QUEUE, ...promises], env),
   );
-  const workers: number[] = [];
   const owned = stack.move();
+  const workers = new BareWorkers(owned, env, promises);
   return {
-    parts: () => ({ client: [client.pid], worker: workers, ...serversOf(bench) }),
-    async startWorkers() {
-      const args = [QUEUE, `${PREFETCH}`, ...promises];
-      const worker = owned.use(startDenoProgram("tests/bench/programs/bare_worker.ts", args, env));
-      await worker.said(/^ready$/m);
-      workers.push(worker.pid);
-    },
+    parts: () => ({ client: [client.pid], worker: workers.pids, ...serversOf(bench) }),
+    startWorkers: () => workers.start(),
     ...clientCommands(client),
     ...completionsOf(storage.client, promises.includes("record") ? RECORDS : ROWS),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-async function openApi(bench: Bench, publishes: boolean): Promise<OpenSystem> {
+async function openApi(bench: Bench, args: readonly string[]): Promise<OpenSystem> {
   await using stack = new AsyncDisposableStack();
   const { storage, env } = await freshFloor(bench, stack);
-  const args = publishes ? [QUEUE] : [];
   const api = stack.use(startDenoProgram("tests/bench/programs/bare_api.ts", args, env));
   const url = await urlOf(api);
   const client = stack.use(
     await startDenoClient("tests/bench/programs/http_client.ts", [url], {}),
   );
   const owned = stack.move();
+  const workers = new BareWorkers(owned, env, ["record"]);
   return {
-    parts: () => ({ client: [client.pid], api: [api.pid], ...serversOf(bench) }),
-    startWorkers: () => Promise.resolve(),
+    parts: () => ({
+      client: [client.pid],
+      api: [api.pid],
+      worker: workers.pids,
+      ...serversOf(bench),
+    }),
+    startWorkers: () => workers.start(),
     ...clientCommands(client),
     ...completionsOf(storage.client, RECORDS),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** The bare loops of a system. */
+class BareWorkers {
+  readonly pids: number[] = [];
+  readonly #owner: AsyncDisposableStack;
+  readonly #env: Env;
+  readonly #promises: readonly BarePromise[];
+
+  /** @param owner ends them when it is disposed */
+  constructor(owner: AsyncDisposableStack, env: Env, promises: readonly BarePromise[]) {
+    this.#owner = owner;
+    this.#env = env;
+    this.#promises = promises;
+  }
+
+  /** Starts one and waits until it consumes. */
+  async start(): Promise<void> {
+    const args = [QUEUE, `${PREFETCH}`, ...this.#promises];
+    const worker = this.#owner.use(
+      startDenoProgram("tests/bench/programs/bare_worker.ts", args, this.#env),
+    );
+    await worker.said(/^ready$/m);
+    this.pids.push(worker.pid);
+  }
 }
 
 /** Fresh storage with Celeriac's tables and its queue. */
