@@ -258,6 +258,12 @@ function recordSchema(id: JsonSchema, optional: string[]): JsonSchema {
       description: "Tasks that its success started, and groups with their `members`",
       items: schemaRef("Child"),
     },
+    parent_id: nullable("string", "Task that started it; null if none did"),
+    root_id: nullable("string", "First task of its tree; null if it is that task"),
+    trace_id: nullable(
+      "string",
+      "Trace of its sender (W3C Trace Context); null without tracing, and in answers to submissions that waited",
+    ),
     submitted_by: nullable(
       "string",
       "`key:ID` or `jwt:SUBJECT`; null for the operator, schedules and other systems",

@@ -60,6 +60,9 @@ export function resultlessJson(record: TaskRecord): string {
     traceback: record.traceback,
     meta: record.meta ?? null,
     children: childBodies(record.children),
+    parent_id: record.lineage?.parent ?? null,
+    root_id: record.lineage?.root ?? null,
+    trace_id: record.lineage?.trace ?? null,
     labels: record.labels ?? {},
     submitted_by: record.submittedBy ?? null,
     history: (record.history ?? []).map(({ attempt, worker, startedAt, finishedAt, error }) => ({

@@ -1,6 +1,6 @@
 /** The table of events. */
 import { parseJson, stringifyJson } from "../celery/python_json.ts";
-import type { Sql } from "../database/database.ts";
+import { LIST_OPTIONS, type Sql } from "../database/database.ts";
 import type { CloudEvent } from "./cloud_event.ts";
 
 /** Ids of an event's tasks by subscription. */
@@ -170,10 +170,12 @@ export class EventStore {
   /** Events before a position, newest first, at most {@linkcode EVENT_PAGE_BYTES}.
    *
    * @param position default: after the last one
-   * @throws {DatabaseUnavailable} */
+   * @throws {DatabaseUnavailable}
+   * @throws {DatabaseTooSlow} */
   async before(position: number | undefined, { limit, type }: EventPage): Promise<RecordedEvent[]> {
     const end = position ?? Number.MAX_SAFE_INTEGER;
-    return (await this.#database.query<Row>(OLDER, [end, limit, type ?? null])).map(fromRow);
+    const rows = await this.#database.query<Row>(OLDER, [end, limit, type ?? null], LIST_OPTIONS);
+    return rows.map(fromRow);
   }
 
   /** The highest position; 0 when there is no event.

@@ -1,5 +1,5 @@
 /** The table of the number of messages in each queue, once a minute. */
-import type { Sql } from "../database/database.ts";
+import { LIST_OPTIONS, type Sql } from "../database/database.ts";
 import type { SeriesQuery } from "./series_store.ts";
 
 /** Messages in a queue in one minute, or at most in the step that begins at that time. */
@@ -48,9 +48,10 @@ export class DepthStore {
   /** Reads the greatest depth per step and queue, in the order of time.
    *
    * @param most maximum number of entries
-   * @throws {DatabaseUnavailable} */
+   * @throws {DatabaseUnavailable}
+   * @throws {DatabaseTooSlow} */
   async read({ since, until, step, queue }: DepthQuery, most: number): Promise<DepthEntry[]> {
     const values = [since.toISOString(), until.toISOString(), step, queue ?? null, most];
-    return await this.#database.query<DepthEntry>(READ, values);
+    return await this.#database.query<DepthEntry>(READ, values, LIST_OPTIONS);
   }
 }

@@ -1,5 +1,5 @@
 /** The table of counts and histograms per minute, task and queue. */
-import type { Sql } from "../database/database.ts";
+import { LIST_OPTIONS, type Sql } from "../database/database.ts";
 import { sanitizeText } from "../database/sanitize_text.ts";
 import { BUCKETS, type Histogram } from "./histogram.ts";
 
@@ -84,14 +84,15 @@ export class SeriesStore {
   /** Reads sums per step, task and queue, in the order of time.
    *
    * @param most maximum number of entries
-   * @throws {DatabaseUnavailable} */
+   * @throws {DatabaseUnavailable}
+   * @throws {DatabaseTooSlow} */
   async read(
     { since, until, step, task, queue, addUp }: SeriesQuery,
     most: number,
   ): Promise<SeriesEntry[]> {
     const values = [since.toISOString(), until.toISOString(), step, task ?? null, queue ?? null];
     const given = [...values, most, !addUp?.tasks, !addUp?.queues];
-    return (await this.#database.query<Row>(READ, given)).map(fromRow);
+    return (await this.#database.query<Row>(READ, given, LIST_OPTIONS)).map(fromRow);
   }
 }
 

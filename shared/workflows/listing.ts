@@ -1,7 +1,7 @@
 /** The list of workflows, newest first. */
 import { readCanvas } from "../celery/canvas.ts";
 import { steps } from "../celery/canvas_tree.ts";
-import type { Database } from "../database/database.ts";
+import { type Database, LIST_OPTIONS } from "../database/database.ts";
 import { readCursor, writeCursor } from "../results/cursor.ts";
 import { isFinal, type State } from "../results/result.ts";
 import type { ResultStore } from "../results/store.ts";
@@ -70,14 +70,15 @@ export class WorkflowListing {
   /** @param limit maximum number of workflows
    * @param cursor `next` of the previous page
    * @throws {InvalidInput} for an invalid cursor
-   * @throws {DatabaseUnavailable} */
+   * @throws {DatabaseUnavailable}
+   * @throws {DatabaseTooSlow} */
   async list(limit: number, cursor?: string): Promise<WorkflowPage> {
     const after = cursor === undefined ? undefined : readCursor(cursor);
     const found = await this.#database.query<Row>(LIST, [
       limit + 1,
       after?.time ?? null,
       after?.id ?? null,
-    ]);
+    ], LIST_OPTIONS);
     const rows = found.slice(0, limit);
     const states = await this.#store.states(rows.flatMap(({ tasks }) => tasks ?? []));
     const last = rows.at(-1);

@@ -29,10 +29,18 @@ export interface BenchDocument {
   readonly figures: readonly Figure[];
   /** Systems that could not be measured in every round. */
   readonly failures: readonly Failure[];
+  /** Measurements that later runs on the same machine have replaced. Default none. */
+  readonly replaced?: readonly Replaced[];
+}
+
+/** Measurements of a later run. */
+export interface Replaced {
+  readonly commit: string;
+  readonly measurements: readonly string[];
 }
 
 /** What is known of a run before its first round. */
-export type AboutRun = Omit<BenchDocument, "rounds" | "figures" | "failures">;
+export type AboutRun = Omit<BenchDocument, "rounds" | "figures" | "failures" | "replaced">;
 
 /** Makes the document of some complete rounds. */
 export function documentOf(
@@ -41,6 +49,28 @@ export function documentOf(
   rounds: number,
 ): BenchDocument {
   return { ...about, rounds, figures: combineRounds(results), failures: listFailures(results) };
+}
+
+/** Replaces the measurements that a later run has.
+ *
+ * @throws if the later run had another machine */
+export function withLaterRun(document: BenchDocument, later: BenchDocument): BenchDocument {
+  const [one, other] = [document, later].map(({ machine: { cores, processor } }) =>
+    `${cores} x ${processor}`
+  );
+  if (one !== other) {
+    throw new Error(`Cannot combine runs because their machines differ: ${one} and ${other}`);
+  }
+  const measurements = [...new Set(later.figures.map(({ measurement }) => measurement))];
+  const stays = ({ measurement }: { readonly measurement: string }) =>
+    !measurements.includes(measurement);
+  const { commit } = later;
+  return {
+    ...document,
+    figures: [...document.figures.filter(stays), ...later.figures],
+    failures: [...document.failures.filter(stays), ...later.failures],
+    replaced: [...document.replaced ?? [], { commit, measurements }],
+  };
 }
 
 /** Writes a document and creates its folder. */

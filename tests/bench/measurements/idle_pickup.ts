@@ -11,7 +11,7 @@ import type { Measurement } from "./measurement.ts";
 const PAUSE_MS = 50;
 
 /** Tasks that come first, unmeasured: until the code is compiled. */
-const WARM_UP = 100;
+const WARM_UP = 1000;
 
 export const idlePickUp: Measurement = {
   name: "idle-pick-up",
@@ -33,7 +33,7 @@ async function measure(
 ): Promise<Sample[]> {
   await using open = await system.open(bench);
   await open.startWorkers();
-  await open.pickUp(Math.min(WARM_UP, repetitions), 0);
+  await open.pickUp(Math.min(WARM_UP, repetitions * 10), 0);
   const { p50, p99 } = await open.pickUp(repetitions, PAUSE_MS);
   return [
     { figure: "p50", value: p50, unit: "ms", better: "lower" },

@@ -32,7 +32,7 @@ export function figureTables(document: BenchDocument, measurements: readonly Des
 }
 
 function describeRun(
-  { machine, releases, peers, options, rounds, date, commit }: BenchDocument,
+  { machine, releases, peers, options, rounds, date, commit, replaced = [] }: BenchDocument,
 ): string {
   const names = Object.entries(peers).filter(([name]) => name !== "ioredis");
   const measuredPeers = names.length === 0
@@ -49,6 +49,10 @@ function describeRun(
       options.largeRounds < rounds
         ? ` The events, the lists and the large backlogs ran in ${options.largeRounds}.`
         : ""
+    }${
+      replaced.map(({ commit, measurements }) =>
+        ` Measured again at commit ${commit}: ${measurements.join(", ")}.`
+      ).join("")
     }`;
 }
 

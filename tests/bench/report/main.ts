@@ -1,13 +1,14 @@
 /** Writes the tables and the picture of docs/why/performance.md from a document of `deno task bench`.
  *
- *     deno task bench:report [FILE]
+ *     deno task bench:report [FILE]...
  *
- * Without a file it reads docs/why/performance.json, else it copies the file there first.
+ * Without a file it reads docs/why/performance.json, else it copies the file there first. The measurements
+ * of further files replace those of the first one.
  * @module
  */
 import { run } from "../../support/process.ts";
 import { checkout } from "../../support/roles.ts";
-import { readDocument, writeDocument } from "../kit/document.ts";
+import { readDocument, withLaterRun, writeDocument } from "../kit/document.ts";
 import { MEASUREMENTS } from "../measurements/all_measurements.ts";
 import { figureTables } from "./figure_tables.ts";
 import { replaceGenerated } from "./page.ts";
@@ -17,13 +18,15 @@ const PAGE = `${checkout}docs/why/performance.md`;
 const PICTURE = `${checkout}docs/why/performance.svg`;
 const DOCUMENT = `${checkout}docs/why/performance.json`;
 
-const [file = DOCUMENT] = Deno.args;
-const document = await readDocument(file);
-if (document.options.smoke) {
-  console.error(`Cannot publish ${file} because its figures are those of a smoke run`);
+const files = Deno.args.length > 0 ? Deno.args : [DOCUMENT];
+const documents = await Promise.all(files.map(readDocument));
+for (const [index, { options }] of documents.entries()) {
+  if (!options.smoke) continue;
+  console.error(`Cannot publish ${files[index]} because its figures are those of a smoke run`);
   Deno.exit(2);
 }
-if (file !== DOCUMENT) await writeDocument(DOCUMENT, document);
+const document = documents.reduce(withLaterRun);
+if (Deno.args.length > 0) await writeDocument(DOCUMENT, document);
 await Deno.writeTextFile(PICTURE, drawPicture(document));
 const picture = "![Throughput, CPU time and latency of Celeriac and its peers.](performance.svg)";
 const text = `${picture}\n\n${figureTables(document, MEASUREMENTS)}`;

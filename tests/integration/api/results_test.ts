@@ -142,8 +142,18 @@ Deno.test("the API waits for results, and lists and revokes tasks in Postgres", 
 
   await t.step("a list that cannot be read ends in Postgres before the answer", async () => {
     await fixture.database.transaction(async (sql) => {
-      await sql.query("lock table celeriac.task in access exclusive mode");
-      const paths = ["/v1/tasks?name=add", "/tasks?q=-name:add", "/tasks?q=nothing"];
+      const tables = ["task", "workflow", "event", "series", "queue_depth"]
+        .map((name) => `celeriac.${name}`).join(", ");
+      await sql.query(`lock table ${tables} in access exclusive mode`);
+      const paths = [
+        "/v1/tasks?name=add",
+        "/tasks?q=-name:add",
+        "/tasks?q=nothing",
+        "/workflows",
+        "/v1/events",
+        "/v1/series",
+        "/v1/queue-depths",
+      ];
       const answers = await Promise.all(
         paths.map((path) => fetch(`${fixture.url}${path}`, { headers: { accept: "text/html" } })),
       );

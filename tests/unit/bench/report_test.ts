@@ -1,6 +1,6 @@
 /** The tables and the picture of a run. */
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import type { BenchDocument } from "../../bench/kit/document.ts";
+import { type BenchDocument, withLaterRun } from "../../bench/kit/document.ts";
 import { combineRounds, type RoundResult } from "../../bench/kit/figures.ts";
 import { parseOptions } from "../../bench/kit/options.ts";
 import { formatAmount } from "../../bench/report/amounts.ts";
@@ -118,6 +118,21 @@ Deno.test("compareTargets() compares ratios within the run and leaves out missin
       ["lists, the slowest one, p99", "1,030 ms", undefined, false],
     ],
   );
+});
+
+Deno.test("withLaterRun() replaces the measurements of the later run, and says so", () => {
+  const faster = combineRounds([{ ...listing, samples: [{ ...listing.samples[0]!, value: 12 }] }]);
+  const later = { ...run, commit: "def5678", figures: faster, failures: [] };
+  const both = withLaterRun(run, later);
+  assertEquals(both.figures.filter(({ measurement }) => measurement === "listing"), faster);
+  assertEquals(both.figures.length, figures.length - 3 + 1);
+  assertEquals(both.failures.map(({ measurement }) => measurement), ["end-to-end"]);
+  assertStringIncludes(
+    figureTables(both, MEASUREMENTS),
+    "Measured again at commit def5678: listing.",
+  );
+  const elsewhere = { ...later, machine: { ...run.machine, cores: 64 } };
+  assertThrows(() => withLaterRun(run, elsewhere), Error, "because their machines differ");
 });
 
 Deno.test("drawPicture() draws each system once per panel, cuts long bars and escapes names", () => {
