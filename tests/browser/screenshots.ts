@@ -64,6 +64,13 @@ async function trade(url: string): Promise<string> {
     });
     return (await answer.json()).state === "FAILURE";
   });
+  await eventually("the points of the charts", async () => {
+    const answer = await fetch(`${url}/v1/series`, {
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    const { series }: { series: { points: unknown[] }[] } = await answer.json();
+    return series.some(({ points }) => points.length > 0);
+  });
   return failed;
 }
 

@@ -1,7 +1,7 @@
 /** What each promise costs: a bare loop with one promise more in each row, and Celeriac.
  * @module
  */
-import { type BarePromise, PROMISES } from "../programs/promises.ts";
+import { ALL_PROMISES, PROMISES } from "../programs/promises.ts";
 import { celeriac } from "../systems/celeriac.ts";
 import { bareLoop } from "../systems/floors.ts";
 import type { System } from "../systems/system.ts";
@@ -23,11 +23,10 @@ export const ladder: Measurement = {
 
 /** The rows, the cheapest first. */
 export function rungs(): System[] {
-  const names = Object.keys(PROMISES) as BarePromise[];
-  const loops = names.map((promise, index) =>
+  const loops = ALL_PROMISES.map((promise, index) =>
     bareLoop({
       name: `${index + 2}. and ${PROMISES[promise]}`,
-      promises: names.slice(0, index + 1),
+      promises: ALL_PROMISES.slice(0, index + 1),
       abilities: ["drain"],
     })
   );

@@ -20,8 +20,8 @@ export function waitedCalls(clients: 1 | 16): Measurement {
     method:
       "A client submits a task and waits for its result, again and again: `Prefer: wait` for " +
       "Celeriac, `waitUntilFinished` for BullMQ, `get()` for Celery. The floors publish to the " +
-      "quorum queue and get their reply after the commit of the record, over direct reply-to; the bare Hono handler " +
-      "does so for a client over HTTP. " +
+      "quorum queue and get their reply after the commit of the record, over direct reply-to; the bare Hono handlers " +
+      "do so for a client over HTTP. " +
       "pg-boss and graphile-worker have no such call.",
     contestants: (bench, options) =>
       systemsWith("call", options.peers).map((system) => ({

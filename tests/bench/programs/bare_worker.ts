@@ -59,7 +59,9 @@ const claim = gathering(async (calls: TaskCall[]) => {
   const records = new Map(rows.map((row) => [row["id"], row]));
   for (const call of calls) {
     const record = records.get(call.id);
-    if (record?.["held"] !== null || record["state"] !== "PENDING") throw new Error("a copy");
+    if (record && (record["held"] !== null || record["state"] !== "PENDING")) {
+      throw new Error("a copy");
+    }
     run(call);
   }
 });

@@ -14,3 +14,6 @@ export const PROMISES = {
 
 /** Name of a promise. */
 export type BarePromise = keyof typeof PROMISES;
+
+/** Names of all promises, in their order. */
+export const ALL_PROMISES = Object.keys(PROMISES) as readonly BarePromise[];

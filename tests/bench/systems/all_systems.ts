@@ -1,7 +1,7 @@
 /** All systems, in the order of the tables.
  * @module
  */
-import { type BarePromise, PROMISES } from "../programs/promises.ts";
+import { ALL_PROMISES } from "../programs/promises.ts";
 import { bullmq } from "./bullmq.ts";
 import { celeriac } from "./celeriac.ts";
 import { celeryVariants } from "./celery.ts";
@@ -22,7 +22,7 @@ const API_PROMISES = ["message", "handler", "first state"] as const;
 /** The loop that keeps the promises of Celeriac's worker, and no more. */
 export function samePromises(): System {
   return bareLoop({
-    promises: Object.keys(PROMISES) as BarePromise[],
+    promises: ALL_PROMISES,
     name: "bare amqplib loop, same promises",
     abilities: ["endToEnd", "drain"],
   });

@@ -5,7 +5,7 @@ import { rawChannel } from "../../support/raw_amqp.ts";
 import type { Process } from "../../support/process.ts";
 import { type Env, startDenoClient, startDenoProgram } from "../kit/program.ts";
 import type { Storage } from "../kit/servers.ts";
-import type { BarePromise } from "../programs/promises.ts";
+import { ALL_PROMISES, type BarePromise } from "../programs/promises.ts";
 import { QUEUE, RECORDS } from "./celeriac.ts";
 import { clientCommands } from "./client_commands.ts";
 import { completionsOf } from "./completions.ts";
@@ -47,7 +47,7 @@ export interface ApiOptions extends Pick<System, "name"> {
   readonly promises?: readonly BarePromise[];
 }
 
-/** A Hono handler that answers 202. If it publishes without further promises, it also takes part in calls: a bare loop replies. */
+/** A Hono handler that answers 202, or with the result that a bare loop replies. If the handler keeps promises, its loop keeps all. */
 export function bareApi({ name, publishes = true, promises = [] }: ApiOptions): System {
   const published = promises.includes("first state")
     ? "quorum queue, confirmed; PENDING record after half a second"
@@ -57,8 +57,13 @@ export function bareApi({ name, publishes = true, promises = [] }: ApiOptions): 
     durability: publishes ? published : "none",
     peer: false,
     share: 1,
-    abilities: publishes && promises.length === 0 ? ["submit", "call"] : ["submit"],
-    open: (bench) => openApi(bench, publishes ? [QUEUE, ...promises] : []),
+    abilities: publishes ? ["submit", "call"] : ["submit"],
+    open: (bench) =>
+      openApi(
+        bench,
+        publishes ? [QUEUE, ...promises] : [],
+        promises.length > 0 ? ALL_PROMISES : ["record"],
+      ),
   };
 }
 
@@ -79,7 +84,11 @@ async function openLoop(bench: Bench, promises: readonly BarePromise[]): Promise
   };
 }
 
-async function openApi(bench: Bench, args: readonly string[]): Promise<OpenSystem> {
+async function openApi(
+  bench: Bench,
+  args: readonly string[],
+  promises: readonly BarePromise[],
+): Promise<OpenSystem> {
   await using stack = new AsyncDisposableStack();
   const { storage, env } = await freshFloor(bench, stack);
   const api = stack.use(startDenoProgram("tests/bench/programs/bare_api.ts", args, env));
@@ -88,7 +97,7 @@ async function openApi(bench: Bench, args: readonly string[]): Promise<OpenSyste
     await startDenoClient("tests/bench/programs/http_client.ts", [url], {}),
   );
   const owned = stack.move();
-  const workers = new BareWorkers(owned, env, ["record"]);
+  const workers = new BareWorkers(owned, env, promises);
   return {
     parts: () => ({
       client: [client.pid],

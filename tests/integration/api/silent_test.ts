@@ -13,18 +13,39 @@ import { TcpProxy } from "../../support/proxy.ts";
 import { freshVhost } from "../../support/servers.ts";
 import { CONTRACTS } from "./fixture.ts";
 
+const STOP_MS = 30_000;
+
+/** @throws if it does not end, which would otherwise keep the whole suite waiting */
+async function stopWithin(what: string, stopped: Promise<void>): Promise<void> {
+  const late = Symbol();
+  const { promise, resolve } = Promise.withResolvers<typeof late>();
+  const timer = setTimeout(() => resolve(late), STOP_MS);
+  const first = await Promise.race([stopped, promise]);
+  clearTimeout(timer);
+  assert(first !== late, `${what} did not stop within ${STOP_MS} ms`);
+}
+
 /** An API on servers that may be behind proxies. */
 async function serve({ brokerUrl, databaseUrl }: { brokerUrl: string; databaseUrl: string }) {
   await using stack = new AsyncDisposableStack();
-  const database = stack.use(new PostgresDatabase({ url: databaseUrl }));
+  const database = stack.adopt(
+    new PostgresDatabase({ url: databaseUrl }),
+    (database) => stopWithin("the database", database.stop()),
+  );
   await database.start();
-  const broker = stack.use(new AmqpBroker({ url: brokerUrl, name: "api", silenceMs: 1000 }));
+  const broker = stack.adopt(
+    new AmqpBroker({ url: brokerUrl, name: "api", silenceMs: 1000 }),
+    (broker) => stopWithin("the broker", broker.stop()),
+  );
   await broker.start();
   await broker.connected();
   const registry = new Registry(CONTRACTS);
   await broker.declare(declarationFor("dev", registry.queues));
   const config = loadConfig("api", { flags: { port: "0" }, env: () => undefined });
-  const api = stack.use(new Api({ config, registry, broker, database }));
+  const api = stack.adopt(
+    new Api({ config, registry, broker, database }),
+    (api) => stopWithin("the API", api.stop()),
+  );
   await api.start();
   const owned = stack.move();
   return { api, database, [Symbol.asyncDispose]: () => owned.disposeAsync() };
