@@ -26,9 +26,10 @@ export const pausedKilled: Fault = {
   outboxRows: 3,
   async provoke(system) {
     await each(system, "PUT");
-    await killedWhile(system, SOME);
+    await untilParked(system, SOME);
+    await restart(system);
     await each(system, "DELETE", `?rate=${SLOWLY}`);
-    await killedWhile(system, 0);
+    await restart(system);
     await each(system, "DELETE", "", [200, 404]); // 404: all are released
     await eventually("the end of the pauses", async () => (await parked(system)) === 0);
   },
@@ -40,14 +41,18 @@ export const pausedKilled: Fault = {
   },
 };
 
-/** Ends a worker and the broker once so many more messages are parked, and starts them again. */
-async function killedWhile(system: Supervisor, more: number): Promise<void> {
+/** Waits until so many more messages are parked. */
+async function untilParked(system: Supervisor, more: number): Promise<void> {
   const before = await parked(system);
   await eventually(
     `${more} parked messages`,
     async () => await parked(system) >= before + more,
     { within: 60 },
   );
+}
+
+/** Kills a worker and the broker, and starts them again. */
+async function restart(system: Supervisor): Promise<void> {
   const [worker] = system.workers;
   await worker!.kill();
   await system.broker.kill();
