@@ -55,6 +55,8 @@ export class Holds implements Service {
   /** Rows to delete: rounds by task id. */
   #ended = new Map<string, number>();
   #freeing: Promise<void> | undefined;
+  /** Ends the wait for more rows. */
+  #hurry: (() => void) | undefined;
 
   constructor(options: HoldsOptions) {
     this.#options = options;
@@ -66,7 +68,8 @@ export class Holds implements Service {
 
   /** Deletes the pending rows. */
   async stop(): Promise<void> {
-    await waitAtMost(FREE_MS, this.#free());
+    this.#hurry?.();
+    if (this.#freeing) await waitAtMost(FREE_MS, this.#freeing);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -138,7 +141,10 @@ export class Holds implements Service {
 
   #end({ id, round }: Pick<HeldTask, "id" | "round">): void {
     this.#ended.set(id, round);
-    this.#freeing ??= waitAtMost(GATHER_MS).then(() => this.#free());
+    if (this.#freeing) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#hurry = resolve;
+    this.#freeing = waitAtMost(GATHER_MS, promise).then(() => this.#free());
   }
 
   async #free(): Promise<void> {
