@@ -1,6 +1,7 @@
 /** `cli.ts dead` against real API and worker processes. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { commandLine } from "../../support/command_line.ts";
+import { eventually } from "../../support/eventually.ts";
 import { freshPipeline } from "../../support/pipeline.ts";
 import { publishRaw, rawChannel, rawTask } from "../../support/raw_amqp.ts";
 import { startApi, startWorker } from "../../support/roles.ts";
@@ -24,6 +25,11 @@ Deno.test("cli.ts dead lists, shows, redrives and purges letters", async () => {
       rawTask("test.sleep", "misfit", { kwargs: { seconds: "long" } }),
     ]);
     for (const id of ["one", "two", "misfit"]) await pipeline.letters(id);
+    // before that, a redrive leaves them
+    await eventually("the records of the failures", async () => {
+      const failed = "SELECT id FROM celeriac.task WHERE state = 'FAILURE'";
+      return (await pipeline.rows(failed)).length === 3;
+    });
   }
 
   const [letter] = await pipeline.letters("one");
