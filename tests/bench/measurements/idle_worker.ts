@@ -6,8 +6,8 @@ import { sampleApp, startWorker } from "../../support/roles.ts";
 import type { Sample } from "../kit/figures.ts";
 import type { BenchOptions } from "../kit/options.ts";
 import { readCpu, readMemory } from "../kit/process_usage.ts";
-import { samePromises } from "../systems/all_systems.ts";
 import { celeriac } from "../systems/celeriac.ts";
+import { samePromises } from "../systems/floors.ts";
 import type { Bench, System } from "../systems/system.ts";
 import type { Measurement } from "./measurement.ts";
 

@@ -1,11 +1,10 @@
 /** All systems, in the order of the tables.
  * @module
  */
-import { ALL_PROMISES } from "../programs/promises.ts";
 import { bullmq } from "./bullmq.ts";
 import { celeriac } from "./celeriac.ts";
 import { celeryVariants } from "./celery.ts";
-import { bareApi, bareLoop } from "./floors.ts";
+import { bareApi, bareLoop, samePromises } from "./floors.ts";
 import { graphileWorker, pgBoss } from "./postgres_peers.ts";
 import type { Ability, System } from "./system.ts";
 
@@ -18,15 +17,6 @@ export function systemsWith(ability: Ability, peers: boolean): System[] {
 
 /** The promises that the API keeps when it accepts a task. */
 const API_PROMISES = ["message", "handler", "first state"] as const;
-
-/** The loop that keeps the promises of Celeriac's worker, and no more. */
-export function samePromises(): System {
-  return bareLoop({
-    promises: ALL_PROMISES,
-    name: "bare amqplib loop, same promises",
-    abilities: ["endToEnd", "drain"],
-  });
-}
 
 const SYSTEMS: readonly System[] = [
   celeriac(1),

@@ -39,6 +39,15 @@ export function bareLoop(
   };
 }
 
+/** The loop that keeps the promises of Celeriac's worker, and no more. */
+export function samePromises(): System {
+  return bareLoop({
+    promises: ALL_PROMISES,
+    name: "bare amqplib loop, same promises",
+    abilities: ["endToEnd", "drain"],
+  });
+}
+
 /** Options of a handler. */
 export interface ApiOptions extends Pick<System, "name"> {
   /** Whether it publishes, with confirms. Default `true`. */

@@ -6,6 +6,7 @@ import { loadConfig } from "../../../shared/config/config.ts";
 import { PostgresDatabase } from "../../../shared/database/postgres.ts";
 import { Registry } from "../../../shared/contracts/registry.ts";
 import { declarationFor } from "../../../shared/broker/topology.ts";
+import { waitAtMost } from "../../../shared/runtime/waits.ts";
 import { eventually } from "../../support/eventually.ts";
 import { freshMigrated } from "../../support/migrated.ts";
 import { ownTime } from "../../support/own_time.ts";
@@ -17,12 +18,9 @@ const STOP_MS = 30_000;
 
 /** @throws if it does not end, which would otherwise keep the whole suite waiting */
 async function stopWithin(what: string, stopped: Promise<void>): Promise<void> {
-  const late = Symbol();
-  const { promise, resolve } = Promise.withResolvers<typeof late>();
-  const timer = setTimeout(() => resolve(late), STOP_MS);
-  const first = await Promise.race([stopped, promise]);
-  clearTimeout(timer);
-  assert(first !== late, `${what} did not stop within ${STOP_MS} ms`);
+  let isOver = false;
+  await waitAtMost(STOP_MS, stopped.then(() => isOver = true));
+  assert(isOver, `${what} did not stop within ${STOP_MS} ms`);
 }
 
 /** An API on servers that may be behind proxies. */
