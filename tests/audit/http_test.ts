@@ -29,7 +29,7 @@ Deno.test("thousands of requests generated from the OpenAPI document get neither
   try {
     const args = [
       "--seed=1",
-      "--max-examples=15",
+      "--max-examples=25",
       "--phases=examples,coverage,fuzzing,stateful",
       `--checks=${CHECKS.join(",")}`,
       "--request-timeout=30",
@@ -40,7 +40,7 @@ Deno.test("thousands of requests generated from the OpenAPI document get neither
       ["run", `${url}/openapi.json`, ...args],
       { cwd: folder }, // it writes its cache to the working folder
     );
-    const { code } = await fuzzer.exit({ timeoutMs: 300_000 });
+    const { code } = await fuzzer.exit({ timeoutMs: 420_000 });
     assertEquals(code, 0, fuzzer.output.slice(-10_000));
     const [, passed = "0"] = /(\d+) generated, \d+ passed/.exec(fuzzer.output) ?? [];
     assert(Number(passed) > 1000, fuzzer.output.slice(-2000));
@@ -90,6 +90,7 @@ class RestartedWorker implements AsyncDisposable {
       assertEquals(code, 0, this.#worker.output);
       assertMatch(this.#worker.output, /shutdown/);
       this.#worker = await startRole("worker", { env });
+      if (this.#stopped.signal.aborted) return await this.#worker[Symbol.asyncDispose]();
     }
   }
 }
