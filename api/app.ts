@@ -87,7 +87,7 @@ const PAGE_SECURITY = {
 export function createApp(dependencies: ApiDependencies): Hono {
   const { registry, store, hub, broker, clock, settings, metrics } = dependencies;
   const { maxWait, batchLimit, token, version, hosts = [], origins = [] } = settings;
-  const { access } = dependencies;
+  const { access, submissions } = dependencies;
   const authenticator = new Authenticator({
     keys: access.snapshot,
     clock,
@@ -103,7 +103,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
   hub.observe(({ uuid }) => cache.drop(uuid!));
 
   const reads = new SharedReads(
-    readWithUnwritten((id) => store.find(id), dependencies.submissions),
+    readWithUnwritten((id) => store.find(id), submissions),
   );
   const find = (id: string) => reads.read(id);
   const watched = { store: { find }, hub, polling: new StatePolling({ store }) };
@@ -128,7 +128,7 @@ export function createApp(dependencies: ApiDependencies): Hono {
   app.use("/docs", secureHeaders(PAGE_SECURITY));
   app.use(requireAccess({ authenticator, trail, counter, limiter: new RateLimiter() }));
   if (settings.page?.readOnly) app.use(refuseChanges());
-  app.route("/v1", submitRoutes({ ...watched, rules, submitter, maxWait, counter }));
+  app.route("/v1", submitRoutes({ ...watched, rules, submitter, submissions, maxWait, counter }));
   app.route("/v1", batchRoutes({ rules, submitter, batchLimit, counter }));
   app.route(
     "/v1",

@@ -75,7 +75,7 @@ export interface ApiDependencies {
   readonly broker: Pick<Broker, "publish" | "listen" | "measure" | "status">;
   readonly store: Pick<ResultStore, "find" | "list" | "revoke" | "states" | "summaries">;
   /** Writes PENDING records in the background: best effort. */
-  readonly submissions: Pick<SubmissionWriter, "write" | "hold" | "find">;
+  readonly submissions: Pick<SubmissionWriter, "write" | "hold" | "find" | "settled">;
   readonly idempotency: Pick<Idempotency, "begin" | "published">;
   readonly schedules: Schedules;
   readonly deadLetters: Pick<DeadLetters, "list" | "find" | "count" | "redrive" | "purge">;

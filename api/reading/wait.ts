@@ -5,8 +5,9 @@ import { isFinal, type TaskRecord } from "../../shared/results/result.ts";
 import { replyRecord } from "./record.ts";
 import type { AcceptedTask } from "../../shared/outbox/publisher.ts";
 import type { Submission } from "../../shared/outbox/submission.ts";
+import type { SubmissionWriter } from "../../shared/results/submissions.ts";
 import type { Submitter } from "../submitting/submitter.ts";
-import { pause } from "../../shared/runtime/waits.ts";
+import { ENDED, pause } from "../../shared/runtime/waits.ts";
 import { type WatchParts, watchToEnd } from "./watch.ts";
 
 /** Milliseconds before the store is read: the direct reply is usually faster. Events are not received before either, because workers send
@@ -16,6 +17,7 @@ const REPLY_HEAD_START_MS = 1000;
 /** Dependencies of waiting. */
 export interface WaitParts extends WatchParts {
   readonly submitter: Submitter;
+  readonly submissions: Pick<SubmissionWriter, "settled">;
 }
 
 /** Options of waiting. */
@@ -35,13 +37,13 @@ export interface Waiting {
  *
  * @returns the final record, if it arrived in time */
 export async function submitAndWait(
-  { submitter, ...watched }: WaitParts,
+  { submitter, submissions, ...watched }: WaitParts,
   submission: Submission,
   { key, seconds, gone, owner }: Waiting,
 ): Promise<{ accepted: AcceptedTask; record?: TaskRecord }> {
   const over = new AbortController();
   const signal = AbortSignal.any([gone, over.signal, watched.hub.closing]);
-  const timer = setTimeout(() => over.abort(), seconds * 1000);
+  const timer = setTimeout(() => over.abort(ENDED), seconds * 1000);
   const replied = Promise.withResolvers<ResultMeta>();
   const receive = ({ body }: Message): void => {
     const meta = readMeta(body);
@@ -57,6 +59,7 @@ export async function submitAndWait(
     };
     const record = await Promise.race([
       replied.promise.then((meta) => {
+        submissions.settled(accepted);
         const { id: _id, via: _via, ...submitted } = accepted;
         return replyRecord(meta, submitted);
       }),
@@ -66,7 +69,7 @@ export async function submitAndWait(
     return record && isFinal(record.state) ? { accepted, record } : { accepted };
   } finally {
     clearTimeout(timer);
-    over.abort();
+    over.abort(ENDED);
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type TaskRecord,
 } from "../../shared/results/result.ts";
 import type { ResultStore } from "../../shared/results/store.ts";
+import { ENDED } from "../../shared/runtime/waits.ts";
 import type { ResultCache } from "../http/cache.ts";
 import { type Answer, conditionalAnswer, etagOf } from "../http/conditional.ts";
 import { isLabel, label } from "../http/label.ts";
@@ -65,7 +66,7 @@ export function resultRoutes({ cache, clock, maxWait, ...watched }: ResultParts)
   ): Promise<TaskRecord | undefined> {
     if (seconds === 0) return await store.find(id);
     const over = new AbortController();
-    const timer = setTimeout(() => over.abort(), seconds * 1000);
+    const timer = setTimeout(() => over.abort(ENDED), seconds * 1000);
     let last: TaskRecord | undefined;
     try {
       const signal = AbortSignal.any([gone, over.signal]);
@@ -76,7 +77,7 @@ export function resultRoutes({ cache, clock, maxWait, ...watched }: ResultParts)
       return over.signal.aborted && !gone.aborted ? await store.find(id) : last;
     } finally {
       clearTimeout(timer);
-      over.abort();
+      over.abort(ENDED);
     }
   }
 

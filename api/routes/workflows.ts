@@ -11,6 +11,7 @@ import type { Signature } from "../../shared/celery/signature.ts";
 import { submitterOf } from "../../shared/results/submitter_header.ts";
 import { labelsOf } from "../../shared/results/labels.ts";
 import { isFinal } from "../../shared/results/result.ts";
+import { ENDED } from "../../shared/runtime/waits.ts";
 import type { TaskRouter } from "../../shared/outbox/task_router.ts";
 import type { WorkflowRecord, Workflows } from "../../shared/workflows/store.ts";
 import { DatabaseUnavailable, DatabaseUnreached, OutcomeUnknown } from "../../shared/errors.ts";
@@ -75,12 +76,12 @@ export function workflowRoutes(parts: WorkflowParts): Hono {
   ): Promise<WorkflowRecord | undefined> {
     if (seconds === 0) return await waits.find(id);
     const over = new AbortController();
-    const timer = setTimeout(() => over.abort(), seconds * 1000);
+    const timer = setTimeout(() => over.abort(ENDED), seconds * 1000);
     try {
       return await waits.wait(id, AbortSignal.any([gone, over.signal, parts.hub.closing]), owner);
     } finally {
       clearTimeout(timer);
-      over.abort();
+      over.abort(ENDED);
     }
   }
 

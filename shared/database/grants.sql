@@ -108,6 +108,7 @@ begin
     grant execute on function
       celeriac.renew_worker(text, float8),
       celeriac.hold(text, text[], integer[]),
+      celeriac.claim(text, text[], integer[]),
       celeriac.claim(text, text[], integer[], text[], text),
       celeriac.append_attempts(json, json, integer),
       celeriac.tasks(text[]),

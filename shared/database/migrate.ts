@@ -48,6 +48,7 @@ import replayFailure from "./migrations/0038_replay_failure.sql" with { type: "t
 import queueDepth from "./migrations/0039_queue_depth.sql" with { type: "text" };
 import list from "./migrations/0040_list.sql" with { type: "text" };
 import bulkJob from "./migrations/0041_bulk_job.sql" with { type: "text" };
+import claim from "./migrations/0042_claim.sql" with { type: "text" };
 
 /** A migration. Its position in {@linkcode MIGRATIONS} is its version, from 1. */
 export interface Migration {
@@ -104,6 +105,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "queue depth", sql: queueDepth },
   { name: "list", sql: list },
   { name: "bulk_job", sql: bulkJob },
+  { name: "claim", sql: claim },
 ];
 
 /** Number of daily partitions created ahead, so that a week without maintenance causes no failure. */

@@ -9,7 +9,7 @@
 import { ENTRY_COLUMNS, ENTRY_VALUES } from "../outbox/outbox.ts";
 import type { State } from "./result.ts";
 import { listingOf } from "./listing.sql.ts";
-import { SAME_VALUE, type Statements } from "./statements.ts";
+import { claimAndRead, SAME_VALUE, type Statements } from "./statements.ts";
 
 /** The table of tasks, found through the connection's `search_path`, as in Django. */
 export const TASK_TABLE = "django_celery_results_taskresult";
@@ -167,7 +167,7 @@ const SETTLED_BEFORE = (records: string) => `
     and known.retries >= settlement.retries and ${SAME_VALUE}`;
 
 /** Looks up ids one by one, so that misleading planner statistics cannot cause a sequential scan. */
-const CLAIM = (records: string) => `
+const KNOWN = (records: string) => `
   select known.id, known.state, known.retries, greatest(known.deliveries, 1) as deliveries
   from unnest($1::text[]) as wanted (id)
   cross join lateral (select * from ${records} where record.id = wanted.id limit 1) as known`;
@@ -187,12 +187,12 @@ const RECLAIM = (records: string) => `
     where task.status not in ${FINAL}
     returning task_id::text as id, status as state, ${kept("task", "retries")} as retries,
       ${kept("task", "deliveries")} as deliveries
-  ), known as (${CLAIM(records)})
+  ), known as (${KNOWN(records)})
   select id, state, retries, deliveries from counted
   union all
   select id, state, retries, deliveries from known where not exists (select from counted where counted.id = known.id)`;
 
-/** Looks up ids one by one, like {@linkcode CLAIM}. */
+/** Looks up ids one by one, like {@linkcode KNOWN}. */
 const many = (records: string, columns: string) => `
   select known.* from unnest($1::text[]) as wanted (wanted)
   cross join lateral (select ${columns} from ${records} where record.id = wanted.wanted limit 1) as known`;
@@ -275,7 +275,7 @@ export function djangoStatements(shape: DjangoShape): Statements {
     unrecorded: UNRECORDED,
     settle: SETTLE(shape),
     settledBefore: SETTLED_BEFORE(records),
-    claim: CLAIM(records),
+    claim: claimAndRead(KNOWN(records)),
     reclaim: RECLAIM(records),
     revoke: REVOKE,
     reopen: REOPEN(shape),

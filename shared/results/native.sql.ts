@@ -86,7 +86,7 @@ const SETTLED_BEFORE = `
     and ${SAME_VALUE}`;
 
 const CLAIM =
-  "select id, state, retries, greatest(deliveries, 1) as deliveries from celeriac.tasks($1::text[])";
+  "select id, state, retries, deliveries, held from celeriac.claim($1, $2::text[], $3::integer[])";
 
 const RECLAIM = `
   with counted as (
@@ -95,7 +95,9 @@ const RECLAIM = `
     on conflict (id) do update set deliveries = greatest(task.deliveries, 1) + 1, updated_at = now()
     where task.finished_at is null
     returning id, state, retries, deliveries
-  ), known as (${CLAIM})
+  ), known as (
+    select id, state, retries, greatest(deliveries, 1) as deliveries from celeriac.tasks($1::text[])
+  )
   select id, state, retries, deliveries from counted
   union all
   select id, state, retries, deliveries from known where not exists (select from counted where counted.id = known.id)`;

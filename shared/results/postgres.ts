@@ -31,7 +31,8 @@ type ClaimRow = Claim & { readonly id: string; readonly held: number | null };
 /** The claim of a task without a record that another worker holds. */
 const UNRECORDED: Claim = { state: "PENDING", retries: 0, deliveries: 1 };
 
-const CLAIM = `
+/** Holds the tasks, then runs `reclaim`: a statement of its own, so that it sees what was committed while the rows were waited for. */
+const RECLAIM = `
   select id, state, retries, deliveries, held
   from celeriac.claim($1, $2::text[], $3::integer[], $4::text[], $5)`;
 
@@ -131,13 +132,10 @@ export class PostgresResultStore implements ResultStore {
       rounds.set(id, Math.max(rounds.get(id) ?? 0, delivery.round));
       if (delivery.redelivered) again.add(id);
     }
-    const rows = await this.#database.query<ClaimRow>(CLAIM, [
-      node,
-      [...rounds.keys()],
-      [...rounds.values()],
-      [...again],
-      again.size > 0 ? reclaim : claim,
-    ]);
+    const tasks = [node, [...rounds.keys()], [...rounds.values()]];
+    const rows = again.size > 0
+      ? await this.#database.query<ClaimRow>(RECLAIM, [...tasks, [...again], reclaim])
+      : await this.#database.query<ClaimRow>(claim, tasks);
     const held = new Map<string, number>();
     const claims = new Map<string, Claim>();
     for (const { id, held: heldSeconds, ...claim } of rows) {

@@ -13,9 +13,11 @@ export interface Statements {
   readonly settle: string;
   /** `$1`: settlements that were not stored. Returns the ids whose row is identical: an earlier call stored them, and its reply was lost. */
   readonly settledBefore: string;
-  /** `$1`: unique ids; `$2` is unused. Run by `celeriac.claim()`, like `reclaim`. */
+  /** `$1`: the node that claims; `$2`: unique ids; `$3`: their rounds. Returns id, state, retries and deliveries of existing records, and id
+   * and `held` of tasks that another worker holds. */
   readonly claim: string;
-  /** `$1`: unique ids; `$2`: the redelivered ones. Inserts missing rows, so that deliveries of a task that kills its worker are counted. */
+  /** `$1`: unique ids; `$2`: the redelivered ones. Inserts missing rows, so that deliveries of a task that kills its worker are counted.
+   * Run by `celeriac.claim()` once it holds the tasks. */
   readonly reclaim: string;
   /** `$1`: id; `$2`: exception, JSON text. Returns the previous state and whether the task is revoked now. */
   readonly revoke: string;
@@ -45,6 +47,14 @@ export interface Statements {
 export const SAME_VALUE = `
     coalesce(known.result::text, 'null') = coalesce(settlement.result, 'null')
     and coalesce(known.exception::text, 'null') = coalesce(settlement.exception, 'null')`;
+
+/** Builds the statement `claim` from one that reads records by their ids (`$1`) and may depend on the connection's `search_path`. The
+ * database runs it after the claim, so that it finds what was committed meanwhile. */
+export function claimAndRead(reading: string): string {
+  return `
+    select id, state, retries, deliveries, held
+    from celeriac.claim($1, $2::text[], $3::integer[], '{}', $reading$${reading}$reading$)`;
+}
 
 /** A set of tables. */
 export interface Tables {

@@ -37,6 +37,8 @@ interface Unwritten {
 const BATCH_MS = 20;
 /** Long enough for most short tasks, and short enough to list every accepted task within a second. */
 const HOLD_MS = 500;
+/** Minimum milliseconds between releases: each one costs a read, also if a client submits one task after the other. */
+const RELEASE_MS = 100;
 /** Maximum milliseconds between the time in an id and its submission, so that the record of a worker has the right `submittedAt`. */
 const SAME_TIME_MS = 1000;
 
@@ -55,8 +57,8 @@ export class SubmissionWriter implements Service {
   readonly #hides: (name: string) => boolean;
   readonly #dropped: (count: number) => void;
   readonly #log = getLogger(["celeriac", "results"]);
-  /** Held submissions, the oldest first, with the times at which they are due. */
-  #held: { readonly submission: PendingTask; readonly due: number }[] = [];
+  /** Held submissions by id, the oldest first, with the times at which they are due. */
+  readonly #held = new Map<string, { readonly submission: PendingTask; readonly due: number }>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Submissions without a known record, by id. */
   readonly #unwritten = new Map<string, PendingTask>();
@@ -115,10 +117,17 @@ export class SubmissionWriter implements Service {
     const made = timeOf(submission.id)?.getTime() ?? NaN;
     const isFresh = Math.abs(submission.submittedAt.getTime() - made) < SAME_TIME_MS;
     if (this.#holdMs === 0 || !isFresh) return this.#add({ submission, held: false });
-    if (this.#held.length >= this.#limit) this.#release(this.#held[0]!.due);
+    if (this.#held.has(submission.id)) return; // The first record of an id stays, as in the database.
+    if (this.#held.size >= this.#limit) this.#release(this.#oldest()!.due);
     this.#unwritten.set(submission.id, submission);
-    this.#held.push({ submission, due: performance.now() + this.#holdMs });
+    this.#held.set(submission.id, { submission, due: performance.now() + this.#holdMs });
     this.#timer ??= setTimeout(() => this.#release(performance.now()), this.#holdMs);
+  }
+
+  /** Drops a held submission, because a worker has sent a final reply. Workers of Celeriac send it after they have committed the record;
+   * a reply from a queue of another system proves no record. */
+  settled({ id, queue }: Pick<PendingTask, "id" | "queue">): void {
+    if (queue.startsWith(QUEUE_PREFIX) && this.#held.delete(id)) this.#unwritten.delete(id);
   }
 
   /** A submission of this process that may have no record yet. */
@@ -139,15 +148,21 @@ export class SubmissionWriter implements Service {
   /** Passes the held submissions that are due to the batch. */
   #release(now: number): void {
     clearTimeout(this.#timer);
-    const kept = this.#held.findIndex(({ due }) => due > now);
-    const due = this.#held.splice(0, kept < 0 ? this.#held.length : kept);
-    for (const { submission } of due) this.#add({ submission, held: true });
-    const [next] = this.#held;
+    for (const [id, { submission, due }] of this.#held) {
+      if (due > now) break;
+      this.#held.delete(id);
+      this.#add({ submission, held: true });
+    }
+    const next = this.#oldest();
     this.#timer = next &&
       setTimeout(
         () => this.#release(performance.now()),
-        Math.max(BATCH_MS, next.due - performance.now()),
+        Math.max(RELEASE_MS, next.due - performance.now()),
       );
+  }
+
+  #oldest(): { readonly due: number } | undefined {
+    return this.#held.values().next().value;
   }
 
   #add(unwritten: Unwritten): void {

@@ -2,6 +2,10 @@
  * @module
  */
 
+/** The reason of signals that are aborted because their work is over, for listeners that ignore it. Without a reason, each
+ * `abort()` creates an exception with a stack. */
+export const ENDED = new DOMException("The work has ended", "AbortError");
+
 /** Resolves after `ms` milliseconds, or immediately when the signal is or becomes aborted.
  *
  * @example

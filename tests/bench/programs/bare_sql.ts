@@ -41,8 +41,7 @@ export const OVER_PENDING = `${RECORDS} DO UPDATE SET
 
 /** The worker's claim: inserts a row for each task and reads its record. */
 export const CLAIM = `
-  SELECT id, state, held FROM celeriac.claim($1, $2::text[], $3::integer[], '{}',
-    'select id, state, retries, greatest(deliveries, 1) as deliveries from celeriac.tasks($1::text[])')`;
+  SELECT id, state, held FROM celeriac.claim($1, $2::text[], $3::integer[])`;
 
 /** Deletes the rows of claims. */
 export const RELEASE =

@@ -245,7 +245,7 @@ Deno.test("list() reads the newest records, and those without SUCCESS, by an ind
   }
 });
 
-Deno.test("celeriac.tasks() looks into an index, also when it was planned while the table was empty", async () => {
+Deno.test("celeriac.tasks() and celeriac.claim() look into an index, also when it was planned while the table was empty", async () => {
   await using fixture = await migratedPostgres();
   const { database } = fixture;
   await database.query("vacuum analyze celeriac.task");
@@ -257,10 +257,17 @@ Deno.test("celeriac.tasks() looks into an index, also when it was planned while 
     return Number(row?.scans);
   };
   await database.transaction(async (sql) => {
-    for (let round = 0; round < 10; round++) await sql.query(NATIVE.statements().claim, [[id]]);
+    const { states, claim } = NATIVE.statements();
+    const lookUp = async () => {
+      for (const ids of [[id], [id, "b", "c", "d", "e"]]) {
+        await sql.query(states, [ids]);
+        await sql.query(claim, ["node@test", ids, ids.map(() => 0)]);
+      }
+    };
+    for (let round = 0; round < 10; round++) await lookUp();
     await sql.query(FILL, [2000]);
     const before = await read(sql);
-    await sql.query(NATIVE.statements().claim, [[id]]);
+    await lookUp();
     assertEquals(await read(sql), before);
     await sql.query("select from celeriac.task where name = 'x'");
     assert(await read(sql) > before, "the measure measures nothing");

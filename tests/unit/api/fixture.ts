@@ -299,6 +299,7 @@ export async function createFixture(
       write: (task) => records.write(task),
       hold: (task) => records.write(task),
       find: () => undefined,
+      settled: () => {},
     },
     access: { keys, snapshot: new KeySnapshot({ store: keys, clock }), audit, counter },
     idempotency: new MemoryKeys(),

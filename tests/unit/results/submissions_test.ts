@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { DatabaseRefused, DatabaseUnavailable } from "../../../shared/errors.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { PendingTask } from "../../../shared/results/result.ts";
@@ -141,4 +141,46 @@ Deno.test("hold() releases the oldest submissions above the limit", async () => 
   for (const task of tasks) writer.hold(task);
   await eventually("a record", () => store.ids.length > 0);
   assertEquals(store.ids[0], tasks[0]!.id);
+});
+
+Deno.test("settled() drops the record of a task whose worker has replied", async () => {
+  const store = keeping();
+  await using writer = new SubmissionWriter({ store, holdMs: 60_000, foreign: true });
+  const [replied, open] = [fresh(), fresh()];
+  const python = { ...fresh(), queue: "celery" };
+  for (const task of [replied, open, python]) writer.hold(task);
+  for (const task of [replied, python]) writer.settled(task);
+  assertEquals(writer.find(replied.id), undefined);
+  assertEquals(writer.find(open.id), open);
+  await writer.stop();
+  // The worker of another system may store no record.
+  assertEquals([store.ids, store.asked], [[open.id, python.id], [[open.id, python.id]]]);
+});
+
+Deno.test("hold() keeps the first submission of an id", async () => {
+  const store = keeping();
+  await using writer = new SubmissionWriter({ store, holdMs: 60_000 });
+  const first = fresh();
+  const second = { ...first, name: "subtract" };
+  for (const task of [first, second]) writer.hold(task);
+  assertEquals(writer.find(first.id), first);
+  await writer.stop();
+  assertEquals(store.ids, [first.id]);
+});
+
+Deno.test("hold() reads rarely while one task is submitted after the other", async () => {
+  const store = keeping();
+  await using writer = new SubmissionWriter({ store, holdMs: 20 });
+  const until = performance.now() + 600;
+  let held = 0;
+  while (performance.now() < until) {
+    const task = fresh();
+    store.settled.add(task.id);
+    writer.hold(task);
+    held++;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await writer.stop();
+  assertEquals(store.asked.flat().length, held);
+  assert(store.asked.length <= 9, `${store.asked.length} reads`);
 });
