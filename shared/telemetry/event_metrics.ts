@@ -1,5 +1,5 @@
 /** Metrics of events. */
-import { Counter, Histogram, type Registry } from "prom-client";
+import { Counter, Histogram, type Registry } from "./prometheus.ts";
 
 /** Histogram buckets in seconds: from a quiet dispatcher to one that waits for a server. */
 const SECONDS = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
@@ -28,7 +28,7 @@ export type ForwardOutcome = "forwarded" | "refused" | "too-large";
  * @example
  * ```ts
  * import { EventMetrics } from "./event_metrics.ts";
- * import { Registry } from "prom-client";
+ * import { Registry } from "./prometheus.ts";
  * import { assertStringIncludes } from "@std/assert";
  *
  * const registry = new Registry();

@@ -1,5 +1,5 @@
 /** Prometheus metrics, with one registry per instance, so that two can exist in one process. */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry } from "./prometheus.ts";
 import type { BrokerStatus } from "../broker/broker.ts";
 import type { EventListener } from "./events.ts";
 import { EventMetrics } from "./event_metrics.ts";

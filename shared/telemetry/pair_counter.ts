@@ -1,5 +1,5 @@
 /** A counter for what happens to every task. */
-import { Counter, type Registry } from "prom-client";
+import { Counter, type Registry } from "./prometheus.ts";
 
 /** Options of a {@linkcode PairCounter}. */
 export interface PairCounterOptions {
@@ -15,7 +15,7 @@ export interface PairCounterOptions {
  * @example
  * ```ts
  * import { PairCounter } from "./pair_counter.ts";
- * import { Registry } from "prom-client";
+ * import { Registry } from "./prometheus.ts";
  * import { assertStringIncludes } from "@std/assert";
  *
  * const registry = new Registry();

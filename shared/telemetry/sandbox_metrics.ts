@@ -1,5 +1,5 @@
 /** Metrics of a worker's child processes. */
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { Counter, Gauge, Histogram, type Registry } from "./prometheus.ts";
 
 /** Histogram buckets of child start-up in seconds: from a warm cache on an idle machine to a cold one on a busy machine. */
 const SPAWN_SECONDS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
