@@ -123,12 +123,17 @@ const again: readonly Again[] = [
       "tests/integration/broker/reconnect_test.ts",
       "tests/integration/broker/rights_test.ts",
       "tests/integration/cli/rabbitmq",
+      "tests/integration/events/forwarder_test.ts",
+      "tests/integration/events/journey_test.ts",
     ],
   },
   {
     suite: "integration",
     // the broker implements redelivery, requeueing, dead-lettering and permissions
     paths: [
+      "tests/integration/events/large_events_test.ts",
+      "tests/integration/events/redrive_test.ts",
+      "tests/integration/events/replay_test.ts",
       "tests/integration/pipeline/crash_test.ts",
       "tests/integration/pipeline/stalled_consumer_test.ts",
       "tests/integration/pipeline/drain_test.ts",

@@ -20,6 +20,8 @@ interface Fixture extends AsyncDisposable {
   readonly pipeline: Pipeline;
   readonly url: string;
   readonly folder: string;
+  /** Reads a counter of beat. */
+  count(outcome: string): Promise<number>;
 }
 
 async function open(): Promise<Fixture> {
@@ -29,12 +31,17 @@ async function open(): Promise<Fixture> {
   const pipeline = stack.use(await freshPipeline());
   const { api, url } = await startApi(pipeline);
   stack.use(api);
-  const { beat } = await startBeat(pipeline);
+  const { beat, health } = await startBeat(pipeline);
   stack.use(beat);
   const permissions = [`--allow-read=${folder}`, `--allow-write=${folder}`];
   stack.use(await startWorker({ env: pipeline.env, permissions }));
+  const count = async (outcome: string): Promise<number> => {
+    const text = await (await fetch(`${health}/metrics`)).text();
+    const series = text.matchAll(new RegExp(`^celeriac_events_${outcome}_total{.*} (\\d+)$`, "gm"));
+    return Array.from(series, ([, value]) => Number(value)).reduce((a, b) => a + b, 0);
+  };
   const owned = stack.move();
-  return { pipeline, url, folder, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { pipeline, url, folder, count, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 function post(url: string, event: unknown, headers: Record<string, string> = {}) {
@@ -90,10 +97,10 @@ Deno.test("an event becomes a task of each subscription", async (t) => {
     for (const { id } of tasks) assertEquals((await pipeline.final(id)).state, "SUCCESS");
     const record = await recorded(url, key);
     assertEquals(record.tasks.length, 2);
-    await eventually("an empty inbox", async () => {
-      const { events } = await (await fetch(`${url}/v1/events`)).json();
-      return events.length === 2;
-    });
+    await eventually("99 duplicates", async () => await fixture.count("duplicate") >= 99);
+    assertEquals([await fixture.count("duplicate"), await fixture.count("dispatched")], [99, 2]);
+    const { events } = await (await fetch(`${url}/v1/events`)).json();
+    assertEquals(events.length, 2);
     assertEquals(await Deno.readTextFile(file), "same\n");
   });
 
