@@ -9,7 +9,7 @@ import type { Supervisor } from "./supervisor.ts";
 export interface Fault {
   /** Name in the report. */
   readonly name: string;
-  /** Whether it affects the broker: then it runs on every release of RabbitMQ. */
+  /** Whether it affects the broker, or what the broker hands over: then it runs on every release of RabbitMQ. */
   readonly broker: boolean;
   /** Maximum number of injections in a short run. Default 3, on another release 1. */
   readonly cycles?: number;

@@ -2,11 +2,14 @@
  * @module
  */
 import { type Fault, lasting } from "../fault.ts";
+import { endBeats, startBeats } from "./dispatcher.ts";
 
 /** Holds back the API's responses while it accepts tasks: the broker confirms messages, but no client receives the response. */
 export const apiKilled: Fault = {
   name: "SIGKILL of an API between confirm and reply",
   broker: false,
+  events: true,
+  begin: startBeats,
   async provoke({ apis, proxies }) {
     proxies.http.swallow("to client");
     await lasting(1);
@@ -16,6 +19,7 @@ export const apiKilled: Fault = {
   },
   recover: ({ apis }) => apis[0]!.start(),
   hit: ({ unanswered }) => unanswered > 0,
+  end: endBeats,
 };
 
 /** Freezes the workers, so that no task settles, and kills the API before it has written the PENDING records of what it accepted

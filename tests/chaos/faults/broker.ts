@@ -5,6 +5,7 @@ import { applyDefinitions } from "../../../cli/rabbitmq/apply.ts";
 import { renderDefinitions } from "../../../cli/rabbitmq/render.ts";
 import { management } from "../../support/servers.ts";
 import { type Fault, lasting } from "../fault.ts";
+import { endBeats, startBeats } from "./dispatcher.ts";
 import { waitingInOutbox } from "../outbox.ts";
 import { QUEUE, type Supervisor } from "../supervisor.ts";
 
@@ -14,10 +15,13 @@ const REFUSED = 200;
 export const brokerKilled: Fault = {
   name: "SIGKILL and restart of RabbitMQ",
   broker: true,
+  events: true,
+  begin: startBeats,
   async provoke({ broker }) {
     await broker.kill();
     await broker.start();
   },
+  end: endBeats,
 };
 
 export const brokerFrozen: Fault = {

@@ -1,10 +1,12 @@
 /** Faults of the dispatcher of events, and changes of its subscriptions.
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { countedEvents } from "../../support/counted_events.ts";
 import { eventually } from "../../support/eventually.ts";
 import { checkout, startRole } from "../../support/roles.ts";
 import type { Fault } from "../fault.ts";
+import type { Role } from "../role.ts";
 import { RECOVERY_LIMIT } from "../observation.ts";
 import { STEP_CODE } from "../steps/exit_after.ts";
 import type { Supervisor } from "../supervisor.ts";
@@ -27,10 +29,15 @@ const selectUnrecorded = `
 
 const selectEvents = "select count(*)::int as count from celeriac.event";
 
-const insertSubscription = `
-  with locked as (select celeriac.lock_events())
-  insert into celeriac.subscription (name, source, patterns, deliver)
-  select 'chaos-late', 'database', '{chaos.#}', $1::text::json from locked`;
+/** A subscription that is added under load, to the task with an effect that those of the app have. */
+const LATE = {
+  name: "chaos-late",
+  patterns: ["chaos.#"],
+  task: "chaos.happened",
+  args: { number: "/data/number" },
+};
+
+const selectPosition = "select coalesce(max(position), 0)::float8 as position from celeriac.event";
 
 /** Events recorded after the subscription, without a finished task for it. */
 const selectLate = `
@@ -40,14 +47,26 @@ const selectLate = `
   from celeriac.event left join celeriac.task on task.id = event.tasks ->> 'chaos-late'
   where position > $1`;
 
-/** SIGKILL under load; then a dispatcher that ends at each step in turn. */
+/** Expects one effect and the right result of each task of the subscription, also of events that were recorded while it was added. */
+const expectLate = `
+  insert into chaos_expectation
+  select tasks ->> 'chaos-late', true, true, 0, (event::jsonb #>> '{data,number}')::bigint, null, null
+  from celeriac.event where tasks ->> 'chaos-late' is not null`;
+
+/** SIGKILL under load: of each dispatcher, so that the other one has to take over; of the last one; and at each step of a dispatcher. */
 export const dispatcherKilled: Fault = {
   name: "dispatcher of events killed, at each of its steps",
-  broker: false,
+  broker: true,
   events: true,
   begin: startBeats,
   async provoke({ beats, beatEnv }) {
-    await Promise.all(beats.map((beat) => beat.kill()));
+    const [first, second] = beats as [Role, Role];
+    await first.kill();
+    await dispatchingBy(second);
+    await first.start();
+    await second.kill();
+    await dispatchingBy(first);
+    await first.kill();
     for (const step of STEPS) {
       const permissions = [`--preload=${checkout}${step}`];
       await using beat = await startRole("beat", { env: beatEnv, permissions });
@@ -80,33 +99,41 @@ export const subscriptionAdded: Fault = {
   async end(system) {
     await eventually("a task of each later event", async () => {
       const [row] = await system.rows<{ recorded: number; missing: number }>(selectLate, [
-        await subscribed(system),
+        subscribedAt,
       ]);
       return row !== undefined && row.recorded > 0 && row.missing === 0;
     });
-    await system.rows("delete from celeriac.subscription where name = 'chaos-late'");
+    await system.rows(expectLate);
+    await subscriptions(system, "DELETE", `/${LATE.name}`);
     await endBeats(system);
   },
 };
 
-/** Subscribes a task without effects, and remembers the last event before. */
+/** Position of the last event that was recorded before the subscription existed, or while it was added. */
+let subscribedAt = 0;
+
 async function subscribe(system: Supervisor): Promise<void> {
-  await system.rows("create table if not exists chaos_subscribed (position bigint)");
-  const args = { number: "/data/one" };
-  const deliver = { task: "chaos.work", queue: "celeriac.default", args };
-  await system.rows(insertSubscription, [JSON.stringify(deliver)]);
-  await system.rows(`
-    insert into chaos_subscribed select coalesce(max(position), 0) from celeriac.event`);
+  await subscriptions(system, "POST", "", LATE);
+  const [row] = await system.rows<{ position: number }>(selectPosition);
+  subscribedAt = row!.position;
 }
 
-async function subscribed(system: Supervisor): Promise<number> {
-  const [row] = await system.rows<{ position: number }>(
-    "select max(position)::float8 as position from chaos_subscribed",
-  );
-  return row!.position;
+/** Sends a request to an API. */
+async function subscriptions(
+  { apis }: Supervisor,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<void> {
+  const answer = await fetch(`${apis[0]!.name}/v1/subscriptions${path}`, {
+    method,
+    headers: { "content-type": "application/json" },
+    ...body !== undefined && { body: JSON.stringify(body) },
+  });
+  assert(answer.ok, await answer.text());
 }
 
-async function startBeats({ beats }: Supervisor): Promise<void> {
+export async function startBeats({ beats }: Supervisor): Promise<void> {
   await Promise.all(beats.map((beat) => beat.start()));
 }
 
@@ -119,8 +146,18 @@ async function dispatching(system: Supervisor): Promise<void> {
   });
 }
 
+/** Waits until this dispatcher has dispatched an event. */
+async function dispatchingBy({ name: health }: Role): Promise<void> {
+  const before = await countedEvents(health, "dispatched");
+  await eventually(
+    "the other dispatcher",
+    async () => await countedEvents(health, "dispatched") > before,
+    { within: RECOVERY_LIMIT },
+  );
+}
+
 /** Checks that every accepted event is recorded with its tasks, and stops the dispatchers. */
-async function endBeats(system: Supervisor): Promise<void> {
+export async function endBeats(system: Supervisor): Promise<void> {
   await eventually("a record of each accepted event", async () => {
     const [row] = await system.rows<{ count: number }>(selectUnrecorded);
     return row?.count === 0;

@@ -2,6 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { eventTaskId } from "../../../shared/events/event_key.ts";
+import { countedEvents } from "../../support/counted_events.ts";
 import { eventually } from "../../support/eventually.ts";
 import { freshPipeline, type Pipeline } from "../../support/pipeline.ts";
 import { TcpProxy } from "../../support/proxy.ts";
@@ -35,11 +36,7 @@ async function open(): Promise<Fixture> {
   stack.use(beat);
   const permissions = [`--allow-read=${folder}`, `--allow-write=${folder}`];
   stack.use(await startWorker({ env: pipeline.env, permissions }));
-  const count = async (outcome: string): Promise<number> => {
-    const text = await (await fetch(`${health}/metrics`)).text();
-    const series = text.matchAll(new RegExp(`^celeriac_events_${outcome}_total{.*} (\\d+)$`, "gm"));
-    return Array.from(series, ([, value]) => Number(value)).reduce((a, b) => a + b, 0);
-  };
+  const count = (outcome: string) => countedEvents(health, outcome);
   const owned = stack.move();
   return { pipeline, url, folder, count, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
