@@ -13,6 +13,7 @@ import { INBOX_QUEUE } from "../shared/broker/event_topology.ts";
 import type { Database, Sql } from "../shared/database/database.ts";
 import type { DeadLetter } from "../shared/dead_letters/letter.ts";
 import { DatabaseUnavailable, Unavailable } from "../shared/errors.ts";
+import { isSameEventText } from "../shared/events/event_copies.ts";
 import { EventStore } from "../shared/events/event_store.ts";
 import { type SubscriptionCache, subscriptionsOf } from "../shared/events/subscription_cache.ts";
 import { SubscriptionStore } from "../shared/events/subscription_store.ts";
@@ -21,7 +22,6 @@ import type { AcceptedTask } from "../shared/outbox/publisher.ts";
 import { isUnstorable } from "../shared/results/retry_forever.ts";
 import { Batch } from "../shared/runtime/batch.ts";
 import type { Service } from "../shared/runtime/service.ts";
-import { isSameEvent } from "./event_copies.ts";
 import { redrive } from "./event_redriver.ts";
 import { sendTasks } from "./event_task_sender.ts";
 import {
@@ -199,7 +199,7 @@ export class EventDispatcher implements Service {
    *
    * @param first the event's content; `undefined` if it is too large to compare */
   #copied({ key, event, json, delivery }: Incoming, first: string | undefined): void {
-    const isSame = first === undefined || isSameEvent(json, first);
+    const isSame = first === undefined || isSameEventText(json, first);
     this.#done.add(delivery);
     this.#options.dispatched?.(event.type, isSame ? "duplicate" : "conflicting");
     if (isSame) return;

@@ -2,6 +2,8 @@
 import { v7 } from "uuid";
 import { invalid } from "./attributes.ts";
 import { type CloudEvent, cloudEvent } from "./cloud_event.ts";
+import { isSameEvent } from "./event_copies.ts";
+import { eventKey } from "./event_key.ts";
 import { decodeUtf8, type JsonParser, mediaType, readPayload } from "./payload.ts";
 
 /** Media type of one event in the JSON format. */
@@ -81,8 +83,28 @@ export function readHttpEvents(
 }
 
 function batch(value: unknown): CloudEvent[] {
-  if (Array.isArray(value)) return value.map((one, index) => cloudEvent(one, `[${index}].`));
-  throw invalid("events", "the batch is no array", { remedy: "send a list" });
+  if (!Array.isArray(value)) {
+    throw invalid("events", "the batch is no array", { remedy: "send a list" });
+  }
+  const events = value.map((one, index) => cloudEvent(one, `[${index}].`));
+  refuseConflicts(events);
+  return events;
+}
+
+/** Refuses a batch in which two events have the same source, id and time but other content: one of them would be dropped as a copy. */
+function refuseConflicts(events: readonly CloudEvent[]): void {
+  const first = new Map<string, number>();
+  for (const [index, event] of events.entries()) {
+    const key = eventKey(event);
+    const earlier = first.get(key);
+    if (earlier === undefined) first.set(key, index);
+    else if (!isSameEvent(event, events[earlier]!)) {
+      throw invalid("event", `it has the source, id and time of [${earlier}] but other content`, {
+        remedy: "give each event an id of its own",
+        field: `[${index}].id`,
+      });
+    }
+  }
 }
 
 /** Sets what a plain event may leave out. An event with a `specversion` is not plain: it must be complete. */

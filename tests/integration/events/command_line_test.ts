@@ -132,6 +132,13 @@ Deno.test("cli.ts events and subscriptions publish, follow, pause, resume and re
     assertStringIncludes((await subscriptions("remove", "late")).output, "is removed");
     const prune = await subscriptions("prune", "--dry-run");
     assertStringIncludes(prune.output, "the app defines all subscriptions");
+    await pipeline.rows(`
+      insert into celeriac.subscription (name, source, patterns, deliver)
+      select 'earlier-release', 'code', patterns, deliver from celeriac.subscription where name = 'test-echo'`);
+    assertStringIncludes((await subscriptions("prune")).output, "earlier-release");
+    const left = (await subscriptions("list")).output;
+    assertStringIncludes(left, "test-echo");
+    assertEquals(left.includes("earlier-release"), false);
   });
 
   await t.step("metrics count the events by type", async () => {

@@ -173,6 +173,46 @@ Deno.test("the inbox keeps events while beat has no database, and a malformed ev
   );
 });
 
+Deno.test("only the tasks of a subscriber's full queue wait in the outbox", async () => {
+  await using pipeline = await freshPipeline();
+  const env = { ...pipeline.env, CELERIAC_FOREIGN_QUEUES: "full" };
+  await using amqp = await rawChannel(pipeline.vhost.url);
+  const limits = { "x-queue-type": "classic", "x-max-length": 1, "x-overflow": "reject-publish" };
+  await amqp.channel.assertQueue("full", { durable: true, arguments: limits });
+  const { api, url } = await startApi({ env });
+  await using _api = api;
+  const { beat } = await startBeat({ env });
+  await using _beat = beat;
+  const subscription = {
+    ...{ name: "full", patterns: ["test.#"], task: "shop.mail", queue: "full" },
+    args: { value: "/data/value" },
+  };
+  const added = await fetch(`${url}/v1/subscriptions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(subscription),
+  });
+  assertEquals(added.status, 201, await added.text());
+  const keys: string[] = [];
+  for (const value of [1, 2, 3]) {
+    const accepted: Accepted =
+      await (await post(url, { type: "test.eu.happened", data: { value } }))
+        .json();
+    assertEquals(accepted.subscriptions, ["full", "test-echo"]);
+    keys.push(accepted.key);
+    assertEquals((await recorded(url, accepted.key)).tasks.length, 2);
+  }
+  const waiting = await pipeline.rows<{ task_id: string }>("select task_id from celeriac.outbox");
+  const mails = keys.map((key) => eventTaskId(key, "full"));
+  assertEquals(waiting.map(({ task_id }) => task_id).sort(), mails.slice(1).sort());
+  const received: string[] = [];
+  await amqp.channel.consume("full", (message) => {
+    if (message) received.push(String(message.properties.headers?.["id"]));
+  }, { noAck: true });
+  await eventually("all tasks of the full queue", () => Promise.resolve(received.length >= 3));
+  assertEquals(received.toSorted(), mails.toSorted());
+});
+
 Deno.test("the embedded mode makes tasks of events and calls onEach()", async () => {
   const { dev, url } = await startDev({ env: { ...testApp, CELERIAC_EPHEMERAL: "1" } });
   await using _dev = dev;

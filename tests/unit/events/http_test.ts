@@ -162,6 +162,11 @@ Deno.test("readHttpEvents() refuses invalid events and names the field", () => {
       "no text",
     ],
     [request("application/cloudevents-batch+json", [EVENT, 7]), "[1]", "no object"],
+    [
+      request("application/cloudevents-batch+json", [EVENT, { ...EVENT, data: "other" }]),
+      "[1].id",
+      "the source, id and time of [0] but other content",
+    ],
   ];
   for (const [given, field, words] of cases) {
     const error = refusal(given);
