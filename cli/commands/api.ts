@@ -1,6 +1,5 @@
 /** `cli.ts api`: accept tasks over HTTP and publish them. */
 import { Api } from "../../api/main.ts";
-import { compactHeap } from "../../shared/runtime/compact_heap.ts";
 import { startLog } from "../../shared/telemetry/log.ts";
 import { loadEvents, loadRegistry, modulesOf } from "../app.ts";
 import { type Command, configOf } from "../command.ts";
@@ -25,7 +24,6 @@ export const api: Command = {
     await database.start();
     const stopped = stopSignal(() => Deno.exit(EXIT.failed));
     await server.start();
-    compactHeap();
     console.log(`Celeriac API ready at ${server.url} (reference: ${server.url}/docs)`);
     await stopped;
     await server.stop();

@@ -1,7 +1,6 @@
 /** `cli.ts beat`: run the scheduler. */
 import { Beat } from "../../beat/main.ts";
 import { listen } from "../../shared/runtime/listen.ts";
-import { compactHeap } from "../../shared/runtime/compact_heap.ts";
 import { startLog } from "../../shared/telemetry/log.ts";
 import { loadEvents, loadRegistry, loadSchedules, modulesOf } from "../app.ts";
 import { type Command, configOf } from "../command.ts";
@@ -38,7 +37,6 @@ export const beat: Command = {
       node.health().fetch,
     );
     await node.start();
-    compactHeap();
     console.log(
       `Celeriac beat ${node.node} ready; health at http://${health.addr.hostname}:${health.addr.port}/readyz`,
     );

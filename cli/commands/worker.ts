@@ -1,6 +1,5 @@
 /** `cli.ts worker`: consume tasks and run them. */
 import { parseAmqpUrls } from "../../shared/broker/amqp/address.ts";
-import { compactHeap } from "../../shared/runtime/compact_heap.ts";
 import { listen } from "../../shared/runtime/listen.ts";
 import { startLog } from "../../shared/telemetry/log.ts";
 import { WorkerProcess } from "../../workers/main.ts";
@@ -43,15 +42,13 @@ export const worker: Command = {
       { hostname: config.host, port: config.healthPort, flag: "--health-port" },
       node.health().fetch,
     );
-    const ready = node.start().then(() => node.consuming()).then((consumes) => {
-      if (!consumes) return;
-      compactHeap();
-      console.log(
+    const ready = node.start().then(() => node.consuming()).then((consumes) =>
+      consumes && console.log(
         `Celeriac worker ${node.node} ready: consuming ${
           node.queues.join(", ")
         }; health at http://${health.addr.hostname}:${health.addr.port}/readyz`,
-      );
-    });
+      )
+    );
     const over = Promise.race([stopped, node.askedToStop]);
     await Promise.race([over, ready]);
     await over;

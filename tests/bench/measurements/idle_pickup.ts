@@ -18,7 +18,7 @@ export const idlePickUp: Measurement = {
   title: "Idle pick-up",
   method: `Nothing happens for ${PAUSE_MS} ms. Then the client submits one task, whose handler ` +
     "returns the time when it began. The figure is the time from the send to this moment, with " +
-    "the HTTP hop for Celeriac.",
+    "the HTTP hop for Celeriac and the floor.",
   contestants: (bench, options) =>
     systemsWith("pickUp", options.peers).map((system) => ({
       system,

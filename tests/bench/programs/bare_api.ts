@@ -11,7 +11,7 @@ import { Hono } from "hono";
 import postgres from "postgres";
 import { v7 } from "uuid";
 import { rawChannel, rawTask } from "../../support/raw_amqp.ts";
-import { add } from "../app/contracts.ts";
+import { add, stamp } from "../app/contracts.ts";
 import { headersOf } from "./bare_call.ts";
 import { INTO_PENDING } from "./bare_sql.ts";
 import { gathering } from "./gathering.ts";
@@ -51,9 +51,9 @@ function check({ args = [], kwargs }: Call): void {
   add.input.parse({ x, y, ...kwargs });
 }
 
-async function publish(id: string, call: Call, replyTo?: string): Promise<void> {
+async function publish(name: string, id: string, call: Call, replyTo?: string): Promise<void> {
   if (!channel) return;
-  const { body, options } = rawTask("add", id, call, keeps("message") ? headersOf(id) : {});
+  const { body, options } = rawTask(name, id, call, keeps("message") ? headersOf(id) : {});
   await new Promise<void>((resolve, reject) => {
     const content = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
     const publish = { ...options, mandatory: true, ...replyTo === undefined ? {} : { replyTo } };
@@ -62,17 +62,18 @@ async function publish(id: string, call: Call, replyTo?: string): Promise<void> 
 }
 
 const app = new Hono();
-app.post("/v1/tasks/add", async (context) => {
+app.post("/v1/tasks/:task{add|stamp}", async (context) => {
+  const name = context.req.param("task");
   const { args, kwargs } = await context.req.json<Call>();
   const call = { ...args && { args }, ...kwargs && { kwargs } };
-  if (keeps("handler")) check(call);
+  if (keeps("handler") && name !== stamp.name) check(call);
   const id = v7();
   if (context.req.header("prefer")) {
     const replied = new Promise<unknown>((resolve) => waiting.set(id, resolve));
-    await publish(id, call, REPLIES);
+    await publish(name, id, call, REPLIES);
     return context.json({ id, state: "SUCCESS", result: await replied });
   }
-  await publish(id, call);
+  await publish(name, id, call);
   if (database) record(id);
   return context.json({ id, state: "PENDING" }, 202);
 });

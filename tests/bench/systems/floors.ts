@@ -66,7 +66,9 @@ export function bareApi({ name, publishes = true, promises = [] }: ApiOptions): 
     durability: publishes ? published : "none",
     peer: false,
     share: 1,
-    abilities: publishes ? ["submit", "call"] : ["submit"],
+    abilities: publishes
+      ? ["submit", "call", ...promises.includes("handler") ? ["pickUp" as const] : []]
+      : ["submit"],
     open: (bench) =>
       openApi(
         bench,
