@@ -3,6 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Channel, ChannelModel } from "amqplib";
 import { TopologyMissing } from "../../errors.ts";
 import { type Declaration, type Exchange, type Queue, queueArguments } from "../declaration.ts";
+import { closeChannel } from "./close_channel.ts";
 import { codeOf } from "./reason.ts";
 import { REMEDY } from "../errors.ts";
 
@@ -104,7 +105,7 @@ class ScratchChannel {
   }
 
   async close(): Promise<void> {
-    await this.#channel?.close().catch(() => {});
+    if (this.#channel) await closeChannel(this.#channel);
   }
 
   async #open(): Promise<Channel> {

@@ -1,6 +1,7 @@
 /** Counts the messages and consumers of a queue. */
 import type { ChannelModel } from "amqplib";
 import type { QueueMeasure } from "../broker.ts";
+import { closeChannel } from "./close_channel.ts";
 import { codeOf } from "./reason.ts";
 
 /** Declares a queue passively, on a channel of its own because the broker closes the channel on an error.
@@ -16,7 +17,7 @@ export async function measure(
   channel.on("error", () => {});
   try {
     const { messageCount, consumerCount } = await channel.checkQueue(queue);
-    await channel.close();
+    await closeChannel(channel);
     return { ready: messageCount, consumers: consumerCount };
   } catch (error) {
     if (codeOf(error) === 404) return undefined;

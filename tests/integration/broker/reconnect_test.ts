@@ -4,12 +4,28 @@ import { AmqpBroker } from "../../../shared/broker/amqp/broker.ts";
 import type { Delivery } from "../../../shared/broker/broker.ts";
 import type { Message } from "../../../shared/broker/message.ts";
 import { BrokerUnavailable, InvalidInput } from "../../../shared/errors.ts";
-import { unlessAborted } from "../../../shared/runtime/waits.ts";
+import { pause, unlessAborted, withTimeout } from "../../../shared/runtime/waits.ts";
 import { consumed, message, queues, started, text } from "../../support/broker_helpers.ts";
 import { eventually } from "../../support/eventually.ts";
 import { Inbox } from "../../support/inbox.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { freshVhost, management, type Vhost } from "../../support/servers.ts";
+
+Deno.test("measure() ends when its connection is closed at any moment", async () => {
+  await using vhost = await freshVhost();
+  for (let round = 0; round < 10; round++) {
+    await using broker = new AmqpBroker({ url: vhost.url, name: "measuring" });
+    await started(broker, queues("celeriac.q"));
+    let isOver = false;
+    const measuring = Array.from({ length: 20 }, async () => {
+      while (!isOver) await broker.measure("celeriac.q").catch(() => isOver = true);
+    });
+    await pause(10 + round);
+    await broker.stop();
+    const late = () => new Error("a call goes on after the end of its connection");
+    await withTimeout(10_000, late, () => Promise.all(measuring));
+  }
+});
 
 Deno.test("AmqpBroker reconnects when the broker closes its connections", async () => {
   await using vhost = await freshVhost();
